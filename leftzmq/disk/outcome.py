@@ -1,0 +1,37 @@
+"""How one operation on the share ended, as a value. disk/apply makes these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from leftzmq.tree.entry import ScanKey
+from leftzmq.tree.plan import Operation
+
+
+class Ending(Enum):
+    """What became of an operation."""
+
+    DONE = auto()  # on disk and flushed; `key` is the stat found now (None after a REMOVE)
+    CHANGED = auto()  # something else than the index says is there: nothing was done, look again
+    NOT_EMPTY = auto()  # the folder to go still holds something
+    NO_PARENT = auto()  # the folder it belongs into is not there
+    NO_STAGED = auto()  # the .lefting is gone or is not ours: fetch again
+    FLUSH_FAILED = auto()  # the .lefting was thrown away: fetch again
+    DISK_FULL = auto()  # nothing was done; wait for room
+    FAILED = auto()  # `why` says what the system said; nothing was done
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One operation's end.
+
+    copied_to, copy_key: where the old bytes are now as a conflict copy, and their stat
+    """
+
+    operation: Operation
+    ending: Ending
+    key: ScanKey | None = None
+    copied_to: str | None = None
+    copy_key: ScanKey | None = None
+    why: str = ""

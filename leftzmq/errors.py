@@ -1,0 +1,157 @@
+"""Everything that can go wrong and that a person will read about.
+
+Three different things have three different types here (docs/design.md, section 4):
+
+* a `Problem` concerns one path: it is shown, and everything else goes on;
+* a `LeftError` stops the part that it names: it carries what is wrong, where, and what to do;
+* `Refused` says why bytes from outside were not taken: its reason is a member of `Refusal`.
+
+Conflicts are none of these: they are data (both versions are kept) and live in `tree`.
+
+This module knows sentences. It must not know how any of them came about: it imports nothing
+of this package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class LeftError(Exception):
+    """A part cannot go on. `str()` of it is the line that the user reads.
+
+    what:  what is wrong, as a clause ("the key file can be read by others")
+    where: the file, key or address that it concerns, or ""
+    do:    what the user can do about it, or ""
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, where: str = "", do: str = "") -> None:
+        self.what, self.where, self.do = what, where, do
+        text = f"{where}: {what}" if where else what
+        super().__init__(f"{text} ({do})" if do else text)
+
+
+class ConfigError(LeftError):
+    """peer.toml, or a file that it names, is not usable as it is."""
+
+    exit_code = 2
+
+
+class UsageError(LeftError):
+    """The command line is not usable as it is."""
+
+    exit_code = 2
+
+
+class KeyFileError(ConfigError):
+    """A key or secret file is malformed or readable by others."""
+
+
+class StateLocked(LeftError):
+    """Another agent runs on the same state directory."""
+
+
+class PortTaken(LeftError):
+    """A socket could not be bound."""
+
+
+class GateError(LeftError):
+    """The self-test of the gate failed: a stranger would have been let in."""
+
+
+class PlatformError(LeftError):
+    """This machine lacks something that leftzmq cannot do without."""
+
+
+class ShareError(LeftError):
+    """A share is missing, replaced or unusable; its folder stops, the others go on (I11)."""
+
+
+class AgentAway(LeftError):
+    """No agent answers on the admin socket of this state directory."""
+
+
+class Refusal(Enum):
+    """Why bytes, names or people from outside were not let in. The value is the sentence."""
+
+    # frames and schemas (wire/codec)
+    TOO_LONG = "the frame is longer than this socket allows"
+    TOO_MANY_FRAMES = "the message has more frames than it should"
+    NOT_MSGPACK = "the frame is not well-formed msgpack within our limits"
+    WRONG_SHAPE = "the message does not have the shape that the protocol gives it"
+    OUT_OF_RANGE = "a number in the message is outside its range"
+    UNKNOWN_MESSAGE = "the message is of a kind that does not exist"
+    WRONG_SOCKET = "the message does not belong on this socket"
+    WRONG_BODY = "the parts named in the header do not add up to the body"
+    # versions and people (bus, sync/peers)
+    OTHER_VERSION = "the device speaks another version of the protocol"
+    OTHER_SECRET = "the device has this folder with another secret"
+    UNKNOWN_DEVICE = "the key is not in our list of peers"
+    NOT_ITS_NAME = "the message names another device than the one that sent it"
+    UNKNOWN_FOLDER = "the message is about a folder that we do not share with that device"
+    BAD_ROUTE = "the connection chose its own routing id"
+    TOO_GREEDY = "the device asked for more at once than it was told it may"
+    UNASKED = "the device answered a question that we did not ask"
+    # sealed things (content, wire/page)
+    DOES_NOT_OPEN = "the box does not open with the folder's key"
+    WRONG_ID = "what was in the box is not what its id says"
+    BAD_LIST = "the list of chunks is malformed or does not add up to the file's size"
+    # entries (wire/check)
+    BAD_ENTRY = "the entry contradicts itself"
+    BAD_VECTOR = "the version vector is malformed"
+    BAD_LINK = "the link target is empty, too long or not valid UTF-8"
+    BAD_PAGE = "the sequence numbers of the page contradict each other"
+    # paths (tree/path)
+    PATH_EMPTY = "the path is empty"
+    PATH_ABSOLUTE = "the path is absolute"
+    PATH_UNCLEAN = "the path has an empty, '.' or '..' component, or ends in '/'"
+    PATH_NUL = "the path has a NUL in it"
+    PATH_NOT_UTF8 = "the name is not valid UTF-8"
+    PATH_TOO_LONG = "a name is over 255 bytes, or the path is over 4096 bytes or 128 levels"
+    PATH_RESERVED = "the name is reserved: .left in the share's root, and names ending in .lefting"
+
+
+class Refused(Exception):
+    """Something from outside was refused; `detail` says which thing, never a secret."""
+
+    def __init__(self, refusal: Refusal, detail: str = "") -> None:
+        self.refusal, self.detail = refusal, detail
+        super().__init__(f"{refusal.value}: {detail}" if detail else refusal.value)
+
+
+class ProblemKind(Enum):
+    """What is the matter with one path. The value is the sentence that `status` shows."""
+
+    BAD_NAME = "the name cannot be synced"
+    SPECIAL = "not a file, folder or link: not synced"
+    UNREADABLE = "cannot be read"
+    UNWRITABLE = "cannot be written"
+    BEING_WRITTEN = "is being written: waiting until it stands still"
+    FOREIGN_LEFTING = "ends in .lefting but is not ours: not synced and not touched"
+    DISK_FULL = "the disk is full: the ticket waits for room"
+    FLUSH_FAILED = "could not be flushed to the disk"
+    NOT_EMPTY = "the folder still holds something that is not synced"
+    WAITING_FOR_FOLDER = "waits for its folder"
+    WATCH_LIMIT = "is polled: the limit of watched folders is reached"
+    WATCH_LOST = "events were lost: walking the folder again"
+    MOUNT_GONE = "was a mount and is not any more: nothing below it counts as changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One path of one folder that needs attention; everything else goes on.
+
+    `detail` adds what only this occurrence knows (an errno's text, a refusal's sentence).
+    """
+
+    folder: str
+    path: str
+    kind: ProblemKind
+    detail: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.path}: {self.kind.value}"
+        return f"{text} ({self.detail})" if self.detail else text

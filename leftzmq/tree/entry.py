@@ -1,0 +1,199 @@
+"""An entry: one version of one path. Immutable; every change makes a new one.
+
+Knows how a version is made from the one before it. Must not know where entries are kept or how
+they travel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Final, NewType
+
+from leftzmq.tree.version import Life, Vector
+
+ContentId = NewType("ContentId", bytes)
+"""32 bytes for a file: the id of its one chunk or of its list. For a link: its target in UTF-8.
+Empty for a folder."""
+
+ID_BYTES: Final = 32
+MAX_LINK_BYTES: Final = 4095  # PATH_MAX without its NUL
+MAX_SIZE: Final = 2**60
+MAX_MTIME_IN_STAMP: Final = 2**62 - 2**40
+"""A file from the year 2116 gets this stamp, so that 2**40 changes of it still fit below the
+wire's limit of 2**62."""
+
+
+class Kind(IntEnum):
+    """What is at a path. The numbers are on the wire and in the index."""
+
+    FILE = 0
+    DIRECTORY = 1
+    SYMLINK = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ScanKey:
+    """What `lstat` said of a path when its bytes were last known to be those of our entry.
+
+    An unchanged file is recognised by this alone and never read. Times are ns since the epoch.
+    """
+
+    kind: Kind
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    exec: bool
+    links: int
+
+    def same_bytes(self, other: ScanKey) -> bool:
+        """Whether nothing but a rename, or a new link to it, happened in between."""
+        return (self.kind, self.size, self.mtime_ns, self.inode, self.exec) == (
+            other.kind,
+            other.size,
+            other.mtime_ns,
+            other.inode,
+            other.exec,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a scan found at a path: everything of an entry that the disk knows.
+
+    size is 0 for folders and links; mtime_ns counts for files, and for the stamp of a link; depth
+    is the number of list levels above the chunks, 0 for a file of one chunk.
+    """
+
+    path: str
+    kind: Kind
+    size: int = 0
+    mtime_ns: int = 0
+    exec: bool = False
+    content: ContentId = ContentId(b"")
+    depth: int = 0
+
+
+Rank = tuple[int, bytes, bytes, tuple[int, int, int, int, int, int]]
+"""(stamp, writer, content id, tie): a TOTAL order that extends "seen".
+
+The tie decides nothing between honest devices (a writer gives a stamp once a path); it keeps
+the order total when a hostile one gives one name to two versions.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One version of one path (docs/design.md, section 5).
+
+    mtime_ns is that of a file; 0 for folders and links. A tombstone (deleted) keeps the kind and
+    content id that it deleted; its size, mtime, exec and depth are 0.
+    """
+
+    path: str
+    kind: Kind
+    size: int
+    mtime_ns: int
+    exec: bool
+    content: ContentId
+    depth: int
+    vector: Vector
+    writer: Life
+    stamp: int
+    deleted: bool
+
+    @property
+    def rank(self) -> Rank:
+        tie = (
+            int(self.deleted),
+            int(self.kind),
+            int(self.exec),
+            self.mtime_ns,
+            self.size,
+            self.depth,
+        )
+        return (self.stamp, self.writer, self.content, tie)
+
+    @property
+    def counter(self) -> int:
+        """The sequence number under which its writer made this version."""
+        return self.vector.counter(self.writer)
+
+    def seen_by(self, other: Entry) -> bool:
+        """Whether the maker of `other` had seen this version."""
+        return other.vector.saw(self.writer, self.counter)
+
+    def same_content(self, other: Entry) -> bool:
+        """Same kind and bytes (or both gone, having deleted the same): never a conflict."""
+        return (
+            self.kind == other.kind
+            and self.content == other.content
+            and self.deleted == other.deleted
+        )
+
+
+def _vector_after(base: Entry | None, life: Life, sequence: int) -> Vector:
+    vector = base.vector if base else Vector()
+    return vector.with_own(life, sequence, base.writer if base else None)
+
+
+def local_change(found: Observed, base: Entry | None, life: Life, sequence: int) -> Entry:
+    """The new version that a scan found; `base` is what this device had, never what it wants.
+
+    stamp = max(mtime, the base's + 1) for files and links, the base's + 1 alone for folders.
+    """
+    stamp = base.stamp + 1 if base else 0
+    if found.kind is not Kind.DIRECTORY:
+        stamp = max(min(found.mtime_ns, MAX_MTIME_IN_STAMP), stamp)
+    return Entry(
+        path=found.path,
+        kind=found.kind,
+        size=found.size,
+        mtime_ns=found.mtime_ns if found.kind is Kind.FILE else 0,
+        exec=found.exec,
+        content=found.content,
+        depth=found.depth,
+        vector=_vector_after(base, life, sequence),
+        writer=life,
+        stamp=stamp,
+        deleted=False,
+    )
+
+
+def tombstone(base: Entry, life: Life, sequence: int, now_ns: int) -> Entry:
+    """The version that says `base` was deleted here; it remembers the content id it deleted."""
+    return Entry(
+        path=base.path,
+        kind=base.kind,
+        size=0,
+        mtime_ns=0,
+        exec=False,
+        content=base.content,
+        depth=0,
+        vector=_vector_after(base, life, sequence),
+        writer=life,
+        stamp=max(now_ns, base.stamp + 1),
+        deleted=True,
+    )
+
+
+def published_again(ours: Entry, above: Entry, life: Life, sequence: int) -> Entry:
+    """`ours` as a new local change above a concurrent winner that must not be taken.
+
+    The winner's vector is NOT joined: it was not seen, it was outbid.
+    """
+    return replace(
+        ours,
+        vector=_vector_after(ours, life, sequence),
+        writer=life,
+        stamp=max(above.stamp, ours.stamp) + 1,
+    )
+
+
+def joined(ours: Entry, theirs: Entry) -> Entry:
+    """Two versions of the same kind and content as one: the higher rank's, vectors joined."""
+    assert ours.same_content(theirs)
+    higher = ours if ours.rank >= theirs.rank else theirs
+    vector = ours.vector.joined(theirs.vector, keep=(ours.writer, theirs.writer))
+    return higher if vector.pairs == higher.vector.pairs else replace(higher, vector=vector)

@@ -1,0 +1,84 @@
+"""Which names may be synced. The ONE place that decides it, for the wire and for the disk.
+
+A path is relative, uses `/`, is valid UTF-8 and is kept exactly as it is on disk.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leftzmq.errors import Refusal, Refused
+
+LEFT_DIRECTORY: Final = ".left"
+"""In a share's root: marker, trash and cookies. Never synced, never served."""
+
+LEFTING_SUFFIX: Final = ".lefting"
+"""Suffix of a file that is still arriving."""
+
+MAX_NAME_BYTES: Final = 255  # NAME_MAX of every file system we know
+MAX_PATH_BYTES: Final = 4096  # PATH_MAX of Linux
+MAX_DEPTH: Final = 128  # recursion over a tree stays bounded, whoever made it
+
+
+def check_path(path: str) -> str:
+    """Return `path` if it may be synced.
+
+    Raises Refused with one of the PATH_* refusals. Whoever sent such a path over the wire is
+    dropped; on disk it becomes a Problem.
+    """
+    if not path:
+        raise Refused(Refusal.PATH_EMPTY)
+    if "\0" in path:
+        raise Refused(Refusal.PATH_NUL, repr(path))
+    if path[0] == "/":
+        raise Refused(Refusal.PATH_ABSOLUTE, repr(path))
+    try:
+        raw = path.encode()
+    except UnicodeEncodeError as error:
+        raise Refused(Refusal.PATH_NOT_UTF8, repr(path)) from error
+    names = raw.split(b"/")
+    if any(name in (b"", b".", b"..") for name in names):
+        raise Refused(Refusal.PATH_UNCLEAN, repr(path))
+    if len(raw) > MAX_PATH_BYTES or len(names) > MAX_DEPTH or max(map(len, names)) > MAX_NAME_BYTES:
+        raise Refused(Refusal.PATH_TOO_LONG, repr(path[:60]))
+    # Case is folded because on a case-folding file system `.LEFT` is our own folder.
+    if path.split("/", 1)[0].casefold() == LEFT_DIRECTORY:
+        raise Refused(Refusal.PATH_RESERVED, repr(path))
+    folded = path.casefold()
+    if folded.endswith(LEFTING_SUFFIX) or f"{LEFTING_SUFFIX}/" in folded:
+        raise Refused(Refusal.PATH_RESERVED, repr(path))
+    return path
+
+
+def parent_of(path: str) -> str:
+    """The folder that holds `path`; "" is the share's root."""
+    return path.rpartition("/")[0]
+
+
+def name_of(path: str) -> str:
+    """The last component of `path`."""
+    return path.rpartition("/")[2]
+
+
+def join(parent: str, name: str) -> str:
+    """The path of `name` in the folder `parent` ("" is the share's root)."""
+    return f"{parent}/{name}" if parent else name
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether `path` lies inside `folder` (not: is it)."""
+    return not folder or path.startswith(folder + "/")
+
+
+def sort_key(path: str) -> bytes:
+    """Bytes whose order is that of a sorted walk: a folder, all that is in it, then its sibling.
+
+    `/` becomes NUL, which no name can contain, so `a/b` sorts before `a-b`. It is also the form
+    in which the index stores a path: one walk and one cursor can be merged.
+    """
+    return path.encode().replace(b"/", b"\0")
+
+
+def path_of_key(key: bytes) -> str:
+    """The inverse of `sort_key`."""
+    return key.replace(b"\0", b"/").decode()

@@ -1,0 +1,75 @@
+"""Wanted changes as operations on a tree, and the order in which they are safe.
+
+Knows paths and entries. Must not know how an operation is carried out (disk/apply does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from leftzmq.tree.entry import ContentId, Entry, ScanKey
+from leftzmq.tree.path import sort_key
+
+
+class Verb(Enum):
+    """What is to happen at a path."""
+
+    REMOVE = "remove"
+    MAKE_DIRECTORY = "make the folder"
+    PUT_FILE = "put the file"
+    PUT_LINK = "put the link"
+    SET_ATTRIBUTES = "set mtime and exec"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What our index says lies at a path now; what comes out on a replace must be this."""
+
+    key: ScanKey
+    content: ContentId
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A whole and verified `.lefting`: its path in the share, and the inode that makes it ours."""
+
+    path: str
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One change of one path.
+
+    entry:   the version that will be there (for REMOVE its tombstone)
+    old:     what must be there now, None where nothing may be there
+    copy_to: where the old bytes go as a conflict copy; None: to the trash
+    staged:  the bytes, for PUT_FILE
+    """
+
+    verb: Verb
+    entry: Entry
+    old: Held | None = None
+    copy_to: str | None = None
+    staged: Staged | None = None
+
+    @property
+    def path(self) -> str:
+        return self.entry.path
+
+
+def ordered(operations: Iterable[Operation]) -> list[Operation]:
+    """Children are removed before parents, then parents are made before children.
+
+    Removing first frees the names for swaps (file <-> folder <-> link) and for renames that only
+    change the case.
+    """
+    removes: list[Operation] = []
+    puts: list[Operation] = []
+    for operation in operations:
+        (removes if operation.verb is Verb.REMOVE else puts).append(operation)
+    removes.sort(key=lambda o: sort_key(o.path), reverse=True)
+    puts.sort(key=lambda o: sort_key(o.path))
+    return removes + puts

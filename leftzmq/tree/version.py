@@ -1,0 +1,109 @@
+"""Lives, version vectors and ranks: who made a version, and what had its maker seen.
+
+The rules are those of docs/design.md section 5 and were model-checked; a vector only ever says
+whether a version was SEEN by another one, the rank alone says which one wins.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, NewType
+
+Life = NewType("Life", bytes)
+"""12 bytes: 4 of the device key's hash, 4 of unix time (big-endian), 4 random.
+
+One device, one folder, one START of the agent: never used by two lives.
+"""
+
+LIFE_BYTES: Final = 12
+DEVICE_MARK_BYTES: Final = 4
+MAX_COUNTER: Final = 2**53
+MAX_STAMP: Final = 2**62
+MAX_WRITERS: Final = 64
+
+_COUNTER_BYTES = 8
+_PAIR_BYTES = LIFE_BYTES + _COUNTER_BYTES
+
+
+def make_life(device_mark: bytes, unix_time_s: int, random: bytes) -> Life:
+    """A new life from 4 bytes of the device key's hash, the unix time and 4 random bytes."""
+    assert len(device_mark) == DEVICE_MARK_BYTES and len(random) == 4
+    return Life(device_mark + (unix_time_s & 0xFFFFFFFF).to_bytes(4, "big") + random)
+
+
+def device_letters(writer: Life) -> str:
+    """The 7 base32 letters that stand for the writer's device in the name of a conflict copy."""
+    return base64.b32encode(writer[:DEVICE_MARK_BYTES]).decode()[:7]
+
+
+def _birth(writer: Life) -> int:
+    return int.from_bytes(writer[4:8], "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """{writer: counter}, as pairs in ascending order of the writer; at most MAX_WRITERS."""
+
+    pairs: tuple[tuple[Life, int], ...] = ()
+
+    def counter(self, writer: Life) -> int:
+        """The counter of `writer`, 0 where the vector does not hold it."""
+        for known, counter in self.pairs:
+            if known == writer:
+                return counter
+        return 0
+
+    def saw(self, writer: Life, counter: int) -> bool:
+        """Whether the version that `writer` made under `counter` was seen."""
+        return self.counter(writer) >= counter
+
+    def with_own(self, writer: Life, counter: int, base_writer: Life | None) -> Vector:
+        """This vector with our own counter set, cut to MAX_WRITERS.
+
+        Own and base's writer are always kept, then the youngest lives: dropping an ancient one
+        costs at worst one conflict copy too many.
+        """
+        assert 0 < counter <= MAX_COUNTER
+        merged = dict(self.pairs)
+        merged[writer] = counter
+        keep = {writer} if base_writer is None else {writer, base_writer}
+        return Vector(_cut(merged, keep))
+
+    def joined(self, other: Vector, keep: Iterable[Life]) -> Vector:
+        """The pairwise maximum. Only same kind and content may be joined, nothing else ever."""
+        if self.pairs == other.pairs:
+            return self
+        merged = dict(self.pairs)
+        for writer, counter in other.pairs:
+            if merged.get(writer, 0) < counter:
+                merged[writer] = counter
+        return Vector(_cut(merged, set(keep)))
+
+    def pack(self) -> bytes:
+        """20 bytes a pair: writer, then the counter big-endian."""
+        return b"".join(w + c.to_bytes(_COUNTER_BYTES, "big") for w, c in self.pairs)
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Vector:
+        """The inverse of `pack`. Raises ValueError for a length that no vector packs to."""
+        if len(packed) % _PAIR_BYTES:
+            raise ValueError("a packed vector is a multiple of 20 bytes")
+        return cls(
+            tuple(
+                (
+                    Life(packed[at : at + LIFE_BYTES]),
+                    int.from_bytes(packed[at + LIFE_BYTES : at + _PAIR_BYTES], "big"),
+                )
+                for at in range(0, len(packed), _PAIR_BYTES)
+            )
+        )
+
+
+def _cut(merged: dict[Life, int], keep: set[Life]) -> tuple[tuple[Life, int], ...]:
+    if len(merged) > MAX_WRITERS:
+        others = sorted((w for w in merged if w not in keep), key=lambda w: (_birth(w), w))
+        for writer in others[: len(merged) - MAX_WRITERS]:
+            del merged[writer]
+    return tuple(sorted(merged.items()))

@@ -1,0 +1,220 @@
+"""Every message of the wire as a frozen value; docs/protocol.md is the authority.
+
+A message is one msgpack array [tag, field, ...]. Field order is the wire's order: append only,
+and only with a new VERSION. Ranges that a type cannot say are in wire/check.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+VERSION: Final = 1
+"""The protocol's version; apart from the package's."""
+
+MAX_CONTROL_FRAME_BYTES: Final = 64 << 10
+MAX_NEWS_FRAME_BYTES: Final = 64 << 10
+MAX_PUB_INBOUND_BYTES: Final = 512  # less breaks the CURVE handshake (measured)
+MAX_CHUNK_BYTES: Final = 1 << 20
+MAX_BODY_BYTES: Final = MAX_CHUNK_BYTES + (64 << 10)
+"""Of a bulk frame: 1 MiB of chunks, their MACs, and a header at most 64 KiB."""
+MAX_FOLDERS: Final = 64
+MAX_PAGE_ENTRIES: Final = 128  # one page is one turn of the loop (under 5 ms)
+MAX_ASKS: Final = 1024  # chunks in one get
+NEWS_TOPIC: Final = b"n"
+
+Bytes12 = Annotated[bytes, Meta(min_length=12, max_length=12)]
+Bytes16 = Annotated[bytes, Meta(min_length=16, max_length=16)]
+Bytes32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Sequence = Annotated[int, Meta(ge=0, le=2**53)]
+Offset = Annotated[int, Meta(ge=0, le=2**60)]
+ChunkLength = Annotated[int, Meta(ge=0, le=MAX_CHUNK_BYTES)]
+Number = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+ShortText = Annotated[str, Meta(max_length=256)]
+Sealed = Annotated[bytes, Meta(min_length=40, max_length=MAX_CONTROL_FRAME_BYTES)]
+
+
+class FolderHello(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One folder in a hello or welcome: where I am, and how far I know you.
+
+    life, head:     the sender's life and the last sequence it has made durable
+    your_life, your_head: the life and head of the receiver's index that the sender holds
+                    (12 zero bytes and 0: none)
+    """
+
+    id: Annotated[str, Meta(min_length=1, max_length=128)]
+    tag: Bytes16
+    life: Bytes12
+    head: Sequence
+    your_life: Bytes12
+    your_head: Sequence
+
+
+class Hello(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=1):
+    """control, dialer -> dialed: who am I and what do I have. First on every connection.
+
+    wants_news_here: the receiver cannot be subscribed to otherwise: send news over this link
+    """
+
+    version: int
+    name: ShortText
+    folders: Annotated[list[FolderHello], Meta(max_length=MAX_FOLDERS)]
+    wants_news_here: bool
+
+
+class Welcome(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=2):
+    """control, dialed -> dialer: the answer to a hello, with where the rest is.
+
+    bulk_port, news_port: on the host that was dialed
+    max_credit: bytes asked for and not answered that the sender bears; more, and it drops
+    """
+
+    version: int
+    name: ShortText
+    folders: Annotated[list[FolderHello], Meta(max_length=MAX_FOLDERS)]
+    bulk_port: Port
+    news_port: Port
+    max_credit: Annotated[int, Meta(ge=1 << 20, le=1 << 30)]
+
+
+class Refusing(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=3):
+    """control: why the sender will not talk. `reason` is the name of a Refusal."""
+
+    version: int
+    reason: ShortText
+    detail: ShortText
+
+
+class IndexSince(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=4):
+    """control: tell me what changed in the folder `tag` after (life, after) of your index."""
+
+    tag: Bytes16
+    life: Bytes12
+    after: Sequence
+
+
+class IndexPage(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=5):
+    """control: a part of the answer to index_since; a sealed Page inside."""
+
+    tag: Bytes16
+    sealed: Sealed
+
+
+class News(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=6):
+    """news, and control for those who cannot be dialed: a sealed Page inside.
+
+    Without entries it is the heartbeat: it names the head.
+    """
+
+    tag: Bytes16
+    sealed: Sealed
+
+
+class Have(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=7):
+    """control: chunks of a file over 8 MiB that is still arriving here; bit i is row i's chunk."""
+
+    tag: Bytes16
+    content: Bytes32
+    bitmap: Annotated[bytes, Meta(max_length=48 << 10)]
+
+
+class Bye(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=8):
+    """control: the sender stops; do not wait for it."""
+
+    reason: ShortText
+
+
+class Open(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=16):
+    """bulk, dialer -> dialed: I am here; you may ask me over this connection too."""
+
+    version: int
+
+
+class Ask(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One chunk of a content: its id and where it lies in the file."""
+
+    id: Bytes32
+    offset: Offset
+    length: ChunkLength
+
+
+class Want(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Chunks of one content. A file of one chunk is asked for as itself at offset 0."""
+
+    content: Bytes32
+    asks: Annotated[list[Ask], Meta(min_length=1, max_length=MAX_ASKS)]
+
+
+class Get(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=17):
+    """bulk: send me these lists and these chunks. Each is answered once, with bytes or missing.
+
+    number: chosen by the asker; answers carry it
+    """
+
+    number: Number
+    tag: Bytes16
+    lists: Annotated[list[Bytes32], Meta(max_length=MAX_ASKS)]
+    wants: Annotated[list[Want], Meta(max_length=MAX_ASKS)]
+
+
+class Part(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One sealed chunk or list in the body that follows; its box is `length` + 16 bytes."""
+
+    id: Bytes32
+    length: ChunkLength
+
+
+class Chunks(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=18):
+    """bulk: (a part of) the answer to a get; a second frame holds the boxes one after another.
+
+    parts:   what the body holds, in its order
+    missing: what the sender cannot give (any more): ask elsewhere
+    """
+
+    number: Number
+    tag: Bytes16
+    parts: Annotated[list[Part], Meta(max_length=MAX_ASKS)]
+    missing: Annotated[list[Bytes32], Meta(max_length=MAX_ASKS)]
+
+
+ControlMessage = Hello | Welcome | Refusing | IndexSince | IndexPage | News | Have | Bye
+BulkMessage = Open | Get | Chunks
+Message = ControlMessage | BulkMessage
+
+
+class WireEntry(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """tree.Entry as it travels inside a sealed page. vector is packed (20 bytes a pair)."""
+
+    path: Annotated[str, Meta(min_length=1, max_length=4096)]
+    kind: Annotated[int, Meta(ge=0, le=2)]
+    size: Offset
+    mtime_ns: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+    exec: bool
+    content: Annotated[bytes, Meta(max_length=4095)]
+    depth: Annotated[int, Meta(ge=0, le=4)]
+    vector: Annotated[bytes, Meta(min_length=20, max_length=20 * 64)]
+    writer: Bytes12
+    stamp: Annotated[int, Meta(ge=-(2**62), le=2**62)]
+    deleted: bool
+
+
+class WirePage(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What lies inside the seal of news and index pages.
+
+    device, folder: must name the device of the link and the folder of the tag
+    life:     the sender's life: entries are of its index in this life
+    after, last: every change of the index with after < sequence <= last is here
+    head:     the sender's head when the answer was made (news: equals last)
+    whole:    the page belongs to a whole index (a new generation starts with after == 0)
+    """
+
+    device: Bytes32
+    folder: Annotated[str, Meta(min_length=1, max_length=128)]
+    life: Bytes12
+    after: Sequence
+    last: Sequence
+    head: Sequence
+    whole: bool
+    entries: Annotated[list[WireEntry], Meta(max_length=MAX_PAGE_ENTRIES)]
