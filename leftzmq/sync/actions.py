@@ -1,0 +1,74 @@
+"""Actions: what a machine wants done in the world. agent.py executes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from leftzmq.errors import Refusal
+from leftzmq.sync.jobs import Buffer, Job
+from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.wire.local import EventKind
+from leftzmq.wire.messages import Message
+from leftzmq.wire.page import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Seal this page and broadcast it on PUB, and over these links to those who cannot subscribe."""
+
+    folder: str
+    page: Page
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message over a link; `body` is the second frame of Chunks."""
+
+    link: Link
+    message: Message
+    body: Buffer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Connect news (SUB) and bulk of a dialed device, on the ports that its welcome named."""
+
+    device: DeviceKey
+    bulk_port: int
+    news_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Close what connects us with a device that broke the rules, and say who and why."""
+
+    device: DeviceKey
+    refusal: Refusal
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """An event for monitors and the log."""
+
+    kind: EventKind
+    fields: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a question at the admin socket."""
+
+    asker: bytes
+    fields: Mapping[str, Any]
+
+
+Action = Publish | Send | Work | Subscribe | Drop | Tell | Answer

@@ -1,0 +1,161 @@
+"""Facts from the world, past tense. Answers of workers are facts too: see jobs.
+
+By the time something is a fact it has passed codec and check, and its sender is authenticated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from leftzmq.errors import Refusal
+from leftzmq.sync.jobs import Buffer, JobBroke, JobDone
+from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.wire.messages import (
+    Bye,
+    Chunks,
+    Get,
+    Have,
+    Hello,
+    IndexSince,
+    Open,
+    Refusing,
+    Welcome,
+)
+from leftzmq.wire.page import Page
+
+
+@dataclass(frozen=True, slots=True)
+class MessageArrived:
+    """A message that carries no sealed page and no body."""
+
+    link: Link
+    message: Hello | Welcome | Refusing | IndexSince | Have | Bye | Open | Get
+
+
+@dataclass(frozen=True, slots=True)
+class PageArrived:
+    """An opened page of an index: it was sealed with the folder's key and names its device."""
+
+    link: Link
+    page: Page
+    answer: bool  # to index_since; False: news
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksArrived:
+    """(A part of) the answer to a get; `body` is ours now."""
+
+    link: Link
+    header: Chunks
+    body: Buffer
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOpened:
+    """A dialed control connection finished its handshake (again)."""
+
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class LinkClosed:
+    """A link is gone."""
+
+    link: Link
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DialFailed:
+    """A dialed device could not be reached this time."""
+
+    device: DeviceKey
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """A device's SUB arrived at our news socket (which one is not known)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StrangerRefused:
+    """Someone outside was not let in, or a paired device sent what it must not."""
+
+    device: DeviceKey | None
+    refusal: Refusal
+    detail: str
+
+
+class Touch(Enum):
+    """What the watcher saw happen to a path."""
+
+    CLOSED = auto()  # closed after writing, or moved here: whole, as far as anyone can tell
+    MODIFIED = auto()  # written to, still open
+    MADE = auto()  # a folder or link appeared, or attributes changed
+    GONE = auto()  # deleted or moved away
+
+
+@dataclass(frozen=True, slots=True)
+class PathsTouched:
+    folder: str
+    touches: tuple[tuple[str, Touch], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchLost:
+    """Events below `prefix` were lost, or are not to be had (`polled`): walk it."""
+
+    folder: str
+    prefix: str
+    polled: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CookieSeen:
+    """Everything that happened in the share before this cookie has been reported."""
+
+    folder: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question at the admin socket. asker: where its answer goes."""
+
+    asker: bytes
+    verb: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The loop woke up; deadlines are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """All sockets are bound and the gate is tested."""
+
+
+Fact = (
+    MessageArrived
+    | PageArrived
+    | ChunksArrived
+    | LinkOpened
+    | LinkClosed
+    | DialFailed
+    | Subscribed
+    | StrangerRefused
+    | PathsTouched
+    | WatchLost
+    | CookieSeen
+    | Asked
+    | TimePassed
+    | Started
+    | JobDone
+    | JobBroke
+)

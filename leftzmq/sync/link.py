@@ -1,0 +1,30 @@
+"""A link: one way to talk with one device, and who dialed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NewType
+
+DeviceKey = NewType("DeviceKey", bytes)
+"""The 32-byte CURVE public key of a device: its identity."""
+
+
+class Way(Enum):
+    """Who made the connection."""
+
+    DIALED = "dialed"  # we: our DEALERs, the peer's key pinned
+    CAME = "came"  # they: their DEALERs at our ROUTERs, known by the authenticated User-Id
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """route: the ROUTER's name for the connection (5 bytes starting with 0); b"" when dialed.
+
+    A link that came has one route on control and another one on bulk: an answer goes back to the
+    route that its question came from.
+    """
+
+    device: DeviceKey
+    way: Way
+    route: bytes = b""
