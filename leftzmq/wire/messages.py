@@ -18,7 +18,10 @@ MAX_NEWS_FRAME_BYTES: Final = 64 << 10
 MAX_PUB_INBOUND_BYTES: Final = 512  # less breaks the CURVE handshake (measured)
 MAX_CHUNK_BYTES: Final = 1 << 20
 MAX_BODY_BYTES: Final = MAX_CHUNK_BYTES + (64 << 10)
-"""Of a bulk frame: 1 MiB of chunks, their MACs, and a header at most 64 KiB."""
+"""Of any bulk frame: 1 MiB of chunks and their MACs in one."""
+MAX_BULK_HEADER_BYTES: Final = 128 << 10
+"""Of a bulk frame that is a message. MAX_ASKS wants of one chunk each take 85 bytes apiece."""
+MAX_SEALED_BYTES: Final = MAX_CONTROL_FRAME_BYTES - 64  # the message around it takes 25
 MAX_FOLDERS: Final = 64
 MAX_PAGE_ENTRIES: Final = 128  # one page is one turn of the loop (under 5 ms)
 MAX_ASKS: Final = 1024  # chunks in one get
@@ -33,7 +36,7 @@ ChunkLength = Annotated[int, Meta(ge=0, le=MAX_CHUNK_BYTES)]
 Number = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 ShortText = Annotated[str, Meta(max_length=256)]
-Sealed = Annotated[bytes, Meta(min_length=40, max_length=MAX_CONTROL_FRAME_BYTES)]
+Sealed = Annotated[bytes, Meta(min_length=40, max_length=MAX_SEALED_BYTES)]
 
 
 class FolderHello(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

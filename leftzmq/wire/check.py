@@ -1,0 +1,110 @@
+"""What types cannot say of an entry: a version that contradicts itself does not come in.
+
+Knows WireEntry and tree.Entry and turns one into the other. Must not know who sent it, or why.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from leftzmq.errors import Refusal, Refused
+from leftzmq.tree.entry import ID_BYTES, MAX_LINK_BYTES, MAX_SIZE, ContentId, Entry, Kind
+from leftzmq.tree.path import check_path
+from leftzmq.tree.version import MAX_COUNTER, MAX_STAMP, MAX_WRITERS, Life, Vector
+from leftzmq.wire.messages import WireEntry
+
+MAX_LIST_DEPTH: Final = 4
+ONE_CHUNK_MAX_BYTES: Final = 256 << 10
+
+
+def check_entry(wire: WireEntry) -> Entry:
+    """The entry that `wire` stands for.
+
+    Raises Refused: PATH_*, BAD_ENTRY, BAD_LINK, BAD_VECTOR, OUT_OF_RANGE; the detail names the
+    path. Whoever sent such an entry is dropped.
+    """
+    path = check_path(wire.path)
+    try:
+        kind = Kind(wire.kind)
+    except ValueError as error:
+        raise Refused(Refusal.BAD_ENTRY, f"{path!r}: kind {wire.kind}") from error
+    if not 0 <= wire.size <= MAX_SIZE or not -MAX_STAMP <= wire.stamp <= MAX_STAMP:
+        raise Refused(Refusal.OUT_OF_RANGE, f"{path!r}: size {wire.size}, stamp {wire.stamp}")
+    _check_content(path, kind, wire.content)
+    _check_attributes(path, kind, wire)
+    return Entry(
+        path=path,
+        kind=kind,
+        size=wire.size,
+        mtime_ns=wire.mtime_ns,
+        exec=wire.exec,
+        content=ContentId(wire.content),
+        depth=wire.depth,
+        vector=_vector(path, wire),
+        writer=Life(wire.writer),
+        stamp=wire.stamp,
+        deleted=wire.deleted,
+    )
+
+
+def to_wire(entry: Entry) -> WireEntry:
+    """The inverse of `check_entry`."""
+    return WireEntry(
+        path=entry.path,
+        kind=int(entry.kind),
+        size=entry.size,
+        mtime_ns=entry.mtime_ns,
+        exec=entry.exec,
+        content=entry.content,
+        depth=entry.depth,
+        vector=entry.vector.pack(),
+        writer=entry.writer,
+        stamp=entry.stamp,
+        deleted=entry.deleted,
+    )
+
+
+def _check_content(path: str, kind: Kind, content: bytes) -> None:
+    if kind is Kind.FILE and len(content) != ID_BYTES:
+        _bad_entry(path, f"a file's content id has {len(content)} bytes")
+    if kind is Kind.DIRECTORY and content:
+        _bad_entry(path, "a folder with a content id")
+    if kind is Kind.SYMLINK:
+        if not 0 < len(content) <= MAX_LINK_BYTES or b"\0" in content:
+            raise Refused(Refusal.BAD_LINK, repr(path))
+        try:
+            content.decode()
+        except UnicodeDecodeError as error:
+            raise Refused(Refusal.BAD_LINK, repr(path)) from error
+
+
+def _check_attributes(path: str, kind: Kind, wire: WireEntry) -> None:
+    if wire.deleted or kind is not Kind.FILE:
+        if wire.size or wire.mtime_ns or wire.exec or wire.depth:
+            what = "a tombstone" if wire.deleted else f"a {kind.name.lower()}"
+            _bad_entry(path, f"{what} with a size, an mtime, an exec bit or a depth")
+    elif not 0 <= wire.depth <= MAX_LIST_DEPTH or (wire.depth == 0) != (
+        wire.size <= ONE_CHUNK_MAX_BYTES
+    ):
+        _bad_entry(path, f"{wire.size} bytes with {wire.depth} levels of lists")
+
+
+def _vector(path: str, wire: WireEntry) -> Vector:
+    try:
+        vector = Vector.unpack(wire.vector)
+    except ValueError as error:
+        raise Refused(Refusal.BAD_VECTOR, f"{path!r}: {error}") from error
+    pairs = vector.pairs
+    if len(pairs) > MAX_WRITERS:
+        raise Refused(Refusal.BAD_VECTOR, f"{path!r}: {len(pairs)} writers")
+    if any(pairs[at][0] >= pairs[at + 1][0] for at in range(len(pairs) - 1)):
+        raise Refused(Refusal.BAD_VECTOR, f"{path!r}: writers are not in strict order")
+    if not all(1 <= counter <= MAX_COUNTER for _, counter in pairs):
+        raise Refused(Refusal.BAD_VECTOR, f"{path!r}: a counter is outside 1 to 2^53")
+    if not vector.counter(Life(wire.writer)):
+        raise Refused(Refusal.BAD_VECTOR, f"{path!r}: the version's writer is not in it")
+    return vector
+
+
+def _bad_entry(path: str, what: str) -> NoReturn:
+    raise Refused(Refusal.BAD_ENTRY, f"{path!r}: {what}")

@@ -1,0 +1,156 @@
+"""Messages as frames and back: limits, tags, versions. docs/protocol.md is the authority.
+
+Knows which message belongs on which socket. Must not know what anybody does about one, nor what
+lies inside a seal (wire/page).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from leftzmq.errors import Refusal, Refused
+from leftzmq.wire.messages import (
+    MAX_ASKS,
+    MAX_BODY_BYTES,
+    MAX_BULK_HEADER_BYTES,
+    MAX_CONTROL_FRAME_BYTES,
+    MAX_FOLDERS,
+    MAX_NEWS_FRAME_BYTES,
+    VERSION,
+    Bye,
+    Chunks,
+    Get,
+    Have,
+    Hello,
+    IndexPage,
+    IndexSince,
+    Message,
+    News,
+    Open,
+    Refusing,
+    Welcome,
+)
+from leftzmq.wire.strict import Frame, Limits, first_two, pack, shaped, unpack
+
+MAC_BYTES: Final = 16
+"""What a box in the body of Chunks is longer than the chunk in it."""
+
+_TEXT_BYTES: Final = 4 * 256  # a ShortText of the widest characters
+
+
+class Socket(Enum):
+    """The sockets that other devices reach, with what a frame on each may hold."""
+
+    CONTROL = "control"
+    NEWS = "news"
+    BULK = "bulk"
+
+    @property
+    def limits(self) -> Limits:
+        return _LIMITS[self]
+
+    @property
+    def carries(self) -> frozenset[type[Message]]:
+        """The messages that belong here; any other one is refused as WRONG_SOCKET."""
+        return _CARRIES[self]
+
+
+_LIMITS: Final = {
+    Socket.CONTROL: Limits(
+        frame=MAX_CONTROL_FRAME_BYTES,
+        str=_TEXT_BYTES,
+        bin=MAX_CONTROL_FRAME_BYTES,
+        array=MAX_FOLDERS,
+    ),
+    Socket.NEWS: Limits(
+        frame=MAX_NEWS_FRAME_BYTES, str=_TEXT_BYTES, bin=MAX_NEWS_FRAME_BYTES, array=8
+    ),
+    Socket.BULK: Limits(frame=MAX_BULK_HEADER_BYTES, str=_TEXT_BYTES, bin=64, array=MAX_ASKS),
+}
+
+_CARRIES: Final[dict[Socket, frozenset[type[Message]]]] = {
+    Socket.CONTROL: frozenset(
+        (Hello, Welcome, Refusing, IndexSince, IndexPage, News, Have, Bye),
+    ),
+    Socket.NEWS: frozenset((News,)),
+    Socket.BULK: frozenset((Open, Get, Chunks)),
+}
+
+_BY_TAG: Final[dict[int, type[Message]]] = {
+    kind.__struct_config__.tag: kind  # type: ignore[misc]
+    for kinds in _CARRIES.values()
+    for kind in kinds
+}
+
+_ROOM: Final = {kind: socket.limits.frame for socket, kinds in _CARRIES.items() for kind in kinds}
+
+_GREETINGS: Final = frozenset((Hello, Welcome, Open))
+"""Their second field is the version, in every version of the protocol. Refusing has it too, but
+is taken whatever it says: its shape never changes, so that a refusal can always be read."""
+
+
+def encode(message: Message) -> bytes:
+    """One frame: the msgpack array [tag, field, ...].
+
+    Every message that is within the ranges of messages.py fits the limit of its socket.
+    """
+    frame = pack(message)
+    assert len(frame) <= _ROOM[type(message)], "the other side would refuse it as too long"
+    return frame
+
+
+def decode(frame: Frame, socket: Socket) -> Message:
+    """The message in a frame that came over `socket`.
+
+    Raises Refused, and nothing else, for whatever bytes: TOO_LONG, NOT_MSGPACK, UNKNOWN_MESSAGE,
+    WRONG_SOCKET, OTHER_VERSION, WRONG_SHAPE, OUT_OF_RANGE.
+    """
+    try:
+        value = unpack(frame, socket.limits)
+    except Refused as refused:
+        # Another version may greet with things that our limits do not allow.
+        head = first_two(frame) if refused.refusal is Refusal.NOT_MSGPACK else None
+        if head is not None and _kind(head[0]) in socket.carries:
+            _check_version(_kind(head[0]), head[1])
+        raise
+    if type(value) is not list or not value or type(value[0]) is not int:
+        raise Refused(Refusal.WRONG_SHAPE, "not an array that begins with a number")
+    kind = _kind(value[0])
+    if kind is None:
+        raise Refused(Refusal.UNKNOWN_MESSAGE, f"number {value[0]}")
+    if kind not in socket.carries:
+        raise Refused(Refusal.WRONG_SOCKET, f"{kind.__name__} on {socket.value}")
+    if len(value) > 1:
+        _check_version(kind, value[1])
+    message = shaped(value, kind)
+    if type(message) is Get:
+        _check_asks(message)
+    return message
+
+
+def check_body(header: Chunks, body_length: int) -> None:
+    """That the body after `header` is as long as its boxes.
+
+    Raises Refused: WRONG_BODY, or TOO_LONG for more than a body may ever hold.
+    """
+    if body_length > MAX_BODY_BYTES:
+        raise Refused(Refusal.TOO_LONG, f"a body of {body_length} bytes")
+    named = sum(part.length + MAC_BYTES for part in header.parts)
+    if named != body_length:
+        raise Refused(Refusal.WRONG_BODY, f"{body_length} bytes came, {named} were named")
+
+
+def _kind(tag: object) -> type[Message] | None:
+    return _BY_TAG.get(tag) if type(tag) is int else None
+
+
+def _check_version(kind: type[Message] | None, version: object) -> None:
+    if kind in _GREETINGS and type(version) is int and version != VERSION:
+        raise Refused(Refusal.OTHER_VERSION, f"it speaks {version}, this device speaks {VERSION}")
+
+
+def _check_asks(get: Get) -> None:
+    asked = len(get.lists) + sum(len(want.asks) for want in get.wants)
+    if asked > MAX_ASKS:
+        raise Refused(Refusal.OUT_OF_RANGE, f"Get: {asked} asks, {MAX_ASKS} are allowed")

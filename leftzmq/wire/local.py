@@ -1,0 +1,163 @@
+"""The agent's own doors: events for monitors, questions and replies for the command line.
+
+Both are ipc sockets in the state directory of this agent, never another device's door; what
+comes in is checked all the same, since a broken tool must not stop an agent.
+
+Knows the bytes of events, questions and replies. Must not know what any of them is about.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from leftzmq.errors import Refusal, Refused
+from leftzmq.wire.strict import Frame, Limits, pack, unpack
+
+Scalar = str | int | float | bool | None
+
+MAX_EVENT_BYTES: Final = 64 << 10
+MAX_ASK_BYTES: Final = 64 << 10
+MAX_REPLY_BYTES: Final = 16 << 20
+MAX_REPLY_LEVELS: Final = 16
+MAX_VERB_LETTERS: Final = 64
+_NUMBER_BYTES: Final = 8
+
+_EVENT_LIMITS: Final = Limits(frame=MAX_EVENT_BYTES, str=MAX_EVENT_BYTES, bin=0, array=2, map=256)
+_ASK_LIMITS: Final = Limits(frame=MAX_ASK_BYTES, str=MAX_ASK_BYTES, bin=0, array=2, map=256)
+_REPLY_LIMITS: Final = Limits(
+    frame=MAX_REPLY_BYTES, str=MAX_REPLY_BYTES, bin=0, array=1 << 20, map=1 << 16
+)
+
+
+class EventKind(Enum):
+    """What an agent tells its monitors. The value is the topic to subscribe to."""
+
+    SCAN = "scan"
+    HAVE_NEWS = "have_news"
+    TICKET = "ticket"
+    PROGRESS = "progress"
+    START_RENAME = "start_rename"
+    FINISHED = "finished"
+    PEER_UP = "peer_up"
+    PEER_DOWN = "peer_down"
+    PROBLEM = "problem"
+    CONFLICT = "conflict"
+    READY = "ready"
+    STOPPED = "stopped"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened in an agent.
+
+    number: counts the events of this run of the agent; a gap means that the monitor lost some
+    unix_time: seconds since the epoch
+    """
+
+    kind: EventKind
+    number: int
+    unix_time: float
+    fields: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question of the command line."""
+
+    verb: str
+    fields: Mapping[str, Scalar]
+
+
+def encode_event(event: Event) -> list[bytes]:
+    """[topic, number as 8 bytes big-endian, msgpack [unix_time, fields]]."""
+    body = pack([float(event.unix_time), _printable(event.fields)])
+    return [event.kind.value.encode(), event.number.to_bytes(_NUMBER_BYTES, "big"), body]
+
+
+def decode_event(frames: list[bytes]) -> Event:
+    """The inverse of `encode_event`. Raises Refused."""
+    if len(frames) != 3:
+        refusal = Refusal.TOO_MANY_FRAMES if len(frames) > 3 else Refusal.WRONG_SHAPE
+        raise Refused(refusal, f"an event of {len(frames)} frames")
+    topic, number, body = frames
+    kind = _KINDS.get(bytes(topic))
+    if kind is None:
+        raise Refused(Refusal.UNKNOWN_MESSAGE, f"event {bytes(topic[:40])!r}")
+    if len(number) != _NUMBER_BYTES:
+        raise Refused(Refusal.WRONG_SHAPE, "an event's number is 8 bytes")
+    match unpack(body, _EVENT_LIMITS):
+        case [float(unix_time), dict(fields)] if math.isfinite(unix_time):
+            return Event(kind, int.from_bytes(number, "big"), unix_time, _scalars(fields))
+    raise Refused(Refusal.WRONG_SHAPE, "an event's body is [time, fields]")
+
+
+def encode_ask(verb: str, fields: Mapping[str, Scalar]) -> bytes:
+    """msgpack [verb, fields]."""
+    return pack([verb, _printable(fields)])
+
+
+def decode_ask(frame: Frame) -> Ask:
+    """The inverse of `encode_ask`. Raises Refused."""
+    match unpack(frame, _ASK_LIMITS):
+        case [str(verb), dict(fields)] if 0 < len(verb) <= MAX_VERB_LETTERS:
+            return Ask(verb, _scalars(fields))
+    raise Refused(Refusal.WRONG_SHAPE, "a question is [verb, fields]")
+
+
+def encode_reply(fields: Mapping[str, Any]) -> bytes:
+    """msgpack of a map of what JSON knows.
+
+    Raises Refused (TOO_LONG) where `decode_reply` would: the asker is to be told so instead.
+    """
+    frame = pack(_printable(fields))
+    if len(frame) > MAX_REPLY_BYTES:
+        raise Refused(Refusal.TOO_LONG, f"a reply of {len(frame)} bytes")
+    return frame
+
+
+def decode_reply(frame: Frame) -> dict[str, Any]:
+    """The inverse of `encode_reply`. Raises Refused."""
+    reply = unpack(frame, _REPLY_LIMITS)
+    if type(reply) is not dict:
+        raise Refused(Refusal.WRONG_SHAPE, "a reply is a map")
+    _check_json(reply, MAX_REPLY_LEVELS)
+    return reply
+
+
+_KINDS: Final = {kind.value.encode(): kind for kind in EventKind}
+
+
+def _printable(value: Any) -> Any:
+    """`value` with names that are not UTF-8 escaped: they are Problems, and so they are shown."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_printable(item) for item in value]
+    return value
+
+
+def _scalars(fields: dict[Any, Any]) -> dict[str, Scalar]:
+    for name, value in fields.items():
+        if type(name) is not str or isinstance(value, list | dict | bytes):
+            raise Refused(Refusal.WRONG_SHAPE, f"field {name!r:.60}")
+    return fields
+
+
+def _check_json(value: object, levels: int) -> None:
+    if isinstance(value, bytes) or levels < 0:
+        raise Refused(Refusal.WRONG_SHAPE, "not what JSON knows, or nested too deeply")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if type(key) is not str:
+                raise Refused(Refusal.WRONG_SHAPE, f"key {key!r:.60}")
+            _check_json(item, levels - 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_json(item, levels - 1)

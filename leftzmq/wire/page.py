@@ -1,0 +1,158 @@
+"""Pages: what lies inside the seal of news and of the answers to index_since.
+
+Knows how a page is packed, sealed, opened and checked, and how a run of entries is cut into
+pages. Must not know where entries are kept, or who asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from leftzmq.content.keys import FolderKeys
+from leftzmq.content.seal import open_page, seal_page
+from leftzmq.errors import Refusal, Refused
+from leftzmq.tree.entry import MAX_LINK_BYTES, Entry
+from leftzmq.tree.path import MAX_PATH_BYTES
+from leftzmq.tree.version import LIFE_BYTES, Life
+from leftzmq.wire.check import check_entry, to_wire
+from leftzmq.wire.messages import MAX_PAGE_ENTRIES, MAX_SEALED_BYTES, WirePage
+from leftzmq.wire.strict import Limits, pack, shaped, unpack
+
+MAX_PAGE_BYTES: Final = 48 << 10
+"""Of packed entries. The largest one (4 KiB path, 4 KiB link, 64 writers) takes less than 10 KiB;
+what is around them in a sealed page and its message less than 1 KiB."""
+
+_LIMITS: Final = Limits(
+    frame=MAX_SEALED_BYTES,
+    str=4 * MAX_PATH_BYTES,  # characters that are too many are named as such by check_path
+    bin=MAX_LINK_BYTES,
+    array=MAX_PAGE_ENTRIES,
+)
+_NO_LIFE: Final = bytes(LIFE_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a device's index, or news of it.
+
+    device: the sender's public key, 32 bytes
+    life:   the sender's, of the index that the entries are from
+    after, last: every change of that index with after < sequence <= last is here, as the newest
+            entry of its path, in the order of their sequences
+    head:   the last sequence of that index when the answer was made (news: equals last)
+    whole:  part of a whole index: a new generation, which begins with after == 0
+    """
+
+    device: bytes
+    folder: str
+    life: Life
+    after: int
+    last: int
+    head: int
+    whole: bool
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageCut:
+    """What one page of a run holds; fields as in Page."""
+
+    after: int
+    last: int
+    head: int
+    entries: tuple[Entry, ...]
+
+
+def seal(page: Page, keys: FolderKeys, nonce: bytes) -> bytes:
+    """What travels as `sealed` in IndexPage and News. nonce: 24 random bytes, never used twice."""
+    return seal_page(keys, plaintext(page), nonce)
+
+
+def open_sealed(sealed: bytes, keys: FolderKeys, *, device: bytes, folder: str) -> Page:
+    """The page in a box that came from `device` about `folder`.
+
+    Raises Refused: DOES_NOT_OPEN, NOT_ITS_NAME, UNKNOWN_FOLDER, BAD_PAGE, those of check_entry,
+    and those of a frame.
+    """
+    return read_plaintext(open_page(keys, sealed), device=device, folder=folder)
+
+
+def plaintext(page: Page) -> bytes:
+    """The msgpack of a page, as it goes into the seal."""
+    return pack(
+        WirePage(
+            device=page.device,
+            folder=page.folder,
+            life=page.life,
+            after=page.after,
+            last=page.last,
+            head=page.head,
+            whole=page.whole,
+            entries=[to_wire(entry) for entry in page.entries],
+        )
+    )
+
+
+def read_plaintext(plain: bytes, *, device: bytes, folder: str) -> Page:
+    """The inverse of `plaintext`, with every check; see open_sealed."""
+    wire = shaped(unpack(plain, _LIMITS), WirePage)
+    # What a device says lies inside the seal too, so that nobody can pass on another's page as
+    # its own; all members of a folder have the key.
+    if wire.device != device:
+        raise Refused(Refusal.NOT_ITS_NAME, f"a page of {wire.device.hex()[:16]}")
+    if wire.folder != folder:
+        raise Refused(Refusal.UNKNOWN_FOLDER, repr(wire.folder))
+    _check_sequences(wire)
+    entries = tuple(check_entry(entry) for entry in wire.entries)
+    if len({entry.path for entry in entries}) != len(entries):
+        raise Refused(Refusal.BAD_PAGE, "a path is there twice")
+    return Page(
+        device=wire.device,
+        folder=wire.folder,
+        life=Life(wire.life),
+        after=wire.after,
+        last=wire.last,
+        head=wire.head,
+        whole=wire.whole,
+        entries=entries,
+    )
+
+
+def cut_pages(
+    entries: Iterable[tuple[int, Entry]], after: int, upto: int, head: int
+) -> list[PageCut]:
+    """Cut a run of (sequence, entry) in ascending order into pages that may be sent.
+
+    The run is all that the index holds with after < sequence <= upto. A page's `last` is the
+    sequence of its last entry, that of the final page is `upto`; at least one page comes out,
+    so that an answer without entries moves the asker on as well.
+    """
+    pages: list[PageCut] = []
+    begun: list[Entry] = []
+    size, start, last = 0, after, after
+    for sequence, entry in entries:
+        assert last < sequence <= upto, "a run is in ascending order and within its bounds"
+        entry_bytes = len(pack(to_wire(entry)))
+        if len(begun) == MAX_PAGE_ENTRIES or size + entry_bytes > MAX_PAGE_BYTES:
+            pages.append(PageCut(start, last, head, tuple(begun)))
+            begun, size, start = [], 0, last
+        begun.append(entry)
+        size, last = size + entry_bytes, sequence
+    pages.append(PageCut(start, upto, head, tuple(begun)))
+    return pages
+
+
+def _check_sequences(wire: WirePage) -> None:
+    if wire.life == _NO_LIFE:
+        raise Refused(Refusal.BAD_PAGE, "no life")
+    if not wire.after <= wire.last <= wire.head:
+        raise Refused(Refusal.BAD_PAGE, f"({wire.after}, {wire.last}] of {wire.head}")
+    if wire.after == wire.last < wire.head:
+        # Whoever asks on after such a page would ask for ever.
+        raise Refused(Refusal.BAD_PAGE, f"a page that ends at its beginning, {wire.last}")
+    if len(wire.entries) > wire.last - wire.after:
+        raise Refused(
+            Refusal.BAD_PAGE, f"{len(wire.entries)} entries in ({wire.after}, {wire.last}]"
+        )

@@ -1,0 +1,111 @@
+"""msgpack with limits, then a schema with exact types: bytes from outside become values here.
+
+Knows msgpack and msgspec; the only module that calls the former. Must not know what any message
+means. Whatever the bytes are, what comes out is a value of the type asked for, or `Refused`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+
+import msgpack  # type: ignore[import-untyped]
+import msgspec
+
+from leftzmq.errors import Refusal, Refused
+
+Shape = TypeVar("Shape")
+Frame = bytes | bytearray | memoryview
+
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one frame may hold. Bytes, but for `array` and `map` (items of one array or map).
+
+    Memory stays below 8 * array * 1024 bytes (msgpack makes room for an array at its header, and
+    stops at 1024 levels) and 75 times the frame (empty arrays; measured with msgpack 1.2.1).
+    """
+
+    frame: int
+    str: int
+    bin: int
+    array: int
+    map: int = 0
+
+
+def pack(value: object) -> bytes:
+    """msgpack of a struct, or of plain lists, dicts, str, bytes, numbers, bool and None."""
+    return _ENCODER.encode(value)
+
+
+def unpack(frame: Frame, limits: Limits) -> Any:
+    """The plain value that one frame holds, whole and without a byte after it.
+
+    Raises Refused: TOO_LONG, or NOT_MSGPACK for everything else that is wrong with it.
+    """
+    if len(frame) > limits.frame:
+        raise Refused(Refusal.TOO_LONG, f"{len(frame)} bytes, {limits.frame} are allowed")
+    try:
+        return msgpack.unpackb(
+            frame,
+            raw=False,
+            use_list=True,
+            strict_map_key=True,
+            ext_hook=_refuse_extension,
+            max_str_len=limits.str,
+            max_bin_len=limits.bin,
+            max_array_len=limits.array,
+            max_map_len=limits.map,
+            max_ext_len=0,
+        )
+    except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
+        # A UnicodeDecodeError quotes nothing but one byte and its place; the others no bytes.
+        raise Refused(Refusal.NOT_MSGPACK, str(error) or type(error).__name__) from error
+
+
+def shaped(value: object, shape: type[Shape]) -> Shape:
+    """`value` as a struct, with exact types: a bool is no int, a float neither, a str no bytes.
+
+    Raises Refused: OUT_OF_RANGE for a number, WRONG_SHAPE for the rest.
+    """
+    try:
+        # Without builtin_types even strict mode would take a str as the base64 of bytes.
+        return msgspec.convert(value, shape, strict=True, builtin_types=(bytes,))
+    except msgspec.ValidationError as error:
+        text = str(error)
+        in_range = not text.startswith(("Expected `int` >", "Expected `int` <", "Integer value"))
+        refusal = Refusal.WRONG_SHAPE if in_range else Refusal.OUT_OF_RANGE
+        raise Refused(refusal, f"{shape.__name__}: {text}") from error
+
+
+def first_two(frame: Frame) -> tuple[Any, Any] | None:
+    """The first two items of the array that `frame` begins with, if they are numbers or the like.
+
+    Looks at 23 bytes and never at what follows. None when there are no such two items.
+    """
+    head = msgpack.Unpacker(
+        max_buffer_size=_HEAD_BYTES,
+        read_size=_HEAD_BYTES,
+        ext_hook=_refuse_extension,
+        max_str_len=0,
+        max_bin_len=0,
+        max_array_len=0,
+        max_map_len=0,
+        max_ext_len=0,
+    )
+    try:
+        head.feed(frame[:_HEAD_BYTES])
+        if head.read_array_header() < 2:
+            return None
+        return head.unpack(), head.unpack()
+    except (ValueError, TypeError, OverflowError, msgpack.UnpackException):
+        return None
+
+
+_HEAD_BYTES = 5 + 9 + 9  # the longest array header and two of the longest numbers
+
+
+def _refuse_extension(code: int, data: bytes) -> NoReturn:
+    raise ValueError(f"extension type {code}")
