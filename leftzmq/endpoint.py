@@ -1,0 +1,87 @@
+"""How a device is called: the endpoint where it listens, and the public key that it is.
+
+Knows how both are written. Must not know sockets, nor what a key does: nothing is resolved,
+connected or computed here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from leftzmq.errors import ConfigError
+
+KEY_CHARS: Final = 40  # 32 bytes as z85
+
+# https://rfc.zeromq.org/spec/32/: five characters, in base 85, are four bytes
+_Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+_HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_ENDPOINT_DO = "write tcp://HOST:PORT, such as tcp://127.0.0.1:7700 or tcp://[::1]:7700"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """host: IPv4, IPv6 (without brackets) or a host's name; port: 0 = any that is free."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"tcp://{host}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str, where: str, *, own: bool = False) -> Endpoint:
+        """Read "tcp://HOST:PORT". ConfigError names `where`.
+
+        own: this device binds it: port 0 is allowed, and so are 0.0.0.0 and [::]
+        """
+
+        def wrong(why: str) -> ConfigError:
+            return ConfigError(f"{text!r} {why}", where, _ENDPOINT_DO)
+
+        if not text.startswith("tcp://"):
+            raise wrong("does not begin with tcp://")
+        host, colon, digits = text.removeprefix("tcp://").rpartition(":")
+        if not colon or not re.fullmatch(r"[0-9]{1,5}", digits) or int(digits) > 65535:
+            raise wrong("does not end in a port from 0 to 65535")
+        bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+        if not (_is_ipv6(bare) if bare != host else _is_ipv4_or_name(host)):
+            raise wrong("has no IPv4 address, host name or [IPv6 address] as its host")
+        if not own and int(digits) == 0:
+            raise wrong("has port 0, which only a socket of this device's own can have")
+        if not own and bare in ("0.0.0.0", "::"):
+            raise wrong("means every address of a machine, not one that can be called")
+        return cls(bare, int(digits))
+
+
+def is_key(text: str) -> bool:
+    """Whether `text` is a device's public key as z85 writes it (40 characters, 32 bytes)."""
+    if len(text) != KEY_CHARS or any(letter not in _Z85 for letter in text):
+        return False
+    for at in range(0, KEY_CHARS, 5):
+        number = 0
+        for letter in text[at : at + 5]:
+            number = number * 85 + _Z85.index(letter)
+        if number >= 1 << 32:
+            return False
+    return True
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return bool(ipaddress.IPv6Address(host))
+    except ValueError:
+        return False
+
+
+def _is_ipv4_or_name(host: str) -> bool:
+    labels = host.removesuffix(".").split(".")
+    if labels[-1].isdigit():  # no top-level domain is a number: this wants to be IPv4
+        try:
+            return bool(ipaddress.IPv4Address(host))
+        except ValueError:
+            return False
+    return len(host) <= 253 and all(_HOST_LABEL.fullmatch(label) for label in labels)
