@@ -1,0 +1,292 @@
+"""The state directory: who may be in it, what lies where, and how a secret becomes a file.
+
+Knows names, modes, the lock and the write order of small private files. Must not know what is in
+them (keys, rows), nor sockets: the ipc endpoints are text here.
+
+    <state>/            0700, ours
+      lock              held with flock by the one agent; its process id inside
+      device.key        made by bus
+      HASH.sqlite       the index of one folder, made by index
+      ports.json        the bulk and news ports that were free last time
+      events, admin     ipc sockets, bound by the holder of the lock only
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+from types import TracebackType
+from typing import Final, Self
+
+from leftzmq.errors import ConfigError, KeyFileError, StateLocked
+
+SECRET_BYTES: Final = 32
+MAX_PRIVATE_FILE_BYTES: Final = 4096  # a key or a secret is a line or two
+MAX_IPC_PATH_BYTES: Final = 100  # sun_path holds 104 on macOS, 108 on Linux, with its NUL
+_PRIVATE_DIR, _PRIVATE_FILE, _OTHERS = 0o700, 0o600, 0o077
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Ports of this device's own sockets; 0 = none is remembered, any will do."""
+
+    bulk: int = 0
+    news: int = 0
+
+
+class StateDir:
+    """The state directory while its lock is held: one agent, and only it, has one of these."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path = path
+        self._lock: int | None = lock
+
+    @classmethod
+    def open(cls, path: Path) -> StateDir:
+        """Make the directory if needed and take its lock.
+
+        StateLocked: another agent holds it. ConfigError: it cannot be made private or locked.
+        """
+        made = make_state_dir(path)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            lock = os.open(made / "lock", flags, _PRIVATE_FILE)
+        except OSError as error:
+            raise _unusable(made / "lock", error) from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(lock, 32, 0).decode("ascii", "replace").strip() or "not known yet"
+            os.close(lock)
+            what = f"another agent runs on this state directory (process {holder})"
+            raise StateLocked(what, str(made), "stop it, or give this one its own state") from None
+        except OSError as error:
+            os.close(lock)
+            raise _unusable(made / "lock", error) from None
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        return cls(made, lock)
+
+    def close(self) -> None:
+        """Let the lock go; the file stays, for one that is unlinked could be locked twice."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.ftruncate(lock, 0)
+            os.close(lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def device_key_file(self) -> Path:
+        return device_key_file(self.path)
+
+    def index_file(self, folder_id: str) -> Path:
+        """The SQLite file of a folder; an id may hold what a file name may not, so it is hashed."""
+        name = hashlib.blake2b(folder_id.encode(), digest_size=8).hexdigest()
+        return self.path / f"{name}.sqlite"
+
+    def load_ports(self) -> Ports:
+        """The remembered ports. A convenience: a damaged file means that none are remembered."""
+        try:
+            found = json.loads((self.path / "ports.json").read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return Ports()
+        if not isinstance(found, dict):
+            return Ports()
+        return Ports(_port(found.get("bulk")), _port(found.get("news")))
+
+    def save_ports(self, ports: Ports) -> None:
+        """Remember them; a crash leaves the old file or the new one, whole."""
+        text = json.dumps({"bulk": ports.bulk, "news": ports.news}) + "\n"
+        new = self.path / "ports.json.new"
+        _write_flushed(new, text.encode(), os.O_TRUNC)
+        new.replace(self.path / "ports.json")
+        _flush_dir(self.path)
+
+
+def make_state_dir(path: Path) -> Path:
+    """Make `path` if it is missing, see that nobody else may enter it, return it resolved.
+
+    Takes no lock: `leftzmq id` makes the device key beside an agent that runs.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            path.mkdir(_PRIVATE_DIR)
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _unusable(path, error) from None
+    try:
+        found = os.fstat(directory)
+        if found.st_uid != os.geteuid():
+            what = f"the state directory belongs to another user (uid {found.st_uid})"
+            do = "run as that user, or name another state in [device]"
+            raise ConfigError(what, str(path), do)
+        if found.st_mode & _OTHERS or found.st_mode & _PRIVATE_DIR != _PRIVATE_DIR:
+            os.fchmod(directory, _PRIVATE_DIR)
+    except OSError as error:
+        raise _unusable(path, error) from None
+    finally:
+        os.close(directory)
+    return path.resolve()
+
+
+def device_key_file(state: Path) -> Path:
+    return state / "device.key"
+
+
+def ipc_endpoints(state: Path) -> tuple[str, str]:
+    """(events, admin) of an agent with this state directory, running or not.
+
+    The sockets always lie in the state directory. Where its path is too long for a socket's
+    address, the endpoints lead there through a link in a short directory of this user's own. So
+    agent and clients need not agree about the environment: each finds or makes its own way in.
+    """
+    where = state.resolve()
+    if len(os.fsencode(where / "events")) > MAX_IPC_PATH_BYTES:
+        where = _short_way(where)
+    return f"ipc://{where / 'events'}", f"ipc://{where / 'admin'}"
+
+
+def _short_way(state: Path) -> Path:
+    uid = os.geteuid()
+    mark = hashlib.blake2b(os.fsencode(state) + b"\0%d" % uid, digest_size=8).hexdigest()
+    bases = [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"]
+    for base in (Path(base) for base in bases if base.startswith("/")):
+        link = base / f"leftzmq-{mark}" / "s"
+        if len(os.fsencode(link / "events")) <= MAX_IPC_PATH_BYTES and os.access(base, os.W_OK):
+            _make_private_link(link, state)
+            return link
+    what = f"the path is over {MAX_IPC_PATH_BYTES} bytes, and no folder for a short way to it"
+    raise ConfigError(what, str(state), "set TMPDIR to a writable folder, or use a shorter state")
+
+
+def _make_private_link(link: Path, state: Path) -> None:
+    private = link.parent
+    do = f"see who made it, then remove it: rm -r {quote(str(private))}"
+    try:
+        with suppress(FileExistsError):
+            private.mkdir(_PRIVATE_DIR)
+        found = private.lstat()
+        if not stat.S_ISDIR(found.st_mode):
+            raise ConfigError("is not a folder, where leftzmq puts its own", str(private), do)
+        if found.st_uid != os.geteuid() or found.st_mode & _OTHERS:
+            raise ConfigError("is not a private folder of this user", str(private), do)
+        with suppress(FileExistsError):
+            link.symlink_to(state)
+        if link.readlink() != state:
+            raise ConfigError(f"does not lead to {state}", str(link), do)
+    except OSError as error:
+        raise _unusable(link, error) from None
+
+
+def read_private(path: Path) -> bytes:
+    """What is in a key or secret file. KeyFileError if others can read or change it."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would hang
+    except FileNotFoundError:
+        do = "copy it from a device that has it, keep it private: chmod 600"
+        raise KeyFileError("there is no such file", str(path), do) from None
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+        raise KeyFileError(what, str(path), "make it readable for this user alone") from None
+    with os.fdopen(file, "rb") as reader:
+        mode = os.fstat(file).st_mode
+        if not stat.S_ISREG(mode):
+            raise KeyFileError("is not a regular file", str(path), "name the file itself")
+        if mode & _OTHERS:
+            what = f"can be read or changed by others (mode {stat.S_IMODE(mode):04o})"
+            raise KeyFileError(what, str(path), f"chmod 600 {quote(str(path))}")
+        data = reader.read(MAX_PRIVATE_FILE_BYTES + 1)
+    if len(data) > MAX_PRIVATE_FILE_BYTES:
+        what = f"is over {MAX_PRIVATE_FILE_BYTES} bytes long: neither a key nor a secret"
+        raise KeyFileError(what, str(path), "name the right file")
+    return data
+
+
+def make_private(path: Path, data: bytes, random: Callable[[int], bytes] = os.urandom) -> bool:
+    """Give `path` these bytes unless it exists; of several who try at once one wins.
+
+    Whole and flushed under a name of its own first, then link(): whoever sees `path` sees all of
+    it, also after a crash. Returns whether it was ours.
+    """
+    temporary = path.with_name(f".{path.name[:128]}.{os.getpid()}-{random(8).hex()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _write_flushed(temporary, data, os.O_EXCL)
+            os.link(temporary, path)
+            won = True
+        except FileExistsError:
+            won = False
+        finally:
+            temporary.unlink(missing_ok=True)
+        _flush_dir(path.parent)
+    except OSError as error:
+        what = f"cannot be made: {error.strerror}"
+        do = "name a place on a file system with links and modes that this user may write to"
+        raise KeyFileError(what, str(path), do) from None
+    return won
+
+
+def read_secret(path: Path) -> bytes:
+    """The folder secret in `path`, 32 bytes. KeyFileError never says what was found instead."""
+    text = read_private(path).strip()
+    wanted = 2 * SECRET_BYTES
+    do = "copy the whole file again from a device that has it"
+    if not all(byte in b"0123456789abcdefABCDEF" for byte in text):
+        raise KeyFileError(f"is not {wanted} hex digits: it holds something else", str(path), do)
+    if len(text) != wanted:
+        what = f"{wanted} hex digits are wanted, {len(text)} were found"
+        raise KeyFileError(what, str(path), do)
+    return bytes.fromhex(text.decode())
+
+
+def make_secret(path: Path, random: Callable[[int], bytes] = os.urandom) -> bytes:
+    """Make the folder secret unless it is there, and return the one that is."""
+    make_private(path, random(SECRET_BYTES).hex().encode() + b"\n", random)
+    return read_secret(path)
+
+
+def _write_flushed(path: Path, data: bytes, how: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | how
+    with os.fdopen(os.open(path, flags, _PRIVATE_FILE), "wb") as writer:
+        os.fchmod(writer.fileno(), _PRIVATE_FILE)  # of an old file too, whatever its mode was
+        writer.write(data)
+        writer.flush()
+        os.fsync(writer.fileno())
+
+
+def _flush_dir(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _port(value: object) -> int:
+    return value if type(value) is int and 0 < value < 1 << 16 else 0
+
+
+def _unusable(path: Path, error: OSError) -> ConfigError:
+    do = "name a state that this user may write to, in [device]"
+    return ConfigError(f"cannot be used: {error.strerror}", str(path), do)
