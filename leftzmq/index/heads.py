@@ -1,0 +1,167 @@
+"""Where every index stands: our own chain of lives, and how far we hold the others'.
+
+A device's row of bits belongs to one generation of its index: a whole index is received under a
+new bit; the old bit counts for nothing from the first page on and is swept with the last.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from leftzmq.errors import LeftError
+from leftzmq.index.schema import MAX_BITS, OUR_BIT
+from leftzmq.tree.version import Life
+
+NO_LIFE: Final = Life(bytes(12))
+"""What stands on the wire for "I hold nothing of yours"."""
+
+MAX_CHAIN: Final = 1024  # lives remembered; a peer that saw none of them gets the whole index
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far we hold a device's index: everything up to `head` of `life`, under `bit`."""
+
+    key: bytes
+    bit: int
+    life: Life
+    head: int
+
+    @property
+    def mask(self) -> int:
+        return 1 << self.bit
+
+
+class Heads:
+    """The chain of our lives and the heads of the devices. Written with the store's commits."""
+
+    def __init__(self, connection: sqlite3.Connection, begin: Callable[[], None]) -> None:
+        self._db, self._begin = connection, begin
+        self.chain: list[tuple[Life, int]] = [
+            (Life(life), last)
+            for life, last in connection.execute("SELECT life, last FROM life ORDER BY ordinal")
+        ]
+        self._sequence = self.chain[-1][1] if self.chain else 0
+        self._saved = self._sequence
+        self._devices: dict[bytes, Head] = {}
+        self._swept: dict[bytes, list[int]] = {}
+        for bit, key, life, head, swept in connection.execute(
+            "SELECT bit, key, life, head, swept FROM device"
+        ):
+            if swept:
+                self._swept.setdefault(key, []).append(bit)
+            else:
+                self._devices[key] = Head(key, bit, Life(life), head)
+
+    # -- our own lives ----------------------------------------------------------------------
+
+    @property
+    def sequence(self) -> int:
+        """The last sequence given. It goes on across lives."""
+        return self._sequence
+
+    @property
+    def life(self) -> Life:
+        """The life of this start."""
+        return self.chain[-1][0]
+
+    def begin_life(self, life: Life) -> None:
+        """A new start: its life goes to the end of the chain."""
+        self._begin()
+        self._db.execute("INSERT INTO life(life, last) VALUES(?, ?)", (life, self._sequence))
+        self.chain.append((life, self._sequence))
+        if len(self.chain) > MAX_CHAIN:
+            del self.chain[: len(self.chain) - MAX_CHAIN]
+            self._db.execute(
+                "DELETE FROM life WHERE ordinal NOT IN"
+                " (SELECT ordinal FROM life ORDER BY ordinal DESC LIMIT ?)",
+                (MAX_CHAIN,),
+            )
+
+    def next_sequence(self) -> int:
+        """A sequence that was never given before in this life."""
+        self._begin()
+        self._sequence += 1
+        return self._sequence
+
+    def save(self) -> None:
+        """Part of every commit."""
+        if self._sequence != self._saved:
+            self._db.execute(
+                "UPDATE life SET last = ? WHERE ordinal = (SELECT max(ordinal) FROM life)",
+                (self._sequence,),
+            )
+            self.chain[-1] = (self.chain[-1][0], self._sequence)
+            self._saved = self._sequence
+
+    def answers_from(self, life: Life, after: int) -> bool:
+        """Whether index_since (life, after) can be answered from `after`, not from the start."""
+        last = dict(self.chain).get(life)
+        return last is not None and after <= (self._sequence if life == self.life else last)
+
+    # -- the other devices -----------------------------------------------------------------
+
+    def of(self, key: bytes) -> Head:
+        """Where we stand with a device; (NO_LIFE, 0) under a bit of its own at first."""
+        head = self._devices.get(key)
+        return head if head else self._allot(key, NO_LIFE)
+
+    def known(self) -> list[Head]:
+        return list(self._devices.values())
+
+    def advance(self, key: bytes, life: Life, head: int) -> None:
+        """We hold the device's index up to `head` of `life`; same commit as the entries."""
+        self._begin()
+        moved = replace(self.of(key), life=life, head=head)
+        self._devices[key] = moved
+        self._db.execute(
+            "UPDATE device SET life = ?, head = ? WHERE bit = ?", (life, head, moved.bit)
+        )
+
+    def new_generation(self, key: bytes, life: Life) -> Head:
+        """The first page of a whole index: a fresh bit; the old one counts for nothing now."""
+        self._begin()
+        old = self._devices.pop(key, None)
+        if old is not None:
+            self._db.execute("UPDATE device SET swept = 1 WHERE bit = ?", (old.bit,))
+            self._swept.setdefault(key, []).append(old.bit)
+        return self._allot(key, life)
+
+    def to_sweep(self, key: bytes) -> list[int]:
+        """Bits of old generations of a device that still stand in rows."""
+        return list(self._swept.get(key, ()))
+
+    def free(self, bit: int) -> None:
+        """A bit was swept from all rows."""
+        self._begin()
+        self._db.execute("DELETE FROM device WHERE bit = ?", (bit,))
+        for bits in self._swept.values():
+            if bit in bits:
+                bits.remove(bit)
+
+    def forget(self, key: bytes) -> None:
+        """A device is not our peer any more: its bits are to be swept."""
+        head = self._devices.pop(key, None)
+        if head is not None:
+            self._begin()
+            self._db.execute("UPDATE device SET swept = 1 WHERE bit = ?", (head.bit,))
+            self._swept.setdefault(key, []).append(head.bit)
+
+    def swept_keys(self) -> list[bytes]:
+        return [key for key, bits in self._swept.items() if bits]
+
+    def _allot(self, key: bytes, life: Life) -> Head:
+        used = {OUR_BIT, *(head.bit for head in self._devices.values())}
+        used.update(bit for bits in self._swept.values() for bit in bits)
+        bit = next((bit for bit in range(MAX_BITS) if bit not in used), None)
+        if bit is None:
+            raise LeftError("a folder has more than 62 devices", "", "remove peers from peer.toml")
+        self._begin()
+        self._db.execute(
+            "INSERT INTO device(bit, key, life, head, swept) VALUES(?,?,?,0,0)", (bit, key, life)
+        )
+        self._devices[key] = Head(key, bit, life, 0)
+        return self._devices[key]

@@ -1,0 +1,156 @@
+"""Questions to the index. The loop asks on the writing connection; each worker has its own."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from leftzmq.index.rows import COLUMNS, Row, entry_of, row_of, unpack_scan
+from leftzmq.index.schema import connect
+from leftzmq.tree.entry import Entry, ScanKey
+from leftzmq.tree.path import path_of_key, sort_key
+from leftzmq.tree.plan import Staged
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts over the whole index. files: regular files that we have; bytes: their sizes;
+    tickets: paths whose winning version we do not have; need_bytes: the sizes of those."""
+
+    files: int = 0
+    bytes: int = 0
+    tickets: int = 0
+    need_bytes: int = 0
+
+
+class Reader:
+    """Read-only questions. Every path given or returned is a share-relative str."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    @classmethod
+    def open(cls, file: Path) -> Reader:
+        """A connection of one's own, for one worker thread."""
+        return cls(connect(file, read_only=True))
+
+    def close(self) -> None:
+        self._db.close()
+
+    def rows(self, path: str) -> list[Row]:
+        """All versions of a path that somebody holds; in no order."""
+        found = self._db.execute(
+            f"SELECT {COLUMNS} FROM version WHERE path = ?", (sort_key(path),)
+        ).fetchall()
+        return [row_of(columns) for columns in found]
+
+    def ours(self, path: str) -> Row | None:
+        """The version of a path that we have (a tombstone, too, is something we have)."""
+        return next((row for row in self.rows(path) if row.is_ours), None)
+
+    def scan_key(self, path: str) -> ScanKey | None:
+        """What lstat said of our live version of `path`, if we have one and know it."""
+        found = self._db.execute(
+            "SELECT scan FROM version WHERE path = ? AND seq IS NOT NULL AND deleted = 0",
+            (sort_key(path),),
+        ).fetchone()
+        return unpack_scan(found[0]) if found else None
+
+    def alive_after(self, key: bytes, limit: int) -> list[tuple[bytes, ScanKey | None]]:
+        """(sort key, ScanKey) of our live versions, in key order strictly after `key`."""
+        found = self._db.execute(
+            "SELECT path, scan FROM version INDEXED BY version_path"
+            " WHERE path > ? AND seq IS NOT NULL AND deleted = 0 ORDER BY path LIMIT ?",
+            (key, limit),
+        )
+        return [(path, unpack_scan(scan)) for path, scan in found]
+
+    def has_alive_below(self, folder: str) -> bool:
+        """Whether we have something live below `folder`."""
+        low, high = _below(folder)
+        found = self._db.execute(
+            "SELECT 1 FROM version INDEXED BY version_path"
+            " WHERE path > ? AND path < ? AND seq IS NOT NULL AND deleted = 0 LIMIT 1",
+            (low, high),
+        ).fetchone()
+        return found is not None
+
+    def changes(self, after: int, upto: int, limit: int) -> list[tuple[int, Entry]]:
+        """(sequence, entry) of our index with after < sequence <= upto, ascending."""
+        found = self._db.execute(
+            f"SELECT {COLUMNS} FROM version WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+            (after, upto, limit),
+        )
+        return [(columns[13], entry_of(columns)) for columns in found]
+
+    def twins(self, content: bytes, limit: int = 4) -> list[Row]:
+        """Live files of ours with this content."""
+        found = self._db.execute(
+            f"SELECT {COLUMNS} FROM version INDEXED BY version_content WHERE content = ?"
+            " AND seq IS NOT NULL AND kind = 0 AND deleted = 0 LIMIT ?",
+            (content, limit),
+        ).fetchall()
+        return [row_of(columns) for columns in found]
+
+    def paths(self, after: bytes, limit: int) -> list[list[Row]]:
+        """The next `limit` rows in path order after the sort key `after`, grouped by path.
+
+        The last path may be cut off by the limit; it is left out unless it is the only one.
+        """
+        found = self._db.execute(
+            f"SELECT {COLUMNS} FROM version INDEXED BY version_path"
+            " WHERE path > ? ORDER BY path LIMIT ?",
+            (after, limit),
+        ).fetchall()
+        groups: list[list[Row]] = []
+        last = b""
+        for columns in found:
+            if columns[1] != last:
+                groups.append([])
+                last = columns[1]
+            groups[-1].append(row_of(columns))
+        if len(found) == limit and len(groups) > 1:
+            groups.pop()
+        return groups
+
+    def count_unacknowledged(self, holders: int, head: int) -> int:
+        """How many of our versions up to `head` not all of these holders have."""
+        found = self._db.execute(
+            "SELECT count(*) FROM version WHERE seq <= ? AND holders & ? != ?",
+            (head, holders, holders),
+        ).fetchone()
+        return int(found[0])
+
+    def list_rows(self, id: bytes) -> bytes | None:
+        """A stored list by its id."""
+        found = self._db.execute("SELECT rows FROM list WHERE id = ?", (id,)).fetchone()
+        return found[0] if found else None
+
+    def staged(self, path: str) -> tuple[Staged, bytes] | None:
+        """Our `.lefting` for `path`, and the content it is to become."""
+        found = self._db.execute(
+            "SELECT lefting, inode, content FROM staging WHERE path = ?", (sort_key(path),)
+        ).fetchone()
+        return (Staged(found[0], found[1]), found[2]) if found else None
+
+    def all_staged(self) -> Iterator[tuple[str, Staged, bytes]]:
+        """(target, `.lefting`, content) of everything that was under way."""
+        for path, lefting, inode, content in self._db.execute(
+            "SELECT path, lefting, inode, content FROM staging"
+        ).fetchall():
+            yield path_of_key(path), Staged(lefting, inode), content
+
+    def is_staging(self, lefting: str) -> bool:
+        """Whether this `.lefting` is one of ours."""
+        found = self._db.execute("SELECT 1 FROM staging WHERE lefting = ?", (lefting,)).fetchone()
+        return found is not None
+
+
+def _below(folder: str) -> tuple[bytes, bytes]:
+    """Open interval of the sort keys below `folder`."""
+    if not folder:
+        return b"", b"\xff"  # no UTF-8 text starts with it
+    key = sort_key(folder)
+    return key + b"\0", key + b"\1"

@@ -1,0 +1,107 @@
+"""Rows of the index as values, and back."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any, Final
+
+from leftzmq.index.schema import OUR_BIT
+from leftzmq.tree.entry import ContentId, Entry, Kind, ScanKey
+from leftzmq.tree.path import path_of_key, sort_key
+from leftzmq.tree.version import Life, Vector
+
+COLUMNS: Final = (
+    "id, path, kind, size, mtime_ns, exec, content, depth, vector, writer, stamp, deleted,"
+    " holders, seq, scan"
+)
+
+_SCAN = struct.Struct("<BQqqQ?I")  # kind, size, mtime, ctime, inode, exec, links
+_UINT32 = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One version of one path, and who holds it.
+
+    id:   of the row; 0: not stored yet
+    seq:  ours: the sequence under which it entered our index, else None
+    scan: ours and alive: what lstat said when the bytes were these, if known
+    """
+
+    entry: Entry
+    holders: int
+    id: int = 0
+    seq: int | None = None
+    scan: ScanKey | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        return bool(self.holders >> OUR_BIT & 1)
+
+
+def pack_scan(key: ScanKey | None) -> bytes | None:
+    if key is None:
+        return None
+    return _SCAN.pack(
+        key.kind,
+        key.size,
+        key.mtime_ns,
+        key.ctime_ns,
+        key.inode,
+        key.exec,
+        min(key.links, _UINT32),
+    )
+
+
+def unpack_scan(packed: bytes | None) -> ScanKey | None:
+    if packed is None:
+        return None
+    kind, size, mtime_ns, ctime_ns, inode, exec_, links = _SCAN.unpack(packed)
+    return ScanKey(Kind(kind), size, mtime_ns, ctime_ns, inode, exec_, links)
+
+
+def row_of(columns: tuple[Any, ...]) -> Row:
+    """A Row from COLUMNS, in their order."""
+    return Row(entry_of(columns), columns[12], columns[0], columns[13], unpack_scan(columns[14]))
+
+
+def entry_of(columns: tuple[Any, ...]) -> Entry:
+    """The entry in COLUMNS, in their order."""
+    _, path, kind, size, mtime_ns, exec_, content, depth, vector, writer, stamp, deleted = columns[
+        :12
+    ]
+    return Entry(
+        path_of_key(path),
+        Kind(kind),
+        size,
+        mtime_ns,
+        bool(exec_),
+        ContentId(content),
+        depth,
+        Vector.unpack(vector),
+        Life(writer),
+        stamp,
+        bool(deleted),
+    )
+
+
+def columns_of(row: Row) -> tuple[Any, ...]:
+    """COLUMNS without the id, in their order."""
+    entry = row.entry
+    return (
+        sort_key(entry.path),
+        int(entry.kind),
+        entry.size,
+        entry.mtime_ns,
+        entry.exec,
+        entry.content,
+        entry.depth,
+        entry.vector.pack(),
+        entry.writer,
+        entry.stamp,
+        entry.deleted,
+        row.holders,
+        row.seq,
+        pack_scan(row.scan),
+    )

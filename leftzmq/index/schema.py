@@ -1,0 +1,121 @@
+"""The shape of the index: one SQLite file a folder, in the state directory.
+
+One row per version of a path that somebody holds, with a bit per device that holds it; bit 0 is
+ours. Usually that is one row a path. The winner is the row of the highest rank; ours is the row
+with our bit; a row without bits is gone. So sources, acknowledgements and "in sync" are one look,
+and a winner that nobody holds any more vanishes by itself.
+
+Paths are stored as tree.path.sort_key, so that the index reads in the order of a sorted walk.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from leftzmq.errors import LeftError
+
+SCHEMA_VERSION: Final = 1
+OUR_BIT: Final = 0
+MAX_BITS: Final = 63  # SQLite integers are signed 64 bits
+BUSY_TIMEOUT_MS: Final = 5_000
+
+_TABLES: Final = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE life(            -- our own lives, oldest first; the last one is this start's
+  ordinal INTEGER PRIMARY KEY,
+  life    BLOB NOT NULL,      -- 12 bytes
+  last    INTEGER NOT NULL);  -- the last sequence given in it
+
+CREATE TABLE device(          -- one row a device and generation of its index
+  bit     INTEGER PRIMARY KEY,
+  key     BLOB NOT NULL,      -- 32 bytes
+  life    BLOB NOT NULL,      -- of its index, as far as we hold it
+  head    INTEGER NOT NULL,
+  swept   INTEGER NOT NULL);  -- 1: an old generation: counts for nothing, waits to be swept
+
+CREATE TABLE version(
+  id       INTEGER PRIMARY KEY,
+  path     BLOB NOT NULL,     -- tree.path.sort_key
+  kind     INTEGER NOT NULL,
+  size     INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL,
+  exec     INTEGER NOT NULL,
+  content  BLOB NOT NULL,
+  depth    INTEGER NOT NULL,
+  vector   BLOB NOT NULL,     -- 20 bytes a pair
+  writer   BLOB NOT NULL,
+  stamp    INTEGER NOT NULL,
+  deleted  INTEGER NOT NULL,
+  holders  INTEGER NOT NULL,  -- bit i: the device of that bit has it
+  seq      INTEGER,           -- ours: the sequence under which it entered our index
+  scan     BLOB);             -- ours: the packed ScanKey, when we know one
+
+CREATE INDEX version_path ON version(path);
+CREATE UNIQUE INDEX version_seq ON version(seq) WHERE seq IS NOT NULL;
+CREATE INDEX version_content ON version(content)
+  WHERE seq IS NOT NULL AND kind = 0 AND deleted = 0;
+
+CREATE TABLE list(id BLOB PRIMARY KEY, rows BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE staging(         -- the .lefting files that are ours
+  path    BLOB PRIMARY KEY,   -- of the target
+  lefting TEXT NOT NULL,
+  inode   INTEGER NOT NULL,   -- 0: about to be made, its inode was never learned
+  content BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+
+def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open the index; transactions are explicit.
+
+    WAL without a flush at commit: a killed process loses nothing, and after a power cut the file
+    is consistent but may lack the last commits. What must be durable before it is told is made so
+    by index/flush, off the loop.
+    """
+    mode = "ro" if read_only else "rwc"
+    connection = sqlite3.connect(
+        f"file:{_quoted(file)}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_TIMEOUT_MS / 1000,
+        cached_statements=256,
+    )
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    if not read_only:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+    return connection
+
+
+def open_index(file: Path) -> sqlite3.Connection:
+    """The writing connection; makes the tables on first use. Raises LeftError when unusable."""
+    try:
+        connection = connect(file)
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            )
+            version = SCHEMA_VERSION
+    except sqlite3.DatabaseError as error:
+        raise LeftError(
+            f"the index cannot be read: {error}",
+            str(file),
+            "move it away: it is built again from the share and from the peers",
+        ) from error
+    file.chmod(0o600)
+    if version != SCHEMA_VERSION:
+        raise LeftError(
+            f"the index has schema {version}, this leftzmq knows {SCHEMA_VERSION}",
+            str(file),
+            "run the version of leftzmq that wrote it",
+        )
+    return connection
+
+
+def _quoted(file: Path) -> str:
+    return str(file).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
