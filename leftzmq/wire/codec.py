@@ -6,6 +6,7 @@ lies inside a seal (wire/page).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Final
 
@@ -31,7 +32,7 @@ from leftzmq.wire.messages import (
     Refusing,
     Welcome,
 )
-from leftzmq.wire.strict import Frame, Limits, first_two, pack, shaped, unpack
+from leftzmq.wire.strict import Frame, Limits, head_of, pack, shaped, unpack
 
 MAC_BYTES: Final = 16
 """What a box in the body of Chunks is longer than the chunk in it."""
@@ -109,20 +110,16 @@ def decode(frame: Frame, socket: Socket) -> Message:
     try:
         value = unpack(frame, socket.limits)
     except Refused as refused:
-        # Another version may greet with things that our limits do not allow.
-        head = first_two(frame) if refused.refusal is Refusal.NOT_MSGPACK else None
-        if head is not None and _kind(head[0]) in socket.carries:
-            _check_version(_kind(head[0]), head[1])
+        # Another socket's message, or another version's greeting, may hold what our limits here
+        # do not allow; it is called what it is.
+        if refused.refusal is Refusal.NOT_MSGPACK:
+            _check_head(head_of(frame), socket)
         raise
     if type(value) is not list or not value or type(value[0]) is not int:
         raise Refused(Refusal.WRONG_SHAPE, "not an array that begins with a number")
-    kind = _kind(value[0])
+    kind = _check_head(value, socket)
     if kind is None:
         raise Refused(Refusal.UNKNOWN_MESSAGE, f"number {value[0]}")
-    if kind not in socket.carries:
-        raise Refused(Refusal.WRONG_SOCKET, f"{kind.__name__} on {socket.value}")
-    if len(value) > 1:
-        _check_version(kind, value[1])
     message = shaped(value, kind)
     if type(message) is Get:
         _check_asks(message)
@@ -141,13 +138,20 @@ def check_body(header: Chunks, body_length: int) -> None:
         raise Refused(Refusal.WRONG_BODY, f"{body_length} bytes came, {named} were named")
 
 
-def _kind(tag: object) -> type[Message] | None:
-    return _BY_TAG.get(tag) if type(tag) is int else None
-
-
-def _check_version(kind: type[Message] | None, version: object) -> None:
-    if kind in _GREETINGS and type(version) is int and version != VERSION:
-        raise Refused(Refusal.OTHER_VERSION, f"it speaks {version}, this device speaks {VERSION}")
+def _check_head(head: Sequence[object], socket: Socket) -> type[Message] | None:
+    """The kind of message that begins with these items; None where there is no such kind."""
+    kind = _BY_TAG.get(head[0]) if head and type(head[0]) is int else None
+    if kind is None:
+        return None
+    if kind not in socket.carries:
+        raise Refused(Refusal.WRONG_SOCKET, f"{kind.__name__} on {socket.value}")
+    if kind in _GREETINGS and len(head) > 1:
+        version = head[1]
+        if type(version) is int and version != VERSION:
+            raise Refused(
+                Refusal.OTHER_VERSION, f"it speaks {version}, this device speaks {VERSION}"
+            )
+    return kind
 
 
 def _check_asks(get: Get) -> None:

@@ -80,12 +80,12 @@ def shaped(value: object, shape: type[Shape]) -> Shape:
         raise Refused(refusal, f"{shape.__name__}: {text}") from error
 
 
-def first_two(frame: Frame) -> tuple[Any, Any] | None:
-    """The first two items of the array that `frame` begins with, if they are numbers or the like.
+def head_of(frame: Frame) -> list[Any]:
+    """The first two items of the array that `frame` begins with, as far as they are numbers.
 
-    Looks at 23 bytes and never at what follows. None when there are no such two items.
+    Looks at 23 bytes and never at what follows, so it reads what the limits forbid to unpack.
     """
-    head = msgpack.Unpacker(
+    reader = msgpack.Unpacker(
         max_buffer_size=_HEAD_BYTES,
         read_size=_HEAD_BYTES,
         ext_hook=_refuse_extension,
@@ -95,13 +95,14 @@ def first_two(frame: Frame) -> tuple[Any, Any] | None:
         max_map_len=0,
         max_ext_len=0,
     )
+    head: list[Any] = []
     try:
-        head.feed(frame[:_HEAD_BYTES])
-        if head.read_array_header() < 2:
-            return None
-        return head.unpack(), head.unpack()
+        reader.feed(frame[:_HEAD_BYTES])
+        for _ in range(min(2, reader.read_array_header())):
+            head.append(reader.unpack())
     except (ValueError, TypeError, OverflowError, msgpack.UnpackException):
-        return None
+        pass  # what was read before is the answer
+    return head
 
 
 _HEAD_BYTES = 5 + 9 + 9  # the longest array header and two of the longest numbers
