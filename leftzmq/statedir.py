@@ -208,14 +208,16 @@ def read_private(path: Path) -> bytes:
     except OSError as error:
         what = f"cannot be read: {error.strerror}"
         raise KeyFileError(what, str(path), "make it readable for this user alone") from None
-    with os.fdopen(file, "rb") as reader:
+    try:
         mode = os.fstat(file).st_mode
         if not stat.S_ISREG(mode):
             raise KeyFileError("is not a regular file", str(path), "name the file itself")
         if mode & _OTHERS:
             what = f"can be read or changed by others (mode {stat.S_IMODE(mode):04o})"
             raise KeyFileError(what, str(path), f"chmod 600 {quote(str(path))}")
-        data = reader.read(MAX_PRIVATE_FILE_BYTES + 1)
+        data = os.read(file, MAX_PRIVATE_FILE_BYTES + 1)
+    finally:
+        os.close(file)
     if len(data) > MAX_PRIVATE_FILE_BYTES:
         what = f"is over {MAX_PRIVATE_FILE_BYTES} bytes long: neither a key nor a secret"
         raise KeyFileError(what, str(path), "name the right file")

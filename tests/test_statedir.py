@@ -1,0 +1,331 @@
+"""The state directory: one holder, nobody else's eyes, and of several secrets one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import stat
+import subprocess
+import sys
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import pytest
+
+from leftzmq import statedir
+from leftzmq.errors import ConfigError, KeyFileError, StateLocked
+from leftzmq.statedir import (
+    Ports,
+    StateDir,
+    ipc_endpoints,
+    make_private,
+    make_secret,
+    make_state_dir,
+    read_private,
+    read_secret,
+)
+
+RACERS, ROUNDS, PATIENCE_S = 2, 20, 30.0
+HOLDER = """
+import sys
+from pathlib import Path
+from leftzmq.statedir import StateDir
+held = StateDir.open(Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# ---------------------------------------------------------------- the directory and its lock
+
+
+def test_it_is_made_private_with_its_parents(tmp_path: Path) -> None:
+    with StateDir.open(tmp_path / "deep" / "state") as state:
+        assert mode(state.path) == 0o700
+        assert mode(state.path / "lock") == 0o600
+        assert (state.path / "lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_one_that_others_may_enter_is_closed_to_them(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(0o755)
+    assert make_state_dir(tmp_path / "state") == tmp_path / "state"
+    assert mode(tmp_path / "state") == 0o700
+
+
+def test_one_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uid = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: uid + 1)
+    with pytest.raises(ConfigError, match=rf"belongs to another user \(uid {uid}\) \(run as"):
+        StateDir.open(tmp_path)
+    assert not (tmp_path / "lock").exists()
+
+
+def test_a_file_in_its_place_is_an_error_that_says_where(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    with pytest.raises(ConfigError, match=r"state: cannot be used: Not a directory \(name a"):
+        StateDir.open(tmp_path / "state")
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("bytes")
+    make_state_dir(tmp_path / "state")
+    (tmp_path / "state" / "lock").symlink_to("../precious")
+    with pytest.raises(ConfigError, match="lock: cannot be used"):
+        StateDir.open(tmp_path / "state")
+    assert (tmp_path / "precious").read_text() == "bytes"
+
+
+def test_a_second_agent_reads_who_holds_it_and_may_have_it_after_a_kill(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / "state")]
+    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        with pytest.raises(StateLocked) as caught:
+            StateDir.open(tmp_path / "state")
+        assert str(caught.value).startswith(
+            f"{tmp_path}/state: another agent runs on this state directory (process {holder.pid})"
+        )
+    finally:
+        holder.send_signal(signal.SIGKILL)
+        holder.communicate(timeout=PATIENCE_S)
+    StateDir.open(tmp_path / "state").close()
+
+
+def test_after_close_the_next_one_may_have_it(tmp_path: Path) -> None:
+    first = StateDir.open(tmp_path / "state")
+    with pytest.raises(StateLocked):
+        StateDir.open(tmp_path / "state")
+    first.close()
+    first.close()
+    StateDir.open(tmp_path / "state").close()
+
+
+def _race_for_the_lock(path: Path, start: Barrier, end: Barrier) -> str:
+    start.wait(PATIENCE_S)
+    try:
+        held = StateDir.open(path)
+    except StateLocked:
+        held = None
+    end.wait(PATIENCE_S)  # nobody lets go before everyone has tried
+    if held:
+        held.close()
+    return "won" if held else "lost"
+
+
+def _race_for_the_secret(path: Path, start: Barrier, end: Barrier) -> str:
+    start.wait(PATIENCE_S)
+    return make_secret(path).hex()
+
+
+def _run(race: str, folder: Path, start: Barrier, end: Barrier, answers: object) -> None:
+    for number in range(ROUNDS):
+        answer = globals()[race](folder / str(number), start, end)
+        answers.put((number, answer))  # type: ignore[attr-defined]
+
+
+def raced(race: str, folder: Path) -> list[list[str]]:
+    """What each of RACERS processes answered, round by round."""
+    spawn = multiprocessing.get_context("spawn")
+    start, end, answers = spawn.Barrier(RACERS), spawn.Barrier(RACERS), spawn.Queue()
+    racers = [
+        spawn.Process(target=_run, args=(race, folder, start, end, answers)) for _ in range(RACERS)
+    ]
+    for racer in racers:
+        racer.start()
+    rounds: list[list[str]] = [[] for _ in range(ROUNDS)]
+    for _ in range(ROUNDS * RACERS):
+        number, answer = answers.get(timeout=PATIENCE_S)
+        rounds[number].append(answer)
+    for racer in racers:
+        racer.join(PATIENCE_S)
+    return rounds
+
+
+def test_of_two_that_race_for_the_lock_one_has_it(tmp_path: Path) -> None:
+    for answers in raced("_race_for_the_lock", tmp_path):
+        assert sorted(answers) == ["lost", "won"]
+
+
+def test_of_two_that_race_for_the_secret_one_wins_and_both_have_it(tmp_path: Path) -> None:
+    for number, answers in enumerate(raced("_race_for_the_secret", tmp_path)):
+        assert set(answers) == {read_secret(tmp_path / str(number)).hex()}
+    assert len(list(tmp_path.iterdir())) == ROUNDS, "a temporary file was left behind"
+
+
+# ---------------------------------------------------------------- what lies where
+
+
+def test_the_index_of_a_folder_has_one_name_whatever_its_id(tmp_path: Path) -> None:
+    with StateDir.open(tmp_path) as state:
+        assert state.index_file("share") == tmp_path / "2a5065d4d4f1dc0d.sqlite"
+        assert state.index_file("../../etc").parent == tmp_path
+        assert state.device_key_file == tmp_path / "device.key"
+
+
+def test_ports_are_remembered(tmp_path: Path) -> None:
+    with StateDir.open(tmp_path) as state:
+        assert state.load_ports() == Ports(0, 0)
+        state.save_ports(Ports(bulk=40001, news=40002))
+        state.save_ports(Ports(bulk=40003, news=40002))
+        assert state.load_ports() == Ports(bulk=40003, news=40002)
+        assert mode(tmp_path / "ports.json") == 0o600
+        assert {file.name for file in tmp_path.iterdir()} == {"lock", "ports.json"}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", '{"bulk": true}', '{"bulk": 65536}', '{"bulk": "1"}', "[" * 9999]
+)
+def test_damaged_ports_are_forgotten(tmp_path: Path, text: str) -> None:
+    (tmp_path / "ports.json").write_text(text)
+    with StateDir.open(tmp_path) as state:
+        assert state.load_ports() == Ports(0, 0)
+
+
+# ---------------------------------------------------------------- the way to its sockets
+
+
+@pytest.fixture
+def long_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state directory whose sockets have too long a path; short ways are made in `run`."""
+    (tmp_path / "run").mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    return make_state_dir(tmp_path / ("s" * 100))
+
+
+def test_short_paths_are_taken_as_they_are(tmp_path: Path) -> None:
+    room = statedir.MAX_IPC_PATH_BYTES - len(f"{tmp_path}//events")
+    exact, over = tmp_path / ("s" * room), tmp_path / ("s" * (room + 1))
+    assert ipc_endpoints(exact) == (f"ipc://{exact}/events", f"ipc://{exact}/admin")
+    assert str(over) not in ipc_endpoints(over)[0]
+
+
+def test_a_long_one_is_reached_through_a_short_private_one(long_state: Path) -> None:
+    events, admin = (Path(end.removeprefix("ipc://")) for end in ipc_endpoints(long_state))
+    assert len(os.fsencode(events)) <= statedir.MAX_IPC_PATH_BYTES
+    assert mode(events.parent.parent) == 0o700
+    assert (events.resolve(), admin.resolve()) == (long_state / "events", long_state / "admin")
+    assert ipc_endpoints(long_state)[0] == f"ipc://{events}", "the second call finds the first's"
+
+
+def test_agent_and_client_meet_although_their_environments_differ(
+    long_state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Path(ipc_endpoints(long_state)[1].removeprefix("ipc://"))
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    there = Path(ipc_endpoints(long_state)[1].removeprefix("ipc://"))
+    assert here != there
+    assert here.resolve() == there.resolve()
+    there.parent.unlink()
+    there.parent.parent.rmdir()
+
+
+def test_a_short_way_that_is_not_ours_is_refused(
+    long_state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = Path(ipc_endpoints(long_state)[0].removeprefix("ipc://")).parent
+    private = short.parent
+    short.unlink()
+    short.symlink_to("/elsewhere")
+    with pytest.raises(ConfigError, match="does not lead to"):
+        ipc_endpoints(long_state)
+    private.chmod(0o755)
+    with pytest.raises(ConfigError, match="not a private folder of this user"):
+        ipc_endpoints(long_state)
+    private.rename(private.with_name("elsewhere"))
+    private.symlink_to("elsewhere")
+    with pytest.raises(ConfigError, match=r"is not a folder.*rm -r"):
+        ipc_endpoints(long_state)
+
+
+# ---------------------------------------------------------------- secrets
+
+
+def test_a_secret_is_made_once_and_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "share.secret"
+    made = make_secret(path, lambda size: bytes(range(size)))
+    assert made == bytes(range(32))
+    assert path.read_text() == bytes(range(32)).hex() + "\n"
+    assert mode(path) == 0o600
+    assert make_secret(path) == read_secret(path) == made
+    assert [file.name for file in path.parent.iterdir()] == ["share.secret"]
+
+
+def test_a_secret_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o277)
+    try:
+        make_secret(tmp_path / "s")
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "s") == 0o600
+
+
+def test_two_secrets_differ(tmp_path: Path) -> None:
+    assert make_secret(tmp_path / "a") != make_secret(tmp_path / "b")
+
+
+@pytest.mark.parametrize("bits", [0o640, 0o604, 0o620, 0o601])
+def test_a_secret_that_others_can_reach_is_refused(tmp_path: Path, bits: int) -> None:
+    path = tmp_path / "share secret"
+    make_secret(path)
+    path.chmod(bits)
+    with pytest.raises(KeyFileError) as caught:
+        read_secret(path)
+    said = f"{path}: can be read or changed by others (mode {bits:04o}) (chmod 600 '{path}')"
+    assert str(caught.value) == said
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ab" * 31, "64 hex digits are wanted, 62 were found (copy the whole"),
+        ("ab" * 32 + "c", "64 hex digits are wanted, 65 were found (copy the whole"),
+        ("", "64 hex digits are wanted, 0 were found (copy the whole"),
+        ("xyz!" * 16, "is not 64 hex digits: it holds something else (copy the whole"),
+        ("ab" * 16 + " " + "ab" * 16, "is not 64 hex digits: it holds something else"),
+        ("٣" * 64, "is not 64 hex digits: it holds something else"),
+        ("ab" * 4096, "is over 4096 bytes long: neither a key nor a secret (name the"),
+    ],
+)
+def test_a_malformed_secret_says_what_is_wanted(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "s"
+    make_private(path, text.encode())
+    with pytest.raises(KeyFileError) as caught:
+        read_secret(path)
+    assert str(caught.value).startswith(f"{path}: {said}")
+    assert not text or text[:8] not in str(caught.value), "the message gives the secret away"
+
+
+def test_capitals_and_blank_ends_are_forgiven(tmp_path: Path) -> None:
+    make_private(tmp_path / "s", b" " + b"AB" * 32 + b"\r\n")
+    assert read_secret(tmp_path / "s") == b"\xab" * 32
+
+
+def test_what_is_no_file_is_refused_and_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    for place, said in (
+        ("fifo", "is not a regular file"),
+        ("gone", "there is no such file (copy it from a device that has it"),
+        (".", "is not a regular file"),
+    ):
+        with pytest.raises(KeyFileError) as caught:
+            read_secret(tmp_path / place)
+        assert said in str(caught.value)
+
+
+def test_a_secret_that_cannot_be_made_says_why(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(KeyFileError, match="cannot be made"):
+        make_secret(tmp_path / "file" / "s")
+
+
+def test_the_loser_leaves_what_is_there_alone(tmp_path: Path) -> None:
+    assert make_private(tmp_path / "key", b"first")
+    assert not make_private(tmp_path / "key", b"second")
+    assert read_private(tmp_path / "key") == b"first"
