@@ -5,6 +5,7 @@ A path is relative, uses `/`, is valid UTF-8 and is kept exactly as it is on dis
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from leftzmq.errors import Refusal, Refused
@@ -18,6 +19,13 @@ LEFTING_SUFFIX: Final = ".lefting"
 MAX_NAME_BYTES: Final = 255  # NAME_MAX of every file system we know
 MAX_PATH_BYTES: Final = 4096  # PATH_MAX of Linux
 MAX_DEPTH: Final = 128  # recursion over a tree stays bounded, whoever made it
+
+# Default_Ignorable_Code_Point of Unicode 15 (DerivedCoreProperties.txt).
+_IGNORABLE: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 
 
 def check_path(path: str) -> str:
@@ -37,17 +45,25 @@ def check_path(path: str) -> str:
     except UnicodeEncodeError as error:
         raise Refused(Refusal.PATH_NOT_UTF8, repr(path)) from error
     names = raw.split(b"/")
-    if any(name in (b"", b".", b"..") for name in names):
+    folded = _folded(path)
+    if any(name in ("", ".", "..") for name in folded.split("/")):
         raise Refused(Refusal.PATH_UNCLEAN, repr(path))
     if len(raw) > MAX_PATH_BYTES or len(names) > MAX_DEPTH or max(map(len, names)) > MAX_NAME_BYTES:
         raise Refused(Refusal.PATH_TOO_LONG, repr(path[:60]))
-    # Case is folded because on a case-folding file system `.LEFT` is our own folder.
-    if path.split("/", 1)[0].casefold() == LEFT_DIRECTORY:
+    if folded.split("/", 1)[0] == LEFT_DIRECTORY:
         raise Refused(Refusal.PATH_RESERVED, repr(path))
-    folded = path.casefold()
     if folded.endswith(LEFTING_SUFFIX) or f"{LEFTING_SUFFIX}/" in folded:
         raise Refused(Refusal.PATH_RESERVED, repr(path))
     return path
+
+
+def _folded(path: str) -> str:
+    """What a case-folding file system compares: there `.LEFT` is our own folder.
+
+    Such a one (ext4 and f2fs with casefold, HFS+) also passes over what Unicode calls default
+    ignorable, so `.le<ZWNJ>ft` would be our folder as well.
+    """
+    return path.lower() if path.isascii() else _IGNORABLE.sub("", path.casefold())
 
 
 def parent_of(path: str) -> str:
