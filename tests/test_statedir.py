@@ -8,6 +8,8 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -191,16 +193,30 @@ def test_damaged_ports_are_forgotten(tmp_path: Path, text: str) -> None:
 
 
 @pytest.fixture
-def long_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A state directory whose sockets have too long a path; short ways are made in `run`."""
-    (tmp_path / "run").mkdir()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+def short_bases(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
+    """The folders for short ways: the first, and the one without XDG_RUNTIME_DIR.
+
+    Not below tmp_path: that one is itself too long to be a short way.
+    """
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp") as one,
+        tempfile.TemporaryDirectory(dir="/tmp") as two,
+    ):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", one)
+        monkeypatch.setattr(tempfile, "tempdir", two)
+        yield Path(one), Path(two)
+
+
+@pytest.fixture
+def long_state(tmp_path: Path, short_bases: tuple[Path, Path]) -> Path:
+    """A state directory whose sockets have too long a path."""
     return make_state_dir(tmp_path / ("s" * 100))
 
 
-def test_short_paths_are_taken_as_they_are(tmp_path: Path) -> None:
-    room = statedir.MAX_IPC_PATH_BYTES - len(f"{tmp_path}//events")
-    exact, over = tmp_path / ("s" * room), tmp_path / ("s" * (room + 1))
+def test_short_paths_are_taken_as_they_are(short_bases: tuple[Path, Path]) -> None:
+    base = short_bases[0]
+    room = statedir.MAX_IPC_PATH_BYTES - len(f"{base}//events")
+    exact, over = base / ("s" * room), base / ("s" * (room + 1))
     assert ipc_endpoints(exact) == (f"ipc://{exact}/events", f"ipc://{exact}/admin")
     assert str(over) not in ipc_endpoints(over)[0]
 
@@ -214,20 +230,16 @@ def test_a_long_one_is_reached_through_a_short_private_one(long_state: Path) -> 
 
 
 def test_agent_and_client_meet_although_their_environments_differ(
-    long_state: Path, monkeypatch: pytest.MonkeyPatch
+    long_state: Path, short_bases: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = Path(ipc_endpoints(long_state)[1].removeprefix("ipc://"))
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     there = Path(ipc_endpoints(long_state)[1].removeprefix("ipc://"))
-    assert here != there
-    assert here.resolve() == there.resolve()
-    there.parent.unlink()
-    there.parent.parent.rmdir()
+    assert [end.parent.parent.parent for end in (here, there)] == list(short_bases)
+    assert here.resolve() == there.resolve() == long_state / "admin"
 
 
-def test_a_short_way_that_is_not_ours_is_refused(
-    long_state: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_short_way_that_is_not_ours_is_refused(long_state: Path) -> None:
     short = Path(ipc_endpoints(long_state)[0].removeprefix("ipc://")).parent
     private = short.parent
     short.unlink()
