@@ -9,8 +9,9 @@ import msgspec
 import pytest
 from wire_vectors import ID, LIFE, NAMES, NO_LIFE, OTHER_ID, TAG, VECTORS
 
+from leftzmq.content.seal import MAC_BYTES
 from leftzmq.errors import Refusal, Refused
-from leftzmq.wire.codec import MAC_BYTES, Socket, check_body, decode, encode
+from leftzmq.wire.codec import Socket, check_body, decode, encode
 from leftzmq.wire.messages import (
     MAX_ASKS,
     MAX_BODY_BYTES,

@@ -5,16 +5,15 @@ Knows WireEntry and tree.Entry and turns one into the other. Must not know who s
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
+from typing import NoReturn
 
+from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
+from leftzmq.content.lists import MAX_LEVELS
 from leftzmq.errors import Refusal, Refused
 from leftzmq.tree.entry import ID_BYTES, MAX_LINK_BYTES, MAX_SIZE, ContentId, Entry, Kind
 from leftzmq.tree.path import check_path
 from leftzmq.tree.version import MAX_COUNTER, MAX_STAMP, MAX_WRITERS, Life, Vector
 from leftzmq.wire.messages import WireEntry
-
-MAX_LIST_DEPTH: Final = 4
-ONE_CHUNK_MAX_BYTES: Final = 256 << 10
 
 
 def check_entry(wire: WireEntry) -> Entry:
@@ -83,7 +82,7 @@ def _check_attributes(path: str, kind: Kind, wire: WireEntry) -> None:
         if wire.size or wire.mtime_ns or wire.exec or wire.depth:
             what = "a tombstone" if wire.deleted else f"a {kind.name.lower()}"
             _bad_entry(path, f"{what} with a size, an mtime, an exec bit or a depth")
-    elif not 0 <= wire.depth <= MAX_LIST_DEPTH or (wire.depth == 0) != (
+    elif not 0 <= wire.depth <= MAX_LEVELS or (wire.depth == 0) != (
         wire.size <= ONE_CHUNK_MAX_BYTES
     ):
         _bad_entry(path, f"{wire.size} bytes with {wire.depth} levels of lists")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Final
 
+from leftzmq.content.seal import MAC_BYTES
 from leftzmq.errors import Refusal, Refused
 from leftzmq.wire.messages import (
     MAX_ASKS,
@@ -33,9 +34,6 @@ from leftzmq.wire.messages import (
     Welcome,
 )
 from leftzmq.wire.strict import Frame, Limits, head_of, pack, shaped, unpack
-
-MAC_BYTES: Final = 16
-"""What a box in the body of Chunks is longer than the chunk in it."""
 
 _TEXT_BYTES: Final = 4 * 256  # a ShortText of the widest characters
 
