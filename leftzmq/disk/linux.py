@@ -1,0 +1,128 @@
+"""The Linux calls that Python does not wrap: renameat2, openat2, syncfs. Only disk/fs uses them.
+
+Each is looked for once. Where one is missing its function raises OSError(ENOSYS), fs has its
+documented way around it, and `missing_calls` says so in a sentence at start.
+
+Knows numbers and structures of the kernel. Must not know what the calls are used for.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import sys
+from typing import Final
+
+# include/uapi/linux/fs.h
+RENAME_NOREPLACE: Final = 1
+RENAME_EXCHANGE: Final = 2
+
+# include/uapi/linux/openat2.h
+RESOLVE_NO_MAGICLINKS: Final = 0x02
+RESOLVE_NO_SYMLINKS: Final = 0x04
+RESOLVE_BENEATH: Final = 0x08
+
+# arch/*/entry/syscalls; openat2 came after the numbers were made the same everywhere
+_RENAMEAT2_NUMBER: Final = {"x86_64": 316, "aarch64": 276, "riscv64": 276}
+_OPENAT2_NUMBER: Final = 437
+
+_LINUX: Final = sys.platform.startswith("linux")
+_LIBC: Final = ctypes.CDLL(None, use_errno=True) if _LINUX else None
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    )
+
+
+def _syscall(number: int | None, *arguments: object) -> int:
+    if _LIBC is None or number is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    return _checked(_LIBC.syscall(ctypes.c_long(number), *arguments))
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
+
+
+def renameat2(from_fd: int, name: bytes, to_fd: int, to_name: bytes, flags: int) -> None:
+    """Rename under RENAME_NOREPLACE or RENAME_EXCHANGE. OSError: ENOSYS, or EINVAL where the
+    file system does not know the flag."""
+    arguments = (
+        ctypes.c_int(from_fd),
+        ctypes.c_char_p(name),
+        ctypes.c_int(to_fd),
+        ctypes.c_char_p(to_name),
+        ctypes.c_uint(flags),
+    )
+    if _LIBC is not None and hasattr(_LIBC, "renameat2"):
+        _checked(_LIBC.renameat2(*arguments))
+    else:
+        _syscall(_RENAMEAT2_NUMBER.get(platform.machine()), *arguments)
+
+
+def openat2(folder_fd: int, path: bytes, flags: int, resolve: int) -> int:
+    """Open `path` below `folder_fd`; `resolve` says what its components may not be."""
+    how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
+    return _syscall(
+        _OPENAT2_NUMBER,
+        ctypes.c_int(folder_fd),
+        ctypes.c_char_p(path),
+        ctypes.byref(how),
+        ctypes.c_size_t(ctypes.sizeof(how)),
+    )
+
+
+def syncfs(fd: int) -> None:
+    """Flush the whole file system that `fd` lies on; reports write errors since Linux 5.8."""
+    if _LIBC is None or not hasattr(_LIBC, "syncfs"):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    _checked(_LIBC.syncfs(ctypes.c_int(fd)))
+
+
+def _has_renameat2() -> bool:
+    try:
+        renameat2(-1, b"a", -1, b"b", RENAME_NOREPLACE)
+    except OSError as error:
+        return error.errno == errno.EBADF
+    return False
+
+
+def _has_openat2() -> bool:
+    try:
+        os.close(openat2(-1, b"/", os.O_RDONLY | os.O_DIRECTORY, RESOLVE_NO_MAGICLINKS))
+    except OSError:
+        return False  # ENOSYS before Linux 5.6, EPERM under an old seccomp filter
+    return True
+
+
+def _has_syncfs() -> bool:
+    return _LIBC is not None and hasattr(_LIBC, "syncfs")
+
+
+HAS_RENAMEAT2: Final = _has_renameat2()
+HAS_OPENAT2: Final = _has_openat2()
+HAS_SYNCFS: Final = _has_syncfs()
+
+
+def missing_calls() -> tuple[str, ...]:
+    """A sentence for each call that this machine lacks, to be said at start."""
+    said = []
+    if not HAS_RENAMEAT2:
+        said.append(
+            "renameat2 is missing: a file is linked aside before it is replaced, and a program "
+            "that renames over the same name in that instant can lose its version"
+        )
+    if not HAS_OPENAT2:
+        said.append("openat2 is missing: folders are opened one component at a time, slower")
+    if not HAS_SYNCFS:
+        said.append("syncfs is missing: a batch of small files flushes every disk, slower")
+    return tuple(said)

@@ -1,0 +1,160 @@
+"""What disk/ needs of a file system: an open root, open folders in it, open files in those.
+
+There is no call that overwrites, that follows a link below the root, or that takes a path with
+`..` in it, so nothing built on this can leave the share (I9) or replace what it has not seen
+(I2). Names are str that are valid UTF-8; only `names` gives what is really there.
+
+disk/fs has the real one; a simulated one passes the same contract (tests/test_disk_fs.py).
+
+Knows kinds and stats. Must not know descriptors, entries, the index or the write order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from leftzmq.tree.entry import Kind, ScanKey
+
+Buffer = bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What lstat said. Times are ns since the epoch, held to signed 64 bits as in the index.
+
+    kind: None for what is neither file, folder nor link. exec: the owner's x bit of a file.
+    mode: permission bits. device: compared only within one run.
+    """
+
+    kind: Kind | None
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    exec: bool
+    links: int
+    device: int
+    mode: int
+
+    def key(self) -> ScanKey:
+        """What the index keeps of it. A folder's key does not change when its children do."""
+        assert self.kind is not None
+        if self.kind is Kind.DIRECTORY:
+            return ScanKey(self.kind, 0, 0, 0, self.inode, False, 0)
+        size = self.size if self.kind is Kind.FILE else 0
+        return ScanKey(
+            self.kind, size, self.mtime_ns, self.ctime_ns, self.inode, self.exec, self.links
+        )
+
+
+class File(Protocol):
+    """An open regular file. Offsets and lengths are bytes. Errors are OSError."""
+
+    def read(self, offset: int, length: int) -> bytes:
+        """`length` bytes, fewer only where the file ends."""
+
+    def write(self, offset: int, data: Buffer) -> None:
+        """All of `data`, or OSError."""
+
+    def truncate(self, size: int) -> None: ...
+
+    def stat(self) -> Stat: ...
+
+    def set_times(self, mtime_ns: int) -> None: ...
+
+    def set_exec(self, exec: bool, like: Stat | None = None) -> None:
+        """Set or clear the x bits (set: for whoever may read). like: who may read and write is
+        taken from this stat first, so that a private file is still private when replaced."""
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class Folder(Protocol):
+    """An open directory. A name is one component: never empty, `.`, `..` or with `/` or NUL.
+
+    Errors are OSError: FileNotFoundError and FileExistsError where they say so.
+    """
+
+    def stat(self, name: str) -> Stat | None:
+        """What lies at `name` itself, links not followed; None if nothing does."""
+
+    def own_stat(self) -> Stat:
+        """The stat of the directory itself."""
+
+    def names(self) -> list[bytes]:
+        """The names on disk as they are, in no order."""
+
+    def folder(self, name: str) -> Folder:
+        """NotADirectoryError where `name` is a link or anything else than a folder."""
+
+    def open_read(self, name: str) -> File:
+        """A regular file, or OSError; a link is an error."""
+
+    def open_write(self, name: str) -> File:
+        """An existing regular file for reading and writing, or OSError; a link is an error."""
+
+    def create(self, name: str) -> File:
+        """A new file, open for reading and writing, 0666 less the umask; or FileExistsError."""
+
+    def make_folder(self, name: str, mode: int = 0o777) -> None:
+        """A new folder, `mode` less the umask; or FileExistsError."""
+
+    def make_link(self, name: str, target: bytes) -> None: ...
+
+    def read_link(self, name: str) -> bytes: ...
+
+    def rename_new(self, name: str, to: Folder, to_name: str) -> None:
+        """Rename where nothing is; FileExistsError if something is, and nothing has changed."""
+
+    def exchange(self, name: str, to: Folder, to_name: str) -> None:
+        """Swap two names at one instant; both must be there and neither may be a folder."""
+
+    def unlink(self, name: str) -> None: ...
+
+    def remove_folder(self, name: str) -> None:
+        """OSError(ENOTEMPTY) if something is in it."""
+
+    def flush(self) -> None:
+        """Make the names in this directory durable."""
+
+    def free_bytes(self) -> int: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class Root(Protocol):
+    """A share's root, held open."""
+
+    def folder(self, path: str) -> Folder:
+        """The folder at `path` ("" is the root). FileNotFoundError if it is not there;
+        NotADirectoryError if it, or anything on the way to it, is a link or not a folder."""
+
+    def still_there(self) -> bool:
+        """Whether the place that it was opened at still leads to this very directory."""
+
+    def flush_all(self) -> None:
+        """Flush everything on the root's file system."""
+
+    def close(self) -> None: ...

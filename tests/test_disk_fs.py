@@ -1,0 +1,340 @@
+"""The contract of a file system that disk/ can work on; every implementation runs all of it.
+
+A second implementation (the simulated one) is added to `ROOTS` and nothing else changes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from leftzmq.disk import fs, linux
+from leftzmq.disk.fs import Folder, RealRoot, Root
+from leftzmq.tree.entry import Kind
+
+ROOTS: dict[str, Callable[[Path], Root]] = {"real": RealRoot}
+
+
+@pytest.fixture(params=sorted(ROOTS))
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Root:
+    return ROOTS[request.param](tmp_path)
+
+
+@pytest.fixture
+def top(root: Root) -> Folder:
+    return root.folder("")
+
+
+def put(folder: Folder, name: str, data: bytes) -> None:
+    with folder.create(name) as file:
+        file.write(0, data)
+
+
+def get(folder: Folder, name: str) -> bytes:
+    with folder.open_read(name) as file:
+        return file.read(0, 1 << 20)
+
+
+# ---- files ------------------------------------------------------------------------------------
+
+
+def test_a_file_is_created_once_only(top: Folder) -> None:
+    put(top, "a", b"one")
+    with pytest.raises(FileExistsError):
+        top.create("a")
+    top.make_link("dangling", b"nowhere")
+    with pytest.raises(FileExistsError):
+        top.create("dangling")
+    assert top.stat("nowhere") is None
+    assert get(top, "a") == b"one"
+
+
+def test_reads_are_full_except_at_the_end(top: Folder) -> None:
+    put(top, "a", b"0123456789")
+    with top.open_read("a") as file:
+        assert file.read(2, 3) == b"234"
+        assert file.read(8, 100) == b"89"
+        assert file.read(10, 1) == b""
+        assert file.read(3, 0) == b""
+
+
+def test_writes_may_leave_a_hole(top: Folder) -> None:
+    with top.create("a") as file:
+        file.write(5, memoryview(b"xyz")[1:])
+        file.flush()
+        assert file.stat().size == 7
+        assert file.read(0, 10) == b"\0" * 5 + b"yz"
+        file.truncate(2)
+        assert file.stat().size == 2
+
+
+def test_open_write_wants_an_existing_file(top: Folder) -> None:
+    with pytest.raises(FileNotFoundError):
+        top.open_write("a")
+    put(top, "a", b"abc")
+    with top.open_write("a") as file:
+        file.write(1, b"X")
+    assert get(top, "a") == b"aXc"
+
+
+def test_times_and_exec_are_set_and_seen(top: Folder) -> None:
+    with top.create("a") as file:
+        assert file.stat().exec is False
+        file.set_times(1_600_000_000_123_456_789)
+        file.set_exec(True)
+        before = file.stat()
+    found = top.stat("a")
+    assert found is not None and found.key() == before.key()
+    assert found.mtime_ns == 1_600_000_000_123_456_789
+    assert found.exec and found.links == 1 and found.kind is Kind.FILE
+    with top.open_read("a") as file:
+        file.set_exec(False)
+        file.set_times(-1)
+        assert not file.stat().exec
+        assert file.stat().mtime_ns == -1
+
+
+def test_who_may_read_is_taken_over(top: Folder) -> None:
+    put(top, "old", b"")
+    with top.open_read("old") as file:
+        private = file.stat()
+    with top.create("new") as file:
+        file.set_exec(True, like=type(private)(**{**_fields(private), "mode": 0o640}))
+        assert file.stat().mode == 0o750
+        file.set_exec(False, like=type(private)(**{**_fields(private), "mode": 0o4755}))
+        assert file.stat().mode == 0o644
+
+
+def _fields(stat: fs.Stat) -> dict[str, object]:
+    return {name: getattr(stat, name) for name in fs.Stat.__slots__}
+
+
+# ---- what is there ----------------------------------------------------------------------------
+
+
+def test_stat_says_the_kind_and_never_follows(top: Folder) -> None:
+    assert top.stat("none") is None
+    put(top, "file", b"123")
+    top.make_folder("folder")
+    top.make_link("link", b"file")
+    kinds = {name: top.stat(name) for name in ("file", "folder", "link")}
+    assert [s.kind for s in kinds.values() if s] == [Kind.FILE, Kind.DIRECTORY, Kind.SYMLINK]
+    assert top.read_link("link") == b"file"
+    assert sorted(top.names()) == [b"file", b"folder", b"link"]
+
+
+def test_a_folders_key_stays_when_its_children_change(top: Folder) -> None:
+    top.make_folder("d")
+    before = top.stat("d")
+    with top.folder("d") as inner:
+        put(inner, "x", b"1")
+        inner.make_folder("y")
+        assert before is not None and inner.own_stat().key() == before.key()
+    after = top.stat("d")
+    assert before and after and before.key() == after.key()
+    assert before.key().size == 0 and before.key().inode == before.inode
+
+
+def test_names_are_given_as_they_are(top: Folder) -> None:
+    for name in ("ä", "a\u0308", "tab\t", "\u202e"):
+        put(top, name, b"")
+    assert {n.decode() for n in top.names()} == {"ä", "a\u0308", "tab\t", "\u202e"}
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/", "/etc", "a\0b", "../x"])
+def test_a_name_is_one_component(top: Folder, root: Root, name: str) -> None:
+    for call in (top.stat, top.folder, top.open_read, top.create, top.unlink, top.make_folder):
+        with pytest.raises(ValueError):
+            call(name)
+    with pytest.raises(ValueError):
+        top.rename_new("x", top, name)
+    with pytest.raises(ValueError):
+        root.folder(f"a/{name or '.'}/../..")
+
+
+# ---- links are never followed -----------------------------------------------------------------
+
+
+def test_links_are_not_followed_by_any_call(root: Root, top: Folder) -> None:
+    top.make_folder("real")
+    with top.folder("real") as real:
+        real.make_folder("below")
+        put(real, "secret", b"s")
+    top.make_link("way", b"real")
+    top.make_link("leaf", b"real/secret")
+    for path in ("way", "way/below", "real/below/../../way", "leaf"):
+        with pytest.raises((NotADirectoryError, ValueError)):
+            root.folder(path)
+    with pytest.raises(NotADirectoryError):
+        top.folder("way")
+    for call in (top.open_read, top.open_write):
+        with pytest.raises(OSError):
+            call("leaf")
+    root.folder("real/below").close()
+
+
+def test_a_file_in_the_way_is_not_a_folder(root: Root, top: Folder) -> None:
+    put(top, "a", b"")
+    for path in ("a", "a/b"):
+        with pytest.raises(NotADirectoryError):
+            root.folder(path)
+    with pytest.raises(FileNotFoundError):
+        root.folder("none/b")
+
+
+def test_a_folder_is_not_opened_as_a_file(top: Folder) -> None:
+    top.make_folder("d")
+    for call in (top.open_read, top.open_write):
+        with pytest.raises(IsADirectoryError):
+            call("d")
+
+
+# ---- renames ----------------------------------------------------------------------------------
+
+
+def test_rename_new_never_overwrites(top: Folder) -> None:
+    put(top, "a", b"a")
+    top.make_folder("d")
+    inner = top.folder("d")
+    for taken in ("b", "c", "e"):
+        {"b": lambda n: put(inner, n, b"b"), "c": inner.make_folder}.get(
+            taken, lambda n: inner.make_link(n, b"x")
+        )(taken)
+        with pytest.raises(FileExistsError):
+            top.rename_new("a", inner, taken)
+    assert get(top, "a") == b"a" and get(inner, "b") == b"b"
+    before = top.stat("a")
+    top.rename_new("a", inner, "new")
+    after = inner.stat("new")
+    assert top.stat("a") is None and get(inner, "new") == b"a"
+    assert before and after and before.key().same_bytes(after.key()) and after.links == 1
+    with pytest.raises(FileNotFoundError):
+        top.rename_new("a", inner, "gone")
+
+
+def test_rename_new_takes_folders_and_links(top: Folder) -> None:
+    top.make_folder("d")
+    top.make_link("l", b"t")
+    top.rename_new("d", top, "e")
+    top.rename_new("l", top, "m")
+    with pytest.raises(FileExistsError):
+        top.rename_new("e", top, "m")
+    assert sorted(top.names()) == [b"e", b"m"] and top.read_link("m") == b"t"
+
+
+def test_exchange_swaps_or_does_nothing(top: Folder) -> None:
+    put(top, "a", b"a")
+    top.make_folder("d")
+    inner = top.folder("d")
+    put(inner, "b", b"b")
+    inner.make_link("l", b"t")
+    top.exchange("a", inner, "b")
+    assert (get(top, "a"), get(inner, "b")) == (b"b", b"a")
+    top.exchange("a", inner, "l")
+    assert top.read_link("a") == b"t" and get(inner, "l") == b"b"
+    for name, other in (("a", "none"), ("none", "b")):
+        with pytest.raises(FileNotFoundError):
+            top.exchange(name, inner, other)
+    assert sorted(inner.names()) == [b"b", b"l"] and sorted(top.names()) == [b"a", b"d"]
+
+
+def test_removing(top: Folder) -> None:
+    top.make_folder("d")
+    with top.folder("d") as inner:
+        put(inner, "x", b"")
+        with pytest.raises(OSError) as caught:
+            top.remove_folder("d")
+        assert caught.value.errno == errno.ENOTEMPTY
+        inner.unlink("x")
+    with pytest.raises(OSError):
+        top.unlink("d")
+    top.remove_folder("d")
+    with pytest.raises(FileNotFoundError):
+        top.remove_folder("d")
+    with pytest.raises(FileNotFoundError):
+        top.unlink("d")
+
+
+def test_flushes_and_room(root: Root, top: Folder) -> None:
+    put(top, "a", b"x")
+    with top.open_read("a") as file:
+        file.flush()
+    top.flush()
+    root.flush_all()
+    assert top.free_bytes() > 0
+    assert root.still_there()
+    root.close()
+
+
+# ---- what only the real one has ---------------------------------------------------------------
+
+
+def test_a_root_that_was_moved_away_is_not_there(tmp_path: Path) -> None:
+    fs.make_root(tmp_path / "up" / "share")
+    real = RealRoot(tmp_path / "up" / "share")
+    assert real.still_there()
+    (tmp_path / "up" / "share").rename(tmp_path / "up" / "away")
+    assert not real.still_there()
+    (tmp_path / "up" / "share").mkdir()
+    assert not real.still_there()
+
+
+def test_a_fifo_is_special_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    top = RealRoot(tmp_path).folder("")
+    found = top.stat("pipe")
+    assert found is not None and found.kind is None
+    with pytest.raises(OSError):
+        top.open_read("pipe")
+
+
+def test_a_name_that_is_not_utf8_is_given_raw(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"bad\xff")).write_bytes(b"")
+    assert RealRoot(tmp_path).folder("").names() == [b"bad\xff"]
+
+
+def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
+    fs.make_root(tmp_path / "a" / "b" / "c")
+    before = len(os.listdir("/proc/self/fd"))
+    root = RealRoot(tmp_path)
+    for path in ("", "a", "a/b/c"):
+        with root.folder(path) as folder:
+            put(folder, "f", b"")
+    for path in ("a/f", "none", "a/b/none/x"):
+        with pytest.raises(OSError):
+            root.folder(path)
+    root.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_nothing_is_said_to_be_missing_where_nothing_is() -> None:
+    has = (linux.HAS_RENAMEAT2, linux.HAS_OPENAT2, linux.HAS_SYNCFS)
+    assert len(fs.missing_calls()) == has.count(False)
+
+
+class TestWithoutTheLinuxCalls:
+    """The ways around keep the contract (their races are said at start)."""
+
+    @pytest.fixture(autouse=True)
+    def without(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("HAS_RENAMEAT2", "HAS_OPENAT2", "HAS_SYNCFS"):
+            monkeypatch.setattr(linux, name, False)
+
+    test_new = staticmethod(test_rename_new_never_overwrites)
+    test_folders = staticmethod(test_rename_new_takes_folders_and_links)
+    test_exchange = staticmethod(test_exchange_swaps_or_does_nothing)
+    test_links = staticmethod(test_links_are_not_followed_by_any_call)
+    test_files = staticmethod(test_a_file_in_the_way_is_not_a_folder)
+    test_closed = staticmethod(test_no_descriptor_is_left_open)
+    test_flush = staticmethod(test_flushes_and_room)
+
+    def test_all_are_named(self) -> None:
+        assert [said.split()[0] for said in fs.missing_calls()] == [
+            "renameat2",
+            "openat2",
+            "syncfs",
+        ]
