@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from leftzmq.errors import Refusal
+from leftzmq.disk.sighting import Sighting
+from leftzmq.errors import Problem, Refusal
 from leftzmq.sync.jobs import Buffer, JobBroke, JobDone
 from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.sync.versions import FoundDeleted
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.plan import Staged
 from leftzmq.wire.messages import (
     Bye,
     Chunks,
+    FolderHello,
     Get,
     Have,
     Hello,
@@ -141,6 +146,132 @@ class Started:
     """All sockets are bound and the gate is tested."""
 
 
+# ---- between machines: what one decided that another one must know --------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PathsSettled:
+    """The settler is sure of these sightings (FOUND and GONE only)."""
+
+    folder: str
+    sightings: tuple[Sighting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PathsReconsidered:
+    """The rows of these paths changed: there may be tickets."""
+
+    folder: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RescanWanted:
+    """Somebody found these paths to be other than the index says; `walk`: also below them."""
+
+    folder: str
+    paths: tuple[str, ...]
+    walk: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WalkEnded:
+    """A walk is over and everything that it found has been looked at."""
+
+    folder: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDeletedBytes:
+    """A scan found what a tombstone, new to us, deleted: it goes to the trash."""
+
+    folder: str
+    found: FoundDeleted
+
+
+@dataclass(frozen=True, slots=True)
+class FileWanted:
+    """The applier wants the bytes of this version; `holders` can be asked."""
+
+    folder: str
+    entry: Entry
+    previous: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileNotWanted:
+    """A version is not wanted any more (a newer one is, or it was taken)."""
+
+    folder: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileStaged:
+    """The bytes of this version are whole and verified in their `.lefting`."""
+
+    folder: str
+    entry: Entry
+    staged: Staged
+
+
+@dataclass(frozen=True, slots=True)
+class FileHeldUp:
+    """The bytes of this version cannot be had or kept for now; `problem` says why."""
+
+    folder: str
+    entry: Entry
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class PeerGreeted:
+    """A device said hello (or welcome): these are its folders that are ours, too."""
+
+    link: Link
+    folders: tuple[FolderHello, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConnected:
+    """A device can be asked. max_credit: bytes it bears unanswered."""
+
+    device: DeviceKey
+    max_credit: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLost:
+    """No link to a device is left; asks in flight go elsewhere."""
+
+    device: DeviceKey
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStopped:
+    """The share is not the one we know (I11): its folder stops, the others go on."""
+
+    folder: str
+    why: str
+
+
+Inner = (
+    PathsSettled
+    | PathsReconsidered
+    | RescanWanted
+    | WalkEnded
+    | FoundDeletedBytes
+    | FileWanted
+    | FileNotWanted
+    | FileStaged
+    | FileHeldUp
+    | PeerGreeted
+    | PeerConnected
+    | PeerLost
+    | FolderStopped
+)
+
 Fact = (
     MessageArrived
     | PageArrived
@@ -158,4 +289,5 @@ Fact = (
     | Started
     | JobDone
     | JobBroke
+    | Inner
 )

@@ -1,0 +1,82 @@
+"""The problems of one folder as they stand, and telling each once.
+
+A Problem concerns one path and stays shown until a look finds the path well again.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leftzmq.errors import Problem, ProblemKind
+from leftzmq.sync.actions import Action, Tell
+from leftzmq.sync.facts import Fact
+from leftzmq.wire.local import EventKind
+
+MAX_SHOWN: Final = 10_000
+"""A tree of a million bad names must not fill the memory; the rest is counted."""
+
+_OF_WALKS: Final = {
+    ProblemKind.BAD_NAME,
+    ProblemKind.SPECIAL,
+    ProblemKind.FOREIGN_LEFTING,
+    ProblemKind.UNREADABLE,
+}
+
+
+class Problems:
+    """path -> Problem, of one folder."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._by_path: dict[str, Problem] = {}
+        self._in_walk: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._by_path)
+
+    def all(self) -> list[Problem]:
+        return list(self._by_path.values())
+
+    def of(self, path: str) -> Problem | None:
+        return self._by_path.get(path)
+
+    def show(self, problem: Problem) -> list[Action | Fact]:
+        """A problem as it is now; told only when it is new or has become another one."""
+        self._in_walk.add(problem.path)
+        before = self._by_path.get(problem.path)
+        if before is None and len(self._by_path) >= MAX_SHOWN:
+            return []
+        self._by_path[problem.path] = problem
+        if before is not None and before.kind is problem.kind:
+            return []
+        return [
+            Tell(
+                EventKind.PROBLEM,
+                {
+                    "folder": problem.folder,
+                    "path": problem.path,
+                    "problem": problem.kind.name,
+                    "text": str(problem),
+                },
+            )
+        ]
+
+    def clear(self, path: str) -> list[Action | Fact]:
+        """The path is well again."""
+        if self._by_path.pop(path, None) is None:
+            return []
+        return [
+            Tell(
+                EventKind.PROBLEM,
+                {"folder": self.folder, "path": path, "problem": "SOLVED", "text": f"{path}: solved"},
+            )
+        ]
+
+    def settled_by_walk(self) -> list[Action | Fact]:
+        """A walk of everything ended: what walks find and this one did not is no problem any more."""
+        out: list[Action | Fact] = []
+        for path, problem in list(self._by_path.items()):
+            if problem.kind in _OF_WALKS and path not in self._in_walk:
+                out += self.clear(path)
+        self._in_walk.clear()
+        return out

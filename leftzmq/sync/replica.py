@@ -1,0 +1,325 @@
+"""The index of one folder towards the others: news out, news in, and index_since both ways.
+
+News is a hint, never the record: a gap, another life or an impossible number has one cure, to ask
+that device for its index since the last sequence that we hold. Knows pages and heads; what a
+version means is in `versions`. Must not know sockets or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from leftzmq.disk.outcome import Ending, Outcome
+from leftzmq.disk.sighting import Sight
+from leftzmq.errors import Refusal
+from leftzmq.index.heads import NO_LIFE
+from leftzmq.index.store import Store
+from leftzmq.sync.actions import Action, Drop, Publish, Send, Tell, Work
+from leftzmq.sync.facts import (
+    Fact,
+    FoundDeletedBytes,
+    MessageArrived,
+    PageArrived,
+    PathsReconsidered,
+    PathsSettled,
+    PeerGreeted,
+)
+from leftzmq.sync.jobs import Flush, Flushed, PageRead, ReadPage
+from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.sync.versions import FoundDeleted, Versions
+from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.version import Life
+from leftzmq.wire.local import EventKind
+from leftzmq.wire.messages import FolderHello, IndexPage, IndexSince
+from leftzmq.wire.page import Page, cut_pages
+
+PAGES_AN_ASK: Final = 8
+"""index_since is answered with so many pages; the asker asks on from the last one."""
+KEPT_PAGES_MAX: Final = 64  # news above the end of a running answer; more, and we ask once more
+ANSWER_TIMEOUT_S: Final = 20.0
+NEWS_ENTRIES_MAX: Final = 512
+"""More than this at once is told as a bare head: whoever wants it asks."""
+
+
+@dataclass(slots=True)
+class Running:
+    """An answer to our index_since that is not over yet.
+
+    whole: its pages are a new generation. kept: news that came meanwhile, above its end
+    """
+
+    since: float
+    pages_left: int
+    whole: bool = False
+    kept: list[Page] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Answering:
+    """Our answer to a device's index_since that is being read page by page; `at`: where it is."""
+
+    life: Life
+    at: int
+    pages_left: int
+
+
+class Replica:
+    """Of one folder."""
+
+    def __init__(
+        self,
+        folder: str,
+        tag: bytes,
+        device: DeviceKey,
+        store: Store,
+        link_to: Callable[[DeviceKey], Link | None],
+        news_links: Callable[[], tuple[Link, ...]],
+    ) -> None:
+        self.folder, self.tag, self._device, self._store = folder, tag, device, store
+        self._link_to, self._news_links = link_to, news_links
+        self.versions = Versions(store)
+        self.flushed = store.heads.sequence  # made durable by the start itself
+        self._published = self.flushed
+        self._flushing = False
+        self._running: dict[DeviceKey, Running] = {}
+        self._answering: dict[Link, Answering] = {}
+        self.members: set[DeviceKey] = set()
+
+    # -- questions -----------------------------------------------------------------------------
+
+    @property
+    def settled(self) -> bool:
+        """All that we committed is durable and told, and no answer is running."""
+        return self._published == self._store.heads.sequence and not self._running
+
+    def hello_for(self, device: DeviceKey) -> FolderHello:
+        head = self._store.heads.of(device)
+        return FolderHello(
+            self.folder, self.tag, self._store.heads.life, self.flushed, head.life, head.head
+        )
+
+    def heartbeat(self) -> Publish:
+        """News without entries: it names the head."""
+        return Publish(self.folder, self._page(self.flushed, self.flushed, ()), self._news_links())
+
+    # -- our own changes ---------------------------------------------------------------------
+
+    def settled_paths(self, fact: PathsSettled, wall_ns: int) -> list[Action | Fact]:
+        """A scan is sure of these: versions of ours, or nothing new."""
+        out: list[Action | Fact] = []
+        for sighting in fact.sightings:
+            if sighting.sight is Sight.GONE:
+                entry = self.versions.gone(sighting.path, wall_ns)
+            else:
+                assert sighting.observed is not None and sighting.key is not None
+                found = self.versions.found(sighting.observed, sighting.key)
+                if isinstance(found, FoundDeleted):
+                    out.append(FoundDeletedBytes(self.folder, found))
+                    continue
+                entry = found
+            if entry is not None:
+                out.append(self._tell_scan(entry))
+        paths = tuple(sighting.path for sighting in fact.sightings)
+        return out + self.committed() + [PathsReconsidered(self.folder, paths)]
+
+    def took(self, outcomes: Iterable[Outcome], fate: Callable[[str], None]) -> None:
+        """Operations that are on disk now: their versions are ours (one commit a batch)."""
+        for outcome in outcomes:
+            if outcome.ending is not Ending.DONE:
+                continue
+            entry = outcome.operation.entry
+            if outcome.copied_to is not None:
+                ours = self._store.ours(entry.path)
+                if ours is not None:
+                    self.versions.take_copy(ours.entry, outcome.copied_to, outcome.copy_key)
+                    fate(outcome.copied_to)
+            self.versions.take(entry, None if entry.deleted else outcome.key)
+
+    def committed(self) -> list[Action | Fact]:
+        """Commit what was decided in this turn; what got a sequence is flushed, then told."""
+        self._store.commit()
+        if self._flushing or self._published == self._store.heads.sequence:
+            return []
+        self._flushing = True
+        return [Work(Flush(self.folder, self._store.heads.sequence))]
+
+    def was_flushed(self, fact: Flushed) -> list[Action | Fact]:
+        """Sequences up to `head` are durable: now, and not before, news may name them."""
+        self._flushing = False
+        self.flushed = fact.head
+        out: list[Action | Fact] = []
+        entries = self._store.changes(self._published, self.flushed, NEWS_ENTRIES_MAX + 1)
+        if len(entries) > NEWS_ENTRIES_MAX:
+            out.append(self.heartbeat())
+        else:
+            links = self._news_links()
+            for cut in cut_pages(entries, self._published, self.flushed, self.flushed):
+                page = self._page(cut.after, cut.last, cut.entries)
+                out.append(Publish(self.folder, page, links))
+        self._published = self.flushed
+        return out + self.committed()
+
+    # -- what others ask -------------------------------------------------------------------------
+
+    def asked_index(self, fact: MessageArrived) -> list[Action | Fact]:
+        """index_since: from N if that life is in our chain and N possible, else everything."""
+        message = fact.message
+        assert isinstance(message, IndexSince)
+        life, after = Life(message.life), message.after
+        delta = self._store.heads.answers_from(life, after) and after <= self.flushed
+        if not delta:
+            after = 0
+        self._answering[fact.link] = Answering(self._store.heads.life, after, PAGES_AN_ASK)
+        return [self._read_page(fact.link, after, not delta)]
+
+    def page_read(self, fact: PageRead) -> list[Action | Fact]:
+        answering = self._answering.get(fact.link)
+        if answering is None or (answering.life, answering.at) != (fact.life, fact.after):
+            return []  # it was asked anew meanwhile
+        out: list[Action | Fact] = [Send(fact.link, IndexPage(self.tag, fact.sealed))]
+        answering.pages_left -= 1
+        answering.at = fact.last
+        if fact.last >= fact.upto or answering.pages_left == 0:
+            del self._answering[fact.link]
+        else:
+            out.append(self._read_page(fact.link, fact.last, fact.whole))
+        return out
+
+    def _read_page(self, link: Link, after: int, whole: bool) -> Work:
+        life = self._store.heads.life
+        return Work(ReadPage(self.folder, link, life, after, self.flushed, whole))
+
+    # -- what others say -------------------------------------------------------------------------
+
+    def greeted(self, fact: PeerGreeted, hello: FolderHello, now: float) -> list[Action | Fact]:
+        """A device that shares this folder: it can be reached now; ask for what we lack."""
+        device = fact.link.device
+        self.members.add(device)
+        head = self._store.heads.of(device)
+        self.versions.reach |= head.mask
+        if (head.life, head.head) == (hello.life, hello.head):
+            out: list[Action | Fact] = self.committed()
+        else:
+            out = self._ask(device, now)
+        return [*out, PathsReconsidered(self.folder, ())]
+
+    def lost(self, device: DeviceKey) -> list[Action | Fact]:
+        """No link to the device is left: what only it holds is pending from now on."""
+        self.versions.reach &= ~self._store.heads.of(device).mask
+        self._running.pop(device, None)
+        for link in [link for link in self._answering if link.device == device]:
+            del self._answering[link]
+        if device not in self.members:
+            return []
+        self.members.discard(device)
+        return [*self.committed(), PathsReconsidered(self.folder, ())]
+
+    def page(self, fact: PageArrived, now: float) -> list[Action | Fact]:
+        """A page of another device's index: (a part of) an answer, or news."""
+        device = fact.link.device
+        if device not in self.members:
+            return []  # it has not said hello over this connection yet; then we ask anyway
+        running = self._running.get(device)
+        if fact.answer:
+            return self._answer(fact.page, device, running, now) if running else []
+        if running is not None:
+            if len(running.kept) < KEPT_PAGES_MAX:
+                running.kept.append(fact.page)
+            return []
+        return self._news(fact.page, device, now)
+
+    def tick(self, now: float) -> list[Action | Fact]:
+        """Answers that stay out are asked for once more."""
+        late = [d for d, r in self._running.items() if now - r.since > ANSWER_TIMEOUT_S]
+        out: list[Action | Fact] = []
+        for device in late:
+            del self._running[device]
+            out += self._ask(device, now)
+        return out
+
+    def deadline(self) -> float | None:
+        return min((r.since + ANSWER_TIMEOUT_S for r in self._running.values()), default=None)
+
+    def _news(self, page: Page, device: DeviceKey, now: float) -> list[Action | Fact]:
+        head = self._store.heads.of(device)
+        if page.life == head.life and page.last <= head.head:
+            return []
+        if page.life != head.life or page.after > head.head:
+            return self._ask(device, now)
+        out: list[Action | Fact] = []
+        if page.entries:
+            fields = {"device": device.hex(), "folder": self.folder, "paths": len(page.entries)}
+            out.append(Tell(EventKind.HAVE_NEWS, fields))
+        return out + self._hear(page, device, now)
+
+    def _answer(
+        self, page: Page, device: DeviceKey, running: Running, now: float
+    ) -> list[Action | Fact]:
+        heads = self._store.heads
+        head = heads.of(device)
+        if page.whole and page.after == 0 and not running.whole:
+            running.whole = True
+            self.versions.reach &= ~head.mask
+            head = heads.new_generation(device, page.life)
+            self.versions.reach |= head.mask
+        elif page.after < head.head and page.life == head.life:
+            return []  # the rest of an answer that we asked for once more
+        elif page.after != head.head or (page.whole and page.life != head.life):
+            return self._ask(device, now)  # a page was lost
+        running.since, running.pages_left = now, running.pages_left - 1
+        out = self._hear(page, device, now)
+        if page.last < page.head:
+            if running.pages_left == 0:
+                running.pages_left = PAGES_AN_ASK
+                out.append(self._since(device))
+            return out
+        for bit in heads.to_sweep(device):
+            self._store.sweep(bit)
+            self.versions.recount()
+        del self._running[device]
+        for kept in running.kept:
+            out += self._news(kept, device, now)
+        return out + self.committed()
+
+    def _hear(self, page: Page, device: DeviceKey, now: float) -> list[Action | Fact]:
+        """The entries and the head that they lead to, in one commit."""
+        head = self._store.heads.of(device)
+        out: list[Action | Fact] = []
+        for entry in page.entries:
+            if not self.versions.heard(head.bit, entry):
+                detail = f"{entry.path}: an older version than it said before"
+                out.append(Drop(device, Refusal.BAD_PAGE, detail))
+                return out
+        self._store.heads.advance(device, page.life, page.last)
+        paths = tuple(entry.path for entry in page.entries)
+        return [*out, *self.committed(), PathsReconsidered(self.folder, paths)]
+
+    def _ask(self, device: DeviceKey, now: float) -> list[Action | Fact]:
+        self._running[device] = Running(now, PAGES_AN_ASK)
+        return [self._since(device)]
+
+    def _since(self, device: DeviceKey) -> Send:
+        head = self._store.heads.of(device)
+        link = self._link_to(device)
+        assert link is not None, "a member has a link"
+        after = 0 if head.life == NO_LIFE else head.head
+        return Send(link, IndexSince(self.tag, head.life, after))
+
+    # -- saying ------------------------------------------------------------------------------------
+
+    def _page(self, after: int, last: int, entries: tuple[Entry, ...]) -> Page:
+        life = self._store.heads.life
+        return Page(self._device, self.folder, life, after, last, last, False, entries)
+
+    def _tell_scan(self, entry: Entry) -> Tell:
+        fields: dict[str, str | int | float | bool | None] = {
+            "folder": self.folder,
+            "path": entry.path,
+            "kind": entry.kind.name.lower(),
+            "deleted": entry.deleted,
+        }
+        if entry.kind is Kind.FILE and not entry.deleted:
+            fields["size"] = entry.size
+        return Tell(EventKind.SCAN, fields)

@@ -1,0 +1,424 @@
+"""What to look at, and when: paths that were touched wait here until they stand still.
+
+Knows touches, sightings and time. Must not know what a version is: what has settled goes on to
+the replica.
+
+A path is taken up when it is due: at once after a close, after a second without one. A file that
+keeps changing is looked at again with doubling patience and shown as a Problem. Walks yield paths
+that are treated the same way, so everything that is read comes through here, one look at a time.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from leftzmq.content.keys import FolderKeys
+from leftzmq.content.lists import build
+from leftzmq.disk.sighting import Sight, Sighting
+from leftzmq.errors import Problem, ProblemKind
+from leftzmq.index.store import Store
+from leftzmq.sync.actions import Action, Work
+from leftzmq.sync.claims import Claimant, Claims
+from leftzmq.sync.facts import (
+    Fact,
+    FolderStopped,
+    PathsSettled,
+    PathsTouched,
+    RescanWanted,
+    Touch,
+    WalkEnded,
+    WatchLost,
+)
+from leftzmq.sync.jobs import CutSlice, Look, Looked, SliceCut, Walk, Walked
+from leftzmq.sync.problems import Problems
+from leftzmq.sync.versions import settled_observation
+from leftzmq.tree.entry import Kind, ScanKey
+from leftzmq.tree.path import is_below
+
+SETTLE_S: Final = 0.025
+"""From a close to the first look: more than the 20 ms in which a stat cannot be trusted."""
+QUIET_S: Final = 1.0
+QUIET_NS: Final = 1_000_000_000
+PATIENCE_MAX_S: Final = 60.0
+LOOK_PATHS: Final = 128
+LOOKS_AT_ONCE: Final = 2
+CUTS_AT_ONCE: Final = 2
+WALK_AHEAD_PATHS: Final = 4096
+"""A walk pauses while so many paths wait, so that a million new files do not lie in memory."""
+WALK_PERIOD_S: Final = 3600.0
+POLL_PERIOD_S: Final = 30.0  # of subtrees that cannot be watched
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A path that was touched and not yet settled.
+
+    due:    when to look (monotonic)
+    closed: a close or move ended the last change: no need to wait for quiet
+    patience_s: how long to wait when it is still restless
+    key:    what the last look saw, to tell whether it stood still since
+    """
+
+    due: float
+    closed: bool
+    patience_s: float = QUIET_S
+    key: ScanKey | None = None
+    again: bool = False  # touched while it was being looked at
+
+
+@dataclass(slots=True)
+class Cutting:
+    """A large file that is being cut, slice by slice."""
+
+    key: ScanKey
+    rows: list[bytes] = field(default_factory=list)
+
+
+class Settler:
+    """Of one folder."""
+
+    def __init__(
+        self, folder: str, store: Store, keys: FolderKeys, claims: Claims, problems: Problems
+    ) -> None:
+        self.folder, self._store, self._keys = folder, store, keys
+        self._claims, self._problems = claims, problems
+        self._waiting: dict[str, Waiting] = {}
+        self._due: list[tuple[float, int, str]] = []
+        self._order = 0
+        self._looking: set[str] = set()
+        self._looks = 0
+        self._cutting: dict[str, Cutting] = {}
+        self._to_cut: deque[str] = deque()
+        self._walks: deque[str] = deque()
+        self._walk: tuple[int, str] | None = None
+        self._walk_step_out = False
+        self._walk_number = 0
+        self._ending: list[str] = []  # walks that are over but whose paths still wait
+        self._next_walk = 0.0
+        self._polled: set[str] = set()
+        self._next_poll = 0.0
+        self.first_walk_done = False
+        self.seen = 0
+        self.stopped = False
+
+    # -- questions -------------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits, is looked at or walked."""
+        return not (
+            self._waiting or self._looking or self._cutting or self._walk or self._walks
+        )
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting) + len(self._looking)
+
+    def deadline(self) -> float | None:
+        """When something is due next (monotonic)."""
+        if self.stopped:
+            return None
+        times = [self._next_walk] if self._next_walk else []
+        if self._polled:
+            times.append(self._next_poll)
+        if self._due and self._looks < LOOKS_AT_ONCE:
+            times.append(self._due[0][0])
+        return min(times, default=None)
+
+    # -- facts -------------------------------------------------------------------------------
+
+    def start(self, now: float) -> list[Action | Fact]:
+        """The first walk: everything that changed while no agent ran."""
+        self._next_walk = now + WALK_PERIOD_S
+        self._walks.append("")
+        return self.go_on(now)
+
+    def touched(self, fact: PathsTouched, now: float) -> list[Action | Fact]:
+        for path, touch in fact.touches:
+            match touch:
+                case Touch.CLOSED | Touch.GONE | Touch.MADE:
+                    self._wait(path, now + SETTLE_S, closed=touch is Touch.CLOSED)
+                case Touch.MODIFIED:
+                    self._wait(path, now + QUIET_S, closed=False)
+        return self.go_on(now)
+
+    def rescan(self, fact: RescanWanted, now: float) -> list[Action | Fact]:
+        for path in fact.paths:
+            self._wait(path, now + SETTLE_S, closed=True)
+            if fact.walk:
+                self._walk_later(path)
+        return self.go_on(now)
+
+    def lost(self, fact: WatchLost, now: float) -> list[Action | Fact]:
+        kind = ProblemKind.WATCH_LIMIT if fact.polled else ProblemKind.WATCH_LOST
+        problem = Problem(self.folder, fact.prefix or ".", kind, fact.why)
+        out = self._problems.show(problem)
+        if fact.polled:
+            self._polled.add(fact.prefix)
+            self._next_poll = now + POLL_PERIOD_S
+        self._walk_later(fact.prefix)
+        return out + self.go_on(now)
+
+    def walk_all(self, now: float) -> list[Action | Fact]:
+        """Somebody wants to be sure: walk everything now."""
+        self._walk_later("")
+        return self.go_on(now)
+
+    def tick(self, now: float) -> list[Action | Fact]:
+        if self.stopped:
+            return []
+        if self._next_walk and now >= self._next_walk:
+            self._next_walk = now + WALK_PERIOD_S
+            self._walk_later("")
+        if self._polled and now >= self._next_poll:
+            self._next_poll = now + POLL_PERIOD_S
+            for prefix in sorted(self._polled):
+                self._walk_later(prefix)
+        return self.go_on(now)
+
+    def walked(self, fact: Walked, now: float) -> list[Action | Fact]:
+        self._walk_step_out = False
+        if not fact.alive:
+            self.stopped = True
+            return [FolderStopped(self.folder, fact.why)]
+        out: list[Action | Fact] = []
+        for problem in fact.problems:
+            out += self._problems.show(problem)
+        for path in fact.foreign:
+            if not self._store.is_staging(path):
+                out += self._problems.show(
+                    Problem(self.folder, path, ProblemKind.FOREIGN_LEFTING)
+                )
+        self.seen += fact.seen
+        for path in fact.dirty:
+            self._wait(path, now, closed=False)
+        if fact.done:
+            self._walk = None
+            self._ending.append(fact.prefix)
+            if fact.prefix == "":
+                out += self._problems.settled_by_walk()
+        return out + self.go_on(now)
+
+    def looked(self, fact: Looked, now: float) -> list[Action | Fact]:
+        self._looks -= 1
+        if not fact.alive:
+            self.stopped = True
+            return [FolderStopped(self.folder, fact.why)]
+        out: list[Action | Fact] = []
+        settled: list[Sighting] = []
+        for sighting in fact.sightings:
+            self._looking.discard(sighting.path)
+            out += self._judge(sighting, now, settled)
+        for path in fact.left:
+            self._looking.discard(path)
+            self._due_again(path, now)
+        if settled:
+            out.append(PathsSettled(self.folder, tuple(settled)))
+        return out + self.go_on(now)
+
+    def slice_cut(self, fact: SliceCut, now: float) -> list[Action | Fact]:
+        part = fact.slice
+        cutting = self._cutting.get(part.path)
+        if cutting is None or cutting.key != part.key:
+            return self.go_on(now)
+        if not part.still:
+            del self._cutting[part.path]
+            out = self._restless(part.path, self._waiting.pop(part.path), part.key, now)
+            return out + self.go_on(now)
+        cutting.rows.append(part.rows)
+        if part.end < part.key.size:
+            return [Work(CutSlice(self.folder, part.path, part.key, part.end))]
+        del self._cutting[part.path]
+        listed = build(self._keys, b"".join(cutting.rows))
+        for id, rows in listed.lists:
+            self._store.put_list(id, rows)
+        sighting = Sighting(part.path, Sight.FOUND, part.key)
+        observed = settled_observation(sighting, listed.content, listed.depth)
+        settled = Sighting(part.path, Sight.FOUND, part.key, observed)
+        out = self._finish(part.path, self._waiting.pop(part.path), now)
+        return [*out, PathsSettled(self.folder, (settled,)), *self.go_on(now)]
+
+    # -- going on -----------------------------------------------------------------------------
+
+    def go_on(self, now: float) -> list[Action | Fact]:
+        """Whatever can be started now."""
+        if self.stopped:
+            return []
+        out: list[Action | Fact] = []
+        while self._looks < LOOKS_AT_ONCE and (paths := self._due_now(now)):
+            self._looks += 1
+            out.append(Work(Look(self.folder, tuple(paths))))
+        while self._to_cut and len(self._cutting) - len(self._to_cut) < CUTS_AT_ONCE:
+            path = self._to_cut.popleft()
+            out.append(Work(CutSlice(self.folder, path, self._cutting[path].key, 0)))
+        if self._walk is None and self._walks:
+            self._walk_number += 1
+            self._walk = (self._walk_number, self._walks.popleft())
+        if self._walk and not self._walk_step_out and self.waiting < WALK_AHEAD_PATHS:
+            self._walk_step_out = True
+            out.append(Work(Walk(self.folder, *self._walk)))
+        return out + self._ended()
+
+    def _ended(self) -> list[Action | Fact]:
+        """Walks whose every path has settled, or shown that it will not for now."""
+        if not self._ending or self._looking or self._cutting:
+            return []
+        eager = [path for path, w in self._waiting.items() if w.patience_s <= QUIET_S]
+        done = [
+            prefix
+            for prefix in self._ending
+            if not any(path == prefix or is_below(path, prefix) for path in eager)
+        ]
+        self._ending = [prefix for prefix in self._ending if prefix not in done]
+        if "" in done:
+            self.first_walk_done = True
+        return [WalkEnded(self.folder, prefix) for prefix in done]
+
+    def _due_now(self, now: float) -> list[str]:
+        paths: list[str] = []
+        put_back: list[tuple[float, int, str]] = []
+        while self._due and len(paths) < LOOK_PATHS and self._due[0][0] <= now:
+            item = heapq.heappop(self._due)
+            path = item[2]
+            waiting = self._waiting.get(path)
+            busy = path in self._looking or path in self._cutting
+            if waiting is None or waiting.due > item[0] or busy:
+                continue  # settled, or put off, meanwhile
+            if not self._claims.take(path, Claimant.SETTLER):
+                put_back.append((now + SETTLE_S, item[1], path))
+                waiting.due = now + SETTLE_S
+                continue
+            self._looking.add(path)
+            paths.append(path)
+        for item in put_back:
+            heapq.heappush(self._due, item)
+        return paths
+
+    # -- judging what was seen ------------------------------------------------------------------
+
+    def _judge(
+        self, sighting: Sighting, now: float, settled: list[Sighting]
+    ) -> list[Action | Fact]:
+        path = sighting.path
+        waiting = self._waiting.pop(path, None)
+        if waiting is None:
+            waiting = Waiting(now, closed=False)
+        match sighting.sight:
+            case Sight.SAME:
+                return self._finish(path, waiting, now)
+            case Sight.GONE:
+                if self._store.has_alive_below(path):
+                    self._walk_later(path)
+                settled.append(sighting)
+                return self._finish(path, waiting, now)
+            case Sight.PROBLEM:
+                assert sighting.problem is not None
+                shown = self._problems.show(sighting.problem)
+                return shown + self._finish(path, waiting, now, clear=False)
+            case Sight.RESTLESS:
+                return self._restless(path, waiting, sighting.key, now)
+            case Sight.FOUND | Sight.LARGE:
+                key = sighting.key
+                assert key is not None
+                if self._under_a_pen(waiting, sighting, key):
+                    return self._put_off(path, waiting, key, now)
+                if sighting.sight is Sight.LARGE:
+                    self._waiting[path] = waiting
+                    self._cutting[path] = Cutting(key)
+                    self._to_cut.append(path)
+                    return []
+                if key.kind is Kind.DIRECTORY:
+                    self._walk_later(path)
+                settled.append(sighting)
+                return self._finish(path, waiting, now)
+
+    def _under_a_pen(self, waiting: Waiting, sighting: Sighting, key: ScanKey) -> bool:
+        """Young, not closed, and not seen standing still for a second yet."""
+        if waiting.closed or key.kind is not Kind.FILE or sighting.age_ns >= QUIET_NS:
+            return False
+        before = waiting.key
+        still = before is not None and (before.size, before.mtime_ns) == (key.size, key.mtime_ns)
+        return not still
+
+    def _put_off(
+        self, path: str, waiting: Waiting, key: ScanKey, now: float
+    ) -> list[Action | Fact]:
+        if waiting.again:
+            return self._finish(path, waiting, now)
+        changed = waiting.key is not None
+        waiting.key = key
+        waiting.due = now + waiting.patience_s
+        if changed:
+            waiting.patience_s = min(waiting.patience_s * 2, PATIENCE_MAX_S)
+        self._claims.release((path,), Claimant.SETTLER)
+        self._push(path, waiting)
+        if changed:
+            return self._problems.show(Problem(self.folder, path, ProblemKind.BEING_WRITTEN))
+        return []
+
+    def _restless(
+        self, path: str, waiting: Waiting, key: ScanKey | None, now: float
+    ) -> list[Action | Fact]:
+        """It changed while it was read, or is too young for its stat to be trusted."""
+        if waiting.closed and waiting.key != key:
+            # A first look that was too early by a few milliseconds: look once more, soon.
+            waiting.key = key
+            waiting.due = now + SETTLE_S
+            self._claims.release((path,), Claimant.SETTLER)
+            self._push(path, waiting)
+            return []
+        waiting.closed = False
+        if key is None:
+            self._claims.release((path,), Claimant.SETTLER)
+            waiting.due = now + waiting.patience_s
+            self._push(path, waiting)
+            return []
+        return self._put_off(path, waiting, key, now)
+
+    def _finish(
+        self, path: str, waiting: Waiting, now: float, *, clear: bool = True
+    ) -> list[Action | Fact]:
+        """Nothing more is to be seen of this look; a touch that came meanwhile counts anew."""
+        self._claims.release((path,), Claimant.SETTLER)
+        if waiting.again:
+            self._wait(path, now + SETTLE_S, closed=waiting.closed)
+        return self._problems.clear(path) if clear else []
+
+    # -- waiting ---------------------------------------------------------------------------------
+
+    def _wait(self, path: str, due: float, *, closed: bool) -> None:
+        waiting = self._waiting.get(path)
+        if waiting is None:
+            if path in self._looking:
+                return
+            self._push(path, Waiting(due, closed))
+            return
+        if path in self._looking or path in self._cutting:
+            waiting.again = True
+            waiting.closed = closed
+            return
+        waiting.closed = closed
+        if closed or due > waiting.due:
+            waiting.due = due
+            self._push(path, waiting)
+
+    def _due_again(self, path: str, now: float) -> None:
+        self._claims.release((path,), Claimant.SETTLER)
+        waiting = self._waiting.get(path)
+        if waiting is not None:
+            waiting.due = now
+            self._push(path, waiting)
+
+    def _push(self, path: str, waiting: Waiting) -> None:
+        self._waiting[path] = waiting
+        self._order += 1
+        heapq.heappush(self._due, (waiting.due, self._order, path))
+
+    def _walk_later(self, prefix: str) -> None:
+        if prefix not in self._walks:
+            self._walks.append(prefix)
+
+

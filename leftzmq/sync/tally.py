@@ -1,0 +1,53 @@
+"""Counts over one folder that `status` shows, kept up to date row by row.
+
+Knows rows; counts what they say. They are derived: a restart counts the index anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from leftzmq.index.reader import Reader
+from leftzmq.index.rows import Row
+from leftzmq.tree.entry import Kind
+
+_ROWS_A_STEP = 1024
+
+
+@dataclass(slots=True)
+class Tally:
+    """files: regular files that we have; bytes: their sizes; tickets: paths whose highest-ranked
+    version we do not have; need_bytes: the sizes of those versions."""
+
+    files: int = 0
+    bytes: int = 0
+    tickets: int = 0
+    need_bytes: int = 0
+
+    @classmethod
+    def of(cls, reader: Reader) -> Tally:
+        tally = cls()
+        after = b""
+        while groups := reader.paths(after, _ROWS_A_STEP):
+            for rows in groups:
+                tally._add(rows, 1)
+            after = groups[-1][-1].sort_key
+        return tally
+
+    def change(self, before: Iterable[Row], after: Iterable[Row]) -> None:
+        """The rows of one path became others."""
+        self._add(before, -1)
+        self._add((row for row in after if row.holders), 1)
+
+    def _add(self, rows: Iterable[Row], sign: int) -> None:
+        best: Row | None = None
+        for row in rows:
+            if best is None or row.entry.rank > best.entry.rank:
+                best = row
+            if row.is_ours and row.entry.kind is Kind.FILE and not row.entry.deleted:
+                self.files += sign
+                self.bytes += sign * row.entry.size
+        if best is not None and not best.is_ours:
+            self.tickets += sign
+            self.need_bytes += sign * best.entry.size
