@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from leftzmq.index.rows import COLUMNS, Row, entry_of, row_of, unpack_scan
@@ -12,17 +11,6 @@ from leftzmq.index.schema import connect
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.tree.plan import Staged
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Counts over the whole index. files: regular files that we have; bytes: their sizes;
-    tickets: paths whose winning version we do not have; need_bytes: the sizes of those."""
-
-    files: int = 0
-    bytes: int = 0
-    tickets: int = 0
-    need_bytes: int = 0
 
 
 class Reader:

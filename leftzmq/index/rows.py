@@ -39,6 +39,10 @@ class Row:
     def is_ours(self) -> bool:
         return bool(self.holders >> OUR_BIT & 1)
 
+    @property
+    def sort_key(self) -> bytes:
+        return sort_key(self.entry.path)
+
 
 def pack_scan(key: ScanKey | None) -> bytes | None:
     if key is None:

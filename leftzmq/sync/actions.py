@@ -9,7 +9,8 @@ from typing import Any
 from leftzmq.errors import Refusal
 from leftzmq.sync.jobs import Buffer, Job
 from leftzmq.sync.link import DeviceKey, Link
-from leftzmq.wire.local import EventKind
+from leftzmq.tree.entry import Entry
+from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import Message
 from leftzmq.wire.page import Page
 
@@ -60,7 +61,19 @@ class Tell:
     """An event for monitors and the log."""
 
     kind: EventKind
-    fields: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+    fields: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+def tell_entry(kind: EventKind, folder: str, entry: Entry, **more: Scalar) -> Tell:
+    """An event about one version of one path."""
+    fields: dict[str, Scalar] = {
+        "folder": folder,
+        "path": entry.path,
+        "kind": entry.kind.name.lower(),
+        "size": entry.size,
+        "deleted": entry.deleted,
+    }
+    return Tell(kind, fields | more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Final
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
-from leftzmq.sync.actions import Action, Tell, Work
+from leftzmq.sync.actions import Action, Tell, Work, tell_entry
 from leftzmq.sync.claims import Claimant, Claims
 from leftzmq.sync.facts import (
     Fact,
@@ -105,8 +105,23 @@ class Applier:
             return None
         if self._to_consider or (self._behind and len(self._doing) < WINDOW_TICKETS // 2):
             return now
-        waits = [d.retry_at for d in self._doing.values() if d.stage is Stage.WAITING and d.retry_at]
+        waits = [
+            d.retry_at for d in self._doing.values() if d.stage is Stage.WAITING and d.retry_at
+        ]
         return min(waits, default=None)
+
+    def discard_leftovers(self) -> list[Action | Fact]:
+        """At the start: `.lefting` files of an earlier life that are of no use any more. Those of
+        large files stay: what they hold is verified when they are wanted again."""
+        useless: list[Staged] = []
+        for path, staged, content in list(self._store.all_staged()):
+            rows = self._store.rows(path)
+            large = any(row.entry.depth and row.entry.content == content for row in rows)
+            if staged.inode == 0 or not large:
+                useless.append(staged)
+                self._store.drop_staged(path)
+        self._store.commit()
+        return [Work(Discard(self.folder, tuple(useless)))] if useless else []
 
     # -- facts ---------------------------------------------------------------------------------
 
@@ -159,8 +174,7 @@ class Applier:
         return self.go_on(now)
 
     def applied(self, fact: Applied, now: float) -> list[Action | Fact]:
-        large = self._batches.pop(fact.batch)
-        del large
+        del self._batches[fact.batch]
         if not fact.alive:
             self.stopped = True
             return [FolderStopped(self.folder, fact.why)]
@@ -173,9 +187,7 @@ class Applier:
             out += self._ended(outcome, now)
         for path in copies:
             self._consider_later(path)
-        for path in self._stuck:
-            self._push_again(path)
-        self._stuck.clear()
+        self._unstick()
         return out + self.go_on(now)
 
     def go_on(self, now: float) -> list[Action | Fact]:
@@ -188,6 +200,7 @@ class Applier:
             path = self._to_consider.popleft()
             self._queued.discard(path)
             out += self._consider(path)
+            self._unstick()
         for large in (False, True):
             if large not in self._batches.values():
                 out += self._start_batch(large, now)
@@ -199,8 +212,7 @@ class Applier:
         if path in self._queued:
             return
         if path not in self._doing and len(self._to_consider) >= WINDOW_TICKETS:
-            self._behind = True  # it is found again in the index
-            self._cursor = min(self._cursor, b"")
+            self._behind, self._cursor = True, b""  # it is found again in the index
             return
         self._queued.add(path)
         self._to_consider.append(path)
@@ -228,12 +240,16 @@ class Applier:
         if ticket is None:
             return self._drop(path)
         if doing is not None and doing.entry.rank == ticket.entry.rank:
-            if doing.stage is Stage.WAITING and not doing.retry_at and path not in self._waiting_walks:
+            if (
+                doing.stage is Stage.WAITING
+                and not doing.retry_at
+                and path not in self._waiting_walks
+            ):
                 return self._reready(path, doing)
             return []
         out = self._drop(path)
         self._doing[path] = doing = Doing(Stage.WAITING, ticket.entry)
-        out.append(_tell_ticket(self.folder, ticket))
+        out.append(tell_entry(EventKind.TICKET, self.folder, ticket.entry))
         return out + self._reready(path, doing, ticket)
 
     def _reready(
@@ -261,6 +277,12 @@ class Applier:
         elif doing.stage is Stage.WANTED or not doing.entry.deleted:
             out.append(FileNotWanted(self.folder, path))
         return out
+
+    def _unstick(self) -> None:
+        """What waited for a folder, or for a folder's children, may be possible now."""
+        stuck, self._stuck = self._stuck, []
+        for path in stuck:
+            self._push_again(path)
 
     # -- batches ----------------------------------------------------------------------------------
 
@@ -307,7 +329,10 @@ class Applier:
         self._batch += 1
         self._batches[self._batch] = large
         operations = tuple(ordered(batch.values()))
-        out += [_tell_start(self.folder, operation) for operation in operations]
+        out += [
+            tell_entry(EventKind.START_RENAME, self.folder, o.entry, verb=o.verb.value)
+            for o in operations
+        ]
         return [*out, Work(Apply(self.folder, self._batch, operations))]
 
     def _operation(
@@ -329,9 +354,7 @@ class Applier:
         if not ticket.entry.deleted and parent and parent not in made:
             row = self._store.ours(parent)
             if row is None or row.entry.deleted or row.entry.kind is not Kind.DIRECTORY:
-                doing.stage = Stage.WAITING
-                self._wait(doing, 0.0)
-                self._stuck_on_folder(path, doing)
+                self._stuck.append(path)
                 return None
         ours = ticket.ours.entry if ticket.ours else None
         goes = ours is not None and not ours.deleted and ours.kind is Kind.DIRECTORY
@@ -339,10 +362,6 @@ class Applier:
             return None
         copy_to = conflict_path(ours, doing.digits) if ticket.copy and ours else None
         return Operation(_verb(ticket), ticket.entry, ticket.held, copy_to, doing.staged)
-
-    def _stuck_on_folder(self, path: str, doing: Doing) -> None:
-        doing.stage = Stage.READY
-        self._stuck.append(path)
 
     def _may_go(
         self, path: str, doing: Doing, batch: dict[str, Operation], out: list[Action | Fact]
@@ -403,7 +422,7 @@ class Applier:
         del self._doing[path]
         self._consider_later(path)
         out = self._problems.clear(path)
-        out.append(_tell_finished(self.folder, outcome))
+        out.append(tell_entry(EventKind.FINISHED, self.folder, outcome.operation.entry))
         if outcome.copied_to is not None:
             fields = {"folder": self.folder, "path": path, "copy": outcome.copied_to}
             out.append(Tell(EventKind.CONFLICT, fields))
@@ -447,32 +466,3 @@ def _verb(ticket: Ticket) -> Verb:
         Kind.DIRECTORY: Verb.MAKE_DIRECTORY,
         Kind.SYMLINK: Verb.PUT_LINK,
     }[ticket.entry.kind]
-
-
-def _tell_ticket(folder: str, ticket: Ticket) -> Tell:
-    entry = ticket.entry
-    fields = {
-        "folder": folder,
-        "path": entry.path,
-        "kind": entry.kind.name.lower(),
-        "size": entry.size,
-        "deleted": entry.deleted,
-    }
-    return Tell(EventKind.TICKET, fields)
-
-
-def _tell_start(folder: str, operation: Operation) -> Tell:
-    fields = {"folder": folder, "path": operation.path, "verb": operation.verb.value}
-    return Tell(EventKind.START_RENAME, fields)
-
-
-def _tell_finished(folder: str, outcome: Outcome) -> Tell:
-    entry = outcome.operation.entry
-    fields = {
-        "folder": folder,
-        "path": entry.path,
-        "kind": entry.kind.name.lower(),
-        "size": entry.size,
-        "deleted": entry.deleted,
-    }
-    return Tell(EventKind.FINISHED, fields)

@@ -447,7 +447,11 @@ def lane_of(job: Job) -> Lane:
     if isinstance(job, BULK_JOBS):
         return Lane.BULK
     if isinstance(job, ReadChunks):
-        return Lane.BULK if any(ask.offset or len(w.asks) > 1 for w in job.wants for ask in w.asks) else Lane.SMALL
+        return (
+            Lane.BULK
+            if any(ask.offset or len(w.asks) > 1 for w in job.wants for ask in w.asks)
+            else Lane.SMALL
+        )
     if isinstance(job, Apply):
         return Lane.BULK if any(o.staged and o.entry.depth for o in job.operations) else Lane.SMALL
     return Lane.SMALL

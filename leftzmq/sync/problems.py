@@ -68,7 +68,12 @@ class Problems:
         return [
             Tell(
                 EventKind.PROBLEM,
-                {"folder": self.folder, "path": path, "problem": "SOLVED", "text": f"{path}: solved"},
+                {
+                    "folder": self.folder,
+                    "path": path,
+                    "problem": "SOLVED",
+                    "text": f"{path}: solved",
+                },
             )
         ]
 

@@ -16,7 +16,7 @@ from leftzmq.disk.sighting import Sight
 from leftzmq.errors import Refusal
 from leftzmq.index.heads import NO_LIFE
 from leftzmq.index.store import Store
-from leftzmq.sync.actions import Action, Drop, Publish, Send, Tell, Work
+from leftzmq.sync.actions import Action, Drop, Publish, Send, Tell, Work, tell_entry
 from leftzmq.sync.facts import (
     Fact,
     FoundDeletedBytes,
@@ -29,9 +29,9 @@ from leftzmq.sync.facts import (
 from leftzmq.sync.jobs import Flush, Flushed, PageRead, ReadPage
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.versions import FoundDeleted, Versions
-from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.entry import Entry
 from leftzmq.tree.version import Life
-from leftzmq.wire.local import EventKind
+from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import FolderHello, IndexPage, IndexSince
 from leftzmq.wire.page import Page, cut_pages
 
@@ -120,7 +120,7 @@ class Replica:
                     continue
                 entry = found
             if entry is not None:
-                out.append(self._tell_scan(entry))
+                out.append(tell_entry(EventKind.SCAN, self.folder, entry))
         paths = tuple(sighting.path for sighting in fact.sightings)
         return out + self.committed() + [PathsReconsidered(self.folder, paths)]
 
@@ -193,13 +193,22 @@ class Replica:
 
     # -- what others say -------------------------------------------------------------------------
 
+    def holders(self, entry: Entry) -> list[DeviceKey]:
+        """Reachable devices that say they have this very version's bytes."""
+        bits = 0
+        for row in self._store.rows(entry.path):
+            if row.entry.same_content(entry):
+                bits |= row.holders
+        heads = self._store.heads
+        return [device for device in self.members if heads.of(device).mask & bits]
+
     def greeted(self, fact: PeerGreeted, hello: FolderHello, now: float) -> list[Action | Fact]:
         """A device that shares this folder: it can be reached now; ask for what we lack."""
         device = fact.link.device
         self.members.add(device)
         head = self._store.heads.of(device)
         self.versions.reach |= head.mask
-        if (head.life, head.head) == (hello.life, hello.head):
+        if (head.life, head.head) == (hello.life, hello.head) or device in self._running:
             out: list[Action | Fact] = self.committed()
         else:
             out = self._ask(device, now)
@@ -250,8 +259,8 @@ class Replica:
             return self._ask(device, now)
         out: list[Action | Fact] = []
         if page.entries:
-            fields = {"device": device.hex(), "folder": self.folder, "paths": len(page.entries)}
-            out.append(Tell(EventKind.HAVE_NEWS, fields))
+            fields: dict[str, Scalar] = {"device": device.hex(), "folder": self.folder}
+            out.append(Tell(EventKind.HAVE_NEWS, fields | {"paths": len(page.entries)}))
         return out + self._hear(page, device, now)
 
     def _answer(
@@ -312,14 +321,3 @@ class Replica:
     def _page(self, after: int, last: int, entries: tuple[Entry, ...]) -> Page:
         life = self._store.heads.life
         return Page(self._device, self.folder, life, after, last, last, False, entries)
-
-    def _tell_scan(self, entry: Entry) -> Tell:
-        fields: dict[str, str | int | float | bool | None] = {
-            "folder": self.folder,
-            "path": entry.path,
-            "kind": entry.kind.name.lower(),
-            "deleted": entry.deleted,
-        }
-        if entry.kind is Kind.FILE and not entry.deleted:
-            fields["size"] = entry.size
-        return Tell(EventKind.SCAN, fields)

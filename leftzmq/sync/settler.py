@@ -109,9 +109,7 @@ class Settler:
     @property
     def idle(self) -> bool:
         """Nothing waits, is looked at or walked."""
-        return not (
-            self._waiting or self._looking or self._cutting or self._walk or self._walks
-        )
+        return not (self._waiting or self._looking or self._cutting or self._walk or self._walks)
 
     @property
     def waiting(self) -> int:
@@ -189,9 +187,7 @@ class Settler:
             out += self._problems.show(problem)
         for path in fact.foreign:
             if not self._store.is_staging(path):
-                out += self._problems.show(
-                    Problem(self.folder, path, ProblemKind.FOREIGN_LEFTING)
-                )
+                out += self._problems.show(Problem(self.folder, path, ProblemKind.FOREIGN_LEFTING))
         self.seen += fact.seen
         for path in fact.dirty:
             self._wait(path, now, closed=False)
@@ -420,5 +416,3 @@ class Settler:
     def _walk_later(self, prefix: str) -> None:
         if prefix not in self._walks:
             self._walks.append(prefix)
-
-

@@ -149,7 +149,8 @@ class Versions:
             known = [row.entry for row in rows]
             match reconcile(ours.entry if ours else None, theirs.entry, known):
                 case Verdict.KEEP:
-                    return self._join_lower(rows, ours)
+                    self._join_lower(rows, ours)
+                    return None
                 case Verdict.PUBLISH_AGAIN:
                     assert ours is not None
                     self._outbid(rows, ours, theirs.entry)
@@ -158,7 +159,8 @@ class Versions:
                     ticket = self._join(rows, ours, theirs)
                     if ticket is not None:
                         return ticket
-                    return self._join_lower(self.store.rows(path), None)
+                    self._join_lower(self.store.rows(path), None)
+                    return None
                 case verdict:
                     if theirs.entry.deleted and (ours is None or ours.entry.deleted):
                         self._take_row(rows, theirs.entry, None)
@@ -292,9 +294,7 @@ def settled_observation(sighting: Sighting, content: ContentId, depth: int) -> O
     """What a large file turned out to be, once all its slices are cut."""
     key = sighting.key
     assert key is not None
-    return Observed(
-        sighting.path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, depth
-    )
+    return Observed(sighting.path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, depth)
 
 
 def _ours(rows: Iterable[Row]) -> Row | None:

@@ -43,7 +43,7 @@ def reconcile(
         return Verdict.TAKE
     if ours.kind is Kind.DIRECTORY and in_use:  # case (c), seen or not
         return Verdict.PUBLISH_AGAIN
-    if any(_succeeds(version, ours) for version in (theirs, *known)):
+    if any(succeeds(version, ours) for version in (theirs, *known)):
         return Verdict.TAKE
     if theirs.deleted:
         # The same bytes were deleted by someone who had them: a touch does not save a file.
@@ -54,7 +54,7 @@ def reconcile(
     return Verdict.TAKE_AND_COPY
 
 
-def _succeeds(later: Entry, earlier: Entry) -> bool:
+def succeeds(later: Entry, earlier: Entry) -> bool:
     """Whether the maker of `later` had seen `earlier` (and `later` is not it, or its namesake)."""
     if later.vector == earlier.vector:
         return False  # equal vectors with other bytes count as concurrent

@@ -56,15 +56,11 @@ class FolderHello(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
 
 
 class Hello(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=1):
-    """control, dialer -> dialed: who am I and what do I have. First on every connection.
-
-    wants_news_here: the receiver cannot be subscribed to otherwise: send news over this link
-    """
+    """control, dialer -> dialed: who am I and what do I have. First on every connection."""
 
     version: int
     name: ShortText
     folders: Annotated[list[FolderHello], Meta(max_length=MAX_FOLDERS)]
-    wants_news_here: bool
 
 
 class Welcome(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=2):
@@ -72,6 +68,8 @@ class Welcome(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, 
 
     bulk_port, news_port: on the host that was dialed
     max_credit: bytes asked for and not answered that the sender bears; more, and it drops
+    wants_news_here: the sender cannot dial the receiver, so cannot subscribe to it: send your news
+        over this link
     """
 
     version: int
@@ -80,6 +78,7 @@ class Welcome(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, 
     bulk_port: Port
     news_port: Port
     max_credit: Annotated[int, Meta(ge=1 << 20, le=1 << 30)]
+    wants_news_here: bool
 
 
 class Refusing(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=3):

@@ -1,0 +1,132 @@
+"""`leftzmq wait`: when is everything that was written before the question in sync?
+
+First a cookie in each share shows that the watcher has reported all that came before it; then the
+machines must be quiet, and every connected peer must have acknowledged all that we have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from leftzmq.sync.actions import Action, Answer, Work
+from leftzmq.sync.facts import Asked, CookieSeen, Fact, WalkEnded
+from leftzmq.sync.folder import Folder, FolderState
+from leftzmq.sync.jobs import CookieDropped, CountUnacknowledged, DropCookie, UnacknowledgedCounted
+from leftzmq.sync.link import DeviceKey
+
+CHECK_PERIOD_S: Final = 0.05
+DEFAULT_TIMEOUT_S: Final = 3600.0
+
+
+@dataclass(slots=True)
+class Waiter:
+    """One `leftzmq wait`. cookies: folder -> the cookie not yet seen there ("" : a walk)."""
+
+    asker: bytes
+    until: float
+    cookies: dict[str, str]
+    counting: dict[str, int] = field(default_factory=dict)  # folder -> head that is counted
+    counted: set[str] = field(default_factory=set)
+
+
+class Barrier:
+    """Of the agent."""
+
+    def __init__(
+        self, folders: Mapping[str, Folder], connected: Callable[[], list[DeviceKey]]
+    ) -> None:
+        self._folders, self._connected = folders, connected
+        self._waiters: list[Waiter] = []
+        self._number = 0
+        self._next_check = 0.0
+
+    def deadline(self) -> float | None:
+        return self._next_check if self._waiters else None
+
+    def asked(self, fact: Asked, now: float) -> list[Action | Fact]:
+        timeout = fact.fields.get("timeout")
+        timeout_s = float(timeout) if isinstance(timeout, int | float) else DEFAULT_TIMEOUT_S
+        self._number += 1
+        waiter = Waiter(fact.asker, now + timeout_s, {})
+        out: list[Action | Fact] = []
+        for folder in self._folders.values():
+            name = f"cookie-{folder.store.heads.life.hex()}-{self._number}"
+            waiter.cookies[folder.id] = name
+            out.append(Work(DropCookie(folder.id, name)))
+        self._waiters.append(waiter)
+        self._next_check = now
+        return out
+
+    def dropped(self, fact: CookieDropped, now: float) -> list[Action | Fact]:
+        """Without a watcher only a walk can tell what was written before the question."""
+        if fact.watched and fact.problem is None:
+            return []
+        for waiter in self._waiters:
+            if waiter.cookies.get(fact.folder) == fact.name:
+                waiter.cookies[fact.folder] = ""
+        return self._folders[fact.folder].settler.walk_all(now)
+
+    def seen(self, fact: CookieSeen, now: float) -> list[Action | Fact]:
+        for waiter in self._waiters:
+            if waiter.cookies.get(fact.folder) == fact.name:
+                del waiter.cookies[fact.folder]
+        return self.tick(now)
+
+    def walk_ended(self, fact: WalkEnded) -> None:
+        for waiter in self._waiters:
+            if fact.prefix == "" and waiter.cookies.get(fact.folder) == "":
+                del waiter.cookies[fact.folder]
+
+    def counted(self, fact: UnacknowledgedCounted, now: float) -> list[Action | Fact]:
+        for waiter in self._waiters:
+            if waiter.counting.pop(fact.folder, None) == fact.head and fact.count == 0:
+                waiter.counted.add(fact.folder)
+        return self.tick(now)
+
+    def tick(self, now: float) -> list[Action | Fact]:
+        """Look whether a waiter can be answered; a count is only asked for when all is quiet."""
+        self._next_check = now + CHECK_PERIOD_S
+        out: list[Action | Fact] = []
+        for waiter in list(self._waiters):
+            if now >= waiter.until:
+                self._waiters.remove(waiter)
+                out.append(Answer(waiter.asker, {"in_sync": False, "why": self._why(waiter)}))
+            elif not waiter.cookies and not (why := self._unquiet()):
+                out += self._count(waiter)
+                if waiter.counted == set(self._folders):
+                    self._waiters.remove(waiter)
+                    out.append(Answer(waiter.asker, {"in_sync": True, "why": why}))
+            else:
+                waiter.counted.clear()
+        return out
+
+    def _count(self, waiter: Waiter) -> list[Action | Fact]:
+        out: list[Action | Fact] = []
+        for folder in self._folders.values():
+            if folder.id in waiter.counted or folder.id in waiter.counting:
+                continue
+            head = folder.store.heads.sequence
+            waiter.counting[folder.id] = head
+            holders = folder.replica.versions.reach
+            out.append(Work(CountUnacknowledged(folder.id, holders, head)))
+        return out
+
+    def _unquiet(self) -> str:
+        """Why it is not quiet here; "" when it is."""
+        if not self._connected():
+            return "no peer is connected"
+        for folder in self._folders.values():
+            if folder.state is not FolderState.IDLE:
+                return f"folder {folder.id} is {folder.state.value}"
+            if len(folder.problems):
+                return f"folder {folder.id} has {len(folder.problems)} problems"
+            if not folder.replica.members:
+                return f"no connected peer has folder {folder.id}"
+        return ""
+
+    def _why(self, waiter: Waiter) -> str:
+        if waiter.cookies:
+            return "the watcher has not reported everything yet"
+        return self._unquiet() or "a peer has not acknowledged everything yet"

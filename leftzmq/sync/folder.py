@@ -1,0 +1,72 @@
+"""One folder's machines, wired together: the one page that shows who knows whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+from leftzmq.content.keys import FolderKeys
+from leftzmq.index.store import Store
+from leftzmq.sync.applier import Applier
+from leftzmq.sync.claims import Claims
+from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.sync.problems import Problems
+from leftzmq.sync.replica import Replica
+from leftzmq.sync.settler import Settler
+from leftzmq.tree.entry import Entry
+
+
+class FolderState(Enum):
+    """What `status` says of a folder."""
+
+    SCANNING = "scanning"
+    SYNCING = "syncing"
+    IDLE = "idle"
+    STOPPED = "stopped"
+
+
+class Folder:
+    """settler -> replica -> applier, over one index; and what `status` counts."""
+
+    def __init__(
+        self,
+        id: str,
+        keys: FolderKeys,
+        device: DeviceKey,
+        store: Store,
+        link_to: Callable[[DeviceKey], Link | None],
+        news_links: Callable[[], tuple[Link, ...]],
+    ) -> None:
+        self.id, self.keys, self.store = id, keys, store
+        self.tag: bytes = keys.tag
+        self.claims, self.problems = Claims(), Problems(id)
+        self.replica = Replica(id, self.tag, device, store, link_to, news_links)
+        self.settler = Settler(id, store, keys, self.claims, self.problems)
+        self.applier = Applier(id, store, self.replica, self.claims, self.problems)
+        self.stopped_why = ""
+        self.sent_bytes = 0
+        self.received_bytes = 0
+
+    def holders(self, entry: Entry) -> list[DeviceKey]:
+        return self.replica.holders(entry)
+
+    def received(self, count: int) -> None:
+        self.received_bytes += count
+
+    def stop(self, why: str) -> None:
+        """The share is not the one we know: nothing is scanned or applied any more (I11)."""
+        self.stopped_why = why
+        self.settler.stopped = self.applier.stopped = True
+
+    @property
+    def state(self) -> FolderState:
+        if self.stopped_why:
+            return FolderState.STOPPED
+        if not self.settler.first_walk_done:
+            return FolderState.SCANNING
+        quiet = self.settler.idle and self.applier.idle and self.replica.settled
+        return FolderState.IDLE if quiet else FolderState.SYNCING
+
+    def deadline(self, now: float) -> float | None:
+        times = (self.settler.deadline(), self.applier.deadline(now), self.replica.deadline())
+        return min((time for time in times if time is not None), default=None)

@@ -1,0 +1,250 @@
+"""Files of many chunks on their way, a few at a time.
+
+Part of the downloader. Knows phases and rows; asks nobody itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from leftzmq.content.lists import MAX_LIST_BYTES, Rows, expand
+from leftzmq.errors import Problem, ProblemKind, Refused
+from leftzmq.sync.actions import Action, Work, tell_entry
+from leftzmq.sync.arriving import Arriving, Phase
+from leftzmq.sync.facts import Fact, FileHeldUp, FileStaged
+from leftzmq.sync.jobs import (
+    ChunksKept,
+    ChunksWritten,
+    Discard,
+    LookAtHome,
+    OpenStaging,
+    StagingOpened,
+    VerifyStaging,
+)
+from leftzmq.sync.link import DeviceKey
+from leftzmq.tree.entry import Entry, Kind
+from leftzmq.wire.local import EventKind
+
+if TYPE_CHECKING:
+    from leftzmq.sync.downloader import FolderView
+
+AT_ONCE: Final = 4
+LISTS_A_GET: Final = 2
+LISTS_ROOM_BYTES: Final = LISTS_A_GET * MAX_LIST_BYTES
+PROGRESS_PERIOD_S: Final = 0.25
+
+Key = tuple[str, str]  # folder, path
+
+
+class LargeFiles:
+    """`_active`: those with a phase; `_queue`: those that wait for their turn."""
+
+    def __init__(self, folders: Mapping[str, FolderView]) -> None:
+        self._folders = folders
+        self._active: dict[Key, Arriving] = {}
+        self._queue: dict[Key, tuple[Entry, Entry | None]] = {}
+        self._previous: dict[Key, Entry | None] = {}
+
+    @property
+    def waits(self) -> bool:
+        return any(a.phase in (Phase.LISTS, Phase.FETCHING) for a in self._active.values())
+
+    def all(self) -> list[Arriving]:
+        return list(self._active.values())
+
+    def is_current(self, arriving: Arriving) -> bool:
+        return self._active.get((arriving.folder, arriving.entry.path)) is arriving
+
+    def want(self, folder: str, entry: Entry, previous: Entry | None) -> None:
+        key = (folder, entry.path)
+        active = self._active.get(key)
+        if active is not None and active.entry.content == entry.content:
+            active.entry = entry
+            return
+        self._queue[key] = (entry, previous)
+
+    def forget(self, folder: str, path: str) -> list[Action | Fact]:
+        self._queue.pop((folder, path), None)
+        arriving = self._active.pop((folder, path), None)
+        if arriving is None or arriving.staged is None:
+            return []
+        self._folders[folder].store.drop_staged(path)
+        return [Work(Discard(folder, (arriving.staged,)))]
+
+    def start(self) -> list[Action | Fact]:
+        """Begin with what waits, smallest first, while there is room for it."""
+        out: list[Action | Fact] = []
+        while self._queue and len(self._active) < AT_ONCE:
+            key = min(self._queue, key=lambda k: self._queue[k][0].size)
+            if key in self._active:
+                break  # the older version is being given up
+            entry, previous = self._queue.pop(key)
+            self._active[key] = arriving = Arriving(key[0], entry)
+            self._previous[key] = previous
+            out += self._lists(arriving)
+        return out
+
+    def lists_came(self, folder: str) -> list[Action | Fact]:
+        out: list[Action | Fact] = []
+        for arriving in list(self._active.values()):
+            if arriving.folder == folder and arriving.phase is Phase.LISTS:
+                out += self._lists(arriving)
+        return out
+
+    def opened(self, fact: StagingOpened) -> list[Action | Fact]:
+        arriving = self._of(fact.folder, fact.entry)
+        if arriving is None or arriving.phase is not Phase.OPENING:
+            return [Work(Discard(fact.folder, (fact.staged,)))] if fact.staged else []
+        if fact.staged is None:
+            assert fact.problem is not None
+            return self._hold_up(arriving, fact.problem)
+        store = self._folders[fact.folder].store
+        store.put_staged(arriving.entry.path, fact.staged, arriving.entry.content)
+        store.commit()
+        arriving.staged = fact.staged
+        arriving.phase = Phase.VERIFYING if fact.found else Phase.AT_HOME
+        return self._next_job(arriving, 0.0)
+
+    def kept(self, fact: ChunksKept, now: float) -> list[Action | Fact]:
+        arriving = self._of(fact.folder, fact.entry)
+        if arriving is None or arriving.phase not in (Phase.VERIFYING, Phase.AT_HOME):
+            return []
+        arriving.got(fact.offsets)
+        if fact.problem is not None:
+            return self._hold_up(arriving, fact.problem)
+        return self._next_job(arriving, now)
+
+    def written(self, fact: ChunksWritten, now: float) -> list[Action | Fact]:
+        arriving = self._of(fact.folder, fact.entry)
+        if arriving is None or arriving.rows is None:
+            return []
+        arriving.writing -= 1
+        arriving.got(piece.offset for piece in fact.written)
+        arriving.fetched_bytes += sum(piece.length for piece in fact.written)
+        again = {p.offset for p in fact.bad}
+        if fact.problem is not None:
+            return self._hold_up(arriving, fact.problem)
+        rows = [row for offset in again if (row := arriving.rows.at(offset)) is not None]
+        arriving.asked_in_vain(rows)
+        out = self._tell(arriving, now)
+        return out + (self._whole(arriving) if arriving.whole else [])
+
+    def next_for(
+        self, device: DeviceKey, room: int, now: float
+    ) -> Iterator[tuple[Arriving, list[bytes], list[int]]]:
+        """What to ask a device for next: lists or rows of one file."""
+        for arriving in self._active.values():
+            if arriving.lacking.get(device, 0.0) > now:
+                continue
+            if arriving.phase is Phase.LISTS:
+                lists = [
+                    id for id in self._missing_lists(arriving) if id not in arriving.lists_asked
+                ]
+                if lists and room >= LISTS_ROOM_BYTES and self._has(device, arriving):
+                    arriving.lists_asked.update(lists[:LISTS_A_GET])
+                    yield arriving, lists[:LISTS_A_GET], []
+            elif arriving.phase is Phase.FETCHING and arriving.has_missing():
+                if self._has(device, arriving):
+                    rows = arriving.next_rows(room)
+                    if rows:
+                        yield arriving, [], rows
+
+    # -- phases -----------------------------------------------------------------------------------
+
+    def _lists(self, arriving: Arriving) -> list[Action | Fact]:
+        """All lists here? Then on to the `.lefting`."""
+        view = self._folders[arriving.folder]
+        entry = arriving.entry
+        try:
+            rows = expand(entry.content, entry.depth, entry.size, view.store.list_rows)
+        except Refused as refused:
+            why = Problem(arriving.folder, entry.path, ProblemKind.UNREADABLE, str(refused))
+            return self._hold_up(arriving, why)
+        if not isinstance(rows, Rows):
+            return []  # next_for asks for them
+        arriving.set_rows(rows)
+        arriving.phase = Phase.OPENING
+        known = view.store.staged(entry.path)
+        return [Work(OpenStaging(arriving.folder, entry, known[0] if known else None))]
+
+    def _missing_lists(self, arriving: Arriving) -> list[bytes]:
+        entry = arriving.entry
+        try:
+            found = expand(
+                entry.content,
+                entry.depth,
+                entry.size,
+                self._folders[arriving.folder].store.list_rows,
+            )
+        except Refused:
+            return []
+        return [] if isinstance(found, Rows) else [bytes(id) for id in found]
+
+    def _next_job(self, arriving: Arriving, now: float) -> list[Action | Fact]:
+        """The next slice of verifying or of copying from home; then the rest is fetched."""
+        staged, entry = arriving.staged, arriving.entry
+        assert staged is not None
+        if arriving.phase is Phase.VERIFYING:
+            if asks := arriving.verify_slice():
+                return [Work(VerifyStaging(arriving.folder, entry, staged, asks))]
+            arriving.phase = Phase.AT_HOME
+        if not arriving.todo and not arriving.home:
+            self._find_home(arriving)
+        while True:
+            if chunks := arriving.home_slice():
+                source = arriving.home[0][0]
+                return [Work(LookAtHome(arriving.folder, entry, staged, source, chunks))]
+            if arriving.todo:
+                arriving.home.pop(0)
+                arriving.todo = []
+            if not arriving.home:
+                break
+            arriving.plan_home(arriving.home[0][1])
+            if not arriving.todo:
+                arriving.home.pop(0)
+        arriving.phase = Phase.FETCHING
+        if arriving.whole:
+            return self._whole(arriving)
+        return self._tell(arriving, now)
+
+    def _find_home(self, arriving: Arriving) -> None:
+        """Files of ours that may hold chunks of it: the version that we have, and twins."""
+        view = self._folders[arriving.folder]
+        previous = self._previous.pop((arriving.folder, arriving.entry.path), None)
+        candidates = [row.entry for row in view.store.twins(arriving.entry.content, 1)]
+        if previous is not None:
+            candidates.append(previous)
+        for entry in candidates:
+            if entry.kind is Kind.FILE and not entry.deleted and entry.depth:
+                try:
+                    rows = expand(entry.content, entry.depth, entry.size, view.store.list_rows)
+                except Refused:
+                    continue
+                if isinstance(rows, Rows):
+                    arriving.home.append((entry.path, rows))
+
+    def _whole(self, arriving: Arriving) -> list[Action | Fact]:
+        assert arriving.staged is not None
+        arriving.phase = Phase.WHOLE
+        del self._active[arriving.folder, arriving.entry.path]
+        return [FileStaged(arriving.folder, arriving.entry, arriving.staged)]
+
+    def _hold_up(self, arriving: Arriving, problem: Problem) -> list[Action | Fact]:
+        """It must wait; its `.lefting` stays and is verified when it is wanted again."""
+        del self._active[arriving.folder, arriving.entry.path]
+        return [FileHeldUp(arriving.folder, arriving.entry, problem)]
+
+    def _of(self, folder: str, entry: Entry) -> Arriving | None:
+        arriving = self._active.get((folder, entry.path))
+        return arriving if arriving and arriving.entry.content == entry.content else None
+
+    def _has(self, device: DeviceKey, arriving: Arriving) -> bool:
+        return device in self._folders[arriving.folder].holders(arriving.entry)
+
+    def _tell(self, arriving: Arriving, now: float) -> list[Action | Fact]:
+        if now - arriving.told_at < PROGRESS_PERIOD_S:
+            return []
+        arriving.told_at = now
+        more = {"recv_size": arriving.have_bytes, "fetched": arriving.fetched_bytes}
+        return [tell_entry(EventKind.PROGRESS, arriving.folder, arriving.entry, **more)]

@@ -1,0 +1,122 @@
+"""Answers get: what to read for whom, how much at a time.
+
+Knows what each device has asked for and not been given yet. Must not know where chunks lie (the
+reading job finds them in the index) or how they are sealed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from leftzmq.content.lists import MAX_LIST_BYTES
+from leftzmq.content.seal import MAC_BYTES
+from leftzmq.errors import Refusal
+from leftzmq.sync.actions import Action, Drop, Send, Work
+from leftzmq.sync.facts import Fact, RescanWanted
+from leftzmq.sync.jobs import ChunksRead, ReadChunks
+from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.wire.messages import Ask, Chunks, Get, Part, Want
+
+MAX_CREDIT_BYTES: Final = 32 << 20
+"""Bytes a device may have asked for and not been given; told in welcome."""
+READ_BYTES: Final = 1 << 20
+READS_AT_ONCE: Final = 4  # jobs of one device under way; the others get their turn between them
+
+
+@dataclass(slots=True)
+class Asker:
+    """A device that asks. owed: bytes asked for and not answered."""
+
+    owed: int = 0
+    reading: int = 0
+    queue: deque[ReadChunks] = field(default_factory=deque)
+
+
+class Listener:
+    """Of the agent. folder_of: the folder of a tag, if that device shares it with us."""
+
+    def __init__(
+        self,
+        folder_of: Callable[[DeviceKey, bytes], str | None],
+        tags: Mapping[str, bytes],
+        sent: Callable[[str, int], None],
+    ) -> None:
+        self._folder_of, self._tags, self._sent = folder_of, tags, sent
+        self._askers: dict[DeviceKey, Asker] = {}
+
+    def asked(self, link: Link, get: Get) -> list[Action | Fact]:
+        device = link.device
+        folder = self._folder_of(device, get.tag)
+        if folder is None:
+            return [Drop(device, Refusal.UNKNOWN_FOLDER, "get")]
+        asker = self._askers.setdefault(device, Asker())
+        size = len(get.lists) * MAX_LIST_BYTES
+        size += sum(ask.length for want in get.wants for ask in want.asks)
+        if asker.owed + size > MAX_CREDIT_BYTES:
+            detail = f"{asker.owed + size} bytes, {MAX_CREDIT_BYTES} allowed"
+            return [Drop(device, Refusal.TOO_GREEDY, detail)]
+        asker.owed += size
+        asker.queue.extend(_jobs(folder, link, get))
+        return self._go_on(asker)
+
+    def read(self, fact: ChunksRead) -> list[Action | Fact]:
+        """What a job read goes out; what it found changed is looked at again."""
+        out: list[Action | Fact] = []
+        header = Chunks(
+            fact.number,
+            self._tags[fact.folder],
+            [Part(id, length) for id, length in fact.parts],
+            list(fact.missing),
+        )
+        out.append(Send(fact.link, header, fact.body))
+        self._sent(fact.folder, sum(length + MAC_BYTES for _, length in fact.parts))
+        if fact.stale:
+            out.append(RescanWanted(fact.folder, fact.stale))
+        asker = self._askers.get(fact.link.device)
+        if asker is not None:
+            asker.owed = max(0, asker.owed - fact.asked_bytes)
+            asker.reading = max(0, asker.reading - 1)
+            out += self._go_on(asker)
+        return out
+
+    def lost(self, device: DeviceKey) -> None:
+        """Nobody waits for these answers any more."""
+        self._askers.pop(device, None)
+
+    def _go_on(self, asker: Asker) -> list[Action | Fact]:
+        out: list[Action | Fact] = []
+        while asker.queue and asker.reading < READS_AT_ONCE:
+            asker.reading += 1
+            out.append(Work(asker.queue.popleft()))
+        return out
+
+
+def _jobs(folder: str, link: Link, get: Get) -> list[ReadChunks]:
+    """A get as reading jobs of at most READ_BYTES: each becomes one frame."""
+    jobs = [ReadChunks(folder, link, get.number, (id,), (), MAX_LIST_BYTES) for id in get.lists]
+    wants: list[Want] = []
+    size = 0
+
+    def close() -> None:
+        nonlocal wants, size
+        if wants:
+            jobs.append(ReadChunks(folder, link, get.number, (), tuple(wants), size))
+        wants, size = [], 0
+
+    for want in get.wants:
+        begun: list[Ask] = []
+        for ask in want.asks:
+            if size + ask.length > READ_BYTES and (begun or wants):
+                if begun:
+                    wants.append(Want(want.content, begun))
+                close()
+                begun = []
+            begun.append(ask)
+            size += ask.length
+        if begun:
+            wants.append(Want(want.content, begun))
+    close()
+    return jobs

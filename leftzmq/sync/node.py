@@ -1,0 +1,323 @@
+"""The hub: routes each fact to its machine, and what a machine decided on to the next one.
+
+It decides nothing: a handler here that decides something belongs into a machine. Pure, so that
+the simulation drives the same routing as the agent.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Final
+
+from leftzmq.errors import LeftError, Refusal
+from leftzmq.sync.actions import Action, Answer, Drop, Publish, Tell
+from leftzmq.sync.barrier import Barrier
+from leftzmq.sync.downloader import Downloader
+from leftzmq.sync.facts import (
+    Asked,
+    ChunksArrived,
+    CookieSeen,
+    DialFailed,
+    Fact,
+    FileHeldUp,
+    FileNotWanted,
+    FileStaged,
+    FileWanted,
+    FolderStopped,
+    FoundDeletedBytes,
+    LinkClosed,
+    LinkOpened,
+    MessageArrived,
+    PageArrived,
+    PathsReconsidered,
+    PathsSettled,
+    PathsTouched,
+    PeerConnected,
+    PeerGreeted,
+    PeerLost,
+    RescanWanted,
+    Started,
+    StrangerRefused,
+    Subscribed,
+    TimePassed,
+    WalkEnded,
+    WatchLost,
+)
+from leftzmq.sync.folder import Folder
+from leftzmq.sync.jobs import (
+    Applied,
+    ChunksKept,
+    ChunksRead,
+    ChunksWritten,
+    CookieDropped,
+    Discarded,
+    Flushed,
+    JobBroke,
+    ListsOpened,
+    Looked,
+    PageRead,
+    SliceCut,
+    SmallStaged,
+    StagingOpened,
+    UnacknowledgedCounted,
+    Walked,
+)
+from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.listener import Listener
+from leftzmq.sync.peers import Peers
+from leftzmq.sync.status import status
+from leftzmq.wire.local import EventKind
+from leftzmq.wire.messages import FolderHello, Get, Have, IndexSince
+
+HEARTBEAT_PERIOD_S: Final = 10.0
+SUBSCRIBED_PAUSE_S: Final = 0.1
+"""A new subscriber hears the heads at once; many at once hear them together."""
+
+Outputs = list[Action | Fact]
+
+
+class Node:
+    """All machines of one agent."""
+
+    def __init__(
+        self,
+        folders: Mapping[str, Folder],
+        peers: Peers,
+        about: Mapping[str, Any],
+    ) -> None:
+        self.folders, self.peers, self._about = folders, peers, about
+        self.downloader = Downloader(folders, peers.bulk_link)
+        self.listener = Listener(
+            self._folder_of, {f.id: f.tag for f in folders.values()}, self._count_sent
+        )
+        self.barrier = Barrier(folders, peers.connected)
+        self._next_heartbeat = 0.0
+
+    def handle(self, fact: Fact, now: float, wall_ns: int) -> list[Action]:
+        """Everything that follows from a fact. now: monotonic seconds; wall_ns: unix time."""
+        facts: deque[Fact] = deque((fact,))
+        actions: list[Action] = []
+        while facts:
+            for output in self._route(facts.popleft(), now, wall_ns):
+                if isinstance(output, Action):
+                    actions.append(output)
+                else:
+                    facts.append(output)
+        return actions
+
+    def deadline(self, now: float) -> float:
+        """When TimePassed is due at the latest (monotonic)."""
+        times = [self._next_heartbeat, self.downloader.deadline(now), self.barrier.deadline()]
+        times += [folder.deadline(now) for folder in self.folders.values()]
+        return min(time for time in times if time is not None)
+
+    # -- routing ---------------------------------------------------------------------------------
+
+    def _route(self, fact: Fact, now: float, wall_ns: int) -> Outputs:
+        match fact:
+            case TimePassed():
+                return self._tick(now)
+            case Started():
+                return self._start(now)
+            case MessageArrived() | LinkOpened() | LinkClosed() | DialFailed():
+                return self._link(fact, now)
+            case ChunksArrived() if fact.link.device in self.peers.by_key:
+                return self.downloader.chunks(fact, now)
+            case PeerGreeted() | PeerConnected() | PeerLost():
+                return self._peer(fact, now)
+            case StrangerRefused():
+                return self._refused(fact)
+            case Subscribed():
+                self._next_heartbeat = min(self._next_heartbeat, now + SUBSCRIBED_PAUSE_S)
+                return []
+            case Asked():
+                return self._asked(fact, now)
+            case JobBroke():
+                raise LeftError(f"a mistake of ours in {type(fact.job).__name__}: {fact.why}")
+            case CookieDropped():
+                return self.barrier.dropped(fact, now)
+            case CookieSeen():
+                return self.barrier.seen(fact, now)
+            case UnacknowledgedCounted():
+                return self.barrier.counted(fact, now)
+            case ChunksRead():
+                return self.listener.read(fact)
+            case FileWanted() | FileNotWanted() | StagingOpened() | ChunksKept():
+                return self._bytes(fact, now)
+            case ChunksWritten() | SmallStaged() | ListsOpened():
+                return self._bytes(fact, now)
+            case Discarded():
+                return []
+            case _:
+                return self._of_folder(fact, now, wall_ns)
+
+    def _of_folder(self, fact: Any, now: float, wall_ns: int) -> Outputs:
+        """What concerns one folder goes to its settler, replica or applier."""
+        id = fact.page.folder if isinstance(fact, PageArrived) else fact.folder
+        folder = self.folders[id]
+        settler, replica, applier = folder.settler, folder.replica, folder.applier
+        match fact:
+            case PathsTouched():
+                return settler.touched(fact, now)
+            case WatchLost():
+                return settler.lost(fact, now)
+            case Walked():
+                return settler.walked(fact, now)
+            case Looked():
+                return settler.looked(fact, now) + applier.go_on(now)
+            case SliceCut():
+                return settler.slice_cut(fact, now)
+            case RescanWanted():
+                return settler.rescan(fact, now)
+            case PathsSettled():
+                return replica.settled_paths(fact, wall_ns)
+            case Flushed():
+                return replica.was_flushed(fact)
+            case PageRead():
+                return replica.page_read(fact)
+            case PageArrived():
+                return replica.page(fact, now)
+            case PathsReconsidered():
+                return applier.reconsider(fact, now)
+            case FoundDeletedBytes():
+                return applier.found_deleted(fact, now)
+            case FileStaged():
+                return applier.staged(fact, now) + applier.go_on(now)
+            case FileHeldUp():
+                return applier.held_up(fact, now)
+            case WalkEnded():
+                self.barrier.walk_ended(fact)
+                return applier.walk_ended(fact, now)
+            case Applied():
+                return applier.applied(fact, now) + settler.go_on(now)
+            case FolderStopped():
+                folder.stop(fact.why)
+                return [Tell(EventKind.PROBLEM, {"folder": id, "path": "", "text": fact.why})]
+        raise AssertionError(f"a fact without a machine: {type(fact).__name__}")
+
+    def _link(
+        self, fact: MessageArrived | LinkOpened | LinkClosed | DialFailed, now: float
+    ) -> Outputs:
+        device = fact.device if isinstance(fact, DialFailed) else fact.link.device
+        if device not in self.peers.by_key:
+            return []  # removed while it was on its way
+        match fact:
+            case LinkOpened():
+                return self.peers.opened(fact)
+            case LinkClosed():
+                return self.peers.closed(fact)
+            case DialFailed():
+                return self.peers.dial_failed(fact)
+        match fact.message:
+            case Get() as get:
+                return self.listener.asked(fact.link, get)
+            case IndexSince() as ask:
+                id = self._folder_of(device, ask.tag)
+                if id is None:
+                    return [Drop(device, Refusal.UNKNOWN_FOLDER, "index_since")]
+                return self.folders[id].replica.asked_index(fact)
+            case Have():
+                return []  # a hint; asks go to those who have it all
+        return self.peers.message(fact)
+
+    def _peer(self, fact: PeerGreeted | PeerConnected | PeerLost, now: float) -> Outputs:
+        out: Outputs = []
+        match fact:
+            case PeerConnected():
+                return self.downloader.connected(fact, now)
+            case PeerGreeted():
+                for hello in fact.folders:
+                    out += self.folders[hello.id].replica.greeted(fact, hello, now)
+            case PeerLost():
+                self.listener.lost(fact.device)
+                for folder in self.folders.values():
+                    out += folder.replica.lost(fact.device)
+                out += self.downloader.lost(fact, now)
+        return out
+
+    def _bytes(self, fact: Any, now: float) -> Outputs:
+        """What concerns bytes on their way goes to the downloader."""
+        downloader = self.downloader
+        match fact:
+            case FileWanted():
+                return downloader.wanted(fact, now) + downloader.go_on(now)
+            case FileNotWanted():
+                return downloader.not_wanted(fact, now)
+            case StagingOpened():
+                return downloader.staging_opened(fact, now)
+            case ChunksKept():
+                return downloader.chunks_kept(fact, now)
+            case ChunksWritten():
+                return downloader.chunks_written(fact, now)
+            case SmallStaged():
+                return downloader.small_staged(fact, now)
+            case ListsOpened():
+                return downloader.lists_opened(fact, now)
+        raise AssertionError(f"a fact without a machine: {type(fact).__name__}")
+
+    # -- the agent as a whole ---------------------------------------------------------------------
+
+    def _start(self, now: float) -> Outputs:
+        self._next_heartbeat = now + HEARTBEAT_PERIOD_S
+        out: Outputs = [Tell(EventKind.READY, {})]
+        for folder in self.folders.values():
+            out += folder.applier.discard_leftovers()
+            out += folder.settler.start(now)
+        return out
+
+    def _tick(self, now: float) -> Outputs:
+        out: Outputs = []
+        for folder in self.folders.values():
+            out += folder.settler.tick(now)
+            out += folder.replica.tick(now)
+            out += folder.applier.tick(now)
+        out += self.downloader.tick(now)
+        out += self.barrier.tick(now)
+        if now >= self._next_heartbeat:
+            self._next_heartbeat = now + HEARTBEAT_PERIOD_S
+            out += self.heartbeats()
+        return out
+
+    def heartbeats(self) -> list[Publish]:
+        return [folder.replica.heartbeat() for folder in self.folders.values()]
+
+    def _asked(self, fact: Asked, now: float) -> Outputs:
+        match fact.verb:
+            case "wait":
+                return self.barrier.asked(fact, now)
+            case "status":
+                return [Answer(fact.asker, self.status())]
+        return [Answer(fact.asker, {"error": f"this agent does not know the question {fact.verb}"})]
+
+    def status(self) -> dict[str, Any]:
+        return status(
+            self._about["name"],
+            self._about["key"],
+            self._about["keyless"],
+            self.peers,
+            self.folders.values(),
+            self.downloader,
+        )
+
+    def _refused(self, fact: StrangerRefused) -> Outputs:
+        who = self.peers.name(fact.device)
+        fields = {"device": who, "why": fact.refusal.value, "detail": fact.detail}
+        out: Outputs = [Tell(EventKind.REFUSED, fields)]
+        if fact.device in self.peers.by_key:
+            assert fact.device is not None
+            out.append(Drop(fact.device, fact.refusal, fact.detail))
+        return out
+
+    def _folder_of(self, device: DeviceKey, tag: bytes) -> str | None:
+        """The folder of a tag, if that device said hello with it."""
+        for folder in self.folders.values():
+            if folder.tag == tag and device in folder.replica.members:
+                return folder.id
+        return None
+
+    def _count_sent(self, folder: str, count: int) -> None:
+        self.folders[folder].sent_bytes += count
+
+    def hellos(self, device: DeviceKey) -> list[FolderHello]:
+        return [folder.replica.hello_for(device) for folder in self.folders.values()]

@@ -1,0 +1,276 @@
+"""The other devices: who is there, over which link, and have we greeted each other.
+
+Rule 1: every change of a peer's state is a row of MOVES. Rule 2: no socket and no clock here.
+
+Links are symmetric: both sides may ask and answer over a link, whoever dialed it. A device asks
+over the link that it dialed while that is up, else over the other's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from leftzmq.errors import Refusal
+from leftzmq.sync.actions import Action, Send, Subscribe, Tell
+from leftzmq.sync.facts import (
+    DialFailed,
+    Fact,
+    LinkClosed,
+    LinkOpened,
+    MessageArrived,
+    PeerConnected,
+    PeerGreeted,
+    PeerLost,
+)
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.sync.listener import MAX_CREDIT_BYTES
+from leftzmq.wire.local import EventKind
+from leftzmq.wire.messages import (
+    VERSION,
+    Bye,
+    FolderHello,
+    Hello,
+    Open,
+    Refusing,
+    Welcome,
+)
+
+QUIET_FIRST_S: Final = 2.0
+"""Failed dials in the first moments are not worth a word: everybody is just starting."""
+
+
+class State(Enum):
+    """Of one peer."""
+
+    AWAY = auto()  # no link
+    GREETING = auto()  # a link is open; hello is out
+    CONNECTED = auto()  # both said who they are: it can be asked
+
+
+class Move(Enum):
+    """What happens to a peer."""
+
+    OPENED = auto()  # a control link that we dialed is open
+    GREETED = auto()  # it said hello or welcome
+    REFUSED = auto()  # it will not talk to us, or we not to it
+    CLOSED = auto()  # the last link is gone
+
+
+S, M = State, Move
+MOVES: Final[dict[tuple[State, Move], State]] = {
+    (S.AWAY, M.OPENED): S.GREETING,
+    (S.AWAY, M.GREETED): S.CONNECTED,
+    (S.AWAY, M.REFUSED): S.AWAY,
+    (S.AWAY, M.CLOSED): S.AWAY,
+    (S.GREETING, M.OPENED): S.GREETING,
+    (S.GREETING, M.GREETED): S.CONNECTED,
+    (S.GREETING, M.REFUSED): S.GREETING,
+    (S.GREETING, M.CLOSED): S.AWAY,
+    (S.CONNECTED, M.OPENED): S.CONNECTED,
+    (S.CONNECTED, M.GREETED): S.CONNECTED,
+    (S.CONNECTED, M.REFUSED): S.GREETING,
+    (S.CONNECTED, M.CLOSED): S.AWAY,
+}
+
+
+@dataclass(slots=True)
+class Peer:
+    """A [[peer]] with a key.
+
+    dialed: our control link is open. came, came_bulk: its links to us, newest first comer wins
+    welcomed: its welcome came over the dialed link, so bulk and news are connected there
+    wants_news_here: it cannot subscribe to us: our news goes over the link that we dialed
+    """
+
+    key: DeviceKey
+    name: str
+    dials: bool
+    state: State = State.AWAY
+    dialed: bool = False
+    welcomed: bool = False
+    came: Link | None = None
+    came_bulk: Link | None = None
+    wants_news_here: bool = False
+    unreachable_told: bool = False
+    refusal_told: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OurSide:
+    """What we say of ourselves in hello and welcome."""
+
+    name: str
+    bulk_port: int
+    news_port: int
+
+
+class Peers:
+    """Of the agent. hellos: what we say of each folder to a device."""
+
+    def __init__(
+        self,
+        us: OurSide,
+        peers: Iterable[Peer],
+        hellos: Callable[[DeviceKey], list[FolderHello]],
+        tag_of: Callable[[str], bytes | None],
+    ) -> None:
+        self._us, self._hellos, self._tag_of = us, hellos, tag_of
+        self.by_key: dict[DeviceKey, Peer] = {peer.key: peer for peer in peers}
+
+    # -- questions -----------------------------------------------------------------------------
+
+    def name(self, device: DeviceKey | None) -> str:
+        peer = self.by_key.get(device) if device else None
+        return peer.name if peer else (device.hex()[:16] if device else "somebody")
+
+    def control_link(self, device: DeviceKey) -> Link | None:
+        """Where to ask this device for its index."""
+        peer = self.by_key[device]
+        return Link(device, Way.DIALED) if peer.welcomed else peer.came
+
+    def bulk_link(self, device: DeviceKey) -> Link | None:
+        """Where to send this device a get."""
+        peer = self.by_key[device]
+        return Link(device, Way.DIALED) if peer.welcomed else peer.came_bulk
+
+    def news_links(self) -> tuple[Link, ...]:
+        """Control links of devices that cannot subscribe to our news otherwise."""
+        return tuple(
+            Link(peer.key, Way.DIALED)
+            for peer in self.by_key.values()
+            if peer.welcomed and peer.wants_news_here
+        )
+
+    def connected(self) -> list[DeviceKey]:
+        return [key for key, peer in self.by_key.items() if peer.state is State.CONNECTED]
+
+    # -- facts ---------------------------------------------------------------------------------
+
+    def opened(self, fact: LinkOpened) -> list[Action | Fact]:
+        """Our dial got through: say hello; bulk and news follow on its welcome."""
+        peer = self.by_key[fact.link.device]
+        peer.dialed, peer.unreachable_told = True, False
+        self._move(peer, Move.OPENED)
+        hello = Hello(VERSION, self._us.name, self._hellos(peer.key))
+        return [Send(fact.link, hello)]
+
+    def closed(self, fact: LinkClosed) -> list[Action | Fact]:
+        peer = self.by_key.get(fact.link.device)
+        if peer is None:
+            return []
+        if fact.link.way is Way.DIALED:
+            # Whatever ended it probably ended the other direction too. If not, its next hello
+            # or heartbeat over that link says so.
+            peer.dialed = peer.welcomed = False
+            peer.came = peer.came_bulk = None
+        elif fact.link in (peer.came, peer.came_bulk):
+            peer.came = peer.came_bulk = None
+        if peer.dialed or peer.came is not None:
+            return []
+        was = peer.state
+        self._move(peer, Move.CLOSED)
+        if was is not State.CONNECTED:
+            return []
+        fields = {"device": peer.name, "why": fact.why}
+        return [Tell(EventKind.PEER_DOWN, fields), PeerLost(peer.key)]
+
+    def dial_failed(self, fact: DialFailed) -> list[Action | Fact]:
+        """Said once, until the device was reached again."""
+        peer = self.by_key[fact.device]
+        if peer.unreachable_told or peer.state is State.CONNECTED:
+            return []
+        peer.unreachable_told = True
+        return [Tell(EventKind.PEER_DOWN, {"device": peer.name, "why": fact.why})]
+
+    def message(self, fact: MessageArrived) -> list[Action | Fact]:
+        peer = self.by_key[fact.link.device]
+        match fact.message:
+            case Hello() as hello:
+                return self._hello(peer, fact.link, hello)
+            case Welcome() as welcome:
+                return self._welcome(peer, fact.link, welcome)
+            case Refusing() as refusing:
+                self._move(peer, Move.REFUSED)
+                return self._told_refusal(peer, f"{refusing.reason}: {refusing.detail}")
+            case Bye() as bye:
+                return self.closed(LinkClosed(fact.link, bye.reason or "it said goodbye"))
+            case Open():
+                peer.came_bulk = fact.link
+                return self._connected(peer)
+            case _:
+                return []
+
+    def _hello(self, peer: Peer, link: Link, hello: Hello) -> list[Action | Fact]:
+        if link.way is not Way.CAME:
+            return []
+        common, other_secret = self._common(hello.folders)
+        peer.came = link
+        out: list[Action | Fact] = []
+        for id in other_secret:
+            out += self._told_refusal(peer, f"folder {id}: {Refusal.OTHER_SECRET.value}")
+        welcome = Welcome(
+            VERSION,
+            self._us.name,
+            self._hellos(peer.key),
+            self._us.bulk_port,
+            self._us.news_port,
+            MAX_CREDIT_BYTES,
+            not peer.dials,
+        )
+        out.append(Send(link, welcome))
+        return out + self._greeted(peer, link, common)
+
+    def _welcome(self, peer: Peer, link: Link, welcome: Welcome) -> list[Action | Fact]:
+        if link.way is not Way.DIALED:
+            return []
+        common, other_secret = self._common(welcome.folders)
+        peer.welcomed = True
+        peer.wants_news_here = welcome.wants_news_here
+        out: list[Action | Fact] = []
+        for id in other_secret:
+            out += self._told_refusal(peer, f"folder {id}: {Refusal.OTHER_SECRET.value}")
+        out.append(Subscribe(peer.key, welcome.bulk_port, welcome.news_port))
+        out.append(Send(Link(peer.key, Way.DIALED), Open(VERSION)))
+        out += self._greeted(peer, link, common)
+        out.append(PeerConnected(peer.key, welcome.max_credit))
+        return out
+
+    def _connected(self, peer: Peer) -> list[Action | Fact]:
+        """It made its bulk connection: if we cannot dial it, that is where we ask."""
+        if peer.welcomed:
+            return []
+        return [PeerConnected(peer.key, MAX_CREDIT_BYTES)]
+
+    def _greeted(
+        self, peer: Peer, link: Link, common: tuple[FolderHello, ...]
+    ) -> list[Action | Fact]:
+        was = peer.state
+        self._move(peer, Move.GREETED)
+        out: list[Action | Fact] = []
+        if was is not State.CONNECTED:
+            out.append(Tell(EventKind.PEER_UP, {"device": peer.name, "way": link.way.value}))
+        return [*out, PeerGreeted(link, common)]
+
+    def _common(self, folders: Iterable[FolderHello]) -> tuple[tuple[FolderHello, ...], list[str]]:
+        """The folders that we share, and those that have our id but another secret."""
+        common: list[FolderHello] = []
+        other: list[str] = []
+        for folder in folders:
+            tag = self._tag_of(folder.id)
+            if tag == folder.tag:
+                common.append(folder)
+            elif tag is not None:
+                other.append(folder.id)
+        return tuple(common), other
+
+    def _told_refusal(self, peer: Peer, why: str) -> list[Action | Fact]:
+        if peer.refusal_told == why:
+            return []
+        peer.refusal_told = why
+        return [Tell(EventKind.REFUSED, {"device": peer.name, "why": why})]
+
+    def _move(self, peer: Peer, move: Move) -> None:
+        peer.state = MOVES[peer.state, move]

@@ -1,0 +1,151 @@
+"""Files of one chunk on their way: many in a frame, many in a job.
+
+Part of the downloader. Knows who has what; asks nobody itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from leftzmq.disk.staging import lefting_path
+from leftzmq.sync.actions import Action, Work
+from leftzmq.sync.facts import Fact, FileHeldUp, FileStaged
+from leftzmq.sync.jobs import Buffer, Discard, SmallFile, SmallStaged, StageSmall
+from leftzmq.sync.link import DeviceKey
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.plan import Staged
+
+if TYPE_CHECKING:
+    from leftzmq.sync.downloader import FolderView
+
+GET_BYTES: Final = 768 << 10
+GET_FILES: Final = 256
+HOME_FILES_A_JOB: Final = 64
+LOOK_AHEAD: Final = 512
+"""Tickets looked at for one device before we say that it has none of them."""
+
+Key = tuple[str, str]  # folder, path
+
+
+class SmallFiles:
+    """wanted: every small ticket of the window; of those, `_queue` is not asked for yet."""
+
+    def __init__(self, folders: Mapping[str, FolderView]) -> None:
+        self._folders = folders
+        self._wanted: dict[Key, Entry] = {}
+        self._new: dict[Key, Entry] = {}
+        self._queue: dict[Key, Entry] = {}
+        self._lacking: dict[tuple[DeviceKey, Key], float] = {}
+
+    @property
+    def waits(self) -> bool:
+        return bool(self._queue)
+
+    def want(self, folder: str, entry: Entry) -> None:
+        key = (folder, entry.path)
+        self._wanted[key] = entry
+        self._queue.pop(key, None)
+        self._new[key] = entry
+
+    def forget(self, folder: str, path: str) -> None:
+        for where in (self._wanted, self._new, self._queue):
+            where.pop((folder, path), None)
+
+    def from_home(self) -> list[Action | Fact]:
+        """What need not be fetched: empty files, and bytes that another file of ours has."""
+        jobs: dict[str, list[SmallFile]] = {}
+        for (folder, path), entry in self._new.items():
+            if entry.size == 0:
+                jobs.setdefault(folder, []).append(SmallFile(entry))
+            elif twins := self._folders[folder].store.twins(entry.content, 1):
+                jobs.setdefault(folder, []).append(SmallFile(entry, source=twins[0].entry.path))
+            else:
+                self._queue[folder, path] = entry
+        self._new.clear()
+        return [
+            self._stage(folder, None, files[at : at + HOME_FILES_A_JOB], b"")
+            for folder, files in jobs.items()
+            for at in range(0, len(files), HOME_FILES_A_JOB)
+        ]
+
+    def next_for(self, device: DeviceKey, room: int) -> Iterator[tuple[str, list[Entry]]]:
+        """What to ask a device for next: entries of one folder; nothing when it has nothing."""
+        chosen: list[Entry] = []
+        folder = ""
+        size = 0
+        for count, (key, entry) in enumerate(self._queue.items()):
+            if count >= LOOK_AHEAD or len(chosen) >= GET_FILES:
+                break
+            if (chosen and key[0] != folder) or not self._has(device, key, entry):
+                continue
+            if size + entry.size > min(GET_BYTES, room):
+                break
+            folder, size = key[0], size + entry.size
+            chosen.append(entry)
+        for entry in chosen:
+            del self._queue[folder, entry.path]
+        if chosen:
+            yield folder, chosen
+
+    def arrived(
+        self, folder: str, device: DeviceKey, boxes: Iterable[tuple[Entry, int]], body: Buffer
+    ) -> list[Action | Fact]:
+        """Boxes came for these entries: stage those that are still wanted."""
+        files = [
+            SmallFile(entry, start)
+            for entry, start in boxes
+            if self._wanted.get((folder, entry.path)) == entry
+        ]
+        return [self._stage(folder, device, files, body)] if files else []
+
+    def staged(self, fact: SmallStaged) -> list[Action | Fact]:
+        store = self._folders[fact.folder].store
+        out: list[Action | Fact] = []
+        for entry, staged in fact.staged:
+            if self._wanted.get((fact.folder, entry.path)) == entry:
+                del self._wanted[fact.folder, entry.path]
+                store.put_staged(entry.path, staged, entry.content)
+                out.append(FileStaged(fact.folder, entry, staged))
+            else:
+                store.drop_staged(entry.path)
+                out.append(Work(Discard(fact.folder, (staged,))))
+        self.put_back(fact.folder, (*fact.bad, *fact.unfound))
+        for entry, problem in fact.problems:
+            self._wanted.pop((fact.folder, entry.path), None)
+            store.drop_staged(entry.path)
+            out.append(FileHeldUp(fact.folder, entry, problem))
+        store.commit()
+        return out
+
+    def put_back(self, folder: str, entries: Iterable[Entry]) -> None:
+        """To be asked for again, if they are still wanted."""
+        for entry in entries:
+            if self._wanted.get((folder, entry.path)) == entry:
+                self._queue[folder, entry.path] = entry
+
+    def lacks(self, device: DeviceKey, entries: Iterable[Entry], until: float) -> None:
+        """The device did not give these when asked: not to be asked before `until`."""
+        for key, entry in list(self._queue.items()):
+            if entry in entries:
+                self._lacking[device, key] = until
+
+    def expire(self, now: float) -> None:
+        """Devices may be asked again for what they lacked a while ago."""
+        self._lacking = {k: until for k, until in self._lacking.items() if until > now}
+
+    def _has(self, device: DeviceKey, key: Key, entry: Entry) -> bool:
+        if (device, key) in self._lacking:
+            return False
+        return device in self._folders[key[0]].holders(entry)
+
+    def _stage(
+        self, folder: str, device: DeviceKey | None, files: list[SmallFile], body: Buffer
+    ) -> Work:
+        """The job, and before it the intent: a `.lefting` that a crash leaves behind is ours."""
+        store = self._folders[folder].store
+        for file in files:
+            intent = Staged(lefting_path(file.entry.path), 0)
+            store.put_staged(file.entry.path, intent, file.entry.content)
+        store.commit()
+        return Work(StageSmall(folder, device, tuple(files), body))

@@ -1,0 +1,66 @@
+"""What `leftzmq status` says, as plain values (docs/design.md section 10 fixes the names)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from leftzmq.sync.downloader import Downloader
+from leftzmq.sync.folder import Folder
+from leftzmq.sync.peers import Peers, State
+
+
+def status(
+    name: str,
+    key: str,
+    keyless: Iterable[str],
+    peers: Peers,
+    folders: Iterable[Folder],
+    downloader: Downloader,
+) -> dict[str, Any]:
+    """The whole answer. keyless: peers of peer.toml that have no key and are never connected."""
+    shown = [
+        {
+            "name": peer.name,
+            "connected": peer.state is State.CONNECTED,
+            "state": peer.state.name.lower(),
+            "note": peer.refusal_told,
+        }
+        for peer in peers.by_key.values()
+    ]
+    shown += [{"name": name, "connected": False, "state": "no key", "note": ""} for name in keyless]
+    return {
+        "device": name,
+        "key": key,
+        "peers": shown,
+        "folders": [_folder(folder, downloader) for folder in folders],
+    }
+
+
+def _folder(folder: Folder, downloader: Downloader) -> dict[str, Any]:
+    tally = folder.replica.versions.tally
+    conflicts = folder.store.conflict_copies()
+    under_way = [
+        {"path": a.entry.path, "size": a.entry.size, "have": a.have_bytes, "phase": a.phase.name}
+        for a in downloader.under_way()
+        if a.folder == folder.id
+    ]
+    return {
+        "id": folder.id,
+        "state": folder.state.value,
+        "why": folder.stopped_why,
+        "files": tally.files,
+        "bytes": tally.bytes,
+        "tickets": tally.tickets,
+        "need_bytes": tally.need_bytes,
+        "problems": len(folder.problems),
+        "conflicts": len(conflicts),
+        "sent_bytes": folder.sent_bytes,
+        "received_bytes": folder.received_bytes,
+        "rate": int(downloader.rate_bytes_s()),
+        "under_way": under_way,
+        "problem_list": [
+            {"path": p.path, "problem": p.kind.name, "text": str(p)} for p in folder.problems.all()
+        ],
+        "conflict_list": conflicts,
+    }
