@@ -1,0 +1,75 @@
+"""Every key of a folder, derived by purpose from its one secret.
+
+Knows which purposes there are. Must not know where the secret is kept or who holds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, NewType
+
+from blake3 import blake3
+
+from leftzmq.tree.version import DEVICE_MARK_BYTES
+
+FolderTag = NewType("FolderTag", bytes)
+"""16 bytes that stand for a folder on the wire; whoever lacks its secret cannot make them."""
+
+SECRET_BYTES: Final = 32
+TAG_BYTES: Final = 16
+KEY_BYTES: Final = 32
+
+_CONTEXT: Final = "leftzmq 2026 v1 "
+"""Begins every derive_key context. Another derivation is another protocol: raise the v."""
+
+_SEED_BITS: Final = 63
+"""pyfastcdc shifts its seed left by one into a uint64: 2**63 overflows (0.3.1, fastcdc.pyx)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderKeys:
+    """The keys of one folder. Its repr shows the tag alone, so that no log holds a key.
+
+    tag:         stands for the folder on the wire
+    chunk_id_key, list_id_key: 32 bytes each, for keyed BLAKE3
+    seal_key:    32 bytes, for the boxes of chunks and of lists: their nonces are parts of ids, and
+                 ids of the two kinds are made under different keys
+    page_key:    32 bytes, for news and index pages, whose nonces are random
+    cut_seed:    1 to 2**63 - 1: changes where files are cut, so that the lengths of the chunks of
+                 a known file do not name it
+    """
+
+    tag: FolderTag
+    chunk_id_key: bytes = field(repr=False)
+    list_id_key: bytes = field(repr=False)
+    seal_key: bytes = field(repr=False)
+    page_key: bytes = field(repr=False)
+    cut_seed: int = field(repr=False)
+
+
+def derive_keys(secret: bytes) -> FolderKeys:
+    """All keys of the folder whose secret this is (SECRET_BYTES, uniformly random)."""
+    assert len(secret) == SECRET_BYTES
+    return FolderKeys(
+        tag=FolderTag(_derive(secret, "folder tag", TAG_BYTES)),
+        chunk_id_key=_derive(secret, "chunk id", KEY_BYTES),
+        list_id_key=_derive(secret, "list id", KEY_BYTES),
+        seal_key=_derive(secret, "seal", KEY_BYTES),
+        page_key=_derive(secret, "page", KEY_BYTES),
+        cut_seed=_seed(_derive(secret, "cut seed", 8)),
+    )
+
+
+def device_mark(public_key: bytes) -> bytes:
+    """The 4 bytes that stand for a device in its lives (tree.version), from its 32-byte key."""
+    assert len(public_key) == KEY_BYTES
+    return blake3(public_key).digest(DEVICE_MARK_BYTES)
+
+
+def _derive(secret: bytes, purpose: str, length: int) -> bytes:
+    return blake3(secret, derive_key_context=_CONTEXT + purpose).digest(length)
+
+
+def _seed(material: bytes) -> int:
+    seed = int.from_bytes(material, "big") >> (64 - _SEED_BITS)
+    return seed or 1  # 0 would be pyfastcdc's public table

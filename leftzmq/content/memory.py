@@ -1,0 +1,52 @@
+"""How glibc's malloc keeps memory. Knows glibc alone; elsewhere it does nothing and says so.
+
+glibc maps every buffer of 128 KiB and more anew and gives it back at once: 480 page faults to
+seal 1 MiB, which halves the speed (measured; docs/decisions holds the table).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Final
+
+_M_TRIM_THRESHOLD: Final = -1
+_M_TOP_PAD: Final = -2
+_M_MMAP_THRESHOLD: Final = -3
+
+MMAP_THRESHOLD_BYTES: Final = 32 << 20  # the most that 64-bit glibc accepts
+TRIM_THRESHOLD_BYTES: Final = 128 << 20
+TOP_PAD_BYTES: Final = 4 << 20
+
+
+def tune_malloc() -> bool:
+    """Let malloc keep buffers of our sizes. Call once, before the first thread.
+
+    False where there is no glibc (musl, macOS) or it refused: slower, nothing else.
+    """
+    libc = _glibc()
+    if libc is None:
+        return False
+    settings = (
+        (_M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES),
+        (_M_TRIM_THRESHOLD, TRIM_THRESHOLD_BYTES),
+        (_M_TOP_PAD, TOP_PAD_BYTES),
+    )
+    # A list, so that a refused setting does not keep the next from being tried.
+    taken = [libc.mallopt(what, value) == 1 for what, value in settings]
+    return all(taken)
+
+
+def trim() -> None:
+    """Give what malloc keeps back to the system. For idle moments: it takes milliseconds."""
+    libc = _glibc()
+    if libc is not None:
+        libc.malloc_trim(ctypes.c_size_t(0))
+
+
+def _glibc() -> ctypes.CDLL | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None)
+    # gnu_get_libc_version is glibc's own mark: musl has neither it nor mallopt.
+    return libc if hasattr(libc, "gnu_get_libc_version") else None

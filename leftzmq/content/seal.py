@@ -1,0 +1,73 @@
+"""Boxes: chunks and lists sealed under their id, pages sealed under a random nonce.
+
+libsodium's secretbox (XSalsa20-Poly1305). Knows keys, ids and bytes; must not know what chunks
+belong to or what pages say. A chunk's box is deterministic: the id covers the whole plaintext
+under another key, so a nonce made of it never meets two plaintexts.
+"""
+
+from __future__ import annotations
+
+import os
+from hmac import compare_digest
+from typing import Final
+
+from nacl.bindings import crypto_secretbox_easy, crypto_secretbox_open_easy
+from nacl.exceptions import CryptoError
+
+from leftzmq.content.ids import chunk_id, list_id
+from leftzmq.content.keys import FolderKeys
+from leftzmq.errors import Refusal, Refused
+
+MAC_BYTES: Final = 16
+NONCE_BYTES: Final = 24
+
+
+def seal_chunk(keys: FolderKeys, id: bytes, data: bytes | bytearray | memoryview) -> bytes:
+    """The box of a chunk or list: MAC_BYTES longer than `data`. `id` must be the id of `data`."""
+    return crypto_secretbox_easy(_as_bytes(data), id[:NONCE_BYTES], keys.seal_key)
+
+
+def open_chunk(
+    keys: FolderKeys, id: bytes, box: bytes | bytearray | memoryview, *, is_list: bool = False
+) -> bytes:
+    """What is in the box of chunk (or list) `id`, checked against that id.
+
+    Raises Refused: DOES_NOT_OPEN (other folder, damaged, cut short, or sealed for another id) or
+    WRONG_ID (a holder of the secret sealed other bytes under this id).
+    """
+    plain = _open(box, id[:NONCE_BYTES], keys.seal_key, id)
+    found = list_id(keys, plain) if is_list else chunk_id(keys, plain)
+    if not compare_digest(found, id):
+        raise Refused(Refusal.WRONG_ID, id.hex()[:16])
+    return plain
+
+
+def fresh_nonce() -> bytes:
+    """24 random bytes from the OS, for one page."""
+    return os.urandom(NONCE_BYTES)
+
+
+def seal_page(keys: FolderKeys, plain: bytes, nonce: bytes) -> bytes:
+    """A sealed page: the nonce, then the box. `nonce` must be fresh; it is never used again."""
+    assert len(nonce) == NONCE_BYTES
+    return nonce + crypto_secretbox_easy(plain, nonce, keys.page_key)
+
+
+def open_page(keys: FolderKeys, sealed: bytes | bytearray | memoryview) -> bytes:
+    """What a sealed page says. Raises Refused (DOES_NOT_OPEN)."""
+    view = memoryview(sealed)
+    return _open(view[NONCE_BYTES:], bytes(view[:NONCE_BYTES]), keys.page_key, b"")
+
+
+def _open(box: bytes | bytearray | memoryview, nonce: bytes, key: bytes, id: bytes) -> bytes:
+    if len(box) < MAC_BYTES or len(nonce) != NONCE_BYTES:
+        raise Refused(Refusal.DOES_NOT_OPEN, f"only {len(box)} bytes")
+    try:
+        return crypto_secretbox_open_easy(_as_bytes(box), nonce, key)
+    except CryptoError as error:
+        raise Refused(Refusal.DOES_NOT_OPEN, id.hex()[:16]) from error
+
+
+def _as_bytes(data: bytes | bytearray | memoryview) -> bytes:
+    # The binding takes nothing but bytes (cffi: "must be a cdata pointer").
+    return data if isinstance(data, bytes) else bytes(data)
