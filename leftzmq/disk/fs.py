@@ -29,6 +29,15 @@ _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEX
 _FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not hold us up
 _BENEATH: Final = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS
 _NOT_KNOWN_HERE: Final = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
+_MAX_CALL_BYTES: Final = 4096  # PATH_MAX with its NUL; a path in the trash can be longer
+_NEITHER: Final = (
+    "the file system can neither exchange two names nor link a file: what changes elsewhere "
+    "cannot replace a file here"
+)
+_LINKS_ASIDE: Final = (
+    "the file system cannot exchange two names: a file is linked aside before it is replaced, "
+    "and a program that renames over the same name in that instant can lose its version"
+)
 _I64_MIN: Final = -(2**63)
 _I64_MAX: Final = 2**63 - 1
 
@@ -227,8 +236,9 @@ class RealRoot:
         names = [_raw(name) for name in path.split("/")] if path else []
         if not names:
             return RealFolder(_open_folder(self._top.fd, b"."))
-        if linux.HAS_OPENAT2:
-            return RealFolder(_open_beneath(self._top.fd, b"/".join(names)))
+        raw = b"/".join(names)
+        if linux.HAS_OPENAT2 and len(raw) < _MAX_CALL_BYTES:
+            return RealFolder(_open_beneath(self._top.fd, raw))
         fd = _open_folder(self._top.fd, names[0])
         for name in names[1:]:
             with _Open(fd) as above:
@@ -248,6 +258,24 @@ class RealRoot:
             linux.syncfs(self._top.fd)
         else:
             os.sync()
+
+    def missing_at(self, path: str, name: str, other: str) -> tuple[str, ...]:
+        with self.folder(path) as folder:
+            if linux.HAS_RENAMEAT2:
+                try:
+                    one, two = _raw(name), _raw(other)
+                    linux.renameat2(folder.fd, one, folder.fd, two, linux.RENAME_EXCHANGE)
+                    return ()
+                except OSError as error:
+                    if error.errno not in _NOT_KNOWN_HERE:
+                        raise
+            try:
+                folder.exchange(name, folder, other)
+            except OSError as error:
+                if error.errno != errno.EOPNOTSUPP:
+                    raise
+                return (_NEITHER,)
+        return (_LINKS_ASIDE,) if linux.HAS_RENAMEAT2 else ()
 
     def close(self) -> None:
         self._top.close()
@@ -341,7 +369,6 @@ def _link_aside_then_rename(fd: int, old: bytes, to_fd: int, new: bytes) -> None
     except OSError as error:
         if error.errno not in (*_NOT_KNOWN_HERE, errno.EPERM):
             raise
-        text = "this file system can neither exchange two names nor link a file"
-        raise OSError(errno.EOPNOTSUPP, text, os.fsdecode(new)) from error
+        raise OSError(errno.EOPNOTSUPP, _NEITHER, os.fsdecode(new)) from error
     os.rename(old, new, src_dir_fd=fd, dst_dir_fd=to_fd)
     _link_then_unlink(to_fd, aside, fd, old)

@@ -11,6 +11,7 @@ Knows kinds and stats. Must not know descriptors, entries, the index or the writ
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -155,6 +156,15 @@ class Root(Protocol):
         """Whether the place that it was opened at still leads to this very directory."""
 
     def flush_all(self) -> None:
-        """Flush everything on the root's file system."""
+        """Flush everything on the root's file system (not on one that is mounted inside)."""
+
+    def missing_at(self, path: str, name: str, other: str) -> tuple[str, ...]:
+        """What the file system of the folder `path` cannot do, as sentences; tried on two files
+        of ours in it, which may be exchanged."""
 
     def close(self) -> None: ...
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there is no room, on the disk or in the quota."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -1,0 +1,252 @@
+"""A share: a folder with our marker in it. A share that is missing or replaced is never an
+empty one (I11).
+
+The marker `.left/marker` holds the folder's id and a random token; the state keeps the token too,
+so that an unmounted disk, a restored copy or somebody else's folder at the same place is told
+from the share. Knows markers. Must not know what the share holds or who it is shared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_bytes
+from typing import Final
+
+from leftzmq.disk.fs import RealRoot, make_root
+from leftzmq.disk.root import Folder, Root
+from leftzmq.disk.trash import TRASH_NAME
+from leftzmq.errors import ShareError
+from leftzmq.tree.path import LEFT_DIRECTORY
+
+MARKER_NAME: Final = "marker"
+MARKER_VERSION: Final = 1
+MAX_MARKER_BYTES: Final = 4096
+TOKEN_BYTES: Final = 16
+PRIVATE_MODE: Final = 0o700
+
+Random = Callable[[int], bytes]
+"""That many random bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What `.left/marker` says, as three lines: `leftzmq VERSION`, `folder ID`, `token HEX`."""
+
+    folder_id: str
+    token: bytes
+
+    def pack(self) -> bytes:
+        lines = (
+            f"leftzmq {MARKER_VERSION}",
+            f"folder {self.folder_id}",
+            f"token {self.token.hex()}",
+        )
+        return "".join(line + "\n" for line in lines).encode()
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Marker:
+        """The inverse of `pack`. ValueError says what is wrong with it."""
+        pairs = [line.partition(" ") for line in packed.decode().splitlines()]
+        if [key for key, _, _ in pairs] != ["leftzmq", "folder", "token"]:
+            raise ValueError("its lines are not those of a marker")
+        version, folder_id, token = (value for _, _, value in pairs)
+        if version != str(MARKER_VERSION):
+            raise ValueError(f"it is of version {version}, this agent knows {MARKER_VERSION}")
+        raw = bytes.fromhex(token)
+        if len(raw) != TOKEN_BYTES:
+            raise ValueError("its token is cut short")
+        return cls(folder_id, raw)
+
+
+class Share:
+    """An open share. `root` is what everything in disk/ works on; `lacks` says, in sentences,
+    what its file system cannot do."""
+
+    def __init__(self, root: Root, where: str, marker: Marker, lacks: tuple[str, ...]) -> None:
+        self.root, self.lacks = root, lacks
+        self._where, self._marker = where, marker
+
+    @property
+    def token(self) -> bytes:
+        return self._marker.token
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        folder_id: str,
+        known_token: bytes | None,
+        make: bool,
+        random: Random = token_bytes,
+    ) -> Share:
+        """Open the share at `path`. Raises ShareError.
+
+        known_token: what the state remembers. make: the state does not know this folder yet, so
+        the folder, what is missing above it and the marker may be made; a marker that is there
+        already (the state was lost) is taken as it is.
+        """
+        root = _open_root(path, folder_id, make)
+        try:
+            return cls.over(root, str(path), folder_id, known_token, make, random)
+        except BaseException:
+            root.close()
+            raise
+
+    @classmethod
+    def over(
+        cls,
+        root: Root,
+        where: str,
+        folder_id: str,
+        known_token: bytes | None,
+        make: bool,
+        random: Random,
+    ) -> Share:
+        """The same over a root that is open already."""
+        try:
+            marker = _read_marker(root)
+            if marker is None and make:
+                marker = _write_marker(root, Marker(folder_id, random(TOKEN_BYTES)), random)
+            wrong = _what_is_wrong(marker, folder_id, known_token)
+            if wrong or marker is None:
+                raise ShareError(wrong, where, _adopt(folder_id))
+            return cls(root, where, marker, _prepare(root, random))
+        except ValueError as error:
+            raise ShareError(
+                f"its marker cannot be read: {error}", where, _adopt(folder_id)
+            ) from error
+        except OSError as error:
+            raise _unusable(error, where) from error
+
+    @classmethod
+    def adopt(cls, path: Path, folder_id: str, random: Random = token_bytes) -> Share:
+        """Mark the folder at `path` anew, whatever its marker says. Raises ShareError.
+
+        It must be there: adopting is the user's word that this is the folder.
+        """
+        root = _open_root(path, folder_id, make=False)
+        try:
+            return cls.adopt_over(root, str(path), folder_id, random)
+        except BaseException:
+            root.close()
+            raise
+
+    @classmethod
+    def adopt_over(cls, root: Root, where: str, folder_id: str, random: Random) -> Share:
+        """The same over a root that is open already."""
+        try:
+            marker = _write_marker(root, Marker(folder_id, random(TOKEN_BYTES)), random)
+            return cls(root, where, marker, _prepare(root, random))
+        except OSError as error:
+            raise _unusable(error, where) from error
+
+    def still_there(self) -> str | None:
+        """None while the path leads to this very directory and our marker is in it; else why
+        nothing that is found (or not found) there counts."""
+        folder_id = self._marker.folder_id
+        if not self.root.still_there():
+            said = "the share is missing, unmounted or replaced"
+            return str(ShareError(said, self._where, _adopt(folder_id)))
+        try:
+            marker = _read_marker(self.root)
+        except (OSError, ValueError) as error:
+            said = f"its marker cannot be read: {error}"
+            return str(ShareError(said, self._where, _adopt(folder_id)))
+        wrong = _what_is_wrong(marker, folder_id, self.token)
+        return str(ShareError(wrong, self._where, _adopt(folder_id))) if wrong else None
+
+    def close(self) -> None:
+        self.root.close()
+
+
+def _adopt(folder_id: str) -> str:
+    return (
+        "mount or restore it and start again; if this is the folder as it should be from now on: "
+        f"leftzmq-agent --adopt {folder_id}"
+    )
+
+
+def _unusable(error: OSError, where: str) -> ShareError:
+    return ShareError(
+        f"the share cannot be used: {error.strerror or error}",
+        where,
+        f"make it a folder that the agent may read and write, with {LEFT_DIRECTORY} in it",
+    )
+
+
+def _open_root(path: Path, folder_id: str, make: bool) -> RealRoot:
+    try:
+        if make:
+            make_root(path)
+        return RealRoot(path)
+    except FileNotFoundError as error:
+        raise ShareError(
+            "the share is missing or not mounted", str(path), _adopt(folder_id)
+        ) from error
+    except (NotADirectoryError, FileExistsError) as error:
+        raise ShareError("the share is not a folder", str(path), "give it another path") from error
+    except OSError as error:
+        raise _unusable(error, str(path)) from error
+
+
+def _what_is_wrong(marker: Marker | None, folder_id: str, known_token: bytes | None) -> str:
+    if marker is None:
+        return "the share has no marker: it is not mounted, or it is another folder"
+    if marker.folder_id != folder_id:
+        return f"the marker is that of the folder {marker.folder_id!r}, not of {folder_id!r}"
+    if known_token is not None and marker.token != known_token:
+        return "the marker is not the one we know: it was restored, copied or replaced"
+    return ""
+
+
+def _read_marker(root: Root) -> Marker | None:
+    """None if there is none. ValueError if it is not one; a link in its place is an OSError."""
+    try:
+        with root.folder(LEFT_DIRECTORY) as left, left.open_read(MARKER_NAME) as file:
+            return Marker.unpack(file.read(0, MAX_MARKER_BYTES))
+    except FileNotFoundError:
+        return None
+
+
+def _write_marker(root: Root, marker: Marker, random: Random) -> Marker:
+    """Under a temporary name, flushed, then renamed: no crash leaves half a marker."""
+    with root.folder("") as top:
+        _make_private(top, LEFT_DIRECTORY)
+        top.flush()
+    with root.folder(LEFT_DIRECTORY) as left:
+        name = f"{MARKER_NAME}-{random(8).hex()}"
+        with left.create(name) as file:
+            file.write(0, marker.pack())
+            file.flush()
+        if left.stat(MARKER_NAME) is None:
+            left.rename_new(name, left, MARKER_NAME)
+        else:
+            left.exchange(name, left, MARKER_NAME)
+            left.unlink(name)  # the old marker, in our own folder, at the user's word
+        left.flush()
+    return marker
+
+
+def _prepare(root: Root, random: Random) -> tuple[str, ...]:
+    """The trash, and a try whether we may write; returns what the file system lacks."""
+    probes = [f"probe-{random(8).hex()}" for _ in range(2)]
+    with root.folder(LEFT_DIRECTORY) as left:
+        _make_private(left, TRASH_NAME)
+        for name in probes:
+            left.create(name).close()
+        try:
+            return root.missing_at(LEFT_DIRECTORY, *probes)
+        finally:
+            for name in probes:
+                left.unlink(name)
+            left.flush()
+
+
+def _make_private(folder: Folder, name: str) -> None:
+    found = folder.stat(name)
+    if found is None:
+        folder.make_folder(name, PRIVATE_MODE)
+    else:
+        folder.folder(name).close()  # NotADirectoryError, should it be anything else

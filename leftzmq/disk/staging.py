@@ -1,0 +1,263 @@
+"""`.lefting` files: what is still arriving, beside its target (write order, step 1).
+
+A `.lefting` is ours by its inode, which the index keeps; any other file of that suffix is the
+user's and is never touched. Not one byte goes into ours whose chunk was not checked by its id.
+
+Knows chunks, offsets and inodes. Must not know where chunks come from, nor give a file its name:
+that is disk/apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Final
+
+from leftzmq.content.ids import chunk_id
+from leftzmq.content.keys import FolderKeys
+from leftzmq.content.seal import open_chunk
+from leftzmq.disk.root import Buffer, File, Folder, Root, Stat, is_full
+from leftzmq.disk.trash import Spot, Trash
+from leftzmq.errors import ProblemKind, Refused
+from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.path import LEFTING_SUFFIX, MAX_NAME_BYTES, join, name_of, parent_of
+from leftzmq.tree.plan import Staged
+
+HASH_BYTES: Final = 8  # HASH16: 16 hex digits in the name of a .lefting whose own is too long
+
+Chunk = tuple[bytes, int, int]
+"""(id, offset in the target, length)."""
+
+HomeCopy = tuple[bytes, int, int, int]
+"""(id, length, offset in the source, offset in the target)."""
+
+Box = tuple[bytes, int, int, Buffer]
+"""(id, offset in the target, length of what is in the box, the box)."""
+
+
+class DiskFull(Exception):
+    """No room, on the disk or in the quota: the ticket waits."""
+
+
+class StagingLost(Exception):
+    """The `.lefting` is gone, or another file has its name: begin anew."""
+
+
+class Unstageable(Exception):
+    """Nothing can be staged at `path` now; `kind` and `detail` are those of the Problem."""
+
+    def __init__(self, path: str, kind: ProblemKind, detail: str = "") -> None:
+        self.path, self.kind, self.detail = path, kind, detail
+        super().__init__(f"{path}: {kind.value} ({detail})" if detail else f"{path}: {kind.value}")
+
+
+def lefting_path(path: str, *, again: bool = False) -> str:
+    """Where the `.lefting` of `path` lies: beside it.
+
+    again: the other name, for when the first is a user's; so is a name over 255 bytes.
+    """
+    name = name_of(path) + LEFTING_SUFFIX
+    if again or len(name.encode()) > MAX_NAME_BYTES:
+        name = f".{blake2b(path.encode(), digest_size=HASH_BYTES).hexdigest()}{LEFTING_SUFFIX}"
+    return join(parent_of(path), name)
+
+
+def create_lefting(folder: Folder, path: str) -> tuple[File, str]:
+    """A new `.lefting` for `path` in its open folder, and its path.
+
+    Raises FileExistsError, naming it, if both names are taken by files that are not ours; OSError.
+    """
+    first, other = lefting_path(path), lefting_path(path, again=True)
+    try:
+        return folder.create(name_of(first)), first
+    except FileExistsError:
+        return folder.create(name_of(other)), other
+
+
+def open_staging(root: Root, path: str, known: Staged | None) -> tuple[Staged, bool]:
+    """The `.lefting` for `path`: that of an earlier life (True: verify it), or a new one.
+
+    known: what the index remembers. Raises Unstageable or DiskFull.
+    """
+    if known is not None and known.inode and _is_ours(root, known):
+        return known, True
+    try:
+        with root.folder(parent_of(path)) as folder:
+            file, made = create_lefting(folder, path)
+            with file:
+                return Staged(made, file.stat().inode), False
+    except OSError as error:
+        raise _why_not(path, error) from error
+
+
+def verify_chunks(
+    root: Root, staged: Staged, chunks: Sequence[Chunk], keys: FolderKeys
+) -> list[int]:
+    """Offsets of those `chunks` that the `.lefting` holds. Raises StagingLost."""
+    with _open_ours(root, staged, write=False) as file:
+        return [at for id, at, length in chunks if _holds(file, at, length, id, keys) is not None]
+
+
+def copy_home(
+    root: Root, staged: Staged, source: str, chunks: Sequence[HomeCopy], keys: FolderKeys
+) -> list[int]:
+    """Copy what `source`, a file of ours, holds of `chunks`; the offsets in the target that were.
+
+    A source that moved, shrank or cannot be read holds less: no error. Raises StagingLost,
+    DiskFull, or Unstageable where the target cannot be written.
+    """
+    copied: list[int] = []
+    with _open_ours(root, staged, write=True) as target:
+        try:
+            with root.folder(parent_of(source)) as folder:
+                file = folder.open_read(name_of(source))
+        except OSError:
+            return copied
+        with file:
+            for id, length, from_offset, to_offset in chunks:
+                data = _holds(file, from_offset, length, id, keys)
+                if data is not None:
+                    _write(target, staged, to_offset, data)
+                    copied.append(to_offset)
+    return copied
+
+
+def write_chunks(
+    root: Root, staged: Staged, pieces: Sequence[Box], keys: FolderKeys
+) -> tuple[list[int], list[int]]:
+    """Open the boxes and write what is in them; positions in `pieces` that were written, and that
+    were bad: not what their id says, or longer or shorter than the list has it (it would spill
+    over its neighbour). Raises StagingLost, DiskFull or Unstageable.
+    """
+    written: list[int] = []
+    bad: list[int] = []
+    with _open_ours(root, staged, write=True) as file:
+        for position, (id, offset, length, box) in enumerate(pieces):
+            try:
+                data = open_chunk(keys, id, box)
+            except Refused:
+                bad.append(position)
+                continue
+            if len(data) != length:
+                bad.append(position)
+                continue
+            _write(file, staged, offset, data)
+            written.append(position)
+    return written, bad
+
+
+def stage_small(root: Root, entry: Entry, data: bytes) -> Staged:
+    """A whole file of checked bytes, with its mtime and exec; not flushed: disk/apply does that
+    for a batch at once. Raises Unstageable or DiskFull; nothing is left behind then.
+    """
+    try:
+        with root.folder(parent_of(entry.path)) as folder:
+            file, made = create_lefting(folder, entry.path)
+            with file:
+                staged = Staged(made, file.stat().inode)
+                try:
+                    file.write(0, data)
+                    file.set_exec(entry.exec)
+                    file.set_times(entry.mtime_ns)
+                except OSError:
+                    throw_away(folder, staged)
+                    raise
+            return staged
+    except OSError as error:
+        raise _why_not(entry.path, error) from error
+
+
+def throw_away(folder: Folder, staged: Staged) -> None:
+    """Unlink a `.lefting` in its open folder if it is ours, by its inode."""
+    if is_ours(folder.stat(name_of(staged.path)), staged):
+        folder.unlink(name_of(staged.path))
+
+
+def discard(root: Root, staged: Staged, now_ns: int) -> None:
+    """Throw away a `.lefting` that nobody needs any more. OSError.
+
+    Ours, by its inode: unlinked. Its inode was never learned (0): to the trash, it might be a
+    user's. Another file, while ours already has another name beside it: a crash came between the
+    exchange and the look, and this is the old version: to the trash. Any other: not touched.
+    """
+    try:
+        folder = root.folder(parent_of(staged.path))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with folder:
+        found = folder.stat(name_of(staged.path))
+        if is_ours(found, staged):
+            folder.unlink(name_of(staged.path))
+            return
+        if found is None or found.kind is None or found.kind is Kind.DIRECTORY:
+            return
+        if staged.inode == 0 or _has_inode(folder, staged.inode):
+            touched: list[str] = []
+            spot = Spot(folder, name_of(staged.path), parent_of(staged.path))
+            Trash(root, now_ns, touched.append).take(spot, staged.path)
+            for where in dict.fromkeys(touched):
+                with root.folder(where) as changed:
+                    changed.flush()
+
+
+def is_ours(found: Stat | None, staged: Staged) -> bool:
+    """Whether this is the stat of the file that we staged."""
+    return found is not None and found.kind is Kind.FILE and 0 != found.inode == staged.inode
+
+
+def _is_ours(root: Root, staged: Staged) -> bool:
+    try:
+        with root.folder(parent_of(staged.path)) as folder:
+            return is_ours(folder.stat(name_of(staged.path)), staged)
+    except OSError:
+        return False
+
+
+def _has_inode(folder: Folder, inode: int) -> bool:
+    for raw in folder.names():
+        try:
+            found = folder.stat(raw.decode())
+        except UnicodeDecodeError:
+            continue
+        if found is not None and found.kind is Kind.FILE and found.inode == inode:
+            return True
+    return False
+
+
+def _open_ours(root: Root, staged: Staged, *, write: bool) -> File:
+    try:
+        with root.folder(parent_of(staged.path)) as folder:
+            name = name_of(staged.path)
+            file = folder.open_write(name) if write else folder.open_read(name)
+    except OSError as error:
+        raise StagingLost(f"{staged.path}: {error.strerror}") from error
+    if not is_ours(file.stat(), staged):
+        file.close()
+        raise StagingLost(f"{staged.path}: another file has its name")
+    return file
+
+
+def _holds(file: File, offset: int, length: int, id: bytes, keys: FolderKeys) -> bytes | None:
+    """The chunk `id` if it lies at `offset`, else None."""
+    try:
+        data = file.read(offset, length)
+    except OSError:
+        return None
+    return data if len(data) == length and chunk_id(keys, data) == id else None
+
+
+def _write(file: File, staged: Staged, offset: int, data: bytes) -> None:
+    try:
+        file.write(offset, data)
+    except OSError as error:
+        raise _why_not(staged.path, error) from error
+
+
+def _why_not(path: str, error: OSError) -> DiskFull | Unstageable:
+    if is_full(error):
+        return DiskFull(path)
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return Unstageable(path, ProblemKind.WAITING_FOR_FOLDER)
+    if isinstance(error, FileExistsError):
+        return Unstageable(lefting_path(path), ProblemKind.FOREIGN_LEFTING)
+    return Unstageable(path, ProblemKind.UNWRITABLE, error.strerror or str(error))

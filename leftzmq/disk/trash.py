@@ -1,0 +1,161 @@
+"""The trash: `.left/trash/<YYYYMMDD-HHMMSS>-<8 hex>/<the path it had>`, one folder per batch.
+
+What a delete or a newer version takes away lies there under its own path, so it can be put back
+by hand. Nothing in it is ever overwritten, and this release never empties it. Knows where things
+go. Must not know why, nor whether what lies at a path may be taken: disk/apply looks.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from types import TracebackType
+from typing import Final, Self
+
+from leftzmq.disk.root import File, Folder, Root
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import LEFT_DIRECTORY, join, name_of, parent_of
+
+TRASH_NAME: Final = "trash"
+TRASH_PATH: Final = f"{LEFT_DIRECTORY}/{TRASH_NAME}"
+
+COPY_BYTES: Final = 1 << 20
+"""Read and written at once where bytes must be copied."""
+
+_PRIVATE_MODE: Final = 0o700
+_TRIES: Final = 16  # a batch meets a taken name once or twice; more is a loop of ours
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A name in an open folder. where: the folder's path. in_trash: what lies there is settled."""
+
+    folder: Folder
+    name: str
+    where: str
+    in_trash: bool = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.folder.close()
+
+
+class Trash:
+    """The trash of one batch. `touch` is told each folder whose names change."""
+
+    def __init__(self, root: Root, now_ns: int, touch: Callable[[str], None]) -> None:
+        self._root, self._now_ns, self._touch = root, now_ns, touch
+        self._top = ""
+        self._made = 0
+
+    def spot(self, path: str) -> Spot:
+        """A free name for what lies at `path`; whoever takes it closes it. OSError."""
+        for _ in range(_TRIES):
+            top = self._top = self._top or self._begin()
+            where = join(top, parent_of(path)) if parent_of(path) else top
+            try:
+                folder = self._folder(top, parent_of(path))
+            except (FileExistsError, NotADirectoryError, FileNotFoundError):
+                self._top = (
+                    ""  # a file of this batch lies where a folder is needed, or it was emptied
+                )
+                continue
+            if folder.stat(name_of(path)) is None:
+                self._touch(where)
+                return Spot(folder, name_of(path), where, in_trash=True)
+            folder.close()
+            self._top = ""
+        raise OSError(errno.EEXIST, "no free name in the trash", path)
+
+    def take(self, spot: Spot, path: str) -> None:
+        """Move what lies at `spot`, and was at `path`, into the trash; from another file system
+        it is copied, flushed, looked at again and only then unlinked."""
+        if spot.in_trash:
+            return
+        with self.spot(path) as goal:
+            try:
+                spot.folder.rename_new(spot.name, goal.folder, goal.name)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                _copy_whole(spot, goal)
+                spot.folder.unlink(spot.name)
+        self._touch(spot.where)
+
+    def _begin(self) -> str:
+        """The next folder of the trash that nobody had before."""
+        with self._root.folder(LEFT_DIRECTORY) as left:
+            if left.stat(TRASH_NAME) is None:
+                left.make_folder(TRASH_NAME, _PRIVATE_MODE)
+                self._touch(LEFT_DIRECTORY)
+        with self._root.folder(TRASH_PATH) as trash:
+            while True:
+                self._made += 1
+                seed = f"{self._now_ns} {self._made}".encode()
+                name = f"{_utc(self._now_ns)}-{blake2b(seed, digest_size=4).hexdigest()}"
+                try:
+                    trash.make_folder(name, _PRIVATE_MODE)
+                except FileExistsError:
+                    continue
+                self._touch(TRASH_PATH)
+                return join(TRASH_PATH, name)
+
+    def _folder(self, top: str, below: str) -> Folder:
+        try:
+            return self._root.folder(join(top, below) if below else top)
+        except FileNotFoundError:
+            pass
+        where = top
+        folder = self._root.folder(top)
+        for name in below.split("/") if below else ():
+            with folder as above:
+                if above.stat(name) is None:
+                    above.make_folder(name, _PRIVATE_MODE)
+                    self._touch(where)
+                folder = above.folder(name)
+            where = join(where, name)
+        return folder
+
+
+def _copy_whole(spot: Spot, goal: Spot) -> None:
+    """All of it, flushed, or nothing: half a file in the trash would pass for a user's."""
+    found = spot.folder.stat(spot.name)
+    if found is not None and found.kind is Kind.SYMLINK:
+        goal.folder.make_link(goal.name, spot.folder.read_link(spot.name))
+    else:
+        with spot.folder.open_read(spot.name) as source, goal.folder.create(goal.name) as target:
+            try:
+                copy_bytes(source, target)
+            except OSError:
+                goal.folder.unlink(goal.name)
+                raise
+    goal.folder.flush()
+
+
+def copy_bytes(source: File, target: File) -> None:
+    """Bytes, exec, mtime and who may read; flushed. OSError(EBUSY) if the source moved meanwhile."""
+    before = source.stat()
+    offset = 0
+    while data := source.read(offset, COPY_BYTES):
+        target.write(offset, data)
+        offset += len(data)
+    target.set_exec(before.exec, like=before)
+    target.set_times(before.mtime_ns)
+    target.flush()
+    if not source.stat().key().same_bytes(before.key()):
+        raise OSError(errno.EBUSY, "it was written while it was copied")
+
+
+def _utc(now_ns: int) -> str:
+    return (_EPOCH + timedelta(microseconds=now_ns // 1000)).strftime("%Y%m%d-%H%M%S")
