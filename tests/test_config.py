@@ -185,6 +185,7 @@ def test_a_wrong_type_says_what_is_wanted_and_what_was_found(
         (DEVICE.replace('"state"', '" "') + FOLDER, "peer.toml: [device] state: is empty"),
         (DEVICE.replace("peer-a", "peer\\na") + FOLDER, "peer.toml: [device] name: is 'peer\\na'"),
         (DEVICE + folder("s" * 129, "p", "s"), "peer.toml: [[folder]] no. 1 id: is 'ssss"),
+        (DEVICE + folder("s ", "p", "s"), "peer.toml: [[folder]] no. 1 id: is 's ' (2 characters)"),
         (DEVICE.replace('"state"', '"~/s"') + FOLDER, "peer.toml: [device] state: begins with ~"),
         (
             DEVICE.replace('"state"', '"a\\u0000b"') + FOLDER,
