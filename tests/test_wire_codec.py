@@ -124,9 +124,9 @@ def test_numbers_out_of_range() -> None:
     assert control(4, TAG, LIFE, 2**53 + 1) is Refusal.OUT_OF_RANGE
     assert control(4, TAG, LIFE, -1) is Refusal.OUT_OF_RANGE
     assert control(4, TAG, LIFE, 2**64 - 1) is Refusal.OUT_OF_RANGE
-    assert control(2, 1, "b", [hello], 0, 1, 1 << 20) is Refusal.OUT_OF_RANGE
-    assert control(2, 1, "b", [hello], 1, 65536, 1 << 20) is Refusal.OUT_OF_RANGE
-    assert control(2, 1, "b", [hello], 1, 1, (1 << 20) - 1) is Refusal.OUT_OF_RANGE
+    assert control(2, 1, "b", [hello], 0, 1, 1 << 20, True) is Refusal.OUT_OF_RANGE
+    assert control(2, 1, "b", [hello], 1, 65536, 1 << 20, True) is Refusal.OUT_OF_RANGE
+    assert control(2, 1, "b", [hello], 1, 1, (1 << 20) - 1, True) is Refusal.OUT_OF_RANGE
     ask = [ID, 0, (1 << 20) + 1]
     assert (
         refusal(msgpack.packb([17, 0, TAG, [], [[ID, [ask]]]]), Socket.BULK) is Refusal.OUT_OF_RANGE
@@ -139,8 +139,8 @@ def test_lengths_of_ids_and_texts() -> None:
     assert control(4, TAG, LIFE[:-1], 1) is Refusal.WRONG_SHAPE
     assert control(5, TAG, bytes(39)) is Refusal.WRONG_SHAPE
     assert control(8, "x" * 257) is Refusal.WRONG_SHAPE
-    assert control(1, 1, "a", [["", TAG, LIFE, 0, NO_LIFE, 0]], True) is Refusal.WRONG_SHAPE
-    assert control(1, 1, "a", [["x" * 129, TAG, LIFE, 0, NO_LIFE, 0]], True) is Refusal.WRONG_SHAPE
+    assert control(1, 1, "a", [["", TAG, LIFE, 0, NO_LIFE, 0]]) is Refusal.WRONG_SHAPE
+    assert control(1, 1, "a", [["x" * 129, TAG, LIFE, 0, NO_LIFE, 0]]) is Refusal.WRONG_SHAPE
     assert refusal(msgpack.packb([17, 0, TAG, [], [[ID, []]]]), Socket.BULK) is Refusal.WRONG_SHAPE
 
 
@@ -152,10 +152,10 @@ OTHER = VERSION + 1
 @pytest.mark.parametrize(
     ("socket", "fields"),
     [
-        (Socket.CONTROL, [1, OTHER, "a", [], True]),
-        (Socket.CONTROL, [2, OTHER, "a", [], 1, 1, 1 << 20]),
+        (Socket.CONTROL, [1, OTHER, "a", []]),
+        (Socket.CONTROL, [2, OTHER, "a", [], 1, 1, 1 << 20, True]),
         (Socket.CONTROL, [1, OTHER]),
-        (Socket.CONTROL, [1, 0, "a", [], True]),
+        (Socket.CONTROL, [1, 0, "a", []]),
         (Socket.CONTROL, [1, -1]),
         (Socket.CONTROL, [1, 2**64 - 1, "a"]),
         (Socket.CONTROL, [1, OTHER, {"name": "a", "more": {"x": 1}}]),
@@ -178,9 +178,9 @@ def test_another_version_is_known_by_tag_and_version_alone(
 def test_another_version_is_not_looked_for_elsewhere() -> None:
     assert control(16, OTHER) is Refusal.WRONG_SOCKET
     assert control(16, OTHER, {"a": 1}) is Refusal.WRONG_SOCKET
-    assert control(1, True, "a", [], True) is Refusal.WRONG_SHAPE
-    assert control(1, "2", "a", [], True) is Refusal.WRONG_SHAPE
-    assert control(1, float(OTHER), "a", [], True) is Refusal.WRONG_SHAPE
+    assert control(1, True, "a", []) is Refusal.WRONG_SHAPE
+    assert control(1, "2", "a", []) is Refusal.WRONG_SHAPE
+    assert control(1, float(OTHER), "a", []) is Refusal.WRONG_SHAPE
     assert control(4, OTHER, {"a": 1}) is Refusal.NOT_MSGPACK
     assert refusal(msgpack.packb([1, OTHER, bytes(70_000)]), Socket.CONTROL) is Refusal.TOO_LONG
 
@@ -205,8 +205,8 @@ def test_the_largest_messages_fit_their_sockets() -> None:
     folders = [FolderHello(wide * 128, TAG, LIFE, 2**53, LIFE, 2**53)] * MAX_FOLDERS
     asks = [Ask(ID, 2**60, 2**20)]
     largest: list[tuple[Message, Socket]] = [
-        (Hello(1, wide * 256, folders, True), Socket.CONTROL),
-        (Welcome(1, wide * 256, folders, 65535, 65535, 1 << 30), Socket.CONTROL),
+        (Hello(1, wide * 256, folders), Socket.CONTROL),
+        (Welcome(1, wide * 256, folders, 65535, 65535, 1 << 30, True), Socket.CONTROL),
         (Refusing(2**64 - 1, wide * 256, wide * 256), Socket.CONTROL),
         (IndexPage(TAG, bytes(MAX_SEALED_BYTES)), Socket.CONTROL),
         (News(TAG, bytes(MAX_SEALED_BYTES)), Socket.NEWS),

@@ -140,3 +140,10 @@ def test_bombs_are_refused_and_cost_little(frame: bytes, socket: Socket) -> None
         Refusal.WRONG_SOCKET,  # some of them begin like a message of another socket
     )
     assert peak < 16 << 20
+
+
+@pytest.mark.parametrize("kind", ["extension", "empty extension", "timestamp", "empty timestamp"])
+def test_no_extension_is_even_unpacked(kind: str) -> None:
+    with pytest.raises(Refused) as caught:
+        decode(BOMBS[kind], Socket.CONTROL)
+    assert caught.value.refusal is Refusal.NOT_MSGPACK

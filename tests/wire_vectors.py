@@ -42,13 +42,12 @@ GOLDEN: list[tuple[Message, Socket, str]] = [
                 FolderHello("share", TAG, LIFE, 300, OTHER_LIFE, 7),
                 FolderHello("fotos/ü", TAG[::-1], LIFE, 0, NO_LIFE, 0),
             ],
-            True,
         ),
         Socket.CONTROL,
-        "950101a6706565722d619296a57368617265c410000102030405060708090a0b0c0d0e0fc40c6465"
+        "940101a6706565722d619296a57368617265c410000102030405060708090a0b0c0d0e0fc40c6465"
         "666768696a6b6c6d6e6fcd012cc40cc8c9cacbcccdcecfd0d1d2d30796a8666f746f732fc3bcc410"
         "0f0e0d0c0b0a09080706050403020100c40c6465666768696a6b6c6d6e6f00c40c00000000000000"
-        "000000000000c3",
+        "000000000000",
     ),
     (
         Welcome(
@@ -58,11 +57,12 @@ GOLDEN: list[tuple[Message, Socket, str]] = [
             7711,
             65535,
             1 << 24,
+            True,
         ),
         Socket.CONTROL,
-        "970201a6706565722d629196a57368617265c410000102030405060708090a0b0c0d0e0fc40cc8c9"
+        "980201a6706565722d629196a57368617265c410000102030405060708090a0b0c0d0e0fc40cc8c9"
         "cacbcccdcecfd0d1d2d3cf0020000000000000c40c6465666768696a6b6c6d6e6fcd012ccd1e1fcd"
-        "ffffce01000000",
+        "ffffce01000000c3",
     ),
     (
         Refusing(1, "OTHER_SECRET", "share"),
