@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
@@ -48,7 +48,9 @@ DOORS = {
 # for fs alone.
 BEHIND_FS = "disk.linux"
 FILE_SYSTEM_MODULES = {"disk.fs", BEHIND_FS}
-FILE_SYSTEM = {"os", "io", "pathlib", "shutil", "tempfile", "glob", "fcntl", "ctypes", "mmap"}
+FILE_SYSTEM = {"os", "io", "shutil", "tempfile", "glob", "fcntl", "ctypes", "mmap"}
+# A Path may be handed on as a value (where a share lies); what it can do to a disk may not.
+PATH_CALLS = set(dir(Path)) - set(dir(PurePath))
 # Time, chance and the world are arguments in the rooms of pure values and machines.
 IMPURE = {"time", "random", "secrets", "uuid", "os", "io", "shutil", "tempfile", "socket", "select"}
 PURE_ROOMS = {"tree", "wire", "sync"}
@@ -105,12 +107,28 @@ def complaint(module: str, imported: str) -> str:
     return ""
 
 
-def call_complaint(module: str, name: str) -> str:
-    """Why `module` may not call `name`, or ""."""
+def names_of_paths(tree: ast.AST) -> set[str]:
+    """The parameters and variables that are annotated as a Path."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation is not None:
+            name = node.arg if isinstance(node, ast.arg) else ast.unparse(node.target)
+            if "Path" in ast.unparse(node.annotation).replace("|", " ").split():
+                found.add(name)
+    return found
+
+
+def call_complaint(module: str, name: str, paths: set[str]) -> str:
+    """Why `module`, where `paths` are names of Paths, may not call `name`, or ""."""
     if name in ("__import__", "importlib.import_module"):
         return f"{name} hides an import from this test"
-    closed = room_of(module) in PURE_ROOMS | {"disk"} and module not in FILE_SYSTEM_MODULES
-    return "open(): only disk/fs makes file system calls here" if closed and name == "open" else ""
+    if room_of(module) not in PURE_ROOMS | {"disk"} or module in FILE_SYSTEM_MODULES:
+        return ""
+    holder, _, method = name.rpartition(".")
+    makes_a_path = name == "Path" or holder == "Path"
+    if name == "open" or makes_a_path or (holder in paths and method in PATH_CALLS):
+        return f"{name}(): only disk/fs makes file system calls here"
+    return ""
 
 
 def violations(package: Path) -> list[str]:
@@ -131,8 +149,9 @@ def violations(package: Path) -> list[str]:
             why = complaint(module, imported)
             if why:
                 found.append(f"{here}:{line}: {why}")
+        paths = names_of_paths(tree)
         for line, name in calls(tree):
-            why = call_complaint(module, name)
+            why = call_complaint(module, name, paths)
             if why:
                 found.append(f"{here}:{line}: {why}")
     return found
@@ -197,6 +216,9 @@ def test_the_walk_sees_the_package() -> None:
             ":1: imports disk/linux, whose only door is disk",
         ),
         ("disk/scanner.py", "open('x')", ":1: open(): only disk/fs makes file system calls here"),
+        ("disk/a.py", "Path('x')", ":1: Path(): only disk/fs makes file system calls here"),
+        ("disk/a.py", "def f(p: Path):\n  p.unlink()", ":2: p.unlink(): only disk/fs makes file"),
+        ("disk/a.py", "def f(p: Path | None):\n  p.stat()", ":2: p.stat(): only disk/fs makes"),
         ("sync/a.py", "from time import monotonic", ":1: imports time: in sync time, chance and"),
         ("tree/a.py", "__import__('zmq')", ":1: __import__ hides an import from this test"),
     ],
@@ -216,6 +238,7 @@ def test_a_breach_is_a_sentence(tmp_path: Path, module: str, source: str, said: 
         ("config.py", "from leftzmq.statedir import x\nfrom leftzmq import __version__"),
         ("disk/fs.py", "import os\nfrom leftzmq.disk import linux\nopen('x')"),
         ("disk/linux.py", "import ctypes, os"),
+        ("disk/share.py", "from pathlib import Path\ndef f(p: Path, root):\n  root.stat(p.name)"),
         ("disk/watcher.py", "import watchdog.observers"),
         ("cli/a.py", "from leftzmq.agent import x\nimport rich"),
         ("bus/a.py", "import zmq, threading, time, os"),
