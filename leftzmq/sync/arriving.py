@@ -64,6 +64,10 @@ class Arriving:
     def whole(self) -> bool:
         return self.have_bytes == self.entry.size
 
+    @property
+    def have_chunks(self) -> int:
+        return self.marks.count(_HAVE)
+
     def ask_of(self, row: int) -> Ask:
         assert self.rows is not None
         return Ask(bytes(self.rows.id(row)), self.rows.offset(row), self.rows.length(row))

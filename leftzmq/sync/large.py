@@ -24,7 +24,7 @@ from leftzmq.sync.jobs import (
 )
 from leftzmq.sync.link import DeviceKey
 from leftzmq.tree.entry import Entry, Kind
-from leftzmq.wire.local import EventKind
+from leftzmq.wire.local import EventKind, Scalar
 
 if TYPE_CHECKING:
     from leftzmq.sync.downloader import FolderView
@@ -246,5 +246,9 @@ class LargeFiles:
         if now - arriving.told_at < PROGRESS_PERIOD_S:
             return []
         arriving.told_at = now
-        more = {"recv_size": arriving.have_bytes, "fetched": arriving.fetched_bytes}
+        more: dict[str, Scalar] = {
+            "block": arriving.have_chunks,
+            "recv_size": arriving.have_bytes,
+            "fetched": arriving.fetched_bytes,
+        }
         return [tell_entry(EventKind.PROGRESS, arriving.folder, arriving.entry, **more)]

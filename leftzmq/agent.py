@@ -1,0 +1,388 @@
+"""Builds everything and executes actions.
+
+The one place where config, state, shares, machines, workers and sockets meet. It decides nothing:
+what happens is a fact for the node, what the node wants is an action for the bus, the workers or
+the log.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from leftzmq.bus import devicekey, platform
+from leftzmq.bus.inbox import Ask, SealedArrived, read
+from leftzmq.bus.jobs import Ground, JobRunner
+from leftzmq.bus.sockets import Bus
+from leftzmq.bus.wake import Wake
+from leftzmq.bus.workers import Workers
+from leftzmq.config import Config, FolderConfig
+from leftzmq.content.cut import require_compiled
+from leftzmq.content.keys import FolderKeys, derive_keys, device_mark
+from leftzmq.content.memory import trim, tune_malloc
+from leftzmq.content.seal import fresh_nonce
+from leftzmq.disk.share import Share
+from leftzmq.disk.watcher import CookieSeen as CookieReport
+from leftzmq.disk.watcher import Lost, Report, Touched, Watcher
+from leftzmq.errors import KeyFileError, Refusal, Refused, ShareError
+from leftzmq.index.store import Store
+from leftzmq.statedir import StateDir, ipc_endpoints, make_secret, read_secret
+from leftzmq.sync import actions
+from leftzmq.sync.facts import (
+    Asked,
+    CookieSeen,
+    Fact,
+    LinkClosed,
+    PageArrived,
+    PathsTouched,
+    Started,
+    StrangerRefused,
+    TimePassed,
+    Touch,
+    WatchLost,
+)
+from leftzmq.sync.folder import Folder
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.sync.node import Node
+from leftzmq.sync.peers import OurSide, Peer, Peers
+from leftzmq.tree.version import make_life
+from leftzmq.wire import page as pages
+from leftzmq.wire.local import Event, EventKind, encode_event, encode_reply
+from leftzmq.wire.messages import Bye, News
+
+STOP_S: Final = 1.2
+"""For running jobs to end after SIGTERM; all of the stop takes less than 2 s."""
+WORKERS_SMALL: Final = 2
+WORKERS_BULK: Final = 2
+MEMORY_CEILING_BYTES: Final = 1 << 30
+"""A paired device can make libzmq hold more than any of its options bounds (docs/design.md, threat
+model): above this the bound sockets are bound anew, which lets go of it."""
+MEMORY_CHECK_S: Final = 10.0
+
+_TOKEN: Final = "share token"
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+
+Log = Callable[[Event], None]
+
+
+@dataclass(slots=True)
+class Place:
+    """A folder of this device as it is on disk: its share, and who watches it."""
+
+    config: FolderConfig
+    keys: FolderKeys
+    folder: Folder
+    share: Share | None
+    watcher: Watcher | None
+
+
+class Agent:
+    """One agent: open() makes it ready, run() serves until stop() is called, from any thread."""
+
+    def __init__(self, config: Config, log: Log, adopt: frozenset[str] = frozenset()) -> None:
+        self.config, self._log, self._adopt = config, log, adopt
+        self._stopping = False
+        self._event_number = 0
+        self._reports: deque[tuple[str, Report]] = deque()
+        self._failed_sends: deque[Link] = deque()
+        self._next_memory_check = 0.0
+        self.longest_turn_s = 0.0
+
+    # -- building ----------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Everything up to `ready`: gate tested, sockets bound, shares there and watched."""
+        platform.require()
+        require_compiled()
+        tune_malloc()
+        self._wake = Wake()
+        self._state = StateDir.open(self.config.device.state)
+        self._keys = devicekey.load_or_make(self._state.device_key_file)
+        self.device = self._keys.public
+        self._peers = [
+            Peer(devicekey.parse_public(peer.key), peer.name, dials=peer.address is not None)
+            for peer in self.config.peers
+            if peer.key
+        ]
+        self._allowed = {peer.key for peer in self._peers}
+        self._runner = JobRunner()
+        self._places: dict[str, Place] = {}
+        self._open_bus()
+        self._open_folders()
+        self._workers = Workers(
+            self._runner.run, self._wake.signal, small=WORKERS_SMALL, bulk=WORKERS_BULK
+        )
+
+    def _open_bus(self) -> None:
+        ports = self._state.load_ports()
+        events, admin = ipc_endpoints(self.config.device.state)
+        self.bus = Bus(
+            self._keys,
+            self._allowed.__contains__,
+            self.config.device.listen,
+            self.config.device.bulk,
+            self.config.device.news,
+            ports,
+            events,
+            admin,
+            self._wake.fd,
+        )
+        self._state.save_ports(self.bus.ports)
+
+    def _open_folders(self) -> None:
+        us = OurSide(self.config.device.name, self.bus.ports.bulk, self.bus.ports.news)
+        peers = Peers(us, self._peers, self._hellos, self._tag_of)
+        folders: dict[str, Folder] = {}
+        for config in self.config.folders:
+            place = self._open_place(config, peers)
+            self._places[config.id] = place
+            folders[config.id] = place.folder
+        self._by_tag = {place.folder.tag: place for place in self._places.values()}
+        about = {
+            "name": self.config.device.name,
+            "key": devicekey.public_text(self.device),
+            "keyless": [peer.name for peer in self.config.peers if not peer.key],
+        }
+        self.node = Node(folders, peers, about)
+
+    def _hellos(self, device: DeviceKey) -> list[Any]:
+        return self.node.hellos(device)
+
+    def _tag_of(self, id: str) -> bytes | None:
+        place = self._places.get(id)
+        return place.folder.tag if place else None
+
+    def _open_place(self, config: FolderConfig, peers: Peers) -> Place:
+        file = self._state.index_file(config.id)
+        is_new = not file.exists()
+        secret = _secret_of(config, is_new)
+        keys = derive_keys(secret)
+        store = Store(file)
+        known = store.meta(_TOKEN)
+        folder = Folder(
+            config.id, keys, self.device, store, peers.control_link, peers.news_links
+        )
+        try:
+            share = Share.open(config.path, config.id, known, known is None)
+        except ShareError as error:
+            folder.stop(str(error))
+            self._tell(actions.Tell(EventKind.PROBLEM, {"folder": config.id, "text": str(error)}))
+            return Place(config, keys, folder, None, None)
+        store.put_meta(_TOKEN, share.token)
+        life = make_life(device_mark(self.device), int(time.time()), os.urandom(4))
+        store.heads.begin_life(life)
+        for key in [h.key for h in store.heads.known() if h.key not in self._allowed]:
+            store.heads.forget(key)
+        for key in store.heads.swept_keys():
+            for bit in store.heads.to_sweep(key):
+                store.sweep(bit)
+        store.commit()
+        folder.replica.versions.recount()
+        watcher = Watcher(config.path, lambda report: self._report(config.id, report))
+        self._runner.add(
+            Ground(
+                config.id,
+                share.root,
+                keys,
+                store.file,
+                self.device,
+                share.still_there,
+                lambda: watcher.watches,
+            )
+        )
+        watcher.start()
+        return Place(config, keys, folder, share, watcher)
+
+    # -- the loop ----------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until stop(). Raises LeftError when it cannot go on."""
+        for peer in self.config.peers:
+            if peer.key and peer.address is not None:
+                key = devicekey.parse_public(peer.key)
+                self.bus.dial(key, peer.address.host, peer.address.port)
+        self._handle(Started())
+        while not self._stopping:
+            now = time.monotonic()
+            wait_s = max(0.0, self.node.deadline(now) - now)
+            waiting = self._reports or self._failed_sends
+            frames = self.bus.poll(0 if waiting else int(min(wait_s, 60.0) * 1000 + 0.999))
+            began = time.monotonic()
+            self._turn(frames, began)
+            self.longest_turn_s = max(self.longest_turn_s, time.monotonic() - began)
+
+    def stop(self) -> None:
+        """End run() soon; from a signal handler or another thread."""
+        self._stopping = True
+        self._wake.signal()
+
+    def close(self) -> None:
+        """Say goodbye, let running jobs end, and let go of everything."""
+        for peer in self.node.peers.by_key.values():
+            for link in {self.node.peers.control_link(peer.key), peer.came} - {None}:
+                assert link is not None
+                self.bus.send(link, Bye("it was stopped"))
+        for place in self._places.values():
+            if place.watcher is not None:
+                place.watcher.stop()
+        self._workers.stop(STOP_S)
+        for place in self._places.values():
+            place.folder.store.close()
+            if place.share is not None:
+                place.share.close()
+        self.bus.close()
+        self._state.close()
+
+    def _turn(self, frames: list[Any], now: float) -> None:
+        for frame in frames:
+            fact = self._fact_of(frame)
+            if fact is not None:
+                self._handle(fact)
+        self._wake.clear()
+        for answer in self._workers.done():
+            self._handle(answer)
+        self._take_reports()
+        while self._failed_sends:
+            link = self._failed_sends.popleft()
+            self._handle(LinkClosed(link, "the connection does not take any more"))
+        if now >= self.node.deadline(now):
+            self._handle(TimePassed())
+        if now >= self._next_memory_check:
+            self._next_memory_check = now + MEMORY_CHECK_S
+            self._check_memory()
+
+    def _handle(self, fact: Fact) -> None:
+        for action in self.node.handle(fact, time.monotonic(), time.time_ns()):
+            self._do(action)
+
+    # -- facts from outside --------------------------------------------------------------------------
+
+    def _fact_of(self, frame: Any) -> Fact | None:
+        fact = read(frame)
+        match fact:
+            case SealedArrived():
+                return self._open_page(fact)
+            case Ask(asker, verb, fields):
+                return Asked(asker, verb, dict(fields))
+        return fact
+
+    def _open_page(self, arrived: SealedArrived) -> Fact | None:
+        """The page inside; a page of a folder that is not ours is of no concern (PUB reaches all
+        paired devices, the secret decides who belongs)."""
+        place = self._by_tag.get(arrived.tag)
+        device = arrived.link.device
+        if place is None or place.folder.stopped_why:
+            return None
+        try:
+            page = pages.open_sealed(
+                arrived.sealed, place.keys, device=device, folder=place.folder.id
+            )
+        except Refused as refused:
+            return StrangerRefused(device, refused.refusal, refused.detail)
+        return PageArrived(arrived.link, page, arrived.answer)
+
+    def _report(self, folder: str, report: Report) -> None:
+        """Called in the watcher's thread."""
+        self._reports.append((folder, report))
+        self._wake.signal()
+
+    def _take_reports(self) -> None:
+        touches: dict[str, list[tuple[str, Touch]]] = {}
+        for _ in range(min(len(self._reports), 2000)):
+            folder, report = self._reports.popleft()
+            match report:
+                case Touched(path, what):
+                    touches.setdefault(folder, []).append((path, Touch[what.name]))
+                case Lost(prefix, polled, why):
+                    self._handle(WatchLost(folder, prefix, polled, why))
+                case CookieReport(name):
+                    # The touches before the cookie come before it here, too.
+                    self._touched(touches)
+                    self._handle(CookieSeen(folder, name))
+        self._touched(touches)
+
+    def _touched(self, touches: dict[str, list[tuple[str, Touch]]]) -> None:
+        for folder, found in touches.items():
+            self._handle(PathsTouched(folder, tuple(found)))
+        touches.clear()
+
+    # -- actions -------------------------------------------------------------------------------------
+
+    def _do(self, action: actions.Action) -> None:
+        match action:
+            case actions.Work(job):
+                self._workers.submit(job)
+            case actions.Send(link, message, body):
+                if not self.bus.send(link, message, body):
+                    self._failed_sends.append(link)
+            case actions.Publish():
+                self._publish(action)
+            case actions.Tell():
+                self._tell(action)
+            case actions.Subscribe(device, bulk_port, news_port):
+                self.bus.subscribe(device, bulk_port, news_port)
+            case actions.Drop(device, refusal, detail):
+                self._drop(device, refusal, detail)
+            case actions.Answer(asker, fields):
+                self.bus.answer(asker, encode_reply(dict(fields) | self._figures()))
+
+    def _publish(self, action: actions.Publish) -> None:
+        place = self._places[action.folder]
+        sealed = pages.seal(action.page, place.keys, fresh_nonce())
+        news = News(place.folder.tag, sealed)
+        self.bus.publish(news)
+        for link in action.links:
+            self.bus.send(link, news)
+
+    def _drop(self, device: DeviceKey, refusal: Refusal, detail: str) -> None:
+        """Named, and closed: its links are gone until it, or we, dial anew after a while."""
+        name = self.node.peers.name(device)
+        fields = {"device": name, "why": refusal.value, "detail": detail}
+        self._tell(actions.Tell(EventKind.REFUSED, fields))
+        self.bus.drop(device)
+        self._handle(LinkClosed(Link(device, Way.DIALED), refusal.value))
+
+    def _tell(self, action: actions.Tell) -> None:
+        self._event_number += 1
+        event = Event(action.kind, self._event_number, time.time(), action.fields)
+        self._log(event)
+        self.bus.tell(encode_event(event))
+
+    def _figures(self) -> dict[str, Any]:
+        return {"longest_turn_ms": round(self.longest_turn_s * 1000, 1)}
+
+    def _check_memory(self) -> None:
+        used = _resident_bytes()
+        if used > MEMORY_CEILING_BYTES:
+            trim()
+            used = _resident_bytes()
+        if used > MEMORY_CEILING_BYTES:
+            self.bus.rebind()
+            text = f"{used >> 20} MiB in memory: the sockets were bound anew"
+            self._tell(actions.Tell(EventKind.PROBLEM, {"folder": "", "text": text}))
+
+
+def _secret_of(config: FolderConfig, is_new: bool) -> bytes:
+    """The folder's secret; made only while the state does not know the folder."""
+    if is_new:
+        return make_secret(config.secret)
+    try:
+        return read_secret(config.secret)
+    except FileNotFoundError as error:
+        raise KeyFileError(
+            "the folder's secret is missing",
+            str(config.secret),
+            "restore it, or copy it from another device of this folder",
+        ) from error
+
+
+def _resident_bytes() -> int:
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * _PAGE_BYTES
+    except OSError:
+        return 0  # no such file on this system: nothing is watched there

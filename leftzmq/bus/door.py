@@ -1,0 +1,81 @@
+"""The other side of an agent's own doors: how the command line asks, and how a monitor listens.
+
+Knows the ipc endpoints of one state directory. Must not know what questions or events mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import zmq
+
+from leftzmq.errors import AgentAway, Refused
+from leftzmq.statedir import ipc_endpoints
+from leftzmq.wire.local import (
+    MAX_EVENT_BYTES,
+    MAX_REPLY_BYTES,
+    Event,
+    Scalar,
+    decode_event,
+    decode_reply,
+    encode_ask,
+)
+
+ANSWER_S: Final = 5.0
+"""An agent answers within a turn of its loop; so long means that it hangs."""
+EVENTS_HWM: Final = 100_000
+_START: Final = "start it: leftzmq-agent -c FILE"
+
+
+def ask(
+    state: Path, verb: str, fields: Mapping[str, Scalar] | None = None, timeout_s: float = ANSWER_S
+) -> dict[str, Any]:
+    """Ask the agent of a state directory one question. Raises AgentAway."""
+    _, admin = ipc_endpoints(state)
+    _must_exist(admin, state)
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.MAXMSGSIZE, MAX_REPLY_BYTES)
+        socket.setsockopt(zmq.IMMEDIATE, 1)
+        socket.setsockopt(zmq.SNDTIMEO, int(ANSWER_S * 1000))
+        socket.connect(admin)
+        try:
+            socket.send(encode_ask(verb, fields or {}))
+        except zmq.Again as error:
+            raise AgentAway("no agent runs on this state directory", str(state), _START) from error
+        if not socket.poll(int(timeout_s * 1000)):
+            raise AgentAway(f"the agent did not answer within {timeout_s:.0f} s", str(state))
+        reply = decode_reply(socket.recv())
+    if "error" in reply:
+        raise AgentAway(str(reply["error"]), str(state), "use the leftzmq of the same version")
+    return reply
+
+
+def listen(state: Path, topics: tuple[str, ...] = ()) -> Iterator[Event | None]:
+    """The events of an agent as they happen, for ever; None about once a second without any.
+
+    A restarted agent is found again by itself. topics: kinds to listen to; none: all.
+    """
+    events, _ = ipc_endpoints(state)
+    with zmq.Context() as context, context.socket(zmq.SUB) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.RCVHWM, EVENTS_HWM)
+        socket.setsockopt(zmq.MAXMSGSIZE, MAX_EVENT_BYTES)
+        for topic in topics or ("",):
+            socket.setsockopt(zmq.SUBSCRIBE, topic.encode())
+        socket.connect(events)
+        while True:
+            if not socket.poll(1000):
+                yield None
+                continue
+            try:
+                yield decode_event(socket.recv_multipart())
+            except Refused:
+                continue  # an agent of another version says something that we do not know
+
+
+def _must_exist(endpoint: str, state: Path) -> None:
+    if not Path(endpoint.removeprefix("ipc://")).exists():
+        raise AgentAway("no agent runs on this state directory", str(state), _START)

@@ -1,0 +1,392 @@
+"""Runs jobs: the one place where a job meets the disk, the index and the keys.
+
+Every job is answered by one fact. What can be foreseen (a file that is gone, a full disk, a box
+that does not open) is part of the answer; anything else is our own mistake and is raised.
+Knows folders. Must not know sockets, or why a job was asked for.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from leftzmq.content.cut import Cutter
+from leftzmq.content.ids import chunk_id
+from leftzmq.content.keys import FolderKeys
+from leftzmq.content.seal import MAC_BYTES, fresh_nonce, open_chunk, seal_chunk
+from leftzmq.disk import scanner, staging
+from leftzmq.disk.apply import apply
+from leftzmq.disk.reading import read_chunks
+from leftzmq.disk.root import Root
+from leftzmq.disk.walk import TreeWalk
+from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
+from leftzmq.index.flush import flush
+from leftzmq.index.reader import Reader
+from leftzmq.sync import jobs
+from leftzmq.sync.jobs import Job, JobDone
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.path import LEFT_DIRECTORY, name_of, parent_of
+from leftzmq.tree.plan import Staged
+from leftzmq.wire.messages import MAX_PAGE_ENTRIES
+from leftzmq.wire.page import Page, cut_pages, seal
+
+
+@dataclass(slots=True)
+class Ground:
+    """What the jobs of one folder work on.
+
+    still_there: None while the share is the one we know, else why it is not (I11)
+    watched:     whether a watcher will report a cookie
+    """
+
+    id: str
+    root: Root
+    keys: FolderKeys
+    index: Path
+    device: bytes
+    still_there: Callable[[], str | None]
+    watched: Callable[[], bool] = lambda: True
+    walks: dict[int, TreeWalk] = field(default_factory=dict)
+
+
+class JobRunner:
+    """Runs one job at a time a thread; each thread has its own readers and cutters."""
+
+    def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self._now_ns = now_ns
+        self._grounds: dict[str, Ground] = {}
+        self._own = threading.local()
+
+    def add(self, ground: Ground) -> None:
+        self._grounds[ground.id] = ground
+
+    def run(self, job: Job) -> JobDone:
+        """The fact that answers `job`."""
+        handler: Any = _HANDLERS[type(job)]
+        answer: JobDone = handler(self, self._grounds[job.folder], job)
+        return answer
+
+    def _reader(self, ground: Ground) -> Reader:
+        readers: dict[str, Reader] = self._own.__dict__.setdefault("readers", {})
+        if ground.id not in readers:
+            readers[ground.id] = Reader.open(ground.index)
+        return readers[ground.id]
+
+    def _cutter(self, ground: Ground) -> Cutter:
+        cutters: dict[str, Cutter] = self._own.__dict__.setdefault("cutters", {})
+        if ground.id not in cutters:
+            cutters[ground.id] = Cutter(ground.keys)
+        return cutters[ground.id]
+
+    # -- scanning ---------------------------------------------------------------------------------
+
+    def _walk(self, ground: Ground, job: jobs.Walk) -> JobDone:
+        why = ground.still_there()
+        if why is not None:
+            return jobs.Walked(job.folder, job.walk, job.prefix, (), 0, (), (), True, False, why)
+        walk = ground.walks.get(job.walk)
+        if walk is None:
+            walk = TreeWalk(
+                ground.root,
+                ground.id,
+                job.prefix,
+                lambda after, limit: self._reader(ground).alive_after(after, limit),
+            )
+            ground.walks = {job.walk: walk}  # one at a time; an older one was given up
+        part = walk.step()
+        if part.done:
+            ground.walks.pop(job.walk, None)
+            why = ground.still_there()  # a share that went away half-way looks like deletes
+            if why is not None:
+                return jobs.Walked(
+                    job.folder, job.walk, job.prefix, (), 0, (), (), True, False, why
+                )
+        return jobs.Walked(
+            job.folder,
+            job.walk,
+            job.prefix,
+            part.dirty,
+            part.seen,
+            part.problems,
+            part.foreign,
+            part.done,
+        )
+
+    def _look(self, ground: Ground, job: jobs.Look) -> JobDone:
+        sightings, left = scanner.look(
+            ground.root,
+            ground.id,
+            job.paths,
+            self._reader(ground).scan_key,
+            ground.keys,
+            now_ns=self._now_ns,
+        )
+        # Asked after the look: only while the share is still there does "gone" mean gone.
+        why = ground.still_there()
+        if why is not None:
+            return jobs.Looked(job.folder, (), job.paths, False, why)
+        return jobs.Looked(job.folder, tuple(sightings), tuple(left))
+
+    def _cut(self, ground: Ground, job: jobs.CutSlice) -> JobDone:
+        part = scanner.cut_slice(
+            ground.root, job.path, job.key, job.offset, ground.keys, self._cutter(ground)
+        )
+        return jobs.SliceCut(job.folder, part)
+
+    def _drop_cookie(self, ground: Ground, job: jobs.DropCookie) -> JobDone:
+        problem = None
+        try:
+            with ground.root.folder(LEFT_DIRECTORY) as folder:
+                folder.create(job.name).close()
+                folder.unlink(job.name)
+        except OSError as error:
+            problem = Problem(ground.id, job.name, ProblemKind.UNWRITABLE, str(error))
+        return jobs.CookieDropped(job.folder, job.name, ground.watched(), problem)
+
+    # -- staging ----------------------------------------------------------------------------------
+
+    def _open_staging(self, ground: Ground, job: jobs.OpenStaging) -> JobDone:
+        entry = job.entry
+        try:
+            staged, found = staging.open_staging(ground.root, entry.path, job.known)
+            if found:
+                _cut_off(ground.root, staged, entry.size)
+            return jobs.StagingOpened(job.folder, entry, staged, found)
+        except (staging.DiskFull, staging.Unstageable, OSError) as error:
+            problem = _problem(ground, entry, error)
+            return jobs.StagingOpened(job.folder, entry, None, False, problem)
+
+    def _verify(self, ground: Ground, job: jobs.VerifyStaging) -> JobDone:
+        chunks = [(ask.id, ask.offset, ask.length) for ask in job.asks]
+        return self._kept(
+            ground,
+            job,
+            len(chunks),
+            lambda: staging.verify_chunks(ground.root, job.staged, chunks, ground.keys),
+        )
+
+    def _look_at_home(self, ground: Ground, job: jobs.LookAtHome) -> JobDone:
+        chunks = [(c.id, c.length, c.source_offset, c.target_offset) for c in job.chunks]
+        return self._kept(
+            ground,
+            job,
+            len(chunks),
+            lambda: staging.copy_home(ground.root, job.staged, job.source, chunks, ground.keys),
+        )
+
+    def _kept(
+        self,
+        ground: Ground,
+        job: jobs.VerifyStaging | jobs.LookAtHome,
+        tried: int,
+        work: Callable[[], list[int]],
+    ) -> JobDone:
+        offsets: list[int] = []
+        problem = None
+        try:
+            offsets = work()
+        except (staging.DiskFull, staging.StagingLost, staging.Unstageable, OSError) as error:
+            problem = _problem(ground, job.entry, error)
+        return jobs.ChunksKept(job.folder, job.entry, job.staged, tuple(offsets), tried, problem)
+
+    def _write_chunks(self, ground: Ground, job: jobs.WriteChunks) -> JobDone:
+        body = memoryview(job.body)
+        boxes = [
+            (p.id, p.offset, p.length, body[p.box_start : p.box_start + p.length + MAC_BYTES])
+            for p in job.pieces
+        ]
+        problem = None
+        written: list[int] = []
+        bad: list[int] = []
+        try:
+            written, bad = staging.write_chunks(ground.root, job.staged, boxes, ground.keys)
+        except (staging.DiskFull, staging.StagingLost, staging.Unstageable, OSError) as error:
+            problem = _problem(ground, job.entry, error)
+        return jobs.ChunksWritten(
+            job.folder,
+            job.device,
+            job.entry,
+            job.staged,
+            tuple(job.pieces[at] for at in written),
+            tuple(job.pieces[at] for at in bad),
+            problem,
+        )
+
+    def _stage_small(self, ground: Ground, job: jobs.StageSmall) -> JobDone:
+        body = memoryview(job.body)
+        staged: list[tuple[Entry, Staged]] = []
+        bad: list[Entry] = []
+        unfound: list[Entry] = []
+        problems: list[tuple[Entry, Problem]] = []
+        for file in job.files:
+            entry = file.entry
+            try:
+                data = _bytes_of(ground, file, body)
+            except Refused:
+                bad.append(entry)
+                continue
+            if data is None:
+                unfound.append(entry)
+                continue
+            try:
+                staged.append((entry, staging.stage_small(ground.root, entry, data)))
+            except (staging.DiskFull, staging.Unstageable, OSError) as error:
+                problems.append((entry, _problem(ground, entry, error)))
+        return jobs.SmallStaged(
+            job.folder, job.device, tuple(staged), tuple(bad), tuple(unfound), tuple(problems)
+        )
+
+    def _discard(self, ground: Ground, job: jobs.Discard) -> JobDone:
+        gone: list[Staged] = []
+        for staged in job.staged:
+            try:
+                staging.discard(ground.root, staged, self._now_ns())
+                gone.append(staged)
+            except OSError:
+                continue  # it stays; the next start tries again
+        return jobs.Discarded(job.folder, tuple(gone))
+
+    def _open_lists(self, ground: Ground, job: jobs.OpenLists) -> JobDone:
+        body = memoryview(job.body)
+        lists: list[tuple[bytes, bytes]] = []
+        bad: list[bytes] = []
+        for piece in job.pieces:
+            box = body[piece.box_start : piece.box_start + piece.length + MAC_BYTES]
+            try:
+                lists.append((piece.id, open_chunk(ground.keys, piece.id, box, is_list=True)))
+            except Refused:
+                bad.append(piece.id)
+        return jobs.ListsOpened(job.folder, job.device, tuple(lists), tuple(bad))
+
+    # -- applying, index and serving ------------------------------------------------------------
+
+    def _apply(self, ground: Ground, job: jobs.Apply) -> JobDone:
+        why = ground.still_there()
+        if why is not None:
+            return jobs.Applied(job.folder, job.batch, (), False, why)
+        outcomes = apply(ground.root, job.operations, now_ns=self._now_ns())
+        return jobs.Applied(job.folder, job.batch, tuple(outcomes))
+
+    def _flush(self, ground: Ground, job: jobs.Flush) -> JobDone:
+        flush(ground.index)
+        return jobs.Flushed(job.folder, job.head)
+
+    def _read_page(self, ground: Ground, job: jobs.ReadPage) -> JobDone:
+        entries = self._reader(ground).changes(job.after, job.upto, MAX_PAGE_ENTRIES)
+        cut_short = len(entries) == MAX_PAGE_ENTRIES
+        upto = entries[-1][0] if cut_short else job.upto
+        first = cut_pages(entries, job.after, upto, job.upto)[0]
+        page = Page(
+            ground.device,
+            ground.id,
+            job.life,
+            first.after,
+            first.last,
+            job.upto,
+            job.whole,
+            first.entries,
+        )
+        sealed = seal(page, ground.keys, fresh_nonce())
+        return jobs.PageRead(
+            job.folder, job.link, job.life, job.after, first.last, job.upto, job.whole, sealed
+        )
+
+    def _read_chunks(self, ground: Ground, job: jobs.ReadChunks) -> JobDone:
+        reader = self._reader(ground)
+        parts: list[tuple[bytes, int]] = []
+        boxes: list[bytes] = []
+        missing: list[bytes] = []
+        stale: list[str] = []
+        for id in job.lists:
+            rows = reader.list_rows(id)
+            if rows is None:
+                missing.append(id)
+            else:
+                parts.append((id, len(rows)))
+                boxes.append(seal_chunk(ground.keys, id, rows))
+        for want in job.wants:
+            paths = [row.entry.path for row in reader.twins(want.content)]
+            asks = [(ask.id, ask.offset, ask.length) for ask in want.asks]
+            found, lacking, moved = read_chunks(ground.root, paths, asks, ground.keys)
+            for id, data in found:
+                parts.append((id, len(data)))
+                boxes.append(seal_chunk(ground.keys, id, data))
+            missing += lacking
+            stale += moved
+        body = boxes[0] if len(boxes) == 1 else b"".join(boxes)
+        return jobs.ChunksRead(
+            job.folder,
+            job.link,
+            job.number,
+            tuple(parts),
+            tuple(missing),
+            body,
+            tuple(stale),
+            job.asked_bytes,
+        )
+
+    def _count(self, ground: Ground, job: jobs.CountUnacknowledged) -> JobDone:
+        count = self._reader(ground).count_unacknowledged(job.holders, job.head)
+        return jobs.UnacknowledgedCounted(job.folder, job.holders, job.head, count)
+
+
+_HANDLERS: dict[type, Any] = {
+    jobs.Walk: JobRunner._walk,
+    jobs.Look: JobRunner._look,
+    jobs.CutSlice: JobRunner._cut,
+    jobs.DropCookie: JobRunner._drop_cookie,
+    jobs.OpenStaging: JobRunner._open_staging,
+    jobs.VerifyStaging: JobRunner._verify,
+    jobs.LookAtHome: JobRunner._look_at_home,
+    jobs.WriteChunks: JobRunner._write_chunks,
+    jobs.StageSmall: JobRunner._stage_small,
+    jobs.Discard: JobRunner._discard,
+    jobs.OpenLists: JobRunner._open_lists,
+    jobs.Apply: JobRunner._apply,
+    jobs.Flush: JobRunner._flush,
+    jobs.ReadPage: JobRunner._read_page,
+    jobs.ReadChunks: JobRunner._read_chunks,
+    jobs.CountUnacknowledged: JobRunner._count,
+}
+
+
+def _bytes_of(ground: Ground, file: jobs.SmallFile, body: memoryview) -> bytes | None:
+    """The checked bytes of a small file; None where its home copy is not there (any more)."""
+    entry = file.entry
+    if file.box_start >= 0:
+        box = body[file.box_start : file.box_start + entry.size + MAC_BYTES]
+        return open_chunk(ground.keys, entry.content, box)
+    if file.source is not None:
+        asks = [(bytes(entry.content), 0, entry.size)]
+        found, _, _ = read_chunks(ground.root, [file.source], asks, ground.keys)
+        return found[0][1] if found else None
+    assert entry.size == 0
+    if chunk_id(ground.keys, b"") != entry.content:
+        raise Refused(Refusal.WRONG_ID, entry.path)
+    return b""
+
+
+def _cut_off(root: Root, staged: Staged, size: int) -> None:
+    """A `.lefting` of an earlier version may be longer than what it is to become."""
+    with (
+        root.folder(parent_of(staged.path)) as folder,
+        folder.open_write(name_of(staged.path)) as file,
+    ):
+        if file.stat().size > size:
+            file.truncate(size)
+
+
+def _problem(ground: Ground, entry: Entry, error: Exception) -> Problem:
+    """What a failed staging means for the path."""
+    match error:
+        case staging.DiskFull():
+            kind, detail = ProblemKind.DISK_FULL, ""
+        case staging.Unstageable():
+            kind, detail = error.kind, error.detail
+        case _:
+            kind, detail = ProblemKind.UNWRITABLE, str(error)
+    return Problem(ground.id, entry.path, kind, detail)

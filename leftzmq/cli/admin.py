@@ -1,0 +1,92 @@
+"""leftzmq: id, status, wait, demo."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from leftzmq import __version__
+from leftzmq.bus import devicekey
+from leftzmq.bus.door import ask
+from leftzmq.cli.shell import guarded
+from leftzmq.cli.table import status_text
+from leftzmq.config import load_device
+from leftzmq.statedir import device_key_file, make_state_dir
+
+NOT_IN_SYNC = 3
+DEFAULT_WAIT_S = 60.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    return guarded("leftzmq", lambda: _main(arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    options = _parser().parse_args(arguments)
+    match options.command:
+        case "id":
+            return _id(options)
+        case "status":
+            return _status(options)
+        case "wait":
+            return _wait(options)
+        case _:
+            from leftzmq.cli.demo import demo  # rich and three agents: only when they are wanted
+
+            return demo(as_json=options.json)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="leftzmq", description="Ask an agent, or see a demo.")
+    parser.add_argument("--version", action="version", version=f"leftzmq {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in (
+        ("id", "print this device's public key, making it on first use"),
+        ("status", "folders, peers, tickets, rates, problems"),
+        ("wait", "wait until all is in sync with every connected peer"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
+        if name == "status":
+            command.add_argument("--json", action="store_true", help="for scripts")
+        if name == "wait":
+            command.add_argument(
+                "--timeout", type=float, default=DEFAULT_WAIT_S, metavar="S", help="seconds (60)"
+            )
+    text = "three agents on this machine live through the story"
+    command = commands.add_parser("demo", help=text, description=text)
+    command.add_argument("--json", action="store_true", help="for scripts")
+    return parser
+
+
+def _id(options: argparse.Namespace) -> int:
+    device = load_device(options.config)
+    make_state_dir(device.state)
+    pair = devicekey.load_or_make(device_key_file(device.state))
+    print(devicekey.public_text(pair.public))
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    answer = ask(load_device(options.config).state, "status")
+    if options.json:
+        print(json.dumps(answer, ensure_ascii=False, indent=2))
+    else:
+        print(status_text(answer), end="")
+    return 0
+
+
+def _wait(options: argparse.Namespace) -> int:
+    state = load_device(options.config).state
+    answer = ask(state, "wait", {"timeout": options.timeout}, timeout_s=options.timeout + 5.0)
+    if answer["in_sync"]:
+        return 0
+    print(f"leftzmq: not in sync within {options.timeout:g} s: {answer['why']}", file=sys.stderr)
+    return NOT_IN_SYNC
+
+
+if __name__ == "__main__":
+    sys.exit(main())

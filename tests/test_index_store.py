@@ -1,0 +1,194 @@
+"""The index: rows, heads, generations; and that it survives being killed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from trees import deleted, file, folder, life, made
+
+from leftzmq.errors import LeftError
+from leftzmq.index.flush import flush
+from leftzmq.index.heads import NO_LIFE
+from leftzmq.index.reader import Reader
+from leftzmq.index.rows import Row
+from leftzmq.index.store import Store
+from leftzmq.tree.entry import Kind, ScanKey
+from leftzmq.tree.path import sort_key
+from leftzmq.tree.plan import Staged
+
+KEY = ScanKey(Kind.FILE, 3, -5, 2**62, 2**64 - 1, True, 1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "index")
+    store.heads.begin_life(life("a"))
+    return store
+
+
+def put_ours(store: Store, path: str, number: int | None = None) -> Row:
+    row = Row(made("a", file(path)), 1, 0, number or store.heads.next_sequence(), KEY)
+    store.put(row)
+    return store.rows(path)[0]
+
+
+def test_a_row_comes_back_as_it_went(store: Store) -> None:
+    row = put_ours(store, "a/é")
+    assert replace(row, id=0) == Row(made("a", file("a/é")), 1, 0, 1, KEY)
+    assert store.scan_key("a/é") == KEY
+    grown = replace(row, holders=5, scan=None)
+    store.put(grown)
+    assert store.rows("a/é") == [grown]
+    store.remove(grown)
+    assert store.rows("a/é") == []
+
+
+def test_rows_are_read_in_the_order_of_a_walk(store: Store) -> None:
+    paths = ["a", "a/b", "a/b/c", "a-b", "b", "ä"]
+    for path in reversed(paths):
+        put_ours(store, path)
+    found = [row[0].entry.path for row in store.paths(b"", 100)]
+    assert found == sorted(paths, key=sort_key) == ["a", "a/b", "a/b/c", "a-b", "b", "ä"]
+    assert [key for key, _ in store.alive_after(sort_key("a/b"), 2)] == [
+        sort_key("a/b/c"),
+        sort_key("a-b"),
+    ]
+    assert store.has_alive_below("a") and not store.has_alive_below("b")
+
+
+def test_a_tombstone_is_ours_but_not_alive(store: Store) -> None:
+    grave = deleted("a", made("a", file("x")))
+    store.put(Row(grave, 1, 0, store.heads.next_sequence(), None))
+    assert store.ours("x") is not None and store.scan_key("x") is None
+    assert store.alive_after(b"", 10) == []
+    assert [entry.path for _, entry in store.changes(0, 9, 9)] == ["x"]
+
+
+def test_replace_moves_our_sequence_from_row_to_row(store: Store) -> None:
+    first = put_ours(store, "x", 1)
+    other = Row(made("b", file("x", "two")), 2)
+    store.replace([first], [first, other])
+    first, other = sorted(store.rows("x"), key=lambda row: row.holders)
+    store.replace(
+        [first, other], [replace(first, holders=0, seq=None), replace(other, holders=3, seq=1)]
+    )
+    (row,) = store.rows("x")
+    assert (row.holders, row.seq, row.entry.writer) == (3, 1, life("b"))
+
+
+def test_twins_are_live_files_of_ours(store: Store) -> None:
+    row = put_ours(store, "x")
+    store.put(Row(made("b", file("theirs")), 2))
+    store.put(Row(made("a", folder("d")), 1, 0, store.heads.next_sequence()))
+    assert [twin.entry.path for twin in store.twins(row.entry.content)] == ["x"]
+
+
+def test_sequences_go_on_across_lives(tmp_path: Path) -> None:
+    store = Store(tmp_path / "index")
+    store.heads.begin_life(life("a", 1))
+    assert [store.heads.next_sequence() for _ in range(3)] == [1, 2, 3]
+    store.close()
+    store = Store(tmp_path / "index")
+    store.heads.begin_life(life("a", 2))
+    assert store.heads.next_sequence() == 4
+    assert store.heads.answers_from(life("a", 1), 3)
+    assert not store.heads.answers_from(life("a", 1), 4), "that life ended at 3"
+    assert store.heads.answers_from(life("a", 2), 4)
+    assert not store.heads.answers_from(life("a", 2), 5)
+    assert not store.heads.answers_from(NO_LIFE, 0)
+    assert not store.heads.answers_from(life("b", 1), 0)
+
+
+def test_a_new_generation_has_a_bit_of_its_own(store: Store) -> None:
+    head = store.heads.of(b"b" * 32)
+    store.put(Row(made("b", file("x")), head.mask | 1, 0, store.heads.next_sequence()))
+    store.put(Row(made("b", file("y")), head.mask))
+    fresh = store.heads.new_generation(b"b" * 32, life("b"))
+    assert fresh.bit != head.bit and fresh.head == 0
+    assert store.heads.to_sweep(b"b" * 32) == [head.bit]
+    store.sweep(head.bit)
+    assert store.rows("y") == [], "a row without holders is gone"
+    assert store.rows("x")[0].holders == 1
+    assert store.heads.to_sweep(b"b" * 32) == []
+
+
+def test_unacknowledged_versions_are_counted(store: Store) -> None:
+    row = put_ours(store, "x")
+    put_ours(store, "y")
+    store.put(replace(row, holders=0b111))
+    assert store.count_unacknowledged(0b110, 9) == 1
+    assert store.count_unacknowledged(0b110, 1) == 0, "only up to the head that is asked about"
+    assert store.count_unacknowledged(0b1000, 9) == 2
+
+
+def test_staging_is_remembered(store: Store) -> None:
+    store.put_staged("a/b", Staged("a/b.lefting", 7), b"c")
+    assert store.staged("a/b") == (Staged("a/b.lefting", 7), b"c")
+    assert store.is_staging("a/b.lefting") and not store.is_staging("a/c.lefting")
+    assert list(store.all_staged()) == [("a/b", Staged("a/b.lefting", 7), b"c")]
+    store.drop_staged("a/b")
+    assert store.staged("a/b") is None
+
+
+def test_readers_see_what_is_committed(store: Store) -> None:
+    reader = Reader.open(store.file)
+    put_ours(store, "x")
+    assert reader.rows("x") == []
+    store.commit()
+    assert len(reader.rows("x")) == 1
+
+
+WRITER = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from trees import file, life, made
+from leftzmq.index.rows import Row
+from leftzmq.index.store import Store
+from leftzmq.index.flush import flush
+store = Store(Path(sys.argv[1]))
+store.heads.begin_life(life("a"))
+while True:
+    for _ in range(10):
+        number = store.heads.next_sequence()
+        store.put(Row(made("a", file(f"f{number}"), None, number), 1, 0, number))
+    store.commit()
+    if number % 50 == 0:
+        flush(store.file)
+    print(number, flush=True)
+"""
+
+
+def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path / "index"), str(Path(__file__).parent)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    told = 0
+    while told < 500:
+        told = int(process.stdout.readline())
+    process.send_signal(signal.SIGKILL)
+    rest = process.stdout.read().split()
+    process.wait()
+    told = int(rest[-1]) if rest else told
+    store = Store(tmp_path / "index")
+    head = store.heads.sequence
+    assert head >= told and head % 10 == 0, "whole commits, and all that were said to be made"
+    assert [number for number, _ in store.changes(0, head, head + 1)] == list(range(1, head + 1))
+
+
+def test_an_unreadable_index_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "index").write_bytes(b"this is no database" * 100)
+    with pytest.raises(LeftError, match="move it away"):
+        Store(tmp_path / "index")
+
+
+def test_flushing_without_a_wal_is_fine(tmp_path: Path) -> None:
+    flush(tmp_path / "nothing here")
