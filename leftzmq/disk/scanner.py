@@ -1,0 +1,209 @@
+"""A look at single paths: what lies there, read only if it may have changed.
+
+Knows stats, contents and ids. Must not know why it looks, nor what the index makes of it.
+
+Nothing is believed that moved while it was read: the stat must be the same before and after. A
+stat alone cannot tell two writes in one tick of the kernel's clock apart, so what changed less
+than RACY_NS before the look is not believed either, but called RESTLESS: look again.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from leftzmq.content.cut import MAX_CHUNK_BYTES, ONE_CHUNK_MAX_BYTES, Cutter
+from leftzmq.content.ids import chunk_id
+from leftzmq.content.keys import FolderKeys
+from leftzmq.content.lists import pack_row
+from leftzmq.disk.root import Folder, Root, Stat
+from leftzmq.disk.sighting import Sight, Sighting, SliceSighting
+from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
+from leftzmq.tree.entry import MAX_LINK_BYTES, ContentId, Kind, Observed, ScanKey
+from leftzmq.tree.path import check_path, name_of, parent_of
+
+RACY_NS: Final = 20_000_000  # a tick is 10 ms where HZ is 100, and times are rounded down to one
+LOOK_BYTES: Final = 1 << 20
+LOOK_PATHS: Final = 128
+WINDOW_BYTES: Final = 16 << 20
+
+_ANOTHER_KIND: Final = frozenset((errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.ENXIO))
+"""How opening ends when the file that was there a moment ago is now a folder, special or a link."""
+
+
+def look(
+    root: Root,
+    folder_id: str,
+    paths: Sequence[str],
+    known: Callable[[str], ScanKey | None],
+    keys: FolderKeys,
+    *,
+    now_ns: Callable[[], int],
+    budget_bytes: int = LOOK_BYTES,
+    budget_paths: int = LOOK_PATHS,
+) -> tuple[list[Sighting], tuple[str, ...]]:
+    """What lies at each path, in the order given, and the paths that did not fit any more.
+
+    known:  what our index remembers of our live entry at a path, if it knows its stat
+    now_ns: the wall clock, in ns since the epoch
+    At least one path is looked at; the look ends after the one that used up a budget. Paths of
+    one folder that follow each other are cheaper.
+    """
+    sightings: list[Sighting] = []
+    scanner = _Scanner(root, folder_id, known, keys, now_ns)
+    try:
+        for path in paths:
+            full = len(sightings) >= budget_paths or scanner.read_bytes >= budget_bytes
+            if sightings and full:
+                break
+            sightings.append(scanner.sight(path))
+    finally:
+        scanner.close()
+    return sightings, tuple(paths[len(sightings) :])
+
+
+def cut_slice(
+    root: Root,
+    path: str,
+    key: ScanKey,
+    offset: int,
+    keys: FolderKeys,
+    cutter: Cutter,
+    *,
+    window_bytes: int = WINDOW_BYTES,
+) -> SliceSighting:
+    """Read [offset, offset + window_bytes) of a large file, cut and hash it.
+
+    `end` is behind the last cut that is certain: the offset to go on from, or the size of the
+    file. Whatever keeps the bytes from being those of `key` (changed, vanished, cut short, not
+    readable) gives `still` False without rows: a look will tell what is the matter.
+    """
+    assert 0 <= offset < key.size and window_bytes >= MAX_CHUNK_BYTES
+    moved = SliceSighting(path, key, offset, offset, b"", False)
+    length = min(window_bytes, key.size - offset)
+    try:
+        with root.folder(parent_of(path)) as folder, folder.open_read(name_of(path)) as file:
+            if file.stat().key() != key:
+                return moved
+            data = file.read(offset, length)
+            if len(data) != length or file.stat().key() != key:
+                return moved
+    except OSError:
+        return moved
+    rows, at = [], 0
+    with memoryview(data) as window:
+        for size in cutter.cut(window, last=offset + length == key.size):
+            rows.append(pack_row(chunk_id(keys, window[at : at + size]), size))
+            at += size
+    return SliceSighting(path, key, offset, offset + at, b"".join(rows), True)
+
+
+class _Scanner:
+    """One look. The folder of the last path stays open: paths come folder by folder."""
+
+    def __init__(
+        self,
+        root: Root,
+        folder_id: str,
+        known: Callable[[str], ScanKey | None],
+        keys: FolderKeys,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._root, self._folder_id, self._known = root, folder_id, known
+        self._keys, self._now_ns = keys, now_ns
+        self._parent = ""
+        self._folder: Folder | None = None
+        self.read_bytes = 0
+
+    def close(self) -> None:
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
+
+    def sight(self, path: str) -> Sighting:
+        try:
+            check_path(path)
+            return self._sight(self._open(parent_of(path)), path)
+        except Refused as refused:
+            return self._problem(path, ProblemKind.BAD_NAME, refused.refusal.value)
+        except (FileNotFoundError, NotADirectoryError):
+            # Also where a folder on the way is now a link: what lies behind it is not ours.
+            return Sighting(path, Sight.GONE)
+        except OSError as error:
+            if error.errno in _ANOTHER_KIND:
+                return Sighting(path, Sight.RESTLESS)
+            return self._problem(path, ProblemKind.UNREADABLE, error.strerror or str(error))
+
+    def _open(self, parent: str) -> Folder:
+        if self._folder is None or self._parent != parent:
+            self.close()
+            self._folder, self._parent = self._root.folder(parent), parent
+        return self._folder
+
+    def _sight(self, folder: Folder, path: str) -> Sighting:
+        now_ns = self._now_ns()
+        stat = folder.stat(name_of(path))
+        if stat is None:
+            return Sighting(path, Sight.GONE)
+        if stat.kind is None:
+            return self._problem(path, ProblemKind.SPECIAL)
+        key = stat.key()
+        if key == self._known(path):
+            return Sighting(path, Sight.SAME, key)
+        age_ns = now_ns - max(stat.mtime_ns, stat.ctime_ns)
+        if stat.kind is Kind.DIRECTORY:
+            return Sighting(path, Sight.FOUND, key, Observed(path, Kind.DIRECTORY), age_ns=age_ns)
+        if _is_racy(stat, now_ns):
+            return Sighting(path, Sight.RESTLESS, key, age_ns=age_ns)
+        if stat.kind is Kind.SYMLINK:
+            return self._link(folder, path, key, age_ns)
+        if stat.size > ONE_CHUNK_MAX_BYTES:
+            return Sighting(path, Sight.LARGE, key, age_ns=age_ns)
+        return self._small(folder, path, key, age_ns)
+
+    def _small(self, folder: Folder, path: str, key: ScanKey, age_ns: int) -> Sighting:
+        with folder.open_read(name_of(path)) as file:
+            before = file.stat().key()
+            if before != key:
+                return Sighting(path, Sight.RESTLESS, before)
+            data = file.read(0, key.size)
+            after = file.stat().key()
+        self.read_bytes += len(data)
+        if after != key or len(data) != key.size:
+            return Sighting(path, Sight.RESTLESS, after)
+        content = ContentId(chunk_id(self._keys, data))
+        found = Observed(path, Kind.FILE, key.size, key.mtime_ns, key.exec, content)
+        return Sighting(path, Sight.FOUND, key, found, age_ns=age_ns)
+
+    def _link(self, folder: Folder, path: str, key: ScanKey, age_ns: int) -> Sighting:
+        target = folder.read_link(name_of(path))
+        stat = folder.stat(name_of(path))
+        if stat is None:
+            return Sighting(path, Sight.GONE)
+        if stat.kind is None or stat.key() != key:
+            return Sighting(path, Sight.RESTLESS)
+        if not target or len(target) > MAX_LINK_BYTES or not _is_utf8(target):
+            return self._problem(path, ProblemKind.BAD_NAME, Refusal.BAD_LINK.value)
+        found = Observed(path, Kind.SYMLINK, mtime_ns=key.mtime_ns, content=ContentId(target))
+        return Sighting(path, Sight.FOUND, key, found, age_ns=age_ns)
+
+    def _problem(self, path: str, kind: ProblemKind, detail: str = "") -> Sighting:
+        problem = Problem(self._folder_id, path, kind, detail)
+        return Sighting(path, Sight.PROBLEM, problem=problem)
+
+
+def _is_racy(stat: Stat, now_ns: int) -> bool:
+    """Whether another write could still get the same times.
+
+    Times from the future are not racy: a write would bring them back to now.
+    """
+    return any(abs(now_ns - time_ns) < RACY_NS for time_ns in (stat.mtime_ns, stat.ctime_ns))
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
