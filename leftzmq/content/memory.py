@@ -1,7 +1,8 @@
 """How glibc's malloc keeps memory. Knows glibc alone; elsewhere it does nothing and says so.
 
 glibc maps every buffer of 128 KiB and more anew and gives it back at once: 480 page faults to
-seal 1 MiB, which halves the speed (measured; docs/decisions holds the table).
+copy and seal 1 MiB, which halves the speed. Measured on two cores with five threads that seal and
+open 2.4 GB of chunks: 12.6 s of CPU as it is, 7.4 s tuned.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ _M_TOP_PAD: Final = -2
 _M_MMAP_THRESHOLD: Final = -3
 
 MMAP_THRESHOLD_BYTES: Final = 32 << 20  # the most that 64-bit glibc accepts
-TRIM_THRESHOLD_BYTES: Final = 128 << 20
+TRIM_THRESHOLD_BYTES: Final = 16 << 20
+"""What each thread's arena may keep at its end, and malloc_trim() does not take from it. 128 MiB
+is no faster (0.6 GB/s both ends at either) and leaves about 15 MiB more behind after a burst."""
+
 TOP_PAD_BYTES: Final = 4 << 20
 
 

@@ -61,7 +61,7 @@ def open_page(keys: FolderKeys, sealed: bytes | bytearray | memoryview) -> bytes
 
 def _open(box: bytes | bytearray | memoryview, nonce: bytes, key: bytes, id: bytes) -> bytes:
     if len(box) < MAC_BYTES or len(nonce) != NONCE_BYTES:
-        raise Refused(Refusal.DOES_NOT_OPEN, f"only {len(box)} bytes")
+        raise Refused(Refusal.DOES_NOT_OPEN, f"a box of {len(box)} bytes")
     try:
         return crypto_secretbox_open_easy(_as_bytes(box), nonce, key)
     except CryptoError as error:

@@ -1,0 +1,157 @@
+"""Boxes and pages: golden ones, and nothing damaged, foreign or mislabelled comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nacl.secret import SecretBox
+
+from leftzmq.content.ids import chunk_id, list_id
+from leftzmq.content.keys import derive_keys
+from leftzmq.content.seal import (
+    MAC_BYTES,
+    fresh_nonce,
+    open_chunk,
+    open_page,
+    seal_chunk,
+    seal_page,
+)
+from leftzmq.errors import Refusal, Refused
+
+KEYS = derive_keys(bytes(range(32)))
+OTHER = derive_keys(bytes(32))
+NONCE = bytes(range(24))
+
+
+def refusal(act: Callable[[], object]) -> Refusal:
+    with pytest.raises(Refused) as caught:
+        act()
+    return caught.value.refusal
+
+
+@pytest.mark.parametrize(
+    ("data", "box"),
+    [
+        (b"", "3b7b87e0747a91807c14ec300eb3b629"),
+        (b"left", "c5063eae0c791d37857b3d6a48abf5af4103ee37"),
+    ],
+)
+def test_golden_boxes(data: bytes, box: str) -> None:
+    assert seal_chunk(KEYS, chunk_id(KEYS, data), data).hex() == box
+
+
+def test_a_box_is_libsodiums_secretbox() -> None:
+    id = chunk_id(KEYS, b"left")
+    box = SecretBox(KEYS.seal_key).encrypt(b"left", id[:24]).ciphertext
+    assert seal_chunk(KEYS, id, b"left") == box
+
+
+def test_a_golden_page() -> None:
+    sealed = seal_page(KEYS, b"news", NONCE)
+    assert sealed.hex() == NONCE.hex() + "9cad43d7216195a6a1b6dc4d77af03084757361a"
+    assert SecretBox(KEYS.page_key).decrypt(sealed) == b"news"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.binary(max_size=4096))
+def test_what_goes_in_comes_out(data: bytes) -> None:
+    id, listed = chunk_id(KEYS, data), list_id(KEYS, data)
+    box = seal_chunk(KEYS, id, data)
+    assert len(box) == len(data) + MAC_BYTES
+    for form in (bytearray(data), memoryview(data), memoryview(b"x" + data + b"x")[1:-1]):
+        assert seal_chunk(KEYS, id, form) == box
+    for form in (box, bytearray(box), memoryview(b"x" + box + b"x")[1:-1]):
+        assert open_chunk(KEYS, id, form) == data
+    assert open_chunk(KEYS, listed, seal_chunk(KEYS, listed, data), is_list=True) == data
+    assert open_page(KEYS, memoryview(seal_page(KEYS, data, NONCE))) == data
+
+
+def test_a_mebibyte() -> None:
+    data = bytes(1 << 20)
+    id = chunk_id(KEYS, data)
+    assert open_chunk(KEYS, id, seal_chunk(KEYS, id, data)) == data
+
+
+def test_every_flipped_bit_of_a_box_is_refused() -> None:
+    id = chunk_id(KEYS, b"left")
+    box = seal_chunk(KEYS, id, b"left")
+    for bit in range(8 * len(box)):
+        bad = bytearray(box)
+        bad[bit // 8] ^= 1 << bit % 8
+        assert refusal(lambda bad=bad: open_chunk(KEYS, id, bad)) is Refusal.DOES_NOT_OPEN
+
+
+def test_every_flipped_bit_of_a_page_is_refused() -> None:
+    sealed = seal_page(KEYS, b"news", NONCE)
+    for bit in range(8 * len(sealed)):
+        bad = bytearray(sealed)
+        bad[bit // 8] ^= 1 << bit % 8
+        assert refusal(lambda bad=bad: open_page(KEYS, bad)) is Refusal.DOES_NOT_OPEN
+
+
+def test_every_flipped_bit_of_an_id_is_refused() -> None:
+    id = chunk_id(KEYS, b"left")
+    box = seal_chunk(KEYS, id, b"left")
+    for bit in range(8 * len(id)):
+        bad = bytearray(id)
+        bad[bit // 8] ^= 1 << bit % 8
+        # The nonce is 24 bytes of the id: only the comparison knows about the other eight.
+        why = Refusal.DOES_NOT_OPEN if bit < 8 * 24 else Refusal.WRONG_ID
+        assert refusal(lambda bad=bad: open_chunk(KEYS, bytes(bad), box)) is why
+
+
+def test_everything_cut_short_is_refused() -> None:
+    id = chunk_id(KEYS, b"left")
+    box, sealed = seal_chunk(KEYS, id, b"left"), seal_page(KEYS, b"news", NONCE)
+    for length in range(len(box)):
+        short = box[:length]
+        assert refusal(lambda short=short: open_chunk(KEYS, id, short)) is Refusal.DOES_NOT_OPEN
+    for length in range(len(sealed)):
+        short = sealed[:length]
+        assert refusal(lambda short=short: open_page(KEYS, short)) is Refusal.DOES_NOT_OPEN
+
+
+def test_another_folders_key_opens_nothing() -> None:
+    id = chunk_id(KEYS, b"left")
+    box = seal_chunk(KEYS, id, b"left")
+    assert refusal(lambda: open_chunk(OTHER, id, box)) is Refusal.DOES_NOT_OPEN
+    sealed = seal_page(KEYS, b"news", NONCE)
+    assert refusal(lambda: open_page(OTHER, sealed)) is Refusal.DOES_NOT_OPEN
+
+
+def test_a_page_key_is_not_a_seal_key() -> None:
+    id = chunk_id(KEYS, b"left")
+    as_page = id[:24] + seal_chunk(KEYS, id, b"left")
+    assert refusal(lambda: open_page(KEYS, as_page)) is Refusal.DOES_NOT_OPEN
+    assert open_page(replace(KEYS, page_key=KEYS.seal_key), as_page) == b"left"
+
+
+def test_a_member_cannot_pass_other_bytes_off_under_an_id() -> None:
+    id = chunk_id(KEYS, b"left")
+    poison = seal_chunk(KEYS, id, b"right")
+    assert refusal(lambda: open_chunk(KEYS, id, poison)) is Refusal.WRONG_ID
+
+
+def test_a_chunk_cannot_pass_for_a_list_nor_a_list_for_a_chunk() -> None:
+    rows = bytes(36)
+    id, listed = chunk_id(KEYS, rows), list_id(KEYS, rows)
+    as_chunk, as_list = seal_chunk(KEYS, id, rows), seal_chunk(KEYS, listed, rows)
+    assert refusal(lambda: open_chunk(KEYS, id, as_chunk, is_list=True)) is Refusal.WRONG_ID
+    assert refusal(lambda: open_chunk(KEYS, listed, as_list)) is Refusal.WRONG_ID
+
+
+def test_a_refusal_tells_no_secret() -> None:
+    id = chunk_id(KEYS, b"left")
+    with pytest.raises(Refused) as caught:
+        open_chunk(KEYS, id, bytes(40))
+    said = repr(caught.value) + str(caught.value)
+    assert KEYS.seal_key.hex() not in said and repr(KEYS.seal_key)[2:20] not in said
+
+
+def test_nonces_are_fresh() -> None:
+    nonces = {fresh_nonce() for _ in range(64)}
+    assert len(nonces) == 64 and {len(n) for n in nonces} == {24}
