@@ -12,12 +12,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.bus import devicekey, platform
+from leftzmq.bus.bound import Listening
 from leftzmq.bus.inbox import Ask, SealedArrived, read
 from leftzmq.bus.jobs import Ground, JobRunner
-from leftzmq.bus.sockets import Bus
+from leftzmq.bus.raw import Raw, RawFrame
+from leftzmq.bus.sockets import SHUT_OUT_S, Bus
 from leftzmq.bus.wake import Wake
 from leftzmq.bus.workers import Workers
 from leftzmq.config import Config, FolderConfig
@@ -52,7 +55,7 @@ from leftzmq.sync.peers import OurSide, Peer, Peers
 from leftzmq.tree.version import make_life
 from leftzmq.wire import page as pages
 from leftzmq.wire.local import Event, EventKind, encode_event, encode_reply
-from leftzmq.wire.messages import Bye, News
+from leftzmq.wire.messages import VERSION, Bye, News, Refusing
 
 STOP_S: Final = 1.2
 """For running jobs to end after SIGTERM; all of the stop takes less than 2 s."""
@@ -63,6 +66,7 @@ MEMORY_CEILING_BYTES: Final = 1 << 30
 model): above this the bound sockets are bound anew, which lets go of it."""
 MEMORY_CHECK_S: Final = 10.0
 
+MAX_DETAIL_LETTERS: Final = 256  # of messages.ShortText
 _TOKEN: Final = "share token"
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
@@ -108,7 +112,7 @@ class Agent:
             for peer in self.config.peers
             if peer.key
         ]
-        self._allowed = {peer.key for peer in self._peers}
+        self._listed = {bytes(peer.key) for peer in self._peers}
         self._runner = JobRunner()
         self._places: dict[str, Place] = {}
         self._open_bus()
@@ -118,19 +122,10 @@ class Agent:
         )
 
     def _open_bus(self) -> None:
-        ports = self._state.load_ports()
-        events, admin = ipc_endpoints(self.config.device.state)
-        self.bus = Bus(
-            self._keys,
-            self._allowed.__contains__,
-            self.config.device.listen,
-            self.config.device.bulk,
-            self.config.device.news,
-            ports,
-            events,
-            admin,
-            self._wake.fd,
-        )
+        device = self.config.device
+        listening = Listening(device.listen, device.bulk, device.news, self._state.load_ports())
+        ipc = ipc_endpoints(device.state)
+        self.bus = Bus(self._keys, self._listed.__contains__, listening, ipc, self._wake.fd)
         self._state.save_ports(self.bus.ports)
 
     def _open_folders(self) -> None:
@@ -158,16 +153,22 @@ class Agent:
 
     def _open_place(self, config: FolderConfig, peers: Peers) -> Place:
         file = self._state.index_file(config.id)
-        is_new = not file.exists()
+        adopting = config.id in self._adopt
+        if adopting:
+            # The share is as it should be, whatever we remember: a new index.
+            for path in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
+                path.unlink(missing_ok=True)
+        is_new = not file.exists() and not config.secret.exists()
         secret = _secret_of(config, is_new)
         keys = derive_keys(secret)
         store = Store(file)
         known = store.meta(_TOKEN)
-        folder = Folder(
-            config.id, keys, self.device, store, peers.control_link, peers.news_links
-        )
+        folder = Folder(config.id, keys, self.device, store, peers.control_link, peers.news_links)
         try:
-            share = Share.open(config.path, config.id, known, known is None)
+            if adopting:
+                share = Share.adopt(config.path, config.id)
+            else:
+                share = Share.open(config.path, config.id, known, known is None)
         except ShareError as error:
             folder.stop(str(error))
             self._tell(actions.Tell(EventKind.PROBLEM, {"folder": config.id, "text": str(error)}))
@@ -175,7 +176,7 @@ class Agent:
         store.put_meta(_TOKEN, share.token)
         life = make_life(device_mark(self.device), int(time.time()), os.urandom(4))
         store.heads.begin_life(life)
-        for key in [h.key for h in store.heads.known() if h.key not in self._allowed]:
+        for key in [h.key for h in store.heads.known() if h.key not in self._listed]:
             store.heads.forget(key)
         for key in store.heads.swept_keys():
             for bit in store.heads.to_sweep(key):
@@ -201,10 +202,8 @@ class Agent:
 
     def run(self) -> None:
         """Serve until stop(). Raises LeftError when it cannot go on."""
-        for peer in self.config.peers:
-            if peer.key and peer.address is not None:
-                key = devicekey.parse_public(peer.key)
-                self.bus.dial(key, peer.address.host, peer.address.port)
+        for peer in self._peers:
+            self._dial(peer.key)
         self._handle(Started())
         while not self._stopping:
             now = time.monotonic()
@@ -214,6 +213,11 @@ class Agent:
             began = time.monotonic()
             self._turn(frames, began)
             self.longest_turn_s = max(self.longest_turn_s, time.monotonic() - began)
+
+    def _dial(self, device: DeviceKey) -> None:
+        for peer in self.config.peers:
+            if peer.address and peer.key and devicekey.parse_public(peer.key) == device:
+                self.bus.dial(device, peer.address.host, peer.address.port)
 
     def stop(self) -> None:
         """End run() soon; from a signal handler or another thread."""
@@ -237,7 +241,7 @@ class Agent:
         self.bus.close()
         self._state.close()
 
-    def _turn(self, frames: list[Any], now: float) -> None:
+    def _turn(self, frames: list[Raw], now: float) -> None:
         for frame in frames:
             fact = self._fact_of(frame)
             if fact is not None:
@@ -259,16 +263,24 @@ class Agent:
         for action in self.node.handle(fact, time.monotonic(), time.time_ns()):
             self._do(action)
 
-    # -- facts from outside --------------------------------------------------------------------------
+    # -- facts from outside ---------------------------------------------------------------------
 
-    def _fact_of(self, frame: Any) -> Fact | None:
-        fact = read(frame)
+    def _fact_of(self, raw: Raw) -> Fact | None:
+        fact = read(raw)
         match fact:
             case SealedArrived():
                 return self._open_page(fact)
             case Ask(asker, verb, fields):
                 return Asked(asker, verb, dict(fields))
+            case StrangerRefused() if isinstance(raw, RawFrame):
+                self._refuse(raw.link, fact)
         return fact
+
+    def _refuse(self, link: Link, refused: StrangerRefused) -> None:
+        """Whoever speaks another version is told so, once; it cannot know otherwise."""
+        if refused.refusal is Refusal.OTHER_VERSION and link.way is Way.CAME:
+            detail = refused.detail[:MAX_DETAIL_LETTERS]
+            self.bus.send(link, Refusing(VERSION, refused.refusal.name, detail))
 
     def _open_page(self, arrived: SealedArrived) -> Fact | None:
         """The page inside; a page of a folder that is not ours is of no concern (PUB reaches all
@@ -310,7 +322,7 @@ class Agent:
             self._handle(PathsTouched(folder, tuple(found)))
         touches.clear()
 
-    # -- actions -------------------------------------------------------------------------------------
+    # -- actions --------------------------------------------------------------------------------
 
     def _do(self, action: actions.Action) -> None:
         match action:
@@ -339,9 +351,12 @@ class Agent:
             self.bus.send(link, news)
 
     def _drop(self, device: DeviceKey, refusal: Refusal, detail: str) -> None:
-        """Named, and closed: its links are gone until it, or we, dial anew after a while."""
-        name = self.node.peers.name(device)
-        fields = {"device": name, "why": refusal.value, "detail": detail}
+        """Named, and shut out for a while: what it sends is not heard, and we do not dial it."""
+        fields = {
+            "device": self.node.peers.name(device),
+            "why": f"dropped for {SHUT_OUT_S:.0f} s: {refusal.value}",
+            "detail": detail,
+        }
         self._tell(actions.Tell(EventKind.REFUSED, fields))
         self.bus.drop(device)
         self._handle(LinkClosed(Link(device, Way.DIALED), refusal.value))
@@ -382,7 +397,6 @@ def _secret_of(config: FolderConfig, is_new: bool) -> bytes:
 
 def _resident_bytes() -> int:
     try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * _PAGE_BYTES
+        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
     except OSError:
         return 0  # no such file on this system: nothing is watched there

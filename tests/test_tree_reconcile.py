@@ -14,9 +14,9 @@ from leftzmq.tree.version import Vector
 A1 = made("a", file(text="one"))
 A2 = made("a", file(text="two", mtime=11), A1, 2)
 B_EDIT = made("b", file(text="bee", mtime=12), A1, 1)  # concurrent with A2
-B_OLD_EDIT = made("b", file(text="old", mtime=1), A1, 3)  # old mtime on a newer version
-B_GONE = deleted("b", A1, 4)
-B_SAME = made("b", file(text="one", mtime=30), None, 5)
+D_OLD_EDIT = made("d", file(text="old", mtime=1), A1, 3)  # old mtime on a newer version
+C_GONE = deleted("c", A1, 4)
+E_SAME = made("e", file(text="one", mtime=30), None, 5)
 B_FOLDER = made("b", folder())
 A_FOLDER = made("a", folder())
 B_FILE_OVER = made("b", file(text="f", mtime=50), A_FOLDER, 1)
@@ -31,16 +31,16 @@ TABLE = [
     ("its predecessor", A2, A1, V.KEEP),
     ("a concurrent edit of higher rank", A2, B_EDIT, V.TAKE_AND_COPY),
     ("a concurrent edit of lower rank", B_EDIT, A2, V.KEEP),
-    ("an edit with an old mtime is newer all the same", A1, B_OLD_EDIT, V.TAKE),
-    ("same bytes, no common history", A1, B_SAME, V.JOIN),
-    ("a delete that had seen it", A1, B_GONE, V.TAKE),
-    ("edit beats delete", A2, B_GONE, V.PUBLISH_AGAIN),
-    ("a touch does not save a file", TOUCHED, B_GONE, V.TAKE),
+    ("an edit with an old mtime is newer all the same", A1, D_OLD_EDIT, V.TAKE),
+    ("same bytes, no common history", A1, E_SAME, V.JOIN),
+    ("a delete that had seen it", A1, C_GONE, V.TAKE),
+    ("edit beats delete", A2, C_GONE, V.PUBLISH_AGAIN),
+    ("a touch does not save a file", TOUCHED, C_GONE, V.TAKE),
     ("a folder meets a folder", A_FOLDER, B_FOLDER, V.JOIN),
     ("a file over our folder, seen", A_FOLDER, B_FILE_OVER, V.TAKE),
     ("a folder that was seen and deleted", A_FOLDER, B_FOLDER_GONE, V.TAKE),
     ("a concurrent file over our folder", B_FOLDER, made("a", file(mtime=9)), V.PUBLISH_AGAIN),
-    ("our tombstone, and something higher", B_GONE, made("c", file(mtime=99)), V.TAKE),
+    ("our tombstone, and something higher", C_GONE, made("c", file(mtime=99)), V.TAKE),
     ("a link over a file, concurrent", A2, made("b", link(mtime=40)), V.TAKE_AND_COPY),
 ]
 
@@ -69,21 +69,21 @@ def test_equal_vectors_with_other_bytes_count_as_concurrent() -> None:
 
 
 def test_publishing_again_is_above_what_it_outbids_and_has_not_seen_it() -> None:
-    again = published_again(A2, B_GONE, life("a"), 7)
-    assert again.rank > B_GONE.rank
-    assert not B_GONE.seen_by(again)
+    again = published_again(A2, C_GONE, life("a"), 7)
+    assert again.rank > C_GONE.rank
+    assert not C_GONE.seen_by(again)
     assert A2.seen_by(again)
-    assert reconcile(B_GONE, again) is V.TAKE
+    assert reconcile(C_GONE, again) is V.TAKE
 
 
 def test_joining_takes_the_higher_rank_and_both_pasts() -> None:
-    one, other = joined(A1, B_SAME), joined(B_SAME, A1)
+    one, other = joined(A1, E_SAME), joined(E_SAME, A1)
     assert one == other
-    assert one.mtime_ns == B_SAME.mtime_ns
-    assert A1.seen_by(one) and B_SAME.seen_by(one)
+    assert one.mtime_ns == E_SAME.mtime_ns
+    assert A1.seen_by(one) and E_SAME.seen_by(one)
 
 
-ALL = [A1, A2, B_EDIT, B_OLD_EDIT, B_GONE, B_SAME, TOUCHED, made("b", link(mtime=40), None, 6)]
+ALL = [A1, A2, B_EDIT, D_OLD_EDIT, C_GONE, E_SAME, TOUCHED, made("f", link(mtime=40), None, 6)]
 
 
 def test_ranks_are_a_total_order_that_extends_seen() -> None:

@@ -365,7 +365,7 @@ def _bytes_of(ground: Ground, file: jobs.SmallFile, body: memoryview) -> bytes |
         found, _, _ = read_chunks(ground.root, [file.source], asks, ground.keys)
         return found[0][1] if found else None
     assert entry.size == 0
-    if chunk_id(ground.keys, b"") != entry.content:
+    if bytes(chunk_id(ground.keys, b"")) != entry.content:
         raise Refused(Refusal.WRONG_ID, entry.path)
     return b""
 

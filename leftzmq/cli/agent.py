@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
-        prog="leftzmq-agent", description="Keep the shares of peer.toml equal with those of its peers."
+        prog="leftzmq-agent",
+        description="Keep the shares of peer.toml equal with those of its peers.",
     )
     parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
     parser.add_argument(
@@ -43,7 +44,9 @@ def _main(arguments: Sequence[str] | None) -> int:
     config = load(options.config)
     unknown = set(options.adopt) - {folder.id for folder in config.folders}
     if unknown:
-        raise UsageError(f"there is no folder {unknown.pop()!r}", str(config.file), "see [[folder]]")
+        raise UsageError(
+            f"there is no folder {unknown.pop()!r}", str(config.file), "see [[folder]]"
+        )
     agent = Agent(config, Logger(options.verbose), adopt=frozenset(options.adopt))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.stop())

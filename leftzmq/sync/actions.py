@@ -17,7 +17,7 @@ from leftzmq.wire.page import Page
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Seal this page and broadcast it on PUB, and over these links to those who cannot subscribe."""
+    """Seal this page and broadcast it on PUB; over `links` to those who cannot subscribe."""
 
     folder: str
     page: Page

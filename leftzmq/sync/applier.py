@@ -381,7 +381,7 @@ class Applier:
         self._stuck.append(path)
         return False
 
-    # -- ends ---------------------------------------------------------------------------------------
+    # -- ends ----------------------------------------------------------------------------------
 
     def _ended(self, outcome: Outcome, now: float) -> list[Action | Fact]:
         path = outcome.operation.path

@@ -52,6 +52,8 @@ class Barrier:
         waiter = Waiter(fact.asker, now + timeout_s, {})
         out: list[Action | Fact] = []
         for folder in self._folders.values():
+            if folder.stopped_why:
+                continue  # it is not idle, so nothing is in sync while it is stopped
             name = f"cookie-{folder.store.heads.life.hex()}-{self._number}"
             waiter.cookies[folder.id] = name
             out.append(Work(DropCookie(folder.id, name)))

@@ -146,7 +146,7 @@ class Started:
     """All sockets are bound and the gate is tested."""
 
 
-# ---- between machines: what one decided that another one must know --------------------------------
+# ---- between machines: what one decided that another one must know -----------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ class OpenStaging:
 
 @dataclass(frozen=True, slots=True)
 class StagingOpened:
-    """staged: None when it could not be made (`problem`). found: it was there already: verify it."""
+    """staged: None when it could not be made (`problem`). found: it was there: verify it."""
 
     folder: str
     entry: Entry
@@ -205,7 +205,7 @@ class ChunksWritten:
 
 @dataclass(frozen=True, slots=True)
 class SmallFile:
-    """A file of one chunk: its bytes are a box in the body (box_start), or lie in a file of ours."""
+    """A file of one chunk: its bytes are a box in the body, or lie in a file of ours."""
 
     entry: Entry
     box_start: int = -1

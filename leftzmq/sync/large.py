@@ -145,10 +145,9 @@ class LargeFiles:
                     arriving.lists_asked.update(lists[:LISTS_A_GET])
                     yield arriving, lists[:LISTS_A_GET], []
             elif arriving.phase is Phase.FETCHING and arriving.has_missing():
-                if self._has(device, arriving):
-                    rows = arriving.next_rows(room)
-                    if rows:
-                        yield arriving, [], rows
+                rows = arriving.next_rows(room) if self._has(device, arriving) else []
+                if rows:
+                    yield arriving, [], rows
 
     # -- phases -----------------------------------------------------------------------------------
 

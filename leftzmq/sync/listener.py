@@ -51,7 +51,7 @@ class Listener:
         device = link.device
         folder = self._folder_of(device, get.tag)
         if folder is None:
-            return [Drop(device, Refusal.UNKNOWN_FOLDER, "get")]
+            return []  # a folder that stopped, or is not shared with it: nobody answers
         asker = self._askers.setdefault(device, Asker())
         size = len(get.lists) * MAX_LIST_BYTES
         size += sum(ask.length for want in get.wants for ask in want.asks)

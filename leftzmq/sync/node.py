@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-from leftzmq.errors import LeftError, Refusal
+from leftzmq.errors import LeftError
 from leftzmq.sync.actions import Action, Answer, Drop, Publish, Tell
 from leftzmq.sync.barrier import Barrier
 from leftzmq.sync.downloader import Downloader
@@ -214,9 +214,7 @@ class Node:
                 return self.listener.asked(fact.link, get)
             case IndexSince() as ask:
                 id = self._folder_of(device, ask.tag)
-                if id is None:
-                    return [Drop(device, Refusal.UNKNOWN_FOLDER, "index_since")]
-                return self.folders[id].replica.asked_index(fact)
+                return self.folders[id].replica.asked_index(fact) if id else []
             case Have():
                 return []  # a hint; asks go to those who have it all
         return self.peers.message(fact)
@@ -228,6 +226,8 @@ class Node:
                 return self.downloader.connected(fact, now)
             case PeerGreeted():
                 for hello in fact.folders:
+                    if self.folders[hello.id].stopped_why:
+                        continue
                     out += self.folders[hello.id].replica.greeted(fact, hello, now)
             case PeerLost():
                 self.listener.lost(fact.device)
@@ -262,6 +262,8 @@ class Node:
         self._next_heartbeat = now + HEARTBEAT_PERIOD_S
         out: Outputs = [Tell(EventKind.READY, {})]
         for folder in self.folders.values():
+            if folder.stopped_why:
+                continue
             out += folder.applier.discard_leftovers()
             out += folder.settler.start(now)
         return out
@@ -280,7 +282,7 @@ class Node:
         return out
 
     def heartbeats(self) -> list[Publish]:
-        return [folder.replica.heartbeat() for folder in self.folders.values()]
+        return [f.replica.heartbeat() for f in self.folders.values() if not f.stopped_why]
 
     def _asked(self, fact: Asked, now: float) -> Outputs:
         match fact.verb:
@@ -320,4 +322,9 @@ class Node:
         self.folders[folder].sent_bytes += count
 
     def hellos(self, device: DeviceKey) -> list[FolderHello]:
-        return [folder.replica.hello_for(device) for folder in self.folders.values()]
+        """What a hello to this device says of our folders; one that stopped is not offered."""
+        return [
+            folder.replica.hello_for(device)
+            for folder in self.folders.values()
+            if not folder.stopped_why
+        ]

@@ -78,7 +78,7 @@ class Problems:
         ]
 
     def settled_by_walk(self) -> list[Action | Fact]:
-        """A walk of everything ended: what walks find and this one did not is no problem any more."""
+        """A walk of everything ended: what walks find and this one did not is solved."""
         out: list[Action | Fact] = []
         for path, problem in list(self._by_path.items()):
             if problem.kind in _OF_WALKS and path not in self._in_walk:

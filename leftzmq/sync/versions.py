@@ -216,7 +216,7 @@ class Versions:
         return max(held, key=lambda row: row.entry.rank, default=None)
 
     def _join(self, rows: list[Row], ours: Row, theirs: Row) -> Ticket | None:
-        """Same kind and content, theirs perhaps of higher rank: a ticket only for mtime and exec."""
+        """Same kind and content, theirs perhaps of higher rank: a ticket for mtime and exec."""
         if ours is theirs or ours.entry.rank == theirs.entry.rank:
             return None
         entry = joined(ours.entry, theirs.entry)

@@ -1,0 +1,162 @@
+"""Three agents in a temporary folder: the stage of the demo.
+
+Knows how to set agents up, start, ask, kill and clean up. Must not know the story.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from leftzmq.bus import devicekey
+from leftzmq.bus.door import ask
+from leftzmq.errors import AgentAway, LeftError
+from leftzmq.statedir import device_key_file, make_secret, make_state_dir
+
+START_S: Final = 20.0
+STOP_S: Final = 5.0
+
+_CONFIG: Final = """\
+[device]
+name   = "{name}"
+state  = "state"
+listen = "tcp://127.0.0.1:{port}"
+
+[[folder]]
+id     = "share"
+path   = "share"
+secret = "../share.secret"
+"""
+_PEER: Final = """
+[[peer]]
+name    = "{name}"
+address = "tcp://127.0.0.1:{port}"
+key     = "{key}"
+"""
+
+
+class Actor:
+    """One device of the story."""
+
+    def __init__(self, name: str, home: Path, port: int) -> None:
+        self.name, self.home, self.port = name, home, port
+        self.share = home / "share"
+        self.state = home / "state"
+        self._process: subprocess.Popen[str] | None = None
+        home.mkdir()
+        make_state_dir(self.state)
+        pair = devicekey.load_or_make(device_key_file(self.state))
+        self.key = devicekey.public_text(pair.public)
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def configure(self, others: list[Actor]) -> None:
+        text = _CONFIG.format(name=self.name, port=self.port)
+        for other in others:
+            text += _PEER.format(name=other.name, port=other.port, key=other.key)
+        (self.home / "peer.toml").write_text(text)
+
+    def start(self) -> None:
+        """Start the agent and wait for its `ready`."""
+        with (self.home / "log").open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "leftzmq.cli.agent", "-c", str(self.home / "peer.toml")],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,  # Ctrl-C is ours: we end them in order
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.startswith("ready "):
+            raise LeftError(f"the agent of {self.name} did not start", "", self.log_tail())
+
+    def kill(self) -> None:
+        """SIGKILL: as a power cut for the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def status(self) -> dict[str, Any]:
+        """The folder's part of `status`; {} while the agent does not answer."""
+        with suppress(AgentAway, IndexError):
+            answer = ask(self.state, "status", timeout_s=2.0)
+            folder: dict[str, Any] = answer["folders"][0]
+            return folder | {"peers": answer["peers"]}
+        return {}
+
+    def digest(self, path: str) -> str:
+        """What stands under the name right now: its SHA-256, or ""."""
+        try:
+            with (self.share / path).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return ""
+
+    def log_tail(self, lines: int = 15) -> str:
+        with suppress(OSError):
+            return "\n".join((self.home / "log").read_text().splitlines()[-lines:])
+        return ""
+
+
+class Stage:
+    """The three of them; everything is gone afterwards, also after Ctrl-C."""
+
+    def __init__(self) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="leftzmq-demo-"))
+        make_secret(self.home / "share.secret")
+        ports = _free_ports(3)
+        self.actors = [
+            Actor(name, self.home / name, port)
+            for name, port in zip(("A", "B", "C"), ports, strict=True)
+        ]
+        for actor in self.actors:
+            actor.configure([other for other in self.actors if other is not actor])
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for actor in self.actors:
+            actor.stop()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that are free now; all held at once, so that they differ."""
+    with_ports = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(server.getsockname()[1]) for server in with_ports]
+    for server in with_ports:
+        server.close()
+    return ports
+
+
+def wait_until(condition: Any, timeout_s: float, each: Any = None, period_s: float = 0.05) -> bool:
+    """Poll until the condition holds; `each` is called in between. False after `timeout_s`."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        if each is not None:
+            each()
+        time.sleep(period_s)
+    return True
