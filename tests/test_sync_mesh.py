@@ -40,3 +40,220 @@ def test_a_file_travels(mesh: Mesh) -> None:
     tree = together(mesh)
     assert tree["letters/one.txt"] == ("file", b"hello", 1_600_000_000_500_000_000, False)
     assert tree["letters"] == ("folder",)
+
+
+def test_all_kinds_of_things_travel(mesh: Mesh) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    (a.share / "empty folder").mkdir()
+    a.write("empty", b"")
+    a.write("deep/in/here", b"x")
+    a.write("имя/名前", b"names")
+    a.write("x" * 250, b"long name")
+    a.write("tool", b"#!/bin/sh\n")
+    (a.share / "tool").chmod(0o755)
+    (b.share / "dangling").symlink_to("/nowhere/at all")
+    b.write("twin 1", b"same bytes")
+    b.write("twin 2", b"same bytes")
+    tree = together(mesh)
+    assert tree["empty folder"] == ("folder",)
+    assert tree["dangling"] == ("link", "/nowhere/at all")
+    assert tree["tool"][3] is True  # type: ignore[index]
+    assert len(tree) == 12
+
+
+def test_edits_and_deletes_travel_from_any_side(mesh: Mesh) -> None:
+    a, b, c = (mesh.devices[name] for name in "ABC")
+    a.write("d/one", b"1")
+    a.write("d/two", b"2")
+    together(mesh)
+    b.write("d/one", b"edited by b")
+    (c.share / "d/two").unlink()
+    (a.share / "d").rename(a.share / "e")
+    tree = together(mesh)
+    together(mesh)
+    assert sorted(path for path in tree if path.startswith("d")) in ([], ["d", "d/one"])
+    assert any(value[1] == b"edited by b" for value in tree.values() if len(value) > 1)  # type: ignore
+
+
+def test_a_delete_travels_and_its_bytes_are_in_the_trash(mesh: Mesh) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("gone", b"precious")
+    together(mesh)
+    (a.share / "gone").unlink()
+    assert together(mesh) == {}
+    assert b"precious" in trash(b)
+    a.write("gone", b"precious")
+    assert list(together(mesh)) == ["gone"], "put back by its user: a new change"
+
+
+def trash(device: Device) -> list[bytes]:
+    """All bytes in a device's trash."""
+    top = device.share / ".left" / "trash"
+    return [path.read_bytes() for path in top.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("size", [256 << 10, (256 << 10) + 1, 5_000_000, 20_000_000])
+def test_large_files_travel(mesh: Mesh, size: int) -> None:
+    a = mesh.devices["A"]
+    a.write("large", random.Random(size).randbytes(size))
+    together(mesh)
+
+
+def test_only_changed_chunks_of_a_large_file_travel(mesh: Mesh) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    data = bytearray(random.Random(1).randbytes(12_000_000))
+    a.write("large", bytes(data))
+    together(mesh)
+    before = b.folder.received_bytes
+    data[6_000_000] ^= 1
+    mesh.now += 5
+    a.write("large", bytes(data))
+    together(mesh)
+    edited = b.folder.received_bytes - before
+    assert edited < 2_100_000, "at most two chunks and the list"
+    before = b.folder.received_bytes
+    mesh.now += 5
+    a.write("large", b"!" + bytes(data))
+    together(mesh)
+    assert b.folder.received_bytes - before < 2_100_000
+
+
+def test_swaps_of_kind(mesh: Mesh) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("x", b"file")
+    a.write("y/inside", b"folder")
+    a.write("z", b"will be a link")
+    together(mesh)
+    (a.share / "x").unlink()
+    a.write("x/now/deep", b"a folder")
+    (b.share / "y/inside").unlink()
+    (b.share / "y").rmdir()
+    b.write("y", b"a file")
+    (b.share / "z").unlink()
+    (b.share / "z").symlink_to("x")
+    tree = together(mesh)
+    assert tree["x/now/deep"][1] == b"a folder"  # type: ignore[index]
+    assert tree["y"][1] == b"a file"  # type: ignore[index]
+    assert tree["z"] == ("link", "x")
+    assert len(tree) == 5
+
+
+def test_a_conflict_keeps_both_versions_on_every_device(mesh: Mesh) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("letter.txt", b"draft")
+    together(mesh)
+    mesh.now += 10
+    a.write("letter.txt", b"by a", mtime=1_800_000_100)
+    b.write("letter.txt", b"by b", mtime=1_800_000_200)
+    tree = together(mesh)
+    copies = [path for path in tree if ".conflict-" in path]
+    assert len(copies) == 1 and copies[0].endswith(".txt")
+    assert tree["letter.txt"][1] == b"by b"  # type: ignore[index]
+    assert tree[copies[0]][1] == b"by a"  # type: ignore[index]
+
+
+def test_same_content_on_both_sides_is_no_conflict(mesh: Mesh) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("same", b"bytes", mtime=1_700_000_001)
+    b.write("same", b"bytes", mtime=1_700_000_002)
+    tree = together(mesh)
+    assert tree == {"same": ("file", b"bytes", 1_700_000_002_000_000_000, False)}
+
+
+def test_an_edit_beats_a_delete(mesh: Mesh) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("f", b"one")
+    together(mesh)
+    mesh.now += 10
+    (a.share / "f").unlink()
+    b.write("f", b"edited", mtime=1_500_000_000)
+    tree = together(mesh)
+    assert tree["f"][1] == b"edited"  # type: ignore[index]
+
+
+def test_a_file_made_in_a_folder_that_another_deletes_keeps_it(mesh: Mesh) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("d/old", b"old")
+    together(mesh)
+    (a.share / "d/old").unlink()
+    (a.share / "d").rmdir()
+    b.write("d/new", b"new")
+    tree = together(mesh)
+    assert sorted(tree) == ["d", "d/new"]
+
+
+def test_quiet_means_no_traffic(mesh: Mesh) -> None:
+    a = mesh.devices["A"]
+    a.write("f", b"one")
+    together(mesh)
+    heads = [device.store.heads.sequence for device in mesh.devices.values()]
+    for device in mesh.devices.values():
+        device.sent.clear()
+    together(mesh)
+    mesh.settle(7200)
+    assert [device.store.heads.sequence for device in mesh.devices.values()] == heads
+    assert not any(device.sent for device in mesh.devices.values())
+
+
+def test_lost_news_are_made_good_by_the_heartbeat(mesh: Mesh) -> None:
+    a = mesh.devices["A"]
+    mesh.drop_news = True
+    a.write("f", b"one")
+    a.scan()
+    mesh.settle(5)
+    assert mesh.devices["B"].tree() == {}
+    mesh.drop_news = False
+    assert list(together(mesh)) == ["f"]
+
+
+def test_what_changed_while_a_device_was_away(mesh: Mesh) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("f", b"one")
+    a.write("g", b"two")
+    together(mesh)
+    b.kill()
+    a.write("f", b"one and more")
+    (a.share / "g").unlink()
+    (b.share / "h").write_bytes(b"written while no agent ran")
+    together(mesh)
+    b.start()
+    tree = together(mesh)
+    assert sorted(tree) == ["f", "h"]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_device_killed_at_any_step_loses_nothing(tmp_path: Path, seed: int) -> None:
+    mesh = Mesh(tmp_path, "AB", seed)
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.start()
+    b.start()
+    mesh.settle()
+    contents = {f"d{i % 3}/f{i}": os.urandom(100 + 40_000 * i) for i in range(20)}
+    for path, data in contents.items():
+        a.write(path, data)
+    a.scan()
+    victim = b if seed % 2 else a
+    for _ in range(mesh.random.randrange(400)):
+        mesh.step()
+    victim.kill()
+    for _ in range(20):
+        mesh.step()
+    victim.start()
+    tree = together(mesh)
+    assert {p: v[1] for p, v in tree.items() if v[0] == "file"} == contents  # type: ignore[index]
+    leftovers = [path for d in (a, b) for path in d.share.rglob("*.lefting")]
+    assert not leftovers
+
+
+def test_a_device_that_lost_its_state_brings_nothing_back(mesh: Mesh) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("deleted", b"by a user")
+    a.write("kept", b"here")
+    together(mesh)
+    b.kill()
+    (a.share / "deleted").unlink()
+    together(mesh)
+    for path in b.state.iterdir():
+        path.unlink()
+    b.start()
+    assert sorted(together(mesh)) == ["kept"]
