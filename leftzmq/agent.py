@@ -11,6 +11,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -75,13 +76,11 @@ Log = Callable[[Event], None]
 
 @dataclass(slots=True)
 class Place:
-    """A folder of this device as it is on disk: its share, and who watches it."""
+    """A folder of this device: how it is configured, its keys and its machines."""
 
     config: FolderConfig
     keys: FolderKeys
     folder: Folder
-    share: Share | None
-    watcher: Watcher | None
 
 
 class Agent:
@@ -90,6 +89,8 @@ class Agent:
     def __init__(self, config: Config, log: Log, adopt: frozenset[str] = frozenset()) -> None:
         self.config, self._log, self._adopt = config, log, adopt
         self._stopping = False
+        self._opened = ExitStack()
+        self._hub: Node | None = None
         self._event_number = 0
         self._reports: deque[tuple[str, Report]] = deque()
         self._failed_sends: deque[Link] = deque()
@@ -104,7 +105,9 @@ class Agent:
         require_compiled()
         tune_malloc()
         self._wake = Wake()
+        self._opened.callback(self._wake.close)
         self._state = StateDir.open(self.config.device.state)
+        self._opened.callback(self._state.close)
         self._keys = devicekey.load_or_make(self._state.device_key_file)
         self.device = self._keys.public
         self._peers = [
@@ -120,12 +123,14 @@ class Agent:
         self._workers = Workers(
             self._runner.run, self._wake.signal, small=WORKERS_SMALL, bulk=WORKERS_BULK
         )
+        self._opened.callback(self._workers.stop, STOP_S)
 
     def _open_bus(self) -> None:
         device = self.config.device
         listening = Listening(device.listen, device.bulk, device.news, self._state.load_ports())
         ipc = ipc_endpoints(device.state)
         self.bus = Bus(self._keys, self._listed.__contains__, listening, ipc, self._wake.fd)
+        self._opened.callback(self.bus.close)
         self._state.save_ports(self.bus.ports)
 
     def _open_folders(self) -> None:
@@ -142,7 +147,12 @@ class Agent:
             "key": devicekey.public_text(self.device),
             "keyless": [peer.name for peer in self.config.peers if not peer.key],
         }
-        self.node = Node(folders, peers, about)
+        self._hub = Node(folders, peers, about)
+
+    @property
+    def node(self) -> Node:
+        assert self._hub is not None, "not opened"
+        return self._hub
 
     def _hellos(self, device: DeviceKey) -> list[Any]:
         return self.node.hellos(device)
@@ -162,6 +172,7 @@ class Agent:
         secret = _secret_of(config, is_new)
         keys = derive_keys(secret)
         store = Store(file)
+        self._opened.callback(store.close)
         known = store.meta(_TOKEN)
         folder = Folder(config.id, keys, self.device, store, peers.control_link, peers.news_links)
         try:
@@ -172,7 +183,8 @@ class Agent:
         except ShareError as error:
             folder.stop(str(error))
             self._tell(actions.Tell(EventKind.PROBLEM, {"folder": config.id, "text": str(error)}))
-            return Place(config, keys, folder, None, None)
+            return Place(config, keys, folder)
+        self._opened.callback(share.close)
         store.put_meta(_TOKEN, share.token)
         life = make_life(device_mark(self.device), int(time.time()), os.urandom(4))
         store.heads.begin_life(life)
@@ -195,8 +207,9 @@ class Agent:
                 lambda: watcher.watches,
             )
         )
+        self._opened.callback(watcher.stop)
         watcher.start()
-        return Place(config, keys, folder, share, watcher)
+        return Place(config, keys, folder)
 
     # -- the loop ----------------------------------------------------------------------------------
 
@@ -225,21 +238,13 @@ class Agent:
         self._wake.signal()
 
     def close(self) -> None:
-        """Say goodbye, let running jobs end, and let go of everything."""
-        for peer in self.node.peers.by_key.values():
-            for link in {self.node.peers.control_link(peer.key), peer.came} - {None}:
-                assert link is not None
-                self.bus.send(link, Bye("it was stopped"))
-        for place in self._places.values():
-            if place.watcher is not None:
-                place.watcher.stop()
-        self._workers.stop(STOP_S)
-        for place in self._places.values():
-            place.folder.store.close()
-            if place.share is not None:
-                place.share.close()
-        self.bus.close()
-        self._state.close()
+        """Say goodbye, let running jobs end, and let go of everything that was opened."""
+        if self._hub is not None:
+            for peer in self.node.peers.by_key.values():
+                for link in {self.node.peers.control_link(peer.key), peer.came}:
+                    if link is not None:
+                        self.bus.send(link, Bye("it was stopped"))
+        self._opened.close()
 
     def _turn(self, frames: list[Raw], now: float) -> None:
         for frame in frames:

@@ -60,6 +60,11 @@ class Actor:
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def configure(self, others: list[Actor]) -> None:
         text = _CONFIG.format(name=self.name, port=self.port)
         for other in others:
@@ -119,15 +124,14 @@ class Actor:
 
 
 class Stage:
-    """The three of them; everything is gone afterwards, also after Ctrl-C."""
+    """All of them; everything is gone afterwards, also after Ctrl-C."""
 
-    def __init__(self) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="leftzmq-demo-"))
+    def __init__(self, names: str = "ABC", home: Path | None = None) -> None:
+        self.home = home or Path(tempfile.mkdtemp(prefix="leftzmq-demo-"))
         make_secret(self.home / "share.secret")
-        ports = _free_ports(3)
+        ports = _free_ports(len(names))
         self.actors = [
-            Actor(name, self.home / name, port)
-            for name, port in zip(("A", "B", "C"), ports, strict=True)
+            Actor(name, self.home / name, port) for name, port in zip(names, ports, strict=True)
         ]
         for actor in self.actors:
             actor.configure([other for other in self.actors if other is not actor])
