@@ -32,7 +32,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A name in an open folder. where: the folder's path. in_trash: what lies there is settled."""
+    """A name in an open folder. where: the folder's path. in_trash: what lies there is settled,
+    and the folder was opened for it: leaving the `with` closes it."""
 
     folder: Folder
     name: str
@@ -48,7 +49,8 @@ class Spot:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.folder.close()
+        if self.in_trash:
+            self.folder.close()
 
 
 class Trash:
@@ -144,7 +146,7 @@ def _copy_whole(spot: Spot, goal: Spot) -> None:
 
 
 def copy_bytes(source: File, target: File) -> None:
-    """Bytes, exec, mtime and who may read; flushed. OSError(EBUSY) if the source moved meanwhile."""
+    """Bytes, exec, mtime and who may read; flushed. OSError(EBUSY): written meanwhile."""
     before = source.stat()
     offset = 0
     while data := source.read(offset, COPY_BYTES):

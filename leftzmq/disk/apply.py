@@ -1,0 +1,283 @@
+"""The write order, whole: steps 2 to 4 of docs/design.md section 9. The only place that gives a
+file its final name.
+
+2. (disk/ready) Staged files get mtime and exec and are flushed.
+3. A new name is taken only while nothing has it. What is replaced or removed is first exchanged
+   or moved aside, then looked at (disk/swap): if it is not what the index says, a user wrote
+   meanwhile, and it goes back. Old bytes become the conflict copy or trash; nothing is ever
+   overwritten or unlinked unseen.
+4. (disk/flush) The touched folders are flushed. Then the caller may commit its index.
+
+After every single call a file's name leads to the old bytes or to the new ones, whole. Only
+where a file gives way to a folder, or an empty folder to something else, is there an instant
+without either; then the old bytes are in the trash.
+
+Knows operations. Must not know why they are wanted, nor the index.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from leftzmq.disk.flush import Flushes
+from leftzmq.disk.outcome import Ending, Outcome
+from leftzmq.disk.ready import make_ready
+from leftzmq.disk.root import File, Folder, Root, is_full
+from leftzmq.disk.staging import create_lefting, throw_away
+from leftzmq.disk.swap import Copied, Place, Stopped, is_still, key_now
+from leftzmq.disk.trash import Spot, Trash, copy_bytes
+from leftzmq.errors import Refused
+from leftzmq.tree.entry import Kind, ScanKey
+from leftzmq.tree.path import check_path, name_of, parent_of
+from leftzmq.tree.plan import Operation, Staged, Verb
+
+GROUP_FROM: Final = 8
+"""So many staged files, attributes or folders, and more, share one flush of the file system."""
+
+_NOT_COPIED: Final[Copied] = (None, None)
+
+
+def apply(
+    root: Root, operations: Sequence[Operation], *, now_ns: int, group_from: int = GROUP_FROM
+) -> list[Outcome]:
+    """Carry out `operations` in their order; one Outcome each, in the same order.
+
+    now_ns: wall clock, names the trash. One operation's failure never stops the others. OSError
+    only if the root itself cannot be opened; nothing was done then.
+    """
+    flushes = Flushes(root, group_from)
+    batch = _Batch(root, operations, flushes, now_ns)
+    ready, ended = make_ready(root, operations, flushes)
+    for at, operation in enumerate(operations):
+        if at not in ended:
+            flushes.at = at
+            ended[at] = batch.carry_out(operation, ready.get(at))
+    for at, why in flushes.finish().items():
+        if ended[at].ending is Ending.DONE:
+            ended[at] = Outcome(operations[at], Ending.FLUSH_FAILED, why=why)
+    return [ended[at] for at in range(len(operations))]
+
+
+class _Batch:
+    def __init__(
+        self, root: Root, operations: Sequence[Operation], flushes: Flushes, now_ns: int
+    ) -> None:
+        self._root, self._flushes = root, flushes
+        self._trash = Trash(root, now_ns, flushes.touch)
+        attributes = sum(operation.verb is Verb.SET_ATTRIBUTES for operation in operations)
+        self._attributes_together = flushes.many(attributes)
+
+    def carry_out(self, operation: Operation, ready: ScanKey | None) -> Outcome:
+        try:
+            check_path(operation.path)
+            check_path(operation.copy_to or operation.path)
+            folder = self._parent(operation)
+        except (Stopped, OSError, Refused) as error:
+            return _ended(operation, error)
+        with folder:
+            try:
+                key, copied = self._do(Place(folder, operation, self._trash, self._flushes), ready)
+            except (Stopped, OSError, OverflowError) as error:
+                return _ended(operation, error)
+        return Outcome(operation, Ending.DONE, key, *copied)
+
+    def _parent(self, operation: Operation) -> Folder:
+        try:
+            return self._root.folder(parent_of(operation.path))
+        except FileNotFoundError as error:
+            # Without its folder, what is to go is gone.
+            done = operation.verb is Verb.REMOVE
+            raise Stopped(Ending.DONE if done else Ending.NO_PARENT) from error
+        except NotADirectoryError as error:
+            raise Stopped(
+                Ending.NO_PARENT, "a link or a file is in the place of a folder"
+            ) from error
+
+    def _do(self, place: Place, ready: ScanKey | None) -> tuple[ScanKey | None, Copied]:
+        match place.operation.verb:
+            case Verb.REMOVE:
+                return None, _remove(place)
+            case Verb.MAKE_DIRECTORY:
+                return _make_directory(place)
+            case Verb.PUT_LINK:
+                return _put_link(place)
+            case Verb.PUT_FILE:
+                assert ready is not None
+                return self._put_file(place, ready)
+            case Verb.SET_ATTRIBUTES:
+                return self._set_attributes(place)
+
+    def _put_file(self, place: Place, ready: ScanKey) -> tuple[ScanKey, Copied]:
+        staged = place.operation.staged
+        assert staged is not None
+        where = parent_of(staged.path)
+        with self._root.folder(where) as folder:
+            return _give_name(place, Spot(folder, name_of(staged.path), where), ready)
+
+    def _set_attributes(self, place: Place) -> tuple[ScanKey, Copied]:
+        found, entry = place.look(), place.operation.entry
+        if found is None:
+            raise Stopped(Ending.CHANGED, "nothing is there")
+        if found.kind is not Kind.FILE:
+            return found.key(), _NOT_COPIED
+        with place.folder.open_read(place.name) as file:
+            found = file.stat()
+            if place.operation.old is None or not is_still(found, place.operation.old.key):
+                raise Stopped(Ending.CHANGED, "something else is there")
+            if found.links > 1:
+                return _copy_with_attributes(place, file)
+            file.set_exec(entry.exec)
+            file.set_times(entry.mtime_ns)
+            if self._flushes.file(file, self._attributes_together):
+                self._flushes.wait()
+            # A write between the look and set_times would be hidden by the mtime just set. A ctime
+            # that no file has makes the next scan read the bytes once more: then it is found.
+            return replace(file.stat().key(), ctime_ns=0), _NOT_COPIED
+
+
+def _give_name(place: Place, new: Spot, ours: ScanKey) -> tuple[ScanKey, Copied]:
+    """What lies at `new`, a file with the stat `ours`, gets the final name."""
+    if _is_free(place):
+        new.folder.rename_new(new.name, place.folder, place.name)
+        place.touch()
+        place.flushes.touch(new.where)
+        copied = _NOT_COPIED
+    else:
+        copied = place.exchange(new, ours)
+    return key_now(place.folder, place.name, ours), copied
+
+
+def _is_free(place: Place) -> bool:
+    """Whether the name is free, as the index says; an empty folder is removed for it. False: what
+    is there is the file or link that the index says. Raises Stopped for anything else."""
+    found = place.look()
+    if found is None:
+        if place.operation.old is not None:
+            raise Stopped(Ending.CHANGED, "what was there is gone")
+        return True
+    if found.kind is not Kind.DIRECTORY:
+        return False
+    _remove_folder(place)
+    return True
+
+
+def _remove_folder(place: Place) -> None:
+    try:
+        place.folder.remove_folder(place.name)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise Stopped(Ending.NOT_EMPTY) from error
+        raise
+    place.touch()
+
+
+def _remove(place: Place) -> Copied:
+    found = place.look()
+    if found is None:
+        return _NOT_COPIED
+    if found.kind is Kind.DIRECTORY:
+        _remove_folder(place)
+        return _NOT_COPIED
+    with place.trash.spot(place.operation.path) as spot:
+        aside = place.move_aside(spot)
+        try:
+            return place.settle(aside)
+        except (OSError, Stopped):
+            place.put_back(aside)
+            raise
+
+
+def _make_directory(place: Place) -> tuple[ScanKey, Copied]:
+    found = place.folder.stat(place.name)
+    if found is not None and found.kind is Kind.DIRECTORY:
+        return found.key(), _NOT_COPIED
+    copied = _NOT_COPIED
+    if _is_free(place):
+        place.folder.make_folder(place.name)
+        place.touch()
+    else:
+        with place.trash.spot(place.operation.path) as spot:
+            copied = _folder_for_file(place, place.move_aside(spot))
+    made = place.folder.stat(place.name)
+    if made is None or made.kind is not Kind.DIRECTORY:
+        raise Stopped(Ending.CHANGED, "the folder was replaced at once")
+    return made.key(), copied
+
+
+def _folder_for_file(place: Place, aside: Spot) -> Copied:
+    try:
+        place.folder.make_folder(place.name)
+    except OSError:
+        place.put_back(aside)
+        raise
+    try:
+        return place.settle(aside)
+    except (OSError, Stopped):
+        place.folder.remove_folder(place.name)
+        place.put_back(aside)
+        raise
+
+
+def _put_link(place: Place) -> tuple[ScanKey, Copied]:
+    target = bytes(place.operation.entry.content)
+    if _is_free(place):
+        place.folder.make_link(place.name, target)
+        place.touch()
+        made = place.folder.stat(place.name)
+        if made is None or made.kind is not Kind.SYMLINK:
+            raise Stopped(Ending.CHANGED, "the link was replaced at once")
+        return made.key(), _NOT_COPIED
+    # Made in the trash, at the spot of what it replaces: after the exchange both are in place.
+    with place.trash.spot(place.operation.path) as spot:
+        try:
+            return _link_for_file(place, spot, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            return _link_for_file(place, place.beside(), target)
+
+
+def _link_for_file(place: Place, new: Spot, target: bytes) -> tuple[ScanKey, Copied]:
+    new.folder.make_link(new.name, target)
+    made = new.folder.stat(new.name)
+    assert made is not None
+    try:
+        copied = place.exchange(new, made.key())
+    except (OSError, Stopped):
+        if is_still(new.folder.stat(new.name), made.key()):
+            new.folder.unlink(new.name)
+        raise
+    return key_now(place.folder, place.name, made.key()), copied
+
+
+def _copy_with_attributes(place: Place, source: File) -> tuple[ScanKey, Copied]:
+    """The other names of this file must keep their mtime and exec: this name gets a copy."""
+    entry = place.operation.entry
+    target, path = create_lefting(place.folder, place.operation.path)
+    with target:
+        staged = Staged(path, target.stat().inode)
+        try:
+            copy_bytes(source, target)
+            target.set_exec(entry.exec)
+            target.set_times(entry.mtime_ns)
+            target.flush()
+            ours = target.stat().key()
+            new = Spot(place.folder, name_of(path), place.where)
+            copied = place.exchange(new, ours)
+        except (OSError, Stopped):
+            throw_away(place.folder, staged)
+            raise
+    return key_now(place.folder, place.name, ours), copied
+
+
+def _ended(operation: Operation, error: Exception) -> Outcome:
+    if isinstance(error, Stopped):
+        return Outcome(operation, error.ending, why=error.why)
+    if isinstance(error, FileExistsError | FileNotFoundError):
+        return Outcome(operation, Ending.CHANGED, why=str(error))  # since the look before
+    if isinstance(error, OSError) and is_full(error):
+        return Outcome(operation, Ending.DISK_FULL, why=str(error))
+    return Outcome(operation, Ending.FAILED, why=str(error))

@@ -1,0 +1,102 @@
+"""Step 2 of the write order: staged files get their mtime and exec bit and are flushed.
+
+A `.lefting` whose flush failed is thrown away and never flushed again: after a failed fsync the
+kernel may call pages clean that never reached the disk, and a second one would say all is well.
+
+Knows staged files. Must not give one its final name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from leftzmq.disk.flush import Flushes
+from leftzmq.disk.outcome import Ending, Outcome
+from leftzmq.disk.root import Folder, Root, Stat, is_full
+from leftzmq.disk.staging import is_ours, throw_away
+from leftzmq.tree.entry import Entry, Kind, ScanKey
+from leftzmq.tree.path import name_of, parent_of
+from leftzmq.tree.plan import Operation, Staged, Verb
+
+
+class _FlushFailed(Exception):
+    """The `.lefting` must go."""
+
+
+def make_ready(
+    root: Root, operations: Sequence[Operation], flushes: Flushes
+) -> tuple[dict[int, ScanKey], dict[int, Outcome]]:
+    """By position: the stat of each staged file that is whole and durable, and how the others
+    ended (NO_STAGED, FLUSH_FAILED, DISK_FULL, FAILED)."""
+    ready: dict[int, ScanKey] = {}
+    ended: dict[int, Outcome] = {}
+    puts = [at for at, operation in enumerate(operations) if operation.verb is Verb.PUT_FILE]
+    together = flushes.many(len(puts))
+    left: list[int] = []
+    for at in puts:
+        try:
+            ready[at], waits = _one(root, operations[at], flushes, together)
+        except _FlushFailed as error:
+            ended[at] = Outcome(operations[at], Ending.FLUSH_FAILED, why=str(error))
+        except (OSError, OverflowError) as error:
+            ended[at] = _not_ready(operations[at], error)
+        else:
+            left.extend([at] if waits else [])
+    why = flushes.everything() if left else ""
+    for at in left if why else ():
+        del ready[at]
+        _throw_away(root, operations[at].staged)
+        ended[at] = Outcome(operations[at], Ending.FLUSH_FAILED, why=why)
+    return ready, ended
+
+
+def _one(
+    root: Root, operation: Operation, flushes: Flushes, together: bool
+) -> tuple[ScanKey, bool]:
+    staged = operation.staged
+    if staged is None:
+        raise FileNotFoundError
+    with root.folder(parent_of(staged.path)) as folder:
+        like = _replaced(folder, operation)
+        with folder.open_read(name_of(staged.path)) as file:
+            found = file.stat()
+            if not is_ours(found, staged) or found.size != operation.entry.size:
+                raise FileNotFoundError  # not ours, or not whole: as good as none
+            if not _has_attributes(found, operation.entry, like):
+                file.set_exec(operation.entry.exec, like)
+                file.set_times(operation.entry.mtime_ns)
+            key = file.stat().key()
+            try:
+                return key, flushes.file(file, together)
+            except OSError as error:
+                throw_away(folder, staged)
+                raise _FlushFailed(error.strerror or str(error)) from error
+
+
+def _replaced(folder: Folder, operation: Operation) -> Stat | None:
+    """The file that will be replaced: who may read it may read the new one, and nobody else."""
+    if operation.old is None or operation.old.key.kind is not Kind.FILE:
+        return None
+    found = folder.stat(name_of(operation.path))
+    return found if found is not None and found.kind is Kind.FILE else None
+
+
+def _has_attributes(found: Stat, entry: Entry, like: Stat | None) -> bool:
+    return like is None and (found.mtime_ns, found.exec) == (entry.mtime_ns, entry.exec)
+
+
+def _not_ready(operation: Operation, error: OSError | OverflowError) -> Outcome:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return Outcome(operation, Ending.NO_STAGED)
+    if isinstance(error, OSError) and is_full(error):
+        return Outcome(operation, Ending.DISK_FULL)
+    return Outcome(operation, Ending.FAILED, why=str(error))
+
+
+def _throw_away(root: Root, staged: Staged | None) -> None:
+    assert staged is not None
+    try:
+        with root.folder(parent_of(staged.path)) as folder:
+            throw_away(folder, staged)
+    except OSError:
+        return  # it stays under its .lefting name, which nobody takes for a file; discard meets it

@@ -1,0 +1,165 @@
+"""Step 3 of the write order: what lies at a name gives way, is looked at, and is put somewhere.
+
+The look comes after the exchange (or the rename aside), because before it a user can still write.
+What comes out and is not what the index says goes back; where even that has become impossible,
+because a user put something new there again, it goes to the trash. Nothing is unlinked.
+
+Knows one name and what must be there. Must not know what is put there instead.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+
+from leftzmq.disk.flush import Flushes
+from leftzmq.disk.outcome import Ending
+from leftzmq.disk.root import Folder, Stat
+from leftzmq.disk.staging import lefting_path
+from leftzmq.disk.trash import Spot, Trash
+from leftzmq.tree.entry import ScanKey
+from leftzmq.tree.path import name_of, parent_of
+from leftzmq.tree.plan import Operation
+
+BACK_TRIES = 3  # each is lost only to a write within microseconds of the one before
+
+
+class Stopped(Exception):
+    """The operation ends here and is not DONE."""
+
+    def __init__(self, ending: Ending, why: str = "") -> None:
+        self.ending, self.why = ending, why
+        super().__init__(why or ending.name)
+
+
+Copied = tuple[str | None, ScanKey | None]
+"""Where the old bytes are as a conflict copy, and their stat; (None, None): in the trash."""
+
+
+def is_still(found: Stat | None, key: ScanKey) -> bool:
+    """Whether this stat is that of the bytes that had `key`."""
+    return found is not None and found.kind is not None and found.key().same_bytes(key)
+
+
+def key_now(folder: Folder, name: str, ours: ScanKey) -> ScanKey:
+    """The stat found at `name` now; `ours` if a user wrote there since, so that it is noticed."""
+    found = folder.stat(name)
+    return found.key() if found is not None and is_still(found, ours) else ours
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The final name of one operation, in its open folder."""
+
+    folder: Folder
+    operation: Operation
+    trash: Trash
+    flushes: Flushes
+
+    @property
+    def name(self) -> str:
+        return name_of(self.operation.path)
+
+    @property
+    def where(self) -> str:
+        return parent_of(self.operation.path)
+
+    def look(self) -> Stat | None:
+        """What is there: None, or what the index says. Raises Stopped (CHANGED) for all else."""
+        found, old = self.folder.stat(self.name), self.operation.old
+        if found is not None and (old is None or not is_still(found, old.key)):
+            raise Stopped(Ending.CHANGED, "something else is there")
+        copy_to = self.operation.copy_to
+        if found is not None and copy_to is not None and self.folder.stat(name_of(copy_to)):
+            raise Stopped(Ending.CHANGED, f"{copy_to} is there already")
+        return found
+
+    def touch(self) -> None:
+        self.flushes.touch(self.where)
+
+    def exchange(self, new: Spot, ours: ScanKey) -> Copied:
+        """Give the name to what lies at `new`, whose stat is `ours`. Raises Stopped or OSError;
+        then the name is as it was, or as a user made it meanwhile."""
+        new.folder.exchange(new.name, self.folder, self.name)
+        self.touch()
+        self.flushes.touch(new.where)
+        try:
+            self._look_again(new)
+            return self.settle(new)
+        except (OSError, Stopped):
+            self._go_back(new, ours)
+            raise
+
+    def move_aside(self, spot: Spot) -> Spot:
+        """Free the name: what was there lies at `spot` then, or beside where that is on another
+        file system; it was looked at and waits for `settle` or `put_back`. Raises Stopped or
+        OSError, as `exchange`."""
+        try:
+            self.folder.rename_new(self.name, spot.folder, spot.name)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            spot = self.beside()
+            self.folder.rename_new(self.name, spot.folder, spot.name)
+        self.touch()
+        self.flushes.touch(spot.where)
+        try:
+            self._look_again(spot)
+        except (OSError, Stopped):
+            self.put_back(spot)
+            raise
+        return spot
+
+    def put_back(self, spot: Spot) -> None:
+        """Give what was moved aside its name again; if a user took the name, it is trash."""
+        try:
+            spot.folder.rename_new(spot.name, self.folder, self.name)
+        except FileExistsError:
+            self.trash.take(spot, self.operation.path)
+
+    def settle(self, spot: Spot) -> Copied:
+        """What came out becomes the conflict copy or goes to the trash. Raises Stopped or OSError;
+        then it is still at `spot`."""
+        copy_to = self.operation.copy_to
+        if copy_to is None:
+            self.trash.take(spot, self.operation.path)
+            return None, None
+        assert parent_of(copy_to) == self.where
+        found = self._look_again(spot)
+        try:
+            spot.folder.rename_new(spot.name, self.folder, name_of(copy_to))
+        except FileExistsError as error:
+            raise Stopped(Ending.CHANGED, f"{copy_to} is there already") from error
+        return copy_to, key_now(self.folder, name_of(copy_to), found.key())
+
+    def _look_again(self, spot: Spot) -> Stat:
+        found, old = spot.folder.stat(spot.name), self.operation.old
+        if found is None or old is None or not is_still(found, old.key):
+            raise Stopped(Ending.CHANGED, "it was written in this instant")
+        return found
+
+    def _go_back(self, new: Spot, ours: ScanKey) -> None:
+        try:
+            for _ in range(BACK_TRIES):
+                at_name = self.folder.stat(self.name)
+                if at_name is None:  # a user deleted ours: his own version comes back
+                    new.folder.rename_new(new.name, self.folder, self.name)
+                    return
+                if not is_still(at_name, ours):
+                    break
+                new.folder.exchange(new.name, self.folder, self.name)
+                if is_still(new.folder.stat(new.name), ours):
+                    return
+            self.trash.take(new, self.operation.path)
+        except OSError as error:
+            lies = f"{new.where}/{new.name}".lstrip("/")
+            why = f"{error.strerror or error}; the old version lies at {lies}"
+            raise Stopped(Ending.FAILED, why) from error
+
+    def beside(self) -> Spot:
+        """A free name in the same folder that nobody takes for a file; not to be closed."""
+        path = self.operation.path
+        first = name_of(lefting_path(path))
+        if self.folder.stat(first) is None:
+            return Spot(self.folder, first, self.where)
+        return Spot(self.folder, name_of(lefting_path(path, again=True)), self.where)
