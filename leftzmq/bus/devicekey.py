@@ -1,0 +1,68 @@
+"""The device key: a CURVE key pair in a private file. Its public half IS the device.
+
+Knows the file's form and z85. Must not know who may talk (gate), nor where the state lies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import zmq
+from zmq.utils import z85
+
+from leftzmq.endpoint import is_key
+from leftzmq.errors import ConfigError, KeyFileError
+from leftzmq.statedir import make_private, read_private
+from leftzmq.sync.link import DeviceKey
+
+_HEAD: Final = "# leftzmq device key. Keep it private: whoever has it is this device."
+_DO: Final = "restore it from a backup; or move it away, and give peers the key that is made then"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKeyPair:
+    """public, secret: 32 bytes each; the secret is never shown."""
+
+    public: DeviceKey
+    secret: bytes = field(repr=False)
+
+
+def load_or_make(path: Path) -> DeviceKeyPair:
+    """The key pair in `path`, made there on first use.
+
+    KeyFileError: readable by others, malformed, or its halves do not belong together.
+    """
+    if not path.exists():
+        public, secret = zmq.curve_keypair()
+        text = f"{_HEAD}\npublic {public.decode()}\nsecret {secret.decode()}\n"
+        # Of several processes that come here at once one wins, and all read what it wrote.
+        make_private(path, text.encode())
+    return _parse(read_private(path), path)
+
+
+def public_text(key: bytes) -> str:
+    """The z85 form of a public key (40 characters), as `leftzmq id` prints it."""
+    text: bytes = z85.encode(key)
+    return text.decode()
+
+
+def parse_public(text: str) -> DeviceKey:
+    """The inverse of `public_text`. Raises ConfigError."""
+    if not is_key(text):
+        do = "copy what `leftzmq id` prints on that device"
+        raise ConfigError("is not a device's key", repr(text[:60]), do)
+    return DeviceKey(z85.decode(text))
+
+
+def _parse(data: bytes, path: Path) -> DeviceKeyPair:
+    lines = [line for line in data.decode("latin-1").splitlines() if not line.startswith("#")]
+    pairs = [tuple(line.split()) for line in lines if line.strip()]
+    found = {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+    well_formed = len(pairs) == len(found) == 2 and found.keys() == {"public", "secret"}
+    if not well_formed or not all(map(is_key, found.values())):
+        raise KeyFileError("is not a device key file", str(path), _DO)
+    if zmq.curve_public(found["secret"].encode()).decode() != found["public"]:
+        raise KeyFileError("the public key is not that of the secret one", str(path), _DO)
+    return DeviceKeyPair(DeviceKey(z85.decode(found["public"])), z85.decode(found["secret"]))

@@ -1,0 +1,58 @@
+"""Reading one socket a bounded amount at a time, so that none starves the others.
+
+Knows frames. Must not know what is in them or who may send them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import zmq
+
+_MAX_SKIPPED_A_TURN: Final = 4096  # frames of a message that is too long; about 2 ms
+
+
+@dataclass(slots=True)
+class Inlet:
+    """A socket to read from.
+
+    messages: how many are taken in one turn
+    frames:   how many one message may have; of more than that only the first ones and an extra
+              are handed out, and the rest is skipped, over several turns if it must be (libzmq
+              has no bound on the frames of a message)
+    """
+
+    socket: zmq.Socket[bytes]
+    messages: int
+    frames: int
+    _skipping: bool = False
+
+    def take(self) -> Iterator[list[zmq.Frame]]:
+        """The messages that wait, at most `messages`; over-long ones have frames + 1 frames."""
+        for _ in range(self.messages):
+            if self._skipping and not self._skip():
+                return
+            try:
+                message = [self._frame()]
+                while message[-1].more and len(message) <= self.frames:
+                    message.append(self._frame())
+            except zmq.ZMQError:  # EAGAIN, mostly
+                return
+            self._skipping = message[-1].more
+            yield message
+
+    def _frame(self) -> zmq.Frame:
+        return self.socket.recv(zmq.DONTWAIT, copy=False)
+
+    def _skip(self) -> bool:
+        """Whether the end of an over-long message was reached."""
+        for _ in range(_MAX_SKIPPED_A_TURN):
+            try:
+                if not self._frame().more:
+                    self._skipping = False
+                    return True
+            except zmq.ZMQError:
+                return False
+        return False

@@ -1,0 +1,207 @@
+"""The bus: every socket of an agent, behind six verbs. Only its own thread may touch it.
+
+Knows which socket carries what, and the order in which they come to life: gate, bound sockets,
+self-test. Must not know what a message is about, nor when anything is to be sent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import zmq
+
+from leftzmq.bus.bound import Bound, Listening
+from leftzmq.bus.devicekey import DeviceKeyPair
+from leftzmq.bus.dialed import Dialed
+from leftzmq.bus.gate import Gate
+from leftzmq.bus.ipc import OwnDoors
+from leftzmq.bus.poller import Poller
+from leftzmq.bus.raw import Raw
+from leftzmq.bus.selftest import self_test
+from leftzmq.bus.strangers import Strangers
+from leftzmq.bus.world import World
+from leftzmq.endpoint import Endpoint
+from leftzmq.statedir import Ports
+from leftzmq.sync.jobs import Buffer
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.wire.codec import Socket, encode
+from leftzmq.wire.messages import Message, News, Open
+
+IO_THREADS: Final = 2  # CURVE runs in them, about 1 s of CPU per GB and end; a connection has one
+BYE_LINGER_MS: Final = 200
+SHUT_OUT_S: Final = 60.0  # what breaks the rules once mostly does it again
+ZERO_COPY_BYTES: Final = 64 << 10  # below it, copying is cheaper than the bookkeeping
+
+
+class Bus:
+    """All sockets, made, bound and tested by the time the constructor returns.
+
+    keys:      of this device
+    allowed:   whether a key (32 bytes) is in the list of the moment
+    listening: where to bind
+    ipc:       endpoints of events and admin (statedir.ipc_endpoints)
+    wake_fd:   makes `poll` return when it is readable; whoever owns it clears it
+    Raises PortTaken, GateError.
+    """
+
+    def __init__(
+        self,
+        keys: DeviceKeyPair,
+        allowed: Callable[[bytes], bool],
+        listening: Listening,
+        ipc: tuple[str, str],
+        wake_fd: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._listed, self._clock = allowed, clock
+        self._shut_out: dict[bytes, float] = {}
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=IO_THREADS)
+        self._poller, self._strangers = Poller(), Strangers()
+        self._world = World(context, keys, self._poller, self._allowed, self._strangers, clock)
+        self._dialed: dict[DeviceKey, Dialed] = {}
+        self._gates_seen = 0
+        self._closing: list[Callable[[], None]] = [context.destroy]
+        try:
+            self._gate = Gate(self._world)
+            self._closing.append(lambda: self._gate.close())
+            self._add_gate()
+            self._bound = Bound(self._world, listening)
+            # Before the gate: without one, anybody comes in.
+            self._closing.append(lambda: self._bound.close(BYE_LINGER_MS))
+            self_test(self._world, self._gate, self._bound.endpoints.items())
+            self._own = OwnDoors(context, self._poller, *ipc)
+            self._closing.append(lambda: self._own.close(BYE_LINGER_MS))
+        except BaseException:
+            self.close()
+            raise
+        self._poller.add(wake_fd, tuple)
+
+    @property
+    def control_endpoint(self) -> str:
+        return str(self._bound.endpoints[Socket.CONTROL])
+
+    @property
+    def bulk_endpoint(self) -> str:
+        return str(self._bound.endpoints[Socket.BULK])
+
+    @property
+    def news_endpoint(self) -> str:
+        return str(self._bound.endpoints[Socket.NEWS])
+
+    @property
+    def ports(self) -> Ports:
+        """Of bulk and news: told in hello and welcome, and remembered."""
+        bound = self._bound.endpoints
+        return Ports(bulk=bound[Socket.BULK].port, news=bound[Socket.NEWS].port)
+
+    def dial(self, device: DeviceKey, host: str, port: int) -> None:
+        """Connect control to `device`, and go on trying. LinkOpened, DialFailed follow."""
+        known = self._dialed.get(device)
+        if known is None or known.control.endpoint != Endpoint(host, port):
+            self.undial(device)
+            self._dialed[device] = Dialed(self._world, device, Endpoint(host, port))
+
+    def subscribe(self, device: DeviceKey, bulk_port: int, news_port: int) -> None:
+        """Connect bulk and news of a dialed device, on the ports that its welcome named."""
+        if device in self._dialed:
+            self._dialed[device].subscribe(bulk_port, news_port)
+
+    def undial(self, device: DeviceKey) -> None:
+        """Close what we dialed to `device`."""
+        dialed = self._dialed.pop(device, None)
+        if dialed is not None:
+            dialed.close()
+
+    def drop(self, device: DeviceKey) -> None:
+        """Cut every connection with `device`, and have none for SHUT_OUT_S."""
+        self._shut_out[device] = self._clock() + SHUT_OUT_S
+        if device in self._dialed:
+            self._dialed[device].rest(SHUT_OUT_S)
+        if self._bound.has_seen(device):
+            self.rebind()  # libzmq cannot cut a single one
+
+    def rebind(self) -> None:
+        """Cut every connection that came: the gate judges each anew."""
+        self._bound.rebind()
+
+    def send(self, link: Link, message: Message, body: Buffer | None = None) -> bool:
+        """Never waits. False: the link is gone, or too much waits there already.
+
+        body: the second frame of Chunks, handed over; nobody may change it from now on
+        """
+        kind = Socket.BULK if type(message) in Socket.BULK.carries else Socket.CONTROL
+        if link.way is Way.DIALED and type(message) is Open:
+            return True  # the line itself says it whenever it is connected
+        frames: list[Buffer] = [encode(message)]
+        if body is not None:
+            frames.append(body)
+        copy = body is None or len(body) < ZERO_COPY_BYTES
+        if link.way is Way.CAME:
+            # Its connection may have outlived its place in the list.
+            allowed = self._allowed(link.device)
+            return allowed and self._bound.send(kind, link.route, frames, copy)
+        dialed = self._dialed.get(link.device)
+        line = dialed.line(kind) if dialed is not None else None
+        return line is not None and line.send(frames, copy)
+
+    def publish(self, news: News) -> None:
+        """Broadcast to every subscriber that has room."""
+        self._bound.publish(encode(news))
+
+    def tell(self, frames: list[bytes]) -> None:
+        """Broadcast an event (wire/local) to monitors."""
+        self._own.tell(frames)
+
+    def answer(self, asker: bytes, frame: bytes) -> bool:
+        """Answer a RawAsk. False: who asked is gone."""
+        return self._own.answer(asker, frame)
+
+    def poll(self, timeout_ms: int) -> list[Raw]:
+        """Wait for something, and take it: of every socket a bounded number of messages.
+
+        Empty after `timeout_ms`, after a wake-up, or after something that concerns only the bus.
+        PortTaken, GateError: after rebind a port, or for the gate its place, was not to be had.
+        """
+        found = self._poller.poll(min(timeout_ms, self._tick(timeout_ms)))
+        now = self._clock()
+        found.extend(self._strangers.take(now))
+        return found
+
+    def close(self) -> None:
+        """Close everything; what was sent last (bye) has BYE_LINGER_MS to leave."""
+        for dialed in self._dialed.values():
+            dialed.close(BYE_LINGER_MS)
+        self._dialed.clear()
+        while self._closing:
+            self._closing.pop()()
+
+    def _allowed(self, key: bytes) -> bool:
+        until = self._shut_out.get(key)
+        if until is not None:
+            if self._clock() < until:
+                return False
+            del self._shut_out[key]
+        return self._listed(key)
+
+    def _tick(self, timeout_ms: int) -> int:
+        """Do what is due; milliseconds until something is due again."""
+        now = self._clock()
+        if self._gate.remade != self._gates_seen:
+            self._gates_seen = self._gate.remade
+            self._add_gate()
+            self._bound.rebind()  # who came while there was no gate goes
+        due = [self._bound.tick(now), *(dialed.tick(now) for dialed in self._dialed.values())]
+        soonest = min((at for at in due if at is not None), default=None)
+        return timeout_ms if soonest is None else max(0, round((soonest - now) * 1000) + 1)
+
+    def _add_gate(self) -> None:
+        self._poller.add(self._gate.socket, self._serve_gate)
+
+    def _serve_gate(self) -> list[Raw]:
+        before = self._gate.socket
+        self._gate.serve()
+        if self._gate.socket is not before:
+            self._poller.drop(before)
+        return []

@@ -1,0 +1,54 @@
+"""Who was refused, said once in a while: a flood of strangers is one line per key and minute.
+
+Knows keys, refusals and a clock that is passed in. Must not know sockets.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leftzmq.errors import Refusal
+from leftzmq.sync.facts import StrangerRefused
+from leftzmq.sync.link import DeviceKey
+
+QUIET_S: Final = 60.0
+MAX_REMEMBERED: Final = 256  # different (who, why); keys cost a stranger nothing
+
+
+class Strangers:
+    """Collects refusals as facts; bounded, whatever comes."""
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[bytes, Refusal], float] = {}
+        self._facts: list[StrangerRefused] = []
+        self._unsaid = 0
+        self._unsaid_since = 0.0
+
+    def note(
+        self, device: DeviceKey | None, refusal: Refusal, who: bytes, detail: str, now: float
+    ) -> None:
+        """`who` was refused: said unless the same was said within QUIET_S.
+
+        device: the paired device that it was, if it was one. now: monotonic seconds
+        """
+        key = (who, refusal)
+        said_at = self._said.get(key)
+        if said_at is not None and now - said_at < QUIET_S:
+            return
+        if len(self._said) >= MAX_REMEMBERED:
+            self._said = {k: at for k, at in self._said.items() if now - at < QUIET_S}
+        if len(self._said) >= MAX_REMEMBERED:
+            self._unsaid_since = self._unsaid_since or now
+            self._unsaid += 1
+            return
+        self._said[key] = now
+        self._facts.append(StrangerRefused(device, refusal, detail))
+
+    def take(self, now: float) -> list[StrangerRefused]:
+        """What is to be said now. Those over MAX_REMEMBERED are one line a minute, as a number."""
+        if self._unsaid and now - self._unsaid_since >= QUIET_S:
+            detail = f"and {self._unsaid} times more, from others"
+            self._facts.append(StrangerRefused(None, Refusal.UNKNOWN_DEVICE, detail))
+            self._unsaid, self._unsaid_since = 0, 0.0
+        facts, self._facts = self._facts, []
+        return facts

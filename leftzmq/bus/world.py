@@ -1,0 +1,32 @@
+"""What the sockets of a bus have in common.
+
+Knows shapes. Must not know what any socket does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import zmq
+
+from leftzmq.bus.devicekey import DeviceKeyPair
+from leftzmq.bus.poller import Poller
+from leftzmq.bus.strangers import Strangers
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """keys: of this device
+
+    allowed: whether a key (32 bytes) is in the list of the moment
+    strangers: where refusals are noted
+    clock: monotonic seconds
+    """
+
+    context: zmq.Context[zmq.Socket[bytes]]
+    keys: DeviceKeyPair
+    poller: Poller
+    allowed: Callable[[bytes], bool]
+    strangers: Strangers
+    clock: Callable[[], float]
