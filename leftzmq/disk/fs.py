@@ -162,6 +162,14 @@ class RealFolder(_Open):
     def names(self) -> list[bytes]:
         return [os.fsencode(name) for name in os.listdir(self._fd)]
 
+    def folders(self) -> list[bytes]:
+        """The names of the folders in it, as they are on disk; links to folders are none.
+
+        For the watcher, which needs no stats: the kernel's listing tells the kinds.
+        """
+        with os.scandir(self._fd) as found:
+            return [os.fsencode(e.name) for e in found if e.is_dir(follow_symlinks=False)]
+
     def folder(self, name: str) -> RealFolder:
         return RealFolder(_open_folder(self._fd, _raw(name)))
 

@@ -1,0 +1,352 @@
+"""Watching with inotify: the lowest layer of watchdog 7, and a table of watches of our own.
+
+watchdog's observers above that layer hold an unpaired move back for half a second, hand every
+event through two more threads, pass over in silence a folder that could not be watched, and do
+not say when the kernel's queue overflowed. Of `InotifyFD` only the descriptor, the reading
+thread and its end are used.
+
+How a folder that is made or moved in is not lost: it is watched first, then listed for folders,
+which are watched in the same way, then reported as MADE. What was in it before its watch is found
+by the walk that this report leads to; what comes later has an event of its own.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from typing import Final
+
+from watchdog.observers.inotify_c import InotifyConstants as IN
+from watchdog.observers.inotify_c import (
+    InotifyEvent,
+    InotifyFD,
+    Mask,
+    WatchDescriptor,
+    inotify_add_watch,
+    inotify_rm_watch,
+)
+
+from leftzmq.disk.fs import RealRoot
+from leftzmq.disk.watcher.reports import (
+    COOKIE_PREFIX,
+    Batch,
+    CookieSeen,
+    Lost,
+    Reporter,
+    Touch,
+    why_not_watched,
+)
+from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX, is_below
+
+MAX_POLLED: Final = 64
+"""Subtrees that are named one by one as polled; with one more, the whole share is."""
+
+REST_S: Final = 0.002
+"""Between two reads of the queue, so that events come in batches: a third of the CPU time for many
+small files (70 to 25 ms per 1,000), for at most so much before a look that waits 25 ms anyway."""
+
+WRITING_REST_S: Final = 0.005
+"""The same while one file is written and nothing else happens: a writer of 1 GB/s in blocks of
+64 KiB would wake us 16,000 times a second."""
+
+_APPEARS: Final = IN.IN_CREATE | IN.IN_MOVED_TO
+_LEAVES: Final = IN.IN_DELETE | IN.IN_MOVED_FROM
+_WRITTEN: Final = IN.IN_CLOSE_WRITE | IN.IN_MODIFY | IN.IN_ATTRIB
+_SELF: Final = IN.IN_DELETE_SELF | IN.IN_MOVE_SELF
+_HOW: Final = IN.IN_ONLYDIR | IN.IN_DONT_FOLLOW | IN.IN_EXCL_UNLINK
+_FOLDER: Final = Mask(_APPEARS | _LEAVES | _WRITTEN | _HOW)
+_TOP: Final = Mask(_FOLDER | _SELF)
+_COOKIES: Final = Mask(_APPEARS | _HOW)
+
+_LEFT: Final = LEFT_DIRECTORY.encode()
+_LEFTING: Final = LEFTING_SUFFIX.encode()
+_COOKIE: Final = COOKIE_PREFIX.encode()
+_NOT_HERE: Final = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP))
+"""It vanished, or became something else: that has an event of its own."""
+
+
+class _Watch:
+    """A watched folder in the tree of them: when one moves, those below it move along."""
+
+    __slots__ = ("below", "name", "parent", "wd")
+
+    def __init__(self, wd: int, parent: _Watch | None, name: str) -> None:
+        self.wd, self.parent, self.name = wd, parent, name
+        self.below: dict[str, _Watch] = {}
+
+    def way_up(self) -> Iterator[_Watch]:
+        """Itself, its parent, and so on up to the share's root."""
+        watch: _Watch | None = self
+        while watch is not None:
+            yield watch
+            watch = watch.parent
+
+    @property
+    def path(self) -> str:
+        names = [watch.name for watch in self.way_up()]
+        return "/".join(reversed(names[:-1]))
+
+    def path_of(self, name: str) -> str:
+        above = self.path
+        return f"{above}/{name}" if above else name
+
+    def everything(self) -> Iterator[_Watch]:
+        """Itself and all below it."""
+        todo = [self]
+        while todo:
+            watch = todo.pop()
+            todo.extend(watch.below.values())
+            yield watch
+
+
+class Inotify(InotifyFD):
+    """The watches of one share, and the thread that reads what they see.
+
+    Once the thread runs it alone touches the table. The kernel does not give the number of a
+    watch a second time, so late events of one that was dropped are known by their number.
+    Raises OSError (EMFILE) if there are too many watchers.
+    """
+
+    def __init__(self, root: RealRoot, base: bytes, report: Reporter) -> None:
+        super().__init__()
+        self._root, self._base = root, base
+        self._batch = Batch(report)
+        self._top = _Watch(-1, None, "")
+        self._by_wd: dict[int, _Watch] = {}
+        self._cookies = -1  # the watch on `.left`
+        self._polled: set[str] = set()
+        self._complete = False  # all folders were gone through
+        self._broken = False
+        self._writing: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Read in other threads: whether nothing can happen in the share without a report."""
+        return self._complete and self._cookies >= 0 and not self._polled and not self._broken
+
+    # ---- the thread ---------------------------------------------------------------------------
+
+    def run(self) -> None:
+        try:
+            while self.should_keep_running():
+                for event in self.read_events():
+                    self.handle_event(event)
+                writing = self._batch.only_write()
+                self._batch.flush()
+                # Long only from the second time on: a small file's close follows its write.
+                again = writing is not None and writing == self._writing
+                self.stopped_event.wait(WRITING_REST_S if again else REST_S)
+                self._writing = writing
+        except Exception as error:
+            # Whatever ends this thread ends the events: that is never silent.
+            self._broken = True
+            if self.should_keep_running():
+                self._batch.say(Lost("", True, f"the watcher broke: {error!r}"))
+
+    def handle_event(self, event: InotifyEvent) -> None:
+        mask = event.mask
+        if mask & IN.IN_Q_OVERFLOW:
+            self._overflowed()
+            return
+        if event.wd == self._cookies:
+            self._in_left(event)
+            return
+        watch = self._by_wd.get(event.wd)
+        if watch is None:
+            return
+        if event.name:
+            self._named(watch, event.name, mask)
+        elif mask & IN.IN_IGNORED:
+            self._forget(watch)
+        elif mask & IN.IN_UNMOUNT:
+            self._batch.say(Lost(watch.path, False, "the file system was unmounted"))
+        elif watch is self._top and mask & _SELF:
+            self._not_watched("", "the share was moved or deleted")
+
+    def _in_left(self, event: InotifyEvent) -> None:
+        if event.mask & IN.IN_IGNORED:
+            self._cookies = -1
+        elif event.mask & _APPEARS and event.name.startswith(_COOKIE):
+            self._batch.say(CookieSeen(event.name.decode(errors="replace")))
+
+    def _named(self, watch: _Watch, raw: bytes, mask: int) -> None:
+        """Something happened to `raw` in a watched folder."""
+        if watch is self._top and raw == _LEFT:
+            if mask & _APPEARS:
+                self._watch_left()
+            return
+        if raw[-len(_LEFTING) :].lower() == _LEFTING:
+            return
+        try:
+            name = raw.decode()
+        except UnicodeDecodeError:
+            if mask & _APPEARS:  # the walk of its folder names it
+                self._batch.touch(watch.path, Touch.MADE, folder=True)
+            return
+        if mask & IN.IN_ISDIR:
+            self._folder(watch, name, mask)
+        elif mask & (IN.IN_CLOSE_WRITE | IN.IN_MOVED_TO):
+            self._batch.touch(watch.path_of(name), Touch.CLOSED)
+        elif mask & IN.IN_MODIFY:
+            self._batch.touch(watch.path_of(name), Touch.MODIFIED)
+        elif mask & _LEAVES:
+            self._batch.touch(watch.path_of(name), Touch.GONE)
+        elif mask & IN.IN_ATTRIB:
+            self._batch.attributes(watch.path_of(name))
+        elif mask & IN.IN_CREATE:
+            self._batch.touch(watch.path_of(name), Touch.MADE)
+
+    def _folder(self, watch: _Watch, name: str, mask: int) -> None:
+        path = watch.path_of(name)
+        if mask & _LEAVES:
+            gone = watch.below.get(name)
+            if gone is not None:
+                self._drop(gone)
+            self._polled = {p for p in self._polled if p != path and not is_below(p, path)}
+            self._batch.touch(path, Touch.GONE, folder=True)
+        elif mask & _APPEARS or name not in watch.below:
+            # Or its attributes changed, and it may be watched now that it can be read.
+            self._watch_below(watch, name)
+            self._batch.touch(path, Touch.MADE, folder=True)
+
+    def _overflowed(self) -> None:
+        """Folders may have come and gone unseen: watch all anew, then have all walked."""
+        self._batch.flush()
+        before = set(self._by_wd)
+        now = self.watch_all()
+        for wd in before - now:
+            watch = self._by_wd.get(wd)
+            if watch is not None:
+                self._drop(watch)
+        why = "the kernel's queue overflowed: raise fs.inotify.max_queued_events"
+        self._batch.say(Lost("", False, why))
+
+    # ---- the table ----------------------------------------------------------------------------
+
+    def watch_all(self) -> set[int]:
+        """Watch every folder of the share; returns the numbers of the watches it now has."""
+        self._complete = False
+        self._polled.clear()
+        self._watch_left()
+        numbers: set[int] = set()
+        try:
+            # The share's own path may lead through a link: the user chose it.
+            wd = self._add(self._base + b"/.", _TOP)
+        except OSError as error:
+            self._not_watched("", why_not_watched(error))
+        else:
+            if wd < 0:
+                self._not_watched("", "the share cannot be read")
+            else:
+                self._top.wd, self._by_wd[wd] = wd, self._top
+                numbers = {wd} | self._watch_inside([self._top])
+        self._complete = True
+        return numbers
+
+    def _watch_left(self) -> None:
+        try:
+            self._cookies = self._add(self._base + b"/" + _LEFT, _COOKIES)
+        except OSError:
+            self._cookies = -1  # no cookie will be seen: `is_whole` says so
+
+    def _watch_below(self, parent: _Watch, name: str) -> None:
+        watch = self._watch(parent, name)
+        if watch is not None:
+            self._watch_inside([watch])
+
+    def _watch_inside(self, todo: list[_Watch]) -> set[int]:
+        """Watch all folders in these watched ones. Each is listed only after it is watched."""
+        numbers: set[int] = set()
+        while todo:
+            parent = todo.pop()
+            for name in self._folders_in(parent):
+                watch = self._watch(parent, name)
+                if watch is not None:
+                    numbers.add(watch.wd)
+                    todo.append(watch)
+        return numbers
+
+    def _folders_in(self, watch: _Watch) -> list[str]:
+        path = watch.path
+        try:
+            with self._root.folder(path) as folder:
+                found = folder.folders()
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return []  # gone, or for the walk to name
+        except OSError as error:
+            self._not_watched(path, why_not_watched(error))
+            return []
+        names = []
+        for raw in found:
+            if (path or raw != _LEFT) and raw[-len(_LEFTING) :].lower() != _LEFTING:
+                try:
+                    names.append(raw.decode())
+                except UnicodeDecodeError:
+                    continue  # nothing below it can be synced
+        return names
+
+    def _watch(self, parent: _Watch, name: str) -> _Watch | None:
+        path = parent.path_of(name)
+        try:
+            wd = self._add(self._base + b"/" + path.encode(), _FOLDER)
+        except OSError as error:
+            if error.errno not in _NOT_HERE:
+                self._not_watched(path, why_not_watched(error))
+            return None
+        if wd < 0:
+            return None
+        watch = self._by_wd.get(wd)
+        if watch is None:
+            watch = self._by_wd[wd] = _Watch(wd, None, name)
+        elif watch.parent is parent and watch.name == name:
+            return watch
+        elif any(watch is above for above in parent.way_up()):
+            return None  # a mount of a folder inside itself: it is watched, under its own name
+        # This folder was watched at another place: it is here now, whatever event is to come.
+        self._unhook(watch)
+        before = parent.below.get(name)
+        if before is not None:
+            self._drop(before)
+        watch.parent, watch.name = parent, name
+        parent.below[name] = watch
+        return watch
+
+    def _add(self, path: bytes, mask: Mask) -> int:
+        """The number of the watch, or -1 if the folder may not be read: the walk names that."""
+        # Under this lock the descriptor stays open.
+        with self._lock:
+            if self._closed:
+                raise OSError(errno.ENOENT, "the watcher was stopped")
+            wd = inotify_add_watch(self._inotify_fd, path, mask)
+            if wd == -1:
+                self._raise_error()
+            return wd
+
+    def _not_watched(self, path: str, why: str) -> None:
+        """What is below `path` has to be polled. Never silent, but said once for a subtree."""
+        if any(path == p or is_below(path, p) for p in self._polled):
+            return
+        if len(self._polled) >= MAX_POLLED:
+            self._polled.clear()
+            path = ""
+        self._polled.add(path)
+        self._batch.say(Lost(path, True, why))
+
+    def _unhook(self, watch: _Watch) -> None:
+        parent = watch.parent
+        if parent is not None and parent.below.get(watch.name) is watch:
+            del parent.below[watch.name]
+
+    def _forget(self, watch: _Watch) -> None:
+        """The kernel ended this watch: its folder was deleted."""
+        del self._by_wd[watch.wd]
+        self._unhook(watch)
+
+    def _drop(self, watch: _Watch) -> None:
+        """End the watches of a folder that left, and of all below it."""
+        self._unhook(watch)
+        for each in watch.everything():
+            if self._by_wd.pop(each.wd, None) is not None:
+                with self._lock:
+                    if not self._closed:
+                        inotify_rm_watch(self._inotify_fd, WatchDescriptor(each.wd))

@@ -1,0 +1,71 @@
+"""Watching where there is no inotify: whatever watchdog's observer of this platform gives.
+
+Its events come in no certain order and may be put together, so a cookie means nothing here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+from leftzmq.disk.watcher.reports import Reporter, Touch, Touched
+from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX
+
+_KINDS: Final = {
+    "created": Touch.MADE,
+    "attrib": Touch.MADE,
+    "modified": Touch.MODIFIED,
+    "closed": Touch.MODIFIED,  # one promise for all systems without inotify: has_close is False
+    "deleted": Touch.GONE,
+    "moved": Touch.GONE,
+}
+
+
+class Native(FileSystemEventHandler):
+    """Reports changes below `base`, an absolute path."""
+
+    is_whole = False
+
+    def __init__(self, base: str, report: Reporter) -> None:
+        self._base, self._report = base.rstrip("/") + "/", report
+        self._observer = Observer()
+        self._observer.schedule(self, base, recursive=True)
+
+    def start(self) -> None:
+        self._observer.start()
+
+    def stop(self) -> None:
+        self._observer.stop()
+
+    def join(self) -> None:
+        self._observer.join()
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        what = _KINDS.get(event.event_type)
+        if what is None or (what is Touch.MODIFIED and event.is_directory):
+            return
+        self._touch(event.src_path, what, event.is_directory)
+        if event.dest_path:
+            self._touch(event.dest_path, Touch.MADE, event.is_directory)
+
+    def _touch(self, full: bytes | str, what: Touch, folder: bool) -> None:
+        text = full.decode(errors="surrogateescape") if isinstance(full, bytes) else full
+        if not text.startswith(self._base):
+            return
+        path = text[len(self._base) :]
+        names = path.split("/")
+        if names[0] == LEFT_DIRECTORY or any(n.lower().endswith(LEFTING_SUFFIX) for n in names):
+            return
+        while not _is_utf8(path):  # the innermost folder whose path can be said
+            path, what, folder = path.rpartition("/")[0], Touch.MADE, True
+        self._report(Touched(path, what, folder))
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
