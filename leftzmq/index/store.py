@@ -12,6 +12,7 @@ from leftzmq.index.heads import Heads
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import Row, columns_of, pack_scan
 from leftzmq.index.schema import open_index
+from leftzmq.tree.conflict import CONFLICT_MARK
 from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.tree.plan import Staged
 
@@ -122,6 +123,6 @@ class Store(Reader):
         found = self._db.execute(
             "SELECT path FROM version WHERE seq IS NOT NULL AND deleted = 0 AND kind != 1"
             " AND instr(path, ?) > 0 ORDER BY path LIMIT ?",
-            (b".conflict-", limit),
+            (CONFLICT_MARK.encode(), limit),
         )
         return [path_of_key(path) for (path,) in found]

@@ -90,6 +90,7 @@ class Applier:
         self._puts: list[tuple[int, bytes]] = []
         self._removes: list[tuple[int, bytes]] = []
         self._stuck: list[str] = []
+        self._retries: list[tuple[float, str]] = []
         self._batches: dict[int, bool] = {}  # number -> large
         self._batch = 0
         self._behind, self._cursor = True, b""
@@ -105,10 +106,7 @@ class Applier:
             return None
         if self._to_consider or (self._behind and len(self._doing) < WINDOW_TICKETS // 2):
             return now
-        waits = [
-            d.retry_at for d in self._doing.values() if d.stage is Stage.WAITING and d.retry_at
-        ]
-        return min(waits, default=None)
+        return self._retries[0][0] if self._retries else None
 
     def discard_leftovers(self) -> list[Action | Fact]:
         """At the start: `.lefting` files of an earlier life that are of no use any more. Those of
@@ -157,7 +155,7 @@ class Applier:
         doing = self._doing.get(fact.entry.path)
         if doing is None:
             return []
-        doing.stage, doing.retry_at = Stage.WAITING, now + FULL_RETRY_S
+        self._wait(doing, now + FULL_RETRY_S)
         return self._problems.show(fact.problem)
 
     def walk_ended(self, fact: WalkEnded, now: float) -> list[Action | Fact]:
@@ -167,8 +165,10 @@ class Applier:
         return self.go_on(now)
 
     def tick(self, now: float) -> list[Action | Fact]:
-        for path, doing in self._doing.items():
-            if doing.stage is Stage.WAITING and 0 < doing.retry_at <= now:
+        while self._retries and self._retries[0][0] <= now:
+            until, path = heapq.heappop(self._retries)
+            doing = self._doing.get(path)
+            if doing is not None and doing.stage is Stage.WAITING and doing.retry_at == until:
                 doing.retry_at = 0.0
                 self._consider_later(path)
         return self.go_on(now)
@@ -442,6 +442,7 @@ class Applier:
 
     def _wait(self, doing: Doing, until: float) -> None:
         doing.stage, doing.retry_at = Stage.WAITING, until
+        heapq.heappush(self._retries, (until, doing.entry.path))
 
     def _show(self, path: str, kind: ProblemKind, why: str) -> list[Action | Fact]:
         return self._problems.show(Problem(self.folder, path, kind, why))

@@ -298,7 +298,7 @@ class Downloader:
                 credit.returned(size)
             self._put_back(pending, id)
             if id in pending.files:
-                self.small.lacks(pending.device, pending.files[id], now + RETRY_S)
+                self.small.lacks(pending.device, pending.folder, pending.files[id], now + RETRY_S)
         if pending.arriving is not None:
             pending.arriving.lacking[pending.device] = now + RETRY_S
 
@@ -310,9 +310,8 @@ class Downloader:
             credit.returned(sum(pending.left.values()))
             if pending.arriving is not None:
                 pending.arriving.lacking[pending.device] = now + SILENT_S
-            self.small.lacks(
-                pending.device, [e for es in pending.files.values() for e in es], now + SILENT_S
-            )
+            for entries in pending.files.values():
+                self.small.lacks(pending.device, pending.folder, entries, now + SILENT_S)
         self._return(pending)
 
     def _return(self, pending: Pending) -> None:

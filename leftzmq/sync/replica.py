@@ -196,7 +196,7 @@ class Replica:
     def holders(self, entry: Entry) -> list[DeviceKey]:
         """Reachable devices that say they have this very version's bytes."""
         bits = 0
-        for row in self._store.rows(entry.path):
+        for row in self.versions.rows(entry.path):
             if row.entry.same_content(entry):
                 bits |= row.holders
         heads = self._store.heads

@@ -124,11 +124,10 @@ class SmallFiles:
             if self._wanted.get((folder, entry.path)) == entry:
                 self._queue[folder, entry.path] = entry
 
-    def lacks(self, device: DeviceKey, entries: Iterable[Entry], until: float) -> None:
+    def lacks(self, device: DeviceKey, folder: str, entries: Iterable[Entry], until: float) -> None:
         """The device did not give these when asked: not to be asked before `until`."""
-        for key, entry in list(self._queue.items()):
-            if entry in entries:
-                self._lacking[device, key] = until
+        for entry in entries:
+            self._lacking[device, (folder, entry.path)] = until
 
     def expire(self, now: float) -> None:
         """Devices may be asked again for what they lacked a while ago."""

@@ -39,7 +39,7 @@ def status(
 
 def _folder(folder: Folder, downloader: Downloader) -> dict[str, Any]:
     tally = folder.replica.versions.tally
-    conflicts = folder.store.conflict_copies()
+    conflicts = folder.store.conflict_copies() if tally.conflicts else []
     under_way = [
         {"path": a.entry.path, "size": a.entry.size, "have": a.have_bytes, "phase": a.phase.name}
         for a in downloader.under_way()
@@ -54,7 +54,7 @@ def _folder(folder: Folder, downloader: Downloader) -> dict[str, Any]:
         "tickets": tally.tickets,
         "need_bytes": tally.need_bytes,
         "problems": len(folder.problems),
-        "conflicts": len(conflicts),
+        "conflicts": tally.conflicts,
         "sent_bytes": folder.sent_bytes,
         "received_bytes": folder.received_bytes,
         "rate": int(downloader.rate_bytes_s()),

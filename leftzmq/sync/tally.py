@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import Row
+from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.entry import Kind
 
 _ROWS_A_STEP = 1024
@@ -18,12 +19,14 @@ _ROWS_A_STEP = 1024
 @dataclass(slots=True)
 class Tally:
     """files: regular files that we have; bytes: their sizes; tickets: paths whose highest-ranked
-    version we do not have; need_bytes: the sizes of those versions."""
+    version we do not have; need_bytes: the sizes of those versions; conflicts: live things of
+    ours that carry the name of a conflict copy."""
 
     files: int = 0
     bytes: int = 0
     tickets: int = 0
     need_bytes: int = 0
+    conflicts: int = 0
 
     @classmethod
     def of(cls, reader: Reader) -> Tally:
@@ -45,9 +48,13 @@ class Tally:
         for row in rows:
             if best is None or row.entry.rank > best.entry.rank:
                 best = row
-            if row.is_ours and row.entry.kind is Kind.FILE and not row.entry.deleted:
+            if not row.is_ours or row.entry.deleted:
+                continue
+            if row.entry.kind is Kind.FILE:
                 self.files += sign
                 self.bytes += sign * row.entry.size
+            if is_conflict_name(row.entry.path):
+                self.conflicts += sign
         if best is not None and not best.is_ours:
             self.tickets += sign
             self.need_bytes += sign * best.entry.size

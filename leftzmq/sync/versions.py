@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from leftzmq.disk.sighting import Sighting
 from leftzmq.index.rows import Row
@@ -30,7 +31,8 @@ from leftzmq.tree.entry import (
 from leftzmq.tree.plan import Held
 from leftzmq.tree.reconcile import Verdict, reconcile, succeeds
 
-OURS = 1 << OUR_BIT
+OURS: Final = 1 << OUR_BIT
+MEMO_PATHS: Final = 8192  # about 1 KiB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +75,28 @@ class Versions:
         self.store = store
         self.reach = 0
         self.tally = Tally.of(store)
+        self._memo: dict[str, list[Row]] = {}
+
+    def rows(self, path: str) -> list[Row]:
+        """All versions of a path that somebody holds. A ticket is looked at a dozen times on its
+        way, so the rows are remembered until they change."""
+        rows = self._memo.get(path)
+        if rows is None:
+            if len(self._memo) >= MEMO_PATHS:
+                self._memo.clear()
+            rows = self._memo[path] = self.store.rows(path)
+        return rows
 
     def recount(self) -> None:
         """Rows went away in bulk: count anew."""
         self.tally = Tally.of(self.store)
+        self._memo.clear()
 
     # -- what the share says -------------------------------------------------------------------
 
     def found(self, observed: Observed, key: ScanKey) -> Entry | FoundDeleted | None:
         """A scan found this at its path. Returns our new version, if that is one."""
-        rows = self.store.rows(observed.path)
+        rows = self.rows(observed.path)
         ours = _ours(rows)
         if ours and not ours.entry.deleted and _says(ours.entry, observed):
             if ours.scan != key:
@@ -102,7 +116,7 @@ class Versions:
 
     def gone(self, path: str, now_ns: int) -> Entry | None:
         """A scan found nothing at `path`. Returns our tombstone where we had something live."""
-        rows = self.store.rows(path)
+        rows = self.rows(path)
         ours = _ours(rows)
         if ours is None or ours.entry.deleted:
             return None
@@ -115,7 +129,7 @@ class Versions:
     def heard(self, bit: int, entry: Entry) -> bool:
         """The device of `bit` has `entry`. False where it must not say so: within one chain an
         entry is replaced only by one of the same or higher rank."""
-        rows = self.store.rows(entry.path)
+        rows = self.rows(entry.path)
         mask = 1 << bit
         before = next((row for row in rows if row.holders & mask), None)
         if before is not None and entry.rank < before.entry.rank:
@@ -141,7 +155,7 @@ class Versions:
         """What is to be done about `path` on disk, if anything. Does first, in the index alone,
         what needs no disk: joins, deletes of what we do not have, publishing again."""
         for _ in range(8):  # each round takes or outbids one version; rows are few
-            rows = self.store.rows(path)
+            rows = self.rows(path)
             ours = _ours(rows)
             theirs = self._best(rows)
             if theirs is None:
@@ -159,7 +173,7 @@ class Versions:
                     ticket = self._join(rows, ours, theirs)
                     if ticket is not None:
                         return ticket
-                    self._join_lower(self.store.rows(path), None)
+                    self._join_lower(self.rows(path), None)
                     return None
                 case verdict:
                     if theirs.entry.deleted and (ours is None or ours.entry.deleted):
@@ -171,12 +185,12 @@ class Versions:
 
     def take(self, entry: Entry, key: ScanKey | None) -> None:
         """`entry` is on disk (or its delete is): it is ours now, with the stat found now."""
-        self._take_row(self.store.rows(entry.path), entry, key)
+        self._take_row(self.rows(entry.path), entry, key)
 
     def take_copy(self, loser: Entry, path: str, key: ScanKey | None) -> Entry:
         """The loser's bytes are at `path` now, as a conflict copy: the same entry everywhere."""
         entry = conflict_copy(loser, path)
-        rows = self.store.rows(path)
+        rows = self.rows(path)
         ours = _ours(rows)
         if ours is None or ours.entry.rank <= entry.rank:
             self._take_row(rows, entry, key)
@@ -185,7 +199,7 @@ class Versions:
     def keep_folder(self, path: str) -> bool:
         """Something lives below our folder that must stay: publish it again above whatever would
         take its place (case c). False where nothing would."""
-        rows = self.store.rows(path)
+        rows = self.rows(path)
         ours, theirs = _ours(rows), self._best(rows)
         if ours is None or theirs is None:
             return False
@@ -197,7 +211,7 @@ class Versions:
 
     def stays(self, path: str) -> bool:
         """Whether the version of `path` that wins among what can be had now is a live one."""
-        rows = self.store.rows(path)
+        rows = self.rows(path)
         best = max(
             (row.entry for row in rows if row.holders & (self.reach | OURS)),
             key=lambda entry: entry.rank,
@@ -286,6 +300,7 @@ class Versions:
         self._change(rows, after)
 
     def _change(self, before: list[Row], after: list[Row]) -> None:
+        self._memo.pop(before[0].entry.path if before else after[0].entry.path, None)
         self.tally.change(before, after)
         self.store.replace(before, after)
 

@@ -14,10 +14,16 @@ from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import MAX_NAME_BYTES, join, name_of, parent_of
 from leftzmq.tree.version import device_letters
 
+CONFLICT_MARK: Final = ".conflict-"
 HEX_DIGITS: Final = 4
 """Digits of the content id in a copy's name; more where other bytes have that name."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def is_conflict_name(path: str) -> bool:
+    """Whether the last component of `path` is made as `conflict_path` makes it."""
+    return CONFLICT_MARK in path and CONFLICT_MARK in name_of(path)
 
 
 def conflict_path(loser: Entry, digits: int = HEX_DIGITS) -> str:
@@ -29,7 +35,7 @@ def conflict_path(loser: Entry, digits: int = HEX_DIGITS) -> str:
     stem, dot, extension = name.rpartition(".")
     if not stem:  # no dot, or a dotfile: all of it is stem
         stem, dot, extension = name, "", ""
-    mark = f".conflict-{_utc(loser.mtime_ns)}-{device_letters(loser.writer)}-"
+    mark = f"{CONFLICT_MARK}{_utc(loser.mtime_ns)}-{device_letters(loser.writer)}-"
     mark += loser.content.hex()[:digits]
     tail = mark + dot + extension
     if len(tail.encode()) >= MAX_NAME_BYTES:  # an extension of 200 bytes is no extension
