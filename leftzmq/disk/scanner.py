@@ -26,7 +26,9 @@ from leftzmq.tree.path import check_path, name_of, parent_of
 RACY_NS: Final = 20_000_000  # a tick is 10 ms where HZ is 100, and times are rounded down to one
 LOOK_BYTES: Final = 1 << 20
 LOOK_PATHS: Final = 128
-WINDOW_BYTES: Final = 16 << 20
+WINDOW_BYTES: Final = 4 << 20
+"""Read at once to be cut. Measured, read and cut and hashed: 1.5 GB/s with windows of 2 and 4 MiB,
+1.0 with 16, which is more than the caches hold; and a job stays at 3 ms."""
 
 _ANOTHER_KIND: Final = frozenset((errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.ENXIO))
 """How opening ends when the file that was there a moment ago is now a folder, special or a link."""
@@ -122,6 +124,8 @@ class _Scanner:
             self._folder = None
 
     def sight(self, path: str) -> Sighting:
+        if not path:
+            return Sighting(path, Sight.SAME)  # the share's root is a folder without an entry
         try:
             check_path(path)
             return self._sight(self._open(parent_of(path)), path)

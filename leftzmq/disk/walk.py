@@ -158,7 +158,7 @@ class TreeWalk:
             self._unreadable(prefix, sort_key(prefix), error, out)
         else:
             head = sort_key(prefix)[: -len(name_of(prefix).encode())]
-            names = [name_of(prefix).encode()]
+            names = [name_of(prefix).encode()] if found != [None] else []
             self._way.append(_Listing(parent_of(prefix), head, names, 0, iter(found), 1))
 
     # ---- one folder ---------------------------------------------------------------------------
