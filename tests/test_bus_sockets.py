@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import zmq
 from buses import Side, during, sides, until
@@ -171,7 +169,7 @@ def test_another_key_than_the_pinned_one_is_no_link(tmp_path):
         until(lambda: a.of(DialFailed), a, b)
         (failed,) = a.of(DialFailed)
         assert failed.device == c.device
-        assert "its key is not the one in our [[peer]]" in failed.why
+        assert "it has another key than our [[peer]] says" in failed.why
         assert not a.of(LinkOpened)
 
 
@@ -194,8 +192,8 @@ def test_something_that_is_no_agent_is_named_so(tmp_path):
         with sides(tmp_path, 2) as (a, b):
             a.bus.dial(b.device, "127.0.0.1", port)
             until(lambda: a.of(DialFailed), a)
-            why = f"what answers at tcp://127.0.0.1:{port} is not a leftzmq agent"
-            assert a.of(DialFailed)[0].why == why
+            why = a.of(DialFailed)[0].why
+            assert f"tcp://127.0.0.1:{port}" in why and "is no leftzmq agent" in why
     finally:
         context.destroy(0)
 

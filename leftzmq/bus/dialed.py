@@ -42,9 +42,9 @@ _MONITORED: Final = (
 )
 _WHY_FAILED: Final[dict[int, str]] = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: "{} refused our key: is it in a [[peer]] there?",
-    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "what answers at {} is not a leftzmq agent",
-    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "{} hung up during the handshake: "
-    "its key is not the one in our [[peer]], or it went away",
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "what answers at {} is no leftzmq agent",
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "{} hung up during the handshake: it has another key "
+    "than our [[peer]] says, is no leftzmq agent, or went away",
 }
 _NOBODY: Final = "nobody answers at {}"
 

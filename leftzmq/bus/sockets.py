@@ -188,6 +188,8 @@ class Bus:
     def _tick(self, timeout_ms: int) -> int:
         """Do what is due; milliseconds until something is due again."""
         now = self._clock()
+        if self._gate.socket.closed:
+            self._serve_gate()  # a poller says nothing of a closed socket
         if self._gate.remade != self._gates_seen:
             self._gates_seen = self._gate.remade
             self._add_gate()

@@ -32,11 +32,9 @@ class Strangers:
         device: the paired device that it was, if it was one. now: monotonic seconds
         """
         key = (who, refusal)
-        said_at = self._said.get(key)
-        if said_at is not None and now - said_at < QUIET_S:
+        self._forget(now)
+        if key in self._said:
             return
-        if len(self._said) >= MAX_REMEMBERED:
-            self._said = {k: at for k, at in self._said.items() if now - at < QUIET_S}
         if len(self._said) >= MAX_REMEMBERED:
             self._unsaid_since = self._unsaid_since or now
             self._unsaid += 1
@@ -52,3 +50,11 @@ class Strangers:
             self._unsaid, self._unsaid_since = 0, 0.0
         facts, self._facts = self._facts, []
         return facts
+
+    def _forget(self, now: float) -> None:
+        # The oldest come first: nothing is said twice without having been forgotten.
+        while self._said:
+            oldest = next(iter(self._said))
+            if now - self._said[oldest] < QUIET_S:
+                return
+            del self._said[oldest]

@@ -65,8 +65,8 @@ class Workers:
         for lane, queue in self._waiting.items():
             try:
                 while True:
-                    queue.get_nowait()
-                    self.pending[lane] -= 1
+                    # Nones are of an earlier stop() that did not wait long enough.
+                    self.pending[lane] -= queue.get_nowait() is not None
             except Empty:
                 pass
         for queue in self._waiting.values():
