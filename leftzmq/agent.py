@@ -258,6 +258,10 @@ class Agent:
         while self._failed_sends:
             link = self._failed_sends.popleft()
             self._handle(LinkClosed(link, "the connection does not take any more"))
+            if link.way is Way.DIALED:
+                # Whatever it is stuck on: a new connection begins with a new hello.
+                self.bus.undial(link.device)
+                self._dial(link.device)
         if now >= self.node.deadline(now):
             self._handle(TimePassed())
         if now >= self._next_memory_check:

@@ -74,6 +74,7 @@ class Doing:
     retry_at: float = 0.0
     walked: bool = False
     digits: int = 4
+    in_heap: bool = False
 
 
 class Applier:
@@ -88,6 +89,7 @@ class Applier:
         self._to_consider: deque[str] = deque()
         self._queued: set[str] = set()
         self._puts: list[tuple[int, bytes]] = []
+        self._large_puts: list[tuple[int, bytes]] = []
         self._removes: list[tuple[int, bytes]] = []
         self._stuck: list[str] = []
         self._retries: list[tuple[float, str]] = []
@@ -136,8 +138,8 @@ class Applier:
     def found_deleted(self, fact: FoundDeletedBytes, now: float) -> list[Action | Fact]:
         entry = fact.found.entry
         operation = Operation(Verb.REMOVE, entry, fact.found.held)
-        self._doing[entry.path] = Doing(Stage.READY, entry, operation=operation)
-        self._push_ready(entry.path, Verb.REMOVE)
+        self._doing[entry.path] = doing = Doing(Stage.READY, entry, operation=operation)
+        self._push_ready(entry.path, doing)
         return self.go_on(now)
 
     def staged(self, fact: FileStaged, now: float) -> list[Action | Fact]:
@@ -148,7 +150,7 @@ class Applier:
         doing.staged = fact.staged
         if doing.stage is not Stage.APPLYING:
             doing.stage = Stage.READY
-            self._push_ready(fact.entry.path, Verb.PUT_FILE)
+            self._push_ready(fact.entry.path, doing)
         return []
 
     def held_up(self, fact: FileHeldUp, now: float) -> list[Action | Fact]:
@@ -200,7 +202,7 @@ class Applier:
             path = self._to_consider.popleft()
             self._queued.discard(path)
             out += self._consider(path)
-            self._unstick()
+        self._unstick()
         for large in (False, True):
             if large not in self._batches.values():
                 out += self._start_batch(large, now)
@@ -262,8 +264,7 @@ class Applier:
             previous = ticket.ours.entry if ticket.ours else None
             return [FileWanted(self.folder, ticket.entry, previous)]
         doing.stage = Stage.READY
-        removes = doing.entry.deleted
-        self._push_ready(path, Verb.REMOVE if removes else Verb.PUT_FILE)
+        self._push_ready(path, doing)
         return []
 
     def _drop(self, path: str) -> list[Action | Fact]:
@@ -282,35 +283,37 @@ class Applier:
         """What waited for a folder, or for a folder's children, may be possible now."""
         stuck, self._stuck = self._stuck, []
         for path in stuck:
-            self._push_again(path)
+            doing = self._doing.get(path)
+            if doing is not None and doing.stage is Stage.READY:
+                self._push_ready(path, doing)
 
     # -- batches ----------------------------------------------------------------------------------
 
-    def _push_ready(self, path: str, verb: Verb) -> None:
+    def _push_ready(self, path: str, doing: Doing) -> None:
+        """Into the heap of its kind, once: children first where things go, parents first else."""
+        if doing.in_heap:
+            return
+        doing.in_heap = True
         depth = path.count("/")
-        if verb is Verb.REMOVE:
+        if doing.entry.deleted:
             heapq.heappush(self._removes, (-depth, sort_key(path)))
+        elif doing.staged is not None and doing.entry.depth:
+            heapq.heappush(self._large_puts, (depth, sort_key(path)))
         else:
             heapq.heappush(self._puts, (depth, sort_key(path)))
-
-    def _push_again(self, path: str) -> None:
-        doing = self._doing.get(path)
-        if doing is not None and doing.stage is Stage.READY:
-            self._push_ready(path, Verb.REMOVE if doing.entry.deleted else Verb.PUT_FILE)
 
     def _start_batch(self, large: bool, now: float) -> list[Action | Fact]:
         batch: dict[str, Operation] = {}
         made: set[str] = set()
         out: list[Action | Fact] = []
-        later: list[str] = []
-        for heap in (self._removes, self._puts):
+        for heap in (self._large_puts,) if large else (self._removes, self._puts):
             while heap and len(batch) < (1 if large else BATCH_OPERATIONS):
                 path = path_of_key(heapq.heappop(heap)[1])
                 doing = self._doing.get(path)
-                if doing is None or doing.stage is not Stage.READY or path in batch:
+                if doing is None:
                     continue
-                if _is_large(doing) is not large:
-                    later.append(path)
+                doing.in_heap = False
+                if doing.stage is not Stage.READY or path in batch:
                     continue
                 operation = self._operation(path, doing, batch, made, out)
                 if operation is None:
@@ -322,8 +325,6 @@ class Applier:
                 batch[path] = operation
                 if operation.verb is Verb.MAKE_DIRECTORY:
                     made.add(path)
-        for path in later:
-            self._push_again(path)
         if not batch:
             return out
         self._batch += 1
@@ -451,10 +452,6 @@ class Applier:
 def _needs_bytes(ticket: Ticket) -> bool:
     entry = ticket.entry
     return entry.kind is Kind.FILE and not entry.deleted and not ticket.attributes
-
-
-def _is_large(doing: Doing) -> bool:
-    return doing.staged is not None and doing.entry.depth > 0
 
 
 def _verb(ticket: Ticket) -> Verb:

@@ -21,13 +21,14 @@ class Credit:
     """Of one device.
 
     limit: bytes we may have unanswered; never above what its welcome bears (`most`)
-    outstanding: bytes asked for and not answered
+    outstanding: bytes asked for and not answered; gets: in so many questions
     rate_bytes_s: what arrived a second, smoothed
     """
 
     most: int
     limit: int = CREDIT_START_BYTES
     outstanding: int = 0
+    gets: int = 0
     rate_bytes_s: float = 0.0
     _shortest_s: float = field(default=1.0)
     _window_began: float = 0.0

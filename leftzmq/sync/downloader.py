@@ -44,6 +44,8 @@ from leftzmq.sync.small import SmallFiles
 from leftzmq.tree.entry import Entry
 from leftzmq.wire.messages import Ask, Chunks, Get, Want
 
+GETS_AT_ONCE: Final = 12
+"""Of one device: more messages than that only fill queues; what waits here travels in fewer."""
 SILENT_S: Final = 2.0
 """An ask so long without an answer goes elsewhere, if somebody else has it."""
 SILENT_ALONE_S: Final = 30.0  # with nobody else to ask
@@ -150,7 +152,7 @@ class Downloader:
         if header.missing:
             self._missing(pending, header, now)
         if not pending.left:
-            del self._pending[key]
+            self._close(key)
         folder.received(sum(part.length + MAC_BYTES for part in header.parts))
         return out + self.go_on(now)
 
@@ -198,7 +200,7 @@ class Downloader:
         """Start what needs no asking; then ask every device as much as it bears."""
         out = self.small.from_home() + self.large.start()
         for device, credit in self._credit.items():
-            while credit.room > 0:
+            while credit.room > 0 and credit.gets < GETS_AT_ONCE:
                 get = self._next_get(device, credit, now)
                 if get is None:
                     break
@@ -239,6 +241,7 @@ class Downloader:
         self._number = (self._number + 1) & 0xFFFFFFFF
         self._pending[pending.device, self._number] = pending
         credit.asked(sum(pending.left.values()))
+        credit.gets += 1
         return Send(link, Get(self._number, get.tag, get.lists, get.wants))
 
     # -- answers ---------------------------------------------------------------------------------
@@ -304,7 +307,7 @@ class Downloader:
 
     def _give_up(self, key: tuple[DeviceKey, int], now: float) -> None:
         """Not answered: what it asked for is missing again and goes to whoever else has it."""
-        pending = self._pending.pop(key)
+        pending = self._close(key)
         credit = self._credit.get(pending.device)
         if credit is not None:
             credit.returned(sum(pending.left.values()))
@@ -313,6 +316,12 @@ class Downloader:
             for entries in pending.files.values():
                 self.small.lacks(pending.device, pending.folder, entries, now + SILENT_S)
         self._return(pending)
+
+    def _close(self, key: tuple[DeviceKey, int]) -> Pending:
+        credit = self._credit.get(key[0])
+        if credit is not None:
+            credit.gets -= 1
+        return self._pending.pop(key)
 
     def _return(self, pending: Pending) -> None:
         for id in pending.left:
