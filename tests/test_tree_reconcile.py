@@ -103,7 +103,7 @@ def test_exactly_one_side_of_a_meeting_acts() -> None:
 
 
 def test_a_vector_keeps_its_own_writer_and_the_youngest() -> None:
-    crowd = Vector(tuple(sorted((life(chr(97 + i % 26), i), 1) for i in range(64))))
+    crowd = Vector.of(tuple(sorted((life(chr(97 + i % 26), i), 1) for i in range(64))))
     grown = crowd.with_own(life("z", 1000), 5, life("a", 0))
     assert len(grown.pairs) == 64
     assert grown.counter(life("z", 1000)) == 5

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from leftzmq.errors import Refusal, Refused
 from leftzmq.tree.entry import ContentId, Entry, Kind
@@ -25,7 +24,7 @@ FILE = Entry(
     exec=True,
     content=ContentId(bytes(range(32))),
     depth=0,
-    vector=Vector(((A, 1), (B, 2**53))),
+    vector=Vector.of(((A, 1), (B, 2**53))),
     writer=B,
     stamp=-(2**62),
     deleted=False,
@@ -49,7 +48,9 @@ GOOD = {
     "tombstone of a folder": replace(FOLDER, deleted=True),
     "tombstone of a link": replace(LINK, deleted=True),
     "64 writers": replace(
-        FILE, vector=Vector(tuple((Life(bytes([n]) * 12), 1) for n in range(64))), writer=bytes(12)
+        FILE,
+        vector=Vector.of(tuple((Life(bytes([n]) * 12), 1) for n in range(64))),
+        writer=bytes(12),
     ),
 }
 

@@ -10,6 +10,7 @@ import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace as restruct
 
 from leftzmq.content.keys import derive_keys
 from leftzmq.content.seal import fresh_nonce, seal_page
@@ -35,7 +36,7 @@ NONCE = bytes(range(24))
 DEVICE = bytes(range(32))
 FOLDER = "share"
 LIFE, OTHER_LIFE = Life(bytes(range(100, 112))), Life(bytes(range(200, 212)))
-OWN = Vector(((LIFE, 5),))
+OWN = Vector.of(((LIFE, 5),))
 
 FILE = Entry(
     path="docs/ü.txt",
@@ -45,7 +46,7 @@ FILE = Entry(
     exec=True,
     content=ContentId(bytes(range(32, 64))),
     depth=0,
-    vector=Vector(((LIFE, 5), (OTHER_LIFE, 300))),
+    vector=Vector.of(((LIFE, 5), (OTHER_LIFE, 300))),
     writer=OTHER_LIFE,
     stamp=2**62,
     deleted=False,
@@ -218,7 +219,7 @@ def test_a_page_that_ends_at_its_beginning_must_be_at_the_head() -> None:
 
 
 def test_a_path_twice_in_one_page() -> None:
-    twice = replace(PAGE, entries=(FILE, DIRECTORY, replace(FILE, stamp=1)))
+    twice = replace(PAGE, entries=(FILE, DIRECTORY, restruct(FILE, stamp=1)))
     assert refusal_of(plaintext(twice)) is Refusal.BAD_PAGE
 
 
@@ -233,7 +234,7 @@ def test_a_bad_entry_refuses_the_page() -> None:
 
 def test_too_many_entries_in_one_page() -> None:
     count = MAX_PAGE_ENTRIES + 1
-    many = tuple(replace(DIRECTORY, path=f"{n}") for n in range(count))
+    many = tuple(restruct(DIRECTORY, path=f"{n}") for n in range(count))
     page = Page(DEVICE, FOLDER, LIFE, 0, count, count, True, many)
     assert refusal_of(plaintext(page)) is Refusal.NOT_MSGPACK
 
@@ -242,7 +243,7 @@ def test_too_many_entries_in_one_page() -> None:
 
 
 def run(count: int, step: int = 1) -> list[tuple[int, Entry]]:
-    return [(10 + n * step, replace(DIRECTORY, path=f"d/{n}")) for n in range(1, count + 1)]
+    return [(10 + n * step, restruct(DIRECTORY, path=f"d/{n}")) for n in range(1, count + 1)]
 
 
 def check_cuts(cuts: list[PageCut], after: int, upto: int, entries: list[Entry]) -> None:
@@ -292,7 +293,7 @@ def largest(number: int) -> Entry:
         exec=False,
         content=ContentId(b"x" * 4095),
         depth=0,
-        vector=Vector(writers),
+        vector=Vector.of(writers),
         writer=writers[0][0],
         stamp=-(2**62),
         deleted=True,
@@ -315,7 +316,7 @@ def test_the_largest_entry_fits_and_pages_stay_within_their_bytes() -> None:
 @given(sizes=st.lists(st.integers(1, 4000), max_size=300))
 def test_any_run_is_cut_without_loss(sizes: list[int]) -> None:
     entries = [
-        (n, replace(DEAD_LINK, path=f"{n}", content=ContentId(b"x" * size)))
+        (n, restruct(DEAD_LINK, path=f"{n}", content=ContentId(b"x" * size)))
         for n, size in enumerate(sizes, 1)
     ]
     upto = len(sizes) + 5

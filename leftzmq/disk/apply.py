@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.outcome import Ending, Outcome

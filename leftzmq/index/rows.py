@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from leftzmq.index.schema import OUR_BIT
 from leftzmq.tree.entry import ContentId, Entry, Kind, ScanKey
@@ -20,8 +21,7 @@ _SCAN = struct.Struct("<BQqqQ?I")  # kind, size, mtime, ctime, inode, exec, link
 _UINT32 = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One version of one path, and who holds it.
 
     id:   of the row; 0: not stored yet

@@ -127,7 +127,7 @@ class Applier:
 
     def reconsider(self, fact: PathsReconsidered, now: float) -> list[Action | Fact]:
         """These paths may be tickets now; no paths: who can be reached changed, all may be."""
-        if not fact.paths:
+        if not fact.paths and self._replica.versions.tally.tickets:
             self._behind, self._cursor = True, b""
             for path in self._doing:
                 self._consider_later(path)

@@ -28,7 +28,7 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.jobs import Flush, Flushed, PageRead, ReadPage
 from leftzmq.sync.link import DeviceKey, Link
-from leftzmq.sync.versions import FoundDeleted, Versions
+from leftzmq.sync.versions import FoundDeleted, Heard, Versions
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.version import Life
 from leftzmq.wire.local import EventKind, Scalar
@@ -296,14 +296,18 @@ class Replica:
         """The entries and the head that they lead to, in one commit."""
         head = self._store.heads.of(device)
         out: list[Action | Fact] = []
+        open_paths: list[str] = []
         for entry in page.entries:
-            if not self.versions.heard(head.bit, entry):
+            heard = self.versions.heard(head.bit, entry)
+            if heard is Heard.OPEN:
+                open_paths.append(entry.path)
+            elif heard is Heard.OLDER:
                 detail = f"{entry.path}: an older version than it said before"
                 out.append(Drop(device, Refusal.BAD_PAGE, detail))
                 return out
         self._store.heads.advance(device, page.life, page.last)
-        paths = tuple(entry.path for entry in page.entries)
-        return [*out, *self.committed(), PathsReconsidered(self.folder, paths)]
+        out += self.committed()
+        return [*out, PathsReconsidered(self.folder, tuple(open_paths))] if open_paths else out
 
     def _ask(self, device: DeviceKey, now: float) -> list[Action | Fact]:
         self._running[device] = Running(now, PAGES_AN_ASK)

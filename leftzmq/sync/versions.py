@@ -8,8 +8,11 @@ docs/design.md section 5 allows, inside the store's running transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
+
+from msgspec.structs import replace
 
 from leftzmq.disk.sighting import Sighting
 from leftzmq.index.rows import Row
@@ -33,6 +36,14 @@ from leftzmq.tree.reconcile import Verdict, reconcile, succeeds
 
 OURS: Final = 1 << OUR_BIT
 MEMO_PATHS: Final = 8192  # about 1 KiB each
+
+
+class Heard(Enum):
+    """What hearing an entry of another device means."""
+
+    OLDER = auto()  # it must not say so: it said a newer one before
+    SAME = auto()  # it has what we have, and nobody has anything else
+    OPEN = auto()  # there may be a ticket now
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +137,14 @@ class Versions:
 
     # -- what others say -------------------------------------------------------------------------
 
-    def heard(self, bit: int, entry: Entry) -> bool:
-        """The device of `bit` has `entry`. False where it must not say so: within one chain an
-        entry is replaced only by one of the same or higher rank."""
+    def heard(self, bit: int, entry: Entry) -> Heard:
+        """The device of `bit` has `entry`. Within one chain an entry is replaced only by one of
+        the same or higher rank."""
         rows = self.rows(entry.path)
         mask = 1 << bit
         before = next((row for row in rows if row.holders & mask), None)
         if before is not None and entry.rank < before.entry.rank:
-            return False
+            return Heard.OLDER
         after = [replace(r, holders=r.holders & ~mask) if r is before else r for r in rows]
         same = next((r for r in after if r.entry.rank == entry.rank), None)
         if same is None:
@@ -141,13 +152,14 @@ class Versions:
         else:
             vector = same.entry.vector.joined(entry.vector, keep=(entry.writer,))
             grown = replace(same, holders=same.holders | mask)
-            if vector.pairs != same.entry.vector.pairs:
+            if vector != same.entry.vector:
                 grown = replace(grown, entry=replace(same.entry, vector=vector))
                 if grown.is_ours:
                     grown = replace(grown, seq=self._next())
             after[after.index(same)] = grown
         self._change(rows, after)
-        return True
+        held = [row for row in after if row.holders]
+        return Heard.SAME if len(held) == 1 and held[0].is_ours else Heard.OPEN
 
     # -- what follows ------------------------------------------------------------------------------
 
@@ -239,7 +251,7 @@ class Versions:
             return Ticket(entry, ours, theirs.holders & self.reach, False, True)
         if entry.rank != ours.entry.rank:
             self._take_row(rows, entry, ours.scan)
-        elif entry.vector.pairs != ours.entry.vector.pairs:
+        elif entry.vector != ours.entry.vector:
             grown = replace(ours, entry=entry, seq=self._next())
             self._change(rows, [*_without(rows, ours), grown])
         return None
@@ -253,7 +265,7 @@ class Versions:
         for row in rows:
             if row is not ours and row.holders & self.reach and entry.same_content(row.entry):
                 entry = joined(entry, row.entry) if row.entry.rank < entry.rank else entry
-        if entry.vector.pairs != ours.entry.vector.pairs:
+        if entry.vector != ours.entry.vector:
             grown = replace(ours, entry=entry, seq=self._next())
             self._change(rows, [*_without(rows, ours), grown])
 

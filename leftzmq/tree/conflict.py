@@ -6,9 +6,10 @@ SAME one, and a user's edit or delete of it is above all of them.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from msgspec.structs import replace
 
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import MAX_NAME_BYTES, join, name_of, parent_of

@@ -6,9 +6,11 @@ they travel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final, NewType
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from leftzmq.tree.version import Life, Vector
 
@@ -32,8 +34,7 @@ class Kind(IntEnum):
     SYMLINK = 2
 
 
-@dataclass(frozen=True, slots=True)
-class ScanKey:
+class ScanKey(Struct, frozen=True):
     """What `lstat` said of a path when its bytes were last known to be those of our entry.
 
     An unchanged file is recognised by this alone and never read. Times are ns since the epoch.
@@ -58,8 +59,7 @@ class ScanKey:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Struct, frozen=True):
     """What a scan found at a path: everything of an entry that the disk knows.
 
     size is 0 for folders and links; mtime_ns counts for files, and for the stamp of a link; depth
@@ -83,8 +83,7 @@ the order total when a hostile one gives one name to two versions.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One version of one path (docs/design.md, section 5).
 
     mtime_ns is that of a file; 0 for folders and links. A tombstone (deleted) keeps the kind and
@@ -196,4 +195,4 @@ def joined(ours: Entry, theirs: Entry) -> Entry:
     assert ours.same_content(theirs)
     higher = ours if ours.rank >= theirs.rank else theirs
     vector = ours.vector.joined(theirs.vector, keep=(ours.writer, theirs.writer))
-    return higher if vector.pairs == higher.vector.pairs else replace(higher, vector=vector)
+    return higher if vector == higher.vector else replace(higher, vector=vector)

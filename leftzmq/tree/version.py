@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, NewType
+
+from msgspec import Struct
 
 Life = NewType("Life", bytes)
 """12 bytes: 4 of the device key's hash, 4 of unix time (big-endian), 4 random.
@@ -42,17 +43,37 @@ def _birth(writer: Life) -> int:
     return int.from_bytes(writer[4:8], "big")
 
 
-@dataclass(frozen=True, slots=True)
-class Vector:
-    """{writer: counter}, as pairs in ascending order of the writer; at most MAX_WRITERS."""
+class Vector(Struct, frozen=True):
+    """{writer: counter}, in ascending order of the writer; at most MAX_WRITERS.
 
-    pairs: tuple[tuple[Life, int], ...] = ()
+    packed: 20 bytes a pair, the writer and then the counter big-endian. It is what the index and
+    the wire hold: most vectors pass through without ever being taken apart.
+    """
+
+    packed: bytes = b""
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[Life, int]]) -> Vector:
+        """From pairs in ascending order of the writer."""
+        return cls(b"".join(w + c.to_bytes(_COUNTER_BYTES, "big") for w, c in pairs))
+
+    @property
+    def pairs(self) -> tuple[tuple[Life, int], ...]:
+        packed = self.packed
+        return tuple(
+            (
+                Life(packed[at : at + LIFE_BYTES]),
+                int.from_bytes(packed[at + LIFE_BYTES : at + _PAIR_BYTES], "big"),
+            )
+            for at in range(0, len(packed), _PAIR_BYTES)
+        )
 
     def counter(self, writer: Life) -> int:
         """The counter of `writer`, 0 where the vector does not hold it."""
-        for known, counter in self.pairs:
-            if known == writer:
-                return counter
+        packed = self.packed
+        for at in range(0, len(packed), _PAIR_BYTES):
+            if packed[at : at + LIFE_BYTES] == writer:
+                return int.from_bytes(packed[at + LIFE_BYTES : at + _PAIR_BYTES], "big")
         return 0
 
     def saw(self, writer: Life, counter: int) -> bool:
@@ -69,36 +90,27 @@ class Vector:
         merged = dict(self.pairs)
         merged[writer] = counter
         keep = {writer} if base_writer is None else {writer, base_writer}
-        return Vector(_cut(merged, keep))
+        return Vector.of(_cut(merged, keep))
 
     def joined(self, other: Vector, keep: Iterable[Life]) -> Vector:
         """The pairwise maximum. Only same kind and content may be joined, nothing else ever."""
-        if self.pairs == other.pairs:
+        if self.packed == other.packed:
             return self
         merged = dict(self.pairs)
         for writer, counter in other.pairs:
             if merged.get(writer, 0) < counter:
                 merged[writer] = counter
-        return Vector(_cut(merged, set(keep)))
+        return Vector.of(_cut(merged, set(keep)))
 
     def pack(self) -> bytes:
-        """20 bytes a pair: writer, then the counter big-endian."""
-        return b"".join(w + c.to_bytes(_COUNTER_BYTES, "big") for w, c in self.pairs)
+        return self.packed
 
     @classmethod
     def unpack(cls, packed: bytes) -> Vector:
         """The inverse of `pack`. Raises ValueError for a length that no vector packs to."""
         if len(packed) % _PAIR_BYTES:
             raise ValueError("a packed vector is a multiple of 20 bytes")
-        return cls(
-            tuple(
-                (
-                    Life(packed[at : at + LIFE_BYTES]),
-                    int.from_bytes(packed[at + LIFE_BYTES : at + _PAIR_BYTES], "big"),
-                )
-                for at in range(0, len(packed), _PAIR_BYTES)
-            )
-        )
+        return cls(packed)
 
 
 def _cut(merged: dict[Life, int], keep: set[Life]) -> tuple[tuple[Life, int], ...]:
