@@ -127,7 +127,7 @@ def test_unacknowledged_versions_are_counted(store: Store) -> None:
 
 
 def test_staging_is_remembered(store: Store) -> None:
-    store.put_staged("a/b", Staged("a/b.lefting", 7), b"c")
+    store.put_staged(("a/b", Staged("a/b.lefting", 7), b"c"))
     assert store.staged("a/b") == (Staged("a/b.lefting", 7), b"c")
     assert store.is_staging("a/b.lefting") and not store.is_staging("a/c.lefting")
     assert list(store.all_staged()) == [("a/b", Staged("a/b.lefting", 7), b"c")]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from leftzmq.index.heads import Heads
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import Row, columns_of, pack_scan
@@ -45,29 +47,33 @@ class Store(Reader):
 
     # -- rows ------------------------------------------------------------------------------
 
-    def put(self, row: Row) -> None:
-        """Insert a row (id 0) or store its vector, holders, seq and scan anew."""
+    def put(self, row: Row) -> Row:
+        """Insert a row (id 0) or store its vector, holders, seq and scan anew; the row as it is
+        stored."""
         self.begin()
         if row.id == 0:
-            self._db.execute(
+            inserted = self._db.execute(
                 "INSERT INTO version(path, kind, size, mtime_ns, exec, content, depth, vector,"
                 " writer, stamp, deleted, holders, seq, scan)"
                 " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 columns_of(row),
             )
-        else:
-            self._db.execute(
-                "UPDATE version SET vector = ?, holders = ?, seq = ?, scan = ? WHERE id = ?",
-                (row.entry.vector.pack(), row.holders, row.seq, pack_scan(row.scan), row.id),
-            )
+            assert inserted.lastrowid is not None
+            return replace(row, id=inserted.lastrowid)
+        self._db.execute(
+            "UPDATE version SET vector = ?, holders = ?, seq = ?, scan = ? WHERE id = ?",
+            (row.entry.vector.pack(), row.holders, row.seq, pack_scan(row.scan), row.id),
+        )
+        return row
 
     def remove(self, row: Row) -> None:
         """Forget a version that nobody holds any more."""
         self.begin()
         self._db.execute("DELETE FROM version WHERE id = ?", (row.id,))
 
-    def replace(self, before: list[Row], after: list[Row]) -> None:
-        """Make the rows of one path `after`; rows without holders are dropped.
+    def replace(self, before: list[Row], after: list[Row]) -> list[Row]:
+        """Make the rows of one path `after`, and return them as they are stored; rows without
+        holders are dropped.
 
         Removals come first, so that a sequence that moves from row to row stays unique.
         """
@@ -78,9 +84,7 @@ class Store(Reader):
             elif row.seq is not None and kept[row.id].seq is None:
                 self.put(kept[row.id])
         known = {row.id: row for row in before}
-        for row in after:
-            if row.holders and known.get(row.id) != row:
-                self.put(row)
+        return [row if known.get(row.id) == row else self.put(row) for row in after if row.holders]
 
     def sweep(self, bit: int, limit: int = 1_000_000) -> None:
         """Take a bit from all rows, drop those without holders, and free the bit."""
@@ -97,16 +101,19 @@ class Store(Reader):
         self.begin()
         self._db.execute("INSERT OR REPLACE INTO list(id, rows) VALUES(?, ?)", (id, rows))
 
-    def put_staged(self, path: str, staged: Staged, content: bytes) -> None:
+    def put_staged(self, *found: tuple[str, Staged, bytes]) -> None:
+        """(target, its `.lefting`, the content it is to become), each instead of an older one."""
         self.begin()
-        self._db.execute(
+        self._db.executemany(
             "INSERT OR REPLACE INTO staging(path, lefting, inode, content) VALUES(?,?,?,?)",
-            (sort_key(path), staged.path, staged.inode, content),
+            [(sort_key(path), staged.path, staged.inode, id) for path, staged, id in found],
         )
 
-    def drop_staged(self, path: str) -> None:
+    def drop_staged(self, *paths: str) -> None:
         self.begin()
-        self._db.execute("DELETE FROM staging WHERE path = ?", (sort_key(path),))
+        self._db.executemany(
+            "DELETE FROM staging WHERE path = ?", [(sort_key(path),) for path in paths]
+        )
 
     # -- meta ---------------------------------------------------------------------------------
 

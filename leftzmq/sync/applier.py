@@ -180,6 +180,8 @@ class Applier:
         if not fact.alive:
             self.stopped = True
             return [FolderStopped(self.folder, fact.why)]
+        done = [o.operation for o in fact.outcomes if o.ending is Ending.DONE]
+        self._store.drop_staged(*(operation.path for operation in done if operation.staged))
         copies: list[str] = []
         self._replica.took(fact.outcomes, copies.append)
         out: list[Action | Fact] = []
@@ -418,8 +420,6 @@ class Applier:
 
     def _done(self, outcome: Outcome, doing: Doing) -> list[Action | Fact]:
         path = outcome.operation.path
-        if doing.staged is not None:
-            self._store.drop_staged(path)
         del self._doing[path]
         self._consider_later(path)
         out = self._problems.clear(path)

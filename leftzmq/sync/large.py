@@ -100,7 +100,7 @@ class LargeFiles:
             assert fact.problem is not None
             return self._hold_up(arriving, fact.problem)
         store = self._folders[fact.folder].store
-        store.put_staged(arriving.entry.path, fact.staged, arriving.entry.content)
+        store.put_staged((arriving.entry.path, fact.staged, bytes(arriving.entry.content)))
         store.commit()
         arriving.staged = fact.staged
         arriving.phase = Phase.VERIFYING if fact.found else Phase.AT_HOME

@@ -102,10 +102,10 @@ class SmallFiles:
     def staged(self, fact: SmallStaged) -> list[Action | Fact]:
         store = self._folders[fact.folder].store
         out: list[Action | Fact] = []
+        store.put_staged(*((e.path, staged, bytes(e.content)) for e, staged in fact.staged))
         for entry, staged in fact.staged:
             if self._wanted.get((fact.folder, entry.path)) == entry:
                 del self._wanted[fact.folder, entry.path]
-                store.put_staged(entry.path, staged, entry.content)
                 out.append(FileStaged(fact.folder, entry, staged))
             else:
                 store.drop_staged(entry.path)
@@ -143,8 +143,11 @@ class SmallFiles:
     ) -> Work:
         """The job, and before it the intent: a `.lefting` that a crash leaves behind is ours."""
         store = self._folders[folder].store
-        for file in files:
-            intent = Staged(lefting_path(file.entry.path), 0)
-            store.put_staged(file.entry.path, intent, file.entry.content)
+        store.put_staged(
+            *(
+                (f.entry.path, Staged(lefting_path(f.entry.path), 0), bytes(f.entry.content))
+                for f in files
+            )
+        )
         store.commit()
         return Work(StageSmall(folder, device, tuple(files), body))

@@ -312,9 +312,9 @@ class Versions:
         self._change(rows, after)
 
     def _change(self, before: list[Row], after: list[Row]) -> None:
-        self._memo.pop(before[0].entry.path if before else after[0].entry.path, None)
+        path = (before or after)[0].entry.path
         self.tally.change(before, after)
-        self.store.replace(before, after)
+        self._memo[path] = self.store.replace(before, after)
 
 
 def settled_observation(sighting: Sighting, content: ContentId, depth: int) -> Observed:
