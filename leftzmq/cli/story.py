@@ -101,6 +101,11 @@ class Actor:
             except subprocess.TimeoutExpired:
                 self.kill()
 
+    def exit_code(self, timeout_s: float) -> int:
+        """Wait for its end. Raises subprocess.TimeoutExpired."""
+        assert self._process is not None
+        return self._process.wait(timeout_s)
+
     def status(self) -> dict[str, Any]:
         """The folder's part of `status`; {} while the agent does not answer."""
         with suppress(AgentAway, IndexError):
@@ -128,6 +133,7 @@ class Stage:
 
     def __init__(self, names: str = "ABC", home: Path | None = None) -> None:
         self.home = home or Path(tempfile.mkdtemp(prefix="leftzmq-demo-"))
+        self.home.mkdir(exist_ok=True)
         make_secret(self.home / "share.secret")
         ports = _free_ports(len(names))
         self.actors = [

@@ -1,0 +1,270 @@
+"""Real agents as subprocesses: the main job, crashes, and what a user sees when it is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from leftzmq.cli.story import Actor, Stage, wait_until
+
+DEADLINE_S = 30.0
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Stage("ABC", tmp_path / "stage") as stage:
+        yield stage
+        for actor in stage.actors:
+            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")
+
+
+def run(module: str, *arguments: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", f"leftzmq.cli.{module}", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def config(actor: Actor) -> str:
+    return str(actor.home / "peer.toml")
+
+
+def has(actor: Actor, path: str, data: bytes) -> bool:
+    try:
+        return (actor.share / path).read_bytes() == data
+    except OSError:
+        return False
+
+
+def test_the_main_job(stage: Stage) -> None:
+    a, b, c = stage.actors
+    a.start()
+    assert wait_until(lambda: a.log_tail().count("cannot be reached") == 2, DEADLINE_S)
+    data = os.urandom(239_366)
+    (a.share / "1.mp4").write_bytes(data)
+    assert wait_until(lambda: a.status().get("files") == 1, DEADLINE_S)
+    b.start()
+    c.start()
+    assert wait_until(lambda: has(b, "1.mp4", data) and has(c, "1.mp4", data), DEADLINE_S)
+    assert len({(x.share / "1.mp4").stat().st_mtime_ns for x in (a, b, c)}) == 1
+    assert a.log_tail(99).count("cannot be reached") == 2, "once per peer, not in a flood"
+    for actor in (a, b, c):
+        waited = run("admin", "wait", "-c", config(actor), "--timeout", "20")
+        assert waited.returncode == 0, waited.stderr
+    (c.share / "1.mp4").unlink()
+    (c.share / "new").mkdir()
+    (c.share / "new" / "file").write_bytes(b"from c")
+    assert run("admin", "wait", "-c", config(c), "--timeout", "20").returncode == 0
+    assert has(a, "new/file", b"from c") and not (a.share / "1.mp4").exists()
+    assert json.loads(run("admin", "status", "-c", config(a), "--json").stdout)["device"] == "A"
+    assert "connected" in run("admin", "status", "-c", config(a)).stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_cleanly_within_two_seconds(stage: Stage, number: int) -> None:
+    a = stage.actors[0]
+    a.start()
+    os.kill(a.pid, number)
+    assert a.exit_code(2.0) == 0
+    assert "Traceback" not in a.log_tail(99)
+
+
+def test_sigkill_while_a_file_arrives_and_a_new_start(stage: Stage) -> None:
+    a, b, _ = stage.actors
+    a.start()
+    data = os.urandom(48 << 20)
+    (a.share / "large").write_bytes(data)
+    assert wait_until(lambda: a.status().get("files") == 1, DEADLINE_S)
+    for _ in range(3):
+        b.start()
+        wait_until(lambda: bool(b.status().get("under_way")) or has(b, "large", data), 5)
+        b.kill()
+        final = b.share / "large"
+        assert not final.exists() or final.read_bytes() == data, "never torn under its final name"
+    b.start()
+    assert wait_until(lambda: has(b, "large", data), DEADLINE_S)
+    assert not list(b.share.glob("*.lefting"))
+
+
+def test_a_second_agent_on_the_same_state_is_refused(stage: Stage) -> None:
+    a = stage.actors[0]
+    a.start()
+    second = run("agent", "-c", config(a))
+    assert second.returncode == 1
+    assert str(a.state) in second.stderr and str(a.pid) in second.stderr
+
+
+def test_a_taken_port_is_named(stage: Stage) -> None:
+    a = stage.actors[0]
+    with socket.create_server(("127.0.0.1", a.port)):
+        refused = run("agent", "-c", config(a))
+    assert refused.returncode == 1
+    assert f":{a.port}" in refused.stderr and "Traceback" not in refused.stderr
+
+
+def test_wait_without_an_agent_or_without_peers(stage: Stage) -> None:
+    a = stage.actors[0]
+    assert run("admin", "wait", "-c", config(a)).returncode == 1
+    a.start()
+    waited = run("admin", "wait", "-c", config(a), "--timeout", "1")
+    assert waited.returncode == 3 and "no peer is connected" in waited.stderr
+
+
+def test_a_peer_with_another_secret_is_named(stage: Stage) -> None:
+    a, b, _ = stage.actors
+    other = b.home / "other.secret"
+    other.write_text("ab" * 32)
+    other.chmod(0o600)
+    toml = Path(config(b)).read_text().replace("../share.secret", "other.secret")
+    Path(config(b)).write_text(toml)
+    a.start()
+    b.start()
+    (a.share / "private").write_bytes(b"not for b")
+    assert wait_until(lambda: "another secret" in a.log_tail(99), DEADLINE_S)
+    assert wait_until(lambda: "another secret" in b.log_tail(99), DEADLINE_S)
+    assert not (b.share / "private").exists()
+
+
+def test_an_unknown_key_that_knocks_is_named_and_not_let_in(stage: Stage) -> None:
+    a, b, _ = stage.actors
+    b.configure([a])
+    a.configure([])
+    a.start()
+    b.start()
+    assert wait_until(
+        lambda: b.key in a.log_tail(99) or "not in our list" in a.log_tail(99), DEADLINE_S
+    )
+    assert wait_until(lambda: "refused our key" in b.log_tail(99), DEADLINE_S)
+
+
+def test_a_missing_share_stops_its_folder_and_nothing_is_deleted(stage: Stage) -> None:
+    a, b, _ = stage.actors
+    a.start()
+    b.start()
+    (a.share / "f").write_bytes(b"precious")
+    assert wait_until(lambda: has(b, "f", b"precious"), DEADLINE_S)
+    a.stop()
+    a.share.rename(a.home / "unmounted")
+    a.start()
+    assert a.status()["state"] == "stopped"
+    assert "--adopt share" in a.status()["why"]
+    assert has(b, "f", b"precious")
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_PACKET") or os.geteuid() != 0, reason="capture: root")
+def test_nothing_readable_is_on_the_wire(stage: Stage) -> None:
+    """A capture of the loopback interface while files travel: neither contents nor names."""
+    a, b, _ = stage.actors
+    secret = b"contents to be found"
+    files = {"a-name-to-be-found": secret * 1000, "large-name-to-be-found": secret * 100_000}
+    with Capture() as capture:
+        a.start()
+        b.start()
+        for path, data in files.items():
+            (a.share / path).write_bytes(data)
+        assert wait_until(lambda: all(has(b, *file) for file in files.items()), DEADLINE_S)
+        moved = sum(map(len, files.values()))
+        assert wait_until(lambda: len(capture.seen) > moved, DEADLINE_S), "the capture saw it"
+    assert b"name-to-be-found" not in capture.seen
+    assert secret not in capture.seen
+
+
+class Capture:
+    """Everything that passes the loopback interface, until the end of the block."""
+
+    def __init__(self) -> None:
+        self.seen = bytearray()
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 20)
+        self._socket.bind(("lo", 0))
+        self._socket.settimeout(0.2)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._take)
+
+    def __enter__(self) -> Capture:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self._socket.close()
+
+    def _take(self) -> None:
+        while not self._over.is_set():
+            with suppress(TimeoutError):
+                self.seen += self._socket.recv(1 << 17)
+
+
+BAD_CONFIGS = [
+    ("lisen", 'listen = "tcp', 'lisen = "tcp', ["lisen", "listen"]),
+    ("wrong type", 'name   = "A"', "name = 5", ["[device] name", "whole number"]),
+    ("secret of wrong length", None, None, ["64 hex digits"]),
+]
+
+
+@pytest.mark.parametrize("what, old, new, words", BAD_CONFIGS, ids=[row[0] for row in BAD_CONFIGS])
+def test_what_is_wrong_in_the_config_is_said(
+    stage: Stage, what: str, old: str | None, new: str | None, words: list[str]
+) -> None:
+    a = stage.actors[0]
+    if old is None or new is None:
+        (stage.home / "share.secret").write_text("abcd")
+    else:
+        Path(config(a)).write_text(Path(config(a)).read_text().replace(old, new))
+    refused = run("agent", "-c", config(a))
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr
+    for word in words:
+        assert word in refused.stderr
+
+
+def test_a_key_readable_by_others_is_refused(stage: Stage) -> None:
+    a = stage.actors[0]
+    (stage.home / "share.secret").chmod(0o644)
+    refused = run("agent", "-c", config(a))
+    assert refused.returncode == 2 and "chmod 600" in refused.stderr
+
+
+def test_a_missing_config_is_a_sentence(tmp_path: Path) -> None:
+    refused = run("agent", "-c", str(tmp_path / "none.toml"))
+    assert refused.returncode == 2 and "none.toml" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_monitor_tells_what_happens(stage: Stage) -> None:
+    a = stage.actors[0]
+    a.start()
+    told = stage.home / "told"
+    with told.open("w") as out:
+        command = [sys.executable, "-m", "leftzmq.cli.monitor", "-c", config(a), "--json"]
+        monitor = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL)
+    try:
+        number = iter(range(10_000))
+
+        def touch() -> None:
+            (a.share / f"f{next(number)}").write_bytes(b"x")
+
+        assert wait_until(lambda: "scan" in told.read_text(), DEADLINE_S, touch, 0.1)
+    finally:
+        monitor.kill()
+        monitor.wait()
+    first = json.loads(told.read_text().splitlines()[0])
+    assert {"kind", "number", "time", "folder", "path"} <= first.keys()
+
+
+def test_id_prints_the_key_and_nothing_else(stage: Stage) -> None:
+    a = stage.actors[0]
+    assert run("admin", "id", "-c", config(a)).stdout == a.key + "\n"
