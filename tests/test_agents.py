@@ -262,7 +262,7 @@ def test_the_monitor_tells_what_happens(stage: Stage) -> None:
         monitor.kill()
         monitor.wait()
     first = json.loads(told.read_text().splitlines()[0])
-    assert {"kind", "number", "time", "folder", "path"} <= first.keys()
+    assert {"event", "number", "time", "folder", "path"} <= first.keys()
 
 
 def test_id_prints_the_key_and_nothing_else(stage: Stage) -> None:

@@ -43,7 +43,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _json(event: Event) -> str:
-    body = {"kind": event.kind.value, "number": event.number, "time": event.unix_time}
+    body = {"event": event.kind.value, "number": event.number, "time": event.unix_time}
     return json.dumps(body | dict(event.fields), ensure_ascii=False)
 
 
