@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 from leftzmq.disk.apply import apply
 from leftzmq.disk.fs import RealFile, RealFolder, RealRoot
 from leftzmq.disk.outcome import Ending, Outcome
-from leftzmq.disk.staging import stage_small
+from leftzmq.disk.staging import open_staging, stage_small
+from leftzmq.disk.trash import Trash
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.plan import Held, Operation, Staged, Verb
 from leftzmq.tree.version import Life, Vector
@@ -113,6 +115,18 @@ def test_a_new_file_has_its_bytes_mtime_and_exec(root: RealRoot, tmp_path: Path)
     assert (tmp_path / "d/a").read_bytes() == NEW
     assert outcome.key is not None and outcome.key.mtime_ns == THEN_NS and outcome.key.exec
     assert not leftovers(tmp_path) and not trashed(tmp_path)
+
+
+def test_a_file_that_came_in_chunks_gets_its_mtime_at_the_end(
+    root: RealRoot, tmp_path: Path
+) -> None:
+    staged, _ = open_staging(root, "a", None)
+    (tmp_path / staged.path).write_bytes(NEW)
+    wanted = entry("a", size=len(NEW), mtime_ns=THEN_NS, exec=True)
+    outcome = one(root, Operation(Verb.PUT_FILE, wanted, staged=staged))
+    assert outcome.ending is Ending.DONE and outcome.key is not None
+    assert (outcome.key.mtime_ns, outcome.key.exec) == (THEN_NS, True)
+    assert outcome.key == scanned(root, "a") and (tmp_path / "a").read_bytes() == NEW
 
 
 def test_a_new_folder_and_link(root: RealRoot, tmp_path: Path) -> None:
@@ -293,7 +307,12 @@ def _change(path: Path, change: str) -> None:
             path.mkdir()
 
 
-def test_a_copy_never_takes_a_name_that_is_taken(root: RealRoot, tmp_path: Path) -> None:
+def test_a_copy_never_takes_a_name_that_is_taken(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[str] = []  # not even for an instant
+    for method in ("exchange", "rename_new"):
+        Meddler(monkeypatch, method).act = lambda method=method: moved.append(method)  # type: ignore[misc]
     (tmp_path / "a").write_bytes(OLD)
     (tmp_path / "a.conflict").write_bytes(USER)
     old = held(root, "a")
@@ -304,7 +323,7 @@ def test_a_copy_never_takes_a_name_that_is_taken(root: RealRoot, tmp_path: Path)
     ):
         assert one(root, operation).ending is Ending.CHANGED
     assert (tmp_path / "a").read_bytes() == OLD
-    assert (tmp_path / "a.conflict").read_bytes() == USER
+    assert (tmp_path / "a.conflict").read_bytes() == USER and not moved
 
 
 def test_a_private_file_stays_private(root: RealRoot, tmp_path: Path) -> None:
@@ -403,6 +422,30 @@ def test_a_name_in_the_trash_is_never_taken_twice(root: RealRoot, tmp_path: Path
     assert trashed(tmp_path)["c/y"] == OLD and trashed(tmp_path)["c"] == NEW
 
 
+def test_one_batch_takes_one_path_twice(root: RealRoot, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(OLD)
+    first = remove("a", held(root, "a"))
+    new = put(root, "a")
+    second = remove("a", held(root, "a.lefting"))
+    assert [o.ending for o in run(root, first, new, second)] == [Ending.DONE] * 3
+    found = sorted(p.read_bytes() for p in (tmp_path / ".left/trash").glob("*/a"))
+    assert found == [NEW, OLD]
+
+
+def test_in_the_trash_a_file_may_be_in_the_way_of_a_folder(root: RealRoot, tmp_path: Path) -> None:
+    touched: list[str] = []
+    trash = Trash(root, NOW_NS, touched.append)
+    for path in ("b", "b/x", "c/y/z", "c"):
+        with trash.spot(path) as spot:
+            spot.folder.create(spot.name).close()
+            assert (tmp_path / spot.where / spot.name).exists() and spot.where in touched
+    found = [p for p in (tmp_path / ".left/trash").rglob("*") if p.is_file()]
+    assert sorted(p.name for p in found) == ["b", "c", "x", "z"]
+    assert {
+        str(p.relative_to(tmp_path)) for p in (tmp_path / ".left").rglob("*") if p.is_dir()
+    } <= {*touched}
+
+
 def test_a_trash_that_was_emptied_is_made_anew(root: RealRoot, tmp_path: Path) -> None:
     (tmp_path / ".left/trash").rmdir()
     (tmp_path / "a").write_bytes(OLD)
@@ -429,8 +472,13 @@ def test_swaps_of_kind_in_one_batch(root: RealRoot, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["../out", ".left/marker", "a/../../out", "x.lefting", ""])
 def test_no_operation_leaves_the_share_or_enters_ours(root: RealRoot, path: str) -> None:
-    for operation in (directory(path), link(path), remove(path, None)):
+    (root.path / "a").write_bytes(OLD)
+    old = held(root, "a")
+    bad = [directory(path), link(path), remove(path, None), link(path, None, "b")]
+    bad += [link("a", old, path)] if path else []
+    for operation in bad:
         assert one(root, operation).ending is Ending.FAILED
+    assert (root.path / "a").read_bytes() == OLD and not list((root.path / ".left/trash").iterdir())
 
 
 # ---- attributes -------------------------------------------------------------------------------
@@ -452,8 +500,10 @@ def test_attributes_are_set_in_place(root: RealRoot, tmp_path: Path) -> None:
 
 
 def test_attributes_of_a_linked_file_leave_the_other_name_alone(
-    root: RealRoot, tmp_path: Path
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    flushes: list[str] = []
+    _count(monkeypatch, RealFile, flushes)
     (tmp_path / "a").write_bytes(OLD)
     os.link(tmp_path / "a", tmp_path / "other")
     before = (tmp_path / "other").stat()
@@ -465,7 +515,12 @@ def test_attributes_of_a_linked_file_leave_the_other_name_alone(
         before.st_mode,
         before.st_ino,
     )
-    assert ours.st_ino != other.st_ino and ours.st_mtime_ns == THEN_NS and ours.st_mode & 0o100
+    assert (
+        flushes == ["RealFile"]
+        and ours.st_ino != other.st_ino
+        and ours.st_mtime_ns == THEN_NS
+        and ours.st_mode & 0o100
+    )
     assert (tmp_path / "a").read_bytes() == OLD and not leftovers(tmp_path)
     assert trashed(tmp_path) == {"a": OLD}
 
@@ -482,25 +537,28 @@ def test_attributes_of_a_folder_or_link_are_nothing(root: RealRoot, tmp_path: Pa
 
 
 class Meddler:
-    """Calls `act` once, right before or after the n-th call of one method of RealFolder."""
+    """Calls `act` once, right before or after the n-th call of one method of a real folder (or
+    of what else `kind` says)."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, method: str, nth: int = 1) -> None:
+    def __init__(
+        self, patch: pytest.MonkeyPatch, method: str, nth: int = 1, kind: type = RealFolder
+    ) -> None:
         self.act: Callable[[], None] = lambda: None
         self.before = True
         self._left = nth
-        real = getattr(RealFolder, method)
+        real = getattr(kind, method)
 
-        def meddled(folder: RealFolder, *arguments: Any) -> Any:
+        def meddled(of: Any, *arguments: Any) -> Any:
             self._left -= 1
             mine = self._left == 0
             if mine and self.before:
                 self.act()
-            result = real(folder, *arguments)
+            result = real(of, *arguments)
             if mine and not self.before:
                 self.act()
             return result
 
-        patch.setattr(RealFolder, method, meddled)
+        patch.setattr(kind, method, meddled)
 
 
 @pytest.mark.parametrize("how", ["in place", "by rename"])
@@ -582,6 +640,66 @@ def test_a_write_just_before_it_is_moved_aside_comes_back(
     assert outcome.ending is Ending.CHANGED
     assert path.read_bytes() == (b"again" if again else USER)
     assert trashed(tmp_path) == ({"a": USER} if again else {})
+
+
+@pytest.mark.parametrize("verb", ["remove", "folder"])
+def test_a_copy_name_taken_while_it_is_moved_aside(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(OLD)
+    old = held(root, "a")
+    removing = Operation(Verb.REMOVE, entry("a", deleted=True), old, "a.conflict")
+    operation = removing if verb == "remove" else directory("a", old, "a.conflict")
+    Meddler(monkeypatch, "rename_new", 2).act = lambda: _new(tmp_path / "a.conflict", USER)
+    assert one(root, operation).ending is Ending.CHANGED
+    assert path.read_bytes() == OLD and (tmp_path / "a.conflict").read_bytes() == USER
+
+
+def test_a_folder_that_cannot_be_made_gives_the_file_back(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(OLD)
+    real = RealFolder.make_folder
+
+    def full(folder: RealFolder, name: str, mode: int = 0o777) -> None:
+        if name == "a":
+            raise OSError(errno.ENOSPC, "full")
+        real(folder, name, mode)
+
+    monkeypatch.setattr(RealFolder, "make_folder", full)
+    assert one(root, directory("a", held(root, "a"))).ending is Ending.DISK_FULL
+    assert (tmp_path / "a").read_bytes() == OLD
+
+
+@pytest.mark.parametrize("verb", ["file", "link"])
+def test_of_two_writes_around_going_back_the_newest_has_the_name(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(OLD)
+    old = held(root, "a")
+    operation = put(root, "a", old) if verb == "file" else link("a", old)
+    Meddler(monkeypatch, "exchange").act = lambda: _write(path, "by rename")
+
+    def again() -> None:
+        (tmp_path / "editor").write_bytes(b"newest")
+        (tmp_path / "editor").rename(path)
+
+    Meddler(monkeypatch, "exchange", 2).act = again
+    assert one(root, operation).ending is Ending.CHANGED
+    assert path.read_bytes() == b"newest" and trashed(tmp_path) == {"a": USER}
+
+
+def test_attributes_are_not_set_on_what_was_just_written(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(OLD)
+    operation = attributes("a", held(root, "a"))
+    Meddler(monkeypatch, "open_read").act = lambda: _write(path, "by rename")
+    assert one(root, operation).ending is Ending.CHANGED
+    assert path.read_bytes() == USER and path.stat().st_mtime_ns != THEN_NS
 
 
 def _new(path: Path, data: bytes) -> None:
@@ -703,6 +821,44 @@ def test_a_file_that_cannot_be_flushed_is_thrown_away(
     assert not leftovers(tmp_path) and not (tmp_path / "x").exists()
 
 
+def test_a_disk_that_says_only_at_the_flush_that_it_is_full(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Any) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    single, many = put(root, "x"), [put(root, f"f{i}") for i in range(8)]
+    monkeypatch.setattr(RealFile, "flush", full)
+    assert one(root, single).ending is Ending.DISK_FULL
+    monkeypatch.setattr(RealRoot, "flush_all", full)
+    assert {o.ending for o in run(root, *many)} == {Ending.DISK_FULL}
+    assert [p.name for p in tmp_path.iterdir()] == [".left"]
+
+
+def test_what_lies_on_another_file_system_is_flushed_by_itself(
+    root: RealRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushes: list[str] = []
+    _count(monkeypatch, RealFile, flushes)
+    real = RealFile.stat
+    far = {"device": -1}
+    monkeypatch.setattr(RealFile, "stat", lambda file: replace(real(file), **far))
+    counting: Any = Counting(root)
+    outcomes = apply(counting, [put(root, f"f{i}") for i in range(20)], now_ns=NOW_NS)
+    assert {o.ending for o in outcomes} == {Ending.DONE}
+    assert counting.count == 0 and len(flushes) == 20
+
+
+def test_a_failed_flush_does_not_hide_why_nothing_was_done(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(OLD)
+    operation = put(root, "a", held(root, "a"))
+    Meddler(monkeypatch, "exchange").act = lambda: _write(tmp_path / "a", "in place")
+    monkeypatch.setattr(RealFolder, "flush", _no_flush)
+    assert one(root, operation).ending is Ending.CHANGED
+
+
 def _no_flush(_: Any) -> None:
     raise OSError(errno.EIO, "no")
 
@@ -733,6 +889,20 @@ def test_a_full_disk_is_said_and_nothing_is_done(
     monkeypatch.setattr(RealFolder, "make_folder", full)  # the trash needs a folder
     assert [o.ending for o in run(root, *operations)] == [Ending.DISK_FULL] * 4
     assert (tmp_path / "a").read_bytes() == OLD and leftovers(tmp_path) == ["a.lefting"]
+
+
+def test_a_full_disk_at_the_attributes(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation = put(root, "a", mtime_ns=THEN_NS + 1)
+    assert operation.staged is not None
+    os.utime(tmp_path / operation.staged.path)
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.EDQUOT, "full")
+
+    monkeypatch.setattr(RealFile, "set_times", full)
+    assert one(root, operation).ending is Ending.DISK_FULL
 
 
 def test_one_failure_does_not_stop_the_others(
@@ -795,7 +965,12 @@ def test_what_is_replaced_in_a_mount_is_copied_to_the_trash(
 ) -> None:
     (tmp_path / "m").mkdir()
     path = tmp_path / "m/a"
-    path.write_bytes(OLD) if there == "file" else path.symlink_to(OLD.decode())
+    if there == "file":
+        path.write_bytes(OLD)
+        path.chmod(0o700)
+        os.utime(path, ns=(1, THEN_NS))
+    else:
+        path.symlink_to(OLD.decode())
     (path.parent / "a.lefting").write_bytes(USER)
     old, copy_to = held(root, "m/a"), "m/a.conflict" if copy else None
     operation = {
@@ -809,6 +984,9 @@ def test_what_is_replaced_in_a_mount_is_copied_to_the_trash(
     assert trashed(tmp_path) == ({} if copy else {"m/a": OLD})
     if copy:
         assert outcome.copy_key == scanned(root, "m/a.conflict")
+    elif there == "file":
+        (kept,) = (tmp_path / ".left/trash").glob("*/m/a")
+        assert (kept.stat().st_mtime_ns, kept.stat().st_mode & 0o777) == (THEN_NS, 0o700)
     assert leftovers(tmp_path) == ["a.lefting"]
     assert (path.parent / "a.lefting").read_bytes() == USER
     assert verb == "remove" or outcome.key == scanned(root, "m/a")
@@ -829,6 +1007,27 @@ def test_a_write_in_a_mount_comes_back(
         )
         Meddler(monkeypatch, method, nth).act = lambda: path.write_bytes(USER)
         assert one(root, operation).ending is Ending.CHANGED
+        assert path.read_bytes() == USER and not trashed(tmp_path)
+
+
+@pytest.mark.usefixtures("far_trash")
+def test_a_write_while_it_is_copied_to_the_trash(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m").mkdir()
+    path = tmp_path / "m/a"
+    for verb in ("file", "remove"):
+        path.write_bytes(OLD)
+        old = held(root, "m/a")
+        operation = put(root, "m/a", old) if verb == "file" else remove("m/a", old)
+        with path.open("r+b") as writer, monkeypatch.context() as patch:
+
+            def write(writer: Any = writer) -> None:
+                writer.write(USER)
+                writer.flush()
+
+            Meddler(patch, "read", 2, RealFile).act = write
+            assert one(root, operation).ending is Ending.FAILED
         assert path.read_bytes() == USER and not trashed(tmp_path)
 
 

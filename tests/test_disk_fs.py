@@ -307,6 +307,8 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     for path in ("a/f", "none", "a/b/none/x"):
         with pytest.raises(OSError):
             root.folder(path)
+    with root.folder("") as folder, pytest.raises(IsADirectoryError):
+        folder.open_read("a")
     root.close()
     assert len(os.listdir("/proc/self/fd")) == before
 

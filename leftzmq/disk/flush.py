@@ -47,13 +47,13 @@ class Flushes:
         """What operation `at` wrote becomes durable in `finish`."""
         self._waiting.append(self.at)
 
-    def everything(self) -> str:
-        """Flush the whole file system. "", or why that failed."""
+    def everything(self) -> OSError | None:
+        """Flush the whole file system. The error, if that failed."""
         try:
             self._root.flush_all()
         except OSError as error:
-            return error.strerror or str(error)
-        return ""
+            return error
+        return None
 
     def finish(self) -> dict[int, str]:
         """Flush each touched folder once. The operations that did not become durable, and why."""
@@ -61,28 +61,28 @@ class Flushes:
         waiting = list(self._waiting)
         together = self.many(len(self._touched))
         for path, positions in self._touched.items():
-            left, why = self._folder(path, together)
+            left, error = self._folder(path, together)
             if left:
                 waiting.extend(positions)
-            _blame(failed, positions, why)
+            _blame(failed, positions, error)
         if waiting:
             _blame(failed, waiting, self.everything())
         return failed
 
-    def _folder(self, path: str, together: bool) -> tuple[bool, str]:
-        """(whether it is left for `everything`, why its flush failed)."""
+    def _folder(self, path: str, together: bool) -> tuple[bool, OSError | None]:
+        """(whether it is left for `everything`, the error if its flush failed)."""
         try:
             with self._root.folder(path) as folder:
                 if together and folder.own_stat().device == self._device:
-                    return True, ""
+                    return True, None
                 folder.flush()
         except (FileNotFoundError, NotADirectoryError):
-            return False, ""  # removed since: what held it was touched by that
+            return False, None  # removed since: what held it was touched by that
         except OSError as error:
-            return False, error.strerror or str(error)
-        return False, ""
+            return False, error
+        return False, None
 
 
-def _blame(failed: dict[int, str], positions: Iterable[int], why: str) -> None:
-    if why:
-        failed.update(dict.fromkeys(positions, why))
+def _blame(failed: dict[int, str], positions: Iterable[int], error: OSError | None) -> None:
+    if error is not None:
+        failed.update(dict.fromkeys(positions, error.strerror or str(error)))

@@ -20,7 +20,11 @@ from leftzmq.tree.plan import Operation, Staged, Verb
 
 
 class _FlushFailed(Exception):
-    """The `.lefting` must go."""
+    """The `.lefting` is gone; `error` says why."""
+
+    def __init__(self, error: OSError) -> None:
+        self.error = error
+        super().__init__(error)
 
 
 def make_ready(
@@ -36,17 +40,18 @@ def make_ready(
     for at in puts:
         try:
             ready[at], waits = _one(root, operations[at], flushes, together)
-        except _FlushFailed as error:
-            ended[at] = Outcome(operations[at], Ending.FLUSH_FAILED, why=str(error))
+        except _FlushFailed as failed:
+            ended[at] = _not_flushed(operations[at], failed.error)
         except (OSError, OverflowError) as error:
             ended[at] = _not_ready(operations[at], error)
         else:
             left.extend([at] if waits else [])
-    why = flushes.everything() if left else ""
-    for at in left if why else ():
-        del ready[at]
-        _throw_away(root, operations[at].staged)
-        ended[at] = Outcome(operations[at], Ending.FLUSH_FAILED, why=why)
+    failure = flushes.everything() if left else None
+    if failure is not None:
+        for at in left:
+            del ready[at]
+            _throw_away(root, operations[at].staged)
+            ended[at] = _not_flushed(operations[at], failure)
     return ready, ended
 
 
@@ -70,7 +75,7 @@ def _one(
                 return key, flushes.file(file, together)
             except OSError as error:
                 throw_away(folder, staged)
-                raise _FlushFailed(error.strerror or str(error)) from error
+                raise _FlushFailed(error) from error
 
 
 def _replaced(folder: Folder, operation: Operation) -> Stat | None:
@@ -91,6 +96,12 @@ def _not_ready(operation: Operation, error: OSError | OverflowError) -> Outcome:
     if isinstance(error, OSError) and is_full(error):
         return Outcome(operation, Ending.DISK_FULL)
     return Outcome(operation, Ending.FAILED, why=str(error))
+
+
+def _not_flushed(operation: Operation, error: OSError) -> Outcome:
+    """A file system that finds room late says so only here."""
+    ending = Ending.DISK_FULL if is_full(error) else Ending.FLUSH_FAILED
+    return Outcome(operation, ending, why=error.strerror or str(error))
 
 
 def _throw_away(root: Root, staged: Staged | None) -> None:

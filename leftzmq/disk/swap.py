@@ -21,8 +21,6 @@ from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.path import name_of, parent_of
 from leftzmq.tree.plan import Operation
 
-BACK_TRIES = 3  # each is lost only to a write within microseconds of the one before
-
 
 class Stopped(Exception):
     """The operation ends here and is not DONE."""
@@ -140,16 +138,16 @@ class Place:
 
     def _go_back(self, new: Spot, ours: ScanKey) -> None:
         try:
-            for _ in range(BACK_TRIES):
-                at_name = self.folder.stat(self.name)
-                if at_name is None:  # a user deleted ours: his own version comes back
-                    new.folder.rename_new(new.name, self.folder, self.name)
-                    return
-                if not is_still(at_name, ours):
-                    break
+            at_name = self.folder.stat(self.name)
+            if at_name is None:  # a user deleted ours: his own version comes back
+                new.folder.rename_new(new.name, self.folder, self.name)
+                return
+            if is_still(at_name, ours):
                 new.folder.exchange(new.name, self.folder, self.name)
                 if is_still(new.folder.stat(new.name), ours):
                     return
+                # He wrote again between the look and the exchange: the newest keeps the name.
+                new.folder.exchange(new.name, self.folder, self.name)
             self.trash.take(new, self.operation.path)
         except OSError as error:
             lies = f"{new.where}/{new.name}".lstrip("/")

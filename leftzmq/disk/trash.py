@@ -32,8 +32,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A name in an open folder. where: the folder's path. in_trash: what lies there is settled,
-    and the folder was opened for it: leaving the `with` closes it."""
+    """A name in an open folder. where: the folder's path. in_trash: what lies there is settled.
+
+    Leaving the `with` closes the folder; a spot in somebody else's folder is not used in one.
+    """
 
     folder: Folder
     name: str
@@ -49,8 +51,7 @@ class Spot:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.in_trash:
-            self.folder.close()
+        self.folder.close()
 
 
 class Trash:
@@ -139,6 +140,7 @@ def _copy_whole(spot: Spot, goal: Spot) -> None:
         with spot.folder.open_read(spot.name) as source, goal.folder.create(goal.name) as target:
             try:
                 copy_bytes(source, target)
+                target.flush()
             except OSError:
                 goal.folder.unlink(goal.name)
                 raise
@@ -146,7 +148,7 @@ def _copy_whole(spot: Spot, goal: Spot) -> None:
 
 
 def copy_bytes(source: File, target: File) -> None:
-    """Bytes, exec, mtime and who may read; flushed. OSError(EBUSY): written meanwhile."""
+    """Bytes, exec, mtime and who may read. OSError; EBUSY: the source was written meanwhile."""
     before = source.stat()
     offset = 0
     while data := source.read(offset, COPY_BYTES):
@@ -154,7 +156,6 @@ def copy_bytes(source: File, target: File) -> None:
         offset += len(data)
     target.set_exec(before.exec, like=before)
     target.set_times(before.mtime_ns)
-    target.flush()
     if not source.stat().key().same_bytes(before.key()):
         raise OSError(errno.EBUSY, "it was written while it was copied")
 
