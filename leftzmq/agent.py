@@ -379,7 +379,8 @@ class Agent:
         self._event_number += 1
         event = Event(action.kind, self._event_number, time.time(), action.fields)
         self._log(event)
-        self.bus.tell(encode_event(event))
+        if self.bus.has_listeners:
+            self.bus.tell(encode_event(event))
 
     def _figures(self) -> dict[str, Any]:
         return {"longest_turn_ms": round(self.longest_turn_s * 1000, 1)}

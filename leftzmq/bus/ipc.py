@@ -21,12 +21,13 @@ from leftzmq.wire.local import MAX_ASK_BYTES
 
 EVENTS_HWM: Final = 256  # x 64 KiB = 16 MiB for a monitor that never reads; then it loses events
 ASKS_HWM: Final = 16
+MAX_TOPICS: Final = 64
 _ASKS_A_TURN: Final = 16
 _PRIVATE_UMASK: Final = 0o177
 
 
 class OwnDoors:
-    """events: PUB, frames as wire/local encodes them. admin: ROUTER; a question is ONE frame."""
+    """events: XPUB, frames as wire/local encodes them. admin: ROUTER; a question is ONE frame."""
 
     def __init__(
         self,
@@ -36,7 +37,7 @@ class OwnDoors:
         admin_endpoint: str,
     ) -> None:
         self._poller = poller
-        self._events, self._admin = context.socket(zmq.PUB), context.socket(zmq.ROUTER)
+        self._events, self._admin = context.socket(zmq.XPUB), context.socket(zmq.ROUTER)
         self._events.sndhwm = EVENTS_HWM
         self._admin.sndhwm = self._admin.rcvhwm = ASKS_HWM
         self._events.maxmsgsize, self._admin.maxmsgsize = 64, MAX_ASK_BYTES
@@ -49,6 +50,14 @@ class OwnDoors:
             self.close()
             raise
         poller.add(self._admin, lambda: self._asks(inlet))
+        self._topics: set[bytes] = set()
+        topics = Inlet(self._events, _ASKS_A_TURN, 1)
+        poller.add(self._events, lambda: self._subscriptions(topics))
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether anybody listens to events: if not, none need be encoded."""
+        return bool(self._topics)
 
     def tell(self, frames: list[bytes]) -> None:
         with suppress(zmq.ZMQError):
@@ -64,8 +73,20 @@ class OwnDoors:
 
     def close(self, linger_ms: int = 0) -> None:
         self._poller.drop(self._admin)
+        self._poller.drop(self._events)
         self._admin.close(linger_ms)
         self._events.close(linger_ms)
+
+    def _subscriptions(self, inlet: Inlet) -> Iterator[Raw]:
+        """An XPUB says when the first subscriber of a topic comes and when the last one goes."""
+        for frames in inlet.take():
+            for frame in frames:
+                begins, topic = frame.bytes[:1], frame.bytes[1:]
+                if begins == b"\x01" and len(self._topics) < MAX_TOPICS:
+                    self._topics.add(topic)
+                elif begins == b"\x00":
+                    self._topics.discard(topic)
+        yield from ()
 
     def _asks(self, inlet: Inlet) -> Iterator[Raw]:
         for frames in inlet.take():

@@ -150,6 +150,11 @@ class Bus:
         """Broadcast to every subscriber that has room."""
         self._bound.publish(encode(news))
 
+    @property
+    def has_listeners(self) -> bool:
+        """Whether anybody listens to events."""
+        return self._own.has_listeners
+
     def tell(self, frames: list[bytes]) -> None:
         """Broadcast an event (wire/local) to monitors."""
         self._own.tell(frames)

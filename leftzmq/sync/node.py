@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from leftzmq.errors import LeftError
 from leftzmq.sync.actions import Action, Answer, Drop, Publish, Tell
+from leftzmq.sync.applier import Applier
 from leftzmq.sync.barrier import Barrier
 from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import (
@@ -93,18 +94,28 @@ class Node:
         )
         self.barrier = Barrier(folders, peers.connected)
         self._next_heartbeat = 0.0
+        self._stirred: list[Applier | Downloader] = []
 
     def handle(self, fact: Fact, now: float, wall_ns: int) -> list[Action]:
         """Everything that follows from a fact. now: monotonic seconds; wall_ns: unix time."""
         facts: deque[Fact] = deque((fact,))
         actions: list[Action] = []
-        while facts:
-            for output in self._route(facts.popleft(), now, wall_ns):
+        while facts or self._stirred:
+            outputs = self._route(facts.popleft(), now, wall_ns) if facts else self._settle(now)
+            for output in outputs:
                 if isinstance(output, Action):
                     actions.append(output)
                 else:
                     facts.append(output)
         return actions
+
+    def _settle(self, now: float) -> Outputs:
+        """Let a machine that was given many facts in a row go on once, after the last of them."""
+        return self._stirred.pop(0).go_on(now)
+
+    def _stir(self, machine: Applier | Downloader) -> None:
+        if machine not in self._stirred:
+            self._stirred.append(machine)
 
     def deadline(self, now: float) -> float:
         """When TimePassed is due at the latest (monotonic)."""
@@ -183,7 +194,8 @@ class Node:
             case FoundDeletedBytes():
                 return applier.found_deleted(fact, now)
             case FileStaged():
-                return applier.staged(fact, now) + applier.go_on(now)
+                self._stir(applier)
+                return applier.staged(fact, now)
             case FileHeldUp():
                 return applier.held_up(fact, now)
             case WalkEnded():
@@ -241,7 +253,8 @@ class Node:
         downloader = self.downloader
         match fact:
             case FileWanted():
-                return downloader.wanted(fact, now) + downloader.go_on(now)
+                self._stir(downloader)
+                return downloader.wanted(fact, now)
             case FileNotWanted():
                 return downloader.not_wanted(fact, now)
             case StagingOpened():

@@ -94,7 +94,7 @@ class Versions:
         rows = self._memo.get(path)
         if rows is None:
             if len(self._memo) >= MEMO_PATHS:
-                self._memo.clear()
+                del self._memo[next(iter(self._memo))]  # the oldest
             rows = self._memo[path] = self.store.rows(path)
         return rows
 
