@@ -133,6 +133,7 @@ class ProblemKind(Enum):
     FOREIGN_LEFTING = "ends in .lefting but is not ours: not synced and not touched"
     DISK_FULL = "the disk is full: the ticket waits for room"
     FLUSH_FAILED = "could not be flushed to the disk"
+    TOO_LARGE = "has more chunks than a list can hold: not synced"
     NOT_EMPTY = "the folder still holds something that is not synced"
     WAITING_FOR_FOLDER = "waits for its folder"
     WATCH_LIMIT = "is polled: the limit of watched folders is reached"

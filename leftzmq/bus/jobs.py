@@ -213,6 +213,7 @@ class JobRunner:
             job.staged,
             tuple(job.pieces[at] for at in written),
             tuple(job.pieces[at] for at in bad),
+            len(body),
             problem,
         )
 
@@ -237,7 +238,13 @@ class JobRunner:
             except (staging.DiskFull, staging.Unstageable, OSError) as error:
                 problems.append((entry, _problem(ground, entry, error)))
         return jobs.SmallStaged(
-            job.folder, job.device, tuple(staged), tuple(bad), tuple(unfound), tuple(problems)
+            job.folder,
+            job.device,
+            tuple(staged),
+            tuple(bad),
+            tuple(unfound),
+            tuple(problems),
+            len(body),
         )
 
     def _discard(self, ground: Ground, job: jobs.Discard) -> JobDone:

@@ -22,6 +22,7 @@ class Credit:
 
     limit: bytes we may have unanswered; never above what its welcome bears (`most`)
     outstanding: bytes asked for and not answered; gets: in so many questions
+    held: bytes that arrived and are not written yet: a slow disk must not fill the memory
     rate_bytes_s: what arrived a second, smoothed
     """
 
@@ -29,6 +30,7 @@ class Credit:
     limit: int = CREDIT_START_BYTES
     outstanding: int = 0
     gets: int = 0
+    held: int = 0
     rate_bytes_s: float = 0.0
     _shortest_s: float = field(default=1.0)
     _window_began: float = 0.0
@@ -36,7 +38,7 @@ class Credit:
 
     @property
     def room(self) -> int:
-        return min(self.limit, self.most) - self.outstanding
+        return min(self.limit, self.most) - self.outstanding - self.held
 
     def asked(self, size: int) -> None:
         self.outstanding += size

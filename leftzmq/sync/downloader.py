@@ -35,6 +35,7 @@ from leftzmq.sync.jobs import (
     OpenLists,
     Piece,
     SmallStaged,
+    StageSmall,
     StagingOpened,
     WriteChunks,
 )
@@ -148,6 +149,12 @@ class Downloader:
         if header.tag != folder.tag or any(id not in pending.left for id in ids):
             return [Drop(device, Refusal.UNASKED, f"chunks for get {header.number}")]
         out = self._hand_over(fact, pending)
+        credit = self._credit.get(device)
+        if credit is not None:
+            works = [action.job for action in out if isinstance(action, Work)]
+            credit.held += sum(
+                len(job.body) for job in works if isinstance(job, WriteChunks | StageSmall)
+            )
         self._account(fact, pending, now)
         if header.missing:
             self._missing(pending, header, now)
@@ -163,6 +170,7 @@ class Downloader:
         return self.large.kept(fact, now) + self.go_on(now)
 
     def chunks_written(self, fact: ChunksWritten, now: float) -> list[Action | Fact]:
+        self._let_go(fact.device, fact.body_bytes)
         out = self.large.written(fact, now)
         if fact.bad:
             detail = f"{len(fact.bad)} chunks of {fact.entry.path}"
@@ -170,6 +178,8 @@ class Downloader:
         return out + self.go_on(now)
 
     def small_staged(self, fact: SmallStaged, now: float) -> list[Action | Fact]:
+        if fact.device is not None:
+            self._let_go(fact.device, fact.body_bytes)
         out = self.small.staged(fact)
         if fact.bad and fact.device is not None:
             detail = f"{len(fact.bad)} files, {fact.bad[0].path} among them"
@@ -316,6 +326,11 @@ class Downloader:
             for entries in pending.files.values():
                 self.small.lacks(pending.device, pending.folder, entries, now + SILENT_S)
         self._return(pending)
+
+    def _let_go(self, device: DeviceKey, count: int) -> None:
+        credit = self._credit.get(device)
+        if credit is not None:
+            credit.held = max(0, credit.held - count)
 
     def _close(self, key: tuple[DeviceKey, int]) -> Pending:
         credit = self._credit.get(key[0])

@@ -192,7 +192,8 @@ class WriteChunks:
 
 @dataclass(frozen=True, slots=True)
 class ChunksWritten:
-    """written, bad: pieces that were written, and those whose box was not what its id says."""
+    """written, bad: pieces that were written, and those whose box was not what its id says.
+    body_bytes: of the body that the job has let go of."""
 
     folder: str
     device: DeviceKey
@@ -200,6 +201,7 @@ class ChunksWritten:
     staged: Staged
     written: tuple[Piece, ...]
     bad: tuple[Piece, ...]
+    body_bytes: int
     problem: Problem | None = None
 
 
@@ -233,6 +235,7 @@ class SmallStaged:
     bad: tuple[Entry, ...]
     unfound: tuple[Entry, ...]
     problems: tuple[tuple[Entry, Problem], ...]
+    body_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from leftzmq.content.keys import FolderKeys
-from leftzmq.content.lists import build
+from leftzmq.content.lists import MAX_ROWS, ROW_BYTES, build
 from leftzmq.disk.sighting import Sight, Sighting
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
@@ -228,6 +228,10 @@ class Settler:
         if part.end < part.key.size:
             return [Work(CutSlice(self.folder, part.path, part.key, part.end))]
         del self._cutting[part.path]
+        if sum(map(len, cutting.rows)) > MAX_ROWS * ROW_BYTES:
+            problem = Problem(self.folder, part.path, ProblemKind.TOO_LARGE)
+            out = self._finish(part.path, self._waiting.pop(part.path), now, clear=False)
+            return [*out, *self._problems.show(problem), *self.go_on(now)]
         listed = build(self._keys, b"".join(cutting.rows))
         for id, rows in listed.lists:
             self._store.put_list(id, rows)
