@@ -208,6 +208,30 @@ class Capture:
                 self.seen += self._socket.recv(1 << 17)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system of its own: root")
+def test_a_full_disk_makes_the_ticket_wait_until_there_is_room(stage: Stage) -> None:
+    a, b, _ = stage.actors
+    b.share.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(b.share)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mount is not allowed here")
+    try:
+        a.start()
+        data = os.urandom(10 << 20)
+        (a.share / "large").write_bytes(data)
+        (a.share / "small").write_bytes(b"fits")
+        b.start()
+        assert wait_until(lambda: has(b, "small", b"fits"), DEADLINE_S)
+        assert wait_until(lambda: "the disk is full" in b.log_tail(99), DEADLINE_S)
+        assert not (b.share / "large").exists() and b.status()["tickets"] == 1
+        subprocess.run(["mount", "-o", "remount,size=64m", str(b.share)], check=True)
+        assert wait_until(lambda: has(b, "large", data), DEADLINE_S)
+        assert wait_until(lambda: b.status().get("problems") == 0, DEADLINE_S)
+    finally:
+        b.stop()
+        subprocess.run(["umount", str(b.share)], check=True)
+
+
 BAD_CONFIGS = [
     ("lisen", 'listen = "tcp', 'lisen = "tcp', ["lisen", "listen"]),
     ("wrong type", 'name   = "A"', "name = 5", ["[device] name", "whole number"]),
