@@ -51,6 +51,7 @@ from leftzmq.sync.facts import (
     WatchLost,
 )
 from leftzmq.sync.folder import Folder
+from leftzmq.sync.jobs import JobBroke, JobDone
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.node import Node
 from leftzmq.sync.peers import OurSide, Peer, Peers
@@ -67,6 +68,8 @@ MEMORY_CEILING_BYTES: Final = 1 << 30
 """A paired device can make libzmq hold more than any of its options bounds (docs/design.md, threat
 model): above this the bound sockets are bound anew, which lets go of it."""
 MEMORY_CHECK_S: Final = 10.0
+TURN_S: Final = 0.004
+"""After so much of a turn nothing more is begun in it: a turn should not take over 5 ms."""
 SWITCH_INTERVAL_S: Final = 0.0005
 """A worker that comes back from a system call waits so long for the loop to let it go on; with
 Python's 5 ms, staging 10,000 small files is mostly waiting."""
@@ -98,6 +101,8 @@ class Agent:
         self._event_number = 0
         self._reports: deque[tuple[str, Report]] = deque()
         self._failed_sends: deque[Link] = deque()
+        self._frames: deque[Raw] = deque()
+        self._answers: deque[JobDone | JobBroke] = deque()
         self._next_memory_check = 0.0
         self.longest_turn_s = 0.0
 
@@ -226,10 +231,12 @@ class Agent:
         while not self._stopping:
             now = time.monotonic()
             wait_s = max(0.0, self.node.deadline(now) - now)
-            waiting = self._reports or self._failed_sends
-            frames = self.bus.poll(0 if waiting else int(min(wait_s, 60.0) * 1000 + 0.999))
+            if not self._frames:
+                waiting = self._reports or self._failed_sends or self._answers
+                timeout_ms = 0 if waiting else int(min(wait_s, 60.0) * 1000 + 0.999)
+                self._frames.extend(self.bus.poll(timeout_ms))
             began = time.monotonic()
-            self._turn(frames, began)
+            self._turn(began)
             self.longest_turn_s = max(self.longest_turn_s, time.monotonic() - began)
 
     def _dial(self, device: DeviceKey) -> None:
@@ -251,14 +258,20 @@ class Agent:
                         self.bus.send(link, Bye("it was stopped"))
         self._opened.close()
 
-    def _turn(self, frames: list[Raw], now: float) -> None:
-        for frame in frames:
-            fact = self._fact_of(frame)
+    def _turn(self, now: float) -> None:
+        """Frames and answers until the turn's time is used up; the rest waits for the next one,
+        and nothing is taken from the sockets before these are done."""
+        end = now + TURN_S
+        self._wake.clear()
+        self._answers.extend(self._workers.done())
+        while self._answers and time.monotonic() < end:
+            self._handle(self._answers.popleft())
+        while self._frames:
+            fact = self._fact_of(self._frames.popleft())
             if fact is not None:
                 self._handle(fact)
-        self._wake.clear()
-        for answer in self._workers.done():
-            self._handle(answer)
+            if time.monotonic() >= end:
+                break
         self._take_reports()
         while self._failed_sends:
             link = self._failed_sends.popleft()
