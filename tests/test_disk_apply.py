@@ -619,6 +619,8 @@ def test_two_writes_around_the_exchange_are_both_kept(
             path.write_bytes(second)
 
     last.act = again
+    third = Meddler(monkeypatch, "exchange", 2)
+    third.act = lambda: pytest.fail("an older version had the name for an instant")
     assert one(root, operation).ending is Ending.CHANGED
     assert path.read_bytes() == (USER if second is None else second)
     assert trashed(tmp_path) == ({} if second is None else {"a": USER})
@@ -670,6 +672,40 @@ def test_a_folder_that_cannot_be_made_gives_the_file_back(
     monkeypatch.setattr(RealFolder, "make_folder", full)
     assert one(root, directory("a", held(root, "a"))).ending is Ending.DISK_FULL
     assert (tmp_path / "a").read_bytes() == OLD
+
+
+@pytest.mark.parametrize("method", ["make_folder", "make_link"])
+def test_what_was_made_and_is_gone_at_once_is_not_done(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    after = Meddler(monkeypatch, method)
+    after.before = False
+    after.act = lambda: (tmp_path / "a").rename(tmp_path / "b")
+    operation = directory("a") if method == "make_folder" else link("a")
+    assert one(root, operation).ending is Ending.CHANGED
+
+
+@pytest.mark.usefixtures("far_trash")
+def test_a_copy_in_the_trash_is_flushed_before_the_original_goes(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/a").write_bytes(OLD)
+    calls: list[str] = []
+    for kind, method in ((RealFile, "flush"), (RealFolder, "flush"), (RealFolder, "unlink")):
+        _note(monkeypatch, kind, method, calls)
+    assert one(root, remove("m/a", held(root, "m/a"))).ending is Ending.DONE
+    assert calls[:3] == ["RealFile.flush", "RealFolder.flush", "RealFolder.unlink"]
+
+
+def _note(patch: pytest.MonkeyPatch, kind: type, method: str, calls: list[str]) -> None:
+    real = getattr(kind, method)
+
+    def noted(self: Any, *arguments: Any) -> Any:
+        calls.append(f"{kind.__name__}.{method}")
+        return real(self, *arguments)
+
+    patch.setattr(kind, method, noted)
 
 
 @pytest.mark.parametrize("verb", ["file", "link"])

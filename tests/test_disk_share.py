@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from leftzmq.disk import linux
+from leftzmq.disk.fs import RealFile, RealFolder
 from leftzmq.disk.share import TOKEN_BYTES, Marker, Share
 from leftzmq.errors import ShareError
 
@@ -32,6 +34,32 @@ def test_the_first_start_makes_everything(tmp_path: Path) -> None:
     assert text == f"leftzmq 1\nfolder share\ntoken {share.token.hex()}\n"
     assert share.still_there() is None and share.lacks == ()
     share.close()
+
+
+def test_no_crash_leaves_half_a_marker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    watched = [(RealFile, "write"), (RealFile, "flush")]
+    watched += [(RealFolder, "flush"), (RealFolder, "rename_new")]
+    for kind, method in watched:
+        real = getattr(kind, method)
+
+        def noted(
+            self: Any, *arguments: Any, real: Any = real, said: str = f"{kind.__name__}.{method}"
+        ) -> Any:
+            calls.append(said)
+            return real(self, *arguments)
+
+        monkeypatch.setattr(kind, method, noted)
+    first(tmp_path)
+    named = calls.index("RealFolder.rename_new")
+    assert calls[named - 2 : named + 2] == [
+        "RealFile.write",
+        "RealFile.flush",
+        "RealFolder.rename_new",
+        "RealFolder.flush",
+    ]
+    assert calls[: named - 2] == ["RealFolder.flush"]  # of the root, which holds .left now
+    assert len(calls) == 6  # and once more, for the trash
 
 
 def test_a_known_share_opens_by_its_token(tmp_path: Path) -> None:
