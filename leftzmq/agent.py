@@ -13,7 +13,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +26,7 @@ from leftzmq.bus.wake import Wake
 from leftzmq.bus.workers import Workers
 from leftzmq.config import Config, FolderConfig
 from leftzmq.content.cut import require_compiled
-from leftzmq.content.keys import FolderKeys, derive_keys, device_mark
+from leftzmq.content.keys import derive_keys, device_mark
 from leftzmq.content.memory import trim, tune_malloc
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.share import Share
@@ -81,15 +80,6 @@ _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 Log = Callable[[Event], None]
 
 
-@dataclass(slots=True)
-class Place:
-    """A folder of this device: how it is configured, its keys and its machines."""
-
-    config: FolderConfig
-    keys: FolderKeys
-    folder: Folder
-
-
 class Agent:
     """One agent: open() makes it ready, run() serves until stop() is called, from any thread."""
 
@@ -127,7 +117,7 @@ class Agent:
         ]
         self._listed = {bytes(peer.key) for peer in self._peers}
         self._runner = JobRunner()
-        self._places: dict[str, Place] = {}
+        self._folders: dict[str, Folder] = {}
         self._open_bus()
         self._open_folders()
         self._workers = Workers(
@@ -145,33 +135,27 @@ class Agent:
 
     def _open_folders(self) -> None:
         us = OurSide(self.config.device.name, self.bus.ports.bulk, self.bus.ports.news)
-        peers = Peers(us, self._peers, self._hellos, self._tag_of)
-        folders: dict[str, Folder] = {}
+        peers = Peers(us, self._peers, lambda device: self.node.hellos(device), self._tag_of)
         for config in self.config.folders:
-            place = self._open_place(config, peers)
-            self._places[config.id] = place
-            folders[config.id] = place.folder
-        self._by_tag = {place.folder.tag: place for place in self._places.values()}
+            self._folders[config.id] = self._open_folder(config, peers)
+        self._by_tag = {folder.tag: folder for folder in self._folders.values()}
         about = {
             "name": self.config.device.name,
             "key": devicekey.public_text(self.device),
             "keyless": [peer.name for peer in self.config.peers if not peer.key],
         }
-        self._hub = Node(folders, peers, about)
+        self._hub = Node(self._folders, peers, about)
 
     @property
     def node(self) -> Node:
         assert self._hub is not None, "not opened"
         return self._hub
 
-    def _hellos(self, device: DeviceKey) -> list[Any]:
-        return self.node.hellos(device)
-
     def _tag_of(self, id: str) -> bytes | None:
-        place = self._places.get(id)
-        return place.folder.tag if place else None
+        folder = self._folders.get(id)
+        return folder.tag if folder else None
 
-    def _open_place(self, config: FolderConfig, peers: Peers) -> Place:
+    def _open_folder(self, config: FolderConfig, peers: Peers) -> Folder:
         file = self._state.index_file(config.id)
         adopting = config.id in self._adopt
         if adopting:
@@ -183,6 +167,7 @@ class Agent:
         keys = derive_keys(secret)
         store = Store(file)
         self._opened.callback(store.close)
+        self._forget_unlisted(store)
         known = store.meta(_TOKEN)
         folder = Folder(config.id, keys, self.device, store, peers.control_link, peers.news_links)
         try:
@@ -193,18 +178,12 @@ class Agent:
         except ShareError as error:
             folder.stop(str(error))
             self._tell(actions.Tell(EventKind.PROBLEM, {"folder": config.id, "text": str(error)}))
-            return Place(config, keys, folder)
+            return folder
         self._opened.callback(share.close)
         store.put_meta(_TOKEN, share.token)
         life = make_life(device_mark(self.device), int(time.time()), os.urandom(4))
         store.heads.begin_life(life)
-        for key in [h.key for h in store.heads.known() if h.key not in self._listed]:
-            store.heads.forget(key)
-        for key in store.heads.swept_keys():
-            for bit in store.heads.to_sweep(key):
-                store.sweep(bit)
         store.commit()
-        folder.replica.versions.recount()
         watcher = Watcher(config.path, lambda report: self._report(config.id, report))
         self._runner.add(
             Ground(
@@ -219,7 +198,17 @@ class Agent:
         )
         self._opened.callback(watcher.stop)
         watcher.start()
-        return Place(config, keys, folder)
+        return folder
+
+    def _forget_unlisted(self, store: Store) -> None:
+        """What devices that are not our peers any more have said counts for nothing. Before the
+        folder's rows are counted, so that they are counted once."""
+        for key in [head.key for head in store.heads.known() if head.key not in self._listed]:
+            store.heads.forget(key)
+        for key in store.heads.swept_keys():
+            for bit in store.heads.to_sweep(key):
+                store.sweep(bit)
+        store.commit()
 
     # -- the loop ----------------------------------------------------------------------------------
 
@@ -312,14 +301,12 @@ class Agent:
     def _open_page(self, arrived: SealedArrived) -> Fact | None:
         """The page inside; a page of a folder that is not ours is of no concern (PUB reaches all
         paired devices, the secret decides who belongs)."""
-        place = self._by_tag.get(arrived.tag)
+        folder = self._by_tag.get(arrived.tag)
         device = arrived.link.device
-        if place is None or place.folder.stopped_why:
+        if folder is None or folder.stopped_why:
             return None
         try:
-            page = pages.open_sealed(
-                arrived.sealed, place.keys, device=device, folder=place.folder.id
-            )
+            page = pages.open_sealed(arrived.sealed, folder.keys, device=device, folder=folder.id)
         except Refused as refused:
             return StrangerRefused(device, refused.refusal, refused.detail)
         return PageArrived(arrived.link, page, arrived.answer)
@@ -370,9 +357,9 @@ class Agent:
                 self.bus.answer(asker, encode_reply(dict(fields) | self._figures()))
 
     def _publish(self, action: actions.Publish) -> None:
-        place = self._places[action.folder]
-        sealed = pages.seal(action.page, place.keys, fresh_nonce())
-        news = News(place.folder.tag, sealed)
+        folder = self._folders[action.folder]
+        sealed = pages.seal(action.page, folder.keys, fresh_nonce())
+        news = News(folder.tag, sealed)
         self.bus.publish(news)
         for link in action.links:
             self.bus.send(link, news)

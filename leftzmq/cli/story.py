@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,6 @@ from leftzmq.bus.door import ask
 from leftzmq.errors import AgentAway, LeftError
 from leftzmq.statedir import device_key_file, make_secret, make_state_dir
 
-START_S: Final = 20.0
 STOP_S: Final = 5.0
 
 _CONFIG: Final = """\
@@ -160,7 +160,12 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
-def wait_until(condition: Any, timeout_s: float, each: Any = None, period_s: float = 0.05) -> bool:
+def wait_until(
+    condition: Callable[[], object],
+    timeout_s: float,
+    each: Callable[[], None] | None = None,
+    period_s: float = 0.05,
+) -> bool:
     """Poll until the condition holds; `each` is called in between. False after `timeout_s`."""
     end = time.monotonic() + timeout_s
     while not condition():

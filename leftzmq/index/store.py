@@ -86,7 +86,7 @@ class Store(Reader):
         known = {row.id: row for row in before}
         return [row if known.get(row.id) == row else self.put(row) for row in after if row.holders]
 
-    def sweep(self, bit: int, limit: int = 1_000_000) -> None:
+    def sweep(self, bit: int) -> None:
         """Take a bit from all rows, drop those without holders, and free the bit."""
         self.begin()
         self._db.execute(

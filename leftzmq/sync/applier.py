@@ -35,7 +35,7 @@ from leftzmq.sync.jobs import Applied, Apply, Discard
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
 from leftzmq.sync.versions import Ticket
-from leftzmq.tree.conflict import conflict_path
+from leftzmq.tree.conflict import HEX_DIGITS, conflict_path
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import parent_of, path_of_key, sort_key
 from leftzmq.tree.plan import Operation, Staged, Verb, ordered
@@ -73,7 +73,7 @@ class Doing:
     operation: Operation | None = None
     retry_at: float = 0.0
     walked: bool = False
-    digits: int = 4
+    digits: int = HEX_DIGITS
     in_heap: bool = False
 
 
@@ -182,15 +182,14 @@ class Applier:
             return [FolderStopped(self.folder, fact.why)]
         done = [o.operation for o in fact.outcomes if o.ending is Ending.DONE]
         self._store.drop_staged(*(operation.path for operation in done if operation.staged))
-        copies: list[str] = []
-        self._replica.took(fact.outcomes, copies.append)
+        self._replica.took(fact.outcomes)
         out: list[Action | Fact] = []
         for outcome in fact.outcomes:
             path = outcome.operation.path
             self._claims.release((path,), Claimant.APPLIER)
             out += self._ended(outcome, now)
-        for path in copies:
-            self._consider_later(path)
+            if outcome.copied_to is not None:
+                self._consider_later(outcome.copied_to)
         self._unstick()
         return out + self.go_on(now)
 
@@ -307,7 +306,6 @@ class Applier:
     def _start_batch(self, large: bool, now: float) -> list[Action | Fact]:
         batch: dict[str, Operation] = {}
         made: set[str] = set()
-        out: list[Action | Fact] = []
         for heap in (self._large_puts,) if large else (self._removes, self._puts):
             while heap and len(batch) < (1 if large else BATCH_OPERATIONS):
                 path = path_of_key(heapq.heappop(heap)[1])
@@ -317,7 +315,7 @@ class Applier:
                 doing.in_heap = False
                 if doing.stage is not Stage.READY or path in batch:
                     continue
-                operation = self._operation(path, doing, batch, made, out)
+                operation = self._operation(path, doing, batch, made)
                 if operation is None:
                     continue
                 if not self._claims.take(path, Claimant.APPLIER):
@@ -328,15 +326,15 @@ class Applier:
                 if operation.verb is Verb.MAKE_DIRECTORY:
                     made.add(path)
         if not batch:
-            return out
+            return []
         self._batch += 1
         self._batches[self._batch] = large
         operations = tuple(ordered(batch.values()))
-        out += [
+        told = [
             tell_entry(EventKind.START_RENAME, self.folder, o.entry, verb=o.verb.value)
             for o in operations
         ]
-        return [*out, Work(Apply(self.folder, self._batch, operations))]
+        return [*told, Work(Apply(self.folder, self._batch, operations))]
 
     def _operation(
         self,
@@ -344,7 +342,6 @@ class Applier:
         doing: Doing,
         batch: dict[str, Operation],
         made: set[str],
-        out: list[Action | Fact],
     ) -> Operation | None:
         """The operation for a ready ticket, or None: it is stuck, or is none any more."""
         if doing.operation is not None:
@@ -355,20 +352,18 @@ class Applier:
             return None
         parent = parent_of(path)
         if not ticket.entry.deleted and parent and parent not in made:
-            row = self._store.ours(parent)
+            row = self._replica.versions.ours(parent)
             if row is None or row.entry.deleted or row.entry.kind is not Kind.DIRECTORY:
                 self._stuck.append(path)
                 return None
         ours = ticket.ours.entry if ticket.ours else None
         goes = ours is not None and not ours.deleted and ours.kind is Kind.DIRECTORY
-        if goes and not self._may_go(path, doing, batch, out):
+        if goes and not self._may_go(path, doing, batch):
             return None
         copy_to = conflict_path(ours, doing.digits) if ticket.copy and ours else None
         return Operation(_verb(ticket), ticket.entry, ticket.held, copy_to, doing.staged)
 
-    def _may_go(
-        self, path: str, doing: Doing, batch: dict[str, Operation], out: list[Action | Fact]
-    ) -> bool:
+    def _may_go(self, path: str, doing: Doing, batch: dict[str, Operation]) -> bool:
         """Whether our folder at `path` can be removed after what is in the batch. What must stay
         below it makes us publish it again; what is still to go makes it wait."""
         key = sort_key(path) + b"\0"
@@ -395,7 +390,7 @@ class Applier:
                 return self._done(outcome, doing)
             case Ending.CHANGED:
                 if outcome.operation.copy_to is not None:
-                    doing.digits = min(doing.digits + 4, 64)
+                    doing.digits = min(doing.digits + HEX_DIGITS, 64)
                 doing.operation = None
                 self._wait(doing, now + CHANGED_RETRY_S)
                 return [RescanWanted(self.folder, (path,))]

@@ -53,7 +53,6 @@ class Arriving:
     next_ask: int = 0
     lists_asked: set[bytes] = field(default_factory=set)
     lacking: dict[bytes, float] = field(default_factory=dict)  # device -> not before (monotonic)
-    writing: int = 0
     told_at: float = 0.0
 
     def set_rows(self, rows: Rows) -> None:

@@ -281,7 +281,6 @@ class Downloader:
             out.append(Work(job))
         if pieces and arriving is not None and self.large.is_current(arriving):
             assert arriving.staged is not None
-            arriving.writing += 1
             out.append(
                 Work(
                     WriteChunks(

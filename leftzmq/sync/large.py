@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from leftzmq.content.ids import ListId
 from leftzmq.content.lists import MAX_LIST_BYTES, Rows, expand
 from leftzmq.errors import Problem, ProblemKind, Refused
 from leftzmq.sync.actions import Action, Work, tell_entry
@@ -119,7 +120,6 @@ class LargeFiles:
         arriving = self._of(fact.folder, fact.entry)
         if arriving is None or arriving.rows is None:
             return []
-        arriving.writing -= 1
         arriving.got(piece.offset for piece in fact.written)
         arriving.fetched_bytes += sum(piece.length for piece in fact.written)
         again = {p.offset for p in fact.bad}
@@ -156,7 +156,7 @@ class LargeFiles:
         view = self._folders[arriving.folder]
         entry = arriving.entry
         try:
-            rows = expand(entry.content, entry.depth, entry.size, view.store.list_rows)
+            rows = self._expand(arriving.folder, entry)
         except Refused as refused:
             why = Problem(arriving.folder, entry.path, ProblemKind.UNREADABLE, str(refused))
             return self._hold_up(arriving, why)
@@ -168,17 +168,16 @@ class LargeFiles:
         return [Work(OpenStaging(arriving.folder, entry, known[0] if known else None))]
 
     def _missing_lists(self, arriving: Arriving) -> list[bytes]:
-        entry = arriving.entry
         try:
-            found = expand(
-                entry.content,
-                entry.depth,
-                entry.size,
-                self._folders[arriving.folder].store.list_rows,
-            )
+            found = self._expand(arriving.folder, arriving.entry)
         except Refused:
             return []
         return [] if isinstance(found, Rows) else [bytes(id) for id in found]
+
+    def _expand(self, folder: str, entry: Entry) -> Rows | list[ListId]:
+        """All rows of a large file, or its lists that are not here. Raises Refused."""
+        get = self._folders[folder].store.list_rows
+        return expand(entry.content, entry.depth, entry.size, get)
 
     def _next_job(self, arriving: Arriving, now: float) -> list[Action | Fact]:
         """The next slice of verifying or of copying from home; then the rest is fetched."""
@@ -217,7 +216,7 @@ class LargeFiles:
         for entry in candidates:
             if entry.kind is Kind.FILE and not entry.deleted and entry.depth:
                 try:
-                    rows = expand(entry.content, entry.depth, entry.size, view.store.list_rows)
+                    rows = self._expand(arriving.folder, entry)
                 except Refused:
                     continue
                 if isinstance(rows, Rows):

@@ -38,9 +38,6 @@ from leftzmq.wire.messages import (
     Welcome,
 )
 
-QUIET_FIRST_S: Final = 2.0
-"""Failed dials in the first moments are not worth a word: everybody is just starting."""
-
 
 class State(Enum):
     """Of one peer."""

@@ -124,17 +124,16 @@ class Replica:
         paths = tuple(sighting.path for sighting in fact.sightings)
         return out + self.committed() + [PathsReconsidered(self.folder, paths)]
 
-    def took(self, outcomes: Iterable[Outcome], fate: Callable[[str], None]) -> None:
+    def took(self, outcomes: Iterable[Outcome]) -> None:
         """Operations that are on disk now: their versions are ours (one commit a batch)."""
         for outcome in outcomes:
             if outcome.ending is not Ending.DONE:
                 continue
             entry = outcome.operation.entry
             if outcome.copied_to is not None:
-                ours = self._store.ours(entry.path)
+                ours = self.versions.ours(entry.path)
                 if ours is not None:
                     self.versions.take_copy(ours.entry, outcome.copied_to, outcome.copy_key)
-                    fate(outcome.copied_to)
             self.versions.take(entry, None if entry.deleted else outcome.key)
 
     def committed(self) -> list[Action | Fact]:

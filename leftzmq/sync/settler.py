@@ -34,8 +34,7 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.jobs import CutSlice, Look, Looked, SliceCut, Walk, Walked
 from leftzmq.sync.problems import Problems
-from leftzmq.sync.versions import settled_observation
-from leftzmq.tree.entry import Kind, ScanKey
+from leftzmq.tree.entry import Kind, Observed, ScanKey
 from leftzmq.tree.path import is_below
 
 SETTLE_S: Final = 0.025
@@ -101,7 +100,6 @@ class Settler:
         self._polled: set[str] = set()
         self._next_poll = 0.0
         self.first_walk_done = False
-        self.seen = 0
         self.stopped = False
 
     # -- questions -------------------------------------------------------------------------
@@ -188,7 +186,6 @@ class Settler:
         for path in fact.foreign:
             if not self._store.is_staging(path):
                 out += self._problems.show(Problem(self.folder, path, ProblemKind.FOREIGN_LEFTING))
-        self.seen += fact.seen
         for path in fact.dirty:
             self._wait(path, now, closed=False)
         if fact.done:
@@ -235,9 +232,9 @@ class Settler:
         listed = build(self._keys, b"".join(cutting.rows))
         for id, rows in listed.lists:
             self._store.put_list(id, rows)
-        sighting = Sighting(part.path, Sight.FOUND, part.key)
-        observed = settled_observation(sighting, listed.content, listed.depth)
-        settled = Sighting(part.path, Sight.FOUND, part.key, observed)
+        key, content, depth = part.key, listed.content, listed.depth
+        observed = Observed(part.path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, depth)
+        settled = Sighting(part.path, Sight.FOUND, key, observed)
         out = self._finish(part.path, self._waiting.pop(part.path), now)
         return [*out, PathsSettled(self.folder, (settled,)), *self.go_on(now)]
 

@@ -14,14 +14,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from leftzmq.disk.sighting import Sighting
 from leftzmq.index.rows import Row
 from leftzmq.index.schema import OUR_BIT
 from leftzmq.index.store import Store
 from leftzmq.sync.tally import Tally
 from leftzmq.tree.conflict import conflict_copy
 from leftzmq.tree.entry import (
-    ContentId,
     Entry,
     Kind,
     Observed,
@@ -52,14 +50,12 @@ class Ticket:
 
     entry:   the version to be taken (the highest rank that a reachable device holds)
     ours:    the row that we have now, if any
-    holders: bits of the reachable devices that have `entry`
     copy:    our bytes become a conflict copy
     attributes: only mtime and exec differ: no bytes move
     """
 
     entry: Entry
     ours: Row | None
-    holders: int
     copy: bool
     attributes: bool
 
@@ -97,6 +93,10 @@ class Versions:
                 del self._memo[next(iter(self._memo))]  # the oldest
             rows = self._memo[path] = self.store.rows(path)
         return rows
+
+    def ours(self, path: str) -> Row | None:
+        """The version of a path that we have (a tombstone, too, is something we have)."""
+        return _ours(self.rows(path))
 
     def recount(self) -> None:
         """Rows went away in bulk: count anew."""
@@ -192,7 +192,7 @@ class Versions:
                         self._take_row(rows, theirs.entry, None)
                         continue
                     copy = verdict is Verdict.TAKE_AND_COPY
-                    return Ticket(theirs.entry, ours, theirs.holders & self.reach, copy, False)
+                    return Ticket(theirs.entry, ours, copy, False)
         return None
 
     def take(self, entry: Entry, key: ScanKey | None) -> None:
@@ -248,7 +248,7 @@ class Versions:
         entry = joined(ours.entry, theirs.entry)
         differ = (entry.mtime_ns, entry.exec) != (ours.entry.mtime_ns, ours.entry.exec)
         if differ and not entry.deleted and entry.kind is Kind.FILE:
-            return Ticket(entry, ours, theirs.holders & self.reach, False, True)
+            return Ticket(entry, ours, False, True)
         if entry.rank != ours.entry.rank:
             self._take_row(rows, entry, ours.scan)
         elif entry.vector != ours.entry.vector:
@@ -315,13 +315,6 @@ class Versions:
         path = (before or after)[0].entry.path
         self.tally.change(before, after)
         self._memo[path] = self.store.replace(before, after)
-
-
-def settled_observation(sighting: Sighting, content: ContentId, depth: int) -> Observed:
-    """What a large file turned out to be, once all its slices are cut."""
-    key = sighting.key
-    assert key is not None
-    return Observed(sighting.path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, depth)
 
 
 def _ours(rows: Iterable[Row]) -> Row | None:
