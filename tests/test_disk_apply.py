@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from leftzmq.disk import staging
 from leftzmq.disk.apply import apply
 from leftzmq.disk.fs import RealFile, RealFolder, RealRoot
 from leftzmq.disk.outcome import Ending, Outcome
-from leftzmq.disk.staging import open_staging, stage_small
+from leftzmq.disk.root import LastFolder, Root, Stat
+from leftzmq.disk.staging import open_staging
 from leftzmq.disk.trash import Trash
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.plan import Held, Operation, Staged, Verb
@@ -30,6 +32,11 @@ OLD, NEW, USER = b"the old bytes", b"the new bytes!", b"what a user wrote"
 def root(tmp_path: Path) -> RealRoot:
     (tmp_path / ".left" / "trash").mkdir(parents=True)
     return RealRoot(tmp_path)
+
+
+def stage_small(root: Root, entry: Entry, data: bytes) -> Staged:
+    with LastFolder(root) as near:
+        return staging.stage_small(near, entry, data)
 
 
 def entry(path: str, kind: Kind = Kind.FILE, content: bytes = b"", **more: Any) -> Entry:
@@ -879,6 +886,13 @@ def test_what_lies_on_another_file_system_is_flushed_by_itself(
     real = RealFile.stat
     far = {"device": -1}
     monkeypatch.setattr(RealFile, "stat", lambda file: replace(real(file), **far))
+    by_name = RealFolder.stat
+
+    def far_by_name(folder: RealFolder, name: str) -> Stat | None:
+        found = by_name(folder, name)
+        return replace(found, **far) if found else None
+
+    monkeypatch.setattr(RealFolder, "stat", far_by_name)
     counting: Any = Counting(root)
     outcomes = apply(counting, [put(root, f"f{i}") for i in range(20)], now_ns=NOW_NS)
     assert {o.ending for o in outcomes} == {Ending.DONE}

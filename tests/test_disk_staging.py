@@ -13,6 +13,7 @@ from leftzmq.content.keys import derive_keys
 from leftzmq.content.seal import seal_chunk
 from leftzmq.disk import staging
 from leftzmq.disk.fs import RealFile, RealFolder, RealRoot
+from leftzmq.disk.root import LastFolder, Root
 from leftzmq.disk.staging import DiskFull, StagingLost, Unstageable, lefting_path
 from leftzmq.errors import ProblemKind
 from leftzmq.tree.entry import ContentId, Entry, Kind
@@ -34,6 +35,11 @@ def root(tmp_path: Path) -> RealRoot:
     (tmp_path / ".left" / "trash").mkdir(parents=True)
     (tmp_path / "d").mkdir()
     return RealRoot(tmp_path)
+
+
+def stage_small(root: Root, entry: Entry, data: bytes) -> Staged:
+    with LastFolder(root) as near:
+        return staging.stage_small(near, entry, data)
 
 
 def entry(path: str, exec: bool = False, mtime_ns: int = 5_000_000_123) -> Entry:
@@ -115,7 +121,7 @@ def test_it_waits_for_its_folder(root: RealRoot, tmp_path: Path, parent: str) ->
         (tmp_path / "p").symlink_to("d")
     for act in (
         lambda: staging.open_staging(root, "p/a", None),
-        lambda: staging.stage_small(root, entry("p/a"), b"abc"),
+        lambda: stage_small(root, entry("p/a"), b"abc"),
     ):
         with pytest.raises(Unstageable) as caught:
             act()
@@ -191,7 +197,7 @@ def test_copies_from_home_are_checked(root: RealRoot, tmp_path: Path) -> None:
 
 
 def test_a_small_file_is_staged_whole(root: RealRoot, tmp_path: Path) -> None:
-    staged = staging.stage_small(root, entry("d/a", exec=True), b"abc")
+    staged = stage_small(root, entry("d/a", exec=True), b"abc")
     found = (tmp_path / staged.path).stat()
     assert (tmp_path / staged.path).read_bytes() == b"abc"
     assert (found.st_ino, found.st_mtime_ns) == (staged.inode, 5_000_000_123)
@@ -202,7 +208,7 @@ def test_both_names_taken_is_a_problem(root: RealRoot, tmp_path: Path) -> None:
     for again in (False, True):
         (tmp_path / lefting_path("d/a", again=again)).write_bytes(b"mine")
     with pytest.raises(Unstageable) as caught:
-        staging.stage_small(root, entry("d/a"), b"abc")
+        stage_small(root, entry("d/a"), b"abc")
     assert caught.value.kind is ProblemKind.FOREIGN_LEFTING
     assert {p.read_bytes() for p in (tmp_path / "d").iterdir()} == {b"mine"}
 
@@ -221,7 +227,7 @@ def test_a_full_disk_is_told_from_other_errors(
     for act in (
         lambda: staging.write_chunks(root, staged, PIECES, KEYS),
         lambda: staging.copy_home(root, staged, "old", [(IDS[0], 1000, 0, 0)], KEYS),
-        lambda: staging.stage_small(root, entry("d/b"), b"abc"),
+        lambda: stage_small(root, entry("d/b"), b"abc"),
     ):
         with pytest.raises(Unstageable if code == errno.EIO else DiskFull):
             act()
@@ -260,7 +266,7 @@ def test_what_a_crash_left_after_an_exchange_goes_to_the_trash(
 ) -> None:
     (tmp_path / "d/a").write_bytes(b"old")
     (tmp_path / os.fsdecode(b"d/\xff")).write_bytes(b"no name")
-    staged = staging.stage_small(root, entry("d/a"), b"new")
+    staged = stage_small(root, entry("d/a"), b"new")
     with root.folder("d") as folder:
         folder.exchange("a", folder, "a.lefting")
     staging.discard(root, staged, NOW_NS)
@@ -277,5 +283,5 @@ def test_no_descriptor_is_left_open(root: RealRoot, tmp_path: Path) -> None:
     with pytest.raises(StagingLost):
         staging.verify_chunks(root, Staged(staged.path, 1), CHUNKS, KEYS)
     staging.discard(root, Staged(staged.path, 0), NOW_NS)
-    staging.stage_small(root, entry("d/x"), b"abc")
+    stage_small(root, entry("d/x"), b"abc")
     assert len(os.listdir("/proc/self/fd")) == before

@@ -40,7 +40,7 @@ def put_ours(store: Store, path: str, number: int | None = None) -> Row:
 def test_a_row_comes_back_as_it_went(store: Store) -> None:
     row = put_ours(store, "a/é")
     assert replace(row, id=0) == Row(made("a", file("a/é")), 1, 0, 1, KEY)
-    assert store.scan_key("a/é") == KEY
+    assert store.scan_keys(["a/é"])["a/é"] == KEY
     grown = replace(row, holders=5, scan=None)
     store.put(grown)
     assert store.rows("a/é") == [grown]
@@ -64,7 +64,7 @@ def test_rows_are_read_in_the_order_of_a_walk(store: Store) -> None:
 def test_a_tombstone_is_ours_but_not_alive(store: Store) -> None:
     grave = deleted("a", made("a", file("x")))
     store.put(Row(grave, 1, 0, store.heads.next_sequence(), None))
-    assert store.ours("x") is not None and store.scan_key("x") is None
+    assert store.ours("x") is not None and store.scan_keys(["x"]) == {}
     assert store.alive_after(b"", 10) == []
     assert [entry.path for _, entry in store.changes(0, 9, 9)] == ["x"]
 

@@ -21,7 +21,7 @@ from leftzmq.content.seal import MAC_BYTES, fresh_nonce, open_chunk, seal_chunk
 from leftzmq.disk import scanner, staging
 from leftzmq.disk.apply import apply
 from leftzmq.disk.reading import read_chunks
-from leftzmq.disk.root import Root
+from leftzmq.disk.root import LastFolder, Root
 from leftzmq.disk.walk import TreeWalk
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
 from leftzmq.index.flush import flush
@@ -31,7 +31,7 @@ from leftzmq.sync.jobs import Job, JobDone
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import LEFT_DIRECTORY, name_of, parent_of
 from leftzmq.tree.plan import Staged
-from leftzmq.wire.messages import MAX_PAGE_ENTRIES
+from leftzmq.wire.messages import MAX_PAGE_ENTRIES, Want
 from leftzmq.wire.page import Page, cut_pages, seal
 
 
@@ -121,7 +121,7 @@ class JobRunner:
             ground.root,
             ground.id,
             job.paths,
-            self._reader(ground).scan_key,
+            self._reader(ground).scan_keys(job.paths).get,
             ground.keys,
             now_ns=self._now_ns,
         )
@@ -223,20 +223,21 @@ class JobRunner:
         bad: list[Entry] = []
         unfound: list[Entry] = []
         problems: list[tuple[Entry, Problem]] = []
-        for file in job.files:
-            entry = file.entry
-            try:
-                data = _bytes_of(ground, file, body)
-            except Refused:
-                bad.append(entry)
-                continue
-            if data is None:
-                unfound.append(entry)
-                continue
-            try:
-                staged.append((entry, staging.stage_small(ground.root, entry, data)))
-            except (staging.DiskFull, staging.Unstageable, OSError) as error:
-                problems.append((entry, _problem(ground, entry, error)))
+        with LastFolder(ground.root) as here, LastFolder(ground.root) as home:
+            for file in job.files:
+                entry = file.entry
+                try:
+                    data = _bytes_of(ground, file, body, home)
+                except Refused:
+                    bad.append(entry)
+                    continue
+                if data is None:
+                    unfound.append(entry)
+                    continue
+                try:
+                    staged.append((entry, staging.stage_small(here, entry, data)))
+                except (staging.DiskFull, staging.Unstageable, OSError) as error:
+                    problems.append((entry, _problem(ground, entry, error)))
         return jobs.SmallStaged(
             job.folder,
             job.device,
@@ -315,15 +316,15 @@ class JobRunner:
             else:
                 parts.append((id, len(rows)))
                 boxes.append(seal_chunk(ground.keys, id, rows))
-        for want in job.wants:
-            paths = [row.entry.path for row in reader.twins(want.content)]
-            asks = [(ask.id, ask.offset, ask.length) for ask in want.asks]
-            found, lacking, moved = read_chunks(ground.root, paths, asks, ground.keys)
-            for id, data in found:
-                parts.append((id, len(data)))
-                boxes.append(seal_chunk(ground.keys, id, data))
-            missing += lacking
-            stale += moved
+        homes = reader.homes(want.content for want in job.wants)
+        with LastFolder(ground.root) as near:
+            for want in job.wants:
+                found, lacking, moved = _read(reader, near, homes.get(want.content), want, ground)
+                for id, data in found:
+                    parts.append((id, len(data)))
+                    boxes.append(seal_chunk(ground.keys, id, data))
+                missing += lacking
+                stale += moved
         body = boxes[0] if len(boxes) == 1 else b"".join(boxes)
         return jobs.ChunksRead(
             job.folder,
@@ -361,7 +362,26 @@ _HANDLERS: dict[type, Any] = {
 }
 
 
-def _bytes_of(ground: Ground, file: jobs.SmallFile, body: memoryview) -> bytes | None:
+def _read(
+    reader: Reader, near: LastFolder, home: str | None, want: Want, ground: Ground
+) -> tuple[list[tuple[bytes, bytes]], list[bytes], list[str]]:
+    """What disk/reading says of one want: from `home`; what that lacks, from the other files."""
+    asks = [(ask.id, ask.offset, ask.length) for ask in want.asks]
+    if home is None:
+        return [], [ask.id for ask in want.asks], []
+    found, lacking, moved = read_chunks(near, [home], asks, ground.keys)
+    if lacking:
+        others = [row.entry.path for row in reader.twins(want.content) if row.entry.path != home]
+        left = [ask for ask in asks if ask[0] in lacking]
+        more, lacking, also = read_chunks(near, others, left, ground.keys)
+        found += more
+        moved += also
+    return found, lacking, moved
+
+
+def _bytes_of(
+    ground: Ground, file: jobs.SmallFile, body: memoryview, home: LastFolder
+) -> bytes | None:
     """The checked bytes of a small file; None where its home copy is not there (any more)."""
     entry = file.entry
     if file.box_start >= 0:
@@ -369,7 +389,7 @@ def _bytes_of(ground: Ground, file: jobs.SmallFile, body: memoryview) -> bytes |
         return open_chunk(ground.keys, entry.content, box)
     if file.source is not None:
         asks = [(bytes(entry.content), 0, entry.size)]
-        found, _, _ = read_chunks(ground.root, [file.source], asks, ground.keys)
+        found, _, _ = read_chunks(home, [file.source], asks, ground.keys)
         return found[0][1] if found else None
     assert entry.size == 0
     if bytes(chunk_id(ground.keys, b"")) != entry.content:

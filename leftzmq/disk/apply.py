@@ -26,7 +26,7 @@ from msgspec.structs import replace
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.disk.ready import make_ready
-from leftzmq.disk.root import File, Folder, Root, is_full
+from leftzmq.disk.root import File, Folder, LastFolder, Root, is_full
 from leftzmq.disk.staging import create_lefting, throw_away
 from leftzmq.disk.swap import Copied, Place, Stopped, is_still, key_now
 from leftzmq.disk.trash import Spot, Trash, copy_bytes
@@ -50,12 +50,13 @@ def apply(
     only if the root itself cannot be opened; nothing was done then.
     """
     flushes = Flushes(root, group_from)
-    batch = _Batch(root, operations, flushes, now_ns)
     ready, ended = make_ready(root, operations, flushes)
-    for at, operation in enumerate(operations):
-        if at not in ended:
-            flushes.at = at
-            ended[at] = batch.carry_out(operation, ready.get(at))
+    with LastFolder(root) as near:
+        batch = _Batch(root, near, operations, flushes, now_ns)
+        for at, operation in enumerate(operations):
+            if at not in ended:
+                flushes.at = at
+                ended[at] = batch.carry_out(operation, ready.get(at))
     for at, why in flushes.finish().items():
         if ended[at].ending is Ending.DONE:
             ended[at] = Outcome(operations[at], Ending.FLUSH_FAILED, why=why)
@@ -64,9 +65,14 @@ def apply(
 
 class _Batch:
     def __init__(
-        self, root: Root, operations: Sequence[Operation], flushes: Flushes, now_ns: int
+        self,
+        root: Root,
+        near: LastFolder,
+        operations: Sequence[Operation],
+        flushes: Flushes,
+        now_ns: int,
     ) -> None:
-        self._root, self._flushes = root, flushes
+        self._root, self._near, self._flushes = root, near, flushes
         self._trash = Trash(root, now_ns, flushes.touch)
         attributes = sum(operation.verb is Verb.SET_ATTRIBUTES for operation in operations)
         self._attributes_together = flushes.many(attributes)
@@ -76,18 +82,14 @@ class _Batch:
             check_path(operation.path)
             check_path(operation.copy_to or operation.path)
             folder = self._parent(operation)
-        except (Stopped, OSError, Refused) as error:
+            key, copied = self._do(Place(folder, operation, self._trash, self._flushes), ready)
+        except (Stopped, OSError, OverflowError, Refused) as error:
             return _ended(operation, error)
-        with folder:
-            try:
-                key, copied = self._do(Place(folder, operation, self._trash, self._flushes), ready)
-            except (Stopped, OSError, OverflowError) as error:
-                return _ended(operation, error)
         return Outcome(operation, Ending.DONE, key, *copied)
 
     def _parent(self, operation: Operation) -> Folder:
         try:
-            return self._root.folder(parent_of(operation.path))
+            return self._near.at(parent_of(operation.path))
         except FileNotFoundError as error:
             # Without its folder, what is to go is gone.
             done = operation.verb is Verb.REMOVE
@@ -115,6 +117,8 @@ class _Batch:
         staged = place.operation.staged
         assert staged is not None
         where = parent_of(staged.path)
+        if where == place.where:
+            return _give_name(place, Spot(place.folder, name_of(staged.path), where), ready)
         with self._root.folder(where) as folder:
             return _give_name(place, Spot(folder, name_of(staged.path), where), ready)
 
@@ -154,11 +158,11 @@ def _give_name(place: Place, new: Spot, ours: ScanKey) -> tuple[ScanKey, Copied]
 def _is_free(place: Place) -> bool:
     """Whether the name is free, as the index says; an empty folder is removed for it. False: what
     is there is the file or link that the index says. Raises Stopped for anything else."""
+    if place.operation.old is None:
+        return True  # as far as we know: what takes the name fails where something is
     found = place.look()
     if found is None:
-        if place.operation.old is not None:
-            raise Stopped(Ending.CHANGED, "what was there is gone")
-        return True
+        raise Stopped(Ending.CHANGED, "what was there is gone")
     if found.kind is not Kind.DIRECTORY:
         return False
     _remove_folder(place)

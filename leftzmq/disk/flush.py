@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from leftzmq.disk.root import File, Root
+from leftzmq.disk.root import File, Root, Stat
 
 
 class Flushes:
@@ -38,10 +38,14 @@ class Flushes:
     def file(self, file: File, together: bool) -> bool:
         """Flush it now, or, if many go `together` and one call reaches it, leave it for
         `everything` and return True. OSError."""
-        if together and file.stat().device == self._device:
+        if together and self.reaches(file.stat(), together):
             return True
         file.flush()
         return False
+
+    def reaches(self, found: Stat, together: bool) -> bool:
+        """Whether the one call that many share makes the file of this stat durable."""
+        return together and found.device == self._device
 
     def wait(self) -> None:
         """What operation `at` wrote becomes durable in `finish`."""

@@ -131,7 +131,10 @@ class RealFile(_Open):
         return _stat_of(os.fstat(self._fd))
 
     def set_times(self, mtime_ns: int) -> None:
-        os.utime(self._fd, ns=(os.fstat(self._fd).st_atime_ns, mtime_ns))
+        if linux.HAS_FUTIMENS:
+            linux.set_mtime(self._fd, mtime_ns)
+        else:
+            os.utime(self._fd, ns=(os.fstat(self._fd).st_atime_ns, mtime_ns))
 
     def set_exec(self, exec: bool, like: Stat | None = None) -> None:
         now = modes.S_IMODE(os.fstat(self._fd).st_mode)
@@ -174,7 +177,7 @@ class RealFolder(_Open):
         return RealFolder(_open_folder(self._fd, _raw(name)))
 
     def _open_file(self, name: str, flags: int) -> RealFile:
-        file = RealFile(os.open(_raw(name), flags | _FILE_FLAGS, 0o666, dir_fd=self._fd))
+        file = RealFile(os.open(_raw(name), flags | _FILE_FLAGS, dir_fd=self._fd))
         try:
             found = file.stat()
             if found.kind is Kind.DIRECTORY:
@@ -193,7 +196,8 @@ class RealFolder(_Open):
         return self._open_file(name, os.O_RDWR)
 
     def create(self, name: str) -> RealFile:
-        return self._open_file(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _FILE_FLAGS
+        return RealFile(os.open(_raw(name), flags, 0o666, dir_fd=self._fd))
 
     def make_folder(self, name: str, mode: int = 0o777) -> None:
         os.mkdir(_raw(name), mode, dir_fd=self._fd)

@@ -28,6 +28,7 @@ RESOLVE_BENEATH: Final = 0x08
 _RENAMEAT2_NUMBER: Final = {"x86_64": 316, "aarch64": 276, "riscv64": 276}
 _OPENAT2_NUMBER: Final = 437
 
+_UTIME_OMIT: Final = (1 << 30) - 2  # <bits/stat.h>
 _LINUX: Final = sys.platform.startswith("linux")
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if _LINUX else None
 
@@ -88,6 +89,18 @@ def syncfs(fd: int) -> None:
     _checked(_LIBC.syncfs(ctypes.c_int(fd)))
 
 
+class _Timespec(ctypes.Structure):
+    _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
+
+
+def set_mtime(fd: int, mtime_ns: int) -> None:
+    """Set the mtime and nothing else, in one call: os.utime wants the atime as well."""
+    assert _LIBC is not None
+    seconds, nanoseconds = divmod(mtime_ns, 1_000_000_000)
+    times = (_Timespec * 2)(_Timespec(0, _UTIME_OMIT), _Timespec(seconds, nanoseconds))
+    _checked(_LIBC.futimens(ctypes.c_int(fd), times))
+
+
 def _has_renameat2() -> bool:
     try:
         renameat2(-1, b"a", -1, b"b", RENAME_NOREPLACE)
@@ -111,6 +124,7 @@ def _has_syncfs() -> bool:
 HAS_RENAMEAT2: Final = _has_renameat2()
 HAS_OPENAT2: Final = _has_openat2()
 HAS_SYNCFS: Final = _has_syncfs()
+HAS_FUTIMENS: Final = _LIBC is not None and hasattr(_LIBC, "futimens")
 
 
 def missing_calls() -> tuple[str, ...]:

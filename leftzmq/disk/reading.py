@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys
-from leftzmq.disk.root import File, Root
+from leftzmq.disk.root import File, LastFolder
 from leftzmq.tree.path import name_of, parent_of
 
 Asked = tuple[bytes, int, int]
@@ -18,7 +18,7 @@ Asked = tuple[bytes, int, int]
 
 
 def read_chunks(
-    root: Root, paths: Sequence[str], asks: Sequence[Asked], keys: FolderKeys
+    near: LastFolder, paths: Sequence[str], asks: Sequence[Asked], keys: FolderKeys
 ) -> tuple[list[tuple[bytes, bytes]], list[bytes], list[str]]:
     """Look for chunks in files that should all have the same content.
 
@@ -33,7 +33,7 @@ def read_chunks(
         for path in paths:
             if not left:
                 break
-            file = _open(root, path, stack)
+            file = _open(near, path, stack)
             missed = [ask for ask in left if not _read(file, ask, keys, found)]
             if missed:
                 stale.append(path)
@@ -41,10 +41,9 @@ def read_chunks(
     return found, [id for id, _, _ in left], stale
 
 
-def _open(root: Root, path: str, stack: ExitStack) -> File | None:
+def _open(near: LastFolder, path: str, stack: ExitStack) -> File | None:
     try:
-        with root.folder(parent_of(path)) as folder:
-            return stack.enter_context(folder.open_read(name_of(path)))
+        return stack.enter_context(near.at(parent_of(path)).open_read(name_of(path)))
     except OSError:
         return None
 

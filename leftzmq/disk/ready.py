@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.outcome import Ending, Outcome
-from leftzmq.disk.root import Folder, Root, Stat, is_full
+from leftzmq.disk.root import Folder, LastFolder, Root, Stat, is_full
 from leftzmq.disk.staging import is_ours, throw_away
 from leftzmq.tree.entry import Entry, Kind, ScanKey
 from leftzmq.tree.path import name_of, parent_of
@@ -37,15 +37,16 @@ def make_ready(
     puts = [at for at, operation in enumerate(operations) if operation.verb is Verb.PUT_FILE]
     together = flushes.many(len(puts))
     left: list[int] = []
-    for at in puts:
-        try:
-            ready[at], waits = _one(root, operations[at], flushes, together)
-        except _FlushFailed as failed:
-            ended[at] = _not_flushed(operations[at], failed.error)
-        except (OSError, OverflowError) as error:
-            ended[at] = _not_ready(operations[at], error)
-        else:
-            left.extend([at] if waits else [])
+    with LastFolder(root) as near:
+        for at in puts:
+            try:
+                ready[at], waits = _one(near, operations[at], flushes, together)
+            except _FlushFailed as failed:
+                ended[at] = _not_flushed(operations[at], failed.error)
+            except (OSError, OverflowError) as error:
+                ended[at] = _not_ready(operations[at], error)
+            else:
+                left.extend([at] if waits else [])
     failure = flushes.everything() if left else None
     if failure is not None:
         for at in left:
@@ -56,26 +57,31 @@ def make_ready(
 
 
 def _one(
-    root: Root, operation: Operation, flushes: Flushes, together: bool
+    near: LastFolder, operation: Operation, flushes: Flushes, together: bool
 ) -> tuple[ScanKey, bool]:
     staged = operation.staged
     if staged is None:
         raise FileNotFoundError
-    with root.folder(parent_of(staged.path)) as folder:
-        like = _replaced(folder, operation)
-        with folder.open_read(name_of(staged.path)) as file:
-            found = file.stat()
-            if not is_ours(found, staged) or found.size != operation.entry.size:
-                raise FileNotFoundError  # not ours, or not whole: as good as none
-            if not _has_attributes(found, operation.entry, like):
-                file.set_exec(operation.entry.exec, like)
-                file.set_times(operation.entry.mtime_ns)
-            key = file.stat().key()
-            try:
-                return key, flushes.file(file, together)
-            except OSError as error:
-                throw_away(folder, staged)
-                raise _FlushFailed(error) from error
+    folder = near.at(parent_of(staged.path))
+    like = _replaced(folder, operation)
+    found = folder.stat(name_of(staged.path))
+    if found is None or not is_ours(found, staged) or found.size != operation.entry.size:
+        raise FileNotFoundError  # not ours, or not whole: as good as none
+    ready = like is None and _has_attributes(found, operation.entry)
+    if ready and flushes.reaches(found, together):
+        return found.key(), True
+    with folder.open_read(name_of(staged.path)) as file:
+        if not is_ours(file.stat(), staged):
+            raise FileNotFoundError  # exchanged since the look
+        if not ready:
+            file.set_exec(operation.entry.exec, like)
+            file.set_times(operation.entry.mtime_ns)
+        key = file.stat().key()
+        try:
+            return key, flushes.file(file, together)
+        except OSError as error:
+            throw_away(folder, staged)
+            raise _FlushFailed(error) from error
 
 
 def _replaced(folder: Folder, operation: Operation) -> Stat | None:
@@ -86,8 +92,8 @@ def _replaced(folder: Folder, operation: Operation) -> Stat | None:
     return found if found is not None and found.kind is Kind.FILE else None
 
 
-def _has_attributes(found: Stat, entry: Entry, like: Stat | None) -> bool:
-    return like is None and (found.mtime_ns, found.exec) == (entry.mtime_ns, entry.exec)
+def _has_attributes(found: Stat, entry: Entry) -> bool:
+    return (found.mtime_ns, found.exec) == (entry.mtime_ns, entry.exec)
 
 
 def _not_ready(operation: Operation, error: OSError | OverflowError) -> Outcome:

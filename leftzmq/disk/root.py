@@ -165,6 +165,42 @@ class Root(Protocol):
     def close(self) -> None: ...
 
 
+class LastFolder:
+    """The folder of the last path stays open: paths come folder by folder.
+
+    `at` lends a folder until the next `at` or `close`. Whoever moves a folder away meanwhile takes
+    what is done in it along, as with any folder held open: so hold it for one run of paths only.
+    """
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._path = ""
+        self._folder: Folder | None = None
+
+    def at(self, path: str) -> Folder:
+        """The folder at `path`; OSError as of Root.folder."""
+        if self._folder is None or self._path != path:
+            self.close()
+            self._folder, self._path = self._root.folder(path), path
+        return self._folder
+
+    def close(self) -> None:
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
 def is_full(error: OSError) -> bool:
     """Whether there is no room, on the disk or in the quota."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -17,7 +17,7 @@ from leftzmq.content.cut import MAX_CHUNK_BYTES, ONE_CHUNK_MAX_BYTES, Cutter
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys
 from leftzmq.content.lists import pack_row
-from leftzmq.disk.root import Folder, Root, Stat
+from leftzmq.disk.root import Folder, LastFolder, Root, Stat
 from leftzmq.disk.sighting import Sight, Sighting, SliceSighting
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
 from leftzmq.tree.entry import MAX_LINK_BYTES, ContentId, Kind, Observed, ScanKey
@@ -53,15 +53,13 @@ def look(
     one folder that follow each other are cheaper.
     """
     sightings: list[Sighting] = []
-    scanner = _Scanner(root, folder_id, known, keys, now_ns)
-    try:
+    with LastFolder(root) as near:
+        scanner = _Scanner(near, folder_id, known, keys, now_ns)
         for path in paths:
             full = len(sightings) >= budget_paths or scanner.read_bytes >= budget_bytes
             if sightings and full:
                 break
             sightings.append(scanner.sight(path))
-    finally:
-        scanner.close()
     return sightings, tuple(paths[len(sightings) :])
 
 
@@ -102,33 +100,26 @@ def cut_slice(
 
 
 class _Scanner:
-    """One look. The folder of the last path stays open: paths come folder by folder."""
+    """One look."""
 
     def __init__(
         self,
-        root: Root,
+        near: LastFolder,
         folder_id: str,
         known: Callable[[str], ScanKey | None],
         keys: FolderKeys,
         now_ns: Callable[[], int],
     ) -> None:
-        self._root, self._folder_id, self._known = root, folder_id, known
+        self._near, self._folder_id, self._known = near, folder_id, known
         self._keys, self._now_ns = keys, now_ns
-        self._parent = ""
-        self._folder: Folder | None = None
         self.read_bytes = 0
-
-    def close(self) -> None:
-        if self._folder is not None:
-            self._folder.close()
-            self._folder = None
 
     def sight(self, path: str) -> Sighting:
         if not path:
             return Sighting(path, Sight.SAME)  # the share's root is a folder without an entry
         try:
             check_path(path)
-            return self._sight(self._open(parent_of(path)), path)
+            return self._sight(self._near.at(parent_of(path)), path)
         except Refused as refused:
             return self._problem(path, ProblemKind.BAD_NAME, refused.refusal.value)
         except (FileNotFoundError, NotADirectoryError):
@@ -138,12 +129,6 @@ class _Scanner:
             if error.errno in _ANOTHER_KIND:
                 return Sighting(path, Sight.RESTLESS)
             return self._problem(path, ProblemKind.UNREADABLE, error.strerror or str(error))
-
-    def _open(self, parent: str) -> Folder:
-        if self._folder is None or self._parent != parent:
-            self.close()
-            self._folder, self._parent = self._root.folder(parent), parent
-        return self._folder
 
     def _sight(self, folder: Folder, path: str) -> Sighting:
         now_ns = self._now_ns()

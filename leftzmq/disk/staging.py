@@ -16,7 +16,7 @@ from typing import Final
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys
 from leftzmq.content.seal import open_chunk
-from leftzmq.disk.root import Buffer, File, Folder, Root, Stat, is_full
+from leftzmq.disk.root import Buffer, File, Folder, LastFolder, Root, Stat, is_full
 from leftzmq.disk.trash import Spot, Trash
 from leftzmq.errors import ProblemKind, Refused
 from leftzmq.tree.entry import Entry, Kind
@@ -146,23 +146,24 @@ def write_chunks(
     return written, bad
 
 
-def stage_small(root: Root, entry: Entry, data: bytes) -> Staged:
+def stage_small(near: LastFolder, entry: Entry, data: bytes) -> Staged:
     """A whole file of checked bytes, with its mtime and exec; not flushed: disk/apply does that
     for a batch at once. Raises Unstageable or DiskFull; nothing is left behind then.
     """
     try:
-        with root.folder(parent_of(entry.path)) as folder:
-            file, made = create_lefting(folder, entry.path)
-            with file:
-                staged = Staged(made, file.stat().inode)
-                try:
-                    file.write(0, data)
-                    file.set_exec(entry.exec)
-                    file.set_times(entry.mtime_ns)
-                except OSError:
-                    throw_away(folder, staged)
-                    raise
-            return staged
+        folder = near.at(parent_of(entry.path))
+        file, made = create_lefting(folder, entry.path)
+        with file:
+            staged = Staged(made, file.stat().inode)
+            try:
+                file.write(0, data)
+                if entry.exec:  # a new file never has it
+                    file.set_exec(True)
+                file.set_times(entry.mtime_ns)
+            except OSError:
+                throw_away(folder, staged)
+                raise
+        return staged
     except OSError as error:
         raise _why_not(entry.path, error) from error
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 from leftzmq.index.rows import COLUMNS, Row, entry_of, row_of, unpack_scan
 from leftzmq.index.schema import connect
@@ -12,12 +13,19 @@ from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.tree.plan import Staged
 
+VALUES_AT_ONCE: Final = (1, 16, 128)
+"""Every step of SQLite lets go of the interpreter and queues for it again, behind workers that are
+mostly in system calls: one step for many values is worth more than the plan of the query."""
+
 
 class Reader:
     """Read-only questions. Every path given or returned is a share-relative str."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+
+    def _ask(self, question: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        return self._db.execute(question, values)
 
     @classmethod
     def open(cls, file: Path) -> Reader:
@@ -29,7 +37,7 @@ class Reader:
 
     def rows(self, path: str) -> list[Row]:
         """All versions of a path that somebody holds; in no order."""
-        found = self._db.execute(
+        found = self._ask(
             f"SELECT {COLUMNS} FROM version WHERE path = ?", (sort_key(path),)
         ).fetchall()
         return [row_of(columns) for columns in found]
@@ -38,17 +46,29 @@ class Reader:
         """The version of a path that we have (a tombstone, too, is something we have)."""
         return next((row for row in self.rows(path) if row.is_ours), None)
 
-    def scan_key(self, path: str) -> ScanKey | None:
-        """What lstat said of our live version of `path`, if we have one and know it."""
-        found = self._db.execute(
-            "SELECT scan FROM version WHERE path = ? AND seq IS NOT NULL AND deleted = 0",
-            (sort_key(path),),
-        ).fetchone()
-        return unpack_scan(found[0]) if found else None
+    def rows_of(self, paths: Iterable[str]) -> dict[str, list[Row]]:
+        """The same for many paths at once; an empty list where nobody holds anything."""
+        rows: dict[str, list[Row]] = {path: [] for path in paths}
+        for columns in self._among(
+            f"SELECT {COLUMNS} FROM version WHERE path IN", map(sort_key, rows)
+        ):
+            row = row_of(columns)
+            rows[row.entry.path].append(row)
+        return rows
+
+    def scan_keys(self, paths: Iterable[str]) -> dict[str, ScanKey | None]:
+        """What lstat said of our live versions of these paths, where we have one and know it."""
+        return {
+            path_of_key(key): unpack_scan(scan)
+            for key, scan in self._among(
+                "SELECT path, scan FROM version WHERE seq IS NOT NULL AND deleted = 0 AND path IN",
+                map(sort_key, paths),
+            )
+        }
 
     def alive_after(self, key: bytes, limit: int) -> list[tuple[bytes, ScanKey | None]]:
         """(sort key, ScanKey) of our live versions, in key order strictly after `key`."""
-        found = self._db.execute(
+        found = self._ask(
             "SELECT path, scan FROM version INDEXED BY version_path"
             " WHERE path > ? AND seq IS NOT NULL AND deleted = 0 ORDER BY path LIMIT ?",
             (key, limit),
@@ -58,7 +78,7 @@ class Reader:
     def has_alive_below(self, folder: str) -> bool:
         """Whether we have something live below `folder`."""
         low, high = _below(folder)
-        found = self._db.execute(
+        found = self._ask(
             "SELECT 1 FROM version INDEXED BY version_path"
             " WHERE path > ? AND path < ? AND seq IS NOT NULL AND deleted = 0 LIMIT 1",
             (low, high),
@@ -67,7 +87,7 @@ class Reader:
 
     def changes(self, after: int, upto: int, limit: int) -> list[tuple[int, Entry]]:
         """(sequence, entry) of our index with after < sequence <= upto, ascending."""
-        found = self._db.execute(
+        found = self._ask(
             f"SELECT {COLUMNS} FROM version WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
             (after, upto, limit),
         )
@@ -75,19 +95,30 @@ class Reader:
 
     def twins(self, content: bytes, limit: int = 4) -> list[Row]:
         """Live files of ours with this content."""
-        found = self._db.execute(
+        found = self._ask(
             f"SELECT {COLUMNS} FROM version INDEXED BY version_content WHERE content = ?"
             " AND seq IS NOT NULL AND kind = 0 AND deleted = 0 LIMIT ?",
             (content, limit),
         ).fetchall()
         return [row_of(columns) for columns in found]
 
+    def homes(self, contents: Iterable[bytes]) -> dict[bytes, str]:
+        """content -> the path of a live file of ours that has it, where there is one."""
+        return {
+            content: path_of_key(key)
+            for content, key in self._among(
+                "SELECT content, path FROM version INDEXED BY version_content"
+                " WHERE seq IS NOT NULL AND kind = 0 AND deleted = 0 AND content IN",
+                contents,
+            )
+        }
+
     def paths(self, after: bytes, limit: int) -> list[list[Row]]:
         """The next `limit` rows in path order after the sort key `after`, grouped by path.
 
         The last path may be cut off by the limit; it is left out unless it is the only one.
         """
-        found = self._db.execute(
+        found = self._ask(
             f"SELECT {COLUMNS} FROM version INDEXED BY version_path"
             " WHERE path > ? ORDER BY path LIMIT ?",
             (after, limit),
@@ -105,7 +136,7 @@ class Reader:
 
     def count_unacknowledged(self, holders: int, head: int) -> int:
         """How many of our versions up to `head` not all of these holders have."""
-        found = self._db.execute(
+        found = self._ask(
             "SELECT count(*) FROM version WHERE seq <= ? AND holders & ? != ?",
             (head, holders, holders),
         ).fetchone()
@@ -113,27 +144,38 @@ class Reader:
 
     def list_rows(self, id: bytes) -> bytes | None:
         """A stored list by its id."""
-        found = self._db.execute("SELECT rows FROM list WHERE id = ?", (id,)).fetchone()
+        found = self._ask("SELECT rows FROM list WHERE id = ?", (id,)).fetchone()
         return found[0] if found else None
 
     def staged(self, path: str) -> tuple[Staged, bytes] | None:
         """Our `.lefting` for `path`, and the content it is to become."""
-        found = self._db.execute(
+        found = self._ask(
             "SELECT lefting, inode, content FROM staging WHERE path = ?", (sort_key(path),)
         ).fetchone()
         return (Staged(found[0], found[1]), found[2]) if found else None
 
     def all_staged(self) -> Iterator[tuple[str, Staged, bytes]]:
         """(target, `.lefting`, content) of everything that was under way."""
-        for path, lefting, inode, content in self._db.execute(
+        for path, lefting, inode, content in self._ask(
             "SELECT path, lefting, inode, content FROM staging"
         ).fetchall():
             yield path_of_key(path), Staged(lefting, inode), content
 
     def is_staging(self, lefting: str) -> bool:
         """Whether this `.lefting` is one of ours."""
-        found = self._db.execute("SELECT 1 FROM staging WHERE lefting = ?", (lefting,)).fetchone()
+        found = self._ask("SELECT 1 FROM staging WHERE lefting = ?", (lefting,)).fetchone()
         return found is not None
+
+    def _among(self, question: str, values: Iterable[object]) -> Iterator[tuple[Any, ...]]:
+        """Answers to `question IN (values)`, in as few steps of SQLite as it takes."""
+        left = list(values)
+        while left:
+            some, left = left[: VALUES_AT_ONCE[-1]], left[VALUES_AT_ONCE[-1] :]
+            # NULLs fill up, so that few statements are prepared; NULL is among nothing.
+            size = next(size for size in VALUES_AT_ONCE if size >= len(some))
+            some += [None] * (size - len(some))
+            marks = ",".join("?" * size)
+            yield from self._ask(f"{question} ({marks})", some).fetchall()
 
 
 def _below(folder: str) -> tuple[bytes, bytes]:

@@ -6,17 +6,27 @@ without holders; sequences only grow, and what `commit` returned has survives a 
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from msgspec.structs import replace
 
 from leftzmq.index.heads import Heads
 from leftzmq.index.reader import Reader
-from leftzmq.index.rows import Row, columns_of, pack_scan
+from leftzmq.index.rows import COLUMNS, Row, columns_of
 from leftzmq.index.schema import open_index
 from leftzmq.tree.conflict import CONFLICT_MARK
 from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.tree.plan import Staged
+
+_RECORDS_AT_ONCE: Final = (64, 8, 1)
+_PUT_ROWS: Final = (
+    f"INSERT INTO version({COLUMNS}) VALUES {{}} ON CONFLICT(id) DO UPDATE SET"
+    " vector = excluded.vector, holders = excluded.holders, seq = excluded.seq,"
+    " scan = excluded.scan"
+)
 
 
 class Store(Reader):
@@ -26,6 +36,9 @@ class Store(Reader):
         super().__init__(open_index(file))
         self.file = file
         self._open = False
+        self._changed: dict[int, Row | None] = {}  # not in SQLite yet; None: to be deleted
+        (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM version").fetchone()
+        self._last_id: int = last
         self.heads = Heads(self._db, self.begin)
 
     def begin(self) -> None:
@@ -36,6 +49,7 @@ class Store(Reader):
 
     def commit(self) -> None:
         """End the transaction. Sequences given in it are ours from here on."""
+        self._write_rows()
         if self._open:
             self.heads.save()
             self._db.execute("COMMIT")
@@ -49,45 +63,60 @@ class Store(Reader):
 
     def put(self, row: Row) -> Row:
         """Insert a row (id 0) or store its vector, holders, seq and scan anew; the row as it is
-        stored."""
-        self.begin()
+        stored. It reaches SQLite with many others, before the next question or commit."""
         if row.id == 0:
-            inserted = self._db.execute(
-                "INSERT INTO version(path, kind, size, mtime_ns, exec, content, depth, vector,"
-                " writer, stamp, deleted, holders, seq, scan)"
-                " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                columns_of(row),
-            )
-            assert inserted.lastrowid is not None
-            return replace(row, id=inserted.lastrowid)
-        self._db.execute(
-            "UPDATE version SET vector = ?, holders = ?, seq = ?, scan = ? WHERE id = ?",
-            (row.entry.vector.pack(), row.holders, row.seq, pack_scan(row.scan), row.id),
-        )
+            self._last_id += 1
+            row = replace(row, id=self._last_id)
+        self._changed[row.id] = row
         return row
 
     def remove(self, row: Row) -> None:
         """Forget a version that nobody holds any more."""
-        self.begin()
-        self._db.execute("DELETE FROM version WHERE id = ?", (row.id,))
+        self._changed[row.id] = None
 
     def replace(self, before: list[Row], after: list[Row]) -> list[Row]:
         """Make the rows of one path `after`, and return them as they are stored; rows without
-        holders are dropped.
-
-        Removals come first, so that a sequence that moves from row to row stays unique.
-        """
-        kept = {row.id: row for row in after if row.id and row.holders}
+        holders are dropped."""
+        known = {row.id: row for row in before}
+        kept = {row.id for row in after if row.holders}
         for row in before:
             if row.id not in kept:
                 self.remove(row)
-            elif row.seq is not None and kept[row.id].seq is None:
-                self.put(kept[row.id])
-        known = {row.id: row for row in before}
         return [row if known.get(row.id) == row else self.put(row) for row in after if row.holders]
+
+    def _ask(self, question: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        self._write_rows()
+        return super()._ask(question, values)
+
+    def _write_rows(self) -> None:
+        """What changed since the last time, in few steps of SQLite. Rows that go and rows that
+        lose their sequence come first, so that a sequence is never in two rows."""
+        if not self._changed:
+            return
+        self.begin()
+        changed, self._changed = self._changed, {}
+        gone = [(id,) for id, row in changed.items() if row is None]
+        rows = [row for row in changed.values() if row is not None]
+        self._write("DELETE FROM version WHERE id IN (VALUES {})", gone)
+        for ours in (False, True):
+            some = [(row.id, *columns_of(row)) for row in rows if (row.seq is not None) is ours]
+            self._write(_PUT_ROWS, some)
+
+    def _write(self, statement: str, records: Sequence[tuple[object, ...]]) -> None:
+        """Run `statement` with as many records as `{}` bears; each size is prepared once."""
+        at = 0
+        for size in _RECORDS_AT_ONCE:
+            while len(records) - at >= size:
+                some = records[at : at + size]
+                marks = "(" + ",".join("?" * len(some[0])) + ")"
+                self._db.execute(
+                    statement.format(",".join([marks] * size)), [v for r in some for v in r]
+                )
+                at += size
 
     def sweep(self, bit: int) -> None:
         """Take a bit from all rows, drop those without holders, and free the bit."""
+        self._write_rows()
         self.begin()
         self._db.execute(
             "UPDATE version SET holders = holders & ~? WHERE holders & ? != 0", (1 << bit, 1 << bit)
@@ -104,21 +133,21 @@ class Store(Reader):
     def put_staged(self, *found: tuple[str, Staged, bytes]) -> None:
         """(target, its `.lefting`, the content it is to become), each instead of an older one."""
         self.begin()
-        self._db.executemany(
-            "INSERT OR REPLACE INTO staging(path, lefting, inode, content) VALUES(?,?,?,?)",
+        self._write(
+            "INSERT OR REPLACE INTO staging(path, lefting, inode, content) VALUES {}",
             [(sort_key(path), staged.path, staged.inode, id) for path, staged, id in found],
         )
 
     def drop_staged(self, *paths: str) -> None:
         self.begin()
-        self._db.executemany(
-            "DELETE FROM staging WHERE path = ?", [(sort_key(path),) for path in paths]
+        self._write(
+            "DELETE FROM staging WHERE path IN (VALUES {})", [(sort_key(path),) for path in paths]
         )
 
     # -- meta ---------------------------------------------------------------------------------
 
     def meta(self, key: str) -> bytes | None:
-        found = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        found = self._ask("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return found[0] if found else None
 
     def put_meta(self, key: str, value: bytes) -> None:
@@ -127,7 +156,7 @@ class Store(Reader):
 
     def conflict_copies(self, limit: int = 1000) -> list[str]:
         """Paths of live files of ours that carry the name of a conflict copy."""
-        found = self._db.execute(
+        found = self._ask(
             "SELECT path FROM version WHERE seq IS NOT NULL AND deleted = 0 AND kind != 1"
             " AND instr(path, ?) > 0 ORDER BY path LIMIT ?",
             (CONFLICT_MARK.encode(), limit),

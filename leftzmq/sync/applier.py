@@ -12,6 +12,7 @@ import heapq
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import islice
 from typing import Final
 
 from leftzmq.disk.outcome import Ending, Outcome
@@ -120,7 +121,6 @@ class Applier:
             if staged.inode == 0 or not large:
                 useless.append(staged)
                 self._store.drop_staged(path)
-        self._store.commit()
         return [Work(Discard(self.folder, tuple(useless)))] if useless else []
 
     # -- facts ---------------------------------------------------------------------------------
@@ -199,15 +199,17 @@ class Applier:
             return []
         out: list[Action | Fact] = []
         self._refill()
-        for _ in range(min(CONSIDER_A_TURN, len(self._to_consider))):
-            path = self._to_consider.popleft()
+        paths = list(islice(self._to_consider, CONSIDER_A_TURN))
+        self._replica.versions.recall(paths)
+        for path in paths:
+            self._to_consider.popleft()
             self._queued.discard(path)
             out += self._consider(path)
         self._unstick()
         for large in (False, True):
             if large not in self._batches.values():
                 out += self._start_batch(large, now)
-        return self._replica.committed() + out
+        return out
 
     # -- deriving tickets ------------------------------------------------------------------------
 

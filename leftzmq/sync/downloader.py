@@ -123,9 +123,7 @@ class Downloader:
 
     def not_wanted(self, fact: FileNotWanted, now: float) -> list[Action | Fact]:
         self.small.forget(fact.folder, fact.path)
-        out = self.large.forget(fact.folder, fact.path)
-        self._folders[fact.folder].store.commit()
-        return out
+        return self.large.forget(fact.folder, fact.path)
 
     def connected(self, fact: PeerConnected, now: float) -> list[Action | Fact]:
         self._credit[fact.device] = Credit(fact.max_credit)
@@ -190,7 +188,6 @@ class Downloader:
         store = self._folders[fact.folder].store
         for id, rows in fact.lists:
             store.put_list(id, rows)
-        store.commit()
         out: list[Action | Fact] = list(self.large.lists_came(fact.folder))
         if fact.bad:
             out.append(Drop(fact.device, Refusal.WRONG_ID, "a list of chunks"))

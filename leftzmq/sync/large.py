@@ -102,7 +102,6 @@ class LargeFiles:
             return self._hold_up(arriving, fact.problem)
         store = self._folders[fact.folder].store
         store.put_staged((arriving.entry.path, fact.staged, bytes(arriving.entry.content)))
-        store.commit()
         arriving.staged = fact.staged
         arriving.phase = Phase.VERIFYING if fact.found else Phase.AT_HOME
         return self._next_job(arriving, 0.0)

@@ -107,6 +107,9 @@ class Node:
                     actions.append(output)
                 else:
                     facts.append(output)
+        # One transaction a fact, ended before any action: a job finds what it was made from.
+        for folder in self.folders.values():
+            actions += folder.replica.committed()
         return actions
 
     def _settle(self, now: float) -> Outputs:

@@ -7,7 +7,7 @@ version means is in `versions`. Must not know sockets or files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -109,6 +109,7 @@ class Replica:
     def settled_paths(self, fact: PathsSettled, wall_ns: int) -> list[Action | Fact]:
         """A scan is sure of these: versions of ours, or nothing new."""
         out: list[Action | Fact] = []
+        self.versions.recall(sighting.path for sighting in fact.sightings)
         for sighting in fact.sightings:
             if sighting.sight is Sight.GONE:
                 entry = self.versions.gone(sighting.path, wall_ns)
@@ -122,10 +123,11 @@ class Replica:
             if entry is not None:
                 out.append(tell_entry(EventKind.SCAN, self.folder, entry))
         paths = tuple(sighting.path for sighting in fact.sightings)
-        return out + self.committed() + [PathsReconsidered(self.folder, paths)]
+        return [*out, PathsReconsidered(self.folder, paths)]
 
-    def took(self, outcomes: Iterable[Outcome]) -> None:
+    def took(self, outcomes: Sequence[Outcome]) -> None:
         """Operations that are on disk now: their versions are ours (one commit a batch)."""
+        self.versions.recall(outcome.operation.path for outcome in outcomes)
         for outcome in outcomes:
             if outcome.ending is not Ending.DONE:
                 continue
@@ -136,8 +138,8 @@ class Replica:
                     self.versions.take_copy(ours.entry, outcome.copied_to, outcome.copy_key)
             self.versions.take(entry, None if entry.deleted else outcome.key)
 
-    def committed(self) -> list[Action | Fact]:
-        """Commit what was decided in this turn; what got a sequence is flushed, then told."""
+    def committed(self) -> list[Work]:
+        """Commit what was decided about one fact; what got a sequence is flushed, then told."""
         self._store.commit()
         if self._flushing or self._published == self._store.heads.sequence:
             return []
@@ -158,7 +160,7 @@ class Replica:
                 page = self._page(cut.after, cut.last, cut.entries)
                 out.append(Publish(self.folder, page, links))
         self._published = self.flushed
-        return out + self.committed()
+        return out
 
     # -- what others ask -------------------------------------------------------------------------
 
@@ -208,7 +210,7 @@ class Replica:
         head = self._store.heads.of(device)
         self.versions.reach |= head.mask
         if (head.life, head.head) == (hello.life, hello.head) or device in self._running:
-            out: list[Action | Fact] = self.committed()
+            out: list[Action | Fact] = []
         else:
             out = self._ask(device, now)
         return [*out, PathsReconsidered(self.folder, ())]
@@ -222,7 +224,7 @@ class Replica:
         if device not in self.members:
             return []
         self.members.discard(device)
-        return [*self.committed(), PathsReconsidered(self.folder, ())]
+        return [PathsReconsidered(self.folder, ())]
 
     def page(self, fact: PageArrived, now: float) -> list[Action | Fact]:
         """A page of another device's index: (a part of) an answer, or news."""
@@ -289,13 +291,14 @@ class Replica:
         del self._running[device]
         for kept in running.kept:
             out += self._news(kept, device, now)
-        return out + self.committed()
+        return out
 
     def _hear(self, page: Page, device: DeviceKey, now: float) -> list[Action | Fact]:
         """The entries and the head that they lead to, in one commit."""
         head = self._store.heads.of(device)
         out: list[Action | Fact] = []
         open_paths: list[str] = []
+        self.versions.recall(entry.path for entry in page.entries)
         for entry in page.entries:
             heard = self.versions.heard(head.bit, entry)
             if heard is Heard.OPEN:
@@ -305,7 +308,6 @@ class Replica:
                 out.append(Drop(device, Refusal.BAD_PAGE, detail))
                 return out
         self._store.heads.advance(device, page.life, page.last)
-        out += self.committed()
         return [*out, PathsReconsidered(self.folder, tuple(open_paths))] if open_paths else out
 
     def _ask(self, device: DeviceKey, now: float) -> list[Action | Fact]:

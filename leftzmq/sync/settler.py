@@ -95,7 +95,9 @@ class Settler:
         self._walk: tuple[int, str] | None = None
         self._walk_step_out = False
         self._walk_number = 0
-        self._ending: list[str] = []  # walks that are over but whose paths still wait
+        self._ending: dict[
+            str, str
+        ] = {}  # walks that are over -> a path of theirs that still waits
         self._next_walk = 0.0
         self._polled: set[str] = set()
         self._next_poll = 0.0
@@ -190,7 +192,7 @@ class Settler:
             self._wait(path, now, closed=False)
         if fact.done:
             self._walk = None
-            self._ending.append(fact.prefix)
+            self._ending[fact.prefix] = ""
             if fact.prefix == "":
                 out += self._problems.settled_by_walk()
         return out + self.go_on(now)
@@ -263,16 +265,24 @@ class Settler:
         """Walks whose every path has settled, or shown that it will not for now."""
         if not self._ending or self._looking or self._cutting:
             return []
-        eager = [path for path, w in self._waiting.items() if w.patience_s <= QUIET_S]
-        done = [
-            prefix
-            for prefix in self._ending
-            if not any(path == prefix or is_below(path, prefix) for path in eager)
-        ]
-        self._ending = [prefix for prefix in self._ending if prefix not in done]
+        done: list[str] = []
+        for prefix, witness in list(self._ending.items()):
+            # All that waits is gone through only when the path that was waited for has settled.
+            if not self._is_eager(witness):
+                under = (path for path in self._waiting if path == prefix or is_below(path, prefix))
+                witness = next(filter(self._is_eager, under), "")
+                self._ending[prefix] = witness
+            if not witness:
+                del self._ending[prefix]
+                done.append(prefix)
         if "" in done:
             self.first_walk_done = True
         return [WalkEnded(self.folder, prefix) for prefix in done]
+
+    def _is_eager(self, path: str) -> bool:
+        """Whether it waits, and has not yet shown that it will not settle soon."""
+        waiting = self._waiting.get(path)
+        return waiting is not None and waiting.patience_s <= QUIET_S
 
     def _due_now(self, now: float) -> list[str]:
         paths: list[str] = []

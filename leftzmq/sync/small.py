@@ -55,14 +55,18 @@ class SmallFiles:
     def from_home(self) -> list[Action | Fact]:
         """What need not be fetched: empty files, and bytes that another file of ours has."""
         jobs: dict[str, list[SmallFile]] = {}
-        for (folder, path), entry in self._new.items():
-            if entry.size == 0:
-                jobs.setdefault(folder, []).append(SmallFile(entry))
-            elif twins := self._folders[folder].store.twins(entry.content, 1):
-                jobs.setdefault(folder, []).append(SmallFile(entry, source=twins[0].entry.path))
-            else:
-                self._queue[folder, path] = entry
+        new: dict[str, list[Entry]] = {}
+        for (folder, _), entry in self._new.items():
+            new.setdefault(folder, []).append(entry)
         self._new.clear()
+        for folder, entries in new.items():
+            homes = self._folders[folder].store.homes({bytes(e.content) for e in entries if e.size})
+            for entry in entries:
+                home = homes.get(bytes(entry.content))
+                if home is not None or entry.size == 0:
+                    jobs.setdefault(folder, []).append(SmallFile(entry, source=home))
+                else:
+                    self._queue[folder, entry.path] = entry
         return [
             self._stage(folder, None, files[at : at + HOME_FILES_A_JOB], b"")
             for folder, files in jobs.items()
@@ -115,7 +119,6 @@ class SmallFiles:
             self._wanted.pop((fact.folder, entry.path), None)
             store.drop_staged(entry.path)
             out.append(FileHeldUp(fact.folder, entry, problem))
-        store.commit()
         return out
 
     def put_back(self, folder: str, entries: Iterable[Entry]) -> None:
@@ -149,5 +152,4 @@ class SmallFiles:
                 for f in files
             )
         )
-        store.commit()
         return Work(StageSmall(folder, device, tuple(files), body))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import islice
 from typing import Final
 
 from msgspec.structs import replace
@@ -87,12 +88,17 @@ class Versions:
     def rows(self, path: str) -> list[Row]:
         """All versions of a path that somebody holds. A ticket is looked at a dozen times on its
         way, so the rows are remembered until they change."""
-        rows = self._memo.get(path)
-        if rows is None:
-            if len(self._memo) >= MEMO_PATHS:
-                del self._memo[next(iter(self._memo))]  # the oldest
-            rows = self._memo[path] = self.store.rows(path)
-        return rows
+        if path not in self._memo:
+            self.recall((path,))
+        return self._memo[path]
+
+    def recall(self, paths: Iterable[str]) -> None:
+        """Look up many paths at once, before each of them is asked for."""
+        unknown = [path for path in paths if path not in self._memo]
+        if unknown:
+            for path in list(islice(self._memo, max(0, len(self._memo) - MEMO_PATHS))):
+                del self._memo[path]  # the oldest
+            self._memo.update(self.store.rows_of(unknown))
 
     def ours(self, path: str) -> Row | None:
         """The version of a path that we have (a tombstone, too, is something we have)."""
