@@ -1,0 +1,149 @@
+"""Ready tickets into batches of operations, parents before children, children gone before parents.
+
+Knows what must be there, or be gone, before an operation is possible. Must not know how an
+operation is carried out (disk/apply does) or what follows from its end (the applier does).
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import Final
+
+from leftzmq.index.store import Store
+from leftzmq.sync.claims import Claimant, Claims
+from leftzmq.sync.versions import Ticket, Versions
+from leftzmq.sync.window import Doing, Stage, Window
+from leftzmq.tree.conflict import conflict_path
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import parent_of, path_of_key, sort_key
+from leftzmq.tree.plan import Operation, Verb, ordered
+
+BATCH_OPERATIONS: Final = 128
+CLAIMED_RETRY_S: Final = 0.05  # the settler looks at the path: a few ms mostly
+STAYING_SAMPLE: Final = 64
+
+Heap = list[tuple[int, bytes]]
+"""(depth, sort key); the depth is negative where children go first."""
+
+
+class Batches:
+    """Of one folder: one batch of small operations and one of a large file at a time."""
+
+    def __init__(self, store: Store, versions: Versions, claims: Claims, window: Window) -> None:
+        self._store, self._versions, self._claims, self._window = store, versions, claims, window
+        self._puts: Heap = []
+        self._large_puts: Heap = []
+        self._removes: Heap = []
+        self._stuck: list[str] = []
+        self._running: dict[int, bool] = {}  # number -> large
+        self._number = 0
+
+    def push(self, path: str, doing: Doing) -> None:
+        """It is ready: into the heap of its kind, once."""
+        doing.stage = Stage.READY
+        if doing.in_heap:
+            return
+        doing.in_heap = True
+        depth = path.count("/")
+        if doing.entry.deleted:
+            heapq.heappush(self._removes, (-depth, sort_key(path)))
+        elif doing.staged is not None and doing.entry.depth:
+            heapq.heappush(self._large_puts, (depth, sort_key(path)))
+        else:
+            heapq.heappush(self._puts, (depth, sort_key(path)))
+
+    def unstick(self) -> None:
+        """What waited for a folder, or for a folder's children, may be possible now."""
+        stuck, self._stuck = self._stuck, []
+        for path in stuck:
+            doing = self._window.doing.get(path)
+            if doing is not None and doing.stage is Stage.READY:
+                self.push(path, doing)
+
+    def ended(self, number: int) -> None:
+        del self._running[number]
+
+    def start(self, now: float) -> list[tuple[int, tuple[Operation, ...]]]:
+        """(number, operations) of each batch that can be started now."""
+        started: list[tuple[int, tuple[Operation, ...]]] = []
+        for large in (False, True):
+            if large not in self._running.values() and (batch := self._gather(large, now)):
+                self._number += 1
+                self._running[self._number] = large
+                started.append((self._number, tuple(ordered(batch.values()))))
+        return started
+
+    def _gather(self, large: bool, now: float) -> dict[str, Operation]:
+        batch: dict[str, Operation] = {}
+        made: set[str] = set()
+        for heap in (self._large_puts,) if large else (self._removes, self._puts):
+            while heap and len(batch) < (1 if large else BATCH_OPERATIONS):
+                path = path_of_key(heapq.heappop(heap)[1])
+                doing = self._window.doing.get(path)
+                if doing is None:
+                    continue
+                doing.in_heap = False
+                if doing.stage is not Stage.READY or path in batch:
+                    continue
+                operation = self._operation(path, doing, batch, made)
+                if operation is None:
+                    continue
+                if not self._claims.take(path, Claimant.APPLIER):
+                    self._window.wait(doing, now + CLAIMED_RETRY_S)
+                    continue
+                doing.stage = Stage.APPLYING
+                batch[path] = operation
+                if operation.verb is Verb.MAKE_DIRECTORY:
+                    made.add(path)
+        return batch
+
+    def _operation(
+        self, path: str, doing: Doing, batch: dict[str, Operation], made: set[str]
+    ) -> Operation | None:
+        """The operation for a ready ticket, or None: it is stuck, or is none any more."""
+        if doing.operation is not None:
+            return doing.operation
+        ticket = self._versions.ticket(path)
+        if ticket is None or ticket.entry.rank != doing.entry.rank:
+            self._window.consider(path)
+            return None
+        parent = parent_of(path)
+        if not ticket.entry.deleted and parent and parent not in made:
+            row = self._versions.ours(parent)
+            if row is None or row.entry.deleted or row.entry.kind is not Kind.DIRECTORY:
+                self._stuck.append(path)
+                return None
+        ours = ticket.ours.entry if ticket.ours else None
+        goes = ours is not None and not ours.deleted and ours.kind is Kind.DIRECTORY
+        if goes and not self._may_go(path, doing, batch):
+            return None
+        copy_to = conflict_path(ours, doing.digits) if ticket.copy and ours else None
+        return Operation(_verb(ticket), ticket.entry, ticket.held, copy_to, doing.staged)
+
+    def _may_go(self, path: str, doing: Doing, batch: dict[str, Operation]) -> bool:
+        """Whether our folder at `path` can be removed after what is in the batch. What must stay
+        below it makes us publish it again; what is still to go makes it wait."""
+        key = sort_key(path) + b"\0"
+        below = self._store.alive_after(key, STAYING_SAMPLE)
+        children = [path_of_key(child) for child, _ in below if child.startswith(key)]
+        if all(child in batch and batch[child].entry.deleted for child in children):
+            return True
+        if any(self._versions.stays(child) for child in children):
+            self._versions.keep_folder(path)
+            self._window.consider(path)
+            doing.stage = Stage.WAITING
+            return False
+        self._stuck.append(path)
+        return False
+
+
+def _verb(ticket: Ticket) -> Verb:
+    if ticket.entry.deleted:
+        return Verb.REMOVE
+    if ticket.attributes:
+        return Verb.SET_ATTRIBUTES
+    return {
+        Kind.FILE: Verb.PUT_FILE,
+        Kind.DIRECTORY: Verb.MAKE_DIRECTORY,
+        Kind.SYMLINK: Verb.PUT_LINK,
+    }[ticket.entry.kind]
