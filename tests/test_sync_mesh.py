@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from mesh import Device, Mesh
 
+from leftzmq.sync.tally import Tally
+
 
 @pytest.fixture
 def mesh(tmp_path: Path) -> Mesh:
@@ -31,6 +33,7 @@ def together(mesh: Mesh) -> dict[str, object]:
         if device.alive:
             assert device.folder.replica.versions.tally.tickets == 0
             assert not device.folder.problems.all()
+            assert device.folder.replica.versions.tally == Tally.of(device.store)
     return tree
 
 

@@ -39,7 +39,7 @@ from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Operation, Staged, Verb
 from leftzmq.wire.local import EventKind
 
-ENDS_A_TURN: Final = 48  # of operations (about 70 us each): a batch's are handled in slices
+ENDS_A_TURN: Final = 32  # of operations (about 70 us each): a batch's are handled in slices
 CHANGED_RETRY_S: Final = 2.0
 FULL_RETRY_S: Final = 5.0
 FAILED_RETRY_S: Final = 30.0
@@ -139,10 +139,11 @@ class Applier:
         if self.stopped:
             return []
         out = self._some_ends(now)
-        paths = self._window.take()
-        self._versions.recall(paths)
-        for path in paths:
-            out += self._consider(path)
+        if not out:  # else in the next turn: each is half a turn
+            paths = self._window.take()
+            self._versions.recall(paths)
+            for path in paths:
+                out += self._consider(path)
         self._batches.unstick()
         for number, operations in self._batches.start(now):
             out += [

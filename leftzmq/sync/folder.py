@@ -68,5 +68,5 @@ class Folder:
         return FolderState.IDLE if quiet else FolderState.SYNCING
 
     def deadline(self, now: float) -> float | None:
-        times = (self.settler.deadline(), self.applier.deadline(now), self.replica.deadline())
+        times = (self.settler.deadline(), self.applier.deadline(now), self.replica.deadline(now))
         return min((time for time in times if time is not None), default=None)
