@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 from mesh import Device, Mesh
 
+from leftzmq.sync.facts import PathsTouched, Touch
+from leftzmq.sync.jobs import Apply, Job, JobDone
 from leftzmq.sync.tally import Tally
+from leftzmq.tree.plan import Verb
+from leftzmq.wire.local import EventKind
 
 
 @pytest.fixture
@@ -260,3 +264,80 @@ def test_a_device_that_lost_its_state_brings_nothing_back(mesh: Mesh) -> None:
         path.unlink()
     b.start()
     assert sorted(together(mesh)) == ["kept"]
+
+
+def verbs(device: Device) -> list[str]:
+    """What the device's applier did, in order."""
+    return [
+        str(event.fields["verb"]) for event in device.events if event.kind is EventKind.START_RENAME
+    ]
+
+
+@pytest.mark.parametrize("size", [100, 1_000_000])
+def test_a_renamed_tree_is_renamed_everywhere_and_its_bytes_stay_where_they_are(
+    mesh: Mesh, size: int
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    for number in range(150 if size < 1000 else 5):
+        a.write(f"old/{number % 3}/f{number}", random.Random(number).randbytes(size))
+    before = together(mesh)
+    inodes = {path.name: path.stat().st_ino for path in (b.share / "old").rglob("f*")}
+    received = b.folder.received_bytes
+    b.events.clear()
+    (a.share / "old").rename(a.share / "new")
+    a.take(PathsTouched("share", (("old", Touch.GONE), ("new", Touch.MADE))))
+    mesh.settle()
+    tree = together(mesh)
+    assert tree == {path.replace("old", "new"): value for path, value in before.items()}
+    assert {path.name: path.stat().st_ino for path in (b.share / "new").rglob("f*")} == inodes
+    assert b.folder.received_bytes == received
+    assert "put the file" not in verbs(b) and not trash(b)
+
+
+def test_what_was_renamed_while_no_agent_ran_is_copied_from_home(mesh: Mesh) -> None:
+    """One walk finds the new names before it finds the old ones gone."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    for number in range(20):
+        a.write(f"old/f{number}", random.Random(number).randbytes(1000))
+    together(mesh)
+    received = b.folder.received_bytes
+    (a.share / "old").rename(a.share / "new")
+    assert len(together(mesh)) == 21
+    assert b.folder.received_bytes == received
+
+
+def test_a_rename_and_an_edit_at_the_same_time_lose_neither(mesh: Mesh) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("one", b"bytes", mtime=1_600_000_000)
+    together(mesh)
+    (a.share / "one").rename(a.share / "two")
+    b.write("one", b"edited by b")
+    tree = together(mesh)
+    assert {path: value[1] for path, value in tree.items()} == {  # type: ignore[index]
+        "one": b"edited by b",
+        "two": b"bytes",
+    }
+
+
+def test_what_a_user_wrote_into_a_file_that_is_to_be_moved_is_found(mesh: Mesh) -> None:
+    """The write comes after the applier decided to move the file, before the rename."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("one", b"bytes", mtime=1_600_000_000)
+    together(mesh)
+    (a.share / "one").rename(a.share / "two")
+    a.scan()
+    run = b.runner.run
+
+    def wrote_meanwhile(job: Job) -> JobDone:
+        if isinstance(job, Apply) and any(o.verb is Verb.MOVE_FILE for o in job.operations):
+            b.runner.run = run  # type: ignore[method-assign]
+            b.write("one", b"written by b")
+        return run(job)
+
+    b.runner.run = wrote_meanwhile  # type: ignore[method-assign]
+    tree = together(mesh)
+    assert b.runner.run is not wrote_meanwhile, "there was a move"
+    assert {path: value[1] for path, value in tree.items()} == {  # type: ignore[index]
+        "one": b"written by b",
+        "two": b"bytes",
+    }

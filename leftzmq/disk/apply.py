@@ -110,8 +110,29 @@ class _Batch:
             case Verb.PUT_FILE:
                 assert ready is not None
                 return self._put_file(place, ready)
+            case Verb.MOVE_FILE:
+                return self._move_file(place)
             case Verb.SET_ATTRIBUTES:
                 return self._set_attributes(place)
+
+    def _move_file(self, place: Place) -> tuple[ScanKey, Copied]:
+        """One rename takes the file from the path where it is to go; looked at before, and again
+        after, because in between a user can still write."""
+        moved = place.operation.moved
+        assert moved is not None
+        where, name, key = parent_of(moved.path), name_of(moved.path), moved.held.key
+        with self._root.folder(where) as source:
+            if not is_still(source.stat(name), key):
+                raise Stopped(Ending.CHANGED, f"{moved.path} is not what it was")
+            source.rename_new(name, place.folder, place.name)
+            place.touch()
+            place.flushes.touch(where)
+            found = place.folder.stat(place.name)
+            if not is_still(found, key):
+                place.folder.rename_new(place.name, source, name)
+                raise Stopped(Ending.CHANGED, f"{moved.path} was written in this instant")
+        assert found is not None
+        return found.key(), _NOT_COPIED
 
     def _put_file(self, place: Place, ready: ScanKey) -> tuple[ScanKey, Copied]:
         staged = place.operation.staged

@@ -124,7 +124,7 @@ class _Scanner:
             return self._problem(path, ProblemKind.BAD_NAME, refused.refusal.value)
         except (FileNotFoundError, NotADirectoryError):
             # Also where a folder on the way is now a link: what lies behind it is not ours.
-            return Sighting(path, Sight.GONE)
+            return self._gone(path)
         except OSError as error:
             if error.errno in _ANOTHER_KIND:
                 return Sighting(path, Sight.RESTLESS)
@@ -134,7 +134,7 @@ class _Scanner:
         now_ns = self._now_ns()
         stat = folder.stat(name_of(path))
         if stat is None:
-            return Sighting(path, Sight.GONE)
+            return self._gone(path)
         if stat.kind is None:
             return self._problem(path, ProblemKind.SPECIAL)
         key = stat.key()
@@ -169,13 +169,16 @@ class _Scanner:
         target = folder.read_link(name_of(path))
         stat = folder.stat(name_of(path))
         if stat is None:
-            return Sighting(path, Sight.GONE)
+            return self._gone(path)
         if stat.kind is None or stat.key() != key:
             return Sighting(path, Sight.RESTLESS)
         if not target or len(target) > MAX_LINK_BYTES or not _is_utf8(target):
             return self._problem(path, ProblemKind.BAD_NAME, Refusal.BAD_LINK.value)
         found = Observed(path, Kind.SYMLINK, mtime_ns=key.mtime_ns, content=ContentId(target))
         return Sighting(path, Sight.FOUND, key, found, age_ns=age_ns)
+
+    def _gone(self, path: str) -> Sighting:
+        return Sighting(path, Sight.GONE, self._known(path))
 
     def _problem(self, path: str, kind: ProblemKind, detail: str = "") -> Sighting:
         problem = Problem(self._folder_id, path, kind, detail)

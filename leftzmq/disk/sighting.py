@@ -15,7 +15,7 @@ class Sight(Enum):
     SAME = auto()  # its ScanKey is that of our index: not read
     FOUND = auto()  # read (or a folder, or a link): `observed` and `key` hold
     LARGE = auto()  # a file over one chunk: to be cut in slices; `key` holds
-    GONE = auto()  # nothing is there
+    GONE = auto()  # nothing is there; `key` is what our index says was
     RESTLESS = auto()  # changed while it was read, or too young to be trusted: look again
     PROBLEM = auto()  # cannot be synced or read: `problem` holds
 

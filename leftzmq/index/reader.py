@@ -107,9 +107,10 @@ class Reader:
         return {
             content: path_of_key(key)
             for content, key in self._among(
-                "SELECT content, path FROM version INDEXED BY version_content"
+                "SELECT content, min(path) FROM version INDEXED BY version_content"
                 " WHERE seq IS NOT NULL AND kind = 0 AND deleted = 0 AND content IN",
                 contents,
+                " GROUP BY content",
             )
         }
 
@@ -166,7 +167,9 @@ class Reader:
         found = self._ask("SELECT 1 FROM staging WHERE lefting = ?", (lefting,)).fetchone()
         return found is not None
 
-    def _among(self, question: str, values: Iterable[object]) -> Iterator[tuple[Any, ...]]:
+    def _among(
+        self, question: str, values: Iterable[object], end: str = ""
+    ) -> Iterator[tuple[Any, ...]]:
         """Answers to `question IN (values)`, in as few steps of SQLite as it takes."""
         left = list(values)
         while left:
@@ -175,7 +178,7 @@ class Reader:
             size = next(size for size in VALUES_AT_ONCE if size >= len(some))
             some += [None] * (size - len(some))
             marks = ",".join("?" * size)
-            yield from self._ask(f"{question} ({marks})", some).fetchall()
+            yield from self._ask(f"{question} ({marks}){end}", some).fetchall()
 
 
 def _below(folder: str) -> tuple[bytes, bytes]:

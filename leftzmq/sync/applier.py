@@ -8,6 +8,7 @@ or how an operation is carried out (disk/apply does).
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Final
 
 from leftzmq.disk.outcome import Ending, Outcome
@@ -29,6 +30,7 @@ from leftzmq.sync.facts import (
     WalkEnded,
 )
 from leftzmq.sync.jobs import Applied, Apply, Discard
+from leftzmq.sync.moves import Moves
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
 from leftzmq.sync.versions import Ticket
@@ -36,10 +38,12 @@ from leftzmq.sync.window import Doing, Stage, Window
 from leftzmq.tree.conflict import HEX_DIGITS
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import parent_of
-from leftzmq.tree.plan import Operation, Staged, Verb
+from leftzmq.tree.plan import Moved, Operation, Staged, Verb
 from leftzmq.wire.local import EventKind
 
 ENDS_A_TURN: Final = 32  # of operations (about 70 us each): a batch's are handled in slices
+REMOVE_REST_S: Final = 0.25
+"""A file that is to go stays so long: where it was renamed, the news of its new name follows."""
 CHANGED_RETRY_S: Final = 2.0
 FULL_RETRY_S: Final = 5.0
 FAILED_RETRY_S: Final = 30.0
@@ -55,7 +59,8 @@ class Applier:
         self._versions = replica.versions
         self._claims, self._problems = claims, problems
         self._window = Window(store)
-        self._batches = Batches(store, self._versions, claims, self._window)
+        self._moves = Moves(store, self._versions, claims, self._window)
+        self._batches = Batches(store, self._versions, claims, self._window, self._moves)
         self._ends: deque[Outcome] = deque()
         self._waiting_walks: set[str] = set()
         self.stopped = False
@@ -143,7 +148,8 @@ class Applier:
             paths = self._window.take()
             self._versions.recall(paths)
             for path in paths:
-                out += self._consider(path)
+                out += self._consider(path, now)
+            out = self._at_home(out)
         self._batches.unstick()
         for number, operations in self._batches.start(now):
             out += [
@@ -155,7 +161,30 @@ class Applier:
 
     # -- deriving tickets ------------------------------------------------------------------------
 
-    def _consider(self, path: str) -> list[Action | Fact]:
+    def _at_home(self, out: list[Action | Fact]) -> list[Action | Fact]:
+        """What lies at home already is moved, if it is to go from there, or copied."""
+        wanted = [fact for fact in out if isinstance(fact, FileWanted)]
+        homes = self._moves.find(wanted)
+        if not homes:
+            return out
+        left: list[Action | Fact] = []
+        for each in out:
+            if isinstance(each, FileWanted) and (home := homes.get(each.entry.path)):
+                if self._move(each.entry.path, home):
+                    continue
+                each = replace(each, home=home)
+            left.append(each)
+        return left
+
+    def _move(self, path: str, home: str) -> bool:
+        doing, ticket = self._window.doing[path], self._versions.ticket(path)
+        if doing.fetch or ticket is None or not self._moves.goes(home, ticket):
+            return False
+        doing.source = home
+        self._batches.push(path, doing)
+        return True
+
+    def _consider(self, path: str, now: float) -> list[Action | Fact]:
         doing = self._window.doing.get(path)
         if doing is not None and doing.stage is Stage.APPLYING:
             return []  # its end is considered
@@ -175,6 +204,9 @@ class Applier:
         out = self._drop(path)
         self._window.doing[path] = doing = Doing(Stage.WAITING, ticket.entry)
         out.append(tell_entry(EventKind.TICKET, self.folder, ticket.entry))
+        if ticket.entry.deleted and ticket.entry.kind is Kind.FILE:
+            self._window.wait(doing, now + REMOVE_REST_S)
+            return out
         return out + self._reready(path, doing, ticket)
 
     def _reready(
@@ -214,6 +246,8 @@ class Applier:
         out: list[Action | Fact] = []
         for outcome in outcomes:
             self._claims.release((outcome.operation.path,), Claimant.APPLIER)
+            if outcome.operation.moved is not None:
+                out += self._moved(outcome.operation.moved, outcome.ending)
             out += self._ended(outcome, now)
             if outcome.copied_to is not None:
                 self._window.consider(outcome.copied_to)
@@ -223,6 +257,10 @@ class Applier:
         path = outcome.operation.path
         doing = self._window.doing[path]
         doing.stage = Stage.WAITING
+        if outcome.operation.moved is not None and outcome.ending is not Ending.DONE:
+            doing.source, doing.fetch = "", True
+            self._window.consider(path)
+            return []
         match outcome.ending:
             case Ending.DONE:
                 return self._done(outcome, doing)
@@ -261,6 +299,17 @@ class Applier:
             fields = {"folder": self.folder, "path": path, "copy": outcome.copied_to}
             out.append(Tell(EventKind.CONFLICT, fields))
         return out
+
+    def _moved(self, moved: Moved, ending: Ending) -> list[Action | Fact]:
+        """The other end of a move."""
+        self._claims.release((moved.path,), Claimant.APPLIER)
+        self._window.consider(moved.path)
+        if ending is not Ending.DONE:
+            self._window.doing[moved.path].stage = Stage.WAITING
+            return [RescanWanted(self.folder, (moved.path,))]
+        del self._window.doing[moved.path]
+        finished = tell_entry(EventKind.FINISHED, self.folder, moved.entry)
+        return [*self._problems.clear(moved.path), finished]
 
     def _not_empty(self, path: str, doing: Doing) -> list[Action | Fact]:
         if doing.walked:

@@ -11,6 +11,7 @@ from typing import Final
 
 from leftzmq.index.store import Store
 from leftzmq.sync.claims import Claimant, Claims
+from leftzmq.sync.moves import Moves
 from leftzmq.sync.versions import Ticket, Versions
 from leftzmq.sync.window import Doing, Stage, Window
 from leftzmq.tree.conflict import conflict_path
@@ -29,8 +30,11 @@ Heap = list[tuple[int, bytes]]
 class Batches:
     """Of one folder: one batch of small operations and one of a large file at a time."""
 
-    def __init__(self, store: Store, versions: Versions, claims: Claims, window: Window) -> None:
+    def __init__(
+        self, store: Store, versions: Versions, claims: Claims, window: Window, moves: Moves
+    ) -> None:
         self._store, self._versions, self._claims, self._window = store, versions, claims, window
+        self._moves = moves
         self._puts: Heap = []
         self._large_puts: Heap = []
         self._removes: Heap = []
@@ -76,7 +80,8 @@ class Batches:
     def _gather(self, large: bool, now: float) -> dict[str, Operation]:
         batch: dict[str, Operation] = {}
         made: set[str] = set()
-        for heap in (self._large_puts,) if large else (self._removes, self._puts):
+        # Puts first: a file that is to go may be what a put moves.
+        for heap in (self._large_puts,) if large else (self._puts, self._removes):
             while heap and len(batch) < (1 if large else BATCH_OPERATIONS):
                 path = path_of_key(heapq.heappop(heap)[1])
                 doing = self._window.doing.get(path)
@@ -85,11 +90,12 @@ class Batches:
                 doing.in_heap = False
                 if doing.stage is not Stage.READY or path in batch:
                     continue
-                operation = self._operation(path, doing, batch, made)
-                if operation is None:
-                    continue
                 if not self._claims.take(path, Claimant.APPLIER):
                     self._window.wait(doing, now + CLAIMED_RETRY_S)
+                    continue
+                operation = self._operation(path, doing, batch, made)
+                if operation is None:
+                    self._claims.release((path,), Claimant.APPLIER)
                     continue
                 doing.stage = Stage.APPLYING
                 batch[path] = operation
@@ -117,6 +123,12 @@ class Batches:
         goes = ours is not None and not ours.deleted and ours.kind is Kind.DIRECTORY
         if goes and not self._may_go(path, doing, batch):
             return None
+        if doing.source and doing.staged is None:
+            move = self._moves.operation(doing, ticket)
+            if move is None:
+                doing.source, doing.fetch, doing.stage = "", True, Stage.WAITING
+                self._window.consider(path)
+            return move
         copy_to = conflict_path(ours, doing.digits) if ticket.copy and ours else None
         return Operation(_verb(ticket), ticket.entry, ticket.held, copy_to, doing.staged)
 

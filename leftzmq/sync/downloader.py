@@ -116,7 +116,7 @@ class Downloader:
 
     def wanted(self, fact: FileWanted, now: float) -> list[Action | Fact]:
         if fact.entry.depth == 0:
-            self.small.want(fact.folder, fact.entry)
+            self.small.want(fact.folder, fact.entry, fact.home)
         else:
             self.large.want(fact.folder, fact.entry, fact.previous)
         return []

@@ -192,11 +192,15 @@ class FoundDeletedBytes:
 
 @dataclass(frozen=True, slots=True)
 class FileWanted:
-    """The applier wants the bytes of this version; `holders` can be asked."""
+    """The applier wants the bytes of this version.
+
+    previous: the version that we have at this path. home: a path of ours with the same content
+    """
 
     folder: str
     entry: Entry
     previous: Entry | None
+    home: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,9 @@ class Replica:
         for outcome in outcomes:
             if outcome.ending is not Ending.DONE:
                 continue
-            entry = outcome.operation.entry
+            entry, moved = outcome.operation.entry, outcome.operation.moved
+            if moved is not None:
+                self.versions.take(moved.entry, None)
             if outcome.copied_to is not None:
                 ours = self.versions.ours(entry.path)
                 if ours is not None:

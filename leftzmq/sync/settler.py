@@ -22,6 +22,7 @@ from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.claims import Claimant, Claims
+from leftzmq.sync.departed import Departed
 from leftzmq.sync.facts import (
     Fact,
     FolderStopped,
@@ -95,9 +96,8 @@ class Settler:
         self._walk: tuple[int, str] | None = None
         self._walk_step_out = False
         self._walk_number = 0
-        self._ending: dict[
-            str, str
-        ] = {}  # walks that are over -> a path of theirs that still waits
+        self._departed = Departed()
+        self._ending: dict[str, str] = {}  # a walk that is over -> what it still waits for
         self._next_walk = 0.0
         self._polled: set[str] = set()
         self._next_poll = 0.0
@@ -109,7 +109,11 @@ class Settler:
     @property
     def idle(self) -> bool:
         """Nothing waits, is looked at or walked."""
-        return not (self._waiting or self._looking or self._cutting or self._walk or self._walks)
+        return not (self._under_way or self._departed)
+
+    @property
+    def _under_way(self) -> bool:
+        return bool(self._waiting or self._looking or self._cutting or self._walk or self._walks)
 
     @property
     def waiting(self) -> int:
@@ -124,6 +128,8 @@ class Settler:
             times.append(self._next_poll)
         if self._due and self._looks < LOOKS_AT_ONCE:
             times.append(self._due[0][0])
+        if (until := self._departed.deadline()) is not None:
+            times.append(until)
         return min(times, default=None)
 
     # -- facts -------------------------------------------------------------------------------
@@ -204,14 +210,18 @@ class Settler:
             return [FolderStopped(self.folder, fact.why)]
         out: list[Action | Fact] = []
         settled: list[Sighting] = []
-        for sighting in fact.sightings:
+        # What is gone comes first: it may be what is found elsewhere.
+        for sighting in sorted(fact.sightings, key=lambda seen: seen.sight is not Sight.GONE):
             self._looking.discard(sighting.path)
+            if sighting.sight is not Sight.GONE:
+                self._departed.forget(sighting.path)
             out += self._judge(sighting, now, settled)
         for path in fact.left:
             self._looking.discard(path)
             self._due_again(path, now)
         if settled:
-            out.append(PathsSettled(self.folder, tuple(settled)))
+            together = self._departed.with_origins(settled)
+            out.append(PathsSettled(self.folder, tuple(together)))
         return out + self.go_on(now)
 
     def slice_cut(self, fact: SliceCut, now: float) -> list[Action | Fact]:
@@ -238,7 +248,8 @@ class Settler:
         observed = Observed(part.path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, depth)
         settled = Sighting(part.path, Sight.FOUND, key, observed)
         out = self._finish(part.path, self._waiting.pop(part.path), now)
-        return [*out, PathsSettled(self.folder, (settled,)), *self.go_on(now)]
+        together = tuple(self._departed.with_origins((settled,)))
+        return [*out, PathsSettled(self.folder, together), *self.go_on(now)]
 
     # -- going on -----------------------------------------------------------------------------
 
@@ -259,11 +270,16 @@ class Settler:
         if self._walk and not self._walk_step_out and self.waiting < WALK_AHEAD_PATHS:
             self._walk_step_out = True
             out.append(Work(Walk(self.folder, *self._walk)))
+        if gone := self._departed.let_go(now, self._is_empty, quiet=not self._under_way):
+            out.append(PathsSettled(self.folder, gone))
         return out + self._ended()
+
+    def _is_empty(self, path: str) -> bool:
+        return not self._store.has_alive_below(path)
 
     def _ended(self) -> list[Action | Fact]:
         """Walks whose every path has settled, or shown that it will not for now."""
-        if not self._ending or self._looking or self._cutting:
+        if not self._ending or self._looking or self._cutting or self._departed:
             return []
         done: list[str] = []
         for prefix, witness in list(self._ending.items()):
@@ -317,9 +333,11 @@ class Settler:
             case Sight.SAME:
                 return self._finish(path, waiting, now)
             case Sight.GONE:
-                if self._store.has_alive_below(path):
-                    self._walk_later(path)
-                settled.append(sighting)
+                if path not in self._departed:
+                    if self._store.has_alive_below(path):
+                        self._walk_later(path)
+                    if not self._departed.hold(sighting, now):
+                        settled.append(sighting)
                 return self._finish(path, waiting, now)
             case Sight.PROBLEM:
                 assert sighting.problem is not None

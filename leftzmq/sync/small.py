@@ -34,7 +34,7 @@ class SmallFiles:
     def __init__(self, folders: Mapping[str, FolderView]) -> None:
         self._folders = folders
         self._wanted: dict[Key, Entry] = {}
-        self._new: dict[Key, Entry] = {}
+        self._new: dict[Key, tuple[Entry, str | None]] = {}
         self._queue: dict[Key, Entry] = {}
         self._lacking: dict[tuple[DeviceKey, Key], float] = {}
 
@@ -42,31 +42,27 @@ class SmallFiles:
     def waits(self) -> bool:
         return bool(self._queue)
 
-    def want(self, folder: str, entry: Entry) -> None:
+    def want(self, folder: str, entry: Entry, home: str | None) -> None:
         key = (folder, entry.path)
         self._wanted[key] = entry
         self._queue.pop(key, None)
-        self._new[key] = entry
+        self._new[key] = (entry, home)
 
     def forget(self, folder: str, path: str) -> None:
-        for where in (self._wanted, self._new, self._queue):
-            where.pop((folder, path), None)
+        key = (folder, path)
+        self._wanted.pop(key, None)
+        self._new.pop(key, None)
+        self._queue.pop(key, None)
 
     def from_home(self) -> list[Action | Fact]:
         """What need not be fetched: empty files, and bytes that another file of ours has."""
         jobs: dict[str, list[SmallFile]] = {}
-        new: dict[str, list[Entry]] = {}
-        for (folder, _), entry in self._new.items():
-            new.setdefault(folder, []).append(entry)
+        for (folder, path), (entry, home) in self._new.items():
+            if entry.size == 0 or home is not None:
+                jobs.setdefault(folder, []).append(SmallFile(entry, source=home))
+            else:
+                self._queue[folder, path] = entry
         self._new.clear()
-        for folder, entries in new.items():
-            homes = self._folders[folder].store.homes({bytes(e.content) for e in entries if e.size})
-            for entry in entries:
-                home = homes.get(bytes(entry.content))
-                if home is not None or entry.size == 0:
-                    jobs.setdefault(folder, []).append(SmallFile(entry, source=home))
-                else:
-                    self._queue[folder, entry.path] = entry
         return [
             self._stage(folder, None, files[at : at + HOME_FILES_A_JOB], b"")
             for folder, files in jobs.items()

@@ -41,6 +41,8 @@ class Doing:
     walked: the folder was not empty, and a walk has looked what is in it
     digits: of the content id in the name of the conflict copy
     in_heap: it lies in one of the heaps of ready tickets
+    source: a path that is to go and has the bytes: to be moved
+    fetch: moving it did not work
     """
 
     stage: Stage
@@ -51,6 +53,8 @@ class Doing:
     walked: bool = False
     digits: int = HEX_DIGITS
     in_heap: bool = False
+    source: str = ""
+    fetch: bool = False
 
 
 class Window:

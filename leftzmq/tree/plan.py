@@ -19,6 +19,7 @@ class Verb(Enum):
     REMOVE = "remove"
     MAKE_DIRECTORY = "make the folder"
     PUT_FILE = "put the file"
+    MOVE_FILE = "move the file"
     PUT_LINK = "put the link"
     SET_ATTRIBUTES = "set mtime and exec"
 
@@ -40,13 +41,29 @@ class Staged:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """Where the bytes of a MOVE_FILE lie.
+
+    entry: the tombstone of that path. held: what must be there
+    """
+
+    entry: Entry
+    held: Held
+
+    @property
+    def path(self) -> str:
+        return self.entry.path
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
-    """One change of one path.
+    """One change of one path; of two, for a move.
 
     entry:   the version that will be there (for REMOVE its tombstone)
     old:     what must be there now, None where nothing may be there
     copy_to: where the old bytes go as a conflict copy; None: to the trash
     staged:  the bytes, for PUT_FILE
+    moved:   the bytes, for MOVE_FILE
     """
 
     verb: Verb
@@ -54,6 +71,7 @@ class Operation:
     old: Held | None = None
     copy_to: str | None = None
     staged: Staged | None = None
+    moved: Moved | None = None
 
     @property
     def path(self) -> str:

@@ -1,0 +1,108 @@
+"""What was found gone, held for a moment before it is said to be.
+
+A file may only have another name now. Others make a rename of it only if they hear of both names
+together: so it is said to be gone right before its inode is said to be found elsewhere, or when
+nothing else is looked at any more, or after HOLD_S. A folder is said to be gone after everything
+below it: who heard of the folder first would think that the rest is to stay, and keep it.
+
+Knows sightings and time; pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from leftzmq.disk.sighting import Sight, Sighting
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import sort_key
+
+HOLD_S: Final = 2.0
+FOLDER_HOLD_S: Final = 60.0
+"""Below a folder that is gone something was not found to be gone in so long: then nothing is said,
+and the next walk looks again."""
+FOLDER_RETRY_S: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    sighting: Sighting
+    until: float  # monotonic
+
+
+class Departed:
+    """Of one folder of the config."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, _Held] = {}
+        self._by_inode: dict[int, str] = {}
+        self._folders: dict[str, _Held] = {}
+        self._next_try = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self._files or self._folders)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._files or path in self._folders
+
+    def hold(self, sighting: Sighting, now: float) -> bool:
+        """Whether it is held: files and folders are, if our index knows what they were."""
+        key = sighting.key
+        if key is not None and key.kind is Kind.FILE:
+            self._files[sighting.path] = _Held(sighting, now + HOLD_S)
+            self._by_inode[key.inode] = sighting.path
+            return True
+        if key is not None and key.kind is Kind.DIRECTORY:
+            self._folders[sighting.path] = _Held(sighting, now + FOLDER_HOLD_S)
+            self._next_try = now
+            return True
+        return False
+
+    def forget(self, path: str) -> None:
+        """Something was seen at this path since."""
+        self._folders.pop(path, None)
+        held = self._files.pop(path, None)
+        if held is not None and held.sighting.key is not None:
+            self._by_inode.pop(held.sighting.key.inode, None)
+
+    def with_origins(self, found: Iterable[Sighting]) -> list[Sighting]:
+        """These sightings, each behind that of the path that its file went from, if one is held."""
+        together: list[Sighting] = []
+        for sighting in found:
+            path = None
+            if sighting.sight is Sight.FOUND and sighting.key is not None:
+                path = self._by_inode.get(sighting.key.inode)
+            if path is not None:
+                together.append(self._files[path].sighting)
+                self.forget(path)
+            together.append(sighting)
+        return together
+
+    def deadline(self) -> float | None:
+        """When `let_go` may have something (monotonic)."""
+        times = [held.until for held in self._files.values()][:1]
+        if self._folders:
+            times.append(self._next_try)
+        return min(times, default=None)
+
+    def let_go(
+        self, now: float, is_empty: Callable[[str], bool], *, quiet: bool
+    ) -> tuple[Sighting, ...]:
+        """What is gone, as far as anyone can tell.
+
+        quiet: nothing else is looked at. is_empty: whether all below a folder was said to be gone
+        """
+        gone = [h.sighting for h in self._files.values() if quiet or h.until <= now]
+        if not gone and self._folders and now >= self._next_try:
+            gone = self._empty_folders(now, is_empty)
+            self._next_try = now if gone else now + FOLDER_RETRY_S
+        for sighting in gone:
+            self.forget(sighting.path)
+        return tuple(gone)
+
+    def _empty_folders(self, now: float, is_empty: Callable[[str], bool]) -> list[Sighting]:
+        for path in [path for path, held in self._folders.items() if held.until <= now]:
+            del self._folders[path]
+        paths = sorted(self._folders, key=sort_key, reverse=True)
+        return [self._folders[path].sighting for path in paths if is_empty(path)]
