@@ -18,7 +18,7 @@ from leftzmq.disk.sighting import Sight, Sighting
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import sort_key
 
-HOLD_S: Final = 2.0
+HOLD_S: Final = 10.0  # 10,000 files that were renamed take 3 s to be read anew
 FOLDER_HOLD_S: Final = 60.0
 """Below a folder that is gone something was not found to be gone in so long: then nothing is said,
 and the next walk looks again."""
