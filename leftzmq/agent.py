@@ -57,6 +57,7 @@ from leftzmq.sync.node import Node
 from leftzmq.sync.peers import OurSide, Peer, Peers
 from leftzmq.tree.version import make_life
 from leftzmq.wire import page as pages
+from leftzmq.wire.codec import Socket
 from leftzmq.wire.local import Event, EventKind, encode_event, encode_reply
 from leftzmq.wire.messages import VERSION, Bye, News, Refusing
 
@@ -301,12 +302,14 @@ class Agent:
             case Ask(asker, verb, fields):
                 return Asked(asker, verb, dict(fields))
             case StrangerRefused() if isinstance(raw, RawFrame):
-                self._refuse(raw.link, fact)
+                self._refuse(raw, fact)
         return fact
 
-    def _refuse(self, link: Link, refused: StrangerRefused) -> None:
-        """Whoever speaks another version is told so, once; it cannot know otherwise."""
-        if refused.refusal is Refusal.OTHER_VERSION and link.way is Way.CAME:
+    def _refuse(self, raw: RawFrame, refused: StrangerRefused) -> None:
+        """A hello in another version is answered: its sender cannot know otherwise."""
+        link = raw.link
+        asks = raw.socket is Socket.CONTROL and link.way is Way.CAME
+        if asks and refused.refusal is Refusal.OTHER_VERSION:
             detail = refused.detail[:MAX_DETAIL_LETTERS]
             self.bus.send(link, Refusing(VERSION, refused.refusal.name, detail))
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from leftzmq.errors import LeftError
-from leftzmq.sync.actions import Action, Answer, Drop, Publish, Tell
+from leftzmq.sync.actions import Action, Answer, Publish, Tell
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.barrier import Barrier
 from leftzmq.sync.downloader import Downloader
@@ -141,7 +141,7 @@ class Node:
             case PeerGreeted() | PeerConnected() | PeerLost():
                 return self._peer(fact, now)
             case StrangerRefused():
-                return self._refused(fact)
+                return self.peers.refused(fact)
             case Subscribed():
                 self._next_heartbeat = min(self._next_heartbeat, now + SUBSCRIBED_PAUSE_S)
                 return []
@@ -317,15 +317,6 @@ class Node:
             self.folders.values(),
             self.downloader,
         )
-
-    def _refused(self, fact: StrangerRefused) -> Outputs:
-        who = self.peers.name(fact.device)
-        fields = {"device": who, "why": fact.refusal.value, "detail": fact.detail}
-        out: Outputs = [Tell(EventKind.REFUSED, fields)]
-        if fact.device in self.peers.by_key:
-            assert fact.device is not None
-            out.append(Drop(fact.device, fact.refusal, fact.detail))
-        return out
 
     def _folder_of(self, device: DeviceKey, tag: bytes) -> str | None:
         """The folder of a tag, if that device said hello with it."""

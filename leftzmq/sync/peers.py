@@ -14,7 +14,7 @@ from enum import Enum, auto
 from typing import Final
 
 from leftzmq.errors import Refusal
-from leftzmq.sync.actions import Action, Send, Subscribe, Tell
+from leftzmq.sync.actions import Action, Drop, Send, Subscribe, Tell
 from leftzmq.sync.facts import (
     DialFailed,
     Fact,
@@ -24,6 +24,7 @@ from leftzmq.sync.facts import (
     PeerConnected,
     PeerGreeted,
     PeerLost,
+    StrangerRefused,
 )
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.listener import MAX_CREDIT_BYTES
@@ -182,6 +183,17 @@ class Peers:
         peer.unreachable_told = True
         return [Tell(EventKind.PEER_DOWN, {"device": peer.name, "why": fact.why})]
 
+    def refused(self, fact: StrangerRefused) -> list[Action | Fact]:
+        """What came was not taken: a stranger is shown, one of ours is dropped. A device of another
+        version breaks no rule: it stays, and is heard as soon as it speaks ours."""
+        peer = self.by_key.get(fact.device) if fact.device else None
+        if peer is None:
+            fields = {"device": self.name(fact.device), "why": fact.refusal.value}
+            return [Tell(EventKind.REFUSED, fields | {"detail": fact.detail})]
+        if fact.refusal is Refusal.OTHER_VERSION:
+            return self._told_refusal(peer, f"{fact.refusal.value} ({fact.detail})")
+        return [Drop(peer.key, fact.refusal, fact.detail)]
+
     def message(self, fact: MessageArrived) -> list[Action | Fact]:
         peer = self.by_key[fact.link.device]
         match fact.message:
@@ -191,7 +203,7 @@ class Peers:
                 return self._welcome(peer, fact.link, welcome)
             case Refusing() as refusing:
                 self._move(peer, Move.REFUSED)
-                return self._told_refusal(peer, f"{refusing.reason}: {refusing.detail}")
+                return self._told_refusal(peer, _why(refusing))
             case Bye() as bye:
                 return self.closed(LinkClosed(fact.link, bye.reason or "it said goodbye"))
             case Open():
@@ -203,11 +215,8 @@ class Peers:
     def _hello(self, peer: Peer, link: Link, hello: Hello) -> list[Action | Fact]:
         if link.way is not Way.CAME:
             return []
-        common, other_secret = self._common(hello.folders)
+        common, out = self._common(peer, hello.folders)
         peer.came = link
-        out: list[Action | Fact] = []
-        for id in other_secret:
-            out += self._told_refusal(peer, f"folder {id}: {Refusal.OTHER_SECRET.value}")
         welcome = Welcome(
             VERSION,
             self._us.name,
@@ -223,12 +232,9 @@ class Peers:
     def _welcome(self, peer: Peer, link: Link, welcome: Welcome) -> list[Action | Fact]:
         if link.way is not Way.DIALED:
             return []
-        common, other_secret = self._common(welcome.folders)
+        common, out = self._common(peer, welcome.folders)
         peer.welcomed = True
         peer.wants_news_here = welcome.wants_news_here
-        out: list[Action | Fact] = []
-        for id in other_secret:
-            out += self._told_refusal(peer, f"folder {id}: {Refusal.OTHER_SECRET.value}")
         out.append(Subscribe(peer.key, welcome.bulk_port, welcome.news_port))
         out.append(Send(Link(peer.key, Way.DIALED), Open(VERSION)))
         out += self._greeted(peer, link, common)
@@ -251,8 +257,10 @@ class Peers:
             out.append(Tell(EventKind.PEER_UP, {"device": peer.name, "way": link.way.value}))
         return [*out, PeerGreeted(link, common)]
 
-    def _common(self, folders: Iterable[FolderHello]) -> tuple[tuple[FolderHello, ...], list[str]]:
-        """The folders that we share, and those that have our id but another secret."""
+    def _common(
+        self, peer: Peer, folders: Iterable[FolderHello]
+    ) -> tuple[tuple[FolderHello, ...], list[Action | Fact]]:
+        """The folders that we share; those that have our id but another secret are told."""
         common: list[FolderHello] = []
         other: list[str] = []
         for folder in folders:
@@ -261,7 +269,11 @@ class Peers:
                 common.append(folder)
             elif tag is not None:
                 other.append(folder.id)
-        return tuple(common), other
+        if not other:
+            peer.refusal_told = ""  # we talk: what was the matter before is over
+            return tuple(common), []
+        why = f"folder {', '.join(other)}: {Refusal.OTHER_SECRET.value}"
+        return tuple(common), self._told_refusal(peer, why)
 
     def _told_refusal(self, peer: Peer, why: str) -> list[Action | Fact]:
         if peer.refusal_told == why:
@@ -271,3 +283,11 @@ class Peers:
 
     def _move(self, peer: Peer, move: Move) -> None:
         peer.state = MOVES[peer.state, move]
+
+
+def _why(refusing: Refusing) -> str:
+    """A refusal as it is to be read here; about versions, both sides say the same."""
+    if refusing.reason == Refusal.OTHER_VERSION.name:
+        said = f"it speaks {refusing.version}, this device speaks {VERSION}"
+        return f"{Refusal.OTHER_VERSION.value} ({said})"
+    return f"{refusing.reason}: {refusing.detail}"

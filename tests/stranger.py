@@ -1,0 +1,282 @@
+"""A device made by hand, to say what no agent says: raw bytes, lies, another version, silence.
+
+It has an Actor's device key, port and folder secret, and no agent behind them. It listens like an
+agent, so one can dial it, and it dials when it is told to. Nothing of it runs by itself: a test
+gives it its turns, so it can be told when to answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import zmq
+
+from leftzmq.bus import devicekey, options
+from leftzmq.cli.story import Actor
+from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES, Cutter
+from leftzmq.content.ids import chunk_id
+from leftzmq.content.keys import derive_keys, device_mark
+from leftzmq.content.lists import build, pack_row
+from leftzmq.content.seal import fresh_nonce, seal_chunk, seal_page
+from leftzmq.endpoint import Endpoint
+from leftzmq.errors import Refusal, Refused
+from leftzmq.statedir import device_key_file
+from leftzmq.tree.entry import ContentId, Entry, Kind
+from leftzmq.tree.version import Vector, make_life
+from leftzmq.wire import page as pages
+from leftzmq.wire.codec import Socket, decode, encode
+from leftzmq.wire.messages import (
+    NEWS_TOPIC,
+    VERSION,
+    Chunks,
+    FolderHello,
+    Get,
+    Hello,
+    IndexPage,
+    IndexSince,
+    Message,
+    News,
+    Open,
+    Part,
+    Refusing,
+    Welcome,
+)
+from leftzmq.wire.page import Page
+
+HOST = "127.0.0.1"
+NO_LIFE = bytes(12)
+MTIME_NS = 1_600_000_000_000_000_000
+
+Answer = Callable[["Stranger", Get], list[bytes] | None]
+"""The frames that answer a get; None: silence."""
+
+
+class Stranger:
+    """greets: answers hello, and says it. version: what it says it speaks. answer: to every get.
+
+    heard: what it was told, decoded, in order. asked: every get. data: plain bytes by their ids
+    """
+
+    def __init__(self, context: zmq.Context, actor: Actor, secret: bytes) -> None:
+        pair = devicekey.load_or_make(device_key_file(actor.state))
+        self.name, self.device, self.keys = actor.name, pair.public, derive_keys(secret)
+        self.life = make_life(device_mark(self.device), 1_700_000_000, b"test")
+        self.version, self.greets, self.answer = VERSION, True, honest
+        self.entries: list[Entry] = []
+        self.data: dict[bytes, bytes] = {}
+        self.lists: set[bytes] = set()
+        self.heard: list[Message] = []
+        self.asked: list[Get] = []
+        self._context, self._pair = context, pair
+        # No gate answers in this context, so whoever pins our key comes in.
+        self._bound = {kind: options.bound(context, kind, pair, HOST) for kind in Socket}
+        self._ports = {
+            kind: self._bind(kind, actor.port if kind is Socket.CONTROL else 0) for kind in Socket
+        }
+        self._routes: dict[Socket, bytes] = {}
+        self._dialed: dict[Socket, zmq.Socket] = {}
+
+    def _bind(self, kind: Socket, port: int) -> int:
+        self._bound[kind].bind(f"tcp://{HOST}:{port}")
+        text = self._bound[kind].getsockopt_string(zmq.LAST_ENDPOINT)
+        return Endpoint.parse(text, "libzmq", own=True).port
+
+    def close(self) -> None:
+        for socket in (*self._bound.values(), *self._dialed.values()):
+            socket.close(0)
+
+    # -- speaking ------------------------------------------------------------------------------
+
+    def dial(self, other: Actor) -> None:
+        """Connect (anew) control, bulk and news to an agent, and say hello and open."""
+        remembered = json.loads((other.state / "ports.json").read_text())
+        ports = {Socket.CONTROL: other.port} | {
+            kind: remembered[kind.value] for kind in (Socket.BULK, Socket.NEWS)
+        }
+        key = devicekey.parse_public(other.key)
+        for socket in self._dialed.values():
+            socket.close(0)
+        for kind, port in ports.items():
+            socket = self._dialed[kind] = options.dialed(
+                self._context, kind, self._pair, key, HOST
+            )
+            if kind is Socket.NEWS:
+                socket.close(0)  # XSUB says raw subscriptions, SUB only good ones
+                socket = self._dialed[kind] = self._raw_subscriber(key)
+            # A message may be sent at once, and waits for the connection.
+            socket.immediate = 0
+            socket.connect(f"tcp://{HOST}:{port}")
+        if self.greets:
+            self.say(Socket.CONTROL, encode(Hello(self.version, self.name, self._folders())))
+            self.say(Socket.BULK, encode(Open(self.version)))
+
+    def _raw_subscriber(self, key: bytes) -> zmq.Socket:
+        socket = self._context.socket(zmq.XSUB)
+        socket.linger = 0
+        socket.curve_publickey, socket.curve_secretkey = self._pair.public, self._pair.secret
+        socket.curve_serverkey = key
+        return socket
+
+    def say(self, kind: Socket, *frames: bytes) -> None:
+        """Raw frames, over what we dialed or else to whoever came; all of ours on news."""
+        if kind in self._dialed:
+            self._dialed[kind].send_multipart(frames, zmq.DONTWAIT)
+        elif kind is Socket.NEWS:
+            self._bound[kind].send_multipart(frames, zmq.DONTWAIT)
+        else:
+            self._bound[kind].send_multipart([self._routes[kind], *frames], zmq.DONTWAIT)
+
+    def is_reached(self, kind: Socket) -> bool:
+        """Whether somebody's first message came over this socket, so that `say` finds it."""
+        return kind in self._routes
+
+    def offer(self, *entries: Entry) -> None:
+        """Have these, and say so: in every index from now on, and as news to who listens."""
+        before = len(self.entries)
+        self.entries += entries
+        page = self.page(self.entries[before:], before)
+        self._bound[Socket.NEWS].send_multipart([NEWS_TOPIC, self.news(page)], zmq.DONTWAIT)
+
+    def page(self, entries: list[Entry], after: int, *, whole: bool = False) -> Page:
+        head = len(self.entries)
+        return Page(self.device, "share", self.life, after, head, head, whole, tuple(entries))
+
+    def news(self, page: Page) -> bytes:
+        return encode(News(self.keys.tag, self.seal(page)))
+
+    def seal(self, page: Page) -> bytes:
+        return seal_page(self.keys, pages.plaintext(page), fresh_nonce())
+
+    # -- what it has -----------------------------------------------------------------------------
+
+    def file(self, path: str, data: bytes) -> Entry:
+        """A file of this device, which it can serve; nothing of it is checked."""
+        content, depth = self._store(data)
+        counter = len(self.entries) + 1
+        return Entry(
+            path=path,
+            kind=Kind.FILE,
+            size=len(data),
+            mtime_ns=MTIME_NS,
+            exec=False,
+            content=content,
+            depth=depth,
+            vector=Vector.of([(self.life, counter)]),
+            writer=self.life,
+            stamp=MTIME_NS,
+            deleted=False,
+        )
+
+    def _store(self, data: bytes) -> tuple[ContentId, int]:
+        if len(data) <= ONE_CHUNK_MAX_BYTES:
+            id = chunk_id(self.keys, data)
+            self.data[id] = data
+            return ContentId(id), 0
+        rows = b""
+        start = 0
+        for length in Cutter(self.keys).cut(memoryview(data), last=True):
+            chunk = data[start : start + length]
+            self.data[chunk_id(self.keys, chunk)] = chunk
+            rows += pack_row(chunk_id(self.keys, chunk), length)
+            start += length
+        listed = build(self.keys, rows)
+        self.data.update(listed.lists)
+        self.lists.update(id for id, _ in listed.lists)
+        return listed.content, listed.depth
+
+    # -- its turn --------------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        """Take what waits, and answer it."""
+        for kind in (Socket.CONTROL, Socket.BULK):
+            for came in (self._bound.get(kind), self._dialed.get(kind)):
+                while came is not None and (frames := _take(came)) is not None:
+                    if came is self._bound[kind]:
+                        self._routes[kind] = frames.pop(0)
+                    self._hear(kind, came, frames)
+        while _take(self._bound[Socket.NEWS]) is not None:
+            pass  # subscriptions
+
+    def _hear(self, kind: Socket, came: zmq.Socket, frames: list[bytes]) -> None:
+        try:
+            message = decode(frames[0], kind)
+        except Refused:
+            return
+        self.heard.append(message)
+        match message:
+            case Hello() if self.greets and self.version != message.version:
+                why = f"it speaks {message.version}, this device speaks {self.version}"
+                refusing = Refusing(self.version, Refusal.OTHER_VERSION.name, why)
+                self._reply(kind, came, encode(refusing))
+            case Hello() if self.greets:
+                self._reply(kind, came, encode(self._welcome()))
+            case IndexSince():
+                self._reply(kind, came, encode(IndexPage(self.keys.tag, self._index(message))))
+            case Get():
+                self.asked.append(message)
+                answer = self.answer(self, message)
+                if answer is not None:
+                    self._reply(kind, came, *answer)
+
+    def _reply(self, kind: Socket, came: zmq.Socket, *frames: bytes) -> None:
+        route = [self._routes[kind]] if came is self._bound[kind] else []
+        try:
+            came.send_multipart([*route, *frames], zmq.DONTWAIT)
+        except zmq.ZMQError:
+            return  # it is gone
+
+    def _index(self, asked: IndexSince) -> bytes:
+        after = asked.after if asked.life == self.life else 0
+        return self.seal(self.page(self.entries[after:], after, whole=asked.life != self.life))
+
+    def _folders(self) -> list[FolderHello]:
+        head = len(self.entries)
+        return [FolderHello("share", self.keys.tag, self.life, head, NO_LIFE, 0)]
+
+    def _welcome(self) -> Welcome:
+        ports = self._ports[Socket.BULK], self._ports[Socket.NEWS]
+        return Welcome(self.version, self.name, self._folders(), *ports, 32 << 20, False)
+
+
+def honest(stranger: Stranger, get: Get) -> list[bytes] | None:
+    """All that was asked for, in one answer: not more than a frame holds, please."""
+    return answer_of(stranger, get, {id: stranger.data[id] for id in ids_of(get)})
+
+
+def silent(stranger: Stranger, get: Get) -> list[bytes] | None:
+    return None
+
+
+def ids_of(get: Get) -> list[bytes]:
+    return [*get.lists, *(ask.id for want in get.wants for ask in want.asks)]
+
+
+def answer_of(stranger: Stranger, get: Get, plain: dict[bytes, bytes]) -> list[bytes]:
+    """The answer that says these bytes were behind these ids, truly sealed."""
+    parts = [Part(id, len(data)) for id, data in plain.items()]
+    body = b"".join(seal_chunk(stranger.keys, id, data) for id, data in plain.items())
+    return [encode(Chunks(get.number, get.tag, parts, [])), body]
+
+
+def _take(socket: zmq.Socket) -> list[bytes] | None:
+    try:
+        return socket.recv_multipart(zmq.DONTWAIT)
+    except zmq.ZMQError:
+        return None
+
+
+@contextmanager
+def strangers(actors: list[Actor], secret: bytes) -> Iterator[list[Stranger]]:
+    """One for each of these actors, none of which runs an agent."""
+    context = zmq.Context()
+    made: list[Stranger] = []
+    try:
+        for actor in actors:
+            made.append(Stranger(context, actor, secret))
+        yield made
+    finally:
+        for stranger in made:
+            stranger.close()
+        context.destroy(0)
