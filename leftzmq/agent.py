@@ -40,8 +40,10 @@ from leftzmq.sync import actions
 from leftzmq.sync.facts import (
     Asked,
     CookieSeen,
+    DialFailed,
     Fact,
     LinkClosed,
+    LinkOpened,
     PageArrived,
     PathsTouched,
     Started,
@@ -380,7 +382,10 @@ class Agent:
             self.bus.send(link, news)
 
     def _drop(self, device: DeviceKey, refusal: Refusal, detail: str) -> None:
-        """Named, and shut out for a while: what it sends is not heard, and we do not dial it."""
+        """Named once, and shut out for a while: what it sent is not heard, and we do not dial it.
+        What jobs still find out about its bytes changes nothing."""
+        if self.bus.is_shut_out(device):
+            return
         fields = {
             "device": self.node.peers.name(device),
             "why": f"dropped for {SHUT_OUT_S:.0f} s: {refusal.value}",
@@ -388,6 +393,7 @@ class Agent:
         }
         self._tell(actions.Tell(EventKind.REFUSED, fields))
         self.bus.drop(device)
+        self._frames = deque(raw for raw in self._frames if not _is_of(raw, device))
         self._handle(LinkClosed(Link(device, Way.DIALED), refusal.value))
 
     def _tell(self, action: actions.Tell) -> None:
@@ -409,6 +415,15 @@ class Agent:
             self.bus.rebind()
             text = f"{used >> 20} MiB in memory: the sockets were bound anew"
             self._tell(actions.Tell(EventKind.PROBLEM, {"folder": "", "text": text}))
+
+
+def _is_of(raw: Raw, device: DeviceKey) -> bool:
+    match raw:
+        case RawFrame(link) | LinkOpened(link) | LinkClosed(link):
+            return link.device == device
+        case StrangerRefused(of) | DialFailed(of):
+            return of == device
+    return False
 
 
 def _secret_of(config: FolderConfig, is_new: bool) -> bytes:

@@ -22,7 +22,7 @@ from leftzmq.content.lists import build, pack_row
 from leftzmq.content.seal import fresh_nonce, seal_chunk, seal_page
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import Refusal, Refused
-from leftzmq.statedir import device_key_file
+from leftzmq.statedir import device_key_file, read_secret
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Vector, make_life
 from leftzmq.wire import page as pages
@@ -53,13 +53,26 @@ Answer = Callable[["Stranger", Get], list[bytes] | None]
 """The frames that answer a get; None: silence."""
 
 
+def ports(agent: Actor) -> dict[Socket, int]:
+    """Where a running agent is bound."""
+    remembered = json.loads((agent.state / "ports.json").read_text())
+    return {
+        Socket.CONTROL: agent.port,
+        Socket.BULK: remembered["bulk"],
+        Socket.NEWS: remembered["news"],
+    }
+
+
 class Stranger:
     """greets: answers hello, and says it. version: what it says it speaks. answer: to every get.
 
+    others: ports that are not to be taken, though they are free still
     heard: what it was told, decoded, in order. asked: every get. data: plain bytes by their ids
     """
 
-    def __init__(self, context: zmq.Context, actor: Actor, secret: bytes) -> None:
+    def __init__(
+        self, context: zmq.Context, actor: Actor, secret: bytes, others: set[int] = frozenset()
+    ) -> None:
         pair = devicekey.load_or_make(device_key_file(actor.state))
         self.name, self.device, self.keys = actor.name, pair.public, derive_keys(secret)
         self.life = make_life(device_mark(self.device), 1_700_000_000, b"test")
@@ -72,16 +85,20 @@ class Stranger:
         self._context, self._pair = context, pair
         # No gate answers in this context, so whoever pins our key comes in.
         self._bound = {kind: options.bound(context, kind, pair, HOST) for kind in Socket}
-        self._ports = {
-            kind: self._bind(kind, actor.port if kind is Socket.CONTROL else 0) for kind in Socket
-        }
+        self._bound[Socket.CONTROL].bind(f"tcp://{HOST}:{actor.port}")
+        self._ports = [self._bind(kind, others) for kind in (Socket.BULK, Socket.NEWS)]
         self._routes: dict[Socket, bytes] = {}
         self._dialed: dict[Socket, zmq.Socket] = {}
 
-    def _bind(self, kind: Socket, port: int) -> int:
-        self._bound[kind].bind(f"tcp://{HOST}:{port}")
-        text = self._bound[kind].getsockopt_string(zmq.LAST_ENDPOINT)
-        return Endpoint.parse(text, "libzmq", own=True).port
+    def _bind(self, kind: Socket, others: set[int]) -> int:
+        socket = self._bound[kind]
+        while True:
+            socket.bind(f"tcp://{HOST}:0")
+            bound = socket.getsockopt_string(zmq.LAST_ENDPOINT)
+            port = Endpoint.parse(bound, "libzmq", own=True).port
+            if port not in others:
+                return port
+            socket.unbind(bound)
 
     def close(self) -> None:
         for socket in (*self._bound.values(), *self._dialed.values()):
@@ -91,17 +108,11 @@ class Stranger:
 
     def dial(self, other: Actor) -> None:
         """Connect (anew) control, bulk and news to an agent, and say hello and open."""
-        remembered = json.loads((other.state / "ports.json").read_text())
-        ports = {Socket.CONTROL: other.port} | {
-            kind: remembered[kind.value] for kind in (Socket.BULK, Socket.NEWS)
-        }
         key = devicekey.parse_public(other.key)
         for socket in self._dialed.values():
             socket.close(0)
-        for kind, port in ports.items():
-            socket = self._dialed[kind] = options.dialed(
-                self._context, kind, self._pair, key, HOST
-            )
+        for kind, port in ports(other).items():
+            socket = self._dialed[kind] = options.dialed(self._context, kind, self._pair, key, HOST)
             if kind is Socket.NEWS:
                 socket.close(0)  # XSUB says raw subscriptions, SUB only good ones
                 socket = self._dialed[kind] = self._raw_subscriber(key)
@@ -128,8 +139,8 @@ class Stranger:
         else:
             self._bound[kind].send_multipart([self._routes[kind], *frames], zmq.DONTWAIT)
 
-    def is_reached(self, kind: Socket) -> bool:
-        """Whether somebody's first message came over this socket, so that `say` finds it."""
+    def hears_from(self, kind: Socket) -> bool:
+        """Whether an agent is connected to this socket of ours, so that `say` finds it."""
         return kind in self._routes
 
     def offer(self, *entries: Entry) -> None:
@@ -197,7 +208,7 @@ class Stranger:
                         self._routes[kind] = frames.pop(0)
                     self._hear(kind, came, frames)
         while _take(self._bound[Socket.NEWS]) is not None:
-            pass  # subscriptions
+            self._routes[Socket.NEWS] = b""  # a subscription
 
     def _hear(self, kind: Socket, came: zmq.Socket, frames: list[bytes]) -> None:
         try:
@@ -236,8 +247,8 @@ class Stranger:
         return [FolderHello("share", self.keys.tag, self.life, head, NO_LIFE, 0)]
 
     def _welcome(self) -> Welcome:
-        ports = self._ports[Socket.BULK], self._ports[Socket.NEWS]
-        return Welcome(self.version, self.name, self._folders(), *ports, 32 << 20, False)
+        folders = self._folders()
+        return Welcome(self.version, self.name, folders, *self._ports, 32 << 20, False)
 
 
 def honest(stranger: Stranger, get: Get) -> list[bytes] | None:
@@ -268,13 +279,15 @@ def _take(socket: zmq.Socket) -> list[bytes] | None:
 
 
 @contextmanager
-def strangers(actors: list[Actor], secret: bytes) -> Iterator[list[Stranger]]:
-    """One for each of these actors, none of which runs an agent."""
+def strangers(actors: list[Actor], agents: list[Actor]) -> Iterator[list[Stranger]]:
+    """One for each of these actors, none of which runs an agent; the `agents` do, later."""
     context = zmq.Context()
+    taken = {actor.port for actor in (*actors, *agents)}
     made: list[Stranger] = []
     try:
         for actor in actors:
-            made.append(Stranger(context, actor, secret))
+            secret = read_secret(actor.home.parent / "share.secret")
+            made.append(Stranger(context, actor, secret, taken))
         yield made
     finally:
         for stranger in made:

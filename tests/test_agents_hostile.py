@@ -6,17 +6,29 @@ and nothing was lost.
 
 from __future__ import annotations
 
+import socket as tcp
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from random import Random
 
 import pytest
-from stranger import Stranger, strangers
+import zmq
+from stranger import Stranger, ports, strangers
+from test_bus_hostile import RUBBISH
+from wire_vectors import VECTORS
 
 from leftzmq.cli.story import Actor, Stage, wait_until
 from leftzmq.errors import Refusal
-from leftzmq.statedir import read_secret
-from leftzmq.wire.messages import VERSION, Refusing
+from leftzmq.wire.codec import Socket
+from leftzmq.wire.messages import (
+    MAX_BULK_HEADER_BYTES,
+    MAX_CONTROL_FRAME_BYTES,
+    MAX_NEWS_FRAME_BYTES,
+    NEWS_TOPIC,
+    VERSION,
+    Refusing,
+)
 
 DEADLINE_S = 30.0
 
@@ -32,8 +44,7 @@ class Scene:
         names = [*agents, *(f"M{n}" for n in range(others))]
         self.stage = self._exits.enter_context(Stage(names, self._home))  # type: ignore[arg-type]
         actors = self.stage.actors[: len(agents)]
-        secret = read_secret(self.stage.home / "share.secret")
-        made = strangers(self.stage.actors[len(agents) :], secret)
+        made = strangers(self.stage.actors[len(agents) :], actors)
         self.strangers = self._exits.enter_context(made)
         return actors, self.strangers
 
@@ -116,3 +127,108 @@ def test_a_device_of_another_version_is_named_by_both_sides(scene: Scene) -> Non
     assert notes(a)["M0"] == ""
     for name in ("M0", "M1"):
         assert a.log_tail(500).count(f"{name}: ") == 1, "once, not in a flood"
+
+
+# -- garbage on every socket -------------------------------------------------------------------------
+
+
+def test_rubbish_of_strangers_on_every_port(scene: Scene) -> None:
+    (a,), (m,) = scene.set("A", 1)
+    a.start()
+    open_ = []
+    for kind, port in ports(a).items():
+        for rubbish in RUBBISH.values():
+            stranger = tcp.create_connection(("127.0.0.1", port), timeout=5)
+            with suppress(ConnectionError):  # it may hang up in the middle of it
+                stranger.sendall(rubbish)
+            open_.append(stranger)
+        m.offer(m.file(f"after rubbish on {kind.value}", kind.value.encode()))
+        for entry in m.entries:
+            assert scene.until(lambda path=entry.path: (a.share / path).exists())
+    for stranger in open_:
+        stranger.close()
+    assert len(files(a)) == 3 and a.runs and "Traceback" not in a.log_tail(500)
+
+
+def mutants(kind: Socket, seed: int) -> list[list[bytes]]:
+    """Real messages of one socket, cut off, with flipped bits, and with random bytes in them."""
+    chance = Random(seed)
+    out: list[list[bytes]] = []
+    for _, socket, frame in VECTORS:
+        if socket is not kind:
+            continue
+        for _ in range(10):
+            flipped = bytearray(frame)
+            flipped[chance.randrange(len(frame))] ^= 1 << chance.randrange(8)
+            out += [[frame[: chance.randrange(len(frame))]], [bytes(flipped)]]
+            out.append([bytes(flipped), chance.randbytes(40)])
+    chance.shuffle(out)
+    return out
+
+
+def noise(seed: int) -> list[list[bytes]]:
+    chance = Random(seed)
+    return [[chance.randbytes(chance.randrange(300))] for _ in range(50)]
+
+
+MANY_FRAMES = [[b"\xc0"] * 6]
+TOO_LONG = {
+    # Above what libzmq takes, the connection is cut; below, the codec says so.
+    Socket.CONTROL: [[bytes(MAX_CONTROL_FRAME_BYTES + 20)], [bytes(4 << 20)]],
+    Socket.BULK: [[bytes(MAX_BULK_HEADER_BYTES + 1)], [bytes(4 << 20)]],
+    Socket.NEWS: [[NEWS_TOPIC, bytes(MAX_NEWS_FRAME_BYTES + 20)], [NEWS_TOPIC, bytes(4 << 20)]],
+}
+GARBAGE: dict[str, tuple[bool, Socket, list[list[bytes]]]] = {
+    # what: (whether the sender dialed, the socket, messages)
+    f"{what} on {kind.value}, {'dialed' if dials else 'answered'}": (dials, kind, messages)
+    for kind in (Socket.CONTROL, Socket.BULK)
+    for dials in (True, False)
+    for what, messages in {
+        "noise": noise(len(kind.value)),
+        "mutants": mutants(kind, 7),
+        "many frames": MANY_FRAMES,
+        "long frames": TOO_LONG[kind],
+    }.items()
+} | {
+    "noise as news": (False, Socket.NEWS, [[NEWS_TOPIC, *m] for m in noise(1)]),
+    "mutants as news": (False, Socket.NEWS, [[NEWS_TOPIC, *m] for m in mutants(Socket.NEWS, 8)]),
+    "many frames as news": (False, Socket.NEWS, [[NEWS_TOPIC] * 6]),
+    "long news": (False, Socket.NEWS, TOO_LONG[Socket.NEWS]),
+    "another topic": (False, Socket.NEWS, [[b"nonsense", b"\x92\x08\xa1x"]]),
+    "no subscription": (True, Socket.NEWS, [[b"\x01everything"], [b"\x07"], [b"\x01n", b"more"]]),
+}
+NAMED = {what for what in GARBAGE if "long" not in what}
+"""Frames above the limit end the connection before anybody reads them."""
+
+
+def test_garbage_of_paired_devices_on_every_socket(scene: Scene) -> None:
+    (a, b), hostile = scene.set("AB", len(GARBAGE))
+    a.start()
+    by_name = dict(zip((m.name for m in hostile), GARBAGE.items(), strict=True))
+    named = {name for name, (what, _) in by_name.items() if what in NAMED}
+
+    def babble() -> None:
+        """Again: a drop cuts all connections that came, and what was under way in them."""
+        for stranger in hostile:
+            dials, kind, messages = by_name[stranger.name][1]
+            if says(a, f"{stranger.name}: dropped"):
+                continue
+            if dials:
+                stranger.dial(a)
+            for message in messages if dials or stranger.hears_from(kind) else ():
+                with suppress(zmq.ZMQError):  # it was cut off, or does not read so fast
+                    stranger.say(kind, *message)
+            stranger.turn()
+
+    done = wait_until(
+        lambda: all(says(a, f"{name}: dropped") for name in named), DEADLINE_S, babble, 0.3
+    )
+    assert done, [by_name[name][0] for name in named if not says(a, f"{name}: dropped")]
+    b.start()
+    (a.share / "of a").write_bytes(b"whole")
+    (b.share / "of b").write_bytes(b"and well")
+    assert scene.until(lambda: has(b, "of a", b"whole") and has(a, "of b", b"and well"))
+    assert len(files(a)) == 2 and "Traceback" not in a.log_tail(500)
+    for name in by_name:
+        assert a.log_tail(500).count(f"{name}: ") <= 1, "one line, however much came"
+    assert "not in our list" not in a.log_tail(500), "they are, only shut out for now"

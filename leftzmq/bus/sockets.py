@@ -23,6 +23,7 @@ from leftzmq.bus.selftest import self_test
 from leftzmq.bus.strangers import Strangers
 from leftzmq.bus.world import World
 from leftzmq.endpoint import Endpoint
+from leftzmq.errors import Refusal
 from leftzmq.statedir import Ports
 from leftzmq.sync.jobs import Buffer
 from leftzmq.sync.link import DeviceKey, Link, Way
@@ -56,7 +57,7 @@ class Bus:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._listed, self._clock = allowed, clock
-        self._shut_out: dict[bytes, float] = {}
+        self._shut_out: dict[DeviceKey, float] = {}  # listed devices only: bounded
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=IO_THREADS)
         self._poller, self._strangers = Poller(), Strangers()
         self._world = World(context, keys, self._poller, self._allowed, self._strangers, clock)
@@ -115,12 +116,20 @@ class Bus:
             dialed.close()
 
     def drop(self, device: DeviceKey) -> None:
-        """Cut every connection with `device`, and have none for SHUT_OUT_S."""
-        self._shut_out[device] = self._clock() + SHUT_OUT_S
+        """Cut every connection with `device`, and have none for SHUT_OUT_S. What was polled of it
+        before is with the caller still."""
+        now = self._clock()
+        self._shut_out[device] = now + SHUT_OUT_S
+        # The gate will call it unknown, which it is not.
+        self._strangers.hush(Refusal.UNKNOWN_DEVICE, device, now)
         if device in self._dialed:
             self._dialed[device].rest(SHUT_OUT_S)
         if self._bound.has_seen(device):
             self.rebind()  # libzmq cannot cut a single one
+
+    def is_shut_out(self, device: DeviceKey) -> bool:
+        """Whether it was dropped less than SHUT_OUT_S ago."""
+        return self._clock() < self._shut_out.get(device, 0.0)
 
     def rebind(self) -> None:
         """Cut every connection that came: the gate judges each anew."""
@@ -183,12 +192,7 @@ class Bus:
             self._closing.pop()()
 
     def _allowed(self, key: bytes) -> bool:
-        until = self._shut_out.get(key)
-        if until is not None:
-            if self._clock() < until:
-                return False
-            del self._shut_out[key]
-        return self._listed(key)
+        return self._listed(key) and not self.is_shut_out(DeviceKey(key))
 
     def _tick(self, timeout_ms: int) -> int:
         """Do what is due; milliseconds until something is due again."""

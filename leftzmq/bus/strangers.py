@@ -42,6 +42,11 @@ class Strangers:
         self._said[key] = now
         self._facts.append(StrangerRefused(device, refusal, detail))
 
+    def hush(self, refusal: Refusal, who: bytes, now: float) -> None:
+        """That `who` is refused so from now on is known already, and not said for QUIET_S."""
+        self._said.pop((who, refusal), None)  # the oldest stay first
+        self._said[who, refusal] = now
+
     def take(self, now: float) -> list[StrangerRefused]:
         """What is to be said now. Those over MAX_REMEMBERED are one line a minute, as a number."""
         if self._unsaid and now - self._unsaid_since >= QUIET_S:
