@@ -277,7 +277,7 @@ class Agent:
         while self._failed_sends:
             link = self._failed_sends.popleft()
             self._handle(LinkClosed(link, "the connection does not take any more"))
-            if link.way is Way.DIALED:
+            if link.way is Way.DIALED and not self.bus.is_shut_out(link.device):
                 # Whatever it is stuck on: a new connection begins with a new hello.
                 self.bus.undial(link.device)
                 self._dial(link.device)

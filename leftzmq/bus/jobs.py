@@ -389,7 +389,10 @@ def _bytes_of(
     entry = file.entry
     if file.box_start >= 0:
         box = body[file.box_start : file.box_start + entry.size + MAC_BYTES]
-        return open_chunk(ground.keys, entry.content, box)
+        data = open_chunk(ground.keys, entry.content, box)
+        if len(data) != entry.size:
+            raise Refused(Refusal.WRONG_ID, entry.path)
+        return data
     if file.source is not None:
         asks = [(bytes(entry.content), 0, entry.size)]
         found, _, _ = read_chunks(home, [file.source], asks, ground.keys)

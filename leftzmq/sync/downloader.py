@@ -95,15 +95,18 @@ class Downloader:
         self._credit: dict[DeviceKey, Credit] = {}
         self._pending: dict[tuple[DeviceKey, int], Pending] = {}
         self._number = 0
+        self._ticked = 0.0
         self.small = SmallFiles(folders)
         self.large = LargeFiles(folders)
 
     # -- questions -----------------------------------------------------------------------------
 
     def deadline(self, now: float) -> float | None:
-        times = [p.heard + SILENT_S for p in self._pending.values()]
+        again = self._ticked + RETRY_S  # for what the last tick could do nothing about
+        silent_at = (p.heard + SILENT_S for p in self._pending.values())
+        times = [at if at > self._ticked else again for at in silent_at]
         if self.small.waits or self.large.waits:
-            times.append(now + RETRY_S)
+            times.append(again)
         return min(times, default=None)
 
     def rate_bytes_s(self) -> float:
@@ -188,16 +191,18 @@ class Downloader:
         store = self._folders[fact.folder].store
         for id, rows in fact.lists:
             store.put_list(id, rows)
-        out: list[Action | Fact] = list(self.large.lists_came(fact.folder))
+        out: list[Action | Fact] = list(self.large.lists_came(fact))
         if fact.bad:
             out.append(Drop(fact.device, Refusal.WRONG_ID, "a list of chunks"))
         return out + self.go_on(now)
 
     def tick(self, now: float) -> list[Action | Fact]:
+        self._ticked = now
         self.small.expire(now)
         for key, pending in list(self._pending.items()):
-            silent = now - pending.heard
-            if silent > SILENT_ALONE_S or (silent > SILENT_S and self._others(pending)):
+            silent = now >= pending.heard + SILENT_S
+            too_long = now >= pending.heard + SILENT_ALONE_S
+            if silent and (self._others(pending) or too_long):
                 self._give_up(key, now)
         return self.go_on(now)
 
@@ -297,7 +302,8 @@ class Downloader:
         size = sum(pending.left.pop(part.id, 0) for part in fact.header.parts)
         if credit is not None:
             credit.arrived(size, now - pending.sent, now)
-        pending.heard = now
+        if fact.header.parts or fact.header.missing:  # an empty answer is silence
+            pending.heard = now
 
     def _missing(self, pending: Pending, header: Chunks, now: float) -> None:
         credit = self._credit.get(pending.device)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Final
 from leftzmq.content.ids import ListId
 from leftzmq.content.lists import MAX_LIST_BYTES, Rows, expand
 from leftzmq.errors import Problem, ProblemKind, Refused
-from leftzmq.sync.actions import Action, Work, tell_entry
+from leftzmq.sync.actions import Action, Drop, Work, tell_entry
 from leftzmq.sync.arriving import Arriving, Phase
 from leftzmq.sync.facts import Fact, FileHeldUp, FileStaged
 from leftzmq.sync.jobs import (
     ChunksKept,
     ChunksWritten,
     Discard,
+    ListsOpened,
     LookAtHome,
     OpenStaging,
     StagingOpened,
@@ -86,10 +87,12 @@ class LargeFiles:
             out += self._lists(arriving)
         return out
 
-    def lists_came(self, folder: str) -> list[Action | Fact]:
+    def lists_came(self, fact: ListsOpened) -> list[Action | Fact]:
+        """Some lists are here; those that were not what their ids say are to be asked for again."""
         out: list[Action | Fact] = []
         for arriving in list(self._active.values()):
-            if arriving.folder == folder and arriving.phase is Phase.LISTS:
+            if arriving.folder == fact.folder and arriving.phase is Phase.LISTS:
+                arriving.lists_asked.difference_update(fact.bad)
                 out += self._lists(arriving)
         return out
 
@@ -151,14 +154,17 @@ class LargeFiles:
     # -- phases -----------------------------------------------------------------------------------
 
     def _lists(self, arriving: Arriving) -> list[Action | Fact]:
-        """All lists here? Then on to the `.lefting`."""
+        """All lists here? Then on to the `.lefting`. Lists that are what their ids say and do not
+        add up to the entry: nobody can have such a file, and whoever says so is dropped."""
         view = self._folders[arriving.folder]
         entry = arriving.entry
         try:
             rows = self._expand(arriving.folder, entry)
         except Refused as refused:
             why = Problem(arriving.folder, entry.path, ProblemKind.UNREADABLE, str(refused))
-            return self._hold_up(arriving, why)
+            detail = f"{entry.path}: {refused.detail}"
+            liars = [Drop(device, refused.refusal, detail) for device in view.holders(entry)]
+            return self._hold_up(arriving, why) + liars
         if not isinstance(rows, Rows):
             return []  # next_for asks for them
         arriving.set_rows(rows)

@@ -201,7 +201,9 @@ class Replica:
         """Reachable devices that say they have this very version's bytes."""
         bits = 0
         for row in self.versions.rows(entry.path):
-            if row.entry.same_content(entry):
+            said = row.entry
+            # One that gives these bytes another size lies, or the others do: none vouches for it.
+            if said.same_content(entry) and (said.size, said.depth) == (entry.size, entry.depth):
                 bits |= row.holders
         heads = self._store.heads
         return [device for device in self.members if heads.of(device).mask & bits]
