@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import zmq
+from msgspec.structs import replace
 
 from leftzmq.bus import devicekey, options
 from leftzmq.cli.story import Actor
@@ -179,6 +180,11 @@ class Stranger:
             stamp=MTIME_NS,
             deleted=False,
         )
+
+    def folder(self, path: str) -> Entry:
+        """A folder of this device."""
+        entry = self.file(path, b"")
+        return replace(entry, kind=Kind.DIRECTORY, mtime_ns=0, content=ContentId(b""), stamp=0)
 
     def _store(self, data: bytes) -> tuple[ContentId, int]:
         if len(data) <= ONE_CHUNK_MAX_BYTES:

@@ -6,6 +6,7 @@ and nothing was lost.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket as tcp
 from collections.abc import Callable, Iterator
@@ -17,13 +18,15 @@ from time import monotonic
 import pytest
 import zmq
 from msgspec.structs import replace
-from stranger import Answer, Stranger, answer_of, honest, ids_of, ports, silent, strangers
+from stranger import NO_LIFE, Answer, Stranger, answer_of, honest, ids_of, ports, silent, strangers
 from test_bus_hostile import RUBBISH
 from wire_vectors import VECTORS
 
 from leftzmq.cli.story import Actor, Stage, wait_until
 from leftzmq.errors import Refusal
-from leftzmq.wire.codec import Socket
+from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.version import Vector
+from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.messages import (
     MAX_BULK_HEADER_BYTES,
     MAX_CONTROL_FRAME_BYTES,
@@ -31,8 +34,10 @@ from leftzmq.wire.messages import (
     NEWS_TOPIC,
     VERSION,
     Get,
+    News,
     Refusing,
 )
+from leftzmq.wire.page import Page
 
 DEADLINE_S = 30.0
 
@@ -377,3 +382,141 @@ def lie_about(about: str, lie: Answer) -> Answer:
         return (honest if honest_here else lie)(stranger, get)
 
     return answer
+
+
+# -- entries that must not be ----------------------------------------------------------------------
+
+EVIL_PATHS = {
+    "../escaped": Refusal.PATH_UNCLEAN,
+    "in/../../escaped": Refusal.PATH_UNCLEAN,
+    "..": Refusal.PATH_UNCLEAN,
+    "/leftzmq-escaped": Refusal.PATH_ABSOLUTE,
+    "a//b": Refusal.PATH_UNCLEAN,
+    "a/./b": Refusal.PATH_UNCLEAN,
+    "a/": Refusal.PATH_UNCLEAN,
+    "a\0b": Refusal.PATH_NUL,
+    ".left/marker": Refusal.PATH_RESERVED,
+    ".LEFT/trash/x": Refusal.PATH_RESERVED,
+    ".le\u200cft": Refusal.PATH_RESERVED,
+    "x.lefting": Refusal.PATH_RESERVED,
+    "x.lefting/y": Refusal.PATH_RESERVED,
+    "x" * 256: Refusal.PATH_TOO_LONG,
+    "d/" * 2048 + "x": Refusal.WRONG_SHAPE,
+    "d/" * 128 + "x": Refusal.PATH_TOO_LONG,
+}
+LONGEST = ["n" * 250, "n" * 255, "d/" * 127 + "x", "\u00e9" * 127 + "x"]
+"""These are legal: the `.lefting` of the long names is `.HASH16.lefting`."""
+
+
+def bent(entry: Entry, vector: Vector | None = None, **fields: object) -> Entry:
+    return replace(entry, **fields, **({} if vector is None else {"vector": vector}))
+
+
+EVIL_ENTRIES: dict[str, tuple[Callable[[Stranger, Entry], Entry], Refusal]] = {
+    "a size above all": (lambda m, e: bent(e, size=2**60 + 1), Refusal.OUT_OF_RANGE),
+    "a size below zero": (lambda m, e: bent(e, size=-1), Refusal.OUT_OF_RANGE),
+    "a stamp above all": (lambda m, e: bent(e, stamp=2**62 + 1), Refusal.OUT_OF_RANGE),
+    "a stamp below all": (lambda m, e: bent(e, stamp=-(2**62) - 1), Refusal.OUT_OF_RANGE),
+    "a counter above all": (
+        lambda m, e: bent(e, Vector.of([(m.life, 2**53 + 1)])),
+        Refusal.BAD_VECTOR,
+    ),
+    "a counter of zero": (lambda m, e: bent(e, Vector.of([(m.life, 0)])), Refusal.BAD_VECTOR),
+    "65 writers": (
+        lambda m, e: bent(e, Vector.of([(bytes([n]) * 12, 1) for n in range(65)])),
+        Refusal.WRONG_SHAPE,
+    ),
+    "half a vector": (lambda m, e: bent(e, Vector(e.vector.packed + b"12")), Refusal.BAD_VECTOR),
+    "somebody else's vector": (
+        lambda m, e: bent(e, Vector.of([(b"somebodyelse", 1)])),
+        Refusal.BAD_VECTOR,
+    ),
+    "a kind that is not": (lambda m, e: bent(e, kind=7), Refusal.OUT_OF_RANGE),
+    "a short content id": (lambda m, e: bent(e, content=b"short"), Refusal.BAD_ENTRY),
+    "a depth that is not": (lambda m, e: bent(e, depth=2), Refusal.BAD_ENTRY),
+    "a link to nothing": (
+        lambda m, e: bent(e, kind=Kind.SYMLINK, size=0, mtime_ns=0, content=b""),
+        Refusal.BAD_LINK,
+    ),
+    "a link with a NUL": (
+        lambda m, e: bent(e, kind=Kind.SYMLINK, size=0, mtime_ns=0, content=b"a\0b"),
+        Refusal.BAD_LINK,
+    ),
+    "a tombstone with a size": (lambda m, e: bent(e, deleted=True), Refusal.BAD_ENTRY),
+}
+
+
+def test_no_entry_leaves_the_share_or_enters_ours(scene: Scene) -> None:
+    """Each hostile device offers something good first, then what must not be: as news, or in its
+    answer to index_since. Nothing around the share is touched, and nothing of the page is taken."""
+    evils: list[tuple[Callable[[Stranger], Entry], Refusal]] = [
+        (lambda m, path=path: m.file(path, b"evil"), refusal)
+        for path, refusal in EVIL_PATHS.items()
+    ] + [
+        (lambda m, bend=bend: bend(m, m.file("bent", b"evil")), refusal)
+        for bend, refusal in EVIL_ENTRIES.values()
+    ]
+    (a,), (good, *hostile) = scene.set("A", 1 + len(evils))
+    (a.home / "canary").write_bytes(b"sings")
+    for number, (stranger, (evil, _)) in enumerate(zip(hostile, evils, strict=True)):
+        if number % 2:
+            stranger.offer(evil(stranger), stranger.file(f"with {number}", b"not taken"))
+    a.start()
+    before = around(a)
+    goods = {}
+    for number, stranger in enumerate(hostile):
+        if not number % 2:
+            goods[f"good {number}"] = b"taken"
+            stranger.offer(stranger.file(f"good {number}", b"taken"))
+    assert scene.until(lambda: files(a) == goods)
+    for number, (stranger, (evil, _)) in enumerate(zip(hostile, evils, strict=True)):
+        if not number % 2:
+            stranger.offer(evil(stranger), stranger.file(f"with {number}", b"not taken"))
+    for stranger, (evil, refusal) in zip(hostile, evils, strict=True):
+        assert scene.until(lambda n=stranger.name, r=refusal: says(a, f"{n}: dropped", r.value)), (
+            repr(evil(stranger))
+        )
+    for path in LONGEST:
+        names = path.split("/")
+        folders = ["/".join(names[:n]) for n in range(1, len(names))]
+        good.offer(*map(good.folder, folders), good.file(path, path.encode()))
+        goods[path] = path.encode()
+    assert scene.until(lambda: files(a) == goods)
+    assert around(a) == before
+    assert not Path("/leftzmq-escaped").exists()
+    assert a.status()["problems"] == 0 and "Traceback" not in a.log_tail(500)
+
+
+def around(actor: Actor) -> dict[str, bytes]:
+    """What a path that escapes from the share could reach first: what lies around the share,
+    and our own folder in it."""
+    own = [path for path in (actor.share / ".left").rglob("*") if path.is_file()]
+    beside = [path for path in actor.home.iterdir() if path.is_file() and path.name != "log"]
+    found = {str(path): path.read_bytes() for path in own + beside}
+    places = (actor.home, actor.home.parent, actor.share / ".left")
+    return found | {str(place): " ".join(sorted(os.listdir(place))).encode() for place in places}
+
+
+def test_a_page_of_another_device_folder_or_impossible_sequences_is_refused(scene: Scene) -> None:
+    def page(stranger: Stranger, **fields: object) -> Page:
+        file = stranger.file("f", b"not taken")
+        return dataclasses.replace(stranger.page([file], 0), last=1, head=1, **fields)
+
+    bent_pages = {
+        Refusal.NOT_ITS_NAME: lambda m: m.seal(page(m, device=bytes(32))),
+        Refusal.UNKNOWN_FOLDER: lambda m: m.seal(page(m, folder="another")),
+        Refusal.BAD_PAGE: lambda m: m.seal(page(m, life=NO_LIFE)),
+        Refusal.OUT_OF_RANGE: lambda m: m.seal(page(m, after=-1)),
+        Refusal.DOES_NOT_OPEN: lambda m: m.seal(page(m))[:-1] + b"!",
+    }
+    twice = [lambda m: m.seal(dataclasses.replace(page(m), entries=page(m).entries * 2, last=2))]
+    cases = [*bent_pages.items(), *((Refusal.BAD_PAGE, make) for make in twice)]
+    (a,), hostile = scene.set("A", len(cases))
+    a.start()
+    for stranger, (refusal, make) in zip(hostile, cases, strict=True):
+        assert scene.until(lambda s=stranger: s.hears_from(Socket.NEWS))
+        stranger.say(Socket.NEWS, NEWS_TOPIC, encode(News(stranger.keys.tag, make(stranger))))
+        assert scene.until(lambda n=stranger.name, r=refusal: says(a, f"{n}: dropped", r.value)), (
+            refusal
+        )
+    assert files(a) == {} and a.status()["state"] == "idle"
