@@ -173,7 +173,11 @@ BAD_PLACES = {
         ["[[folder]] no. 1 secret", "is inside the share"],
     ),
     "the file itself inside a share": (
-        lambda text: text.replace('path   = "share"', 'path   = "."'),
+        lambda text: (
+            text.replace('"share"\nsecret', '".."\nsecret')
+            .replace('state  = "state"', 'state  = "../../state"')
+            .replace("../share.secret", "../../share.secret")
+        ),
         ["[[folder]] no. 1 path", "holds this very file"],
     ),
     "a secret that is a folder": (
