@@ -21,6 +21,7 @@ __all__ = [
     "DeviceConfig",
     "Endpoint",
     "FolderConfig",
+    "Limits",
     "PeerConfig",
     "load",
     "load_device",
@@ -29,6 +30,10 @@ __all__ = [
 MAX_PEERS: Final = 62  # the index has 64 bits for holders: ours, one kept free, and theirs
 MAX_FOLDERS: Final = 64  # of one hello (wire/messages)
 MAX_NAME_CHARS: Final = 128  # of a folder's id on the wire, and of a device's name
+TRASH_DAYS: Final = 30.0
+TRASH_PERCENT: Final = 10.0
+MIN_FREE_PERCENT: Final = 1.0
+MAX_TRASH_DAYS: Final = 36_500  # a hundred years; the clock of a batch's name goes further
 
 _EXAMPLES = {
     "device": '[device] with name = "peer-a"',
@@ -61,12 +66,26 @@ class DeviceConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a folder may take up on its disk, and must leave free; percent of the disk's size.
+
+    trash_days, trash_percent: how long the trash is kept, and how large it may be
+    min_free_percent: under it, nothing arrives that needs room
+    """
+
+    trash_days: float = TRASH_DAYS
+    trash_percent: float = TRASH_PERCENT
+    min_free_percent: float = MIN_FREE_PERCENT
+
+
+@dataclass(frozen=True, slots=True)
 class FolderConfig:
     """One [[folder]]; its paths are absolute, links in them followed."""
 
     id: str
     path: Path
     secret: Path
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +163,16 @@ class _Table:
         except (OSError, ValueError, RuntimeError) as error:  # a loop of links, a NUL
             do = "name another place"
             raise ConfigError(f"is no usable path: {error}", self.where(key), do) from None
+
+    def number(self, key: str, low: int, high: int, unit: str, default: float) -> float:
+        """A number from `low` to `high`, with or without a point; `default` if it is left out."""
+        value = self.values.get(key, default)
+        do = f"write a number of {unit} from {low} to {high}, or leave it out: {default:g}"
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise ConfigError(f"wants a number, got {_said(value)}", self.where(key), do)
+        if not low <= value <= high:  # also false for nan
+            raise ConfigError(f"is {value}", self.where(key), do)
+        return float(value)
 
     def endpoint(self, key: str, *, own: bool) -> Endpoint | None:
         value = self.text(key)
@@ -231,8 +260,16 @@ def _device(top: _Table) -> DeviceConfig:
 
 
 def _folder(table: _Table) -> FolderConfig:
-    table.allow("id", "path", "secret")
-    return FolderConfig(table.name("id"), table.path("path"), table.path("secret"))
+    table.allow("id", "path", "secret", "trash_days", "trash_percent", "min_free_percent")
+    return FolderConfig(table.name("id"), table.path("path"), table.path("secret"), _limits(table))
+
+
+def _limits(table: _Table) -> Limits:
+    return Limits(
+        table.number("trash_days", 1, MAX_TRASH_DAYS, "days", TRASH_DAYS),
+        table.number("trash_percent", 0, 100, "percent", TRASH_PERCENT),
+        table.number("min_free_percent", 0, 50, "percent", MIN_FREE_PERCENT),
+    )
 
 
 def _peer(table: _Table) -> PeerConfig:

@@ -74,6 +74,10 @@ class AgentAway(LeftError):
     """No agent answers on the admin socket of this state directory."""
 
 
+class Declined(LeftError):
+    """The agent understood what it was asked to do, and cannot or must not do it."""
+
+
 class Refusal(Enum):
     """Why bytes, names or people from outside were not let in. The value is the sentence."""
 

@@ -10,6 +10,7 @@ import os
 import random
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 from leftzmq.bus.jobs import Ground, JobRunner
 from leftzmq.content.keys import derive_keys, device_mark
@@ -52,7 +53,7 @@ class Device:
         self.state.mkdir(parents=True)
         self.keys = derive_keys(SECRET)
         self.events: list[actions.Tell] = []
-        self.answers: list[dict[str, object]] = []
+        self.answers: list[dict[str, Any]] = []
         self.sent: list[object] = []
         self.alive = False
         self.starts = 0
@@ -233,8 +234,8 @@ class Mesh:
             if device.alive:
                 device.scan()
 
-    def ask(self, device: Device, verb: str) -> dict[str, object]:
+    def ask(self, device: Device, verb: str, **fields: object) -> dict[str, Any]:
         before = len(device.answers)
-        device.take(Asked(b"x", verb, {}))
+        device.take(Asked(b"x", verb, fields))
         self.settle(1.0)
         return device.answers[before]

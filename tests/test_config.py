@@ -12,6 +12,7 @@ from leftzmq.config import (
     DeviceConfig,
     Endpoint,
     FolderConfig,
+    Limits,
     PeerConfig,
     load,
     load_device,
@@ -375,3 +376,28 @@ def test_a_key_is_40_characters_that_stand_for_32_bytes() -> None:
     assert is_key(KEY) and is_key(OTHER_KEY) and is_key("0" * 40)
     assert not is_key("#" * 40)  # 85^5 - 1 does not fit into four bytes
     assert not is_key(KEY + "0") and not is_key(KEY[1:]) and not is_key(" " * 40)
+
+
+def test_what_a_folder_may_take_up_is_configurable(tmp_path: Path) -> None:
+    text = DEVICE + FOLDER + "trash_days = 7\ntrash_percent = 0.5\nmin_free_percent = 0\n"
+    (folder,) = load(written(tmp_path, text)).folders
+    assert folder.limits == Limits(7, 0.5, 0.0)
+    (folder,) = load(written(tmp_path, DEVICE + FOLDER)).folders
+    assert folder.limits == Limits(30, 10.0, 1.0)
+
+
+LIMITS = [
+    ("trash_days = 0", "trash_days: is 0 (write a number of days from 1 to 36500"),
+    ("trash_days = true", "trash_days: wants a number, got true or false"),
+    ('trash_percent = "10"', "trash_percent: wants a number, got text"),
+    ("trash_percent = nan", "trash_percent: is nan (write a number of percent from 0 to 100"),
+    ("trash_percent = -1", "trash_percent: is -1 "),
+    ("min_free_percent = 51", "min_free_percent: is 51 "),
+    ("min_free = 1", 'min_free: is not known (did you mean "min_free_percent"?'),
+    ("trash_day = 1", 'trash_day: is not known (did you mean "trash_days"?'),
+]
+
+
+@pytest.mark.parametrize("line, said", LIMITS, ids=[line for line, _ in LIMITS])
+def test_a_limit_that_cannot_be_is_named(tmp_path: Path, line: str, said: str) -> None:
+    assert f"[[folder]] no. 1 {said}" in complaint(tmp_path, DEVICE + FOLDER + line)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import zmq
 
-from leftzmq.errors import AgentAway, Refused
+from leftzmq.errors import AgentAway, Declined, Refused
 from leftzmq.statedir import ipc_endpoints
 from leftzmq.wire.local import (
     MAX_EVENT_BYTES,
@@ -32,7 +32,7 @@ _START: Final = "start it: leftzmq-agent -c FILE"
 def ask(
     state: Path, verb: str, fields: Mapping[str, Scalar] | None = None, timeout_s: float = ANSWER_S
 ) -> dict[str, Any]:
-    """Ask the agent of a state directory one question. Raises AgentAway."""
+    """Ask the agent of a state directory one question. Raises AgentAway or Declined."""
     _, admin = ipc_endpoints(state)
     _must_exist(admin, state)
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
@@ -50,6 +50,8 @@ def ask(
         reply = decode_reply(socket.recv())
     if "error" in reply:
         raise AgentAway(str(reply["error"]), str(state), "use the leftzmq of the same version")
+    if "declined" in reply:
+        raise Declined(**{key: str(value) for key, value in reply["declined"].items()})
     return reply
 
 

@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from leftzmq.config import Limits
 from leftzmq.content.cut import Cutter
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys
@@ -21,6 +22,8 @@ from leftzmq.content.seal import MAC_BYTES, fresh_nonce, open_chunk, seal_chunk
 from leftzmq.disk import scanner, staging
 from leftzmq.disk.apply import apply
 from leftzmq.disk.reading import read_chunks
+from leftzmq.disk.recover import Listing, TrashListing, restore
+from leftzmq.disk.retention import TrashSweep
 from leftzmq.disk.root import LastFolder, Root
 from leftzmq.disk.walk import TreeWalk
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
@@ -31,11 +34,8 @@ from leftzmq.sync.jobs import Job, JobDone
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import LEFT_DIRECTORY, name_of, parent_of
 from leftzmq.tree.plan import Staged
-from leftzmq.wire.messages import Want
+from leftzmq.wire.messages import MAX_PAGE_ENTRIES, Want
 from leftzmq.wire.page import Page, cut_pages, seal
-
-PAGE_ENTRIES: Final = 48
-"""Of an answer's page: hearing it (about 70 us an entry) is one turn of the asker's loop."""
 
 
 @dataclass(slots=True)
@@ -44,6 +44,7 @@ class Ground:
 
     still_there: None while the share is the one we know, else why it is not (I11)
     watched:     whether a watcher will report a cookie
+    walks, sweeps, listings: what goes on from job to job, by number; one of each at a time
     """
 
     id: str
@@ -53,7 +54,10 @@ class Ground:
     device: bytes
     still_there: Callable[[], str | None]
     watched: Callable[[], bool] = lambda: True
+    limits: Limits = field(default_factory=Limits)
     walks: dict[int, TreeWalk] = field(default_factory=dict)
+    sweeps: dict[int, TrashSweep] = field(default_factory=dict)
+    listings: dict[int, TrashListing] = field(default_factory=dict)
 
 
 class JobRunner:
@@ -273,6 +277,36 @@ class JobRunner:
                 bad.append(piece.id)
         return jobs.ListsOpened(job.folder, job.device, tuple(lists), tuple(bad))
 
+    # -- the trash --------------------------------------------------------------------------------
+
+    def _sweep(self, ground: Ground, job: jobs.SweepTrash) -> JobDone:
+        if ground.still_there() is not None:
+            return jobs.TrashSwept(job.folder, job.sweep, None)
+        sweep = ground.sweeps.get(job.sweep)
+        if sweep is None:
+            sweep = TrashSweep(ground.root, ground.limits, job.clock, self._now_ns())
+        swept = sweep.step()
+        ground.sweeps = {} if swept.done else {job.sweep: sweep}
+        return jobs.TrashSwept(job.folder, job.sweep, swept)
+
+    def _list_trash(self, ground: Ground, job: jobs.ListTrash) -> JobDone:
+        why = ground.still_there()
+        if why is not None:
+            return jobs.TrashListed(job.folder, job.listing, Listing((), "", True), False, why)
+        listing = ground.listings.get(job.listing)
+        if listing is None:
+            listing = TrashListing(ground.root, job.path, job.when, job.before)
+        part = listing.step()
+        ground.listings = {} if part.done else {job.listing: listing}
+        return jobs.TrashListed(job.folder, job.listing, part)
+
+    def _restore(self, ground: Ground, job: jobs.RestoreTrash) -> JobDone:
+        why = ground.still_there()
+        if why is not None:
+            return jobs.TrashRestored(job.folder, job.listing, (), False, why)
+        returns = restore(ground.root, job.wanted)
+        return jobs.TrashRestored(job.folder, job.listing, tuple(returns))
+
     # -- applying, index and serving ------------------------------------------------------------
 
     def _apply(self, ground: Ground, job: jobs.Apply) -> JobDone:
@@ -287,8 +321,8 @@ class JobRunner:
         return jobs.Flushed(job.folder, job.head)
 
     def _read_page(self, ground: Ground, job: jobs.ReadPage) -> JobDone:
-        entries = self._reader(ground).changes(job.after, job.upto, PAGE_ENTRIES)
-        cut_short = len(entries) == PAGE_ENTRIES
+        entries = self._reader(ground).changes(job.after, job.upto, MAX_PAGE_ENTRIES)
+        cut_short = len(entries) == MAX_PAGE_ENTRIES
         upto = entries[-1][0] if cut_short else job.upto
         first = cut_pages(entries, job.after, upto, job.upto)[0]
         page = Page(
@@ -357,6 +391,9 @@ _HANDLERS: dict[type, Any] = {
     jobs.StageSmall: JobRunner._stage_small,
     jobs.Discard: JobRunner._discard,
     jobs.OpenLists: JobRunner._open_lists,
+    jobs.SweepTrash: JobRunner._sweep,
+    jobs.ListTrash: JobRunner._list_trash,
+    jobs.RestoreTrash: JobRunner._restore,
     jobs.Apply: JobRunner._apply,
     jobs.Flush: JobRunner._flush,
     jobs.ReadPage: JobRunner._read_page,

@@ -1,4 +1,4 @@
-"""leftzmq: id, status, wait, demo."""
+"""leftzmq: id, status, wait, trash, demo."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from leftzmq.bus import devicekey
 from leftzmq.bus.door import ask
 from leftzmq.cli.shell import guarded
 from leftzmq.cli.table import status_text
+from leftzmq.cli.trash import add_trash, trash
 from leftzmq.config import load_device
 from leftzmq.statedir import device_key_file, make_state_dir
 
@@ -33,6 +34,8 @@ def _main(arguments: Sequence[str] | None) -> int:
             return _status(options)
         case "wait":
             return _wait(options)
+        case "trash":
+            return trash(options)
         case _:
             from leftzmq.cli.demo import demo  # rich and three agents: only when they are wanted
 
@@ -56,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--timeout", type=float, default=DEFAULT_WAIT_S, metavar="S", help="seconds (60)"
             )
+    add_trash(commands)
     text = "three agents on this machine live through the story"
     command = commands.add_parser("demo", help=text, description=text)
     command.add_argument("--json", action="store_true", help="for scripts")

@@ -84,6 +84,11 @@ def _down(fields: Fields) -> str:
     return f"{fields.get('device')} cannot be reached: {fields.get('why')}"
 
 
+def _swept(fields: Fields) -> str:
+    size = human_bytes(int(fields.get("bytes") or 0))
+    return f"{fields.get('folder')}: {fields.get('batches')} batches of the trash are gone, {size}"
+
+
 def _refused(fields: Fields) -> str:
     detail = f" ({fields['detail']})" if fields.get("detail") else ""
     return f"{fields.get('device')}: {fields.get('why')}{detail}"
@@ -100,6 +105,7 @@ _TEXTS: Final[dict[EventKind, Callable[[Fields], str]]] = {
     EventKind.PEER_DOWN: _down,
     EventKind.PROBLEM: lambda f: f"{f.get('folder')}: {f.get('text')}",
     EventKind.CONFLICT: lambda f: f"{_where(f)} both versions are kept, one as {f.get('copy')}",
+    EventKind.SWEPT: _swept,
     EventKind.READY: lambda f: "the agent is ready",
     EventKind.STOPPED: lambda f: "the agent stops",
     EventKind.REFUSED: _refused,

@@ -9,7 +9,8 @@ import os
 import sys
 from collections.abc import Callable
 
-from leftzmq.errors import LeftError
+from leftzmq.cli.lines import printable
+from leftzmq.errors import Declined, LeftError, UsageError
 
 
 def guarded(name: str, main: Callable[[], int]) -> int:
@@ -17,7 +18,9 @@ def guarded(name: str, main: Callable[[], int]) -> int:
     try:
         return main()
     except LeftError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        # What a user typed, or another device named: it must not steer the terminal.
+        text = printable(error) if isinstance(error, Declined | UsageError) else error
+        print(f"{name}: {text}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130

@@ -29,6 +29,7 @@ _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEX
 _FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not hold us up
 _BENEATH: Final = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS
 _NOT_KNOWN_HERE: Final = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
+_BLOCK_BYTES: Final = 512  # of st_blocks, whatever the file system's own blocks are
 _MAX_CALL_BYTES: Final = 4096  # PATH_MAX with its NUL; a path in the trash can be longer
 _NEITHER: Final = (
     "the file system can neither exchange two names nor link a file: what changes elsewhere "
@@ -67,6 +68,7 @@ def _stat_of(found: os.stat_result) -> Stat:
         links=found.st_nlink,
         device=found.st_dev,
         mode=modes.S_IMODE(found.st_mode),
+        allocated=found.st_blocks * _BLOCK_BYTES,
     )
 
 
@@ -234,6 +236,10 @@ class RealFolder(_Open):
     def free_bytes(self) -> int:
         found = os.fstatvfs(self._fd)
         return found.f_bavail * found.f_frsize
+
+    def total_bytes(self) -> int:
+        found = os.fstatvfs(self._fd)
+        return found.f_blocks * found.f_frsize
 
 
 class RealRoot:

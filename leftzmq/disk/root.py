@@ -26,7 +26,8 @@ class Stat:
     """What lstat said. Times are ns since the epoch, held to signed 64 bits as in the index.
 
     kind: None for what is neither file, folder nor link. exec: the owner's x bit of a file.
-    mode: permission bits. device: compared only within one run.
+    mode: permission bits. device: compared only within one run. allocated: bytes on the disk, fewer
+    than `size` where a file is sparse.
     """
 
     kind: Kind | None
@@ -38,6 +39,7 @@ class Stat:
     links: int
     device: int
     mode: int
+    allocated: int
 
     def key(self) -> ScanKey:
         """What the index keeps of it. A folder's key does not change when its children do."""
@@ -131,7 +133,11 @@ class Folder(Protocol):
     def flush(self) -> None:
         """Make the names in this directory durable."""
 
-    def free_bytes(self) -> int: ...
+    def free_bytes(self) -> int:
+        """What we may still write on this folder's file system."""
+
+    def total_bytes(self) -> int:
+        """The size of this folder's file system."""
 
     def close(self) -> None: ...
 

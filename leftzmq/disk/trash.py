@@ -1,17 +1,19 @@
 """The trash: `.left/trash/<YYYYMMDD-HHMMSS>-<8 hex>/<the path it had>`, one folder per batch.
 
-What a delete or a newer version takes away lies there under its own path, so it can be put back
-by hand. Nothing in it is ever overwritten, and this release never empties it. Knows where things
-go. Must not know why, nor whether what lies at a path may be taken: disk/apply looks.
+The name is the time of the batch, UTC; the hex digits are its nanoseconds, so that names sort as
+the batches were made. What a delete or a newer version takes away lies there under its own path, so
+it can be put back by hand. Nothing in it is ever overwritten. Knows where things go. Must not know
+why, nor whether what lies at a path may be taken (disk/apply looks), nor when it may go for good
+(disk/retention).
 """
 
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from types import TracebackType
 from typing import Final, Self
 
@@ -28,6 +30,42 @@ COPY_BYTES: Final = 1 << 20
 _PRIVATE_MODE: Final = 0o700
 _TRIES: Final = 16  # a batch meets a taken name once or twice; more is a loop of ours
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND_NS: Final = 1_000_000_000
+_BATCH: Final = re.compile(r"(\d{8}-\d{6})-([0-9a-f]{8})", re.ASCII)
+
+
+def batch_name(now_ns: int) -> str:
+    """The name of a batch made at this wall clock time."""
+    return f"{_utc(now_ns)}-{now_ns % _SECOND_NS:08x}"
+
+
+def is_batch(name: str) -> bool:
+    """Whether this is the name of a batch. Such names sort by their times."""
+    return _BATCH.fullmatch(name) is not None
+
+
+def taken_ns(batch: str) -> int | None:
+    """The time in a batch's name (unix time); None: it is not the name of a batch."""
+    found = _BATCH.fullmatch(batch)
+    if found is None:
+        return None
+    try:
+        moment = datetime.strptime(found[1], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    seconds = (moment - _EPOCH) // timedelta(seconds=1)
+    return seconds * _SECOND_NS + min(int(found[2], 16), _SECOND_NS - 1)
+
+
+def our_names(folder: Folder) -> list[str]:
+    """The names in a folder of the trash; one that is not UTF-8 was not put there by us."""
+    names = []
+    for raw in folder.names():
+        try:
+            names.append(raw.decode())
+        except UnicodeDecodeError:
+            continue
+    return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +142,8 @@ class Trash:
                 self._touch(LEFT_DIRECTORY)
         with self._root.folder(TRASH_PATH) as trash:
             while True:
+                name = batch_name(self._now_ns + self._made)
                 self._made += 1
-                seed = f"{self._now_ns} {self._made}".encode()
-                name = f"{_utc(self._now_ns)}-{blake2b(seed, digest_size=4).hexdigest()}"
                 try:
                     trash.make_folder(name, _PRIVATE_MODE)
                 except FileExistsError:

@@ -84,4 +84,9 @@ class Answer:
     fields: Mapping[str, Any]
 
 
+def declined(asker: bytes, what: str, where: str = "", do: str = "") -> Answer:
+    """The answer to a question that cannot be met; shown as an error (errors.Declined)."""
+    return Answer(asker, {"declined": {"what": what, "where": where, "do": do}})
+
+
 Action = Publish | Send | Work | Subscribe | Drop | Tell | Answer

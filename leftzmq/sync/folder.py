@@ -13,6 +13,7 @@ from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
 from leftzmq.sync.settler import Settler
+from leftzmq.sync.trash import TrashKeeper
 from leftzmq.tree.entry import Entry
 
 
@@ -43,6 +44,7 @@ class Folder:
         self.replica = Replica(id, self.tag, device, store, link_to, news_links)
         self.settler = Settler(id, store, keys, self.claims, self.problems)
         self.applier = Applier(id, store, self.replica, self.claims, self.problems)
+        self.trash = TrashKeeper(id, store)
         self.stopped_why = ""
         self.sent_bytes = 0
         self.received_bytes = 0
@@ -68,5 +70,10 @@ class Folder:
         return FolderState.IDLE if quiet else FolderState.SYNCING
 
     def deadline(self, now: float) -> float | None:
-        times = (self.settler.deadline(), self.applier.deadline(now), self.replica.deadline(now))
+        times = (
+            self.settler.deadline(),
+            self.applier.deadline(now),
+            self.replica.deadline(),
+            None if self.stopped_why else self.trash.deadline(),
+        )
         return min((time for time in times if time is not None), default=None)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from leftzmq.disk.outcome import Outcome
+from leftzmq.disk.recover import Listing, PutBack, Return
+from leftzmq.disk.retention import Swept, TrashClock
 from leftzmq.disk.sighting import Sighting, SliceSighting
 from leftzmq.errors import Problem
 from leftzmq.sync.link import DeviceKey, Link
@@ -292,6 +294,67 @@ class Applied:
     why: str = ""
 
 
+# ---- the trash --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SweepTrash:
+    """Go on with a sweep of the trash (disk/retention) for one step; the first job of a number
+    begins it, with the clock that the last sweep left."""
+
+    folder: str
+    sweep: int
+    clock: TrashClock | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrashSwept:
+    """None: the share is not the one we know; nothing was done."""
+
+    folder: str
+    sweep: int
+    swept: Swept | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListTrash:
+    """Go on with a listing of the trash (disk/recover) for one step; the first job of a number
+    begins it. path: "" is everything. when, before: which batches."""
+
+    folder: str
+    listing: int
+    path: str
+    when: str
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrashListed:
+    folder: str
+    listing: int
+    part: Listing
+    alive: bool = True
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreTrash:
+    """Put these versions back into the share."""
+
+    folder: str
+    listing: int
+    wanted: tuple[PutBack, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrashRestored:
+    folder: str
+    listing: int
+    returns: tuple[Return, ...]
+    alive: bool = True
+    why: str = ""
+
+
 # ---- index and serving ------------------------------------------------------------------------
 
 
@@ -413,6 +476,9 @@ Job = (
     | ReadChunks
     | CountUnacknowledged
     | DropCookie
+    | SweepTrash
+    | ListTrash
+    | RestoreTrash
 )
 
 JobDone = (
@@ -431,6 +497,9 @@ JobDone = (
     | ChunksRead
     | UnacknowledgedCounted
     | CookieDropped
+    | TrashSwept
+    | TrashListed
+    | TrashRestored
 )
 
 
@@ -442,7 +511,7 @@ class JobBroke:
     why: str
 
 
-BULK_JOBS = (CutSlice, VerifyStaging, LookAtHome, WriteChunks, Walk)
+BULK_JOBS = (CutSlice, VerifyStaging, LookAtHome, WriteChunks, Walk, SweepTrash, ListTrash)
 
 
 def lane_of(job: Job) -> Lane:

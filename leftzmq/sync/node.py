@@ -14,6 +14,7 @@ from leftzmq.errors import LeftError
 from leftzmq.sync.actions import Action, Answer, Publish, Tell
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.barrier import Barrier
+from leftzmq.sync.desk import Desk
 from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import (
     Asked,
@@ -61,6 +62,9 @@ from leftzmq.sync.jobs import (
     SliceCut,
     SmallStaged,
     StagingOpened,
+    TrashListed,
+    TrashRestored,
+    TrashSwept,
     UnacknowledgedCounted,
     Walked,
 )
@@ -93,6 +97,7 @@ class Node:
             self._folder_of, {f.id: f.tag for f in folders.values()}, self._count_sent
         )
         self.barrier = Barrier(folders, peers.connected)
+        self.desk = Desk(folders)
         self._next_heartbeat = 0.0
         self._stirred: list[Applier | Downloader] = []
 
@@ -206,6 +211,12 @@ class Node:
                 return applier.walk_ended(fact, now)
             case Applied():
                 return applier.applied(fact, now) + settler.go_on(now)
+            case TrashSwept():
+                return folder.trash.swept(fact)
+            case TrashListed():
+                return folder.trash.listed(fact)
+            case TrashRestored():
+                return folder.trash.restored(fact)
             case FolderStopped():
                 folder.stop(fact.why)
                 return [Tell(EventKind.PROBLEM, {"folder": id, "path": "", "text": fact.why})]
@@ -282,6 +293,7 @@ class Node:
                 continue
             out += folder.applier.discard_leftovers()
             out += folder.settler.start(now)
+            out += folder.trash.start(now)
         return out
 
     def _tick(self, now: float) -> Outputs:
@@ -290,6 +302,7 @@ class Node:
             out += folder.settler.tick(now)
             out += folder.replica.tick(now)
             out += folder.applier.tick(now)
+            out += [] if folder.stopped_why else folder.trash.tick(now)
         out += self.downloader.tick(now)
         out += self.barrier.tick(now)
         if now >= self._next_heartbeat:
@@ -306,6 +319,9 @@ class Node:
                 return self.barrier.asked(fact, now)
             case "status":
                 return [Answer(fact.asker, self.status())]
+        answers = self.desk.asked(fact, now)
+        if answers is not None:
+            return answers
         return [Answer(fact.asker, {"error": f"this agent does not know the question {fact.verb}"})]
 
     def status(self) -> dict[str, Any]:

@@ -35,11 +35,11 @@ from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import FolderHello, IndexPage, IndexSince
 from leftzmq.wire.page import Page, cut_pages
 
-PAGES_AN_ASK: Final = 16
+PAGES_AN_ASK: Final = 8
 """index_since is answered with so many pages; the asker asks on from the last one."""
 KEPT_PAGES_MAX: Final = 64  # news above the end of a running answer; more, and we ask once more
 ANSWER_TIMEOUT_S: Final = 20.0
-NEWS_ENTRIES_MAX: Final = 64
+NEWS_ENTRIES_MAX: Final = 512
 """More than this at once is told as a bare head: whoever wants it asks."""
 
 
@@ -91,9 +91,8 @@ class Replica:
 
     @property
     def settled(self) -> bool:
-        """All that we committed is durable and told, no answer is running, all is counted."""
-        told = self._published == self._store.heads.sequence
-        return told and not self._running and self.versions.swept
+        """All that we committed is durable and told, and no answer is running."""
+        return self._published == self._store.heads.sequence and not self._running
 
     def hello_for(self, device: DeviceKey) -> FolderHello:
         head = self._store.heads.of(device)
@@ -246,8 +245,7 @@ class Replica:
         return self._news(fact.page, device, now)
 
     def tick(self, now: float) -> list[Action | Fact]:
-        """Answers that stay out are asked for once more; what counts for nothing is swept."""
-        self.versions.sweep_some()
+        """Answers that stay out are asked for once more."""
         late = [d for d, r in self._running.items() if now - r.since > ANSWER_TIMEOUT_S]
         out: list[Action | Fact] = []
         for device in late:
@@ -255,9 +253,7 @@ class Replica:
             out += self._ask(device, now)
         return out
 
-    def deadline(self, now: float) -> float | None:
-        if not self.versions.swept:
-            return now
+    def deadline(self) -> float | None:
         return min((r.since + ANSWER_TIMEOUT_S for r in self._running.values()), default=None)
 
     def _news(self, page: Page, device: DeviceKey, now: float) -> list[Action | Fact]:
@@ -279,7 +275,9 @@ class Replica:
         head = heads.of(device)
         if page.whole and page.after == 0 and not running.whole:
             running.whole = True
-            head = self.versions.new_generation(device, page.life)
+            self.versions.reach &= ~head.mask
+            head = heads.new_generation(device, page.life)
+            self.versions.reach |= head.mask
         elif page.after < head.head and page.life == head.life:
             return []  # the rest of an answer that we asked for once more
         elif page.after != head.head or (page.whole and page.life != head.life):
@@ -291,7 +289,9 @@ class Replica:
                 running.pages_left = PAGES_AN_ASK
                 out.append(self._since(device))
             return out
-        self.versions.sweep(device)
+        for bit in heads.to_sweep(device):
+            self._store.sweep(bit)
+            self.versions.recount()
         del self._running[device]
         for kept in running.kept:
             out += self._news(kept, device, now)

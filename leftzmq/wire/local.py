@@ -46,6 +46,7 @@ class EventKind(Enum):
     PEER_DOWN = "peer_down"
     PROBLEM = "problem"
     CONFLICT = "conflict"
+    SWEPT = "swept"
     READY = "ready"
     STOPPED = "stopped"
     REFUSED = "refused"

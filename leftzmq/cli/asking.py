@@ -1,0 +1,39 @@
+"""What the commands that ask an agent to do something in a folder have in common."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, Final
+
+from leftzmq.errors import Refused, UsageError
+from leftzmq.tree.path import check_path
+
+ANSWER_S: Final = 600.0
+"""The agent goes through the trash for it, between all else that it does."""
+
+
+def the_command(commands: Any, name: str, text: str) -> Any:
+    """A command that has verbs of its own; the chosen one is `options.verb`."""
+    command = commands.add_parser(name, help=text, description=text)
+    return command.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+
+def add_common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
+    command.add_argument(
+        "--folder", default="", metavar="ID", help="which [[folder]]; left out: the only one"
+    )
+    command.add_argument("--json", action="store_true", help="for scripts")
+
+
+def as_path(given: str) -> str:
+    """A path in the share, as it was typed: `./a/` is `a`. Raises UsageError."""
+    path = given.rstrip("/") if given.strip("/") else given
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+    try:
+        return check_path(path)
+    except Refused as refused:
+        do = "write it relative to the share, as `trash list` and `conflicts list` show it"
+        raise UsageError(refused.refusal.value, given, do) from None

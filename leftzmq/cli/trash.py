@@ -1,0 +1,110 @@
+"""leftzmq trash: list, restore."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from leftzmq.bus.door import ask
+from leftzmq.cli.asking import ANSWER_S, add_common, as_path, the_command
+from leftzmq.cli.columns import columns
+from leftzmq.cli.lines import human_bytes, printable
+from leftzmq.config import load_device
+from leftzmq.errors import Declined
+
+_LIST: Final = "what other devices' changes and deletes took away here, newest first"
+_RESTORE: Final = "put a path back into the share, with all below it; nothing is overwritten"
+
+
+def add_trash(commands: Any) -> None:
+    """`leftzmq trash ...` as a command of the parser."""
+    verbs = the_command(commands, "trash", "see what was taken away here, and get it back")
+    listing = verbs.add_parser("list", help=_LIST, description=_LIST)
+    listing.add_argument("path", nargs="?", default="", metavar="PATH", help="only this, and below")
+    restore = verbs.add_parser("restore", help=_RESTORE, description=_RESTORE)
+    restore.add_argument("path", metavar="PATH", help="in the share, as `trash list` shows it")
+    restore.add_argument("--to", default="", metavar="PATH", help="give it another name")
+    for verb in (listing, restore):
+        verb.add_argument(
+            "--when",
+            default="",
+            metavar="TIME",
+            help="only what was taken then: TAKEN as `trash list` shows it, or its beginning",
+        )
+        add_common(verb)
+
+
+def trash(options: argparse.Namespace) -> int:
+    state = load_device(options.config).state
+    fields = {
+        "folder": options.folder,
+        "path": as_path(options.path) if options.path or options.verb == "restore" else "",
+        "when": options.when,
+    }
+    if options.verb == "list":
+        return _list(state, fields, options.json)
+    fields["target"] = as_path(options.to) if options.to else ""
+    return _restore(state, fields, options.json)
+
+
+def _list(state: Path, fields: dict[str, str], as_json: bool) -> int:
+    found = list(_versions(state, fields))
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    elif not found:
+        print("nothing of it is in the trash" if fields["path"] else "the trash is empty")
+    else:
+        rows = [
+            (v["taken"], human_bytes(v["size"]) if v["kind"] == "file" else "link", v["path"])
+            for v in found
+        ]
+        print(columns(("TAKEN (UTC)", "SIZE", "PATH"), rows, right=(1,)), end="")
+    return 0
+
+
+def _versions(state: Path, fields: dict[str, str]) -> Iterator[dict[str, Any]]:
+    before = ""
+    while True:
+        answer = ask(state, "trash list", {**fields, "before": before}, timeout_s=ANSWER_S)
+        for version in sorted(answer["versions"], key=lambda v: (_newest_first(v), v["path"])):
+            yield {"folder": answer["folder"], "taken": _taken(version["batch"]), **version}
+        before = answer["before"]
+        if not before:
+            return
+
+
+def _newest_first(version: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(-ord(letter) for letter in version["batch"])
+
+
+def _taken(batch: str) -> str:
+    """20261005-140307-0000abcd -> 2026-10-05 14:03:07"""
+    day, clock = batch[:8], batch[9:15]
+    return f"{day[:4]}-{day[4:6]}-{day[6:]} {clock[:2]}:{clock[2:4]}:{clock[4:]}"
+
+
+def _restore(state: Path, fields: dict[str, str], as_json: bool) -> int:
+    answer = ask(state, "trash restore", fields, timeout_s=ANSWER_S)
+    restored, stayed = answer["restored"], answer["stayed"]
+    if as_json:
+        keys = ("folder", "restored", "stayed", "more", "restored_list", "stayed_list")
+        print(json.dumps({key: answer[key] for key in keys}, ensure_ascii=False, indent=2))
+        return 1 if stayed else 0
+    for path in answer["restored_list"]:
+        print(f"{printable(path)} is back")
+    if restored > len(answer["restored_list"]):
+        print(f"and {restored - len(answer['restored_list'])} more")
+    if answer["more"]:
+        print("there is more: ask once more for a folder below")
+    if not stayed:
+        return 0
+    if stayed == 1:
+        one = answer["stayed_list"][0]
+        raise Declined(printable(one["why"]), printable(one["path"]))
+    for one in answer["stayed_list"]:
+        print(f"{printable(one['path'])}: {printable(one['why'])}", file=sys.stderr)
+    raise Declined(f"{stayed} versions stay in the trash")

@@ -1,0 +1,270 @@
+"""What lies in the trash, and putting it back.
+
+A version goes back by one rename from the trash to a name that nothing has (write order, step 3);
+the folders are flushed. From there on it is like anything that a user puts into the share.
+
+Knows batches and paths. Must not know versions: the next scan makes one of what it finds.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from leftzmq.disk.flush import Flushes
+from leftzmq.disk.root import Folder, Root, Stat, is_full
+from leftzmq.disk.staging import create_lefting, throw_away
+from leftzmq.disk.trash import TRASH_PATH, copy_bytes, is_batch, our_names
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import check_path, join, name_of, parent_of, sort_key
+from leftzmq.tree.plan import Staged
+
+STEP_CALLS: Final = 400  # as of a sweep of the trash (disk/retention)
+GROUP_FROM: Final = 8
+"""So many folders touched, and more, are flushed by one flush of the file system."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trashed:
+    """One version in the trash: it was taken from `path` by `batch`, whose name is the time (UTC).
+
+    size: bytes of a file. mtime_ns: that of the version itself.
+    """
+
+    batch: str
+    path: str
+    kind: Kind
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A part of what is there. upto: the last batch that is listed whole, "" before the first."""
+
+    found: tuple[Trashed, ...]
+    upto: str
+    done: bool
+
+
+class Restored(Enum):
+    """How putting back ended. The value is the sentence that the user reads."""
+
+    DONE = "is back"
+    TAKEN = "something has that name already: rename it, or restore under another one with --to"
+    GONE = "is not in the trash any more"
+    NO_FOLDER = "a file or a link is in the place of its folder"
+    DISK_FULL = "the disk is full"
+    FAILED = "could not be put back"
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """A version in the trash, and the path in the share that it is to have."""
+
+    batch: str
+    path: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """made: folders that were made for it, the outermost first."""
+
+    wanted: PutBack
+    ending: Restored
+    made: tuple[str, ...] = ()
+    why: str = ""
+
+
+class TrashListing:
+    """Lists the versions of `path` and of all below it ("": everything), newest batch first.
+
+    when: the beginning of the batches' names; "" is any. before: only batches that are older.
+    """
+
+    def __init__(self, root: Root, path: str, when: str = "", before: str = "") -> None:
+        self._root, self._path, self._when, self._before = root, path, when, before
+        self._calls = 0
+        self._upto = before
+        self._going = self._run()
+
+    def step(self) -> Listing:
+        self._calls = 0
+        found: list[Trashed] = []
+        done = False
+        while not done and self._calls < STEP_CALLS:
+            part = next(self._going, None)
+            done = part is None
+            found += part or ()
+        return Listing(tuple(found), self._upto, done)
+
+    def _run(self) -> Iterator[list[Trashed]]:
+        try:
+            with self._root.folder(TRASH_PATH) as trash:
+                names = our_names(trash)
+        except OSError:
+            return
+        yield []
+        for batch in sorted(filter(is_batch, names), reverse=True):
+            if batch.startswith(self._when) and (not self._before or batch < self._before):
+                yield from self._batch(batch)
+                self._upto = batch
+
+    def _batch(self, batch: str) -> Iterator[list[Trashed]]:
+        way = [self._path]
+        if self._path:
+            self._calls += 3
+            found = self._stats(batch, parent_of(self._path), [name_of(self._path)])
+            way = []
+            for path, stat in found:
+                if stat.kind is Kind.DIRECTORY:
+                    way.append(path)
+            yield _versions(batch, found)
+        while way:
+            where = way.pop()
+            found = self._stats(batch, where, None)
+            inner = [path for path, stat in found if stat.kind is Kind.DIRECTORY]
+            way += sorted(inner, key=sort_key, reverse=True)
+            yield _versions(batch, found)
+
+    def _stats(self, batch: str, where: str, names: list[str] | None) -> list[tuple[str, Stat]]:
+        """What lies in one folder of a batch, in order; nothing where the folder is not there."""
+        self._calls += 3
+        top = join(TRASH_PATH, batch)
+        found: list[tuple[str, Stat]] = []
+        try:
+            with self._root.folder(join(top, where) if where else top) as folder:
+                for name in sorted(our_names(folder)) if names is None else names:
+                    self._calls += 1
+                    stat = folder.stat(name)
+                    if stat is not None and stat.kind is not None:
+                        found.append((join(where, name), stat))
+        except OSError:
+            return found
+        return found
+
+
+def restore(root: Root, wanted: Sequence[PutBack]) -> list[Return]:
+    """Put these back; one answer each, in the order given. Nothing is ever overwritten. OSError
+    only if the root itself cannot be opened.
+
+    Raises Refused for a target that may not be synced; nothing was done then.
+    """
+    for one in wanted:
+        check_path(one.path)
+        check_path(one.target)
+        assert is_batch(one.batch)
+    flushes = Flushes(root, GROUP_FROM)
+    returns = []
+    for at, one in enumerate(wanted):
+        flushes.at = at
+        made: list[str] = []
+        try:
+            ending, why = _restore(root, one, flushes, made), ""
+        except OSError as error:
+            ending = Restored.DISK_FULL if is_full(error) else Restored.FAILED
+            why = error.strerror or str(error)
+        if ending is not Restored.DONE:
+            _unmake(root, made)
+        returns.append(Return(one, ending, tuple(made), why))
+    for at, why in flushes.finish().items():
+        if returns[at].ending is Restored.DONE:  # it is there, and may not be after a power cut
+            returns[at] = Return(wanted[at], Restored.DONE, returns[at].made, why)
+    return returns
+
+
+def _restore(root: Root, wanted: PutBack, flushes: Flushes, made: list[str]) -> Restored:
+    at = join(join(TRASH_PATH, wanted.batch), wanted.path)
+    try:
+        source = root.folder(parent_of(at))
+    except (FileNotFoundError, NotADirectoryError):
+        return Restored.GONE
+    with source:
+        found = source.stat(name_of(at))
+        if found is None or found.kind is None or found.kind is Kind.DIRECTORY:
+            return Restored.GONE
+        try:
+            goal = _folder(root, parent_of(wanted.target), flushes, made)
+        except (NotADirectoryError, FileExistsError):
+            return Restored.NO_FOLDER
+        with goal:
+            try:
+                _move(source, name_of(at), goal, wanted.target, found)
+            except FileExistsError:
+                return Restored.TAKEN
+            except FileNotFoundError:
+                return Restored.GONE
+    flushes.touch(parent_of(at))
+    flushes.touch(parent_of(wanted.target))
+    return Restored.DONE
+
+
+def _move(source: Folder, name: str, goal: Folder, target: str, found: Stat) -> None:
+    try:
+        source.rename_new(name, goal, name_of(target))
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    else:
+        return
+    # The target lies on a file system that is mounted inside the share.
+    if found.kind is Kind.SYMLINK:
+        goal.make_link(name_of(target), source.read_link(name))
+    else:
+        _copy(source, name, goal, target)
+    goal.flush()
+    source.unlink(name)
+
+
+def _copy(source: Folder, name: str, goal: Folder, target: str) -> None:
+    """Whole and flushed before it has its name, as anything that arrives."""
+    file, lefting = create_lefting(goal, target)
+    with file, source.open_read(name) as old:
+        staged = Staged(lefting, file.stat().inode)
+        try:
+            copy_bytes(old, file)
+            file.flush()
+            goal.rename_new(name_of(lefting), goal, name_of(target))
+        except OSError:
+            throw_away(goal, staged)
+            raise
+
+
+def _folder(root: Root, path: str, flushes: Flushes, made: list[str]) -> Folder:
+    """The folder at `path`; what is missing on the way to it is made."""
+    try:
+        return root.folder(path)
+    except FileNotFoundError:
+        pass
+    where = parent_of(path)
+    with _folder(root, where, flushes, made) as above:
+        try:
+            above.make_folder(name_of(path))
+        except FileExistsError:
+            return above.folder(name_of(path))  # a user was quicker
+        made.append(path)
+        flushes.touch(where)
+        return above.folder(name_of(path))
+
+
+def _unmake(root: Root, made: list[str]) -> None:
+    """Folders that were made for nothing, if they are still empty."""
+    while made:
+        path = made.pop()
+        try:
+            with root.folder(parent_of(path)) as above:
+                above.remove_folder(name_of(path))
+        except OSError:
+            return
+
+
+def _versions(batch: str, found: list[tuple[str, Stat]]) -> list[Trashed]:
+    return [
+        Trashed(batch, path, stat.kind, stat.size if stat.kind is Kind.FILE else 0, stat.mtime_ns)
+        for path, stat in found
+        if stat.kind is not None and stat.kind is not Kind.DIRECTORY
+    ]

@@ -1,0 +1,84 @@
+"""Questions of the command line that concern one folder: which one, and may it be asked now?
+
+Knows verbs and their fields. Must not know what a question leads to: the folder's machines do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from leftzmq.disk.trash import is_batch
+from leftzmq.errors import Refused
+from leftzmq.sync.actions import Action, declined
+from leftzmq.sync.facts import Asked, Fact
+from leftzmq.sync.folder import Folder
+from leftzmq.tree.path import check_path
+
+_WHEN: Final = re.compile(r"\d{4,14}", re.ASCII)
+_MARKS: Final = re.compile(r"[-:TZ\s]")
+
+
+class Desk:
+    """Of the agent."""
+
+    def __init__(self, folders: Mapping[str, Folder]) -> None:
+        self._folders = folders
+
+    def asked(self, fact: Asked, now: float) -> list[Action | Fact] | None:
+        """None: nobody here knows the question."""
+        match fact.verb:
+            case "trash list" | "trash restore":
+                ask = self._trash
+            case _:
+                return None
+        folder = self._folder(_text(fact, "folder"))
+        if isinstance(folder, str):
+            return [declined(fact.asker, folder, _text(fact, "folder"), "name one with --folder")]
+        if folder.stopped_why:
+            return [declined(fact.asker, f"the folder is stopped: {folder.stopped_why}", folder.id)]
+        try:
+            for key in ("path", "target"):
+                if _text(fact, key):
+                    check_path(_text(fact, key))
+        except Refused as refused:
+            return [declined(fact.asker, refused.refusal.value, _text(fact, key))]
+        return ask(fact, folder)
+
+    def _folder(self, id: str) -> Folder | str:
+        """The folder of this id, or the only one; or what is wrong."""
+        names = ", ".join(self._folders)
+        if not id and len(self._folders) == 1:
+            return next(iter(self._folders.values()))
+        if not id:
+            return f"there are several folders here: {names}"
+        return self._folders.get(id) or f"there is no such folder here; there is {names}"
+
+    def _trash(self, fact: Asked, folder: Folder) -> list[Action | Fact]:
+        path, before = _text(fact, "path"), _text(fact, "before")
+        when = batches_of(_text(fact, "when"))
+        if when is None or (before and not is_batch(before)):
+            do = "write it as `leftzmq trash list` does, or only the beginning of that"
+            return [declined(fact.asker, "is not a time", _text(fact, "when"), do)]
+        if fact.verb == "trash list":
+            return folder.trash.ask_list(fact.asker, path, when, before)
+        if not path:
+            return [declined(fact.asker, "which path is to be restored?")]
+        return folder.trash.ask_restore(fact.asker, path, _text(fact, "target") or path, when)
+
+
+def batches_of(when: str) -> str | None:
+    """The beginning of the names of batches of this time: "2026-10-05 14:03:07" (UTC), or any
+    beginning of it from the year on, or a batch's whole name; "" is any. None: it is no time."""
+    if not when or is_batch(when):
+        return when
+    digits = _MARKS.sub("", when)
+    if not _WHEN.fullmatch(digits):
+        return None
+    return digits if len(digits) <= 8 else f"{digits[:8]}-{digits[8:]}"
+
+
+def _text(fact: Asked, key: str) -> str:
+    value = fact.fields.get(key)
+    return value if isinstance(value, str) else ""

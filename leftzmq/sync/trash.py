@@ -1,0 +1,241 @@
+"""When the trash is swept, and what the command line asks of it.
+
+Knows sweeps, listings and time. Must not know what lies in the trash (disk/recover looks), nor what
+becomes of a version that is put back: the settler finds it like anything that a user puts there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from leftzmq.disk.recover import PutBack, Restored, Trashed
+from leftzmq.disk.retention import TrashClock
+from leftzmq.errors import Refused
+from leftzmq.index.store import Store
+from leftzmq.sync.actions import Action, Answer, Tell, Work, declined
+from leftzmq.sync.facts import Fact, FolderStopped, RescanWanted
+from leftzmq.sync.jobs import (
+    ListTrash,
+    RestoreTrash,
+    SweepTrash,
+    TrashListed,
+    TrashRestored,
+    TrashSwept,
+)
+from leftzmq.tree.path import check_path
+from leftzmq.wire.local import EventKind, Scalar
+
+SWEEP_PERIOD_S: Final = 86_400.0
+PAGE_BYTES: Final = 512 << 10
+MAX_BYTES: Final = 8 << 20
+"""Of one answer to a list; a reply holds 16 MiB."""
+VERSION_BYTES: Final = 120  # of one version in a reply, beside its path
+RESTORES_AT_ONCE: Final = 128
+RESTORES_MAX: Final = 100_000
+"""Paths put back by one question: each is remembered until it is answered."""
+SAID_MAX: Final = 1_000  # of them named in the answer
+
+_CLOCK: Final = "trash clock"
+_SEE: Final = "`leftzmq trash list` shows what is there"
+
+
+@dataclass(slots=True)
+class Question:
+    """One question. target: None for a list, else where `path` is to be.
+
+    found: for a list, what it has. seen: paths whose newest version was taken up; back, stayed:
+    what became of them
+    """
+
+    asker: bytes
+    path: str
+    when: str
+    before: str = ""
+    target: str | None = None
+    found: list[Trashed] = field(default_factory=list)
+    found_bytes: int = 0
+    seen: set[str] = field(default_factory=set)
+    waiting: deque[PutBack] = field(default_factory=deque)
+    back: list[str] = field(default_factory=list)
+    stayed: list[tuple[str, str]] = field(default_factory=list)
+    listed: bool = False
+
+
+class TrashKeeper:
+    """Of one folder. One sweep and one question at a time; the others wait."""
+
+    def __init__(self, folder: str, store: Store) -> None:
+        self.folder, self._store = folder, store
+        self._number = 0
+        self._sweeping = False
+        self._swept_batches = self._swept_bytes = 0
+        self._next_sweep: float | None = None
+        self._questions: deque[Question] = deque()
+
+    def deadline(self) -> float | None:
+        return None if self._sweeping else self._next_sweep
+
+    # -- sweeping --------------------------------------------------------------------------------
+
+    def start(self, now: float) -> list[Action | Fact]:
+        self._next_sweep = now
+        return self.tick(now)
+
+    def tick(self, now: float) -> list[Action | Fact]:
+        if self._sweeping or self._next_sweep is None or now < self._next_sweep:
+            return []
+        self._sweeping, self._next_sweep = True, now + SWEEP_PERIOD_S
+        self._swept_batches = self._swept_bytes = 0
+        self._number += 1
+        return [Work(SweepTrash(self.folder, self._number, self._clock()))]
+
+    def swept(self, fact: TrashSwept) -> list[Action | Fact]:
+        swept = fact.swept
+        if swept is None:
+            self._sweeping = False
+            return []  # whoever works at the share finds out why
+        self._swept_batches += swept.batches
+        self._swept_bytes += swept.bytes
+        if not swept.done:
+            return [Work(SweepTrash(self.folder, fact.sweep, None))]
+        self._sweeping = False
+        clock = f"{swept.clock.shown_ns} {swept.clock.wall_ns}"
+        self._store.put_meta(_CLOCK, clock.encode())
+        if not self._swept_batches:
+            return []
+        fields: dict[str, Scalar] = {
+            "folder": self.folder,
+            "batches": self._swept_batches,
+            "bytes": self._swept_bytes,
+        }
+        return [Tell(EventKind.SWEPT, fields)]
+
+    def _clock(self) -> TrashClock | None:
+        packed = self._store.meta(_CLOCK)
+        if packed is None:
+            return None
+        shown_ns, wall_ns = packed.split()
+        return TrashClock(int(shown_ns), int(wall_ns))
+
+    # -- questions -------------------------------------------------------------------------------
+
+    def ask_list(self, asker: bytes, path: str, when: str, before: str) -> list[Action | Fact]:
+        """What is there of `path` and below ("": all), newest first, in pages: an answer with
+        `before` goes on when it is asked again with that."""
+        return self._ask(Question(asker, path, when, before))
+
+    def ask_restore(self, asker: bytes, path: str, target: str, when: str) -> list[Action | Fact]:
+        """Put the newest version of `path`, and of each path below it, back at `target`."""
+        return self._ask(Question(asker, path, when, target=target))
+
+    def listed(self, fact: TrashListed) -> list[Action | Fact]:
+        if not fact.alive:
+            return self._stop(fact.why)
+        question = self._questions[0]
+        question.listed = fact.part.done
+        if question.target is not None:
+            self._take_up(question, question.target, fact.part.found)
+            return self._go_on(question)
+        question.found += fact.part.found
+        question.found_bytes += sum(len(v.path.encode()) + VERSION_BYTES for v in fact.part.found)
+        if fact.part.done:
+            return self._answer_list(question, "")
+        if question.found_bytes >= PAGE_BYTES:
+            last = question.found[-1].batch
+            # A page ends with a batch, unless one alone is more than a reply holds.
+            if last == fact.part.upto or question.found_bytes >= MAX_BYTES:
+                return self._answer_list(question, last)
+        return self._go_on(question)
+
+    def restored(self, fact: TrashRestored) -> list[Action | Fact]:
+        if not fact.alive:
+            return self._stop(fact.why)
+        question = self._questions[0]
+        there: list[str] = []
+        for one in fact.returns:
+            if one.ending is Restored.DONE:
+                there += [*one.made, one.wanted.target]
+                question.back.append(one.wanted.target)
+            else:
+                why = f"{one.ending.value}{f': {one.why}' if one.why else ''}"
+                question.stayed.append((one.wanted.target, why))
+        out: list[Action | Fact] = [RescanWanted(self.folder, tuple(there))] if there else []
+        return out + self._go_on(question)
+
+    def _ask(self, question: Question) -> list[Action | Fact]:
+        self._questions.append(question)
+        return self._begin() if len(self._questions) == 1 else []
+
+    def _begin(self) -> list[Action | Fact]:
+        if not self._questions:
+            return []
+        self._number += 1
+        return self._go_on(self._questions[0])
+
+    def _take_up(self, question: Question, target: str, found: tuple[Trashed, ...]) -> None:
+        """The newest of each path comes first; what comes later stays where it is."""
+        for one in found:
+            if one.path in question.seen or len(question.seen) >= RESTORES_MAX:
+                continue
+            question.seen.add(one.path)
+            wanted = PutBack(one.batch, one.path, target + one.path[len(question.path) :])
+            try:
+                check_path(wanted.path)
+                check_path(wanted.target)
+            except Refused as refused:
+                question.stayed.append((wanted.target, refused.refusal.value))
+            else:
+                question.waiting.append(wanted)
+
+    def _go_on(self, question: Question) -> list[Action | Fact]:
+        if question.waiting:
+            count = min(RESTORES_AT_ONCE, len(question.waiting))
+            wanted = tuple(question.waiting.popleft() for _ in range(count))
+            return [Work(RestoreTrash(self.folder, self._number, wanted))]
+        if question.listed:
+            return self._answer_restore(question)
+        path, when, before = question.path, question.when, question.before
+        return [Work(ListTrash(self.folder, self._number, path, when, before))]
+
+    def _answer_list(self, question: Question, before: str) -> list[Action | Fact]:
+        versions = [
+            {
+                "batch": one.batch,
+                "path": one.path,
+                "kind": one.kind.name.lower(),
+                "size": one.size,
+                "mtime_ns": one.mtime_ns,
+            }
+            for one in question.found
+        ]
+        return self._answer({"folder": self.folder, "versions": versions, "before": before})
+
+    def _answer_restore(self, question: Question) -> list[Action | Fact]:
+        if not question.seen:
+            when = f" of {question.when}" if question.when else ""
+            what = f"nothing{when} is in the trash under this path"
+            return self._over(declined(question.asker, what, question.path, _SEE))
+        fields: dict[str, Any] = {
+            "folder": self.folder,
+            "restored": len(question.back),
+            "stayed": len(question.stayed),
+            "more": len(question.seen) >= RESTORES_MAX,
+            "restored_list": question.back[:SAID_MAX],
+            "stayed_list": [{"path": p, "why": why} for p, why in question.stayed[:SAID_MAX]],
+        }
+        return self._answer(fields)
+
+    def _answer(self, fields: dict[str, Any]) -> list[Action | Fact]:
+        return self._over(Answer(self._questions[0].asker, fields))
+
+    def _over(self, answer: Answer) -> list[Action | Fact]:
+        self._questions.popleft()
+        return [answer, *self._begin()]
+
+    def _stop(self, why: str) -> list[Action | Fact]:
+        """Nothing is asked of a share that is not the one we know."""
+        asked = [declined(question.asker, why, self.folder) for question in self._questions]
+        self._questions.clear()
+        return [*asked, FolderStopped(self.folder, why)]

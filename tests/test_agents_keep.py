@@ -1,0 +1,102 @@
+"""Real agents, and what a user does to get back what was taken away."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from leftzmq.cli.story import Actor, Stage, wait_until
+
+DEADLINE_S = 30.0
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Stage("AB", tmp_path / "stage") as stage:
+        yield stage
+        for actor in stage.actors:
+            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")
+
+
+def leftzmq(actor: Actor, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "leftzmq.cli.admin", *arguments]
+    command += ["-c", str(actor.home / "peer.toml")]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def done(actor: Actor, *arguments: str) -> str:
+    """What it prints; it must succeed."""
+    ran = leftzmq(actor, *arguments)
+    assert ran.returncode == 0 and ran.stderr == "", ran
+    return ran.stdout
+
+
+def refused(actor: Actor, *arguments: str, code: int = 1) -> str:
+    """The sentence; it must fail."""
+    ran = leftzmq(actor, *arguments)
+    assert ran.returncode == code and "Traceback" not in ran.stderr, ran
+    assert ran.stderr.startswith("leftzmq: ") and ran.stdout == "", ran
+    return ran.stderr
+
+
+def has(actor: Actor, path: str, data: bytes) -> bool:
+    try:
+        return (actor.share / path).read_bytes() == data
+    except OSError:
+        return False
+
+
+def both(stage: Stage, path: str, data: bytes) -> bool:
+    return all(has(actor, path, data) for actor in stage.actors)
+
+
+def test_a_deleted_file_is_listed_and_restored_on_both_devices(stage: Stage) -> None:
+    a, b = stage.actors
+    a.start()
+    b.start()
+    name = "letters/имя \x1b[31m名.txt"
+    (a.share / "letters").mkdir()
+    (a.share / name).write_bytes(b"precious")
+    assert wait_until(lambda: has(b, name, b"precious"), DEADLINE_S)
+    (a.share / name).unlink()
+    assert wait_until(lambda: not (b.share / name).exists(), DEADLINE_S)
+    text = done(b, "trash", "list", "letters/")
+    assert "letters/имя \\x1b[31m名.txt" in text and "8 B" in text and "\x1b" not in text
+    (version,) = json.loads(done(b, "trash", "list", "--json"))
+    assert version["path"] == name and version["taken"] in text
+    assert done(a, "trash", "list") == "the trash is empty\n"
+    assert "is back" in done(b, "trash", "restore", name, "--when", version["taken"])
+    assert wait_until(lambda: both(stage, name, b"precious"), DEADLINE_S)
+    assert done(b, "trash", "list", name) == "nothing of it is in the trash\n"
+
+
+def test_wrong_questions_about_the_trash(stage: Stage) -> None:
+    a, b = stage.actors
+    assert "no agent runs" in refused(b, "trash", "list")
+    assert "no agent runs" in refused(b, "trash", "restore", "f")
+    a.start()
+    b.start()
+    (a.share / "f").write_bytes(b"one")
+    assert wait_until(lambda: has(b, "f", b"one"), DEADLINE_S)
+    assert "f: nothing is in the trash under this path" in refused(b, "trash", "restore", "f")
+    (a.share / "f").write_bytes(b"two")
+    assert wait_until(lambda: has(b, "f", b"two"), DEADLINE_S)
+    said = refused(b, "trash", "restore", "f")
+    assert "f: something has that name already" in said and "--to" in said
+    assert has(b, "f", b"two")
+    for path in ("../f", "/f", ".left/marker", "a/../f", ""):
+        assert "the share" in refused(b, "trash", "restore", path, code=2)
+    assert "is not a time" in refused(b, "trash", "restore", "f", "--when", "yesterday")
+    assert "there is share" in refused(b, "trash", "restore", "f", "--folder", "other")
+    done(b, "trash", "restore", "f", "--to", "old/f")
+    assert wait_until(lambda: has(a, "old/f", b"one"), DEADLINE_S)
+    b.stop()
+    b.share.rename(b.home / "unmounted")
+    b.start()
+    assert "the folder is stopped" in refused(b, "trash", "restore", "f")
+    assert "the folder is stopped" in refused(b, "trash", "list")

@@ -1,0 +1,223 @@
+"""The trash in the whole machine: what was taken away is listed, comes back, and travels."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mesh import Device, Mesh
+from test_sync_mesh import together, trash
+
+from leftzmq.sync import trash as keeper
+from leftzmq.sync.desk import batches_of
+from leftzmq.wire.local import EventKind
+
+DAY_S = 86_400.0
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Mesh:
+    mesh = Mesh(tmp_path, "AB")
+    for device in mesh.devices.values():
+        device.start()
+    mesh.settle()
+    return mesh
+
+
+def versions(mesh: Mesh, device: Device, **fields: str) -> list[tuple[str, int]]:
+    """(path, size) of all pages."""
+    found: list[tuple[str, int]] = []
+    before = ""
+    while True:
+        answer = mesh.ask(device, "trash list", before=before, **fields)
+        found += [(version["path"], version["size"]) for version in answer["versions"]]
+        before = answer["before"]
+        if not before:
+            return found
+
+
+def restore(mesh: Mesh, device: Device, path: str, **fields: str) -> dict[str, Any]:
+    return mesh.ask(device, "trash restore", path=path, **fields)
+
+
+def edit_twice_and_delete(mesh: Mesh) -> tuple[Device, Device]:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    for text in (b"one", b"second", b"3"):
+        mesh.now += 5
+        a.write("letters/f", text)
+        together(mesh)
+    (a.share / "letters/f").unlink()
+    together(mesh)
+    return a, b
+
+
+def test_what_was_replaced_and_deleted_is_listed_newest_first(mesh: Mesh) -> None:
+    a, b = edit_twice_and_delete(mesh)
+    listed = [("letters/f", 1), ("letters/f", 6), ("letters/f", 3)]
+    assert versions(mesh, b) == versions(mesh, b, path="letters") == listed
+    assert versions(mesh, b, path="letter") == versions(mesh, a) == []
+
+
+def test_the_newest_version_is_restored_and_travels(mesh: Mesh) -> None:
+    a, b = edit_twice_and_delete(mesh)
+    answer = restore(mesh, b, "letters/f")
+    assert (answer["restored_list"], answer["stayed"]) == (["letters/f"], 0)
+    mesh.settle()  # no walk: it was told what to look at
+    assert (a.share / "letters/f").read_bytes() == b"3"
+    assert b.folder.replica.versions.ours("letters/f").entry.writer == b.store.heads.life  # type: ignore[union-attr]
+    assert together(mesh)["letters/f"][1] == b"3"  # type: ignore[index]
+    assert [size for _, size in versions(mesh, b)] == [6, 3]
+
+
+def test_a_named_version_is_restored(mesh: Mesh) -> None:
+    _, b = edit_twice_and_delete(mesh)
+    batches = [v["batch"] for v in mesh.ask(b, "trash list")["versions"]]
+    day, clock = batches[2][:8], batches[2][9:15]
+    when = f"{day[:4]}-{day[4:6]}-{day[6:]} {clock[:2]}:{clock[2:4]}:{clock[4:]}"
+    assert restore(mesh, b, "letters/f", when=when)["restored"] == 1
+    assert (b.share / "letters/f").read_bytes() == b"one"
+    assert restore(mesh, b, "letters/f", when=batches[1], target="second")["restored"] == 1
+    tree = together(mesh)
+    assert tree["letters/f"][1] == b"one" and tree["second"][1] == b"second"  # type: ignore[index]
+
+
+def test_a_deleted_tree_comes_back_whole(mesh: Mesh) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    contents = {f"photos/{i % 5}/{i}": os.urandom(20) for i in range(300)}
+    for path, data in contents.items():
+        a.write(path, data)
+    a.write("large", os.urandom(600_000))
+    together(mesh)
+    for path in contents:
+        (a.share / path).unlink()
+    together(mesh)
+    for i in range(5):
+        (a.share / f"photos/{i}").rmdir()
+    (a.share / "photos").rmdir()
+    assert list(together(mesh)) == ["large"]
+    answer = restore(mesh, b, "photos")
+    assert (answer["restored"], answer["stayed"]) == (300, 0)
+    tree = together(mesh)
+    assert {p: v[1] for p, v in tree.items() if v[0] == "file" and p != "large"} == contents  # type: ignore[index]
+
+
+def test_a_name_that_is_taken_is_left_alone_and_said(mesh: Mesh) -> None:
+    _, b = edit_twice_and_delete(mesh)
+    b.write("letters/f", b"new, by a user")
+    answer = restore(mesh, b, "letters")
+    assert (answer["restored"], answer["stayed"]) == (0, 1)
+    assert "--to" in answer["stayed_list"][0]["why"]
+    assert together(mesh)["letters/f"][1] == b"new, by a user"  # type: ignore[index]
+    assert len(versions(mesh, b)) == 3
+
+
+WRONG = [
+    ({"path": "nothing"}, "nothing is in the trash under this path"),
+    ({"path": "letters/f", "when": "1999"}, "nothing of 1999 is in the trash"),
+    ({"path": "letters/f", "when": "yesterday"}, "is not a time"),
+    ({"path": "letters/f", "before": "../../x"}, "is not a time"),
+    ({"path": "../x"}, "'..' component"),
+    ({"path": "letters/f", "target": "/etc/x"}, "the path is absolute"),
+    ({"path": "letters/f", "target": ".left/marker"}, "the name is reserved"),
+    ({"path": ""}, "which path"),
+    ({"path": "letters/f", "folder": "other"}, "there is no such folder here; there is share"),
+]
+
+
+@pytest.mark.parametrize("fields, said", WRONG, ids=[said for _, said in WRONG])
+def test_a_wrong_question_is_declined_with_a_sentence(
+    mesh: Mesh, fields: dict[str, str], said: str
+) -> None:
+    _, b = edit_twice_and_delete(mesh)
+    answer = mesh.ask(b, "trash restore", **fields)
+    assert said in answer["declined"]["what"]
+    assert len(versions(mesh, b)) == 3 and list(together(mesh)) == ["letters"]
+
+
+def test_a_share_that_was_replaced_is_not_asked(mesh: Mesh) -> None:
+    _, b = edit_twice_and_delete(mesh)
+    b.share.rename(b.share.parent / "away")
+    b.share.mkdir()
+    answer = restore(mesh, b, "letters/f")
+    assert "missing, unmounted or replaced" in answer["declined"]["what"]
+    answer = restore(mesh, b, "letters/f")
+    assert "the folder is stopped" in answer["declined"]["what"]
+    assert not list(b.share.iterdir())
+
+
+def test_questions_wait_for_each_other(mesh: Mesh) -> None:
+    _, b = edit_twice_and_delete(mesh)
+    for _ in range(3):
+        b.take(keeper_question("letters/f"))
+    mesh.settle(1)
+    assert [answer.get("restored", "declined") for answer in b.answers[-3:]] == [1, 0, 0]
+
+
+def keeper_question(path: str) -> Any:
+    from leftzmq.sync.facts import Asked
+
+    return Asked(b"x", "trash restore", {"path": path})
+
+
+def test_a_long_list_comes_in_pages(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    for number in range(5):
+        for name in range(3):
+            a.write(f"f{name}", b"x" * number)
+        together(mesh)
+        mesh.now += 5
+    whole = versions(mesh, b)
+    monkeypatch.setattr(keeper, "PAGE_BYTES", 1)
+    assert versions(mesh, b) == whole and len(whole) == 12
+    monkeypatch.setattr("leftzmq.disk.recover.STEP_CALLS", 1)
+    assert versions(mesh, b) == whole
+    assert restore(mesh, b, "f1", target="back")["restored"] == 1
+
+
+# ---- sweeping -----------------------------------------------------------------------------------
+
+
+def test_the_trash_is_swept_at_the_start_and_daily(mesh: Mesh) -> None:
+    a, b = edit_twice_and_delete(mesh)
+    for _ in range(29):
+        mesh.now += DAY_S
+        mesh.settle()
+    assert len(trash(b)) == 3
+    for _ in range(2):
+        mesh.now += DAY_S
+        mesh.settle()
+    assert trash(b) == []
+    swept = [event for event in b.events if event.kind is EventKind.SWEPT]
+    assert len(swept) == 1 and swept[0].fields["batches"] == 3
+    assert not [event for event in a.events if event.kind is EventKind.SWEPT]
+
+
+def test_a_restart_under_a_clock_that_is_years_ahead_keeps_the_trash(mesh: Mesh) -> None:
+    _, b = edit_twice_and_delete(mesh)
+    for _ in range(6):
+        b.kill()
+        mesh.started_ns += int(365 * DAY_S * 1e9) * (mesh.started_ns < 1_900_000_000 * 10**9)
+        b.start()
+        mesh.settle()
+    assert len(trash(b)) == 3
+
+
+@pytest.mark.parametrize(
+    "when, name",
+    [
+        ("2026-10-05 14:03:07", "20261005-140307"),
+        ("2026-10-05T14:03:07Z", "20261005-140307"),
+        ("2026-10-05 14", "20261005-14"),
+        ("2026-10", "202610"),
+        ("", ""),
+        ("20261005-140307-0012abcd", "20261005-140307-0012abcd"),
+        ("now", None),
+        ("2026-10-05 14:03:07.5", None),
+        ("123", None),
+        ("٢٠٢٦", None),
+    ],
+)
+def test_times_as_they_are_written(when: str, name: str | None) -> None:
+    assert batches_of(when) == name
