@@ -11,7 +11,6 @@ from mesh import Device, Mesh
 
 from leftzmq.sync.facts import PathsTouched, Touch
 from leftzmq.sync.jobs import Apply, Job, JobDone
-from leftzmq.sync.tally import Tally
 from leftzmq.tree.plan import Verb
 from leftzmq.wire.local import EventKind
 
