@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from trees import content
 
 from leftzmq.index.store import Store
-from leftzmq.sync.versions import FoundDeleted, Ticket, Versions
+from leftzmq.sync.versions import FoundDeleted, Heard, Ticket, Versions
 from leftzmq.tree.conflict import conflict_path
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey
+from leftzmq.tree.reconcile import succeeds
 from leftzmq.tree.version import make_life
 
 CASES = 10_000
@@ -77,11 +79,19 @@ class Device:
             del self.disk[path]
             self.versions.take(found.entry, None)
 
+    def tree(self) -> dict[str, tuple[object, ...]]:
+        """All that is synced of the disk."""
+        return {
+            path: (o.kind, o.content) + ((o.mtime_ns, o.exec) if o.kind is Kind.FILE else ())
+            for path, o in self.disk.items()
+        }
+
     def offers(self) -> list[Entry]:
         return [row.entry for rows in self.store.paths(b"", 1000) for row in rows if row.is_ours]
 
     def hear(self, other: str, entry: Entry) -> None:
-        self.versions.heard(self.bit(other), entry)
+        heard = self.versions.heard(self.bit(other), entry)
+        assert heard is not Heard.OLDER, f"{other} went back to {entry}"
 
     def settle(self) -> bool:
         """Carry out every ticket; whether there was one."""
@@ -102,14 +112,14 @@ class Device:
         old = self.disk.pop(path, None)
         if old is not None and ticket.copy:
             assert ticket.ours is not None
+            known = [row.entry for row in self.versions.rows(path)]
+            assert not any(succeeds(version, ticket.ours.entry) for version in known)
             copy = conflict_path(ticket.ours.entry)
             self.disk[copy] = Observed(
                 copy, old.kind, old.size, old.mtime_ns, old.exec, old.content, old.depth
             )
             self.versions.take_copy(ticket.ours.entry, copy, key_of(self.disk[copy]))
-        elif old is not None and old.content != entry.content:
-            self.trash.append(old.content)
-        elif old is not None and entry.deleted:
+        elif old is not None and (entry.deleted or old.content != entry.content):
             self.trash.append(old.content)
         if entry.deleted:
             self.versions.take(entry, None)
@@ -135,31 +145,45 @@ class World:
         self.values: set[bytes] = set()
         self.replaced: set[bytes] = set()  # by someone who had it before him
         self.shared: set[bytes] = set()  # written more than once
+        self.seen: list[Observed] = []  # all that was ever on a disk
 
     def user(self) -> None:
         device, path = self.dice.choice(list(self.devices.values())), self.dice.choice(PATHS)
         self.now_ns += self.dice.randrange(1, 5_000_000_000)
         before = device.disk.get(path)
-        what = self.dice.random()
-        if before is not None and what < 0.25:
-            self.replaced.add(before.content)
-            del device.disk[path]
-        elif before is not None and what < 0.35:  # touch or chmod: the same bytes
-            mtime = self.now_ns + device.skew_ns
-            device.disk[path] = Observed(
-                path, Kind.FILE, before.size, mtime, not before.exec, before.content
-            )
+        after = self.wants(device, path, before)
+        if before is not None and (after is None or after.content != before.content):
+            self.replaced.add(bytes(before.content))
+        if after is None:
+            device.disk.pop(path, None)
         else:
-            value = self.value(device)
-            if before is not None and before.content != value:
-                self.replaced.add(before.content)
-            mtime = self.dice.choice((self.now_ns + device.skew_ns, START_NS - DAY_NS))
-            device.disk[path] = Observed(path, Kind.FILE, 3, mtime, False, content(value.decode()))
-            if bytes(device.disk[path].content) in self.values:
-                self.shared.add(bytes(device.disk[path].content))
-            self.values.add(bytes(device.disk[path].content))
-            self.replaced.discard(bytes(device.disk[path].content))
+            device.disk[path] = after
+            self.seen.append(after)
+            if after.kind is Kind.FILE:
+                if bytes(after.content) in self.values:
+                    self.shared.add(bytes(after.content))
+                self.values.add(bytes(after.content))
+                self.replaced.discard(bytes(after.content))
         device.scan(path, self.now_ns)
+
+    def wants(self, device: Device, path: str, before: Observed | None) -> Observed | None:
+        """What a user makes of a path: nothing, a folder, a link, a file new, old or touched."""
+        what = self.dice.random()
+        now_ns = self.now_ns + device.skew_ns
+        if before is not None and what < 0.25:
+            return None
+        if before is not None and before.kind is Kind.FILE and what < 0.35:
+            return structs.replace(before, mtime_ns=now_ns, exec=not before.exec)
+        if what < 0.45:
+            return Observed(path, Kind.DIRECTORY)
+        if what < 0.5:
+            return Observed(path, Kind.SYMLINK, 0, now_ns, False, content(f"to {self.now_ns}"))
+        old = [observed for observed in self.seen if observed.path == path]
+        if old and what < 0.65:
+            return self.dice.choice(old)
+        mtime = self.dice.choice((now_ns, START_NS - DAY_NS))
+        value = content(self.value(device).decode())
+        return Observed(path, Kind.FILE, 3, mtime, self.dice.random() < 0.2, value)
 
     def value(self, device: Device) -> bytes:
         """Mostly a new one; sometimes what was deleted before, or what somebody else wrote."""
@@ -241,7 +265,7 @@ def one_case(stores: dict[str, Store], seed: int) -> None:
     world.quiet()
     a, *others = world.devices.values()
     for other in others:
-        assert other.disk == a.disk, "all are equal"
+        assert other.tree() == a.tree(), "all are equal"
     kept = {bytes(observed.content) for observed in a.disk.values()}
     trash = {bytes(content) for device in world.devices.values() for content in device.trash}
     lost = world.values - world.replaced - kept
@@ -249,6 +273,31 @@ def one_case(stores: dict[str, Store], seed: int) -> None:
     assert not lost - (trash & world.shared), "what was written is kept"
     for device in world.devices.values():
         assert {o.path for o in device.offers() if not o.deleted} == set(device.disk)
+
+
+def one_after_another(stores: dict[str, Store], seed: int) -> None:
+    world = World(stores, seed)
+    for _ in range(world.dice.randrange(2, 7)):
+        before = world.devices["A"].tree()
+        world.user()
+        changed = [d.tree() for d in world.devices.values() if d.tree() != before]
+        world.quiet()
+        for device in world.devices.values():
+            assert device.tree() == (changed[0] if changed else before), "the last change stands"
+        if world.dice.random() < 0.2:
+            world.restart()
+            world.quiet()
+
+
+@pytest.mark.parametrize("first", range(0, CASES // 4, CASES_A_TEST))
+def test_changes_that_were_seen_by_all_before_the_next_one_are_never_in_conflict(
+    stores: dict[str, Store], first: int
+) -> None:
+    for seed in range(first, min(first + CASES_A_TEST, CASES // 4)):
+        try:
+            one_after_another(stores, seed)
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
 
 
 @pytest.mark.parametrize("first", range(0, CASES, CASES_A_TEST))
