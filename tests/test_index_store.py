@@ -105,15 +105,36 @@ def test_sequences_go_on_across_lives(tmp_path: Path) -> None:
 
 
 def test_a_new_generation_has_a_bit_of_its_own(store: Store) -> None:
-    head = store.heads.of(b"b" * 32)
+    head = store.heads.new_generation(b"b" * 32, life("b"))
     store.put(Row(made("b", file("x")), head.mask | 1, 0, store.heads.next_sequence()))
     store.put(Row(made("b", file("y")), head.mask))
-    fresh = store.heads.new_generation(b"b" * 32, life("b"))
+    fresh = store.heads.new_generation(b"b" * 32, life("b", 2))
     assert fresh.bit != head.bit and fresh.head == 0
     assert store.heads.to_sweep(b"b" * 32) == [head.bit]
     store.sweep(head.bit)
     assert store.rows("y") == [], "a row without holders is gone"
     assert store.rows("x")[0].holders == 1
+    assert store.heads.to_sweep(b"b" * 32) == []
+
+
+def test_a_generation_of_which_nothing_was_heard_keeps_its_bit(store: Store) -> None:
+    head = store.heads.of(b"b" * 32)
+    assert store.heads.new_generation(b"b" * 32, life("b")).bit == head.bit
+    assert store.heads.to_sweep(b"b" * 32) == []
+
+
+def test_sweeping_goes_through_all_rows_some_at_a_time(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leftzmq.index.store.SWEEP_ROWS", 2)
+    head = store.heads.new_generation(b"b" * 32, life("b"))
+    for number in range(7):
+        store.put(Row(made("b", file(f"p{number}")), head.mask | number % 2))
+    store.heads.new_generation(b"b" * 32, life("b", 2))
+    assert store.sweep_some(head.bit, 0) == 2
+    assert store.heads.to_sweep(b"b" * 32) == [head.bit]
+    store.sweep(head.bit)
+    assert [rows[0].entry.path for rows in store.paths(b"", 9)] == ["p1", "p3", "p5"]
     assert store.heads.to_sweep(b"b" * 32) == []
 
 

@@ -11,6 +11,7 @@ from mesh import Device, Mesh
 
 from leftzmq.sync.facts import PathsTouched, Touch
 from leftzmq.sync.jobs import Apply, Job, JobDone
+from leftzmq.sync.tally import Tally
 from leftzmq.tree.plan import Verb
 from leftzmq.wire.local import EventKind
 
@@ -36,6 +37,7 @@ def together(mesh: Mesh) -> dict[str, object]:
         if device.alive:
             assert device.folder.replica.versions.tally.tickets == 0
             assert not device.folder.problems.all()
+            assert device.folder.replica.versions.tally == Tally.of(device.store)
     return tree
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from leftzmq.config import Limits
 from leftzmq.content.cut import Cutter
@@ -34,8 +34,11 @@ from leftzmq.sync.jobs import Job, JobDone
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import LEFT_DIRECTORY, name_of, parent_of
 from leftzmq.tree.plan import Staged
-from leftzmq.wire.messages import MAX_PAGE_ENTRIES, Want
+from leftzmq.wire.messages import Want
 from leftzmq.wire.page import Page, cut_pages, seal
+
+PAGE_ENTRIES: Final = 48
+"""Of an answer's page: hearing it (about 70 us an entry) is one turn of the asker's loop."""
 
 
 @dataclass(slots=True)
@@ -321,8 +324,8 @@ class JobRunner:
         return jobs.Flushed(job.folder, job.head)
 
     def _read_page(self, ground: Ground, job: jobs.ReadPage) -> JobDone:
-        entries = self._reader(ground).changes(job.after, job.upto, MAX_PAGE_ENTRIES)
-        cut_short = len(entries) == MAX_PAGE_ENTRIES
+        entries = self._reader(ground).changes(job.after, job.upto, PAGE_ENTRIES)
+        cut_short = len(entries) == PAGE_ENTRIES
         upto = entries[-1][0] if cut_short else job.upto
         first = cut_pages(entries, job.after, upto, job.upto)[0]
         page = Page(

@@ -124,11 +124,19 @@ class Heads:
     def new_generation(self, key: bytes, life: Life) -> Head:
         """The first page of a whole index: a fresh bit; the old one counts for nothing now."""
         self._begin()
+        if self.of(key).life == NO_LIFE:
+            self.advance(key, life, 0)  # nothing was ever heard under this bit
+            return self.of(key)
         old = self._devices.pop(key, None)
         if old is not None:
             self._db.execute("UPDATE device SET swept = 1 WHERE bit = ?", (old.bit,))
             self._swept.setdefault(key, []).append(old.bit)
         return self._allot(key, life)
+
+    @property
+    def swept_mask(self) -> int:
+        """The bits of all generations that count for nothing any more."""
+        return sum(1 << bit for bits in self._swept.values() for bit in bits)
 
     def to_sweep(self, key: bytes) -> list[int]:
         """Bits of old generations of a device that still stand in rows."""

@@ -21,7 +21,7 @@ _SCAN = struct.Struct("<BQqqQ?I")  # kind, size, mtime, ctime, inode, exec, link
 _UINT32 = 0xFFFFFFFF
 
 
-class Row(Struct, frozen=True):
+class Row(Struct, frozen=True, gc=False):
     """One version of one path, and who holds it.
 
     id:   of the row; 0: not stored yet

@@ -21,6 +21,7 @@ from leftzmq.tree.conflict import CONFLICT_MARK
 from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.tree.plan import Staged
 
+SWEEP_ROWS: Final = 2048  # in one step: 1 to 2 ms
 _RECORDS_AT_ONCE: Final = (64, 8, 1)
 _PUT_ROWS: Final = (
     f"INSERT INTO version({COLUMNS}) VALUES {{}} ON CONFLICT(id) DO UPDATE SET"
@@ -116,13 +117,27 @@ class Store(Reader):
 
     def sweep(self, bit: int) -> None:
         """Take a bit from all rows, drop those without holders, and free the bit."""
+        at = 0
+        while (end := self.sweep_some(bit, at)) is not None:
+            at = end
+
+    def sweep_some(self, bit: int, after: int) -> int | None:
+        """The same for some of the rows, those of the ids above `after`; the id to go on from, or
+        None when it was the last of them and the bit is free."""
         self._write_rows()
         self.begin()
+        end = after + SWEEP_ROWS
         self._db.execute(
-            "UPDATE version SET holders = holders & ~? WHERE holders & ? != 0", (1 << bit, 1 << bit)
+            "UPDATE version SET holders = holders & ~? WHERE id > ? AND id <= ? AND holders & ?",
+            (1 << bit, after, end, 1 << bit),
         )
-        self._db.execute("DELETE FROM version WHERE holders = 0")
+        self._db.execute(
+            "DELETE FROM version WHERE id > ? AND id <= ? AND holders = 0", (after, end)
+        )
+        if end < self._last_id:
+            return end
         self.heads.free(bit)
+        return None
 
     # -- lists and staging --------------------------------------------------------------------
 

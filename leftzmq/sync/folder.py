@@ -73,7 +73,7 @@ class Folder:
         times = (
             self.settler.deadline(),
             self.applier.deadline(now),
-            self.replica.deadline(),
+            self.replica.deadline(now),
             None if self.stopped_why else self.trash.deadline(),
         )
         return min((time for time in times if time is not None), default=None)

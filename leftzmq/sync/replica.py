@@ -35,11 +35,11 @@ from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import FolderHello, IndexPage, IndexSince
 from leftzmq.wire.page import Page, cut_pages
 
-PAGES_AN_ASK: Final = 8
+PAGES_AN_ASK: Final = 16
 """index_since is answered with so many pages; the asker asks on from the last one."""
 KEPT_PAGES_MAX: Final = 64  # news above the end of a running answer; more, and we ask once more
 ANSWER_TIMEOUT_S: Final = 20.0
-NEWS_ENTRIES_MAX: Final = 512
+NEWS_ENTRIES_MAX: Final = 64
 """More than this at once is told as a bare head: whoever wants it asks."""
 
 
@@ -91,8 +91,9 @@ class Replica:
 
     @property
     def settled(self) -> bool:
-        """All that we committed is durable and told, and no answer is running."""
-        return self._published == self._store.heads.sequence and not self._running
+        """All that we committed is durable and told, no answer is running, all is counted."""
+        told = self._published == self._store.heads.sequence
+        return told and not self._running and self.versions.swept
 
     def hello_for(self, device: DeviceKey) -> FolderHello:
         head = self._store.heads.of(device)
@@ -245,7 +246,8 @@ class Replica:
         return self._news(fact.page, device, now)
 
     def tick(self, now: float) -> list[Action | Fact]:
-        """Answers that stay out are asked for once more."""
+        """Answers that stay out are asked for once more; what counts for nothing is swept."""
+        self.versions.sweep_some()
         late = [d for d, r in self._running.items() if now - r.since > ANSWER_TIMEOUT_S]
         out: list[Action | Fact] = []
         for device in late:
@@ -253,7 +255,9 @@ class Replica:
             out += self._ask(device, now)
         return out
 
-    def deadline(self) -> float | None:
+    def deadline(self, now: float) -> float | None:
+        if not self.versions.swept:
+            return now
         return min((r.since + ANSWER_TIMEOUT_S for r in self._running.values()), default=None)
 
     def _news(self, page: Page, device: DeviceKey, now: float) -> list[Action | Fact]:
@@ -275,9 +279,7 @@ class Replica:
         head = heads.of(device)
         if page.whole and page.after == 0 and not running.whole:
             running.whole = True
-            self.versions.reach &= ~head.mask
-            head = heads.new_generation(device, page.life)
-            self.versions.reach |= head.mask
+            head = self.versions.new_generation(device, page.life)
         elif page.after < head.head and page.life == head.life:
             return []  # the rest of an answer that we asked for once more
         elif page.after != head.head or (page.whole and page.life != head.life):
@@ -289,9 +291,7 @@ class Replica:
                 running.pages_left = PAGES_AN_ASK
                 out.append(self._since(device))
             return out
-        for bit in heads.to_sweep(device):
-            self._store.sweep(bit)
-            self.versions.recount()
+        self.versions.sweep(device)
         del self._running[device]
         for kept in running.kept:
             out += self._news(kept, device, now)

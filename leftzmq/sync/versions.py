@@ -15,10 +15,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from leftzmq.index.heads import Head
 from leftzmq.index.rows import Row
 from leftzmq.index.schema import OUR_BIT
 from leftzmq.index.store import Store
-from leftzmq.sync.tally import Tally
+from leftzmq.sync.tally import Recount, Tally
 from leftzmq.tree.conflict import conflict_copy
 from leftzmq.tree.entry import (
     Entry,
@@ -30,8 +31,10 @@ from leftzmq.tree.entry import (
     published_again,
     tombstone,
 )
+from leftzmq.tree.path import sort_key
 from leftzmq.tree.plan import Held
 from leftzmq.tree.reconcile import Verdict, reconcile, succeeds
+from leftzmq.tree.version import Life
 
 OURS: Final = 1 << OUR_BIT
 MEMO_PATHS: Final = 8192  # about 1 KiB each
@@ -84,6 +87,8 @@ class Versions:
         self.reach = 0
         self.tally = Tally.of(store)
         self._memo: dict[str, list[Row]] = {}
+        self._sweeping: dict[int, int] = {}  # bit -> the id of the row up to which it is gone
+        self._recount: Recount | None = None
 
     def rows(self, path: str) -> list[Row]:
         """All versions of a path that somebody holds. A ticket is looked at a dozen times on its
@@ -98,16 +103,44 @@ class Versions:
         if unknown:
             for path in list(islice(self._memo, max(0, len(self._memo) - MEMO_PATHS))):
                 del self._memo[path]  # the oldest
-            self._memo.update(self.store.rows_of(unknown))
+            found = self.store.rows_of(unknown)
+            if swept := self.store.heads.swept_mask:
+                found = {path: _swept(rows, swept) for path, rows in found.items()}
+            self._memo.update(found)
 
     def ours(self, path: str) -> Row | None:
         """The version of a path that we have (a tombstone, too, is something we have)."""
         return _ours(self.rows(path))
 
-    def recount(self) -> None:
-        """Rows went away in bulk: count anew."""
-        self.tally = Tally.of(self.store)
+    def new_generation(self, device: bytes, life: Life) -> Head:
+        """The first page of a device's whole index: what it said before counts for nothing."""
+        self.reach &= ~self.store.heads.of(device).mask
+        head = self.store.heads.new_generation(device, life)
+        self.reach |= head.mask
         self._memo.clear()
+        return head
+
+    def sweep(self, device: bytes) -> None:
+        """Its last page is here: the bits of its old generations go, some rows a turn."""
+        self._sweeping.update(dict.fromkeys(self.store.heads.to_sweep(device), 0))
+
+    @property
+    def swept(self) -> bool:
+        """Whether nothing is left to sweep, and all is counted."""
+        return not self._sweeping and self._recount is None
+
+    def sweep_some(self) -> None:
+        """One step of sweeping; then rows are gone that were counted, so count anew."""
+        if self._sweeping:
+            bit, at = next(iter(self._sweeping.items()))
+            end = self.store.sweep_some(bit, at)
+            if end is not None:
+                self._sweeping[bit] = end
+                return
+            del self._sweeping[bit]
+            self._recount = None if self._sweeping else Recount()
+        elif self._recount is not None and not self._recount.step(self.store):
+            self.tally, self._recount = self._recount.tally, None
 
     # -- what the share says -------------------------------------------------------------------
 
@@ -320,11 +353,19 @@ class Versions:
     def _change(self, before: list[Row], after: list[Row]) -> None:
         path = (before or after)[0].entry.path
         self.tally.change(before, after)
+        if self._recount is not None:
+            self._recount.change(before, after, sort_key(path))
         self._memo[path] = self.store.replace(before, after)
 
 
 def _ours(rows: Iterable[Row]) -> Row | None:
     return next((row for row in rows if row.is_ours), None)
+
+
+def _swept(rows: Iterable[Row], mask: int) -> list[Row]:
+    """The rows without these bits; without a holder it is no row any more."""
+    left = (replace(row, holders=row.holders & ~mask) for row in rows)
+    return [row for row in left if row.holders]
 
 
 def _without(rows: Iterable[Row], gone: Row) -> list[Row]:

@@ -20,7 +20,7 @@ from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Operation, Staged
 
 WINDOW_TICKETS: Final = 4096
-CONSIDER_A_TURN: Final = 96  # tickets derived in one turn of the loop (about 20 us each)
+CONSIDER_A_TURN: Final = 64  # tickets derived in one turn of the loop (about 20 us each)
 
 
 class Stage(Enum):

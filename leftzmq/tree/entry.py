@@ -34,7 +34,7 @@ class Kind(IntEnum):
     SYMLINK = 2
 
 
-class ScanKey(Struct, frozen=True):
+class ScanKey(Struct, frozen=True, gc=False):
     """What `lstat` said of a path when its bytes were last known to be those of our entry.
 
     An unchanged file is recognised by this alone and never read. Times are ns since the epoch.
@@ -59,7 +59,7 @@ class ScanKey(Struct, frozen=True):
         )
 
 
-class Observed(Struct, frozen=True):
+class Observed(Struct, frozen=True, gc=False):
     """What a scan found at a path: everything of an entry that the disk knows.
 
     size is 0 for folders and links; mtime_ns counts for files, and for the stamp of a link; depth
@@ -83,7 +83,7 @@ the order total when a hostile one gives one name to two versions.
 """
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """One version of one path (docs/design.md, section 5).
 
     mtime_ns is that of a file; 0 for folders and links. A tombstone (deleted) keeps the kind and

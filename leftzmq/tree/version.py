@@ -43,7 +43,7 @@ def _birth(writer: Life) -> int:
     return int.from_bytes(writer[4:8], "big")
 
 
-class Vector(Struct, frozen=True):
+class Vector(Struct, frozen=True, gc=False):
     """{writer: counter}, in ascending order of the writer; at most MAX_WRITERS.
 
     packed: 20 bytes a pair, the writer and then the counter big-endian. It is what the index and
