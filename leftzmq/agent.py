@@ -11,7 +11,6 @@ import gc
 import os
 import sys
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +20,9 @@ from leftzmq.bus import devicekey, platform
 from leftzmq.bus.bound import Listening
 from leftzmq.bus.inbox import Ask, SealedArrived, read
 from leftzmq.bus.jobs import Ground, JobRunner
+from leftzmq.bus.loop import Loop
 from leftzmq.bus.raw import Raw, RawFrame
+from leftzmq.bus.reports import Reports
 from leftzmq.bus.sockets import SHUT_OUT_S, Bus
 from leftzmq.bus.wake import Wake
 from leftzmq.bus.workers import Workers
@@ -31,29 +32,20 @@ from leftzmq.content.keys import derive_keys, device_mark
 from leftzmq.content.memory import trim, tune_malloc
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.share import Share
-from leftzmq.disk.watcher import CookieSeen as CookieReport
-from leftzmq.disk.watcher import Lost, Report, Touched, Watcher
+from leftzmq.disk.watcher import Watcher
 from leftzmq.errors import KeyFileError, Refusal, Refused, ShareError
 from leftzmq.index.store import Store
 from leftzmq.statedir import StateDir, ipc_endpoints, make_secret, read_secret
 from leftzmq.sync import actions
 from leftzmq.sync.facts import (
     Asked,
-    CookieSeen,
-    DialFailed,
     Fact,
     LinkClosed,
-    LinkOpened,
     PageArrived,
-    PathsTouched,
     Started,
     StrangerRefused,
-    TimePassed,
-    Touch,
-    WatchLost,
 )
 from leftzmq.sync.folder import Folder
-from leftzmq.sync.jobs import JobBroke, JobDone
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.node import Node
 from leftzmq.sync.peers import OurSide, Peer, Peers
@@ -71,8 +63,6 @@ MEMORY_CEILING_BYTES: Final = 1 << 30
 """A paired device can make libzmq hold more than any of its options bounds (docs/design.md, threat
 model): above this the bound sockets are bound anew, which lets go of it."""
 MEMORY_CHECK_S: Final = 10.0
-TURN_S: Final = 0.004
-"""After so much of a turn nothing more is begun in it: a turn should not take over 5 ms."""
 SWITCH_INTERVAL_S: Final = 0.0005
 """A worker that comes back from a system call waits so long for the loop to let it go on; with
 Python's 5 ms, staging 10,000 small files is mostly waiting."""
@@ -97,13 +87,7 @@ class Agent:
         self._opened = ExitStack()
         self._hub: Node | None = None
         self._event_number = 0
-        self._reports: deque[tuple[str, Report]] = deque()
-        self._failed_sends: deque[Link] = deque()
-        self._frames: deque[Raw] = deque()
-        self._answers: deque[JobDone | JobBroke] = deque()
         self._next_memory_check = 0.0
-        self._late = False
-        self.longest_turn_s = 0.0
 
     # -- building ----------------------------------------------------------------------------------
 
@@ -115,6 +99,7 @@ class Agent:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._wake = Wake()
         self._opened.callback(self._wake.close)
+        self._reports = Reports(self._wake.signal)
         self._state = StateDir.open(self.config.device.state)
         self._opened.callback(self._state.close)
         self._keys = devicekey.load_or_make(self._state.device_key_file)
@@ -133,6 +118,15 @@ class Agent:
             self._runner.run, self._wake.signal, small=WORKERS_SMALL, bulk=WORKERS_BULK
         )
         self._opened.callback(self._workers.stop, STOP_S)
+        self._loop = Loop(
+            self.bus,
+            self._workers,
+            self._reports,
+            self._wake,
+            self._fact_of,
+            self._handle,
+            self.node.deadline,
+        )
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -196,7 +190,7 @@ class Agent:
         life = make_life(device_mark(self.device), int(time.time()), os.urandom(4))
         store.heads.begin_life(life)
         store.commit()
-        watcher = Watcher(config.path, lambda report: self._report(config.id, report))
+        watcher = Watcher(config.path, lambda report: self._reports.put(config.id, report))
         self._runner.add(
             Ground(
                 config.id,
@@ -231,15 +225,8 @@ class Agent:
             self._dial(peer.key)
         self._handle(Started())
         while not self._stopping:
-            now = time.monotonic()
-            wait_s = max(0.0, self.node.deadline(now) - now)
-            if not self._frames:
-                waiting = self._reports or self._failed_sends or self._answers
-                timeout_ms = 0 if waiting else int(min(wait_s, 60.0) * 1000 + 0.999)
-                self._frames.extend(self.bus.poll(timeout_ms))
-            began = time.monotonic()
-            self._turn(began)
-            self.longest_turn_s = max(self.longest_turn_s, time.monotonic() - began)
+            self._loop.turn()
+            self._check_memory()
 
     def _dial(self, device: DeviceKey) -> None:
         for peer in self.config.peers:
@@ -259,37 +246,6 @@ class Agent:
                     if link is not None:
                         self.bus.send(link, Bye("it was stopped"))
         self._opened.close()
-
-    def _turn(self, now: float) -> None:
-        """Frames and answers until the turn's time is used up; the rest waits for the next one,
-        and nothing is taken from the sockets before these are done."""
-        end = now + TURN_S
-        self._wake.clear()
-        self._answers.extend(self._workers.done())
-        while self._answers and time.monotonic() < end:
-            self._handle(self._answers.popleft())
-        while self._frames:
-            fact = self._fact_of(self._frames.popleft())
-            if fact is not None:
-                self._handle(fact)
-            if time.monotonic() >= end:
-                break
-        self._take_reports()
-        while self._failed_sends:
-            link = self._failed_sends.popleft()
-            self._handle(LinkClosed(link, "the connection does not take any more"))
-            if link.way is Way.DIALED and not self.bus.is_shut_out(link.device):
-                # Whatever it is stuck on: a new connection begins with a new hello.
-                self.bus.undial(link.device)
-                self._dial(link.device)
-        if now >= self.node.deadline(now):
-            # When the time is used up it waits for the next turn, but never for two.
-            self._late = not self._late and time.monotonic() >= end
-            if not self._late:
-                self._handle(TimePassed())
-        if now >= self._next_memory_check:
-            self._next_memory_check = now + MEMORY_CHECK_S
-            self._check_memory()
 
     def _handle(self, fact: Fact) -> None:
         for action in self.node.handle(fact, time.monotonic(), time.time_ns()):
@@ -329,31 +285,6 @@ class Agent:
             return StrangerRefused(device, refused.refusal, refused.detail)
         return PageArrived(arrived.link, page, arrived.answer)
 
-    def _report(self, folder: str, report: Report) -> None:
-        """Called in the watcher's thread."""
-        self._reports.append((folder, report))
-        self._wake.signal()
-
-    def _take_reports(self) -> None:
-        touches: dict[str, list[tuple[str, Touch]]] = {}
-        for _ in range(min(len(self._reports), 2000)):
-            folder, report = self._reports.popleft()
-            match report:
-                case Touched(path, what):
-                    touches.setdefault(folder, []).append((path, Touch[what.name]))
-                case Lost(prefix, polled, why):
-                    self._handle(WatchLost(folder, prefix, polled, why))
-                case CookieReport(name):
-                    # The touches before the cookie come before it here, too.
-                    self._touched(touches)
-                    self._handle(CookieSeen(folder, name))
-        self._touched(touches)
-
-    def _touched(self, touches: dict[str, list[tuple[str, Touch]]]) -> None:
-        for folder, found in touches.items():
-            self._handle(PathsTouched(folder, tuple(found)))
-        touches.clear()
-
     # -- actions --------------------------------------------------------------------------------
 
     def _do(self, action: actions.Action) -> None:
@@ -362,7 +293,7 @@ class Agent:
                 self._workers.submit(job)
             case actions.Send(link, message, body):
                 if not self.bus.send(link, message, body):
-                    self._failed_sends.append(link)
+                    self._loop.send_failed(link)
             case actions.Publish():
                 self._publish(action)
             case actions.Tell():
@@ -394,7 +325,7 @@ class Agent:
         }
         self._tell(actions.Tell(EventKind.REFUSED, fields))
         self.bus.drop(device)
-        self._frames = deque(raw for raw in self._frames if not _is_of(raw, device))
+        self._loop.forget(device)
         self._handle(LinkClosed(Link(device, Way.DIALED), refusal.value))
 
     def _tell(self, action: actions.Tell) -> None:
@@ -405,9 +336,13 @@ class Agent:
             self.bus.tell(encode_event(event))
 
     def _figures(self) -> dict[str, Any]:
-        return {"longest_turn_ms": round(self.longest_turn_s * 1000, 1)}
+        return {"longest_turn_ms": round(self._loop.longest_turn_s * 1000, 1)}
 
     def _check_memory(self) -> None:
+        now = time.monotonic()
+        if now < self._next_memory_check:
+            return
+        self._next_memory_check = now + MEMORY_CHECK_S
         used = _resident_bytes()
         if used > MEMORY_CEILING_BYTES:
             trim()
@@ -416,15 +351,6 @@ class Agent:
             self.bus.rebind()
             text = f"{used >> 20} MiB in memory: the sockets were bound anew"
             self._tell(actions.Tell(EventKind.PROBLEM, {"folder": "", "text": text}))
-
-
-def _is_of(raw: Raw, device: DeviceKey) -> bool:
-    match raw:
-        case RawFrame(link) | LinkOpened(link) | LinkClosed(link):
-            return link.device == device
-        case StrangerRefused(of) | DialFailed(of):
-            return of == device
-    return False
 
 
 def _secret_of(config: FolderConfig, is_new: bool) -> bytes:

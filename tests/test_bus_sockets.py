@@ -162,6 +162,19 @@ def test_dialing_before_the_other_one_is_up(tmp_path):
         ]
 
 
+def test_dialing_anew_opens_another_link_but_not_to_a_device_that_was_dropped(tmp_path):
+    with sides(tmp_path, 2) as (a, b):
+        a.dials(b)
+        until(lambda: len(a.of(LinkOpened)) == 1, a, b)
+        a.bus.redial(b.device)
+        until(lambda: len(a.of(LinkOpened)) == 2, a, b)
+        a.bus.drop(b.device)
+        a.bus.redial(b.device)
+        assert not a.bus.send(Link(b.device, Way.DIALED), Bye("x"))
+        during(0.3, a, b)
+        assert len(a.of(LinkOpened)) == 2
+
+
 def test_another_key_than_the_pinned_one_is_no_link(tmp_path):
     with sides(tmp_path, 3) as (a, b, c):
         endpoint = Endpoint.parse(b.bus.control_endpoint, "test")

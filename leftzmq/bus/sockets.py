@@ -104,6 +104,15 @@ class Bus:
             self.undial(device)
             self._dialed[device] = Dialed(self._world, device, Endpoint(host, port))
 
+    def redial(self, device: DeviceKey) -> None:
+        """Connect anew to a device that we dialed, whatever the old connection is stuck on: a new
+        one begins with a new hello. One that is shut out is left alone."""
+        dialed = self._dialed.get(device)
+        if dialed is not None and not self.is_shut_out(device):
+            endpoint = dialed.control.endpoint
+            self.undial(device)
+            self.dial(device, endpoint.host, endpoint.port)
+
     def subscribe(self, device: DeviceKey, bulk_port: int, news_port: int) -> None:
         """Connect bulk and news of a dialed device, on the ports that its welcome named."""
         if device in self._dialed:

@@ -1,0 +1,57 @@
+"""Reports of watchers become facts here, in the order in which they came.
+
+Knows what a watcher reports. Must not know what follows from it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from leftzmq.disk.watcher import CookieSeen as CookieReport
+from leftzmq.disk.watcher import Lost, Report, Touched
+from leftzmq.sync.facts import CookieSeen, Fact, PathsTouched, Touch, WatchLost
+
+REPORTS_A_TURN: Final = 2000
+
+
+class Reports:
+    """The reports of all folders' watchers, until the loop takes them.
+
+    wake: called in a watcher's thread after each report
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._waiting: deque[tuple[str, Report]] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def put(self, folder: str, report: Report) -> None:
+        """Called in the watcher's thread."""
+        self._waiting.append((folder, report))
+        self._wake()
+
+    def take(self) -> Iterator[Fact]:
+        """Facts out of at most REPORTS_A_TURN reports; the touches of a folder come together."""
+        touches: dict[str, list[tuple[str, Touch]]] = {}
+        for _ in range(min(len(self._waiting), REPORTS_A_TURN)):
+            folder, report = self._waiting.popleft()
+            match report:
+                case Touched(path, what):
+                    touches.setdefault(folder, []).append((path, Touch[what.name]))
+                case Lost(prefix, polled, why):
+                    yield WatchLost(folder, prefix, polled, why)
+                case CookieReport(name):
+                    # The touches before the cookie come before it here, too.
+                    yield from _touched(touches)
+                    touches.clear()
+                    yield CookieSeen(folder, name)
+        yield from _touched(touches)
+
+
+def _touched(touches: dict[str, list[tuple[str, Touch]]]) -> Iterator[Fact]:
+    for folder, found in touches.items():
+        yield PathsTouched(folder, tuple(found))
