@@ -8,34 +8,29 @@ the log.
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.bus import devicekey, platform
 from leftzmq.bus.bound import Listening
 from leftzmq.bus.inbox import Ask, SealedArrived, read
-from leftzmq.bus.jobs import Ground, JobRunner
+from leftzmq.bus.jobs import JobRunner
 from leftzmq.bus.loop import Loop
 from leftzmq.bus.raw import Raw, RawFrame
 from leftzmq.bus.reports import Reports
 from leftzmq.bus.sockets import SHUT_OUT_S, Bus
 from leftzmq.bus.wake import Wake
 from leftzmq.bus.workers import Workers
-from leftzmq.config import Config, FolderConfig
+from leftzmq.config import Config
 from leftzmq.content.cut import require_compiled
-from leftzmq.content.keys import derive_keys, device_mark
-from leftzmq.content.memory import trim, tune_malloc
+from leftzmq.content.memory import resident_bytes, trim, tune_malloc
 from leftzmq.content.seal import fresh_nonce
-from leftzmq.disk.share import Share
-from leftzmq.disk.watcher import Watcher
-from leftzmq.errors import KeyFileError, Refusal, Refused, ShareError
-from leftzmq.index.store import Store
-from leftzmq.statedir import StateDir, ipc_endpoints, make_secret, read_secret
+from leftzmq.errors import Refusal, Refused
+from leftzmq.opening import Opening
+from leftzmq.statedir import StateDir, ipc_endpoints
 from leftzmq.sync import actions
 from leftzmq.sync.facts import (
     Asked,
@@ -49,7 +44,6 @@ from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.node import Node
 from leftzmq.sync.peers import OurSide, Peer, Peers
-from leftzmq.tree.version import make_life
 from leftzmq.wire import page as pages
 from leftzmq.wire.codec import Socket
 from leftzmq.wire.local import Event, EventKind, encode_event, encode_reply
@@ -72,8 +66,6 @@ GC_THRESHOLDS: Final = (10_000, 20, 50)
 Python's own (700, 10, 10) a full collection took 27 ms in the middle of 10,000 small files."""
 
 MAX_DETAIL_LETTERS: Final = 256  # of messages.ShortText
-_TOKEN: Final = "share token"
-_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 Log = Callable[[Event], None]
 
@@ -142,8 +134,17 @@ class Agent:
     def _open_folders(self) -> None:
         us = OurSide(self.config.device.name, self.bus.ports.bulk, self.bus.ports.news)
         peers = Peers(us, self._peers, lambda device: self.node.hellos(device), self._tag_of)
+        opening = Opening(
+            self._state, self.device, self._listed, peers, self._reports.put, self._opened
+        )
         for config in self.config.folders:
-            self._folders[config.id] = self._open_folder(config, peers)
+            folder, ground = opening.open(config, adopting=config.id in self._adopt)
+            self._folders[config.id] = folder
+            if ground is not None:
+                self._runner.add(ground)
+            else:
+                fields = {"folder": config.id, "text": folder.stopped_why}
+                self._tell(actions.Tell(EventKind.PROBLEM, fields))
         self._by_tag = {folder.tag: folder for folder in self._folders.values()}
         about = {
             "name": self.config.device.name,
@@ -161,77 +162,18 @@ class Agent:
         folder = self._folders.get(id)
         return folder.tag if folder else None
 
-    def _open_folder(self, config: FolderConfig, peers: Peers) -> Folder:
-        file = self._state.index_file(config.id)
-        adopting = config.id in self._adopt
-        if adopting:
-            # The share is as it should be, whatever we remember: a new index.
-            for path in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
-                path.unlink(missing_ok=True)
-        is_new = not file.exists() and not config.secret.exists()
-        secret = _secret_of(config, is_new)
-        keys = derive_keys(secret)
-        store = Store(file)
-        self._opened.callback(store.close)
-        self._forget_unlisted(store)
-        known = store.meta(_TOKEN)
-        folder = Folder(config.id, keys, self.device, store, peers.control_link, peers.news_links)
-        try:
-            if adopting:
-                share = Share.adopt(config.path, config.id)
-            else:
-                share = Share.open(config.path, config.id, known, known is None)
-        except ShareError as error:
-            folder.stop(str(error))
-            self._tell(actions.Tell(EventKind.PROBLEM, {"folder": config.id, "text": str(error)}))
-            return folder
-        self._opened.callback(share.close)
-        store.put_meta(_TOKEN, share.token)
-        life = make_life(device_mark(self.device), int(time.time()), os.urandom(4))
-        store.heads.begin_life(life)
-        store.commit()
-        watcher = Watcher(config.path, lambda report: self._reports.put(config.id, report))
-        self._runner.add(
-            Ground(
-                config.id,
-                share.root,
-                keys,
-                store.file,
-                self.device,
-                share.still_there,
-                lambda: watcher.watches,
-                config.limits,
-            )
-        )
-        self._opened.callback(watcher.stop)
-        watcher.start()
-        return folder
-
-    def _forget_unlisted(self, store: Store) -> None:
-        """What devices that are not our peers any more have said counts for nothing. Before the
-        folder's rows are counted, so that they are counted once."""
-        for key in [head.key for head in store.heads.known() if head.key not in self._listed]:
-            store.heads.forget(key)
-        for key in store.heads.swept_keys():
-            for bit in store.heads.to_sweep(key):
-                store.sweep(bit)
-        store.commit()
-
-    # -- the loop ----------------------------------------------------------------------------------
+    # -- serving ----------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Serve until stop(). Raises LeftError when it cannot go on."""
-        for peer in self._peers:
-            self._dial(peer.key)
+        for peer in self.config.peers:
+            if peer.key and peer.address:
+                key = devicekey.parse_public(peer.key)
+                self.bus.dial(key, peer.address.host, peer.address.port)
         self._handle(Started())
         while not self._stopping:
             self._loop.turn()
             self._check_memory()
-
-    def _dial(self, device: DeviceKey) -> None:
-        for peer in self.config.peers:
-            if peer.address and peer.key and devicekey.parse_public(peer.key) == device:
-                self.bus.dial(device, peer.address.host, peer.address.port)
 
     def stop(self) -> None:
         """End run() soon; from a signal handler or another thread."""
@@ -343,32 +285,11 @@ class Agent:
         if now < self._next_memory_check:
             return
         self._next_memory_check = now + MEMORY_CHECK_S
-        used = _resident_bytes()
+        used = resident_bytes()
         if used > MEMORY_CEILING_BYTES:
             trim()
-            used = _resident_bytes()
+            used = resident_bytes()
         if used > MEMORY_CEILING_BYTES:
             self.bus.rebind()
             text = f"{used >> 20} MiB in memory: the sockets were bound anew"
             self._tell(actions.Tell(EventKind.PROBLEM, {"folder": "", "text": text}))
-
-
-def _secret_of(config: FolderConfig, is_new: bool) -> bytes:
-    """The folder's secret; made only while the state does not know the folder."""
-    if is_new:
-        return make_secret(config.secret)
-    try:
-        return read_secret(config.secret)
-    except FileNotFoundError as error:
-        raise KeyFileError(
-            "the folder's secret is missing",
-            str(config.secret),
-            "restore it, or copy it from another device of this folder",
-        ) from error
-
-
-def _resident_bytes() -> int:
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
-    except OSError:
-        return 0  # no such file on this system: nothing is watched there

@@ -73,3 +73,10 @@ def test_one_refused_setting_is_said_and_the_others_are_made(
     monkeypatch.setattr(ctypes, "CDLL", lambda name: Libc())
     assert memory.tune_malloc() is False
     assert sorted(made) == [-3, -2, -1]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc of Linux alone")
+def test_what_lies_in_memory_is_known() -> None:
+    before = memory.resident_bytes()
+    held = bytearray(b"x") * (32 << 20)
+    assert memory.resident_bytes() - before > len(held) // 2 and before > 0

@@ -24,6 +24,7 @@ ORDER = (
     ("disk",),
     ("sync",),
     ("bus",),
+    ("opening",),
     ("agent",),
     ("cli",),
 )

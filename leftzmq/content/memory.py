@@ -1,4 +1,5 @@
-"""How glibc's malloc keeps memory. Knows glibc alone; elsewhere it does nothing and says so.
+"""How much memory this process has, and how glibc's malloc keeps it. Elsewhere than on Linux with
+glibc it does nothing and says so.
 
 glibc maps every buffer of 128 KiB and more anew and gives it back at once: 480 page faults to
 copy and seal 1 MiB, which halves the speed. Measured on two cores with five threads that seal and
@@ -8,7 +9,9 @@ open 2.4 GB of chunks: 12.6 s of CPU as it is, 7.4 s tuned.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
+from pathlib import Path
 from typing import Final
 
 _M_TRIM_THRESHOLD: Final = -1
@@ -21,6 +24,7 @@ TRIM_THRESHOLD_BYTES: Final = 16 << 20
 is no faster (0.6 GB/s both ends at either) and leaves about 15 MiB more behind after a burst."""
 
 TOP_PAD_BYTES: Final = 4 << 20
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 def tune_malloc() -> bool:
@@ -46,6 +50,14 @@ def trim() -> None:
     libc = _glibc()
     if libc is not None:
         libc.malloc_trim(ctypes.c_size_t(0))
+
+
+def resident_bytes() -> int:
+    """What of this process lies in memory; 0 where the system does not say so in /proc."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+    except OSError:
+        return 0
 
 
 def _glibc() -> ctypes.CDLL | None:
