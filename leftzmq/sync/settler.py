@@ -10,9 +10,7 @@ that are treated the same way, so everything that is read comes through here, on
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Final
 
 from leftzmq.content.keys import FolderKeys
@@ -22,6 +20,7 @@ from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.claims import Claimant, Claims
+from leftzmq.sync.cutting import Cuts
 from leftzmq.sync.departed import Departed
 from leftzmq.sync.facts import (
     Fact,
@@ -35,46 +34,19 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.jobs import CutSlice, Look, Looked, SliceCut, Walk, Walked
 from leftzmq.sync.problems import Problems
+from leftzmq.sync.waiting import QUIET_S, Waiting, WaitingPaths
 from leftzmq.tree.entry import Kind, Observed, ScanKey
 from leftzmq.tree.path import is_below
 
 SETTLE_S: Final = 0.025
 """From a close to the first look: more than the 20 ms in which a stat cannot be trusted."""
-QUIET_S: Final = 1.0
 QUIET_NS: Final = 1_000_000_000
-PATIENCE_MAX_S: Final = 60.0
 LOOK_PATHS: Final = 64
 LOOKS_AT_ONCE: Final = 2
-CUTS_AT_ONCE: Final = 2
 WALK_AHEAD_PATHS: Final = 4096
 """A walk pauses while so many paths wait, so that a million new files do not lie in memory."""
 WALK_PERIOD_S: Final = 3600.0
 POLL_PERIOD_S: Final = 30.0  # of subtrees that cannot be watched
-
-
-@dataclass(slots=True)
-class Waiting:
-    """A path that was touched and not yet settled.
-
-    due:    when to look (monotonic)
-    closed: a close or move ended the last change: no need to wait for quiet
-    patience_s: how long to wait when it is still restless
-    key:    what the last look saw, to tell whether it stood still since
-    """
-
-    due: float
-    closed: bool
-    patience_s: float = QUIET_S
-    key: ScanKey | None = None
-    again: bool = False  # touched while it was being looked at
-
-
-@dataclass(slots=True)
-class Cutting:
-    """A large file that is being cut, slice by slice."""
-
-    key: ScanKey
-    rows: list[bytes] = field(default_factory=list)
 
 
 class Settler:
@@ -85,13 +57,10 @@ class Settler:
     ) -> None:
         self.folder, self._store, self._keys = folder, store, keys
         self._claims, self._problems = claims, problems
-        self._waiting: dict[str, Waiting] = {}
-        self._due: list[tuple[float, int, str]] = []
-        self._order = 0
+        self._waiting = WaitingPaths()
         self._looking: set[str] = set()
         self._looks = 0
-        self._cutting: dict[str, Cutting] = {}
-        self._to_cut: deque[str] = deque()
+        self._cuts = Cuts()
         self._walks: deque[str] = deque()
         self._walk: tuple[int, str] | None = None
         self._walk_step_out = False
@@ -113,7 +82,7 @@ class Settler:
 
     @property
     def _under_way(self) -> bool:
-        return bool(self._waiting or self._looking or self._cutting or self._walk or self._walks)
+        return bool(self._waiting or self._looking or self._cuts or self._walk or self._walks)
 
     @property
     def waiting(self) -> int:
@@ -126,8 +95,8 @@ class Settler:
         times = [self._next_walk] if self._next_walk else []
         if self._polled:
             times.append(self._next_poll)
-        if self._due and self._looks < LOOKS_AT_ONCE:
-            times.append(self._due[0][0])
+        if self._looks < LOOKS_AT_ONCE and (due := self._waiting.first_due()) is not None:
+            times.append(due)
         if (until := self._departed.deadline()) is not None:
             times.append(until)
         return min(times, default=None)
@@ -218,7 +187,7 @@ class Settler:
             out += self._judge(sighting, now, settled)
         for path in fact.left:
             self._looking.discard(path)
-            self._due_again(path, now)
+            self._look_again(path, now)
         if settled:
             together = self._departed.with_origins(settled)
             out.append(PathsSettled(self.folder, tuple(together)))
@@ -226,28 +195,26 @@ class Settler:
 
     def slice_cut(self, fact: SliceCut, now: float) -> list[Action | Fact]:
         part = fact.slice
-        cutting = self._cutting.get(part.path)
-        if cutting is None or cutting.key != part.key:
+        if not self._cuts.take(part):
             return self.go_on(now)
-        if not part.still:
-            del self._cutting[part.path]
-            out = self._restless(part.path, self._waiting.pop(part.path), part.key, now)
-            return out + self.go_on(now)
-        cutting.rows.append(part.rows)
-        if part.end < part.key.size:
+        if part.still and part.end < part.key.size:
             return [Work(CutSlice(self.folder, part.path, part.key, part.end))]
-        del self._cutting[part.path]
-        if sum(map(len, cutting.rows)) > MAX_ROWS * ROW_BYTES:
+        packed = self._cuts.end(part.path)
+        waiting = self._waiting.pop(part.path)
+        assert waiting is not None, "what is cut waits"
+        if not part.still:
+            return self._restless(part.path, waiting, part.key, now) + self.go_on(now)
+        if len(packed) > MAX_ROWS * ROW_BYTES:
             problem = Problem(self.folder, part.path, ProblemKind.TOO_LARGE)
-            out = self._finish(part.path, self._waiting.pop(part.path), now, clear=False)
+            out = self._finish(part.path, waiting, now, clear=False)
             return [*out, *self._problems.show(problem), *self.go_on(now)]
-        listed = build(self._keys, b"".join(cutting.rows))
+        listed = build(self._keys, packed)
         for id, rows in listed.lists:
             self._store.put_list(id, rows)
         key, content, depth = part.key, listed.content, listed.depth
         observed = Observed(part.path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, depth)
         settled = Sighting(part.path, Sight.FOUND, key, observed)
-        out = self._finish(part.path, self._waiting.pop(part.path), now)
+        out = self._finish(part.path, waiting, now)
         together = tuple(self._departed.with_origins((settled,)))
         return [*out, PathsSettled(self.folder, together), *self.go_on(now)]
 
@@ -261,9 +228,8 @@ class Settler:
         while self._looks < LOOKS_AT_ONCE and (paths := self._due_now(now)):
             self._looks += 1
             out.append(Work(Look(self.folder, tuple(paths))))
-        while self._to_cut and len(self._cutting) - len(self._to_cut) < CUTS_AT_ONCE:
-            path = self._to_cut.popleft()
-            out.append(Work(CutSlice(self.folder, path, self._cutting[path].key, 0)))
+        for path, key in self._cuts.begin():
+            out.append(Work(CutSlice(self.folder, path, key, 0)))
         if self._walk is None and self._walks:
             self._walk_number += 1
             self._walk = (self._walk_number, self._walks.popleft())
@@ -279,14 +245,14 @@ class Settler:
 
     def _ended(self) -> list[Action | Fact]:
         """Walks whose every path has settled, or shown that it will not for now."""
-        if not self._ending or self._looking or self._cutting or self._departed:
+        if not self._ending or self._looking or self._cuts or self._departed:
             return []
         done: list[str] = []
         for prefix, witness in list(self._ending.items()):
             # All that waits is gone through only when the path that was waited for has settled.
-            if not self._is_eager(witness):
+            if not self._waiting.is_eager(witness):
                 under = (path for path in self._waiting if path == prefix or is_below(path, prefix))
-                witness = next(filter(self._is_eager, under), "")
+                witness = next(filter(self._waiting.is_eager, under), "")
                 self._ending[prefix] = witness
             if not witness:
                 del self._ending[prefix]
@@ -295,29 +261,16 @@ class Settler:
             self.first_walk_done = True
         return [WalkEnded(self.folder, prefix) for prefix in done]
 
-    def _is_eager(self, path: str) -> bool:
-        """Whether it waits, and has not yet shown that it will not settle soon."""
-        waiting = self._waiting.get(path)
-        return waiting is not None and waiting.patience_s <= QUIET_S
-
     def _due_now(self, now: float) -> list[str]:
         paths: list[str] = []
-        put_back: list[tuple[float, int, str]] = []
-        while self._due and len(paths) < LOOK_PATHS and self._due[0][0] <= now:
-            item = heapq.heappop(self._due)
-            path = item[2]
-            waiting = self._waiting.get(path)
-            busy = path in self._looking or path in self._cutting
-            if waiting is None or waiting.due > item[0] or busy:
-                continue  # settled, or put off, meanwhile
-            if not self._claims.take(path, Claimant.SETTLER):
-                put_back.append((now + SETTLE_S, item[1], path))
-                waiting.due = now + SETTLE_S
+        while len(paths) < LOOK_PATHS and (path := self._waiting.take_due(now)) is not None:
+            if path in self._looking or path in self._cuts:
                 continue
-            self._looking.add(path)
-            paths.append(path)
-        for item in put_back:
-            heapq.heappush(self._due, item)
+            if self._claims.take(path, Claimant.SETTLER):
+                self._looking.add(path)
+                paths.append(path)
+            else:
+                self._look_again(path, now + SETTLE_S)
         return paths
 
     # -- judging what was seen ------------------------------------------------------------------
@@ -326,9 +279,9 @@ class Settler:
         self, sighting: Sighting, now: float, settled: list[Sighting]
     ) -> list[Action | Fact]:
         path = sighting.path
-        waiting = self._waiting.pop(path, None)
+        waiting = self._waiting.pop(path)
         if waiting is None:
-            waiting = Waiting(now, closed=False)
+            waiting = Waiting(closed=False)
         match sighting.sight:
             case Sight.SAME:
                 return self._finish(path, waiting, now)
@@ -351,9 +304,8 @@ class Settler:
                 if self._under_a_pen(waiting, sighting, key):
                     return self._put_off(path, waiting, key, now)
                 if sighting.sight is Sight.LARGE:
-                    self._waiting[path] = waiting
-                    self._cutting[path] = Cutting(key)
-                    self._to_cut.append(path)
+                    self._waiting.keep(path, waiting)
+                    self._cuts.wants(path, key)
                     return []
                 if key.kind is Kind.DIRECTORY:
                     self._walk_later(path)
@@ -375,12 +327,9 @@ class Settler:
             return self._finish(path, waiting, now)
         changed = waiting.key is not None
         waiting.key = key
-        waiting.due = now + waiting.patience_s
+        self._look_at(path, waiting, now + waiting.patience_s)
         if changed:
-            waiting.patience_s = min(waiting.patience_s * 2, PATIENCE_MAX_S)
-        self._claims.release((path,), Claimant.SETTLER)
-        self._push(path, waiting)
-        if changed:
+            waiting.lose_patience()
             return self._problems.show(Problem(self.folder, path, ProblemKind.BEING_WRITTEN))
         return []
 
@@ -391,15 +340,11 @@ class Settler:
         if waiting.closed and waiting.key != key:
             # A first look that was too early by a few milliseconds: look once more, soon.
             waiting.key = key
-            waiting.due = now + SETTLE_S
-            self._claims.release((path,), Claimant.SETTLER)
-            self._push(path, waiting)
+            self._look_at(path, waiting, now + SETTLE_S)
             return []
         waiting.closed = False
         if key is None:
-            self._claims.release((path,), Claimant.SETTLER)
-            waiting.due = now + waiting.patience_s
-            self._push(path, waiting)
+            self._look_at(path, waiting, now + waiting.patience_s)
             return []
         return self._put_off(path, waiting, key, now)
 
@@ -419,28 +364,27 @@ class Settler:
         if waiting is None:
             if path in self._looking:
                 return
-            self._push(path, Waiting(due, closed))
+            self._waiting.due_at(path, Waiting(closed), due)
             return
-        if path in self._looking or path in self._cutting:
+        if path in self._looking or path in self._cuts:
             waiting.again = True
             waiting.closed = closed
             return
         waiting.closed = closed
         if closed or due > waiting.due:
-            waiting.due = due
-            self._push(path, waiting)
+            self._waiting.due_at(path, waiting, due)
 
-    def _due_again(self, path: str, now: float) -> None:
-        self._claims.release((path,), Claimant.SETTLER)
+    def _look_again(self, path: str, due: float) -> None:
         waiting = self._waiting.get(path)
-        if waiting is not None:
-            waiting.due = now
-            self._push(path, waiting)
+        if waiting is None:
+            self._claims.release((path,), Claimant.SETTLER)
+        else:
+            self._look_at(path, waiting, due)
 
-    def _push(self, path: str, waiting: Waiting) -> None:
-        self._waiting[path] = waiting
-        self._order += 1
-        heapq.heappush(self._due, (waiting.due, self._order, path))
+    def _look_at(self, path: str, waiting: Waiting, due: float) -> None:
+        """This look is over; another one is to come then."""
+        self._claims.release((path,), Claimant.SETTLER)
+        self._waiting.due_at(path, waiting, due)
 
     def _walk_later(self, prefix: str) -> None:
         if prefix not in self._walks:

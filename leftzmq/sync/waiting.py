@@ -1,0 +1,93 @@
+"""Paths that were touched and have not settled yet, in the order in which their looks are due.
+
+Knows paths and times. Must not know what was seen at a path, nor whether it may be looked at now.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from leftzmq.tree.entry import ScanKey
+
+QUIET_S: Final = 1.0
+PATIENCE_MAX_S: Final = 60.0
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A path that was touched and not yet settled.
+
+    closed: a close or move ended the last change: no need to wait for quiet
+    patience_s: how long to wait when it is still restless
+    key:    what the last look saw, to tell whether it stood still since
+    due:    when to look (monotonic); `due_at` says it
+    """
+
+    closed: bool
+    patience_s: float = QUIET_S
+    key: ScanKey | None = None
+    due: float = 0.0
+    again: bool = False  # touched while it was being looked at
+
+    @property
+    def eager(self) -> bool:
+        """Whether it has not yet shown that it will not settle soon."""
+        return self.patience_s <= QUIET_S
+
+    def lose_patience(self) -> None:
+        self.patience_s = min(self.patience_s * 2, PATIENCE_MAX_S)
+
+
+class WaitingPaths:
+    """path -> Waiting, of one folder."""
+
+    def __init__(self) -> None:
+        self._by_path: dict[str, Waiting] = {}
+        self._due: list[tuple[float, int, str]] = []
+        self._order = 0
+
+    def __len__(self) -> int:
+        return len(self._by_path)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_path)
+
+    def keep(self, path: str, waiting: Waiting) -> None:
+        """It waits for something else than a look that is due."""
+        self._by_path[path] = waiting
+
+    def get(self, path: str) -> Waiting | None:
+        return self._by_path.get(path)
+
+    def pop(self, path: str) -> Waiting | None:
+        return self._by_path.pop(path, None)
+
+    def due_at(self, path: str, waiting: Waiting, due: float) -> None:
+        """It waits, and is to be looked at then (monotonic)."""
+        self._by_path[path] = waiting
+        waiting.due = due
+        self._order += 1
+        heapq.heappush(self._due, (due, self._order, path))
+
+    def first_due(self) -> float | None:
+        """When a look is due; nothing may come of it, if that path has settled meanwhile."""
+        return self._due[0][0] if self._due else None
+
+    def take_due(self, now: float) -> str | None:
+        """The next path that is due. It goes on waiting, but is due again only when it is
+        said to be."""
+        while self._due and self._due[0][0] <= now:
+            due, _, path = heapq.heappop(self._due)
+            waiting = self._by_path.get(path)
+            if waiting is not None and waiting.due <= due:
+                return path
+            # else it has settled, or was put off, meanwhile
+        return None
+
+    def is_eager(self, path: str) -> bool:
+        """Whether it waits, and has not yet shown that it will not settle soon."""
+        waiting = self._by_path.get(path)
+        return waiting is not None and waiting.eager
