@@ -64,7 +64,7 @@ class Folder:
     def state(self) -> FolderState:
         if self.stopped_why:
             return FolderState.STOPPED
-        if not self.settler.first_walk_done:
+        if not self.settler.walks.first_done:
             return FolderState.SCANNING
         quiet = self.settler.idle and self.applier.idle and self.replica.settled
         return FolderState.IDLE if quiet else FolderState.SYNCING

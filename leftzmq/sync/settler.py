@@ -10,7 +10,6 @@ that are treated the same way, so everything that is read comes through here, on
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 from leftzmq.content.keys import FolderKeys
@@ -35,8 +34,8 @@ from leftzmq.sync.facts import (
 from leftzmq.sync.jobs import CutSlice, Look, Looked, SliceCut, Walk, Walked
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.waiting import QUIET_S, Waiting, WaitingPaths
+from leftzmq.sync.walks import Walks
 from leftzmq.tree.entry import Kind, Observed, ScanKey
-from leftzmq.tree.path import is_below
 
 SETTLE_S: Final = 0.025
 """From a close to the first look: more than the 20 ms in which a stat cannot be trusted."""
@@ -45,8 +44,6 @@ LOOK_PATHS: Final = 64
 LOOKS_AT_ONCE: Final = 2
 WALK_AHEAD_PATHS: Final = 4096
 """A walk pauses while so many paths wait, so that a million new files do not lie in memory."""
-WALK_PERIOD_S: Final = 3600.0
-POLL_PERIOD_S: Final = 30.0  # of subtrees that cannot be watched
 
 
 class Settler:
@@ -61,16 +58,8 @@ class Settler:
         self._looking: set[str] = set()
         self._looks = 0
         self._cuts = Cuts()
-        self._walks: deque[str] = deque()
-        self._walk: tuple[int, str] | None = None
-        self._walk_step_out = False
-        self._walk_number = 0
         self._departed = Departed()
-        self._ending: dict[str, str] = {}  # a walk that is over -> what it still waits for
-        self._next_walk = 0.0
-        self._polled: set[str] = set()
-        self._next_poll = 0.0
-        self.first_walk_done = False
+        self.walks = Walks()
         self.stopped = False
 
     # -- questions -------------------------------------------------------------------------
@@ -82,31 +71,21 @@ class Settler:
 
     @property
     def _under_way(self) -> bool:
-        return bool(self._waiting or self._looking or self._cuts or self._walk or self._walks)
-
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting) + len(self._looking)
+        return bool(self._waiting or self._looking or self._cuts or self.walks.under_way)
 
     def deadline(self) -> float | None:
         """When something is due next (monotonic)."""
         if self.stopped:
             return None
-        times = [self._next_walk] if self._next_walk else []
-        if self._polled:
-            times.append(self._next_poll)
-        if self._looks < LOOKS_AT_ONCE and (due := self._waiting.first_due()) is not None:
-            times.append(due)
-        if (until := self._departed.deadline()) is not None:
-            times.append(until)
-        return min(times, default=None)
+        look = self._waiting.first_due() if self._looks < LOOKS_AT_ONCE else None
+        times = (look, self.walks.deadline(), self._departed.deadline())
+        return min((time for time in times if time is not None), default=None)
 
     # -- facts -------------------------------------------------------------------------------
 
     def start(self, now: float) -> list[Action | Fact]:
         """The first walk: everything that changed while no agent ran."""
-        self._next_walk = now + WALK_PERIOD_S
-        self._walks.append("")
+        self.walks.start(now)
         return self.go_on(now)
 
     def touched(self, fact: PathsTouched, now: float) -> list[Action | Fact]:
@@ -122,7 +101,7 @@ class Settler:
         for path in fact.paths:
             self._wait(path, now + SETTLE_S, closed=True)
             if fact.walk:
-                self._walk_later(path)
+                self.walks.later(path)
         return self.go_on(now)
 
     def lost(self, fact: WatchLost, now: float) -> list[Action | Fact]:
@@ -130,30 +109,23 @@ class Settler:
         problem = Problem(self.folder, fact.prefix or ".", kind, fact.why)
         out = self._problems.show(problem)
         if fact.polled:
-            self._polled.add(fact.prefix)
-            self._next_poll = now + POLL_PERIOD_S
-        self._walk_later(fact.prefix)
+            self.walks.poll(fact.prefix, now)
+        self.walks.later(fact.prefix)
         return out + self.go_on(now)
 
     def walk_all(self, now: float) -> list[Action | Fact]:
         """Somebody wants to be sure: walk everything now."""
-        self._walk_later("")
+        self.walks.later("")
         return self.go_on(now)
 
     def tick(self, now: float) -> list[Action | Fact]:
         if self.stopped:
             return []
-        if self._next_walk and now >= self._next_walk:
-            self._next_walk = now + WALK_PERIOD_S
-            self._walk_later("")
-        if self._polled and now >= self._next_poll:
-            self._next_poll = now + POLL_PERIOD_S
-            for prefix in sorted(self._polled):
-                self._walk_later(prefix)
+        self.walks.tick(now)
         return self.go_on(now)
 
     def walked(self, fact: Walked, now: float) -> list[Action | Fact]:
-        self._walk_step_out = False
+        self.walks.stepped()
         if not fact.alive:
             self.stopped = True
             return [FolderStopped(self.folder, fact.why)]
@@ -166,8 +138,7 @@ class Settler:
         for path in fact.dirty:
             self._wait(path, now, closed=False)
         if fact.done:
-            self._walk = None
-            self._ending[fact.prefix] = ""
+            self.walks.walked(fact.prefix)
             if fact.prefix == "":
                 out += self._problems.settled_by_walk()
         return out + self.go_on(now)
@@ -230,12 +201,9 @@ class Settler:
             out.append(Work(Look(self.folder, tuple(paths))))
         for path, key in self._cuts.begin():
             out.append(Work(CutSlice(self.folder, path, key, 0)))
-        if self._walk is None and self._walks:
-            self._walk_number += 1
-            self._walk = (self._walk_number, self._walks.popleft())
-        if self._walk and not self._walk_step_out and self.waiting < WALK_AHEAD_PATHS:
-            self._walk_step_out = True
-            out.append(Work(Walk(self.folder, *self._walk)))
+        room = len(self._waiting) + len(self._looking) < WALK_AHEAD_PATHS
+        if (walk := self.walks.step(room=room)) is not None:
+            out.append(Work(Walk(self.folder, *walk)))
         if gone := self._departed.let_go(now, self._is_empty, quiet=not self._under_way):
             out.append(PathsSettled(self.folder, gone))
         return out + self._ended()
@@ -244,22 +212,9 @@ class Settler:
         return not self._store.has_alive_below(path)
 
     def _ended(self) -> list[Action | Fact]:
-        """Walks whose every path has settled, or shown that it will not for now."""
-        if not self._ending or self._looking or self._cuts or self._departed:
+        if self._looking or self._cuts or self._departed:
             return []
-        done: list[str] = []
-        for prefix, witness in list(self._ending.items()):
-            # All that waits is gone through only when the path that was waited for has settled.
-            if not self._waiting.is_eager(witness):
-                under = (path for path in self._waiting if path == prefix or is_below(path, prefix))
-                witness = next(filter(self._waiting.is_eager, under), "")
-                self._ending[prefix] = witness
-            if not witness:
-                del self._ending[prefix]
-                done.append(prefix)
-        if "" in done:
-            self.first_walk_done = True
-        return [WalkEnded(self.folder, prefix) for prefix in done]
+        return [WalkEnded(self.folder, prefix) for prefix in self.walks.over(self._waiting)]
 
     def _due_now(self, now: float) -> list[str]:
         paths: list[str] = []
@@ -288,7 +243,7 @@ class Settler:
             case Sight.GONE:
                 if path not in self._departed:
                     if self._store.has_alive_below(path):
-                        self._walk_later(path)
+                        self.walks.later(path)
                     if not self._departed.hold(sighting, now):
                         settled.append(sighting)
                 return self._finish(path, waiting, now)
@@ -308,7 +263,7 @@ class Settler:
                     self._cuts.wants(path, key)
                     return []
                 if key.kind is Kind.DIRECTORY:
-                    self._walk_later(path)
+                    self.walks.later(path)
                 settled.append(sighting)
                 return self._finish(path, waiting, now)
 
@@ -385,7 +340,3 @@ class Settler:
         """This look is over; another one is to come then."""
         self._claims.release((path,), Claimant.SETTLER)
         self._waiting.due_at(path, waiting, due)
-
-    def _walk_later(self, prefix: str) -> None:
-        if prefix not in self._walks:
-            self._walks.append(prefix)

@@ -6,11 +6,11 @@ Knows paths and times. Must not know what was seen at a path, nor whether it may
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from leftzmq.tree.entry import ScanKey
+from leftzmq.tree.path import is_below
 
 QUIET_S: Final = 1.0
 PATIENCE_MAX_S: Final = 60.0
@@ -52,9 +52,6 @@ class WaitingPaths:
     def __len__(self) -> int:
         return len(self._by_path)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._by_path)
-
     def keep(self, path: str, waiting: Waiting) -> None:
         """It waits for something else than a look that is due."""
         self._by_path[path] = waiting
@@ -91,3 +88,10 @@ class WaitingPaths:
         """Whether it waits, and has not yet shown that it will not settle soon."""
         waiting = self._by_path.get(path)
         return waiting is not None and waiting.eager
+
+    def first_eager(self, prefix: str) -> str:
+        """A path at or below `prefix` that is eager; "" if there is none. Goes through them all."""
+        for path, waiting in self._by_path.items():
+            if waiting.eager and (path == prefix or is_below(path, prefix)):
+                return path
+        return ""
