@@ -19,7 +19,9 @@ from msgspec import structs
 from trees import content
 
 from leftzmq.index.store import Store
-from leftzmq.sync.versions import FoundDeleted, Heard, Ticket, Versions
+from leftzmq.sync.indexes import Indexes
+from leftzmq.sync.ticket import Ticket
+from leftzmq.sync.versions import FoundDeleted, Heard, Versions
 from leftzmq.tree.conflict import conflict_path
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey
 from leftzmq.tree.reconcile import succeeds
@@ -45,6 +47,7 @@ class Device:
     name: str
     store: Store
     skew_ns: int
+    indexes: Indexes = field(init=False)
     versions: Versions = field(init=False)
     disk: dict[str, Observed] = field(default_factory=dict)
     trash: list[bytes] = field(default_factory=list)
@@ -55,8 +58,9 @@ class Device:
         self.starts += 1
         mark = self.name.encode() * 4
         self.store.heads.begin_life(make_life(mark, 1_700_000_000 + self.starts, bytes(4)))
-        self.versions = Versions(self.store)
-        self.versions.reach = sum(1 << self.bit(other) for other in "ABC" if other != self.name)
+        self.indexes = Indexes(self.store)
+        self.versions = Versions(self.indexes)
+        self.indexes.reach = sum(1 << self.bit(other) for other in "ABC" if other != self.name)
 
     def bit(self, other: str) -> int:
         return self.store.heads.of(other.encode() * 32).bit
@@ -112,7 +116,7 @@ class Device:
         old = self.disk.pop(path, None)
         if old is not None and ticket.copy:
             assert ticket.ours is not None
-            known = [row.entry for row in self.versions.rows(path)]
+            known = [row.entry for row in self.indexes.rows(path)]
             assert not any(succeeds(version, ticket.ours.entry) for version in known)
             copy = conflict_path(ticket.ours.entry)
             self.disk[copy] = Observed(
@@ -214,7 +218,7 @@ class World:
                         (1 << bit, 1 << bit),
                     )
                     other.store._db.execute("DELETE FROM version WHERE holders = 0")
-                    other.versions._memo.clear()
+                    other.indexes._memo.clear()
         device.start()
         if device.store.heads.sequence == 0:
             for other in self.devices.values():  # it hears before it scans, or after

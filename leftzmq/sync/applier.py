@@ -33,7 +33,7 @@ from leftzmq.sync.jobs import Applied, Apply, Discard
 from leftzmq.sync.moves import Moves
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
-from leftzmq.sync.versions import Ticket
+from leftzmq.sync.ticket import Ticket
 from leftzmq.sync.window import Doing, Stage, Window
 from leftzmq.tree.conflict import HEX_DIGITS
 from leftzmq.tree.entry import Kind
@@ -56,11 +56,11 @@ class Applier:
         self, folder: str, store: Store, replica: Replica, claims: Claims, problems: Problems
     ) -> None:
         self.folder, self._store, self._replica = folder, store, replica
-        self._versions = replica.versions
+        self._versions, self._indexes = replica.versions, replica.indexes
         self._claims, self._problems = claims, problems
         self._window = Window(store)
         self._moves = Moves(store, self._versions, claims, self._window)
-        self._batches = Batches(store, self._versions, claims, self._window, self._moves)
+        self._batches = Batches(self._indexes, self._versions, claims, self._window, self._moves)
         self._ends: deque[Outcome] = deque()
         self._waiting_walks: set[str] = set()
         self.stopped = False
@@ -90,7 +90,7 @@ class Applier:
 
     def reconsider(self, fact: PathsReconsidered, now: float) -> list[Action | Fact]:
         """These paths may be tickets now; no paths: who can be reached changed, all may be."""
-        if not fact.paths and self._versions.tally.tickets:
+        if not fact.paths and self._indexes.tally.tickets:
             self._window.consider_all()
         for path in fact.paths:
             self._window.consider(path)
@@ -146,7 +146,7 @@ class Applier:
         out = self._some_ends(now)
         if not out:  # else in the next turn: each is half a turn
             paths = self._window.take()
-            self._versions.recall(paths)
+            self._indexes.recall(paths)
             for path in paths:
                 out += self._consider(path, now)
             out = self._at_home(out)

@@ -111,7 +111,7 @@ class Barrier:
                 continue
             head = folder.store.heads.sequence
             waiter.counting[folder.id] = head
-            holders = folder.replica.versions.reach
+            holders = folder.replica.indexes.reach
             out.append(Work(CountUnacknowledged(folder.id, holders, head)))
         return out
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import heapq
 from typing import Final
 
-from leftzmq.index.store import Store
 from leftzmq.sync.claims import Claimant, Claims
+from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.moves import Moves
-from leftzmq.sync.versions import Ticket, Versions
+from leftzmq.sync.ticket import Ticket
+from leftzmq.sync.versions import Versions
 from leftzmq.sync.window import Doing, Stage, Window
 from leftzmq.tree.conflict import conflict_path
 from leftzmq.tree.entry import Kind
@@ -31,10 +32,10 @@ class Batches:
     """Of one folder: one batch of small operations and one of a large file at a time."""
 
     def __init__(
-        self, store: Store, versions: Versions, claims: Claims, window: Window, moves: Moves
+        self, indexes: Indexes, versions: Versions, claims: Claims, window: Window, moves: Moves
     ) -> None:
-        self._store, self._versions, self._claims, self._window = store, versions, claims, window
-        self._moves = moves
+        self._indexes, self._versions, self._claims = indexes, versions, claims
+        self._window, self._moves = window, moves
         self._puts: Heap = []
         self._large_puts: Heap = []
         self._removes: Heap = []
@@ -115,7 +116,7 @@ class Batches:
             return None
         parent = parent_of(path)
         if not ticket.entry.deleted and parent and parent not in made:
-            row = self._versions.ours(parent)
+            row = self._indexes.ours(parent)
             if row is None or row.entry.deleted or row.entry.kind is not Kind.DIRECTORY:
                 self._stuck.append(path)
                 return None
@@ -136,7 +137,7 @@ class Batches:
         """Whether our folder at `path` can be removed after what is in the batch. What must stay
         below it makes us publish it again; what is still to go makes it wait."""
         key = sort_key(path) + b"\0"
-        below = self._store.alive_after(key, STAYING_SAMPLE)
+        below = self._indexes.store.alive_after(key, STAYING_SAMPLE)
         children = [path_of_key(child) for child, _ in below if child.startswith(key)]
         if all(child in batch and batch[child].entry.deleted for child in children):
             return True

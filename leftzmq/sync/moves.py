@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from leftzmq.index.store import Store
 from leftzmq.sync.claims import Claimant, Claims
 from leftzmq.sync.facts import FileWanted
-from leftzmq.sync.versions import Ticket, Versions
+from leftzmq.sync.ticket import Ticket
+from leftzmq.sync.versions import Versions
 from leftzmq.sync.window import Doing, Stage, Window
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.plan import Moved, Operation, Verb

@@ -26,6 +26,7 @@ from leftzmq.sync.facts import (
     PathsSettled,
     PeerGreeted,
 )
+from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.jobs import Flush, Flushed, PageRead, ReadPage
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.versions import FoundDeleted, Heard, Versions
@@ -79,7 +80,8 @@ class Replica:
     ) -> None:
         self.folder, self.tag, self._device, self._store = folder, tag, device, store
         self._link_to, self._news_links = link_to, news_links
-        self.versions = Versions(store)
+        self.indexes = Indexes(store)
+        self.versions = Versions(self.indexes)
         self.flushed = store.heads.sequence  # made durable by the start itself
         self._published = self.flushed
         self._flushing = False
@@ -93,7 +95,7 @@ class Replica:
     def settled(self) -> bool:
         """All that we committed is durable and told, no answer is running, all is counted."""
         told = self._published == self._store.heads.sequence
-        return told and not self._running and self.versions.swept
+        return told and not self._running and self.indexes.swept
 
     def hello_for(self, device: DeviceKey) -> FolderHello:
         head = self._store.heads.of(device)
@@ -110,7 +112,7 @@ class Replica:
     def settled_paths(self, fact: PathsSettled, wall_ns: int) -> list[Action | Fact]:
         """A scan is sure of these: versions of ours, or nothing new."""
         out: list[Action | Fact] = []
-        self.versions.recall(sighting.path for sighting in fact.sightings)
+        self.indexes.recall(sighting.path for sighting in fact.sightings)
         for sighting in fact.sightings:
             if sighting.sight is Sight.GONE:
                 entry = self.versions.gone(sighting.path, wall_ns)
@@ -128,7 +130,7 @@ class Replica:
 
     def took(self, outcomes: Sequence[Outcome]) -> None:
         """Operations that are on disk now: their versions are ours (one commit a batch)."""
-        self.versions.recall(outcome.operation.path for outcome in outcomes)
+        self.indexes.recall(outcome.operation.path for outcome in outcomes)
         for outcome in outcomes:
             if outcome.ending is not Ending.DONE:
                 continue
@@ -136,7 +138,7 @@ class Replica:
             if moved is not None:
                 self.versions.take(moved.entry, None)
             if outcome.copied_to is not None:
-                ours = self.versions.ours(entry.path)
+                ours = self.indexes.ours(entry.path)
                 if ours is not None:
                     self.versions.take_copy(ours.entry, outcome.copied_to, outcome.copy_key)
             self.versions.take(entry, None if entry.deleted else outcome.key)
@@ -200,7 +202,7 @@ class Replica:
     def holders(self, entry: Entry) -> list[DeviceKey]:
         """Reachable devices that say they have this very version's bytes."""
         bits = 0
-        for row in self.versions.rows(entry.path):
+        for row in self.indexes.rows(entry.path):
             said = row.entry
             # One that gives these bytes another size lies, or the others do: none vouches for it.
             if said.same_content(entry) and (said.size, said.depth) == (entry.size, entry.depth):
@@ -213,7 +215,7 @@ class Replica:
         device = fact.link.device
         self.members.add(device)
         head = self._store.heads.of(device)
-        self.versions.reach |= head.mask
+        self.indexes.reach |= head.mask
         if (head.life, head.head) == (hello.life, hello.head) or device in self._running:
             out: list[Action | Fact] = []
         else:
@@ -222,7 +224,7 @@ class Replica:
 
     def lost(self, device: DeviceKey) -> list[Action | Fact]:
         """No link to the device is left: what only it holds is pending from now on."""
-        self.versions.reach &= ~self._store.heads.of(device).mask
+        self.indexes.reach &= ~self._store.heads.of(device).mask
         self._running.pop(device, None)
         for link in [link for link in self._answering if link.device == device]:
             del self._answering[link]
@@ -247,7 +249,7 @@ class Replica:
 
     def tick(self, now: float) -> list[Action | Fact]:
         """Answers that stay out are asked for once more; what counts for nothing is swept."""
-        self.versions.sweep_some()
+        self.indexes.sweep_some()
         late = [d for d, r in self._running.items() if now - r.since > ANSWER_TIMEOUT_S]
         out: list[Action | Fact] = []
         for device in late:
@@ -256,7 +258,7 @@ class Replica:
         return out
 
     def deadline(self, now: float) -> float | None:
-        if not self.versions.swept:
+        if not self.indexes.swept:
             return now
         return min((r.since + ANSWER_TIMEOUT_S for r in self._running.values()), default=None)
 
@@ -279,7 +281,7 @@ class Replica:
         head = heads.of(device)
         if page.whole and page.after == 0 and not running.whole:
             running.whole = True
-            head = self.versions.new_generation(device, page.life)
+            head = self.indexes.new_generation(device, page.life)
         elif page.after < head.head and page.life == head.life:
             return []  # the rest of an answer that we asked for once more
         elif page.after != head.head or (page.whole and page.life != head.life):
@@ -291,7 +293,7 @@ class Replica:
                 running.pages_left = PAGES_AN_ASK
                 out.append(self._since(device))
             return out
-        self.versions.sweep(device)
+        self.indexes.sweep(device)
         del self._running[device]
         for kept in running.kept:
             out += self._news(kept, device, now)
@@ -302,7 +304,7 @@ class Replica:
         head = self._store.heads.of(device)
         out: list[Action | Fact] = []
         open_paths: list[str] = []
-        self.versions.recall(entry.path for entry in page.entries)
+        self.indexes.recall(entry.path for entry in page.entries)
         for entry in page.entries:
             heard = self.versions.heard(head.bit, entry)
             if heard is Heard.OPEN:

@@ -1,0 +1,142 @@
+"""The local index and the open index of one folder: who holds which version of a path.
+
+One table holds both, a row for each version and a bit for each device; the rows that are looked at
+are remembered. Knows rows, bits and sequences. Must not know which version wins, or what follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Final
+
+from msgspec.structs import replace
+
+from leftzmq.index.heads import Head
+from leftzmq.index.rows import Row
+from leftzmq.index.schema import OUR_BIT
+from leftzmq.index.store import Store
+from leftzmq.sync.tally import Recount, Tally
+from leftzmq.tree.entry import Entry, ScanKey
+from leftzmq.tree.path import sort_key
+from leftzmq.tree.version import Life
+
+OURS: Final = 1 << OUR_BIT
+MEMO_PATHS: Final = 8192  # about 1 KiB each
+
+
+class Indexes:
+    """Both indexes, changed inside the store's running transaction.
+
+    reach: the bits of the devices that can be asked now
+    tally: what `status` counts
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.reach = 0
+        self.tally = Tally.of(store)
+        self._memo: dict[str, list[Row]] = {}
+        self._sweeping: dict[int, int] = {}  # bit -> the id of the row up to which it is gone
+        self._recount: Recount | None = None
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    def rows(self, path: str) -> list[Row]:
+        """All versions of a path that somebody holds. A ticket is looked at a dozen times on its
+        way, so the rows are remembered until they change."""
+        if path not in self._memo:
+            self.recall((path,))
+        return self._memo[path]
+
+    def recall(self, paths: Iterable[str]) -> None:
+        """Look up many paths at once, before each of them is asked for."""
+        unknown = [path for path in paths if path not in self._memo]
+        if unknown:
+            for path in list(islice(self._memo, max(0, len(self._memo) - MEMO_PATHS))):
+                del self._memo[path]  # the oldest
+            found = self.store.rows_of(unknown)
+            if swept := self.store.heads.swept_mask:
+                found = {path: _swept(rows, swept) for path, rows in found.items()}
+            self._memo.update(found)
+
+    def ours(self, path: str) -> Row | None:
+        """The version of a path that we have (a tombstone, too, is something we have)."""
+        return ours_of(self.rows(path))
+
+    # -- changing --------------------------------------------------------------------------------
+
+    def next_sequence(self) -> int:
+        return self.store.heads.next_sequence()
+
+    def change(self, before: list[Row], after: list[Row]) -> None:
+        """The rows of one path become others; those without holders are dropped."""
+        path = (before or after)[0].entry.path
+        self.tally.change(before, after)
+        if self._recount is not None:
+            self._recount.change(before, after, sort_key(path))
+        self._memo[path] = self.store.replace(before, after)
+
+    def change_row(self, rows: list[Row], row: Row, after: Row) -> None:
+        """One of the rows of a path becomes another."""
+        self.change(rows, [*(other for other in rows if other is not row), after])
+
+    def set_ours(self, rows: list[Row], entry: Entry, seq: int, key: ScanKey | None) -> None:
+        """Our bit moves to the row of this entry's rank, which may be a new one."""
+        after: list[Row] = []
+        placed = False
+        for row in rows:
+            held = row.holders & ~OURS
+            if row.entry.rank == entry.rank:
+                vector = row.entry.vector.joined(entry.vector, keep=(entry.writer,))
+                entry = replace(row.entry, vector=vector)
+                after.append(replace(row, entry=entry, holders=held | OURS, seq=seq, scan=key))
+                placed = True
+            else:
+                after.append(replace(row, holders=held, seq=None, scan=None))
+        if not placed:
+            after.append(Row(entry, OURS, 0, seq, key))
+        self.change(rows, after)
+
+    # -- generations -----------------------------------------------------------------------------
+
+    def new_generation(self, device: bytes, life: Life) -> Head:
+        """The first page of a device's whole index: what it said before counts for nothing."""
+        self.reach &= ~self.store.heads.of(device).mask
+        head = self.store.heads.new_generation(device, life)
+        self.reach |= head.mask
+        self._memo.clear()
+        return head
+
+    def sweep(self, device: bytes) -> None:
+        """Its last page is here: the bits of its old generations go, some rows a turn."""
+        self._sweeping.update(dict.fromkeys(self.store.heads.to_sweep(device), 0))
+
+    @property
+    def swept(self) -> bool:
+        """Whether nothing is left to sweep, and all is counted."""
+        return not self._sweeping and self._recount is None
+
+    def sweep_some(self) -> None:
+        """One step of sweeping; then rows are gone that were counted, so count anew."""
+        if self._sweeping:
+            bit, at = next(iter(self._sweeping.items()))
+            end = self.store.sweep_some(bit, at)
+            if end is not None:
+                self._sweeping[bit] = end
+                return
+            del self._sweeping[bit]
+            self._recount = None if self._sweeping else Recount()
+        elif self._recount is not None and not self._recount.step(self.store):
+            self.tally, self._recount = self._recount.tally, None
+
+
+def ours_of(rows: Iterable[Row]) -> Row | None:
+    """The row of the version that we have."""
+    return next((row for row in rows if row.is_ours), None)
+
+
+def _swept(rows: Iterable[Row], mask: int) -> list[Row]:
+    """The rows without these bits; without a holder it is no row any more."""
+    left = (replace(row, holders=row.holders & ~mask) for row in rows)
+    return [row for row in left if row.holders]

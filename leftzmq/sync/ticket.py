@@ -1,0 +1,32 @@
+"""A ticket: a path whose winning version we do not have yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from leftzmq.index.rows import Row
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.plan import Held
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Derived from the rows, never stored.
+
+    entry:   the version to be taken (the highest rank that a reachable device holds)
+    ours:    the row that we have now, if any
+    copy:    our bytes become a conflict copy
+    attributes: only mtime and exec differ: no bytes move
+    """
+
+    entry: Entry
+    ours: Row | None
+    copy: bool
+    attributes: bool
+
+    @property
+    def held(self) -> Held | None:
+        """What should be on disk now, by our index."""
+        if self.ours is None or self.ours.entry.deleted or self.ours.scan is None:
+            return None
+        return Held(self.ours.scan, self.ours.entry.content)
