@@ -259,14 +259,23 @@ class JobRunner:
         )
 
     def _discard(self, ground: Ground, job: jobs.Discard) -> JobDone:
+        return jobs.Discarded(job.folder, self._gone(ground, job.staged))
+
+    def _clear_staging(self, ground: Ground, job: jobs.ClearStaging) -> JobDone:
+        lost = [staged for staged in job.resumable if not staging.is_there(ground.root, staged)]
+        return jobs.StagingCleared(job.folder, self._gone(ground, (*job.useless, *lost)))
+
+    def _gone(self, ground: Ground, leftings: tuple[Staged, ...]) -> tuple[Staged, ...]:
+        if ground.still_there() is not None:
+            return ()
         gone: list[Staged] = []
-        for staged in job.staged:
+        for staged in leftings:
             try:
                 staging.discard(ground.root, staged, self._now_ns())
                 gone.append(staged)
             except OSError:
                 continue  # it stays; the next start tries again
-        return jobs.Discarded(job.folder, tuple(gone))
+        return tuple(gone)
 
     def _open_lists(self, ground: Ground, job: jobs.OpenLists) -> JobDone:
         body = memoryview(job.body)
@@ -393,6 +402,7 @@ _HANDLERS: dict[type, Any] = {
     jobs.WriteChunks: JobRunner._write_chunks,
     jobs.StageSmall: JobRunner._stage_small,
     jobs.Discard: JobRunner._discard,
+    jobs.ClearStaging: JobRunner._clear_staging,
     jobs.OpenLists: JobRunner._open_lists,
     jobs.SweepTrash: JobRunner._sweep,
     jobs.ListTrash: JobRunner._list_trash,

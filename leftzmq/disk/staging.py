@@ -79,7 +79,7 @@ def open_staging(root: Root, path: str, known: Staged | None) -> tuple[Staged, b
 
     known: what the index remembers. Raises Unstageable or DiskFull.
     """
-    if known is not None and known.inode and _is_ours(root, known):
+    if known is not None and is_there(root, known):
         return known, True
     try:
         with root.folder(parent_of(path)) as folder:
@@ -178,24 +178,29 @@ def discard(root: Root, staged: Staged, now_ns: int) -> None:
     """Throw away a `.lefting` that nobody needs any more. OSError.
 
     Ours, by its inode: unlinked. Its inode was never learned (0): to the trash, it might be a
-    user's. Another file, while ours already has another name beside it: a crash came between the
-    exchange and the look, and this is the old version: to the trash. Any other: not touched.
+    user's (and is, if the second name was made: that one goes then). Another file, while ours
+    already has another name beside it: a crash came between the exchange and the look, and this
+    is the old version: to the trash. Any other: not touched.
     """
     try:
         folder = root.folder(parent_of(staged.path))
     except (FileNotFoundError, NotADirectoryError):
         return
     with folder:
-        found = folder.stat(name_of(staged.path))
+        path = staged.path
+        if staged.inode == 0:
+            second = lefting_path(path.removesuffix(LEFTING_SUFFIX), again=True)
+            path = second if folder.stat(name_of(second)) else path
+        found = folder.stat(name_of(path))
         if is_ours(found, staged):
-            folder.unlink(name_of(staged.path))
+            folder.unlink(name_of(path))
             return
         if found is None or found.kind is None or found.kind is Kind.DIRECTORY:
             return
         if staged.inode == 0 or _has_inode(folder, staged.inode):
             touched: list[str] = []
-            spot = Spot(folder, name_of(staged.path), parent_of(staged.path))
-            Trash(root, now_ns, touched.append).take(spot, staged.path)
+            spot = Spot(folder, name_of(path), parent_of(path))
+            Trash(root, now_ns, touched.append).take(spot, path)
             for where in dict.fromkeys(touched):
                 with root.folder(where) as changed:
                     changed.flush()
@@ -206,7 +211,8 @@ def is_ours(found: Stat | None, staged: Staged) -> bool:
     return found is not None and found.kind is Kind.FILE and 0 != found.inode == staged.inode
 
 
-def _is_ours(root: Root, staged: Staged) -> bool:
+def is_there(root: Root, staged: Staged) -> bool:
+    """Whether what lies there is the file that we staged."""
     try:
         with root.folder(parent_of(staged.path)) as folder:
             return is_ours(folder.stat(name_of(staged.path)), staged)

@@ -148,12 +148,16 @@ class Reader:
         found = self._ask("SELECT rows FROM list WHERE id = ?", (id,)).fetchone()
         return found[0] if found else None
 
-    def staged(self, path: str) -> tuple[Staged, bytes] | None:
-        """Our `.lefting` for `path`, and the content it is to become."""
-        found = self._ask(
-            "SELECT lefting, inode, content FROM staging WHERE path = ?", (sort_key(path),)
-        ).fetchone()
-        return (Staged(found[0], found[1]), found[2]) if found else None
+    def staged(self, *leftings: str) -> list[Staged]:
+        """Which of these are ours, as far as we know; inode 0: about to be made."""
+        found = self._among("SELECT lefting, inode FROM staging WHERE lefting IN", leftings)
+        return [Staged(lefting, inode) for lefting, inode in found]
+
+    def resumable(self, *leftings: str) -> list[Staged]:
+        """Those of them that exist, as far as we know, and are not to be thrown away."""
+        whole = "SELECT lefting, inode FROM staging WHERE inode != 0 AND content != x''"
+        found = self._among(f"{whole} AND lefting IN", leftings)
+        return [Staged(lefting, inode) for lefting, inode in found]
 
     def all_staged(self) -> Iterator[tuple[str, Staged, bytes]]:
         """(target, `.lefting`, content) of everything that was under way."""

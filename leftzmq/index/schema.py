@@ -60,11 +60,12 @@ CREATE INDEX version_content ON version(content)
 
 CREATE TABLE list(id BLOB PRIMARY KEY, rows BLOB NOT NULL) WITHOUT ROWID;
 
-CREATE TABLE staging(         -- the .lefting files that are ours
-  path    BLOB PRIMARY KEY,   -- of the target
-  lefting TEXT NOT NULL,
+CREATE TABLE staging(         -- the .lefting files that are ours, until they are gone
+  lefting TEXT PRIMARY KEY,
+  path    BLOB NOT NULL,      -- of the target
   inode   INTEGER NOT NULL,   -- 0: about to be made, its inode was never learned
-  content BLOB NOT NULL) WITHOUT ROWID;
+  content BLOB NOT NULL)      -- that it is to become; empty: it is to be thrown away
+  WITHOUT ROWID;
 """
 
 

@@ -31,12 +31,16 @@ _PUT_ROWS: Final = (
 
 
 class Store(Reader):
-    """Rows, lists, staging and heads of one folder."""
+    """Rows, lists, staging and heads of one folder.
+
+    dropped: `.lefting` files that were dropped since somebody who looks for such files began to
+    """
 
     def __init__(self, file: Path) -> None:
         super().__init__(open_index(file))
         self.file = file
         self._open = False
+        self.dropped: set[str] | None = None
         self._changed: dict[int, Row | None] = {}  # not in SQLite yet; None: to be deleted
         (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM version").fetchone()
         self._last_id: int = last
@@ -145,19 +149,44 @@ class Store(Reader):
         self.begin()
         self._db.execute("INSERT OR REPLACE INTO list(id, rows) VALUES(?, ?)", (id, rows))
 
+    def intend_staged(self, *meant: tuple[str, str, bytes]) -> None:
+        """(target, the `.lefting` that is about to be made for it, the content it is to become).
+        What is known of a file of that name stays."""
+        self.begin()
+        self._write(
+            "INSERT OR IGNORE INTO staging(path, lefting, inode, content) VALUES {}",
+            [(sort_key(path), lefting, 0, id) for path, lefting, id in meant],
+        )
+
     def put_staged(self, *found: tuple[str, Staged, bytes]) -> None:
-        """(target, its `.lefting`, the content it is to become), each instead of an older one."""
+        """(target, its `.lefting`, the content it is to become)."""
         self.begin()
         self._write(
             "INSERT OR REPLACE INTO staging(path, lefting, inode, content) VALUES {}",
             [(sort_key(path), staged.path, staged.inode, id) for path, staged, id in found],
         )
 
-    def drop_staged(self, *paths: str) -> None:
+    def doom_staged(self, staged: Staged) -> None:
+        """Nobody is to go on with it: it is about to be thrown away."""
         self.begin()
-        self._write(
-            "DELETE FROM staging WHERE path IN (VALUES {})", [(sort_key(path),) for path in paths]
+        self._db.execute(
+            "UPDATE staging SET content = x'' WHERE lefting = ? AND inode = ?",
+            (staged.path, staged.inode),
         )
+
+    def drop_staged(self, *gone: Staged) -> None:
+        """These have another name now, or none. Not before that: what a crash leaves behind is
+        known to be ours by its row alone. Another file that got the name since keeps its row."""
+        known = set(self.staged(*(staged.path for staged in gone)))
+        names = [staged.path for staged in gone if staged in known]
+        self.begin()
+        self._write("DELETE FROM staging WHERE lefting IN (VALUES {})", [(n,) for n in names])
+        if self.dropped is not None:
+            self.dropped.update(names)
+
+    def was_staging(self, lefting: str) -> bool:
+        """Whether this `.lefting` is one of ours, or was when `dropped` was begun."""
+        return (self.dropped is not None and lefting in self.dropped) or self.is_staging(lefting)
 
     # -- meta ---------------------------------------------------------------------------------
 

@@ -29,7 +29,14 @@ from leftzmq.sync.facts import (
     RescanWanted,
     WalkEnded,
 )
-from leftzmq.sync.jobs import Applied, Apply, Discard
+from leftzmq.sync.jobs import (
+    Applied,
+    Apply,
+    ClearStaging,
+    Discard,
+    Discarded,
+    StagingCleared,
+)
 from leftzmq.sync.moves import Moves
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
@@ -63,28 +70,33 @@ class Applier:
         self._batches = Batches(self._indexes, self._versions, claims, self._window, self._moves)
         self._ends: deque[Outcome] = deque()
         self._waiting_walks: set[str] = set()
+        self._clearing = False
         self.stopped = False
 
     @property
     def idle(self) -> bool:
-        return self._window.idle
+        return self._window.idle and not self._clearing
 
     def deadline(self, now: float) -> float | None:
-        if self.stopped:
+        if self.stopped or self._clearing:
             return None
         return now if self._ends else self._window.deadline(now)
 
-    def discard_leftovers(self) -> list[Action | Fact]:
-        """At the start: `.lefting` files of an earlier life that are of no use any more. Those of
-        large files stay: what they hold is verified when they are wanted again."""
+    def clear_staging(self) -> list[Action | Fact]:
+        """At the start, before anything new is staged: `.lefting` files of an earlier life. Those
+        of large files that somebody wants stay: what they hold is verified then."""
         useless: list[Staged] = []
+        resumable: list[Staged] = []
         for path, staged, content in list(self._store.all_staged()):
-            rows = self._store.rows(path)
-            large = any(row.entry.depth and row.entry.content == content for row in rows)
-            if staged.inode == 0 or not large:
-                useless.append(staged)
-                self._store.drop_staged(path)
-        return [Work(Discard(self.folder, tuple(useless)))] if useless else []
+            wanted = any(
+                row.entry.depth and row.entry.content == content and not row.is_ours
+                for row in self._store.rows(path)
+            )
+            (resumable if wanted and staged.inode else useless).append(staged)
+        self._clearing = bool(useless or resumable)
+        if not self._clearing:
+            return []
+        return [Work(ClearStaging(self.folder, tuple(useless), tuple(resumable)))]
 
     # -- facts ---------------------------------------------------------------------------------
 
@@ -106,12 +118,20 @@ class Applier:
     def staged(self, fact: FileStaged, now: float) -> list[Action | Fact]:
         doing = self._window.doing.get(fact.entry.path)
         if doing is None or doing.entry.content != fact.entry.content:
-            self._store.drop_staged(fact.entry.path)
-            return [Work(Discard(self.folder, (fact.staged,)))]
+            return self._discard(fact.staged)
         doing.staged = fact.staged
         if doing.stage is not Stage.APPLYING:
             self._batches.push(fact.entry.path, doing)
         return []
+
+    def discarded(self, fact: Discarded) -> list[Action | Fact]:
+        self._store.drop_staged(*fact.staged)
+        return []
+
+    def staging_cleared(self, fact: StagingCleared, now: float) -> list[Action | Fact]:
+        self._store.drop_staged(*fact.gone)
+        self._clearing = False
+        return self.go_on(now)
 
     def held_up(self, fact: FileHeldUp, now: float) -> list[Action | Fact]:
         doing = self._window.doing.get(fact.entry.path)
@@ -141,7 +161,7 @@ class Applier:
 
     def go_on(self, now: float) -> list[Action | Fact]:
         """Handle some ends, derive some tickets, start batches."""
-        if self.stopped:
+        if self.stopped or self._clearing:
             return []
         out = self._some_ends(now)
         if not out:  # else in the next turn: each is half a turn
@@ -227,8 +247,7 @@ class Applier:
             return []
         out = self._problems.clear(path)
         if doing.staged is not None:
-            self._store.drop_staged(path)
-            out.append(Work(Discard(self.folder, (doing.staged,))))
+            out += self._discard(doing.staged)
         elif doing.stage is Stage.WANTED or not doing.entry.deleted:
             out.append(FileNotWanted(self.folder, path))
         return out
@@ -241,7 +260,7 @@ class Applier:
         if not outcomes:
             return []
         done = [o.operation for o in outcomes if o.ending is Ending.DONE]
-        self._store.drop_staged(*(operation.path for operation in done if operation.staged))
+        self._store.drop_staged(*(o.staged for o in done if o.staged))
         self._replica.took(outcomes)
         out: list[Action | Fact] = []
         for outcome in outcomes:
@@ -276,18 +295,28 @@ class Applier:
                 self._window.wait(doing, now + CHANGED_RETRY_S)
                 return [RescanWanted(self.folder, (parent_of(path),))] if "/" in path else []
             case Ending.NO_STAGED | Ending.FLUSH_FAILED:
-                doing.staged = None
-                self._store.drop_staged(path)
-                self._window.wait(doing, now + CHANGED_RETRY_S)
-                if outcome.ending is Ending.NO_STAGED:
-                    return []
-                return self._show(path, ProblemKind.FLUSH_FAILED, outcome.why)
+                return self._begin_anew(outcome, doing, now)
             case Ending.DISK_FULL:
                 self._window.wait(doing, now + FULL_RETRY_S)
                 return self._show(path, ProblemKind.DISK_FULL, outcome.why)
             case Ending.FAILED:
                 self._window.wait(doing, now + FAILED_RETRY_S)
                 return self._show(path, ProblemKind.UNWRITABLE, outcome.why)
+
+    def _begin_anew(self, outcome: Outcome, doing: Doing, now: float) -> list[Action | Fact]:
+        """Its `.lefting` is of no use, or got its name and the flush of a folder failed then: a
+        look tells which; what is found there is taken for what it is."""
+        operation, staged = outcome.operation, doing.staged
+        doing.staged = None
+        self._window.wait(doing, now + CHANGED_RETRY_S)
+        out: list[Action | Fact] = []
+        if staged is not None:
+            out += self._discard(staged)
+        if outcome.ending is Ending.FLUSH_FAILED:
+            paths = (operation.path, *((operation.copy_to,) if operation.copy_to else ()))
+            out.append(RescanWanted(self.folder, paths))
+            out += self._show(operation.path, ProblemKind.FLUSH_FAILED, outcome.why)
+        return out
 
     def _done(self, outcome: Outcome, doing: Doing) -> list[Action | Fact]:
         path = outcome.operation.path
@@ -322,6 +351,10 @@ class Applier:
         doing.walked = True
         self._waiting_walks.add(path)
         return [RescanWanted(self.folder, (path,), walk=True)]
+
+    def _discard(self, staged: Staged) -> list[Action | Fact]:
+        self._store.doom_staged(staged)
+        return [Work(Discard(self.folder, (staged,)))]
 
     def _show(self, path: str, kind: ProblemKind, why: str) -> list[Action | Fact]:
         return self._problems.show(Problem(self.folder, path, kind, why))

@@ -256,6 +256,24 @@ class Discarded:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearStaging:
+    """What an earlier life left: `useless` is thrown away as by Discard; of `resumable` what is
+    not ours any more (it has its name, and the old version may lie there)."""
+
+    folder: str
+    useless: tuple[Staged, ...]
+    resumable: tuple[Staged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StagingCleared:
+    """gone: those of which nothing is left, or nothing of ours."""
+
+    folder: str
+    gone: tuple[Staged, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OpenLists:
     """Open boxes that hold lists. pieces' offsets are unused (0)."""
 
@@ -469,6 +487,7 @@ Job = (
     | WriteChunks
     | StageSmall
     | Discard
+    | ClearStaging
     | OpenLists
     | Apply
     | Flush
@@ -490,6 +509,7 @@ JobDone = (
     | ChunksWritten
     | SmallStaged
     | Discarded
+    | StagingCleared
     | ListsOpened
     | Applied
     | Flushed

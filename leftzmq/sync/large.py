@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from leftzmq.content.ids import ListId
 from leftzmq.content.lists import MAX_LIST_BYTES, Rows, expand
+from leftzmq.disk.staging import lefting_path
 from leftzmq.errors import Problem, ProblemKind, Refused
 from leftzmq.sync.actions import Action, Drop, Work, tell_entry
 from leftzmq.sync.arriving import Arriving, Phase
@@ -26,6 +27,7 @@ from leftzmq.sync.jobs import (
 )
 from leftzmq.sync.link import DeviceKey
 from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.plan import Staged
 from leftzmq.wire.local import EventKind, Scalar
 
 if TYPE_CHECKING:
@@ -71,8 +73,7 @@ class LargeFiles:
         arriving = self._active.pop((folder, path), None)
         if arriving is None or arriving.staged is None:
             return []
-        self._folders[folder].store.drop_staged(path)
-        return [Work(Discard(folder, (arriving.staged,)))]
+        return self._discard(folder, arriving.staged)
 
     def start(self) -> list[Action | Fact]:
         """Begin with what waits, smallest first, while there is room for it."""
@@ -97,14 +98,17 @@ class LargeFiles:
         return out
 
     def opened(self, fact: StagingOpened) -> list[Action | Fact]:
+        store, path = self._folders[fact.folder].store, fact.entry.path
+        if fact.staged is not None:
+            store.put_staged((path, fact.staged, bytes(fact.entry.content)))
+        if fact.staged is None or fact.staged.path != lefting_path(path):
+            store.drop_staged(Staged(lefting_path(path), 0))  # it was not made under that name
         arriving = self._of(fact.folder, fact.entry)
         if arriving is None or arriving.phase is not Phase.OPENING:
-            return [Work(Discard(fact.folder, (fact.staged,)))] if fact.staged else []
+            return self._discard(fact.folder, fact.staged) if fact.staged else []
         if fact.staged is None:
             assert fact.problem is not None
             return self._hold_up(arriving, fact.problem)
-        store = self._folders[fact.folder].store
-        store.put_staged((arriving.entry.path, fact.staged, bytes(arriving.entry.content)))
         arriving.staged = fact.staged
         arriving.phase = Phase.VERIFYING if fact.found else Phase.AT_HOME
         return self._next_job(arriving, 0.0)
@@ -169,8 +173,11 @@ class LargeFiles:
             return []  # next_for asks for them
         arriving.set_rows(rows)
         arriving.phase = Phase.OPENING
-        known = view.store.staged(entry.path)
-        return [Work(OpenStaging(arriving.folder, entry, known[0] if known else None))]
+        names = lefting_path(entry.path), lefting_path(entry.path, again=True)
+        known = next(iter(view.store.resumable(*names)), None)
+        if known is None:
+            view.store.intend_staged((entry.path, names[0], bytes(entry.content)))
+        return [Work(OpenStaging(arriving.folder, entry, known))]
 
     def _missing_lists(self, arriving: Arriving) -> list[bytes]:
         try:
@@ -237,6 +244,10 @@ class LargeFiles:
         """It must wait; its `.lefting` stays and is verified when it is wanted again."""
         del self._active[arriving.folder, arriving.entry.path]
         return [FileHeldUp(arriving.folder, arriving.entry, problem)]
+
+    def _discard(self, folder: str, staged: Staged) -> list[Action | Fact]:
+        self._folders[folder].store.doom_staged(staged)
+        return [Work(Discard(folder, (staged,)))]
 
     def _of(self, folder: str, entry: Entry) -> Arriving | None:
         arriving = self._active.get((folder, entry.path))

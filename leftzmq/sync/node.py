@@ -61,6 +61,7 @@ from leftzmq.sync.jobs import (
     PageRead,
     SliceCut,
     SmallStaged,
+    StagingCleared,
     StagingOpened,
     TrashListed,
     TrashRestored,
@@ -166,8 +167,6 @@ class Node:
                 return self._bytes(fact, now)
             case ChunksWritten() | SmallStaged() | ListsOpened():
                 return self._bytes(fact, now)
-            case Discarded():
-                return []
             case _:
                 return self._of_folder(fact, now, wall_ns)
 
@@ -206,6 +205,10 @@ class Node:
                 return applier.staged(fact, now)
             case FileHeldUp():
                 return applier.held_up(fact, now)
+            case Discarded():
+                return applier.discarded(fact)
+            case StagingCleared():
+                return applier.staging_cleared(fact, now)
             case WalkEnded():
                 self.barrier.walk_ended(fact)
                 return applier.walk_ended(fact, now)
@@ -291,7 +294,7 @@ class Node:
         for folder in self.folders.values():
             if folder.stopped_why:
                 continue
-            out += folder.applier.discard_leftovers()
+            out += folder.applier.clear_staging()
             out += folder.settler.start(now)
             out += folder.trash.start(now)
         return out

@@ -126,15 +126,16 @@ class Settler:
 
     def walked(self, fact: Walked, now: float) -> list[Action | Fact]:
         self.walks.stepped()
+        foreign = [path for path in fact.foreign if not self._store.was_staging(path)]
+        self._store.dropped = None
         if not fact.alive:
             self.stopped = True
             return [FolderStopped(self.folder, fact.why)]
         out: list[Action | Fact] = []
         for problem in fact.problems:
             out += self._problems.show(problem)
-        for path in fact.foreign:
-            if not self._store.is_staging(path):
-                out += self._problems.show(Problem(self.folder, path, ProblemKind.FOREIGN_LEFTING))
+        for path in foreign:
+            out += self._problems.show(Problem(self.folder, path, ProblemKind.FOREIGN_LEFTING))
         for path in fact.dirty:
             self._wait(path, now, closed=False)
         if fact.done:
@@ -203,6 +204,7 @@ class Settler:
             out.append(Work(CutSlice(self.folder, path, key, 0)))
         room = len(self._waiting) + len(self._looking) < WALK_AHEAD_PATHS
         if (walk := self.walks.step(room=room)) is not None:
+            self._store.dropped = set()  # what is ours now, and is seen, may be gone by the answer
             out.append(Work(Walk(self.folder, *walk)))
         if gone := self._departed.let_go(now, self._is_empty, quiet=not self._under_way):
             out.append(PathsSettled(self.folder, gone))

@@ -103,17 +103,18 @@ class SmallFiles:
         store = self._folders[fact.folder].store
         out: list[Action | Fact] = []
         store.put_staged(*((e.path, staged, bytes(e.content)) for e, staged in fact.staged))
+        not_made = [*fact.bad, *fact.unfound, *(entry for entry, _ in fact.problems)]
+        not_made += [e for e, staged in fact.staged if staged.path != lefting_path(e.path)]
+        store.drop_staged(*(Staged(lefting_path(e.path), 0) for e in not_made))
         for entry, staged in fact.staged:
             if self._wanted.get((fact.folder, entry.path)) == entry:
                 del self._wanted[fact.folder, entry.path]
                 out.append(FileStaged(fact.folder, entry, staged))
             else:
-                store.drop_staged(entry.path)
                 out.append(Work(Discard(fact.folder, (staged,))))
         self.put_back(fact.folder, (*fact.bad, *fact.unfound))
         for entry, problem in fact.problems:
             self._wanted.pop((fact.folder, entry.path), None)
-            store.drop_staged(entry.path)
             out.append(FileHeldUp(fact.folder, entry, problem))
         return out
 
@@ -142,10 +143,6 @@ class SmallFiles:
     ) -> Work:
         """The job, and before it the intent: a `.lefting` that a crash leaves behind is ours."""
         store = self._folders[folder].store
-        store.put_staged(
-            *(
-                (f.entry.path, Staged(lefting_path(f.entry.path), 0), bytes(f.entry.content))
-                for f in files
-            )
-        )
+        entries = (file.entry for file in files)
+        store.intend_staged(*((e.path, lefting_path(e.path), bytes(e.content)) for e in entries))
         return Work(StageSmall(folder, device, tuple(files), body))
