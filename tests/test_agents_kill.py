@@ -50,7 +50,7 @@ class User:
         kind = self.chance.choice(["make", "make", "edit", "delete", "move", "move a folder"])
         path = self.chance.choice(sorted(self.has)) if self.has else ""
         if kind == "make" or not path:
-            folder = f"{self.actor.name}/{self.chance.randrange(4)}/{self.chance.randrange(3)}"
+            folder = f"{self.actor.name}/d{self.chance.randrange(4)}/d{self.chance.randrange(3)}"
             size = self.chance.choice([0, 10, 3000, 40_000, 300_000])
             self.write(self._new(folder), self.chance.randbytes(size))
         elif kind == "edit":
@@ -59,7 +59,7 @@ class User:
             (self.actor.share / path).unlink()
             del self.has[path]
         elif kind == "move":
-            self._move(path, self._new(f"{self.actor.name}/{self.chance.randrange(4)}"))
+            self._move(path, self._new(f"{self.actor.name}/d{self.chance.randrange(4)}"))
         else:
             folder = path.rpartition("/")[0]
             if folder != self.actor.name:
@@ -132,7 +132,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     with Stage("AB", tmp_path / "stage") as stage:
         yield stage
         for actor in stage.actors:
-            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")
+            print(f"--- log of {actor.name}\n{actor.log_tail(60_000)}")
 
 
 def test_killed_again_and_again_nothing_is_torn_or_lost(stage: Stage) -> None:

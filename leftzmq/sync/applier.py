@@ -71,6 +71,7 @@ class Applier:
         self._ends: deque[Outcome] = deque()
         self._waiting_walks: set[str] = set()
         self._clearing = False
+        self._resumable: dict[str, tuple[Staged, bytes]] = {}  # of an earlier life, with content
         self.stopped = False
 
     @property
@@ -86,17 +87,24 @@ class Applier:
         """At the start, before anything new is staged: `.lefting` files of an earlier life. Those
         of large files that somebody wants stay: what they hold is verified then."""
         useless: list[Staged] = []
-        resumable: list[Staged] = []
         for path, staged, content in list(self._store.all_staged()):
-            wanted = any(
-                row.entry.depth and row.entry.content == content and not row.is_ours
-                for row in self._store.rows(path)
-            )
-            (resumable if wanted and staged.inode else useless).append(staged)
-        self._clearing = bool(useless or resumable)
+            if staged.inode and self._may_go_on(path, content):
+                self._resumable[path] = (staged, content)
+            else:
+                useless.append(staged)
+        self._clearing = bool(useless or self._resumable)
         if not self._clearing:
             return []
-        return [Work(ClearStaging(self.folder, tuple(useless), tuple(resumable)))]
+        resumable = tuple(staged for staged, _ in self._resumable.values())
+        return [Work(ClearStaging(self.folder, tuple(useless), resumable))]
+
+    def _may_go_on(self, path: str, content: bytes) -> bool:
+        """Whether a `.lefting` of an earlier life, of a large file, may be wanted once more: also
+        while those who have the winning version are away."""
+        winner = max(self._versions.rows(path), key=lambda row: row.entry.rank, default=None)
+        if winner is None or winner.is_ours or winner.entry.deleted:
+            return False
+        return winner.entry.depth > 0 and winner.entry.content == content
 
     # -- facts ---------------------------------------------------------------------------------
 
@@ -208,6 +216,8 @@ class Applier:
         doing = self._window.doing.get(path)
         if doing is not None and doing.stage is Stage.APPLYING:
             return []  # its end is considered
+        if path in self._resumable and not self._may_go_on(path, self._resumable[path][1]):
+            return self._discard(self._resumable.pop(path)[0]) + self._consider(path, now)
         if doing is not None and doing.operation is not None:
             return self._reready(path, doing)
         ticket = self._versions.ticket(path)
@@ -236,6 +246,7 @@ class Applier:
         ticket = ticket or (None if doing.operation else self._versions.ticket(path))
         if ticket is not None and _needs_bytes(ticket) and doing.staged is None:
             doing.stage = Stage.WANTED
+            self._resumable.pop(path, None)  # the downloader cares for it from now on
             previous = ticket.ours.entry if ticket.ours else None
             return [FileWanted(self.folder, ticket.entry, previous)]
         self._batches.push(path, doing)

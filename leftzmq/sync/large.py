@@ -42,13 +42,15 @@ Key = tuple[str, str]  # folder, path
 
 
 class LargeFiles:
-    """`_active`: those with a phase; `_queue`: those that wait for their turn."""
+    """`_active`: those with a phase; `_queue`: those that wait for their turn; `_held`:
+    what there is of those that were held up."""
 
     def __init__(self, folders: Mapping[str, FolderView]) -> None:
         self._folders = folders
         self._active: dict[Key, Arriving] = {}
         self._queue: dict[Key, tuple[Entry, Entry | None]] = {}
         self._previous: dict[Key, Entry | None] = {}
+        self._held: dict[Key, Staged] = {}
 
     @property
     def waits(self) -> bool:
@@ -71,9 +73,11 @@ class LargeFiles:
     def forget(self, folder: str, path: str) -> list[Action | Fact]:
         self._queue.pop((folder, path), None)
         arriving = self._active.pop((folder, path), None)
-        if arriving is None or arriving.staged is None:
+        held = self._held.pop((folder, path), None)
+        staged = arriving.staged if arriving else held
+        if staged is None:
             return []
-        return self._discard(folder, arriving.staged)
+        return self._discard(folder, staged)
 
     def start(self) -> list[Action | Fact]:
         """Begin with what waits, smallest first, while there is room for it."""
@@ -173,6 +177,7 @@ class LargeFiles:
             return []  # next_for asks for them
         arriving.set_rows(rows)
         arriving.phase = Phase.OPENING
+        self._held.pop((arriving.folder, entry.path), None)
         names = lefting_path(entry.path), lefting_path(entry.path, again=True)
         known = next(iter(view.store.resumable(*names)), None)
         if known is None:
@@ -243,6 +248,8 @@ class LargeFiles:
     def _hold_up(self, arriving: Arriving, problem: Problem) -> list[Action | Fact]:
         """It must wait; its `.lefting` stays and is verified when it is wanted again."""
         del self._active[arriving.folder, arriving.entry.path]
+        if arriving.staged is not None:
+            self._held[arriving.folder, arriving.entry.path] = arriving.staged
         return [FileHeldUp(arriving.folder, arriving.entry, problem)]
 
     def _discard(self, folder: str, staged: Staged) -> list[Action | Fact]:
