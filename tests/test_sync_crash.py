@@ -1,0 +1,198 @@
+"""Crashes at the worst places, and flushes that fail: what the next start and the next look make
+of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from mesh import Device, Mesh
+from test_sync_mesh import together, trash
+
+from leftzmq.bus.jobs import JobRunner
+from leftzmq.disk.flush import Flushes
+from leftzmq.disk.swap import Place
+from leftzmq.sync import jobs
+
+LARGE_BYTES = 2_000_000
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Mesh:
+    mesh = Mesh(tmp_path, "AB")
+    for device in mesh.devices.values():
+        device.start()
+    mesh.settle()
+    return mesh
+
+
+def crashes(mesh: Mesh, device: Device) -> None:
+    """Go on until the crash that was planted; then its process is gone."""
+    with pytest.raises(Crash):
+        mesh.scan_all()
+        mesh.settle()
+    device.kill()
+
+
+def leftings(device: Device) -> list[Path]:
+    return [path for path in device.share.rglob("*.lefting") if ".left" not in path.parts]
+
+
+def after(kind: type) -> Callable[[JobRunner, jobs.Job], jobs.JobDone]:
+    """JobRunner.run that carries out a job of this kind, and crashes before it is answered."""
+    run = JobRunner.run
+
+    def crash(self: JobRunner, job: jobs.Job) -> jobs.JobDone:
+        done = run(self, job)
+        if isinstance(job, kind):
+            raise Crash
+        return done
+
+    return crash
+
+
+def before(kind: type) -> Callable[[JobRunner, jobs.Job], jobs.JobDone]:
+    """JobRunner.run that crashes instead of carrying out a job of this kind."""
+    run = JobRunner.run
+
+    def crash(self: JobRunner, job: jobs.Job) -> jobs.JobDone:
+        if isinstance(job, kind):
+            raise Crash
+        return run(self, job)
+
+    return crash
+
+
+@pytest.mark.parametrize("size", [100, LARGE_BYTES])
+def test_between_the_exchange_and_the_look_the_old_version_goes_to_the_trash(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    old, new = os.urandom(size), os.urandom(size)
+    a.write("f", old)
+    together(mesh)
+    mesh.now += 5
+    a.write("f", new)
+    with monkeypatch.context() as planted:
+        planted.setattr(Place, "_look_again", lambda *_: (_ for _ in ()).throw(Crash))
+        crashes(mesh, b)
+    assert (b.share / "f").read_bytes() == new and len(leftings(b)) == 1
+    b.start()
+    assert together(mesh)["f"][1] == new  # type: ignore[index]
+    assert trash(b) == [old] and not leftings(b)
+
+
+@pytest.mark.parametrize("job", [jobs.OpenStaging, jobs.StageSmall, jobs.WriteChunks, jobs.Apply])
+@pytest.mark.parametrize("where", [before, after])
+def test_around_any_job_that_writes_nothing_is_left_behind(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, where: Callable[..., object], job: type
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("d/small", b"small")
+    a.write("d/large", os.urandom(LARGE_BYTES))
+    with monkeypatch.context() as planted:
+        planted.setattr(JobRunner, "run", where(job))
+        crashes(mesh, b)
+    b.start()
+    assert set(together(mesh)) == {"d", "d/small", "d/large"}
+    assert not leftings(b)
+
+
+@pytest.mark.parametrize("job", [jobs.ClearStaging, jobs.Discard])
+@pytest.mark.parametrize("where", [before, after])
+@pytest.mark.parametrize("then", ["gone", "replaced"])
+def test_killed_again_while_it_clears_up_nothing_is_left_behind(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, where: Callable[..., object], job: type, then: str
+) -> None:
+    """Also a folder that was deleted meanwhile is not kept by what was arriving in it."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("d/small", b"small")
+    a.write("d/large", os.urandom(LARGE_BYTES))
+    with monkeypatch.context() as planted:
+        planted.setattr(JobRunner, "run", after(jobs.WriteChunks))
+        crashes(mesh, b)
+    assert leftings(b)
+    new = os.urandom(1000)
+    (a.share / "d/large").unlink()
+    if then == "replaced":
+        a.write("d/large", new)
+    else:
+        (a.share / "d/small").unlink()
+        (a.share / "d").rmdir()
+    with monkeypatch.context() as planted:
+        planted.setattr(JobRunner, "run", where(job))
+        b.start()
+        crashes(mesh, b)
+    b.start()
+    assert set(together(mesh)) == ({"d", "d/small", "d/large"} if then == "replaced" else set())
+    assert not leftings(b)
+
+
+def test_what_a_large_file_had_is_gone_on_with_after_two_crashes(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    data = os.urandom(LARGE_BYTES * 5)
+    a.write("large", data)
+    for kind in (jobs.WriteChunks, jobs.ClearStaging):
+        with monkeypatch.context() as planted:
+            planted.setattr(JobRunner, "run", after(kind))
+            if not b.alive:
+                b.start()
+            crashes(mesh, b)
+    b.start()
+    before_bytes = b.folder.received_bytes
+    assert together(mesh)["large"][1] == data  # type: ignore[index]
+    assert 0 < b.folder.received_bytes - before_bytes < len(data) - 500_000
+    assert not leftings(b)
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+def test_a_flush_of_a_folder_that_fails_loses_nothing_and_ends_in_sync(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    (a.share / "link").symlink_to("old")
+    for path in ("replaced", "removed", "renamed", "both", "exec"):
+        a.write(path, f"old {path}".encode())
+    a.write("large", os.urandom(LARGE_BYTES))
+    together(mesh)
+    mesh.now += 5
+    b.write("both", b"of b")
+    mesh.now += 1
+    a.write("both", b"of a")
+    a.write("replaced", b"new")
+    a.write("large", os.urandom(LARGE_BYTES))
+    a.write("new/file", b"new")
+    (a.share / "removed").unlink()
+    (a.share / "renamed").rename(a.share / "elsewhere")
+    (a.share / "exec").chmod(0o755)
+    (a.share / "link").unlink()
+    (a.share / "link").symlink_to("new")
+    failed: list[int] = []
+    finish = Flushes.finish
+
+    def fails(self: Flushes) -> dict[int, str]:
+        done = finish(self)
+        if len(failed) >= failures:
+            return done
+        failed.append(len(self._touched))
+        return dict.fromkeys(chain(*self._touched.values()), "Input/output error")
+
+    monkeypatch.setattr(Flushes, "finish", fails)
+    mesh.scan_all()
+    mesh.settle()
+    tree = together(mesh)
+    assert len(failed) == failures
+    kept = {value[1] for value in tree.values() if value[0] == "file"}  # type: ignore[index]
+    assert {b"of a", b"of b", b"new", b"old renamed", b"old exec"} <= kept
+    assert tree["link"] == ("link", "new") and tree["exec"][3] is True  # type: ignore[index]
+    assert b"old replaced" in trash(b) and b"old removed" in trash(b)
+    assert not leftings(a) and not leftings(b)
