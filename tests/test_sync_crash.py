@@ -15,7 +15,7 @@ from test_sync_mesh import together, trash
 from leftzmq.bus.jobs import JobRunner
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.swap import Place
-from leftzmq.sync import jobs
+from leftzmq.sync import actions, jobs
 
 LARGE_BYTES = 2_000_000
 
@@ -196,3 +196,42 @@ def test_a_flush_of_a_folder_that_fails_loses_nothing_and_ends_in_sync(
     assert tree["link"] == ("link", "new") and tree["exec"][3] is True  # type: ignore[index]
     assert b"old replaced" in trash(b) and b"old removed" in trash(b)
     assert not leftings(a) and not leftings(b)
+
+
+@pytest.mark.parametrize("deleted_before", [False, True])
+def test_what_a_crash_hid_and_others_deleted_stays_deleted(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, deleted_before: bool
+) -> None:
+    """The file has its name, its index row is lost, and its delete is heard before the first walk
+    comes to it: it was not put there by a user."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    if deleted_before:
+        a.write("f", b"bytes")
+        together(mesh)
+        (a.share / "f").unlink()
+        together(mesh)
+        mesh.now += 5
+    a.write("f", b"bytes")
+    with monkeypatch.context() as planted:
+        planted.setattr(JobRunner, "run", after(jobs.Apply))
+        crashes(mesh, b)
+    assert (b.share / "f").exists()
+    mesh.now += 5
+    (a.share / "f").unlink()
+    a.scan()
+    mesh.settle()
+    walks: list[actions.Action] = []
+    do = Device.do
+
+    def later(self: Device, action: actions.Action) -> None:
+        is_walk = isinstance(action, actions.Work) and isinstance(action.job, jobs.Walk)
+        walks.append(action) if is_walk and self is b else do(self, action)
+
+    with monkeypatch.context() as planted:
+        planted.setattr(Device, "do", later)
+        b.start()
+        mesh.settle(5.0)
+    for walk in walks:
+        b.do(walk)
+    mesh.settle()
+    assert together(mesh) == {} and b"bytes" in trash(b)

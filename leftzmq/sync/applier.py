@@ -149,6 +149,9 @@ class Applier:
         return self._problems.show(fact.problem)
 
     def walk_ended(self, fact: WalkEnded, now: float) -> list[Action | Fact]:
+        if fact.prefix == "" and not self._versions.walked:
+            self._versions.walked = True
+            self._window.consider_all()
         if fact.prefix in self._waiting_walks:
             self._waiting_walks.discard(fact.prefix)
             self._window.consider(fact.prefix)

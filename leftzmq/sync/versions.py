@@ -47,10 +47,12 @@ class FoundDeleted:
 
 
 class Versions:
-    """The rules of one folder."""
+    """The rules of one folder. `walked`: everything that was in the share at the start has been
+    looked at."""
 
     def __init__(self, indexes: Indexes) -> None:
         self._indexes, self._heads = indexes, indexes.store.heads
+        self.walked = False
 
     # -- what the share says -------------------------------------------------------------------
 
@@ -66,7 +68,7 @@ class Versions:
         if adopted is not None:
             self._take_row(rows, adopted.entry, key)
             return adopted.entry
-        if ours is None and (grave := _grave(rows, observed)) is not None:
+        if (grave := _grave(rows, ours, observed)) is not None:
             return FoundDeleted(grave, Held(key, observed.content))
         entry = local_change(
             observed, ours.entry if ours else None, self._heads.life, self._indexes.next_sequence()
@@ -121,6 +123,8 @@ class Versions:
             theirs = self._best(rows)
             if theirs is None:
                 return None
+            if not self.walked and theirs.entry.deleted and (ours is None or ours.entry.deleted):
+                return None  # a crash may have hidden from us what the walk is going to find
             known = [row.entry for row in rows]
             match reconcile(ours.entry if ours else None, theirs.entry, known):
                 case Verdict.KEEP:
@@ -255,10 +259,12 @@ def _says(entry: Entry, observed: Observed) -> bool:
     return (entry.mtime_ns, entry.exec) == (observed.mtime_ns, observed.exec)
 
 
-def _grave(rows: list[Row], observed: Observed) -> Entry | None:
-    """The winning tombstone, if it deleted exactly these bytes."""
+def _grave(rows: list[Row], ours: Row | None, observed: Observed) -> Entry | None:
+    """The winning tombstone, if it deleted exactly these bytes and is none of ours."""
+    if ours is not None and not ours.entry.deleted:
+        return None
     winner = max((row.entry for row in rows), key=lambda entry: entry.rank, default=None)
-    if winner is None or not winner.deleted:
+    if winner is None or not winner.deleted or (ours and ours.entry.rank == winner.rank):
         return None
     same = winner.kind == observed.kind and winner.content == observed.content
     return winner if same else None
