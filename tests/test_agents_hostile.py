@@ -520,3 +520,20 @@ def test_a_page_of_another_device_folder_or_impossible_sequences_is_refused(scen
             refusal
         )
     assert files(a) == {} and a.status()["state"] == "idle"
+
+
+# -- many ------------------------------------------------------------------------------------------
+
+
+def test_many_small_files_are_asked_for_in_few_messages(scene: Scene) -> None:
+    (a,), (m,) = scene.set("A", 1)
+    expected = {f"{n}": b"%d " % n + bytes(n % 4000) for n in range(1500)}
+    a.start()
+    paths = list(expected)
+    assert scene.until(lambda: m.hears_from(Socket.NEWS))
+    for at in range(0, len(paths), 100):
+        m.offer(*(m.file(path, expected[path]) for path in paths[at : at + 100]))
+    assert scene.until(lambda: a.status()["files"] == len(expected), 60)
+    assert files(a) == expected
+    assert sum(len(ids_of(get)) for get in m.asked) == len(expected)
+    assert len(m.asked) <= len(expected) // 20
