@@ -29,6 +29,7 @@ from leftzmq.content.cut import require_compiled
 from leftzmq.content.memory import resident_bytes, trim, tune_malloc
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.errors import Refusal, Refused
+from leftzmq.disk.fs import missing_calls
 from leftzmq.opening import Opening
 from leftzmq.statedir import StateDir, ipc_endpoints
 from leftzmq.sync import actions
@@ -137,14 +138,15 @@ class Agent:
         opening = Opening(
             self._state, self.device, self._listed, peers, self._reports.put, self._opened
         )
+        self._say("", *missing_calls())
         for config in self.config.folders:
             folder, ground = opening.open(config, adopting=config.id in self._adopt)
             self._folders[config.id] = folder
             if ground is not None:
                 self._runner.add(ground)
+                self._say(config.id, *ground.lacks)
             else:
-                fields = {"folder": config.id, "text": folder.stopped_why}
-                self._tell(actions.Tell(EventKind.PROBLEM, fields))
+                self._say(config.id, folder.stopped_why)
         self._by_tag = {folder.tag: folder for folder in self._folders.values()}
         about = {
             "name": self.config.device.name,
@@ -270,6 +272,11 @@ class Agent:
         self._loop.forget(device)
         self._handle(LinkClosed(Link(device, Way.DIALED), refusal.value))
 
+    def _say(self, folder: str, *sentences: str) -> None:
+        """What is wrong, or cannot be done here, with a folder, or ("") with this machine."""
+        for text in sentences:
+            self._tell(actions.Tell(EventKind.PROBLEM, {"folder": folder, "text": text}))
+
     def _tell(self, action: actions.Tell) -> None:
         self._event_number += 1
         event = Event(action.kind, self._event_number, time.time(), action.fields)
@@ -292,4 +299,4 @@ class Agent:
         if used > MEMORY_CEILING_BYTES:
             self.bus.rebind()
             text = f"{used >> 20} MiB in memory: the sockets were bound anew"
-            self._tell(actions.Tell(EventKind.PROBLEM, {"folder": "", "text": text}))
+            self._say("", text)

@@ -83,6 +83,7 @@ class Opening:
             share.still_there,
             lambda: watcher.watches,
             config.limits,
+            share.lacks,
         )
 
     def _forget_unlisted(self, store: Store) -> None:

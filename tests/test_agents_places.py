@@ -249,3 +249,53 @@ def test_a_second_agent_is_refused_and_the_first_goes_on(stage: Stage) -> None:
     assert f"process {a.pid}" in said.stderr and "Traceback" not in said.stderr
     (a.share / "f").write_bytes(b"1")
     assert wait_until(lambda: has(b, "f", b"1"), DEADLINE_S)
+
+
+# -- what this machine lacks ----------------------------------------------------------------------
+
+OLD_MACHINE = """
+import errno, sys
+from leftzmq.cli.agent import main
+from leftzmq.disk import linux
+linux.HAS_SYNCFS = linux.HAS_OPENAT2 = False
+{more}
+sys.exit(main(["-c", {config!r}]))
+"""
+NO_RENAMEAT2 = "linux.HAS_RENAMEAT2 = False"
+NO_EXCHANGE = """
+def renameat2(*arguments):
+    raise OSError(errno.EINVAL, "not on this file system")
+linux.renameat2 = renameat2
+"""
+
+
+@pytest.mark.parametrize(
+    "more, words",
+    [
+        (NO_RENAMEAT2, ["problem      renameat2 is missing", "syncfs is missing", "openat2 is"]),
+        (NO_EXCHANGE, ["problem      share: the file system cannot exchange two names"]),
+    ],
+    ids=["the machine", "the file system"],
+)
+def test_what_is_lacking_is_said_at_the_start_and_files_are_replaced_all_the_same(
+    stage: Stage, more: str, words: list[str]
+) -> None:
+    a, b = stage.actors
+    b.start()
+    text = OLD_MACHINE.format(more=more, config=str(a.home / "peer.toml"))
+    with (a.home / "log").open("a") as log:
+        old = subprocess.Popen(
+            [sys.executable, "-c", text], stdout=subprocess.PIPE, stderr=log, text=True
+        )
+    try:
+        assert old.stdout is not None and old.stdout.readline().startswith("ready ")
+        for word in words:
+            assert a.log_tail(99).count(word) == 1
+        for data in (b"first", b"second"):
+            (b.share / "f").write_bytes(data)
+            assert wait_until(lambda data=data: has(a, "f", data), DEADLINE_S)
+        (b.share / "f").unlink()
+        assert wait_until(lambda: not (a.share / "f").exists(), DEADLINE_S)
+    finally:
+        old.terminate()
+        assert old.wait(10) == 0

@@ -47,6 +47,7 @@ class Ground:
 
     still_there: None while the share is the one we know, else why it is not (I11)
     watched:     whether a watcher will report a cookie
+    lacks:       what its file system cannot do, in sentences
     walks, sweeps, listings: what goes on from job to job, by number; one of each at a time
     """
 
@@ -58,6 +59,7 @@ class Ground:
     still_there: Callable[[], str | None]
     watched: Callable[[], bool] = lambda: True
     limits: Limits = field(default_factory=Limits)
+    lacks: tuple[str, ...] = ()
     walks: dict[int, TreeWalk] = field(default_factory=dict)
     sweeps: dict[int, TrashSweep] = field(default_factory=dict)
     listings: dict[int, TrashListing] = field(default_factory=dict)

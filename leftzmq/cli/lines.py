@@ -80,6 +80,11 @@ def _finished(fields: Fields) -> str:
     return f"{_where(fields)} {fields.get('kind')}{size} is here"
 
 
+def _problem(fields: Fields) -> str:
+    folder = f"{fields['folder']}: " if fields.get("folder") else ""
+    return f"{folder}{fields.get('text')}"
+
+
 def _down(fields: Fields) -> str:
     return f"{fields.get('device')} cannot be reached: {fields.get('why')}"
 
@@ -103,7 +108,7 @@ _TEXTS: Final[dict[EventKind, Callable[[Fields], str]]] = {
     EventKind.FINISHED: _finished,
     EventKind.PEER_UP: lambda f: f"{f.get('device')} is connected",
     EventKind.PEER_DOWN: _down,
-    EventKind.PROBLEM: lambda f: f"{f.get('folder')}: {f.get('text')}",
+    EventKind.PROBLEM: _problem,
     EventKind.CONFLICT: lambda f: f"{_where(f)} both versions are kept, one as {f.get('copy')}",
     EventKind.SWEPT: _swept,
     EventKind.READY: lambda f: "the agent is ready",
