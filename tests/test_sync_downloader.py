@@ -1,0 +1,101 @@
+"""When the downloader wants to be woken, and what counts as silence."""
+
+from __future__ import annotations
+
+import pytest
+
+from leftzmq.sync.actions import Send
+from leftzmq.sync.downloader import RETRY_S, SILENT_ALONE_S, SILENT_S, Downloader
+from leftzmq.sync.facts import ChunksArrived, FileWanted, PeerConnected
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.tree.entry import ContentId, Entry, Kind
+from leftzmq.tree.version import Life, Vector
+from leftzmq.wire.messages import Chunks, Get
+
+MUTE, OTHER = DeviceKey(b"m" * 32), DeviceKey(b"o" * 32)
+TAG = b"t" * 16
+LIFE = Life(b"w" * 12)
+ID = ContentId(b"c" * 32)
+ENTRY = Entry("f", Kind.FILE, 5, 0, False, ID, 0, Vector.of([(LIFE, 1)]), LIFE, 1, False)
+
+
+class View:
+    """A folder in which nothing is at home, and these devices have everything."""
+
+    tag = TAG
+
+    def __init__(self) -> None:
+        self.store = self
+        self.have = [MUTE]
+
+    def holders(self, entry: Entry) -> list[DeviceKey]:
+        return self.have
+
+    def twins(self, content: bytes, limit: int) -> list[object]:
+        return []
+
+    def received(self, count: int) -> None:
+        pass
+
+
+@pytest.fixture
+def view() -> View:
+    return View()
+
+
+@pytest.fixture
+def downloader(view: View) -> Downloader:
+    """It has asked MUTE for a file at 100.0."""
+    made = Downloader({"share": view}, lambda device: Link(device, Way.DIALED))  # type: ignore[dict-item]
+    made.connected(PeerConnected(MUTE, 32 << 20), 100.0)
+    made.wanted(FileWanted("share", ENTRY, None), 100.0)
+    assert asked(made.go_on(100.0)) == [MUTE]
+    return made
+
+
+def asked(actions: list[object]) -> list[DeviceKey]:
+    sends = [action for action in actions if isinstance(action, Send)]
+    return [send.link.device for send in sends if isinstance(send.message, Get)]
+
+
+def test_a_silent_device_alone_is_waited_for_with_a_tick_a_second(downloader: Downloader) -> None:
+    now, ticks = 100.0, 0
+    while now < 100.0 + SILENT_ALONE_S - 1:
+        due = downloader.deadline(now)
+        assert due is not None and due > now, "never at once again"
+        now, ticks = due, ticks + 1
+        assert asked(downloader.tick(now)) == []
+    assert ticks <= (SILENT_ALONE_S - SILENT_S) / RETRY_S + 1
+
+
+def test_it_is_asked_elsewhere_as_soon_as_it_was_silent_long_enough(
+    downloader: Downloader, view: View
+) -> None:
+    view.have = [MUTE, OTHER]
+    downloader.connected(PeerConnected(OTHER, 32 << 20), 100.5)
+    due = downloader.deadline(101.0)
+    assert due == 100.0 + SILENT_S
+    assert asked(downloader.tick(due)) == [OTHER]
+
+
+def test_an_answer_without_anything_in_it_is_silence(downloader: Downloader, view: View) -> None:
+    view.have = [MUTE, OTHER]
+    downloader.connected(PeerConnected(OTHER, 32 << 20), 100.5)
+    empty = Chunks(1, TAG, [], [])
+    downloader.chunks(ChunksArrived(Link(MUTE, Way.DIALED), empty, b""), 101.9)
+    assert asked(downloader.tick(100.0 + SILENT_S)) == [OTHER]
+
+
+def test_what_was_missing_is_asked_for_again_after_a_second(downloader: Downloader) -> None:
+    missing = Chunks(1, TAG, [], [bytes(ID)])
+    downloader.tick(100.9)
+    answered = downloader.chunks(ChunksArrived(Link(MUTE, Way.DIALED), missing, b""), 101.0)
+    assert asked(answered) == []
+    now = 101.0
+    for _ in range(3):
+        due = downloader.deadline(now)
+        assert due is not None and due > now
+        now = due
+        if asked(downloader.tick(now)):
+            break
+    assert 101.0 + RETRY_S <= now <= 101.0 + 2 * RETRY_S
