@@ -28,8 +28,8 @@ from leftzmq.config import Config
 from leftzmq.content.cut import require_compiled
 from leftzmq.content.memory import resident_bytes, trim, tune_malloc
 from leftzmq.content.seal import fresh_nonce
-from leftzmq.errors import Refusal, Refused
 from leftzmq.disk.fs import missing_calls
+from leftzmq.errors import Refusal, Refused
 from leftzmq.opening import Opening
 from leftzmq.statedir import StateDir, ipc_endpoints
 from leftzmq.sync import actions

@@ -53,7 +53,7 @@ def test_many_small_files_take_few_gets_flushes_and_commits(
     tree = together(mesh)
     assert sum(value[0] == "file" for value in tree.values()) == FILES  # type: ignore[index]
     gets = [message for message in b.sent if isinstance(message, Get)]
-    assert sum(len(get.wants) for get in gets) == FILES and len(gets) <= FILES // 50
+    assert sum(len(get.wants) for get in gets) == FILES and len(gets) <= FILES // 30
     assert sum(calls.values()) <= FILES // 20, calls
     for kind in (jobs.Apply, jobs.Flush):
         count = sum(isinstance(job, kind) for job in done)

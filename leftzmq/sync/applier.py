@@ -101,7 +101,7 @@ class Applier:
     def _may_go_on(self, path: str, content: bytes) -> bool:
         """Whether a `.lefting` of an earlier life, of a large file, may be wanted once more: also
         while those who have the winning version are away."""
-        winner = max(self._versions.rows(path), key=lambda row: row.entry.rank, default=None)
+        winner = max(self._indexes.rows(path), key=lambda row: row.entry.rank, default=None)
         if winner is None or winner.is_ours or winner.entry.deleted:
             return False
         return winner.entry.depth > 0 and winner.entry.content == content
