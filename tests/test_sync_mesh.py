@@ -35,9 +35,9 @@ def together(mesh: Mesh) -> dict[str, object]:
         assert other.tree() == tree
     for device in mesh.devices.values():
         if device.alive:
-            assert device.folder.replica.indexes.tally.tickets == 0
+            assert device.folder.indexes.tally.tickets == 0
             assert not device.folder.problems.all()
-            assert device.folder.replica.indexes.tally == Tally.of(device.store)
+            assert device.folder.indexes.tally == Tally.of(device.store)
     return tree
 
 

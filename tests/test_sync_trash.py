@@ -66,7 +66,7 @@ def test_the_newest_version_is_restored_and_travels(mesh: Mesh) -> None:
     assert (answer["restored_list"], answer["stayed"]) == (["letters/f"], 0)
     mesh.settle()  # no walk: it was told what to look at
     assert (a.share / "letters/f").read_bytes() == b"3"
-    assert b.folder.replica.indexes.ours("letters/f").entry.writer == b.store.heads.life  # type: ignore[union-attr]
+    assert b.folder.indexes.ours("letters/f").entry.writer == b.store.heads.life  # type: ignore[union-attr]
     assert together(mesh)["letters/f"][1] == b"3"  # type: ignore[index]
     assert [size for _, size in versions(mesh, b)] == [6, 3]
 

@@ -13,7 +13,6 @@ from typing import Final
 
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.errors import Problem, ProblemKind
-from leftzmq.index.store import Store
 from leftzmq.sync.actions import Action, Tell, Work, tell_entry
 from leftzmq.sync.batches import Batches
 from leftzmq.sync.claims import Claimant, Claims
@@ -29,6 +28,7 @@ from leftzmq.sync.facts import (
     RescanWanted,
     WalkEnded,
 )
+from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.jobs import (
     Applied,
     Apply,
@@ -41,6 +41,7 @@ from leftzmq.sync.moves import Moves
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
 from leftzmq.sync.ticket import Ticket
+from leftzmq.sync.versions import Versions
 from leftzmq.sync.window import Doing, Stage, Window
 from leftzmq.tree.conflict import HEX_DIGITS
 from leftzmq.tree.entry import Kind
@@ -60,14 +61,20 @@ class Applier:
     """Of one folder."""
 
     def __init__(
-        self, folder: str, store: Store, replica: Replica, claims: Claims, problems: Problems
+        self,
+        folder: str,
+        indexes: Indexes,
+        versions: Versions,
+        replica: Replica,
+        claims: Claims,
+        problems: Problems,
     ) -> None:
-        self.folder, self._store, self._replica = folder, store, replica
-        self._versions, self._indexes = replica.versions, replica.indexes
+        self.folder, self._store, self._replica = folder, indexes.store, replica
+        self._indexes, self._versions = indexes, versions
         self._claims, self._problems = claims, problems
-        self._window = Window(store)
-        self._moves = Moves(store, self._versions, claims, self._window)
-        self._batches = Batches(self._indexes, self._versions, claims, self._window, self._moves)
+        self._window = Window(self._store)
+        self._moves = Moves(self._store, versions, claims, self._window)
+        self._batches = Batches(indexes, versions, claims, self._window, self._moves)
         self._ends: deque[Outcome] = deque()
         self._waiting_walks: set[str] = set()
         self._clearing = False

@@ -111,7 +111,7 @@ class Barrier:
                 continue
             head = folder.store.heads.sequence
             waiter.counting[folder.id] = head
-            holders = folder.replica.indexes.reach
+            holders = folder.indexes.reach
             out.append(Work(CountUnacknowledged(folder.id, holders, head)))
         return out
 
@@ -124,7 +124,7 @@ class Barrier:
                 return f"folder {folder.id} is {folder.state.value}"
             if len(folder.problems):
                 return f"folder {folder.id} has {len(folder.problems)} problems"
-            if not folder.replica.members:
+            if not folder.hearing.members:
                 return f"no connected peer has folder {folder.id}"
         return ""
 

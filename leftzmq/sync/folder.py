@@ -9,11 +9,14 @@ from leftzmq.content.keys import FolderKeys
 from leftzmq.index.store import Store
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.claims import Claims
+from leftzmq.sync.hearing import Hearing
+from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
 from leftzmq.sync.settler import Settler
 from leftzmq.sync.trash import TrashKeeper
+from leftzmq.sync.versions import Versions
 from leftzmq.tree.entry import Entry
 
 
@@ -27,7 +30,7 @@ class FolderState(Enum):
 
 
 class Folder:
-    """settler -> replica -> applier, over one index; and what `status` counts."""
+    """settler -> replica, hearing -> applier, over the two indexes; and what `status` counts."""
 
     def __init__(
         self,
@@ -41,16 +44,19 @@ class Folder:
         self.id, self.keys, self.store = id, keys, store
         self.tag: bytes = keys.tag
         self.claims, self.problems = Claims(), Problems(id)
-        self.replica = Replica(id, self.tag, device, store, link_to, news_links)
+        self.indexes = Indexes(store)
+        versions = Versions(self.indexes)
+        self.replica = Replica(id, self.tag, device, self.indexes, versions, news_links)
+        self.hearing = Hearing(id, self.tag, self.indexes, versions, link_to)
         self.settler = Settler(id, store, keys, self.claims, self.problems)
-        self.applier = Applier(id, store, self.replica, self.claims, self.problems)
+        self.applier = Applier(id, self.indexes, versions, self.replica, self.claims, self.problems)
         self.trash = TrashKeeper(id, store)
         self.stopped_why = ""
         self.sent_bytes = 0
         self.received_bytes = 0
 
     def holders(self, entry: Entry) -> list[DeviceKey]:
-        return self.replica.holders(entry)
+        return self.hearing.holders(entry)
 
     def received(self, count: int) -> None:
         self.received_bytes += count
@@ -66,14 +72,15 @@ class Folder:
             return FolderState.STOPPED
         if not self.settler.walks.first_done:
             return FolderState.SCANNING
-        quiet = self.settler.idle and self.applier.idle and self.replica.settled
+        at_rest = self.settler.idle and self.applier.idle
+        quiet = at_rest and self.replica.settled and self.hearing.settled
         return FolderState.IDLE if quiet else FolderState.SYNCING
 
     def deadline(self, now: float) -> float | None:
         times = (
             self.settler.deadline(),
             self.applier.deadline(now),
-            self.replica.deadline(now),
+            self.hearing.deadline(now),
             None if self.stopped_why else self.trash.deadline(),
         )
         return min((time for time in times if time is not None), default=None)

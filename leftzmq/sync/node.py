@@ -195,7 +195,7 @@ class Node:
             case PageRead():
                 return replica.page_read(fact)
             case PageArrived():
-                return replica.page(fact, now)
+                return folder.hearing.page(fact, now)
             case PathsReconsidered():
                 return applier.reconsider(fact, now)
             case FoundDeletedBytes():
@@ -257,11 +257,12 @@ class Node:
                 for hello in fact.folders:
                     if self.folders[hello.id].stopped_why:
                         continue
-                    out += self.folders[hello.id].replica.greeted(fact, hello, now)
+                    out += self.folders[hello.id].hearing.greeted(fact, hello, now)
             case PeerLost():
                 self.listener.lost(fact.device)
                 for folder in self.folders.values():
-                    out += folder.replica.lost(fact.device)
+                    folder.replica.lost(fact.device)
+                    out += folder.hearing.lost(fact.device)
                 out += self.downloader.lost(fact, now)
         return out
 
@@ -303,7 +304,7 @@ class Node:
         out: Outputs = []
         for folder in self.folders.values():
             out += folder.settler.tick(now)
-            out += folder.replica.tick(now)
+            out += folder.hearing.tick(now)
             out += folder.applier.tick(now)
             out += [] if folder.stopped_why else folder.trash.tick(now)
         out += self.downloader.tick(now)
@@ -340,7 +341,7 @@ class Node:
     def _folder_of(self, device: DeviceKey, tag: bytes) -> str | None:
         """The folder of a tag, if that device said hello with it."""
         for folder in self.folders.values():
-            if folder.tag == tag and device in folder.replica.members:
+            if folder.tag == tag and device in folder.hearing.members:
                 return folder.id
         return None
 

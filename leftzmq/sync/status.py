@@ -38,7 +38,7 @@ def status(
 
 
 def _folder(folder: Folder, downloader: Downloader) -> dict[str, Any]:
-    tally = folder.replica.indexes.tally
+    tally = folder.indexes.tally
     conflicts = folder.store.conflict_copies() if tally.conflicts else []
     under_way = [
         {"path": a.entry.path, "size": a.entry.size, "have": a.have_bytes, "phase": a.phase.name}

@@ -1,0 +1,187 @@
+"""What others say they have: news, and answers to our index_since. It keeps up the open index.
+
+News is a hint, never the record: a gap, another life or an impossible number has one cure, to ask
+that device for its index since the last sequence that we hold. Knows pages and heads; what a
+version means is in `versions`. Must not know what we have to say ourselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from leftzmq.errors import Refusal
+from leftzmq.index.heads import NO_LIFE
+from leftzmq.sync.actions import Action, Drop, Send, Tell
+from leftzmq.sync.answering import PAGES_AN_ASK
+from leftzmq.sync.facts import Fact, PageArrived, PathsReconsidered, PeerGreeted
+from leftzmq.sync.indexes import Indexes
+from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.sync.versions import Heard, Versions
+from leftzmq.tree.entry import Entry
+from leftzmq.wire.local import EventKind, Scalar
+from leftzmq.wire.messages import FolderHello, IndexSince
+from leftzmq.wire.page import Page
+
+KEPT_PAGES_MAX: Final = 64  # news above the end of a running answer; more, and we ask once more
+ANSWER_TIMEOUT_S: Final = 20.0
+
+
+@dataclass(slots=True)
+class Running:
+    """An answer to our index_since that is not over yet.
+
+    whole: its pages are a new generation. kept: news that came meanwhile, above its end
+    """
+
+    since: float
+    pages_left: int
+    whole: bool = False
+    kept: list[Page] = field(default_factory=list)
+
+
+class Hearing:
+    """Of one folder. members: the devices that said hello with this folder, and can be reached"""
+
+    def __init__(
+        self,
+        folder: str,
+        tag: bytes,
+        indexes: Indexes,
+        versions: Versions,
+        link_to: Callable[[DeviceKey], Link | None],
+    ) -> None:
+        self._folder, self._tag, self._link_to = folder, tag, link_to
+        self._indexes, self._versions, self._heads = indexes, versions, indexes.store.heads
+        self._running: dict[DeviceKey, Running] = {}
+        self.members: set[DeviceKey] = set()
+
+    def holders(self, entry: Entry) -> list[DeviceKey]:
+        """Reachable devices that say they have this very version's bytes."""
+        bits = 0
+        for row in self._indexes.rows(entry.path):
+            said = row.entry
+            # One that gives these bytes another size lies, or the others do: none vouches for it.
+            if said.same_content(entry) and (said.size, said.depth) == (entry.size, entry.depth):
+                bits |= row.holders
+        return [device for device in self.members if self._heads.of(device).mask & bits]
+
+    def greeted(self, fact: PeerGreeted, hello: FolderHello, now: float) -> list[Action | Fact]:
+        """A device that shares this folder: it can be reached now; ask for what we lack."""
+        device = fact.link.device
+        self.members.add(device)
+        head = self._heads.of(device)
+        self._indexes.reach |= head.mask
+        if (head.life, head.head) == (hello.life, hello.head) or device in self._running:
+            out: list[Action | Fact] = []
+        else:
+            out = self._ask(device, now)
+        return [*out, PathsReconsidered(self._folder, ())]
+
+    def lost(self, device: DeviceKey) -> list[Action | Fact]:
+        """No link to the device is left: what only it holds is pending from now on."""
+        self._indexes.reach &= ~self._heads.of(device).mask
+        self._running.pop(device, None)
+        if device not in self.members:
+            return []
+        self.members.discard(device)
+        return [PathsReconsidered(self._folder, ())]
+
+    def page(self, fact: PageArrived, now: float) -> list[Action | Fact]:
+        """A page of another device's index: (a part of) an answer, or news."""
+        device = fact.link.device
+        if device not in self.members:
+            return []  # it has not said hello over this connection yet; then we ask anyway
+        running = self._running.get(device)
+        if fact.answer:
+            return self._answer(fact.page, device, running, now) if running else []
+        if running is not None:
+            if len(running.kept) < KEPT_PAGES_MAX:
+                running.kept.append(fact.page)
+            return []
+        return self._news(fact.page, device, now)
+
+    @property
+    def settled(self) -> bool:
+        """No answer is running, and what counts for nothing is swept."""
+        return not self._running and self._indexes.swept
+
+    def tick(self, now: float) -> list[Action | Fact]:
+        """Answers that stay out are asked for once more; what counts for nothing is swept."""
+        self._indexes.sweep_some()
+        late = [d for d, r in self._running.items() if now - r.since > ANSWER_TIMEOUT_S]
+        out: list[Action | Fact] = []
+        for device in late:
+            del self._running[device]
+            out += self._ask(device, now)
+        return out
+
+    def deadline(self, now: float) -> float | None:
+        if not self._indexes.swept:
+            return now
+        return min((r.since + ANSWER_TIMEOUT_S for r in self._running.values()), default=None)
+
+    def _news(self, page: Page, device: DeviceKey, now: float) -> list[Action | Fact]:
+        head = self._heads.of(device)
+        if page.life == head.life and page.last <= head.head:
+            return []
+        if page.life != head.life or page.after > head.head:
+            return self._ask(device, now)
+        out: list[Action | Fact] = []
+        if page.entries:
+            fields: dict[str, Scalar] = {"device": device.hex(), "folder": self._folder}
+            out.append(Tell(EventKind.HAVE_NEWS, fields | {"paths": len(page.entries)}))
+        return out + self._hear(page, device, now)
+
+    def _answer(
+        self, page: Page, device: DeviceKey, running: Running, now: float
+    ) -> list[Action | Fact]:
+        head = self._heads.of(device)
+        if page.whole and page.after == 0 and not running.whole:
+            running.whole = True
+            head = self._indexes.new_generation(device, page.life)
+        elif page.after < head.head and page.life == head.life:
+            return []  # the rest of an answer that we asked for once more
+        elif page.after != head.head or (page.whole and page.life != head.life):
+            return self._ask(device, now)  # a page was lost
+        running.since, running.pages_left = now, running.pages_left - 1
+        out = self._hear(page, device, now)
+        if page.last < page.head:
+            if running.pages_left == 0:
+                running.pages_left = PAGES_AN_ASK
+                out.append(self._since(device))
+            return out
+        self._indexes.sweep(device)
+        del self._running[device]
+        for kept in running.kept:
+            out += self._news(kept, device, now)
+        return out
+
+    def _hear(self, page: Page, device: DeviceKey, now: float) -> list[Action | Fact]:
+        """The entries and the head that they lead to, in one commit."""
+        head = self._heads.of(device)
+        out: list[Action | Fact] = []
+        open_paths: list[str] = []
+        self._indexes.recall(entry.path for entry in page.entries)
+        for entry in page.entries:
+            heard = self._versions.heard(head.bit, entry)
+            if heard is Heard.OPEN:
+                open_paths.append(entry.path)
+            elif heard is Heard.OLDER:
+                detail = f"{entry.path}: an older version than it said before"
+                out.append(Drop(device, Refusal.BAD_PAGE, detail))
+                return out
+        self._heads.advance(device, page.life, page.last)
+        return [*out, PathsReconsidered(self._folder, tuple(open_paths))] if open_paths else out
+
+    def _ask(self, device: DeviceKey, now: float) -> list[Action | Fact]:
+        self._running[device] = Running(now, PAGES_AN_ASK)
+        return [self._since(device)]
+
+    def _since(self, device: DeviceKey) -> Send:
+        head = self._heads.of(device)
+        link = self._link_to(device)
+        assert link is not None, "a member has a link"
+        after = 0 if head.life == NO_LIFE else head.head
+        return Send(link, IndexSince(self._tag, head.life, after))
