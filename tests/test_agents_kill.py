@@ -99,15 +99,16 @@ def tree(actor: Actor) -> tuple[dict[str, bytes], set[str]]:
     """Files (path -> digest) and folders of a share, but for our own."""
     files: dict[str, bytes] = {}
     folders: set[str] = set()
-    for path in actor.share.rglob("*"):
-        name = str(path.relative_to(actor.share))
-        if name.split("/")[0] == ".left":
-            continue
-        with suppress(FileNotFoundError):  # it has just been given another name
-            if path.is_dir():
-                folders.add(name)
-            else:
-                files[name] = digest(path.read_bytes())
+    for where, names, found in os.walk(actor.share):  # passes over what goes meanwhile
+        base = Path(where)
+        if base == actor.share:
+            names.remove(".left")
+        folders |= {str((base / name).relative_to(actor.share)) for name in names}
+        for name in found:
+            with suppress(FileNotFoundError):
+                files[str((base / name).relative_to(actor.share))] = digest(
+                    (base / name).read_bytes()
+                )
     return files, folders
 
 

@@ -16,6 +16,7 @@ from leftzmq.bus.jobs import JobRunner
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.swap import Place
 from leftzmq.sync import actions, jobs
+from leftzmq.wire.local import EventKind
 
 LARGE_BYTES = 2_000_000
 
@@ -235,3 +236,28 @@ def test_what_a_crash_hid_and_others_deleted_stays_deleted(
         b.do(walk)
     mesh.settle()
     assert together(mesh) == {} and b"bytes" in trash(b)
+
+
+def test_bytes_that_come_before_their_folder_are_no_problem_and_wait_only_for_it(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    held: list[actions.Action] = []
+    do = Device.do
+
+    def late(self: Device, action: actions.Action) -> None:
+        is_apply = isinstance(action, actions.Work) and isinstance(action.job, jobs.Apply)
+        held.append(action) if is_apply and self is b else do(self, action)
+
+    a.write("d/small", b"small")
+    a.write("d/large", os.urandom(LARGE_BYTES))
+    a.scan()
+    with monkeypatch.context() as planted:
+        planted.setattr(Device, "do", late)
+        mesh.settle(1.0)
+    assert len(held) == 1, "the folder is not made yet, and all bytes came"
+    b.do(held[0])
+    mesh.settle(1.0)
+    assert set(b.tree()) == {"d", "d/small", "d/large"}
+    shown = [e.fields for e in b.events if e.kind is EventKind.PROBLEM]
+    assert not shown, shown

@@ -54,6 +54,7 @@ REMOVE_REST_S: Final = 0.25
 """A file that is to go stays so long: where it was renamed, the news of its new name follows."""
 CHANGED_RETRY_S: Final = 2.0
 FULL_RETRY_S: Final = 5.0
+FOLDER_RETRY_S: Final = 0.2
 FAILED_RETRY_S: Final = 30.0
 
 
@@ -77,6 +78,7 @@ class Applier:
         self._batches = Batches(indexes, versions, claims, self._window, self._moves)
         self._ends: deque[Outcome] = deque()
         self._waiting_walks: set[str] = set()
+        self._below: dict[str, list[str]] = {}  # a folder to be made -> what waits for it
         self._clearing = False
         self._resumable: dict[str, tuple[Staged, bytes]] = {}  # of an earlier life, with content
         self.stopped = False
@@ -152,6 +154,16 @@ class Applier:
         doing = self._window.doing.get(fact.entry.path)
         if doing is None:
             return []
+        if fact.problem.kind is ProblemKind.WAITING_FOR_FOLDER:
+            parent = parent_of(fact.entry.path)
+            row = self._versions.ours(parent)
+            if row is not None and not row.entry.deleted and row.entry.kind is Kind.DIRECTORY:
+                self._window.wait(doing, now + FOLDER_RETRY_S)  # it was made meanwhile
+                return []
+            if parent in self._window.doing:
+                self._window.wait(doing, now + FULL_RETRY_S)
+                self._below.setdefault(parent, []).append(fact.entry.path)
+                return []
         self._window.wait(doing, now + FULL_RETRY_S)
         return self._problems.show(fact.problem)
 
@@ -266,6 +278,7 @@ class Applier:
         doing = self._window.doing.pop(path, None)
         if doing is None:
             return []
+        self._below.pop(path, None)  # they find out by themselves
         out = self._problems.clear(path)
         if doing.staged is not None:
             out += self._discard(doing.staged)
@@ -343,6 +356,11 @@ class Applier:
         path = outcome.operation.path
         del self._window.doing[path]
         self._window.consider(path)
+        for below in self._below.pop(path, ()):
+            waiting = self._window.doing.get(below)
+            if waiting is not None and waiting.stage is Stage.WAITING:
+                waiting.retry_at = 0.0
+                self._window.consider(below)
         out = self._problems.clear(path)
         out.append(tell_entry(EventKind.FINISHED, self.folder, outcome.operation.entry))
         if outcome.copied_to is not None:
