@@ -156,7 +156,7 @@ class Applier:
             return []
         if fact.problem.kind is ProblemKind.WAITING_FOR_FOLDER:
             parent = parent_of(fact.entry.path)
-            row = self._versions.ours(parent)
+            row = self._indexes.ours(parent)
             if row is not None and not row.entry.deleted and row.entry.kind is Kind.DIRECTORY:
                 self._window.wait(doing, now + FOLDER_RETRY_S)  # it was made meanwhile
                 return []
