@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from leftzmq.bus import devicekey, platform
 from leftzmq.bus.bound import Listening
+from leftzmq.bus.chronicle import Chronicle
 from leftzmq.bus.inbox import Ask, SealedArrived, read
 from leftzmq.bus.jobs import JobRunner
 from leftzmq.bus.loop import Loop
@@ -79,7 +80,7 @@ class Agent:
         self._stopping = False
         self._opened = ExitStack()
         self._hub: Node | None = None
-        self._event_number = 0
+        self._chronicle = Chronicle(time.time())
         self._next_memory_check = 0.0
 
     # -- building ----------------------------------------------------------------------------------
@@ -202,6 +203,11 @@ class Agent:
         match fact:
             case SealedArrived():
                 return self._open_page(fact)
+            case Ask(asker, "events", fields):
+                after = fields.get("after")
+                reply = self._chronicle.reply(after if type(after) is int else 0)
+                self.bus.answer(asker, encode_reply(reply))
+                return None
             case Ask(asker, verb, fields):
                 return Asked(asker, verb, dict(fields))
             case StrangerRefused() if isinstance(raw, RawFrame):
@@ -278,8 +284,7 @@ class Agent:
             self._tell(actions.Tell(EventKind.PROBLEM, {"folder": folder, "text": text}))
 
     def _tell(self, action: actions.Tell) -> None:
-        self._event_number += 1
-        event = Event(action.kind, self._event_number, time.time(), action.fields)
+        event = self._chronicle.note(action.kind, action.fields, time.time())
         self._log(event)
         if self.bus.has_listeners:
             self.bus.tell(encode_event(event))

@@ -268,25 +268,26 @@ def test_a_missing_config_is_a_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in refused.stderr
 
 
-def test_the_monitor_tells_what_happens(stage: Stage) -> None:
+def test_a_monitor_that_comes_late_tells_what_happened_and_what_happens(stage: Stage) -> None:
     a = stage.actors[0]
     a.start()
+    (a.share / "before").write_bytes(b"x")
+    assert wait_until(lambda: a.status().get("files") == 1, DEADLINE_S)
     told = stage.home / "told"
     with told.open("w") as out:
         command = [sys.executable, "-m", "leftzmq.cli.monitor", "-c", config(a), "--json"]
-        monitor = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL)
+        monitor = subprocess.Popen([*command, "--kind", "scan"], stdout=out)
     try:
-        number = iter(range(10_000))
-
-        def touch() -> None:
-            (a.share / f"f{next(number)}").write_bytes(b"x")
-
-        assert wait_until(lambda: "scan" in told.read_text(), DEADLINE_S, touch, 0.1)
+        assert wait_until(lambda: "before" in told.read_text(), DEADLINE_S)
+        (a.share / "after").write_bytes(b"x")
+        assert wait_until(lambda: "after" in told.read_text(), DEADLINE_S)
     finally:
         monitor.kill()
         monitor.wait()
-    first = json.loads(told.read_text().splitlines()[0])
-    assert {"event", "number", "time", "folder", "path"} <= first.keys()
+    lines = [json.loads(line) for line in told.read_text().splitlines()]
+    assert [line["path"] for line in lines] == ["before", "after"]
+    assert {"event", "number", "time", "folder", "path"} <= lines[0].keys()
+    assert {line["event"] for line in lines} == {"scan"}
 
 
 def test_id_prints_the_key_and_nothing_else(stage: Stage) -> None:

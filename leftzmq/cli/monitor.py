@@ -1,19 +1,77 @@
-"""leftzmq-monitor: tails an agent's events."""
+"""leftzmq-monitor: tails an agent's events.
+
+Started late it shows the last events first; what it lost while it did not read is asked for again,
+and said where the agent has forgotten it.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from leftzmq import __version__
-from leftzmq.bus.door import listen
+from leftzmq.bus.door import ask, listen
 from leftzmq.cli.lines import line
 from leftzmq.cli.shell import guarded
 from leftzmq.config import load_device
-from leftzmq.wire.local import Event
+from leftzmq.errors import AgentAway
+from leftzmq.wire.local import Event, EventKind
+
+Ask = Callable[[int], dict[str, Any]]
+"""The agent's answer to `events` above a number. Raises AgentAway."""
+
+
+class Tail:
+    """Every event once, in the order of their numbers.
+
+    say: told, in words, of what is missing
+    """
+
+    def __init__(self, ask: Ask, say: Callable[[str], None]) -> None:
+        self._ask, self._say = ask, say
+        self._number = 0
+        self._time = 0.0
+        self._began: float | None = None
+
+    def follow(self, heard: Iterable[Event | None]) -> Iterator[Event]:
+        """heard: what the agent tells, from now on (None: nothing for a second)."""
+        yield from self._catch_up()
+        for event in heard:
+            if event is None or event.number == self._number:
+                continue
+            if event.number < self._number and event.unix_time <= self._time:
+                continue  # it was in the answer already
+            if event.number != self._number + 1:
+                yield from self._catch_up()
+            if event.number > self._number:
+                missed = event.number - self._number - 1
+                if missed:
+                    self._say(f"{missed} events were missed")
+                yield self._next(event)
+
+    def _catch_up(self) -> Iterator[Event]:
+        try:
+            answer = self._ask(self._number)
+            if self._began is not None and answer["began"] != self._began:
+                self._say("the agent was started again")
+                self._number = 0
+                answer = self._ask(0)
+        except AgentAway as away:
+            self._say(f"{away}; waiting for it")
+            return
+        self._began = answer["began"]
+        for kind, number, unix_time, fields in answer["events"]:
+            if self._number and number > self._number + 1:
+                self._say(f"{number - self._number - 1} events were missed")
+            yield self._next(Event(EventKind(kind), number, unix_time, fields))
+
+    def _next(self, event: Event) -> Event:
+        self._number, self._time = event.number, event.unix_time
+        return event
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,25 +79,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
+    options = _parser().parse_args(arguments)
+    device = load_device(options.config)
+    colour = sys.stdout.isatty() and not options.json
+    _say(f"listening to {device.name}")
+    tail = Tail(lambda after: ask(device.state, "events", {"after": after}), _say)
+    for event in tail.follow(listen(device.state)):
+        if _is_wanted(event, options.folder, options.kind):
+            print(_json(event) if options.json else line(event, colour=colour), flush=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="leftzmq-monitor", description="Show what an agent does, line by line, until Ctrl-C."
+        prog="leftzmq-monitor",
+        description="Show what an agent does, line by line, until Ctrl-C: first its last events.",
     )
     parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    text = "only what concerns this folder (may be given more than once)"
+    parser.add_argument("--folder", action="append", default=[], metavar="ID", help=text)
+    kinds = [kind.value for kind in EventKind]
+    text = f"only this kind of event (may be given more than once): {', '.join(kinds)}"
+    parser.add_argument(
+        "--kind", action="append", default=[], choices=kinds, metavar="KIND", help=text
+    )
     parser.add_argument("--version", action="version", version=f"leftzmq {__version__}")
-    options = parser.parse_args(arguments)
-    device = load_device(options.config)
-    colour = sys.stdout.isatty() and not options.json
-    last: int | None = None
-    print(f"listening to {device.name}", file=sys.stderr, flush=True)
-    for event in listen(device.state):
-        if event is None:
-            continue
-        if last is not None and event.number > last + 1:
-            print(f"{event.number - last - 1} events were missed", file=sys.stderr, flush=True)
-        last = event.number
-        print(_json(event) if options.json else line(event, colour=colour), flush=True)
-    return 0
+    return parser
+
+
+def _is_wanted(event: Event, folders: Sequence[str], kinds: Sequence[str]) -> bool:
+    return (not folders or event.fields.get("folder") in folders) and (
+        not kinds or event.kind.value in kinds
+    )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _json(event: Event) -> str:

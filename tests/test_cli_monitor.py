@@ -1,0 +1,99 @@
+"""What a monitor shows: every event once, in order, and a word where some are missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leftzmq.bus.chronicle import KEPT_EVENTS, Chronicle
+from leftzmq.cli.monitor import Tail
+from leftzmq.errors import AgentAway
+from leftzmq.wire.local import Event, EventKind
+
+
+class Agent:
+    """An agent with a chronicle; `tell` makes an event."""
+
+    def __init__(self, began: float = 100.0) -> None:
+        self.chronicle, self.clock = Chronicle(began), began
+
+    def tell(self) -> Event:
+        self.clock += 1.0
+        return self.chronicle.note(EventKind.SCAN, {"folder": "share"}, self.clock)
+
+
+def tail(agent: list[Agent], heard: list[Event | None]) -> tuple[list[int], list[str]]:
+    said: list[str] = []
+
+    def ask(after: int) -> dict[str, Any]:
+        if not agent:
+            raise AgentAway("no agent runs on this state directory")
+        return agent[0].chronicle.reply(after)
+
+    return [event.number for event in Tail(ask, said.append).follow(heard)], said
+
+
+def test_what_happened_before_it_came_is_shown_first() -> None:
+    agent = Agent()
+    before = [agent.tell() for _ in range(3)]
+    agent_later = [before[-1], None]
+    assert tail([agent], agent_later) == ([1, 2, 3], [])
+
+
+def test_only_the_last_events_are_kept() -> None:
+    agent = Agent()
+    for _ in range(KEPT_EVENTS + 5):
+        agent.tell()
+    shown, said = tail([agent], [])
+    assert shown == list(range(6, KEPT_EVENTS + 6)) and not said
+
+
+def test_a_gap_is_asked_for_and_what_is_forgotten_is_said() -> None:
+    agent = Agent()
+    first = agent.tell()
+
+    def heard() -> Any:
+        yield first
+        for _ in range(4):
+            last = agent.tell()
+        yield last
+        for _ in range(KEPT_EVENTS + 7):
+            last = agent.tell()
+        yield last
+
+    said: list[str] = []
+    numbers = [e.number for e in Tail(agent.chronicle.reply, said.append).follow(heard())]
+    assert numbers[:5] == [1, 2, 3, 4, 5] and numbers[-1] == KEPT_EVENTS + 12
+    assert numbers == sorted(set(numbers)) and said == ["7 events were missed"]
+
+
+def test_an_agent_that_was_started_again_begins_anew() -> None:
+    agents = [Agent()]
+    old = [agents[0].tell() for _ in range(3)]
+
+    def heard() -> Any:
+        yield old[-1]
+        agents[0] = Agent(began=200.0)
+        agents[0].tell()
+        yield agents[0].tell()
+        agents[0] = Agent(began=300.0)
+        for _ in range(5):
+            last = agents[0].tell()
+        yield last
+
+    said: list[str] = []
+    numbers = [
+        event.number
+        for event in Tail(lambda after: agents[0].chronicle.reply(after), said.append).follow(
+            heard()
+        )
+    ]
+    assert numbers == [1, 2, 3, 1, 2, 1, 2, 3, 4, 5]
+    assert said == ["the agent was started again"] * 2
+
+
+def test_without_an_agent_it_waits_and_says_so() -> None:
+    agent = Agent()
+    assert tail([], [None, agent.tell()]) == (
+        [1],
+        ["no agent runs on this state directory; waiting for it"],
+    )
