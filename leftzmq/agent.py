@@ -186,6 +186,7 @@ class Agent:
     def close(self) -> None:
         """Say goodbye, let running jobs end, and let go of everything that was opened."""
         if self._hub is not None:
+            self._tell(actions.Tell(EventKind.STOPPED, {}))
             for peer in self.node.peers.by_key.values():
                 for link in {self.node.peers.control_link(peer.key), peer.came}:
                     if link is not None:
