@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,6 @@ from leftzmq import __version__
 from leftzmq.bus import devicekey
 from leftzmq.bus.door import ask
 from leftzmq.cli.shell import guarded
-from leftzmq.cli.table import status_text
 from leftzmq.cli.trash import add_trash, trash
 from leftzmq.config import load_device
 from leftzmq.statedir import device_key_file, make_state_dir
@@ -31,7 +29,9 @@ def _main(arguments: Sequence[str] | None) -> int:
         case "id":
             return _id(options)
         case "status":
-            return _status(options)
+            from leftzmq.cli.status import status  # rich, which takes a moment
+
+            return status(options)
         case "wait":
             return _wait(options)
         case "trash":
@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
         if name == "status":
             command.add_argument("--json", action="store_true", help="for scripts")
+            command.add_argument("--watch", action="store_true", help="until Ctrl-C")
         if name == "wait":
             command.add_argument(
                 "--timeout", type=float, default=DEFAULT_WAIT_S, metavar="S", help="seconds (60)"
@@ -71,15 +72,6 @@ def _id(options: argparse.Namespace) -> int:
     make_state_dir(device.state)
     pair = devicekey.load_or_make(device_key_file(device.state))
     print(devicekey.public_text(pair.public))
-    return 0
-
-
-def _status(options: argparse.Namespace) -> int:
-    answer = ask(load_device(options.config).state, "status")
-    if options.json:
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
-    else:
-        print(status_text(answer), end="")
     return 0
 
 
