@@ -8,13 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from leftzmq.cli.capture import Capture, can_capture
 from leftzmq.cli.story import Actor, Stage, wait_until
 
 DEADLINE_S = 30.0
@@ -163,7 +162,7 @@ def test_a_missing_share_stops_its_folder_and_nothing_is_deleted(stage: Stage) -
     assert has(b, "f", b"precious")
 
 
-@pytest.mark.skipif(not hasattr(socket, "AF_PACKET") or os.geteuid() != 0, reason="capture: root")
+@pytest.mark.skipif(not can_capture(), reason="a capture needs Linux and root")
 def test_nothing_readable_is_on_the_wire(stage: Stage) -> None:
     """A capture of the loopback interface while files travel: neither contents nor names."""
     a, b, _ = stage.actors
@@ -176,36 +175,10 @@ def test_nothing_readable_is_on_the_wire(stage: Stage) -> None:
             (a.share / path).write_bytes(data)
         assert wait_until(lambda: all(has(b, *file) for file in files.items()), DEADLINE_S)
         moved = sum(map(len, files.values()))
-        assert wait_until(lambda: len(capture.seen) > moved, DEADLINE_S), "the capture saw it"
-    assert b"name-to-be-found" not in capture.seen
-    assert secret not in capture.seen
-
-
-class Capture:
-    """Everything that passes the loopback interface, until the end of the block."""
-
-    def __init__(self) -> None:
-        self.seen = bytearray()
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 20)
-        self._socket.bind(("lo", 0))
-        self._socket.settimeout(0.2)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._take)
-
-    def __enter__(self) -> Capture:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-        self._socket.close()
-
-    def _take(self) -> None:
-        while not self._over.is_set():
-            with suppress(TimeoutError):
-                self.seen += self._socket.recv(1 << 17)
+        seen = capture.until(moved)
+    assert len(seen) >= moved, "the capture saw it"
+    assert b"name-to-be-found" not in seen
+    assert secret not in seen
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small file system of its own: root")
@@ -288,6 +261,13 @@ def test_a_monitor_that_comes_late_tells_what_happened_and_what_happens(stage: S
     assert [line["path"] for line in lines] == ["before", "after"]
     assert {"event", "number", "time", "folder", "path"} <= lines[0].keys()
     assert {line["event"] for line in lines} == {"scan"}
+
+
+def test_the_story_runs_to_its_end() -> None:
+    told = run("admin", "demo", "--json", "--size", "64M", timeout=200)
+    assert told.returncode == 0, told.stderr
+    story = json.loads(told.stdout)
+    assert story["ok"] and [step["number"] for step in story["steps"]] == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_id_prints_the_key_and_nothing_else(stage: Stage) -> None:

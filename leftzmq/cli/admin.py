@@ -39,7 +39,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         case _:
             from leftzmq.cli.demo import demo  # rich and three agents: only when they are wanted
 
-            return demo(as_json=options.json)
+            return demo(as_json=options.json, size=options.size)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,7 +64,20 @@ def _parser() -> argparse.ArgumentParser:
     text = "three agents on this machine live through the story"
     command = commands.add_parser("demo", help=text, description=text)
     command.add_argument("--json", action="store_true", help="for scripts")
+    command.add_argument(
+        "--size", type=_size, default=512 << 20, metavar="BYTES", help="of the large file (512M)"
+    )
     return parser
+
+
+def _size(text: str) -> int:
+    """256M, 2G, or bytes; at least 16M, so that it is cut, killed half-way, and changed."""
+    units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+    unit = units.get(text[-1:].upper(), 1)
+    size = int(text[:-1] if unit > 1 else text) * unit
+    if size < 16 << 20:
+        raise argparse.ArgumentTypeError("at least 16M")
+    return size
 
 
 def _id(options: argparse.Namespace) -> int:

@@ -1,48 +1,32 @@
 """`leftzmq demo`: three agents on this machine live through the story; a table proves it.
 
-Knows the story. The agents are real ones, started as a user starts them.
+Knows how the story is shown (cli/steps tells it). The agents are real ones.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from leftzmq.cli.lines import human_bytes
-from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.cli.steps import Step, Story
+from leftzmq.cli.story import Actor, Stage
+from leftzmq.errors import UsageError
 
-SMALL_BYTES: Final = 239_366  # the original's first file
-LARGE_BYTES: Final = 256 << 20
-STEP_S: Final = 120.0
-_BLOCK: Final = 1 << 20
-
-
-@dataclass(slots=True)
-class Step:
-    """One line of the closing table. moved: bytes of files that arrived in it."""
-
-    number: int
-    expected: str
-    happened: str = ""
-    ok: bool = False
-    seconds: float = 0.0
-    moved: int = 0
-    proof: str = ""
-
-    @property
-    def rate(self) -> str:
-        if not self.ok or self.moved < _BLOCK or not self.seconds:
-            return ""
-        return f"{self.moved / 1e6 / self.seconds:.0f} MB/s"
+DEFAULT_BYTES: Final = 512 << 20
+COPIES: Final = 4
+"""Of the large file that may lie on the disk at once: three shares, and one old version."""
+NARROW_COLUMNS: Final = 90
 
 
 class Bars:
@@ -89,128 +73,64 @@ class Bars:
             self._progress.remove_task(self._tasks.pop(key))
 
 
-class Story:
-    """The steps, in order; each is one method that says what it expects and what happened."""
-
-    def __init__(self, stage: Stage, console: Console, size: int) -> None:
-        self.a, self.b, self.c = stage.actors
-        self._console, self._size = console, size
-        self.steps: list[Step] = []
-
-    def run(self) -> bool:
-        """Tell it until a step fails."""
-        told = (self.alone, self.appears, self.greet, self.large, self.folder)
-        return all(self._step(step) for step in told)
-
-    def alone(self, step: Step, bars: Bars) -> None:
-        """A starts alone; the others cannot be reached; it goes on"""
-        self.a.start()
-        step.ok = wait_until(lambda: self.a.status().get("state") == "idle", STEP_S, bars.show)
-        connected = [peer["name"] for peer in self.a.status().get("peers", []) if peer["connected"]]
-        step.ok = step.ok and not connected
-        step.happened = "ready, nobody there" if step.ok else "A is not idle"
-
-    def appears(self, step: Step, bars: Bars) -> None:
-        """239,366 bytes appear at A; A's index has them"""
-        (self.a.share / "1.mp4").write_bytes(os.urandom(SMALL_BYTES))
-        step.ok = wait_until(lambda: self.a.status().get("bytes") == SMALL_BYTES, STEP_S, bars.show)
-        step.happened = "in the index" if step.ok else "not in the index"
-        step.proof = self.a.digest("1.mp4")
-
-    def greet(self, step: Step, bars: Bars) -> None:
-        """B and C start, greet each other, and have the file"""
-        self.b.start()
-        self.c.start()
-        self._everywhere("1.mp4", step, bars)
-        step.moved = 2 * SMALL_BYTES
-
-    def large(self, step: Step, bars: Bars) -> None:
-        """A large file appears at B; A is killed half-way and started again"""
-        with (self.b.share / "2.mp4").open("wb") as file:
-            for _ in range(self._size // _BLOCK):
-                file.write(os.urandom(_BLOCK))
-        began = time.monotonic()
-
-        def half_way() -> bool:
-            under_way = self.a.status().get("under_way", [])
-            return any(f["have"] > f["size"] // 3 for f in under_way) or bool(
-                self.a.digest("2.mp4")
-            )
-
-        wait_until(half_way, STEP_S, bars.show, 0.02)
-        self.a.kill()
-        here = wait_until(lambda: bool(self.c.digest("2.mp4")), STEP_S, bars.show)
-        self.a.start()
-        self._everywhere("2.mp4", step, bars)
-        step.ok = step.ok and here
-        step.seconds = time.monotonic() - began
-        step.moved = 2 * self._size
-
-    def folder(self, step: Step, bars: Bars) -> None:
-        """A folder with a small file"""
-        (self.c.share / "folder").mkdir()
-        (self.c.share / "folder" / "3.txt").write_bytes(os.urandom(1000))
-        self._everywhere("folder/3.txt", step, bars)
-
-    def _everywhere(self, path: str, step: Step, bars: Bars) -> None:
-        """The file is the same on all three, to the byte and the mtime."""
-        actors = (self.a, self.b, self.c)
-
-        def same() -> bool:
-            digests = {actor.digest(path) for actor in actors}
-            return len(digests) == 1 and digests != {""}
-
-        step.ok = wait_until(same, STEP_S, bars.show)
-        times = {(actor.share / path).stat().st_mtime_ns for actor in actors} if step.ok else set()
-        step.ok = step.ok and len(times) == 1
-        step.happened = "same bytes, same mtime" if step.ok else f"{path} differs"
-        step.proof = self.a.digest(path)
-
-    def _step(self, tell: Callable[[Step, Bars], None]) -> bool:
-        step = Step(len(self.steps) + 1, (tell.__doc__ or "").strip())
-        self.steps.append(step)
-        self._console.print(f"[bold]{step.number}.[/] {step.expected} ...")
-        began = time.monotonic()
-        with Bars(self._console, [self.a, self.b, self.c]) as bars:
-            tell(step, bars)
-        step.seconds = step.seconds or time.monotonic() - began
-        mark = "[green]yes[/]" if step.ok else "[red]NO[/]"
-        self._console.print(f"   {mark}: {step.happened}, {step.seconds:.1f} s {step.rate}")
-        if not step.ok:
-            for actor in (self.a, self.b, self.c):
-                self._console.print(f"[dim]log of {actor.name}:\n{actor.log_tail()}[/]")
-        return step.ok
-
-
-def demo(*, as_json: bool, size: int = LARGE_BYTES) -> int:
+def demo(*, as_json: bool, size: int = DEFAULT_BYTES) -> int:
     """Run it; exit code 0 when every step happened as it should, else 1."""
-    console = Console(file=sys.stderr if as_json else sys.stdout)
-    with Stage() as stage:
-        story = Story(stage, console, size)
-        ok = story.run()
+    console = Console(file=sys.stderr if as_json else sys.stdout, highlight=False)
+    _must_fit(size)
+    steps: list[Step] = []
+    with Stage() as stage, Bars(console, stage.actors) as bars:
+        story = Story(stage, size, bars.show)
+        for number in range(1, len(story) + 1):
+            step = story.step(number)
+            steps.append(step)
+            console.print(f"[bold]{number}.[/] {step.expected} ...")
+            story.tell(step)
+            console.print(f"   {_mark(step)}: {step.happened}, {step.seconds:.1f} s {step.rate}")
+            if not step.ok:
+                for actor in stage.actors:
+                    console.print(f"[dim]log of {actor.name}:\n{escape(actor.log_tail())}[/]")
+                break
+    ok = all(step.ok for step in steps)
     if as_json:
-        print(json.dumps({"ok": ok, "steps": [asdict(step) for step in story.steps]}, indent=2))
+        print(json.dumps({"ok": ok, "steps": [asdict(step) for step in steps]}, indent=2))
     else:
-        console.print(_table(story.steps, size))
+        console.print(_table(steps, size, console.width))
     return 0 if ok else 1
 
 
-def _table(steps: list[Step], size: int) -> Table:
+def _must_fit(size: int) -> None:
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if free < COPIES * size:
+        raise UsageError(
+            f"the demo needs {human_bytes(COPIES * size)} of room, {human_bytes(free)} are free",
+            tempfile.gettempdir(),
+            "set TMPDIR to a folder on a larger disk, or give a smaller --size",
+        )
+
+
+def _mark(step: Step) -> str:
+    if not step.ok:
+        return "[red]NO[/]"
+    return "[yellow]not looked at[/]" if step.skipped else "[green]yes[/]"
+
+
+def _table(steps: list[Step], size: int, width: int) -> Table:
     table = Table(title=f"leftzmq demo: three agents, one share, {human_bytes(size)}, all sealed")
     table.add_column("", justify="right")
     table.add_column("what was expected", ratio=3)
-    table.add_column("what happened", ratio=2)
+    table.add_column("what happened", ratio=3)
     table.add_column("s", justify="right")
     table.add_column("MB/s", justify="right", no_wrap=True)
-    table.add_column("SHA-256", no_wrap=True)
+    if width >= NARROW_COLUMNS:
+        table.add_column("SHA-256", no_wrap=True)
     for step in steps:
-        mark = "[green]yes[/]" if step.ok else "[red]NO[/]"
-        table.add_row(
+        row = [
             str(step.number),
             step.expected,
-            f"{mark}: {step.happened}",
+            f"{_mark(step)}: {step.happened}",
             f"{step.seconds:.1f}",
-            step.rate,
+            step.rate.removesuffix(" MB/s"),
             step.proof[:12],
-        )
+        ]
+        table.add_row(*row[: len(table.columns)])
     return table

@@ -122,6 +122,14 @@ class Actor:
         except OSError:
             return ""
 
+    def look(self, path: str) -> tuple[int, int] | None:
+        """Size and mtime of what stands under the name right now."""
+        try:
+            found = (self.share / path).stat()
+        except OSError:
+            return None
+        return found.st_size, found.st_mtime_ns
+
     def log_tail(self, lines: int = 15) -> str:
         with suppress(OSError):
             return "\n".join((self.home / "log").read_text().splitlines()[-lines:])
