@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.cli.capture import Capture, can_capture
+from leftzmq.bus.capture import Capture, can_capture
 from leftzmq.cli.story import Actor, Stage, wait_until
 
 DEADLINE_S = 30.0

@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
-from leftzmq.cli.capture import Capture, can_capture
+from leftzmq.bus.capture import Capture, can_capture
 from leftzmq.cli.lines import human_bytes
 from leftzmq.cli.story import Stage, wait_until
 
