@@ -34,14 +34,7 @@ from leftzmq.errors import Refusal, Refused
 from leftzmq.opening import Opening
 from leftzmq.statedir import StateDir, ipc_endpoints
 from leftzmq.sync import actions
-from leftzmq.sync.facts import (
-    Asked,
-    Fact,
-    LinkClosed,
-    PageArrived,
-    Started,
-    StrangerRefused,
-)
+from leftzmq.sync.facts import Asked, Fact, LinkClosed, PageArrived, Started, StrangerRefused
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.node import Node

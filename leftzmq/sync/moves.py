@@ -6,10 +6,12 @@ Knows the index and which tickets wait. Must not know how a rename is done (disk
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from leftzmq.index.store import Store
+from leftzmq.sync.actions import Action
 from leftzmq.sync.claims import Claimant, Claims
-from leftzmq.sync.facts import FileWanted
+from leftzmq.sync.facts import Fact, FileWanted
 from leftzmq.sync.ticket import Ticket
 from leftzmq.sync.versions import Versions
 from leftzmq.sync.window import Doing, Stage, Window
@@ -25,7 +27,32 @@ class Moves:
     def __init__(self, store: Store, versions: Versions, claims: Claims, window: Window) -> None:
         self._store, self._versions, self._claims, self._window = store, versions, claims, window
 
-    def find(self, wanted: Sequence[FileWanted]) -> dict[str, str]:
+    def at_home(self, out: list[Action | Fact]) -> tuple[list[Action | Fact], list[str]]:
+        """What lies at home already is moved, if it is to go from there, or copied: what is left
+        of `out`, and the paths to which something is moved."""
+        homes = self._homes([fact for fact in out if isinstance(fact, FileWanted)])
+        if not homes:
+            return out, []
+        left: list[Action | Fact] = []
+        moving: list[str] = []
+        for each in out:
+            if isinstance(each, FileWanted) and (home := homes.get(each.entry.path)):
+                if self._goes(each.entry.path, home):
+                    moving.append(each.entry.path)
+                    continue
+                each = replace(each, home=home)
+            left.append(each)
+        return left, moving
+
+    def _goes(self, path: str, home: str) -> bool:
+        """Whether the file at `home` is to go, and is in all that is synced what `path` wants."""
+        doing, ticket = self._window.doing[path], self._versions.ticket(path)
+        if doing.fetch or ticket is None or self._moved(home, ticket) is None:
+            return False
+        doing.source = home
+        return True
+
+    def _homes(self, wanted: Sequence[FileWanted]) -> dict[str, str]:
         """path -> the path of ours that has its bytes, of those wanted whose bytes are at home."""
         contents = {bytes(fact.entry.content) for fact in wanted if fact.entry.size}
         homes = self._store.homes(contents) if contents else {}
@@ -34,10 +61,6 @@ class Moves:
             for fact in wanted
             if fact.entry.size and bytes(fact.entry.content) in homes
         }
-
-    def goes(self, home: str, ticket: Ticket) -> bool:
-        """Whether the file at `home` is to go, and is in all that is synced what `ticket` wants."""
-        return self._moved(home, ticket) is not None
 
     def operation(self, doing: Doing, ticket: Ticket) -> Operation | None:
         """The rename, with both paths claimed but its own; None where it is not possible (any

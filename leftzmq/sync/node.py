@@ -295,7 +295,7 @@ class Node:
         for folder in self.folders.values():
             if folder.stopped_why:
                 continue
-            out += folder.applier.clear_staging()
+            out += folder.applier.leftings.clear()
             out += folder.settler.start(now)
             out += folder.trash.start(now)
         return out

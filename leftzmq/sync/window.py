@@ -63,6 +63,7 @@ class Window:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.doing: dict[str, Doing] = {}
+        self._below: dict[str, list[str]] = {}  # a folder to be made -> what waits for it
         self._next: deque[str] = deque()
         self._queued: set[str] = set()
         self._retries: list[tuple[float, str]] = []
@@ -106,6 +107,27 @@ class Window:
         """It is considered again at `until` (monotonic)."""
         doing.stage, doing.retry_at = Stage.WAITING, until
         heapq.heappush(self._retries, (until, doing.entry.path))
+
+    def wait_for_folder(self, doing: Doing, folder: str, until: float) -> None:
+        """It is considered again when `folder`, which is in the window too, was made, and at
+        `until` at the latest."""
+        self.wait(doing, until)
+        self._below.setdefault(folder, []).append(doing.entry.path)
+
+    def folder_made(self, folder: str) -> None:
+        """What waited for it is possible now."""
+        for path in self._below.pop(folder, ()):
+            doing = self.doing.get(path)
+            if doing is not None and doing.stage is Stage.WAITING:
+                doing.retry_at = 0.0
+                self.consider(path)
+
+    def drop(self, path: str) -> Doing | None:
+        """It is a ticket no more; what waits for it finds out by itself."""
+        doing = self.doing.pop(path, None)
+        if doing is not None:
+            self._below.pop(path, None)
+        return doing
 
     def wake(self, now: float) -> Iterator[str]:
         """Those whose time has come."""

@@ -1,0 +1,168 @@
+"""What the ends of operations mean: what was done is ours now, what was not is looked at or tried
+again.
+
+Knows what each end leads to. Must not know how a ticket is made, nor an operation carried out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+from leftzmq.disk.outcome import Ending, Outcome
+from leftzmq.errors import Problem, ProblemKind
+from leftzmq.sync.actions import Action, Tell, tell_entry
+from leftzmq.sync.claims import Claimant, Claims
+from leftzmq.sync.facts import Fact, RescanWanted
+from leftzmq.sync.leftings import Leftings
+from leftzmq.sync.problems import Problems
+from leftzmq.sync.replica import Replica
+from leftzmq.sync.versions import Versions
+from leftzmq.sync.window import Doing, Stage, Window
+from leftzmq.tree.conflict import HEX_DIGITS
+from leftzmq.tree.path import parent_of
+from leftzmq.tree.plan import Moved
+from leftzmq.wire.local import EventKind
+
+ENDS_A_TURN: Final = 32  # of operations (about 70 us each): a batch's are handled in slices
+CHANGED_RETRY_S: Final = 2.0
+FULL_RETRY_S: Final = 5.0
+FAILED_RETRY_S: Final = 30.0
+
+
+class Ends:
+    """Of one folder: the outcomes of its batches, until they are handled."""
+
+    def __init__(
+        self,
+        folder: str,
+        window: Window,
+        versions: Versions,
+        replica: Replica,
+        leftings: Leftings,
+        claims: Claims,
+        problems: Problems,
+    ) -> None:
+        self._folder, self._window, self._versions = folder, window, versions
+        self._replica, self._leftings = replica, leftings
+        self._claims, self._problems = claims, problems
+        self._waiting: deque[Outcome] = deque()
+        self._waiting_walks: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        self._waiting.extend(outcomes)
+
+    def awaits_walk(self, path: str) -> bool:
+        """Whether the folder at `path` could not be removed and is being walked."""
+        return path in self._waiting_walks
+
+    def walk_ended(self, prefix: str) -> None:
+        if prefix in self._waiting_walks:
+            self._waiting_walks.discard(prefix)
+            self._window.consider(prefix)
+
+    def handle_some(self, now: float) -> list[Action | Fact]:
+        """What the next few operations that ended mean; what they did is ours now."""
+        outcomes = [self._waiting.popleft() for _ in range(min(ENDS_A_TURN, len(self._waiting)))]
+        if not outcomes:
+            return []
+        done = [o.operation for o in outcomes if o.ending is Ending.DONE]
+        self._leftings.gone(*(o.staged for o in done if o.staged))
+        self._replica.took(outcomes)
+        out: list[Action | Fact] = []
+        for outcome in outcomes:
+            self._claims.release((outcome.operation.path,), Claimant.APPLIER)
+            if outcome.operation.moved is not None:
+                out += self._moved(outcome.operation.moved, outcome.ending)
+            out += self._ended(outcome, now)
+            if outcome.copied_to is not None:
+                self._window.consider(outcome.copied_to)
+        return out
+
+    def _ended(self, outcome: Outcome, now: float) -> list[Action | Fact]:
+        path = outcome.operation.path
+        doing = self._window.doing[path]
+        doing.stage = Stage.WAITING
+        if outcome.operation.moved is not None and outcome.ending is not Ending.DONE:
+            doing.source, doing.fetch = "", True
+            self._window.consider(path)
+            return []
+        match outcome.ending:
+            case Ending.DONE:
+                return self._done(outcome, doing)
+            case Ending.CHANGED:
+                if outcome.operation.copy_to is not None:
+                    doing.digits = min(doing.digits + HEX_DIGITS, 64)
+                doing.operation = None
+                self._window.wait(doing, now + CHANGED_RETRY_S)
+                return [RescanWanted(self._folder, (path,))]
+            case Ending.NOT_EMPTY:
+                return self._not_empty(path, doing)
+            case Ending.NO_PARENT:
+                self._window.wait(doing, now + CHANGED_RETRY_S)
+                return [RescanWanted(self._folder, (parent_of(path),))] if "/" in path else []
+            case Ending.NO_STAGED | Ending.FLUSH_FAILED:
+                return self._begin_anew(outcome, doing, now)
+            case Ending.DISK_FULL:
+                self._window.wait(doing, now + FULL_RETRY_S)
+                return self._show(path, ProblemKind.DISK_FULL, outcome.why)
+            case Ending.FAILED:
+                self._window.wait(doing, now + FAILED_RETRY_S)
+                return self._show(path, ProblemKind.UNWRITABLE, outcome.why)
+
+    def _begin_anew(self, outcome: Outcome, doing: Doing, now: float) -> list[Action | Fact]:
+        """Its `.lefting` is of no use, or got its name and the flush of a folder failed then: a
+        look tells which; what is found there is taken for what it is."""
+        operation, staged = outcome.operation, doing.staged
+        doing.staged = None
+        self._window.wait(doing, now + CHANGED_RETRY_S)
+        out: list[Action | Fact] = []
+        if staged is not None:
+            out += self._leftings.discard(staged)
+        if outcome.ending is Ending.FLUSH_FAILED:
+            paths = (operation.path, *((operation.copy_to,) if operation.copy_to else ()))
+            out.append(RescanWanted(self._folder, paths))
+            out += self._show(operation.path, ProblemKind.FLUSH_FAILED, outcome.why)
+        return out
+
+    def _done(self, outcome: Outcome, doing: Doing) -> list[Action | Fact]:
+        path = outcome.operation.path
+        del self._window.doing[path]
+        self._window.consider(path)
+        self._window.folder_made(path)
+        out = self._problems.clear(path)
+        out.append(tell_entry(EventKind.FINISHED, self._folder, outcome.operation.entry))
+        if outcome.copied_to is not None:
+            fields = {"folder": self._folder, "path": path, "copy": outcome.copied_to}
+            out.append(Tell(EventKind.CONFLICT, fields))
+        return out
+
+    def _moved(self, moved: Moved, ending: Ending) -> list[Action | Fact]:
+        """The other end of a move."""
+        self._claims.release((moved.path,), Claimant.APPLIER)
+        self._window.consider(moved.path)
+        if ending is not Ending.DONE:
+            self._window.doing[moved.path].stage = Stage.WAITING
+            return [RescanWanted(self._folder, (moved.path,))]
+        del self._window.doing[moved.path]
+        finished = tell_entry(EventKind.FINISHED, self._folder, moved.entry)
+        return [*self._problems.clear(moved.path), finished]
+
+    def _not_empty(self, path: str, doing: Doing) -> list[Action | Fact]:
+        if doing.walked:
+            # A walk found nothing below it that could be synced: what is there stays, so the
+            # folder does (case c).
+            doing.walked = False
+            self._versions.keep_folder(path)
+            self._window.consider(path)
+            return self._show(path, ProblemKind.NOT_EMPTY, "")
+        doing.walked = True
+        self._waiting_walks.add(path)
+        return [RescanWanted(self._folder, (path,), walk=True)]
+
+    def _show(self, path: str, kind: ProblemKind, why: str) -> list[Action | Fact]:
+        return self._problems.show(Problem(self._folder, path, kind, why))

@@ -1,0 +1,68 @@
+"""`.lefting` files that nobody waits for any more: those of an earlier life, and what a ticket that
+became another one leaves behind.
+
+Knows what the index remembers of them. Must not know what is in them, nor how they are made.
+"""
+
+from __future__ import annotations
+
+from leftzmq.sync.actions import Action, Work
+from leftzmq.sync.facts import Fact
+from leftzmq.sync.indexes import Indexes
+from leftzmq.sync.jobs import ClearStaging, Discard, StagingCleared
+from leftzmq.tree.plan import Staged
+
+
+class Leftings:
+    """Of one folder. clearing: those of an earlier life are looked at; nothing is staged yet"""
+
+    def __init__(self, folder: str, indexes: Indexes) -> None:
+        self._folder, self._indexes, self._store = folder, indexes, indexes.store
+        self._resumable: dict[str, tuple[Staged, bytes]] = {}  # of an earlier life, with content
+        self.clearing = False
+
+    def clear(self) -> list[Action | Fact]:
+        """At the start, before anything new is staged: `.lefting` files of an earlier life. Those
+        of large files that somebody wants stay: what they hold is verified then."""
+        useless: list[Staged] = []
+        for path, staged, content in list(self._store.all_staged()):
+            if staged.inode and self._may_go_on(path, content):
+                self._resumable[path] = (staged, content)
+            else:
+                useless.append(staged)
+        self.clearing = bool(useless or self._resumable)
+        if not self.clearing:
+            return []
+        resumable = tuple(staged for staged, _ in self._resumable.values())
+        return [Work(ClearStaging(self._folder, tuple(useless), resumable))]
+
+    def cleared(self, fact: StagingCleared) -> None:
+        self.gone(*fact.gone)
+        self.clearing = False
+
+    def taken(self, path: str) -> None:
+        """The downloader cares for what is left of an earlier life from now on."""
+        self._resumable.pop(path, None)
+
+    def useless(self, path: str) -> list[Action | Fact]:
+        """Throw away what is left of an earlier life for `path`, if it is wanted no more."""
+        if path not in self._resumable or self._may_go_on(path, self._resumable[path][1]):
+            return []
+        return self.discard(self._resumable.pop(path)[0])
+
+    def discard(self, staged: Staged) -> list[Action | Fact]:
+        """Throw one away; it is ours until it is gone."""
+        self._store.doom_staged(staged)
+        return [Work(Discard(self._folder, (staged,)))]
+
+    def gone(self, *staged: Staged) -> None:
+        """These are no more: thrown away, or under their own names."""
+        self._store.drop_staged(*staged)
+
+    def _may_go_on(self, path: str, content: bytes) -> bool:
+        """Whether a `.lefting` of an earlier life, of a large file, may be wanted once more: also
+        while those who have the winning version are away."""
+        winner = max(self._indexes.rows(path), key=lambda row: row.entry.rank, default=None)
+        if winner is None or winner.is_ours or winner.entry.deleted:
+            return False
+        return winner.entry.depth > 0 and winner.entry.content == content
