@@ -117,6 +117,18 @@ def test_a_device_made_by_hand_is_a_peer_like_any_other(scene: Scene) -> None:
     assert scene.until(lambda: has(a, "later", b"as news"))
 
 
+def test_a_friend_that_leaves_is_no_stranger(scene: Scene) -> None:
+    (a, b), _ = scene.set("AB", 0)
+    a.start()
+    b.start()
+    assert scene.until(lambda: is_connected(a, "B") and is_connected(b, "A"))
+    (a.share / "f").write_bytes(b"as news")
+    assert scene.until(lambda: has(b, "f", b"as news"))
+    b.stop()
+    assert scene.until(lambda: says(a, "B cannot be reached", "nobody answers"))
+    assert not says(a, "refused"), "libzmq's own unsubscription has no sender"
+
+
 # -- another version, an unknown key -------------------------------------------------------------
 
 

@@ -155,12 +155,14 @@ class Bound:
 
     def _subscriptions(self, inlet: Inlet) -> Iterator[Raw]:
         for frame, *more in inlet.take():
+            if frame.bytes == _UNSUBSCRIBE and not more:
+                continue  # nobody's: libzmq makes one itself when the last subscriber is gone
             device = self._sender(frame)
             if device is None:
                 continue
             if frame.bytes == _SUBSCRIBE and not more:
                 yield Subscribed()
-            elif frame.bytes != _UNSUBSCRIBE:
+            else:
                 self._note(device, Refusal.WRONG_SHAPE, "no subscription that there is")
 
     def _sender(self, frame: zmq.Frame) -> DeviceKey | None:
