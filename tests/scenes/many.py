@@ -160,7 +160,7 @@ def large_file(home: Path, chance: Random, files: int) -> str:
     """One file of so many GiB; then some bytes more at its end."""
     with Company(home, TWO) as company:
         company.prepare()
-        a, b = company.devices.values()
+        a, _b = company.devices.values()
         large = a.share / "large"
         with large.open("wb") as file:
             for _ in range(files << 7):

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from .cast import Company, Device, Failed, _free_ports, peer_toml, until
-from .conflicts import FOLDER, TWO
+from .conflicts import TWO
 from .grow import SIZE_EXPONENT, generate
 from .relay import SlowWire
 
