@@ -7,10 +7,8 @@ from enum import Enum
 
 from leftzmq.content.keys import FolderKeys
 from leftzmq.index.store import Store
-from leftzmq.sync.actions import Action, Tell
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.claims import Claims
-from leftzmq.sync.facts import Fact, FolderStopped
 from leftzmq.sync.hearing import Hearing
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.link import DeviceKey, Link
@@ -20,7 +18,6 @@ from leftzmq.sync.settler import Settler
 from leftzmq.sync.trash import TrashKeeper
 from leftzmq.sync.versions import Versions
 from leftzmq.tree.entry import Entry
-from leftzmq.wire.local import EventKind
 
 
 class FolderState(Enum):
@@ -68,10 +65,6 @@ class Folder:
         """The share is not the one we know: nothing is scanned or applied any more (I11)."""
         self.stopped_why = why
         self.settler.stopped = self.applier.stopped = True
-
-    def stopped(self, fact: FolderStopped) -> list[Action | Fact]:
-        self.stop(fact.why)
-        return [Tell(EventKind.PROBLEM, {"folder": self.id, "path": "", "text": fact.why})]
 
     @property
     def state(self) -> FolderState:
