@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from leftzmq.bus.jobs import Ground
+from leftzmq.bus.ground import Ground
 from leftzmq.config import FolderConfig
 from leftzmq.content.keys import derive_keys, device_mark
 from leftzmq.disk.share import Share

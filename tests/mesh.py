@@ -12,7 +12,8 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from leftzmq.bus.jobs import Ground, JobRunner
+from leftzmq.bus.ground import Ground
+from leftzmq.bus.jobs import JobRunner
 from leftzmq.content.keys import derive_keys, device_mark
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.share import Share

@@ -100,3 +100,55 @@ def test_wrong_questions_about_the_trash(stage: Stage) -> None:
     b.start()
     assert "the folder is stopped" in refused(b, "trash", "restore", "f")
     assert "the folder is stopped" in refused(b, "trash", "list")
+
+
+def at_odds(stage: Stage, path: str) -> str:
+    """Both write while they are apart; the copy, which holds what A wrote."""
+    a, b = stage.actors
+    a.start()
+    (a.share / path).write_bytes(b"draft\nby a\t\x1b[31m\n")
+    assert wait_until(lambda: a.status().get("files") == 1, DEADLINE_S)
+    a.stop()
+    b.start()
+    (b.share / path).write_bytes(b"draft\nby b\n")
+    assert wait_until(lambda: b.status().get("files") == 1, DEADLINE_S)
+    a.start()
+    assert wait_until(lambda: a.status().get("conflicts") == 1, DEADLINE_S)
+    assert wait_until(lambda: b.status().get("conflicts") == 1, DEADLINE_S)
+    (copy,) = b.status()["conflict_list"]
+    return str(copy)
+
+
+def test_a_conflict_is_listed_shown_and_resolved(stage: Stage) -> None:
+    a, b = stage.actors
+    copy = at_odds(stage, "letter.txt")
+    listed = done(b, "conflicts", "list").splitlines()
+    assert listed[1].split()[2] == "A" and listed[1].endswith(f"letter.txt  {copy}")
+    (found,) = json.loads(done(b, "conflicts", "list", "--json"))
+    assert (found["path"], found["copy"], found["device"]) == ("letter.txt", copy, "A")
+    shown = done(b, "conflicts", "show", "letter.txt")
+    assert "-by b" in shown and "+by a\t\\x1b[31m" in shown and "\x1b" not in shown
+    (_, version) = json.loads(done(b, "conflicts", "show", copy, "--json"))["versions"]
+    assert version["is_text"] and "+by a" in version["diff"] and "text" not in version
+    assert "is now what the copy was" in done(b, "conflicts", "resolve", copy, "--theirs")
+    assert wait_until(lambda: both(stage, "letter.txt", b"draft\nby a\t\x1b[31m\n"), DEADLINE_S)
+    assert wait_until(lambda: a.status().get("conflicts") == 0, DEADLINE_S)
+    assert done(a, "conflicts", "list") == "there are no conflict copies\n"
+    assert json.loads(done(b, "trash", "list", "letter.txt", "--json"))[0]["size"] == 11
+
+
+def test_wrong_questions_about_conflicts(stage: Stage) -> None:
+    a, b = stage.actors
+    assert "no agent runs" in refused(a, "conflicts", "list")
+    b.start()
+    assert done(b, "conflicts", "list", "--json") == "[]\n"
+    assert "there is no conflict copy of this path" in refused(b, "conflicts", "show", "f")
+    assert "there is no conflict copy" in refused(b, "conflicts", "resolve", "f", "--both")
+    for path in ("../f", "/f", ".left/trash"):
+        assert "the share" in refused(b, "conflicts", "resolve", path, "--mine", code=2)
+    for arguments in ([], ["--mine", "--both"], ["--ours"]):
+        ran = leftzmq(b, "conflicts", "resolve", "f", *arguments)
+        assert ran.returncode == 2 and "usage" in ran.stderr
+    b.share.rename(b.home / "unmounted")
+    assert "the share is missing" in refused(b, "trash", "list")
+    assert "the folder is stopped" in refused(b, "conflicts", "list")

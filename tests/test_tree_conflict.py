@@ -5,9 +5,18 @@ from __future__ import annotations
 import pytest
 from trees import file, life, made
 
-from leftzmq.tree.conflict import conflict_copy, conflict_path
+from leftzmq.tree.conflict import (
+    CopyName,
+    conflict_copy,
+    conflict_path,
+    copies_between,
+    is_conflict_name,
+    is_copy_of,
+    kept_path,
+    read_name,
+)
 from leftzmq.tree.entry import Entry
-from leftzmq.tree.path import check_path, name_of
+from leftzmq.tree.path import check_path, name_of, sort_key
 from leftzmq.tree.version import device_letters
 
 MARK = f".conflict-20231114-221320-{device_letters(life('a'))}-6f6e"
@@ -55,3 +64,57 @@ def test_the_copy_is_made_of_the_loser_alone() -> None:
     copy = conflict_copy(loser, conflict_path(loser))
     assert (copy.vector, copy.writer, copy.stamp) == (loser.vector, loser.writer, loser.stamp)
     assert copy.path != loser.path
+
+
+@pytest.mark.parametrize(
+    "path", ["letter.txt", "a/b/letter.tar.gz", "Makefile", ".profile", "ends.", "d/имя.txt", "a b"]
+)
+def test_the_name_of_a_copy_can_be_read(path: str) -> None:
+    copy = conflict_path(version(path))
+    name = read_name(copy)
+    assert name == CopyName(path, "20231114-221320", device_letters(life("a")), "6f6e")
+    assert is_copy_of(copy, path) and not is_copy_of(copy, path + "x")
+    again = read_name(conflict_path(version(copy)))
+    assert again is not None and again.path == copy, "a copy of a copy"
+    low, high = copies_between(path)
+    assert sort_key(low) < sort_key(copy) < sort_key(high)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "letter.txt",
+        "letter.conflict-resolution.txt",
+        f"{MARK}.txt",
+        f"a{MARK}.tar.gz",
+        f"folder{MARK}/letter.txt",
+        f"a{MARK}".upper(),
+        "a.conflict-20231114-221320-AAAAAAA-",
+        "a.conflict-20231114-221320-AAAAAA1-6f6e",
+        "a.conflict-٢٠٢٣1114-221320-AAAAAAA-6f6e",
+    ],
+)
+def test_what_is_no_copy_is_not_taken_for_one(path: str) -> None:
+    assert read_name(path) is None and not is_conflict_name(path)
+
+
+@pytest.mark.parametrize(
+    "path, device, kept",
+    [
+        ("letter.txt", "beta", "letter (beta 2023-11-14 221320).txt"),
+        ("d/Makefile", "a/b\nc", "d/Makefile (a-b-c 2023-11-14 221320)"),
+        (".profile", "beta", ".profile (beta 2023-11-14 221320)"),
+    ],
+)
+def test_the_name_of_a_copy_that_is_kept(path: str, device: str, kept: str) -> None:
+    name = read_name(conflict_path(version(path)))
+    assert name is not None
+    assert kept_path(name, device) == kept
+    assert kept_path(name, device, again=True) == kept.replace("221320)", "221320 6f6e)")
+
+
+def test_a_long_name_that_is_kept_is_cut_at_a_character() -> None:
+    name = read_name(conflict_path(version("名" * 60 + ".txt")))
+    assert name is not None
+    kept = kept_path(name, "д" * 100)
+    assert len(kept.encode()) <= 255 and kept.endswith(").txt") and check_path(kept) == kept

@@ -10,20 +10,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
-from leftzmq.config import Limits
+from leftzmq.bus import keeping
+from leftzmq.bus.ground import Ground
 from leftzmq.content.cut import Cutter
 from leftzmq.content.ids import chunk_id
-from leftzmq.content.keys import FolderKeys
 from leftzmq.content.seal import MAC_BYTES, fresh_nonce, open_chunk, seal_chunk
 from leftzmq.disk import scanner, staging
 from leftzmq.disk.apply import apply
 from leftzmq.disk.reading import read_chunks
-from leftzmq.disk.recover import Listing, TrashListing, restore
-from leftzmq.disk.retention import TrashSweep
 from leftzmq.disk.root import LastFolder, Root
 from leftzmq.disk.walk import TreeWalk
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
@@ -39,30 +35,6 @@ from leftzmq.wire.page import Page, cut_pages, seal
 
 PAGE_ENTRIES: Final = 48
 """Of an answer's page: hearing it (about 70 us an entry) is one turn of the asker's loop."""
-
-
-@dataclass(slots=True)
-class Ground:
-    """What the jobs of one folder work on.
-
-    still_there: None while the share is the one we know, else why it is not (I11)
-    watched:     whether a watcher will report a cookie
-    lacks:       what its file system cannot do, in sentences
-    walks, sweeps, listings: what goes on from job to job, by number; one of each at a time
-    """
-
-    id: str
-    root: Root
-    keys: FolderKeys
-    index: Path
-    device: bytes
-    still_there: Callable[[], str | None]
-    watched: Callable[[], bool] = lambda: True
-    limits: Limits = field(default_factory=Limits)
-    lacks: tuple[str, ...] = ()
-    walks: dict[int, TreeWalk] = field(default_factory=dict)
-    sweeps: dict[int, TrashSweep] = field(default_factory=dict)
-    listings: dict[int, TrashListing] = field(default_factory=dict)
 
 
 class JobRunner:
@@ -291,35 +263,10 @@ class JobRunner:
                 bad.append(piece.id)
         return jobs.ListsOpened(job.folder, job.device, tuple(lists), tuple(bad))
 
-    # -- the trash --------------------------------------------------------------------------------
+    # -- what a user gets back ------------------------------------------------------------------
 
-    def _sweep(self, ground: Ground, job: jobs.SweepTrash) -> JobDone:
-        if ground.still_there() is not None:
-            return jobs.TrashSwept(job.folder, job.sweep, None)
-        sweep = ground.sweeps.get(job.sweep)
-        if sweep is None:
-            sweep = TrashSweep(ground.root, ground.limits, job.clock, self._now_ns())
-        swept = sweep.step()
-        ground.sweeps = {} if swept.done else {job.sweep: sweep}
-        return jobs.TrashSwept(job.folder, job.sweep, swept)
-
-    def _list_trash(self, ground: Ground, job: jobs.ListTrash) -> JobDone:
-        why = ground.still_there()
-        if why is not None:
-            return jobs.TrashListed(job.folder, job.listing, Listing((), "", True), False, why)
-        listing = ground.listings.get(job.listing)
-        if listing is None:
-            listing = TrashListing(ground.root, job.path, job.when, job.before)
-        part = listing.step()
-        ground.listings = {} if part.done else {job.listing: listing}
-        return jobs.TrashListed(job.folder, job.listing, part)
-
-    def _restore(self, ground: Ground, job: jobs.RestoreTrash) -> JobDone:
-        why = ground.still_there()
-        if why is not None:
-            return jobs.TrashRestored(job.folder, job.listing, (), False, why)
-        returns = restore(ground.root, job.wanted)
-        return jobs.TrashRestored(job.folder, job.listing, tuple(returns))
+    def _keep(self, ground: Ground, job: Any) -> JobDone:
+        return keeping.run(ground, self._reader(ground), self._now_ns(), job)
 
     # -- applying, index and serving ------------------------------------------------------------
 
@@ -394,6 +341,7 @@ class JobRunner:
 
 
 _HANDLERS: dict[type, Any] = {
+    **dict.fromkeys(keeping.HANDLERS, JobRunner._keep),
     jobs.Walk: JobRunner._walk,
     jobs.Look: JobRunner._look,
     jobs.CutSlice: JobRunner._cut,
@@ -406,9 +354,6 @@ _HANDLERS: dict[type, Any] = {
     jobs.Discard: JobRunner._discard,
     jobs.ClearStaging: JobRunner._clear_staging,
     jobs.OpenLists: JobRunner._open_lists,
-    jobs.SweepTrash: JobRunner._sweep,
-    jobs.ListTrash: JobRunner._list_trash,
-    jobs.RestoreTrash: JobRunner._restore,
     jobs.Apply: JobRunner._apply,
     jobs.Flush: JobRunner._flush,
     jobs.ReadPage: JobRunner._read_page,

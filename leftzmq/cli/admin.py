@@ -1,4 +1,4 @@
-"""leftzmq: id, status, wait, trash, demo."""
+"""leftzmq: id, status, wait, trash, conflicts, demo."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from leftzmq import __version__
 from leftzmq.bus import devicekey
 from leftzmq.bus.door import ask
+from leftzmq.cli.conflicts import add_conflicts, conflicts
 from leftzmq.cli.shell import guarded
 from leftzmq.cli.trash import add_trash, trash
 from leftzmq.config import load_device
@@ -34,6 +35,8 @@ def _main(arguments: Sequence[str] | None) -> int:
             return status(options)
         case "wait":
             return _wait(options)
+        case "conflicts":
+            return conflicts(options)
         case "trash":
             return trash(options)
         case _:
@@ -61,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--timeout", type=float, default=DEFAULT_WAIT_S, metavar="S", help="seconds (60)"
             )
     add_trash(commands)
+    add_conflicts(commands)
     text = "three agents on this machine live through the story"
     command = commands.add_parser("demo", help=text, description=text)
     command.add_argument("--json", action="store_true", help="for scripts")

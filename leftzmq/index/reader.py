@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.index.rows import COLUMNS, Row, entry_of, row_of, unpack_scan
 from leftzmq.index.schema import connect
+from leftzmq.tree.conflict import CONFLICT_MARK, copies_between, is_conflict_name, is_copy_of
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.tree.plan import Staged
@@ -142,6 +144,34 @@ class Reader:
             (head, holders, holders),
         ).fetchone()
         return int(found[0])
+
+    def conflict_copies(self, after: bytes = b"", limit: int = 1000) -> list[Row]:
+        """Our live files and links that carry the name of a conflict copy, in path order strictly
+        after the sort key `after`."""
+        found = self._ask(
+            f"SELECT {COLUMNS} FROM version WHERE path > ? AND seq IS NOT NULL AND deleted = 0"
+            " AND kind != 1 AND instr(path, ?) > 0 ORDER BY path",
+            (after, CONFLICT_MARK.encode()),
+        )
+        # What lies in a folder of such a name, or only looks a little like it, is none.
+        rows = (row for row in map(row_of, found) if is_conflict_name(row.entry.path))
+        return list(islice(rows, limit))
+
+    def copies_of(self, path: str) -> list[Row]:
+        """The conflict copies of a path; of the path of a copy, that copy. In path order."""
+        if is_conflict_name(path):
+            row = self.ours(path)
+            alive = row is not None and not row.entry.deleted
+            return [row] if row is not None and alive and row.entry.kind != 1 else []
+        low, high = copies_between(path)
+        found = self._ask(
+            f"SELECT {COLUMNS} FROM version INDEXED BY version_path"
+            " WHERE path > ? AND path < ? AND seq IS NOT NULL AND deleted = 0 AND kind != 1"
+            " ORDER BY path",
+            (sort_key(low), sort_key(high)),
+        )
+        rows = [row_of(columns) for columns in found]
+        return [row for row in rows if is_copy_of(row.entry.path, path)]
 
     def list_rows(self, id: bytes) -> bytes | None:
         """A stored list by its id."""

@@ -17,8 +17,7 @@ from leftzmq.index.heads import Heads
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import COLUMNS, Row, columns_of
 from leftzmq.index.schema import open_index
-from leftzmq.tree.conflict import CONFLICT_MARK
-from leftzmq.tree.path import path_of_key, sort_key
+from leftzmq.tree.path import sort_key
 from leftzmq.tree.plan import Staged
 
 SWEEP_ROWS: Final = 2048  # in one step: 1 to 2 ms
@@ -197,12 +196,3 @@ class Store(Reader):
     def put_meta(self, key: str, value: bytes) -> None:
         self.begin()
         self._db.execute("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)", (key, value))
-
-    def conflict_copies(self, limit: int = 1000) -> list[str]:
-        """Paths of live files of ours that carry the name of a conflict copy."""
-        found = self._ask(
-            "SELECT path FROM version WHERE seq IS NOT NULL AND deleted = 0 AND kind != 1"
-            " AND instr(path, ?) > 0 ORDER BY path LIMIT ?",
-            (CONFLICT_MARK.encode(), limit),
-        )
-        return [path_of_key(path) for (path,) in found]

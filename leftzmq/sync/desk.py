@@ -9,9 +9,11 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from leftzmq.disk.resolve import Choice
 from leftzmq.disk.trash import is_batch
 from leftzmq.errors import Refused
 from leftzmq.sync.actions import Action, declined
+from leftzmq.sync.conflicts import Conflicts
 from leftzmq.sync.facts import Asked, Fact
 from leftzmq.sync.folder import Folder
 from leftzmq.tree.path import check_path
@@ -23,14 +25,16 @@ _MARKS: Final = re.compile(r"[-:TZ\s]")
 class Desk:
     """Of the agent."""
 
-    def __init__(self, folders: Mapping[str, Folder]) -> None:
-        self._folders = folders
+    def __init__(self, folders: Mapping[str, Folder], conflicts: Conflicts) -> None:
+        self._folders, self._about_copies = folders, conflicts
 
     def asked(self, fact: Asked, now: float) -> list[Action | Fact] | None:
         """None: nobody here knows the question."""
         match fact.verb:
             case "trash list" | "trash restore":
                 ask = self._trash
+            case "conflicts list" | "conflicts show" | "conflicts resolve":
+                ask = self._conflicts
             case _:
                 return None
         folder = self._folder(_text(fact, "folder"))
@@ -39,7 +43,7 @@ class Desk:
         if folder.stopped_why:
             return [declined(fact.asker, f"the folder is stopped: {folder.stopped_why}", folder.id)]
         try:
-            for key in ("path", "target"):
+            for key in ("path", "target", "after"):
                 if _text(fact, key):
                     check_path(_text(fact, key))
         except Refused as refused:
@@ -66,6 +70,18 @@ class Desk:
         if not path:
             return [declined(fact.asker, "which path is to be restored?")]
         return folder.trash.ask_restore(fact.asker, path, _text(fact, "target") or path, when)
+
+    def _conflicts(self, fact: Asked, folder: Folder) -> list[Action | Fact]:
+        path, choice = _text(fact, "path"), _text(fact, "choice").upper()
+        if fact.verb == "conflicts list":
+            return self._about_copies.ask_list(fact.asker, folder.id, _text(fact, "after"))
+        if not path:
+            return [declined(fact.asker, "which path is meant?")]
+        if fact.verb == "conflicts show":
+            return self._about_copies.ask_show(fact.asker, folder.id, path)
+        if choice not in Choice.__members__:
+            return [declined(fact.asker, "decide: mine, theirs or both", path)]
+        return self._about_copies.ask_resolve(fact.asker, folder.id, path, Choice[choice])
 
 
 def batches_of(when: str) -> str | None:

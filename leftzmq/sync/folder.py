@@ -41,7 +41,7 @@ class Folder:
         link_to: Callable[[DeviceKey], Link | None],
         news_links: Callable[[], tuple[Link, ...]],
     ) -> None:
-        self.id, self.keys, self.store = id, keys, store
+        self.id, self.keys, self.device, self.store = id, keys, device, store
         self.tag: bytes = keys.tag
         self.claims, self.problems = Claims(), Problems(id)
         self.indexes = Indexes(store)

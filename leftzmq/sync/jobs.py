@@ -7,11 +7,13 @@ never shared: who sends it does not touch it again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from leftzmq.disk.outcome import Outcome
 from leftzmq.disk.recover import Listing, PutBack, Return
+from leftzmq.disk.resolve import Choice, Resolved
 from leftzmq.disk.retention import Swept, TrashClock
 from leftzmq.disk.sighting import Sighting, SliceSighting
 from leftzmq.errors import Problem
@@ -373,6 +375,76 @@ class TrashRestored:
     why: str = ""
 
 
+# ---- conflict copies --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ListCopies:
+    """Which conflict copies are there, after the sort key `after`?"""
+
+    folder: str
+    number: int
+    after: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesListed:
+    """after: where to go on; b"" at the end."""
+
+    folder: str
+    number: int
+    copies: tuple[Entry, ...]
+    after: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReadVersions:
+    """What are the versions of a path (or of the file that this conflict copy is one of)?"""
+
+    folder: str
+    number: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsRead:
+    """found: the file, if there is one, and its copies; each with its text, if it is a small one
+    that is UTF-8, else None. No copies: `found` is empty."""
+
+    folder: str
+    number: int
+    found: tuple[tuple[Entry, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Carry out what a user decided about the conflict copy at `path` (or the one of `path`).
+
+    names: how a person calls the devices, by their letters; for the new name of a copy
+    """
+
+    folder: str
+    number: int
+    path: str
+    choice: Choice
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CopyResolved:
+    """copy: what was decided about. path: the name that it has now; for MINE that of its file.
+    copies: those that could be meant, if several."""
+
+    folder: str
+    number: int
+    resolved: Resolved
+    why: str = ""
+    copy: str = ""
+    path: str = ""
+    copies: tuple[str, ...] = ()
+    alive: bool = True
+
+
 # ---- index and serving ------------------------------------------------------------------------
 
 
@@ -498,6 +570,9 @@ Job = (
     | SweepTrash
     | ListTrash
     | RestoreTrash
+    | ListCopies
+    | ReadVersions
+    | Resolve
 )
 
 JobDone = (
@@ -520,6 +595,9 @@ JobDone = (
     | TrashSwept
     | TrashListed
     | TrashRestored
+    | CopiesListed
+    | VersionsRead
+    | CopyResolved
 )
 
 

@@ -14,6 +14,7 @@ from leftzmq.errors import LeftError
 from leftzmq.sync.actions import Action, Answer, Publish, Tell
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.barrier import Barrier
+from leftzmq.sync.conflicts import Conflicts
 from leftzmq.sync.desk import Desk
 from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import (
@@ -53,6 +54,8 @@ from leftzmq.sync.jobs import (
     ChunksRead,
     ChunksWritten,
     CookieDropped,
+    CopiesListed,
+    CopyResolved,
     Discarded,
     Flushed,
     JobBroke,
@@ -67,6 +70,7 @@ from leftzmq.sync.jobs import (
     TrashRestored,
     TrashSwept,
     UnacknowledgedCounted,
+    VersionsRead,
     Walked,
 )
 from leftzmq.sync.link import DeviceKey
@@ -98,7 +102,10 @@ class Node:
             self._folder_of, {f.id: f.tag for f in folders.values()}, self._count_sent
         )
         self.barrier = Barrier(folders, peers.connected)
-        self.desk = Desk(folders)
+        devices = [(peer.key, peer.name) for peer in peers.by_key.values()]
+        devices += [(folder.device, about["name"]) for folder in folders.values()]
+        self.conflicts = Conflicts(devices)
+        self.desk = Desk(folders, self.conflicts)
         self._next_heartbeat = 0.0
         self._stirred: list[Applier | Downloader] = []
 
@@ -167,6 +174,12 @@ class Node:
                 return self._bytes(fact, now)
             case ChunksWritten() | SmallStaged() | ListsOpened():
                 return self._bytes(fact, now)
+            case CopiesListed():
+                return self.conflicts.listed(fact)
+            case VersionsRead():
+                return self.conflicts.read(fact)
+            case CopyResolved():
+                return self.conflicts.resolved(fact)
             case _:
                 return self._of_folder(fact, now, wall_ns)
 

@@ -39,7 +39,7 @@ def status(
 
 def _folder(folder: Folder, downloader: Downloader) -> dict[str, Any]:
     tally = folder.indexes.tally
-    conflicts = folder.store.conflict_copies() if tally.conflicts else []
+    copies = folder.store.conflict_copies() if tally.conflicts else []
     under_way = [
         {"path": a.entry.path, "size": a.entry.size, "have": a.have_bytes, "phase": a.phase.name}
         for a in downloader.under_way()
@@ -62,5 +62,5 @@ def _folder(folder: Folder, downloader: Downloader) -> dict[str, Any]:
         "problem_list": [
             {"path": p.path, "problem": p.kind.name, "text": str(p)} for p in folder.problems.all()
         ],
-        "conflict_list": conflicts,
+        "conflict_list": [row.entry.path for row in copies],
     }

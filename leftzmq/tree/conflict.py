@@ -1,4 +1,4 @@
-"""The name and the entry of a conflict copy.
+"""The name and the entry of a conflict copy, and what its name says.
 
 Both are made of the losing version alone, so that every device that makes the copy makes the
 SAME one, and a user's edit or delete of it is above all of them.
@@ -6,6 +6,8 @@ SAME one, and a user's edit or delete of it is above all of them.
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -22,9 +24,67 @@ HEX_DIGITS: Final = 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+_COPY: Final = re.compile(
+    r"(?P<stem>.+)\.conflict-(?P<time>\d{8}-\d{6})-(?P<device>[A-Z2-7]{7})-(?P<digits>[0-9a-f]{1,64})"
+    r"(?P<extension>\.[^.]*)?",
+    re.ASCII | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyName:
+    """What the name of a conflict copy says.
+
+    path: of the file that it is a copy of (of a very long name only what was left of it).
+    time: YYYYMMDD-HHMMSS, UTC. device: the letters of who wrote it (version.device_letters).
+    """
+
+    path: str
+    time: str
+    device: str
+    digits: str
+
+
+def read_name(path: str) -> CopyName | None:
+    """The inverse of `conflict_path`; None: this is not the name of a conflict copy."""
+    if CONFLICT_MARK not in path:
+        return None
+    found = _COPY.fullmatch(name_of(path))
+    if found is None:
+        return None
+    name = found["stem"] + (found["extension"] or "")
+    return CopyName(join(parent_of(path), name), found["time"], found["device"], found["digits"])
+
+
 def is_conflict_name(path: str) -> bool:
     """Whether the last component of `path` is made as `conflict_path` makes it."""
-    return CONFLICT_MARK in path and CONFLICT_MARK in name_of(path)
+    return read_name(path) is not None
+
+
+def is_copy_of(copy: str, path: str) -> bool:
+    """Whether `copy` is named as a conflict copy of `path`."""
+    found = read_name(copy)
+    return found is not None and found.path == path
+
+
+def copies_between(path: str) -> tuple[str, str]:
+    """Two paths between which all conflict copies of `path` sort (not all there are copies)."""
+    stem, _ = _split(name_of(path))
+    low = join(parent_of(path), stem + CONFLICT_MARK)
+    return low, low[:-1] + chr(ord(low[-1]) + 1)
+
+
+def kept_path(copy: CopyName, device: str, *, again: bool = False) -> str:
+    """`name (DEVICE DATE).ext`: the name of a copy that a user keeps as a file of its own.
+
+    device: how a person calls it. again: with the digits, for where that name is taken.
+    """
+    stem, extension = _split(name_of(copy.path))
+    clear = "".join(c if c.isprintable() and c != "/" else "-" for c in device)
+    day, clock = copy.time.split("-")
+    mark = f" ({clear} {day[:4]}-{day[4:6]}-{day[6:]} {clock}"
+    tail = f"{mark} {copy.digits})" if again else f"{mark})"
+    return join(parent_of(copy.path), _fitted(stem, tail, extension))
 
 
 def conflict_path(loser: Entry, digits: int = HEX_DIGITS) -> str:
@@ -32,18 +92,24 @@ def conflict_path(loser: Entry, digits: int = HEX_DIGITS) -> str:
 
     The time is the UTC of its mtime; the stem is cut at a character so that 255 bytes hold all.
     """
-    name = name_of(loser.path)
-    stem, dot, extension = name.rpartition(".")
-    if not stem:  # no dot, or a dotfile: all of it is stem
-        stem, dot, extension = name, "", ""
     mark = f"{CONFLICT_MARK}{_utc(loser.mtime_ns)}-{device_letters(loser.writer)}-"
     mark += loser.content.hex()[:digits]
-    tail = mark + dot + extension
-    if len(tail.encode()) >= MAX_NAME_BYTES:  # an extension of 200 bytes is no extension
-        stem, tail = name, mark
-    room = MAX_NAME_BYTES - len(tail.encode())
-    stem = stem.encode()[:room].decode(errors="ignore")
-    return join(parent_of(loser.path), stem + tail)
+    stem, extension = _split(name_of(loser.path))
+    return join(parent_of(loser.path), _fitted(stem, mark, extension))
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Stem, and extension with its dot. Without a dot, and of a dotfile, all of it is stem."""
+    stem, dot, extension = name.rpartition(".")
+    return (stem, dot + extension) if stem else (name, "")
+
+
+def _fitted(stem: str, mark: str, extension: str) -> str:
+    """The three as one name; the stem is cut at a character so that 255 bytes hold all."""
+    if len((mark + extension).encode()) >= MAX_NAME_BYTES:  # 200 bytes are no extension
+        stem, extension = stem + extension, ""
+    room = MAX_NAME_BYTES - len((mark + extension).encode())
+    return stem.encode()[:room].decode(errors="ignore") + mark + extension
 
 
 def conflict_copy(loser: Entry, path: str) -> Entry:

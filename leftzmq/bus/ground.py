@@ -1,0 +1,40 @@
+"""What the jobs of one folder work on: its share, its keys, its index, and what goes on from job to
+job. Knows no job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from leftzmq.config import Limits
+from leftzmq.content.keys import FolderKeys
+from leftzmq.disk.recover import TrashListing
+from leftzmq.disk.retention import TrashSweep
+from leftzmq.disk.root import Root
+from leftzmq.disk.walk import TreeWalk
+
+
+@dataclass(slots=True)
+class Ground:
+    """Of one folder.
+
+    still_there: None while the share is the one we know, else why it is not (I11)
+    watched:     whether a watcher will report a cookie
+    lacks:       what its file system cannot do, in sentences
+    walks, sweeps, listings: what goes on from job to job, by number; one of each at a time
+    """
+
+    id: str
+    root: Root
+    keys: FolderKeys
+    index: Path
+    device: bytes
+    still_there: Callable[[], str | None]
+    watched: Callable[[], bool] = lambda: True
+    limits: Limits = field(default_factory=Limits)
+    lacks: tuple[str, ...] = ()
+    walks: dict[int, TreeWalk] = field(default_factory=dict)
+    sweeps: dict[int, TrashSweep] = field(default_factory=dict)
+    listings: dict[int, TrashListing] = field(default_factory=dict)

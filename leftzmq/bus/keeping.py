@@ -1,0 +1,150 @@
+"""Runs the jobs by which a user gets back what was taken away: the trash, and conflict copies.
+
+Part of bus/jobs. Knows the share and the index. Must not know who asked.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from leftzmq.bus.ground import Ground
+from leftzmq.disk.recover import Listing, TrashListing, restore
+from leftzmq.disk.resolve import Choice, Known, Resolved, read_text, resolve
+from leftzmq.disk.retention import TrashSweep
+from leftzmq.errors import Refused
+from leftzmq.index.reader import Reader
+from leftzmq.index.rows import Row
+from leftzmq.sync import jobs
+from leftzmq.sync.jobs import JobDone
+from leftzmq.tree.conflict import kept_path, read_name
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.plan import Held
+
+COPIES_A_JOB: Final = 500
+SHOWN_COPIES: Final = 8
+"""Of one file: with its own, at most 9 MiB of text in a reply of 16."""
+
+
+def run(ground: Ground, reader: Reader, now_ns: int, job: Any) -> JobDone:
+    """The fact that answers `job`. reader: of this thread. now_ns: wall clock."""
+    answer: JobDone = HANDLERS[type(job)](ground, reader, now_ns, job)
+    return answer
+
+
+# ---- the trash --------------------------------------------------------------------------------
+
+
+def _sweep(ground: Ground, reader: Reader, now_ns: int, job: jobs.SweepTrash) -> JobDone:
+    if ground.still_there() is not None:
+        return jobs.TrashSwept(job.folder, job.sweep, None)
+    sweep = ground.sweeps.get(job.sweep)
+    if sweep is None:
+        sweep = TrashSweep(ground.root, ground.limits, job.clock, now_ns)
+    swept = sweep.step()
+    ground.sweeps = {} if swept.done else {job.sweep: sweep}
+    return jobs.TrashSwept(job.folder, job.sweep, swept)
+
+
+def _list_trash(ground: Ground, reader: Reader, now_ns: int, job: jobs.ListTrash) -> JobDone:
+    why = ground.still_there()
+    if why is not None:
+        return jobs.TrashListed(job.folder, job.listing, Listing((), "", True), False, why)
+    listing = ground.listings.get(job.listing)
+    if listing is None:
+        listing = TrashListing(ground.root, job.path, job.when, job.before)
+    part = listing.step()
+    ground.listings = {} if part.done else {job.listing: listing}
+    return jobs.TrashListed(job.folder, job.listing, part)
+
+
+def _restore(ground: Ground, reader: Reader, now_ns: int, job: jobs.RestoreTrash) -> JobDone:
+    why = ground.still_there()
+    if why is not None:
+        return jobs.TrashRestored(job.folder, job.listing, (), False, why)
+    returns = restore(ground.root, job.wanted)
+    return jobs.TrashRestored(job.folder, job.listing, tuple(returns))
+
+
+# ---- conflict copies --------------------------------------------------------------------------
+
+
+def _list_copies(ground: Ground, reader: Reader, now_ns: int, job: jobs.ListCopies) -> JobDone:
+    rows = reader.conflict_copies(job.after, COPIES_A_JOB)
+    after = rows[-1].sort_key if len(rows) == COPIES_A_JOB else b""
+    return jobs.CopiesListed(job.folder, job.number, tuple(row.entry for row in rows), after)
+
+
+def _read_versions(ground: Ground, reader: Reader, now_ns: int, job: jobs.ReadVersions) -> JobDone:
+    rows = reader.copies_of(job.path)[:SHOWN_COPIES]
+    file = _file_of(reader, rows[0]) if rows else None
+    if file is not None:
+        rows.insert(0, file)
+    found = tuple((row.entry, read_text(ground.root, row.entry)) for row in rows)
+    return jobs.VersionsRead(job.folder, job.number, found)
+
+
+def _resolve(ground: Ground, reader: Reader, now_ns: int, job: jobs.Resolve) -> JobDone:
+    why = ground.still_there()
+    if why is not None:
+        return jobs.CopyResolved(job.folder, job.number, Resolved.FAILED, why, alive=False)
+    copies = reader.copies_of(job.path)
+    if len(copies) != 1:
+        ending = Resolved.SEVERAL if copies else Resolved.NO_COPY
+        paths = tuple(row.entry.path for row in copies[:SHOWN_COPIES])
+        return jobs.CopyResolved(job.folder, job.number, ending, copies=paths)
+    try:
+        ending, why, path = _carry_out(ground, reader, copies[0], job, now_ns)
+    except Refused as refused:  # of `x.lefting.conflict-...`, or where the new name is too long
+        return jobs.CopyResolved(job.folder, job.number, Resolved.FAILED, str(refused))
+    return jobs.CopyResolved(job.folder, job.number, ending, why, copies[0].entry.path, path)
+
+
+def _carry_out(
+    ground: Ground, reader: Reader, row: Row, job: jobs.Resolve, now_ns: int
+) -> tuple[Resolved, str, str]:
+    """How it ended, what the system said, and the other path that it concerned. Raises Refused."""
+    name, copy = read_name(row.entry.path), _known(row)
+    assert name is not None
+    if copy is None:
+        return Resolved.CHANGED, "", row.entry.path
+    if job.choice is Choice.MINE:
+        ending, why = resolve(ground.root, job.choice, copy, row.entry.path, None, now_ns)
+        return ending, why, name.path
+    if job.choice is Choice.BOTH:
+        device = job.names.get(name.device, name.device)
+        for again in (False, True):
+            path = kept_path(name, device, again=again)
+            ending, why = resolve(ground.root, job.choice, copy, path, None, now_ns)
+            if ending is not Resolved.TAKEN:
+                break
+        return ending, why, path
+    there = _file_of(reader, row)
+    file = None if there is None else _known(there)
+    if there is not None and there.entry.kind is Kind.DIRECTORY:
+        return Resolved.A_FOLDER, "", name.path
+    if there is not None and file is None:
+        return Resolved.CHANGED, "", name.path
+    ending, why = resolve(ground.root, job.choice, copy, name.path, file, now_ns)
+    return ending, why, name.path
+
+
+def _file_of(reader: Reader, copy: Row) -> Row | None:
+    """What we have under the name that `copy` is a copy of."""
+    name = read_name(copy.entry.path)
+    row = None if name is None else reader.ours(name.path)
+    return None if row is None or row.entry.deleted else row
+
+
+def _known(row: Row) -> Known | None:
+    """None: what lies there was never looked at since it was taken."""
+    return None if row.scan is None else Known(row.entry, Held(row.scan, row.entry.content))
+
+
+HANDLERS: Final[dict[type, Any]] = {
+    jobs.SweepTrash: _sweep,
+    jobs.ListTrash: _list_trash,
+    jobs.RestoreTrash: _restore,
+    jobs.ListCopies: _list_copies,
+    jobs.ReadVersions: _read_versions,
+    jobs.Resolve: _resolve,
+}

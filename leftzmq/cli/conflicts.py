@@ -1,0 +1,186 @@
+"""leftzmq conflicts: list, show, resolve."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from leftzmq.bus.door import ask
+from leftzmq.cli.asking import ANSWER_S, add_common, as_path, the_command
+from leftzmq.cli.columns import columns
+from leftzmq.cli.lines import human_bytes, printable
+from leftzmq.config import load_device
+
+_LIST: Final = "which conflict copies there are"
+_SHOW: Final = "the versions of a file side by side, with the differences if both are text"
+_RESOLVE: Final = "decide about one conflict copy, here and thereby on every device"
+_CHOICES: Final = {
+    "mine": "the file stays; the copy goes to the trash",
+    "theirs": "the copy takes the file's name; what the file was goes to the trash",
+    "both": "the copy becomes a file of its own: name (DEVICE DATE).ext",
+}
+_COLOURS: Final = {"+": "32", "-": "31", "@": "36"}
+
+
+def add_conflicts(commands: Any) -> None:
+    """`leftzmq conflicts ...` as a command of the parser."""
+    verbs = the_command(commands, "conflicts", "see conflict copies, and decide about them")
+    listing = verbs.add_parser("list", help=_LIST, description=_LIST)
+    show = verbs.add_parser("show", help=_SHOW, description=_SHOW)
+    resolve = verbs.add_parser("resolve", help=_RESOLVE, description=_RESOLVE)
+    for verb in (show, resolve):
+        verb.add_argument("path", metavar="PATH", help="of the copy, or of a file with one copy")
+    choices = resolve.add_mutually_exclusive_group(required=True)
+    for choice, text in _CHOICES.items():
+        choices.add_argument(
+            f"--{choice}", dest="choice", action="store_const", const=choice, help=text
+        )
+    for verb in (listing, show, resolve):
+        add_common(verb)
+
+
+def conflicts(options: argparse.Namespace) -> int:
+    state = load_device(options.config).state
+    fields = {"folder": options.folder}
+    if options.verb == "list":
+        return _list(state, fields, options.json)
+    fields["path"] = as_path(options.path)
+    if options.verb == "show":
+        return _show(state, fields, options.json)
+    return _resolve(state, fields | {"choice": options.choice}, options.json)
+
+
+# ---- list -------------------------------------------------------------------------------------
+
+
+def _list(state: Path, fields: dict[str, str], as_json: bool) -> int:
+    copies = list(_copies(state, fields))
+    if as_json:
+        print(json.dumps(copies, ensure_ascii=False, indent=2))
+    elif not copies:
+        print("there are no conflict copies")
+    else:
+        rows = [
+            (c["written"], c["device"], _size(c), c["path"], c["copy"].rpartition("/")[2])
+            for c in copies
+        ]
+        head = ("WRITTEN (UTC)", "DEVICE", "SIZE", "FILE", "COPY BESIDE IT")
+        print(columns(head, rows, right=(2,)), end="")
+    return 0
+
+
+def _copies(state: Path, fields: dict[str, str]) -> Iterator[dict[str, Any]]:
+    after = ""
+    while True:
+        answer = ask(state, "conflicts list", {**fields, "after": after}, timeout_s=ANSWER_S)
+        for copy in answer["copies"]:
+            yield {"folder": answer["folder"], "written": _time(copy.pop("time")), **copy}
+        after = answer["after"]
+        if not after:
+            return
+
+
+def _time(packed: str) -> str:
+    """20261005-140307 -> 2026-10-05 14:03:07"""
+    day, _, clock = packed.partition("-")
+    if not clock:
+        return ""
+    return f"{day[:4]}-{day[4:6]}-{day[6:]} {clock[:2]}:{clock[2:4]}:{clock[4:]}"
+
+
+def _size(version: dict[str, Any]) -> str:
+    return human_bytes(version["size"]) if version["kind"] == "file" else version["kind"]
+
+
+# ---- show -------------------------------------------------------------------------------------
+
+
+def _show(state: Path, fields: dict[str, str], as_json: bool) -> int:
+    answer = ask(state, "conflicts show", fields, timeout_s=ANSWER_S)
+    versions = answer["versions"]
+    for version in versions:
+        version["written"] = _time(version.pop("mtime"))
+    file = next((version for version in versions if not version["copy"]), None)
+    copies = [version for version in versions if version["copy"]]
+    diffs = [_diff(file, copy) for copy in copies]
+    if as_json:
+        said = [_without_text(version) for version in versions]
+        for version, diff in zip([v for v in said if v["copy"]], diffs, strict=True):
+            version["diff"] = None if diff is None else "\n".join(diff)
+        print(
+            json.dumps({"folder": answer["folder"], "versions": said}, ensure_ascii=False, indent=2)
+        )
+        return 0
+    rows = [
+        (
+            "copy" if v["copy"] else "file",
+            v["written"],
+            v["device"],
+            _size(v),
+            "text" if v["text"] is not None else "-",
+            v["path"],
+        )
+        for v in versions
+    ]
+    head = ("", "WRITTEN (UTC)", "DEVICE", "SIZE", "TEXT", "PATH")
+    print(columns(head, rows, right=(3,)), end="")
+    if file is None:
+        print("there is no file with the name that they are copies of")
+    for diff in diffs:
+        if diff is not None:
+            print()
+            print("\n".join(map(_line, diff)) or "no difference in the text")
+    return 0
+
+
+def _without_text(version: dict[str, Any]) -> dict[str, Any]:
+    said = {key: value for key, value in version.items() if key != "text"}
+    return said | {"is_text": version["text"] is not None}
+
+
+def _diff(file: dict[str, Any] | None, copy: dict[str, Any]) -> list[str] | None:
+    """The lines of a unified diff, or None if they are not both text."""
+    if file is None or file["text"] is None or copy["text"] is None:
+        return None
+    return list(
+        difflib.unified_diff(
+            file["text"].splitlines(),
+            copy["text"].splitlines(),
+            file["path"],
+            copy["path"],
+            f"{file['written']} {file['device']}",
+            f"{copy['written']} {copy['device']}",
+            lineterm="",
+        )
+    )
+
+
+def _line(line: str) -> str:
+    text = "\t".join(printable(part) for part in line.split("\t"))
+    colour = _COLOURS.get(line[:1])
+    return f"\x1b[{colour}m{text}\x1b[0m" if colour and sys.stdout.isatty() else text
+
+
+# ---- resolve ----------------------------------------------------------------------------------
+
+
+def _resolve(state: Path, fields: dict[str, str], as_json: bool) -> int:
+    answer = ask(state, "conflicts resolve", fields, timeout_s=ANSWER_S)
+    if as_json:
+        said = {key: answer[key] for key in ("folder", "copy", "path")}
+        print(json.dumps(said | {"choice": fields["choice"]}, ensure_ascii=False, indent=2))
+        return 0
+    copy, path = printable(answer["copy"]), printable(answer["path"])
+    match fields["choice"]:
+        case "mine":
+            print(f"{path} stays as it is; the copy is in the trash")
+        case "theirs":
+            print(f"{path} is now what the copy was; what it was is in the trash")
+        case _:
+            print(f"{copy} is now {path}")
+    return 0

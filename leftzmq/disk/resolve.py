@@ -1,0 +1,133 @@
+"""What a user decides about a conflict copy, carried out: nothing is overwritten unseen.
+
+The copy and its file must be what the index says, looked at after they gave way (disk/swap); what
+a user has changed a moment ago goes back. What follows is found by a scan, as local changes.
+
+Knows one copy and the name that it is a copy of. Must not know versions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from msgspec.structs import replace
+
+from leftzmq.disk.apply import apply
+from leftzmq.disk.flush import Flushes
+from leftzmq.disk.outcome import Ending
+from leftzmq.disk.root import Root, is_full
+from leftzmq.disk.swap import Place, Stopped, is_still
+from leftzmq.disk.trash import Spot, Trash
+from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.path import check_path, name_of, parent_of
+from leftzmq.tree.plan import Held, Operation, Verb
+
+GROUP_FROM: Final = 8  # folders touched by one decision are two at most: flushed one by one
+MAX_TEXT_BYTES: Final = 1 << 20
+
+
+class Choice(Enum):
+    """What becomes of a copy."""
+
+    MINE = auto()  # the file stays, the copy goes to the trash
+    THEIRS = auto()  # the copy gets the file's name, what the file was goes to the trash
+    BOTH = auto()  # the copy gets a name of its own
+
+
+class Resolved(Enum):
+    """How it ended. The value is the sentence that the user reads."""
+
+    DONE = "resolved"
+    NO_COPY = (
+        "there is no conflict copy of this path; `leftzmq conflicts list` shows which there are"
+    )
+    SEVERAL = "there are several copies of it: name the one that is meant"
+    A_FOLDER = "there is a folder with that name: rename one of the two by hand"
+    TAKEN = "the name that the copy was to have is taken: rename the copy by hand"
+    CHANGED = "it was changed a moment ago and has not been scanned yet: look again, then decide"
+    DISK_FULL = "the disk is full"
+    FAILED = "it could not be done"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A path, and what our index says lies there."""
+
+    entry: Entry
+    held: Held
+
+
+def resolve(
+    root: Root, choice: Choice, copy: Known, path: str, file: Known | None, now_ns: int
+) -> tuple[Resolved, str]:
+    """Carry out `choice`; how it ended, and what the system said.
+
+    path: for THEIRS the name that the copy is to have, and `file` what is there by our index; for
+    BOTH its new name. Both are beside the copy. Raises Refused for a path that may not be synced.
+    """
+    check_path(copy.entry.path)
+    check_path(path)
+    assert parent_of(path) == parent_of(copy.entry.path)
+    if choice is Choice.MINE:
+        operation = Operation(Verb.REMOVE, copy.entry, copy.held)
+        (outcome,) = apply(root, [operation], now_ns=now_ns)
+        return _of(outcome.ending), outcome.why
+    flushes = Flushes(root, GROUP_FROM)
+    try:
+        _rename(root, copy, path, file if choice is Choice.THEIRS else None, flushes, now_ns)
+    except Stopped as stopped:
+        return _of(stopped.ending), stopped.why
+    except FileExistsError:
+        return (Resolved.TAKEN if choice is Choice.BOTH else Resolved.CHANGED), ""
+    except (FileNotFoundError, NotADirectoryError):
+        return Resolved.CHANGED, ""
+    except OSError as error:
+        return Resolved.DISK_FULL if is_full(error) else Resolved.FAILED, str(error)
+    return Resolved.DONE, "; ".join(flushes.finish().values())
+
+
+def read_text(root: Root, entry: Entry) -> str | None:
+    """The text of a file of at most MAX_TEXT_BYTES that is UTF-8 without a NUL, as it is now; None
+    for anything else."""
+    if entry.kind is not Kind.FILE or entry.size > MAX_TEXT_BYTES:
+        return None
+    try:
+        with (
+            root.folder(parent_of(entry.path)) as folder,
+            folder.open_read(name_of(entry.path)) as file,
+        ):
+            data = file.read(0, MAX_TEXT_BYTES + 1)
+            text = data.decode()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return None if "\0" in text or len(data) > MAX_TEXT_BYTES else text
+
+
+def _rename(
+    root: Root, copy: Known, path: str, file: Known | None, flushes: Flushes, now_ns: int
+) -> None:
+    where, name = parent_of(path), name_of(copy.entry.path)
+    with root.folder(where) as folder:
+        if not is_still(folder.stat(name), copy.held.key):
+            raise Stopped(Ending.CHANGED)
+        flushes.touch(where)
+        if file is None:
+            folder.rename_new(name, folder, name_of(path))
+            return
+        trash = Trash(root, now_ns, flushes.touch)
+        operation = Operation(Verb.PUT_FILE, replace(copy.entry, path=path), file.held)
+        Place(folder, operation, trash, flushes).exchange(Spot(folder, name, where), copy.held.key)
+
+
+def _of(ending: Ending) -> Resolved:
+    match ending:
+        case Ending.DONE:
+            return Resolved.DONE
+        case Ending.CHANGED | Ending.NO_PARENT:
+            return Resolved.CHANGED
+        case Ending.DISK_FULL:
+            return Resolved.DISK_FULL
+        case _:
+            return Resolved.FAILED

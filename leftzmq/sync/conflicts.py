@@ -1,0 +1,132 @@
+"""What the command line asks about conflict copies, and what follows from an answer.
+
+Knows questions, and how a person calls the devices. Must not know where a copy lies or how it gives
+way (jobs do), nor versions: what a user decided is found by the settler like any local change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from leftzmq.content.keys import device_mark
+from leftzmq.disk.resolve import Choice, Resolved
+from leftzmq.sync.actions import Action, Answer, Work, declined
+from leftzmq.sync.facts import Fact, FolderStopped, RescanWanted
+from leftzmq.sync.jobs import (
+    CopiesListed,
+    CopyResolved,
+    ListCopies,
+    ReadVersions,
+    Resolve,
+    VersionsRead,
+)
+from leftzmq.sync.link import DeviceKey
+from leftzmq.tree.conflict import read_name
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.path import path_of_key, sort_key
+from leftzmq.tree.version import Life, device_letters
+
+_SECOND_NS: Final = 1_000_000_000
+
+
+class Conflicts:
+    """Of the agent. devices: (key, name) of this one and its peers."""
+
+    def __init__(self, devices: Iterable[tuple[DeviceKey, str]]) -> None:
+        self._names = {
+            device_letters(Life(device_mark(key) + bytes(8))): name for key, name in devices
+        }
+        self._askers: dict[int, tuple[bytes, str]] = {}
+        self._choices: dict[int, Choice] = {}
+        self._number = 0
+
+    # -- questions -------------------------------------------------------------------------------
+
+    def ask_list(self, asker: bytes, folder: str, after: str) -> list[Action | Fact]:
+        """A page of what there is; an answer with `after` goes on when it is asked with that."""
+        key = sort_key(after) if after else b""
+        return [Work(ListCopies(folder, self._asked(asker, after), key))]
+
+    def ask_show(self, asker: bytes, folder: str, path: str) -> list[Action | Fact]:
+        return [Work(ReadVersions(folder, self._asked(asker, path), path))]
+
+    def ask_resolve(
+        self, asker: bytes, folder: str, path: str, choice: Choice
+    ) -> list[Action | Fact]:
+        number = self._asked(asker, path)
+        self._choices[number] = choice
+        return [Work(Resolve(folder, number, path, choice, dict(self._names)))]
+
+    def _asked(self, asker: bytes, path: str) -> int:
+        self._number += 1
+        self._askers[self._number] = (asker, path)
+        return self._number
+
+    # -- answers ---------------------------------------------------------------------------------
+
+    def listed(self, fact: CopiesListed) -> list[Action | Fact]:
+        asker, _ = self._askers.pop(fact.number)
+        copies = [self._copy(entry) for entry in fact.copies]
+        after = path_of_key(fact.after) if fact.after else ""
+        return [Answer(asker, {"folder": fact.folder, "copies": copies, "after": after})]
+
+    def read(self, fact: VersionsRead) -> list[Action | Fact]:
+        asker, path = self._askers.pop(fact.number)
+        if not fact.found:
+            return [_no(asker, path, Resolved.NO_COPY)]
+        versions = [self._version(entry) | {"text": text} for entry, text in fact.found]
+        return [Answer(asker, {"folder": fact.folder, "versions": versions})]
+
+    def resolved(self, fact: CopyResolved) -> list[Action | Fact]:
+        asker, path = self._askers.pop(fact.number)
+        choice = self._choices.pop(fact.number)
+        if not fact.alive:
+            return [declined(asker, fact.why, fact.folder), FolderStopped(fact.folder, fact.why)]
+        out: list[Action | Fact] = []
+        if fact.copy:  # also where it was changed a moment ago: then that is scanned now
+            paths = (fact.copy,) if choice is Choice.MINE else (fact.copy, fact.path)
+            out.append(RescanWanted(fact.folder, paths))
+        if fact.resolved is Resolved.DONE:
+            fields = {"folder": fact.folder, "copy": fact.copy, "path": fact.path}
+            return [*out, Answer(asker, fields)]
+        return [*out, _no(asker, path, fact.resolved, fact.why or ", ".join(fact.copies))]
+
+    def _copy(self, entry: Entry) -> dict[str, Any]:
+        name = read_name(entry.path)
+        assert name is not None
+        return {
+            "path": name.path,
+            "copy": entry.path,
+            "time": name.time,
+            "device": self._names.get(name.device, name.device),
+            "letters": name.device,
+            "kind": entry.kind.name.lower(),
+            "size": entry.size,
+        }
+
+    def _version(self, entry: Entry) -> dict[str, Any]:
+        letters = device_letters(entry.writer)
+        return {
+            "path": entry.path,
+            "copy": read_name(entry.path) is not None,
+            "kind": entry.kind.name.lower(),
+            "size": entry.size,
+            "mtime": _utc(entry.mtime_ns),
+            "device": self._names.get(letters, letters),
+            "letters": letters,
+        }
+
+
+def _no(asker: bytes, path: str, why: Resolved, detail: str = "") -> Answer:
+    return declined(asker, f"{why.value}: {detail}" if detail else why.value, path)
+
+
+def _utc(mtime_ns: int) -> str:
+    """20261005-140307; "" for what no calendar holds."""
+    try:
+        moment = datetime.fromtimestamp(mtime_ns // _SECOND_NS, UTC)
+    except (OverflowError, ValueError, OSError):
+        return ""
+    return moment.strftime("%Y%m%d-%H%M%S")
