@@ -136,6 +136,7 @@ class ProblemKind(Enum):
     BEING_WRITTEN = "is being written: waiting until it stands still"
     FOREIGN_LEFTING = "ends in .lefting but is not ours: not synced and not touched"
     DISK_FULL = "the disk is full: the ticket waits for room"
+    LOW_SPACE = "too little of the disk would stay free: the ticket waits for room"
     FLUSH_FAILED = "could not be flushed to the disk"
     TOO_LARGE = "has more chunks than a list can hold: not synced"
     NOT_EMPTY = "the folder still holds something that is not synced"
@@ -160,3 +161,11 @@ class Problem:
     def __str__(self) -> str:
         text = f"{self.path}: {self.kind.value}"
         return f"{text} ({self.detail})" if self.detail else text
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage(Problem):
+    """LOW_SPACE. need_bytes: what is still to come for the path. fits_bytes: what may come now."""
+
+    need_bytes: int = 0
+    fits_bytes: int = 0

@@ -195,7 +195,9 @@ def test_a_full_disk_makes_the_ticket_wait_until_there_is_room(stage: Stage) -> 
         (a.share / "small").write_bytes(b"fits")
         b.start()
         assert wait_until(lambda: has(b, "small", b"fits"), DEADLINE_S)
-        assert wait_until(lambda: "the disk is full" in b.log_tail(99), DEADLINE_S)
+        assert wait_until(
+            lambda: "too little of the disk would stay free" in b.log_tail(99), DEADLINE_S
+        )
         assert not (b.share / "large").exists() and b.status()["tickets"] == 1
         subprocess.run(["mount", "-o", "remount,size=64m", str(b.share)], check=True)
         assert wait_until(lambda: has(b, "large", data), DEADLINE_S)

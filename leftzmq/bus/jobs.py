@@ -20,9 +20,10 @@ from leftzmq.content.seal import MAC_BYTES, fresh_nonce, open_chunk, seal_chunk
 from leftzmq.disk import scanner, staging
 from leftzmq.disk.apply import apply
 from leftzmq.disk.reading import read_chunks
-from leftzmq.disk.root import LastFolder, Root
+from leftzmq.disk.room import LowSpace, fits_bytes
+from leftzmq.disk.root import Folder, LastFolder, Root
 from leftzmq.disk.walk import TreeWalk
-from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
+from leftzmq.errors import Problem, ProblemKind, Refusal, Refused, Shortage
 from leftzmq.index.flush import flush
 from leftzmq.index.reader import Reader
 from leftzmq.sync import jobs
@@ -136,13 +137,18 @@ class JobRunner:
     def _open_staging(self, ground: Ground, job: jobs.OpenStaging) -> JobDone:
         entry = job.entry
         try:
-            staged, found = staging.open_staging(ground.root, entry.path, job.known)
+            staged, found = staging.open_staging(
+                ground.root, entry.path, job.known, entry.size, ground.limits.min_free_percent
+            )
             if found:
                 _cut_off(ground.root, staged, entry.size)
             return jobs.StagingOpened(job.folder, entry, staged, found)
-        except (staging.DiskFull, staging.Unstageable, OSError) as error:
+        except _HELD_UP as error:
             problem = _problem(ground, entry, error)
-            return jobs.StagingOpened(job.folder, entry, None, False, problem)
+            kept = job.known if isinstance(error, LowSpace) else None
+            if kept is not None and not staging.is_there(ground.root, kept):
+                kept = None
+            return jobs.StagingOpened(job.folder, entry, kept, kept is not None, problem)
 
     def _verify(self, ground: Ground, job: jobs.VerifyStaging) -> JobDone:
         chunks = [(ask.id, ask.offset, ask.length) for ask in job.asks]
@@ -155,12 +161,12 @@ class JobRunner:
 
     def _look_at_home(self, ground: Ground, job: jobs.LookAtHome) -> JobDone:
         chunks = [(c.id, c.length, c.source_offset, c.target_offset) for c in job.chunks]
-        return self._kept(
-            ground,
-            job,
-            len(chunks),
-            lambda: staging.copy_home(ground.root, job.staged, job.source, chunks, ground.keys),
-        )
+
+        def work() -> list[int]:
+            _check_room(ground, job, sum(chunk.length for chunk in job.chunks))
+            return staging.copy_home(ground.root, job.staged, job.source, chunks, ground.keys)
+
+        return self._kept(ground, job, len(chunks), work)
 
     def _kept(
         self,
@@ -173,7 +179,7 @@ class JobRunner:
         problem = None
         try:
             offsets = work()
-        except (staging.DiskFull, staging.StagingLost, staging.Unstageable, OSError) as error:
+        except _HELD_UP as error:
             problem = _problem(ground, job.entry, error)
         return jobs.ChunksKept(job.folder, job.entry, job.staged, tuple(offsets), tried, problem)
 
@@ -187,8 +193,9 @@ class JobRunner:
         written: list[int] = []
         bad: list[int] = []
         try:
+            _check_room(ground, job, sum(piece.length for piece in job.pieces))
             written, bad = staging.write_chunks(ground.root, job.staged, boxes, ground.keys)
-        except (staging.DiskFull, staging.StagingLost, staging.Unstageable, OSError) as error:
+        except _HELD_UP as error:
             problem = _problem(ground, job.entry, error)
         return jobs.ChunksWritten(
             job.folder,
@@ -219,8 +226,9 @@ class JobRunner:
                     unfound.append(entry)
                     continue
                 try:
-                    staged.append((entry, staging.stage_small(here, entry, data)))
-                except (staging.DiskFull, staging.Unstageable, OSError) as error:
+                    min_free = ground.limits.min_free_percent
+                    staged.append((entry, staging.stage_small(here, entry, data, min_free)))
+                except _HELD_UP as error:
                     problems.append((entry, _problem(ground, entry, error)))
         return jobs.SmallStaged(
             job.folder,
@@ -231,6 +239,10 @@ class JobRunner:
             tuple(problems),
             len(body),
         )
+
+    def _look_for_room(self, ground: Ground, job: jobs.LookForRoom) -> JobDone:
+        with _nearest(ground.root, parent_of(job.path)) as folder:
+            return jobs.RoomSeen(job.folder, fits_bytes(folder, ground.limits.min_free_percent))
 
     def _discard(self, ground: Ground, job: jobs.Discard) -> JobDone:
         return jobs.Discarded(job.folder, self._gone(ground, job.staged))
@@ -340,6 +352,15 @@ class JobRunner:
         return jobs.UnacknowledgedCounted(job.folder, job.holders, job.head, count)
 
 
+_HELD_UP: Final = (
+    LowSpace,
+    staging.DiskFull,
+    staging.StagingLost,
+    staging.Unstageable,
+    OSError,
+)
+"""What keeps bytes from being staged; `_problem` says what it means for the path."""
+
 _HANDLERS: dict[type, Any] = {
     **dict.fromkeys(keeping.HANDLERS, JobRunner._keep),
     jobs.Walk: JobRunner._walk,
@@ -351,6 +372,7 @@ _HANDLERS: dict[type, Any] = {
     jobs.LookAtHome: JobRunner._look_at_home,
     jobs.WriteChunks: JobRunner._write_chunks,
     jobs.StageSmall: JobRunner._stage_small,
+    jobs.LookForRoom: JobRunner._look_for_room,
     jobs.Discard: JobRunner._discard,
     jobs.ClearStaging: JobRunner._clear_staging,
     jobs.OpenLists: JobRunner._open_lists,
@@ -410,9 +432,33 @@ def _cut_off(root: Root, staged: Staged, size: int) -> None:
             file.truncate(size)
 
 
+def _nearest(root: Root, path: str) -> Folder:
+    """The folder at `path`, or the nearest one above it that is there."""
+    while path:
+        try:
+            return root.folder(path)
+        except OSError:
+            path = parent_of(path)
+    return root.folder("")
+
+
+def _check_room(ground: Ground, job: jobs.WriteChunks | jobs.LookAtHome, more: int) -> None:
+    percent = ground.limits.min_free_percent
+    staging.check_staging(ground.root, job.staged, more, job.entry.size, percent)
+
+
 def _problem(ground: Ground, entry: Entry, error: Exception) -> Problem:
     """What a failed staging means for the path."""
     match error:
+        case LowSpace():
+            return Shortage(
+                ground.id,
+                entry.path,
+                ProblemKind.LOW_SPACE,
+                error.said,
+                error.need_bytes,
+                error.fits_bytes,
+            )
         case staging.DiskFull():
             kind, detail = ProblemKind.DISK_FULL, ""
         case staging.Unstageable():

@@ -16,6 +16,7 @@ from typing import Final
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys
 from leftzmq.content.seal import open_chunk
+from leftzmq.disk.room import check_room
 from leftzmq.disk.root import Buffer, File, Folder, LastFolder, Root, Stat, is_full
 from leftzmq.disk.trash import Spot, Trash
 from leftzmq.errors import ProblemKind, Refused
@@ -74,15 +75,22 @@ def create_lefting(folder: Folder, path: str) -> tuple[File, str]:
         return folder.create(name_of(other)), other
 
 
-def open_staging(root: Root, path: str, known: Staged | None) -> tuple[Staged, bool]:
+def open_staging(
+    root: Root, path: str, known: Staged | None, size: int = 0, min_free_percent: float = 0.0
+) -> tuple[Staged, bool]:
     """The `.lefting` for `path`: that of an earlier life (True: verify it), or a new one.
 
-    known: what the index remembers. Raises Unstageable or DiskFull.
+    known: what the index remembers. size: bytes that it is to hold in the end, with
+    `min_free_percent` of the disk left. Raises Unstageable, DiskFull or LowSpace.
     """
-    if known is not None and is_there(root, known):
-        return known, True
+    is_known = known is not None and is_there(root, known)
     try:
         with root.folder(parent_of(path)) as folder:
+            if is_known:
+                assert known is not None
+                check_room(folder, path, _missing(folder, known, size), min_free_percent)
+                return known, True
+            check_room(folder, path, size, min_free_percent)
             file, made = create_lefting(folder, path)
             with file:
                 return Staged(made, file.stat().inode), False
@@ -96,6 +104,19 @@ def verify_chunks(
     """Offsets of those `chunks` that the `.lefting` holds. Raises StagingLost."""
     with _open_ours(root, staged, write=False) as file:
         return [at for id, at, length in chunks if _holds(file, at, length, id, keys) is not None]
+
+
+def check_staging(
+    root: Root, staged: Staged, more: int, size: int, min_free_percent: float
+) -> None:
+    """Raises LowSpace if `more` bytes in a `.lefting` that is to hold `size` in the end would leave
+    less than `min_free_percent` of the disk; StagingLost."""
+    try:
+        with root.folder(parent_of(staged.path)) as folder:
+            missing = _missing(folder, staged, size)
+            check_room(folder, staged.path, min(more, missing), min_free_percent, missing)
+    except OSError as error:
+        raise StagingLost(f"{staged.path}: {error.strerror}") from error
 
 
 def copy_home(
@@ -146,12 +167,15 @@ def write_chunks(
     return written, bad
 
 
-def stage_small(near: LastFolder, entry: Entry, data: bytes) -> Staged:
+def stage_small(
+    near: LastFolder, entry: Entry, data: bytes, min_free_percent: float = 0.0
+) -> Staged:
     """A whole file of checked bytes, with its mtime and exec; not flushed: disk/apply does that
-    for a batch at once. Raises Unstageable or DiskFull; nothing is left behind then.
+    for a batch at once. Raises Unstageable, DiskFull or LowSpace; nothing is left behind then.
     """
     try:
         folder = near.at(parent_of(entry.path))
+        check_room(folder, entry.path, len(data), min_free_percent)
         file, made = create_lefting(folder, entry.path)
         with file:
             staged = Staged(made, file.stat().inode)
@@ -209,6 +233,12 @@ def discard(root: Root, staged: Staged, now_ns: int) -> None:
 def is_ours(found: Stat | None, staged: Staged) -> bool:
     """Whether this is the stat of the file that we staged."""
     return found is not None and found.kind is Kind.FILE and 0 != found.inode == staged.inode
+
+
+def _missing(folder: Folder, staged: Staged, size: int) -> int:
+    """Bytes that are still to be written, at most."""
+    found = folder.stat(name_of(staged.path))
+    return size - (found.allocated if found is not None and is_ours(found, staged) else 0)
 
 
 def is_there(root: Root, staged: Staged) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from leftzmq.errors import ProblemKind
+from leftzmq.errors import ProblemKind, Shortage
 from leftzmq.sync.actions import Action, Work, tell_entry
 from leftzmq.sync.batches import Batches
 from leftzmq.sync.claims import Claims
@@ -25,11 +25,12 @@ from leftzmq.sync.facts import (
     WalkEnded,
 )
 from leftzmq.sync.indexes import Indexes
-from leftzmq.sync.jobs import Applied, Apply, Discarded, StagingCleared
+from leftzmq.sync.jobs import Applied, Apply, Discarded, RoomSeen, StagingCleared
 from leftzmq.sync.leftings import Leftings
 from leftzmq.sync.moves import Moves
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
+from leftzmq.sync.room import Room
 from leftzmq.sync.ticket import Ticket
 from leftzmq.sync.versions import Versions
 from leftzmq.sync.window import Doing, Stage, Window
@@ -62,16 +63,20 @@ class Applier:
         self._batches = Batches(indexes, versions, claims, window, self._moves)
         self.leftings = Leftings(folder, indexes)
         self._ends = Ends(folder, window, versions, replica, self.leftings, claims, problems)
+        self._room = Room(folder)
         self.stopped = False
 
     @property
     def idle(self) -> bool:
-        return self._window.idle and not self.leftings.clearing
+        return self._window.idle and not self.leftings.clearing and not self._room.waited_for
 
     def deadline(self, now: float) -> float | None:
         if self.stopped or self.leftings.clearing:
             return None
-        return now if self._ends else self._window.deadline(now)
+        if self._ends:
+            return now
+        times = (self._window.deadline(now), self._room.deadline())
+        return min((time for time in times if time is not None), default=None)
 
     # -- facts ---------------------------------------------------------------------------------
 
@@ -120,8 +125,18 @@ class Applier:
             if parent in self._window.doing:
                 self._window.wait_for_folder(doing, parent, now + FULL_RETRY_S)
                 return []
-        self._window.wait(doing, now + FULL_RETRY_S)
+        if isinstance(fact.problem, Shortage):
+            # Not in the window, which would fill with what waits: it is found again in the index.
+            self._room.refused(fact.problem, fact.entry, now)
+            self._window.drop(fact.entry.path)
+        else:
+            self._window.wait(doing, now + FULL_RETRY_S)
         return self._problems.show(fact.problem)
+
+    def room_seen(self, fact: RoomSeen, now: float) -> list[Action | Fact]:
+        if self._room.seen(fact, now):
+            self._window.consider_all()
+        return self.go_on(now)
 
     def walk_ended(self, fact: WalkEnded, now: float) -> list[Action | Fact]:
         if fact.prefix == "" and not self._versions.walked:
@@ -133,7 +148,7 @@ class Applier:
     def tick(self, now: float) -> list[Action | Fact]:
         for path in self._window.wake(now):
             self._window.consider(path)
-        return self.go_on(now)
+        return self._room.tick(now) + self.go_on(now)
 
     def applied(self, fact: Applied, now: float) -> list[Action | Fact]:
         self._batches.ended(fact.batch)
@@ -156,6 +171,7 @@ class Applier:
             out, moving = self._moves.at_home(out)
             for path in moving:
                 self._batches.push(path, self._window.doing[path])
+            out = [each for each in out if not self._waits_for_room(each)]
         self._batches.unstick()
         for number, operations in self._batches.start(now):
             out += [
@@ -176,6 +192,9 @@ class Applier:
         if doing is not None and doing.operation is not None:
             return self._reready(path, doing)
         ticket = self._versions.ticket(path)
+        if self._room.not_wanted(path, ticket.entry if ticket else None):
+            solved = [*self._problems.clear(path), FileNotWanted(self.folder, path)]
+            return solved + self._consider(path, now)
         if ticket is None:
             return self._drop(path)
         if doing is not None and doing.entry.rank == ticket.entry.rank:
@@ -206,6 +225,13 @@ class Applier:
             return [FileWanted(self.folder, ticket.entry, previous)]
         self._batches.push(path, doing)
         return []
+
+    def _waits_for_room(self, each: Action | Fact) -> bool:
+        """Whether bytes are wanted for which there is no room: for all but a move there must be."""
+        if not isinstance(each, FileWanted) or self._room.may_come(each.entry):
+            return False
+        self._window.drop(each.entry.path)  # it is found again in the index
+        return True
 
     def _drop(self, path: str) -> list[Action | Fact]:
         doing = self._window.drop(path)

@@ -120,7 +120,8 @@ class OpenStaging:
 
 @dataclass(frozen=True, slots=True)
 class StagingOpened:
-    """staged: None when it could not be made (`problem`). found: it was there: verify it."""
+    """staged: None when it could not be made (`problem`); with a problem, one that has to wait.
+    found: it was there: verify it."""
 
     folder: str
     entry: Entry
@@ -312,6 +313,22 @@ class Applied:
     outcomes: tuple[Outcome, ...]
     alive: bool = True
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LookForRoom:
+    """How much may come onto the disk where `path` is to be?"""
+
+    folder: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSeen:
+    """fits_bytes: so much more leaves the floor of free space; negative below it."""
+
+    folder: str
+    fits_bytes: int
 
 
 # ---- the trash --------------------------------------------------------------------------------
@@ -573,6 +590,7 @@ Job = (
     | ListCopies
     | ReadVersions
     | Resolve
+    | LookForRoom
 )
 
 JobDone = (
@@ -598,6 +616,7 @@ JobDone = (
     | CopiesListed
     | VersionsRead
     | CopyResolved
+    | RoomSeen
 )
 
 

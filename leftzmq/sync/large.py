@@ -110,10 +110,9 @@ class LargeFiles:
         arriving = self._of(fact.folder, fact.entry)
         if arriving is None or arriving.phase is not Phase.OPENING:
             return self._discard(fact.folder, fact.staged) if fact.staged else []
-        if fact.staged is None:
-            assert fact.problem is not None
-            return self._hold_up(arriving, fact.problem)
         arriving.staged = fact.staged
+        if fact.problem is not None:
+            return self._hold_up(arriving, fact.problem)
         arriving.phase = Phase.VERIFYING if fact.found else Phase.AT_HOME
         return self._next_job(arriving, 0.0)
 

@@ -62,6 +62,7 @@ from leftzmq.sync.jobs import (
     ListsOpened,
     Looked,
     PageRead,
+    RoomSeen,
     SliceCut,
     SmallStaged,
     StagingCleared,
@@ -227,6 +228,8 @@ class Node:
                 return applier.walk_ended(fact, now)
             case Applied():
                 return applier.applied(fact, now) + settler.go_on(now)
+            case RoomSeen():
+                return applier.room_seen(fact, now)
             case TrashSwept():
                 return folder.trash.swept(fact)
             case TrashListed():

@@ -1,0 +1,49 @@
+"""The floor under the disk's free space: what arrives leaves that much.
+
+A disk that is filled to its last byte stops its user's own programs, and our index with them.
+Knows free bytes. Must not know what needs them.
+"""
+
+from __future__ import annotations
+
+from leftzmq.disk.root import Folder
+
+
+class LowSpace(Exception):
+    """Too little would stay free. need_bytes: of what is to come. fits_bytes: what may come now."""
+
+    def __init__(self, path: str, need_bytes: int, fits_bytes: int, said: str) -> None:
+        self.path, self.need_bytes, self.fits_bytes, self.said = path, need_bytes, fits_bytes, said
+        super().__init__(f"{path}: {said}")
+
+
+def fits_bytes(folder: Folder, min_free_percent: float) -> int:
+    """How much may still come onto the file system of `folder`; below the floor it is negative."""
+    return folder.free_bytes() - int(folder.total_bytes() * min_free_percent / 100)
+
+
+def check_room(
+    folder: Folder,
+    path: str,
+    now_bytes: int,
+    min_free_percent: float,
+    need_bytes: int | None = None,
+) -> None:
+    """Raises LowSpace if the floor would not hold with `now_bytes` more. OSError.
+
+    need_bytes: all that is still to come for `path`, if that is more. A floor of 0 is none: then
+    the file system itself says when it is full.
+    """
+    if now_bytes <= 0 or min_free_percent <= 0:
+        return
+    total = folder.total_bytes()
+    fits = fits_bytes(folder, min_free_percent)
+    if total and fits < now_bytes:  # some network file systems do not know their size: 0
+        need = max(now_bytes, need_bytes or 0)
+        free = folder.free_bytes()
+        said = f"{_mib(need)} more are needed, {_mib(free)} of {_mib(total)} are free"
+        raise LowSpace(path, need, fits, f"{said}, min_free_percent = {min_free_percent:g}")
+
+
+def _mib(count: int) -> str:
+    return f"{count / (1 << 20):.1f} MiB"
