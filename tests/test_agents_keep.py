@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -152,3 +153,73 @@ def test_wrong_questions_about_conflicts(stage: Stage) -> None:
     b.share.rename(b.home / "unmounted")
     assert "the share is missing" in refused(b, "trash", "list")
     assert "the folder is stopped" in refused(b, "conflicts", "list")
+
+
+def filled(stage: Stage, count: int = 120) -> None:
+    a, b = stage.actors
+    a.start()
+    b.start()
+    (a.share / "d").mkdir()
+    for number in range(count):
+        (a.share / f"d/{number}").write_bytes(b"%d" % number)
+    assert wait_until(lambda: b.status().get("files") == count, DEADLINE_S)
+
+
+def held(actor: Actor) -> dict[str, int]:
+    found: dict[str, int] = actor.status().get("held", {})
+    return found
+
+
+def test_a_flood_of_deletes_waits_for_accept(stage: Stage) -> None:
+    a, b = stage.actors
+    filled(stage)
+    (a.share / "kept").write_bytes(b"x")
+    shutil.rmtree(a.share / "d")
+    assert wait_until(lambda: held(a) == {"here": 120}, DEADLINE_S), held(a)
+    assert wait_until(lambda: has(b, "kept", b"x"), DEADLINE_S)
+    assert "120 of 121 files, deleted here, are held back" in a.log_tail(200)
+    text = done(a, "status")
+    assert "`leftzmq revert` (120 of 121 files, deleted here)" in " ".join(text.split())
+    waited = leftzmq(a, "wait", "--timeout", "1")
+    assert waited.returncode == 3 and "holds deletes back" in waited.stderr
+    a.stop()
+    a.start()
+    assert wait_until(lambda: held(a) == {"here": 120}, DEADLINE_S)
+    assert b.status()["files"] == 121
+    assert "120 files, deleted here: the other devices are told" in done(a, "accept")
+    assert wait_until(lambda: held(b) == {"elsewhere": 120}, DEADLINE_S), held(b)
+    assert json.loads(done(b, "accept", "share", "--json"))["held"] == {"elsewhere": 120}
+    assert wait_until(lambda: b.status().get("files") == 1, DEADLINE_S)
+    assert len(json.loads(done(b, "trash", "list", "--json"))) == 120
+    assert leftzmq(a, "wait", "--timeout", "20").returncode == 0
+
+
+def test_a_flood_of_deletes_is_reverted(stage: Stage) -> None:
+    a, b = stage.actors
+    filled(stage)
+    shutil.rmtree(a.share / "d")
+    assert wait_until(lambda: held(a) == {"here": 120}, DEADLINE_S), held(a)
+    assert "come back from the devices" in done(a, "revert")
+    assert wait_until(lambda: len(list((a.share / "d").glob("*"))) == 120, DEADLINE_S)
+    assert leftzmq(a, "wait", "--timeout", "20").returncode == 0
+    shutil.rmtree(a.share / "d")
+    assert wait_until(lambda: held(a) == {"here": 120}, DEADLINE_S), held(a)
+    done(a, "accept")
+    assert wait_until(lambda: held(b) == {"elsewhere": 120}, DEADLINE_S), held(b)
+    assert "they stay, and come back" in done(b, "revert")
+    assert wait_until(lambda: len(list((a.share / "d").glob("*"))) == 120, DEADLINE_S)
+    assert leftzmq(b, "wait", "--timeout", "20").returncode == 0
+
+
+def test_wrong_decisions(stage: Stage) -> None:
+    a, b = stage.actors
+    for verb in ("accept", "revert"):
+        assert "no agent runs" in refused(a, verb)
+    a.start()
+    for verb in ("accept", "revert"):
+        assert "share: no deletes are held back in this folder" in refused(a, verb)
+        assert "there is share" in refused(a, verb, "../share")
+    b.start()
+    b.share.rename(b.home / "unmounted")
+    assert "the share is missing" in refused(b, "trash", "list")
+    assert "the folder is stopped" in refused(b, "accept")

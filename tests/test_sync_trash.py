@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +91,12 @@ def test_a_deleted_tree_comes_back_whole(mesh: Mesh) -> None:
         a.write(path, data)
     a.write("large", os.urandom(600_000))
     together(mesh)
-    for path in contents:
-        (a.share / path).unlink()
-    together(mesh)
-    for i in range(5):
-        (a.share / f"photos/{i}").rmdir()
-    (a.share / "photos").rmdir()
+    shutil.rmtree(a.share / "photos")
+    a.scan()
+    mesh.settle()
+    for device in (a, b):
+        assert "held" in mesh.ask(device, "accept")
+        mesh.settle()
     assert list(together(mesh)) == ["large"]
     answer = restore(mesh, b, "photos")
     assert (answer["restored"], answer["stayed"]) == (300, 0)

@@ -14,6 +14,7 @@ from leftzmq.disk.recover import TrashListing
 from leftzmq.disk.retention import TrashSweep
 from leftzmq.disk.root import Root
 from leftzmq.disk.walk import TreeWalk
+from leftzmq.index.deletes import DeleteCount
 
 
 @dataclass(slots=True)
@@ -23,7 +24,7 @@ class Ground:
     still_there: None while the share is the one we know, else why it is not (I11)
     watched:     whether a watcher will report a cookie
     lacks:       what its file system cannot do, in sentences
-    walks, sweeps, listings: what goes on from job to job, by number; one of each at a time
+    walks, sweeps, listings, counts: what goes on from job to job, by number; one of each at a time
     """
 
     id: str
@@ -38,3 +39,4 @@ class Ground:
     walks: dict[int, TreeWalk] = field(default_factory=dict)
     sweeps: dict[int, TrashSweep] = field(default_factory=dict)
     listings: dict[int, TrashListing] = field(default_factory=dict)
+    counts: dict[int, DeleteCount] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Runs the jobs by which a user gets back what was taken away: the trash, and conflict copies.
+"""Runs the jobs by which nothing is lost by an agent's hand: trash, conflict copies, the guard.
 
 Part of bus/jobs. Knows the share and the index. Must not know who asked.
 """
@@ -12,6 +12,7 @@ from leftzmq.disk.recover import Listing, TrashListing, restore
 from leftzmq.disk.resolve import Choice, Known, Resolved, read_text, resolve
 from leftzmq.disk.retention import TrashSweep
 from leftzmq.errors import Refused
+from leftzmq.index.deletes import DeleteCount
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import Row
 from leftzmq.sync import jobs
@@ -63,6 +64,16 @@ def _restore(ground: Ground, reader: Reader, now_ns: int, job: jobs.RestoreTrash
         return jobs.TrashRestored(job.folder, job.listing, (), False, why)
     returns = restore(ground.root, job.wanted)
     return jobs.TrashRestored(job.folder, job.listing, tuple(returns))
+
+
+# ---- the guard --------------------------------------------------------------------------------
+
+
+def _count_deletes(ground: Ground, reader: Reader, now_ns: int, job: jobs.CountDeletes) -> JobDone:
+    count = ground.counts.get(job.number) or DeleteCount(job.reach)
+    done = count.step(reader)
+    ground.counts = {} if done else {job.number: count}
+    return jobs.DeletesCounted(job.folder, job.number, count.deletes, done)
 
 
 # ---- conflict copies --------------------------------------------------------------------------
@@ -144,6 +155,7 @@ HANDLERS: Final[dict[type, Any]] = {
     jobs.SweepTrash: _sweep,
     jobs.ListTrash: _list_trash,
     jobs.RestoreTrash: _restore,
+    jobs.CountDeletes: _count_deletes,
     jobs.ListCopies: _list_copies,
     jobs.ReadVersions: _read_versions,
     jobs.Resolve: _resolve,

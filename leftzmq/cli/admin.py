@@ -1,4 +1,4 @@
-"""leftzmq: id, status, wait, trash, conflicts, demo."""
+"""leftzmq: id, status, wait, trash, conflicts, accept, revert, demo."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from leftzmq import __version__
 from leftzmq.bus import devicekey
 from leftzmq.bus.door import ask
 from leftzmq.cli.conflicts import add_conflicts, conflicts
+from leftzmq.cli.held import add_held, decide
 from leftzmq.cli.shell import guarded
 from leftzmq.cli.trash import add_trash, trash
 from leftzmq.config import load_device
@@ -35,6 +36,8 @@ def _main(arguments: Sequence[str] | None) -> int:
             return status(options)
         case "wait":
             return _wait(options)
+        case "accept" | "revert":
+            return decide(options)
         case "conflicts":
             return conflicts(options)
         case "trash":
@@ -65,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
             )
     add_trash(commands)
     add_conflicts(commands)
+    add_held(commands)
     text = "three agents on this machine live through the story"
     command = commands.add_parser("demo", help=text, description=text)
     command.add_argument("--json", action="store_true", help="for scripts")

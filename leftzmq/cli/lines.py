@@ -22,6 +22,7 @@ _COLOURS: Final = {
     EventKind.PEER_DOWN: _YELLOW,
     EventKind.PROBLEM: _RED,
     EventKind.CONFLICT: _YELLOW,
+    EventKind.HELD: _RED,
     EventKind.REFUSED: _RED,
     EventKind.PROGRESS: _DIM,
 }
@@ -89,6 +90,13 @@ def _down(fields: Fields) -> str:
     return f"{fields.get('device')} cannot be reached: {fields.get('why')}"
 
 
+def _held(fields: Fields) -> str:
+    return (
+        f"{fields.get('folder')}: {fields.get('deletes')} of {fields.get('files')} files, deleted "
+        f"{fields.get('who')}, are held back until `leftzmq accept` or `leftzmq revert`"
+    )
+
+
 def _swept(fields: Fields) -> str:
     size = human_bytes(int(fields.get("bytes") or 0))
     return f"{fields.get('folder')}: {fields.get('batches')} batches of the trash are gone, {size}"
@@ -111,6 +119,7 @@ _TEXTS: Final[dict[EventKind, Callable[[Fields], str]]] = {
     EventKind.PROBLEM: _problem,
     EventKind.CONFLICT: lambda f: f"{_where(f)} both versions are kept, one as {f.get('copy')}",
     EventKind.SWEPT: _swept,
+    EventKind.HELD: _held,
     EventKind.READY: lambda f: "the agent is ready",
     EventKind.STOPPED: lambda f: "the agent stops",
     EventKind.REFUSED: _refused,

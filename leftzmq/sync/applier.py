@@ -24,6 +24,8 @@ from leftzmq.sync.facts import (
     PathsReconsidered,
     WalkEnded,
 )
+from leftzmq.sync.guard import Guard
+from leftzmq.sync.incoming import Way
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.jobs import Applied, Apply, Discarded, RoomSeen, StagingCleared
 from leftzmq.sync.leftings import Leftings
@@ -53,18 +55,24 @@ class Applier:
         indexes: Indexes,
         versions: Versions,
         replica: Replica,
+        guard: Guard,
         claims: Claims,
         problems: Problems,
     ) -> None:
-        self.folder, self._problems = folder, problems
+        self.folder, self._guard, self._problems = folder, guard, problems
         self._indexes, self._versions = indexes, versions
         self._window = window = Window(indexes.store)
         self._moves = Moves(indexes.store, versions, claims, window)
         self._batches = Batches(indexes, versions, claims, window, self._moves)
         self.leftings = Leftings(folder, indexes)
-        self._ends = Ends(folder, window, versions, replica, self.leftings, claims, problems)
+        self._ends = Ends(folder, window, versions, replica, guard, self.leftings, claims, problems)
         self._room = Room(folder)
         self.stopped = False
+
+    @property
+    def considered(self) -> bool:
+        """Whether every ticket there is was looked at."""
+        return self._window.considered
 
     @property
     def idle(self) -> bool:
@@ -206,6 +214,13 @@ class Applier:
                 return self._reready(path, doing)
             return []
         out = self._drop(path)
+        if ticket.entry.deleted and ticket.held is not None:
+            match self._guard.may_go(now):
+                case Way.WAIT:
+                    return out  # it is found again in the index
+                case Way.REVERT:
+                    self._versions.stay(path)
+                    return out
         self._window.doing[path] = doing = Doing(Stage.WAITING, ticket.entry)
         out.append(tell_entry(EventKind.TICKET, self.folder, ticket.entry))
         if ticket.entry.deleted and ticket.entry.kind is Kind.FILE:

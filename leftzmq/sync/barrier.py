@@ -120,6 +120,8 @@ class Barrier:
         if not self._connected():
             return "no peer is connected"
         for folder in self._folders.values():
+            if folder.guard.status():
+                return f"folder {folder.id} holds deletes back: leftzmq accept, or leftzmq revert"
             if folder.state is not FolderState.IDLE:
                 return f"folder {folder.id} is {folder.state.value}"
             if len(folder.problems):

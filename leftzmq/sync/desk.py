@@ -16,6 +16,7 @@ from leftzmq.sync.actions import Action, declined
 from leftzmq.sync.conflicts import Conflicts
 from leftzmq.sync.facts import Asked, Fact
 from leftzmq.sync.folder import Folder
+from leftzmq.sync.wave import State
 from leftzmq.tree.path import check_path
 
 _WHEN: Final = re.compile(r"\d{4,14}", re.ASCII)
@@ -33,6 +34,8 @@ class Desk:
         match fact.verb:
             case "trash list" | "trash restore":
                 ask = self._trash
+            case "accept" | "revert":
+                ask = self._held
             case "conflicts list" | "conflicts show" | "conflicts resolve":
                 ask = self._conflicts
             case _:
@@ -48,7 +51,7 @@ class Desk:
                     check_path(_text(fact, key))
         except Refused as refused:
             return [declined(fact.asker, refused.refusal.value, _text(fact, key))]
-        return ask(fact, folder)
+        return ask(fact, folder, now)
 
     def _folder(self, id: str) -> Folder | str:
         """The folder of this id, or the only one; or what is wrong."""
@@ -59,7 +62,11 @@ class Desk:
             return f"there are several folders here: {names}"
         return self._folders.get(id) or f"there is no such folder here; there is {names}"
 
-    def _trash(self, fact: Asked, folder: Folder) -> list[Action | Fact]:
+    def _held(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
+        state = State.ACCEPTING if fact.verb == "accept" else State.REVERTING
+        return folder.guard.decide(fact.asker, state, now)
+
+    def _trash(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
         path, before = _text(fact, "path"), _text(fact, "before")
         when = batches_of(_text(fact, "when"))
         if when is None or (before and not is_batch(before)):
@@ -71,7 +78,7 @@ class Desk:
             return [declined(fact.asker, "which path is to be restored?")]
         return folder.trash.ask_restore(fact.asker, path, _text(fact, "target") or path, when)
 
-    def _conflicts(self, fact: Asked, folder: Folder) -> list[Action | Fact]:
+    def _conflicts(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
         path, choice = _text(fact, "path"), _text(fact, "choice").upper()
         if fact.verb == "conflicts list":
             return self._about_copies.ask_list(fact.asker, folder.id, _text(fact, "after"))

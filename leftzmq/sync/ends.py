@@ -15,6 +15,7 @@ from leftzmq.errors import Problem, ProblemKind
 from leftzmq.sync.actions import Action, Tell, tell_entry
 from leftzmq.sync.claims import Claimant, Claims
 from leftzmq.sync.facts import Fact, RescanWanted
+from leftzmq.sync.guard import Guard
 from leftzmq.sync.leftings import Leftings
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
@@ -40,12 +41,13 @@ class Ends:
         window: Window,
         versions: Versions,
         replica: Replica,
+        guard: Guard,
         leftings: Leftings,
         claims: Claims,
         problems: Problems,
     ) -> None:
         self._folder, self._window, self._versions = folder, window, versions
-        self._replica, self._leftings = replica, leftings
+        self._replica, self._guard, self._leftings = replica, guard, leftings
         self._claims, self._problems = claims, problems
         self._waiting: deque[Outcome] = deque()
         self._waiting_walks: set[str] = set()
@@ -73,6 +75,7 @@ class Ends:
         done = [o.operation for o in outcomes if o.ending is Ending.DONE]
         self._leftings.gone(*(o.staged for o in done if o.staged))
         self._replica.took(outcomes)
+        self._guard.went(done)
         out: list[Action | Fact] = []
         for outcome in outcomes:
             self._claims.release((outcome.operation.path,), Claimant.APPLIER)

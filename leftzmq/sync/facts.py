@@ -158,6 +158,14 @@ class PathsSettled:
 
 
 @dataclass(frozen=True, slots=True)
+class PathsCleared:
+    """Those of the settled sightings that are no flood of deletes: they may be versions of ours."""
+
+    folder: str
+    sightings: tuple[Sighting, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PathsReconsidered:
     """The rows of these paths changed: there may be tickets."""
 
@@ -262,6 +270,7 @@ class FolderStopped:
 
 Inner = (
     PathsSettled
+    | PathsCleared
     | PathsReconsidered
     | RescanWanted
     | WalkEnded

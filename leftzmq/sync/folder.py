@@ -9,6 +9,7 @@ from leftzmq.content.keys import FolderKeys
 from leftzmq.index.store import Store
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.claims import Claims
+from leftzmq.sync.guard import Guard
 from leftzmq.sync.hearing import Hearing
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.link import DeviceKey, Link
@@ -49,7 +50,19 @@ class Folder:
         self.replica = Replica(id, self.tag, device, self.indexes, versions, news_links)
         self.hearing = Hearing(id, self.tag, self.indexes, versions, link_to)
         self.settler = Settler(id, store, keys, self.claims, self.problems)
-        self.applier = Applier(id, self.indexes, versions, self.replica, self.claims, self.problems)
+        self.guard = Guard(
+            id,
+            self.indexes,
+            versions,
+            self.problems,
+            quiet=lambda: self.settler.read_all,
+            walks=lambda: self.settler.walks.whole_to_come,
+            settled=lambda: self.hearing.settled,
+            considered=lambda: self.applier.considered,
+        )
+        self.applier = Applier(
+            id, self.indexes, versions, self.replica, self.guard, self.claims, self.problems
+        )
         self.trash = TrashKeeper(id, store)
         self.stopped_why = ""
         self.sent_bytes = 0
@@ -72,7 +85,7 @@ class Folder:
             return FolderState.STOPPED
         if not self.settler.walks.first_done:
             return FolderState.SCANNING
-        at_rest = self.settler.idle and self.applier.idle
+        at_rest = self.settler.idle and self.applier.idle and not self.guard.busy
         quiet = at_rest and self.replica.settled and self.hearing.settled
         return FolderState.IDLE if quiet else FolderState.SYNCING
 
@@ -81,6 +94,7 @@ class Folder:
             self.settler.deadline(),
             self.applier.deadline(now),
             self.hearing.deadline(now),
+            None if self.stopped_why else self.guard.deadline(),
             None if self.stopped_why else self.trash.deadline(),
         )
         return min((time for time in times if time is not None), default=None)

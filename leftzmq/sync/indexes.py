@@ -6,7 +6,7 @@ are remembered. Knows rows, bits and sequences. Must not know which version wins
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -63,6 +63,11 @@ class Indexes:
     def ours(self, path: str) -> Row | None:
         """The version of a path that we have (a tombstone, too, is something we have)."""
         return ours_of(self.rows(path))
+
+    def deleted(self, contents: Sequence[bytes]) -> int:
+        """How many of these, of files that are gone, no other file of ours has: not only moved."""
+        homes = self.store.homes(set(contents))
+        return sum(content not in homes for content in contents)
 
     # -- changing --------------------------------------------------------------------------------
 

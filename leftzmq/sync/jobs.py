@@ -331,6 +331,24 @@ class RoomSeen:
     fits_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class CountDeletes:
+    """Go on counting (index/deletes) how many files of ours the deletes that were heard of would
+    take; the first job of a number begins it. reach: bits of the devices that can be asked."""
+
+    folder: str
+    number: int
+    reach: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeletesCounted:
+    folder: str
+    number: int
+    deletes: int
+    done: bool
+
+
 # ---- the trash --------------------------------------------------------------------------------
 
 
@@ -591,6 +609,7 @@ Job = (
     | ReadVersions
     | Resolve
     | LookForRoom
+    | CountDeletes
 )
 
 JobDone = (
@@ -617,6 +636,7 @@ JobDone = (
     | VersionsRead
     | CopyResolved
     | RoomSeen
+    | DeletesCounted
 )
 
 
@@ -628,7 +648,16 @@ class JobBroke:
     why: str
 
 
-BULK_JOBS = (CutSlice, VerifyStaging, LookAtHome, WriteChunks, Walk, SweepTrash, ListTrash)
+BULK_JOBS = (
+    CutSlice,
+    VerifyStaging,
+    LookAtHome,
+    WriteChunks,
+    Walk,
+    SweepTrash,
+    ListTrash,
+    CountDeletes,
+)
 
 
 def lane_of(job: Job) -> Lane:

@@ -33,6 +33,7 @@ from leftzmq.sync.facts import (
     LinkOpened,
     MessageArrived,
     PageArrived,
+    PathsCleared,
     PathsReconsidered,
     PathsSettled,
     PathsTouched,
@@ -56,6 +57,7 @@ from leftzmq.sync.jobs import (
     CookieDropped,
     CopiesListed,
     CopyResolved,
+    DeletesCounted,
     Discarded,
     Flushed,
     JobBroke,
@@ -114,6 +116,8 @@ class Node:
         """Everything that follows from a fact. now: monotonic seconds; wall_ns: unix time."""
         facts: deque[Fact] = deque((fact,))
         actions: list[Action] = []
+        for folder in self.folders.values():
+            folder.guard.now_is(wall_ns)
         while facts or self._stirred:
             outputs = self._route(facts.popleft(), now, wall_ns) if facts else self._settle(now)
             for output in outputs:
@@ -203,7 +207,11 @@ class Node:
             case RescanWanted():
                 return settler.rescan(fact, now)
             case PathsSettled():
-                return replica.settled_paths(fact, wall_ns)
+                return folder.guard.settled(fact, now)
+            case PathsCleared():
+                return replica.settled_paths(fact, wall_ns) + folder.guard.cleared()
+            case DeletesCounted():
+                return folder.guard.counted(fact)
             case Flushed():
                 return replica.was_flushed(fact)
             case PageRead():
@@ -225,7 +233,7 @@ class Node:
                 return applier.staging_cleared(fact, now)
             case WalkEnded():
                 self.barrier.walk_ended(fact)
-                return applier.walk_ended(fact, now)
+                return folder.guard.walk_ended(fact, now) + applier.walk_ended(fact, now)
             case Applied():
                 return applier.applied(fact, now) + settler.go_on(now)
             case RoomSeen():
@@ -312,6 +320,7 @@ class Node:
             if folder.stopped_why:
                 continue
             out += folder.applier.leftings.clear()
+            out += folder.guard.start()
             out += folder.settler.start(now)
             out += folder.trash.start(now)
         return out
@@ -322,7 +331,8 @@ class Node:
             out += folder.settler.tick(now)
             out += folder.hearing.tick(now)
             out += folder.applier.tick(now)
-            out += [] if folder.stopped_why else folder.trash.tick(now)
+            if not folder.stopped_why:
+                out += folder.guard.tick(now) + folder.trash.tick(now)
         out += self.downloader.tick(now)
         out += self.barrier.tick(now)
         if now >= self._next_heartbeat:

@@ -18,8 +18,8 @@ from leftzmq.sync.facts import (
     Fact,
     FoundDeletedBytes,
     MessageArrived,
+    PathsCleared,
     PathsReconsidered,
-    PathsSettled,
 )
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.jobs import Flush, Flushed, PageRead
@@ -72,7 +72,7 @@ class Replica:
 
     # -- our own changes ---------------------------------------------------------------------
 
-    def settled_paths(self, fact: PathsSettled, wall_ns: int) -> list[Action | Fact]:
+    def settled_paths(self, fact: PathsCleared, wall_ns: int) -> list[Action | Fact]:
         """A scan is sure of these: versions of ours, or nothing new."""
         out: list[Action | Fact] = []
         self._indexes.recall(sighting.path for sighting in fact.sightings)

@@ -70,6 +70,11 @@ class Settler:
         return not (self._under_way or self._departed)
 
     @property
+    def read_all(self) -> bool:
+        """Nothing is left to be looked at, as far as is known."""
+        return not self._under_way
+
+    @property
     def _under_way(self) -> bool:
         return bool(self._waiting or self._looking or self._cuts or self.walks.under_way)
 

@@ -57,6 +57,7 @@ def _folder(folder: Folder, downloader: Downloader) -> dict[str, Any]:
         "conflicts": tally.conflicts,
         "sent_bytes": folder.sent_bytes,
         "received_bytes": folder.received_bytes,
+        "held": folder.guard.status(),
         "rate": int(downloader.rate_bytes_s()),
         "under_way": under_way,
         "problem_list": [

@@ -20,13 +20,14 @@ ROWS_A_TURN: Final = 256  # about 8 us each
 @dataclass(slots=True)
 class Tally:
     """files: regular files that we have; bytes: their sizes; tickets: paths whose highest-ranked
-    version we do not have; need_bytes: the sizes of those versions; conflicts: live things of
-    ours that carry the name of a conflict copy."""
+    version we do not have; need_bytes: the sizes of those versions; removes: those of them that
+    delete a file of ours; conflicts: live things of ours that carry the name of a conflict copy."""
 
     files: int = 0
     bytes: int = 0
     tickets: int = 0
     need_bytes: int = 0
+    removes: int = 0
     conflicts: int = 0
 
     @classmethod
@@ -43,12 +44,14 @@ class Tally:
 
     def _add(self, rows: Iterable[Row], sign: int) -> None:
         best: Row | None = None
+        our_files = 0
         for row in rows:
             if best is None or row.entry.rank > best.entry.rank:
                 best = row
             if not row.is_ours or row.entry.deleted:
                 continue
             if row.entry.kind is Kind.FILE:
+                our_files = 1
                 self.files += sign
                 self.bytes += sign * row.entry.size
             if is_conflict_name(row.entry.path):
@@ -56,6 +59,8 @@ class Tally:
         if best is not None and not best.is_ours:
             self.tickets += sign
             self.need_bytes += sign * best.entry.size
+            if best.entry.deleted:
+                self.removes += sign * our_files
 
 
 class Recount:

@@ -174,6 +174,27 @@ class Versions:
         self._outbid(rows, ours, theirs.entry)
         return True
 
+    def stay(self, path: str) -> bool:
+        """A user wants ours kept: publish it again above whatever would replace or delete it.
+        False where nothing would."""
+        rows = self._indexes.rows(path)
+        ours, theirs = ours_of(rows), self._best(rows)
+        if ours is None or theirs is None or theirs.entry.rank <= ours.entry.rank:
+            return False
+        self._outbid(rows, ours, theirs.entry)
+        return True
+
+    def unhave(self, path: str) -> bool:
+        """What we had is not here any more, and is wanted back: it is ours no longer, and a ticket
+        where another device holds it. False where none does; nothing is changed then."""
+        rows = self._indexes.rows(path)
+        ours = ours_of(rows)
+        if ours is None or ours.entry.deleted or not ours.holders & ~OURS:
+            return False
+        others = replace(ours, holders=ours.holders & ~OURS, seq=None, scan=None)
+        self._indexes.change_row(rows, ours, others)
+        return True
+
     def stays(self, path: str) -> bool:
         """Whether the version of `path` that wins among what can be had now is a live one."""
         rows = self._indexes.rows(path)

@@ -35,6 +35,12 @@ class Walks:
     def under_way(self) -> bool:
         return self._running is not None or bool(self._next)
 
+    @property
+    def whole_to_come(self) -> bool:
+        """Whether a walk of everything is not over yet, or still to come."""
+        running = self._running is not None and self._running[1] == ""
+        return running or "" in self._next or "" in self._ending
+
     def deadline(self) -> float | None:
         """When `tick` wants another walk (monotonic)."""
         times = [self._next_whole] if self._next_whole else []

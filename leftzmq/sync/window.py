@@ -73,6 +73,11 @@ class Window:
     def idle(self) -> bool:
         return not (self.doing or self._next or self._behind)
 
+    @property
+    def considered(self) -> bool:
+        """Whether every path at which there may be a ticket was considered."""
+        return not (self._next or self._behind)
+
     def deadline(self, now: float) -> float | None:
         if self._next or (self._behind and len(self.doing) < WINDOW_TICKETS // 2):
             return now

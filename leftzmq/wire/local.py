@@ -47,6 +47,7 @@ class EventKind(Enum):
     PROBLEM = "problem"
     CONFLICT = "conflict"
     SWEPT = "swept"
+    HELD = "held"
     READY = "ready"
     STOPPED = "stopped"
     REFUSED = "refused"

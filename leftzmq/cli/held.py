@@ -1,0 +1,44 @@
+"""leftzmq: accept, revert: what becomes of a wave of deletes that was held back."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from leftzmq.bus.door import ask
+from leftzmq.config import load_device
+
+_TEXTS: Final = {
+    "accept": "let the deletes that were held back happen, here and on the other devices",
+    "revert": "undo the deletes that were held back, as far as another device has the files",
+}
+_SAID: Final = {
+    ("accept", "here"): "the other devices are told that they are gone",
+    ("accept", "elsewhere"): "they go to the trash here, too",
+    ("revert", "here"): "they come back from the devices that have them",
+    ("revert", "elsewhere"): "they stay, and come back on the other devices",
+}
+
+
+def add_held(commands: Any) -> None:
+    for name, text in _TEXTS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument(
+            "folder", nargs="?", default="", metavar="FOLDER", help="id; left out: the only one"
+        )
+        command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
+        command.add_argument("--json", action="store_true", help="for scripts")
+
+
+def decide(options: argparse.Namespace) -> int:
+    state = load_device(options.config).state
+    answer = ask(state, options.command, {"folder": options.folder})
+    if options.json:
+        said = {key: answer[key] for key in ("folder", "held")}
+        print(json.dumps(said, ensure_ascii=False, indent=2))
+        return 0
+    for who, count in answer["held"].items():
+        print(f"{count} files, deleted {who}: {_SAID[options.command, who]}")
+    return 0
