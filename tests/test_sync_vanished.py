@@ -1,0 +1,194 @@
+"""Deletes of this device before they are told: what waits, for how long, and what is held."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from leftzmq.disk.sighting import Sight, Sighting
+from leftzmq.index.deletes import DeleteCount
+from leftzmq.index.store import Store
+from leftzmq.sync.indexes import Indexes
+from leftzmq.sync.vanished import GATHER_MAX_S, Vanished
+from leftzmq.sync.versions import Versions
+from leftzmq.sync.waiting import WaitingPaths
+from leftzmq.sync.walks import Walks
+from leftzmq.sync.wave import QUIET_S, State, Wave
+from leftzmq.tree.entry import ContentId, Kind, Observed, ScanKey, local_change, tombstone
+from leftzmq.tree.version import Life, make_life
+
+COUNT = 200
+WALL_NS = 1_700_000_000_000_000_000
+
+
+class Side:
+    """A folder of COUNT files, and a settler that is quiet when the test says so."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.store = Store(tmp_path / "index.db")
+        self.store.heads.begin_life(make_life(b"self", 1, b"aaaa"))
+        self.indexes = Indexes(self.store)
+        self.versions = Versions(self.indexes)
+        for number in range(COUNT):
+            self.has(number)
+        self.quiet = True
+        self.vanished = Vanished(self.indexes, Wave(), lambda: self.quiet)
+        self.now = 1000.0
+
+    def key(self, number: int) -> ScanKey:
+        return ScanKey(Kind.FILE, 1, 1, 1, number + 10, False, 1)
+
+    def has(self, number: int, name: str = "") -> None:
+        path = name or f"f{number}"
+        content = ContentId(b"%032d" % number)
+        self.versions.found(Observed(path, Kind.FILE, 1, 1, False, content), self.key(number))
+
+    def gone(self, *numbers: int) -> list[str]:
+        """These are not there any more: the paths that go on."""
+        sightings = tuple(Sighting(f"f{n}", Sight.GONE, self.key(n)) for n in numbers)
+        return self.passed(sightings)
+
+    def passed(self, sightings: tuple[Sighting, ...]) -> list[str]:
+        passed = self.vanished.pass_on(sightings, self.now, WALL_NS)
+        return [sighting.path for sighting in passed]
+
+    def judged(self, after_s: float = 0.0) -> int | None:
+        """How many go on now; None: nothing is decided."""
+        self.now += after_s
+        for _ in range(100):
+            passed = self.vanished.judge(self.now, WALL_NS)
+            if passed is not None or self.vanished.state is not State.JUDGING:
+                return None if passed is None else len(passed)
+        raise AssertionError("it is never decided")
+
+
+@pytest.fixture
+def side(tmp_path: Path) -> Side:
+    return Side(tmp_path)
+
+
+def test_a_few_go_at_once(side: Side) -> None:
+    assert side.gone(1, 2, 3) == ["f1", "f2", "f3"] and side.vanished.state is State.OPEN
+
+
+def test_more_wait_until_no_more_come(side: Side) -> None:
+    assert side.gone(*range(50)) == []
+    assert side.judged(QUIET_S / 2) is None
+    assert side.gone(50) == []
+    assert side.judged(QUIET_S * 0.9) is None, "one more came"
+    assert side.judged(QUIET_S) == 51
+
+
+def test_while_the_settler_reads_a_delete_may_be_a_rename(side: Side) -> None:
+    side.quiet = False
+    side.gone(*range(150))
+    assert side.judged(QUIET_S * 3) is None and side.vanished.state is State.GATHERING
+    found = Sighting("new", Sight.FOUND, side.key(7))
+    assert side.passed((found,)) == ["f7", "new"], "together: others make a rename of it"
+    back = Sighting("f8", Sight.FOUND, side.key(8))
+    assert side.passed((back,)) == ["f8"], "it was put back"
+    for number in range(9, 150):
+        assert len(side.passed((Sighting(f"n{number}", Sight.FOUND, side.key(number)),))) == 2
+    side.quiet = True
+    assert side.judged(QUIET_S) == 7, "f0 to f6 are no flood"
+
+
+def test_a_settler_that_always_reads_does_not_hold_it_open(side: Side) -> None:
+    side.quiet = False
+    side.gone(*range(150))
+    assert side.judged(GATHER_MAX_S - 1) is None and side.vanished.state is State.GATHERING
+    assert side.judged(QUIET_S) is None and side.vanished.state is State.HELD
+    assert (side.vanished.deletes, side.vanished.files) == (150, COUNT)
+
+
+def test_what_is_held_is_not_kept(side: Side) -> None:
+    side.gone(*range(150))
+    side.judged(QUIET_S)
+    assert side.vanished.state is State.HELD
+    assert side.gone(*range(160)) == []
+    assert not side.vanished._pending and side.vanished.deadline() is None
+
+
+def test_a_content_that_lives_on_was_moved(side: Side) -> None:
+    for number in range(150):
+        side.has(number, f"copy of {number}")
+    side.gone(*range(150))
+    assert side.judged(QUIET_S) == 150, "of 350 files"
+    for number in range(160, 190):
+        side.has(number, f"copy of {number}")
+    assert side.vanished.wave.count(WALL_NS) == 0
+
+
+@pytest.mark.parametrize("first, second, lifted", [(0, 150, False), (0, 10, True), (150, 0, True)])
+def test_only_a_walk_that_began_after_it_was_held_lifts_it(
+    side: Side, first: int, second: int, lifted: bool
+) -> None:
+    side.gone(*range(150))
+    side.judged(QUIET_S)
+    side.gone(*range(first))
+    assert not side.vanished.walk_ended(), "it may have begun before"
+    side.gone(*range(second))
+    assert side.vanished.walk_ended() is lifted
+
+
+def test_after_a_restart_the_first_walk_counts(side: Side) -> None:
+    side.vanished.hold(150, COUNT, 0)
+    side.vanished.restarted()
+    side.gone(*range(10))
+    assert side.vanished.walk_ended()
+
+
+def test_folders_are_no_suspects(side: Side) -> None:
+    key = ScanKey(Kind.DIRECTORY, 0, 0, 0, 1, False, 0)
+    folders = tuple(Sighting(f"d{n}", Sight.GONE, key) for n in range(150))
+    assert len(side.passed(folders)) == 150
+
+
+# ---- the count of what others deleted -----------------------------------------------------------
+
+
+def test_what_others_deleted_is_counted_without_what_they_moved(side: Side) -> None:
+    bit, other = 5, Life(make_life(b"them", 1, b"bbbb"))
+    for number in range(90):
+        row = side.indexes.ours(f"f{number}")
+        assert row is not None
+        entry = tombstone(row.entry, other, number + 1, WALL_NS)
+        side.versions.heard(bit, entry)
+    for number in range(30):
+        content = ContentId(b"%032d" % number)
+        found = Observed(f"moved {number}", Kind.FILE, 1, 1, False, content)
+        side.versions.heard(bit, local_change(found, None, other, 100 + number))
+    side.store.commit()
+    assert side.indexes.tally.removes == 90
+    assert _counted(side.store, 1 << bit) == 60
+    assert _counted(side.store, 0) == 0, "nobody who can be asked has them"
+
+
+def _counted(store: Store, reach: int) -> int:
+    count = DeleteCount(reach)
+    for _ in range(100):
+        if count.step(store):
+            return count.deletes
+    raise AssertionError("it is never counted")
+
+
+# ---- walks ------------------------------------------------------------------------------------
+
+
+def test_a_walk_of_everything_is_to_come_until_the_last_one_is_over() -> None:
+    walks, nothing = Walks(), WaitingPaths()
+    assert not walks.whole_to_come
+    walks.start(0.0)
+    assert walks.whole_to_come
+    assert walks.step(room=True) == (1, "")
+    walks.later("")
+    walks.later("d")
+    walks.stepped()
+    walks.walked("")
+    assert walks.over(nothing) == [""] and walks.whole_to_come, "the second one"
+    assert walks.step(room=True) == (2, "")
+    walks.stepped()
+    walks.walked("")
+    assert walks.whole_to_come
+    assert walks.over(nothing) == [""] and not walks.whole_to_come
