@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sim.disk import Disk
+from sim.fs import Calls, SimRoot
 
 from leftzmq.disk import fs, linux
 from leftzmq.disk.fs import Folder, RealRoot, Root
 from leftzmq.tree.entry import Kind
 
-ROOTS: dict[str, Callable[[Path], Root]] = {"real": RealRoot}
+ROOTS: dict[str, Callable[[Path], Root]] = {
+    "real": RealRoot,
+    "simulated": lambda path: SimRoot(Calls(Disk(time.time_ns))),
+}
 
 
 @pytest.fixture(params=sorted(ROOTS))

@@ -1,0 +1,15 @@
+"""The seeded simulation: real nodes, jobs, disk/ code and indexes over a simulated disk, network,
+clock and worker pool, in one thread. One seed, one run (I12).
+
+    disk     inodes, what of them is durable, and what a power cut leaves
+    fs       Root, Folder and File of disk/root over such a disk; crashes at any call
+    hands    a user's calls on such a disk
+    watching what a watcher would say of it
+    node     one device: what the mesh on real files and the simulation have in common
+    wires    connections and what is under way on them
+    world    devices, time, workers; everything that happens, in one order
+    users    what users do, and what they could see when they did it
+    faults   what befalls devices and lines
+    laws     I1 to I12 as checks
+    plan     a seed as steps; shrink makes a failing plan small
+"""

@@ -1,0 +1,62 @@
+"""Run seeds of the simulation: python -m tests.sim --seeds 0:500. What fails is shrunk, and told
+with the command that replays it. Exit code 1 if anything failed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import traceback
+
+from .plan import Outcome, plan_of, run
+from .shrink import command, shrunk, unpack
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
+    parser.add_argument("--seeds", default="0:500", help="A:B without B, or one number")
+    parser.add_argument("--devices", type=int, default=0, help="2 to 4; else the seed says")
+    parser.add_argument("--replay", help="a plan as it was told when it failed")
+    parser.add_argument("--no-shrink", action="store_true")
+    parser.add_argument("--twice", action="store_true", help="I12: run each seed twice")
+    args = parser.parse_args()
+    if args.replay:
+        return tell(run(unpack(args.replay, lambda seed: plan_of(seed, args.devices)), story=True))
+    first, _, last = args.seeds.partition(":")
+    seeds = range(int(first), int(last) if last else int(first) + 1)
+    began, failed, deeds, simulated_s = time.monotonic(), 0, 0, 0.0
+    for seed in seeds:
+        plan = plan_of(seed, args.devices)
+        outcome = run(plan)
+        deeds, simulated_s = deeds + len(plan.steps), simulated_s + outcome.seconds
+        if args.twice and run(plan).digest != outcome.digest:
+            failed += 1
+            print(f"seed {seed}: I12: another run of it went another way", flush=True)
+        if outcome.broken is not None:
+            failed += 1
+            print(f"seed {seed}: {outcome.law}: {str(outcome.broken)[:500]}", flush=True)
+            if not args.no_shrink:
+                outcome = shrunk(outcome)
+                print(
+                    f"  shrunk: {str(outcome.broken)[:500]}\n  {command(outcome.plan)}", flush=True
+                )
+    count, took = max(len(seeds), 1), time.monotonic() - began
+    print(
+        f"{len(seeds)} seeds, {failed} failed; {deeds / count:.1f} steps, "
+        f"{simulated_s / count:.0f} simulated s and {took / count:.3f} s each"
+    )
+    return 1 if failed else 0
+
+
+def tell(outcome: Outcome) -> int:
+    print("".join(outcome.story))
+    print(outcome.plan)
+    if outcome.broken is None:
+        print("all laws hold")
+        return 0
+    traceback.print_exception(outcome.broken)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

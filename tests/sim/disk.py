@@ -1,0 +1,349 @@
+"""A simulated disk: a tree of inodes, and apart from it what of that tree is durable.
+
+Bytes, mtime and mode of a file are durable after a flush of the file; names after a flush of
+their folder; both after a flush of everything. A power cut leaves what is durable and, of the
+rest, what an adversary picks within the rules of a file system: of each folder's name changes a
+prefix, a rename over two folders whole or not at all, bytes that were not flushed lost, cut off
+or zero.
+
+Knows inodes. Must not know shares, agents or users.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from leftzmq.disk.root import Stat
+from leftzmq.tree.entry import Kind
+
+TICK_NS: Final = 4_000_000
+"""Times are rounded down to a tick of the kernel's clock (HZ=250)."""
+
+DISK_BYTES: Final = 1 << 40
+
+
+class Inode:
+    """A file, folder or link. Identity is the object; `number` may be given again once it is free.
+
+    where:  its names, as (folder, name); a folder has one at most, links counts the rest
+    safe:   a file's bytes, mtime and mode as they were flushed last; None: never
+    users:  a user wrote these bytes
+    doomed: a flush failed: the kernel called its pages clean, they never reach the disk
+    """
+
+    __slots__ = (
+        "children",
+        "ctime_ns",
+        "data",
+        "doomed",
+        "kind",
+        "mode",
+        "mtime_ns",
+        "number",
+        "safe",
+        "users",
+        "where",
+    )
+
+    def __init__(self, number: int, kind: Kind, mode: int, now_ns: int, data: bytes = b"") -> None:
+        self.number, self.kind, self.mode = number, kind, mode
+        self.mtime_ns = self.ctime_ns = now_ns
+        self.data = bytearray(data)
+        self.children: dict[bytes, Inode] = {}
+        self.where: list[tuple[Inode, bytes]] = []
+        self.safe: tuple[bytes, int, int] | None = None
+        self.users = self.doomed = False
+
+    def stat(self) -> Stat:
+        is_file = self.kind is Kind.FILE
+        return Stat(
+            kind=self.kind,
+            size=len(self.data) if self.kind is not Kind.DIRECTORY else 4096,
+            mtime_ns=self.mtime_ns,
+            ctime_ns=self.ctime_ns,
+            inode=self.number,
+            exec=is_file and bool(self.mode & 0o100),
+            links=len(self.where) if is_file else 1,
+            device=1,
+            mode=self.mode,
+            allocated=-(-len(self.data) // 4096) * 4096,
+        )
+
+
+@dataclass(slots=True)
+class Change:
+    """Name changes that happen at one instant. before: (folder, name, what was there)."""
+
+    folders: tuple[Inode, ...]
+    before: tuple[tuple[Inode, bytes, Inode | None], ...]
+    made: Inode | None = None  # a folder that begins with this change
+
+
+@dataclass(slots=True)
+class Disk:
+    """One device's disk. top: the folder that the share's path leads to now; None: nothing.
+
+    clock:   the device's wall clock, ns
+    watched: told (folder, name, what) of each change that a watcher would see
+    """
+
+    clock: Callable[[], int]
+    top: Inode | None = None
+    pending: list[Change] = field(default_factory=list)
+    dirty: dict[int, Inode] = field(default_factory=dict)
+    watched: Callable[[Inode, bytes, str, bool], None] = lambda folder, name, what, is_folder: None
+    _next: int = 2
+    _free: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.top = self.make(Kind.DIRECTORY, 0o755)
+
+    def now_ns(self) -> int:
+        return self.clock() // TICK_NS * TICK_NS
+
+    # ---- inodes -------------------------------------------------------------------------------
+
+    def make(self, kind: Kind, mode: int, data: bytes = b"") -> Inode:
+        """A new inode without a name. The number of one that went is given again."""
+        if self._free:
+            number = self._free.pop()
+        else:
+            self._next += 1
+            number = self._next
+        inode = Inode(number, kind, mode, self.now_ns(), data)
+        if kind is Kind.FILE:
+            self.soil(inode)
+        return inode
+
+    def soil(self, inode: Inode) -> None:
+        """Its bytes, mtime or mode are not those that were flushed."""
+        self.dirty[id(inode)] = inode
+
+    def write(self, inode: Inode, offset: int, data: bytes | bytearray | memoryview) -> None:
+        held = inode.data
+        if offset > len(held):
+            held.extend(bytes(offset - len(held)))
+        held[offset : offset + len(data)] = data
+        self._modified(inode)
+
+    def truncate(self, inode: Inode, size: int) -> None:
+        held = inode.data
+        if size < len(held):
+            del held[size:]
+        else:
+            held.extend(bytes(size - len(held)))
+        self._modified(inode)
+
+    def _modified(self, inode: Inode) -> None:
+        inode.mtime_ns = inode.ctime_ns = self.now_ns()
+        self.soil(inode)
+        self._tell(inode, "written")
+
+    def attributes(
+        self, inode: Inode, *, mtime_ns: int | None = None, mode: int | None = None
+    ) -> None:
+        if mtime_ns is not None:
+            inode.mtime_ns = mtime_ns
+        if mode is not None:
+            inode.mode = mode
+        inode.ctime_ns = self.now_ns()
+        if inode.kind is Kind.FILE:
+            self.soil(inode)
+        self._tell(inode, "attributes")
+
+    def closed(self, inode: Inode) -> None:
+        """Someone who had written to it closed it."""
+        self._tell(inode, "closed")
+
+    def _tell(self, inode: Inode, what: str) -> None:
+        for folder, name in inode.where:
+            self.watched(folder, name, what, inode.kind is Kind.DIRECTORY)
+
+    # ---- names --------------------------------------------------------------------------------
+
+    def change(self, *names: tuple[Inode, bytes, Inode | None]) -> None:
+        """Let each (folder, name) lead to that inode, or to nothing, all at one instant."""
+        before = tuple((folder, name, folder.children.get(name)) for folder, name, _ in names)
+        folders = tuple(dict.fromkeys(folder for folder, _, _ in names))
+        now_ns = self.now_ns()
+        for folder, name, old in before:
+            if old is not None:
+                old.where.remove((folder, name))
+                old.ctime_ns = now_ns
+        came: list[Inode] = []
+        for folder, name, new in names:
+            if new is None:
+                folder.children.pop(name, None)
+            else:
+                folder.children[name] = new
+                new.where.append((folder, name))
+                new.ctime_ns = now_ns
+                came.append(new)
+            folder.mtime_ns = folder.ctime_ns = now_ns
+        made = next((i for i in came if i.kind is Kind.DIRECTORY and not _among(before, i)), None)
+        self.pending.append(Change(folders, before, made))
+        self._tell_names(names, before)
+        for _, _, old in before:
+            if old is not None and not old.where:
+                self._free.append(old.number)
+
+    def _tell_names(
+        self,
+        names: tuple[tuple[Inode, bytes, Inode | None], ...],
+        before: tuple[tuple[Inode, bytes, Inode | None], ...],
+    ) -> None:
+        for folder, name, old in before:
+            if old is not None and (folder, name, None) in names:
+                self.watched(folder, name, "left", old.kind is Kind.DIRECTORY)
+        for folder, name, new in names:
+            if new is not None:
+                what = "moved here" if _among(before, new) else "made"
+                self.watched(folder, name, what, new.kind is Kind.DIRECTORY)
+
+    # ---- durable ------------------------------------------------------------------------------
+
+    def flush_file(self, inode: Inode) -> None:
+        if not inode.doomed:
+            inode.safe = (bytes(inode.data), inode.mtime_ns, inode.mode)
+            self.dirty.pop(id(inode), None)
+
+    def flush_folder(self, folder: Inode) -> None:
+        """Its name changes, and of every folder that a rename among them concerns what came
+        before that."""
+        reached = {id(folder)}
+        left: list[Change] = []
+        for change in reversed(self.pending):
+            if any(id(f) in reached for f in change.folders):
+                reached.update(id(f) for f in change.folders)
+            else:
+                left.append(change)
+        left.reverse()
+        self.pending[:] = left
+
+    def flush_all(self) -> None:
+        self.pending.clear()
+        for inode in list(self.dirty.values()):
+            self.flush_file(inode)
+
+    def power_cut(self, chance: random.Random) -> None:
+        """Leave what is durable, and of the rest what `chance` picks."""
+        self._cut_names(chance)
+        for inode in list(self.dirty.values()):
+            self._cut_bytes(inode, chance)
+        self.dirty.clear()
+        self._recount()
+
+    def _cut_names(self, chance: random.Random) -> None:
+        cut: set[int] = set()
+        lost: list[Change] = []
+        kept = chance.choice((0.0, 0.5, 0.8, 0.95, 1.0))
+        for change in self.pending:
+            concerned = [id(folder) for folder in change.folders]
+            if change.made is not None:
+                concerned.append(id(change.made))
+            if any(one in cut for one in concerned[: len(change.folders)]) or (
+                chance.random() >= kept
+            ):
+                cut.update(concerned)
+                lost.append(change)
+        for change in reversed(lost):
+            for folder, name, old in change.before:
+                if old is None:
+                    folder.children.pop(name, None)
+                else:
+                    folder.children[name] = old
+        self.pending.clear()
+
+    def _cut_bytes(self, inode: Inode, chance: random.Random) -> None:
+        data, mtime_ns, mode = inode.safe or (b"", inode.mtime_ns, inode.mode)
+        fate = 0 if inode.doomed else chance.randrange(4)
+        if fate == 1 or (fate and data == inode.data):  # written back in time, by luck
+            data, mtime_ns, mode = bytes(inode.data), inode.mtime_ns, inode.mode
+        elif fate == 2 or (fate == 3 and inode.users):
+            # A user's zeros under an unchanged stat could be known only by reading everything.
+            data = bytes(inode.data[: chance.randint(0, len(inode.data))])
+        elif fate == 3:  # the size is there, the bytes are not
+            at = chance.randint(0, len(inode.data))
+            data = bytes(inode.data[:at]) + bytes(len(inode.data) - at)
+        inode.data = bytearray(data)
+        inode.mtime_ns, inode.mode = mtime_ns, mode
+        inode.safe = (data, mtime_ns, mode)
+        inode.doomed = False
+
+    def _recount(self) -> None:
+        """Names as the folders have them now."""
+        assert self.top is not None
+        found: list[tuple[Inode, bytes, Inode]] = []
+        todo = [self.top]
+        while todo:
+            folder = todo.pop()
+            for name, inode in folder.children.items():
+                found.append((folder, name, inode))
+                if inode.kind is Kind.DIRECTORY:
+                    todo.append(inode)
+        for _, _, inode in found:
+            inode.where = []
+        for folder, name, inode in found:
+            inode.where.append((folder, name))
+        alive = {inode.number for _, _, inode in found}
+        self._free = [number for number in self._free if number not in alive]
+
+    # ---- whole trees ----------------------------------------------------------------------------
+
+    def restore(self, tree: Inode, *, fresh: bool) -> None:
+        """The share becomes a copy of this tree; nothing of the old one is left."""
+        self.top = self._copied(tree, {}, fresh)
+        self.pending.clear()
+        self.dirty.clear()
+        self._free.clear()
+
+    def copy(self, *, fresh: bool) -> Inode | None:
+        """The tree as it is, as another one. fresh: as a backup brings it back, with inodes and
+        ctimes of its own; else as a snapshot of the disk does."""
+        return self._copied(self.top, {}, fresh) if self.top is not None else None
+
+    def _copied(self, inode: Inode, done: dict[int, Inode], fresh: bool) -> Inode:
+        if id(inode) in done:
+            return done[id(inode)]
+        new = done[id(inode)] = Inode(inode.number, inode.kind, inode.mode, inode.ctime_ns)
+        if fresh:
+            self._next += 1
+            new.number, new.ctime_ns = self._next, self.now_ns()
+        new.data, new.mtime_ns, new.users = bytearray(inode.data), inode.mtime_ns, inode.users
+        if new.kind is Kind.FILE:
+            new.safe = (bytes(new.data), new.mtime_ns, new.mode)
+        for name, child in inode.children.items():
+            copied = self._copied(child, done, fresh)
+            new.children[name] = copied
+            copied.where.append((new, name))
+        return new
+
+    def path_of(self, inode: Inode) -> str | None:
+        """Where a folder lies, relative to the share; None: not in it (any more)."""
+        names: list[bytes] = []
+        while inode is not self.top:
+            if not inode.where or len(names) > 200:
+                return None
+            inode, name = inode.where[0]
+            names.append(name)
+        return b"/".join(reversed(names)).decode(errors="surrogateescape")
+
+    def everything(self) -> Iterator[tuple[str, Inode]]:
+        """(path, inode) of all that is in the share, `.left` too; sorted within each folder."""
+        todo: list[tuple[str, Inode]] = [("", self.top)] if self.top is not None else []
+        while todo:
+            path, folder = todo.pop()
+            for name in sorted(folder.children):
+                inode = folder.children[name]
+                text = name.decode(errors="surrogateescape")
+                below = f"{path}/{text}" if path else text
+                yield below, inode
+                if inode.kind is Kind.DIRECTORY:
+                    todo.append((below, inode))
+
+
+def _among(before: tuple[tuple[Inode, bytes, Inode | None], ...], inode: Inode) -> bool:
+    return any(old is inode for _, _, old in before)

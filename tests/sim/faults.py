@@ -1,0 +1,374 @@
+"""What befalls devices and lines, and how it ends.
+
+Knows devices from outside. Must not know what agents make of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+from collections.abc import Callable
+from typing import Final
+
+from leftzmq.tree.entry import Kind
+
+from .disk import Inode
+from .fs import Crash
+from .laws import Broken
+from .ledger import Content, Ledger, content_of
+from .users import Users
+from .world import SimDevice, World
+
+IN_A_JOB: Final = 60
+"""So many calls of the disk, at most, pass before something happens in the middle of a job."""
+
+FAILING: Final = frozenset(
+    ("create", "write", "flush file", "flush folder", "flush all", "rename_new", "exchange")
+    + ("make_folder", "make_link", "set_times", "unlink", "open_read", "read", "names", "stat")
+)
+
+HAND_IN_A_JOB: Final = ("edit", "append", "delete", "create", "swap kind", "touch", "rename")
+
+
+class Faults:
+    def __init__(self, world: World, ledger: Ledger, users: Users) -> None:
+        self._world, self._ledger, self._users = world, ledger, users
+        self._snapshots: dict[str, tuple[object, Inode | None]] = {}
+        self._over = False
+        world.before_cut, world.was_cut = self._before_cut, self._was_cut
+        self._before: dict[str, dict[str, Content]] = {}
+
+    def do(self, fault: str, device: SimDevice, chance: random.Random) -> None:
+        self._world.say(device, f"fault: {fault}")
+        FAULTS_BY_NAME[fault](self, device, chance)
+
+    def end(self) -> None:
+        """All is well from now on."""
+        self._over = True
+        for device in self._world.devices.values():
+            device.trap = None
+            device.commits_left = 0
+            self._mount(device)
+            if device.alive and device.folder.stopped_why:
+                device.kill()
+            device.start()
+        self._world.wires.cut.clear()
+        self._world.wires.refresh()
+
+    def _back(self, device: SimDevice, chance: random.Random) -> None:
+        self._world.after(chance.choice((0.01, 1.0, 8.0)), device.start)
+
+    # ---- ends of a process ----------------------------------------------------------------------
+
+    def kill(self, device: SimDevice, chance: random.Random) -> None:
+        device.kill()
+        self._back(device, chance)
+
+    def cut_power(self, device: SimDevice, chance: random.Random) -> None:
+        device.cut_power()
+        self._back(device, chance)
+
+    def stop(self, device: SimDevice, chance: random.Random) -> None:
+        device.stop()
+        self._back(device, chance)
+
+    def _crash(self, device: SimDevice, chance: random.Random) -> Callable[[], None]:
+        """To be raised in the middle of something."""
+        ends = device.cut_power if chance.random() < 0.6 else device.kill
+
+        def crash() -> None:
+            def end() -> None:
+                ends()
+                self._back(device, chance)
+
+            self._ledger.crashed_in_a_job = True
+            device.doom = end
+            device.calls.dead = True
+            raise Crash
+
+        return crash
+
+    def crash_in_a_job(self, device: SimDevice, chance: random.Random) -> None:
+        device.set_trap(chance.randint(1, IN_A_JOB), lambda call, path: crash())
+        crash = self._crash(device, chance)
+
+    def crash_after_a_commit(self, device: SimDevice, chance: random.Random) -> None:
+        device.after_commits(chance.randint(1, 20), self._crash(device, chance))
+
+    # ---- in the middle of a job -------------------------------------------------------------------
+
+    def hand_in_a_job(self, device: SimDevice, chance: random.Random) -> None:
+        """A user does something between two calls, mostly where the call is."""
+
+        def spring(call: str, path: str) -> None:
+            deed = chance.choice(HAND_IN_A_JOB)
+            self._users.aim = _aim(path) if chance.random() < 0.8 else ""
+            self._users.do(deed, device, chance)
+            self._users.aim = ""
+
+        device.set_trap(chance.randint(1, IN_A_JOB), spring)
+
+    def hand_at_a_name(self, device: SimDevice, chance: random.Random) -> None:
+        """The same, just before or just after something gets its final name."""
+        late = chance.random() < 0.5
+
+        def spring(call: str, path: str) -> None:
+            if call not in ("exchange", "rename_new", "remove_folder", "make_folder"):
+                device.set_trap(1, spring)
+            elif late:
+                device.set_trap(1, lambda call, _: hand(path))
+            else:
+                hand(path)
+
+        def hand(path: str) -> None:
+            self._users.aim = _aim(path)
+            self._users.do(chance.choice(HAND_IN_A_JOB), device, chance)
+            self._users.aim = ""
+
+        device.set_trap(chance.randint(1, IN_A_JOB), spring)
+
+    def job_in_a_job(self, device: SimDevice, chance: random.Random) -> None:
+        """Another worker has its turn between two calls."""
+        device.set_trap(chance.randint(1, IN_A_JOB), lambda call, path: device.run_another())
+
+    def fail_a_call(self, device: SimDevice, chance: random.Random) -> None:
+        """The disk is full, or broken, for one call or for a few."""
+        code = chance.choice((errno.ENOSPC, errno.EIO, errno.EIO, errno.EACCES))
+        left = chance.choice((1, 1, 1, 5))
+
+        def spring(call: str, path: str) -> None:
+            nonlocal left
+            if call not in FAILING:
+                device.set_trap(1, spring)
+                return
+            left -= 1
+            if left and not self._over:
+                device.set_trap(1, spring)
+            self._world.say(device, f"  {call} {path} fails")
+            raise OSError(code, os.strerror(code), path)
+
+        device.set_trap(chance.randint(1, IN_A_JOB), spring)
+
+    # ---- lost and restored ------------------------------------------------------------------------
+
+    def take_snapshot(self, device: SimDevice, chance: random.Random) -> None:
+        """A backup of the state and of the share, for one of the next."""
+        self._snapshots[device.name] = (device.snapshot(), device.disk.copy(fresh=False))
+
+    def lose_state(self, device: SimDevice, chance: random.Random) -> None:
+        device.kill()
+        device.disk.flush_all()
+        self._forgot(device)
+        device.put_state(None)
+        self._back(device, chance)
+
+    def older_state(self, device: SimDevice, chance: random.Random) -> None:
+        if device.name not in self._snapshots:
+            return
+        device.kill()
+        device.disk.flush_all()
+        self._forgot(device)
+        device.put_state(self._snapshots[device.name][0])  # type: ignore[arg-type]
+        self._back(device, chance)
+
+    def older_share(self, device: SimDevice, chance: random.Random) -> None:
+        """From a backup, file by file; the state stays, or goes too, or is of the same age."""
+        state, tree = self._snapshots.get(device.name, (None, None))
+        if tree is None or self._is_unmounted(device):
+            return
+        device.kill()
+        fresh = chance.random() < 0.5
+        before = self._contents(device)
+        device.disk.restore(tree, fresh=fresh)
+        self._restored(device, before)
+        match chance.randrange(3):
+            case 0:
+                device.put_state(state)  # type: ignore[arg-type]
+            case 1:
+                device.put_state(None)
+        self._forgot(device)
+        self._back(device, chance)
+
+    def unmount(self, device: SimDevice, chance: random.Random) -> None:
+        """The share is not there for a while, or an empty folder is."""
+        if self._is_unmounted(device) or device.starts == 0 or device.state_is_new:
+            return
+        device.unmounted = device.disk.top
+        device.disk.flush_all()
+        device.watching.stop()
+        empty = device.disk.make(Kind.DIRECTORY, 0o755)
+        device.disk.top = empty if chance.random() < 0.5 else None
+
+        def back() -> None:
+            self._mount(device)
+            if device.alive and device.folder.stopped_why:
+                device.kill()
+                device.start()
+            elif device.alive:
+                device.watching.start()
+                device.watching.lose()
+                device.touched()
+
+        self._world.after(chance.choice((0.05, 2.0, 10.0)), back)
+
+    def _is_unmounted(self, device: SimDevice) -> bool:
+        return device.unmounted is not None
+
+    def _mount(self, device: SimDevice) -> None:
+        if device.unmounted is not None:
+            bare = device.disk.top
+            if bare is not None and bare.children:
+                raise Broken("I11", f"{device.name} wrote into what was not its share")
+            device.disk.top, device.unmounted = device.unmounted, None
+
+    # ---- lines, clocks, watchers --------------------------------------------------------------------
+
+    def cut_lines(self, device: SimDevice, chance: random.Random) -> None:
+        """One alone, halves, or one pair; for a while, or on and off."""
+        names = list(self._world.devices)
+        match chance.randrange(3):
+            case 0:
+                sides = [{device.name}, set(names) - {device.name}]
+            case 1:
+                chance.shuffle(names)
+                half = len(names) // 2
+                sides = [set(names[:half]), set(names[half:])]
+            case _:
+                sides = [{device.name}, {chance.choice(names)}]
+        pairs = {frozenset((a, b)) for a in sides[0] for b in sides[1] if a != b}
+        times = chance.choice((1, 1, 4))
+        lasts = chance.choice((0.2, 3.0, 20.0)) / times
+
+        def cut(left: int) -> None:
+            if self._over or not left:
+                return
+            self._world.wires.cut |= pairs
+            self._world.wires.refresh()
+            self._world.after(lasts, lambda: heal(left - 1))
+
+        def heal(left: int) -> None:
+            self._world.wires.cut -= pairs
+            self._world.wires.refresh()
+            self._world.after(lasts, lambda: cut(left))
+
+        cut(times)
+
+    def reset_line(self, device: SimDevice, chance: random.Random) -> None:
+        other = chance.choice(list(self._world.devices))
+        self._world.wires.break_one(device.name, other)
+        self._world.wires.break_one(other, device.name)
+
+    def jump_clock(self, device: SimDevice, chance: random.Random) -> None:
+        jump_s = chance.choice((-86_400.0, -60.0, -0.5, 0.5, 3600.0, 86_400.0))
+        device.skew_ns += int(jump_s * 1e9)
+
+    def lose_watch(self, device: SimDevice, chance: random.Random) -> None:
+        if device.alive:
+            device.watching.lose()
+            device.touched()
+
+    # ---- what the ledger must know ------------------------------------------------------------------
+
+    def _contents(self, device: SimDevice) -> dict[str, Content]:
+        found = {}
+        for path, inode in device.hands.tree():
+            content = content_of(inode)
+            if content is not None and not path.endswith(".lefting"):
+                found[path] = content
+        return found
+
+    def _everywhere(self) -> set[Content]:
+        """All contents on all disks: in trees and in trashes."""
+        found = set()
+        for device in self._world.devices.values():
+            for path, inode in device.disk.everything():
+                content = content_of(inode)
+                if content is not None and not path.endswith(".lefting"):
+                    found.add(content)
+        return found
+
+    def _forgot(self, device: SimDevice) -> None:
+        """Its index is gone or older: deletes that it may not have told are nobody's any more, and
+        neither are its `.lefting` files."""
+        self._ledger.stray_leftings.add(device.name)
+        for delete in self._ledger.deletes:
+            if delete.device != device.name or delete.excused:
+                continue
+            for other in self._world.devices.values():
+                inode = other.hands.at(delete.path) if other is not device else None
+                if inode is not None and content_of(inode) == delete.content:
+                    delete.excused = f"{device.name} forgot it before it was told"
+
+    def _restored(self, device: SimDevice, before: dict[str, Content]) -> None:
+        """A backup, or a power cut, made the share another one: as if a user had written it."""
+        self._ledger.restored = True
+        after, now = self._contents(device), self._world.now
+        everywhere = self._everywhere()
+        for path, content in before.items():
+            value = self._ledger.values.get(content)
+            if value is not None and after.get(path) != content:
+                value.replaced = value.replaced or "restored over"
+            if value is not None and content not in everywhere:
+                value.ended = value.ended or "lost with a disk"
+        for content, value in self._ledger.values.items():
+            if content not in everywhere:
+                value.ended = value.ended or "lost with a disk"
+        for path, content in after.items():
+            if before.get(path) != content and content != (Kind.FILE, b""):
+                self._ledger.wrote(content, device.name, path, now)
+                self._ledger.put_hands_on(path, content, device.name, now)
+
+    def _before_cut(self, device: SimDevice) -> None:
+        self._before[device.name] = self._contents(device)
+
+    def _was_cut(self, device: SimDevice) -> None:
+        """A careful user's bytes are all there. Of a careless one's, some are torn."""
+        for path, inode in device.hands.tree():
+            content = content_of(inode)
+            if content is None or self._ledger.is_known(content) or path.endswith(".lefting"):
+                continue
+            if self._world.knobs.careful or not inode.users:
+                raise Broken("I4", f"{device.name} after a power cut: {path} {content[1][:30]!r}")
+            self._ledger.wrote(content, device.name, path, self._world.now)
+        if not self._world.knobs.careful:
+            self._restored(device, self._before[device.name])
+        self._forgot(device)
+
+
+def _aim(path: str) -> str:
+    """The name that users see of what a call is about; "" if it is the agent's own."""
+    name = path.removesuffix(".lefting")
+    return "" if "/" in name or name.startswith(".") or name.startswith("2027") else name
+
+
+Fault = Callable[[Faults, SimDevice, random.Random], None]
+
+FAULTS_BY_NAME: Final[dict[str, Fault]] = {
+    "kill": Faults.kill,
+    "cut power": Faults.cut_power,
+    "stop": Faults.stop,
+    "crash in a job": Faults.crash_in_a_job,
+    "crash after a commit": Faults.crash_after_a_commit,
+    "hand in a job": Faults.hand_in_a_job,
+    "hand at a name": Faults.hand_at_a_name,
+    "job in a job": Faults.job_in_a_job,
+    "fail a call": Faults.fail_a_call,
+    "take snapshot": Faults.take_snapshot,
+    "lose state": Faults.lose_state,
+    "older state": Faults.older_state,
+    "older share": Faults.older_share,
+    "unmount": Faults.unmount,
+    "cut lines": Faults.cut_lines,
+    "reset line": Faults.reset_line,
+    "jump clock": Faults.jump_clock,
+    "lose watch": Faults.lose_watch,
+}
+
+FAULTS: Final = tuple(FAULTS_BY_NAME)
+FAULT_WEIGHTS: Final = {
+    "crash in a job": 4,
+    "hand in a job": 4,
+    "hand at a name": 4,
+    "cut lines": 3,
+}

@@ -1,0 +1,319 @@
+"""`Root`, `Folder` and `File` of disk/root over a simulated disk: what an agent gets of it.
+
+Every call is counted, and something can be made to happen before the N-th one: a crash (which is
+no Exception, as no job may catch it), an error of the disk, or a user's hand. After a crash the
+handles of that life are dead: whatever a `finally` still tries does not reach the disk.
+
+Knows a disk and one life of an agent. Must not know why a call is made.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from typing import Self
+
+from leftzmq.disk.root import Buffer, Stat
+from leftzmq.disk.root import Folder as AnyFolder
+from leftzmq.tree.entry import Kind
+
+from .disk import DISK_BYTES, Disk, Inode
+
+
+class Crash(BaseException):
+    """The process or the machine ends here."""
+
+
+def _error(code: int, name: object = "") -> OSError:
+    return OSError(code, os.strerror(code), str(name))
+
+
+def _raw(name: str) -> bytes:
+    raw = name.encode()
+    if raw in (b"", b".", b"..") or b"/" in raw or b"\0" in raw:
+        raise ValueError(f"not a name: {name!r}")
+    if len(raw) > 255:
+        raise _error(errno.ENAMETOOLONG, name)
+    return raw
+
+
+class Calls:
+    """The calls of one life of an agent. before: called ahead of each, with its name and a path.
+
+    named: told (folder, name, inode) of whatever the agent gave a name; it looks whether it may
+    wrote: told of an inode that the agent wrote to; gone: of one whose name it took away for good
+    """
+
+    def __init__(self, disk: Disk) -> None:
+        self.disk = disk
+        self.count = 0
+        self.dead = False
+        self.before: Callable[[str, str], None] = lambda call, path: None
+        self.named: Callable[[Inode, bytes, Inode], None] = lambda folder, name, inode: None
+        self.wrote: Callable[[Inode], None] = lambda inode: None
+        self.gone: Callable[[Inode, bytes, Inode], None] = lambda folder, name, inode: None
+
+    def call(self, what: str, path: str = "") -> None:
+        if self.dead:
+            raise Crash
+        self.count += 1
+        self.before(what, path)
+
+
+class _Handle:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        pass
+
+
+class SimFile(_Handle):
+    """`File` over an inode."""
+
+    def __init__(self, calls: Calls, inode: Inode, *, writable: bool) -> None:
+        self._calls, self._disk, self.inode = calls, calls.disk, inode
+        self._writable, self._wrote = writable, False
+
+    def read(self, offset: int, length: int) -> bytes:
+        self._calls.call("read")
+        return bytes(self.inode.data[offset : offset + length])
+
+    def write(self, offset: int, data: Buffer) -> None:
+        self._calls.call("write")
+        if not self._writable:
+            raise _error(errno.EBADF)
+        if len(data):
+            self._wrote = True
+            self._disk.write(self.inode, offset, data)
+            self._calls.wrote(self.inode)
+
+    def truncate(self, size: int) -> None:
+        self._calls.call("truncate")
+        if not self._writable:
+            raise _error(errno.EINVAL)
+        self._wrote = True
+        self._disk.truncate(self.inode, size)
+        self._calls.wrote(self.inode)
+
+    def stat(self) -> Stat:
+        self._calls.call("fstat")
+        return self.inode.stat()
+
+    def set_times(self, mtime_ns: int) -> None:
+        self._calls.call("set_times")
+        self._disk.attributes(self.inode, mtime_ns=mtime_ns)
+
+    def set_exec(self, exec: bool, like: Stat | None = None) -> None:
+        self._calls.call("set_exec")
+        now = self.inode.mode
+        mode = now if like is None else (like.mode & 0o666) | 0o400
+        readers = (mode & 0o444) >> 2 | 0o100
+        mode = mode | readers if exec else mode & ~0o111
+        if mode != now:
+            self._disk.attributes(self.inode, mode=mode)
+
+    def flush(self) -> None:
+        try:
+            self._calls.call("flush file")
+        except OSError:
+            self.inode.doomed = True
+            raise
+        self._disk.flush_file(self.inode)
+
+    def close(self) -> None:
+        if self._wrote and not self._calls.dead:
+            self._wrote = False
+            self._disk.closed(self.inode)
+
+
+class SimFolder(_Handle):
+    """`Folder` over an inode."""
+
+    def __init__(self, calls: Calls, inode: Inode) -> None:
+        self._calls, self._disk, self.inode = calls, calls.disk, inode
+
+    def _call(self, what: str, name: str = "") -> bytes:
+        raw = _raw(name) if name or what not in ("flush folder", "names", "own_stat") else b""
+        self._calls.call(what, name)
+        return raw
+
+    def _there(self, raw: bytes) -> Inode:
+        inode = self.inode.children.get(raw)
+        if inode is None:
+            raise _error(errno.ENOENT, os.fsdecode(raw))
+        return inode
+
+    def _free(self, raw: bytes) -> None:
+        if raw in self.inode.children:
+            raise _error(errno.EEXIST, os.fsdecode(raw))
+        self._alive()
+
+    def _alive(self) -> None:
+        """A removed folder takes no new names."""
+        if not self.inode.where and self.inode is not self._disk.top:
+            raise _error(errno.ENOENT)
+
+    def stat(self, name: str) -> Stat | None:
+        raw = self._call("stat", name)
+        inode = self.inode.children.get(raw)
+        return inode.stat() if inode is not None else None
+
+    def own_stat(self) -> Stat:
+        self._call("own_stat")
+        return self.inode.stat()
+
+    def names(self) -> list[bytes]:
+        self._call("names")
+        return list(self.inode.children)
+
+    def folder(self, name: str) -> SimFolder:
+        raw = self._call("folder", name)
+        inode = self._there(raw)
+        if inode.kind is not Kind.DIRECTORY:
+            raise _error(errno.ENOTDIR, name)
+        return SimFolder(self._calls, inode)
+
+    def _open(self, name: str, what: str) -> SimFile:
+        inode = self._there(self._call(what, name))
+        if inode.kind is Kind.SYMLINK:
+            raise _error(errno.ELOOP, name)
+        if inode.kind is Kind.DIRECTORY:
+            raise _error(errno.EISDIR, name)
+        return SimFile(self._calls, inode, writable=what == "open_write")
+
+    def open_read(self, name: str) -> SimFile:
+        return self._open(name, "open_read")
+
+    def open_write(self, name: str) -> SimFile:
+        return self._open(name, "open_write")
+
+    def create(self, name: str) -> SimFile:
+        raw = self._call("create", name)
+        self._free(raw)
+        inode = self._disk.make(Kind.FILE, 0o644)
+        self._name(raw, inode)
+        return SimFile(self._calls, inode, writable=True)
+
+    def make_folder(self, name: str, mode: int = 0o777) -> None:
+        raw = self._call("make_folder", name)
+        self._free(raw)
+        self._name(raw, self._disk.make(Kind.DIRECTORY, mode & ~0o022))
+
+    def make_link(self, name: str, target: bytes) -> None:
+        raw = self._call("make_link", name)
+        self._free(raw)
+        self._name(raw, self._disk.make(Kind.SYMLINK, 0o777, target))
+
+    def _name(self, raw: bytes, inode: Inode) -> None:
+        self._disk.change((self.inode, raw, inode))
+        self._calls.named(self.inode, raw, inode)
+
+    def read_link(self, name: str) -> bytes:
+        inode = self._there(self._call("read_link", name))
+        if inode.kind is not Kind.SYMLINK:
+            raise _error(errno.EINVAL, name)
+        return bytes(inode.data)
+
+    def rename_new(self, name: str, to: AnyFolder, to_name: str) -> None:
+        raw, new = _raw(name), _raw(to_name)
+        self._call("rename_new", name)
+        assert isinstance(to, SimFolder)
+        inode = self._there(raw)
+        to._free(new)
+        if inode.kind is Kind.DIRECTORY and _is_inside(to.inode, inode):
+            raise _error(errno.EINVAL, name)
+        self._disk.change((self.inode, raw, None), (to.inode, new, inode))
+        self._calls.named(to.inode, new, inode)
+
+    def exchange(self, name: str, to: AnyFolder, to_name: str) -> None:
+        raw, new = _raw(name), _raw(to_name)
+        self._call("exchange", name)
+        assert isinstance(to, SimFolder)
+        one, two = self._there(raw), to._there(new)
+        if one is two:
+            return
+        self._disk.change((self.inode, raw, two), (to.inode, new, one))
+        self._calls.named(self.inode, raw, two)
+        self._calls.named(to.inode, new, one)
+
+    def unlink(self, name: str) -> None:
+        raw = self._call("unlink", name)
+        inode = self._there(raw)
+        if inode.kind is Kind.DIRECTORY:
+            raise _error(errno.EISDIR, name)
+        self._disk.change((self.inode, raw, None))
+        self._calls.gone(self.inode, raw, inode)
+
+    def remove_folder(self, name: str) -> None:
+        raw = self._call("remove_folder", name)
+        inode = self._there(raw)
+        if inode.kind is not Kind.DIRECTORY:
+            raise _error(errno.ENOTDIR, name)
+        if inode.children:
+            raise _error(errno.ENOTEMPTY, name)
+        self._disk.change((self.inode, raw, None))
+
+    def flush(self) -> None:
+        self._call("flush folder")
+        self._disk.flush_folder(self.inode)
+
+    def free_bytes(self) -> int:
+        return DISK_BYTES // 2
+
+    def total_bytes(self) -> int:
+        return DISK_BYTES
+
+
+class SimRoot(_Handle):
+    """`Root` over what lies at the share's path when it is opened."""
+
+    def __init__(self, calls: Calls) -> None:
+        if calls.disk.top is None:
+            raise _error(errno.ENOENT)
+        self._calls, self._disk, self._top = calls, calls.disk, calls.disk.top
+
+    def folder(self, path: str) -> SimFolder:
+        names = [_raw(name) for name in path.split("/")] if path else []
+        self._calls.call("open folder", path)
+        inode = self._top
+        for name in names:
+            if inode.kind is not Kind.DIRECTORY:
+                raise _error(errno.ENOTDIR, path)
+            below = inode.children.get(name)
+            if below is None:
+                raise _error(errno.ENOENT, path)
+            inode = below
+        if inode.kind is not Kind.DIRECTORY:
+            raise _error(errno.ENOTDIR, path)
+        return SimFolder(self._calls, inode)
+
+    def still_there(self) -> bool:
+        self._calls.call("still_there")
+        return self._disk.top is self._top
+
+    def flush_all(self) -> None:
+        try:
+            self._calls.call("flush all")
+        except OSError:
+            for inode in self._disk.dirty.values():
+                inode.doomed = True
+            raise
+        self._disk.flush_all()
+
+    def missing_at(self, path: str, name: str, other: str) -> tuple[str, ...]:
+        with self.folder(path) as folder:
+            folder.exchange(name, folder, other)
+        return ()
+
+
+def _is_inside(inode: Inode, folder: Inode) -> bool:
+    while inode is not folder:
+        if not inode.where:
+            return False
+        inode = inode.where[0][0]
+    return True

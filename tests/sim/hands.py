@@ -1,0 +1,192 @@
+"""A user's calls on a simulated disk, by path. Links on the way are not followed.
+
+Knows a disk. Must not know an agent. Whatever a path leads to now is what the user sees; a call
+that is not possible now does nothing and returns False.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from leftzmq.tree.entry import Kind
+
+from .disk import Disk, Inode
+
+LEFT = ".left"
+
+
+class Hands:
+    """careful: what the user does is durable at once, as if it were followed by a sync."""
+
+    def __init__(self, disk: Disk, *, careful: bool = True) -> None:
+        self.disk, self.careful = disk, careful
+
+    # ---- looking --------------------------------------------------------------------------------
+
+    def at(self, path: str) -> Inode | None:
+        inode = self.disk.top
+        for name in path.split("/") if path else []:
+            if inode is None or inode.kind is not Kind.DIRECTORY:
+                return None
+            inode = inode.children.get(name.encode(errors="surrogateescape"))
+        return inode
+
+    def tree(self) -> Iterator[tuple[str, Inode]]:
+        """All of the share but `.left`."""
+        for path, inode in self.disk.everything():
+            if path.split("/", 1)[0] != LEFT:
+                yield path, inode
+
+    def below(self, path: str) -> Iterator[tuple[str, Inode]]:
+        """What lies below `path`, and at it."""
+        for found, inode in self.tree():
+            if found == path or found.startswith(path + "/"):
+                yield found, inode
+
+    # ---- changing -------------------------------------------------------------------------------
+
+    def write(self, path: str, data: bytes) -> bool:
+        """Into the file itself, or into a new one."""
+        inode = self.at(path)
+        if inode is not None and inode.kind is not Kind.FILE:
+            return False
+        if inode is None:
+            inode = self._new(path, Kind.FILE, b"")
+            if inode is None:
+                return False
+        self.disk.truncate(inode, 0)
+        self.disk.write(inode, 0, data)
+        return self._written(inode)
+
+    def replace(self, path: str, data: bytes) -> bool:
+        """As most editors do: a new file renamed over the old one."""
+        old = self.at(path)
+        if old is None or old.kind is not Kind.FILE:
+            return False
+        folder, name = self._place(path)
+        assert folder is not None
+        inode = self.disk.make(Kind.FILE, old.mode, data)
+        self.disk.change((folder, b".new-" + name[:200], inode))
+        self.disk.change((folder, b".new-" + name[:200], None), (folder, name, inode))
+        return self._written(inode)
+
+    def append(self, path: str, data: bytes) -> bool:
+        inode = self.at(path)
+        if inode is None or inode.kind is not Kind.FILE:
+            return False
+        self.disk.write(inode, len(inode.data), data)
+        return self._written(inode)
+
+    def make_folder(self, path: str) -> bool:
+        return self._new(path, Kind.DIRECTORY, b"") is not None and self._done()
+
+    def make_folders(self, path: str) -> bool:
+        """This one and what is missing above it."""
+        names = path.split("/") if path else []
+        for count in range(1, len(names) + 1):
+            there = self.at("/".join(names[:count]))
+            if there is None:
+                self.make_folder("/".join(names[:count]))
+            elif there.kind is not Kind.DIRECTORY:
+                return False
+        return True
+
+    def make_link(self, path: str, target: bytes) -> bool:
+        inode = self._new(path, Kind.SYMLINK, target)
+        if inode is not None:
+            inode.users = True
+        return inode is not None and self._done()
+
+    def hard_link(self, path: str, to: str) -> bool:
+        inode, (folder, name) = self.at(path), self._place(to)
+        if inode is None or inode.kind is not Kind.FILE or folder is None:
+            return False
+        if name in folder.children:
+            return False
+        self.disk.change((folder, name, inode))
+        return self._done()
+
+    def delete(self, path: str) -> bool:
+        """rm -r."""
+        inode = self.at(path)
+        if inode is None or inode is self.disk.top:
+            return False
+        if inode.kind is Kind.DIRECTORY:
+            for name in sorted(inode.children):
+                self.delete(f"{path}/{name.decode(errors='surrogateescape')}")
+        folder, raw = inode.where[0] if len(inode.where) == 1 else self._place(path)
+        assert folder is not None
+        self.disk.change((folder, raw, None))
+        return self._done()
+
+    def rename(self, path: str, to: str) -> bool:
+        """rename(2): what is at `to` goes, if it is a file, a link or an empty folder."""
+        inode, over = self.at(path), self.at(to)
+        (source, name), (folder, new) = self._place(path), self._place(to)
+        if inode is None or source is None or folder is None or over is inode:
+            return False
+        if inode is self.disk.top or (to + "/").startswith(path + "/"):
+            return False
+        if over is not None:
+            if (over.kind is Kind.DIRECTORY) != (inode.kind is Kind.DIRECTORY):
+                return False
+            if over.children:
+                return False
+        self.disk.change((source, name, None), (folder, new, inode))
+        return self._done()
+
+    def set_mtime(self, path: str, mtime_ns: int) -> bool:
+        inode = self.at(path)
+        if inode is None or inode.kind is not Kind.FILE:
+            return False
+        self.disk.attributes(inode, mtime_ns=mtime_ns)
+        return self._flushed(inode)
+
+    def set_exec(self, path: str, exec: bool) -> bool:
+        inode = self.at(path)
+        if inode is None or inode.kind is not Kind.FILE:
+            return False
+        self.disk.attributes(inode, mode=0o755 if exec else 0o644)
+        return self._flushed(inode)
+
+    # ---- durable ------------------------------------------------------------------------------
+
+    def _place(self, path: str) -> tuple[Inode | None, bytes]:
+        above, _, name = path.rpartition("/")
+        folder = self.at(above)
+        if folder is not None and folder.kind is not Kind.DIRECTORY:
+            folder = None
+        return folder, name.encode(errors="surrogateescape")
+
+    def _new(self, path: str, kind: Kind, data: bytes) -> Inode | None:
+        folder, name = self._place(path)
+        if folder is None or not name or name in folder.children:
+            return None
+        mode = {Kind.FILE: 0o644, Kind.DIRECTORY: 0o755, Kind.SYMLINK: 0o777}[kind]
+        inode = self.disk.make(kind, mode, data)
+        self.disk.change((folder, name, inode))
+        return inode
+
+    def _written(self, inode: Inode) -> bool:
+        inode.users = True
+        self.disk.closed(inode)
+        return self._flushed(inode)
+
+    def _flushed(self, inode: Inode) -> bool:
+        if self.careful:
+            self.disk.flush_file(inode)
+        return self._done()
+
+    def _done(self) -> bool:
+        if self.careful and self.disk.pending:
+            for folder in self.disk.pending[-1].folders:
+                self._flush_up(folder)
+        return True
+
+    def _flush_up(self, folder: Inode) -> None:
+        """A sync of a folder that has no durable name would be worth nothing."""
+        while True:
+            self.disk.flush_folder(folder)
+            if not folder.where:
+                return
+            folder = folder.where[0][0]

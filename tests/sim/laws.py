@@ -1,0 +1,250 @@
+"""I1 to I12 as checks: some hold after every single call, the rest when all is quiet.
+
+Knows devices from outside: their disks, their indexes, what they sent. Must not steer anything.
+"""
+
+from __future__ import annotations
+
+from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
+from leftzmq.content.ids import chunk_id
+from leftzmq.errors import Problem, ProblemKind
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX
+
+from .disk import Inode
+from .ledger import Content, Ledger, content_of
+from .world import SimDevice, World
+
+Tree = dict[str, tuple[object, ...]]
+
+
+class Broken(AssertionError):
+    """A law does not hold. law: its short name; the text says what was found."""
+
+    def __init__(self, law: str, what: str) -> None:
+        self.law = law
+        super().__init__(f"{law}: {what}")
+
+
+def tree_of(device: SimDevice) -> Tree:
+    """Everything that is synced: path -> what it is."""
+    found: Tree = {}
+    for path, inode in device.hands.tree():
+        if path.endswith(LEFTING_SUFFIX):
+            continue
+        match inode.kind:
+            case Kind.DIRECTORY:
+                found[path] = ("folder",)
+            case Kind.SYMLINK:
+                found[path] = ("link", bytes(inode.data))
+            case Kind.FILE:
+                is_exec = bool(inode.mode & 0o100)
+                found[path] = ("file", bytes(inode.data), inode.mtime_ns, is_exec)
+    return found
+
+
+def is_final(path: str | None) -> bool:
+    """Whether a name is one that users see, not the agent's own."""
+    if path is None or path.endswith(LEFTING_SUFFIX):
+        return False
+    return path.split("/", 1)[0] != LEFT_DIRECTORY
+
+
+# ---- at every step ----------------------------------------------------------------------------
+
+
+class Witness:
+    """I4: what an agent gives a final name is whole; it never writes to what has one, and never
+    unlinks what a user wrote."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def look_after(self, device: SimDevice) -> None:
+        disk = device.disk
+
+        def path_of(folder: Inode, name: bytes) -> str | None:
+            above = disk.path_of(folder)
+            last = name.decode(errors="surrogateescape")
+            return None if above is None else (f"{above}/{last}" if above else last)
+
+        def named(folder: Inode, name: bytes, inode: Inode) -> None:
+            path, content = path_of(folder, name), content_of(inode)
+            if content is None or not is_final(path) or self._ledger.is_known(content):
+                return
+            raise Broken("I4", f"{device.name} named {path}: {_short(content)}")
+
+        def wrote(inode: Inode) -> None:
+            for folder, name in inode.where:
+                if is_final(path_of(folder, name)):
+                    raise Broken("I4", f"{device.name} wrote into {path_of(folder, name)}")
+
+        def gone(folder: Inode, name: bytes, inode: Inode) -> None:
+            if inode.users and not inode.where:
+                path = path_of(folder, name)
+                raise Broken("I2", f"{device.name} unlinked {path}: {_short(content_of(inode))}")
+
+        device.calls.named, device.calls.wrote, device.calls.gone = named, wrote, gone
+
+
+# ---- when all is quiet ------------------------------------------------------------------------
+
+
+def is_quiet(world: World) -> bool:
+    """Every device has what all have, and nothing is under way."""
+    alive = [d for d in world.devices.values() if d.alive and not d.folder.stopped_why]
+    if world.wires.flying or any(d.working or len(d.watching) for d in alive):
+        return False
+    for device in alive:
+        folder = device.folder
+        if folder.state.value != "idle" or folder.indexes.tally.tickets:
+            return False
+    trees = [tree_of(device) for device in alive]
+    return all(tree == trees[0] for tree in trees)
+
+
+def converged(world: World, ledger: Ledger) -> Tree:
+    """I1."""
+    alive = [d for d in world.devices.values() if d.alive]
+    for device in alive:
+        if device.folder.stopped_why:
+            raise Broken("I11", f"{device.name} stopped: {device.folder.stopped_why}")
+    first = tree_of(alive[0])
+    for other in alive[1:]:
+        theirs = tree_of(other)
+        if theirs != first:
+            raise Broken("I1", differences(alive[0].name, first, other.name, theirs))
+    for device in alive:
+        folder = device.folder
+        if problems := [p for p in folder.problems.all() if not _is_known(p, device, ledger)]:
+            raise Broken("I1", f"{device.name} has problems: {[str(p) for p in problems]}")
+        if tickets := folder.indexes.tally.tickets:
+            raise Broken("I1", f"{device.name} has {tickets} tickets")
+        if folder.state.value != "idle":
+            raise Broken("I5", f"{device.name} is {folder.state.value}")
+    return first
+
+
+def differences(a: str, first: Tree, b: str, second: Tree) -> str:
+    lines = []
+    for path in sorted(first.keys() | second.keys()):
+        one, two = first.get(path), second.get(path)
+        if one != two:
+            lines.append(f"{path}: {a} {_short(one)}, {b} {_short(two)}")
+    return "; ".join(lines)
+
+
+def _is_known(problem: Problem, device: SimDevice, ledger: Ledger) -> bool:
+    """Known gaps: an index that is lost or older, after a power cut too, does not know a `.lefting`
+    that is on the disk, and a user can rename the folder that one lies in; then nobody can say
+    whose it is."""
+    return problem.kind is ProblemKind.FOREIGN_LEFTING and device.name in ledger.stray_leftings
+
+
+def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
+    """I2, and beyond it: what no user replaced anywhere is in the tree, not only in a trash."""
+    in_tree = {_content(what) for what in tree.values()}
+    kept = set(in_tree)
+    for device in world.devices.values():
+        for path, inode in device.disk.everything():
+            if not is_final(path) and path.startswith(".left/trash/"):
+                kept.add(content_of(inode))
+    for content, value in ledger.values.items():
+        if value.ended:
+            continue
+        who = f"{_short(content)} by {value.device} at {value.path} ({value.when:.3f})"
+        if content not in kept:
+            raise Broken("I2", f"{who} is nowhere")
+        # Known gaps: a crash between the exchange and the naming of the copy ends in the trash; so
+        # does a file that is renamed to and fro, where the second rename adopts a version that
+        # the first one is about to delete.
+        excused = ledger.crashed_in_a_job or len(ledger.moved.get(content, ())) > 1
+        if not value.replaced and content not in in_tree and not excused:
+            raise Broken("I2 tree", f"{who} is only in a trash, and nobody replaced it")
+
+
+def nothing_came_back(ledger: Ledger, tree: Tree) -> None:
+    """I3."""
+    for delete in ledger.deletes:
+        what = tree.get(delete.path)
+        if what is None or _content(what) != delete.content or delete.excused:
+            continue
+        if any(
+            other.path == delete.path
+            and other.device != delete.device
+            and other.content != delete.content
+            for other in ledger.deletes
+        ):
+            continue  # a known gap: of two deletes the higher one wins, with what it had not seen
+        hands = ledger.hands_on.get((delete.path, delete.content), ())
+        if any(device != delete.device or when >= delete.when for when, device in hands):
+            continue
+        who = f"{_short(delete.content)} at {delete.path}"
+        raise Broken("I3", f"{who}, deleted by {delete.device} ({delete.when:.3f}), is back")
+
+
+def no_folder_came_back(ledger: Ledger, tree: Tree) -> None:
+    """I3 for folders: one that a user took away is there only if somebody needs it."""
+    for when, device, path in ledger.folders:
+        if tree.get(path) != ("folder",) or ledger.restored:
+            continue
+        if any(other.startswith(path + "/") for other in tree):
+            continue
+        if not any(
+            (other == path or other.startswith(path + "/")) and (by != device or at >= when)
+            for at, by, other in ledger.made
+        ):
+            raise Broken("I3 folder", f"{path}, taken away by {device} ({when:.3f}), is back")
+
+
+def index_is_the_disk(device: SimDevice, *, exact: bool) -> None:
+    """I8: what the index says of us is what a scan of the disk would say. exact: so are the stats,
+    as they are after a walk (a new hard link changes one, and no watcher tells)."""
+    said: Tree = {}
+    after = b""
+    while groups := device.store.paths(after, 1000):
+        for rows in groups:
+            ours = [row for row in rows if row.is_ours]
+            if len(ours) > 1:
+                raise Broken("I8", f"{device.name}: two rows of ours at {rows[0].entry.path}")
+            for row in ours:
+                entry = row.entry
+                if entry.deleted:
+                    continue
+                found = device.hands.at(entry.path)
+                if found is None or found.kind is not entry.kind:
+                    raise Broken("I8", f"{device.name}: {entry.path} is not on disk")
+                if exact and row.scan != (key := found.stat().key()):
+                    raise Broken("I8", f"{device.name}: {entry.path} {row.scan} is {key}")
+                if entry.kind is Kind.FILE and len(found.data) <= ONE_CHUNK_MAX_BYTES:
+                    if chunk_id(device.keys, bytes(found.data)) != entry.content:
+                        raise Broken("I8", f"{device.name}: {entry.path} has other bytes")
+                said[entry.path] = ()
+        after = groups[-1][-1].sort_key
+    if said.keys() != tree_of(device).keys():
+        raise Broken("I8", f"{device.name}: on disk and not in the index, or the other way")
+
+
+def nothing_is_left(device: SimDevice, ledger: Ledger) -> None:
+    """No `.lefting` of ours stays behind."""
+    for path, inode in device.hands.tree():
+        if device.name in ledger.stray_leftings:
+            return
+        if path.endswith(LEFTING_SUFFIX) and not inode.users:
+            raise Broken("I6", f"{device.name} left {path} behind")
+
+
+def _content(what: tuple[object, ...]) -> Content | None:
+    if what[0] == "folder":
+        return None
+    kind = Kind.FILE if what[0] == "file" else Kind.SYMLINK
+    assert isinstance(what[1], bytes)
+    return kind, what[1]
+
+
+def _short(what: object) -> str:
+    if isinstance(what, tuple):
+        return "(" + ", ".join(_short(item) for item in what) + ")"
+    if isinstance(what, bytes) and len(what) > 24:
+        return f"{what[:24]!r}+{len(what) - 24}"
+    return repr(what)

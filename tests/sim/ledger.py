@@ -1,0 +1,101 @@
+"""Everything that users ever wrote, and what became of it by users' hands.
+
+Every value is unique, so that whatever is found anywhere names who wrote it. A value ends when a
+user removes its last name on a device where he saw it; from then on nothing is owed to it.
+
+Knows values. Must not know agents: what they do with a value is for the laws to judge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from leftzmq.tree.entry import Kind
+
+from .disk import Inode
+from .hands import Hands
+
+Content = tuple[Kind, bytes]
+
+
+@dataclass(slots=True)
+class Value:
+    """Bytes of a file, or a link's target.
+
+    ended:    how a user ended it, or which disaster took its last copy; "": it must be somewhere
+    replaced: a user overwrote or deleted it somewhere: it may be in a trash, need not be in a tree
+    """
+
+    content: Content
+    device: str
+    path: str
+    when: float
+    ended: str = ""
+    replaced: str = ""
+
+
+@dataclass(slots=True)
+class Delete:
+    """A user saw this at this path, and deleted or moved it. excused: why it may come back."""
+
+    path: str
+    content: Content
+    device: str
+    when: float
+    excused: str = ""
+
+
+@dataclass(slots=True)
+class Ledger:
+    values: dict[Content, Value] = field(default_factory=dict)
+    deletes: list[Delete] = field(default_factory=list)
+    hands_on: dict[tuple[str, Content], list[tuple[float, str]]] = field(default_factory=dict)
+    made: list[tuple[float, str, str]] = field(default_factory=list)  # when, device, path
+    folders: list[tuple[float, str, str]] = field(default_factory=list)  # that were taken away
+    restored: bool = False
+    moved: dict[Content, set[str]] = field(default_factory=dict)
+    crashed_in_a_job: bool = False
+    stray_leftings: set[str] = field(default_factory=set)
+
+    def wrote(self, content: Content, device: str, path: str, now: float) -> None:
+        """A user, or a power cut that tore a file, made these bytes at this path."""
+        self.made_at(path, device, now)
+        if content not in self.values:
+            self.values[content] = Value(content, device, path, now)
+        else:
+            value = self.values[content]
+            value.ended = ""
+            self.put_hands_on(path, content, device, now)
+
+    def made_at(self, path: str, device: str, now: float) -> None:
+        """A user made or wrote something there: what is above it has to be there, too."""
+        self.made.append((now, device, path))
+
+    def put_hands_on(self, path: str, content: Content, device: str, now: float) -> None:
+        """Touched, moved there, or put back: not what was there when it was first written."""
+        self.made_at(path, device, now)
+        self.hands_on.setdefault((path, content), []).append((now, device))
+
+    def removed(
+        self, path: str, content: Content, device: str, now: float, how: str, hands: Hands
+    ) -> None:
+        """A user took this value away from this path (and saw what he took)."""
+        self.deletes.append(Delete(path, content, device, now))
+        value = self.values.get(content)
+        if how == "moved":
+            self.moved.setdefault(content, set()).add(device)
+        elif value is not None:
+            value.replaced = how
+            if not is_in_tree(hands, content):
+                value.ended = how
+
+    def is_known(self, content: Content) -> bool:
+        return content in self.values or content == (Kind.FILE, b"")
+
+
+def content_of(inode: Inode) -> Content | None:
+    return None if inode.kind is Kind.DIRECTORY else (inode.kind, bytes(inode.data))
+
+
+def is_in_tree(hands: Hands, content: Content) -> bool:
+    return any(content_of(inode) == content for _, inode in hands.tree())

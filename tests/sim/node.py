@@ -1,0 +1,167 @@
+"""One device: its node over its store and share. The mesh on real files and the simulation are two
+settings of it.
+
+Knows how an agent opens a folder and what it does with each action. Must not know how messages
+travel, when jobs run, or what lies under the share: its surroundings do.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from leftzmq.bus.ground import Ground
+from leftzmq.bus.jobs import JobRunner
+from leftzmq.content.keys import derive_keys, device_mark
+from leftzmq.content.seal import fresh_nonce
+from leftzmq.disk.share import Share
+from leftzmq.errors import ShareError
+from leftzmq.index.store import Store
+from leftzmq.sync import actions
+from leftzmq.sync.facts import ChunksArrived, Fact, MessageArrived, PageArrived
+from leftzmq.sync.folder import Folder
+from leftzmq.sync.jobs import Job
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.sync.node import Node
+from leftzmq.sync.peers import OurSide, Peer, Peers
+from leftzmq.tree.version import make_life
+from leftzmq.wire import page as pages
+from leftzmq.wire.codec import Socket, check_body, decode, encode
+from leftzmq.wire.messages import Chunks, Get, IndexPage, Message, News, Open
+
+FOLDER = "share"
+SECRET = bytes(range(32))
+BULK = (Get, Chunks, Open)
+
+
+class Surroundings(Protocol):
+    """What a device finds itself in."""
+
+    now: float
+    random: random.Random
+
+    def wall_ns(self, device: Device) -> int: ...
+    def submit(self, device: Device, job: Job) -> None: ...
+    def send(self, device: Device, link: Link, message: Message, body: object) -> None: ...
+    def publish(self, device: Device, publish: actions.Publish) -> None: ...
+    def subscribe(self, device: Device, key: DeviceKey) -> None: ...
+
+
+class Device:
+    """`alive` between `begin` and `end`."""
+
+    def __init__(self, around: Surroundings, name: str) -> None:
+        self.around, self.name = around, name
+        self.key = DeviceKey(name.encode().ljust(32, b"-"))
+        self.keys = derive_keys(SECRET)
+        self.events: list[actions.Tell] = []
+        self.answers: list[dict[str, Any]] = []
+        self.sent: list[object] = []
+        self.alive = False
+        self.starts = 0
+
+    def begin(
+        self,
+        index: Path,
+        open_share: Callable[[bytes | None], Share],
+        peers: list[Peer],
+    ) -> None:
+        """What agent.Agent does between the lock of its state directory and `Started`."""
+        self.starts += 1
+        self.store = store = Store(index)
+        self.runner = JobRunner(lambda: self.around.wall_ns(self))
+        self.alive = True
+        listed = {peer.key for peer in peers}
+        for head in store.heads.known():
+            if head.key not in listed:
+                store.heads.forget(head.key)
+        for key in store.heads.swept_keys():
+            for bit in store.heads.to_sweep(key):
+                store.sweep(bit)
+        store.commit()
+        known = store.meta("token")
+        agents = Peers(
+            OurSide(self.name, 1, 2),
+            peers,
+            lambda device: self.node.hellos(device),
+            lambda id: self.keys.tag if id == FOLDER else None,
+        )
+        self.folder = Folder(
+            FOLDER, self.keys, self.key, store, agents.control_link, agents.news_links
+        )
+        try:
+            share = open_share(known)
+        except ShareError as error:
+            self.folder.stop(str(error))
+        else:
+            store.put_meta("token", share.token)
+            unix_s = self.around.wall_ns(self) // 1_000_000_000
+            chance = self.around.random.randbytes(4)
+            store.heads.begin_life(make_life(device_mark(self.key), unix_s, chance))
+            store.commit()
+            self.runner.add(
+                Ground(FOLDER, share.root, self.keys, store.file, self.key, share.still_there)
+            )
+        about = {"name": self.name, "key": self.name, "keyless": []}
+        self.node = Node({FOLDER: self.folder}, agents, about)
+
+    def end(self) -> None:
+        """The process is gone: what was committed stays, nothing else does."""
+        self.alive = False
+        self.store._db.close()
+        for reader in self.runner._own.__dict__.get("readers", {}).values():
+            reader.close()
+
+    def handle(self, fact: Fact) -> None:
+        for action in self.node.handle(fact, self.around.now, self.around.wall_ns(self)):
+            self.do(action)
+
+    def do(self, action: actions.Action) -> None:
+        match action:
+            case actions.Work(job):
+                self.around.submit(self, job)
+            case actions.Tell():
+                self.events.append(action)
+            case actions.Answer(_, fields):
+                self.answers.append(dict(fields))
+            case actions.Send(link, message, body):
+                self.sent.append(message)
+                self.around.send(self, link, message, body)
+            case actions.Publish():
+                self.around.publish(self, action)
+            case actions.Subscribe(device):
+                self.around.subscribe(self, device)
+            case actions.Drop(device, refusal, detail):
+                raise AssertionError(f"{self.name} dropped {device!r}: {refusal} {detail}")
+
+    def scan(self) -> None:
+        """What the watcher would have said, in one go."""
+        for action in self.folder.settler.walk_all(self.around.now):
+            assert isinstance(action, actions.Work)
+            self.do(action)
+
+    def sealed(self, publish: actions.Publish) -> News:
+        return News(self.keys.tag, pages.seal(publish.page, self.keys, fresh_nonce()))
+
+
+def arrival(receiver: Device, came: Link, message: Message, body: object) -> Fact:
+    """The fact that a message becomes at its receiver, through codec, checks and seal."""
+    if isinstance(message, News) and came.way is Way.DIALED:
+        socket = Socket.NEWS
+    else:
+        socket = Socket.BULK if isinstance(message, BULK) else Socket.CONTROL
+    decoded = decode(encode(message), socket)
+    if isinstance(decoded, Chunks):
+        raw = bytes(body or b"")  # type: ignore[call-overload]
+        check_body(decoded, len(raw))
+        return ChunksArrived(came, decoded, raw)
+    if isinstance(decoded, IndexPage | News):
+        opened = pages.open_sealed(decoded.sealed, receiver.keys, device=came.device, folder=FOLDER)
+        return PageArrived(came, opened, isinstance(decoded, IndexPage))
+    return MessageArrived(came, decoded)
+
+
+def socket_of(message: Message) -> Socket:
+    return Socket.BULK if isinstance(message, BULK) else Socket.CONTROL

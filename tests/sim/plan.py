@@ -1,0 +1,210 @@
+"""A seed as a plan: who there is, how rough it is, and what happens when. And running one.
+
+Every step takes a chance of its own (seed and number), so that a plan stays what it is when steps
+are left out of it.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from leftzmq.sync.node import HEARTBEAT_PERIOD_S
+
+from . import laws
+from .faults import FAULT_WEIGHTS, FAULTS, Faults
+from .ledger import Ledger
+from .users import DEEDS, WEIGHTS, Users
+from .world import Knobs, World
+
+QUIET_S: Final = 15.0
+PATIENCE_S: Final = 600.0
+MEMORY: Final = Path("/dev/shm")
+"""Where a flush of an index costs nothing, if there is such a place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """number: in the plan as the seed made it."""
+
+    number: int
+    at: float
+    device: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    seed: int
+    names: str
+    dials: frozenset[tuple[str, str]]
+    knobs: Knobs
+    large: bool
+    steps: tuple[Step, ...]
+
+
+@dataclass(slots=True)
+class Outcome:
+    plan: Plan
+    broken: BaseException | None
+    digest: str
+    seconds: float = 0.0
+    story: list[str] = field(default_factory=list)
+
+    @property
+    def law(self) -> str:
+        if isinstance(self.broken, laws.Broken):
+            return self.broken.law
+        return type(self.broken).__name__ if self.broken else ""
+
+
+def plan_of(seed: int, devices: int = 0) -> Plan:
+    """What this seed stands for. devices: 0: the seed says how many."""
+    chance = random.Random(f"{seed}/plan")
+    count = devices or chance.choice((2, 2, 2, 3, 3, 4))
+    names = "ABCD"[:count]
+    rough = chance.random() < 0.6
+    knobs = Knobs(
+        lag_s=chance.choice((0.002, 0.01, 0.1)),
+        slow=chance.choice((0.0, 0.02, 0.1)) if rough else 0.0,
+        news_lost=chance.choice((0.0, 0.2, 1.0)) if rough else 0.0,
+        news_twice=0.2 if rough else 0.0,
+        watch_lag_s=chance.choice((0.005, 0.05, 0.5)),
+        watch_lost=chance.choice((0.0, 0.1)) if rough else 0.0,
+        careful=chance.random() < 0.8,
+        skews_s=tuple(chance.choice((0.0, 0.0, 3.0, -3600.0, 86_400.0)) for _ in names),
+    )
+    span = chance.choice((2.0, 10.0, 30.0))
+    steps = _steps(chance, names, span, chance.choice((4, 10, 20)), chance.choice((0, 0, 2, 5)))
+    large = chance.random() < 0.1
+    return Plan(seed, names, _dials(chance, names), knobs, large, steps)
+
+
+def _dials(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:
+    """Who dials whom: both ways, one way, a ring, or all to one."""
+    shape = chance.choice(("both", "both", "one way", "ring", "star"))
+    pairs = [(a, b) for a in names for b in names if a < b]
+    match shape:
+        case "ring":
+            pairs = [(a, b) for a, b in zip(names, names[1:] + names[0], strict=True) if a != b]
+        case "star":
+            pairs = [(a, names[0]) for a in names[1:]]
+    dials = set(pairs)
+    if shape in ("both", "ring"):
+        dials |= {(b, a) for a, b in pairs}
+    return frozenset(dials)
+
+
+def _steps(
+    chance: random.Random, names: str, span: float, deeds: int, faults: int
+) -> tuple[Step, ...]:
+    kinds = list(DEEDS)
+    weights = [WEIGHTS.get(kind, 1) for kind in kinds]
+    steps: list[tuple[float, str, str]] = []
+    for name in names:  # before the agents begin
+        for _ in range(chance.randrange(4)):
+            steps.append((-1.0, name, chance.choice(("create", "make tree", "make folder"))))
+    for _ in range(deeds):
+        at = chance.uniform(0.0, span)
+        if steps and chance.random() < 0.3:  # at nearly the same time as another one
+            at = max(0.0, chance.choice(steps)[0]) + chance.random() * 0.05
+        steps.append((at, chance.choice(names), chance.choices(kinds, weights)[0]))
+    chances = [FAULT_WEIGHTS.get(fault, 1) for fault in FAULTS]
+    for _ in range(faults):
+        at = chance.uniform(0.0, span)
+        if chance.random() < 0.5:  # in the middle of what follows a deed
+            at = max(0.0, chance.choice(steps)[0]) + chance.choice((0.005, 0.1, 1.0))
+        steps.append((at, chance.choice(names), chance.choices(FAULTS, chances)[0]))
+    steps.sort(key=lambda step: step[0])
+    return tuple(Step(number, *step) for number, step in enumerate(steps))
+
+
+def run(plan: Plan, *, story: bool = False) -> Outcome:
+    """Live through it, and look whether the laws hold."""
+    where = MEMORY if MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="leftzmq-sim-", dir=where) as base:
+        world = World(plan.seed, Path(base), plan.names, set(plan.dials), plan.knobs)
+        if story:
+            world.story = []
+        broken: BaseException | None = None
+        try:
+            _live(plan, world)
+        except Exception as error:
+            broken = error
+        finally:
+            for device in world.devices.values():
+                if device.alive:
+                    device.end()
+        return Outcome(plan, broken, world.digest, world.now - 1000.0, world.story or [])
+
+
+def _live(plan: Plan, world: World) -> None:
+    ledger = Ledger()
+    users = Users(world, ledger, large=plan.large)
+    faults = Faults(world, ledger, users)
+    witness = laws.Witness(ledger)
+    world.look_after = witness.look_after
+
+    def act(step: Step) -> None:
+        chance = random.Random(f"{plan.seed}/{step.number}")
+        device = world.devices[step.device]
+        if step.what in DEEDS:
+            users.do(step.what, device, chance)
+        else:
+            faults.do(step.what, device, chance)
+
+    for step in plan.steps:
+        if step.at < 0:
+            act(step)
+        else:
+            world.after(step.at + 1.0, lambda step=step: act(step))
+    for device in world.devices.values():
+        world.after(world.random.choice((0.0, 0.0, 2.0)), device.start)
+    last = max((step.at for step in plan.steps), default=0.0)
+    world.run_until(world.now + last + 1.5)
+    faults.end()
+    _settle(world)
+    tree = laws.converged(world, ledger)
+    laws.nothing_lost(world, ledger, tree)
+    laws.nothing_came_back(ledger, tree)
+    laws.no_folder_came_back(ledger, tree)
+    for device in world.devices.values():
+        laws.index_is_the_disk(device, exact=False)
+        laws.nothing_is_left(device, ledger)
+    _stays_quiet(world, ledger, tree)
+
+
+def _settle(world: World) -> None:
+    """Until all have had what they need, or patience is over."""
+    world.delays.calm = True
+    end = world.now + PATIENCE_S
+    while world.now < end:
+        messages = world.messages
+        world.run_until(world.now + 2.13 * HEARTBEAT_PERIOD_S)  # never in step with them
+        if laws.is_quiet(world) and world.messages == messages:
+            return
+
+
+def _stays_quiet(world: World, ledger: Ledger, tree: laws.Tree) -> None:
+    """I5: nothing but heartbeats. I6: neither another walk nor another start changes anything."""
+    heads = {d.name: d.store.heads.sequence for d in world.devices.values()}
+    messages = world.messages
+    world.run_until(world.now + QUIET_S)
+    if world.messages != messages:
+        raise laws.Broken("I5", f"{world.messages - messages} messages in {QUIET_S:.0f} quiet s")
+    for device in world.devices.values():
+        device.scan()
+    world.run_until(world.now + 5.0)
+    for device in world.devices.values():
+        laws.index_is_the_disk(device, exact=True)
+        device.stop()
+        device.start()
+    world.run_until(world.now + 25.0)
+    if (now := laws.converged(world, ledger)) != tree:
+        raise laws.Broken("I6", laws.differences("before", tree, "after", now))
+    for device in world.devices.values():
+        if device.store.heads.sequence != heads[device.name]:
+            raise laws.Broken("I6", f"{device.name} made new versions of nothing")

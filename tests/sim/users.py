@@ -1,0 +1,328 @@
+"""Users: what they do, where, and what they see when they do it.
+
+Trees begin as perturbations of one another and names are few, so that paths collide. Each deed
+takes a chance of its own, so that leaving one out changes no other.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Final
+
+from leftzmq.tree.entry import Kind
+
+from .disk import Inode
+from .ledger import Content, Ledger, content_of
+from .world import SimDevice, World
+
+NAMES: Final = ("a", "b", "c", "A", "d.txt", "ä")
+LARGE_BYTES: Final = (262_145, 400_000, 900_000)
+
+
+class Users:
+    """The users of all devices."""
+
+    def __init__(self, world: World, ledger: Ledger, *, large: bool) -> None:
+        self._world, self._ledger, self._large = world, ledger, large
+        self._numbers = 0
+        self.aim = ""  # where the next deed is to be done, if that can be
+
+    def do(self, deed: str, device: SimDevice, chance: random.Random) -> None:
+        """One deed; nothing happens where it is not possible now."""
+        if device.unmounted is not None:
+            return
+        said = DEEDS[deed](self, device, chance)
+        self._world.say(device, f"user: {deed} {said}")
+        device.touched()
+
+    # ---- choosing -------------------------------------------------------------------------------
+
+    def _value(self, device: SimDevice, chance: random.Random) -> bytes:
+        self._numbers += 1
+        text = f"<{self._numbers} by {device.name}>".encode()
+        if self._large and chance.random() < 0.3:
+            return text + random.Random(self._numbers).randbytes(chance.choice(LARGE_BYTES))
+        return text + b"." * chance.choice((0, 0, 0, 100, 5000))
+
+    def _some(
+        self, device: SimDevice, chance: random.Random, *kinds: Kind
+    ) -> tuple[str, Inode] | None:
+        found = [(p, i) for p, i in device.hands.tree() if i.kind in kinds and _is_plain(p)]
+        aimed = [(p, i) for p, i in found if self.aim and p.endswith(self.aim)]
+        found = aimed or found
+        return chance.choice(found) if found else None
+
+    def _place(self, device: SimDevice, chance: random.Random) -> str:
+        """A path in a folder that is there; perhaps something is at it."""
+        folders = [p for p, i in device.hands.tree() if i.kind is Kind.DIRECTORY and _is_plain(p)]
+        folder = chance.choice(["", "", *[f for f in folders if f.count("/") < 3]])
+        name = self.aim or chance.choice(NAMES)
+        return f"{folder}/{name}" if folder else name
+
+    # ---- noting ---------------------------------------------------------------------------------
+
+    def _wrote(self, device: SimDevice, path: str) -> None:
+        inode = device.hands.at(path)
+        content = content_of(inode) if inode is not None else None
+        if content is not None and content != (Kind.FILE, b""):
+            self._ledger.wrote(content, device.name, path, self._world.now)
+
+    def _removed(self, device: SimDevice, path: str, content: Content | None, how: str) -> None:
+        if content is not None and content != (Kind.FILE, b""):
+            self._ledger.removed(path, content, device.name, self._world.now, how, device.hands)
+            if not device.knows(path, content):
+                self._ledger.deletes[-1].excused = f"{device.name} did not know of it"
+
+    def _write(self, device: SimDevice, path: str, data: bytes, *, anew: bool = False) -> bool:
+        before = device.hands.at(path)
+        old = content_of(before) if before is not None else None
+        done = device.hands.replace(path, data) if anew else device.hands.write(path, data)
+        if done:
+            self._wrote(device, path)
+            self._removed(device, path, old, "overwritten")
+        return done
+
+    def _folders(self, device: SimDevice, path: str) -> list[str]:
+        below = device.hands.below(path)
+        return [p for p, i in below if i.kind is Kind.DIRECTORY]
+
+    def _took_folders(self, device: SimDevice, path: str) -> None:
+        self._took(device, self._folders(device, path))
+
+    def _took(self, device: SimDevice, folders: list[str]) -> None:
+        for folder in folders:
+            if device.knows(folder, (Kind.DIRECTORY, b"")):
+                self._ledger.folders.append((self._world.now, device.name, folder))
+
+    def _make_folder(self, device: SimDevice, path: str) -> bool:
+        self._ledger.made_at(path, device.name, self._world.now)
+        return device.hands.make_folder(path)
+
+    # ---- deeds ----------------------------------------------------------------------------------
+
+    def create(self, device: SimDevice, chance: random.Random) -> str:
+        path = self._place(device, chance)
+        data = b"" if chance.random() < 0.05 else self._value(device, chance)
+        self._write(device, path, data)
+        if chance.random() < 0.15:
+            self._exec(device, path, chance)
+        return f"{path} {data[:12]!r}"
+
+    def edit(self, device: SimDevice, chance: random.Random) -> str:
+        found = self._some(device, chance, Kind.FILE)
+        if found is None:
+            return ""
+        data = self._value(device, chance)
+        self._write(device, found[0], data, anew=chance.random() < 0.5)
+        return f"{found[0]} {data[:12]!r}"
+
+    def append(self, device: SimDevice, chance: random.Random) -> str:
+        found = self._some(device, chance, Kind.FILE)
+        if found is None:
+            return ""
+        path, inode = found
+        old, mtime_ns = content_of(inode), inode.mtime_ns
+        device.hands.append(path, self._value(device, chance)[:20])
+        if chance.random() < 0.4:  # an old mtime, with another size
+            device.hands.set_mtime(path, mtime_ns)
+        self._wrote(device, path)
+        self._removed(device, path, old, "overwritten")
+        return path
+
+    def write_slowly(self, device: SimDevice, chance: random.Random) -> str:
+        """Half now, the rest a little later; both are bytes that the user wrote."""
+        path, data = self._place(device, chance), self._value(device, chance)
+        if not self._write(device, path, data[:4] + b"half of " + data[4:]):
+            return ""
+
+        def rest() -> None:
+            inode = device.hands.at(path)
+            if inode is not None and inode.kind is Kind.FILE:
+                old = content_of(inode)
+                device.hands.append(path, b" and the rest of " + data[:16])
+                self._wrote(device, path)
+                self._removed(device, path, old, "overwritten")
+                self._world.say(device, f"user: wrote the rest of {path}")
+                device.touched()
+
+        self._world.after(chance.choice((0.01, 0.3, 2.0)), rest)
+        return f"{path} {data[:12]!r}"
+
+    def delete(self, device: SimDevice, chance: random.Random) -> str:
+        found = self._some(device, chance, Kind.FILE, Kind.SYMLINK, Kind.FILE, Kind.DIRECTORY)
+        if found is None:
+            return ""
+        self._delete(device, found[0])
+        return found[0]
+
+    def _delete(self, device: SimDevice, path: str) -> None:
+        gone = [(p, content_of(i)) for p, i in device.hands.below(path)]
+        self._took_folders(device, path)
+        device.hands.delete(path)
+        for each, content in gone:
+            self._removed(device, each, content, "deleted")
+
+    def rename(self, device: SimDevice, chance: random.Random) -> str:
+        found = self._some(device, chance, Kind.FILE, Kind.DIRECTORY, Kind.SYMLINK)
+        if found is None:
+            return ""
+        path, to = found[0], self._place(device, chance)
+        return self._rename(device, path, to)
+
+    def _rename(self, device: SimDevice, path: str, to: str) -> str:
+        over = device.hands.at(to)
+        lost = content_of(over) if over is not None else None
+        moved = [(p, content_of(i)) for p, i in device.hands.below(path)]
+        if any(p.endswith(".lefting") for p, _ in moved):
+            self._ledger.stray_leftings.add(device.name)
+        folders = self._folders(device, path)
+        if not device.hands.rename(path, to):
+            return ""
+        self._took(device, folders)
+        for folder in folders:
+            self._ledger.made_at(to + folder[len(path) :], device.name, self._world.now)
+        for each, content in moved:
+            self._removed(device, each, content, "moved")
+            if content is not None:
+                now = self._world.now
+                self._ledger.put_hands_on(to + each[len(path) :], content, device.name, now)
+        self._removed(device, to, lost, "overwritten")
+        return f"{path} -> {to}"
+
+    def change_case(self, device: SimDevice, chance: random.Random) -> str:
+        found = self._some(device, chance, Kind.FILE, Kind.DIRECTORY)
+        if found is None:
+            return ""
+        above, _, name = found[0].rpartition("/")
+        other = name.swapcase()
+        return self._rename(device, found[0], f"{above}/{other}" if above else other)
+
+    def swap_kind(self, device: SimDevice, chance: random.Random) -> str:
+        """A file, folder or link becomes another of these."""
+        found = self._some(device, chance, Kind.FILE, Kind.DIRECTORY, Kind.SYMLINK)
+        if found is None:
+            return ""
+        path, inode = found
+        kind = chance.choice([k for k in Kind if k is not inode.kind])
+        self._delete(device, path)
+        if kind is Kind.FILE:
+            self._write(device, path, self._value(device, chance))
+        elif kind is Kind.SYMLINK:
+            self._link(device, path, chance)
+        else:
+            self._make_folder(device, path)
+            if chance.random() < 0.6:
+                self._write(device, f"{path}/{chance.choice(NAMES)}", self._value(device, chance))
+        return f"{path} to {kind.name}"
+
+    def make_link(self, device: SimDevice, chance: random.Random) -> str:
+        path = self._place(device, chance)
+        self._link(device, path, chance)
+        return path
+
+    def _link(self, device: SimDevice, path: str, chance: random.Random) -> None:
+        self._numbers += 1
+        ways = ("../outside/", "/outside/", "nowhere/", "a/")
+        target = f"{chance.choice(ways)}{self._numbers}".encode()
+        if device.hands.make_link(path, target):
+            self._wrote(device, path)
+
+    def make_folder(self, device: SimDevice, chance: random.Random) -> str:
+        path = self._place(device, chance)
+        self._make_folder(device, path)
+        return path
+
+    def make_tree(self, device: SimDevice, chance: random.Random) -> str:
+        top = self._place(device, chance)
+        for below in chance.sample(("", "/a", "/b", "/c", "/b/a", "/b/c/a"), 4):
+            parent, _, _ = (top + below).rpartition("/")
+            self._ledger.made_at(parent, device.name, self._world.now)
+            if device.hands.make_folders(parent):
+                self._write(device, top + below, self._value(device, chance))
+        return top
+
+    def put_back(self, device: SimDevice, chance: random.Random) -> str:
+        """What was deleted or overwritten there comes back as it was."""
+        if not self._ledger.deletes:
+            return ""
+        old = chance.choice(self._ledger.deletes)
+        if old.content[0] is not Kind.FILE:
+            return ""
+        if not device.hands.make_folders(old.path.rpartition("/")[0]):
+            return ""
+        self._write(device, old.path, old.content[1])
+        return f"{old.path} {old.content[1][:12]!r}"
+
+    def copy(self, device: SimDevice, chance: random.Random) -> str:
+        found = self._some(device, chance, Kind.FILE)
+        path = self._place(device, chance)
+        if found is None or path == found[0] or not found[1].data:
+            return ""
+        self._write(device, path, bytes(found[1].data))
+        return f"{found[0]} to {path}"
+
+    def hard_link(self, device: SimDevice, chance: random.Random) -> str:
+        found = self._some(device, chance, Kind.FILE)
+        path = self._place(device, chance)
+        if found is None or not found[1].data:
+            return ""
+        if device.hands.hard_link(found[0], path):
+            self._wrote(device, path)
+        return f"{found[0]} as {path}"
+
+    def touch(self, device: SimDevice, chance: random.Random) -> str:
+        found = self._some(device, chance, Kind.FILE)
+        if found is None:
+            return ""
+        path, inode = found
+        now_ns = device.disk.now_ns()
+        ages = (0, 0, 3_600_000_000_000, 10**18, -86_400_000_000_000)
+        device.hands.set_mtime(path, now_ns - chance.choice(ages) - chance.randrange(1000))
+        self._ledger.put_hands_on(path, _sure(inode), device.name, self._world.now)
+        return path
+
+    def change_mode(self, device: SimDevice, chance: random.Random) -> str:
+        found = self._some(device, chance, Kind.FILE)
+        return self._exec(device, found[0], chance) if found else ""
+
+    def _exec(self, device: SimDevice, path: str, chance: random.Random) -> str:
+        inode = device.hands.at(path)
+        if inode is not None and inode.kind is Kind.FILE:
+            device.hands.set_exec(path, not inode.mode & 0o100)
+            self._ledger.put_hands_on(path, _sure(inode), device.name, self._world.now)
+        return path
+
+
+def _sure(inode: Inode) -> Content:
+    content = content_of(inode)
+    assert content is not None
+    return content
+
+
+def _is_plain(path: str) -> bool:
+    return not path.endswith(".lefting")
+
+
+Deed = Callable[[Users, SimDevice, random.Random], str]
+
+DEEDS: Final[dict[str, Deed]] = {
+    "create": Users.create,
+    "edit": Users.edit,
+    "append": Users.append,
+    "write slowly": Users.write_slowly,
+    "delete": Users.delete,
+    "rename": Users.rename,
+    "change case": Users.change_case,
+    "swap kind": Users.swap_kind,
+    "make link": Users.make_link,
+    "make folder": Users.make_folder,
+    "make tree": Users.make_tree,
+    "put back": Users.put_back,
+    "copy": Users.copy,
+    "hard link": Users.hard_link,
+    "touch": Users.touch,
+    "change mode": Users.change_mode,
+}
+
+WEIGHTS: Final = {"create": 4, "edit": 5, "delete": 3, "rename": 4, "make tree": 2, "swap kind": 2}

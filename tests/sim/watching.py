@@ -1,0 +1,91 @@
+"""What the watcher of one device would say: touches in batches, late, sometimes lost.
+
+Knows changes of a disk. Must not know who made them: the agent's own are reported like a user's.
+"""
+
+from __future__ import annotations
+
+from leftzmq.disk.watcher.reports import Batch, Lost, Report, Touched
+from leftzmq.disk.watcher.reports import Touch as Seen
+from leftzmq.sync.facts import Fact, PathsTouched, Touch, WatchLost
+from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX
+
+from .disk import Disk, Inode
+
+_MEANS = {
+    "written": Seen.MODIFIED,
+    "closed": Seen.CLOSED,
+    "moved here": Seen.CLOSED,
+    "made": Seen.MADE,
+    "attributes": Seen.MADE,
+    "left": Seen.GONE,
+}
+
+
+class Watching:
+    """Collects what happens; `take` hands it over, as facts."""
+
+    def __init__(self, disk: Disk, folder: str) -> None:
+        self._disk, self._folder = disk, folder
+        self.on = False
+        self._reports: list[Report] = []
+        self._batch = Batch(self._reports.append)
+        self._came = 0
+        disk.watched = self._saw
+
+    def __len__(self) -> int:
+        return self._came
+
+    def start(self) -> None:
+        self.on = True
+        self._forget()
+
+    def stop(self) -> None:
+        self.on = False
+        self._forget()
+
+    def lose(self) -> None:
+        """The kernel's queue ran over."""
+        self._forget()
+        self._came = 1
+        self._reports.append(Lost("", False, "the queue ran over"))
+
+    def take(self) -> list[Fact]:
+        self._batch.flush()
+        touches: list[tuple[str, Touch]] = []
+        out: list[Fact] = []
+        for report in self._reports:
+            match report:
+                case Touched(path, what):
+                    touches.append((path, Touch[what.name]))
+                case Lost(prefix, polled, why):
+                    out.append(WatchLost(self._folder, prefix, polled, why))
+        if touches:
+            out.append(PathsTouched(self._folder, tuple(touches)))
+        self._reports.clear()
+        self._came = 0
+        return out
+
+    def _forget(self) -> None:
+        self._batch.flush()
+        self._reports.clear()
+        self._came = 0
+
+    def _saw(self, folder: Inode, name: bytes, what: str, is_folder: bool) -> None:
+        if not self.on:
+            return
+        above = self._disk.path_of(folder)
+        try:
+            last = name.decode()
+        except UnicodeDecodeError:
+            return
+        if above is None or last.endswith(LEFTING_SUFFIX):
+            return
+        path = f"{above}/{last}" if above else last
+        if path.split("/", 1)[0] == LEFT_DIRECTORY:
+            return
+        self._came += 1
+        if what == "attributes" and not is_folder:
+            self._batch.attributes(path)
+        else:
+            self._batch.touch(path, _MEANS[what], is_folder)

@@ -1,0 +1,210 @@
+"""Connections between devices, and what is under way on them.
+
+A wire is what one device dialed to another: control first, bulk and news after the welcome. What
+goes one way over one socket arrives in its order, or is lost with the wire. Who dialed hears of a
+loss after a while; who was dialed finds out when it sends (bus/sockets says the same).
+
+Knows devices and messages. Must not know what they mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from leftzmq.sync import actions
+from leftzmq.sync.facts import LinkClosed, LinkOpened, MessageArrived, Subscribed
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.wire.codec import Socket
+from leftzmq.wire.messages import VERSION, Message, Open
+
+from .node import arrival, socket_of
+
+if TYPE_CHECKING:
+    from .world import SimDevice, World
+
+
+@dataclass(slots=True)
+class Wire:
+    """number: of the connection; a new one each time it is made. more: bulk and news are wanted."""
+
+    dialer: SimDevice
+    accepter: SimDevice
+    up: bool = False
+    trying: bool = False
+    more: bool = False
+    number: int = 0
+    last: dict[tuple[bool, Socket], float] = field(default_factory=dict)
+    noticed_at: float = 0.0  # by the accepter, that it is gone
+
+    def route(self, socket: Socket) -> bytes:
+        return b"\0" + (2 * self.number + (socket is Socket.BULK)).to_bytes(4, "big")
+
+
+class Wires:
+    """All connections. cut: pairs that cannot reach each other now."""
+
+    def __init__(self, world: World, dials: set[tuple[str, str]]) -> None:
+        self._world = world
+        devices = world.devices
+        self._by: dict[tuple[str, str], Wire] = {
+            (a, b): Wire(devices[a], devices[b]) for a, b in sorted(dials)
+        }
+        self.cut: set[frozenset[str]] = set()
+        self._numbers = 0
+        self.flying = 0
+
+    def dials(self, a: str, b: str) -> bool:
+        return (a, b) in self._by
+
+    # ---- coming and going -----------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Dial what can be dialed, and break what cannot stay."""
+        for wire in self._by.values():
+            if wire.up and not self._possible(wire):
+                self._break(wire)
+            elif not wire.up:
+                self._dial(wire)
+
+    def forget(self, device: SimDevice) -> None:
+        """Its process is gone: what it knew of its wires is, too."""
+        for wire in self._by.values():
+            if device in (wire.dialer, wire.accepter):
+                if wire.up:
+                    self._break(wire)
+                if wire.dialer is device:
+                    wire.more = False
+        self.refresh()
+
+    def break_one(self, a: str, b: str) -> None:
+        """A connection is reset; both ends stay."""
+        wire = self._by.get((a, b))
+        if wire is not None and wire.up:
+            self._break(wire)
+
+    def _possible(self, wire: Wire) -> bool:
+        pair = frozenset((wire.dialer.name, wire.accepter.name))
+        return wire.dialer.alive and wire.accepter.alive and pair not in self.cut
+
+    def _dial(self, wire: Wire) -> None:
+        if not wire.trying and self._possible(wire):
+            wire.trying = True
+            self._world.after(self._world.delays.dialing(), lambda: self._opened(wire))
+
+    def _opened(self, wire: Wire) -> None:
+        wire.trying = False
+        if wire.up or not self._possible(wire):
+            return
+        self._numbers += 1
+        wire.number, wire.up = self._numbers, True
+        wire.last.clear()
+        wire.dialer.take(LinkOpened(Link(wire.accepter.key, Way.DIALED)))
+        if wire.more:
+            self._say_open(wire)
+
+    def _break(self, wire: Wire) -> None:
+        wire.up = False
+        delay = self._world.delays.noticing()
+        wire.noticed_at = self._world.now + delay
+        if wire.dialer.alive:
+            wire.trying = True  # not before it has noticed
+            link = Link(wire.accepter.key, Way.DIALED)
+            starts = wire.dialer.starts
+
+            def noticed() -> None:
+                wire.trying = False
+                if wire.dialer.alive and wire.dialer.starts == starts:
+                    wire.dialer.take(LinkClosed(link, "the connection is gone"))
+                self._dial(wire)
+
+            self._world.after(delay, noticed)
+
+    # ---- sending --------------------------------------------------------------------------------
+
+    def subscribe(self, device: SimDevice, key: DeviceKey) -> None:
+        wire = self._dialed(device, key)
+        if wire.up and not wire.more:
+            wire.more = True
+            self._say_open(wire)
+
+    def _say_open(self, wire: Wire) -> None:
+        number = wire.number
+        self._carry(wire, True, Open(VERSION), None)
+
+        def subscribed() -> None:
+            if wire.up and wire.number == number:
+                wire.accepter.take(Subscribed())
+
+        self._world.after(self._world.delays.message(), subscribed)
+
+    def send(self, device: SimDevice, link: Link, message: Message, body: object) -> bool:
+        """False: that link does not take it."""
+        socket = socket_of(message)
+        if link.way is Way.DIALED:
+            if isinstance(message, Open):
+                return True  # _say_open does
+            wire = self._dialed(device, link.device)
+            if not wire.up and wire.trying and wire.number:
+                return True  # gone, and not noticed: lost
+            if not wire.up or (socket is Socket.BULK and not wire.more):
+                return False
+            self._carry(wire, True, message, body)
+            return True
+        wire = self._came(device, link.device)
+        if wire is None or wire.route(socket) != link.route:
+            return False
+        if not wire.up:
+            return self._world.now < wire.noticed_at
+        self._carry(wire, False, message, body)
+        return True
+
+    def _dialed(self, device: SimDevice, key: DeviceKey) -> Wire:
+        return self._by[device.name, self._world.by_key[key].name]
+
+    def _came(self, device: SimDevice, key: DeviceKey) -> Wire | None:
+        return self._by.get((self._world.by_key[key].name, device.name))
+
+    def _carry(self, wire: Wire, there: bool, message: Message, body: object) -> None:
+        """In order, one way, over one socket. there: to the one who was dialed."""
+        socket = socket_of(message)
+        receiver = wire.accepter if there else wire.dialer
+        if there:
+            came = Link(wire.dialer.key, Way.CAME, wire.route(socket))
+        else:
+            came = Link(wire.accepter.key, Way.DIALED)
+        if isinstance(message, Open):
+            fact = MessageArrived(came, message)
+        else:
+            fact = arrival(receiver, came, message, body)
+        number = wire.number
+        at = max(
+            self._world.now + self._world.delays.message(), wire.last.get((there, socket), 0.0)
+        )
+        wire.last[there, socket] = at
+        self.flying += 1
+
+        def arrive() -> None:
+            self.flying -= 1
+            if wire.up and wire.number == number:
+                receiver.take(fact)
+
+        self._world.after(at - self._world.now, arrive)
+
+    def publish(self, device: SimDevice, publish: actions.Publish) -> None:
+        """To every subscriber: late, twice, in another order, or not at all."""
+        news = device.sealed(publish)
+        for link in publish.links:
+            self.send(device, link, news, None)
+        for wire in self._by.values():
+            if wire.accepter is not device or not wire.up or not wire.more:
+                continue
+            fact = arrival(wire.dialer, Link(device.key, Way.DIALED), news, None)
+            number = wire.number
+            for delay in self._world.delays.news():
+
+                def arrive(wire: Wire = wire, fact: object = fact, number: int = number) -> None:
+                    if wire.up and wire.number == number:
+                        wire.dialer.take(fact)  # type: ignore[arg-type]
+
+                self._world.after(delay, arrive)

@@ -1,0 +1,475 @@
+"""The simulated world: devices, time, workers and wires. Everything happens here, in one order.
+
+Knows when. Must not know what users do (users), what befalls devices (faults), or what must hold
+(laws): they ask the world to do something at a time, and look.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import itertools
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
+from leftzmq.content.ids import chunk_id
+from leftzmq.disk.share import Share
+from leftzmq.errors import ShareError
+from leftzmq.sync import actions
+from leftzmq.sync.facts import Fact, LinkClosed, Started, TimePassed
+from leftzmq.sync.jobs import Flush, Job, Lane, lane_of
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.sync.peers import Peer
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import sort_key
+from leftzmq.wire.messages import Bye, Message
+
+from .disk import Disk, Inode
+from .fs import Calls, Crash, SimRoot
+from .hands import Hands
+from .node import FOLDER, Device
+from .story import brief
+from .watching import Watching
+from .wires import Wires
+
+STARTED_NS = 1_800_000_000_000_000_000
+WORKERS = 2
+"""Of each lane, as in agent.py."""
+
+_LOOKING = frozenset(
+    ("stat", "fstat", "own_stat", "names", "folder", "open folder", "read", "read_link")
+    + ("still_there", "open_read")
+)
+
+State = tuple[bytes, bytes]
+"""An index at rest: its database and its -wal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """How rough the world is. Seconds, and chances of 0 to 1.
+
+    lag_s: of messages and jobs, mostly; slow: how often they take up to 3 s
+    """
+
+    lag_s: float = 0.005
+    slow: float = 0.0
+    news_lost: float = 0.0
+    news_twice: float = 0.0
+    watch_lag_s: float = 0.05
+    watch_lost: float = 0.0
+    careful: bool = True
+    skews_s: tuple[float, ...] = ()
+
+
+class Delays:
+    """How long things take now; `calm` once nothing may be lost any more."""
+
+    def __init__(self, chance: random.Random, knobs: Knobs) -> None:
+        self._chance, self._knobs = chance, knobs
+        self.calm = False
+
+    def _lag(self, mean_s: float) -> float:
+        if not self.calm and self._chance.random() < self._knobs.slow:
+            return self._chance.uniform(0.0, 3.0)
+        return self._chance.expovariate(1.0 / mean_s)
+
+    def message(self) -> float:
+        return self._lag(self._knobs.lag_s)
+
+    def job(self) -> float:
+        return self._lag(self._knobs.lag_s / 2)
+
+    def dialing(self) -> float:
+        return self._chance.uniform(0.001, 0.5)
+
+    def noticing(self) -> float:
+        return self._chance.choice((0.001, 0.2, 3.0))
+
+    def watching(self) -> float:
+        return self._lag(self._knobs.watch_lag_s)
+
+    def news(self) -> list[float]:
+        """One delay for each time that this news arrives at one subscriber."""
+        if self.calm:
+            return [self._lag(self._knobs.lag_s)]
+        if self._chance.random() < self._knobs.news_lost:
+            return []
+        twice = self._chance.random() < self._knobs.news_twice
+        return [self._lag(self._knobs.lag_s) for _ in range(2 if twice else 1)]
+
+
+class SimDevice(Device):
+    """A device over a simulated disk."""
+
+    def __init__(self, world: World, name: str, base: Path, skew_s: float) -> None:
+        super().__init__(world, name)
+        self.world = world
+        self.skew_ns = int(skew_s * 1e9)
+        self._base = base
+        self.disk = Disk(lambda: world.wall_ns(self))
+        self.hands = Hands(self.disk, careful=world.knobs.careful)
+        self.watching = Watching(self.disk, FOLDER)
+        self.calls = Calls(self.disk)
+        self.trap: tuple[int, Callable[[str, str], None]] | None = None
+        self.commits_left = 0
+        self.doom: Callable[[], None] | None = None
+        self.unmounted: Inode | None = None
+        self._blind = False
+        self._indexed: set[bytes] = set()
+        self._lanes: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
+        self._running = dict.fromkeys(Lane, 0)
+        self._tick_at = -1.0
+        self._watch_due = False
+        self.state: State | None = None
+        self.durable_wal = 0  # bytes of the -wal that a power cut leaves
+
+    # ---- life and death -------------------------------------------------------------------------
+
+    @property
+    def index(self) -> Path:
+        return self._base / self.name / str(self.starts) / "index.db"
+
+    def start(self) -> None:
+        if self.alive:
+            return
+        path = self._base / self.name / str(self.starts + 1) / "index.db"
+        path.parent.mkdir(parents=True)
+        if self.state is not None:
+            path.write_bytes(self.state[0])
+            path.with_name("index.db-wal").write_bytes(self.state[1])
+        self.calls = Calls(self.disk)
+        self.calls.before = self._before_call
+        self.world.look_after(self)
+        self._lanes = {lane: deque() for lane in Lane}
+        self._running = dict.fromkeys(Lane, 0)
+        self._tick_at = -1.0
+        self.trap = None
+        wires = self.world.wires
+        peers = [
+            Peer(other.key, other.name, dials=wires.dials(self.name, other.name))
+            for other in self.world.devices.values()
+            if wires.dials(self.name, other.name) or wires.dials(other.name, self.name)
+        ]
+        try:
+            self.begin(path, self._open_share, peers)
+        except Crash:
+            self._end_doomed()
+            return
+        self.store.commit = self._committed  # type: ignore[method-assign]
+        self.watching.start()
+        self.take(Started())
+        wires.refresh()
+
+    def _open_share(self, known: bytes | None) -> Share:
+        if self.disk.top is None and known is not None:
+            # disk/share says the same of a path that leads nowhere.
+            raise ShareError("the share is missing or not mounted", "", "")
+        root = SimRoot(self.calls)
+        random_bytes = self.world.random.randbytes
+        return Share.over(root, "share", FOLDER, known, known is None, random_bytes)
+
+    def _end_doomed(self) -> None:
+        doom, self.doom = self.doom, None
+        assert doom is not None
+        doom()
+
+    def kill(self) -> None:
+        """SIGKILL, at whatever it is."""
+        if self.alive:
+            self._down(cut=False)
+
+    def cut_power(self) -> None:
+        """The machine stops; a kill before it makes no difference."""
+        if self.alive:
+            self._down(cut=True)
+        self.world.before_cut(self)
+        self.disk.power_cut(self.world.random)
+        self.world.was_cut(self)
+
+    def stop(self) -> None:
+        """SIGTERM: it says goodbye."""
+        if not self.alive:
+            return
+        peers = self.node.peers
+        for peer in peers.by_key.values():
+            for link in (peers.control_link(peer.key), peer.came):
+                if link is not None:
+                    self.world.send(self, link, Bye("it was stopped"), None)
+        self._down(cut=False)
+
+    def _down(self, *, cut: bool) -> None:
+        self.calls.dead = True
+        self.watching.stop()
+        wal = self.index.with_name("index.db-wal")
+        database = self.index.read_bytes()
+        log = wal.read_bytes() if wal.exists() else b""
+        self._indexed = set() if cut else {key for key, _ in self.store.alive_after(b"", 10_000)}
+        self.end()
+        if cut:
+            kept = self.durable_wal
+            if self.world.random.random() < 0.4:
+                kept = self.world.random.randint(kept, len(log))
+            log = log[:kept]
+            self.durable_wal = len(log)
+        self.state = (database, log) if log else None
+        self.world.wires.forget(self)
+
+    def put_state(self, state: State | None) -> None:
+        """Another state directory lies there when it comes back."""
+        assert not self.alive
+        self.state = state
+        self.durable_wal = len(state[1]) if state else 0
+        self._blind = True
+
+    def knows(self, path: str, content: tuple[Kind, bytes]) -> bool:
+        """Whether its index has this at that path. It has not if it was lost or is older, if the
+        end came before its commit, or just now, between a name and the commit: what users take
+        away then was never there for it."""
+        if not self.alive:
+            return not self._blind and sort_key(path) in self._indexed
+        if self._blind and self.folder.settler.walks.first_done:
+            self._blind = False
+        ours = self.store.ours(path)
+        if self._blind or ours is None:
+            return False
+        kind, data = content
+        if kind is Kind.DIRECTORY:
+            return ours.entry.kind is kind and not ours.entry.deleted
+        if kind is Kind.SYMLINK:
+            return ours.entry.content == data
+        return len(data) > ONE_CHUNK_MAX_BYTES or ours.entry.content == chunk_id(self.keys, data)
+
+    @property
+    def state_is_new(self) -> bool:
+        """It never began: what is at the share's path would become its share."""
+        return self.state is None and not self.alive
+
+    def snapshot(self) -> State | None:
+        """The state directory as it is now."""
+        if not self.alive:
+            return self.state
+        wal = self.index.with_name("index.db-wal")
+        return self.index.read_bytes(), wal.read_bytes()
+
+    # ---- facts ------------------------------------------------------------------------------------
+
+    def take(self, fact: Fact) -> None:
+        """Handle it now."""
+        if not self.alive:
+            return
+        self.world.trace(self, fact)
+        self.handle(fact)
+        self._schedule_tick()
+
+    def _schedule_tick(self) -> None:
+        due = max(self.node.deadline(self.world.now), self.world.now + 0.0005)
+        if self._tick_at < 0 or due < self._tick_at or self._tick_at <= self.world.now:
+            self._tick_at = due
+            self.later(due - self.world.now, lambda: self._tick(due))
+
+    def _tick(self, due: float) -> None:
+        if due == self._tick_at:
+            self._tick_at = -1.0
+            self.take(TimePassed())
+
+    def later(self, delay: float, what: Callable[[], None]) -> None:
+        """Do it then, if this life of the agent is not over."""
+        starts = self.starts
+
+        def then() -> None:
+            if self.alive and self.starts == starts:
+                what()
+
+        self.world.after(delay, then)
+
+    # ---- jobs -------------------------------------------------------------------------------------
+
+    @property
+    def working(self) -> bool:
+        return any(self._running.values())
+
+    def queue(self, job: Job) -> None:
+        lane = lane_of(job)
+        self._lanes[lane].append(job)
+        self._next_job(lane)
+
+    def _next_job(self, lane: Lane) -> None:
+        while self._running[lane] < WORKERS and self._lanes[lane]:
+            job = self._lanes[lane].popleft()
+            self._running[lane] += 1
+            self.later(self.world.delays.job(), lambda job=job: self._run(lane, job))
+
+    def run_another(self) -> None:
+        """A job that waits, in the middle of the one that runs."""
+        for lane, jobs in self._lanes.items():
+            if jobs:
+                self._running[lane] += 1
+                self._run(lane, jobs.popleft())
+                return
+
+    def _run(self, lane: Lane, job: Job) -> None:
+        self.world.say(self, f"runs {type(job).__name__}")
+        if self.world.story is not None:
+            self.world.story.append(f"    {brief(job)}\n")
+        answer = self.runner.run(job)
+        if isinstance(job, Flush):
+            self.durable_wal = self.index.with_name("index.db-wal").stat().st_size
+        self._note_watched()
+
+        def answered() -> None:
+            self._running[lane] -= 1
+            self.take(answer)
+            self._next_job(lane)
+
+        self.later(self.world.delays.job(), answered)
+
+    def _before_call(self, call: str, path: str) -> None:
+        if call not in _LOOKING:
+            self.world.say(self, f"  {call} {path}")
+        if self.trap is not None and self.calls.count >= self.trap[0]:
+            _, spring = self.trap
+            self.trap = None
+            spring(call, path)
+
+    def set_trap(self, calls: int, spring: Callable[[str, str], None]) -> None:
+        """Before so many more calls of the disk, `spring` is called with its name and path."""
+        self.trap = (self.calls.count + calls, spring)
+
+    def after_commits(self, count: int, spring: Callable[[], None]) -> None:
+        self.commits_left, self._at_commit = count, spring
+
+    def _committed(self) -> None:
+        type(self.store).commit(self.store)
+        if self.commits_left:
+            self.commits_left -= 1
+            if not self.commits_left:
+                self._at_commit()
+
+    # ---- the watcher ------------------------------------------------------------------------------
+
+    def _note_watched(self) -> None:
+        """Something may have happened that the watcher will tell."""
+        if self._watch_due or not self.alive or not len(self.watching):
+            return
+        self._watch_due = True
+
+        def tell() -> None:
+            self._watch_due = False
+            if not self.alive:
+                return
+            if self.world.lose_watch():
+                self.watching.lose()
+            for fact in self.watching.take():
+                self.take(fact)
+
+        self.world.after(self.world.delays.watching(), tell)
+
+    def touched(self) -> None:
+        """A user did something on this disk."""
+        self._note_watched()
+
+
+class World:
+    """The devices and all that is to come."""
+
+    def __init__(
+        self,
+        seed: object,
+        base: Path,
+        names: str,
+        dials: set[tuple[str, str]],
+        knobs: Knobs,
+    ) -> None:
+        self.random = random.Random(f"{seed}/world")
+        self.knobs = knobs
+        self.delays = Delays(self.random, knobs)
+        self.now = 1000.0
+        self._coming: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = itertools.count()
+        self._hash = hashlib.blake2b(digest_size=16)
+        self.story: list[str] | None = None
+        self.messages = 0
+        self.look_after: Callable[[SimDevice], None] = lambda device: None
+        self.before_cut: Callable[[SimDevice], None] = lambda device: None
+        self.was_cut: Callable[[SimDevice], None] = lambda device: None
+        skews = [*knobs.skews_s, *([0.0] * len(names))]
+        self.devices = {
+            name: SimDevice(self, name, base, skews[at]) for at, name in enumerate(names)
+        }
+        self.by_key: dict[DeviceKey, SimDevice] = {d.key: d for d in self.devices.values()}
+        self.wires = Wires(self, dials)
+
+    # ---- what the devices find around them --------------------------------------------------------
+
+    def wall_ns(self, device: Device) -> int:
+        assert isinstance(device, SimDevice)
+        return STARTED_NS + device.skew_ns + int((self.now - 1000.0) * 1e9)
+
+    def submit(self, device: Device, job: Job) -> None:
+        assert isinstance(device, SimDevice)
+        device.queue(job)
+
+    def send(self, device: Device, link: Link, message: Message, body: object) -> None:
+        assert isinstance(device, SimDevice)
+        self.messages += 1
+        self.say(device, f"sends {type(message).__name__} to {self.by_key[link.device].name}")
+        if not self.wires.send(device, link, message, body):
+            closed = LinkClosed(link, "the connection does not take any more")
+            device.later(0.0, lambda: device.take(closed))
+            if link.way is Way.DIALED:
+                device.later(0.001, self.wires.refresh)
+
+    def publish(self, device: Device, publish: actions.Publish) -> None:
+        assert isinstance(device, SimDevice)
+        if publish.page.entries:
+            self.messages += 1
+        self.wires.publish(device, publish)
+
+    def subscribe(self, device: Device, key: DeviceKey) -> None:
+        assert isinstance(device, SimDevice)
+        self.wires.subscribe(device, key)
+
+    def lose_watch(self) -> bool:
+        return not self.delays.calm and self.random.random() < self.knobs.watch_lost
+
+    # ---- time -------------------------------------------------------------------------------------
+
+    def after(self, delay: float, what: Callable[[], None]) -> None:
+        heapq.heappush(self._coming, (self.now + max(delay, 0.0), next(self._count), what))
+
+    def run_until(self, end: float, limit: int = 300_000) -> None:
+        """Let everything happen that comes before `end`."""
+        for _ in range(limit):
+            if not self._coming or self._coming[0][0] > end:
+                self.now = end
+                return
+            self.now, _, what = heapq.heappop(self._coming)
+            try:
+                what()
+            except Crash:
+                for device in self.devices.values():
+                    if device.doom is not None:
+                        device._end_doomed()
+        raise AssertionError("the world does not come to rest")
+
+    # ---- the trace --------------------------------------------------------------------------------
+
+    def trace(self, device: SimDevice, fact: Fact) -> None:
+        self.say(device, type(fact).__name__)
+        if self.story is not None:
+            self.story.append(f"    {brief(fact)}\n")
+
+    def say(self, device: SimDevice, what: str) -> None:
+        line = f"{self.now:.6f} {device.name} {what}\n"
+        self._hash.update(line.encode())
+        if self.story is not None:
+            self.story.append(line)
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()
