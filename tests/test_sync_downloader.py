@@ -99,3 +99,12 @@ def test_what_was_missing_is_asked_for_again_after_a_second(downloader: Download
         if asked(downloader.tick(now)):
             break
     assert 101.0 + RETRY_S <= now <= 101.0 + 2 * RETRY_S
+
+
+def test_what_was_asked_over_an_older_connection_is_asked_again(downloader: Downloader) -> None:
+    out = downloader.connected(PeerConnected(MUTE, 32 << 20), 101.0)
+    until = 101.0 + SILENT_S + RETRY_S
+    while not asked(out):
+        due = downloader.deadline(101.0)
+        assert due is not None and due <= until, "not only after half a minute of silence"
+        out = downloader.tick(due)

@@ -1,10 +1,16 @@
-"""The table of a peer's states is total, and reads as it should."""
+"""The table of a peer's states is total, and reads as it should; links that come and go."""
 
 from __future__ import annotations
 
 from itertools import product
 
-from leftzmq.sync.peers import MOVES, Move, State
+import pytest
+
+from leftzmq.sync.facts import LinkClosed, MessageArrived, PeerConnected, PeerLost
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.sync.listener import MAX_CREDIT_BYTES
+from leftzmq.sync.peers import MOVES, Move, OurSide, Peer, Peers, State
+from leftzmq.wire.messages import VERSION, Hello, Open
 
 
 def test_every_state_answers_every_move() -> None:
@@ -17,3 +23,50 @@ def test_only_a_greeting_connects_and_only_a_closed_link_sends_away() -> None:
             assert move is Move.GREETED
         if then is State.AWAY and state is not State.AWAY:
             assert move is Move.CLOSED
+
+
+DEVICE = DeviceKey(b"d" * 32)
+OLD, OLD_BULK, NEW, NEW_BULK = (
+    Link(DEVICE, Way.CAME, bytes((0, 0, 0, 0, n))) for n in (1, 2, 3, 4)
+)
+
+
+def peers_that_dial_us() -> Peers:
+    return Peers(
+        OurSide("us", 1, 2), [Peer(DEVICE, "d", dials=False)], lambda _: [], lambda _: None
+    )
+
+
+def says(peers: Peers, link: Link, message: Hello | Open) -> list[object]:
+    return [*peers.message(MessageArrived(link, message))]
+
+
+HELLO, OPEN = Hello(VERSION, "d", []), Open(VERSION)
+
+
+@pytest.mark.parametrize(
+    "order", [(HELLO, OPEN, "old bulk fails"), (HELLO, "old bulk fails", OPEN)], ids=str
+)
+def test_a_device_that_dials_us_anew_is_asked_over_its_new_links(order: tuple[object, ...]) -> None:
+    peers = peers_that_dial_us()
+    says(peers, OLD, HELLO)
+    says(peers, OLD_BULK, OPEN)
+    for what in order:
+        if what is HELLO:
+            says(peers, NEW, HELLO)
+        elif what is OPEN:
+            assert PeerConnected(DEVICE, MAX_CREDIT_BYTES) in says(peers, NEW_BULK, OPEN)
+        else:
+            assert peers.closed(LinkClosed(OLD_BULK, "gone")) == []
+    assert peers.control_link(DEVICE) == NEW and peers.bulk_link(DEVICE) == NEW_BULK
+    assert peers.connected() == [DEVICE]
+
+
+def test_a_device_whose_bulk_came_before_its_hello_can_be_asked() -> None:
+    peers = peers_that_dial_us()
+    says(peers, OLD, HELLO)
+    says(peers, OLD_BULK, OPEN)
+    says(peers, NEW_BULK, OPEN)
+    assert PeerLost(DEVICE) in peers.closed(LinkClosed(OLD, "gone"))
+    assert PeerConnected(DEVICE, MAX_CREDIT_BYTES) in says(peers, NEW, HELLO)
+    assert peers.bulk_link(DEVICE) == NEW_BULK

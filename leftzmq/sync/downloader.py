@@ -84,17 +84,19 @@ class Pending:
 
 
 class Downloader:
-    """Of the agent."""
+    """Of the agent. number: of its first get, less one; not one that an earlier life began with:
+    what that one asked for may still be answered, over a link that a peer made again."""
 
     def __init__(
         self,
         folders: Mapping[str, FolderView],
         link_to: Callable[[DeviceKey], Link | None],
+        number: int = 0,
     ) -> None:
         self._folders, self._link_to = folders, link_to
         self._credit: dict[DeviceKey, Credit] = {}
         self._pending: dict[tuple[DeviceKey, int], Pending] = {}
-        self._number = 0
+        self._number = number
         self._ticked = 0.0
         self.small = SmallFiles(folders)
         self.large = LargeFiles(folders)
@@ -129,13 +131,13 @@ class Downloader:
         return self.large.forget(fact.folder, fact.path)
 
     def connected(self, fact: PeerConnected, now: float) -> list[Action | Fact]:
+        self._give_up_all(fact.device, now)  # what was asked over an older connection
         self._credit[fact.device] = Credit(fact.max_credit)
         return self.go_on(now)
 
     def lost(self, fact: PeerLost, now: float) -> list[Action | Fact]:
         self._credit.pop(fact.device, None)
-        for key in [key for key in self._pending if key[0] == fact.device]:
-            self._give_up(key, now)
+        self._give_up_all(fact.device, now)
         return self.go_on(now)
 
     def chunks(self, fact: ChunksArrived, now: float) -> list[Action | Fact]:
@@ -316,6 +318,10 @@ class Downloader:
                 self.small.lacks(pending.device, pending.folder, pending.files[id], now + RETRY_S)
         if pending.arriving is not None:
             pending.arriving.lacking[pending.device] = now + RETRY_S
+
+    def _give_up_all(self, device: DeviceKey, now: float) -> None:
+        for key in [key for key in self._pending if key[0] == device]:
+            self._give_up(key, now)
 
     def _give_up(self, key: tuple[DeviceKey, int], now: float) -> None:
         """Not answered: what it asked for is missing again and goes to whoever else has it."""

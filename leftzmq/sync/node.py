@@ -100,7 +100,7 @@ class Node:
         about: Mapping[str, Any],
     ) -> None:
         self.folders, self.peers, self._about = folders, peers, about
-        self.downloader = Downloader(folders, peers.bulk_link)
+        self.downloader = Downloader(folders, peers.bulk_link, _number_of_this_life(folders))
         self.listener = Listener(
             self._folder_of, {f.id: f.tag for f in folders.values()}, self._count_sent
         )
@@ -381,3 +381,10 @@ class Node:
             for folder in self.folders.values()
             if not folder.stopped_why
         ]
+
+
+def _number_of_this_life(folders: Mapping[str, Folder]) -> int:
+    """What the random part of a life says; 0 where no folder began one."""
+    lives = (folder.store.heads.life for folder in folders.values() if not folder.stopped_why)
+    life = next(lives, None)
+    return 0 if life is None else int.from_bytes(life[-4:])

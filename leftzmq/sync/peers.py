@@ -164,8 +164,12 @@ class Peers:
             # or heartbeat over that link says so.
             peer.dialed = peer.welcomed = False
             peer.came = peer.came_bulk = None
-        elif fact.link in (peer.came, peer.came_bulk):
-            peer.came = peer.came_bulk = None
+        elif fact.link == peer.came:
+            peer.came = None
+        elif fact.link == peer.came_bulk:
+            # Not of its control: a device that came anew says hello and open in any order, and
+            # the last thing sent over its old bulk may fail only after both.
+            peer.came_bulk = None
         if peer.dialed or peer.came is not None:
             return []
         was = peer.state
@@ -227,7 +231,8 @@ class Peers:
             not peer.dials,
         )
         out.append(Send(link, welcome))
-        return out + self._greeted(peer, link, common)
+        out += self._greeted(peer, link, common)
+        return out + (self._connected(peer) if peer.came_bulk is not None else [])
 
     def _welcome(self, peer: Peer, link: Link, welcome: Welcome) -> list[Action | Fact]:
         if link.way is not Way.DIALED:
