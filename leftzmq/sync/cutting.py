@@ -6,6 +6,7 @@ Knows slices and their rows. Must not know when a file has settled, nor what its
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,6 +31,9 @@ class Cuts:
 
     def __bool__(self) -> bool:
         return bool(self._by_path)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_path)
 
     def __contains__(self, path: str) -> bool:
         return path in self._by_path

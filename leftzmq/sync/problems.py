@@ -77,6 +77,10 @@ class Problems:
             )
         ]
 
+    def walk_begins(self) -> None:
+        """A walk of everything: what it does not show again by its end is solved."""
+        self._in_walk.clear()
+
     def settled_by_walk(self) -> list[Action | Fact]:
         """A walk of everything ended: what walks find and this one did not is solved."""
         out: list[Action | Fact] = []

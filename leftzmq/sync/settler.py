@@ -33,9 +33,11 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.jobs import CutSlice, Look, Looked, SliceCut, Walk, Walked
 from leftzmq.sync.problems import Problems
+from leftzmq.sync.unreadable import Unreadable
 from leftzmq.sync.waiting import QUIET_S, Waiting, WaitingPaths
 from leftzmq.sync.walks import Walks
 from leftzmq.tree.entry import Kind, Observed, ScanKey
+from leftzmq.tree.path import is_below
 
 SETTLE_S: Final = 0.025
 """From a close to the first look: more than the 20 ms in which a stat cannot be trusted."""
@@ -59,6 +61,8 @@ class Settler:
         self._looks = 0
         self._cuts = Cuts()
         self._departed = Departed()
+        self._unreadable = Unreadable()
+        self._whole_walk = 0  # the number of the last one
         self.walks = Walks()
         self.stopped = False
 
@@ -83,7 +87,8 @@ class Settler:
         if self.stopped:
             return None
         look = self._waiting.first_due() if self._looks < LOOKS_AT_ONCE else None
-        times = (look, self.walks.deadline(), self._departed.deadline())
+        again = self._unreadable.deadline()
+        times = (look, self.walks.deadline(), self._departed.deadline(), again)
         return min((time for time in times if time is not None), default=None)
 
     # -- facts -------------------------------------------------------------------------------
@@ -115,6 +120,11 @@ class Settler:
         out = self._problems.show(problem)
         if fact.polled:
             self.walks.poll(fact.prefix, now)
+        for path in (*self._looking, *self._cuts):
+            waiting = self._waiting.get(path)
+            if waiting is not None and (path == fact.prefix or is_below(path, fact.prefix)):
+                # The walk does not miss what went since this look saw it: our index lacks it yet.
+                waiting.again = True
         self.walks.later(fact.prefix)
         return out + self.go_on(now)
 
@@ -127,6 +137,8 @@ class Settler:
         if self.stopped:
             return []
         self.walks.tick(now)
+        for path in self._unreadable.due(now):
+            self.walks.later(path)
         return self.go_on(now)
 
     def walked(self, fact: Walked, now: float) -> list[Action | Fact]:
@@ -138,15 +150,14 @@ class Settler:
             return [FolderStopped(self.folder, fact.why)]
         out: list[Action | Fact] = []
         for problem in fact.problems:
-            out += self._problems.show(problem)
+            out += self._problem(problem, now)
         for path in foreign:
             out += self._problems.show(Problem(self.folder, path, ProblemKind.FOREIGN_LEFTING))
         for path in fact.dirty:
             self._wait(path, now, closed=False)
         if fact.done:
             self.walks.walked(fact.prefix)
-            if fact.prefix == "":
-                out += self._problems.settled_by_walk()
+            out += self._solve(fact.prefix, ProblemKind.WATCH_LOST)
         return out + self.go_on(now)
 
     def looked(self, fact: Looked, now: float) -> list[Action | Fact]:
@@ -209,6 +220,9 @@ class Settler:
             out.append(Work(CutSlice(self.folder, path, key, 0)))
         room = len(self._waiting) + len(self._looking) < WALK_AHEAD_PATHS
         if (walk := self.walks.step(room=room)) is not None:
+            if walk[1] == "" and walk[0] != self._whole_walk:
+                self._whole_walk = walk[0]
+                self._problems.walk_begins()
             self._store.dropped = set()  # what is ours now, and is seen, may be gone by the answer
             out.append(Work(Walk(self.folder, *walk)))
         if gone := self._departed.let_go(now, self._is_empty, quiet=not self._under_way):
@@ -221,7 +235,14 @@ class Settler:
     def _ended(self) -> list[Action | Fact]:
         if self._looking or self._cuts or self._departed:
             return []
-        return [WalkEnded(self.folder, prefix) for prefix in self.walks.over(self._waiting)]
+        over = self.walks.over(self._waiting)
+        out: list[Action | Fact] = []
+        for prefix in over:
+            if self._unreadable.tried(prefix):
+                out += self._solve(prefix, ProblemKind.UNREADABLE)
+            if prefix == "":
+                out += self._problems.settled_by_walk()
+        return out + [WalkEnded(self.folder, prefix) for prefix in over]
 
     def _due_now(self, now: float) -> list[str]:
         paths: list[str] = []
@@ -234,6 +255,17 @@ class Settler:
             else:
                 self._look_again(path, now + SETTLE_S)
         return paths
+
+    def _problem(self, problem: Problem, now: float) -> list[Action | Fact]:
+        if problem.kind is ProblemKind.UNREADABLE:
+            self._unreadable.failed("" if problem.path == "." else problem.path, now)
+        return self._problems.show(problem)
+
+    def _solve(self, prefix: str, kind: ProblemKind) -> list[Action | Fact]:
+        """A walk of `prefix` made good what its problem was, if it is of this kind."""
+        problem = self._problems.of(prefix or ".")
+        is_it = problem is not None and problem.kind is kind
+        return self._problems.clear(prefix or ".") if is_it else []
 
     # -- judging what was seen ------------------------------------------------------------------
 
@@ -256,7 +288,7 @@ class Settler:
                 return self._finish(path, waiting, now)
             case Sight.PROBLEM:
                 assert sighting.problem is not None
-                shown = self._problems.show(sighting.problem)
+                shown = self._problem(sighting.problem, now)
                 return shown + self._finish(path, waiting, now, clear=False)
             case Sight.RESTLESS:
                 return self._restless(path, waiting, sighting.key, now)
