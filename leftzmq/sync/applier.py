@@ -89,8 +89,9 @@ class Applier:
     # -- facts ---------------------------------------------------------------------------------
 
     def reconsider(self, fact: PathsReconsidered, now: float) -> list[Action | Fact]:
-        """These paths may be tickets now; no paths: who can be reached changed, all may be."""
-        if not fact.paths and self._indexes.tally.tickets:
+        """These paths may be tickets now; no paths: who can be reached changed, all may be. Also
+        without a ticket left: what is in the window may be none any more."""
+        if not fact.paths and (self._indexes.tally.tickets or self._window.doing):
             self._window.consider_all()
         for path in fact.paths:
             self._window.consider(path)

@@ -109,13 +109,19 @@ class Hearing:
 
     def tick(self, now: float) -> list[Action | Fact]:
         """Answers that stay out are asked for once more; what counts for nothing is swept."""
-        self._indexes.sweep_some()
+        out = self._sweep_some()
         late = [d for d, r in self._running.items() if now - r.since > ANSWER_TIMEOUT_S]
-        out: list[Action | Fact] = []
         for device in late:
             del self._running[device]
             out += self._ask(device, now)
         return out
+
+    def _sweep_some(self) -> list[Action | Fact]:
+        """After the last step, what only an old generation held is no ticket any more."""
+        if self._indexes.swept:
+            return []
+        self._indexes.sweep_some()
+        return [PathsReconsidered(self._folder, ())] if self._indexes.swept else []
 
     def deadline(self, now: float) -> float | None:
         if not self._indexes.swept:
