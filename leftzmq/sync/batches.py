@@ -15,7 +15,6 @@ from leftzmq.sync.moves import Moves
 from leftzmq.sync.ticket import Ticket
 from leftzmq.sync.versions import Versions
 from leftzmq.sync.window import Doing, Stage, Window
-from leftzmq.tree.conflict import conflict_path
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import parent_of, path_of_key, sort_key
 from leftzmq.tree.plan import Operation, Verb, ordered
@@ -98,6 +97,12 @@ class Batches:
                 if operation is None:
                     self._claims.release((path,), Claimant.APPLIER)
                     continue
+                copy_to = operation.copy_to
+                if copy_to is not None and not self._claims.take(copy_to, Claimant.APPLIER):
+                    # A look before the index knows of the copy would call it a user's.
+                    self._claims.release((path,), Claimant.APPLIER)
+                    self._window.wait(doing, now + CLAIMED_RETRY_S)
+                    continue
                 doing.stage = Stage.APPLYING
                 batch[path] = operation
                 if operation.verb is Verb.MAKE_DIRECTORY:
@@ -130,7 +135,7 @@ class Batches:
                 doing.source, doing.fetch, doing.stage = "", True, Stage.WAITING
                 self._window.consider(path)
             return move
-        copy_to = conflict_path(ours, doing.digits) if ticket.copy and ours else None
+        copy_to = self._versions.copy_path(ours, doing.digits) if ticket.copy and ours else None
         return Operation(_verb(ticket), ticket.entry, ticket.held, copy_to, doing.staged)
 
     def _may_go(self, path: str, doing: Doing, batch: dict[str, Operation]) -> bool:

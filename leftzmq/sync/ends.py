@@ -74,11 +74,10 @@ class Ends:
             return []
         done = [o.operation for o in outcomes if o.ending is Ending.DONE]
         self._leftings.gone(*(o.staged for o in done if o.staged))
-        self._replica.took(outcomes)
+        out: list[Action | Fact] = [*self._replica.took(outcomes)]
         self._guard.went(done)
-        out: list[Action | Fact] = []
         for outcome in outcomes:
-            self._claims.release((outcome.operation.path,), Claimant.APPLIER)
+            self._claims.release(outcome.operation.paths, Claimant.APPLIER)
             if outcome.operation.moved is not None:
                 out += self._moved(outcome.operation.moved, outcome.ending)
             out += self._ended(outcome, now)
@@ -127,8 +126,7 @@ class Ends:
         if staged is not None:
             out += self._leftings.discard(staged)
         if outcome.ending is Ending.FLUSH_FAILED:
-            paths = (operation.path, *((operation.copy_to,) if operation.copy_to else ()))
-            out.append(RescanWanted(self._folder, paths))
+            out.append(RescanWanted(self._folder, operation.paths))
             out += self._show(operation.path, ProblemKind.FLUSH_FAILED, outcome.why)
         return out
 

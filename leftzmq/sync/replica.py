@@ -91,20 +91,23 @@ class Replica:
         paths = tuple(sighting.path for sighting in fact.sightings)
         return [*out, PathsReconsidered(self.folder, paths)]
 
-    def took(self, outcomes: Sequence[Outcome]) -> None:
+    def took(self, outcomes: Sequence[Outcome]) -> list[FoundDeletedBytes]:
         """Operations that are on disk now: their versions are ours (one commit a batch)."""
         self._indexes.recall(outcome.operation.path for outcome in outcomes)
+        out: list[FoundDeletedBytes] = []
         for outcome in outcomes:
             if outcome.ending is not Ending.DONE:
                 continue
             entry, moved = outcome.operation.entry, outcome.operation.moved
             if moved is not None:
                 self._versions.take(moved.entry, None)
-            if outcome.copied_to is not None:
-                ours = self._indexes.ours(entry.path)
-                if ours is not None:
-                    self._versions.take_copy(ours.entry, outcome.copied_to, outcome.copy_key)
+            ours = self._indexes.ours(entry.path)
+            if outcome.copied_to is not None and ours is not None:
+                found = self._versions.take_copy(ours.entry, outcome.copied_to, outcome.copy_key)
+                if found is not None:
+                    out.append(FoundDeletedBytes(self.folder, found))
             self._versions.take(entry, None if entry.deleted else outcome.key)
+        return out
 
     def committed(self) -> list[Work]:
         """Commit what was decided about one fact; what got a sequence is flushed, then told."""

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from leftzmq.index.rows import Row
 from leftzmq.sync.indexes import OURS, Indexes, ours_of
 from leftzmq.sync.ticket import Ticket
-from leftzmq.tree.conflict import conflict_copy
+from leftzmq.tree.conflict import conflict_copy, conflict_path
 from leftzmq.tree.entry import (
     Entry,
     Kind,
@@ -152,14 +152,31 @@ class Versions:
         """`entry` is on disk (or its delete is): it is ours now, with the stat found now."""
         self._take_row(self._indexes.rows(entry.path), entry, key)
 
-    def take_copy(self, loser: Entry, path: str, key: ScanKey | None) -> Entry:
-        """The loser's bytes are at `path` now, as a conflict copy: the same entry everywhere."""
+    def copy_path(self, loser: Entry, digits: int) -> str | None:
+        """Where the loser's bytes go as a conflict copy; None: they are there already, or somebody
+        who had the copy deleted or replaced it: it is not made again."""
+        path = conflict_path(loser, digits)
+        copy = conflict_copy(loser, path)
+        rows = self._indexes.rows(path)
+        known = [row.entry for row in rows]
+        for row in rows:
+            verdict = reconcile(copy, row.entry, known)
+            is_there = verdict is Verdict.JOIN and row.is_ours
+            if verdict is Verdict.TAKE or is_there:
+                return None
+        return path
+
+    def take_copy(self, loser: Entry, path: str, key: ScanKey | None) -> FoundDeleted | None:
+        """The loser's bytes are at `path` now, as a conflict copy: the same entry everywhere. If
+        meanwhile we heard that somebody deleted it, it is to go again."""
         entry = conflict_copy(loser, path)
         rows = self._indexes.rows(path)
         ours = ours_of(rows)
         if ours is None or ours.entry.rank <= entry.rank:
             self._take_row(rows, entry, key)
-        return entry
+        elif ours.entry.deleted and key is not None:
+            return FoundDeleted(ours.entry, Held(key, entry.content))
+        return None
 
     def keep_folder(self, path: str) -> bool:
         """Something lives below our folder that must stay: publish it again above whatever would

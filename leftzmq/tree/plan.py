@@ -77,6 +77,11 @@ class Operation:
     def path(self) -> str:
         return self.entry.path
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every final name that it may give."""
+        return (self.path,) if self.copy_to is None else (self.path, self.copy_to)
+
 
 def ordered(operations: Iterable[Operation]) -> list[Operation]:
     """Children are removed before parents, then parents are made before children.
