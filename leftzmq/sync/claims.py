@@ -26,6 +26,9 @@ class Claims:
         """Claim a path; False while the other one has it (who has it already keeps it)."""
         return self._by.setdefault(path, claimant) is claimant
 
+    def has(self, path: str, claimant: Claimant) -> bool:
+        return self._by.get(path) is claimant
+
     def release(self, paths: Iterable[str], claimant: Claimant) -> None:
         for path in paths:
             if self._by.get(path) is claimant:

@@ -2,8 +2,9 @@
 
 A file may only have another name now. Others make a rename of it only if they hear of both names
 together: so it is said to be gone right before its inode is said to be found elsewhere, or when
-nothing else is looked at any more, or after HOLD_S. A folder is said to be gone after everything
-below it: who heard of the folder first would think that the rest is to stay, and keep it.
+nothing else is looked at any more, or after HOLD_S. A folder is said to be gone, or to be something
+else now, after everything below it: who heard of the folder first would think that the rest is to
+stay, and keep it.
 
 Knows sightings and time; pure.
 """
@@ -58,6 +59,16 @@ class Departed:
             self._next_try = now
             return True
         return False
+
+    def hold_replacement(self, sighting: Sighting, now: float) -> None:
+        """A file or link is in the place of a folder: said after everything below that one, too."""
+        self._folders[sighting.path] = _Held(sighting, now + FOLDER_HOLD_S)
+        self._next_try = now
+
+    def is_replaced(self, path: str) -> bool:
+        """Whether what is held for it is that something took the folder's place."""
+        held = self._folders.get(path)
+        return held is not None and held.sighting.sight is Sight.FOUND
 
     def forget(self, path: str) -> None:
         """Something was seen at this path since."""

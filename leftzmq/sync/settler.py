@@ -10,6 +10,7 @@ that are treated the same way, so everything that is read comes through here, on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from leftzmq.content.keys import FolderKeys
@@ -167,18 +168,20 @@ class Settler:
             return [FolderStopped(self.folder, fact.why)]
         out: list[Action | Fact] = []
         settled: list[Sighting] = []
+        held = {seen.path for seen in fact.sightings if seen.path in self._departed}
         # What is gone comes first: it may be what is found elsewhere.
         for sighting in sorted(fact.sightings, key=lambda seen: seen.sight is not Sight.GONE):
             self._looking.discard(sighting.path)
-            if sighting.sight is not Sight.GONE:
+            if sighting.sight is not Sight.GONE or self._departed.is_replaced(sighting.path):
                 self._departed.forget(sighting.path)
             out += self._judge(sighting, now, settled)
         for path in fact.left:
             self._looking.discard(path)
             self._look_again(path, now)
+        settled = self._without_replacements(settled, held, now)
         if settled:
-            together = self._departed.with_origins(settled)
-            out.append(PathsSettled(self.folder, tuple(together)))
+            together = self._still_so(self._departed.with_origins(settled), now)
+            out.append(PathsSettled(self.folder, together))
         return out + self.go_on(now)
 
     def slice_cut(self, fact: SliceCut, now: float) -> list[Action | Fact]:
@@ -203,7 +206,9 @@ class Settler:
         observed = Observed(part.path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, depth)
         settled = Sighting(part.path, Sight.FOUND, key, observed)
         out = self._finish(part.path, waiting, now)
-        together = tuple(self._departed.with_origins((settled,)))
+        held = {part.path} if part.path in self._departed else set()
+        alone = self._without_replacements([settled], held, now)
+        together = self._still_so(self._departed.with_origins(alone), now)
         return [*out, PathsSettled(self.folder, together), *self.go_on(now)]
 
     # -- going on -----------------------------------------------------------------------------
@@ -225,9 +230,47 @@ class Settler:
                 self._problems.walk_begins()
             self._store.dropped = set()  # what is ours now, and is seen, may be gone by the answer
             out.append(Work(Walk(self.folder, *walk)))
-        if gone := self._departed.let_go(now, self._is_empty, quiet=not self._under_way):
+        gone = self._departed.let_go(now, self._is_empty, quiet=not self._under_way)
+        if gone := self._still_so(gone, now):
             out.append(PathsSettled(self.folder, gone))
         return out + self._ended()
+
+    def _without_replacements(
+        self, settled: list[Sighting], held: set[str], now: float
+    ) -> list[Sighting]:
+        """Without files and links in the place of folders below which our index has something; a
+        walk finds out that it is gone. held: where one began already."""
+        files = [
+            seen.path
+            for seen in settled
+            if seen.observed is not None and seen.observed.kind is not Kind.DIRECTORY
+        ]
+        keys = self._store.scan_keys(files) if files else {}
+        out: list[Sighting] = []
+        for seen in settled:
+            key = keys.get(seen.path)
+            if key is None or key.kind is not Kind.DIRECTORY or self._is_empty(seen.path):
+                out.append(seen)
+                continue
+            self._departed.hold_replacement(seen, now)
+            if seen.path not in held:
+                self.walks.later(seen.path)
+        return out
+
+    def _still_so(self, sightings: Sequence[Sighting], now: float) -> tuple[Sighting, ...]:
+        """Without those that were held while the applier came to work at their paths: what it did,
+        or does, there is not what was seen."""
+        gone = [seen.path for seen in sightings if seen.sight is Sight.GONE]
+        keys = self._store.scan_keys(gone) if gone else {}
+        out: list[Sighting] = []
+        for seen in sightings:
+            is_held = seen.sight is Sight.GONE and seen.key is not None
+            taken = self._claims.has(seen.path, Claimant.APPLIER)
+            if taken or (is_held and keys.get(seen.path) != seen.key):
+                self._wait(seen.path, now + SETTLE_S, closed=True)
+            else:
+                out.append(seen)
+        return tuple(out)
 
     def _is_empty(self, path: str) -> bool:
         return not self._store.has_alive_below(path)
