@@ -104,7 +104,7 @@ class Disk:
     def now_ns(self) -> int:
         return self.clock() // TICK_NS * TICK_NS
 
-    # ---- inodes -------------------------------------------------------------------------------
+    # ---- inodes -------------------------------------------------------------------------
 
     def make(self, kind: Kind, mode: int, data: bytes = b"") -> Inode:
         """A new inode without a name. The number of one that went is given again."""
@@ -162,7 +162,7 @@ class Disk:
         for folder, name in inode.where:
             self.watched(folder, name, what, inode.kind is Kind.DIRECTORY)
 
-    # ---- names --------------------------------------------------------------------------------
+    # ---- names --------------------------------------------------------------------------
 
     def change(self, *names: tuple[Inode, bytes, Inode | None]) -> None:
         """Let each (folder, name) lead to that inode, or to nothing, all at one instant."""
@@ -203,7 +203,7 @@ class Disk:
                 what = "moved here" if _among(before, new) else "made"
                 self.watched(folder, name, what, new.kind is Kind.DIRECTORY)
 
-    # ---- durable ------------------------------------------------------------------------------
+    # ---- durable ------------------------------------------------------------------------
 
     def flush_file(self, inode: Inode) -> None:
         if not inode.doomed:
@@ -291,7 +291,7 @@ class Disk:
         alive = {inode.number for _, _, inode in found}
         self._free = [number for number in self._free if number not in alive]
 
-    # ---- whole trees ----------------------------------------------------------------------------
+    # ---- whole trees ----------------------------------------------------------------------
 
     def restore(self, tree: Inode, *, fresh: bool) -> None:
         """The share becomes a copy of this tree; nothing of the old one is left."""

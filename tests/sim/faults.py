@@ -24,8 +24,23 @@ IN_A_JOB: Final = 60
 """So many calls of the disk, at most, pass before something happens in the middle of a job."""
 
 FAILING: Final = frozenset(
-    ("create", "write", "flush file", "flush folder", "flush all", "rename_new", "exchange")
-    + ("make_folder", "make_link", "set_times", "unlink", "open_read", "read", "names", "stat")
+    (
+        "create",
+        "write",
+        "flush file",
+        "flush folder",
+        "flush all",
+        "rename_new",
+        "exchange",
+        "make_folder",
+        "make_link",
+        "set_times",
+        "unlink",
+        "open_read",
+        "read",
+        "names",
+        "stat",
+    )
 )
 
 HAND_IN_A_JOB: Final = ("edit", "append", "delete", "create", "swap kind", "touch", "rename")
@@ -59,7 +74,7 @@ class Faults:
     def _back(self, device: SimDevice, chance: random.Random) -> None:
         self._world.after(chance.choice((0.01, 1.0, 8.0)), device.start)
 
-    # ---- ends of a process ----------------------------------------------------------------------
+    # ---- ends of a process ----------------------------------------------------------------
 
     def kill(self, device: SimDevice, chance: random.Random) -> None:
         device.kill()
@@ -96,7 +111,7 @@ class Faults:
     def crash_after_a_commit(self, device: SimDevice, chance: random.Random) -> None:
         device.after_commits(chance.randint(1, 20), self._crash(device, chance))
 
-    # ---- in the middle of a job -------------------------------------------------------------------
+    # ---- in the middle of a job -------------------------------------------------------------
 
     def hand_in_a_job(self, device: SimDevice, chance: random.Random) -> None:
         """A user does something between two calls, mostly where the call is."""
@@ -150,7 +165,7 @@ class Faults:
 
         device.set_trap(chance.randint(1, IN_A_JOB), spring)
 
-    # ---- lost and restored ------------------------------------------------------------------------
+    # ---- lost and restored ------------------------------------------------------------------
 
     def take_snapshot(self, device: SimDevice, chance: random.Random) -> None:
         """A backup of the state and of the share, for one of the next."""
@@ -222,7 +237,7 @@ class Faults:
                 raise Broken("I11", f"{device.name} wrote into what was not its share")
             device.disk.top, device.unmounted = device.unmounted, None
 
-    # ---- lines, clocks, watchers --------------------------------------------------------------------
+    # ---- lines, clocks, watchers --------------------------------------------------------------
 
     def cut_lines(self, device: SimDevice, chance: random.Random) -> None:
         """One alone, halves, or one pair; for a while, or on and off."""
@@ -268,7 +283,7 @@ class Faults:
             device.watching.lose()
             device.touched()
 
-    # ---- what the ledger must know ------------------------------------------------------------------
+    # ---- what the ledger must know ------------------------------------------------------------
 
     def _contents(self, device: SimDevice) -> dict[str, Content]:
         found = {}
@@ -339,7 +354,7 @@ class Faults:
 def _aim(path: str) -> str:
     """The name that users see of what a call is about; "" if it is the agent's own."""
     name = path.removesuffix(".lefting")
-    return "" if "/" in name or name.startswith(".") or name.startswith("2027") else name
+    return "" if "/" in name or name.startswith((".", "2027")) else name
 
 
 Fault = Callable[[Faults, SimDevice, random.Random], None]

@@ -21,7 +21,7 @@ class Hands:
     def __init__(self, disk: Disk, *, careful: bool = True) -> None:
         self.disk, self.careful = disk, careful
 
-    # ---- looking --------------------------------------------------------------------------------
+    # ---- looking --------------------------------------------------------------------------
 
     def at(self, path: str) -> Inode | None:
         inode = self.disk.top
@@ -43,7 +43,7 @@ class Hands:
             if found == path or found.startswith(path + "/"):
                 yield found, inode
 
-    # ---- changing -------------------------------------------------------------------------------
+    # ---- changing -------------------------------------------------------------------------
 
     def write(self, path: str, data: bytes) -> bool:
         """Into the file itself, or into a new one."""
@@ -149,7 +149,7 @@ class Hands:
         self.disk.attributes(inode, mode=0o755 if exec else 0o644)
         return self._flushed(inode)
 
-    # ---- durable ------------------------------------------------------------------------------
+    # ---- durable ------------------------------------------------------------------------
 
     def _place(self, path: str) -> tuple[Inode | None, bytes]:
         above, _, name = path.rpartition("/")

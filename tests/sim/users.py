@@ -36,7 +36,7 @@ class Users:
         self._world.say(device, f"user: {deed} {said}")
         device.touched()
 
-    # ---- choosing -------------------------------------------------------------------------------
+    # ---- choosing -------------------------------------------------------------------------
 
     def _value(self, device: SimDevice, chance: random.Random) -> bytes:
         self._numbers += 1
@@ -60,7 +60,7 @@ class Users:
         name = self.aim or chance.choice(NAMES)
         return f"{folder}/{name}" if folder else name
 
-    # ---- noting ---------------------------------------------------------------------------------
+    # ---- noting ---------------------------------------------------------------------------
 
     def _wrote(self, device: SimDevice, path: str) -> None:
         inode = device.hands.at(path)
@@ -99,7 +99,7 @@ class Users:
         self._ledger.made_at(path, device.name, self._world.now)
         return device.hands.make_folder(path)
 
-    # ---- deeds ----------------------------------------------------------------------------------
+    # ---- deeds ----------------------------------------------------------------------------
 
     def create(self, device: SimDevice, chance: random.Random) -> str:
         path = self._place(device, chance)

@@ -57,7 +57,7 @@ class Wires:
     def dials(self, a: str, b: str) -> bool:
         return (a, b) in self._by
 
-    # ---- coming and going -----------------------------------------------------------------------
+    # ---- coming and going -----------------------------------------------------------------
 
     def refresh(self) -> None:
         """Dial what can be dialed, and break what cannot stay."""
@@ -120,7 +120,7 @@ class Wires:
 
             self._world.after(delay, noticed)
 
-    # ---- sending --------------------------------------------------------------------------------
+    # ---- sending --------------------------------------------------------------------------
 
     def subscribe(self, device: SimDevice, key: DeviceKey) -> None:
         wire = self._dialed(device, key)

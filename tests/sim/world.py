@@ -41,8 +41,18 @@ WORKERS = 2
 """Of each lane, as in agent.py."""
 
 _LOOKING = frozenset(
-    ("stat", "fstat", "own_stat", "names", "folder", "open folder", "read", "read_link")
-    + ("still_there", "open_read")
+    (
+        "stat",
+        "fstat",
+        "own_stat",
+        "names",
+        "folder",
+        "open folder",
+        "read",
+        "read_link",
+        "still_there",
+        "open_read",
+    )
 )
 
 State = tuple[bytes, bytes]
@@ -128,7 +138,7 @@ class SimDevice(Device):
         self.state: State | None = None
         self.durable_wal = 0  # bytes of the -wal that a power cut leaves
 
-    # ---- life and death -------------------------------------------------------------------------
+    # ---- life and death -------------------------------------------------------------------
 
     @property
     def index(self) -> Path:
@@ -256,7 +266,7 @@ class SimDevice(Device):
         wal = self.index.with_name("index.db-wal")
         return self.index.read_bytes(), wal.read_bytes()
 
-    # ---- facts ------------------------------------------------------------------------------------
+    # ---- facts ------------------------------------------------------------------------------
 
     def take(self, fact: Fact) -> None:
         """Handle it now."""
@@ -287,7 +297,7 @@ class SimDevice(Device):
 
         self.world.after(delay, then)
 
-    # ---- jobs -------------------------------------------------------------------------------------
+    # ---- jobs -------------------------------------------------------------------------------
 
     @property
     def working(self) -> bool:
@@ -350,7 +360,7 @@ class SimDevice(Device):
             if not self.commits_left:
                 self._at_commit()
 
-    # ---- the watcher ------------------------------------------------------------------------------
+    # ---- the watcher ------------------------------------------------------------------------
 
     def _note_watched(self) -> None:
         """Something may have happened that the watcher will tell."""
@@ -404,7 +414,7 @@ class World:
         self.by_key: dict[DeviceKey, SimDevice] = {d.key: d for d in self.devices.values()}
         self.wires = Wires(self, dials)
 
-    # ---- what the devices find around them --------------------------------------------------------
+    # ---- what the devices find around them --------------------------------------------------
 
     def wall_ns(self, device: Device) -> int:
         assert isinstance(device, SimDevice)
@@ -437,7 +447,7 @@ class World:
     def lose_watch(self) -> bool:
         return not self.delays.calm and self.random.random() < self.knobs.watch_lost
 
-    # ---- time -------------------------------------------------------------------------------------
+    # ---- time -------------------------------------------------------------------------------
 
     def after(self, delay: float, what: Callable[[], None]) -> None:
         heapq.heappush(self._coming, (self.now + max(delay, 0.0), next(self._count), what))
@@ -457,7 +467,7 @@ class World:
                         device._end_doomed()
         raise AssertionError("the world does not come to rest")
 
-    # ---- the trace --------------------------------------------------------------------------------
+    # ---- the trace --------------------------------------------------------------------------
 
     def trace(self, device: SimDevice, fact: Fact) -> None:
         self.say(device, type(fact).__name__)
