@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mesh import Device, Mesh
 
-from leftzmq.sync.facts import PathsTouched, Touch
-from leftzmq.sync.jobs import Apply, Job, JobDone
+from leftzmq.sync.facts import Asked, PathsTouched, Touch
+from leftzmq.sync.jobs import (
+    Apply,
+    CookieDropped,
+    CountUnacknowledged,
+    Job,
+    JobDone,
+    UnacknowledgedCounted,
+)
 from leftzmq.sync.tally import Tally
 from leftzmq.tree.plan import Verb
 from leftzmq.wire.local import EventKind
@@ -341,3 +349,29 @@ def test_what_a_user_wrote_into_a_file_that_is_to_be_moved_is_found(mesh: Mesh) 
         "one": b"written by b",
         "two": b"bytes",
     }
+
+
+def test_many_who_wait_are_one_count_at_a_time(mesh: Mesh) -> None:
+    """Each count that was not yet zero began one count more for everyone who waited: a storm."""
+    a = mesh.devices["A"]
+    a.write("one", b"to be acknowledged")
+    together(mesh)
+    run, counts = a.runner.run, 0
+
+    def some_have_not_acknowledged(job: Job) -> JobDone:
+        nonlocal counts
+        done = run(job)
+        if isinstance(done, CookieDropped):
+            return replace(done, watched=False)  # nobody watches here
+        if isinstance(job, CountUnacknowledged):
+            counts += 1
+            assert isinstance(done, UnacknowledgedCounted)
+            return UnacknowledgedCounted(done.folder, done.holders, done.head, int(counts <= 3))
+        return done
+
+    a.runner.run = some_have_not_acknowledged  # type: ignore[method-assign]
+    for _ in range(20):
+        a.take(Asked(b"x", "wait", {}))
+    mesh.settle()
+    assert [answer["in_sync"] for answer in a.answers] == [True] * 20
+    assert counts == 4

@@ -39,6 +39,7 @@ class Barrier:
     ) -> None:
         self._folders, self._connected = folders, connected
         self._waiters: list[Waiter] = []
+        self._counts: dict[str, int] = {}  # folder -> head; one count at a time, for all waiters
         self._number = 0
         self._next_check = 0.0
 
@@ -82,10 +83,12 @@ class Barrier:
                 del waiter.cookies[fact.folder]
 
     def counted(self, fact: UnacknowledgedCounted, now: float) -> list[Action | Fact]:
+        self._counts.pop(fact.folder, None)
+        by_all = fact.count == 0 and fact.holders == self._folders[fact.folder].indexes.reach
         for waiter in self._waiters:
-            if waiter.counting.pop(fact.folder, None) == fact.head and fact.count == 0:
+            if waiter.counting.pop(fact.folder, None) == fact.head and by_all:
                 waiter.counted.add(fact.folder)
-        return self.tick(now)
+        return self.tick(now) if by_all else []  # else it is counted again at the next check
 
     def tick(self, now: float) -> list[Action | Fact]:
         """Look whether a waiter can be answered; a count is only asked for when all is quiet."""
@@ -110,9 +113,13 @@ class Barrier:
             if folder.id in waiter.counted or folder.id in waiter.counting:
                 continue
             head = folder.store.heads.sequence
+            running = self._counts.get(folder.id)
+            if running is not None and running != head:
+                continue
             waiter.counting[folder.id] = head
-            holders = folder.indexes.reach
-            out.append(Work(CountUnacknowledged(folder.id, holders, head)))
+            if running is None:
+                self._counts[folder.id] = head
+                out.append(Work(CountUnacknowledged(folder.id, folder.indexes.reach, head)))
         return out
 
     def _unquiet(self) -> str:
