@@ -16,7 +16,8 @@ from sim.disk import Disk
 from sim.fs import Calls, SimRoot
 
 from leftzmq.disk import fs, linux
-from leftzmq.disk.fs import Folder, RealRoot, Root
+from leftzmq.disk.fs import RealRoot
+from leftzmq.disk.root import Folder, Root, Stat
 from leftzmq.tree.entry import Kind
 
 ROOTS: dict[str, Callable[[Path], Root]] = {
@@ -115,8 +116,8 @@ def test_who_may_read_is_taken_over(top: Folder) -> None:
         assert file.stat().mode == 0o644
 
 
-def _fields(stat: fs.Stat) -> dict[str, object]:
-    return {name: getattr(stat, name) for name in fs.Stat.__slots__}
+def _fields(stat: Stat) -> dict[str, object]:
+    return {name: getattr(stat, name) for name in Stat.__slots__}
 
 
 # ---- what is there ----------------------------------------------------------------------------

@@ -46,9 +46,9 @@ DOORS = {
     "asyncio": "bus",
 }
 # fs is the only way to the file system in disk/; linux holds the kernel calls that Python lacks,
-# for fs alone.
-BEHIND_FS = "disk.linux"
-FILE_SYSTEM_MODULES = {"disk.fs", BEHIND_FS}
+# renaming the renames that overwrite nothing, both for fs alone.
+BEHIND_FS = {"disk.linux", "disk.renaming"}
+FILE_SYSTEM_MODULES = {"disk.fs"} | BEHIND_FS
 FILE_SYSTEM = {"os", "io", "shutil", "tempfile", "glob", "fcntl", "ctypes", "mmap"}
 # A Path may be handed on as a value (where a share lies); what it can do to a disk may not.
 PATH_CALLS = set(dir(Path)) - set(dir(PurePath))
@@ -95,8 +95,9 @@ def complaint(module: str, imported: str) -> str:
             return "" if other.startswith("__") else f"imports {other}, a room without a place"
         if RANK[other] > RANK[room]:
             return f"{room} imports {other}, which stands above it"
-        if is_in(rest, BEHIND_FS) and module not in FILE_SYSTEM_MODULES:
-            return "imports disk/linux, whose only door is disk/fs"
+        behind = next((place for place in BEHIND_FS if is_in(rest, place)), None)
+        if behind is not None and module not in FILE_SYSTEM_MODULES:
+            return f"imports {behind.replace('.', '/')}, whose only door is disk/fs"
         return ""
     door = DOORS.get(top)
     if door is not None and not is_in(module, door):

@@ -11,34 +11,22 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
-from collections.abc import Callable
-from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from leftzmq.disk import linux
+from leftzmq.disk import linux, renaming
 from leftzmq.disk.linux import missing_calls
-from leftzmq.disk.root import Buffer, File, Folder, Root, Stat
+from leftzmq.disk.root import Buffer, Folder, Stat
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.path import LEFTING_SUFFIX
 
-__all__ = ["File", "Folder", "RealRoot", "Root", "Stat", "make_root", "missing_calls"]
+__all__ = ["RealFile", "RealFolder", "RealRoot", "make_root", "missing_calls"]
 
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not hold us up
 _BENEATH: Final = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS
-_NOT_KNOWN_HERE: Final = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
 _BLOCK_BYTES: Final = 512  # of st_blocks, whatever the file system's own blocks are
 _MAX_CALL_BYTES: Final = 4096  # PATH_MAX with its NUL; a path in the trash can be longer
-_NEITHER: Final = (
-    "the file system can neither exchange two names nor link a file: what changes elsewhere "
-    "cannot replace a file here"
-)
-_LINKS_ASIDE: Final = (
-    "the file system cannot exchange two names: a file is linked aside before it is replaced, "
-    "and a program that renames over the same name in that instant can lose its version"
-)
 _I64_MIN: Final = -(2**63)
 _I64_MAX: Final = 2**63 - 1
 
@@ -211,18 +199,10 @@ class RealFolder(_Open):
         return os.readlink(_raw(name), dir_fd=self._fd)
 
     def rename_new(self, name: str, to: Folder, to_name: str) -> None:
-        old, new, to_fd = _raw(name), _raw(to_name), _fd_of(to)
-        _either(
-            lambda: linux.renameat2(self._fd, old, to_fd, new, linux.RENAME_NOREPLACE),
-            lambda: _link_then_unlink(self._fd, old, to_fd, new),
-        )
+        renaming.rename_new(self._fd, _raw(name), _fd_of(to), _raw(to_name))
 
     def exchange(self, name: str, to: Folder, to_name: str) -> None:
-        old, new, to_fd = _raw(name), _raw(to_name), _fd_of(to)
-        _either(
-            lambda: linux.renameat2(self._fd, old, to_fd, new, linux.RENAME_EXCHANGE),
-            lambda: _link_aside_then_rename(self._fd, old, to_fd, new),
-        )
+        renaming.exchange(self._fd, _raw(name), _fd_of(to), _raw(to_name))
 
     def unlink(self, name: str) -> None:
         os.unlink(_raw(name), dir_fd=self._fd)
@@ -279,21 +259,7 @@ class RealRoot:
 
     def missing_at(self, path: str, name: str, other: str) -> tuple[str, ...]:
         with self.folder(path) as folder:
-            if linux.HAS_RENAMEAT2:
-                try:
-                    one, two = _raw(name), _raw(other)
-                    linux.renameat2(folder.fd, one, folder.fd, two, linux.RENAME_EXCHANGE)
-                    return ()
-                except OSError as error:
-                    if error.errno not in _NOT_KNOWN_HERE:
-                        raise
-            try:
-                folder.exchange(name, folder, other)
-            except OSError as error:
-                if error.errno != errno.EOPNOTSUPP:
-                    raise
-                return (_NEITHER,)
-        return (_LINKS_ASIDE,) if linux.HAS_RENAMEAT2 else ()
+            return renaming.missing_at(folder.fd, _raw(name), _raw(other))
 
     def close(self) -> None:
         self._top.close()
@@ -335,58 +301,3 @@ def _as_not_a_directory(error: OSError, name: bytes) -> OSError:
 def _fd_of(folder: Folder) -> int:
     assert isinstance(folder, RealFolder)
     return folder.fd
-
-
-# ---- where renameat2 is missing, or the file system does not know its flags -------------------
-
-
-def _either(call: Callable[[], None], instead: Callable[[], None]) -> None:
-    if linux.HAS_RENAMEAT2:
-        try:
-            return call()
-        except OSError as error:
-            if error.errno not in _NOT_KNOWN_HERE:
-                raise
-    return instead()
-
-
-def _link_then_unlink(fd: int, old: bytes, to_fd: int, new: bytes) -> None:
-    """A link fails where something is, as RENAME_NOREPLACE does; a crash between the two leaves
-    two names of one file. A folder, or a file where links cannot be, is renamed after a look."""
-    found = os.stat(old, dir_fd=fd, follow_symlinks=False)
-    if not modes.S_ISDIR(found.st_mode):
-        try:
-            os.link(old, new, src_dir_fd=fd, dst_dir_fd=to_fd, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in (*_NOT_KNOWN_HERE, errno.EPERM):
-                raise
-        else:
-            os.unlink(old, dir_fd=fd)
-            return
-    try:
-        os.stat(new, dir_fd=to_fd, follow_symlinks=False)
-    except FileNotFoundError:
-        os.rename(old, new, src_dir_fd=fd, dst_dir_fd=to_fd)
-        return
-    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fsdecode(new))
-
-
-def _link_aside_then_rename(fd: int, old: bytes, to_fd: int, new: bytes) -> None:
-    """The final name is never without a file: what lies there is linked aside, then replaced,
-    then its link takes the other name. Where links cannot be, nothing is done: moving the old
-    one away first would leave, after a crash, a hole that the next scan takes for a delete."""
-    inode = os.stat(new, dir_fd=to_fd, follow_symlinks=False).st_ino
-    os.stat(old, dir_fd=fd, follow_symlinks=False)
-    # The inode in the name: an aside that a crash left is another link to this very file.
-    mark = blake2b(b"%d %s" % (inode, new), digest_size=8).hexdigest()
-    aside = f".{mark}.old{LEFTING_SUFFIX}".encode()
-    try:
-        os.link(new, aside, src_dir_fd=to_fd, dst_dir_fd=to_fd, follow_symlinks=False)
-    except FileExistsError:
-        pass
-    except OSError as error:
-        if error.errno not in (*_NOT_KNOWN_HERE, errno.EPERM):
-            raise
-        raise OSError(errno.EOPNOTSUPP, _NEITHER, os.fsdecode(new)) from error
-    os.rename(old, new, src_dir_fd=fd, dst_dir_fd=to_fd)
-    _link_then_unlink(to_fd, aside, fd, old)
