@@ -12,7 +12,6 @@ import errno
 import os
 import stat as modes
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from leftzmq.disk import linux, renaming
@@ -80,12 +79,7 @@ class _Open:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -52,7 +52,22 @@ class Stat:
         )
 
 
-class File(Protocol):
+class Closing(Protocol):
+    """Something held open until `close`, or the end of its `with`."""
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class File(Closing, Protocol):
     """An open regular file. Offsets and lengths are bytes. Errors are OSError."""
 
     def read(self, offset: int, length: int) -> bytes:
@@ -73,19 +88,8 @@ class File(Protocol):
 
     def flush(self) -> None: ...
 
-    def close(self) -> None: ...
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-class Folder(Protocol):
+class Folder(Closing, Protocol):
     """An open directory. A name is one component: never empty, `.`, `..` or with `/` or NUL.
 
     Errors are OSError: FileNotFoundError and FileExistsError where they say so.
@@ -139,17 +143,6 @@ class Folder(Protocol):
     def total_bytes(self) -> int:
         """The size of this folder's file system."""
 
-    def close(self) -> None: ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
 
 class Root(Protocol):
     """A share's root, held open."""
@@ -198,12 +191,7 @@ class LastFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
