@@ -74,7 +74,7 @@ class Seen:
         """What is really watched."""
         source = self.watcher._source
         assert isinstance(source, inotify.Inotify)
-        return {watch.path for watch in source._by_wd.values()}
+        return {watch.path for watch in source._watches}
 
 
 @pytest.fixture
@@ -436,7 +436,7 @@ def inject(seen: Seen, monkeypatch: pytest.MonkeyPatch, what: InotifyEvent | Exc
 def test_an_unmounted_folder_is_walked(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
     source = seen.watcher._source
     assert isinstance(source, inotify.Inotify)
-    [wd] = [wd for wd, watch in source._by_wd.items() if watch.path == "d/e"]
+    [wd] = [watch.wd for watch in source._watches if watch.path == "d/e"]
     inject(seen, monkeypatch, InotifyEvent(wd, IN.IN_UNMOUNT, 0, b""))  # type: ignore[arg-type]
     seen.wait_for(Lost("d/e", False, "the file system was unmounted"))
 

@@ -13,7 +13,6 @@ by the walk that this report leads to; what comes later has an event of its own.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
 from typing import Final
 
 from watchdog.observers.inotify_c import InotifyConstants as IN
@@ -36,6 +35,7 @@ from leftzmq.disk.watcher.reports import (
     Touch,
     why_not_watched,
 )
+from leftzmq.disk.watcher.watches import Watch, Watches
 from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX, is_below
 
 MAX_POLLED: Final = 64
@@ -65,54 +65,18 @@ _NOT_HERE: Final = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP))
 """It vanished, or became something else: that has an event of its own."""
 
 
-class _Watch:
-    """A watched folder in the tree of them: when one moves, those below it move along."""
-
-    __slots__ = ("below", "name", "parent", "wd")
-
-    def __init__(self, wd: int, parent: _Watch | None, name: str) -> None:
-        self.wd, self.parent, self.name = wd, parent, name
-        self.below: dict[str, _Watch] = {}
-
-    def way_up(self) -> Iterator[_Watch]:
-        """Itself, its parent, and so on up to the share's root."""
-        watch: _Watch | None = self
-        while watch is not None:
-            yield watch
-            watch = watch.parent
-
-    @property
-    def path(self) -> str:
-        names = [watch.name for watch in self.way_up()]
-        return "/".join(reversed(names[:-1]))
-
-    def path_of(self, name: str) -> str:
-        above = self.path
-        return f"{above}/{name}" if above else name
-
-    def everything(self) -> Iterator[_Watch]:
-        """Itself and all below it."""
-        todo = [self]
-        while todo:
-            watch = todo.pop()
-            todo.extend(watch.below.values())
-            yield watch
-
-
 class Inotify(InotifyFD):
     """The watches of one share, and the thread that reads what they see.
 
-    Once the thread runs it alone touches the table. The kernel does not give the number of a
-    watch a second time, so late events of one that was dropped are known by their number.
-    Raises OSError (EMFILE) if there are too many watchers.
+    Once the thread runs it alone touches the table. Raises OSError (EMFILE) if there are too many
+    watchers.
     """
 
     def __init__(self, root: RealRoot, base: bytes, report: Reporter) -> None:
         super().__init__()
         self._root, self._base = root, base
         self._batch = Batch(report)
-        self._top = _Watch(-1, None, "")
-        self._by_wd: dict[int, _Watch] = {}
+        self._watches = Watches()
         self._cookies = -1  # the watch on `.left`
         self._polled: set[str] = set()
         self._complete = False  # all folders were gone through
@@ -151,16 +115,16 @@ class Inotify(InotifyFD):
         if event.wd == self._cookies:
             self._in_left(event)
             return
-        watch = self._by_wd.get(event.wd)
+        watch = self._watches.get(event.wd)
         if watch is None:
             return
         if event.name:
             self._named(watch, event.name, mask)
         elif mask & IN.IN_IGNORED:
-            self._forget(watch)
+            self._watches.forget(watch)
         elif mask & IN.IN_UNMOUNT:
             self._batch.say(Lost(watch.path, False, "the file system was unmounted"))
-        elif watch is self._top and mask & _SELF:
+        elif watch is self._watches.top and mask & _SELF:
             self._not_watched("", "the share was moved or deleted")
 
     def _in_left(self, event: InotifyEvent) -> None:
@@ -169,9 +133,9 @@ class Inotify(InotifyFD):
         elif event.mask & _APPEARS and event.name.startswith(_COOKIE):
             self._batch.say(CookieSeen(event.name.decode(errors="replace")))
 
-    def _named(self, watch: _Watch, raw: bytes, mask: int) -> None:
+    def _named(self, watch: Watch, raw: bytes, mask: int) -> None:
         """Something happened to `raw` in a watched folder."""
-        if watch is self._top and raw == _LEFT:
+        if watch is self._watches.top and raw == _LEFT:
             if mask & _APPEARS:
                 self._watch_left()
             return
@@ -196,12 +160,12 @@ class Inotify(InotifyFD):
         elif mask & IN.IN_CREATE:
             self._batch.touch(watch.path_of(name), Touch.MADE)
 
-    def _folder(self, watch: _Watch, name: str, mask: int) -> None:
+    def _folder(self, watch: Watch, name: str, mask: int) -> None:
         path = watch.path_of(name)
         if mask & _LEAVES:
             gone = watch.below.get(name)
             if gone is not None:
-                self._drop(gone)
+                self._end(self._watches.drop(gone))
             self._polled = {p for p in self._polled if p != path and not is_below(p, path)}
             self._batch.touch(path, Touch.GONE, folder=True)
         elif mask & _APPEARS or name not in watch.below:
@@ -212,16 +176,16 @@ class Inotify(InotifyFD):
     def _overflowed(self) -> None:
         """Folders may have come and gone unseen: watch all anew, then have all walked."""
         self._batch.flush()
-        before = set(self._by_wd)
+        before = self._watches.numbers()
         now = self.watch_all()
         for wd in before - now:
-            watch = self._by_wd.get(wd)
+            watch = self._watches.get(wd)
             if watch is not None:
-                self._drop(watch)
+                self._end(self._watches.drop(watch))
         why = "the kernel's queue overflowed: raise fs.inotify.max_queued_events"
         self._batch.say(Lost("", False, why))
 
-    # ---- the table ----------------------------------------------------------------------------
+    # ---- watching ----------------------------------------------------------------------------
 
     def watch_all(self) -> set[int]:
         """Watch every folder of the share; returns the numbers of the watches it now has."""
@@ -238,8 +202,8 @@ class Inotify(InotifyFD):
             if wd < 0:
                 self._not_watched("", "the share cannot be read")
             else:
-                self._top.wd, self._by_wd[wd] = wd, self._top
-                numbers = {wd} | self._watch_inside([self._top])
+                self._watches.put_top(wd)
+                numbers = {wd} | self._watch_inside([self._watches.top])
         self._complete = True
         return numbers
 
@@ -249,12 +213,12 @@ class Inotify(InotifyFD):
         except OSError:
             self._cookies = -1  # no cookie will be seen: `is_whole` says so
 
-    def _watch_below(self, parent: _Watch, name: str) -> None:
+    def _watch_below(self, parent: Watch, name: str) -> None:
         watch = self._watch(parent, name)
         if watch is not None:
             self._watch_inside([watch])
 
-    def _watch_inside(self, todo: list[_Watch]) -> set[int]:
+    def _watch_inside(self, todo: list[Watch]) -> set[int]:
         """Watch all folders in these watched ones. Each is listed only after it is watched."""
         numbers: set[int] = set()
         while todo:
@@ -266,7 +230,7 @@ class Inotify(InotifyFD):
                     todo.append(watch)
         return numbers
 
-    def _folders_in(self, watch: _Watch) -> list[str]:
+    def _folders_in(self, watch: Watch) -> list[str]:
         path = watch.path
         try:
             with self._root.folder(path) as folder:
@@ -285,7 +249,7 @@ class Inotify(InotifyFD):
                     continue  # nothing below it can be synced
         return names
 
-    def _watch(self, parent: _Watch, name: str) -> _Watch | None:
+    def _watch(self, parent: Watch, name: str) -> Watch | None:
         path = parent.path_of(name)
         try:
             wd = self._add(self._base + b"/" + path.encode(), _FOLDER)
@@ -295,20 +259,8 @@ class Inotify(InotifyFD):
             return None
         if wd < 0:
             return None
-        watch = self._by_wd.get(wd)
-        if watch is None:
-            watch = self._by_wd[wd] = _Watch(wd, None, name)
-        elif watch.parent is parent and watch.name == name:
-            return watch
-        elif any(watch is above for above in parent.way_up()):
-            return None  # a mount of a folder inside itself: it is watched, under its own name
-        # This folder was watched at another place: it is here now, whatever event is to come.
-        self._unhook(watch)
-        before = parent.below.get(name)
-        if before is not None:
-            self._drop(before)
-        watch.parent, watch.name = parent, name
-        parent.below[name] = watch
+        watch, ended = self._watches.put(wd, parent, name)
+        self._end(ended)
         return watch
 
     def _add(self, path: bytes, mask: Mask) -> int:
@@ -332,21 +284,8 @@ class Inotify(InotifyFD):
         self._polled.add(path)
         self._batch.say(Lost(path, True, why))
 
-    def _unhook(self, watch: _Watch) -> None:
-        parent = watch.parent
-        if parent is not None and parent.below.get(watch.name) is watch:
-            del parent.below[watch.name]
-
-    def _forget(self, watch: _Watch) -> None:
-        """The kernel ended this watch: its folder was deleted."""
-        del self._by_wd[watch.wd]
-        self._unhook(watch)
-
-    def _drop(self, watch: _Watch) -> None:
-        """End the watches of a folder that left, and of all below it."""
-        self._unhook(watch)
-        for each in watch.everything():
-            if self._by_wd.pop(each.wd, None) is not None:
-                with self._lock:
-                    if not self._closed:
-                        inotify_rm_watch(self._inotify_fd, WatchDescriptor(each.wd))
+    def _end(self, numbers: list[int]) -> None:
+        with self._lock:
+            if not self._closed:
+                for number in numbers:
+                    inotify_rm_watch(self._inotify_fd, WatchDescriptor(number))
