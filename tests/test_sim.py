@@ -12,7 +12,11 @@ SEEDS_A_TEST = 25
 TWICE_EVERY = 10
 
 
-OPEN = {149: "I3, a deleted path is back", 335: "I1, a .lefting that nobody cares for"}
+OPEN = {
+    149: "I3, a deleted path is back",
+    335: "I1, a .lefting that nobody cares for",
+    416: "I6, a .lefting that stays",
+}
 """Seeds that show a defect which is not mended yet (docs/reliability.md): named, never in silence."""
 
 
