@@ -17,7 +17,7 @@ OPEN = {
     335: "I1, a .lefting that nobody cares for",
     416: "I6, a .lefting that stays",
 }
-"""Seeds that show a defect which is not mended yet (docs/reliability.md): named, never in silence."""
+"""Seeds that show a defect not mended yet (docs/reliability.md): named, never in silence."""
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_A_TEST))
