@@ -307,6 +307,11 @@ class Faults:
         """Its index is gone or older: deletes that it may not have told are nobody's any more, and
         neither are its `.lefting` files."""
         self._ledger.stray_leftings.add(device.name)
+        for path, content in self._contents(device).items():
+            # It may find its old bytes before it hears that others have newer ones, or none.
+            self._ledger.hands_on.setdefault((path, content), []).append(
+                (self._world.now, device.name)
+            )
         for delete in self._ledger.deletes:
             if delete.device != device.name or delete.excused:
                 continue
