@@ -136,7 +136,9 @@ class Batches:
                 self._window.consider(path)
             return move
         copy_to = self._versions.copy_path(ours, doing.digits) if ticket.copy and ours else None
-        return Operation(_verb(ticket), ticket.entry, ticket.held, copy_to, doing.staged)
+        verb = _verb(ticket)
+        staged = doing.staged if verb is Verb.PUT_FILE else None
+        return Operation(verb, ticket.entry, ticket.held, copy_to, staged)
 
     def _may_go(self, path: str, doing: Doing, batch: dict[str, Operation]) -> bool:
         """Whether our folder at `path` can be removed after what is in the batch. What must stay

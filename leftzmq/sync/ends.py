@@ -136,6 +136,8 @@ class Ends:
         self._window.consider(path)
         self._window.folder_made(path)
         out = self._problems.clear(path)
+        if doing.staged is not None and outcome.operation.staged is None:
+            out += self._leftings.discard(doing.staged)  # its bytes came here another way
         out.append(tell_entry(EventKind.FINISHED, self._folder, outcome.operation.entry))
         if outcome.copied_to is not None:
             fields = {"folder": self._folder, "path": path, "copy": outcome.copied_to}
