@@ -69,6 +69,8 @@ class Users:
             self._ledger.wrote(content, device.name, path, self._world.now)
 
     def _removed(self, device: SimDevice, path: str, content: Content | None, how: str) -> None:
+        if path.endswith(".lefting"):
+            return  # went with its folder
         if content is not None and content != (Kind.FILE, b""):
             self._ledger.removed(path, content, device.name, self._world.now, how, device.hands)
             if not device.knows(path, content):
