@@ -12,20 +12,9 @@ SEEDS_A_TEST = 25
 TWICE_EVERY = 10
 
 
-OPEN = {
-    149: "I3, a deleted path is back",
-    335: "I1, a .lefting that nobody cares for",
-    416: "I6, a .lefting that stays",
-}
-"""Seeds that show a defect not mended yet (docs/reliability.md): named, never in silence."""
-
-
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_A_TEST))
 def test_the_promises_hold_whatever_befalls_devices_disks_and_lines(first: int) -> None:
     for seed in range(first, first + SEEDS_A_TEST):
-        if seed in OPEN:
-            print(f"seed {seed} is open: {OPEN[seed]}")
-            continue
         plan = plan_of(seed, 0)
         outcome = run(plan)
         if outcome.broken is not None:
