@@ -230,7 +230,7 @@ def _unguarded(device: Device) -> Any:
     """A device of another kind: it publishes everything at once."""
     from leftzmq.sync.facts import PathsCleared
 
-    return lambda fact, now: [PathsCleared(fact.folder, fact.sightings)]
+    return lambda fact, now: (PathsCleared(fact.folder, fact.sightings), [])
 
 
 def test_many_restarts_do_not_let_it_through(mesh: Mesh) -> None:

@@ -96,12 +96,18 @@ class Guard:
 
     # -- deletes of this device ------------------------------------------------------------------
 
-    def settled(self, fact: PathsSettled, now: float) -> list[Action | Fact]:
-        """What a scan is sure of goes on to the replica, but for a flood of deletes."""
+    def settled(
+        self, fact: PathsSettled, now: float
+    ) -> tuple[PathsCleared | None, list[Action | Fact]]:
+        """What a scan is sure of goes on to the replica, but for a flood of deletes: at once,
+        because the end of a walk must come after what it found."""
         if self._here.state is State.REVERTING:
-            return self._brought_back(fact.sightings)
-        passed = self._here.pass_on(fact.sightings, now, self._wall_ns)
-        return [*self._cleared(passed), *self._tell()]
+            passed, back = self._brought_back(fact.sightings)
+        else:
+            passed, back = self._here.pass_on(fact.sightings, now, self._wall_ns), []
+        out: list[Action | Fact] = [PathsReconsidered(self.folder, tuple(back))] if back else []
+        cleared = PathsCleared(self.folder, tuple(passed)) if passed else None
+        return cleared, out + self._tell()
 
     def cleared(self) -> list[Action | Fact]:
         """The replica has what went on: what of it was deleted belongs to the wave."""
@@ -119,17 +125,16 @@ class Guard:
             return [*self._tell(), self._walk()]
         return self._tell()
 
-    def _brought_back(self, sightings: tuple[Sighting, ...]) -> list[Action | Fact]:
-        """What is gone here is a ticket again; what nobody else has cannot come back."""
-        back = [
-            s.path for s in sightings if s.sight is Sight.GONE and self._versions.unhave(s.path)
-        ]
-        known = set(back)
-        out = self._cleared([s for s in sightings if s.path not in known])
-        return [*out, PathsReconsidered(self.folder, tuple(back))] if back else out
-
-    def _cleared(self, passed: list[Sighting]) -> list[Action | Fact]:
-        return [PathsCleared(self.folder, tuple(passed))] if passed else []
+    def _brought_back(self, sightings: tuple[Sighting, ...]) -> tuple[list[Sighting], list[str]]:
+        """What is gone here is a ticket again; what nobody else has goes on, as gone."""
+        passed: list[Sighting] = []
+        back: list[str] = []
+        for sighting in sightings:
+            if sighting.sight is Sight.GONE and self._versions.unhave(sighting.path):
+                back.append(sighting.path)
+            else:
+                passed.append(sighting)
+        return passed, back
 
     # -- deletes of other devices ----------------------------------------------------------------
 
@@ -162,7 +167,8 @@ class Guard:
     def tick(self, now: float) -> list[Action | Fact]:
         passed = self._here.judge(now, self._wall_ns)
         released, work = self._elsewhere.tick(now, self._wall_ns)
-        return [*self._cleared(passed or []), *work, *self._released(released), *self._tell()]
+        out: list[Action | Fact] = [PathsCleared(self.folder, tuple(passed))] if passed else []
+        return [*out, *work, *self._released(released), *self._tell()]
 
     def start(self) -> list[Action | Fact]:
         """What an earlier life held is held."""

@@ -207,7 +207,8 @@ class Node:
             case RescanWanted():
                 return settler.rescan(fact, now)
             case PathsSettled():
-                return folder.guard.settled(fact, now)
+                cleared, out = folder.guard.settled(fact, now)
+                return (self._of_folder(cleared, now, wall_ns) if cleared else []) + out
             case PathsCleared():
                 return replica.settled_paths(fact, wall_ns) + folder.guard.cleared()
             case DeletesCounted():
