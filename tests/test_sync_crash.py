@@ -199,7 +199,6 @@ def test_a_flush_of_a_folder_that_fails_loses_nothing_and_ends_in_sync(
     assert not leftings(a) and not leftings(b)
 
 
-@pytest.mark.xfail(strict=True, reason="open since the guard came: docs/reliability.md, I3")
 @pytest.mark.parametrize("deleted_before", [False, True])
 def test_what_a_crash_hid_and_others_deleted_stays_deleted(
     mesh: Mesh, monkeypatch: pytest.MonkeyPatch, deleted_before: bool

@@ -9,6 +9,7 @@ import pytest
 from leftzmq.disk.sighting import Sight, Sighting
 from leftzmq.index.deletes import DeleteCount
 from leftzmq.index.store import Store
+from leftzmq.sync.claims import Claimant, Claims
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.vanished import GATHER_MAX_S, Vanished
 from leftzmq.sync.versions import Versions
@@ -33,7 +34,8 @@ class Side:
         for number in range(COUNT):
             self.has(number)
         self.quiet = True
-        self.vanished = Vanished(self.indexes, Wave(), lambda: self.quiet)
+        self.claims = Claims()
+        self.vanished = Vanished(self.indexes, self.claims, Wave(), lambda: self.quiet)
         self.now = 1000.0
 
     def key(self, number: int) -> ScanKey:
@@ -92,6 +94,18 @@ def test_while_the_settler_reads_a_delete_may_be_a_rename(side: Side) -> None:
         assert len(side.passed((Sighting(f"n{number}", Sight.FOUND, side.key(number)),))) == 2
     side.quiet = True
     assert side.judged(QUIET_S) == 7, "f0 to f6 are no flood"
+
+
+def test_what_the_applier_worked_at_meanwhile_is_looked_at_again(side: Side) -> None:
+    side.gone(*range(50))
+    side.has(7, "f8")  # a version of another device came, and is on disk
+    assert side.claims.take("f9", Claimant.APPLIER), "or is about to"
+    assert side.judged(QUIET_S) == 48
+    assert side.vanished.look_again() == ["f8", "f9"] and side.vanished.look_again() == []
+    side.gone(*range(50, 100))
+    side.has(7, "f60")
+    assert side.passed((Sighting("new", Sight.FOUND, side.key(60)),)) == ["new"]
+    assert side.vanished.look_again() == ["f60"]
 
 
 def test_a_settler_that_always_reads_does_not_hold_it_open(side: Side) -> None:

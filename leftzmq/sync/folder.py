@@ -54,6 +54,7 @@ class Folder:
             id,
             self.indexes,
             versions,
+            self.claims,
             self.problems,
             quiet=lambda: self.settler.read_all,
             walks=lambda: self.settler.walks.whole_to_come,

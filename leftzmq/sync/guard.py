@@ -13,6 +13,7 @@ from typing import Any, Final
 from leftzmq.disk.sighting import Sight, Sighting
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.sync.actions import Action, Answer, Tell, declined
+from leftzmq.sync.claims import Claims
 from leftzmq.sync.facts import (
     Fact,
     PathsCleared,
@@ -49,6 +50,7 @@ class Guard:
         folder: str,
         indexes: Indexes,
         versions: Versions,
+        claims: Claims,
         problems: Problems,
         quiet: Callable[[], bool],
         walks: Callable[[], bool],
@@ -59,7 +61,7 @@ class Guard:
         self._problems, self._walks = problems, walks
         self._saved = indexes.store.meta(_META) or b""
         held, waves = _unpacked(self._saved)
-        self._here = Vanished(indexes, Wave(waves[0]), quiet)
+        self._here = Vanished(indexes, claims, Wave(waves[0]), quiet)
         self._elsewhere = Incoming(folder, indexes, Wave(waves[1]), settled, considered)
         for side, numbers in zip(self._sides, held, strict=True):
             if numbers:
@@ -194,8 +196,11 @@ class Guard:
     # -- saying ----------------------------------------------------------------------------------
 
     def _tell(self) -> list[Action | Fact]:
-        """Whatever became of it since: an event, a Problem while it is held, and the index."""
+        """What became of it since: an event, a Problem while it is held, the index, and paths that
+        are to be looked at again."""
         out: list[Action | Fact] = []
+        if again := self._here.look_again():
+            out.append(RescanWanted(self.folder, tuple(again)))
         states = [side.state for side in self._sides]
         for who, side, before in zip(_WHO, self._sides, self._told, strict=True):
             if side.state is State.HELD and before is not State.HELD:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from leftzmq.disk.sighting import Sight, Sighting
+from leftzmq.sync.claims import Claimant, Claims
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.wave import QUIET_S, Side, State, Wave, goes_at_once, is_flood
 from leftzmq.tree.entry import Kind
@@ -23,9 +24,12 @@ TWINS_LOOKED_AT: Final = 8
 class Vanished(Side):
     """Of one folder. quiet: whether the settler has read all that it knows of."""
 
-    def __init__(self, indexes: Indexes, wave: Wave, quiet: Callable[[], bool]) -> None:
+    def __init__(
+        self, indexes: Indexes, claims: Claims, wave: Wave, quiet: Callable[[], bool]
+    ) -> None:
         super().__init__(wave)
-        self._indexes, self._quiet = indexes, quiet
+        self._indexes, self._claims, self._quiet = indexes, claims, quiet
+        self._to_look_at: list[str] = []
         self._pending: dict[str, Sighting] = {}
         self._by_inode: dict[int, str] = {}
         self._began = self._due = 0.0
@@ -97,7 +101,7 @@ class Vanished(Side):
             return [found]
         origin = self._pending[path]
         self._forget(path)
-        return [origin, found]
+        return [*self._still_so([origin]), found]
 
     def _forget(self, path: str) -> None:
         sighting = self._pending.pop(path, None)
@@ -141,11 +145,30 @@ class Vanished(Side):
         return None
 
     def _let_go(self) -> list[Sighting]:
-        gone = list(self._pending.values())
+        gone = self._still_so(list(self._pending.values()))
         self._forget_all()
         self.state = State.OPEN
         self._note(gone)
         return gone
+
+    def _still_so(self, waited: list[Sighting]) -> list[Sighting]:
+        """Without those at whose paths the applier has come to work meanwhile: what it did, or
+        does, there is not what was seen."""
+        self._indexes.recall(sighting.path for sighting in waited)
+        still: list[Sighting] = []
+        for sighting in waited:
+            ours = self._indexes.ours(sighting.path)
+            taken = self._claims.has(sighting.path, Claimant.APPLIER)
+            if taken or ours is None or ours.scan != sighting.key:
+                self._to_look_at.append(sighting.path)
+            else:
+                still.append(sighting)
+        return still
+
+    def look_again(self) -> list[str]:
+        """Paths at which something happened while they waited here."""
+        paths, self._to_look_at = self._to_look_at, []
+        return paths
 
     def _note(self, gone: list[Sighting]) -> None:
         """These go on, as deletes; whether they are any is seen when the replica has them."""
