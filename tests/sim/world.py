@@ -36,6 +36,8 @@ from .story import brief
 from .watching import Watching
 from .wires import Wires
 
+IDLE_TURNS = 100
+"""So many in a second, with nothing but time passing, keep a processor busy for nothing."""
 STARTED_NS = 1_800_000_000_000_000_000
 WORKERS = 2
 """Of each lane, as in agent.py."""
@@ -134,6 +136,7 @@ class SimDevice(Device):
         self._lanes: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
         self._running = dict.fromkeys(Lane, 0)
         self._tick_at = -1.0
+        self._idle_turns, self._idle_since = 0, 0.0
         self._watch_due = False
         self.state: State | None = None
         self.durable_wal = 0  # bytes of the -wal that a power cut leaves
@@ -272,6 +275,11 @@ class SimDevice(Device):
         """Handle it now."""
         if not self.alive:
             return
+        self._idle_turns = self._idle_turns + 1 if isinstance(fact, TimePassed) else 0
+        if self._idle_turns % IDLE_TURNS == 0:
+            if self._idle_turns and self.world.now < self._idle_since + 1.0:
+                raise AssertionError(f"{self.name} turns round and round")
+            self._idle_since = self.world.now
         self.world.trace(self, fact)
         self.handle(fact)
         self._schedule_tick()
@@ -283,9 +291,13 @@ class SimDevice(Device):
             self.later(due - self.world.now, lambda: self._tick(due))
 
     def _tick(self, due: float) -> None:
-        if due == self._tick_at:
-            self._tick_at = -1.0
+        if due != self._tick_at:
+            return
+        self._tick_at = -1.0
+        if self.node.deadline(self.world.now) <= self.world.now:
             self.take(TimePassed())
+        else:  # it was put off meanwhile
+            self._schedule_tick()
 
     def later(self, delay: float, what: Callable[[], None]) -> None:
         """Do it then, if this life of the agent is not over."""
@@ -452,7 +464,7 @@ class World:
     def after(self, delay: float, what: Callable[[], None]) -> None:
         heapq.heappush(self._coming, (self.now + max(delay, 0.0), next(self._count), what))
 
-    def run_until(self, end: float, limit: int = 300_000) -> None:
+    def run_until(self, end: float, limit: int = 30_000) -> None:
         """Let everything happen that comes before `end`."""
         for _ in range(limit):
             if not self._coming or self._coming[0][0] > end:
