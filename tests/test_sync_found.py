@@ -193,3 +193,21 @@ def test_what_is_held_as_gone_is_not_said_while_the_applier_works_there(make: Ma
     assert row is not None and not row.entry.deleted
     a.folder.claims.release(("f",), Claimant.APPLIER)
     assert together(world) == {}
+
+
+def test_what_was_moved_to_where_a_folder_was_to_be_made_is_found(make: Make) -> None:
+    world = make("AB")
+    a, b = world.devices["A"], world.devices["B"]
+    does(b, "make_folder", "e")
+    does(b, "write", "e/inside", b"1")
+    together(world)
+
+    def move(call: str, path: str) -> None:
+        if call == "stat" and path == "d":
+            assert b.hands.rename("e", "d")
+        else:
+            b.set_trap(1, move)
+
+    b.set_trap(1, move)
+    does(a, "make_folder", "d")
+    assert sorted(together(world)) == ["d", "d/inside"]

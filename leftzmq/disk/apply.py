@@ -216,10 +216,12 @@ def _remove(place: Place) -> Copied:
             raise
 
 
-def _make_directory(place: Place) -> tuple[ScanKey, Copied]:
+def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:
     found = place.folder.stat(place.name)
     if found is not None and found.kind is Kind.DIRECTORY:
-        return found.key(), _NOT_COPIED
+        # A user's. No stat is given, so that the next look goes into it: what he moved here in
+        # this instant has no event of its own.
+        return None, _NOT_COPIED
     copied = _NOT_COPIED
     if _is_free(place):
         place.folder.make_folder(place.name)

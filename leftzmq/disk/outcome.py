@@ -12,7 +12,7 @@ from leftzmq.tree.plan import Operation
 class Ending(Enum):
     """What became of an operation."""
 
-    DONE = auto()  # on disk and flushed; `key` is the stat found now (None after a REMOVE)
+    DONE = auto()  # on disk and flushed; `key` is the stat found now (None: gone, or a user's)
     CHANGED = auto()  # something else than the index says is there: nothing was done, look again
     NOT_EMPTY = auto()  # the folder to go still holds something
     NO_PARENT = auto()  # the folder it belongs into is not there
