@@ -25,6 +25,7 @@ from .compare import Tree, equal, tree_of
 
 SYNC_S: Final = 120.0
 """How long anything may take to be in sync; what takes so long on a slow machine is wrong."""
+LEFTING_S: Final = 10.0
 SHOWN_LOG_LINES: Final = 60
 
 _DEVICE: Final = """\
@@ -163,12 +164,18 @@ class Company(Stage):
     def together(self, timeout_s: float = SYNC_S) -> dict[str, Tree]:
         """In sync, and all trees of each folder equal. Returns them by folder."""
         self.in_sync(timeout_s)
+        # What is not wanted any more is thrown away by a job that nobody waits for.
+        until(lambda: not self._leftings(), "no .lefting is left", LEFTING_S)
         trees: dict[str, Tree] = {}
         for id in self.secrets:
             seen = {d.name: tree_of(d.of(id)) for d in self.devices.values() if id in d.folders}
             equal(seen)
             trees[id] = next(iter(seen.values()))
         return trees
+
+    def _leftings(self) -> list[Path]:
+        folders = [path for device in self.devices.values() for path in device.folders.values()]
+        return [path for folder in folders for path in folder.rglob("*.lefting")]
 
     @contextmanager
     def held(self, *devices: Device) -> Iterator[None]:
