@@ -356,3 +356,17 @@ def test_a_wave_slides_and_survives_a_restart() -> None:
 )
 def test_what_is_a_flood(wave: int, total: int, at_once: bool, flood: bool) -> None:
     assert (goes_at_once(wave, total), is_flood(wave, total)) == (at_once, flood)
+
+
+def test_what_is_seen_to_be_gone_again_and_again_does_not_put_off_the_rest(mesh: Mesh) -> None:
+    """The applier looks every two seconds for what it waits for: the rest was never told."""
+    a, b = filled(mesh)
+    gone = some(a, COUNT // 4)
+    for path in gone:
+        path.unlink()
+    a.scan()
+    again = str(gone[0].relative_to(a.share))
+    for _ in range(20):
+        a.take(PathsTouched("share", ((again, Touch.GONE),)))
+        mesh.settle(1.0)
+    assert files(b) == COUNT - len(gone)

@@ -85,7 +85,9 @@ class Vanished(Side):
                     self._note(suspects)
                     return suspects
                 self.state, self._began = State.GATHERING, now
-        self._due = now + QUIET_S
+        if any(sighting.path not in self._pending for sighting in suspects):
+            # Not for one that is only seen again: what waits for it to go looks every two seconds.
+            self._due = min(now + QUIET_S, max(now, self._began + GATHER_MAX_S))
         for sighting in suspects:
             self._pending[sighting.path] = sighting
             if sighting.key is not None:
