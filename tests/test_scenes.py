@@ -23,7 +23,11 @@ QUICK = [
     conflicts.same_content,
     kinds.symlinks,
     kinds.file_type_change,
-    kinds.sparse_file,
+    pytest.param(
+        kinds.sparse_file,
+        id="sparse_file",
+        marks=pytest.mark.xfail(strict=True, reason="zeros that repeat are still sent each time"),
+    ),
     folders.two_folders,
 ]
 
@@ -35,7 +39,7 @@ def logs() -> Iterator[None]:
     print(Company.last_words)
 
 
-@pytest.mark.parametrize("scene", QUICK, ids=[scene.__name__ for scene in QUICK])
+@pytest.mark.parametrize("scene", QUICK, ids=lambda scene: scene.__name__)
 def test_a_scene_ends_well(scene: object, tmp_path: Path) -> None:
     assert callable(scene)
     scene(tmp_path / "stage", Random(SEED), FILES)
