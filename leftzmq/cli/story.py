@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +28,7 @@ _CONFIG: Final = """\
 [device]
 name   = "{name}"
 state  = "state"
-listen = "tcp://127.0.0.1:{port}"
+listen = "tcp://{host}:{port}"
 
 [[folder]]
 id     = "share"
@@ -38,16 +38,24 @@ secret = "../share.secret"
 _PEER: Final = """
 [[peer]]
 name    = "{name}"
-address = "tcp://127.0.0.1:{port}"
+address = "tcp://{host}:{port}"
 key     = "{key}"
 """
 
 
 class Actor:
-    """One device of the story."""
+    """One device of the story. within: the command that its agent is started by, if any."""
 
-    def __init__(self, name: str, home: Path, port: int) -> None:
-        self.name, self.home, self.port = name, home, port
+    def __init__(
+        self,
+        name: str,
+        home: Path,
+        port: int,
+        host: str = "127.0.0.1",
+        within: Sequence[str] = (),
+    ) -> None:
+        self.name, self.home, self.port, self.host = name, home, port, host
+        self._within = within
         self.share = home / "share"
         self.state = home / "state"
         self._process: subprocess.Popen[str] | None = None
@@ -66,16 +74,17 @@ class Actor:
         return self._process.pid
 
     def configure(self, others: list[Actor]) -> None:
-        text = _CONFIG.format(name=self.name, port=self.port)
+        text = _CONFIG.format(name=self.name, host=self.host, port=self.port)
         for other in others:
-            text += _PEER.format(name=other.name, port=other.port, key=other.key)
+            text += _PEER.format(name=other.name, host=other.host, port=other.port, key=other.key)
         (self.home / "peer.toml").write_text(text)
 
     def start(self) -> None:
         """Start the agent and wait for its `ready`."""
         with (self.home / "log").open("a") as log:
+            config = str(self.home / "peer.toml")
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "leftzmq.cli.agent", "-c", str(self.home / "peer.toml")],
+                [*self._within, sys.executable, "-m", "leftzmq.cli.agent", "-c", config],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
