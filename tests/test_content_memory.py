@@ -18,7 +18,7 @@ from leftzmq.content import ids, keys, memory, seal
 if sys.argv[1] == "tuned":
     assert memory.tune_malloc()
 folder = keys.derive_keys(bytes(32))
-data = memoryview(bytearray(1 << 20))
+data = memoryview(bytearray(b"x" * (1 << 20)))
 id = ids.chunk_id(folder, data)
 def faults(times):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

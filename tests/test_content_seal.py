@@ -16,10 +16,13 @@ from leftzmq.content.seal import (
     MAC_BYTES,
     fresh_nonce,
     open_chunk,
+    open_list,
     open_page,
     seal_chunk,
+    seal_list,
     seal_page,
 )
+from leftzmq.content.zeros import trimmed
 from leftzmq.errors import Refusal, Refused
 
 KEYS = derive_keys(bytes(range(32)))
@@ -38,6 +41,8 @@ def refusal(act: Callable[[], object]) -> Refusal:
     [
         (b"", "3b7b87e0747a91807c14ec300eb3b629"),
         (b"left", "c5063eae0c791d37857b3d6a48abf5af4103ee37"),
+        (b"left" + bytes(5), "00b9d64f9c7989962c7c20391d4592b6db811c7f"),
+        (bytes(1 << 20), "8f0943773b1167df066ce48ad12098f2"),
     ],
 )
 def test_golden_boxes(data: bytes, box: str) -> None:
@@ -61,19 +66,19 @@ def test_a_golden_page() -> None:
 def test_what_goes_in_comes_out(data: bytes) -> None:
     id, listed = chunk_id(KEYS, data), list_id(KEYS, data)
     box = seal_chunk(KEYS, id, data)
-    assert len(box) == len(data) + MAC_BYTES
+    assert len(box) == len(data.rstrip(b"\0")) + MAC_BYTES
     for form in (bytearray(data), memoryview(data), memoryview(b"x" + data + b"x")[1:-1]):
         assert seal_chunk(KEYS, id, form) == box
     for form in (box, bytearray(box), memoryview(b"x" + box + b"x")[1:-1]):
-        assert open_chunk(KEYS, id, form) == data
-    assert open_chunk(KEYS, listed, seal_chunk(KEYS, listed, data), is_list=True) == data
+        assert open_chunk(KEYS, id, form, len(data)) == data
+    assert open_list(KEYS, listed, seal_list(KEYS, listed, data)) == data
     assert open_page(KEYS, memoryview(seal_page(KEYS, data, NONCE))) == data
 
 
 def test_a_mebibyte() -> None:
     data = bytes(1 << 20)
     id = chunk_id(KEYS, data)
-    assert open_chunk(KEYS, id, seal_chunk(KEYS, id, data)) == data
+    assert open_chunk(KEYS, id, seal_chunk(KEYS, id, data), len(data)) == data
 
 
 def test_every_flipped_bit_of_a_box_is_refused() -> None:
@@ -82,7 +87,7 @@ def test_every_flipped_bit_of_a_box_is_refused() -> None:
     for bit in range(8 * len(box)):
         bad = bytearray(box)
         bad[bit // 8] ^= 1 << bit % 8
-        assert refusal(lambda bad=bad: open_chunk(KEYS, id, bad)) is Refusal.DOES_NOT_OPEN
+        assert refusal(lambda bad=bad: open_chunk(KEYS, id, bad, 4)) is Refusal.DOES_NOT_OPEN
 
 
 def test_every_flipped_bit_of_a_page_is_refused() -> None:
@@ -101,7 +106,7 @@ def test_every_flipped_bit_of_an_id_is_refused() -> None:
         bad[bit // 8] ^= 1 << bit % 8
         # The nonce is 24 bytes of the id: only the comparison knows about the other eight.
         why = Refusal.DOES_NOT_OPEN if bit < 8 * 24 else Refusal.WRONG_ID
-        assert refusal(lambda bad=bad: open_chunk(KEYS, bytes(bad), box)) is why
+        assert refusal(lambda bad=bad: open_chunk(KEYS, bytes(bad), box, 4)) is why
 
 
 def test_everything_cut_short_is_refused() -> None:
@@ -109,7 +114,7 @@ def test_everything_cut_short_is_refused() -> None:
     box, sealed = seal_chunk(KEYS, id, b"left"), seal_page(KEYS, b"news", NONCE)
     for length in range(len(box)):
         short = box[:length]
-        assert refusal(lambda short=short: open_chunk(KEYS, id, short)) is Refusal.DOES_NOT_OPEN
+        assert refusal(lambda short=short: open_chunk(KEYS, id, short, 4)) is Refusal.DOES_NOT_OPEN
     for length in range(len(sealed)):
         short = sealed[:length]
         assert refusal(lambda short=short: open_page(KEYS, short)) is Refusal.DOES_NOT_OPEN
@@ -118,7 +123,7 @@ def test_everything_cut_short_is_refused() -> None:
 def test_another_folders_key_opens_nothing() -> None:
     id = chunk_id(KEYS, b"left")
     box = seal_chunk(KEYS, id, b"left")
-    assert refusal(lambda: open_chunk(OTHER, id, box)) is Refusal.DOES_NOT_OPEN
+    assert refusal(lambda: open_chunk(OTHER, id, box, 4)) is Refusal.DOES_NOT_OPEN
     sealed = seal_page(KEYS, b"news", NONCE)
     assert refusal(lambda: open_page(OTHER, sealed)) is Refusal.DOES_NOT_OPEN
 
@@ -133,21 +138,37 @@ def test_a_page_key_is_not_a_seal_key() -> None:
 def test_a_member_cannot_pass_other_bytes_off_under_an_id() -> None:
     id = chunk_id(KEYS, b"left")
     poison = seal_chunk(KEYS, id, b"right")
-    assert refusal(lambda: open_chunk(KEYS, id, poison)) is Refusal.WRONG_ID
+    assert refusal(lambda: open_chunk(KEYS, id, poison, 5)) is Refusal.WRONG_ID
 
 
 def test_a_chunk_cannot_pass_for_a_list_nor_a_list_for_a_chunk() -> None:
-    rows = bytes(36)
+    rows = bytes(35) + b"x"
     id, listed = chunk_id(KEYS, rows), list_id(KEYS, rows)
-    as_chunk, as_list = seal_chunk(KEYS, id, rows), seal_chunk(KEYS, listed, rows)
-    assert refusal(lambda: open_chunk(KEYS, id, as_chunk, is_list=True)) is Refusal.WRONG_ID
-    assert refusal(lambda: open_chunk(KEYS, listed, as_list)) is Refusal.WRONG_ID
+    as_chunk, as_list = seal_chunk(KEYS, id, rows), seal_list(KEYS, listed, rows)
+    assert refusal(lambda: open_list(KEYS, id, as_chunk)) is Refusal.WRONG_ID
+    assert refusal(lambda: open_chunk(KEYS, listed, as_list, 36)) is Refusal.WRONG_ID
+
+
+def test_a_chunk_is_as_long_as_was_asked_for() -> None:
+    data = b"left" + bytes(200)
+    id = chunk_id(KEYS, data)
+    box = seal_chunk(KEYS, id, data)
+    assert len(box) == 4 + MAC_BYTES
+    assert open_chunk(KEYS, id, box, 204) == data
+    for length in (3, 4, 203, 205):
+        assert refusal(lambda length=length: open_chunk(KEYS, id, box, length)) is Refusal.WRONG_ID
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.binary(max_size=100), st.integers(0, 200_000))
+def test_zeros_at_the_end_are_trimmed(data: bytes, zeros: int) -> None:
+    assert trimmed(data + bytes(zeros)) == data.rstrip(b"\0")
 
 
 def test_a_refusal_tells_no_secret() -> None:
     id = chunk_id(KEYS, b"left")
     with pytest.raises(Refused) as caught:
-        open_chunk(KEYS, id, bytes(40))
+        open_chunk(KEYS, id, bytes(40), 24)
     said = repr(caught.value) + str(caught.value)
     assert KEYS.seal_key.hex() not in said and repr(KEYS.seal_key)[2:20] not in said
 

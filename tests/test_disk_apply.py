@@ -127,7 +127,7 @@ def test_a_new_file_has_its_bytes_mtime_and_exec(root: RealRoot, tmp_path: Path)
 def test_a_file_that_came_in_chunks_gets_its_mtime_at_the_end(
     root: RealRoot, tmp_path: Path
 ) -> None:
-    staged, _ = open_staging(root, "a", None)
+    staged, _ = open_staging(root, "a", None, 0)
     (tmp_path / staged.path).write_bytes(NEW)
     wanted = entry("a", size=len(NEW), mtime_ns=THEN_NS, exec=True)
     outcome = one(root, Operation(Verb.PUT_FILE, wanted, staged=staged))

@@ -59,7 +59,7 @@ def entry(path: str, exec: bool = False, mtime_ns: int = 5_000_000_123) -> Entry
 
 
 def opened(root: RealRoot, path: str = "d/a", known: Staged | None = None) -> Staged:
-    return staging.open_staging(root, path, known)[0]
+    return staging.open_staging(root, path, known, 0)[0]
 
 
 def trashed(tmp_path: Path) -> list[bytes]:
@@ -83,20 +83,20 @@ def test_where_a_lefting_lies() -> None:
 
 
 def test_a_new_one_then_the_same_again(root: RealRoot, tmp_path: Path) -> None:
-    staged, found = staging.open_staging(root, "d/a", None)
+    staged, found = staging.open_staging(root, "d/a", None, 0)
     assert staged == Staged("d/a.lefting", (tmp_path / "d/a.lefting").stat().st_ino) and not found
-    assert staging.open_staging(root, "d/a", staged) == (staged, True)
+    assert staging.open_staging(root, "d/a", staged, 0) == (staged, True)
     assert not (tmp_path / "d/a").exists()
 
 
 def test_a_users_file_of_that_name_is_not_touched(root: RealRoot, tmp_path: Path) -> None:
     user = tmp_path / "d/a.lefting"
     user.write_bytes(b"mine")
-    staged, found = staging.open_staging(root, "d/a", Staged("d/a.lefting", 0))
+    staged, found = staging.open_staging(root, "d/a", Staged("d/a.lefting", 0), 0)
     assert staged.path == lefting_path("d/a", again=True) and not found
     known = Staged("d/a.lefting", user.stat().st_ino + 1)
     with pytest.raises(Unstageable) as caught:
-        staging.open_staging(root, "d/a", known)
+        staging.open_staging(root, "d/a", known, 0)
     assert caught.value.kind is ProblemKind.FOREIGN_LEFTING
     assert caught.value.path == "d/a.lefting"
     assert user.read_bytes() == b"mine"
@@ -120,7 +120,7 @@ def test_it_waits_for_its_folder(root: RealRoot, tmp_path: Path, parent: str) ->
     elif parent == "link":
         (tmp_path / "p").symlink_to("d")
     for act in (
-        lambda: staging.open_staging(root, "p/a", None),
+        lambda: staging.open_staging(root, "p/a", None, 0),
         lambda: stage_small(root, entry("p/a"), b"abc"),
     ):
         with pytest.raises(Unstageable) as caught:

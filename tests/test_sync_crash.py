@@ -151,7 +151,8 @@ def test_what_a_large_file_had_is_gone_on_with_after_two_crashes(
     b.start()
     before_bytes = b.folder.received_bytes
     assert together(mesh)["large"][1] == data  # type: ignore[index]
-    assert 0 < b.folder.received_bytes - before_bytes < len(data) - 500_000
+    least = 64 << 10  # of a chunk; one job wrote at least one
+    assert 0 < b.folder.received_bytes - before_bytes <= len(data) - least
     assert not leftings(b)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from leftzmq.sync.actions import Send
-from leftzmq.sync.downloader import RETRY_S, SILENT_ALONE_S, SILENT_S, Downloader
+from leftzmq.sync.answers import RETRY_S
+from leftzmq.sync.asks import SILENT_ALONE_S, SILENT_S
+from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import ChunksArrived, FileWanted, PeerConnected
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.tree.entry import ContentId, Entry, Kind
@@ -23,6 +25,7 @@ class View:
     """A folder in which nothing is at home, and these devices have everything."""
 
     tag = TAG
+    device = DeviceKey(b"u" * 32)
 
     def __init__(self) -> None:
         self.store = self
@@ -46,11 +49,15 @@ def view() -> View:
 @pytest.fixture
 def downloader(view: View) -> Downloader:
     """It has asked MUTE for a file at 100.0."""
-    made = Downloader({"share": view}, lambda device: Link(device, Way.DIALED))  # type: ignore[dict-item]
+    made = Downloader({"share": view}, link_to, link_to)  # type: ignore[dict-item]
     made.connected(PeerConnected(MUTE, 32 << 20), 100.0)
     made.wanted(FileWanted("share", ENTRY, None), 100.0)
     assert asked(made.go_on(100.0)) == [MUTE]
     return made
+
+
+def link_to(device: DeviceKey) -> Link:
+    return Link(device, Way.DIALED)
 
 
 def asked(actions: list[object]) -> list[DeviceKey]:

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from leftzmq.bus import keeping
+from leftzmq.bus import keeping, serving
 from leftzmq.bus.ground import Ground
 from leftzmq.content.cut import Cutter
 from leftzmq.content.ids import chunk_id
-from leftzmq.content.seal import MAC_BYTES, fresh_nonce, open_chunk, seal_chunk
+from leftzmq.content.seal import fresh_nonce, open_chunk, open_list
 from leftzmq.disk import scanner, staging
 from leftzmq.disk.apply import apply
 from leftzmq.disk.reading import read_chunks
@@ -29,9 +29,8 @@ from leftzmq.index.reader import Reader
 from leftzmq.sync import jobs
 from leftzmq.sync.jobs import Job, JobDone
 from leftzmq.tree.entry import Entry
-from leftzmq.tree.path import LEFT_DIRECTORY, name_of, parent_of
+from leftzmq.tree.path import LEFT_DIRECTORY, parent_of
 from leftzmq.tree.plan import Staged
-from leftzmq.wire.messages import Want
 from leftzmq.wire.page import Page, cut_pages, seal
 
 PAGE_ENTRIES: Final = 48
@@ -140,8 +139,6 @@ class JobRunner:
             staged, found = staging.open_staging(
                 ground.root, entry.path, job.known, entry.size, ground.limits.min_free_percent
             )
-            if found:
-                _cut_off(ground.root, staged, entry.size)
             return jobs.StagingOpened(job.folder, entry, staged, found)
         except _HELD_UP as error:
             problem = _problem(ground, entry, error)
@@ -186,7 +183,7 @@ class JobRunner:
     def _write_chunks(self, ground: Ground, job: jobs.WriteChunks) -> JobDone:
         body = memoryview(job.body)
         boxes = [
-            (p.id, p.offset, p.length, body[p.box_start : p.box_start + p.length + MAC_BYTES])
+            (p.id, p.offset, p.length, body[p.box_start : p.box_start + p.box_bytes])
             for p in job.pieces
         ]
         problem = None
@@ -268,9 +265,9 @@ class JobRunner:
         lists: list[tuple[bytes, bytes]] = []
         bad: list[bytes] = []
         for piece in job.pieces:
-            box = body[piece.box_start : piece.box_start + piece.length + MAC_BYTES]
+            box = body[piece.box_start : piece.box_start + piece.box_bytes]
             try:
-                lists.append((piece.id, open_chunk(ground.keys, piece.id, box, is_list=True)))
+                lists.append((piece.id, open_list(ground.keys, piece.id, box)))
             except Refused:
                 bad.append(piece.id)
         return jobs.ListsOpened(job.folder, job.device, tuple(lists), tuple(bad))
@@ -314,38 +311,13 @@ class JobRunner:
         )
 
     def _read_chunks(self, ground: Ground, job: jobs.ReadChunks) -> JobDone:
-        reader = self._reader(ground)
-        parts: list[tuple[bytes, int]] = []
-        boxes: list[bytes] = []
-        missing: list[bytes] = []
-        stale: list[str] = []
-        for id in job.lists:
-            rows = reader.list_rows(id)
-            if rows is None:
-                missing.append(id)
-            else:
-                parts.append((id, len(rows)))
-                boxes.append(seal_chunk(ground.keys, id, rows))
-        homes = reader.homes(want.content for want in job.wants)
-        with LastFolder(ground.root) as near:
-            for want in job.wants:
-                found, lacking, moved = _read(reader, near, homes.get(want.content), want, ground)
-                for id, data in found:
-                    parts.append((id, len(data)))
-                    boxes.append(seal_chunk(ground.keys, id, data))
-                missing += lacking
-                stale += moved
-        body = boxes[0] if len(boxes) == 1 else b"".join(boxes)
-        return jobs.ChunksRead(
-            job.folder,
-            job.link,
-            job.number,
-            tuple(parts),
-            tuple(missing),
-            body,
-            tuple(stale),
-            job.asked_bytes,
-        )
+        return serving.read_asked(self._reader(ground), ground.root, ground.keys, job)
+
+    def _expand(self, ground: Ground, job: jobs.ExpandLists) -> JobDone:
+        return serving.expand_lists(self._reader(ground), job)
+
+    def _search_home(self, ground: Ground, job: jobs.SearchHome) -> JobDone:
+        return serving.search_home(self._reader(ground), job)
 
     def _count(self, ground: Ground, job: jobs.CountUnacknowledged) -> JobDone:
         count = self._reader(ground).count_unacknowledged(job.holders, job.head)
@@ -367,6 +339,8 @@ _HANDLERS: dict[type, Any] = {
     jobs.Look: JobRunner._look,
     jobs.CutSlice: JobRunner._cut,
     jobs.DropCookie: JobRunner._drop_cookie,
+    jobs.ExpandLists: JobRunner._expand,
+    jobs.SearchHome: JobRunner._search_home,
     jobs.OpenStaging: JobRunner._open_staging,
     jobs.VerifyStaging: JobRunner._verify,
     jobs.LookAtHome: JobRunner._look_at_home,
@@ -384,34 +358,14 @@ _HANDLERS: dict[type, Any] = {
 }
 
 
-def _read(
-    reader: Reader, near: LastFolder, home: str | None, want: Want, ground: Ground
-) -> tuple[list[tuple[bytes, bytes]], list[bytes], list[str]]:
-    """What disk/reading says of one want: from `home`; what that lacks, from the other files."""
-    asks = [(ask.id, ask.offset, ask.length) for ask in want.asks]
-    if home is None:
-        return [], [ask.id for ask in want.asks], []
-    found, lacking, moved = read_chunks(near, [home], asks, ground.keys)
-    if lacking:
-        others = [row.entry.path for row in reader.twins(want.content) if row.entry.path != home]
-        left = [ask for ask in asks if ask[0] in lacking]
-        more, lacking, also = read_chunks(near, others, left, ground.keys)
-        found += more
-        moved += also
-    return found, lacking, moved
-
-
 def _bytes_of(
     ground: Ground, file: jobs.SmallFile, body: memoryview, home: LastFolder
 ) -> bytes | None:
     """The checked bytes of a small file; None where its home copy is not there (any more)."""
     entry = file.entry
     if file.box_start >= 0:
-        box = body[file.box_start : file.box_start + entry.size + MAC_BYTES]
-        data = open_chunk(ground.keys, entry.content, box)
-        if len(data) != entry.size:
-            raise Refused(Refusal.WRONG_ID, entry.path)
-        return data
+        box = body[file.box_start : file.box_start + file.box_bytes]
+        return open_chunk(ground.keys, entry.content, box, entry.size)
     if file.source is not None:
         asks = [(bytes(entry.content), 0, entry.size)]
         found, _, _ = read_chunks(home, [file.source], asks, ground.keys)
@@ -420,16 +374,6 @@ def _bytes_of(
     if bytes(chunk_id(ground.keys, b"")) != entry.content:
         raise Refused(Refusal.WRONG_ID, entry.path)
     return b""
-
-
-def _cut_off(root: Root, staged: Staged, size: int) -> None:
-    """A `.lefting` of an earlier version may be longer than what it is to become."""
-    with (
-        root.folder(parent_of(staged.path)) as folder,
-        folder.open_write(name_of(staged.path)) as file,
-    ):
-        if file.stat().size > size:
-            file.truncate(size)
 
 
 def _nearest(root: Root, path: str) -> Folder:

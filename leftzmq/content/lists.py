@@ -32,6 +32,10 @@ four lists of 512 KiB could name 2**55 rows: without this a peer fills our memor
 2**22 rows are 184 MiB here, and files of 256 GiB at the least, 1.2 TiB on average."""
 
 
+MAX_DISTINCT: Final = 1 << 18
+"""Chunks held in a table at a time: about 40 MiB; a file of 64 GiB has so many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """The lists of one file.
@@ -86,6 +90,25 @@ class Rows:
         packed = self.packed
         for at in range(0, len(packed), ROW_BYTES):
             yield ChunkId(packed[at : at + ID_BYTES])
+
+    def repeats(self) -> dict[int, tuple[range, ...]]:
+        """The first row of each chunk that stands in several -> the later ones, as ranges.
+
+        Of the first MAX_DISTINCT chunks only: the others count as if each stood in one row.
+        """
+        first: dict[bytes, int] = {}
+        later: dict[int, list[range]] = {}
+        for row, id in enumerate(self.ids()):
+            at = first.get(id)
+            if at is not None:
+                runs = later.setdefault(at, [])
+                if runs and runs[-1].stop == row:
+                    runs[-1] = range(runs[-1].start, row + 1)
+                else:
+                    runs.append(range(row, row + 1))
+            elif len(first) < MAX_DISTINCT:
+                first[id] = row
+        return {at: tuple(runs) for at, runs in later.items()}
 
     def find(self, wanted: Collection[bytes]) -> Iterator[int]:
         """The numbers of all rows whose id is among `wanted` (a set or dict), in order."""

@@ -1,8 +1,9 @@
 """Boxes: chunks and lists sealed under their id, pages sealed under a random nonce.
 
 libsodium's secretbox (XSalsa20-Poly1305). Knows keys, ids and bytes; must not know what chunks
-belong to or what pages say. A chunk's box is deterministic: the id covers the whole plaintext
-under another key, so a nonce made of it never meets two plaintexts.
+belong to or what pages say. A chunk's box is deterministic: the id covers the whole chunk under
+another key, and what is sealed is the chunk without the zeros at its end, whoever seals it. So a
+nonce made of the id never meets two plaintexts.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from nacl.exceptions import CryptoError
 
 from leftzmq.content.ids import chunk_id, list_id
 from leftzmq.content.keys import FolderKeys
+from leftzmq.content.zeros import trimmed
 from leftzmq.errors import Refusal, Refused
 
 MAC_BYTES: Final = 16
@@ -23,23 +25,36 @@ NONCE_BYTES: Final = 24
 
 
 def seal_chunk(keys: FolderKeys, id: bytes, data: bytes | bytearray | memoryview) -> bytes:
-    """The box of a chunk or list: MAC_BYTES longer than `data`. `id` must be the id of `data`."""
-    return crypto_secretbox_easy(_as_bytes(data), id[:NONCE_BYTES], keys.seal_key)
+    """The box of a chunk: MAC_BYTES longer than `data` without the zeros at its end. `id` must be
+    the id of `data`."""
+    return crypto_secretbox_easy(trimmed(_as_bytes(data)), id[:NONCE_BYTES], keys.seal_key)
 
 
 def open_chunk(
-    keys: FolderKeys, id: bytes, box: bytes | bytearray | memoryview, *, is_list: bool = False
+    keys: FolderKeys, id: bytes, box: bytes | bytearray | memoryview, length: int
 ) -> bytes:
-    """What is in the box of chunk (or list) `id`, checked against that id.
+    """The chunk `id` of `length` bytes that is in the box, checked against that id.
 
     Raises Refused: DOES_NOT_OPEN (other folder, damaged, cut short, or sealed for another id) or
-    WRONG_ID (a holder of the secret sealed other bytes under this id).
+    WRONG_ID (a holder of the secret sealed other bytes, or more of them, under this id).
     """
-    plain = _open(box, id[:NONCE_BYTES], keys.seal_key, id)
-    found = list_id(keys, plain) if is_list else chunk_id(keys, plain)
-    if not compare_digest(found, id):
+    plain = _open(box, id[:NONCE_BYTES], keys.seal_key, id).ljust(length, b"\0")
+    if len(plain) != length or not compare_digest(chunk_id(keys, plain), id):
         raise Refused(Refusal.WRONG_ID, id.hex()[:16])
     return plain
+
+
+def seal_list(keys: FolderKeys, id: bytes, rows: bytes) -> bytes:
+    """The box of a list: MAC_BYTES longer than `rows`, which it holds whole."""
+    return crypto_secretbox_easy(rows, id[:NONCE_BYTES], keys.seal_key)
+
+
+def open_list(keys: FolderKeys, id: bytes, box: bytes | bytearray | memoryview) -> bytes:
+    """The list `id` that is in the box, checked against that id. Raises as open_chunk."""
+    rows = _open(box, id[:NONCE_BYTES], keys.seal_key, id)
+    if not compare_digest(list_id(keys, rows), id):
+        raise Refused(Refusal.WRONG_ID, id.hex()[:16])
+    return rows
 
 
 def fresh_nonce() -> bytes:

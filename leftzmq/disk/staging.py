@@ -16,6 +16,7 @@ from typing import Final
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys
 from leftzmq.content.seal import open_chunk
+from leftzmq.content.zeros import trimmed
 from leftzmq.disk.room import check_room
 from leftzmq.disk.root import Buffer, File, Folder, LastFolder, Root, Stat, is_full
 from leftzmq.disk.trash import Spot, Trash
@@ -24,6 +25,7 @@ from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import LEFTING_SUFFIX, MAX_NAME_BYTES, join, name_of, parent_of
 from leftzmq.tree.plan import Staged
 
+HOLE_BYTES: Final = 64 << 10  # fewer zeros are written: a hole is worth whole blocks only
 HASH_BYTES: Final = 8  # HASH16: 16 hex digits in the name of a .lefting whose own is too long
 
 Chunk = tuple[bytes, int, int]
@@ -33,7 +35,7 @@ HomeCopy = tuple[bytes, int, int, int]
 """(id, length, offset in the source, offset in the target)."""
 
 Box = tuple[bytes, int, int, Buffer]
-"""(id, offset in the target, length of what is in the box, the box)."""
+"""(id, offset in the target, length of the chunk, the box)."""
 
 
 class DiskFull(Exception):
@@ -76,12 +78,13 @@ def create_lefting(folder: Folder, path: str) -> tuple[File, str]:
 
 
 def open_staging(
-    root: Root, path: str, known: Staged | None, size: int = 0, min_free_percent: float = 0.0
+    root: Root, path: str, known: Staged | None, size: int, min_free_percent: float = 0.0
 ) -> tuple[Staged, bool]:
-    """The `.lefting` for `path`: that of an earlier life (True: verify it), or a new one.
+    """The `.lefting` for `path`, `size` bytes long: that of an earlier life (True: verify it), or
+    a new one, which is one hole.
 
-    known: what the index remembers. size: bytes that it is to hold in the end, with
-    `min_free_percent` of the disk left. Raises Unstageable, DiskFull or LowSpace.
+    known: what the index remembers. `min_free_percent` of the disk is to be left in the end.
+    Raises Unstageable, DiskFull, StagingLost or LowSpace; nothing new is left then.
     """
     is_known = known is not None and is_there(root, known)
     try:
@@ -89,11 +92,19 @@ def open_staging(
             if is_known:
                 assert known is not None
                 check_room(folder, path, _missing(folder, known, size), min_free_percent)
+                with _open_ours(root, known, write=True) as file:
+                    file.truncate(size)  # of an earlier version it may be longer
                 return known, True
             check_room(folder, path, size, min_free_percent)
             file, made = create_lefting(folder, path)
             with file:
-                return Staged(made, file.stat().inode), False
+                staged = Staged(made, file.stat().inode)
+                try:
+                    file.truncate(size)
+                except OSError:
+                    throw_away(folder, staged)
+                    raise
+                return staged, False
     except OSError as error:
         raise _why_not(path, error) from error
 
@@ -155,11 +166,8 @@ def write_chunks(
     with _open_ours(root, staged, write=True) as file:
         for position, (id, offset, length, box) in enumerate(pieces):
             try:
-                data = open_chunk(keys, id, box)
+                data = open_chunk(keys, id, box, length)
             except Refused:
-                bad.append(position)
-                continue
-            if len(data) != length:
                 bad.append(position)
                 continue
             _write(file, staged, offset, data)
@@ -284,8 +292,17 @@ def _holds(file: File, offset: int, length: int, id: bytes, keys: FolderKeys) ->
 
 
 def _write(file: File, staged: Staged, offset: int, data: bytes) -> None:
+    """Zeros at the end of a chunk stay a hole where one is; a `.lefting` that an earlier life
+    began may have something else there."""
     try:
-        file.write(offset, data)
+        body = trimmed(data)
+        if len(data) - len(body) < HOLE_BYTES:
+            file.write(offset, data)
+            return
+        if body:
+            file.write(offset, body)
+        if trimmed(file.read(offset + len(body), len(data) - len(body))):
+            file.write(offset + len(body), bytes(len(data) - len(body)))
     except OSError as error:
         raise _why_not(staged.path, error) from error
 

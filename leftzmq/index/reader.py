@@ -189,6 +189,13 @@ class Reader:
         found = self._among(f"{whole} AND lefting IN", leftings)
         return [Staged(lefting, inode) for lefting, inode in found]
 
+    def staged_as(self, content: bytes) -> list[tuple[Staged, str]]:
+        """Our `.lefting` files that are to become this content, and their targets."""
+        found = self._ask(
+            "SELECT lefting, inode, path FROM staging WHERE content = ? AND inode != 0", (content,)
+        ).fetchall()
+        return [(Staged(path, inode), path_of_key(key)) for path, inode, key in found]
+
     def all_staged(self) -> Iterator[tuple[str, Staged, bytes]]:
         """(target, `.lefting`, content) of everything that was under way."""
         for path, lefting, inode, content in self._ask(

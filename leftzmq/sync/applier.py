@@ -16,6 +16,7 @@ from leftzmq.sync.ends import FULL_RETRY_S, Ends
 from leftzmq.sync.facts import (
     Fact,
     FileHeldUp,
+    FileLeft,
     FileNotWanted,
     FileStaged,
     FileWanted,
@@ -112,6 +113,9 @@ class Applier:
         if doing.stage is not Stage.APPLYING:
             self._batches.push(fact.entry.path, doing)
         return []
+
+    def left(self, fact: FileLeft) -> list[Action | Fact]:
+        return self.leftings.left(fact.entry, fact.staged)
 
     def discarded(self, fact: Discarded) -> list[Action | Fact]:
         self.leftings.gone(*fact.staged)
@@ -255,7 +259,7 @@ class Applier:
             return []
         out = self._problems.clear(path)
         if doing.staged is not None:
-            out += self.leftings.discard(doing.staged)
+            out += self.leftings.left(doing.entry, doing.staged)
         elif doing.stage is Stage.WANTED or not doing.entry.deleted:
             out.append(FileNotWanted(self.folder, path))
         return out

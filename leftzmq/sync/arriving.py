@@ -1,17 +1,20 @@
 """One large file that is arriving: its lists, its `.lefting`, and which chunks it has.
 
-Knows rows and marks. Must not know devices, links or files: the downloader asks and writes.
+Knows rows and marks. Must not know devices, links or files: the downloader asks and writes. A
+chunk that stands in several rows is fetched for the first of them and copied to the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
 from leftzmq.content.lists import Rows
-from leftzmq.sync.jobs import HomeChunk
+from leftzmq.sync.jobs import Home, HomeChunk
+from leftzmq.sync.spread import Spread
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
 from leftzmq.wire.messages import Ask
@@ -19,9 +22,6 @@ from leftzmq.wire.messages import Ask
 SLICE_BYTES: Final = 16 << 20
 """Of a file that one verifying or copying job looks at."""
 SLICE_CHUNKS: Final = 256
-ASK_BYTES: Final = 1 << 20
-
-_MISSING, _ASKED, _HAVE = 0, 1, 2
 
 
 class Phase(Enum):
@@ -37,27 +37,45 @@ class Phase(Enum):
 
 @dataclass(slots=True)
 class Arriving:
-    """marks: a byte a row. home: files of ours to look into, with the rows of each."""
+    """marks: a byte a row, 1: its chunk is in the `.lefting`. Sets of rows are ints, bit i for
+    row i: `here` is the same as marks, `missing` are rows to be asked for. asked: how often a row
+    is asked for now. fresh: the `.lefting` was made in this life: where nothing was written it
+    is a hole. copies: (row that is here, rows with the same chunk). twice_bytes: asked for while
+    they were asked for elsewhere.
+    """
 
     folder: str
     entry: Entry
+    spread: Spread
+    previous: Entry | None = None
     phase: Phase = Phase.LISTS
     staged: Staged | None = None
+    fresh: bool = False
+    lists_missing: tuple[bytes, ...] = ()
+    lists_asked: set[bytes] = field(default_factory=set)
     rows: Rows | None = None
+    repeats: Mapping[int, tuple[range, ...]] = field(default_factory=dict)
     marks: bytearray = field(default_factory=bytearray)
-    home: list[tuple[str, Rows]] = field(default_factory=list)
+    here: int = 0
+    missing: int = 0
+    asked: dict[int, int] = field(default_factory=dict)
     have_bytes: int = 0
     fetched_bytes: int = 0
-    at: int = 0  # the next row to verify, or of `todo` to copy
-    todo: list[HomeChunk] = field(default_factory=list)
-    next_ask: int = 0
-    lists_asked: set[bytes] = field(default_factory=set)
+    twice_bytes: int = 0
+    at: int = 0  # the next row to verify, or of the first home to copy
+    homes: deque[Home] = field(default_factory=deque)
+    copies: deque[tuple[int, Iterator[int]]] = field(default_factory=deque)
+    copying: tuple[HomeChunk, ...] = ()
     lacking: dict[bytes, float] = field(default_factory=dict)  # device -> not before (monotonic)
     told_at: float = 0.0
 
-    def set_rows(self, rows: Rows) -> None:
-        self.rows = rows
+    def set_rows(self, rows: Rows, repeats: Mapping[int, tuple[range, ...]]) -> None:
+        self.rows, self.repeats = rows, repeats
         self.marks = bytearray(len(rows))
+        self.missing = (1 << len(rows)) - 1
+        for runs in repeats.values():
+            for run in runs:
+                self.missing &= ~_mask(run)
 
     @property
     def whole(self) -> bool:
@@ -65,11 +83,65 @@ class Arriving:
 
     @property
     def have_chunks(self) -> int:
-        return self.marks.count(_HAVE)
+        return self.here.bit_count()
 
     def ask_of(self, row: int) -> Ask:
         assert self.rows is not None
         return Ask(bytes(self.rows.id(row)), self.rows.offset(row), self.rows.length(row))
+
+    # -- what is here --------------------------------------------------------------------------
+
+    def got(self, offsets: Iterable[int]) -> None:
+        """The chunks at these offsets are verified and in the `.lefting`."""
+        assert self.rows is not None
+        for offset in offsets:
+            row = self.rows.at(offset)
+            if row is not None and not self.marks[row]:
+                self.marks[row] = 1
+                self.here |= 1 << row
+                self.missing &= ~(1 << row)
+                self.asked.pop(row, None)
+                self.have_bytes += self.rows.length(row)
+
+    def repeat(self, row: int, *, zeros: bool) -> None:
+        """The chunk of `row` came: it belongs to other rows, too."""
+        assert self.rows is not None
+        runs = self.repeats.get(row, ())
+        if not (zeros and self.fresh):
+            if runs:
+                self.copies.append((row, _all_of(runs)))
+            return
+        for run in runs:  # holes already
+            self.marks[run.start : run.stop] = b"\1" * len(run)
+            self.here |= _mask(run)
+            self.have_bytes += self.rows.offset(run.stop) - self.rows.offset(run.start)
+
+    def repeat_what_is_here(self) -> None:
+        """After looking at home: of rows with the same chunk, one that is here serves all."""
+        for first, runs in self.repeats.items():
+            have = next((row for row in (first, *_all_of(runs)) if self.marks[row]), None)
+            if have is not None and not all(self.marks[row] for row in (first, *_all_of(runs))):
+                self.missing &= ~(1 << first)
+                self.copies.append((have, iter((first, *_all_of(runs)))))
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def ask(self, rows: Iterable[int]) -> None:
+        for row in rows:
+            self.asked[row] = self.asked.get(row, 0) + 1
+            self.missing &= ~(1 << row)
+
+    def asked_in_vain(self, rows: Iterable[int]) -> None:
+        """These will not come from where they were asked: they are missing again."""
+        for row in rows:
+            left = self.asked.get(row, 0) - 1
+            if left > 0:
+                self.asked[row] = left
+            elif not self.marks[row]:
+                self.asked.pop(row, None)
+                self.missing |= 1 << row
+
+    # -- slices of work ---------------------------------------------------------------------------
 
     def verify_slice(self) -> tuple[Ask, ...]:
         """The next rows to be looked for in the `.lefting` itself; empty at the end."""
@@ -81,68 +153,59 @@ class Arriving:
             self.at += 1
         return tuple(self.ask_of(row) for row in range(first, self.at))
 
-    def plan_home(self, rows: Rows) -> None:
-        """Which missing chunks does a file of ours have, by its rows?"""
-        assert self.rows is not None
-        where = {rows.id(row): row for row in range(len(rows))}
-        self.todo, self.at = [], 0
-        for row in range(len(self.rows)):
-            source = where.get(self.rows.id(row))
-            if source is not None and self.marks[row] == _MISSING:
-                length = self.rows.length(row)
-                chunk = HomeChunk(
-                    self.rows.id(row), length, rows.offset(source), self.rows.offset(row)
-                )
-                self.todo.append(chunk)
+    def home_slice(self) -> tuple[str, tuple[HomeChunk, ...]] | None:
+        """The next chunks to copy, and from which file of ours; None at the end."""
+        while self.homes:
+            home = self.homes[0]
+            chunks: list[HomeChunk] = []
+            size = 0
+            while self.at < len(home.rows) and len(chunks) < SLICE_CHUNKS and size < SLICE_BYTES:
+                row, offset = home.rows[self.at], home.offsets[self.at]
+                self.at += 1
+                if not self.marks[row]:
+                    chunks.append(self._copy(row, offset))
+                    size += chunks[-1].length
+            if chunks:
+                return home.path, tuple(chunks)
+            self.homes.popleft()
+            self.at = 0
+        return None
 
-    def home_slice(self) -> tuple[HomeChunk, ...]:
-        """The next chunks to copy from home; empty at the end."""
-        first, size = self.at, 0
-        while self.at < len(self.todo) and self.at - first < SLICE_CHUNKS and size < SLICE_BYTES:
-            size += self.todo[self.at].length
-            self.at += 1
-        return tuple(self.todo[first : self.at])
-
-    def next_rows(self, most_bytes: int) -> list[int]:
-        """Rows to ask for next, in order, at least one if any is missing and room is there."""
+    def copy_slice(self) -> tuple[HomeChunk, ...]:
+        """The next chunks to copy within the `.lefting`; empty when there are none."""
         assert self.rows is not None
-        taken: list[int] = []
+        chunks: list[HomeChunk] = []
         size = 0
-        row = self.next_ask
-        while row < len(self.rows):
-            if self.marks[row] == _MISSING:
-                length = self.rows.length(row)
-                if size + length > min(most_bytes, ASK_BYTES):
-                    break
-                taken.append(row)
-                size += length
-            row += 1
-        self.next_ask = row
-        for asked in taken:
-            self.marks[asked] = _ASKED
-        return taken
+        while self.copies and len(chunks) < SLICE_CHUNKS and size < SLICE_BYTES:
+            source, rows = self.copies[0]
+            row = next(rows, None)
+            if row is None:
+                self.copies.popleft()
+            elif not self.marks[row]:
+                chunks.append(self._copy(row, self.rows.offset(source)))
+                size += chunks[-1].length
+        self.copying = tuple(chunks)
+        return self.copying
 
-    def has_missing(self) -> bool:
-        """Whether something is neither here nor asked for."""
-        found = self.marks.find(_MISSING, self.next_ask)
-        if found < 0:
-            self.next_ask = len(self.marks)
-            return False
-        self.next_ask = found
-        return True
-
-    def asked_in_vain(self, rows: Iterable[int]) -> None:
-        """These will not come from where they were asked: they are missing again."""
-        for row in rows:
-            if self.marks[row] == _ASKED:
-                self.marks[row] = _MISSING
-                self.next_ask = min(self.next_ask, row)
-
-    def got(self, offsets: Iterable[int]) -> None:
-        """The chunks at these offsets are verified and in the `.lefting`."""
+    def copied(self) -> None:
+        """What was to be copied and is not here must be fetched after all."""
         assert self.rows is not None
-        for offset in offsets:
-            row = self.rows.at(offset)
-            if row is not None and self.marks[row] != _HAVE:
-                self.marks[row] = _HAVE
-                self.have_bytes += self.rows.length(row)
+        for chunk in self.copying:
+            row = self.rows.at(chunk.target_offset)
+            if row is not None and not self.marks[row]:
+                self.missing |= 1 << row
+        self.copying = ()
+
+    def _copy(self, row: int, source_offset: int) -> HomeChunk:
+        assert self.rows is not None
+        return HomeChunk(
+            bytes(self.rows.id(row)), self.rows.length(row), source_offset, self.rows.offset(row)
+        )
+
+
+def _mask(run: range) -> int:
+    return ((1 << len(run)) - 1) << run.start
+
+
+def _all_of(runs: Iterable[range]) -> Iterator[int]:
+    return (row for run in runs for row in run)

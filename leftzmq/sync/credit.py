@@ -1,7 +1,9 @@
-"""How much may be asked of a device at once: near 2 x rate x round trip, 2 to 16 MiB.
+"""How much may be asked of a device at once: near 2 x rate x round trip, 1 to 16 MiB.
 
 Knows bytes and times; pure. The law is that of every window (a fixed 2 MiB window is what limits
-OpenSSH over long lines); the floor keeps two frames of 1 MiB under way.
+OpenSSH over long lines). The round trip is that of a line on which nothing waits: what we have
+asked for ourselves lies in the same queue, and a law that took it for distance would fill any
+queue, with every edit of a small file behind it.
 """
 
 from __future__ import annotations
@@ -9,56 +11,93 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-CREDIT_MIN_BYTES: Final = 2 << 20
+CREDIT_MIN_BYTES: Final = 1 << 20
 CREDIT_MAX_BYTES: Final = 16 << 20
-CREDIT_START_BYTES: Final = 4 << 20
-_RATE_WINDOW_S: Final = 0.5
-_FORGET: Final = 0.3  # weight of the newest rate
+ASK_MIN_BYTES: Final = 512 << 10
+ASK_MAX_BYTES: Final = 1 << 20
+QUEUE_S: Final = 0.04
+"""So much may wait on top, or a fast line runs dry between two answers: 7 MiB at 170 MB/s."""
+_WINDOW_S: Final = 0.25
+_WINDOWS_A_LOOK: Final = 40
+"""Every 10 s one window is asked for with the least credit, to see how short the round trip is."""
+_FORGET_RATE: Final = 0.3  # weight of the newest
+_FORGET_TRIP: Final = 1.005  # longer by so much a window, while none is as short
+_REST_S: Final = 2.0
+_LONGEST_REST_S: Final = 60.0
 
 
 @dataclass(slots=True)
 class Credit:
     """Of one device.
 
-    limit: bytes we may have unanswered; never above what its welcome bears (`most`)
+    most: bytes that its welcome bears; limit: bytes we may have unanswered, never above that
     outstanding: bytes asked for and not answered; gets: in so many questions
     held: bytes that arrived and are not written yet: a slow disk must not fill the memory
     rate_bytes_s: what arrived a second, smoothed
+    rests_until: it was silent: not to be asked before (monotonic)
     """
 
     most: int
-    limit: int = CREDIT_START_BYTES
+    limit: int = CREDIT_MIN_BYTES
     outstanding: int = 0
     gets: int = 0
     held: int = 0
     rate_bytes_s: float = 0.0
-    _shortest_s: float = field(default=1.0)
+    rests_until: float = 0.0
+    _rest_s: float = _REST_S
+    _trip_s: float = 1.0
+    _windows: int = 0
     _window_began: float = 0.0
     _window_bytes: int = 0
+    _window_trip_s: float = field(default=1.0)
 
     @property
     def room(self) -> int:
         return min(self.limit, self.most) - self.outstanding - self.held
 
+    @property
+    def ask_bytes(self) -> int:
+        """Of one get: a quarter of the credit, so that several are under way."""
+        return min(max(self.limit // 4, ASK_MIN_BYTES), ASK_MAX_BYTES)
+
     def asked(self, size: int) -> None:
         self.outstanding += size
+        self.gets += 1
 
     def returned(self, size: int) -> None:
         """Asked for and not to be answered any more (missing, or gone elsewhere)."""
         self.outstanding = max(0, self.outstanding - size)
 
+    def silent(self, now: float) -> None:
+        """It left a get unanswered: it rests, longer each time until it answers one."""
+        if now < self.rests_until:
+            return  # another get of the same silence
+        self.rests_until = now + self._rest_s
+        self._rest_s = min(2 * self._rest_s, _LONGEST_REST_S)
+
+    def heard(self) -> None:
+        """It answers (again)."""
+        self.rests_until, self._rest_s = 0.0, _REST_S
+
     def arrived(self, size: int, waited_s: float, now: float) -> None:
         """An answer of `size` bytes came `waited_s` after its question."""
         self.returned(size)
-        self._shortest_s = min(self._shortest_s * 1.02, max(waited_s, 0.001))
+        self.heard()
         self._window_bytes += size
+        self._window_trip_s = min(self._window_trip_s, max(waited_s, 0.001))
         span = now - self._window_began
-        if span < _RATE_WINDOW_S:
+        if span < _WINDOW_S:
             return
-        rate = self._window_bytes / span if span < 4 * _RATE_WINDOW_S else 0.0
-        if rate:
-            before = self.rate_bytes_s or rate
-            self.rate_bytes_s = before + _FORGET * (rate - before)
-            wanted = int(2 * self.rate_bytes_s * self._shortest_s)
-            self.limit = min(max(wanted, CREDIT_MIN_BYTES), CREDIT_MAX_BYTES)
-        self._window_began, self._window_bytes = now, 0
+        if span < 4 * _WINDOW_S:
+            self._set_limit(self._window_bytes / span)
+        self._window_began, self._window_bytes, self._window_trip_s = now, 0, 1.0
+
+    def _set_limit(self, rate: float) -> None:
+        self._windows += 1
+        self._trip_s = min(self._trip_s * _FORGET_TRIP, self._window_trip_s)
+        before = self.rate_bytes_s or rate
+        self.rate_bytes_s = before + _FORGET_RATE * (rate - before)
+        wanted = int(self.rate_bytes_s * (2 * self._trip_s + QUEUE_S))
+        if self._windows % _WINDOWS_A_LOOK == 0:
+            wanted = CREDIT_MIN_BYTES
+        self.limit = min(max(wanted, CREDIT_MIN_BYTES), CREDIT_MAX_BYTES)

@@ -1,7 +1,7 @@
 """Tickets into gets, and answers into whole `.lefting` files: from whom, how much, in which order.
 
-One downloader an agent. Knows holders and credit. Must not know what a version is worth (the
-replica said so) or how bytes are written (jobs do).
+One downloader an agent. Knows who is to be asked for what next. Must not know what a version is
+worth (the replica said so) or how bytes are written (jobs do).
 
 Small files go before large ones: many of them travel in one frame and are staged by one job.
 Every ask is answered once, or goes elsewhere when its device dies, lies or stays silent.
@@ -9,16 +9,17 @@ Every ask is answered once, or goes elsewhere when its device dies, lies or stay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
 from leftzmq.content.lists import MAX_LIST_BYTES
 from leftzmq.content.seal import MAC_BYTES
 from leftzmq.errors import Refusal
 from leftzmq.index.store import Store
-from leftzmq.sync.actions import Action, Drop, Send, Work
+from leftzmq.sync.actions import Action, Drop, Send
+from leftzmq.sync.answers import RETRY_S, Answers
 from leftzmq.sync.arriving import Arriving
+from leftzmq.sync.asks import GETS_AT_ONCE, LARGE_GETS_AT_ONCE, SILENT_S, Asks, Pending
 from leftzmq.sync.credit import Credit
 from leftzmq.sync.facts import (
     ChunksArrived,
@@ -28,36 +29,37 @@ from leftzmq.sync.facts import (
     PeerConnected,
     PeerLost,
 )
+from leftzmq.sync.haves import Haves
 from leftzmq.sync.jobs import (
     ChunksKept,
     ChunksWritten,
+    HomeSearched,
+    ListsExpanded,
     ListsOpened,
-    OpenLists,
-    Piece,
     SmallStaged,
-    StageSmall,
     StagingOpened,
-    WriteChunks,
 )
 from leftzmq.sync.large import LargeFiles
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.small import SmallFiles
+from leftzmq.sync.wants import Asking, Wants
 from leftzmq.tree.entry import Entry
-from leftzmq.wire.messages import Ask, Chunks, Get, Want
+from leftzmq.wire.messages import Ask, Get, Have, Want
 
-GETS_AT_ONCE: Final = 12
-"""Of one device: more messages than that only fill queues; what waits here travels in fewer."""
-SILENT_S: Final = 2.0
-"""An ask so long without an answer goes elsewhere, if somebody else has it."""
-SILENT_ALONE_S: Final = 30.0  # with nobody else to ask
-RETRY_S: Final = 1.0
+SMALL_ROOM_BYTES: Final = 1 << 20
+"""Small files may be asked for beyond the credit: they never wait for the bytes of a large one."""
 
 
 class FolderView(Protocol):
     """What the downloader needs to know of a folder."""
 
+    device: DeviceKey  # ours
     tag: bytes
     store: Store
+
+    @property
+    def members(self) -> Iterable[DeviceKey]:
+        """Reachable devices that have the folder, too."""
 
     def holders(self, entry: Entry) -> list[DeviceKey]:
         """Reachable devices that say they have this version."""
@@ -66,53 +68,40 @@ class FolderView(Protocol):
         """So many sealed bytes arrived."""
 
 
-@dataclass(slots=True)
-class Pending:
-    """A get that is not fully answered. Of the three kinds it holds one.
-
-    files: content -> the entries that wait for it; rows: chunk id -> rows of `arriving`
-    """
-
-    device: DeviceKey
-    folder: str
-    sent: float
-    heard: float
-    left: dict[bytes, int]  # id -> credit bytes
-    files: dict[bytes, list[Entry]] = field(default_factory=dict)
-    arriving: Arriving | None = None
-    rows: dict[bytes, list[int]] = field(default_factory=dict)
-
-
 class Downloader:
-    """Of the agent. number: of its first get, less one; not one that an earlier life began with:
-    what that one asked for may still be answered, over a link that a peer made again."""
+    """Of the agent. bulk_link, control_link: where to send a device gets, and haves. number: of the
+    first get, less one (sync/asks)."""
 
     def __init__(
         self,
         folders: Mapping[str, FolderView],
-        link_to: Callable[[DeviceKey], Link | None],
+        bulk_link: Callable[[DeviceKey], Link | None],
+        control_link: Callable[[DeviceKey], Link | None],
         number: int = 0,
     ) -> None:
-        self._folders, self._link_to = folders, link_to
-        self._credit: dict[DeviceKey, Credit] = {}
-        self._pending: dict[tuple[DeviceKey, int], Pending] = {}
-        self._number = number
+        self._folders = folders
         self._ticked = 0.0
+        self._asks = Asks(bulk_link, number)
+        self._haves = Haves(folders, control_link)
         self.small = SmallFiles(folders)
-        self.large = LargeFiles(folders)
+        self.large = LargeFiles(folders, self._haves)
+        self._wants = Wants(folders, self.large.all)
+        self._answers = Answers(folders, self._asks, self._wants, self.small, self.large)
 
     # -- questions -----------------------------------------------------------------------------
 
     def deadline(self, now: float) -> float | None:
         again = self._ticked + RETRY_S  # for what the last tick could do nothing about
-        silent_at = (p.heard + SILENT_S for p in self._pending.values())
-        times = [at if at > self._ticked else again for at in silent_at]
+        times = [at if at > self._ticked else again for at in self._asks.silent_at()]
         if self.small.waits or self.large.waits:
             times.append(again)
+        told = self._haves.deadline(self.large.all())
+        if told is not None:
+            times.append(told)
         return min(times, default=None)
 
     def rate_bytes_s(self) -> float:
-        return sum(credit.rate_bytes_s for credit in self._credit.values() if credit.outstanding)
+        return self._asks.rate_bytes_s()
 
     def under_way(self) -> list[Arriving]:
         return self.large.all()
@@ -131,38 +120,45 @@ class Downloader:
         return self.large.forget(fact.folder, fact.path)
 
     def connected(self, fact: PeerConnected, now: float) -> list[Action | Fact]:
-        self._give_up_all(fact.device, now)  # what was asked over an older connection
-        self._credit[fact.device] = Credit(fact.max_credit)
+        for pending in self._asks.lost(fact.device):  # what was asked over an older connection
+            self._answers.put_back(pending, pending.left)
+        self._asks.connected(fact.device, fact.max_credit)
         return self.go_on(now)
 
     def lost(self, fact: PeerLost, now: float) -> list[Action | Fact]:
-        self._credit.pop(fact.device, None)
-        self._give_up_all(fact.device, now)
+        self._haves.lost(fact.device)
+        for arriving in self.large.all():
+            arriving.spread.lost(fact.device)
+        for pending in self._asks.lost(fact.device):
+            self._answers.put_back(pending, pending.left)
+        return self.go_on(now)
+
+    def told(self, device: DeviceKey, folder: str, have: Have, now: float) -> list[Action | Fact]:
+        """A device that downloads a file says what it has of it."""
+        rows = self._haves.heard(device, folder, have)
+        for arriving in self.large.all():
+            if (arriving.folder, arriving.entry.content) == (folder, have.content):
+                if rows is None:
+                    arriving.spread.lost(device)
+                else:
+                    arriving.spread.heard(device, rows)
         return self.go_on(now)
 
     def chunks(self, fact: ChunksArrived, now: float) -> list[Action | Fact]:
         """(A part of) an answer: hand the body to a job that opens, checks and writes it."""
         device, header = fact.link.device, fact.header
-        key = (device, header.number)
-        pending = self._pending.get(key)
+        pending = self._asks.of(device, header.number)
         if pending is None:
             return []  # answered too late: it was asked elsewhere meanwhile
         folder = self._folders[pending.folder]
-        ids = [part.id for part in header.parts] + list(header.missing)
-        if header.tag != folder.tag or any(id not in pending.left for id in ids):
+        came = [part.id for part in header.parts]
+        if header.tag != folder.tag or any(
+            id not in pending.left for id in (*came, *header.missing)
+        ):
             return [Drop(device, Refusal.UNASKED, f"chunks for get {header.number}")]
-        out = self._hand_over(fact, pending)
-        credit = self._credit.get(device)
-        if credit is not None:
-            works = [action.job for action in out if isinstance(action, Work)]
-            credit.held += sum(
-                len(job.body) for job in works if isinstance(job, WriteChunks | StageSmall)
-            )
-        self._account(fact, pending, now)
-        if header.missing:
-            self._missing(pending, header, now)
-        if not pending.left:
-            self._close(key)
+        out = self._answers.hand_over(fact, pending)
+        self._answers.missing(pending, header.missing, now)
+        self._asks.answered(header.number, pending, came, header.missing, now)
         folder.received(sum(part.length + MAC_BYTES for part in header.parts))
         return out + self.go_on(now)
 
@@ -172,8 +168,11 @@ class Downloader:
     def chunks_kept(self, fact: ChunksKept, now: float) -> list[Action | Fact]:
         return self.large.kept(fact, now) + self.go_on(now)
 
+    def home_searched(self, fact: HomeSearched, now: float) -> list[Action | Fact]:
+        return self.large.home_searched(fact, now) + self.go_on(now)
+
     def chunks_written(self, fact: ChunksWritten, now: float) -> list[Action | Fact]:
-        self._let_go(fact.device, fact.body_bytes)
+        self._asks.let_go(fact.device, fact.body_bytes)
         out = self.large.written(fact, now)
         if fact.bad:
             detail = f"{len(fact.bad)} chunks of {fact.entry.path}"
@@ -182,7 +181,7 @@ class Downloader:
 
     def small_staged(self, fact: SmallStaged, now: float) -> list[Action | Fact]:
         if fact.device is not None:
-            self._let_go(fact.device, fact.body_bytes)
+            self._asks.let_go(fact.device, fact.body_bytes)
         out = self.small.staged(fact)
         if fact.bad and fact.device is not None:
             detail = f"{len(fact.bad)} files, {fact.bad[0].path} among them"
@@ -193,19 +192,20 @@ class Downloader:
         store = self._folders[fact.folder].store
         for id, rows in fact.lists:
             store.put_list(id, rows)
-        out: list[Action | Fact] = list(self.large.lists_came(fact))
+        out = self.large.lists_came(fact)
         if fact.bad:
             out.append(Drop(fact.device, Refusal.WRONG_ID, "a list of chunks"))
         return out + self.go_on(now)
 
+    def lists_expanded(self, fact: ListsExpanded, now: float) -> list[Action | Fact]:
+        return self.large.expanded(fact) + self.go_on(now)
+
     def tick(self, now: float) -> list[Action | Fact]:
         self._ticked = now
         self.small.expire(now)
-        for key, pending in list(self._pending.items()):
-            silent = now >= pending.heard + SILENT_S
-            too_long = now >= pending.heard + SILENT_ALONE_S
-            if silent and (self._others(pending) or too_long):
-                self._give_up(key, now)
+        for pending in self._asks.silent(now, self._answers.others):
+            self._answers.lacks(pending, pending.left, now + SILENT_S)
+            self._answers.put_back(pending, pending.left)
         return self.go_on(now)
 
     # -- asking -----------------------------------------------------------------------------------
@@ -213,8 +213,9 @@ class Downloader:
     def go_on(self, now: float) -> list[Action | Fact]:
         """Start what needs no asking; then ask every device as much as it bears."""
         out = self.small.from_home() + self.large.start()
-        for device, credit in self._credit.items():
-            while credit.room > 0 and credit.gets < GETS_AT_ONCE:
+        out += self._haves.tell(self.large.all(), now)
+        for device, credit in self._asks.credits.items():
+            while now >= credit.rests_until and credit.gets < GETS_AT_ONCE:
                 get = self._next_get(device, credit, now)
                 if get is None:
                     break
@@ -222,145 +223,39 @@ class Downloader:
         return out
 
     def _next_get(self, device: DeviceKey, credit: Credit, now: float) -> Send | None:
-        for folder, entries in self.small.next_for(device, credit.room):
-            pending = Pending(device, folder, now, now, {})
+        for folder, entries in self.small.next_for(device, credit.room + SMALL_ROOM_BYTES):
+            pending = Pending(device, folder, {})
             for entry in entries:
                 content = bytes(entry.content)
                 pending.left[content] = entry.size
                 pending.files.setdefault(content, []).append(entry)
-            wants = [
-                Want(content, [Ask(content, 0, size)]) for content, size in pending.left.items()
-            ]
-            return self._send(pending, credit, Get(0, self._folders[folder].tag, [], wants))
-        for arriving, lists, rows in self.large.next_for(device, credit.room, now):
-            pending = Pending(device, arriving.folder, now, now, {}, arriving=arriving)
-            asks: dict[bytes, Ask] = {}
-            for id in lists:
-                pending.left[id] = MAX_LIST_BYTES
-            for row in rows:
-                ask = arriving.ask_of(row)
-                asks.setdefault(ask.id, ask)
-                pending.left[ask.id] = ask.length
-                pending.rows.setdefault(ask.id, []).append(row)
-            wants = [Want(bytes(arriving.entry.content), list(asks.values()))] if asks else []
-            tag = self._folders[arriving.folder].tag
-            return self._send(pending, credit, Get(0, tag, list(lists), wants))
+            wants = [Want(id, [Ask(id, 0, size)]) for id, size in pending.left.items()]
+            return self._send(pending, [], wants, now)
+        if credit.room <= 0 or credit.gets >= LARGE_GETS_AT_ONCE:
+            return None
+        for asking in self._wants.next_for(device, credit.room, credit.ask_bytes, now):
+            return self._ask(device, asking, now)
+        for arriving in self._wants.ends():
+            again = self._wants.again_for(device, arriving, self._asks.slow(arriving, now))
+            if again is not None:
+                return self._ask(device, again, now)
         return None
 
-    def _send(self, pending: Pending, credit: Credit, get: Get) -> Send | None:
-        link = self._link_to(pending.device)
-        if link is None:
-            self._return(pending)
-            return None
-        self._number = (self._number + 1) & 0xFFFFFFFF
-        self._pending[pending.device, self._number] = pending
-        credit.asked(sum(pending.left.values()))
-        credit.gets += 1
-        return Send(link, Get(self._number, get.tag, get.lists, get.wants))
+    def _ask(self, device: DeviceKey, asking: Asking, now: float) -> Send | None:
+        arriving = asking.arriving
+        pending = Pending(device, arriving.folder, {}, arriving=arriving)
+        pending.left = dict.fromkeys(asking.lists, MAX_LIST_BYTES)
+        asks = [arriving.ask_of(row) for row in asking.rows]
+        for ask, row in zip(asks, asking.rows, strict=True):
+            pending.left[ask.id], pending.rows[ask.id] = ask.length, row
+        wants = [Want(bytes(arriving.entry.content), asks)] if asks else []
+        return self._send(pending, list(asking.lists), wants, now)
 
-    # -- answers ---------------------------------------------------------------------------------
-
-    def _hand_over(self, fact: ChunksArrived, pending: Pending) -> list[Action | Fact]:
-        pieces: list[Piece] = []
-        entries: list[tuple[Entry, int]] = []
-        lists: list[Piece] = []
-        start = 0
-        arriving = pending.arriving
-        for part in fact.header.parts:
-            if part.id in pending.files:
-                entries += [(entry, start) for entry in pending.files[part.id]]
-            elif part.id in pending.rows:
-                assert arriving is not None and arriving.rows is not None
-                for row in pending.rows[part.id]:
-                    offset = arriving.rows.offset(row)
-                    pieces.append(Piece(part.id, offset, part.length, start))
-            else:
-                lists.append(Piece(part.id, 0, part.length, start))
-            start += part.length + MAC_BYTES
-        out: list[Action | Fact] = []
-        if entries:
-            out += self.small.arrived(pending.folder, pending.device, entries, fact.body)
-        if lists:
-            job = OpenLists(pending.folder, pending.device, tuple(lists), fact.body)
-            out.append(Work(job))
-        if pieces and arriving is not None and self.large.is_current(arriving):
-            assert arriving.staged is not None
-            out.append(
-                Work(
-                    WriteChunks(
-                        pending.folder,
-                        pending.device,
-                        arriving.entry,
-                        arriving.staged,
-                        tuple(pieces),
-                        fact.body,
-                    )
-                )
-            )
-        return out
-
-    def _account(self, fact: ChunksArrived, pending: Pending, now: float) -> None:
-        credit = self._credit.get(pending.device)
-        size = sum(pending.left.pop(part.id, 0) for part in fact.header.parts)
-        if credit is not None:
-            credit.arrived(size, now - pending.sent, now)
-        if fact.header.parts or fact.header.missing:  # an empty answer is silence
-            pending.heard = now
-
-    def _missing(self, pending: Pending, header: Chunks, now: float) -> None:
-        credit = self._credit.get(pending.device)
-        for id in header.missing:
-            size = pending.left.pop(id, 0)
-            if credit is not None:
-                credit.returned(size)
-            self._put_back(pending, id)
-            if id in pending.files:
-                self.small.lacks(pending.device, pending.folder, pending.files[id], now + RETRY_S)
-        if pending.arriving is not None:
-            pending.arriving.lacking[pending.device] = now + RETRY_S
-
-    def _give_up_all(self, device: DeviceKey, now: float) -> None:
-        for key in [key for key in self._pending if key[0] == device]:
-            self._give_up(key, now)
-
-    def _give_up(self, key: tuple[DeviceKey, int], now: float) -> None:
-        """Not answered: what it asked for is missing again and goes to whoever else has it."""
-        pending = self._close(key)
-        credit = self._credit.get(pending.device)
-        if credit is not None:
-            credit.returned(sum(pending.left.values()))
-            if pending.arriving is not None:
-                pending.arriving.lacking[pending.device] = now + SILENT_S
-            for entries in pending.files.values():
-                self.small.lacks(pending.device, pending.folder, entries, now + SILENT_S)
-        self._return(pending)
-
-    def _let_go(self, device: DeviceKey, count: int) -> None:
-        credit = self._credit.get(device)
-        if credit is not None:
-            credit.held = max(0, credit.held - count)
-
-    def _close(self, key: tuple[DeviceKey, int]) -> Pending:
-        credit = self._credit.get(key[0])
-        if credit is not None:
-            credit.gets -= 1
-        return self._pending.pop(key)
-
-    def _return(self, pending: Pending) -> None:
-        for id in pending.left:
-            self._put_back(pending, id)
-
-    def _put_back(self, pending: Pending, id: bytes) -> None:
-        if id in pending.files:
-            self.small.put_back(pending.folder, pending.files[id])
-        elif pending.arriving is not None:
-            pending.arriving.asked_in_vain(pending.rows.get(id, ()))
-            pending.arriving.lists_asked.discard(id)
-
-    def _others(self, pending: Pending) -> bool:
-        """Whether somebody else can be asked for (something of) it."""
-        entries = [e for es in pending.files.values() for e in es[:1]]
-        if pending.arriving is not None:
-            entries = [pending.arriving.entry]
-        view = self._folders[pending.folder]
-        return any(h != pending.device for entry in entries[:8] for h in view.holders(entry))
+    def _send(
+        self, pending: Pending, lists: list[bytes], wants: list[Want], now: float
+    ) -> Send | None:
+        get = Get(0, self._folders[pending.folder].tag, lists, wants)
+        send = self._asks.send(pending, get, now)
+        if send is None:
+            self._answers.put_back(pending, pending.left)
+        return send

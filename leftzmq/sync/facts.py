@@ -229,6 +229,15 @@ class FileStaged:
 
 
 @dataclass(frozen=True, slots=True)
+class FileLeft:
+    """A version is not wanted now; this is what has arrived of it."""
+
+    folder: str
+    entry: Entry
+    staged: Staged
+
+
+@dataclass(frozen=True, slots=True)
 class FileHeldUp:
     """The bytes of this version cannot be had or kept for now; `problem` says why."""
 
@@ -278,6 +287,7 @@ Inner = (
     | FileWanted
     | FileNotWanted
     | FileStaged
+    | FileLeft
     | FileHeldUp
     | PeerGreeted
     | PeerConnected

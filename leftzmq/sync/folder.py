@@ -69,6 +69,10 @@ class Folder:
         self.sent_bytes = 0
         self.received_bytes = 0
 
+    @property
+    def members(self) -> set[DeviceKey]:
+        return self.hearing.members
+
     def holders(self, entry: Entry) -> list[DeviceKey]:
         return self.hearing.holders(entry)
 

@@ -7,16 +7,18 @@ never shared: who sends it does not touch it again.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from leftzmq.content.lists import Rows
 from leftzmq.disk.outcome import Outcome
 from leftzmq.disk.recover import Listing, PutBack, Return
 from leftzmq.disk.resolve import Choice, Resolved
 from leftzmq.disk.retention import Swept, TrashClock
 from leftzmq.disk.sighting import Sighting, SliceSighting
-from leftzmq.errors import Problem
+from leftzmq.errors import Problem, Refused
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.plan import Operation, Staged
@@ -107,6 +109,54 @@ class SliceCut:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpandLists:
+    """Which chunks is this large file made of, by the lists that are here?"""
+
+    folder: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class ListsExpanded:
+    """rows: all of them; None while lists are `missing`, or when these lists cannot be of such a
+    file (`lie`). repeats: first row -> the later rows with the same chunk, as ranges."""
+
+    folder: str
+    entry: Entry
+    rows: Rows | None = None
+    repeats: Mapping[int, tuple[range, ...]] = field(default_factory=dict)
+    missing: tuple[bytes, ...] = ()
+    lie: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHome:
+    """Which of these rows lie in files of ours: in the version that we have (`previous`), or in
+    one with the same content?"""
+
+    folder: str
+    entry: Entry
+    rows: Rows
+    previous: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A file of ours, and what of the wanted one it should hold: rows, and their offsets in it."""
+
+    path: str
+    rows: array[int]
+    offsets: array[int]
+
+
+@dataclass(frozen=True, slots=True)
+class HomeSearched:
+    folder: str
+    entry: Entry
+    homes: tuple[Home, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OpenStaging:
     """Make the `.lefting` of a large file, or find ours of an earlier life.
 
@@ -175,12 +225,14 @@ class ChunksKept:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One sealed chunk in a body: its id, where it goes in the file, where its box starts."""
+    """One sealed chunk in a body: its id, where it goes in the file and how long it is there, and
+    its box: shorter where the chunk ends with zeros."""
 
     id: bytes
     offset: int
     length: int
     box_start: int
+    box_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +268,7 @@ class SmallFile:
 
     entry: Entry
     box_start: int = -1
+    box_bytes: int = 0
     source: str | None = None
 
 
@@ -278,7 +331,7 @@ class StagingCleared:
 
 @dataclass(frozen=True, slots=True)
 class OpenLists:
-    """Open boxes that hold lists. pieces' offsets are unused (0)."""
+    """Open boxes that hold lists. Offsets and lengths of the pieces are unused (0)."""
 
     folder: str
     device: DeviceKey
@@ -588,6 +641,8 @@ Job = (
     Walk
     | Look
     | CutSlice
+    | ExpandLists
+    | SearchHome
     | OpenStaging
     | VerifyStaging
     | LookAtHome
@@ -616,6 +671,8 @@ JobDone = (
     Walked
     | Looked
     | SliceCut
+    | ListsExpanded
+    | HomeSearched
     | StagingOpened
     | ChunksKept
     | ChunksWritten
@@ -650,6 +707,7 @@ class JobBroke:
 
 BULK_JOBS = (
     CutSlice,
+    SearchHome,
     VerifyStaging,
     LookAtHome,
     WriteChunks,

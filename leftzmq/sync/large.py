@@ -1,56 +1,62 @@
 """Files of many chunks on their way, a few at a time.
 
-Part of the downloader. Knows phases and rows; asks nobody itself.
+Part of the downloader. Knows phases, and which job each leads to. Must not know whom to ask for
+what: that is sync/wants.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import heapq
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from leftzmq.content.ids import ListId
-from leftzmq.content.lists import MAX_LIST_BYTES, Rows, expand
+from leftzmq.content.seal import MAC_BYTES
 from leftzmq.disk.staging import lefting_path
 from leftzmq.errors import Problem, ProblemKind, Refused
 from leftzmq.sync.actions import Action, Drop, Work, tell_entry
 from leftzmq.sync.arriving import Arriving, Phase
-from leftzmq.sync.facts import Fact, FileHeldUp, FileStaged
+from leftzmq.sync.facts import Fact, FileHeldUp, FileLeft, FileStaged
+from leftzmq.sync.haves import Haves
 from leftzmq.sync.jobs import (
     ChunksKept,
     ChunksWritten,
     Discard,
+    ExpandLists,
+    HomeSearched,
+    ListsExpanded,
     ListsOpened,
     LookAtHome,
     OpenStaging,
+    SearchHome,
     StagingOpened,
     VerifyStaging,
 )
-from leftzmq.sync.link import DeviceKey
-from leftzmq.tree.entry import Entry, Kind
+from leftzmq.sync.spread import Spread
+from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
 from leftzmq.wire.local import EventKind, Scalar
 
 if TYPE_CHECKING:
     from leftzmq.sync.downloader import FolderView
 
-AT_ONCE: Final = 4
-LISTS_A_GET: Final = 2
-LISTS_ROOM_BYTES: Final = LISTS_A_GET * MAX_LIST_BYTES
+AT_ONCE: Final = 16
+VERY_LARGE_BYTES: Final = 16 << 20
+VERY_LARGE_AT_ONCE: Final = 2  # of the files at once: the others are never behind them
 PROGRESS_PERIOD_S: Final = 0.25
 
 Key = tuple[str, str]  # folder, path
 
 
 class LargeFiles:
-    """`_active`: those with a phase; `_queue`: those that wait for their turn; `_held`:
-    what there is of those that were held up."""
+    """`_active`: those with a phase, smallest first; `_queue`: those that wait for their turn;
+    `_held`: what there is of those that were held up."""
 
-    def __init__(self, folders: Mapping[str, FolderView]) -> None:
-        self._folders = folders
+    def __init__(self, folders: Mapping[str, FolderView], haves: Haves) -> None:
+        self._folders, self._haves = folders, haves
         self._active: dict[Key, Arriving] = {}
         self._queue: dict[Key, tuple[Entry, Entry | None]] = {}
-        self._previous: dict[Key, Entry | None] = {}
-        self._held: dict[Key, Staged] = {}
+        self._by_size: list[tuple[int, Key]] = []
+        self._held: dict[Key, tuple[Entry, Staged]] = {}
 
     @property
     def waits(self) -> bool:
@@ -69,37 +75,68 @@ class LargeFiles:
             active.entry = entry
             return
         self._queue[key] = (entry, previous)
+        heapq.heappush(self._by_size, (entry.size, key))
 
     def forget(self, folder: str, path: str) -> list[Action | Fact]:
         self._queue.pop((folder, path), None)
         arriving = self._active.pop((folder, path), None)
         held = self._held.pop((folder, path), None)
-        staged = arriving.staged if arriving else held
-        if staged is None:
-            return []
-        return self._discard(folder, staged)
+        if arriving is not None:
+            self._haves.ended(arriving)
+            held = (arriving.entry, arriving.staged) if arriving.staged else None
+        return [FileLeft(folder, *held)] if held else []
 
     def start(self) -> list[Action | Fact]:
         """Begin with what waits, smallest first, while there is room for it."""
         out: list[Action | Fact] = []
-        while self._queue and len(self._active) < AT_ONCE:
-            key = min(self._queue, key=lambda k: self._queue[k][0].size)
-            if key in self._active:
-                break  # the older version is being given up
+        while self._by_size and self._has_room(self._by_size[0][0]):
+            size, key = heapq.heappop(self._by_size)
+            if key not in self._queue or self._queue[key][0].size != size or key in self._active:
+                continue  # not wanted any more, or in the heap once more
             entry, previous = self._queue.pop(key)
-            self._active[key] = arriving = Arriving(key[0], entry)
-            self._previous[key] = previous
-            out += self._lists(arriving)
+            spread = Spread(self._folders[key[0]].device)
+            for device, have in self._haves.of(key[0], bytes(entry.content)):
+                spread.heard(device, have)
+            self._active[key] = Arriving(key[0], entry, spread, previous)
+            self._active = dict(sorted(self._active.items(), key=lambda at: at[1].entry.size))
+            out.append(Work(ExpandLists(key[0], entry)))
         return out
+
+    # -- what jobs found ----------------------------------------------------------------------
 
     def lists_came(self, fact: ListsOpened) -> list[Action | Fact]:
         """Some lists are here; those that were not what their ids say are to be asked for again."""
         out: list[Action | Fact] = []
-        for arriving in list(self._active.values()):
+        came = {id for id, _ in fact.lists}
+        for arriving in self._active.values():
             if arriving.folder == fact.folder and arriving.phase is Phase.LISTS:
                 arriving.lists_asked.difference_update(fact.bad)
-                out += self._lists(arriving)
+                left = tuple(id for id in arriving.lists_missing if id not in came)
+                if arriving.lists_missing and not left:
+                    out.append(Work(ExpandLists(arriving.folder, arriving.entry)))
+                arriving.lists_missing = left
         return out
+
+    def expanded(self, fact: ListsExpanded) -> list[Action | Fact]:
+        """All lists here? Then on to the `.lefting`."""
+        arriving = self._of(fact.folder, fact.entry)
+        if arriving is None or arriving.phase is not Phase.LISTS:
+            return []
+        if fact.lie is not None:
+            return self._lied(arriving, fact.lie)
+        if fact.rows is None:
+            arriving.lists_missing = fact.missing
+            return []  # next_for asks for them
+        arriving.set_rows(fact.rows, fact.repeats)
+        arriving.spread.set_rows(len(fact.rows))
+        arriving.phase = Phase.OPENING
+        entry, store = arriving.entry, self._folders[arriving.folder].store
+        self._held.pop((arriving.folder, entry.path), None)
+        names = lefting_path(entry.path), lefting_path(entry.path, again=True)
+        known = next(iter(store.resumable(*names)), None)
+        if known is None:
+            store.intend_staged((entry.path, names[0], bytes(entry.content)))
+        return [Work(OpenStaging(arriving.folder, entry, known))]
 
     def opened(self, fact: StagingOpened) -> list[Action | Fact]:
         store, path = self._folders[fact.folder].store, fact.entry.path
@@ -110,146 +147,100 @@ class LargeFiles:
         arriving = self._of(fact.folder, fact.entry)
         if arriving is None or arriving.phase is not Phase.OPENING:
             return self._discard(fact.folder, fact.staged) if fact.staged else []
-        arriving.staged = fact.staged
+        arriving.staged, arriving.fresh = fact.staged, not fact.found
         if fact.problem is not None:
             return self._hold_up(arriving, fact.problem)
-        arriving.phase = Phase.VERIFYING if fact.found else Phase.AT_HOME
+        arriving.phase = Phase.VERIFYING
         return self._next_job(arriving, 0.0)
+
+    def home_searched(self, fact: HomeSearched, now: float) -> list[Action | Fact]:
+        arriving = self._of(fact.folder, fact.entry)
+        if arriving is None or arriving.phase is not Phase.AT_HOME:
+            return []
+        arriving.homes.extend(fact.homes)
+        arriving.at = 0
+        return self._next_job(arriving, now)
 
     def kept(self, fact: ChunksKept, now: float) -> list[Action | Fact]:
         arriving = self._of(fact.folder, fact.entry)
-        if arriving is None or arriving.phase not in (Phase.VERIFYING, Phase.AT_HOME):
+        if arriving is None or arriving.staged != fact.staged:
             return []
         arriving.got(fact.offsets)
         if fact.problem is not None:
             return self._hold_up(arriving, fact.problem)
+        arriving.copied()
         return self._next_job(arriving, now)
 
     def written(self, fact: ChunksWritten, now: float) -> list[Action | Fact]:
         arriving = self._of(fact.folder, fact.entry)
-        if arriving is None or arriving.rows is None:
+        if arriving is None or arriving.staged != fact.staged:
             return []
+        assert arriving.rows is not None
         arriving.got(piece.offset for piece in fact.written)
         arriving.fetched_bytes += sum(piece.length for piece in fact.written)
-        again = {p.offset for p in fact.bad}
         if fact.problem is not None:
             return self._hold_up(arriving, fact.problem)
-        rows = [row for offset in again if (row := arriving.rows.at(offset)) is not None]
-        arriving.asked_in_vain(rows)
-        out = self._tell(arriving, now)
-        return out + (self._whole(arriving) if arriving.whole else [])
-
-    def next_for(
-        self, device: DeviceKey, room: int, now: float
-    ) -> Iterator[tuple[Arriving, list[bytes], list[int]]]:
-        """What to ask a device for next: lists or rows of one file."""
-        for arriving in self._active.values():
-            if arriving.lacking.get(device, 0.0) > now:
-                continue
-            if arriving.phase is Phase.LISTS:
-                lists = [
-                    id for id in self._missing_lists(arriving) if id not in arriving.lists_asked
-                ]
-                if lists and room >= LISTS_ROOM_BYTES and self._has(device, arriving):
-                    arriving.lists_asked.update(lists[:LISTS_A_GET])
-                    yield arriving, lists[:LISTS_A_GET], []
-            elif arriving.phase is Phase.FETCHING and arriving.has_missing():
-                rows = arriving.next_rows(room) if self._has(device, arriving) else []
-                if rows:
-                    yield arriving, [], rows
+        for piece in fact.written if arriving.repeats else ():
+            row = arriving.rows.at(piece.offset)
+            assert row is not None
+            arriving.repeat(row, zeros=piece.box_bytes == MAC_BYTES)
+        rows = [arriving.rows.at(piece.offset) for piece in fact.bad]
+        arriving.asked_in_vain(row for row in rows if row is not None)
+        return self._tell(arriving, now) + self._go_on(arriving)
 
     # -- phases -----------------------------------------------------------------------------------
 
-    def _lists(self, arriving: Arriving) -> list[Action | Fact]:
-        """All lists here? Then on to the `.lefting`. Lists that are what their ids say and do not
-        add up to the entry: nobody can have such a file, and whoever says so is dropped."""
-        view = self._folders[arriving.folder]
-        entry = arriving.entry
-        try:
-            rows = self._expand(arriving.folder, entry)
-        except Refused as refused:
-            why = Problem(arriving.folder, entry.path, ProblemKind.UNREADABLE, str(refused))
-            detail = f"{entry.path}: {refused.detail}"
-            liars = [Drop(device, refused.refusal, detail) for device in view.holders(entry)]
-            return self._hold_up(arriving, why) + liars
-        if not isinstance(rows, Rows):
-            return []  # next_for asks for them
-        arriving.set_rows(rows)
-        arriving.phase = Phase.OPENING
-        self._held.pop((arriving.folder, entry.path), None)
-        names = lefting_path(entry.path), lefting_path(entry.path, again=True)
-        known = next(iter(view.store.resumable(*names)), None)
-        if known is None:
-            view.store.intend_staged((entry.path, names[0], bytes(entry.content)))
-        return [Work(OpenStaging(arriving.folder, entry, known))]
-
-    def _missing_lists(self, arriving: Arriving) -> list[bytes]:
-        try:
-            found = self._expand(arriving.folder, arriving.entry)
-        except Refused:
-            return []
-        return [] if isinstance(found, Rows) else [bytes(id) for id in found]
-
-    def _expand(self, folder: str, entry: Entry) -> Rows | list[ListId]:
-        """All rows of a large file, or its lists that are not here. Raises Refused."""
-        get = self._folders[folder].store.list_rows
-        return expand(entry.content, entry.depth, entry.size, get)
+    def _has_room(self, size: int) -> bool:
+        if size > VERY_LARGE_BYTES:
+            under_way = sum(a.entry.size > VERY_LARGE_BYTES for a in self._active.values())
+            return under_way < VERY_LARGE_AT_ONCE and len(self._active) < AT_ONCE
+        return len(self._active) < AT_ONCE
 
     def _next_job(self, arriving: Arriving, now: float) -> list[Action | Fact]:
         """The next slice of verifying or of copying from home; then the rest is fetched."""
-        staged, entry = arriving.staged, arriving.entry
-        assert staged is not None
+        folder, entry, staged = arriving.folder, arriving.entry, arriving.staged
+        assert staged is not None and arriving.rows is not None
         if arriving.phase is Phase.VERIFYING:
-            if asks := arriving.verify_slice():
-                return [Work(VerifyStaging(arriving.folder, entry, staged, asks))]
+            if not arriving.fresh and (asks := arriving.verify_slice()):
+                return [Work(VerifyStaging(folder, entry, staged, asks))]
             arriving.phase = Phase.AT_HOME
-        if not arriving.todo and not arriving.home:
-            self._find_home(arriving)
-        while True:
-            if chunks := arriving.home_slice():
-                source = arriving.home[0][0]
-                return [Work(LookAtHome(arriving.folder, entry, staged, source, chunks))]
-            if arriving.todo:
-                arriving.home.pop(0)
-                arriving.todo = []
-            if not arriving.home:
-                break
-            arriving.plan_home(arriving.home[0][1])
-            if not arriving.todo:
-                arriving.home.pop(0)
-        arriving.phase = Phase.FETCHING
-        if arriving.whole:
-            return self._whole(arriving)
-        return self._tell(arriving, now)
+            return [Work(SearchHome(folder, entry, arriving.rows, arriving.previous))]
+        if arriving.phase is Phase.AT_HOME:
+            if found := arriving.home_slice():
+                return [Work(LookAtHome(folder, entry, staged, *found))]
+            arriving.repeat_what_is_here()
+            arriving.phase = Phase.FETCHING
+        return self._tell(arriving, now) + self._go_on(arriving)
 
-    def _find_home(self, arriving: Arriving) -> None:
-        """Files of ours that may hold chunks of it: the version that we have, and twins."""
-        view = self._folders[arriving.folder]
-        previous = self._previous.pop((arriving.folder, arriving.entry.path), None)
-        candidates = [row.entry for row in view.store.twins(arriving.entry.content, 1)]
-        if previous is not None:
-            candidates.append(previous)
-        for entry in candidates:
-            if entry.kind is Kind.FILE and not entry.deleted and entry.depth:
-                try:
-                    rows = self._expand(arriving.folder, entry)
-                except Refused:
-                    continue
-                if isinstance(rows, Rows):
-                    arriving.home.append((entry.path, rows))
-
-    def _whole(self, arriving: Arriving) -> list[Action | Fact]:
+    def _go_on(self, arriving: Arriving) -> list[Action | Fact]:
+        """While it is fetched: copy what came once and belongs to several rows; is it whole?"""
         assert arriving.staged is not None
-        arriving.phase = Phase.WHOLE
-        del self._active[arriving.folder, arriving.entry.path]
-        return [FileStaged(arriving.folder, arriving.entry, arriving.staged)]
+        if arriving.whole:
+            arriving.phase = Phase.WHOLE
+            del self._active[arriving.folder, arriving.entry.path]
+            self._haves.ended(arriving)
+            return [FileStaged(arriving.folder, arriving.entry, arriving.staged)]
+        if arriving.copying or not (chunks := arriving.copy_slice()):
+            return []
+        staged = arriving.staged
+        return [Work(LookAtHome(arriving.folder, arriving.entry, staged, staged.path, chunks))]
 
     def _hold_up(self, arriving: Arriving, problem: Problem) -> list[Action | Fact]:
         """It must wait; its `.lefting` stays and is verified when it is wanted again."""
         del self._active[arriving.folder, arriving.entry.path]
         if arriving.staged is not None:
-            self._held[arriving.folder, arriving.entry.path] = arriving.staged
+            self._held[arriving.folder, arriving.entry.path] = arriving.entry, arriving.staged
+        self._haves.ended(arriving)
         return [FileHeldUp(arriving.folder, arriving.entry, problem)]
+
+    def _lied(self, arriving: Arriving, lie: Refused) -> list[Action | Fact]:
+        """Lists that are what their ids say and do not add up to the entry: nobody can have such a
+        file, and whoever says so is dropped."""
+        entry = arriving.entry
+        why = Problem(arriving.folder, entry.path, ProblemKind.UNREADABLE, str(lie))
+        holders = self._folders[arriving.folder].holders(entry)
+        liars = [Drop(device, lie.refusal, f"{entry.path}: {lie.detail}") for device in holders]
+        return [*self._hold_up(arriving, why), *liars]
 
     def _discard(self, folder: str, staged: Staged) -> list[Action | Fact]:
         self._folders[folder].store.doom_staged(staged)
@@ -258,9 +249,6 @@ class LargeFiles:
     def _of(self, folder: str, entry: Entry) -> Arriving | None:
         arriving = self._active.get((folder, entry.path))
         return arriving if arriving and arriving.entry.content == entry.content else None
-
-    def _has(self, device: DeviceKey, arriving: Arriving) -> bool:
-        return device in self._folders[arriving.folder].holders(arriving.entry)
 
     def _tell(self, arriving: Arriving, now: float) -> list[Action | Fact]:
         if now - arriving.told_at < PROGRESS_PERIOD_S:

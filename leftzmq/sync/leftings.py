@@ -1,5 +1,5 @@
-"""`.lefting` files that nobody waits for any more: those of an earlier life, and what a ticket that
-became another one leaves behind.
+"""`.lefting` files that nobody waits for now: those of an earlier life, and what a ticket leaves
+behind that became another one, or whose holders went away.
 
 Knows what the index remembers of them. Must not know what is in them, nor how they are made.
 """
@@ -10,6 +10,7 @@ from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.facts import Fact
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.jobs import ClearStaging, Discard, StagingCleared
+from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
 
 
@@ -18,7 +19,7 @@ class Leftings:
 
     def __init__(self, folder: str, indexes: Indexes) -> None:
         self._folder, self._indexes, self._store = folder, indexes, indexes.store
-        self._resumable: dict[str, tuple[Staged, bytes]] = {}  # of an earlier life, with content
+        self._resumable: dict[str, tuple[Staged, bytes]] = {}  # by target, with content
         self.clearing = False
 
     def clear(self) -> list[Action | Fact]:
@@ -41,14 +42,22 @@ class Leftings:
         self.clearing = False
 
     def taken(self, path: str) -> None:
-        """The downloader cares for what is left of an earlier life from now on."""
+        """The downloader cares for what is left of `path` from now on."""
         self._resumable.pop(path, None)
 
     def useless(self, path: str) -> list[Action | Fact]:
-        """Throw away what is left of an earlier life for `path`, if it is wanted no more."""
+        """Throw away what is left for `path`, if it will be wanted no more."""
         if path not in self._resumable or self._may_go_on(path, self._resumable[path][1]):
             return []
         return self.discard(self._resumable.pop(path)[0])
+
+    def left(self, entry: Entry, staged: Staged) -> list[Action | Fact]:
+        """A ticket is none any more: keep what there is for when its holders are back, or throw
+        it away."""
+        if not self._may_go_on(entry.path, entry.content):
+            return self.discard(staged)
+        self._resumable[entry.path] = staged, entry.content
+        return []
 
     def discard(self, staged: Staged) -> list[Action | Fact]:
         """Throw one away; it is ours until it is gone."""
@@ -60,8 +69,8 @@ class Leftings:
         self._store.drop_staged(*staged)
 
     def _may_go_on(self, path: str, content: bytes) -> bool:
-        """Whether a `.lefting` of an earlier life, of a large file, may be wanted once more: also
-        while those who have the winning version are away."""
+        """Whether a `.lefting` of a large file may be wanted once more: also while those who have
+        the winning version are away."""
         winner = max(self._indexes.rows(path), key=lambda row: row.entry.rank, default=None)
         if winner is None or winner.is_ours or winner.entry.deleted:
             return False

@@ -16,7 +16,7 @@ from leftzmq.content.seal import MAC_BYTES
 from leftzmq.errors import Refusal
 from leftzmq.sync.actions import Action, Drop, Send, Work
 from leftzmq.sync.facts import Fact, RescanWanted
-from leftzmq.sync.jobs import ChunksRead, ReadChunks
+from leftzmq.sync.jobs import ChunksRead, Lane, ReadChunks, lane_of
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.wire.messages import Ask, Chunks, Get, Part, Want
 
@@ -28,7 +28,7 @@ READS_AT_ONCE: Final = 4  # jobs of one device under way; the others get their t
 
 @dataclass(slots=True)
 class Asker:
-    """A device that asks. owed: bytes asked for and not answered."""
+    """A device that asks. owed: bytes asked for and not answered. queue: large ones."""
 
     owed: int = 0
     reading: int = 0
@@ -59,8 +59,12 @@ class Listener:
             detail = f"{asker.owed + size} bytes, {MAX_CREDIT_BYTES} allowed"
             return [Drop(device, Refusal.TOO_GREEDY, detail)]
         asker.owed += size
-        asker.queue.extend(_jobs(folder, link, get))
-        return self._go_on(asker)
+        jobs = _jobs(folder, link, get)
+        small = [job for job in jobs if lane_of(job) is Lane.SMALL]
+        asker.queue.extend(job for job in jobs if lane_of(job) is Lane.BULK)
+        asker.reading += len(small)
+        # Small ones never wait behind a gigabyte; what was asked for bounds them.
+        return [*(Work(job) for job in small), *self._go_on(asker)]
 
     def read(self, fact: ChunksRead) -> list[Action | Fact]:
         """What a job read goes out; what it found changed is looked at again."""

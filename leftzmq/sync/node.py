@@ -24,6 +24,7 @@ from leftzmq.sync.facts import (
     DialFailed,
     Fact,
     FileHeldUp,
+    FileLeft,
     FileNotWanted,
     FileStaged,
     FileWanted,
@@ -60,7 +61,9 @@ from leftzmq.sync.jobs import (
     DeletesCounted,
     Discarded,
     Flushed,
+    HomeSearched,
     JobBroke,
+    ListsExpanded,
     ListsOpened,
     Looked,
     PageRead,
@@ -100,7 +103,9 @@ class Node:
         about: Mapping[str, Any],
     ) -> None:
         self.folders, self.peers, self._about = folders, peers, about
-        self.downloader = Downloader(folders, peers.bulk_link, _number_of_this_life(folders))
+        self.downloader = Downloader(
+            folders, peers.bulk_link, peers.control_link, _number_of_this_life(folders)
+        )
         self.listener = Listener(
             self._folder_of, {f.id: f.tag for f in folders.values()}, self._count_sent
         )
@@ -177,6 +182,8 @@ class Node:
                 return self.listener.read(fact)
             case FileWanted() | FileNotWanted() | StagingOpened() | ChunksKept():
                 return self._bytes(fact, now)
+            case ListsExpanded() | HomeSearched():
+                return self._bytes(fact, now)
             case ChunksWritten() | SmallStaged() | ListsOpened():
                 return self._bytes(fact, now)
             case CopiesListed():
@@ -226,6 +233,8 @@ class Node:
             case FileStaged():
                 self._stir(applier)
                 return applier.staged(fact, now)
+            case FileLeft():
+                return applier.left(fact)
             case FileHeldUp():
                 return applier.held_up(fact, now)
             case Discarded():
@@ -269,8 +278,9 @@ class Node:
             case IndexSince() as ask:
                 id = self._folder_of(device, ask.tag)
                 return self.folders[id].replica.asked_index(fact) if id else []
-            case Have():
-                return []  # a hint; asks go to those who have it all
+            case Have() as have:
+                id = self._folder_of(device, have.tag)
+                return self.downloader.told(device, id, have, now) if id else []
         return self.peers.message(fact)
 
     def _peer(self, fact: PeerGreeted | PeerConnected | PeerLost, now: float) -> Outputs:
@@ -300,6 +310,10 @@ class Node:
                 return downloader.wanted(fact, now)
             case FileNotWanted():
                 return downloader.not_wanted(fact, now)
+            case ListsExpanded():
+                return downloader.lists_expanded(fact, now)
+            case HomeSearched():
+                return downloader.home_searched(fact, now)
             case StagingOpened():
                 return downloader.staging_opened(fact, now)
             case ChunksKept():

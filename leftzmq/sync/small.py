@@ -89,13 +89,11 @@ class SmallFiles:
             yield folder, chosen
 
     def arrived(
-        self, folder: str, device: DeviceKey, boxes: Iterable[tuple[Entry, int]], body: Buffer
+        self, folder: str, device: DeviceKey, boxes: Iterable[SmallFile], body: Buffer
     ) -> list[Action | Fact]:
-        """Boxes came for these entries: stage those that are still wanted."""
+        """Boxes came: stage those of what is still wanted."""
         files = [
-            SmallFile(entry, start)
-            for entry, start in boxes
-            if self._wanted.get((folder, entry.path)) == entry
+            file for file in boxes if self._wanted.get((folder, file.entry.path)) == file.entry
         ]
         return [self._stage(folder, device, files, body)] if files else []
 

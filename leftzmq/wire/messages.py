@@ -25,6 +25,7 @@ MAX_SEALED_BYTES: Final = MAX_CONTROL_FRAME_BYTES - 64  # the message around it 
 MAX_FOLDERS: Final = 64
 MAX_PAGE_ENTRIES: Final = 128  # one page is one turn of the loop (under 5 ms)
 MAX_ASKS: Final = 1024  # chunks in one get
+MAX_HAVE_BYTES: Final = 48 << 10  # a bit a chunk: files of 100 GB; of longer ones the beginning
 NEWS_TOPIC: Final = b"n"
 
 Bytes12 = Annotated[bytes, Meta(min_length=12, max_length=12)]
@@ -115,11 +116,14 @@ class News(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag
 
 
 class Have(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=7):
-    """control: chunks of a file over 8 MiB that is still arriving here; bit i is row i's chunk."""
+    """control: chunks of a file over 8 MiB that is still arriving here; bit i is row i's chunk.
+
+    An empty bitmap: it does not arrive here any more. Rows behind its end are not told of.
+    """
 
     tag: Bytes16
     content: Bytes32
-    bitmap: Annotated[bytes, Meta(max_length=48 << 10)]
+    bitmap: Annotated[bytes, Meta(max_length=MAX_HAVE_BYTES)]
 
 
 class Bye(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=8):
@@ -162,7 +166,8 @@ class Get(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=
 
 
 class Part(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """One sealed chunk or list in the body that follows; its box is `length` + 16 bytes."""
+    """One sealed chunk or list in the body that follows; its box is `length` + 16 bytes. A chunk
+    is as long as was asked for: the zeros at its end are not in the box."""
 
     id: Bytes32
     length: ChunkLength

@@ -1,0 +1,128 @@
+"""Jobs about chunks: what a file is made of, what of it lies at home, what others asked for.
+
+Knows the index, the keys and files of ours. Must not know sockets, or why a job was asked for.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from itertools import islice
+
+from leftzmq.content.keys import FolderKeys
+from leftzmq.content.lists import MAX_DISTINCT, Rows, expand
+from leftzmq.content.seal import MAC_BYTES, seal_chunk, seal_list
+from leftzmq.disk.reading import read_chunks
+from leftzmq.disk.root import LastFolder, Root
+from leftzmq.errors import Refused
+from leftzmq.index.reader import Reader
+from leftzmq.sync import jobs
+from leftzmq.tree.entry import Entry, Kind
+from leftzmq.wire.messages import Want
+
+Found = tuple[list[tuple[bytes, bytes]], list[bytes], list[str]]
+"""(id, bytes) of what was found; ids that were not; paths that are not what the index says."""
+
+
+def expand_lists(reader: Reader, job: jobs.ExpandLists) -> jobs.ListsExpanded:
+    entry = job.entry
+    try:
+        rows = expand(entry.content, entry.depth, entry.size, reader.list_rows)
+    except Refused as refused:
+        return jobs.ListsExpanded(job.folder, entry, lie=refused)
+    if not isinstance(rows, Rows):
+        missing = tuple(bytes(id) for id in rows)
+        return jobs.ListsExpanded(job.folder, entry, missing=missing)
+    return jobs.ListsExpanded(job.folder, entry, rows, rows.repeats())
+
+
+def search_home(reader: Reader, job: jobs.SearchHome) -> jobs.HomeSearched:
+    candidates = [row.entry for row in reader.twins(job.entry.content, 1)]
+    if job.previous is not None:
+        candidates.append(job.previous)
+    homes: list[jobs.Home] = []
+    for entry in candidates:
+        rows = _rows_of(reader, entry)
+        if rows is None:
+            continue
+        home = jobs.Home(entry.path, array("I"), array("Q"))
+        for first in range(0, len(rows), MAX_DISTINCT):
+            ids = islice(rows.ids(), first, first + MAX_DISTINCT)
+            where = {id: row for row, id in enumerate(ids, first)}
+            for row in job.rows.find(where):
+                home.rows.append(row)
+                home.offsets.append(rows.offset(where[job.rows.id(row)]))
+        if home.rows:
+            homes.append(home)
+    return jobs.HomeSearched(job.folder, job.entry, tuple(homes))
+
+
+def read_asked(
+    reader: Reader, root: Root, keys: FolderKeys, job: jobs.ReadChunks
+) -> jobs.ChunksRead:
+    parts: list[tuple[bytes, int]] = []
+    boxes: list[bytes] = []
+    missing: list[bytes] = []
+    stale: list[str] = []
+    for id in job.lists:
+        rows = reader.list_rows(id)
+        if rows is None:
+            missing.append(id)
+        else:
+            parts.append((id, len(rows)))
+            boxes.append(seal_list(keys, id, rows))
+    homes = reader.homes(want.content for want in job.wants)
+    with LastFolder(root) as near:
+        for want in job.wants:
+            found, lacking, moved = _read(reader, near, homes.get(want.content), want, keys)
+            for id, data in found:
+                boxes.append(seal_chunk(keys, id, data))
+                parts.append((id, len(boxes[-1]) - MAC_BYTES))
+            missing += lacking
+            stale += moved
+    body = boxes[0] if len(boxes) == 1 else b"".join(boxes)
+    return jobs.ChunksRead(
+        job.folder,
+        job.link,
+        job.number,
+        tuple(parts),
+        tuple(missing),
+        body,
+        tuple(stale),
+        job.asked_bytes,
+    )
+
+
+def _rows_of(reader: Reader, entry: Entry) -> Rows | None:
+    """All rows of a large file of ours."""
+    if entry.kind is not Kind.FILE or entry.deleted or not entry.depth:
+        return None
+    try:
+        rows = expand(entry.content, entry.depth, entry.size, reader.list_rows)
+    except Refused:
+        return None
+    return rows if isinstance(rows, Rows) else None
+
+
+def _read(
+    reader: Reader, near: LastFolder, home: str | None, want: Want, keys: FolderKeys
+) -> Found:
+    """What disk/reading says of one want: from `home`; what that lacks, from the other files; and
+    where no file of ours has the content, from what of it has arrived so far."""
+    asks = [(ask.id, ask.offset, ask.length) for ask in want.asks]
+    if home is None:
+        found, lacking, _ = read_chunks(near, _arriving(reader, want.content), asks, keys)
+        return found, lacking, []  # what is not there yet is not stale
+    found, lacking, moved = read_chunks(near, [home], asks, keys)
+    if lacking:
+        others = [row.entry.path for row in reader.twins(want.content) if row.entry.path != home]
+        left = [ask for ask in asks if ask[0] in lacking]
+        more, lacking, also = read_chunks(near, others, left, keys)
+        found += more
+        moved += also
+    return found, lacking, moved
+
+
+def _arriving(reader: Reader, content: bytes) -> Sequence[str]:
+    """The `.lefting` of a content; and where it goes: it may have been renamed a moment ago."""
+    return [path for staged, target in reader.staged_as(content) for path in (staged.path, target)]
