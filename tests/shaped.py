@@ -17,7 +17,7 @@ from mesh import Device, Mesh
 
 from leftzmq.sync.facts import ChunksArrived, Fact, TimePassed
 from leftzmq.sync.link import Link
-from leftzmq.wire.messages import Chunks, Get, Have
+from leftzmq.wire.messages import Chunks, Get, Have, Message
 
 LATENCY_S = 0.001
 FRAME_BYTES = 100  # of anything but chunks
@@ -68,7 +68,7 @@ class Shaped(Mesh):
     def name_of(self, link: Link) -> str:
         return next(d.name for d in self.devices.values() if d.key == link.device)
 
-    def carry(self, sender: Device, link: Link, message: object, body: object) -> None:
+    def send(self, sender: Device, link: Link, message: Message, body: object) -> None:  # type: ignore[override]
         to = self.name_of(link)
         if isinstance(message, Get):
             self.asks.append((sender.name, to, message))
@@ -77,7 +77,7 @@ class Shaped(Mesh):
         if isinstance(message, Have):
             self.haves.append((sender.name, to, message))
         before = len(self.queue)
-        super().carry(sender, link, message, body)
+        super().send(sender, link, message, body)
         if len(self.queue) == before:
             return  # nobody is there
         receiver, fact = self.queue.pop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,22 +19,26 @@ from leftzmq.sync.asks import SILENT_S
 from leftzmq.sync.facts import MessageArrived
 from leftzmq.sync.haves import HAVE_MIN_BYTES
 from leftzmq.sync.link import Link, Way
-from leftzmq.wire.messages import Have
+from leftzmq.wire.messages import Have, Message
 
 RATE = 12_500_000  # 100 Mbit/s
 MIB = 1 << 20
 
 
 @pytest.fixture
-def swarm(tmp_path: Path) -> Callable[[str], Shaped]:
+def swarm(tmp_path: Path) -> Iterator[Callable[[str], Shaped]]:
+    meshes: list[Shaped] = []
+
     def made(names: str) -> Shaped:
         mesh = Shaped(tmp_path, names, RATE)
+        meshes.append(mesh)
         for device in mesh.devices.values():
             device.start()
         mesh.settle(2)
         return mesh
 
-    return made
+    yield made
+    assert all(mesh.asks and mesh.sent for mesh in meshes), "all of it went over the lines"
 
 
 def give(device: Device, size: int, seed: int = 1) -> bytes:
@@ -171,14 +175,14 @@ def test_haves_are_told_four_times_a_second_at_most(
 ) -> None:
     mesh = swarm("ABC")
     told: list[tuple[float, Have]] = []
-    carry = mesh.carry
+    send = mesh.send
 
-    def carried(sender: Device, link: object, message: object, body: object) -> None:
+    def sent(sender: Device, link: Link, message: Message, body: object) -> None:
         if isinstance(message, Have) and sender.name == "B":
             told.append((mesh.now, message))
-        carry(sender, link, message, body)  # type: ignore[arg-type]
+        send(sender, link, message, body)
 
-    monkeypatch.setattr(mesh, "carry", carried)
+    monkeypatch.setattr(mesh, "send", sent)
     data = give(mesh.devices["A"], 16 * MIB)
     mesh.run_until(have_it(mesh, data))
     check(mesh, data)
