@@ -20,7 +20,7 @@ from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES, Cutter
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import derive_keys, device_mark
 from leftzmq.content.lists import build, pack_row
-from leftzmq.content.seal import fresh_nonce, seal_chunk, seal_page
+from leftzmq.content.seal import MAC_BYTES, fresh_nonce, seal_chunk, seal_list, seal_page
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import Refusal, Refused
 from leftzmq.statedir import device_key_file, read_secret
@@ -272,9 +272,13 @@ def ids_of(get: Get) -> list[bytes]:
 
 def answer_of(stranger: Stranger, get: Get, plain: dict[bytes, bytes]) -> list[bytes]:
     """The answer that says these bytes were behind these ids, truly sealed."""
-    parts = [Part(id, len(data)) for id, data in plain.items()]
-    body = b"".join(seal_chunk(stranger.keys, id, data) for id, data in plain.items())
-    return [encode(Chunks(get.number, get.tag, parts, [])), body]
+    keys = stranger.keys
+    boxes = [
+        (id, seal_list(keys, id, data) if id in get.lists else seal_chunk(keys, id, data))
+        for id, data in plain.items()
+    ]
+    parts = [Part(id, len(box) - MAC_BYTES) for id, box in boxes]
+    return [encode(Chunks(get.number, get.tag, parts, [])), b"".join(box for _, box in boxes)]
 
 
 def _take(socket: zmq.Socket) -> list[bytes] | None:
