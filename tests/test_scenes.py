@@ -23,11 +23,7 @@ QUICK = [
     conflicts.same_content,
     kinds.symlinks,
     kinds.file_type_change,
-    pytest.param(
-        kinds.sparse_file,
-        id="sparse_file",
-        marks=pytest.mark.xfail(strict=True, reason="zeros that repeat are still sent each time"),
-    ),
+    kinds.sparse_file,
     folders.two_folders,
 ]
 
