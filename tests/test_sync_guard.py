@@ -370,3 +370,49 @@ def test_what_is_seen_to_be_gone_again_and_again_does_not_put_off_the_rest(mesh:
         a.take(PathsTouched("share", ((again, Touch.GONE),)))
         mesh.settle(1.0)
     assert files(b) == COUNT - len(gone)
+
+
+def test_what_came_where_something_was_held_as_gone_is_not_deleted(mesh: Mesh) -> None:
+    """It was seen to be gone, waited with the others, and was said to be deleted after the applier
+    had put another device's file there."""
+    a, b = filled(mesh)
+    for path in some(a, COUNT // 4):
+        path.unlink()
+    a.scan()
+    mesh.settle(0.3)
+    a.take(PathsTouched("share", (("new", Touch.GONE),)))
+    mesh.settle(0.3)
+    b.write("new", b"by b")
+    b.scan()
+    mesh.settle(1.2)
+    assert (a.share / "new").exists() and files(b) == COUNT + 1, "the rest still waits"
+    settle(mesh)
+    assert (b.share / "new").read_bytes() == (a.share / "new").read_bytes() == b"by b"
+    assert same(mesh) == COUNT - COUNT // 4 + 1
+
+
+def test_an_empty_folder_that_others_deleted_goes_at_once_after_a_wave(mesh: Mesh) -> None:
+    """It waited to be judged, was judged to be no file, and waited again, until the wave was
+    forgotten."""
+    a, b = filled(mesh)
+    for path in (a.share / "d" / "0").iterdir():
+        path.unlink()
+    a.scan()
+    mesh.settle(10)
+    assert not any((b.share / "d" / "0").iterdir())
+    (a.share / "d" / "0").rmdir()
+    a.scan()
+    mesh.settle(5)
+    assert not (b.share / "d" / "0").exists() and b.folder.state.value == "idle"
+
+
+def test_what_came_and_went_unseen_during_a_wave_is_nothing(mesh: Mesh) -> None:
+    """It was looked at again and again, and waited each time, until the wave was forgotten."""
+    a, _ = filled(mesh)
+    for path in some(a, COUNT // 4):
+        path.unlink()
+    a.scan()
+    mesh.settle(0.3)
+    a.take(PathsTouched("share", (("never there", Touch.GONE),)))
+    mesh.settle(10)
+    assert a.folder.state.value == "idle"

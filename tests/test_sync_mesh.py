@@ -375,3 +375,17 @@ def test_many_who_wait_are_one_count_at_a_time(mesh: Mesh) -> None:
     mesh.settle()
     assert [answer["in_sync"] for answer in a.answers] == [True] * 20
     assert counts == 4
+
+
+def test_what_a_user_put_in_a_folder_that_the_applier_made_too_is_found(mesh: Mesh) -> None:
+    """It was there before the folder was watched, so only the walk of a new folder finds it; to
+    the look that came after the applier the folder was nothing new."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    b.write("both/of b", b"b")
+    a.write("both/of a", b"a")
+    a.scan()
+    mesh.settle()
+    assert (b.share / "both" / "of a").exists(), "b has that folder in its index"
+    b.take(PathsTouched("share", (("both", Touch.MADE),)))
+    mesh.settle()
+    assert (a.share / "both" / "of b").read_bytes() == b"b"

@@ -220,7 +220,7 @@ class Applier:
             return []
         out = self._drop(path)
         if ticket.entry.deleted and ticket.held is not None:
-            match self._guard.may_go(now):
+            match self._guard.may_go(ticket.entry.kind, now):
                 case Way.WAIT:
                     return out  # it is found again in the index
                 case Way.REVERT:

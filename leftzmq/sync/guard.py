@@ -140,9 +140,9 @@ class Guard:
 
     # -- deletes of other devices ----------------------------------------------------------------
 
-    def may_go(self, now: float) -> Way:
+    def may_go(self, kind: Kind, now: float) -> Way:
         """About the delete of something that we have: asked by the applier."""
-        return self._elsewhere.may_go(now, self._wall_ns)
+        return self._elsewhere.may_go(kind is Kind.FILE, now, self._wall_ns)
 
     def went(self, done: Iterable[Operation]) -> None:
         """These were carried out, and are in the index."""

@@ -55,8 +55,9 @@ class Incoming(Side):
         waits = self.state in (State.GATHERING, State.ACCEPTING, State.REVERTING)
         return self._due if waits else None
 
-    def may_go(self, now: float, wall_ns: int) -> Way:
-        """About the delete of something that we have."""
+    def may_go(self, is_file: bool, now: float, wall_ns: int) -> Way:
+        """About the delete of something that we have. A folder or link is not counted: it goes
+        with the files, or where none are to go."""
         match self.state:
             case State.ACCEPTING:
                 return Way.GO
@@ -66,8 +67,8 @@ class Incoming(Side):
                 wave = self.wave.count(wall_ns)
                 if goes_at_once(wave + self.pending, self._indexes.tally.files + wave):
                     return Way.GO
-                if self._credit > 0:
-                    self._credit -= 1
+                if self._credit > 0 or self.pending == 0:
+                    self._credit -= is_file
                     return Way.GO
                 self.state, self._began, self._counted = State.GATHERING, now, -1
                 self._due = now + QUIET_S
@@ -87,6 +88,8 @@ class Incoming(Side):
             if self._considered():
                 self.state = State.OPEN
             return False, []
+        if self.pending == 0:
+            return self._pass(), []
         more = self.pending != self._counted or not self._settled()
         if more and now < self._began + GATHER_MAX_S:
             self._counted, self._due = self.pending, now + QUIET_S

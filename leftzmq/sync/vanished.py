@@ -161,7 +161,7 @@ class Vanished(Side):
         for sighting in waited:
             ours = self._indexes.ours(sighting.path)
             taken = self._claims.has(sighting.path, Claimant.APPLIER)
-            if taken or ours is None or ours.scan != sighting.key:
+            if taken or (ours.scan if ours else None) != sighting.key:
                 self._to_look_at.append(sighting.path)
             else:
                 still.append(sighting)
