@@ -25,6 +25,7 @@ from .compare import Tree, equal, tree_of
 
 SYNC_S: Final = 120.0
 """How long anything may take to be in sync; what takes so long on a slow machine is wrong."""
+WAIT_S: Final = 5.0
 LEFTING_S: Final = 10.0
 SHOWN_LOG_LINES: Final = 60
 
@@ -78,6 +79,13 @@ class Device(Actor):
         answer = ask(self.state, "status", timeout_s=10.0)
         return {folder["id"]: folder for folder in answer["folders"]}
 
+    def accept(self) -> int:
+        """Let go what the guard against mass deletes holds back: how many folders held some."""
+        held = [id for id, report in self.reports().items() if report["held"]]
+        for id in held:
+            ask(self.state, "accept", {"folder": id}, timeout_s=10.0)
+        return len(held)
+
     def forget_index(self) -> None:
         """As if its database was lost; the agent must not run."""
         assert not self.runs
@@ -94,10 +102,12 @@ class Company(Stage):
     """Devices by their names; shares: device -> the folders that it has.
 
     apart: pairs of devices that do not know each other
-    last_words: the logs of the last company, whose stage is gone already
+    accepted: how often a wave of deletes was held back, and accepted
+    last_words, ended_at: the logs of the last company, whose stage is gone already, and when
     """
 
     last_words = ""
+    ended_at = 0.0
 
     def __init__(
         self,
@@ -105,6 +115,7 @@ class Company(Stage):
         shares: Mapping[str, Sequence[str]],
         apart: Sequence[tuple[str, str]] = (),
     ) -> None:
+        self.accepted = 0
         self.home = home
         home.mkdir(exist_ok=True)
         ids = list(dict.fromkeys(id for folders in shares.values() for id in folders))
@@ -125,7 +136,7 @@ class Company(Stage):
     def __exit__(self, *why: object) -> None:
         for actor in self.actors:
             actor.stop()
-        Company.last_words = self.logs()
+        Company.last_words, Company.ended_at = self.logs(), time.monotonic()
         super().__exit__(*why)
 
     # -- before they start ------------------------------------------------------------------------
@@ -145,21 +156,26 @@ class Company(Stage):
     # -- while they run ---------------------------------------------------------------------------
 
     def in_sync(self, timeout_s: float = SYNC_S) -> None:
-        """Until every device's `wait` says so; raises Failed when it does not in time."""
+        """Until every device's `wait` says so; raises Failed when it does not in time.
+
+        What the guard against mass deletes holds back is accepted: here users do delete so much.
+        """
         end = time.monotonic() + timeout_s
         for device in self.devices.values():
-            if not device.runs:
-                continue
-            left = max(0.0, end - time.monotonic())
-            try:
-                answer = ask(device.state, "wait", {"timeout": left}, timeout_s=left + 10.0)
-            except AgentAway as away:
-                raise Failed(f"{device.name}: {away}") from away
-            if not answer["in_sync"]:
-                raise Failed(
-                    f"{device.name} is not in sync after {timeout_s:g} s: {answer['why']}\n"
-                    + "\n".join(told(d) for d in self.devices.values() if d.runs)
-                )
+            while device.runs and not (answer := self._waited(device))["in_sync"]:
+                if time.monotonic() > end:
+                    raise Failed(
+                        f"{device.name} is not in sync after {timeout_s:g} s: {answer['why']}\n"
+                        + "\n".join(told(d) for d in self.devices.values() if d.runs)
+                    )
+                for other in self.devices.values():
+                    self.accepted += other.accept() if other.runs else 0
+
+    def _waited(self, device: Device) -> dict[str, Any]:
+        try:
+            return ask(device.state, "wait", {"timeout": WAIT_S}, timeout_s=WAIT_S + 30.0)
+        except AgentAway as away:
+            raise Failed(f"{device.name}: {away}") from away
 
     def together(self, timeout_s: float = SYNC_S) -> dict[str, Tree]:
         """In sync, and all trees of each folder equal. Returns them by folder."""

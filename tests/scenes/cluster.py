@@ -44,7 +44,7 @@ def cluster(home: Path, chance: Random, files: int, seconds: float) -> str:
                 equal({f"{id} as it was left": left[id], f"{id} in sync": found[id]})
             rounds += 1
         company.checked_stop()
-    return f"{rounds} rounds"
+    return f"{rounds} rounds, {company.accepted} waves of deletes accepted"
 
 
 def cluster_all_alter(home: Path, chance: Random, files: int, seconds: float) -> str:
@@ -66,4 +66,4 @@ def cluster_all_alter(home: Path, chance: Random, files: int, seconds: float) ->
             company.together()
             rounds += 1
         company.checked_stop()
-    return f"{rounds} rounds"
+    return f"{rounds} rounds, {company.accepted} waves of deletes accepted"
