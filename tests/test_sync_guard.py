@@ -10,8 +10,12 @@ import pytest
 from mesh import Device, Mesh
 from test_sync_mesh import trash
 
+from leftzmq.index.store import Store
 from leftzmq.sync.facts import PathsTouched, Touch
-from leftzmq.sync.wave import Wave, goes_at_once, is_flood
+from leftzmq.sync.incoming import Incoming, Way
+from leftzmq.sync.indexes import Indexes
+from leftzmq.sync.wave import QUIET_S, Wave, goes_at_once, is_flood
+from leftzmq.tree.entry import Kind
 from leftzmq.wire.local import EventKind
 
 COUNT = 200
@@ -416,3 +420,20 @@ def test_what_came_and_went_unseen_during_a_wave_is_nothing(mesh: Mesh) -> None:
     a.take(PathsTouched("share", (("never there", Touch.GONE),)))
     mesh.settle(10)
     assert a.folder.state.value == "idle"
+
+
+@pytest.mark.parametrize("kind, way", [(Kind.FILE, Way.WAIT), (Kind.DIRECTORY, Way.GO)])
+def test_a_file_is_judged_also_where_no_delete_is_counted(
+    tmp_path: Path, kind: Kind, way: Way
+) -> None:
+    """Not counted is a file of which a device that is away has a live version of higher rank."""
+    indexes = Indexes(Store(tmp_path / "index"))
+    indexes.tally.files = COUNT // 2
+    wave = Wave()
+    wave.went(COUNT, 0)
+    incoming = Incoming("share", indexes, wave, lambda: True, lambda: True)
+    assert incoming.pending == 0
+    assert incoming.may_go(kind is Kind.FILE, 0.0, 0) is way
+    _, work = incoming.tick(QUIET_S, 0)
+    _, more = incoming.tick(2 * QUIET_S, 0)
+    assert bool(work or more) is (kind is Kind.FILE), "the count by what can be reached decides"

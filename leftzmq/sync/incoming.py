@@ -46,6 +46,7 @@ class Incoming(Side):
         self._began = self._due = 0.0
         self._counted = -1  # pending when the last one came
         self._count_number = 0
+        self._file_waits = False  # for the judgement that is being made
 
     @property
     def pending(self) -> int:
@@ -67,11 +68,15 @@ class Incoming(Side):
                 wave = self.wave.count(wall_ns)
                 if goes_at_once(wave + self.pending, self._indexes.tally.files + wave):
                     return Way.GO
-                if self._credit > 0 or self.pending == 0:
+                # A file is judged even where none is counted: `pending` passes over one of which a
+                # device that is away has a live version of higher rank.
+                if self._credit > 0 or (self.pending == 0 and not is_file):
                     self._credit -= is_file
                     return Way.GO
                 self.state, self._began, self._counted = State.GATHERING, now, -1
                 self._due = now + QUIET_S
+                self._file_waits = False
+        self._file_waits |= is_file
         return Way.WAIT
 
     def tick(self, now: float, wall_ns: int) -> tuple[bool, list[Work]]:
@@ -88,7 +93,7 @@ class Incoming(Side):
             if self._considered():
                 self.state = State.OPEN
             return False, []
-        if self.pending == 0:
+        if self.pending == 0 and not self._file_waits:
             return self._pass(), []
         more = self.pending != self._counted or not self._settled()
         if more and now < self._began + GATHER_MAX_S:
