@@ -23,7 +23,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from leftzmq.disk.flush import Flushes
+from leftzmq.disk.flush import GROUP_FROM, Flushes
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.disk.ready import make_ready
 from leftzmq.disk.root import File, Folder, LastFolder, Root, is_full
@@ -34,9 +34,6 @@ from leftzmq.errors import Refused
 from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import check_path, name_of, parent_of
 from leftzmq.tree.plan import Operation, Staged, Verb
-
-GROUP_FROM: Final = 8
-"""So many staged files, attributes or folders, and more, share one flush of the file system."""
 
 _NOT_COPIED: Final[Copied] = (None, None)
 

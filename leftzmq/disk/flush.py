@@ -9,8 +9,12 @@ Knows which operation touched which folder. Must not know what the operations ar
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from leftzmq.disk.root import File, Root, Stat
+
+GROUP_FROM: Final = 8
+"""So many staged files, attributes or folders, and more, share one flush of the file system."""
 
 
 class Flushes:
@@ -19,7 +23,7 @@ class Flushes:
     group_from: so many things, and more, are flushed by one call
     """
 
-    def __init__(self, root: Root, group_from: int) -> None:
+    def __init__(self, root: Root, group_from: int = GROUP_FROM) -> None:
         self.at = 0
         self._root, self._group_from = root, group_from
         self._touched: dict[str, list[int]] = {}

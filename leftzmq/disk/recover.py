@@ -23,8 +23,6 @@ from leftzmq.tree.path import check_path, join, name_of, parent_of, sort_key
 from leftzmq.tree.plan import Staged
 
 STEP_CALLS: Final = 400  # as of a sweep of the trash (disk/retention)
-GROUP_FROM: Final = 8
-"""So many folders touched, and more, are flushed by one flush of the file system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +156,7 @@ def restore(root: Root, wanted: Sequence[PutBack]) -> list[Return]:
         check_path(one.path)
         check_path(one.target)
         assert is_batch(one.batch)
-    flushes = Flushes(root, GROUP_FROM)
+    flushes = Flushes(root)
     returns = []
     for at, one in enumerate(wanted):
         flushes.at = at

@@ -24,7 +24,6 @@ from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import check_path, name_of, parent_of
 from leftzmq.tree.plan import Held, Operation, Verb
 
-GROUP_FROM: Final = 8  # folders touched by one decision are two at most: flushed one by one
 MAX_TEXT_BYTES: Final = 1 << 20
 
 
@@ -74,7 +73,7 @@ def resolve(
         operation = Operation(Verb.REMOVE, copy.entry, copy.held)
         (outcome,) = apply(root, [operation], now_ns=now_ns)
         return _of(outcome.ending), outcome.why
-    flushes = Flushes(root, GROUP_FROM)
+    flushes = Flushes(root)
     try:
         _rename(root, copy, path, file if choice is Choice.THEIRS else None, flushes, now_ns)
     except Stopped as stopped:
