@@ -19,6 +19,7 @@ from leftzmq.statedir import device_key_file, make_state_dir
 
 NOT_IN_SYNC = 3
 DEFAULT_WAIT_S = 60.0
+DEMO_BYTES = 512 << 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("demo", help=text, description=text)
     command.add_argument("--json", action="store_true", help="for scripts")
     command.add_argument(
-        "--size", type=_size, default=512 << 20, metavar="BYTES", help="of the large file (512M)"
+        "--size", type=_size, default=DEMO_BYTES, metavar="BYTES", help="of the large file (512M)"
     )
     return parser
 

@@ -23,7 +23,6 @@ from leftzmq.cli.steps import Step, Story
 from leftzmq.cli.story import Actor, Stage
 from leftzmq.errors import UsageError
 
-DEFAULT_BYTES: Final = 512 << 20
 COPIES: Final = 4
 """Of the large file that may lie on the disk at once: three shares, and one old version."""
 NARROW_COLUMNS: Final = 90
@@ -73,8 +72,8 @@ class Bars:
             self._progress.remove_task(self._tasks.pop(key))
 
 
-def demo(*, as_json: bool, size: int = DEFAULT_BYTES) -> int:
-    """Run it; exit code 0 when every step happened as it should, else 1."""
+def demo(*, as_json: bool, size: int) -> int:
+    """Run it with a large file of `size` bytes; exit code 0 when every step happened as it should, else 1."""
     console = Console(file=sys.stderr if as_json else sys.stdout, highlight=False)
     _must_fit(size)
     steps: list[Step] = []
