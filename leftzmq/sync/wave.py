@@ -5,6 +5,7 @@ Pure arithmetic over counts. Must not know which files, nor where the deletes co
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from enum import Enum, auto
 from typing import Final
 
@@ -62,7 +63,7 @@ def is_flood(wave: int, files: int) -> bool:
     return files > GUARDED_FILES and wave * 2 > files
 
 
-class Side:
+class Side(ABC):
     """What both sides of the guard have.
 
     deletes, files: of the wave that is held, as judged. went: its deletes that were not held.
@@ -86,6 +87,6 @@ class Side:
         what went counts for as long as the rest is held."""
         return is_flood(self.went + pending, self.went + files)
 
+    @abstractmethod
     def deadline(self) -> float | None:
         """When something is to be done (monotonic)."""
-        raise NotImplementedError
