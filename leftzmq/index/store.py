@@ -7,7 +7,7 @@ without holders; sequences only grow, and what `commit` returned has survives a 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -30,16 +30,13 @@ _PUT_ROWS: Final = (
 
 
 class Store(Reader):
-    """Rows, lists, staging and heads of one folder.
-
-    dropped: `.lefting` files that were dropped since somebody who looks for such files began to
-    """
+    """Rows, lists, staging and heads of one folder."""
 
     def __init__(self, file: Path) -> None:
         super().__init__(open_index(file))
         self.file = file
         self._open = False
-        self.dropped: set[str] | None = None
+        self._dropped: set[str] | None = None  # since somebody began to look for `.lefting` files
         self._changed: dict[int, Row | None] = {}  # not in SQLite yet; None: to be deleted
         (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM version").fetchone()
         self._last_id: int = last
@@ -180,12 +177,18 @@ class Store(Reader):
         names = [staged.path for staged in gone if staged in known]
         self.begin()
         self._write("DELETE FROM staging WHERE lefting IN (VALUES {})", [(n,) for n in names])
-        if self.dropped is not None:
-            self.dropped.update(names)
+        if self._dropped is not None:
+            self._dropped.update(names)
 
-    def was_staging(self, lefting: str) -> bool:
-        """Whether this `.lefting` is one of ours, or was when `dropped` was begun."""
-        return (self.dropped is not None and lefting in self.dropped) or self.is_staging(lefting)
+    def before_walk(self) -> None:
+        """Somebody begins to look what lies in the share: one of ours that is seen may have got its
+        name, or be gone, by the time that we hear of it."""
+        self._dropped = set()
+
+    def foreign(self, found: Iterable[str]) -> list[str]:
+        """Those of the `.lefting` files that were found since `before_walk` that were never ours."""
+        dropped, self._dropped = self._dropped or (), None
+        return [path for path in found if path not in dropped and not self.is_staging(path)]
 
     # -- meta ---------------------------------------------------------------------------------
 

@@ -144,8 +144,7 @@ class Settler:
 
     def walked(self, fact: Walked, now: float) -> list[Action | Fact]:
         self.walks.stepped()
-        foreign = [path for path in fact.foreign if not self._store.was_staging(path)]
-        self._store.dropped = None
+        foreign = self._store.foreign(fact.foreign)
         if not fact.alive:
             self.stopped = True
             return [FolderStopped(self.folder, fact.why)]
@@ -228,7 +227,7 @@ class Settler:
             if walk[1] == "" and walk[0] != self._whole_walk:
                 self._whole_walk = walk[0]
                 self._problems.walk_begins()
-            self._store.dropped = set()  # what is ours now, and is seen, may be gone by the answer
+            self._store.before_walk()
             out.append(Work(Walk(self.folder, *walk)))
         gone = self._departed.let_go(now, self._is_empty, quiet=not self._under_way)
         if gone := self._still_so(gone, now):
