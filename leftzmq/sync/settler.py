@@ -177,11 +177,7 @@ class Settler:
         for path in fact.left:
             self._looking.discard(path)
             self._look_again(path, now)
-        settled = self._without_replacements(settled, held, now)
-        if settled:
-            together = self._still_so(self._departed.with_origins(settled), now)
-            out.append(PathsSettled(self.folder, together))
-        return out + self.go_on(now)
+        return [*out, *self._settle(settled, held, now), *self.go_on(now)]
 
     def slice_cut(self, fact: SliceCut, now: float) -> list[Action | Fact]:
         part = fact.slice
@@ -206,9 +202,7 @@ class Settler:
         settled = Sighting(part.path, Sight.FOUND, key, observed)
         out = self._finish(part.path, waiting, now)
         held = {part.path} if part.path in self._departed else set()
-        alone = self._without_replacements([settled], held, now)
-        together = self._still_so(self._departed.with_origins(alone), now)
-        return [*out, PathsSettled(self.folder, together), *self.go_on(now)]
+        return [*out, *self._settle([settled], held, now), *self.go_on(now)]
 
     # -- going on -----------------------------------------------------------------------------
 
@@ -233,6 +227,13 @@ class Settler:
         if gone := self._still_so(gone, now):
             out.append(PathsSettled(self.folder, gone))
         return out + self._ended()
+
+    def _settle(self, settled: list[Sighting], held: set[str], now: float) -> list[Action | Fact]:
+        """What may go on of these, behind what it was called before. held: paths that were held as
+        gone when they were looked at."""
+        alone = self._without_replacements(settled, held, now)
+        together = self._still_so(self._departed.with_origins(alone), now)
+        return [PathsSettled(self.folder, together)] if together else []
 
     def _without_replacements(
         self, settled: list[Sighting], held: set[str], now: float
