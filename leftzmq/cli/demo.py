@@ -73,7 +73,7 @@ class Bars:
 
 
 def demo(*, as_json: bool, size: int) -> int:
-    """Run it with a large file of `size` bytes; exit code 0 when every step happened as it should, else 1."""
+    """Run it with a large file of `size` bytes; exit code 0 when every step went as it should."""
     console = Console(file=sys.stderr if as_json else sys.stdout, highlight=False)
     _must_fit(size)
     steps: list[Step] = []

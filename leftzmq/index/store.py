@@ -186,7 +186,7 @@ class Store(Reader):
         self._dropped = set()
 
     def foreign(self, found: Iterable[str]) -> list[str]:
-        """Those of the `.lefting` files that were found since `before_walk` that were never ours."""
+        """The `.lefting` files among those found since `before_walk` that were never ours."""
         dropped, self._dropped = self._dropped or (), None
         return [path for path in found if path not in dropped and not self.is_staging(path)]
 
