@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -209,6 +210,16 @@ def test_an_unreadable_index_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "index").write_bytes(b"this is no database" * 100)
     with pytest.raises(LeftError, match="move it away"):
         Store(tmp_path / "index")
+
+
+def test_an_index_of_another_version_is_not_touched(tmp_path: Path) -> None:
+    Store(tmp_path / "index").close()
+    with sqlite3.connect(tmp_path / "index") as database:
+        database.execute("PRAGMA user_version = 1")
+    with pytest.raises(LeftError, match=r"has schema 1, .*knows 2.*move it away"):
+        Store(tmp_path / "index")
+    with sqlite3.connect(tmp_path / "index") as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (1,)
 
 
 def test_flushing_without_a_wal_is_fine(tmp_path: Path) -> None:
