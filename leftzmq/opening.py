@@ -59,8 +59,7 @@ class Opening:
         store = Store(file)
         self.opened.callback(store.close)
         self._forget_unlisted(store)
-        peers = self.peers
-        folder = Folder(config.id, keys, self.device, store, peers.control_link, peers.news_links)
+        folder = Folder(config.id, keys, self.device, store, self.peers)
         try:
             share = _open_share(config, store.meta(_TOKEN), adopting)
         except ShareError as error:

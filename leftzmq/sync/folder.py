@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Enum
 
 from leftzmq.content.keys import FolderKeys
@@ -12,7 +11,8 @@ from leftzmq.sync.claims import Claims
 from leftzmq.sync.guard import Guard
 from leftzmq.sync.hearing import Hearing
 from leftzmq.sync.indexes import Indexes
-from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.peers import Peers
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
 from leftzmq.sync.settler import Settler
@@ -39,16 +39,15 @@ class Folder:
         keys: FolderKeys,
         device: DeviceKey,
         store: Store,
-        link_to: Callable[[DeviceKey], Link | None],
-        news_links: Callable[[], tuple[Link, ...]],
+        peers: Peers,
     ) -> None:
         self.id, self.keys, self.device, self.store = id, keys, device, store
         self.tag: bytes = keys.tag
         self.claims, self.problems = Claims(), Problems(id)
         self.indexes = Indexes(store)
         versions = Versions(self.indexes)
-        self.replica = Replica(id, self.tag, device, self.indexes, versions, news_links)
-        self.hearing = Hearing(id, self.tag, self.indexes, versions, link_to)
+        self.replica = Replica(id, self.tag, device, self.indexes, versions, peers.news_links)
+        self.hearing = Hearing(id, self.tag, self.indexes, versions, peers)
         self.settler = Settler(id, store, keys, self.claims, self.problems)
         self.guard = Guard(
             id,

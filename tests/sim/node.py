@@ -88,9 +88,7 @@ class Device:
             lambda device: self.node.hellos(device),
             lambda id: self.keys.tag if id == FOLDER else None,
         )
-        self.folder = Folder(
-            FOLDER, self.keys, self.key, store, agents.control_link, agents.news_links
-        )
+        self.folder = Folder(FOLDER, self.keys, self.key, store, agents)
         try:
             share = open_share(known)
         except ShareError as error:
