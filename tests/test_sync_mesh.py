@@ -389,3 +389,23 @@ def test_what_a_user_put_in_a_folder_that_the_applier_made_too_is_found(mesh: Me
     b.take(PathsTouched("share", (("both", Touch.MADE),)))
     mesh.settle()
     assert (a.share / "both" / "of b").read_bytes() == b"b"
+
+
+def test_what_is_in_a_folder_that_was_made_anew_with_the_same_inode_is_found(mesh: Mesh) -> None:
+    """It was written before the new folder was watched, and to the look nothing was new."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    folder = a.share / "again"
+    folder.mkdir()
+    together(mesh)
+    before = folder.stat().st_ino
+    for _ in range(20):
+        folder.rmdir()
+        folder.mkdir()
+        if folder.stat().st_ino == before:
+            break
+    else:
+        pytest.skip("this file system gives no inode again so soon")
+    a.write("again/file", b"here")
+    a.take(PathsTouched("share", (("again", Touch.MADE),)))
+    mesh.settle()
+    assert (b.share / "again" / "file").read_bytes() == b"here"
