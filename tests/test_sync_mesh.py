@@ -409,3 +409,16 @@ def test_what_is_in_a_folder_that_was_made_anew_with_the_same_inode_is_found(mes
     a.take(PathsTouched("share", (("again", Touch.MADE),)))
     mesh.settle()
     assert (b.share / "again" / "file").read_bytes() == b"here"
+
+
+@pytest.mark.parametrize("folder", ["", "d"])
+def test_a_name_that_cannot_be_synced_is_a_problem_within_a_minute(mesh: Mesh, folder: str) -> None:
+    """No event can call it by its name: the watcher tells of the folder that it is in."""
+    a = mesh.devices["A"]
+    (a.share / "d").mkdir()
+    together(mesh)
+    (a.share / folder / "nul\udcff").write_bytes(b"")
+    a.take(PathsTouched("share", ((folder, Touch.MADE),)))
+    mesh.settle(seconds=60)
+    shown = [problem.path for problem in a.folder.problems.all()]
+    assert shown == [f"{folder}/nul\\xff".lstrip("/")]

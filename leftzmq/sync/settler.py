@@ -326,9 +326,12 @@ class Settler:
             waiting = Waiting(closed=False)
         match sighting.sight:
             case Sight.SAME:
-                if made and sighting.key is not None and sighting.key.kind is Kind.DIRECTORY:
+                if made and path == "":
+                    self.walks.soon(now)
+                elif made and sighting.key is not None and sighting.key.kind is Kind.DIRECTORY:
                     # Removed and made anew, it may have got the same inode; or the applier was
-                    # faster. What was put in it before it was watched has no event of its own.
+                    # faster. What was put in it before it was watched has no event of its own; nor
+                    # has what cannot be called by its name.
                     self.walks.later(path)
                 return self._finish(path, waiting, now)
             case Sight.GONE:
