@@ -319,6 +319,12 @@ class Faults:
                 inode = other.hands.at(delete.path) if other is not device else None
                 if inode is not None and content_of(inode) == delete.content:
                     delete.excused = f"{device.name} forgot it before it was told"
+        others = [other for other in self._world.devices.values() if other is not device]
+        for taken in list(self._ledger.folders):
+            _, by, path = taken
+            found = [other.hands.at(path) for other in others] if by == device.name else []
+            if any(inode is not None and inode.kind is Kind.DIRECTORY for inode in found):
+                self._ledger.folders.remove(taken)
 
     def _restored(self, device: SimDevice, before: dict[str, Content]) -> None:
         """A backup, or a power cut, made the share another one: as if a user had written it."""
