@@ -203,7 +203,7 @@ class Applier:
         if useless := self.leftings.useless(path):
             return useless + self._consider(path, now)
         if doing is not None and doing.operation is not None:
-            return self._reready(path, doing)
+            return [] if self._ends.awaits_walk(path) else self._reready(path, doing)
         ticket = self._versions.ticket(path)
         if self._room.not_wanted(path, ticket.entry if ticket else None):
             solved = [*self._problems.clear(path), FileNotWanted(self.folder, path)]
