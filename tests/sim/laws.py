@@ -55,7 +55,7 @@ def is_final(path: str | None) -> bool:
 
 class Witness:
     """I4: what an agent gives a final name is whole; it never writes to what has one, and never
-    unlinks what a user wrote."""
+    unlinks what a user wrote. And it never names a sequence that a power cut would take back."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -84,7 +84,13 @@ class Witness:
                 path = path_of(folder, name)
                 raise Broken("I2", f"{device.name} unlinked {path}: {_short(content_of(inode))}")
 
+        def told(head: int) -> None:
+            if head > device.durable_head:
+                durable = device.durable_head
+                raise Broken("I8 durable", f"{device.name} told of {head}, durable is {durable}")
+
         device.calls.named, device.calls.wrote, device.calls.gone = named, wrote, gone
+        device.told = told
 
 
 # ---- when all is quiet ------------------------------------------------------------------------
