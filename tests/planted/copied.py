@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Final
 
 REPOSITORY: Final = Path(__file__).parent.parent.parent
+WIDE: Final = "400"
+"""So many columns, else pytest cuts off what a test said."""
 TRACKED: Final = ("leftzmq", "tests", "setup.cfg")
 
 
@@ -39,7 +41,7 @@ def start(tree: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=tree,
-        env=os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"},
+        env=os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": WIDE},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

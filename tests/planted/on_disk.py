@@ -150,7 +150,7 @@ CHUNKS: Final = (
                 "            _write(file, staged, offset + 1, data)\n            written",
             ),
         ),
-        frozenset(("I4",)),
+        frozenset(("I1", "I4")),
         ("tests/test_disk_staging.py",),
     ),
     Bug(
@@ -190,7 +190,7 @@ CHUNKS: Final = (
                 "    if len(data) != length:\n",
             ),
         ),
-        frozenset(("I4",)),
+        frozenset(("Dropped",)),
         ("tests/test_sync_mesh.py", "tests/test_sync_found.py", "tests/test_agents_hostile.py"),
     ),
     Bug(

@@ -24,7 +24,7 @@ PATIENCE_S: Final = 600.0
 """A ring that takes longer is ended: what hangs is not caught by it."""
 
 _SEED: Final = re.compile(r"seed (\d+): ([^:]+): (.*)")
-_FAILED: Final = re.compile(r"FAILED (\S+)(?: - (.*))?")
+_FAILED: Final = re.compile(r"FAILED (.+?)(?: - (.*))?$")
 
 
 @dataclass(frozen=True, slots=True)

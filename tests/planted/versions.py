@@ -53,7 +53,7 @@ MADE: Final = (
                 "        stamp = min(found.mtime_ns, MAX_MTIME_IN_STAMP)\n",
             ),
         ),
-        frozenset(("I1", "I2", "I2 tree")),
+        frozenset(("Dropped", "I1", "I2", "I2 tree")),
         _LAWS,
     ),
     Bug(
@@ -126,7 +126,7 @@ CHOSEN: Final = (
                 "    if ours.kind is Kind.DIRECTORY:\n        return Verdict.TAKE  # case (b)",
             ),
         ),
-        frozenset(("I2", "I2 tree", "I1")),
+        frozenset(("I2 folder",)),
         _LAWS,
     ),
     Bug(
@@ -140,7 +140,7 @@ CHOSEN: Final = (
                 "",
             ),
         ),
-        frozenset(("I1", "I2", "I2 tree", "I3")),
+        frozenset(("Dropped", "I2", "I2 tree")),
         _LAWS,
     ),
     Bug(
@@ -155,7 +155,7 @@ CHOSEN: Final = (
                 "    if winner is None or not winner.deleted:\n",
             ),
         ),
-        frozenset(("I2", "I2 tree")),
+        frozenset(("I1", "I2", "I2 tree")),
         _LAWS,
     ),
     Bug(

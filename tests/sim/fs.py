@@ -140,6 +140,8 @@ class SimFolder(_Handle):
     def _call(self, what: str, name: str = "") -> bytes:
         raw = _raw(name) if name or what not in ("flush folder", "names", "own_stat") else b""
         self._calls.call(what, name)
+        if self.inode.closed:
+            raise _error(errno.EACCES, name)
         return raw
 
     def _there(self, raw: bytes) -> Inode:
@@ -184,6 +186,8 @@ class SimFolder(_Handle):
             raise _error(errno.ELOOP, name)
         if inode.kind is Kind.DIRECTORY:
             raise _error(errno.EISDIR, name)
+        if inode.closed:
+            raise _error(errno.EACCES, name)
         return SimFile(self._calls, inode, writable=what == "open_write")
 
     def open_read(self, name: str) -> SimFile:
@@ -284,12 +288,16 @@ class SimRoot(_Handle):
         for name in names:
             if inode.kind is not Kind.DIRECTORY:
                 raise _error(errno.ENOTDIR, path)
+            if inode.closed:
+                raise _error(errno.EACCES, path)
             below = inode.children.get(name)
             if below is None:
                 raise _error(errno.ENOENT, path)
             inode = below
         if inode.kind is not Kind.DIRECTORY:
             raise _error(errno.ENOTDIR, path)
+        if inode.closed:
+            raise _error(errno.EACCES, path)
         return SimFolder(self._calls, inode)
 
     def still_there(self) -> bool:

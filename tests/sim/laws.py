@@ -70,9 +70,12 @@ class Witness:
 
         def named(folder: Inode, name: bytes, inode: Inode) -> None:
             path, content = path_of(folder, name), content_of(inode)
-            if content is None or not is_final(path) or self._ledger.is_known(content):
+            if content is None or not is_final(path):
                 return
-            raise Broken("I4", f"{device.name} named {path}: {_short(content)}")
+            if not self._ledger.is_known(content):
+                raise Broken("I4", f"{device.name} named {path}: {_short(content)}")
+            if inode.kind is Kind.FILE and not (inode.users or inode.is_safe):
+                raise Broken("I4", f"{device.name} named {path}, which is not flushed")
 
         def wrote(inode: Inode) -> None:
             for folder, name in inode.where:
@@ -205,6 +208,13 @@ def no_folder_came_back(ledger: Ledger, tree: Tree) -> None:
             for at, by, other in ledger.made
         ):
             raise Broken("I3 folder", f"{path}, taken away by {device} ({when:.3f}), is back")
+
+
+def no_folder_lost(ledger: Ledger, tree: Tree) -> None:
+    """I2 for folders: one that a user made, and nobody took away, is there."""
+    for path in sorted(ledger.made_folders - ledger.gone_folders):
+        if tree.get(path) != ("folder",) and not ledger.restored:
+            raise Broken("I2 folder", f"{path} is {_short(tree.get(path))}")
 
 
 def index_is_the_disk(device: SimDevice, *, exact: bool) -> None:

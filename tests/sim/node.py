@@ -36,6 +36,10 @@ SECRET = bytes(range(32))
 BULK = (Get, Chunks, Open)
 
 
+class Dropped(AssertionError):
+    """A device shut another one out. All of them are honest."""
+
+
 class Surroundings(Protocol):
     """What a device finds itself in."""
 
@@ -135,7 +139,7 @@ class Device:
 
     def dropped(self, drop: actions.Drop) -> None:
         """No honest device is ever dropped."""
-        raise AssertionError(f"{self.name} dropped {drop.device!r}: {drop.refusal} {drop.detail}")
+        raise Dropped(f"{self.name} dropped {drop.device!r}: {drop.refusal} {drop.detail}")
 
     def scan(self) -> None:
         """What the watcher would have said, in one go."""

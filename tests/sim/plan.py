@@ -171,6 +171,7 @@ def _live(plan: Plan, world: World) -> None:
     laws.nothing_lost(world, ledger, tree)
     laws.nothing_came_back(ledger, tree)
     laws.no_folder_came_back(ledger, tree)
+    laws.no_folder_lost(ledger, tree)
     for device in world.devices.values():
         laws.index_is_the_disk(device, exact=False)
         laws.nothing_is_left(device, ledger)
