@@ -154,7 +154,7 @@ class Stage:
         self.home = home or Path(tempfile.mkdtemp(prefix="leftzmq-demo-"))
         self.home.mkdir(exist_ok=True)
         make_secret(self.home / "share.secret")
-        ports = _free_ports(len(names))
+        ports = free_ports(len(names))
         self.actors = [
             Actor(name, self.home / name, port) for name, port in zip(names, ports, strict=True)
         ]
@@ -170,7 +170,7 @@ class Stage:
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on, also minutes later: below those that systems give to outgoing
     connections (from 32768 on, Linux; from 49152 on, macOS), of which one may come in between."""
     ports: list[int] = []

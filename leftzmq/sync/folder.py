@@ -13,7 +13,7 @@ from leftzmq.sync.facts import PageArrived, StrangerRefused
 from leftzmq.sync.guard import Guard
 from leftzmq.sync.hearing import Hearing
 from leftzmq.sync.indexes import Indexes
-from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.peers import Peers
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
