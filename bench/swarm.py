@@ -7,7 +7,8 @@ and takes everything away again, also after Ctrl-C. Needs root, ip and tc. Print
 program: seconds from when the first device has the file in its index until it stands under its name
 at each of the others, and the ratio to the bound (F/u)(1 + floor(log2 N)/M), M chunks of
 256 KiB. `indexed_s` is what came before: from the file's appearing (Syncthing's watcher is set to
-1 s). `wire`: bytes that each device sent and received, as the kernel counts them, over the file's size.
+1 s). `wire`: bytes that each device sent and received, as the kernel counts them, over the file's
+size.
 
 The devices share one machine: their shares lie in memory (/dev/shm) unless --home says otherwise,
 or one disk would stand in for N.
