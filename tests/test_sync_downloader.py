@@ -107,6 +107,8 @@ def test_what_waits_behind_other_answers_of_the_same_device_is_not_asked_elsewhe
     heard = downloader.chunks(ChunksArrived(Link(MUTE, Way.DIALED), answer, b""), 101.9)
     assert asked(heard) == [OTHER], "what it does not have"
     assert asked(downloader.tick(100.0 + SILENT_S)) == []
+    answer_of_other = Chunks(3, TAG, [], [bytes(second)])
+    downloader.chunks(ChunksArrived(Link(OTHER, Way.DIALED), answer_of_other, b""), 103.0)
     assert asked(downloader.tick(101.9 + SILENT_S)) == [OTHER], "now it was silent"
 
 
