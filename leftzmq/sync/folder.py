@@ -7,9 +7,10 @@ from enum import Enum
 from leftzmq.content.keys import FolderKeys
 from leftzmq.errors import Refused
 from leftzmq.index.store import Store
+from leftzmq.sync.actions import Action, Tell
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.claims import Claims
-from leftzmq.sync.facts import PageArrived, StrangerRefused
+from leftzmq.sync.facts import Fact, FolderStopped, PageArrived, StrangerRefused
 from leftzmq.sync.guard import Guard
 from leftzmq.sync.hearing import Hearing
 from leftzmq.sync.indexes import Indexes
@@ -22,6 +23,7 @@ from leftzmq.sync.trash import TrashKeeper
 from leftzmq.sync.versions import Versions
 from leftzmq.tree.entry import Entry
 from leftzmq.wire import page as pages
+from leftzmq.wire.local import EventKind
 
 
 class FolderState(Enum):
@@ -94,6 +96,10 @@ class Folder:
         except Refused as refused:
             return StrangerRefused(device, refused.refusal, refused.detail)
         return PageArrived(link, page, answer)
+
+    def stopped(self, fact: FolderStopped) -> list[Action | Fact]:
+        self.stop(fact.why)
+        return [Tell(EventKind.PROBLEM, {"folder": self.id, "path": "", "text": fact.why})]
 
     def stop(self, why: str) -> None:
         """The share is not the one we know: nothing is scanned or applied any more (I11)."""

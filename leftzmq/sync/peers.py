@@ -182,8 +182,8 @@ class Peers:
 
     def dial_failed(self, fact: DialFailed) -> list[Action | Fact]:
         """Said once, until the device was reached again."""
-        peer = self.by_key[fact.device]
-        if peer.unreachable_told or peer.state is State.CONNECTED:
+        peer = self.by_key.get(fact.device)
+        if peer is None or peer.unreachable_told or peer.state is State.CONNECTED:
             return []
         peer.unreachable_told = True
         return [Tell(EventKind.PEER_DOWN, {"device": peer.name, "why": fact.why})]

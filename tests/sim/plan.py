@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from leftzmq.sync.node import HEARTBEAT_PERIOD_S
+from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
 
 from . import laws
 from .faults import FAULT_WEIGHTS, FAULTS, Faults
