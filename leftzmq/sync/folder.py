@@ -51,7 +51,9 @@ class Folder:
         self.claims, self.problems = Claims(), Problems(id)
         self.indexes = Indexes(store)
         versions = Versions(self.indexes)
-        self.replica = Replica(id, self.tag, device, self.indexes, versions, peers.news_links)
+        self.replica = Replica(
+            id, self.tag, device, self.indexes, versions, self.claims, peers.news_links
+        )
         self.hearing = Hearing(id, self.tag, self.indexes, versions, peers)
         self.settler = Settler(id, store, keys, self.claims, self.problems)
         self.guard = Guard(
