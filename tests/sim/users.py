@@ -66,8 +66,17 @@ class Users:
     def _wrote(self, device: SimDevice, path: str) -> None:
         inode = device.hands.at(path)
         content = content_of(inode) if inode is not None else None
-        if content is not None and content != (Kind.FILE, b""):
+        if content == (Kind.FILE, b""):  # nothing that could be lost
+            self._ledger.made_at(path, device.name, self._world.now)
+        elif content is not None:
             self._ledger.wrote(content, device.name, path, self._world.now)
+
+    def _put_hands_on(self, device: SimDevice, inode: Inode) -> None:
+        """Its mtime or mode was changed: under all its names."""
+        for folder, name in inode.where:
+            above, last = device.disk.path_of(folder), name.decode(errors="surrogateescape")
+            path = f"{above}/{last}" if above else last
+            self._ledger.put_hands_on(path, _sure(inode), device.name, self._world.now)
 
     def _removed(self, device: SimDevice, path: str, content: Content | None, how: str) -> None:
         if path.endswith(".lefting"):
@@ -296,7 +305,7 @@ class Users:
         now_ns = device.disk.now_ns()
         ages = (0, 0, 3_600_000_000_000, 10**18, -86_400_000_000_000)
         device.hands.set_mtime(path, now_ns - chance.choice(ages) - chance.randrange(1000))
-        self._ledger.put_hands_on(path, _sure(inode), device.name, self._world.now)
+        self._put_hands_on(device, inode)
         return path
 
     def change_mode(self, device: SimDevice, chance: random.Random) -> str:
@@ -307,7 +316,7 @@ class Users:
         inode = device.hands.at(path)
         if inode is not None and inode.kind is Kind.FILE:
             device.hands.set_exec(path, not inode.mode & 0o100)
-            self._ledger.put_hands_on(path, _sure(inode), device.name, self._world.now)
+            self._put_hands_on(device, inode)
         return path
 
 
