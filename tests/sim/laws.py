@@ -192,12 +192,19 @@ def nothing_came_back(ledger: Ledger, tree: Tree) -> None:
         raise Broken("I3", f"{who}, deleted by {delete.device} ({delete.when:.3f}), is back")
 
 
-def no_folder_came_back(ledger: Ledger, tree: Tree) -> None:
-    """I3 for folders: one that a user took away is there only if somebody needs it."""
+def no_folder_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
+    """I3 for folders: one that a user took away is there only if somebody needs it, be it for a
+    `.lefting` that a power cut made nobody's."""
+    strays = [
+        path
+        for device in world.devices.values()
+        for path, _ in device.hands.tree()
+        if path.endswith(LEFTING_SUFFIX)
+    ]
     for when, device, path in ledger.folders:
         if tree.get(path) != ("folder",) or ledger.restored:
             continue
-        if any(other.startswith(path + "/") for other in tree):
+        if any(other.startswith(path + "/") for other in (*tree, *strays)):
             continue
         if any(other == path and by != device for _, by, other in ledger.folders):
             # A known gap, as with files: one of the two had not seen all that was below it, so a
