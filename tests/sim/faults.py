@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+from leftzmq.disk.share import MARKER_NAME
 from leftzmq.tree.entry import Kind
 
 from .disk import Inode
@@ -173,7 +174,7 @@ class Faults:
 
         def spring(call: str, path: str) -> None:
             nonlocal left
-            if call not in FAILING:
+            if call not in FAILING or path == MARKER_NAME:  # without its marker the folder stops
                 device.set_trap(1, spring)
                 return
             left -= 1
