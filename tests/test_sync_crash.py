@@ -200,24 +200,6 @@ def test_a_flush_of_a_folder_that_fails_loses_nothing_and_ends_in_sync(
     assert not leftings(a) and not leftings(b)
 
 
-def hears_before_it_walks(mesh: Mesh, monkeypatch: pytest.MonkeyPatch, device: Device) -> None:
-    """A start in which what the others say comes before the first walk."""
-    walks: list[actions.Action] = []
-    do = Device.do
-
-    def later(self: Device, action: actions.Action) -> None:
-        is_walk = isinstance(action, actions.Work) and isinstance(action.job, jobs.Walk)
-        walks.append(action) if is_walk and self is device else do(self, action)
-
-    with monkeypatch.context() as planted:
-        planted.setattr(Device, "do", later)
-        device.start()
-        mesh.settle(5.0)
-    for walk in walks:
-        device.do(walk)
-    mesh.settle()
-
-
 @pytest.mark.parametrize("deleted_before", [False, True])
 def test_what_a_crash_hid_and_others_deleted_stays_deleted(
     mesh: Mesh, monkeypatch: pytest.MonkeyPatch, deleted_before: bool
@@ -240,13 +222,11 @@ def test_what_a_crash_hid_and_others_deleted_stays_deleted(
     (a.share / "f").unlink()
     a.scan()
     mesh.settle()
-    hears_before_it_walks(mesh, monkeypatch, b)
+    b.start_and_walk_last()
     assert together(mesh) == {} and b"bytes" in trash(b)
 
 
-def test_a_deleted_folder_that_cannot_go_is_tried_once_and_stays(
-    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_deleted_folder_that_cannot_go_is_tried_once_and_stays(mesh: Mesh) -> None:
     """The scan finds a folder that a tombstone deleted; what lies in it is not synced."""
     a, b = mesh.devices["A"], mesh.devices["B"]
     (a.share / "d").mkdir()
@@ -258,7 +238,7 @@ def test_a_deleted_folder_that_cannot_go_is_tried_once_and_stays(
     a.scan()
     mesh.settle()
     (b.share / "d/mine.lefting").write_bytes(b"mine")
-    hears_before_it_walks(mesh, monkeypatch, b)
+    b.start_and_walk_last()
     assert (a.share / "d").is_dir() and (b.share / "d/mine.lefting").read_bytes() == b"mine"
     assert b.folder.state.value == a.folder.state.value == "idle"
 

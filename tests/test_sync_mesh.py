@@ -422,3 +422,19 @@ def test_a_name_that_cannot_be_synced_is_a_problem_within_a_minute(mesh: Mesh, f
     mesh.settle(seconds=60)
     shown = [problem.path for problem in a.folder.problems.all()]
     assert shown == [f"{folder}/nul\\xff".lstrip("/")]
+
+
+def test_devices_that_begin_with_the_same_files_send_each_other_nothing(tmp_path: Path) -> None:
+    """What the other one says comes before the own first walk is over."""
+    mesh = Mesh(tmp_path, "AB")
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    for device in (a, b):
+        for number in range(20):
+            device.write(f"d/{number}", random.Random(number).randbytes(5000), mtime=1.7e9)
+        device.write("large", random.Random("large").randbytes(2_000_000), mtime=1.7e9)
+    a.start()
+    mesh.settle()
+    b.start_and_walk_last()
+    assert [device.folder.received_bytes for device in (a, b)] == [0, 0]
+    a.write("new", b"new")
+    assert together(mesh)

@@ -210,6 +210,8 @@ class Applier:
             return solved + self._consider(path, now)
         if ticket is None:
             return self._drop(path) + self._far_future(path)
+        if ticket.ours is None and _needs_bytes(ticket) and self._versions.may_find:
+            return self._drop(path)  # it may lie here already: the end of the walk considers all
         if doing is not None and doing.entry.rank == ticket.entry.rank:
             if (
                 doing.stage is Stage.WAITING
