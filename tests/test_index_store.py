@@ -244,3 +244,18 @@ def test_a_new_life_makes_durable_what_a_killed_one_committed(
     killed.commit()
     Store(tmp_path / "index").begin_life(life("a", 2))
     assert flushed == [(tmp_path / "index", [0]), (tmp_path / "index", [1, 1])]
+
+
+def test_an_intent_is_over_when_all_who_had_it_are_done(store: Store) -> None:
+    meant = ("f", "f.lefting", b"c")
+    store.intend_staged(meant)
+    store.intend_staged(meant)
+    store.intent_over("f.lefting")
+    assert store.is_staging("f.lefting"), "the other one is still about to make it"
+    store.put_staged(("f", Staged("f.lefting", 7), b"c"))
+    store.intent_over("f.lefting")
+    assert store.staged("f.lefting") == [Staged("f.lefting", 7)]
+    store.drop_staged(Staged("f.lefting", 7))
+    store.intend_staged(meant)
+    store.intent_over("f.lefting")
+    assert not store.is_staging("f.lefting")

@@ -7,6 +7,7 @@ without holders; sequences only grow, and what `commit` returned has survives a 
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -39,6 +40,7 @@ class Store(Reader):
         self.file = file
         self._open = False
         self._dropped: set[str] | None = None  # since somebody began to look for `.lefting` files
+        self._meant: Counter[str] = Counter()  # `.lefting` files that are about to be made
         self._changed: dict[int, Row | None] = {}  # not in SQLite yet; None: to be deleted
         (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM version").fetchone()
         self._last_id: int = last
@@ -156,8 +158,9 @@ class Store(Reader):
 
     def intend_staged(self, *meant: tuple[str, str, bytes]) -> None:
         """(target, the `.lefting` that is about to be made for it, the content it is to become).
-        What is known of a file of that name stays."""
+        What is known of a file of that name stays. Each wants its `intent_over`."""
         self.begin()
+        self._meant.update(lefting for _, lefting, _ in meant)
         self._write(
             "INSERT OR IGNORE INTO staging(path, lefting, inode, content) VALUES {}",
             [(sort_key(path), lefting, 0, id) for path, lefting, id in meant],
@@ -170,6 +173,15 @@ class Store(Reader):
             "INSERT OR REPLACE INTO staging(path, lefting, inode, content) VALUES {}",
             [(sort_key(path), staged.path, staged.inode, id) for path, staged, id in found],
         )
+
+    def intent_over(self, *leftings: str) -> None:
+        """Who meant to make each of these has made it, or another one, or none. Somebody else may
+        still be about to."""
+        self._meant.subtract(leftings)
+        over = [lefting for lefting in leftings if self._meant[lefting] <= 0]
+        for lefting in over:
+            del self._meant[lefting]
+        self.drop_staged(*(Staged(lefting, 0) for lefting in over))
 
     def doom_staged(self, staged: Staged) -> None:
         """Nobody is to go on with it: it is about to be thrown away."""

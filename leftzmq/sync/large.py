@@ -133,16 +133,14 @@ class LargeFiles:
         entry, store = arriving.entry, self._folders[arriving.folder].store
         self._held.pop((arriving.folder, entry.path), None)
         known = next(iter(store.resumable(*lefting_paths(entry.path))), None)
-        if known is None:
-            store.intend_staged((entry.path, lefting_path(entry.path), bytes(entry.content)))
+        store.intend_staged((entry.path, lefting_path(entry.path), bytes(entry.content)))
         return [Work(OpenStaging(arriving.folder, entry, known))]
 
     def opened(self, fact: StagingOpened) -> list[Action | Fact]:
         store, path = self._folders[fact.folder].store, fact.entry.path
         if fact.staged is not None:
             store.put_staged((path, fact.staged, bytes(fact.entry.content)))
-        if fact.staged is None or fact.staged.path != lefting_path(path):
-            store.drop_staged(Staged(lefting_path(path), 0))  # it was not made under that name
+        store.intent_over(lefting_path(path))
         arriving = self._of(fact.folder, fact.entry)
         if arriving is None or arriving.phase is not Phase.OPENING:
             return self._discard(fact.folder, fact.staged) if fact.staged else []

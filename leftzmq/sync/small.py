@@ -14,7 +14,6 @@ from leftzmq.sync.facts import Fact, FileHeldUp, FileStaged
 from leftzmq.sync.jobs import Buffer, Discard, SmallFile, SmallStaged, StageSmall
 from leftzmq.sync.link import DeviceKey
 from leftzmq.tree.entry import Entry
-from leftzmq.tree.plan import Staged
 
 if TYPE_CHECKING:
     from leftzmq.sync.downloader import FolderView
@@ -101,9 +100,9 @@ class SmallFiles:
         store = self._folders[fact.folder].store
         out: list[Action | Fact] = []
         store.put_staged(*((e.path, staged, bytes(e.content)) for e, staged in fact.staged))
-        not_made = [*fact.bad, *fact.unfound, *(entry for entry, _ in fact.problems)]
-        not_made += [e for e, staged in fact.staged if staged.path != lefting_path(e.path)]
-        store.drop_staged(*(Staged(lefting_path(e.path), 0) for e in not_made))
+        others = (*fact.bad, *fact.unfound, *(entry for entry, _ in fact.problems))
+        meant = (*(entry for entry, _ in fact.staged), *others)
+        store.intent_over(*(lefting_path(entry.path) for entry in meant))
         for entry, staged in fact.staged:
             if self._wanted.get((fact.folder, entry.path)) == entry:
                 del self._wanted[fact.folder, entry.path]
