@@ -226,6 +226,29 @@ def test_what_a_crash_hid_and_others_deleted_stays_deleted(
     assert together(mesh) == {} and b"bytes" in trash(b)
 
 
+def test_the_copy_of_a_file_with_two_names_is_not_left_behind(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its mtime and exec are changed in a copy; the crash comes before that has the name."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("f", b"bytes")
+    together(mesh)
+    os.link(b.share / "f", b.share / "g")
+    together(mesh)
+    (a.share / "f").chmod(0o755)
+
+    def crash(*_: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as planted:
+        planted.setattr(Place, "exchange", crash)
+        crashes(mesh, b)
+    assert leftings(b)
+    b.start()
+    assert set(together(mesh)) == {"f", "g"} and not leftings(b)
+    assert not b.folder.problems.all()
+
+
 def test_a_deleted_folder_that_cannot_go_is_tried_once_and_stays(mesh: Mesh) -> None:
     """The scan finds a folder that a tombstone deleted; what lies in it is not synced."""
     a, b = mesh.devices["A"], mesh.devices["B"]

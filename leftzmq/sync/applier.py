@@ -187,6 +187,7 @@ class Applier:
             out = [each for each in out if not self._waits_for_room(each)]
         self._batches.unstick()
         for number, operations in self._batches.start(now):
+            self.leftings.meant(operations)
             out += [
                 tell_entry(EventKind.START_RENAME, self.folder, o.entry, verb=o.verb.value)
                 for o in operations

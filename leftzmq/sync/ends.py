@@ -74,6 +74,7 @@ class Ends:
             return []
         done = [o.operation for o in outcomes if o.ending is Ending.DONE]
         self._leftings.gone(*(o.staged for o in done if o.staged))
+        self._leftings.carried_out(outcome.operation for outcome in outcomes)
         out: list[Action | Fact] = [*self._replica.took(outcomes)]
         self._guard.went(done)
         for outcome in outcomes:

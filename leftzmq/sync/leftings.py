@@ -6,12 +6,15 @@ Knows what the index remembers of them. Must not know what is in them, nor how t
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
+from leftzmq.disk.lefting import lefting_path
 from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.facts import Fact
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.jobs import ClearStaging, Discard, StagingCleared
 from leftzmq.tree.entry import Entry
-from leftzmq.tree.plan import Staged
+from leftzmq.tree.plan import Operation, Staged, Verb
 
 
 class Leftings:
@@ -64,6 +67,15 @@ class Leftings:
         self._store.doom_staged(staged)
         return [Work(Discard(self._folder, (staged,)))]
 
+    def meant(self, operations: Iterable[Operation]) -> None:
+        """These are about to be carried out; some make a `.lefting` of their own."""
+        self._store.intend_staged(
+            *((o.path, lefting_path(o.path), bytes(o.entry.content)) for o in _copying(operations))
+        )
+
+    def carried_out(self, operations: Iterable[Operation]) -> None:
+        self._store.intent_over(*(lefting_path(o.path) for o in _copying(operations)))
+
     def gone(self, *staged: Staged) -> None:
         """These are no more: thrown away, or under their own names."""
         self._store.drop_staged(*staged)
@@ -75,3 +87,11 @@ class Leftings:
         if winner is None or winner.is_ours or winner.entry.deleted:
             return False
         return winner.entry.depth > 0 and winner.entry.content == content
+
+
+def _copying(operations: Iterable[Operation]) -> Iterator[Operation]:
+    """Mtime and exec of a file with other names are changed in a copy of it (disk/apply)."""
+    for operation in operations:
+        old = operation.old if operation.verb is Verb.SET_ATTRIBUTES else None
+        if old is not None and old.key.links > 1:
+            yield operation
