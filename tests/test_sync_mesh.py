@@ -438,3 +438,22 @@ def test_devices_that_begin_with_the_same_files_send_each_other_nothing(tmp_path
     assert [device.folder.received_bytes for device in (a, b)] == [0, 0]
     a.write("new", b"new")
     assert together(mesh)
+
+
+def test_what_came_back_while_it_was_held_as_gone_is_not_said_to_be_gone(mesh: Mesh) -> None:
+    """Its folder was renamed to and fro: no event names it, and the walk of the folder finds what
+    the index says."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("d/f", b"bytes")
+    together(mesh)
+    (a.share / "d").rename(a.share / "aside")
+    a.write("pen", b"under a")
+    a.take(PathsTouched("share", (("d/f", Touch.GONE), ("pen", Touch.MODIFIED))))
+    mesh.settle(seconds=0.5)
+    assert not a.folder.settler.idle, "it is held, because something else is to be looked at"
+    (a.share / "aside").rename(a.share / "d")
+    a.take(PathsTouched("share", (("d", Touch.MADE),)))
+    mesh.settle()
+    row = a.store.ours("d/f")
+    assert row is not None and not row.entry.deleted
+    assert (b.share / "d/f").read_bytes() == b"bytes"

@@ -29,7 +29,8 @@ FOLDER_RETRY_S: Final = 0.05
 @dataclass(frozen=True, slots=True)
 class _Held:
     sighting: Sighting
-    until: float  # monotonic
+    since: float  # monotonic
+    until: float
 
 
 class Departed:
@@ -40,6 +41,7 @@ class Departed:
         self._by_inode: dict[int, str] = {}
         self._folders: dict[str, _Held] = {}
         self._next_try = 0.0
+        self._doubted: set[str] = set()  # looked at once more, and not held again
 
     def __bool__(self) -> bool:
         return bool(self._files or self._folders)
@@ -49,20 +51,23 @@ class Departed:
 
     def hold(self, sighting: Sighting, now: float) -> bool:
         """Whether it is held: files and folders are, if our index knows what they were."""
+        if sighting.path in self._doubted:
+            self._doubted.discard(sighting.path)
+            return False
         key = sighting.key
         if key is not None and key.kind is Kind.FILE:
-            self._files[sighting.path] = _Held(sighting, now + HOLD_S)
+            self._files[sighting.path] = _Held(sighting, now, now + HOLD_S)
             self._by_inode[key.inode] = sighting.path
             return True
         if key is not None and key.kind is Kind.DIRECTORY:
-            self._folders[sighting.path] = _Held(sighting, now + FOLDER_HOLD_S)
+            self._folders[sighting.path] = _Held(sighting, now, now + FOLDER_HOLD_S)
             self._next_try = now
             return True
         return False
 
     def hold_replacement(self, sighting: Sighting, now: float) -> None:
         """A file or link is in the place of a folder: said after everything below that one, too."""
-        self._folders[sighting.path] = _Held(sighting, now + FOLDER_HOLD_S)
+        self._folders[sighting.path] = _Held(sighting, now, now + FOLDER_HOLD_S)
         self._next_try = now
 
     def is_replaced(self, path: str) -> bool:
@@ -72,6 +77,7 @@ class Departed:
 
     def forget(self, path: str) -> None:
         """Something was seen at this path since."""
+        self._doubted.discard(path)
         self._folders.pop(path, None)
         held = self._files.pop(path, None)
         if held is not None and held.sighting.key is not None:
@@ -99,21 +105,25 @@ class Departed:
 
     def let_go(
         self, now: float, is_empty: Callable[[str], bool], *, quiet: bool
-    ) -> tuple[Sighting, ...]:
-        """What is gone, as far as anyone can tell.
+    ) -> tuple[list[Sighting], list[str]]:
+        """What is gone, as far as anyone can tell, and the paths to be looked at once more first:
+        while they were held a folder above may have come back with them, and the walk of that
+        found nothing new, because what is held is not said yet.
 
         quiet: nothing else is looked at. is_empty: whether all below a folder was said to be gone
         """
-        gone = [h.sighting for h in self._files.values() if quiet or h.until <= now]
+        gone = [held for held in self._files.values() if quiet or held.until <= now]
         if not gone and self._folders and now >= self._next_try:
             gone = self._empty_folders(now, is_empty)
             self._next_try = now if gone else now + FOLDER_RETRY_S
-        for sighting in gone:
-            self.forget(sighting.path)
-        return tuple(gone)
+        for held in gone:
+            self.forget(held.sighting.path)
+        doubted = [held.sighting.path for held in gone if held.since < now]
+        self._doubted.update(doubted)
+        return [held.sighting for held in gone if held.since >= now], doubted
 
-    def _empty_folders(self, now: float, is_empty: Callable[[str], bool]) -> list[Sighting]:
+    def _empty_folders(self, now: float, is_empty: Callable[[str], bool]) -> list[_Held]:
         for path in [path for path, held in self._folders.items() if held.until <= now]:
             del self._folders[path]
         paths = sorted(self._folders, key=sort_key, reverse=True)
-        return [self._folders[path].sighting for path in paths if is_empty(path)]
+        return [self._folders[path] for path in paths if is_empty(path)]

@@ -214,6 +214,11 @@ class Settler:
         if self.stopped:
             return []
         out: list[Action | Fact] = []
+        gone, doubted = self._departed.let_go(now, self._is_empty, quiet=not self._under_way)
+        for path in doubted:
+            self._wait(path, now, closed=True)
+        if said := self._still_so(gone, now):
+            out.append(PathsSettled(self.folder, said))
         while self._looks < LOOKS_AT_ONCE and (paths := self._due_now(now)):
             self._looks += 1
             out.append(Work(Look(self.folder, tuple(paths))))
@@ -226,9 +231,6 @@ class Settler:
                 self._problems.walk_begins()
             self._store.before_walk()
             out.append(Work(Walk(self.folder, *walk)))
-        gone = self._departed.let_go(now, self._is_empty, quiet=not self._under_way)
-        if gone := self._still_so(gone, now):
-            out.append(PathsSettled(self.folder, gone))
         return out + self._ended()
 
     def _settle(self, settled: list[Sighting], held: set[str], now: float) -> list[Action | Fact]:

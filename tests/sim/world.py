@@ -189,7 +189,7 @@ class SimDevice(Device):
             super().dropped(drop)
 
     def _open_share(self, known: bytes | None) -> Share:
-        if self.disk.top is None and known is not None:
+        if self.disk.top is None:
             # disk/share says the same of a path that leads nowhere.
             raise ShareError("the share is missing or not mounted", "", "")
         root = SimRoot(self.calls)
