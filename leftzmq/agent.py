@@ -30,11 +30,11 @@ from leftzmq.content.cut import require_compiled
 from leftzmq.content.memory import resident_bytes, trim, tune_malloc
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.fs import missing_calls
-from leftzmq.errors import Refusal, Refused
+from leftzmq.errors import Refusal
 from leftzmq.opening import Opening
 from leftzmq.statedir import StateDir, ipc_endpoints
 from leftzmq.sync import actions
-from leftzmq.sync.facts import Asked, Fact, LinkClosed, PageArrived, Started, StrangerRefused
+from leftzmq.sync.facts import Asked, Fact, LinkClosed, Started, StrangerRefused
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.node import Node
@@ -220,14 +220,7 @@ class Agent:
         """The page inside; a page of a folder that is not ours is of no concern (PUB reaches all
         paired devices, the secret decides who belongs)."""
         folder = self._by_tag.get(arrived.tag)
-        device = arrived.link.device
-        if folder is None or folder.stopped_why:
-            return None
-        try:
-            page = pages.open_sealed(arrived.sealed, folder.keys, device=device, folder=folder.id)
-        except Refused as refused:
-            return StrangerRefused(device, refused.refusal, refused.detail)
-        return PageArrived(arrived.link, page, arrived.answer)
+        return folder.opened(arrived.link, arrived.sealed, arrived.answer) if folder else None
 
     # -- actions --------------------------------------------------------------------------------
 

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from enum import Enum
 
 from leftzmq.content.keys import FolderKeys
+from leftzmq.errors import Refused
 from leftzmq.index.store import Store
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.claims import Claims
+from leftzmq.sync.facts import PageArrived, StrangerRefused
 from leftzmq.sync.guard import Guard
 from leftzmq.sync.hearing import Hearing
 from leftzmq.sync.indexes import Indexes
@@ -19,6 +21,7 @@ from leftzmq.sync.settler import Settler
 from leftzmq.sync.trash import TrashKeeper
 from leftzmq.sync.versions import Versions
 from leftzmq.tree.entry import Entry
+from leftzmq.wire import page as pages
 
 
 class FolderState(Enum):
@@ -78,6 +81,20 @@ class Folder:
 
     def received(self, count: int) -> None:
         self.received_bytes += count
+
+    def opened(
+        self, link: Link, sealed: bytes, answer: bool
+    ) -> PageArrived | StrangerRefused | None:
+        """The page in a box that came over `link`, or why it was refused; a stopped folder hears
+        nothing. answer: to index_since; False: news."""
+        if self.stopped_why:
+            return None
+        device = link.device
+        try:
+            page = pages.open_sealed(sealed, self.keys, device=device, folder=self.id)
+        except Refused as refused:
+            return StrangerRefused(device, refused.refusal, refused.detail)
+        return PageArrived(link, page, answer)
 
     def stop(self, why: str) -> None:
         """The share is not the one we know: nothing is scanned or applied any more (I11)."""
