@@ -159,7 +159,7 @@ class Node:
                 return self._start(now)
             case MessageArrived() | LinkOpened() | LinkClosed() | DialFailed():
                 return self._link(fact, now)
-            case ChunksArrived() if fact.link.device in self.peers.by_key:
+            case ChunksArrived():
                 return self.downloader.chunks(fact, now)
             case PeerGreeted() | PeerConnected() | PeerLost():
                 return self._peer(fact, now)
