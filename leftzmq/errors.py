@@ -98,6 +98,7 @@ class Refusal(Enum):
     UNKNOWN_FOLDER = "the message is about a folder that we do not share with that device"
     BAD_ROUTE = "the connection chose its own routing id"
     TOO_GREEDY = "the device asked for more at once than it was told it may"
+    TOO_OFTEN = "the device began its whole index anew before the last ones were through"
     UNASKED = "the device answered a question that we did not ask"
     # sealed things (content, wire/page)
     DOES_NOT_OPEN = "the box does not open with the folder's key"

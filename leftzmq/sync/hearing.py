@@ -26,6 +26,8 @@ from leftzmq.wire.page import Page
 
 KEPT_PAGES_MAX: Final = 64  # news above the end of a running answer; more, and we ask once more
 ANSWER_TIMEOUT_S: Final = 20.0
+GENERATIONS_MAX: Final = 4
+"""Of one device, that are not swept yet. Each has a bit, of which a folder has 62."""
 
 
 @dataclass(slots=True)
@@ -143,6 +145,9 @@ class Hearing:
     def _answer(
         self, page: Page, device: DeviceKey, running: Running, now: float
     ) -> list[Action | Fact]:
+            if len(self._heads.to_sweep(device)) >= GENERATIONS_MAX:
+                detail = f"{GENERATIONS_MAX} times in a moment"
+                return [Drop(device, Refusal.TOO_OFTEN, detail)]
         head = self._heads.of(device)
         if page.whole and page.after == 0 and not running.whole:
             running.whole = True

@@ -106,7 +106,9 @@ class Indexes:
     # -- generations -----------------------------------------------------------------------------
 
     def new_generation(self, device: bytes, life: Life) -> Head:
-        """The first page of a device's whole index: what it said before counts for nothing."""
+        """The first page of a device's whole index: what it said before counts for nothing. What
+        was old before goes now: an index that never ends would keep it for ever."""
+        self.sweep(device)
         self.reach &= ~self.store.heads.of(device).mask
         head = self.store.heads.new_generation(device, life)
         self.reach |= head.mask
@@ -115,7 +117,8 @@ class Indexes:
 
     def sweep(self, device: bytes) -> None:
         """Its last page is here: the bits of its old generations go, some rows a turn."""
-        self._sweeping.update(dict.fromkeys(self.store.heads.to_sweep(device), 0))
+        for bit in self.store.heads.to_sweep(device):
+            self._sweeping.setdefault(bit, 0)
 
     @property
     def swept(self) -> bool:
