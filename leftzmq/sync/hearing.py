@@ -63,9 +63,7 @@ class Hearing:
         """Reachable devices that say they have this very version's bytes."""
         bits = 0
         for row in self._indexes.rows(entry.path):
-            said = row.entry
-            # One that gives these bytes another size lies, or the others do: none vouches for it.
-            if said.same_content(entry) and (said.size, said.depth) == (entry.size, entry.depth):
+            if row.entry.same_content(entry):
                 bits |= row.holders
         return [device for device in self.members if self._heads.of(device).mask & bits]
 
@@ -145,11 +143,11 @@ class Hearing:
     def _answer(
         self, page: Page, device: DeviceKey, running: Running, now: float
     ) -> list[Action | Fact]:
+        head = self._heads.of(device)
+        if page.whole and page.after == 0 and not running.whole:
             if len(self._heads.to_sweep(device)) >= GENERATIONS_MAX:
                 detail = f"{GENERATIONS_MAX} times in a moment"
                 return [Drop(device, Refusal.TOO_OFTEN, detail)]
-        head = self._heads.of(device)
-        if page.whole and page.after == 0 and not running.whole:
             running.whole = True
             head = self._indexes.new_generation(device, page.life)
         elif page.after < head.head and page.life == head.life:

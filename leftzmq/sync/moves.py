@@ -86,7 +86,7 @@ class Moves:
             return None
         assert leaving.ours is not None
         ours, entry = leaving.ours.entry, ticket.entry
-        same = (ours.kind, ours.content) == (Kind.FILE, entry.content)
+        same = (ours.kind, ours.content, ours.size) == (Kind.FILE, entry.content, entry.size)
         if not same or (ours.mtime_ns, ours.exec) != (entry.mtime_ns, entry.exec):
             return None
         return Moved(leaving.entry, leaving.held)

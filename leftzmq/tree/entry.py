@@ -137,6 +137,7 @@ def _vector_after(base: Entry | None, life: Life, sequence: int) -> Vector:
     return vector.with_own(life, sequence, base.writer if base else None)
 
 
+            and (self.size, self.depth) == (other.size, other.depth)
 def local_change(found: Observed, base: Entry | None, life: Life, sequence: int) -> Entry:
     """The new version that a scan found; `base` is what this device had, never what it wants.
 

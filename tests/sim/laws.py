@@ -216,6 +216,8 @@ def index_is_the_disk(device: SimDevice, *, exact: bool) -> None:
                     raise Broken("I8", f"{device.name}: {entry.path} is not on disk")
                 if exact and row.scan != (key := found.stat().key()):
                     raise Broken("I8", f"{device.name}: {entry.path} {row.scan} is {key}")
+                if entry.kind is Kind.FILE and entry.size != len(found.data):
+                    raise Broken("I8", f"{device.name}: {entry.path} is not {entry.size} bytes")
                 small = entry.kind is Kind.FILE and len(found.data) <= ONE_CHUNK_MAX_BYTES
                 if small and chunk_id(device.keys, bytes(found.data)) != entry.content:
                     raise Broken("I8", f"{device.name}: {entry.path} has other bytes")
