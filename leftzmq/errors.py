@@ -148,6 +148,7 @@ class ProblemKind(Enum):
     WAITING_FOR_FOLDER = "waits for its folder"
     WATCH_LIMIT = "is polled: the limit of watched folders is reached"
     WATCH_LOST = "events were lost: walking the folder again"
+    FAR_FUTURE = "another device has a version of it from the end of all times: it is not taken"
     MOUNT_GONE = "was a mount and is not any more: nothing below it counts as changed"
 
 

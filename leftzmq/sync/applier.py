@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from leftzmq.errors import ProblemKind, Shortage
+from leftzmq.errors import Problem, ProblemKind, Shortage
 from leftzmq.sync.actions import Action, Work, tell_entry
 from leftzmq.sync.batches import Batches
 from leftzmq.sync.claims import Claims
@@ -209,7 +209,7 @@ class Applier:
             solved = [*self._problems.clear(path), FileNotWanted(self.folder, path)]
             return solved + self._consider(path, now)
         if ticket is None:
-            return self._drop(path)
+            return self._drop(path) + self._far_future(path)
         if doing is not None and doing.entry.rank == ticket.entry.rank:
             if (
                 doing.stage is Stage.WAITING
@@ -232,6 +232,13 @@ class Applier:
             self._window.wait(doing, now + REMOVE_REST_S)
             return out
         return out + self._reready(path, doing, ticket)
+
+    def _far_future(self, path: str) -> list[Action | Fact]:
+        if self._versions.leap(path):
+            return self._problems.show(Problem(self.folder, path, ProblemKind.FAR_FUTURE))
+        shown = self._problems.of(path)
+        is_it = shown is not None and shown.kind is ProblemKind.FAR_FUTURE
+        return self._problems.clear(path) if is_it else []
 
     def _reready(
         self, path: str, doing: Doing, ticket: Ticket | None = None

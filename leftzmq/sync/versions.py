@@ -212,6 +212,13 @@ class Versions:
         self._indexes.change_row(rows, ours, others)
         return True
 
+    def leap(self, path: str) -> bool:
+        """Whether a reachable device holds a version of `path` that leaps: nobody takes it."""
+        rows = self._indexes.rows(path)
+        ours = _entry_of(rows)
+        reach = self._indexes.reach
+        return any(row.entry.leaps(ours) for row in rows if row.holders & reach)
+
     def stays(self, path: str) -> bool:
         """Whether the version of `path` that wins among what can be had now is a live one."""
         rows = self._indexes.rows(path)
@@ -225,9 +232,11 @@ class Versions:
     # -- rows -----------------------------------------------------------------------------------
 
     def _best(self, rows: list[Row]) -> Row | None:
-        """The highest rank that a reachable device other than us holds."""
+        """The highest rank that a reachable device other than us holds, of what may be taken."""
+        ours = _entry_of(rows)
         held = [row for row in rows if row.holders & self._indexes.reach]
-        return max(held, key=lambda row: row.entry.rank, default=None)
+        near = [row for row in held if not row.entry.leaps(ours)]
+        return max(near, key=lambda row: row.entry.rank, default=None)
 
     def _join(self, rows: list[Row], ours: Row, theirs: Row) -> Ticket | None:
         """Same kind and content, theirs perhaps of higher rank: a ticket for mtime and exec."""
@@ -273,6 +282,8 @@ class Versions:
         for row in rows:
             if row is ours or row.entry.deleted or not _says(row.entry, observed):
                 continue
+            if row.entry.leaps(ours.entry if ours else None):
+                continue
             if ours is not None and not succeeds(row.entry, ours.entry):
                 continue
             if best is None or row.entry.rank > best.entry.rank:
@@ -288,12 +299,19 @@ class Versions:
         self._indexes.set_ours(rows, entry, self._indexes.next_sequence(), key)
 
 
+def _entry_of(rows: list[Row]) -> Entry | None:
+    ours = ours_of(rows)
+    return ours.entry if ours else None
+
+
 def _says(entry: Entry, observed: Observed) -> bool:
     """Whether the entry is what was observed: bytes and all that is synced beside them."""
     if (entry.kind, entry.content) != (observed.kind, observed.content):
         return False
     if entry.kind is not Kind.FILE:
         return True
+    if (entry.size, entry.depth) != (observed.size, observed.depth):
+        return False  # a lie about these bytes
     return (entry.mtime_ns, entry.exec) == (observed.mtime_ns, observed.exec)
 
 
@@ -301,10 +319,9 @@ def _grave(rows: list[Row], ours: Row | None, observed: Observed) -> Entry | Non
     """The winning tombstone, if it deleted exactly these bytes and is none of ours."""
     if ours is not None and not ours.entry.deleted:
         return None
-    winner = max((row.entry for row in rows), key=lambda entry: entry.rank, default=None)
+    near = (row.entry for row in rows if not row.entry.leaps(ours.entry if ours else None))
+    winner = max(near, key=lambda entry: entry.rank, default=None)
     if winner is None or not winner.deleted or (ours and ours.entry.rank == winner.rank):
         return None
     same = winner.kind == observed.kind and winner.content == observed.content
     return winner if same else None
-    if (entry.size, entry.depth) != (observed.size, observed.depth):
-        return False  # a lie about these bytes

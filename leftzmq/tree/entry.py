@@ -21,9 +21,12 @@ Empty for a folder."""
 ID_BYTES: Final = 32
 MAX_LINK_BYTES: Final = 4095  # PATH_MAX without its NUL
 MAX_SIZE: Final = 2**60
-MAX_MTIME_IN_STAMP: Final = 2**62 - 2**40
-"""A file from the year 2116 gets this stamp, so that 2**40 changes of it still fit below the
-wire's limit of 2**62."""
+MAX_TIME_IN_STAMP: Final = 2**62 - 2**40
+"""A file, or a clock, from the year 2116 gets this stamp, so that 2**40 changes of it still fit
+below the wire's limit of 2**62."""
+MAX_LEAP: Final = 2**16
+"""Above MAX_TIME_IN_STAMP stamps grow by one a change: nobody gets further ahead of us than so many
+changes. Without this one version at the limit would leave no room above it for anybody's edit."""
 
 
 class Kind(IntEnum):
@@ -123,11 +126,18 @@ class Entry(Struct, frozen=True, gc=False):
         """Whether the maker of `other` had seen this version."""
         return other.vector.saw(self.writer, self.counter)
 
+    def leaps(self, ours: Entry | None) -> bool:
+        """Whether this comes from nearer to the end of all stamps than changes of `ours` lead."""
+        floor = MAX_TIME_IN_STAMP if ours is None else max(ours.stamp, MAX_TIME_IN_STAMP)
+        return self.stamp > floor + MAX_LEAP
+
     def same_content(self, other: Entry) -> bool:
-        """Same kind and bytes (or both gone, having deleted the same): never a conflict."""
+        """Same kind and bytes (or both gone, having deleted the same): never a conflict. One that
+        gives the same content another size lies, and is never joined."""
         return (
             self.kind == other.kind
             and self.content == other.content
+            and (self.size, self.depth) == (other.size, other.depth)
             and self.deleted == other.deleted
         )
 
@@ -137,7 +147,6 @@ def _vector_after(base: Entry | None, life: Life, sequence: int) -> Vector:
     return vector.with_own(life, sequence, base.writer if base else None)
 
 
-            and (self.size, self.depth) == (other.size, other.depth)
 def local_change(found: Observed, base: Entry | None, life: Life, sequence: int) -> Entry:
     """The new version that a scan found; `base` is what this device had, never what it wants.
 
@@ -145,7 +154,7 @@ def local_change(found: Observed, base: Entry | None, life: Life, sequence: int)
     """
     stamp = base.stamp + 1 if base else 0
     if found.kind is not Kind.DIRECTORY:
-        stamp = max(min(found.mtime_ns, MAX_MTIME_IN_STAMP), stamp)
+        stamp = max(min(found.mtime_ns, MAX_TIME_IN_STAMP), stamp)
     return Entry(
         path=found.path,
         kind=found.kind,
@@ -173,7 +182,7 @@ def tombstone(base: Entry, life: Life, sequence: int, now_ns: int) -> Entry:
         depth=0,
         vector=_vector_after(base, life, sequence),
         writer=life,
-        stamp=max(now_ns, base.stamp + 1),
+        stamp=max(min(now_ns, MAX_TIME_IN_STAMP), base.stamp + 1),
         deleted=True,
     )
 
