@@ -11,5 +11,7 @@ clock and worker pool, in one thread. One seed, one run (I12).
     users    what users do, and what they could see when they did it
     faults   what befalls devices and lines
     laws     I1 to I12 as checks
+    hostile  a paired device that obeys nothing; lies, sayings: what it says; siege: a world with it
+    besieged a seed as a story with a hostile device
     plan     a seed as steps; shrink makes a failing plan small
 """

@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 
+from .besieged import endure, siege_of
 from .plan import Outcome, plan_of, run
 from .shrink import command, shrunk, unpack
 
@@ -19,7 +20,10 @@ def main() -> int:
     parser.add_argument("--replay", help="a plan as it was told when it failed")
     parser.add_argument("--no-shrink", action="store_true")
     parser.add_argument("--twice", action="store_true", help="I12: run each seed twice")
+    parser.add_argument("--hostile", action="store_true", help="stories with a hostile device")
     args = parser.parse_args()
+    if args.hostile:
+        return besiege(args.seeds)
     if args.replay:
         return tell(run(unpack(args.replay, lambda seed: plan_of(seed, args.devices)), story=True))
     first, _, last = args.seeds.partition(":")
@@ -45,6 +49,23 @@ def main() -> int:
         f"{len(seeds)} seeds, {failed} failed; {deeds / count:.1f} steps, "
         f"{simulated_s / count:.0f} simulated s and {took / count:.3f} s each"
     )
+    return 1 if failed else 0
+
+
+def besiege(seeds: str) -> int:
+    """One seed is told whole; of many, those that fail."""
+    first, colon, last = seeds.partition(":")
+    if not colon:
+        return tell(endure(siege_of(int(first)), story=True))
+    began, failed = time.monotonic(), 0
+    for seed in range(int(first), int(last)):
+        outcome = endure(siege_of(seed))
+        if outcome.broken is not None:
+            failed += 1
+            print(f"seed {seed}: {outcome.law}: {str(outcome.broken)[:500]}", flush=True)
+    count = int(last) - int(first)
+    took = (time.monotonic() - began) / max(count, 1)
+    print(f"{count} seeds with a hostile device, {failed} failed; {took:.3f} s each")
     return 1 if failed else 0
 
 

@@ -133,8 +133,12 @@ class Device:
                 self.around.publish(self, action)
             case actions.Subscribe(device):
                 self.around.subscribe(self, device)
-            case actions.Drop(device, refusal, detail):
-                raise AssertionError(f"{self.name} dropped {device!r}: {refusal} {detail}")
+            case actions.Drop():
+                self.dropped(action)
+
+    def dropped(self, drop: actions.Drop) -> None:
+        """No honest device is ever dropped."""
+        raise AssertionError(f"{self.name} dropped {drop.device!r}: {drop.refusal} {drop.detail}")
 
     def scan(self) -> None:
         """What the watcher would have said, in one go."""

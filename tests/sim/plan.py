@@ -80,10 +80,10 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     span = chance.choice((2.0, 10.0, 30.0))
     steps = _steps(chance, names, span, chance.choice((4, 10, 20)), chance.choice((0, 0, 2, 5)))
     large = chance.random() < 0.1
-    return Plan(seed, names, _dials(chance, names), knobs, large, steps)
+    return Plan(seed, names, dials_of(chance, names), knobs, large, steps)
 
 
-def _dials(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:
+def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:
     """Who dials whom: both ways, one way, a ring, or all to one."""
     shape = chance.choice(("both", "both", "one way", "ring", "star"))
     pairs = [(a, b) for a in names for b in names if a < b]
@@ -166,7 +166,7 @@ def _live(plan: Plan, world: World) -> None:
     last = max((step.at for step in plan.steps), default=0.0)
     world.run_until(world.now + last + 1.5)
     faults.end()
-    _settle(world)
+    settle(world)
     tree = laws.converged(world, ledger)
     laws.nothing_lost(world, ledger, tree)
     laws.nothing_came_back(ledger, tree)
@@ -174,10 +174,10 @@ def _live(plan: Plan, world: World) -> None:
     for device in world.devices.values():
         laws.index_is_the_disk(device, exact=False)
         laws.nothing_is_left(device, ledger)
-    _stays_quiet(world, ledger, tree)
+    stays_quiet(world, ledger, tree)
 
 
-def _settle(world: World) -> None:
+def settle(world: World) -> None:
     """Until all have had what they need, or patience is over."""
     world.delays.calm = True
     end = world.now + PATIENCE_S
@@ -188,7 +188,7 @@ def _settle(world: World) -> None:
             return
 
 
-def _stays_quiet(world: World, ledger: Ledger, tree: laws.Tree) -> None:
+def stays_quiet(world: World, ledger: Ledger, tree: laws.Tree) -> None:
     """I5: nothing but heartbeats. I6: neither another walk nor another start changes anything."""
     heads = {d.name: d.store.heads.sequence for d in world.devices.values()}
     messages = world.messages

@@ -168,6 +168,7 @@ class SimDevice(Device):
             for other in self.world.devices.values()
             if wires.dials(self.name, other.name) or wires.dials(other.name, self.name)
         ]
+        peers += self.world.more_peers(self)
         try:
             self.begin(path, self._open_share, peers)
         except Crash:
@@ -177,6 +178,10 @@ class SimDevice(Device):
         self.watching.start()
         self.take(Started())
         wires.refresh()
+
+    def dropped(self, drop: actions.Drop) -> None:
+        if not self.world.cut_off(self, drop):
+            super().dropped(drop)
 
     def _open_share(self, known: bytes | None) -> Share:
         if self.disk.top is None and known is not None:
@@ -419,6 +424,8 @@ class World:
         self.look_after: Callable[[SimDevice], None] = lambda device: None
         self.before_cut: Callable[[SimDevice], None] = lambda device: None
         self.was_cut: Callable[[SimDevice], None] = lambda device: None
+        self.more_peers: Callable[[SimDevice], list[Peer]] = lambda device: []
+        self.cut_off: Callable[[SimDevice, actions.Drop], bool] = lambda device, drop: False
         skews = [*knobs.skews_s, *([0.0] * len(names))]
         self.devices = {
             name: SimDevice(self, name, base, skews[at]) for at, name in enumerate(names)

@@ -1,0 +1,187 @@
+"""Stories with a hostile device in them: a seed as a plan, and running one.
+
+Honest users do what they always do, one device lies all the time; then it goes, and what it leaves
+behind must be bearable: honest devices come to rest with equal trees, nothing that a user wrote is
+nowhere, nothing outside the share was touched, and whoever was refused was named.
+
+Knows plans. Must not know what a lie says.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from leftzmq.tree.path import LEFT_DIRECTORY
+
+from . import laws
+from .ledger import Ledger
+from .lies import LIES
+from .lies import WEIGHTS as LIE_WEIGHTS
+from .plan import MEMORY, Outcome, dials_of, settle, stays_quiet
+from .siege import Siege
+from .users import DEEDS, WEIGHTS, Users
+from .world import Knobs, SimDevice
+
+LIED_S: Final = 20.0
+AWAY_S: Final = 5.0
+OWN: Final = {b"marker", b"trash"}
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """number: its chance; a lie or a deed, to or by a device."""
+
+    number: int
+    at: float
+    device: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Siegeplan:
+    seed: int
+    names: str
+    dials: frozenset[tuple[str, str]]
+    knobs: Knobs
+    manner: float
+    acts: tuple[Act, ...]
+
+
+def siege_of(seed: int) -> Siegeplan:
+    chance = random.Random(f"{seed}/siege")
+    names = "ABC"[: chance.choice((2, 2, 3))]
+    knobs = Knobs(
+        lag_s=chance.choice((0.002, 0.02)),
+        slow=chance.choice((0.0, 0.02)),
+        skews_s=tuple(chance.choice((0.0, 0.0, 3.0, -3600.0)) for _ in names),
+    )
+    acts: list[tuple[float, str, str]] = []
+    for name in names:
+        for _ in range(chance.randrange(1, 4)):
+            acts.append((-1.0, name, chance.choice(("create", "make tree", "make link"))))
+    lies, deeds = list(LIES), list(DEEDS)
+    for _ in range(chance.choice((3, 8))):
+        weights = [WEIGHTS.get(deed, 1) for deed in deeds]
+        acts.append(
+            (chance.uniform(0.0, LIED_S), chance.choice(names), chance.choices(deeds, weights)[0])
+        )
+    for _ in range(chance.choice((3, 10, 20))):
+        weights = [LIE_WEIGHTS.get(lie, 1) for lie in lies]
+        acts.append(
+            (chance.uniform(0.0, LIED_S), chance.choice(names), chance.choices(lies, weights)[0])
+        )
+    acts.sort(key=lambda act: act[0])
+    return Siegeplan(
+        seed,
+        names,
+        dials_of(chance, names),
+        knobs,
+        chance.choice((0.0, 0.2, 0.8)),
+        tuple(Act(number, *act) for number, act in enumerate(acts)),
+    )
+
+
+def alone(seed: int, lie: str) -> Siegeplan:
+    """The same, with one lie in it, to every device, and a few deeds before and after it."""
+    plan = siege_of(seed)
+    acts = [act for act in plan.acts if act.what in DEEDS][:6]
+    lies = [Act(100 + at, 10.0, name, lie) for at, name in enumerate(plan.names)]
+    return replace(plan, acts=(*acts, *lies))
+
+
+def endure(plan: Siegeplan, *, story: bool = False) -> Outcome:
+    """Live through it, and look whether the laws hold."""
+    where = MEMORY if MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="leftzmq-sim-", dir=where) as base:
+        world = Siege(plan.seed, Path(base), plan.names, set(plan.dials), plan.knobs)
+        if story:
+            world.story = []
+        broken: BaseException | None = None
+        try:
+            _live(plan, world)
+        except Exception as error:
+            broken = error
+        finally:
+            for device in world.devices.values():
+                if device.alive:
+                    device.end()
+        return Outcome(plan, broken, world.digest, world.now - 1000.0, world.story or [])  # type: ignore[arg-type]
+
+
+def _live(plan: Siegeplan, world: Siege) -> None:
+    ledger = Ledger()
+    users = Users(world, ledger, large=False)
+    witness = laws.Witness(ledger)
+    world.look_after = lambda device: _watch(witness, device)
+    world.hostile.manner = plan.manner
+    for act in plan.acts:
+        if act.at < 0:
+            users.do(
+                act.what, world.devices[act.device], random.Random(f"{plan.seed}/{act.number}")
+            )
+        else:
+            world.after(act.at + 2.0, lambda act=act: _do(plan, world, ledger, users, act))
+    for device in world.devices.values():
+        world.after(0.0, device.start)
+    world.after(1.0, world.arrive)
+    world.run_until(world.now + 2.0 + LIED_S + 5.0)
+    _nothing_stopped(world)
+    world.leave()
+    world.run_until(world.now + AWAY_S)
+    world.more_peers = lambda device: []  # users took it out of their peer.toml
+    for device in world.devices.values():
+        device.stop()
+        device.start()
+    settle(world)
+    _bearable(world, ledger)
+
+
+def _do(plan: Siegeplan, world: Siege, ledger: Ledger, users: Users, act: Act) -> None:
+    chance = random.Random(f"{plan.seed}/{act.number}")
+    device = world.devices[act.device]
+    if act.what in DEEDS:
+        users.do(act.what, device, chance)
+        return
+    world.say(device, f"hears a lie: {act.what}")
+    LIES[act.what](world.hostile, device, chance)
+    for content in world.hostile.contents():
+        ledger.wrote(content, "M", "", world.now)
+        ledger.values[content].ended = "the hostile one's"
+
+
+def _watch(witness: laws.Witness, device: SimDevice) -> None:
+    """I9: every call of the disk names what is in the share."""
+    witness.look_after(device)
+    before = device.calls.before
+
+    def within(call: str, path: str) -> None:
+        names = path.split("/") if path else []
+        if any(name in ("", ".", "..") or "\0" in name for name in names):
+            raise laws.Broken("I9", f"{device.name}: {call} {path!r}")
+        before(call, path)
+
+    device.calls.before = within
+
+
+def _nothing_stopped(world: Siege) -> None:
+    for device in world.devices.values():
+        if not device.alive or device.folder.stopped_why:
+            raise laws.Broken("alive", f"{device.name}: {device.folder.stopped_why}")
+
+
+def _bearable(world: Siege, ledger: Ledger) -> None:
+    tree = laws.converged(world, ledger)
+    for value in ledger.values.values():
+        value.replaced = value.replaced or "perhaps by the hostile one"
+    laws.nothing_lost(world, ledger, tree)
+    for device in world.devices.values():
+        laws.index_is_the_disk(device, exact=False)
+        laws.nothing_is_left(device, ledger)
+        own = device.hands.at(LEFT_DIRECTORY)
+        if own is None or not own.children.keys() <= OWN:
+            raise laws.Broken("I9", f"{device.name}: {sorted(own.children) if own else None}")
+    stays_quiet(world, ledger, tree)

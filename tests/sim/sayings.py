@@ -1,0 +1,172 @@
+"""Pages and messages that a hostile device says: impossible numbers, questions that nobody asks,
+answers that nobody wanted, and noise. Each is said with what is due for it.
+
+Knows pages and messages as they are packed. Must not know what versions mean (`lies` does).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Final
+
+from leftzmq.errors import Refusal
+from leftzmq.sync.link import Way
+from leftzmq.tree.entry import Entry, Kind
+from leftzmq.wire.codec import Socket
+
+from .hostile import NO_LIFE, Due, Hostile, packed
+from .world import SimDevice
+
+Lie = Callable[[Hostile, SimDevice, random.Random], None]
+
+OUT: Final = frozenset((Refusal.OUT_OF_RANGE, Refusal.WRONG_SHAPE))
+PAGE: Final = frozenset((Refusal.BAD_PAGE, Refusal.OUT_OF_RANGE, Refusal.WRONG_SHAPE))
+FRAME: Final = frozenset((Refusal.TOO_LONG, Refusal.NOT_MSGPACK, Refusal.WRONG_SHAPE))
+NONE: Final[Due] = frozenset()
+NAMES: Final = ("a", "b", "c", "A", "d.txt", "ä", "a/b", "b/c", "b/a")
+
+
+def one_of(m: Hostile, device: SimDevice, chance: random.Random) -> Entry | None:
+    """A version that this device has, as far as it was heard."""
+    known = m.known.get(device.name)
+    entries = [e for e in known.entries.values() if not e.deleted] if known else []
+    return chance.choice(sorted(entries, key=lambda e: e.path)) if entries else None
+
+
+# ---- pages -----------------------------------------------------------------------------------
+
+
+def _sequences(m: Hostile, device: SimDevice, chance: random.Random) -> None:
+    """Numbers that go backwards, repeat, leave gaps, or cannot be."""
+    entry = m.file(chance.choice(NAMES), chance.randbytes(9))
+    head, end = m.head, 2**53
+    theirs = m.known[device.name].life if device.name in m.known else m.life
+    page, due = chance.choice(
+        (
+            (m.fields([entry], head + 5, head + 6, head=head + 6), NONE),
+            (m.fields([entry], 0, 1, head=1), NONE),
+            (m.fields([entry], end - 1, end, head=end), NONE),
+            (m.fields([], end, end, head=end), NONE),
+            (m.fields([entry], head, head + 1, head=head + 1, life=theirs), NONE),
+            (m.fields([entry], head, head + 1, head=head + 1, whole=True), NONE),
+            (m.fields([entry], 6, 5, head=9), PAGE),
+            (m.fields([entry], 5, 6, head=5), PAGE),
+            (m.fields([entry], -1, 1, head=1), PAGE),
+            (m.fields([entry], end, end + 1, head=end + 1), PAGE),
+            (m.fields([entry, entry], 0, 2, head=2), PAGE),
+            (m.fields([entry, m.file("q", b"q")], 0, 1, head=1), PAGE),
+            (m.fields([], 3, 3, head=9), PAGE),
+            (m.fields([entry], 0, 1, head=1, life=NO_LIFE), PAGE),
+            (m.fields([entry], 0, 1, head=1, device=bytes(device.key)), _the(Refusal.NOT_ITS_NAME)),
+            (m.fields([entry], 0, 1, head=1, folder="other"), _the(Refusal.UNKNOWN_FOLDER)),
+            (m.fields([entry] * 200, 0, 200, head=200), FRAME | OUT),
+            ([*m.fields([entry], 0, 1, head=1), 0], FRAME),
+            (m.fields([entry], 0, 1, head=1)[:-1], FRAME),
+        )
+    )
+    m.page(device, page, due, tag=chance.choice((5, 6)))
+
+
+def _the(refusal: Refusal) -> Due:
+    return frozenset((refusal,))
+
+
+# ---- messages --------------------------------------------------------------------------------
+
+
+def _messages(m: Hostile, device: SimDevice, chance: random.Random) -> None:
+    """Questions and greetings that no honest device would ask or say."""
+    tag, end = m.keys.tag, 2**53
+    row = ["share", tag, m.life, chance.choice((0, 7, end)), NO_LIFE, end]
+    m.control(
+        device,
+        chance.choice(
+            (
+                [1, 1, "x" * 256, [row] * 64],
+                [2, 1, "\x1b[2J", [row], 1, 65535, 1 << 30, True],
+                [2, 1, "M", [["share", bytes(16), m.life, 3, NO_LIFE, 0]], 1, 2, 1 << 20, False],
+                [3, 1, "\x1b[31m", "\n" * 256],
+                [4, tag, m.life, end],
+                [4, tag, bytes(b"\xff" * 12), 3],
+                [4, bytes(16), m.life, 0],
+                [7, tag, bytes(32), b"\xff"],
+                [7, tag, bytes(32), b""],
+                [7, bytes(16), bytes(32), b"\x01"],
+                [8, "x" * 256],
+            )
+        ),
+    )
+
+
+def _questions(m: Hostile, device: SimDevice, chance: random.Random) -> None:
+    """Gets of what was never held, beside what is, longer than it is, or without end."""
+    tag, entry = m.keys.tag, one_of(m, device, chance)
+    held = bytes(entry.content) if entry and entry.kind is Kind.FILE else bytes(32)
+    never = chance.randbytes(32)
+    size = 1 << 20
+    for number in range(chance.choice((1, 3))):
+        lists, wants = chance.choice(
+            (
+                ([], [[never, [[never, 0, 5]]]]),
+                ([], [[held, [[held, 0, size]]]]),
+                ([], [[held, [[never, 2**60, size]]]]),
+                ([], [[held, [[held, 3, 1]]]]),
+                ([], [[held, [[held, 0, 0]] * 1024]]),
+                ([never, held] * 20, []),
+                ([], [[held, [[held, 0, size]] * 31]]),
+            )
+        )
+        m.bulk(device, [17, number, tag, lists, wants])
+
+
+def _answers(m: Hostile, device: SimDevice, chance: random.Random) -> None:
+    """Chunks that nobody asked for."""
+    number = chance.choice((0, 1, 2**32 - 1))
+    if m.asked and chance.random() < 0.5:
+        number = m.asked[-1].number
+    parts = [[chance.randbytes(32), 4]]
+    frame, body, due = chance.choice(
+        (
+            ([18, number, m.keys.tag, parts, []], bytes(20), NONE),
+            ([18, number, bytes(16), parts, []], bytes(20), NONE),
+            ([18, number, m.keys.tag, [], [bytes(32)] * 1024], b"", NONE),
+            ([18, number, m.keys.tag, parts, []], bytes(19), _the(Refusal.WRONG_BODY)),
+            ([18, number, m.keys.tag, [], []], bytes(2 << 20), _the(Refusal.TOO_LONG)),
+            ([18, number, m.keys.tag, [[bytes(32), (1 << 20) + 1]], []], b"", OUT),
+        )
+    )
+    m.bulk(device, frame, body, due=due)
+
+
+def _greedy(m: Hostile, device: SimDevice, chance: random.Random) -> None:
+    ask = [bytes(32), 0, 1 << 20]
+    m.bulk(device, [17, 1, m.keys.tag, [], [[bytes(32), [ask] * 40]]])
+
+
+def _garbage(m: Hostile, device: SimDevice, chance: random.Random) -> None:
+    frame, due = chance.choice(
+        (
+            (b"", FRAME),
+            (b"\xc1", FRAME),
+            (b"\x91" * 60_000, FRAME),
+            (b"\xdd\xff\xff\xff\xff", FRAME),
+            (packed([99]), _the(Refusal.UNKNOWN_MESSAGE)),
+            (packed([17, 1, m.keys.tag, [], []]), _the(Refusal.WRONG_SOCKET)),
+            (packed([6, m.keys.tag, bytes(100)]), _the(Refusal.DOES_NOT_OPEN)),
+            (packed([8, "bye", 1]), FRAME),
+            (packed([1, 2, "M", []]), _the(Refusal.OTHER_VERSION)),
+            (chance.randbytes(1 << 17), FRAME | _the(Refusal.UNKNOWN_MESSAGE)),
+        )
+    )
+    m.raw(device, Socket.CONTROL, Way.DIALED, [frame], due)
+
+
+SAYINGS: Final[dict[str, Lie]] = {
+    "sequences": _sequences,
+    "messages": _messages,
+    "questions": _questions,
+    "answers": _answers,
+    "greedy": _greedy,
+    "garbage": _garbage,
+}

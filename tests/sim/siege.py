@@ -1,0 +1,204 @@
+"""A world with a hostile device in it: connections to it, what is refused, and who is shut out.
+
+What it says is handed to honest devices as frames, the way bus/ does: through inbox, and a page
+through the folder that its tag names. A device that drops it hears nothing of it for a while.
+
+Knows frames and facts. Must not know what was wrong with a frame: its sender says what is due.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import zmq
+
+from leftzmq.bus.inbox import Ask, SealedArrived, read
+from leftzmq.bus.raw import RawFrame
+from leftzmq.errors import Refusal
+from leftzmq.sync import actions
+from leftzmq.sync.facts import Fact, LinkClosed, LinkOpened, StrangerRefused
+from leftzmq.sync.link import Link, Way
+from leftzmq.sync.peers import Peer
+from leftzmq.wire.codec import Socket
+from leftzmq.wire.messages import Message
+
+from .hostile import NAME, Due, Hostile
+from .laws import Broken
+from .node import Device
+from .world import Knobs, SimDevice, World
+
+SHUT_OUT_S = 60.0
+DIAL_S = 0.5
+
+
+@dataclass(slots=True)
+class Wire:
+    """To one honest device. number: of the connection; 0: none. starts: of the agent it is to."""
+
+    number: int = 0
+    starts: int = 0
+    shut_out_until: float = 0.0
+    last: dict[tuple[Socket, Way], float] = field(default_factory=dict)
+
+
+class Siege(World):
+    """refused: (device, refusal) of each time that the hostile one was dropped, in order."""
+
+    def __init__(
+        self, seed: object, base: Path, names: str, dials: set[tuple[str, str]], knobs: Knobs
+    ) -> None:
+        super().__init__(seed, base, names, dials, knobs)
+        first = next(iter(self.devices.values()))
+        chance = random.Random(f"{seed}/hostile")
+        self.hostile = Hostile(first, chance, self._say)
+        self.refused: list[tuple[str, Refusal]] = []
+        self.lines: dict[str, Wire] = {name: Wire() for name in names}
+        self._numbers = 0
+        self.here = False
+        self.more_peers = lambda device: [Peer(self.hostile.key, NAME, dials=True)]
+        self.cut_off = self._dropped
+
+    # ---- coming and going -----------------------------------------------------------------
+
+    def arrive(self) -> None:
+        self.here = True
+        self._tend()
+
+    def leave(self) -> None:
+        """It is gone for good, and with it what only it had."""
+        self.here = False
+        for device in self.devices.values():
+            if self._is_up(device):
+                self._close(device, "the connection is gone")
+
+    def _tend(self) -> None:
+        if not self.here:
+            return
+        for device in self.devices.values():
+            if device.alive and not self._is_up(device) and self._may_come(device):
+                self._connect(device)
+        self.after(DIAL_S, self._tend)
+
+    def _may_come(self, device: SimDevice) -> bool:
+        return self.now >= self.lines[device.name].shut_out_until
+
+    def _is_up(self, device: SimDevice) -> bool:
+        line = self.lines[device.name]
+        return device.alive and line.number > 0 and line.starts == device.starts
+
+    def _connect(self, device: SimDevice) -> None:
+        line = self.lines[device.name]
+        self._numbers += 1
+        line.number, line.starts = self._numbers, device.starts
+        line.last.clear()
+        device.take(LinkOpened(Link(self.hostile.key, Way.DIALED)))
+        if self.hostile.manner < self.random.random():
+            self.hostile.greet(device)
+
+    def _close(self, device: SimDevice, why: str) -> None:
+        self.lines[device.name].number = 0
+        closed = LinkClosed(Link(self.hostile.key, Way.DIALED), why)
+        device.later(0.0, lambda: device.take(closed))
+
+    def _dropped(self, device: SimDevice, drop: actions.Drop) -> bool:
+        if drop.device != self.hostile.key:
+            return False
+        line = self.lines[device.name]
+        self.say(device, f"drops the hostile one: {drop.refusal.name} {drop.detail[:80]}")
+        self.refused.append((device.name, drop.refusal))
+        line.shut_out_until = self.now + SHUT_OUT_S
+        if line.number:
+            self._close(device, drop.refusal.value)
+        return True
+
+    # ---- what it says -----------------------------------------------------------------------
+
+    def _say(
+        self, device: SimDevice, socket: Socket, way: Way, frames: list[bytes], due: Due
+    ) -> None:
+        line = self.lines[device.name]
+        if not self._is_up(device):
+            return
+        number = line.number
+        at = max(self.now + self.delays.message(), line.last.get((socket, way), 0.0))
+        line.last[socket, way] = at
+        self.wires.flying += 1
+
+        def arrive() -> None:
+            self.wires.flying -= 1
+            if self._is_up(device) and line.number == number:
+                came = self._came(line, socket, way)
+                self._hand_over(device, RawFrame(came, socket, list(map(zmq.Frame, frames))), due)
+
+        self.after(at - self.now, arrive)
+
+    def _came(self, line: Wire, socket: Socket, way: Way) -> Link:
+        route = b""
+        if way is Way.CAME:
+            route = b"\0" + (1 << 20 | 2 * line.number | (socket is Socket.BULK)).to_bytes(4, "big")
+        return Link(self.hostile.key, way, route)
+
+    def _hand_over(self, device: SimDevice, raw: RawFrame, due: Due) -> None:
+        fact = self._fact_of(device, raw)
+        if due:
+            if not isinstance(fact, StrangerRefused):
+                raise Broken("refusal", f"{device.name} took what is to be refused: {due}")
+            if fact.device != self.hostile.key or fact.refusal not in due:
+                raise Broken("refusal", f"{device.name} said {fact.refusal}, due were {due}")
+        before = len(self.refused)
+        if fact is not None:
+            device.take(fact)
+        if isinstance(fact, StrangerRefused):
+            said = self.refused[before:]
+            other = fact.refusal is Refusal.OTHER_VERSION
+            if not other and said != [(device.name, fact.refusal)]:
+                raise Broken("refusal", f"{device.name} did not name who sent it: {said}")
+
+    def _fact_of(self, device: SimDevice, raw: RawFrame) -> Fact | None:
+        """As agent.Agent._fact_of and _open_page."""
+        fact = read(raw)
+        if isinstance(fact, SealedArrived):
+            if fact.tag != device.folder.tag:
+                return None
+            return device.folder.opened(fact.link, fact.sealed, fact.answer)
+        assert not isinstance(fact, Ask)
+        return fact
+
+    # ---- what is said to it -------------------------------------------------------------------
+
+    def send(self, device: Device, link: Link, message: Message, body: object) -> None:
+        assert isinstance(device, SimDevice)
+        if link.device != self.hostile.key:
+            super().send(device, link, message, body)
+            return
+        line = self.lines[device.name]
+        self.say(device, f"sends {type(message).__name__} to the hostile one")
+        if not self._is_up(device):
+            closed = LinkClosed(link, "the connection does not take any more")
+            device.later(0.0, lambda: device.take(closed))
+            return
+        number = line.number
+
+        def arrive() -> None:
+            if self._is_up(device) and line.number == number:
+                self.hostile.hear(device, message)
+
+        self.after(self.delays.message(), arrive)
+
+    def publish(self, device: Device, publish: actions.Publish) -> None:
+        super().publish(device, _without(publish, self.hostile.key))
+        assert isinstance(device, SimDevice)
+        if self._is_up(device):
+            self.hostile.hear(device, device.sealed(publish))
+
+    def subscribe(self, device: Device, key: bytes) -> None:
+        if key != self.hostile.key:
+            super().subscribe(device, key)  # type: ignore[arg-type]
+
+
+def _without(publish: actions.Publish, key: bytes) -> actions.Publish:
+    links: Iterable[Link] = (link for link in publish.links if link.device != key)
+    return actions.Publish(publish.folder, publish.page, tuple(links))
