@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sim.besieged import alone, endure, siege_of
+from sim.besieged import alone, besieged, endure, go_on, siege_of
 from sim.hostile import MTIME, SIZE, STAMP, VECTOR, changed, pairs
 from sim.lies import LIES
 from sim.siege import Siege
-from sim.world import Knobs, SimDevice
+from sim.world import SimDevice
 
 from leftzmq.bus import jobs
 from leftzmq.content import seal
@@ -50,31 +49,12 @@ def test_each_lie_alone(lie: str) -> None:
 # ---- single stories ----------------------------------------------------------------------------
 
 
-@contextmanager
-def besieged(base: Path, names: str = "AB") -> Iterator[Siege]:
-    """Honest devices that are connected, and the hostile one, which has not come yet."""
-    dials = {(a, b) for a in names for b in names if a != b}
-    world = Siege("story", base, names, dials, Knobs())
-    world.hostile.manner = 0.0
-    for device in world.devices.values():
-        device.start()
-    world.run_until(world.now + 3.0)
-    yield world
-    for device in world.devices.values():
-        assert device.alive and not device.folder.stopped_why
-        device.end()
-
-
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[Siege]:
     with besieged(tmp_path) as world:
         world.arrive()
         go_on(world)
         yield world
-
-
-def go_on(world: Siege, seconds: float = 5.0) -> None:
-    world.run_until(world.now + seconds)
 
 
 def writes(device: SimDevice, path: str, data: bytes) -> None:

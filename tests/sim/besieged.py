@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import random
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -185,3 +187,25 @@ def _bearable(world: Siege, ledger: Ledger) -> None:
         if own is None or not own.children.keys() <= OWN:
             raise laws.Broken("I9", f"{device.name}: {sorted(own.children) if own else None}")
     stays_quiet(world, ledger, tree)
+
+
+# ---- single stories ---
+
+
+@contextmanager
+def besieged(base: Path, names: str = "AB") -> Iterator[Siege]:
+    """Honest devices that are connected, and the hostile one, which has not come yet."""
+    dials = {(a, b) for a in names for b in names if a != b}
+    world = Siege("story", base, names, dials, Knobs())
+    world.hostile.manner = 0.0
+    for device in world.devices.values():
+        device.start()
+    world.run_until(world.now + 3.0)
+    yield world
+    for device in world.devices.values():
+        assert device.alive and not device.folder.stopped_why
+        device.end()
+
+
+def go_on(world: Siege, seconds: float = 5.0) -> None:
+    world.run_until(world.now + seconds)
