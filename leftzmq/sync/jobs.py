@@ -56,6 +56,7 @@ class Walked:
 
     seen: how many paths the slice passed. alive: False when the share itself is not the one we
     know (missing, unmounted, replaced): nothing of this walk counts, `why` says what is the matter.
+    came: mounts that are there since this slice. mounts: all that are known, packed
     """
 
     folder: str
@@ -68,6 +69,8 @@ class Walked:
     done: bool
     alive: bool = True
     why: str = ""
+    came: tuple[str, ...] = ()
+    mounts: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
