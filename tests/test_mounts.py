@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,21 @@ def begin(stage: Stage, mount: Mount) -> tuple[Actor, Actor]:
     return a, b
 
 
+@contextmanager
+def adopting(actor: Actor) -> Iterator[None]:
+    """Its agent, told that the share is as it should be."""
+    config = str(actor.home / "peer.toml")
+    command = [sys.executable, "-m", "leftzmq.cli.agent", "-c", config, "--adopt", "share"]
+    with (actor.home / "log").open("a") as log:
+        agent = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        assert agent.stdout is not None and agent.stdout.readline().startswith("ready ")
+        yield
+    finally:
+        agent.terminate()
+        assert agent.wait(10) == 0
+
+
 def bears(a: Actor, b: Actor) -> None:
     """What is not mounted is not deleted, and nothing is written where it belongs."""
     (b.share / "deep" / "disk" / "new of b").write_bytes(b"new")
@@ -152,3 +169,76 @@ def test_a_mount_inside_that_is_missing_at_a_start(stage: Stage, mount: Mount) -
     bears(a, b)
     mount.come()
     goes_on(a, b)
+
+
+def test_a_share_that_was_replaced_and_is_adopted_while_its_mount_is_missing(
+    stage: Stage, mount: Mount
+) -> None:
+    """The new share is empty; all comes back from the other device, and the mount on top of it."""
+    a, b = begin(stage, mount)
+    a.stop()
+    mount.go()
+    a.share.rename(a.home / "the old one")
+    a.share.mkdir()
+    a.start()
+    assert folder(a)["state"] == "stopped" and "--adopt share" in folder(a)["why"]
+    assert not wait_until(lambda: files(b) != HELD, STILL_S)
+    a.stop()
+    with adopting(a):
+        assert wait_until(lambda: files(a) == files(b) == HELD, DEADLINE_S), (files(a), files(b))
+    mount.come()
+    a.start()
+    assert wait_until(lambda: folder(a)["state"] == "idle", DEADLINE_S)
+    (mount.path / "more").write_bytes(b"more")
+    assert wait_until(lambda: files(a) == files(b) == HELD | {"deep/disk/more"}, DEADLINE_S)
+    assert not problems(a) and "Traceback" not in a.log_tail(500)
+
+
+def test_a_mount_that_is_to_be_a_folder_from_now_on_is_adopted(stage: Stage, mount: Mount) -> None:
+    """What was on it comes back from the other device, into the folder."""
+    a, b = begin(stage, mount)
+    mount.go()
+    assert wait_until(lambda: is_missed(a), DEADLINE_S)
+    a.stop()
+    with adopting(a):
+        assert wait_until(lambda: files(a) == files(b) == HELD, DEADLINE_S), (files(a), files(b))
+        assert not problems(a)
+        (a.share / "deep" / "disk" / "one").unlink()
+        assert wait_until(lambda: "deep/disk/one" not in files(b), DEADLINE_S)
+
+
+def test_a_share_that_is_a_mount_goes_with_the_mount_inside_it(stage: Stage) -> None:
+    if os.geteuid():
+        pytest.skip("mounts are for root")
+    a, b = stage.actors
+    outer = Mount(stage.home / "outer", a.share)
+    try:
+        inner = Mount(stage.home / "inner", a.share / "disk")
+        try:
+            nested(a, b, outer, inner)
+        finally:
+            a.stop()
+            inner.end()
+    finally:
+        outer.end()
+
+
+def nested(a: Actor, b: Actor, outer: Mount, inner: Mount) -> None:
+    (inner.path / "f").write_bytes(b"on the inner one")
+    a.start()
+    b.start()
+    assert wait_until(lambda: has(b, "disk/f", b"on the inner one"), DEADLINE_S)
+    assert wait_until(lambda: folder(a)["state"] == "idle", DEADLINE_S)
+    inner.go()
+    outer.go()
+    (b.share / "of b").write_bytes(b"1")  # somebody has to look
+    assert wait_until(lambda: folder(a)["state"] == "stopped", DEADLINE_S)
+    assert has(b, "disk/f", b"on the inner one") and os.listdir(a.share) == []
+    a.stop()
+    outer.come()
+    a.start()
+    assert wait_until(lambda: ("disk", "MOUNT_GONE") in problems(a), DEADLINE_S)
+    inner.come()
+    assert wait_until(lambda: not problems(a), DEADLINE_S)
+    assert has(b, "disk/f", b"on the inner one") and has(a, "disk/f", b"on the inner one")
+    assert has(a, "of b", b"1") and "Traceback" not in a.log_tail(500)
