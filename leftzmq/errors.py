@@ -150,7 +150,8 @@ class ProblemKind(Enum):
     WATCH_LOST = "events were lost: walking the folder again"
     FAR_FUTURE = "another device has a version of it from the end of all times: it is not taken"
     MOUNT_GONE = (
-        "what was mounted there is not, or something else is: nothing below it counts as changed"
+        "what was mounted there is not, or something else is: nothing below it counts as changed "
+        "(`leftzmq-agent --adopt` if it is to stay so)"
     )
 
 

@@ -116,7 +116,13 @@ def _another(scene: Scene) -> Inode:
     return tree
 
 
-@pytest.mark.parametrize("other", [_empty, _another])
+def _same_folders(scene: Scene) -> Inode:
+    tree = _empty(scene)
+    scene.disk.change((tree, b"b", _empty(scene)))
+    return tree
+
+
+@pytest.mark.parametrize("other", [_empty, _another, _same_folders])
 @pytest.mark.parametrize("device", [2, 3])
 def test_another_file_system_in_its_place_is_in_doubt(
     scene: Scene, other: Callable[[Scene], Inode], device: int

@@ -108,22 +108,21 @@ class Mounts:
 
 
 def _holds(root: Root, ours: Ours, head: bytes) -> bool:
-    """Whether something of what our index has below a folder is there, or it has nothing."""
+    """Whether something of what our index has below a folder is there, or it has nothing. Folders
+    count where there are no files: many a disk has the same ones."""
     rows = [row for row in ours(head, SAMPLE) if row[0].startswith(head)]
-    for key, scan in rows:
-        path = path_of_key(key)
-        try:
-            with root.folder(parent_of(path)) as folder:
-                found = folder.stat(name_of(path))
-        except OSError:
-            continue
-        if found is not None and found.kind is not None and _is_alike(found.key(), scan):
-            return True
-    return not rows
+    files = [row for row in rows if row[1] is not None and row[1].kind is Kind.FILE]
+    return not rows or any(_is_there(root, path_of_key(key), scan) for key, scan in files or rows)
 
 
-def _is_alike(found: ScanKey, ours: ScanKey | None) -> bool:
-    """Whether it may be what our index has: by all that does not depend on the file system."""
-    if ours is None:
+def _is_there(root: Root, path: str, ours: ScanKey | None) -> bool:
+    """By all that does not depend on the file system."""
+    try:
+        with root.folder(parent_of(path)) as folder:
+            stat = folder.stat(name_of(path))
+    except OSError:
         return False
+    if stat is None or stat.kind is None or ours is None:
+        return False
+    found = stat.key()
     return (found.kind, found.size, found.mtime_ns) == (ours.kind, ours.size, ours.mtime_ns)
