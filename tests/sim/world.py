@@ -131,6 +131,7 @@ class SimDevice(Device):
         self.commits_left = 0
         self.doom: Callable[[], None] | None = None
         self.unmounted: Inode | None = None
+        self.away: Inode | None = None  # what is mounted in the share at other times
         self._blind = False
         self._indexed: set[bytes] = set()
         self._lanes: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
@@ -395,6 +396,10 @@ class SimDevice(Device):
                 self.take(fact)
 
         self.world.after(self.world.delays.watching(), tell)
+
+    def scan_soon(self, delay: float) -> None:
+        """Somebody lets it walk everything, as it does every hour."""
+        self.later(delay, lambda: self.scan() if not self.folder.stopped_why else None)
 
     def touched(self) -> None:
         """A user did something on this disk."""
