@@ -1,10 +1,14 @@
-"""One device to N others, each on a line of its own: how long until all have a file.
+"""One device to N others, each on a line of its own: how long until all have a file. leftzmq, then
+Syncthing where it is installed.
 
-usage: python bench/swarm.py [--devices N] [--mib F] [--mbit U] [--home DIR]
+usage: python bench/swarm.py [--devices N] [--mib F] [--mbit U] [--home DIR] [--only NAME]
 Makes N + 1 network namespaces joined by a bridge, each line shaped to U Mbit/s each way (tc tbf),
-and takes everything away again, also after Ctrl-C. Needs root, ip and tc. Prints one JSON line:
-seconds from the file's appearing on the first device until each of the others has it, and the ratio
-to the bound (F/u)(1 + floor(log2 N)/M), M chunks of 256 KiB.
+and takes everything away again, also after Ctrl-C. Needs root, ip and tc. Prints one JSON line a
+program: seconds from when the first device has the file in its index until it stands under its name
+at each of the others, and the ratio to the bound (F/u)(1 + floor(log2 N)/M), M chunks of
+256 KiB. `indexed_s` is what came before: from the file's appearing (Syncthing's watcher is set to
+1 s). `wire`: bytes that each device sent and received, as the kernel counts them, over the file's
+size.
 
 The devices share one machine: their shares lie in memory (/dev/shm) unless --home says otherwise,
 or one disk would stand in for N.
@@ -21,174 +25,160 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
+
+import rival
+from network import Network, missing
+from shares import Arrival
 
 from leftzmq.cli.story import Actor, wait_until
 from leftzmq.statedir import make_secret
 
 PORT = 7700
-BURST = "64kb"
-LATENCY = "50ms"
 CHUNK_BYTES = 256 << 10
+RIVAL_DELAY_S = 1
+MEET_S = 120
+
+Device = Actor | rival.Syncthing
 
 
-def run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, text=True)
+def bound_s(others: int, size: int, mbit: int) -> float:
+    return size * 8 / mbit / 1e6 * (1 + math.floor(math.log2(others)) / (size / CHUNK_BYTES))
 
 
-class Network:
-    """`spaces[i]` is the namespace of device i, at `hosts[i]`."""
-
-    def __init__(self, count: int, mbit: int) -> None:
-        mark = f"lzq{os.getpid() % 100_000}"
-        self._bridge = f"{mark}-b"
-        self._mbit = mbit
-        self.spaces = [f"{mark}-{number}" for number in range(count)]
-        self.hosts = [f"10.77.0.{number + 1}" for number in range(count)]
-
-    def __enter__(self) -> Network:
-        try:
-            run("ip", "netns", "add", self._bridge)
-            run("ip", "-n", self._bridge, "link", "add", "name", "hub", "type", "bridge")
-            run("ip", "-n", self._bridge, "link", "set", "hub", "up")
-            for number, space in enumerate(self.spaces):
-                self._join(number, space)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for space in (*self.spaces, self._bridge):  # their interfaces go with them
-            subprocess.run(["ip", "netns", "del", space], capture_output=True, check=False)
-
-    def _join(self, number: int, space: str) -> None:
-        run("ip", "netns", "add", space)
-        port = f"p{number}"
-        run(
-            *("ip", "-n", self._bridge, "link", "add", "name", port, "type", "veth"),
-            *("peer", "name", "eth", "netns", space),
-        )
-        run("ip", "-n", self._bridge, "link", "set", port, "master", "hub", "up")
-        run("ip", "-n", space, "addr", "add", f"{self.hosts[number]}/24", "dev", "eth")
-        run("ip", "-n", space, "link", "set", "eth", "up")
-        run("ip", "-n", space, "link", "set", "lo", "up")
-        self._shape(space, "eth")
-        self._shape(self._bridge, port)
-
-    def _shape(self, space: str, device: str) -> None:
-        run(
-            *("tc", "-n", space, "qdisc", "add", "dev", device, "root", "tbf"),
-            *("rate", f"{self._mbit}mbit", "burst", BURST, "latency", LATENCY),
-        )
-
-
-def measure(actors: list[Actor], home: Path, size: int, mbit: int) -> dict[str, object]:
-    first, *others = actors
-    for actor in actors:
-        actor.start()
-    everyone = len(others)
-
-    def met() -> bool:
-        return all(
-            sum(peer["connected"] for peer in actor.status().get("peers", ())) == everyone
-            for actor in actors
-        )
-
-    assert wait_until(met, 60, period_s=0.5), state_of(actors)
-    with (home / "large").open("wb") as file:
+def measure(devices: Sequence[Device], size: int, most_s: float) -> list[float]:
+    """Seconds until the first device has the file in its index, then of each of the others."""
+    first, *others = devices
+    for device in devices:
+        device.start()
+    assert wait_until(lambda: all(meets(device, devices) for device in devices), MEET_S), state_of(
+        devices
+    )
+    made = first.home / "large"
+    with made.open("wb") as file:
         for _ in range(size >> 20):
             file.write(os.urandom(1 << 20))
-    (home / "large").rename(first.share / "large")
+    made.rename(first.share / "large")
+    appeared = time.monotonic()
+    assert wait_until(lambda: has_indexed(first), MEET_S, period_s=0.02), state_of(devices)
     began = time.monotonic()
-    bound = size * 8 / mbit / 1e6 * (1 + math.floor(math.log2(everyone)) / (size / CHUNK_BYTES))
-    time.sleep(0.9 * bound)  # asking costs what all of them share: the processors
+    waiting = {device.name: Arrival(device.share, {"large": size}) for device in others}
     seconds: dict[str, float] = {}
 
     def all_have_it() -> bool:
-        for actor in others:
-            if actor.name not in seconds and actor.status().get("files") == 1:
-                seconds[actor.name] = round(time.monotonic() - began, 2)
+        for name, arrival in waiting.items():
+            if name not in seconds and arrival.whole():
+                seconds[name] = time.monotonic() - began
         return len(seconds) == len(others)
 
-    assert wait_until(all_have_it, 30 + 5 * bound, period_s=0.1), state_of(actors)
-    figures = [actor.status() for actor in actors]
-    return {
-        "devices": everyone,
-        "bytes": size,
-        "mbit_s": mbit,
-        "seconds": seconds,
-        "bound_s": round(bound, 2),
-        "ratio": round(max(seconds.values()) / bound, 3),
-        "sent_by_first": round(figures[0]["sent_bytes"] / size, 3),
-        "received": [round(figure["received_bytes"] / size, 3) for figure in figures[1:]],
-        "cpu_s": [cpu_s(actor) for actor in actors],
-    }
+    assert wait_until(all_have_it, most_s, period_s=0.02), state_of(devices)
+    return [began - appeared, *sorted(seconds.values())]
 
 
-def state_of(actors: list[Actor]) -> str:
+def meets(device: Device, all_of_them: Sequence[Device]) -> bool:
+    if isinstance(device, rival.Syncthing):
+        met = device.connected()
+    else:
+        met = sum(peer["connected"] for peer in device.status().get("peers", ()))
+    return met == len(all_of_them) - 1
+
+
+def has_indexed(device: Device) -> bool:
+    if isinstance(device, rival.Syncthing):
+        return device.files() == 1
+    return device.status().get("files") == 1
+
+
+def state_of(devices: Sequence[Device]) -> str:
     """What can be said of a run that came to nothing, before it is cleaned away."""
-    text = ""
-    for actor in actors:
-        status = actor.status()
-        shown = {key: status.get(key) for key in ("state", "tickets", "under_way", "problem_list")}
-        away = [peer["name"] for peer in status.get("peers", ()) if not peer["connected"]]
-        how = "runs" if actor.runs else "has ended"
-        text += f"\n== {actor.name} {how}, not connected: {away}, {shown}\n{actor.log_tail(8)}"
-    return text
+    return "".join(f"\n== {device.name}\n{device.log_tail(8)}" for device in devices)
 
 
-def cpu_s(actor: Actor) -> float:
-    fields = Path(f"/proc/{actor.pid}/stat").read_text().rsplit(")", 1)[1].split()
+def cpu_s(device: Device) -> float:
+    fields = Path(f"/proc/{device.pid}/stat").read_text().rsplit(")", 1)[1].split()
     return round((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), 1)
 
 
-def once(count: int, size: int, mbit: int, where: str | None) -> dict[str, object]:
+def twice(devices: Sequence[Device], size: int) -> dict[str, object]:
+    """What only leftzmq tells: sealed chunk bytes over the file's size."""
+    found = [actor.status() for actor in devices if isinstance(actor, Actor)]
+    if not found:
+        return {}
+    received = [status["received_bytes"] / size for status in found[1:]]
+    return {
+        "sent_by_first": round(found[0]["sent_bytes"] / size, 3),
+        "fetched_twice": [round(max(0.0, part - 1), 3) for part in received],
+    }
+
+
+def once(
+    kind: type[Actor] | type[rival.Syncthing], count: int, size: int, mbit: int, where: str | None
+) -> dict[str, object]:
     home = Path(tempfile.mkdtemp(prefix="leftzmq-swarm-", dir=where))
-    actors: list[Actor] = []
+    devices: list[Device] = []
+    bound = bound_s(count, size, mbit)
     try:
         with Network(count + 1, mbit) as network:
             make_secret(home / "share.secret")
-            for number, (space, host) in enumerate(zip(network.spaces, network.hosts, strict=True)):
+            for number, host in enumerate(network.hosts):
                 name = chr(ord("A") + number)
-                within = ("ip", "netns", "exec", space)
-                actors.append(Actor(name, home / name, PORT, host, within))
-            for actor in actors:
-                actor.configure([other for other in actors if other is not actor])
+                devices.append(kind(name, home / name, PORT, host, network.within(number)))
+            configure(devices)
             try:
-                return measure(actors, home, size, mbit)
+                indexed, *seconds = measure(devices, size, 60 + 8 * bound)
+                wire = [network.wire_bytes(number) for number in range(count + 1)]
+                return {
+                    "devices": count,
+                    "bytes": size,
+                    "mbit_s": mbit,
+                    "indexed_s": round(indexed, 2),
+                    "seconds": [round(each, 2) for each in seconds],
+                    "bound_s": round(bound, 2),
+                    "ratio": round(seconds[-1] / bound, 3),
+                    "wire": [[round(way / size, 3) for way in ways] for ways in wire],
+                    "cpu_s": [cpu_s(device) for device in devices],
+                } | twice(devices, size)
             finally:
-                for actor in actors:
-                    actor.stop()
+                for device in devices:
+                    device.stop()
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def missing() -> list[str]:
-    """What this machine lacks, by name."""
-    lacks = [] if os.geteuid() == 0 else ["root"]
-    lacks += [name for name in ("ip", "tc") if shutil.which(name) is None]
-    if not lacks:
-        with suppress(OSError):
-            probe = subprocess.run(["ip", "netns", "list"], capture_output=True, check=False)
-            lacks += [] if probe.returncode == 0 else ["network namespaces"]
-    return lacks
+def configure(devices: Sequence[Device]) -> None:
+    for device in devices:
+        others = [other for other in devices if other is not device]
+        if isinstance(device, rival.Syncthing):
+            theirs = [other for other in others if isinstance(other, rival.Syncthing)]
+            device.configure(theirs, RIVAL_DELAY_S)
+        else:
+            device.configure([other for other in others if isinstance(other, Actor)])
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--devices", type=int, default=4)
     parser.add_argument("--mib", type=int, default=256)
     parser.add_argument("--mbit", type=int, default=100)
     parser.add_argument("--home", default="/dev/shm" if Path("/dev/shm").is_dir() else None)
+    parser.add_argument("--only", choices=["leftzmq", "syncthing"], default="")
     options = parser.parse_args()
     if lacks := missing():
         sys.exit(f"cannot be measured here: {', '.join(lacks)} missing")
+    asked = (options.devices, options.mib << 20, options.mbit, options.home)
+    if options.only != "syncthing":
+        print(json.dumps({"leftzmq": once(Actor, *asked)}), flush=True)
+    if options.only != "leftzmq":
+        why = rival.missing()
+        found = {"skipped": why} if why else once(rival.Syncthing, *asked)
+        print(json.dumps({"syncthing": found}), flush=True)
+
+
+if __name__ == "__main__":
     try:
-        found = once(options.devices, options.mib << 20, options.mbit, options.home)
+        main()
     except KeyboardInterrupt:
         sys.exit("stopped; everything is cleaned up")
     except subprocess.CalledProcessError as error:
         sys.exit(f"{' '.join(error.cmd)}: {error.stderr.strip()}")
-    print(json.dumps(found), flush=True)

@@ -1,8 +1,11 @@
-"""Two real agents on loopback: how long until B has what A has.
+"""How long until B has what A has, on loopback: plain file making, leftzmq, and Syncthing where it
+is installed, one after the other in the same run and on the same file system (TMPDIR).
 
-usage: python bench/two_agents.py [--bytes N | --files N] [--runs N]
-Prints one JSON line a run: seconds from B's start, MB/s, files/s, CPU seconds and peak memory of
-both, and the longest turn of each loop. Run it with the project installed (or PYTHONPATH=.).
+usage: python bench/two_agents.py [--bytes N | --files N] [--runs N] [--only NAME]
+Prints one JSON line a run. `plain`: seconds in which one thread of Python makes the same files;
+`leftzmq`, `syncthing`: seconds from B's start until all files stand in B's share under their names,
+MB/s, files/s, times the seconds of plain, CPU seconds and peak memory of both. A has
+scanned all before B starts. Run it with the project installed (or PYTHONPATH=.).
 """
 
 from __future__ import annotations
@@ -10,76 +13,104 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import rival
+from shares import Arrival, Manifest, fill, plain_s
+
 from leftzmq.bus.door import ask
-from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.cli.story import Actor, Stage, free_ports, wait_until
 
-BLOCK = 1 << 20
-
-
-def fill(share: Path, size: int, files: int) -> tuple[int, int]:
-    """Random bytes: one file of `size`, or `files` small ones (58 MB in 10,000)."""
-    if files:
-        dice = random.Random(42)
-        total = 0
-        for number in range(files):
-            folder = share / f"d{number // 100:03}"
-            folder.mkdir(exist_ok=True)
-            data = os.urandom(dice.randrange(1, 11_600))
-            (folder / f"f{number:05}").write_bytes(data)
-            total += len(data)
-        return total, files
-    with (share / "large").open("wb") as file:
-        for _ in range(size // BLOCK):
-            file.write(os.urandom(BLOCK))
-    return size // BLOCK * BLOCK, 1
+LONGEST_S = 300
+Device = Actor | rival.Syncthing
 
 
-def used(actor: Actor) -> dict[str, float]:
-    """CPU seconds and peak MiB of an agent so far."""
-    pid = actor.pid
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    status = Path(f"/proc/{pid}/status").read_text()
+def used(device: Device) -> dict[str, float]:
+    """CPU seconds and peak MiB so far."""
+    fields = Path(f"/proc/{device.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    status = Path(f"/proc/{device.pid}/status").read_text()
     peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     ticks = os.sysconf("SC_CLK_TCK")
-    turn = ask(actor.state, "status")["longest_turn_ms"]
     return {
         "cpu_s": round((int(fields[11]) + int(fields[12])) / ticks, 2),
         "peak_mib": round(int(peak.split()[1]) / 1024, 1),
-        "longest_turn_ms": turn,
     }
 
 
-def once(size: int, files: int) -> dict[str, object]:
+def arrive(a: Device, b: Device, manifest: Manifest, plain: float) -> dict[str, object]:
+    """B starts, and has it all."""
+    total, count = sum(manifest.values()), len(manifest)
+    arrival = Arrival(b.share, manifest)
+    began = time.monotonic()
+    b.start()
+    assert wait_until(arrival.whole, LONGEST_S, period_s=0.01), b.log_tail()
+    seconds = time.monotonic() - began
+    figures: dict[str, object] = {
+        "seconds": round(seconds, 2),
+        "MB_s": round(total / 1e6 / seconds, 1),
+        "files_s": round(count / seconds, 1),
+        "times_plain": round(seconds / plain, 2),
+        "A": used(a),
+        "B": used(b),
+    }
+    assert not (wrong := arrival.differs(a.share)), wrong[:3]
+    return figures
+
+
+def ours(size: int, files: int, plain: Callable[[Path, Manifest], float]) -> dict[str, object]:
     with Stage(names="AB") as stage:
         a, b = stage.actors
         a.start()
-        total, count = fill(a.share, size, files)
+        manifest = fill(a.share, size, files)
+        expected = (sum(manifest.values()), len(manifest))
         began = time.monotonic()
-        assert wait_until(lambda: has(a, total, count), 600), a.log_tail()
-        scanned = time.monotonic() - began
+
+        def has_all() -> bool:
+            status = a.status()
+            return (status.get("bytes"), status.get("files")) == expected
+
+        assert wait_until(has_all, LONGEST_S), a.log_tail()
+        scanned = round(time.monotonic() - began, 2)
+        figures = arrive(a, b, manifest, plain(a.share, manifest))
+        turns = [ask(actor.state, "status")["longest_turn_ms"] for actor in (a, b)]
+        return figures | {"scan_s": scanned, "longest_turn_ms": turns}
+
+
+def theirs(size: int, files: int, plain: float) -> dict[str, object]:
+    with rival.pair(free_ports(2)) as (a, b):
+        manifest = fill(a.share, size, files)
         began = time.monotonic()
-        b.start()
-        assert wait_until(lambda: has(b, total, count), 600, period_s=0.02), b.log_tail()
-        seconds = time.monotonic() - began
-        return {
-            "bytes": total,
-            "files": count,
-            "scan_s": round(scanned, 2),
+        a.start()
+        scanned_all = wait_until(lambda: a.files() == len(manifest), LONGEST_S, period_s=0.2)
+        assert scanned_all, a.log_tail()
+        scanned = round(time.monotonic() - began, 2)
+        return arrive(a, b, manifest, plain) | {"scan_s": scanned}
+
+
+def once(size: int, files: int, only: str) -> dict[str, object]:
+    found: dict[str, object] = {}
+    seconds = 0.0
+
+    def plain(share: Path, manifest: Manifest) -> float:
+        nonlocal seconds
+        with tempfile.TemporaryDirectory(prefix="leftzmq-plain-") as folder:
+            seconds = plain_s(share, Path(folder) / "made", manifest)
+        found["bytes"], found["files"] = sum(manifest.values()), len(manifest)
+        found["plain"] = {
             "seconds": round(seconds, 2),
-            "MB_s": round(total / 1e6 / seconds, 1),
-            "files_s": round(count / seconds, 1),
-            "A": used(a),
-            "B": used(b),
+            "files_s": round(len(manifest) / seconds, 1),
         }
+        return seconds
 
-
-def has(actor: Actor, total: int, count: int) -> bool:
-    status = actor.status()
-    return (status.get("bytes"), status.get("files")) == (total, count)
+    leftzmq = ours(size, files, plain)
+    found["leftzmq"] = leftzmq
+    if only != "leftzmq":
+        why = rival.missing()
+        found["syncthing"] = {"skipped": why} if why else theirs(size, files, seconds)
+    return found
 
 
 if __name__ == "__main__":
@@ -87,6 +118,7 @@ if __name__ == "__main__":
     parser.add_argument("--bytes", type=int, default=1 << 30)
     parser.add_argument("--files", type=int, default=0)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", choices=["leftzmq"], default="", help="without the rival")
     options = parser.parse_args()
     for _ in range(options.runs):
-        print(json.dumps(once(options.bytes, options.files)), flush=True)
+        print(json.dumps(once(options.bytes, options.files, options.only)), flush=True)

@@ -61,8 +61,7 @@ class Opening:
         store = Store(file)
         self.opened.callback(store.close)
         self._forget_unlisted(store)
-        peers = self.peers
-        folder = Folder(config.id, keys, self.device, store, peers.control_link, peers.news_links)
+        folder = Folder(config.id, keys, self.device, store, self.peers)
         try:
             share = _open_share(config, store.meta(_TOKEN), adopting)
         except ShareError as error:
@@ -71,8 +70,7 @@ class Opening:
         self.opened.callback(share.close)
         store.put_meta(_TOKEN, share.token)
         life = make_life(device_mark(self.device), int(time.time()), os.urandom(4))
-        store.heads.begin_life(life)
-        store.commit()
+        store.begin_life(life)
         watcher = Watcher(config.path, lambda report: self.report(config.id, report))
         self.opened.callback(watcher.stop)
         watcher.start()

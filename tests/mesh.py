@@ -17,7 +17,7 @@ from sim import node
 from leftzmq.disk.share import Share
 from leftzmq.sync import actions
 from leftzmq.sync.facts import Asked, Fact, LinkClosed, LinkOpened, Started, TimePassed
-from leftzmq.sync.jobs import Job
+from leftzmq.sync.jobs import Job, Walk
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers import Peer
 from leftzmq.wire.messages import Message
@@ -45,6 +45,23 @@ class Device(node.Device):
             if other.alive:
                 self.take(LinkOpened(Link(other.key, Way.DIALED)))
                 other.take(LinkOpened(Link(self.key, Way.DIALED)))
+
+    def start_and_walk_last(self) -> None:
+        """A start in which what the others say comes before the first walk."""
+        walks: list[actions.Action] = []
+        do = self.do
+
+        def later(action: actions.Action) -> None:
+            is_walk = isinstance(action, actions.Work) and isinstance(action.job, Walk)
+            walks.append(action) if is_walk else do(action)
+
+        self.do = later  # type: ignore[method-assign]
+        self.start()
+        self.mesh.settle(5.0)
+        self.do = do  # type: ignore[method-assign]
+        for walk in walks:
+            do(walk)
+        self.mesh.settle()
 
     def kill(self) -> None:
         """As a SIGKILL would: what is committed stays, nothing else does."""

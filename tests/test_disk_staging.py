@@ -11,10 +11,11 @@ import pytest
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import derive_keys
 from leftzmq.content.seal import seal_chunk
-from leftzmq.disk import staging
+from leftzmq.disk import lefting, staging
 from leftzmq.disk.fs import RealFile, RealFolder, RealRoot
+from leftzmq.disk.lefting import lefting_path, lefting_paths
 from leftzmq.disk.root import LastFolder, Root
-from leftzmq.disk.staging import DiskFull, StagingLost, Unstageable, lefting_path
+from leftzmq.disk.staging import DiskFull, StagingLost, Unstageable
 from leftzmq.errors import ProblemKind
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.plan import Staged
@@ -62,6 +63,10 @@ def opened(root: RealRoot, path: str = "d/a", known: Staged | None = None) -> St
     return staging.open_staging(root, path, known, 0)[0]
 
 
+def names(path: str) -> list[str]:
+    return list(lefting_paths(path))
+
+
 def trashed(tmp_path: Path) -> list[bytes]:
     return [p.read_bytes() for p in (tmp_path / ".left/trash").rglob("*") if p.is_file()]
 
@@ -75,8 +80,9 @@ def test_where_a_lefting_lies() -> None:
     assert lefting_path("d/" + "x" * 247) == "d/" + "x" * 247 + ".lefting"
     long = lefting_path("d/" + "é" * 124)
     assert long.startswith("d/.") and len(long) == len("d/.") + 16 + len(".lefting")
-    assert lefting_path("d/a", again=True) != lefting_path("d/b", again=True)
-    assert lefting_path("d/a", again=True).startswith("d/.")
+    assert len({*names("d/a")[1:], *names("d/b")[1:]}) == 16
+    assert all(path.startswith("d/.") for path in names("d/a")[1:])
+    assert len(set(lefting_paths("d/" + "é" * 124))) == 8
 
 
 # ---- opening ----------------------------------------------------------------------------------
@@ -93,12 +99,9 @@ def test_a_users_file_of_that_name_is_not_touched(root: RealRoot, tmp_path: Path
     user = tmp_path / "d/a.lefting"
     user.write_bytes(b"mine")
     staged, found = staging.open_staging(root, "d/a", Staged("d/a.lefting", 0), 0)
-    assert staged.path == lefting_path("d/a", again=True) and not found
+    assert staged.path == names("d/a")[1] and not found
     known = Staged("d/a.lefting", user.stat().st_ino + 1)
-    with pytest.raises(Unstageable) as caught:
-        staging.open_staging(root, "d/a", known, 0)
-    assert caught.value.kind is ProblemKind.FOREIGN_LEFTING
-    assert caught.value.path == "d/a.lefting"
+    assert staging.open_staging(root, "d/a", known, 0)[0].path == names("d/a")[2]
     assert user.read_bytes() == b"mine"
 
 
@@ -106,7 +109,7 @@ def test_a_link_of_that_name_is_not_followed(root: RealRoot, tmp_path: Path) -> 
     (tmp_path / "target").write_bytes(b"mine")
     (tmp_path / "d/a.lefting").symlink_to("../target")
     staged = opened(root)
-    assert staged.path == lefting_path("d/a", again=True)
+    assert staged.path == names("d/a")[1]
     linked = Staged("d/a.lefting", (tmp_path / "target").stat().st_ino)
     with pytest.raises(StagingLost):
         staging.write_chunks(root, linked, PIECES, KEYS)
@@ -204,9 +207,10 @@ def test_a_small_file_is_staged_whole(root: RealRoot, tmp_path: Path) -> None:
     assert found.st_mode & 0o100 and not (tmp_path / "d/a").exists()
 
 
-def test_both_names_taken_is_a_problem(root: RealRoot, tmp_path: Path) -> None:
-    for again in (False, True):
-        (tmp_path / lefting_path("d/a", again=again)).write_bytes(b"mine")
+def test_all_names_taken_is_a_problem(root: RealRoot, tmp_path: Path) -> None:
+    for path in lefting_paths("d/a"):
+        assert stage_small(root, entry("d/a"), b"abc").path == path
+        (tmp_path / path).write_bytes(b"mine")
     with pytest.raises(Unstageable) as caught:
         stage_small(root, entry("d/a"), b"abc")
     assert caught.value.kind is ProblemKind.FOREIGN_LEFTING
@@ -242,22 +246,22 @@ def test_a_full_disk_is_told_from_other_errors(
 
 def test_ours_is_unlinked_and_nothing_else(root: RealRoot, tmp_path: Path) -> None:
     staged = opened(root)
-    staging.discard(root, staged, NOW_NS)
+    lefting.discard(root, staged, NOW_NS)
     assert not list((tmp_path / "d").iterdir())
-    staging.discard(root, staged, NOW_NS)  # once more: nothing to do
-    staging.discard(root, Staged("none/a.lefting", 5), NOW_NS)
+    lefting.discard(root, staged, NOW_NS)  # once more: nothing to do
+    lefting.discard(root, Staged("none/a.lefting", 5), NOW_NS)
     user = tmp_path / staged.path
     user.write_bytes(b"mine")
-    staging.discard(root, Staged(staged.path, user.stat().st_ino + 1_000_000), NOW_NS)
+    lefting.discard(root, Staged(staged.path, user.stat().st_ino + 1_000_000), NOW_NS)
     assert user.read_bytes() == b"mine" and not trashed(tmp_path)
 
 
 def test_one_that_was_never_learned_goes_to_the_trash(root: RealRoot, tmp_path: Path) -> None:
     (tmp_path / "d/a.lefting").write_bytes(b"whose?")
-    staging.discard(root, Staged("d/a.lefting", 0), NOW_NS)
+    lefting.discard(root, Staged("d/a.lefting", 0), NOW_NS)
     assert not list((tmp_path / "d").iterdir()) and trashed(tmp_path) == [b"whose?"]
     (tmp_path / "d/a.lefting").mkdir()
-    staging.discard(root, Staged("d/a.lefting", 0), NOW_NS)
+    lefting.discard(root, Staged("d/a.lefting", 0), NOW_NS)
     assert (tmp_path / "d/a.lefting").is_dir()
 
 
@@ -269,7 +273,7 @@ def test_what_a_crash_left_after_an_exchange_goes_to_the_trash(
     staged = stage_small(root, entry("d/a"), b"new")
     with root.folder("d") as folder:
         folder.exchange("a", folder, "a.lefting")
-    staging.discard(root, staged, NOW_NS)
+    lefting.discard(root, staged, NOW_NS)
     assert (tmp_path / "d/a").read_bytes() == b"new" and trashed(tmp_path) == [b"old"]
     assert not (tmp_path / "d/a.lefting").exists()
 
@@ -282,6 +286,6 @@ def test_no_descriptor_is_left_open(root: RealRoot, tmp_path: Path) -> None:
     staging.copy_home(root, staged, "none", [], KEYS)
     with pytest.raises(StagingLost):
         staging.verify_chunks(root, Staged(staged.path, 1), CHUNKS, KEYS)
-    staging.discard(root, Staged(staged.path, 0), NOW_NS)
+    lefting.discard(root, Staged(staged.path, 0), NOW_NS)
     stage_small(root, entry("d/x"), b"abc")
     assert len(os.listdir("/proc/self/fd")) == before

@@ -80,6 +80,8 @@ def test_what_agents_tell_has_the_fields_of_its_section(tmp_path: Path) -> None:
             section = told[event.kind.value]
             names = event.fields.keys()
             assert section.always <= names <= section.always | section.sometimes, event
+            if "device" in event.fields:
+                assert event.fields["device"] in mesh.devices, event
     assert seen >= {
         EventKind.SCAN,
         EventKind.TICKET,

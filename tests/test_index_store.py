@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -211,5 +212,35 @@ def test_an_unreadable_index_says_what_to_do(tmp_path: Path) -> None:
         Store(tmp_path / "index")
 
 
+def test_an_index_of_another_version_is_not_touched(tmp_path: Path) -> None:
+    Store(tmp_path / "index").close()
+    with sqlite3.connect(tmp_path / "index") as database:
+        database.execute("PRAGMA user_version = 1")
+    with pytest.raises(LeftError, match=r"has schema 1, .*knows 2.*move it away"):
+        Store(tmp_path / "index")
+    with sqlite3.connect(tmp_path / "index") as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+
+
 def test_flushing_without_a_wal_is_fine(tmp_path: Path) -> None:
     flush(tmp_path / "nothing here")
+
+
+def test_a_new_life_makes_durable_what_a_killed_one_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last sequence is told in the first hello."""
+    flushed: list[tuple[Path, list[int]]] = []
+
+    def flush_it(file: Path) -> None:
+        with sqlite3.connect(file) as other:
+            lives = other.execute("SELECT last FROM life ORDER BY ordinal").fetchall()
+        flushed.append((file, [last for (last,) in lives]))
+
+    monkeypatch.setattr("leftzmq.index.store.flush", flush_it)
+    killed = Store(tmp_path / "index")
+    killed.begin_life(life("a", 1))
+    killed.heads.next_sequence()
+    killed.commit()
+    Store(tmp_path / "index").begin_life(life("a", 2))
+    assert flushed == [(tmp_path / "index", [0]), (tmp_path / "index", [1, 1])]

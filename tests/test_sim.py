@@ -67,6 +67,19 @@ def test_a_plan_is_told_in_one_word() -> None:
     assert unpack(pack(plan), plan_of) == plan
 
 
+BROKE_ONCE = {
+    "two power cuts while the same file was staged": (
+        "8/AB/0,3,4,5/0/slow,news_twice,watch_lost,careful,skews_s"
+    ),
+}
+
+
+@pytest.mark.parametrize("word", BROKE_ONCE.values(), ids=BROKE_ONCE.keys())
+def test_what_broke_a_law_once_holds(word: str) -> None:
+    outcome = run(unpack(word, plan_of))
+    assert outcome.broken is None
+
+
 # A simulation that finds nothing is suspect: what it finds, when something is taken out.
 
 

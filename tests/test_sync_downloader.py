@@ -93,6 +93,25 @@ def test_an_answer_without_anything_in_it_is_silence(downloader: Downloader, vie
     assert asked(downloader.tick(100.0 + SILENT_S)) == [OTHER]
 
 
+def test_what_waits_behind_other_answers_of_the_same_device_is_not_asked_elsewhere(
+    downloader: Downloader, view: View
+) -> None:
+    """On a slow line that many ask, a get waits longer than silence lasts."""
+    view.have = [MUTE, OTHER]
+    second = ContentId(b"d" * 32)
+    more = Entry("g", Kind.FILE, 5, 0, False, second, 0, ENTRY.vector, LIFE, 1, False)
+    downloader.wanted(FileWanted("share", more, None), 100.1)
+    assert asked(downloader.go_on(100.1)) == [MUTE]
+    downloader.connected(PeerConnected(OTHER, 32 << 20), 100.5)
+    answer = Chunks(2, TAG, [], [bytes(second)])
+    heard = downloader.chunks(ChunksArrived(Link(MUTE, Way.DIALED), answer, b""), 101.9)
+    assert asked(heard) == [OTHER], "what it does not have"
+    assert asked(downloader.tick(100.0 + SILENT_S)) == []
+    answer_of_other = Chunks(3, TAG, [], [bytes(second)])
+    downloader.chunks(ChunksArrived(Link(OTHER, Way.DIALED), answer_of_other, b""), 103.0)
+    assert asked(downloader.tick(101.9 + SILENT_S)) == [OTHER], "now it was silent"
+
+
 def test_what_was_missing_is_asked_for_again_after_a_second(downloader: Downloader) -> None:
     missing = Chunks(1, TAG, [], [bytes(ID)])
     downloader.tick(100.9)

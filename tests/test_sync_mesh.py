@@ -412,3 +412,52 @@ def test_what_a_user_put_in_a_folder_that_the_applier_made_too_is_found(mesh: Me
     b.take(PathsTouched("share", (("both", Touch.MADE),)))
     mesh.settle()
     assert (a.share / "both" / "of b").read_bytes() == b"b"
+
+
+def test_what_is_in_a_folder_that_was_made_anew_with_the_same_inode_is_found(mesh: Mesh) -> None:
+    """It was written before the new folder was watched, and to the look nothing was new."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    folder = a.share / "again"
+    folder.mkdir()
+    together(mesh)
+    before = folder.stat().st_ino
+    for _ in range(20):
+        folder.rmdir()
+        folder.mkdir()
+        if folder.stat().st_ino == before:
+            break
+    else:
+        pytest.skip("this file system gives no inode again so soon")
+    a.write("again/file", b"here")
+    a.take(PathsTouched("share", (("again", Touch.MADE),)))
+    mesh.settle()
+    assert (b.share / "again" / "file").read_bytes() == b"here"
+
+
+@pytest.mark.parametrize("folder", ["", "d"])
+def test_a_name_that_cannot_be_synced_is_a_problem_within_a_minute(mesh: Mesh, folder: str) -> None:
+    """No event can call it by its name: the watcher tells of the folder that it is in."""
+    a = mesh.devices["A"]
+    (a.share / "d").mkdir()
+    together(mesh)
+    (a.share / folder / "nul\udcff").write_bytes(b"")
+    a.take(PathsTouched("share", ((folder, Touch.MADE),)))
+    mesh.settle(seconds=60)
+    shown = [problem.path for problem in a.folder.problems.all()]
+    assert shown == [f"{folder}/nul\\xff".lstrip("/")]
+
+
+def test_devices_that_begin_with_the_same_files_send_each_other_nothing(tmp_path: Path) -> None:
+    """What the other one says comes before the own first walk is over."""
+    mesh = Mesh(tmp_path, "AB")
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    for device in (a, b):
+        for number in range(20):
+            device.write(f"d/{number}", random.Random(number).randbytes(5000), mtime=1.7e9)
+        device.write("large", random.Random("large").randbytes(2_000_000), mtime=1.7e9)
+    a.start()
+    mesh.settle()
+    b.start_and_walk_last()
+    assert [device.folder.received_bytes for device in (a, b)] == [0, 0]
+    a.write("new", b"new")
+    assert together(mesh)

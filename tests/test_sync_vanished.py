@@ -206,3 +206,18 @@ def test_a_walk_of_everything_is_to_come_until_the_last_one_is_over() -> None:
     walks.walked("")
     assert walks.whole_to_come
     assert walks.over(nothing) == [""] and not walks.whole_to_come
+
+
+def test_everything_is_walked_soon_but_not_again_and_again() -> None:
+    walks = Walks()
+    walks.start(1000.0)
+    walks.soon(1000.5)
+    walks.soon(1001.0)
+    assert walks.deadline() == 1060.0
+    walks.tick(1060.0)
+    walks.soon(1060.5)
+    assert walks.deadline() == 1120.0
+    walks.tick(1120.0)
+    assert walks.deadline() == 4720.0
+    walks.soon(3000.0)
+    assert walks.deadline() == 3000.0

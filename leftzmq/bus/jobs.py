@@ -17,7 +17,7 @@ from leftzmq.bus.ground import Ground
 from leftzmq.content.cut import Cutter
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.seal import fresh_nonce, open_chunk, open_list
-from leftzmq.disk import scanner, staging
+from leftzmq.disk import lefting, scanner, staging
 from leftzmq.disk.reading import read_chunks
 from leftzmq.disk.room import LowSpace, fits_bytes
 from leftzmq.disk.root import Folder, LastFolder, Root
@@ -147,7 +147,7 @@ class JobRunner:
         except _HELD_UP as error:
             problem = _problem(ground, entry, error)
             kept = job.known if isinstance(error, LowSpace) else None
-            if kept is not None and not staging.is_there(ground.root, kept):
+            if kept is not None and not lefting.is_there(ground.root, kept):
                 kept = None
             return jobs.StagingOpened(job.folder, entry, kept, kept is not None, problem)
 
@@ -252,7 +252,7 @@ class JobRunner:
         return jobs.Discarded(job.folder, self._gone(ground, job.staged))
 
     def _clear_staging(self, ground: Ground, job: jobs.ClearStaging) -> JobDone:
-        lost = [staged for staged in job.resumable if not staging.is_there(ground.root, staged)]
+        lost = [staged for staged in job.resumable if not lefting.is_there(ground.root, staged)]
         return jobs.StagingCleared(job.folder, self._gone(ground, (*job.useless, *lost)))
 
     def _gone(self, ground: Ground, leftings: tuple[Staged, ...]) -> tuple[Staged, ...]:
@@ -261,7 +261,7 @@ class JobRunner:
         gone: list[Staged] = []
         for staged in leftings:
             try:
-                staging.discard(ground.root, staged, self._now_ns())
+                lefting.discard(ground.root, staged, self._now_ns())
                 gone.append(staged)
             except OSError:
                 continue  # it stays; the next start tries again

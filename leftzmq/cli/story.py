@@ -6,6 +6,7 @@ Knows how to set agents up, start, ask, kill and clean up. Must not know the sto
 from __future__ import annotations
 
 import hashlib
+import random
 import shutil
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from leftzmq.errors import AgentAway, LeftError
 from leftzmq.statedir import device_key_file, make_secret, make_state_dir
 
 STOP_S: Final = 5.0
+_PORTS: Final = range(20_000, 32_000)
 
 _CONFIG: Final = """\
 [device]
@@ -152,7 +154,7 @@ class Stage:
         self.home = home or Path(tempfile.mkdtemp(prefix="leftzmq-demo-"))
         self.home.mkdir(exist_ok=True)
         make_secret(self.home / "share.secret")
-        ports = _free_ports(len(names))
+        ports = free_ports(len(names))
         self.actors = [
             Actor(name, self.home / name, port) for name, port in zip(names, ports, strict=True)
         ]
@@ -168,13 +170,16 @@ class Stage:
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports that are free now; all held at once, so that they differ."""
-    with_ports = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(server.getsockname()[1]) for server in with_ports]
-    for server in with_ports:
-        server.close()
-    return ports
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, also minutes later: below those that systems give to outgoing
+    connections (from 32768 on, Linux; from 49152 on, macOS), of which one may come in between."""
+    ports: list[int] = []
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise LeftError("no port is free on this machine", "127.0.0.1", f"free some of {_PORTS}")
 
 
 def wait_until(

@@ -24,10 +24,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from leftzmq.disk.flush import GROUP_FROM, Flushes
+from leftzmq.disk.lefting import create_lefting, throw_away
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.disk.ready import make_ready
 from leftzmq.disk.root import File, Folder, LastFolder, Root, is_full
-from leftzmq.disk.staging import create_lefting, throw_away
 from leftzmq.disk.swap import Copied, Place, Stopped, is_still, key_now
 from leftzmq.disk.trash import Spot, Trash, copy_bytes
 from leftzmq.errors import Refused

@@ -15,8 +15,8 @@ from enum import Enum
 from typing import Final
 
 from leftzmq.disk.flush import Flushes
+from leftzmq.disk.lefting import create_lefting, throw_away
 from leftzmq.disk.root import Folder, Root, Stat, is_full
-from leftzmq.disk.staging import create_lefting, throw_away
 from leftzmq.disk.trash import TRASH_PATH, copy_bytes, is_batch, our_names
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import check_path, join, name_of, parent_of, sort_key

@@ -1,7 +1,7 @@
 """`.lefting` files: what is still arriving, beside its target (write order, step 1).
 
-A `.lefting` is ours by its inode, which the index keeps; any other file of that suffix is the
-user's and is never touched. Not one byte goes into ours whose chunk was not checked by its id.
+Not one byte goes into a `.lefting` of ours whose chunk was not checked by its id. Which are ours,
+and what they are called, is in disk/lefting.
 
 Knows chunks, offsets and inodes. Must not know where chunks come from, nor give a file its name:
 that is disk/apply.
@@ -10,24 +10,21 @@ that is disk/apply.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Final
 
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys
 from leftzmq.content.seal import open_chunk
 from leftzmq.content.zeros import trimmed
+from leftzmq.disk.lefting import create_lefting, is_ours, is_there, lefting_path, throw_away
 from leftzmq.disk.room import check_room
-from leftzmq.disk.root import Buffer, File, Folder, LastFolder, Root, Stat, is_full
-from leftzmq.disk.trash import Spot, Trash
+from leftzmq.disk.root import Buffer, File, Folder, LastFolder, Root, is_full
 from leftzmq.errors import ProblemKind, Refused
-from leftzmq.tree.entry import Entry, Kind
-from leftzmq.tree.path import LEFTING_SUFFIX, MAX_NAME_BYTES, join, name_of, parent_of
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.path import name_of, parent_of
 from leftzmq.tree.plan import Staged
 
 HOLE_BYTES: Final = 64 << 10  # fewer zeros are written: a hole is worth whole blocks only
-HASH_BYTES: Final = 8  # HASH16: 16 hex digits in the name of a .lefting whose own is too long
-
 Chunk = tuple[bytes, int, int]
 """(id, offset in the target, length)."""
 
@@ -52,29 +49,6 @@ class Unstageable(Exception):
     def __init__(self, path: str, kind: ProblemKind, detail: str = "") -> None:
         self.path, self.kind, self.detail = path, kind, detail
         super().__init__(f"{path}: {kind.value} ({detail})" if detail else f"{path}: {kind.value}")
-
-
-def lefting_path(path: str, *, again: bool = False) -> str:
-    """Where the `.lefting` of `path` lies: beside it.
-
-    again: the other name, for when the first is a user's; so is a name over 255 bytes.
-    """
-    name = name_of(path) + LEFTING_SUFFIX
-    if again or len(name.encode()) > MAX_NAME_BYTES:
-        name = f".{blake2b(path.encode(), digest_size=HASH_BYTES).hexdigest()}{LEFTING_SUFFIX}"
-    return join(parent_of(path), name)
-
-
-def create_lefting(folder: Folder, path: str) -> tuple[File, str]:
-    """A new `.lefting` for `path` in its open folder, and its path.
-
-    Raises FileExistsError, naming it, if both names are taken by files that are not ours; OSError.
-    """
-    first, other = lefting_path(path), lefting_path(path, again=True)
-    try:
-        return folder.create(name_of(first)), first
-    except FileExistsError:
-        return folder.create(name_of(other)), other
 
 
 def open_staging(
@@ -200,73 +174,10 @@ def stage_small(
         raise _why_not(entry.path, error) from error
 
 
-def throw_away(folder: Folder, staged: Staged) -> None:
-    """Unlink a `.lefting` in its open folder if it is ours, by its inode."""
-    if is_ours(folder.stat(name_of(staged.path)), staged):
-        folder.unlink(name_of(staged.path))
-
-
-def discard(root: Root, staged: Staged, now_ns: int) -> None:
-    """Throw away a `.lefting` that nobody needs any more. OSError.
-
-    Ours, by its inode: unlinked. Its inode was never learned (0): to the trash, it might be a
-    user's (and is, if the second name was made: that one goes then). Another file, while ours
-    already has another name beside it: a crash came between the exchange and the look, and this
-    is the old version: to the trash. Any other: not touched.
-    """
-    try:
-        folder = root.folder(parent_of(staged.path))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    with folder:
-        path = staged.path
-        if staged.inode == 0:
-            second = lefting_path(path.removesuffix(LEFTING_SUFFIX), again=True)
-            path = second if folder.stat(name_of(second)) else path
-        found = folder.stat(name_of(path))
-        if is_ours(found, staged):
-            folder.unlink(name_of(path))
-            return
-        if found is None or found.kind is None or found.kind is Kind.DIRECTORY:
-            return
-        if staged.inode == 0 or _has_inode(folder, staged.inode):
-            touched: list[str] = []
-            spot = Spot(folder, name_of(path), parent_of(path))
-            Trash(root, now_ns, touched.append).take(spot, path)
-            for where in dict.fromkeys(touched):
-                with root.folder(where) as changed:
-                    changed.flush()
-
-
-def is_ours(found: Stat | None, staged: Staged) -> bool:
-    """Whether this is the stat of the file that we staged."""
-    return found is not None and found.kind is Kind.FILE and 0 != found.inode == staged.inode
-
-
 def _missing(folder: Folder, staged: Staged, size: int) -> int:
     """Bytes that are still to be written, at most."""
     found = folder.stat(name_of(staged.path))
     return size - (found.allocated if found is not None and is_ours(found, staged) else 0)
-
-
-def is_there(root: Root, staged: Staged) -> bool:
-    """Whether what lies there is the file that we staged."""
-    try:
-        with root.folder(parent_of(staged.path)) as folder:
-            return is_ours(folder.stat(name_of(staged.path)), staged)
-    except OSError:
-        return False
-
-
-def _has_inode(folder: Folder, inode: int) -> bool:
-    for raw in folder.names():
-        try:
-            found = folder.stat(raw.decode())
-        except UnicodeDecodeError:
-            continue
-        if found is not None and found.kind is Kind.FILE and found.inode == inode:
-            return True
-    return False
 
 
 def _open_ours(root: Root, staged: Staged, *, write: bool) -> File:

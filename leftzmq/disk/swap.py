@@ -13,9 +13,9 @@ import errno
 from dataclasses import dataclass
 
 from leftzmq.disk.flush import Flushes
+from leftzmq.disk.lefting import lefting_paths
 from leftzmq.disk.outcome import Ending
 from leftzmq.disk.root import Folder, Stat
-from leftzmq.disk.staging import lefting_path
 from leftzmq.disk.trash import Spot, Trash
 from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.path import name_of, parent_of
@@ -157,7 +157,6 @@ class Place:
     def beside(self) -> Spot:
         """A free name in the same folder that nobody takes for a file; not to be closed."""
         path = self.operation.path
-        first = name_of(lefting_path(path))
-        if self.folder.stat(first) is None:
-            return Spot(self.folder, first, self.where)
-        return Spot(self.folder, name_of(lefting_path(path, again=True)), self.where)
+        names = [name_of(path) for path in lefting_paths(path)]
+        free = (name for name in names if self.folder.stat(name) is None)
+        return Spot(self.folder, next(free, names[-1]), self.where)

@@ -16,10 +16,11 @@ from typing import Final
 
 from leftzmq.errors import LeftError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 OUR_BIT: Final = 0
 MAX_BITS: Final = 63  # SQLite integers are signed 64 bits
 BUSY_TIMEOUT_MS: Final = 5_000
+BUILT_AGAIN: Final = "move it away: it is built again from the share and from the peers"
 
 _TABLES: Final = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -106,14 +107,14 @@ def open_index(file: Path) -> sqlite3.Connection:
         raise LeftError(
             f"the index cannot be read: {error}",
             str(file),
-            "move it away: it is built again from the share and from the peers",
+            BUILT_AGAIN,
         ) from error
     file.chmod(0o600)
     if version != SCHEMA_VERSION:
         raise LeftError(
             f"the index has schema {version}, this leftzmq knows {SCHEMA_VERSION}",
             str(file),
-            "run the version of leftzmq that wrote it",
+            f"{BUILT_AGAIN}, or run the version of leftzmq that wrote it",
         )
     return connection
 

@@ -13,12 +13,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from leftzmq.index.flush import flush
 from leftzmq.index.heads import Heads
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import COLUMNS, Row, columns_of
 from leftzmq.index.schema import open_index
 from leftzmq.tree.path import sort_key
 from leftzmq.tree.plan import Staged
+from leftzmq.tree.version import Life
 
 SWEEP_ROWS: Final = 2048  # in one step: 1 to 2 ms
 _RECORDS_AT_ONCE: Final = (64, 8, 1)
@@ -55,6 +57,13 @@ class Store(Reader):
             self.heads.save()
             self._db.execute("COMMIT")
             self._open = False
+
+    def begin_life(self, life: Life) -> None:
+        """A new start. What a killed one committed is durable after this, so that its last
+        sequence may be told. Raises OSError when the disk will not."""
+        self.heads.begin_life(life)
+        self.commit()
+        flush(self.file)
 
     def close(self) -> None:
         self.commit()

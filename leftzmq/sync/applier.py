@@ -203,13 +203,15 @@ class Applier:
         if useless := self.leftings.useless(path):
             return useless + self._consider(path, now)
         if doing is not None and doing.operation is not None:
-            return self._reready(path, doing)
+            return [] if self._ends.awaits_walk(path) else self._reready(path, doing)
         ticket = self._versions.ticket(path)
         if self._room.not_wanted(path, ticket.entry if ticket else None):
             solved = [*self._problems.clear(path), FileNotWanted(self.folder, path)]
             return solved + self._consider(path, now)
         if ticket is None:
             return self._drop(path) + self._far_future(path)
+        if ticket.ours is None and _needs_bytes(ticket) and self._versions.may_find:
+            return self._drop(path)  # it may lie here already: the end of the walk considers all
         if doing is not None and doing.entry.rank == ticket.entry.rank:
             if (
                 doing.stage is Stage.WAITING

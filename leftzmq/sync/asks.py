@@ -21,8 +21,9 @@ GETS_AT_ONCE: Final = 12
 """Of one device: more messages than that only fill queues; what waits here travels in fewer."""
 LARGE_GETS_AT_ONCE: Final = 8  # of those: a small file never waits for one to be answered
 SILENT_S: Final = 2.0
-"""An ask so long without an answer goes elsewhere, if somebody else has it."""
-SILENT_ALONE_S: Final = 30.0  # with nobody else to ask
+"""When a device answered nothing for so long, what it was asked for goes elsewhere, if somebody
+else has it. One that answers is not silent: on a slow line a get waits behind those of others."""
+SILENT_ALONE_S: Final = 30.0  # with nobody else to ask, or if it answers all but this one
 SLOW_S: Final = 1.0
 """What is the last of a file and so long under way may be asked of another one as well."""
 
@@ -87,6 +88,8 @@ class Asks:
             credit.returned(sum(pending.left.pop(id, 0) for id in missing))
         if came or missing:
             pending.heard = now
+            if credit is not None:
+                credit.heard_at = now
         if not pending.left:
             self._close((pending.device, number))
 
@@ -96,7 +99,7 @@ class Asks:
         given_up = []
         for key, pending in list(self._pending.items()):
             too_long = now >= pending.heard + SILENT_ALONE_S
-            if now >= pending.heard + SILENT_S and (too_long or others(pending)):
+            if too_long or (now >= self._silent_at(pending) and others(pending)):
                 given_up.append(self._close(key))
                 credit = self.credits.get(pending.device)
                 if credit is not None:
@@ -106,7 +109,7 @@ class Asks:
 
     def silent_at(self) -> Iterator[float]:
         """When each is silent too long (monotonic)."""
-        return (pending.heard + SILENT_S for pending in self._pending.values())
+        return (self._silent_at(pending) for pending in self._pending.values())
 
     def slow(self, arriving: Arriving, now: float) -> Iterator[tuple[DeviceKey, int]]:
         """Rows of a file that were asked for a while ago, and of whom; the oldest first."""
@@ -123,6 +126,10 @@ class Asks:
 
     def rate_bytes_s(self) -> float:
         return sum(credit.rate_bytes_s for credit in self.credits.values() if credit.outstanding)
+
+    def _silent_at(self, pending: Pending) -> float:
+        credit = self.credits.get(pending.device)
+        return max(pending.heard, credit.heard_at if credit is not None else 0.0) + SILENT_S
 
     def _close(self, key: tuple[DeviceKey, int]) -> Pending:
         credit = self.credits.get(key[0])

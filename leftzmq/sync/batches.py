@@ -114,7 +114,11 @@ class Batches:
     ) -> Operation | None:
         """The operation for a ready ticket, or None: it is stuck, or is none any more."""
         if doing.operation is not None:
-            return doing.operation
+            if self._still_deleted(path, doing.operation):
+                return doing.operation
+            doing.operation, doing.stage = None, Stage.WAITING
+            self._window.consider(path)
+            return None
         ticket = self._versions.ticket(path)
         if ticket is None or ticket.entry.rank != doing.entry.rank:
             self._window.consider(path)
@@ -139,6 +143,14 @@ class Batches:
         verb = _verb(ticket)
         staged = doing.staged if verb is Verb.PUT_FILE else None
         return Operation(verb, ticket.entry, ticket.held, copy_to, staged)
+
+    def _still_deleted(self, path: str, found: Operation) -> bool:
+        """Whether what a scan found is still nothing of ours. Since then it may have been
+        published, or said to be gone by a later delete, below which our version must not go."""
+        ours = self._indexes.ours(path)
+        if ours is None:
+            return True
+        return ours.entry.deleted and ours.entry.rank <= found.entry.rank
 
     def _may_go(self, path: str, doing: Doing, batch: dict[str, Operation]) -> bool:
         """Whether our folder at `path` can be removed after what is in the batch. What must stay

@@ -34,6 +34,7 @@ class Credit:
     outstanding: bytes asked for and not answered; gets: in so many questions
     held: bytes that arrived and are not written yet: a slow disk must not fill the memory
     rate_bytes_s: what arrived a second, smoothed
+    heard_at: when it last answered anything (monotonic)
     rests_until: it was silent: not to be asked before (monotonic)
     """
 
@@ -43,6 +44,7 @@ class Credit:
     gets: int = 0
     held: int = 0
     rate_bytes_s: float = 0.0
+    heard_at: float = 0.0
     rests_until: float = 0.0
     _rest_s: float = _REST_S
     _trip_s: float = 1.0

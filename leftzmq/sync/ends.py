@@ -160,9 +160,14 @@ class Ends:
         if doing.walked:
             # A walk found nothing below it that could be synced: what is there stays, so the
             # folder does (case c).
+            self._window.consider(path)
+            if doing.operation is not None:
+                # Found by a scan, and never ours. Its tombstone becomes ours; what the next look
+                # finds is then a user's folder, and new.
+                del self._window.doing[path]
+                return [RescanWanted(self._folder, (path,))]
             doing.walked = False
             self._versions.keep_folder(path)
-            self._window.consider(path)
             return self._show(path, ProblemKind.NOT_EMPTY, "")
         doing.walked = True
         self._waiting_walks.add(path)

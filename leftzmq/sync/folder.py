@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Enum
 
 from leftzmq.content.keys import FolderKeys
 from leftzmq.errors import Refused
 from leftzmq.index.store import Store
+from leftzmq.sync.actions import Action, Tell
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.claims import Claims
-from leftzmq.sync.facts import PageArrived, StrangerRefused
+from leftzmq.sync.facts import Fact, FolderStopped, PageArrived, StrangerRefused
 from leftzmq.sync.guard import Guard
 from leftzmq.sync.hearing import Hearing
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.sync.peers import Peers
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
 from leftzmq.sync.settler import Settler
@@ -22,6 +23,7 @@ from leftzmq.sync.trash import TrashKeeper
 from leftzmq.sync.versions import Versions
 from leftzmq.tree.entry import Entry
 from leftzmq.wire import page as pages
+from leftzmq.wire.local import EventKind
 
 
 class FolderState(Enum):
@@ -42,16 +44,17 @@ class Folder:
         keys: FolderKeys,
         device: DeviceKey,
         store: Store,
-        link_to: Callable[[DeviceKey], Link | None],
-        news_links: Callable[[], tuple[Link, ...]],
+        peers: Peers,
     ) -> None:
         self.id, self.keys, self.device, self.store = id, keys, device, store
         self.tag: bytes = keys.tag
         self.claims, self.problems = Claims(), Problems(id)
         self.indexes = Indexes(store)
         versions = Versions(self.indexes)
-        self.replica = Replica(id, self.tag, device, self.indexes, versions, news_links)
-        self.hearing = Hearing(id, self.tag, self.indexes, versions, link_to)
+        self.replica = Replica(
+            id, self.tag, device, self.indexes, versions, self.claims, peers.news_links
+        )
+        self.hearing = Hearing(id, self.tag, self.indexes, versions, peers)
         self.settler = Settler(id, store, keys, self.claims, self.problems)
         self.guard = Guard(
             id,
@@ -95,6 +98,10 @@ class Folder:
         except Refused as refused:
             return StrangerRefused(device, refused.refusal, refused.detail)
         return PageArrived(link, page, answer)
+
+    def stopped(self, fact: FolderStopped) -> list[Action | Fact]:
+        self.stop(fact.why)
+        return [Tell(EventKind.PROBLEM, {"folder": self.id, "path": "", "text": fact.why})]
 
     def stop(self, why: str) -> None:
         """The share is not the one we know: nothing is scanned or applied any more (I11)."""

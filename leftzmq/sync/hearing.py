@@ -7,7 +7,6 @@ version means is in `versions`. Must not know what we have to say ourselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +16,8 @@ from leftzmq.sync.actions import Action, Drop, Send, Tell
 from leftzmq.sync.answering import PAGES_AN_ASK
 from leftzmq.sync.facts import Fact, PageArrived, PathsReconsidered, PeerGreeted
 from leftzmq.sync.indexes import Indexes
-from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.peers import Peers
 from leftzmq.sync.versions import Heard, Versions
 from leftzmq.tree.entry import Entry
 from leftzmq.wire.local import EventKind, Scalar
@@ -52,9 +52,9 @@ class Hearing:
         tag: bytes,
         indexes: Indexes,
         versions: Versions,
-        link_to: Callable[[DeviceKey], Link | None],
+        peers: Peers,
     ) -> None:
-        self._folder, self._tag, self._link_to = folder, tag, link_to
+        self._folder, self._tag, self._peers = folder, tag, peers
         self._indexes, self._versions, self._heads = indexes, versions, indexes.store.heads
         self._running: dict[DeviceKey, Running] = {}
         self.members: set[DeviceKey] = set()
@@ -136,7 +136,7 @@ class Hearing:
             return self._ask(device, now)
         out: list[Action | Fact] = []
         if page.entries:
-            fields: dict[str, Scalar] = {"device": device.hex(), "folder": self._folder}
+            fields: dict[str, Scalar] = {"device": self._peers.name(device), "folder": self._folder}
             out.append(Tell(EventKind.HAVE_NEWS, fields | {"paths": len(page.entries)}))
         return out + self._hear(page, device, now)
 
@@ -190,7 +190,7 @@ class Hearing:
 
     def _since(self, device: DeviceKey) -> Send:
         head = self._heads.of(device)
-        link = self._link_to(device)
+        link = self._peers.control_link(device)
         assert link is not None, "a member has a link"
         after = 0 if head.life == NO_LIFE else head.head
         return Send(link, IndexSince(self._tag, head.life, after))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from leftzmq.content.seal import MAC_BYTES
-from leftzmq.disk.staging import lefting_path
+from leftzmq.disk.lefting import lefting_path, lefting_paths
 from leftzmq.errors import Problem, ProblemKind, Refused
 from leftzmq.sync.actions import Action, Drop, Work, tell_entry
 from leftzmq.sync.arriving import Arriving, Phase
@@ -132,10 +132,9 @@ class LargeFiles:
         arriving.phase = Phase.OPENING
         entry, store = arriving.entry, self._folders[arriving.folder].store
         self._held.pop((arriving.folder, entry.path), None)
-        names = lefting_path(entry.path), lefting_path(entry.path, again=True)
-        known = next(iter(store.resumable(*names)), None)
+        known = next(iter(store.resumable(*lefting_paths(entry.path))), None)
         if known is None:
-            store.intend_staged((entry.path, names[0], bytes(entry.content)))
+            store.intend_staged((entry.path, lefting_path(entry.path), bytes(entry.content)))
         return [Work(OpenStaging(arriving.folder, entry, known))]
 
     def opened(self, fact: StagingOpened) -> list[Action | Fact]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from leftzmq.errors import LeftError
-from leftzmq.sync.actions import Action, Answer, Publish, Tell
+from leftzmq.sync.actions import Action, Answer, Tell
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.barrier import Barrier
 from leftzmq.sync.conflicts import Conflicts
@@ -50,6 +50,7 @@ from leftzmq.sync.facts import (
     WatchLost,
 )
 from leftzmq.sync.folder import Folder
+from leftzmq.sync.heartbeat import Heartbeat
 from leftzmq.sync.jobs import (
     Applied,
     ChunksKept,
@@ -82,15 +83,10 @@ from leftzmq.sync.jobs import (
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.listener import Listener
 from leftzmq.sync.peers import Peers
+from leftzmq.sync.routes import Outputs, Routes
 from leftzmq.sync.status import status
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.messages import FolderHello, Get, Have, IndexSince
-
-HEARTBEAT_PERIOD_S: Final = 10.0
-SUBSCRIBED_PAUSE_S: Final = 0.1
-"""A new subscriber hears the heads at once; many at once hear them together."""
-
-Outputs = list[Action | Fact]
 
 
 class Node:
@@ -114,17 +110,20 @@ class Node:
         devices += [(folder.device, about["name"]) for folder in folders.values()]
         self.conflicts = Conflicts(devices)
         self.desk = Desk(folders, self.conflicts)
-        self._next_heartbeat = 0.0
+        self._heartbeat = Heartbeat(folders)
         self._stirred: list[Applier | Downloader] = []
+        self._wall_ns = 0
+        self._routes = self._route(Routes(folders, peers.by_key))
 
     def handle(self, fact: Fact, now: float, wall_ns: int) -> list[Action]:
         """Everything that follows from a fact. now: monotonic seconds; wall_ns: unix time."""
+        self._wall_ns = wall_ns
         facts: deque[Fact] = deque((fact,))
         actions: list[Action] = []
         for folder in self.folders.values():
             folder.guard.now_is(wall_ns)
         while facts or self._stirred:
-            outputs = self._route(facts.popleft(), now, wall_ns) if facts else self._settle(now)
+            outputs = self._routes.follow(facts.popleft(), now) if facts else self._settle(now)
             for output in outputs:
                 if isinstance(output, Action):
                     actions.append(output)
@@ -145,133 +144,106 @@ class Node:
 
     def deadline(self, now: float) -> float:
         """When TimePassed is due at the latest (monotonic)."""
-        times = [self._next_heartbeat, self.downloader.deadline(now), self.barrier.deadline()]
+        times = [self._heartbeat.deadline(), self.downloader.deadline(now), self.barrier.deadline()]
         times += [folder.deadline(now) for folder in self.folders.values()]
         return min(time for time in times if time is not None)
 
     # -- routing ---------------------------------------------------------------------------------
 
-    def _route(self, fact: Fact, now: float, wall_ns: int) -> Outputs:
-        match fact:
-            case TimePassed():
-                return self._tick(now)
-            case Started():
-                return self._start(now)
-            case MessageArrived() | LinkOpened() | LinkClosed() | DialFailed():
-                return self._link(fact, now)
-            case ChunksArrived():
-                return self.downloader.chunks(fact, now)
-            case PeerGreeted() | PeerConnected() | PeerLost():
-                return self._peer(fact, now)
-            case StrangerRefused():
-                return self.peers.refused(fact)
-            case Subscribed():
-                self._next_heartbeat = min(self._next_heartbeat, now + SUBSCRIBED_PAUSE_S)
-                return []
-            case Asked():
-                return self._asked(fact, now)
-            case JobBroke():
-                raise LeftError(f"a mistake of ours in {type(fact.job).__name__}: {fact.why}")
-            case CookieDropped():
-                return self.barrier.dropped(fact, now)
-            case CookieSeen():
-                return self.barrier.seen(fact, now)
-            case UnacknowledgedCounted():
-                return self.barrier.counted(fact, now)
-            case ChunksRead():
-                return self.listener.read(fact)
-            case FileWanted() | FileNotWanted() | StagingOpened() | ChunksKept():
-                return self._bytes(fact, now)
-            case ListsExpanded() | HomeSearched():
-                return self._bytes(fact, now)
-            case ChunksWritten() | SmallStaged() | ListsOpened():
-                return self._bytes(fact, now)
-            case CopiesListed():
-                return self.conflicts.listed(fact)
-            case VersionsRead():
-                return self.conflicts.read(fact)
-            case CopyResolved():
-                return self.conflicts.resolved(fact)
-            case _:
-                return self._of_folder(fact, now, wall_ns)
+    def _route(self, routes: Routes) -> Routes:
+        to = routes.to
+        to(Started, lambda fact, now: self._start(now))
+        to(TimePassed, lambda fact, now: self._tick(now))
+        to(JobBroke, _broke)
+        self._route_devices(routes)
+        self._route_share(routes)
+        self._route_bytes(routes)
+        self._route_tickets(routes)
+        self._route_questions(routes)
+        return routes
 
-    def _of_folder(self, fact: Any, now: float, wall_ns: int) -> Outputs:
-        """What concerns one folder goes to its settler, replica or applier."""
-        id = fact.page.folder if isinstance(fact, PageArrived) else fact.folder
-        folder = self.folders[id]
-        settler, replica, applier = folder.settler, folder.replica, folder.applier
-        match fact:
-            case PathsTouched():
-                return settler.touched(fact, now)
-            case WatchLost():
-                return settler.lost(fact, now)
-            case Walked():
-                return settler.walked(fact, now)
-            case Looked():
-                return settler.looked(fact, now) + applier.go_on(now)
-            case SliceCut():
-                return settler.slice_cut(fact, now)
-            case RescanWanted():
-                return settler.rescan(fact, now)
-            case PathsSettled():
-                cleared, out = folder.guard.settled(fact, now)
-                return (self._of_folder(cleared, now, wall_ns) if cleared else []) + out
-            case PathsCleared():
-                return replica.settled_paths(fact, wall_ns) + folder.guard.cleared()
-            case DeletesCounted():
-                return folder.guard.counted(fact)
-            case Flushed():
-                return replica.was_flushed(fact)
-            case PageRead():
-                return replica.page_read(fact)
-            case PageArrived():
-                return folder.hearing.page(fact, now)
-            case PathsReconsidered():
-                return applier.reconsider(fact, now)
-            case FoundDeletedBytes():
-                return applier.found_deleted(fact, now)
-            case FileStaged():
-                self._stir(applier)
-                return applier.staged(fact, now)
-            case FileLeft():
-                return applier.left(fact)
-            case FileHeldUp():
-                return applier.held_up(fact, now)
-            case Discarded():
-                return applier.discarded(fact)
-            case StagingCleared():
-                return applier.staging_cleared(fact, now)
-            case WalkEnded():
-                self.barrier.walk_ended(fact)
-                return folder.guard.walk_ended(fact, now) + applier.walk_ended(fact, now)
-            case Applied():
-                return applier.applied(fact, now) + settler.go_on(now)
-            case RoomSeen():
-                return applier.room_seen(fact, now)
-            case TrashSwept():
-                return folder.trash.swept(fact)
-            case TrashListed():
-                return folder.trash.listed(fact)
-            case TrashRestored():
-                return folder.trash.restored(fact)
-            case FolderStopped():
-                folder.stop(fact.why)
-                return [Tell(EventKind.PROBLEM, {"folder": id, "path": "", "text": fact.why})]
-        raise AssertionError(f"a fact without a machine: {type(fact).__name__}")
+    def _route_devices(self, routes: Routes) -> None:
+        """What came of other devices, and how they come and go."""
+        to, to_linked, peers = routes.to, routes.to_linked, self.peers
+        to_linked(LinkOpened, lambda fact, now: peers.opened(fact))
+        to_linked(LinkClosed, lambda fact, now: peers.closed(fact))
+        to_linked(MessageArrived, self._message)
+        to_linked(ChunksArrived, self.downloader.chunks)
+        to(PageArrived, lambda fact, now: self.folders[fact.page.folder].hearing.page(fact, now))
+        to(DialFailed, lambda fact, now: peers.dial_failed(fact))
+        to(StrangerRefused, lambda fact, now: peers.refused(fact))
+        to(Subscribed, lambda fact, now: self._heartbeat.subscribed(now))
+        to(PeerGreeted, self._greeted)
+        to(PeerConnected, self.downloader.connected)
+        to(PeerLost, self._lost)
 
-    def _link(
-        self, fact: MessageArrived | LinkOpened | LinkClosed | DialFailed, now: float
-    ) -> Outputs:
-        device = fact.device if isinstance(fact, DialFailed) else fact.link.device
-        if device not in self.peers.by_key:
-            return []  # removed while it was on its way
-        match fact:
-            case LinkOpened():
-                return self.peers.opened(fact)
-            case LinkClosed():
-                return self.peers.closed(fact)
-            case DialFailed():
-                return self.peers.dial_failed(fact)
+    def _route_share(self, routes: Routes) -> None:
+        """What the settler finds, and the replica tells."""
+        to = routes.to_folder
+        to(PathsTouched, lambda folder, fact, now: folder.settler.touched(fact, now))
+        to(WatchLost, lambda folder, fact, now: folder.settler.lost(fact, now))
+        to(RescanWanted, lambda folder, fact, now: folder.settler.rescan(fact, now))
+        to(Walked, lambda folder, fact, now: folder.settler.walked(fact, now))
+        to(Looked, self._looked)
+        to(SliceCut, lambda folder, fact, now: folder.settler.slice_cut(fact, now))
+        to(WalkEnded, self._walk_ended)
+        to(PathsSettled, self._settled)
+        to(PathsCleared, self._cleared)
+        to(DeletesCounted, lambda folder, fact, now: folder.guard.counted(fact))
+        to(Flushed, lambda folder, fact, now: folder.replica.was_flushed(fact))
+        to(PageRead, lambda folder, fact, now: folder.replica.page_read(fact))
+        to(FolderStopped, lambda folder, fact, now: folder.stopped(fact))
+
+    def _route_bytes(self, routes: Routes) -> None:
+        """What the downloader wants, and the listener gives."""
+        to, downloader = routes.to, self.downloader
+        to(FileWanted, self._wanted)
+        to(FileNotWanted, downloader.not_wanted)
+        to(ListsExpanded, downloader.lists_expanded)
+        to(HomeSearched, downloader.home_searched)
+        to(StagingOpened, downloader.staging_opened)
+        to(ChunksKept, downloader.chunks_kept)
+        to(ChunksWritten, downloader.chunks_written)
+        to(SmallStaged, downloader.small_staged)
+        to(ListsOpened, downloader.lists_opened)
+        to(ChunksRead, lambda fact, now: self.listener.read(fact))
+
+    def _route_tickets(self, routes: Routes) -> None:
+        """What the applier makes of them."""
+        to = routes.to_folder
+        to(PathsReconsidered, lambda folder, fact, now: folder.applier.reconsider(fact, now))
+        to(FoundDeletedBytes, lambda folder, fact, now: folder.applier.found_deleted(fact, now))
+        to(FileStaged, self._staged)
+        to(FileLeft, lambda folder, fact, now: folder.applier.left(fact))
+        to(FileHeldUp, lambda folder, fact, now: folder.applier.held_up(fact, now))
+        to(Applied, self._applied)
+        to(RoomSeen, lambda folder, fact, now: folder.applier.room_seen(fact, now))
+        to(Discarded, lambda folder, fact, now: folder.applier.discarded(fact))
+        to(StagingCleared, lambda folder, fact, now: folder.applier.staging_cleared(fact, now))
+
+    def _route_questions(self, routes: Routes) -> None:
+        """What the command line asks: barrier, trash and conflicts."""
+        to, to_folder, barrier, conflicts = (
+            routes.to,
+            routes.to_folder,
+            self.barrier,
+            self.conflicts,
+        )
+        to(Asked, self._asked)
+        to(CookieDropped, barrier.dropped)
+        to(CookieSeen, barrier.seen)
+        to(UnacknowledgedCounted, barrier.counted)
+        to(CopiesListed, lambda fact, now: conflicts.listed(fact))
+        to(VersionsRead, lambda fact, now: conflicts.read(fact))
+        to(CopyResolved, lambda fact, now: conflicts.resolved(fact))
+        to_folder(TrashSwept, lambda folder, fact, now: folder.trash.swept(fact))
+        to_folder(TrashListed, lambda folder, fact, now: folder.trash.listed(fact))
+        to_folder(TrashRestored, lambda folder, fact, now: folder.trash.restored(fact))
+
+    # -- facts of more than one machine ----------------------------------------------------------
+
+    def _message(self, fact: MessageArrived, now: float) -> Outputs:
+        device = fact.link.device
         match fact.message:
             case Get() as get:
                 return self.listener.asked(fact.link, get)
@@ -283,53 +255,50 @@ class Node:
                 return self.downloader.told(device, id, have, now) if id else []
         return self.peers.message(fact)
 
-    def _peer(self, fact: PeerGreeted | PeerConnected | PeerLost, now: float) -> Outputs:
+    def _greeted(self, fact: PeerGreeted, now: float) -> Outputs:
         out: Outputs = []
-        match fact:
-            case PeerConnected():
-                return self.downloader.connected(fact, now)
-            case PeerGreeted():
-                for hello in fact.folders:
-                    if self.folders[hello.id].stopped_why:
-                        continue
-                    out += self.folders[hello.id].hearing.greeted(fact, hello, now)
-            case PeerLost():
-                self.listener.lost(fact.device)
-                for folder in self.folders.values():
-                    folder.replica.lost(fact.device)
-                    out += folder.hearing.lost(fact.device)
-                out += self.downloader.lost(fact, now)
+        for hello in fact.folders:
+            if not self.folders[hello.id].stopped_why:
+                out += self.folders[hello.id].hearing.greeted(fact, hello, now)
         return out
 
-    def _bytes(self, fact: Any, now: float) -> Outputs:
-        """What concerns bytes on their way goes to the downloader."""
-        downloader = self.downloader
-        match fact:
-            case FileWanted():
-                self._stir(downloader)
-                return downloader.wanted(fact, now)
-            case FileNotWanted():
-                return downloader.not_wanted(fact, now)
-            case ListsExpanded():
-                return downloader.lists_expanded(fact, now)
-            case HomeSearched():
-                return downloader.home_searched(fact, now)
-            case StagingOpened():
-                return downloader.staging_opened(fact, now)
-            case ChunksKept():
-                return downloader.chunks_kept(fact, now)
-            case ChunksWritten():
-                return downloader.chunks_written(fact, now)
-            case SmallStaged():
-                return downloader.small_staged(fact, now)
-            case ListsOpened():
-                return downloader.lists_opened(fact, now)
-        raise AssertionError(f"a fact without a machine: {type(fact).__name__}")
+    def _lost(self, fact: PeerLost, now: float) -> Outputs:
+        self.listener.lost(fact.device)
+        out: Outputs = []
+        for folder in self.folders.values():
+            folder.replica.lost(fact.device)
+            out += folder.hearing.lost(fact.device)
+        return out + self.downloader.lost(fact, now)
+
+    def _looked(self, folder: Folder, fact: Looked, now: float) -> Outputs:
+        return folder.settler.looked(fact, now) + folder.applier.go_on(now)
+
+    def _applied(self, folder: Folder, fact: Applied, now: float) -> Outputs:
+        return folder.applier.applied(fact, now) + folder.settler.go_on(now)
+
+    def _walk_ended(self, folder: Folder, fact: WalkEnded, now: float) -> Outputs:
+        self.barrier.walk_ended(fact)
+        return folder.guard.walk_ended(fact, now) + folder.applier.walk_ended(fact, now)
+
+    def _settled(self, folder: Folder, fact: PathsSettled, now: float) -> Outputs:
+        cleared, out = folder.guard.settled(fact, now)
+        return (self._cleared(folder, cleared, now) if cleared else []) + out
+
+    def _cleared(self, folder: Folder, fact: PathsCleared, now: float) -> Outputs:
+        return folder.replica.settled_paths(fact, self._wall_ns) + folder.guard.cleared()
+
+    def _wanted(self, fact: FileWanted, now: float) -> Outputs:
+        self._stir(self.downloader)
+        return self.downloader.wanted(fact, now)
+
+    def _staged(self, folder: Folder, fact: FileStaged, now: float) -> Outputs:
+        self._stir(folder.applier)
+        return folder.applier.staged(fact, now)
 
     # -- the agent as a whole ---------------------------------------------------------------------
 
     def _start(self, now: float) -> Outputs:
-        self._next_heartbeat = now + HEARTBEAT_PERIOD_S
+        self._heartbeat.start(now)
         out: Outputs = [Tell(EventKind.READY, {})]
         for folder in self.folders.values():
             if folder.stopped_why:
@@ -350,13 +319,7 @@ class Node:
                 out += folder.guard.tick(now) + folder.trash.tick(now)
         out += self.downloader.tick(now)
         out += self.barrier.tick(now)
-        if now >= self._next_heartbeat:
-            self._next_heartbeat = now + HEARTBEAT_PERIOD_S
-            out += self.heartbeats()
-        return out
-
-    def heartbeats(self) -> list[Publish]:
-        return [f.replica.heartbeat() for f in self.folders.values() if not f.stopped_why]
+        return out + self._heartbeat.tick(now)
 
     def _asked(self, fact: Asked, now: float) -> Outputs:
         match fact.verb:
@@ -403,3 +366,7 @@ def _number_of_this_life(folders: Mapping[str, Folder]) -> int:
     lives = (folder.store.heads.life for folder in folders.values() if not folder.stopped_why)
     life = next(lives, None)
     return 0 if life is None else int.from_bytes(life[-4:])
+
+
+def _broke(fact: JobBroke, now: float) -> Outputs:
+    raise LeftError(f"a mistake of ours in {type(fact.job).__name__}: {fact.why}")

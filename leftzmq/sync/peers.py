@@ -135,11 +135,12 @@ class Peers:
         return Link(device, Way.DIALED) if peer.welcomed else peer.came_bulk
 
     def news_links(self) -> tuple[Link, ...]:
-        """Control links of devices that cannot subscribe to our news otherwise."""
+        """Control links of devices that cannot subscribe to our news otherwise: they said so, or
+        have an address of ours that leads nowhere, and no link to us."""
         return tuple(
             Link(peer.key, Way.DIALED)
             for peer in self.by_key.values()
-            if peer.welcomed and peer.wants_news_here
+            if peer.welcomed and (peer.wants_news_here or peer.came is None)
         )
 
     def connected(self) -> list[DeviceKey]:
@@ -181,8 +182,8 @@ class Peers:
 
     def dial_failed(self, fact: DialFailed) -> list[Action | Fact]:
         """Said once, until the device was reached again."""
-        peer = self.by_key[fact.device]
-        if peer.unreachable_told or peer.state is State.CONNECTED:
+        peer = self.by_key.get(fact.device)
+        if peer is None or peer.unreachable_told or peer.state is State.CONNECTED:
             return []
         peer.unreachable_told = True
         return [Tell(EventKind.PEER_DOWN, {"device": peer.name, "why": fact.why})]

@@ -14,12 +14,14 @@ from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.disk.sighting import Sight
 from leftzmq.sync.actions import Action, Publish, Work, tell_entry
 from leftzmq.sync.answering import Answering
+from leftzmq.sync.claims import Claimant, Claims
 from leftzmq.sync.facts import (
     Fact,
     FoundDeletedBytes,
     MessageArrived,
     PathsCleared,
     PathsReconsidered,
+    RescanWanted,
 )
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.jobs import Flush, Flushed, PageRead
@@ -44,10 +46,12 @@ class Replica:
         device: DeviceKey,
         indexes: Indexes,
         versions: Versions,
+        claims: Claims,
         news_links: Callable[[], tuple[Link, ...]],
     ) -> None:
         self.folder, self.tag, self._device, self._news_links = folder, tag, device, news_links
         self._indexes, self._versions, self._store = indexes, versions, indexes.store
+        self._claims = claims
         self._answering = Answering(folder, tag, self._store)
         self.flushed = self._store.heads.sequence  # made durable by the start itself
         self._published = self.flushed
@@ -76,7 +80,12 @@ class Replica:
         """A scan is sure of these: versions of ours, or nothing new."""
         out: list[Action | Fact] = []
         self._indexes.recall(sighting.path for sighting in fact.sightings)
+        again: list[str] = []
         for sighting in fact.sightings:
+            if self._claims.has(sighting.path, Claimant.APPLIER):
+                # It began to work there after the look was over: that is not what is there now.
+                again.append(sighting.path)
+                continue
             if sighting.sight is Sight.GONE:
                 entry = self._versions.gone(sighting.path, wall_ns)
             else:
@@ -88,6 +97,8 @@ class Replica:
                 entry = found
             if entry is not None:
                 out.append(tell_entry(EventKind.SCAN, self.folder, entry))
+        if again:
+            out.append(RescanWanted(self.folder, tuple(again)))
         paths = tuple(sighting.path for sighting in fact.sightings)
         return [*out, PathsReconsidered(self.folder, paths)]
 

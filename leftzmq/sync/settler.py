@@ -66,6 +66,7 @@ class Settler:
         self._unreadable = Unreadable()
         self._mounting = Mounting(store)
         self._whole_walk = 0  # the number of the last one
+        self._made: set[str] = set()  # touched so, and not looked at since
         self.walks = Walks()
         self.stopped = False
 
@@ -107,6 +108,8 @@ class Settler:
             match touch:
                 case Touch.CLOSED | Touch.GONE | Touch.MADE:
                     self._wait(path, now + SETTLE_S, closed=touch is Touch.CLOSED)
+                    if touch is Touch.MADE:
+                        self._made.add(path)
                 case Touch.MODIFIED:
                     self._wait(path, now + QUIET_S, closed=False)
         return self.go_on(now)
@@ -339,10 +342,19 @@ class Settler:
     ) -> list[Action | Fact]:
         path = sighting.path
         waiting = self._waiting.pop(path)
+        made = path in self._made
+        self._made.discard(path)
         if waiting is None:
             waiting = Waiting(closed=False)
         match sighting.sight:
             case Sight.SAME:
+                if made and path == "":
+                    self.walks.soon(now)
+                elif made and sighting.key is not None and sighting.key.kind is Kind.DIRECTORY:
+                    # Removed and made anew, it may have got the same inode; or the applier was
+                    # faster. What was put in it before it was watched has no event of its own; nor
+                    # has what cannot be called by its name.
+                    self.walks.later(path)
                 return self._finish(path, waiting, now)
             case Sight.GONE:
                 if path not in self._departed:

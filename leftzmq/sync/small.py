@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from leftzmq.disk.staging import lefting_path
+from leftzmq.disk.lefting import lefting_path
 from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.facts import Fact, FileHeldUp, FileStaged
 from leftzmq.sync.jobs import Buffer, Discard, SmallFile, SmallStaged, StageSmall

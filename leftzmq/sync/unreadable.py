@@ -35,9 +35,12 @@ class Unreadable:
         return min((each.due for each in self._by_path.values()), default=None)
 
     def failed(self, path: str, now: float) -> None:
-        """It could not be read (again)."""
+        """It could not be read (again). What others' questions find out meanwhile costs no
+        patience: the next try is as near as it was."""
         before = self._by_path.get(path)
         if before is not None:
+            if before.due != math.inf:
+                return
             patience_s = min(2 * before.patience_s, RETRY_MAX_S)
         elif len(self._by_path) < MAX_PATHS:
             patience_s = RETRY_S

@@ -54,6 +54,12 @@ class Versions:
         self._indexes, self._heads = indexes, indexes.store.heads
         self.walked = False
 
+    @property
+    def may_find(self) -> bool:
+        """Whether files that this index has never known may be in the share: it is new, and has
+        not been through the share yet."""
+        return not self.walked and len(self._heads.chain) <= 1
+
     # -- what the share says -------------------------------------------------------------------
 
     def found(self, observed: Observed, key: ScanKey) -> Entry | FoundDeleted | None:

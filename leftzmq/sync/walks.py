@@ -11,6 +11,8 @@ from typing import Final
 from leftzmq.sync.waiting import WaitingPaths
 
 WALK_PERIOD_S: Final = 3600.0
+SOON_PERIOD_S: Final = 60.0
+"""Not oftener is everything walked for the sake of names in the root that cannot be synced."""
 POLL_PERIOD_S: Final = 30.0  # of subtrees that cannot be watched
 
 
@@ -26,7 +28,7 @@ class Walks:
         self._step_out = False
         self._number = 0
         self._ending: dict[str, str] = {}  # a walk that is over -> what it still waits for
-        self._next_whole = 0.0
+        self._next_whole = self._last_whole = 0.0
         self._polled: set[str] = set()
         self._next_poll = 0.0
         self.first_done = False
@@ -50,13 +52,17 @@ class Walks:
 
     def start(self, now: float) -> None:
         """The first walk: everything that changed while no agent ran."""
-        self._next_whole = now + WALK_PERIOD_S
+        self._next_whole, self._last_whole = now + WALK_PERIOD_S, now
         self.later("")
+
+    def soon(self, now: float) -> None:
+        """Walk everything: now, or SOON_PERIOD_S after the last time that it was due."""
+        self._next_whole = min(self._next_whole, max(now, self._last_whole + SOON_PERIOD_S))
 
     def tick(self, now: float) -> None:
         """What is due from time to time: everything, and oftener what is not watched."""
         if self._next_whole and now >= self._next_whole:
-            self._next_whole = now + WALK_PERIOD_S
+            self._next_whole, self._last_whole = now + WALK_PERIOD_S, now
             self.later("")
         if self._polled and now >= self._next_poll:
             self._next_poll = now + POLL_PERIOD_S

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.bus.door import ask
-from leftzmq.cli.story import Actor, Stage, _free_ports, wait_until
+from leftzmq.cli.story import Actor, Stage, free_ports, wait_until
 from leftzmq.errors import AgentAway
 from leftzmq.statedir import make_secret
 
@@ -123,7 +123,7 @@ class Company(Stage):
         for secret in self.secrets.values():
             make_secret(secret)
         self.devices: dict[str, Device] = {}
-        for (name, folders), port in zip(shares.items(), _free_ports(len(shares)), strict=True):
+        for (name, folders), port in zip(shares.items(), free_ports(len(shares)), strict=True):
             places = {id: f"share-{ids.index(id)}" for id in folders}
             self.devices[name] = Device(name, home / name, port, places)
         self.actors = list(self.devices.values())

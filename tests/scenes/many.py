@@ -13,7 +13,7 @@ from leftzmq.bus import devicekey
 from leftzmq.bus.door import ask
 from leftzmq.config import MAX_PEERS
 
-from .cast import SYNC_S, Company, Failed, _free_ports, empty, peer_toml, until
+from .cast import SYNC_S, Company, Failed, empty, free_ports, peer_toml, until
 from .conflicts import FOLDER, TWO
 from .grow import SIZE_EXPONENT, append, generate
 
@@ -30,7 +30,7 @@ def many_peers(home: Path, chance: Random, files: int) -> str:
         sender, receiver = company.devices.values()
         generate(sender.share, files, SIZE_EXPONENT, chance)
         config = receiver.home / "peer.toml"
-        for at, port in enumerate(_free_ports(MAX_PEERS - 1)):
+        for at, port in enumerate(free_ports(MAX_PEERS - 1)):
             key = devicekey.public_text(os.urandom(32))
             address = f"tcp://127.0.0.1:{port}" if at % 2 else None
             config.write_text(config.read_text() + peer_toml(f"away-{at}", key, address))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from .cast import Company, Device, Failed, _free_ports, peer_toml, until
+from .cast import Company, Device, Failed, free_ports, peer_toml, until
 from .conflicts import TWO
 from .grow import SIZE_EXPONENT, generate
 from .relay import SlowWire
@@ -48,7 +48,7 @@ def _restarts(
     with Company(home, TWO) as company:
         company.prepare()
         sender, receiver = company.devices.values()
-        bulk, news = _free_ports(2)
+        bulk, news = free_ports(2)
         more = "".join(f'{key} = "tcp://127.0.0.1:{port}"\n' for key, port in
                        (("bulk", bulk), ("news", news)))  # fmt: skip
         sender.peers, receiver.peers = [], []

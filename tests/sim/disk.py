@@ -33,10 +33,12 @@ class Inode:
     users:  a user wrote these bytes
     doomed: a flush failed: the kernel called its pages clean, they never reach the disk
     device: of the file system that it is on; root: it is mounted
+    closed: an agent cannot read it, nor look into it
     """
 
     __slots__ = (
         "children",
+        "closed",
         "ctime_ns",
         "data",
         "device",
@@ -58,8 +60,13 @@ class Inode:
         self.children: dict[bytes, Inode] = {}
         self.where: list[tuple[Inode, bytes]] = []
         self.safe: tuple[bytes, int, int] | None = None
-        self.users = self.doomed = self.root = False
+        self.users = self.doomed = self.root = self.closed = False
         self.device = 1
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether a power cut leaves these bytes."""
+        return self.safe is not None and self.safe[0] == self.data
 
     def stat(self) -> Stat:
         is_file = self.kind is Kind.FILE
@@ -287,7 +294,8 @@ class Disk:
 
     def _recount(self) -> None:
         """Names as the folders have them now."""
-        assert self.top is not None
+        if self.top is None:
+            return
         found: list[tuple[Inode, bytes, Inode]] = []
         todo = [self.top]
         while todo:

@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+from leftzmq.disk.share import MARKER_NAME
 from leftzmq.tree.entry import Kind
 
 from .disk import Inode
@@ -51,6 +52,8 @@ class Faults:
         self._world, self._ledger, self._users = world, ledger, users
         self._snapshots: dict[str, tuple[object, Inode | None]] = {}
         self._over = False
+        self._closed: list[Inode] = []
+        self._hidden: dict[str, dict[bytes, Inode]] = {}
         world.before_cut, world.was_cut = self._before_cut, self._was_cut
         self._before: dict[str, dict[str, Content]] = {}
 
@@ -61,6 +64,8 @@ class Faults:
     def end(self) -> None:
         """All is well from now on."""
         self._over = True
+        for inode in self._closed:
+            self._open(inode)
         for device in self._world.devices.values():
             device.trap = None
             device.commits_left = 0
@@ -144,6 +149,21 @@ class Faults:
 
         device.set_trap(chance.randint(1, IN_A_JOB), spring)
 
+    def hand_at_a_copy(self, device: SimDevice, chance: random.Random) -> None:
+        """A user takes the name that a conflict copy is about to get."""
+
+        def spring(call: str, path: str) -> None:
+            if device.copies:
+                names = device.copies
+                device.set_trap(chance.randint(1, 12), lambda call, path: hand(names))
+            elif not self._over:
+                device.set_trap(1, spring)
+
+        def hand(names: tuple[str, ...]) -> None:
+            self._users.take_name(device, chance.choice(names), chance)
+
+        device.set_trap(1, spring)
+
     def job_in_a_job(self, device: SimDevice, chance: random.Random) -> None:
         """Another worker has its turn between two calls."""
         device.set_trap(chance.randint(1, IN_A_JOB), lambda call, path: device.run_another())
@@ -155,7 +175,7 @@ class Faults:
 
         def spring(call: str, path: str) -> None:
             nonlocal left
-            if call not in FAILING:
+            if call not in FAILING or path == MARKER_NAME:  # without its marker the folder stops
                 device.set_trap(1, spring)
                 return
             left -= 1
@@ -165,6 +185,22 @@ class Faults:
             raise OSError(code, os.strerror(code), path)
 
         device.set_trap(chance.randint(1, IN_A_JOB), spring)
+
+    def close_some(self, device: SimDevice, chance: random.Random) -> None:
+        """A file or folder cannot be read for a while."""
+        found = [inode for _, inode in device.hands.tree() if inode.kind is not Kind.SYMLINK]
+        if not found or self._over:
+            return
+        inode = chance.choice(found)
+        inode.closed = True
+        self._closed.append(inode)
+        self._world.after(chance.choice((0.5, 3.0, 12.0)), lambda: self._open(inode))
+        if chance.random() < 0.5:
+            device.watching.lose()
+            device.touched()
+
+    def _open(self, inode: Inode) -> None:
+        inode.closed = False
 
     # ---- lost and restored ------------------------------------------------------------------
 
@@ -210,12 +246,16 @@ class Faults:
         self._back(device, chance)
 
     def unmount(self, device: SimDevice, chance: random.Random) -> None:
-        """The share is not there for a while, or an empty folder is."""
+        """The share is not there for a while, or an empty folder is; what was opened of it before
+        may be empty, too."""
         if self._is_unmounted(device) or device.starts == 0 or device.state_is_new:
             return
         device.unmounted = device.disk.top
         device.disk.flush_all()
         device.watching.stop()
+        if chance.random() < 0.5:
+            self._hidden[device.name] = dict(device.unmounted.children)
+            device.unmounted.children.clear()
         empty = device.disk.make(Kind.DIRECTORY, 0o755)
         device.disk.top = empty if chance.random() < 0.5 else None
 
@@ -276,6 +316,7 @@ class Faults:
             bare = device.disk.top
             if bare is not None and bare.children:
                 raise Broken("I11", f"{device.name} wrote into what was not its share")
+            device.unmounted.children.update(self._hidden.pop(device.name, {}))
             device.disk.top, device.unmounted = device.unmounted, None
 
     # ---- lines, clocks, watchers --------------------------------------------------------------
@@ -360,6 +401,12 @@ class Faults:
                 inode = other.hands.at(delete.path) if other is not device else None
                 if inode is not None and content_of(inode) == delete.content:
                     delete.excused = f"{device.name} forgot it before it was told"
+        others = [other for other in self._world.devices.values() if other is not device]
+        for taken in list(self._ledger.folders):
+            _, by, path = taken
+            found = [other.hands.at(path) for other in others] if by == device.name else []
+            if any(inode is not None and inode.kind is Kind.DIRECTORY for inode in found):
+                self._ledger.folders.remove(taken)
 
     def _restored(self, device: SimDevice, before: dict[str, Content]) -> None:
         """A backup, or a power cut, made the share another one: as if a user had written it."""
@@ -413,8 +460,10 @@ FAULTS_BY_NAME: Final[dict[str, Fault]] = {
     "crash after a commit": Faults.crash_after_a_commit,
     "hand in a job": Faults.hand_in_a_job,
     "hand at a name": Faults.hand_at_a_name,
+    "hand at a copy": Faults.hand_at_a_copy,
     "job in a job": Faults.job_in_a_job,
     "fail a call": Faults.fail_a_call,
+    "close some": Faults.close_some,
     "take snapshot": Faults.take_snapshot,
     "lose state": Faults.lose_state,
     "older state": Faults.older_state,
@@ -435,4 +484,5 @@ FAULT_WEIGHTS: Final = {
     "hand in a job": 4,
     "hand at a name": 4,
     "cut lines": 3,
+    "close some": 2,
 }

@@ -80,7 +80,8 @@ class SimFile(_Handle):
         self._writable, self._wrote = writable, False
 
     def read(self, offset: int, length: int) -> bytes:
-        self._calls.call("read")
+        named = self.inode.where[0][1] if self.inode.where else b""
+        self._calls.call("read", named.decode(errors="replace"))
         return bytes(self.inode.data[offset : offset + length])
 
     def write(self, offset: int, data: Buffer) -> None:
@@ -140,6 +141,8 @@ class SimFolder(_Handle):
     def _call(self, what: str, name: str = "") -> bytes:
         raw = _raw(name) if name or what not in ("flush folder", "names", "own_stat") else b""
         self._calls.call(what, name)
+        if self.inode.closed:
+            raise _error(errno.EACCES, name)
         return raw
 
     def _there(self, raw: bytes) -> Inode:
@@ -184,6 +187,8 @@ class SimFolder(_Handle):
             raise _error(errno.ELOOP, name)
         if inode.kind is Kind.DIRECTORY:
             raise _error(errno.EISDIR, name)
+        if inode.closed:
+            raise _error(errno.EACCES, name)
         return SimFile(self._calls, inode, writable=what == "open_write")
 
     def open_read(self, name: str) -> SimFile:
@@ -294,12 +299,16 @@ class SimRoot(_Handle):
         for name in names:
             if inode.kind is not Kind.DIRECTORY:
                 raise _error(errno.ENOTDIR, path)
+            if inode.closed:
+                raise _error(errno.EACCES, path)
             below = inode.children.get(name)
             if below is None:
                 raise _error(errno.ENOENT, path)
             inode = below
         if inode.kind is not Kind.DIRECTORY:
             raise _error(errno.ENOTDIR, path)
+        if inode.closed:
+            raise _error(errno.EACCES, path)
         return SimFolder(self._calls, inode)
 
     def still_there(self) -> bool:

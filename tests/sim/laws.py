@@ -55,7 +55,7 @@ def is_final(path: str | None) -> bool:
 
 class Witness:
     """I4: what an agent gives a final name is whole; it never writes to what has one, and never
-    unlinks what a user wrote."""
+    unlinks what a user wrote. And it never names a sequence that a power cut would take back."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -70,9 +70,12 @@ class Witness:
 
         def named(folder: Inode, name: bytes, inode: Inode) -> None:
             path, content = path_of(folder, name), content_of(inode)
-            if content is None or not is_final(path) or self._ledger.is_known(content):
+            if content is None or not is_final(path):
                 return
-            raise Broken("I4", f"{device.name} named {path}: {_short(content)}")
+            if not self._ledger.is_known(content):
+                raise Broken("I4", f"{device.name} named {path}: {_short(content)}")
+            if inode.kind is Kind.FILE and not (inode.users or inode.is_safe):
+                raise Broken("I4", f"{device.name} named {path}, which is not flushed")
 
         def wrote(inode: Inode) -> None:
             for folder, name in inode.where:
@@ -87,11 +90,17 @@ class Witness:
         def in_trash(inode: Inode) -> bool:
             """From another file system it gets there as a copy, flushed before this goes."""
             return any(
-                path.startswith(".left/trash/") and other.safe and other.safe[0] == inode.data
+                path.startswith(".left/trash/") and other.is_safe and other.data == inode.data
                 for path, other in disk.everything()
             )
 
+        def told(head: int) -> None:
+            if head > device.durable_head:
+                durable = device.durable_head
+                raise Broken("I8 durable", f"{device.name} told of {head}, durable is {durable}")
+
         device.calls.named, device.calls.wrote, device.calls.gone = named, wrote, gone
+        device.told = told
 
 
 # ---- when all is quiet ------------------------------------------------------------------------
@@ -190,18 +199,36 @@ def nothing_came_back(ledger: Ledger, tree: Tree) -> None:
         raise Broken("I3", f"{who}, deleted by {delete.device} ({delete.when:.3f}), is back")
 
 
-def no_folder_came_back(ledger: Ledger, tree: Tree) -> None:
-    """I3 for folders: one that a user took away is there only if somebody needs it."""
+def no_folder_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
+    """I3 for folders: one that a user took away is there only if somebody needs it, be it for a
+    `.lefting` that a power cut made nobody's."""
+    strays = [
+        path
+        for device in world.devices.values()
+        for path, _ in device.hands.tree()
+        if path.endswith(LEFTING_SUFFIX)
+    ]
     for when, device, path in ledger.folders:
         if tree.get(path) != ("folder",) or ledger.restored:
             continue
-        if any(other.startswith(path + "/") for other in tree):
+        if any(other.startswith(path + "/") for other in (*tree, *strays)):
+            continue
+        if any(other == path and by != device for _, by, other in ledger.folders):
+            # A known gap, as with files: one of the two had not seen all that was below it, so a
+            # third device, which still had that, kept the folder above both.
             continue
         if not any(
             (other == path or other.startswith(path + "/")) and (by != device or at >= when)
             for at, by, other in ledger.made
         ):
             raise Broken("I3 folder", f"{path}, taken away by {device} ({when:.3f}), is back")
+
+
+def no_folder_lost(ledger: Ledger, tree: Tree) -> None:
+    """I2 for folders: one that a user made, and nobody took away, is there."""
+    for path in sorted(ledger.made_folders - ledger.gone_folders):
+        if tree.get(path) != ("folder",) and not ledger.restored:
+            raise Broken("I2 folder", f"{path} is {_short(tree.get(path))}")
 
 
 def index_is_the_disk(device: SimDevice, *, exact: bool) -> None:

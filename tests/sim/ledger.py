@@ -52,6 +52,8 @@ class Ledger:
     hands_on: dict[tuple[str, Content], list[tuple[float, str]]] = field(default_factory=dict)
     made: list[tuple[float, str, str]] = field(default_factory=list)  # when, device, path
     folders: list[tuple[float, str, str]] = field(default_factory=list)  # that were taken away
+    made_folders: set[str] = field(default_factory=set)
+    gone_folders: set[str] = field(default_factory=set)  # somebody took or moved one from there
     restored: bool = False
     moved: dict[Content, set[str]] = field(default_factory=dict)
     crashed_in_a_job: bool = False

@@ -31,11 +31,15 @@ from leftzmq.sync.peers import OurSide, Peer, Peers
 from leftzmq.tree.version import make_life
 from leftzmq.wire import page as pages
 from leftzmq.wire.codec import Socket, check_body, decode, encode
-from leftzmq.wire.messages import Chunks, Get, IndexPage, Message, News, Open
+from leftzmq.wire.messages import Chunks, Get, Hello, IndexPage, Message, News, Open, Welcome
 
 FOLDER = "share"
 SECRET = bytes(range(32))
 BULK = (Get, Chunks, Open)
+
+
+class Dropped(AssertionError):
+    """A device shut another one out. All of them are honest."""
 
 
 class Surroundings(Protocol):
@@ -90,9 +94,7 @@ class Device:
             lambda device: self.node.hellos(device),
             lambda id: self.keys.tag if id == FOLDER else None,
         )
-        self.folder = Folder(
-            FOLDER, self.keys, self.key, store, agents.control_link, agents.news_links
-        )
+        self.folder = Folder(FOLDER, self.keys, self.key, store, agents)
         try:
             share = open_share(known)
         except ShareError as error:
@@ -101,8 +103,7 @@ class Device:
             store.put_meta("token", share.token)
             unix_s = self.around.wall_ns(self) // 1_000_000_000
             chance = self.around.random.randbytes(4)
-            store.heads.begin_life(make_life(device_mark(self.key), unix_s, chance))
-            store.commit()
+            store.begin_life(make_life(device_mark(self.key), unix_s, chance))
             ground = Ground(FOLDER, share.root, self.keys, store.file, self.key, share.still_there)
             ground.mounts = Mounts.unpack(store.meta(MOUNTS))
             self.runner.add(ground)
@@ -140,7 +141,7 @@ class Device:
 
     def dropped(self, drop: actions.Drop) -> None:
         """No honest device is ever dropped."""
-        raise AssertionError(f"{self.name} dropped {drop.device!r}: {drop.refusal} {drop.detail}")
+        raise Dropped(f"{self.name} dropped {drop.device!r}: {drop.refusal} {drop.detail}")
 
     def scan(self) -> None:
         """What the watcher would have said, in one go."""
@@ -167,6 +168,16 @@ def arrival(receiver: Device, came: Link, message: Message, body: object) -> Fac
         opened = pages.open_sealed(decoded.sealed, receiver.keys, device=came.device, folder=FOLDER)
         return PageArrived(came, opened, isinstance(decoded, IndexPage))
     return MessageArrived(came, decoded)
+
+
+def heads_in(sender: Device, message: Message) -> list[int]:
+    """The sequences that a message of this sender says to be its last durable ones."""
+    if isinstance(message, Hello | Welcome):
+        return [row.head for row in message.folders]
+    if isinstance(message, IndexPage):
+        page = pages.open_sealed(message.sealed, sender.keys, device=sender.key, folder=FOLDER)
+        return [page.head]
+    return []
 
 
 def socket_of(message: Message) -> Socket:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from leftzmq.sync.node import HEARTBEAT_PERIOD_S
+from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
 
 from . import laws
 from .faults import FAULT_WEIGHTS, FAULTS, Faults
@@ -182,7 +182,8 @@ def _live(plan: Plan, world: World) -> None:
     tree = laws.converged(world, ledger)
     laws.nothing_lost(world, ledger, tree)
     laws.nothing_came_back(ledger, tree)
-    laws.no_folder_came_back(ledger, tree)
+    laws.no_folder_came_back(world, ledger, tree)
+    laws.no_folder_lost(ledger, tree)
     for device in world.devices.values():
         laws.index_is_the_disk(device, exact=False)
         laws.nothing_is_left(device, ledger)

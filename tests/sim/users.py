@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
 from leftzmq.tree.entry import Kind
 
 from .disk import Inode
@@ -68,8 +69,17 @@ class Users:
     def _wrote(self, device: SimDevice, path: str) -> None:
         inode = device.hands.at(path)
         content = content_of(inode) if inode is not None else None
-        if content is not None and content != (Kind.FILE, b""):
+        if content == (Kind.FILE, b""):  # nothing that could be lost
+            self._ledger.made_at(path, device.name, self._world.now)
+        elif content is not None:
             self._ledger.wrote(content, device.name, path, self._world.now)
+
+    def _put_hands_on(self, device: SimDevice, inode: Inode) -> None:
+        """Its mtime or mode was changed: under all its names."""
+        for folder, name in inode.where:
+            above, last = device.disk.path_of(folder), name.decode(errors="surrogateescape")
+            path = f"{above}/{last}" if above else last
+            self._ledger.put_hands_on(path, _sure(inode), device.name, self._world.now)
 
     def _removed(self, device: SimDevice, path: str, content: Content | None, how: str) -> None:
         if path.endswith(".lefting"):
@@ -96,15 +106,26 @@ class Users:
         self._took(device, self._folders(device, path))
 
     def _took(self, device: SimDevice, folders: list[str]) -> None:
+        self._ledger.gone_folders.update(folders)
         for folder in folders:
             if device.knows(folder, (Kind.DIRECTORY, b"")):
                 self._ledger.folders.append((self._world.now, device.name, folder))
 
     def _make_folder(self, device: SimDevice, path: str) -> bool:
         self._ledger.made_at(path, device.name, self._world.now)
-        return device.hands.make_folder(path)
+        made = device.hands.make_folder(path)
+        if made:
+            self._ledger.made_folders.add(path)
+        return made
 
     # ---- deeds ----------------------------------------------------------------------------
+
+    def take_name(self, device: SimDevice, path: str, chance: random.Random) -> None:
+        """A file at a path that is free, if it is."""
+        if device.unmounted is None and device.hands.at(path) is None:
+            self._write(device, path, self._value(device, chance))
+            self._world.say(device, f"user: takes {path}")
+            device.touched()
 
     def create(self, device: SimDevice, chance: random.Random) -> str:
         path = self._place(device, chance)
@@ -118,7 +139,9 @@ class Users:
         found = self._some(device, chance, Kind.FILE)
         if found is None:
             return ""
-        data = self._value(device, chance)
+        data, old = self._value(device, chance), bytes(found[1].data)
+        if len(old) > ONE_CHUNK_MAX_BYTES and chance.random() < 0.5:  # what was there moves on
+            data = data[:100] + old
         self._write(device, found[0], data, anew=chance.random() < 0.5)
         return f"{found[0]} {data[:12]!r}"
 
@@ -187,6 +210,7 @@ class Users:
         self._took(device, folders)
         for folder in folders:
             self._ledger.made_at(to + folder[len(path) :], device.name, self._world.now)
+            self._ledger.made_folders.add(to + folder[len(path) :])
         for each, content in moved:
             self._removed(device, each, content, "moved")
             if content is not None:
@@ -284,7 +308,7 @@ class Users:
         now_ns = device.disk.now_ns()
         ages = (0, 0, 3_600_000_000_000, 10**18, -86_400_000_000_000)
         device.hands.set_mtime(path, now_ns - chance.choice(ages) - chance.randrange(1000))
-        self._ledger.put_hands_on(path, _sure(inode), device.name, self._world.now)
+        self._put_hands_on(device, inode)
         return path
 
     def change_mode(self, device: SimDevice, chance: random.Random) -> str:
@@ -295,7 +319,7 @@ class Users:
         inode = device.hands.at(path)
         if inode is not None and inode.kind is Kind.FILE:
             device.hands.set_exec(path, not inode.mode & 0o100)
-            self._ledger.put_hands_on(path, _sure(inode), device.name, self._world.now)
+            self._put_hands_on(device, inode)
         return path
 
 

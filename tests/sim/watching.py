@@ -17,9 +17,9 @@ _MEANS = {
     "closed": Seen.CLOSED,
     "moved here": Seen.CLOSED,
     "made": Seen.MADE,
-    "attributes": Seen.MADE,
     "left": Seen.GONE,
 }
+_APPEARS = frozenset(("made", "moved here"))
 
 
 class Watching:
@@ -75,17 +75,27 @@ class Watching:
         if not self.on:
             return
         above = self._disk.path_of(folder)
+        if above is None:
+            return
         try:
             last = name.decode()
         except UnicodeDecodeError:
+            if what in _APPEARS:
+                self._came += 1
+                self._batch.touch(above, Seen.MADE, True)
             return
-        if above is None or last.endswith(LEFTING_SUFFIX):
+        if last.endswith(LEFTING_SUFFIX):
             return
         path = f"{above}/{last}" if above else last
         if path.split("/", 1)[0] == LEFT_DIRECTORY:
             return
         self._came += 1
-        if what == "attributes" and not is_folder:
+        if is_folder:
+            if what in _APPEARS:
+                self._batch.touch(path, Seen.MADE, True)
+            elif what == "left":
+                self._batch.touch(path, Seen.GONE, True)
+        elif what == "attributes":
             self._batch.attributes(path)
         else:
-            self._batch.touch(path, _MEANS[what], is_folder)
+            self._batch.touch(path, _MEANS[what])

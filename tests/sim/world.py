@@ -21,7 +21,7 @@ from leftzmq.disk.share import Share
 from leftzmq.errors import ShareError
 from leftzmq.sync import actions
 from leftzmq.sync.facts import Fact, LinkClosed, Started, TimePassed
-from leftzmq.sync.jobs import Flush, Job, Lane, lane_of
+from leftzmq.sync.jobs import Apply, Flush, Job, Lane, lane_of
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers import Peer
 from leftzmq.tree.entry import Kind
@@ -31,7 +31,7 @@ from leftzmq.wire.messages import Bye, Message
 from .disk import Disk, Inode
 from .fs import Calls, Crash, SimRoot
 from .hands import Hands
-from .node import FOLDER, Device
+from .node import FOLDER, Device, heads_in
 from .story import brief
 from .watching import Watching
 from .wires import Wires
@@ -132,6 +132,7 @@ class SimDevice(Device):
         self.doom: Callable[[], None] | None = None
         self.unmounted: Inode | None = None
         self.away: Inode | None = None  # what is mounted in the share at other times
+        self.copies: tuple[str, ...] = ()  # that the batch of now may make
         self._blind = False
         self._indexed: set[bytes] = set()
         self._lanes: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
@@ -141,6 +142,8 @@ class SimDevice(Device):
         self._watch_due = False
         self.state: State | None = None
         self.durable_wal = 0  # bytes of the -wal that a power cut leaves
+        self.durable_head = 0  # the last sequence in them
+        self.told: Callable[[int], None] = lambda head: None
 
     # ---- life and death -------------------------------------------------------------------
 
@@ -175,6 +178,8 @@ class SimDevice(Device):
         except Crash:
             self._end_doomed()
             return
+        if not self.folder.stopped_why:
+            self._note_durable(self.store.heads.sequence)
         self.store.commit = self._committed  # type: ignore[method-assign]
         self.watching.start()
         self.take(Started())
@@ -344,9 +349,12 @@ class SimDevice(Device):
         self.world.say(self, f"runs {type(job).__name__}")
         if self.world.story is not None:
             self.world.story.append(f"    {brief(job)}\n")
+        operations = job.operations if isinstance(job, Apply) else ()
+        self.copies = tuple(each.copy_to for each in operations if each.copy_to is not None)
         answer = self.runner.run(job)
+        self.copies = ()
         if isinstance(job, Flush):
-            self.durable_wal = self.index.with_name("index.db-wal").stat().st_size
+            self._note_durable(job.head)
         self._note_watched()
 
         def answered() -> None:
@@ -355,6 +363,10 @@ class SimDevice(Device):
             self._next_job(lane)
 
         self.later(self.world.delays.job(), answered)
+
+    def _note_durable(self, head: int) -> None:
+        self.durable_wal = self.index.with_name("index.db-wal").stat().st_size
+        self.durable_head = head
 
     def _before_call(self, call: str, path: str) -> None:
         if call not in _LOOKING:
@@ -452,6 +464,8 @@ class World:
         assert isinstance(device, SimDevice)
         self.messages += 1
         self.say(device, f"sends {type(message).__name__} to {self.by_key[link.device].name}")
+        for head in heads_in(device, message):
+            device.told(head)
         if not self.wires.send(device, link, message, body):
             closed = LinkClosed(link, "the connection does not take any more")
             device.later(0.0, lambda: device.take(closed))
@@ -460,6 +474,7 @@ class World:
 
     def publish(self, device: Device, publish: actions.Publish) -> None:
         assert isinstance(device, SimDevice)
+        device.told(publish.page.head)
         if publish.page.entries:
             self.messages += 1
         self.wires.publish(device, publish)

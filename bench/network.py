@@ -1,0 +1,111 @@
+"""Network namespaces joined by a bridge, one device in each, on lines that can be shaped and cut.
+
+Knows ip and tc; needs root and both. Everything is taken away again, also after Ctrl-C. Must not
+know what talks over it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+
+BURST = "64kb"
+LATENCY = "50ms"
+LOST = ("loss", "100%")
+
+
+def run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def missing() -> list[str]:
+    """What this machine lacks, by name."""
+    lacks = [] if os.geteuid() == 0 else ["root"]
+    lacks += [name for name in ("ip", "tc") if shutil.which(name) is None]
+    if not lacks:
+        name = f"lzq{os.getpid()}-try"
+        probe = subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False)
+        lacks += ["network namespaces"] if probe.returncode else []
+        subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+    return lacks
+
+
+class Network:
+    """`spaces[i]` is the namespace of device i, at `hosts[i]`. mbit: of every line, each way; 0:
+    as fast as the machine is."""
+
+    def __init__(self, count: int, mbit: int = 0) -> None:
+        mark = f"lzq{os.getpid() % 100_000}"
+        self._bridge = f"{mark}-b"
+        self._mbit = mbit
+        self.spaces = [f"{mark}-{number}" for number in range(count)]
+        self.hosts = [f"10.77.0.{number + 1}" for number in range(count)]
+
+    def __enter__(self) -> Network:
+        try:
+            run("ip", "netns", "add", self._bridge)
+            run("ip", "-n", self._bridge, "link", "add", "name", "hub", "type", "bridge")
+            run("ip", "-n", self._bridge, "link", "set", "hub", "up")
+            for number, space in enumerate(self.spaces):
+                self._join(number, space)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for space in (*self.spaces, self._bridge):  # their interfaces go with them
+            subprocess.run(["ip", "netns", "del", space], capture_output=True, check=False)
+
+    def within(self, number: int) -> tuple[str, ...]:
+        """The command that starts another one inside a device's namespace."""
+        return ("ip", "netns", "exec", self.spaces[number])
+
+    def wire_bytes(self, number: int) -> tuple[int, int]:
+        """What a device has sent and received so far, as the kernel counts it."""
+        said = run("ip", "-n", self._bridge, "-s", "-j", "link", "show", f"p{number}")
+        counted = json.loads(said)[0]["stats64"]
+        return counted["rx"]["bytes"], counted["tx"]["bytes"]
+
+    def unplug(self, number: int) -> None:
+        """The device's own interface goes down: its system knows, and its address is gone."""
+        run("ip", "-n", self.spaces[number], "link", "set", "eth", "down")
+
+    def plug(self, number: int) -> None:
+        run("ip", "-n", self.spaces[number], "link", "set", "eth", "up")
+
+    def swallow(self, number: int) -> None:
+        """Whatever the device sends, and is sent, vanishes on the way: nobody is told."""
+        for space, device in self._ends(number):
+            run("tc", "-n", space, "qdisc", "replace", "dev", device, "root", "netem", *LOST)
+
+    def pass_again(self, number: int) -> None:
+        for space, device in self._ends(number):
+            run("tc", "-n", space, "qdisc", "del", "dev", device, "root")
+            self._shape(space, device)
+
+    def _ends(self, number: int) -> tuple[tuple[str, str], tuple[str, str]]:
+        return (self.spaces[number], "eth"), (self._bridge, f"p{number}")
+
+    def _join(self, number: int, space: str) -> None:
+        run("ip", "netns", "add", space)
+        port = f"p{number}"
+        run(
+            *("ip", "-n", self._bridge, "link", "add", "name", port, "type", "veth"),
+            *("peer", "name", "eth", "netns", space),
+        )
+        run("ip", "-n", self._bridge, "link", "set", port, "master", "hub", "up")
+        run("ip", "-n", space, "addr", "add", f"{self.hosts[number]}/24", "dev", "eth")
+        run("ip", "-n", space, "link", "set", "eth", "up")
+        run("ip", "-n", space, "link", "set", "lo", "up")
+        self._shape(space, "eth")
+        self._shape(self._bridge, port)
+
+    def _shape(self, space: str, device: str) -> None:
+        if self._mbit:
+            run(
+                *("tc", "-n", space, "qdisc", "add", "dev", device, "root", "tbf"),
+                *("rate", f"{self._mbit}mbit", "burst", BURST, "latency", LATENCY),
+            )

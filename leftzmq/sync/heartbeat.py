@@ -1,0 +1,42 @@
+"""Heartbeats: every device hears the heads of our folders from time to time, so that a piece of
+news that was lost is missed.
+
+Knows when. Must not know what is in one: the replica does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from leftzmq.sync.actions import Action
+from leftzmq.sync.facts import Fact
+from leftzmq.sync.folder import Folder
+
+HEARTBEAT_PERIOD_S: Final = 10.0
+SUBSCRIBED_PAUSE_S: Final = 0.1
+"""A new subscriber hears the heads at once; many at once hear them together."""
+
+
+class Heartbeat:
+    """Of the agent."""
+
+    def __init__(self, folders: Mapping[str, Folder]) -> None:
+        self._folders = folders
+        self._next = 0.0
+
+    def deadline(self) -> float:
+        return self._next
+
+    def start(self, now: float) -> None:
+        self._next = now + HEARTBEAT_PERIOD_S
+
+    def subscribed(self, now: float) -> list[Action | Fact]:
+        self._next = min(self._next, now + SUBSCRIBED_PAUSE_S)
+        return []
+
+    def tick(self, now: float) -> list[Action | Fact]:
+        if now < self._next:
+            return []
+        self._next = now + HEARTBEAT_PERIOD_S
+        return [f.replica.heartbeat() for f in self._folders.values() if not f.stopped_why]

@@ -1,0 +1,63 @@
+"""Which machine a fact goes to, as a table: one handler for each type of fact.
+
+Knows types. Must not know what any fact means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+from typing import Any, Protocol, TypeVar
+
+from leftzmq.sync.actions import Action
+from leftzmq.sync.facts import Fact
+from leftzmq.sync.folder import Folder
+from leftzmq.sync.link import DeviceKey, Link
+
+Outputs = list[Action | Fact]
+
+
+class OfFolder(Protocol):
+    """A fact that names its folder."""
+
+    @property
+    def folder(self) -> str: ...
+
+
+class OfLink(Protocol):
+    """A fact that came over a link."""
+
+    @property
+    def link(self) -> Link: ...
+
+
+F = TypeVar("F")
+G = TypeVar("G", bound=OfFolder)
+L = TypeVar("L", bound=OfLink)
+
+
+class Routes:
+    """The table. A handler is given the fact and now (monotonic seconds).
+
+    paired: the devices that may send us something
+    """
+
+    def __init__(self, folders: Mapping[str, Folder], paired: Container[DeviceKey]) -> None:
+        self._folders, self._paired = folders, paired
+        self._handlers: dict[type, Callable[[Any, float], Outputs]] = {}
+
+    def to(self, kind: type[F], handler: Callable[[F, float], Outputs]) -> None:
+        assert kind not in self._handlers, f"{kind.__name__} goes somewhere already"
+        self._handlers[kind] = handler
+
+    def to_folder(self, kind: type[G], handler: Callable[[Folder, G, float], Outputs]) -> None:
+        """The handler is given the folder that the fact names, too."""
+        self.to(kind, lambda fact, now: handler(self._folders[fact.folder], fact, now))
+
+    def to_linked(self, kind: type[L], handler: Callable[[L, float], Outputs]) -> None:
+        """The handler hears paired devices alone."""
+        paired = self._paired
+        self.to(kind, lambda fact, now: handler(fact, now) if fact.link.device in paired else [])
+
+    def follow(self, fact: Fact, now: float) -> Outputs:
+        """What the fact's machine decides on."""
+        return self._handlers[type(fact)](fact, now)

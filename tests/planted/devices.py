@@ -1,0 +1,141 @@
+"""Mistakes between devices: news, pages, generations, commits, and what is told too early.
+
+Knows the text of sync/ and index/. Must not know how a bug is run.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .bug import Bug, Edit
+
+_MESH = ("tests/test_sync_mesh.py", "tests/test_sync_many.py", "tests/test_sync_crash.py")
+
+TOLD: Final = (
+    Bug(
+        "news before the index is flushed",
+        "A sequence is durable before news names it.",
+        (
+            Edit(
+                "leftzmq/sync/replica.py",
+                "        return [Work(Flush(self.folder, self._store.heads.sequence))]\n",
+                "        flushed = Flushed(self.folder, self._store.heads.sequence)\n"
+                "        return self.was_flushed(flushed)\n",
+            ),
+        ),
+        frozenset(("I8 durable",)),
+        _MESH,
+    ),
+    Bug(
+        "the index is committed before the rename",
+        "Write order 3 to 5: the name is given, the directories are flushed, the index commits.",
+        (
+            Edit(
+                "leftzmq/sync/applier.py",
+                "            out.append(Work(Apply(self.folder, number, operations)))\n",
+                "            for each in operations:\n"
+                "                self._versions.take(each.entry, None)\n"
+                "            out.append(Work(Apply(self.folder, number, operations)))\n",
+            ),
+        ),
+        frozenset(("I1", "I2", "I2 tree", "I3", "I8")),
+        _MESH,
+    ),
+    Bug(
+        "a folder is said to be gone before what is below it",
+        "Who heard of the folder first would think that the rest is to stay, and keep it.",
+        (
+            Edit(
+                "leftzmq/sync/departed.py",
+                " for path in paths if is_empty(path)]\n",
+                " for path in paths]\n",
+            ),
+            Edit(
+                "leftzmq/sync/departed.py",
+                "        gone = [h.sighting for h in self._files.values()"
+                " if quiet or h.until <= now]\n"
+                "        if not gone and self._folders and now >= self._next_try:\n"
+                "            gone = self._empty_folders(now, is_empty)\n",
+                "        gone = self._empty_folders(now, is_empty)\n"
+                "        gone += [h.sighting for h in self._files.values()"
+                " if quiet or h.until <= now]\n"
+                "        if True:\n",
+            ),
+        ),
+        frozenset(("I3 folder", "I1", "I3")),
+        _MESH,
+    ),
+)
+
+HEARD: Final = (
+    Bug(
+        "a gap in sequences is ignored",
+        "A gap, another life or an impossible number has one cure: index_since.",
+        (
+            Edit(
+                "leftzmq/sync/hearing.py",
+                "        if page.life != head.life or page.after > head.head:\n",
+                "        if page.life != head.life:\n",
+            ),
+        ),
+        frozenset(("I1",)),
+        _MESH,
+    ),
+    Bug(
+        "news is taken before the pages of the answer",
+        "News above the end of a running answer is kept and applied after its last page.",
+        (
+            Edit(
+                "leftzmq/sync/hearing.py",
+                "            if len(running.kept) < KEPT_PAGES_MAX:\n"
+                "                running.kept.append(fact.page)\n"
+                "            return []\n",
+                "            return self._hear(fact.page, device, now)\n",
+            ),
+        ),
+        frozenset(("I1",)),
+        _MESH,
+    ),
+    Bug(
+        "any life is answered from its number",
+        "index_since (life, N) is answered from N only if that life is in the chain and N is not"
+        " above its last sequence.",
+        (
+            Edit(
+                "leftzmq/index/heads.py",
+                "        return last is not None and after"
+                " <= (self._sequence if life == self.life else last)\n",
+                "        return after <= self._sequence\n",
+            ),
+        ),
+        frozenset(("I1",)),
+        ("tests/test_index_store.py", *_MESH),
+    ),
+    Bug(
+        "an old generation still counts",
+        "The old generation counts neither as holder nor as acknowledgement from the first page"
+        " of the new one on.",
+        (
+            Edit(
+                "leftzmq/sync/indexes.py",
+                "        self.reach &= ~self.store.heads.of(device).mask\n",
+                "",
+            ),
+            Edit(
+                "leftzmq/sync/indexes.py",
+                "            if swept := self.store.heads.swept_mask:\n",
+                "            if swept := 0:\n",
+            ),
+            Edit(
+                "leftzmq/sync/indexes.py",
+                "        self._sweeping.update("
+                "dict.fromkeys(self.store.heads.to_sweep(device), 0))\n",
+                "        return\n",
+            ),
+        ),
+        frozenset(("I1", "I2", "I2 tree", "I3", "AssertionError")),
+        _MESH,
+    ),
+)
+
+BUGS: Final = (*TOLD, *HEARD)

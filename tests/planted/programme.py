@@ -1,0 +1,10 @@
+"""All bugs, in the order in which they are planted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from . import devices, on_disk, versions
+from .bug import Bug
+
+BUGS: Final[tuple[Bug, ...]] = (*on_disk.BUGS, *versions.BUGS, *devices.BUGS)

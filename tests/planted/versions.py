@@ -1,0 +1,190 @@
+"""Mistakes about versions: which one wins, what was seen, what a tombstone says, what is ours.
+
+Knows the text of tree/ and sync/versions. Must not know how a bug is run.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .bug import Bug, Edit
+
+_LAWS = ("tests/test_tree_reconcile.py", "tests/test_sync_mesh.py", "tests/test_sync_found.py")
+
+MADE: Final = (
+    Bug(
+        "vectors joined when publishing again",
+        "Publish again: V's vector, our next number, stamp above W's, W's vector NOT joined.",
+        (
+            Edit(
+                "leftzmq/tree/entry.py",
+                "        vector=_vector_after(ours, life, sequence),\n"
+                "        writer=life,\n"
+                "        stamp=max(above.stamp, ours.stamp) + 1,\n",
+                "        vector=_vector_after(ours, life, sequence)"
+                ".joined(above.vector, (life,)),\n"
+                "        writer=life,\n"
+                "        stamp=max(above.stamp, ours.stamp) + 1,\n",
+            ),
+        ),
+        frozenset(("I2", "I2 tree")),
+        _LAWS,
+    ),
+    Bug(
+        "the stamp is not raised when publishing again",
+        "Publish again: stamp above W's.",
+        (
+            Edit(
+                "leftzmq/tree/entry.py",
+                "        stamp=max(above.stamp, ours.stamp) + 1,\n",
+                "        stamp=ours.stamp + 1,\n",
+            ),
+        ),
+        frozenset(("I1", "I2", "I2 tree")),
+        _LAWS,
+    ),
+    Bug(
+        "the stamp of a change is its mtime",
+        "stamp = max(mtime_ns, stamp of the version it was made from + 1).",
+        (
+            Edit(
+                "leftzmq/tree/entry.py",
+                "        stamp = max(min(found.mtime_ns, MAX_MTIME_IN_STAMP), stamp)\n",
+                "        stamp = min(found.mtime_ns, MAX_MTIME_IN_STAMP)\n",
+            ),
+        ),
+        frozenset(("Dropped", "I1", "I2", "I2 tree")),
+        _LAWS,
+    ),
+    Bug(
+        "a tombstone forgets what it deleted",
+        "A tombstone remembers the content id that it deleted.",
+        (
+            Edit(
+                "leftzmq/tree/entry.py",
+                "        content=base.content,\n        depth=0,\n",
+                "        content=base.content if base.kind is not Kind.FILE"
+                " else ContentId(bytes(32)),\n"
+                "        depth=0,\n",
+            ),
+        ),
+        frozenset(("I3",)),
+        _LAWS,
+    ),
+    Bug(
+        "one writer in two lives",
+        "Life: never used by two lives: what a device says after it forgot something is concurrent"
+        " with what it said before.",
+        (
+            Edit(
+                "leftzmq/tree/version.py",
+                '    return Life(device_mark + (unix_time_s & 0xFFFFFFFF).to_bytes(4, "big")'
+                " + random)\n",
+                "    return Life(device_mark + bytes(8))\n",
+            ),
+        ),
+        frozenset(("I1", "I2", "I2 tree", "I3", "I8")),
+        _LAWS,
+    ),
+)
+
+CHOSEN: Final = (
+    Bug(
+        "a delete beats a concurrent edit",
+        "I3: a deleted path stays deleted unless someone concurrently edited it.",
+        (
+            Edit(
+                "leftzmq/tree/reconcile.py",
+                "        return Verdict.TAKE if deleted_this else Verdict.PUBLISH_AGAIN",
+                "        return Verdict.TAKE",
+            ),
+        ),
+        frozenset(("I2 tree",)),
+        _LAWS,
+    ),
+    Bug(
+        "no conflict copies",
+        "Concurrent: the loser's bytes become a conflict copy, made by whoever holds them.",
+        (
+            Edit(
+                "leftzmq/tree/reconcile.py",
+                "    return Verdict.TAKE_AND_COPY\n",
+                "    return Verdict.TAKE\n",
+            ),
+        ),
+        frozenset(("I2 tree",)),
+        _LAWS,
+    ),
+    Bug(
+        "a file takes the place of a folder",
+        "V is a folder and W a file or link: the folder stays, the file becomes the copy.",
+        (
+            Edit(
+                "leftzmq/tree/reconcile.py",
+                "    if ours.kind is Kind.DIRECTORY:\n"
+                "        return Verdict.PUBLISH_AGAIN  # case (b)",
+                "    if ours.kind is Kind.DIRECTORY:\n        return Verdict.TAKE  # case (b)",
+            ),
+        ),
+        frozenset(("I2 folder",)),
+        _LAWS,
+    ),
+    Bug(
+        "an older version is adopted",
+        "Adopt: only if our index has no entry for the path, or ours was seen by that version.",
+        (
+            Edit(
+                "leftzmq/sync/versions.py",
+                "            if ours is not None and not succeeds(row.entry, ours.entry):\n"
+                "                continue\n",
+                "",
+            ),
+        ),
+        frozenset(("Dropped", "I2", "I2 tree")),
+        _LAWS,
+    ),
+    Bug(
+        "a tombstone of our own is used",
+        "A file at a path where our own index holds the tombstone was put there by a user: a new"
+        " local change, whatever its bytes.",
+        (
+            Edit(
+                "leftzmq/sync/versions.py",
+                "    if winner is None or not winner.deleted"
+                " or (ours and ours.entry.rank == winner.rank):\n",
+                "    if winner is None or not winner.deleted:\n",
+            ),
+        ),
+        frozenset(("I1", "I2", "I2 tree")),
+        _LAWS,
+    ),
+    Bug(
+        "a tombstone is never used",
+        "At a scan a tombstone that our index does not hold is used: bytes equal to what it"
+        " deleted go to the trash.",
+        (
+            Edit(
+                "leftzmq/sync/versions.py",
+                "        if (grave := _grave(rows, ours, observed)) is not None:\n",
+                "        if (grave := None) is not None:\n",
+            ),
+        ),
+        frozenset(("I3",)),
+        _LAWS,
+    ),
+    Bug(
+        "an older version is heard",
+        "Within one chain a device's entry is replaced only by one of the same or higher rank.",
+        (
+            Edit(
+                "leftzmq/sync/versions.py",
+                "        if before is not None and entry.rank < before.entry.rank:\n",
+                "        if False:\n",
+            ),
+        ),
+        frozenset(("I1", "I2", "I2 tree", "I3")),
+        _LAWS,
+    ),
+)
+
+BUGS: Final = (*MADE, *CHOSEN)

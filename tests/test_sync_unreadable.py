@@ -1,0 +1,22 @@
+"""sync/unreadable: when what could not be read is tried again."""
+
+from __future__ import annotations
+
+from leftzmq.sync.unreadable import RETRY_S, Unreadable
+
+
+def test_patience_grows_with_every_try_of_ours() -> None:
+    unreadable = Unreadable()
+    unreadable.failed("a", 0.0)
+    assert unreadable.due(RETRY_S - 1) == []
+    assert unreadable.due(RETRY_S) == ["a"]
+    unreadable.failed("a", RETRY_S)
+    assert unreadable.deadline() == RETRY_S + 2 * RETRY_S
+
+
+def test_a_look_that_a_peer_asked_for_does_not_put_off_ours() -> None:
+    """It asks every two seconds; in half a minute our own next try would be an hour away."""
+    unreadable = Unreadable()
+    for second in range(5):
+        unreadable.failed("a", float(second))
+    assert unreadable.deadline() == RETRY_S
