@@ -163,6 +163,16 @@ def test_what_only_a_machine_can_see_is_refused_by_name(
     assert told
 
 
+def test_questions_for_nothing_without_end_are_too_many(world: Siege) -> None:
+    m, a = world.hostile, world.devices["A"]
+    m.greet(a)
+    nothing = [bytes(32), 0, 0]
+    for number in range(40):
+        m.bulk(a, [17, number, m.keys.tag, [], [[bytes(32), [nothing] * 1024]]])
+    go_on(world)
+    assert world.refused == [("A", Refusal.TOO_GREEDY)]
+
+
 def test_an_answer_with_what_was_not_asked_for_is_refused_by_name(world: Siege) -> None:
     m, a = world.hostile, world.devices["A"]
     m.manner = 0.0

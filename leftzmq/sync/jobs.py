@@ -590,10 +590,16 @@ class ReadChunks:
     wants: tuple[Want, ...]
     asked_bytes: int
 
+    @property
+    def asks(self) -> int:
+        """How many lists and chunks."""
+        return len(self.lists) + sum(len(want.asks) for want in self.wants)
+
 
 @dataclass(frozen=True, slots=True)
 class ChunksRead:
-    """parts: (id, length) of what `body` holds; stale: paths whose bytes are not what we said."""
+    """parts: (id, length) of what `body` holds; stale: paths whose bytes are not what we said.
+    asked_bytes, asks: of the job."""
 
     folder: str
     link: Link
@@ -603,6 +609,7 @@ class ChunksRead:
     body: Buffer
     stale: tuple[str, ...]
     asked_bytes: int
+    asks: int
 
 
 @dataclass(frozen=True, slots=True)
