@@ -337,6 +337,10 @@ class SimDevice(Device):
             self._running[lane] += 1
             self.later(self.world.delays.job(), lambda job=job: self._run(lane, job))
 
+    def waiting_jobs(self) -> list[Job]:
+        """Those that no worker has begun."""
+        return [job for jobs in self._lanes.values() for job in jobs]
+
     def run_another(self) -> None:
         """A job that waits, in the middle of the one that runs."""
         for lane, jobs in self._lanes.items():
