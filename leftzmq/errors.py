@@ -149,7 +149,10 @@ class ProblemKind(Enum):
     WATCH_LIMIT = "is polled: the limit of watched folders is reached"
     WATCH_LOST = "events were lost: walking the folder again"
     FAR_FUTURE = "another device has a version of it from the end of all times: it is not taken"
-    MOUNT_GONE = "was a mount and is not any more: nothing below it counts as changed"
+    MOUNT_GONE = (
+        "what was mounted there is not, or something else is: nothing below it counts as changed "
+        "(`leftzmq-agent --adopt` if it is to stay so)"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from typing import Final
 from leftzmq.bus.ground import Ground
 from leftzmq.config import FolderConfig
 from leftzmq.content.keys import derive_keys, device_mark
+from leftzmq.disk.mounts import Mounts
 from leftzmq.disk.share import Share
 from leftzmq.disk.watcher import Report, Watcher
 from leftzmq.errors import KeyFileError, ShareError
@@ -24,6 +25,7 @@ from leftzmq.index.store import Store
 from leftzmq.statedir import StateDir, make_secret, read_secret
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.mounting import MOUNTS
 from leftzmq.sync.peers import Peers
 from leftzmq.tree.version import make_life
 
@@ -82,6 +84,7 @@ class Opening:
             lambda: watcher.watches,
             config.limits,
             share.lacks,
+            Mounts.unpack(store.meta(MOUNTS)),
         )
 
     def _forget_unlisted(self, store: Store) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from leftzmq.disk import remembered
 from leftzmq.disk import walk as walks
 from leftzmq.disk.fs import RealRoot
 from leftzmq.disk.root import Folder, Root
@@ -194,7 +195,7 @@ def test_pages_and_blocks_of_any_size_give_the_same(
     put(share, "b/new", "z/0", "z/9")
     (share / "z/2").unlink()
     expected = Walked(root, reader(index)).dirty
-    monkeypatch.setattr(walks, "OURS_AT_ONCE", 1)
+    monkeypatch.setattr(remembered, "OURS_AT_ONCE", 1)
     monkeypatch.setattr(walks, "STATS_AT_ONCE", 2)
     assert Walked(root, reader(index), budget=2).dirty == expected == ["b/new", "z/0", "z/2", "z/9"]
 

@@ -20,6 +20,7 @@ from leftzmq.content import seal
 from leftzmq.errors import ProblemKind, Refusal
 from leftzmq.sync import hearing
 from leftzmq.sync.facts import ChunksArrived
+from leftzmq.sync.jobs import Job, ReadPage
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.tree.entry import Entry
 from leftzmq.wire import check
@@ -161,6 +162,44 @@ def test_what_only_a_machine_can_see_is_refused_by_name(
     assert world.refused == [("A", refusal)]
     told = [tell for tell in world.devices["A"].events if tell.fields.get("device") == "M"]
     assert told
+
+
+def test_questions_for_nothing_without_end_are_too_many(world: Siege) -> None:
+    m, a = world.hostile, world.devices["A"]
+    m.greet(a)
+    nothing = [bytes(32), 0, 0]
+    for number in range(40):
+        m.bulk(a, [17, number, m.keys.tag, [], [[bytes(32), [nothing] * 1024]]])
+    go_on(world)
+    assert world.refused == [("A", Refusal.TOO_GREEDY)]
+
+
+def test_an_index_that_is_asked_for_without_end_is_read_a_page_at_a_time(
+    world: Siege, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    m, a, b = world.hostile, *world.devices.values()
+    writes(a, "f", b"first")
+    read: list[ReadPage] = []
+    queue = a.queue
+
+    def counted(job: Job) -> None:
+        if isinstance(job, ReadPage):
+            read.append(job)
+            assert sum(isinstance(each, ReadPage) for each in a.waiting_jobs()) <= 1
+        queue(job)
+
+    monkeypatch.setattr(a, "queue", counted)
+    for number in range(500):
+        m.control(a, [4, m.keys.tag, m.known["A"].life, number % 3])
+    go_on(world, 20.0)
+    assert 1 <= len(read) <= 500 and not world.refused
+    known = m.known["A"]
+    known.entries.clear()
+    m.control(a, [4, m.keys.tag, bytes(12), 0])
+    go_on(world)
+    assert "f" in known.entries
+    writes(b, "f", b"second")
+    assert reads(a, "f") == b"second"
 
 
 def test_an_answer_with_what_was_not_asked_for_is_refused_by_name(world: Siege) -> None:

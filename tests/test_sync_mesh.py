@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from mesh import Device, Mesh
 
-from leftzmq.sync.facts import Asked, PathsTouched, Touch
+from leftzmq.disk.outcome import Ending, Outcome
+from leftzmq.sync.facts import Asked, PathsTouched, TimePassed, Touch
 from leftzmq.sync.jobs import (
+    Applied,
     Apply,
     CookieDropped,
     CountUnacknowledged,
@@ -325,6 +327,27 @@ def test_a_rename_and_an_edit_at_the_same_time_lose_neither(mesh: Mesh) -> None:
         "one": b"edited by b",
         "two": b"bytes",
     }
+
+
+def test_what_cannot_be_moved_is_copied_and_deleted(mesh: Mesh) -> None:
+    """To another file system, say; and it takes longer than the old name waited for a new one."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("one", b"bytes", mtime=1_600_000_000)
+    together(mesh)
+    (a.share / "one").rename(a.share / "two")
+    a.scan()
+    run = b.runner.run
+
+    def on_another_disk(job: Job) -> JobDone:
+        if isinstance(job, Apply) and any(o.verb is Verb.MOVE_FILE for o in job.operations):
+            mesh.now += 1.0
+            b.take(TimePassed())
+            failed = [Outcome(o, Ending.FAILED, why="another disk") for o in job.operations]
+            return Applied(job.folder, job.batch, tuple(failed))
+        return run(job)
+
+    b.runner.run = on_another_disk  # type: ignore[method-assign]
+    assert {path: value[1] for path, value in together(mesh).items()} == {"two": b"bytes"}  # type: ignore[index]
 
 
 def test_what_a_user_wrote_into_a_file_that_is_to_be_moved_is_found(mesh: Mesh) -> None:

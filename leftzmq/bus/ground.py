@@ -10,6 +10,7 @@ from pathlib import Path
 
 from leftzmq.config import Limits
 from leftzmq.content.keys import FolderKeys
+from leftzmq.disk.mounts import Mounts
 from leftzmq.disk.recover import TrashListing
 from leftzmq.disk.retention import TrashSweep
 from leftzmq.disk.root import Root
@@ -23,6 +24,7 @@ class Ground:
 
     still_there: None while the share is the one we know, else why it is not (I11)
     watched:     whether a watcher will report a cookie
+    mounts:      the folders in it that are mounts
     lacks:       what its file system cannot do, in sentences
     walks, sweeps, listings, counts: what goes on from job to job, by number; one of each at a time
     """
@@ -36,6 +38,7 @@ class Ground:
     watched: Callable[[], bool] = lambda: True
     limits: Limits = field(default_factory=Limits)
     lacks: tuple[str, ...] = ()
+    mounts: Mounts = field(default_factory=Mounts)
     walks: dict[int, TreeWalk] = field(default_factory=dict)
     sweeps: dict[int, TrashSweep] = field(default_factory=dict)
     listings: dict[int, TrashListing] = field(default_factory=dict)

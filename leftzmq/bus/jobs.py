@@ -12,13 +12,12 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from leftzmq.bus import keeping, serving
+from leftzmq.bus import keeping, mounted, serving
 from leftzmq.bus.ground import Ground
 from leftzmq.content.cut import Cutter
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.seal import fresh_nonce, open_chunk, open_list
 from leftzmq.disk import lefting, scanner, staging
-from leftzmq.disk.apply import apply
 from leftzmq.disk.reading import read_chunks
 from leftzmq.disk.room import LowSpace, fits_bytes
 from leftzmq.disk.root import Folder, LastFolder, Root
@@ -79,6 +78,7 @@ class JobRunner:
                 ground.id,
                 job.prefix,
                 lambda after, limit: self._reader(ground).alive_after(after, limit),
+                ground.mounts,
             )
             ground.walks = {job.walk: walk}  # one at a time; an older one was given up
         part = walk.step()
@@ -98,6 +98,8 @@ class JobRunner:
             part.problems,
             part.foreign,
             part.done,
+            came=part.came,
+            mounts=ground.mounts.pack(),
         )
 
     def _look(self, ground: Ground, job: jobs.Look) -> JobDone:
@@ -113,7 +115,7 @@ class JobRunner:
         why = ground.still_there()
         if why is not None:
             return jobs.Looked(job.folder, (), job.paths, False, why)
-        return jobs.Looked(job.folder, tuple(sightings), tuple(left))
+        return jobs.Looked(job.folder, tuple(mounted.believed(ground, sightings)), tuple(left))
 
     def _cut(self, ground: Ground, job: jobs.CutSlice) -> JobDone:
         part = scanner.cut_slice(
@@ -135,6 +137,8 @@ class JobRunner:
 
     def _open_staging(self, ground: Ground, job: jobs.OpenStaging) -> JobDone:
         entry = job.entry
+        if (gone := mounted.problem(ground, entry.path)) is not None:
+            return jobs.StagingOpened(job.folder, entry, job.known, job.known is not None, gone)
         try:
             staged, found = staging.open_staging(
                 ground.root, entry.path, job.known, entry.size, ground.limits.min_free_percent
@@ -214,6 +218,9 @@ class JobRunner:
         with LastFolder(ground.root) as here, LastFolder(ground.root) as home:
             for file in job.files:
                 entry = file.entry
+                if (gone := mounted.problem(ground, entry.path)) is not None:
+                    problems.append((entry, gone))
+                    continue
                 try:
                     data = _bytes_of(ground, file, body, home)
                 except Refused:
@@ -283,7 +290,7 @@ class JobRunner:
         why = ground.still_there()
         if why is not None:
             return jobs.Applied(job.folder, job.batch, (), False, why)
-        outcomes = apply(ground.root, job.operations, now_ns=self._now_ns())
+        outcomes = mounted.carried_out(ground, job.operations, self._now_ns())
         return jobs.Applied(job.folder, job.batch, tuple(outcomes))
 
     def _flush(self, ground: Ground, job: jobs.Flush) -> JobDone:

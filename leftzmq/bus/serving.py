@@ -90,6 +90,7 @@ def read_asked(
         body,
         tuple(stale),
         job.asked_bytes,
+        job.asks,
     )
 
 

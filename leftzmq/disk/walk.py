@@ -2,18 +2,20 @@
 
 Knows folders and scan keys. Must not know what a difference means, nor read a file: what is
 dirty is looked at by disk/scanner. Nothing here counts as gone that could not be looked for (I10,
-I11). Device numbers decide nothing: a mount inside is walked like a folder.
+I11). A mount inside is walked like a folder, while it is there (disk/mounts).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from leftzmq.disk.mounts import Mounts
+from leftzmq.disk.remembered import Ours, Remembered
 from leftzmq.disk.root import Folder, Root, Stat
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
-from leftzmq.tree.entry import Kind, ScanKey
+from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import (
     LEFT_DIRECTORY,
     LEFTING_SUFFIX,
@@ -24,11 +26,6 @@ from leftzmq.tree.path import (
     sort_key,
 )
 
-Ours = Callable[[bytes, int], list[tuple[bytes, ScanKey | None]]]
-"""ours(after, limit): (sort key, ScanKey) of what is alive in our index, in key order strictly
-after `after`, `limit` of them at most, an empty list only at the end. ScanKey None: never equal."""
-
-OURS_AT_ONCE: Final = 1000
 STATS_AT_ONCE: Final = 512
 """Names are kept for a whole folder (60 bytes each), stats only for so many of them (350 each)."""
 
@@ -41,6 +38,7 @@ class WalkSlice:
     seen:     names found on disk
     problems: what cannot be synced or looked at; none of it is dirty
     foreign:  paths ending in .lefting: the caller knows which of them are ours
+    came:     folders that became mounts, are mounts again, or are folders like any other now
     """
 
     dirty: tuple[str, ...]
@@ -48,18 +46,20 @@ class WalkSlice:
     problems: tuple[Problem, ...]
     foreign: tuple[str, ...]
     done: bool
+    came: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class _Listing:
     """A folder on the way: all its names in order, and the stats of the next few of them.
 
-    head: what the sort keys of its children begin with
+    head: what the sort keys of its children begin with. device: of the folder itself
     """
 
     path: str
     head: bytes
     names: list[bytes]
+    device: int
     at: int = 0
     stats: Iterator[Stat | OSError | None] = field(default_factory=lambda: iter(()))
     stats_end: int = 0
@@ -74,43 +74,7 @@ class _Gathered:
     dirty: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
-
-
-class _Index:
-    """Our index from `prefix` on, one key ahead; `key` is None behind the last one of it."""
-
-    __slots__ = ("_after", "_end", "_ours", "_page", "key", "scan")
-
-    def __init__(self, ours: Ours, prefix: str) -> None:
-        self._ours = ours
-        # No key has 0xff in it (not UTF-8), so these are borders that no key can touch.
-        first = sort_key(prefix)
-        self._after = first[:-1] + bytes((first[-1] - 1, 0xFF)) if first else b""
-        self._end = first + b"\0\xff" if first else b"\xff"
-        self._page: Iterator[tuple[bytes, ScanKey | None]] = iter(())
-        self.key: bytes | None = None
-        self.scan: ScanKey | None = None
-        self.next()
-
-    def next(self) -> None:
-        found = next(self._page, None)
-        if found is None:
-            page = self._ours(self._after, OURS_AT_ONCE)
-            if page:
-                self._after = page[-1][0]
-            self._page = iter(page)
-            found = next(self._page, None)
-        if found is None or found[0] > self._end:
-            self.key = self.scan = None
-        else:
-            self.key, self.scan = found
-
-    def skip(self, key: bytes) -> None:
-        """Pass over `key` and all below it without a word."""
-        border = key + b"\0\xff" if key else b"\xff"
-        if self.key is not None and self.key < border:
-            self._page, self._after = iter(()), border
-            self.next()
+    came: list[str] = field(default_factory=list)
 
 
 class TreeWalk:
@@ -120,9 +84,12 @@ class TreeWalk:
     An error of `ours` leaves it where it was broken: begin a new one.
     """
 
-    def __init__(self, root: Root, folder_id: str, prefix: str, ours: Ours) -> None:
+    def __init__(
+        self, root: Root, folder_id: str, prefix: str, ours: Ours, mounts: Mounts | None = None
+    ) -> None:
         self._root, self._folder_id, self._prefix = root, folder_id, prefix
-        self._index = _Index(ours, prefix)
+        self._ours, self._mounts = ours, Mounts() if mounts is None else mounts
+        self._index = Remembered(ours, prefix)
         self._way: list[_Listing] = []
         self._begun = False
 
@@ -138,7 +105,14 @@ class TreeWalk:
             elif not self._gone_before(None, out, budget_paths):
                 break
         done = not self._way and self._index.key is None
-        return WalkSlice(tuple(out.dirty), out.seen, tuple(out.problems), tuple(out.foreign), done)
+        return WalkSlice(
+            tuple(out.dirty),
+            out.seen,
+            tuple(out.problems),
+            tuple(out.foreign),
+            done,
+            tuple(out.came),
+        )
 
     def _begin(self, out: _Gathered) -> None:
         prefix = self._prefix
@@ -149,6 +123,7 @@ class TreeWalk:
             check_path(prefix)
             with self._root.folder(parent_of(prefix)) as folder:
                 found = _stats(folder, [name_of(prefix).encode()])
+                device = folder.own_stat().device
         except Refused as refused:
             out.problems.append(self._problem(prefix, ProblemKind.BAD_NAME, refused.refusal.value))
             self._index.skip(sort_key(prefix))
@@ -159,7 +134,7 @@ class TreeWalk:
         else:
             head = sort_key(prefix)[: -len(name_of(prefix).encode())]
             names = [name_of(prefix).encode()] if found != [None] else []
-            self._way.append(_Listing(parent_of(prefix), head, names, 0, iter(found), 1))
+            self._way.append(_Listing(parent_of(prefix), head, names, device, 0, iter(found), 1))
 
     # ---- one folder ---------------------------------------------------------------------------
 
@@ -168,7 +143,7 @@ class TreeWalk:
         try:
             with self._root.folder(path) as folder:
                 names = sorted(folder.names())
-                listing = _Listing(path, head, names)
+                listing = _Listing(path, head, names, folder.own_stat().device)
                 self._stat_more(listing, folder)
         except OSError as error:
             self._lost_sight(path, head, error, out)
@@ -207,7 +182,7 @@ class TreeWalk:
             if self._gone_before(key, out, budget) or out.passed >= budget:
                 return
             listing.at += 1
-            self._pass(key, next(listing.stats), out)
+            self._pass(key, next(listing.stats), listing.device, out)
 
     def _gone_before(self, key: bytes | None, out: _Gathered, budget: int) -> bool:
         """Whether our index has more, before `key`, than the budget allows to call gone now."""
@@ -215,14 +190,19 @@ class TreeWalk:
         while index.key is not None and (key is None or index.key < key):
             if out.passed >= budget:
                 return True
-            out.dirty.append(path_of_key(index.key))
+            path = path_of_key(index.key)
             out.passed += 1
+            if path in self._mounts:
+                self._mounts.lost(path)
+                self._mount_gone(path, index.key, out)
+                continue
+            out.dirty.append(path)
             index.next()
         return False
 
     # ---- one name -----------------------------------------------------------------------------
 
-    def _pass(self, key: bytes, found: Stat | OSError | None, out: _Gathered) -> None:
+    def _pass(self, key: bytes, found: Stat | OSError | None, above: int, out: _Gathered) -> None:
         if key == _LEFT_KEY:
             return
         out.passed += 1
@@ -238,6 +218,9 @@ class TreeWalk:
         if isinstance(found, OSError):
             self._unreadable(path or path_of_key(key), key, found, out)
             return
+        if found.kind is Kind.DIRECTORY and self._in_doubt(key, found, above, out):
+            self._mount_gone(path or path_of_key(key), key, out)
+            return
         if found.kind is None:
             path = path or path_of_key(key)
             out.problems.append(self._problem(path, ProblemKind.SPECIAL))
@@ -247,6 +230,19 @@ class TreeWalk:
             index.next()
         if found.kind is Kind.DIRECTORY:
             self._enter(path or path_of_key(key), key + b"\0", out)
+
+    # ---- mounts -------------------------------------------------------------------------------
+
+    def _in_doubt(self, key: bytes, found: Stat, above: int, out: _Gathered) -> bool:
+        if found.device == above and not self._mounts:
+            return False
+        path = path_of_key(key)
+        return self._mounts.in_doubt(path, found.device, above, self._root, self._ours, out.came)
+
+    def _mount_gone(self, path: str, key: bytes, out: _Gathered) -> None:
+        """I11: nothing below it counts as changed, nor does the folder itself."""
+        out.problems.append(self._problem(path, ProblemKind.MOUNT_GONE))
+        self._index.skip(key)
 
     def _checked(self, key: bytes, out: _Gathered) -> str | None:
         """The path of a name that the index does not have, or None if it cannot be synced."""

@@ -23,19 +23,24 @@ PAGES_AN_ASK: Final = 16
 
 @dataclass(slots=True)
 class _Answer:
-    """An answer that is being read; `at`: the sequence up to which it was sent."""
+    """An answer that is being read; `at`: the sequence up to which it was sent. whole: of all."""
 
     life: Life
     at: int
-    pages_left: int
+    whole: bool
+    pages_left: int = PAGES_AN_ASK
 
 
 class Answering:
-    """The answers of one folder, one a link. flushed: the last durable sequence of ours"""
+    """The answers of one folder, one a link. flushed: the last durable sequence of ours
+
+    One page of a link is read at a time, however often is asked.
+    """
 
     def __init__(self, folder: str, tag: bytes, store: Store) -> None:
         self._folder, self._tag, self._store = folder, tag, store
         self._answers: dict[Link, _Answer] = {}
+        self._reading: set[Link] = set()
 
     def asked(self, link: Link, ask: IndexSince, flushed: int) -> list[Action | Fact]:
         """From N if that life is in our chain and N possible, else everything."""
@@ -43,26 +48,30 @@ class Answering:
         delta = self._store.heads.answers_from(life, after) and after <= flushed
         if not delta:
             after = 0
-        self._answers[link] = _Answer(self._store.heads.life, after, PAGES_AN_ASK)
-        return [self._read_page(link, after, flushed, not delta)]
+        answer = self._answers[link] = _Answer(self._store.heads.life, after, not delta)
+        return [] if link in self._reading else [self._read_page(link, answer, flushed)]
 
     def page_read(self, fact: PageRead, flushed: int) -> list[Action | Fact]:
+        self._reading.discard(fact.link)
         answer = self._answers.get(fact.link)
-        if answer is None or (answer.life, answer.at) != (fact.life, fact.after):
-            return []  # it was asked anew meanwhile
+        if answer is None:
+            return []
+        read = (fact.life, fact.after, fact.whole)
+        if (answer.life, answer.at, answer.whole) != read:  # it was asked anew meanwhile
+            return [self._read_page(fact.link, answer, flushed)]
         out: list[Action | Fact] = [Send(fact.link, IndexPage(self._tag, fact.sealed))]
         answer.pages_left -= 1
         answer.at = fact.last
         if fact.last >= fact.upto or answer.pages_left == 0:
             del self._answers[fact.link]
         else:
-            out.append(self._read_page(fact.link, fact.last, flushed, fact.whole))
+            out.append(self._read_page(fact.link, answer, flushed))
         return out
 
     def lost(self, device: DeviceKey) -> None:
         for link in [link for link in self._answers if link.device == device]:
             del self._answers[link]
 
-    def _read_page(self, link: Link, after: int, flushed: int, whole: bool) -> Work:
-        life = self._store.heads.life
-        return Work(ReadPage(self._folder, link, life, after, flushed, whole))
+    def _read_page(self, link: Link, answer: _Answer, flushed: int) -> Work:
+        self._reading.add(link)
+        return Work(ReadPage(self._folder, link, answer.life, answer.at, flushed, answer.whole))

@@ -80,7 +80,7 @@ class Ends:
         for outcome in outcomes:
             self._claims.release(outcome.operation.paths, Claimant.APPLIER)
             if outcome.operation.moved is not None:
-                out += self._moved(outcome.operation.moved, outcome.ending)
+                out += self._moved(outcome.operation.moved, outcome.ending, now)
             out += self._ended(outcome, now)
             if outcome.copied_to is not None:
                 self._window.consider(outcome.copied_to)
@@ -145,13 +145,14 @@ class Ends:
             out.append(Tell(EventKind.CONFLICT, fields))
         return out
 
-    def _moved(self, moved: Moved, ending: Ending) -> list[Action | Fact]:
+    def _moved(self, moved: Moved, ending: Ending, now: float) -> list[Action | Fact]:
         """The other end of a move."""
         self._claims.release((moved.path,), Claimant.APPLIER)
-        self._window.consider(moved.path)
         if ending is not Ending.DONE:
-            self._window.doing[moved.path].stage = Stage.WAITING
+            # Whatever it waited for before may have come meanwhile, and found it at work.
+            self._window.wait(self._window.doing[moved.path], now + CHANGED_RETRY_S)
             return [RescanWanted(self._folder, (moved.path,))]
+        self._window.consider(moved.path)
         del self._window.doing[moved.path]
         finished = tell_entry(EventKind.FINISHED, self._folder, moved.entry)
         return [*self._problems.clear(moved.path), finished]

@@ -56,6 +56,7 @@ class Walked:
 
     seen: how many paths the slice passed. alive: False when the share itself is not the one we
     know (missing, unmounted, replaced): nothing of this walk counts, `why` says what is the matter.
+    came: mounts that are there since this slice. mounts: all that are known, packed
     """
 
     folder: str
@@ -68,6 +69,8 @@ class Walked:
     done: bool
     alive: bool = True
     why: str = ""
+    came: tuple[str, ...] = ()
+    mounts: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -587,10 +590,16 @@ class ReadChunks:
     wants: tuple[Want, ...]
     asked_bytes: int
 
+    @property
+    def asks(self) -> int:
+        """How many lists and chunks."""
+        return len(self.lists) + sum(len(want.asks) for want in self.wants)
+
 
 @dataclass(frozen=True, slots=True)
 class ChunksRead:
-    """parts: (id, length) of what `body` holds; stale: paths whose bytes are not what we said."""
+    """parts: (id, length) of what `body` holds; stale: paths whose bytes are not what we said.
+    asked_bytes, asks: of the job."""
 
     folder: str
     link: Link
@@ -600,6 +609,7 @@ class ChunksRead:
     body: Buffer
     stale: tuple[str, ...]
     asked_bytes: int
+    asks: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,15 +22,19 @@ from leftzmq.wire.messages import Ask, Chunks, Get, Part, Want
 
 MAX_CREDIT_BYTES: Final = 32 << 20
 """Bytes a device may have asked for and not been given; told in welcome."""
+MAX_ASKS: Final = 16 << 10
+"""Lists and chunks a device may have asked for and not been given: those of no bytes wait, too."""
 READ_BYTES: Final = 1 << 20
 READS_AT_ONCE: Final = 4  # jobs of one device under way; the others get their turn between them
 
 
 @dataclass(slots=True)
 class Asker:
-    """A device that asks. owed: bytes asked for and not answered. queue: large ones."""
+    """A device that asks. owed: bytes asked for and not answered; asks: lists and chunks they are.
+    queue: large ones."""
 
     owed: int = 0
+    asks: int = 0
     reading: int = 0
     queue: deque[ReadChunks] = field(default_factory=deque)
 
@@ -58,8 +62,12 @@ class Listener:
         if asker.owed + size > MAX_CREDIT_BYTES:
             detail = f"{asker.owed + size} bytes, {MAX_CREDIT_BYTES} allowed"
             return [Drop(device, Refusal.TOO_GREEDY, detail)]
-        asker.owed += size
         jobs = _jobs(folder, link, get)
+        asks = sum(job.asks for job in jobs)
+        if asker.asks + asks > MAX_ASKS:
+            return [Drop(device, Refusal.TOO_GREEDY, f"over {MAX_ASKS} chunks at once")]
+        asker.owed += size
+        asker.asks += asks
         small = [job for job in jobs if lane_of(job) is Lane.SMALL]
         asker.queue.extend(job for job in jobs if lane_of(job) is Lane.BULK)
         asker.reading += len(small)
@@ -82,6 +90,7 @@ class Listener:
         asker = self._askers.get(fact.link.device)
         if asker is not None:
             asker.owed = max(0, asker.owed - fact.asked_bytes)
+            asker.asks = max(0, asker.asks - fact.asks)
             asker.reading = max(0, asker.reading - 1)
             out += self._go_on(asker)
         return out

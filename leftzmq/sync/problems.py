@@ -20,6 +20,7 @@ _OF_WALKS: Final = {
     ProblemKind.SPECIAL,
     ProblemKind.FOREIGN_LEFTING,
     ProblemKind.UNREADABLE,
+    ProblemKind.MOUNT_GONE,
 }
 
 

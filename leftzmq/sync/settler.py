@@ -33,6 +33,7 @@ from leftzmq.sync.facts import (
     WatchLost,
 )
 from leftzmq.sync.jobs import CutSlice, Look, Looked, SliceCut, Walk, Walked
+from leftzmq.sync.mounting import Mounting
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.unreadable import Unreadable
 from leftzmq.sync.waiting import QUIET_S, Waiting, WaitingPaths
@@ -63,6 +64,7 @@ class Settler:
         self._cuts = Cuts()
         self._departed = Departed()
         self._unreadable = Unreadable()
+        self._mounting = Mounting(store)
         self._whole_walk = 0  # the number of the last one
         self._made: set[str] = set()  # touched so, and not looked at since
         self.walks = Walks()
@@ -90,7 +92,8 @@ class Settler:
             return None
         look = self._waiting.first_due() if self._looks < LOOKS_AT_ONCE else None
         again = self._unreadable.deadline()
-        times = (look, self.walks.deadline(), self._departed.deadline(), again)
+        mounts = self._mounting.deadline()
+        times = (look, self.walks.deadline(), self._departed.deadline(), again, mounts)
         return min((time for time in times if time is not None), default=None)
 
     # -- facts -------------------------------------------------------------------------------
@@ -143,6 +146,7 @@ class Settler:
         self.walks.tick(now)
         for path in self._unreadable.due(now):
             self.walks.later(path)
+        self._look_for_mounts(now)
         return self.go_on(now)
 
     def walked(self, fact: Walked, now: float) -> list[Action | Fact]:
@@ -151,7 +155,7 @@ class Settler:
         if not fact.alive:
             self.stopped = True
             return [FolderStopped(self.folder, fact.why)]
-        out: list[Action | Fact] = []
+        out = self._mounted(fact, now)
         for problem in fact.problems:
             out += self._problem(problem, now)
         for path in foreign:
@@ -308,6 +312,24 @@ class Settler:
         if problem.kind is ProblemKind.UNREADABLE:
             self._unreadable.failed("" if problem.path == "." else problem.path, now)
         return self._problems.show(problem)
+
+    def _mounted(self, fact: Walked, now: float) -> list[Action | Fact]:
+        """A mount that came since the first walk is not watched."""
+        self._mounting.walked(fact)
+        out: list[Action | Fact] = []
+        for path in fact.came:
+            if self.walks.first_done:
+                self.walks.poll(path, now)
+            out += self._solve(path, ProblemKind.MOUNT_GONE)
+        return out
+
+    def _look_for_mounts(self, now: float) -> None:
+        for path in self._mounting.due(now):
+            problem = self._problems.of(path)
+            if problem is not None and problem.kind is ProblemKind.MOUNT_GONE:
+                self.walks.later(path)
+            else:
+                self._wait(path, now, closed=True)
 
     def _solve(self, prefix: str, kind: ProblemKind) -> list[Action | Fact]:
         """A walk of `prefix` made good what its problem was, if it is of this kind."""

@@ -32,6 +32,7 @@ class Inode:
     safe:   a file's bytes, mtime and mode as they were flushed last; None: never
     users:  a user wrote these bytes
     doomed: a flush failed: the kernel called its pages clean, they never reach the disk
+    device: of the file system that it is on; root: it is mounted
     closed: an agent cannot read it, nor look into it
     """
 
@@ -40,11 +41,13 @@ class Inode:
         "closed",
         "ctime_ns",
         "data",
+        "device",
         "doomed",
         "kind",
         "mode",
         "mtime_ns",
         "number",
+        "root",
         "safe",
         "users",
         "where",
@@ -57,7 +60,8 @@ class Inode:
         self.children: dict[bytes, Inode] = {}
         self.where: list[tuple[Inode, bytes]] = []
         self.safe: tuple[bytes, int, int] | None = None
-        self.users = self.doomed = self.closed = False
+        self.users = self.doomed = self.root = self.closed = False
+        self.device = 1
 
     @property
     def is_safe(self) -> bool:
@@ -74,10 +78,17 @@ class Inode:
             inode=self.number,
             exec=is_file and bool(self.mode & 0o100),
             links=len(self.where) if is_file else 1,
-            device=1,
+            device=self.device,
             mode=self.mode,
             allocated=-(-len(self.data) // 4096) * 4096,
         )
+
+    def put_on(self, device: int) -> None:
+        """It lies in a folder of that file system; all below it, too."""
+        if self.device != device and not self.root:
+            self.device = device
+            for child in self.children.values():
+                child.put_on(device)
 
 
 @dataclass(slots=True)
@@ -187,6 +198,7 @@ class Disk:
             else:
                 folder.children[name] = new
                 new.where.append((folder, name))
+                new.put_on(folder.device)
                 new.ctime_ns = now_ns
                 came.append(new)
             folder.mtime_ns = folder.ctime_ns = now_ns
@@ -299,6 +311,23 @@ class Disk:
         alive = {inode.number for _, _, inode in found}
         self._free = [number for number in self._free if number not in alive]
 
+    def mount(self, folder: Inode, name: bytes, device: int, tree: Inode | None) -> Inode:
+        """Something is mounted at a name, or (None) what lies under it is seen again. No event says
+        so. Returns what was seen there before."""
+        before = folder.children[name]
+        new = tree or Inode(0, Kind.DIRECTORY, 0o755, self.now_ns())
+        if tree is None:
+            self._next += 1
+            new.number = self._next
+        before.where.remove((folder, name))
+        folder.children[name] = new
+        new.where.append((folder, name))
+        if tree is not None:
+            new.root = False
+            new.put_on(device)
+            new.root = True
+        return before
+
     # ---- whole trees ----------------------------------------------------------------------
 
     def restore(self, tree: Inode, *, fresh: bool) -> None:
@@ -321,6 +350,7 @@ class Disk:
             self._next += 1
             new.number, new.ctime_ns = self._next, self.now_ns()
         new.data, new.mtime_ns, new.users = bytearray(inode.data), inode.mtime_ns, inode.users
+        new.device, new.root = inode.device, inode.root
         if new.kind is Kind.FILE:
             new.safe = (bytes(new.data), new.mtime_ns, new.mode)
         for name, child in inode.children.items():

@@ -18,7 +18,7 @@ from .disk import Inode
 from .fs import Crash
 from .laws import Broken
 from .ledger import Content, Ledger, content_of
-from .users import Users
+from .users import ANCHOR, MOUNT, Users
 from .world import SimDevice, World
 
 IN_A_JOB: Final = 60
@@ -69,6 +69,7 @@ class Faults:
         for device in self._world.devices.values():
             device.trap = None
             device.commits_left = 0
+            self._come(device)
             self._mount(device)
             if device.alive and device.folder.stopped_why:
                 device.kill()
@@ -205,9 +206,11 @@ class Faults:
 
     def take_snapshot(self, device: SimDevice, chance: random.Random) -> None:
         """A backup of the state and of the share, for one of the next."""
+        self._come(device)
         self._snapshots[device.name] = (device.snapshot(), device.disk.copy(fresh=False))
 
     def lose_state(self, device: SimDevice, chance: random.Random) -> None:
+        self._come(device)
         device.kill()
         device.disk.flush_all()
         self._forgot(device)
@@ -215,6 +218,7 @@ class Faults:
         self._back(device, chance)
 
     def older_state(self, device: SimDevice, chance: random.Random) -> None:
+        self._come(device)
         if device.name not in self._snapshots:
             return
         device.kill()
@@ -267,8 +271,45 @@ class Faults:
 
         self._world.after(chance.choice((0.05, 2.0, 10.0)), back)
 
+    # ---- a mount in the share -----------------------------------------------------------------
+
+    def mount_inside(self, device: SimDevice, chance: random.Random) -> None:
+        """Before anything begins: a disk of its own, with something on it."""
+        if not device.hands.make_folder(MOUNT) or device.disk.top is None:
+            return
+        tree = device.disk.make(Kind.DIRECTORY, 0o755)
+        device.disk.mount(device.disk.top, MOUNT.encode(), 2, tree)
+        data = f"the anchor of {device.name}".encode()
+        device.hands.write(ANCHOR, data)
+        self._ledger.wrote((Kind.FILE, data), device.name, ANCHOR, self._world.now)
+
+    def unmount_inside(self, device: SimDevice, chance: random.Random) -> None:
+        """Once it is known: of a mount that was never walked nobody can know anything."""
+        found = device.hands.at(MOUNT)
+        if self._is_unmounted(device) or found is None or not found.root:
+            return
+        if not device.alive or not device.folder.settler.walks.first_done:
+            return
+        assert device.disk.top is not None
+        device.disk.flush_all()
+        device.away = device.disk.mount(device.disk.top, MOUNT.encode(), 1, None)
+        if device.alive and chance.random() < 0.3:
+            device.kill()
+            self._back(device, chance)
+        device.scan_soon(chance.random())
+        self._world.after(chance.choice((0.05, 2.0, 15.0, 40.0)), lambda: self._come(device))
+
+    def _come(self, device: SimDevice) -> None:
+        if device.away is None:
+            return
+        assert device.disk.top is not None
+        bare = device.disk.mount(device.disk.top, MOUNT.encode(), 2, device.away)
+        device.away = None
+        if bare.children:
+            raise Broken("I11", f"{device.name} wrote where nothing was mounted")
+
     def _is_unmounted(self, device: SimDevice) -> bool:
-        return device.unmounted is not None
+        return device.unmounted is not None or device.away is not None
 
     def _mount(self, device: SimDevice) -> None:
         if device.unmounted is not None:
@@ -432,9 +473,12 @@ FAULTS_BY_NAME: Final[dict[str, Fault]] = {
     "reset line": Faults.reset_line,
     "jump clock": Faults.jump_clock,
     "lose watch": Faults.lose_watch,
+    "mount inside": Faults.mount_inside,
+    "unmount inside": Faults.unmount_inside,
 }
 
-FAULTS: Final = tuple(FAULTS_BY_NAME)
+FAULTS: Final = tuple(FAULTS_BY_NAME)[:-2]
+"""What befalls any device; mounts only those that have one."""
 FAULT_WEIGHTS: Final = {
     "crash in a job": 4,
     "hand in a job": 4,

@@ -229,17 +229,25 @@ class SimFolder(_Handle):
         self._call("rename_new", name)
         assert isinstance(to, SimFolder)
         inode = self._there(raw)
+        self._one_device(inode, to)
         to._free(new)
         if inode.kind is Kind.DIRECTORY and _is_inside(to.inode, inode):
             raise _error(errno.EINVAL, name)
         self._disk.change((self.inode, raw, None), (to.inode, new, inode))
         self._calls.named(to.inode, new, inode)
 
+    def _one_device(self, inode: Inode, to: SimFolder) -> None:
+        if inode.root:
+            raise _error(errno.EBUSY)
+        if self.inode.device != to.inode.device:
+            raise _error(errno.EXDEV)
+
     def exchange(self, name: str, to: AnyFolder, to_name: str) -> None:
         raw, new = _raw(name), _raw(to_name)
         self._call("exchange", name)
         assert isinstance(to, SimFolder)
         one, two = self._there(raw), to._there(new)
+        self._one_device(one, to)
         if one is two:
             return
         self._disk.change((self.inode, raw, two), (to.inode, new, one))
@@ -259,6 +267,8 @@ class SimFolder(_Handle):
         inode = self._there(raw)
         if inode.kind is not Kind.DIRECTORY:
             raise _error(errno.ENOTDIR, name)
+        if inode.root:
+            raise _error(errno.EBUSY, name)
         if inode.children:
             raise _error(errno.ENOTEMPTY, name)
         self._disk.change((self.inode, raw, None))

@@ -101,7 +101,7 @@ class Hands:
         inode, (folder, name) = self.at(path), self._place(to)
         if inode is None or inode.kind is not Kind.FILE or folder is None:
             return False
-        if name in folder.children:
+        if folder.device != inode.device or name in folder.children:
             return False
         self.disk.change((folder, name, inode))
         return self._done()
@@ -125,6 +125,8 @@ class Hands:
         (source, name), (folder, new) = self._place(path), self._place(to)
         if inode is None or source is None or folder is None or over is inode:
             return False
+        if folder.device != source.device:
+            return False  # mv would copy it
         if inode is self.disk.top or (to + "/").startswith(path + "/"):
             return False
         if over is not None:

@@ -16,6 +16,7 @@ from leftzmq.bus.ground import Ground
 from leftzmq.bus.jobs import JobRunner
 from leftzmq.content.keys import derive_keys, device_mark
 from leftzmq.content.seal import fresh_nonce
+from leftzmq.disk.mounts import Mounts
 from leftzmq.disk.share import Share
 from leftzmq.errors import ShareError
 from leftzmq.index.store import Store
@@ -24,6 +25,7 @@ from leftzmq.sync.facts import ChunksArrived, Fact, MessageArrived, PageArrived
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.sync.mounting import MOUNTS
 from leftzmq.sync.node import Node
 from leftzmq.sync.peers import OurSide, Peer, Peers
 from leftzmq.tree.version import make_life
@@ -102,9 +104,9 @@ class Device:
             unix_s = self.around.wall_ns(self) // 1_000_000_000
             chance = self.around.random.randbytes(4)
             store.begin_life(make_life(device_mark(self.key), unix_s, chance))
-            self.runner.add(
-                Ground(FOLDER, share.root, self.keys, store.file, self.key, share.still_there)
-            )
+            ground = Ground(FOLDER, share.root, self.keys, store.file, self.key, share.still_there)
+            ground.mounts = Mounts.unpack(store.meta(MOUNTS))
+            self.runner.add(ground)
         about = {"name": self.name, "key": self.name, "keyless": []}
         self.node = Node({FOLDER: self.folder}, agents, about)
 

@@ -80,7 +80,19 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     span = chance.choice((2.0, 10.0, 30.0))
     steps = _steps(chance, names, span, chance.choice((4, 10, 20)), chance.choice((0, 0, 2, 5)))
     large = chance.random() < 0.1
+    steps = tuple(sorted((*steps, *_mounts(seed, names, span)), key=lambda step: step.at))
     return Plan(seed, names, dials_of(chance, names), knobs, large, steps)
+
+
+def _mounts(seed: int, names: str, span: float) -> list[Step]:
+    """In some seeds one device has a mount in its share, which goes and comes."""
+    chance = random.Random(f"{seed}/mounts")
+    if chance.random() > 0.15:
+        return []
+    device = chance.choice(names)
+    times = [chance.uniform(0.5, span) for _ in range(chance.choice((1, 1, 3)))]
+    found = [Step(1000, -2.0, device, "mount inside")]
+    return found + [Step(1001 + n, at, device, "unmount inside") for n, at in enumerate(times)]
 
 
 def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:

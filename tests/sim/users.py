@@ -18,6 +18,9 @@ from .ledger import Content, Ledger, content_of
 from .world import SimDevice, World
 
 NAMES: Final = ("a", "b", "c", "A", "d.txt", "ä")
+MOUNT: Final = "m"
+ANCHOR: Final = "m/.anchor"
+"""What no user touches: a mount inside a share, and what tells that it is back."""
 LARGE_BYTES: Final = (262_145, 400_000, 900_000)
 
 
@@ -31,7 +34,7 @@ class Users:
 
     def do(self, deed: str, device: SimDevice, chance: random.Random) -> None:
         """One deed; nothing happens where it is not possible now."""
-        if device.unmounted is not None:
+        if device.unmounted is not None or device.away is not None:
             return
         said = DEEDS[deed](self, device, chance)
         self._world.say(device, f"user: {deed} {said}")
@@ -56,7 +59,7 @@ class Users:
 
     def _place(self, device: SimDevice, chance: random.Random) -> str:
         """A path in a folder that is there; perhaps something is at it."""
-        folders = [p for p, i in device.hands.tree() if i.kind is Kind.DIRECTORY and _is_plain(p)]
+        folders = [p for p, i in device.hands.tree() if i.kind is Kind.DIRECTORY and _is_place(p)]
         folder = chance.choice(["", "", *[f for f in folders if f.count("/") < 3]])
         name = self.aim or chance.choice(NAMES)
         return f"{folder}/{name}" if folder else name
@@ -327,6 +330,10 @@ def _sure(inode: Inode) -> Content:
 
 
 def _is_plain(path: str) -> bool:
+    return not path.endswith(".lefting") and path not in (MOUNT, ANCHOR)
+
+
+def _is_place(path: str) -> bool:
     return not path.endswith(".lefting")
 
 

@@ -131,6 +131,7 @@ class SimDevice(Device):
         self.commits_left = 0
         self.doom: Callable[[], None] | None = None
         self.unmounted: Inode | None = None
+        self.away: Inode | None = None  # what is mounted in the share at other times
         self.copies: tuple[str, ...] = ()  # that the batch of now may make
         self._blind = False
         self._indexed: set[bytes] = set()
@@ -336,6 +337,10 @@ class SimDevice(Device):
             self._running[lane] += 1
             self.later(self.world.delays.job(), lambda job=job: self._run(lane, job))
 
+    def waiting_jobs(self) -> list[Job]:
+        """Those that no worker has begun."""
+        return [job for jobs in self._lanes.values() for job in jobs]
+
     def run_another(self) -> None:
         """A job that waits, in the middle of the one that runs."""
         for lane, jobs in self._lanes.items():
@@ -407,6 +412,10 @@ class SimDevice(Device):
                 self.take(fact)
 
         self.world.after(self.world.delays.watching(), tell)
+
+    def scan_soon(self, delay: float) -> None:
+        """Somebody lets it walk everything, as it does every hour."""
+        self.later(delay, lambda: self.scan() if not self.folder.stopped_why else None)
 
     def touched(self) -> None:
         """A user did something on this disk."""

@@ -1,0 +1,55 @@
+"""Jobs below a folder that was a mount and is not there now (I11): nothing is believed, nothing is
+written, and the Problem names the mount.
+
+Knows mounts and what jobs answer. Must not know what a job was for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from leftzmq.bus.ground import Ground
+from leftzmq.disk.apply import apply
+from leftzmq.disk.outcome import Ending, Outcome
+from leftzmq.disk.sighting import Sight, Sighting
+from leftzmq.errors import Problem, ProblemKind
+from leftzmq.tree.plan import Operation
+
+
+def problem(ground: Ground, path: str) -> Problem | None:
+    """What is the matter with a path whose mount is not there; None: nothing."""
+    mount = ground.mounts.gone_above(ground.root, path)
+    if mount is None:
+        return None
+    detail = "" if path == mount else path
+    return Problem(ground.id, mount, ProblemKind.MOUNT_GONE, detail)
+
+
+def believed(ground: Ground, sightings: Iterable[Sighting]) -> list[Sighting]:
+    """The same, but what was seen where a mount is missing says nothing. To be asked after the
+    look: only while the mount is there does "gone" mean gone."""
+    if not ground.mounts:
+        return list(sightings)
+    out: list[Sighting] = []
+    for seen in sightings:
+        same = seen.sight is Sight.SAME and seen.path not in ground.mounts
+        wrong = None if same else problem(ground, seen.path)
+        out.append(Sighting(seen.path, Sight.PROBLEM, problem=wrong) if wrong else seen)
+    return out
+
+
+def carried_out(ground: Ground, operations: Sequence[Operation], now_ns: int) -> list[Outcome]:
+    """As apply, but nothing is done where a mount is missing."""
+    if not ground.mounts:
+        return apply(ground.root, operations, now_ns=now_ns)
+    held: list[Outcome] = []
+    free: list[Operation] = []
+    for operation in operations:
+        paths = [*operation.paths, *([operation.moved.path] if operation.moved else [])]
+        wrong = next((found for path in paths if (found := problem(ground, path))), None)
+        if wrong is None:
+            free.append(operation)
+        else:
+            why = f"{wrong.path} {wrong.kind.value}"
+            held.append(Outcome(operation, Ending.FAILED, why=why))
+    return held + (apply(ground.root, free, now_ns=now_ns) if free else [])

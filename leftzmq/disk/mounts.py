@@ -1,0 +1,128 @@
+"""Which folders inside a share are mounts, and whether each is still the one that it was (I11).
+
+A folder that was a mount and is none now, or on which another file system is mounted, may be empty
+for no other reason: nothing below it counts as changed until what our index has is found there
+again. Knows paths and device numbers. Must not know what an index says, but where.
+
+Device numbers are compared only within one run; the paths outlive it, so that a mount that is
+missing at a start is missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from leftzmq.disk.remembered import Ours
+from leftzmq.disk.root import Root
+from leftzmq.tree.entry import Kind, ScanKey
+from leftzmq.tree.path import name_of, parent_of, path_of_key, sort_key
+
+SAMPLE: Final = 64  # of what our index has below a mount
+
+
+class Mounts:
+    """Of one share in one run: path -> device number (None: not seen in this run yet). Asked and
+    told by several threads, each time about one path."""
+
+    def __init__(self, paths: Iterable[str] = ()) -> None:
+        self._devices: dict[str, int | None] = dict.fromkeys(paths)
+        self._gone: set[str] = set()
+
+    @classmethod
+    def unpack(cls, packed: bytes | None) -> Mounts:
+        return cls(packed.decode().split("\0") if packed else ())
+
+    def pack(self) -> bytes:
+        return "\0".join(sorted(self._devices)).encode()
+
+    def __bool__(self) -> bool:
+        return bool(self._devices)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._devices
+
+    def in_doubt(
+        self, path: str, device: int, above: int, root: Root, ours: Ours, came: list[str]
+    ) -> bool:
+        """A walk passes the folder at `path`, on that device; the folder it is in is on `above`.
+        Whether it may be empty only because something is not mounted, or something else is.
+
+        came: it is added there if it is a mount now, or none any more, and holds what is ours
+        """
+        known = path in self._devices
+        if not known and device == above:
+            return False
+        if known and path not in self._gone and self._is_it(path, device, above):
+            self._devices[path] = device
+            return False
+        if not _holds(root, ours, sort_key(path) + b"\0"):
+            self.lost(path)
+            return True
+        if device != above:
+            self._devices[path] = device
+        else:
+            self._devices.pop(path, None)
+        self._gone.discard(path)
+        came.append(path)
+        return False
+
+    def lost(self, path: str) -> None:
+        """It is not there: nothing below it is looked at until a walk finds it again."""
+        self._devices.setdefault(path, None)
+        self._gone.add(path)
+
+    def gone_above(self, root: Root, path: str) -> str | None:
+        """The mount at or above `path` that is not there now, if there is one. Only a walk finds
+        out that it is back."""
+        for mount in self._over(path):
+            if mount not in self._gone and not self._is_there(root, mount):
+                self._gone.add(mount)
+            if mount in self._gone:
+                return mount
+        return None
+
+    def _over(self, path: str) -> Iterator[str]:
+        if not self._devices:
+            return
+        at = path.find("/")
+        while at >= 0:
+            if path[:at] in self._devices:
+                yield path[:at]
+            at = path.find("/", at + 1)
+        if path in self._devices:
+            yield path
+
+    def _is_there(self, root: Root, mount: str) -> bool:
+        try:
+            with root.folder(parent_of(mount)) as folder:
+                found, above = folder.stat(name_of(mount)), folder.own_stat()
+        except OSError:
+            return False
+        if found is None or found.kind is not Kind.DIRECTORY:
+            return False
+        return self._is_it(mount, found.device, above.device)
+
+    def _is_it(self, path: str, device: int, above: int) -> bool:
+        return device != above and self._devices.get(path) in (None, device)
+
+
+def _holds(root: Root, ours: Ours, head: bytes) -> bool:
+    """Whether something of what our index has below a folder is there, or it has nothing. Folders
+    count where there are no files: many a disk has the same ones."""
+    rows = [row for row in ours(head, SAMPLE) if row[0].startswith(head)]
+    files = [row for row in rows if row[1] is not None and row[1].kind is Kind.FILE]
+    return not rows or any(_is_there(root, path_of_key(key), scan) for key, scan in files or rows)
+
+
+def _is_there(root: Root, path: str, ours: ScanKey | None) -> bool:
+    """By all that does not depend on the file system."""
+    try:
+        with root.folder(parent_of(path)) as folder:
+            stat = folder.stat(name_of(path))
+    except OSError:
+        return False
+    if stat is None or stat.kind is None or ours is None:
+        return False
+    found = stat.key()
+    return (found.kind, found.size, found.mtime_ns) == (ours.kind, ours.size, ours.mtime_ns)

@@ -1,0 +1,55 @@
+"""What our index remembers of a share, read along with a walk: one key ahead, page by page.
+
+Knows sort keys. Must not know folders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from leftzmq.tree.entry import ScanKey
+from leftzmq.tree.path import sort_key
+
+Ours = Callable[[bytes, int], list[tuple[bytes, ScanKey | None]]]
+"""ours(after, limit): (sort key, ScanKey) of what is alive in our index, in key order strictly
+after `after`, `limit` of them at most, an empty list only at the end. ScanKey None: never equal."""
+
+OURS_AT_ONCE: Final = 1000
+
+
+class Remembered:
+    """Our index from `prefix` on, one key ahead; `key` is None behind the last one of it."""
+
+    __slots__ = ("_after", "_end", "_ours", "_page", "key", "scan")
+
+    def __init__(self, ours: Ours, prefix: str) -> None:
+        self._ours = ours
+        # No key has 0xff in it (not UTF-8), so these are borders that no key can touch.
+        first = sort_key(prefix)
+        self._after = first[:-1] + bytes((first[-1] - 1, 0xFF)) if first else b""
+        self._end = first + b"\0\xff" if first else b"\xff"
+        self._page: Iterator[tuple[bytes, ScanKey | None]] = iter(())
+        self.key: bytes | None = None
+        self.scan: ScanKey | None = None
+        self.next()
+
+    def next(self) -> None:
+        found = next(self._page, None)
+        if found is None:
+            page = self._ours(self._after, OURS_AT_ONCE)
+            if page:
+                self._after = page[-1][0]
+            self._page = iter(page)
+            found = next(self._page, None)
+        if found is None or found[0] > self._end:
+            self.key = self.scan = None
+        else:
+            self.key, self.scan = found
+
+    def skip(self, key: bytes) -> None:
+        """Pass over `key` and all below it without a word."""
+        border = key + b"\0\xff" if key else b"\xff"
+        if self.key is not None and self.key < border:
+            self._page, self._after = iter(()), border
+            self.next()
