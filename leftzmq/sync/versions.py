@@ -129,8 +129,8 @@ class Versions:
             theirs = self._best(rows)
             if theirs is None:
                 return None
-            if not self.walked and theirs.entry.deleted and (ours is None or ours.entry.deleted):
-                return None  # a crash may have hidden from us what the walk is going to find
+            if not self.walked and theirs.entry.deleted and _may_hide(ours):
+                return None
             known = [row.entry for row in rows]
             match reconcile(ours.entry if ours else None, theirs.entry, known):
                 case Verdict.KEEP:
@@ -308,6 +308,12 @@ class Versions:
 def _entry_of(rows: list[Row]) -> Entry | None:
     ours = ours_of(rows)
     return ours.entry if ours else None
+
+
+def _may_hide(ours: Row | None) -> bool:
+    """Before the first walk is over: a crash may have hidden from us what it is going to find at
+    this path; or below it, and then a folder would be said to be gone before its children."""
+    return ours is None or ours.entry.deleted or ours.entry.kind is Kind.DIRECTORY
 
 
 def _says(entry: Entry, observed: Observed) -> bool:

@@ -1,0 +1,32 @@
+"""sync/versions by itself: what follows from what a device has and hears, row by row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from trees import deleted, file, folder, life, made
+
+from leftzmq.index.store import Store
+from leftzmq.sync.indexes import Indexes
+from leftzmq.sync.versions import Heard, Versions
+from leftzmq.tree.entry import Observed, ScanKey
+
+OTHER = b"other device".ljust(32, b".")
+
+
+@pytest.mark.parametrize("found", [folder(), file()])
+def test_before_the_first_walk_no_folder_is_deleted(tmp_path: Path, found: Observed) -> None:
+    """What lay below it may be gone without our index having known it; who hears from us that the
+    folder went, and not yet that its children did, would keep it."""
+    store = Store(tmp_path / "index")
+    store.begin_life(life("a"))
+    versions, theirs = Versions(Indexes(store)), made("b", found)
+    versions.take(theirs, ScanKey(found.kind, found.size, found.mtime_ns, 0, 1, False, 1))
+    head = store.heads.of(OTHER)
+    versions._indexes.reach |= head.mask
+    assert versions.heard(head.bit, deleted("b", theirs)) is Heard.OPEN
+    assert (versions.ticket("p") is None) == (found == folder())
+    versions.walked = True
+    ticket = versions.ticket("p")
+    assert ticket is not None and ticket.entry.deleted
