@@ -44,6 +44,9 @@ FAILING: Final = frozenset(
     )
 )
 
+FLUSHING: Final = frozenset(("flush file", "flush folder", "flush all"))
+NAMING: Final = frozenset(("rename_new", "exchange", "make_folder", "make_link", "unlink"))
+
 HAND_IN_A_JOB: Final = ("edit", "append", "delete", "create", "swap kind", "touch", "rename")
 
 
@@ -152,17 +155,21 @@ class Faults:
     def hand_at_a_copy(self, device: SimDevice, chance: random.Random) -> None:
         """A user takes the name that a conflict copy is about to get."""
 
-        def spring(call: str, path: str) -> None:
-            if device.copies:
-                names = device.copies
-                device.set_trap(chance.randint(1, 12), lambda call, path: hand(names))
-            elif not self._over:
-                device.set_trap(1, spring)
+        def wait_for_one(device: SimDevice) -> None:
+            def spring(call: str, path: str) -> None:
+                if not device.copies:
+                    device.set_trap(1, spring)
+                    return
+                name = chance.choice(device.copies)
+                device.set_trap(chance.randint(1, 12), lambda call, path: hand(name))
 
-        def hand(names: tuple[str, ...]) -> None:
-            self._users.take_name(device, chance.choice(names), chance)
+            def hand(name: str) -> None:
+                self._users.take_name(device, name, chance)
 
-        device.set_trap(1, spring)
+            device.set_trap(1, spring)
+
+        for each in self._world.devices.values():
+            wait_for_one(each)
 
     def job_in_a_job(self, device: SimDevice, chance: random.Random) -> None:
         """Another worker has its turn between two calls."""
@@ -172,10 +179,11 @@ class Faults:
         """The disk is full, or broken, for one call or for a few."""
         code = chance.choice((errno.ENOSPC, errno.EIO, errno.EIO, errno.EACCES))
         left = chance.choice((1, 1, 1, 5))
+        failing = chance.choice((FAILING, FAILING, FLUSHING, NAMING))
 
         def spring(call: str, path: str) -> None:
             nonlocal left
-            if call not in FAILING or path == MARKER_NAME:  # without its marker the folder stops
+            if call not in failing or path == MARKER_NAME:  # without its marker the folder stops
                 device.set_trap(1, spring)
                 return
             left -= 1
@@ -256,6 +264,8 @@ class Faults:
         if chance.random() < 0.5:
             self._hidden[device.name] = dict(device.unmounted.children)
             device.unmounted.children.clear()
+            if device.alive:
+                device.scan()
         empty = device.disk.make(Kind.DIRECTORY, 0o755)
         device.disk.top = empty if chance.random() < 0.5 else None
 
@@ -483,6 +493,7 @@ FAULT_WEIGHTS: Final = {
     "crash in a job": 4,
     "hand in a job": 4,
     "hand at a name": 4,
+    "hand at a copy": 3,
     "cut lines": 3,
     "close some": 2,
 }

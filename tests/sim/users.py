@@ -139,6 +139,9 @@ class Users:
         found = self._some(device, chance, Kind.FILE)
         if found is None:
             return ""
+        if self._large and chance.random() < 0.5:
+            files = [(p, i) for p, i in device.hands.tree() if i.kind is Kind.FILE and _is_plain(p)]
+            found = max(files, key=lambda at: len(at[1].data))
         data, old = self._value(device, chance), bytes(found[1].data)
         if len(old) > ONE_CHUNK_MAX_BYTES and chance.random() < 0.5:  # what was there moves on
             data = data[:100] + old
