@@ -12,6 +12,7 @@ from sim.world import Knobs, SimDevice, World
 
 from leftzmq.errors import ProblemKind
 from leftzmq.sync.claims import Claimant
+from leftzmq.tree.entry import Kind
 
 Make = Callable[..., World]
 
@@ -68,6 +69,26 @@ def test_what_went_while_a_look_was_under_way_and_its_event_was_lost_is_found(ma
     a.touched()
     live(world, 10.0)
     assert together(world) == {}
+
+
+@pytest.mark.parametrize("is_heard", [False, True])
+def test_what_is_still_written_is_not_taken_before_it_stands_still(
+    make: Make, is_heard: bool
+) -> None:
+    """Nobody closed it; neither an event of it nor a walk means that it is whole."""
+    world = make("AB")
+    a, b = world.devices["A"], world.devices["B"]
+    inode = a.disk.make(Kind.FILE, 0o644)
+    assert a.disk.top is not None
+    a.disk.change((a.disk.top, b"log", inode))
+    for part in range(10):
+        a.disk.write(inode, len(inode.data), b"part %d " % part)
+        if not is_heard:
+            a.watching.lose()
+        a.touched()
+        live(world, 0.7)
+        assert "log" not in tree_of(b)
+    assert together(world)["log"][1] == bytes(inode.data)
 
 
 def test_lost_events_are_a_problem_until_the_walk_is_over(make: Make) -> None:

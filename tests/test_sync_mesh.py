@@ -262,7 +262,9 @@ def test_a_device_killed_at_any_step_loses_nothing(tmp_path: Path, seed: int) ->
     assert not leftovers
 
 
-def test_a_device_that_lost_its_state_brings_nothing_back(mesh: Mesh) -> None:
+@pytest.mark.parametrize("is_touched", [False, True])
+def test_a_device_that_lost_its_state_brings_nothing_back(mesh: Mesh, is_touched: bool) -> None:
+    """Touched: as what comes from a backup is. Bytes that were deleted are no edit."""
     a, b = mesh.devices["A"], mesh.devices["B"]
     a.write("deleted", b"by a user")
     a.write("kept", b"here")
@@ -272,6 +274,9 @@ def test_a_device_that_lost_its_state_brings_nothing_back(mesh: Mesh) -> None:
     together(mesh)
     for path in b.state.iterdir():
         path.unlink()
+    mesh.now += 3600
+    if is_touched:
+        os.utime(b.share / "deleted", ns=(mesh.wall_ns(b), mesh.wall_ns(b)))
     b.start()
     assert sorted(together(mesh)) == ["kept"]
 

@@ -15,6 +15,17 @@ from leftzmq.tree.entry import Observed, ScanKey
 OTHER = b"other device".ljust(32, b".")
 
 
+def test_a_device_that_goes_back_is_not_believed(tmp_path: Path) -> None:
+    store = Store(tmp_path / "index")
+    store.begin_life(life("a"))
+    versions, head = Versions(Indexes(store)), store.heads.of(OTHER)
+    older = made("b", file(text="older"))
+    newer = made("b", file(text="newer"), older, 2)
+    assert versions.heard(head.bit, newer) is Heard.OPEN
+    assert versions.heard(head.bit, older) is Heard.OLDER
+    assert [row.entry for row in versions._indexes.rows("p")] == [newer]
+
+
 @pytest.mark.parametrize("found", [folder(), file()])
 def test_before_the_first_walk_no_folder_is_deleted(tmp_path: Path, found: Observed) -> None:
     """What lay below it may be gone without our index having known it; who hears from us that the

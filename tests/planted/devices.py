@@ -34,7 +34,8 @@ TOLD: Final = (
                 "leftzmq/sync/applier.py",
                 "            out.append(Work(Apply(self.folder, number, operations)))\n",
                 "            for each in operations:\n"
-                "                self._versions.take(each.entry, None)\n"
+                "                if each.copy_to is None and each.moved is None:\n"
+                "                    self._versions.take(each.entry, None)\n"
                 "            out.append(Work(Apply(self.folder, number, operations)))\n",
             ),
         ),
@@ -134,7 +135,7 @@ HEARD: Final = (
             ),
         ),
         frozenset(("I1", "I2", "I2 tree", "I3", "AssertionError")),
-        _MESH,
+        ("tests/test_sync_found.py", *_MESH),
     ),
 )
 

@@ -247,7 +247,7 @@ LOOKS: Final = (
             ),
         ),
         frozenset(("I4",)),
-        ("tests/test_sync_mesh.py", "tests/test_sync_found.py"),
+        ("tests/test_sync_found.py",),
     ),
     Bug(
         "what cannot be read is gone",

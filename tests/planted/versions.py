@@ -183,7 +183,7 @@ CHOSEN: Final = (
             ),
         ),
         frozenset(("I1", "I2", "I2 tree", "I3")),
-        _LAWS,
+        ("tests/test_sync_versions.py",),
     ),
 )
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from leftzmq.disk.share import MARKER_NAME
+from leftzmq.sync.jobs import Apply, Job, WriteChunks
 from leftzmq.tree.entry import Kind
 
 from .disk import Inode
@@ -117,6 +118,19 @@ class Faults:
         device.set_trap(chance.randint(1, IN_A_JOB), lambda call, path: crash())
         crash = self._crash(device, chance)
 
+    def crash_in_a_download(self, device: SimDevice, chance: random.Random) -> None:
+        """While chunks of a large file are written."""
+        calls = chance.randint(1, 12)
+
+        def spring(call: str, path: str) -> None:
+            if not isinstance(device.job, WriteChunks):
+                device.set_trap(1, spring)
+            else:
+                device.set_trap(calls, lambda call, path: crash())
+
+        device.set_trap(1, spring)
+        crash = self._crash(device, chance)
+
     def crash_after_a_commit(self, device: SimDevice, chance: random.Random) -> None:
         device.after_commits(chance.randint(1, 20), self._crash(device, chance))
 
@@ -157,10 +171,10 @@ class Faults:
 
         def wait_for_one(device: SimDevice) -> None:
             def spring(call: str, path: str) -> None:
-                if not device.copies:
+                if not (names := _copies(device.job)):
                     device.set_trap(1, spring)
                     return
-                name = chance.choice(device.copies)
+                name = chance.choice(names)
                 device.set_trap(chance.randint(1, 12), lambda call, path: hand(name))
 
             def hand(name: str) -> None:
@@ -460,6 +474,12 @@ def _aim(path: str) -> str:
     return "" if "/" in name or name.startswith((".", "2027")) else name
 
 
+def _copies(job: Job | None) -> list[str]:
+    """The conflict copies that this job may make."""
+    operations = job.operations if isinstance(job, Apply) else ()
+    return [each.copy_to for each in operations if each.copy_to is not None]
+
+
 Fault = Callable[[Faults, SimDevice, random.Random], None]
 
 FAULTS_BY_NAME: Final[dict[str, Fault]] = {
@@ -467,6 +487,7 @@ FAULTS_BY_NAME: Final[dict[str, Fault]] = {
     "cut power": Faults.cut_power,
     "stop": Faults.stop,
     "crash in a job": Faults.crash_in_a_job,
+    "crash in a download": Faults.crash_in_a_download,
     "crash after a commit": Faults.crash_after_a_commit,
     "hand in a job": Faults.hand_in_a_job,
     "hand at a name": Faults.hand_at_a_name,
@@ -496,4 +517,6 @@ FAULT_WEIGHTS: Final = {
     "hand at a copy": 3,
     "cut lines": 3,
     "close some": 2,
+    "fail a call": 2,
+    "crash in a download": 2,
 }

@@ -79,7 +79,7 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     )
     span = chance.choice((2.0, 10.0, 30.0))
     steps = _steps(chance, names, span, chance.choice((4, 10, 20)), chance.choice((0, 0, 2, 5)))
-    large = chance.random() < 0.1
+    large = chance.random() < 0.2
     steps = tuple(sorted((*steps, *_mounts(seed, names, span)), key=lambda step: step.at))
     return Plan(seed, names, dials_of(chance, names), knobs, large, steps)
 

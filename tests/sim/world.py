@@ -21,7 +21,7 @@ from leftzmq.disk.share import Share
 from leftzmq.errors import ShareError
 from leftzmq.sync import actions
 from leftzmq.sync.facts import Fact, LinkClosed, Started, TimePassed
-from leftzmq.sync.jobs import Apply, Flush, Job, Lane, lane_of
+from leftzmq.sync.jobs import Flush, Job, Lane, lane_of
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers import Peer
 from leftzmq.tree.entry import Kind
@@ -133,6 +133,7 @@ class SimDevice(Device):
         self.unmounted: Inode | None = None
         self.away: Inode | None = None  # what is mounted in the share at other times
         self.copies: tuple[str, ...] = ()  # that the batch of now may make
+        self.job: Job | None = None  # that runs now
         self._blind = False
         self._indexed: set[bytes] = set()
         self._lanes: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
@@ -353,10 +354,11 @@ class SimDevice(Device):
         self.world.say(self, f"runs {type(job).__name__}")
         if self.world.story is not None:
             self.world.story.append(f"    {brief(job)}\n")
-        operations = job.operations if isinstance(job, Apply) else ()
-        self.copies = tuple(each.copy_to for each in operations if each.copy_to is not None)
-        answer = self.runner.run(job)
-        self.copies = ()
+        outer, self.job = self.job, job
+        try:
+            answer = self.runner.run(job)
+        finally:
+            self.job = outer
         if isinstance(job, Flush):
             self._note_durable(job.head)
         self._note_watched()
