@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from msgspec.structs import replace
+
+from leftzmq.content.ids import ChunkId
+from leftzmq.content.lists import Rows, pack_row
+from leftzmq.errors import Problem, ProblemKind
+from leftzmq.index.store import Store
 from leftzmq.sync.actions import Send
 from leftzmq.sync.answers import RETRY_S
 from leftzmq.sync.asks import SILENT_ALONE_S, SILENT_S
 from leftzmq.sync.downloader import Downloader
-from leftzmq.sync.facts import ChunksArrived, FileWanted, PeerConnected
+from leftzmq.sync.facts import ChunksArrived, FileLeft, FileWanted, PeerConnected
+from leftzmq.sync.haves import Haves
+from leftzmq.sync.jobs import ListsExpanded, StagingOpened
+from leftzmq.sync.large import LargeFiles
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.tree.entry import ContentId, Entry, Kind
+from leftzmq.tree.plan import Staged
 from leftzmq.tree.version import Life, Vector
 from leftzmq.wire.messages import Chunks, Get
 
@@ -134,3 +145,21 @@ def test_what_was_asked_over_an_older_connection_is_asked_again(downloader: Down
         due = downloader.deadline(101.0)
         assert due is not None and due <= until, "not only after half a minute of silence"
         out = downloader.tick(due)
+
+
+def test_what_was_held_up_and_is_not_wanted_while_it_begins_again_is_left(tmp_path: Path) -> None:
+    """Its `.lefting` would stay until the next start, and nobody would know of it."""
+    view = View()
+    view.store = Store(tmp_path / "index")  # type: ignore[assignment]
+    folders = {"share": view}
+    large = LargeFiles(folders, Haves(folders, link_to))  # type: ignore[arg-type]
+    entry = replace(ENTRY, size=400_000, depth=1)
+    rows, staged = Rows(pack_row(ChunkId(bytes(32)), 400_000)), Staged("f.lefting", 7)
+    large.want("share", entry, None)
+    large.start()
+    large.expanded(ListsExpanded("share", entry, rows, {}))
+    full = Problem("share", "f", ProblemKind.DISK_FULL)
+    large.opened(StagingOpened("share", entry, staged, False, full))
+    large.want("share", entry, None)
+    large.start()
+    assert large.forget("share", "f") == [FileLeft("share", entry, staged)]

@@ -83,7 +83,7 @@ class LargeFiles:
         held = self._held.pop((folder, path), None)
         if arriving is not None:
             self._haves.ended(arriving)
-            held = (arriving.entry, arriving.staged) if arriving.staged else None
+            held = (arriving.entry, arriving.staged) if arriving.staged else held
         return [FileLeft(folder, *held)] if held else []
 
     def start(self) -> list[Action | Fact]:
