@@ -5,7 +5,8 @@ looks that every anchor still is where its bug says. A bug that nothing catches 
 missing.
 
     bug        what a bug is, and planting it
-    on_disk    the bugs of disk/ and content/
+    on_disk    the bugs of the write order
+    chunks     the bugs of chunks on their way, and of looks at the share
     versions   the bugs of tree/ and of which version is ours
     devices    the bugs of what devices tell, fetch and do with what they were told
     programme  all of them

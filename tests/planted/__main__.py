@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -78,11 +79,12 @@ def verdict_on(bug: Bug, seeds: int) -> Verdict:
     with copy_of_the_tree() as tree:
         plant(bug, tree)
         check_whose_code_runs(tree)
-        for ring in (
+        rings: tuple[Callable[[], Caught | Missed], ...] = (
             lambda: simulated(tree, seeds, bug.laws),
             lambda: tested(tree, LAW_TESTS),
             lambda: tested(tree, bug.tests),
-        ):
+        )
+        for ring in rings:
             result = ring()
             if isinstance(result, Caught):
                 return Verdict(bug, result, tuple(missed), time.monotonic() - began)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import devices, on_disk, versions
+from . import chunks, devices, on_disk, versions
 from .bug import Bug
 
-BUGS: Final[tuple[Bug, ...]] = (*on_disk.BUGS, *versions.BUGS, *devices.BUGS)
+BUGS: Final[tuple[Bug, ...]] = (
+    *on_disk.BUGS,
+    *chunks.BUGS,
+    *versions.BUGS,
+    *devices.BUGS,
+)

@@ -1,0 +1,185 @@
+"""Mistakes with what is read: chunks on their way, and looks at what lies in the share.
+
+Knows the text of content/, disk/ and of the machines that lead to a read. Must not know how a bug
+is run.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .bug import Bug, Edit
+
+CHUNKS: Final = (
+    Bug(
+        "a chunk at the offset it had in the source",
+        "What is looked for at home goes to its place in the new file, not to its old one.",
+        (
+            Edit(
+                "leftzmq/disk/staging.py",
+                "                    _write(target, staged, to_offset, data)\n",
+                "                    _write(target, staged, from_offset, data)\n",
+            ),
+        ),
+        frozenset(("I4",)),
+        ("tests/test_disk_staging.py", "tests/test_sync_swarm.py"),
+    ),
+    Bug(
+        "a chunk beside its offset",
+        "I4: under its final name a file holds bytes that a user wrote, whole.",
+        (
+            Edit(
+                "leftzmq/disk/staging.py",
+                "            _write(file, staged, offset, data)\n            written",
+                "            _write(file, staged, offset + 1, data)\n            written",
+            ),
+        ),
+        frozenset(("I1", "I4")),
+        ("tests/test_disk_staging.py",),
+    ),
+    Bug(
+        "named before all chunks are there",
+        "Write order 2: when all chunks are there.",
+        (
+            Edit(
+                "leftzmq/sync/arriving.py",
+                "        return self.have_bytes == self.entry.size\n",
+                "        return 2 * self.have_bytes > self.entry.size\n",
+            ),
+        ),
+        frozenset(("I4",)),
+        ("tests/test_sync_swarm.py", "tests/test_sync_mesh.py"),
+    ),
+    Bug(
+        "a found .lefting is believed",
+        "A `.lefting` found at start is verified chunk by chunk and continued.",
+        (
+            Edit(
+                "leftzmq/disk/staging.py",
+                "        return [at for id, at, length in chunks"
+                " if _holds(file, at, length, id, keys) is not None]\n",
+                "        return [at for _, at, _ in chunks]\n",
+            ),
+        ),
+        frozenset(("I4",)),
+        ("tests/test_disk_staging.py", "tests/test_sync_crash.py"),
+    ),
+    Bug(
+        "a chunk is served unchecked",
+        "Serving checks a chunk's id before it is sent.",
+        (
+            Edit(
+                "leftzmq/disk/reading.py",
+                "    if len(data) != length or chunk_id(keys, data) != id:\n",
+                "    if len(data) != length:\n",
+            ),
+        ),
+        frozenset(("Dropped",)),
+        ("tests/test_sync_mesh.py", "tests/test_sync_found.py", "tests/test_agents_hostile.py"),
+    ),
+    Bug(
+        "a chunk is accepted unchecked",
+        "A box that opens is still checked against its id.",
+        (
+            Edit(
+                "leftzmq/content/seal.py",
+                "    if len(plain) != length or not compare_digest(chunk_id(keys, plain), id):\n",
+                "    if len(plain) != length:\n",
+            ),
+        ),
+        frozenset(("I4",)),
+        ("tests/test_content_seal.py",),
+    ),
+)
+
+LOOKS: Final = (
+    Bug(
+        "a hash of a file that moves",
+        "Hashing checks the file's stat before and after.",
+        (
+            Edit(
+                "leftzmq/disk/scanner.py",
+                "        if after != key or len(data) != key.size:\n",
+                "        if False:\n",
+            ),
+        ),
+        frozenset(("I2", "I2 tree", "I8")),
+        ("tests/test_disk_scanner.py",),
+    ),
+    Bug(
+        "a stat of the last 20 ms is believed",
+        "And once more if mtime or ctime is younger than 20 ms.",
+        (
+            Edit(
+                "leftzmq/disk/scanner.py",
+                "        if _is_racy(stat, now_ns):\n",
+                "        if False:\n",
+            ),
+        ),
+        frozenset(("I2", "I2 tree", "I8", "I1")),
+        ("tests/test_disk_scanner.py",),
+    ),
+    Bug(
+        "settled while it is still written",
+        "Quiet: a file modified without a close when size and mtime stood still for 1 s.",
+        (
+            Edit(
+                "leftzmq/sync/settler.py",
+                "        if waiting.closed or key.kind is not Kind.FILE"
+                " or sighting.age_ns >= QUIET_NS:\n",
+                "        if True:\n",
+            ),
+        ),
+        frozenset(("I4",)),
+        ("tests/test_sync_found.py",),
+    ),
+    Bug(
+        "what cannot be read is gone",
+        "I10, I11: what cannot be looked at is not gone, nor is anything below it.",
+        (
+            Edit(
+                "leftzmq/disk/scanner.py",
+                "            return self._problem(path, ProblemKind.UNREADABLE,"
+                " error.strerror or str(error))\n",
+                "            return self._gone(path)\n",
+            ),
+            Edit(
+                "leftzmq/disk/walk.py",
+                "        self._index.skip(key)\n\n    def _problem",
+                "\n    def _problem",
+            ),
+        ),
+        frozenset(("I2", "I2 tree", "I1", "I8")),
+        ("tests/test_disk_scanner.py", "tests/test_disk_walk.py"),
+    ),
+    Bug(
+        "a share that is missing is empty",
+        "I11: a share that is missing or replaced never means that everything was deleted.",
+        (
+            Edit(
+                "leftzmq/bus/jobs.py",
+                "        # Asked after the look: only while the share is still there does"
+                ' "gone" mean gone.\n'
+                "        why = ground.still_there()\n",
+                "        why = None\n",
+            ),
+            Edit(
+                "leftzmq/bus/jobs.py",
+                "            why = ground.still_there()"
+                "  # a share that went away half-way looks like deletes\n",
+                "            why = None\n",
+            ),
+            Edit(
+                "leftzmq/bus/jobs.py",
+                "    def _walk(self, ground: Ground, job: jobs.Walk) -> JobDone:\n"
+                "        why = ground.still_there()\n",
+                "    def _walk(self, ground: Ground, job: jobs.Walk) -> JobDone:\n"
+                "        why = None\n",
+            ),
+        ),
+        frozenset(("I2", "I2 tree", "I1", "I8", "I11")),
+        ("tests/test_sync_mesh.py", "tests/test_agents_folders.py"),
+    ),
+)
+
+BUGS: Final = (*CHUNKS, *LOOKS)
