@@ -132,7 +132,6 @@ class SimDevice(Device):
         self.doom: Callable[[], None] | None = None
         self.unmounted: Inode | None = None
         self.away: Inode | None = None  # what is mounted in the share at other times
-        self.copies: tuple[str, ...] = ()  # that the batch of now may make
         self.job: Job | None = None  # that runs now
         self._blind = False
         self._indexed: set[bytes] = set()
