@@ -14,6 +14,7 @@ from leftzmq.endpoint import Endpoint
 from leftzmq.errors import PortTaken, Refusal
 from leftzmq.statedir import Ports
 from leftzmq.sync.facts import (
+    BulkRestored,
     ChunksArrived,
     DialFailed,
     LinkClosed,
@@ -224,6 +225,7 @@ def test_undial_closes_all_three(tmp_path):
 def test_rebind_cuts_everybody_and_everybody_comes_back(tmp_path):
     with sides(tmp_path, 2) as (a, b):
         back = connect_bulk(a, b)
+        assert not a.of(BulkRestored)
         held = list(b.raws)  # frames that somebody still holds must not keep a socket open
         before = b.bus.control_endpoint, b.bus.bulk_endpoint, b.bus.news_endpoint
         b.bus.rebind()
@@ -232,6 +234,8 @@ def test_rebind_cuts_everybody_and_everybody_comes_back(tmp_path):
         assert (b.bus.control_endpoint, b.bus.bulk_endpoint, b.bus.news_endpoint) == before
         until(lambda: messages(b).count(Open(VERSION)) == 2 and len(b.of(Subscribed)) == 2, a, b)
         assert held
+        until(lambda: a.of(BulkRestored), a, b)
+        assert a.of(BulkRestored) == [BulkRestored(b.device)]
 
 
 def test_a_dropped_device_stays_out_although_it_is_listed(tmp_path):

@@ -20,7 +20,13 @@ from leftzmq.bus.raw import Raw, RawFrame
 from leftzmq.bus.world import World
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import Refusal
-from leftzmq.sync.facts import DialFailed, LinkClosed, LinkOpened, StrangerRefused
+from leftzmq.sync.facts import (
+    BulkRestored,
+    DialFailed,
+    LinkClosed,
+    LinkOpened,
+    StrangerRefused,
+)
 from leftzmq.sync.jobs import Buffer
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.wire.codec import Socket, encode
@@ -64,6 +70,7 @@ class Line:
         self.refused = False  # whether the last thing that happened was that our key was refused
         self._monitor: Monitor | None = None
         self._up = self._lost = False
+        self._swallowed = False  # what was sent over it may have got lost
         self._early: deque[tuple[list[Buffer], bool]] = deque()
         self._rest_s = _FIRST_REST_S
         self._again_at: float | None = None
@@ -151,6 +158,10 @@ class Line:
             if self.kind is Socket.BULK:
                 # Its ROUTER knows us by a new route now: without this it could not ask us.
                 self.send([encode(Open(VERSION))], copy=True)
+                if self._swallowed:
+                    self._swallowed = False
+                    self._early.clear()  # it is asked for again, like the rest
+                    yield BulkRestored(self._device)
                 while self._early:
                     self.send(*self._early.popleft())
             elif self.kind is Socket.CONTROL:
@@ -163,7 +174,7 @@ class Line:
                 yield self._failed(_NOBODY)
         elif event == zmq.EVENT_DISCONNECTED and self._up:
             # Usually libzmq connects again by itself; not after a frame over our limit.
-            self._up, self._lost = False, True
+            self._up, self._lost, self._swallowed = False, True, True
             self._rest(self._rest_s)
             if self.kind is Socket.CONTROL:
                 yield LinkClosed(self.link, f"the connection to {self.endpoint} is gone")
@@ -175,6 +186,7 @@ class Line:
 
     def _failed(self, why: str) -> DialFailed:
         self._early.clear()
+        self._swallowed = True
         return DialFailed(self._device, why.format(self.endpoint))
 
     def _rest(self, rest_s: float) -> None:

@@ -17,6 +17,7 @@ from leftzmq.bus.sockets import Bus
 from leftzmq.bus.wake import Wake
 from leftzmq.bus.workers import Workers
 from leftzmq.sync.facts import (
+    BulkRestored,
     DialFailed,
     Fact,
     LinkClosed,
@@ -111,6 +112,6 @@ def _is_of(raw: Raw, device: DeviceKey) -> bool:
     match raw:
         case RawFrame(link) | LinkOpened(link) | LinkClosed(link):
             return link.device == device
-        case StrangerRefused(of) | DialFailed(of):
+        case StrangerRefused(of) | DialFailed(of) | BulkRestored(of):
             return of == device
     return False

@@ -28,6 +28,10 @@ RECONNECT_MS: Final = 200
 RECONNECT_MAX_MS: Final = 5_000
 CONNECT_MS: Final = 5_000  # a firewall that drops everything would keep it for two minutes
 KEEPALIVE_IDLE_S: Final = 30  # for what heartbeats do not see: data that is never acknowledged
+UNACKNOWLEDGED_MS: Final = 8_000
+"""A connection on which nothing was acknowledged for so long is given up and made anew. TCP alone
+tries again at ever longer intervals (13 s after packets were lost, then 26 s), though the network
+was back long ago."""
 
 _CURVE_BYTES: Final = 64  # a MESSAGE command takes 33 bytes around what is in it
 
@@ -98,4 +102,5 @@ def _common(socket: zmq.Socket[bytes], kind: Socket, host: str) -> None:
     socket.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
     socket.heartbeat_ttl = HEARTBEAT_TTL_MS
     socket.tcp_keepalive, socket.tcp_keepalive_idle = 1, KEEPALIVE_IDLE_S
+    socket.tcp_maxrt = UNACKNOWLEDGED_MS
     socket.ipv6 = ":" in host

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 import zmq
 
-from leftzmq.sync.facts import DialFailed, LinkClosed, LinkOpened, StrangerRefused, Subscribed
+from leftzmq.sync.facts import (
+    BulkRestored,
+    DialFailed,
+    LinkClosed,
+    LinkOpened,
+    StrangerRefused,
+    Subscribed,
+)
 from leftzmq.sync.link import Link
 from leftzmq.wire.codec import Socket
 
@@ -32,4 +39,13 @@ class RawAsk:
     frame: bytes
 
 
-Raw = RawFrame | RawAsk | LinkOpened | LinkClosed | DialFailed | Subscribed | StrangerRefused
+Raw = (
+    RawFrame
+    | RawAsk
+    | LinkOpened
+    | LinkClosed
+    | DialFailed
+    | BulkRestored
+    | Subscribed
+    | StrangerRefused
+)

@@ -64,6 +64,15 @@ class Asks:
         self.credits.pop(device, None)
         return [self._pending.pop(key) for key in list(self._pending) if key[0] == device]
 
+    def given_up(self, device: DeviceKey) -> list[Pending]:
+        """What was asked over a connection that broke; the device can be asked again."""
+        keys = [key for key in self._pending if key[0] == device]
+        found = [self._close(key) for key in keys]
+        for pending in found:
+            if device in self.credits:
+                self.credits[device].returned(sum(pending.left.values()))
+        return found
+
     def send(self, pending: Pending, get: Get, now: float) -> Send | None:
         """The get under a number of its own; None when there is no link."""
         link = self._link_to(pending.device)

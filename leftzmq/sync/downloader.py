@@ -22,6 +22,7 @@ from leftzmq.sync.arriving import Arriving
 from leftzmq.sync.asks import GETS_AT_ONCE, LARGE_GETS_AT_ONCE, SILENT_S, Asks, Pending
 from leftzmq.sync.credit import Credit
 from leftzmq.sync.facts import (
+    BulkRestored,
     ChunksArrived,
     Fact,
     FileNotWanted,
@@ -123,6 +124,11 @@ class Downloader:
         for pending in self._asks.lost(fact.device):  # what was asked over an older connection
             self._answers.put_back(pending, pending.left)
         self._asks.connected(fact.device, fact.max_credit)
+        return self.go_on(now)
+
+    def restored(self, fact: BulkRestored, now: float) -> list[Action | Fact]:
+        for pending in self._asks.given_up(fact.device):
+            self._answers.put_back(pending, pending.left)
         return self.go_on(now)
 
     def lost(self, fact: PeerLost, now: float) -> list[Action | Fact]:

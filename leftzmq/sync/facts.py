@@ -73,6 +73,14 @@ class LinkClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class BulkRestored:
+    """A dialed bulk connection is up again after it was broken, or took long to come: what was
+    asked over it until now may never be answered."""
+
+    device: DeviceKey
+
+
+@dataclass(frozen=True, slots=True)
 class DialFailed:
     """A dialed device could not be reached this time."""
 
@@ -302,6 +310,7 @@ Fact = (
     | LinkOpened
     | LinkClosed
     | DialFailed
+    | BulkRestored
     | Subscribed
     | StrangerRefused
     | PathsTouched

@@ -19,6 +19,7 @@ from leftzmq.sync.desk import Desk
 from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import (
     Asked,
+    BulkRestored,
     ChunksArrived,
     CookieSeen,
     DialFailed,
@@ -169,6 +170,7 @@ class Node:
         to_linked(LinkClosed, lambda fact, now: peers.closed(fact))
         to_linked(MessageArrived, self._message)
         to_linked(ChunksArrived, self.downloader.chunks)
+        to(BulkRestored, self._restored)
         to(PageArrived, lambda fact, now: self.folders[fact.page.folder].hearing.page(fact, now))
         to(DialFailed, lambda fact, now: peers.dial_failed(fact))
         to(StrangerRefused, lambda fact, now: peers.refused(fact))
@@ -269,6 +271,9 @@ class Node:
             folder.replica.lost(fact.device)
             out += folder.hearing.lost(fact.device)
         return out + self.downloader.lost(fact, now)
+
+    def _restored(self, fact: BulkRestored, now: float) -> Outputs:
+        return self.downloader.restored(fact, now) if fact.device in self.peers.by_key else []
 
     def _looked(self, folder: Folder, fact: Looked, now: float) -> Outputs:
         return folder.settler.looked(fact, now) + folder.applier.go_on(now)

@@ -1,0 +1,118 @@
+"""How long after healing two devices are in sync again: one slept, or its cable was out, or its
+packets vanished in silence.
+
+usage: python bench/heal.py [--away S ...] [--only WAY]
+The network is one of namespaces (root, ip and tc); without them only sleep is measured. While the
+second device is away, 20 files appear on each. Prints one JSON line for each way and each time
+away: seconds from healing until both shares are the same, and (edit_s) from a file's appearing
+after that until it is on the other, for each direction.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from network import Network, missing
+
+from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.statedir import make_secret
+
+PORT = 7700
+FILES = 20
+LONGEST_S = 180.0
+
+Away = tuple[Callable[[], None], Callable[[], None]]
+
+
+def files(actor: Actor) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in actor.share.iterdir() if path.is_file()}
+
+
+def in_sync(a: Actor, b: Actor) -> float:
+    began = time.monotonic()
+    assert wait_until(lambda: files(a) == files(b), LONGEST_S), a.log_tail() + b.log_tail()
+    return time.monotonic() - began
+
+
+def edit(actor: Actor, other: Actor, name: str) -> float:
+    (actor.share / name).write_bytes(os.urandom(5000))
+    return in_sync(actor, other)
+
+
+def healed(a: Actor, b: Actor, away: Away, away_s: float) -> dict[str, object]:
+    a.start()
+    b.start()
+    edit(a, b, "before")
+    leave, come_back = away
+    leave()
+    try:
+        for actor in (a, b):
+            for number in range(FILES):
+                (actor.share / f"{actor.name}{number}").write_bytes(os.urandom(5000))
+        time.sleep(away_s)
+    finally:
+        come_back()
+    seconds = in_sync(a, b)
+    assert len(files(a)) == 2 * FILES + 1
+    edits = [round(edit(*two, f"after {two[0].name}"), 2) for two in ((a, b), (b, a))]
+    return {"away_s": away_s, "healed_s": round(seconds, 2), "edit_s": edits}
+
+
+def asleep(away_s: float) -> dict[str, object]:
+    with Stage(names="AB") as stage:
+        a, b = stage.actors
+
+        def signals(number: int) -> Callable[[], None]:
+            return lambda: os.kill(b.pid, number)
+
+        return healed(a, b, (signals(signal.SIGSTOP), signals(signal.SIGCONT)), away_s)
+
+
+def cut(way: str, away_s: float) -> dict[str, object]:
+    home = Path(tempfile.mkdtemp(prefix="leftzmq-heal-"))
+    actors: list[Actor] = []
+    try:
+        with Network(2) as network:
+            make_secret(home / "share.secret")
+            for number, name in enumerate("AB"):
+                host, within = network.hosts[number], network.within(number)
+                actors.append(Actor(name, home / name, PORT, host, within))
+            a, b = actors
+            a.configure([b])
+            b.configure([a])
+            leave, come_back = {
+                "unplugged": (network.unplug, network.plug),
+                "swallowed": (network.swallow, network.pass_again),
+            }[way]
+            try:
+                return healed(a, b, (lambda: leave(1), lambda: come_back(1)), away_s)
+            finally:
+                for actor in actors:
+                    actor.stop()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--away", type=float, nargs="+", default=[60.0])
+    parser.add_argument("--only", choices=["asleep", "unplugged", "swallowed"])
+    options = parser.parse_args()
+    lacks = missing()
+    for way in [options.only] if options.only else ["asleep", "unplugged", "swallowed"]:
+        for away_s in options.away:
+            if way == "asleep":
+                found = asleep(away_s)
+            elif lacks:
+                found = {"skipped": f"{', '.join(lacks)} missing"}
+            else:
+                found = cut(way, away_s)
+            print(json.dumps({"way": way} | found), flush=True)
