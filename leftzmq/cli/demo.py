@@ -5,11 +5,15 @@ Knows how the story is shown (cli/steps tells it). The agents are real ones.
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Final
 
@@ -21,11 +25,12 @@ from rich.table import Table
 from leftzmq.cli.lines import human_bytes
 from leftzmq.cli.steps import Step, Story
 from leftzmq.cli.story import Actor, Stage
-from leftzmq.errors import UsageError
+from leftzmq.errors import LeftError, UsageError
 
 COPIES: Final = 4
 """Of the large file that may lie on the disk at once: three shares, and one old version."""
 NARROW_COLUMNS: Final = 90
+LARGER: Final = "set TMPDIR to a folder on a larger disk"
 
 
 class Bars:
@@ -77,14 +82,16 @@ def demo(*, as_json: bool, size: int) -> int:
     console = Console(file=sys.stderr if as_json else sys.stdout, highlight=False)
     _must_fit(size)
     steps: list[Step] = []
-    with Stage() as stage, Bars(console, stage.actors) as bars:
+    with _in_order(), Stage() as stage, Bars(console, stage.actors) as bars:
         story = Story(stage, size, bars.show)
         for number in range(1, len(story) + 1):
             step = story.step(number)
             steps.append(step)
             console.print(f"[bold]{number}.[/] {step.expected} ...")
             story.tell(step)
-            console.print(f"   {_mark(step)}: {step.happened}, {step.seconds:.1f} s {step.rate}")
+            console.print(
+                f"   {_mark(step)}: {escape(step.happened)}, {step.seconds:.1f} s {step.rate}"
+            )
             if not step.ok:
                 for actor in stage.actors:
                     console.print(f"[dim]log of {actor.name}:\n{escape(actor.log_tail())}[/]")
@@ -97,13 +104,41 @@ def demo(*, as_json: bool, size: int) -> int:
     return 0 if ok else 1
 
 
+@contextmanager
+def _in_order() -> Iterator[None]:
+    """What ends it is heard once: a second Ctrl-C must not keep the agents from being stopped and
+    the folder from being removed. A closed terminal and SIGTERM end it as Ctrl-C does."""
+    heard = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in heard}
+
+    def end(*_: object) -> None:
+        for number in heard:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # nohup
+            signal.signal(number, end)
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        what = f"the demo cannot go on: {error.strerror or error}"
+        do = LARGER if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        raise LeftError(what, tempfile.gettempdir(), do) from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _must_fit(size: int) -> None:
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if free < COPIES * size:
         raise UsageError(
             f"the demo needs {human_bytes(COPIES * size)} of room, {human_bytes(free)} are free",
             tempfile.gettempdir(),
-            "set TMPDIR to a folder on a larger disk, or give a smaller --size",
+            f"{LARGER}, or give a smaller --size",
         )
 
 
@@ -120,13 +155,17 @@ def _table(steps: list[Step], size: int, width: int) -> Table:
     table.add_column("what happened", ratio=3)
     table.add_column("s", justify="right")
     table.add_column("MB/s", justify="right", no_wrap=True)
-    if width >= NARROW_COLUMNS:
+    wide = width >= NARROW_COLUMNS
+    if wide:
         table.add_column("SHA-256", no_wrap=True)
     for step in steps:
+        happened = f"{_mark(step)}: {escape(step.happened)}"
+        if step.proof and not wide:  # no column for it, but it is what proves the step
+            happened += f"\nSHA-256 {step.proof[:12]}"
         row = [
             str(step.number),
             step.expected,
-            f"{_mark(step)}: {step.happened}",
+            happened,
             f"{step.seconds:.1f}",
             step.rate.removesuffix(" MB/s"),
             step.proof[:12],

@@ -17,6 +17,7 @@ from typing import Final
 from leftzmq.bus.capture import Capture, can_capture
 from leftzmq.cli.lines import human_bytes
 from leftzmq.cli.story import Stage, wait_until
+from leftzmq.errors import ProblemKind
 
 SMALL_BYTES: Final = 239_366  # the original's first file
 STEP_S: Final = 300.0
@@ -25,6 +26,9 @@ IN_FLIGHT_BYTES: Final = 48 << 20
 """What may be fetched again after a kill: gets that were under way at two sources, and pages of the
 file that the disk had not taken yet."""
 EDIT_BYTES: Final = 3 << 20  # a changed byte: at most two chunks of 1 MiB, and the list
+TROUBLE_S: Final = 10.0
+"""A problem that an agent shows for so long is not going to pass: the step ends, and says it."""
+_LOOK_S: Final = 1.0
 _BLOCK: Final = 1 << 20
 
 
@@ -55,6 +59,8 @@ class Story:
     def __init__(self, stage: Stage, size: int, each: Callable[[], None]) -> None:
         self.a, self.b, self.c = stage.actors
         self._size, self._each = size, each
+        self._troubles: dict[str, float] = {}  # since when each is there
+        self._looked = 0.0
         self._told = (
             self.alone,
             self.appears,
@@ -77,6 +83,8 @@ class Story:
         began = time.monotonic()
         self._told[step.number - 1](step)
         step.seconds = step.seconds or time.monotonic() - began
+        if not step.ok and (trouble := self._trouble()):
+            step.happened = trouble
 
     def alone(self, step: Step) -> None:
         """A starts alone; the others cannot be reached; it goes on"""
@@ -165,7 +173,31 @@ class Story:
     # -- what the steps have in common -----------------------------------------------------------
 
     def _until(self, condition: Callable[[], object], period_s: float = 0.05) -> bool:
-        return wait_until(condition, STEP_S, self._each, period_s)
+        met: object = False
+
+        def over() -> bool:
+            nonlocal met
+            met = condition()
+            return bool(met or self._trouble())
+
+        wait_until(over, STEP_S, self._each, period_s)
+        return bool(met)
+
+    def _trouble(self) -> str:
+        """What an agent has shown as a problem for some time, or "". Looks once a second."""
+        now = time.monotonic()
+        if now >= self._looked + _LOOK_S:
+            self._looked = now
+            shown = {
+                f"{actor.name}: {problem['text']}"
+                for actor in (self.a, self.b, self.c)
+                if actor.runs
+                for problem in actor.status().get("problem_list", [])
+                if problem["problem"] != ProblemKind.BEING_WRITTEN.name
+            }
+            self._troubles = {text: self._troubles.get(text, now) for text in sorted(shown)}
+        lasting = (text for text, at in self._troubles.items() if now >= at + TROUBLE_S)
+        return next(lasting, "")
 
     def _kill_on_the_way(self) -> int:
         """SIGKILL for A two seconds after its first chunk, or half-way, what comes first; the

@@ -1,0 +1,164 @@
+"""The demo on a bad day: it is ended half-way, the disk is full, a port is taken, nobody reads.
+
+Whatever happens, no process and no folder of it stays behind, and what happened is a sentence.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from leftzmq.cli.demo import _table
+from leftzmq.cli.steps import Step
+from leftzmq.cli.story import Stage, wait_until
+from leftzmq.errors import LeftError
+
+COMMAND = [sys.executable, "-m", "leftzmq.cli.admin", "demo", "--size", "16M"]
+DEADLINE_S = 60.0
+
+
+class Run:
+    """The demo in a terminal of its own, with its folder below `home`."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.text = home, ""
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            os.environ["TMPDIR"] = str(home)
+            os.execv(sys.executable, COMMAND)
+
+    def until(self, words: str) -> None:
+        """Read until it has said this."""
+        end = time.monotonic() + DEADLINE_S
+        while words not in self.text:
+            assert time.monotonic() < end, self.text
+            self.text += os.read(self.terminal, 65536).decode(errors="replace")
+
+    def code(self) -> int:
+        """Read to the end; how it ended."""
+        with suppress(OSError):
+            while data := os.read(self.terminal, 65536):
+                self.text += data.decode(errors="replace")
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def interrupted(run: Run) -> None:
+    os.write(run.terminal, b"\x03")
+
+
+def interrupted_again_and_again(run: Run) -> None:
+    for _ in range(5):
+        os.write(run.terminal, b"\x03")
+        time.sleep(0.03)
+
+
+def terminated(run: Run) -> None:
+    os.kill(run.pid, signal.SIGTERM)
+
+
+def hung_up(run: Run) -> None:
+    os.kill(run.pid, signal.SIGHUP)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """Where the demo makes its folder; nothing is left in it, and nobody who works there."""
+    yield tmp_path
+    assert not list(tmp_path.glob("leftzmq-*"))
+    assert not agents(tmp_path)
+
+
+def agents(home: Path) -> list[str]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if str(home).encode() in (process / "cmdline").read_bytes():
+                found.append(process.name)
+    return found
+
+
+@pytest.mark.parametrize("end", [interrupted, interrupted_again_and_again, terminated, hung_up])
+def test_ended_half_way_nothing_of_it_stays(home: Path, end: Callable[[Run], None]) -> None:
+    run = Run(home)
+    run.until("4.")
+    assert agents(home)
+    end(run)
+    assert run.code() == 130
+    assert "Traceback" not in run.text
+
+
+def test_a_reader_that_goes_away_ends_it(home: Path) -> None:
+    process = subprocess.Popen(
+        COMMAND, stdout=subprocess.PIPE, env=os.environ | {"TMPDIR": str(home)}, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(DEADLINE_S) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system of its own: root")
+@pytest.mark.parametrize("left", [5, 18], ids=["for its own file", "for the agents"])
+def test_a_disk_that_fills_up_is_a_sentence(home: Path, left: int) -> None:
+    """left: MiB that are left a moment before the large file is made."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", str(home)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mount is not allowed here")
+    try:
+        run = Run(home)
+        run.until("3.")
+        fill(home, left)
+        assert run.code() == 1
+        assert "Traceback" not in run.text
+        said = " ".join(run.text.split())
+        assert ("No space left" if left < 16 else "of the disk would stay free") in said
+        assert not list(home.glob("leftzmq-*"))
+    finally:
+        subprocess.run(["umount", str(home)], check=True)
+
+
+def fill(home: Path, left: int) -> None:
+    room = os.statvfs(home)
+    with (home / "fill").open("wb") as file, suppress(OSError):
+        file.write(bytes(max(room.f_bavail * room.f_frsize - (left << 20), 0)))
+
+
+def test_a_port_that_somebody_took_meanwhile_is_named() -> None:
+    with Stage() as stage:
+        port = stage.actors[0].port
+        with (
+            socket.create_server(("127.0.0.1", port)),
+            pytest.raises(LeftError, match=f"agent of A did not start .*{port}"),
+        ):
+            stage.actors[0].start()
+    assert not stage.home.exists()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_the_table_shows_what_proves_a_step_at_any_width(width: int) -> None:
+    step = Step(3, "what [should] be", "it [was]", ok=True, seconds=1.0, proof="0123456789abcdef")
+    console = Console(width=width, record=True, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
+    console.print(_table([step], 1 << 24, width))
+    lines = console.export_text().splitlines()
+    assert "0123456789ab" in "".join(lines)
+    assert any("it [was]" in line for line in lines)
+    assert max(map(len, lines)) <= width
+
+
+def test_an_agent_without_a_ready_line_is_told(tmp_path: Path) -> None:
+    with Stage("A", tmp_path / "stage") as stage:
+        (stage.actors[0].home / "peer.toml").write_text("nonsense")
+        with pytest.raises(LeftError, match="did not start"):
+            stage.actors[0].start()
+        assert wait_until(lambda: not stage.actors[0].runs, 5)
