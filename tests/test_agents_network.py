@@ -1,0 +1,80 @@
+"""Real agents on a network that is cut and heals (namespaces: root). bench/heal.py measures it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from network import Network, missing
+
+from leftzmq.cli.story import Actor, wait_until
+from leftzmq.statedir import make_secret
+
+PORT = 7700
+HEALED_S = 10.0
+
+lacks = missing()
+pytestmark = pytest.mark.skipif(bool(lacks), reason=f"{', '.join(lacks)} missing")
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    with Network(2) as network:
+        yield network
+
+
+@pytest.fixture
+def actors(network: Network, tmp_path: Path) -> Iterator[list[Actor]]:
+    make_secret(tmp_path / "share.secret")
+    found = [
+        Actor(name, tmp_path / name, PORT, network.hosts[number], network.within(number))
+        for number, name in enumerate("AB")
+    ]
+    for actor in found:
+        actor.configure([other for other in found if other is not actor])
+    try:
+        yield found
+    finally:
+        for actor in found:
+            actor.stop()
+            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")
+
+
+def files(actor: Actor) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in actor.share.iterdir() if path.is_file()}
+
+
+def give(actor: Actor, *names: str) -> None:
+    for name in names:
+        (actor.share / name).write_bytes(os.urandom(5000))
+
+
+# After 12 s some connections are given up and others, just used, are not yet.
+@pytest.mark.parametrize(
+    "cut, heal, away_s",
+    [(Network.unplug, Network.plug, 3.0), (Network.swallow, Network.pass_again, 12.0)],
+    ids=["cable out", "packets vanish"],
+)
+def test_a_network_that_heals_is_in_sync_within_ten_seconds(
+    network: Network,
+    actors: list[Actor],
+    cut: Callable[[Network, int], None],
+    heal: Callable[[Network, int], None],
+    away_s: float,
+) -> None:
+    a, b = actors
+    a.start()
+    b.start()
+    give(a, "before")
+    assert wait_until(lambda: files(a) == files(b) != {}, 20)
+    cut(network, 1)
+    give(a, *(f"of A {number}" for number in range(20)))
+    give(b, *(f"of B {number}" for number in range(20)))
+    time.sleep(away_s)
+    assert files(a) != files(b)
+    heal(network, 1)
+    assert wait_until(lambda: files(a) == files(b), HEALED_S)
+    assert len(files(a)) == 41
