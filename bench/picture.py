@@ -1,4 +1,4 @@
-"""The picture of the demo in the README: runs it in a terminal of 100 columns, and draws the screen.
+"""The picture of the demo in the README: runs it in a terminal of 100 columns, draws the screen.
 
 usage: python bench/picture.py [--size 512M] [--to docs/demo.svg]
 What stands on the screen at the end is drawn, nothing is added or left out.

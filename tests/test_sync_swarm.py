@@ -29,8 +29,8 @@ MIB = 1 << 20
 def swarm(tmp_path: Path) -> Iterator[Callable[[str], Shaped]]:
     meshes: list[Shaped] = []
 
-    def made(names: str) -> Shaped:
-        mesh = Shaped(tmp_path, names, RATE)
+    def made(names: str, rate: float = RATE) -> Shaped:
+        mesh = Shaped(tmp_path, names, rate)
         meshes.append(mesh)
         for device in mesh.devices.values():
             device.start()
@@ -85,6 +85,21 @@ def test_a_swarm_is_near_the_bound_and_the_seed_sends_hardly_anything_twice(
         assert len(got) <= 1.02 * len(set(got)), "at most 2 % is fetched twice"
     givers = {sender for (sender, _), size in mesh.sent.items() if size > MIB}
     assert givers == set(names), "all of them serve, also while they download"
+
+
+def test_on_slow_lines_that_many_ask_hardly_anything_is_fetched_twice(
+    swarm: Callable[..., Shaped],
+) -> None:
+    """What was asked of the seed waits for seconds behind what it gives to the others."""
+    rate = RATE / 10
+    mesh = swarm("ABCDE", rate)
+    data = give(mesh.devices["A"], 24 * MIB)
+    took = mesh.run_until(have_it(mesh, data))
+    check(mesh, data)
+    assert took < 1.3 * len(data) / rate
+    for name in "BCDE":
+        got = [id for _, receiver, id in mesh.chunks if receiver == name]
+        assert len(got) <= 1.05 * len(set(got))
 
 
 def test_one_downloader_takes_the_file_in_order_and_nothing_is_told(

@@ -21,8 +21,9 @@ GETS_AT_ONCE: Final = 12
 """Of one device: more messages than that only fill queues; what waits here travels in fewer."""
 LARGE_GETS_AT_ONCE: Final = 8  # of those: a small file never waits for one to be answered
 SILENT_S: Final = 2.0
-"""When a device answered nothing for so long, what it was asked for goes elsewhere, if somebody
-else has it. One that answers is not silent: on a slow line a get waits behind those of others."""
+"""When a device answered nothing for so long, or for twice as long as its answers took lately, what
+it was asked for goes elsewhere, if somebody else has it. One that answers is not silent: on a slow
+line a get waits behind those of others."""
 SILENT_ALONE_S: Final = 30.0  # with nobody else to ask, or if it answers all but this one
 SLOW_S: Final = 1.0
 """What is the last of a file and so long under way may be asked of another one as well."""
@@ -87,18 +88,21 @@ class Asks:
     def of(self, device: DeviceKey, number: int) -> Pending | None:
         return self._pending.get((device, number))
 
+    def late(self, device: DeviceKey, now: float) -> None:
+        """An answer to what was given up, or to nothing at all."""
+        credit = self.credits.get(device)
+        if credit is not None:
+            credit.late(now)
+
     def answered(
         self, number: int, pending: Pending, came: list[bytes], missing: list[bytes], now: float
     ) -> None:
         """(A part of) an answer; an empty one is silence."""
         credit = self.credits.get(pending.device)
-        if credit is not None:
+        if credit is not None and (came or missing):
             credit.arrived(sum(pending.left.pop(id, 0) for id in came), now - pending.sent, now)
             credit.returned(sum(pending.left.pop(id, 0) for id in missing))
-        if came or missing:
-            pending.heard = now
-            if credit is not None:
-                credit.heard_at = now
+            pending.heard = credit.heard_at = now
         if not pending.left:
             self._close((pending.device, number))
 
@@ -138,7 +142,10 @@ class Asks:
 
     def _silent_at(self, pending: Pending) -> float:
         credit = self.credits.get(pending.device)
-        return max(pending.heard, credit.heard_at if credit is not None else 0.0) + SILENT_S
+        if credit is None:
+            return pending.heard + SILENT_S
+        patience_s = min(max(SILENT_S, 2 * credit.wait_s), SILENT_ALONE_S)
+        return max(pending.heard, credit.heard_at) + patience_s
 
     def _close(self, key: tuple[DeviceKey, int]) -> Pending:
         credit = self.credits.get(key[0])

@@ -22,6 +22,9 @@ _WINDOWS_A_LOOK: Final = 40
 """Every 10 s one window is asked for with the least credit, to see how short the round trip is."""
 _FORGET_RATE: Final = 0.3  # weight of the newest
 _FORGET_TRIP: Final = 1.005  # longer by so much a window, while none is as short
+_FORGET_WAIT: Final = 0.9  # an answer
+_LATE_S: Final = 2.0
+_LONGEST_WAIT_S: Final = 10.0
 _REST_S: Final = 2.0
 _LONGEST_REST_S: Final = 60.0
 
@@ -35,6 +38,7 @@ class Credit:
     held: bytes that arrived and are not written yet: a slow disk must not fill the memory
     rate_bytes_s: what arrived a second, smoothed
     heard_at: when it last answered anything (monotonic)
+    wait_s: the longest that an answer took lately: on a slow line that many ask, several seconds
     rests_until: it was silent: not to be asked before (monotonic)
     """
 
@@ -45,6 +49,7 @@ class Credit:
     held: int = 0
     rate_bytes_s: float = 0.0
     heard_at: float = 0.0
+    wait_s: float = 0.0
     rests_until: float = 0.0
     _rest_s: float = _REST_S
     _trip_s: float = 1.0
@@ -81,10 +86,17 @@ class Credit:
         """It answers (again)."""
         self.rests_until, self._rest_s = 0.0, _REST_S
 
+    def late(self, now: float) -> None:
+        """It answered what we do not wait for any more: we were not patient enough."""
+        self.heard_at = now
+        self.heard()
+        self.wait_s = min(max(2 * self.wait_s, _LATE_S), _LONGEST_WAIT_S)
+
     def arrived(self, size: int, waited_s: float, now: float) -> None:
         """An answer of `size` bytes came `waited_s` after its question."""
         self.returned(size)
         self.heard()
+        self.wait_s = max(waited_s, _FORGET_WAIT * self.wait_s)
         self._window_bytes += size
         self._window_trip_s = min(self._window_trip_s, max(waited_s, 0.001))
         span = now - self._window_began

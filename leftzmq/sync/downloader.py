@@ -155,7 +155,8 @@ class Downloader:
         device, header = fact.link.device, fact.header
         pending = self._asks.of(device, header.number)
         if pending is None:
-            return []  # answered too late: it was asked elsewhere meanwhile
+            self._asks.late(device, now)  # it was asked elsewhere meanwhile
+            return []
         folder = self._folders[pending.folder]
         came = [part.id for part in header.parts]
         if header.tag != folder.tag or any(
