@@ -22,11 +22,11 @@ from leftzmq.bus.gate import key_of_user
 from leftzmq.bus.inlet import Inlet
 from leftzmq.bus.raw import Raw, RawFrame
 from leftzmq.bus.world import World
+from leftzmq.disk.root import Buffer
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import PortTaken, Refusal
 from leftzmq.statedir import Ports
 from leftzmq.sync.facts import Subscribed
-from leftzmq.sync.jobs import Buffer
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.wire.codec import Socket
 from leftzmq.wire.messages import NEWS_TOPIC

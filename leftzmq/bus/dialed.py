@@ -18,6 +18,7 @@ from leftzmq.bus.inlet import Inlet
 from leftzmq.bus.monitor import Monitor
 from leftzmq.bus.raw import Raw, RawFrame
 from leftzmq.bus.world import World
+from leftzmq.disk.root import Buffer
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import Refusal
 from leftzmq.sync.facts import (
@@ -27,7 +28,6 @@ from leftzmq.sync.facts import (
     LinkOpened,
     StrangerRefused,
 )
-from leftzmq.sync.jobs import Buffer
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.messages import NEWS_TOPIC, VERSION, Open

@@ -22,10 +22,10 @@ from leftzmq.bus.raw import Raw
 from leftzmq.bus.selftest import self_test
 from leftzmq.bus.strangers import Strangers
 from leftzmq.bus.world import World
+from leftzmq.disk.root import Buffer
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import Refusal
 from leftzmq.statedir import Ports
-from leftzmq.sync.jobs import Buffer
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.messages import Message, News, Open

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from leftzmq.disk.root import Buffer
 from leftzmq.errors import Refusal
-from leftzmq.sync.jobs import Buffer, Job
+from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.tree.entry import Entry
 from leftzmq.wire.local import EventKind, Scalar

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from leftzmq.disk.root import Buffer
 from leftzmq.disk.sighting import Sighting
 from leftzmq.errors import Problem, Refusal
-from leftzmq.sync.jobs import Buffer, JobBroke, JobDone
+from leftzmq.sync.jobs import JobBroke, JobDone
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.versions import FoundDeleted
 from leftzmq.tree.entry import Entry

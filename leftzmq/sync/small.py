@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from leftzmq.disk.lefting import lefting_path
+from leftzmq.disk.root import Buffer
 from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.facts import Fact, FileHeldUp, FileStaged
-from leftzmq.sync.jobs import Buffer, Discard, SmallFile, SmallStaged, StageSmall
+from leftzmq.sync.jobs import Discard, SmallFile, SmallStaged, StageSmall
 from leftzmq.sync.link import DeviceKey
 from leftzmq.tree.entry import Entry
 

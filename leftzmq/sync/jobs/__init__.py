@@ -1,0 +1,248 @@
+"""Jobs: about 1 MiB of work each, as frozen values, and the fact that answers each.
+
+A machine asks with `Work(job)`; a worker (bus/workers), or the simulation, runs it against the
+disk (bus/jobs) and hands back exactly one fact. No callables cross; a buffer is handed over and
+never shared: who sends it does not touch it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from leftzmq.sync.jobs.applying import (
+    Applied,
+    Apply,
+    CountDeletes,
+    DeletesCounted,
+    LookForRoom,
+    RoomSeen,
+)
+from leftzmq.sync.jobs.fetching import (
+    ChunksKept,
+    ChunksWritten,
+    ClearStaging,
+    Discard,
+    Discarded,
+    ExpandLists,
+    Home,
+    HomeChunk,
+    HomeSearched,
+    ListsExpanded,
+    ListsOpened,
+    LookAtHome,
+    OpenLists,
+    OpenStaging,
+    Piece,
+    SearchHome,
+    SmallFile,
+    SmallStaged,
+    StageSmall,
+    StagingCleared,
+    StagingOpened,
+    VerifyStaging,
+    WriteChunks,
+)
+from leftzmq.sync.jobs.keeping import (
+    CopiesListed,
+    CopyResolved,
+    ListCopies,
+    ListTrash,
+    ReadVersions,
+    Resolve,
+    RestoreTrash,
+    SweepTrash,
+    TrashListed,
+    TrashRestored,
+    TrashSwept,
+    VersionsRead,
+)
+from leftzmq.sync.jobs.looking import (
+    CookieDropped,
+    CutSlice,
+    DropCookie,
+    Look,
+    Looked,
+    SliceCut,
+    Walk,
+    Walked,
+)
+from leftzmq.sync.jobs.telling import (
+    ChunksRead,
+    CountUnacknowledged,
+    Flush,
+    Flushed,
+    PageRead,
+    ReadChunks,
+    ReadPage,
+    UnacknowledgedCounted,
+)
+
+__all__ = [
+    "BULK_JOBS",
+    "Applied",
+    "Apply",
+    "ChunksKept",
+    "ChunksRead",
+    "ChunksWritten",
+    "ClearStaging",
+    "CookieDropped",
+    "CopiesListed",
+    "CopyResolved",
+    "CountDeletes",
+    "CountUnacknowledged",
+    "CutSlice",
+    "DeletesCounted",
+    "Discard",
+    "Discarded",
+    "DropCookie",
+    "ExpandLists",
+    "Flush",
+    "Flushed",
+    "Home",
+    "HomeChunk",
+    "HomeSearched",
+    "Job",
+    "JobBroke",
+    "JobDone",
+    "Lane",
+    "ListCopies",
+    "ListTrash",
+    "ListsExpanded",
+    "ListsOpened",
+    "Look",
+    "LookAtHome",
+    "LookForRoom",
+    "Looked",
+    "OpenLists",
+    "OpenStaging",
+    "PageRead",
+    "Piece",
+    "ReadChunks",
+    "ReadPage",
+    "ReadVersions",
+    "Resolve",
+    "RestoreTrash",
+    "RoomSeen",
+    "SearchHome",
+    "SliceCut",
+    "SmallFile",
+    "SmallStaged",
+    "StageSmall",
+    "StagingCleared",
+    "StagingOpened",
+    "SweepTrash",
+    "TrashListed",
+    "TrashRestored",
+    "TrashSwept",
+    "UnacknowledgedCounted",
+    "VerifyStaging",
+    "VersionsRead",
+    "Walk",
+    "Walked",
+    "WriteChunks",
+    "lane_of",
+]
+
+
+class Lane(Enum):
+    """An edit never waits behind a gigabyte: two lanes of workers."""
+
+    SMALL = auto()
+    BULK = auto()
+
+
+Job = (
+    Walk
+    | Look
+    | CutSlice
+    | ExpandLists
+    | SearchHome
+    | OpenStaging
+    | VerifyStaging
+    | LookAtHome
+    | WriteChunks
+    | StageSmall
+    | Discard
+    | ClearStaging
+    | OpenLists
+    | Apply
+    | Flush
+    | ReadPage
+    | ReadChunks
+    | CountUnacknowledged
+    | DropCookie
+    | SweepTrash
+    | ListTrash
+    | RestoreTrash
+    | ListCopies
+    | ReadVersions
+    | Resolve
+    | LookForRoom
+    | CountDeletes
+)
+
+JobDone = (
+    Walked
+    | Looked
+    | SliceCut
+    | ListsExpanded
+    | HomeSearched
+    | StagingOpened
+    | ChunksKept
+    | ChunksWritten
+    | SmallStaged
+    | Discarded
+    | StagingCleared
+    | ListsOpened
+    | Applied
+    | Flushed
+    | PageRead
+    | ChunksRead
+    | UnacknowledgedCounted
+    | CookieDropped
+    | TrashSwept
+    | TrashListed
+    | TrashRestored
+    | CopiesListed
+    | VersionsRead
+    | CopyResolved
+    | RoomSeen
+    | DeletesCounted
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JobBroke:
+    """A job ended in an exception that nobody foresaw: our own mistake, said aloud."""
+
+    job: Job
+    why: str
+
+
+BULK_JOBS = (
+    CutSlice,
+    SearchHome,
+    VerifyStaging,
+    LookAtHome,
+    WriteChunks,
+    Walk,
+    SweepTrash,
+    ListTrash,
+    CountDeletes,
+)
+
+
+def lane_of(job: Job) -> Lane:
+    """Large things have a lane of their own; a small get or a small apply never waits for them."""
+    if isinstance(job, BULK_JOBS):
+        return Lane.BULK
+    if isinstance(job, ReadChunks):
+        return (
+            Lane.BULK
+            if any(ask.offset or len(w.asks) > 1 for w in job.wants for ask in w.asks)
+            else Lane.SMALL
+        )
+    if isinstance(job, Apply):
+        return Lane.BULK if any(o.staged and o.entry.depth for o in job.operations) else Lane.SMALL
+    return Lane.SMALL

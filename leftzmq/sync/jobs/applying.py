@@ -1,0 +1,60 @@
+"""Changes of the share, whether there is room for them, and how many of them are deletes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from leftzmq.disk.outcome import Outcome
+from leftzmq.tree.plan import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """A batch of operations, in order; steps 2 to 4 of the write order (design.md section 9)."""
+
+    folder: str
+    batch: int
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    folder: str
+    batch: int
+    outcomes: tuple[Outcome, ...]
+    alive: bool = True
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LookForRoom:
+    """How much may come onto the disk where `path` is to be?"""
+
+    folder: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSeen:
+    """fits_bytes: so much more leaves the floor of free space; negative below it."""
+
+    folder: str
+    fits_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CountDeletes:
+    """Go on counting (index/deletes) how many files of ours the deletes that were heard of would
+    take; the first job of a number begins it. reach: bits of the devices that can be asked."""
+
+    folder: str
+    number: int
+    reach: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeletesCounted:
+    folder: str
+    number: int
+    deletes: int
+    done: bool

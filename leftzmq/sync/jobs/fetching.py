@@ -1,0 +1,254 @@
+"""Bytes on their way into a `.lefting`: lists, what lies at home, what came over the wire."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from leftzmq.content.lists import Rows
+from leftzmq.disk.root import Buffer
+from leftzmq.errors import Problem, Refused
+from leftzmq.sync.link import DeviceKey
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.plan import Staged
+from leftzmq.wire.messages import Ask
+
+
+@dataclass(frozen=True, slots=True)
+class ExpandLists:
+    """Which chunks is this large file made of, by the lists that are here?"""
+
+    folder: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class ListsExpanded:
+    """rows: all of them; None while lists are `missing`, or when these lists cannot be of such a
+    file (`lie`). repeats: first row -> the later rows with the same chunk, as ranges."""
+
+    folder: str
+    entry: Entry
+    rows: Rows | None = None
+    repeats: Mapping[int, tuple[range, ...]] = field(default_factory=dict)
+    missing: tuple[bytes, ...] = ()
+    lie: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHome:
+    """Which of these rows lie in files of ours: in the version that we have (`previous`), or in
+    one with the same content?"""
+
+    folder: str
+    entry: Entry
+    rows: Rows
+    previous: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A file of ours, and what of the wanted one it should hold: rows, and their offsets in it."""
+
+    path: str
+    rows: array[int]
+    offsets: array[int]
+
+
+@dataclass(frozen=True, slots=True)
+class HomeSearched:
+    folder: str
+    entry: Entry
+    homes: tuple[Home, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStaging:
+    """Make the `.lefting` of a large file, or find ours of an earlier life.
+
+    known: what our index remembers of a `.lefting` for this path, if anything
+    """
+
+    folder: str
+    entry: Entry
+    known: Staged | None
+
+
+@dataclass(frozen=True, slots=True)
+class StagingOpened:
+    """staged: None when it could not be made (`problem`); with a problem, one that has to wait.
+    found: it was there: verify it."""
+
+    folder: str
+    entry: Entry
+    staged: Staged | None
+    found: bool
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyStaging:
+    """Which of these chunks does the `.lefting` hold? asks: (row's id, offset, length) in order."""
+
+    folder: str
+    entry: Entry
+    staged: Staged
+    asks: tuple[Ask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HomeChunk:
+    """One chunk that lies in a file of ours, and where it belongs in the `.lefting`."""
+
+    id: bytes
+    length: int
+    source_offset: int
+    target_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtHome:
+    """Copy chunks from a file that we have (the old version, a twin) into the `.lefting`."""
+
+    folder: str
+    entry: Entry
+    staged: Staged
+    source: str
+    chunks: tuple[HomeChunk, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksKept:
+    """Answers VerifyStaging and LookAtHome: offsets in the target that hold their chunk."""
+
+    folder: str
+    entry: Entry
+    staged: Staged
+    offsets: tuple[int, ...]
+    tried: int
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One sealed chunk in a body: its id, where it goes in the file and how long it is there, and
+    its box: shorter where the chunk ends with zeros."""
+
+    id: bytes
+    offset: int
+    length: int
+    box_start: int
+    box_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteChunks:
+    """Open the boxes, check the ids, write them into the `.lefting`."""
+
+    folder: str
+    device: DeviceKey
+    entry: Entry
+    staged: Staged
+    pieces: tuple[Piece, ...]
+    body: Buffer
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksWritten:
+    """written, bad: pieces that were written, and those whose box was not what its id says.
+    body_bytes: of the body that the job has let go of."""
+
+    folder: str
+    device: DeviceKey
+    entry: Entry
+    staged: Staged
+    written: tuple[Piece, ...]
+    bad: tuple[Piece, ...]
+    body_bytes: int
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SmallFile:
+    """A file of one chunk: its bytes are a box in the body, or lie in a file of ours."""
+
+    entry: Entry
+    box_start: int = -1
+    box_bytes: int = 0
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageSmall:
+    """Stage whole small files. Empty ones need neither box nor source."""
+
+    folder: str
+    device: DeviceKey | None
+    files: tuple[SmallFile, ...]
+    body: Buffer = b""
+
+
+@dataclass(frozen=True, slots=True)
+class SmallStaged:
+    """staged: entries with their `.lefting`; bad: boxes that were not what their id says;
+    unfound: home copies whose source was not what the index says; problems: the rest."""
+
+    folder: str
+    device: DeviceKey | None
+    staged: tuple[tuple[Entry, Staged], ...]
+    bad: tuple[Entry, ...]
+    unfound: tuple[Entry, ...]
+    problems: tuple[tuple[Entry, Problem], ...]
+    body_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Throw away `.lefting` files that nobody needs any more (only with the inode that is ours;
+    one whose inode was never learned (0) goes to the trash: it might be a user's)."""
+
+    folder: str
+    staged: tuple[Staged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    folder: str
+    staged: tuple[Staged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClearStaging:
+    """What an earlier life left: `useless` is thrown away as by Discard; of `resumable` what is
+    not ours any more (it has its name, and the old version may lie there)."""
+
+    folder: str
+    useless: tuple[Staged, ...]
+    resumable: tuple[Staged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StagingCleared:
+    """gone: those of which nothing is left, or nothing of ours."""
+
+    folder: str
+    gone: tuple[Staged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLists:
+    """Open boxes that hold lists. Offsets and lengths of the pieces are unused (0)."""
+
+    folder: str
+    device: DeviceKey
+    pieces: tuple[Piece, ...]
+    body: Buffer
+
+
+@dataclass(frozen=True, slots=True)
+class ListsOpened:
+    folder: str
+    device: DeviceKey
+    lists: tuple[tuple[bytes, bytes], ...]
+    bad: tuple[bytes, ...]

@@ -1,0 +1,136 @@
+"""What a user gets back: the trash, and both versions of a conflict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from leftzmq.disk.recover import Listing, PutBack, Return
+from leftzmq.disk.resolve import Choice, Resolved
+from leftzmq.disk.retention import Swept, TrashClock
+from leftzmq.tree.entry import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class SweepTrash:
+    """Go on with a sweep of the trash (disk/retention) for one step; the first job of a number
+    begins it, with the clock that the last sweep left."""
+
+    folder: str
+    sweep: int
+    clock: TrashClock | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrashSwept:
+    """None: the share is not the one we know; nothing was done."""
+
+    folder: str
+    sweep: int
+    swept: Swept | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListTrash:
+    """Go on with a listing of the trash (disk/recover) for one step; the first job of a number
+    begins it. path: "" is everything. when, before: which batches."""
+
+    folder: str
+    listing: int
+    path: str
+    when: str
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrashListed:
+    folder: str
+    listing: int
+    part: Listing
+    alive: bool = True
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreTrash:
+    """Put these versions back into the share."""
+
+    folder: str
+    listing: int
+    wanted: tuple[PutBack, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrashRestored:
+    folder: str
+    listing: int
+    returns: tuple[Return, ...]
+    alive: bool = True
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListCopies:
+    """Which conflict copies are there, after the sort key `after`?"""
+
+    folder: str
+    number: int
+    after: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesListed:
+    """after: where to go on; b"" at the end."""
+
+    folder: str
+    number: int
+    copies: tuple[Entry, ...]
+    after: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReadVersions:
+    """What are the versions of a path (or of the file that this conflict copy is one of)?"""
+
+    folder: str
+    number: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsRead:
+    """found: the file, if there is one, and its copies; each with its text, if it is a small one
+    that is UTF-8, else None. No copies: `found` is empty."""
+
+    folder: str
+    number: int
+    found: tuple[tuple[Entry, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Carry out what a user decided about the conflict copy at `path` (or the one of `path`).
+
+    names: how a person calls the devices, by their letters; for the new name of a copy
+    """
+
+    folder: str
+    number: int
+    path: str
+    choice: Choice
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CopyResolved:
+    """copy: what was decided about. path: the name that it has now; for MINE that of its file.
+    copies: those that could be meant, if several."""
+
+    folder: str
+    number: int
+    resolved: Resolved
+    why: str = ""
+    copy: str = ""
+    path: str = ""
+    copies: tuple[str, ...] = ()
+    alive: bool = True

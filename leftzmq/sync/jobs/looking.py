@@ -1,0 +1,97 @@
+"""What lies in the share: walks, looks, and cutting large files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from leftzmq.disk.sighting import Sighting, SliceSighting
+from leftzmq.errors import Problem
+from leftzmq.tree.entry import ScanKey
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Go on with a walk of `prefix` ("" = all), merged with our index, for one slice.
+
+    walk: its number; the first job of a number begins it. Nothing is read but names and stats.
+    """
+
+    folder: str
+    walk: int
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """dirty: paths whose stat is not that of our index, or that are gone; in sorted order.
+
+    seen: how many paths the slice passed. alive: False when the share itself is not the one we
+    know (missing, unmounted, replaced): nothing of this walk counts, `why` says what is the matter.
+    came: mounts that are there since this slice. mounts: all that are known, packed
+    """
+
+    folder: str
+    walk: int
+    prefix: str
+    dirty: tuple[str, ...]
+    seen: int
+    problems: tuple[Problem, ...]
+    foreign: tuple[str, ...]  # .lefting files found that our index does not know
+    done: bool
+    alive: bool = True
+    why: str = ""
+    came: tuple[str, ...] = ()
+    mounts: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Look at these paths and read what changed; files over one chunk are only named."""
+
+    folder: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """left: paths that did not fit into this job's work; ask again."""
+
+    folder: str
+    sightings: tuple[Sighting, ...]
+    left: tuple[str, ...]
+    alive: bool = True
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CutSlice:
+    """Cut and hash a part of a large file, from a chunk's border on."""
+
+    folder: str
+    path: str
+    key: ScanKey
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class SliceCut:
+    folder: str
+    slice: SliceSighting
+
+
+@dataclass(frozen=True, slots=True)
+class DropCookie:
+    """Write a cookie file into `.left/`: the watcher will see it after all that came before."""
+
+    folder: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CookieDropped:
+    """watched: whether the watcher will report it; False: only a walk can tell what changed."""
+
+    folder: str
+    name: str
+    watched: bool
+    problem: Problem | None = None

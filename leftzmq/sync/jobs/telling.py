@@ -1,0 +1,100 @@
+"""What others hear of us: durable sequences, pages of our index, chunks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from leftzmq.disk.root import Buffer
+from leftzmq.sync.link import Link
+from leftzmq.tree.version import Life
+from leftzmq.wire.messages import Want
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Make what the index committed so far durable; `head` is the sequence it had then."""
+
+    folder: str
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    folder: str
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """Read and seal one page of our index: what came after `after`, up to the durable `upto`."""
+
+    folder: str
+    link: Link
+    life: Life
+    after: int
+    upto: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """sealed: the page. last: where it ends; the answer goes on from there until `upto`."""
+
+    folder: str
+    link: Link
+    life: Life
+    after: int
+    last: int
+    upto: int
+    whole: bool
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReadChunks:
+    """Read, check and seal what a get asked for, at most about 1 MiB of it."""
+
+    folder: str
+    link: Link
+    number: int
+    lists: tuple[bytes, ...]
+    wants: tuple[Want, ...]
+    asked_bytes: int
+
+    @property
+    def asks(self) -> int:
+        """How many lists and chunks."""
+        return len(self.lists) + sum(len(want.asks) for want in self.wants)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksRead:
+    """parts: (id, length) of what `body` holds; stale: paths whose bytes are not what we said.
+    asked_bytes, asks: of the job."""
+
+    folder: str
+    link: Link
+    number: int
+    parts: tuple[tuple[bytes, int], ...]
+    missing: tuple[bytes, ...]
+    body: Buffer
+    stale: tuple[str, ...]
+    asked_bytes: int
+    asks: int
+
+
+@dataclass(frozen=True, slots=True)
+class CountUnacknowledged:
+    """How many of our versions (up to `head`) do not all of these holders have?"""
+
+    folder: str
+    holders: int
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnacknowledgedCounted:
+    folder: str
+    holders: int
+    head: int
+    count: int
