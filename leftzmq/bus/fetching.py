@@ -1,0 +1,260 @@
+"""Runs the jobs about bytes on their way into a `.lefting`, from its first name to its last byte.
+
+Part of bus/jobs. Knows the share and the keys. Must not know who asked, nor where bytes come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from leftzmq.bus import mounted
+from leftzmq.bus.ground import Ground
+from leftzmq.content.ids import chunk_id
+from leftzmq.content.seal import open_chunk, open_list
+from leftzmq.disk import lefting, staging
+from leftzmq.disk.reading import read_chunks
+from leftzmq.disk.room import LowSpace, fits_bytes
+from leftzmq.disk.root import Folder, LastFolder, Root
+from leftzmq.errors import Problem, ProblemKind, Refusal, Refused, Shortage
+from leftzmq.sync import jobs
+from leftzmq.sync.jobs import JobDone
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.path import parent_of
+from leftzmq.tree.plan import Staged
+
+_HELD_UP: Final = (
+    LowSpace,
+    staging.DiskFull,
+    staging.StagingLost,
+    staging.Unstageable,
+    OSError,
+)
+"""What keeps bytes from being staged; `_problem` says what it means for the path."""
+
+
+def run(ground: Ground, now_ns: int, job: Any) -> JobDone:
+    """The fact that answers `job`. now_ns: wall clock."""
+    answer: JobDone = HANDLERS[type(job)](ground, now_ns, job)
+    return answer
+
+
+def _open_staging(ground: Ground, now_ns: int, job: jobs.OpenStaging) -> JobDone:
+    entry = job.entry
+    if (gone := mounted.problem(ground, entry.path)) is not None:
+        return jobs.StagingOpened(job.folder, entry, job.known, job.known is not None, gone)
+    try:
+        staged, found = staging.open_staging(
+            ground.root, entry.path, job.known, entry.size, ground.limits.min_free_percent
+        )
+        return jobs.StagingOpened(job.folder, entry, staged, found)
+    except _HELD_UP as error:
+        problem = _problem(ground, entry, error)
+        kept = job.known if isinstance(error, LowSpace) else None
+        if kept is not None and not lefting.is_there(ground.root, kept):
+            kept = None
+        return jobs.StagingOpened(job.folder, entry, kept, kept is not None, problem)
+
+
+def _verify(ground: Ground, now_ns: int, job: jobs.VerifyStaging) -> JobDone:
+    chunks = [(ask.id, ask.offset, ask.length) for ask in job.asks]
+    return _kept(
+        ground,
+        job,
+        len(chunks),
+        lambda: staging.verify_chunks(ground.root, job.staged, chunks, ground.keys),
+    )
+
+
+def _look_at_home(ground: Ground, now_ns: int, job: jobs.LookAtHome) -> JobDone:
+    chunks = [(c.id, c.length, c.source_offset, c.target_offset) for c in job.chunks]
+
+    def work() -> list[int]:
+        _check_room(ground, job, sum(chunk.length for chunk in job.chunks))
+        return staging.copy_home(ground.root, job.staged, job.source, chunks, ground.keys)
+
+    return _kept(ground, job, len(chunks), work)
+
+
+def _kept(
+    ground: Ground,
+    job: jobs.VerifyStaging | jobs.LookAtHome,
+    tried: int,
+    work: Callable[[], list[int]],
+) -> JobDone:
+    offsets: list[int] = []
+    problem = None
+    try:
+        offsets = work()
+    except _HELD_UP as error:
+        problem = _problem(ground, job.entry, error)
+    return jobs.ChunksKept(job.folder, job.entry, job.staged, tuple(offsets), tried, problem)
+
+
+def _write_chunks(ground: Ground, now_ns: int, job: jobs.WriteChunks) -> JobDone:
+    body = memoryview(job.body)
+    boxes = [
+        (p.id, p.offset, p.length, body[p.box_start : p.box_start + p.box_bytes])
+        for p in job.pieces
+    ]
+    problem = None
+    written: list[int] = []
+    bad: list[int] = []
+    try:
+        _check_room(ground, job, sum(piece.length for piece in job.pieces))
+        written, bad = staging.write_chunks(ground.root, job.staged, boxes, ground.keys)
+    except _HELD_UP as error:
+        problem = _problem(ground, job.entry, error)
+    return jobs.ChunksWritten(
+        job.folder,
+        job.device,
+        job.entry,
+        job.staged,
+        tuple(job.pieces[at] for at in written),
+        tuple(job.pieces[at] for at in bad),
+        len(body),
+        problem,
+    )
+
+
+def _stage_small(ground: Ground, now_ns: int, job: jobs.StageSmall) -> JobDone:
+    body = memoryview(job.body)
+    staged: list[tuple[Entry, Staged]] = []
+    bad: list[Entry] = []
+    unfound: list[Entry] = []
+    problems: list[tuple[Entry, Problem]] = []
+    with LastFolder(ground.root) as here, LastFolder(ground.root) as home:
+        for file in job.files:
+            entry = file.entry
+            if (gone := mounted.problem(ground, entry.path)) is not None:
+                problems.append((entry, gone))
+                continue
+            try:
+                data = _bytes_of(ground, file, body, home)
+            except Refused:
+                bad.append(entry)
+                continue
+            if data is None:
+                unfound.append(entry)
+                continue
+            try:
+                min_free = ground.limits.min_free_percent
+                staged.append((entry, staging.stage_small(here, entry, data, min_free)))
+            except _HELD_UP as error:
+                problems.append((entry, _problem(ground, entry, error)))
+    return jobs.SmallStaged(
+        job.folder,
+        job.device,
+        tuple(staged),
+        tuple(bad),
+        tuple(unfound),
+        tuple(problems),
+        len(body),
+    )
+
+
+def _look_for_room(ground: Ground, now_ns: int, job: jobs.LookForRoom) -> JobDone:
+    with _nearest(ground.root, parent_of(job.path)) as folder:
+        return jobs.RoomSeen(job.folder, fits_bytes(folder, ground.limits.min_free_percent))
+
+
+def _discard(ground: Ground, now_ns: int, job: jobs.Discard) -> JobDone:
+    return jobs.Discarded(job.folder, _gone(ground, now_ns, job.staged))
+
+
+def _clear_staging(ground: Ground, now_ns: int, job: jobs.ClearStaging) -> JobDone:
+    lost = [staged for staged in job.resumable if not lefting.is_there(ground.root, staged)]
+    return jobs.StagingCleared(job.folder, _gone(ground, now_ns, (*job.useless, *lost)))
+
+
+def _gone(ground: Ground, now_ns: int, leftings: tuple[Staged, ...]) -> tuple[Staged, ...]:
+    if ground.still_there() is not None:
+        return ()
+    gone: list[Staged] = []
+    for staged in leftings:
+        try:
+            lefting.discard(ground.root, staged, now_ns)
+            gone.append(staged)
+        except OSError:
+            continue  # it stays; the next start tries again
+    return tuple(gone)
+
+
+def _open_lists(ground: Ground, now_ns: int, job: jobs.OpenLists) -> JobDone:
+    body = memoryview(job.body)
+    lists: list[tuple[bytes, bytes]] = []
+    bad: list[bytes] = []
+    for piece in job.pieces:
+        box = body[piece.box_start : piece.box_start + piece.box_bytes]
+        try:
+            lists.append((piece.id, open_list(ground.keys, piece.id, box)))
+        except Refused:
+            bad.append(piece.id)
+    return jobs.ListsOpened(job.folder, job.device, tuple(lists), tuple(bad))
+
+
+def _bytes_of(
+    ground: Ground, file: jobs.SmallFile, body: memoryview, home: LastFolder
+) -> bytes | None:
+    """The checked bytes of a small file; None where its home copy is not there (any more)."""
+    entry = file.entry
+    if file.box_start >= 0:
+        box = body[file.box_start : file.box_start + file.box_bytes]
+        return open_chunk(ground.keys, entry.content, box, entry.size)
+    if file.source is not None:
+        asks = [(bytes(entry.content), 0, entry.size)]
+        found, _, _ = read_chunks(home, [file.source], asks, ground.keys)
+        return found[0][1] if found else None
+    assert entry.size == 0
+    if bytes(chunk_id(ground.keys, b"")) != entry.content:
+        raise Refused(Refusal.WRONG_ID, entry.path)
+    return b""
+
+
+def _nearest(root: Root, path: str) -> Folder:
+    """The folder at `path`, or the nearest one above it that is there."""
+    while path:
+        try:
+            return root.folder(path)
+        except OSError:
+            path = parent_of(path)
+    return root.folder("")
+
+
+def _check_room(ground: Ground, job: jobs.WriteChunks | jobs.LookAtHome, more: int) -> None:
+    percent = ground.limits.min_free_percent
+    staging.check_staging(ground.root, job.staged, more, job.entry.size, percent)
+
+
+def _problem(ground: Ground, entry: Entry, error: Exception) -> Problem:
+    """What a failed staging means for the path."""
+    match error:
+        case LowSpace():
+            return Shortage(
+                ground.id,
+                entry.path,
+                ProblemKind.LOW_SPACE,
+                error.said,
+                error.need_bytes,
+                error.fits_bytes,
+            )
+        case staging.DiskFull():
+            kind, detail = ProblemKind.DISK_FULL, ""
+        case staging.Unstageable():
+            kind, detail = error.kind, error.detail
+        case _:
+            kind, detail = ProblemKind.UNWRITABLE, str(error)
+    return Problem(ground.id, entry.path, kind, detail)
+
+
+HANDLERS: Final[dict[type, Any]] = {
+    jobs.OpenStaging: _open_staging,
+    jobs.VerifyStaging: _verify,
+    jobs.LookAtHome: _look_at_home,
+    jobs.WriteChunks: _write_chunks,
+    jobs.StageSmall: _stage_small,
+    jobs.LookForRoom: _look_for_room,
+    jobs.Discard: _discard,
+    jobs.ClearStaging: _clear_staging,
+    jobs.OpenLists: _open_lists,
+}
