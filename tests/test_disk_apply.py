@@ -864,6 +864,17 @@ def test_a_file_that_cannot_be_flushed_is_thrown_away(
     assert not leftovers(tmp_path) and not (tmp_path / "x").exists()
 
 
+def test_what_could_not_even_be_thrown_away_is_said_to_be_of_no_use(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would be flushed a second time, and the kernel would say that all is well."""
+    operation = put(root, "x")
+    monkeypatch.setattr(RealFile, "flush", _no_flush)
+    monkeypatch.setattr(RealFolder, "unlink", _no_flush)
+    assert one(root, operation).ending is Ending.FLUSH_FAILED
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_disk_that_says_only_at_the_flush_that_it_is_full(
     root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -872,9 +883,9 @@ def test_a_disk_that_says_only_at_the_flush_that_it_is_full(
 
     single, many = put(root, "x"), [put(root, f"f{i}") for i in range(8)]
     monkeypatch.setattr(RealFile, "flush", full)
-    assert one(root, single).ending is Ending.DISK_FULL
+    assert one(root, single).ending is Ending.FULL_AT_FLUSH
     monkeypatch.setattr(RealRoot, "flush_all", full)
-    assert {o.ending for o in run(root, *many)} == {Ending.DISK_FULL}
+    assert {o.ending for o in run(root, *many)} == {Ending.FULL_AT_FLUSH}
     assert [p.name for p in tmp_path.iterdir()] == [".left"]
 
 
@@ -909,7 +920,7 @@ def test_a_failed_flush_does_not_hide_why_nothing_was_done(
     assert one(root, operation).ending is Ending.CHANGED
 
 
-def _no_flush(_: Any) -> None:
+def _no_flush(*_: Any) -> None:
     raise OSError(errno.EIO, "no")
 
 

@@ -18,6 +18,7 @@ class Ending(Enum):
     NO_PARENT = auto()  # the folder it belongs into is not there
     NO_STAGED = auto()  # the .lefting is gone or is not ours: fetch again
     FLUSH_FAILED = auto()  # the .lefting was thrown away: fetch again
+    FULL_AT_FLUSH = auto()  # the same, for want of room
     DISK_FULL = auto()  # nothing was done; wait for room
     FAILED = auto()  # `why` says what the system said; nothing was done
 

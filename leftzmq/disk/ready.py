@@ -2,6 +2,7 @@
 
 A `.lefting` whose flush failed is thrown away and never flushed again: after a failed fsync the
 kernel may call pages clean that never reached the disk, and a second one would say all is well.
+Where even that fails it stays under its name, and its end says that it is of no use.
 
 Knows staged files. Must not give one its final name.
 """
@@ -9,6 +10,7 @@ Knows staged files. Must not give one its final name.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.lefting import is_ours, throw_away
@@ -31,7 +33,7 @@ def make_ready(
     root: Root, operations: Sequence[Operation], flushes: Flushes
 ) -> tuple[dict[int, ScanKey], dict[int, Outcome]]:
     """By position: the stat of each staged file that is whole and durable, and how the others
-    ended (NO_STAGED, FLUSH_FAILED, DISK_FULL, FAILED)."""
+    ended (NO_STAGED, FLUSH_FAILED, FULL_AT_FLUSH, DISK_FULL, FAILED)."""
     ready: dict[int, ScanKey] = {}
     ended: dict[int, Outcome] = {}
     puts = [at for at, operation in enumerate(operations) if operation.verb is Verb.PUT_FILE]
@@ -80,7 +82,8 @@ def _one(
         try:
             return key, flushes.file(file, together)
         except OSError as error:
-            throw_away(folder, staged)
+            with suppress(OSError):
+                throw_away(folder, staged)
             raise _FlushFailed(error) from error
 
 
@@ -106,14 +109,11 @@ def _not_ready(operation: Operation, error: OSError | OverflowError) -> Outcome:
 
 def _not_flushed(operation: Operation, error: OSError) -> Outcome:
     """A file system that finds room late says so only here."""
-    ending = Ending.DISK_FULL if is_full(error) else Ending.FLUSH_FAILED
+    ending = Ending.FULL_AT_FLUSH if is_full(error) else Ending.FLUSH_FAILED
     return Outcome(operation, ending, why=error.strerror or str(error))
 
 
 def _throw_away(root: Root, staged: Staged | None) -> None:
     assert staged is not None
-    try:
-        with root.folder(parent_of(staged.path)) as folder:
-            throw_away(folder, staged)
-    except OSError:
-        return  # it stays under its .lefting name, which nobody takes for a file; discard meets it
+    with suppress(OSError), root.folder(parent_of(staged.path)) as folder:
+        throw_away(folder, staged)

@@ -108,7 +108,7 @@ class Ends:
             case Ending.NO_PARENT:
                 self._window.wait(doing, now + CHANGED_RETRY_S)
                 return [RescanWanted(self._folder, (parent_of(path),))] if "/" in path else []
-            case Ending.NO_STAGED | Ending.FLUSH_FAILED:
+            case Ending.NO_STAGED | Ending.FLUSH_FAILED | Ending.FULL_AT_FLUSH:
                 return self._begin_anew(outcome, doing, now)
             case Ending.DISK_FULL:
                 self._window.wait(doing, now + FULL_RETRY_S)
@@ -129,6 +129,9 @@ class Ends:
         if outcome.ending is Ending.FLUSH_FAILED:
             out.append(RescanWanted(self._folder, operation.paths))
             out += self._show(operation.path, ProblemKind.FLUSH_FAILED, outcome.why)
+        if outcome.ending is Ending.FULL_AT_FLUSH:
+            self._window.wait(doing, now + FULL_RETRY_S)
+            out += self._show(operation.path, ProblemKind.DISK_FULL, outcome.why)
         return out
 
     def _done(self, outcome: Outcome, doing: Doing) -> list[Action | Fact]:
