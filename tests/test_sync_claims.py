@@ -1,4 +1,5 @@
-"""Settler and applier at the same path: what one saw before the other began counts for nothing."""
+"""Settler and applier at the same path: what one saw before the other began counts for nothing,
+and what one finds for the other is tried once."""
 
 from __future__ import annotations
 
@@ -7,11 +8,12 @@ from pathlib import Path
 import pytest
 from mesh import Device, Mesh
 from test_sync_mesh import together, trash
-from trees import deleted
+from trees import deleted, folder, made
 
 from leftzmq.disk.sighting import Sight, Sighting
+from leftzmq.index.rows import Row
 from leftzmq.sync.claims import Claimant
-from leftzmq.sync.facts import FoundDeletedBytes, PathsCleared
+from leftzmq.sync.facts import FoundDeletedBytes, PathsCleared, RescanWanted
 from leftzmq.sync.versions import FoundDeleted
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.plan import Held
@@ -56,3 +58,18 @@ def test_what_a_scan_found_and_is_ours_since_then_is_not_removed(a: Device) -> N
     a.mesh.settle()
     assert (a.share / "f").read_bytes() == b"bytes" and not trash(a)
     assert a.folder.state.value == "idle"
+
+
+def test_a_folder_that_is_found_deleted_again_and_again_is_tried_once(a: Device) -> None:
+    """Before the first walk is over its tombstone is not taken, so every look at it finds it."""
+    (a.share / "d").mkdir()
+    (a.share / "d/mine").write_bytes(b"mine")
+    versions = a.folder.applier._versions
+    versions.walked = False
+    grave = deleted("z", made("z", folder("d")))
+    a.store.put(Row(grave, a.store.heads.of(a.mesh.devices["B"].key).mask))
+    a.take(RescanWanted("share", ("d",), walk=True))
+    a.mesh.settle(limit=20_000)
+    assert (a.share / "d/mine").read_bytes() == b"mine"
+    kept = a.store.ours("d")
+    assert kept is not None and not kept.entry.deleted and kept.entry.rank > grave.rank

@@ -249,8 +249,9 @@ def test_the_copy_of_a_file_with_two_names_is_not_left_behind(
     assert not b.folder.problems.all()
 
 
-def test_a_deleted_folder_that_cannot_go_is_tried_once_and_stays(mesh: Mesh) -> None:
-    """The scan finds a folder that a tombstone deleted; what lies in it is not synced."""
+@pytest.mark.parametrize("inside", ["mine.lefting", "mine"])
+def test_a_deleted_folder_that_cannot_go_is_tried_once_and_stays(mesh: Mesh, inside: str) -> None:
+    """The scan finds a folder that a tombstone deleted; what lies in it is new, or not synced."""
     a, b = mesh.devices["A"], mesh.devices["B"]
     (a.share / "d").mkdir()
     together(mesh)
@@ -260,9 +261,9 @@ def test_a_deleted_folder_that_cannot_go_is_tried_once_and_stays(mesh: Mesh) -> 
     (a.share / "d").rmdir()
     a.scan()
     mesh.settle()
-    (b.share / "d/mine.lefting").write_bytes(b"mine")
+    (b.share / "d" / inside).write_bytes(b"mine")
     b.start_and_walk_last()
-    assert (a.share / "d").is_dir() and (b.share / "d/mine.lefting").read_bytes() == b"mine"
+    assert (a.share / "d").is_dir() and (b.share / "d" / inside).read_bytes() == b"mine"
     assert b.folder.state.value == a.folder.state.value == "idle"
 
 

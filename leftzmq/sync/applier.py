@@ -101,8 +101,14 @@ class Applier:
     def found_deleted(self, fact: FoundDeletedBytes, now: float) -> list[Action | Fact]:
         entry = fact.found.entry
         operation = Operation(Verb.REMOVE, entry, fact.found.held)
-        self._window.doing[entry.path] = doing = Doing(Stage.READY, entry, operation=operation)
-        self._batches.push(entry.path, doing)
+        doing = self._window.doing.get(entry.path)
+        if doing is not None and doing.operation is not None:
+            doing.entry, doing.operation = entry, operation  # found again, by the walk below it
+        else:
+            doing = Doing(Stage.WAITING, entry, operation=operation)
+            self._window.doing[entry.path] = doing
+        if doing.stage is not Stage.APPLYING and not self._ends.awaits_walk(entry.path):
+            self._batches.push(entry.path, doing)
         return self.go_on(now)
 
     def staged(self, fact: FileStaged, now: float) -> list[Action | Fact]:

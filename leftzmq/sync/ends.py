@@ -166,10 +166,9 @@ class Ends:
             # folder does (case c).
             self._window.consider(path)
             if doing.operation is not None:
-                # Found by a scan, and never ours. Its tombstone becomes ours; what the next look
-                # finds is then a user's folder, and new.
+                self._versions.keep_found(doing.operation)
                 del self._window.doing[path]
-                return [RescanWanted(self._folder, (path,))]
+                return []
             doing.walked = False
             self._versions.keep_folder(path)
             return self._show(path, ProblemKind.NOT_EMPTY, "")

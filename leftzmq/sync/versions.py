@@ -26,7 +26,7 @@ from leftzmq.tree.entry import (
     published_again,
     tombstone,
 )
-from leftzmq.tree.plan import Held
+from leftzmq.tree.plan import Held, Operation
 from leftzmq.tree.reconcile import Verdict, reconcile, succeeds
 
 
@@ -196,6 +196,20 @@ class Versions:
             return False
         self._outbid(rows, ours, theirs.entry)
         return True
+
+    def keep_found(self, found: Operation) -> None:
+        """A folder that a tombstone deleted was found, is nothing of ours, and cannot go because of
+        what is in it: it is ours from now on, above its delete (case c)."""
+        grave = found.entry
+        rows = self._indexes.rows(grave.path)
+        ours = ours_of(rows)
+        if found.old is None or (ours is not None and not ours.entry.deleted):
+            return
+        observed = Observed(grave.path, Kind.DIRECTORY)
+        sequence, life = self._indexes.next_sequence(), self._heads.life
+        entry = local_change(observed, ours.entry if ours else None, life, sequence)
+        above = published_again(entry, grave, life, sequence)
+        self._indexes.set_ours(rows, above, sequence, found.old.key)
 
     def stay(self, path: str) -> bool:
         """A user wants ours kept: publish it again above whatever would replace or delete it.
