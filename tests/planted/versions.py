@@ -49,8 +49,8 @@ MADE: Final = (
         (
             Edit(
                 "leftzmq/tree/entry.py",
-                "        stamp = max(min(found.mtime_ns, MAX_MTIME_IN_STAMP), stamp)\n",
-                "        stamp = min(found.mtime_ns, MAX_MTIME_IN_STAMP)\n",
+                "        stamp = max(min(found.mtime_ns, MAX_TIME_IN_STAMP), stamp)\n",
+                "        stamp = min(found.mtime_ns, MAX_TIME_IN_STAMP)\n",
             ),
         ),
         frozenset(("Dropped", "I1", "I2", "I2 tree")),
