@@ -75,7 +75,7 @@ CHUNKS: Final = (
             ),
         ),
         frozenset(("Dropped",)),
-        ("tests/test_sync_mesh.py", "tests/test_sync_found.py", "tests/test_agents_hostile.py"),
+        ("tests/test_sync_mesh.py", "tests/test_sync_found.py"),
     ),
     Bug(
         "a chunk is accepted unchecked",
@@ -178,7 +178,7 @@ LOOKS: Final = (
             ),
         ),
         frozenset(("I2", "I2 tree", "I1", "I8", "I11")),
-        ("tests/test_sync_mesh.py", "tests/test_agents_folders.py"),
+        ("tests/test_sync_mesh.py",),
     ),
 )
 
