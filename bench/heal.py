@@ -18,6 +18,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from network import Network, missing
@@ -33,7 +34,12 @@ Away = tuple[Callable[[], None], Callable[[], None]]
 
 
 def files(actor: Actor) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in actor.share.iterdir() if path.is_file()}
+    found = {}
+    for path in actor.share.iterdir():
+        # What is still arriving may have got its name meanwhile.
+        with suppress(FileNotFoundError, IsADirectoryError):
+            found[path.name] = path.read_bytes()
+    return found
 
 
 def in_sync(a: Actor, b: Actor) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,12 @@ def actors(network: Network, tmp_path: Path) -> Iterator[list[Actor]]:
 
 
 def files(actor: Actor) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in actor.share.iterdir() if path.is_file()}
+    found = {}
+    for path in actor.share.iterdir():
+        # What is still arriving may have got its name meanwhile.
+        with suppress(FileNotFoundError, IsADirectoryError):
+            found[path.name] = path.read_bytes()
+    return found
 
 
 def give(actor: Actor, *names: str) -> None:
