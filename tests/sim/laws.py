@@ -175,7 +175,13 @@ def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
         # Known gaps: a crash between the exchange and the naming of the copy ends in the trash; so
         # does a file that is renamed to and fro, where the second rename adopts a version that
         # the first one is about to delete.
-        excused = ledger.crashed_in_a_job or len(ledger.moved.get(content, ())) > 1
+        # And so does the loser whose copy's very name a user took with the same life: what he
+        # wrote there counts as having seen all that this life wrote before.
+        stem = value.path.rpartition(".")[0] or value.path
+        is_taken = any(
+            name.startswith((f"{value.path}.", f"{stem}.")) for name in ledger.taken_names
+        )
+        excused = ledger.crashed_in_a_job or len(ledger.moved.get(content, ())) > 1 or is_taken
         if not value.replaced and content not in in_tree and not excused:
             raise Broken("I2 tree", f"{who} is only in a trash, and nobody replaced it")
 

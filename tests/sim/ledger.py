@@ -57,6 +57,7 @@ class Ledger:
     restored: bool = False
     moved: dict[Content, set[str]] = field(default_factory=dict)
     crashed_in_a_job: bool = False
+    taken_names: set[str] = field(default_factory=set)  # of conflict copies, by users
     stray_leftings: set[str] = field(default_factory=set)
 
     def wrote(self, content: Content, device: str, path: str, now: float) -> None:

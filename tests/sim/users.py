@@ -124,6 +124,7 @@ class Users:
         """A file at a path that is free, if it is."""
         if device.unmounted is None and device.hands.at(path) is None:
             self._write(device, path, self._value(device, chance))
+            self._ledger.taken_names.add(path)
             self._world.say(device, f"user: takes {path}")
             device.touched()
 
