@@ -431,8 +431,7 @@ class Faults:
         others = [other for other in self._world.devices.values() if other is not device]
         for taken in list(self._ledger.folders):
             _, by, path = taken
-            found = [other.hands.at(path) for other in others] if by == device.name else []
-            if any(inode is not None and inode.kind is Kind.DIRECTORY for inode in found):
+            if by == device.name and not all(_was_told(other, path) for other in others):
                 self._ledger.folders.remove(taken)
 
     def _restored(self, device: SimDevice, before: dict[str, Content]) -> None:
@@ -484,6 +483,12 @@ def _copies(job: Job | None) -> list[str]:
 
 
 Fault = Callable[[Faults, SimDevice, random.Random], None]
+
+
+def _was_told(device: SimDevice, path: str) -> bool:
+    """Whether it knows, as far as it can be asked, that the folder at `path` was taken away."""
+    return device.alive and any(row.entry.deleted for row in device.store.rows(path))
+
 
 FAULTS_BY_NAME: Final[dict[str, Fault]] = {
     "kill": Faults.kill,
