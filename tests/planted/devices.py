@@ -53,13 +53,13 @@ TOLD: Final = (
             ),
             Edit(
                 "leftzmq/sync/departed.py",
-                "        gone = [h.sighting for h in self._files.values()"
-                " if quiet or h.until <= now]\n"
+                "        gone = [held for held in self._files.values()"
+                " if quiet or held.until <= now]\n"
                 "        if not gone and self._folders and now >= self._next_try:\n"
                 "            gone = self._empty_folders(now, is_empty)\n",
                 "        gone = self._empty_folders(now, is_empty)\n"
-                "        gone += [h.sighting for h in self._files.values()"
-                " if quiet or h.until <= now]\n"
+                "        gone += [held for held in self._files.values()"
+                " if quiet or held.until <= now]\n"
                 "        if True:\n",
             ),
         ),

@@ -48,7 +48,8 @@ FLUSHES: Final = (
             Edit(
                 "leftzmq/disk/ready.py",
                 "        except OSError as error:\n"
-                "            throw_away(folder, staged)\n"
+                "            with suppress(OSError):\n"
+                "                throw_away(folder, staged)\n"
                 "            raise _FlushFailed(error) from error\n",
                 "        except OSError:\n            return key, False\n",
             ),
