@@ -15,7 +15,7 @@ from leftzmq.sync.actions import Send
 from leftzmq.sync.answers import RETRY_S
 from leftzmq.sync.asks import SILENT_ALONE_S, SILENT_S
 from leftzmq.sync.downloader import Downloader
-from leftzmq.sync.facts import BulkRestored, ChunksArrived, FileLeft, FileWanted, PeerConnected
+from leftzmq.sync.facts import ChunksArrived, FileLeft, FileWanted, PeerConnected
 from leftzmq.sync.haves import Haves
 from leftzmq.sync.jobs import ListsExpanded, StagingOpened
 from leftzmq.sync.large import LargeFiles
@@ -160,7 +160,7 @@ def test_what_was_asked_over_a_connection_that_broke_is_asked_again_at_once(
     downloader: Downloader,
 ) -> None:
     """Its control connection may have lived on: nobody says that the device was lost."""
-    assert asked(downloader.restored(BulkRestored(MUTE), 101.0)) == [MUTE]
+    assert asked(downloader.asks_lost(MUTE, 101.0)) == [MUTE]
     late = Chunks(1, TAG, [], [bytes(ID)])
     assert downloader.chunks(ChunksArrived(Link(MUTE, Way.DIALED), late, b""), 101.1) == []
 

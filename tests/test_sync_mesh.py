@@ -11,7 +11,7 @@ import pytest
 from mesh import Device, Mesh
 
 from leftzmq.disk.outcome import Ending, Outcome
-from leftzmq.sync.facts import Asked, PathsTouched, TimePassed, Touch
+from leftzmq.sync.facts import Asked, LinkClosed, LinkOpened, PathsTouched, TimePassed, Touch
 from leftzmq.sync.jobs import (
     Applied,
     Apply,
@@ -21,9 +21,11 @@ from leftzmq.sync.jobs import (
     JobDone,
     UnacknowledgedCounted,
 )
+from leftzmq.sync.link import Link, Way
 from leftzmq.sync.tally import Tally
 from leftzmq.tree.plan import Verb
 from leftzmq.wire.local import EventKind
+from leftzmq.wire.messages import IndexSince, Message
 
 
 @pytest.fixture
@@ -485,3 +487,33 @@ def test_what_came_back_while_it_was_held_as_gone_is_not_said_to_be_gone(mesh: M
     row = a.store.ours("d/f")
     assert row is not None and not row.entry.deleted
     assert (b.share / "d/f").read_bytes() == b"bytes"
+
+
+def test_a_device_that_says_hello_again_is_asked_again_at_once(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lost its link, and our question with it; we lost nothing, and waited for the answer."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    together(mesh)
+    send = Mesh.send
+
+    def swallow(self: Mesh, device: Device, link: Link, message: Message, body: object) -> None:
+        if not isinstance(message, IndexSince) or device is not b:
+            send(self, device, link, message, body)
+
+    with monkeypatch.context() as planted:
+        planted.setattr(Mesh, "send", swallow)
+        planted.setattr(Mesh, "publish", lambda *_: None)
+        a.write("f", b"bytes")
+        a.scan()
+        mesh.settle(seconds=1.0)
+        hello = b.folder.replica.hello_for(a.key)
+        assert hello.your_head < a.store.heads.sequence
+        a.take(LinkClosed(Link(b.key, Way.DIALED), "it broke"))
+        a.take(LinkOpened(Link(b.key, Way.DIALED)))
+        mesh.settle(seconds=1.0)
+    assert not (b.share / "f").exists()
+    a.take(LinkClosed(Link(b.key, Way.DIALED), "it broke"))
+    a.take(LinkOpened(Link(b.key, Way.DIALED)))
+    mesh.settle(seconds=1.0)
+    assert (b.share / "f").read_bytes() == b"bytes"

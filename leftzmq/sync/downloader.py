@@ -22,7 +22,6 @@ from leftzmq.sync.arriving import Arriving
 from leftzmq.sync.asks import GETS_AT_ONCE, LARGE_GETS_AT_ONCE, SILENT_S, Asks, Pending
 from leftzmq.sync.credit import Credit
 from leftzmq.sync.facts import (
-    BulkRestored,
     ChunksArrived,
     Fact,
     FileNotWanted,
@@ -126,8 +125,9 @@ class Downloader:
         self._asks.connected(fact.device, fact.max_credit)
         return self.go_on(now)
 
-    def restored(self, fact: BulkRestored, now: float) -> list[Action | Fact]:
-        for pending in self._asks.given_up(fact.device):
+    def asks_lost(self, device: DeviceKey, now: float) -> list[Action | Fact]:
+        """What this device was asked until now it may never answer."""
+        for pending in self._asks.given_up(device):
             self._answers.put_back(pending, pending.left)
         return self.go_on(now)
 

@@ -264,6 +264,13 @@ class PeerGreeted:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerForgot:
+    """A device that we never lost says hello again: it lost us, and what we asked it."""
+
+    device: DeviceKey
+
+
+@dataclass(frozen=True, slots=True)
 class PeerConnected:
     """A device can be asked. max_credit: bytes it bears unanswered."""
 
@@ -299,6 +306,7 @@ Inner = (
     | FileLeft
     | FileHeldUp
     | PeerGreeted
+    | PeerForgot
     | PeerConnected
     | PeerLost
     | FolderStopped

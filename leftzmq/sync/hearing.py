@@ -79,6 +79,11 @@ class Hearing:
             out = self._ask(device, now)
         return [*out, PathsReconsidered(self._folder, ())]
 
+    def asks_lost(self, device: DeviceKey) -> None:
+        """An answer of this device that is running may never go on; its hello, which comes next,
+        leads to a new one."""
+        self._running.pop(device, None)
+
     def lost(self, device: DeviceKey) -> list[Action | Fact]:
         """No link to the device is left: what only it holds is pending from now on."""
         self._indexes.reach &= ~self._heads.of(device).mask

@@ -40,6 +40,7 @@ from leftzmq.sync.facts import (
     PathsSettled,
     PathsTouched,
     PeerConnected,
+    PeerForgot,
     PeerGreeted,
     PeerLost,
     RescanWanted,
@@ -175,6 +176,7 @@ class Node:
         to(DialFailed, lambda fact, now: peers.dial_failed(fact))
         to(StrangerRefused, lambda fact, now: peers.refused(fact))
         to(Subscribed, lambda fact, now: self._heartbeat.subscribed(now))
+        to(PeerForgot, self._forgot)
         to(PeerGreeted, self._greeted)
         to(PeerConnected, self.downloader.connected)
         to(PeerLost, self._lost)
@@ -273,7 +275,13 @@ class Node:
         return out + self.downloader.lost(fact, now)
 
     def _restored(self, fact: BulkRestored, now: float) -> Outputs:
-        return self.downloader.restored(fact, now) if fact.device in self.peers.by_key else []
+        known = fact.device in self.peers.by_key
+        return self.downloader.asks_lost(fact.device, now) if known else []
+
+    def _forgot(self, fact: PeerForgot, now: float) -> Outputs:
+        for folder in self.folders.values():
+            folder.hearing.asks_lost(fact.device)
+        return self.downloader.asks_lost(fact.device, now)
 
     def _looked(self, folder: Folder, fact: Looked, now: float) -> Outputs:
         return folder.settler.looked(fact, now) + folder.applier.go_on(now)

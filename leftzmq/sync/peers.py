@@ -22,6 +22,7 @@ from leftzmq.sync.facts import (
     LinkOpened,
     MessageArrived,
     PeerConnected,
+    PeerForgot,
     PeerGreeted,
     PeerLost,
     StrangerRefused,
@@ -81,6 +82,7 @@ class Peer:
     dialed: our control link is open. came, came_bulk: its links to us, newest first comer wins
     welcomed: its welcome came over the dialed link, so bulk and news are connected there
     wants_news_here: it cannot subscribe to us: our news goes over the link that we dialed
+    said_hello: since it was away
     """
 
     key: DeviceKey
@@ -92,6 +94,7 @@ class Peer:
     came: Link | None = None
     came_bulk: Link | None = None
     wants_news_here: bool = False
+    said_hello: bool = False
     unreachable_told: bool = False
     refusal_told: str = ""
 
@@ -174,6 +177,7 @@ class Peers:
         if peer.dialed or peer.came is not None:
             return []
         was = peer.state
+        peer.said_hello = False
         self._move(peer, Move.CLOSED)
         if was is not State.CONNECTED:
             return []
@@ -232,6 +236,9 @@ class Peers:
             not peer.dials,
         )
         out.append(Send(link, welcome))
+        if peer.said_hello:
+            out.append(PeerForgot(peer.key))
+        peer.said_hello = True
         out += self._greeted(peer, link, common)
         return out + (self._connected(peer) if peer.came_bulk is not None else [])
 
