@@ -159,25 +159,36 @@ def _look_for_room(ground: Ground, now_ns: int, job: jobs.LookForRoom) -> JobDon
 
 
 def _discard(ground: Ground, now_ns: int, job: jobs.Discard) -> JobDone:
-    return jobs.Discarded(job.folder, _gone(ground, now_ns, job.staged))
+    gone = _gone(ground, now_ns, job.staged)
+    return jobs.Discarded(job.folder, gone, _without(job.staged, gone))
 
 
 def _clear_staging(ground: Ground, now_ns: int, job: jobs.ClearStaging) -> JobDone:
     lost = [staged for staged in job.resumable if not lefting.is_there(ground.root, staged)]
-    return jobs.StagingCleared(job.folder, _gone(ground, now_ns, (*job.useless, *lost)))
+    gone = _gone(ground, now_ns, (*job.useless, *lost))
+    return jobs.StagingCleared(job.folder, gone, _without(job.useless, gone))
 
 
 def _gone(ground: Ground, now_ns: int, leftings: tuple[Staged, ...]) -> tuple[Staged, ...]:
+    """Those of which nothing is left. Of a mount that is away nothing is gone, and what lies in its
+    place is not ours."""
     if ground.still_there() is not None:
         return ()
     gone: list[Staged] = []
     for staged in leftings:
+        if mounted.problem(ground, staged.path) is not None:
+            continue
         try:
             lefting.discard(ground.root, staged, now_ns)
-            gone.append(staged)
         except OSError:
-            continue  # it stays; the next start tries again
+            continue
+        if mounted.problem(ground, staged.path) is None:
+            gone.append(staged)
     return tuple(gone)
+
+
+def _without(leftings: tuple[Staged, ...], gone: tuple[Staged, ...]) -> tuple[Staged, ...]:
+    return tuple(staged for staged in leftings if staged not in gone)
 
 
 def _open_lists(ground: Ground, now_ns: int, job: jobs.OpenLists) -> JobDone:

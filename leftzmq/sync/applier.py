@@ -84,7 +84,7 @@ class Applier:
             return None
         if self._ends:
             return now
-        times = (self._window.deadline(now), self._room.deadline())
+        times = (self._window.deadline(now), self._room.deadline(), self.leftings.deadline())
         return min((time for time in times if time is not None), default=None)
 
     # -- facts ---------------------------------------------------------------------------------
@@ -123,12 +123,12 @@ class Applier:
     def left(self, fact: FileLeft) -> list[Action | Fact]:
         return self.leftings.left(fact.entry, fact.staged)
 
-    def discarded(self, fact: Discarded) -> list[Action | Fact]:
-        self.leftings.gone(*fact.staged)
+    def discarded(self, fact: Discarded, now: float) -> list[Action | Fact]:
+        self.leftings.discarded(fact, now)
         return []
 
     def staging_cleared(self, fact: StagingCleared, now: float) -> list[Action | Fact]:
-        self.leftings.cleared(fact)
+        self.leftings.cleared(fact, now)
         return self.go_on(now)
 
     def held_up(self, fact: FileHeldUp, now: float) -> list[Action | Fact]:
@@ -167,7 +167,8 @@ class Applier:
     def tick(self, now: float) -> list[Action | Fact]:
         for path in self._window.wake(now):
             self._window.consider(path)
-        return self._room.tick(now) + self.go_on(now)
+        again = [] if self.stopped else self.leftings.tick(now)
+        return [*self._room.tick(now), *again, *self.go_on(now)]
 
     def applied(self, fact: Applied, now: float) -> list[Action | Fact]:
         self._batches.ended(fact.batch)

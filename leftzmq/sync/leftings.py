@@ -7,14 +7,17 @@ Knows what the index remembers of them. Must not know what is in them, nor how t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from leftzmq.disk.lefting import lefting_path
 from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.facts import Fact
 from leftzmq.sync.indexes import Indexes
-from leftzmq.sync.jobs import ClearStaging, Discard, StagingCleared
+from leftzmq.sync.jobs import ClearStaging, Discard, Discarded, StagingCleared
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Operation, Staged, Verb
+
+LEFT_RETRY_S: Final = 10.0
 
 
 class Leftings:
@@ -23,7 +26,22 @@ class Leftings:
     def __init__(self, folder: str, indexes: Indexes) -> None:
         self._folder, self._indexes, self._store = folder, indexes, indexes.store
         self._resumable: dict[str, tuple[Staged, bytes]] = {}  # by target, with content
+        self._left: dict[Staged, None] = {}  # could not be thrown away: tried again
+        self._retry_at = 0.0
         self.clearing = False
+
+    def deadline(self) -> float | None:
+        """When `tick` has something to throw away again (monotonic)."""
+        return self._retry_at if self._left else None
+
+    def tick(self, now: float) -> list[Action | Fact]:
+        """What would not go is tried again: a folder that is to go waits for it."""
+        if not self._left or now < self._retry_at:
+            return []
+        known = set(self._store.staged(*(staged.path for staged in self._left)))
+        again = tuple(staged for staged in self._left if staged in known)
+        self._left.clear()
+        return [Work(Discard(self._folder, again))] if again else []
 
     def clear(self) -> list[Action | Fact]:
         """At the start, before anything new is staged: `.lefting` files of an earlier life. Those
@@ -40,9 +58,14 @@ class Leftings:
         resumable = tuple(staged for staged, _ in self._resumable.values())
         return [Work(ClearStaging(self._folder, tuple(useless), resumable))]
 
-    def cleared(self, fact: StagingCleared) -> None:
+    def cleared(self, fact: StagingCleared, now: float) -> None:
         self.gone(*fact.gone)
+        self._stayed(fact.left, now)
         self.clearing = False
+
+    def discarded(self, fact: Discarded, now: float) -> None:
+        self.gone(*fact.staged)
+        self._stayed(fact.left, now)
 
     def taken(self, path: str) -> None:
         """The downloader cares for what is left of `path` from now on."""
@@ -79,6 +102,12 @@ class Leftings:
     def gone(self, *staged: Staged) -> None:
         """These are no more: thrown away, or under their own names."""
         self._store.drop_staged(*staged)
+
+    def _stayed(self, left: Iterable[Staged], now: float) -> None:
+        for staged in left:
+            self._store.doom_staged(staged)
+            self._left[staged] = None
+            self._retry_at = now + LEFT_RETRY_S
 
     def _may_go_on(self, path: str, content: bytes) -> bool:
         """Whether a `.lefting` of a large file may be wanted once more: also while those who have

@@ -222,7 +222,7 @@ class Node:
         to(FileHeldUp, lambda folder, fact, now: folder.applier.held_up(fact, now))
         to(Applied, self._applied)
         to(RoomSeen, lambda folder, fact, now: folder.applier.room_seen(fact, now))
-        to(Discarded, lambda folder, fact, now: folder.applier.discarded(fact))
+        to(Discarded, lambda folder, fact, now: folder.applier.discarded(fact, now))
         to(StagingCleared, lambda folder, fact, now: folder.applier.staging_cleared(fact, now))
 
     def _route_questions(self, routes: Routes) -> None:

@@ -214,8 +214,12 @@ class Discard:
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
+    """staged: those of which nothing is left, or nothing of ours. left: those that would not go, or
+    that lie on a mount that is not there."""
+
     folder: str
     staged: tuple[Staged, ...]
+    left: tuple[Staged, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +234,12 @@ class ClearStaging:
 
 @dataclass(frozen=True, slots=True)
 class StagingCleared:
-    """gone: those of which nothing is left, or nothing of ours."""
+    """gone: those of which nothing is left, or nothing of ours. left: the useless ones that would
+    not go, or that lie on a mount that is not there."""
 
     folder: str
     gone: tuple[Staged, ...]
+    left: tuple[Staged, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,120 @@
+"""`.lefting` files that cannot be thrown away when nobody needs them stay ours, and go later."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from mesh import Device, Mesh
+from sim.disk import Disk, Inode
+from sim.fs import Calls, SimRoot
+from sim.hands import Hands
+from sim.node import FOLDER, SECRET
+from test_sync_crash import after, crashes, leftings
+from test_sync_mesh import together
+
+from leftzmq.bus import fetching
+from leftzmq.bus.ground import Ground
+from leftzmq.bus.jobs import JobRunner
+from leftzmq.content.keys import derive_keys
+from leftzmq.disk import lefting
+from leftzmq.disk.mounts import Mounts
+from leftzmq.sync import jobs
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.plan import Staged
+
+LARGE_BYTES = 2_000_000
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Mesh:
+    mesh = Mesh(tmp_path, "AB")
+    for device in mesh.devices.values():
+        device.start()
+    mesh.settle()
+    return mesh
+
+
+def fails(*_: object) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def left_behind(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> Device:
+    """B has a `.lefting` of a file that A deleted meanwhile."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("large", os.urandom(LARGE_BYTES))
+    with monkeypatch.context() as planted:
+        planted.setattr(JobRunner, "run", after(jobs.WriteChunks))
+        crashes(mesh, b)
+    (a.share / "large").unlink()
+    a.scan()
+    mesh.settle()
+    assert leftings(b)
+    return b
+
+
+def test_what_could_not_be_thrown_away_at_a_start_goes_while_the_agent_runs(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = left_behind(mesh, monkeypatch)
+    with monkeypatch.context() as broken:
+        broken.setattr(lefting, "discard", fails)
+        b.start()
+        mesh.settle(15.0)
+        assert leftings(b) and not b.folder.problems.all()
+    mesh.settle()
+    assert not leftings(b) and not list(b.store.all_staged())
+    assert together(mesh) == {}
+
+
+class Away:
+    """A share with a mount at `m` that comes and goes, and a `.lefting` of ours on it."""
+
+    def __init__(self) -> None:
+        self.disk = Disk(lambda: 0)
+        self.hands = Hands(self.disk)
+        self.hands.make_folder("m")
+        self.place(2, self.disk.make(Kind.DIRECTORY, 0o755))
+        self.hands.write("m/f.lefting", b"arriving")
+        self.ground = Ground(
+            FOLDER,
+            SimRoot(Calls(self.disk)),
+            derive_keys(SECRET),
+            Path("index"),
+            b"A",
+            lambda: None,
+            mounts=Mounts(["m"]),
+        )
+
+    def place(self, device: int, tree: Inode | None) -> Inode:
+        assert self.disk.top is not None
+        return self.disk.mount(self.disk.top, b"m", device, tree)
+
+
+@pytest.mark.parametrize("clear", [False, True])
+def test_on_a_mount_that_is_away_nothing_is_gone(clear: bool) -> None:
+    """Nor does what lies in its place become ours, whatever its inode."""
+    away = Away()
+    found = away.hands.at("m/f.lefting")
+    assert found is not None
+    ours = Staged("m/f.lefting", found.number)
+    tree = away.place(1, None)
+    away.hands.write("m/f.lefting", b"a user's")
+    stray = away.hands.at("m/f.lefting")
+    assert stray is not None
+    for staged in (ours, Staged("m/f.lefting", stray.number), Staged("m/f.lefting", 0)):
+        if clear:
+            cleared = fetching.run(away.ground, 0, jobs.ClearStaging(FOLDER, (staged,), ()))
+            assert cleared == jobs.StagingCleared(FOLDER, (), (staged,))
+            kept = fetching.run(away.ground, 0, jobs.ClearStaging(FOLDER, (), (staged,)))
+            assert kept == jobs.StagingCleared(FOLDER, (), ())
+        else:
+            done = fetching.run(away.ground, 0, jobs.Discard(FOLDER, (staged,)))
+            assert done == jobs.Discarded(FOLDER, (), (staged,))
+    assert away.hands.at("m/f.lefting") is stray
+    away.place(2, tree)
+    away.ground.mounts = Mounts(["m"])  # a walk found it again
+    done = fetching.run(away.ground, 0, jobs.Discard(FOLDER, (ours,)))
+    assert done == jobs.Discarded(FOLDER, (ours,)) and away.hands.at("m/f.lefting") is None
