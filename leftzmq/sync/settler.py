@@ -165,6 +165,9 @@ class Settler:
         if fact.done:
             self.walks.walked(fact.prefix)
             out += self._solve(fact.prefix, ProblemKind.WATCH_LOST)
+            if fact.seen and all(problem.path != fact.prefix for problem in fact.problems):
+                # A look that began while it was away may have been answered after it came.
+                out += self._solve(fact.prefix, ProblemKind.MOUNT_GONE)
         return out + self.go_on(now)
 
     def looked(self, fact: Looked, now: float) -> list[Action | Fact]:

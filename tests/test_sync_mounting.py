@@ -1,0 +1,66 @@
+"""sync/settler and mounts: when the Problem of one that was away is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from leftzmq.content.keys import derive_keys
+from leftzmq.disk.sighting import Sight, Sighting
+from leftzmq.errors import Problem, ProblemKind
+from leftzmq.index.store import Store
+from leftzmq.sync.actions import Action, Work
+from leftzmq.sync.claims import Claims
+from leftzmq.sync.facts import Fact, PathsTouched, Touch
+from leftzmq.sync.jobs import Looked, Walk, Walked
+from leftzmq.sync.mounting import LOOK_PERIOD_S, MOUNTS
+from leftzmq.sync.problems import Problems
+from leftzmq.sync.settler import Settler
+
+GONE = Problem("share", "m", ProblemKind.MOUNT_GONE)
+
+
+class Scene:
+    def __init__(self, state: Path) -> None:
+        self.store = Store(state / "index.db")
+        self.store.put_meta(MOUNTS, b"m")
+        self.problems = Problems("share")
+        keys = derive_keys(bytes(32))
+        self.settler = Settler("share", self.store, keys, Claims(), self.problems)
+        self.walked(self.settler.start(0.0), came=("m",))
+
+    def walked(self, out: Sequence[Action | Fact], *, came: tuple[str, ...] = ()) -> None:
+        """The walk that was asked for finds nothing that changed."""
+        (walk,) = [a.job for a in out if isinstance(a, Work) and isinstance(a.job, Walk)]
+        done = Walked("share", walk.walk, walk.prefix, (), 1, (), (), True, came=came, mounts=b"m")
+        self.settler.walked(done, 1.0)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def test_a_look_that_began_while_it_was_away_is_answered_after_the_walk_that_found_it(
+    scene: Scene,
+) -> None:
+    scene.settler.touched(PathsTouched("share", (("m/f", Touch.GONE),)), 1.0)
+    scene.settler.tick(2.0)
+    scene.settler.looked(Looked("share", (Sighting("m/f", Sight.PROBLEM, problem=GONE),), ()), 2.0)
+    assert scene.problems.of("m") is GONE
+    scene.walked(scene.settler.tick(2.0 + LOOK_PERIOD_S))
+    assert not scene.problems.all()
+
+
+def test_it_stays_while_walks_find_it_away(scene: Scene) -> None:
+    scene.settler.touched(PathsTouched("share", (("m/f", Touch.GONE),)), 1.0)
+    scene.settler.tick(2.0)
+    scene.settler.looked(Looked("share", (Sighting("m/f", Sight.PROBLEM, problem=GONE),), ()), 2.0)
+    out = scene.settler.tick(2.0 + LOOK_PERIOD_S)
+    (walk,) = [a.job for a in out if isinstance(a, Work) and isinstance(a.job, Walk)]
+    scene.settler.walked(
+        Walked("share", walk.walk, "m", (), 1, (GONE,), (), True, mounts=b"m"), 13.0
+    )
+    assert scene.problems.of("m") is GONE
