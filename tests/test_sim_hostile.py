@@ -15,7 +15,7 @@ from sim.lies import LIES
 from sim.siege import Siege
 from sim.world import SimDevice
 
-from leftzmq.bus import jobs
+from leftzmq.bus import fetching
 from leftzmq.content import seal
 from leftzmq.errors import ProblemKind, Refusal
 from leftzmq.sync import hearing
@@ -280,7 +280,7 @@ TAKEN_OUT: list[tuple[object, str, object, set[str]]] = [
     (Entry, "leaps", _no_leaps, {"Refused", "I1", "AssertionError"}),
     (Entry, "same_content", _by_content, {"I8"}),
     (hearing, "GENERATIONS_MAX", 1000, {"LeftError"}),
-    (jobs, "open_chunk", _unchecked, {"I4"}),
+    (fetching, "open_chunk", _unchecked, {"I4"}),
 ]
 
 

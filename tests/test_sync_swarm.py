@@ -99,7 +99,8 @@ def test_on_slow_lines_that_many_ask_hardly_anything_is_fetched_twice(
     assert took < 1.3 * len(data) / rate
     for name in "BCDE":
         got = [id for _, receiver, id in mesh.chunks if receiver == name]
-        assert len(got) <= 1.05 * len(set(got))
+        # 1 to 5 of 87, by the order in which a process goes through sets; it was up to a fifth.
+        assert len(got) <= 1.08 * len(set(got))
 
 
 def test_one_downloader_takes_the_file_in_order_and_nothing_is_told(
