@@ -13,7 +13,15 @@ from trees import deleted, folder, made
 from leftzmq.disk.sighting import Sight, Sighting
 from leftzmq.index.rows import Row
 from leftzmq.sync.claims import Claimant
-from leftzmq.sync.facts import FoundDeletedBytes, PathsCleared, RescanWanted
+from leftzmq.sync.facts import (
+    Fact,
+    FoundDeletedBytes,
+    PathsCleared,
+    PathsTouched,
+    RescanWanted,
+    TimePassed,
+    Touch,
+)
 from leftzmq.sync.versions import FoundDeleted
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.plan import Held
@@ -73,3 +81,27 @@ def test_a_folder_that_is_found_deleted_again_and_again_is_tried_once(a: Device)
     assert (a.share / "d/mine").read_bytes() == b"mine"
     kept = a.store.ours("d")
     assert kept is not None and not kept.entry.deleted and kept.entry.rank > grave.rank
+
+
+def test_many_paths_that_the_applier_works_at_are_one_turn_each_time(a: Device) -> None:
+    paths = [f"p{number}" for number in range(10)]
+    turns = 0
+    handle = a.handle
+
+    def counted(fact: Fact) -> None:
+        nonlocal turns
+        turns += isinstance(fact, TimePassed)
+        handle(fact)
+
+    a.handle = counted  # type: ignore[method-assign]
+    for path in paths:
+        assert a.folder.claims.take(path, Claimant.APPLIER)
+        a.mesh.now += 0.003
+        a.take(PathsTouched("share", ((path, Touch.MADE),)))
+        while a.mesh.step():
+            pass
+    a.mesh.settle(seconds=1.0)
+    assert turns < 60, "40 a second, and some of the others"
+    a.folder.claims.release(paths, Claimant.APPLIER)
+    a.mesh.settle()
+    assert a.folder.settler.idle

@@ -67,6 +67,7 @@ class Settler:
         self._mounting = Mounting(store)
         self._whole_walk = 0  # the number of the last one
         self._made: set[str] = set()  # touched so, and not looked at since
+        self._next_claims = 0.0  # when what the applier works at is claimed again
         self.walks = Walks()
         self.stopped = False
 
@@ -308,7 +309,9 @@ class Settler:
                 self._looking.add(path)
                 paths.append(path)
             else:
-                self._look_again(path, now + SETTLE_S)
+                if now >= self._next_claims:  # in step: each by itself would be a turn of the loop
+                    self._next_claims = now + SETTLE_S
+                self._look_again(path, self._next_claims)
         return paths
 
     def _problem(self, problem: Problem, now: float) -> list[Action | Fact]:
