@@ -259,3 +259,15 @@ def test_an_intent_is_over_when_all_who_had_it_are_done(store: Store) -> None:
     store.intend_staged(meant)
     store.intent_over("f.lefting")
     assert not store.is_staging("f.lefting")
+
+
+def test_what_a_crash_left_is_not_forgotten_with_an_intent_of_the_same_name(store: Store) -> None:
+    left = Staged("f.lefting", 0)
+    store.put_staged(("f", left, b"of an earlier life"))
+    store.doom_staged(left)
+    store.intend_staged(("f", "f.lefting", b"content"))
+    assert store.is_meant("f.lefting")
+    store.intent_over("f.lefting")
+    assert store.staged("f.lefting") == [left] and not store.is_meant("f.lefting")
+    store.drop_staged(left)
+    assert not store.is_staging("f.lefting")

@@ -21,7 +21,11 @@ from leftzmq.bus.jobs import JobRunner
 from leftzmq.content.keys import derive_keys
 from leftzmq.disk import lefting
 from leftzmq.disk.mounts import Mounts
+from leftzmq.index.store import Store
 from leftzmq.sync import jobs
+from leftzmq.sync.actions import Work
+from leftzmq.sync.indexes import Indexes
+from leftzmq.sync.leftings import LEFT_RETRY_S, Leftings
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.plan import Staged
 
@@ -67,6 +71,26 @@ def test_what_could_not_be_thrown_away_at_a_start_goes_while_the_agent_runs(
     mesh.settle()
     assert not leftings(b) and not list(b.store.all_staged())
     assert together(mesh) == {}
+
+
+def test_what_a_crash_made_is_not_mistaken_for_what_is_made_now(tmp_path: Path) -> None:
+    """Its inode was never learned: that only one name is taken tells which file it is."""
+    store = Store(tmp_path / "index.db")
+    left = Staged("f.lefting", 0)
+    store.put_staged(("f", left, b"of an earlier life"))
+    again = Leftings(FOLDER, Indexes(store))
+    again.cleared(jobs.StagingCleared(FOLDER, (), (left,)), 0.0)
+    store.intend_staged(("f", "f.lefting", b"content"))
+    assert not again.tick(LEFT_RETRY_S), "somebody is about to make one"
+    made = Staged([*lefting.lefting_paths("f")][1], 7)
+    store.put_staged(("f", made, b"content"))
+    store.intent_over("f.lefting")
+    assert not again.tick(2 * LEFT_RETRY_S), "there is another one"
+    store.drop_staged(made)
+    assert again.tick(3 * LEFT_RETRY_S) == [Work(jobs.Discard(FOLDER, (left,)))]
+    assert again.deadline() is None
+    again.discarded(jobs.Discarded(FOLDER, (left,)), 31.0)
+    assert not list(store.all_staged())
 
 
 class Away:

@@ -189,6 +189,12 @@ class Reader:
         found = self._among(f"{whole} AND lefting IN", leftings)
         return [Staged(lefting, inode) for lefting, inode in found]
 
+    def intended(self, *leftings: str) -> list[Staged]:
+        """Those of them that are about to be made, and were not when an earlier life ended."""
+        meant = "SELECT lefting, inode FROM staging WHERE inode = 0 AND content != x''"
+        found = self._among(f"{meant} AND lefting IN", leftings)
+        return [Staged(lefting, inode) for lefting, inode in found]
+
     def staged_as(self, content: bytes) -> list[tuple[Staged, str]]:
         """Our `.lefting` files that are to become this content, and their targets."""
         found = self._ask(

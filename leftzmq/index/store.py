@@ -176,12 +176,16 @@ class Store(Reader):
 
     def intent_over(self, *leftings: str) -> None:
         """Who meant to make each of these has made it, or another one, or none. Somebody else may
-        still be about to."""
+        still be about to; and what a crash left under the name may still wait to be thrown away."""
         self._meant.subtract(leftings)
         over = [lefting for lefting in leftings if self._meant[lefting] <= 0]
         for lefting in over:
             del self._meant[lefting]
-        self.drop_staged(*(Staged(lefting, 0) for lefting in over))
+        self.drop_staged(*self.intended(*over))
+
+    def is_meant(self, lefting: str) -> bool:
+        """Whether somebody is about to make it, or another one in its stead."""
+        return self._meant[lefting] > 0
 
     def doom_staged(self, staged: Staged) -> None:
         """Nobody is to go on with it: it is about to be thrown away."""

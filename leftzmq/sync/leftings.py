@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from leftzmq.disk.lefting import lefting_path
+from leftzmq.disk.lefting import lefting_path, lefting_paths
 from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.facts import Fact
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.jobs import ClearStaging, Discard, Discarded, StagingCleared
 from leftzmq.tree.entry import Entry
+from leftzmq.tree.path import LEFTING_SUFFIX
 from leftzmq.tree.plan import Operation, Staged, Verb
 
 LEFT_RETRY_S: Final = 10.0
@@ -39,8 +40,10 @@ class Leftings:
         if not self._left or now < self._retry_at:
             return []
         known = set(self._store.staged(*(staged.path for staged in self._left)))
-        again = tuple(staged for staged in self._left if staged in known)
-        self._left.clear()
+        ours = [staged for staged in self._left if staged in known]
+        again = tuple(staged for staged in ours if self._stands_alone(staged))
+        self._left = dict.fromkeys(staged for staged in ours if staged not in again)
+        self._retry_at = now + LEFT_RETRY_S
         return [Work(Discard(self._folder, again))] if again else []
 
     def clear(self) -> list[Action | Fact]:
@@ -102,6 +105,13 @@ class Leftings:
     def gone(self, *staged: Staged) -> None:
         """These are no more: thrown away, or under their own names."""
         self._store.drop_staged(*staged)
+
+    def _stands_alone(self, staged: Staged) -> bool:
+        """Whether what a crash made for a file cannot be mistaken for what is made for it now."""
+        if staged.inode:
+            return True
+        _, *others = lefting_paths(staged.path.removesuffix(LEFTING_SUFFIX))
+        return not (self._store.is_meant(staged.path) or self._store.staged(*others))
 
     def _stayed(self, left: Iterable[Staged], now: float) -> None:
         for staged in left:
