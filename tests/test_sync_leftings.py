@@ -19,7 +19,8 @@ from leftzmq.bus import fetching
 from leftzmq.bus.ground import Ground
 from leftzmq.bus.jobs import JobRunner
 from leftzmq.content.keys import derive_keys
-from leftzmq.disk import lefting
+from leftzmq.disk import lefting, staging
+from leftzmq.disk.fs import RealFile
 from leftzmq.disk.mounts import Mounts
 from leftzmq.index.store import Store
 from leftzmq.sync import jobs
@@ -142,3 +143,20 @@ def test_on_a_mount_that_is_away_nothing_is_gone(clear: bool) -> None:
     away.ground.mounts = Mounts(["m"])  # a walk found it again
     done = fetching.run(away.ground, 0, jobs.Discard(FOLDER, (ours,)))
     assert done == jobs.Discarded(FOLDER, (ours,)) and away.hands.at("m/f.lefting") is None
+
+
+@pytest.mark.parametrize("size", [100, LARGE_BYTES])
+def test_what_could_be_made_and_not_filled_nor_thrown_away_goes_when_the_disk_is_well_again(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("f", os.urandom(size))
+    with monkeypatch.context() as broken:
+        broken.setattr(staging, "throw_away", fails)
+        broken.setattr(lefting, "discard", fails)
+        broken.setattr(RealFile, "truncate" if size > 100 else "set_times", fails)
+        mesh.scan_all()
+        mesh.settle(1.0)
+        assert b.folder.problems.of("f") is not None and b.store.is_staging("f.lefting")
+    assert set(together(mesh)) == {"f"}
+    assert not leftings(b) and not list(b.store.all_staged())

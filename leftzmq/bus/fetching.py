@@ -53,6 +53,7 @@ def _open_staging(ground: Ground, now_ns: int, job: jobs.OpenStaging) -> JobDone
         kept = job.known if isinstance(error, LowSpace) else None
         if kept is not None and not lefting.is_there(ground.root, kept):
             kept = None
+        kept = kept or _left(error)
         return jobs.StagingOpened(job.folder, entry, kept, kept is not None, problem)
 
 
@@ -123,6 +124,7 @@ def _stage_small(ground: Ground, now_ns: int, job: jobs.StageSmall) -> JobDone:
     bad: list[Entry] = []
     unfound: list[Entry] = []
     problems: list[tuple[Entry, Problem]] = []
+    left: list[tuple[Entry, Staged]] = []
     with LastFolder(ground.root) as here, LastFolder(ground.root) as home:
         for file in job.files:
             entry = file.entry
@@ -142,6 +144,8 @@ def _stage_small(ground: Ground, now_ns: int, job: jobs.StageSmall) -> JobDone:
                 staged.append((entry, staging.stage_small(here, entry, data, min_free)))
             except _HELD_UP as error:
                 problems.append((entry, _problem(ground, entry, error)))
+                if (stays := _left(error)) is not None:
+                    left.append((entry, stays))
     return jobs.SmallStaged(
         job.folder,
         job.device,
@@ -150,6 +154,7 @@ def _stage_small(ground: Ground, now_ns: int, job: jobs.StageSmall) -> JobDone:
         tuple(unfound),
         tuple(problems),
         len(body),
+        tuple(left),
     )
 
 
@@ -235,6 +240,11 @@ def _nearest(root: Root, path: str) -> Folder:
 def _check_room(ground: Ground, job: jobs.WriteChunks | jobs.LookAtHome, more: int) -> None:
     percent = ground.limits.min_free_percent
     staging.check_staging(ground.root, job.staged, more, job.entry.size, percent)
+
+
+def _left(error: Exception) -> Staged | None:
+    """The `.lefting` that a failed staging could not throw away."""
+    return error.left if isinstance(error, staging.DiskFull | staging.Unstageable) else None
 
 
 def _problem(ground: Ground, entry: Entry, error: Exception) -> Problem:

@@ -36,7 +36,9 @@ Box = tuple[bytes, int, int, Buffer]
 
 
 class DiskFull(Exception):
-    """No room, on the disk or in the quota: the ticket waits."""
+    """No room, on the disk or in the quota: the ticket waits. left: as with Unstageable."""
+
+    left: Staged | None = None
 
 
 class StagingLost(Exception):
@@ -44,7 +46,12 @@ class StagingLost(Exception):
 
 
 class Unstageable(Exception):
-    """Nothing can be staged at `path` now; `kind` and `detail` are those of the Problem."""
+    """Nothing can be staged at `path` now; `kind` and `detail` are those of the Problem.
+
+    left: a new `.lefting` that could not even be thrown away
+    """
+
+    left: Staged | None = None
 
     def __init__(self, path: str, kind: ProblemKind, detail: str = "") -> None:
         self.path, self.kind, self.detail = path, kind, detail
@@ -58,8 +65,9 @@ def open_staging(
     a new one, which is one hole.
 
     known: what the index remembers. `min_free_percent` of the disk is to be left in the end.
-    Raises Unstageable, DiskFull, StagingLost or LowSpace; nothing new is left then.
+    Raises Unstageable, DiskFull, StagingLost or LowSpace.
     """
+    left: Staged | None = None
     is_known = known is not None and is_there(root, known)
     try:
         with root.folder(parent_of(path)) as folder:
@@ -76,11 +84,11 @@ def open_staging(
                 try:
                     file.truncate(size)
                 except OSError:
-                    throw_away(folder, staged)
+                    left = _thrown_away(folder, staged)
                     raise
                 return staged, False
     except OSError as error:
-        raise _why_not(path, error) from error
+        raise _why_not(path, error, left) from error
 
 
 def verify_chunks(
@@ -153,8 +161,9 @@ def stage_small(
     near: LastFolder, entry: Entry, data: bytes, min_free_percent: float = 0.0
 ) -> Staged:
     """A whole file of checked bytes, with its mtime and exec; not flushed: disk/apply does that
-    for a batch at once. Raises Unstageable, DiskFull or LowSpace; nothing is left behind then.
+    for a batch at once. Raises Unstageable, DiskFull or LowSpace.
     """
+    left: Staged | None = None
     try:
         folder = near.at(parent_of(entry.path))
         check_room(folder, entry.path, len(data), min_free_percent)
@@ -167,11 +176,20 @@ def stage_small(
                     file.set_exec(True)
                 file.set_times(entry.mtime_ns)
             except OSError:
-                throw_away(folder, staged)
+                left = _thrown_away(folder, staged)
                 raise
         return staged
     except OSError as error:
-        raise _why_not(entry.path, error) from error
+        raise _why_not(entry.path, error, left) from error
+
+
+def _thrown_away(folder: Folder, staged: Staged) -> Staged | None:
+    """Throw away what could not be filled; what is left of it on a disk that fails."""
+    try:
+        throw_away(folder, staged)
+    except OSError:
+        return staged
+    return None
 
 
 def _missing(folder: Folder, staged: Staged, size: int) -> int:
@@ -218,7 +236,13 @@ def _write(file: File, staged: Staged, offset: int, data: bytes) -> None:
         raise _why_not(staged.path, error) from error
 
 
-def _why_not(path: str, error: OSError) -> DiskFull | Unstageable:
+def _why_not(path: str, error: OSError, left: Staged | None = None) -> DiskFull | Unstageable:
+    why = _reason(path, error)
+    why.left = left
+    return why
+
+
+def _reason(path: str, error: OSError) -> DiskFull | Unstageable:
     if is_full(error):
         return DiskFull(path)
     if isinstance(error, FileNotFoundError | NotADirectoryError):

@@ -15,6 +15,7 @@ from leftzmq.sync.facts import Fact, FileHeldUp, FileStaged
 from leftzmq.sync.jobs import Discard, SmallFile, SmallStaged, StageSmall
 from leftzmq.sync.link import DeviceKey
 from leftzmq.tree.entry import Entry
+from leftzmq.tree.plan import Staged
 
 if TYPE_CHECKING:
     from leftzmq.sync.downloader import FolderView
@@ -100,7 +101,8 @@ class SmallFiles:
     def staged(self, fact: SmallStaged) -> list[Action | Fact]:
         store = self._folders[fact.folder].store
         out: list[Action | Fact] = []
-        store.put_staged(*((e.path, staged, bytes(e.content)) for e, staged in fact.staged))
+        made = (*fact.staged, *fact.left)
+        store.put_staged(*((e.path, staged, bytes(e.content)) for e, staged in made))
         others = (*fact.bad, *fact.unfound, *(entry for entry, _ in fact.problems))
         meant = (*(entry for entry, _ in fact.staged), *others)
         store.intent_over(*(lefting_path(entry.path) for entry in meant))
@@ -109,12 +111,17 @@ class SmallFiles:
                 del self._wanted[fact.folder, entry.path]
                 out.append(FileStaged(fact.folder, entry, staged))
             else:
-                out.append(Work(Discard(fact.folder, (staged,))))
+                out.append(self._discard(fact.folder, staged))
+        out += [self._discard(fact.folder, staged) for _, staged in fact.left]
         self.put_back(fact.folder, (*fact.bad, *fact.unfound))
         for entry, problem in fact.problems:
             self._wanted.pop((fact.folder, entry.path), None)
             out.append(FileHeldUp(fact.folder, entry, problem))
         return out
+
+    def _discard(self, folder: str, staged: Staged) -> Work:
+        self._folders[folder].store.doom_staged(staged)
+        return Work(Discard(folder, (staged,)))
 
     def put_back(self, folder: str, entries: Iterable[Entry]) -> None:
         """To be asked for again, if they are still wanted."""

@@ -192,7 +192,8 @@ class StageSmall:
 @dataclass(frozen=True, slots=True)
 class SmallStaged:
     """staged: entries with their `.lefting`; bad: boxes that were not what their id says;
-    unfound: home copies whose source was not what the index says; problems: the rest."""
+    unfound: home copies whose source was not what the index says; problems: the rest. left: what of
+    these could not even be thrown away."""
 
     folder: str
     device: DeviceKey | None
@@ -201,6 +202,7 @@ class SmallStaged:
     unfound: tuple[Entry, ...]
     problems: tuple[tuple[Entry, Problem], ...]
     body_bytes: int
+    left: tuple[tuple[Entry, Staged], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
