@@ -23,6 +23,7 @@ from .users import ANCHOR, MOUNT, Users
 from .world import SimDevice, World
 
 IN_A_JOB: Final = 60
+SLOWEST_JOB_S: Final = 3.5  # more than a slow one takes (world.Delays)
 """So many calls of the disk, at most, pass before something happens in the middle of a job."""
 
 FAILING: Final = frozenset(
@@ -75,11 +76,18 @@ class Faults:
             device.commits_left = 0
             self._come(device)
             self._mount(device)
-            if device.alive and device.folder.stopped_why:
-                device.kill()
+            self._start_again(device)
             device.start()
+            # A job may still be on its way that found the share away.
+            self._world.after(SLOWEST_JOB_S, lambda device=device: self._start_again(device))
         self._world.wires.cut.clear()
         self._world.wires.refresh()
+
+    def _start_again(self, device: SimDevice) -> None:
+        """What somebody does who reads that a share was away, and has it back."""
+        if device.alive and device.folder.stopped_why:
+            device.kill()
+            device.start()
 
     def _back(self, device: SimDevice, chance: random.Random) -> None:
         self._world.after(chance.choice((0.01, 1.0, 8.0)), device.start)
@@ -235,7 +243,10 @@ class Faults:
         self._snapshots[device.name] = (device.snapshot(), device.disk.copy(fresh=False))
 
     def lose_state(self, device: SimDevice, chance: random.Random) -> None:
+        """Never while its share is away: an agent that knows of none makes one where it is told to,
+        and nothing can tell it that this is the bare folder of a mount."""
         self._come(device)
+        self._mount(device)
         device.kill()
         device.disk.flush_all()
         self._forgot(device)
@@ -246,6 +257,7 @@ class Faults:
         self._come(device)
         if device.name not in self._snapshots:
             return
+        self._mount(device)
         device.kill()
         device.disk.flush_all()
         self._forgot(device)
