@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,15 @@ import pytest
 from mesh import Device, Mesh
 
 from leftzmq.disk.outcome import Ending, Outcome
-from leftzmq.sync.facts import Asked, LinkClosed, LinkOpened, PathsTouched, TimePassed, Touch
+from leftzmq.sync.facts import (
+    Asked,
+    LinkClosed,
+    LinkOpened,
+    PathsTouched,
+    TimePassed,
+    Touch,
+    WatchLost,
+)
 from leftzmq.sync.jobs import (
     Applied,
     Apply,
@@ -517,3 +526,22 @@ def test_a_device_that_says_hello_again_is_asked_again_at_once(
     a.take(LinkOpened(Link(b.key, Way.DIALED)))
     mesh.settle(seconds=1.0)
     assert (b.share / "f").read_bytes() == b"bytes"
+
+
+@pytest.mark.parametrize("how", ["a look", "a walk"])
+def test_a_share_that_looks_empty_and_has_no_marker_deletes_nothing(mesh: Mesh, how: str) -> None:
+    """A disk that went away leaves such a folder; I11."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("d/f", b"bytes")
+    together(mesh)
+    for path in a.share.iterdir():
+        shutil.rmtree(path)
+    if how == "a look":
+        a.take(PathsTouched("share", (("d/f", Touch.GONE), ("d", Touch.GONE))))
+    else:
+        a.take(WatchLost("share", "", False, "the queue ran over"))
+    mesh.settle()
+    assert a.folder.stopped_why
+    assert (b.share / "d/f").read_bytes() == b"bytes"
+    row = a.store.ours("d/f")
+    assert row is not None and not row.entry.deleted
