@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from leftzmq.disk.share import MARKER_NAME
-from leftzmq.sync.jobs import Apply, ClearStaging, Discard, Job, WriteChunks
+from leftzmq.sync.jobs import Apply, Job, WriteChunks
 from leftzmq.tree.entry import Kind
 
 from .disk import Inode
@@ -205,10 +205,8 @@ class Faults:
 
         def spring(call: str, path: str) -> None:
             nonlocal left
-            # Known gap: a `.lefting` that cannot be thrown away stays until the next start. And
-            # without its marker the folder stops.
-            spared = path == MARKER_NAME or isinstance(device.job, Discard | ClearStaging)
-            if call not in failing or spared:
+            # Without its marker the folder stops.
+            if call not in failing or path == MARKER_NAME:
                 device.set_trap(1, spring)
                 return
             left -= 1
