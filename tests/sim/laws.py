@@ -177,9 +177,10 @@ def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
         # the first one is about to delete.
         # And so does the loser whose copy's very name a user took with the same life: what he
         # wrote there counts as having seen all that this life wrote before.
-        stem = value.path.rpartition(".")[0] or value.path
         is_taken = any(
-            name.startswith((f"{value.path}.", f"{stem}.")) for name in ledger.taken_names
+            name.startswith((f"{path}.", f"{path.rpartition('.')[0] or path}."))
+            for path in (value.path, *(at for at, moved in ledger.hands_on if moved == content))
+            for name in ledger.taken_names
         )
         excused = ledger.crashed_in_a_job or len(ledger.moved.get(content, ())) > 1 or is_taken
         if not value.replaced and content not in in_tree and not excused:
