@@ -190,3 +190,13 @@ def test_what_was_held_up_and_is_not_wanted_while_it_begins_again_is_left(tmp_pa
     large.want("share", entry, None)
     large.start()
     assert large.forget("share", "f") == [FileLeft("share", entry, staged)]
+
+
+def test_what_was_kept_of_a_file_that_is_not_wanted_before_it_begins_is_left(
+    downloader: Downloader,
+) -> None:
+    """Its holders went and came, and another version is wanted at once."""
+    entry, kept = replace(ENTRY, path="g", size=400_000, depth=1), Staged("g.lefting", 7)
+    downloader.wanted(FileWanted("share", entry, None, kept=kept), 101.0)
+    left = downloader.not_wanted(FileNotWanted("share", "g"), 101.0)
+    assert left == [FileLeft("share", entry, kept)]

@@ -6,6 +6,7 @@ operation is carried out (disk/apply does) or what its end leads to (`ends`).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from leftzmq.errors import Problem, ProblemKind, Shortage
@@ -191,7 +192,7 @@ class Applier:
             out, moving = self._moves.at_home(out)
             for path in moving:
                 self._batches.push(path, self._window.doing[path])
-            out = [each for each in out if not self._waits_for_room(each)]
+            out = [self._with_kept(each) for each in out if not self._waits_for_room(each)]
         self._batches.unstick()
         for number, operations in self._batches.start(now):
             self.leftings.meant(operations)
@@ -257,11 +258,15 @@ class Applier:
         ticket = ticket or (None if doing.operation else self._versions.ticket(path))
         if ticket is not None and _needs_bytes(ticket) and doing.staged is None:
             doing.stage = Stage.WANTED
-            self.leftings.taken(path)
             previous = ticket.ours.entry if ticket.ours else None
             return [FileWanted(self.folder, ticket.entry, previous)]
         self._batches.push(path, doing)
         return []
+
+    def _with_kept(self, each: Action | Fact) -> Action | Fact:
+        if not isinstance(each, FileWanted):
+            return each
+        return replace(each, kept=self.leftings.taken(each.entry.path))
 
     def _waits_for_room(self, each: Action | Fact) -> bool:
         """Whether bytes are wanted for which there is no room: for all but a move there must be."""

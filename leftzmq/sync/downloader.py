@@ -112,7 +112,7 @@ class Downloader:
         if fact.entry.depth == 0:
             self.small.want(fact.folder, fact.entry, fact.home)
         else:
-            self.large.want(fact.folder, fact.entry, fact.previous)
+            self.large.want(fact.folder, fact.entry, fact.previous, fact.kept)
         return []
 
     def not_wanted(self, fact: FileNotWanted, now: float) -> list[Action | Fact]:

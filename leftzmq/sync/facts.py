@@ -211,13 +211,15 @@ class FoundDeletedBytes:
 class FileWanted:
     """The applier wants the bytes of this version.
 
-    previous: the version that we have at this path. home: a path of ours with the same content
+    previous: the version that we have at this path. home: a path of ours with the same content.
+    kept: a `.lefting` that holds a part of them; from now on the downloader cares for it
     """
 
     folder: str
     entry: Entry
     previous: Entry | None
     home: str | None = None
+    kept: Staged | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ Key = tuple[str, str]  # folder, path
 
 class LargeFiles:
     """`_active`: those with a phase, smallest first; `_queue`: those that wait for their turn;
-    `_held`: what there is of those that were held up."""
+    `_held`: what there is of those that did not begin (again) yet."""
 
     def __init__(self, folders: Mapping[str, FolderView], haves: Haves) -> None:
         self._folders, self._haves = folders, haves
@@ -68,8 +68,12 @@ class LargeFiles:
     def is_current(self, arriving: Arriving) -> bool:
         return self._active.get((arriving.folder, arriving.entry.path)) is arriving
 
-    def want(self, folder: str, entry: Entry, previous: Entry | None) -> None:
+    def want(
+        self, folder: str, entry: Entry, previous: Entry | None, kept: Staged | None = None
+    ) -> None:
         key = (folder, entry.path)
+        if kept is not None:
+            self._held[key] = (entry, kept)
         active = self._active.get(key)
         if active is not None and active.entry.content == entry.content:
             active.entry = entry

@@ -70,9 +70,10 @@ class Leftings:
         self.gone(*fact.staged)
         self._stayed(fact.left, now)
 
-    def taken(self, path: str) -> None:
-        """The downloader cares for what is left of `path` from now on."""
-        self._resumable.pop(path, None)
+    def taken(self, path: str) -> Staged | None:
+        """What is left of `path`; from now on the downloader cares for it."""
+        found = self._resumable.pop(path, None)
+        return None if found is None else found[0]
 
     def useless(self, path: str) -> list[Action | Fact]:
         """Throw away what is left for `path`, if it will be wanted no more."""
