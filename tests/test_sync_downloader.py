@@ -15,7 +15,7 @@ from leftzmq.sync.actions import Send
 from leftzmq.sync.answers import RETRY_S
 from leftzmq.sync.asks import SILENT_ALONE_S, SILENT_S
 from leftzmq.sync.downloader import Downloader
-from leftzmq.sync.facts import ChunksArrived, FileLeft, FileWanted, PeerConnected
+from leftzmq.sync.facts import ChunksArrived, FileLeft, FileNotWanted, FileWanted, PeerConnected
 from leftzmq.sync.haves import Haves
 from leftzmq.sync.jobs import ListsExpanded, StagingOpened
 from leftzmq.sync.large import LargeFiles
