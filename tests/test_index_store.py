@@ -271,3 +271,32 @@ def test_what_a_crash_left_is_not_forgotten_with_an_intent_of_the_same_name(stor
     assert store.staged("f.lefting") == [left] and not store.is_meant("f.lefting")
     store.drop_staged(left)
     assert not store.is_staging("f.lefting")
+
+
+def test_one_that_goes_is_told_from_one_that_is_about_to_get_its_name(store: Store) -> None:
+    first = Staged("f.lefting", 7)
+    store.put_staged(("f", first, b"content"))
+    store.doom_staged(first)
+    for _ in range(2):
+        store.intend_staged(("f", "f.lefting", b"other"))
+        assert store.staged("f.lefting") == [Staged("f.lefting", -7)]
+        store.intent_over("f.lefting")
+        assert store.staged("f.lefting") == store.doomed("f.lefting") == [first]
+    store.intend_staged(("f", "f.lefting", b"other"))
+    store.drop_staged(first)
+    assert store.staged("f.lefting") == [Staged("f.lefting", 0)]
+    store.intent_over("f.lefting")
+    assert not store.is_staging("f.lefting")
+
+
+def test_one_that_somebody_means_to_make_anew_may_go_as_well(store: Store) -> None:
+    first, second = Staged("f.lefting", 7), Staged("f.lefting", 9)
+    store.intend_staged(("f", "f.lefting", b"content"), ("f", "f.lefting", b"other"))
+    store.put_staged(("f", first, b"content"))
+    store.intent_over("f.lefting")
+    store.doom_staged(first)
+    assert store.staged("f.lefting") == [Staged("f.lefting", -7)]
+    store.put_staged(("f", second, b"other"))
+    store.intent_over("f.lefting")
+    store.drop_staged(first)
+    assert store.staged("f.lefting") == [second]

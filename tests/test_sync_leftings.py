@@ -23,7 +23,7 @@ from leftzmq.disk import lefting, staging
 from leftzmq.disk.fs import RealFile
 from leftzmq.disk.mounts import Mounts
 from leftzmq.index.store import Store
-from leftzmq.sync import jobs
+from leftzmq.sync import actions, jobs
 from leftzmq.sync.actions import Work
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.leftings import LEFT_RETRY_S, Leftings
@@ -158,5 +158,56 @@ def test_what_could_be_made_and_not_filled_nor_thrown_away_goes_when_the_disk_is
         mesh.scan_all()
         mesh.settle(1.0)
         assert b.folder.problems.of("f") is not None and b.store.is_staging("f.lefting")
+    assert set(together(mesh)) == {"f"}
+    assert not leftings(b) and not list(b.store.all_staged())
+
+
+class Held:
+    """A device whose jobs of some kinds wait until they are let go, and are not answered then."""
+
+    def __init__(self, device: Device, *kinds: type) -> None:
+        self.device, self.kinds, self.jobs = device, kinds, list[jobs.Job]()
+        self._do = device.do
+        device.do = self.do  # type: ignore[method-assign]
+
+    def do(self, action: actions.Action) -> None:
+        if isinstance(action, Work) and isinstance(action.job, self.kinds):
+            self.jobs.append(action.job)
+        else:
+            self._do(action)
+
+    def take(self, kind: type) -> jobs.Job:
+        (job,) = [job for job in self.jobs if isinstance(job, kind)]
+        self.jobs.remove(job)
+        return job
+
+
+@pytest.mark.parametrize("first", ["thrown away", "made"])
+@pytest.mark.parametrize("answered", [False, True])
+def test_killed_while_one_is_thrown_away_and_another_is_made_nothing_is_left_behind(
+    mesh: Mesh, first: str, answered: bool
+) -> None:
+    """The second one gets the name of the first, or another one, before anybody knows of it."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    held = Held(b, jobs.StageSmall, jobs.Discard)
+    a.write("f", b"one")
+    mesh.scan_all()
+    mesh.settle(1.0)
+    one = held.take(jobs.StageSmall)
+    a.write("f", b"another")
+    mesh.scan_all()
+    mesh.settle(1.0)
+    two = held.take(jobs.StageSmall)
+    b.take(b.runner.run(one))
+    mesh.settle(0.1)
+    away = held.take(jobs.Discard)
+    done = [b.runner.run(job) for job in ((away, two) if first == "thrown away" else (two, away))]
+    if answered:
+        b.take(next(each for each in done if isinstance(each, jobs.Discarded)))
+        mesh.settle(0.1)
+    assert len(leftings(b)) == 1
+    b.kill()
+    del b.do
+    b.start()
     assert set(together(mesh)) == {"f"}
     assert not leftings(b) and not list(b.store.all_staged())

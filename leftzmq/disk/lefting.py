@@ -76,8 +76,9 @@ def discard(root: Root, staged: Staged, now_ns: int) -> None:
     """Throw away a `.lefting` that nobody needs any more. OSError.
 
     Ours, by its inode: unlinked. Its inode was never learned (0): to the trash, it might be a
-    user's (and is, if other names were made: these go then). Another file, while ours already has
-    another name beside it: a crash came between the exchange and the look, and this is the old
+    user's (and is, if other names were made: these go then). Negative: one was being thrown away
+    and another one made: both go, the one with that inode first. Another file, while ours already
+    has another name beside it: a crash came between the exchange and the look, and this is the old
     version: to the trash. Any other: not touched.
     """
     try:
@@ -85,7 +86,8 @@ def discard(root: Root, staged: Staged, now_ns: int) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return
     with folder:
-        if staged.inode == 0:
+        if staged.inode <= 0:
+            throw_away(folder, Staged(staged.path, -staged.inode))
             _, *others = lefting_paths(staged.path.removesuffix(LEFTING_SUFFIX))
             made = [path for path in others if folder.stat(name_of(path))] or [staged.path]
             _to_trash(root, folder, made, now_ns)

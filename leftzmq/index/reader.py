@@ -179,7 +179,8 @@ class Reader:
         return found[0] if found else None
 
     def staged(self, *leftings: str) -> list[Staged]:
-        """Which of these are ours, as far as we know; inode 0: about to be made."""
+        """Which of these are ours, as far as we know; inode 0: about to be made; negative: either
+        the one with that inode, or one that is about to be made."""
         found = self._among("SELECT lefting, inode FROM staging WHERE lefting IN", leftings)
         return [Staged(lefting, inode) for lefting, inode in found]
 
@@ -194,6 +195,11 @@ class Reader:
         meant = "SELECT lefting, inode FROM staging WHERE inode = 0 AND content != x''"
         found = self._among(f"{meant} AND lefting IN", leftings)
         return [Staged(lefting, inode) for lefting, inode in found]
+
+    def doomed(self, *leftings: str) -> list[Staged]:
+        """Those of them that exist, as far as we know, and are to be thrown away."""
+        going = "SELECT lefting, inode FROM staging WHERE inode > 0 AND content = x''"
+        return [Staged(*row) for row in self._among(f"{going} AND lefting IN", leftings)]
 
     def staged_as(self, content: bytes) -> list[tuple[Staged, str]]:
         """Our `.lefting` files that are to become this content, and their targets."""

@@ -64,7 +64,8 @@ CREATE TABLE list(id BLOB PRIMARY KEY, rows BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE staging(         -- the .lefting files that are ours, until they are gone
   lefting TEXT PRIMARY KEY,
   path    BLOB NOT NULL,      -- of the target
-  inode   INTEGER NOT NULL,   -- 0: about to be made, its inode was never learned
+  inode   INTEGER NOT NULL,   -- 0: about to be made, its inode was never learned; negative: that,
+                              -- or the one with this inode is still there
   content BLOB NOT NULL)      -- that it is to become; empty: it is to be thrown away
   WITHOUT ROWID;
 """

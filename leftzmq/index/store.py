@@ -24,6 +24,7 @@ from leftzmq.tree.plan import Staged
 from leftzmq.tree.version import Life
 
 SWEEP_ROWS: Final = 2048  # in one step: 1 to 2 ms
+MEANT: Final = b"meant"  # no content's id: whoever means to make it knows what it is to become
 _RECORDS_AT_ONCE: Final = (64, 8, 1)
 _PUT_ROWS: Final = (
     f"INSERT INTO version({COLUMNS}) VALUES {{}} ON CONFLICT(id) DO UPDATE SET"
@@ -41,6 +42,7 @@ class Store(Reader):
         self._open = False
         self._dropped: set[str] | None = None  # since somebody began to look for `.lefting` files
         self._meant: Counter[str] = Counter()  # `.lefting` files that are about to be made
+        self._doubted: set[str] = set()  # those of them whose name another one may still have
         self._changed: dict[int, Row | None] = {}  # not in SQLite yet; None: to be deleted
         (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM version").fetchone()
         self._last_id: int = last
@@ -165,6 +167,7 @@ class Store(Reader):
             "INSERT OR IGNORE INTO staging(path, lefting, inode, content) VALUES {}",
             [(sort_key(path), lefting, 0, id) for path, lefting, id in meant],
         )
+        self._doubt(*(lefting for _, lefting, _ in meant))
 
     def put_staged(self, *found: tuple[str, Staged, bytes]) -> None:
         """(target, its `.lefting`, the content it is to become)."""
@@ -177,10 +180,16 @@ class Store(Reader):
     def intent_over(self, *leftings: str) -> None:
         """Who meant to make each of these has made it, or another one, or none. Somebody else may
         still be about to; and what a crash left under the name may still wait to be thrown away."""
+        self.begin()
         self._meant.subtract(leftings)
         over = [lefting for lefting in leftings if self._meant[lefting] <= 0]
         for lefting in over:
             del self._meant[lefting]
+        for lefting in self._doubted.intersection(over):
+            self._doubted.discard(lefting)
+            self._db.execute(
+                "UPDATE staging SET inode = -inode WHERE lefting = ? AND inode < 0", (lefting,)
+            )
         self.drop_staged(*self.intended(*over))
 
     def is_meant(self, lefting: str) -> bool:
@@ -194,6 +203,26 @@ class Store(Reader):
             "UPDATE staging SET content = x'' WHERE lefting = ? AND inode = ?",
             (staged.path, staged.inode),
         )
+        if self.is_meant(staged.path):
+            self._doubt(staged.path)
+
+    def _doubt(self, *leftings: str) -> None:
+        """One is being thrown away and another one may get its name: a crash leaves either of them
+        there. The inode of the first one is negative as long as that is so."""
+        for staged in self.doomed(*leftings):
+            self._doubted.add(staged.path)
+            self._db.execute("UPDATE staging SET inode = -inode WHERE lefting = ?", (staged.path,))
+
+    def _now_only_meant(self, gone: Sequence[Staged]) -> None:
+        """The first one is no more; the other one may be there."""
+        names = self._doubted.intersection(staged.path for staged in gone)
+        for each in [each for each in gone if each.path in names]:
+            done = self._db.execute(
+                "UPDATE staging SET inode = 0, content = ? WHERE lefting = ? AND inode = ?",
+                (MEANT, each.path, -each.inode),
+            )
+            if done.rowcount:
+                self._doubted.discard(each.path)
 
     def drop_staged(self, *gone: Staged) -> None:
         """These have another name now, or none. Not before that: what a crash leaves behind is
@@ -201,6 +230,7 @@ class Store(Reader):
         known = set(self.staged(*(staged.path for staged in gone)))
         names = [staged.path for staged in gone if staged in known]
         self.begin()
+        self._now_only_meant(gone)
         self._write("DELETE FROM staging WHERE lefting IN (VALUES {})", [(n,) for n in names])
         if self._dropped is not None:
             self._dropped.update(names)

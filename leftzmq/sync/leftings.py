@@ -39,8 +39,9 @@ class Leftings:
         """What would not go is tried again: a folder that is to go waits for it."""
         if not self._left or now < self._retry_at:
             return []
-        known = set(self._store.staged(*(staged.path for staged in self._left)))
-        ours = [staged for staged in self._left if staged in known]
+        known = self._store.staged(*(staged.path for staged in self._left))
+        inodes = {(staged.path, abs(staged.inode)) for staged in known}
+        ours = [staged for staged in self._left if (staged.path, abs(staged.inode)) in inodes]
         again = tuple(staged for staged in ours if self._stands_alone(staged))
         self._left = dict.fromkeys(staged for staged in ours if staged not in again)
         self._retry_at = now + LEFT_RETRY_S
@@ -109,7 +110,7 @@ class Leftings:
 
     def _stands_alone(self, staged: Staged) -> bool:
         """Whether what a crash made for a file cannot be mistaken for what is made for it now."""
-        if staged.inode:
+        if staged.inode > 0:
             return True
         _, *others = lefting_paths(staged.path.removesuffix(LEFTING_SUFFIX))
         return not (self._store.is_meant(staged.path) or self._store.staged(*others))
