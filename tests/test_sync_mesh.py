@@ -12,8 +12,10 @@ import pytest
 from mesh import Device, Mesh
 
 from leftzmq.disk.outcome import Ending, Outcome
+from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.facts import (
     Asked,
+    Fact,
     LinkClosed,
     LinkOpened,
     PathsTouched,
@@ -28,6 +30,7 @@ from leftzmq.sync.jobs import (
     CountUnacknowledged,
     Job,
     JobDone,
+    Look,
     UnacknowledgedCounted,
 )
 from leftzmq.sync.link import Link, Way
@@ -545,3 +548,35 @@ def test_a_share_that_looks_empty_and_has_no_marker_deletes_nothing(mesh: Mesh, 
     assert (b.share / "d/f").read_bytes() == b"bytes"
     row = a.store.ours("d/f")
     assert row is not None and not row.entry.deleted
+
+
+def test_a_file_that_went_with_its_folder_while_its_look_was_answered_late_is_gone(
+    mesh: Mesh,
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    (a.share / "d").mkdir()
+    together(mesh)
+    a.write("d/f", b"bytes", mtime=1.7e9)
+    os.utime(a.share / "d")
+    held: list[Fact] = []
+    do = a.do
+
+    def late(action: Action) -> None:
+        if isinstance(action, Work) and isinstance(action.job, Look) and "d/f" in action.job.paths:
+            held.append(a.runner.run(action.job))
+        else:
+            do(action)
+
+    a.do = late  # type: ignore[method-assign]
+    a.take(PathsTouched("share", (("d/f", Touch.CLOSED),)))
+    mesh.settle(seconds=0.5)
+    (a.share / "d").rename(a.share / "e")
+    a.take(PathsTouched("share", (("d", Touch.GONE), ("e", Touch.MADE))))
+    mesh.settle(seconds=0.5)
+    a.do = do  # type: ignore[method-assign]
+    assert len(held) == 1
+    a.take(held[0])
+    mesh.settle()
+    assert [path.name for path in (b.share).iterdir() if path.name != ".left"] == ["e"]
+    row = a.store.ours("d/f")
+    assert row is None or row.entry.deleted

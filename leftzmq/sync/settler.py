@@ -128,11 +128,7 @@ class Settler:
         out = self._problems.show(problem)
         if fact.polled:
             self.walks.poll(fact.prefix, now)
-        for path in (*self._looking, *self._cuts):
-            waiting = self._waiting.get(path)
-            if waiting is not None and (path == fact.prefix or is_below(path, fact.prefix)):
-                # The walk does not miss what went since this look saw it: our index lacks it yet.
-                waiting.again = True
+        self._look_again_below(fact.prefix)
         self.walks.later(fact.prefix)
         return out + self.go_on(now)
 
@@ -366,6 +362,8 @@ class Settler:
                 return self._finish(path, waiting, now)
             case Sight.GONE:
                 if path not in self._departed:
+                    if sighting.key is None or sighting.key.kind is Kind.DIRECTORY:
+                        self._look_again_below(path)
                     if self._store.has_alive_below(path):
                         self.walks.later(path)
                     if not self._departed.hold(sighting, now):
@@ -459,6 +457,14 @@ class Settler:
             self._claims.release((path,), Claimant.SETTLER)
         else:
             self._look_at(path, waiting, due)
+
+    def _look_again_below(self, prefix: str) -> None:
+        """What is being looked at there may have gone since it was seen, and no walk misses it: our
+        index lacks it yet."""
+        for path in (*self._looking, *self._cuts):
+            waiting = self._waiting.get(path)
+            if waiting is not None and (path == prefix or is_below(path, prefix)):
+                waiting.again = True
 
     def _look_at(self, path: str, waiting: Waiting, due: float) -> None:
         """This look is over; another one is to come then."""
