@@ -35,7 +35,7 @@ from leftzmq.sync.jobs import (
 )
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.tally import Tally
-from leftzmq.tree.plan import Verb
+from leftzmq.tree.plan import Staged, Verb
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.messages import IndexSince, Message
 
@@ -580,3 +580,21 @@ def test_a_file_that_went_with_its_folder_while_its_look_was_answered_late_is_go
     assert [path.name for path in (b.share).iterdir() if path.name != ".left"] == ["e"]
     row = a.store.ours("d/f")
     assert row is None or row.entry.deleted
+
+
+def test_a_deleted_folder_waits_for_what_is_staged_in_it(mesh: Mesh) -> None:
+    """Our own `.lefting` in it is nobody's reason to keep it."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    (a.share / "d").mkdir()
+    together(mesh)
+    lefting = b.share / "d/x.lefting"
+    lefting.write_bytes(b"")
+    staged = Staged("d/x.lefting", lefting.stat().st_ino)
+    b.store.put_staged(("d/x", staged, b"c" * 32))
+    (a.share / "d").rmdir()
+    a.scan()
+    mesh.settle(seconds=5.0)
+    lefting.unlink()
+    b.store.drop_staged(staged)
+    mesh.settle(seconds=5.0)
+    assert not (a.share / "d").exists() and not (b.share / "d").exists()

@@ -215,6 +215,13 @@ class Reader:
         ).fetchall():
             yield path_of_key(path), Staged(lefting, inode), content
 
+    def is_staging_below(self, folder: str) -> bool:
+        """Whether a `.lefting` of ours lies below this folder."""
+        found = self._ask(
+            "SELECT 1 FROM staging WHERE lefting > ? AND lefting < ?", (f"{folder}/", f"{folder}0")
+        ).fetchone()
+        return found is not None
+
     def is_staging(self, lefting: str) -> bool:
         """Whether this `.lefting` is one of ours."""
         found = self._ask("SELECT 1 FROM staging WHERE lefting = ?", (lefting,)).fetchone()

@@ -104,7 +104,7 @@ class Ends:
                 self._window.wait(doing, now + CHANGED_RETRY_S)
                 return [RescanWanted(self._folder, (path,))]
             case Ending.NOT_EMPTY:
-                return self._not_empty(path, doing)
+                return self._not_empty(path, doing, now)
             case Ending.NO_PARENT:
                 self._window.wait(doing, now + CHANGED_RETRY_S)
                 return [RescanWanted(self._folder, (parent_of(path),))] if "/" in path else []
@@ -160,7 +160,10 @@ class Ends:
         finished = tell_entry(EventKind.FINISHED, self._folder, moved.entry)
         return [*self._problems.clear(moved.path), finished]
 
-    def _not_empty(self, path: str, doing: Doing) -> list[Action | Fact]:
+    def _not_empty(self, path: str, doing: Doing, now: float) -> list[Action | Fact]:
+        if self._leftings.lie_below(path):
+            self._window.wait(doing, now + CHANGED_RETRY_S)
+            return []
         if doing.walked:
             # A walk found nothing below it that could be synced: what is there stays, so the
             # folder does (case c).

@@ -15,7 +15,7 @@ from leftzmq.sync.facts import Fact
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.jobs import ClearStaging, Discard, Discarded, StagingCleared
 from leftzmq.tree.entry import Entry
-from leftzmq.tree.path import LEFTING_SUFFIX
+from leftzmq.tree.path import LEFTING_SUFFIX, is_below
 from leftzmq.tree.plan import Operation, Staged, Verb
 
 LEFT_RETRY_S: Final = 10.0
@@ -103,6 +103,12 @@ class Leftings:
 
     def carried_out(self, operations: Iterable[Operation]) -> None:
         self._store.intent_over(*(lefting_path(o.path) for o in _copying(operations)))
+
+    def lie_below(self, folder: str) -> bool:
+        """Whether one of ours that will go soon is in the way of the folder's removal."""
+        if any(is_below(path, folder) for path in self._resumable):
+            return False  # it stays for what its holders may still give
+        return self._store.is_staging_below(folder)
 
     def gone(self, *staged: Staged) -> None:
         """These are no more: thrown away, or under their own names."""
