@@ -281,7 +281,7 @@ def test_one_that_goes_is_told_from_one_that_is_about_to_get_its_name(store: Sto
         store.intend_staged(("f", "f.lefting", b"other"))
         assert store.staged("f.lefting") == [Staged("f.lefting", -7)]
         store.intent_over("f.lefting")
-        assert store.staged("f.lefting") == store.doomed("f.lefting") == [first]
+        assert store.staged("f.lefting") == [first] and not store.resumable("f.lefting")
     store.intend_staged(("f", "f.lefting", b"other"))
     store.drop_staged(first)
     assert store.staged("f.lefting") == [Staged("f.lefting", 0)]

@@ -25,8 +25,10 @@ from leftzmq.disk.mounts import Mounts
 from leftzmq.index.store import Store
 from leftzmq.sync import actions, jobs
 from leftzmq.sync.actions import Work
+from leftzmq.sync.facts import LinkClosed
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.leftings import LEFT_RETRY_S, Leftings
+from leftzmq.sync.link import Link, Way
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.plan import Staged
 
@@ -210,4 +212,43 @@ def test_killed_while_one_is_thrown_away_and_another_is_made_nothing_is_left_beh
     del b.do
     b.start()
     assert set(together(mesh)) == {"f"}
+    assert not leftings(b) and not list(b.store.all_staged())
+
+
+@pytest.mark.parametrize("first", ["named", "made"])
+def test_killed_while_one_gets_its_name_and_another_is_made_nothing_is_left_behind(
+    tmp_path: Path, first: str
+) -> None:
+    """The winner came and went with its only holder; its bytes had come already."""
+    mesh = Mesh(tmp_path, "ABC")
+    a, b, c = mesh.devices.values()
+    for device in (a, b, c):
+        device.start()
+    mesh.settle()
+    held = Held(b, jobs.StageSmall, jobs.Apply)
+    a.write("f", b"one")
+    mesh.scan_all()
+    mesh.settle(1.0)
+    assert set(c.tree()) == {"f"}
+    one = held.take(jobs.StageSmall)
+    held_c = Held(c, jobs.StageSmall)
+    a.write("f", b"another")
+    mesh.scan_all()
+    mesh.settle(1.0)
+    two = held.take(jobs.StageSmall)
+    a.kill()
+    b.take(LinkClosed(Link(a.key, Way.CAME), "connection lost"))
+    mesh.settle(1.0)
+    b.take(b.runner.run(one))
+    mesh.settle(0.1)
+    name = held.take(jobs.Apply)
+    for job in (name, two) if first == "named" else (two, name):
+        b.runner.run(job)
+    assert (b.share / "f").read_bytes() == b"one" and len(leftings(b)) == 1
+    b.kill()
+    del b.do, c.do
+    c.take(held_c.device.runner.run(held_c.take(jobs.StageSmall)))
+    b.start()
+    a.start()
+    assert together(mesh)["f"][1] == b"another"  # type: ignore[index]
     assert not leftings(b) and not list(b.store.all_staged())

@@ -186,7 +186,7 @@ class Reader:
 
     def resumable(self, *leftings: str) -> list[Staged]:
         """Those of them that exist, as far as we know, and are not to be thrown away."""
-        whole = "SELECT lefting, inode FROM staging WHERE inode != 0 AND content != x''"
+        whole = "SELECT lefting, inode FROM staging WHERE inode > 0 AND content != x''"
         found = self._among(f"{whole} AND lefting IN", leftings)
         return [Staged(lefting, inode) for lefting, inode in found]
 
@@ -196,15 +196,10 @@ class Reader:
         found = self._among(f"{meant} AND lefting IN", leftings)
         return [Staged(lefting, inode) for lefting, inode in found]
 
-    def doomed(self, *leftings: str) -> list[Staged]:
-        """Those of them that exist, as far as we know, and are to be thrown away."""
-        going = "SELECT lefting, inode FROM staging WHERE inode > 0 AND content = x''"
-        return [Staged(*row) for row in self._among(f"{going} AND lefting IN", leftings)]
-
     def staged_as(self, content: bytes) -> list[tuple[Staged, str]]:
         """Our `.lefting` files that are to become this content, and their targets."""
         found = self._ask(
-            "SELECT lefting, inode, path FROM staging WHERE content = ? AND inode != 0", (content,)
+            "SELECT lefting, inode, path FROM staging WHERE content = ? AND inode > 0", (content,)
         ).fetchall()
         return [(Staged(path, inode), path_of_key(key)) for path, inode, key in found]
 

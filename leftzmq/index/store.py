@@ -160,7 +160,8 @@ class Store(Reader):
 
     def intend_staged(self, *meant: tuple[str, str, bytes]) -> None:
         """(target, the `.lefting` that is about to be made for it, the content it is to become).
-        What is known of a file of that name stays. Each wants its `intent_over`."""
+        What is known of a file of that name stays: it may go before that. Each wants its
+        `intent_over`."""
         self.begin()
         self._meant.update(lefting for _, lefting, _ in meant)
         self._write(
@@ -168,6 +169,10 @@ class Store(Reader):
             [(sort_key(path), lefting, 0, id) for path, lefting, id in meant],
         )
         self._doubt(*(lefting for _, lefting, _ in meant))
+
+    def intend_to_go_on(self, lefting: str) -> None:
+        """As `intend_staged`, with the file that is known. Wants its `intent_over`."""
+        self._meant[lefting] += 1
 
     def put_staged(self, *found: tuple[str, Staged, bytes]) -> None:
         """(target, its `.lefting`, the content it is to become)."""
@@ -191,6 +196,7 @@ class Store(Reader):
                 "UPDATE staging SET inode = -inode WHERE lefting = ? AND inode < 0", (lefting,)
             )
         self.drop_staged(*self.intended(*over))
+        self._doubt(*(lefting for lefting in leftings if self.is_meant(lefting)))
 
     def is_meant(self, lefting: str) -> bool:
         """Whether somebody is about to make it, or another one in its stead."""
@@ -200,18 +206,19 @@ class Store(Reader):
         """Nobody is to go on with it: it is about to be thrown away."""
         self.begin()
         self._db.execute(
-            "UPDATE staging SET content = x'' WHERE lefting = ? AND inode = ?",
-            (staged.path, staged.inode),
+            "UPDATE staging SET content = x'' WHERE lefting = ? AND inode IN (?, ?)",
+            (staged.path, staged.inode, -staged.inode),
         )
-        if self.is_meant(staged.path):
-            self._doubt(staged.path)
 
     def _doubt(self, *leftings: str) -> None:
-        """One is being thrown away and another one may get its name: a crash leaves either of them
-        there. The inode of the first one is negative as long as that is so."""
-        for staged in self.doomed(*leftings):
-            self._doubted.add(staged.path)
-            self._db.execute("UPDATE staging SET inode = -inode WHERE lefting = ?", (staged.path,))
+        """There is one, and another one may get its name when it goes: a crash leaves either of
+        them there, or both. The inode of the first one is negative as long as that is so."""
+        for staged in self.staged(*leftings):
+            if staged.inode > 0:
+                self._doubted.add(staged.path)
+                self._db.execute(
+                    "UPDATE staging SET inode = -inode WHERE lefting = ?", (staged.path,)
+                )
 
     def _now_only_meant(self, gone: Sequence[Staged]) -> None:
         """The first one is no more; the other one may be there."""

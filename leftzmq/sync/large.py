@@ -137,7 +137,11 @@ class LargeFiles:
         entry, store = arriving.entry, self._folders[arriving.folder].store
         self._held.pop((arriving.folder, entry.path), None)
         known = next(iter(store.resumable(*lefting_paths(entry.path))), None)
-        store.intend_staged((entry.path, lefting_path(entry.path), bytes(entry.content)))
+        first = lefting_path(entry.path)
+        if known is not None and known.path == first:
+            store.intend_to_go_on(first)
+        else:
+            store.intend_staged((entry.path, first, bytes(entry.content)))
         return [Work(OpenStaging(arriving.folder, entry, known))]
 
     def opened(self, fact: StagingOpened) -> list[Action | Fact]:

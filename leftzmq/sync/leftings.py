@@ -52,7 +52,7 @@ class Leftings:
         of large files that somebody wants stay: what they hold is verified then."""
         useless: list[Staged] = []
         for path, staged, content in list(self._store.all_staged()):
-            if staged.inode and self._may_go_on(path, content):
+            if staged.inode > 0 and self._may_go_on(path, content):
                 self._resumable[path] = (staged, content)
             else:
                 useless.append(staged)
