@@ -19,7 +19,7 @@ from leftzmq.index.heads import Heads
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import COLUMNS, Row, columns_of
 from leftzmq.index.schema import open_index
-from leftzmq.tree.path import sort_key
+from leftzmq.tree.path import name_of, parent_of, sort_key
 from leftzmq.tree.plan import Staged
 from leftzmq.tree.version import Life
 
@@ -248,9 +248,12 @@ class Store(Reader):
         self._dropped = set()
 
     def foreign(self, found: Iterable[str]) -> list[str]:
-        """The `.lefting` files among those found since `before_walk` that were never ours."""
+        """The `.lefting` files among those found since `before_walk` that were never ours. Where
+        one is about to be made, a hidden one may be the one: it got another name than was meant."""
         dropped, self._dropped = self._dropped or (), None
-        return [path for path in found if path not in dropped and not self.is_staging(path)]
+        unknown = [path for path in found if path not in dropped and not self.is_staging(path)]
+        busy = {parent_of(lefting) for lefting in self._meant} if unknown else ()
+        return [p for p in unknown if not (name_of(p).startswith(".") and parent_of(p) in busy)]
 
     # -- meta ---------------------------------------------------------------------------------
 
