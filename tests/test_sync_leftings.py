@@ -252,3 +252,26 @@ def test_killed_while_one_gets_its_name_and_another_is_made_nothing_is_left_behi
     a.start()
     assert together(mesh)["f"][1] == b"another"  # type: ignore[index]
     assert not leftings(b) and not list(b.store.all_staged())
+
+
+def test_one_that_could_not_be_opened_goes_when_it_is_wanted_no_more(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("large", os.urandom(LARGE_BYTES))
+    with monkeypatch.context() as planted:
+        planted.setattr(JobRunner, "run", after(jobs.WriteChunks))
+        crashes(mesh, b)
+    assert leftings(b)
+    with monkeypatch.context() as broken:
+        broken.setattr(lefting, "is_there", lambda *_: True)
+        broken.setattr(staging, "is_there", lambda *_: False)
+        broken.setattr(staging, "create_lefting", fails)
+        b.start()
+        mesh.settle(2.0)
+        assert b.folder.problems.of("large") is not None
+    (a.share / "large").unlink()
+    a.scan()
+    mesh.settle(1.0)
+    assert not leftings(b) and not list(b.store.all_staged())
+    assert together(mesh) == {}

@@ -50,10 +50,10 @@ def _open_staging(ground: Ground, now_ns: int, job: jobs.OpenStaging) -> JobDone
         return jobs.StagingOpened(job.folder, entry, staged, found)
     except _HELD_UP as error:
         problem = _problem(ground, entry, error)
-        kept = job.known if isinstance(error, LowSpace) else None
-        if kept is not None and not lefting.is_there(ground.root, kept):
+        kept = _left(error) or job.known
+        room = isinstance(error, LowSpace)  # its folder could be looked at
+        if room and kept is not None and not lefting.is_there(ground.root, kept):
             kept = None
-        kept = kept or _left(error)
         return jobs.StagingOpened(job.folder, entry, kept, kept is not None, problem)
 
 
