@@ -35,6 +35,7 @@ from leftzmq.wire.messages import (
     IndexSince,
     News,
     Want,
+    Welcome,
 )
 from leftzmq.wire.page import Page
 
@@ -135,6 +136,8 @@ def asks_for_everything(outsider: Outsider, company: Company, folder: str) -> No
     small_id = chunk_id(keys, small)
     wants = [Want(content, asks), Want(small_id, [Ask(small_id, 0, len(small))])]
     outsider.say(Socket.CONTROL, encode(IndexSince(keys.tag, NO_LIFE, 0)))
+    # Bulk may be faster than control, and before the hello nobody knows the folder.
+    assert until(outsider, lambda: outsider.messages(Welcome))
     outsider.say(Socket.BULK, encode(Get(7, keys.tag, [content], wants)))
 
 
