@@ -128,8 +128,10 @@ def _in_order() -> Iterator[None]:
         do = LARGER if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
         raise LeftError(what, tempfile.gettempdir(), do) from error
     finally:
+        # After the first one they stay unheard: the process is on its way out.
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is end:
+                signal.signal(number, handler)
 
 
 def _must_fit(size: int) -> None:
