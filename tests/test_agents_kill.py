@@ -3,7 +3,7 @@ final name, nothing lost, and in the end both shares are equal.
 
 A longer run, with another seed:
 
-    LEFTZMQ_KILL_ROUNDS=500 LEFTZMQ_KILL_SEED=7 .venv/bin/pytest -s tests/test_agents_kill.py
+    LEFTZMQ_KILL_ROUNDS=500 LEFTZMQ_KILL_SEED=7 .venv/bin/pytest -n 0 -s tests/test_agents_kill.py
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def tested(tree: Path, tests: tuple[str, ...]) -> Caught | Missed:
     began = time.monotonic()
     last = ""
     options = ("-x", "--tb=no", "-rf", "-p", "no:cacheprovider")
-    with _lines(tree, "-m", "pytest", *options, *tests) as lines:
+    with _lines(tree, "-m", "pytest", "-n", "0", *options, *tests) as lines:
         for line in lines:
             last = line or last
             if found := _FAILED.match(line):
