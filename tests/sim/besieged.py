@@ -10,7 +10,6 @@ Knows plans. Must not know what a lie says.
 from __future__ import annotations
 
 import random
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from . import laws
 from .ledger import Ledger
 from .lies import LIES
 from .lies import WEIGHTS as LIE_WEIGHTS
-from .plan import MEMORY, Outcome, dials_of, settle, stays_quiet
+from .plan import Outcome, dials_of, lived, settle, stays_quiet
 from .siege import Siege
 from .users import DEEDS, WEIGHTS, Users
 from .world import Knobs, SimDevice
@@ -97,21 +96,7 @@ def alone(seed: int, lie: str) -> Siegeplan:
 
 def endure(plan: Siegeplan, *, story: bool = False) -> Outcome:
     """Live through it, and look whether the laws hold."""
-    where = MEMORY if MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="leftzmq-sim-", dir=where) as base:
-        world = Siege(plan.seed, Path(base), plan.names, set(plan.dials), plan.knobs)
-        if story:
-            world.story = []
-        broken: BaseException | None = None
-        try:
-            _live(plan, world)
-        except Exception as error:
-            broken = error
-        finally:
-            for device in world.devices.values():
-                if device.alive:
-                    device.end()
-        return Outcome(plan, broken, world.digest, world.now - 1000.0, world.story or [])  # type: ignore[arg-type]
+    return lived(plan, Siege, _live, story=story)
 
 
 def _live(plan: Siegeplan, world: Siege) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import random
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
 
@@ -23,6 +24,7 @@ from .world import Knobs, World
 QUIET_S: Final = 15.0
 PATIENCE_S: Final = 600.0
 MEMORY: Final = Path("/dev/shm")
+W = TypeVar("W", bound=World)
 """Where a flush of an index costs nothing, if there is such a place."""
 
 
@@ -136,14 +138,19 @@ def _steps(
 
 def run(plan: Plan, *, story: bool = False) -> Outcome:
     """Live through it, and look whether the laws hold."""
+    return lived(plan, World, _live, story=story)
+
+
+def lived(plan: Any, kind: type[W], live: Callable[[Any, W], None], *, story: bool) -> Outcome:
+    """What comes of `live` in a world of this kind, made as the plan says."""
     where = MEMORY if MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="leftzmq-sim-", dir=where) as base:
-        world = World(plan.seed, Path(base), plan.names, set(plan.dials), plan.knobs)
+        world = kind(plan.seed, Path(base), plan.names, set(plan.dials), plan.knobs)
         if story:
             world.story = []
         broken: BaseException | None = None
         try:
-            _live(plan, world)
+            live(plan, world)
         except Exception as error:
             broken = error
         finally:
