@@ -266,7 +266,8 @@ class Applier:
     def _with_kept(self, each: Action | Fact) -> Action | Fact:
         if not isinstance(each, FileWanted):
             return each
-        return replace(each, kept=self.leftings.taken(each.entry.path))
+        kept = self.leftings.taken(each.entry.path)
+        return replace(each, kept=kept) if kept is not None else each
 
     def _waits_for_room(self, each: Action | Fact) -> bool:
         """Whether bytes are wanted for which there is no room: for all but a move there must be."""
