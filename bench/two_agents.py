@@ -5,7 +5,8 @@ usage: python bench/two_agents.py [--bytes N | --files N] [--runs N] [--only NAM
 Prints one JSON line a run. `plain`: seconds in which one thread of Python makes the same files;
 `leftzmq`, `syncthing`: seconds from B's start until all files stand in B's share under their names,
 MB/s, files/s, times the seconds of plain, CPU seconds and peak memory of both. A has
-scanned all before B starts. Run it with the project installed (or PYTHONPATH=.).
+scanned all before B starts. With --files nothing is deleted during a measurement nor a minute
+before it (shares.forget_the_deleted says why). Run it with the project installed (or PYTHONPATH=.).
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import rival
-from shares import Arrival, Manifest, fill, plain_s
+from shares import Arrival, Manifest, fill, forget_the_deleted, plain_s
 
 from leftzmq.bus.door import ask
 from leftzmq.cli.story import Actor, Stage, free_ports, wait_until
@@ -60,7 +60,7 @@ def arrive(a: Device, b: Device, manifest: Manifest, plain: float) -> dict[str, 
     return figures
 
 
-def ours(size: int, files: int, plain: Callable[[Path, Manifest], float]) -> dict[str, object]:
+def ours(size: int, files: int, plain: Callable[[Actor, Manifest], float]) -> dict[str, object]:
     with Stage(names="AB") as stage:
         a, b = stage.actors
         a.start()
@@ -74,7 +74,7 @@ def ours(size: int, files: int, plain: Callable[[Path, Manifest], float]) -> dic
 
         assert wait_until(has_all, LONGEST_S), a.log_tail()
         scanned = round(time.monotonic() - began, 2)
-        figures = arrive(a, b, manifest, plain(a.share, manifest))
+        figures = arrive(a, b, manifest, plain(a, manifest))
         turns = [ask(actor.state, "status")["longest_turn_ms"] for actor in (a, b)]
         return figures | {"scan_s": scanned, "longest_turn_ms": turns}
 
@@ -94,10 +94,9 @@ def once(size: int, files: int, only: str) -> dict[str, object]:
     found: dict[str, object] = {}
     seconds = 0.0
 
-    def plain(share: Path, manifest: Manifest) -> float:
+    def plain(a: Actor, manifest: Manifest) -> float:
         nonlocal seconds
-        with tempfile.TemporaryDirectory(prefix="leftzmq-plain-") as folder:
-            seconds = plain_s(share, Path(folder) / "made", manifest)
+        seconds = plain_s(a.share, a.home / "plain", manifest)
         found["bytes"], found["files"] = sum(manifest.values()), len(manifest)
         found["plain"] = {
             "seconds": round(seconds, 2),
@@ -105,12 +104,17 @@ def once(size: int, files: int, only: str) -> dict[str, object]:
         }
         return seconds
 
+    if files:
+        forget_the_deleted()
     leftzmq = ours(size, files, plain)
     found["leftzmq"] = leftzmq
-    if only != "leftzmq":
-        why = rival.missing()
-        found["syncthing"] = {"skipped": why} if why else theirs(size, files, seconds)
-    return found
+    if only == "leftzmq":
+        return found
+    if why := rival.missing():
+        return found | {"syncthing": {"skipped": why}}
+    if files:
+        forget_the_deleted()
+    return found | {"syncthing": theirs(size, files, seconds)}
 
 
 if __name__ == "__main__":
