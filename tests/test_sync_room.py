@@ -107,6 +107,29 @@ def test_a_file_that_is_too_large_does_not_hold_up_smaller_ones(mesh: Mesh, disk
     assert len(together(mesh)) == 2, "and the problem is solved"
 
 
+@pytest.mark.parametrize("why", ["deleted", "changed", "its holder is away"])
+def test_when_nothing_wanted_waits_any_more_all_is_quiet_though_there_is_no_room(
+    mesh: Mesh, disk: Disk, why: str
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    disk.free = GIB - 1
+    a.write("waits", random.Random(1).randbytes(3_000_000))
+    a.write("waits too", random.Random(2).randbytes(2_000_000))
+    a.scan()
+    mesh.settle()
+    assert b.folder.state.value == "syncing"
+    if why == "its holder is away":
+        a.kill()
+    else:
+        for name in ("waits too", "waits"):
+            (a.share / name).unlink() if why == "deleted" else a.write(name, b"")
+            a.scan()
+            mesh.settle(10)
+    mesh.settle(30)
+    assert b.folder.state.value == "idle"
+    assert not b.folder.problems.all()
+
+
 def half_here(mesh: Mesh, disk: Disk, data: bytes) -> int:
     """Room goes while `large` arrives at B: the bytes of it that are here."""
     a, b = mesh.devices["A"], mesh.devices["B"]

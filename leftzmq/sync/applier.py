@@ -156,6 +156,8 @@ class Applier:
     def room_seen(self, fact: RoomSeen, now: float) -> list[Action | Fact]:
         if self._room.seen(fact, now):
             self._window.consider_all()
+        elif (first := self._room.first) and self._versions.ticket(first) is None:
+            self._window.consider(first)  # its holder may be away: of that no path is told
         return self.go_on(now)
 
     def walk_ended(self, fact: WalkEnded, now: float) -> list[Action | Fact]:

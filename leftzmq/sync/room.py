@@ -26,13 +26,18 @@ class Room:
         self._fits: int | None = None  # None: nobody was refused
         self._refused: dict[str, tuple[bytes, int]] = {}  # content, what of it is still to come
         self._least: int | None = None  # needed by what waits
-        self._where = ""
+        self._where, self._content = "", b""  # of that
         self._next_look = 0.0
         self._looking = False
 
     @property
     def waited_for(self) -> bool:
         return self._least is not None
+
+    @property
+    def first(self) -> str:
+        """The path that needs the least of those that wait; "" when none does."""
+        return self._where if self.waited_for else ""
 
     def deadline(self) -> float | None:
         return None if self._fits is None or self._looking else self._next_look
@@ -44,7 +49,7 @@ class Room:
         _, need = self._refused.get(entry.path, (b"", entry.size))
         if need <= max(0, self._fits):
             return True
-        self._wait(entry.path, need)
+        self._wait(entry, need)
         return False
 
     def refused(self, shortage: Shortage, entry: Entry, now: float) -> None:
@@ -54,10 +59,13 @@ class Room:
         self._fits = shortage.fits_bytes
         if len(self._refused) < REFUSED_MAX:
             self._refused[entry.path] = (entry.content, shortage.need_bytes)
-        self._wait(entry.path, shortage.need_bytes)
+        self._wait(entry, shortage.need_bytes)
 
     def not_wanted(self, path: str, entry: Entry | None) -> bool:
         """Whether something was refused for `path` that is not what is wanted there now."""
+        if path == self.first and (entry is None or entry.content != self._content):
+            # Whether the others still wait nobody knows: the next look has all considered.
+            self._least, self._next_look = 0, 0.0
         refused = self._refused.get(path)
         if refused is None or (entry is not None and entry.content == refused[0]):
             return False
@@ -77,11 +85,11 @@ class Room:
         if least is None:
             self._fits = None  # whoever waited came, or is not wanted any more
             return False
-        if least > fact.fits_bytes:
+        if least > max(0, fact.fits_bytes):
             return False
         self._least = None
         return True
 
-    def _wait(self, path: str, need: int) -> None:
+    def _wait(self, entry: Entry, need: int) -> None:
         if self._least is None or need < self._least:
-            self._least, self._where = need, path
+            self._least, self._where, self._content = need, entry.path, entry.content
