@@ -660,7 +660,7 @@ def test_a_copy_name_taken_while_it_is_moved_aside(
     old = held(root, "a")
     removing = Operation(Verb.REMOVE, entry("a", deleted=True), old, "a.conflict")
     operation = removing if verb == "remove" else directory("a", old, "a.conflict")
-    Meddler(monkeypatch, "rename_new", 2).act = lambda: _new(tmp_path / "a.conflict", USER)
+    Meddler(monkeypatch, "rename_new").act = lambda: _new(tmp_path / "a.conflict", USER)
     assert one(root, operation).ending is Ending.CHANGED
     assert path.read_bytes() == OLD and (tmp_path / "a.conflict").read_bytes() == USER
 

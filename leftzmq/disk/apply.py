@@ -10,7 +10,7 @@ file its final name.
 
 After every single call a file's name leads to the old bytes or to the new ones, whole. Only
 where a file gives way to a folder, or an empty folder to something else, is there an instant
-without either; then the old bytes are in the trash.
+without either; then the old bytes are the conflict copy, or in the trash.
 
 Knows operations. Must not know why they are wanted, nor the index.
 """
@@ -204,8 +204,7 @@ def _remove(place: Place) -> Copied:
     if found.kind is Kind.DIRECTORY:
         _remove_folder(place)
         return _NOT_COPIED
-    with place.trash.spot(place.operation.path) as spot:
-        aside = place.move_aside(spot)
+    with place.moved_aside() as aside:
         try:
             return place.settle(aside)
         except (OSError, Stopped):
@@ -224,8 +223,8 @@ def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:
         place.folder.make_folder(place.name)
         place.touch()
     else:
-        with place.trash.spot(place.operation.path) as spot:
-            copied = _folder_for_file(place, place.move_aside(spot))
+        with place.moved_aside() as aside:
+            copied = _folder_for_file(place, aside)
     made = place.folder.stat(place.name)
     if made is None or made.kind is not Kind.DIRECTORY:
         raise Stopped(Ending.CHANGED, "the folder was replaced at once")

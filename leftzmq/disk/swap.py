@@ -10,6 +10,8 @@ Knows one name and what must be there. Must not know what is put there instead.
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from leftzmq.disk.flush import Flushes
@@ -88,10 +90,20 @@ class Place:
             self._go_back(new, ours)
             raise
 
-    def move_aside(self, spot: Spot) -> Spot:
-        """Free the name: what was there lies at `spot` then, or beside where that is on another
-        file system; it was looked at and waits for `settle` or `put_back`. Raises Stopped or
-        OSError, as `exchange`."""
+    @contextmanager
+    def moved_aside(self) -> Iterator[Spot]:
+        """Free the name: what was there is the conflict copy at once, where there is to be one,
+        else it lies in the trash, or beside where that is on another file system. It was looked
+        at and waits for `settle` or `put_back`. Raises Stopped or OSError, as `exchange`."""
+        copy_to = self.operation.copy_to
+        if copy_to is not None:
+            # Not by way of the trash: where the way back fails too, it would be there only.
+            yield self._move_aside(Spot(self.folder, name_of(copy_to), self.where))
+            return
+        with self.trash.spot(self.operation.path) as spot:
+            yield self._move_aside(spot)
+
+    def _move_aside(self, spot: Spot) -> Spot:
         try:
             self.folder.rename_new(self.name, spot.folder, spot.name)
         except OSError as error:
@@ -124,6 +136,8 @@ class Place:
             return None, None
         assert parent_of(copy_to) == self.where
         found = self._look_again(spot)
+        if spot.name == name_of(copy_to):
+            return copy_to, found.key()
         try:
             spot.folder.rename_new(spot.name, self.folder, name_of(copy_to))
         except FileExistsError as error:

@@ -1,0 +1,105 @@
+"""disk/apply on a disk of which some calls in a row fail, at every call in turn: what nobody had
+seen stays in the share, and nothing that a user wrote is lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from test_disk_apply import (
+    OLD,
+    directory,
+    entry,
+    held,
+    link,
+    one,
+    put,
+    trashed,
+)
+
+from leftzmq.disk.fs import RealFile, RealFolder, RealRoot
+from leftzmq.disk.outcome import Ending, Outcome
+from leftzmq.tree.plan import Operation, Verb
+
+ROWS: Final = (1, 2, 3, 5)
+CALLS: Final = (
+    (RealRoot, "folder"),
+    (RealFolder, "stat folder open_read create make_folder make_link read_link rename_new"),
+    (RealFolder, "exchange unlink remove_folder flush"),
+    (RealFile, "read write stat set_times set_exec flush"),
+)
+
+
+class Failing:
+    """A disk of which `row` calls fail, from the `first` one on."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, first: int, row: int) -> None:
+        self.first, self.row, self.count, self.said = first, row, 0, []
+        for kind, methods in CALLS:
+            for method in methods.split():
+                self._wrap(patch, kind, method)
+
+    def _wrap(self, patch: pytest.MonkeyPatch, kind: type, method: str) -> None:
+        real = getattr(kind, method)
+
+        def call(of: Any, *arguments: Any, **more: Any) -> Any:
+            self.count += 1
+            if self.first <= self.count < self.first + self.row:
+                self.said.append(f"{kind.__name__}.{method} {arguments}")
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return real(of, *arguments, **more)
+
+        patch.setattr(kind, method, call)
+
+
+def conflicting(verb: str, root: RealRoot) -> Operation:
+    """It replaces `a` by what had not seen it: the old bytes are to be a copy."""
+    old = held(root, "a")
+    return {
+        "file": lambda: put(root, "a", old, "a.conflict"),
+        "folder": lambda: directory("a", old, "a.conflict"),
+        "link": lambda: link("a", old, "a.conflict"),
+        "remove": lambda: Operation(Verb.REMOVE, entry("a", deleted=True), old, "a.conflict"),
+    }[verb]()
+
+
+def in_share(tmp_path: Path) -> list[bytes]:
+    """The bytes of the files that a scan finds."""
+    return [
+        path.read_bytes()
+        for path in tmp_path.iterdir()
+        if path.is_file() and not path.name.endswith(".lefting")
+    ]
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("verb", ["remove", "folder"])
+def test_what_nobody_had_seen_stays_in_the_share(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verb: str, row: int
+) -> None:
+    for first in count(1):
+        share = tmp_path / str(first)
+        (share / ".left" / "trash").mkdir(parents=True)
+        (share / "a").write_bytes(OLD)
+        with closing(RealRoot(share)) as root, monkeypatch.context() as patch:
+            operation = conflicting(verb, root)
+            disk = Failing(patch, first, row)
+            outcome = carried_out(root, operation)
+        if not disk.said:
+            assert outcome is not None and outcome.ending is Ending.DONE
+            return
+        assert OLD in in_share(share), (disk.said, outcome)
+        assert not trashed(share)
+
+
+def carried_out(root: RealRoot, operation: Operation) -> Outcome | None:
+    """None: not even the share could be opened."""
+    try:
+        return one(root, operation)
+    except OSError:
+        return None
