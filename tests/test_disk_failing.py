@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import closing
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,8 @@ from typing import Any, Final
 import pytest
 from test_disk_apply import (
     OLD,
+    USER,
+    Meddler,
     directory,
     entry,
     held,
@@ -78,7 +81,7 @@ def in_share(tmp_path: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize("row", ROWS)
-@pytest.mark.parametrize("verb", ["remove", "folder"])
+@pytest.mark.parametrize("verb", ["remove", "folder", "file", "link"])
 def test_what_nobody_had_seen_stays_in_the_share(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verb: str, row: int
 ) -> None:
@@ -93,8 +96,40 @@ def test_what_nobody_had_seen_stays_in_the_share(
         if not disk.said:
             assert outcome is not None and outcome.ending is Ending.DONE
             return
-        assert OLD in in_share(share), (disk.said, outcome)
-        assert not trashed(share)
+        assert went_back(share, outcome) and OLD in in_share(share), (disk.said, outcome)
+        assert OLD not in trashed(share).values()
+
+
+def went_back(share: Path, outcome: Outcome | None) -> bool:
+    """What was left aside goes back once the disk works again."""
+    if outcome is None or outcome.aside is None:
+        return True
+    back = replace(outcome.operation, verb=Verb.GO_BACK, aside=outcome.aside)
+    with closing(RealRoot(share)) as root:
+        return one(root, back).ending is Ending.DONE
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("verb", ["remove", "folder", "file", "link"])
+def test_what_a_user_writes_in_the_instant_stays_in_the_share(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verb: str, row: int
+) -> None:
+    """Also where the old version had been seen, and would have gone to the trash."""
+    for first in count(1):
+        share = tmp_path / str(first)
+        (share / ".left" / "trash").mkdir(parents=True)
+        (share / "a").write_bytes(OLD)
+        with closing(RealRoot(share)) as root, monkeypatch.context() as patch:
+            operation = replace(conflicting(verb, root), copy_to=None)
+            disk = Failing(patch, first, row)
+            method = "rename_new" if verb in ("remove", "folder") else "exchange"
+            Meddler(patch, method).act = lambda share=share: (share / "a").write_bytes(USER)  # type: ignore[misc]
+            outcome = carried_out(root, operation)
+        if not disk.said:
+            return
+        written = USER in [path.read_bytes() for path in share.rglob("*") if path.is_file()]
+        assert went_back(share, outcome), (disk.said, outcome)
+        assert USER in in_share(share) or not written, (disk.said, outcome)
 
 
 def carried_out(root: RealRoot, operation: Operation) -> Outcome | None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from msgspec.structs import replace
@@ -111,6 +112,9 @@ class _Batch:
                 return self._move_file(place)
             case Verb.SET_ATTRIBUTES:
                 return self._set_attributes(place)
+            case Verb.GO_BACK:
+                place.return_aside(self._root)
+                return None, _NOT_COPIED
 
     def _move_file(self, place: Place) -> tuple[ScanKey, Copied]:
         """One rename takes the file from the path where it is to go; looked at before, and again
@@ -240,7 +244,8 @@ def _folder_for_file(place: Place, aside: Spot) -> Copied:
     try:
         return place.settle(aside)
     except (OSError, Stopped):
-        place.folder.remove_folder(place.name)
+        with suppress(OSError):  # then what is in it keeps the name
+            place.folder.remove_folder(place.name)
         place.put_back(aside)
         raise
 
@@ -271,8 +276,9 @@ def _link_for_file(place: Place, new: Spot, target: bytes) -> tuple[ScanKey, Cop
     try:
         copied = place.exchange(new, made.key())
     except (OSError, Stopped):
-        if is_still(new.folder.stat(new.name), made.key()):
-            new.folder.unlink(new.name)
+        with suppress(OSError):  # what was raised may say where the old version lies
+            if is_still(new.folder.stat(new.name), made.key()):
+                new.folder.unlink(new.name)
         raise
     return key_now(place.folder, place.name, made.key()), copied
 
@@ -292,14 +298,15 @@ def _copy_with_attributes(place: Place, source: File) -> tuple[ScanKey, Copied]:
             new = Spot(place.folder, name_of(path), place.where)
             copied = place.exchange(new, ours)
         except (OSError, Stopped):
-            throw_away(place.folder, staged)
+            with suppress(OSError):
+                throw_away(place.folder, staged)
             raise
     return key_now(place.folder, place.name, ours), copied
 
 
 def _ended(operation: Operation, error: Exception) -> Outcome:
     if isinstance(error, Stopped):
-        return Outcome(operation, error.ending, why=error.why)
+        return Outcome(operation, error.ending, why=error.why, aside=error.aside)
     if isinstance(error, FileExistsError | FileNotFoundError):
         return Outcome(operation, Ending.CHANGED, why=str(error))  # since the look before
     if isinstance(error, OSError) and is_full(error):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from leftzmq.tree.entry import ScanKey
-from leftzmq.tree.plan import Operation
+from leftzmq.tree.plan import Aside, Operation
 
 
 class Ending(Enum):
@@ -20,7 +20,7 @@ class Ending(Enum):
     FLUSH_FAILED = auto()  # the .lefting was thrown away: fetch again
     FULL_AT_FLUSH = auto()  # the same, for want of room
     DISK_FULL = auto()  # nothing was done; wait for room
-    FAILED = auto()  # `why` says what the system said; nothing was done
+    FAILED = auto()  # `why` says what the system said; nothing was done, but see `aside`
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Outcome:
     """One operation's end.
 
     copied_to, copy_key: where the old bytes are now as a conflict copy, and their stat
+    aside: FAILED, and what was at the name could not go back to it: it is to be tried again
     """
 
     operation: Operation
@@ -36,3 +37,4 @@ class Outcome:
     copied_to: str | None = None
     copy_key: ScanKey | None = None
     why: str = ""
+    aside: Aside | None = None

@@ -17,18 +17,18 @@ from dataclasses import dataclass
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.lefting import lefting_paths
 from leftzmq.disk.outcome import Ending
-from leftzmq.disk.root import Folder, Stat
-from leftzmq.disk.trash import Spot, Trash
+from leftzmq.disk.root import Folder, Root, Stat
+from leftzmq.disk.trash import TRASH_PATH, Spot, Trash
 from leftzmq.tree.entry import ScanKey
-from leftzmq.tree.path import name_of, parent_of
-from leftzmq.tree.plan import Operation
+from leftzmq.tree.path import is_below, name_of, parent_of
+from leftzmq.tree.plan import Aside, Operation
 
 
 class Stopped(Exception):
     """The operation ends here and is not DONE."""
 
-    def __init__(self, ending: Ending, why: str = "") -> None:
-        self.ending, self.why = ending, why
+    def __init__(self, ending: Ending, why: str = "", aside: Aside | None = None) -> None:
+        self.ending, self.why, self.aside = ending, why, aside
         super().__init__(why or ending.name)
 
 
@@ -121,11 +121,19 @@ class Place:
         return spot
 
     def put_back(self, spot: Spot) -> None:
-        """Give what was moved aside its name again; if a user took the name, it is trash."""
+        """Give what was moved aside its name again; if something took the name, it stays the
+        conflict copy, or is trash. Raises Stopped where it can do neither, and says where it
+        lies."""
         try:
-            spot.folder.rename_new(spot.name, self.folder, self.name)
-        except FileExistsError:
-            self.trash.take(spot, self.operation.path)
+            try:
+                spot.folder.rename_new(spot.name, self.folder, self.name)
+            except FileExistsError:
+                if not self._is_copy(spot):
+                    self.trash.take(spot, self.operation.path)
+        except OSError as error:
+            raise _left_aside(spot, None, error) from error
+        self.touch()
+        self.flushes.touch(spot.where)
 
     def settle(self, spot: Spot) -> Copied:
         """What came out becomes the conflict copy or goes to the trash. Raises Stopped or OSError;
@@ -136,13 +144,17 @@ class Place:
             return None, None
         assert parent_of(copy_to) == self.where
         found = self._look_again(spot)
-        if spot.name == name_of(copy_to):
+        if self._is_copy(spot):
             return copy_to, found.key()
         try:
             spot.folder.rename_new(spot.name, self.folder, name_of(copy_to))
         except FileExistsError as error:
             raise Stopped(Ending.CHANGED, f"{copy_to} is there already") from error
         return copy_to, key_now(self.folder, name_of(copy_to), found.key())
+
+    def _is_copy(self, spot: Spot) -> bool:
+        copy_to = self.operation.copy_to
+        return copy_to is not None and spot.name == name_of(copy_to)
 
     def _look_again(self, spot: Spot) -> Stat:
         found, old = spot.folder.stat(spot.name), self.operation.old
@@ -164,9 +176,29 @@ class Place:
                 new.folder.exchange(new.name, self.folder, self.name)
             self.trash.take(new, self.operation.path)
         except OSError as error:
-            lies = f"{new.where}/{new.name}".lstrip("/")
-            why = f"{error.strerror or error}; the old version lies at {lies}"
-            raise Stopped(Ending.FAILED, why) from error
+            raise _left_aside(new, ours, error) from error
+
+    def return_aside(self, root: Root) -> None:
+        """What an earlier operation had to leave aside gets its name again, as far as nobody took
+        one of the two meanwhile. Raises Stopped, as `put_back`; OSError."""
+        aside = self.operation.aside
+        assert aside is not None
+        where, name = parent_of(aside.path), name_of(aside.path)
+        with root.folder(where) as folder:
+            spot = Spot(folder, name, where, in_trash=is_below(where, TRASH_PATH))
+            found = folder.stat(name)
+            if found is None:
+                return
+            if aside.ours is None:
+                self.put_back(spot)
+                return
+            if not is_still(found, aside.ours):
+                self._go_back(spot, aside.ours)
+                self.touch()
+                self.flushes.touch(where)
+            staged = self.operation.staged is not None
+            if not staged and is_still(folder.stat(name), aside.ours):
+                folder.unlink(name)  # a link or a copy that was made for this name alone
 
     def beside(self) -> Spot:
         """A free name in the same folder that nobody takes for a file; not to be closed."""
@@ -174,3 +206,9 @@ class Place:
         names = [name_of(path) for path in lefting_paths(path)]
         free = (name for name in names if self.folder.stat(name) is None)
         return Spot(self.folder, next(free, names[-1]), self.where)
+
+
+def _left_aside(spot: Spot, ours: ScanKey | None, error: OSError) -> Stopped:
+    lies = f"{spot.where}/{spot.name}".lstrip("/")
+    why = f"{error.strerror or error}; the old version lies at {lies}"
+    return Stopped(Ending.FAILED, why, Aside(lies, ours))

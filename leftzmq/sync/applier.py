@@ -11,6 +11,7 @@ from typing import Final
 
 from leftzmq.errors import Problem, ProblemKind, Shortage
 from leftzmq.sync.actions import Action, Work, tell_entry
+from leftzmq.sync.asides import GOING_BACK
 from leftzmq.sync.batches import Batches
 from leftzmq.sync.claims import Claims
 from leftzmq.sync.ends import FULL_RETRY_S, Ends
@@ -68,6 +69,7 @@ class Applier:
         self._batches = Batches(indexes, versions, claims, window, self._moves)
         self.leftings = Leftings(folder, indexes)
         self._ends = Ends(folder, window, versions, replica, guard, self.leftings, claims, problems)
+        self._asides = self._ends.asides
         self._room = Room(folder)
         self.stopped = False
 
@@ -78,14 +80,16 @@ class Applier:
 
     @property
     def idle(self) -> bool:
-        return self._window.idle and not self.leftings.clearing and not self._room.waited_for
+        waits = self.leftings.clearing or self._room.waited_for or self._asides
+        return self._window.idle and not waits
 
     def deadline(self, now: float) -> float | None:
         if self.stopped or self.leftings.clearing:
             return None
         if self._ends:
             return now
-        times = (self._window.deadline(now), self._room.deadline(), self.leftings.deadline())
+        waiting = (self._room, self.leftings, self._asides)
+        times = (self._window.deadline(now), *(each.deadline() for each in waiting))
         return min((time for time in times if time is not None), default=None)
 
     # -- facts ---------------------------------------------------------------------------------
@@ -174,10 +178,13 @@ class Applier:
         return [*self._room.tick(now), *again, *self.go_on(now)]
 
     def applied(self, fact: Applied, now: float) -> list[Action | Fact]:
-        self._batches.ended(fact.batch)
+        if fact.batch != GOING_BACK:
+            self._batches.ended(fact.batch)
         if not fact.alive:
             self.stopped = True
             return [FolderStopped(self.folder, fact.why)]
+        if fact.batch == GOING_BACK:
+            return [*self._asides.ended(fact, now), *self.go_on(now)]
         self._ends.add(fact.outcomes)
         return self.go_on(now)
 
@@ -185,7 +192,7 @@ class Applier:
         """Handle some ends, derive some tickets, start batches."""
         if self.stopped or self.leftings.clearing:
             return []
-        out = self._ends.handle_some(now)
+        out = [*self._asides.start(now), *self._ends.handle_some(now)]
         if not out:  # else in the next turn: each is half a turn
             paths = self._window.take()
             self._indexes.recall(paths)

@@ -1,4 +1,4 @@
-"""At any time at most one of settler and applier works at a path.
+"""At any time at most one of settler, applier and asides works at a path.
 
 A look that ran while the same path was being applied would find bytes that no index knows yet,
 and call them a user's. A claim is refused, never waited for: who was refused tries again a
@@ -14,6 +14,7 @@ from enum import Enum, auto
 class Claimant(Enum):
     SETTLER = auto()
     APPLIER = auto()
+    ASIDE = auto()  # what lay at the path waits to be put back (sync/asides)
 
 
 class Claims:
@@ -26,8 +27,10 @@ class Claims:
         """Claim a path; False while the other one has it (who has it already keeps it)."""
         return self._by.setdefault(path, claimant) is claimant
 
-    def has(self, path: str, claimant: Claimant) -> bool:
-        return self._by.get(path) is claimant
+    def is_changing(self, path: str) -> bool:
+        """Whether somebody works at a path who changes what is there, or will: all but the
+        settler."""
+        return self._by.get(path, Claimant.SETTLER) is not Claimant.SETTLER
 
     def release(self, paths: Iterable[str], claimant: Claimant) -> None:
         for path in paths:

@@ -13,6 +13,7 @@ from typing import Final
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.sync.actions import Action, Tell, tell_entry
+from leftzmq.sync.asides import Asides
 from leftzmq.sync.claims import Claimant, Claims
 from leftzmq.sync.facts import Fact, RescanWanted
 from leftzmq.sync.guard import Guard
@@ -49,6 +50,7 @@ class Ends:
         self._folder, self._window, self._versions = folder, window, versions
         self._replica, self._guard, self._leftings = replica, guard, leftings
         self._claims, self._problems = claims, problems
+        self.asides = Asides(folder, claims, leftings)
         self._waiting: deque[Outcome] = deque()
         self._waiting_walks: set[str] = set()
 
@@ -79,6 +81,7 @@ class Ends:
         self._guard.went(done)
         for outcome in outcomes:
             self._claims.release(outcome.operation.paths, Claimant.APPLIER)
+            self.asides.add(outcome, now)
             if outcome.operation.moved is not None:
                 out += self._moved(outcome.operation.moved, outcome.ending, now)
             out += self._ended(outcome, now)
@@ -114,6 +117,8 @@ class Ends:
                 self._window.wait(doing, now + FULL_RETRY_S)
                 return self._show(path, ProblemKind.DISK_FULL, outcome.why)
             case Ending.FAILED:
+                if outcome.aside is not None:
+                    doing.staged = None  # who puts the old version back throws it away
                 self._window.wait(doing, now + FAILED_RETRY_S)
                 return self._show(path, ProblemKind.UNWRITABLE, outcome.why)
 

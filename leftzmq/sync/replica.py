@@ -14,7 +14,7 @@ from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.disk.sighting import Sight
 from leftzmq.sync.actions import Action, Publish, Work, tell_entry
 from leftzmq.sync.answering import Answering
-from leftzmq.sync.claims import Claimant, Claims
+from leftzmq.sync.claims import Claims
 from leftzmq.sync.facts import (
     Fact,
     FoundDeletedBytes,
@@ -82,7 +82,7 @@ class Replica:
         self._indexes.recall(sighting.path for sighting in fact.sightings)
         again: list[str] = []
         for sighting in fact.sightings:
-            if self._claims.has(sighting.path, Claimant.APPLIER):
+            if self._claims.is_changing(sighting.path):
                 # It began to work there after the look was over: that is not what is there now.
                 again.append(sighting.path)
                 continue

@@ -274,7 +274,7 @@ class Settler:
         out: list[Sighting] = []
         for seen in sightings:
             is_held = seen.sight is Sight.GONE and seen.key is not None
-            taken = self._claims.has(seen.path, Claimant.APPLIER)
+            taken = self._claims.is_changing(seen.path)
             if taken or (is_held and keys.get(seen.path) != seen.key):
                 self._wait(seen.path, now + SETTLE_S, closed=True)
             else:

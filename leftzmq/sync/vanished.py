@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from leftzmq.disk.sighting import Sight, Sighting
-from leftzmq.sync.claims import Claimant, Claims
+from leftzmq.sync.claims import Claims
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.wave import QUIET_S, Side, State, Wave, goes_at_once, is_flood
 from leftzmq.tree.entry import Kind
@@ -160,7 +160,7 @@ class Vanished(Side):
         still: list[Sighting] = []
         for sighting in waited:
             ours = self._indexes.ours(sighting.path)
-            taken = self._claims.has(sighting.path, Claimant.APPLIER)
+            taken = self._claims.is_changing(sighting.path)
             if taken or (ours.scan if ours else None) != sighting.key:
                 self._to_look_at.append(sighting.path)
             else:

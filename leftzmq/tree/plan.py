@@ -22,6 +22,7 @@ class Verb(Enum):
     MOVE_FILE = "move the file"
     PUT_LINK = "put the link"
     SET_ATTRIBUTES = "set mtime and exec"
+    GO_BACK = "put the old version back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,17 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """Where what was at a name lies since the disk let it neither go on nor back.
+
+    ours: the stat of what we had put there instead; None: nothing
+    """
+
+    path: str
+    ours: ScanKey | None
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One change of one path; of two, for a move.
 
@@ -64,6 +76,7 @@ class Operation:
     copy_to: where the old bytes go as a conflict copy; None: to the trash
     staged:  the bytes, for PUT_FILE
     moved:   the bytes, for MOVE_FILE
+    aside:   what is to have the name again, for GO_BACK
     """
 
     verb: Verb
@@ -72,6 +85,7 @@ class Operation:
     copy_to: str | None = None
     staged: Staged | None = None
     moved: Moved | None = None
+    aside: Aside | None = None
 
     @property
     def path(self) -> str:
