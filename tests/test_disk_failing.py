@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from contextlib import closing
 from dataclasses import replace
 from itertools import count
@@ -13,20 +14,25 @@ from typing import Any, Final
 
 import pytest
 from test_disk_apply import (
+    NOW_NS,
     OLD,
     USER,
     Meddler,
     directory,
     entry,
+    far_trash,  # noqa: F401
     held,
     link,
     one,
     put,
+    remove,
     trashed,
 )
 
+from leftzmq.config import Limits
 from leftzmq.disk.fs import RealFile, RealFolder, RealRoot
 from leftzmq.disk.outcome import Ending, Outcome
+from leftzmq.disk.retention import TrashSweep
 from leftzmq.tree.plan import Operation, Verb
 
 ROWS: Final = (1, 2, 3, 5)
@@ -130,6 +136,43 @@ def test_what_a_user_writes_in_the_instant_stays_in_the_share(
         written = USER in [path.read_bytes() for path in share.rglob("*") if path.is_file()]
         assert went_back(share, outcome), (disk.said, outcome)
         assert USER in in_share(share) or not written, (disk.said, outcome)
+
+
+@pytest.mark.usefixtures("far_trash")
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("verb", ["remove", "folder", "file"])
+def test_half_a_file_is_never_in_the_trash_of_a_user(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verb: str, row: int
+) -> None:
+    """What lies on another file system is copied there. What is left half-way goes with the
+    next sweep."""
+    (tmp_path / "m").mkdir()
+    (tmp_path / ".left").mkdir()
+    for first in count(1):
+        shutil.rmtree(tmp_path / ".left")
+        (tmp_path / ".left" / "trash").mkdir(parents=True)
+        shutil.rmtree(tmp_path / "m")
+        (tmp_path / "m").mkdir()
+        (tmp_path / "m" / "a").write_bytes(OLD)
+        with closing(RealRoot(tmp_path)) as root, monkeypatch.context() as patch:
+            old = held(root, "m/a")
+            operation = {
+                "remove": lambda old=old: remove("m/a", old),
+                "folder": lambda old=old: directory("m/a", old),
+                "file": lambda root=root, old=old: put(root, "m/a", old),
+            }[verb]()
+            disk = Failing(patch, first, row)
+            outcome = carried_out(root, operation)
+        assert went_back(tmp_path, outcome), (disk.said, outcome)
+        listed = {path: data for path, data in trashed(tmp_path).items() if path == "m/a"}
+        assert set(listed.values()) <= {OLD}, (disk.said, outcome)
+        in_place = (tmp_path / "m" / "a").is_file() and (tmp_path / "m" / "a").read_bytes() == OLD
+        assert in_place or listed, (disk.said, outcome)
+        with closing(RealRoot(tmp_path)) as root:
+            TrashSweep(root, Limits(), None, NOW_NS).step()
+        assert not list((tmp_path / ".left" / "trash").glob("going-*"))
+        if not disk.said:
+            return
 
 
 def carried_out(root: RealRoot, operation: Operation) -> Outcome | None:

@@ -22,7 +22,7 @@ from typing import Final
 
 from leftzmq.config import Limits
 from leftzmq.disk.root import Folder, Root, Stat
-from leftzmq.disk.trash import TRASH_PATH, batch_name, is_batch, our_names, taken_ns
+from leftzmq.disk.trash import GOING, TRASH_PATH, batch_name, is_batch, our_names, taken_ns
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import join, name_of, parent_of
 
@@ -35,9 +35,6 @@ FUTURE_NS: Final = DAY_NS
 STEP_CALLS: Final = 400
 """File system calls of one step: 2 to 4 ms, measured on ext4."""
 PART_NAMES: Final = 128  # of one folder, stat or unlinked while it is open
-
-GOING: Final = "going-"
-"""Begins the name of a batch that is on its way out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Self
@@ -22,6 +23,9 @@ from leftzmq.tree.path import LEFT_DIRECTORY, join, name_of, parent_of
 
 TRASH_NAME: Final = "trash"
 TRASH_PATH: Final = f"{LEFT_DIRECTORY}/{TRASH_NAME}"
+
+GOING: Final = "going-"
+"""Begins the name of a batch that is on its way out (disk/retention)."""
 
 COPY_BYTES: Final = 1 << 20
 """Read and written at once where bytes must be copied."""
@@ -92,7 +96,7 @@ class Trash:
     def __init__(self, root: Root, now_ns: int, touch: Callable[[str], None]) -> None:
         self._root, self._now_ns, self._touch = root, now_ns, touch
         self._top = ""
-        self._made = 0
+        self._made = self._copied = 0
 
     def spot(self, path: str) -> Spot:
         """A free name for what lies at `path`; whoever takes it closes it. OSError."""
@@ -124,9 +128,39 @@ class Trash:
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                _copy_whole(spot, goal)
+                self._copy_whole(spot, goal)
                 spot.folder.unlink(spot.name)
         self._touch(spot.where)
+
+    def _copy_whole(self, spot: Spot, goal: Spot) -> None:
+        """All of it, flushed, or nothing: half a file in the trash would pass for a user's."""
+        found = spot.folder.stat(spot.name)
+        if found is not None and found.kind is Kind.SYMLINK:
+            goal.folder.make_link(goal.name, spot.folder.read_link(spot.name))
+        else:
+            self._copy_file(spot, goal)
+        goal.folder.flush()
+
+    def _copy_file(self, spot: Spot, goal: Spot) -> None:
+        """By way of what a sweep throws away: where even the half of it could not be removed, it
+        goes with that."""
+        self._copied += 1
+        above, part = f"{GOING}{name_of(self._top)}", str(self._copied)
+        with self._root.folder(TRASH_PATH) as trash:
+            with suppress(FileExistsError):
+                trash.make_folder(above, _PRIVATE_MODE)
+            with trash.folder(above) as going:
+                try:
+                    with spot.folder.open_read(spot.name) as source, going.create(part) as target:
+                        copy_bytes(source, target)
+                        target.flush()
+                    going.rename_new(part, goal.folder, goal.name)
+                finally:
+                    with suppress(OSError):
+                        if going.stat(part) is not None:
+                            going.unlink(part)
+            with suppress(OSError):
+                trash.remove_folder(above)
 
     def _begin(self) -> str:
         """The next folder of the trash that nobody had before."""
@@ -160,22 +194,6 @@ class Trash:
                 folder = above.folder(name)
             where = join(where, name)
         return folder
-
-
-def _copy_whole(spot: Spot, goal: Spot) -> None:
-    """All of it, flushed, or nothing: half a file in the trash would pass for a user's."""
-    found = spot.folder.stat(spot.name)
-    if found is not None and found.kind is Kind.SYMLINK:
-        goal.folder.make_link(goal.name, spot.folder.read_link(spot.name))
-    else:
-        with spot.folder.open_read(spot.name) as source, goal.folder.create(goal.name) as target:
-            try:
-                copy_bytes(source, target)
-                target.flush()
-            except OSError:
-                goal.folder.unlink(goal.name)
-                raise
-    goal.folder.flush()
 
 
 def copy_bytes(source: File, target: File) -> None:
