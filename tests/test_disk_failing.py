@@ -18,10 +18,12 @@ from test_disk_apply import (
     OLD,
     USER,
     Meddler,
+    attributes,
     directory,
     entry,
     far_trash,  # noqa: F401
     held,
+    leftovers,
     link,
     one,
     put,
@@ -173,6 +175,28 @@ def test_half_a_file_is_never_in_the_trash_of_a_user(
         assert not list((tmp_path / ".left" / "trash").glob("going-*"))
         if not disk.said:
             return
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_copy_for_one_of_two_names_is_gone_or_is_said_to_be_left(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, row: int
+) -> None:
+    for first in count(1):
+        share = tmp_path / str(first)
+        (share / ".left" / "trash").mkdir(parents=True)
+        (share / "a").write_bytes(OLD)
+        os.link(share / "a", share / "other")
+        with closing(RealRoot(share)) as root, monkeypatch.context() as patch:
+            operation = attributes("a", held(root, "a"))
+            disk = Failing(patch, first, row)
+            outcome = carried_out(root, operation)
+        if not disk.said:
+            return
+        assert went_back(share, outcome), (disk.said, outcome)
+        assert in_share(share) == [OLD, OLD], (disk.said, outcome)
+        left = outcome.left.path if outcome is not None and outcome.left is not None else None
+        unnamed = disk.said[0].startswith("RealFile.stat") and left is None  # no inode, no owner
+        assert unnamed or leftovers(share) == ([left] if left else []), (disk.said, outcome)
 
 
 def carried_out(root: RealRoot, operation: Operation) -> Outcome | None:

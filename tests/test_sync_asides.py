@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,38 @@ def test_what_a_disk_let_neither_on_nor_back_is_a_copy_in_the_end(
     assert b"of b" in kept, tree
     assert {"file": b"of a" in kept, "link": True, "folder": b"in" in kept}[kind]
     assert not list(b.share.rglob("*.lefting"))
+
+
+def test_a_copy_that_was_made_for_nothing_goes_in_the_end(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was made because the file has another name as well, and could not be thrown away."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("f", b"bytes")
+    together(mesh)
+    os.link(b.share / "f", b.share / "other")
+    together(mesh)
+    mesh.now += 5
+    (a.share / "f").chmod(0o755)
+    failed: list[str] = []
+    for module, name in (("attributes", "copy_bytes"), ("attributes", "throw_away")):
+        _fail_once(monkeypatch, f"leftzmq.disk.{module}.{name}", failed)
+    mesh.scan_all()
+    mesh.settle()
+    assert failed == ["copy_bytes", "throw_away"]
+    tree = together(mesh)
+    assert tree["f"][3] is True and (b.share / "other").read_bytes() == b"bytes"  # type: ignore[index]
+    assert not list(b.share.rglob("*.lefting")) and not b.folder.problems.all()
+
+
+def _fail_once(patch: pytest.MonkeyPatch, target: str, failed: list[str]) -> None:
+    module, _, name = target.rpartition(".")
+    real = getattr(import_module(module), name)
+
+    def call(*arguments: Any) -> None:
+        if name not in failed:
+            failed.append(name)
+            raise error()
+        real(*arguments)
+
+    patch.setattr(target, call)

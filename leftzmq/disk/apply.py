@@ -17,26 +17,22 @@ Knows operations. Must not know why they are wanted, nor the index.
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final
 
-from msgspec.structs import replace
-
+from leftzmq.disk.attributes import LeftBehind, set_attributes
 from leftzmq.disk.flush import GROUP_FROM, Flushes
-from leftzmq.disk.lefting import create_lefting, throw_away
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.disk.ready import make_ready
-from leftzmq.disk.root import File, Folder, LastFolder, Root, is_full
-from leftzmq.disk.swap import Copied, Place, Stopped, is_still, key_now
-from leftzmq.disk.trash import Spot, Trash, copy_bytes
+from leftzmq.disk.root import Folder, LastFolder, Root, is_full
+from leftzmq.disk.swap import NOT_COPIED, Copied, Place, Stopped, is_still, key_now
+from leftzmq.disk.trash import Spot, Trash
 from leftzmq.errors import Refused
 from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import check_path, name_of, parent_of
-from leftzmq.tree.plan import Operation, Staged, Verb
-
-_NOT_COPIED: Final[Copied] = (None, None)
+from leftzmq.tree.plan import Operation, Verb
 
 
 def apply(
@@ -81,6 +77,8 @@ class _Batch:
             check_path(operation.copy_to or operation.path)
             folder = self._parent(operation)
             key, copied = self._do(Place(folder, operation, self._trash, self._flushes), ready)
+        except LeftBehind as left:
+            return dataclasses.replace(_ended(operation, left.error), left=left.staged)
         except (Stopped, OSError, OverflowError, Refused) as error:
             return _ended(operation, error)
         return Outcome(operation, Ending.DONE, key, *copied)
@@ -111,10 +109,10 @@ class _Batch:
             case Verb.MOVE_FILE:
                 return self._move_file(place)
             case Verb.SET_ATTRIBUTES:
-                return self._set_attributes(place)
+                return set_attributes(place, self._attributes_together)
             case Verb.GO_BACK:
                 place.return_aside(self._root)
-                return None, _NOT_COPIED
+                return None, NOT_COPIED
 
     def _move_file(self, place: Place) -> tuple[ScanKey, Copied]:
         """One rename takes the file from the path where it is to go; looked at before, and again
@@ -133,7 +131,7 @@ class _Batch:
                 place.folder.rename_new(place.name, source, name)
                 raise Stopped(Ending.CHANGED, f"{moved.path} was written in this instant")
         assert found is not None
-        return found.key(), _NOT_COPIED
+        return found.key(), NOT_COPIED
 
     def _put_file(self, place: Place, ready: ScanKey) -> tuple[ScanKey, Copied]:
         staged = place.operation.staged
@@ -144,26 +142,6 @@ class _Batch:
         with self._root.folder(where) as folder:
             return _give_name(place, Spot(folder, name_of(staged.path), where), ready)
 
-    def _set_attributes(self, place: Place) -> tuple[ScanKey, Copied]:
-        found, entry = place.look(), place.operation.entry
-        if found is None:
-            raise Stopped(Ending.CHANGED, "nothing is there")
-        if found.kind is not Kind.FILE:
-            return found.key(), _NOT_COPIED
-        with place.folder.open_read(place.name) as file:
-            found = file.stat()
-            if place.operation.old is None or not is_still(found, place.operation.old.key):
-                raise Stopped(Ending.CHANGED, "something else is there")
-            if found.links > 1:
-                return _copy_with_attributes(place, file)
-            file.set_exec(entry.exec)
-            file.set_times(entry.mtime_ns)
-            if self._flushes.file(file, self._attributes_together):
-                self._flushes.wait()
-            # A write between the look and set_times would be hidden by the mtime just set. A ctime
-            # that no file has makes the next scan read the bytes once more: then it is found.
-            return replace(file.stat().key(), ctime_ns=0), _NOT_COPIED
-
 
 def _give_name(place: Place, new: Spot, ours: ScanKey) -> tuple[ScanKey, Copied]:
     """What lies at `new`, a file with the stat `ours`, gets the final name."""
@@ -171,7 +149,7 @@ def _give_name(place: Place, new: Spot, ours: ScanKey) -> tuple[ScanKey, Copied]
         new.folder.rename_new(new.name, place.folder, place.name)
         place.touch()
         place.flushes.touch(new.where)
-        copied = _NOT_COPIED
+        copied = NOT_COPIED
     else:
         copied = place.exchange(new, ours)
     return key_now(place.folder, place.name, ours), copied
@@ -204,10 +182,10 @@ def _remove_folder(place: Place) -> None:
 def _remove(place: Place) -> Copied:
     found = place.look()
     if found is None:
-        return _NOT_COPIED
+        return NOT_COPIED
     if found.kind is Kind.DIRECTORY:
         _remove_folder(place)
-        return _NOT_COPIED
+        return NOT_COPIED
     with place.moved_aside() as aside:
         try:
             return place.settle(aside)
@@ -221,8 +199,8 @@ def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:
     if found is not None and found.kind is Kind.DIRECTORY:
         # A user's. No stat is given, so that the next look goes into it: what he moved here in
         # this instant has no event of its own.
-        return None, _NOT_COPIED
-    copied = _NOT_COPIED
+        return None, NOT_COPIED
+    copied = NOT_COPIED
     if _is_free(place):
         place.folder.make_folder(place.name)
         place.touch()
@@ -258,7 +236,7 @@ def _put_link(place: Place) -> tuple[ScanKey, Copied]:
         made = place.folder.stat(place.name)
         if made is None or made.kind is not Kind.SYMLINK:
             raise Stopped(Ending.CHANGED, "the link was replaced at once")
-        return made.key(), _NOT_COPIED
+        return made.key(), NOT_COPIED
     # Made in the trash, at the spot of what it replaces: after the exchange both are in place.
     with place.trash.spot(place.operation.path) as spot:
         try:
@@ -281,27 +259,6 @@ def _link_for_file(place: Place, new: Spot, target: bytes) -> tuple[ScanKey, Cop
                 new.folder.unlink(new.name)
         raise
     return key_now(place.folder, place.name, made.key()), copied
-
-
-def _copy_with_attributes(place: Place, source: File) -> tuple[ScanKey, Copied]:
-    """The other names of this file must keep their mtime and exec: this name gets a copy."""
-    entry = place.operation.entry
-    target, path = create_lefting(place.folder, place.operation.path)
-    with target:
-        staged = Staged(path, target.stat().inode)
-        try:
-            copy_bytes(source, target)
-            target.set_exec(entry.exec)
-            target.set_times(entry.mtime_ns)
-            target.flush()
-            ours = target.stat().key()
-            new = Spot(place.folder, name_of(path), place.where)
-            copied = place.exchange(new, ours)
-        except (OSError, Stopped):
-            with suppress(OSError):
-                throw_away(place.folder, staged)
-            raise
-    return key_now(place.folder, place.name, ours), copied
 
 
 def _ended(operation: Operation, error: Exception) -> Outcome:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from leftzmq.tree.entry import ScanKey
-from leftzmq.tree.plan import Aside, Operation
+from leftzmq.tree.plan import Aside, Operation, Staged
 
 
 class Ending(Enum):
@@ -29,6 +29,7 @@ class Outcome:
 
     copied_to, copy_key: where the old bytes are now as a conflict copy, and their stat
     aside: FAILED, and what was at the name could not go back to it: it is to be tried again
+    left: a `.lefting` that was made for this operation alone and could not be thrown away
     """
 
     operation: Operation
@@ -38,3 +39,4 @@ class Outcome:
     copy_key: ScanKey | None = None
     why: str = ""
     aside: Aside | None = None
+    left: Staged | None = None

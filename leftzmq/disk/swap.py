@@ -13,6 +13,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.lefting import lefting_paths
@@ -34,6 +35,8 @@ class Stopped(Exception):
 
 Copied = tuple[str | None, ScanKey | None]
 """Where the old bytes are as a conflict copy, and their stat; (None, None): in the trash."""
+
+NOT_COPIED: Final[Copied] = (None, None)
 
 
 def is_still(found: Stat | None, key: ScanKey) -> bool:

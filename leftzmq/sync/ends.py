@@ -82,6 +82,8 @@ class Ends:
         for outcome in outcomes:
             self._claims.release(outcome.operation.paths, Claimant.APPLIER)
             self.asides.add(outcome, now)
+            if outcome.left is not None:
+                out += self._leftings.discard(outcome.left)
             if outcome.operation.moved is not None:
                 out += self._moved(outcome.operation.moved, outcome.ending, now)
             out += self._ended(outcome, now)
