@@ -20,6 +20,7 @@ import pytest
 from rich.console import Console
 
 from leftzmq.cli.demo import _table
+from leftzmq.cli.keeper import clean
 from leftzmq.cli.steps import Step
 from leftzmq.cli.story import Stage, wait_until
 from leftzmq.errors import LeftError
@@ -75,8 +76,8 @@ def hung_up(run: Run) -> None:
 def home(tmp_path: Path) -> Iterator[Path]:
     """Where the demo makes its folder; nothing is left in it, and nobody who works there."""
     yield tmp_path
-    assert not list(tmp_path.glob("leftzmq-*"))
-    assert not agents(tmp_path)
+    # Who was to clean up after a killed demo takes a moment to see that there is nothing to do.
+    assert wait_until(lambda: not agents(tmp_path) and not list(tmp_path.glob("leftzmq-*")), 5)
 
 
 def agents(home: Path) -> list[str]:
@@ -96,6 +97,38 @@ def test_ended_half_way_nothing_of_it_stays(home: Path, end: Callable[[Run], Non
     end(run)
     assert run.code() == 130
     assert "Traceback" not in run.text
+
+
+@pytest.mark.parametrize("words", ["1.", "4."])
+def test_killed_half_way_nothing_of_it_stays(home: Path, words: str) -> None:
+    run = Run(home)
+    run.until(words)
+    os.kill(run.pid, signal.SIGKILL)
+    assert run.code() == -signal.SIGKILL
+    assert wait_until(lambda: not agents(home) and not list(home.iterdir()), 5)
+
+
+def test_who_cleans_up_kills_nobody_else(tmp_path: Path) -> None:
+    """Not who reads a log there, and not who has a folder whose name begins the same."""
+    sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
+    home, other = tmp_path / "demo", tmp_path / "demo-2"
+    mine = subprocess.Popen([*sleeper, "leftzmq.cli.agent", "-c", f"{home}/A/peer.toml"])
+    others = [
+        subprocess.Popen([*sleeper, "leftzmq.cli.agent", "-c", f"{other}/A/peer.toml"]),
+        subprocess.Popen([*sleeper, f"{home}/A/log"]),
+    ]
+    home.mkdir()
+    other.mkdir()
+    try:
+        clean(home)
+        assert mine.wait(5) == -signal.SIGKILL
+        assert [process.poll() for process in others] == [None, None]
+        assert not home.exists()
+        assert other.exists()
+    finally:
+        for process in (mine, *others):
+            process.kill()
+            process.wait()
 
 
 def test_a_reader_that_goes_away_ends_it(home: Path) -> None:

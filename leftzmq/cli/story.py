@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from leftzmq.bus import devicekey
 from leftzmq.bus.door import ask
+from leftzmq.cli.keeper import AGENT, Keeper, kill_agents
 from leftzmq.errors import AgentAway, LeftError
 from leftzmq.statedir import device_key_file, make_secret, make_state_dir
 
@@ -86,7 +87,7 @@ class Actor:
         with (self.home / "log").open("a") as log:
             config = str(self.home / "peer.toml")
             self._process = subprocess.Popen(
-                [*self._within, sys.executable, "-m", "leftzmq.cli.agent", "-c", config],
+                [*self._within, sys.executable, "-m", AGENT, "-c", config],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -148,14 +149,24 @@ class Actor:
 
 
 class Stage:
-    """All of them; everything is gone afterwards, also after Ctrl-C."""
+    """All of them; everything is gone afterwards, also after Ctrl-C and SIGKILL."""
 
     def __init__(self, names: str = "ABC", home: Path | None = None) -> None:
         self.home = home or Path(tempfile.mkdtemp(prefix="leftzmq-demo-"))
-        self.home.mkdir(exist_ok=True)
+        self.actors: list[Actor] = []
+        self._keeper: Keeper | None = None
+        try:
+            self.home.mkdir(exist_ok=True)
+            self._keeper = Keeper(self.home)
+            self._furnish(names)
+        except BaseException:  # Ctrl-C too: __exit__ is not called for what was never entered
+            self.__exit__()
+            raise
+
+    def _furnish(self, names: str) -> None:
         make_secret(self.home / "share.secret")
         ports = free_ports(len(names))
-        self.actors = [
+        self.actors += [
             Actor(name, self.home / name, port) for name, port in zip(names, ports, strict=True)
         ]
         for actor in self.actors:
@@ -167,7 +178,10 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         for actor in self.actors:
             actor.stop()
+        kill_agents(self.home)  # Ctrl-C may have come before Actor.start knew whom it had started
         shutil.rmtree(self.home, ignore_errors=True)
+        if self._keeper is not None:
+            self._keeper.dismiss()
 
 
 def free_ports(count: int) -> list[int]:

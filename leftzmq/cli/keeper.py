@@ -1,0 +1,75 @@
+"""Who cleans up after a demo that was killed: a small process that outlives it.
+
+It holds one end of a pipe. When the other end is gone, and nobody dismissed it, it kills the agents
+whose config lies below the demo's folder, and removes the folder. Must not know the story.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+AGENT: Final = "leftzmq.cli.agent"
+_AGAIN_S: Final = 0.2
+"""One that was just being started when the demo was killed is not seen at the first look."""
+
+
+class Keeper:
+    """The demo's end of it."""
+
+    def __init__(self, home: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "leftzmq.cli.keeper", str(home)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # neither Ctrl-C nor a closed terminal is for it
+        )
+
+    def dismiss(self) -> None:
+        """The demo has cleaned up itself."""
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+
+def agents(home: Path) -> list[int]:
+    """The agents whose config lies below it: /proc says so, which only Linux has."""
+    below = os.fsencode(home) + b"/"
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if AGENT.encode() in words and any(word.startswith(below) for word in words):
+                found.append(int(process.name))
+    return found
+
+
+def kill_agents(home: Path) -> bool:
+    """Whether there were any. What they have is thrown away in any case: no need to be gentle."""
+    pids = agents(home)
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return bool(pids)
+
+
+def clean(home: Path) -> None:
+    nobody = 0
+    while nobody < 2:
+        nobody = 0 if kill_agents(home) else nobody + 1
+        time.sleep(_AGAIN_S)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.stdin.buffer.read()
+    clean(Path(sys.argv[1]))
