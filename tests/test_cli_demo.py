@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from configparser import ConfigParser
 from contextlib import suppress
 from pathlib import Path
 
@@ -129,6 +130,55 @@ def test_who_cleans_up_kills_nobody_else(tmp_path: Path) -> None:
         for process in (mine, *others):
             process.kill()
             process.wait()
+
+
+def interrupted_while_it_starts(
+    command: str, arguments: list[str], after_ms: int
+) -> tuple[int, str]:
+    """From its first line on: what Python does before that is not ours."""
+    code = f"print('began', flush=True); import sys; from leftzmq.cli.start import {command}; "
+    code += f"sys.exit({command}())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(0.005 + after_ms / 1000)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=DEADLINE_S)
+    assert "Traceback" not in said
+    assert "Exception" not in said
+    return process.returncode, said
+
+
+@pytest.mark.parametrize("after_ms", range(0, 400, 20))
+def test_ctrl_c_while_it_starts_is_quiet(home: Path, after_ms: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(home))
+        code, said = interrupted_while_it_starts("admin", COMMAND[3:], after_ms)
+    assert code == 130, said
+
+
+@pytest.mark.parametrize("after_ms", [0, 40, 80, 120, 200, 400])
+@pytest.mark.parametrize("command", ["agent", "monitor"])
+def test_ctrl_c_is_quiet_for_every_command(home: Path, command: str, after_ms: int) -> None:
+    (home / "peer.toml").write_text(
+        '[device]\nname = "a"\nstate = "state"\nlisten = "tcp://127.0.0.1:0"\n'
+    )
+    code, said = interrupted_while_it_starts(command, ["-c", str(home / "peer.toml")], after_ms)
+    assert code == 130 or (command == "agent" and code == 0), said  # 0: it ran, and stopped
+
+
+def test_every_command_begins_where_ctrl_c_is_quiet() -> None:
+    setup = ConfigParser()
+    setup.read(Path(__file__).parent.parent / "setup.cfg")
+    commands = setup["options.entry_points"]["console_scripts"].split("\n")
+    begins = {line.partition("=")[2].strip().partition(":")[0] for line in commands if line}
+    assert begins == {"leftzmq.cli.start"}
 
 
 def test_a_reader_that_goes_away_ends_it(home: Path) -> None:

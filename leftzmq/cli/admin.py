@@ -13,6 +13,7 @@ from leftzmq.bus.door import ask
 from leftzmq.cli.conflicts import add_conflicts, conflicts
 from leftzmq.cli.held import add_held, decide
 from leftzmq.cli.shell import guarded
+from leftzmq.cli.start import Importing
 from leftzmq.cli.trash import add_trash, trash
 from leftzmq.config import load_device
 from leftzmq.statedir import device_key_file, make_state_dir
@@ -32,8 +33,8 @@ def _main(arguments: Sequence[str] | None) -> int:
         case "id":
             return _id(options)
         case "status":
-            from leftzmq.cli.status import status  # rich, which takes a moment
-
+            with Importing():  # rich, which takes a moment
+                from leftzmq.cli.status import status
             return status(options)
         case "wait":
             return _wait(options)
@@ -44,8 +45,8 @@ def _main(arguments: Sequence[str] | None) -> int:
         case "trash":
             return trash(options)
         case _:
-            from leftzmq.cli.demo import demo  # rich and three agents: only when they are wanted
-
+            with Importing():  # rich and three agents: only when they are wanted
+                from leftzmq.cli.demo import demo
             return demo(as_json=options.json, size=options.size)
 
 
