@@ -6,7 +6,7 @@ Part of the downloader. Knows what was asked for. Must not know whom to ask next
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from leftzmq.content.seal import MAC_BYTES
 from leftzmq.sync.actions import Action, Work
@@ -15,10 +15,8 @@ from leftzmq.sync.facts import ChunksArrived, Fact
 from leftzmq.sync.jobs import OpenLists, Piece, SmallFile, StageSmall, WriteChunks
 from leftzmq.sync.large import LargeFiles
 from leftzmq.sync.small import SmallFiles
+from leftzmq.sync.view import FolderView
 from leftzmq.sync.wants import Wants
-
-if TYPE_CHECKING:
-    from leftzmq.sync.downloader import FolderView
 
 RETRY_S: Final = 1.0
 

@@ -9,13 +9,12 @@ Every ask is answered once, or goes elsewhere when its device dies, lies or stay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from leftzmq.content.lists import MAX_LIST_BYTES
 from leftzmq.content.seal import MAC_BYTES
 from leftzmq.errors import Refusal
-from leftzmq.index.store import Store
 from leftzmq.sync.actions import Action, Drop, Send
 from leftzmq.sync.answers import RETRY_S, Answers
 from leftzmq.sync.arriving import Arriving
@@ -42,30 +41,12 @@ from leftzmq.sync.jobs import (
 from leftzmq.sync.large import LargeFiles
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.small import SmallFiles
+from leftzmq.sync.view import FolderView
 from leftzmq.sync.wants import Asking, Wants
-from leftzmq.tree.entry import Entry
 from leftzmq.wire.messages import Ask, Get, Have, Want
 
 SMALL_ROOM_BYTES: Final = 1 << 20
 """Small files may be asked for beyond the credit: they never wait for the bytes of a large one."""
-
-
-class FolderView(Protocol):
-    """What the downloader needs to know of a folder."""
-
-    device: DeviceKey  # ours
-    tag: bytes
-    store: Store
-
-    @property
-    def members(self) -> Iterable[DeviceKey]:
-        """Reachable devices that have the folder, too."""
-
-    def holders(self, entry: Entry) -> list[DeviceKey]:
-        """Reachable devices that say they have this version."""
-
-    def received(self, count: int) -> None:
-        """So many sealed bytes arrived."""
 
 
 class Downloader:

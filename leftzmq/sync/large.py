@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from leftzmq.content.seal import MAC_BYTES
 from leftzmq.disk.lefting import lefting_path, lefting_paths
@@ -32,12 +32,10 @@ from leftzmq.sync.jobs import (
     VerifyStaging,
 )
 from leftzmq.sync.spread import Spread
+from leftzmq.sync.view import FolderView
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
 from leftzmq.wire.local import EventKind, Scalar
-
-if TYPE_CHECKING:
-    from leftzmq.sync.downloader import FolderView
 
 AT_ONCE: Final = 16
 VERY_LARGE_BYTES: Final = 16 << 20

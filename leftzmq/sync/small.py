@@ -6,7 +6,7 @@ Part of the downloader. Knows who has what; asks nobody itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from leftzmq.disk.lefting import lefting_path
 from leftzmq.disk.root import Buffer
@@ -14,11 +14,9 @@ from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.facts import Fact, FileHeldUp, FileStaged
 from leftzmq.sync.jobs import Discard, SmallFile, SmallStaged, StageSmall
 from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.view import FolderView
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
-
-if TYPE_CHECKING:
-    from leftzmq.sync.downloader import FolderView
 
 GET_BYTES: Final = 768 << 10
 GET_FILES: Final = 256

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from leftzmq.content.lists import MAX_LIST_BYTES
 from leftzmq.sync.arriving import Arriving, Phase
 from leftzmq.sync.link import DeviceKey
-
-if TYPE_CHECKING:
-    from leftzmq.sync.downloader import FolderView
+from leftzmq.sync.view import FolderView
 
 LISTS_A_GET: Final = 2
 LISTS_ROOM_BYTES: Final = LISTS_A_GET * MAX_LIST_BYTES
