@@ -16,6 +16,8 @@ from leftzmq.statedir import make_secret
 
 PORT = 7700
 HEALED_S = 10.0
+MOVED_S = 30.0
+"""Until TCP gives up what it sent: mostly 8 s, and twice that from an address that is gone."""
 
 lacks = missing()
 pytestmark = pytest.mark.skipif(bool(lacks), reason=f"{', '.join(lacks)} missing")
@@ -84,3 +86,46 @@ def test_a_network_that_heals_is_in_sync_soon(
     heal(network, 1)
     assert wait_until(lambda: files(a) == files(b), HEALED_S)
     assert len(files(a)) == 41
+
+
+def change(actor: Actor, old: str, new: str) -> None:
+    config = actor.home / "peer.toml"
+    text = config.read_text()
+    assert old in text
+    config.write_text(text.replace(old, new))
+
+
+def both_ways(a: Actor, b: Actor, name: str) -> bool:
+    give(a, f"{name} of A")
+    give(b, f"{name} of B")
+    expected = {f"{name} of A", f"{name} of B"}
+    return wait_until(lambda: files(a) == files(b) and expected <= files(a).keys(), MOVED_S)
+
+
+def test_a_name_that_leads_to_another_address_is_looked_up_again(
+    network: Network, tmp_path: Path
+) -> None:
+    """B does not dial: only A, by its name, can find it again."""
+    make_secret(tmp_path / "share.secret")
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"{network.hosts[1]} b.example\n")
+    within = network.within_with_names(0, hosts)
+    a = Actor("A", tmp_path / "A", PORT, network.hosts[0], within)
+    b = Actor("B", tmp_path / "B", PORT, network.hosts[1], network.within(1))
+    a.configure([b])
+    b.configure([a])
+    change(a, f"tcp://{b.host}", "tcp://b.example")
+    change(b, f'listen = "tcp://{b.host}', 'listen = "tcp://0.0.0.0')
+    change(b, f'address = "tcp://{a.host}:{PORT}"\n', "")
+    try:
+        a.start()
+        b.start()
+        assert both_ways(a, b, "before")
+        network.move(1, "10.77.0.99")
+        hosts.write_text(f"{network.hosts[1]} b.example\n")
+        assert both_ways(a, b, "just after")
+        assert both_ways(a, b, "later")
+    finally:
+        for actor in (a, b):
+            actor.stop()
+            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")

@@ -7,6 +7,7 @@ each socket belongs to one device.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from typing import Final
@@ -71,6 +72,7 @@ class Line:
         self._monitor: Monitor | None = None
         self._up = self._lost = False
         self._swallowed = False  # what was sent over it may have got lost
+        self.up_at = self.lost_at = -math.inf
         self._early: deque[tuple[list[Buffer], bool]] = deque()
         self._rest_s = _FIRST_REST_S
         self._again_at: float | None = None
@@ -109,6 +111,16 @@ class Line:
         if self._again_at is not None and now >= self._again_at:
             self.close()
             self._open()
+
+    def outlived(self, other: Line) -> bool:
+        """Whether it is up since before the other one was lost."""
+        return self._up and self.up_at < other.lost_at
+
+    def renew(self) -> None:
+        """Connect anew, whatever libzmq thinks of the connection."""
+        self.close()
+        self._swallowed = True
+        self._open()
 
     def close(self, linger_ms: int = 0) -> None:
         socket, self.socket = self.socket, None
@@ -154,7 +166,7 @@ class Line:
     def _event(self, event: int) -> Iterator[Raw]:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self._up, self.refused, self._again_at = True, False, None
-            self._rest_s = _FIRST_REST_S
+            self._rest_s, self.up_at = _FIRST_REST_S, self._world.clock()
             if self.kind is Socket.BULK:
                 # Its ROUTER knows us by a new route now: without this it could not ask us.
                 self.send([encode(Open(VERSION))], copy=True)
@@ -175,6 +187,7 @@ class Line:
         elif event == zmq.EVENT_DISCONNECTED and self._up:
             # Usually libzmq connects again by itself; not after a frame over our limit.
             self._up, self._lost, self._swallowed = False, True, True
+            self.lost_at = self._world.clock()
             self._rest(self._rest_s)
             if self.kind is Socket.CONTROL:
                 yield LinkClosed(self.link, f"the connection to {self.endpoint} is gone")
@@ -203,7 +216,11 @@ class Dialed:
         self._more: dict[Socket, Line] = {}
 
     def subscribe(self, bulk_port: int, news_port: int) -> None:
-        """Connect bulk and news, on the host of control; anew where the port is another one."""
+        """Connect bulk and news, on the host of control; anew where the port is another one.
+
+        Anew too where control was lost and they were not: they have led to the same place, and
+        would be found out only when something was sent over them and not acknowledged for 8 s.
+        """
         for kind, port in ((Socket.BULK, bulk_port), (Socket.NEWS, news_port)):
             endpoint = Endpoint(self.control.endpoint.host, port)
             line = self._more.get(kind)
@@ -211,6 +228,8 @@ class Dialed:
                 if line is not None:
                     line.close()
                 self._more[kind] = Line(self._world, self._device, kind, endpoint)
+            elif line.outlived(self.control):
+                line.renew()
 
     def line(self, kind: Socket) -> Line | None:
         return self.control if kind is Socket.CONTROL else self._more.get(kind)
