@@ -102,6 +102,19 @@ def both_ways(a: Actor, b: Actor, name: str) -> bool:
     return wait_until(lambda: files(a) == files(b) and expected <= files(a).keys(), MOVED_S)
 
 
+def test_a_device_that_gets_another_address_dials_again(
+    network: Network, actors: list[Actor]
+) -> None:
+    """A still dials the old one, where nobody is: what B dials has to be enough."""
+    a, b = actors
+    a.start()
+    b.start()
+    assert both_ways(a, b, "before")
+    network.move(1, "10.77.0.99")
+    assert both_ways(a, b, "just after")
+    assert both_ways(a, b, "later")
+
+
 def test_a_name_that_leads_to_another_address_is_looked_up_again(
     network: Network, tmp_path: Path
 ) -> None:

@@ -165,9 +165,10 @@ class Peers:
             return []
         if fact.link.way is Way.DIALED:
             # Whatever ended it probably ended the other direction too. If not, its next hello
-            # or heartbeat over that link says so.
+            # or heartbeat over that link says so. Not where it came anew since.
+            if peer.welcomed:
+                peer.came = peer.came_bulk = None
             peer.dialed = peer.welcomed = False
-            peer.came = peer.came_bulk = None
         elif fact.link == peer.came:
             peer.came = None
         elif fact.link == peer.came_bulk:
@@ -238,6 +239,8 @@ class Peers:
         out.append(Send(link, welcome))
         if peer.said_hello:
             out.append(PeerForgot(peer.key))
+            # It may be at another place now, and what we dialed dead without our knowing.
+            peer.welcomed = False
         peer.said_hello = True
         out += self._greeted(peer, link, common)
         return out + (self._connected(peer) if peer.came_bulk is not None else [])
