@@ -6,11 +6,12 @@ from itertools import product
 
 import pytest
 
-from leftzmq.sync.facts import LinkClosed, MessageArrived, PeerConnected, PeerLost
+from leftzmq.sync.actions import Send
+from leftzmq.sync.facts import LinkClosed, LinkOpened, MessageArrived, PeerConnected, PeerLost
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.listener import MAX_CREDIT_BYTES
 from leftzmq.sync.peers import MOVES, Move, OurSide, Peer, Peers, State
-from leftzmq.wire.messages import VERSION, Hello, Open
+from leftzmq.wire.messages import VERSION, Hello, Open, Welcome
 
 
 def test_every_state_answers_every_move() -> None:
@@ -37,7 +38,7 @@ def peers_that_dial_us() -> Peers:
     )
 
 
-def says(peers: Peers, link: Link, message: Hello | Open) -> list[object]:
+def says(peers: Peers, link: Link, message: Hello | Open | Welcome) -> list[object]:
     return [*peers.message(MessageArrived(link, message))]
 
 
@@ -70,3 +71,47 @@ def test_a_device_whose_bulk_came_before_its_hello_can_be_asked() -> None:
     assert PeerLost(DEVICE) in peers.closed(LinkClosed(OLD, "gone"))
     assert PeerConnected(DEVICE, MAX_CREDIT_BYTES) in says(peers, NEW, HELLO)
     assert peers.bulk_link(DEVICE) == NEW_BULK
+
+
+OURS = Link(DEVICE, Way.DIALED)
+WELCOME = Welcome(VERSION, "d", [], 3, 4, MAX_CREDIT_BYTES, False)
+
+
+def both_dial() -> Peers:
+    peers = Peers(
+        OurSide("us", 1, 2), [Peer(DEVICE, "d", dials=True)], lambda _: [], lambda _: None
+    )
+    peers.opened(LinkOpened(OURS))
+    says(peers, OURS, WELCOME)
+    says(peers, OLD, HELLO)
+    says(peers, OLD_BULK, OPEN)
+    assert peers.control_link(DEVICE) == peers.bulk_link(DEVICE) == OURS
+    return peers
+
+
+def greeted_again(done: list[object]) -> bool:
+    return any(isinstance(each, Send) and isinstance(each.message, Hello) for each in done)
+
+
+def test_a_device_that_came_anew_is_asked_there_until_our_own_link_shows_that_it_lives() -> None:
+    peers = both_dial()
+    assert greeted_again(says(peers, NEW, HELLO))
+    says(peers, NEW_BULK, OPEN)
+    assert peers.control_link(DEVICE) == NEW and peers.bulk_link(DEVICE) == NEW_BULK
+    says(peers, OURS, WELCOME)
+    assert peers.control_link(DEVICE) == peers.bulk_link(DEVICE) == OURS
+
+
+def test_a_link_of_ours_that_was_dead_takes_nothing_new_with_it() -> None:
+    peers = both_dial()
+    says(peers, NEW, HELLO)
+    says(peers, NEW_BULK, OPEN)
+    assert peers.closed(LinkClosed(OURS, "gone")) == []
+    assert peers.control_link(DEVICE) == NEW and peers.bulk_link(DEVICE) == NEW_BULK
+    assert peers.connected() == [DEVICE]
+
+
+def test_two_that_greet_each_other_again_over_the_same_link_come_to_an_end() -> None:
+    peers = both_dial()
+    assert not greeted_again(says(peers, OLD, HELLO))
+    assert peers.control_link(DEVICE) == OURS

@@ -226,7 +226,7 @@ class Peers:
         if link.way is not Way.CAME:
             return []
         common, out = self._common(peer, hello.folders)
-        peer.came = link
+        before, peer.came = peer.came, link
         welcome = Welcome(
             VERSION,
             self._us.name,
@@ -239,11 +239,18 @@ class Peers:
         out.append(Send(link, welcome))
         if peer.said_hello:
             out.append(PeerForgot(peer.key))
-            # It may be at another place now, and what we dialed dead without our knowing.
-            peer.welcomed = False
+            if peer.welcomed and before not in (None, link):
+                out += self._doubted(peer)
         peer.said_hello = True
         out += self._greeted(peer, link, common)
         return out + (self._connected(peer) if peer.came_bulk is not None else [])
+
+    def _doubted(self, peer: Peer) -> list[Action | Fact]:
+        """It came anew: it may be at another place now, and what we dialed dead unbeknown.
+        It is asked over its links until a welcome over ours says that ours is alive."""
+        peer.welcomed = False
+        hello = Hello(VERSION, self._us.name, self._hellos(peer.key))
+        return [Send(Link(peer.key, Way.DIALED), hello)]
 
     def _welcome(self, peer: Peer, link: Link, welcome: Welcome) -> list[Action | Fact]:
         if link.way is not Way.DIALED:
