@@ -17,12 +17,13 @@ from sim.fs import Calls, SimRoot
 
 from leftzmq.disk import fs, linux
 from leftzmq.disk.fs import RealRoot
-from leftzmq.disk.root import Folder, Root, Stat
+from leftzmq.disk.root import CANNOT_CLONE, CLONE_BYTES, Folder, Root, Stat
 from leftzmq.tree.entry import Kind
 
 ROOTS: dict[str, Callable[[Path], Root]] = {
     "real": RealRoot,
     "simulated": lambda path: SimRoot(Calls(Disk(time.time_ns))),
+    "simulated, sharing": lambda path: SimRoot(Calls(Disk(time.time_ns, shares_blocks=True))),
 }
 
 
@@ -67,6 +68,26 @@ def test_reads_are_full_except_at_the_end(top: Folder) -> None:
         assert file.read(8, 100) == b"89"
         assert file.read(10, 1) == b""
         assert file.read(3, 0) == b""
+
+
+def test_blocks_are_shared_or_that_is_refused(top: Folder) -> None:
+    block = CLONE_BYTES
+    put(top, "from", b"a" * block + b"b" * block + b"c" * 9)
+    put(top, "to", b"x" * 4 * block)
+    with top.open_read("from") as source, top.open_write("to") as target:
+        try:
+            target.clone(2 * block, source, block, block)
+        except OSError as error:
+            assert error.errno in CANNOT_CLONE
+            assert get(top, "to") == b"x" * 4 * block
+        else:
+            assert get(top, "to") == b"x" * 2 * block + b"b" * block + b"x" * block
+        for offset, source_offset, length in ((1, 0, block), (0, 1, block), (0, 2 * block, block)):
+            before = get(top, "to")
+            with pytest.raises(OSError) as caught:
+                target.clone(offset, source, source_offset, length)
+            assert caught.value.errno in CANNOT_CLONE and get(top, "to") == before
+    assert get(top, "from") == b"a" * block + b"b" * block + b"c" * 9
 
 
 def test_writes_may_leave_a_hole(top: Folder) -> None:

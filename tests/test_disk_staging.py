@@ -13,6 +13,7 @@ from leftzmq.content.keys import derive_keys
 from leftzmq.content.seal import seal_chunk
 from leftzmq.disk import lefting, staging
 from leftzmq.disk.fs import RealFile, RealFolder, RealRoot
+from leftzmq.disk.home import copy_home
 from leftzmq.disk.lefting import lefting_path, lefting_paths
 from leftzmq.disk.root import LastFolder, Root
 from leftzmq.disk.staging import DiskFull, StagingLost, Unstageable
@@ -171,7 +172,7 @@ def test_only_ours_is_written(root: RealRoot, tmp_path: Path) -> None:
         for act in (
             lambda: staging.write_chunks(root, staged, PIECES, KEYS),
             lambda: staging.verify_chunks(root, staged, CHUNKS, KEYS),
-            lambda: staging.copy_home(root, staged, "moved", [], KEYS),
+            lambda: copy_home(root, staged, "moved", [], KEYS),
         ):
             with pytest.raises(StagingLost):
                 act()
@@ -189,11 +190,11 @@ def test_copies_from_home_are_checked(root: RealRoot, tmp_path: Path) -> None:
         (IDS[2], 500, 1004, 9),  # moved by one
         (IDS[2], 500, 1200, 9),  # runs over the end
     ]
-    assert staging.copy_home(root, staged, "old", wanted, KEYS) == [0, 71_000]
+    assert copy_home(root, staged, "old", wanted, KEYS) == [0, 71_000]
     assert (tmp_path / staged.path).read_bytes() == ONE + b"\0" * 70_000 + THREE
     (tmp_path / "link").symlink_to("old")
     for source in ("none", "none/x", "d", "link"):
-        assert staging.copy_home(root, staged, source, wanted, KEYS) == []
+        assert copy_home(root, staged, source, wanted, KEYS) == []
 
 
 # ---- small files ------------------------------------------------------------------------------
@@ -230,7 +231,7 @@ def test_a_full_disk_is_told_from_other_errors(
     monkeypatch.setattr(RealFile, "write", no)
     for act in (
         lambda: staging.write_chunks(root, staged, PIECES, KEYS),
-        lambda: staging.copy_home(root, staged, "old", [(IDS[0], 1000, 0, 0)], KEYS),
+        lambda: copy_home(root, staged, "old", [(IDS[0], 1000, 0, 0)], KEYS),
         lambda: stage_small(root, entry("d/b"), b"abc"),
     ):
         with pytest.raises(Unstageable if code == errno.EIO else DiskFull):
@@ -283,7 +284,7 @@ def test_no_descriptor_is_left_open(root: RealRoot, tmp_path: Path) -> None:
     staged = opened(root)
     staging.write_chunks(root, staged, PIECES, KEYS)
     staging.verify_chunks(root, staged, CHUNKS, KEYS)
-    staging.copy_home(root, staged, "none", [], KEYS)
+    copy_home(root, staged, "none", [], KEYS)
     with pytest.raises(StagingLost):
         staging.verify_chunks(root, Staged(staged.path, 1), CHUNKS, KEYS)
     lefting.discard(root, Staged(staged.path, 0), NOW_NS)

@@ -13,6 +13,7 @@ from leftzmq.bus.ground import Ground
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.seal import open_chunk, open_list
 from leftzmq.disk import lefting, staging
+from leftzmq.disk.home import copy_home
 from leftzmq.disk.reading import read_chunks
 from leftzmq.disk.room import LowSpace, fits_bytes
 from leftzmq.disk.root import Folder, LastFolder, Root
@@ -72,7 +73,7 @@ def _look_at_home(ground: Ground, now_ns: int, job: jobs.LookAtHome) -> JobDone:
 
     def work() -> list[int]:
         _check_room(ground, job, sum(chunk.length for chunk in job.chunks))
-        return staging.copy_home(ground.root, job.staged, job.source, chunks, ground.keys)
+        return copy_home(ground.root, job.staged, job.source, chunks, ground.keys)
 
     return _kept(ground, job, len(chunks), work)
 

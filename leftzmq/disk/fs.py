@@ -108,6 +108,9 @@ class RealFile(_Open):
             written = os.pwrite(self._fd, view, offset)
             view, offset = view[written:], offset + written
 
+    def clone(self, offset: int, source: Self, source_offset: int, length: int) -> None:
+        linux.clone_range(self._fd, offset, source.fd, source_offset, length)
+
     def truncate(self, size: int) -> None:
         os.ftruncate(self._fd, size)
 

@@ -1,4 +1,5 @@
-"""The Linux calls that Python does not wrap: renameat2, openat2, syncfs. Only disk/fs uses them.
+"""The Linux calls that Python does not wrap: renameat2, openat2, syncfs, FICLONERANGE. Only disk/fs
+uses them.
 
 Each is looked for once. Where one is missing its function raises OSError(ENOSYS), fs has its
 documented way around it, and `missing_calls` says so in a sentence at start.
@@ -10,14 +11,19 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import platform
+import struct
 import sys
 from typing import Final
 
 # include/uapi/linux/fs.h
 RENAME_NOREPLACE: Final = 1
 RENAME_EXCHANGE: Final = 2
+
+_FICLONERANGE: Final = 0x4020940D  # of most machines; elsewhere it is a call that no file knows
+_CLONE_RANGE: Final = struct.Struct("=qQQQ")  # struct file_clone_range
 
 # include/uapi/linux/openat2.h
 RESOLVE_NO_MAGICLINKS: Final = 0x02
@@ -87,6 +93,15 @@ def syncfs(fd: int) -> None:
     if _LIBC is None or not hasattr(_LIBC, "syncfs"):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     _checked(_LIBC.syncfs(ctypes.c_int(fd)))
+
+
+def clone_range(fd: int, offset: int, source_fd: int, source_offset: int, length: int) -> None:
+    """Let bytes of `fd` share the blocks of those of `source_fd` (ioctl_ficlonerange(2)). OSError:
+    EOPNOTSUPP, EXDEV, EINVAL or ENOTTY where the file system cannot."""
+    if not _LINUX:
+        raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
+    asked = _CLONE_RANGE.pack(source_fd, source_offset, length, offset)
+    fcntl.ioctl(fd, _FICLONERANGE, asked)
 
 
 class _Timespec(ctypes.Structure):

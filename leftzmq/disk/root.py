@@ -14,11 +14,15 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from leftzmq.tree.entry import Kind, ScanKey
 
 Buffer = bytes | bytearray | memoryview
+
+CLONE_BYTES: Final = 4096
+"""Blocks of the file systems that share them (btrfs, xfs)."""
+CANNOT_CLONE: Final = frozenset((errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,12 @@ class File(Closing, Protocol):
 
     def write(self, offset: int, data: Buffer) -> None:
         """All of `data`, or OSError."""
+
+    def clone(self, offset: int, source: Self, source_offset: int, length: int) -> None:
+        """Take over `length` bytes of `source` without a copy; all three are whole CLONE_BYTES.
+
+        OSError with an errno of CANNOT_CLONE where that is not possible; any other one may have
+        come half-way."""
 
     def truncate(self, size: int) -> None: ...
 

@@ -28,9 +28,6 @@ HOLE_BYTES: Final = 64 << 10  # fewer zeros are written: a hole is worth whole b
 Chunk = tuple[bytes, int, int]
 """(id, offset in the target, length)."""
 
-HomeCopy = tuple[bytes, int, int, int]
-"""(id, length, offset in the source, offset in the target)."""
-
 Box = tuple[bytes, int, int, Buffer]
 """(id, offset in the target, length of the chunk, the box)."""
 
@@ -74,7 +71,7 @@ def open_staging(
             if is_known:
                 assert known is not None
                 check_room(folder, path, _missing(folder, known, size), min_free_percent)
-                with _open_ours(root, known, write=True) as file:
+                with open_ours(root, known, write=True) as file:
                     file.truncate(size)  # of an earlier version it may be longer
                 return known, True
             check_room(folder, path, size, min_free_percent)
@@ -95,8 +92,8 @@ def verify_chunks(
     root: Root, staged: Staged, chunks: Sequence[Chunk], keys: FolderKeys
 ) -> list[int]:
     """Offsets of those `chunks` that the `.lefting` holds. Raises StagingLost."""
-    with _open_ours(root, staged, write=False) as file:
-        return [at for id, at, length in chunks if _holds(file, at, length, id, keys) is not None]
+    with open_ours(root, staged, write=False) as file:
+        return [at for id, at, length in chunks if held(file, at, length, id, keys) is not None]
 
 
 def check_staging(
@@ -112,30 +109,6 @@ def check_staging(
         raise StagingLost(f"{staged.path}: {error.strerror}") from error
 
 
-def copy_home(
-    root: Root, staged: Staged, source: str, chunks: Sequence[HomeCopy], keys: FolderKeys
-) -> list[int]:
-    """Copy what `source`, a file of ours, holds of `chunks`; the offsets in the target that were.
-
-    A source that moved, shrank or cannot be read holds less: no error. Raises StagingLost,
-    DiskFull, or Unstageable where the target cannot be written.
-    """
-    copied: list[int] = []
-    with _open_ours(root, staged, write=True) as target:
-        try:
-            with root.folder(parent_of(source)) as folder:
-                file = folder.open_read(name_of(source))
-        except OSError:
-            return copied
-        with file:
-            for id, length, from_offset, to_offset in chunks:
-                data = _holds(file, from_offset, length, id, keys)
-                if data is not None:
-                    _write(target, staged, to_offset, data)
-                    copied.append(to_offset)
-    return copied
-
-
 def write_chunks(
     root: Root, staged: Staged, pieces: Sequence[Box], keys: FolderKeys
 ) -> tuple[list[int], list[int]]:
@@ -145,14 +118,14 @@ def write_chunks(
     """
     written: list[int] = []
     bad: list[int] = []
-    with _open_ours(root, staged, write=True) as file:
+    with open_ours(root, staged, write=True) as file:
         for position, (id, offset, length, box) in enumerate(pieces):
             try:
                 data = open_chunk(keys, id, box, length)
             except Refused:
                 bad.append(position)
                 continue
-            _write(file, staged, offset, data)
+            put(file, staged, offset, data)
             written.append(position)
     return written, bad
 
@@ -198,7 +171,8 @@ def _missing(folder: Folder, staged: Staged, size: int) -> int:
     return size - (found.allocated if found is not None and is_ours(found, staged) else 0)
 
 
-def _open_ours(root: Root, staged: Staged, *, write: bool) -> File:
+def open_ours(root: Root, staged: Staged, *, write: bool) -> File:
+    """The `.lefting` itself. Raises StagingLost."""
     try:
         with root.folder(parent_of(staged.path)) as folder:
             name = name_of(staged.path)
@@ -211,7 +185,7 @@ def _open_ours(root: Root, staged: Staged, *, write: bool) -> File:
     return file
 
 
-def _holds(file: File, offset: int, length: int, id: bytes, keys: FolderKeys) -> bytes | None:
+def held(file: File, offset: int, length: int, id: bytes, keys: FolderKeys) -> bytes | None:
     """The chunk `id` if it lies at `offset`, else None."""
     try:
         data = file.read(offset, length)
@@ -220,9 +194,12 @@ def _holds(file: File, offset: int, length: int, id: bytes, keys: FolderKeys) ->
     return data if len(data) == length and chunk_id(keys, data) == id else None
 
 
-def _write(file: File, staged: Staged, offset: int, data: bytes) -> None:
-    """Zeros at the end of a chunk stay a hole where one is; a `.lefting` that an earlier life
-    began may have something else there."""
+def put(file: File, staged: Staged, offset: int, data: bytes) -> None:
+    """Write a chunk into the `.lefting`. Raises DiskFull or Unstageable.
+
+    Zeros at its end stay a hole where one is; a `.lefting` that an earlier life began may have
+    something else there.
+    """
     try:
         body = trimmed(data)
         if len(data) - len(body) < HOLE_BYTES:

@@ -16,13 +16,26 @@ CHUNKS: Final = (
         "What is looked for at home goes to its place in the new file, not to its old one.",
         (
             Edit(
-                "leftzmq/disk/staging.py",
-                "                    _write(target, staged, to_offset, data)\n",
-                "                    _write(target, staged, from_offset, data)\n",
+                "leftzmq/disk/home.py",
+                "    put(target, staged, offset, bytes(length) if data is None else data)\n",
+                "    put(target, staged, source_offset, bytes(length) if data is None else data)\n",
             ),
         ),
         frozenset(("I4",)),
-        ("tests/test_disk_staging.py", "tests/test_sync_swarm.py"),
+        ("tests/test_disk_home.py", "tests/test_sync_swarm.py"),
+    ),
+    Bug(
+        "what was shared with a file at home is believed",
+        "What came by sharing blocks is read back and checked: a user may have written meanwhile.",
+        (
+            Edit(
+                "leftzmq/disk/home.py",
+                "    if unseen and held(target, offset, length, id, keys) is not None:\n",
+                "    if unseen:\n",
+            ),
+        ),
+        frozenset(("I1", "I4")),
+        ("tests/test_disk_home.py",),
     ),
     Bug(
         "a chunk beside its offset",
@@ -30,8 +43,8 @@ CHUNKS: Final = (
         (
             Edit(
                 "leftzmq/disk/staging.py",
-                "            _write(file, staged, offset, data)\n            written",
-                "            _write(file, staged, offset + 1, data)\n            written",
+                "            put(file, staged, offset, data)\n            written",
+                "            put(file, staged, offset + 1, data)\n            written",
             ),
         ),
         frozenset(("I1", "I4")),
@@ -57,7 +70,7 @@ CHUNKS: Final = (
             Edit(
                 "leftzmq/disk/staging.py",
                 "        return [at for id, at, length in chunks"
-                " if _holds(file, at, length, id, keys) is not None]\n",
+                " if held(file, at, length, id, keys) is not None]\n",
                 "        return [at for _, at, _ in chunks]\n",
             ),
         ),

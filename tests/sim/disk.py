@@ -106,6 +106,7 @@ class Disk:
 
     clock:   the device's wall clock, ns
     watched: told (folder, name, what) of each change that a watcher would see
+    shares_blocks: as btrfs and xfs do; else as ext4
     """
 
     clock: Callable[[], int]
@@ -113,6 +114,7 @@ class Disk:
     pending: list[Change] = field(default_factory=list)
     dirty: dict[int, Inode] = field(default_factory=dict)
     watched: Callable[[Inode, bytes, str, bool], None] = lambda folder, name, what, is_folder: None
+    shares_blocks: bool = False
     _next: int = 2
     _free: list[int] = field(default_factory=list)
 

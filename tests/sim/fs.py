@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable
 from typing import Self
 
-from leftzmq.disk.root import Buffer, Stat
+from leftzmq.disk.root import CLONE_BYTES, Buffer, Stat
 from leftzmq.disk.root import Folder as AnyFolder
 from leftzmq.tree.entry import Kind
 
@@ -92,6 +92,15 @@ class SimFile(_Handle):
             self._wrote = True
             self._disk.write(self.inode, offset, data)
             self._calls.wrote(self.inode)
+
+    def clone(self, offset: int, source: Self, source_offset: int, length: int) -> None:
+        self._calls.call("clone")
+        if not self._disk.shares_blocks:
+            raise _error(errno.EOPNOTSUPP)
+        end = source_offset + length
+        if (offset | source_offset | length) % CLONE_BYTES or end > len(source.inode.data):
+            raise _error(errno.EINVAL)
+        self.write(offset, bytes(source.inode.data[source_offset:end]))
 
     def truncate(self, size: int) -> None:
         self._calls.call("truncate")

@@ -452,6 +452,8 @@ class World:
         self.devices = {
             name: SimDevice(self, name, base, skews[at]) for at, name in enumerate(names)
         }
+        for name, device in self.devices.items():
+            device.disk.shares_blocks = random.Random(f"{seed}/{name}/blocks").random() < 0.5
         self.by_key: dict[DeviceKey, SimDevice] = {d.key: d for d in self.devices.values()}
         self.wires = Wires(self, dials)
 
