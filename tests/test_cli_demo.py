@@ -168,6 +168,7 @@ def test_ctrl_c_while_it_starts_is_quiet(home: Path, after_ms: int) -> None:
 def test_ctrl_c_is_quiet_for_every_command(home: Path, command: str, after_ms: int) -> None:
     (home / "peer.toml").write_text(
         '[device]\nname = "a"\nstate = "state"\nlisten = "tcp://127.0.0.1:0"\n'
+        '[[folder]]\nid = "share"\npath = "share"\nsecret = "share.secret"\n'
     )
     code, said = interrupted_while_it_starts(command, ["-c", str(home / "peer.toml")], after_ms)
     assert code == 130 or (command == "agent" and code == 0), said  # 0: it ran, and stopped

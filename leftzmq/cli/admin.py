@@ -12,8 +12,8 @@ from leftzmq.bus import devicekey
 from leftzmq.bus.door import ask
 from leftzmq.cli.conflicts import add_conflicts, conflicts
 from leftzmq.cli.held import add_held, decide
+from leftzmq.cli.importing import Importing
 from leftzmq.cli.shell import guarded
-from leftzmq.cli.start import Importing
 from leftzmq.cli.trash import add_trash, trash
 from leftzmq.config import load_device
 from leftzmq.statedir import device_key_file, make_state_dir

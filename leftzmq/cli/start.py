@@ -5,26 +5,13 @@ Must import nothing that takes a moment: what comes before it is interrupted wit
 
 import os
 
-INTERRUPTED = 130
-
 try:
     import signal
     from collections.abc import Callable
+
+    from leftzmq.cli.importing import INTERRUPTED, Importing
 except KeyboardInterrupt:
-    os._exit(INTERRUPTED)
-
-
-class Importing:
-    """Within it Ctrl-C ends the process at once. A KeyboardInterrupt would not: half-way through an
-    import some code turns it into another error, and some swallows it."""
-
-    def __enter__(self) -> None:
-        self._before = signal.getsignal(signal.SIGINT)
-        if self._before is not signal.SIG_IGN:  # nohup, and what a shell starts with &
-            signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
+    os._exit(130)
 
 
 def admin() -> int:

@@ -164,6 +164,7 @@ class Stage:
             raise
 
     def _furnish(self, names: str) -> None:
+        """Fill `actors`, each with its config."""
         make_secret(self.home / "share.secret")
         ports = free_ports(len(names))
         self.actors += [

@@ -116,18 +116,21 @@ class Company(Stage):
         apart: Sequence[tuple[str, str]] = (),
     ) -> None:
         self.accepted = 0
-        self.home = home
-        home.mkdir(exist_ok=True)
+        self.devices: dict[str, Device] = {}
+        self._shares, self._apart = shares, apart
+        super().__init__(names="".join(shares), home=home)
+
+    def _furnish(self, names: str) -> None:
+        shares, home = self._shares, self.home
         ids = list(dict.fromkeys(id for folders in shares.values() for id in folders))
         self.secrets = {id: home / f"folder-{at}.secret" for at, id in enumerate(ids)}
         for secret in self.secrets.values():
             make_secret(secret)
-        self.devices: dict[str, Device] = {}
         for (name, folders), port in zip(shares.items(), free_ports(len(shares)), strict=True):
             places = {id: f"share-{ids.index(id)}" for id in folders}
             self.devices[name] = Device(name, home / name, port, places)
-        self.actors = list(self.devices.values())
-        unknown = {frozenset(pair) for pair in apart}
+        self.actors += self.devices.values()
+        unknown = {frozenset(pair) for pair in self._apart}
         for one in self.devices.values():
             others = [other for other in self.devices.values() if other is not one]
             one.peers = [o for o in others if frozenset((one.name, o.name)) not in unknown]
