@@ -182,7 +182,7 @@ def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
             for path in (value.path, *(at for at, moved in ledger.hands_on if moved == content))
             for name in ledger.taken_names
         )
-        excused = ledger.crashed_in_a_job or len(ledger.moved.get(content, ())) > 1 or is_taken
+        excused = content in ledger.cut_short or len(ledger.moved.get(content, ())) > 1 or is_taken
         if not value.replaced and content not in in_tree and not excused:
             raise Broken("I2 tree", f"{who} is only in a trash, and nobody replaced it")
 

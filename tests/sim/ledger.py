@@ -56,7 +56,7 @@ class Ledger:
     gone_folders: set[str] = field(default_factory=set)  # somebody took or moved one from there
     restored: bool = False
     moved: dict[Content, set[str]] = field(default_factory=dict)
-    crashed_in_a_job: bool = False
+    cut_short: set[Content] = field(default_factory=set)  # a crash came while it was replaced
     taken_names: set[str] = field(default_factory=set)  # of conflict copies, by users
     stray_leftings: set[str] = field(default_factory=set)
 
