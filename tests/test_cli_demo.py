@@ -135,8 +135,8 @@ def test_who_cleans_up_kills_nobody_else(tmp_path: Path) -> None:
 def interrupted_while_it_starts(
     command: str, arguments: list[str], after_ms: int
 ) -> tuple[int, str]:
-    """From its first line on: what Python does before that is not ours."""
-    code = f"print('began', flush=True); import sys; from leftzmq.cli.start import {command}; "
+    """As soon as it can hear of it: what Python does before that is not ours."""
+    code = f"import sys; from leftzmq.cli.start import {command}; print('began', flush=True); "
     code += f"sys.exit({command}())"
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
@@ -147,7 +147,7 @@ def interrupted_while_it_starts(
     )
     assert process.stdout is not None
     process.stdout.readline()
-    time.sleep(0.005 + after_ms / 1000)
+    time.sleep(after_ms / 1000)
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=DEADLINE_S)
     assert "Traceback" not in said

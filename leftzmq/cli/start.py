@@ -1,6 +1,7 @@
-"""Where the commands begin: from here on Ctrl-C is quiet, then the rest is imported.
+"""Where the commands begin: from the import of this on Ctrl-C is quiet, then the rest is imported.
 
-Must import nothing that takes a moment: what comes before it is interrupted with a traceback.
+Must import nothing that takes a moment: what comes before it is interrupted with a traceback. Only
+entry points import it: whoever does has given Ctrl-C away until one of its commands runs.
 """
 
 import os
@@ -10,43 +11,35 @@ try:
     from collections.abc import Callable
 
     from leftzmq.cli.importing import INTERRUPTED, Importing
+
+    _STARTING = Importing()
+    _STARTING.__enter__()
 except KeyboardInterrupt:
     os._exit(130)
 
 
 def admin() -> int:
-    return _run(_admin)
+    from leftzmq.cli.admin import main
+
+    return _run(main)
 
 
 def agent() -> int:
-    return _run(_agent)
+    from leftzmq.cli.agent import main
+
+    return _run(main)
 
 
 def monitor() -> int:
-    return _run(_monitor)
+    from leftzmq.cli.monitor import main
+
+    return _run(main)
 
 
-def _admin() -> int:
-    with Importing():
-        from leftzmq.cli.admin import main
-    return main()
-
-
-def _agent() -> int:
-    with Importing():
-        from leftzmq.cli.agent import main
-    return main()
-
-
-def _monitor() -> int:
-    with Importing():
-        from leftzmq.cli.monitor import main
-    return main()
-
-
-def _run(command: Callable[[], int]) -> int:
+def _run(main: Callable[[], int]) -> int:
     try:
-        return command()
+        _STARTING.__exit__()
+        return main()
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:
