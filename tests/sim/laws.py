@@ -8,6 +8,7 @@ from __future__ import annotations
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
 from leftzmq.content.ids import chunk_id
 from leftzmq.errors import Problem, ProblemKind
+from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX
 
@@ -182,7 +183,11 @@ def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
             for path in (value.path, *(at for at, moved in ledger.hands_on if moved == content))
             for name in ledger.taken_names
         )
-        excused = content in ledger.cut_short or len(ledger.moved.get(content, ())) > 1 or is_taken
+        # And a copy that a user moved back to its name, where it lost once more: its copy would
+        # have the very name that he took it from, and that is deleted with just these bytes.
+        is_back = any(d.content == content and is_conflict_name(d.path) for d in ledger.deletes)
+        is_torn = content in ledger.cut_short or len(ledger.moved.get(content, ())) > 1
+        excused = is_torn or is_taken or is_back
         if not value.replaced and content not in in_tree and not excused:
             raise Broken("I2 tree", f"{who} is only in a trash, and nobody replaced it")
 
