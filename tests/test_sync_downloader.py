@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,21 @@ from leftzmq.content.ids import ChunkId
 from leftzmq.content.lists import Rows, pack_row
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
-from leftzmq.sync.actions import Send
+from leftzmq.sync.actions import Send, Work
 from leftzmq.sync.answers import RETRY_S
 from leftzmq.sync.asks import SILENT_ALONE_S, SILENT_S
 from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import ChunksArrived, FileLeft, FileNotWanted, FileWanted, PeerConnected
 from leftzmq.sync.haves import Haves
-from leftzmq.sync.jobs import ListsExpanded, StagingOpened
+from leftzmq.sync.jobs import (
+    ChunksKept,
+    ExpandLists,
+    Home,
+    HomeSearched,
+    ListsExpanded,
+    LookAtHome,
+    StagingOpened,
+)
 from leftzmq.sync.large import LargeFiles
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.tree.entry import ContentId, Entry, Kind
@@ -190,6 +199,32 @@ def test_what_was_held_up_and_is_not_wanted_while_it_begins_again_is_left(tmp_pa
     large.want("share", entry, None)
     large.start()
     assert large.forget("share", "f") == [FileLeft("share", entry, staged)]
+
+
+def test_what_was_forgotten_while_a_job_brings_chunks_from_home_begins_again_after_it(
+    tmp_path: Path,
+) -> None:
+    """The job may take over blocks that it then has to throw out: not what was fetched since."""
+    view = View()
+    view.store = Store(tmp_path / "index")  # type: ignore[assignment]
+    folders = {"share": view}
+    large = LargeFiles(folders, Haves(folders, link_to))  # type: ignore[arg-type]
+    entry = replace(ENTRY, size=400_000, depth=1)
+    rows, staged = Rows(pack_row(ChunkId(bytes(32)), 400_000)), Staged("f.lefting", 7)
+    large.want("share", entry, None)
+    large.start()
+    large.expanded(ListsExpanded("share", entry, rows, {}))
+    large.opened(StagingOpened("share", entry, staged, False))
+    home = Home("home", array("q", [0]), array("q", [0]))
+    (work,) = large.home_searched(HomeSearched("share", entry, (home,)), 0.0)
+    assert isinstance(work, Work) and isinstance(work.job, LookAtHome)
+    large.forget("share", "f")
+    large.want("share", entry, None, staged)
+    assert large.start() == []
+    large.kept(ChunksKept("share", entry, staged, (), 1), 0.0)
+    assert [each.job for each in large.start() if isinstance(each, Work)] == [
+        ExpandLists("share", entry)
+    ]
 
 
 def test_what_was_kept_of_a_file_that_is_not_wanted_before_it_begins_is_left(

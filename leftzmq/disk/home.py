@@ -63,7 +63,7 @@ def _brought(
     data = held(source, source_offset, length, id, keys)
     if data is None and not unseen:
         return False
-    # What came unseen and is not the chunk goes: where no chunk was written there is a hole.
+    # What came unseen and is not the chunk goes: where no chunk was written there are zeros.
     put(target, staged, offset, bytes(length) if data is None else data)
     return data is not None
 

@@ -7,6 +7,7 @@ what: that is sync/wants.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -47,7 +48,9 @@ Key = tuple[str, str]  # folder, path
 
 class LargeFiles:
     """`_active`: those with a phase, smallest first; `_queue`: those that wait for their turn;
-    `_held`: what there is of those that did not begin (again) yet."""
+    `_held`: what there is of those that did not begin (again) yet; `_looks`: jobs under way that
+    bring or verify chunks. A `.lefting` is gone on with only when none is: one that was forgotten
+    may still take over what it has to throw out again (disk/home)."""
 
     def __init__(self, folders: Mapping[str, FolderView], haves: Haves) -> None:
         self._folders, self._haves = folders, haves
@@ -55,6 +58,7 @@ class LargeFiles:
         self._queue: dict[Key, tuple[Entry, Entry | None]] = {}
         self._by_size: list[tuple[int, Key]] = []
         self._held: dict[Key, tuple[Entry, Staged]] = {}
+        self._looks: Counter[Key] = Counter()
 
     @property
     def waits(self) -> bool:
@@ -91,10 +95,14 @@ class LargeFiles:
     def start(self) -> list[Action | Fact]:
         """Begin with what waits, smallest first, while there is room for it."""
         out: list[Action | Fact] = []
+        later: list[tuple[int, Key]] = []
         while self._by_size and self._has_room(self._by_size[0][0]):
             size, key = heapq.heappop(self._by_size)
             if key not in self._queue or self._queue[key][0].size != size or key in self._active:
                 continue  # not wanted any more, or in the heap once more
+            if self._looks[key]:
+                later.append((size, key))
+                continue
             entry, previous = self._queue.pop(key)
             spread = Spread(self._folders[key[0]].device)
             for device, have in self._haves.of(key[0], bytes(entry.content)):
@@ -102,6 +110,8 @@ class LargeFiles:
             self._active[key] = Arriving(key[0], entry, spread, previous)
             self._active = dict(sorted(self._active.items(), key=lambda at: at[1].entry.size))
             out.append(Work(ExpandLists(key[0], entry)))
+        for each in later:
+            heapq.heappush(self._by_size, each)
         return out
 
     # -- what jobs found ----------------------------------------------------------------------
@@ -165,6 +175,7 @@ class LargeFiles:
         return self._next_job(arriving, now)
 
     def kept(self, fact: ChunksKept, now: float) -> list[Action | Fact]:
+        self._looks -= Counter({(fact.folder, fact.entry.path): 1})  # keeps no zeros
         arriving = self._of(fact.folder, fact.entry)
         if arriving is None or arriving.staged != fact.staged:
             return []
@@ -205,12 +216,12 @@ class LargeFiles:
         assert staged is not None and arriving.rows is not None
         if arriving.phase is Phase.VERIFYING:
             if not arriving.fresh and (asks := arriving.verify_slice()):
-                return [Work(VerifyStaging(folder, entry, staged, asks))]
+                return self._look(VerifyStaging(folder, entry, staged, asks))
             arriving.phase = Phase.AT_HOME
             return [Work(SearchHome(folder, entry, arriving.rows, arriving.previous))]
         if arriving.phase is Phase.AT_HOME:
             if found := arriving.home_slice():
-                return [Work(LookAtHome(folder, entry, staged, *found))]
+                return self._look(LookAtHome(folder, entry, staged, *found))
             arriving.repeat_what_is_here()
             arriving.phase = Phase.FETCHING
         return self._tell(arriving, now) + self._go_on(arriving)
@@ -226,7 +237,11 @@ class LargeFiles:
         if arriving.copying or not (chunks := arriving.copy_slice()):
             return []
         staged = arriving.staged
-        return [Work(LookAtHome(arriving.folder, arriving.entry, staged, staged.path, chunks))]
+        return self._look(LookAtHome(arriving.folder, arriving.entry, staged, staged.path, chunks))
+
+    def _look(self, job: LookAtHome | VerifyStaging) -> list[Action | Fact]:
+        self._looks[job.folder, job.entry.path] += 1
+        return [Work(job)]
 
     def _hold_up(self, arriving: Arriving, problem: Problem) -> list[Action | Fact]:
         """It must wait; its `.lefting` stays and is verified when it is wanted again."""
