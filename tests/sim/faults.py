@@ -428,7 +428,9 @@ class Faults:
         """Its index is gone or older: deletes that it may not have told are nobody's any more, and
         neither are its `.lefting` files."""
         self._ledger.stray_leftings.add(device.name)
+        others = [other for other in self._world.devices.values() if other is not device]
         for path, content in self._contents(device).items():
+            self._ledger.forgotten.add((device.name, path, content))
             # It may find its old bytes before it hears that others have newer ones, or none.
             self._ledger.hands_on.setdefault((path, content), []).append(
                 (self._world.now, device.name)
@@ -436,11 +438,13 @@ class Faults:
         for delete in self._ledger.deletes:
             if delete.device != device.name or delete.excused:
                 continue
-            for other in self._world.devices.values():
-                inode = other.hands.at(delete.path) if other is not device else None
-                if inode is not None and content_of(inode) == delete.content:
+            for other in others:
+                # Told is not enough while it still stands there; not there is not enough while
+                # it may be on its way there.
+                inode = other.hands.at(delete.path)
+                stands = inode is not None and content_of(inode) == delete.content
+                if stands or not _was_told(other, delete.path):
                     delete.excused = f"{device.name} forgot it before it was told"
-        others = [other for other in self._world.devices.values() if other is not device]
         for taken in list(self._ledger.folders):
             _, by, path = taken
             if by == device.name and not all(_was_told(other, path) for other in others):

@@ -167,6 +167,11 @@ def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
         for path, inode in device.disk.everything():
             if not is_final(path) and path.startswith(".left/trash/"):
                 kept.add(content_of(inode))
+            # A known gap: a power cut took the row of the `.lefting` whose name the old version
+            # had just then. It is a Problem, and nobody touches it.
+            is_stray = path.endswith(LEFTING_SUFFIX) and device.name in ledger.stray_leftings
+            if is_stray and content_of(inode) in ledger.cut_short:
+                kept.add(content_of(inode))
     for content, value in ledger.values.items():
         if value.ended:
             continue
@@ -208,6 +213,12 @@ def nothing_came_back(ledger: Ledger, tree: Tree) -> None:
         hands = ledger.hands_on.get((delete.path, delete.content), ())
         if any(device != delete.device or when >= delete.when for when, device in hands):
             continue
+        if is_conflict_name(delete.path) and any(
+            content == delete.content and when >= delete.when
+            for (path, content), hands in ledger.hands_on.items()
+            for when, _ in hands
+        ):
+            continue  # moved to another name, where it lost: this is the name of its copy again
         who = f"{_short(delete.content)} at {delete.path}"
         raise Broken("I3", f"{who}, deleted by {delete.device} ({delete.when:.3f}), is back")
 

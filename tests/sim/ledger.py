@@ -58,6 +58,7 @@ class Ledger:
     moved: dict[Content, set[str]] = field(default_factory=dict)
     cut_short: set[Content] = field(default_factory=set)  # a crash came while it was replaced
     taken_names: set[str] = field(default_factory=set)  # of conflict copies, by users
+    forgotten: set[tuple[str, str, Content]] = field(default_factory=set)  # device, path
     stray_leftings: set[str] = field(default_factory=set)
 
     def wrote(self, content: Content, device: str, path: str, now: float) -> None:
@@ -83,7 +84,11 @@ class Ledger:
         self, path: str, content: Content, device: str, now: float, how: str, hands: Hands
     ) -> None:
         """A user took this value away from this path (and saw what he took)."""
-        self.deletes.append(Delete(path, content, device, now))
+        # What a device does not know that it had, its delete has not seen: it may have a copy
+        # elsewhere that is a concurrent edit to everybody.
+        knew_not = (device, path, content) in self.forgotten
+        excused = "its device had forgotten that it had it" if knew_not else ""
+        self.deletes.append(Delete(path, content, device, now, excused))
         value = self.values.get(content)
         if how == "moved":
             self.moved.setdefault(content, set()).add(device)
