@@ -66,6 +66,9 @@ def test_a_plan_is_told_in_one_word() -> None:
 
 
 BROKE_ONCE = {
+    "a walk, after lost events, while what it walks past is being applied": (
+        "19832/ABCD/0,1,2,3,5,7,8,9,10,11,13/0/careful"
+    ),
     "two power cuts while the same file was staged": (
         "8/AB/0,3,4,5/0/slow,news_twice,watch_lost,careful,skews_s"
     ),

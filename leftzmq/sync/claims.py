@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum, auto
 
+from leftzmq.tree.path import is_below
+
 
 class Claimant(Enum):
     SETTLER = auto()
@@ -31,6 +33,11 @@ class Claims:
         """Whether somebody works at a path who changes what is there, or will: all but the
         settler."""
         return self._by.get(path, Claimant.SETTLER) is not Claimant.SETTLER
+
+    def changing(self, prefix: str) -> list[str]:
+        """The paths at and below `prefix` at which somebody changes what is there, or will."""
+        changing = [path for path, by in self._by.items() if by is not Claimant.SETTLER]
+        return [path for path in changing if path == prefix or is_below(path, prefix)]
 
     def release(self, paths: Iterable[str], claimant: Claimant) -> None:
         for path in paths:

@@ -159,6 +159,9 @@ class Settler:
             out += self._problems.show(Problem(self.folder, path, ProblemKind.FOREIGN_LEFTING))
         for path in fact.dirty:
             self._wait(path, now, closed=False)
+        for path in self._claims.changing(fact.prefix):
+            # The walk held what it saw there against an index that does not know of it yet.
+            self._wait(path, now + SETTLE_S, closed=True)
         if fact.done:
             self.walks.walked(fact.prefix)
             out += self._solve(fact.prefix, ProblemKind.WATCH_LOST)
