@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from itertools import count
@@ -79,6 +80,15 @@ def conflicting(verb: str, root: RealRoot) -> Operation:
     }[verb]()
 
 
+def shares(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """Ever another share with the same `a`, and the call at which its disk fails first."""
+    for first in count(1):
+        share = tmp_path / str(first)
+        (share / ".left" / "trash").mkdir(parents=True)
+        (share / "a").write_bytes(OLD)
+        yield first, share
+
+
 def in_share(tmp_path: Path) -> list[bytes]:
     """The bytes of the files that a scan finds."""
     return [
@@ -93,10 +103,7 @@ def in_share(tmp_path: Path) -> list[bytes]:
 def test_what_nobody_had_seen_stays_in_the_share(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verb: str, row: int
 ) -> None:
-    for first in count(1):
-        share = tmp_path / str(first)
-        (share / ".left" / "trash").mkdir(parents=True)
-        (share / "a").write_bytes(OLD)
+    for first, share in shares(tmp_path):
         with closing(RealRoot(share)) as root, monkeypatch.context() as patch:
             operation = conflicting(verb, root)
             disk = Failing(patch, first, row)
@@ -123,10 +130,7 @@ def test_what_a_user_writes_in_the_instant_stays_in_the_share(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verb: str, row: int
 ) -> None:
     """Also where the old version had been seen, and would have gone to the trash."""
-    for first in count(1):
-        share = tmp_path / str(first)
-        (share / ".left" / "trash").mkdir(parents=True)
-        (share / "a").write_bytes(OLD)
+    for first, share in shares(tmp_path):
         with closing(RealRoot(share)) as root, monkeypatch.context() as patch:
             operation = replace(conflicting(verb, root), copy_to=None)
             disk = Failing(patch, first, row)
@@ -181,10 +185,7 @@ def test_half_a_file_is_never_in_the_trash_of_a_user(
 def test_a_copy_for_one_of_two_names_is_gone_or_is_said_to_be_left(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, row: int
 ) -> None:
-    for first in count(1):
-        share = tmp_path / str(first)
-        (share / ".left" / "trash").mkdir(parents=True)
-        (share / "a").write_bytes(OLD)
+    for first, share in shares(tmp_path):
         os.link(share / "a", share / "other")
         with closing(RealRoot(share)) as root, monkeypatch.context() as patch:
             operation = attributes("a", held(root, "a"))

@@ -6,7 +6,6 @@ from __future__ import annotations
 import errno
 import os
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,15 +17,6 @@ from leftzmq.disk.root import Stat
 from leftzmq.disk.swap import Place
 from leftzmq.disk.trash import Spot
 from leftzmq.sync.asides import RETRY_S
-
-
-@pytest.fixture
-def mesh(tmp_path: Path) -> Mesh:
-    mesh = Mesh(tmp_path, "AB")
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
-    return mesh
 
 
 def error() -> OSError:
@@ -114,7 +104,7 @@ def test_a_copy_that_was_made_for_nothing_goes_in_the_end(
     mesh.now += 5
     (a.share / "f").chmod(0o755)
     failed: list[str] = []
-    for module, name in (("attributes", "copy_bytes"), ("attributes", "throw_away")):
+    for module, name in (("attributes", "copy_bytes"), ("lefting", "throw_away")):
         _fail_once(monkeypatch, f"leftzmq.disk.{module}.{name}", failed)
     mesh.scan_all()
     mesh.settle()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,15 +11,6 @@ from test_sync_mesh import together, trash
 from leftzmq.bus import keeping
 
 CHOICES = ("mine", "theirs", "both")
-
-
-@pytest.fixture
-def mesh(tmp_path: Path) -> Mesh:
-    mesh = Mesh(tmp_path, "AB")
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
-    return mesh
 
 
 def at_odds(mesh: Mesh, path: str = "letter.txt") -> str:

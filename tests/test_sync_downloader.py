@@ -183,17 +183,23 @@ def test_what_was_asked_over_an_older_connection_is_asked_again(downloader: Down
         out = downloader.tick(due)
 
 
-def test_what_was_held_up_and_is_not_wanted_while_it_begins_again_is_left(tmp_path: Path) -> None:
-    """Its `.lefting` would stay until the next start, and nobody would know of it."""
+def begun(tmp_path: Path) -> tuple[LargeFiles, Entry, Staged]:
+    """A large file whose lists are here, and its `.lefting`, which is being made."""
     view = View()
     view.store = Store(tmp_path / "index")  # type: ignore[assignment]
     folders = {"share": view}
     large = LargeFiles(folders, Haves(folders, link_to))  # type: ignore[arg-type]
     entry = replace(ENTRY, size=400_000, depth=1)
-    rows, staged = Rows(pack_row(ChunkId(bytes(32)), 400_000)), Staged("f.lefting", 7)
     large.want("share", entry, None)
     large.start()
+    rows = Rows(pack_row(ChunkId(bytes(32)), 400_000))
     large.expanded(ListsExpanded("share", entry, rows, {}))
+    return large, entry, Staged("f.lefting", 7)
+
+
+def test_what_was_held_up_and_is_not_wanted_while_it_begins_again_is_left(tmp_path: Path) -> None:
+    """Its `.lefting` would stay until the next start, and nobody would know of it."""
+    large, entry, staged = begun(tmp_path)
     full = Problem("share", "f", ProblemKind.DISK_FULL)
     large.opened(StagingOpened("share", entry, staged, False, full))
     large.want("share", entry, None)
@@ -205,15 +211,7 @@ def test_what_was_forgotten_while_a_job_brings_chunks_from_home_begins_again_aft
     tmp_path: Path,
 ) -> None:
     """The job may take over blocks that it then has to throw out: not what was fetched since."""
-    view = View()
-    view.store = Store(tmp_path / "index")  # type: ignore[assignment]
-    folders = {"share": view}
-    large = LargeFiles(folders, Haves(folders, link_to))  # type: ignore[arg-type]
-    entry = replace(ENTRY, size=400_000, depth=1)
-    rows, staged = Rows(pack_row(ChunkId(bytes(32)), 400_000)), Staged("f.lefting", 7)
-    large.want("share", entry, None)
-    large.start()
-    large.expanded(ListsExpanded("share", entry, rows, {}))
+    large, entry, staged = begun(tmp_path)
     large.opened(StagingOpened("share", entry, staged, False))
     home = Home("home", array("q", [0]), array("q", [0]))
     (work,) = large.home_searched(HomeSearched("share", entry, (home,)), 0.0)

@@ -21,15 +21,6 @@ from leftzmq.wire.local import EventKind
 COUNT = 200
 
 
-@pytest.fixture
-def mesh(tmp_path: Path) -> Mesh:
-    mesh = Mesh(tmp_path, "AB")
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
-    return mesh
-
-
 def filled(mesh: Mesh, count: int = COUNT) -> tuple[Device, Device]:
     a, b = mesh.devices["A"], mesh.devices["B"]
     for number in range(count):

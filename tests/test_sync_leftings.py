@@ -35,15 +35,6 @@ from leftzmq.tree.plan import Staged
 LARGE_BYTES = 2_000_000
 
 
-@pytest.fixture
-def mesh(tmp_path: Path) -> Mesh:
-    mesh = Mesh(tmp_path, "AB")
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
-    return mesh
-
-
 def fails(*_: object) -> None:
     raise OSError(errno.EIO, os.strerror(errno.EIO))
 
@@ -154,7 +145,7 @@ def test_what_could_be_made_and_not_filled_nor_thrown_away_goes_when_the_disk_is
     a, b = mesh.devices["A"], mesh.devices["B"]
     a.write("f", os.urandom(size))
     with monkeypatch.context() as broken:
-        broken.setattr(staging, "throw_away", fails)
+        broken.setattr(lefting, "throw_away", fails)
         broken.setattr(lefting, "discard", fails)
         broken.setattr(RealFile, "truncate" if size > 100 else "set_times", fails)
         mesh.scan_all()

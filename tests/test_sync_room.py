@@ -38,15 +38,6 @@ class Disk:
 
 
 @pytest.fixture
-def mesh(tmp_path: Path) -> Mesh:
-    mesh = Mesh(tmp_path, "AB")
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
-    return mesh
-
-
-@pytest.fixture
 def disk(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> Disk:
     return Disk(monkeypatch, mesh.devices["B"].share.resolve())
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,15 +15,6 @@ from leftzmq.sync.desk import batches_of
 from leftzmq.wire.local import EventKind
 
 DAY_S = 86_400.0
-
-
-@pytest.fixture
-def mesh(tmp_path: Path) -> Mesh:
-    mesh = Mesh(tmp_path, "AB")
-    for device in mesh.devices.values():
-        device.start()
-    mesh.settle()
-    return mesh
 
 
 def versions(mesh: Mesh, device: Device, **fields: str) -> list[tuple[str, int]]:

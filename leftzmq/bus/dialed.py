@@ -116,12 +116,6 @@ class Line:
         """Whether it is up since before the other one was lost."""
         return self._up and self.up_at < other.lost_at
 
-    def renew(self) -> None:
-        """Connect anew, whatever libzmq thinks of the connection."""
-        self.close()
-        self._swallowed = True
-        self._open()
-
     def close(self, linger_ms: int = 0) -> None:
         socket, self.socket = self.socket, None
         monitor, self._monitor = self._monitor, None
@@ -224,12 +218,10 @@ class Dialed:
         for kind, port in ((Socket.BULK, bulk_port), (Socket.NEWS, news_port)):
             endpoint = Endpoint(self.control.endpoint.host, port)
             line = self._more.get(kind)
-            if line is None or line.endpoint != endpoint:
+            if line is None or line.endpoint != endpoint or line.outlived(self.control):
                 if line is not None:
                     line.close()
                 self._more[kind] = Line(self._world, self._device, kind, endpoint)
-            elif line.outlived(self.control):
-                line.renew()
 
     def line(self, kind: Socket) -> Line | None:
         return self.control if kind is Socket.CONTROL else self._more.get(kind)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from leftzmq.disk.lefting import create_lefting, throw_away
+from leftzmq.disk.lefting import create_lefting, thrown_away
 from leftzmq.disk.outcome import Ending
 from leftzmq.disk.root import File
 from leftzmq.disk.swap import NOT_COPIED, Copied, Place, Stopped, is_still, key_now
@@ -67,9 +67,7 @@ def _copy_with_attributes(place: Place, source: File) -> tuple[ScanKey, Copied]:
         except (OSError, Stopped) as error:
             if isinstance(error, Stopped) and error.aside is not None:
                 raise  # under that name lies the old version
-            try:
-                throw_away(place.folder, staged)
-            except OSError:
+            if thrown_away(place.folder, staged) is not None:
                 raise LeftBehind(error, staged) from error
             raise
     return key_now(place.folder, place.name, ours), copied

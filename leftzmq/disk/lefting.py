@@ -72,6 +72,15 @@ def throw_away(folder: Folder, staged: Staged) -> None:
         folder.unlink(name_of(staged.path))
 
 
+def thrown_away(folder: Folder, staged: Staged) -> Staged | None:
+    """Throw away what could not be used; what is left of it on a disk that fails."""
+    try:
+        throw_away(folder, staged)
+    except OSError:
+        return staged
+    return None
+
+
 def discard(root: Root, staged: Staged, now_ns: int) -> None:
     """Throw away a `.lefting` that nobody needs any more. OSError.
 

@@ -16,7 +16,7 @@ from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys
 from leftzmq.content.seal import open_chunk
 from leftzmq.content.zeros import trimmed
-from leftzmq.disk.lefting import create_lefting, is_ours, is_there, lefting_path, throw_away
+from leftzmq.disk.lefting import create_lefting, is_ours, is_there, lefting_path, thrown_away
 from leftzmq.disk.room import check_room
 from leftzmq.disk.root import Buffer, File, Folder, LastFolder, Root, is_full
 from leftzmq.errors import ProblemKind, Refused
@@ -81,7 +81,7 @@ def open_staging(
                 try:
                     file.truncate(size)
                 except OSError:
-                    left = _thrown_away(folder, staged)
+                    left = thrown_away(folder, staged)
                     raise
                 return staged, False
     except OSError as error:
@@ -149,20 +149,11 @@ def stage_small(
                     file.set_exec(True)
                 file.set_times(entry.mtime_ns)
             except OSError:
-                left = _thrown_away(folder, staged)
+                left = thrown_away(folder, staged)
                 raise
         return staged
     except OSError as error:
         raise _why_not(entry.path, error, left) from error
-
-
-def _thrown_away(folder: Folder, staged: Staged) -> Staged | None:
-    """Throw away what could not be filled; what is left of it on a disk that fails."""
-    try:
-        throw_away(folder, staged)
-    except OSError:
-        return staged
-    return None
 
 
 def _missing(folder: Folder, staged: Staged, size: int) -> int:

@@ -144,7 +144,7 @@ class Place:
         copy_to = self.operation.copy_to
         if copy_to is None:
             self.trash.take(spot, self.operation.path)
-            return None, None
+            return NOT_COPIED
         assert parent_of(copy_to) == self.where
         found = self._look_again(spot)
         if self._is_copy(spot):

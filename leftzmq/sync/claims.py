@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum, auto
 
-from leftzmq.tree.path import is_below
+from leftzmq.tree.path import is_within
 
 
 class Claimant(Enum):
@@ -37,7 +37,7 @@ class Claims:
     def changing(self, prefix: str) -> list[str]:
         """The paths at and below `prefix` at which somebody changes what is there, or will."""
         changing = [path for path, by in self._by.items() if by is not Claimant.SETTLER]
-        return [path for path in changing if path == prefix or is_below(path, prefix)]
+        return [path for path in changing if is_within(path, prefix)]
 
     def release(self, paths: Iterable[str], claimant: Claimant) -> None:
         for path in paths:

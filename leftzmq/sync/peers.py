@@ -156,8 +156,7 @@ class Peers:
         peer = self.by_key[fact.link.device]
         peer.dialed, peer.unreachable_told = True, False
         self._move(peer, Move.OPENED)
-        hello = Hello(VERSION, self._us.name, self._hellos(peer.key))
-        return [Send(fact.link, hello)]
+        return [self._our_hello(peer)]
 
     def closed(self, fact: LinkClosed) -> list[Action | Fact]:
         peer = self.by_key.get(fact.link.device)
@@ -249,8 +248,11 @@ class Peers:
         """It came anew: it may be at another place now, and what we dialed dead unbeknown.
         It is asked over its links until a welcome over ours says that ours is alive."""
         peer.welcomed = False
+        return [self._our_hello(peer)]
+
+    def _our_hello(self, peer: Peer) -> Send:
         hello = Hello(VERSION, self._us.name, self._hellos(peer.key))
-        return [Send(Link(peer.key, Way.DIALED), hello)]
+        return Send(Link(peer.key, Way.DIALED), hello)
 
     def _welcome(self, peer: Peer, link: Link, welcome: Welcome) -> list[Action | Fact]:
         if link.way is not Way.DIALED:

@@ -39,7 +39,7 @@ from leftzmq.sync.unreadable import Unreadable
 from leftzmq.sync.waiting import QUIET_S, Waiting, WaitingPaths
 from leftzmq.sync.walks import Walks
 from leftzmq.tree.entry import Kind, Observed, ScanKey
-from leftzmq.tree.path import is_below
+from leftzmq.tree.path import is_within
 
 SETTLE_S: Final = 0.025
 """From a close to the first look: more than the 20 ms in which a stat cannot be trusted."""
@@ -466,7 +466,7 @@ class Settler:
         index lacks it yet."""
         for path in (*self._looking, *self._cuts):
             waiting = self._waiting.get(path)
-            if waiting is not None and (path == prefix or is_below(path, prefix)):
+            if waiting is not None and is_within(path, prefix):
                 waiting.again = True
 
     def _look_at(self, path: str, waiting: Waiting, due: float) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from leftzmq.tree.entry import ScanKey
-from leftzmq.tree.path import is_below
+from leftzmq.tree.path import is_within
 
 QUIET_S: Final = 1.0
 PATIENCE_MAX_S: Final = 60.0
@@ -92,6 +92,6 @@ class WaitingPaths:
     def first_eager(self, prefix: str) -> str:
         """A path at or below `prefix` that is eager; "" if there is none. Goes through them all."""
         for path, waiting in self._by_path.items():
-            if waiting.eager and (path == prefix or is_below(path, prefix)):
+            if waiting.eager and is_within(path, prefix):
                 return path
         return ""

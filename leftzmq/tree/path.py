@@ -86,6 +86,11 @@ def is_below(path: str, folder: str) -> bool:
     return not folder or path.startswith(folder + "/")
 
 
+def is_within(path: str, top: str) -> bool:
+    """Whether `path` is `top` or lies inside it."""
+    return path == top or is_below(path, top)
+
+
 def sort_key(path: str) -> bytes:
     """Bytes whose order is that of a sorted walk: a folder, all that is in it, then its sibling.
 

@@ -36,7 +36,7 @@ from leftzmq.disk.watcher.reports import (
     why_not_watched,
 )
 from leftzmq.disk.watcher.watches import Watch, Watches
-from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX, is_below
+from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX, is_within
 
 MAX_POLLED: Final = 64
 """Subtrees that are named one by one as polled; with one more, the whole share is."""
@@ -166,7 +166,7 @@ class Inotify(InotifyFD):
             gone = watch.below.get(name)
             if gone is not None:
                 self._end(self._watches.drop(gone))
-            self._polled = {p for p in self._polled if p != path and not is_below(p, path)}
+            self._polled = {p for p in self._polled if not is_within(p, path)}
             self._batch.touch(path, Touch.GONE, folder=True)
         elif mask & _APPEARS or name not in watch.below:
             # Or its attributes changed, and it may be watched now that it can be read.
@@ -276,7 +276,7 @@ class Inotify(InotifyFD):
 
     def _not_watched(self, path: str, why: str) -> None:
         """What is below `path` has to be polled. Never silent, but said once for a subtree."""
-        if any(path == p or is_below(path, p) for p in self._polled):
+        if any(is_within(path, p) for p in self._polled):
             return
         if len(self._polled) >= MAX_POLLED:
             self._polled.clear()
