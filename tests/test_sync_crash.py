@@ -16,6 +16,7 @@ from leftzmq.bus.jobs import JobRunner
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.swap import Place
 from leftzmq.sync import actions, jobs
+from leftzmq.tree.conflict import conflict_path, is_conflict_name
 from leftzmq.wire.local import EventKind
 
 LARGE_BYTES = 2_000_000
@@ -88,6 +89,83 @@ def test_between_the_exchange_and_the_look_the_old_version_goes_to_the_trash(
     b.start()
     assert together(mesh)["f"][1] == new  # type: ignore[index]
     assert trash(b) == [old] and not leftings(b)
+
+
+def crashes_at_an_exchange(mesh: Mesh, patch: pytest.MonkeyPatch, old: bytes, new: bytes) -> None:
+    """Both write `f`; B's version loses, unseen, and B crashes when A's has just got the name."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("f", b"draft")
+    together(mesh)
+    mesh.now += 5
+    b.write("f", old)
+    mesh.now += 1
+    a.write("f", new)
+    with patch.context() as planted:
+        planted.setattr(Place, "_look_again", lambda *_: (_ for _ in ()).throw(Crash))
+        crashes(mesh, b)
+    assert (b.share / "f").read_bytes() == new and len(leftings(b)) == 1
+
+
+def copies(tree: dict[str, object]) -> list[object]:
+    return [value[1] for path, value in tree.items() if is_conflict_name(path)]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("size", [100, LARGE_BYTES])
+@pytest.mark.parametrize("again", [None, jobs.ClearStaging, jobs.Apply])
+@pytest.mark.parametrize("where", [before, after])
+def test_between_the_exchange_and_the_naming_of_the_copy_it_is_named_at_the_next_start(
+    mesh: Mesh,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    again: type | None,
+    where: Callable[..., object],
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    old, new = os.urandom(size), os.urandom(size)
+    crashes_at_an_exchange(mesh, monkeypatch, old, new)
+    if again is not None:
+        with monkeypatch.context() as planted:
+            planted.setattr(JobRunner, "run", where(again))
+            with pytest.raises(Crash):
+                b.start()
+                mesh.settle()
+            b.kill()
+    b.start()
+    tree = together(mesh)
+    assert tree["f"][1] == new and copies(tree) == [old]  # type: ignore[index]
+    assert not trash(b) and not leftings(b) and not b.folder.problems.all()
+    is_named = again is jobs.Apply and where is after  # no index knows: it may be fetched again
+    assert (b.folder.received_bytes == 0 or is_named) and not list(b.store.all_staged())
+    assert {row.entry for row in b.store.rows("f") if row.is_ours} == {
+        row.entry for row in a.store.rows("f") if row.is_ours
+    }
+
+
+def test_what_a_user_writes_after_such_a_crash_is_an_edit_and_the_copy_is_named(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = mesh.devices["B"]
+    crashes_at_an_exchange(mesh, monkeypatch, b"of b", b"of a")
+    mesh.now += 5
+    b.write("f", b"edited")
+    b.start()
+    tree = together(mesh)
+    assert tree["f"][1] == b"edited" and copies(tree) == [b"of b"]  # type: ignore[index]
+    assert not leftings(b)
+
+
+def test_where_the_name_of_such_a_copy_is_taken_the_old_version_is_in_the_trash(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = mesh.devices["B"]
+    crashes_at_an_exchange(mesh, monkeypatch, b"of b", b"of a")
+    loser = b.folder.indexes.ours("f")
+    assert loser is not None
+    b.write(conflict_path(loser.entry), b"a user's")
+    b.start()
+    tree = together(mesh)
+    assert tree["f"][1] == b"of a" and copies(tree) == [b"a user's"]  # type: ignore[index]
+    assert trash(b) == [b"of b"] and not leftings(b)
 
 
 @pytest.mark.parametrize("job", [jobs.OpenStaging, jobs.StageSmall, jobs.WriteChunks, jobs.Apply])

@@ -124,9 +124,10 @@ def test_on_a_mount_that_is_away_nothing_is_gone(clear: bool) -> None:
     assert stray is not None
     for staged in (ours, Staged("m/f.lefting", stray.number), Staged("m/f.lefting", 0)):
         if clear:
-            cleared = fetching.run(away.ground, 0, jobs.ClearStaging(FOLDER, (staged,), ()))
+            leftover = jobs.Leftover("m/f", staged, b"content")
+            cleared = fetching.run(away.ground, 0, jobs.ClearStaging(FOLDER, (leftover,), ()))
             assert cleared == jobs.StagingCleared(FOLDER, (), (staged,))
-            kept = fetching.run(away.ground, 0, jobs.ClearStaging(FOLDER, (), (staged,)))
+            kept = fetching.run(away.ground, 0, jobs.ClearStaging(FOLDER, (), (leftover,)))
             assert kept == jobs.StagingCleared(FOLDER, (), ())
         else:
             done = fetching.run(away.ground, 0, jobs.Discard(FOLDER, (staged,)))

@@ -170,9 +170,18 @@ def _discard(ground: Ground, now_ns: int, job: jobs.Discard) -> JobDone:
 
 
 def _clear_staging(ground: Ground, now_ns: int, job: jobs.ClearStaging) -> JobDone:
-    lost = [staged for staged in job.resumable if not lefting.is_there(ground.root, staged)]
-    gone = _gone(ground, now_ns, (*job.useless, *lost))
-    return jobs.StagingCleared(job.folder, gone, _without(job.useless, gone))
+    lost = [each for each in job.resumable if not lefting.is_there(ground.root, each.staged)]
+    swapped = tuple(each for each in (*job.useless, *lost) if _is_swapped(ground, each))
+    useless = tuple(each.staged for each in job.useless if each not in swapped)
+    others = tuple(each.staged for each in lost if each not in swapped)
+    gone = _gone(ground, now_ns, useless + others)
+    return jobs.StagingCleared(job.folder, gone, _without(useless, gone), swapped)
+
+
+def _is_swapped(ground: Ground, leftover: jobs.Leftover) -> bool:
+    if ground.still_there() is not None or mounted.problem(ground, leftover.path) is not None:
+        return False
+    return lefting.is_swapped(ground.root, leftover.staged, leftover.path)
 
 
 def _gone(ground: Ground, now_ns: int, leftings: tuple[Staged, ...]) -> tuple[Staged, ...]:

@@ -143,6 +143,10 @@ class JobRunner:
         why = ground.still_there()
         if why is not None:
             return jobs.Applied(job.folder, job.batch, (), False, why)
+        if any(operation.copy_to and operation.staged for operation in job.operations):
+            # A power cut between an exchange and the naming of the copy leaves the old version
+            # under the name of the `.lefting`: only its row says whose that is.
+            flush(ground.index)
         outcomes = mounted.carried_out(ground, job.operations, self._now_ns())
         return jobs.Applied(job.folder, job.batch, tuple(outcomes))
 

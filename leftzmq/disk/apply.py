@@ -113,6 +113,8 @@ class _Batch:
             case Verb.GO_BACK:
                 place.return_aside(self._root)
                 return None, NOT_COPIED
+            case Verb.NAME_COPY:
+                return place.name_copy()
 
     def _move_file(self, place: Place) -> tuple[ScanKey, Copied]:
         """One rename takes the file from the path where it is to go; looked at before, and again

@@ -66,6 +66,17 @@ def is_there(root: Root, staged: Staged) -> bool:
         return False
 
 
+def is_swapped(root: Root, staged: Staged, path: str) -> bool:
+    """Whether the file that we staged for `path` has that name, and something else has its own: a
+    crash came right after they were exchanged."""
+    try:
+        with root.folder(parent_of(path)) as folder:
+            other = folder.stat(name_of(staged.path))
+            return other is not None and is_ours(folder.stat(name_of(path)), staged)
+    except OSError:
+        return False
+
+
 def throw_away(folder: Folder, staged: Staged) -> None:
     """Unlink a `.lefting` in its open folder if it is ours, by its inode."""
     if is_ours(folder.stat(name_of(staged.path)), staged):

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from leftzmq.disk.flush import Flushes
-from leftzmq.disk.lefting import lefting_paths
+from leftzmq.disk.lefting import is_ours, lefting_paths
 from leftzmq.disk.outcome import Ending
 from leftzmq.disk.root import Folder, Root, Stat
 from leftzmq.disk.trash import TRASH_PATH, Spot, Trash
-from leftzmq.tree.entry import ScanKey
+from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import is_below, name_of, parent_of
 from leftzmq.tree.plan import Aside, Operation
 
@@ -202,6 +202,21 @@ class Place:
             staged = self.operation.staged is not None
             if not staged and is_still(folder.stat(name), aside.ours):
                 folder.unlink(name)  # a link or a copy that was made for this name alone
+
+    def name_copy(self) -> tuple[ScanKey, Copied]:
+        """A crash came between the exchange and `settle`: what came out lies under the name of
+        what was staged. Raises Stopped, where either is something else; OSError."""
+        staged, entry = self.operation.staged, self.operation.entry
+        assert staged is not None
+        found = self.folder.stat(self.name)
+        if found is None or not is_ours(found, staged):
+            raise Stopped(Ending.CHANGED, "what was put there is gone")
+        copied = self.settle(Spot(self.folder, name_of(staged.path), self.where))
+        self.touch()
+        # As it was when it got its name, but for its ctime: the next walk looks at it.
+        kind, inode = Kind.FILE, staged.inode
+        key = ScanKey(kind, entry.size, entry.mtime_ns, 0, inode, entry.exec, found.key().links)
+        return key, copied
 
     def beside(self) -> Spot:
         """A free name in the same folder that nobody takes for a file; not to be closed."""

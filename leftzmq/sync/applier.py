@@ -134,7 +134,8 @@ class Applier:
 
     def staging_cleared(self, fact: StagingCleared, now: float) -> list[Action | Fact]:
         self.leftings.cleared(fact, now)
-        return self.go_on(now)
+        out = [each for leftover in fact.swapped for each in self._asides.swapped(leftover)]
+        return [*out, *self.go_on(now)]
 
     def held_up(self, fact: FileHeldUp, now: float) -> list[Action | Fact]:
         doing = self._window.doing.get(fact.entry.path)
@@ -216,7 +217,7 @@ class Applier:
 
     def _consider(self, path: str, now: float) -> list[Action | Fact]:
         doing = self._window.doing.get(path)
-        if doing is not None and doing.stage is Stage.APPLYING:
+        if self._asides.holds(path) or (doing is not None and doing.stage is Stage.APPLYING):
             return []  # its end is considered
         if useless := self.leftings.useless(path):
             return useless + self._consider(path, now)

@@ -1,10 +1,11 @@
-"""What a failing disk let go neither on nor back: it is put back under its name later.
+"""Old versions that lie aside: neither under their name nor where they were to go.
 
-Until then nobody works at that path: a look would call it deleted, and an operation would call what
-was put there instead the user's.
+A failing disk let one go neither on nor back: it is put back later. Or a crash came between an
+exchange and the naming of the conflict copy: that is made good at the start. Until then nobody
+works at that path: a look would call the old version deleted, and an operation would call what was
+put there instead the user's.
 
-Knows where the old versions lie. Must not know what the operations were for, nor how one goes back
-(disk/swap does).
+Knows where the old versions lie. Must not know how one goes back or on (disk/swap does).
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from dataclasses import replace
 from typing import Final
 
 from leftzmq.disk.outcome import Ending, Outcome
-from leftzmq.sync.actions import Action, Work
+from leftzmq.sync.actions import Action, Tell, Work
 from leftzmq.sync.claims import Claimant, Claims
-from leftzmq.sync.facts import Fact, RescanWanted
-from leftzmq.sync.jobs import Applied, Apply
+from leftzmq.sync.facts import Fact, PathsReconsidered, RescanWanted
+from leftzmq.sync.jobs import Applied, Apply, Leftover
 from leftzmq.sync.leftings import Leftings
+from leftzmq.sync.replica import Replica
+from leftzmq.sync.versions import Versions
 from leftzmq.tree.plan import Operation, Verb
+from leftzmq.wire.local import EventKind
 
 GOING_BACK: Final = 0
 """The number of their batches; those of others begin with 1."""
@@ -28,24 +32,50 @@ RETRY_S: Final = 5.0
 class Asides:
     """Of one folder. A crash forgets them: then they are what the next start finds."""
 
-    def __init__(self, folder: str, claims: Claims, leftings: Leftings) -> None:
+    def __init__(
+        self,
+        folder: str,
+        claims: Claims,
+        leftings: Leftings,
+        versions: Versions,
+        replica: Replica,
+    ) -> None:
         self._folder, self._claims, self._leftings = folder, claims, leftings
+        self._versions, self._replica = versions, replica
         self._waiting: list[Operation] = []
+        self._held: set[str] = set()
         self._retry_at = 0.0
         self._running = False
 
     def __bool__(self) -> bool:
         return bool(self._waiting) or self._running
 
+    def holds(self, path: str) -> bool:
+        """Whether no ticket is to be made of this path: it is told when one may be again."""
+        return path in self._held
+
     def add(self, outcome: Outcome, now: float) -> None:
         """An operation ended, and nobody has its paths; it may have left something aside."""
         if outcome.aside is None:
             return
-        operation = replace(outcome.operation, verb=Verb.GO_BACK, aside=outcome.aside)
+        self._wait(replace(outcome.operation, verb=Verb.GO_BACK, aside=outcome.aside))
+        self._retry_at = now + RETRY_S
+
+    def swapped(self, leftover: Leftover) -> list[Action | Fact]:
+        """At the start: what had the name lies under that of the `.lefting`. It becomes the
+        conflict copy if it has to, else it goes to the trash."""
+        path, staged = leftover.path, leftover.staged
+        operation = self._versions.owed_copy(path, leftover.content, staged)
+        if operation is None:
+            return self._leftings.discard(staged)
+        self._wait(operation)
+        return []
+
+    def _wait(self, operation: Operation) -> None:
         for path in operation.paths:
             self._claims.take(path, Claimant.ASIDE)
+        self._held.update(operation.paths)
         self._waiting.append(operation)
-        self._retry_at = now + RETRY_S
 
     def deadline(self) -> float | None:
         return self._retry_at if self._waiting and not self._running else None
@@ -58,7 +88,7 @@ class Asides:
         return [Work(Apply(self._folder, GOING_BACK, operations))]
 
     def ended(self, fact: Applied, now: float) -> list[Action | Fact]:
-        """What went back is looked at; the rest is tried again."""
+        """What went back, or on, is looked at; the rest is tried again."""
         self._running = False
         out: list[Action | Fact] = []
         for outcome in fact.outcomes:
@@ -68,7 +98,19 @@ class Asides:
                 self._retry_at = now + RETRY_S
                 continue
             self._claims.release(operation.paths, Claimant.ASIDE)
-            if operation.staged is not None:
+            if operation.verb is Verb.NAME_COPY and outcome.ending is Ending.DONE:
+                out += self._named(outcome)
+            elif operation.staged is not None:
                 out += self._leftings.discard(operation.staged)
+            self._held.difference_update(operation.paths)
             out.append(RescanWanted(self._folder, operation.paths))
+            out.append(PathsReconsidered(self._folder, operation.paths))
         return out
+
+    def _named(self, outcome: Outcome) -> list[Action | Fact]:
+        """A conflict copy has its name, and what replaced it is ours."""
+        operation, copy_to = outcome.operation, outcome.copied_to
+        assert operation.staged is not None
+        self._leftings.gone(operation.staged)
+        fields = {"folder": self._folder, "path": operation.path, "copy": copy_to}
+        return [*self._replica.took([outcome]), Tell(EventKind.CONFLICT, fields)]

@@ -50,7 +50,7 @@ class Ends:
         self._folder, self._window, self._versions = folder, window, versions
         self._replica, self._guard, self._leftings = replica, guard, leftings
         self._claims, self._problems = claims, problems
-        self.asides = Asides(folder, claims, leftings)
+        self.asides = Asides(folder, claims, leftings, versions, replica)
         self._waiting: deque[Outcome] = deque()
         self._waiting_walks: set[str] = set()
 

@@ -55,7 +55,14 @@ class Folder:
             id, self.tag, device, self.indexes, versions, self.claims, peers.news_links
         )
         self.hearing = Hearing(id, self.tag, self.indexes, versions, peers)
-        self.settler = Settler(id, store, keys, self.claims, self.problems)
+        self.settler = Settler(
+            id,
+            store,
+            keys,
+            self.claims,
+            self.problems,
+            may_look=lambda: not self.applier.leftings.clearing,
+        )
         self.guard = Guard(
             id,
             self.indexes,

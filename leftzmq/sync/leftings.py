@@ -13,7 +13,7 @@ from leftzmq.disk.lefting import lefting_path, lefting_paths
 from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.facts import Fact
 from leftzmq.sync.indexes import Indexes
-from leftzmq.sync.jobs import ClearStaging, Discard, Discarded, StagingCleared
+from leftzmq.sync.jobs import ClearStaging, Discard, Discarded, Leftover, StagingCleared
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import LEFTING_SUFFIX, is_below
 from leftzmq.tree.plan import Operation, Staged, Verb
@@ -50,21 +50,26 @@ class Leftings:
     def clear(self) -> list[Action | Fact]:
         """At the start, before anything new is staged: `.lefting` files of an earlier life. Those
         of large files that somebody wants stay: what they hold is verified then."""
-        useless: list[Staged] = []
+        useless: list[Leftover] = []
+        resumable: list[Leftover] = []
         for path, staged, content in list(self._store.all_staged()):
+            leftover = Leftover(path, staged, content)
             if staged.inode > 0 and self._may_go_on(path, content):
                 self._resumable[path] = (staged, content)
+                resumable.append(leftover)
             else:
-                useless.append(staged)
-        self.clearing = bool(useless or self._resumable)
+                useless.append(leftover)
+        self.clearing = bool(useless or resumable)
         if not self.clearing:
             return []
-        resumable = tuple(staged for staged, _ in self._resumable.values())
-        return [Work(ClearStaging(self._folder, tuple(useless), resumable))]
+        return [Work(ClearStaging(self._folder, tuple(useless), tuple(resumable)))]
 
     def cleared(self, fact: StagingCleared, now: float) -> None:
         self.gone(*fact.gone)
         self._stayed(fact.left, now)
+        lost = {*fact.gone, *(leftover.staged for leftover in fact.swapped)}
+        resumable = self._resumable.items()
+        self._resumable = {path: found for path, found in resumable if found[0] not in lost}
         self.clearing = False
 
     def discarded(self, fact: Discarded, now: float) -> None:

@@ -223,7 +223,7 @@ class Node:
         to(Applied, self._applied)
         to(RoomSeen, lambda folder, fact, now: folder.applier.room_seen(fact, now))
         to(Discarded, lambda folder, fact, now: folder.applier.discarded(fact, now))
-        to(StagingCleared, lambda folder, fact, now: folder.applier.staging_cleared(fact, now))
+        to(StagingCleared, self._staging_cleared)
 
     def _route_questions(self, routes: Routes) -> None:
         """What the command line asks: barrier, trash and conflicts."""
@@ -288,6 +288,9 @@ class Node:
 
     def _applied(self, folder: Folder, fact: Applied, now: float) -> Outputs:
         return folder.applier.applied(fact, now) + folder.settler.go_on(now)
+
+    def _staging_cleared(self, folder: Folder, fact: StagingCleared, now: float) -> Outputs:
+        return folder.applier.staging_cleared(fact, now) + folder.settler.go_on(now)
 
     def _walk_ended(self, folder: Folder, fact: WalkEnded, now: float) -> Outputs:
         self.barrier.walk_ended(fact)

@@ -10,7 +10,7 @@ that are treated the same way, so everything that is read comes through here, on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from leftzmq.content.keys import FolderKeys
@@ -51,13 +51,20 @@ WALK_AHEAD_PATHS: Final = 4096
 
 
 class Settler:
-    """Of one folder."""
+    """Of one folder. may_look: False while what a crash left half done waits to be put in order: a
+    look would take it for a user's doing."""
 
     def __init__(
-        self, folder: str, store: Store, keys: FolderKeys, claims: Claims, problems: Problems
+        self,
+        folder: str,
+        store: Store,
+        keys: FolderKeys,
+        claims: Claims,
+        problems: Problems,
+        may_look: Callable[[], bool],
     ) -> None:
         self.folder, self._store, self._keys = folder, store, keys
-        self._claims, self._problems = claims, problems
+        self._claims, self._problems, self._may_look = claims, problems, may_look
         self._waiting = WaitingPaths()
         self._looking: set[str] = set()
         self._looks = 0
@@ -89,7 +96,7 @@ class Settler:
 
     def deadline(self) -> float | None:
         """When something is due next (monotonic)."""
-        if self.stopped:
+        if self.stopped or not self._may_look():
             return None
         look = self._waiting.first_due() if self._looks < LOOKS_AT_ONCE else None
         again = self._unreadable.deadline()
@@ -218,7 +225,7 @@ class Settler:
 
     def go_on(self, now: float) -> list[Action | Fact]:
         """Whatever can be started now."""
-        if self.stopped:
+        if self.stopped or not self._may_look():
             return []
         out: list[Action | Fact] = []
         gone, doubted = self._departed.let_go(now, self._is_empty, quiet=not self._under_way)

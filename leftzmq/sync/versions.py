@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from leftzmq.index.rows import Row
 from leftzmq.sync.indexes import OURS, Indexes, ours_of
 from leftzmq.sync.ticket import Ticket
-from leftzmq.tree.conflict import conflict_copy, conflict_path
+from leftzmq.tree.conflict import HEX_DIGITS, conflict_copy, conflict_path
 from leftzmq.tree.entry import (
     Entry,
     Kind,
@@ -26,7 +26,7 @@ from leftzmq.tree.entry import (
     published_again,
     tombstone,
 )
-from leftzmq.tree.plan import Held, Operation
+from leftzmq.tree.plan import Held, Operation, Staged, Verb
 from leftzmq.tree.reconcile import Verdict, reconcile, succeeds
 
 
@@ -171,6 +171,33 @@ class Versions:
             if verdict is Verdict.TAKE or is_there:
                 return None
         return path
+
+    def owed_copy(self, path: str, content: bytes, staged: Staged) -> Operation | None:
+        """Bytes of `content` have the name already, and ours lies under that of the `.lefting`:
+        what makes it the conflict copy, if it is to be one."""
+        rows = self._indexes.rows(path)
+        ours = ours_of(rows)
+        others = [row.entry for row in rows if row is not ours and _is_file(row.entry, content)]
+        taken = max(others, key=lambda entry: entry.rank, default=None)
+        if ours is None or ours.scan is None or taken is None:
+            return None
+        known = [row.entry for row in rows]
+        if reconcile(ours.entry, taken, known) is not Verdict.TAKE_AND_COPY:
+            return None
+        copy_to = self._free_copy_path(ours.entry)
+        held = Held(ours.scan, ours.entry.content)
+        return Operation(Verb.NAME_COPY, taken, held, copy_to, staged) if copy_to else None
+
+    def _free_copy_path(self, loser: Entry) -> str | None:
+        """As `copy_path`, with so many digits that nothing of ours has the name."""
+        for digits in range(HEX_DIGITS, 2 * len(loser.content) + 1, HEX_DIGITS):
+            path = self.copy_path(loser, digits)
+            if path is None:
+                return None
+            there = self._indexes.ours(path)
+            if there is None or there.entry.deleted:
+                return path
+        return None
 
     def take_copy(self, loser: Entry, path: str, key: ScanKey | None) -> FoundDeleted | None:
         """The loser's bytes are at `path` now, as a conflict copy: the same entry everywhere. If
@@ -322,6 +349,10 @@ class Versions:
 def _entry_of(rows: list[Row]) -> Entry | None:
     ours = ours_of(rows)
     return ours.entry if ours else None
+
+
+def _is_file(entry: Entry, content: bytes) -> bool:
+    return entry.kind is Kind.FILE and not entry.deleted and entry.content == content
 
 
 def _may_hide(ours: Row | None) -> bool:

@@ -23,6 +23,7 @@ class Verb(Enum):
     PUT_LINK = "put the link"
     SET_ATTRIBUTES = "set mtime and exec"
     GO_BACK = "put the old version back"
+    NAME_COPY = "name the conflict copy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,10 @@ class Aside:
 class Operation:
     """One change of one path; of two, for a move.
 
-    entry:   the version that will be there (for REMOVE its tombstone)
+    entry:   the version that will be there (for REMOVE its tombstone; for NAME_COPY: that is there)
     old:     what must be there now, None where nothing may be there
     copy_to: where the old bytes go as a conflict copy; None: to the trash
-    staged:  the bytes, for PUT_FILE
+    staged:  the bytes, for PUT_FILE; for NAME_COPY: what they were, the old ones have its name now
     moved:   the bytes, for MOVE_FILE
     aside:   what is to have the name again, for GO_BACK
     """

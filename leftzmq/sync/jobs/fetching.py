@@ -225,23 +225,34 @@ class Discarded:
 
 
 @dataclass(frozen=True, slots=True)
+class Leftover:
+    """A `.lefting` of an earlier life, and what it was to become: `content` at `path`."""
+
+    path: str
+    staged: Staged
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ClearStaging:
     """What an earlier life left: `useless` is thrown away as by Discard; of `resumable` what is
-    not ours any more (it has its name, and the old version may lie there)."""
+    not ours any more."""
 
     folder: str
-    useless: tuple[Staged, ...]
-    resumable: tuple[Staged, ...]
+    useless: tuple[Leftover, ...]
+    resumable: tuple[Leftover, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StagingCleared:
     """gone: those of which nothing is left, or nothing of ours. left: the useless ones that would
-    not go, or that lie on a mount that is not there."""
+    not go, or that lie on a mount that is not there. swapped: those that have their name, while
+    what had it before lies under theirs; nothing was done about these."""
 
     folder: str
     gone: tuple[Staged, ...]
     left: tuple[Staged, ...] = ()
+    swapped: tuple[Leftover, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
