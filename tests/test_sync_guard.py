@@ -6,16 +6,20 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from mesh import Device, Mesh
 from test_sync_mesh import trash
 
+from leftzmq.index.deletes import DeleteCount
 from leftzmq.index.store import Store
 from leftzmq.sync.facts import PathsTouched, Touch
 from leftzmq.sync.incoming import Incoming, Way
 from leftzmq.sync.indexes import Indexes
+from leftzmq.sync.tally import Tally
+from leftzmq.sync.versions import Versions
 from leftzmq.sync.wave import QUIET_S, Wave, goes_at_once, is_flood
-from leftzmq.tree.entry import Kind
+from leftzmq.tree.entry import Kind, tombstone
 from leftzmq.wire.local import EventKind
 
 COUNT = 200
@@ -428,3 +432,24 @@ def test_a_file_is_judged_also_where_no_delete_is_counted(
     _, work = incoming.tick(QUIET_S, 0)
     _, more = incoming.tick(2 * QUIET_S, 0)
     assert bool(work or more) is (kind is Kind.FILE), "the count by what can be reached decides"
+
+
+@pytest.mark.parametrize(("stamp", "counts"), [(0, 150), (2**62, 0)])
+def test_deletes_from_the_end_of_all_times_are_no_flood(
+    mesh: Mesh, stamp: int, counts: int
+) -> None:
+    """Nobody takes them (docs/decisions/0004), so a few honest ones do not wait behind them."""
+    a, b = filled(mesh)
+    store, indexes = a.store, a.folder.indexes
+    bit = store.heads.of(b.key).bit
+    for path in some(a, 150):
+        ours = indexes.ours(str(path.relative_to(a.share)))
+        assert ours is not None
+        grave = tombstone(ours.entry, b.store.heads.life, 1 << 40, a.mesh.wall_ns(a))
+        grave = msgspec.structs.replace(grave, stamp=max(stamp, grave.stamp))
+        Versions(indexes).heard(bit, grave)
+    assert indexes.tally.removes == Tally.of(store).removes == counts
+    count = DeleteCount(indexes.reach)
+    while not count.step(store):
+        pass
+    assert count.deletes == counts

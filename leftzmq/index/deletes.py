@@ -1,6 +1,7 @@
 """How many of our files would go if every delete that was heard of were applied.
 
-A content that lives on under another path was moved, and is not deleted. Goes through the rows
+A content that lives on under another path was moved, and is not deleted. A delete that nobody
+takes, from the end of all times (docs/decisions/0004), does not count. Goes through the rows
 twice, a slice a step. Knows rows. Must not know who asks, or what follows.
 """
 
@@ -35,11 +36,9 @@ class DeleteCount:
         """Whether all is counted."""
         groups = reader.paths(self._after, STEP_ROWS)
         for rows in groups:
-            best = max(
-                (row for row in rows if row.holders & self._bits),
-                key=lambda row: row.entry.rank,
-                default=None,
-            )
+            ours = next((row.entry for row in rows if row.is_ours), None)
+            near = (row for row in rows if row.holders & self._bits and not row.entry.leaps(ours))
+            best = max(near, key=lambda row: row.entry.rank, default=None)
             if best is None:
                 continue
             if self._moves_left:

@@ -12,7 +12,7 @@ from typing import Final
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import Row
 from leftzmq.tree.conflict import is_conflict_name
-from leftzmq.tree.entry import Kind
+from leftzmq.tree.entry import Entry, Kind
 
 ROWS_A_TURN: Final = 256  # about 8 us each
 
@@ -21,7 +21,8 @@ ROWS_A_TURN: Final = 256  # about 8 us each
 class Tally:
     """files: regular files that we have; bytes: their sizes; tickets: paths whose highest-ranked
     version we do not have; need_bytes: the sizes of those versions; removes: those of them that
-    delete a file of ours; conflicts: live things of ours that carry the name of a conflict copy."""
+    delete a file of ours and may be taken; conflicts: live things of ours that carry the name of a
+    conflict copy."""
 
     files: int = 0
     bytes: int = 0
@@ -44,14 +45,14 @@ class Tally:
 
     def _add(self, rows: Iterable[Row], sign: int) -> None:
         best: Row | None = None
-        our_files = 0
+        our_file: Entry | None = None
         for row in rows:
             if best is None or row.entry.rank > best.entry.rank:
                 best = row
             if not row.is_ours or row.entry.deleted:
                 continue
             if row.entry.kind is Kind.FILE:
-                our_files = 1
+                our_file = row.entry
                 self.files += sign
                 self.bytes += sign * row.entry.size
             if is_conflict_name(row.entry.path):
@@ -59,8 +60,8 @@ class Tally:
         if best is not None and not best.is_ours:
             self.tickets += sign
             self.need_bytes += sign * best.entry.size
-            if best.entry.deleted:
-                self.removes += sign * our_files
+            if best.entry.deleted and our_file is not None and not best.entry.leaps(our_file):
+                self.removes += sign
 
 
 class Recount:
