@@ -113,6 +113,36 @@ NAMES: Final = (
         ("tests/test_disk_apply.py",),
     ),
     Bug(
+        "a crash forgets a copy that is due",
+        "A version that lost unseen becomes a conflict copy, also if a crash comes between the"
+        " exchange and its naming.",
+        (
+            Edit(
+                "leftzmq/sync/asides.py",
+                "        if operation is None:\n"
+                "            return self._leftings.discard(staged)\n",
+                "        if True:\n            return self._leftings.discard(staged)\n",
+            ),
+        ),
+        frozenset(("I2 tree",)),
+        ("tests/test_sync_crash.py",),
+    ),
+    Bug(
+        "a copy is begun before its row is durable",
+        "Before an exchange whose old version is to be a copy the row of the .lefting is durable:"
+        " after a power cut it says whose that is.",
+        (
+            Edit(
+                "leftzmq/bus/jobs.py",
+                "        if any(operation.copy_to and operation.staged for operation in"
+                " job.operations):\n",
+                "        if False:\n",
+            ),
+        ),
+        frozenset(("I2", "I2 tree")),
+        ("tests/test_sync_crash.py",),
+    ),
+    Bug(
         "parents deleted before children",
         "plan orders what is to be done: children deleted before parents.",
         (

@@ -16,6 +16,7 @@ from leftzmq.disk.share import MARKER_NAME
 from leftzmq.disk.trash import TRASH_PATH
 from leftzmq.sync.jobs import Apply, Job, WriteChunks
 from leftzmq.tree.entry import Kind
+from leftzmq.tree.plan import Verb
 
 from .disk import Inode
 from .fs import Crash
@@ -487,10 +488,11 @@ class Faults:
 
 
 def _under_way(device: SimDevice) -> set[Content]:
-    """What lies where the batch that runs now names things, or on its way from there."""
+    """What lies where the batch that runs now puts links, or on its way from there."""
     if not isinstance(device.job, Apply):
         return set()
-    paths = {path for operation in device.job.operations for path in operation.paths}
+    links = [operation for operation in device.job.operations if operation.verb is Verb.PUT_LINK]
+    paths = {path for operation in links for path in operation.paths}
     ours = {name for path in paths for name in (path, *lefting_paths(path))}
     found = set()
     for path, inode in device.disk.everything():

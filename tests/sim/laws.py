@@ -167,11 +167,6 @@ def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
         for path, inode in device.disk.everything():
             if not is_final(path) and path.startswith(".left/trash/"):
                 kept.add(content_of(inode))
-            # A known gap: a power cut took the row of the `.lefting` whose name the old version
-            # had just then. It is a Problem, and nobody touches it.
-            is_stray = path.endswith(LEFTING_SUFFIX) and device.name in ledger.stray_leftings
-            if is_stray and content_of(inode) in ledger.cut_short:
-                kept.add(content_of(inode))
     for content, value in ledger.values.items():
         if value.ended:
             continue
