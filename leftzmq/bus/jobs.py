@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.bus import fetching, keeping, mounted, serving
@@ -33,8 +34,12 @@ PAGE_ENTRIES: Final = 48
 class JobRunner:
     """Runs one job at a time a thread; each thread has its own readers and cutters."""
 
-    def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
-        self._now_ns = now_ns
+    def __init__(
+        self,
+        now_ns: Callable[[], int] = time.time_ns,
+        make_durable: Callable[[Path], None] = flush,
+    ) -> None:
+        self._now_ns, self._make_durable = now_ns, make_durable
         self._grounds: dict[str, Ground] = {}
         self._own = threading.local()
 
@@ -146,12 +151,12 @@ class JobRunner:
         if any(operation.copy_to and operation.staged for operation in job.operations):
             # A power cut between an exchange and the naming of the copy leaves the old version
             # under the name of the `.lefting`: only its row says whose that is.
-            flush(ground.index)
+            self._make_durable(ground.index)
         outcomes = mounted.carried_out(ground, job.operations, self._now_ns())
         return jobs.Applied(job.folder, job.batch, tuple(outcomes))
 
     def _flush(self, ground: Ground, job: jobs.Flush) -> JobDone:
-        flush(ground.index)
+        self._make_durable(ground.index)
         return jobs.Flushed(job.folder, job.head)
 
     def _read_page(self, ground: Ground, job: jobs.ReadPage) -> JobDone:

@@ -125,7 +125,7 @@ NAMES: Final = (
             ),
         ),
         frozenset(("I2 tree",)),
-        ("tests/test_sync_crash.py",),
+        ("tests/test_sim_cuts.py",),
     ),
     Bug(
         "a copy is begun before its row is durable",
@@ -140,7 +140,7 @@ NAMES: Final = (
             ),
         ),
         frozenset(("I2", "I2 tree")),
-        ("tests/test_sync_crash.py",),
+        ("tests/test_sim_cuts.py",),
     ),
     Bug(
         "parents deleted before children",

@@ -19,6 +19,7 @@ from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.mounts import Mounts
 from leftzmq.disk.share import Share
 from leftzmq.errors import ShareError
+from leftzmq.index.flush import flush
 from leftzmq.index.store import Store
 from leftzmq.sync import actions
 from leftzmq.sync.facts import ChunksArrived, Fact, MessageArrived, PageArrived
@@ -77,7 +78,7 @@ class Device:
         """What agent.Agent does between the lock of its state directory and `Started`."""
         self.starts += 1
         self.store = store = Store(index)
-        self.runner = JobRunner(lambda: self.around.wall_ns(self))
+        self.runner = JobRunner(lambda: self.around.wall_ns(self), self.make_durable)
         self.alive = True
         listed = {peer.key for peer in peers}
         for head in store.heads.known():
@@ -116,6 +117,9 @@ class Device:
         self.store._db.close()
         for reader in self.runner._own.__dict__.get("readers", {}).values():
             reader.close()
+
+    def make_durable(self, index: Path) -> None:
+        flush(index)
 
     def handle(self, fact: Fact) -> None:
         for action in self.node.handle(fact, self.around.now, self.around.wall_ns(self)):

@@ -179,7 +179,8 @@ class SimDevice(Device):
             self._end_doomed()
             return
         if not self.folder.stopped_why:
-            self._note_durable(self.store.heads.sequence)
+            self.make_durable(self.index)
+            self.durable_head = self.store.heads.sequence
         self.store.commit = self._committed  # type: ignore[method-assign]
         self.watching.start()
         self.take(Started())
@@ -359,7 +360,7 @@ class SimDevice(Device):
         finally:
             self.job = outer
         if isinstance(job, Flush):
-            self._note_durable(job.head)
+            self.durable_head = job.head
         self._note_watched()
 
         def answered() -> None:
@@ -369,9 +370,9 @@ class SimDevice(Device):
 
         self.later(self.world.delays.job(), answered)
 
-    def _note_durable(self, head: int) -> None:
-        self.durable_wal = self.index.with_name("index.db-wal").stat().st_size
-        self.durable_head = head
+    def make_durable(self, index: Path) -> None:
+        super().make_durable(index)
+        self.durable_wal = index.with_name("index.db-wal").stat().st_size
 
     def _before_call(self, call: str, path: str) -> None:
         if call not in _LOOKING:

@@ -1,0 +1,77 @@
+"""Single stories of the simulation: a device that is killed, or loses power, right at a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sim import laws
+from sim.fs import Crash
+from sim.ledger import content_of
+from sim.plan import settle
+from sim.world import Knobs, SimDevice, World
+
+from leftzmq.sync.jobs import Apply
+from leftzmq.tree.conflict import is_conflict_name
+
+CALLS_AFTER = 8  # of the disk, from an exchange on: a look, the naming, flushes
+
+
+@pytest.fixture(params=range(4))
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    world = World(request.param, tmp_path, "AB", {("A", "B"), ("B", "A")}, Knobs())
+    for device in world.devices.values():
+        device.start()
+    world.devices["A"].hands.write("f", b"draft")
+    world.devices["A"].touched()
+    settle(world)
+    yield world
+    for device in world.devices.values():
+        if device.alive:
+            device.kill()
+
+
+def ends_after_an_exchange(device: SimDevice, calls: int, *, cut: bool) -> None:
+    """The device ends before the call that comes so many after an exchange of its applier."""
+    ended: list[str] = []
+
+    def end() -> None:
+        device.cut_power() if cut else device.kill()
+        device.world.after(1.0, device.start)
+
+    def crash(call: str, path: str) -> None:
+        device.doom, device.calls.dead = end, True
+        ended.append(call)
+        raise Crash
+
+    def watch(call: str, path: str) -> None:
+        is_it = call == "exchange" and isinstance(device.job, Apply)
+        device.set_trap(1 + calls if is_it else 1, crash if is_it else watch)
+
+    device.set_trap(1, watch)
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["killed", "power"])
+@pytest.mark.parametrize("calls", range(CALLS_AFTER))
+def test_a_copy_is_made_whenever_it_ends(world: World, calls: int, cut: bool) -> None:
+    a, b = world.devices["A"], world.devices["B"]
+    world.wires.cut.add(frozenset("AB"))
+    world.wires.refresh()
+    b.hands.write("f", b"of b")
+    b.touched()
+    world.run_until(world.now + 5.0)
+    a.hands.write("f", b"of a")
+    a.touched()
+    world.run_until(world.now + 5.0)
+    ends_after_an_exchange(b, calls, cut=cut)
+    world.wires.cut.clear()
+    world.wires.refresh()
+    settle(world)
+    assert b.starts == 2, "it did not end"
+    for device in (a, b):
+        found = {path: content_of(inode) for path, inode in device.hands.tree()}
+        copies = [content for path, content in found.items() if is_conflict_name(path)]
+        assert [bytes(content[1]) for content in copies if content] == [b"of b"], found
+        assert not device.folder.problems.all()
+    assert laws.tree_of(a) == laws.tree_of(b) and laws.tree_of(b)["f"][1] == b"of a"
