@@ -15,6 +15,7 @@ from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.facts import (
     Asked,
+    CookieSeen,
     Fact,
     LinkClosed,
     LinkOpened,
@@ -28,6 +29,7 @@ from leftzmq.sync.jobs import (
     Apply,
     CookieDropped,
     CountUnacknowledged,
+    DropCookie,
     Job,
     JobDone,
     Look,
@@ -598,3 +600,24 @@ def test_a_deleted_folder_waits_for_what_is_staged_in_it(mesh: Mesh) -> None:
     b.store.drop_staged(staged)
     mesh.settle(seconds=5.0)
     assert not (a.share / "d").exists() and not (b.share / "d").exists()
+
+
+def test_wait_sees_what_was_written_where_nothing_is_watched(mesh: Mesh) -> None:
+    """A mount that came at run is polled: a cookie says nothing of what is in it."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("m/before", b"1")
+    together(mesh)
+    a.folder.settler.walks.poll("m", mesh.now)
+    submit = mesh.submit
+
+    def watched(device: Device, job: Job) -> None:
+        submit(device, job)
+        if isinstance(job, DropCookie):
+            device.take(CookieSeen(job.folder, job.name))
+
+    mesh.submit = watched  # type: ignore[method-assign]
+    a.write("m/new", b"2")
+    a.take(Asked(b"x", "wait", {}))
+    while not a.answers:
+        mesh.settle(0.5)
+    assert a.answers[-1]["in_sync"] and (b.share / "m/new").exists()

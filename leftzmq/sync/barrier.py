@@ -63,13 +63,14 @@ class Barrier:
         return out
 
     def dropped(self, fact: CookieDropped, now: float) -> list[Action | Fact]:
-        """Without a watcher only a walk can tell what was written before the question."""
-        if fact.watched and fact.problem is None:
+        """Where not all is watched only a walk can tell what was written before the question."""
+        settler = self._folders[fact.folder].settler
+        if fact.watched and fact.problem is None and not settler.walks.polls:
             return []
         for waiter in self._waiters:
             if waiter.cookies.get(fact.folder) == fact.name:
                 waiter.cookies[fact.folder] = ""
-        return self._folders[fact.folder].settler.walk_all(now)
+        return settler.walk_all(now)
 
     def seen(self, fact: CookieSeen, now: float) -> list[Action | Fact]:
         for waiter in self._waiters:

@@ -43,6 +43,11 @@ class Walks:
         running = self._running is not None and self._running[1] == ""
         return running or "" in self._next or "" in self._ending
 
+    @property
+    def polls(self) -> bool:
+        """Whether there is a part of the share that is not watched."""
+        return bool(self._polled)
+
     def deadline(self) -> float | None:
         """When `tick` wants another walk (monotonic)."""
         times = [self._next_whole] if self._next_whole else []
