@@ -1,0 +1,28 @@
+"""peer.toml, read and checked, as frozen values (docs/design.md, section 10).
+
+Knows the file's keys, their limits and which places must not lie inside each other. Must not know
+what any of it is used for.
+"""
+
+from leftzmq.config.reading import load, load_device
+from leftzmq.config.values import (
+    MAX_PEERS,
+    Config,
+    DeviceConfig,
+    FolderConfig,
+    Limits,
+    PeerConfig,
+)
+from leftzmq.endpoint import Endpoint
+
+__all__ = [
+    "MAX_PEERS",
+    "Config",
+    "DeviceConfig",
+    "Endpoint",
+    "FolderConfig",
+    "Limits",
+    "PeerConfig",
+    "load",
+    "load_device",
+]

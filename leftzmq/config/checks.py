@@ -1,0 +1,70 @@
+"""What no single table of peer.toml can say: that names differ, and that no place lies in another.
+
+Knows how a place is recognized under two names. It looks at the disk for that, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from leftzmq.config.table import Table
+from leftzmq.config.values import Config
+from leftzmq.errors import ConfigError
+
+
+def all_different(found: list[tuple[Table, Any]], key: str) -> None:
+    """ConfigError where two of them say the same; what leaves `key` out is not compared.
+
+    found: each table of the file with the value that was made of it
+    """
+    seen: dict[Any, str] = {}
+    for table, one in found:
+        value = getattr(one, key)
+        if value is not None and seen.setdefault(value, table.title) != table.title:
+            what = f"is the same as that of {seen[value]}: {value}"
+            do = "each needs its own" if key != "key" else "one device is one [[peer]]"
+            raise ConfigError(what, table.where(key), do)
+
+
+def check_places(top: Table, config: Config) -> None:
+    """No share holds another one, the keys or this file, and none lies where the keys are.
+
+    top: the file itself. ConfigError says which place lies in which
+    """
+    shares = [(f"[[folder]] no. {n}", one) for n, one in enumerate(config.folders, start=1)]
+    above = {one.path: _lineage(one.path) for _, one in shares}
+    state = config.device.state
+
+    def refuse(place: str, key: str, why: str) -> ConfigError:
+        do = "what is in a share goes to every device: put them side by side"
+        return ConfigError(why, top.where(f"{place} {key}"), do)
+
+    for title, share in shares:
+        itself = _identities(share.path)
+        if itself & _lineage(state):
+            raise refuse("[device]", "state", f"{state} is inside the share {share.path}")
+        if _identities(state) & above[share.path]:
+            raise refuse(title, "path", f"{share.path} is inside the state directory {state}")
+        if itself & _lineage(config.file.resolve()):
+            raise refuse(title, "path", f"{share.path} holds this very file")
+        for other_title, other in shares:
+            if itself & _lineage(other.secret):
+                why = f"{other.secret} is inside the share {share.path}"
+                raise refuse(other_title, "secret", why)
+            if other is not share and itself & above[other.path]:
+                why = f"{other.path} is inside {share.path}, the share of {title}"
+                raise refuse(other_title, "path", why)
+
+
+def _identities(place: Path) -> set[str | tuple[int, int]]:
+    """How `place` is known: its name and, where it exists, its inode (folded case, bind mounts)."""
+    try:
+        stat = place.stat()
+    except OSError:
+        return {str(place)}
+    return {str(place), (stat.st_dev, stat.st_ino)}
+
+
+def _lineage(place: Path) -> set[str | tuple[int, int]]:
+    return set[str | tuple[int, int]]().union(*map(_identities, (place, *place.parents)))

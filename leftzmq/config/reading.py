@@ -1,0 +1,119 @@
+"""peer.toml from its bytes to its values: which keys each table has, and which it must have.
+
+Opens nothing but peer.toml, makes nothing and binds nothing.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from leftzmq.config.checks import all_different, check_places
+from leftzmq.config.table import Table, kind_of
+from leftzmq.config.values import (
+    MAX_FOLDERS,
+    MAX_PEERS,
+    MAX_TRASH_DAYS,
+    MIN_FREE_PERCENT,
+    TRASH_DAYS,
+    TRASH_PERCENT,
+    Config,
+    DeviceConfig,
+    FolderConfig,
+    Limits,
+    PeerConfig,
+)
+from leftzmq.endpoint import KEY_CHARS, Endpoint, is_key
+from leftzmq.errors import ConfigError
+
+
+def load(file: Path) -> Config:
+    """Read and check the whole of `file`; ConfigError says what is wrong, where, what to do."""
+    top = _read(file)
+    top.allow("device", "folder", "peer")
+    device = _device(top)
+    folders = [(table, _folder(table)) for table in top.tables("folder", MAX_FOLDERS)]
+    peers = [(table, _peer(table)) for table in top.tables("peer", MAX_PEERS)]
+    if not folders:
+        do = "add one, with id, path and secret: without a folder there is nothing to keep"
+        raise ConfigError("is missing", top.where("[[folder]]"), do)
+    for key in ("id", "path", "secret"):
+        all_different(folders, key)
+    for key in ("name", "key"):
+        all_different(peers, key)
+    config = Config(
+        file.absolute(), device, tuple(one for _, one in folders), tuple(one for _, one in peers)
+    )
+    check_places(top, config)
+    return config
+
+
+def load_device(file: Path) -> DeviceConfig:
+    """Only [device]; whatever else is in the file may be missing or wrong."""
+    top = _read(file)
+    if "device" not in top.values:
+        top.allow("device", "folder", "peer")
+    return _device(top)
+
+
+def _read(file: Path) -> Table:
+    try:
+        text = file.read_bytes().decode("utf-8-sig")  # some editors begin a file with a BOM
+        return Table(file, "", tomllib.loads(text))
+    except FileNotFoundError:
+        do = "name a peer.toml with -c; config/peer.toml of the project is one to start from"
+        raise ConfigError("there is no such file", str(file), do) from None
+    except UnicodeDecodeError as error:
+        what = f"is not UTF-8 at byte {error.start}"
+        raise ConfigError(what, str(file), "save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        what = f"is not TOML: {error}"
+        raise ConfigError(what, str(file), "correct that line") from None
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+        raise ConfigError(what, str(file), "name a file that you may read") from None
+
+
+def _device(top: Table) -> DeviceConfig:
+    values = top.values.get("device")
+    if values is None:
+        raise top.missing("device")
+    if not isinstance(values, dict):
+        what = f"wants one table, got {kind_of(values)}"
+        raise ConfigError(what, top.where("device"), "begin it with a line [device]")
+    table = Table(top.file, "[device]", values)
+    table.allow("name", "state", "listen", "bulk", "news")
+    name, state = table.name("name"), table.path("state")
+    table.required("listen")
+    seen: dict[Endpoint, str] = {}
+    own: dict[str, Endpoint | None] = {}
+    for key in ("listen", "bulk", "news"):
+        endpoint = own[key] = table.endpoint(key, own=True)
+        if endpoint is not None and endpoint.port and seen.setdefault(endpoint, key) != key:
+            do = f"give {key} another port, or leave it out"
+            raise ConfigError(f"is the same as {seen[endpoint]}", table.where(key), do)
+    assert own["listen"] is not None
+    return DeviceConfig(name, state, own["listen"], own["bulk"], own["news"])
+
+
+def _folder(table: Table) -> FolderConfig:
+    table.allow("id", "path", "secret", "trash_days", "trash_percent", "min_free_percent")
+    return FolderConfig(table.name("id"), table.path("path"), table.path("secret"), _limits(table))
+
+
+def _limits(table: Table) -> Limits:
+    return Limits(
+        table.number("trash_days", 1, MAX_TRASH_DAYS, "days", TRASH_DAYS),
+        table.number("trash_percent", 0, 100, "percent", TRASH_PERCENT),
+        table.number("min_free_percent", 0, 50, "percent", MIN_FREE_PERCENT),
+    )
+
+
+def _peer(table: Table) -> PeerConfig:
+    table.allow("name", "address", "key")
+    name, key = table.name("name"), table.text("key") or None
+    if key is not None and not is_key(key):
+        what = f"is not a device's key: {len(key)} characters, {KEY_CHARS} of z85 are wanted"
+        do = "copy what `leftzmq id` prints on that device"
+        raise ConfigError(what, table.where("key"), do)
+    return PeerConfig(name, table.endpoint("address", own=False), key)

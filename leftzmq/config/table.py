@@ -1,0 +1,126 @@
+"""One table of peer.toml: its keys, read one by one, each refused with a sentence that names it.
+
+Knows what kinds of values there are. Must not know which table has which of them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leftzmq.config.values import MAX_NAME_CHARS
+from leftzmq.endpoint import Endpoint
+from leftzmq.errors import ConfigError
+
+_EXAMPLES = {
+    "device": '[device] with name = "peer-a"',
+    "name": 'name = "peer-a"',
+    "state": 'state = "../state/peer-a"',
+    "listen": 'listen = "tcp://127.0.0.1:7700"',
+    "id": 'id = "share"',
+    "path": 'path = "../share"',
+    "secret": 'secret = "../share.secret"',
+}
+_TOML_TYPES = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number with a point",
+    str: "text",
+    list: "a list",
+    dict: "a table",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of the file, and how to call it: "[device]", "[[peer]] no. 2", "" for the file.
+
+    What reads a key raises ConfigError where its value is none of that kind.
+    """
+
+    file: Path
+    title: str
+    values: dict[str, Any]
+
+    def where(self, key: str) -> str:
+        return f"{self.file}: {self.title} {key}" if self.title else f"{self.file}: {key}"
+
+    def allow(self, *known: str) -> None:
+        for key in self.values:
+            if key not in known:
+                nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
+                said = f'did you mean "{nearest}"? Known here: {", ".join(known)}'
+                raise ConfigError("is not known", self.where(key), said)
+
+    def missing(self, key: str) -> ConfigError:
+        return ConfigError("is missing", self.where(key), f"add {_EXAMPLES[key]}")
+
+    def text(self, key: str) -> str | None:
+        value = self.values.get(key)
+        if value is None or isinstance(value, str):
+            return value
+        do = f'write {key} = "..."'
+        raise ConfigError(f"wants text in quotes, got {kind_of(value)}", self.where(key), do)
+
+    def required(self, key: str) -> str:
+        value = self.text(key)
+        if value is None:
+            raise self.missing(key)
+        if not value.strip():
+            raise ConfigError("is empty", self.where(key), f"write {_EXAMPLES[key]}")
+        return value
+
+    def name(self, key: str) -> str:
+        value = self.required(key)
+        if len(value) > MAX_NAME_CHARS or not value.isprintable() or value != value.strip():
+            raise ConfigError(
+                f"is {value[:MAX_NAME_CHARS]!r} ({len(value)} characters)",
+                self.where(key),
+                f"write 1 to {MAX_NAME_CHARS} printable characters, no space at either end",
+            )
+        return value
+
+    def path(self, key: str) -> Path:
+        value = self.required(key)
+        if value.startswith("~"):
+            do = "write it from / on, or relative to this file"
+            raise ConfigError("begins with ~, which means nothing here", self.where(key), do)
+        try:
+            return (self.file.parent / value).resolve()
+        except (OSError, ValueError, RuntimeError) as error:  # a loop of links, a NUL
+            do = "name another place"
+            raise ConfigError(f"is no usable path: {error}", self.where(key), do) from None
+
+    def number(self, key: str, low: int, high: int, unit: str, default: float) -> float:
+        """A number from `low` to `high`, with or without a point; `default` if it is left out."""
+        value = self.values.get(key, default)
+        do = f"write a number of {unit} from {low} to {high}, or leave it out: {default:g}"
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise ConfigError(f"wants a number, got {kind_of(value)}", self.where(key), do)
+        if not low <= value <= high:  # also false for nan
+            raise ConfigError(f"is {value}", self.where(key), do)
+        return float(value)
+
+    def endpoint(self, key: str, *, own: bool) -> Endpoint | None:
+        value = self.text(key)
+        return None if value is None else Endpoint.parse(value, self.where(key), own=own)
+
+    def tables(self, key: str, limit: int) -> list[Table]:
+        found = self.values.get(key, [])
+        title = f"[[{key}]]"
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            do = f"begin each of them with a line {title}"
+            raise ConfigError(
+                f"wants tables in a list, got {kind_of(found)}", self.where(title), do
+            )
+        if len(found) > limit:
+            do = f"leave at most {limit}"
+            raise ConfigError(f"there are {len(found)} of them", self.where(title), do)
+        return [Table(self.file, f"{title} no. {n}", one) for n, one in enumerate(found, start=1)]
+
+
+def kind_of(value: object) -> str:
+    """What kind of value this is, in words."""
+    return _TOML_TYPES.get(type(value), "a date or time")

@@ -1,0 +1,74 @@
+"""What peer.toml says, as frozen values, and the limits of its numbers.
+
+A value of these types is usable: whoever holds one need not check it again. Must not know how the
+file is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from leftzmq.endpoint import Endpoint
+
+MAX_PEERS: Final = 62  # the index has 64 bits for holders: ours, one kept free, and theirs
+MAX_FOLDERS: Final = 64  # of one hello (wire/messages)
+MAX_NAME_CHARS: Final = 128  # of a folder's id on the wire, and of a device's name
+TRASH_DAYS: Final = 30.0
+TRASH_PERCENT: Final = 10.0
+MIN_FREE_PERCENT: Final = 1.0
+MAX_TRASH_DAYS: Final = 36_500  # a hundred years; the clock of a batch's name goes further
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceConfig:
+    """[device]. bulk, news: None = any free port on the host of `listen`."""
+
+    name: str
+    state: Path
+    listen: Endpoint
+    bulk: Endpoint | None = None
+    news: Endpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a folder may take up on its disk, and must leave free; percent of the disk's size.
+
+    trash_days, trash_percent: how long the trash is kept, and how large it may be
+    min_free_percent: under it, nothing arrives that needs room
+    """
+
+    trash_days: float = TRASH_DAYS
+    trash_percent: float = TRASH_PERCENT
+    min_free_percent: float = MIN_FREE_PERCENT
+
+
+@dataclass(frozen=True, slots=True)
+class FolderConfig:
+    """One [[folder]]; its paths are absolute, links in them followed."""
+
+    id: str
+    path: Path
+    secret: Path
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConfig:
+    """One [[peer]]. address: None = it dials us; key (z85): None = shown, never connected."""
+
+    name: str
+    address: Endpoint | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file. file: where it was read from, absolute."""
+
+    file: Path
+    device: DeviceConfig
+    folders: tuple[FolderConfig, ...]
+    peers: tuple[PeerConfig, ...] = ()
