@@ -1,0 +1,130 @@
+"""Facts, past tense: from the world, and from one machine to another.
+
+Answers of workers are facts too: see jobs. Must not know which machine hears of what: see routes.
+"""
+
+from __future__ import annotations
+
+from leftzmq.sync.facts.agent import (
+    Asked,
+    Started,
+    TimePassed,
+)
+from leftzmq.sync.facts.changes import (
+    FolderStopped,
+    FoundDeletedBytes,
+    PathsCleared,
+    PathsSettled,
+    RescanWanted,
+    WalkEnded,
+)
+from leftzmq.sync.facts.devices import (
+    BulkRestored,
+    ChunksArrived,
+    DialFailed,
+    LinkClosed,
+    LinkOpened,
+    MessageArrived,
+    PageArrived,
+    StrangerRefused,
+    Subscribed,
+)
+from leftzmq.sync.facts.peers import (
+    PeerConnected,
+    PeerForgot,
+    PeerGreeted,
+    PeerLost,
+)
+from leftzmq.sync.facts.share import (
+    CookieSeen,
+    PathsTouched,
+    Touch,
+    WatchLost,
+)
+from leftzmq.sync.facts.tickets import (
+    FileHeldUp,
+    FileLeft,
+    FileNotWanted,
+    FileStaged,
+    FileWanted,
+    PathsReconsidered,
+)
+from leftzmq.sync.jobs import JobBroke, JobDone
+
+__all__ = [
+    "Asked",
+    "BulkRestored",
+    "ChunksArrived",
+    "CookieSeen",
+    "DialFailed",
+    "Fact",
+    "FileHeldUp",
+    "FileLeft",
+    "FileNotWanted",
+    "FileStaged",
+    "FileWanted",
+    "FolderStopped",
+    "FoundDeletedBytes",
+    "Inner",
+    "LinkClosed",
+    "LinkOpened",
+    "MessageArrived",
+    "PageArrived",
+    "PathsCleared",
+    "PathsReconsidered",
+    "PathsSettled",
+    "PathsTouched",
+    "PeerConnected",
+    "PeerForgot",
+    "PeerGreeted",
+    "PeerLost",
+    "RescanWanted",
+    "Started",
+    "StrangerRefused",
+    "Subscribed",
+    "TimePassed",
+    "Touch",
+    "WalkEnded",
+    "WatchLost",
+]
+
+# What one machine decided that another one must know.
+Inner = (
+    PathsSettled
+    | PathsCleared
+    | PathsReconsidered
+    | RescanWanted
+    | WalkEnded
+    | FoundDeletedBytes
+    | FileWanted
+    | FileNotWanted
+    | FileStaged
+    | FileLeft
+    | FileHeldUp
+    | PeerGreeted
+    | PeerForgot
+    | PeerConnected
+    | PeerLost
+    | FolderStopped
+)
+
+Fact = (
+    MessageArrived
+    | PageArrived
+    | ChunksArrived
+    | LinkOpened
+    | LinkClosed
+    | DialFailed
+    | BulkRestored
+    | Subscribed
+    | StrangerRefused
+    | PathsTouched
+    | WatchLost
+    | CookieSeen
+    | Asked
+    | TimePassed
+    | Started
+    | JobDone
+    | JobBroke
+    | Inner
+)

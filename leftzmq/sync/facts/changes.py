@@ -1,0 +1,57 @@
+"""Between machines: what changed in the share, from the settler's sighting to a version of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from leftzmq.disk.sighting import Sighting
+from leftzmq.sync.versions import FoundDeleted
+
+
+@dataclass(frozen=True, slots=True)
+class PathsSettled:
+    """The settler is sure of these sightings (FOUND and GONE only)."""
+
+    folder: str
+    sightings: tuple[Sighting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PathsCleared:
+    """Those of the settled sightings that are no flood of deletes: they may be versions of ours."""
+
+    folder: str
+    sightings: tuple[Sighting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RescanWanted:
+    """Somebody found these paths to be other than the index says; `walk`: also below them."""
+
+    folder: str
+    paths: tuple[str, ...]
+    walk: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WalkEnded:
+    """A walk is over and everything that it found has been looked at."""
+
+    folder: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDeletedBytes:
+    """A scan found what a tombstone, new to us, deleted: it goes to the trash."""
+
+    folder: str
+    found: FoundDeleted
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStopped:
+    """The share is not the one we know (I11): its folder stops, the others go on."""
+
+    folder: str
+    why: str

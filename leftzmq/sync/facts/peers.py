@@ -1,0 +1,38 @@
+"""Between machines: which devices can be asked, and what they greeted with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.wire.messages import FolderHello
+
+
+@dataclass(frozen=True, slots=True)
+class PeerGreeted:
+    """A device said hello (or welcome): these are its folders that are ours, too."""
+
+    link: Link
+    folders: tuple[FolderHello, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerForgot:
+    """A device that we never lost says hello again: it lost us, and what we asked it."""
+
+    device: DeviceKey
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConnected:
+    """A device can be asked. max_credit: bytes it bears unanswered."""
+
+    device: DeviceKey
+    max_credit: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLost:
+    """No link to a device is left; asks in flight go elsewhere."""
+
+    device: DeviceKey
