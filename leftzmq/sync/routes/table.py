@@ -9,11 +9,15 @@ from collections.abc import Callable, Container, Mapping
 from typing import Any, Protocol, TypeVar
 
 from leftzmq.sync.actions import Action
+from leftzmq.sync.applier import Applier
+from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import Fact
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey, Link
 
 Outputs = list[Action | Fact]
+Stir = Callable[[Applier | Downloader], None]
+"""Lets a machine that is given many facts in a row go on once, after the last of them."""
 
 
 class OfFolder(Protocol):

@@ -1,0 +1,22 @@
+"""Which machine each fact goes to, as tables: one module for each kind of fact.
+
+Facts of the agent as a whole (its start, its clock, its questions) are the hub's own: see node.
+"""
+
+from leftzmq.sync.routes.chunks import ChunkRoutes
+from leftzmq.sync.routes.devices import DeviceRoutes
+from leftzmq.sync.routes.questions import QuestionRoutes
+from leftzmq.sync.routes.share import ShareRoutes
+from leftzmq.sync.routes.table import Outputs, Routes, Stir
+from leftzmq.sync.routes.tickets import TicketRoutes
+
+__all__ = [
+    "ChunkRoutes",
+    "DeviceRoutes",
+    "Outputs",
+    "QuestionRoutes",
+    "Routes",
+    "ShareRoutes",
+    "Stir",
+    "TicketRoutes",
+]

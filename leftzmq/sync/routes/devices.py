@@ -1,0 +1,98 @@
+"""Where what comes of other devices goes, and how they come and go.
+
+Knows which machine each message is for. Must not know what a message asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from leftzmq.sync.downloader import Downloader
+from leftzmq.sync.facts import (
+    BulkRestored,
+    ChunksArrived,
+    DialFailed,
+    LinkClosed,
+    LinkOpened,
+    MessageArrived,
+    PageArrived,
+    PeerConnected,
+    PeerForgot,
+    PeerGreeted,
+    PeerLost,
+    StrangerRefused,
+    Subscribed,
+)
+from leftzmq.sync.folder import Folder
+from leftzmq.sync.heartbeat import Heartbeat
+from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.listener import Listener
+from leftzmq.sync.peers import Peers
+from leftzmq.sync.routes.table import Outputs, Routes
+from leftzmq.wire.messages import Get, Have, IndexSince
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRoutes:
+    """folder_of: the folder of a tag, if that device said hello with it."""
+
+    folders: Mapping[str, Folder]
+    peers: Peers
+    downloader: Downloader
+    listener: Listener
+    heartbeat: Heartbeat
+    folder_of: Callable[[DeviceKey, bytes], str | None]
+
+    def enter(self, routes: Routes) -> None:
+        to, to_linked, peers = routes.to, routes.to_linked, self.peers
+        to_linked(LinkOpened, lambda fact, now: peers.opened(fact))
+        to_linked(LinkClosed, lambda fact, now: peers.closed(fact))
+        to_linked(MessageArrived, self._message)
+        to_linked(ChunksArrived, self.downloader.chunks)
+        to(BulkRestored, self._restored)
+        to(PageArrived, lambda fact, now: self.folders[fact.page.folder].hearing.page(fact, now))
+        to(DialFailed, lambda fact, now: peers.dial_failed(fact))
+        to(StrangerRefused, lambda fact, now: peers.refused(fact))
+        to(Subscribed, lambda fact, now: self.heartbeat.subscribed(now))
+        to(PeerForgot, self._forgot)
+        to(PeerGreeted, self._greeted)
+        to(PeerConnected, self.downloader.connected)
+        to(PeerLost, self._lost)
+
+    def _message(self, fact: MessageArrived, now: float) -> Outputs:
+        device = fact.link.device
+        match fact.message:
+            case Get() as get:
+                return self.listener.asked(fact.link, get)
+            case IndexSince() as ask:
+                id = self.folder_of(device, ask.tag)
+                return self.folders[id].replica.asked_index(fact) if id else []
+            case Have() as have:
+                id = self.folder_of(device, have.tag)
+                return self.downloader.told(device, id, have, now) if id else []
+        return self.peers.message(fact)
+
+    def _greeted(self, fact: PeerGreeted, now: float) -> Outputs:
+        out: Outputs = []
+        for hello in fact.folders:
+            if not self.folders[hello.id].stopped_why:
+                out += self.folders[hello.id].hearing.greeted(fact, hello, now)
+        return out
+
+    def _lost(self, fact: PeerLost, now: float) -> Outputs:
+        self.listener.lost(fact.device)
+        out: Outputs = []
+        for folder in self.folders.values():
+            folder.replica.lost(fact.device)
+            out += folder.hearing.lost(fact.device)
+        return out + self.downloader.lost(fact, now)
+
+    def _restored(self, fact: BulkRestored, now: float) -> Outputs:
+        known = fact.device in self.peers.by_key
+        return self.downloader.asks_lost(fact.device, now) if known else []
+
+    def _forgot(self, fact: PeerForgot, now: float) -> Outputs:
+        for folder in self.folders.values():
+            folder.hearing.asks_lost(fact.device)
+        return self.downloader.asks_lost(fact.device, now)

@@ -1,0 +1,43 @@
+"""Where the answers go that barrier, conflicts and trash wait for, to answer the command line.
+
+Must not know who asked, or what.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from leftzmq.sync.barrier import Barrier
+from leftzmq.sync.conflicts import Conflicts
+from leftzmq.sync.facts import CookieSeen
+from leftzmq.sync.jobs import (
+    CookieDropped,
+    CopiesListed,
+    CopyResolved,
+    TrashListed,
+    TrashRestored,
+    TrashSwept,
+    UnacknowledgedCounted,
+    VersionsRead,
+)
+from leftzmq.sync.routes.table import Routes
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRoutes:
+    """Of the agent; a trash is of a folder."""
+
+    barrier: Barrier
+    conflicts: Conflicts
+
+    def enter(self, routes: Routes) -> None:
+        to, to_folder, conflicts = routes.to, routes.to_folder, self.conflicts
+        to(CookieDropped, self.barrier.dropped)
+        to(CookieSeen, self.barrier.seen)
+        to(UnacknowledgedCounted, self.barrier.counted)
+        to(CopiesListed, lambda fact, now: conflicts.listed(fact))
+        to(VersionsRead, lambda fact, now: conflicts.read(fact))
+        to(CopyResolved, lambda fact, now: conflicts.resolved(fact))
+        to_folder(TrashSwept, lambda folder, fact, now: folder.trash.swept(fact))
+        to_folder(TrashListed, lambda folder, fact, now: folder.trash.listed(fact))
+        to_folder(TrashRestored, lambda folder, fact, now: folder.trash.restored(fact))
