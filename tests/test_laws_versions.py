@@ -1,10 +1,10 @@
 """The laws of versions without a disk: devices that write, tell, lose and repeat, in any order.
 
-Each device is the real rules (sync/versions over a real index) and a dictionary in place of the
-share. What one has is told to another as single entries, as news and index pages are: in any
-order, more than once, or not at all. In the end everybody hears everything, and then (I1, I2, I3,
-I5, I7): all are equal, nobody wants anything, and nothing that was written is lost unless somebody
-who had seen it wrote over it or deleted it.
+Each device is the real rules (sync/found, heard and versions over a real index) and a dictionary in
+place of the share. What one has is told to another as single entries, as news and index pages are:
+in any order, more than once, or not at all. In the end everybody hears everything, and then (I1,
+I2, I3, I5, I7): all are equal, nobody wants anything, and nothing that was written is lost unless
+somebody who had seen it wrote over it or deleted it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from msgspec import structs
 from trees import content
 
 from leftzmq.index.store import Store
+from leftzmq.sync.found import FoundDeleted, found, gone
+from leftzmq.sync.heard import Heard, heard
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.ticket import Ticket
-from leftzmq.sync.versions import FoundDeleted, Heard, Versions
+from leftzmq.sync.versions import Versions
 from leftzmq.tree.conflict import conflict_path
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey
 from leftzmq.tree.reconcile import succeeds
@@ -76,13 +78,13 @@ class Device:
     def scan(self, path: str, now_ns: int) -> None:
         observed = self.disk.get(path)
         if observed is None:
-            self.versions.gone(path, now_ns + self.skew_ns)
+            gone(self.indexes, path, now_ns + self.skew_ns)
             return
-        found = self.versions.found(observed, key_of(observed))
-        if isinstance(found, FoundDeleted):
+        change = found(self.indexes, observed, key_of(observed))
+        if isinstance(change, FoundDeleted):
             self.trash.append(observed.content)
             del self.disk[path]
-            self.versions.take(found.entry, None)
+            self.versions.take(change.entry, None)
 
     def tree(self) -> dict[str, tuple[object, ...]]:
         """All that is synced of the disk."""
@@ -95,8 +97,8 @@ class Device:
         return [row.entry for rows in self.store.paths(b"", 1000) for row in rows if row.is_ours]
 
     def hear(self, other: str, entry: Entry) -> None:
-        heard = self.versions.heard(self.bit(other), entry)
-        assert heard is not Heard.OLDER, f"{other} went back to {entry}"
+        meaning = heard(self.indexes, self.bit(other), entry)
+        assert meaning is not Heard.OLDER, f"{other} went back to {entry}"
 
     def settle(self) -> bool:
         """Carry out every ticket; whether there was one."""

@@ -22,7 +22,7 @@ from leftzmq.sync.facts import (
     TimePassed,
     Touch,
 )
-from leftzmq.sync.versions import FoundDeleted
+from leftzmq.sync.found import FoundDeleted
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.plan import Held
 

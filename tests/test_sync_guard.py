@@ -14,10 +14,10 @@ from test_sync_mesh import trash
 from leftzmq.index.deletes import DeleteCount
 from leftzmq.index.store import Store
 from leftzmq.sync.facts import PathsTouched, Touch
+from leftzmq.sync.heard import heard
 from leftzmq.sync.incoming import Incoming, Way
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.tally import Tally
-from leftzmq.sync.versions import Versions
 from leftzmq.sync.wave import QUIET_S, Wave, goes_at_once, is_flood
 from leftzmq.tree.entry import Kind, tombstone
 from leftzmq.wire.local import EventKind
@@ -447,7 +447,7 @@ def test_deletes_from_the_end_of_all_times_are_no_flood(
         assert ours is not None
         grave = tombstone(ours.entry, b.store.heads.life, 1 << 40, a.mesh.wall_ns(a))
         grave = msgspec.structs.replace(grave, stamp=max(stamp, grave.stamp))
-        Versions(indexes).heard(bit, grave)
+        heard(indexes, bit, grave)
     assert indexes.tally.removes == Tally.of(store).removes == counts
     count = DeleteCount(indexes.reach)
     while not count.step(store):

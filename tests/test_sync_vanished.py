@@ -10,9 +10,10 @@ from leftzmq.disk.sighting import Sight, Sighting
 from leftzmq.index.deletes import DeleteCount
 from leftzmq.index.store import Store
 from leftzmq.sync.claims import Claimant, Claims
+from leftzmq.sync.found import found
+from leftzmq.sync.heard import heard
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.vanished import GATHER_MAX_S, Vanished
-from leftzmq.sync.versions import Versions
 from leftzmq.sync.waiting import WaitingPaths
 from leftzmq.sync.walks import Walks
 from leftzmq.sync.wave import QUIET_S, State, Wave
@@ -30,7 +31,6 @@ class Side:
         self.store = Store(tmp_path / "index.db")
         self.store.heads.begin_life(make_life(b"self", 1, b"aaaa"))
         self.indexes = Indexes(self.store)
-        self.versions = Versions(self.indexes)
         for number in range(COUNT):
             self.has(number)
         self.quiet = True
@@ -44,7 +44,8 @@ class Side:
     def has(self, number: int, name: str = "") -> None:
         path = name or f"f{number}"
         content = ContentId(b"%032d" % number)
-        self.versions.found(Observed(path, Kind.FILE, 1, 1, False, content), self.key(number))
+        observed = Observed(path, Kind.FILE, 1, 1, False, content)
+        found(self.indexes, observed, self.key(number))
 
     def gone(self, *numbers: int) -> list[str]:
         """These are not there any more: the paths that go on."""
@@ -168,11 +169,11 @@ def test_what_others_deleted_is_counted_without_what_they_moved(side: Side) -> N
         row = side.indexes.ours(f"f{number}")
         assert row is not None
         entry = tombstone(row.entry, other, number + 1, WALL_NS)
-        side.versions.heard(bit, entry)
+        heard(side.indexes, bit, entry)
     for number in range(30):
         content = ContentId(b"%032d" % number)
-        found = Observed(f"moved {number}", Kind.FILE, 1, 1, False, content)
-        side.versions.heard(bit, local_change(found, None, other, 100 + number))
+        moved = Observed(f"moved {number}", Kind.FILE, 1, 1, False, content)
+        heard(side.indexes, bit, local_change(moved, None, other, 100 + number))
     side.store.commit()
     assert side.indexes.tally.removes == 90
     assert _counted(side.store, 1 << bit) == 60

@@ -1,4 +1,4 @@
-"""sync/versions by itself: what follows from what a device has and hears, row by row."""
+"""sync/heard and versions by themselves: what follows from what a device has and hears."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 from trees import deleted, file, folder, life, made
 
 from leftzmq.index.store import Store
+from leftzmq.sync.heard import Heard, heard
 from leftzmq.sync.indexes import Indexes
-from leftzmq.sync.versions import Heard, Versions
+from leftzmq.sync.versions import Versions
 from leftzmq.tree.entry import Observed, ScanKey
 
 OTHER = b"other device".ljust(32, b".")
@@ -18,12 +19,12 @@ OTHER = b"other device".ljust(32, b".")
 def test_a_device_that_goes_back_is_not_believed(tmp_path: Path) -> None:
     store = Store(tmp_path / "index")
     store.begin_life(life("a"))
-    versions, head = Versions(Indexes(store)), store.heads.of(OTHER)
+    indexes, head = Indexes(store), store.heads.of(OTHER)
     older = made("b", file(text="older"))
     newer = made("b", file(text="newer"), older, 2)
-    assert versions.heard(head.bit, newer) is Heard.OPEN
-    assert versions.heard(head.bit, older) is Heard.OLDER
-    assert [row.entry for row in versions._indexes.rows("p")] == [newer]
+    assert heard(indexes, head.bit, newer) is Heard.OPEN
+    assert heard(indexes, head.bit, older) is Heard.OLDER
+    assert [row.entry for row in indexes.rows("p")] == [newer]
 
 
 @pytest.mark.parametrize("found", [folder(), file()])
@@ -32,11 +33,12 @@ def test_before_the_first_walk_no_folder_is_deleted(tmp_path: Path, found: Obser
     folder went, and not yet that its children did, would keep it."""
     store = Store(tmp_path / "index")
     store.begin_life(life("a"))
-    versions, theirs = Versions(Indexes(store)), made("b", found)
+    indexes, theirs = Indexes(store), made("b", found)
+    versions = Versions(indexes)
     versions.take(theirs, ScanKey(found.kind, found.size, found.mtime_ns, 0, 1, False, 1))
     head = store.heads.of(OTHER)
-    versions._indexes.reach |= head.mask
-    assert versions.heard(head.bit, deleted("b", theirs)) is Heard.OPEN
+    indexes.reach |= head.mask
+    assert heard(indexes, head.bit, deleted("b", theirs)) is Heard.OPEN
     assert (versions.ticket("p") is None) == (found == folder())
     versions.walked = True
     ticket = versions.ticket("p")

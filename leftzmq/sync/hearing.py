@@ -2,7 +2,7 @@
 
 News is a hint, never the record: a gap, another life or an impossible number has one cure, to ask
 that device for its index since the last sequence that we hold. Knows pages and heads; what a
-version means is in `versions`. Must not know what we have to say ourselves.
+version means is in `heard` and `versions`. Must not know what we have to say ourselves.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from leftzmq.index.heads import NO_LIFE
 from leftzmq.sync.actions import Action, Drop, Send, Tell
 from leftzmq.sync.answering import PAGES_AN_ASK
 from leftzmq.sync.facts import Fact, PageArrived, PathsReconsidered, PeerGreeted
+from leftzmq.sync.heard import Heard, heard
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers import Peers
-from leftzmq.sync.versions import Heard, Versions
 from leftzmq.tree.entry import Entry
 from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import FolderHello, IndexSince
@@ -51,11 +51,10 @@ class Hearing:
         folder: str,
         tag: bytes,
         indexes: Indexes,
-        versions: Versions,
         peers: Peers,
     ) -> None:
         self._folder, self._tag, self._peers = folder, tag, peers
-        self._indexes, self._versions, self._heads = indexes, versions, indexes.store.heads
+        self._indexes, self._heads = indexes, indexes.store.heads
         self._running: dict[DeviceKey, Running] = {}
         self.members: set[DeviceKey] = set()
 
@@ -179,10 +178,10 @@ class Hearing:
         open_paths: list[str] = []
         self._indexes.recall(entry.path for entry in page.entries)
         for entry in page.entries:
-            heard = self._versions.heard(head.bit, entry)
-            if heard is Heard.OPEN:
+            meaning = heard(self._indexes, head.bit, entry)
+            if meaning is Heard.OPEN:
                 open_paths.append(entry.path)
-            elif heard is Heard.OLDER:
+            elif meaning is Heard.OLDER:
                 detail = f"{entry.path}: an older version than it said before"
                 out.append(Drop(device, Refusal.BAD_PAGE, detail))
                 return out

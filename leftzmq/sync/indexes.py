@@ -103,6 +103,14 @@ class Indexes:
             after.append(Row(entry, OURS, 0, seq, key))
         self.change(rows, after)
 
+    def take_row(self, rows: list[Row], entry: Entry, key: ScanKey | None) -> None:
+        """Our bit moves to the row of this rank; it is announced under a new sequence."""
+        ours = ours_of(rows)
+        if ours is not None and ours.entry == entry:
+            self.change_row(rows, ours, replace(ours, scan=key))
+            return
+        self.set_ours(rows, entry, self.next_sequence(), key)
+
     # -- generations -----------------------------------------------------------------------------
 
     def new_generation(self, device: bytes, life: Life) -> Head:

@@ -23,10 +23,11 @@ from leftzmq.sync.facts import (
     PathsReconsidered,
     RescanWanted,
 )
+from leftzmq.sync.found import FoundDeleted, found, gone
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.jobs import Flush, Flushed, PageRead
 from leftzmq.sync.link import DeviceKey, Link
-from leftzmq.sync.versions import FoundDeleted, Versions
+from leftzmq.sync.versions import Versions
 from leftzmq.tree.entry import Entry
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.messages import FolderHello, IndexSince
@@ -87,14 +88,14 @@ class Replica:
                 again.append(sighting.path)
                 continue
             if sighting.sight is Sight.GONE:
-                entry = self._versions.gone(sighting.path, wall_ns)
+                entry = gone(self._indexes, sighting.path, wall_ns)
             else:
                 assert sighting.observed is not None and sighting.key is not None
-                found = self._versions.found(sighting.observed, sighting.key)
-                if isinstance(found, FoundDeleted):
-                    out.append(FoundDeletedBytes(self.folder, found))
+                change = found(self._indexes, sighting.observed, sighting.key)
+                if isinstance(change, FoundDeleted):
+                    out.append(FoundDeletedBytes(self.folder, change))
                     continue
-                entry = found
+                entry = change
             if entry is not None:
                 out.append(tell_entry(EventKind.SCAN, self.folder, entry))
         if again:
@@ -114,9 +115,9 @@ class Replica:
                 self._versions.take(moved.entry, None)
             ours = self._indexes.ours(entry.path)
             if outcome.copied_to is not None and ours is not None:
-                found = self._versions.take_copy(ours.entry, outcome.copied_to, outcome.copy_key)
-                if found is not None:
-                    out.append(FoundDeletedBytes(self.folder, found))
+                grave = self._versions.take_copy(ours.entry, outcome.copied_to, outcome.copy_key)
+                if grave is not None:
+                    out.append(FoundDeletedBytes(self.folder, grave))
             self._versions.take(entry, None if entry.deleted else outcome.key)
         return out
 

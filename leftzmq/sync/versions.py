@@ -1,18 +1,16 @@
-"""What we have and what others have, path by path: taking, finding, deleting, joining, outbidding.
+"""What follows from what we have and what others have, path by path: taking, joining, outbidding.
 
-Knows the two indexes and the rules of `tree`. Must not know devices' links, files, or the time of
-day (it is passed in). Every method leaves the rows of a path in one of the states that
-docs/design.md section 5 allows, inside the store's running transaction.
+Knows the two indexes and the rules of `tree`. Must not know devices' links, files, or how a
+version came into the rows (`found`, `heard`). Every method leaves the rows of a path in one of the
+states that docs/design.md section 5 allows, inside the store's running transaction.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum, auto
-
 from msgspec.structs import replace
 
 from leftzmq.index.rows import Row
+from leftzmq.sync.found import FoundDeleted
 from leftzmq.sync.indexes import OURS, Indexes, ours_of
 from leftzmq.sync.ticket import Ticket
 from leftzmq.tree.conflict import HEX_DIGITS, conflict_copy, conflict_path
@@ -24,26 +22,9 @@ from leftzmq.tree.entry import (
     joined,
     local_change,
     published_again,
-    tombstone,
 )
 from leftzmq.tree.plan import Held, Operation, Staged, Verb
-from leftzmq.tree.reconcile import Verdict, reconcile, succeeds
-
-
-class Heard(Enum):
-    """What hearing an entry of another device means."""
-
-    OLDER = auto()  # it must not say so: it said a newer one before
-    SAME = auto()  # it has what we have, and nobody has anything else
-    OPEN = auto()  # there may be a ticket now
-
-
-@dataclass(frozen=True, slots=True)
-class FoundDeleted:
-    """A scan found the very bytes that a tombstone, which our index did not hold, deleted."""
-
-    entry: Entry
-    held: Held
+from leftzmq.tree.reconcile import Verdict, reconcile
 
 
 class Versions:
@@ -59,64 +40,6 @@ class Versions:
         """Whether files that this index has never known may be in the share: it is new, and has
         not been through the share yet."""
         return not self.walked and len(self._heads.chain) <= 1
-
-    # -- what the share says -------------------------------------------------------------------
-
-    def found(self, observed: Observed, key: ScanKey) -> Entry | FoundDeleted | None:
-        """A scan found this at its path. Returns our new version, if that is one."""
-        rows = self._indexes.rows(observed.path)
-        ours = ours_of(rows)
-        if ours and not ours.entry.deleted and _says(ours.entry, observed):
-            if ours.scan != key:
-                self._indexes.change_row(rows, ours, replace(ours, scan=key))
-            return None
-        adopted = self._adoptable(rows, ours, observed)
-        if adopted is not None:
-            self._take_row(rows, adopted.entry, key)
-            return adopted.entry
-        if (grave := _grave(rows, ours, observed)) is not None:
-            return FoundDeleted(grave, Held(key, observed.content))
-        entry = local_change(
-            observed, ours.entry if ours else None, self._heads.life, self._indexes.next_sequence()
-        )
-        self._indexes.set_ours(rows, entry, entry.counter, key)
-        return entry
-
-    def gone(self, path: str, now_ns: int) -> Entry | None:
-        """A scan found nothing at `path`. Returns our tombstone where we had something live."""
-        rows = self._indexes.rows(path)
-        ours = ours_of(rows)
-        if ours is None or ours.entry.deleted:
-            return None
-        entry = tombstone(ours.entry, self._heads.life, self._indexes.next_sequence(), now_ns)
-        self._indexes.set_ours(rows, entry, entry.counter, None)
-        return entry
-
-    # -- what others say -------------------------------------------------------------------------
-
-    def heard(self, bit: int, entry: Entry) -> Heard:
-        """The device of `bit` has `entry`. Within one chain an entry is replaced only by one of
-        the same or higher rank."""
-        rows = self._indexes.rows(entry.path)
-        mask = 1 << bit
-        before = next((row for row in rows if row.holders & mask), None)
-        if before is not None and entry.rank < before.entry.rank:
-            return Heard.OLDER
-        after = [replace(r, holders=r.holders & ~mask) if r is before else r for r in rows]
-        same = next((r for r in after if r.entry.rank == entry.rank), None)
-        if same is None:
-            after.append(Row(entry, mask))
-        else:
-            vector = same.entry.vector.joined(entry.vector, keep=(entry.writer,))
-            grown = replace(same, holders=same.holders | mask)
-            if vector != same.entry.vector:
-                grown = replace(grown, entry=replace(same.entry, vector=vector))
-                if grown.is_ours:
-                    grown = replace(grown, seq=self._indexes.next_sequence())
-            after[after.index(same)] = grown
-        self._indexes.change(rows, after)
-        held = [row for row in after if row.holders]
-        return Heard.SAME if len(held) == 1 and held[0].is_ours else Heard.OPEN
 
     # -- what follows ------------------------------------------------------------------------------
 
@@ -322,28 +245,8 @@ class Versions:
         entry = published_again(ours.entry, above, self._heads.life, sequence)
         self._indexes.set_ours(rows, entry, sequence, ours.scan)
 
-    def _adoptable(self, rows: list[Row], ours: Row | None, observed: Observed) -> Row | None:
-        """A version of exactly these bytes that a peer holds and that our index may take: we have
-        no entry, or ours was seen by it (a crash came before the index commit)."""
-        best: Row | None = None
-        for row in rows:
-            if row is ours or row.entry.deleted or not _says(row.entry, observed):
-                continue
-            if row.entry.leaps(ours.entry if ours else None):
-                continue
-            if ours is not None and not succeeds(row.entry, ours.entry):
-                continue
-            if best is None or row.entry.rank > best.entry.rank:
-                best = row
-        return best
-
     def _take_row(self, rows: list[Row], entry: Entry, key: ScanKey | None) -> None:
-        """Our bit moves to the row of this rank; it is announced under a new sequence."""
-        ours = ours_of(rows)
-        if ours is not None and ours.entry == entry:
-            self._indexes.change_row(rows, ours, replace(ours, scan=key))
-            return
-        self._indexes.set_ours(rows, entry, self._indexes.next_sequence(), key)
+        self._indexes.take_row(rows, entry, key)
 
 
 def _entry_of(rows: list[Row]) -> Entry | None:
@@ -359,26 +262,3 @@ def _may_hide(ours: Row | None) -> bool:
     """Before the first walk is over: a crash may have hidden from us what it is going to find at
     this path; or below it, and then a folder would be said to be gone before its children."""
     return ours is None or ours.entry.deleted or ours.entry.kind is Kind.DIRECTORY
-
-
-def _says(entry: Entry, observed: Observed) -> bool:
-    """Whether the entry is what was observed: bytes and all that is synced beside them."""
-    if (entry.kind, entry.content) != (observed.kind, observed.content):
-        return False
-    if entry.kind is not Kind.FILE:
-        return True
-    if (entry.size, entry.depth) != (observed.size, observed.depth):
-        return False  # a lie about these bytes
-    return (entry.mtime_ns, entry.exec) == (observed.mtime_ns, observed.exec)
-
-
-def _grave(rows: list[Row], ours: Row | None, observed: Observed) -> Entry | None:
-    """The winning tombstone, if it deleted exactly these bytes and is none of ours."""
-    if ours is not None and not ours.entry.deleted:
-        return None
-    near = (row.entry for row in rows if not row.entry.leaps(ours.entry if ours else None))
-    winner = max(near, key=lambda entry: entry.rank, default=None)
-    if winner is None or not winner.deleted or (ours and ours.entry.rank == winner.rank):
-        return None
-    same = winner.kind == observed.kind and winner.content == observed.content
-    return winner if same else None

@@ -1,6 +1,6 @@
 """Mistakes about versions: which one wins, what was seen, what a tombstone says, what is ours.
 
-Knows the text of tree/ and sync/versions. Must not know how a bug is run.
+Knows the text of tree/, sync/found and sync/heard. Must not know how a bug is run.
 """
 
 from __future__ import annotations
@@ -134,9 +134,9 @@ CHOSEN: Final = (
         "Adopt: only if our index has no entry for the path, or ours was seen by that version.",
         (
             Edit(
-                "leftzmq/sync/versions.py",
-                "            if ours is not None and not succeeds(row.entry, ours.entry):\n"
-                "                continue\n",
+                "leftzmq/sync/found.py",
+                "        if ours is not None and not succeeds(row.entry, ours.entry):\n"
+                "            continue\n",
                 "",
             ),
         ),
@@ -149,7 +149,7 @@ CHOSEN: Final = (
         " local change, whatever its bytes.",
         (
             Edit(
-                "leftzmq/sync/versions.py",
+                "leftzmq/sync/found.py",
                 "    if winner is None or not winner.deleted"
                 " or (ours and ours.entry.rank == winner.rank):\n",
                 "    if winner is None or not winner.deleted:\n",
@@ -164,9 +164,9 @@ CHOSEN: Final = (
         " deleted go to the trash.",
         (
             Edit(
-                "leftzmq/sync/versions.py",
-                "        if (grave := _grave(rows, ours, observed)) is not None:\n",
-                "        if (grave := None) is not None:\n",
+                "leftzmq/sync/found.py",
+                "    if (grave := _grave(rows, ours, observed)) is not None:\n",
+                "    if (grave := None) is not None:\n",
             ),
         ),
         frozenset(("I3",)),
@@ -177,9 +177,9 @@ CHOSEN: Final = (
         "Within one chain a device's entry is replaced only by one of the same or higher rank.",
         (
             Edit(
-                "leftzmq/sync/versions.py",
-                "        if before is not None and entry.rank < before.entry.rank:\n",
-                "        if False:\n",
+                "leftzmq/sync/heard.py",
+                "    if before is not None and entry.rank < before.entry.rank:\n",
+                "    if False:\n",
             ),
         ),
         frozenset(("I1", "I2", "I2 tree", "I3")),

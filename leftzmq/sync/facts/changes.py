@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leftzmq.disk.sighting import Sighting
-from leftzmq.sync.versions import FoundDeleted
+from leftzmq.sync.found import FoundDeleted
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,96 @@
+"""What a scan found at a path, or found gone: a version of ours, one that others hold, or neither.
+
+Knows the rows of a path and the rules of `tree`. Must not know who can be reached now, nor what
+follows for the share (`versions` does). Inside the store's running transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from leftzmq.index.rows import Row
+from leftzmq.sync.indexes import Indexes, ours_of
+from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey, local_change, tombstone
+from leftzmq.tree.plan import Held
+from leftzmq.tree.reconcile import succeeds
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDeleted:
+    """A scan found the very bytes that a tombstone, which our index did not hold, deleted."""
+
+    entry: Entry
+    held: Held
+
+
+def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDeleted | None:
+    """A scan found this at its path. Returns our new version, if that is one."""
+    rows = indexes.rows(observed.path)
+    ours = ours_of(rows)
+    if ours and not ours.entry.deleted and _says(ours.entry, observed):
+        if ours.scan != key:
+            indexes.change_row(rows, ours, replace(ours, scan=key))
+        return None
+    adopted = _adoptable(rows, ours, observed)
+    if adopted is not None:
+        indexes.take_row(rows, adopted.entry, key)
+        return adopted.entry
+    if (grave := _grave(rows, ours, observed)) is not None:
+        return FoundDeleted(grave, Held(key, observed.content))
+    entry = local_change(
+        observed, ours.entry if ours else None, indexes.store.heads.life, indexes.next_sequence()
+    )
+    indexes.set_ours(rows, entry, entry.counter, key)
+    return entry
+
+
+def gone(indexes: Indexes, path: str, now_ns: int) -> Entry | None:
+    """A scan found nothing at `path`. Returns our tombstone where we had something live."""
+    rows = indexes.rows(path)
+    ours = ours_of(rows)
+    if ours is None or ours.entry.deleted:
+        return None
+    entry = tombstone(ours.entry, indexes.store.heads.life, indexes.next_sequence(), now_ns)
+    indexes.set_ours(rows, entry, entry.counter, None)
+    return entry
+
+
+def _adoptable(rows: list[Row], ours: Row | None, observed: Observed) -> Row | None:
+    """A version of exactly these bytes that a peer holds and that our index may take: we have no
+    entry, or ours was seen by it (a crash came before the index commit)."""
+    best: Row | None = None
+    for row in rows:
+        if row is ours or row.entry.deleted or not _says(row.entry, observed):
+            continue
+        if row.entry.leaps(ours.entry if ours else None):
+            continue
+        if ours is not None and not succeeds(row.entry, ours.entry):
+            continue
+        if best is None or row.entry.rank > best.entry.rank:
+            best = row
+    return best
+
+
+def _says(entry: Entry, observed: Observed) -> bool:
+    """Whether the entry is what was observed: bytes and all that is synced beside them."""
+    if (entry.kind, entry.content) != (observed.kind, observed.content):
+        return False
+    if entry.kind is not Kind.FILE:
+        return True
+    if (entry.size, entry.depth) != (observed.size, observed.depth):
+        return False  # a lie about these bytes
+    return (entry.mtime_ns, entry.exec) == (observed.mtime_ns, observed.exec)
+
+
+def _grave(rows: list[Row], ours: Row | None, observed: Observed) -> Entry | None:
+    """The winning tombstone, if it deleted exactly these bytes and is none of ours."""
+    if ours is not None and not ours.entry.deleted:
+        return None
+    near = (row.entry for row in rows if not row.entry.leaps(ours.entry if ours else None))
+    winner = max(near, key=lambda entry: entry.rank, default=None)
+    if winner is None or not winner.deleted or (ours and ours.entry.rank == winner.rank):
+        return None
+    same = winner.kind == observed.kind and winner.content == observed.content
+    return winner if same else None
