@@ -19,8 +19,7 @@ from leftzmq.disk.sighting import Sight, Sighting
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Action, Work
-from leftzmq.sync.claims import Claimant, Claims
-from leftzmq.sync.cutting import Cuts
+from leftzmq.sync.claims import Claims
 from leftzmq.sync.departed import Departed
 from leftzmq.sync.facts import (
     Fact,
@@ -33,21 +32,15 @@ from leftzmq.sync.facts import (
     WatchLost,
 )
 from leftzmq.sync.jobs import CutSlice, Look, Looked, SliceCut, Walk, Walked
+from leftzmq.sync.looks import SETTLE_S, Looks
 from leftzmq.sync.mounting import Mounting
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.unreadable import Unreadable
-from leftzmq.sync.waiting import QUIET_S, Waiting, WaitingPaths
+from leftzmq.sync.waiting import QUIET_S, Waiting
 from leftzmq.sync.walks import Walks
 from leftzmq.tree.entry import Kind, Observed, ScanKey
-from leftzmq.tree.path import is_within
 
-SETTLE_S: Final = 0.025
-"""From a close to the first look: more than the 20 ms in which a stat cannot be trusted."""
 QUIET_NS: Final = 1_000_000_000
-LOOK_PATHS: Final = 64
-LOOKS_AT_ONCE: Final = 2
-WALK_AHEAD_PATHS: Final = 4096
-"""A walk pauses while so many paths wait, so that a million new files do not lie in memory."""
 
 
 class Settler:
@@ -65,16 +58,12 @@ class Settler:
     ) -> None:
         self.folder, self._store, self._keys = folder, store, keys
         self._claims, self._problems, self._may_look = claims, problems, may_look
-        self._waiting = WaitingPaths()
-        self._looking: set[str] = set()
-        self._looks = 0
-        self._cuts = Cuts()
+        self._looks = Looks(claims)
         self._departed = Departed()
         self._unreadable = Unreadable()
         self._mounting = Mounting(store)
         self._whole_walk = 0  # the number of the last one
         self._made: set[str] = set()  # touched so, and not looked at since
-        self._next_claims = 0.0  # when what the applier works at is claimed again
         self.walks = Walks()
         self.stopped = False
 
@@ -92,16 +81,19 @@ class Settler:
 
     @property
     def _under_way(self) -> bool:
-        return bool(self._waiting or self._looking or self._cuts or self.walks.under_way)
+        return bool(self._looks or self.walks.under_way)
 
     def deadline(self) -> float | None:
         """When something is due next (monotonic)."""
         if self.stopped or not self._may_look():
             return None
-        look = self._waiting.first_due() if self._looks < LOOKS_AT_ONCE else None
-        again = self._unreadable.deadline()
-        mounts = self._mounting.deadline()
-        times = (look, self.walks.deadline(), self._departed.deadline(), again, mounts)
+        times = (
+            self._looks.first_due(),
+            self.walks.deadline(),
+            self._departed.deadline(),
+            self._unreadable.deadline(),
+            self._mounting.deadline(),
+        )
         return min((time for time in times if time is not None), default=None)
 
     # -- facts -------------------------------------------------------------------------------
@@ -115,16 +107,16 @@ class Settler:
         for path, touch in fact.touches:
             match touch:
                 case Touch.CLOSED | Touch.GONE | Touch.MADE:
-                    self._wait(path, now + SETTLE_S, closed=touch is Touch.CLOSED)
+                    self._looks.wait(path, now + SETTLE_S, closed=touch is Touch.CLOSED)
                     if touch is Touch.MADE:
                         self._made.add(path)
                 case Touch.MODIFIED:
-                    self._wait(path, now + QUIET_S, closed=False)
+                    self._looks.wait(path, now + QUIET_S, closed=False)
         return self.go_on(now)
 
     def rescan(self, fact: RescanWanted, now: float) -> list[Action | Fact]:
         for path in fact.paths:
-            self._wait(path, now + SETTLE_S, closed=True)
+            self._looks.wait(path, now + SETTLE_S, closed=True)
             if fact.walk:
                 self.walks.later(path)
         return self.go_on(now)
@@ -135,7 +127,7 @@ class Settler:
         out = self._problems.show(problem)
         if fact.polled:
             self.walks.poll(fact.prefix, now)
-        self._look_again_below(fact.prefix)
+        self._looks.look_again_below(fact.prefix)
         self.walks.later(fact.prefix)
         return out + self.go_on(now)
 
@@ -165,10 +157,10 @@ class Settler:
         for path in foreign:
             out += self._problems.show(Problem(self.folder, path, ProblemKind.FOREIGN_LEFTING))
         for path in fact.dirty:
-            self._wait(path, now, closed=False)
+            self._looks.wait(path, now, closed=False)
         for path in self._claims.changing(fact.prefix):
             # The walk held what it saw there against an index that does not know of it yet.
-            self._wait(path, now + SETTLE_S, closed=True)
+            self._looks.wait(path, now + SETTLE_S, closed=True)
         if fact.done:
             self.walks.walked(fact.prefix)
             out += self._solve(fact.prefix, ProblemKind.WATCH_LOST)
@@ -178,7 +170,7 @@ class Settler:
         return out + self.go_on(now)
 
     def looked(self, fact: Looked, now: float) -> list[Action | Fact]:
-        self._looks -= 1
+        self._looks.answered()
         if not fact.alive:
             self.stopped = True
             return [FolderStopped(self.folder, fact.why)]
@@ -187,23 +179,23 @@ class Settler:
         held = {seen.path for seen in fact.sightings if seen.path in self._departed}
         # What is gone comes first: it may be what is found elsewhere.
         for sighting in sorted(fact.sightings, key=lambda seen: seen.sight is not Sight.GONE):
-            self._looking.discard(sighting.path)
+            self._looks.left(sighting.path)
             if sighting.sight is not Sight.GONE or self._departed.is_replaced(sighting.path):
                 self._departed.forget(sighting.path)
             out += self._judge(sighting, now, settled)
         for path in fact.left:
-            self._looking.discard(path)
-            self._look_again(path, now)
+            self._looks.left(path)
+            self._looks.look_again(path, now)
         return [*out, *self._settle(settled, held, now), *self.go_on(now)]
 
     def slice_cut(self, fact: SliceCut, now: float) -> list[Action | Fact]:
         part = fact.slice
-        if not self._cuts.take(part):
+        if not self._looks.cuts.take(part):
             return self.go_on(now)
         if part.still and part.end < part.key.size:
             return [Work(CutSlice(self.folder, part.path, part.key, part.end))]
-        packed = self._cuts.end(part.path)
-        waiting = self._waiting.pop(part.path)
+        packed = self._looks.cuts.end(part.path)
+        waiting = self._looks.waiting.pop(part.path)
         assert waiting is not None, "what is cut waits"
         if not part.still:
             return self._restless(part.path, waiting, part.key, now) + self.go_on(now)
@@ -230,16 +222,14 @@ class Settler:
         out: list[Action | Fact] = []
         gone, doubted = self._departed.let_go(now, self._is_empty, quiet=not self._under_way)
         for path in doubted:
-            self._wait(path, now, closed=True)
+            self._looks.wait(path, now, closed=True)
         if said := self._still_so(gone, now):
             out.append(PathsSettled(self.folder, said))
-        while self._looks < LOOKS_AT_ONCE and (paths := self._due_now(now)):
-            self._looks += 1
-            out.append(Work(Look(self.folder, tuple(paths))))
-        for path, key in self._cuts.begin():
+        for paths in self._looks.begin(now):
+            out.append(Work(Look(self.folder, paths)))
+        for path, key in self._looks.cuts.begin():
             out.append(Work(CutSlice(self.folder, path, key, 0)))
-        room = len(self._waiting) + len(self._looking) < WALK_AHEAD_PATHS
-        if (walk := self.walks.step(room=room)) is not None:
+        if (walk := self.walks.step(room=self._looks.has_room)) is not None:
             if walk[1] == "" and walk[0] != self._whole_walk:
                 self._whole_walk = walk[0]
                 self._problems.walk_begins()
@@ -286,7 +276,7 @@ class Settler:
             is_held = seen.sight is Sight.GONE and seen.key is not None
             taken = self._claims.is_changing(seen.path)
             if taken or (is_held and keys.get(seen.path) != seen.key):
-                self._wait(seen.path, now + SETTLE_S, closed=True)
+                self._looks.wait(seen.path, now + SETTLE_S, closed=True)
             else:
                 out.append(seen)
         return tuple(out)
@@ -295,9 +285,9 @@ class Settler:
         return not self._store.has_alive_below(path)
 
     def _ended(self) -> list[Action | Fact]:
-        if self._looking or self._cuts or self._departed:
+        if self._looks.reading or self._departed:
             return []
-        over = self.walks.over(self._waiting)
+        over = self.walks.over(self._looks.waiting)
         out: list[Action | Fact] = []
         for prefix in over:
             if self._unreadable.tried(prefix):
@@ -305,20 +295,6 @@ class Settler:
             if prefix == "":
                 out += self._problems.settled_by_walk()
         return out + [WalkEnded(self.folder, prefix) for prefix in over]
-
-    def _due_now(self, now: float) -> list[str]:
-        paths: list[str] = []
-        while len(paths) < LOOK_PATHS and (path := self._waiting.take_due(now)) is not None:
-            if path in self._looking or path in self._cuts:
-                continue
-            if self._claims.take(path, Claimant.SETTLER):
-                self._looking.add(path)
-                paths.append(path)
-            else:
-                if now >= self._next_claims:  # in step: each by itself would be a turn of the loop
-                    self._next_claims = now + SETTLE_S
-                self._look_again(path, self._next_claims)
-        return paths
 
     def _problem(self, problem: Problem, now: float) -> list[Action | Fact]:
         if problem.kind is ProblemKind.UNREADABLE:
@@ -341,7 +317,7 @@ class Settler:
             if problem is not None and problem.kind is ProblemKind.MOUNT_GONE:
                 self.walks.later(path)
             else:
-                self._wait(path, now, closed=True)
+                self._looks.wait(path, now, closed=True)
 
     def _solve(self, prefix: str, kind: ProblemKind) -> list[Action | Fact]:
         """A walk of `prefix` made good what its problem was, if it is of this kind."""
@@ -355,7 +331,7 @@ class Settler:
         self, sighting: Sighting, now: float, settled: list[Sighting]
     ) -> list[Action | Fact]:
         path = sighting.path
-        waiting = self._waiting.pop(path)
+        waiting = self._looks.waiting.pop(path)
         made = path in self._made
         self._made.discard(path)
         if waiting is None:
@@ -373,7 +349,7 @@ class Settler:
             case Sight.GONE:
                 if path not in self._departed:
                     if sighting.key is None or sighting.key.kind is Kind.DIRECTORY:
-                        self._look_again_below(path)
+                        self._looks.look_again_below(path)
                     if self._store.has_alive_below(path):
                         self.walks.later(path)
                     if not self._departed.hold(sighting, now):
@@ -391,8 +367,7 @@ class Settler:
                 if self._under_a_pen(waiting, sighting, key):
                     return self._put_off(path, waiting, key, now)
                 if sighting.sight is Sight.LARGE:
-                    self._waiting.keep(path, waiting)
-                    self._cuts.wants(path, key)
+                    self._looks.cut(path, waiting, key)
                     return []
                 if key.kind is Kind.DIRECTORY:
                     self.walks.later(path)
@@ -414,7 +389,7 @@ class Settler:
             return self._finish(path, waiting, now)
         changed = waiting.key is not None
         waiting.key = key
-        self._look_at(path, waiting, now + waiting.patience_s)
+        self._looks.look_at(path, waiting, now + waiting.patience_s)
         if changed:
             waiting.lose_patience()
             return self._problems.show(Problem(self.folder, path, ProblemKind.BEING_WRITTEN))
@@ -427,11 +402,11 @@ class Settler:
         if waiting.closed and waiting.key != key:
             # A first look that was too early by a few milliseconds: look once more, soon.
             waiting.key = key
-            self._look_at(path, waiting, now + SETTLE_S)
+            self._looks.look_at(path, waiting, now + SETTLE_S)
             return []
         waiting.closed = False
         if key is None:
-            self._look_at(path, waiting, now + waiting.patience_s)
+            self._looks.look_at(path, waiting, now + waiting.patience_s)
             return []
         return self._put_off(path, waiting, key, now)
 
@@ -439,44 +414,5 @@ class Settler:
         self, path: str, waiting: Waiting, now: float, *, clear: bool = True
     ) -> list[Action | Fact]:
         """Nothing more is to be seen of this look; a touch that came meanwhile counts anew."""
-        self._claims.release((path,), Claimant.SETTLER)
-        if waiting.again:
-            self._wait(path, now + SETTLE_S, closed=waiting.closed)
+        self._looks.finish(path, waiting, now)
         return self._problems.clear(path) if clear else []
-
-    # -- waiting ---------------------------------------------------------------------------------
-
-    def _wait(self, path: str, due: float, *, closed: bool) -> None:
-        waiting = self._waiting.get(path)
-        if waiting is None:
-            if path in self._looking:
-                return
-            self._waiting.due_at(path, Waiting(closed), due)
-            return
-        if path in self._looking or path in self._cuts:
-            waiting.again = True
-            waiting.closed = closed
-            return
-        waiting.closed = closed
-        if closed or due > waiting.due:
-            self._waiting.due_at(path, waiting, due)
-
-    def _look_again(self, path: str, due: float) -> None:
-        waiting = self._waiting.get(path)
-        if waiting is None:
-            self._claims.release((path,), Claimant.SETTLER)
-        else:
-            self._look_at(path, waiting, due)
-
-    def _look_again_below(self, prefix: str) -> None:
-        """What is being looked at there may have gone since it was seen, and no walk misses it: our
-        index lacks it yet."""
-        for path in (*self._looking, *self._cuts):
-            waiting = self._waiting.get(path)
-            if waiting is not None and is_within(path, prefix):
-                waiting.again = True
-
-    def _look_at(self, path: str, waiting: Waiting, due: float) -> None:
-        """This look is over; another one is to come then."""
-        self._claims.release((path,), Claimant.SETTLER)
-        self._waiting.due_at(path, waiting, due)

@@ -1,0 +1,140 @@
+"""Which paths wait for a look, are looked at or cut, or are to be looked at again; their claims.
+
+Knows paths, times and claims. Must not know what was seen at a path, nor what it means: `judging`
+does. One look at a path at a time, and none while somebody else works there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leftzmq.sync.claims import Claimant, Claims
+from leftzmq.sync.cutting import Cuts
+from leftzmq.sync.waiting import Waiting, WaitingPaths
+from leftzmq.tree.entry import ScanKey
+from leftzmq.tree.path import is_within
+
+SETTLE_S: Final = 0.025
+"""From a close to the first look: more than the 20 ms in which a stat cannot be trusted."""
+LOOK_PATHS: Final = 64
+LOOKS_AT_ONCE: Final = 2
+WALK_AHEAD_PATHS: Final = 4096
+"""A walk pauses while so many paths wait, so that a million new files do not lie in memory."""
+
+
+class Looks:
+    """Of one folder.
+
+    waiting: the paths that were touched and have not settled yet
+    cuts:    those of them that are being cut, which takes more than one look
+    """
+
+    def __init__(self, claims: Claims) -> None:
+        self._claims = claims
+        self.waiting, self.cuts = WaitingPaths(), Cuts()
+        self._looking: set[str] = set()
+        self._unanswered = 0
+        self._next_claims = 0.0  # when what the applier works at is claimed again
+
+    def __bool__(self) -> bool:
+        """Whether a path waits, is looked at or cut."""
+        return bool(self.waiting or self._looking or self.cuts)
+
+    @property
+    def reading(self) -> bool:
+        """Whether a path is being looked at or cut."""
+        return bool(self._looking or self.cuts)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether what a walk finds has a place to wait."""
+        return len(self.waiting) + len(self._looking) < WALK_AHEAD_PATHS
+
+    def first_due(self) -> float | None:
+        """When `begin` may have something (monotonic)."""
+        return self.waiting.first_due() if self._unanswered < LOOKS_AT_ONCE else None
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    def begin(self, now: float) -> list[tuple[str, ...]]:
+        """The paths of each look that is to be made now."""
+        begun: list[tuple[str, ...]] = []
+        while self._unanswered < LOOKS_AT_ONCE and (paths := self._due_now(now)):
+            self._unanswered += 1
+            begun.append(tuple(paths))
+        return begun
+
+    def _due_now(self, now: float) -> list[str]:
+        paths: list[str] = []
+        while len(paths) < LOOK_PATHS and (path := self.waiting.take_due(now)) is not None:
+            if path in self._looking or path in self.cuts:
+                continue
+            if self._claims.take(path, Claimant.SETTLER):
+                self._looking.add(path)
+                paths.append(path)
+            else:
+                if now >= self._next_claims:  # in step: each by itself would be a turn of the loop
+                    self._next_claims = now + SETTLE_S
+                self.look_again(path, self._next_claims)
+        return paths
+
+    def answered(self) -> None:
+        """One of the looks that were begun is over: its paths are `left` one by one."""
+        self._unanswered -= 1
+
+    def left(self, path: str) -> None:
+        """It is not being looked at any more."""
+        self._looking.discard(path)
+
+    def cut(self, path: str, waiting: Waiting, key: ScanKey) -> None:
+        """It is cut when it is its turn, and waits for the end of that."""
+        self.waiting.keep(path, waiting)
+        self.cuts.wants(path, key)
+
+    # -- waiting ---------------------------------------------------------------------------------
+
+    def wait(self, path: str, due: float, *, closed: bool) -> None:
+        """It was touched: look then (monotonic); once more, if it is being looked at now.
+
+        closed: the change is over, so it need not stand still first
+        """
+        waiting = self.waiting.get(path)
+        if waiting is None:
+            if path in self._looking:
+                return
+            self.waiting.due_at(path, Waiting(closed), due)
+            return
+        if path in self._looking or path in self.cuts:
+            waiting.again = True
+            waiting.closed = closed
+            return
+        waiting.closed = closed
+        if closed or due > waiting.due:
+            self.waiting.due_at(path, waiting, due)
+
+    def look_again(self, path: str, due: float) -> None:
+        """This look came to nothing; another one is to come then, if the path still waits."""
+        waiting = self.waiting.get(path)
+        if waiting is None:
+            self._claims.release((path,), Claimant.SETTLER)
+        else:
+            self.look_at(path, waiting, due)
+
+    def look_again_below(self, prefix: str) -> None:
+        """What is being looked at there may have gone since it was seen, and no walk misses it: our
+        index lacks it yet."""
+        for path in (*self._looking, *self.cuts):
+            waiting = self.waiting.get(path)
+            if waiting is not None and is_within(path, prefix):
+                waiting.again = True
+
+    def look_at(self, path: str, waiting: Waiting, due: float) -> None:
+        """This look is over; another one is to come then."""
+        self._claims.release((path,), Claimant.SETTLER)
+        self.waiting.due_at(path, waiting, due)
+
+    def finish(self, path: str, waiting: Waiting, now: float) -> None:
+        """Nothing more is to be seen of this look; a touch that came meanwhile counts anew."""
+        self._claims.release((path,), Claimant.SETTLER)
+        if waiting.again:
+            self.wait(path, now + SETTLE_S, closed=waiting.closed)
