@@ -10,8 +10,7 @@ that are treated the same way, so everything that is read comes through here, on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable
 
 from leftzmq.content.keys import FolderKeys
 from leftzmq.content.lists import MAX_ROWS, ROW_BYTES, build
@@ -20,11 +19,9 @@ from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.claims import Claims
-from leftzmq.sync.departed import Departed
 from leftzmq.sync.facts import (
     Fact,
     FolderStopped,
-    PathsSettled,
     PathsTouched,
     RescanWanted,
     Touch,
@@ -32,15 +29,13 @@ from leftzmq.sync.facts import (
     WatchLost,
 )
 from leftzmq.sync.jobs import CutSlice, Look, Looked, SliceCut, Walk, Walked
+from leftzmq.sync.judging import Judging
 from leftzmq.sync.looks import SETTLE_S, Looks
 from leftzmq.sync.mounting import Mounting
 from leftzmq.sync.problems import Problems
-from leftzmq.sync.unreadable import Unreadable
-from leftzmq.sync.waiting import QUIET_S, Waiting
+from leftzmq.sync.waiting import QUIET_S
 from leftzmq.sync.walks import Walks
-from leftzmq.tree.entry import Kind, Observed, ScanKey
-
-QUIET_NS: Final = 1_000_000_000
+from leftzmq.tree.entry import Kind, Observed
 
 
 class Settler:
@@ -59,12 +54,11 @@ class Settler:
         self.folder, self._store, self._keys = folder, store, keys
         self._claims, self._problems, self._may_look = claims, problems, may_look
         self._looks = Looks(claims)
-        self._departed = Departed()
-        self._unreadable = Unreadable()
         self._mounting = Mounting(store)
         self._whole_walk = 0  # the number of the last one
-        self._made: set[str] = set()  # touched so, and not looked at since
         self.walks = Walks()
+        self._judging = Judging(store, claims, problems, self._looks, self.walks)
+        self._departed, self._unreadable = self._judging.departed, self._judging.unreadable
         self.stopped = False
 
     # -- questions -------------------------------------------------------------------------
@@ -109,7 +103,7 @@ class Settler:
                 case Touch.CLOSED | Touch.GONE | Touch.MADE:
                     self._looks.wait(path, now + SETTLE_S, closed=touch is Touch.CLOSED)
                     if touch is Touch.MADE:
-                        self._made.add(path)
+                        self._judging.made(path)
                 case Touch.MODIFIED:
                     self._looks.wait(path, now + QUIET_S, closed=False)
         return self.go_on(now)
@@ -153,7 +147,7 @@ class Settler:
             return [FolderStopped(self.folder, fact.why)]
         out = self._mounted(fact, now)
         for problem in fact.problems:
-            out += self._problem(problem, now)
+            out += self._judging.problem(problem, now)
         for path in foreign:
             out += self._problems.show(Problem(self.folder, path, ProblemKind.FOREIGN_LEFTING))
         for path in fact.dirty:
@@ -182,11 +176,11 @@ class Settler:
             self._looks.left(sighting.path)
             if sighting.sight is not Sight.GONE or self._departed.is_replaced(sighting.path):
                 self._departed.forget(sighting.path)
-            out += self._judge(sighting, now, settled)
+            out += self._judging.judge(sighting, now, settled)
         for path in fact.left:
             self._looks.left(path)
             self._looks.look_again(path, now)
-        return [*out, *self._settle(settled, held, now), *self.go_on(now)]
+        return [*out, *self._judging.settle(settled, held, now), *self.go_on(now)]
 
     def slice_cut(self, fact: SliceCut, now: float) -> list[Action | Fact]:
         part = fact.slice
@@ -198,10 +192,10 @@ class Settler:
         waiting = self._looks.waiting.pop(part.path)
         assert waiting is not None, "what is cut waits"
         if not part.still:
-            return self._restless(part.path, waiting, part.key, now) + self.go_on(now)
+            return self._judging.restless(part.path, waiting, part.key, now) + self.go_on(now)
         if len(packed) > MAX_ROWS * ROW_BYTES:
             problem = Problem(self.folder, part.path, ProblemKind.TOO_LARGE)
-            out = self._finish(part.path, waiting, now, clear=False)
+            out = self._judging.finish(part.path, waiting, now, clear=False)
             return [*out, *self._problems.show(problem), *self.go_on(now)]
         listed = build(self._keys, packed)
         for id, rows in listed.lists:
@@ -209,9 +203,9 @@ class Settler:
         key, content, depth = part.key, listed.content, listed.depth
         observed = Observed(part.path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, depth)
         settled = Sighting(part.path, Sight.FOUND, key, observed)
-        out = self._finish(part.path, waiting, now)
+        out = self._judging.finish(part.path, waiting, now)
         held = {part.path} if part.path in self._departed else set()
-        return [*out, *self._settle([settled], held, now), *self.go_on(now)]
+        return [*out, *self._judging.settle([settled], held, now), *self.go_on(now)]
 
     # -- going on -----------------------------------------------------------------------------
 
@@ -219,12 +213,7 @@ class Settler:
         """Whatever can be started now."""
         if self.stopped or not self._may_look():
             return []
-        out: list[Action | Fact] = []
-        gone, doubted = self._departed.let_go(now, self._is_empty, quiet=not self._under_way)
-        for path in doubted:
-            self._looks.wait(path, now, closed=True)
-        if said := self._still_so(gone, now):
-            out.append(PathsSettled(self.folder, said))
+        out = self._judging.let_go(now, quiet=not self._under_way)
         for paths in self._looks.begin(now):
             out.append(Work(Look(self.folder, paths)))
         for path, key in self._looks.cuts.begin():
@@ -237,53 +226,6 @@ class Settler:
             out.append(Work(Walk(self.folder, *walk)))
         return out + self._ended()
 
-    def _settle(self, settled: list[Sighting], held: set[str], now: float) -> list[Action | Fact]:
-        """What may go on of these, behind what it was called before. held: paths that were held as
-        gone when they were looked at."""
-        alone = self._without_replacements(settled, held, now)
-        together = self._still_so(self._departed.with_origins(alone), now)
-        return [PathsSettled(self.folder, together)] if together else []
-
-    def _without_replacements(
-        self, settled: list[Sighting], held: set[str], now: float
-    ) -> list[Sighting]:
-        """Without files and links in the place of folders below which our index has something; a
-        walk finds out that it is gone. held: where one began already."""
-        files = [
-            seen.path
-            for seen in settled
-            if seen.observed is not None and seen.observed.kind is not Kind.DIRECTORY
-        ]
-        keys = self._store.scan_keys(files) if files else {}
-        out: list[Sighting] = []
-        for seen in settled:
-            key = keys.get(seen.path)
-            if key is None or key.kind is not Kind.DIRECTORY or self._is_empty(seen.path):
-                out.append(seen)
-                continue
-            self._departed.hold_replacement(seen, now)
-            if seen.path not in held:
-                self.walks.later(seen.path)
-        return out
-
-    def _still_so(self, sightings: Sequence[Sighting], now: float) -> tuple[Sighting, ...]:
-        """Without those that were held while the applier came to work at their paths: what it did,
-        or does, there is not what was seen."""
-        gone = [seen.path for seen in sightings if seen.sight is Sight.GONE]
-        keys = self._store.scan_keys(gone) if gone else {}
-        out: list[Sighting] = []
-        for seen in sightings:
-            is_held = seen.sight is Sight.GONE and seen.key is not None
-            taken = self._claims.is_changing(seen.path)
-            if taken or (is_held and keys.get(seen.path) != seen.key):
-                self._looks.wait(seen.path, now + SETTLE_S, closed=True)
-            else:
-                out.append(seen)
-        return tuple(out)
-
-    def _is_empty(self, path: str) -> bool:
-        return not self._store.has_alive_below(path)
-
     def _ended(self) -> list[Action | Fact]:
         if self._looks.reading or self._departed:
             return []
@@ -295,11 +237,6 @@ class Settler:
             if prefix == "":
                 out += self._problems.settled_by_walk()
         return out + [WalkEnded(self.folder, prefix) for prefix in over]
-
-    def _problem(self, problem: Problem, now: float) -> list[Action | Fact]:
-        if problem.kind is ProblemKind.UNREADABLE:
-            self._unreadable.failed("" if problem.path == "." else problem.path, now)
-        return self._problems.show(problem)
 
     def _mounted(self, fact: Walked, now: float) -> list[Action | Fact]:
         """A mount that came since the first walk is not watched."""
@@ -324,95 +261,3 @@ class Settler:
         problem = self._problems.of(prefix or ".")
         is_it = problem is not None and problem.kind is kind
         return self._problems.clear(prefix or ".") if is_it else []
-
-    # -- judging what was seen ------------------------------------------------------------------
-
-    def _judge(
-        self, sighting: Sighting, now: float, settled: list[Sighting]
-    ) -> list[Action | Fact]:
-        path = sighting.path
-        waiting = self._looks.waiting.pop(path)
-        made = path in self._made
-        self._made.discard(path)
-        if waiting is None:
-            waiting = Waiting(closed=False)
-        match sighting.sight:
-            case Sight.SAME:
-                if made and path == "":
-                    self.walks.soon(now)
-                elif made and sighting.key is not None and sighting.key.kind is Kind.DIRECTORY:
-                    # Removed and made anew, it may have got the same inode; or the applier was
-                    # faster. What was put in it before it was watched has no event of its own; nor
-                    # has what cannot be called by its name.
-                    self.walks.later(path)
-                return self._finish(path, waiting, now)
-            case Sight.GONE:
-                if path not in self._departed:
-                    if sighting.key is None or sighting.key.kind is Kind.DIRECTORY:
-                        self._looks.look_again_below(path)
-                    if self._store.has_alive_below(path):
-                        self.walks.later(path)
-                    if not self._departed.hold(sighting, now):
-                        settled.append(sighting)
-                return self._finish(path, waiting, now)
-            case Sight.PROBLEM:
-                assert sighting.problem is not None
-                shown = self._problem(sighting.problem, now)
-                return shown + self._finish(path, waiting, now, clear=False)
-            case Sight.RESTLESS:
-                return self._restless(path, waiting, sighting.key, now)
-            case Sight.FOUND | Sight.LARGE:
-                key = sighting.key
-                assert key is not None
-                if self._under_a_pen(waiting, sighting, key):
-                    return self._put_off(path, waiting, key, now)
-                if sighting.sight is Sight.LARGE:
-                    self._looks.cut(path, waiting, key)
-                    return []
-                if key.kind is Kind.DIRECTORY:
-                    self.walks.later(path)
-                settled.append(sighting)
-                return self._finish(path, waiting, now)
-
-    def _under_a_pen(self, waiting: Waiting, sighting: Sighting, key: ScanKey) -> bool:
-        """Young, not closed, and not seen standing still for a second yet."""
-        if waiting.closed or key.kind is not Kind.FILE or sighting.age_ns >= QUIET_NS:
-            return False
-        before = waiting.key
-        still = before is not None and (before.size, before.mtime_ns) == (key.size, key.mtime_ns)
-        return not still
-
-    def _put_off(
-        self, path: str, waiting: Waiting, key: ScanKey, now: float
-    ) -> list[Action | Fact]:
-        if waiting.again:
-            return self._finish(path, waiting, now)
-        changed = waiting.key is not None
-        waiting.key = key
-        self._looks.look_at(path, waiting, now + waiting.patience_s)
-        if changed:
-            waiting.lose_patience()
-            return self._problems.show(Problem(self.folder, path, ProblemKind.BEING_WRITTEN))
-        return []
-
-    def _restless(
-        self, path: str, waiting: Waiting, key: ScanKey | None, now: float
-    ) -> list[Action | Fact]:
-        """It changed while it was read, or is too young for its stat to be trusted."""
-        if waiting.closed and waiting.key != key:
-            # A first look that was too early by a few milliseconds: look once more, soon.
-            waiting.key = key
-            self._looks.look_at(path, waiting, now + SETTLE_S)
-            return []
-        waiting.closed = False
-        if key is None:
-            self._looks.look_at(path, waiting, now + waiting.patience_s)
-            return []
-        return self._put_off(path, waiting, key, now)
-
-    def _finish(
-        self, path: str, waiting: Waiting, now: float, *, clear: bool = True
-    ) -> list[Action | Fact]:
-        """Nothing more is to be seen of this look; a touch that came meanwhile counts anew."""
-        self._looks.finish(path, waiting, now)
-        return self._problems.clear(path) if clear else []

@@ -137,7 +137,7 @@ LOOKS: Final = (
         "Quiet: a file modified without a close when size and mtime stood still for 1 s.",
         (
             Edit(
-                "leftzmq/sync/settler.py",
+                "leftzmq/sync/judging.py",
                 "        if waiting.closed or key.kind is not Kind.FILE"
                 " or sighting.age_ns >= QUIET_NS:\n",
                 "        if True:\n",

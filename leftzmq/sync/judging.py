@@ -1,0 +1,205 @@
+"""What a sighting means: it has settled, is to be looked at once more, or is a Problem.
+
+Knows sightings, and our index as scan keys. Must not know when looks and walks are made, nor what
+a version is. What has settled is said when nothing speaks against it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from leftzmq.disk.sighting import Sight, Sighting
+from leftzmq.errors import Problem, ProblemKind
+from leftzmq.index.store import Store
+from leftzmq.sync.actions import Action
+from leftzmq.sync.claims import Claims
+from leftzmq.sync.departed import Departed
+from leftzmq.sync.facts import Fact, PathsSettled
+from leftzmq.sync.looks import SETTLE_S, Looks
+from leftzmq.sync.problems import Problems
+from leftzmq.sync.unreadable import Unreadable
+from leftzmq.sync.waiting import Waiting
+from leftzmq.sync.walks import Walks
+from leftzmq.tree.entry import Kind, ScanKey
+
+QUIET_NS: Final = 1_000_000_000
+
+
+class Judging:
+    """Of one folder.
+
+    departed:   what was found gone, and is not said yet
+    unreadable: what could not be read, and is tried again
+    """
+
+    def __init__(
+        self, store: Store, claims: Claims, problems: Problems, looks: Looks, walks: Walks
+    ) -> None:
+        self.folder, self._store, self._claims = problems.folder, store, claims
+        self._problems, self._looks, self._walks = problems, looks, walks
+        self.departed, self.unreadable = Departed(), Unreadable()
+        self._made: set[str] = set()  # touched so, and not looked at since
+
+    def made(self, path: str) -> None:
+        """It was made, or came here: there may be more to find in it than its next look sees."""
+        self._made.add(path)
+
+    # -- what was seen ---------------------------------------------------------------------------
+
+    def judge(self, sighting: Sighting, now: float, settled: list[Sighting]) -> list[Action | Fact]:
+        """What a look saw. What has settled by it is added to `settled`."""
+        path = sighting.path
+        waiting = self._looks.waiting.pop(path)
+        made = path in self._made
+        self._made.discard(path)
+        if waiting is None:
+            waiting = Waiting(closed=False)
+        match sighting.sight:
+            case Sight.SAME:
+                if made and path == "":
+                    self._walks.soon(now)
+                elif made and sighting.key is not None and sighting.key.kind is Kind.DIRECTORY:
+                    # Removed and made anew, it may have got the same inode; or the applier was
+                    # faster. What was put in it before it was watched has no event of its own; nor
+                    # has what cannot be called by its name.
+                    self._walks.later(path)
+                return self.finish(path, waiting, now)
+            case Sight.GONE:
+                if path not in self.departed:
+                    if sighting.key is None or sighting.key.kind is Kind.DIRECTORY:
+                        self._looks.look_again_below(path)
+                    if self._store.has_alive_below(path):
+                        self._walks.later(path)
+                    if not self.departed.hold(sighting, now):
+                        settled.append(sighting)
+                return self.finish(path, waiting, now)
+            case Sight.PROBLEM:
+                assert sighting.problem is not None
+                shown = self.problem(sighting.problem, now)
+                return shown + self.finish(path, waiting, now, clear=False)
+            case Sight.RESTLESS:
+                return self.restless(path, waiting, sighting.key, now)
+            case Sight.FOUND | Sight.LARGE:
+                return self._found(sighting, waiting, now, settled)
+
+    def _found(
+        self, sighting: Sighting, waiting: Waiting, now: float, settled: list[Sighting]
+    ) -> list[Action | Fact]:
+        path, key = sighting.path, sighting.key
+        assert key is not None
+        if self._under_a_pen(waiting, sighting, key):
+            return self._put_off(path, waiting, key, now)
+        if sighting.sight is Sight.LARGE:
+            self._looks.cut(path, waiting, key)
+            return []
+        if key.kind is Kind.DIRECTORY:
+            self._walks.later(path)
+        settled.append(sighting)
+        return self.finish(path, waiting, now)
+
+    def _under_a_pen(self, waiting: Waiting, sighting: Sighting, key: ScanKey) -> bool:
+        """Young, not closed, and not seen standing still for a second yet."""
+        if waiting.closed or key.kind is not Kind.FILE or sighting.age_ns >= QUIET_NS:
+            return False
+        before = waiting.key
+        still = before is not None and (before.size, before.mtime_ns) == (key.size, key.mtime_ns)
+        return not still
+
+    def _put_off(
+        self, path: str, waiting: Waiting, key: ScanKey, now: float
+    ) -> list[Action | Fact]:
+        if waiting.again:
+            return self.finish(path, waiting, now)
+        changed = waiting.key is not None
+        waiting.key = key
+        self._looks.look_at(path, waiting, now + waiting.patience_s)
+        if changed:
+            waiting.lose_patience()
+            return self._problems.show(Problem(self.folder, path, ProblemKind.BEING_WRITTEN))
+        return []
+
+    def restless(
+        self, path: str, waiting: Waiting, key: ScanKey | None, now: float
+    ) -> list[Action | Fact]:
+        """It changed while it was read, or is too young for its stat to be trusted."""
+        if waiting.closed and waiting.key != key:
+            # A first look that was too early by a few milliseconds: look once more, soon.
+            waiting.key = key
+            self._looks.look_at(path, waiting, now + SETTLE_S)
+            return []
+        waiting.closed = False
+        if key is None:
+            self._looks.look_at(path, waiting, now + waiting.patience_s)
+            return []
+        return self._put_off(path, waiting, key, now)
+
+    def finish(
+        self, path: str, waiting: Waiting, now: float, *, clear: bool = True
+    ) -> list[Action | Fact]:
+        """Nothing more is to be seen of this look; a touch that came meanwhile counts anew."""
+        self._looks.finish(path, waiting, now)
+        return self._problems.clear(path) if clear else []
+
+    def problem(self, problem: Problem, now: float) -> list[Action | Fact]:
+        """A look or a walk came upon this; what could not be read is tried again."""
+        if problem.kind is ProblemKind.UNREADABLE:
+            self.unreadable.failed("" if problem.path == "." else problem.path, now)
+        return self._problems.show(problem)
+
+    # -- what may be said ------------------------------------------------------------------------
+
+    def let_go(self, now: float, *, quiet: bool) -> list[Action | Fact]:
+        """What was held as gone, and may be said now. quiet: nothing else is looked at"""
+        gone, doubted = self.departed.let_go(now, self._is_empty, quiet=quiet)
+        for path in doubted:
+            self._looks.wait(path, now, closed=True)
+        said = self._still_so(gone, now)
+        return [PathsSettled(self.folder, said)] if said else []
+
+    def settle(self, settled: list[Sighting], held: set[str], now: float) -> list[Action | Fact]:
+        """What may go on of these, behind what it was called before. held: paths that were held as
+        gone when they were looked at."""
+        alone = self._without_replacements(settled, held, now)
+        together = self._still_so(self.departed.with_origins(alone), now)
+        return [PathsSettled(self.folder, together)] if together else []
+
+    def _without_replacements(
+        self, settled: list[Sighting], held: set[str], now: float
+    ) -> list[Sighting]:
+        """Without files and links in the place of folders below which our index has something; a
+        walk finds out that it is gone. held: where one began already."""
+        files = [
+            seen.path
+            for seen in settled
+            if seen.observed is not None and seen.observed.kind is not Kind.DIRECTORY
+        ]
+        keys = self._store.scan_keys(files) if files else {}
+        out: list[Sighting] = []
+        for seen in settled:
+            key = keys.get(seen.path)
+            if key is None or key.kind is not Kind.DIRECTORY or self._is_empty(seen.path):
+                out.append(seen)
+                continue
+            self.departed.hold_replacement(seen, now)
+            if seen.path not in held:
+                self._walks.later(seen.path)
+        return out
+
+    def _still_so(self, sightings: Sequence[Sighting], now: float) -> tuple[Sighting, ...]:
+        """Without those that were held while the applier came to work at their paths: what it did,
+        or does, there is not what was seen."""
+        gone = [seen.path for seen in sightings if seen.sight is Sight.GONE]
+        keys = self._store.scan_keys(gone) if gone else {}
+        out: list[Sighting] = []
+        for seen in sightings:
+            is_held = seen.sight is Sight.GONE and seen.key is not None
+            taken = self._claims.is_changing(seen.path)
+            if taken or (is_held and keys.get(seen.path) != seen.key):
+                self._looks.wait(seen.path, now + SETTLE_S, closed=True)
+            else:
+                out.append(seen)
+        return tuple(out)
+
+    def _is_empty(self, path: str) -> bool:
+        return not self._store.has_alive_below(path)
