@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mesh import Device
@@ -16,9 +17,11 @@ from shaped import Shaped
 from leftzmq.content.ids import chunk_id
 from leftzmq.sync.arriving import Phase
 from leftzmq.sync.asks import SILENT_S
+from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import MessageArrived
 from leftzmq.sync.haves import HAVE_MIN_BYTES
-from leftzmq.sync.link import Link, Way
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.sync.wants import Wants
 from leftzmq.wire.messages import Have, Message
 
 RATE = 12_500_000  # 100 Mbit/s
@@ -216,6 +219,36 @@ def test_of_small_and_middling_files_nothing_is_told(swarm: Callable[[str], Shap
     mesh.run_until(have_it(mesh, data))
     check(mesh, data)
     assert not mesh.haves
+
+
+def test_who_says_what_it_has_is_looked_at_alone(
+    swarm: Callable[[str], Shaped], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A swarm of n devices tells n x n haves: each must not make us go through all n."""
+    looked: list[bytes] = []
+    others: list[bytes] = []
+    next_for, told = Wants.next_for, Downloader.told
+
+    def looking(self: Wants, device: DeviceKey, *more: Any) -> Any:
+        looked.append(device)
+        return next_for(self, device, *more)
+
+    def telling(self: Downloader, device: DeviceKey, *more: Any) -> Any:
+        between = all(one.missing for one in self.under_way())
+        looked.clear()
+        out = told(self, device, *more)
+        if between:
+            others.extend(one for one in looked if one != device)
+        return out
+
+    monkeypatch.setattr(Wants, "next_for", looking)
+    monkeypatch.setattr(Downloader, "told", telling)
+    mesh = swarm("ABCDE")
+    data = give(mesh.devices["A"], 24 * MIB)
+    mesh.run_until(have_it(mesh, data))
+    check(mesh, data)
+    assert len(mesh.haves) > 50
+    assert not others
 
 
 def test_a_have_that_was_wrong_is_corrected_by_missing(swarm: Callable[[str], Shaped]) -> None:

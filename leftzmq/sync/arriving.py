@@ -82,6 +82,13 @@ class Arriving:
         return self.have_bytes == self.entry.size
 
     @property
+    def lacks(self) -> bool:
+        """Whether there is something of it to be asked for."""
+        if self.phase is Phase.LISTS:
+            return bool(self.lists_missing)
+        return self.phase is Phase.FETCHING and self.missing != 0
+
+    @property
     def have_chunks(self) -> int:
         return self.here.bit_count()
 

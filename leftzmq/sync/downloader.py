@@ -129,7 +129,7 @@ class Downloader:
                     arriving.spread.lost(device)
                 else:
                     arriving.spread.heard(device, rows)
-        return self.go_on(now)
+        return self._go_on_with(device, now)
 
     def chunks(self, fact: ChunksArrived, now: float) -> list[Action | Fact]:
         """(A part of) an answer: hand the body to a job that opens, checks and writes it."""
@@ -148,7 +148,9 @@ class Downloader:
         self._answers.missing(pending, header.missing, now)
         self._asks.answered(header.number, pending, came, header.missing, now)
         folder.received(sum(part.length + MAC_BYTES for part in header.parts))
-        return out + self.go_on(now)
+        if header.missing:
+            return out + self.go_on(now)  # somebody else may have them
+        return out + self._go_on_with(device, now)
 
     def staging_opened(self, fact: StagingOpened, now: float) -> list[Action | Fact]:
         return self.large.opened(fact) + self.go_on(now)
@@ -165,7 +167,8 @@ class Downloader:
         if fact.bad:
             detail = f"{len(fact.bad)} chunks of {fact.entry.path}"
             out.append(Drop(fact.device, Refusal.WRONG_ID, detail))
-        return out + self.go_on(now)
+            return out + self.go_on(now)
+        return out + self._go_on_with(fact.device, now)
 
     def small_staged(self, fact: SmallStaged, now: float) -> list[Action | Fact]:
         if fact.device is not None:
@@ -200,14 +203,32 @@ class Downloader:
 
     def go_on(self, now: float) -> list[Action | Fact]:
         """Start what needs no asking; then ask every device as much as it bears."""
-        out = self.small.from_home() + self.large.start()
-        out += self._haves.tell(self.large.all(), now)
+        out = self._begin(now)
         for device, credit in self._asks.credits.items():
-            while now >= credit.rests_until and credit.gets < GETS_AT_ONCE:
-                get = self._next_get(device, credit, now)
-                if get is None:
-                    break
-                out.append(get)
+            out += self._ask_all(device, credit, now)
+        return out
+
+    def _go_on_with(self, device: DeviceKey, now: float) -> list[Action | Fact]:
+        """The same, after what leaves the others nothing new to be asked: this device has more
+        chunks, or bears more questions. (A swarm has many such facts, and many devices.)"""
+        if self._wants.ends():
+            return self.go_on(now)  # who is slow with the last of a file is a matter of time
+        out = self._begin(now)
+        credit = self._asks.credits.get(device)
+        return out + self._ask_all(device, credit, now) if credit is not None else out
+
+    def _begin(self, now: float) -> list[Action | Fact]:
+        out = self.small.from_home() + self.large.start()
+        return out + self._haves.tell(self.large.all(), now)
+
+    def _ask_all(self, device: DeviceKey, credit: Credit, now: float) -> list[Action | Fact]:
+        """The gets that it bears."""
+        out: list[Action | Fact] = []
+        while now >= credit.rests_until and credit.gets < GETS_AT_ONCE:
+            get = self._next_get(device, credit, now)
+            if get is None:
+                break
+            out.append(get)
         return out
 
     def _next_get(self, device: DeviceKey, credit: Credit, now: float) -> Send | None:

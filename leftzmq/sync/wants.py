@@ -41,7 +41,7 @@ class Wants:
         """What to ask a device for next: rows of at most `most` bytes, or one of any length, where
         there is room for them."""
         for arriving in self._files():
-            if arriving.lacking.get(device, 0.0) > now:
+            if not arriving.lacks or arriving.lacking.get(device, 0.0) > now:
                 continue
             view = self._folders[arriving.folder]
             holders = view.holders(arriving.entry)
@@ -53,7 +53,7 @@ class Wants:
                 if lists and room >= LISTS_ROOM_BYTES:
                     arriving.lists_asked.update(lists[:LISTS_A_GET])
                     yield Asking(arriving, lists=tuple(lists[:LISTS_A_GET]))
-            elif arriving.phase is Phase.FETCHING and arriving.missing:
+            else:
                 arriving.spread.set_loading(frozenset(view.members).difference(holders))
                 order = arriving.spread.order(device, complete, arriving.missing)
                 rows = _some(arriving, order, room, most)
