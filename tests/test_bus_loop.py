@@ -33,6 +33,7 @@ class Sources:
 
     def __init__(self) -> None:
         self.now, self.due, self.cost_s = 100.0, 200.0, 0.0
+        self.lookups = 0
         self.frames: deque[object] = deque()
         self.answers: list[object] = []
         self.handled: list[object] = []
@@ -46,9 +47,13 @@ class Sources:
             self,  # type: ignore[arg-type]
             lambda raw: raw,  # type: ignore[arg-type,return-value]
             self.handle,
-            lambda now: self.due,
+            self.deadline,
             lambda: self.now,
         )
+
+    def deadline(self, now: float) -> float:
+        self.lookups += 1
+        return self.due
 
     def handle(self, fact: object) -> None:
         self.handled.append(fact)
@@ -95,6 +100,15 @@ def test_it_waits_until_something_is_due_and_a_minute_at_most(sources: Sources) 
     sources.due = sources.now - 1.0
     sources.turn()
     assert sources.polled_ms == [2500, 60_000, 0]
+
+
+def test_what_is_due_is_looked_up_once_a_turn_while_nothing_is(sources: Sources) -> None:
+    sources.frames.append(opened(A))
+    sources.turn()
+    assert sources.lookups == 1
+    sources.due = sources.now
+    assert TimePassed() in sources.turn()
+    assert sources.lookups == 3, "what was handled meanwhile may have put it off"
 
 
 def test_every_source_is_heard_in_one_turn(sources: Sources) -> None:

@@ -63,13 +63,14 @@ class Loop:
     def turn(self) -> None:
         """Wait until there is something, and hand it out."""
         now = self._clock()
-        wait_s = max(0.0, self._deadline(now) - now)
+        due = self._deadline(now)
+        wait_s = max(0.0, due - now)
         if not self._frames:
             waiting = self._reports or self._failed_sends or self._answers
             timeout_ms = 0 if waiting else int(min(wait_s, LONGEST_WAIT_S) * 1000 + 0.999)
             self._frames.extend(self._bus.poll(timeout_ms))
         began = self._clock()
-        self._hand_out(began)
+        self._hand_out(began, due)
         self.longest_turn_s = max(self.longest_turn_s, self._clock() - began)
 
     def send_failed(self, link: Link) -> None:
@@ -80,9 +81,10 @@ class Loop:
         """What was taken from the sockets and is of this device is not handed out any more."""
         self._frames = deque(raw for raw in self._frames if not _is_of(raw, device))
 
-    def _hand_out(self, now: float) -> None:
+    def _hand_out(self, now: float, due: float) -> None:
         """Frames and answers until the turn's time is used up; the rest waits for the next one,
-        and nothing is taken from the sockets before these are done."""
+        and nothing is taken from the sockets before these are done. due: the deadline as it was
+        before them; an earlier one is the next turn's."""
         end = now + TURN_S
         self._wake.clear()
         self._answers.extend(self._workers.done())
@@ -101,7 +103,7 @@ class Loop:
             self._handle(LinkClosed(link, "the connection does not take any more"))
             if link.way is Way.DIALED:
                 self._bus.redial(link.device)
-        if now >= self._deadline(now):
+        if now >= due and now >= self._deadline(now):
             # When the time is used up it waits for the next turn, but never for two.
             self._late = not self._late and self._clock() >= end
             if not self._late:
