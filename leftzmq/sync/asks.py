@@ -25,6 +25,7 @@ SILENT_S: Final = 2.0
 it was asked for goes elsewhere, if somebody else has it. One that answers is not silent: on a slow
 line a get waits behind those of others."""
 SILENT_ALONE_S: Final = 30.0  # with nobody else to ask, or if it answers all but this one
+_NO_CREDIT: Final = (0.0, SILENT_S)  # of a device that is gone: as _patience
 SLOW_S: Final = 1.0
 """What is the last of a file and so long under way may be asked of another one as well."""
 
@@ -122,7 +123,10 @@ class Asks:
 
     def silent_at(self) -> Iterator[float]:
         """When each is silent too long (monotonic)."""
-        return (self._silent_at(pending) for pending in self._pending.values())
+        waits = {device: _patience(credit) for device, credit in self.credits.items()}
+        for (device, _), pending in self._pending.items():
+            heard_at, patience_s = waits.get(device, _NO_CREDIT)
+            yield max(pending.heard, heard_at) + patience_s
 
     def slow(self, arriving: Arriving, now: float) -> Iterator[tuple[DeviceKey, int]]:
         """Rows of a file that were asked for a while ago, and of whom; the oldest first."""
@@ -142,13 +146,17 @@ class Asks:
 
     def _silent_at(self, pending: Pending) -> float:
         credit = self.credits.get(pending.device)
-        if credit is None:
-            return pending.heard + SILENT_S
-        patience_s = min(max(SILENT_S, 2 * credit.wait_s), SILENT_ALONE_S)
-        return max(pending.heard, credit.heard_at) + patience_s
+        heard_at, patience_s = _NO_CREDIT if credit is None else _patience(credit)
+        return max(pending.heard, heard_at) + patience_s
 
     def _close(self, key: tuple[DeviceKey, int]) -> Pending:
         credit = self.credits.get(key[0])
         if credit is not None:
             credit.gets -= 1
         return self._pending.pop(key)
+
+
+def _patience(credit: Credit) -> tuple[float, float]:
+    """When a device was heard last (monotonic), and for how many seconds from then on it may be
+    silent."""
+    return credit.heard_at, min(max(SILENT_S, 2 * credit.wait_s), SILENT_ALONE_S)
