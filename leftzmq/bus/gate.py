@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final
 
 import zmq
@@ -24,6 +25,7 @@ _VERSION: Final = b"1.0"
 _KEY_BYTES: Final = 32
 _MAX_REQUESTS_A_TURN: Final = 256  # strangers must not keep the loop from everybody else
 _REMAKE_DEADLINE_S: Final = 2.0
+_KEYS_REMEMBERED: Final = 256  # asked for with every frame; paired devices only, so there are few
 
 
 class Gate:
@@ -111,6 +113,7 @@ class Gate:
                 time.sleep(0.001)
 
 
+@lru_cache(maxsize=_KEYS_REMEMBERED)
 def key_of_user(user_id: str) -> bytes:
     """The key behind a `User-Id` that this gate gave out."""
     key: bytes = z85.decode(user_id)
