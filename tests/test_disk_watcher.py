@@ -557,3 +557,28 @@ def test_several_touches_of_one_path_are_one(touches: list[Touch | str], left: T
     batch.flush()
     batch.flush()
     assert reports == [Touched("p", left), Touched("q", Touch.CLOSED, folder=True)]
+
+
+def test_what_we_write_ourselves_wakes_the_watcher_seldom(
+    seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+    read_events = InotifyFD.read_events
+
+    def reading(self: InotifyFD) -> list[InotifyEvent]:
+        events = read_events(self)
+        reads.append(len(events))
+        return events
+
+    with (seen.share / "large.lefting").open("wb") as file:
+        seen.take()
+        monkeypatch.setattr(InotifyFD, "read_events", reading)
+        began = time.monotonic()
+        while time.monotonic() < began + 0.5:
+            os.pwrite(file.fileno(), b"a chunk", 0)
+            os.pwrite(file.fileno(), b"and another one", 0)
+            time.sleep(0.0005)
+        took = time.monotonic() - began
+    monkeypatch.undo()
+    assert reads and len(reads) < 1.5 * took / inotify.STAGING_REST_S
+    assert seen.take() == []

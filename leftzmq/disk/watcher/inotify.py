@@ -49,6 +49,9 @@ WRITING_REST_S: Final = 0.005
 """The same while one file is written and nothing else happens: a writer of 1 GB/s in blocks of
 64 KiB would wake us 16,000 times a second."""
 
+STAGING_REST_S: Final = 0.01
+"""The same after a read that brought nothing but our own writing into a `.lefting`."""
+
 _APPEARS: Final = IN.IN_CREATE | IN.IN_MOVED_TO
 _LEAVES: Final = IN.IN_DELETE | IN.IN_MOVED_FROM
 _WRITTEN: Final = IN.IN_CLOSE_WRITE | IN.IN_MODIFY | IN.IN_ATTRIB
@@ -93,19 +96,23 @@ class Inotify(InotifyFD):
     def run(self) -> None:
         try:
             while self.should_keep_running():
-                for event in self.read_events():
+                events = self.read_events()
+                for event in events:
                     self.handle_event(event)
-                writing = self._batch.only_write()
+                rest_s = STAGING_REST_S if all(map(_is_staging, events)) else self._rest_s()
                 self._batch.flush()
-                # Long only from the second time on: a small file's close follows its write.
-                again = writing is not None and writing == self._writing
-                self.stopped_event.wait(WRITING_REST_S if again else REST_S)
-                self._writing = writing
+                self.stopped_event.wait(rest_s)
         except Exception as error:
             # Whatever ends this thread ends the events: that is never silent.
             self._broken = True
             if self.should_keep_running():
                 self._batch.say(Lost("", True, f"the watcher broke: {error!r}"))
+
+    def _rest_s(self) -> float:
+        writing, before = self._batch.only_write(), self._writing
+        self._writing = writing
+        # Long only from the second time on: a small file's close follows its write.
+        return WRITING_REST_S if writing is not None and writing == before else REST_S
 
     def handle_event(self, event: InotifyEvent) -> None:
         mask = event.mask
@@ -139,7 +146,7 @@ class Inotify(InotifyFD):
             if mask & _APPEARS:
                 self._watch_left()
             return
-        if raw[-len(_LEFTING) :].lower() == _LEFTING:
+        if _is_lefting(raw):
             return
         try:
             name = raw.decode()
@@ -242,7 +249,7 @@ class Inotify(InotifyFD):
             return []
         names = []
         for raw in found:
-            if (path or raw != _LEFT) and raw[-len(_LEFTING) :].lower() != _LEFTING:
+            if (path or raw != _LEFT) and not _is_lefting(raw):
                 try:
                     names.append(raw.decode())
                 except UnicodeDecodeError:
@@ -289,3 +296,12 @@ class Inotify(InotifyFD):
             if not self._closed:
                 for number in numbers:
                     inotify_rm_watch(self._inotify_fd, WatchDescriptor(number))
+
+
+def _is_lefting(name: bytes) -> bool:
+    return name[-len(_LEFTING) :].lower() == _LEFTING
+
+
+def _is_staging(event: InotifyEvent) -> bool:
+    """Bytes that arrive are written, and nothing else."""
+    return event.mask == IN.IN_MODIFY and _is_lefting(event.name)
