@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 from array import array
 from pathlib import Path
 
@@ -13,8 +15,7 @@ from leftzmq.content.lists import Rows, pack_row
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Send, Work
-from leftzmq.sync.answers import RETRY_S
-from leftzmq.sync.asks import SILENT_ALONE_S, SILENT_S
+from leftzmq.sync.asks import RETRY_S, SILENT_ALONE_S, SILENT_S, Asks, Pending
 from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import ChunksArrived, FileLeft, FileNotWanted, FileWanted, PeerConnected
 from leftzmq.sync.haves import Haves
@@ -233,3 +234,31 @@ def test_what_was_kept_of_a_file_that_is_not_wanted_before_it_begins_is_left(
     downloader.wanted(FileWanted("share", entry, None, kept=kept), 101.0)
     left = downloader.not_wanted(FileNotWanted("share", "g"), 101.0)
     assert left == [FileLeft("share", entry, kept)]
+
+
+def test_silence_is_looked_for_in_time_whatever_was_asked_and_answered() -> None:
+    """When to look is not worked out anew for every fact, and yet never after the first get has
+    been silent too long."""
+    chance = random.Random(1)
+    asks = Asks(link_to)
+    now, waiting = 100.0, {}
+    for device in (MUTE, OTHER):
+        asks.connected(device, 32 << 20)
+    looks = 0
+    for number in range(1, 3000):
+        now += chance.expovariate(20.0)
+        if waiting and chance.random() < 0.5:
+            key = chance.choice(list(waiting))
+            pending = waiting.pop(key)
+            asks.answered(key, pending, list(pending.left), [], now)
+        else:
+            pending = Pending(chance.choice([MUTE, OTHER]), "share", {b"%d" % number: 1000})
+            assert asks.send(pending, Get(0, bytes(16), [], []), now) is not None
+            waiting[asks._number] = pending
+        if now >= asks.silent_at():
+            looks += 1
+            given_up = asks.silent(now, lambda _: True)
+            waiting = {key: one for key, one in waiting.items() if one not in given_up}
+        first = min((asks._silent_at(one) for one in waiting.values()), default=math.inf)
+        assert now < asks.silent_at() <= first
+    assert 10 < looks < 300, "nor in every turn"

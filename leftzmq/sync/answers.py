@@ -6,19 +6,16 @@ Part of the downloader. Knows what was asked for. Must not know whom to ask next
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from leftzmq.content.seal import MAC_BYTES
 from leftzmq.sync.actions import Action, Work
-from leftzmq.sync.asks import Asks, Pending
+from leftzmq.sync.asks import RETRY_S, Asks, Pending
 from leftzmq.sync.facts import ChunksArrived, Fact
 from leftzmq.sync.jobs import OpenLists, Piece, SmallFile, StageSmall, WriteChunks
 from leftzmq.sync.large import LargeFiles
 from leftzmq.sync.small import SmallFiles
 from leftzmq.sync.view import FolderView
 from leftzmq.sync.wants import Wants
-
-RETRY_S: Final = 1.0
 
 
 class Answers:

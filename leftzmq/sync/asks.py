@@ -6,6 +6,7 @@ small and large files do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,7 +26,7 @@ SILENT_S: Final = 2.0
 it was asked for goes elsewhere, if somebody else has it. One that answers is not silent: on a slow
 line a get waits behind those of others."""
 SILENT_ALONE_S: Final = 30.0  # with nobody else to ask, or if it answers all but this one
-_NO_CREDIT: Final = (0.0, SILENT_S)  # of a device that is gone: as _patience
+RETRY_S: Final = 1.0  # between two looks at what nobody else can be asked for
 SLOW_S: Final = 1.0
 """What is the last of a file and so long under way may be asked of another one as well."""
 
@@ -57,6 +58,7 @@ class Asks:
         self.credits: dict[DeviceKey, Credit] = {}
         self._pending: dict[tuple[DeviceKey, int], Pending] = {}
         self._number = number
+        self._look_at = math.inf
 
     def connected(self, device: DeviceKey, max_credit: int) -> None:
         self.credits[device] = Credit(max_credit)
@@ -84,6 +86,7 @@ class Asks:
         pending.sent = pending.heard = now
         self._pending[pending.device, self._number] = pending
         self.credits[pending.device].asked(sum(pending.left.values()))
+        self._waits(pending.device, now)
         return Send(link, Get(self._number, get.tag, get.lists, get.wants))
 
     def of(self, device: DeviceKey, number: int) -> Pending | None:
@@ -104,29 +107,33 @@ class Asks:
             credit.arrived(sum(pending.left.pop(id, 0) for id in came), now - pending.sent, now)
             credit.returned(sum(pending.left.pop(id, 0) for id in missing))
             pending.heard = credit.heard_at = now
+            self._waits(pending.device, now)
         if not pending.left:
             self._close((pending.device, number))
 
     def silent(self, now: float, others: Callable[[Pending], bool]) -> list[Pending]:
         """Those that stayed without an answer too long are given up. others: whether somebody
-        else can be asked for (something of) it."""
+        else can be asked for (something of) it; where nobody can, they are looked at again."""
         given_up = []
+        look_at = math.inf
         for key, pending in list(self._pending.items()):
             too_long = now >= pending.heard + SILENT_ALONE_S
-            if too_long or (now >= self._silent_at(pending) and others(pending)):
+            silent_at = self._silent_at(pending)
+            if too_long or (now >= silent_at and others(pending)):
                 given_up.append(self._close(key))
                 credit = self.credits.get(pending.device)
                 if credit is not None:
                     credit.returned(sum(pending.left.values()))
                     credit.silent(now)
+            else:
+                look_at = min(look_at, silent_at if silent_at > now else now + RETRY_S)
+        self._look_at = look_at
         return given_up
 
-    def silent_at(self) -> Iterator[float]:
-        """When each is silent too long (monotonic)."""
-        waits = {device: _patience(credit) for device, credit in self.credits.items()}
-        for (device, _), pending in self._pending.items():
-            heard_at, patience_s = waits.get(device, _NO_CREDIT)
-            yield max(pending.heard, heard_at) + patience_s
+    def silent_at(self) -> float:
+        """When to look for silence next (monotonic): not after the first get is silent too long,
+        and mostly a little before. Asked in every turn, so it is not worked out anew."""
+        return self._look_at
 
     def slow(self, arriving: Arriving, now: float) -> Iterator[tuple[DeviceKey, int]]:
         """Rows of a file that were asked for a while ago, and of whom; the oldest first."""
@@ -146,17 +153,20 @@ class Asks:
 
     def _silent_at(self, pending: Pending) -> float:
         credit = self.credits.get(pending.device)
-        heard_at, patience_s = _NO_CREDIT if credit is None else _patience(credit)
-        return max(pending.heard, heard_at) + patience_s
+        heard_at = pending.heard if credit is None else max(pending.heard, credit.heard_at)
+        return heard_at + self._patience_s(pending.device)
+
+    def _waits(self, device: DeviceKey, now: float) -> None:
+        """The device was asked, or heard: from now on it may be silent for so long."""
+        self._look_at = min(self._look_at, now + self._patience_s(device))
+
+    def _patience_s(self, device: DeviceKey) -> float:
+        credit = self.credits.get(device)
+        wait_s = 0.0 if credit is None else credit.wait_s
+        return min(max(SILENT_S, 2 * wait_s), SILENT_ALONE_S)
 
     def _close(self, key: tuple[DeviceKey, int]) -> Pending:
         credit = self.credits.get(key[0])
         if credit is not None:
             credit.gets -= 1
         return self._pending.pop(key)
-
-
-def _patience(credit: Credit) -> tuple[float, float]:
-    """When a device was heard last (monotonic), and for how many seconds from then on it may be
-    silent."""
-    return credit.heard_at, min(max(SILENT_S, 2 * credit.wait_s), SILENT_ALONE_S)

@@ -16,9 +16,9 @@ from leftzmq.content.lists import MAX_LIST_BYTES
 from leftzmq.content.seal import MAC_BYTES
 from leftzmq.errors import Refusal
 from leftzmq.sync.actions import Action, Drop, Send
-from leftzmq.sync.answers import RETRY_S, Answers
+from leftzmq.sync.answers import Answers
 from leftzmq.sync.arriving import Arriving
-from leftzmq.sync.asks import GETS_AT_ONCE, LARGE_GETS_AT_ONCE, SILENT_S, Asks, Pending
+from leftzmq.sync.asks import GETS_AT_ONCE, LARGE_GETS_AT_ONCE, RETRY_S, SILENT_S, Asks, Pending
 from leftzmq.sync.credit import Credit
 from leftzmq.sync.facts import (
     ChunksArrived,
@@ -72,14 +72,13 @@ class Downloader:
     # -- questions -----------------------------------------------------------------------------
 
     def deadline(self, now: float) -> float | None:
-        again = self._ticked + RETRY_S  # for what the last tick could do nothing about
-        times = [at if at > self._ticked else again for at in self._asks.silent_at()]
+        times = [self._asks.silent_at()]
         if self.small.waits or self.large.waits:
-            times.append(again)
+            times.append(self._ticked + RETRY_S)  # for what the last tick could do nothing about
         told = self._haves.deadline(self.large.all())
         if told is not None:
             times.append(told)
-        return min(times, default=None)
+        return min(times)
 
     def rate_bytes_s(self) -> float:
         return self._asks.rate_bytes_s()
