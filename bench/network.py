@@ -83,12 +83,19 @@ class Network:
     def pass_again(self, number: int) -> None:
         run("ip", "-n", self._bridge, "link", "set", f"p{number}", "master", "hub")
 
-    def move(self, number: int, host: str) -> None:
-        """The device gets another address in place of its own; nobody is told."""
-        space = self.spaces[number]
-        run("ip", "-n", space, "addr", "del", f"{self.hosts[number]}/24", "dev", "eth")
-        run("ip", "-n", space, "addr", "add", f"{host}/24", "dev", "eth")
+    def take_address(self, number: int) -> None:
+        """The device has no address any more; nobody is told."""
+        address = f"{self.hosts[number]}/24"
+        run("ip", "-n", self.spaces[number], "addr", "del", address, "dev", "eth")
+
+    def give_address(self, number: int, host: str) -> None:
+        run("ip", "-n", self.spaces[number], "addr", "add", f"{host}/24", "dev", "eth")
         self.hosts[number] = host
+
+    def move(self, number: int, host: str) -> None:
+        """The device gets another address in place of its own."""
+        self.take_address(number)
+        self.give_address(number, host)
 
     def within_with_names(self, number: int, hosts: Path) -> tuple[str, ...]:
         """As `within`, where this file says whose name leads where; it may change meanwhile."""

@@ -15,6 +15,7 @@ from typing import Final
 import zmq
 
 from leftzmq.bus import options
+from leftzmq.bus.ends import Ends
 from leftzmq.bus.inlet import Inlet
 from leftzmq.bus.monitor import Monitor
 from leftzmq.bus.raw import Raw, RawFrame
@@ -40,7 +41,8 @@ FRAMES: Final = {Socket.CONTROL: 1, Socket.NEWS: 2, Socket.BULK: 2}
 _FIRST_REST_S: Final = 0.5
 _LONGEST_REST_S: Final = 10.0
 _MONITORED: Final = (
-    zmq.EVENT_CONNECT_RETRIED
+    zmq.EVENT_CONNECTED
+    | zmq.EVENT_CONNECT_RETRIED
     | zmq.EVENT_DISCONNECTED
     | zmq.EVENT_HANDSHAKE_SUCCEEDED
     | zmq.EVENT_HANDSHAKE_FAILED_AUTH
@@ -69,6 +71,7 @@ class Line:
         self.link = Link(device, Way.DIALED)
         self.socket: zmq.Socket[bytes] | None = None
         self.refused = False  # whether the last thing that happened was that our key was refused
+        self.ends: Ends | None = None  # while it is connected, if they could be learnt
         self._monitor: Monitor | None = None
         self._up = self._lost = False
         self._swallowed = False  # what was sent over it may have got lost
@@ -120,7 +123,7 @@ class Line:
         socket, self.socket = self.socket, None
         monitor, self._monitor = self._monitor, None
         self._up = False
-        self._again_at = None
+        self._again_at = self.ends = None
         if socket is not None and monitor is not None:
             self._world.poller.drop(socket)
             self._world.poller.drop(monitor.socket)
@@ -155,7 +158,10 @@ class Line:
     def _events(self, monitor: Monitor) -> Iterator[Raw]:
         # An event may close this line, and its monitor with it.
         while self._monitor is monitor and (event := monitor.next()) is not None:
-            yield from self._event(event)
+            if event == zmq.EVENT_CONNECTED:
+                self.ends = Ends.of(monitor.value, self.endpoint.port)
+            else:
+                yield from self._event(event)
 
     def _event(self, event: int) -> Iterator[Raw]:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
@@ -181,6 +187,7 @@ class Line:
         elif event == zmq.EVENT_DISCONNECTED and self._up:
             # Usually libzmq connects again by itself; not after a frame over our limit.
             self._up, self._lost, self._swallowed = False, True, True
+            self.ends = None
             self.lost_at = self._world.clock()
             self._rest(self._rest_s)
             if self.kind is Socket.CONTROL:
@@ -228,6 +235,11 @@ class Dialed:
 
     def lines(self) -> list[Line]:
         return [self.control, *self._more.values()]
+
+    @property
+    def ends(self) -> Ends | None:
+        """Of one of its connections: all are between the same two addresses."""
+        return next((line.ends for line in self.lines() if line.ends is not None), None)
 
     def tick(self, now: float) -> float | None:
         """Try again what rested long enough. When to be called next; None: nothing rests."""

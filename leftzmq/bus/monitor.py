@@ -15,7 +15,10 @@ _numbers = itertools.count()
 
 
 class Monitor:
-    """Collects `events` (a mask) of `socket`. To be closed before that. `socket` of it: a PAIR."""
+    """Collects `events` (a mask) of `socket`. To be closed before that. `socket` of it: a PAIR.
+
+    value: what libzmq said beside the last event; with CONNECTED the connection's descriptor
+    """
 
     def __init__(
         self,
@@ -25,6 +28,7 @@ class Monitor:
     ) -> None:
         where = f"inproc://monitor-{next(_numbers)}"
         self._monitored = monitored
+        self.value = 0
         monitored.monitor(where, events)
         self.socket = context.socket(zmq.PAIR)
         self.socket.linger = 0
@@ -33,9 +37,11 @@ class Monitor:
     def next(self) -> int | None:
         """The next event, a zmq.EVENT_*; None: nothing more happened."""
         try:
-            return int(parse_monitor_message(self.socket.recv_multipart(zmq.DONTWAIT))["event"])
+            said = parse_monitor_message(self.socket.recv_multipart(zmq.DONTWAIT))
         except zmq.ZMQError:
             return None
+        self.value = int(said["value"])
+        return int(said["event"])
 
     def close(self) -> None:
         self._monitored.disable_monitor()

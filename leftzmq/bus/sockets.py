@@ -21,11 +21,13 @@ from leftzmq.bus.poller import Poller
 from leftzmq.bus.raw import Raw
 from leftzmq.bus.selftest import self_test
 from leftzmq.bus.strangers import Strangers
+from leftzmq.bus.whereabouts import Whereabouts
 from leftzmq.bus.world import World
 from leftzmq.disk.root import Buffer
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import Refusal
 from leftzmq.statedir import Ports
+from leftzmq.sync.facts import LinkClosed
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.messages import Message, News, Open
@@ -62,6 +64,7 @@ class Bus:
         self._poller, self._strangers = Poller(), Strangers()
         self._world = World(context, keys, self._poller, self._allowed, self._strangers, clock)
         self._dialed: dict[DeviceKey, Dialed] = {}
+        self._whereabouts = Whereabouts()
         self._gates_seen = 0
         self._closing: list[Callable[[], None]] = [context.destroy]
         try:
@@ -187,7 +190,8 @@ class Bus:
         Empty after `timeout_ms`, after a wake-up, or after something that concerns only the bus.
         PortTaken, GateError: after rebind a port, or for the gate its place, was not to be had.
         """
-        found = self._poller.poll(min(timeout_ms, self._tick(timeout_ms)))
+        found = self._move()
+        found += self._poller.poll(0 if found else min(timeout_ms, self._tick(timeout_ms)))
         now = self._clock()
         found.extend(self._strangers.take(now))
         return found
@@ -212,9 +216,17 @@ class Bus:
             self._gates_seen = self._gate.remade
             self._add_gate()
             self._bound.rebind()  # who came while there was no gate goes
-        due = [self._bound.tick(now), *(dialed.tick(now) for dialed in self._dialed.values())]
+        due = [self._whereabouts.again_at if self._dialed else None, self._bound.tick(now)]
+        due += (dialed.tick(now) for dialed in self._dialed.values())
         soonest = min((at for at in due if at is not None), default=None)
         return timeout_ms if soonest is None else max(0, round((soonest - now) * 1000) + 1)
+
+    def _move(self) -> list[Raw]:
+        """Dial anew what was dialed from an address that this device has left."""
+        moved = self._whereabouts.moved(self._dialed, self._clock())
+        for device in moved:
+            self.redial(device)
+        return [LinkClosed(Link(device, Way.DIALED), why) for device, why in moved.items()]
 
     def _add_gate(self) -> None:
         self._poller.add(self._gate.socket, self._serve_gate)
