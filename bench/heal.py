@@ -1,11 +1,14 @@
 """How long after healing two devices are in sync again: one slept, or its cable was out, or its
-packets vanished in silence.
+packets vanished in silence, or it came back with another address.
 
 usage: python bench/heal.py [--away S ...] [--only WAY]
 The network is one of namespaces (root, ip and tc); without them only sleep is measured. While the
 second device is away, 20 files appear on each. Prints one JSON line for each way and each time
 away: seconds from healing until both shares are the same, and (edit_s) from a file's appearing
-after that until it is on the other, for each direction.
+after that until it is on the other, for each direction. Only one of the two dials where one moved: the
+one that did ("moved, dials"), or the other one, by a name ("moved, named"); and then only the one that
+did not move writes something, or only the other one, and just after a heartbeat: so nothing that is
+sent shows the writer's partner that its connection is dead.
 """
 
 from __future__ import annotations

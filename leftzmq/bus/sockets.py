@@ -64,7 +64,6 @@ class Bus:
         self._poller, self._strangers = Poller(), Strangers()
         self._world = World(context, keys, self._poller, self._allowed, self._strangers, clock)
         self._dialed: dict[DeviceKey, Dialed] = {}
-        self._whereabouts = Whereabouts()
         self._gates_seen = 0
         self._closing: list[Callable[[], None]] = [context.destroy]
         try:
@@ -75,6 +74,8 @@ class Bus:
             # Before the gate: without one, anybody comes in.
             self._closing.append(lambda: self._bound.close(BYE_LINGER_MS))
             self_test(self._world, self._gate, self._bound.endpoints.items())
+            self._whereabouts = Whereabouts(self._dialed, self._bound.has_seen)
+            self._closing.append(self._whereabouts.close)
             self._own = OwnDoors(context, self._poller, *ipc)
             self._closing.append(lambda: self._own.close(BYE_LINGER_MS))
         except BaseException:
@@ -222,8 +223,8 @@ class Bus:
         return timeout_ms if soonest is None else max(0, round((soonest - now) * 1000) + 1)
 
     def _move(self) -> list[Raw]:
-        """Dial anew what was dialed from an address that this device has left."""
-        moved = self._whereabouts.moved(self._dialed, self._clock())
+        """Dial anew what was dialed from, or to, where nobody is any more."""
+        moved = self._whereabouts.moved(self._clock())
         for device in moved:
             self.redial(device)
         return [LinkClosed(Link(device, Way.DIALED), why) for device, why in moved.items()]
