@@ -5,10 +5,11 @@ usage: python bench/heal.py [--away S ...] [--only WAY]
 The network is one of namespaces (root, ip and tc); without them only sleep is measured. While the
 second device is away, 20 files appear on each. Prints one JSON line for each way and each time
 away: seconds from healing until both shares are the same, and (edit_s) from a file's appearing
-after that until it is on the other, for each direction. Only one of the two dials where one moved: the
-one that did ("moved, dials"), or the other one, by a name ("moved, named"); and then only the one that
-did not move writes something, or only the other one, and just after a heartbeat: so nothing that is
-sent shows the writer's partner that its connection is dead.
+after that until it is on the other, for each direction.
+
+Of two devices of which the second one moves, only one dials ("dials": the moved one an address, or
+the other one a name), and 20 files appear on one ("writes") a second after the last heartbeat: what
+the others do not say cannot show them that their connection is dead.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,6 +33,8 @@ from leftzmq.statedir import make_secret
 PORT = 7700
 FILES = 20
 LONGEST_S = 180.0
+QUIET_S = 1.0
+ELSEWHERE = "10.77.0.99"
 
 Away = tuple[Callable[[], None], Callable[[], None]]
 
@@ -56,21 +59,22 @@ def edit(actor: Actor, other: Actor, name: str) -> float:
     return in_sync(actor, other)
 
 
-def healed(a: Actor, b: Actor, away: Away, away_s: float) -> dict[str, object]:
+def healed(a: Actor, b: Actor, away: Away, away_s: float, writes: str = "AB") -> dict[str, object]:
     a.start()
     b.start()
     edit(a, b, "before")
+    time.sleep(QUIET_S)
     leave, come_back = away
     leave()
     try:
-        for actor in (a, b):
+        for actor in (each for each in (a, b) if each.name in writes):
             for number in range(FILES):
                 (actor.share / f"{actor.name}{number}").write_bytes(os.urandom(5000))
         time.sleep(away_s)
     finally:
         come_back()
     seconds = in_sync(a, b)
-    assert len(files(a)) == 2 * FILES + 1
+    assert len(files(a)) == len(writes) * FILES + 1
     edits = [round(edit(*two, f"after {two[0].name}"), 2) for two in ((a, b), (b, a))]
     return {"away_s": away_s, "healed_s": round(seconds, 2), "edit_s": edits}
 
@@ -110,18 +114,68 @@ def cut(way: str, away_s: float) -> dict[str, object]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+def change(actor: Actor, old: str, new: str) -> None:
+    config = actor.home / "peer.toml"
+    text = config.read_text()
+    assert old in text
+    config.write_text(text.replace(old, new))
+
+
+def moved(away_s: float, dials: str, writes: str) -> dict[str, object]:
+    home = Path(tempfile.mkdtemp(prefix="leftzmq-heal-"))
+    hosts = home / "hosts"
+    actors: list[Actor] = []
+    try:
+        with Network(2) as network:
+            make_secret(home / "share.secret")
+            hosts.write_text(f"{network.hosts[1]} b.example\n")
+            ways = network.within_with_names(0, hosts), network.within(1)
+            for name, host, within in zip("AB", network.hosts, ways, strict=True):
+                actors.append(Actor(name, home / name, PORT, host, within))
+            a, b = actors
+            a.configure([b])
+            b.configure([a])
+            change(b, f'listen = "tcp://{b.host}', 'listen = "tcp://0.0.0.0')
+            silent, other = (a, b) if dials == "the moved one" else (b, a)
+            change(silent, f'address = "tcp://{other.host}:{PORT}"\n', "")
+            if silent is b:
+                change(a, f"tcp://{b.host}", "tcp://b.example")
+
+            def come_back() -> None:
+                network.give_address(1, ELSEWHERE)
+                hosts.write_text(f"{ELSEWHERE} b.example\n")
+
+            try:
+                away = (lambda: network.take_address(1), come_back)
+                return {"dials": dials, "writes": writes} | healed(a, b, away, away_s, writes)
+            finally:
+                for actor in actors:
+                    actor.stop()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def measured(way: str, away_s: float) -> Iterator[dict[str, object]]:
+    lacks = missing()
+    if way == "asleep":
+        yield asleep(away_s)
+    elif lacks:
+        yield {"skipped": f"{', '.join(lacks)} missing"}
+    elif way == "moved":
+        for dials in ("the moved one", "the other one"):
+            yield from (moved(away_s, dials, writes) for writes in ("A", "B", "AB"))
+    else:
+        yield cut(way, away_s)
+
+
+WAYS = ["asleep", "unplugged", "swallowed", "moved"]
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--away", type=float, nargs="+", default=[60.0])
-    parser.add_argument("--only", choices=["asleep", "unplugged", "swallowed"])
+    parser.add_argument("--only", choices=WAYS)
     options = parser.parse_args()
-    lacks = missing()
-    for way in [options.only] if options.only else ["asleep", "unplugged", "swallowed"]:
+    for way in [options.only] if options.only else WAYS:
         for away_s in options.away:
-            if way == "asleep":
-                found = asleep(away_s)
-            elif lacks:
-                found = {"skipped": f"{', '.join(lacks)} missing"}
-            else:
-                found = cut(way, away_s)
-            print(json.dumps({"way": way} | found), flush=True)
+            for found in measured(way, away_s):
+                print(json.dumps({"way": way} | found), flush=True)
