@@ -11,7 +11,8 @@ from leftzmq.bus.ends import Ends, left
 from leftzmq.sync.facts import LinkClosed, LinkOpened
 from leftzmq.sync.link import DeviceKey, Link, Way
 
-OURS, NOBODYS = "127.0.0.1", "192.0.2.1"  # the latter is of RFC 5737
+OURS, ALSO_OURS = "127.0.0.1", "127.0.0.2"
+NOBODYS = "192.0.2.1"  # of RFC 5737
 NO_WAY = "255.255.255.255"  # who may not broadcast cannot call it
 ONE, OTHER = DeviceKey(b"1" * 32), DeviceKey(b"2" * 32)
 
@@ -42,6 +43,7 @@ def test_a_descriptor_that_is_closed_or_no_connection_has_no_ends() -> None:
     ("those", "is_left"),
     [
         (ends(OURS), False),
+        (ends(ALSO_OURS), False),  # though we would call from another one now
         (ends(NOBODYS), True),
         (ends(NOBODYS, NO_WAY), False),  # no other address: this one may come back
         (Ends(socket.AF_INET6, ("2001:db8::1", 1, 0, 0), ("::1", 7700, 0, 0)), True),
