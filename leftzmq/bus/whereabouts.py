@@ -15,7 +15,7 @@ from leftzmq.bus.names import Name, Names
 from leftzmq.sync.link import DeviceKey
 
 LOOK_S: Final = 2.0
-LOOKS_A_NAME: Final = 2
+LOOKS_A_NAME: Final = 3
 """A name is looked up as often as libzmq itself does while nobody answers, or nearly (5 s)."""
 
 
