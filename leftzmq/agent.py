@@ -38,7 +38,8 @@ from leftzmq.sync.facts import Asked, Fact, LinkClosed, Started, StrangerRefused
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.node import Node
-from leftzmq.sync.peers import OurSide, Peer, Peers
+from leftzmq.sync.peer import Peer
+from leftzmq.sync.peers import OurSide, Peers
 from leftzmq.wire import page as pages
 from leftzmq.wire.codec import Socket
 from leftzmq.wire.local import Event, EventKind, encode_event, encode_reply

@@ -10,7 +10,8 @@ from leftzmq.sync.actions import Send
 from leftzmq.sync.facts import LinkClosed, LinkOpened, MessageArrived, PeerConnected, PeerLost
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.listener import MAX_CREDIT_BYTES
-from leftzmq.sync.peers import MOVES, Move, OurSide, Peer, Peers, State
+from leftzmq.sync.peer import MOVES, Move, Peer, State
+from leftzmq.sync.peers import OurSide, Peers
 from leftzmq.wire.messages import VERSION, Hello, Open, Welcome
 
 

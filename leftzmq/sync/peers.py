@@ -1,6 +1,6 @@
 """The other devices: who is there, over which link, and have we greeted each other.
 
-Rule 1: every change of a peer's state is a row of MOVES. Rule 2: no socket and no clock here.
+No socket and no clock here.
 
 Links are symmetric: both sides may ask and answer over a link, whoever dialed it. A device asks
 over the link that it dialed while that is up, else over the other's.
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Final
 
 from leftzmq.errors import Refusal
 from leftzmq.sync.actions import Action, Drop, Send, Subscribe, Tell
@@ -29,6 +27,7 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.listener import MAX_CREDIT_BYTES
+from leftzmq.sync.peer import Move, Peer, State
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.messages import (
     VERSION,
@@ -39,64 +38,6 @@ from leftzmq.wire.messages import (
     Refusing,
     Welcome,
 )
-
-
-class State(Enum):
-    """Of one peer."""
-
-    AWAY = auto()  # no link
-    GREETING = auto()  # a link is open; hello is out
-    CONNECTED = auto()  # both said who they are: it can be asked
-
-
-class Move(Enum):
-    """What happens to a peer."""
-
-    OPENED = auto()  # a control link that we dialed is open
-    GREETED = auto()  # it said hello or welcome
-    REFUSED = auto()  # it will not talk to us, or we not to it
-    CLOSED = auto()  # the last link is gone
-
-
-S, M = State, Move
-MOVES: Final[dict[tuple[State, Move], State]] = {
-    (S.AWAY, M.OPENED): S.GREETING,
-    (S.AWAY, M.GREETED): S.CONNECTED,
-    (S.AWAY, M.REFUSED): S.AWAY,
-    (S.AWAY, M.CLOSED): S.AWAY,
-    (S.GREETING, M.OPENED): S.GREETING,
-    (S.GREETING, M.GREETED): S.CONNECTED,
-    (S.GREETING, M.REFUSED): S.GREETING,
-    (S.GREETING, M.CLOSED): S.AWAY,
-    (S.CONNECTED, M.OPENED): S.CONNECTED,
-    (S.CONNECTED, M.GREETED): S.CONNECTED,
-    (S.CONNECTED, M.REFUSED): S.GREETING,
-    (S.CONNECTED, M.CLOSED): S.AWAY,
-}
-
-
-@dataclass(slots=True)
-class Peer:
-    """A [[peer]] with a key.
-
-    dialed: our control link is open. came, came_bulk: its links to us, newest first comer wins
-    welcomed: its welcome came over the dialed link, so bulk and news are connected there
-    wants_news_here: it cannot subscribe to us: our news goes over the link that we dialed
-    said_hello: since it was away
-    """
-
-    key: DeviceKey
-    name: str
-    dials: bool
-    state: State = State.AWAY
-    dialed: bool = False
-    welcomed: bool = False
-    came: Link | None = None
-    came_bulk: Link | None = None
-    wants_news_here: bool = False
-    said_hello: bool = False
-    unreachable_told: bool = False
-    refusal_told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +96,7 @@ class Peers:
         """Our dial got through: say hello; bulk and news follow on its welcome."""
         peer = self.by_key[fact.link.device]
         peer.dialed, peer.unreachable_told = True, False
-        self._move(peer, Move.OPENED)
+        peer.move(Move.OPENED)
         return [self._our_hello(peer)]
 
     def closed(self, fact: LinkClosed) -> list[Action | Fact]:
@@ -178,7 +119,7 @@ class Peers:
             return []
         was = peer.state
         peer.said_hello = False
-        self._move(peer, Move.CLOSED)
+        peer.move(Move.CLOSED)
         if was is not State.CONNECTED:
             return []
         fields = {"device": peer.name, "why": fact.why}
@@ -211,7 +152,7 @@ class Peers:
             case Welcome() as welcome:
                 return self._welcome(peer, fact.link, welcome)
             case Refusing() as refusing:
-                self._move(peer, Move.REFUSED)
+                peer.move(Move.REFUSED)
                 return self._told_refusal(peer, _why(refusing))
             case Bye() as bye:
                 return self.closed(LinkClosed(fact.link, bye.reason or "it said goodbye"))
@@ -276,7 +217,7 @@ class Peers:
         self, peer: Peer, link: Link, common: tuple[FolderHello, ...]
     ) -> list[Action | Fact]:
         was = peer.state
-        self._move(peer, Move.GREETED)
+        peer.move(Move.GREETED)
         out: list[Action | Fact] = []
         if was is not State.CONNECTED:
             out.append(Tell(EventKind.PEER_UP, {"device": peer.name, "way": link.way.value}))
@@ -305,9 +246,6 @@ class Peers:
             return []
         peer.refusal_told = why
         return [Tell(EventKind.REFUSED, {"device": peer.name, "why": why})]
-
-    def _move(self, peer: Peer, move: Move) -> None:
-        peer.state = MOVES[peer.state, move]
 
 
 def _why(refusing: Refusing) -> str:

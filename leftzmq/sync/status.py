@@ -7,7 +7,8 @@ from typing import Any
 
 from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.folder import Folder
-from leftzmq.sync.peers import Peers, State
+from leftzmq.sync.peer import State
+from leftzmq.sync.peers import Peers
 
 
 def status(

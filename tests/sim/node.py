@@ -28,7 +28,8 @@ from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.mounting import MOUNTS
 from leftzmq.sync.node import Node
-from leftzmq.sync.peers import OurSide, Peer, Peers
+from leftzmq.sync.peer import Peer
+from leftzmq.sync.peers import OurSide, Peers
 from leftzmq.tree.version import make_life
 from leftzmq.wire import page as pages
 from leftzmq.wire.codec import Socket, check_body, decode, encode

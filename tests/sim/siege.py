@@ -21,7 +21,7 @@ from leftzmq.errors import Refusal
 from leftzmq.sync import actions
 from leftzmq.sync.facts import Fact, LinkClosed, LinkOpened, StrangerRefused
 from leftzmq.sync.link import Link, Way
-from leftzmq.sync.peers import Peer
+from leftzmq.sync.peer import Peer
 from leftzmq.wire.codec import Socket
 from leftzmq.wire.messages import Message
 

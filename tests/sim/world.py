@@ -23,7 +23,7 @@ from leftzmq.sync import actions
 from leftzmq.sync.facts import Fact, LinkClosed, Started, TimePassed
 from leftzmq.sync.jobs import Flush, Job, Lane, lane_of
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.sync.peers import Peer
+from leftzmq.sync.peer import Peer
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import sort_key
 from leftzmq.wire.messages import Bye, Message

@@ -1,0 +1,73 @@
+"""One other device: how far we are with each other, and over which links.
+
+Every change of its state is a row of MOVES. Must not know what is said over a link.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from leftzmq.sync.link import DeviceKey, Link
+
+
+class State(Enum):
+    """Of one peer."""
+
+    AWAY = auto()  # no link
+    GREETING = auto()  # a link is open; hello is out
+    CONNECTED = auto()  # both said who they are: it can be asked
+
+
+class Move(Enum):
+    """What happens to a peer."""
+
+    OPENED = auto()  # a control link that we dialed is open
+    GREETED = auto()  # it said hello or welcome
+    REFUSED = auto()  # it will not talk to us, or we not to it
+    CLOSED = auto()  # the last link is gone
+
+
+S, M = State, Move
+MOVES: Final[dict[tuple[State, Move], State]] = {
+    (S.AWAY, M.OPENED): S.GREETING,
+    (S.AWAY, M.GREETED): S.CONNECTED,
+    (S.AWAY, M.REFUSED): S.AWAY,
+    (S.AWAY, M.CLOSED): S.AWAY,
+    (S.GREETING, M.OPENED): S.GREETING,
+    (S.GREETING, M.GREETED): S.CONNECTED,
+    (S.GREETING, M.REFUSED): S.GREETING,
+    (S.GREETING, M.CLOSED): S.AWAY,
+    (S.CONNECTED, M.OPENED): S.CONNECTED,
+    (S.CONNECTED, M.GREETED): S.CONNECTED,
+    (S.CONNECTED, M.REFUSED): S.GREETING,
+    (S.CONNECTED, M.CLOSED): S.AWAY,
+}
+
+
+@dataclass(slots=True)
+class Peer:
+    """A [[peer]] with a key.
+
+    dialed: our control link is open. came, came_bulk: its links to us, newest first comer wins
+    welcomed: its welcome came over the dialed link, so bulk and news are connected there
+    wants_news_here: it cannot subscribe to us: our news goes over the link that we dialed
+    said_hello: since it was away
+    """
+
+    key: DeviceKey
+    name: str
+    dials: bool
+    state: State = State.AWAY
+    dialed: bool = False
+    welcomed: bool = False
+    came: Link | None = None
+    came_bulk: Link | None = None
+    wants_news_here: bool = False
+    said_hello: bool = False
+    unreachable_told: bool = False
+    refusal_told: str = ""
+
+    def move(self, move: Move) -> None:
+        self.state = MOVES[self.state, move]
