@@ -71,7 +71,7 @@ class Versions:
                     return None
                 case verdict:
                     if theirs.entry.deleted and (ours is None or ours.entry.deleted):
-                        self._take_row(rows, theirs.entry, None)
+                        self._indexes.take_row(rows, theirs.entry, None)
                         continue
                     copy = verdict is Verdict.TAKE_AND_COPY
                     return Ticket(theirs.entry, ours, copy, False)
@@ -79,7 +79,7 @@ class Versions:
 
     def take(self, entry: Entry, key: ScanKey | None) -> None:
         """`entry` is on disk (or its delete is): it is ours now, with the stat found now."""
-        self._take_row(self._indexes.rows(entry.path), entry, key)
+        self._indexes.take_row(self._indexes.rows(entry.path), entry, key)
 
     def copy_path(self, loser: Entry, digits: int) -> str | None:
         """Where the loser's bytes go as a conflict copy; None: they are there already, or somebody
@@ -129,7 +129,7 @@ class Versions:
         rows = self._indexes.rows(path)
         ours = ours_of(rows)
         if ours is None or ours.entry.rank <= entry.rank:
-            self._take_row(rows, entry, key)
+            self._indexes.take_row(rows, entry, key)
         elif ours.entry.deleted and key is not None:
             return FoundDeleted(ours.entry, Held(key, entry.content))
         return None
@@ -217,7 +217,7 @@ class Versions:
         if differ and not entry.deleted and entry.kind is Kind.FILE:
             return Ticket(entry, ours, False, True)
         if entry.rank != ours.entry.rank:
-            self._take_row(rows, entry, ours.scan)
+            self._indexes.take_row(rows, entry, ours.scan)
         elif entry.vector != ours.entry.vector:
             self._grow(rows, ours, entry)
         return None
@@ -244,9 +244,6 @@ class Versions:
         sequence = self._indexes.next_sequence()
         entry = published_again(ours.entry, above, self._heads.life, sequence)
         self._indexes.set_ours(rows, entry, sequence, ours.scan)
-
-    def _take_row(self, rows: list[Row], entry: Entry, key: ScanKey | None) -> None:
-        self._indexes.take_row(rows, entry, key)
 
 
 def _entry_of(rows: list[Row]) -> Entry | None:

@@ -1,0 +1,61 @@
+"""Which paths are looked at, when, and once more: sync/looks alone."""
+
+from __future__ import annotations
+
+from leftzmq.sync.claims import Claimant, Claims
+from leftzmq.sync.looks import LOOK_PATHS, LOOKS_AT_ONCE, SETTLE_S, Looks
+
+
+def over(looks: Looks, path: str, now: float) -> None:
+    """The look at this path was answered, and nothing more is to be seen of it."""
+    looks.answered()
+    looks.left(path)
+    waiting = looks.waiting.pop(path)
+    assert waiting is not None
+    looks.finish(path, waiting, now)
+
+
+def test_a_touch_during_a_look_counts_anew() -> None:
+    claims = Claims()
+    looks = Looks(claims)
+    looks.wait("f", 1.0, closed=True)
+    assert looks.begin(1.0) == [("f",)]
+    looks.wait("f", 1.01, closed=True)
+    assert looks.begin(2.0) == [], "one look at a path at a time"
+    over(looks, "f", 2.0)
+    assert looks.first_due() == 2.0 + SETTLE_S and looks.begin(2.0) == []
+    assert looks.begin(2.0 + SETTLE_S) == [("f",)]
+    over(looks, "f", 3.0)
+    assert not looks and claims.take("f", Claimant.APPLIER)
+
+
+def test_what_the_applier_works_at_is_looked_at_afterwards() -> None:
+    claims = Claims()
+    looks = Looks(claims)
+    assert claims.take("f", Claimant.APPLIER)
+    looks.wait("f", 1.0, closed=True)
+    assert looks.begin(1.0) == [] and looks and not looks.reading
+    claims.release(("f",), Claimant.APPLIER)
+    assert looks.begin(1.0 + SETTLE_S) == [("f",)]
+
+
+def test_what_went_with_its_folder_while_it_was_looked_at_is_looked_at_again() -> None:
+    looks = Looks(Claims())
+    for path in ("d/f", "dd"):
+        looks.wait(path, 1.0, closed=True)
+    assert looks.begin(1.0) == [("d/f", "dd")]
+    looks.look_again_below("d")
+    looks.left("dd")
+    over(looks, "d/f", 2.0)
+    assert looks.begin(2.0 + SETTLE_S) == [("d/f",)]
+
+
+def test_so_many_looks_at_once_and_so_many_paths_a_look() -> None:
+    looks = Looks(Claims())
+    for number in range(LOOK_PATHS * LOOKS_AT_ONCE + 1):
+        looks.wait(f"{number:04}", 1.0, closed=True)
+    begun = looks.begin(1.0)
+    assert [len(paths) for paths in begun] == [LOOK_PATHS] * LOOKS_AT_ONCE
+    assert looks.first_due() is None, "until one of them is answered"
+    looks.answered()
+    assert [len(paths) for paths in looks.begin(1.0)] == [1]
