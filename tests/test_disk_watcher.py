@@ -26,7 +26,7 @@ if sys.platform != "linux":
 from watchdog.observers.inotify_c import InotifyConstants as IN
 from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
 
-from leftzmq.disk.watcher import inotify
+from leftzmq.disk.watcher import inotify, rests
 
 DEADLINE_S = 20.0
 
@@ -580,5 +580,5 @@ def test_what_we_write_ourselves_wakes_the_watcher_seldom(
             time.sleep(0.0005)
         took = time.monotonic() - began
     monkeypatch.undo()
-    assert reads and len(reads) < 1.5 * took / inotify.STAGING_REST_S
+    assert reads and len(reads) < 1.5 * took / rests.STAGING_REST_S
     assert seen.take() == []

@@ -35,22 +35,12 @@ from leftzmq.disk.watcher.reports import (
     Touch,
     why_not_watched,
 )
+from leftzmq.disk.watcher.rests import Rests, is_lefting
 from leftzmq.disk.watcher.watches import Watch, Watches
-from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX, is_within
+from leftzmq.tree.path import LEFT_DIRECTORY, is_within
 
 MAX_POLLED: Final = 64
 """Subtrees that are named one by one as polled; with one more, the whole share is."""
-
-REST_S: Final = 0.002
-"""Between two reads of the queue, so that events come in batches: a third of the CPU time for many
-small files (70 to 25 ms per 1,000), for at most so much before a look that waits 25 ms anyway."""
-
-WRITING_REST_S: Final = 0.005
-"""The same while one file is written and nothing else happens: a writer of 1 GB/s in blocks of
-64 KiB would wake us 16,000 times a second."""
-
-STAGING_REST_S: Final = 0.01
-"""The same after a read that brought nothing but our own writing into a `.lefting`."""
 
 _APPEARS: Final = IN.IN_CREATE | IN.IN_MOVED_TO
 _LEAVES: Final = IN.IN_DELETE | IN.IN_MOVED_FROM
@@ -62,7 +52,6 @@ _TOP: Final = Mask(_FOLDER | _SELF)
 _COOKIES: Final = Mask(_APPEARS | _HOW)
 
 _LEFT: Final = LEFT_DIRECTORY.encode()
-_LEFTING: Final = LEFTING_SUFFIX.encode()
 _COOKIE: Final = COOKIE_PREFIX.encode()
 _NOT_HERE: Final = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP))
 """It vanished, or became something else: that has an event of its own."""
@@ -84,7 +73,7 @@ class Inotify(InotifyFD):
         self._polled: set[str] = set()
         self._complete = False  # all folders were gone through
         self._broken = False
-        self._writing: str | None = None
+        self._rests = Rests()
 
     @property
     def is_whole(self) -> bool:
@@ -99,7 +88,7 @@ class Inotify(InotifyFD):
                 events = self.read_events()
                 for event in events:
                     self.handle_event(event)
-                rest_s = STAGING_REST_S if all(map(_is_staging, events)) else self._rest_s()
+                rest_s = self._rests.after(events, self._batch.only_write())
                 self._batch.flush()
                 self.stopped_event.wait(rest_s)
         except Exception as error:
@@ -107,12 +96,6 @@ class Inotify(InotifyFD):
             self._broken = True
             if self.should_keep_running():
                 self._batch.say(Lost("", True, f"the watcher broke: {error!r}"))
-
-    def _rest_s(self) -> float:
-        writing, before = self._batch.only_write(), self._writing
-        self._writing = writing
-        # Long only from the second time on: a small file's close follows its write.
-        return WRITING_REST_S if writing is not None and writing == before else REST_S
 
     def handle_event(self, event: InotifyEvent) -> None:
         mask = event.mask
@@ -146,7 +129,7 @@ class Inotify(InotifyFD):
             if mask & _APPEARS:
                 self._watch_left()
             return
-        if _is_lefting(raw):
+        if is_lefting(raw):
             return
         try:
             name = raw.decode()
@@ -249,7 +232,7 @@ class Inotify(InotifyFD):
             return []
         names = []
         for raw in found:
-            if (path or raw != _LEFT) and not _is_lefting(raw):
+            if (path or raw != _LEFT) and not is_lefting(raw):
                 try:
                     names.append(raw.decode())
                 except UnicodeDecodeError:
@@ -296,12 +279,3 @@ class Inotify(InotifyFD):
             if not self._closed:
                 for number in numbers:
                     inotify_rm_watch(self._inotify_fd, WatchDescriptor(number))
-
-
-def _is_lefting(name: bytes) -> bool:
-    return name[-len(_LEFTING) :].lower() == _LEFTING
-
-
-def _is_staging(event: InotifyEvent) -> bool:
-    """Bytes that arrive are written, and nothing else."""
-    return event.mask == IN.IN_MODIFY and _is_lefting(event.name)
