@@ -229,7 +229,7 @@ class Applier:
             return solved + self._consider(path, now)
         if ticket is None:
             return self._drop(path) + self._far_future(path)
-        if ticket.ours is None and _needs_bytes(ticket) and self._versions.may_find:
+        if ticket.ours is None and ticket.needs_bytes and self._versions.may_find:
             return self._drop(path)  # it may lie here already: the end of the walk considers all
         if doing is not None and doing.entry.rank == ticket.entry.rank:
             if (
@@ -266,7 +266,7 @@ class Applier:
     ) -> list[Action | Fact]:
         """Its way (again): to the downloader, or straight to an operation."""
         ticket = ticket or (None if doing.operation else self._versions.ticket(path))
-        if ticket is not None and _needs_bytes(ticket) and doing.staged is None:
+        if ticket is not None and ticket.needs_bytes and doing.staged is None:
             doing.stage = Stage.WANTED
             previous = ticket.ours.entry if ticket.ours else None
             return [FileWanted(self.folder, ticket.entry, previous)]
@@ -296,8 +296,3 @@ class Applier:
         elif doing.stage is Stage.WANTED or not doing.entry.deleted:
             out.append(FileNotWanted(self.folder, path))
         return out
-
-
-def _needs_bytes(ticket: Ticket) -> bool:
-    entry = ticket.entry
-    return entry.kind is Kind.FILE and not entry.deleted and not ticket.attributes

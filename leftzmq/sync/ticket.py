@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leftzmq.index.rows import Row
-from leftzmq.tree.entry import Entry
+from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.plan import Held
 
 
@@ -30,3 +30,9 @@ class Ticket:
         if self.ours is None or self.ours.entry.deleted or self.ours.scan is None:
             return None
         return Held(self.ours.scan, self.ours.entry.content)
+
+    @property
+    def needs_bytes(self) -> bool:
+        """Whether content has to come, from another device or from home."""
+        entry = self.entry
+        return entry.kind is Kind.FILE and not entry.deleted and not self.attributes
