@@ -589,7 +589,8 @@ def test_a_write_just_before_the_exchange_comes_back(
         "link": lambda: link("a", old, copy_to),
         "linked": lambda: attributes("a", old),
     }[verb]()
-    Meddler(monkeypatch, "exchange").act = lambda: _write(path, how)
+    gives_way = "rename_new" if verb == "link" and copy else "exchange"
+    Meddler(monkeypatch, gives_way).act = lambda: _write(path, how)
     assert one(root, operation).ending is Ending.CHANGED
     assert path.read_bytes() == USER
     assert not (tmp_path / "a.conflict").exists() and not trashed(tmp_path)
@@ -651,15 +652,18 @@ def test_a_write_just_before_it_is_moved_aside_comes_back(
     assert trashed(tmp_path) == ({"a": USER} if again else {})
 
 
-@pytest.mark.parametrize("verb", ["remove", "folder"])
+@pytest.mark.parametrize("verb", ["remove", "folder", "link"])
 def test_a_copy_name_taken_while_it_is_moved_aside(
     root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     path = tmp_path / "a"
     path.write_bytes(OLD)
     old = held(root, "a")
-    removing = Operation(Verb.REMOVE, entry("a", deleted=True), old, "a.conflict")
-    operation = removing if verb == "remove" else directory("a", old, "a.conflict")
+    operation = {
+        "remove": Operation(Verb.REMOVE, entry("a", deleted=True), old, "a.conflict"),
+        "folder": directory("a", old, "a.conflict"),
+        "link": link("a", old, "a.conflict"),
+    }[verb]
     Meddler(monkeypatch, "rename_new").act = lambda: _new(tmp_path / "a.conflict", USER)
     assert one(root, operation).ending is Ending.CHANGED
     assert path.read_bytes() == OLD and (tmp_path / "a.conflict").read_bytes() == USER

@@ -15,7 +15,7 @@ from sim.world import Knobs, SimDevice, World
 from leftzmq.sync.jobs import Apply
 from leftzmq.tree.conflict import is_conflict_name
 
-CALLS_AFTER = 8  # of the disk, from an exchange on: a look, the naming, flushes
+CALLS_AFTER = 8  # of the disk: a look, the naming, flushes
 
 
 @pytest.fixture(params=(1, 2))
@@ -32,8 +32,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
             device.kill()
 
 
-def ends_after_an_exchange(device: SimDevice, calls: int, *, cut: bool) -> None:
-    """The device ends before the call that comes so many after an exchange of its applier."""
+def ends_after(device: SimDevice, first: str, calls: int, *, cut: bool) -> None:
+    """The device ends before the call that comes so many after the `first` of its applier."""
     ended: list[str] = []
 
     def end() -> None:
@@ -46,7 +46,7 @@ def ends_after_an_exchange(device: SimDevice, calls: int, *, cut: bool) -> None:
         raise Crash
 
     def watch(call: str, path: str) -> None:
-        is_it = call == "exchange" and isinstance(device.job, Apply)
+        is_it = call == first and isinstance(device.job, Apply)
         device.set_trap(1 + calls if is_it else 1, crash if is_it else watch)
 
     device.set_trap(1, watch)
@@ -54,17 +54,22 @@ def ends_after_an_exchange(device: SimDevice, calls: int, *, cut: bool) -> None:
 
 @pytest.mark.parametrize("cut", [False, True], ids=["killed", "power"])
 @pytest.mark.parametrize("calls", range(CALLS_AFTER))
-def test_a_copy_is_made_whenever_it_ends(world: World, calls: int, cut: bool) -> None:
+@pytest.mark.parametrize("by", ["file", "link"])
+def test_a_copy_is_made_whenever_it_ends(world: World, by: str, calls: int, cut: bool) -> None:
     a, b = world.devices["A"], world.devices["B"]
     world.wires.cut.add(frozenset("AB"))
     world.wires.refresh()
     b.hands.write("f", b"of b")
     b.touched()
     world.run_until(world.now + 5.0)
-    a.hands.write("f", b"of a")
+    if by == "file":
+        a.hands.write("f", b"of a")
+    else:
+        a.hands.delete("f")
+        a.hands.make_link("f", b"of a")
     a.touched()
     world.run_until(world.now + 5.0)
-    ends_after_an_exchange(b, calls, cut=cut)
+    ends_after(b, "exchange" if by == "file" else "rename_new", calls, cut=cut)
     world.wires.cut.clear()
     world.wires.refresh()
     settle(world)

@@ -9,8 +9,8 @@ file its final name.
 4. (disk/flush) The touched folders are flushed. Then the caller may commit its index.
 
 After every single call a file's name leads to the old bytes or to the new ones, whole. Only
-where a file gives way to a folder, or an empty folder to something else, is there an instant
-without either; then the old bytes are the conflict copy, or in the trash.
+where a file gives way to a folder, or a loser to a link, or an empty folder to something else, is
+there an instant without either; then the old bytes are the conflict copy, or in the trash.
 
 Knows operations. Must not know why they are wanted, nor the index.
 """
@@ -233,12 +233,12 @@ def _folder_for_file(place: Place, aside: Spot) -> Copied:
 def _put_link(place: Place) -> tuple[ScanKey, Copied]:
     target = bytes(place.operation.entry.content)
     if _is_free(place):
-        place.folder.make_link(place.name, target)
-        place.touch()
-        made = place.folder.stat(place.name)
-        if made is None or made.kind is not Kind.SYMLINK:
-            raise Stopped(Ending.CHANGED, "the link was replaced at once")
-        return made.key(), NOT_COPIED
+        return _made_link(place, target), NOT_COPIED
+    if place.operation.copy_to is not None:
+        # Not by an exchange with the trash: after a crash before the naming of the copy what came
+        # out would be there only, and no row of the index would say so.
+        with place.moved_aside() as aside:
+            return _link_beside_copy(place, aside, target)
     # Made in the trash, at the spot of what it replaces: after the exchange both are in place.
     with place.trash.spot(place.operation.path) as spot:
         try:
@@ -247,6 +247,28 @@ def _put_link(place: Place) -> tuple[ScanKey, Copied]:
             if error.errno != errno.EXDEV:
                 raise
             return _link_for_file(place, place.beside(), target)
+
+
+def _made_link(place: Place, target: bytes) -> ScanKey:
+    place.folder.make_link(place.name, target)
+    place.touch()
+    made = place.folder.stat(place.name)
+    if made is None or made.kind is not Kind.SYMLINK:
+        raise Stopped(Ending.CHANGED, "the link was replaced at once")
+    return made.key()
+
+
+def _link_beside_copy(place: Place, aside: Spot, target: bytes) -> tuple[ScanKey, Copied]:
+    made: ScanKey | None = None
+    try:
+        made = _made_link(place, target)
+        return made, place.settle(aside)
+    except (OSError, Stopped):
+        with suppress(OSError):  # then it keeps the name
+            if made is not None and is_still(place.folder.stat(place.name), made):
+                place.folder.unlink(place.name)
+        place.put_back(aside)
+        raise
 
 
 def _link_for_file(place: Place, new: Spot, target: bytes) -> tuple[ScanKey, Copied]:

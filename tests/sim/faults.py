@@ -11,12 +11,9 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from leftzmq.disk.lefting import lefting_paths
 from leftzmq.disk.share import MARKER_NAME
-from leftzmq.disk.trash import TRASH_PATH
 from leftzmq.sync.jobs import Apply, Job, WriteChunks
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.plan import Verb
 
 from .disk import Inode
 from .fs import Crash
@@ -118,7 +115,6 @@ class Faults:
                 ends()
                 self._back(device, chance)
 
-            self._ledger.cut_short |= _under_way(device)
             device.doom = end
             device.calls.dead = True
             raise Crash
@@ -485,22 +481,6 @@ class Faults:
         if not self._world.knobs.careful:
             self._restored(device, self._before[device.name])
         self._forgot(device)
-
-
-def _under_way(device: SimDevice) -> set[Content]:
-    """What lies where the batch that runs now puts links, or on its way from there."""
-    if not isinstance(device.job, Apply):
-        return set()
-    links = [operation for operation in device.job.operations if operation.verb is Verb.PUT_LINK]
-    paths = {path for operation in links for path in operation.paths}
-    ours = {name for path in paths for name in (path, *lefting_paths(path))}
-    found = set()
-    for path, inode in device.disk.everything():
-        content = content_of(inode)
-        in_trash = path.startswith(f"{TRASH_PATH}/") and path.split("/", 3)[-1] in paths
-        if content is not None and (path in ours or in_trash):
-            found.add(content)
-    return found
 
 
 def _aim(path: str) -> str:

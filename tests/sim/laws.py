@@ -173,9 +173,8 @@ def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
         who = f"{_short(content)} by {value.device} at {value.path} ({value.when:.3f})"
         if content not in kept:
             raise Broken("I2", f"{who} is nowhere")
-        # Known gaps: a crash between the exchange and the naming of the copy ends in the trash; so
-        # does a file that is renamed to and fro, where the second rename adopts a version that
-        # the first one is about to delete.
+        # Known gaps: a file that is renamed to and fro, where the second rename adopts a version
+        # that the first one is about to delete, ends in the trash.
         # And so does the loser whose copy's very name a user took with the same life: what he
         # wrote there counts as having seen all that this life wrote before.
         is_taken = any(
@@ -186,8 +185,8 @@ def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
         # And a copy that a user moved back to its name, where it lost once more: its copy would
         # have the very name that he took it from, and that is deleted with just these bytes.
         is_back = any(d.content == content and is_conflict_name(d.path) for d in ledger.deletes)
-        is_torn = content in ledger.cut_short or len(ledger.moved.get(content, ())) > 1
-        excused = is_torn or is_taken or is_back
+        to_and_fro = len(ledger.moved.get(content, ())) > 1
+        excused = to_and_fro or is_taken or is_back
         if not value.replaced and content not in in_tree and not excused:
             raise Broken("I2 tree", f"{who} is only in a trash, and nobody replaced it")
 

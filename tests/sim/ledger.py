@@ -56,7 +56,6 @@ class Ledger:
     gone_folders: set[str] = field(default_factory=set)  # somebody took or moved one from there
     restored: bool = False
     moved: dict[Content, set[str]] = field(default_factory=dict)
-    cut_short: set[Content] = field(default_factory=set)  # a crash came while it was replaced
     taken_names: set[str] = field(default_factory=set)  # of conflict copies, by users
     forgotten: set[tuple[str, str, Content]] = field(default_factory=set)  # device, path
     stray_leftings: set[str] = field(default_factory=set)
