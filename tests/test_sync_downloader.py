@@ -16,6 +16,7 @@ from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Send, Work
 from leftzmq.sync.asks import RETRY_S, SILENT_ALONE_S, SILENT_S, Asks, Pending
+from leftzmq.sync.credit import CREDIT_MIN_BYTES, Credit
 from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import ChunksArrived, FileLeft, FileNotWanted, FileWanted, PeerConnected
 from leftzmq.sync.haves import Haves
@@ -262,3 +263,26 @@ def test_silence_is_looked_for_in_time_whatever_was_asked_and_answered() -> None
         first = min((asks._silent_at(one) for one in waiting.values()), default=math.inf)
         assert now < asks.silent_at() <= first
     assert 10 < looks < 300, "nor in every turn"
+
+
+def test_what_an_answer_leaves_of_the_credit_is_saved_up_for_a_whole_get() -> None:
+    credit = Credit(most=2 * CREDIT_MIN_BYTES)
+    assert credit.bears_more
+    credit.asked(CREDIT_MIN_BYTES - credit.ask_bytes + 1)
+    assert credit.room == credit.ask_bytes - 1 and not credit.bears_more
+    credit.returned(1)
+    assert credit.bears_more
+
+
+def test_a_device_that_bears_less_than_a_get_is_asked_when_nothing_is_under_way() -> None:
+    credit = Credit(most=1000)
+    assert credit.bears_more
+    credit.asked(1)
+    assert not credit.bears_more
+    credit.returned(1)
+    credit.held = 1
+    assert not credit.bears_more, "what is not written yet makes room when it is"
+    credit.held = 1000
+    assert not credit.bears_more
+    credit.held = 0
+    assert credit.bears_more

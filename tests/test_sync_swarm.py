@@ -17,6 +17,7 @@ from shaped import Shaped
 from leftzmq.content.ids import chunk_id
 from leftzmq.sync.arriving import Phase
 from leftzmq.sync.asks import SILENT_S
+from leftzmq.sync.credit import ASK_MIN_BYTES
 from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import MessageArrived
 from leftzmq.sync.haves import HAVE_MIN_BYTES
@@ -115,6 +116,8 @@ def test_one_downloader_takes_the_file_in_order_and_nothing_is_told(
     check(mesh, data)
     offsets = [a.offset for _, to, get in mesh.asks if to == "A" for w in get.wants for a in w.asks]
     assert offsets == sorted(offsets)
+    gets = {get.number for _, to, get in mesh.asks if to == "A" and get.wants}
+    assert len(gets) <= 1.5 * len(data) / ASK_MIN_BYTES, "what a credit leaves over is no get"
     assert not mesh.haves
 
 

@@ -63,6 +63,12 @@ class Credit:
         return min(self.limit, self.most) - self.outstanding - self.held
 
     @property
+    def bears_more(self) -> bool:
+        """Whether there is room for a whole get, or nothing to wait for. The crumbs that answers
+        leave of it are saved up: a get of any size costs both sides as much as one of 1 MiB."""
+        return self.room >= self.ask_bytes or (self.room > 0 and not self.outstanding + self.held)
+
+    @property
     def ask_bytes(self) -> int:
         """Of one get: a quarter of the credit, so that several are under way."""
         return min(max(self.limit // 4, ASK_MIN_BYTES), ASK_MAX_BYTES)

@@ -239,7 +239,7 @@ class Downloader:
                 pending.files.setdefault(content, []).append(entry)
             wants = [Want(id, [Ask(id, 0, size)]) for id, size in pending.left.items()]
             return self._send(pending, [], wants, now)
-        if credit.room <= 0 or credit.gets >= LARGE_GETS_AT_ONCE:
+        if credit.gets >= LARGE_GETS_AT_ONCE or not credit.bears_more:
             return None
         for asking in self._wants.next_for(device, credit.room, credit.ask_bytes, now):
             return self._ask(device, asking, now)
