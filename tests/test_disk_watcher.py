@@ -570,15 +570,17 @@ def test_what_we_write_ourselves_wakes_the_watcher_seldom(
         reads.append(len(events))
         return events
 
-    with (seen.share / "large.lefting").open("wb") as file:
-        seen.take()
-        monkeypatch.setattr(InotifyFD, "read_events", reading)
-        began = time.monotonic()
-        while time.monotonic() < began + 0.5:
+    lefting = seen.share / "large.lefting"
+    lefting.touch()
+    seen.take()
+    monkeypatch.setattr(InotifyFD, "read_events", reading)
+    began = time.monotonic()
+    while time.monotonic() < began + 0.5:
+        with lefting.open("r+b") as file:
             os.pwrite(file.fileno(), b"a chunk", 0)
             os.pwrite(file.fileno(), b"and another one", 0)
-            time.sleep(0.0005)
-        took = time.monotonic() - began
+        time.sleep(0.0005)
+    took = time.monotonic() - began
     monkeypatch.undo()
     assert reads and len(reads) < 1.5 * took / rests.STAGING_REST_S
     assert seen.take() == []

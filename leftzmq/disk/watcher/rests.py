@@ -47,5 +47,6 @@ def is_lefting(name: bytes) -> bool:
 
 
 def _is_staging(event: InotifyEvent) -> bool:
-    """Bytes that arrive are written, and nothing else."""
-    return event.mask == IN.IN_MODIFY and is_lefting(event.name)
+    """Bytes that arrive are written, and nothing else: each MiB of a large file by a job that
+    opens the `.lefting` and closes it."""
+    return event.mask in (IN.IN_MODIFY, IN.IN_CLOSE_WRITE) and is_lefting(event.name)
