@@ -59,3 +59,32 @@ def test_so_many_looks_at_once_and_so_many_paths_a_look() -> None:
     assert looks.first_due() is None, "until one of them is answered"
     looks.answered()
     assert [len(paths) for paths in looks.begin(1.0)] == [1]
+
+
+def test_a_file_that_is_written_for_a_minute_is_come_back_to_once_a_second() -> None:
+    looks = Looks(Claims())
+    turns, now = 0, 0.0
+    while now < 60.0:
+        looks.wait("f", now + 1.0, closed=False)
+        now += 0.005
+        due = looks.first_due()
+        assert due is not None
+        if due <= now:
+            turns += 1
+            assert looks.begin(now) == []
+    assert turns <= 61
+    begun = [looks.begin(now + at) for at in (0.5, 0.99, 0.996, 2.0)]
+    assert begun == [[], [], [("f",)], []], "a second after the last write"
+
+
+def test_a_close_brings_a_look_forward_and_what_was_put_off_comes_once() -> None:
+    looks = Looks(Claims())
+    looks.wait("f", 1.0, closed=False)
+    looks.wait("f", 1.5, closed=False)
+    looks.wait("f", 0.6, closed=True)
+    assert looks.first_due() == 0.6 and looks.begin(0.6) == [("f",)]
+    over(looks, "f", 0.7)
+    looks.wait("f", 3.0, closed=False)
+    assert looks.begin(2.0) == [], "what was its place before leads nowhere"
+    assert looks.begin(3.0) == [("f",)]
+    assert looks.first_due() is None

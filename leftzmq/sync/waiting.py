@@ -24,12 +24,14 @@ class Waiting:
     patience_s: how long to wait when it is still restless
     key:    what the last look saw, to tell whether it stood still since
     due:    when to look (monotonic); `due_at` says it
+    place:  the number of its place in the order of looks, which may be earlier; 0: it has none
     """
 
     closed: bool
     patience_s: float = QUIET_S
     key: ScanKey | None = None
     due: float = 0.0
+    place: int = 0
     again: bool = False  # touched while it was being looked at
 
     @property
@@ -60,14 +62,20 @@ class WaitingPaths:
         return self._by_path.get(path)
 
     def pop(self, path: str) -> Waiting | None:
-        return self._by_path.pop(path, None)
+        waiting = self._by_path.pop(path, None)
+        if waiting is not None:
+            waiting.place = 0
+        return waiting
 
     def due_at(self, path: str, waiting: Waiting, due: float) -> None:
         """It waits, and is to be looked at then (monotonic)."""
+        is_put_off = waiting.place != 0 and due >= waiting.due
         self._by_path[path] = waiting
         waiting.due = due
-        self._order += 1
-        heapq.heappush(self._due, (due, self._order, path))
+        # What is put off keeps its place until that comes up: a file that is written for a minute
+        # is put off thousands of times, and each place is a turn of the loop when it comes up.
+        if not is_put_off:
+            self._put(path, waiting)
 
     def first_due(self) -> float | None:
         """When a look is due; nothing may come of it, if that path has settled meanwhile."""
@@ -77,12 +85,20 @@ class WaitingPaths:
         """The next path that is due. It goes on waiting, but is due again only when it is
         said to be."""
         while self._due and self._due[0][0] <= now:
-            due, _, path = heapq.heappop(self._due)
+            _, place, path = heapq.heappop(self._due)
             waiting = self._by_path.get(path)
-            if waiting is not None and waiting.due <= due:
+            if waiting is None or waiting.place != place:
+                continue  # it has settled, or was given an earlier place, meanwhile
+            if waiting.due <= now:
+                waiting.place = 0
                 return path
-            # else it has settled, or was put off, meanwhile
+            self._put(path, waiting)
         return None
+
+    def _put(self, path: str, waiting: Waiting) -> None:
+        self._order += 1
+        waiting.place = self._order
+        heapq.heappush(self._due, (waiting.due, waiting.place, path))
 
     def is_eager(self, path: str) -> bool:
         """Whether it waits, and has not yet shown that it will not settle soon."""
