@@ -264,9 +264,8 @@ def _link_beside_copy(place: Place, aside: Spot, target: bytes) -> tuple[ScanKey
         made = _made_link(place, target)
         return made, place.settle(aside)
     except (OSError, Stopped):
-        with suppress(OSError):  # then it keeps the name
-            if made is not None and is_still(place.folder.stat(place.name), made):
-                place.folder.unlink(place.name)
+        if made is not None:
+            _unmake_link(Spot(place.folder, place.name, place.where), made)
         place.put_back(aside)
         raise
 
@@ -278,11 +277,17 @@ def _link_for_file(place: Place, new: Spot, target: bytes) -> tuple[ScanKey, Cop
     try:
         copied = place.exchange(new, made.key())
     except (OSError, Stopped):
-        with suppress(OSError):  # what was raised may say where the old version lies
-            if is_still(new.folder.stat(new.name), made.key()):
-                new.folder.unlink(new.name)
+        _unmake_link(new, made.key())
         raise
     return key_now(place.folder, place.name, made.key()), copied
+
+
+def _unmake_link(spot: Spot, made: ScanKey) -> None:
+    """The link that was made there, if it still is. Where even that fails it stays: what is being
+    raised may say where the old version lies."""
+    with suppress(OSError):
+        if is_still(spot.folder.stat(spot.name), made):
+            spot.folder.unlink(spot.name)
 
 
 def _ended(operation: Operation, error: Exception) -> Outcome:

@@ -43,7 +43,6 @@ class Asides:
         self._folder, self._claims, self._leftings = folder, claims, leftings
         self._versions, self._replica = versions, replica
         self._waiting: list[Operation] = []
-        self._held: set[str] = set()
         self._retry_at = 0.0
         self._running = False
 
@@ -52,7 +51,7 @@ class Asides:
 
     def holds(self, path: str) -> bool:
         """Whether no ticket is to be made of this path: it is told when one may be again."""
-        return path in self._held
+        return self._claims.has(path, Claimant.ASIDE)
 
     def add(self, outcome: Outcome, now: float) -> None:
         """An operation ended, and nobody has its paths; it may have left something aside."""
@@ -74,7 +73,6 @@ class Asides:
     def _wait(self, operation: Operation) -> None:
         for path in operation.paths:
             self._claims.take(path, Claimant.ASIDE)
-        self._held.update(operation.paths)
         self._waiting.append(operation)
 
     def deadline(self) -> float | None:
@@ -102,7 +100,6 @@ class Asides:
                 out += self._named(outcome)
             elif operation.staged is not None:
                 out += self._leftings.discard(operation.staged)
-            self._held.difference_update(operation.paths)
             out.append(RescanWanted(self._folder, operation.paths))
             out.append(PathsReconsidered(self._folder, operation.paths))
         return out

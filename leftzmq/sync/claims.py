@@ -29,6 +29,9 @@ class Claims:
         """Claim a path; False while the other one has it (who has it already keeps it)."""
         return self._by.setdefault(path, claimant) is claimant
 
+    def has(self, path: str, claimant: Claimant) -> bool:
+        return self._by.get(path) is claimant
+
     def is_changing(self, path: str) -> bool:
         """Whether somebody works at a path who changes what is there, or will: all but the
         settler."""
@@ -41,5 +44,5 @@ class Claims:
 
     def release(self, paths: Iterable[str], claimant: Claimant) -> None:
         for path in paths:
-            if self._by.get(path) is claimant:
+            if self.has(path, claimant):
                 del self._by[path]
