@@ -44,7 +44,7 @@ class Line:
 
 
 class Shaped(Mesh):
-    """rate: bytes a second, each way; `slow`: of some devices, on the way up.
+    """rate: bytes a second, each way; `slow`: of some devices, on the way up; `slow_down`: down.
 
     asks: (asker, asked, get) of every get; haves: (teller, told, have); chunks: (sender, receiver,
     id) of every chunk; sent: chunk bytes by (sender, receiver). Who is in `mute` swallows what it
@@ -55,6 +55,7 @@ class Shaped(Mesh):
         super().__init__(base, names, seed)
         self.rate = rate
         self.slow: dict[str, float] = {}
+        self.slow_down: dict[str, float] = {}
         self.mute: set[str] = set()
         self.asks: list[tuple[str, str, Get]] = []
         self.haves: list[tuple[str, str, Have]] = []
@@ -119,7 +120,8 @@ class Shaped(Mesh):
                 assert first.leaving is not None
                 receiver, fact, size = first.leaving
                 first.leaving = None
-                at = max(left, self._down.get(receiver.name, 0.0) + size / self.rate)
+                down = self.slow_down.get(receiver.name, self.rate)
+                at = max(left, self._down.get(receiver.name, 0.0) + size / down)
                 self._down[receiver.name] = at
                 self._number += 1
                 heapq.heappush(self._coming, (at + LATENCY_S, self._number, receiver, fact))

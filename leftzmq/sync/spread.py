@@ -23,6 +23,7 @@ class Spread:
         self._loading: frozenset[DeviceKey] = frozenset()
         self._parts: dict[DeviceKey, int] = {}  # what those have who download it, too
         self._some = self._several = 0  # rows that at least one, and at least two of them have
+        self._place, self._devices = 0, 1  # ours among those who download
         self._share = (0, 0)  # ours, of the rows
 
     def set_loading(self, others: frozenset[DeviceKey]) -> None:
@@ -70,10 +71,13 @@ class Spread:
         fresh = missing & ~self._some
         ours = fresh >> low << low & (1 << high) - 1
         yield from _up(ours, 0)
-        # Then the others' parts, from their ends: they come from the other side. The one before
-        # ours first, so that no two of us turn to the same one.
-        yield from _down(fresh & (1 << low) - 1)
-        yield from _down(fresh >> high << high)
+        # Then what is left of the others' parts. As it may be all of one whose device is slow, it
+        # is parted again, so that no two of us turn to the same rows; and from the ends: whose
+        # part it was comes from the other side.
+        rest = fresh & ~ours
+        end = _lowest(rest, rest.bit_count() * (self._place + 1) // self._devices)
+        yield from _down(end)
+        yield from _down(rest & ~end)
         yield from _up(missing & self._some & ~self._several, low)
         yield from _up(missing & self._several, low)
 
@@ -88,7 +92,8 @@ class Spread:
             some |= have
         self._some, self._several = some, several
         loading = sorted({*self._loading, self._us})
-        place = loading.index(self._us)
+        place = self._place = loading.index(self._us)
+        self._devices = len(loading)
         ends = [self._rows * at // len(loading) for at in (place, place + 1)]
         self._share = (ends[0], ends[1])
 
@@ -105,6 +110,18 @@ def _up(rows: int, start: int) -> Iterator[int]:
     before = rows & (1 << start) - 1
     if before:
         yield from _up(before, 0)
+
+
+def _lowest(rows: int, count: int) -> int:
+    """The first `count` rows of a set."""
+    low, high = 0, rows.bit_length()
+    while low < high:  # how many bits of it hold so many rows
+        middle = (low + high) // 2
+        if (rows & (1 << middle) - 1).bit_count() < count:
+            low = middle + 1
+        else:
+            high = middle
+    return rows & (1 << low) - 1
 
 
 def _down(rows: int) -> Iterator[int]:
