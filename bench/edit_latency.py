@@ -26,13 +26,20 @@ LONGEST_S = 60.0
 RIVAL_RESTS_S = 0.5  # between two edits: until B's answer is through
 
 
+def stands(target: Path, data: bytes) -> bool:
+    try:
+        return target.read_bytes() == data
+    except FileNotFoundError:  # Syncthing takes the old file away before it renames the new one
+        return False
+
+
 def latencies(source: Path, target: Path, edits: int, rest: Callable[[], object]) -> list[float]:
     found: list[float] = []
     for number in range(edits + 1):
         data = os.urandom(EDIT_BYTES)
         source.write_bytes(data)
         began = time.monotonic()
-        while not target.exists() or target.read_bytes() != data:
+        while not stands(target, data):
             assert time.monotonic() - began < LONGEST_S, f"not there within {LONGEST_S:g} s"
             time.sleep(0.0005)
         if number:  # the first one finds the devices still greeting each other
