@@ -143,7 +143,11 @@ def test_two_holders_are_asked_at_once_each_by_its_speed(swarm: Callable[[str], 
     mesh.run_until(have_it(mesh, data))
     mesh.slow["B"] = RATE / 4
     c.start()
-    took = mesh.run_until(have_it(mesh, data))
+    took = mesh.run_until(lambda: c.node.status()["folders"][0]["received_bytes"] > 16 * MIB)
+    (arriving,) = c.node.status()["folders"][0]["under_way"]
+    rates = {source["name"]: source["rate"] for source in arriving["sources"]}
+    assert rates["A"] > 2 * rates["B"] > 0, "status says who gives it, and how fast"
+    took += mesh.run_until(have_it(mesh, data))
     check(mesh, data)
     share = mesh.sent["B", "C"] / len(data)
     assert 0.1 < share < 0.35

@@ -11,7 +11,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,62 +18,18 @@ from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from leftzmq.cli.bars import Bars
 from leftzmq.cli.lines import human_bytes
 from leftzmq.cli.steps import Step, Story
-from leftzmq.cli.story import Actor, Stage
+from leftzmq.cli.story import Stage
 from leftzmq.errors import LeftError, UsageError
 
 COPIES: Final = 4
 """Of the large file that may lie on the disk at once: three shares, and one old version."""
 NARROW_COLUMNS: Final = 90
 LARGER: Final = "set TMPDIR to a folder on a larger disk"
-
-
-class Bars:
-    """One bar for each file that is arriving somewhere; nothing where nobody looks."""
-
-    def __init__(self, console: Console, actors: list[Actor]) -> None:
-        self._actors = actors
-        self._progress = Progress(
-            TextColumn("  {task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TransferSpeedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._tasks: dict[tuple[str, str], TaskID] = {}
-        self._next = 0.0
-
-    def __enter__(self) -> Bars:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def show(self) -> None:
-        """Look at what is under way, a few times a second."""
-        if time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + 0.15
-        seen = set()
-        for actor in self._actors:
-            if not actor.runs:
-                continue
-            for file in actor.status().get("under_way", []):
-                key = (actor.name, file["path"])
-                seen.add(key)
-                if key not in self._tasks:
-                    text = f"{file['path']} to {actor.name}"
-                    self._tasks[key] = self._progress.add_task(text, total=file["size"])
-                self._progress.update(self._tasks[key], completed=file["have"])
-        for key in set(self._tasks) - seen:
-            self._progress.remove_task(self._tasks.pop(key))
 
 
 def demo(*, as_json: bool, size: int) -> int:

@@ -23,6 +23,7 @@ from leftzmq.config import load_device
 WATCH_PERIOD_S: Final = 0.5
 SHOWN_PROBLEMS: Final = 20
 SHOWN_CONFLICTS: Final = 10
+_AT_HOME: Final = {"VERIFYING": "what it had", "AT_HOME": "files of its own"}
 _STATES: Final = {"idle": "green", "syncing": "cyan", "scanning": "cyan", "stopped": "red"}
 
 
@@ -102,7 +103,7 @@ def _files(folder: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _bars(files: list[dict[str, Any]]) -> RenderableType:
-    table = _table("arriving", "", " ", " left")
+    table = _table("arriving", "", " ", " left", "from")
     left = sum(file["size"] - file["have"] for file in files)
     for file in files:
         size, have = max(1, file["size"]), file["have"]
@@ -111,8 +112,19 @@ def _bars(files: list[dict[str, Any]]) -> RenderableType:
             ProgressBar(total=size, completed=have, width=20),
             f"{100 * have // size}% of {human_bytes(size)}",
             _time_left(left, file["rate"]),
+            Text(sources_of(file)),
         )
     return table
+
+
+def sources_of(file: dict[str, Any]) -> str:
+    """Who gives it, and how fast: "beta 81 MB/s, gamma 69 MB/s"; or what else is done about it."""
+    sources = [f"{printable(one['name'])} {_rate(one['rate'])}" for one in file["sources"]]
+    return ", ".join(sources) or _AT_HOME.get(file["phase"], "")
+
+
+def _rate(bytes_s: int) -> str:
+    return f"{bytes_s / 1e6:.0f} MB/s" if bytes_s >= 10_000_000 else f"{bytes_s / 1e6:.1f} MB/s"
 
 
 def _time_left(left: int, rate: int) -> str:

@@ -16,7 +16,7 @@ from typing import Final
 
 from leftzmq.bus.capture import Capture, can_capture
 from leftzmq.cli.lines import human_bytes
-from leftzmq.cli.story import Stage, wait_until
+from leftzmq.cli.story import Actor, Stage, wait_until
 from leftzmq.errors import ProblemKind
 
 SMALL_BYTES: Final = 239_366  # the original's first file
@@ -54,13 +54,15 @@ class Step:
 
 
 class Story:
-    """size: bytes of the large file. each: called again and again while a step waits."""
+    """size: bytes of the large file. each: called again and again while a step waits, with what is
+    being done, in words; "" while it is the devices who do it."""
 
-    def __init__(self, stage: Stage, size: int, each: Callable[[], None]) -> None:
+    def __init__(self, stage: Stage, size: int, each: Callable[[str], None]) -> None:
         self.a, self.b, self.c = stage.actors
         self._size, self._each = size, each
         self._troubles: dict[str, float] = {}  # since when each is there
         self._looked = 0.0
+        self._began = self._same_at = 0.0  # of this step, where it is not all of it
         self._told = (
             self.alone,
             self.appears,
@@ -81,8 +83,9 @@ class Story:
     def tell(self, step: Step) -> None:
         """Let it happen; not to go on after one that is not ok."""
         began = time.monotonic()
+        self._began = self._same_at = 0.0
         self._told[step.number - 1](step)
-        step.seconds = step.seconds or time.monotonic() - began
+        step.seconds = (self._same_at or time.monotonic()) - (self._began or began)
         if not step.ok and (trouble := self._trouble()):
             step.happened = trouble
 
@@ -111,15 +114,15 @@ class Story:
     def large(self, step: Step) -> None:
         """A large file appears at B; A is killed, and goes on when C has it"""
         with (self.b.share / "2.mp4").open("wb") as file:
-            for _ in range(self._size // _BLOCK):
-                file.write(os.urandom(_BLOCK))
-        began = time.monotonic()
+            for at in range(0, self._size, _BLOCK):
+                self._each(f"it is being written at B: {100 * at // self._size}%")
+                file.write(os.urandom(min(_BLOCK, self._size - at)))
+        self._began = time.monotonic()
         had = self._kill_on_the_way()
-        here = self._until(lambda: bool(self.c.digest("2.mp4")))
+        here = self._until(lambda: self.c.look("2.mp4"))
         before = self._sent()
         self.a.start()
         self._everywhere("2.mp4", step)
-        step.seconds = time.monotonic() - began
         step.moved = 2 * self._size
         if not (step.ok and here):
             return
@@ -180,7 +183,7 @@ class Story:
             met = condition()
             return bool(met or self._trouble())
 
-        wait_until(over, STEP_S, self._each, period_s)
+        wait_until(over, STEP_S, lambda: self._each(""), period_s)
         return bool(met)
 
     def _trouble(self) -> str:
@@ -211,11 +214,15 @@ class Story:
             if not first and had:
                 first = time.monotonic()
             late = first and time.monotonic() - first > KILLED_AFTER_S
-            return bool(late or had > self._size // 2 or self.a.digest("2.mp4"))
+            return bool(late or had > self._size // 2 or self.a.look("2.mp4"))
 
         self._until(due, 0.02)
         self.a.kill()
         return had
+
+    def _digest(self, actor: Actor, path: str) -> str:
+        self._each(f"{path} is being read at {actor.name}, to compare")
+        return actor.digest(path)
 
     def _sent(self) -> tuple[int, int]:
         b, c = (actor.status().get("sent_bytes", 0) for actor in (self.b, self.c))
@@ -227,10 +234,15 @@ class Story:
 
         def same() -> bool:
             looks = {actor.look(path) for actor in actors}
-            # Digests of gigabytes only when they may be equal.
-            equal = len(looks) == 1 and None not in looks
-            return equal and len({actor.digest(path) for actor in actors}) == 1
+            if len(looks) > 1 or None in looks:
+                return False
+            # A file has its name when it is whole: to read it again is ours, not the devices'.
+            stood_at = time.monotonic()
+            digests = {self._digest(actor, path) for actor in actors}
+            if len(digests) > 1:
+                return False
+            self._same_at, step.proof = stood_at, digests.pop()
+            return True
 
         step.ok = self._until(same)
         step.happened = "same bytes, same mtime" if step.ok else f"{path} differs"
-        step.proof = self.a.digest(path)

@@ -142,6 +142,11 @@ class Asks:
                 left = (pending.rows.get(id) for id in pending.left)
                 yield from ((pending.device, row) for row in left if row is not None)
 
+    def rates_bytes_s(self, arriving: Arriving) -> dict[DeviceKey, float]:
+        """Who was asked for (something of) a file, and how fast each is, whatever it sends us."""
+        asked = {p.device for p in self._pending.values() if p.arriving is arriving}
+        return {d: self.credits[d].rate_bytes_s for d in asked if d in self.credits}
+
     def let_go(self, device: DeviceKey, count: int) -> None:
         """So many bytes that arrived are written, or thrown away."""
         credit = self.credits.get(device)

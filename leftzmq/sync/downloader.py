@@ -86,6 +86,10 @@ class Downloader:
     def under_way(self) -> list[Arriving]:
         return self.large.all()
 
+    def sources(self, arriving: Arriving) -> dict[DeviceKey, float]:
+        """Who gives us this file now, and how many bytes a second come from there."""
+        return self._asks.rates_bytes_s(arriving)
+
     # -- facts ---------------------------------------------------------------------------------
 
     def wanted(self, fact: FileWanted, now: float) -> list[Action | Fact]:

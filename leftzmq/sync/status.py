@@ -34,15 +34,24 @@ def status(
         "device": name,
         "key": key,
         "peers": shown,
-        "folders": [_folder(folder, downloader) for folder in folders],
+        "folders": [_folder(folder, downloader, peers) for folder in folders],
     }
 
 
-def _folder(folder: Folder, downloader: Downloader) -> dict[str, Any]:
+def _folder(folder: Folder, downloader: Downloader, peers: Peers) -> dict[str, Any]:
     tally = folder.indexes.tally
     copies = folder.store.conflict_copies() if tally.conflicts else []
     under_way = [
-        {"path": a.entry.path, "size": a.entry.size, "have": a.have_bytes, "phase": a.phase.name}
+        {
+            "path": a.entry.path,
+            "size": a.entry.size,
+            "have": a.have_bytes,
+            "phase": a.phase.name,
+            "sources": [
+                {"name": peers.by_key[device].name, "rate": int(rate)}
+                for device, rate in sorted(downloader.sources(a).items())
+            ],
+        }
         for a in downloader.under_way()
         if a.folder == folder.id
     ]
