@@ -142,8 +142,9 @@ class Asks:
                 left = (pending.rows.get(id) for id in pending.left)
                 yield from ((pending.device, row) for row in left if row is not None)
 
-    def rates_bytes_s(self, arriving: Arriving) -> dict[DeviceKey, float]:
-        """Who was asked for (something of) a file, and how fast each is, whatever it sends us."""
+    def sources(self, arriving: Arriving) -> dict[DeviceKey, float]:
+        """Who was asked for (something of) a file; and how many bytes a second come from each, of
+        all that it gives us."""
         asked = {p.device for p in self._pending.values() if p.arriving is arriving}
         return {d: self.credits[d].rate_bytes_s for d in asked if d in self.credits}
 

@@ -88,7 +88,7 @@ class Downloader:
 
     def sources(self, arriving: Arriving) -> dict[DeviceKey, float]:
         """Who gives us this file now, and how many bytes a second come from there."""
-        return self._asks.rates_bytes_s(arriving)
+        return self._asks.sources(arriving)
 
     # -- facts ---------------------------------------------------------------------------------
 
