@@ -160,13 +160,28 @@ def ipc_endpoints(state: Path) -> tuple[str, str]:
     return f"ipc://{where / 'events'}", f"ipc://{where / 'admin'}"
 
 
-def _short_way(state: Path) -> Path:
+def forget_short_ways(state: Path) -> None:
+    """Take away what led to a state directory that is thrown away."""
+    where = state.resolve()
+    for link in _short_links(where):
+        with suppress(OSError):
+            if link.readlink() == where:
+                link.unlink()
+                link.parent.rmdir()
+
+
+def _short_links(state: Path) -> list[Path]:
+    """Where the short way to it may lie, the best place first."""
     uid = os.geteuid()
     mark = hashlib.blake2b(os.fsencode(state) + b"\0%d" % uid, digest_size=8).hexdigest()
     bases = [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"]
-    for base in (Path(base) for base in bases if base.startswith("/")):
-        link = base / f"leftzmq-{mark}" / "s"
-        if len(os.fsencode(link / "events")) <= MAX_IPC_PATH_BYTES and os.access(base, os.W_OK):
+    return [Path(base) / f"leftzmq-{mark}" / "s" for base in bases if base.startswith("/")]
+
+
+def _short_way(state: Path) -> Path:
+    for link in _short_links(state):
+        fits = len(os.fsencode(link / "events")) <= MAX_IPC_PATH_BYTES
+        if fits and os.access(link.parent.parent, os.W_OK):
             _make_private_link(link, state)
             return link
     what = f"the path is over {MAX_IPC_PATH_BYTES} bytes, and no folder for a short way to it"

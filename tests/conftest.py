@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
 from mesh import Mesh
 
+BEFORE = pytest.StashKey[str | None]()
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell without job control starts what it runs in the background like this, and whatever we
     # start would inherit it: no agent would hear the Ctrl-C of a test.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The paths of tests are long: the short ways to them (leftzmq/statedir) go with the run."""
+    config.stash[BEFORE] = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="lzq-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(os.environ.pop("XDG_RUNTIME_DIR"), ignore_errors=True)
+    if (before := config.stash[BEFORE]) is not None:
+        os.environ["XDG_RUNTIME_DIR"] = before
 
 
 @pytest.fixture

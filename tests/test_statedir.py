@@ -20,6 +20,7 @@ from leftzmq.errors import ConfigError, KeyFileError, StateLocked
 from leftzmq.statedir import (
     Ports,
     StateDir,
+    forget_short_ways,
     ipc_endpoints,
     make_private,
     make_secret,
@@ -253,6 +254,32 @@ def test_a_short_way_that_is_not_ours_is_refused(long_state: Path) -> None:
     private.symlink_to("elsewhere")
     with pytest.raises(ConfigError, match=r"is not a folder.*rm -r"):
         ipc_endpoints(long_state)
+
+
+def test_a_state_that_is_thrown_away_leaves_no_way_to_it(
+    long_state: Path, short_bases: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_state_dir(long_state.with_name("t" * 100))
+    ipc_endpoints(other)
+    ipc_endpoints(long_state)
+    with monkeypatch.context() as without:
+        without.delenv("XDG_RUNTIME_DIR")
+        ipc_endpoints(long_state)
+    forget_short_ways(long_state)
+    (left,) = [link for base in short_bases for link in base.rglob("s")]
+    assert left.resolve() == other
+    assert [link.parent for base in short_bases for link in base.rglob("s")] == [
+        folder for base in short_bases for folder in base.iterdir()
+    ]
+    forget_short_ways(long_state)  # again: there is none
+
+
+def test_what_leads_elsewhere_is_not_taken_away(long_state: Path) -> None:
+    short = Path(ipc_endpoints(long_state)[0].removeprefix("ipc://")).parent
+    short.unlink()
+    short.symlink_to("/elsewhere")
+    forget_short_ways(long_state)
+    assert short.is_symlink()
 
 
 # ---------------------------------------------------------------- secrets

@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from leftzmq.statedir import forget_short_ways
+
 AGENT: Final = "leftzmq.cli.agent"
 _AGAIN_S: Final = 0.2
 """One that was just being started when the demo was killed is not seen at the first look."""
@@ -62,12 +64,19 @@ def kill_agents(home: Path) -> bool:
     return bool(pids)
 
 
+def throw_away(home: Path) -> None:
+    """The demo's folder, and what its agents put elsewhere."""
+    for state in home.glob("*/state"):
+        forget_short_ways(state)
+    shutil.rmtree(home, ignore_errors=True)
+
+
 def clean(home: Path) -> None:
     nobody = 0
     while nobody < 2:
         nobody = 0 if kill_agents(home) else nobody + 1
         time.sleep(_AGAIN_S)
-    shutil.rmtree(home, ignore_errors=True)
+    throw_away(home)
 
 
 if __name__ == "__main__":

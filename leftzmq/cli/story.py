@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from typing import Any, Final
 
 from leftzmq.bus import devicekey
 from leftzmq.bus.door import ask
-from leftzmq.cli.keeper import AGENT, Keeper, kill_agents
+from leftzmq.cli.keeper import AGENT, Keeper, kill_agents, throw_away
 from leftzmq.errors import AgentAway, LeftError
 from leftzmq.statedir import device_key_file, make_secret, make_state_dir
 
@@ -180,7 +179,7 @@ class Stage:
         for actor in self.actors:
             actor.stop()
         kill_agents(self.home)  # Ctrl-C may have come before Actor.start knew whom it had started
-        shutil.rmtree(self.home, ignore_errors=True)
+        throw_away(self.home)
         if self._keeper is not None:
             self._keeper.dismiss()
 
