@@ -368,3 +368,29 @@ def test_bytes_that_come_before_their_folder_are_no_problem_and_wait_only_for_it
     assert set(b.tree()) == {"d", "d/small", "d/large"}
     shown = [e.fields for e in b.events if e.kind is EventKind.PROBLEM]
     assert not shown, shown
+
+
+@pytest.mark.parametrize("size", [100, LARGE_BYTES])
+@pytest.mark.parametrize("known", [False, True])
+def test_what_a_crash_hid_and_others_edited_since_is_no_edit_of_ours(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, size: int, known: bool
+) -> None:
+    """The file has its name, its index row is lost, and the next version is heard before the first
+    walk comes to it: nobody holds this one any more, and no user made it."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    if known:
+        a.write("f", os.urandom(size))
+        together(mesh)
+    mesh.now += 5
+    a.write("f", os.urandom(size))
+    with monkeypatch.context() as planted:
+        planted.setattr(JobRunner, "run", after(jobs.Apply))
+        crashes(mesh, b)
+    mesh.now += 5
+    last = os.urandom(size)
+    a.write("f", last)
+    a.scan()
+    mesh.settle()
+    b.start_and_walk_last()
+    assert set(together(mesh)) == {"f"}
+    assert (b.share / "f").read_bytes() == last

@@ -6,6 +6,7 @@ follows for the share (`versions` does). Inside the store's running transaction.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -28,15 +29,17 @@ class FoundDeleted:
 def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDeleted | None:
     """A scan found this at its path. Returns our new version, if that is one."""
     rows = indexes.rows(observed.path)
+    begun = indexes.begun.pop(observed.path, None)
     ours = ours_of(rows)
     if ours and not ours.entry.deleted and _says(ours.entry, observed):
         if ours.scan != key:
             indexes.change_row(rows, ours, replace(ours, scan=key))
         return None
-    adopted = _adoptable(rows, ours, observed)
+    others = [row.entry for row in rows if row is not ours]
+    adopted = _adoptable([*others, begun] if begun else others, ours, observed)
     if adopted is not None:
-        indexes.take_row(rows, adopted.entry, key)
-        return adopted.entry
+        indexes.take_row(rows, adopted, key)
+        return adopted
     if (grave := _grave(rows, ours, observed)) is not None:
         return FoundDeleted(grave, Held(key, observed.content))
     entry = local_change(
@@ -57,19 +60,20 @@ def gone(indexes: Indexes, path: str, now_ns: int) -> Entry | None:
     return entry
 
 
-def _adoptable(rows: list[Row], ours: Row | None, observed: Observed) -> Row | None:
-    """A version of exactly these bytes that a peer holds and that our index may take: we have no
-    entry, or ours was seen by it (a crash came before the index commit)."""
-    best: Row | None = None
-    for row in rows:
-        if row is ours or row.entry.deleted or not _says(row.entry, observed):
+def _adoptable(others: Iterable[Entry], ours: Row | None, observed: Observed) -> Entry | None:
+    """A version of exactly these bytes that a peer holds, or that an earlier life was fetching, and
+    that our index may take: we have no entry, or ours was seen by it (a crash came before the
+    index commit)."""
+    best: Entry | None = None
+    for entry in others:
+        if entry.deleted or not _says(entry, observed):
             continue
-        if row.entry.leaps(ours.entry if ours else None):
+        if entry.leaps(ours.entry if ours else None):
             continue
-        if ours is not None and not succeeds(row.entry, ours.entry):
+        if ours is not None and not succeeds(entry, ours.entry):
             continue
-        if best is None or row.entry.rank > best.entry.rank:
-            best = row
+        if best is None or entry.rank > best.rank:
+            best = entry
     return best
 
 

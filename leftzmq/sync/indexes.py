@@ -30,12 +30,15 @@ class Indexes:
 
     reach: the bits of the devices that can be asked now
     tally: what `status` counts
+    begun: versions that an earlier life was fetching, by path: they may have their names without
+    being ours, and those who had them may have the next version by now
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.reach = 0
         self.tally = Tally.of(store)
+        self.begun: dict[str, Entry] = {}
         self._memo: dict[str, list[Row]] = {}
         self._sweeping: dict[int, int] = {}  # bit -> the id of the row up to which it is gone
         self._recount: Recount | None = None

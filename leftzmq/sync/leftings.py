@@ -54,6 +54,7 @@ class Leftings:
         resumable: list[Leftover] = []
         for path, staged, content in list(self._store.all_staged()):
             leftover = Leftover(path, staged, content)
+            self._remember(path, content)
             if staged.inode > 0 and self._may_go_on(path, content):
                 self._resumable[path] = (staged, content)
                 resumable.append(leftover)
@@ -63,6 +64,13 @@ class Leftings:
         if not self.clearing:
             return []
         return [Work(ClearStaging(self._folder, tuple(useless), tuple(resumable)))]
+
+    def _remember(self, path: str, content: bytes) -> None:
+        """It may have its name already, by an operation that was not committed any more."""
+        rows = (row.entry for row in self._indexes.rows(path) if not row.is_ours)
+        wanted = (entry for entry in rows if not entry.deleted and entry.content == content)
+        if (entry := max(wanted, key=lambda entry: entry.rank, default=None)) is not None:
+            self._indexes.begun[path] = entry
 
     def cleared(self, fact: StagingCleared, now: float) -> None:
         self.gone(*fact.gone)
