@@ -135,7 +135,7 @@ CHOSEN: Final = (
         (
             Edit(
                 "leftzmq/sync/found.py",
-                "        if ours is not None and not succeeds(row.entry, ours.entry):\n"
+                "        if ours is not None and not succeeds(entry, ours.entry):\n"
                 "            continue\n",
                 "",
             ),
