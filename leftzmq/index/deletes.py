@@ -11,7 +11,7 @@ from collections import Counter
 from typing import Final
 
 from leftzmq.index.reader import Reader
-from leftzmq.index.rows import Row
+from leftzmq.index.rows import Row, best_of
 from leftzmq.index.schema import OUR_BIT
 from leftzmq.tree.entry import Kind
 
@@ -36,9 +36,7 @@ class DeleteCount:
         """Whether all is counted."""
         groups = reader.paths(self._after, STEP_ROWS)
         for rows in groups:
-            ours = next((row.entry for row in rows if row.is_ours), None)
-            near = (row for row in rows if row.holders & self._bits and not row.entry.leaps(ours))
-            best = max(near, key=lambda row: row.entry.rank, default=None)
+            best = best_of(rows, self._bits)
             if best is None:
                 continue
             if self._moves_left:

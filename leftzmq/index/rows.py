@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -19,6 +20,9 @@ COLUMNS: Final = (
 
 _SCAN = struct.Struct("<BQqqQ?I")  # kind, size, mtime, ctime, inode, exec, links
 _UINT32 = 0xFFFFFFFF
+
+
+ANYBODY: Final = -1  # as a set of devices
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -42,6 +46,14 @@ class Row(Struct, frozen=True, gc=False):
     @property
     def sort_key(self) -> bytes:
         return sort_key(self.entry.path)
+
+
+def best_of(rows: Sequence[Row], holders: int) -> Row | None:
+    """The highest version of a path that one of these devices holds, of what may be taken: none
+    that leaps (tree/entry)."""
+    ours = next((row.entry for row in rows if row.is_ours), None)
+    near = [row for row in rows if row.holders & holders and not row.entry.leaps(ours)]
+    return max(near, key=lambda row: row.entry.rank, default=None)
 
 
 def pack_scan(key: ScanKey | None) -> bytes | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from leftzmq.index.rows import Row
+from leftzmq.index.rows import ANYBODY, Row, best_of
 from leftzmq.sync.indexes import Indexes, ours_of
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey, local_change, tombstone
 from leftzmq.tree.plan import Held
@@ -92,9 +92,9 @@ def _grave(rows: list[Row], ours: Row | None, observed: Observed) -> Entry | Non
     """The winning tombstone, if it deleted exactly these bytes and is none of ours."""
     if ours is not None and not ours.entry.deleted:
         return None
-    near = (row.entry for row in rows if not row.entry.leaps(ours.entry if ours else None))
-    winner = max(near, key=lambda entry: entry.rank, default=None)
-    if winner is None or not winner.deleted or (ours and ours.entry.rank == winner.rank):
+    best = best_of(rows, ANYBODY)
+    if best is None or not best.entry.deleted or best.is_ours:
         return None
+    winner = best.entry
     same = winner.kind == observed.kind and winner.content == observed.content
     return winner if same else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from leftzmq.index.rows import Row
+from leftzmq.index.rows import Row, best_of
 from leftzmq.sync.found import FoundDeleted
 from leftzmq.sync.indexes import OURS, Indexes, ours_of
 from leftzmq.sync.ticket import Ticket
@@ -203,10 +203,7 @@ class Versions:
 
     def _best(self, rows: list[Row]) -> Row | None:
         """The highest rank that a reachable device other than us holds, of what may be taken."""
-        ours = _entry_of(rows)
-        held = [row for row in rows if row.holders & self._indexes.reach]
-        near = [row for row in held if not row.entry.leaps(ours)]
-        return max(near, key=lambda row: row.entry.rank, default=None)
+        return best_of(rows, self._indexes.reach)
 
     def _join(self, rows: list[Row], ours: Row, theirs: Row) -> Ticket | None:
         """Same kind and content, theirs perhaps of higher rank: a ticket for mtime and exec."""
