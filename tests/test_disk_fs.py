@@ -100,6 +100,19 @@ def test_writes_may_leave_a_hole(top: Folder) -> None:
         assert file.stat().size == 2
 
 
+def test_to_begin_a_flush_changes_nothing_and_never_fails(top: Folder) -> None:
+    with top.create("a") as file:
+        file.begin_flush()
+        file.write(0, b"abc")
+        before = file.stat()
+        file.begin_flush()
+        assert (file.stat(), file.read(0, 9)) == (before, b"abc")
+        file.flush()
+    with top.open_read("a") as file:
+        file.begin_flush()
+        assert file.read(0, 9) == b"abc"
+
+
 def test_open_write_wants_an_existing_file(top: Folder) -> None:
     with pytest.raises(FileNotFoundError):
         top.open_write("a")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,33 @@ def test_copies_from_home_are_checked(root: RealRoot, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("old")
     for source in ("none", "none/x", "d", "link"):
         assert copy_home(root, staged, source, wanted, KEYS) == []
+
+
+@pytest.mark.parametrize("way", ["from others", "from home"])
+def test_a_large_file_begins_to_be_flushed_while_it_arrives(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Once for every so many bytes, in whatever order its chunks come."""
+    monkeypatch.setattr(staging, "FLUSH_STEP_BYTES", 4096)
+    sizes: list[int] = []
+    monkeypatch.setattr(RealFile, "begin_flush", lambda file: sizes.append(file.stat().size))
+    whole = os.urandom(20 * 1024)
+    chunks = [(whole[at : at + 1024], at) for at in range(0, len(whole), 1024)]
+    random.Random(1).shuffle(chunks)
+    ids = [bytes(chunk_id(KEYS, data)) for data, _ in chunks]
+    staged = opened(root)
+    if way == "from home":
+        (tmp_path / "old").write_bytes(whole)
+        wanted = [(id, 1024, at, at) for id, (_, at) in zip(ids, chunks, strict=True)]
+        assert len(copy_home(root, staged, "old", wanted, KEYS)) == 20
+    else:
+        boxes = [
+            (id, at, 1024, memoryview(seal_chunk(KEYS, id, data)))
+            for id, (data, at) in zip(ids, chunks, strict=True)
+        ]
+        assert len(staging.write_chunks(root, staged, boxes, KEYS)[0]) == 20
+    assert len(sizes) == 5
+    assert (tmp_path / staged.path).read_bytes() == whole
 
 
 # ---- small files ------------------------------------------------------------------------------

@@ -131,6 +131,9 @@ class RealFile(_Open):
         if mode != now:
             os.fchmod(self._fd, mode)
 
+    def begin_flush(self) -> None:
+        linux.begin_writeback(self._fd)
+
     def flush(self) -> None:
         os.fsync(self._fd)
 

@@ -1,5 +1,5 @@
-"""The Linux calls that Python does not wrap: renameat2, openat2, syncfs, FICLONERANGE. Only disk/fs
-uses them.
+"""The Linux calls that Python does not wrap: renameat2, openat2, syncfs, sync_file_range,
+FICLONERANGE. Only disk/fs uses them.
 
 Each is looked for once. Where one is missing its function raises OSError(ENOSYS), fs has its
 documented way around it, and `missing_calls` says so in a sentence at start. FICLONERANGE alone is
@@ -23,6 +23,7 @@ from typing import Final
 RENAME_NOREPLACE: Final = 1
 RENAME_EXCHANGE: Final = 2
 
+_SYNC_FILE_RANGE_WRITE: Final = 2
 _FICLONERANGE: Final = 0x4020940D  # of most machines; elsewhere it is a call that no file knows
 _CLONE_RANGE: Final = struct.Struct("=qQQQ")  # struct file_clone_range
 
@@ -94,6 +95,14 @@ def syncfs(fd: int) -> None:
     if _LIBC is None or not hasattr(_LIBC, "syncfs"):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     _checked(_LIBC.syncfs(ctypes.c_int(fd)))
+
+
+def begin_writeback(fd: int) -> None:
+    """Begin to write out the whole file (sync_file_range(2), which reports no write error, and so
+    takes none away from the fsync to come). Nothing where it is missing or not possible."""
+    if _LIBC is not None and hasattr(_LIBC, "sync_file_range"):
+        whole = (ctypes.c_int64(0), ctypes.c_int64(0))
+        _LIBC.sync_file_range(ctypes.c_int(fd), *whole, ctypes.c_uint(_SYNC_FILE_RANGE_WRITE))
 
 
 def clone_range(fd: int, offset: int, source_fd: int, source_offset: int, length: int) -> None:

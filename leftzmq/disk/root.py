@@ -96,6 +96,10 @@ class File(Closing, Protocol):
         """Set or clear the x bits (set: for whoever may read). like: who may read and write is
         taken from this stat first, so that a private file is still private when replaced."""
 
+    def begin_flush(self) -> None:
+        """Let what was written begin to go to the disk. Hardly waits, promises nothing and never
+        fails: it is `flush` that says so, and then it has little left to wait for."""
+
     def flush(self) -> None: ...
 
 

@@ -127,6 +127,9 @@ class SimFile(_Handle):
         if mode != now:
             self._disk.attributes(self.inode, mode=mode)
 
+    def begin_flush(self) -> None:
+        """What the disk does of its own accord is in the power cut (tests/sim/disk)."""
+
     def flush(self) -> None:
         try:
             self._calls.call("flush file")
