@@ -6,6 +6,7 @@ A second implementation (the simulated one) is added to `ROOTS` and nothing else
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import time
 from collections.abc import Callable
@@ -102,15 +103,37 @@ def test_writes_may_leave_a_hole(top: Folder) -> None:
 
 def test_to_begin_a_flush_changes_nothing_and_never_fails(top: Folder) -> None:
     with top.create("a") as file:
-        file.begin_flush()
+        file.begin_flush(0, 1 << 20)
         file.write(0, b"abc")
         before = file.stat()
-        file.begin_flush()
+        file.begin_flush(0, 1 << 20)
         assert (file.stat(), file.read(0, 9)) == (before, b"abc")
         file.flush()
     with top.open_read("a") as file:
-        file.begin_flush()
+        file.begin_flush(0, 1 << 20)
         assert file.read(0, 9) == b"abc"
+
+
+def test_a_disk_that_is_behind_gets_nothing_before_it_must(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[int, ...]] = []
+    monkeypatch.setattr(linux, "begin_writeback", lambda _, *part: begun.append(part))
+    vmstat = tmp_path / "vmstat"
+    monkeypatch.setattr(linux, "_VMSTAT", vmstat)
+    limit = linux.BEHIND_BYTES // mmap.PAGESIZE
+    with RealRoot(tmp_path).folder("") as top, top.create("a") as file:
+        for pages, begins in ((limit, False), (limit - 1, True), (0, True)):
+            begun.clear()
+            vmstat.write_text(f"nr_dirty 9999999\nnr_writeback {pages}\nnr_writeback_temp 0\n")
+            file.begin_flush(1, 2)
+            assert begun == ([(1, 2)] if begins else []), pages
+        for said in ("", "nr_writeback -\n"):
+            vmstat.write_text(said)
+            file.begin_flush(1, 2)
+        vmstat.unlink()  # another system
+        file.begin_flush(1, 2)
+    assert len(begun) == 4
 
 
 def test_open_write_wants_an_existing_file(top: Folder) -> None:

@@ -131,8 +131,9 @@ class RealFile(_Open):
         if mode != now:
             os.fchmod(self._fd, mode)
 
-    def begin_flush(self) -> None:
-        linux.begin_writeback(self._fd)
+    def begin_flush(self, offset: int, length: int) -> None:
+        if not linux.disks_are_behind():
+            linux.begin_writeback(self._fd, offset, length)
 
     def flush(self) -> None:
         os.fsync(self._fd)

@@ -13,10 +13,13 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import mmap
 import os
 import platform
+import re
 import struct
 import sys
+from pathlib import Path
 from typing import Final
 
 # include/uapi/linux/fs.h
@@ -36,6 +39,11 @@ RESOLVE_BENEATH: Final = 0x08
 _RENAMEAT2_NUMBER: Final = {"x86_64": 316, "aarch64": 276, "riscv64": 276}
 _OPENAT2_NUMBER: Final = 437
 
+BEHIND_BYTES: Final = 4 << 20
+"""A disk that has so much to write gets nothing before it must: on ext4 the flush of a small file
+waits for all that was begun, and for nothing that was not (80 MB/s: an edit took 0.16 s at the
+median with 4 MiB, 0.41 s with 16 MiB)."""
+_VMSTAT: Final = Path("/proc/vmstat")
 _UTIME_OMIT: Final = (1 << 30) - 2  # <bits/stat.h>
 _LINUX: Final = sys.platform.startswith("linux")
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if _LINUX else None
@@ -97,12 +105,24 @@ def syncfs(fd: int) -> None:
     _checked(_LIBC.syncfs(ctypes.c_int(fd)))
 
 
-def begin_writeback(fd: int) -> None:
-    """Begin to write out the whole file (sync_file_range(2), which reports no write error, and so
-    takes none away from the fsync to come). Nothing where it is missing or not possible."""
+def begin_writeback(fd: int, offset: int, length: int) -> None:
+    """Begin to write out a part of a file. Nothing where that is missing or not possible.
+
+    With this flag alone sync_file_range(2) reports no write error, and so takes none away from the
+    fsync to come: an error is told to one caller."""
     if _LIBC is not None and hasattr(_LIBC, "sync_file_range"):
-        whole = (ctypes.c_int64(0), ctypes.c_int64(0))
-        _LIBC.sync_file_range(ctypes.c_int(fd), *whole, ctypes.c_uint(_SYNC_FILE_RANGE_WRITE))
+        part = (ctypes.c_int64(offset), ctypes.c_int64(length))
+        _LIBC.sync_file_range(ctypes.c_int(fd), *part, ctypes.c_uint(_SYNC_FILE_RANGE_WRITE))
+
+
+def disks_are_behind() -> bool:
+    """Whether this machine has begun to write more than its disks took so far (proc_vmstat(5))."""
+    try:
+        said = _VMSTAT.read_bytes()
+    except OSError:
+        return False
+    pages = re.search(rb"^nr_writeback (\d+)$", said, re.MULTILINE)
+    return pages is not None and int(pages[1]) * mmap.PAGESIZE >= BEHIND_BYTES
 
 
 def clone_range(fd: int, offset: int, source_fd: int, source_offset: int, length: int) -> None:

@@ -96,9 +96,9 @@ class File(Closing, Protocol):
         """Set or clear the x bits (set: for whoever may read). like: who may read and write is
         taken from this stat first, so that a private file is still private when replaced."""
 
-    def begin_flush(self) -> None:
-        """Let what was written begin to go to the disk. Hardly waits, promises nothing and never
-        fails: it is `flush` that says so, and then it has little left to wait for."""
+    def begin_flush(self, offset: int, length: int) -> None:
+        """Let these bytes begin to go to the disk, if it is not behind already. Hardly waits,
+        promises nothing and never fails: `flush` does, and then has little left to wait for."""
 
     def flush(self) -> None: ...
 

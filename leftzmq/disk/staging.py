@@ -25,10 +25,10 @@ from leftzmq.tree.path import name_of, parent_of
 from leftzmq.tree.plan import Staged
 
 HOLE_BYTES: Final = 64 << 10  # fewer zeros are written: a hole is worth whole blocks only
-FLUSH_STEP_BYTES: Final = 16 << 20
-"""Whoever writes across a multiple of this begins to flush the file: so the disk works while the
-rest arrives. At the end there is little left, behind which every edit of a small file would wait
-(1 GiB: 0.35 s on a disk of 3 GB/s; docs/performance.md)."""
+FLUSH_STEP_BYTES: Final = 4 << 20
+"""Whoever writes across a multiple of this begins to flush what lies before it: so the disk works
+while the rest arrives, and at the end there is little left, behind which every edit of a small file
+would wait (1 GiB: 0.35 s on a disk of 3 GB/s; docs/performance.md)."""
 Chunk = tuple[bytes, int, int]
 """(id, offset in the target, length)."""
 
@@ -204,8 +204,11 @@ def put(file: File, staged: Staged, offset: int, data: bytes) -> None:
                 file.write(offset, body)
             if trimmed(file.read(offset + len(body), len(data) - len(body))):
                 file.write(offset + len(body), bytes(len(data) - len(body)))
-        if offset // FLUSH_STEP_BYTES != (offset + len(data)) // FLUSH_STEP_BYTES:
-            file.begin_flush()
+        begun, end = (
+            at // FLUSH_STEP_BYTES * FLUSH_STEP_BYTES for at in (offset, offset + len(data))
+        )
+        if begun != end:
+            file.begin_flush(begun, end - begun)
     except OSError as error:
         raise _why_not(staged.path, error) from error
 

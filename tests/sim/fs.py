@@ -127,7 +127,7 @@ class SimFile(_Handle):
         if mode != now:
             self._disk.attributes(self.inode, mode=mode)
 
-    def begin_flush(self) -> None:
+    def begin_flush(self, offset: int, length: int) -> None:
         """What the disk does of its own accord is in the power cut (tests/sim/disk)."""
 
     def flush(self) -> None:
