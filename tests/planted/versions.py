@@ -150,9 +150,8 @@ CHOSEN: Final = (
         (
             Edit(
                 "leftzmq/sync/found.py",
-                "    if winner is None or not winner.deleted"
-                " or (ours and ours.entry.rank == winner.rank):\n",
-                "    if winner is None or not winner.deleted:\n",
+                "    if best is None or not best.entry.deleted or best.is_ours:\n",
+                "    if best is None or not best.entry.deleted:\n",
             ),
         ),
         frozenset(("I1", "I2", "I2 tree")),
