@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -48,12 +48,26 @@ class Row(Struct, frozen=True, gc=False):
         return sort_key(self.entry.path)
 
 
+def ours_of(rows: Iterable[Row]) -> Row | None:
+    """The row of the version that we have."""
+    return next((row for row in rows if row.is_ours), None)
+
+
 def best_of(rows: Sequence[Row], holders: int) -> Row | None:
     """The highest version of a path that one of these devices holds, of what may be taken: none
     that leaps (tree/entry)."""
-    ours = next((row.entry for row in rows if row.is_ours), None)
+    row_of_ours = ours_of(rows)
+    ours = row_of_ours.entry if row_of_ours else None
     near = [row for row in rows if row.holders & holders and not row.entry.leaps(ours)]
     return max(near, key=lambda row: row.entry.rank, default=None)
+
+
+def theirs_of(rows: Iterable[Row], content: bytes) -> Entry | None:
+    """The highest version of a file with these bytes that others hold, and we do not."""
+    others = [row.entry for row in rows if not row.is_ours]
+    files = [entry for entry in others if entry.kind is Kind.FILE and not entry.deleted]
+    same = [entry for entry in files if entry.content == content]
+    return max(same, key=lambda entry: entry.rank, default=None)
 
 
 def pack_scan(key: ScanKey | None) -> bytes | None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from leftzmq.index.rows import ANYBODY, Row, best_of
-from leftzmq.sync.indexes import Indexes, ours_of
+from leftzmq.index.rows import ANYBODY, Row, best_of, ours_of
+from leftzmq.sync.indexes import Indexes
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey, local_change, tombstone
 from leftzmq.tree.plan import Held
 from leftzmq.tree.reconcile import succeeds

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from leftzmq.index.heads import Head
-from leftzmq.index.rows import Row
+from leftzmq.index.rows import Row, ours_of
 from leftzmq.index.schema import OUR_BIT
 from leftzmq.index.store import Store
 from leftzmq.sync.tally import Recount, Tally
@@ -148,11 +148,6 @@ class Indexes:
             self._recount = None if self._sweeping else Recount()
         elif self._recount is not None and not self._recount.step(self.store):
             self.tally, self._recount = self._recount.tally, None
-
-
-def ours_of(rows: Iterable[Row]) -> Row | None:
-    """The row of the version that we have."""
-    return next((row for row in rows if row.is_ours), None)
 
 
 def _swept(rows: Iterable[Row], mask: int) -> list[Row]:

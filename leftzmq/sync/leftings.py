@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from leftzmq.disk.lefting import lefting_path, lefting_paths
+from leftzmq.index.rows import theirs_of
 from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.facts import Fact
 from leftzmq.sync.indexes import Indexes
@@ -52,7 +53,9 @@ class Leftings:
         of large files that somebody wants stay: what they hold is verified then."""
         useless: list[Leftover] = []
         resumable: list[Leftover] = []
-        for path, staged, content in list(self._store.all_staged()):
+        known = list(self._store.all_staged())
+        self._indexes.recall(path for path, _, _ in known)
+        for path, staged, content in known:
             leftover = Leftover(path, staged, content)
             self._remember(path, content)
             if staged.inode > 0 and self._may_go_on(path, content):
@@ -67,10 +70,9 @@ class Leftings:
 
     def _remember(self, path: str, content: bytes) -> None:
         """It may have its name already, by an operation that was not committed any more."""
-        rows = (row.entry for row in self._indexes.rows(path) if not row.is_ours)
-        wanted = (entry for entry in rows if not entry.deleted and entry.content == content)
-        if (entry := max(wanted, key=lambda entry: entry.rank, default=None)) is not None:
-            self._indexes.begun[path] = entry
+        wanted = theirs_of(self._indexes.rows(path), content)
+        if wanted is not None:
+            self._indexes.begun[path] = wanted
 
     def cleared(self, fact: StagingCleared, now: float) -> None:
         self.gone(*fact.gone)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from leftzmq.index.rows import Row, best_of
+from leftzmq.index.rows import Row, best_of, ours_of, theirs_of
 from leftzmq.sync.found import FoundDeleted
-from leftzmq.sync.indexes import OURS, Indexes, ours_of
+from leftzmq.sync.indexes import OURS, Indexes
 from leftzmq.sync.ticket import Ticket
 from leftzmq.tree.conflict import HEX_DIGITS, conflict_copy, conflict_path
 from leftzmq.tree.entry import (
@@ -49,7 +49,7 @@ class Versions:
         for _ in range(8):  # each round takes or outbids one version; rows are few
             rows = self._indexes.rows(path)
             ours = ours_of(rows)
-            theirs = self._best(rows)
+            theirs = best_of(rows, self._indexes.reach)
             if theirs is None:
                 return None
             if not self.walked and theirs.entry.deleted and _may_hide(ours):
@@ -100,8 +100,7 @@ class Versions:
         what makes it the conflict copy, if it is to be one."""
         rows = self._indexes.rows(path)
         ours = ours_of(rows)
-        others = [row.entry for row in rows if row is not ours and _is_file(row.entry, content)]
-        taken = max(others, key=lambda entry: entry.rank, default=None)
+        taken = theirs_of(rows, content)
         if ours is None or ours.scan is None or taken is None:
             return None
         known = [row.entry for row in rows]
@@ -138,7 +137,7 @@ class Versions:
         """Something lives below our folder that must stay: publish it again above whatever would
         take its place (case c). False where nothing would."""
         rows = self._indexes.rows(path)
-        ours, theirs = ours_of(rows), self._best(rows)
+        ours, theirs = ours_of(rows), best_of(rows, self._indexes.reach)
         if ours is None or theirs is None:
             return False
         verdict = reconcile(ours.entry, theirs.entry, (), in_use=True)
@@ -165,7 +164,7 @@ class Versions:
         """A user wants ours kept: publish it again above whatever would replace or delete it.
         False where nothing would."""
         rows = self._indexes.rows(path)
-        ours, theirs = ours_of(rows), self._best(rows)
+        ours, theirs = ours_of(rows), best_of(rows, self._indexes.reach)
         if ours is None or theirs is None or theirs.entry.rank <= ours.entry.rank:
             return False
         self._outbid(rows, ours, theirs.entry)
@@ -185,9 +184,9 @@ class Versions:
     def leap(self, path: str) -> bool:
         """Whether a reachable device holds a version of `path` that leaps: nobody takes it."""
         rows = self._indexes.rows(path)
-        ours = _entry_of(rows)
-        reach = self._indexes.reach
-        return any(row.entry.leaps(ours) for row in rows if row.holders & reach)
+        ours, reach = ours_of(rows), self._indexes.reach
+        held = [row.entry for row in rows if row.holders & reach]
+        return any(entry.leaps(ours.entry if ours else None) for entry in held)
 
     def stays(self, path: str) -> bool:
         """Whether the version of `path` that wins among what can be had now is a live one."""
@@ -200,10 +199,6 @@ class Versions:
         return best is not None and not best.deleted
 
     # -- rows -----------------------------------------------------------------------------------
-
-    def _best(self, rows: list[Row]) -> Row | None:
-        """The highest rank that a reachable device other than us holds, of what may be taken."""
-        return best_of(rows, self._indexes.reach)
 
     def _join(self, rows: list[Row], ours: Row, theirs: Row) -> Ticket | None:
         """Same kind and content, theirs perhaps of higher rank: a ticket for mtime and exec."""
@@ -241,15 +236,6 @@ class Versions:
         sequence = self._indexes.next_sequence()
         entry = published_again(ours.entry, above, self._heads.life, sequence)
         self._indexes.set_ours(rows, entry, sequence, ours.scan)
-
-
-def _entry_of(rows: list[Row]) -> Entry | None:
-    ours = ours_of(rows)
-    return ours.entry if ours else None
-
-
-def _is_file(entry: Entry, content: bytes) -> bool:
-    return entry.kind is Kind.FILE and not entry.deleted and entry.content == content
 
 
 def _may_hide(ours: Row | None) -> bool:
