@@ -62,7 +62,7 @@ class Story:
         self._size, self._each = size, each
         self._troubles: dict[str, float] = {}  # since when each is there
         self._looked = 0.0
-        self._began = self._same_at = 0.0  # of this step, where it is not all of it
+        self._began = 0.0  # when the clock of this step started
         self._told = (
             self.alone,
             self.appears,
@@ -82,10 +82,9 @@ class Story:
 
     def tell(self, step: Step) -> None:
         """Let it happen; not to go on after one that is not ok."""
-        began = time.monotonic()
-        self._began = self._same_at = 0.0
+        self._began = time.monotonic()
         self._told[step.number - 1](step)
-        step.seconds = (self._same_at or time.monotonic()) - (self._began or began)
+        step.seconds = step.seconds or time.monotonic() - self._began
         if not step.ok and (trouble := self._trouble()):
             step.happened = trouble
 
@@ -241,7 +240,7 @@ class Story:
             digests = {self._digest(actor, path) for actor in actors}
             if len(digests) > 1:
                 return False
-            self._same_at, step.proof = stood_at, digests.pop()
+            step.seconds, step.proof = stood_at - self._began, digests.pop()
             return True
 
         step.ok = self._until(same)
