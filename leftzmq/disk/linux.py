@@ -3,7 +3,8 @@ FICLONERANGE. Only disk/fs uses them.
 
 Each is looked for once. Where one is missing its function raises OSError(ENOSYS), fs has its
 documented way around it, and `missing_calls` says so in a sentence at start. FICLONERANGE alone is
-tried each time: whether it can be done is a matter of the file system.
+tried each time: whether it can be done is a matter of the file system. sync_file_range is a
+hint, and simply not given.
 
 Knows numbers and structures of the kernel. Must not know what the calls are used for.
 """

@@ -204,11 +204,9 @@ def put(file: File, staged: Staged, offset: int, data: bytes) -> None:
                 file.write(offset, body)
             if trimmed(file.read(offset + len(body), len(data) - len(body))):
                 file.write(offset + len(body), bytes(len(data) - len(body)))
-        begun, end = (
-            at // FLUSH_STEP_BYTES * FLUSH_STEP_BYTES for at in (offset, offset + len(data))
-        )
-        if begun != end:
-            file.begin_flush(begun, end - begun)
+        first, last = offset // FLUSH_STEP_BYTES, (offset + len(data)) // FLUSH_STEP_BYTES
+        if first < last:
+            file.begin_flush(first * FLUSH_STEP_BYTES, (last - first) * FLUSH_STEP_BYTES)
     except OSError as error:
         raise _why_not(staged.path, error) from error
 
