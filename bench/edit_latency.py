@@ -18,19 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import rival
+from shares import stands
 
 from leftzmq.cli.story import Stage, free_ports, wait_until
 
 EDIT_BYTES = 4096
 LONGEST_S = 60.0
 RIVAL_RESTS_S = 0.5  # between two edits: until B's answer is through
-
-
-def stands(target: Path, data: bytes) -> bool:
-    try:
-        return target.read_bytes() == data
-    except FileNotFoundError:  # Syncthing takes the old file away before it renames the new one
-        return False
 
 
 def latencies(source: Path, target: Path, edits: int, rest: Callable[[], object]) -> list[float]:

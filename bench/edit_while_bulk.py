@@ -16,6 +16,8 @@ import os
 import statistics
 import time
 
+from shares import stands
+
 from leftzmq.bus.door import ask
 from leftzmq.cli.story import Actor, Stage, wait_until
 
@@ -28,7 +30,7 @@ def one_edit(a: Actor, b: Actor) -> float:
     (a.share / "edited").write_bytes(data)
     target = b.share / "edited"
     began = time.monotonic()
-    while not target.exists() or target.read_bytes() != data:
+    while not stands(target, data):
         assert time.monotonic() - began < 30, b.log_tail()
         time.sleep(0.001)
     return (time.monotonic() - began) * 1000

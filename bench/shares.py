@@ -86,6 +86,14 @@ def plain_s(source: Path, target: Path, manifest: Manifest) -> float:
     return time.monotonic() - began
 
 
+def stands(target: Path, data: bytes) -> bool:
+    """Whether a file is there now, with these bytes."""
+    try:
+        return target.read_bytes() == data
+    except FileNotFoundError:  # Syncthing takes the old file away before it renames the new one
+        return False
+
+
 def forget_the_deleted() -> None:
     """Wait until what was deleted does not make new files dear any more: right after the 30,000
     files of the run before, each cost 0.3 ms of the kernel's time more."""
