@@ -23,6 +23,7 @@ from leftzmq.bus.loop import Loop
 from leftzmq.bus.raw import Raw, RawFrame
 from leftzmq.bus.reports import Reports
 from leftzmq.bus.sockets import SHUT_OUT_S, Bus
+from leftzmq.bus.troubles import SocketTrouble
 from leftzmq.bus.wake import Wake
 from leftzmq.bus.workers import Workers
 from leftzmq.config import Config
@@ -81,7 +82,7 @@ class Agent:
 
     def open(self) -> None:
         """Everything up to `ready`: gate tested, sockets bound, shares there and watched."""
-        platform.require()
+        platform.require(len(self.config.peers))
         require_compiled()
         tune_malloc()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -196,6 +197,9 @@ class Agent:
     def _fact_of(self, raw: Raw) -> Fact | None:
         fact = read(raw)
         match fact:
+            case SocketTrouble(text):
+                self._say("", text)
+                return None
             case SealedArrived():
                 return self._open_page(fact)
             case Ask(asker, "events", fields):

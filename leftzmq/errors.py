@@ -99,6 +99,9 @@ class Refusal(Enum):
     BAD_ROUTE = "the connection chose its own routing id"
     TOO_GREEDY = "the device asked for more at once than it was told it may"
     TOO_OFTEN = "the device began its whole index anew before the last ones were through"
+    TOO_MANY_CONNECTIONS = "more connections were opened than may wait for their first word"
+    TOO_MANY_SUBSCRIPTIONS = "the device subscribed to our news again and again"
+    ENDLESS = "the device sends a message that does not end"
     UNASKED = "the device answered a question that we did not ask"
     # sealed things (content, wire/page)
     DOES_NOT_OPEN = "the box does not open with the folder's key"

@@ -106,12 +106,12 @@ def test_this_machine_is_set_up(monkeypatch):
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     libc = ctypes.CDLL(None)
     try:
-        platform.require()
+        platform.require(0)
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         assert (soft, hard) == (min(before[1], platform.MAX_DESCRIPTORS), before[1])
         # The next routing id comes from here, and is another one each time.
         first = libc.rand()
-        platform.require()
+        platform.require(0)
         assert libc.rand() != first
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -19,6 +19,7 @@ from leftzmq.bus.poller import Poller
 from leftzmq.bus.raw import RawFrame
 from leftzmq.bus.selftest import self_test
 from leftzmq.bus.strangers import MAX_REMEMBERED, QUIET_S, Strangers
+from leftzmq.bus.troubles import Troubles
 from leftzmq.bus.world import World
 from leftzmq.errors import GateError, Refusal
 from leftzmq.sync.facts import LinkOpened, StrangerRefused, Subscribed
@@ -253,7 +254,7 @@ FRIEND = new_keys().public
 def lone() -> Iterator[Lone]:
     context = zmq.Context()
     allowed = {FRIEND}.__contains__
-    world = World(context, new_keys(), Poller(), allowed, Strangers(), time.monotonic)
+    world = World(context, new_keys(), Poller(), allowed, Strangers(), time.monotonic, Troubles())
     gate = Gate(world)
     asker = context.socket(zmq.DEALER)
     asker.connect(ZAP_ENDPOINT)
@@ -310,7 +311,7 @@ def test_the_self_test_sees_a_gate_that_does_not_answer(tmp_path, monkeypatch):
 def test_the_self_test_leaves_no_guest_and_no_line_about_itself(tmp_path):
     with sides(tmp_path, 1) as (a,):
         endpoints = [(kind, a.endpoint(kind)) for kind in Socket]
-        self_test(a.bus._world, a.bus._gate, endpoints)
+        self_test(a.bus._world, a.bus._gate, endpoints, a.bus._bound.watch)
         assert a.bus._gate.guest is None
         a.turn()
         assert a.raws == []

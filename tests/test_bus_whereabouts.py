@@ -67,8 +67,9 @@ def test_what_was_dialed_from_an_address_that_is_gone_is_closed_and_dialed_anew(
         a.dials(b)
         until(lambda: a.of(LinkOpened), a, b)
         line = a.bus._dialed[b.device].control
-        assert line.ends is not None and line.ends.there == (OURS, line.endpoint.port)
-        line.ends = Ends(socket.AF_INET, (NOBODYS, 1), line.ends.there)
+        connection = line.connection
+        assert connection is not None and connection.ends.there == (OURS, line.endpoint.port)
+        connection.ends = Ends(socket.AF_INET, (NOBODYS, 1), connection.ends.there)
         until(lambda: len(a.of(LinkOpened)) == 2, a, b)
         why = f"the address {NOBODYS} is not this device's any more"
         assert a.of(LinkClosed) == [LinkClosed(Link(b.device, Way.DIALED), why)]

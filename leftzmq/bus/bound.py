@@ -8,6 +8,7 @@ User-Id (set by libzmq from the gate's answer; a sender cannot) is looked up aga
 from __future__ import annotations
 
 import errno
+import math
 import socket as dns
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +17,12 @@ from typing import Final
 import zmq
 
 from leftzmq.bus import options
+from leftzmq.bus.connections import Connection, Connections
 from leftzmq.bus.devicekey import public_text
 from leftzmq.bus.dialed import FRAMES, MESSAGES_A_TURN
 from leftzmq.bus.gate import key_of_user
 from leftzmq.bus.inlet import Inlet
+from leftzmq.bus.monitor import Monitor
 from leftzmq.bus.raw import Raw, RawFrame
 from leftzmq.bus.world import World
 from leftzmq.disk.root import Buffer
@@ -31,12 +34,23 @@ from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.wire.codec import Socket
 from leftzmq.wire.messages import NEWS_TOPIC
 
-REBIND_DEADLINE_S: Final = 2.0  # libzmq closes a listener in another thread
-REBIND_RETRY_S: Final = 0.02
+REBIND_RETRY_S: Final = 0.02  # libzmq closes a listener in another thread
+ABSENT_RETRY_S: Final = 2.0
+"""An address that this machine does not have yet, a port that another one has, no descriptor."""
+CROWDED_REST_S: Final = 1.0
+SUBSCRIPTIONS_MAX: Final = 8
+"""Over one connection. A device subscribes once; libzmq keeps each one until we have read it."""
+EVENTS_A_TURN: Final = 100
+"""Connections that come or go, of one socket (about 40 us each). While 1001 wait to be read libzmq
+lets nobody else in at that socket, so that is how many can come unseen."""
 _SUBSCRIBE: Final = b"\x01" + NEWS_TOPIC
 _UNSUBSCRIBE: Final = b"\x00" + NEWS_TOPIC
 _ROUTE_BYTES: Final = 5  # of an automatic routing id: 0 and a counter
 _KEY_IN_CONFIG: Final = {Socket.CONTROL: "listen", Socket.BULK: "bulk", Socket.NEWS: "news"}
+_IN_THIS_ORDER: Final = (Socket.BULK, Socket.NEWS, Socket.CONTROL)
+"""Who reaches control is told where the other two are."""
+_NOT_HERE: Final = frozenset((errno.EADDRNOTAVAIL, errno.ENODEV))
+_MONITORED: Final = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,100 +63,190 @@ class Listening:
     remembered: Ports = Ports()  # noqa: RUF009  frozen
 
 
-class Bound:
-    """endpoints: where each is bound, with its real port."""
+@dataclass(slots=True)
+class _Server:
+    """One of the three. choices: the first that can be bound is taken, and is the only one then.
 
-    def __init__(self, world: World, listening: Listening) -> None:
-        self._world = world
-        self._sockets: dict[Socket, zmq.Socket[bytes]] = {}
-        self._due: dict[Socket, float] = {}  # not bound yet: until when it is tried
-        self._seen: set[DeviceKey] = set()  # who sent something since the last rebind
-        self.endpoints: dict[Socket, Endpoint] = {}
+    socket, monitor: None while there is none; again_at: when to try to bind it, inf: it is bound
+    """
+
+    kind: Socket
+    choices: list[Endpoint]
+    socket: zmq.Socket[bytes] | None = None
+    monitor: Monitor | None = None
+    again_at: float = -math.inf
+    trouble: str = ""
+    is_tested: bool = False
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.choices[0]
+
+    @property
+    def is_bound(self) -> bool:
+        return self.again_at == math.inf
+
+
+class Bound:
+    """Tries to bind all of them at once; what has to wait is bound by `tick`.
+
+    Raises PortTaken where waiting would not help.
+    """
+
+    def __init__(self, world: World, listening: Listening, connections: Connections) -> None:
+        self._world, self._connections = world, connections
         host, remembered = listening.control.host, listening.remembered
-        self._bind_first(Socket.CONTROL, [listening.control])
-        for kind, given, port in (
-            (Socket.BULK, listening.bulk, remembered.bulk),
-            (Socket.NEWS, listening.news, remembered.news),
-        ):
-            free = [Endpoint(host, port), Endpoint(host, 0)]
-            self._bind_first(kind, [given] if given else free)
+        bulk = [listening.bulk] if listening.bulk else _free(host, remembered.bulk)
+        news = [listening.news] if listening.news else _free(host, remembered.news)
+        choices = {Socket.CONTROL: [listening.control], Socket.BULK: bulk, Socket.NEWS: news}
+        self._servers = {kind: _Server(kind, choices[kind]) for kind in _IN_THIS_ORDER}
+        try:
+            self._bind_all(world.clock(), first=True)
+        except PortTaken:
+            self.close()
+            raise
+
+    @property
+    def endpoints(self) -> dict[Socket, Endpoint]:
+        """Where each is bound, or is to be."""
+        return {kind: server.endpoint for kind, server in self._servers.items()}
 
     def send(self, kind: Socket, route: bytes, frames: list[Buffer], copy: bool) -> bool:
         """Never waits. False: that connection is gone, or too much waits there already."""
+        socket = self._servers[kind].socket
+        if socket is None:
+            return False
         try:
-            self._sockets[kind].send_multipart([route, *frames], zmq.DONTWAIT, copy=copy)
+            socket.send_multipart([route, *frames], zmq.DONTWAIT, copy=copy)
         except zmq.ZMQError:
             return False
         return True
 
     def publish(self, frame: bytes) -> None:
         """To every subscriber that has room; the others find the gap themselves (I7)."""
-        self._sockets[Socket.NEWS].send_multipart([NEWS_TOPIC, frame], zmq.DONTWAIT)
+        socket = self._servers[Socket.NEWS].socket
+        if socket is not None:
+            socket.send_multipart([NEWS_TOPIC, frame], zmq.DONTWAIT)
 
     def has_seen(self, device: DeviceKey) -> bool:
         """Whether a connection of this device may be open."""
-        return device in self._seen
+        return self._connections.has_seen(device)
 
-    def rebind(self) -> None:
+    def rebind(self, rest_s: float = 0.0) -> None:
         """Cut every connection that came, and bind anew, at once or in the next ticks."""
-        self._seen.clear()
-        for kind in list(self._sockets):
-            self._close(kind, 0)
-            self._make(kind, self.endpoints[kind].host)
-            self._due[kind] = self._world.clock() + REBIND_DEADLINE_S
-        self.tick(self._world.clock())
+        now = self._world.clock()
+        self._connections.forget_all()
+        for server in self._servers.values():
+            self._close(server, 0)
+            server.again_at = now + rest_s
+        self.tick(now)
 
     def tick(self, now: float) -> float | None:
-        """Bind what is not bound. When to be called next; None: all is bound.
+        """Bind what is not bound. When to be called next; None: all is bound."""
+        self._bind_all(now, first=False)
+        # The first one that waits: those behind it wait for it.
+        return next((s.again_at for s in self._servers.values() if not s.is_bound), None)
 
-        PortTaken: somebody else took a port of ours meanwhile.
-        """
-        for kind, deadline in list(self._due.items()):
-            endpoint = self.endpoints[kind]
-            try:
-                self._sockets[kind].bind(str(endpoint))
-                del self._due[kind]
-            except zmq.ZMQError as error:
-                if error.errno != errno.EADDRINUSE or now >= deadline:
-                    raise _port_taken(kind, endpoint, error) from None
-        return now + REBIND_RETRY_S if self._due else None
+    def untested(self) -> list[tuple[Socket, Endpoint]]:
+        """What is bound, and was not given by an earlier call."""
+        found = [s for s in self._servers.values() if s.is_bound and not s.is_tested]
+        for server in found:
+            server.is_tested = True
+        return [(server.kind, server.endpoint) for server in found]
+
+    def watch(self) -> None:
+        """Take note of who came and who went. libzmq lets nobody else in while this is not done."""
+        for server in self._servers.values():
+            self._watch(server)
 
     def close(self, linger_ms: int = 0) -> None:
-        for kind in list(self._sockets):
-            self._close(kind, linger_ms if kind is Socket.CONTROL else 0)
+        for kind, server in self._servers.items():
+            self._close(server, linger_ms if kind is Socket.CONTROL else 0)
 
-    def _bind_first(self, kind: Socket, choices: list[Endpoint]) -> None:
-        for last, endpoint in enumerate(choices, start=1 - len(choices)):
-            socket = self._make(kind, endpoint.host)
+    def _bind_all(self, now: float, *, first: bool) -> None:
+        for server in self._servers.values():
+            if now < server.again_at:
+                # Those behind it wait: who reaches control must find the others.
+                if not server.is_bound:
+                    break
+                continue
+            if not self._bind(server, now, first):
+                break
+
+    def _bind(self, server: _Server, now: float, first: bool) -> bool:
+        """Whether it is bound now. PortTaken: at the `first` try, where only a person can help."""
+        for last, endpoint in enumerate(server.choices, start=1 - len(server.choices)):
             try:
+                socket = server.socket or self._make(server, endpoint.host)
                 socket.bind(str(Endpoint(_address(endpoint.host), endpoint.port)))
             except (zmq.ZMQError, OSError) as error:
-                self._close(kind, 0)
-                if last == 0:
-                    raise _port_taken(kind, endpoint, error) from None
-                continue
+                if last < 0:
+                    self._close(server, 0)  # the next one may be of another family
+                    continue
+                taken = _port_taken(server.kind, endpoint, error)
+                waits = _is_absent(error) or error.errno in (errno.EMFILE, errno.ENFILE)
+                if first and not waits:
+                    raise taken from None
+                self._wait(server, taken, error.errno, now)
+                return False
             text = socket.getsockopt_string(zmq.LAST_ENDPOINT)
-            self.endpoints[kind] = Endpoint.parse(text, "libzmq", own=True)
-            return
+            server.choices = [Endpoint.parse(text, "libzmq", own=True)]
+            server.again_at = math.inf
+            if server.trouble:
+                self._world.troubles.over(server.trouble)
+                server.trouble = ""
+            return True
+        return False
 
-    def _make(self, kind: Socket, host: str) -> zmq.Socket[bytes]:
-        world = self._world
-        socket = options.bound(world.context, kind, world.keys, host)
+    def _wait(self, server: _Server, taken: PortTaken, number: int | None, now: float) -> None:
+        if number == errno.EADDRINUSE and not server.trouble:
+            # Most likely it is our own listener of a moment ago, which another thread closes.
+            server.trouble = str(taken)
+            server.again_at = now + REBIND_RETRY_S
+            return
+        server.again_at = now + ABSENT_RETRY_S
+        server.trouble = f"{taken}; tried again every {ABSENT_RETRY_S:.0f} s"
+        self._world.troubles.note(server.trouble, now)
+
+    def _make(self, server: _Server, host: str) -> zmq.Socket[bytes]:
+        world, kind = self._world, server.kind
+        socket = server.socket = options.bound(world.context, kind, world.keys, host)
+        monitor = server.monitor = Monitor(world.context, socket, _MONITORED, waits=1)
         news = kind is Socket.NEWS
         inlet = Inlet(socket, MESSAGES_A_TURN[kind], 1 if news else 1 + FRAMES[kind])
         take = self._subscriptions if news else lambda inlet: self._messages(kind, inlet)
+        # First who comes and goes: frames name the connection that they came over.
+        world.poller.add(monitor.socket, lambda: self._watch(server))
         world.poller.add(socket, lambda: take(inlet))
-        self._sockets[kind] = socket
         return socket
 
-    def _close(self, kind: Socket, linger_ms: int) -> None:
-        socket = self._sockets.pop(kind)
-        self._world.poller.drop(socket)
-        socket.close(linger_ms)
+    def _close(self, server: _Server, linger_ms: int) -> None:
+        socket, monitor = server.socket, server.monitor
+        server.socket = server.monitor = None
+        if monitor is not None:
+            self._world.poller.drop(monitor.socket)
+            monitor.close()
+        if socket is not None:
+            self._world.poller.drop(socket)
+            socket.close(linger_ms)
+
+    def _watch(self, server: _Server) -> tuple[Raw, ...]:
+        now, monitor = self._world.clock(), server.monitor
+        for _ in range(EVENTS_A_TURN):
+            event = None if monitor is None else monitor.next()
+            if monitor is None or event is None:
+                break
+            if event == zmq.EVENT_ACCEPTED:
+                self._connections.accepted(server.kind, monitor.value, server.endpoint.port, now)
+            else:
+                self._connections.closed(server.kind, monitor.value)
+        return ()
 
     def _messages(self, kind: Socket, inlet: Inlet) -> Iterator[Raw]:
         for route, *frames in inlet.take():
-            device = self._sender(frames[0])
+            device, connection = self._sender(kind, frames[0])
+            if connection is not None:
+                connection.took(frames)
             if device is None:
                 continue
             if len(route) != _ROUTE_BYTES or route.bytes[0] != 0:
@@ -157,32 +261,48 @@ class Bound:
         for frame, *more in inlet.take():
             if frame.bytes == _UNSUBSCRIBE and not more:
                 continue  # nobody's: libzmq makes one itself when the last subscriber is gone
-            device = self._sender(frame)
+            device, connection = self._sender(Socket.NEWS, frame)
+            if connection is not None:
+                connection.took([frame, *more])
             if device is None:
                 continue
-            if frame.bytes == _SUBSCRIBE and not more:
+            if connection is not None and connection.messages > SUBSCRIPTIONS_MAX:
+                detail = f"over {SUBSCRIPTIONS_MAX} subscriptions over one connection"
+                self._note(device, Refusal.TOO_MANY_SUBSCRIPTIONS, detail)
+            elif frame.bytes == _SUBSCRIBE and not more:
                 yield Subscribed()
             else:
                 self._note(device, Refusal.WRONG_SHAPE, "no subscription that there is")
 
-    def _sender(self, frame: zmq.Frame) -> DeviceKey | None:
-        """The paired device that a frame came from; None, and noted, if it is not one any more."""
+    def _sender(self, kind: Socket, frame: zmq.Frame) -> tuple[DeviceKey | None, Connection | None]:
+        """The paired device that a frame came from, and over which connection; without a device,
+        and noted, if it is not paired any more: then that connection ends."""
+        strangers, now = self._world.strangers, self._world.clock()
         try:
             key = DeviceKey(key_of_user(str(frame.get("User-Id"))))
         except (zmq.ZMQError, ValueError, KeyError):  # came in while no gate answered
-            self._world.strangers.note(
-                None, Refusal.UNKNOWN_DEVICE, b"", "met no gate", self._world.clock()
-            )
-            return None
-        self._seen.add(key)
+            strangers.note(None, Refusal.UNKNOWN_DEVICE, b"", "met no gate", now)
+            self._connections.end(frame, kind)
+            return None, None
         if self._world.allowed(key):
-            return key
+            connection = self._connections.heard(frame, kind, key)
+            if connection is None:
+                # Its first frame was read before the word that it was let in.
+                self._watch(self._servers[kind])
+                connection = self._connections.heard(frame, kind, key)
+            return key, connection
         detail = f"{public_text(key)} is connected still"
-        self._world.strangers.note(None, Refusal.UNKNOWN_DEVICE, key, detail, self._world.clock())
-        return None
+        strangers.note(None, Refusal.UNKNOWN_DEVICE, key, detail, now)
+        self._connections.end(frame, kind)
+        return None, None
 
     def _note(self, device: DeviceKey, refusal: Refusal, detail: str) -> None:
         self._world.strangers.note(device, refusal, device, detail, self._world.clock())
+
+
+def _free(host: str, remembered: int) -> list[Endpoint]:
+    """Any port of this host, best the one of last time."""
+    return [Endpoint(host, port) for port in dict.fromkeys((remembered, 0))]
 
 
 def _address(host: str) -> str:
@@ -191,13 +311,18 @@ def _address(host: str) -> str:
     return str(found[0][4][0])
 
 
+def _is_absent(error: zmq.ZMQError | OSError) -> bool:
+    """Whether the address may still come: an interface that is not up, a name not known yet."""
+    return error.errno in _NOT_HERE or isinstance(error, dns.gaierror)
+
+
 def _port_taken(kind: Socket, endpoint: Endpoint, error: zmq.ZMQError | OSError) -> PortTaken:
     key = _KEY_IN_CONFIG[kind]
     if error.errno == errno.EADDRINUSE:
         what, do = "is taken by another program", f"stop it, or give {key} in [device] another port"
     elif error.errno == errno.EACCES:
         what, do = "may not be bound by this user", f"give {key} in [device] a port over 1023"
-    elif error.errno in (errno.EADDRNOTAVAIL, errno.ENODEV) or isinstance(error, dns.gaierror):
+    elif _is_absent(error):
         what = "is no address of this machine"
         do = f"give {key} in [device] one that it has, or 0.0.0.0 for all of them"
     else:

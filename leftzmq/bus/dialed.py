@@ -15,6 +15,7 @@ from typing import Final
 import zmq
 
 from leftzmq.bus import options
+from leftzmq.bus.connections import Connection
 from leftzmq.bus.ends import Ends
 from leftzmq.bus.inlet import Inlet
 from leftzmq.bus.monitor import Monitor
@@ -71,7 +72,7 @@ class Line:
         self.link = Link(device, Way.DIALED)
         self.socket: zmq.Socket[bytes] | None = None
         self.refused = False  # whether the last thing that happened was that our key was refused
-        self.ends: Ends | None = None  # while it is connected, if they could be learnt
+        self.connection: Connection | None = None  # while there is one, if it could be learnt
         self._monitor: Monitor | None = None
         self._up = self._lost = False
         self._swallowed = False  # what was sent over it may have got lost
@@ -123,7 +124,7 @@ class Line:
         socket, self.socket = self.socket, None
         monitor, self._monitor = self._monitor, None
         self._up = False
-        self._again_at = self.ends = None
+        self._again_at = self.connection = None
         if socket is not None and monitor is not None:
             self._world.poller.drop(socket)
             self._world.poller.drop(monitor.socket)
@@ -131,20 +132,37 @@ class Line:
             socket.close(linger_ms)
 
     def _open(self) -> None:
+        """No socket to be had (descriptors, or libzmq's 1023) is like nobody there: it rests."""
         world, host = self._world, self.endpoint.host
-        socket = options.dialed(world.context, self.kind, world.keys, self._device, host)
-        if self.kind is Socket.NEWS:
-            socket.subscribe(NEWS_TOPIC)
-        monitor = Monitor(world.context, socket, _MONITORED)
+        socket: zmq.Socket[bytes] | None = None
+        self._up = self._lost = False
+        try:
+            socket = options.dialed(world.context, self.kind, world.keys, self._device, host)
+            if self.kind is Socket.NEWS:
+                socket.subscribe(NEWS_TOPIC)
+            monitor = Monitor(world.context, socket, _MONITORED)
+            try:
+                socket.connect(str(self.endpoint))
+            except zmq.ZMQError:
+                monitor.close()
+                raise
+        except zmq.ZMQError as error:
+            if socket is not None:
+                socket.close(0)
+            now = world.clock()
+            world.troubles.note(f"no connection to {self.endpoint} can be made: {error}", now)
+            self._rest(self._rest_s)
+            return
         inlet = Inlet(socket, MESSAGES_A_TURN[self.kind], FRAMES[self.kind])
         # Data first: what came before a connection broke is taken before it is said to be gone.
         world.poller.add(socket, lambda: self._frames(inlet))
         world.poller.add(monitor.socket, lambda: self._events(monitor))
-        self.socket, self._monitor, self._up, self._lost = socket, monitor, False, False
-        socket.connect(str(self.endpoint))
+        self.socket, self._monitor = socket, monitor
 
     def _frames(self, inlet: Inlet) -> Iterator[Raw]:
         for frames in inlet.take():
+            if self.connection is not None:
+                self.connection.took(frames)
             if len(frames) > inlet.frames:
                 detail = f"over {inlet.frames} on {self.kind.value}"
                 yield StrangerRefused(self._device, Refusal.TOO_MANY_FRAMES, detail)
@@ -159,7 +177,10 @@ class Line:
         # An event may close this line, and its monitor with it.
         while self._monitor is monitor and (event := monitor.next()) is not None:
             if event == zmq.EVENT_CONNECTED:
-                self.ends = Ends.of(monitor.value, self.endpoint.port)
+                ends = Ends.of(monitor.value, self.endpoint.port)
+                if ends is not None:
+                    now, device = self._world.clock(), self._device
+                    self.connection = Connection(self.kind, monitor.value, ends, now, device)
             else:
                 yield from self._event(event)
 
@@ -187,7 +208,7 @@ class Line:
         elif event == zmq.EVENT_DISCONNECTED and self._up:
             # Usually libzmq connects again by itself; not after a frame over our limit.
             self._up, self._lost, self._swallowed = False, True, True
-            self.ends = None
+            self.connection = None
             self.lost_at = self._world.clock()
             self._rest(self._rest_s)
             if self.kind is Socket.CONTROL:
@@ -239,7 +260,10 @@ class Dialed:
     @property
     def ends(self) -> Ends | None:
         """Of one of its connections: all are between the same two addresses."""
-        return next((line.ends for line in self.lines() if line.ends is not None), None)
+        return next((connection.ends for connection in self.connections()), None)
+
+    def connections(self) -> list[Connection]:
+        return [line.connection for line in self.lines() if line.connection is not None]
 
     def tick(self, now: float) -> float | None:
         """Try again what rested long enough. When to be called next; None: nothing rests."""

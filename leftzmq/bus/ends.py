@@ -28,9 +28,9 @@ class Ends:
     there: tuple[Any, ...]
 
     @classmethod
-    def of(cls, descriptor: int, port: int) -> Ends | None:
-        """Those of a connection of libzmq's to this port. None: it is closed already, and its
-        number may be another one's."""
+    def of_descriptor(cls, descriptor: int) -> Ends | None:
+        """Those of the TCP connection that has this number now, which libzmq may close at any time.
+        None: there is none."""
         try:
             borrowed = socket.socket(fileno=descriptor)
         except OSError:
@@ -41,7 +41,14 @@ class Ends:
             return None
         finally:
             borrowed.detach()
-        return ends if ends.family in _TCP and ends.there[1] == port else None
+        return ends if ends.family in _TCP else None
+
+    @classmethod
+    def of(cls, descriptor: int, port: int) -> Ends | None:
+        """Those of a connection of libzmq's to this port. None: it is closed already, and its
+        number may be another one's."""
+        ends = cls.of_descriptor(descriptor)
+        return ends if ends is not None and ends.there[1] == port else None
 
     @property
     def address(self) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from leftzmq.bus.raw import Raw, RawAsk, RawFrame
+from leftzmq.bus.troubles import SocketTrouble
 from leftzmq.errors import Refusal, Refused
 from leftzmq.sync.facts import ChunksArrived, Fact, MessageArrived, StrangerRefused
 from leftzmq.sync.link import Link
@@ -37,7 +38,7 @@ class Ask:
     fields: Mapping[str, Scalar]
 
 
-def read(raw: Raw) -> Fact | SealedArrived | Ask:
+def read(raw: Raw) -> Fact | SealedArrived | Ask | SocketTrouble:
     """The fact in what the bus brought. Never raises: a refusal is a StrangerRefused.
 
     A body is not copied: it is a view of the frame in which zmq received it.

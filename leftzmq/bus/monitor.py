@@ -6,10 +6,12 @@ Knows socket monitors. Must not know what follows from an event.
 from __future__ import annotations
 
 import itertools
+import struct
+from typing import Final
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
+_EVENT: Final = struct.Struct("=HI")  # zmq_socket_monitor(3): the event and its value
 # A name is not free again at once when its socket is closed; so none is used twice.
 _numbers = itertools.count()
 
@@ -17,7 +19,10 @@ _numbers = itertools.count()
 class Monitor:
     """Collects `events` (a mask) of `socket`. To be closed before that. `socket` of it: a PAIR.
 
-    value: what libzmq said beside the last event; with CONNECTED the connection's descriptor
+    waits: so many events, and 1000 more, wait to be read; then the thread of libzmq that has one
+        more stands still until they are
+    value: what libzmq said beside the last event; with CONNECTED, ACCEPTED and DISCONNECTED the
+        connection's descriptor
     """
 
     def __init__(
@@ -25,6 +30,7 @@ class Monitor:
         context: zmq.Context[zmq.Socket[bytes]],
         monitored: zmq.Socket[bytes],
         events: int,
+        waits: int = 1000,
     ) -> None:
         where = f"inproc://monitor-{next(_numbers)}"
         self._monitored = monitored
@@ -32,17 +38,22 @@ class Monitor:
         monitored.monitor(where, events)
         self.socket = context.socket(zmq.PAIR)
         self.socket.linger = 0
+        self.socket.rcvhwm = waits
         self.socket.connect(where)
 
     def next(self) -> int | None:
         """The next event, a zmq.EVENT_*; None: nothing more happened."""
         try:
-            said = parse_monitor_message(self.socket.recv_multipart(zmq.DONTWAIT))
+            said, _ = self.socket.recv_multipart(zmq.DONTWAIT)
         except zmq.ZMQError:
             return None
-        self.value = int(said["value"])
-        return int(said["event"])
+        event: int
+        event, self.value = _EVENT.unpack(said)
+        return event
 
     def close(self) -> None:
+        # A thread that stands still holds the lock that is needed to end this.
+        while self.next() is not None:
+            pass
         self._monitored.disable_monitor()
         self.socket.close(0)

@@ -17,19 +17,33 @@ from leftzmq.errors import PlatformError
 MIN_LIBZMQ: Final = (4, 3, 5)
 """Older ones have holes that are open before the handshake (CVE-2019-13132, CVE-2020-15166)."""
 
-MAX_DESCRIPTORS: Final = 4096
-"""A stranger's connection may hold one unfinished frame, for the handshake interval: descriptors
-x the limit on a frame bounds what all strangers hold together."""
+MAX_DESCRIPTORS: Final = 65_536
+"""More are not asked for. Connections are bounded where they come in (bus/connections, bus/ipc); up
+to 1001 a socket can come within one turn of the loop."""
+NEEDED_DESCRIPTORS: Final = 768
+"""Without peers: 256 connections that have not said anything, 80 local ones, 300 that come within a
+turn of the loop, and the rest for our own sockets, threads, files and indexes."""
+NEEDED_FOR_A_PEER: Final = 24
+"""Three sockets, each with a connection, two eventfds and a monitor's; four connections of its own
+to each of our three."""
 
 
-def require() -> None:
+def require(peers: int) -> None:
     """Check this machine and set up the process; to be called once, before the first ROUTER.
 
     Raises PlatformError with what to do.
     """
     _check(sys.platform, zmq.has("curve"), zmq.zmq_version_info(), zmq.zmq_version())
     _seed_routing_ids()
-    _limit_descriptors()
+    _limit_descriptors(NEEDED_DESCRIPTORS + peers * NEEDED_FOR_A_PEER)
+
+
+def descriptors() -> int:
+    """How many this process may have open."""
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_DESCRIPTORS if soft == resource.RLIM_INFINITY else min(soft, MAX_DESCRIPTORS)
 
 
 def _check(platform: str, has_curve: bool, version: tuple[int, int, int], text: str) -> None:
@@ -54,10 +68,14 @@ def _seed_routing_ids() -> None:
     libc.srand(int.from_bytes(os.urandom(4), "big"))
 
 
-def _limit_descriptors() -> None:
+def _limit_descriptors(needed: int) -> None:
     # Not at the top: on Windows the import would fail before `_check` could say what to do.
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     soft = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    if soft < needed:
+        what = f"this process may have {soft} files and connections open, and needs {needed}"
+        do = f"raise the hard limit (ulimit -Hn {needed}, or LimitNOFILE={needed} of a service)"
+        raise PlatformError(what, "RLIMIT_NOFILE", do)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import zmq
 
+from leftzmq.bus.troubles import SocketTrouble
 from leftzmq.sync.facts import (
     BulkRestored,
     DialFailed,
@@ -48,4 +49,5 @@ Raw = (
     | BulkRestored
     | Subscribed
     | StrangerRefused
+    | SocketTrouble
 )

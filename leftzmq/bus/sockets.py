@@ -12,17 +12,21 @@ from typing import Final
 
 import zmq
 
-from leftzmq.bus.bound import Bound, Listening
+from leftzmq.bus.bound import CROWDED_REST_S, Bound, Listening
+from leftzmq.bus.connections import Connection, Connections
 from leftzmq.bus.devicekey import DeviceKeyPair
 from leftzmq.bus.dialed import Dialed
 from leftzmq.bus.gate import Gate
 from leftzmq.bus.ipc import OwnDoors
+from leftzmq.bus.platform import descriptors
 from leftzmq.bus.poller import Poller
 from leftzmq.bus.raw import Raw
 from leftzmq.bus.selftest import self_test
 from leftzmq.bus.strangers import Strangers
+from leftzmq.bus.troubles import Troubles
 from leftzmq.bus.whereabouts import Whereabouts
 from leftzmq.bus.world import World
+from leftzmq.content.memory import resident_bytes
 from leftzmq.disk.root import Buffer
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import Refusal
@@ -36,6 +40,10 @@ IO_THREADS: Final = 2  # CURVE runs in them, about 1 s of CPU per GB and end; a 
 BYE_LINGER_MS: Final = 200
 SHUT_OUT_S: Final = 60.0  # what breaks the rules once mostly does it again
 ZERO_COPY_BYTES: Final = 64 << 10  # below it, copying is cheaper than the bookkeeping
+_CROWDED: Final = (
+    "nearly all file descriptors are in use: the connections that came were ended, and nobody is "
+    f"let in for {CROWDED_REST_S:.0f} s"
+)
 
 
 class Bus:
@@ -46,7 +54,7 @@ class Bus:
     listening: where to bind
     ipc:       endpoints of events and admin (statedir.ipc_endpoints)
     wake_fd:   makes `poll` return when it is readable; whoever owns it clears it
-    Raises PortTaken, GateError.
+    Raises PortTaken, GateError. An address that this machine does not have yet is waited for.
     """
 
     def __init__(
@@ -61,22 +69,27 @@ class Bus:
         self._listed, self._clock = allowed, clock
         self._shut_out: dict[DeviceKey, float] = {}  # listed devices only: bounded
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=IO_THREADS)
-        self._poller, self._strangers = Poller(), Strangers()
-        self._world = World(context, keys, self._poller, self._allowed, self._strangers, clock)
+        self._poller, self._strangers, self._troubles = Poller(), Strangers(), Troubles()
+        self._world = World(
+            context, keys, self._poller, self._allowed, self._strangers, clock, self._troubles
+        )
         self._dialed: dict[DeviceKey, Dialed] = {}
+        self._connections = Connections(
+            self._strangers, descriptors(), self._dialed_connections, resident_bytes
+        )
         self._gates_seen = 0
         self._closing: list[Callable[[], None]] = [context.destroy]
         try:
             self._gate = Gate(self._world)
             self._closing.append(lambda: self._gate.close())
             self._add_gate()
-            self._bound = Bound(self._world, listening)
+            self._bound = Bound(self._world, listening, self._connections)
             # Before the gate: without one, anybody comes in.
             self._closing.append(lambda: self._bound.close(BYE_LINGER_MS))
-            self_test(self._world, self._gate, self._bound.endpoints.items())
+            self._test()
             self._whereabouts = Whereabouts(self._dialed, self._bound.has_seen)
             self._closing.append(self._whereabouts.close)
-            self._own = OwnDoors(context, self._poller, *ipc)
+            self._own = OwnDoors(self._world, *ipc)
             self._closing.append(lambda: self._own.close(BYE_LINGER_MS))
         except BaseException:
             self.close()
@@ -137,8 +150,7 @@ class Bus:
         self._strangers.hush(Refusal.UNKNOWN_DEVICE, device, now)
         if device in self._dialed:
             self._dialed[device].rest(SHUT_OUT_S)
-        if self._bound.has_seen(device):
-            self.rebind()  # libzmq cannot cut a single one
+        self._connections.end_all_of(device)
 
     def is_shut_out(self, device: DeviceKey) -> bool:
         """Whether it was dropped less than SHUT_OUT_S ago."""
@@ -189,12 +201,13 @@ class Bus:
         """Wait for something, and take it: of every socket a bounded number of messages.
 
         Empty after `timeout_ms`, after a wake-up, or after something that concerns only the bus.
-        PortTaken, GateError: after rebind a port, or for the gate its place, was not to be had.
+        GateError: its place was not to be had again, or it does not judge.
         """
         found = self._move()
         found += self._poller.poll(0 if found else min(timeout_ms, self._tick(timeout_ms)))
         now = self._clock()
         found.extend(self._strangers.take(now))
+        found.extend(self._troubles.take())
         return found
 
     def close(self) -> None:
@@ -217,10 +230,29 @@ class Bus:
             self._gates_seen = self._gate.remade
             self._add_gate()
             self._bound.rebind()  # who came while there was no gate goes
+        self._connections.tick(now)
+        if self._connections.crowded:
+            self._rest_crowded(now)
         due = [self._whereabouts.again_at if self._dialed else None, self._bound.tick(now)]
+        self._test()
+        due += [self._own.tick(now), self._connections.again_at]
         due += (dialed.tick(now) for dialed in self._dialed.values())
         soonest = min((at for at in due if at is not None), default=None)
         return timeout_ms if soonest is None else max(0, round((soonest - now) * 1000) + 1)
+
+    def _rest_crowded(self, now: float) -> None:
+        """Nearly all descriptors are in use. What needs the next one may be a file of a user, or
+        libzmq, which ends this process where a local connection finds none (4.3.5)."""
+        self._troubles.note(_CROWDED, now)
+        self._own.rest(now + CROWDED_REST_S)
+        self._bound.rebind(CROWDED_REST_S)
+
+    def _test(self) -> None:
+        """Nothing stays bound that has not been seen to refuse a stranger."""
+        self_test(self._world, self._gate, self._bound.untested(), self._bound.watch)
+
+    def _dialed_connections(self) -> list[Connection]:
+        return [each for dialed in self._dialed.values() for each in dialed.connections()]
 
     def _move(self) -> list[Raw]:
         """Dial anew what was dialed from, or to, where nobody is any more."""

@@ -13,6 +13,7 @@ import zmq
 from leftzmq.bus.devicekey import DeviceKeyPair
 from leftzmq.bus.poller import Poller
 from leftzmq.bus.strangers import Strangers
+from leftzmq.bus.troubles import Troubles
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class World:
     """keys: of this device
 
     allowed: whether a key (32 bytes) is in the list of the moment
-    strangers: where refusals are noted
+    strangers: where refusals are noted; troubles: where is noted what hinders our own sockets
     clock: monotonic seconds
     """
 
@@ -30,3 +31,4 @@ class World:
     allowed: Callable[[bytes], bool]
     strangers: Strangers
     clock: Callable[[], float]
+    troubles: Troubles

@@ -1,0 +1,45 @@
+"""What keeps our own sockets from being made or bound, said once in a while.
+
+Knows sentences and a clock that is passed in. Must not know sockets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+QUIET_S: Final = 60.0
+MAX_REMEMBERED: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SocketTrouble:
+    """A sentence for the user; the agent goes on."""
+
+    text: str
+
+
+class Troubles:
+    """Collects sentences; the same one is said again after QUIET_S at the earliest."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, float] = {}
+        self._new: list[SocketTrouble] = []
+
+    def note(self, text: str, now: float) -> None:
+        """now: monotonic seconds"""
+        if now - self._said.get(text, -QUIET_S) < QUIET_S:
+            return
+        self._said.pop(text, None)
+        self._said[text] = now
+        if len(self._said) > MAX_REMEMBERED:
+            del self._said[next(iter(self._said))]
+        self._new.append(SocketTrouble(text))
+
+    def over(self, text: str) -> None:
+        """If it comes again, it is said again at once."""
+        self._said.pop(text, None)
+
+    def take(self) -> list[SocketTrouble]:
+        new, self._new = self._new, []
+        return new
