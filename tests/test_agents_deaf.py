@@ -8,9 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import zmq
+from buses import new_keys
 
 from leftzmq.bus.ipc import OwnDoors
 from leftzmq.bus.poller import Poller
+from leftzmq.bus.strangers import Strangers
+from leftzmq.bus.troubles import Troubles
+from leftzmq.bus.world import World
 from leftzmq.cli.story import Stage, wait_until
 from leftzmq.statedir import ipc_endpoints
 
@@ -40,7 +44,17 @@ def test_what_waits_for_it_is_bounded_and_telling_never_waits(tmp_path: Path) ->
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     poller = Poller()
     events, admin = (f"ipc://{tmp_path}/{name}" for name in ("events", "admin"))
-    doors = OwnDoors(context, poller, events, admin)
+    allowed: set[bytes] = set()
+    world = World(
+        context,
+        new_keys(),
+        poller,
+        allowed.__contains__,
+        Strangers(),
+        time.monotonic,
+        Troubles(),
+    )
+    doors = OwnDoors(world, events, admin)
     try:
         with deaf(events):
             end = time.monotonic() + 5

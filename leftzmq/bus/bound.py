@@ -280,8 +280,11 @@ class Bound:
         strangers, now = self._world.strangers, self._world.clock()
         try:
             key = DeviceKey(key_of_user(str(frame.get("User-Id"))))
-        except (zmq.ZMQError, ValueError, KeyError):  # came in while no gate answered
-            strangers.note(None, Refusal.UNKNOWN_DEVICE, b"", "met no gate", now)
+        except (zmq.ZMQError, ValueError, KeyError):
+            # It came in while no gate answered. Not so on news: what libzmq makes there itself of
+            # a device's later frames is nobody's, too.
+            if kind is not Socket.NEWS:
+                strangers.note(None, Refusal.UNKNOWN_DEVICE, b"", "met no gate", now)
             self._connections.end(frame, kind)
             return None, None
         if self._world.allowed(key):

@@ -189,7 +189,7 @@ class Connections:
     def heard(self, frame: zmq.Frame, kind: Socket, device: DeviceKey) -> Connection | None:
         """A paired device said something, of which `frame` is a part. The connection that it came
         over; None: we have not been told of it."""
-        connection = self._all.get((kind, int(frame.get(zmq.SRCFD))))
+        connection = self._all.get((kind, _descriptor(frame)))
         if connection is None:
             return None
         if connection.device is None:
@@ -203,7 +203,7 @@ class Connections:
 
     def end(self, frame: zmq.Frame, kind: Socket) -> None:
         """Who sent this frame is nobody that we talk to (any more)."""
-        connection = self._all.get((kind, int(frame.get(zmq.SRCFD))))
+        connection = self._all.get((kind, _descriptor(frame)))
         if connection is not None:
             self._end(connection)
 
@@ -310,6 +310,15 @@ def source_of(address: str) -> str:
     if found.ipv4_mapped is not None:
         return str(found.ipv4_mapped)
     return str(ipaddress.ip_network((found, 64), strict=False))
+
+
+def _descriptor(frame: zmq.Frame) -> int:
+    """Of the connection that it came over; -1: libzmq does not say. It says nothing of what an XPUB
+    makes itself, and of the later parts of what others send to one."""
+    try:
+        return int(frame.get(zmq.SRCFD))
+    except zmq.ZMQError:
+        return -1
 
 
 @contextmanager
