@@ -116,6 +116,7 @@ class Agent:
             self._handle,
             self.node.deadline,
         )
+        self.bus.serve()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)

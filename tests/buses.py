@@ -39,6 +39,7 @@ class Side:
         self.device, self.wake = self.keys.public, Wake()
         ipc = (f"ipc://{place}/events", f"ipc://{place}/admin")
         self.bus = Bus(self.keys, lambda key: key in self.listed, listening, ipc, self.wake.fd)
+        self.bus.serve()
 
     def turn(self, timeout_ms: int = 5) -> None:
         self.raws += self.bus.poll(timeout_ms)
@@ -64,7 +65,11 @@ class Side:
         if keys is not None:
             socket.curve_publickey, socket.curve_secretkey = keys.public, keys.secret
             socket.curve_serverkey = self.device
-        socket.connect(str(self.endpoint(kind)))
+        try:
+            socket.connect(str(self.endpoint(kind)))
+        except BaseException:
+            context.destroy(0)
+            raise
         return socket
 
     def endpoint(self, kind: Socket) -> Endpoint:

@@ -14,6 +14,7 @@ import pytest
 import zmq
 from buses import Side, during, new_keys, sides, until
 from curve_client import CurveClient
+from test_bus_gate import client
 from test_bus_hostile import GREETING, LONG_FRAME, dial, rss_mib, serves
 
 from leftzmq.bus import connections as rules
@@ -143,53 +144,48 @@ def test_the_connections_of_one_device_are_bounded_the_oldest_goes(tmp_path):
     with sides(tmp_path, 1) as (a,):
         keys = new_keys()
         a.listed.add(keys.public)
-        clients = []
-        for number in range(3 * DEVICE_MAX):
-            client = a.client(Socket.CONTROL, keys, reconnect_ivl=-1)
-            clients.append(client)
-            client.send(HELLO[Socket.CONTROL])
-            until(lambda n=number: len(a.of(RawFrame)) == n + 1, a)
-        links = [raw.link for raw in a.of(RawFrame)]
-        until(lambda: not a.bus.send(links[0], Bye("gone")), a)
-        assert [a.bus.send(link, Bye("here")) for link in links[-DEVICE_MAX:]] == [True] * 4
-        for client in clients:
-            client.context.destroy(0)
+        with contextlib.ExitStack() as clients:
+            for number in range(3 * DEVICE_MAX):
+                dialing = client(a, Socket.CONTROL, keys, reconnect_ivl=-1)
+                clients.enter_context(dialing).send(HELLO[Socket.CONTROL])
+                until(lambda n=number: len(a.of(RawFrame)) == n + 1, a)
+            links = [raw.link for raw in a.of(RawFrame)]
+            until(lambda: not a.bus.send(links[0], Bye("gone")), a)
+            assert [a.bus.send(link, Bye("here")) for link in links[-DEVICE_MAX:]] == [True] * 4
 
 
 def test_the_same_subscription_again_and_again_is_refused_by_name(tmp_path):
     with sides(tmp_path, 1) as (a,):
         keys = new_keys()
         a.listed.add(keys.public)
-        client = a.client(Socket.NEWS, keys, zmq.XSUB)
-        for _ in range(10 * SUBSCRIPTIONS_MAX):
-            client.send(b"\x01n")
-        until(lambda: a.of(StrangerRefused), a)
+        with client(a, Socket.NEWS, keys, type=zmq.XSUB) as socket:
+            for _ in range(10 * SUBSCRIPTIONS_MAX):
+                socket.send(b"\x01n")
+            until(lambda: a.of(StrangerRefused), a)
         (refused,) = a.of(StrangerRefused)
         expected = (keys.public, Refusal.TOO_MANY_SUBSCRIPTIONS)
         assert (refused.device, refused.refusal) == expected
         assert len(a.of(Subscribed)) == SUBSCRIPTIONS_MAX
-        client.context.destroy(0)
 
 
 def test_subscriptions_as_fast_as_they_come_hold_little_memory(tmp_path):
     with sides(tmp_path, 2) as (a, friend):
         keys = new_keys()
         a.listed.add(keys.public)
-        client = a.client(Socket.NEWS, keys, zmq.XSUB, sndhwm=100_000)
         before, dropped = rss_mib(), False
-        end = time.monotonic() + 3
-        while time.monotonic() < end:
-            for _ in range(1000):
-                with contextlib.suppress(zmq.ZMQError):
-                    client.send(b"\x01n", zmq.DONTWAIT)
-            a.turn(0)
-            if not dropped and a.of(StrangerRefused):
-                dropped = True
-                a.bus.drop(keys.public)  # as the agent does with whoever is refused by name
-        assert dropped and rss_mib() - before < 64  # the sender's own queue is in here, too
-        friend.dials(a)
-        until(lambda: friend.of(LinkOpened), a, friend)
-        client.context.destroy(0)
+        with client(a, Socket.NEWS, keys, type=zmq.XSUB, sndhwm=100_000) as socket:
+            end = time.monotonic() + 3
+            while time.monotonic() < end:
+                for _ in range(1000):
+                    with contextlib.suppress(zmq.ZMQError):
+                        socket.send(b"\x01n", zmq.DONTWAIT)
+                a.turn(0)
+                if not dropped and a.of(StrangerRefused):
+                    dropped = True
+                    a.bus.drop(keys.public)  # as the agent does with whoever is refused by name
+            assert dropped and rss_mib() - before < 64  # the sender's own queue is in here, too
+            friend.dials(a)
+            until(lambda: friend.of(LinkOpened), a, friend)
 
 
 @contextlib.contextmanager

@@ -117,6 +117,16 @@ def test_this_machine_is_set_up(monkeypatch):
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+def test_too_few_descriptors_are_refused_with_the_number_that_is_needed(monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
+    with pytest.raises(PlatformError) as caught:
+        platform.require(10)
+    assert str(caught.value) == (
+        "RLIMIT_NOFILE: this process may have 64 files and connections open, and needs 3840 "
+        "(raise the limit: ulimit -n 3840 as root, or LimitNOFILE=3840 in the service)"
+    )
+
+
 def test_a_seed_is_from_the_os_and_not_always_the_same(monkeypatch):
     libc = ctypes.CDLL(None)
     monkeypatch.setattr(platform.os, "urandom", lambda count: b"\0\0\0\7"[-count:])

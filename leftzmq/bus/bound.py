@@ -35,6 +35,7 @@ from leftzmq.wire.codec import Socket
 from leftzmq.wire.messages import NEWS_TOPIC
 
 REBIND_RETRY_S: Final = 0.02  # libzmq closes a listener in another thread
+CLOSES_S: Final = 2.0  # after that it is somebody else's
 ABSENT_RETRY_S: Final = 2.0
 """An address that this machine does not have yet, a port that another one has, no descriptor."""
 CROWDED_REST_S: Final = 1.0
@@ -67,7 +68,9 @@ class Listening:
 class _Server:
     """One of the three. choices: the first that can be bound is taken, and is the only one then.
 
-    socket, monitor: None while there is none; again_at: when to try to bind it, inf: it is bound
+    socket, monitor: None while there is none
+    again_at: when to try to bind it, inf: it is bound. taken_since: it was tried, and taken
+    trouble: what was said of it
     """
 
     kind: Socket
@@ -75,6 +78,7 @@ class _Server:
     socket: zmq.Socket[bytes] | None = None
     monitor: Monitor | None = None
     again_at: float = -math.inf
+    taken_since: float = math.inf
     trouble: str = ""
     is_tested: bool = False
 
@@ -94,7 +98,7 @@ class Bound:
     """
 
     def __init__(self, world: World, listening: Listening, connections: Connections) -> None:
-        self._world, self._connections = world, connections
+        self._world, self._connections, self._is_held = world, connections, False
         host, remembered = listening.control.host, listening.remembered
         bulk = [listening.bulk] if listening.bulk else _free(host, remembered.bulk)
         news = [listening.news] if listening.news else _free(host, remembered.news)
@@ -142,10 +146,32 @@ class Bound:
         self.tick(now)
 
     def tick(self, now: float) -> float | None:
-        """Bind what is not bound. When to be called next; None: all is bound."""
+        """Bind what is not bound. When to be called next; None: all is bound, or held."""
+        if self._is_held:
+            return None
         self._bind_all(now, first=False)
         # The first one that waits: those behind it wait for it.
         return next((s.again_at for s in self._servers.values() if not s.is_bound), None)
+
+    def hold(self) -> None:
+        """Let go of what is bound until `serve`: who comes while nobody looks is not counted."""
+        self._is_held = True
+        self.rebind()
+
+    def serve(self) -> None:
+        """Bind at the ports of before; what is not free at once is bound by `tick`."""
+        self._is_held = False
+        now = self._world.clock()
+        for server in self._servers.values():
+            if not server.is_bound:
+                server.again_at = now
+        self.tick(now)
+
+    @property
+    def closes(self) -> bool:
+        """Whether a port of ours is taken, and not for long: most likely by ourselves."""
+        waits = (s for s in self._servers.values() if not s.is_bound)
+        return any(s.taken_since < math.inf and not s.trouble for s in waits)
 
     def untested(self) -> list[tuple[Socket, Endpoint]]:
         """What is bound, and was not given by an earlier call."""
@@ -191,7 +217,7 @@ class Bound:
                 return False
             text = socket.getsockopt_string(zmq.LAST_ENDPOINT)
             server.choices = [Endpoint.parse(text, "libzmq", own=True)]
-            server.again_at = math.inf
+            server.again_at = server.taken_since = math.inf
             if server.trouble:
                 self._world.troubles.over(server.trouble)
                 server.trouble = ""
@@ -199,11 +225,12 @@ class Bound:
         return False
 
     def _wait(self, server: _Server, taken: PortTaken, number: int | None, now: float) -> None:
-        if number == errno.EADDRINUSE and not server.trouble:
+        if number == errno.EADDRINUSE:
             # Most likely it is our own listener of a moment ago, which another thread closes.
-            server.trouble = str(taken)
-            server.again_at = now + REBIND_RETRY_S
-            return
+            server.taken_since = min(server.taken_since, now)
+            if now < server.taken_since + CLOSES_S:
+                server.again_at = now + REBIND_RETRY_S
+                return
         server.again_at = now + ABSENT_RETRY_S
         server.trouble = f"{taken}; tried again every {ABSENT_RETRY_S:.0f} s"
         self._world.troubles.note(server.trouble, now)

@@ -18,11 +18,12 @@ MIN_LIBZMQ: Final = (4, 3, 5)
 """Older ones have holes that are open before the handshake (CVE-2019-13132, CVE-2020-15166)."""
 
 MAX_DESCRIPTORS: Final = 65_536
-"""More are not asked for. Connections are bounded where they come in (bus/connections, bus/ipc); up
-to 1001 a socket can come within one turn of the loop."""
-NEEDED_DESCRIPTORS: Final = 768
-"""Without peers: 256 connections that have not said anything, 80 local ones, 300 that come within a
-turn of the loop, and the rest for our own sockets, threads, files and indexes."""
+"""More are not asked for. Connections are bounded where they come in (bus/connections, bus/ipc)."""
+NEEDED_DESCRIPTORS: Final = 3600
+"""Without peers. 3003 connections can come before the loop looks at one of them (1001 a socket),
+256 of those that it looked at may be silent, 80 are local; the rest is for our own sockets, threads,
+files and indexes. With fewer a stranger could take the last one, and libzmq ends the process where
+it finds none for a local connection."""
 NEEDED_FOR_A_PEER: Final = 24
 """Three sockets, each with a connection, two eventfds and a monitor's; four connections of its own
 to each of our three."""
@@ -76,6 +77,6 @@ def _limit_descriptors(needed: int) -> None:
     soft = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
     if soft < needed:
         what = f"this process may have {soft} files and connections open, and needs {needed}"
-        do = f"raise the hard limit (ulimit -Hn {needed}, or LimitNOFILE={needed} of a service)"
+        do = f"raise the limit: ulimit -n {needed} as root, or LimitNOFILE={needed} in the service"
         raise PlatformError(what, "RLIMIT_NOFILE", do)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

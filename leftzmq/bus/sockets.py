@@ -38,6 +38,7 @@ from leftzmq.wire.messages import Message, News, Open
 
 IO_THREADS: Final = 2  # CURVE runs in them, about 1 s of CPU per GB and end; a connection has one
 BYE_LINGER_MS: Final = 200
+SERVE_S: Final = 2.0  # libzmq closes the sockets that the self-test went to in another thread
 SHUT_OUT_S: Final = 60.0  # what breaks the rules once mostly does it again
 ZERO_COPY_BYTES: Final = 64 << 10  # below it, copying is cheaper than the bookkeeping
 _CROWDED: Final = (
@@ -47,7 +48,8 @@ _CROWDED: Final = (
 
 
 class Bus:
-    """All sockets, made, bound and tested by the time the constructor returns.
+    """All sockets, made, bound and tested by the time the constructor returns. Nobody else is let
+    in before `serve`.
 
     keys:      of this device
     allowed:   whether a key (32 bytes) is in the list of the moment
@@ -87,6 +89,7 @@ class Bus:
             # Before the gate: without one, anybody comes in.
             self._closing.append(lambda: self._bound.close(BYE_LINGER_MS))
             self._test()
+            self._bound.hold()
             self._whereabouts = Whereabouts(self._dialed, self._bound.has_seen)
             self._closing.append(self._whereabouts.close)
             self._own = OwnDoors(self._world, *ipc)
@@ -95,6 +98,14 @@ class Bus:
             self.close()
             raise
         self._poller.add(wake_fd, tuple)
+
+    def serve(self) -> None:
+        """Let others in from now on: `poll` is about to be called, again and again."""
+        self._bound.serve()
+        deadline = time.monotonic() + SERVE_S
+        while self._bound.closes and time.monotonic() < deadline:
+            time.sleep(0.002)
+            self._bound.serve()
 
     @property
     def control_endpoint(self) -> str:
