@@ -151,6 +151,7 @@ class ProblemKind(Enum):
     WAITING_FOR_FOLDER = "waits for its folder"
     WATCH_LIMIT = "is polled: the limit of watched folders is reached"
     WATCH_LOST = "events were lost: walking the folder again"
+    INDEX_WAITS = "waits until there is a place for it in our own, and is asked for again then"
     FAR_FUTURE = "another device has a version of it from the end of all times: it is not taken"
     MOUNT_GONE = (
         "what was mounted there is not, or something else is: nothing below it counts as changed "
@@ -160,18 +161,22 @@ class ProblemKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One path of one folder that needs attention; everything else goes on.
+    """One path of one folder, or one device's index of it, that needs attention; everything else
+    goes on.
 
-    `detail` adds what only this occurrence knows (an errno's text, a refusal's sentence).
+    detail: what only this occurrence knows (an errno's text, a refusal's sentence)
+    device: its name, where it concerns what that device says it has; then path is ""
     """
 
     folder: str
     path: str
     kind: ProblemKind
     detail: str = ""
+    device: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.path}: {self.kind.value}"
+        what = f"the index of {self.device}" if self.device else self.path
+        text = f"{what}: {self.kind.value}"
         return f"{text} ({self.detail})" if self.detail else text
 
 

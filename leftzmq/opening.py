@@ -92,9 +92,9 @@ class Opening:
         folder's rows are counted, so that they are counted once."""
         for key in [head.key for head in store.heads.known() if head.key not in self.listed]:
             store.heads.forget(key)
-        for key in store.heads.swept_keys():
-            for bit in store.heads.to_sweep(key):
-                store.sweep(bit)
+        swept = [b for key in store.heads.swept_keys() for b in store.heads.to_sweep(key)]
+        if swept:
+            store.sweep(*swept)
         store.commit()
 
 

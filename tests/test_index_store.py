@@ -119,7 +119,8 @@ def test_a_new_generation_has_a_bit_of_its_own(store: Store) -> None:
 
 
 def test_a_generation_of_which_nothing_was_heard_keeps_its_bit(store: Store) -> None:
-    head = store.heads.of(b"b" * 32)
+    head = store.heads.place(b"b" * 32)
+    assert head is not None
     assert store.heads.new_generation(b"b" * 32, life("b")).bit == head.bit
     assert store.heads.to_sweep(b"b" * 32) == []
 
@@ -132,7 +133,7 @@ def test_sweeping_goes_through_all_rows_some_at_a_time(
     for number in range(7):
         store.put(Row(made("b", file(f"p{number}")), head.mask | number % 2))
     store.heads.new_generation(b"b" * 32, life("b", 2))
-    assert store.sweep_some(head.bit, 0) == 2
+    assert store.sweep_some((head.bit,), 0) == 2
     assert store.heads.to_sweep(b"b" * 32) == [head.bit]
     store.sweep(head.bit)
     assert [rows[0].entry.path for rows in store.paths(b"", 9)] == ["p1", "p3", "p5"]

@@ -66,7 +66,9 @@ class Device:
         self.indexes.reach = sum(1 << self.bit(other) for other in "ABC" if other != self.name)
 
     def bit(self, other: str) -> int:
-        return self.store.heads.of(other.encode() * 32).bit
+        head = self.store.heads.place(other.encode() * 32)
+        assert head is not None
+        return head.bit
 
     def forget(self) -> None:
         """The state directory is lost; the share is not."""

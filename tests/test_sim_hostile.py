@@ -18,7 +18,6 @@ from sim.world import SimDevice
 from leftzmq.bus import fetching
 from leftzmq.content import seal
 from leftzmq.errors import ProblemKind, Refusal
-from leftzmq.sync import hearing
 from leftzmq.sync.facts import ChunksArrived
 from leftzmq.sync.jobs import Job, ReadPage
 from leftzmq.sync.link import DeviceKey, Link, Way
@@ -279,7 +278,6 @@ TAKEN_OUT: list[tuple[object, str, object, set[str]]] = [
     (check, "check_path", _any_path, {"refusal"}),
     (Entry, "leaps", _no_leaps, {"Refused", "I1", "AssertionError"}),
     (Entry, "same_content", _by_content, {"I8"}),
-    (hearing, "GENERATIONS_MAX", 1000, {"LeftError"}),
     (fetching, "open_chunk", _unchecked, {"I4"}),
 ]
 

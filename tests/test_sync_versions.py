@@ -19,7 +19,8 @@ OTHER = b"other device".ljust(32, b".")
 def test_a_device_that_goes_back_is_not_believed(tmp_path: Path) -> None:
     store = Store(tmp_path / "index")
     store.begin_life(life("a"))
-    indexes, head = Indexes(store), store.heads.of(OTHER)
+    indexes, head = Indexes(store), store.heads.place(OTHER)
+    assert head is not None
     older = made("b", file(text="older"))
     newer = made("b", file(text="newer"), older, 2)
     assert heard(indexes, head.bit, newer) is Heard.OPEN
@@ -36,7 +37,8 @@ def test_before_the_first_walk_no_folder_is_deleted(tmp_path: Path, found: Obser
     indexes, theirs = Indexes(store), made("b", found)
     versions = Versions(indexes)
     versions.take(theirs, ScanKey(found.kind, found.size, found.mtime_ns, 0, 1, False, 1))
-    head = store.heads.of(OTHER)
+    head = store.heads.place(OTHER)
+    assert head is not None
     indexes.reach |= head.mask
     assert heard(indexes, head.bit, deleted("b", theirs)) is Heard.OPEN
     assert (versions.ticket("p") is None) == (found == folder())

@@ -266,8 +266,8 @@ def _problem(ground: Ground, entry: Entry, error: Exception) -> Problem:
                 entry.path,
                 ProblemKind.LOW_SPACE,
                 error.said,
-                error.need_bytes,
-                error.fits_bytes,
+                need_bytes=error.need_bytes,
+                fits_bytes=error.fits_bytes,
             )
         case staging.DiskFull():
             kind, detail = ProblemKind.DISK_FULL, ""

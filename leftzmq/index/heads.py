@@ -1,7 +1,9 @@
 """Where every index stands: our own chain of lives, and how far we hold the others'.
 
-A device's row of bits belongs to one generation of its index: a whole index is received under a
-new bit; the old bit counts for nothing from the first page on and is swept with the last.
+A bit belongs to one generation of a device's index: a whole index is received under a new bit; the
+old bit counts for nothing from the first page on and is swept with the last, or sooner where no bit
+is free. There are as many bits as devices may be listed (config), so that a device whose old
+generation was swept finds one; until then it waits (sync/hearing).
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from leftzmq.errors import LeftError
 from leftzmq.index.schema import MAX_BITS, OUR_BIT
 from leftzmq.tree.version import Life
 
@@ -19,11 +20,15 @@ NO_LIFE: Final = Life(bytes(12))
 """What stands on the wire for "I hold nothing of yours"."""
 
 MAX_CHAIN: Final = 1024  # lives remembered; a peer that saw none of them gets the whole index
+NO_BIT: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far we hold a device's index: everything up to `head` of `life`, under `bit`."""
+    """How far we hold a device's index: everything up to `head` of `life`, under `bit`.
+
+    NO_BIT: we hold nothing of it, and no row can say that it has something.
+    """
 
     key: bytes
     bit: int
@@ -32,7 +37,8 @@ class Head:
 
     @property
     def mask(self) -> int:
-        return 1 << self.bit
+        """The bit as a set of bits; empty where it has none."""
+        return 0 if self.bit == NO_BIT else 1 << self.bit
 
 
 class Heads:
@@ -105,33 +111,43 @@ class Heads:
     # -- the other devices -----------------------------------------------------------------
 
     def of(self, key: bytes) -> Head:
-        """Where we stand with a device; (NO_LIFE, 0) under a bit of its own at first."""
-        head = self._devices.get(key)
-        return head if head else self._allot(key, NO_LIFE)
+        """Where we stand with a device; (NO_LIFE, 0) without a bit at first."""
+        return self._devices.get(key) or Head(key, NO_BIT, NO_LIFE, 0)
 
     def known(self) -> list[Head]:
+        """Of the devices that have a bit."""
         return list(self._devices.values())
 
+    def place(self, key: bytes) -> Head | None:
+        """Its head, under a bit that it has or that is free. None: it must wait for one."""
+        return self._devices.get(key) or self._allot(key, NO_LIFE)
+
     def advance(self, key: bytes, life: Life, head: int) -> None:
-        """We hold the device's index up to `head` of `life`; same commit as the entries."""
+        """We hold the device's index up to `head` of `life`; same commit as the entries. It has a
+        bit."""
         self._begin()
-        moved = replace(self.of(key), life=life, head=head)
+        moved = replace(self._devices[key], life=life, head=head)
         self._devices[key] = moved
         self._db.execute(
             "UPDATE device SET life = ?, head = ? WHERE bit = ?", (life, head, moved.bit)
         )
 
-    def new_generation(self, key: bytes, life: Life) -> Head:
-        """The first page of a whole index: a fresh bit; the old one counts for nothing now."""
-        self._begin()
-        if self.of(key).life == NO_LIFE:
+    def new_generation(self, key: bytes, life: Life) -> Head | None:
+        """The first page of a whole index: a fresh bit; the old one counts for nothing now. None:
+        no bit is free, and what was there before stands."""
+        old = self._devices.get(key)
+        if old is not None and old.life == NO_LIFE:
             self.advance(key, life, 0)  # nothing was ever heard under this bit
-            return self.of(key)
-        old = self._devices.pop(key, None)
-        if old is not None:
-            self._db.execute("UPDATE device SET swept = 1 WHERE bit = ?", (old.bit,))
-            self._swept.setdefault(key, []).append(old.bit)
+            return self._devices[key]
+        if self.bits_left == 0:
+            return None
+        self.forget(key)
         return self._allot(key, life)
+
+    @property
+    def bits_left(self) -> int:
+        """How many devices could be given a bit now."""
+        return MAX_BITS - len(self._used())
 
     @property
     def swept_mask(self) -> int:
@@ -151,7 +167,7 @@ class Heads:
                 bits.remove(bit)
 
     def forget(self, key: bytes) -> None:
-        """A device is not our peer any more: its bits are to be swept."""
+        """What we hold of a device counts for nothing from now on: its bit is to be swept."""
         head = self._devices.pop(key, None)
         if head is not None:
             self._begin()
@@ -161,12 +177,16 @@ class Heads:
     def swept_keys(self) -> list[bytes]:
         return [key for key, bits in self._swept.items() if bits]
 
-    def _allot(self, key: bytes, life: Life) -> Head:
+    def _used(self) -> set[int]:
         used = {OUR_BIT, *(head.bit for head in self._devices.values())}
         used.update(bit for bits in self._swept.values() for bit in bits)
+        return used
+
+    def _allot(self, key: bytes, life: Life) -> Head | None:
+        used = self._used()
         bit = next((bit for bit in range(MAX_BITS) if bit not in used), None)
         if bit is None:
-            raise LeftError("a folder has more than 62 devices", "", "remove peers from peer.toml")
+            return None
         self._begin()
         self._db.execute(
             "INSERT INTO device(bit, key, life, head, swept) VALUES(?,?,?,0,0)", (bit, key, life)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -128,28 +128,30 @@ class Store(Reader):
                 )
                 at += size
 
-    def sweep(self, bit: int) -> None:
-        """Take a bit from all rows, drop those without holders, and free the bit."""
+    def sweep(self, *bits: int) -> None:
+        """Take these bits from all rows, drop those without holders, and free the bits."""
         at = 0
-        while (end := self.sweep_some(bit, at)) is not None:
+        while (end := self.sweep_some(bits, at)) is not None:
             at = end
 
-    def sweep_some(self, bit: int, after: int) -> int | None:
+    def sweep_some(self, bits: Collection[int], after: int) -> int | None:
         """The same for some of the rows, those of the ids above `after`; the id to go on from, or
-        None when it was the last of them and the bit is free."""
+        None when it was the last of them and the bits are free."""
         self._write_rows()
         self.begin()
         end = after + SWEEP_ROWS
+        mask = sum(1 << bit for bit in bits)
         self._db.execute(
             "UPDATE version SET holders = holders & ~? WHERE id > ? AND id <= ? AND holders & ?",
-            (1 << bit, after, end, 1 << bit),
+            (mask, after, end, mask),
         )
         self._db.execute(
             "DELETE FROM version WHERE id > ? AND id <= ? AND holders = 0", (after, end)
         )
         if end < self._last_id:
             return end
-        self.heads.free(bit)
+        for bit in bits:
+            self.heads.free(bit)
         return None
 
     # -- lists and staging --------------------------------------------------------------------

@@ -54,7 +54,7 @@ class Folder:
         self.replica = Replica(
             id, self.tag, device, self.indexes, versions, self.claims, peers.news_links
         )
-        self.hearing = Hearing(id, self.tag, self.indexes, peers)
+        self.hearing = Hearing(id, self.tag, self.indexes, peers, self.problems)
         self.settler = Settler(
             id,
             store,

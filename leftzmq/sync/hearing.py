@@ -10,15 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from leftzmq.errors import Refusal
+from leftzmq.errors import ProblemKind, Refusal
 from leftzmq.index.heads import NO_LIFE
 from leftzmq.sync.actions import Action, Drop, Send, Tell
 from leftzmq.sync.answering import PAGES_AN_ASK
 from leftzmq.sync.facts import Fact, PageArrived, PathsReconsidered, PeerGreeted
 from leftzmq.sync.heard import Heard, heard
+from leftzmq.sync.index_waits import IndexWaits
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers import Peers
+from leftzmq.sync.problems import Problems
 from leftzmq.tree.entry import Entry
 from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import FolderHello, IndexSince
@@ -28,6 +30,9 @@ KEPT_PAGES_MAX: Final = 64  # news above the end of a running answer; more, and 
 ANSWER_TIMEOUT_S: Final = 20.0
 GENERATIONS_MAX: Final = 4
 """Of one device, that are not swept yet. Each has a bit, of which a folder has 62."""
+BIT_HELD_S: Final = 60.0
+"""Where all bits are taken and none is to be swept, the device that sent no page for longest loses
+its own, if it was this long. A device that can be reached sends one every 10 s (heartbeats)."""
 
 
 @dataclass(slots=True)
@@ -52,10 +57,13 @@ class Hearing:
         tag: bytes,
         indexes: Indexes,
         peers: Peers,
+        problems: Problems,
     ) -> None:
         self._folder, self._tag, self._peers = folder, tag, peers
         self._indexes, self._heads = indexes, indexes.store.heads
         self._running: dict[DeviceKey, Running] = {}
+        self._waits = IndexWaits(folder, problems)
+        self._paged_at: dict[DeviceKey, float] = {}  # when its last page came, or it got its bit
         self.members: set[DeviceKey] = set()
 
     def holders(self, entry: Entry) -> list[DeviceKey]:
@@ -72,7 +80,8 @@ class Hearing:
         self.members.add(device)
         head = self._heads.of(device)
         self._indexes.reach |= head.mask
-        if (head.life, head.head) == (hello.life, hello.head) or device in self._running:
+        known = (head.life, head.head) == (hello.life, hello.head)
+        if known or device in self._running or device in self._waits:
             out: list[Action | Fact] = []
         else:
             out = self._ask(device, now)
@@ -87,16 +96,20 @@ class Hearing:
         """No link to the device is left: what only it holds is pending from now on."""
         self._indexes.reach &= ~self._heads.of(device).mask
         self._running.pop(device, None)
+        out = self._waits.end(device, self._peers.name(device))
         if device not in self.members:
-            return []
+            return out
         self.members.discard(device)
-        return [PathsReconsidered(self._folder, ())]
+        return [*out, PathsReconsidered(self._folder, ())]
 
     def page(self, fact: PageArrived, now: float) -> list[Action | Fact]:
         """A page of another device's index: (a part of) an answer, or news."""
         device = fact.link.device
         if device not in self.members:
             return []  # it has not said hello over this connection yet; then we ask anyway
+        self._paged_at[device] = now
+        if device in self._waits:
+            return []  # it is asked again
         running = self._running.get(device)
         if fact.answer:
             return self._answer(fact.page, device, running, now) if running else []
@@ -113,7 +126,7 @@ class Hearing:
 
     def tick(self, now: float) -> list[Action | Fact]:
         """Answers that stay out are asked for once more; what counts for nothing is swept."""
-        out = self._sweep_some()
+        out = [*self._sweep_some(), *self._end_waits(now)]
         late = [d for d, r in self._running.items() if now - r.since > ANSWER_TIMEOUT_S]
         for device in late:
             del self._running[device]
@@ -130,7 +143,9 @@ class Hearing:
     def deadline(self, now: float) -> float | None:
         if not self._indexes.swept:
             return now
-        return min((r.since + ANSWER_TIMEOUT_S for r in self._running.values()), default=None)
+        waits = self._waits.deadline()
+        times = [r.since + ANSWER_TIMEOUT_S for r in self._running.values()]
+        return min([*times, *([] if waits is None else [waits])], default=None)
 
     def _news(self, page: Page, device: DeviceKey, now: float) -> list[Action | Fact]:
         head = self._heads.of(device)
@@ -152,11 +167,13 @@ class Hearing:
             if len(self._heads.to_sweep(device)) >= GENERATIONS_MAX:
                 detail = f"{GENERATIONS_MAX} times in a moment"
                 return [Drop(device, Refusal.TOO_OFTEN, detail)]
-            running.whole = True
-            head = self._indexes.new_generation(device, page.life)
+            fresh = self._indexes.new_generation(device, page.life)
+            if fresh is None:
+                return self._wait_for_bit(device, now)
+            running.whole, head = True, fresh
         elif page.after < head.head and page.life == head.life:
             return []  # the rest of an answer that we asked for once more
-        elif page.after != head.head or (page.whole and page.life != head.life):
+        elif not head.mask or page.after != head.head or (page.whole and page.life != head.life):
             return self._ask(device, now)  # a page was lost
         running.since, running.pages_left = now, running.pages_left - 1
         out = self._hear(page, device, now)
@@ -170,6 +187,55 @@ class Hearing:
         for kept in running.kept:
             out += self._news(kept, device, now)
         return out
+
+    # -- waiting -------------------------------------------------------------------------------
+
+    def _wait_for_bit(self, device: DeviceKey, now: float) -> list[Action | Fact]:
+        """All bits are taken: what it says is not heard until one is free."""
+        del self._running[device]
+        name = self._peers.name(device)
+        out = self._waits.begin(device, name, ProblemKind.INDEX_WAITS, "", now)
+        return [*out, *self._free_bits(now)]
+
+    def _end_waits(self, now: float) -> list[Action | Fact]:
+        """Who waits and need not any more is asked again."""
+        out: list[Action | Fact] = []
+        for device in self._waits.of(ProblemKind.INDEX_WAITS):
+            # It has the bit from now on, so that nobody who came later takes it.
+            if self._indexes.begin_anew(device) is None:
+                break
+            self._paged_at[device] = now  # as if: it has so long to send one
+            out += self._waits.end(device, self._peers.name(device))
+            out += self._ask(device, now)
+        for device in self._waits.due(now):
+            self._waits.put_off(device, now)
+        return [*out, *self._free_bits(now)]
+
+    def _free_bits(self, now: float) -> list[Action | Fact]:
+        """Those of old generations first; where there are none, of who waits: what it said is to be
+        replaced anyway; else of the device that sent no page for longest."""
+        waiting = self._waits.of(ProblemKind.INDEX_WAITS)
+        if not waiting or self._indexes.sweep_all():
+            return []
+        holders = [device for device in waiting if self._heads.of(device).mask]
+        if not holders and (silent := self._silent_longest(now)) is not None:
+            holders = [silent]
+        out: list[Action | Fact] = []
+        for holder in holders:
+            self._indexes.give_up(holder)
+            out = [PathsReconsidered(self._folder, ())]
+            if holder in self.members and holder not in self._waits:
+                self._running.pop(holder, None)
+                name = self._peers.name(holder)
+                out += self._waits.begin(holder, name, ProblemKind.INDEX_WAITS, "", now)
+        return out
+
+    def _silent_longest(self, now: float) -> DeviceKey | None:
+        holders = [DeviceKey(head.key) for head in self._heads.known()]
+        holder = min(holders, key=lambda device: self._paged_at.get(device, 0.0))
+        return holder if now - self._paged_at.get(holder, 0.0) >= BIT_HELD_S else None
+
+    # -- hearing -------------------------------------------------------------------------------
 
     def _hear(self, page: Page, device: DeviceKey, now: float) -> list[Action | Fact]:
         """The entries and the head that they lead to, in one commit."""

@@ -40,7 +40,8 @@ class Indexes:
         self.tally = Tally.of(store)
         self.begun: dict[str, Entry] = {}
         self._memo: dict[str, list[Row]] = {}
-        self._sweeping: dict[int, int] = {}  # bit -> the id of the row up to which it is gone
+        self._sweeping: tuple[frozenset[int], int] | None = None  # bits; the row they are gone from
+        self._to_sweep: set[int] = set()  # in the next pass through the rows
         self._recount: Recount | None = None
 
     # -- looking ---------------------------------------------------------------------------------
@@ -116,36 +117,67 @@ class Indexes:
 
     # -- generations -----------------------------------------------------------------------------
 
-    def new_generation(self, device: bytes, life: Life) -> Head:
+    def new_generation(self, device: bytes, life: Life) -> Head | None:
         """The first page of a device's whole index: what it said before counts for nothing. What
-        was old before goes now: an index that never ends would keep it for ever."""
+        was old before goes now: an index that never ends would keep it for ever. None: no bit is
+        free, and nothing changed."""
         self.sweep(device)
-        self.reach &= ~self.store.heads.of(device).mask
+        before = self.store.heads.of(device).mask
         head = self.store.heads.new_generation(device, life)
-        self.reach |= head.mask
-        self._memo.clear()
+        if head is not None:
+            self._stands_as(before, head)
         return head
+
+    def begin_anew(self, device: bytes) -> Head | None:
+        """What a device said until now counts for nothing, and its index can come under another
+        bit, which it has from now on. None: no bit is free, and nothing changed."""
+        heads = self.store.heads
+        if not heads.bits_left:
+            return None
+        before = heads.of(device).mask
+        self.give_up(device)
+        head = heads.place(device)
+        assert head is not None, "a bit is left"
+        self._stands_as(before, head)
+        return head
+
+    def give_up(self, device: bytes) -> None:
+        """What a device said until now counts for nothing; its bit is free when it is swept."""
+        self.reach &= ~self.store.heads.of(device).mask
+        self.store.heads.forget(device)
+        self._memo.clear()
+        self.sweep(device)
+
+    def _stands_as(self, before: int, head: Head) -> None:
+        self.reach = self.reach & ~before | head.mask
+        self._memo.clear()
 
     def sweep(self, device: bytes) -> None:
         """Its last page is here: the bits of its old generations go, some rows a turn."""
-        for bit in self.store.heads.to_sweep(device):
-            self._sweeping.setdefault(bit, 0)
+        under_way = self._sweeping[0] if self._sweeping else frozenset()
+        self._to_sweep.update(set(self.store.heads.to_sweep(device)) - under_way)
+
+    def sweep_all(self) -> bool:
+        """No bit is free: those of all old generations go now. Whether there are any."""
+        for device in self.store.heads.swept_keys():
+            self.sweep(device)
+        return self._sweeping is not None or bool(self._to_sweep)
 
     @property
     def swept(self) -> bool:
         """Whether nothing is left to sweep, and all is counted."""
-        return not self._sweeping and self._recount is None
+        return not self._sweeping and not self._to_sweep and self._recount is None
 
     def sweep_some(self) -> None:
         """One step of sweeping; then rows are gone that were counted, so count anew."""
-        if self._sweeping:
-            bit, at = next(iter(self._sweeping.items()))
-            end = self.store.sweep_some(bit, at)
-            if end is not None:
-                self._sweeping[bit] = end
-                return
-            del self._sweeping[bit]
-            self._recount = None if self._sweeping else Recount()
+        if self._sweeping is None and self._to_sweep:
+            self._sweeping, self._to_sweep = (frozenset(self._to_sweep), 0), set()
+        if self._sweeping is not None:
+            bits, at = self._sweeping
+            end = self.store.sweep_some(bits, at)
+            self._sweeping = None if end is None else (bits, end)
+            if end is None:
+                self._recount = None if self._to_sweep else Recount()
         elif self._recount is not None and not self._recount.step(self.store):
             self.tally, self._recount = self._recount.tally, None
 

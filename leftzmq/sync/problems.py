@@ -1,6 +1,6 @@
 """The problems of one folder as they stand, and telling each once.
 
-A Problem concerns one path and stays shown until a look finds the path well again.
+A Problem concerns one path, or one device's index, and stays shown until that is well again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.sync.actions import Action, Tell
 from leftzmq.sync.facts import Fact
-from leftzmq.wire.local import EventKind
+from leftzmq.wire.local import EventKind, Scalar
 
 MAX_SHOWN: Final = 10_000
 """A tree of a million bad names must not fill the memory; the rest is counted."""
@@ -25,11 +25,11 @@ _OF_WALKS: Final = {
 
 
 class Problems:
-    """path -> Problem, of one folder."""
+    """path, or name of a device -> Problem, of one folder."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self._by_path: dict[str, Problem] = {}
+        self._by_path: dict[str, Problem] = {}  # of a device: see _key
         self._in_walk: set[str] = set()
 
     def __len__(self) -> int:
@@ -43,40 +43,23 @@ class Problems:
 
     def show(self, problem: Problem) -> list[Action | Fact]:
         """A problem as it is now; told only when it is new or has become another one."""
-        self._in_walk.add(problem.path)
-        before = self._by_path.get(problem.path)
+        key = _key(problem.path, problem.device)
+        self._in_walk.add(key)
+        before = self._by_path.get(key)
         if before is None and len(self._by_path) >= MAX_SHOWN:
             return []
-        self._by_path[problem.path] = problem
+        self._by_path[key] = problem
         if before is not None and before.kind is problem.kind:
             return []
-        return [
-            Tell(
-                EventKind.PROBLEM,
-                {
-                    "folder": problem.folder,
-                    "path": problem.path,
-                    "problem": problem.kind.name,
-                    "text": str(problem),
-                },
-            )
-        ]
+        return [_told(problem, problem.kind.name, str(problem))]
 
-    def clear(self, path: str) -> list[Action | Fact]:
-        """The path is well again."""
-        if self._by_path.pop(path, None) is None:
+    def clear(self, path: str, device: str = "") -> list[Action | Fact]:
+        """The path, or (path "") the index of a device, is well again."""
+        problem = self._by_path.pop(_key(path, device), None)
+        if problem is None:
             return []
-        return [
-            Tell(
-                EventKind.PROBLEM,
-                {
-                    "folder": self.folder,
-                    "path": path,
-                    "problem": "SOLVED",
-                    "text": f"{path}: solved",
-                },
-            )
-        ]
+        what = f"the index of {device}" if device else path
+        return [_told(problem, "SOLVED", f"{what}: solved")]
 
     def walk_begins(self) -> None:
         """A walk of everything: what it does not show again by its end is solved."""
@@ -90,3 +73,14 @@ class Problems:
                 out += self.clear(path)
         self._in_walk.clear()
         return out
+
+
+def _key(path: str, device: str) -> str:
+    return f"\0{device}" if device else path  # no path has a NUL
+
+
+def _told(problem: Problem, kind: str, text: str) -> Tell:
+    fields: dict[str, Scalar] = {"folder": problem.folder, "path": problem.path}
+    if problem.device:
+        fields["device"] = problem.device
+    return Tell(EventKind.PROBLEM, fields | {"problem": kind, "text": text})

@@ -119,8 +119,8 @@ HEARD: Final = (
         (
             Edit(
                 "leftzmq/sync/indexes.py",
-                "        self.reach &= ~self.store.heads.of(device).mask\n",
-                "",
+                "        self.reach = self.reach & ~before | head.mask\n",
+                "        self.reach |= head.mask\n",
             ),
             Edit(
                 "leftzmq/sync/indexes.py",
@@ -129,12 +129,26 @@ HEARD: Final = (
             ),
             Edit(
                 "leftzmq/sync/indexes.py",
-                "        for bit in self.store.heads.to_sweep(device):\n",
-                "        for bit in ():\n",
+                "        self._to_sweep.update(set("
+                "self.store.heads.to_sweep(device)) - under_way)\n",
+                "        self._to_sweep.update(())\n",
             ),
         ),
         frozenset(("I1", "I2", "I2 tree", "I3", "AssertionError")),
         ("tests/test_sync_found.py", *_MESH),
+    ),
+    Bug(
+        "an old generation keeps its bit although none is free",
+        "No free bit is a wait, and old generations are swept for who waits.",
+        (
+            Edit(
+                "leftzmq/sync/hearing.py",
+                "        if not waiting or self._indexes.sweep_all():\n",
+                "        if True:\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_index_waits.py",),
     ),
 )
 

@@ -85,9 +85,9 @@ class Device:
         for head in store.heads.known():
             if head.key not in listed:
                 store.heads.forget(head.key)
-        for key in store.heads.swept_keys():
-            for bit in store.heads.to_sweep(key):
-                store.sweep(bit)
+        swept = [b for key in store.heads.swept_keys() for b in store.heads.to_sweep(key)]
+        if swept:
+            store.sweep(*swept)
         store.commit()
         known = store.meta("token")
         agents = Peers(
