@@ -127,7 +127,9 @@ class Agent:
         ipc = ipc_endpoints(device.state)
         self.bus = Bus(self._keys, self._listed.__contains__, listening, ipc, self._wake.fd)
         self._opened.callback(self.bus.close)
-        self._state.save_ports(self.bus.ports)
+        unsaved = self._state.save_ports(self.bus.ports)
+        if unsaved:
+            self._say("", unsaved)
 
     def _open_folders(self) -> None:
         us = OurSide(self.config.device.name, self.bus.ports.bulk, self.bus.ports.news)

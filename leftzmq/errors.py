@@ -70,6 +70,36 @@ class ShareError(LeftError):
     """A share is missing, replaced or unusable; its folder stops, the others go on (I11)."""
 
 
+class IndexFault(Enum):
+    """Why SQLite could not do what was asked. The value is the sentence."""
+
+    FULL = "no room for the index: the disk of the state directory is full"
+    IO = "the index cannot be read or written"
+    LOCKED = "another program keeps the index locked"
+    CORRUPT = "the index is damaged"
+
+    @property
+    def answer(self) -> str:
+        """What is done about it, or is to be done."""
+        return _ANSWERS[self]
+
+
+_ANSWERS = {
+    IndexFault.FULL: "make room; its folder waits, and goes on by itself",
+    IndexFault.IO: "look at the disk; its folder waits, and is tried again by itself",
+    IndexFault.LOCKED: "end that program; its folder waits, and goes on by itself",
+    IndexFault.CORRUPT: "it is set aside, and built again from the share and from the peers",
+}
+
+
+class IndexFailed(LeftError):
+    """An index could not be used; its folder waits, or gets a new one. said: by the system"""
+
+    def __init__(self, fault: IndexFault, said: str, file: str) -> None:
+        self.fault, self.file = fault, file
+        super().__init__(f"{fault.value}: {said}", file, fault.answer)
+
+
 class AgentAway(LeftError):
     """No agent answers on the admin socket of this state directory."""
 

@@ -71,15 +71,17 @@ class StateDir:
         except OSError as error:
             os.close(lock)
             raise _unusable(made / "lock", error) from None
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # a hint for people, for which a full disk has no room
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         return cls(made, lock)
 
     def close(self) -> None:
         """Let the lock go; the file stays, for one that is unlinked could be locked twice."""
         lock, self._lock = self._lock, None
         if lock is not None:
-            os.ftruncate(lock, 0)
+            with suppress(OSError):
+                os.ftruncate(lock, 0)
             os.close(lock)
 
     def __enter__(self) -> Self:
@@ -107,13 +109,22 @@ class StateDir:
             return Ports()
         return Ports(_port(found.get("bulk")), _port(found.get("news")))
 
-    def save_ports(self, ports: Ports) -> None:
-        """Remember them; a crash leaves the old file or the new one, whole."""
+    def save_ports(self, ports: Ports) -> str:
+        """Remember them; a crash leaves the old file or the new one, whole. What the disk said
+        where it would not, else "": the next start may have other ports then."""
+        if ports == self.load_ports():
+            return ""
         text = json.dumps({"bulk": ports.bulk, "news": ports.news}) + "\n"
         new = self.path / "ports.json.new"
-        _write_flushed(new, text.encode(), os.O_TRUNC)
-        new.replace(self.path / "ports.json")
-        _flush_dir(self.path)
+        try:
+            _write_flushed(new, text.encode(), os.O_TRUNC)
+            new.replace(self.path / "ports.json")
+            _flush_dir(self.path)
+        except OSError as error:
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
+            return f"the ports cannot be remembered: {error.strerror}"
+        return ""
 
 
 def make_state_dir(path: Path) -> Path:

@@ -207,12 +207,6 @@ def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
     assert [number for number, _ in store.changes(0, head, head + 1)] == list(range(1, head + 1))
 
 
-def test_an_unreadable_index_says_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "index").write_bytes(b"this is no database" * 100)
-    with pytest.raises(LeftError, match="move it away"):
-        Store(tmp_path / "index")
-
-
 def test_an_index_of_another_version_is_not_touched(tmp_path: Path) -> None:
     Store(tmp_path / "index").close()
     with sqlite3.connect(tmp_path / "index") as database:

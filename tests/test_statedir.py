@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -179,6 +180,23 @@ def test_ports_are_remembered(tmp_path: Path) -> None:
         assert state.load_ports() == Ports(bulk=40003, news=40002)
         assert mode(tmp_path / "ports.json") == 0o600
         assert {file.name for file in tmp_path.iterdir()} == {"lock", "ports.json"}
+
+
+def test_a_disk_without_room_for_ports_and_process_id_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as planted:
+        planted.setattr("leftzmq.statedir.os.pwrite", full)
+        planted.setattr("leftzmq.statedir.os.fsync", full)
+        with StateDir.open(tmp_path) as state:
+            assert "No space left" in state.save_ports(Ports(bulk=1, news=2))
+    with StateDir.open(tmp_path) as state:
+        assert state.load_ports() == Ports()
+        assert state.save_ports(Ports(bulk=1, news=2)) == ""
+        assert state.load_ports() == Ports(1, 2)
 
 
 @pytest.mark.parametrize(

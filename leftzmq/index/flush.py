@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from leftzmq.index.connection import disk_errors
 from leftzmq.index.schema import connect
 
 CHECKPOINT_BYTES: Final = 8 << 20
@@ -18,17 +19,18 @@ CHECKPOINT_BYTES: Final = 8 << 20
 
 
 def flush(file: Path) -> None:
-    """Make all commits so far durable. Raises OSError when the disk will not."""
+    """Make all commits so far durable. Raises IndexFailed when the disk will not."""
     wal = file.with_name(file.name + "-wal")
-    try:
-        descriptor = os.open(wal, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return  # a checkpoint that ended with the last connection flushed it all
-    try:
-        os.fsync(descriptor)
-        size = os.fstat(descriptor).st_size
-    finally:
-        os.close(descriptor)
+    with disk_errors(file):
+        try:
+            descriptor = os.open(wal, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return  # a checkpoint that ended with the last connection flushed it all
+        try:
+            os.fsync(descriptor)
+            size = os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
     if size > CHECKPOINT_BYTES:
         connection = connect(file)
         try:

@@ -8,11 +8,11 @@ generation was swept finds one; until then it waits (sync/hearing).
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from leftzmq.index.connection import Connection
 from leftzmq.index.schema import MAX_BITS, OUR_BIT
 from leftzmq.tree.version import Life
 
@@ -44,7 +44,7 @@ class Head:
 class Heads:
     """The chain of our lives and the heads of the devices. Written with the store's commits."""
 
-    def __init__(self, connection: sqlite3.Connection, begin: Callable[[], None]) -> None:
+    def __init__(self, connection: Connection, begin: Callable[[], None]) -> None:
         self._db, self._begin = connection, begin
         self.chain: list[tuple[Life, int]] = [
             (Life(life), last)

@@ -1,4 +1,7 @@
-"""Questions to the index. The loop asks on the writing connection; each worker has its own."""
+"""Questions to the index. The loop asks on the writing connection; each worker has its own.
+
+Whatever is asked may raise IndexFailed (index/connection).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from leftzmq.index.connection import Connection
 from leftzmq.index.rows import COLUMNS, Row, entry_of, row_of, unpack_scan
 from leftzmq.index.schema import connect
 from leftzmq.tree.conflict import CONFLICT_MARK, copies_between, is_conflict_name, is_copy_of
@@ -23,7 +27,7 @@ mostly in system calls: one step for many values is worth more than the plan of 
 class Reader:
     """Read-only questions. Every path given or returned is a share-relative str."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._db = connection
 
     def _ask(self, question: str, values: Sequence[object] = ()) -> sqlite3.Cursor:

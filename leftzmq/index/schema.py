@@ -14,12 +14,15 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from leftzmq.errors import LeftError
+from leftzmq.errors import IndexFailed, IndexFault, LeftError
+from leftzmq.index.connection import Connection, disk_errors, index_failed, set_aside
 
 SCHEMA_VERSION: Final = 2
 OUR_BIT: Final = 0
 MAX_BITS: Final = 63  # SQLite integers are signed 64 bits
-BUSY_TIMEOUT_MS: Final = 5_000
+BUSY_TIMEOUT_MS: Final = 500
+"""For another program that holds a lock: the loop waits so long. None of ours waits for another:
+there is one writer, and a checkpoint keeps nobody from reading or writing."""
 BUILT_AGAIN: Final = "move it away: it is built again from the share and from the peers"
 
 _TABLES: Final = """
@@ -71,52 +74,71 @@ CREATE TABLE staging(         -- the .lefting files that are ours, until they ar
 """
 
 
-def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open the index; transactions are explicit.
+def connect(file: Path, *, read_only: bool = False) -> Connection:
+    """Open the index; transactions are explicit. Raises IndexFailed.
 
     WAL without a flush at commit: a killed process loses nothing, and after a power cut the file
     is consistent but may lack the last commits. What must be durable before it is told is made so
     by index/flush, off the loop.
     """
     mode = "ro" if read_only else "rwc"
-    connection = sqlite3.connect(
-        f"file:{_quoted(file)}?mode={mode}",
-        uri=True,
-        isolation_level=None,
-        timeout=BUSY_TIMEOUT_MS / 1000,
-        cached_statements=256,
-    )
+    try:
+        connection = sqlite3.connect(
+            f"file:{_quoted(file)}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=BUSY_TIMEOUT_MS / 1000,
+            cached_statements=256,
+            factory=Connection,
+        )
+    except sqlite3.OperationalError as error:
+        raise index_failed(IndexFault.IO, file, str(error)) from error
+    connection.file = file
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     if not read_only:
-        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
     return connection
 
 
-def open_index(file: Path) -> sqlite3.Connection:
-    """The writing connection; makes the tables on first use. Raises LeftError when unusable."""
+def open_index(file: Path) -> tuple[Connection, Path | None]:
+    """The writing connection; makes the tables on first use. A damaged index is set aside, where
+    the path says, and a new one made. Raises IndexFailed, and LeftError where another leftzmq made
+    it."""
+    aside = set_aside(file)
     try:
-        connection = connect(file)
+        return _open(file), aside
+    except IndexFailed as failed:
+        if failed.fault is not IndexFault.CORRUPT:
+            raise
+    aside = set_aside(file)
+    return _open(file), aside
+
+
+def _open(file: Path) -> Connection:
+    connection = connect(file)
+    try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             connection.executescript(
                 f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             )
             version = SCHEMA_VERSION
-    except sqlite3.DatabaseError as error:
-        raise LeftError(
-            f"the index cannot be read: {error}",
-            str(file),
-            BUILT_AGAIN,
-        ) from error
-    file.chmod(0o600)
-    if version != SCHEMA_VERSION:
-        raise LeftError(
-            f"the index has schema {version}, this leftzmq knows {SCHEMA_VERSION}",
-            str(file),
-            f"{BUILT_AGAIN}, or run the version of leftzmq that wrote it",
-        )
+        with disk_errors(file):
+            file.chmod(0o600)
+        if version != SCHEMA_VERSION:
+            raise LeftError(
+                f"the index has schema {version}, this leftzmq knows {SCHEMA_VERSION}",
+                str(file),
+                f"{BUILT_AGAIN}, or run the version of leftzmq that wrote it",
+            )
+        # What an earlier life committed goes into the database, and to the disk: where a flush of
+        # the -wal failed, the kernel may take it for flushed, and a second flush would do nothing.
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

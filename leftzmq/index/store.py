@@ -2,6 +2,9 @@
 
 Invariants: a path has at most one row with our bit, and it alone has a sequence; no row is
 without holders; sequences only grow, and what `commit` returned has survives a killed process.
+
+Whatever reads or writes may raise IndexFailed. Nothing of the transaction stays then, and the store
+is of no use any more: the values in memory are ahead of the disk. A new one is opened.
 """
 
 from __future__ import annotations
@@ -9,11 +12,13 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
 
+from leftzmq.errors import IndexFailed
 from leftzmq.index.flush import flush
 from leftzmq.index.heads import Heads
 from leftzmq.index.reader import Reader
@@ -37,7 +42,9 @@ class Store(Reader):
     """Rows, lists, staging and heads of one folder."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__(open_index(file))
+        """set_aside: where a damaged index lies now in whose place this one is new."""
+        connection, self.set_aside = open_index(file)
+        super().__init__(connection)
         self.file = file
         self._open = False
         self._dropped: set[str] | None = None  # since somebody began to look for `.lefting` files
@@ -64,14 +71,23 @@ class Store(Reader):
 
     def begin_life(self, life: Life) -> None:
         """A new start. What a killed one committed is durable after this, so that its last
-        sequence may be told. Raises OSError when the disk will not."""
+        sequence may be told."""
         self.heads.begin_life(life)
         self.commit()
         flush(self.file)
 
     def close(self) -> None:
-        self.commit()
+        """Keep what can be kept, and let go of the file."""
+        with suppress(IndexFailed):
+            self.commit()
         super().close()
+
+    def give_up(self, why: IndexFailed) -> None:
+        """It is of no use any more, here or for a worker: whatever is asked of it from now on
+        fails. Closed at once: a connection that is closed after its file was set aside would
+        throw away the -wal of the new one."""
+        self._db.fault = self._db.fault or why
+        self._db.close()
 
     # -- rows ------------------------------------------------------------------------------
 
