@@ -32,10 +32,10 @@ from leftzmq.content.memory import resident_bytes, trim, tune_malloc
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.fs import missing_calls
 from leftzmq.errors import Refusal
-from leftzmq.opening import Opening
+from leftzmq.opening import Opening, Openings
 from leftzmq.statedir import StateDir, ipc_endpoints
 from leftzmq.sync import actions
-from leftzmq.sync.facts import Asked, Fact, LinkClosed, Started, StrangerRefused
+from leftzmq.sync.facts import Asked, Fact, FolderBegun, LinkClosed, Started, StrangerRefused
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.node import Node
@@ -99,7 +99,7 @@ class Agent:
             if peer.key
         ]
         self._listed = {bytes(peer.key) for peer in self._peers}
-        self._runner = JobRunner()
+        self._runner = JobRunner(open_anew=lambda id: self._openings.open_anew(id))
         self._folders: dict[str, Folder] = {}
         self._open_bus()
         self._open_folders()
@@ -134,18 +134,18 @@ class Agent:
     def _open_folders(self) -> None:
         us = OurSide(self.config.device.name, self.bus.ports.bulk, self.bus.ports.news)
         peers = Peers(us, self._peers, lambda device: self.node.hellos(device), self._tag_of)
-        opening = Opening(
-            self._state, self.device, self._listed, peers, self._reports.put, self._opened
-        )
+        opening = Opening(self._state, self.device, self._listed, peers, self._reports.reporter)
+        self._openings = Openings(opening, self.config.folders)
+        self._opened.callback(self._openings.close)
         self._say("", *missing_calls())
         for config in self.config.folders:
-            folder, ground = opening.open(config, adopting=config.id in self._adopt)
-            self._folders[config.id] = folder
-            if ground is not None:
-                self._runner.add(ground)
-                self._say(config.id, *ground.lacks)
+            opened = self._openings.start(config.id, adopting=config.id in self._adopt)
+            self._folders[config.id] = opened.folder
+            if opened.ground is not None:
+                self._runner.add(opened.ground)
+                self._say(config.id, *opened.ground.lacks)
             else:
-                self._say(config.id, folder.stopped_why)
+                self._tell(opened.folder.tell_stop())
         self._by_tag = {folder.tag: folder for folder in self._folders.values()}
         about = {
             "name": self.config.device.name,
@@ -243,12 +243,22 @@ class Agent:
                 self._publish(action)
             case actions.Tell():
                 self._tell(action)
+            case actions.TakeOver(folder):
+                self._take_over(folder)
             case actions.Subscribe(device, bulk_port, news_port):
                 self.bus.subscribe(device, bulk_port, news_port)
             case actions.Drop(device, refusal, detail):
                 self._drop(device, refusal, detail)
             case actions.Answer(asker, fields):
                 self.bus.answer(asker, encode_reply(dict(fields) | self._figures()))
+
+    def _take_over(self, id: str) -> None:
+        """A folder that was stopped is open anew."""
+        opened = self._openings.taken(id)
+        assert opened.ground is not None
+        self._folders[id] = self._by_tag[opened.folder.tag] = opened.folder
+        self._runner.add(opened.ground)
+        self._handle(FolderBegun(id))
 
     def _publish(self, action: actions.Publish) -> None:
         folder = self._folders[action.folder]

@@ -66,8 +66,48 @@ class PlatformError(LeftError):
     """This machine lacks something that leftzmq cannot do without."""
 
 
+class StopCause(Enum):
+    """Why a folder is stopped. The value is a word for it, as `status --json` has it."""
+
+    SHARE_AWAY = "share away"  # missing, unmounted or replaced; no marker, or not ours
+    SHARE_UNUSABLE = "share unusable"  # it may not be read or written
+    HELD_UP = "held up"  # no descriptors or memory, an i/o error: it says nothing of the share
+    INDEX = "index"  # it cannot be read or written for now
+    INDEX_BROKEN = "index broken"  # for good, until somebody does something about it
+
+    @property
+    def can_pass(self) -> bool:
+        """Whether the folder is looked at again while the agent runs."""
+        return self is not StopCause.INDEX_BROKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A folder does nothing any more; the others go on. why: the sentence that the user reads."""
+
+    cause: StopCause
+    why: str
+
+
 class ShareError(LeftError):
-    """A share is missing, replaced or unusable; its folder stops, the others go on (I11)."""
+    """A share is missing, replaced or unusable; its folder stops, the others go on (I11).
+
+    cause: what kind of trouble it is
+    """
+
+    def __init__(
+        self,
+        what: str,
+        where: str = "",
+        do: str = "",
+        cause: StopCause = StopCause.SHARE_AWAY,
+    ) -> None:
+        super().__init__(what, where, do)
+        self.cause = cause
+
+    @property
+    def stop(self) -> Stop:
+        return Stop(self.cause, str(self))
 
 
 class IndexFault(Enum):

@@ -1,14 +1,15 @@
 """Opening a folder: secret, index, share, life, watcher and the ground that its jobs stand on.
 
-Knows the order of these, and what stops a folder before it begins (I11). Must not know sockets,
-nor what is done with an open folder.
+Knows the order of these, and what stops a folder before it begins (I11): at a start of the agent,
+and again when what stopped the folder has passed. Must not know sockets, nor what is done with an
+open folder.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from leftzmq.bus.ground import Ground
 from leftzmq.config import FolderConfig
 from leftzmq.content.keys import derive_keys, device_mark
 from leftzmq.disk.mounts import Mounts
-from leftzmq.disk.share import Share
+from leftzmq.disk.share import Share, cannot_be_used
 from leftzmq.disk.watcher import Report, Watcher
 from leftzmq.errors import KeyFileError, ShareError
 from leftzmq.index.store import Store
@@ -31,55 +32,66 @@ from leftzmq.tree.version import make_life
 
 _TOKEN: Final = "share token"
 
+Reporter = Callable[[Report], None]
+"""Called in a watcher's thread."""
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:
     """What all folders of an agent are opened with.
 
     device: our own; listed: the keys of paired devices
-    report: called in a watcher's thread with the folder's id
-    opened: what is opened here is closed by it, the last first
+    reporter: of a folder's id: who hears from now on what happens in its share, instead of those
+              before
     """
 
     state: StateDir
     device: DeviceKey
     listed: Collection[bytes]
     peers: Peers
-    report: Callable[[str, Report], None]
-    opened: ExitStack
+    reporter: Callable[[str], Reporter]
 
-    def open(self, config: FolderConfig, adopting: bool) -> tuple[Folder, Ground | None]:
-        """The folder, watched from now on; without a ground where its share is not the one we
-        know: then it is stopped, and says why."""
-        file = self.state.index_file(config.id)
-        if adopting:
-            # The share is as it should be, whatever we remember: a new index.
-            for path in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
-                path.unlink(missing_ok=True)
-        is_new = not file.exists() and not config.secret.exists()
-        keys = derive_keys(_secret_of(config, is_new))
-        store = Store(file)
-        self.opened.callback(store.close)
-        self._forget_unlisted(store)
-        folder = Folder(config.id, keys, self.device, store, self.peers)
+
+class Opened:
+    """A folder that is open. ground: None where its share is not the one we know, or cannot be
+    used: then it is stopped, and says why."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+        self.ground: Ground | None = None
+        self._share = ExitStack()
+
+    def close_share(self) -> None:
+        """Let go of the share: no report comes any more, and its disk can be unmounted."""
+        self._share.close()
+
+    def close(self) -> None:
+        self.close_share()
+        self.folder.store.close()
+
+    def begin(self, opening: Opening, config: FolderConfig, adopting: bool) -> None:
+        """The folder's share, watched from now on. Raises ShareError; then nothing of it is
+        open."""
+        store = self.folder.store
         try:
-            share = _open_share(config, store.meta(_TOKEN), adopting)
-        except ShareError as error:
-            folder.stop(str(error))
-            return folder, None
-        self.opened.callback(share.close)
-        store.put_meta(_TOKEN, share.token)
-        life = make_life(device_mark(self.device), int(time.time()), os.urandom(4))
-        store.begin_life(life)
-        watcher = Watcher(config.path, lambda report: self.report(config.id, report))
-        self.opened.callback(watcher.stop)
-        watcher.start()
-        return folder, Ground(
+            with ExitStack() as stack:
+                share = _open_share(config, store.meta(_TOKEN), adopting)
+                stack.callback(share.close)
+                store.put_meta(_TOKEN, share.token)
+                life = make_life(device_mark(opening.device), int(time.time()), os.urandom(4))
+                store.begin_life(life)
+                watcher = Watcher(config.path, opening.reporter(config.id))
+                stack.callback(watcher.stop)
+                watcher.start()
+                self._share = stack.pop_all()
+        except OSError as error:
+            raise cannot_be_used(error, str(config.path)) from error
+        self.ground = Ground(
             config.id,
             share.root,
-            keys,
+            self.folder.keys,
             store.file,
-            self.device,
+            opening.device,
             share.still_there,
             lambda: watcher.watches,
             config.limits,
@@ -87,15 +99,78 @@ class Opening:
             Mounts.unpack(store.meta(MOUNTS)),
         )
 
-    def _forget_unlisted(self, store: Store) -> None:
-        """What devices that are not our peers any more have said counts for nothing. Before the
-        folder's rows are counted, so that they are counted once."""
-        for key in [head.key for head in store.heads.known() if head.key not in self.listed]:
-            store.heads.forget(key)
-        swept = [b for key in store.heads.swept_keys() for b in store.heads.to_sweep(key)]
-        if swept:
-            store.sweep(*swept)
-        store.commit()
+
+class Openings:
+    """The folders of an agent as they are open now."""
+
+    def __init__(self, opening: Opening, configs: Iterable[FolderConfig]) -> None:
+        self._opening = opening
+        self._configs = {config.id: config for config in configs}
+        self._open: dict[str, Opened] = {}
+        self._anew: dict[str, Opened] = {}  # opened, and not taken over yet
+
+    def start(self, id: str, adopting: bool) -> Opened:
+        """Open it at a start of the agent; a share that is not the one we know stops it. Raises
+        LeftError where its index or its secret cannot be used."""
+        opened = self._open[id] = self._folder(id, adopting)
+        try:
+            opened.begin(self._opening, self._configs[id], adopting)
+        except ShareError as error:
+            opened.folder.stop(error.stop)
+        return opened
+
+    def open_anew(self, id: str) -> None:
+        """Open it once more, for `taken`; called in a worker. Raises ShareError, and LeftError or
+        OSError where its index or its secret cannot be used; then nothing new is open."""
+        self._open[id].close_share()
+        opened = self._folder(id, adopting=False)
+        try:
+            opened.begin(self._opening, self._configs[id], adopting=False)
+        except BaseException:
+            opened.close()
+            raise
+        self._anew[id] = opened
+
+    def taken(self, id: str) -> Opened:
+        """The one that `open_anew` opened, in the place of the one before, which is closed."""
+        before, opened = self._open[id], self._anew.pop(id)
+        self._open[id] = opened
+        opened.folder.goes_on_after(before.folder)
+        before.close()
+        return opened
+
+    def close(self) -> None:
+        for opened in (*self._anew.values(), *self._open.values()):
+            opened.close()
+
+    def _folder(self, id: str, adopting: bool) -> Opened:
+        """Its index, and its machines over that."""
+        config = self._configs[id]
+        file = self._opening.state.index_file(id)
+        if adopting:
+            # The share is as it should be, whatever we remember: a new index.
+            for path in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
+                path.unlink(missing_ok=True)
+        is_new = not file.exists() and not config.secret.exists()
+        keys = derive_keys(_secret_of(config, is_new))
+        store = Store(file)
+        try:
+            _forget_unlisted(store, self._opening.listed)
+            return Opened(Folder(id, keys, self._opening.device, store, self._opening.peers))
+        except BaseException:
+            store.close()
+            raise
+
+
+def _forget_unlisted(store: Store, listed: Collection[bytes]) -> None:
+    """What devices that are not our peers any more have said counts for nothing. Before the
+    folder's rows are counted, so that they are counted once."""
+    for key in [head.key for head in store.heads.known() if head.key not in listed]:
+        store.heads.forget(key)
+    swept = [bit for key in store.heads.swept_keys() for bit in store.heads.to_sweep(key)]
+    if swept:
+        store.sweep(*swept)
+    store.commit()
 
 
 def _secret_of(config: FolderConfig, is_new: bool) -> bytes:

@@ -114,7 +114,7 @@ def test_what_is_due_is_looked_up_once_a_turn_while_nothing_is(sources: Sources)
 def test_every_source_is_heard_in_one_turn(sources: Sources) -> None:
     sources.answers = [Flushed("share", 1)]
     sources.frames.append(opened(A))
-    sources.reports.put("share", Touched("a", Touch.CLOSED))
+    sources.reports.reporter("share")(Touched("a", Touch.CLOSED))
     sources.loop.send_failed(Link(B, Way.DIALED))
     sources.due = sources.now
     kinds = [type(fact) for fact in sources.turn()]
@@ -175,6 +175,7 @@ def test_the_longest_turn_is_known(sources: Sources) -> None:
 
 
 def test_touches_come_together_and_before_the_cookie_that_follows_them(sources: Sources) -> None:
+    put = sources.reports.reporter("share")
     for report in (
         Touched("a", Touch.CLOSED),
         Touched("b", Touch.GONE),
@@ -182,7 +183,7 @@ def test_touches_come_together_and_before_the_cookie_that_follows_them(sources: 
         Touched("c", Touch.MADE),
         Lost("sub", True, "why"),
     ):
-        sources.reports.put("share", report)
+        put(report)
     assert sources.turn() == [
         PathsTouched("share", (("a", facts.Touch.CLOSED), ("b", facts.Touch.GONE))),
         CookieSeen("share", "cookie-1"),

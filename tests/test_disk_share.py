@@ -19,6 +19,12 @@ def first(path: Path) -> Share:
     return Share.open(path, "share", None, True)
 
 
+def said(share: Share) -> str:
+    """Why it is not the share that we know; "" if it is."""
+    stop = share.still_there()
+    return "" if stop is None else stop.why
+
+
 def again(path: Path, token: bytes | None, folder_id: str = "share") -> Share:
     return Share.open(path, folder_id, token, False)
 
@@ -181,22 +187,20 @@ def test_a_share_that_goes_away_while_we_run(tmp_path: Path) -> None:
     path = tmp_path / "s"
     share = first(path)
     path.rename(tmp_path / "away")
-    assert "missing, unmounted or replaced" in (share.still_there() or "")
+    assert "missing, unmounted or replaced" in said(share)
     path.mkdir()
-    assert "missing, unmounted or replaced" in (share.still_there() or "")
+    assert "missing, unmounted or replaced" in said(share)
     path.rmdir()
     (tmp_path / "away").rename(path)
     assert share.still_there() is None
     marker = path / ".left/marker"
     marker.rename(tmp_path / "kept")
-    assert "no marker" in (share.still_there() or "")
+    assert "no marker" in said(share)
     marker.write_bytes(Marker("share", b"x" * 16).pack())
-    assert "not the one we know" in (share.still_there() or "")
-    assert "--adopt share" in (share.still_there() or "") and str(path) in (
-        share.still_there() or ""
-    )
+    assert "not the one we know" in said(share)
+    assert "--adopt share" in said(share) and str(path) in said(share)
     marker.write_bytes(b"rubbish")
-    assert "cannot be read" in (share.still_there() or "")
+    assert "cannot be read" in said(share)
     marker.unlink()
     (tmp_path / "kept").rename(marker)
     assert share.still_there() is None

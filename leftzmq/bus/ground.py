@@ -15,6 +15,7 @@ from leftzmq.disk.recover import TrashListing
 from leftzmq.disk.retention import TrashSweep
 from leftzmq.disk.root import Root
 from leftzmq.disk.walk import TreeWalk
+from leftzmq.errors import Stop
 from leftzmq.index.deletes import DeleteCount
 
 
@@ -34,7 +35,7 @@ class Ground:
     keys: FolderKeys
     index: Path
     device: bytes
-    still_there: Callable[[], str | None]
+    still_there: Callable[[], Stop | None]
     watched: Callable[[], bool] = lambda: True
     limits: Limits = field(default_factory=Limits)
     lacks: tuple[str, ...] = ()

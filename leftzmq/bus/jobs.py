@@ -18,12 +18,13 @@ from leftzmq.bus.ground import Ground
 from leftzmq.content.cut import Cutter
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk import scanner
+from leftzmq.disk.share import cannot_be_used
 from leftzmq.disk.walk import TreeWalk
-from leftzmq.errors import Problem, ProblemKind
+from leftzmq.errors import LeftError, Problem, ProblemKind, ShareError, Stop, StopCause
 from leftzmq.index.flush import flush
 from leftzmq.index.reader import Reader
 from leftzmq.sync import jobs
-from leftzmq.sync.jobs import Job, JobDone
+from leftzmq.sync.jobs import Job, JobDone, JobStopped
 from leftzmq.tree.path import LEFT_DIRECTORY
 from leftzmq.wire.page import Page, cut_pages, seal
 
@@ -32,31 +33,62 @@ PAGE_ENTRIES: Final = 48
 
 
 class JobRunner:
-    """Runs one job at a time a thread; each thread has its own readers and cutters."""
+    """Runs one job at a time a thread; each thread has its own readers and cutters.
+
+    open_anew: opens a folder that was stopped once more. Raises LeftError or OSError
+    """
 
     def __init__(
         self,
         now_ns: Callable[[], int] = time.time_ns,
         make_durable: Callable[[Path], None] = flush,
+        open_anew: Callable[[str], None] | None = None,
     ) -> None:
         self._now_ns, self._make_durable = now_ns, make_durable
+        self._open_anew = open_anew
         self._grounds: dict[str, Ground] = {}
         self._own = threading.local()
 
     def add(self, ground: Ground) -> None:
+        """Its folder's jobs stand on it from now on, and none stands on the one before."""
         self._grounds[ground.id] = ground
 
-    def run(self, job: Job) -> JobDone:
+    def run(self, job: Job) -> JobDone | JobStopped:
         """The fact that answers `job`."""
+        if isinstance(job, jobs.OpenFolder):
+            return self._open_folder(job)
         handler: Any = _HANDLERS[type(job)]
-        answer: JobDone = handler(self, self._grounds[job.folder], job)
+        ground = self._grounds[job.folder]
+        try:
+            answer: JobDone = handler(self, ground, job)
+        except OSError as error:
+            # Of a path it would be part of the answer: here the share itself cannot be worked in.
+            return JobStopped(job, cannot_be_used(error, ground.id).stop)
         return answer
 
+    def _open_folder(self, job: jobs.OpenFolder) -> JobDone:
+        assert self._open_anew is not None, "nobody opens folders here"
+        stop = None
+        try:
+            self._open_anew(job.folder)
+        except ShareError as error:
+            stop = error.stop
+        except LeftError as error:
+            stop = Stop(StopCause.INDEX, str(error))
+        except OSError as error:
+            stop = cannot_be_used(error, job.folder).stop
+        return jobs.FolderOpened(job.folder, stop)
+
     def _reader(self, ground: Ground) -> Reader:
-        readers: dict[str, Reader] = self._own.__dict__.setdefault("readers", {})
-        if ground.id not in readers:
-            readers[ground.id] = Reader.open(ground.index)
-        return readers[ground.id]
+        """This thread's, of this ground: an index that was opened anew is read anew."""
+        readers: dict[str, tuple[Ground, Reader]] = self._own.__dict__.setdefault("readers", {})
+        found = readers.get(ground.id)
+        if found is None or found[0] is not ground:
+            if found is not None:
+                del readers[ground.id]
+                found[1].close()
+            found = readers[ground.id] = (ground, Reader.open(ground.index))
+        return found[1]
 
     def _cutter(self, ground: Ground) -> Cutter:
         cutters: dict[str, Cutter] = self._own.__dict__.setdefault("cutters", {})
@@ -67,9 +99,9 @@ class JobRunner:
     # -- scanning ---------------------------------------------------------------------------------
 
     def _walk(self, ground: Ground, job: jobs.Walk) -> JobDone:
-        why = ground.still_there()
-        if why is not None:
-            return jobs.Walked(job.folder, job.walk, job.prefix, (), 0, (), (), True, False, why)
+        stop = ground.still_there()
+        if stop is not None:
+            return _walked_nothing(job, stop)
         walk = ground.walks.get(job.walk)
         if walk is None:
             walk = TreeWalk(
@@ -83,11 +115,9 @@ class JobRunner:
         part = walk.step()
         if part.done:
             ground.walks.pop(job.walk, None)
-            why = ground.still_there()  # a share that went away half-way looks like deletes
-            if why is not None:
-                return jobs.Walked(
-                    job.folder, job.walk, job.prefix, (), 0, (), (), True, False, why
-                )
+            stop = ground.still_there()  # a share that went away half-way looks like deletes
+            if stop is not None:
+                return _walked_nothing(job, stop)
         return jobs.Walked(
             job.folder,
             job.walk,
@@ -111,9 +141,9 @@ class JobRunner:
             now_ns=self._now_ns,
         )
         # Asked after the look: only while the share is still there does "gone" mean gone.
-        why = ground.still_there()
-        if why is not None:
-            return jobs.Looked(job.folder, (), job.paths, False, why)
+        stop = ground.still_there()
+        if stop is not None:
+            return jobs.Looked(job.folder, (), job.paths, stop)
         return jobs.Looked(job.folder, tuple(mounted.believed(ground, sightings)), tuple(left))
 
     def _cut(self, ground: Ground, job: jobs.CutSlice) -> JobDone:
@@ -145,9 +175,9 @@ class JobRunner:
     # -- applying, index and serving ------------------------------------------------------------
 
     def _apply(self, ground: Ground, job: jobs.Apply) -> JobDone:
-        why = ground.still_there()
-        if why is not None:
-            return jobs.Applied(job.folder, job.batch, (), False, why)
+        stop = ground.still_there()
+        if stop is not None:
+            return jobs.Applied(job.folder, job.batch, (), stop)
         if any(operation.copy_to and operation.staged for operation in job.operations):
             # A power cut between an exchange and the naming of the copy leaves the old version
             # under the name of the `.lefting`: only its row says whose that is.
@@ -191,6 +221,10 @@ class JobRunner:
     def _count(self, ground: Ground, job: jobs.CountUnacknowledged) -> JobDone:
         count = self._reader(ground).count_unacknowledged(job.holders, job.head)
         return jobs.UnacknowledgedCounted(job.folder, job.holders, job.head, count)
+
+
+def _walked_nothing(job: jobs.Walk, stop: Stop) -> JobDone:
+    return jobs.Walked(job.folder, job.walk, job.prefix, (), 0, (), (), True, stop)
 
 
 _HANDLERS: dict[type, Any] = {

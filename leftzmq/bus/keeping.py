@@ -36,8 +36,8 @@ def run(ground: Ground, reader: Reader, now_ns: int, job: Any) -> JobDone:
 
 
 def _sweep(ground: Ground, reader: Reader, now_ns: int, job: jobs.SweepTrash) -> JobDone:
-    if ground.still_there() is not None:
-        return jobs.TrashSwept(job.folder, job.sweep, None)
+    if (stop := ground.still_there()) is not None:
+        return jobs.TrashSwept(job.folder, job.sweep, None, stop)
     sweep = ground.sweeps.get(job.sweep)
     if sweep is None:
         sweep = TrashSweep(ground.root, ground.limits, job.clock, now_ns)
@@ -47,9 +47,8 @@ def _sweep(ground: Ground, reader: Reader, now_ns: int, job: jobs.SweepTrash) ->
 
 
 def _list_trash(ground: Ground, reader: Reader, now_ns: int, job: jobs.ListTrash) -> JobDone:
-    why = ground.still_there()
-    if why is not None:
-        return jobs.TrashListed(job.folder, job.listing, Listing((), "", True), False, why)
+    if (stop := ground.still_there()) is not None:
+        return jobs.TrashListed(job.folder, job.listing, Listing((), "", True), stop)
     listing = ground.listings.get(job.listing)
     if listing is None:
         listing = TrashListing(ground.root, job.path, job.when, job.before)
@@ -59,9 +58,8 @@ def _list_trash(ground: Ground, reader: Reader, now_ns: int, job: jobs.ListTrash
 
 
 def _restore(ground: Ground, reader: Reader, now_ns: int, job: jobs.RestoreTrash) -> JobDone:
-    why = ground.still_there()
-    if why is not None:
-        return jobs.TrashRestored(job.folder, job.listing, (), False, why)
+    if (stop := ground.still_there()) is not None:
+        return jobs.TrashRestored(job.folder, job.listing, (), stop)
     returns = restore(ground.root, job.wanted)
     return jobs.TrashRestored(job.folder, job.listing, tuple(returns))
 
@@ -95,9 +93,8 @@ def _read_versions(ground: Ground, reader: Reader, now_ns: int, job: jobs.ReadVe
 
 
 def _resolve(ground: Ground, reader: Reader, now_ns: int, job: jobs.Resolve) -> JobDone:
-    why = ground.still_there()
-    if why is not None:
-        return jobs.CopyResolved(job.folder, job.number, Resolved.FAILED, why, alive=False)
+    if (stop := ground.still_there()) is not None:
+        return jobs.CopyResolved(job.folder, job.number, Resolved.FAILED, stop.why, stop=stop)
     copies = reader.copies_of(job.path)
     if len(copies) != 1:
         ending = Resolved.SEVERAL if copies else Resolved.NO_COPY

@@ -15,7 +15,7 @@ from leftzmq.bus.raw import Raw, RawFrame
 from leftzmq.bus.reports import Reports
 from leftzmq.bus.sockets import Bus
 from leftzmq.bus.wake import Wake
-from leftzmq.bus.workers import Workers
+from leftzmq.bus.workers import Answer, Workers
 from leftzmq.sync.facts import (
     BulkRestored,
     DialFailed,
@@ -25,7 +25,6 @@ from leftzmq.sync.facts import (
     StrangerRefused,
     TimePassed,
 )
-from leftzmq.sync.jobs import JobBroke, JobDone
 from leftzmq.sync.link import DeviceKey, Link, Way
 
 TURN_S: Final = 0.004
@@ -55,7 +54,7 @@ class Loop:
         self._bus, self._workers, self._reports, self._wake = bus, workers, reports, wake
         self._read, self._handle, self._deadline, self._clock = read, handle, deadline, clock
         self._frames: deque[Raw] = deque()
-        self._answers: deque[JobDone | JobBroke] = deque()
+        self._answers: deque[Answer] = deque()
         self._failed_sends: deque[Link] = deque()
         self._late = False
         self.longest_turn_s = 0.0

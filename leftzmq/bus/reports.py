@@ -24,21 +24,30 @@ class Reports:
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
-        self._waiting: deque[tuple[str, Report]] = deque()
+        self._waiting: deque[tuple[str, object, Report]] = deque()
+        self._heard: dict[str, object] = {}  # of each folder the one watcher that is heard
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def put(self, folder: str, report: Report) -> None:
-        """Called in the watcher's thread."""
-        self._waiting.append((folder, report))
-        self._wake()
+    def reporter(self, folder: str) -> Callable[[Report], None]:
+        """For a watcher that begins now, to be called in its thread. What earlier ones of this
+        folder said is of no concern any more."""
+        watcher = self._heard[folder] = object()
+
+        def put(report: Report) -> None:
+            self._waiting.append((folder, watcher, report))
+            self._wake()
+
+        return put
 
     def take(self) -> Iterator[Fact]:
         """Facts out of at most REPORTS_A_TURN reports; the touches of a folder come together."""
         touches: dict[str, list[tuple[str, Touch]]] = {}
         for _ in range(min(len(self._waiting), REPORTS_A_TURN)):
-            folder, report = self._waiting.popleft()
+            folder, watcher, report = self._waiting.popleft()
+            if watcher is not self._heard[folder]:
+                continue
             match report:
                 case Touched(path, what):
                     touches.setdefault(folder, []).append((path, Touch[what.name]))

@@ -12,9 +12,10 @@ from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
-from leftzmq.sync.jobs import Job, JobBroke, JobDone, Lane, lane_of
+from leftzmq.sync.jobs import Job, JobBroke, JobDone, JobStopped, Lane, lane_of
 
-Run = Callable[[Job], JobDone]
+Answer = JobDone | JobStopped | JobBroke
+Run = Callable[[Job], JobDone | JobStopped]
 
 
 class Workers:
@@ -32,7 +33,7 @@ class Workers:
     def __init__(self, run: Run, wake: Callable[[], None], small: int = 1, bulk: int = 2) -> None:
         self._run, self._wake = run, wake
         self._waiting: dict[Lane, SimpleQueue[Job | None]] = {lane: SimpleQueue() for lane in Lane}
-        self._answers: deque[tuple[Lane, JobDone | JobBroke]] = deque()
+        self._answers: deque[tuple[Lane, Answer]] = deque()
         self.pending = dict.fromkeys(Lane, 0)
         self._stopping = False
         self._threads = [
@@ -50,7 +51,7 @@ class Workers:
         self.pending[lane] += 1
         self._waiting[lane].put(job)
 
-    def done(self) -> list[JobDone | JobBroke]:
+    def done(self) -> list[Answer]:
         """The answers that came since the last call, in the order they came."""
         answers = []
         while self._answers:
@@ -81,7 +82,7 @@ class Workers:
         queue = self._waiting[lane]
         while (job := queue.get()) is not None:
             try:
-                answer: JobDone | JobBroke = self._run(job)
+                answer: Answer = self._run(job)
             except BaseException as error:  # whatever it is, the machine that asked must hear
                 answer = JobBroke(job, _why(error))
             self._answers.append((lane, answer))

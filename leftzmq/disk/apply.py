@@ -26,9 +26,10 @@ from leftzmq.disk.attributes import LeftBehind, set_attributes
 from leftzmq.disk.flush import GROUP_FROM, Flushes
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.disk.ready import make_ready
-from leftzmq.disk.root import Folder, LastFolder, Root, is_full
+from leftzmq.disk.root import Folder, LastFolder, Root
 from leftzmq.disk.swap import NOT_COPIED, Copied, Place, Stopped, is_still, key_now
 from leftzmq.disk.trash import Spot, Trash
+from leftzmq.disk.trouble import is_full
 from leftzmq.errors import Refused
 from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import check_path, name_of, parent_of

@@ -17,6 +17,7 @@ from typing import Final, Self
 from leftzmq.disk import linux, renaming
 from leftzmq.disk.linux import missing_calls
 from leftzmq.disk.root import Buffer, Folder, Stat
+from leftzmq.disk.trouble import is_gone
 from leftzmq.tree.entry import Kind
 
 __all__ = ["RealFile", "RealFolder", "RealRoot", "make_root", "missing_calls"]
@@ -248,8 +249,10 @@ class RealRoot:
         held = os.fstat(self._top.fd)
         try:
             found = os.stat(self.path)
-        except OSError:
-            return False
+        except OSError as error:
+            if is_gone(error):
+                return False
+            raise
         return (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino)
 
     def flush_all(self) -> None:

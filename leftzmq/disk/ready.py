@@ -15,7 +15,8 @@ from contextlib import suppress
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.lefting import is_ours, throw_away
 from leftzmq.disk.outcome import Ending, Outcome
-from leftzmq.disk.root import Folder, LastFolder, Root, Stat, is_full
+from leftzmq.disk.root import Folder, LastFolder, Root, Stat
+from leftzmq.disk.trouble import is_full
 from leftzmq.tree.entry import Entry, Kind, ScanKey
 from leftzmq.tree.path import name_of, parent_of
 from leftzmq.tree.plan import Operation, Staged, Verb

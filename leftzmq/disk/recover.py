@@ -16,8 +16,9 @@ from typing import Final
 
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.lefting import create_lefting, throw_away
-from leftzmq.disk.root import Folder, Root, Stat, is_full
+from leftzmq.disk.root import Folder, Root, Stat
 from leftzmq.disk.trash import TRASH_PATH, copy_bytes, is_batch, our_names
+from leftzmq.disk.trouble import is_full
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import check_path, join, name_of, parent_of, sort_key
 from leftzmq.tree.plan import Staged

@@ -17,9 +17,10 @@ from msgspec.structs import replace
 from leftzmq.disk.apply import apply
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.outcome import Ending
-from leftzmq.disk.root import Root, is_full
+from leftzmq.disk.root import Root
 from leftzmq.disk.swap import Place, Stopped, is_still
 from leftzmq.disk.trash import Spot, Trash
+from leftzmq.disk.trouble import is_full
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import check_path, name_of, parent_of
 from leftzmq.tree.plan import Held, Operation, Verb

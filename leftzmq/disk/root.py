@@ -166,7 +166,8 @@ class Root(Protocol):
         NotADirectoryError if it, or anything on the way to it, is a link or not a folder."""
 
     def still_there(self) -> bool:
-        """Whether the place that it was opened at still leads to this very directory."""
+        """Whether the place that it was opened at still leads to this very directory. OSError where
+        that cannot be told now; what is not there is no error."""
 
     def flush_all(self) -> None:
         """Flush everything on the root's file system (not on one that is mounted inside)."""
@@ -207,8 +208,3 @@ class LastFolder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def is_full(error: OSError) -> bool:
-    """Whether there is no room, on the disk or in the quota."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)

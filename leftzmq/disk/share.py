@@ -17,7 +17,8 @@ from typing import Final
 from leftzmq.disk.fs import RealRoot, make_root
 from leftzmq.disk.root import Folder, Root
 from leftzmq.disk.trash import TRASH_NAME
-from leftzmq.errors import ShareError
+from leftzmq.disk.trouble import cause_of
+from leftzmq.errors import ShareError, Stop, StopCause
 from leftzmq.tree.path import LEFT_DIRECTORY
 
 MARKER_NAME: Final = "marker"
@@ -25,6 +26,9 @@ MARKER_VERSION: Final = 1
 MAX_MARKER_BYTES: Final = 4096
 TOKEN_BYTES: Final = 16
 PRIVATE_MODE: Final = 0o700
+LOOKS_AT_ONCE: Final = 3
+"""A call that was interrupted, or met a disk in a bad moment, is made again at once so often."""
+AGAIN: Final = "it is looked at again every few seconds and goes on by itself"
 
 Random = Callable[[int], bytes]
 """That many random bytes."""
@@ -111,14 +115,14 @@ class Share:
                 marker = _write_marker(root, Marker(folder_id, random(TOKEN_BYTES)), random)
             wrong = _what_is_wrong(marker, folder_id, known_token)
             if wrong or marker is None:
-                raise ShareError(wrong, where, _adopt(folder_id))
-            return cls(root, where, marker, _prepare(root, random))
+                raise ShareError(wrong, where, _mount_or_adopt(folder_id))
+            share = cls(root, where, marker, _prepare(root, random))
+            share.check()  # it may have gone since its root was opened
+            return share
         except ValueError as error:
-            raise ShareError(
-                f"its marker cannot be read: {error}", where, _adopt(folder_id)
-            ) from error
+            raise _not_a_marker(error, where, folder_id) from error
         except OSError as error:
-            raise _unusable(error, where) from error
+            raise cannot_be_used(error, where) from error
 
     @classmethod
     def adopt(cls, path: Path, folder_id: str, random: Random = token_bytes) -> Share:
@@ -140,40 +144,66 @@ class Share:
             marker = _write_marker(root, Marker(folder_id, random(TOKEN_BYTES)), random)
             return cls(root, where, marker, _prepare(root, random))
         except OSError as error:
-            raise _unusable(error, where) from error
+            raise cannot_be_used(error, where) from error
 
-    def still_there(self) -> str | None:
+    def still_there(self) -> Stop | None:
         """None while the path leads to this very directory and our marker is in it; else why
-        nothing that is found (or not found) there counts."""
+        nothing that is found (or not found) there counts. Where that cannot be told now, that is
+        why (HELD_UP): it is never "not our share"."""
+        stop: Stop | None = None
+        for _ in range(LOOKS_AT_ONCE):
+            try:
+                self.check()
+            except ShareError as error:
+                stop = error.stop
+            else:
+                return None
+            if stop.cause is not StopCause.HELD_UP:
+                return stop
+        return stop
+
+    def check(self) -> None:
+        """The same, as a ShareError."""
         folder_id = self._marker.folder_id
-        if not self.root.still_there():
-            said = "the share is missing, unmounted or replaced"
-            return str(ShareError(said, self._where, _adopt(folder_id)))
         try:
+            if not self.root.still_there():
+                said = "the share is missing, unmounted or replaced"
+                raise ShareError(said, self._where, _mount_or_adopt(folder_id))
             marker = _read_marker(self.root)
-        except (OSError, ValueError) as error:
-            said = f"its marker cannot be read: {error}"
-            return str(ShareError(said, self._where, _adopt(folder_id)))
-        wrong = _what_is_wrong(marker, folder_id, self.token)
-        return str(ShareError(wrong, self._where, _adopt(folder_id))) if wrong else None
+        except ValueError as error:
+            raise _not_a_marker(error, self._where, folder_id) from error
+        except OSError as error:
+            raise cannot_be_used(error, self._where) from error
+        if wrong := _what_is_wrong(marker, folder_id, self.token):
+            raise ShareError(wrong, self._where, _mount_or_adopt(folder_id))
 
     def close(self) -> None:
         self.root.close()
 
 
-def _adopt(folder_id: str) -> str:
+def cannot_be_used(error: OSError, where: str) -> ShareError:
+    """What an error means for the folder where nobody could go on without that call."""
+    cause, said = cause_of(error), error.strerror or str(error)
+    if cause is StopCause.HELD_UP:
+        return ShareError(f"the share cannot be looked at now: {said}", where, AGAIN, cause)
+    return ShareError(
+        f"the share cannot be used: {said}",
+        where,
+        f"make it a folder that the agent may read and write, with {LEFT_DIRECTORY} in it: {AGAIN}",
+        StopCause.SHARE_UNUSABLE,
+    )
+
+
+def _mount_or_adopt(folder_id: str) -> str:
     return (
-        "mount or restore it and start again; if this is the folder as it should be from now on: "
+        f"mount or restore it: {AGAIN}; if this is the folder as it should be from now on: "
         f"leftzmq-agent --adopt {folder_id}"
     )
 
 
-def _unusable(error: OSError, where: str) -> ShareError:
-    return ShareError(
-        f"the share cannot be used: {error.strerror or error}",
-        where,
-        f"make it a folder that the agent may read and write, with {LEFT_DIRECTORY} in it",
-    )
+def _not_a_marker(error: ValueError, where: str, folder_id: str) -> ShareError:
+    said = f"its marker cannot be read: {error}"
+    return ShareError(said, where, _mount_or_adopt(folder_id))
 
 
 def _open_root(path: Path, folder_id: str, make: bool) -> RealRoot:
@@ -182,13 +212,13 @@ def _open_root(path: Path, folder_id: str, make: bool) -> RealRoot:
             make_root(path)
         return RealRoot(path)
     except FileNotFoundError as error:
-        raise ShareError(
-            "the share is missing or not mounted", str(path), _adopt(folder_id)
-        ) from error
+        said = "the share is missing or not mounted"
+        raise ShareError(said, str(path), _mount_or_adopt(folder_id)) from error
     except (NotADirectoryError, FileExistsError) as error:
-        raise ShareError("the share is not a folder", str(path), "give it another path") from error
+        do = f"give it another path, or make it one: {AGAIN}"
+        raise ShareError("the share is not a folder", str(path), do) from error
     except OSError as error:
-        raise _unusable(error, str(path)) from error
+        raise cannot_be_used(error, str(path)) from error
 
 
 def _what_is_wrong(marker: Marker | None, folder_id: str, known_token: bytes | None) -> str:

@@ -18,7 +18,8 @@ from leftzmq.content.seal import open_chunk
 from leftzmq.content.zeros import trimmed
 from leftzmq.disk.lefting import create_lefting, is_ours, is_there, lefting_path, thrown_away
 from leftzmq.disk.room import check_room
-from leftzmq.disk.root import Buffer, File, Folder, LastFolder, Root, is_full
+from leftzmq.disk.root import Buffer, File, Folder, LastFolder, Root
+from leftzmq.disk.trouble import is_full
 from leftzmq.errors import ProblemKind, Refused
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import name_of, parent_of

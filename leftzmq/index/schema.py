@@ -89,6 +89,8 @@ def connect(file: Path, *, read_only: bool = False) -> Connection:
             isolation_level=None,
             timeout=BUSY_TIMEOUT_MS / 1000,
             cached_statements=256,
+            # The one that writes may be opened by a worker, which hands it over to the loop.
+            check_same_thread=read_only,
             factory=Connection,
         )
     except sqlite3.OperationalError as error:

@@ -40,6 +40,14 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOver:
+    """A folder was opened anew: its machines take the place of the old ones, and FolderBegun
+    follows at once."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class Subscribe:
     """Connect news (SUB) and bulk of a dialed device, on the ports that its welcome named."""
 
@@ -90,4 +98,4 @@ def declined(asker: bytes, what: str, where: str = "", do: str = "") -> Answer:
     return Answer(asker, {"declined": {"what": what, "where": where, "do": do}})
 
 
-Action = Publish | Send | Work | Subscribe | Drop | Tell | Answer
+Action = Publish | Send | Work | TakeOver | Subscribe | Drop | Tell | Answer

@@ -181,9 +181,8 @@ class Applier:
     def applied(self, fact: Applied, now: float) -> list[Action | Fact]:
         if fact.batch != GOING_BACK:
             self._batches.ended(fact.batch)
-        if not fact.alive:
-            self.stopped = True
-            return [FolderStopped(self.folder, fact.why)]
+        if fact.stop is not None:
+            return [FolderStopped(self.folder, fact.stop)]
         if fact.batch == GOING_BACK:
             return [*self._asides.ended(fact, now), *self.go_on(now)]
         self._ends.add(fact.outcomes)

@@ -77,6 +77,17 @@ class Asks:
                 self.credits[device].returned(sum(pending.left.values()))
         return found
 
+    def stopped(self, folder: str) -> None:
+        """Nobody waits for what was asked of this folder."""
+        for key in [key for key, pending in self._pending.items() if pending.folder == folder]:
+            pending = self._close(key)
+            if pending.device in self.credits:
+                self.credits[pending.device].returned(sum(pending.left.values()))
+
+    def number_from(self, number: int) -> None:
+        """The number of the first get, less one, if nothing was asked yet."""
+        self._number = self._number or number
+
     def send(self, pending: Pending, get: Get, now: float) -> Send | None:
         """The get under a number of its own; None when there is no link."""
         link = self._link_to(pending.device)

@@ -53,7 +53,7 @@ class Barrier:
         waiter = Waiter(fact.asker, now + timeout_s, {})
         out: list[Action | Fact] = []
         for folder in self._folders.values():
-            if folder.stopped_why:
+            if folder.stopped is not None:
                 continue  # it is not idle, so nothing is in sync while it is stopped
             name = f"cookie-{folder.store.heads.life.hex()}-{self._number}"
             waiter.cookies[folder.id] = name
@@ -82,6 +82,14 @@ class Barrier:
         for waiter in self._waiters:
             if fact.prefix == "" and waiter.cookies.get(fact.folder) == "":
                 del waiter.cookies[fact.folder]
+
+    def stopped(self, folder: str) -> None:
+        """It is opened anew some day: the walk at its beginning tells as much as a cookie."""
+        self._counts.pop(folder, None)
+        for waiter in self._waiters:
+            waiter.cookies.pop(folder, None)
+            waiter.counting.pop(folder, None)
+            waiter.counted.discard(folder)
 
     def counted(self, fact: UnacknowledgedCounted, now: float) -> list[Action | Fact]:
         self._counts.pop(fact.folder, None)

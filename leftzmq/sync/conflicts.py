@@ -38,7 +38,7 @@ class Conflicts:
         self._names = {
             device_letters(Life(device_mark(key) + bytes(8))): name for key, name in devices
         }
-        self._askers: dict[int, tuple[bytes, str]] = {}
+        self._askers: dict[int, tuple[bytes, str, str]] = {}  # who, about which folder and path
         self._choices: dict[int, Choice] = {}
         self._number = 0
 
@@ -47,43 +47,43 @@ class Conflicts:
     def ask_list(self, asker: bytes, folder: str, after: str) -> list[Action | Fact]:
         """A page of what there is; an answer with `after` goes on when it is asked with that."""
         key = sort_key(after) if after else b""
-        return [Work(ListCopies(folder, self._asked(asker, after), key))]
+        return [Work(ListCopies(folder, self._asked(asker, folder, after), key))]
 
     def ask_show(self, asker: bytes, folder: str, path: str) -> list[Action | Fact]:
-        return [Work(ReadVersions(folder, self._asked(asker, path), path))]
+        return [Work(ReadVersions(folder, self._asked(asker, folder, path), path))]
 
     def ask_resolve(
         self, asker: bytes, folder: str, path: str, choice: Choice
     ) -> list[Action | Fact]:
-        number = self._asked(asker, path)
+        number = self._asked(asker, folder, path)
         self._choices[number] = choice
         return [Work(Resolve(folder, number, path, choice, dict(self._names)))]
 
-    def _asked(self, asker: bytes, path: str) -> int:
+    def _asked(self, asker: bytes, folder: str, path: str) -> int:
         self._number += 1
-        self._askers[self._number] = (asker, path)
+        self._askers[self._number] = (asker, folder, path)
         return self._number
 
     # -- answers ---------------------------------------------------------------------------------
 
     def listed(self, fact: CopiesListed) -> list[Action | Fact]:
-        asker, _ = self._askers.pop(fact.number)
+        asker, _, _ = self._askers.pop(fact.number)
         copies = [self._copy(entry) for entry in fact.copies]
         after = path_of_key(fact.after) if fact.after else ""
         return [Answer(asker, {"folder": fact.folder, "copies": copies, "after": after})]
 
     def read(self, fact: VersionsRead) -> list[Action | Fact]:
-        asker, path = self._askers.pop(fact.number)
+        asker, _, path = self._askers.pop(fact.number)
         if not fact.found:
             return [_no(asker, path, Resolved.NO_COPY)]
         versions = [self._version(entry) | {"text": text} for entry, text in fact.found]
         return [Answer(asker, {"folder": fact.folder, "versions": versions})]
 
     def resolved(self, fact: CopyResolved) -> list[Action | Fact]:
-        asker, path = self._askers.pop(fact.number)
+        if fact.stop is not None:
+            return [FolderStopped(fact.folder, fact.stop)]
+        asker, _, path = self._askers.pop(fact.number)
         choice = self._choices.pop(fact.number)
-        if not fact.alive:
-            return [declined(asker, fact.why, fact.folder), FolderStopped(fact.folder, fact.why)]
         out: list[Action | Fact] = []
         if fact.copy:  # also where it was changed a moment ago: then that is scanned now
             paths = (fact.copy,) if choice is Choice.MINE else (fact.copy, fact.path)
@@ -92,6 +92,14 @@ class Conflicts:
             fields = {"folder": fact.folder, "copy": fact.copy, "path": fact.path}
             return [*out, Answer(asker, fields)]
         return [*out, _no(asker, path, fact.resolved, fact.why or ", ".join(fact.copies))]
+
+    def stopped(self, folder: str, why: str) -> list[Action | Fact]:
+        """The folder is stopped: none of its answers is heard any more."""
+        asked = {n: asker for n, (asker, about, _) in self._askers.items() if about == folder}
+        for number in asked:
+            del self._askers[number]
+            self._choices.pop(number, None)
+        return [declined(asker, why, folder) for asker in asked.values()]
 
     def _copy(self, entry: Entry) -> dict[str, Any]:
         name = read_name(entry.path)

@@ -134,6 +134,23 @@ class Downloader:
                     arriving.spread.heard(device, rows)
         return self._go_on_with(device, now)
 
+    def stopped(self, folder: str) -> None:
+        """The folder is stopped: nothing of it is wanted, asked for or told any more. What still
+        comes of it was asked for by nobody."""
+        self.small.stopped(folder)
+        self.large.stopped(folder)
+        self._haves.stopped(folder)
+        self._asks.stopped(folder)
+
+    def begun(self, number: int) -> None:
+        """A folder was opened anew; `number` as at a start, if nothing began one then."""
+        self._asks.number_from(number)
+
+    def let_go(self, device: DeviceKey | None, count: int) -> None:
+        """So many bytes that a device gave are not written, for their folder is stopped."""
+        if device is not None:
+            self._asks.let_go(device, count)
+
     def chunks(self, fact: ChunksArrived, now: float) -> list[Action | Fact]:
         """(A part of) an answer: hand the body to a job that opens, checks and writes it."""
         device, header = fact.link.device, fact.header

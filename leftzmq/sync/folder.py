@@ -5,12 +5,12 @@ from __future__ import annotations
 from enum import Enum
 
 from leftzmq.content.keys import FolderKeys
-from leftzmq.errors import Refused
+from leftzmq.errors import Refused, Stop
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Action, Tell
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.claims import Claims
-from leftzmq.sync.facts import Fact, FolderStopped, PageArrived, StrangerRefused
+from leftzmq.sync.facts import Fact, PageArrived, StrangerRefused
 from leftzmq.sync.guard import Guard
 from leftzmq.sync.hearing import Hearing
 from leftzmq.sync.indexes import Indexes
@@ -23,7 +23,7 @@ from leftzmq.sync.trash import TrashKeeper
 from leftzmq.sync.versions import Versions
 from leftzmq.tree.entry import Entry
 from leftzmq.wire import page as pages
-from leftzmq.wire.local import EventKind
+from leftzmq.wire.local import EventKind, Scalar
 
 
 class FolderState(Enum):
@@ -78,7 +78,7 @@ class Folder:
             id, self.indexes, versions, self.replica, self.guard, self.claims, self.problems
         )
         self.trash = TrashKeeper(id, store)
-        self.stopped_why = ""
+        self.stopped: Stop | None = None
         self.sent_bytes = 0
         self.received_bytes = 0
 
@@ -97,7 +97,7 @@ class Folder:
     ) -> PageArrived | StrangerRefused | None:
         """The page in a box that came over `link`, or why it was refused; a stopped folder hears
         nothing. answer: to index_since; False: news."""
-        if self.stopped_why:
+        if self.stopped is not None:
             return None
         device = link.device
         try:
@@ -106,18 +106,32 @@ class Folder:
             return StrangerRefused(device, refused.refusal, refused.detail)
         return PageArrived(link, page, answer)
 
-    def stopped(self, fact: FolderStopped) -> list[Action | Fact]:
-        self.stop(fact.why)
-        return [Tell(EventKind.PROBLEM, {"folder": self.id, "path": "", "text": fact.why})]
+    @property
+    def stopped_why(self) -> str:
+        """The sentence that a user reads; "" while it runs."""
+        return "" if self.stopped is None else self.stopped.why
 
-    def stop(self, why: str) -> None:
-        """The share is not the one we know: nothing is scanned or applied any more (I11)."""
-        self.stopped_why = why
+    def stop(self, stop: Stop) -> list[Action | Fact]:
+        """Nothing is scanned, applied, told or heard any more (I11). What was decided until now is
+        committed, as jobs that are out were made from it; after that nothing is."""
+        self.stopped = stop
         self.settler.stopped = self.applier.stopped = True
+        self.store.commit()
+        return [*self.trash.stop(stop.why), self.tell_stop()]
+
+    def tell_stop(self) -> Tell:
+        assert self.stopped is not None
+        fields: dict[str, Scalar] = {"folder": self.id, "path": ""}
+        fields |= {"problem": self.stopped.cause.name, "text": self.stopped.why}
+        return Tell(EventKind.PROBLEM, fields)
+
+    def goes_on_after(self, before: Folder) -> None:
+        """It takes the place of the one that was stopped."""
+        self.sent_bytes, self.received_bytes = before.sent_bytes, before.received_bytes
 
     @property
     def state(self) -> FolderState:
-        if self.stopped_why:
+        if self.stopped is not None:
             return FolderState.STOPPED
         if not self.settler.walks.first_done:
             return FolderState.SCANNING
@@ -126,11 +140,13 @@ class Folder:
         return FolderState.IDLE if quiet else FolderState.SYNCING
 
     def deadline(self, now: float) -> float | None:
+        if self.stopped is not None:
+            return None
         times = (
             self.settler.deadline(),
             self.applier.deadline(now),
             self.hearing.deadline(now),
-            None if self.stopped_why else self.guard.deadline(),
-            None if self.stopped_why else self.trash.deadline(),
+            self.guard.deadline(),
+            self.trash.deadline(),
         )
         return min((time for time in times if time is not None), default=None)

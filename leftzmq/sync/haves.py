@@ -89,6 +89,13 @@ class Haves:
         for told in self._told.values():
             told.to.discard(device)
 
+    def stopped(self, folder: str) -> None:
+        """Of this folder nothing is told, and what was heard of it counts for nothing."""
+        self._told = {key: told for key, told in self._told.items() if key[0] != folder}
+        self._ended = {key: rows for key, rows in self._ended.items() if key[0] != folder}
+        for device, heard in self._heard.items():
+            self._heard[device] = {key: rows for key, rows in heard.items() if key[0] != folder}
+
     # -- what we tell ----------------------------------------------------------------------------
 
     def deadline(self, files: Iterable[Arriving]) -> float | None:

@@ -39,4 +39,4 @@ class Heartbeat:
         if now < self._next:
             return []
         self._next = now + HEARTBEAT_PERIOD_S
-        return [f.replica.heartbeat() for f in self._folders.values() if not f.stopped_why]
+        return [f.replica.heartbeat() for f in self._folders.values() if f.stopped is None]

@@ -92,6 +92,16 @@ class LargeFiles:
             held = (arriving.entry, arriving.staged) if arriving.staged else held
         return [FileLeft(folder, *held)] if held else []
 
+    def stopped(self, folder: str) -> None:
+        """Nothing of this folder is wanted any more, nor is a job of it under way when it is wanted
+        again."""
+        self._queue = {key: at for key, at in self._queue.items() if key[0] != folder}
+        self._active = {key: at for key, at in self._active.items() if key[0] != folder}
+        self._held = {key: at for key, at in self._held.items() if key[0] != folder}
+        self._by_size = [at for at in self._by_size if at[1][0] != folder]
+        heapq.heapify(self._by_size)
+        self._looks = Counter({key: n for key, n in self._looks.items() if key[0] != folder})
+
     def start(self) -> list[Action | Fact]:
         """Begin with what waits, smallest first, while there is room for it."""
         out: list[Action | Fact] = []

@@ -95,6 +95,22 @@ class Listener:
             out += self._go_on(asker)
         return out
 
+    def not_read(self, job: ReadChunks) -> list[Action | Fact]:
+        """It could not be done, and is not answered."""
+        asker = self._askers.get(job.link.device)
+        if asker is None:
+            return []
+        _let_go(asker, job)
+        asker.reading = max(0, asker.reading - 1)
+        return self._go_on(asker)
+
+    def stopped(self, folder: str) -> None:
+        """What waits to be read of this folder is not read; who asked asks again, or elsewhere."""
+        for asker in self._askers.values():
+            for job in [job for job in asker.queue if job.folder == folder]:
+                asker.queue.remove(job)
+                _let_go(asker, job)
+
     def lost(self, device: DeviceKey) -> None:
         """Nobody waits for these answers any more."""
         self._askers.pop(device, None)
@@ -105,6 +121,11 @@ class Listener:
             asker.reading += 1
             out.append(Work(asker.queue.popleft()))
         return out
+
+
+def _let_go(asker: Asker, job: ReadChunks) -> None:
+    asker.owed = max(0, asker.owed - job.asked_bytes)
+    asker.asks = max(0, asker.asks - job.asks)
 
 
 def _jobs(folder: str, link: Link, get: Get) -> list[ReadChunks]:

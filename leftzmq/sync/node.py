@@ -11,22 +11,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from leftzmq.errors import LeftError
-from leftzmq.sync.actions import Action, Answer, Tell
+from leftzmq.sync.actions import Action, Answer, Tell, Work
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.barrier import Barrier
 from leftzmq.sync.conflicts import Conflicts
 from leftzmq.sync.desk import Desk
 from leftzmq.sync.downloader import Downloader
-from leftzmq.sync.facts import Asked, Fact, Started, TimePassed
+from leftzmq.sync.facts import Asked, Fact, FolderStopped, Started, TimePassed
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.heartbeat import Heartbeat
-from leftzmq.sync.jobs import JobBroke
+from leftzmq.sync.jobs import JobBroke, JobDone, JobStopped
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.listener import Listener
 from leftzmq.sync.peers import Peers
+from leftzmq.sync.reopening import Reopening
 from leftzmq.sync.routes import (
     ChunkRoutes,
     DeviceRoutes,
+    FolderRoutes,
     Outputs,
     QuestionRoutes,
     Routes,
@@ -34,7 +36,7 @@ from leftzmq.sync.routes import (
     TicketRoutes,
 )
 from leftzmq.sync.status import status
-from leftzmq.wire.local import EventKind
+from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import FolderHello
 
 
@@ -60,6 +62,7 @@ class Node:
         self.conflicts = Conflicts(devices)
         self.desk = Desk(folders, self.conflicts)
         self._heartbeat = Heartbeat(folders)
+        self.reopening = Reopening()
         self._stirred: list[Applier | Downloader] = []
         self._wall_ns = 0
         self._routes = self._route(Routes(folders, peers.by_key))
@@ -79,14 +82,27 @@ class Node:
             self._folder_of,
         ).enter(routes)
         ShareRoutes(self.barrier, lambda: self._wall_ns).enter(routes)
-        ChunkRoutes(self.downloader, self.listener, self._stir).enter(routes)
+        ChunkRoutes(self.folders, self.downloader, self.listener, self._stir).enter(routes)
         TicketRoutes(self._stir).enter(routes)
         QuestionRoutes(self.barrier, self.conflicts).enter(routes)
+        FolderRoutes(
+            self.folders,
+            self.reopening,
+            self.downloader,
+            self.listener,
+            self.barrier,
+            self.conflicts,
+            self._begin_anew,
+        ).enter(routes)
         return routes
 
     def handle(self, fact: Fact, now: float, wall_ns: int) -> list[Action]:
         """Everything that follows from a fact. now: monotonic seconds; wall_ns: unix time."""
         self._wall_ns = wall_ns
+        if isinstance(fact, JobDone):
+            self.reopening.job_ended(fact.folder)
+        elif isinstance(fact, JobStopped):
+            self.reopening.job_ended(fact.job.folder)
         facts: deque[Fact] = deque((fact,))
         actions: list[Action] = []
         for folder in self.folders.values():
@@ -100,7 +116,11 @@ class Node:
                     facts.append(output)
         # One transaction a fact, ended before any action: a job finds what it was made from.
         for folder in self.folders.values():
-            actions += folder.replica.committed()
+            if folder.stopped is None:
+                actions += folder.replica.committed()
+        for action in actions:
+            if isinstance(action, Work):
+                self.reopening.job_begins(action.job.folder)
         return actions
 
     def _settle(self, now: float) -> Outputs:
@@ -114,6 +134,7 @@ class Node:
     def deadline(self, now: float) -> float:
         """When TimePassed is due at the latest (monotonic)."""
         times = [self._heartbeat.deadline(), self.downloader.deadline(now), self.barrier.deadline()]
+        times.append(self.reopening.deadline())
         times += [folder.deadline(now) for folder in self.folders.values()]
         return min(time for time in times if time is not None)
 
@@ -123,24 +144,32 @@ class Node:
         self._heartbeat.start(now)
         out: Outputs = [Tell(EventKind.READY, {})]
         for folder in self.folders.values():
-            if folder.stopped_why:
-                continue
-            out += folder.applier.leftings.clear()
-            out += folder.guard.start()
-            out += folder.settler.start(now)
-            out += folder.trash.start(now)
+            if folder.stopped is None:
+                out += _begun(folder, now)
+            else:
+                self.reopening.stopped(FolderStopped(folder.id, folder.stopped), now)
         return out
+
+    def _begin_anew(self, folder: Folder, now: float) -> Outputs:
+        """It was stopped and is open again: as at a start; all devices hear of its new life."""
+        fields: dict[str, Scalar] = {"folder": folder.id, "path": ""}
+        fields |= {"problem": "SOLVED", "text": "the folder goes on"}
+        self.downloader.begun(_number_of_this_life(self.folders))
+        out: Outputs = [Tell(EventKind.PROBLEM, fields), *_begun(folder, now)]
+        return [*out, folder.replica.heartbeat(), *self.peers.greet_again(folder.id)]
 
     def _tick(self, now: float) -> Outputs:
         out: Outputs = []
         for folder in self.folders.values():
+            if folder.stopped is not None:
+                continue
             out += folder.settler.tick(now)
             out += folder.hearing.tick(now)
             out += folder.applier.tick(now)
-            if not folder.stopped_why:
-                out += folder.guard.tick(now) + folder.trash.tick(now)
+            out += folder.guard.tick(now) + folder.trash.tick(now)
         out += self.downloader.tick(now)
         out += self.barrier.tick(now)
+        out += self.reopening.tick(now)
         return out + self._heartbeat.tick(now)
 
     def _asked(self, fact: Asked, now: float) -> Outputs:
@@ -167,7 +196,8 @@ class Node:
     def _folder_of(self, device: DeviceKey, tag: bytes) -> str | None:
         """The folder of a tag, if that device said hello with it."""
         for folder in self.folders.values():
-            if folder.tag == tag and device in folder.hearing.members:
+            runs = folder.stopped is None
+            if runs and folder.tag == tag and device in folder.hearing.members:
                 return folder.id
         return None
 
@@ -179,13 +209,22 @@ class Node:
         return [
             folder.replica.hello_for(device)
             for folder in self.folders.values()
-            if not folder.stopped_why
+            if folder.stopped is None
         ]
+
+
+def _begun(folder: Folder, now: float) -> Outputs:
+    """A folder begins: first what an earlier life left half done, then everything else."""
+    out = folder.applier.leftings.clear()
+    out += folder.guard.start()
+    out += folder.settler.start(now)
+    out += folder.trash.start(now)
+    return out
 
 
 def _number_of_this_life(folders: Mapping[str, Folder]) -> int:
     """What the random part of a life says; 0 where no folder began one."""
-    lives = (folder.store.heads.life for folder in folders.values() if not folder.stopped_why)
+    lives = (folder.store.heads.life for folder in folders.values() if folder.stopped is None)
     life = next(lives, None)
     return 0 if life is None else int.from_bytes(life[-4:])
 

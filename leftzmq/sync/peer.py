@@ -10,6 +10,7 @@ from enum import Enum, auto
 from typing import Final
 
 from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.wire.messages import FolderHello
 
 
 class State(Enum):
@@ -53,7 +54,7 @@ class Peer:
     dialed: our control link is open. came, came_bulk: its links to us, newest first comer wins
     welcomed: its welcome came over the dialed link, so bulk and news are connected there
     wants_news_here: it cannot subscribe to us: our news goes over the link that we dialed
-    said_hello: since it was away
+    said_hello: since it was away. folders: that are ours, too, as it greeted us last
     """
 
     key: DeviceKey
@@ -68,6 +69,7 @@ class Peer:
     said_hello: bool = False
     unreachable_told: bool = False
     refusal_told: str = ""
+    folders: tuple[FolderHello, ...] = ()
 
     def move(self, move: Move) -> None:
         self.state = MOVES[self.state, move]

@@ -167,6 +167,30 @@ class Peers:
             return []
         common, out = self._common(peer, hello.folders)
         before, peer.came = peer.came, link
+        out.append(self._our_welcome(peer, link))
+        if peer.said_hello:
+            out.append(PeerForgot(peer.key))
+            if peer.welcomed and before not in (None, link):
+                out += self._doubted(peer)
+        peer.said_hello = True
+        out += self._greeted(peer, link, common)
+        return out + (self._connected(peer) if peer.came_bulk is not None else [])
+
+    def greet_again(self, folder: str) -> list[Action | Fact]:
+        """A folder has begun anew: every device hears of its new life, and is asked what it has.
+        Over a link that we dialed by a hello, whose welcome says that; else by a welcome, unasked,
+        and what the device said when it greeted us counts once more."""
+        out: list[Action | Fact] = []
+        for peer in self.by_key.values():
+            if peer.dialed:
+                out.append(self._our_hello(peer))
+            elif peer.came is not None and peer.said_hello:
+                out.append(self._our_welcome(peer, peer.came))
+                theirs = tuple(hello for hello in peer.folders if hello.id == folder)
+                out.append(PeerGreeted(peer.came, theirs))
+        return out
+
+    def _our_welcome(self, peer: Peer, link: Link) -> Send:
         welcome = Welcome(
             VERSION,
             self._us.name,
@@ -176,14 +200,7 @@ class Peers:
             MAX_CREDIT_BYTES,
             not peer.dials,
         )
-        out.append(Send(link, welcome))
-        if peer.said_hello:
-            out.append(PeerForgot(peer.key))
-            if peer.welcomed and before not in (None, link):
-                out += self._doubted(peer)
-        peer.said_hello = True
-        out += self._greeted(peer, link, common)
-        return out + (self._connected(peer) if peer.came_bulk is not None else [])
+        return Send(link, welcome)
 
     def _doubted(self, peer: Peer) -> list[Action | Fact]:
         """It came anew: it may be at another place now, and what we dialed dead unbeknown.
@@ -199,6 +216,8 @@ class Peers:
         if link.way is not Way.DIALED:
             return []
         common, out = self._common(peer, welcome.folders)
+        if peer.welcomed:
+            out.append(PeerForgot(peer.key))
         peer.welcomed = True
         peer.wants_news_here = welcome.wants_news_here
         out.append(Subscribe(peer.key, welcome.bulk_port, welcome.news_port))
@@ -217,6 +236,7 @@ class Peers:
         self, peer: Peer, link: Link, common: tuple[FolderHello, ...]
     ) -> list[Action | Fact]:
         was = peer.state
+        peer.folders = common
         peer.move(Move.GREETED)
         out: list[Action | Fact] = []
         if was is not State.CONNECTED:

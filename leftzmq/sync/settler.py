@@ -142,9 +142,8 @@ class Settler:
     def walked(self, fact: Walked, now: float) -> list[Action | Fact]:
         self.walks.stepped()
         foreign = self._store.foreign(fact.foreign)
-        if not fact.alive:
-            self.stopped = True
-            return [FolderStopped(self.folder, fact.why)]
+        if fact.stop is not None:
+            return [FolderStopped(self.folder, fact.stop)]
         out = self._mounted(fact, now)
         for problem in fact.problems:
             out += self._judging.problem(problem, now)
@@ -165,9 +164,8 @@ class Settler:
 
     def looked(self, fact: Looked, now: float) -> list[Action | Fact]:
         self._looks.answered()
-        if not fact.alive:
-            self.stopped = True
-            return [FolderStopped(self.folder, fact.why)]
+        if fact.stop is not None:
+            return [FolderStopped(self.folder, fact.stop)]
         out: list[Action | Fact] = []
         settled: list[Sighting] = []
         held = {seen.path for seen in fact.sightings if seen.path in self._departed}

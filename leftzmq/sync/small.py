@@ -53,6 +53,13 @@ class SmallFiles:
         self._new.pop(key, None)
         self._queue.pop(key, None)
 
+    def stopped(self, folder: str) -> None:
+        """Nothing of this folder is wanted any more."""
+        for files in (self._wanted, self._new, self._queue):
+            for key in [key for key in files if key[0] == folder]:
+                del files[key]
+        self._lacking = {at: until for at, until in self._lacking.items() if at[1][0] != folder}
+
     def from_home(self) -> list[Action | Fact]:
         """What need not be fetched: empty files, and bytes that another file of ours has."""
         jobs: dict[str, list[SmallFile]] = {}

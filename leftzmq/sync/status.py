@@ -40,7 +40,8 @@ def status(
 
 def _folder(folder: Folder, downloader: Downloader, peers: Peers) -> dict[str, Any]:
     tally = folder.indexes.tally
-    copies = folder.store.conflict_copies() if tally.conflicts else []
+    runs = folder.stopped is None
+    copies = folder.store.conflict_copies() if runs and tally.conflicts else []
     under_way = [
         {
             "path": a.entry.path,

@@ -93,9 +93,9 @@ class TrashKeeper:
 
     def swept(self, fact: TrashSwept) -> list[Action | Fact]:
         swept = fact.swept
-        if swept is None:
-            self._sweeping = False
-            return []  # whoever works at the share finds out why
+        if fact.stop is not None:
+            return [FolderStopped(self.folder, fact.stop)]
+        assert swept is not None
         self._swept_batches += swept.batches
         self._swept_bytes += swept.bytes
         if not swept.done:
@@ -131,8 +131,8 @@ class TrashKeeper:
         return self._ask(Question(asker, path, when, target=target))
 
     def listed(self, fact: TrashListed) -> list[Action | Fact]:
-        if not fact.alive:
-            return self._stop(fact.why)
+        if fact.stop is not None:
+            return [FolderStopped(self.folder, fact.stop)]
         question = self._questions[0]
         question.listed = fact.part.done
         if question.target is not None:
@@ -150,8 +150,8 @@ class TrashKeeper:
         return self._go_on(question)
 
     def restored(self, fact: TrashRestored) -> list[Action | Fact]:
-        if not fact.alive:
-            return self._stop(fact.why)
+        if fact.stop is not None:
+            return [FolderStopped(self.folder, fact.stop)]
         question = self._questions[0]
         there: list[str] = []
         for one in fact.returns:
@@ -234,8 +234,8 @@ class TrashKeeper:
         self._questions.popleft()
         return [answer, *self._begin()]
 
-    def _stop(self, why: str) -> list[Action | Fact]:
-        """Nothing is asked of a share that is not the one we know."""
+    def stop(self, why: str) -> list[Action | Fact]:
+        """The folder is stopped: nothing more is asked of its share."""
         asked = [declined(question.asker, why, self.folder) for question in self._questions]
         self._questions.clear()
-        return [*asked, FolderStopped(self.folder, why)]
+        return [*asked]

@@ -173,21 +173,21 @@ LOOKS: Final = (
                 "leftzmq/bus/jobs.py",
                 "        # Asked after the look: only while the share is still there does"
                 ' "gone" mean gone.\n'
-                "        why = ground.still_there()\n",
-                "        why = None\n",
+                "        stop = ground.still_there()\n",
+                "        stop = None\n",
             ),
             Edit(
                 "leftzmq/bus/jobs.py",
-                "            why = ground.still_there()"
+                "            stop = ground.still_there()"
                 "  # a share that went away half-way looks like deletes\n",
-                "            why = None\n",
+                "            stop = None\n",
             ),
             Edit(
                 "leftzmq/bus/jobs.py",
                 "    def _walk(self, ground: Ground, job: jobs.Walk) -> JobDone:\n"
-                "        why = ground.still_there()\n",
+                "        stop = ground.still_there()\n",
                 "    def _walk(self, ground: Ground, job: jobs.Walk) -> JobDone:\n"
-                "        why = None\n",
+                "        stop = None\n",
             ),
         ),
         frozenset(("I2", "I2 tree", "I1", "I8", "I11")),

@@ -23,7 +23,6 @@ from .users import ANCHOR, MOUNT, Users
 from .world import SimDevice, World
 
 IN_A_JOB: Final = 60
-SLOWEST_JOB_S: Final = 3.5  # more than a slow one takes (world.Delays)
 """So many calls of the disk, at most, pass before something happens in the middle of a job."""
 
 FAILING: Final = frozenset(
@@ -76,18 +75,9 @@ class Faults:
             device.commits_left = 0
             self._come(device)
             self._mount(device)
-            self._start_again(device)
             device.start()
-            # A job may still be on its way that found the share away.
-            self._world.after(SLOWEST_JOB_S, lambda device=device: self._start_again(device))
         self._world.wires.cut.clear()
         self._world.wires.refresh()
-
-    def _start_again(self, device: SimDevice) -> None:
-        """What somebody does who reads that a share was away, and has it back."""
-        if device.alive and device.folder.stopped_why:
-            device.kill()
-            device.start()
 
     def _back(self, device: SimDevice, chance: random.Random) -> None:
         self._world.after(chance.choice((0.01, 1.0, 8.0)), device.start)
@@ -297,10 +287,7 @@ class Faults:
 
         def back() -> None:
             self._mount(device)
-            if device.alive and device.folder.stopped_why:
-                device.kill()
-                device.start()
-            elif device.alive:
+            if device.alive and device.folder.stopped is None:
                 device.watching.start()
                 device.watching.lose()
                 device.touched()

@@ -110,7 +110,7 @@ class Witness:
 
 def is_quiet(world: World) -> bool:
     """Every device has what all have, and nothing is under way."""
-    alive = [d for d in world.devices.values() if d.alive and not d.folder.stopped_why]
+    alive = [d for d in world.devices.values() if d.alive]
     if world.wires.flying or any(d.working or len(d.watching) for d in alive):
         return False
     for device in alive:

@@ -22,7 +22,7 @@ from leftzmq.errors import ShareError
 from leftzmq.index.flush import flush
 from leftzmq.index.store import Store
 from leftzmq.sync import actions
-from leftzmq.sync.facts import ChunksArrived, Fact, MessageArrived, PageArrived
+from leftzmq.sync.facts import ChunksArrived, Fact, FolderBegun, MessageArrived, PageArrived
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey, Link, Way
@@ -78,45 +78,89 @@ class Device:
     ) -> None:
         """What agent.Agent does between the lock of its state directory and `Started`."""
         self.starts += 1
-        self.store = store = Store(index)
-        self.runner = JobRunner(lambda: self.around.wall_ns(self), self.make_durable)
+        self.index_file, self._share_of = index, open_share
+        self._listed = {peer.key for peer in peers}
+        self.runner = JobRunner(
+            lambda: self.around.wall_ns(self), self.make_durable, self._open_anew
+        )
         self.alive = True
-        listed = {peer.key for peer in peers}
-        for head in store.heads.known():
-            if head.key not in listed:
-                store.heads.forget(head.key)
-        swept = [b for key in store.heads.swept_keys() for b in store.heads.to_sweep(key)]
-        if swept:
-            store.sweep(*swept)
-        store.commit()
-        known = store.meta("token")
-        agents = Peers(
+        self.agents = Peers(
             OurSide(self.name, 1, 2),
             peers,
             lambda device: self.node.hellos(device),
             lambda id: self.keys.tag if id == FOLDER else None,
         )
-        self.folder = Folder(FOLDER, self.keys, self.key, store, agents)
+        self.opened_share: Share | None = None
+        self._anew: Folder | None = None
+        self.folder = self._made()
+        self.store = self.folder.store
         try:
-            share = open_share(known)
+            self._begin(self.folder)
         except ShareError as error:
-            self.folder.stop(str(error))
+            self.folder.stop(error.stop)
         else:
-            store.put_meta("token", share.token)
-            unix_s = self.around.wall_ns(self) // 1_000_000_000
-            chance = self.around.random.randbytes(4)
-            store.begin_life(make_life(device_mark(self.key), unix_s, chance))
-            ground = Ground(FOLDER, share.root, self.keys, store.file, self.key, share.still_there)
-            ground.mounts = Mounts.unpack(store.meta(MOUNTS))
-            self.runner.add(ground)
+            self.began()
         about = {"name": self.name, "key": self.name, "keyless": []}
-        self.node = Node({FOLDER: self.folder}, agents, about)
+        self.folders = {FOLDER: self.folder}
+        self.node = Node(self.folders, self.agents, about)
+
+    def _made(self) -> Folder:
+        """The folder over its index, as opening.Openings makes it."""
+        store = Store(self.index_file)
+        for head in store.heads.known():
+            if head.key not in self._listed:
+                store.heads.forget(head.key)
+        swept = [b for key in store.heads.swept_keys() for b in store.heads.to_sweep(key)]
+        if swept:
+            store.sweep(*swept)
+        store.commit()
+        return Folder(FOLDER, self.keys, self.key, store, self.agents)
+
+    def _begin(self, folder: Folder) -> None:
+        """Its share, as opening.Opened opens it. Raises ShareError."""
+        store = folder.store
+        share = self._share_of(store.meta("token"))
+        store.put_meta("token", share.token)
+        unix_s = self.around.wall_ns(self) // 1_000_000_000
+        chance = self.around.random.randbytes(4)
+        store.begin_life(make_life(device_mark(self.key), unix_s, chance))
+        ground = Ground(FOLDER, share.root, self.keys, store.file, self.key, share.still_there)
+        ground.mounts = Mounts.unpack(store.meta(MOUNTS))
+        self.opened_share = share
+        self.runner.add(ground)
+
+    def _open_anew(self, id: str) -> None:
+        if self.opened_share is not None:
+            self.opened_share.close()
+            self.opened_share = None
+        folder = self._made()
+        try:
+            self._begin(folder)
+        except BaseException:
+            folder.store.close()
+            raise
+        self._anew = folder
+
+    def began(self) -> None:
+        """A folder begins, over a store that nobody had before."""
+
+    def take_over(self) -> None:
+        assert self._anew is not None
+        before, self.folder, self._anew = self.folder, self._anew, None
+        self.folder.goes_on_after(before)
+        before.store.close()
+        self.store = self.folder.store
+        self.folders[FOLDER] = self.folder
+        self.began()
+        self.handle(FolderBegun(FOLDER))
 
     def end(self) -> None:
         """The process is gone: what was committed stays, nothing else does."""
         self.alive = False
-        self.store._db.close()
-        for reader in self.runner._own.__dict__.get("readers", {}).values():
+        for folder in (self.folder, self._anew):
+            if folder is not None:
+                folder.store._db.close()
+        for _, reader in self.runner._own.__dict__.get("readers", {}).values():
             reader.close()
 
     def make_durable(self, index: Path) -> None:
@@ -139,6 +183,8 @@ class Device:
                 self.around.send(self, link, message, body)
             case actions.Publish():
                 self.around.publish(self, action)
+            case actions.TakeOver():
+                self.take_over()
             case actions.Subscribe(device):
                 self.around.subscribe(self, device)
             case actions.Drop():
@@ -152,6 +198,7 @@ class Device:
         """What the watcher would have said, in one go."""
         for action in self.folder.settler.walk_all(self.around.now):
             assert isinstance(action, actions.Work)
+            self.node.reopening.job_begins(FOLDER)
             self.do(action)
 
     def sealed(self, publish: actions.Publish) -> News:

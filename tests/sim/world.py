@@ -178,13 +178,14 @@ class SimDevice(Device):
         except Crash:
             self._end_doomed()
             return
-        if not self.folder.stopped_why:
-            self.make_durable(self.index)
-            self.durable_head = self.store.heads.sequence
-        self.store.commit = self._committed  # type: ignore[method-assign]
-        self.watching.start()
         self.take(Started())
         wires.refresh()
+
+    def began(self) -> None:
+        self.make_durable(self.index)
+        self.durable_head = self.store.heads.sequence
+        self.store.commit = self._committed  # type: ignore[method-assign]
+        self.watching.start()
 
     def dropped(self, drop: actions.Drop) -> None:
         if not self.world.cut_off(self, drop):

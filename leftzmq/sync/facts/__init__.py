@@ -11,6 +11,7 @@ from leftzmq.sync.facts.agent import (
     TimePassed,
 )
 from leftzmq.sync.facts.changes import (
+    FolderBegun,
     FolderStopped,
     FoundDeletedBytes,
     PathsCleared,
@@ -49,7 +50,7 @@ from leftzmq.sync.facts.tickets import (
     FileWanted,
     PathsReconsidered,
 )
-from leftzmq.sync.jobs import JobBroke, JobDone
+from leftzmq.sync.jobs import JobBroke, JobDone, JobStopped
 
 __all__ = [
     "Asked",
@@ -63,6 +64,7 @@ __all__ = [
     "FileNotWanted",
     "FileStaged",
     "FileWanted",
+    "FolderBegun",
     "FolderStopped",
     "FoundDeletedBytes",
     "Inner",
@@ -106,6 +108,7 @@ Inner = (
     | PeerConnected
     | PeerLost
     | FolderStopped
+    | FolderBegun
 )
 
 Fact = (
@@ -126,5 +129,6 @@ Fact = (
     | Started
     | JobDone
     | JobBroke
+    | JobStopped
     | Inner
 )

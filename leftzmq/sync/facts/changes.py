@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leftzmq.disk.sighting import Sighting
+from leftzmq.errors import Stop
 from leftzmq.sync.found import FoundDeleted
 
 
@@ -51,7 +52,15 @@ class FoundDeletedBytes:
 
 @dataclass(frozen=True, slots=True)
 class FolderStopped:
-    """The share is not the one we know (I11): its folder stops, the others go on."""
+    """The share is not there or not the one we know (I11), or the index cannot be used: the folder
+    stops, the others go on."""
 
     folder: str
-    why: str
+    stop: Stop
+
+
+@dataclass(frozen=True, slots=True)
+class FolderBegun:
+    """The folder that was stopped is open anew, with machines of a new life."""
+
+    folder: str

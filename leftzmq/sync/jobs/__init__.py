@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from leftzmq.errors import Stop
 from leftzmq.sync.jobs.applying import (
     Applied,
     Apply,
@@ -68,6 +69,7 @@ from leftzmq.sync.jobs.looking import (
     Walk,
     Walked,
 )
+from leftzmq.sync.jobs.opening import FolderOpened, OpenFolder
 from leftzmq.sync.jobs.telling import (
     ChunksRead,
     CountUnacknowledged,
@@ -100,12 +102,14 @@ __all__ = [
     "ExpandLists",
     "Flush",
     "Flushed",
+    "FolderOpened",
     "Home",
     "HomeChunk",
     "HomeSearched",
     "Job",
     "JobBroke",
     "JobDone",
+    "JobStopped",
     "Lane",
     "Leftover",
     "ListCopies",
@@ -116,6 +120,7 @@ __all__ = [
     "LookAtHome",
     "LookForRoom",
     "Looked",
+    "OpenFolder",
     "OpenLists",
     "OpenStaging",
     "PageRead",
@@ -182,6 +187,7 @@ Job = (
     | Resolve
     | LookForRoom
     | CountDeletes
+    | OpenFolder
 )
 
 JobDone = (
@@ -211,6 +217,7 @@ JobDone = (
     | CopyResolved
     | RoomSeen
     | DeletesCounted
+    | FolderOpened
 )
 
 
@@ -222,7 +229,17 @@ class JobBroke:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class JobStopped:
+    """A job could not be done because the share, or the index, cannot be worked with; no answer of
+    its kind can say so. Its folder stops."""
+
+    job: Job
+    stop: Stop
+
+
 BULK_JOBS = (
+    OpenFolder,
     CutSlice,
     SearchHome,
     VerifyStaging,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leftzmq.disk.outcome import Outcome
+from leftzmq.errors import Stop
 from leftzmq.tree.plan import Operation
 
 
@@ -19,11 +20,12 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
+    """stop: the share is not there, or is not the one we know: nothing was done."""
+
     folder: str
     batch: int
     outcomes: tuple[Outcome, ...]
-    alive: bool = True
-    why: str = ""
+    stop: Stop | None = None
 
 
 @dataclass(frozen=True, slots=True)

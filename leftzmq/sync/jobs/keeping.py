@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from leftzmq.disk.recover import Listing, PutBack, Return
 from leftzmq.disk.resolve import Choice, Resolved
 from leftzmq.disk.retention import Swept, TrashClock
+from leftzmq.errors import Stop
 from leftzmq.tree.entry import Entry
 
 
@@ -23,11 +24,12 @@ class SweepTrash:
 
 @dataclass(frozen=True, slots=True)
 class TrashSwept:
-    """None: the share is not the one we know; nothing was done."""
+    """stop: as of TrashListed; then there is nothing in `swept`."""
 
     folder: str
     sweep: int
     swept: Swept | None
+    stop: Stop | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,12 @@ class ListTrash:
 
 @dataclass(frozen=True, slots=True)
 class TrashListed:
+    """stop: the share is not there, or is not the one we know: nothing was done."""
+
     folder: str
     listing: int
     part: Listing
-    alive: bool = True
-    why: str = ""
+    stop: Stop | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,12 @@ class RestoreTrash:
 
 @dataclass(frozen=True, slots=True)
 class TrashRestored:
+    """stop: as of TrashListed."""
+
     folder: str
     listing: int
     returns: tuple[Return, ...]
-    alive: bool = True
-    why: str = ""
+    stop: Stop | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ class Resolve:
 @dataclass(frozen=True, slots=True)
 class CopyResolved:
     """copy: what was decided about. path: the name that it has now; for MINE that of its file.
-    copies: those that could be meant, if several."""
+    copies: those that could be meant, if several. stop: as of TrashListed."""
 
     folder: str
     number: int
@@ -133,4 +137,4 @@ class CopyResolved:
     copy: str = ""
     path: str = ""
     copies: tuple[str, ...] = ()
-    alive: bool = True
+    stop: Stop | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leftzmq.disk.sighting import Sighting, SliceSighting
-from leftzmq.errors import Problem
+from leftzmq.errors import Problem, Stop
 from leftzmq.tree.entry import ScanKey
 
 
@@ -25,8 +25,8 @@ class Walk:
 class Walked:
     """dirty: paths whose stat is not that of our index, or that are gone; in sorted order.
 
-    seen: how many paths the slice passed. alive: False when the share itself is not the one we
-    know (missing, unmounted, replaced): nothing of this walk counts, `why` says what is the matter.
+    seen: how many paths the slice passed. stop: the share is not there, or is not the one we know:
+    nothing of this walk counts.
     came: mounts that are there since this slice. mounts: all that are known, packed
     """
 
@@ -38,8 +38,7 @@ class Walked:
     problems: tuple[Problem, ...]
     foreign: tuple[str, ...]  # .lefting files found that our index does not know
     done: bool
-    alive: bool = True
-    why: str = ""
+    stop: Stop | None = None
     came: tuple[str, ...] = ()
     mounts: bytes = b""
 
@@ -54,13 +53,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """left: paths that did not fit into this job's work; ask again."""
+    """left: paths that did not fit into this job's work; ask again. stop: as of Walked."""
 
     folder: str
     sightings: tuple[Sighting, ...]
     left: tuple[str, ...]
-    alive: bool = True
-    why: str = ""
+    stop: Stop | None = None
 
 
 @dataclass(frozen=True, slots=True)

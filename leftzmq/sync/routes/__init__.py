@@ -5,6 +5,7 @@ Facts of the agent as a whole (its start, its clock, its questions) are the hub'
 
 from leftzmq.sync.routes.chunks import ChunkRoutes
 from leftzmq.sync.routes.devices import DeviceRoutes
+from leftzmq.sync.routes.folders import FolderRoutes
 from leftzmq.sync.routes.questions import QuestionRoutes
 from leftzmq.sync.routes.share import ShareRoutes
 from leftzmq.sync.routes.table import Outputs, Routes, Stir
@@ -13,6 +14,7 @@ from leftzmq.sync.routes.tickets import TicketRoutes
 __all__ = [
     "ChunkRoutes",
     "DeviceRoutes",
+    "FolderRoutes",
     "Outputs",
     "QuestionRoutes",
     "Routes",

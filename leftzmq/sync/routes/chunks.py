@@ -5,10 +5,12 @@ Knows the jobs that answer them. Must not know which chunks they are about.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import FileNotWanted, FileWanted
+from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import (
     ChunksKept,
     ChunksRead,
@@ -27,22 +29,36 @@ from leftzmq.sync.routes.table import Outputs, Routes, Stir
 class ChunkRoutes:
     """Of the agent."""
 
+    folders: Mapping[str, Folder]
     downloader: Downloader
     listener: Listener
     stir: Stir
 
     def enter(self, routes: Routes) -> None:
-        to, downloader = routes.to, self.downloader
-        to(FileWanted, self._wanted)
-        to(FileNotWanted, downloader.not_wanted)
-        to(ListsExpanded, downloader.lists_expanded)
-        to(HomeSearched, downloader.home_searched)
-        to(StagingOpened, downloader.staging_opened)
-        to(ChunksKept, downloader.chunks_kept)
-        to(ChunksWritten, downloader.chunks_written)
-        to(SmallStaged, downloader.small_staged)
-        to(ListsOpened, downloader.lists_opened)
-        to(ChunksRead, lambda fact, now: self.listener.read(fact))
+        to, downloader = routes.to_folder, self.downloader
+        to(FileWanted, lambda folder, fact, now: self._wanted(fact, now))
+        to(FileNotWanted, lambda folder, fact, now: downloader.not_wanted(fact, now))
+        to(ListsExpanded, lambda folder, fact, now: downloader.lists_expanded(fact, now))
+        to(HomeSearched, lambda folder, fact, now: downloader.home_searched(fact, now))
+        to(StagingOpened, lambda folder, fact, now: downloader.staging_opened(fact, now))
+        to(ChunksKept, lambda folder, fact, now: downloader.chunks_kept(fact, now))
+        to(ListsOpened, lambda folder, fact, now: downloader.lists_opened(fact, now))
+        # A device's bytes are let go of also where their folder was stopped meanwhile.
+        routes.to(ChunksWritten, self._written)
+        routes.to(SmallStaged, self._staged)
+        routes.to(ChunksRead, lambda fact, now: self.listener.read(fact))
+
+    def _written(self, fact: ChunksWritten, now: float) -> Outputs:
+        if self.folders[fact.folder].stopped is None:
+            return self.downloader.chunks_written(fact, now)
+        self.downloader.let_go(fact.device, fact.body_bytes)
+        return []
+
+    def _staged(self, fact: SmallStaged, now: float) -> Outputs:
+        if self.folders[fact.folder].stopped is None:
+            return self.downloader.small_staged(fact, now)
+        self.downloader.let_go(fact.device, fact.body_bytes)
+        return []
 
     def _wanted(self, fact: FileWanted, now: float) -> Outputs:
         self.stir(self.downloader)

@@ -51,7 +51,7 @@ class DeviceRoutes:
         to_linked(MessageArrived, self._message)
         to_linked(ChunksArrived, self.downloader.chunks)
         to(BulkRestored, self._restored)
-        to(PageArrived, lambda fact, now: self.folders[fact.page.folder].hearing.page(fact, now))
+        to(PageArrived, self._page)
         to(DialFailed, lambda fact, now: peers.dial_failed(fact))
         to(StrangerRefused, lambda fact, now: peers.refused(fact))
         to(Subscribed, lambda fact, now: self.heartbeat.subscribed(now))
@@ -73,17 +73,25 @@ class DeviceRoutes:
                 return self.downloader.told(device, id, have, now) if id else []
         return self.peers.message(fact)
 
+    def _page(self, fact: PageArrived, now: float) -> Outputs:
+        folder = self.folders[fact.page.folder]
+        return folder.hearing.page(fact, now) if folder.stopped is None else []
+
+    @property
+    def _running(self) -> list[Folder]:
+        return [folder for folder in self.folders.values() if folder.stopped is None]
+
     def _greeted(self, fact: PeerGreeted, now: float) -> Outputs:
         out: Outputs = []
         for hello in fact.folders:
-            if not self.folders[hello.id].stopped_why:
+            if self.folders[hello.id].stopped is None:
                 out += self.folders[hello.id].hearing.greeted(fact, hello, now)
         return out
 
     def _lost(self, fact: PeerLost, now: float) -> Outputs:
         self.listener.lost(fact.device)
         out: Outputs = []
-        for folder in self.folders.values():
+        for folder in self._running:
             folder.replica.lost(fact.device)
             out += folder.hearing.lost(fact.device)
         return out + self.downloader.lost(fact, now)
@@ -93,6 +101,6 @@ class DeviceRoutes:
         return self.downloader.asks_lost(fact.device, now) if known else []
 
     def _forgot(self, fact: PeerForgot, now: float) -> Outputs:
-        for folder in self.folders.values():
+        for folder in self._running:
             folder.hearing.asks_lost(fact.device)
         return self.downloader.asks_lost(fact.device, now)

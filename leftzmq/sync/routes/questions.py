@@ -31,13 +31,13 @@ class QuestionRoutes:
     conflicts: Conflicts
 
     def enter(self, routes: Routes) -> None:
-        to, to_folder, conflicts = routes.to, routes.to_folder, self.conflicts
-        to(CookieDropped, self.barrier.dropped)
-        to(CookieSeen, self.barrier.seen)
-        to(UnacknowledgedCounted, self.barrier.counted)
-        to(CopiesListed, lambda fact, now: conflicts.listed(fact))
-        to(VersionsRead, lambda fact, now: conflicts.read(fact))
-        to(CopyResolved, lambda fact, now: conflicts.resolved(fact))
+        to_folder, conflicts = routes.to_folder, self.conflicts
+        to_folder(CookieDropped, lambda folder, fact, now: self.barrier.dropped(fact, now))
+        to_folder(CookieSeen, lambda folder, fact, now: self.barrier.seen(fact, now))
+        to_folder(UnacknowledgedCounted, lambda folder, fact, now: self.barrier.counted(fact, now))
+        to_folder(CopiesListed, lambda folder, fact, now: conflicts.listed(fact))
+        to_folder(VersionsRead, lambda folder, fact, now: conflicts.read(fact))
+        to_folder(CopyResolved, lambda folder, fact, now: conflicts.resolved(fact))
         to_folder(TrashSwept, lambda folder, fact, now: folder.trash.swept(fact))
         to_folder(TrashListed, lambda folder, fact, now: folder.trash.listed(fact))
         to_folder(TrashRestored, lambda folder, fact, now: folder.trash.restored(fact))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from leftzmq.sync.barrier import Barrier
 from leftzmq.sync.facts import (
-    FolderStopped,
     PathsCleared,
     PathsSettled,
     PathsTouched,
@@ -44,7 +43,6 @@ class ShareRoutes:
         to(DeletesCounted, lambda folder, fact, now: folder.guard.counted(fact))
         to(Flushed, lambda folder, fact, now: folder.replica.was_flushed(fact))
         to(PageRead, lambda folder, fact, now: folder.replica.page_read(fact))
-        to(FolderStopped, lambda folder, fact, now: folder.stopped(fact))
 
     def _looked(self, folder: Folder, fact: Looked, now: float) -> Outputs:
         return folder.settler.looked(fact, now) + folder.applier.go_on(now)

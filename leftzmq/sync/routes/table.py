@@ -54,8 +54,14 @@ class Routes:
         self._handlers[kind] = handler
 
     def to_folder(self, kind: type[G], handler: Callable[[Folder, G, float], Outputs]) -> None:
-        """The handler is given the folder that the fact names, too."""
-        self.to(kind, lambda fact, now: handler(self._folders[fact.folder], fact, now))
+        """The handler is given the folder that the fact names, too. A stopped one hears nothing:
+        its jobs are answered to nobody."""
+
+        def handle(fact: G, now: float) -> Outputs:
+            folder = self._folders[fact.folder]
+            return handler(folder, fact, now) if folder.stopped is None else []
+
+        self.to(kind, handle)
 
     def to_linked(self, kind: type[L], handler: Callable[[L, float], Outputs]) -> None:
         """The handler hears paired devices alone."""

@@ -1,0 +1,138 @@
+"""Folders that are stopped: when each is looked at again, and opened anew.
+
+A folder that goes on does so as after a restart of the agent: from its durable index, with machines
+of a new life. None of the old ones hears or does anything any more, and no job of theirs is under
+way when the new ones begin.
+
+Knows folders by their ids, jobs that are out, and time. Must not know what stopped a folder, nor
+how one is opened: a job does that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from leftzmq.sync.actions import TakeOver, Work
+from leftzmq.sync.facts import FolderStopped
+from leftzmq.sync.jobs import FolderOpened, OpenFolder
+
+LOOK_PERIOD_S: Final = 3.0
+LOOK_PERIOD_MAX_S: Final = 60.0
+STANDS_S: Final = 60.0
+"""Where a folder stops again before it ran so long, the next look comes later than the last did."""
+
+
+class State(Enum):
+    """Of one folder."""
+
+    RUNNING = auto()
+    RESTING = auto()  # stopped: until it is looked at again, and its last job has ended
+    OPENING = auto()  # a worker opens it
+    OVER = auto()  # stopped for good
+
+
+class Move(Enum):
+    """What happens to a folder."""
+
+    STOPPED = auto()  # for a reason that can pass; or it could not be opened for one
+    ENDED = auto()  # for one that cannot
+    DUE = auto()  # it has rested, and none of its jobs is out
+    OPENED = auto()
+
+
+S, M = State, Move
+MOVES: Final[dict[tuple[State, Move], State]] = {
+    (S.RUNNING, M.STOPPED): S.RESTING,
+    (S.RUNNING, M.ENDED): S.OVER,
+    (S.RUNNING, M.DUE): S.RUNNING,
+    (S.RUNNING, M.OPENED): S.RUNNING,
+    (S.RESTING, M.STOPPED): S.RESTING,
+    (S.RESTING, M.ENDED): S.OVER,
+    (S.RESTING, M.DUE): S.OPENING,
+    (S.RESTING, M.OPENED): S.RESTING,
+    (S.OPENING, M.STOPPED): S.RESTING,
+    (S.OPENING, M.ENDED): S.OVER,
+    (S.OPENING, M.DUE): S.OPENING,
+    (S.OPENING, M.OPENED): S.RUNNING,
+    (S.OVER, M.STOPPED): S.OVER,
+    (S.OVER, M.ENDED): S.OVER,
+    (S.OVER, M.DUE): S.OVER,
+    (S.OVER, M.OPENED): S.OVER,
+}
+
+
+@dataclass(slots=True)
+class _Rest:
+    """due: when it is looked at again; began: when it was opened last (both monotonic)"""
+
+    state: State = State.RUNNING
+    due: float = 0.0
+    rest_s: float = LOOK_PERIOD_S
+    began: float | None = None
+
+    def move(self, move: Move) -> None:
+        self.state = MOVES[self.state, move]
+
+
+class Reopening:
+    """Of the agent. It counts the jobs of every folder: told of each that begins and each that is
+    answered."""
+
+    def __init__(self) -> None:
+        self._rests: dict[str, _Rest] = {}
+        self._out: Counter[str] = Counter()
+
+    # -- jobs --------------------------------------------------------------------------------------
+
+    def job_begins(self, folder: str) -> None:
+        self._out[folder] += 1
+
+    def job_ended(self, folder: str) -> None:
+        self._out[folder] = max(0, self._out[folder] - 1)
+
+    # -- questions ---------------------------------------------------------------------------------
+
+    def deadline(self) -> float | None:
+        """When `tick` has something (monotonic)."""
+        return min((rest.due for _, rest in self._ready()), default=None)
+
+    # -- facts -------------------------------------------------------------------------------------
+
+    def stopped(self, fact: FolderStopped, now: float) -> None:
+        rest = self._rests.setdefault(fact.folder, _Rest())
+        if rest.state is not State.RUNNING:
+            return  # it is known, and the first reason counts
+        is_quick = rest.began is not None and now - rest.began < STANDS_S
+        rest.rest_s = min(2 * rest.rest_s, LOOK_PERIOD_MAX_S) if is_quick else LOOK_PERIOD_S
+        rest.due = now + rest.rest_s
+        rest.move(Move.STOPPED if fact.stop.cause.can_pass else Move.ENDED)
+
+    def tick(self, now: float) -> list[Work]:
+        out: list[Work] = []
+        for folder, rest in self._ready():
+            if now >= rest.due:
+                rest.move(Move.DUE)
+                out.append(Work(OpenFolder(folder)))
+        return out
+
+    def opened(self, fact: FolderOpened, now: float) -> list[TakeOver]:
+        """A worker opened it, or found that it cannot be yet."""
+        rest = self._rests[fact.folder]
+        if fact.stop is None:
+            rest.move(Move.OPENED)
+            rest.began = now
+            return [TakeOver(fact.folder)]
+        rest.due = now + rest.rest_s
+        rest.move(Move.STOPPED if fact.stop.cause.can_pass else Move.ENDED)
+        return []
+
+    def _ready(self) -> list[tuple[str, _Rest]]:
+        """Those that wait for nothing but time."""
+        return [
+            (folder, rest)
+            for folder, rest in self._rests.items()
+            if rest.state is State.RESTING and not self._out[folder]
+        ]

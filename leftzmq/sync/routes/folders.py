@@ -1,0 +1,69 @@
+"""Where a folder's end and its new beginning go: all machines that know something of it.
+
+Knows who holds what of a folder. Must not know why it is stopped, nor how it is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from leftzmq.sync.barrier import Barrier
+from leftzmq.sync.conflicts import Conflicts
+from leftzmq.sync.downloader import Downloader
+from leftzmq.sync.facts import FolderBegun, FolderStopped
+from leftzmq.sync.folder import Folder
+from leftzmq.sync.jobs import FolderOpened, JobStopped, ReadChunks, StageSmall, WriteChunks
+from leftzmq.sync.listener import Listener
+from leftzmq.sync.reopening import Reopening
+from leftzmq.sync.routes.table import Outputs, Routes
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRoutes:
+    """Of the agent. begin: what follows when a folder begins anew."""
+
+    folders: Mapping[str, Folder]
+    reopening: Reopening
+    downloader: Downloader
+    listener: Listener
+    barrier: Barrier
+    conflicts: Conflicts
+    begin: Callable[[Folder, float], Outputs]
+
+    def enter(self, routes: Routes) -> None:
+        to = routes.to
+        to(FolderStopped, self._stopped)
+        to(JobStopped, self._job_stopped)
+        to(FolderOpened, self._opened)
+        to(FolderBegun, lambda fact, now: self.begin(self.folders[fact.folder], now))
+
+    def _stopped(self, fact: FolderStopped, now: float) -> Outputs:
+        folder = self.folders[fact.folder]
+        if folder.stopped is not None:
+            return []
+        out = folder.stop(fact.stop)
+        out += self.conflicts.stopped(folder.id, fact.stop.why)
+        self.barrier.stopped(folder.id)
+        self.listener.stopped(folder.id)
+        self.downloader.stopped(folder.id)
+        self.reopening.stopped(fact, now)
+        return out
+
+    def _job_stopped(self, fact: JobStopped, now: float) -> Outputs:
+        out: Outputs = []
+        match fact.job:
+            case WriteChunks() | StageSmall() as job:
+                self.downloader.let_go(job.device, len(job.body))
+            case ReadChunks() as job:
+                out += self.listener.not_read(job)
+        return [*out, FolderStopped(fact.job.folder, fact.stop)]
+
+    def _opened(self, fact: FolderOpened, now: float) -> Outputs:
+        """What a look at a stopped folder found; another reason than before is told."""
+        out: Outputs = [*self.reopening.opened(fact, now)]
+        folder = self.folders[fact.folder]
+        if fact.stop is None or fact.stop == folder.stopped:
+            return out
+        folder.stopped = fact.stop
+        return [*out, folder.tell_stop()]
