@@ -258,6 +258,7 @@ class Agent:
         assert opened.ground is not None
         self._folders[id] = self._by_tag[opened.folder.tag] = opened.folder
         self._runner.add(opened.ground)
+        self._say(id, *opened.ground.lacks)
         self._handle(FolderBegun(id))
 
     def _publish(self, action: actions.Publish) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,11 @@ from typing import Final
 
 from leftzmq.bus.ground import Ground
 from leftzmq.config import FolderConfig
-from leftzmq.content.keys import derive_keys, device_mark
+from leftzmq.content.keys import FolderKeys, derive_keys, device_mark
 from leftzmq.disk.mounts import Mounts
 from leftzmq.disk.share import Share, cannot_be_used
 from leftzmq.disk.watcher import Report, Watcher
-from leftzmq.errors import KeyFileError, ShareError
+from leftzmq.errors import IndexFailed, KeyFileError, ShareError, Stop, StopCause
 from leftzmq.index.store import Store
 from leftzmq.statedir import StateDir, make_secret, read_secret
 from leftzmq.sync.folder import Folder
@@ -60,6 +60,7 @@ class Opened:
         self.folder = folder
         self.ground: Ground | None = None
         self._share = ExitStack()
+        self.token: bytes | None = None  # of the share, once it was open
 
     def close_share(self) -> None:
         """Let go of the share: no report comes any more, and its disk can be unmounted."""
@@ -75,9 +76,11 @@ class Opened:
         store = self.folder.store
         try:
             with ExitStack() as stack:
-                share = _open_share(config, store.meta(_TOKEN), adopting)
+                # An index that is built again does not know which share it is of.
+                share = _open_share(config, store.meta(_TOKEN) or self.token, adopting)
                 stack.callback(share.close)
                 store.put_meta(_TOKEN, share.token)
+                self.token = share.token
                 life = make_life(device_mark(opening.device), int(time.time()), os.urandom(4))
                 store.begin_life(life)
                 watcher = Watcher(config.path, opening.reporter(config.id))
@@ -95,7 +98,7 @@ class Opened:
             share.still_there,
             lambda: watcher.watches,
             config.limits,
-            share.lacks,
+            (*_set_aside(store), *share.lacks),
             Mounts.unpack(store.meta(MOUNTS)),
         )
 
@@ -110,20 +113,30 @@ class Openings:
         self._anew: dict[str, Opened] = {}  # opened, and not taken over yet
 
     def start(self, id: str, adopting: bool) -> Opened:
-        """Open it at a start of the agent; a share that is not the one we know stops it. Raises
-        LeftError where its index or its secret cannot be used."""
-        opened = self._open[id] = self._folder(id, adopting)
+        """Open it at a start of the agent; a share that is not the one we know stops it, and so
+        does an index for which there is no room. Raises LeftError where its secret cannot be used,
+        or another leftzmq made its index."""
+        keys = self._keys(id)
+        try:
+            opened = self._open[id] = self._folder(id, keys, adopting)
+        except IndexFailed as failed:
+            opened = self._open[id] = Opened(self._over(id, keys, Store.empty()))
+            opened.folder.stop(Stop(StopCause.INDEX, str(failed)))
+            return opened
         try:
             opened.begin(self._opening, self._configs[id], adopting)
         except ShareError as error:
             opened.folder.stop(error.stop)
+        except IndexFailed as failed:
+            opened.folder.stop(Stop(StopCause.INDEX, str(failed)))
         return opened
 
     def open_anew(self, id: str) -> None:
         """Open it once more, for `taken`; called in a worker. Raises ShareError, and LeftError or
         OSError where its index or its secret cannot be used; then nothing new is open."""
         self._open[id].close_share()
-        opened = self._folder(id, adopting=False)
+        opened = self._folder(id, self._keys(id), adopting=False)
+        opened.token = self._open[id].token
         try:
             opened.begin(self._opening, self._configs[id], adopting=False)
         except BaseException:
@@ -143,23 +156,33 @@ class Openings:
         for opened in (*self._anew.values(), *self._open.values()):
             opened.close()
 
-    def _folder(self, id: str, adopting: bool) -> Opened:
-        """Its index, and its machines over that."""
+    def _keys(self, id: str) -> FolderKeys:
         config = self._configs[id]
+        is_new = not self._opening.state.index_file(id).exists() and not config.secret.exists()
+        return derive_keys(_secret_of(config, is_new))
+
+    def _folder(self, id: str, keys: FolderKeys, adopting: bool) -> Opened:
+        """Its index, and its machines over that."""
         file = self._opening.state.index_file(id)
         if adopting:
             # The share is as it should be, whatever we remember: a new index.
             for path in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
                 path.unlink(missing_ok=True)
-        is_new = not file.exists() and not config.secret.exists()
-        keys = derive_keys(_secret_of(config, is_new))
         store = Store(file)
         try:
             _forget_unlisted(store, self._opening.listed)
-            return Opened(Folder(id, keys, self._opening.device, store, self._opening.peers))
+            return Opened(self._over(id, keys, store))
         except BaseException:
             store.close()
             raise
+
+    def _over(self, id: str, keys: FolderKeys, store: Store) -> Folder:
+        return Folder(id, keys, self._opening.device, store, self._opening.peers)
+
+
+def _set_aside(store: Store) -> Iterator[str]:
+    if store.set_aside is not None:
+        yield f"its index was damaged: it is built again; what it was is at {store.set_aside}"
 
 
 def _forget_unlisted(store: Store, listed: Collection[bytes]) -> None:

@@ -87,14 +87,14 @@ def test_each_fault_at_every_statement(fault: IndexFault, tmp_path: Path) -> Non
             except IndexFailed as error:
                 failed = error
             if failed is None:
-                assert trap.is_set and number > 40
+                assert trap.is_set(store.file) and number > 40
                 return
             assert failed.fault is fault
             with pytest.raises(IndexFailed):
                 store.rows("d/1")
             with pytest.raises(IndexFailed):
                 store.put_meta("key", b"other")
-            store.give_up(failed)
+            store.give_up()
             after = Store(base / "index")
             expected = allowed[0] if fault is IndexFault.CORRUPT else allowed[done]
             assert content(after) == expected, trap.sql
@@ -119,7 +119,7 @@ def test_a_full_database(tmp_path: Path) -> None:
             store.put(Row(made("a", file(f"{number}" * 50)), 1, 0, store.heads.next_sequence()))
             store.rows("x")
     assert caught.value.fault is IndexFault.FULL
-    store.give_up(caught.value)
+    store.give_up()
     after = Store(tmp_path / "index")
     assert after.paths(b"", 10) == [] and after.heads.sequence == 0
     after.close()
@@ -135,7 +135,7 @@ def test_another_program_that_writes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert caught.value.fault is IndexFault.LOCKED
     other.execute("ROLLBACK")
     other.close()
-    store.give_up(caught.value)
+    store.give_up()
     Store(tmp_path / "index").close()
 
 
@@ -182,7 +182,7 @@ def test_the_wal_of_a_new_index_outlives_the_old_connections(tmp_path: Path) -> 
         trap.set(index, 0, IndexFault.CORRUPT)
         with pytest.raises(IndexFailed) as caught:
             reader.rows("x")
-    old.give_up(caught.value)
+    old.give_up()
     new = Store(index)
     new.begin_life(life("a", 2))
     reader.close()

@@ -20,7 +20,7 @@ from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk import scanner
 from leftzmq.disk.share import cannot_be_used
 from leftzmq.disk.walk import TreeWalk
-from leftzmq.errors import LeftError, Problem, ProblemKind, ShareError, Stop, StopCause
+from leftzmq.errors import IndexFailed, LeftError, Problem, ProblemKind, ShareError, Stop, StopCause
 from leftzmq.index.flush import flush
 from leftzmq.index.reader import Reader
 from leftzmq.sync import jobs
@@ -61,6 +61,8 @@ class JobRunner:
         ground = self._grounds[job.folder]
         try:
             answer: JobDone = handler(self, ground, job)
+        except IndexFailed as failed:
+            return JobStopped(job, Stop(StopCause.INDEX, str(failed)))
         except OSError as error:
             # Of a path it would be part of the answer: here the share itself cannot be worked in.
             return JobStopped(job, cannot_be_used(error, ground.id).stop)

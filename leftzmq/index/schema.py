@@ -23,6 +23,7 @@ MAX_BITS: Final = 63  # SQLite integers are signed 64 bits
 BUSY_TIMEOUT_MS: Final = 500
 """For another program that holds a lock: the loop waits so long. None of ours waits for another:
 there is one writer, and a checkpoint keeps nobody from reading or writing."""
+IN_MEMORY: Final = ":memory:"  # instead of a file
 BUILT_AGAIN: Final = "move it away: it is built again from the share and from the peers"
 
 _TABLES: Final = """
@@ -127,8 +128,9 @@ def _open(file: Path) -> Connection:
                 f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             )
             version = SCHEMA_VERSION
-        with disk_errors(file):
-            file.chmod(0o600)
+        if str(file) != IN_MEMORY:
+            with disk_errors(file):
+                file.chmod(0o600)
         if version != SCHEMA_VERSION:
             raise LeftError(
                 f"the index has schema {version}, this leftzmq knows {SCHEMA_VERSION}",

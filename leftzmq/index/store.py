@@ -18,12 +18,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from leftzmq.errors import IndexFailed
+from leftzmq.errors import IndexFailed, IndexFault
+from leftzmq.index.connection import index_failed
 from leftzmq.index.flush import flush
 from leftzmq.index.heads import Heads
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import COLUMNS, Row, columns_of
-from leftzmq.index.schema import open_index
+from leftzmq.index.schema import IN_MEMORY, open_index
 from leftzmq.tree.path import name_of, parent_of, sort_key
 from leftzmq.tree.plan import Staged
 from leftzmq.tree.version import Life
@@ -82,12 +83,23 @@ class Store(Reader):
             self.commit()
         super().close()
 
-    def give_up(self, why: IndexFailed) -> None:
-        """It is of no use any more, here or for a worker: whatever is asked of it from now on
-        fails. Closed at once: a connection that is closed after its file was set aside would
-        throw away the -wal of the new one."""
-        self._db.fault = self._db.fault or why
+    @property
+    def failed(self) -> IndexFailed | None:
+        """Why nothing of it can be used any more, if that is so."""
+        return self._db.fault
+
+    def give_up(self) -> None:
+        """Nothing of it is to be used any more: what is asked from now on fails, and what was not
+        committed is gone. Closed at once: a connection that is closed after its file was set aside
+        would throw away the -wal of the new one."""
+        if self._db.fault is None:
+            self._db.fault = index_failed(IndexFault.IO, self.file, "it was given up")
         self._db.close()
+
+    @classmethod
+    def empty(cls) -> Store:
+        """In memory alone: what stands for an index that could not be opened."""
+        return cls(Path(IN_MEMORY))
 
     # -- rows ------------------------------------------------------------------------------
 

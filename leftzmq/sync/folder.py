@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 
 from leftzmq.content.keys import FolderKeys
-from leftzmq.errors import Refused, Stop
+from leftzmq.errors import IndexFailed, Refused, Stop, StopCause
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Action, Tell
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.claims import Claims
-from leftzmq.sync.facts import Fact, PageArrived, StrangerRefused
+from leftzmq.sync.facts import Fact, FolderStopped, PageArrived, StrangerRefused
 from leftzmq.sync.guard import Guard
 from leftzmq.sync.hearing import Hearing
 from leftzmq.sync.indexes import Indexes
@@ -111,12 +113,26 @@ class Folder:
         """The sentence that a user reads; "" while it runs."""
         return "" if self.stopped is None else self.stopped.why
 
+    def within(self, decide: Callable[[], list[Action | Fact]]) -> list[Action | Fact]:
+        """What machines of this folder decide; where its index fails meanwhile, that it stops:
+        nothing of what they decided stands, and their values in memory are ahead of the disk."""
+        try:
+            return decide()
+        except IndexFailed as failed:
+            if failed.file != str(self.store.file):
+                raise
+            return [FolderStopped(self.id, Stop(StopCause.INDEX, str(failed)))]
+
     def stop(self, stop: Stop) -> list[Action | Fact]:
         """Nothing is scanned, applied, told or heard any more (I11). What was decided until now is
         committed, as jobs that are out were made from it; after that nothing is."""
         self.stopped = stop
         self.settler.stopped = self.applier.stopped = True
-        self.store.commit()
+        if stop.cause is StopCause.INDEX:
+            self.store.give_up()
+        else:
+            with suppress(IndexFailed):
+                self.store.commit()
         return [*self.trash.stop(stop.why), self.tell_stop()]
 
     def tell_stop(self) -> Tell:

@@ -7,20 +7,32 @@ something belongs into a machine. Pure, so that the simulation drives the same h
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, Final
 
-from leftzmq.errors import LeftError
-from leftzmq.sync.actions import Action, Answer, Tell, Work
+from leftzmq.errors import IndexFailed, LeftError, Stop, StopCause
+from leftzmq.sync.actions import Action, Answer, Publish, Tell, Work
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.barrier import Barrier
 from leftzmq.sync.conflicts import Conflicts
 from leftzmq.sync.desk import Desk
 from leftzmq.sync.downloader import Downloader
-from leftzmq.sync.facts import Asked, Fact, FolderStopped, Started, TimePassed
+from leftzmq.sync.facts import (
+    Asked,
+    BulkRestored,
+    Fact,
+    FolderStopped,
+    PeerConnected,
+    PeerForgot,
+    PeerGreeted,
+    PeerLost,
+    Started,
+    TimePassed,
+)
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.heartbeat import Heartbeat
-from leftzmq.sync.jobs import JobBroke, JobDone, JobStopped
+from leftzmq.sync.jobs import JobBroke, JobDone, JobStopped, OpenFolder
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.listener import Listener
 from leftzmq.sync.peers import Peers
@@ -38,6 +50,10 @@ from leftzmq.sync.routes import (
 from leftzmq.sync.status import status
 from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import FolderHello
+
+_FOR_ALL: Final = (Asked, BulkRestored, PeerConnected, PeerForgot, PeerGreeted, PeerLost)
+"""Facts that every folder and every shared machine must have heard; to hear one twice is harmless.
+Who was interrupted by an index that failed hears it again."""
 
 
 class Node:
@@ -108,20 +124,48 @@ class Node:
         for folder in self.folders.values():
             folder.guard.now_is(wall_ns)
         while facts or self._stirred:
-            outputs = self._routes.follow(facts.popleft(), now) if facts else self._settle(now)
-            for output in outputs:
-                if isinstance(output, Action):
-                    actions.append(output)
-                else:
-                    facts.append(output)
-        # One transaction a fact, ended before any action: a job finds what it was made from.
-        for folder in self.folders.values():
-            if folder.stopped is None:
-                actions += folder.replica.committed()
+            while facts or self._stirred:
+                _sort(self._decide(facts, now), actions, facts)
+            # One transaction a fact, ended before any action: a job finds what it was made from.
+            for folder in self._running():
+                _sort(folder.within(folder.replica.committed), actions, facts)
+        actions = [action for action in actions if self._stands(action)]
         for action in actions:
             if isinstance(action, Work):
                 self.reopening.job_begins(action.job.folder)
         return actions
+
+    def _decide(self, facts: deque[Fact], now: float) -> Outputs:
+        """What follows from the next fact, or where there is none from those before it."""
+        fact = facts.popleft() if facts else None
+        try:
+            return self._settle(now) if fact is None else self._routes.follow(fact, now)
+        except IndexFailed as failed:
+            # In the middle of a machine that all folders share: all begin anew, as after a crash.
+            if isinstance(fact, _FOR_ALL):
+                facts.append(fact)
+            return [self._stop_for(folder, failed) for folder in self._running()]
+
+    def _stop_for(self, folder: Folder, failed: IndexFailed) -> FolderStopped:
+        if failed.file == str(folder.store.file):
+            return FolderStopped(folder.id, Stop(StopCause.INDEX, str(failed)))
+        return FolderStopped(folder.id, Stop(StopCause.HELD_UP, f"interrupted: {failed}"))
+
+    def _running(self) -> list[Folder]:
+        return [folder for folder in self.folders.values() if folder.stopped is None]
+
+    def _stands(self, action: Action) -> bool:
+        """Whether it may go out: what was decided over an index that failed since was never
+        committed."""
+        match action:
+            case Work(job):
+                id = job.folder
+            case Publish():
+                id = action.folder
+            case _:
+                return True
+        opens = isinstance(action, Work) and isinstance(action.job, OpenFolder)
+        return opens or self.folders[id].store.failed is None
 
     def _settle(self, now: float) -> Outputs:
         """Let a machine that was given many facts in a row go on once, after the last of them."""
@@ -145,7 +189,7 @@ class Node:
         out: Outputs = [Tell(EventKind.READY, {})]
         for folder in self.folders.values():
             if folder.stopped is None:
-                out += _begun(folder, now)
+                out += folder.within(partial(_begun, folder, now))
             else:
                 self.reopening.stopped(FolderStopped(folder.id, folder.stopped), now)
         return out
@@ -155,18 +199,14 @@ class Node:
         fields: dict[str, Scalar] = {"folder": folder.id, "path": ""}
         fields |= {"problem": "SOLVED", "text": "the folder goes on"}
         self.downloader.begun(_number_of_this_life(self.folders))
-        out: Outputs = [Tell(EventKind.PROBLEM, fields), *_begun(folder, now)]
+        out: Outputs = [Tell(EventKind.PROBLEM, fields)]
+        out += folder.within(partial(_begun, folder, now))
         return [*out, folder.replica.heartbeat(), *self.peers.greet_again(folder.id)]
 
     def _tick(self, now: float) -> Outputs:
         out: Outputs = []
-        for folder in self.folders.values():
-            if folder.stopped is not None:
-                continue
-            out += folder.settler.tick(now)
-            out += folder.hearing.tick(now)
-            out += folder.applier.tick(now)
-            out += folder.guard.tick(now) + folder.trash.tick(now)
+        for folder in self._running():
+            out += folder.within(partial(_ticked, folder, now))
         out += self.downloader.tick(now)
         out += self.barrier.tick(now)
         out += self.reopening.tick(now)
@@ -220,6 +260,22 @@ def _begun(folder: Folder, now: float) -> Outputs:
     out += folder.settler.start(now)
     out += folder.trash.start(now)
     return out
+
+
+def _ticked(folder: Folder, now: float) -> Outputs:
+    out = folder.settler.tick(now)
+    out += folder.hearing.tick(now)
+    out += folder.applier.tick(now)
+    out += folder.guard.tick(now)
+    return out + folder.trash.tick(now)
+
+
+def _sort(outputs: Iterable[Action | Fact], actions: list[Action], facts: deque[Fact]) -> None:
+    for output in outputs:
+        if isinstance(output, Action):
+            actions.append(output)
+        else:
+            facts.append(output)
 
 
 def _number_of_this_life(folders: Mapping[str, Folder]) -> int:

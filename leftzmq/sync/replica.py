@@ -121,7 +121,7 @@ class Replica:
             self._versions.take(entry, None if entry.deleted else outcome.key)
         return out
 
-    def committed(self) -> list[Work]:
+    def committed(self) -> list[Action | Fact]:
         """Commit what was decided about one fact; what got a sequence is flushed, then told."""
         self._store.commit()
         if self._flushing or self._published == self._store.heads.sequence:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from leftzmq.disk.share import MARKER_NAME
+from leftzmq.errors import IndexFault
 from leftzmq.sync.jobs import Apply, Job, WriteChunks
 from leftzmq.tree.entry import Kind
 
@@ -60,6 +61,7 @@ class Faults:
         self._hidden: dict[str, dict[bytes, Inode]] = {}
         world.before_cut, world.was_cut = self._before_cut, self._was_cut
         self._before: dict[str, dict[str, Content]] = {}
+        self._mounts: set[str] = set()  # devices with a mount in their shares
 
     def do(self, fault: str, device: SimDevice, chance: random.Random) -> None:
         self._world.say(device, f"fault: {fault}")
@@ -73,6 +75,7 @@ class Faults:
         for device in self._world.devices.values():
             device.trap = None
             device.commits_left = 0
+            self._world.index_trap.clear(device.index)
             self._come(device)
             self._mount(device)
             device.start()
@@ -130,6 +133,31 @@ class Faults:
 
     def crash_after_a_commit(self, device: SimDevice, chance: random.Random) -> None:
         device.after_commits(chance.randint(1, 20), self._crash(device, chance))
+
+    # ---- errors of SQLite -------------------------------------------------------------------
+
+    def fail_index(self, device: SimDevice, chance: random.Random) -> None:
+        """Its disk is full, or it cannot be read, or is locked, for a while; or it is damaged."""
+        if not device.alive:
+            return
+        fault = chance.choice(tuple(IndexFault))
+        if fault is IndexFault.CORRUPT and device.name in self._mounts:
+            fault = IndexFault.IO  # which mounts there were nobody would know
+        damaged = fault is IndexFault.CORRUPT
+        lasts_s = 0.0 if damaged else chance.choice((0.0, 0.5, 8.0))
+
+        def sprung() -> None:
+            self._world.say(device, f"its index: {fault.name}")
+            if damaged:
+                self.forgot_index(device)
+
+        device.fail_index(chance.choice((0, 3, 30, 200)), fault, lasts_s, sprung)
+
+    def forgot_index(self, device: SimDevice) -> None:
+        """Its index is damaged, and built again."""
+        device.disk.flush_all()
+        self._forgot(device)
+        device.lost_index()
 
     # ---- in the middle of a job -------------------------------------------------------------
 
@@ -300,6 +328,7 @@ class Faults:
         """Before anything begins: a disk of its own, with something on it."""
         if not device.hands.make_folder(MOUNT) or device.disk.top is None:
             return
+        self._mounts.add(device.name)
         tree = device.disk.make(Kind.DIRECTORY, 0o755)
         device.disk.mount(device.disk.top, MOUNT.encode(), 2, tree)
         data = f"the anchor of {device.name}".encode()
@@ -487,7 +516,10 @@ Fault = Callable[[Faults, SimDevice, random.Random], None]
 
 def _was_told(device: SimDevice, path: str) -> bool:
     """Whether it knows, as far as it can be asked, that the folder at `path` was taken away."""
-    return device.alive and any(row.entry.deleted for row in device.store.rows(path))
+    if not device.alive:
+        return False
+    with device.reading() as reader:
+        return any(row.entry.deleted for row in reader.rows(path))
 
 
 FAULTS_BY_NAME: Final[dict[str, Fault]] = {
@@ -512,12 +544,13 @@ FAULTS_BY_NAME: Final[dict[str, Fault]] = {
     "reset line": Faults.reset_line,
     "jump clock": Faults.jump_clock,
     "lose watch": Faults.lose_watch,
+    "fail index": Faults.fail_index,
     "mount inside": Faults.mount_inside,
     "unmount inside": Faults.unmount_inside,
 }
 
-FAULTS: Final = tuple(FAULTS_BY_NAME)[:-2]
-"""What befalls any device; mounts only those that have one."""
+FAULTS: Final = tuple(FAULTS_BY_NAME)[:-3]
+"""What befalls any device at any time; mounts only those that have one, an index in some seeds."""
 FAULT_WEIGHTS: Final = {
     "crash in a job": 4,
     "hand in a job": 4,

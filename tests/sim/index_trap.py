@@ -6,12 +6,15 @@ Knows connections and their statements. Must not know what an index is used for.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 from leftzmq.errors import IndexFault
-from leftzmq.index.connection import Connection, fault_of
+from leftzmq.index.connection import Connection, fault_of, index_failed
 
 CODES: Final = {
     IndexFault.FULL: sqlite3.SQLITE_FULL,
@@ -30,14 +33,21 @@ def _error(fault: IndexFault) -> sqlite3.Error:
 ERRORS: Final = {fault_of(_error(fault)): fault for fault in IndexFault}
 
 
+@dataclass(slots=True)
+class _Arm:
+    fault: IndexFault
+    left: int
+    lasting: bool
+    sprung: Callable[[], None]
+    has_sprung: bool = False
+
+
 class IndexTrap:
-    """While it is entered. left: statements until the fault comes. sql: where it came"""
+    """While it is entered. sql: the statement at which a fault came last"""
 
     def __init__(self) -> None:
-        self._file: Path | None = None
-        self._fault = IndexFault.IO
-        self.left = 0
-        self.lasting = False
+        self._arms: dict[Path, _Arm] = {}
+        self._suspended = False
         self.sql = ""
 
     def __enter__(self) -> IndexTrap:
@@ -45,8 +55,8 @@ class IndexTrap:
         trap = self
 
         def execute(connection: Connection, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-            if connection.fault is None and trap._springs(connection.file, sql):
-                raise connection.failed(_error(trap._fault))
+            if connection.fault is None and (error := trap._error_at(connection.file, sql)):
+                raise connection.failed(error)
             return real(connection, sql, parameters)
 
         Connection.execute = execute  # type: ignore[method-assign]
@@ -60,25 +70,51 @@ class IndexTrap:
     ) -> None:
         Connection.execute = self._real  # type: ignore[method-assign]
 
-    @property
-    def is_set(self) -> bool:
-        return self._file is not None
-
-    def set(self, file: Path, statements: int, fault: IndexFault, *, lasting: bool = False) -> None:
+    def set(
+        self,
+        file: Path,
+        statements: int,
+        fault: IndexFault,
+        *,
+        lasting: bool = False,
+        sprung: Callable[[], None] = lambda: None,
+    ) -> None:
         """The statement after so many more of this index fails; lasting: and all that follow, of
-        every connection, until `clear`."""
-        self._file, self.left, self._fault, self.lasting = file, statements, fault, lasting
+        every connection, and every flush, until `clear`. sprung: called at the first of them"""
+        self._arms[file] = _Arm(fault, statements, lasting, sprung)
 
-    def clear(self) -> None:
-        self._file = None
+    def is_set(self, file: Path) -> bool:
+        return file in self._arms
 
-    def _springs(self, file: Path, sql: str) -> bool:
-        if file != self._file or sql.startswith("PRAGMA"):
-            return False
-        self.left -= 1
-        if self.left >= 0:
-            return False
+    def clear(self, file: Path) -> None:
+        self._arms.pop(file, None)
+
+    def flushed(self, file: Path) -> None:
+        """A flush of this index: raises IndexFailed where its disk does not work now."""
+        arm = self._arms.get(file)
+        if arm is not None and arm.has_sprung:
+            raise index_failed(arm.fault, file, "said by a test")
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """A test looks at an index."""
+        self._suspended = True
+        try:
+            yield
+        finally:
+            self._suspended = False
+
+    def _error_at(self, file: Path, sql: str) -> sqlite3.Error | None:
+        arm = self._arms.get(file)
+        if arm is None or self._suspended or sql.startswith("PRAGMA"):
+            return None
+        arm.left -= 1
+        if arm.left >= 0:
+            return None
         self.sql = sql
-        if not self.lasting:
-            self._file = None
-        return True
+        if not arm.lasting:
+            del self._arms[file]
+        if not arm.has_sprung:
+            arm.has_sprung = True
+            arm.sprung()
+        return _error(arm.fault)

@@ -82,7 +82,8 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     span = chance.choice((2.0, 10.0, 30.0))
     steps = _steps(chance, names, span, chance.choice((4, 10, 20)), chance.choice((0, 0, 2, 5)))
     large = chance.random() < 0.2
-    steps = tuple(sorted((*steps, *_mounts(seed, names, span)), key=lambda step: step.at))
+    more = (*_mounts(seed, names, span), *_index_faults(seed, names, span))
+    steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     return Plan(seed, names, dials_of(chance, names), knobs, large, steps)
 
 
@@ -95,6 +96,15 @@ def _mounts(seed: int, names: str, span: float) -> list[Step]:
     times = [chance.uniform(0.5, span) for _ in range(chance.choice((1, 1, 3)))]
     found = [Step(1000, -2.0, device, "mount inside")]
     return found + [Step(1001 + n, at, device, "unmount inside") for n, at in enumerate(times)]
+
+
+def _index_faults(seed: int, names: str, span: float) -> list[Step]:
+    """In some seeds SQLite fails, now here and now there."""
+    chance = random.Random(f"{seed}/index")
+    if chance.random() > 0.2:
+        return []
+    times = [chance.uniform(0.0, span) for _ in range(chance.choice((1, 2, 5)))]
+    return [Step(2000 + n, at, chance.choice(names), "fail index") for n, at in enumerate(times)]
 
 
 def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:
@@ -150,7 +160,8 @@ def lived(plan: Any, kind: type[W], live: Callable[[Any, W], None], *, story: bo
             world.story = []
         broken: BaseException | None = None
         try:
-            live(plan, world)
+            with world.index_trap:
+                live(plan, world)
         except Exception as error:
             broken = error
         finally:

@@ -11,14 +11,16 @@ import heapq
 import itertools
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
 from leftzmq.content.ids import chunk_id
 from leftzmq.disk.share import Share
-from leftzmq.errors import ShareError
+from leftzmq.errors import IndexFault, ShareError
+from leftzmq.index.reader import Reader
 from leftzmq.sync import actions
 from leftzmq.sync.facts import Fact, LinkClosed, Started, TimePassed
 from leftzmq.sync.jobs import Flush, Job, Lane, lane_of
@@ -31,6 +33,7 @@ from leftzmq.wire.messages import Bye, Message
 from .disk import Disk, Inode
 from .fs import Calls, Crash, SimRoot
 from .hands import Hands
+from .index_trap import IndexTrap
 from .node import FOLDER, Device, heads_in
 from .story import brief
 from .watching import Watching
@@ -234,7 +237,8 @@ class SimDevice(Device):
         wal = self.index.with_name("index.db-wal")
         database = self.index.read_bytes()
         log = wal.read_bytes() if wal.exists() else b""
-        self._indexed = set() if cut else {key for key, _ in self.store.alive_after(b"", 10_000)}
+        self.world.index_trap.clear(self.index)
+        self._indexed = set() if cut or self._blind else self._indexed_now()
         self.end()
         if cut:
             kept = self.durable_wal
@@ -260,8 +264,11 @@ class SimDevice(Device):
             return not self._blind and sort_key(path) in self._indexed
         if self._blind and self.folder.settler.walks.first_done:
             self._blind = False
-        ours = self.store.ours(path)
-        if self._blind or ours is None:
+        if self._blind:
+            return False
+        with self.reading() as reader:
+            ours = reader.ours(path)
+        if ours is None:
             return False
         kind, data = content
         if kind is Kind.DIRECTORY:
@@ -269,6 +276,38 @@ class SimDevice(Device):
         if kind is Kind.SYMLINK:
             return ours.entry.content == data
         return len(data) > ONE_CHUNK_MAX_BYTES or ours.entry.content == chunk_id(self.keys, data)
+
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        """What its index has now, also while it is of no use to the device itself."""
+        with self.world.index_trap.suspended():
+            if self.store.failed is None:
+                yield self.store
+                return
+            reader = Reader.open(self.index)
+            yield reader
+            reader.close()
+
+    def _indexed_now(self) -> set[bytes]:
+        with self.reading() as reader:
+            return {key for key, _ in reader.alive_after(b"", 10_000)}
+
+    def fail_index(
+        self, statements: int, fault: IndexFault, lasts_s: float, sprung: Callable[[], None]
+    ) -> None:
+        """After so many more statements SQLite says this, for so long."""
+        trap, file = self.world.index_trap, self.index
+
+        def begins() -> None:
+            if lasts_s:
+                self.world.after(lasts_s, lambda: trap.clear(file))
+            sprung()
+
+        trap.set(file, statements, fault, lasting=lasts_s > 0, sprung=begins)
+
+    def lost_index(self) -> None:
+        """It is damaged: another one is built in its place."""
+        self._blind = True
 
     @property
     def state_is_new(self) -> bool:
@@ -372,6 +411,7 @@ class SimDevice(Device):
         self.later(self.world.delays.job(), answered)
 
     def make_durable(self, index: Path) -> None:
+        self.world.index_trap.flushed(index)
         super().make_durable(index)
         self.durable_wal = index.with_name("index.db-wal").stat().st_size
 
@@ -458,6 +498,7 @@ class World:
             device.disk.shares_blocks = random.Random(f"{seed}/{name}/blocks").random() < 0.5
         self.by_key: dict[DeviceKey, SimDevice] = {d.key: d for d in self.devices.values()}
         self.wires = Wires(self, dials)
+        self.index_trap = IndexTrap()
 
     # ---- what the devices find around them --------------------------------------------------
 

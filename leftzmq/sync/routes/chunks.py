@@ -35,7 +35,7 @@ class ChunkRoutes:
     stir: Stir
 
     def enter(self, routes: Routes) -> None:
-        to, downloader = routes.to_folder, self.downloader
+        to, downloader = routes.to_shared, self.downloader
         to(FileWanted, lambda folder, fact, now: self._wanted(fact, now))
         to(FileNotWanted, lambda folder, fact, now: downloader.not_wanted(fact, now))
         to(ListsExpanded, lambda folder, fact, now: downloader.lists_expanded(fact, now))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import (
@@ -67,7 +68,10 @@ class DeviceRoutes:
                 return self.listener.asked(fact.link, get)
             case IndexSince() as ask:
                 id = self.folder_of(device, ask.tag)
-                return self.folders[id].replica.asked_index(fact) if id else []
+                if id is None:
+                    return []
+                asked = partial(self.folders[id].replica.asked_index, fact)
+                return self.folders[id].within(asked)
             case Have() as have:
                 id = self.folder_of(device, have.tag)
                 return self.downloader.told(device, id, have, now) if id else []
@@ -75,7 +79,9 @@ class DeviceRoutes:
 
     def _page(self, fact: PageArrived, now: float) -> Outputs:
         folder = self.folders[fact.page.folder]
-        return folder.hearing.page(fact, now) if folder.stopped is None else []
+        if folder.stopped is not None:
+            return []
+        return folder.within(lambda: folder.hearing.page(fact, now))
 
     @property
     def _running(self) -> list[Folder]:
@@ -84,8 +90,9 @@ class DeviceRoutes:
     def _greeted(self, fact: PeerGreeted, now: float) -> Outputs:
         out: Outputs = []
         for hello in fact.folders:
-            if self.folders[hello.id].stopped is None:
-                out += self.folders[hello.id].hearing.greeted(fact, hello, now)
+            folder = self.folders[hello.id]
+            if folder.stopped is None:
+                out += folder.within(partial(folder.hearing.greeted, fact, hello, now))
         return out
 
     def _lost(self, fact: PeerLost, now: float) -> Outputs:
@@ -93,7 +100,7 @@ class DeviceRoutes:
         out: Outputs = []
         for folder in self._running:
             folder.replica.lost(fact.device)
-            out += folder.hearing.lost(fact.device)
+            out += folder.within(partial(folder.hearing.lost, fact.device))
         return out + self.downloader.lost(fact, now)
 
     def _restored(self, fact: BulkRestored, now: float) -> Outputs:

@@ -59,6 +59,18 @@ class Routes:
 
         def handle(fact: G, now: float) -> Outputs:
             folder = self._folders[fact.folder]
+            if folder.stopped is not None:
+                return []
+            return folder.within(lambda: handler(folder, fact, now))
+
+        self.to(kind, handle)
+
+    def to_shared(self, kind: type[G], handler: Callable[[Folder, G, float], Outputs]) -> None:
+        """The same for a machine that all folders share: an index that fails in the middle of it
+        is a matter for the hub."""
+
+        def handle(fact: G, now: float) -> Outputs:
+            folder = self._folders[fact.folder]
             return handler(folder, fact, now) if folder.stopped is None else []
 
         self.to(kind, handle)
