@@ -219,6 +219,7 @@ class ProblemKind(Enum):
     )
     NOT_EMPTY = "the folder still holds something that is not synced"
     WAITING_FOR_FOLDER = "waits for its folder"
+    NOT_GIVEN = "no device that has it gives it: it is asked for again now and then"
     WATCH_LIMIT = "is polled: the limit of watched folders is reached"
     WATCH_LOST = "events were lost: walking the folder again"
     INDEX_WAITS = "waits until there is a place for it in our own, and is asked for again then"

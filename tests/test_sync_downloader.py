@@ -190,7 +190,7 @@ def begun(tmp_path: Path) -> tuple[LargeFiles, Entry, Staged]:
     view = View()
     view.store = Store(tmp_path / "index")  # type: ignore[assignment]
     folders = {"share": view}
-    large = LargeFiles(folders, Haves(folders, link_to))  # type: ignore[arg-type]
+    large = LargeFiles(folders, Haves(folders, link_to), lambda: 1)  # type: ignore[arg-type]
     entry = replace(ENTRY, size=400_000, depth=1)
     large.want("share", entry, None)
     large.start()

@@ -72,18 +72,20 @@ class Answers:
 
     def missing(self, pending: Pending, ids: list[bytes], now: float) -> None:
         if ids:
-            self.lacks(pending, ids, now + RETRY_S)
+            self.lacks(pending, ids, now + RETRY_S, now)
             self.put_back(pending, ids)
 
-    def lacks(self, pending: Pending, ids: Iterable[bytes], until: float) -> None:
-        """The device did not give these when asked: not to be asked for them before `until`."""
+    def lacks(self, pending: Pending, ids: Iterable[bytes], until: float, since: float) -> None:
+        """The device did not give these, when asked, since `since`: not to be asked for them before
+        `until`."""
         device, rows = pending.device, pending.rows
         if pending.arriving is not None:
+            self._large.in_vain(pending.arriving, device, since)
             lacking = [rows[id] for id in ids if id in rows]
             self._wants.lacks(device, pending.arriving, lacking, until)
         for id in ids:
             if id in pending.files:
-                self._small.lacks(device, pending.folder, pending.files[id], until)
+                self._small.lacks(device, pending.folder, pending.files[id], until, since)
 
     def put_back(self, pending: Pending, ids: Iterable[bytes]) -> None:
         """These will not come: they are missing again and go to whoever else has them."""

@@ -14,7 +14,7 @@ from leftzmq.sync.actions import Action, Work, tell_entry
 from leftzmq.sync.asides import GOING_BACK
 from leftzmq.sync.batches import Batches
 from leftzmq.sync.claims import Claims
-from leftzmq.sync.ends import FULL_RETRY_S, Ends
+from leftzmq.sync.ends import FAILED_RETRY_S, FULL_RETRY_S, Ends
 from leftzmq.sync.facts import (
     Fact,
     FileHeldUp,
@@ -24,6 +24,7 @@ from leftzmq.sync.facts import (
     FileWanted,
     FolderStopped,
     FoundDeletedBytes,
+    HoldersChanged,
     PathsReconsidered,
     WalkEnded,
 )
@@ -154,6 +155,8 @@ class Applier:
             # Not in the window, which would fill with what waits: it is found again in the index.
             self._room.refused(fact.problem, fact.entry, now)
             self._window.drop(fact.entry.path)
+        elif fact.problem.kind is ProblemKind.NOT_GIVEN:
+            self._window.wait(doing, now + FAILED_RETRY_S)
         else:
             self._window.wait(doing, now + FULL_RETRY_S)
         return self._problems.show(fact.problem)
@@ -237,7 +240,7 @@ class Applier:
                 and not self._ends.awaits_walk(path)
             ):
                 return self._reready(path, doing)
-            return []
+            return [HoldersChanged(self.folder, path)] if doing.stage is Stage.WANTED else []
         out = self._drop(path)
         if ticket.entry.deleted and ticket.held is not None:
             match self._guard.may_go(ticket.entry.kind, now):

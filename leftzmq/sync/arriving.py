@@ -41,7 +41,8 @@ class Arriving:
     row i: `here` is the same as marks, `missing` are rows to be asked for. asked: how often a row
     is asked for now. fresh: the `.lefting` was made in this life: where nothing was written it
     is a hole. copies: (row that is here, rows with the same chunk). twice_bytes: asked for while
-    they were asked for elsewhere.
+    they were asked for elsewhere. certain: a `.lefting` of this life, and the rows that were
+    written into it.
     """
 
     folder: str
@@ -68,6 +69,7 @@ class Arriving:
     copying: tuple[HomeChunk, ...] = ()
     lacking: dict[bytes, float] = field(default_factory=dict)  # device -> not before (monotonic)
     told_at: float = 0.0
+    certain: tuple[Staged, int] | None = None
 
     def set_rows(self, rows: Rows, repeats: Mapping[int, tuple[range, ...]]) -> None:
         self.rows, self.repeats = rows, repeats
@@ -130,6 +132,15 @@ class Arriving:
             if have is not None and not all(self.marks[row] for row in (first, *_all_of(runs))):
                 self.missing &= ~(1 << first)
                 self.copies.append((have, iter((first, *_all_of(runs)))))
+
+    def go_on_from_what_is_certain(self) -> None:
+        """What this life has written into the `.lefting` before need not be read again."""
+        if self.rows is None or self.certain is None:
+            return
+        (staged, here), self.certain = self.certain, None
+        if staged == self.staged and here and not self.fresh:
+            self.got(self.rows.offset(row) for row in rows_in(here))
+            self.at = len(self.rows)
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -216,3 +227,12 @@ def _mask(run: range) -> int:
 
 def _all_of(runs: Iterable[range]) -> Iterator[int]:
     return (row for run in runs for row in run)
+
+
+def rows_in(rows: int) -> Iterator[int]:
+    """The rows of a set, in ascending order."""
+    digits = f"{rows:b}"[::-1]
+    row = digits.find("1")
+    while row >= 0:
+        yield row
+        row = digits.find("1", row + 1)

@@ -25,6 +25,7 @@ from leftzmq.sync.facts import (
     Fact,
     FileNotWanted,
     FileWanted,
+    HoldersChanged,
     PeerConnected,
     PeerLost,
 )
@@ -65,7 +66,7 @@ class Downloader:
         self._asks = Asks(bulk_link, number)
         self._haves = Haves(folders, control_link)
         self.small = SmallFiles(folders)
-        self.large = LargeFiles(folders, self._haves)
+        self.large = LargeFiles(folders, self._haves, lambda: len(self._asks.credits))
         self._wants = Wants(folders, self.large.all)
         self._answers = Answers(folders, self._asks, self._wants, self.small, self.large)
 
@@ -103,6 +104,11 @@ class Downloader:
         self.small.forget(fact.folder, fact.path)
         return self.large.forget(fact.folder, fact.path)
 
+    def holders_changed(self, fact: HoldersChanged, now: float) -> list[Action | Fact]:
+        self.small.holders_changed(fact.folder, fact.path)
+        self.large.holders_changed(fact.folder, fact.path)
+        return []
+
     def connected(self, fact: PeerConnected, now: float) -> list[Action | Fact]:
         for pending in self._asks.lost(fact.device):  # what was asked over an older connection
             self._answers.put_back(pending, pending.left)
@@ -117,6 +123,8 @@ class Downloader:
 
     def lost(self, fact: PeerLost, now: float) -> list[Action | Fact]:
         self._haves.lost(fact.device)
+        self.small.lost(fact.device)
+        self.large.lost(fact.device)
         for arriving in self.large.all():
             arriving.spread.lost(fact.device)
         for pending in self._asks.lost(fact.device):
@@ -215,9 +223,10 @@ class Downloader:
         self._ticked = now
         self.small.expire(now)
         for pending in self._asks.silent(now, self._answers.others):
-            self._answers.lacks(pending, pending.left, now + SILENT_S)
+            self._answers.lacks(pending, pending.left, now + SILENT_S, pending.heard)
             self._answers.put_back(pending, pending.left)
-        return self.go_on(now)
+        not_given = self.small.not_given(now) + self.large.not_given(now)
+        return not_given + self.go_on(now)
 
     # -- asking -----------------------------------------------------------------------------------
 

@@ -6,9 +6,9 @@ what: that is sync/wants.
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from leftzmq.content.seal import MAC_BYTES
@@ -32,33 +32,53 @@ from leftzmq.sync.jobs import (
     StagingOpened,
     VerifyStaging,
 )
+from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.places import Places
 from leftzmq.sync.spread import Spread
+from leftzmq.sync.vain import Vain
 from leftzmq.sync.view import FolderView
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
 from leftzmq.wire.local import EventKind, Scalar
 
-AT_ONCE: Final = 16
-VERY_LARGE_BYTES: Final = 16 << 20
-VERY_LARGE_AT_ONCE: Final = 2  # of the files at once: the others are never behind them
 PROGRESS_PERIOD_S: Final = 0.25
+MARKS_KEPT: Final = 64
+"""Files that are held up and whose rows we know: as sets, of at most 512 KiB each."""
 
 Key = tuple[str, str]  # folder, path
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What there is of a file that is to begin (again). here: rows that it holds for certain; 0:
+    it is verified."""
+
+    entry: Entry
+    staged: Staged
+    here: int = 0
 
 
 class LargeFiles:
     """`_active`: those with a phase, smallest first; `_queue`: those that wait for their turn;
     `_held`: what there is of those that did not begin (again) yet; `_looks`: jobs under way that
-    bring or verify chunks. A `.lefting` is gone on with only when none is: one that was forgotten
-    may still take over what it has to throw out again (disk/home)."""
+    bring or verify chunks; `_tries`: how often nobody gave a file. A `.lefting` is gone on with
+    only when no look is under way: one that was forgotten may still take over what it has to throw
+    out again (disk/home).
 
-    def __init__(self, folders: Mapping[str, FolderView], haves: Haves) -> None:
+    sources: how many devices can be asked now.
+    """
+
+    def __init__(
+        self, folders: Mapping[str, FolderView], haves: Haves, sources: Callable[[], int]
+    ) -> None:
         self._folders, self._haves = folders, haves
         self._active: dict[Key, Arriving] = {}
         self._queue: dict[Key, tuple[Entry, Entry | None]] = {}
-        self._by_size: list[tuple[int, Key]] = []
-        self._held: dict[Key, tuple[Entry, Staged]] = {}
+        self._places = Places(sources)
+        self._held: dict[Key, Held] = {}
         self._looks: Counter[Key] = Counter()
+        self._vain: Vain[Key] = Vain()
+        self._tries: Counter[Key] = Counter()
 
     @property
     def waits(self) -> bool:
@@ -75,22 +95,33 @@ class LargeFiles:
     ) -> None:
         key = (folder, entry.path)
         if kept is not None:
-            self._held[key] = (entry, kept)
+            self._held[key] = Held(entry, kept)
         active = self._active.get(key)
         if active is not None and active.entry.content == entry.content:
             active.entry = entry
             return
         self._queue[key] = (entry, previous)
-        heapq.heappush(self._by_size, (entry.size, key))
+        self._offer(key)
+
+    def holders_changed(self, folder: str, path: str) -> None:
+        """What waits for a place may have one of another device."""
+        if (folder, path) in self._queue:
+            self._offer((folder, path))
+
+    def lost(self, device: DeviceKey) -> None:
+        """It cannot be asked any more."""
+        self._places.lost(device, lambda key: self._holders(key[0], self._active[key].entry))
 
     def forget(self, folder: str, path: str) -> list[Action | Fact]:
-        self._queue.pop((folder, path), None)
-        arriving = self._active.pop((folder, path), None)
-        held = self._held.pop((folder, path), None)
-        if arriving is not None:
-            self._haves.ended(arriving)
-            held = (arriving.entry, arriving.staged) if arriving.staged else held
-        return [FileLeft(folder, *held)] if held else []
+        key = (folder, path)
+        if self._queue.pop(key, None) is not None:
+            self._places.withdraw(key)
+        held = self._held.pop(key, None)
+        self._tries.pop(key, None)
+        if key in self._active:
+            arriving = self._end(self._active[key])
+            held = Held(arriving.entry, arriving.staged) if arriving.staged else held
+        return [FileLeft(folder, held.entry, held.staged)] if held else []
 
     def stopped(self, folder: str) -> None:
         """Nothing of this folder is wanted any more, nor is a job of it under way when it is wanted
@@ -103,25 +134,48 @@ class LargeFiles:
         self._looks = Counter({key: n for key, n in self._looks.items() if key[0] != folder})
 
     def start(self) -> list[Action | Fact]:
-        """Begin with what waits, smallest first, while there is room for it."""
+        """Begin with what waits, smallest first, while there are places for it."""
         out: list[Action | Fact] = []
-        later: list[tuple[int, Key]] = []
-        while self._by_size and self._has_room(self._by_size[0][0]):
-            size, key = heapq.heappop(self._by_size)
-            if key not in self._queue or self._queue[key][0].size != size or key in self._active:
-                continue  # not wanted any more, or in the heap once more
-            if self._looks[key]:
-                later.append((size, key))
+        later: list[Key] = []
+        for key, device, very in self._places.free():
+            if key not in self._queue:
                 continue
-            entry, previous = self._queue.pop(key)
+            entry, previous = self._queue[key]
+            if key in self._active or self._looks[key]:
+                later.append(key)
+                continue
+            if device not in self._holders(key[0], entry):
+                continue  # any more; it is offered where it is
+            del self._queue[key]
+            self._places.take(key, device, very)
             spread = Spread(self._folders[key[0]].device)
-            for device, have in self._haves.of(key[0], bytes(entry.content)):
-                spread.heard(device, have)
+            for other, have in self._haves.of(key[0], bytes(entry.content)):
+                spread.heard(other, have)
             self._active[key] = Arriving(key[0], entry, spread, previous)
             self._active = dict(sorted(self._active.items(), key=lambda at: at[1].entry.size))
             out.append(Work(ExpandLists(key[0], entry)))
-        for each in later:
-            heapq.heappush(self._by_size, each)
+        for key in later:
+            self._offer(key)
+        return out
+
+    # -- what nobody gives --------------------------------------------------------------------
+
+    def in_vain(self, arriving: Arriving, device: DeviceKey, since: float) -> None:
+        """The device gives nothing of what it was asked for, since then (monotonic)."""
+        if self.is_current(arriving):
+            self._vain.asked((arriving.folder, arriving.entry.path), device, since)
+
+    def not_given(self, now: float) -> list[Action | Fact]:
+        """Files that none of their holders gives lose their places."""
+        out: list[Action | Fact] = []
+        for key in self._vain.due(now):
+            arriving = self._active[key]
+            waits = arriving.phase in (Phase.LISTS, Phase.FETCHING) and not self._looks[key]
+            holders = self._holders(arriving.folder, arriving.entry)
+            if waits and self._vain.nobody_gives(key, holders, now):
+                problem = Problem(arriving.folder, arriving.entry.path, ProblemKind.NOT_GIVEN)
+                out += self._hold_up(arriving, problem)
+                self._tries[key] += 1
         return out
 
     # -- what jobs found ----------------------------------------------------------------------
@@ -134,6 +188,8 @@ class LargeFiles:
             if arriving.folder == fact.folder and arriving.phase is Phase.LISTS:
                 arriving.lists_asked.difference_update(fact.bad)
                 left = tuple(id for id in arriving.lists_missing if id not in came)
+                if left != arriving.lists_missing:
+                    self._vain.given((arriving.folder, arriving.entry.path))
                 if arriving.lists_missing and not left:
                     out.append(Work(ExpandLists(arriving.folder, arriving.entry)))
                 arriving.lists_missing = left
@@ -153,7 +209,9 @@ class LargeFiles:
         arriving.spread.set_rows(len(fact.rows))
         arriving.phase = Phase.OPENING
         entry, store = arriving.entry, self._folders[arriving.folder].store
-        self._held.pop((arriving.folder, entry.path), None)
+        held = self._held.pop((arriving.folder, entry.path), None)
+        if held is not None and held.entry.content == entry.content:
+            arriving.certain = (held.staged, held.here)
         known = next(iter(store.resumable(*lefting_paths(entry.path))), None)
         first = lefting_path(entry.path)
         if known is not None and known.path == first:
@@ -174,6 +232,7 @@ class LargeFiles:
         if fact.problem is not None:
             return self._hold_up(arriving, fact.problem)
         arriving.phase = Phase.VERIFYING
+        arriving.go_on_from_what_is_certain()
         return self._next_job(arriving, 0.0)
 
     def home_searched(self, fact: HomeSearched, now: float) -> list[Action | Fact]:
@@ -202,6 +261,8 @@ class LargeFiles:
         assert arriving.rows is not None
         arriving.got(piece.offset for piece in fact.written)
         arriving.fetched_bytes += sum(piece.length for piece in fact.written)
+        if fact.written:
+            self._vain.given((fact.folder, fact.entry.path))
         if fact.problem is not None:
             return self._hold_up(arriving, fact.problem)
         for piece in fact.written if arriving.repeats else ():
@@ -214,11 +275,21 @@ class LargeFiles:
 
     # -- phases -----------------------------------------------------------------------------------
 
-    def _has_room(self, size: int) -> bool:
-        if size > VERY_LARGE_BYTES:
-            under_way = sum(a.entry.size > VERY_LARGE_BYTES for a in self._active.values())
-            return under_way < VERY_LARGE_AT_ONCE and len(self._active) < AT_ONCE
-        return len(self._active) < AT_ONCE
+    def _offer(self, key: Key) -> None:
+        entry = self._queue[key][0]
+        self._places.offer(key, entry.size, self._tries[key], self._holders(key[0], entry))
+
+    def _holders(self, folder: str, entry: Entry) -> Iterable[DeviceKey]:
+        return self._folders[folder].holders(entry)
+
+    def _end(self, arriving: Arriving) -> Arriving:
+        """It gives its place back."""
+        key = (arriving.folder, arriving.entry.path)
+        del self._active[key]
+        self._places.give_back(key)
+        self._vain.given(key)
+        self._haves.ended(arriving)
+        return arriving
 
     def _next_job(self, arriving: Arriving, now: float) -> list[Action | Fact]:
         """The next slice of verifying or of copying from home; then the rest is fetched."""
@@ -241,8 +312,8 @@ class LargeFiles:
         assert arriving.staged is not None
         if arriving.whole:
             arriving.phase = Phase.WHOLE
-            del self._active[arriving.folder, arriving.entry.path]
-            self._haves.ended(arriving)
+            self._end(arriving)
+            self._tries.pop((arriving.folder, arriving.entry.path), None)
             return [FileStaged(arriving.folder, arriving.entry, arriving.staged)]
         if arriving.copying or not (chunks := arriving.copy_slice()):
             return []
@@ -254,11 +325,15 @@ class LargeFiles:
         return [Work(job)]
 
     def _hold_up(self, arriving: Arriving, problem: Problem) -> list[Action | Fact]:
-        """It must wait; its `.lefting` stays and is verified when it is wanted again."""
-        del self._active[arriving.folder, arriving.entry.path]
+        """It must wait; its `.lefting` stays, and is verified when it is wanted again if it was
+        something of ours that failed."""
+        self._end(arriving)
+        key = (arriving.folder, arriving.entry.path)
         if arriving.staged is not None:
-            self._held[arriving.folder, arriving.entry.path] = arriving.entry, arriving.staged
-        self._haves.ended(arriving)
+            room = sum(held.here > 0 for held in self._held.values()) < MARKS_KEPT
+            sure = problem.kind is ProblemKind.NOT_GIVEN and room
+            here = arriving.here if sure else 0
+            self._held[key] = Held(arriving.entry, arriving.staged, here)
         return [FileHeldUp(arriving.folder, arriving.entry, problem)]
 
     def _lied(self, arriving: Arriving, lie: Refused) -> list[Action | Fact]:

@@ -10,10 +10,12 @@ from typing import Final
 
 from leftzmq.disk.lefting import lefting_path
 from leftzmq.disk.root import Buffer
+from leftzmq.errors import Problem, ProblemKind
 from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.facts import Fact, FileHeldUp, FileStaged
 from leftzmq.sync.jobs import Discard, SmallFile, SmallStaged, StageSmall
 from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.vain import Vain
 from leftzmq.sync.view import FolderView
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
@@ -22,20 +24,23 @@ GET_BYTES: Final = 768 << 10
 GET_FILES: Final = 256
 HOME_FILES_A_JOB: Final = 64
 LOOK_AHEAD: Final = 512
-"""Tickets looked at for one device before we say that it has none of them."""
+"""Tickets of one device that are looked at before we say that it has none of them."""
 
 Key = tuple[str, str]  # folder, path
 
 
 class SmallFiles:
-    """wanted: every small ticket of the window; of those, `_queue` is not asked for yet."""
+    """wanted: every small ticket of the window; of those, `_queue` is not asked for yet. `_of`:
+    what of the queue each device has, so that nobody's tickets are behind those of another one."""
 
     def __init__(self, folders: Mapping[str, FolderView]) -> None:
         self._folders = folders
         self._wanted: dict[Key, Entry] = {}
         self._new: dict[Key, tuple[Entry, str | None]] = {}
         self._queue: dict[Key, Entry] = {}
+        self._of: dict[DeviceKey, dict[Key, None]] = {}
         self._lacking: dict[tuple[DeviceKey, Key], float] = {}
+        self._vain: Vain[Key] = Vain()
 
     @property
     def waits(self) -> bool:
@@ -44,14 +49,25 @@ class SmallFiles:
     def want(self, folder: str, entry: Entry, home: str | None) -> None:
         key = (folder, entry.path)
         self._wanted[key] = entry
-        self._queue.pop(key, None)
+        self._dequeue(key)
         self._new[key] = (entry, home)
+
+    def holders_changed(self, folder: str, path: str) -> None:
+        """What is not asked for yet may be asked of others."""
+        entry = self._queue.get((folder, path))
+        if entry is not None:
+            self._enqueue((folder, path), entry)
+
+    def lost(self, device: DeviceKey) -> None:
+        """It cannot be asked any more."""
+        self._of.pop(device, None)
 
     def forget(self, folder: str, path: str) -> None:
         key = (folder, path)
         self._wanted.pop(key, None)
         self._new.pop(key, None)
-        self._queue.pop(key, None)
+        self._dequeue(key)
+        self._vain.given(key)
 
     def stopped(self, folder: str) -> None:
         """Nothing of this folder is wanted any more."""
@@ -67,7 +83,7 @@ class SmallFiles:
             if entry.size == 0 or home is not None:
                 jobs.setdefault(folder, []).append(SmallFile(entry, source=home))
             else:
-                self._queue[folder, path] = entry
+                self._enqueue((folder, path), entry)
         self._new.clear()
         return [
             self._stage(folder, None, files[at : at + HOME_FILES_A_JOB], b"")
@@ -80,7 +96,8 @@ class SmallFiles:
         chosen: list[Entry] = []
         folder = ""
         size = 0
-        for count, (key, entry) in enumerate(self._queue.items()):
+        for count, key in enumerate(self._of.get(device, ())):
+            entry = self._queue[key]
             if count >= LOOK_AHEAD or len(chosen) >= GET_FILES:
                 break
             if (chosen and key[0] != folder) or not self._has(device, key, entry):
@@ -90,7 +107,7 @@ class SmallFiles:
             folder, size = key[0], size + entry.size
             chosen.append(entry)
         for entry in chosen:
-            del self._queue[folder, entry.path]
+            self._dequeue((folder, entry.path))
         if chosen:
             yield folder, chosen
 
@@ -114,6 +131,7 @@ class SmallFiles:
         for entry, staged in fact.staged:
             if self._wanted.get((fact.folder, entry.path)) == entry:
                 del self._wanted[fact.folder, entry.path]
+                self._vain.given((fact.folder, entry.path))
                 out.append(FileStaged(fact.folder, entry, staged))
             else:
                 out.append(self._discard(fact.folder, staged))
@@ -132,16 +150,51 @@ class SmallFiles:
         """To be asked for again, if they are still wanted."""
         for entry in entries:
             if self._wanted.get((folder, entry.path)) == entry:
-                self._queue[folder, entry.path] = entry
+                self._enqueue((folder, entry.path), entry)
 
-    def lacks(self, device: DeviceKey, folder: str, entries: Iterable[Entry], until: float) -> None:
-        """The device did not give these when asked: not to be asked before `until`."""
+    def lacks(
+        self,
+        device: DeviceKey,
+        folder: str,
+        entries: Iterable[Entry],
+        until: float,
+        since: float,
+    ) -> None:
+        """The device did not give these, when asked, since `since`: not to be asked before
+        `until`."""
         for entry in entries:
-            self._lacking[device, (folder, entry.path)] = until
+            key = (folder, entry.path)
+            self._lacking[device, key] = until
+            if self._wanted.get(key) == entry:
+                self._vain.asked(key, device, since)
+
+    def not_given(self, now: float) -> list[Action | Fact]:
+        """Those that none of their holders gives make room for others."""
+        out: list[Action | Fact] = []
+        for key in self._vain.due(now):
+            entry = self._queue.get(key)
+            if entry is None or key in self._new:
+                continue  # it is being asked for, or staged
+            if self._vain.nobody_gives(key, self._folders[key[0]].holders(entry), now):
+                self.forget(*key)
+                problem = Problem(*key, ProblemKind.NOT_GIVEN)
+                out.append(FileHeldUp(key[0], entry, problem))
+        return out
 
     def expire(self, now: float) -> None:
         """Devices may be asked again for what they lacked a while ago."""
         self._lacking = {k: until for k, until in self._lacking.items() if until > now}
+
+    def _enqueue(self, key: Key, entry: Entry) -> None:
+        self._dequeue(key)
+        self._queue[key] = entry
+        for device in self._folders[key[0]].holders(entry):
+            self._of.setdefault(device, {})[key] = None
+
+    def _dequeue(self, key: Key) -> None:
+        if self._queue.pop(key, None) is not None:
+            for of_device in self._of.values():
+                of_device.pop(key, None)
 
     def _has(self, device: DeviceKey, key: Key, entry: Entry) -> bool:
         if (device, key) in self._lacking:

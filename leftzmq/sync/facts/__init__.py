@@ -48,6 +48,7 @@ from leftzmq.sync.facts.tickets import (
     FileNotWanted,
     FileStaged,
     FileWanted,
+    HoldersChanged,
     PathsReconsidered,
 )
 from leftzmq.sync.jobs import JobBroke, JobDone, JobStopped
@@ -67,6 +68,7 @@ __all__ = [
     "FolderBegun",
     "FolderStopped",
     "FoundDeletedBytes",
+    "HoldersChanged",
     "Inner",
     "LinkClosed",
     "LinkOpened",
@@ -100,6 +102,7 @@ Inner = (
     | FoundDeletedBytes
     | FileWanted
     | FileNotWanted
+    | HoldersChanged
     | FileStaged
     | FileLeft
     | FileHeldUp

@@ -33,6 +33,14 @@ class FileWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldersChanged:
+    """Others than before may have a version that is wanted."""
+
+    folder: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileNotWanted:
     """A version is not wanted any more (a newer one is, or it was taken)."""
 

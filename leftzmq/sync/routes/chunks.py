@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from leftzmq.sync.downloader import Downloader
-from leftzmq.sync.facts import FileNotWanted, FileWanted
+from leftzmq.sync.facts import FileNotWanted, FileWanted, HoldersChanged
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import (
     ChunksKept,
@@ -38,6 +38,7 @@ class ChunkRoutes:
         to, downloader = routes.to_shared, self.downloader
         to(FileWanted, lambda folder, fact, now: self._wanted(fact, now))
         to(FileNotWanted, lambda folder, fact, now: downloader.not_wanted(fact, now))
+        to(HoldersChanged, lambda folder, fact, now: self._holders_changed(fact, now))
         to(ListsExpanded, lambda folder, fact, now: downloader.lists_expanded(fact, now))
         to(HomeSearched, lambda folder, fact, now: downloader.home_searched(fact, now))
         to(StagingOpened, lambda folder, fact, now: downloader.staging_opened(fact, now))
@@ -63,3 +64,7 @@ class ChunkRoutes:
     def _wanted(self, fact: FileWanted, now: float) -> Outputs:
         self.stir(self.downloader)
         return self.downloader.wanted(fact, now)
+
+    def _holders_changed(self, fact: HoldersChanged, now: float) -> Outputs:
+        self.stir(self.downloader)
+        return self.downloader.holders_changed(fact, now)
