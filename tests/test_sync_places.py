@@ -134,6 +134,31 @@ def test_what_several_have_does_not_wait_for_the_silent_one(mesh: Lying) -> None
     assert mesh.run_until(has(b, offered)) < 20.0
 
 
+def test_the_tickets_of_a_silent_one_do_not_fill_the_window(
+    mesh: Lying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come first in the order of paths, and there are more than are worked at at once."""
+    monkeypatch.setattr("leftzmq.sync.window.WINDOW_TICKETS", 200)
+    monkeypatch.setattr("leftzmq.sync.window.LEAST_TICKETS", 20)
+    a, b, m = (mesh.devices[name] for name in "ABM")
+    mesh.mute.update("AM")
+    offered = write(m, {f"a{number}": 100 for number in range(400)})
+    honest = write(a, {f"z{number}": 700 for number in range(300)} | HONEST)
+    mesh.settle(3)
+    a.kill()
+    mesh.settle(3)
+    mesh.mute.discard("A")
+    a.start()
+    assert mesh.run_until(has(b, honest)) < 2 * SOON_S
+    assert len(b.folder.applier._window.doing) <= 100
+    b.kill()
+    late = write(a, {"z late": 300_000})
+    b.start()
+    assert mesh.run_until(has(b, late)) < SOON_S
+    mesh.mute.clear()
+    assert mesh.run_until(has(b, offered)) < 120
+
+
 def test_a_device_that_gives_some_of_its_files_is_not_kept_by_the_others(mesh: Lying) -> None:
     """It cannot read a thousand of them: what it can give comes."""
     b, m = mesh.devices["B"], mesh.devices["M"]

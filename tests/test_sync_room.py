@@ -194,6 +194,7 @@ def test_tickets_that_wait_take_no_place_in_the_window(
     mesh: Mesh, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("leftzmq.sync.window.WINDOW_TICKETS", 40)
+    monkeypatch.setattr("leftzmq.sync.window.LEAST_TICKETS", 1)
     monkeypatch.setattr("leftzmq.sync.window.CONSIDER_A_TURN", 10)
     a, b = mesh.devices["A"], mesh.devices["B"]
     a.write("zz-last", b"x")

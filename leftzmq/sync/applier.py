@@ -40,7 +40,7 @@ from leftzmq.sync.room import Room
 from leftzmq.sync.ticket import Ticket
 from leftzmq.sync.versions import Versions
 from leftzmq.sync.window import Doing, Stage, Window
-from leftzmq.tree.entry import Kind
+from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Operation, Verb
 from leftzmq.wire.local import EventKind
@@ -65,7 +65,7 @@ class Applier:
     ) -> None:
         self.folder, self._guard, self._problems = folder, guard, problems
         self._indexes, self._versions = indexes, versions
-        self._window = window = Window(indexes.store)
+        self._window = window = Window(indexes)
         self._moves = Moves(indexes.store, versions, claims, window)
         self._batches = Batches(indexes, versions, claims, window, self._moves)
         self.leftings = Leftings(folder, indexes)
@@ -179,7 +179,8 @@ class Applier:
         for path in self._window.wake(now):
             self._window.consider(path)
         again = [] if self.stopped else self.leftings.tick(now)
-        return [*self._room.tick(now), *again, *self.go_on(now)]
+        left = [each for path in self._window.stale(now) for each in self._drop(path)]
+        return [*self._room.tick(now), *again, *left, *self.go_on(now)]
 
     def applied(self, fact: Applied, now: float) -> list[Action | Fact]:
         if fact.batch != GOING_BACK:
@@ -197,7 +198,7 @@ class Applier:
             return []
         out = [*self._asides.start(now), *self._ends.handle_some(now)]
         if not out:  # else in the next turn: each is half a turn
-            paths = self._window.take()
+            paths = self._window.take(now)
             self._indexes.recall(paths)
             for path in paths:
                 out += self._consider(path, now)
@@ -242,6 +243,9 @@ class Applier:
                 return self._reready(path, doing)
             return [HoldersChanged(self.folder, path)] if doing.stage is Stage.WANTED else []
         out = self._drop(path)
+        holders = self._holders(ticket.entry)
+        if not self._window.has_place(path, holders, ticket.needs_bytes):
+            return out  # it is found again in the index
         if ticket.entry.deleted and ticket.held is not None:
             match self._guard.may_go(ticket.entry.kind, now):
                 case Way.WAIT:
@@ -249,12 +253,20 @@ class Applier:
                 case Way.REVERT:
                     self._versions.stay(path)
                     return out
-        self._window.doing[path] = doing = Doing(Stage.WAITING, ticket.entry)
+        doing = self._window.come(ticket.entry, holders, ticket.needs_bytes, now)
         out.append(tell_entry(EventKind.TICKET, self.folder, ticket.entry))
         if ticket.entry.deleted and ticket.entry.kind is Kind.FILE:
             self._window.wait(doing, now + REMOVE_REST_S)
             return out
         return out + self._reready(path, doing, ticket)
+
+    def _holders(self, wanted: Entry) -> int:
+        """The bits of the reachable devices that have this version."""
+        holders = 0
+        for row in self._indexes.rows(wanted.path):
+            if row.entry.rank == wanted.rank or row.entry.same_content(wanted):
+                holders |= row.holders
+        return holders & self._indexes.reach
 
     def _far_future(self, path: str) -> list[Action | Fact]:
         if self._versions.leap(path):

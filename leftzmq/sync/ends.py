@@ -143,7 +143,7 @@ class Ends:
 
     def _done(self, outcome: Outcome, doing: Doing) -> list[Action | Fact]:
         path = outcome.operation.path
-        del self._window.doing[path]
+        self._window.leave(path)
         self._window.consider(path)
         self._window.folder_made(path)
         out = self._problems.clear(path)
@@ -163,7 +163,7 @@ class Ends:
             self._window.wait(self._window.doing[moved.path], now + CHANGED_RETRY_S)
             return [RescanWanted(self._folder, (moved.path,))]
         self._window.consider(moved.path)
-        del self._window.doing[moved.path]
+        self._window.leave(moved.path)
         finished = tell_entry(EventKind.FINISHED, self._folder, moved.entry)
         return [*self._problems.clear(moved.path), finished]
 
@@ -177,7 +177,7 @@ class Ends:
             self._window.consider(path)
             if doing.operation is not None:
                 self._versions.keep_found(doing.operation)
-                del self._window.doing[path]
+                self._window.leave(path)
                 return []
             doing.walked = False
             self._versions.keep_folder(path)
