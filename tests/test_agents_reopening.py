@@ -95,7 +95,7 @@ def test_only_one_of_two_dials_and_its_share_goes_and_comes(stage: Stage) -> Non
     file = stage.actors[0].home / "peer.toml"
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join(line for line in lines if not line.startswith("address")))
-    begin(stage)
+    a, b = begin(stage)
     away = a.home / "moved away"
     a.share.rename(away)
     goes_on(a, b, lambda: away.rename(a.share) and None)

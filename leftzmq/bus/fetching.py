@@ -17,6 +17,7 @@ from leftzmq.disk.home import copy_home
 from leftzmq.disk.reading import read_chunks
 from leftzmq.disk.room import LowSpace, fits_bytes
 from leftzmq.disk.root import Folder, LastFolder, Root
+from leftzmq.disk.trouble import raise_if_short
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused, Shortage
 from leftzmq.sync import jobs
 from leftzmq.sync.jobs import JobDone
@@ -53,7 +54,7 @@ def _open_staging(ground: Ground, now_ns: int, job: jobs.OpenStaging) -> JobDone
         problem = _problem(ground, entry, error)
         kept = _left(error) or job.known
         room = isinstance(error, LowSpace)  # its folder could be looked at
-        if room and kept is not None and not lefting.is_there(ground.root, kept):
+        if room and kept is not None and not _may_be_there(ground, kept):
             kept = None
         return jobs.StagingOpened(job.folder, entry, kept, kept is not None, problem)
 
@@ -170,7 +171,7 @@ def _discard(ground: Ground, now_ns: int, job: jobs.Discard) -> JobDone:
 
 
 def _clear_staging(ground: Ground, now_ns: int, job: jobs.ClearStaging) -> JobDone:
-    lost = [each for each in job.resumable if not lefting.is_there(ground.root, each.staged)]
+    lost = [each for each in job.resumable if not _may_be_there(ground, each.staged)]
     swapped = tuple(each for each in (*job.useless, *lost) if _is_swapped(ground, each))
     useless = tuple(each.staged for each in job.useless if each not in swapped)
     others = tuple(each.staged for each in lost if each not in swapped)
@@ -178,10 +179,23 @@ def _clear_staging(ground: Ground, now_ns: int, job: jobs.ClearStaging) -> JobDo
     return jobs.StagingCleared(job.folder, gone, _without(useless, gone), swapped)
 
 
+def _may_be_there(ground: Ground, staged: Staged) -> bool:
+    """Whether it is there, or cannot be looked at: whoever goes on with it finds out."""
+    try:
+        return lefting.is_there(ground.root, staged)
+    except OSError as error:
+        raise_if_short(error)
+        return True
+
+
 def _is_swapped(ground: Ground, leftover: jobs.Leftover) -> bool:
     if ground.still_there() is not None or mounted.problem(ground, leftover.path) is not None:
         return False
-    return lefting.is_swapped(ground.root, leftover.staged, leftover.path)
+    try:
+        return lefting.is_swapped(ground.root, leftover.staged, leftover.path)
+    except OSError as error:
+        raise_if_short(error)
+        return False  # what lies there goes to the trash, not away
 
 
 def _gone(ground: Ground, now_ns: int, leftings: tuple[Staged, ...]) -> tuple[Staged, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from leftzmq.bus.ground import Ground
 from leftzmq.disk.apply import apply
+from leftzmq.disk.mounts import CannotTell
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.disk.sighting import Sight, Sighting
 from leftzmq.errors import Problem, ProblemKind
@@ -17,8 +18,12 @@ from leftzmq.tree.plan import Operation
 
 
 def problem(ground: Ground, path: str) -> Problem | None:
-    """What is the matter with a path whose mount is not there; None: nothing."""
-    mount = ground.mounts.gone_above(ground.root, path)
+    """What is the matter with a path whose mount is not there, or cannot be looked at; None:
+    nothing."""
+    try:
+        mount = ground.mounts.gone_above(ground.root, path)
+    except CannotTell as cannot:
+        return Problem(ground.id, cannot.mount, ProblemKind.UNREADABLE, cannot.why)
     if mount is None:
         return None
     detail = "" if path == mount else path

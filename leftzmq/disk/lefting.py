@@ -16,6 +16,7 @@ from typing import Final
 
 from leftzmq.disk.root import File, Folder, Root, Stat
 from leftzmq.disk.trash import Spot, Trash
+from leftzmq.disk.trouble import is_gone
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import LEFTING_SUFFIX, MAX_NAME_BYTES, join, name_of, parent_of
 from leftzmq.tree.plan import Staged
@@ -58,23 +59,27 @@ def is_ours(found: Stat | None, staged: Staged) -> bool:
 
 
 def is_there(root: Root, staged: Staged) -> bool:
-    """Whether what lies there is the file that we staged."""
+    """Whether what lies there is the file that we staged. OSError where that cannot be told."""
     try:
         with root.folder(parent_of(staged.path)) as folder:
             return is_ours(folder.stat(name_of(staged.path)), staged)
-    except OSError:
-        return False
+    except OSError as error:
+        if is_gone(error):
+            return False
+        raise
 
 
 def is_swapped(root: Root, staged: Staged, path: str) -> bool:
     """Whether the file that we staged for `path` has that name, and something else has its own: a
-    crash came right after they were exchanged."""
+    crash came right after they were exchanged. OSError where that cannot be told."""
     try:
         with root.folder(parent_of(path)) as folder:
             other = folder.stat(name_of(staged.path))
             return other is not None and is_ours(folder.stat(name_of(path)), staged)
-    except OSError:
-        return False
+    except OSError as error:
+        if is_gone(error):
+            return False
+        raise
 
 
 def throw_away(folder: Folder, staged: Staged) -> None:

@@ -15,10 +15,19 @@ from typing import Final
 
 from leftzmq.disk.remembered import Ours
 from leftzmq.disk.root import Root
+from leftzmq.disk.trouble import is_gone, raise_if_short
 from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import name_of, parent_of, path_of_key, sort_key
 
 SAMPLE: Final = 64  # of what our index has below a mount
+
+
+class CannotTell(Exception):
+    """Whether `mount` is there cannot be seen for now; it is not known to be gone."""
+
+    def __init__(self, mount: str, error: OSError) -> None:
+        self.mount, self.why = mount, error.strerror or str(error)
+        super().__init__(f"{mount}: {self.why}")
 
 
 class Mounts:
@@ -74,7 +83,7 @@ class Mounts:
 
     def gone_above(self, root: Root, path: str) -> str | None:
         """The mount at or above `path` that is not there now, if there is one. Only a walk finds
-        out that it is back."""
+        out that it is back. Raises CannotTell."""
         for mount in self._over(path):
             if mount not in self._gone and not self._is_there(root, mount):
                 self._gone.add(mount)
@@ -97,8 +106,11 @@ class Mounts:
         try:
             with root.folder(parent_of(mount)) as folder:
                 found, above = folder.stat(name_of(mount)), folder.own_stat()
-        except OSError:
-            return False
+        except OSError as error:
+            if is_gone(error):
+                return False
+            raise_if_short(error)
+            raise CannotTell(mount, error) from error
         if found is None or found.kind is not Kind.DIRECTORY:
             return False
         return self._is_it(mount, found.device, above.device)
@@ -120,8 +132,9 @@ def _is_there(root: Root, path: str, ours: ScanKey | None) -> bool:
     try:
         with root.folder(parent_of(path)) as folder:
             stat = folder.stat(name_of(path))
-    except OSError:
-        return False
+    except OSError as error:
+        raise_if_short(error)
+        return False  # also where it cannot be read: then the mount stays in doubt
     if stat is None or stat.kind is None or ours is None:
         return False
     found = stat.key()

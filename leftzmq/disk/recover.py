@@ -18,7 +18,7 @@ from leftzmq.disk.flush import Flushes
 from leftzmq.disk.lefting import create_lefting, throw_away
 from leftzmq.disk.root import Folder, Root, Stat
 from leftzmq.disk.trash import TRASH_PATH, copy_bytes, is_batch, our_names
-from leftzmq.disk.trouble import is_full
+from leftzmq.disk.trouble import is_full, raise_if_short
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import check_path, join, name_of, parent_of, sort_key
 from leftzmq.tree.plan import Staged
@@ -105,7 +105,8 @@ class TrashListing:
         try:
             with self._root.folder(TRASH_PATH) as trash:
                 names = our_names(trash)
-        except OSError:
+        except OSError as error:
+            raise_if_short(error)
             return
         yield []
         for batch in sorted(filter(is_batch, names), reverse=True):
@@ -142,8 +143,8 @@ class TrashListing:
                     stat = folder.stat(name)
                     if stat is not None and stat.kind is not None:
                         found.append((join(where, name), stat))
-        except OSError:
-            return found
+        except OSError as error:
+            raise_if_short(error)
         return found
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from leftzmq.content.cut import MAX_CHUNK_BYTES, ONE_CHUNK_MAX_BYTES, Cutter
@@ -19,6 +20,7 @@ from leftzmq.content.keys import FolderKeys
 from leftzmq.content.lists import pack_row
 from leftzmq.disk.root import Folder, LastFolder, Root, Stat
 from leftzmq.disk.sighting import Sight, Sighting, SliceSighting
+from leftzmq.disk.trouble import is_gone, raise_if_short
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
 from leftzmq.tree.entry import MAX_LINK_BYTES, ContentId, Kind, Observed, ScanKey
 from leftzmq.tree.path import check_path, name_of, parent_of
@@ -50,7 +52,7 @@ def look(
     known:  what our index remembers of our live entry at a path, if it knows its stat
     now_ns: the wall clock, in ns since the epoch
     At least one path is looked at; the look ends after the one that used up a budget. Paths of
-    one folder that follow each other are cheaper.
+    one folder that follow each other are cheaper. OSError that says nothing of any path.
     """
     sightings: list[Sighting] = []
     with LastFolder(root) as near:
@@ -76,8 +78,9 @@ def cut_slice(
     """Read [offset, offset + window_bytes) of a large file, cut and hash it.
 
     `end` is behind the last cut that is certain: the offset to go on from, or the size of the
-    file. Whatever keeps the bytes from being those of `key` (changed, vanished, cut short, not
-    readable) gives `still` False without rows: a look will tell what is the matter.
+    file. Whatever keeps the bytes from being those of `key` (changed, vanished, cut short) gives
+    `still` False without rows: a look will tell what is the matter. What could not be read gives
+    `why`, too. OSError where that says nothing of the path.
     """
     assert 0 <= offset < key.size and window_bytes >= MAX_CHUNK_BYTES
     moved = SliceSighting(path, key, offset, offset, b"", False)
@@ -89,8 +92,11 @@ def cut_slice(
             data = file.read(offset, length)
             if len(data) != length or file.stat().key() != key:
                 return moved
-    except OSError:
-        return moved
+    except OSError as error:
+        raise_if_short(error)
+        if is_gone(error) or error.errno in _ANOTHER_KIND:
+            return moved
+        return replace(moved, why=error.strerror or str(error))
     rows, at = [], 0
     with memoryview(data) as window:
         for size in cutter.cut(window, last=offset + length == key.size):
@@ -128,6 +134,7 @@ class _Scanner:
         except OSError as error:
             if error.errno in _ANOTHER_KIND:
                 return Sighting(path, Sight.RESTLESS)
+            raise_if_short(error)
             return self._problem(path, ProblemKind.UNREADABLE, error.strerror or str(error))
 
     def _sight(self, folder: Folder, path: str) -> Sighting:

@@ -42,6 +42,7 @@ class SliceSighting:
 
     rows: packed list rows (32-byte id, 4-byte big-endian length) of [offset, end)
     still: the file's ScanKey was `key` before and after the part was read
+    why: what kept it from being read; "" otherwise
     """
 
     path: str
@@ -50,3 +51,4 @@ class SliceSighting:
     end: int
     rows: bytes
     still: bool
+    why: str = ""

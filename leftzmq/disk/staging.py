@@ -19,10 +19,10 @@ from leftzmq.content.zeros import trimmed
 from leftzmq.disk.lefting import create_lefting, is_ours, is_there, lefting_path, thrown_away
 from leftzmq.disk.room import check_room
 from leftzmq.disk.root import Buffer, File, Folder, LastFolder, Root
-from leftzmq.disk.trouble import is_full
+from leftzmq.disk.trouble import is_full, is_gone
 from leftzmq.errors import ProblemKind, Refused
 from leftzmq.tree.entry import Entry
-from leftzmq.tree.path import name_of, parent_of
+from leftzmq.tree.path import LEFTING_SUFFIX, name_of, parent_of
 from leftzmq.tree.plan import Staged
 
 HOLE_BYTES: Final = 64 << 10  # fewer zeros are written: a hole is worth whole blocks only
@@ -70,8 +70,8 @@ def open_staging(
     Raises Unstageable, DiskFull, StagingLost or LowSpace.
     """
     left: Staged | None = None
-    is_known = known is not None and is_there(root, known)
     try:
+        is_known = known is not None and is_there(root, known)
         with root.folder(parent_of(path)) as folder:
             if is_known:
                 assert known is not None
@@ -96,7 +96,8 @@ def open_staging(
 def verify_chunks(
     root: Root, staged: Staged, chunks: Sequence[Chunk], keys: FolderKeys
 ) -> list[int]:
-    """Offsets of those `chunks` that the `.lefting` holds. Raises StagingLost."""
+    """Offsets of those `chunks` that the `.lefting` holds. Raises StagingLost, DiskFull or
+    Unstageable."""
     with open_ours(root, staged, write=False) as file:
         return [at for id, at, length in chunks if held(file, at, length, id, keys) is not None]
 
@@ -105,13 +106,13 @@ def check_staging(
     root: Root, staged: Staged, more: int, size: int, min_free_percent: float
 ) -> None:
     """Raises LowSpace if `more` bytes in a `.lefting` that is to hold `size` in the end would leave
-    less than `min_free_percent` of the disk; StagingLost."""
+    less than `min_free_percent` of the disk; StagingLost, DiskFull or Unstageable."""
     try:
         with root.folder(parent_of(staged.path)) as folder:
             missing = _missing(folder, staged, size)
             check_room(folder, staged.path, min(more, missing), min_free_percent, missing)
     except OSError as error:
-        raise StagingLost(f"{staged.path}: {error.strerror}") from error
+        raise _lost_or(staged, error) from error
 
 
 def write_chunks(
@@ -168,13 +169,13 @@ def _missing(folder: Folder, staged: Staged, size: int) -> int:
 
 
 def open_ours(root: Root, staged: Staged, *, write: bool) -> File:
-    """The `.lefting` itself. Raises StagingLost."""
+    """The `.lefting` itself. Raises StagingLost, DiskFull or Unstageable."""
     try:
         with root.folder(parent_of(staged.path)) as folder:
             name = name_of(staged.path)
             file = folder.open_write(name) if write else folder.open_read(name)
     except OSError as error:
-        raise StagingLost(f"{staged.path}: {error.strerror}") from error
+        raise _lost_or(staged, error) from error
     if not is_ours(file.stat(), staged):
         file.close()
         raise StagingLost(f"{staged.path}: another file has its name")
@@ -210,6 +211,13 @@ def put(file: File, staged: Staged, offset: int, data: bytes) -> None:
             file.begin_flush(first * FLUSH_STEP_BYTES, (last - first) * FLUSH_STEP_BYTES)
     except OSError as error:
         raise _why_not(staged.path, error) from error
+
+
+def _lost_or(staged: Staged, error: OSError) -> StagingLost | DiskFull | Unstageable:
+    """A `.lefting` that cannot be opened now is not gone."""
+    if is_gone(error):
+        return StagingLost(f"{staged.path}: {error.strerror}")
+    return _why_not(staged.path.removesuffix(LEFTING_SUFFIX), error)
 
 
 def _why_not(path: str, error: OSError, left: Staged | None = None) -> DiskFull | Unstageable:

@@ -84,9 +84,11 @@ def is_gone(error: OSError) -> bool:
     return trouble_of(error) is Trouble.GONE
 
 
-def is_short(error: OSError) -> bool:
-    """Whether it says nothing of the path: the work is to be done once more, later."""
-    return trouble_of(error) is Trouble.SHORT
+def raise_if_short(error: OSError) -> None:
+    """Raises it again if it says nothing of the path: whoever was about to make something of it
+    for the path must not. The job is not done; its folder is opened anew when it has passed."""
+    if trouble_of(error) is Trouble.SHORT:
+        raise error
 
 
 def is_full(error: OSError) -> bool:

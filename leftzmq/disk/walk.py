@@ -14,6 +14,7 @@ from typing import Final
 from leftzmq.disk.mounts import Mounts
 from leftzmq.disk.remembered import Ours, Remembered
 from leftzmq.disk.root import Folder, Root, Stat
+from leftzmq.disk.trouble import raise_if_short
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import (
@@ -81,7 +82,8 @@ class TreeWalk:
     """A walk of `prefix` ("" is the whole share; a file or nothing at all is fine, too).
 
     Holds no descriptor between steps; what it remembers is the names of the folders on the way.
-    An error of `ours` leaves it where it was broken: begin a new one.
+    An error of `ours`, and an OSError that says nothing of any path, leave it where it was broken:
+    begin a new one.
     """
 
     def __init__(
@@ -265,6 +267,7 @@ class TreeWalk:
 
     def _unreadable(self, path: str, key: bytes, error: OSError, out: _Gathered) -> None:
         """I10, I11: what cannot be looked at is not gone, nor is anything below it."""
+        raise_if_short(error)
         why = error.strerror or str(error)
         out.problems.append(self._problem(path, ProblemKind.UNREADABLE, why))
         self._index.skip(key)

@@ -189,6 +189,11 @@ class Settler:
         packed = self._looks.cuts.end(part.path)
         waiting = self._looks.waiting.pop(part.path)
         assert waiting is not None, "what is cut waits"
+        if part.why:
+            problem = Problem(self.folder, part.path, ProblemKind.UNREADABLE, part.why)
+            out = self._judging.problem(problem, now)
+            out += self._judging.finish(part.path, waiting, now, clear=False)
+            return [*out, *self.go_on(now)]
         if not part.still:
             return self._judging.restless(part.path, waiting, part.key, now) + self.go_on(now)
         if len(packed) > MAX_ROWS * ROW_BYTES:
