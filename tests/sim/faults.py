@@ -11,7 +11,6 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from leftzmq.disk.share import MARKER_NAME
 from leftzmq.errors import IndexFault
 from leftzmq.sync.jobs import Apply, Job, WriteChunks
 from leftzmq.tree.entry import Kind
@@ -46,6 +45,10 @@ FAILING: Final = frozenset(
     )
 )
 
+OPENING: Final = frozenset(
+    ("open folder", "folder", "open_read", "open_write", "create", "still_there")
+)
+"""What takes a descriptor, or looks whether the share is there."""
 FLUSHING: Final = frozenset(("flush file", "flush folder", "flush all"))
 NAMING: Final = frozenset(("rename_new", "exchange", "make_folder", "make_link", "unlink"))
 
@@ -222,8 +225,7 @@ class Faults:
 
         def spring(call: str, path: str) -> None:
             nonlocal left
-            # Without its marker the folder stops.
-            if call not in failing or path == MARKER_NAME:
+            if call not in failing:
                 device.set_trap(1, spring)
                 return
             left -= 1
@@ -231,6 +233,23 @@ class Faults:
                 device.set_trap(1, spring)
             self._world.say(device, f"  {call} {path} fails")
             raise OSError(code, os.strerror(code), path)
+
+        device.set_trap(chance.randint(1, IN_A_JOB), spring)
+
+    def run_short(self, device: SimDevice, chance: random.Random) -> None:
+        """No descriptors, or no memory, for one call or for a while."""
+        code = chance.choice((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR))
+        failing = OPENING if code in (errno.EMFILE, errno.ENFILE) else OPENING | FAILING
+        until = self._world.now + chance.choice((0.0, 0.5, 4.0))
+        often = chance.choice((0.2, 1.0))
+
+        def spring(call: str, path: str) -> None:
+            if call in failing and chance.random() < often:
+                if self._world.now < until and not self._over:
+                    device.set_trap(1, spring)
+                self._world.say(device, f"  {call} {path} fails")
+                raise OSError(code, os.strerror(code), path)
+            device.set_trap(1, spring)
 
         device.set_trap(chance.randint(1, IN_A_JOB), spring)
 
@@ -534,6 +553,7 @@ FAULTS_BY_NAME: Final[dict[str, Fault]] = {
     "hand at a copy": Faults.hand_at_a_copy,
     "job in a job": Faults.job_in_a_job,
     "fail a call": Faults.fail_a_call,
+    "run short": Faults.run_short,
     "close some": Faults.close_some,
     "take snapshot": Faults.take_snapshot,
     "lose state": Faults.lose_state,
@@ -559,5 +579,6 @@ FAULT_WEIGHTS: Final = {
     "cut lines": 3,
     "close some": 2,
     "fail a call": 2,
+    "run short": 2,
     "crash in a download": 2,
 }
