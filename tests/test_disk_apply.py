@@ -340,6 +340,42 @@ def test_a_private_file_stays_private(root: RealRoot, tmp_path: Path) -> None:
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
+def test_it_is_private_until_it_gets_its_name_and_then_as_the_file_it_replaces(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    (tmp_path / "a").write_bytes(OLD)
+    (tmp_path / "a").chmod(mode)
+    operation = put(root, "a", held(root, "a"))
+    assert operation.staged is not None
+    lefting = tmp_path / operation.staged.path
+    assert lefting.stat().st_mode & 0o777 == 0o600
+    seen: list[int] = []
+    Meddler(monkeypatch, "exchange").act = lambda: seen.append(lefting.stat().st_mode & 0o777)  # type: ignore[misc]
+    assert one(root, operation).ending is Ending.DONE
+    assert seen == [mode] and (tmp_path / "a").stat().st_mode & 0o777 == mode
+
+
+def test_a_new_file_may_be_read_by_whom_the_umask_lets(root: RealRoot, tmp_path: Path) -> None:
+    (tmp_path / "by a user").write_bytes(b"")
+    usual = (tmp_path / "by a user").stat().st_mode & 0o777
+    assert one(root, put(root, "a")).ending is Ending.DONE
+    assert one(root, put(root, "b", exec=True)).ending is Ending.DONE
+    assert (tmp_path / "a").stat().st_mode & 0o777 == usual
+    assert (tmp_path / "b").stat().st_mode & 0o777 == usual | (usual & 0o444) >> 2
+
+
+def test_the_copy_of_a_private_file_with_two_names_is_private(
+    root: RealRoot, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_bytes(OLD)
+    (tmp_path / "a").chmod(0o600)
+    (tmp_path / "b").hardlink_to(tmp_path / "a")
+    assert one(root, attributes("a", held(root, "a"))).ending is Ending.DONE
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "b").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_name_of_250_bytes(root: RealRoot, tmp_path: Path) -> None:
     name = "é" * 125
     assert one(root, put(root, name)).ending is Ending.DONE

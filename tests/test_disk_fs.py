@@ -173,6 +173,16 @@ def test_who_may_read_is_taken_over(top: Folder) -> None:
         assert file.stat().mode == 0o644
 
 
+def test_a_file_is_nobody_elses_until_its_mode_is_set(top: Folder) -> None:
+    with top.create("a") as file:
+        assert file.stat().mode == 0o600
+        file.set_mode(top.new_mode(False))
+        assert file.stat().mode == top.new_mode(False) and not file.stat().exec
+        file.set_mode(top.new_mode(True))
+        assert file.stat().mode == top.new_mode(True) and file.stat().exec
+    assert top.new_mode(False) & 0o600 == 0o600 and not top.new_mode(True) & 0o022
+
+
 def _fields(stat: Stat) -> dict[str, object]:
     return {name: getattr(stat, name) for name in Stat.__slots__}
 

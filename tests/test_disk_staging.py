@@ -318,3 +318,42 @@ def test_no_descriptor_is_left_open(root: RealRoot, tmp_path: Path) -> None:
     lefting.discard(root, Staged(staged.path, 0), NOW_NS)
     stage_small(root, entry("d/x"), b"abc")
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+# ---- who may read what arrives -----------------------------------------------------------------
+
+
+def mode_of(file: Path) -> int:
+    return file.stat().st_mode & 0o777
+
+
+def test_a_large_file_is_private_while_it_arrives(root: RealRoot, tmp_path: Path) -> None:
+    staged, _ = staging.open_staging(root, "d/a", None, 71_500)
+    staging.write_chunks(root, staged, PIECES, KEYS)
+    assert mode_of(tmp_path / staged.path) == 0o600
+    (tmp_path / staged.path).chmod(0o644)  # as an earlier version made it
+    assert staging.open_staging(root, "d/a", staged, 71_500) == (staged, True)
+    assert mode_of(tmp_path / staged.path) == 0o600
+
+
+def test_a_small_file_is_private_where_it_replaces_one(root: RealRoot, tmp_path: Path) -> None:
+    (tmp_path / "d/a").write_bytes(b"old")
+    (tmp_path / "d/a").chmod(0o600)
+    staged = stage_small(root, entry("d/a"), b"new")
+    assert mode_of(tmp_path / staged.path) == 0o600
+
+
+def test_a_small_file_is_private_while_it_is_written(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    write = RealFile.write
+
+    def watched(self: RealFile, offset: int, data: bytes) -> None:
+        write(self, offset, data)
+        seen.append(self.stat().mode)
+
+    monkeypatch.setattr(RealFile, "write", watched)
+    staged = stage_small(root, entry("d/a"), b"new")
+    with root.folder("d") as folder:
+        assert seen == [0o600] and mode_of(tmp_path / staged.path) == folder.new_mode(False)

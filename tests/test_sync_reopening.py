@@ -260,6 +260,57 @@ def test_an_error_while_the_marker_is_read_is_not_another_share(
     assert (b.share / "d/f").read_bytes() == b"edited meanwhile"
 
 
+EVERY = 40
+"""Of so many calls one is the first that fails, and those after it."""
+
+
+@pytest.mark.parametrize(
+    "code, first", [(errno.EMFILE, 0), (errno.EMFILE, 13), (errno.ENOMEM, 5), (errno.EIO, 21)]
+)
+def test_calls_that_fail_for_a_while_lose_nothing_and_all_goes_on(
+    tmp_path: Path, failing: Failing, code: int, first: int
+) -> None:
+    """At call after call, of walks and looks, of what arrives and what is applied."""
+    at = first
+    while True:
+        mesh = Mesh(tmp_path / str(at), "AB")
+        a, b = mesh.devices["A"], mesh.devices["B"]
+        for device in (a, b):
+            device.start()
+        mesh.settle(1.0)
+        for path in ("d/e/f", "d/g", "h"):
+            a.write(path, path.encode())
+        mesh.scan_all()
+        mesh.settle(3.0)
+        assert a.tree() == b.tree()
+        a.write("d/g", b"edited by A")
+        a.write("large", bytes(range(256)) * 300)
+        b.write("d/e/new", b"of B")
+        (b.share / "h").unlink()
+        count = [0]
+
+        def in_a_row(name: str, argument: Any, count: list[int] = count, at: int = at) -> bool:
+            count[0] += 1
+            return at < count[0] <= at + 5
+
+        failing.which, failing.code = in_a_row, code
+        mesh.scan_all()
+        mesh.settle(2.0)
+        calls, failing.code = count[0], 0
+        mesh.settle(90.0)
+        problems = [str(p) for device in (a, b) for p in device.folder.problems.all()]
+        assert not problems and a.folder.stopped is b.folder.stopped is None
+        assert a.tree() == b.tree() and set(a.tree()) == {
+            *("d", "d/e", "d/e/f", "d/e/new", "d/g", "large")
+        }
+        assert (b.share / "d/g").read_bytes() == b"edited by A"
+        for device in (a, b):
+            device.end()
+        if at >= calls:
+            break
+        at += EVERY
+
+
 def test_one_error_alone_stops_nothing(mesh: Mesh, failing: Failing) -> None:
     a = mesh.devices["A"]
     left = [2]

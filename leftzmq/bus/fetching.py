@@ -52,7 +52,7 @@ def _open_staging(ground: Ground, now_ns: int, job: jobs.OpenStaging) -> JobDone
         return jobs.StagingOpened(job.folder, entry, staged, found)
     except _HELD_UP as error:
         problem = _problem(ground, entry, error)
-        kept = _left(error) or job.known
+        kept = _left(ground, now_ns, error) or job.known
         room = isinstance(error, LowSpace)  # its folder could be looked at
         if room and kept is not None and not _may_be_there(ground, kept):
             kept = None
@@ -146,7 +146,7 @@ def _stage_small(ground: Ground, now_ns: int, job: jobs.StageSmall) -> JobDone:
                 staged.append((entry, staging.stage_small(here, entry, data, min_free)))
             except _HELD_UP as error:
                 problems.append((entry, _problem(ground, entry, error)))
-                if (stays := _left(error)) is not None:
+                if (stays := _left(ground, now_ns, error)) is not None:
                     left.append((entry, stays))
     return jobs.SmallStaged(
         job.folder,
@@ -266,9 +266,12 @@ def _check_room(ground: Ground, job: jobs.WriteChunks | jobs.LookAtHome, more: i
     staging.check_staging(ground.root, job.staged, more, job.entry.size, percent)
 
 
-def _left(error: Exception) -> Staged | None:
+def _left(ground: Ground, now_ns: int, error: Exception) -> Staged | None:
     """The `.lefting` that a failed staging could not throw away."""
-    return error.left if isinstance(error, staging.DiskFull | staging.Unstageable) else None
+    left = error.left if isinstance(error, staging.DiskFull | staging.Unstageable) else None
+    if left is not None and left.inode == 0 and left in _gone(ground, now_ns, (left,)):
+        return None
+    return left
 
 
 def _problem(ground: Ground, entry: Entry, error: Exception) -> Problem:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from leftzmq.disk.lefting import create_lefting, thrown_away
+from leftzmq.disk.lefting import Unlearned, create_lefting, thrown_away
 from leftzmq.disk.outcome import Ending
 from leftzmq.disk.root import File
 from leftzmq.disk.swap import NOT_COPIED, Copied, Place, Stopped, is_still, key_now
@@ -53,16 +53,18 @@ def set_attributes(place: Place, together: bool) -> tuple[ScanKey, Copied]:
 def _copy_with_attributes(place: Place, source: File) -> tuple[ScanKey, Copied]:
     """The other names of this file must keep their mtime and exec: this name gets a copy."""
     entry = place.operation.entry
-    target, path = create_lefting(place.folder, place.operation.path)
+    try:
+        target, staged = create_lefting(place.folder, place.operation.path)
+    except Unlearned as error:
+        raise LeftBehind(error, error.staged) from error
     with target:
-        staged = Staged(path, target.stat().inode)
         try:
             copy_bytes(source, target)
             target.set_exec(entry.exec)
             target.set_times(entry.mtime_ns)
             target.flush()
             ours = target.stat().key()
-            new = Spot(place.folder, name_of(path), place.where)
+            new = Spot(place.folder, name_of(staged.path), place.where)
             copied = place.exchange(new, ours)
         except (OSError, Stopped) as error:
             if isinstance(error, Stopped) and error.aside is not None:

@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from leftzmq.disk import linux, renaming
 from leftzmq.disk.linux import missing_calls
-from leftzmq.disk.root import Buffer, Folder, Stat
+from leftzmq.disk.root import PRIVATE_MODE, Buffer, Folder, Stat
 from leftzmq.disk.trouble import is_gone
 from leftzmq.tree.entry import Kind
 
@@ -27,6 +27,7 @@ _FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must
 _BENEATH: Final = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS
 _BLOCK_BYTES: Final = 512  # of st_blocks, whatever the file system's own blocks are
 _MAX_CALL_BYTES: Final = 4096  # PATH_MAX with its NUL; a path in the trash can be longer
+_NO_MODES: Final = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS))
 _I64_MIN: Final = -(2**63)
 _I64_MAX: Final = 2**63 - 1
 
@@ -126,11 +127,20 @@ class RealFile(_Open):
 
     def set_exec(self, exec: bool, like: Stat | None = None) -> None:
         now = modes.S_IMODE(os.fstat(self._fd).st_mode)
-        mode = now if like is None else (like.mode & 0o666) | 0o400
-        readers = (mode & 0o444) >> 2 | 0o100
-        mode = mode | readers if exec else mode & ~0o111
+        mode = _with_exec(now if like is None else (like.mode & 0o666) | 0o400, exec)
         if mode != now:
             os.fchmod(self._fd, mode)
+
+    def set_mode(self, mode: int) -> None:
+        now = modes.S_IMODE(os.fstat(self._fd).st_mode)
+        if mode == now:
+            return
+        try:
+            os.fchmod(self._fd, mode)
+        except OSError as error:
+            # Where a mount says who may read everything, no file is private to begin with.
+            if now == PRIVATE_MODE or error.errno not in _NO_MODES:
+                raise
 
     def begin_flush(self, offset: int, length: int) -> None:
         if not linux.disks_are_behind():
@@ -189,7 +199,10 @@ class RealFolder(_Open):
 
     def create(self, name: str) -> RealFile:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _FILE_FLAGS
-        return RealFile(os.open(_raw(name), flags, 0o666, dir_fd=self._fd))
+        return RealFile(os.open(_raw(name), flags, PRIVATE_MODE, dir_fd=self._fd))
+
+    def new_mode(self, exec: bool) -> int:
+        return _with_exec(0o666 & ~_UMASK, exec)
 
     def make_folder(self, name: str, mode: int = 0o777) -> None:
         os.mkdir(_raw(name), mode, dir_fd=self._fd)
@@ -280,6 +293,20 @@ def make_root(path: Path) -> None:
     for folder in made:
         with _Open(os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as above:
             os.fsync(above.fd)
+
+
+def _with_exec(mode: int, exec: bool) -> int:
+    return mode | (mode & 0o444) >> 2 | 0o100 if exec else mode & ~0o111
+
+
+def _umask() -> int:
+    """Of this process. It can only be read by setting it: so once, before there are threads."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+_UMASK: Final = _umask()
 
 
 def _open_folder(fd: int, name: bytes) -> int:

@@ -10,7 +10,6 @@ Knows names and inodes. Must not know what is in one: that is disk/staging.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from hashlib import blake2b
 from typing import Final
 
@@ -42,14 +41,29 @@ def lefting_paths(path: str) -> Iterator[str]:
         yield join(above, f".{hashed}{LEFTING_SUFFIX}")
 
 
-def create_lefting(folder: Folder, path: str) -> tuple[File, str]:
-    """A new `.lefting` for `path` in its open folder, and its path.
+class Unlearned(OSError):
+    """A `.lefting` was made, and its inode could not be learned: it is `staged`, with inode 0."""
 
-    Raises FileExistsError if all names are taken by files that are not ours; OSError.
+    def __init__(self, error: OSError, staged: Staged) -> None:
+        super().__init__(error.errno, error.strerror, staged.path)
+        self.staged = staged
+
+
+def create_lefting(folder: Folder, path: str) -> tuple[File, Staged]:
+    """A new `.lefting` for `path` in its open folder.
+
+    Raises FileExistsError if all names are taken by files that are not ours; Unlearned; OSError.
     """
     for name in lefting_paths(path):
-        with suppress(FileExistsError):
-            return folder.create(name_of(name)), name
+        try:
+            file = folder.create(name_of(name))
+        except FileExistsError:
+            continue
+        try:
+            return file, Staged(name, file.stat().inode)
+        except OSError as error:
+            file.close()
+            raise Unlearned(error, Staged(name, 0)) from error
     raise FileExistsError(path)
 
 

@@ -1,4 +1,5 @@
-"""Step 2 of the write order: staged files get their mtime and exec bit and are flushed.
+"""Step 2 of the write order: staged files get their mtime and mode and are flushed. Until then
+nobody else may read them.
 
 A `.lefting` whose flush failed is thrown away and never flushed again: after a failed fsync the
 kernel may call pages clean that never reached the disk, and a second one would say all is well.
@@ -70,14 +71,18 @@ def _one(
     found = folder.stat(name_of(staged.path))
     if found is None or not is_ours(found, staged) or found.size != operation.entry.size:
         raise FileNotFoundError  # not ours, or not whole: as good as none
-    ready = like is None and _has_attributes(found, operation.entry)
+    mode = folder.new_mode(operation.entry.exec)
+    ready = like is None and _has_attributes(found, operation.entry, mode)
     if ready and flushes.reaches(found, together):
         return found.key(), True
     with folder.open_read(name_of(staged.path)) as file:
         if not is_ours(file.stat(), staged):
             raise FileNotFoundError  # exchanged since the look
         if not ready:
-            file.set_exec(operation.entry.exec, like)
+            if like is None:
+                file.set_mode(mode)
+            else:
+                file.set_exec(operation.entry.exec, like)
             file.set_times(operation.entry.mtime_ns)
         key = file.stat().key()
         try:
@@ -96,8 +101,8 @@ def _replaced(folder: Folder, operation: Operation) -> Stat | None:
     return found if found is not None and found.kind is Kind.FILE else None
 
 
-def _has_attributes(found: Stat, entry: Entry) -> bool:
-    return (found.mtime_ns, found.exec) == (entry.mtime_ns, entry.exec)
+def _has_attributes(found: Stat, entry: Entry, mode: int) -> bool:
+    return (found.mtime_ns, found.mode) == (entry.mtime_ns, mode)
 
 
 def _not_ready(operation: Operation, error: OSError | OverflowError) -> Outcome:

@@ -21,7 +21,6 @@ from leftzmq.disk.trash import TRASH_PATH, copy_bytes, is_batch, our_names
 from leftzmq.disk.trouble import is_full, raise_if_short
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import check_path, join, name_of, parent_of, sort_key
-from leftzmq.tree.plan import Staged
 
 STEP_CALLS: Final = 400  # as of a sweep of the trash (disk/retention)
 
@@ -222,13 +221,12 @@ def _move(source: Folder, name: str, goal: Folder, target: str, found: Stat) -> 
 
 def _copy(source: Folder, name: str, goal: Folder, target: str) -> None:
     """Whole and flushed before it has its name, as anything that arrives."""
-    file, lefting = create_lefting(goal, target)
+    file, staged = create_lefting(goal, target)
     with file, source.open_read(name) as old:
-        staged = Staged(lefting, file.stat().inode)
         try:
             copy_bytes(old, file)
             file.flush()
-            goal.rename_new(name_of(lefting), goal, name_of(target))
+            goal.rename_new(name_of(staged.path), goal, name_of(target))
         except OSError:
             throw_away(goal, staged)
             raise

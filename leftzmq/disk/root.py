@@ -20,6 +20,9 @@ from leftzmq.tree.entry import Kind, ScanKey
 
 Buffer = bytes | bytearray | memoryview
 
+PRIVATE_MODE: Final = 0o600
+"""Of a file that is not whole yet: nobody else reads what may be a private one."""
+
 CLONE_BYTES: Final = 4096
 """Blocks of the file systems that share them (btrfs, xfs)."""
 CANNOT_CLONE: Final = frozenset((errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY))
@@ -96,6 +99,9 @@ class File(Closing, Protocol):
         """Set or clear the x bits (set: for whoever may read). like: who may read and write is
         taken from this stat first, so that a private file is still private when replaced."""
 
+    def set_mode(self, mode: int) -> None:
+        """Permission bits."""
+
     def begin_flush(self, offset: int, length: int) -> None:
         """Let these bytes begin to go to the disk, if it is not behind already. Hardly waits,
         promises nothing and never fails: `flush` does, and then has little left to wait for."""
@@ -128,7 +134,12 @@ class Folder(Closing, Protocol):
         """An existing regular file for reading and writing, or OSError; a link is an error."""
 
     def create(self, name: str) -> File:
-        """A new file, open for reading and writing, 0666 less the umask; or FileExistsError."""
+        """A new file, open for reading and writing, PRIVATE_MODE; or FileExistsError. Who else may
+        read it is said when it has its bytes: by then it is known."""
+
+    def new_mode(self, exec: bool) -> int:
+        """The permission bits of a file that replaces none: 0666 less the umask, and where it is
+        `exec`, x for whoever may read."""
 
     def make_folder(self, name: str, mode: int = 0o777) -> None:
         """A new folder, `mode` less the umask; or FileExistsError."""

@@ -16,9 +16,16 @@ from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys
 from leftzmq.content.seal import open_chunk
 from leftzmq.content.zeros import trimmed
-from leftzmq.disk.lefting import create_lefting, is_ours, is_there, lefting_path, thrown_away
+from leftzmq.disk.lefting import (
+    Unlearned,
+    create_lefting,
+    is_ours,
+    is_there,
+    lefting_path,
+    thrown_away,
+)
 from leftzmq.disk.room import check_room
-from leftzmq.disk.root import Buffer, File, Folder, LastFolder, Root
+from leftzmq.disk.root import PRIVATE_MODE, Buffer, File, Folder, LastFolder, Root
 from leftzmq.disk.trouble import is_full, is_gone
 from leftzmq.errors import ProblemKind, Refused
 from leftzmq.tree.entry import Entry
@@ -77,12 +84,12 @@ def open_staging(
                 assert known is not None
                 check_room(folder, path, _missing(folder, known, size), min_free_percent)
                 with open_ours(root, known, write=True) as file:
+                    file.set_mode(PRIVATE_MODE)  # it may have been made when all could read it
                     file.truncate(size)  # of an earlier version it may be longer
                 return known, True
             check_room(folder, path, size, min_free_percent)
-            file, made = create_lefting(folder, path)
+            file, staged = create_lefting(folder, path)
             with file:
-                staged = Staged(made, file.stat().inode)
                 try:
                     file.truncate(size)
                 except OSError:
@@ -139,20 +146,19 @@ def write_chunks(
 def stage_small(
     near: LastFolder, entry: Entry, data: bytes, min_free_percent: float = 0.0
 ) -> Staged:
-    """A whole file of checked bytes, with its mtime and exec; not flushed: disk/apply does that
-    for a batch at once. Raises Unstageable, DiskFull or LowSpace.
+    """A whole file of checked bytes, with its mtime, and its mode if it replaces none; not flushed:
+    disk/apply does that for a batch at once. Raises Unstageable, DiskFull or LowSpace.
     """
     left: Staged | None = None
     try:
         folder = near.at(parent_of(entry.path))
         check_room(folder, entry.path, len(data), min_free_percent)
-        file, made = create_lefting(folder, entry.path)
+        file, staged = create_lefting(folder, entry.path)
         with file:
-            staged = Staged(made, file.stat().inode)
             try:
                 file.write(0, data)
-                if entry.exec:  # a new file never has it
-                    file.set_exec(True)
+                if folder.stat(name_of(entry.path)) is None:  # else its mode is that of the old one
+                    file.set_mode(folder.new_mode(entry.exec))
                 file.set_times(entry.mtime_ns)
             except OSError:
                 left = thrown_away(folder, staged)
@@ -222,7 +228,7 @@ def _lost_or(staged: Staged, error: OSError) -> StagingLost | DiskFull | Unstage
 
 def _why_not(path: str, error: OSError, left: Staged | None = None) -> DiskFull | Unstageable:
     why = _reason(path, error)
-    why.left = left
+    why.left = error.staged if isinstance(error, Unlearned) else left
     return why
 
 

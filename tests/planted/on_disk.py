@@ -157,4 +157,66 @@ NAMES: Final = (
     ),
 )
 
-BUGS: Final = (*FLUSHES, *NAMES)
+READERS: Final = (
+    Bug(
+        "what arrives may be read by all",
+        "A `.lefting` is private until its bytes are there: whose mode it gets is known then.",
+        (
+            Edit(
+                "leftzmq/disk/staging.py",
+                "                file.write(0, data)\n"
+                "                if folder.stat(name_of(entry.path)) is None:",
+                "                file.set_mode(folder.new_mode(entry.exec))\n"
+                "                file.write(0, data)\n"
+                "                if folder.stat(name_of(entry.path)) is None:",
+            ),
+        ),
+        frozenset(("private",)),
+        ("tests/test_disk_staging.py",),
+    ),
+)
+
+ERRORS: Final = (
+    Bug(
+        "no descriptors means not our share",
+        "No descriptors, no memory or an i/o error while the marker is read say nothing of the"
+        " share: it is looked at again.",
+        (
+            Edit(
+                "leftzmq/disk/trouble.py",
+                "        case _:\n            return StopCause.HELD_UP\n",
+                "        case _:\n            return StopCause.INDEX_BROKEN\n",
+            ),
+        ),
+        frozenset(("I11",)),
+        ("tests/test_sync_reopening.py",),
+    ),
+    Bug(
+        "no descriptors means gone",
+        "I10, I11: what cannot be looked at is not gone.",
+        (
+            Edit(
+                "leftzmq/disk/trouble.py",
+                "_GONE: Final = frozenset((errno.ENOENT,",
+                "_GONE: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOENT,",
+            ),
+        ),
+        frozenset(("I1", "I2", "I2 tree", "I11", "AssertionError", "KeyError")),
+        ("tests/test_sync_reopening.py",),
+    ),
+    Bug(
+        "a folder is opened while its jobs run",
+        "None of the old machines' jobs is under way when those of a new life begin.",
+        (
+            Edit(
+                "leftzmq/sync/reopening.py",
+                "            if rest.state is State.RESTING and not self._out[folder]\n",
+                "            if rest.state is State.RESTING\n",
+            ),
+        ),
+        frozenset(("I1", "I2", "I2 tree", "I4", "AssertionError", "KeyError")),
+        ("tests/test_sync_reopening.py",),
+    ),
+)
+
+BUGS: Final = (*FLUSHES, *NAMES, *READERS, *ERRORS)

@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable
 from typing import Self
 
-from leftzmq.disk.root import CLONE_BYTES, Buffer, Stat
+from leftzmq.disk.root import CLONE_BYTES, PRIVATE_MODE, Buffer, Stat
 from leftzmq.disk.root import Folder as AnyFolder
 from leftzmq.tree.entry import Kind
 
@@ -121,11 +121,13 @@ class SimFile(_Handle):
     def set_exec(self, exec: bool, like: Stat | None = None) -> None:
         self._calls.call("set_exec")
         now = self.inode.mode
-        mode = now if like is None else (like.mode & 0o666) | 0o400
-        readers = (mode & 0o444) >> 2 | 0o100
-        mode = mode | readers if exec else mode & ~0o111
+        mode = _with_exec(now if like is None else (like.mode & 0o666) | 0o400, exec)
         if mode != now:
             self._disk.attributes(self.inode, mode=mode)
+
+    def set_mode(self, mode: int) -> None:
+        self._calls.call("set_mode")
+        self._disk.attributes(self.inode, mode=mode)
 
     def begin_flush(self, offset: int, length: int) -> None:
         """What the disk does of its own accord is in the power cut (tests/sim/disk)."""
@@ -212,9 +214,12 @@ class SimFolder(_Handle):
     def create(self, name: str) -> SimFile:
         raw = self._call("create", name)
         self._free(raw)
-        inode = self._disk.make(Kind.FILE, 0o644)
+        inode = self._disk.make(Kind.FILE, PRIVATE_MODE)
         self._name(raw, inode)
         return SimFile(self._calls, inode, writable=True)
+
+    def new_mode(self, exec: bool) -> int:
+        return _with_exec(0o644, exec)
 
     def make_folder(self, name: str, mode: int = 0o777) -> None:
         raw = self._call("make_folder", name)
@@ -340,6 +345,10 @@ class SimRoot(_Handle):
         with self.folder(path) as folder:
             folder.exchange(name, folder, other)
         return ()
+
+
+def _with_exec(mode: int, exec: bool) -> int:
+    return mode | (mode & 0o444) >> 2 | 0o100 if exec else mode & ~0o111
 
 
 def _is_inside(inode: Inode, folder: Inode) -> bool:

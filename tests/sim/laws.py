@@ -79,6 +79,8 @@ class Witness:
                 raise Broken("I4", f"{device.name} named {path}, which is not flushed")
 
         def wrote(inode: Inode) -> None:
+            if inode.mode & 0o077:
+                raise Broken("private", f"{device.name} wrote where all can read")
             for folder, name in inode.where:
                 if is_final(path_of(folder, name)):
                     raise Broken("I4", f"{device.name} wrote into {path_of(folder, name)}")
