@@ -251,6 +251,25 @@ def test_a_name_of_ours_that_was_never_given_takes_nothing_from_a_user(world: Si
     assert reads(b, "f") == b"second"
 
 
+@pytest.mark.parametrize(
+    ("count", "size"), [(16, 300_000), (2, 20_000_000), (18, 300_000), (600, 1000), (300, 30_000)]
+)
+def test_files_that_are_announced_and_never_given_keep_nobody_elses(
+    world: Siege, count: int, size: int
+) -> None:
+    m, a, b = world.hostile, *world.devices.values()
+    for first in range(0, count, 100):
+        numbers = range(first, min(count, first + 100))
+        said = [m.withholds(f"a{number}", size) for number in numbers]
+        for device in (a, b):
+            m.offer(device, *said)
+    go_on(world)
+    assert m.asked and not world.refused
+    for path, data in (("z", b"small"), ("z large", random.Random(1).randbytes(900_000))):
+        writes(a, path, data)
+        assert reads(b, path) == data
+
+
 # A simulation that finds nothing is suspect: what it finds, when something is taken out.
 
 

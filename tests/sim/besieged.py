@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import LEFT_DIRECTORY
 
 from . import laws
@@ -29,6 +30,9 @@ from .world import Knobs, SimDevice
 
 LIED_S: Final = 20.0
 AWAY_S: Final = 5.0
+SERVED_S: Final = 30.0
+"""For what an honest user writes while the hostile device is there, and all that it did: to be
+everywhere."""
 OWN: Final = {b"marker", b"trash"}
 
 
@@ -117,6 +121,7 @@ def _live(plan: Siegeplan, world: Siege) -> None:
     world.after(1.0, world.arrive)
     world.run_until(world.now + 2.0 + LIED_S + 5.0)
     _nothing_stopped(world)
+    _serves(world, ledger)
     world.leave()
     world.run_until(world.now + AWAY_S)
     world.more_peers = lambda device: []  # users took it out of their peer.toml
@@ -152,6 +157,27 @@ def _watch(witness: laws.Witness, device: SimDevice) -> None:
         before(call, path)
 
     device.calls.before = within
+
+
+def _serves(world: Siege, ledger: Ledger) -> None:
+    """Whatever was done to them, honest devices serve each other, in a time that has a bound."""
+    first = next(iter(world.devices.values()))
+    probes = {"probe": b"small", "probe, large": random.Random(1).randbytes(300_000)}
+    for path, data in probes.items():
+        if not first.hands.write(path, data):
+            return  # a user of this story has its share elsewhere
+        ledger.wrote((Kind.FILE, data), first.name, path, world.now)
+    first.touched()
+    ends = world.now + SERVED_S
+    while world.now < ends and not _have(world, probes):
+        world.run_until(world.now + 1.0)
+    if not _have(world, probes):
+        raise laws.Broken("served", f"not all have {list(probes)} after {SERVED_S:.0f} s")
+
+
+def _have(world: Siege, files: dict[str, bytes]) -> bool:
+    found = [device.hands.at(path) for device in world.devices.values() for path in files]
+    return all(inode is not None for inode in found)
 
 
 def _nothing_stopped(world: Siege) -> None:

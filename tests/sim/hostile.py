@@ -75,6 +75,7 @@ class Hostile:
         self.known: dict[str, Known] = {}
         self.manner = 0.3  # so often it lies when it is asked
         self.asked: list[Get] = []
+        self.withheld: set[bytes] = set()  # contents: of these it answers no get
         self.serve: Callable[[SimDevice, Get], None] = self._answer
         self.heard_chunks: Callable[[Chunks], None] = lambda chunks: None
         self._new: list[tuple[Kind, bytes]] = []
@@ -139,6 +140,13 @@ class Hostile:
             *(self.life, MTIME_NS, False),
         ]
 
+    def withholds(self, path: str, size: int) -> Fields:
+        """A version of a file of which it gives nothing, not even an answer."""
+        content = self._chance.randbytes(32)
+        self.withheld.add(content)
+        other = {SIZE: size, CONTENT: content, DEPTH: int(size > ONE_CHUNK_MAX_BYTES)}
+        return changed(self.file(path, b""), other)
+
     def folder(self, path: object) -> Fields:
         return changed(self._bare(path), {KIND: int(Kind.DIRECTORY), STAMP: 0})
 
@@ -195,7 +203,9 @@ class Hostile:
                 self._tell_index(device, message)
             case Get():
                 self.asked.append(message)
-                self.serve(device, message)
+                about = [*message.lists, *(want.content for want in message.wants)]
+                if not self.withheld.intersection(about):
+                    self.serve(device, message)
             case Chunks():
                 self.heard_chunks(message)
 

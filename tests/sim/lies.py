@@ -271,6 +271,13 @@ def _large(m: Hostile, device: SimDevice, chance: random.Random) -> None:
     m.control(device, [7, m.keys.tag, true[CONTENT], b"\xff" * (48 << 10)])
 
 
+def _withheld(m: Hostile, device: SimDevice, chance: random.Random) -> None:
+    """More files than anybody works at at once, and no answer to a question for one."""
+    size = chance.choice((1000, 20_000, 300_000, 20_000_000))
+    said = [m.withholds(f"{size} never {number}", size) for number in range(60)]
+    m.offer(device, *said)
+
+
 def _list_of_lists(m: Hostile) -> tuple[bytes, bytes]:
     """A list that names one chunk, and a list, all over; what it names names itself the same."""
     bottom = pack_row(chunk_id(m.keys, b"chunk"), 1 << 20) * 14_563
@@ -295,6 +302,14 @@ LIES: Final[dict[str, Lie]] = {
     "within itself": _within_itself,
     "torn trees": _torn_trees,
     "large": _large,
+    "withheld": _withheld,
     **SAYINGS,
 }
-WEIGHTS: Final = {"about theirs": 30, "names": 8, "vectors": 6, "sequences": 8, "large": 4}
+WEIGHTS: Final = {
+    "about theirs": 30,
+    "names": 8,
+    "vectors": 6,
+    "sequences": 8,
+    "large": 4,
+    "withheld": 4,
+}
