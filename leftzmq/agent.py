@@ -35,9 +35,16 @@ from leftzmq.errors import Refusal
 from leftzmq.opening import Opening, Openings
 from leftzmq.statedir import StateDir, ipc_endpoints
 from leftzmq.sync import actions
-from leftzmq.sync.facts import Asked, Fact, FolderBegun, LinkClosed, Started, StrangerRefused
+from leftzmq.sync.facts import (
+    Asked,
+    DeviceDropped,
+    Fact,
+    FolderBegun,
+    Started,
+    StrangerRefused,
+)
 from leftzmq.sync.folder import Folder
-from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.sync.link import DeviceKey, Way
 from leftzmq.sync.node import Node
 from leftzmq.sync.peer import Peer
 from leftzmq.sync.peers import OurSide, Peers
@@ -282,7 +289,7 @@ class Agent:
         self._tell(actions.Tell(EventKind.REFUSED, fields))
         self.bus.drop(device)
         self._loop.forget(device)
-        self._handle(LinkClosed(Link(device, Way.DIALED), refusal.value))
+        self._handle(DeviceDropped(device, refusal.value))
 
     def _say(self, folder: str, *sentences: str) -> None:
         """What is wrong, or cannot be done here, with a folder, or ("") with this machine."""

@@ -94,11 +94,11 @@ class Hearing:
 
     def lost(self, device: DeviceKey) -> list[Action | Fact]:
         """No link to the device is left: what only it holds is pending from now on."""
-        self._indexes.reach &= ~self._heads.of(device).mask
         self._running.pop(device, None)
         out = self._waits.end(device, self._peers.name(device))
         if device not in self.members:
             return out
+        self._indexes.reach &= ~self._heads.of(device).mask
         self.members.discard(device)
         return [*out, PathsReconsidered(self._folder, ())]
 
@@ -180,7 +180,7 @@ class Hearing:
         if page.last < page.head:
             if running.pages_left == 0:
                 running.pages_left = PAGES_AN_ASK
-                out.append(self._since(device))
+                out += self._since(device)
             return out
         self._indexes.sweep(device)
         del self._running[device]
@@ -256,11 +256,12 @@ class Hearing:
 
     def _ask(self, device: DeviceKey, now: float) -> list[Action | Fact]:
         self._running[device] = Running(now, PAGES_AN_ASK)
-        return [self._since(device)]
+        return self._since(device)
 
-    def _since(self, device: DeviceKey) -> Send:
-        head = self._heads.of(device)
+    def _since(self, device: DeviceKey) -> list[Action | Fact]:
         link = self._peers.control_link(device)
-        assert link is not None, "a member has a link"
+        if link is None:
+            return []  # its PeerLost is on its way here
+        head = self._heads.of(device)
         after = 0 if head.life == NO_LIFE else head.head
-        return Send(link, IndexSince(self._tag, head.life, after))
+        return [Send(link, IndexSince(self._tag, head.life, after))]

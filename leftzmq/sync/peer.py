@@ -1,6 +1,7 @@
 """One other device: how far we are with each other, and over which links.
 
-Every change of its state is a row of MOVES. Must not know what is said over a link.
+Every change of its state is a row of MOVES. It is CONNECTED exactly while it is `greeted`, and
+AWAY exactly while it is neither that nor `dialed`. Must not know what is said over a link.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class State(Enum):
 
     AWAY = auto()  # no link
     GREETING = auto()  # a link is open; hello is out
-    CONNECTED = auto()  # both said who they are: it can be asked
+    CONNECTED = auto()  # it greeted us, and that link is up: it can be asked
 
 
 class Move(Enum):
@@ -26,7 +27,7 @@ class Move(Enum):
 
     OPENED = auto()  # a control link that we dialed is open
     GREETED = auto()  # it said hello or welcome
-    REFUSED = auto()  # it will not talk to us, or we not to it
+    UNGREETED = auto()  # no link is left over which it greeted us: that is gone, or it refused
     CLOSED = auto()  # the last link is gone
 
 
@@ -34,15 +35,15 @@ S, M = State, Move
 MOVES: Final[dict[tuple[State, Move], State]] = {
     (S.AWAY, M.OPENED): S.GREETING,
     (S.AWAY, M.GREETED): S.CONNECTED,
-    (S.AWAY, M.REFUSED): S.AWAY,
+    (S.AWAY, M.UNGREETED): S.AWAY,
     (S.AWAY, M.CLOSED): S.AWAY,
     (S.GREETING, M.OPENED): S.GREETING,
     (S.GREETING, M.GREETED): S.CONNECTED,
-    (S.GREETING, M.REFUSED): S.GREETING,
+    (S.GREETING, M.UNGREETED): S.GREETING,
     (S.GREETING, M.CLOSED): S.AWAY,
     (S.CONNECTED, M.OPENED): S.CONNECTED,
     (S.CONNECTED, M.GREETED): S.CONNECTED,
-    (S.CONNECTED, M.REFUSED): S.GREETING,
+    (S.CONNECTED, M.UNGREETED): S.GREETING,
     (S.CONNECTED, M.CLOSED): S.AWAY,
 }
 
@@ -54,7 +55,7 @@ class Peer:
     dialed: our control link is open. came, came_bulk: its links to us, newest first comer wins
     welcomed: its welcome came over the dialed link, so bulk and news are connected there
     wants_news_here: it cannot subscribe to us: our news goes over the link that we dialed
-    said_hello: since it was away. folders: that are ours, too, as it greeted us last
+    said_hello: since it was CONNECTED. folders: that are ours, too, as it greeted us last
     """
 
     key: DeviceKey
@@ -70,6 +71,11 @@ class Peer:
     unreachable_told: bool = False
     refusal_told: str = ""
     folders: tuple[FolderHello, ...] = ()
+
+    @property
+    def greeted(self) -> bool:
+        """Whether there is a link over which it greeted us."""
+        return self.welcomed or self.came is not None
 
     def move(self, move: Move) -> None:
         self.state = MOVES[self.state, move]

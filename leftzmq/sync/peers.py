@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from leftzmq.errors import Refusal
 from leftzmq.sync.actions import Action, Drop, Send, Subscribe, Tell
 from leftzmq.sync.facts import (
+    DeviceDropped,
     DialFailed,
     Fact,
     LinkClosed,
@@ -115,14 +116,30 @@ class Peers:
             # Not of its control: a device that came anew says hello and open in any order, and
             # the last thing sent over its old bulk may fail only after both.
             peer.came_bulk = None
-        if peer.dialed or peer.came is not None:
+        return self._unlinked(peer, fact.why)
+
+    def dropped(self, fact: DeviceDropped) -> list[Action | Fact]:
+        """It is shut out: none of its links is used any more."""
+        peer = self.by_key.get(fact.device)
+        if peer is None:
+            return []
+        peer.came = peer.came_bulk = None
+        peer.dialed = peer.welcomed = False
+        return self._unlinked(peer, fact.why)
+
+    def _unlinked(self, peer: Peer, why: str) -> list[Action | Fact]:
+        """Something is not there any more over which it could be asked. The one place where a
+        device is lost."""
+        if peer.greeted:
             return []
         was = peer.state
         peer.said_hello = False
-        peer.move(Move.CLOSED)
+        peer.move(Move.UNGREETED)
+        if not peer.dialed:
+            peer.move(Move.CLOSED)
         if was is not State.CONNECTED:
             return []
-        fields = {"device": peer.name, "why": fact.why}
+        fields = {"device": peer.name, "why": why}
         return [Tell(EventKind.PEER_DOWN, fields), PeerLost(peer.key)]
 
     def dial_failed(self, fact: DialFailed) -> list[Action | Fact]:
@@ -152,15 +169,20 @@ class Peers:
             case Welcome() as welcome:
                 return self._welcome(peer, fact.link, welcome)
             case Refusing() as refusing:
-                peer.move(Move.REFUSED)
-                return self._told_refusal(peer, _why(refusing))
+                return self._refusing(peer, refusing)
             case Bye() as bye:
                 return self.closed(LinkClosed(fact.link, bye.reason or "it said goodbye"))
-            case Open():
+            case Open() if fact.link.way is Way.CAME:
                 peer.came_bulk = fact.link
                 return self._connected(peer)
             case _:
                 return []
+
+    def _refusing(self, peer: Peer, refusing: Refusing) -> list[Action | Fact]:
+        """It will not talk to us, over whichever link; until it greets us again."""
+        peer.welcomed, peer.came = False, None
+        out = self._told_refusal(peer, _why(refusing))
+        return out + self._unlinked(peer, "it refuses to talk to us")
 
     def _hello(self, peer: Peer, link: Link, hello: Hello) -> list[Action | Fact]:
         if link.way is not Way.CAME:
@@ -213,8 +235,8 @@ class Peers:
         return Send(Link(peer.key, Way.DIALED), hello)
 
     def _welcome(self, peer: Peer, link: Link, welcome: Welcome) -> list[Action | Fact]:
-        if link.way is not Way.DIALED:
-            return []
+        if link.way is not Way.DIALED or not peer.dialed:
+            return []  # after its bye nothing is open until our dial gets through again
         common, out = self._common(peer, welcome.folders)
         if peer.welcomed:
             out.append(PeerForgot(peer.key))
@@ -227,8 +249,9 @@ class Peers:
         return out
 
     def _connected(self, peer: Peer) -> list[Action | Fact]:
-        """It made its bulk connection: if we cannot dial it, that is where we ask."""
-        if peer.welcomed:
+        """It made its bulk connection: if we cannot dial it, that is where we ask, once it said
+        hello."""
+        if peer.welcomed or peer.state is not State.CONNECTED:
             return []
         return [PeerConnected(peer.key, MAX_CREDIT_BYTES)]
 

@@ -152,4 +152,24 @@ HEARD: Final = (
     ),
 )
 
-BUGS: Final = (*TOLD, *HEARD)
+COME_AND_GO: Final = (
+    Bug(
+        "a device that refuses stays a member",
+        "A device is a member exactly while there is a link over which it greeted us; the one place"
+        " where it is lost tells everybody who keeps something of it.",
+        (
+            Edit(
+                "leftzmq/sync/peers.py",
+                "        peer.welcomed, peer.came = False, None\n"
+                "        out = self._told_refusal(peer, _why(refusing))\n"
+                '        return out + self._unlinked(peer, "it refuses to talk to us")\n',
+                "        peer.move(Move.UNGREETED)\n"
+                "        return self._told_refusal(peer, _why(refusing))\n",
+            ),
+        ),
+        frozenset(("AssertionError",)),
+        ("tests/test_sync_orders.py",),
+    ),
+)
+
+BUGS: Final = (*TOLD, *HEARD, *COME_AND_GO)

@@ -77,6 +77,7 @@ class Hostile:
         self.asked: list[Get] = []
         self.withheld: set[bytes] = set()  # contents: of these it answers no get
         self.serve: Callable[[SimDevice, Get], None] = self._answer
+        self.hang_up: Callable[[SimDevice], None] = lambda device: None
         self.heard_chunks: Callable[[Chunks], None] = lambda chunks: None
         self._new: list[tuple[Kind, bytes]] = []
 
@@ -84,6 +85,10 @@ class Hostile:
 
     def control(self, device: SimDevice, message: object, due: Due = frozenset()) -> None:
         self._say(device, Socket.CONTROL, Way.DIALED, [packed(message)], due)
+
+    def says(self, device: SimDevice, way: Way, message: object) -> None:
+        """A message on control, over the link that it dialed or over the other one."""
+        self._say(device, Socket.CONTROL, way, [packed(message)], frozenset())
 
     def raw(
         self, device: SimDevice, socket: Socket, way: Way, frames: list[bytes], due: Due
@@ -211,9 +216,11 @@ class Hostile:
 
     def greet(self, device: SimDevice) -> None:
         """Over connections that it made itself."""
-        hello = packed([1, VERSION, NAME, [self._row()]])
-        self._say(device, Socket.CONTROL, Way.CAME, [hello], frozenset())
+        self.says(device, Way.CAME, self.hello())
         self._say(device, Socket.BULK, Way.CAME, [packed([16, VERSION])], frozenset())
+
+    def hello(self) -> list[object]:
+        return [1, VERSION, NAME, [self._row()]]
 
     def welcome(self) -> list[object]:
         return [2, VERSION, NAME, [self._row()], 1, 2, 32 << 20, False]

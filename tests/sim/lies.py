@@ -312,4 +312,5 @@ WEIGHTS: Final = {
     "sequences": 8,
     "large": 4,
     "withheld": 4,
+    "orders": 10,
 }

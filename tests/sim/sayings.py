@@ -14,6 +14,7 @@ from leftzmq.errors import Refusal
 from leftzmq.sync.link import Way
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.wire.codec import Socket
+from leftzmq.wire.messages import VERSION
 
 from .hostile import NO_LIFE, Due, Hostile, packed
 from .world import SimDevice
@@ -99,6 +100,33 @@ def _messages(m: Hostile, device: SimDevice, chance: random.Random) -> None:
     )
 
 
+def _orders(m: Hostile, device: SimDevice, chance: random.Random) -> None:
+    """What honest devices say, in any order, over either link; and it hangs up in between."""
+    tag = m.keys.tag
+    page = m.fields([], m.head, m.head, head=m.head)
+    for _ in range(chance.randrange(2, 8)):
+        way = chance.choice(tuple(Way))
+        match chance.randrange(11):
+            case 0:
+                m.bulk(device, [16, VERSION])
+            case 1:
+                m.raw(device, Socket.BULK, Way.DIALED, [packed([16, VERSION])], NONE)
+            case 2:
+                m.hang_up(device)
+            case number:
+                said: tuple[list[object], ...] = (
+                    m.hello(),
+                    m.welcome(),
+                    [3, VERSION, "OTHER_VERSION", "so it is"],
+                    [4, tag, NO_LIFE, 0],
+                    [5, tag, m.sealed(packed(page))],
+                    [6, tag, m.sealed(packed(page))],
+                    [7, tag, bytes(32), b"\x01"],
+                    [8, "it was stopped"],
+                )
+                m.says(device, way, said[number - 3])
+
+
 def _questions(m: Hostile, device: SimDevice, chance: random.Random) -> None:
     """Gets of what was never held, beside what is, longer than it is, or without end."""
     tag, entry = m.keys.tag, one_of(m, device, chance)
@@ -165,6 +193,7 @@ def _garbage(m: Hostile, device: SimDevice, chance: random.Random) -> None:
 SAYINGS: Final[dict[str, Lie]] = {
     "sequences": _sequences,
     "messages": _messages,
+    "orders": _orders,
     "questions": _questions,
     "answers": _answers,
     "greedy": _greedy,

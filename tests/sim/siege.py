@@ -19,7 +19,7 @@ from leftzmq.bus.inbox import Ask, SealedArrived, read
 from leftzmq.bus.raw import RawFrame
 from leftzmq.errors import Refusal
 from leftzmq.sync import actions
-from leftzmq.sync.facts import Fact, LinkClosed, LinkOpened, StrangerRefused
+from leftzmq.sync.facts import DeviceDropped, Fact, LinkClosed, LinkOpened, StrangerRefused
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.peer import Peer
 from leftzmq.wire.codec import Socket
@@ -54,6 +54,7 @@ class Siege(World):
         first = next(iter(self.devices.values()))
         chance = random.Random(f"{seed}/hostile")
         self.hostile = Hostile(first, chance, self._say)
+        self.hostile.hang_up = self._hang_up
         self.refused: list[tuple[str, Refusal]] = []
         self.lines: dict[str, Wire] = {name: Wire() for name in names}
         self._numbers = 0
@@ -103,6 +104,17 @@ class Siege(World):
         closed = LinkClosed(Link(self.hostile.key, Way.DIALED), why)
         device.later(0.0, lambda: device.take(closed))
 
+    def _hang_up(self, device: SimDevice) -> None:
+        """It ends its connections; it will come again."""
+        if self._is_up(device):
+            self._close(device, "the connection is gone")
+
+    def _cut(self, device: SimDevice, why: str) -> None:
+        """As agent.Agent._drop."""
+        self.lines[device.name].number = 0
+        cut = DeviceDropped(self.hostile.key, why)
+        device.later(0.0, lambda: device.take(cut))
+
     def _dropped(self, device: SimDevice, drop: actions.Drop) -> bool:
         if drop.device != self.hostile.key:
             return False
@@ -111,7 +123,7 @@ class Siege(World):
         self.refused.append((device.name, drop.refusal))
         line.shut_out_until = self.now + SHUT_OUT_S
         if line.number:
-            self._close(device, drop.refusal.value)
+            self._cut(device, drop.refusal.value)
         return True
 
     # ---- what it says -----------------------------------------------------------------------
@@ -151,11 +163,18 @@ class Siege(World):
         before = len(self.refused)
         if fact is not None:
             device.take(fact)
+            self._member_or_forgotten(device)
         if isinstance(fact, StrangerRefused):
             said = self.refused[before:]
             other = fact.refusal is Refusal.OTHER_VERSION
             if not other and said != [(device.name, fact.refusal)]:
                 raise Broken("refusal", f"{device.name} did not name who sent it: {said}")
+
+    def _member_or_forgotten(self, device: SimDevice) -> None:
+        """Whatever it said in whichever order: it can be asked, or nothing of it is kept."""
+        key, node = self.hostile.key, device.node
+        if node.peers.control_link(key) is None and key in device.folder.members:
+            raise Broken("member", f"{device.name} has a member that cannot be asked")
 
     def _fact_of(self, device: SimDevice, raw: RawFrame) -> Fact | None:
         """As agent.Agent._fact_of and _open_page."""

@@ -22,6 +22,7 @@ from leftzmq.sync.facts.changes import (
 from leftzmq.sync.facts.devices import (
     BulkRestored,
     ChunksArrived,
+    DeviceDropped,
     DialFailed,
     LinkClosed,
     LinkOpened,
@@ -58,6 +59,7 @@ __all__ = [
     "BulkRestored",
     "ChunksArrived",
     "CookieSeen",
+    "DeviceDropped",
     "DialFailed",
     "Fact",
     "FileHeldUp",
@@ -120,6 +122,7 @@ Fact = (
     | ChunksArrived
     | LinkOpened
     | LinkClosed
+    | DeviceDropped
     | DialFailed
     | BulkRestored
     | Subscribed

@@ -66,6 +66,14 @@ class LinkClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceDropped:
+    """We shut a device out, and cut every connection with it."""
+
+    device: DeviceKey
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class BulkRestored:
     """A dialed bulk connection is up again after it was broken, or took long to come: what was
     asked over it until now may never be answered."""

@@ -13,6 +13,7 @@ from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import (
     BulkRestored,
     ChunksArrived,
+    DeviceDropped,
     DialFailed,
     LinkClosed,
     LinkOpened,
@@ -51,6 +52,7 @@ class DeviceRoutes:
         to_linked(LinkClosed, lambda fact, now: peers.closed(fact))
         to_linked(MessageArrived, self._message)
         to_linked(ChunksArrived, self.downloader.chunks)
+        to(DeviceDropped, lambda fact, now: peers.dropped(fact))
         to(BulkRestored, self._restored)
         to(PageArrived, self._page)
         to(DialFailed, lambda fact, now: peers.dial_failed(fact))
