@@ -172,6 +172,7 @@ class Refusal(Enum):
     TOO_MANY_CONNECTIONS = "more connections were opened than may wait for their first word"
     TOO_MANY_SUBSCRIPTIONS = "the device subscribed to our news again and again"
     ENDLESS = "the device sends a message that does not end"
+    OTHER_PORTS = "the device named other ports again before the last ones were through"
     UNASKED = "the device answered a question that we did not ask"
     # sealed things (content, wire/page)
     DOES_NOT_OPEN = "the box does not open with the folder's key"

@@ -6,12 +6,13 @@ from itertools import product
 
 import pytest
 
-from leftzmq.sync.actions import Send
+from leftzmq.errors import Refusal
+from leftzmq.sync.actions import Drop, Send, Subscribe
 from leftzmq.sync.facts import LinkClosed, LinkOpened, MessageArrived, PeerConnected, PeerLost
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.listener import MAX_CREDIT_BYTES
 from leftzmq.sync.peer import MOVES, Move, Peer, State
-from leftzmq.sync.peers import OurSide, Peers
+from leftzmq.sync.peers import PORTS_STAY_S, OurSide, Peers
 from leftzmq.wire.messages import VERSION, Hello, Open, Welcome
 
 
@@ -39,8 +40,10 @@ def peers_that_dial_us() -> Peers:
     )
 
 
-def says(peers: Peers, link: Link, message: Hello | Open | Welcome) -> list[object]:
-    return [*peers.message(MessageArrived(link, message))]
+def says(
+    peers: Peers, link: Link, message: Hello | Open | Welcome, now: float = 0.0
+) -> list[object]:
+    return [*peers.message(MessageArrived(link, message), now)]
 
 
 HELLO, OPEN = Hello(VERSION, "d", []), Open(VERSION)
@@ -116,3 +119,42 @@ def test_two_that_greet_each_other_again_over_the_same_link_come_to_an_end() -> 
     peers = both_dial()
     assert not greeted_again(says(peers, OLD, HELLO))
     assert peers.control_link(DEVICE) == OURS
+
+
+# ---- ports ---------------------------------------------------------------------------------------
+
+
+def welcome_from(bulk: int, news: int) -> Welcome:
+    return Welcome(VERSION, "d", [], bulk, news, MAX_CREDIT_BYTES, False)
+
+
+def subscribed(done: list[object]) -> list[tuple[int, int]]:
+    return [(each.bulk_port, each.news_port) for each in done if isinstance(each, Subscribe)]
+
+
+def test_a_device_may_move_to_other_ports_once_in_a_while() -> None:
+    peers = both_dial()
+    assert subscribed(says(peers, OURS, welcome_from(5, 6), 1.0)) == [(5, 6)]
+    later = 1.0 + PORTS_STAY_S
+    assert subscribed(says(peers, OURS, welcome_from(7, 8), later)) == [(7, 8)]
+    for n in range(3):  # the same ones again are no change
+        assert subscribed(says(peers, OURS, welcome_from(7, 8), later + n)) == [(7, 8)]
+
+
+def test_a_device_that_moves_to_other_ports_each_time_is_dropped() -> None:
+    peers = both_dial()
+    says(peers, OURS, welcome_from(5, 6), 1.0)
+    done = says(peers, OURS, welcome_from(5, 7), 1.1)
+    assert done == [Drop(DEVICE, Refusal.OTHER_PORTS, "bulk 5, news 7")]
+
+
+def test_a_new_connection_gives_no_leave_to_move_again() -> None:
+    peers = both_dial()
+    says(peers, OURS, welcome_from(5, 6), 1.0)
+    peers.closed(LinkClosed(OURS, "gone"))
+    peers.opened(LinkOpened(OURS))
+    assert subscribed(says(peers, OURS, welcome_from(5, 6), 1.5)) == [(5, 6)]
+    peers.closed(LinkClosed(OURS, "gone"))
+    peers.opened(LinkOpened(OURS))
+    done = says(peers, OURS, welcome_from(9, 9), 2.0)
+    assert [each.refusal for each in done if isinstance(each, Drop)] == [Refusal.OTHER_PORTS]

@@ -6,6 +6,7 @@ AWAY exactly while it is neither that nor `dialed`. Must not know what is said o
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -55,7 +56,10 @@ class Peer:
     dialed: our control link is open. came, came_bulk: its links to us, newest first comer wins
     welcomed: its welcome came over the dialed link, so bulk and news are connected there
     wants_news_here: it cannot subscribe to us: our news goes over the link that we dialed
-    said_hello: since it was CONNECTED. folders: that are ours, too, as it greeted us last
+    said_hello: since it was CONNECTED
+    ports: of bulk and news, as its last welcome named them
+    ports_changed_at: when a welcome named others than the one before (monotonic seconds)
+    folders: that are ours, too, as it greeted us last
     """
 
     key: DeviceKey
@@ -68,6 +72,8 @@ class Peer:
     came_bulk: Link | None = None
     wants_news_here: bool = False
     said_hello: bool = False
+    ports: tuple[int, int] | None = None
+    ports_changed_at: float = -math.inf
     unreachable_told: bool = False
     refusal_told: str = ""
     folders: tuple[FolderHello, ...] = ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from leftzmq.errors import Refusal
 from leftzmq.sync.actions import Action, Drop, Send, Subscribe, Tell
@@ -39,6 +40,10 @@ from leftzmq.wire.messages import (
     Refusing,
     Welcome,
 )
+
+PORTS_STAY_S: Final = 5.0
+"""An agent has the same ports as long as it runs, and mostly after a restart, too. Each change
+costs us six sockets of libzmq, which lets go of the old ones a little later; it has 1,023."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +166,13 @@ class Peers:
             return self._told_refusal(peer, f"{fact.refusal.value} ({fact.detail})")
         return [Drop(peer.key, fact.refusal, fact.detail)]
 
-    def message(self, fact: MessageArrived) -> list[Action | Fact]:
+    def message(self, fact: MessageArrived, now: float) -> list[Action | Fact]:
         peer = self.by_key[fact.link.device]
         match fact.message:
             case Hello() as hello:
                 return self._hello(peer, fact.link, hello)
             case Welcome() as welcome:
-                return self._welcome(peer, fact.link, welcome)
+                return self._welcome(peer, fact.link, welcome, now)
             case Refusing() as refusing:
                 return self._refusing(peer, refusing)
             case Bye() as bye:
@@ -234,9 +239,13 @@ class Peers:
         hello = Hello(VERSION, self._us.name, self._hellos(peer.key))
         return Send(Link(peer.key, Way.DIALED), hello)
 
-    def _welcome(self, peer: Peer, link: Link, welcome: Welcome) -> list[Action | Fact]:
+    def _welcome(self, peer: Peer, link: Link, welcome: Welcome, now: float) -> list[Action | Fact]:
         if link.way is not Way.DIALED or not peer.dialed:
             return []  # after its bye nothing is open until our dial gets through again
+        ports = (welcome.bulk_port, welcome.news_port)
+        if not _takes_ports(peer, ports, now):
+            detail = f"bulk {ports[0]}, news {ports[1]}"
+            return [Drop(peer.key, Refusal.OTHER_PORTS, detail)]
         common, out = self._common(peer, welcome.folders)
         if peer.welcomed:
             out.append(PeerForgot(peer.key))
@@ -289,6 +298,16 @@ class Peers:
             return []
         peer.refusal_told = why
         return [Tell(EventKind.REFUSED, {"device": peer.name, "why": why})]
+
+
+def _takes_ports(peer: Peer, ports: tuple[int, int], now: float) -> bool:
+    """Note where its bulk and news are. False: it moved again too soon."""
+    if peer.ports not in (None, ports):
+        if now < peer.ports_changed_at + PORTS_STAY_S:
+            return False
+        peer.ports_changed_at = now
+    peer.ports = ports
+    return True
 
 
 def _why(refusing: Refusing) -> str:

@@ -77,7 +77,7 @@ class DeviceRoutes:
             case Have() as have:
                 id = self.folder_of(device, have.tag)
                 return self.downloader.told(device, id, have, now) if id else []
-        return self.peers.message(fact)
+        return self.peers.message(fact, now)
 
     def _page(self, fact: PageArrived, now: float) -> Outputs:
         folder = self.folders[fact.page.folder]
