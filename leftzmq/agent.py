@@ -191,6 +191,8 @@ class Agent:
     def close(self) -> None:
         """Say goodbye, let running jobs end, and let go of everything that was opened."""
         if self._hub is not None:
+            for held in self.node.lines.rest():
+                self._tell(held)
             self._tell(actions.Tell(EventKind.STOPPED, {}))
             for peer in self.node.peers.by_key.values():
                 for link in {self.node.peers.control_link(peer.key), peer.came}:
@@ -205,7 +207,7 @@ class Agent:
     # -- facts from outside ---------------------------------------------------------------------
 
     def _fact_of(self, raw: Raw) -> Fact | None:
-        fact = read(raw)
+        fact = self._too_fast(raw) or read(raw)
         match fact:
             case SocketTrouble(text):
                 self._say("", text)
@@ -222,6 +224,12 @@ class Agent:
             case StrangerRefused() if isinstance(raw, RawFrame):
                 self._refuse(raw, fact)
         return fact
+
+    def _too_fast(self, raw: Raw) -> Fact | None:
+        """Asked before anything is decoded."""
+        if not isinstance(raw, RawFrame):
+            return None
+        return self.node.came(raw.link.device, raw.frames[0].buffer, time.monotonic())
 
     def _refuse(self, raw: RawFrame, refused: StrangerRefused) -> None:
         """A hello in another version is answered: its sender cannot know otherwise."""

@@ -168,6 +168,7 @@ class Refusal(Enum):
     UNKNOWN_FOLDER = "the message is about a folder that we do not share with that device"
     BAD_ROUTE = "the connection chose its own routing id"
     TOO_GREEDY = "the device asked for more at once than it was told it may"
+    TOO_FAST = "the device sends messages faster than any of ours would"
     TOO_OFTEN = "the device began its whole index anew before the last ones were through"
     TOO_MANY_CONNECTIONS = "more connections were opened than may wait for their first word"
     TOO_MANY_SUBSCRIPTIONS = "the device subscribed to our news again and again"

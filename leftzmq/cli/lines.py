@@ -49,6 +49,8 @@ def line(event: Event, *, colour: bool = False) -> str:
     """One event as one line."""
     clock = datetime.fromtimestamp(event.unix_time).strftime("%H:%M:%S")
     text = printable(_TEXTS[event.kind](event.fields))
+    if more := event.fields.get("more"):
+        text += f" (and {more:,} times more)"
     name = f"{event.kind.value:<12}"
     if colour:
         name = f"\x1b[{_COLOURS.get(event.kind, _PLAIN)}m{name}\x1b[0m"

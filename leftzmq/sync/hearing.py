@@ -77,6 +77,7 @@ class Hearing:
     def greeted(self, fact: PeerGreeted, hello: FolderHello, now: float) -> list[Action | Fact]:
         """A device that shares this folder: it can be reached now; ask for what we lack."""
         device = fact.link.device
+        is_new = device not in self.members
         self.members.add(device)
         head = self._heads.of(device)
         self._indexes.reach |= head.mask
@@ -85,7 +86,7 @@ class Hearing:
             out: list[Action | Fact] = []
         else:
             out = self._ask(device, now)
-        return [*out, PathsReconsidered(self._folder, ())]
+        return [*out, PathsReconsidered(self._folder, ())] if is_new else out
 
     def asks_lost(self, device: DeviceKey) -> None:
         """An answer of this device that is running may never go on; its hello, which comes next,

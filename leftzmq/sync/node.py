@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from leftzmq.errors import IndexFailed, LeftError, Stop, StopCause
-from leftzmq.sync.actions import Action, Answer, Publish, Tell, Work
+from leftzmq.sync.actions import Action, Answer, Publish, Send, Tell, Work
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.barrier import Barrier
 from leftzmq.sync.conflicts import Conflicts
@@ -28,14 +28,17 @@ from leftzmq.sync.facts import (
     PeerGreeted,
     PeerLost,
     Started,
+    StrangerRefused,
     TimePassed,
 )
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.heartbeat import Heartbeat
 from leftzmq.sync.jobs import JobBroke, JobDone, JobStopped, OpenFolder
+from leftzmq.sync.lines import Lines
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.listener import Listener
 from leftzmq.sync.peers import Peers
+from leftzmq.sync.rates import Rates
 from leftzmq.sync.reopening import Reopening
 from leftzmq.sync.routes import (
     ChunkRoutes,
@@ -50,6 +53,7 @@ from leftzmq.sync.routes import (
 from leftzmq.sync.status import status
 from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import FolderHello
+from leftzmq.wire.strict import Frame
 
 _FOR_ALL: Final = (Asked, BulkRestored, PeerConnected, PeerForgot, PeerGreeted, PeerLost)
 """Facts that every folder and every shared machine must have heard; to hear one twice is harmless.
@@ -79,6 +83,8 @@ class Node:
         self.desk = Desk(folders, self.conflicts)
         self._heartbeat = Heartbeat(folders)
         self.reopening = Reopening()
+        self._rates = Rates(peers.by_key)
+        self.lines = Lines()
         self._stirred: list[Applier | Downloader] = []
         self._wall_ns = 0
         self._routes = self._route(Routes(folders, peers.by_key))
@@ -112,6 +118,11 @@ class Node:
         ).enter(routes)
         return routes
 
+    def came(self, device: DeviceKey, frame: Frame, now: float) -> StrangerRefused | None:
+        """Asked for every message of a device, before anybody looks into it: nothing, or the fact
+        that it becomes."""
+        return self._rates.came(device, frame, now)
+
     def handle(self, fact: Fact, now: float, wall_ns: int) -> list[Action]:
         """Everything that follows from a fact. now: monotonic seconds; wall_ns: unix time."""
         self._wall_ns = wall_ns
@@ -129,11 +140,24 @@ class Node:
             # One transaction a fact, ended before any action: a job finds what it was made from.
             for folder in self._running():
                 _sort(folder.within(folder.replica.committed), actions, facts)
-        actions = [action for action in actions if self._stands(action)]
+        out: list[Action] = []
         for action in actions:
-            if isinstance(action, Work):
-                self.reopening.job_begins(action.job.folder)
-        return actions
+            if self._stands(action):
+                out += self._passed(action, now)
+        if isinstance(fact, TimePassed):
+            out += self.lines.due(now)
+        return out
+
+    def _passed(self, action: Action, now: float) -> list[Action]:
+        """The action, as those hear of it that count actions."""
+        match action:
+            case Tell():
+                return list(self.lines.tell(action, now))
+            case Send():
+                self._rates.asked(action.link.device, action.message, now)
+            case Work(job):
+                self.reopening.job_begins(job.folder)
+        return [action]
 
     def _decide(self, facts: deque[Fact], now: float) -> Outputs:
         """What follows from the next fact, or where there is none from those before it."""
@@ -179,6 +203,7 @@ class Node:
         """When TimePassed is due at the latest (monotonic)."""
         times = [self._heartbeat.deadline(), self.downloader.deadline(now), self.barrier.deadline()]
         times.append(self.reopening.deadline())
+        times.append(self.lines.deadline())
         times += [folder.deadline(now) for folder in self.folders.values()]
         return min(time for time in times if time is not None)
 

@@ -124,6 +124,15 @@ def decode(frame: Frame, socket: Socket) -> Message:
     return message
 
 
+def kind_of(frame: Frame) -> type[Message] | None:
+    """The kind of message that a frame begins as, whatever follows; None where there is none.
+
+    Looks at 23 bytes at most.
+    """
+    head = head_of(frame)
+    return _BY_TAG.get(head[0]) if head and type(head[0]) is int else None
+
+
 def check_body(header: Chunks, body_length: int) -> None:
     """That the body after `header` is as long as its boxes.
 

@@ -213,7 +213,10 @@ def arrival(receiver: Device, came: Link, message: Message, body: object) -> Fac
         socket = Socket.NEWS
     else:
         socket = Socket.BULK if isinstance(message, BULK) else Socket.CONTROL
-    decoded = decode(encode(message), socket)
+    frame = encode(message)
+    if (refused := receiver.node.came(came.device, frame, receiver.around.now)) is not None:
+        return refused
+    decoded = decode(frame, socket)
     if isinstance(decoded, Chunks):
         raw = bytes(body or b"")  # type: ignore[call-overload]
         check_body(decoded, len(raw))

@@ -127,6 +127,24 @@ def _orders(m: Hostile, device: SimDevice, chance: random.Random) -> None:
                 m.says(device, way, said[number - 3])
 
 
+def _floods(m: Hostile, device: SimDevice, chance: random.Random) -> None:
+    """One message over and over."""
+    tag = m.keys.tag
+    page = m.fields([], m.head, m.head, head=m.head)
+    said: tuple[list[object], ...] = (
+        m.hello(),
+        m.welcome(),
+        [3, VERSION, "OTHER_VERSION", "so it is"],
+        [4, tag, NO_LIFE, 0],
+        [5, tag, m.sealed(packed(page))],
+        [7, tag, bytes(32), b"\x01"],
+        [8, "it was stopped"],
+    )
+    message, way = chance.choice(said), chance.choice(tuple(Way))
+    for _ in range(chance.choice((20, 400))):
+        m.says(device, way, message)
+
+
 def _questions(m: Hostile, device: SimDevice, chance: random.Random) -> None:
     """Gets of what was never held, beside what is, longer than it is, or without end."""
     tag, entry = m.keys.tag, one_of(m, device, chance)
@@ -194,6 +212,7 @@ SAYINGS: Final[dict[str, Lie]] = {
     "sequences": _sequences,
     "messages": _messages,
     "orders": _orders,
+    "floods": _floods,
     "questions": _questions,
     "answers": _answers,
     "greedy": _greedy,

@@ -178,7 +178,8 @@ class Siege(World):
 
     def _fact_of(self, device: SimDevice, raw: RawFrame) -> Fact | None:
         """As agent.Agent._fact_of and _open_page."""
-        fact = read(raw)
+        first = raw.frames[0].buffer
+        fact = device.node.came(raw.link.device, first, self.now) or read(raw)
         if isinstance(fact, SealedArrived):
             if fact.tag != device.folder.tag:
                 return None
