@@ -179,6 +179,7 @@ class Refusal(Enum):
     DOES_NOT_OPEN = "the box does not open with the folder's key"
     WRONG_ID = "what was in the box is not what its id says"
     BAD_LIST = "the list of chunks is malformed or does not add up to the file's size"
+    BAD_PADDING = "what was in the box is not filled up to its step with zeros"
     # entries (wire/check)
     BAD_ENTRY = "the entry contradicts itself"
     BAD_VECTOR = "the version vector is malformed"

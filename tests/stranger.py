@@ -20,7 +20,7 @@ from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES, Cutter
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import derive_keys, device_mark
 from leftzmq.content.lists import build, pack_row
-from leftzmq.content.seal import MAC_BYTES, fresh_nonce, seal_chunk, seal_list, seal_page
+from leftzmq.content.seal import MAC_BYTES, fresh_nonce, seal_chunk, seal_list
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import Refusal, Refused
 from leftzmq.statedir import device_key_file, read_secret
@@ -159,7 +159,7 @@ class Stranger:
         return encode(News(self.keys.tag, self.seal(page)))
 
     def seal(self, page: Page) -> bytes:
-        return seal_page(self.keys, pages.plaintext(page), fresh_nonce())
+        return pages.seal(page, self.keys, fresh_nonce())
 
     # -- what it has -----------------------------------------------------------------------------
 

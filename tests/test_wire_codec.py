@@ -103,7 +103,7 @@ def test_no_field_is_taken_with_another_type(
 
 def test_wrong_socket_names_message_and_socket() -> None:
     with pytest.raises(Refused, match="Open on control") as caught:
-        decode(encode(Open(1)), Socket.CONTROL)
+        decode(encode(Open(VERSION)), Socket.CONTROL)
     assert caught.value.refusal is Refusal.WRONG_SOCKET
     assert refusal(encode(IndexSince(TAG, LIFE, 1)), Socket.NEWS) is Refusal.WRONG_SOCKET
     assert refusal(encode(News(TAG, bytes(40_000))), Socket.BULK) is Refusal.WRONG_SOCKET
@@ -124,9 +124,9 @@ def test_numbers_out_of_range() -> None:
     assert control(4, TAG, LIFE, 2**53 + 1) is Refusal.OUT_OF_RANGE
     assert control(4, TAG, LIFE, -1) is Refusal.OUT_OF_RANGE
     assert control(4, TAG, LIFE, 2**64 - 1) is Refusal.OUT_OF_RANGE
-    assert control(2, 1, "b", [hello], 0, 1, 1 << 20, True) is Refusal.OUT_OF_RANGE
-    assert control(2, 1, "b", [hello], 1, 65536, 1 << 20, True) is Refusal.OUT_OF_RANGE
-    assert control(2, 1, "b", [hello], 1, 1, (1 << 20) - 1, True) is Refusal.OUT_OF_RANGE
+    assert control(2, VERSION, "b", [hello], 0, 1, 1 << 20, True) is Refusal.OUT_OF_RANGE
+    assert control(2, VERSION, "b", [hello], 1, 65536, 1 << 20, True) is Refusal.OUT_OF_RANGE
+    assert control(2, VERSION, "b", [hello], 1, 1, (1 << 20) - 1, True) is Refusal.OUT_OF_RANGE
     ask = [ID, 0, (1 << 20) + 1]
     assert (
         refusal(msgpack.packb([17, 0, TAG, [], [[ID, [ask]]]]), Socket.BULK) is Refusal.OUT_OF_RANGE
@@ -139,8 +139,8 @@ def test_lengths_of_ids_and_texts() -> None:
     assert control(4, TAG, LIFE[:-1], 1) is Refusal.WRONG_SHAPE
     assert control(5, TAG, bytes(39)) is Refusal.WRONG_SHAPE
     assert control(8, "x" * 257) is Refusal.WRONG_SHAPE
-    assert control(1, 1, "a", [["", TAG, LIFE, 0, NO_LIFE, 0]]) is Refusal.WRONG_SHAPE
-    assert control(1, 1, "a", [["x" * 129, TAG, LIFE, 0, NO_LIFE, 0]]) is Refusal.WRONG_SHAPE
+    assert control(1, VERSION, "a", [["", TAG, LIFE, 0, NO_LIFE, 0]]) is Refusal.WRONG_SHAPE
+    assert control(1, VERSION, "a", [["x" * 129, TAG, LIFE, 0, NO_LIFE, 0]]) is Refusal.WRONG_SHAPE
     assert refusal(msgpack.packb([17, 0, TAG, [], [[ID, []]]]), Socket.BULK) is Refusal.WRONG_SHAPE
 
 
@@ -205,8 +205,8 @@ def test_the_largest_messages_fit_their_sockets() -> None:
     folders = [FolderHello(wide * 128, TAG, LIFE, 2**53, LIFE, 2**53)] * MAX_FOLDERS
     asks = [Ask(ID, 2**60, 2**20)]
     largest: list[tuple[Message, Socket]] = [
-        (Hello(1, wide * 256, folders), Socket.CONTROL),
-        (Welcome(1, wide * 256, folders, 65535, 65535, 1 << 30, True), Socket.CONTROL),
+        (Hello(VERSION, wide * 256, folders), Socket.CONTROL),
+        (Welcome(VERSION, wide * 256, folders, 65535, 65535, 1 << 30, True), Socket.CONTROL),
         (Refusing(2**64 - 1, wide * 256, wide * 256), Socket.CONTROL),
         (IndexPage(TAG, bytes(MAX_SEALED_BYTES)), Socket.CONTROL),
         (News(TAG, bytes(MAX_SEALED_BYTES)), Socket.NEWS),

@@ -8,9 +8,11 @@ from typing import Any
 
 import msgpack
 import pytest
+from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace as restruct
+from nacl.bindings import crypto_secretbox_easy
 
 from leftzmq.content.keys import derive_keys
 from leftzmq.content.seal import fresh_nonce, seal_page
@@ -19,6 +21,7 @@ from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector
 from leftzmq.wire.codec import Socket, decode, encode
 from leftzmq.wire.messages import MAX_PAGE_ENTRIES, IndexPage
+from leftzmq.wire.padding import padded
 from leftzmq.wire.page import (
     MAX_PAGE_BYTES,
     Page,
@@ -76,17 +79,8 @@ PLAIN = bytes.fromhex(
     "6b020000c2c4042e2e2f7800c4146465666768696a6b6c6d6e6f0000000000000005c40c64656667"
     "68696a6b6c6d6e6ffdc3"
 )
-SEALED = bytes.fromhex(
-    "000102030405060708090a0b0c0d0e0f101112131415161724c603b1e4d049b2a91c291507fb369a"
-    "b1f661698ea597ad11ad9b9f3ded8eb91ef2b819b1ad9843ce4fc290adc540e06578230e8c116f06"
-    "66ab9b68613009ad8b10bd822da6ee7700f4242fcd37b12209cd247d588e8378abc6ef91de356272"
-    "540d20ae3ab7c3e817bbafdcdc575b4743b8c22499c5d4019af931e1b929458babad96f93b94720c"
-    "314ef4753e102ace8981f1aa1a1d4901a5120179f981570dcf95a705ee152e1f8476f22def4f90f2"
-    "4395d54ccfdbc5d7fb1a499908691d45d4334685bf7848aff61d046574f7430ea5e34283079a5083"
-    "fea3f989b5829d7f001b1d60bb31fc65da819f790ef30bf267ab3743ef02d7cb578dca9629e79fcb"
-    "0d119ca6af9b6545a449d2df0e2e7af080b6c03108c0db4fc1c91188c7232cd2d850007b0b3b810e"
-    "5e15ca77cee9b018382a"
-)
+PADDED = len(PLAIN).to_bytes(4, "big") + PLAIN + bytes(512 - 4 - len(PLAIN))
+SEALED = NONCE + crypto_secretbox_easy(PADDED, NONCE, KEYS.page_key)
 
 
 def read(plain: bytes) -> Page:
@@ -112,6 +106,7 @@ def test_a_page_is_its_golden_bytes() -> None:
 
 def test_a_sealed_page_is_its_golden_bytes() -> None:
     assert KEYS.tag == TAG
+    assert blake3(SEALED).hexdigest(8) == "474a170c427c26fa"
     assert seal(PAGE, KEYS, NONCE) == SEALED
     assert open_sealed(SEALED, KEYS, device=DEVICE, folder=FOLDER) == PAGE
 
@@ -186,7 +181,7 @@ def test_what_is_sealed_is_checked_like_any_other_frame() -> None:
         (msgpack.packb({}), Refusal.WRONG_SHAPE),
     ):
         with pytest.raises(Refused) as caught:
-            open_sealed(seal_page(KEYS, plain, NONCE), KEYS, device=DEVICE, folder=FOLDER)
+            open_sealed(seal_page(KEYS, padded(plain), NONCE), KEYS, device=DEVICE, folder=FOLDER)
         assert caught.value.refusal is refusal
 
 

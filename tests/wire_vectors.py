@@ -36,7 +36,7 @@ NO_LIFE = bytes(12)
 GOLDEN: list[tuple[Message, Socket, str]] = [
     (
         Hello(
-            1,
+            2,
             "peer-a",
             [
                 FolderHello("share", TAG, LIFE, 300, OTHER_LIFE, 7),
@@ -44,14 +44,14 @@ GOLDEN: list[tuple[Message, Socket, str]] = [
             ],
         ),
         Socket.CONTROL,
-        "940101a6706565722d619296a57368617265c410000102030405060708090a0b0c0d0e0fc40c6465"
+        "940102a6706565722d619296a57368617265c410000102030405060708090a0b0c0d0e0fc40c6465"
         "666768696a6b6c6d6e6fcd012cc40cc8c9cacbcccdcecfd0d1d2d30796a8666f746f732fc3bcc410"
         "0f0e0d0c0b0a09080706050403020100c40c6465666768696a6b6c6d6e6f00c40c00000000000000"
         "000000000000",
     ),
     (
         Welcome(
-            1,
+            2,
             "peer-b",
             [FolderHello("share", TAG, OTHER_LIFE, 2**53, LIFE, 300)],
             7711,
@@ -60,14 +60,14 @@ GOLDEN: list[tuple[Message, Socket, str]] = [
             True,
         ),
         Socket.CONTROL,
-        "980201a6706565722d629196a57368617265c410000102030405060708090a0b0c0d0e0fc40cc8c9"
+        "980202a6706565722d629196a57368617265c410000102030405060708090a0b0c0d0e0fc40cc8c9"
         "cacbcccdcecfd0d1d2d3cf0020000000000000c40c6465666768696a6b6c6d6e6fcd012ccd1e1fcd"
         "ffffce01000000c3",
     ),
     (
-        Refusing(1, "OTHER_SECRET", "share"),
+        Refusing(2, "OTHER_SECRET", "share"),
         Socket.CONTROL,
-        "940301ac4f544845525f534543524554a57368617265",
+        "940302ac4f544845525f534543524554a57368617265",
     ),
     (
         IndexSince(TAG, LIFE, 2**32),
@@ -98,9 +98,9 @@ GOLDEN: list[tuple[Message, Socket, str]] = [
         "9208a873746f7070696e67",
     ),
     (
-        Open(1),
+        Open(2),
         Socket.BULK,
-        "921001",
+        "921002",
     ),
     (
         Get(

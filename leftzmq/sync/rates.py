@@ -6,8 +6,8 @@ before it is opened, as what is in it is the work that is to be bounded.
 
 The rates are far above what honest devices were seen to send. In brackets the most in one second
 that any device heard of another one, with real agents on one machine: 10,000 small files at a start
-and while connected, 100,000 empty ones at a start, 4,700 files written one by one in 15 s, files of 500
-and 1,500 MB, and four devices with 3,000 small and 30 large files.
+and while connected, 100,000 empty ones at a start, 4,700 files written one by one in 15 s, files of
+500 and 1,500 MB, and four devices with 3,000 small and 30 large files.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The protocol's version; apart from the package's."""
 
 MAX_CONTROL_FRAME_BYTES: Final = 64 << 10

@@ -18,11 +18,13 @@ from leftzmq.tree.path import MAX_PATH_BYTES
 from leftzmq.tree.version import LIFE_BYTES, Life
 from leftzmq.wire.check import check_entry, to_wire
 from leftzmq.wire.messages import MAX_PAGE_ENTRIES, MAX_SEALED_BYTES, WirePage
+from leftzmq.wire.padding import padded, unpadded
 from leftzmq.wire.strict import Limits, pack, shaped, unpack
 
 MAX_PAGE_BYTES: Final = 48 << 10
 """Of packed entries. The largest one (4 KiB path, 4 KiB link, 64 writers) takes less than 10 KiB;
-what is around them in a sealed page and its message less than 1 KiB."""
+what is around them in a sealed page and its message less than 1 KiB, and what fills it up less than
+4 KiB."""
 
 _LIMITS: Final = Limits(
     frame=MAX_SEALED_BYTES,
@@ -67,16 +69,16 @@ class PageCut:
 
 def seal(page: Page, keys: FolderKeys, nonce: bytes) -> bytes:
     """What travels as `sealed` in IndexPage and News. nonce: 24 random bytes, never used twice."""
-    return seal_page(keys, plaintext(page), nonce)
+    return seal_page(keys, padded(plaintext(page)), nonce)
 
 
 def open_sealed(sealed: bytes, keys: FolderKeys, *, device: bytes, folder: str) -> Page:
     """The page in a box that came from `device` about `folder`.
 
-    Raises Refused: DOES_NOT_OPEN, NOT_ITS_NAME, UNKNOWN_FOLDER, BAD_PAGE, those of check_entry,
-    and those of a frame.
+    Raises Refused: DOES_NOT_OPEN, BAD_PADDING, NOT_ITS_NAME, UNKNOWN_FOLDER, BAD_PAGE, those of
+    check_entry, and those of a frame.
     """
-    return read_plaintext(open_page(keys, sealed), device=device, folder=folder)
+    return read_plaintext(unpadded(open_page(keys, sealed)), device=device, folder=folder)
 
 
 def plaintext(page: Page) -> bytes:

@@ -34,6 +34,7 @@ from leftzmq.wire.messages import (
     Message,
     News,
 )
+from leftzmq.wire.padding import padded
 from leftzmq.wire.page import open_sealed
 
 from .node import FOLDER
@@ -107,7 +108,7 @@ class Hostile:
         self._say(device, socket, Way.DIALED, [frame], due)
 
     def sealed(self, plain: bytes) -> bytes:
-        return seal_page(self.keys, plain, self._chance.randbytes(24))
+        return seal_page(self.keys, padded(plain), self._chance.randbytes(24))
 
     def fields(self, entries: list[Fields], after: int, last: int, **other: object) -> Fields:
         """A page of ours, all right but for what `other` says."""

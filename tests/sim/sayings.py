@@ -80,14 +80,24 @@ def _messages(m: Hostile, device: SimDevice, chance: random.Random) -> None:
     """Questions and greetings that no honest device would ask or say."""
     tag, end = m.keys.tag, 2**53
     row = ["share", tag, m.life, chance.choice((0, 7, end)), NO_LIFE, end]
+    other = ["share", bytes(16), m.life, 3, NO_LIFE, 0]
     m.control(
         device,
         chance.choice(
             (
-                [1, 1, "x" * 256, [row] * 64],
-                [2, 1, "\x1b[2J", [row], 1, 65535, 1 << 30, True],
-                [2, 1, "M", [["share", bytes(16), m.life, 3, NO_LIFE, 0]], 1, 2, 1 << 20, False],
-                [3, 1, "\x1b[31m", "\n" * 256],
+                [1, VERSION, "x" * 256, [row] * 64],
+                [2, VERSION, "\x1b[2J", [row], 1, 65535, 1 << 30, True],
+                [
+                    2,
+                    VERSION,
+                    "M",
+                    [["share", bytes(16), m.life, 3, NO_LIFE, 0]],
+                    1,
+                    2,
+                    1 << 20,
+                    False,
+                ],
+                [3, VERSION, "\x1b[31m", "\n" * 256],
                 [4, tag, m.life, end],
                 [4, tag, bytes(b"\xff" * 12), 3],
                 [4, bytes(16), m.life, 0],
@@ -201,7 +211,7 @@ def _garbage(m: Hostile, device: SimDevice, chance: random.Random) -> None:
             (packed([17, 1, m.keys.tag, [], []]), _the(Refusal.WRONG_SOCKET)),
             (packed([6, m.keys.tag, bytes(100)]), _the(Refusal.DOES_NOT_OPEN)),
             (packed([8, "bye", 1]), FRAME),
-            (packed([1, 2, "M", []]), _the(Refusal.OTHER_VERSION)),
+            (packed([1, VERSION + 1, "M", []]), _the(Refusal.OTHER_VERSION)),
             (chance.randbytes(1 << 17), FRAME | _the(Refusal.UNKNOWN_MESSAGE)),
         )
     )
