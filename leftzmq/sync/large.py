@@ -126,11 +126,14 @@ class LargeFiles:
     def stopped(self, folder: str) -> None:
         """Nothing of this folder is wanted any more, nor is a job of it under way when it is wanted
         again."""
-        self._queue = {key: at for key, at in self._queue.items() if key[0] != folder}
-        self._active = {key: at for key, at in self._active.items() if key[0] != folder}
+        for key in [key for key in self._queue if key[0] == folder]:
+            del self._queue[key]
+            self._places.withdraw(key)
+        for key in [key for key in self._active if key[0] == folder]:
+            del self._active[key]
+            self._places.give_back(key)
         self._held = {key: at for key, at in self._held.items() if key[0] != folder}
-        self._by_size = [at for at in self._by_size if at[1][0] != folder]
-        heapq.heapify(self._by_size)
+        self._tries = Counter({key: n for key, n in self._tries.items() if key[0] != folder})
         self._looks = Counter({key: n for key, n in self._looks.items() if key[0] != folder})
 
     def start(self) -> list[Action | Fact]:
