@@ -144,6 +144,14 @@ class AgentAway(LeftError):
     """No agent answers on the admin socket of this state directory."""
 
 
+class NotStarted(LeftError):
+    """An agent of the demo did not start. `do` holds the last lines of its log."""
+
+
+class OutputError(LeftError):
+    """Standard output cannot be written."""
+
+
 class Declined(LeftError):
     """The agent understood what it was asked to do, and cannot or must not do it."""
 

@@ -6,7 +6,6 @@ Knows how the story is shown (cli/steps tells it). The agents are real ones.
 from __future__ import annotations
 
 import errno
-import json
 import shutil
 import signal
 import sys
@@ -21,7 +20,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from leftzmq.cli.bars import Bars
-from leftzmq.cli.lines import human_bytes
+from leftzmq.cli.lines import human_bytes, printable
+from leftzmq.cli.shell import json_text
 from leftzmq.cli.steps import Step, Story
 from leftzmq.cli.story import Stage
 from leftzmq.errors import LeftError, UsageError
@@ -45,15 +45,15 @@ def demo(*, as_json: bool, size: int) -> int:
             console.print(f"[bold]{number}.[/] {step.expected} ...")
             story.tell(step)
             console.print(
-                f"   {_mark(step)}: {escape(step.happened)}, {step.seconds:.1f} s {step.rate}"
+                f"   {_mark(step)}: {_safe(step.happened)}, {step.seconds:.1f} s {step.rate}"
             )
             if not step.ok:
                 for actor in stage.actors:
-                    console.print(f"[dim]log of {actor.name}:\n{escape(actor.log_tail())}[/]")
+                    console.print(f"[dim]log of {actor.name}:\n{_safe(actor.log_tail())}[/]")
                 break
     ok = all(step.ok for step in steps)
     if as_json:
-        print(json.dumps({"ok": ok, "steps": [asdict(step) for step in steps]}, indent=2))
+        print(json_text({"ok": ok, "steps": [asdict(step) for step in steps]}))
     else:
         console.print(_table(steps, size, console.width))
     return 0 if ok else 1
@@ -99,6 +99,11 @@ def _must_fit(size: int) -> None:
         )
 
 
+def _safe(text: str) -> str:
+    """Neither markup nor control characters."""
+    return escape("\n".join(map(printable, text.split("\n"))))
+
+
 def _mark(step: Step) -> str:
     if not step.ok:
         return "[red]NO[/]"
@@ -116,7 +121,7 @@ def _table(steps: list[Step], size: int, width: int) -> Table:
     if wide:
         table.add_column("SHA-256", no_wrap=True)
     for step in steps:
-        happened = f"{_mark(step)}: {escape(step.happened)}"
+        happened = f"{_mark(step)}: {_safe(step.happened)}"
         if step.proof and not wide:  # no column for it, but it is what proves the step
             happened += f"\nSHA-256 {step.proof[:12]}"
         row = [

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.bus.door import ask
+from leftzmq.cli.lines import printable
+from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
 
 _TEXTS: Final = {
@@ -37,8 +38,9 @@ def decide(options: argparse.Namespace) -> int:
     answer = ask(state, options.command, {"folder": options.folder})
     if options.json:
         said = {key: answer[key] for key in ("folder", "held")}
-        print(json.dumps(said, ensure_ascii=False, indent=2))
+        print(json_text(said))
         return 0
     for who, count in answer["held"].items():
-        print(f"{count} files, deleted {who}: {_SAID[options.command, who]}")
+        then = _SAID.get((options.command, who), "")
+        print(f"{count} files, deleted {printable(who)}: {then}")
     return 0

@@ -1,10 +1,22 @@
-"""Ctrl-C while something is imported. Must import nothing that takes a moment itself."""
+"""What comes before everything else: Ctrl-C while something is imported, and standard streams that
+are closed. Must import nothing that takes a moment itself.
+"""
 
 import os
 import signal
 from typing import Final
 
 INTERRUPTED: Final = 130
+
+
+def keep_descriptors() -> None:
+    """No file and no socket gets the number of a standard stream that is closed: who writes to
+    stderr, as libzmq does where it aborts, would write into it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
 
 
 class Importing:

@@ -7,7 +7,6 @@ and said where the agent has forgotten it.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Any
 
 from leftzmq import __version__
 from leftzmq.bus.door import ask, listen
-from leftzmq.cli.lines import line
-from leftzmq.cli.shell import guarded
+from leftzmq.cli.lines import line, printable
+from leftzmq.cli.shell import Parser, guarded, json_text
 from leftzmq.config import load_device
 from leftzmq.errors import AgentAway
 from leftzmq.wire.local import Event, EventKind
@@ -91,7 +90,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="leftzmq-monitor",
         description="Show what an agent does, line by line, until Ctrl-C: first its last events.",
     )
@@ -115,12 +114,12 @@ def _is_wanted(event: Event, folders: Sequence[str], kinds: Sequence[str]) -> bo
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def _json(event: Event) -> str:
     body = {"event": event.kind.value, "number": event.number, "time": event.unix_time}
-    return json.dumps(body | dict(event.fields), ensure_ascii=False)
+    return json_text(body | dict(event.fields), indent=None)
 
 
 if __name__ == "__main__":

@@ -1,30 +1,185 @@
-"""What every command line does alike: errors become a line and an exit code.
+"""What every command line does alike: what it prints, how it fails, and how it ends.
 
-Exit codes: 0 done, 1 error, 2 usage or config, 3 not in sync in time.
+An error becomes a line on stderr and an exit code, and so does a standard output that is closed or
+full. Nothing that is printed can steer a terminal. What stderr does not take is nobody's error.
+
+Exit codes: 0 done, 1 error, 2 usage or config, 3 not in sync in time, 130 Ctrl-C.
 """
 
 from __future__ import annotations
 
+import argparse
+import errno
+import io
+import json
 import os
+import select
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final, NoReturn, TextIO
 
+from leftzmq.cli.importing import INTERRUPTED, keep_descriptors
 from leftzmq.cli.lines import printable
-from leftzmq.errors import Declined, LeftError, UsageError
+from leftzmq.errors import LeftError, NotStarted, OutputError
+
+STDOUT, STDERR = 1, 2
+LONGEST_LETTERS: Final = 8 << 10
+"""Of an error: more than that nobody reads, and a path or a key of the config may be that long."""
 
 
-def guarded(name: str, main: Callable[[], int]) -> int:
-    """Run a command; what it could not do is said on stderr."""
+def guarded(
+    name: str, main: Callable[[], int], complain: Callable[[str], None] | None = None
+) -> int:
+    """Run a command; what it could not do is said on stderr, or to `complain`."""
+    keep_descriptors()
+    streams = _Streams()
+    say = complain or _say
     try:
-        return main()
+        code = _code_of(main)
+        streams.flush()
+        return code
     except LeftError as error:
-        # What a user typed, or another device named: it must not steer the terminal.
-        text = printable(error) if isinstance(error, Declined | UsageError) else error
-        print(f"{name}: {text}", file=sys.stderr)
+        streams.settle()
+        say(f"{name}: {_sentence(error)}")
         return error.exit_code
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
-        # stdout was closed (`| head`): nothing is left to say, and nothing to flush at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 0  # `| head`: nothing is left to say
+    except OSError as error:
+        streams.settle()
+        where = f"{error.filename}: " if error.filename is not None else ""
+        say(f"{name}: {printable(f'{where}{error.strerror or error}')}")
+        return 1
+    finally:
+        streams.settle()
+
+
+def json_text(value: object, indent: int | None = 2) -> str:
+    """JSON that holds all of `value` and cannot steer a terminal: what is not printable is escaped
+    in it, and where the output is no UTF-8, what is not ASCII is, too."""
+    is_utf = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
+    text = json.dumps(value, ensure_ascii=not is_utf, indent=indent)
+    if all(line.isprintable() for line in text.split("\n")):
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in text)
+
+
+class Parser(argparse.ArgumentParser):
+    """As ever, but what was typed is escaped when it is repeated: a script may have typed it."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message)[:LONGEST_LETTERS])
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _sentence(error: LeftError) -> str:
+    text = str(error)
+    lines = text.split("\n") if isinstance(error, NotStarted) else [text]
+    said = "\n".join(map(printable, lines))
+    return said if len(said) <= LONGEST_LETTERS else f"{said[:LONGEST_LETTERS]}..."
+
+
+def _escaped(letter: str) -> str:
+    """\\u009b; what needs more than 16 bits is two of them."""
+    pair = letter.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{pair[at : at + 2].hex()}" for at in range(0, len(pair), 2))
+
+
+def _code_of(main: Callable[[], int]) -> int:
+    try:
+        return main()
+    except SystemExit as end:  # argparse, and rich where a pipe broke
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+
+
+# ---- the standard streams ---------------------------------------------------------------------
+
+
+class _Raw(io.RawIOBase):
+    """A standard stream's descriptor.
+
+    closed_before: it was closed when we were started, and what has its number now is another file
+    """
+
+    def __init__(self, fd: int, *, closed_before: bool) -> None:
+        self._fd, self._closed_before = fd, closed_before
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return not self._closed_before and os.isatty(self._fd)
+
+    def write(self, data: Any) -> int:
+        if self._closed_before:
+            raise OSError(errno.EBADF, "it is closed")
+        while True:
+            try:
+                return os.write(self._fd, data)
+            except BlockingIOError:  # somebody else made the terminal non-blocking
+                select.select((), (self._fd,), ())
+
+
+class _RawOut(_Raw):
+    """stdout. over: nobody is to hear of it any more."""
+
+    over = False
+
+    def write(self, data: Any) -> int:
+        """Raises OutputError, or BrokenPipeError where the reader has gone."""
+        if self.over:
+            return len(data)
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            what = f"cannot be written: {error.strerror}"
+            raise OutputError(what, "standard output") from error
+
+
+class _RawError(_Raw):
+    """stderr: where it fails there is nobody to tell."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
+class _Streams:
+    """stdout and stderr for one command. What a test has put in their place stays there."""
+
+    def __init__(self) -> None:
+        self._out = _RawOut(STDOUT, closed_before=sys.stdout is None)
+        if sys.stdout is sys.__stdout__:
+            sys.stdout = _stream(self._out, sys.stdout, at_once=self._out.isatty())
+        if sys.stderr is sys.__stderr__:
+            error = _RawError(STDERR, closed_before=sys.stderr is None)
+            sys.stderr = _stream(error, sys.stderr, at_once=True)
+
+    def flush(self) -> None:
+        """Raises OutputError, BrokenPipeError."""
+        sys.stdout.flush()
+
+    def settle(self) -> None:
+        """What can still be written is; what cannot is not tried again when Python ends."""
+        with suppress(OutputError, OSError):
+            sys.stdout.flush()
+        self._out.over = True
+
+
+def _stream(raw: _Raw, before: TextIO | None, *, at_once: bool) -> TextIO:
+    encoding = "utf-8" if before is None else before.encoding
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding, errors="backslashreplace", line_buffering=at_once
+    )

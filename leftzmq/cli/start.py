@@ -10,8 +10,9 @@ try:
     import signal
     from collections.abc import Callable
 
-    from leftzmq.cli.importing import INTERRUPTED, Importing
+    from leftzmq.cli.importing import INTERRUPTED, Importing, keep_descriptors
 
+    keep_descriptors()
     _STARTING = Importing()
     _STARTING.__enter__()
 except KeyboardInterrupt:

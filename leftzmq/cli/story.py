@@ -20,7 +20,7 @@ from typing import Any, Final
 from leftzmq.bus import devicekey
 from leftzmq.bus.door import ask
 from leftzmq.cli.keeper import AGENT, Keeper, kill_agents, throw_away
-from leftzmq.errors import AgentAway, LeftError
+from leftzmq.errors import AgentAway, LeftError, NotStarted
 from leftzmq.statedir import device_key_file, make_secret, make_state_dir
 
 STOP_S: Final = 5.0
@@ -96,7 +96,7 @@ class Actor:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line.startswith("ready "):
-            raise LeftError(f"the agent of {self.name} did not start", "", self.log_tail())
+            raise NotStarted(f"the agent of {self.name} did not start", "", self.log_tail())
 
     def kill(self) -> None:
         """SIGKILL: as a power cut for the process."""
