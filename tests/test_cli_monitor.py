@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from leftzmq.bus.chronicle import KEPT_EVENTS, Chronicle
+from leftzmq.bus.chronicle import KEPT_BYTES, KEPT_EVENTS, Chronicle
 from leftzmq.cli.monitor import Tail
 from leftzmq.errors import AgentAway
-from leftzmq.wire.local import Event, EventKind
+from leftzmq.wire.local import Event, EventKind, packed_bytes
 
 
 class Agent:
@@ -45,6 +45,18 @@ def test_only_the_last_events_are_kept() -> None:
         agent.tell()
     shown, said = tail([agent], [])
     assert shown == list(range(6, KEPT_EVENTS + 6)) and not said
+
+
+def test_what_is_kept_fits_an_answer_however_long_the_events_are() -> None:
+    agent = Agent()
+    for _ in range(2 * KEPT_EVENTS):
+        agent.chronicle.note(EventKind.PROBLEM, {"text": "\udce9" * 60_000}, 1.0)
+    reply = agent.chronicle.reply(0)
+    assert packed_bytes(reply) <= KEPT_BYTES + (64 << 10)
+    assert reply["events"][-1][1] == 2 * KEPT_EVENTS
+    for _ in range(2 * KEPT_EVENTS):
+        agent.tell()
+    assert len(agent.chronicle.reply(0)["events"]) == KEPT_EVENTS
 
 
 def test_a_gap_is_asked_for_and_what_is_forgotten_is_said() -> None:

@@ -37,6 +37,7 @@ def folder(**fields: object) -> Status:
         "held": None,
         "rate": 82_300_000,
         "under_way": [file()],
+        "arriving": 1,
         "problem_list": [],
         "conflict_list": [],
     }

@@ -15,6 +15,7 @@ from leftzmq.disk.recover import PutBack, Restored, Return, Trashed, TrashListin
 from leftzmq.disk.trash import batch_name
 from leftzmq.errors import Refused
 from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import sort_key
 
 S_NS = 1_000_000_000
 NOW_NS = 1_700_000_000 * S_NS  # 2023-11-14 22:13:20 UTC
@@ -35,8 +36,10 @@ def trashed(share: Path, age_s: int, *paths: str, data: bytes = b"old") -> str:
     return name
 
 
-def listed(share: Path, path: str = "", when: str = "", before: str = "") -> list[Trashed]:
-    listing = TrashListing(RealRoot(share), path, when, before)
+def listed(
+    share: Path, path: str = "", when: str = "", after: tuple[str, str] = ("", "")
+) -> list[Trashed]:
+    listing = TrashListing(RealRoot(share), path, when, after)
     found: list[Trashed] = []
     for _ in range(10_000):
         part = listing.step()
@@ -59,34 +62,64 @@ def test_the_newest_batch_comes_first_with_paths_sizes_and_kinds(share: Path) ->
     (share / ".left/trash" / new / "link").symlink_to("/etc")
     found = listed(share)
     assert [(v.batch, v.path, v.kind, v.size) for v in found] == [
+        (new, "d/e/g", Kind.FILE, 2),
         (new, "f", Kind.FILE, 2),
         (new, "link", Kind.SYMLINK, 0),
-        (new, "d/e/g", Kind.FILE, 2),
         (old, "f", Kind.FILE, 21),
     ]
 
 
+NOW, EARLIER = batch_name(NOW_NS), batch_name(NOW_NS - 60 * S_NS)
 PARTS = [
-    ("", "", "", 6),
-    ("d", "", "", 4),
-    ("d/a", "", "", 2),
-    ("d/a/b", "", "", 0),
-    ("e", "", "", 0),
-    ("", "2023", "", 6),
-    ("", "20231114-2212", "", 3),
-    ("", "20231114-221220", "", 3),
-    ("", "2022", "", 0),
-    ("d", "20231114-221320", "", 2),
-    ("", "", batch_name(NOW_NS), 3),
-    ("", "", batch_name(NOW_NS - 60 * S_NS), 0),
+    ("", "", ("", ""), 6),
+    ("d", "", ("", ""), 4),
+    ("d/a", "", ("", ""), 2),
+    ("d/a/b", "", ("", ""), 0),
+    ("e", "", ("", ""), 0),
+    ("", "2023", ("", ""), 6),
+    ("", "20231114-2212", ("", ""), 3),
+    ("", "20231114-221220", ("", ""), 3),
+    ("", "2022", ("", ""), 0),
+    ("d", "20231114-221320", ("", ""), 2),
+    ("", "", (NOW, "d/a"), 5),
+    ("", "", (NOW, "d/aa/gone"), 5),
+    ("", "", (NOW, "d"), 6),
+    ("", "", (NOW, "z"), 3),
+    ("", "", (EARLIER, "d/b"), 1),
+    ("", "", (EARLIER, "f"), 0),
+    ("d/b", "", (NOW, "d/a"), 2),
+    ("d/b", "", (NOW, "d/b"), 1),
 ]
 
 
-@pytest.mark.parametrize("path, when, before, count", PARTS)
-def test_a_part_of_it(share: Path, path: str, when: str, before: str, count: int) -> None:
+@pytest.mark.parametrize("path, when, after, count", PARTS)
+def test_a_part_of_it(
+    share: Path, path: str, when: str, after: tuple[str, str], count: int
+) -> None:
     for age_s in (0, 60):
         trashed(share, age_s, "d/a", "d/b", "f")
-    assert len(listed(share, path, when, before)) == count
+    assert len(listed(share, path, when, after)) == count
+
+
+@pytest.mark.parametrize("top", ["", "d", "d/b"])
+def test_it_goes_on_after_any_version(share: Path, top: str) -> None:
+    for age_s in (0, 60):
+        trashed(share, age_s, "a", "d/a", "d/b/c", "d/b/d", "d/b-", "d-/x", "d.txt", "é/f", "z/z/z")
+    whole = listed(share, top)
+    assert whole == sorted(whole, key=lambda v: (v.batch != NOW, sort_key(v.path)))
+    for at, version in enumerate(whole):
+        assert listed(share, top, "", (version.batch, version.path)) == whole[at + 1 :]
+
+
+def test_a_folder_of_many_comes_in_steps(share: Path) -> None:
+    batch = trashed(share, 0, *(f"{n:05}" for n in range(3000)))
+    listing = TrashListing(RealRoot(share), "")
+    found: list[str] = []
+    while not (part := listing.step()).done:
+        assert len(part.found) <= 2 * recover.STEP_CALLS
+        found += [version.path for version in part.found]
+    assert found + [v.path for v in part.found] == sorted(found) and len(found) == 3000
+    assert len(listed(share, "", "", (batch, "02990"))) == 9
 
 
 def test_what_is_no_batch_or_goes_away_meanwhile_is_passed_over(

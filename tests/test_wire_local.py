@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from leftzmq.errors import Refusal, Refused
 from leftzmq.wire.local import (
     MAX_ASK_BYTES,
+    MAX_EVENT_BYTES,
     MAX_REPLY_BYTES,
     Ask,
     Event,
     EventKind,
+    bounded,
     decode_ask,
     decode_event,
     decode_reply,
@@ -122,8 +124,9 @@ def test_nonsense_in_a_reply_is_refused() -> None:
     assert refusal_of(decode_reply, b"\x91" * 5000) is Refusal.NOT_MSGPACK
 
 
-def test_a_reply_that_is_too_long_is_not_sent() -> None:
-    assert refusal_of(encode_reply, {"a": "x" * MAX_REPLY_BYTES}) is Refusal.TOO_LONG
+def test_a_reply_that_is_too_long_is_an_error_to_the_asker() -> None:
+    reply = decode_reply(encode_reply({"a": "x" * MAX_REPLY_BYTES}))
+    assert list(reply) == ["error"] and "too long" in reply["error"]
 
 
 def test_a_name_that_is_not_utf8_can_be_told_of() -> None:
@@ -163,3 +166,27 @@ def test_cut_off_or_flipped(frame: bytes) -> None:
                 decoder(other)
             except Refused:
                 continue
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "😀", "\udce9", "\x00"])
+@pytest.mark.parametrize("count", [1, 3, 200])
+def test_an_event_always_fits(letter: str, count: int) -> None:
+    fields = {f"{number}": letter * 70_000 for number in range(count)}
+    frames = encode_event(Event(EventKind.PROBLEM, 1, 0.0, fields))
+    assert len(frames[2]) <= MAX_EVENT_BYTES
+    said = decode_event(frames).fields
+    assert len(said) == count and all(str(text).endswith("...") for text in said.values())
+
+
+def test_a_field_that_fits_is_not_cut_off() -> None:
+    fields = {"path": "x" * 4096, "text": "x" * 20_000, "size": 2**60}
+    assert bounded(fields) == fields
+
+
+def test_a_number_that_is_too_large_is_the_largest() -> None:
+    assert decode_reply(encode_reply({"a": 2**70, "b": -(2**70), "c": True})) == {
+        "a": 2**64 - 1,
+        "b": -(2**63),
+        "c": True,
+    }
+    assert encode_event(Event(EventKind.SWEPT, 1, 0.0, {"bytes": 2**70}))

@@ -9,9 +9,11 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-from leftzmq.wire.local import Event, EventKind, Scalar
+from leftzmq.wire.local import Event, EventKind, Scalar, bounded, fields_bytes
 
 KEPT_EVENTS: Final = 1000
+KEPT_BYTES: Final = 4 << 20
+"""Of all of them: each may have 64 KiB. A quarter of what one reply holds."""
 
 
 class Chronicle:
@@ -19,14 +21,19 @@ class Chronicle:
 
     def __init__(self, began: float) -> None:
         self._began = began
-        self._kept: deque[Event] = deque(maxlen=KEPT_EVENTS)
+        self._kept: deque[tuple[Event, int]] = deque()  # with its bytes
+        self._bytes = 0
         self._number = 0
 
     def note(self, kind: EventKind, fields: Mapping[str, Scalar], unix_time: float) -> Event:
-        """The next event."""
+        """The next event, with fields that fit."""
         self._number += 1
-        event = Event(kind, self._number, unix_time, fields)
-        self._kept.append(event)
+        event = Event(kind, self._number, unix_time, bounded(fields))
+        size = fields_bytes(event.fields)
+        self._kept.append((event, size))
+        self._bytes += size
+        while len(self._kept) > KEPT_EVENTS or self._bytes > KEPT_BYTES:
+            self._bytes -= self._kept.popleft()[1]
         return event
 
     def reply(self, after: int) -> dict[str, Any]:
@@ -36,7 +43,7 @@ class Chronicle:
             "began": self._began,
             "events": [
                 [event.kind.value, event.number, event.unix_time, dict(event.fields)]
-                for event in self._kept
+                for event, _ in self._kept
                 if event.number > after
             ],
         }

@@ -49,7 +49,7 @@ def ask(
             raise AgentAway(f"the agent did not answer within {timeout_s:.0f} s", str(state))
         reply = decode_reply(socket.recv())
     if "error" in reply:
-        raise AgentAway(str(reply["error"]), str(state), "use the leftzmq of the same version")
+        raise AgentAway(str(reply["error"]), str(state))
     if "declined" in reply:
         raise Declined(**{key: str(value) for key, value in reply["declined"].items()})
     return reply

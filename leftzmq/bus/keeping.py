@@ -48,10 +48,10 @@ def _sweep(ground: Ground, reader: Reader, now_ns: int, job: jobs.SweepTrash) ->
 
 def _list_trash(ground: Ground, reader: Reader, now_ns: int, job: jobs.ListTrash) -> JobDone:
     if (stop := ground.still_there()) is not None:
-        return jobs.TrashListed(job.folder, job.listing, Listing((), "", True), stop)
+        return jobs.TrashListed(job.folder, job.listing, Listing((), True), stop)
     listing = ground.listings.get(job.listing)
     if listing is None:
-        listing = TrashListing(ground.root, job.path, job.when, job.before)
+        listing = TrashListing(ground.root, job.path, job.when, job.after)
     part = listing.step()
     ground.listings = {} if part.done else {job.listing: listing}
     return jobs.TrashListed(job.folder, job.listing, part)

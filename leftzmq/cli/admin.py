@@ -1,4 +1,4 @@
-"""leftzmq: id, status, wait, trash, conflicts, accept, revert, demo."""
+"""leftzmq: id, status, wait, problems, trash, conflicts, accept, revert, demo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from leftzmq.bus.door import ask
 from leftzmq.cli.conflicts import add_conflicts, conflicts
 from leftzmq.cli.held import add_held, decide
 from leftzmq.cli.importing import Importing
-from leftzmq.cli.shell import guarded
+from leftzmq.cli.lines import printable
+from leftzmq.cli.problems import add_problems, problems
+from leftzmq.cli.shell import Parser, guarded
 from leftzmq.cli.trash import add_trash, trash
 from leftzmq.config import load_device
 from leftzmq.statedir import device_key_file, make_state_dir
@@ -40,6 +42,8 @@ def _main(arguments: Sequence[str] | None) -> int:
             return _wait(options)
         case "accept" | "revert":
             return decide(options)
+        case "problems":
+            return problems(options)
         case "conflicts":
             return conflicts(options)
         case "trash":
@@ -51,7 +55,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="leftzmq", description="Ask an agent, or see a demo.")
+    parser = Parser(prog="leftzmq", description="Ask an agent, or see a demo.")
     parser.add_argument("--version", action="version", version=f"leftzmq {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in (
@@ -68,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--timeout", type=float, default=DEFAULT_WAIT_S, metavar="S", help="seconds (60)"
             )
+    add_problems(commands)
     add_trash(commands)
     add_conflicts(commands)
     add_held(commands)
@@ -103,7 +108,8 @@ def _wait(options: argparse.Namespace) -> int:
     answer = ask(state, "wait", {"timeout": options.timeout}, timeout_s=options.timeout + 5.0)
     if answer["in_sync"]:
         return 0
-    print(f"leftzmq: not in sync within {options.timeout:g} s: {answer['why']}", file=sys.stderr)
+    why = printable(answer["why"])
+    print(f"leftzmq: not in sync within {options.timeout:g} s: {why}", file=sys.stderr)
     return NOT_IN_SYNC
 
 

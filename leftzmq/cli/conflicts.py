@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,8 @@ from leftzmq.bus.door import ask
 from leftzmq.cli.asking import ANSWER_S, add_common, as_path, the_command
 from leftzmq.cli.columns import columns
 from leftzmq.cli.lines import human_bytes, printable
+from leftzmq.cli.paging import Item, Pages, add_paging, print_json, print_more, shown
+from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
 
 _LIST: Final = "which conflict copies there are"
@@ -42,13 +43,14 @@ def add_conflicts(commands: Any) -> None:
         )
     for verb in (listing, show, resolve):
         add_common(verb)
+    add_paging(listing)
 
 
 def conflicts(options: argparse.Namespace) -> int:
     state = load_device(options.config).state
     fields = {"folder": options.folder}
     if options.verb == "list":
-        return _list(state, fields, options.json)
+        return _list(state, fields, options)
     fields["path"] = as_path(options.path)
     if options.verb == "show":
         return _show(state, fields, options.json)
@@ -58,31 +60,28 @@ def conflicts(options: argparse.Namespace) -> int:
 # ---- list -------------------------------------------------------------------------------------
 
 
-def _list(state: Path, fields: dict[str, str], as_json: bool) -> int:
-    copies = list(_copies(state, fields))
-    if as_json:
-        print(json.dumps(copies, ensure_ascii=False, indent=2))
-    elif not copies:
+def _list(state: Path, fields: dict[str, str], options: argparse.Namespace) -> int:
+    items = _copies(Pages(state, "conflicts list", fields, "copies").after(options.after))
+    if options.json:
+        print_json(items, options.limit)
+        return 0
+    copies, more = shown(items, options.limit)
+    if not copies and not more:
         print("there are no conflict copies")
-    else:
-        rows = [
-            (c["written"], c["device"], _size(c), c["path"], c["copy"].rpartition("/")[2])
-            for c in copies
-        ]
-        head = ("WRITTEN (UTC)", "DEVICE", "SIZE", "FILE", "COPY BESIDE IT")
-        print(columns(head, rows, right=(2,)), end="")
+        return 0
+    rows = [
+        (c["written"], c["device"], _size(c), c["path"], c["copy"].rpartition("/")[2])
+        for c in copies
+    ]
+    head = ("WRITTEN (UTC)", "DEVICE", "SIZE", "FILE", "COPY BESIDE IT")
+    print(columns(head, rows, right=(2,)), end="")
+    print_more(more)
     return 0
 
 
-def _copies(state: Path, fields: dict[str, str]) -> Iterator[dict[str, Any]]:
-    after = ""
-    while True:
-        answer = ask(state, "conflicts list", {**fields, "after": after}, timeout_s=ANSWER_S)
-        for copy in answer["copies"]:
-            yield {"folder": answer["folder"], "written": _time(copy.pop("time")), **copy}
-        after = answer["after"]
-        if not after:
-            return
+def _copies(items: Iterator[Item]) -> Iterator[Item]:
+    for copy in items:
+        yield {"written": _time(copy.pop("time")), **copy}
 
 
 def _time(packed: str) -> str:
@@ -112,9 +111,7 @@ def _show(state: Path, fields: dict[str, str], as_json: bool) -> int:
         said = [_without_text(version) for version in versions]
         for version, diff in zip([v for v in said if v["copy"]], diffs, strict=True):
             version["diff"] = None if diff is None else "\n".join(diff)
-        print(
-            json.dumps({"folder": answer["folder"], "versions": said}, ensure_ascii=False, indent=2)
-        )
+        print(json_text({"folder": answer["folder"], "versions": said}))
         return 0
     rows = [
         (
@@ -173,7 +170,7 @@ def _resolve(state: Path, fields: dict[str, str], as_json: bool) -> int:
     answer = ask(state, "conflicts resolve", fields, timeout_s=ANSWER_S)
     if as_json:
         said = {key: answer[key] for key in ("folder", "copy", "path")}
-        print(json.dumps(said | {"choice": fields["choice"]}, ensure_ascii=False, indent=2))
+        print(json_text(said | {"choice": fields["choice"]}))
         return 0
     copy, path = printable(answer["copy"]), printable(answer["path"])
     match fields["choice"]:

@@ -6,7 +6,6 @@ Knows the fields of the answer and how to lay them out.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from rich.text import Text
 
 from leftzmq.bus.door import ask
 from leftzmq.cli.lines import human_bytes, printable
+from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
 
 WATCH_PERIOD_S: Final = 0.5
@@ -32,7 +32,7 @@ def status(options: argparse.Namespace) -> int:
     state = load_device(options.config).state
     answer = ask(state, "status")
     if options.json:
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
+        print(json_text(answer))
         return 0
     console = Console(highlight=False)
     if not options.watch:
@@ -50,6 +50,8 @@ def status_view(status: dict[str, Any]) -> RenderableType:
     under_way = [file for folder in status["folders"] for file in _files(folder)]
     if under_way:
         parts += ["", _bars(under_way)]
+        more = sum(folder["arriving"] for folder in status["folders"]) - len(under_way)
+        parts += [Text(f"and {more:,} more")] if more > 0 else []
     attention = [line for folder in status["folders"] for line in _attention(folder)]
     if attention:
         parts += ["", *attention]
@@ -144,12 +146,16 @@ def _attention(folder: dict[str, Any]) -> list[RenderableType]:
         lines.append(Text(f"{name}: {printable(problem['text'])}", "yellow"))
     hidden = folder["problems"] - SHOWN_PROBLEMS
     if hidden > 0:
-        lines.append(Text(f"{name}: and {hidden} more problems", "yellow"))
+        lines.append(
+            Text(f"{name}: and {hidden:,} more problems: see `leftzmq problems`", "yellow")
+        )
     for path in folder["conflict_list"][:SHOWN_CONFLICTS]:
         lines.append(Text(f"{name}: both versions were kept: {printable(path)}"))
     hidden = folder["conflicts"] - SHOWN_CONFLICTS
     if hidden > 0:
-        lines.append(Text(f"{name}: and {hidden} more conflict copies"))
+        lines.append(
+            Text(f"{name}: and {hidden:,} more conflict copies: see `leftzmq conflicts list`")
+        )
     return list(lines)
 
 

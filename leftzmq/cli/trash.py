@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,8 @@ from leftzmq.bus.door import ask
 from leftzmq.cli.asking import ANSWER_S, add_common, as_path, the_command
 from leftzmq.cli.columns import columns
 from leftzmq.cli.lines import human_bytes, printable
+from leftzmq.cli.paging import Item, Pages, add_paging, print_json, print_more, shown
+from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
 from leftzmq.errors import Declined
 
@@ -36,6 +37,7 @@ def add_trash(commands: Any) -> None:
             help="only what was taken then: TAKEN as `trash list` shows it, or its beginning",
         )
         add_common(verb)
+    add_paging(listing)
 
 
 def trash(options: argparse.Namespace) -> int:
@@ -46,39 +48,31 @@ def trash(options: argparse.Namespace) -> int:
         "when": options.when,
     }
     if options.verb == "list":
-        return _list(state, fields, options.json)
+        return _list(state, fields, options)
     fields["target"] = as_path(options.to) if options.to else ""
     return _restore(state, fields, options.json)
 
 
-def _list(state: Path, fields: dict[str, str], as_json: bool) -> int:
-    found = list(_versions(state, fields))
-    if as_json:
-        print(json.dumps(found, ensure_ascii=False, indent=2))
-    elif not found:
+def _list(state: Path, fields: dict[str, str], options: argparse.Namespace) -> int:
+    items = _versions(Pages(state, "trash list", fields, "versions").after(options.after))
+    if options.json:
+        print_json(items, options.limit)
+        return 0
+    found, more = shown(items, options.limit)
+    if not found and not more:
         print("nothing of it is in the trash" if fields["path"] else "the trash is empty")
-    else:
-        rows = [
-            (v["taken"], human_bytes(v["size"]) if v["kind"] == "file" else "link", v["path"])
-            for v in found
-        ]
-        print(columns(("TAKEN (UTC)", "SIZE", "PATH"), rows, right=(1,)), end="")
+        return 0
+    rows = [
+        (v["taken"], human_bytes(v["size"]) if v["kind"] == "file" else "link", v["path"])
+        for v in found
+    ]
+    print(columns(("TAKEN (UTC)", "SIZE", "PATH"), rows, right=(1,)), end="")
+    print_more(more)
     return 0
 
 
-def _versions(state: Path, fields: dict[str, str]) -> Iterator[dict[str, Any]]:
-    before = ""
-    while True:
-        answer = ask(state, "trash list", {**fields, "before": before}, timeout_s=ANSWER_S)
-        for version in sorted(answer["versions"], key=lambda v: (_newest_first(v), v["path"])):
-            yield {"folder": answer["folder"], "taken": _taken(version["batch"]), **version}
-        before = answer["before"]
-        if not before:
-            return
-
-
-def _newest_first(version: dict[str, Any]) -> tuple[int, ...]:
-    return tuple(-ord(letter) for letter in version["batch"])
+def _versions(items: Iterator[Item]) -> Iterator[Item]:
+    return ({"taken": _taken(version["batch"]), **version} for version in items)
 
 
 def _taken(batch: str) -> str:
@@ -92,7 +86,7 @@ def _restore(state: Path, fields: dict[str, str], as_json: bool) -> int:
     restored, stayed = answer["restored"], answer["stayed"]
     if as_json:
         keys = ("folder", "restored", "stayed", "more", "restored_list", "stayed_list")
-        print(json.dumps({key: answer[key] for key in keys}, ensure_ascii=False, indent=2))
+        print(json_text({key: answer[key] for key in keys}))
         return 1 if stayed else 0
     for path in answer["restored_list"]:
         print(f"{printable(path)} is back")

@@ -20,9 +20,10 @@ from leftzmq.disk.root import Folder, Root, Stat
 from leftzmq.disk.trash import TRASH_PATH, copy_bytes, is_batch, our_names
 from leftzmq.disk.trouble import is_full, raise_if_short
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.path import check_path, join, name_of, parent_of, sort_key
+from leftzmq.tree.path import check_path, is_below, join, name_of, parent_of, sort_key
 
 STEP_CALLS: Final = 400  # as of a sweep of the trash (disk/retention)
+PART_NAMES: Final = 128  # of one folder, stat while it is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,9 @@ class Trashed:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A part of what is there. upto: the last batch that is listed whole, "" before the first."""
+    """A part of what is there."""
 
     found: tuple[Trashed, ...]
-    upto: str
     done: bool
 
 
@@ -78,16 +78,28 @@ class Return:
     why: str = ""
 
 
-class TrashListing:
-    """Lists the versions of `path` and of all below it ("": everything), newest batch first.
+@dataclass(slots=True)
+class _Level:
+    """A folder on the way. names: those in it that were not looked at yet, the next one last."""
 
-    when: the beginning of the batches' names; "" is any. before: only batches that are older.
+    where: str
+    names: list[str]
+
+
+class TrashListing:
+    """Lists the versions of `path` and of all below it ("": everything), newest batch first, and
+    those of a batch in the order of a sorted walk.
+
+    when: the beginning of the batches' names; "" is any. after: (batch, path) of the last version
+    that is not wanted any more; it need not be there
     """
 
-    def __init__(self, root: Root, path: str, when: str = "", before: str = "") -> None:
-        self._root, self._path, self._when, self._before = root, path, when, before
+    def __init__(
+        self, root: Root, path: str, when: str = "", after: tuple[str, str] = ("", "")
+    ) -> None:
+        self._root, self._path, self._when = root, path, when
+        self._first, self._after = after
         self._calls = 0
-        self._upto = before
         self._going = self._run()
 
     def step(self) -> Listing:
@@ -98,7 +110,7 @@ class TrashListing:
             part = next(self._going, None)
             done = part is None
             found += part or ()
-        return Listing(tuple(found), self._upto, done)
+        return Listing(tuple(found), done)
 
     def _run(self) -> Iterator[list[Trashed]]:
         try:
@@ -109,42 +121,58 @@ class TrashListing:
             return
         yield []
         for batch in sorted(filter(is_batch, names), reverse=True):
-            if batch.startswith(self._when) and (not self._before or batch < self._before):
-                yield from self._batch(batch)
-                self._upto = batch
+            if batch.startswith(self._when) and (not self._first or batch <= self._first):
+                yield from self._batch(batch, self._after if batch == self._first else "")
 
-    def _batch(self, batch: str) -> Iterator[list[Trashed]]:
-        way = [self._path]
-        if self._path:
-            self._calls += 3
-            found = self._stats(batch, parent_of(self._path), [name_of(self._path)])
-            way = []
-            for path, stat in found:
-                if stat.kind is Kind.DIRECTORY:
-                    way.append(path)
-            yield _versions(batch, found)
+    def _batch(self, batch: str, after: str) -> Iterator[list[Trashed]]:
+        """after: the versions up to this path are passed over."""
+        top = _Level(parent_of(self._path), [name_of(self._path)])
+        way = [top if self._path else self._level(batch, "", after)]
         while way:
-            where = way.pop()
-            found = self._stats(batch, where, None)
-            inner = [path for path, stat in found if stat.kind is Kind.DIRECTORY]
-            way += sorted(inner, key=sort_key, reverse=True)
-            yield _versions(batch, found)
+            if not way[-1].names:
+                way.pop()
+                continue
+            found, inner = self._part(batch, way[-1])
+            yield [one for one in found if not after or sort_key(one.path) > sort_key(after)]
+            if inner:
+                way.append(self._level(batch, inner, after))
 
-    def _stats(self, batch: str, where: str, names: list[str] | None) -> list[tuple[str, Stat]]:
-        """What lies in one folder of a batch, in order; nothing where the folder is not there."""
+    def _level(self, batch: str, where: str, after: str) -> _Level:
+        """What lies in a folder; nothing where it is not there."""
         self._calls += 3
-        top = join(TRASH_PATH, batch)
-        found: list[tuple[str, Stat]] = []
         try:
-            with self._root.folder(join(top, where) if where else top) as folder:
-                for name in sorted(our_names(folder)) if names is None else names:
-                    self._calls += 1
-                    stat = folder.stat(name)
-                    if stat is not None and stat.kind is not None:
-                        found.append((join(where, name), stat))
+            with self._root.folder(_in_trash(batch, where)) as folder:
+                names = sorted(our_names(folder), reverse=True)
         except OSError as error:
             raise_if_short(error)
-        return found
+            return _Level(where, [])
+        if after and is_below(after, where):
+            first = after.removeprefix(f"{where}/" if where else "").partition("/")[0]
+            while names and names[-1] < first:
+                names.pop()
+        return _Level(where, names)
+
+    def _part(self, batch: str, level: _Level) -> tuple[list[Trashed], str]:
+        """The versions among the next names, up to the first folder; and that folder, or ""."""
+        self._calls += 3
+        found: list[Trashed] = []
+        try:
+            with self._root.folder(_in_trash(batch, level.where)) as folder:
+                for _ in range(min(PART_NAMES, len(level.names))):
+                    name = level.names.pop()
+                    path = join(level.where, name)
+                    self._calls += 1
+                    stat = folder.stat(name)
+                    if stat is None or stat.kind is None:
+                        continue
+                    if stat.kind is Kind.DIRECTORY:
+                        return found, path
+                    size = stat.size if stat.kind is Kind.FILE else 0
+                    found.append(Trashed(batch, path, stat.kind, size, stat.mtime_ns))
+        except OSError as error:
+            raise_if_short(error)
+            level.names.clear()
+        return found, ""
 
 
 def restore(root: Root, wanted: Sequence[PutBack]) -> list[Return]:
@@ -260,9 +288,6 @@ def _unmake(root: Root, made: list[str]) -> None:
             return
 
 
-def _versions(batch: str, found: list[tuple[str, Stat]]) -> list[Trashed]:
-    return [
-        Trashed(batch, path, stat.kind, stat.size if stat.kind is Kind.FILE else 0, stat.mtime_ns)
-        for path, stat in found
-        if stat.kind is not None and stat.kind is not Kind.DIRECTORY
-    ]
+def _in_trash(batch: str, where: str) -> str:
+    top = join(TRASH_PATH, batch)
+    return join(top, where) if where else top

@@ -271,8 +271,7 @@ class Applier:
     def _far_future(self, path: str) -> list[Action | Fact]:
         if self._versions.leap(path):
             return self._problems.show(Problem(self.folder, path, ProblemKind.FAR_FUTURE))
-        shown = self._problems.of(path)
-        is_it = shown is not None and shown.kind is ProblemKind.FAR_FUTURE
+        is_it = self._problems.kind_of(path) is ProblemKind.FAR_FUTURE
         return self._problems.clear(path) if is_it else []
 
     def _reready(

@@ -6,6 +6,7 @@ machines must be quiet, and every connected peer must have acknowledged all that
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -48,7 +49,9 @@ class Barrier:
 
     def asked(self, fact: Asked, now: float) -> list[Action | Fact]:
         timeout = fact.fields.get("timeout")
-        timeout_s = float(timeout) if isinstance(timeout, int | float) else DEFAULT_TIMEOUT_S
+        timeout_s = float(timeout) if isinstance(timeout, int | float) else math.nan
+        if math.isnan(timeout_s):
+            timeout_s = DEFAULT_TIMEOUT_S
         self._number += 1
         waiter = Waiter(fact.asker, now + timeout_s, {})
         out: list[Action | Fact] = []
@@ -61,6 +64,13 @@ class Barrier:
         self._waiters.append(waiter)
         self._next_check = now
         return out
+
+    def give_up_one(self) -> list[Action | Fact]:
+        """Answer who has waited longest, so that there is room for somebody else."""
+        if not self._waiters:
+            return []
+        waiter = self._waiters.pop(0)
+        return [Answer(waiter.asker, {"in_sync": False, "why": "too many others ask"})]
 
     def dropped(self, fact: CookieDropped, now: float) -> list[Action | Fact]:
         """Where not all is watched only a walk can tell what was written before the question."""
@@ -103,11 +113,12 @@ class Barrier:
         """Look whether a waiter can be answered; a count is only asked for when all is quiet."""
         self._next_check = now + CHECK_PERIOD_S
         out: list[Action | Fact] = []
+        why = self._unquiet() if self._waiters else ""
         for waiter in list(self._waiters):
             if now >= waiter.until:
                 self._waiters.remove(waiter)
                 out.append(Answer(waiter.asker, {"in_sync": False, "why": self._why(waiter)}))
-            elif not waiter.cookies and not (why := self._unquiet()):
+            elif not waiter.cookies and not why:
                 out += self._count(waiter)
                 if waiter.counted == set(self._folders):
                     self._waiters.remove(waiter)

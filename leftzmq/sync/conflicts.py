@@ -23,9 +23,10 @@ from leftzmq.sync.jobs import (
     VersionsRead,
 )
 from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.paging import PAGE_BYTES, PAGE_ITEMS, fitting
 from leftzmq.tree.conflict import read_name
 from leftzmq.tree.entry import Entry
-from leftzmq.tree.path import path_of_key, sort_key
+from leftzmq.tree.path import sort_key
 from leftzmq.tree.version import Life, device_letters
 
 _SECOND_NS: Final = 1_000_000_000
@@ -45,7 +46,8 @@ class Conflicts:
     # -- questions -------------------------------------------------------------------------------
 
     def ask_list(self, asker: bytes, folder: str, after: str) -> list[Action | Fact]:
-        """A page of what there is; an answer with `after` goes on when it is asked with that."""
+        """A page of what there is after the copy of this path ("": from the first one on). An
+        answer with `after` goes on when it is asked with that."""
         key = sort_key(after) if after else b""
         return [Work(ListCopies(folder, self._asked(asker, folder, after), key))]
 
@@ -68,8 +70,10 @@ class Conflicts:
 
     def listed(self, fact: CopiesListed) -> list[Action | Fact]:
         asker, _, _ = self._askers.pop(fact.number)
-        copies = [self._copy(entry) for entry in fact.copies]
-        after = path_of_key(fact.after) if fact.after else ""
+        found = (self._copy(entry) for entry in fact.copies)
+        copies, whole = fitting(found, PAGE_ITEMS, PAGE_BYTES)
+        more = bool(fact.after) or not whole
+        after = copies[-1]["cursor"] if more else ""
         return [Answer(asker, {"folder": fact.folder, "copies": copies, "after": after})]
 
     def read(self, fact: VersionsRead) -> list[Action | Fact]:
@@ -107,6 +111,7 @@ class Conflicts:
         return {
             "path": name.path,
             "copy": entry.path,
+            "cursor": entry.path,
             "time": name.time,
             "device": self._names.get(name.device, name.device),
             "letters": name.device,

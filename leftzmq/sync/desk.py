@@ -12,14 +12,16 @@ from typing import Final
 from leftzmq.disk.resolve import Choice
 from leftzmq.disk.trash import is_batch
 from leftzmq.errors import Refused
-from leftzmq.sync.actions import Action, declined
+from leftzmq.sync.actions import Action, Answer, declined
 from leftzmq.sync.conflicts import Conflicts
 from leftzmq.sync.facts import Asked, Fact
 from leftzmq.sync.folder import Folder
+from leftzmq.sync.status import problems
 from leftzmq.sync.wave import State
 from leftzmq.tree.path import check_path
 
 _WHEN: Final = re.compile(r"\d{4,14}", re.ASCII)
+_NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
 _MARKS: Final = re.compile(r"[-:TZ\s]")
 
 
@@ -36,6 +38,8 @@ class Desk:
                 ask = self._trash
             case "accept" | "revert":
                 ask = self._held
+            case "problems":
+                ask = self._problems
             case "conflicts list" | "conflicts show" | "conflicts resolve":
                 ask = self._conflicts
             case _:
@@ -43,10 +47,10 @@ class Desk:
         folder = self._folder(_text(fact, "folder"))
         if isinstance(folder, str):
             return [declined(fact.asker, folder, _text(fact, "folder"), "name one with --folder")]
-        if folder.stopped_why:
+        if folder.stopped_why and fact.verb != "problems":
             return [declined(fact.asker, f"the folder is stopped: {folder.stopped_why}", folder.id)]
         try:
-            for key in ("path", "target", "after"):
+            for key in ("path", "target"):
                 if _text(fact, key):
                     check_path(_text(fact, key))
         except Refused as refused:
@@ -62,18 +66,27 @@ class Desk:
             return f"there are several folders here: {names}"
         return self._folders.get(id) or f"there is no such folder here; there is {names}"
 
+    def _problems(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
+        after = _text(fact, "after")
+        if not _NUMBER.fullmatch(after or "0"):
+            return [_no_cursor(fact)]
+        return [Answer(fact.asker, problems(folder, int(after or "0")))]
+
     def _held(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
         state = State.ACCEPTING if fact.verb == "accept" else State.REVERTING
         return folder.guard.decide(fact.asker, state, now)
 
     def _trash(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
-        path, before = _text(fact, "path"), _text(fact, "before")
+        path, after = _text(fact, "path"), _text(fact, "after")
         when = batches_of(_text(fact, "when"))
-        if when is None or (before and not is_batch(before)):
+        if when is None:
             do = "write it as `leftzmq trash list` does, or only the beginning of that"
             return [declined(fact.asker, "is not a time", _text(fact, "when"), do)]
         if fact.verb == "trash list":
-            return folder.trash.ask_list(fact.asker, path, when, before)
+            batch, _, last = after.partition("/")
+            if after and not (is_batch(batch) and last):
+                return [_no_cursor(fact)]
+            return folder.trash.ask_list(fact.asker, path, when, (batch, last))
         if not path:
             return [declined(fact.asker, "which path is to be restored?")]
         return folder.trash.ask_restore(fact.asker, path, _text(fact, "target") or path, when)
@@ -81,7 +94,13 @@ class Desk:
     def _conflicts(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
         path, choice = _text(fact, "path"), _text(fact, "choice").upper()
         if fact.verb == "conflicts list":
-            return self._about_copies.ask_list(fact.asker, folder.id, _text(fact, "after"))
+            after = _text(fact, "after")
+            try:
+                return self._about_copies.ask_list(
+                    fact.asker, folder.id, check_path(after) if after else ""
+                )
+            except Refused:
+                return [_no_cursor(fact)]
         if not path:
             return [declined(fact.asker, "which path is meant?")]
         if fact.verb == "conflicts show":
@@ -100,6 +119,11 @@ def batches_of(when: str) -> str | None:
     if not _WHEN.fullmatch(digits):
         return None
     return digits if len(digits) <= 8 else f"{digits[:8]}-{digits[8:]}"
+
+
+def _no_cursor(fact: Asked) -> Answer:
+    do = "it is the `cursor` of a line of the same list with --json"
+    return declined(fact.asker, "is no place in this list", _text(fact, "after"), do)
 
 
 def _text(fact: Asked, key: str) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from leftzmq.errors import IndexFailed, LeftError, Stop, StopCause
-from leftzmq.sync.actions import Action, Answer, Publish, Send, Tell, Work
+from leftzmq.sync.actions import Action, Answer, Publish, Send, Tell, Work, declined
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.barrier import Barrier
 from leftzmq.sync.conflicts import Conflicts
@@ -37,6 +37,7 @@ from leftzmq.sync.jobs import JobBroke, JobDone, JobStopped, OpenFolder
 from leftzmq.sync.lines import Lines
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.listener import Listener
+from leftzmq.sync.open_questions import OpenQuestions
 from leftzmq.sync.peers import Peers
 from leftzmq.sync.rates import Rates
 from leftzmq.sync.reopening import Reopening
@@ -58,6 +59,8 @@ from leftzmq.wire.strict import Frame
 _FOR_ALL: Final = (Asked, BulkRestored, PeerConnected, PeerForgot, PeerGreeted, PeerLost)
 """Facts that every folder and every shared machine must have heard; to hear one twice is harmless.
 Who was interrupted by an index that failed hears it again."""
+
+ASK_LATER: Final = "ask again when some of them are answered"
 
 
 class Node:
@@ -85,6 +88,7 @@ class Node:
         self.reopening = Reopening()
         self._rates = Rates(peers.by_key)
         self.lines = Lines()
+        self._open = OpenQuestions()
         self._stirred: list[Applier | Downloader] = []
         self._wall_ns = 0
         self._routes = self._route(Routes(folders, peers.by_key))
@@ -157,6 +161,8 @@ class Node:
                 self._rates.asked(action.link.device, action.message, now)
             case Work(job):
                 self.reopening.job_begins(job.folder)
+            case Answer(asker):
+                self._open.answered(asker)
         return [action]
 
     def _decide(self, facts: deque[Fact], now: float) -> Outputs:
@@ -166,6 +172,8 @@ class Node:
             return self._settle(now) if fact is None else self._routes.follow(fact, now)
         except IndexFailed as failed:
             # In the middle of a machine that all folders share: all begin anew, as after a crash.
+            if isinstance(fact, Asked):
+                self._open.answered(fact.asker)  # it is asked once more
             if isinstance(fact, _FOR_ALL):
                 facts.append(fact)
             return [self._stop_for(folder, failed) for folder in self._running()]
@@ -238,15 +246,24 @@ class Node:
         return out + self._heartbeat.tick(now)
 
     def _asked(self, fact: Asked, now: float) -> Outputs:
-        match fact.verb:
-            case "wait":
-                return self.barrier.asked(fact, now)
-            case "status":
-                return [Answer(fact.asker, self.status())]
+        may = self._open.opened(fact.asker)
+        if fact.verb == "status":  # answered at once
+            return [Answer(fact.asker, self.status())]
+        if not may:
+            return [declined(fact.asker, "too many questions of yours are open", "", ASK_LATER)]
+        gone = self.barrier.give_up_one() if self._open.full else []
+        if self._open.full and not gone:
+            return [declined(fact.asker, "too many questions are open", "", ASK_LATER)]
+        return gone + self._answer(fact, now)
+
+    def _answer(self, fact: Asked, now: float) -> Outputs:
+        if fact.verb == "wait":
+            return self.barrier.asked(fact, now)
         answers = self.desk.asked(fact, now)
         if answers is not None:
             return answers
-        return [Answer(fact.asker, {"error": f"this agent does not know the question {fact.verb}"})]
+        what = f"this agent does not know the question {fact.verb}"
+        return [Answer(fact.asker, {"error": f"{what}: use the leftzmq of the same version"})]
 
     def status(self) -> dict[str, Any]:
         return status(

@@ -1,10 +1,14 @@
 """The problems of one folder as they stand, and telling each once.
 
-A Problem concerns one path, or one device's index, and stays shown until that is well again.
+A Problem concerns one path, or one device's index, and stays shown until that is well again. Another device
+can make as many as it has entries: of each kind so many are kept, and of the rest it is known only
+that they are there. So no kind hides another one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 from leftzmq.errors import Problem, ProblemKind
@@ -12,8 +16,12 @@ from leftzmq.sync.actions import Action, Tell
 from leftzmq.sync.facts import Fact
 from leftzmq.wire.local import EventKind, Scalar
 
-MAX_SHOWN: Final = 10_000
-"""A tree of a million bad names must not fill the memory; the rest is counted."""
+MAX_OF_A_KIND: Final = 1_000
+MAX_LETTERS_OF_A_KIND: Final = 256 << 10
+"""Of paths and details. With 17 kinds less than 5 MiB of a folder."""
+MAX_HIDDEN: Final = 100_000
+"""About 10 MiB. More problems than these and those that are kept are not counted."""
+MAX_DETAIL_LETTERS: Final = 512
 
 _OF_WALKS: Final = {
     ProblemKind.BAD_NAME,
@@ -24,42 +32,109 @@ _OF_WALKS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """number: in which order they came."""
+
+    number: int
+    problem: Problem
+
+
+@dataclass(slots=True)
+class _Share:
+    """What the kept problems of one kind take up."""
+
+    count: int = 0
+    letters: int = 0
+
+    def take(self, problem: Problem) -> bool:
+        """False: there is no room for it."""
+        letters = self.letters + len(problem.path) + len(problem.detail)
+        if self.count >= MAX_OF_A_KIND or letters > MAX_LETTERS_OF_A_KIND:
+            return False
+        self.count, self.letters = self.count + 1, letters
+        return True
+
+    def give_back(self, problem: Problem) -> None:
+        self.count -= 1
+        self.letters -= len(problem.path) + len(problem.detail)
+
+
 class Problems:
-    """path, or name of a device -> Problem, of one folder."""
+    """path, or name of a device -> Problem, of one folder. Its length: all that are known of, kept
+    or hidden."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self._by_path: dict[str, Problem] = {}  # of a device: see _key
-        self._in_walk: set[str] = set()
+        self._by_path: dict[str, _Kept] = {}  # in the order of their numbers; by _key
+        self._shares = {kind: _Share() for kind in ProblemKind}
+        self._hidden: dict[int, ProblemKind] = {}  # by the hash of the path: 36 bytes, not 4 KiB
+        self._number = 0
+        self._in_walk: set[int] = set()
 
     def __len__(self) -> int:
-        return len(self._by_path)
+        return len(self._by_path) + len(self._hidden)
+
+    def after(self, number: int) -> Iterator[tuple[int, Problem]]:
+        """Those that are kept and came after the one of this number, with theirs (from 1)."""
+        return (
+            (kept.number, kept.problem) for kept in self._by_path.values() if kept.number > number
+        )
 
     def all(self) -> list[Problem]:
-        return list(self._by_path.values())
+        """Those that are kept, the oldest first."""
+        return [kept.problem for kept in self._by_path.values()]
 
     def of(self, path: str) -> Problem | None:
-        return self._by_path.get(path)
+        """The problem of a path, if it is kept: see kind_of."""
+        kept = self._by_path.get(path)
+        return None if kept is None else kept.problem
+
+    @property
+    def hidden(self) -> int:
+        """How many are there of which nothing more is known."""
+        return len(self._hidden)
+
+    def kind_of(self, path: str) -> ProblemKind | None:
+        """What is the matter with a path; None: nothing."""
+        kept = self._by_path.get(path)
+        return self._hidden.get(hash(path)) if kept is None else kept.problem.kind
 
     def show(self, problem: Problem) -> list[Action | Fact]:
         """A problem as it is now; told only when it is new or has become another one."""
+        if len(problem.detail) > MAX_DETAIL_LETTERS:
+            problem = replace(problem, detail=problem.detail[:MAX_DETAIL_LETTERS] + "...")
         key = _key(problem.path, problem.device)
-        self._in_walk.add(key)
+        mark = hash(key)
         before = self._by_path.get(key)
-        if before is None and len(self._by_path) >= MAX_SHOWN:
+        if before is not None:
+            self._shares[before.problem.kind].give_back(before.problem)
+        if not self._shares[problem.kind].take(problem):
+            self._by_path.pop(key, None)
+            if mark in self._hidden or len(self._hidden) < MAX_HIDDEN:
+                self._hidden[mark] = problem.kind
+                self._in_walk.add(mark)
             return []
-        self._by_path[key] = problem
-        if before is not None and before.kind is problem.kind:
+        self._in_walk.add(mark)
+        self._hidden.pop(mark, None)
+        if before is None:
+            self._number += 1
+        number = self._number if before is None else before.number
+        self._by_path[key] = _Kept(number, problem)
+        if before is not None and before.problem.kind is problem.kind:
             return []
         return [_told(problem, problem.kind.name, str(problem))]
 
     def clear(self, path: str, device: str = "") -> list[Action | Fact]:
         """The path, or (path "") the index of a device, is well again."""
-        problem = self._by_path.pop(_key(path, device), None)
-        if problem is None:
-            return []
+        key = _key(path, device)
+        self._hidden.pop(hash(key), None)
+        kept = self._by_path.pop(key, None)
+        if kept is None:
+            return []  # of what was not told it is not told that it is over
+        self._shares[kept.problem.kind].give_back(kept.problem)
         what = f"the index of {device}" if device else path
-        return [_told(problem, "SOLVED", f"{what}: solved")]
+        return [_told(kept.problem, "SOLVED", f"{what}: solved")]
 
     def walk_begins(self) -> None:
         """A walk of everything: what it does not show again by its end is solved."""
@@ -68,9 +143,12 @@ class Problems:
     def settled_by_walk(self) -> list[Action | Fact]:
         """A walk of everything ended: what walks find and this one did not is solved."""
         out: list[Action | Fact] = []
-        for path, problem in list(self._by_path.items()):
-            if problem.kind in _OF_WALKS and path not in self._in_walk:
+        for path, kept in list(self._by_path.items()):
+            if kept.problem.kind in _OF_WALKS and hash(path) not in self._in_walk:
                 out += self.clear(path)
+        for mark, kind in list(self._hidden.items()):
+            if kind in _OF_WALKS and mark not in self._in_walk:
+                del self._hidden[mark]
         self._in_walk.clear()
         return out
 

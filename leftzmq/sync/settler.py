@@ -253,14 +253,12 @@ class Settler:
 
     def _look_for_mounts(self, now: float) -> None:
         for path in self._mounting.due(now):
-            problem = self._problems.of(path)
-            if problem is not None and problem.kind is ProblemKind.MOUNT_GONE:
+            if self._problems.kind_of(path) is ProblemKind.MOUNT_GONE:
                 self.walks.later(path)
             else:
                 self._looks.wait(path, now, closed=True)
 
     def _solve(self, prefix: str, kind: ProblemKind) -> list[Action | Fact]:
         """A walk of `prefix` made good what its problem was, if it is of this kind."""
-        problem = self._problems.of(prefix or ".")
-        is_it = problem is not None and problem.kind is kind
-        return self._problems.clear(prefix or ".") if is_it else []
+        path = prefix or "."
+        return self._problems.clear(path) if self._problems.kind_of(path) is kind else []

@@ -24,18 +24,17 @@ from leftzmq.sync.jobs import (
     TrashRestored,
     TrashSwept,
 )
+from leftzmq.sync.paging import PAGE_BYTES, PAGE_ITEMS, fitting
 from leftzmq.tree.path import check_path
 from leftzmq.wire.local import EventKind, Scalar
 
 SWEEP_PERIOD_S: Final = 86_400.0
-PAGE_BYTES: Final = 512 << 10
-MAX_BYTES: Final = 8 << 20
-"""Of one answer to a list; a reply holds 16 MiB."""
-VERSION_BYTES: Final = 120  # of one version in a reply, beside its path
 RESTORES_AT_ONCE: Final = 128
 RESTORES_MAX: Final = 100_000
-"""Paths put back by one question: each is remembered until it is answered."""
+RESTORES_MAX_LETTERS: Final = 16 << 20
+"""Paths put back by one question, and their letters: each is remembered until it is answered."""
 SAID_MAX: Final = 1_000  # of them named in the answer
+SAID_BYTES: Final = 4 << 20
 
 _CLOCK: Final = "trash clock"
 _SEE: Final = "`leftzmq trash list` shows what is there"
@@ -45,22 +44,28 @@ _SEE: Final = "`leftzmq trash list` shows what is there"
 class Question:
     """One question. target: None for a list, else where `path` is to be.
 
-    found: for a list, what it has. seen: paths whose newest version was taken up; back, stayed:
-    what became of them
+    after, found: for a list, where it goes on, and what it has
+    seen: for the others, paths whose newest version was taken up; back, stayed: what became of them
     """
 
     asker: bytes
     path: str
     when: str
-    before: str = ""
+    after: tuple[str, str] = ("", "")
     target: str | None = None
     found: list[Trashed] = field(default_factory=list)
-    found_bytes: int = 0
+    found_letters: int = 0
     seen: set[str] = field(default_factory=set)
+    seen_letters: int = 0
     waiting: deque[PutBack] = field(default_factory=deque)
     back: list[str] = field(default_factory=list)
     stayed: list[tuple[str, str]] = field(default_factory=list)
     listed: bool = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more paths are put back by it."""
+        return len(self.seen) >= RESTORES_MAX or self.seen_letters >= RESTORES_MAX_LETTERS
 
 
 class TrashKeeper:
@@ -121,10 +126,12 @@ class TrashKeeper:
 
     # -- questions -------------------------------------------------------------------------------
 
-    def ask_list(self, asker: bytes, path: str, when: str, before: str) -> list[Action | Fact]:
+    def ask_list(
+        self, asker: bytes, path: str, when: str, after: tuple[str, str]
+    ) -> list[Action | Fact]:
         """What is there of `path` and below ("": all), newest first, in pages: an answer with
-        `before` goes on when it is asked again with that."""
-        return self._ask(Question(asker, path, when, before))
+        `after` goes on when it is asked again with that, as batch and path."""
+        return self._ask(Question(asker, path, when, after))
 
     def ask_restore(self, asker: bytes, path: str, target: str, when: str) -> list[Action | Fact]:
         """Put the newest version of `path`, and of each path below it, back at `target`."""
@@ -139,15 +146,9 @@ class TrashKeeper:
             self._take_up(question, question.target, fact.part.found)
             return self._go_on(question)
         question.found += fact.part.found
-        question.found_bytes += sum(len(v.path.encode()) + VERSION_BYTES for v in fact.part.found)
-        if fact.part.done:
-            return self._answer_list(question, "")
-        if question.found_bytes >= PAGE_BYTES:
-            last = question.found[-1].batch
-            # A page ends with a batch, unless one alone is more than a reply holds.
-            if last == fact.part.upto or question.found_bytes >= MAX_BYTES:
-                return self._answer_list(question, last)
-        return self._go_on(question)
+        question.found_letters += sum(len(version.path) for version in fact.part.found)
+        full = len(question.found) > PAGE_ITEMS or question.found_letters > PAGE_BYTES
+        return self._answer_list(question) if fact.part.done or full else self._go_on(question)
 
     def restored(self, fact: TrashRestored) -> list[Action | Fact]:
         if fact.stop is not None:
@@ -177,9 +178,10 @@ class TrashKeeper:
     def _take_up(self, question: Question, target: str, found: tuple[Trashed, ...]) -> None:
         """The newest of each path comes first; what comes later stays where it is."""
         for one in found:
-            if one.path in question.seen or len(question.seen) >= RESTORES_MAX:
+            if one.path in question.seen or question.is_full:
                 continue
             question.seen.add(one.path)
+            question.seen_letters += len(one.path)
             wanted = PutBack(one.batch, one.path, target + one.path[len(question.path) :])
             try:
                 check_path(wanted.path)
@@ -194,36 +196,41 @@ class TrashKeeper:
             count = min(RESTORES_AT_ONCE, len(question.waiting))
             wanted = tuple(question.waiting.popleft() for _ in range(count))
             return [Work(RestoreTrash(self.folder, self._number, wanted))]
-        if question.listed:
+        if question.listed or question.is_full:
             return self._answer_restore(question)
-        path, when, before = question.path, question.when, question.before
-        return [Work(ListTrash(self.folder, self._number, path, when, before))]
+        path, when, after = question.path, question.when, question.after
+        return [Work(ListTrash(self.folder, self._number, path, when, after))]
 
-    def _answer_list(self, question: Question, before: str) -> list[Action | Fact]:
-        versions = [
+    def _answer_list(self, question: Question) -> list[Action | Fact]:
+        found = (
             {
                 "batch": one.batch,
                 "path": one.path,
                 "kind": one.kind.name.lower(),
                 "size": one.size,
                 "mtime_ns": one.mtime_ns,
+                "cursor": f"{one.batch}/{one.path}",
             }
             for one in question.found
-        ]
-        return self._answer({"folder": self.folder, "versions": versions, "before": before})
+        )
+        versions, whole = fitting(found, PAGE_ITEMS, PAGE_BYTES)
+        more = versions and not (whole and question.listed)
+        after = versions[-1]["cursor"] if more else ""
+        return self._answer({"folder": self.folder, "versions": versions, "after": after})
 
     def _answer_restore(self, question: Question) -> list[Action | Fact]:
         if not question.seen:
             when = f" of {question.when}" if question.when else ""
             what = f"nothing{when} is in the trash under this path"
             return self._over(declined(question.asker, what, question.path, _SEE))
+        stayed = ({"path": path, "why": why} for path, why in question.stayed)
         fields: dict[str, Any] = {
             "folder": self.folder,
             "restored": len(question.back),
             "stayed": len(question.stayed),
-            "more": len(question.seen) >= RESTORES_MAX,
-            "restored_list": question.back[:SAID_MAX],
-            "stayed_list": [{"path": p, "why": why} for p, why in question.stayed[:SAID_MAX]],
+            "more": question.is_full,
+            "restored_list": fitting(question.back, SAID_MAX, SAID_BYTES)[0],
+            "stayed_list": fitting(stayed, SAID_MAX, SAID_BYTES)[0],
         }
         return self._answer(fields)
 

@@ -3,6 +3,8 @@
 Both are ipc sockets in the state directory of this agent, never another device's door; what
 comes in is checked all the same, since a broken tool must not stop an agent.
 
+What goes out always fits: nothing that is to be said can stop an agent.
+
 Knows the bytes of events, questions and replies. Must not know what any of them is about.
 """
 
@@ -25,6 +27,11 @@ MAX_REPLY_BYTES: Final = 16 << 20
 MAX_REPLY_LEVELS: Final = 16
 MAX_VERB_LETTERS: Final = 64
 _NUMBER_BYTES: Final = 8
+_FIELD_BYTES: Final = 20
+"""Of a field beside its texts: the headers of key and value, or a number."""
+_EVENT_HEAD_BYTES: Final = 32
+_LEAST: Final = -(1 << 63)  # of the numbers that msgpack can hold
+_MOST: Final = (1 << 64) - 1
 
 _EVENT_LIMITS: Final = Limits(frame=MAX_EVENT_BYTES, str=MAX_EVENT_BYTES, bin=0, array=2, map=256)
 _ASK_LIMITS: Final = Limits(frame=MAX_ASK_BYTES, str=MAX_ASK_BYTES, bin=0, array=2, map=256)
@@ -75,9 +82,28 @@ class Ask:
     fields: Mapping[str, Scalar]
 
 
+def bounded(fields: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """The fields of an event as they are told: they fit MAX_EVENT_BYTES, whatever is in them.
+
+    Where they would not, every text is cut off at the same number of bytes, and ends in "...".
+    """
+    said: dict[str, Scalar] = sayable(fields)
+    room = MAX_EVENT_BYTES - _EVENT_HEAD_BYTES
+    if fields_bytes(said) <= room:
+        return said
+    each = room // len(said) - _FIELD_BYTES
+    return {_cut(key, each // 2): _cut(value, each // 2) for key, value in said.items()}
+
+
+def fields_bytes(fields: Mapping[str, Scalar]) -> int:
+    """At least the bytes that these fields, as `bounded` gives them, take up in an event."""
+    texts = (text.encode() for pair in fields.items() for text in pair if isinstance(text, str))
+    return len(fields) * _FIELD_BYTES + sum(map(len, texts))
+
+
 def encode_event(event: Event) -> list[bytes]:
-    """[topic, number as 8 bytes big-endian, msgpack [unix_time, fields]]."""
-    body = pack([float(event.unix_time), _printable(event.fields)])
+    """[topic, number as 8 bytes big-endian, msgpack [unix_time, fields]]; it always fits."""
+    body = pack([float(event.unix_time), bounded(event.fields)])
     return [event.kind.value.encode(), event.number.to_bytes(_NUMBER_BYTES, "big"), body]
 
 
@@ -100,7 +126,7 @@ def decode_event(frames: list[bytes]) -> Event:
 
 def encode_ask(verb: str, fields: Mapping[str, Scalar]) -> bytes:
     """msgpack [verb, fields]."""
-    return pack([verb, _printable(fields)])
+    return pack([verb, sayable(fields)])
 
 
 def decode_ask(frame: Frame) -> Ask:
@@ -112,14 +138,18 @@ def decode_ask(frame: Frame) -> Ask:
 
 
 def encode_reply(fields: Mapping[str, Any]) -> bytes:
-    """msgpack of a map of what JSON knows.
+    """msgpack of a map of what JSON knows. It always fits: an answer that does not is an error
+    to the asker, like one that nobody knows."""
+    frame = pack(sayable(fields))
+    if len(frame) <= MAX_REPLY_BYTES:
+        return frame
+    error = f"the answer is too long: {len(frame)} bytes, {MAX_REPLY_BYTES} are allowed"
+    return pack({"error": error})
 
-    Raises Refused (TOO_LONG) where `decode_reply` would: the asker is to be told so instead.
-    """
-    frame = pack(_printable(fields))
-    if len(frame) > MAX_REPLY_BYTES:
-        raise Refused(Refusal.TOO_LONG, f"a reply of {len(frame)} bytes")
-    return frame
+
+def packed_bytes(value: Any) -> int:
+    """How many bytes of a reply this is."""
+    return len(pack(sayable(value)))
 
 
 def decode_reply(frame: Frame) -> dict[str, Any]:
@@ -134,15 +164,24 @@ def decode_reply(frame: Frame) -> dict[str, Any]:
 _KINDS: Final = {kind.value.encode(): kind for kind in EventKind}
 
 
-def _printable(value: Any) -> Any:
-    """`value` with names that are not UTF-8 escaped: they are Problems, and so they are shown."""
+def sayable(value: Any) -> Any:
+    """`value` as msgpack can say it: names that are not UTF-8 are escaped (they are Problems, and
+    so they are shown), and of a number that is too large (a sum of sizes) the largest is said."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, Mapping):
-        return {_printable(key): _printable(item) for key, item in value.items()}
+        return {sayable(key): sayable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_printable(item) for item in value]
+        return [sayable(item) for item in value]
+    if type(value) is int:
+        return max(_LEAST, min(value, _MOST))
     return value
+
+
+def _cut(value: Any, most_bytes: int) -> Any:
+    if not isinstance(value, str) or len(raw := value.encode()) <= most_bytes:
+        return value
+    return raw[: max(0, most_bytes - 3)].decode(errors="ignore") + "..."
 
 
 def _scalars(fields: dict[Any, Any]) -> dict[str, Scalar]:

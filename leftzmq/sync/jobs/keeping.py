@@ -35,13 +35,14 @@ class TrashSwept:
 @dataclass(frozen=True, slots=True)
 class ListTrash:
     """Go on with a listing of the trash (disk/recover) for one step; the first job of a number
-    begins it. path: "" is everything. when, before: which batches."""
+    begins it. path: "" is everything. when: which batches. after: (batch, path) of the version
+    that comes before the first one that is wanted; ("", "") at the beginning."""
 
     folder: str
     listing: int
     path: str
     when: str
-    before: str
+    after: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)

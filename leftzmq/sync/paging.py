@@ -1,0 +1,28 @@
+"""How much of a long list one answer to the command line holds.
+
+Knows counts and bytes. Must not know what is listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from leftzmq.wire.local import packed_bytes
+
+PAGE_ITEMS: Final = 1_000
+PAGE_BYTES: Final = 512 << 10
+"""About 5 ms of the loop, which packs it."""
+
+
+def fitting(items: Iterable[Any], most: int, most_bytes: int) -> tuple[list[Any], bool]:
+    """The first of the items, as values of a reply, that are at most so many and so many bytes
+    together; and whether these are all. There is at least one of them, if there is any."""
+    page: list[Any] = []
+    left = most_bytes
+    for item in items:
+        left -= packed_bytes(item)
+        if page and (left < 0 or len(page) >= most):
+            return page, False
+        page.append(item)
+    return page, True

@@ -1,0 +1,102 @@
+"""However many problems there are: what is kept of them is bounded, none hides those of another
+kind, and all that are known of are counted until they are solved."""
+
+from __future__ import annotations
+
+import pytest
+
+from leftzmq.errors import Problem, ProblemKind
+from leftzmq.sync import problems as module
+from leftzmq.sync.problems import MAX_LETTERS_OF_A_KIND, MAX_OF_A_KIND, Problems
+from leftzmq.wire.local import encode_reply
+
+FAR, BAD = ProblemKind.FAR_FUTURE, ProblemKind.BAD_NAME
+
+
+def problem(number: int, kind: ProblemKind = FAR, pad: int = 0, detail: str = "") -> Problem:
+    return Problem("share", f"{number}".ljust(pad, "x"), kind, detail)
+
+
+def flood(count: int, kind: ProblemKind = FAR, pad: int = 0) -> tuple[Problems, int]:
+    """So many of a kind, and how many events they were."""
+    found = Problems("share")
+    return found, sum(len(found.show(problem(n, kind, pad))) for n in range(count))
+
+
+def letters(found: Problems) -> int:
+    return sum(len(p.path) + len(p.detail) for p in found.all())
+
+
+def test_a_flood_of_one_kind_is_counted_and_not_kept() -> None:
+    found, told = flood(20_000)
+    assert len(found) == 20_000
+    assert told == len(found.all()) == MAX_OF_A_KIND
+    assert found.hidden == 20_000 - MAX_OF_A_KIND
+
+
+def test_long_paths_are_bounded_by_their_letters() -> None:
+    found, told = flood(20_000, pad=4000)
+    assert len(found) == 20_000
+    assert letters(found) <= MAX_LETTERS_OF_A_KIND
+    assert 0 < told == len(found.all()) < 100
+
+
+def test_a_flood_of_one_kind_does_not_hide_another() -> None:
+    found, _ = flood(20_000)
+    assert len(found.show(problem(-1, BAD))) == 1
+    assert found.of("-1") is not None
+
+
+def test_a_long_detail_is_cut_off() -> None:
+    found = Problems("share")
+    found.show(problem(1, detail="d" * 100_000))
+    assert len(found.all()[0].detail) < 1_000
+
+
+def test_what_is_solved_counts_no_more_and_makes_room() -> None:
+    found, _ = flood(MAX_OF_A_KIND + 2)
+    last = str(MAX_OF_A_KIND + 1)
+    assert found.kind_of(last) is FAR
+    assert found.clear(last) == []  # it was not told that it was there
+    assert len(found) == MAX_OF_A_KIND + 1
+    assert len(found.clear("0")) == 1
+    assert len(found.show(problem(MAX_OF_A_KIND))) == 1, "a hidden one is told when there is room"
+    assert (len(found), found.hidden) == (MAX_OF_A_KIND, 0)
+    for each in found.all():
+        found.clear(each.path)
+    assert len(found) == 0
+    found, told = flood(MAX_OF_A_KIND)
+    assert told == MAX_OF_A_KIND
+
+
+def test_one_that_becomes_another_takes_its_room_there() -> None:
+    found, _ = flood(MAX_OF_A_KIND)
+    assert len(found.show(problem(5, BAD))) == 1
+    assert found.kind_of("5") is BAD
+    assert len(found.show(problem(MAX_OF_A_KIND))) == 1
+    assert found.show(problem(5)) == [], "there is no room for it any more"
+    assert (found.kind_of("5"), found.of("5")) == (FAR, None)
+    assert len(found) == MAX_OF_A_KIND + 1
+
+
+def test_a_walk_solves_what_it_does_not_find_again() -> None:
+    found, _ = flood(MAX_OF_A_KIND + 10, BAD)
+    found.walk_begins()
+    for number in (0, MAX_OF_A_KIND, MAX_OF_A_KIND + 5):
+        found.show(problem(number, BAD))
+    assert len(found.settled_by_walk()) == MAX_OF_A_KIND - 1
+    assert len(found) == 3
+
+
+def test_even_the_count_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_HIDDEN", 10)
+    found, _ = flood(MAX_OF_A_KIND + 100)
+    assert len(found) == MAX_OF_A_KIND + 10
+
+
+def test_they_are_numbered_in_the_order_in_which_they_came() -> None:
+    found, _ = flood(5)
+    found.show(problem(2, BAD))
+    found.clear("3")
+    assert [(n, p.path) for n, p in found.after(1)] == [(2, "1"), (3, "2"), (5, "4")]
+    assert encode_reply({"n": [n for n, _ in found.after(4)]})
