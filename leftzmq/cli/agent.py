@@ -1,32 +1,39 @@
 """leftzmq-agent: runs one agent in the foreground.
 
-stdout: one line `ready control=EP bulk=EP news=EP`; stderr: the log.
+stdout: one line `ready control=EP bulk=EP news=EP`; stderr: the log. Neither is waited for.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from leftzmq import __version__
 from leftzmq.agent import Agent
-from leftzmq.cli.lines import QUIET_KINDS, line
-from leftzmq.cli.shell import guarded
+from leftzmq.cli.log import Log
+from leftzmq.cli.shell import STDERR, STDOUT, Parser, guarded
 from leftzmq.config import load
-from leftzmq.errors import UsageError
-from leftzmq.wire.local import Event, EventKind
+from leftzmq.errors import LeftError, UsageError
+
+NOTICED: Final = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""They would end the process; nobody who sends one to an agent means that."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    return guarded("leftzmq-agent", lambda: _main(arguments))
+    log, out = Log(STDERR, closed=sys.stderr is None), Log(STDOUT, closed=sys.stdout is None)
+    try:
+        return guarded("leftzmq-agent", lambda: _main(arguments, log, out), log.say)
+    finally:
+        out.close()
+        log.close()
 
 
-def _main(arguments: Sequence[str] | None) -> int:
-    parser = argparse.ArgumentParser(
+def _main(arguments: Sequence[str] | None, log: Log, out: Log) -> int:
+    parser = Parser(
         prog="leftzmq-agent",
         description="Keep the shares of peer.toml equal with those of its peers.",
     )
@@ -47,42 +54,32 @@ def _main(arguments: Sequence[str] | None) -> int:
         raise UsageError(
             f"there is no folder {unknown.pop()!r}", str(config.file), "see [[folder]]"
         )
-    agent = Agent(config, Logger(options.verbose), adopt=frozenset(options.adopt))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: agent.stop())
+    log.verbose = options.verbose
+    agent = Agent(config, log, adopt=frozenset(options.adopt))
+    _hear_signals(agent)
     try:
         agent.open()
-        _ready(agent)
+        bus = agent.bus
+        ends = (bus.control_endpoint, bus.bulk_endpoint, bus.news_endpoint)
+        out.say("ready control={} bulk={} news={}".format(*ends))
         agent.run()
+    except LeftError:
+        raise
+    except Exception:
+        log.say(traceback.format_exc())
+        return 1
     finally:
         agent.close()
     return 0
 
 
-def _ready(agent: Agent) -> None:
-    bus = agent.bus
-    text = f"ready control={bus.control_endpoint} bulk={bus.bulk_endpoint} news={bus.news_endpoint}"
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # Nobody reads it: that is no reason to stop syncing.
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
-
-
-class Logger:
-    """Events to stderr, without the steps in between unless they are wanted."""
-
-    def __init__(self, verbose: bool) -> None:
-        self._verbose = verbose
-        self._colour = sys.stderr.isatty()
-
-    def __call__(self, event: Event) -> None:
-        if not self._verbose and (event.kind in QUIET_KINDS or event.kind is EventKind.PROGRESS):
-            return
-        try:
-            print(line(event, colour=self._colour), file=sys.stderr, flush=True)
-        except (BrokenPipeError, ValueError):
-            return  # a log that nobody reads
+def _hear_signals(agent: Agent) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: agent.stop())
+    for number in NOTICED:
+        signal.signal(number, lambda number, _: agent.noticed(signal.Signals(number).name))
+    # In the background of a terminal with `stty tostop` a line of the log would stop the process.
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ def admin() -> int:
 
 
 def agent() -> int:
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)  # until the agent can say that they came
     from leftzmq.cli.agent import main
 
     return _run(main)
