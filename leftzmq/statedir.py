@@ -8,6 +8,7 @@ them (keys, rows), nor sockets: the ipc endpoints are text here.
       device.key        made by bus
       HASH.sqlite       the index of one folder, made by index
       ports.json        the bulk and news ports that were free last time
+      way               a short way to it, where others have taken the usual names of one
       events, admin     ipc sockets, bound by the holder of the lock only
 """
 
@@ -31,6 +32,9 @@ from leftzmq.errors import ConfigError, KeyFileError, StateLocked
 SECRET_BYTES: Final = 32
 MAX_PRIVATE_FILE_BYTES: Final = 4096  # a key or a secret is a line or two
 MAX_IPC_PATH_BYTES: Final = 100  # sun_path holds 104 on macOS, 108 on Linux, with its NUL
+WAY_FILE: Final = "way"
+_SECRET_NAME: Final = "leftzmq-{}"
+_SECRET_LETTERS: Final = 16
 _PRIVATE_DIR, _PRIVATE_FILE, _OTHERS = 0o700, 0o600, 0o077
 
 
@@ -174,7 +178,8 @@ def ipc_endpoints(state: Path) -> tuple[str, str]:
 def forget_short_ways(state: Path) -> None:
     """Take away what led to a state directory that is thrown away."""
     where = state.resolve()
-    for link in _short_links(where):
+    remembered = _remembered_way(where)
+    for link in [*_short_links(where), *([] if remembered is None else [remembered])]:
         with suppress(OSError):
             if link.readlink() == where:
                 link.unlink()
@@ -185,37 +190,82 @@ def _short_links(state: Path) -> list[Path]:
     """Where the short way to it may lie, the best place first."""
     uid = os.geteuid()
     mark = hashlib.blake2b(os.fsencode(state) + b"\0%d" % uid, digest_size=8).hexdigest()
+    return [base / f"leftzmq-{mark}" / "s" for base in _bases()]
+
+
+def _bases() -> list[Path]:
     bases = [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"]
-    return [Path(base) / f"leftzmq-{mark}" / "s" for base in bases if base.startswith("/")]
+    return [Path(base) for base in bases if base.startswith("/")]
 
 
 def _short_way(state: Path) -> Path:
+    """Whoever may write to a base can have taken our name there: the next one is tried, and in the
+    end a name that nobody could know, which the state directory remembers."""
     for link in _short_links(state):
-        fits = len(os.fsencode(link / "events")) <= MAX_IPC_PATH_BYTES
-        if fits and os.access(link.parent.parent, os.W_OK):
-            _make_private_link(link, state)
+        if _fits(link) and _is_private_link(link, state):
             return link
+    found = _remembered_way(state)
+    if found is not None:
+        return found
+    for base in _bases():
+        if _fits(base / _SECRET_NAME.format("x" * _SECRET_LETTERS) / "s"):
+            with suppress(OSError, KeyFileError):
+                return _secret_way(state, base)
     what = f"the path is over {MAX_IPC_PATH_BYTES} bytes, and no folder for a short way to it"
     raise ConfigError(what, str(state), "set TMPDIR to a writable folder, or use a shorter state")
 
 
-def _make_private_link(link: Path, state: Path) -> None:
+def _fits(link: Path) -> bool:
+    return len(os.fsencode(link / "events")) <= MAX_IPC_PATH_BYTES
+
+
+def _is_private_link(link: Path, state: Path, *, make: bool = True) -> bool:
+    """Whether it leads to the state, and only this user can change that.
+
+    make: it is made if it is not there
+    """
     private = link.parent
-    do = f"see who made it, then remove it: rm -r {quote(str(private))}"
     try:
-        with suppress(FileExistsError):
-            private.mkdir(_PRIVATE_DIR)
+        if make:
+            with suppress(FileExistsError):
+                private.mkdir(_PRIVATE_DIR)
         found = private.lstat()
-        if not stat.S_ISDIR(found.st_mode):
-            raise ConfigError("is not a folder, where leftzmq puts its own", str(private), do)
-        if found.st_uid != os.geteuid() or found.st_mode & _OTHERS:
-            raise ConfigError("is not a private folder of this user", str(private), do)
-        with suppress(FileExistsError):
-            link.symlink_to(state)
-        if link.readlink() != state:
-            raise ConfigError(f"does not lead to {state}", str(link), do)
-    except OSError as error:
-        raise _unusable(link, error) from None
+        ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+        if not ours or found.st_mode & _OTHERS:
+            return False
+        if make:
+            with suppress(FileExistsError):
+                link.symlink_to(state)
+        return link.readlink() == state
+    except (OSError, ValueError):  # a NUL
+        return False
+
+
+def _remembered_way(state: Path) -> Path | None:
+    """What the state directory remembers, if it leads there; else that is forgotten."""
+    with suppress(KeyFileError, ValueError):
+        link = Path(read_private(state / WAY_FILE).decode())
+        if link.is_absolute() and _fits(link) and _is_private_link(link, state, make=False):
+            return link
+    with suppress(OSError):  # there is none, or what cleans up /tmp took it away
+        (state / WAY_FILE).unlink()
+    return None
+
+
+def _secret_way(state: Path, base: Path) -> Path:
+    """A new one, or that of somebody who was quicker. Raises OSError, KeyFileError."""
+    private = base / _SECRET_NAME.format(os.urandom(_SECRET_LETTERS // 2).hex())
+    private.mkdir(_PRIVATE_DIR)
+    link = private / "s"
+    link.symlink_to(state)
+    if make_private(state / WAY_FILE, os.fsencode(link)):
+        return link
+    link.unlink()
+    private.rmdir()
+    found = _remembered_way(state)
+    if found is None:
+        raise FileExistsError(f"{WAY_FILE} is no file of ours")
+    return found
 
 
 def read_private(path: Path) -> bytes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -401,3 +403,52 @@ LIMITS = [
 @pytest.mark.parametrize("line, said", LIMITS, ids=[line for line, _ in LIMITS])
 def test_a_limit_that_cannot_be_is_named(tmp_path: Path, line: str, said: str) -> None:
     assert f"[[folder]] no. 1 {said}" in complaint(tmp_path, DEVICE + FOLDER + line)
+
+
+# ---- a file that is no peer.toml at all ----------------------------------------------------------
+
+DIGITS = "1" * 5000
+NO_FILES = {
+    "arrays": ("a = " + "[" * 5000 + "]" * 5000, "is nested too deeply"),
+    "tables": ("a = " + "{a=" * 5000 + "1" + "}" * 5000, "is nested too deeply"),
+    "a dotted key": (".".join("a" * 5000) + " = 1", "is not known"),
+    "a long key": (f"{'k' * 100_000} = 1", "is not known"),
+    "a long number": (f"a = {DIGITS}", "cannot be read: Exceeds the limit"),
+    "a long hex number": (f"{DEVICE}{FOLDER}trash_days = 0x{DIGITS}", "is far off"),
+    "a long negative number": (f"{DEVICE}{FOLDER}trash_days = -{'9' * 4000}", "is far off"),
+    "a long float": (f"{DEVICE}{FOLDER}trash_days = {DIGITS}.5", "is inf"),
+    "no day": ("a = 2026-13-45", "is not TOML"),
+    "a date": (f"{DEVICE}{FOLDER}trash_days = 9999-12-31", "wants a number, got a date or time"),
+    "NUL": ("a = 1\0", "is not TOML"),
+    "NUL in a name": (DEVICE.replace("peer-a", "a\\u0000"), "printable characters"),
+    "NUL in a path": (DEVICE.replace('"state"', '"a\\u0000"'), "is no usable path"),
+    "half a letter": ('a = "\\ud800"', "is not TOML"),
+    "too long": ("# " + "x" * (1 << 20), "is over 1 MiB long"),
+    "a long endpoint": (DEVICE.replace("tcp://", "tcp://" + "x" * 100_000), "host"),
+    "a long path": (DEVICE.replace('"state"', f'"{"x/" * 50_000}"') + FOLDER, "no usable path"),
+}
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_what_is_no_config_is_a_sentence(tmp_path: Path, name: str) -> None:
+    text, said = NO_FILES[name]
+    file = tmp_path / "peer.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+        load(file)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("read", [load, load_device])
+def test_what_is_no_file_does_not_hang(tmp_path: Path, read: Any) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "huge").touch()
+    os.truncate(tmp_path / "huge", 1 << 40)
+    for place, said in (
+        (tmp_path / "fifo", "is not a regular file"),
+        (tmp_path, "Is a directory"),
+        (Path("/dev/zero"), "is not a regular file"),
+        (tmp_path / "huge", "is over 1 MiB long"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            read(place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -258,20 +259,80 @@ def test_agent_and_client_meet_although_their_environments_differ(
     assert here.resolve() == there.resolve() == long_state / "admin"
 
 
-def test_a_short_way_that_is_not_ours_is_refused(long_state: Path) -> None:
-    short = Path(ipc_endpoints(long_state)[0].removeprefix("ipc://")).parent
-    private = short.parent
-    short.unlink()
-    short.symlink_to("/elsewhere")
-    with pytest.raises(ConfigError, match="does not lead to"):
-        ipc_endpoints(long_state)
-    private.chmod(0o755)
-    with pytest.raises(ConfigError, match="not a private folder of this user"):
-        ipc_endpoints(long_state)
-    private.rename(private.with_name("elsewhere"))
-    private.symlink_to("elsewhere")
-    with pytest.raises(ConfigError, match=r"is not a folder.*rm -r"):
-        ipc_endpoints(long_state)
+def squat(private: Path, how: str) -> None:
+    """Somebody else was there first."""
+    if how == "a link that leads elsewhere":
+        private.mkdir(0o700)
+        (private / "s").symlink_to("/elsewhere")
+    elif how == "a folder that others may enter":
+        private.mkdir()
+        private.chmod(0o755)
+    elif how == "a link to a folder":
+        private.symlink_to(private.with_name("elsewhere"))
+    elif how == "a file":
+        private.write_text("")
+    else:
+        private.mkdir(0o700)
+        (private / "s").mkdir()
+
+
+SQUATS = (
+    "a link that leads elsewhere",
+    "a folder that others may enter",
+    "a link to a folder",
+    "a file",
+    "a folder without a link",
+)
+
+
+def way(state: Path) -> Path:
+    return Path(ipc_endpoints(state)[1].removeprefix("ipc://")).parent
+
+
+@pytest.mark.parametrize("how", SQUATS)
+def test_where_a_short_way_is_taken_the_next_one_is(
+    long_state: Path, short_bases: tuple[Path, Path], how: str
+) -> None:
+    squat(statedir._short_links(long_state)[0].parent, how)
+    assert way(long_state).parent.parent == short_bases[1]
+    assert way(long_state).resolve() == long_state
+
+
+@pytest.mark.parametrize("how", SQUATS)
+def test_where_all_are_taken_there_is_one_that_nobody_knows(
+    long_state: Path, short_bases: tuple[Path, Path], how: str
+) -> None:
+    squats = [link.parent for link in statedir._short_links(long_state)]
+    try:
+        for private in squats:
+            squat(private, how)
+        found = way(long_state)
+        assert found.resolve() == long_state and mode(found.parent) == 0o700
+        assert found.parent not in squats and found.parent.parent == short_bases[0]
+        assert way(long_state) == found, "a client finds it"
+        found.unlink()
+        found.parent.rmdir()
+        again = way(long_state)
+        assert again != found and again.resolve() == long_state, "/tmp was cleaned up"
+        forget_short_ways(long_state)
+        assert not again.is_symlink() and not again.parent.exists()
+    finally:
+        shutil.rmtree(squats[-1], ignore_errors=True)
+        if squats[-1].is_file() or squats[-1].is_symlink():
+            squats[-1].unlink()
+
+
+@pytest.mark.parametrize("text", ["", "s", "/nowhere/s", "/tmp", "\0", "x" * 5000, "/" + "x" * 200])
+def test_a_damaged_memory_of_the_way_is_forgotten(long_state: Path, text: str) -> None:
+    squats = [link.parent for link in statedir._short_links(long_state)]
+    make_private(long_state / "way", text.encode())
+    try:
+        for private in squats:
+            squat(private, "a file")
+        assert way(long_state).resolve() == long_state
+        forget_short_ways(long_state)
+    finally:
+        squats[-1].unlink()
 
 
 def test_a_state_that_is_thrown_away_leaves_no_way_to_it(

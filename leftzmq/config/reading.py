@@ -5,8 +5,11 @@ Opens nothing but peer.toml, makes nothing and binds nothing.
 
 from __future__ import annotations
 
+import os
+import stat
 import tomllib
 from pathlib import Path
+from typing import Final
 
 from leftzmq.config.checks import all_different, check_places
 from leftzmq.config.table import Table, kind_of
@@ -25,6 +28,9 @@ from leftzmq.config.values import (
 )
 from leftzmq.endpoint import KEY_CHARS, Endpoint, is_key
 from leftzmq.errors import ConfigError
+
+MAX_FILE_BYTES: Final = 1 << 20
+"""As many folders and peers as there may be, with paths of the longest kind, take half of it."""
 
 
 def load(file: Path) -> Config:
@@ -58,7 +64,7 @@ def load_device(file: Path) -> DeviceConfig:
 
 def _read(file: Path) -> Table:
     try:
-        text = file.read_bytes().decode("utf-8-sig")  # some editors begin a file with a BOM
+        text = _bytes_of(file).decode("utf-8-sig")  # some editors begin a file with a BOM
         return Table(file, "", tomllib.loads(text))
     except FileNotFoundError:
         do = "name a peer.toml with -c; config/peer.toml of the project is one to start from"
@@ -69,9 +75,29 @@ def _read(file: Path) -> Table:
     except tomllib.TOMLDecodeError as error:
         what = f"is not TOML: {error}"
         raise ConfigError(what, str(file), "correct that line") from None
+    except RecursionError:
+        do = "a list of this file holds no other list"
+        raise ConfigError("is nested too deeply", str(file), do) from None
+    except ValueError as error:  # a number of more digits than Python reads
+        do = "write numbers of a few digits"
+        raise ConfigError(f"cannot be read: {error}", str(file), do) from None
     except OSError as error:
         what = f"cannot be read: {error.strerror}"
         raise ConfigError(what, str(file), "name a file that you may read") from None
+
+
+def _bytes_of(file: Path) -> bytes:
+    """What is in a regular file that is not too long. Raises OSError, ConfigError."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would hang
+    with os.fdopen(descriptor, "rb") as reader:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of a folder read() says what it is
+            raise ConfigError("is not a regular file", str(file), "name the file itself")
+        data = reader.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        what = f"is over {MAX_FILE_BYTES >> 20} MiB long"
+        raise ConfigError(what, str(file), "name the right file")
+    return data
 
 
 def _device(top: Table) -> DeviceConfig:

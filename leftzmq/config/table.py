@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from leftzmq.config.values import MAX_NAME_CHARS
+from leftzmq.config.values import MAX_NAME_CHARS, MAX_PLACE_BYTES
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import ConfigError
 
@@ -45,12 +45,13 @@ class Table:
     values: dict[str, Any]
 
     def where(self, key: str) -> str:
+        key = key[:MAX_NAME_CHARS]
         return f"{self.file}: {self.title} {key}" if self.title else f"{self.file}: {key}"
 
     def allow(self, *known: str) -> None:
         for key in self.values:
             if key not in known:
-                nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
+                nearest = difflib.get_close_matches(key[:MAX_NAME_CHARS], known, n=1, cutoff=0.0)[0]
                 said = f'did you mean "{nearest}"? Known here: {", ".join(known)}'
                 raise ConfigError("is not known", self.where(key), said)
 
@@ -87,6 +88,9 @@ class Table:
         if value.startswith("~"):
             do = "write it from / on, or relative to this file"
             raise ConfigError("begins with ~, which means nothing here", self.where(key), do)
+        if len(value.encode()) > MAX_PLACE_BYTES:
+            do = f"name a place whose path has at most {MAX_PLACE_BYTES} bytes"
+            raise ConfigError("is no usable path: it is too long", self.where(key), do)
         try:
             return (self.file.parent / value).resolve()
         except (OSError, ValueError, RuntimeError) as error:  # a loop of links, a NUL
@@ -100,7 +104,11 @@ class Table:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise ConfigError(f"wants a number, got {kind_of(value)}", self.where(key), do)
         if not low <= value <= high:  # also false for nan
-            raise ConfigError(f"is {value}", self.where(key), do)
+            # Of a number that no float holds Python does not even write the digits.
+            what = (
+                f"is {value}" if isinstance(value, float) or abs(value) < 1 << 63 else "is far off"
+            )
+            raise ConfigError(what, self.where(key), do)
         return float(value)
 
     def endpoint(self, key: str, *, own: bool) -> Endpoint | None:

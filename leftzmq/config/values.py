@@ -15,6 +15,7 @@ from leftzmq.endpoint import Endpoint
 MAX_PEERS: Final = 62  # the index has 64 bits for holders: ours, one kept free, and theirs
 MAX_FOLDERS: Final = 64  # of one hello (wire/messages)
 MAX_NAME_CHARS: Final = 128  # of a folder's id on the wire, and of a device's name
+MAX_PLACE_BYTES: Final = 4095  # PATH_MAX of Linux, less its NUL
 TRASH_DAYS: Final = 30.0
 TRASH_PERCENT: Final = 10.0
 MIN_FREE_PERCENT: Final = 1.0
