@@ -1,0 +1,439 @@
+"""A real agent A under attack, and what can be measured of it from outside.
+
+B is an honest device of A's folder, C another one, M0, M1 ... hostile ones that hold the folder's
+secret, X a paired one that does not. Knows how to set them up, to start a flood (tests/floods.py)
+in a process of its own, and to measure. Must not know which figures are good: the tests do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+from leftzmq.cli.story import Actor, Stage, free_ports, wait_until
+from leftzmq.statedir import make_secret
+
+MIB: Final = 1 << 20
+EDIT_BYTES: Final = 4096
+EDIT_EVERY_S: Final = 1.0
+EDIT_DEADLINE_S: Final = 15.0
+LONG_S: Final = 2.0  # an edit that waits so long when the attack ends counts as one that was missed
+LARGE_BYTES: Final = 8 * MIB
+LARGE_EVERY_S: Final = 5.0
+LOOK_S: Final = 0.1
+MEET_S: Final = 30.0
+AFTERWARDS_S: Final = 90.0
+DESCRIPTORS: Final = 4096
+"""The hard limit that A gets, whatever this machine's is: systemd gives services 524288, shells
+1024 and up; the agent itself asks for no more than so many."""
+KEPT_LOG_BYTES: Final = 64 * MIB
+FLOODS: Final = Path(__file__).with_name("floods.py")
+
+
+class Fortress(Stage):
+    """raiders: how many hostile devices. descriptors: the hard limit of A."""
+
+    def __init__(self, raiders: int, descriptors: int = DESCRIPTORS) -> None:
+        self._raiders, self.descriptors = raiders, descriptors
+        super().__init__("")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def _furnish(self, names: str) -> None:
+        make_secret(self.home / "share.secret")
+        make_secret(self.home / "other.secret")
+        named = ["A", "B", "C", "X", *(f"M{number}" for number in range(self._raiders))]
+        for name, port in zip(named, free_ports(len(named)), strict=True):
+            within = limited(self.descriptors) if name == "A" else []
+            self.actors.append(Actor(name, self.home / name, port, within=within))
+        self.a, self.b, self.c, self.x, *self.raiders = self.actors
+        self.a.configure(self.actors[1:])
+        for actor in self.actors[1:]:
+            actor.configure([self.a])
+        config = self.x.home / "peer.toml"
+        config.write_text(config.read_text().replace("share.secret", "other.secret"))
+
+    def fill(self, count: int, size: int, name: str) -> None:
+        """Files of A, before it is started."""
+        self.a.share.mkdir(exist_ok=True)
+        for number in range(count):
+            (self.a.share / f"{name}{number}").write_bytes(os.urandom(size))
+
+    def begin(self) -> None:
+        """Start A and B, and wait until they have the same."""
+        self.a.start()
+        self.b.start()
+        met = wait_until(lambda: is_connected(self.b, "A") and is_connected(self.a, "B"), MEET_S)
+        assert met, f"A and B do not meet\n{self.a.log_tail()}"
+        count = sum(1 for path in self.a.share.iterdir() if path.is_file())
+        same = wait_until(lambda: self.b.status().get("files") == count, 2 * MEET_S)
+        assert same, f"B has not what A has\n{self.b.log_tail()}"
+
+    def starts_again(self, actor: Actor, within_s: float) -> bool:
+        """Whether its agent says ready in time."""
+        starter = threading.Thread(target=_start, args=(actor,), daemon=True)
+        starter.start()
+        starter.join(within_s)
+        return not starter.is_alive() and actor.runs
+
+
+def _start(actor: Actor) -> None:
+    with suppress(Exception):
+        actor.start()
+
+
+def limited(descriptors: int) -> list[str]:
+    """A command that runs another one with this hard limit of descriptors."""
+    return ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh"]
+
+
+def is_connected(actor: Actor, name: str) -> bool:
+    peers = actor.status().get("peers", ())
+    return any(peer["name"] == name and peer["connected"] for peer in peers)
+
+
+# -- floods --------------------------------------------------------------------------------------
+
+
+class Flood:
+    """A process that attacks A for so many seconds."""
+
+    def __init__(self, stage: Fortress, name: str, by: Sequence[Actor], seconds: float) -> None:
+        self.seconds = seconds
+        words = [sys.executable, str(FLOODS), name, "--home", str(stage.home), "--agent", "A"]
+        words += ["--seconds", str(seconds), "--by", *(actor.name for actor in by)]
+        self._process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def goes_on(self) -> bool:
+        return self._process.poll() is None
+
+    def end(self, within_s: float = 10.0) -> dict[str, Any]:
+        """Wait for its end, or make one."""
+        try:
+            out, errors = self._process.communicate(timeout=within_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            out, errors = self._process.communicate()
+        for line in reversed(out.splitlines()):
+            with suppress(ValueError):
+                return dict(json.loads(line))
+        return {"broke": errors.strip().splitlines()[-1:]}
+
+
+@contextmanager
+def flooded(stage: Fortress, name: str, by: Sequence[Actor], seconds: float) -> Iterator[Flood]:
+    flood = Flood(stage, name, by, seconds)
+    try:
+        yield flood
+    finally:
+        if flood.goes_on:
+            flood.end(0.0)
+
+
+# -- watching ------------------------------------------------------------------------------------
+
+_TELLING: Final = re.compile(
+    r"dropped|stopped|STOPPED|--adopt|Traceback|rror|refused|held|too many|no room|cannot"
+)
+_CLOCK: Final = re.compile(r"^\d\d:\d\d:\d\d ")
+_NUMBERS: Final = re.compile(r"\d+")
+
+
+class LogReader:
+    """What an agent writes to its log, counted while it comes; a log that grows without end is cut.
+
+    telling: lines that say what happened, without clock and with numbers as #, and how often
+    """
+
+    MOST_TELLING: Final = 40
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._at, self._rest = path, 0, b""
+        self.lines = self.bytes = 0
+        self.telling: Counter[str] = Counter()
+        self.examples: dict[str, str] = {}
+        self.read()
+        self.lines = self.bytes = 0
+        self.telling.clear()
+
+    def read(self) -> None:
+        with suppress(OSError), self._path.open("rb") as file:
+            file.seek(self._at)
+            while block := file.read(MIB):
+                self._at += len(block)
+                self.bytes += len(block)
+                self.lines += block.count(b"\n")
+                self._look(block)
+            if self._at > KEPT_LOG_BYTES:
+                os.truncate(self._path, 0)  # the agent appends
+                self._at = 0
+
+    def _look(self, block: bytes) -> None:
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        self._rest = self._rest[-4096:]
+        # Of a flood of lines a part says all.
+        for raw in lines[:2000]:
+            line = _CLOCK.sub("", raw.decode("utf-8", "replace"))[:200]
+            if _TELLING.search(line):
+                kind = _NUMBERS.sub("#", line)
+                if kind in self.telling or len(self.telling) < self.MOST_TELLING:
+                    self.telling[kind] += 1
+                    self.examples.setdefault(kind, line)
+
+
+class Watch(threading.Thread):
+    """Looks at A ten times a second until it is told to stop."""
+
+    def __init__(self, actor: Actor) -> None:
+        super().__init__(daemon=True)
+        self._actor, self._told = actor, threading.Event()
+        self.log = LogReader(actor.home / "log")
+        self.began = time.monotonic()
+        self.cpu_before = self.cpu = cpu_s(actor.pid)
+        self.memory_before = self.memory = rss_mib(actor.pid)
+        self.descriptors = 0
+        self.state_before = self.state = size_mib(actor.state)
+        self.ended_after: float | None = None
+        self.start()
+
+    def run(self) -> None:
+        looks = 0
+        while not self._told.wait(LOOK_S):
+            if not self._actor.runs:
+                self.ended_after = time.monotonic() - self.began
+                break
+            self._look(looks)
+            looks += 1
+        self.log.read()
+
+    def _look(self, looks: int) -> None:
+        pid = self._actor.pid
+        with suppress(OSError, ValueError, IndexError):
+            self.cpu = cpu_s(pid)
+            self.memory = max(self.memory, rss_mib(pid))
+            self.descriptors = max(self.descriptors, len(os.listdir(f"/proc/{pid}/fd")))
+        if looks % 5 == 0:
+            self.log.read()
+            self.state = max(self.state, size_mib(self._actor.state))
+
+    def stop(self) -> float:
+        """The seconds that it watched."""
+        self._told.set()
+        self.join()
+        return time.monotonic() - self.began
+
+
+def cpu_s(pid: int) -> float:
+    """The processor time that a process has used, all threads, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss_mib(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MIB
+
+
+def size_mib(folder: Path) -> float:
+    """What a folder takes on the disk."""
+    total = 0
+    for entry in folder.iterdir():
+        with suppress(OSError):
+            total += entry.stat().st_blocks * 512
+    return total / MIB
+
+
+def machine_busy_s() -> float:
+    """The processor time that everything on this machine has used since its start, in seconds."""
+    fields = [int(word) for word in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
+    idle = fields[3] + fields[4]
+    return (sum(fields[:8]) - idle) / os.sysconf("SC_CLK_TCK")
+
+
+# -- honest edits --------------------------------------------------------------------------------
+
+
+@dataclass
+class Latencies:
+    """Milliseconds of the edits that got through, and how many did not."""
+
+    found: list[float] = field(default_factory=list)
+    missed: int = 0
+
+    def figures(self) -> dict[str, float | None]:
+        return {
+            "edits": len(self.found) + self.missed,
+            "median_ms": round(statistics.median(self.found), 1) if self.found else None,
+            "worst_ms": round(max(self.found), 1) if self.found else None,
+            "missed": self.missed,
+        }
+
+
+class Edits(threading.Thread):
+    """An honest user of `source`, who writes a file once in a while, until it is told to stop."""
+
+    def __init__(
+        self,
+        source: Actor,
+        target: Actor,
+        size: int = EDIT_BYTES,
+        every_s: float = EDIT_EVERY_S,
+        deadline_s: float = EDIT_DEADLINE_S,
+    ) -> None:
+        super().__init__(daemon=True)
+        self._here, self._there = source, target
+        self._size, self._every_s, self._deadline_s = size, every_s, deadline_s
+        self._path = f"{'large' if size > EDIT_BYTES else 'edit'} of {source.name}"
+        self._told = threading.Event()
+        self.latencies = Latencies()
+        self.start()
+
+    def run(self) -> None:
+        while not self._told.is_set():
+            began = time.monotonic()
+            took = edit(
+                self._here, self._there, self._path, self._size, self._deadline_s, self._told
+            )
+            if took is not None:
+                self.latencies.found.append(took * 1000)
+            elif time.monotonic() - began > LONG_S:
+                self.latencies.missed += 1
+            self._told.wait(max(0.0, self._every_s - (took or 0.0)))
+
+    def stop(self) -> None:
+        self._told.set()
+        self.join()
+
+
+def edit(
+    source: Actor,
+    target: Actor,
+    path: str,
+    size: int,
+    deadline_s: float,
+    stop: threading.Event | None = None,
+) -> float | None:
+    """Seconds from the end of a write until the other device has it; None: not in time."""
+    data = os.urandom(size)
+    began = time.monotonic()
+    with suppress(OSError):
+        (source.share / path).write_bytes(data)
+        began = time.monotonic()
+    while not stands(target.share / path, data):
+        if time.monotonic() - began > deadline_s or (stop is not None and stop.is_set()):
+            return None
+        time.sleep(0.002)
+    return time.monotonic() - began
+
+
+def stands(path: Path, data: bytes) -> bool:
+    with suppress(OSError):
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    return False
+
+
+def until_connected(actor: Actor, name: str, within_s: float) -> float | None:
+    """Seconds from its `ready` until it is connected; None: not in time, or it did not start."""
+    with suppress(Exception):
+        actor.start()
+        began = time.monotonic()
+        if wait_until(lambda: is_connected(actor, name), within_s, period_s=0.02):
+            return time.monotonic() - began
+    return None
+
+
+# -- all of it together --------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def measured(
+    stage: Fortress, flood: Flood | None, *, large: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Figures of A while the body runs; the map is filled at its end."""
+    figures: dict[str, Any] = {}
+    helpers = [actor.pid for actor in stage.actors if actor.runs]
+    helpers += [flood.pid] if flood is not None else []
+    before = machine_busy_s(), ours_s(helpers)
+    watch = Watch(stage.a)
+    users = {"B to A": Edits(stage.b, stage.a), "A to B": Edits(stage.a, stage.b)}
+    if large:
+        users["large, B to A"] = Edits(
+            stage.b, stage.a, LARGE_BYTES, LARGE_EVERY_S, 2 * EDIT_DEADLINE_S
+        )
+    try:
+        yield figures
+    finally:
+        for user in users.values():
+            user.stop()
+        seconds = watch.stop()
+        log = watch.log
+        ours = ours_s(helpers) - before[1]
+        figures |= {
+            "seconds": round(seconds, 1),
+            "cpu": round((watch.cpu - watch.cpu_before) / seconds, 2),
+            "memory_before_mib": round(watch.memory_before),
+            "memory_mib": round(watch.memory),
+            "descriptors": watch.descriptors,
+            "log_lines_s": round(log.lines / seconds, 1),
+            "log_bytes_s": round(log.bytes / seconds),
+            "state_mib": round(watch.state - watch.state_before, 1),
+            "ended_after_s": watch.ended_after and round(watch.ended_after, 1),
+            "log": [f"{count} x {log.examples[kind]}" for kind, count in log.telling.most_common()],
+            "edits": {name: user.latencies.figures() for name, user in users.items()},
+            "others_cpu": round(max(0.0, machine_busy_s() - before[0] - ours) / seconds, 2),
+            "load": round(os.getloadavg()[0], 1),
+        }
+
+
+def ours_s(pids: Sequence[int]) -> float:
+    """The processor time of these and of this process, in seconds; who is gone counts nothing."""
+    total = sum(os.times()[:4])
+    for pid in pids:
+        with suppress(OSError, ValueError, IndexError):
+            total += cpu_s(pid)
+    return total
+
+
+def afterwards(stage: Fortress, within_s: float = AFTERWARDS_S) -> dict[str, Any]:
+    """Whether A serves as before: an edit each way, and in what time; what it says of itself."""
+    a = stage.a
+    out: dict[str, Any] = {"lives": a.runs}
+    if not a.runs:
+        out["exit_code"] = a.exit_code(5)
+        out["starts_again"] = stage.starts_again(a, MEET_S)
+    for name, source, target in (("B to A", stage.b, a), ("A to B", a, stage.b)):
+        took = edit(source, target, f"afterwards of {source.name}", EDIT_BYTES, within_s)
+        out[f"{name}, s"] = None if took is None else round(took, 2)
+    status = a.status() if a.runs else {}
+    out["state"] = status.get("state", "no answer")
+    out["why"] = status.get("why", "")
+    out["problems"] = status.get("problems")
+    out["lives"] = out["lives"] and a.runs
+    if a.runs:
+        out["memory_mib"] = round(rss_mib(a.pid))
+        out["descriptors"] = len(os.listdir(f"/proc/{a.pid}/fd"))
+    return out

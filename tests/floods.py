@@ -1,0 +1,1015 @@
+"""What hostile devices do to one agent, each as fast as it goes: by strangers and by paired ones.
+
+usage: python tests/floods.py NAME --home DIR --agent A [--by M ...] [--seconds S]
+It runs in a process of its own, so that who measures is not slowed down by it. DIR holds the homes
+of the actors (leftzmq.cli.story); those of `--by` run no agent. At the end it prints one JSON line
+with what it did. Traffic goes to 127.0.0.1 alone.
+
+Knows how to say it. Must not know what it does to the agent: tests/besieged.py measures that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import itertools
+import json
+import os
+import resource
+import select
+import socket as tcp
+import sys
+import threading
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Final, overload
+
+if __name__ == "__main__":  # started by its path: the package and the other helpers lie beside it
+    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+
+import zmq
+from curve import GREETING, LONG_FRAME, Connection, Hand, NotLetIn
+from msgspec import Struct
+from msgspec.structs import replace
+from stranger import HOST, NO_LIFE, Answer, Stranger, answer_of, ports, silent
+
+from leftzmq.bus import devicekey
+from leftzmq.content.cut import Cutter
+from leftzmq.content.ids import chunk_id, list_id
+from leftzmq.content.lists import MAX_LIST_BYTES, ROW_BYTES, pack_row
+from leftzmq.endpoint import Endpoint
+from leftzmq.errors import Refused
+from leftzmq.statedir import device_key_file, read_secret
+from leftzmq.tree.entry import ContentId, Entry, Kind
+from leftzmq.tree.version import MAX_STAMP, MAX_WRITERS, Life, Vector
+from leftzmq.wire import page as pages
+from leftzmq.wire.check import to_wire
+from leftzmq.wire.codec import Socket, decode, encode
+from leftzmq.wire.messages import (
+    MAX_PAGE_ENTRIES,
+    Ask,
+    Bye,
+    Chunks,
+    FolderHello,
+    Get,
+    Have,
+    Hello,
+    IndexPage,
+    IndexSince,
+    News,
+    Open,
+    Refusing,
+    Want,
+)
+from leftzmq.wire.page import Page
+from leftzmq.wire.strict import pack
+
+MIB: Final = 1 << 20
+MOST_HELD: Final = 15_000
+"""Connections that a stranger holds: below the ports that one address has for one door (28,000)."""
+FRAMES_HELD: Final = 900
+REDIAL_S: Final = 0.02
+"""Between two dials of who was cut: libzmq needs a moment to give its sockets back."""
+HANDSHAKE_S: Final = 2.0
+BURST: Final = 64  # messages between two looks at what came
+CREDIT_BYTES: Final = 32 * MIB  # that an agent bears (docs/protocol.md, section 7)
+SUBSCRIPTIONS_A_S: Final = 100_000
+"""XSUB never waits: what does not fit it throws away, and would turn round and round for it."""
+PAGES_AN_ANSWER: Final = 16
+PAGE_BYTES: Final = 44 << 10
+CLOSED_PORTS: Final = range(600, 1000)
+"""Nobody listens there, so that no other program of this machine is dialed."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An actor of the stage as its files describe it: as much of story.Actor as Stranger needs."""
+
+    home: Path
+
+    @property
+    def name(self) -> str:
+        return self.home.name
+
+    @property
+    def state(self) -> Path:
+        return self.home / "state"
+
+    @property
+    def share(self) -> Path:
+        return self.home / "share"
+
+    @property
+    def port(self) -> int:
+        config = tomllib.loads((self.home / "peer.toml").read_text())
+        return Endpoint.parse(config["device"]["listen"], "peer.toml").port
+
+    @property
+    def key(self) -> str:
+        return devicekey.public_text(devicekey.load_or_make(device_key_file(self.state)).public)
+
+
+@dataclass
+class Raid:
+    """One attack. until: monotonic seconds. counts: what was done, for the report."""
+
+    agent: Place
+    places: list[Place]
+    seconds: float
+    until: float
+    context: zmq.Context[zmq.Socket[bytes]] = field(default_factory=zmq.Context)
+    counts: Counter[str] = field(default_factory=Counter)
+    learned: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def goes_on(self) -> bool:
+        return time.monotonic() < self.until
+
+    def raiders(self) -> list[Raider]:
+        """One for each of `--by`, not dialed yet."""
+        taken = {place.port for place in (self.agent, *self.places)}
+        return [
+            Raider(
+                self, place, read_secret(place.home.parent / f"{secret_of(place)}.secret"), taken
+            )
+            for place in self.places
+        ]
+
+
+def secret_of(place: Place) -> str:
+    """The name of the secret that its config names: who is in no folder has another one."""
+    config = tomllib.loads((place.home / "peer.toml").read_text())
+    return Path(config["folder"][0]["secret"]).stem
+
+
+FLOODS: Final[dict[str, Callable[[Raid], None]]] = {}
+
+
+def flood(name: str) -> Callable[[Callable[[Raid], None]], Callable[[Raid], None]]:
+    def enter(function: Callable[[Raid], None]) -> Callable[[Raid], None]:
+        FLOODS[name] = function
+        return function
+
+    return enter
+
+
+# -- strangers: raw connections ------------------------------------------------------------------
+
+
+class Crowd:
+    """Raw connections to some ports, `most` at a time, each made anew when it was cut.
+
+    said: what each says, as far as the other side reads it
+    hangs_up: whether a connection ends itself when it has said it
+    """
+
+    def __init__(
+        self, raid: Raid, doors: Sequence[int], most: int, said: bytes, *, hangs_up: bool = False
+    ) -> None:
+        self._raid, self._most, self._said, self._hangs_up = raid, most, said, hangs_up
+        self._doors = itertools.cycle(doors)
+        self._epoll = select.epoll()
+        self._open: dict[int, tcp.socket] = {}
+        self._left: dict[int, memoryview] = {}
+        self._most_held = 0
+
+    def run(self) -> None:
+        while self._raid.goes_on:
+            fresh = 0
+            while len(self._open) < self._most and fresh < 200 and self._dial():
+                fresh += 1
+            for number, events in self._epoll.poll(0 if fresh else 0.02, 1000):
+                self._serve(number, events)
+            self._most_held = max(self._most_held, len(self._open))
+        self._raid.counts["held at most"] = self._most_held
+        for connection in self._open.values():
+            connection.close()
+
+    def _dial(self) -> bool:
+        try:
+            connection = tcp.socket(tcp.AF_INET, tcp.SOCK_STREAM)
+        except OSError:
+            return False
+        connection.setblocking(False)
+        code = connection.connect_ex((HOST, next(self._doors)))
+        if code not in (0, errno.EINPROGRESS):
+            connection.close()
+            self._raid.counts["not made"] += 1
+            return False
+        number = connection.fileno()
+        self._open[number], self._left[number] = connection, memoryview(self._said)
+        self._epoll.register(number, select.EPOLLOUT)
+        self._raid.counts["opened"] += 1
+        return True
+
+    def _serve(self, number: int, events: int) -> None:
+        connection, left = self._open[number], self._left[number]
+        try:
+            if events & (select.EPOLLERR | select.EPOLLHUP):
+                raise ConnectionError
+            if events & select.EPOLLIN and not connection.recv(4096):
+                raise ConnectionError
+            if events & select.EPOLLOUT and left:
+                if len(left) == len(self._said):
+                    self._raid.counts["through"] += 1
+                self._left[number] = left[connection.send(left) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._raid.counts["cut"] += 1
+            self._close(number)
+            return
+        if not self._left[number]:
+            if self._hangs_up:
+                self._close(number)
+            elif events & select.EPOLLOUT:
+                self._epoll.modify(number, select.EPOLLIN | select.EPOLLRDHUP)
+
+    def _close(self, number: int) -> None:
+        self._epoll.unregister(number)
+        self._open.pop(number).close()
+        del self._left[number]
+
+
+def doors(raid: Raid) -> dict[Socket, int]:
+    return ports(raid.agent)  # type: ignore[arg-type]  # a Place has what it needs of an Actor
+
+
+@flood("half-handshakes")
+def half_handshakes(raid: Raid) -> None:
+    """A greeting on each of the three ports, and then nothing."""
+    Crowd(raid, list(doors(raid).values()), MOST_HELD, GREETING).run()
+
+
+@flood("silent-connections")
+def silent_connections(raid: Raid) -> None:
+    Crowd(raid, list(doors(raid).values()), MOST_HELD, b"").run()
+
+
+UNFINISHED: Final = GREETING + LONG_FRAME + MIB.to_bytes(8, "big") + bytes(MIB - 1)
+
+
+@flood("unfinished-frames")
+def unfinished_frames(raid: Raid) -> None:
+    """All but the last byte of a frame of 1 MiB on bulk, from each of 900; again at once if cut."""
+    Crowd(raid, [doors(raid)[Socket.BULK]], FRAMES_HELD, UNFINISHED).run()
+
+
+@flood("unfinished-frames-churn")
+def unfinished_frames_churn(raid: Raid) -> None:
+    """The same, and each hangs up when it has said so much, and comes again."""
+    Crowd(raid, [doors(raid)[Socket.BULK]], FRAMES_HELD, UNFINISHED, hangs_up=True).run()
+
+
+@flood("unfinished-frames-everywhere")
+def unfinished_frames_everywhere(raid: Raid) -> None:
+    """On all three ports, from 4,000: on control and news such a frame is too long."""
+    Crowd(raid, list(doors(raid).values()), 4000, UNFINISHED).run()
+
+
+@flood("wrong-keys")
+def wrong_keys(raid: Raid) -> None:
+    """Whole handshakes with a key that is in nobody's list, from four at a time."""
+    server = devicekey.parse_public(raid.agent.key)
+    public, secret = (bytes(key) for key in _new_pair())
+    at = list(doors(raid).values())
+
+    def knock(number: int) -> None:
+        hand = Hand(server)
+        for turn in itertools.count(number):
+            if not raid.goes_on:
+                return
+            try:
+                Connection(HOST, at[turn % 3], hand, public, secret, 2.0).close()
+                raid.counts["let in"] += 1
+            except NotLetIn:
+                raid.counts["refused"] += 1
+            except OSError:
+                raid.counts["not made"] += 1
+                time.sleep(REDIAL_S)
+
+    _in_threads(knock, 4)
+
+
+def _new_pair() -> tuple[bytes, bytes]:
+    from zmq.utils import z85
+
+    public, secret = zmq.curve_keypair()
+    return z85.decode(public), z85.decode(secret)
+
+
+def _in_threads(work: Callable[[int], None], count: int) -> None:
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+# -- paired devices ------------------------------------------------------------------------------
+
+
+class Raider(Stranger):
+    """A paired device that dials again at once whenever it was cut.
+
+    What it heard is counted and forgotten. served: whether it answers index_since with pages that
+    an agent would send; it may be taken over by an attack.
+    """
+
+    def __init__(self, raid: Raid, place: Place, secret: bytes, taken: set[int]) -> None:
+        super().__init__(raid.context, place, secret, taken)  # type: ignore[arg-type]
+        self.raid = raid
+        self.entries: Sequence[Entry] = []  # type: ignore[assignment]  # of others never changed
+        self.on_index: Callable[[Raider, IndexSince], list[Page]] = answered
+        self.on_page: Callable[[Raider, bytes], None] = lambda raider, sealed: None
+        self._watched: dict[Socket, zmq.Socket[bytes]] = {}
+        self._up: set[Socket] = set()
+        self._cut = True
+        self._dialed_at = 0.0
+
+    @property
+    def is_up(self) -> bool:
+        """Whether control, bulk and news are connected, as far as it has looked."""
+        return not self._cut and len(self._up) == len(Socket)
+
+    def dial_again(self) -> None:
+        """Dial if it was cut, or is not let in."""
+        now = time.monotonic()
+        self._watch()
+        waits_too_long = not self.is_up and now - self._dialed_at > HANDSHAKE_S
+        if (not self._cut and not waits_too_long) or now - self._dialed_at < REDIAL_S:
+            return
+        for kind in self._watched:
+            self._dialed[kind].disable_monitor()
+        self._watched.clear()
+        self._up.clear()
+        self._cut, self._dialed_at = False, now
+        try:
+            self.dial(self.raid.agent)  # type: ignore[arg-type]
+        except (OSError, ValueError, zmq.ZMQError):  # no agent, or no sockets: in the next turn
+            self._cut = True
+            return
+        self.raid.counts["dials"] += 1
+        for kind, socket in self._dialed.items():
+            self._watched[kind] = socket.get_monitor_socket(WATCHED)
+
+    def _watch(self) -> None:
+        for kind, monitor in self._watched.items():
+            while (said := take(monitor)) is not None:
+                event = int.from_bytes(said[0][:2], sys.byteorder)
+                if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                    self._up.add(kind)
+                    self.raid.counts["let in"] += kind is Socket.CONTROL
+                elif event != zmq.EVENT_CONNECTED:
+                    self.raid.counts["cut"] += not self._cut
+                    self._cut = True
+
+    def put(self, kind: Socket, message: object) -> bool:
+        """Say it if there is room. False: there is none, or nobody."""
+        return self.put_raw(kind, encode(message))  # type: ignore[arg-type]
+
+    def put_raw(self, kind: Socket, *frames: bytes) -> bool:
+        try:
+            self.say(kind, *frames)
+        except (zmq.ZMQError, KeyError):
+            return False
+        return True
+
+    def drain(self) -> None:
+        """Throw away what came."""
+        for socket in (*self._bound.values(), *self._dialed.values()):
+            while take(socket) is not None:
+                self.raid.counts["heard"] += 1
+
+    def hello(self) -> Hello:
+        return Hello(self.version, self.name, self._folders())
+
+    def _hear(self, kind: Socket, came: zmq.Socket[bytes], frames: list[bytes]) -> None:
+        self.raid.counts["heard"] += 1
+        message = read(frames[0], kind)
+        if isinstance(message, IndexSince):
+            for page in self.on_index(self, message):
+                self._reply(kind, came, encode(IndexPage(self.keys.tag, self.seal(page))))
+        elif isinstance(message, IndexPage | News):
+            self.on_page(self, message.sealed)
+        else:
+            super()._hear(kind, came, frames)
+        self.heard.clear()
+        self.asked.clear()
+
+
+WATCHED: Final = (
+    zmq.EVENT_CONNECTED
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+)
+
+
+def take(socket: zmq.Socket[bytes]) -> list[bytes] | None:
+    try:
+        return socket.recv_multipart(zmq.DONTWAIT)
+    except zmq.ZMQError:
+        return None
+
+
+def read(frame: bytes, kind: Socket) -> Struct | None:
+    try:
+        return decode(frame, kind)
+    except Refused:
+        return None
+
+
+def answered(raider: Raider, asked: IndexSince) -> list[Page]:
+    """What an agent would answer: up to sixteen pages from where the asker is."""
+    whole = asked.life != raider.life
+    after, head = 0 if whole else asked.after, len(raider.entries)
+    out: list[Page] = []
+    while len(out) < PAGES_AN_ANSWER and (after < head or not out):
+        some = raider.entries[after : after + MAX_PAGE_ENTRIES]
+        size = len(pack(to_wire(some[0]))) if some else 1
+        some = some[: max(1, PAGE_BYTES // size)]
+        last = after + len(some)
+        out.append(Page(raider.device, "share", raider.life, after, last, head, whole, tuple(some)))
+        after = last
+    return out
+
+
+def pour(
+    raid: Raid, kind: Socket, messages: Callable[[Raider], Iterator[tuple[bytes, ...]]]
+) -> None:
+    """Each raider says its messages over what it dialed, as fast as they are taken."""
+    raiders = raid.raiders()
+    streams = [messages(raider) for raider in raiders]
+    waiting: dict[str, tuple[bytes, ...]] = {}
+    while raid.goes_on:
+        busy = False
+        for raider, stream in zip(raiders, streams, strict=True):
+            raider.dial_again()
+            raider.drain()
+            if not raider.is_up:
+                continue
+            for _ in range(BURST):
+                frames = waiting.pop(raider.name, None) or next(stream)
+                if not raider.put_raw(kind, *frames):
+                    waiting[raider.name] = frames
+                    break
+                raid.counts["said"] += 1
+                busy = True
+        if not busy:
+            time.sleep(0.001)
+        elif kind is Socket.NEWS:
+            time.sleep(BURST * len(raiders) / SUBSCRIPTIONS_A_S)
+    close(raiders)
+
+
+def keep(raid: Raid, raiders: list[Raider], each: Callable[[], None] = lambda: None) -> None:
+    """Stay connected and answer; `each` is called in every turn."""
+    while raid.goes_on:
+        for raider in raiders:
+            raider.dial_again()
+            raider.turn()
+        each()
+        time.sleep(0.002)
+    close(raiders)
+
+
+def close(raiders: list[Raider]) -> None:
+    for raider in raiders:
+        raider.close()
+
+
+@flood("nothing")
+def nothing(raid: Raid) -> None:
+    """An honest device that is connected: what all others are compared with."""
+    keep(raid, raid.raiders())
+
+
+@flood("hello-bye")
+def hello_bye(raid: Raid) -> None:
+    def messages(raider: Raider) -> Iterator[tuple[bytes, ...]]:
+        return itertools.cycle([(encode(raider.hello()),), (encode(Bye("")),)])
+
+    pour(raid, Socket.CONTROL, messages)
+
+
+@flood("hello")
+def hello(raid: Raid) -> None:
+    pour(raid, Socket.CONTROL, lambda raider: itertools.repeat((encode(raider.hello()),)))
+
+
+@flood("refusing")
+def refusing(raid: Raid) -> None:
+    """Each time with another reason, so that none is the same as the last."""
+
+    def messages(raider: Raider) -> Iterator[tuple[bytes, ...]]:
+        for number in itertools.count():
+            yield (encode(Refusing(raider.version, f"reason {number}", "")),)
+
+    pour(raid, Socket.CONTROL, messages)
+
+
+@flood("hello-refusing-bye")
+def hello_refusing_bye(raid: Raid) -> None:
+    """Once; and then it stays and says nothing more."""
+    (raider,) = raid.raiders()
+    raider.greets = False
+    said = [raider.hello(), Refusing(raider.version, "OTHER_VERSION", "no"), Bye("")]
+    while raid.goes_on:
+        raider.dial_again()
+        if raider.is_up and said and raider.put(Socket.CONTROL, said[0]):
+            said.pop(0)
+            raid.counts["said"] += 1
+        raider.drain()
+        time.sleep(0.01)
+    raider.close()
+
+
+@flood("any-order")
+def any_order(raid: Raid) -> None:
+    """Good messages of control in any order, 200 a second: no flood, and no sense."""
+    (raider,) = raid.raiders()
+    chance = Random(12)
+    raider.offer(raider.file("of a hostile device", b"which is good"))
+    choices = [
+        raider.hello(),
+        replace(raider._welcome(), bulk_port=900, news_port=901),
+        Refusing(raider.version, "OTHER_SECRET", "no"),
+        IndexSince(raider.keys.tag, NO_LIFE, 0),
+        IndexPage(raider.keys.tag, raider.seal(raider.page(raider.entries, 0, whole=True))),
+        News(raider.keys.tag, raider.seal(raider.page(raider.entries, 0))),
+        Have(raider.keys.tag, bytes(32), b"\1"),
+        Bye("for no reason"),
+    ]
+
+    def say_one() -> None:
+        raid.counts["said"] += raider.put(Socket.CONTROL, chance.choice(choices))
+        time.sleep(0.003)
+
+    keep(raid, [raider], say_one)
+
+
+@flood("welcome")
+def welcome(raid: Raid) -> None:
+    """It is dialed, and welcomes again and again, with other ports each time."""
+    (raider,) = raid.raiders()
+    some = itertools.cycle(itertools.permutations(CLOSED_PORTS, 2))
+    while raid.goes_on:
+        raider.turn()
+        for _ in range(BURST):
+            bulk, news = next(some)
+            told = replace(raider._welcome(), bulk_port=bulk, news_port=news)
+            if not raider.put(Socket.CONTROL, told):
+                time.sleep(0.001)
+                break
+            raid.counts["said"] += 1
+    raider.close()
+
+
+@flood("subscriptions")
+def subscriptions(raid: Raid) -> None:
+    """The one that there is, again and again."""
+    pour(raid, Socket.NEWS, lambda raider: itertools.repeat((b"\x01n",)))
+
+
+@flood("other-topics")
+def other_topics(raid: Raid) -> None:
+    """To topics that nobody has, each another one."""
+
+    def messages(raider: Raider) -> Iterator[tuple[bytes, ...]]:
+        for number in itertools.count():
+            yield (b"\x01" + b"%d" % number + bytes(400),)
+
+    pour(raid, Socket.NEWS, messages)
+
+
+@flood("index-since")
+def index_since(raid: Raid) -> None:
+    """Our whole index, please: as often as the question is taken."""
+
+    def messages(raider: Raider) -> Iterator[tuple[bytes, ...]]:
+        return itertools.repeat((encode(IndexSince(raider.keys.tag, NO_LIFE, 0)),))
+
+    pour(raid, Socket.CONTROL, messages)
+
+
+@flood("gets")
+def gets(raid: Raid) -> None:
+    """Chunks of the largest file there, so many that the credit is used up all the time."""
+    (raider,) = raid.raiders()
+    data = max((raid.agent.share).iterdir(), key=_size_of).read_bytes()
+    asks, at = [], 0
+    for length in Cutter(raider.keys).cut(memoryview(data), last=True):
+        asks.append(Ask(chunk_id(raider.keys, data[at : at + length]), at, length))
+        at += length
+    content = ContentId(raider.file("", data).content)
+    some = itertools.cycle(_by_four(asks))
+    out: dict[int, int] = {}
+    number = 0
+    while raid.goes_on:
+        if not raider.is_up:
+            out.clear()
+        raider.dial_again()
+        while raider.is_up and sum(out.values()) < CREDIT_BYTES - 8 * MIB:
+            four = next(some)
+            number = (number + 1) % (1 << 32)
+            want = Want(content, list(four))
+            if not raider.put(Socket.BULK, Get(number, raider.keys.tag, [], [want])):
+                break
+            out[number] = sum(ask.length for ask in four)
+            raid.counts["said"] += 1
+        got = False
+        socket = raider._dialed.get(Socket.BULK)
+        while socket is not None and (frames := take(socket)) is not None:
+            got = True
+            message = read(frames[0], Socket.BULK)
+            if isinstance(message, Chunks) and message.number in out:
+                done = sum(part.length for part in message.parts)
+                raid.counts["MiB got"] += done / MIB  # type: ignore[assignment]
+                out[message.number] -= done
+                if out[message.number] <= 0 or message.missing:
+                    del out[message.number]
+        if not got:
+            time.sleep(0.001)
+    raider.close()
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _by_four(asks: list[Ask]) -> list[list[Ask]]:
+    return [asks[at : at + 4] for at in range(0, len(asks), 4)]
+
+
+@flood("haves")
+def haves(raid: Raid) -> None:
+    """Of a content that nobody has, each time another one, for a file of 2 GiB."""
+
+    def messages(raider: Raider) -> Iterator[tuple[bytes, ...]]:
+        bitmap = b"\xaa" * 1024
+        while True:
+            yield (encode(Have(raider.keys.tag, os.urandom(32), bitmap)),)
+
+    pour(raid, Socket.CONTROL, messages)
+
+
+# -- indexes -------------------------------------------------------------------------------------
+
+
+class Shelf(Sequence[Entry]):
+    """Entries that are made when they are looked at: the n-th from n."""
+
+    def __init__(self, count: int, make: Callable[[int], Entry]) -> None:
+        self._numbers, self._make = range(count), make
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, at: int) -> Entry: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Entry]: ...
+    def __getitem__(self, at: int | slice) -> Entry | list[Entry]:
+        found = self._numbers[at]
+        return self._make(found) if isinstance(found, int) else [self._make(n) for n in found]
+
+
+def fat_vector(raider: Raider, counter: int) -> Vector:
+    """64 writers, of which one is the raider."""
+    chance = Random(counter)
+    others = {Life(b"\xff" + chance.randbytes(11)) for _ in range(MAX_WRITERS - 1)}
+    return Vector.of([(w, counter + 1) for w in sorted({*others, raider.life})])
+
+
+def offers(raid: Raid, count: int, make: Callable[[Raider, int], Entry]) -> None:
+    """It has so many entries in its index, from its first hello on."""
+    (raider,) = raid.raiders()
+    raider.entries = Shelf(count, lambda number: make(raider, number))  # type: ignore[assignment]
+    keep(raid, [raider])
+
+
+DEEP: Final = [f"{level}".ljust(245, "d") for level in range(14)]
+"""Names of folders that make a path of 3.4 KB."""
+
+
+@flood("empty-entries")
+def empty_entries(raid: Raid) -> None:
+    """20,000 empty files with paths of 3.6 KB and vectors of 64 writers."""
+
+    def make(raider: Raider, number: int) -> Entry:
+        if number < len(DEEP):
+            folder = raider.folder("/".join(DEEP[: number + 1]))
+            return replace(folder, vector=fat_vector(raider, number))
+        path = "/".join([*DEEP, f"{number}".ljust(240, "e")])
+        return replace(raider.file(path, b""), vector=fat_vector(raider, number))
+
+    offers(raid, 20_000, make)
+
+
+@flood("folders")
+def folders(raid: Raid) -> None:
+    offers(raid, 30_000, lambda raider, number: raider.folder(f"folder {number}"))
+
+
+@flood("links")
+def links(raid: Raid) -> None:
+    def make(raider: Raider, number: int) -> Entry:
+        return replace(
+            raider.file(f"link {number}", b""),
+            kind=Kind.SYMLINK,
+            content=ContentId(b"to nowhere"),
+            mtime_ns=0,
+        )
+
+    offers(raid, 30_000, make)
+
+
+@flood("problems")
+def problems(raid: Raid) -> None:
+    """10,000 paths of 3.6 KB that cannot be taken: from the end of time, or with no folder."""
+
+    def make(raider: Raider, number: int) -> Entry:
+        if number % 2:
+            path = "/".join([f"lost {number}", *DEEP])
+            return raider.file(path, b"")
+        path = "/".join([f"far {number}", *DEEP])
+        return replace(raider.file(path, b""), stamp=MAX_STAMP)
+
+    offers(raid, 10_000, make)
+
+
+@flood("begun-indexes")
+def begun_indexes(raid: Raid) -> None:
+    """Each begins its whole index anew ten times a second, with a new life, and never ends it."""
+    raiders = raid.raiders()
+    chance = Random(62)
+
+    def first_page(raider: Raider, asked: IndexSince) -> list[Page]:
+        entry = raider.file(f"first of {raider.name}", b"")
+        return [Page(raider.device, "share", raider.life, 0, 1, 1000, True, (entry,))]
+
+    for raider in raiders:
+        raider.on_index = first_page
+        raider.entries = Shelf(1000, lambda number, raider=raider: raider.file(f"{number}", b""))
+    again_at = [0.0]
+
+    def again() -> None:
+        if time.monotonic() < again_at[0]:
+            return
+        again_at[0] = time.monotonic() + 0.1
+        for raider in raiders:
+            raider.life = Life(raider.life[:8] + chance.randbytes(4))
+            raid.counts["said"] += raider.put(Socket.CONTROL, raider.hello())
+
+    keep(raid, raiders, again)
+
+
+# -- files ---------------------------------------------------------------------------------------
+
+
+def lists_alone(stranger: Stranger, get: Get) -> list[bytes] | None:
+    """Says which chunks there are, and gives none."""
+    return (
+        answer_of(stranger, get, {id: stranger.data[id] for id in get.lists}) if get.lists else None
+    )
+
+
+def announced(raid: Raid, answer: Answer) -> None:
+    (raider,) = raid.raiders()
+    raider.answer = answer
+    chance = Random(16)
+    sizes = [300_000] * 16 + [20 * MIB] * 2
+    raider.entries = [
+        raider.file(f"announced {number}", chance.randbytes(size))
+        for number, size in enumerate(sizes)
+    ]
+    keep(raid, [raider])
+
+
+@flood("announced-files")
+def announced_files(raid: Raid) -> None:
+    """16 files of 300 KB and two of 20 MB, of which nothing is ever given."""
+    announced(raid, silent)
+
+
+@flood("announced-lists")
+def announced_lists(raid: Raid) -> None:
+    """The same, but their lists are given."""
+    announced(raid, lists_alone)
+
+
+@flood("huge-files")
+def huge_files(raid: Raid) -> None:
+    """40 files of 4 TiB, each with lists that add up, made of two lists alone; no chunk."""
+    (raider,) = raid.raiders()
+    raider.answer = lists_alone
+    raider.entries = [huge_file(raider, number) for number in range(40)]
+    keep(raid, [raider])
+
+
+def huge_file(raider: Raider, number: int) -> Entry:
+    """2^22 rows of 1 MiB, all of the same chunk."""
+    row = pack_row(bytes([number + 1]) * 32, MIB)
+    fits = MAX_LIST_BYTES // ROW_BYTES
+    full, rest = row * fits, row * ((1 << 22) % fits)
+    names = [(list_id(raider.keys, piece), piece) for piece in (full, rest)]
+    (full_id, _), (rest_id, _) = names
+    top = pack_row(full_id, len(full)) * ((1 << 22) // fits) + pack_row(rest_id, len(rest))
+    top_id = list_id(raider.keys, top)
+    raider.data.update({full_id: full, rest_id: rest, top_id: top})
+    raider.lists.update((full_id, rest_id, top_id))
+    return replace(
+        raider.file(f"huge {number}", b""), size=1 << 42, content=ContentId(top_id), depth=2
+    )
+
+
+# -- what replaces what others have --------------------------------------------------------------
+
+
+def whole_index(raid: Raid, raider: Raider) -> list[Entry]:
+    """All that the agent has; [] if it does not say so in time."""
+    found: dict[str, Entry] = {}
+    told = [0, 1]
+    theirs = devicekey.parse_public(raid.agent.key)
+
+    def page(raider: Raider, sealed: bytes) -> None:
+        with suppress(Refused):
+            page = pages.open_sealed(sealed, raider.keys, device=theirs, folder="share")
+            found.update((entry.path, entry) for entry in page.entries)
+            told[:] = max(told[0], page.last), page.head
+
+    raider.on_page = page
+    asked = False
+    while raid.goes_on and told[0] < told[1]:
+        raider.dial_again()
+        raider.turn()
+        if raider.is_up and not asked:
+            asked = raider.put(Socket.CONTROL, IndexSince(raider.keys.tag, NO_LIFE, 0))
+        time.sleep(0.002)
+    raider.on_page = lambda raider, sealed: None
+    return list(found.values())
+
+
+def replaced(raid: Raid, change: Callable[[Raider, Entry], Entry]) -> None:
+    """Every file of the prefix `victim` becomes something else, with a version that has seen it."""
+    (raider,) = raid.raiders()
+    victims = [
+        entry
+        for entry in whole_index(raid, raider)
+        if entry.path.startswith("victim") and entry.kind is Kind.FILE and not entry.deleted
+    ]
+    raid.counts["victims"] = len(victims)
+    raider.entries = [
+        replace(
+            change(raider, entry),
+            vector=entry.vector.with_own(raider.life, number + 1, entry.writer),
+            writer=raider.life,
+            stamp=entry.stamp + 1,
+        )
+        for number, entry in enumerate(victims)
+    ]
+    raider.put(Socket.CONTROL, raider.hello())
+    keep(raid, [raider])
+
+
+@flood("emptied")
+def emptied(raid: Raid) -> None:
+    replaced(raid, lambda raider, entry: raider.file(entry.path, b""))
+
+
+@flood("made-links")
+def made_links(raid: Raid) -> None:
+    def change(raider: Raider, entry: Entry) -> Entry:
+        link = ContentId(b"to nowhere")
+        plain = raider.file(entry.path, b"")
+        return replace(plain, kind=Kind.SYMLINK, content=link, mtime_ns=0)
+
+    replaced(raid, change)
+
+
+@flood("made-noise")
+def made_noise(raid: Raid) -> None:
+    """As ransomware does it: each file becomes as many bytes of noise."""
+    chance = Random(300)
+    replaced(raid, lambda raider, entry: raider.file(entry.path, chance.randbytes(entry.size)))
+
+
+# -- what no libzmq says -------------------------------------------------------------------------
+
+
+def endless(raid: Raid, kind: Socket, frame: bytes) -> None:
+    """One message that never ends, of as many frames as are taken."""
+    (place,) = raid.places
+    pair = devicekey.load_or_make(device_key_file(place.state))
+    hand = Hand(devicekey.parse_public(raid.agent.key))
+    while raid.goes_on:
+        try:
+            connection = Connection(HOST, doors(raid)[kind], hand, pair.public, pair.secret, 2.0)
+        except (NotLetIn, OSError):
+            raid.counts["not let in"] += 1
+            time.sleep(REDIAL_S)
+            continue
+        raid.counts["let in"] += 1
+        with suppress(OSError):
+            while raid.goes_on:
+                connection.send(frame, more=True)
+                raid.counts["said"] += 1
+        raid.counts["cut"] += 1
+        connection.close()
+
+
+@flood("endless-control")
+def endless_control(raid: Raid) -> None:
+    endless(raid, Socket.CONTROL, bytes(60_000))
+
+
+@flood("endless-bulk")
+def endless_bulk(raid: Raid) -> None:
+    endless(raid, Socket.BULK, bytes(MIB))
+
+
+@flood("endless-small")
+def endless_small(raid: Raid) -> None:
+    """Empty frames on control: each costs the agent far more than its byte."""
+    endless(raid, Socket.CONTROL, b"")
+
+
+# -- a paired device that is in none of our folders ----------------------------------------------
+
+
+@flood("outsider")
+def outsider(raid: Raid) -> None:
+    """What it is told; in the second half it says that it has the folder that it was told of."""
+    (raider,) = raid.raiders()
+    half = raid.until - raid.seconds / 2
+    rows: dict[bytes, FolderHello] = {}
+    sizes: list[int] = []
+    learned = raid.learned
+    mine = raider._folders()
+
+    def hear(kind: Socket, came: zmq.Socket[bytes], frames: list[bytes]) -> None:
+        message = read(frames[0], kind)
+        for row in getattr(message, "folders", ()):
+            rows[row.tag] = row
+        original(kind, came, frames)
+
+    original, raider._hear = raider._hear, hear  # type: ignore[method-assign]
+    claimed, listens = False, None
+    while raid.goes_on:
+        raider.dial_again()
+        news = raider._dialed.get(Socket.NEWS)
+        if news is not listens and raider.is_up:
+            raider.put_raw(Socket.NEWS, b"\x01n")
+            listens = news
+        while news is not None and (frames := take(news)) is not None:
+            said = read(frames[-1], Socket.NEWS)
+            if isinstance(said, News):
+                sizes.append(len(said.sealed))
+        raider.turn()
+        if time.monotonic() > half and not claimed:
+            claimed = True
+            claims = [replace(row, life=mine[0].life) for row in rows.values()] or mine
+            raider._folders = lambda claims=claims: claims
+            raider.put(Socket.CONTROL, raider.hello())
+            raider.put(Socket.BULK, Open(raider.version))
+        time.sleep(0.005)
+    learned["folders told"] = sorted(row.id for row in rows.values())
+    learned["heads told"] = sorted(row.head for row in rows.values())
+    learned["news heard"] = len(sizes)
+    learned["sizes of news"] = sorted(set(sizes))
+    raider.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name", choices=FLOODS)
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--agent", required=True)
+    parser.add_argument("--by", nargs="*", default=[])
+    parser.add_argument("--seconds", type=float, default=60.0)
+    options = parser.parse_args()
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raid = Raid(
+        Place(options.home / options.agent),
+        [Place(options.home / name) for name in options.by],
+        options.seconds,
+        time.monotonic() + options.seconds,
+    )
+    raid.context.max_sockets = 8000
+    FLOODS[options.name](raid)
+    print(json.dumps({**{k: round(v) for k, v in raid.counts.items()}, **raid.learned}), flush=True)
+    raid.context.destroy(0)
+
+
+if __name__ == "__main__":
+    main()
