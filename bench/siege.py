@@ -139,14 +139,16 @@ def run_monitor(actor: Actor) -> str:
 
 
 def names_of_all_lengths(stage: Fortress, flood: Flood, notes: dict[str, Any]) -> None:
-    """A makes files, whose names X must not learn; then somebody waits for everyone."""
+    """A makes files, whose names X must not learn. Somebody waits for everyone before X claims the
+    folder, and while it does."""
     began = time.monotonic()
+    words = [sys.executable, "-m", "leftzmq.cli.admin", "wait", "--timeout", "5", "-c"]
+    notes["wait"] = ended([*words, str(stage.a.home / "peer.toml")])
     for length in range(1, 200, 4):
         (stage.a.share / ("n" * length)).write_bytes(b"")
         time.sleep(0.1)
     half = flood.seconds / 2
     time.sleep(max(0.0, began + half + 3.0 - time.monotonic()))
-    words = [sys.executable, "-m", "leftzmq.cli.admin", "wait", "--timeout", "5", "-c"]
     notes["wait while X claims the folder"] = ended([*words, str(stage.a.home / "peer.toml")])
 
 
@@ -154,13 +156,13 @@ def names_of_all_lengths(stage: Fortress, flood: Flood, notes: dict[str, Any]) -
 
 
 def asked_after(stage: Fortress, notes: dict[str, Any]) -> None:
-    """`status`, a start, and `status` again."""
+    """`status`; a start, the same again from the attacker, and `status` again."""
     notes["status after"] = run_status(stage.a)
     notes["A lives then"] = stage.a.runs
     stage.a.stop()
     notes["A starts again"] = stage.starts_again(stage.a, 60.0)
-    if stage.a.runs:
-        wait_until(lambda: (stage.a.status() or {}).get("state") == "idle", 30.0)
+    with flooded(stage, "problems", stage.raiders, 20.0) as flood:
+        wait_until(lambda: not flood.goes_on, 15.0)
         notes["status then"] = run_status(stage.a)
         notes["A lives at the end"] = stage.a.runs
 
@@ -262,9 +264,10 @@ def with_few(stage: Fortress, seconds: float) -> list[str]:
         found = ended([*limited(stage.descriptors), sys.executable, "-m", AGENT, "-c", config])
         return [f"does not start: {found}"]
     out = ["starts"]
-    with listening(stage.a, MONITORS):
+    many = max(MONITORS, stage.descriptors + 10)
+    with listening(stage.a, many):
         wait_until(lambda: not stage.a.runs, 3.0)
-        out.append(f"{MONITORS} monitors: {life(stage.a)}; status: {run_status(stage.a)}")
+        out.append(f"{many} monitors: {life(stage.a)}; status: {run_status(stage.a)}")
     with flooded(stage, "half-handshakes", [], min(seconds, 10.0)) as flood:
         wait_until(lambda: not flood.goes_on, seconds + 10.0)
     out.append(f"half handshakes: {life(stage.a)}; status: {run_status(stage.a)}; {life(stage.a)}")
@@ -346,6 +349,8 @@ def tell(found: dict[str, Any]) -> None:
         print(f"    did: {found['did']}")
         for name, figures in list(found["edits"].items())[2:]:
             print(f"    {name}: {figures}")
+        if found["last_words"]:
+            print(f"    last words: {found['last_words']}")
         if found["after"]["why"]:
             print(f"    why: {found['after']['why'][:200]}")
         after = {k: v for k, v in found["after"].items() if k not in ("state", "why")}

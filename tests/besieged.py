@@ -18,6 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -402,6 +403,7 @@ def measured(
             "log_bytes_s": round(log.bytes / seconds),
             "state_mib": round(watch.state - watch.state_before, 1),
             "ended_after_s": watch.ended_after and round(watch.ended_after, 1),
+            "last_words": stage.a.log_tail(1)[:300] if watch.ended_after else "",
             "log": [f"{count} x {log.examples[kind]}" for kind, count in log.telling.most_common()],
             "edits": {name: user.latencies.figures() for name, user in users.items()},
             "others_cpu": round(max(0.0, machine_busy_s() - before[0] - ours) / seconds, 2),
@@ -425,9 +427,15 @@ def afterwards(stage: Fortress, within_s: float = AFTERWARDS_S) -> dict[str, Any
     if not a.runs:
         out["exit_code"] = a.exit_code(5)
         out["starts_again"] = stage.starts_again(a, MEET_S)
-    for name, source, target in (("B to A", stage.b, a), ("A to B", a, stage.b)):
-        took = edit(source, target, f"afterwards of {source.name}", EDIT_BYTES, within_s)
-        out[f"{name}, s"] = None if took is None else round(took, 2)
+    ways = {"B to A, s": (stage.b, a), "A to B, s": (a, stage.b)}
+    with ThreadPoolExecutor() as pool:
+        edits = {
+            way: pool.submit(edit, *ends, f"afterwards, {way[:6]}", EDIT_BYTES, within_s)
+            for way, ends in ways.items()
+        }
+    for way, done in edits.items():
+        took = done.result()
+        out[way] = None if took is None else round(took, 2)
     status = a.status() if a.runs else {}
     out["state"] = status.get("state", "no answer")
     out["why"] = status.get("why", "")

@@ -79,12 +79,12 @@ REDIAL_S: Final = 0.02
 HANDSHAKE_S: Final = 2.0
 BURST: Final = 64  # messages between two looks at what came
 CREDIT_BYTES: Final = 32 * MIB  # that an agent bears (docs/protocol.md, section 7)
-SUBSCRIPTIONS_A_S: Final = 100_000
+SUBSCRIPTIONS: Final = 2000
+SUBSCRIPTIONS_REST_S: Final = 0.002
 """XSUB never waits: what does not fit it throws away, and would turn round and round for it."""
 PAGES_AN_ANSWER: Final = 16
 PAGE_BYTES: Final = 44 << 10
-CLOSED_PORTS: Final = range(600, 1000)
-"""Nobody listens there, so that no other program of this machine is dialed."""
+SILENT_PORTS: Final = 100
 
 
 @dataclass(frozen=True)
@@ -434,13 +434,18 @@ def answered(raider: Raider, asked: IndexSince) -> list[Page]:
     after, head = 0 if whole else asked.after, len(raider.entries)
     out: list[Page] = []
     while len(out) < PAGES_AN_ANSWER and (after < head or not out):
-        some = raider.entries[after : after + MAX_PAGE_ENTRIES]
-        size = len(pack(to_wire(some[0]))) if some else 1
-        some = some[: max(1, PAGE_BYTES // size)]
+        some = fitting(raider.entries[after : after + MAX_PAGE_ENTRIES])
         last = after + len(some)
-        out.append(Page(raider.device, "share", raider.life, after, last, head, whole, tuple(some)))
+        page = Page(raider.device, "share", raider.life, after, last, head, whole, tuple(some))
+        out.append(page)
         after = last
     return out
+
+
+def fitting(entries: Sequence[Entry]) -> list[Entry]:
+    """As many of them as one page takes."""
+    sizes = itertools.accumulate(len(pack(to_wire(entry))) for entry in entries)
+    return [entry for entry, size in zip(entries, sizes, strict=True) if size <= PAGE_BYTES]
 
 
 def pour(
@@ -457,7 +462,7 @@ def pour(
             raider.drain()
             if not raider.is_up:
                 continue
-            for _ in range(BURST):
+            for _ in range(SUBSCRIPTIONS if kind is Socket.NEWS else BURST):
                 frames = waiting.pop(raider.name, None) or next(stream)
                 if not raider.put_raw(kind, *frames):
                     waiting[raider.name] = frames
@@ -467,7 +472,7 @@ def pour(
         if not busy:
             time.sleep(0.001)
         elif kind is Socket.NEWS:
-            time.sleep(BURST * len(raiders) / SUBSCRIPTIONS_A_S)
+            time.sleep(SUBSCRIPTIONS_REST_S)
     close(raiders)
 
 
@@ -541,7 +546,7 @@ def any_order(raid: Raid) -> None:
     raider.offer(raider.file("of a hostile device", b"which is good"))
     choices = [
         raider.hello(),
-        replace(raider._welcome(), bulk_port=900, news_port=901),
+        replace(raider._welcome(), bulk_port=1, news_port=2),
         Refusing(raider.version, "OTHER_SECRET", "no"),
         IndexSince(raider.keys.tag, NO_LIFE, 0),
         IndexPage(raider.keys.tag, raider.seal(raider.page(raider.entries, 0, whole=True))),
@@ -559,9 +564,12 @@ def any_order(raid: Raid) -> None:
 
 @flood("welcome")
 def welcome(raid: Raid) -> None:
-    """It is dialed, and welcomes again and again, with other ports each time."""
+    """It is dialed, and welcomes again and again, with other ports each time: of its own, where
+    somebody listens who never says a word."""
     (raider,) = raid.raiders()
-    some = itertools.cycle(itertools.permutations(CLOSED_PORTS, 2))
+    silent = [tcp.create_server((HOST, 0), backlog=1000) for _ in range(SILENT_PORTS)]
+    own = [server.getsockname()[1] for server in silent]
+    some = itertools.cycle(itertools.permutations(own, 2))
     while raid.goes_on:
         raider.turn()
         for _ in range(BURST):
@@ -572,6 +580,8 @@ def welcome(raid: Raid) -> None:
                 break
             raid.counts["said"] += 1
     raider.close()
+    for server in silent:
+        server.close()
 
 
 @flood("subscriptions")
