@@ -29,34 +29,33 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import zmq
-
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from besieged import (
+    ASK_S,
     DESCRIPTORS,
     Flood,
     Fortress,
     afterwards,
     edit,
+    ended,
     flooded,
     limited,
+    listening,
     measured,
+    run_status,
     until_connected,
 )
 
 from leftzmq.cli.keeper import AGENT
 from leftzmq.cli.story import Actor, wait_until
-from leftzmq.statedir import ipc_endpoints
 
 MIB: Final = 1 << 20
-ASK_S: Final = 20.0
 MONITORS: Final = 45
 LIMITS: Final = (32, 64, 256)
 
@@ -98,25 +97,6 @@ def asked(stage: Fortress, flood: Flood, notes: dict[str, Any]) -> None:
     while flood.goes_on:
         said.append([run_status(stage.a), run_monitor(stage.a)])
         time.sleep(1.0)
-
-
-def run_status(actor: Actor) -> str:
-    """How `leftzmq status` ends, and in what time."""
-    words = [sys.executable, "-m", "leftzmq.cli.admin", "status", "-c"]
-    return ended([*words, str(actor.home / "peer.toml")])
-
-
-def ended(words: Sequence[str]) -> str:
-    began = time.monotonic()
-    try:
-        done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=ASK_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return f"no end within {ASK_S:g} s"
-    took = time.monotonic() - began
-    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-    return f"rc {done.returncode}, {took:.1f} s, {len(done.stdout)} B {''.join(last)[:160]}".strip()
 
 
 def run_monitor(actor: Actor) -> str:
@@ -275,22 +255,6 @@ def with_few(stage: Fortress, seconds: float) -> list[str]:
     took = edit(stage.b, stage.a, "from B", 4096, 20.0)
     out.append(f"an edit of B arrives after {took and round(took, 1)} s")
     return out
-
-
-@contextmanager
-def listening(actor: Actor, count: int) -> Iterator[None]:
-    """So many monitors of an agent, without a process for each."""
-    events, _ = ipc_endpoints(actor.state)
-    with zmq.Context() as context:
-        sockets = [context.socket(zmq.SUB) for _ in range(count)]  # kept: one that is not is closed
-        for socket in sockets:
-            socket.linger = 0
-            socket.subscribe(b"")
-            socket.connect(events)
-        try:
-            yield
-        finally:
-            context.destroy(0)
 
 
 def life(actor: Actor) -> str:

@@ -24,8 +24,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+import zmq
+
 from leftzmq.cli.story import Actor, Stage, free_ports, wait_until
-from leftzmq.statedir import make_secret
+from leftzmq.statedir import ipc_endpoints, make_secret
 
 MIB: Final = 1 << 20
 EDIT_BYTES: Final = 4096
@@ -40,6 +42,7 @@ AFTERWARDS_S: Final = 90.0
 DESCRIPTORS: Final = 4096
 """The hard limit that A gets, whatever this machine's is: systemd gives services 524288, shells
 1024 and up; the agent itself asks for no more than so many."""
+ASK_S: Final = 20.0
 KEPT_LOG_BYTES: Final = 64 * MIB
 FLOODS: Final = Path(__file__).with_name("floods.py")
 
@@ -237,7 +240,7 @@ class Watch(threading.Thread):
         with suppress(OSError, ValueError, IndexError):
             self.cpu = cpu_s(pid)
             self.memory = max(self.memory, rss_mib(pid))
-            self.descriptors = max(self.descriptors, len(os.listdir(f"/proc/{pid}/fd")))
+            self.descriptors = max(self.descriptors, descriptors(self._actor))
         if looks % 5 == 0:
             self.log.read()
             self.state = max(self.state, size_mib(self._actor.state))
@@ -253,6 +256,13 @@ def cpu_s(pid: int) -> float:
     """The processor time that a process has used, all threads, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def descriptors(actor: Actor) -> int:
+    """How many it has open; 0 if it does not run."""
+    with suppress(OSError):
+        return len(os.listdir(f"/proc/{actor.pid}/fd"))
+    return 0
 
 
 def rss_mib(pid: int) -> float:
@@ -367,6 +377,44 @@ def until_connected(actor: Actor, name: str, within_s: float) -> float | None:
     return None
 
 
+# -- a user of A ----------------------------------------------------------------------
+
+
+def run_status(actor: Actor) -> str:
+    """How `leftzmq status` ends, and in what time."""
+    words = [sys.executable, "-m", "leftzmq.cli.admin", "status", "-c"]
+    return ended([*words, str(actor.home / "peer.toml")])
+
+
+def ended(words: Sequence[str]) -> str:
+    began = time.monotonic()
+    try:
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=ASK_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"no end within {ASK_S:g} s"
+    took = time.monotonic() - began
+    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    return f"rc {done.returncode}, {took:.1f} s, {len(done.stdout)} B {''.join(last)[:160]}".strip()
+
+
+@contextmanager
+def listening(actor: Actor, count: int) -> Iterator[None]:
+    """So many monitors of an agent, without a process for each."""
+    events, _ = ipc_endpoints(actor.state)
+    with zmq.Context() as context:
+        sockets = [context.socket(zmq.SUB) for _ in range(count)]  # kept: one that is not is closed
+        for socket in sockets:
+            socket.linger = 0
+            socket.subscribe(b"")
+            socket.connect(events)
+        try:
+            yield
+        finally:
+            context.destroy(0)
+
+
 # -- all of it together --------------------------------------------------------------------------
 
 
@@ -443,5 +491,5 @@ def afterwards(stage: Fortress, within_s: float = AFTERWARDS_S) -> dict[str, Any
     out["lives"] = out["lives"] and a.runs
     if a.runs:
         out["memory_mib"] = round(rss_mib(a.pid))
-        out["descriptors"] = len(os.listdir(f"/proc/{a.pid}/fd"))
+        out["descriptors"] = descriptors(a)
     return out
