@@ -16,6 +16,8 @@ a table, a row an attack, and under it what A wrote to its log about it. Columns
   A            lives; or when it ended
   folder       what `status` says of it afterwards
   after        seconds of an edit from B to A / from A to B when the attack was over
+  over         which of the bounds was passed: cpu (of paired devices), memory, edit, log;
+               and ended, stopped, adopt, after
 
 The attacking process takes processor time too: on a machine of two cores a flood leaves A one.
 """
@@ -166,10 +168,13 @@ def make_victims(stage: Fortress) -> None:
 # -- which there are -----------------------------------------------------------------------------
 
 VICTIMS: Final = (300, 0, "victim")
+SMALL: Final = (3000, 100, "small")
+LARGE: Final = (1, 64 * MIB, "large")
 ATTACKS: Final = [
     Attack("nothing", "nothing"),
     Attack("S1 half handshakes", "half-handshakes", 0, beside=a_third_dials_in),
     Attack("S1 silent connections", "silent-connections", 0, beside=a_third_dials_in),
+    Attack("S1 silent after hello", "silence-after-hello", 0, beside=a_third_dials_in),
     Attack("S2 status meanwhile", "half-handshakes", 0, beside=asked),
     Attack("S3 unfinished frames", "unfinished-frames", 0),
     Attack("S3 hanging up at once", "unfinished-frames-churn", 0),
@@ -177,14 +182,18 @@ ATTACKS: Final = [
     Attack("wrong keys", "wrong-keys", 0),
     Attack("P1 hello refusing bye", "hello-refusing-bye"),
     Attack("P1 any order", "any-order"),
+    Attack("P1 any order, dialed", "any-order-dialed"),
     Attack("W1 hello and bye", "hello-bye"),
     Attack("W1 hello", "hello"),
     Attack("W1 refusing", "refusing"),
     Attack("P4 welcome", "welcome"),
     Attack("W2 subscriptions", "subscriptions"),
     Attack("other topics", "other-topics"),
-    Attack("index_since", "index-since", fill=(3000, 100, "small")),
-    Attack("gets", "gets", fill=(1, 64 * MIB, "large")),
+    Attack("index_since", "index-since", fill=SMALL),
+    Attack("index_since unread", "index-since-unread", fill=SMALL),
+    Attack("gets", "gets", fill=LARGE),
+    Attack("gets unread", "gets-unread", fill=LARGE),
+    Attack("gets and leave", "gets-and-leave", fill=LARGE),
     Attack("haves", "haves"),
     Attack("W4 empty entries", "empty-entries"),
     Attack("W4 folders", "folders"),
@@ -224,7 +233,8 @@ def attacked(attack: Attack, seconds: float, descriptors: int) -> dict[str, Any]
         after = afterwards(stage)
         if attack.after is not None:
             attack.after(stage, notes)
-    return {"attack": attack.name, "did": did, **figures, "after": after, "notes": notes}
+    named = {"attack": attack.name, "is_paired": attack.by != 0, "did": did}
+    return {**named, **figures, "after": after, "notes": notes}
 
 
 def small_limits(seconds: float) -> dict[str, Any]:
@@ -265,9 +275,14 @@ def life(actor: Actor) -> str:
 
 HEAD: Final = (
     "attack", "did", "cpu", "else", "MiB", "fds", "lines", "KB", "state", "B>A ms", "A>B ms",
-    "A", "folder", "after s",
+    "A", "folder", "after s", "over",
 )  # fmt: skip
-WIDTHS: Final = (23, 9, 5, 5, 10, 5, 7, 7, 7, 17, 17, 9, 8, 11)
+WIDTHS: Final = (23, 9, 5, 5, 10, 5, 7, 7, 7, 17, 17, 9, 9, 11, 30)
+CPU: Final = 0.5
+MEMORY_MIB: Final = 128
+EDIT_MS: Final = 250
+LINES_A_S: Final = 4
+"""What a device may cost (issue 12): the median of the edits is held against EDIT_MS."""
 
 
 def row(found: dict[str, Any]) -> tuple[str, ...]:
@@ -289,7 +304,26 @@ def row(found: dict[str, Any]) -> tuple[str, ...]:
         lives,
         after["state"],
         f"{seconds_of(after['B to A, s'])}/{seconds_of(after['A to B, s'])}",
+        ",".join(over(found)),
     )
+
+
+def over(found: dict[str, Any]) -> list[str]:
+    """Which bounds A did not keep."""
+    after, edits = found["after"], list(found["edits"].values())
+    own_lines = 2 * sum(each["edits"] for each in edits) / found["seconds"]
+    slow = any(each["missed"] or (each["median_ms"] or 0) > EDIT_MS for each in edits[:2])
+    bounds = {
+        "cpu": found["is_paired"] and found["cpu"] > CPU,
+        "memory": found["memory_mib"] - found["memory_before_mib"] > MEMORY_MIB,
+        "edit": slow or any(each["missed"] for each in edits[2:]),
+        "log": found["log_lines_s"] - own_lines > LINES_A_S,
+        "ended": not after["lives"],
+        "stopped": after["state"] == "stopped",
+        "adopt": any("--adopt" in line for line in [*found["log"], after["why"]]),
+        "after": None in (after["B to A, s"], after["A to B, s"]),
+    }
+    return [name for name, is_over in bounds.items() if is_over]
 
 
 def latency(figures: dict[str, Any]) -> str:
@@ -339,6 +373,9 @@ def main() -> None:
     )
     parser.add_argument("--list", action="store_true", help="which attacks there are")
     options = parser.parse_args()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts it in the background like this; every monitor would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if options.list:
         print("\n".join([*(attack.name for attack in ATTACKS), S2_LIMITS]))
         return

@@ -11,6 +11,7 @@ Knows how to say it. Must not know what it does to the agent: tests/besieged.py 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import errno
 import itertools
 import json
@@ -252,6 +253,13 @@ def silent_connections(raid: Raid) -> None:
     Crowd(raid, list(doors(raid).values()), MOST_HELD, b"").run()
 
 
+@flood("silence-after-hello")
+def silence_after_hello(raid: Raid) -> None:
+    """As far as a stranger gets: the agent has answered a good hello, and waits for the next."""
+    hello = Hand(devicekey.parse_public(raid.agent.key)).opening
+    Crowd(raid, list(doors(raid).values()), MOST_HELD, hello).run()
+
+
 UNFINISHED: Final = GREETING + LONG_FRAME + MIB.to_bytes(8, "big") + bytes(MIB - 1)
 
 
@@ -359,6 +367,10 @@ class Raider(Stranger):
         for kind, socket in self._dialed.items():
             self._watched[kind] = socket.get_monitor_socket(WATCHED)
 
+    def hang_up(self) -> None:
+        """The next `dial_again` begins anew."""
+        self._cut = True
+
     def _watch(self) -> None:
         for kind, monitor in self._watched.items():
             while (said := take(monitor)) is not None:
@@ -449,9 +461,16 @@ def fitting(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def pour(
-    raid: Raid, kind: Socket, messages: Callable[[Raider], Iterator[tuple[bytes, ...]]]
+    raid: Raid,
+    kind: Socket,
+    messages: Callable[[Raider], Iterator[tuple[bytes, ...]]],
+    *,
+    reads: bool = True,
 ) -> None:
-    """Each raider says its messages over what it dialed, as fast as they are taken."""
+    """Each raider says its messages over what it dialed, as fast as they are taken.
+
+    reads: whether it reads what comes
+    """
     raiders = raid.raiders()
     streams = [messages(raider) for raider in raiders]
     waiting: dict[str, tuple[bytes, ...]] = {}
@@ -459,7 +478,8 @@ def pour(
         busy = False
         for raider, stream in zip(raiders, streams, strict=True):
             raider.dial_again()
-            raider.drain()
+            if reads:
+                raider.drain()
             if not raider.is_up:
                 continue
             for _ in range(SUBSCRIPTIONS if kind is Socket.NEWS else BURST):
@@ -542,15 +562,33 @@ def hello_refusing_bye(raid: Raid) -> None:
 def any_order(raid: Raid) -> None:
     """Good messages of control in any order, 200 a second: no flood, and no sense."""
     (raider,) = raid.raiders()
+    say_one = in_any_order(raid, raider)
+    keep(raid, [raider], say_one)
+
+
+@flood("any-order-dialed")
+def any_order_dialed(raid: Raid) -> None:
+    """The same over the link that the agent dials."""
+    (raider,) = raid.raiders()
+    say_one = in_any_order(raid, raider)
+    while raid.goes_on:
+        raider.turn()
+        say_one()
+    raider.close()
+
+
+def in_any_order(raid: Raid, raider: Raider) -> Callable[[], None]:
+    """What says the next message, and waits a moment."""
     chance = Random(12)
     raider.offer(raider.file("of a hostile device", b"which is good"))
+    page = raider.page(list(raider.entries), 0, whole=True)
     choices = [
         raider.hello(),
         replace(raider._welcome(), bulk_port=1, news_port=2),
         Refusing(raider.version, "OTHER_SECRET", "no"),
         IndexSince(raider.keys.tag, NO_LIFE, 0),
-        IndexPage(raider.keys.tag, raider.seal(raider.page(raider.entries, 0, whole=True))),
-        News(raider.keys.tag, raider.seal(raider.page(raider.entries, 0))),
+        IndexPage(raider.keys.tag, raider.seal(page)),
+        News(raider.keys.tag, raider.seal(dataclasses.replace(page, whole=False))),
         Have(raider.keys.tag, bytes(32), b"\1"),
         Bye("for no reason"),
     ]
@@ -559,7 +597,7 @@ def any_order(raid: Raid) -> None:
         raid.counts["said"] += raider.put(Socket.CONTROL, chance.choice(choices))
         time.sleep(0.003)
 
-    keep(raid, [raider], say_one)
+    return say_one
 
 
 @flood("welcome")
@@ -604,60 +642,103 @@ def other_topics(raid: Raid) -> None:
 @flood("index-since")
 def index_since(raid: Raid) -> None:
     """Our whole index, please: as often as the question is taken."""
+    pour(raid, Socket.CONTROL, whole_indexes)
 
-    def messages(raider: Raider) -> Iterator[tuple[bytes, ...]]:
-        return itertools.repeat((encode(IndexSince(raider.keys.tag, NO_LIFE, 0)),))
 
-    pour(raid, Socket.CONTROL, messages)
+@flood("index-since-unread")
+def index_since_unread(raid: Raid) -> None:
+    """The same, and no answer is read."""
+    pour(raid, Socket.CONTROL, whole_indexes, reads=False)
+
+
+def whole_indexes(raider: Raider) -> Iterator[tuple[bytes, ...]]:
+    return itertools.repeat((encode(IndexSince(raider.keys.tag, NO_LIFE, 0)),))
 
 
 @flood("gets")
 def gets(raid: Raid) -> None:
     """Chunks of the largest file there, so many that the credit is used up all the time."""
-    (raider,) = raid.raiders()
-    data = max((raid.agent.share).iterdir(), key=_size_of).read_bytes()
-    asks, at = [], 0
-    for length in Cutter(raider.keys).cut(memoryview(data), last=True):
-        asks.append(Ask(chunk_id(raider.keys, data[at : at + length]), at, length))
-        at += length
-    content = ContentId(raider.file("", data).content)
-    some = itertools.cycle(_by_four(asks))
-    out: dict[int, int] = {}
-    number = 0
+    asker = Asker(raid)
     while raid.goes_on:
-        if not raider.is_up:
-            out.clear()
-        raider.dial_again()
-        while raider.is_up and sum(out.values()) < CREDIT_BYTES - 8 * MIB:
-            four = next(some)
-            number = (number + 1) % (1 << 32)
-            want = Want(content, list(four))
-            if not raider.put(Socket.BULK, Get(number, raider.keys.tag, [], [want])):
-                break
-            out[number] = sum(ask.length for ask in four)
-            raid.counts["said"] += 1
-        got = False
-        socket = raider._dialed.get(Socket.BULK)
-        while socket is not None and (frames := take(socket)) is not None:
-            got = True
-            message = read(frames[0], Socket.BULK)
-            if isinstance(message, Chunks) and message.number in out:
-                done = sum(part.length for part in message.parts)
-                raid.counts["MiB got"] += done / MIB  # type: ignore[assignment]
-                out[message.number] -= done
-                if out[message.number] <= 0 or message.missing:
-                    del out[message.number]
-        if not got:
+        asker.raider.dial_again()
+        asker.ask()
+        if not asker.take():
             time.sleep(0.001)
-    raider.close()
+    asker.raider.close()
+
+
+@flood("gets-unread")
+def gets_unread(raid: Raid) -> None:
+    """As many as the credit allows, and what comes is not read."""
+    asker = Asker(raid)
+    while raid.goes_on:
+        asker.raider.dial_again()
+        asker.ask()
+        time.sleep(0.001)
+    asker.raider.close()
+
+
+@flood("gets-and-leave")
+def gets_and_leave(raid: Raid) -> None:
+    """As many as the credit allows; then it hangs up, and dials again."""
+    asker = Asker(raid)
+    while raid.goes_on:
+        asker.raider.dial_again()
+        if asker.ask():
+            asker.raider.hang_up()
+        time.sleep(0.001)
+    asker.raider.close()
+
+
+class Asker:
+    """A raider that asks for chunks of the largest file there is, up to its credit."""
+
+    def __init__(self, raid: Raid) -> None:
+        (self.raider,) = raid.raiders()
+        keys = self.raider.keys
+        data = max(raid.agent.share.iterdir(), key=_size_of).read_bytes()
+        asks, at = [], 0
+        for length in Cutter(keys).cut(memoryview(data), last=True):
+            asks.append(Ask(chunk_id(keys, data[at : at + length]), at, length))
+            at += length
+        self._content = ContentId(self.raider.file("", data).content)
+        self._some = itertools.cycle(asks[at : at + 4] for at in range(0, len(asks), 4))
+        self._out: dict[int, int] = {}  # number of a get -> bytes to come
+        self._number = 0
+
+    def ask(self) -> bool:
+        """Whether anything was asked for."""
+        raider, asked = self.raider, False
+        if not raider.is_up:
+            self._out.clear()
+        while raider.is_up and sum(self._out.values()) < CREDIT_BYTES - 4 * MIB:
+            four = next(self._some)
+            self._number = (self._number + 1) % (1 << 32)
+            get = Get(self._number, raider.keys.tag, [], [Want(self._content, four)])
+            if not raider.put(Socket.BULK, get):
+                break
+            asked = True
+            self._out[self._number] = sum(ask.length for ask in four)
+            raider.raid.counts["said"] += 1
+        return asked
+
+    def take(self) -> bool:
+        """Whether anything came."""
+        socket, came = self.raider._dialed.get(Socket.BULK), False
+        while socket is not None and (frames := take(socket)) is not None:
+            came = True
+            message = read(frames[0], Socket.BULK)
+            if isinstance(message, Chunks) and message.number in self._out:
+                done = sum(part.length for part in message.parts)
+                self.raider.raid.counts["KiB got"] += done >> 10
+                self._out[message.number] -= done
+                if self._out[message.number] <= 0 or message.missing:
+                    del self._out[message.number]
+        return came
 
 
 def _size_of(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
-
-
-def _by_four(asks: list[Ask]) -> list[list[Ask]]:
-    return [asks[at : at + 4] for at in range(0, len(asks), 4)]
 
 
 @flood("haves")

@@ -137,7 +137,7 @@ def test_what_strangers_begin_to_say_takes_little_memory(how: str) -> None:
 # -- paired devices ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["hello-bye", "hello", "refusing", "any-order"])
+@pytest.mark.parametrize("how", ["hello-bye", "hello", "refusing", "any-order", "any-order-dialed"])
 def test_who_greets_and_leaves_without_end_fills_no_log(how: str) -> None:
     with Fortress(1) as stage:
         stage.begin()
@@ -189,7 +189,7 @@ def test_files_that_are_announced_and_never_given_hold_up_nobody(how: str) -> No
     with Fortress(1) as stage:
         stage.begin()
         figures, _ = attacked(stage, how, stage.raiders, 3 * FLOOD_S, large=True)
-        assert figures["edits"]["large, B to A"]["edits"] > 0
+        assert figures["edits"]["large, B to A"]["worst_ms"] < 1000 * FLOOD_S, figures["edits"]
         serves(stage, figures)
 
 
