@@ -43,6 +43,7 @@ from stranger import HOST, NO_LIFE, Answer, Stranger, answer_of, ports, silent
 from leftzmq.bus import devicekey
 from leftzmq.content.cut import Cutter
 from leftzmq.content.ids import chunk_id, list_id
+from leftzmq.content.keys import derive_keys
 from leftzmq.content.lists import MAX_LIST_BYTES, ROW_BYTES, pack_row
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import Refused
@@ -1039,18 +1040,17 @@ def endless_small(raid: Raid) -> None:
 
 @flood("outsider")
 def outsider(raid: Raid) -> None:
-    """What it is told; in the second half it says that it has the folder that it was told of."""
+    """What it is told; in the second half it says again the rows that it was told, as its own."""
     (raider,) = raid.raiders()
     half = raid.until - raid.seconds / 2
+    told: list[bytes] = []
     rows: dict[bytes, FolderHello] = {}
-    sizes: list[int] = []
-    learned = raid.learned
-    mine = raider._folders()
+    sizes: Counter[int] = Counter()
 
     def hear(kind: Socket, came: zmq.Socket[bytes], frames: list[bytes]) -> None:
-        message = read(frames[0], kind)
-        for row in getattr(message, "folders", ()):
-            rows[row.tag] = row
+        told.extend(frames)
+        for row in getattr(read(frames[0], kind), "folders", ()):
+            rows[pack(row)] = row
         original(kind, came, frames)
 
     original, raider._hear = raider._hear, hear  # type: ignore[method-assign]
@@ -1062,21 +1062,27 @@ def outsider(raid: Raid) -> None:
             raider.put_raw(Socket.NEWS, b"\x01n")
             listens = news
         while news is not None and (frames := take(news)) is not None:
+            told.extend(frames)
             said = read(frames[-1], Socket.NEWS)
             if isinstance(said, News):
-                sizes.append(len(said.sealed))
+                sizes[len(said.sealed)] += 1
         raider.turn()
         if time.monotonic() > half and not claimed:
             claimed = True
-            claims = [replace(row, life=mine[0].life) for row in rows.values()] or mine
+            claims = [replace(row, life=raider.life, head=100) for row in rows.values()]
             raider._folders = lambda claims=claims: claims
             raider.put(Socket.CONTROL, raider.hello())
             raider.put(Socket.BULK, Open(raider.version))
         time.sleep(0.005)
-    learned["folders told"] = sorted(row.id for row in rows.values())
-    learned["heads told"] = sorted(row.head for row in rows.values())
-    learned["news heard"] = len(sizes)
-    learned["sizes of news"] = sorted(set(sizes))
+    # What it must not have been told is known here from the files of this machine.
+    folder = derive_keys(read_secret(raid.agent.home.parent / "share.secret"))
+    raid.learned |= {
+        "told the folder's id": any(b"share" in frame for frame in told),
+        "told the folder's tag": any(bytes(folder.tag) in frame for frame in told),
+        "rows told": len(rows),
+        "news heard": sizes.total(),
+        "sizes of news": sorted(sizes),
+    }
     raider.close()
 
 
