@@ -119,6 +119,7 @@ def test_a_share_that_is_unmounted_and_mounted_again_goes_on_by_itself(stage: St
         call("mount", "--bind", str(image), str(a.share))
         a, b = begin(stage)
         call("umount", "-l", str(a.share))
+        assert wait_until(lambda: state(a) == "stopped", DEADLINE_S)  # also if nothing happens
         goes_on(a, b, lambda: call("mount", "--bind", str(image), str(a.share)))
     finally:
         subprocess.run(["umount", "-l", str(a.share)], capture_output=True)

@@ -17,6 +17,8 @@ from leftzmq.bus.door import ask
 from leftzmq.cli.story import Actor, Stage, wait_until
 
 DEADLINE_S = 30.0
+WATCHED_S = 8.0
+"""Less than any period in which somebody looks anyway."""
 STILL_S = 3.0
 """So long nothing must happen that must not."""
 
@@ -148,10 +150,13 @@ def goes_on(a: Actor, b: Actor) -> None:
     assert "Traceback" not in a.log_tail(500)
 
 
-def is_polled(a: Actor, b: Actor) -> None:
-    """What came while the agent ran is not watched, but looked at every half minute."""
+def is_watched(a: Actor, b: Actor) -> None:
+    """What came while the agent ran is watched: no half minute goes by until somebody looks."""
     (a.share / "deep" / "disk" / "of a").write_bytes(b"of a")
-    assert wait_until(lambda: has(b, "deep/disk/of a", b"of a"), 45.0)
+    assert wait_until(lambda: has(b, "deep/disk/of a", b"of a"), WATCHED_S)
+    (a.share / "deep" / "disk" / "made").mkdir(exist_ok=True)
+    (a.share / "deep" / "disk" / "made" / "in it").write_bytes(b"too")
+    assert wait_until(lambda: has(b, "deep/disk/made/in it", b"too"), WATCHED_S)
 
 
 def test_a_mount_inside_that_goes_and_comes_again(stage: Stage, mount: Mount) -> None:
@@ -161,7 +166,30 @@ def test_a_mount_inside_that_goes_and_comes_again(stage: Stage, mount: Mount) ->
     bears(a, b)
     mount.come()
     goes_on(a, b)
-    is_polled(a, b)
+    is_watched(a, b)
+
+
+def test_a_mount_that_comes_for_the_first_time_while_the_agent_runs(
+    stage: Stage, mount: Mount
+) -> None:
+    a, b = stage.actors
+    (mount.path / "in").mkdir()
+    (mount.path / "in" / "two").write_bytes(b"22")
+    mount.go()
+    a.start()
+    b.start()
+    (a.share / "deep" / "beside").write_bytes(b"beside")
+    assert wait_until(lambda: has(b, "deep/beside", b"beside"), DEADLINE_S)
+    assert wait_until(lambda: folder(a)["state"] == "idle", DEADLINE_S)
+    mount.come()
+    assert wait_until(lambda: has(b, "deep/disk/in/two", b"22"), WATCHED_S)
+    is_watched(a, b)
+    mount.go()
+    assert wait_until(lambda: is_missed(a), WATCHED_S)
+    mount.come()
+    assert wait_until(lambda: not problems(a), WATCHED_S), problems(a)
+    is_watched(a, b)
+    assert "Traceback" not in a.log_tail(500)
 
 
 def test_a_mount_inside_that_is_missing_at_a_start(stage: Stage, mount: Mount) -> None:
@@ -236,12 +264,10 @@ def nested(a: Actor, b: Actor, outer: Mount, inner: Mount) -> None:
     assert wait_until(lambda: folder(a)["state"] == "idle", DEADLINE_S)
     inner.go()
     outer.go()
-    (b.share / "of b").write_bytes(b"1")  # somebody has to look
-    assert wait_until(lambda: folder(a)["state"] == "stopped", DEADLINE_S)
+    assert wait_until(lambda: folder(a)["state"] == "stopped", WATCHED_S)
+    (b.share / "of b").write_bytes(b"1")
     assert has(b, "disk/f", b"on the inner one") and os.listdir(a.share) == []
-    a.stop()
     outer.come()
-    a.start()
     assert wait_until(lambda: ("disk", "MOUNT_GONE") in problems(a), DEADLINE_S)
     inner.come()
     assert wait_until(lambda: not problems(a), DEADLINE_S)

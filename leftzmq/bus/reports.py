@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from leftzmq.disk.watcher import CookieSeen as CookieReport
-from leftzmq.disk.watcher import Lost, Report, Touched
-from leftzmq.sync.facts import CookieSeen, Fact, PathsTouched, Touch, WatchLost
+from leftzmq.disk.watcher import Lost, Remounted, Report, Touched
+from leftzmq.sync.facts import CookieSeen, Fact, MountChanged, PathsTouched, Touch, WatchLost
 
 REPORTS_A_TURN: Final = 2000
 
@@ -53,6 +53,8 @@ class Reports:
                     touches.setdefault(folder, []).append((path, Touch[what.name]))
                 case Lost(prefix, polled, why):
                     yield WatchLost(folder, prefix, polled, why)
+                case Remounted(path):
+                    yield MountChanged(folder, path)
                 case CookieReport(name):
                     # The touches before the cookie come before it here, too.
                     yield from _touched(touches)

@@ -20,7 +20,15 @@ from leftzmq.disk.root import PRIVATE_MODE, Buffer, Folder, Stat
 from leftzmq.disk.trouble import is_gone
 from leftzmq.tree.entry import Kind
 
-__all__ = ["RealFile", "RealFolder", "RealRoot", "make_root", "missing_calls"]
+__all__ = [
+    "MountTable",
+    "RealFile",
+    "RealFolder",
+    "RealRoot",
+    "make_root",
+    "missing_calls",
+    "real_path",
+]
 
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not hold us up
@@ -28,6 +36,7 @@ _BENEATH: Final = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS | linux.RESO
 _BLOCK_BYTES: Final = 512  # of st_blocks, whatever the file system's own blocks are
 _MAX_CALL_BYTES: Final = 4096  # PATH_MAX with its NUL; a path in the trash can be longer
 _NO_MODES: Final = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS))
+_TABLE_BYTES: Final = 64 << 10  # read at once
 _I64_MIN: Final = -(2**63)
 _I64_MAX: Final = 2**63 - 1
 
@@ -280,6 +289,28 @@ class RealRoot:
 
     def close(self) -> None:
         self._top.close()
+
+
+class MountTable(_Open):
+    """The kernel's table of what is mounted where, as this process sees it. Polled for POLLPRI, its
+    descriptor tells of every change. OSError where there is none."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC))
+
+    def read(self) -> bytes:
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        parts = []
+        while part := os.read(self._fd, _TABLE_BYTES):
+            parts.append(part)
+        return b"".join(parts)
+
+
+def real_path(path: Path) -> bytes:
+    """Where a path leads, without links on the way."""
+    return os.fsencode(os.path.realpath(path))
 
 
 def make_root(path: Path) -> None:

@@ -1,5 +1,5 @@
 """Which folders of a share are mounts, as far as walks have found out, and when to look for them:
-hardly any event says that one was taken away, and none that it is back.
+not everywhere an event says that one was taken away, or is back.
 
 Knows paths and time. Must not know devices (disk/mounts does), nor what a look is.
 """
@@ -17,12 +17,17 @@ LOOK_PERIOD_S: Final = 10.0
 
 
 class Mounting:
-    """Of one folder."""
+    """Of one folder. watched: paths at which something was mounted, or no more, since the start,
+    and that are watched as they are now"""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._packed = store.meta(MOUNTS) or b""
         self._next = 0.0
+        self.watched: set[str] = set()
+
+    def is_watched(self, path: str) -> None:
+        self.watched.add(path)
 
     def walked(self, fact: Walked) -> None:
         """What a walk found out outlives this run."""

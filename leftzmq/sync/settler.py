@@ -22,6 +22,7 @@ from leftzmq.sync.claims import Claims
 from leftzmq.sync.facts import (
     Fact,
     FolderStopped,
+    MountChanged,
     PathsTouched,
     RescanWanted,
     Touch,
@@ -124,6 +125,17 @@ class Settler:
         self._looks.look_again_below(fact.prefix)
         self.walks.later(fact.prefix)
         return out + self.go_on(now)
+
+    def mount_changed(self, fact: MountChanged, now: float) -> list[Action | Fact]:
+        """What is there now is watched, and looked at as soon as may be. At the share itself any
+        look tells whether it is still the one that we know."""
+        if fact.path:
+            self._mounting.is_watched(fact.path)
+            self._looks.look_again_below(fact.path)
+            self.walks.later(fact.path)
+        else:
+            self._looks.wait("", now, closed=True)
+        return self.go_on(now)
 
     def walk_all(self, now: float) -> list[Action | Fact]:
         """Somebody wants to be sure: walk everything now."""
@@ -242,11 +254,11 @@ class Settler:
         return out + [WalkEnded(self.folder, prefix) for prefix in over]
 
     def _mounted(self, fact: Walked, now: float) -> list[Action | Fact]:
-        """A mount that came since the first walk is not watched."""
+        """A mount that came since the first walk, and that nobody told us of, is not watched."""
         self._mounting.walked(fact)
         out: list[Action | Fact] = []
         for path in fact.came:
-            if self.walks.first_done:
+            if self.walks.first_done and path not in self._mounting.watched:
                 self.walks.poll(path, now)
             out += self._solve(path, ProblemKind.MOUNT_GONE)
         return out

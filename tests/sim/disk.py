@@ -106,6 +106,7 @@ class Disk:
 
     clock:   the device's wall clock, ns
     watched: told (folder, name, what) of each change that a watcher would see
+    remounted: told (folder, name) where something was mounted, or is not any more
     shares_blocks: as btrfs and xfs do; else as ext4
     """
 
@@ -114,6 +115,7 @@ class Disk:
     pending: list[Change] = field(default_factory=list)
     dirty: dict[int, Inode] = field(default_factory=dict)
     watched: Callable[[Inode, bytes, str, bool], None] = lambda folder, name, what, is_folder: None
+    remounted: Callable[[Inode, bytes], None] = lambda folder, name: None
     shares_blocks: bool = False
     _next: int = 2
     _free: list[int] = field(default_factory=list)
@@ -314,8 +316,8 @@ class Disk:
         self._free = [number for number in self._free if number not in alive]
 
     def mount(self, folder: Inode, name: bytes, device: int, tree: Inode | None) -> Inode:
-        """Something is mounted at a name, or (None) what lies under it is seen again. No event says
-        so. Returns what was seen there before."""
+        """Something is mounted at a name, or (None) what lies under it is seen again. Returns what
+        was seen there before."""
         before = folder.children[name]
         new = tree or Inode(0, Kind.DIRECTORY, 0o755, self.now_ns())
         if tree is None:
@@ -328,6 +330,7 @@ class Disk:
             new.root = False
             new.put_on(device)
             new.root = True
+        self.remounted(folder, name)
         return before
 
     # ---- whole trees ----------------------------------------------------------------------

@@ -364,6 +364,7 @@ class Faults:
         assert device.disk.top is not None
         device.disk.flush_all()
         device.away = device.disk.mount(device.disk.top, MOUNT.encode(), 1, None)
+        device.touched()
         if device.alive and chance.random() < 0.3:
             device.kill()
             self._back(device, chance)
@@ -376,6 +377,7 @@ class Faults:
         assert device.disk.top is not None
         bare = device.disk.mount(device.disk.top, MOUNT.encode(), 2, device.away)
         device.away = None
+        device.touched()
         if bare.children:
             raise Broken("I11", f"{device.name} wrote where nothing was mounted")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from leftzmq.disk.watcher.reports import Batch, Lost, Report, Touched
 from leftzmq.disk.watcher.reports import Touch as Seen
-from leftzmq.sync.facts import Fact, PathsTouched, Touch, WatchLost
+from leftzmq.sync.facts import Fact, MountChanged, PathsTouched, Touch, WatchLost
 from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX
 
 from .disk import Disk, Inode
@@ -31,7 +31,8 @@ class Watching:
         self._reports: list[Report] = []
         self._batch = Batch(self._reports.append)
         self._came = 0
-        disk.watched = self._saw
+        self._remounts: list[str] = []
+        disk.watched, disk.remounted = self._saw, self._mounted
 
     def __len__(self) -> int:
         return self._came
@@ -45,8 +46,10 @@ class Watching:
         self._forget()
 
     def lose(self) -> None:
-        """The kernel's queue ran over."""
+        """The kernel's queue ran over; of mounts another one tells."""
+        remounts = list(self._remounts)
         self._forget()
+        self._remounts = remounts
         self._came = 1
         self._reports.append(Lost("", False, "the queue ran over"))
 
@@ -62,12 +65,21 @@ class Watching:
                     out.append(WatchLost(self._folder, prefix, polled, why))
         if touches:
             out.append(PathsTouched(self._folder, tuple(touches)))
+        out += [MountChanged(self._folder, path) for path in self._remounts]
+        self._remounts.clear()
         self._reports.clear()
         self._came = 0
         return out
 
+    def _mounted(self, folder: Inode, name: bytes) -> None:
+        above = self._disk.path_of(folder)
+        if self.on and above is not None:
+            self._came += 1
+            self._remounts.append(f"{above}/{name.decode()}" if above else name.decode())
+
     def _forget(self) -> None:
         self._batch.flush()
+        self._remounts.clear()
         self._reports.clear()
         self._came = 0
 

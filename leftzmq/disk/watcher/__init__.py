@@ -8,12 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from leftzmq.disk.fs import RealRoot
+from leftzmq.disk.fs import RealRoot, real_path
 from leftzmq.disk.watcher.native import Native
 from leftzmq.disk.watcher.reports import (
     COOKIE_PREFIX,
     CookieSeen,
     Lost,
+    Remounted,
     Report,
     Reporter,
     Touch,
@@ -24,7 +25,16 @@ from leftzmq.disk.watcher.reports import (
 if sys.platform == "linux":
     from leftzmq.disk.watcher.inotify import Inotify
 
-__all__ = ["COOKIE_PREFIX", "CookieSeen", "Lost", "Report", "Touch", "Touched", "Watcher"]
+__all__ = [
+    "COOKIE_PREFIX",
+    "CookieSeen",
+    "Lost",
+    "Remounted",
+    "Report",
+    "Touch",
+    "Touched",
+    "Watcher",
+]
 
 
 class Watcher:
@@ -55,7 +65,9 @@ class Watcher:
         root = RealRoot(self._path)
         try:
             if self.has_close:
-                self._source = Inotify(root, bytes(self._path), self._report)
+                where = real_path(self._path)
+                self._source = Inotify(root, bytes(self._path), where, self._report)
+                self._source.watch_mounts()
                 self._source.watch_all()
             else:
                 self._source = Native(str(self._path), self._report)

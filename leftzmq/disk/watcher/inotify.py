@@ -13,6 +13,7 @@ by the walk that this report leads to; what comes later has an event of its own.
 from __future__ import annotations
 
 import errno
+import select
 from typing import Final
 
 from watchdog.observers.inotify_c import InotifyConstants as IN
@@ -25,12 +26,14 @@ from watchdog.observers.inotify_c import (
     inotify_rm_watch,
 )
 
-from leftzmq.disk.fs import RealRoot
+from leftzmq.disk.fs import MountTable, RealRoot
+from leftzmq.disk.watcher.mounttable import Mounted, mounts_near
 from leftzmq.disk.watcher.reports import (
     COOKIE_PREFIX,
     Batch,
     CookieSeen,
     Lost,
+    Remounted,
     Reporter,
     Touch,
     why_not_watched,
@@ -39,6 +42,8 @@ from leftzmq.disk.watcher.rests import Rests, is_lefting
 from leftzmq.disk.watcher.watches import Watch, Watches
 from leftzmq.tree.path import LEFT_DIRECTORY, is_within
 
+MOUNTS_REST_S: Final = 0.02
+"""Containers come and go by the hundred: the table of mounts is not read oftener."""
 MAX_POLLED: Final = 64
 """Subtrees that are named one by one as polled; with one more, the whole share is."""
 
@@ -64,9 +69,10 @@ class Inotify(InotifyFD):
     watchers.
     """
 
-    def __init__(self, root: RealRoot, base: bytes, report: Reporter) -> None:
+    def __init__(self, root: RealRoot, base: bytes, where: bytes, report: Reporter) -> None:
+        """base: the share's path. where: the same without links, as the table of mounts has it"""
         super().__init__()
-        self._root, self._base = root, base
+        self._root, self._base, self._where = root, base, where
         self._batch = Batch(report)
         self._watches = Watches()
         self._cookies = -1  # the watch on `.left`
@@ -74,6 +80,9 @@ class Inotify(InotifyFD):
         self._complete = False  # all folders were gone through
         self._broken = False
         self._rests = Rests()
+        self._table: MountTable | None = None
+        self._mounted: frozenset[Mounted] = frozenset()
+        self._table_changed = False
 
     @property
     def is_whole(self) -> bool:
@@ -89,6 +98,9 @@ class Inotify(InotifyFD):
                 for event in events:
                     self.handle_event(event)
                 rest_s = self._rests.after(events, self._batch.only_write())
+                if self._table_changed:
+                    self._look_at_mounts()
+                    rest_s = max(rest_s, MOUNTS_REST_S)
                 self._batch.flush()
                 self.stopped_event.wait(rest_s)
         except Exception as error:
@@ -96,6 +108,16 @@ class Inotify(InotifyFD):
             self._broken = True
             if self.should_keep_running():
                 self._batch.say(Lost("", True, f"the watcher broke: {error!r}"))
+        finally:
+            if self._table is not None:
+                self._table.close()
+
+    def _check_inotify_fd(self) -> bool:
+        """Called by read_events, which waits here: the table of mounts ends the wait, too."""
+        assert self._poller is not None, "Linux has poll"
+        ready = dict(self._poller.poll())
+        self._table_changed = self._table is not None and self._table.fd in ready
+        return self._inotify_fd in ready
 
     def handle_event(self, event: InotifyEvent) -> None:
         mask = event.mask
@@ -174,6 +196,36 @@ class Inotify(InotifyFD):
                 self._end(self._watches.drop(watch))
         why = "the kernel's queue overflowed: raise fs.inotify.max_queued_events"
         self._batch.say(Lost("", False, why))
+
+    # ---- mounts -------------------------------------------------------------------------------
+
+    def watch_mounts(self) -> None:
+        """From now on what is mounted in the share, on it or above it is reported. To be called
+        before `watch_all`, so that none is missed. Without a table of mounts none is reported."""
+        try:
+            self._table = MountTable()
+            self._mounted = mounts_near(self._table.read(), self._where)
+        except OSError:
+            return  # a walk finds them, and what is in them is polled
+        assert self._poller is not None, "Linux has poll"
+        self._poller.register(self._table.fd, select.POLLPRI | select.POLLERR)
+
+    def _look_at_mounts(self) -> None:
+        assert self._table is not None
+        before, self._mounted = self._mounted, mounts_near(self._table.read(), self._where)
+        for path in sorted({each.path for each in before ^ self._mounted}):
+            if path:
+                self._watch_at(path)
+            self._batch.say(Remounted(path))
+
+    def _watch_at(self, path: str) -> None:
+        """What lies at `path` is another folder now: watch that one, and all in it."""
+        above, _, name = path.rpartition("/")
+        parent: Watch | None = self._watches.top
+        for each in above.split("/") if above else ():
+            parent = parent.below.get(each) if parent is not None else None
+        if parent is not None:
+            self._watch_below(parent, name)
 
     # ---- watching ----------------------------------------------------------------------------
 

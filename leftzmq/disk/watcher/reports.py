@@ -47,7 +47,15 @@ class CookieSeen:
     name: str
 
 
-Report = Touched | Lost | CookieSeen
+@dataclass(frozen=True, slots=True)
+class Remounted:
+    """Something was mounted at `path`, or is not any more; what is there now is watched. "": at
+    the share itself, or above it."""
+
+    path: str
+
+
+Report = Touched | Lost | CookieSeen | Remounted
 Reporter = Callable[[Report], None]
 
 

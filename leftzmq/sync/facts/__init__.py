@@ -39,6 +39,7 @@ from leftzmq.sync.facts.peers import (
 )
 from leftzmq.sync.facts.share import (
     CookieSeen,
+    MountChanged,
     PathsTouched,
     Touch,
     WatchLost,
@@ -75,6 +76,7 @@ __all__ = [
     "LinkClosed",
     "LinkOpened",
     "MessageArrived",
+    "MountChanged",
     "PageArrived",
     "PathsCleared",
     "PathsReconsidered",
@@ -129,6 +131,7 @@ Fact = (
     | StrangerRefused
     | PathsTouched
     | WatchLost
+    | MountChanged
     | CookieSeen
     | Asked
     | TimePassed

@@ -37,3 +37,12 @@ class CookieSeen:
 
     folder: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MountChanged:
+    """Something was mounted at `path`, or is not any more; what is there now is watched. "": at
+    the share itself, or above it."""
+
+    folder: str
+    path: str

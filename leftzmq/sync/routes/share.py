@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from leftzmq.sync.barrier import Barrier
 from leftzmq.sync.facts import (
+    MountChanged,
     PathsCleared,
     PathsSettled,
     PathsTouched,
@@ -33,6 +34,7 @@ class ShareRoutes:
         to = routes.to_folder
         to(PathsTouched, lambda folder, fact, now: folder.settler.touched(fact, now))
         to(WatchLost, lambda folder, fact, now: folder.settler.lost(fact, now))
+        to(MountChanged, lambda folder, fact, now: folder.settler.mount_changed(fact, now))
         to(RescanWanted, lambda folder, fact, now: folder.settler.rescan(fact, now))
         to(Walked, lambda folder, fact, now: folder.settler.walked(fact, now))
         to(Looked, self._looked)

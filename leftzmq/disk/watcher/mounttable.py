@@ -1,0 +1,47 @@
+"""What is mounted in a share, on it and above it, out of the kernel's table of mounts.
+
+Knows the lines of mountinfo (proc_pid_mountinfo(5)). Must not know when they are read, nor what
+follows from a change.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from leftzmq.tree.path import LEFT_DIRECTORY
+
+_POINT: Final = 4  # the field that says where; those before it say what
+_ESCAPED: Final = re.compile(rb"\\([0-7]{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """what: tells one mount from another one at the same place. path: in the share; "" for the
+    share itself and for all that it lies in."""
+
+    what: bytes
+    path: str
+
+
+def mounts_near(table: bytes, share: bytes) -> frozenset[Mounted]:
+    """Those in, on and above `share`, an absolute path without links. What is mounted in `.left`,
+    or has a name that cannot be synced, is left out."""
+    found: set[Mounted] = set()
+    for line in table.splitlines():
+        fields = line.split(b" ", _POINT + 1)
+        if len(fields) <= _POINT:
+            continue
+        point = _ESCAPED.sub(lambda code: bytes((int(code[1], 8),)), fields[_POINT])
+        what = b" ".join(fields[:_POINT])
+        if share == point or share.startswith(point.rstrip(b"/") + b"/"):
+            found.add(Mounted(what, ""))
+        elif point.startswith(share.rstrip(b"/") + b"/"):
+            try:
+                path = point[len(share.rstrip(b"/")) + 1 :].decode()
+            except UnicodeDecodeError:
+                continue
+            if path.partition("/")[0] != LEFT_DIRECTORY:
+                found.add(Mounted(what, path))
+    return frozenset(found)
