@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from leftzmq.disk.watcher import CookieSeen, Lost, Report, Touch, Touched, Watcher
+from leftzmq.disk.watcher.mounttable import Mounted, mounts_near
 from leftzmq.disk.watcher.reports import Batch
 
 if sys.platform != "linux":
@@ -584,3 +585,51 @@ def test_what_we_write_ourselves_wakes_the_watcher_seldom(
     monkeypatch.undo()
     assert reads and len(reads) < 1.5 * took / rests.STAGING_REST_S
     assert seen.take() == []
+
+
+# ---- mounts -----------------------------------------------------------------------------------
+
+TABLE = rb"""22 1 8:1 / / rw - ext4 /dev/sda1 rw
+30 22 0:20 / /home rw shared:1 - tmpfs tmpfs rw
+31 30 0:21 / /home/me/share rw - tmpfs tmpfs rw
+32 31 0:22 / /home/me/share/a\040b/disk rw - tmpfs tmpfs rw
+33 31 0:23 /in /home/me/share/c rw - ext4 /dev/sdb rw
+34 31 0:24 / /home/me/share/.left/x rw - tmpfs tmpfs rw
+35 30 0:25 / /home/me/share2 rw - tmpfs tmpfs rw
+36 31 0:26 / /home/me/share/\377 rw - tmpfs tmpfs rw
+half a line
+"""
+
+
+def test_of_the_table_of_mounts_those_in_on_and_above_the_share_count() -> None:
+    found = mounts_near(TABLE, b"/home/me/share")
+    assert sorted(each.path for each in found) == ["", "", "", "a b/disk", "c"]
+    assert Mounted(b"33 31 0:23 /in", "c") in found
+    other = TABLE.replace(b"33 31 0:23 /in", b"40 31 0:23 /other")
+    assert {each.path for each in found ^ mounts_near(other, b"/home/me/share")} == {"c"}
+    assert mounts_near(TABLE, b"/") >= {Mounted(b"31 30 0:21 /", "home/me/share")}
+
+
+def test_without_a_table_of_mounts_all_else_is_watched(
+    share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> None:
+        raise FileNotFoundError(errno.ENOENT, "no /proc")
+
+    monkeypatch.setattr(inotify, "MountTable", none)
+    seen = Seen(share)
+    seen.watcher.start()
+    try:
+        (share / "d/new").write_text("x")
+        assert seen.last() == {"d/new": Touch.CLOSED}
+    finally:
+        seen.watcher.stop()
+
+
+def test_stopping_closes_the_table_of_mounts(share: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    seen = Seen(share)
+    seen.watcher.start()
+    seen.fence()
+    seen.watcher.stop()
+    assert len(os.listdir("/proc/self/fd")) == before

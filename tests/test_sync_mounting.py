@@ -13,8 +13,8 @@ from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.claims import Claims
-from leftzmq.sync.facts import Fact, PathsTouched, Touch
-from leftzmq.sync.jobs import Looked, Walk, Walked
+from leftzmq.sync.facts import Fact, MountChanged, PathsTouched, Touch
+from leftzmq.sync.jobs import Look, Looked, Walk, Walked
 from leftzmq.sync.mounting import LOOK_PERIOD_S, MOUNTS
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.settler import Settler
@@ -64,3 +64,27 @@ def test_it_stays_while_walks_find_it_away(scene: Scene) -> None:
         Walked("share", walk.walk, "m", (), 1, (GONE,), (), True, mounts=b"m"), 13.0
     )
     assert scene.problems.of("m") is GONE
+
+
+def walks(out: Sequence[Action | Fact]) -> list[Walk]:
+    return [a.job for a in out if isinstance(a, Work) and isinstance(a.job, Walk)]
+
+
+def test_what_is_mounted_is_walked_at_once_and_not_polled(scene: Scene) -> None:
+    (walk,) = walks(scene.settler.mount_changed(MountChanged("share", "n"), 5.0))
+    assert walk.prefix == "n"
+    done = Walked("share", walk.walk, "n", (), 1, (), (), True, came=("n",), mounts=b"m\0n")
+    scene.settler.walked(done, 5.0)
+    assert not scene.settler.walks.polls
+
+
+def test_what_nobody_told_of_is_polled(scene: Scene) -> None:
+    (walk,) = walks(scene.settler.walk_all(5.0))
+    done = Walked("share", walk.walk, "", (), 1, (), (), True, came=("n",), mounts=b"m\0n")
+    scene.settler.walked(done, 5.0)
+    assert scene.settler.walks.polls
+
+
+def test_a_change_at_the_share_itself_is_looked_at_and_not_walked(scene: Scene) -> None:
+    out = scene.settler.mount_changed(MountChanged("share", ""), 5.0)
+    assert [a.job for a in out if isinstance(a, Work)] == [Look("share", ("",))]
