@@ -19,10 +19,12 @@ from test_bus_hostile import GREETING, LONG_FRAME, dial, rss_mib, serves
 
 from leftzmq.bus import connections as rules
 from leftzmq.bus.bound import SUBSCRIPTIONS_MAX
-from leftzmq.bus.connections import DEVICE_MAX, SILENT_MAX, source_of
+from leftzmq.bus.connections import DEVICE_MAX, SILENT_MAX, Connection, Connections, source_of
 from leftzmq.bus.devicekey import DeviceKeyPair
+from leftzmq.bus.ends import Ends
 from leftzmq.bus.ipc import ADMIN_CONNECTIONS
 from leftzmq.bus.raw import RawFrame
+from leftzmq.bus.strangers import Strangers
 from leftzmq.bus.troubles import SocketTrouble
 from leftzmq.errors import Refusal
 from leftzmq.sync.facts import LinkOpened, StrangerRefused, Subscribed
@@ -224,6 +226,32 @@ def test_a_message_of_a_paired_device_that_does_not_end_names_it(tmp_path, kind)
             assert rss_mib() - before < 256, f"{sent[0] >> 20} MiB were sent"
             a.bus.drop(refused.device)
         serves(a, friend, 2)
+
+
+def test_a_device_that_we_dialed_is_named_for_what_it_does_not_end_too(monkeypatch):
+    monkeypatch.setattr(rules, "UNREAD_BYTES", 1 << 20)
+    monkeypatch.setattr(rules, "MEMORY_GROWS_BYTES", -1)
+    server = tcp.create_server(("127.0.0.1", 0))
+    ours = tcp.create_connection(server.getsockname())
+    theirs, _ = server.accept()
+    theirs.setblocking(False)
+    keys, strangers = new_keys(), Strangers()
+    ends = Ends.of(ours.fileno(), server.getsockname()[1])
+    dialed = Connection(Socket.BULK, ours.fileno(), ends, 0.0, keys.public)
+    looks = Connections(strangers, 1000, lambda: [dialed], lambda: 1)
+    try:
+        sent = 0
+        while sent <= 2 << 20:
+            sent += theirs.send(bytes(1 << 16))
+            ours.recv(1 << 16)  # as libzmq does, which then keeps it
+        looks.tick(1.0)
+        (refused,) = strangers.take(1.0)
+        assert (refused.device, refused.refusal) == (keys.public, Refusal.ENDLESS)
+        dialed.taken += sent
+        assert dialed.unread(1.0) <= 0
+    finally:
+        for one in (server, ours, theirs):
+            one.close()
 
 
 def test_what_is_sent_by_an_honest_device_never_counts_as_endless(tmp_path, monkeypatch):

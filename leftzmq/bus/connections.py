@@ -254,7 +254,9 @@ class Connections:
         for connection in (*came, *self._dialed()):
             unread = connection.unread(now)
             if unread is None:
-                self.closed(connection.kind, connection.descriptor)
+                # Of one that we made its owner hears from libzmq.
+                if self._all.get((connection.kind, connection.descriptor)) is connection:
+                    self.closed(connection.kind, connection.descriptor)
             elif connection.device is not None:
                 before = of_device.get(connection.device, 0)
                 of_device[connection.device] = before + max(0, unread)

@@ -1,8 +1,8 @@
 """The problems of one folder as they stand, and telling each once.
 
 A Problem concerns one path, or one device's index, and stays shown until that is well again.
-Another device can make as many as it has entries: so many of each kind are kept, and of the rest only their
-number is known. So no kind hides another one.
+Another device can make as many as it has entries: so many of each kind are kept, and of the rest
+only their number is known. So no kind hides another one.
 """
 
 from __future__ import annotations
