@@ -6,6 +6,7 @@ Knows the ipc endpoints of one state directory. Must not know what questions or 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +36,7 @@ def ask(
     """Ask the agent of a state directory one question. Raises AgentAway or Declined."""
     _, admin = ipc_endpoints(state)
     _must_exist(admin, state)
-    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+    with closing(_context().socket(zmq.DEALER)) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.MAXMSGSIZE, MAX_REPLY_BYTES)
         socket.setsockopt(zmq.IMMEDIATE, 1)
@@ -61,7 +62,7 @@ def listen(state: Path, topics: tuple[str, ...] = ()) -> Iterator[Event | None]:
     A restarted agent is found again by itself. topics: kinds to listen to; none: all.
     """
     events, _ = ipc_endpoints(state)
-    with zmq.Context() as context, context.socket(zmq.SUB) as socket:
+    with closing(_context().socket(zmq.SUB)) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.RCVHWM, EVENTS_HWM)
         socket.setsockopt(zmq.MAXMSGSIZE, MAX_EVENT_BYTES)
@@ -76,6 +77,12 @@ def listen(state: Path, topics: tuple[str, ...] = ()) -> Iterator[Event | None]:
                 yield decode_event(socket.recv_multipart())
             except Refused:
                 continue  # an agent of another version says something that we do not know
+
+
+def _context() -> zmq.Context[zmq.Socket[bytes]]:
+    """The one of this process, which is never ended: to end a context waits for its sockets, for
+    ever where Ctrl-C came while one was being made and nobody has it to close it."""
+    return zmq.Context.instance()
 
 
 def _must_exist(endpoint: str, state: Path) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from leftzmq.cli.bars import Bars
+from leftzmq.cli.ending import Ending
 from leftzmq.cli.lines import human_bytes, printable
 from leftzmq.cli.shell import json_text
 from leftzmq.cli.steps import Step, Story
@@ -37,9 +37,30 @@ def demo(*, as_json: bool, size: int) -> int:
     console = Console(file=sys.stderr if as_json else sys.stdout, highlight=False)
     _must_fit(size)
     steps: list[Step] = []
-    with _in_order(), Stage() as stage, Bars(console, stage.actors) as bars:
-        story = Story(stage, size, bars.show)
+    with _in_order() as ending, Stage() as stage:
+        try:
+            _tell(stage, size, steps, console, ending)
+        finally:
+            ending.calm()
+    ok = all(step.ok for step in steps)
+    if as_json:
+        print(json_text({"ok": ok, "steps": [asdict(step) for step in steps]}))
+    else:
+        console.print(_table(steps, size, console.width))
+    return 0 if ok else 1
+
+
+def _tell(stage: Stage, size: int, steps: list[Step], console: Console, ending: Ending) -> None:
+    """The story, until a step did not go as it should. steps: those that were told are put here."""
+    with Bars(console, stage.actors) as bars:
+
+        def show(doing: str) -> None:
+            ending.look()
+            bars.show(doing)
+
+        story = Story(stage, size, show)
         for number in range(1, len(story) + 1):
+            ending.look()
             step = story.step(number)
             steps.append(step)
             console.print(f"[bold]{number}.[/] {step.expected} ...")
@@ -51,42 +72,20 @@ def demo(*, as_json: bool, size: int) -> int:
                 for actor in stage.actors:
                     console.print(f"[dim]log of {actor.name}:\n{_safe(actor.log_tail())}[/]")
                 break
-    ok = all(step.ok for step in steps)
-    if as_json:
-        print(json_text({"ok": ok, "steps": [asdict(step) for step in steps]}))
-    else:
-        console.print(_table(steps, size, console.width))
-    return 0 if ok else 1
 
 
 @contextmanager
-def _in_order() -> Iterator[None]:
-    """What ends it is heard once: a second Ctrl-C must not keep the agents from being stopped and
-    the folder from being removed. A closed terminal and SIGTERM end it as Ctrl-C does."""
-    heard = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in heard}
-
-    def end(*_: object) -> None:
-        for number in heard:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # nohup
-            signal.signal(number, end)
+def _in_order() -> Iterator[Ending]:
+    """What ends it is heard once, and what the disk has against it is a sentence."""
     try:
-        yield
+        with Ending() as ending:
+            yield ending
     except BrokenPipeError:
         raise
     except OSError as error:
         what = f"the demo cannot go on: {error.strerror or error}"
         do = LARGER if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
         raise LeftError(what, tempfile.gettempdir(), do) from error
-    finally:
-        # After the first one they stay unheard: the process is on its way out.
-        for number, handler in before.items():
-            if signal.getsignal(number) is end:
-                signal.signal(number, handler)
 
 
 def _must_fit(size: int) -> None:

@@ -19,14 +19,28 @@ def keep_descriptors() -> None:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
 
 
+def end_at_once(last_words: bytes = b"") -> None:
+    """From now on Ctrl-C ends the process, whatever it does; that is written to stdout before."""
+
+    def end(*_: object) -> None:
+        try:
+            os.write(1, last_words)
+        finally:
+            os._exit(INTERRUPTED)
+
+    if (
+        signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    ):  # nohup, and what a shell starts with &
+        signal.signal(signal.SIGINT, end)
+
+
 class Importing:
     """Within it Ctrl-C ends the process at once. A KeyboardInterrupt would not: half-way through an
     import some code turns it into another error, and some swallows it."""
 
     def __enter__(self) -> None:
         self._before = signal.getsignal(signal.SIGINT)
-        if self._before is not signal.SIG_IGN:  # nohup, and what a shell starts with &
-            signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+        end_at_once()
 
     def __exit__(self, *_: object) -> None:
         signal.signal(signal.SIGINT, self._before)

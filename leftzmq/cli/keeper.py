@@ -19,6 +19,8 @@ from typing import Final
 from leftzmq.statedir import forget_short_ways
 
 AGENT: Final = "leftzmq.cli.agent"
+CLEAR_S: Final = 600.0
+_DYING_S: Final = 0.01
 _AGAIN_S: Final = 0.2
 """One that was just being started when the demo was killed is not seen at the first look."""
 
@@ -34,6 +36,11 @@ class Keeper:
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # neither Ctrl-C nor a closed terminal is for it
         )
+
+    def leave_it(self) -> None:
+        """The demo could not clean up: from now on it is the keeper's."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def dismiss(self) -> None:
         """The demo has cleaned up itself."""
@@ -71,14 +78,25 @@ def throw_away(home: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
 
 
-def clean(home: Path) -> None:
-    nobody = 0
-    while nobody < 2:
-        nobody = 0 if kill_agents(home) else nobody + 1
-        time.sleep(_AGAIN_S)
-    throw_away(home)
+def clear(home: Path, timeout_s: float, looks: int = 1) -> bool:
+    """Kill who works below it and throw it away, until nobody and nothing is there. False: not in
+    that time.
+
+    looks: how often nothing is to be found there, one after the other
+    """
+    end = time.monotonic() + timeout_s
+    nothing = 0
+    while nothing < looks and time.monotonic() < end:
+        if nothing:
+            time.sleep(_AGAIN_S)
+        found = kill_agents(home)  # and until they are dead they may make files and folders anew
+        throw_away(home)
+        nothing = 0 if found or home.exists() else nothing + 1
+        if found:
+            time.sleep(_DYING_S)
+    return nothing >= looks
 
 
 if __name__ == "__main__":
     sys.stdin.buffer.read()
-    clean(Path(sys.argv[1]))
+    clear(Path(sys.argv[1]), CLEAR_S, looks=2)

@@ -1,7 +1,9 @@
 """Where the commands begin: from the import of this on Ctrl-C is quiet, then the rest is imported.
 
 Must import nothing that takes a moment: what comes before it is interrupted with a traceback. Only
-entry points import it: whoever does has given Ctrl-C away until one of its commands runs.
+entry points import it: from then on Ctrl-C ends the process at once, whatever it does. That is
+right for all commands but two, the demo and the agent, which have something to clean up, and
+handlers of their own.
 """
 
 import os
@@ -13,8 +15,7 @@ try:
     from leftzmq.cli.importing import INTERRUPTED, Importing, keep_descriptors
 
     keep_descriptors()
-    _STARTING = Importing()
-    _STARTING.__enter__()
+    Importing().__enter__()
 except KeyboardInterrupt:
     os._exit(130)
 
@@ -41,7 +42,6 @@ def monitor() -> int:
 
 def _run(main: Callable[[], int]) -> int:
     try:
-        _STARTING.__exit__()
         return main()
     except KeyboardInterrupt:
         return INTERRUPTED

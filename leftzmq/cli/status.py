@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leftzmq.bus.door import ask
+from leftzmq.cli.importing import end_at_once
 from leftzmq.cli.lines import human_bytes, printable
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
@@ -23,6 +24,7 @@ from leftzmq.config import load_device
 WATCH_PERIOD_S: Final = 0.5
 SHOWN_PROBLEMS: Final = 20
 SHOWN_CONFLICTS: Final = 10
+_SHOW_CURSOR: Final = b"\x1b[?25h\n"  # a Live hides it
 _AT_HOME: Final = {"VERIFYING": "what it had", "AT_HOME": "files of its own"}
 _STATES: Final = {"idle": "green", "syncing": "cyan", "scanning": "cyan", "stopped": "red"}
 
@@ -38,6 +40,7 @@ def status(options: argparse.Namespace) -> int:
     if not options.watch:
         console.print(status_view(answer))
         return 0
+    end_at_once(_SHOW_CURSOR if console.is_terminal else b"")
     with Live(status_view(answer), console=console, auto_refresh=False) as live:
         while True:
             time.sleep(WATCH_PERIOD_S)

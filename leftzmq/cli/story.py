@@ -6,6 +6,7 @@ Knows how to set agents up, start, ask, kill and clean up. Must not know the sto
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import socket
 import subprocess
@@ -19,11 +20,12 @@ from typing import Any, Final
 
 from leftzmq.bus import devicekey
 from leftzmq.bus.door import ask
-from leftzmq.cli.keeper import AGENT, Keeper, kill_agents, throw_away
+from leftzmq.cli.keeper import AGENT, Keeper, clear
 from leftzmq.errors import AgentAway, LeftError, NotStarted
 from leftzmq.statedir import device_key_file, make_secret, make_state_dir
 
 STOP_S: Final = 5.0
+CLEAR_S: Final = 10.0
 _PORTS: Final = range(20_000, 32_000)
 
 _CONFIG: Final = """\
@@ -151,12 +153,13 @@ class Stage:
     """All of them; everything is gone afterwards, also after Ctrl-C and SIGKILL."""
 
     def __init__(self, names: str = "ABC", home: Path | None = None) -> None:
-        self.home = home or Path(tempfile.mkdtemp(prefix="leftzmq-demo-"))
+        self.home = home or Path(tempfile.gettempdir()) / f"leftzmq-demo-{os.urandom(6).hex()}"
         self.actors: list[Actor] = []
         self._keeper: Keeper | None = None
         try:
-            self.home.mkdir(exist_ok=True)
+            # First who throws it away, then what is thrown away: in between it may be ended.
             self._keeper = Keeper(self.home)
+            self.home.mkdir(0o700, exist_ok=home is not None)
             self._furnish(names)
         except BaseException:  # Ctrl-C too: __exit__ is not called for what was never entered
             self.__exit__()
@@ -178,10 +181,10 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         for actor in self.actors:
             actor.stop()
-        kill_agents(self.home)  # Ctrl-C may have come before Actor.start knew whom it had started
-        throw_away(self.home)
+        # Ctrl-C may have come before Actor.start knew whom it had started.
+        gone = clear(self.home, CLEAR_S)
         if self._keeper is not None:
-            self._keeper.dismiss()
+            self._keeper.dismiss() if gone else self._keeper.leave_it()
 
 
 def free_ports(count: int) -> list[int]:
