@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import chunks, devices, on_disk, versions
+from . import around, chunks, devices, on_disk, versions
 from .bug import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
@@ -12,4 +12,5 @@ BUGS: Final[tuple[Bug, ...]] = (
     *chunks.BUGS,
     *versions.BUGS,
     *devices.BUGS,
+    *around.BUGS,
 )

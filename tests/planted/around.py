@@ -1,0 +1,82 @@
+"""Mistakes around the agent: its answers to the command line, its log, its signals.
+
+Knows the text of sync/, bus/ and cli/. Must not know how a bug is run.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .bug import Bug, Edit
+
+BUGS: Final = (
+    Bug(
+        "problems are kept without end",
+        "Of each kind of problem so many are kept; of the rest it is known that they are there.",
+        (
+            Edit(
+                "leftzmq/sync/problems.py",
+                "        if self.count >= MAX_OF_A_KIND or letters > MAX_LETTERS_OF_A_KIND:\n",
+                "        if self.count >= 100 * MAX_OF_A_KIND:\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_problems.py", "tests/test_sync_paging.py"),
+    ),
+    Bug(
+        "a page ends without saying where it goes on",
+        "A list comes in pages, whole: an answer with `after` goes on when it is asked with that.",
+        (
+            Edit(
+                "leftzmq/sync/trash.py",
+                "        more = versions and not (whole and question.listed)\n",
+                "        more = versions and not whole\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_trash.py",),
+    ),
+    Bug(
+        "an open question is never closed",
+        "Every question is opened, and every answer closes one of its asker.",
+        (
+            Edit(
+                "leftzmq/sync/node.py",
+                "                    if isinstance(output, Answer):\n",
+                "                    if isinstance(output, Answer) and len(self._open) > 1:\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_paging.py",),
+    ),
+    Bug(
+        "the log is waited for",
+        "The loop never waits for a log.",
+        (
+            Edit(
+                "leftzmq/bus/outlet.py",
+                "            self._missing += 1\n            return\n",
+                "            self._thread.join(0.01)\n"
+                "            self._missing += 1\n"
+                "            return\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_bus_outlet.py",),
+    ),
+    Bug(
+        "the demo's folder before who throws it away",
+        "Whatever moment it is ended at, nothing of the demo stays.",
+        (
+            Edit(
+                "leftzmq/cli/story.py",
+                "            self._keeper = Keeper(self.home)\n"
+                "            self.home.mkdir(0o700, exist_ok=home is not None)\n",
+                "            self.home.mkdir(0o700, exist_ok=home is not None)\n"
+                "            self._keeper = Keeper(self.home)\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_cli_ending.py",),
+    ),
+)
