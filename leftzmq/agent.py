@@ -45,6 +45,7 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey, Way
+from leftzmq.sync.membership import Membership
 from leftzmq.sync.node import Node
 from leftzmq.sync.peer import Peer
 from leftzmq.sync.peers import OurSide, Peers
@@ -143,7 +144,7 @@ class Agent:
 
     def _open_folders(self) -> None:
         us = OurSide(self.config.device.name, self.bus.ports.bulk, self.bus.ports.news)
-        peers = Peers(us, self._peers, lambda device: self.node.hellos(device), self._tag_of)
+        peers = Peers(us, self._peers, Membership(self.device, self._folders, fresh_nonce))
         opening = Opening(self._state, self.device, self._listed, peers, self._reports.reporter)
         self._openings = Openings(opening, self.config.folders)
         self._opened.callback(self._openings.close)
@@ -168,10 +169,6 @@ class Agent:
     def node(self) -> Node:
         assert self._hub is not None, "not opened"
         return self._hub
-
-    def _tag_of(self, id: str) -> bytes | None:
-        folder = self._folders.get(id)
-        return folder.tag if folder else None
 
     # -- serving ----------------------------------------------------------------------------------
 

@@ -170,7 +170,10 @@ class Refusal(Enum):
     WRONG_BODY = "the parts named in the header do not add up to the body"
     # versions and people (bus, sync/peers)
     OTHER_VERSION = "the device speaks another version of the protocol"
-    OTHER_SECRET = "the device has this folder with another secret"
+    NOTHING_SHARED = (
+        "it is connected, but shares none of our folders: a folder is shared when both have the "
+        "same secret file"
+    )
     UNKNOWN_DEVICE = "the key is not in our list of peers"
     NOT_ITS_NAME = "the message names another device than the one that sent it"
     UNKNOWN_FOLDER = "the message is about a folder that we do not share with that device"

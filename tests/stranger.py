@@ -25,9 +25,10 @@ from leftzmq.endpoint import Endpoint
 from leftzmq.errors import Refusal, Refused
 from leftzmq.statedir import device_key_file, read_secret
 from leftzmq.tree.entry import ContentId, Entry, Kind
-from leftzmq.tree.version import Vector, make_life
+from leftzmq.tree.version import Life, Vector, make_life
 from leftzmq.wire import page as pages
 from leftzmq.wire.codec import Socket, decode, encode
+from leftzmq.wire.hello import Standing, row
 from leftzmq.wire.messages import (
     NEWS_TOPIC,
     VERSION,
@@ -47,7 +48,7 @@ from leftzmq.wire.messages import (
 from leftzmq.wire.page import Page
 
 HOST = "127.0.0.1"
-NO_LIFE = bytes(12)
+NO_LIFE = Life(bytes(12))
 MTIME_NS = 1_600_000_000_000_000_000
 
 Answer = Callable[["Stranger", Get], list[bytes] | None]
@@ -67,15 +68,22 @@ def ports(agent: Actor) -> dict[Socket, int]:
 class Stranger:
     """greets: answers hello, and says it. version: what it says it speaks. answer: to every get.
 
+    agents: to whom it says that it has the folder
     others: ports that are not to be taken, though they are free still
     heard: what it was told, decoded, in order. asked: every get. data: plain bytes by their ids
     """
 
     def __init__(
-        self, context: zmq.Context, actor: Actor, secret: bytes, others: set[int] = frozenset()
+        self,
+        context: zmq.Context,
+        actor: Actor,
+        secret: bytes,
+        agents: list[Actor],
+        others: set[int] = frozenset(),
     ) -> None:
         pair = devicekey.load_or_make(device_key_file(actor.state))
         self.name, self.device, self.keys = actor.name, pair.public, derive_keys(secret)
+        self._agents = agents
         self.life = make_life(device_mark(self.device), 1_700_000_000, b"test")
         self.version, self.greets, self.answer = VERSION, True, honest
         self.entries: list[Entry] = []
@@ -249,8 +257,12 @@ class Stranger:
         return self.seal(self.page(self.entries[after:], after, whole=asked.life != self.life))
 
     def _folders(self) -> list[FolderHello]:
-        head = len(self.entries)
-        return [FolderHello("share", self.keys.tag, self.life, head, NO_LIFE, 0)]
+        """A row for each agent: who dialed is not known here, and finds its own."""
+        said = Standing("share", self.life, len(self.entries), NO_LIFE, 0)
+        return [
+            row(self.keys, self.device, devicekey.parse_public(agent.key), said, fresh_nonce())
+            for agent in self._agents
+        ]
 
     def _welcome(self) -> Welcome:
         folders = self._folders()
@@ -297,7 +309,7 @@ def strangers(actors: list[Actor], agents: list[Actor]) -> Iterator[list[Strange
     try:
         for actor in actors:
             secret = read_secret(actor.home.parent / "share.secret")
-            made.append(Stranger(context, actor, secret, taken))
+            made.append(Stranger(context, actor, secret, agents, taken))
         yield made
     finally:
         for stranger in made:

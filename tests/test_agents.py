@@ -15,6 +15,7 @@ import pytest
 
 from leftzmq.bus.capture import Capture, can_capture
 from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.errors import Refusal
 
 DEADLINE_S = 30.0
 
@@ -121,7 +122,7 @@ def test_wait_without_an_agent_or_without_peers(stage: Stage) -> None:
     assert waited.returncode == 3 and "no peer is connected" in waited.stderr
 
 
-def test_a_peer_with_another_secret_is_named(stage: Stage) -> None:
+def test_a_peer_with_another_secret_is_connected_and_shares_nothing(stage: Stage) -> None:
     a, b, _ = stage.actors
     other = b.home / "other.secret"
     other.write_text("ab" * 32)
@@ -131,8 +132,17 @@ def test_a_peer_with_another_secret_is_named(stage: Stage) -> None:
     a.start()
     b.start()
     (a.share / "private").write_bytes(b"not for b")
-    assert wait_until(lambda: "another secret" in a.log_tail(99), DEADLINE_S)
-    assert wait_until(lambda: "another secret" in b.log_tail(99), DEADLINE_S)
+    for actor in (a, b):
+        assert wait_until(
+            lambda actor=actor: Refusal.NOTHING_SHARED.value in actor.log_tail(99), DEADLINE_S
+        )
+    waited = run("admin", "wait", "-c", config(a), "--timeout", "1")
+    assert waited.returncode == 3 and "no connected peer has folder" in waited.stderr
+    shown = run("admin", "status", "-c", config(a))
+    assert "same secret file" in " ".join(shown.stdout.split())
+    status = json.loads(run("admin", "status", "-c", config(a), "--json").stdout)
+    assert [peer["connected"] for peer in status["peers"]] == [True, False]
+    assert [folder["shared_with"] for folder in status["folders"]] == [[]]
     assert not (b.share / "private").exists()
 
 

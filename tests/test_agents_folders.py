@@ -31,6 +31,7 @@ from leftzmq.wire.messages import (
     Chunks,
     FolderHello,
     Get,
+    Hello,
     IndexPage,
     IndexSince,
     News,
@@ -49,17 +50,17 @@ class Outsider(Stranger):
     claims: rows of folders whose secret it has not, for its hello
     """
 
-    def __init__(self, context: zmq.Context, device: Device, secret: bytes) -> None:
+    def __init__(self, context: zmq.Context, device: Device, secret: bytes, agent: Device) -> None:
         self.frames: list[bytes] = []
         self.claims: list[FolderHello] = []
-        super().__init__(context, device, secret, {device.port})
+        super().__init__(context, device, secret, [agent], {device.port})
 
     def page(self, entries: list[Entry], after: int, *, whole: bool = False) -> Page:
         return replace(super().page(entries, after, whole=whole), folder=FOR_C)
 
     def _folders(self) -> list[FolderHello]:
-        ours = FolderHello(FOR_C, self.keys.tag, self.life, len(self.entries), NO_LIFE, 0)
-        return [ours, *self.claims]
+        rows = super()._folders()
+        return [*rows, *self.claims]
 
     def _hear(self, kind: Socket, came: zmq.Socket, frames: list[bytes]) -> None:
         self.frames += frames
@@ -106,7 +107,7 @@ def outsider(company: Company) -> Iterator[Outsider]:
     a.start()
     assert wait_until(lambda: all(r["files"] == 2 for r in a.reports().values()), DEADLINE_S)
     context = zmq.Context()
-    outsider = Outsider(context, c, read_secret(company.secrets[FOR_C]))
+    outsider = Outsider(context, c, read_secret(company.secrets[FOR_C]), a)
     assert set(ports(a).values()).isdisjoint(outsider._ports)
     yield outsider
     outsider.close()
@@ -182,17 +183,23 @@ def test_a_member_of_one_folder_is_told_and_given_nothing_of_the_other(
     nothing_readable(outsider, company)
 
 
-def test_who_claims_a_folder_without_its_secret_is_sent_seals_that_it_cannot_open(
+def test_who_claims_a_folder_without_its_secret_is_told_and_given_nothing(
     company: Company, outsider: Outsider
 ) -> None:
-    """The tag is in every hello of A, so it can be said again; the secret cannot."""
+    """The tag is in every news of A and A's own rows in its hello: both can be said again."""
     a = company.devices["A"]
+    assert until(outsider, lambda: any(isinstance(m, Hello) for m in outsider.heard))
+    rows = [row for m in outsider.heard if isinstance(m, Hello) for row in m.folders]
     tag = keys_of(company, FOR_B).tag
-    outsider.claims = [FolderHello(FOR_B, tag, outsider.life, 0, NO_LIFE, 0)]
+    assert len(rows) >= 2, "of both folders: which of them are shared is not known yet"
+    outsider.claims = [*rows, FolderHello(bytes(tag), bytes(80))]
     outsider.dial(a)
     outsider.say(Socket.NEWS, SUBSCRIBE)
     asks_for_everything(outsider, company, FOR_B)
-    assert until(outsider, lambda: of_folder(outsider, company, FOR_B, IndexPage))
-    assert until(outsider, lambda: of_folder(outsider, company, FOR_B, Chunks))
+    asks_for_everything(outsider, company, FOR_C)
+    assert until(outsider, lambda: of_folder(outsider, company, FOR_C, IndexPage))
+    assert until(outsider, lambda: of_folder(outsider, company, FOR_C, Chunks))
+    assert not of_folder(outsider, company, FOR_B, IndexPage, Chunks)
+    assert not any(folder.encode() in f for folder in (FOR_B, FOR_C) for f in outsider.frames)
     nothing_readable(outsider, company)
     assert a.runs and "Traceback" not in a.log_tail(200)

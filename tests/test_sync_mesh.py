@@ -521,7 +521,7 @@ def test_a_device_that_says_hello_again_is_asked_again_at_once(
         a.write("f", b"bytes")
         a.scan()
         mesh.settle(seconds=1.0)
-        hello = b.folder.replica.hello_for(a.key)
+        hello = b.folder.standing_for(a.key)
         assert hello.your_head < a.store.heads.sequence
         a.take(LinkClosed(Link(b.key, Way.DIALED), "it broke"))
         a.take(LinkOpened(Link(b.key, Way.DIALED)))

@@ -26,11 +26,12 @@ from leftzmq.sync.facts import (
 from leftzmq.sync.hearing import ANSWER_TIMEOUT_S
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.peer import Peer, State
-from leftzmq.tree.version import make_life
+from leftzmq.tree.version import Life, make_life
+from leftzmq.wire.hello import Standing
+from leftzmq.wire.hello import row as wire_row
 from leftzmq.wire.messages import (
     VERSION,
     Bye,
-    FolderHello,
     Get,
     Have,
     Hello,
@@ -64,7 +65,8 @@ class Orders:
 
     def _messages(self) -> dict[str, Callable[[], Fact]]:
         tag = self.a.keys.tag
-        row = self._row(9)
+        standing = Standing("share", self.life, 9, Life(NO_LIFE), 0)
+        row = wire_row(self.a.keys, self.m.key, self.a.key, standing, bytes(24))
         welcome = Welcome(VERSION, "M", [row], 3, 4, 1 << 20, True)
         both: dict[str, Message] = {
             "hello": Hello(VERSION, "M", [row]),
@@ -94,9 +96,6 @@ class Orders:
         found["bulk restored"] = lambda: BulkRestored(self.m.key)
         found["dial failed"] = lambda: DialFailed(self.m.key, "nobody answers")
         return found
-
-    def _row(self, head: int) -> FolderHello:
-        return FolderHello("share", self.a.keys.tag, self.life, head, NO_LIFE, 0)
 
     @property
     def peer(self) -> Peer:

@@ -6,11 +6,13 @@ from itertools import product
 
 import pytest
 
+from leftzmq.content.seal import fresh_nonce
 from leftzmq.errors import Refusal
 from leftzmq.sync.actions import Drop, Send, Subscribe
 from leftzmq.sync.facts import LinkClosed, LinkOpened, MessageArrived, PeerConnected, PeerLost
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.listener import MAX_CREDIT_BYTES
+from leftzmq.sync.membership import Membership
 from leftzmq.sync.peer import MOVES, Move, Peer, State
 from leftzmq.sync.peers import PORTS_STAY_S, OurSide, Peers
 from leftzmq.wire.messages import VERSION, Hello, Open, Welcome
@@ -29,15 +31,14 @@ def test_only_a_greeting_connects_and_only_a_closed_link_sends_away() -> None:
 
 
 DEVICE = DeviceKey(b"d" * 32)
+NOTHING = Membership(DeviceKey(b"u" * 32), {}, fresh_nonce)
 OLD, OLD_BULK, NEW, NEW_BULK = (
     Link(DEVICE, Way.CAME, bytes((0, 0, 0, 0, n))) for n in (1, 2, 3, 4)
 )
 
 
 def peers_that_dial_us() -> Peers:
-    return Peers(
-        OurSide("us", 1, 2), [Peer(DEVICE, "d", dials=False)], lambda _: [], lambda _: None
-    )
+    return Peers(OurSide("us", 1, 2), [Peer(DEVICE, "d", dials=False)], NOTHING)
 
 
 def says(
@@ -82,9 +83,7 @@ WELCOME = Welcome(VERSION, "d", [], 3, 4, MAX_CREDIT_BYTES, False)
 
 
 def both_dial() -> Peers:
-    peers = Peers(
-        OurSide("us", 1, 2), [Peer(DEVICE, "d", dials=True)], lambda _: [], lambda _: None
-    )
+    peers = Peers(OurSide("us", 1, 2), [Peer(DEVICE, "d", dials=True)], NOTHING)
     peers.opened(LinkOpened(OURS))
     says(peers, OURS, WELCOME)
     says(peers, OLD, HELLO)

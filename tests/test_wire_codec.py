@@ -7,7 +7,7 @@ from typing import Any, get_args
 import msgpack
 import msgspec
 import pytest
-from wire_vectors import ID, LIFE, NAMES, NO_LIFE, OTHER_ID, TAG, VECTORS
+from wire_vectors import ID, LIFE, NAMES, OTHER_ID, TAG, VECTORS
 
 from leftzmq.content.seal import MAC_BYTES
 from leftzmq.errors import Refusal, Refused
@@ -120,7 +120,7 @@ def test_not_a_tagged_array(value: object) -> None:
 
 
 def test_numbers_out_of_range() -> None:
-    hello = ["share", TAG, LIFE, 0, NO_LIFE, 0]
+    hello = [TAG, bytes(80)]
     assert control(4, TAG, LIFE, 2**53 + 1) is Refusal.OUT_OF_RANGE
     assert control(4, TAG, LIFE, -1) is Refusal.OUT_OF_RANGE
     assert control(4, TAG, LIFE, 2**64 - 1) is Refusal.OUT_OF_RANGE
@@ -139,8 +139,8 @@ def test_lengths_of_ids_and_texts() -> None:
     assert control(4, TAG, LIFE[:-1], 1) is Refusal.WRONG_SHAPE
     assert control(5, TAG, bytes(39)) is Refusal.WRONG_SHAPE
     assert control(8, "x" * 257) is Refusal.WRONG_SHAPE
-    assert control(1, VERSION, "a", [["", TAG, LIFE, 0, NO_LIFE, 0]]) is Refusal.WRONG_SHAPE
-    assert control(1, VERSION, "a", [["x" * 129, TAG, LIFE, 0, NO_LIFE, 0]]) is Refusal.WRONG_SHAPE
+    assert control(1, VERSION, "a", [[TAG, bytes(79)]]) is Refusal.WRONG_SHAPE
+    assert control(1, VERSION, "a", [[TAG[1:], bytes(80)]]) is Refusal.WRONG_SHAPE
     assert refusal(msgpack.packb([17, 0, TAG, [], [[ID, []]]]), Socket.BULK) is Refusal.WRONG_SHAPE
 
 
@@ -202,7 +202,7 @@ def test_a_frame_that_is_too_long_is_not_parsed(socket: Socket) -> None:
 
 def test_the_largest_messages_fit_their_sockets() -> None:
     wide = "\U0001f4c1"
-    folders = [FolderHello(wide * 128, TAG, LIFE, 2**53, LIFE, 2**53)] * MAX_FOLDERS
+    folders = [FolderHello(TAG, bytes(80))] * MAX_FOLDERS
     asks = [Ask(ID, 2**60, 2**20)]
     largest: list[tuple[Message, Socket]] = [
         (Hello(VERSION, wide * 256, folders), Socket.CONTROL),

@@ -28,46 +28,33 @@ from leftzmq.wire.messages import (
 
 TAG = bytes(range(16))
 LIFE = bytes(range(100, 112))
-OTHER_LIFE = bytes(range(200, 212))
 ID = bytes(range(32))
 OTHER_ID = bytes(range(32, 64))
-NO_LIFE = bytes(12)
+BOX = bytes(range(100, 180))
 
 GOLDEN: list[tuple[Message, Socket, str]] = [
     (
-        Hello(
-            2,
-            "peer-a",
-            [
-                FolderHello("share", TAG, LIFE, 300, OTHER_LIFE, 7),
-                FolderHello("fotos/ü", TAG[::-1], LIFE, 0, NO_LIFE, 0),
-            ],
-        ),
+        Hello(2, "peer-a", [FolderHello(TAG, BOX), FolderHello(TAG[::-1], BOX[::-1])]),
         Socket.CONTROL,
-        "940102a6706565722d619296a57368617265c410000102030405060708090a0b0c0d0e0fc40c6465"
-        "666768696a6b6c6d6e6fcd012cc40cc8c9cacbcccdcecfd0d1d2d30796a8666f746f732fc3bcc410"
-        "0f0e0d0c0b0a09080706050403020100c40c6465666768696a6b6c6d6e6f00c40c00000000000000"
-        "000000000000",
+        "940102a6706565722d619292c410000102030405060708090a0b0c0d0e0fc4506465666768696a6b"
+        "6c6d6e6f707172737475767778797a7b7c7d7e7f808182838485868788898a8b8c8d8e8f90919293"
+        "9495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b392c4100f0e0d0c0b"
+        "0a09080706050403020100c450b3b2b1b0afaeadacabaaa9a8a7a6a5a4a3a2a1a09f9e9d9c9b9a99"
+        "9897969594939291908f8e8d8c8b8a898887868584838281807f7e7d7c7b7a797877767574737271"
+        "706f6e6d6c6b6a696867666564",
     ),
     (
-        Welcome(
-            2,
-            "peer-b",
-            [FolderHello("share", TAG, OTHER_LIFE, 2**53, LIFE, 300)],
-            7711,
-            65535,
-            1 << 24,
-            True,
-        ),
+        Welcome(2, "peer-b", [FolderHello(TAG, BOX)], 7711, 65535, 1 << 24, True),
         Socket.CONTROL,
-        "980202a6706565722d629196a57368617265c410000102030405060708090a0b0c0d0e0fc40cc8c9"
-        "cacbcccdcecfd0d1d2d3cf0020000000000000c40c6465666768696a6b6c6d6e6fcd012ccd1e1fcd"
-        "ffffce01000000c3",
+        "980202a6706565722d629192c410000102030405060708090a0b0c0d0e0fc4506465666768696a6b"
+        "6c6d6e6f707172737475767778797a7b7c7d7e7f808182838485868788898a8b8c8d8e8f90919293"
+        "9495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3cd1e1fcdffffce01"
+        "000000c3",
     ),
     (
-        Refusing(2, "OTHER_SECRET", "share"),
+        Refusing(2, "OTHER_VERSION", "it is"),
         Socket.CONTROL,
-        "940302ac4f544845525f534543524554a57368617265",
+        "940302ad4f544845525f56455253494f4ea56974206973",
     ),
     (
         IndexSince(TAG, LIFE, 2**32),

@@ -79,6 +79,8 @@ def _devices(status: dict[str, Any]) -> RenderableType:
 
 
 def _connection(peer: dict[str, Any]) -> Text:
+    if peer["connected"] and peer["note"]:
+        return Text(printable(peer["note"]), "yellow")
     if peer["connected"]:
         return Text("connected", "green")
     if peer["state"] == "no key":

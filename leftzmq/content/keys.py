@@ -18,6 +18,7 @@ FolderTag = NewType("FolderTag", bytes)
 SECRET_BYTES: Final = 32
 TAG_BYTES: Final = 16
 KEY_BYTES: Final = 32
+PROOF_BYTES: Final = 16
 
 _CONTEXT: Final = "leftzmq 2026 v1 "
 """Begins every derive_key context. Another derivation is another protocol: raise the v."""
@@ -34,6 +35,7 @@ class FolderKeys:
     chunk_id_key, list_id_key: 32 bytes each, for keyed BLAKE3
     seal_key:    32 bytes, for the boxes of chunks and of lists: their nonces are parts of ids, and
                  ids of the two kinds are made under different keys
+    hello_key:   32 bytes, to prove to one device that one holds the secret (Pair)
     page_key:    32 bytes, for news and index pages, whose nonces are random
     cut_seed:    1 to 2**63 - 1: changes where files are cut, so that the lengths of the chunks of
                  a known file do not name it
@@ -44,6 +46,7 @@ class FolderKeys:
     list_id_key: bytes = field(repr=False)
     seal_key: bytes = field(repr=False)
     page_key: bytes = field(repr=False)
+    hello_key: bytes = field(repr=False)
     cut_seed: int = field(repr=False)
 
 
@@ -56,8 +59,28 @@ def derive_keys(secret: bytes) -> FolderKeys:
         list_id_key=_derive(secret, "list id", KEY_BYTES),
         seal_key=_derive(secret, "seal", KEY_BYTES),
         page_key=_derive(secret, "page", KEY_BYTES),
+        hello_key=_derive(secret, "hello", KEY_BYTES),
         cut_seed=_seed(_derive(secret, "cut seed", 8)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Of one folder, one sender and one receiver.
+
+    proof: 16 bytes that only who holds the folder's secret can make
+    key:   32 bytes, for what the sender says of the folder in a hello
+    """
+
+    proof: bytes = field(repr=False)
+    key: bytes = field(repr=False)
+
+
+def pair_of(keys: FolderKeys, sender: bytes, receiver: bytes) -> Pair:
+    """The keys of a pair of devices (public keys of 32 bytes); another one for the way back."""
+    assert len(sender) == len(receiver) == KEY_BYTES
+    out = blake3(sender + receiver, key=keys.hello_key).digest(PROOF_BYTES + KEY_BYTES)
+    return Pair(out[:PROOF_BYTES], out[PROOF_BYTES:])
 
 
 def device_mark(public_key: bytes) -> bytes:

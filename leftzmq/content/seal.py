@@ -74,6 +74,18 @@ def open_page(keys: FolderKeys, sealed: bytes | bytearray | memoryview) -> bytes
     return _open(view[NONCE_BYTES:], bytes(view[:NONCE_BYTES]), keys.page_key, b"")
 
 
+def seal_row(key: bytes, plain: bytes, nonce: bytes) -> bytes:
+    """What is said of a folder in a hello: the nonce, then the box. key: of the pair; `nonce` must
+    be fresh; it is never used again."""
+    assert len(nonce) == NONCE_BYTES
+    return nonce + crypto_secretbox_easy(plain, nonce, key)
+
+
+def open_row(key: bytes, sealed: bytes) -> bytes:
+    """The inverse of `seal_row`. Raises Refused (DOES_NOT_OPEN)."""
+    return _open(sealed[NONCE_BYTES:], sealed[:NONCE_BYTES], key, b"")
+
+
 def _open(box: bytes | bytearray | memoryview, nonce: bytes, key: bytes, id: bytes) -> bytes:
     try:
         return crypto_secretbox_open_easy(_as_bytes(box), nonce, key)

@@ -1,7 +1,9 @@
 """`leftzmq wait`: when is everything that was written before the question in sync?
 
 First a cookie in each share shows that the watcher has reported all that came before it; then the
-machines must be quiet, and every connected peer must have acknowledged all that we have.
+machines must be quiet, and every connected peer must have acknowledged all that we have. A peer
+counts from the first page on that we opened of it: one that only says that it has a folder keeps
+nobody waiting.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Final
 
 from leftzmq.sync.actions import Action, Answer, Work
 from leftzmq.sync.facts import Asked, CookieSeen, Fact, WalkEnded
-from leftzmq.sync.folder import Folder, FolderState
+from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import CookieDropped, CountUnacknowledged, DropCookie, UnacknowledgedCounted
 from leftzmq.sync.link import DeviceKey
 
@@ -103,7 +105,7 @@ class Barrier:
 
     def counted(self, fact: UnacknowledgedCounted, now: float) -> list[Action | Fact]:
         self._counts.pop(fact.folder, None)
-        by_all = fact.count == 0 and fact.holders == self._folders[fact.folder].indexes.reach
+        by_all = fact.count == 0 and fact.holders == self._folders[fact.folder].hearing.heard_mask
         for waiter in self._waiters:
             if waiter.counting.pop(fact.folder, None) == fact.head and by_all:
                 waiter.counted.add(fact.folder)
@@ -139,7 +141,7 @@ class Barrier:
             waiter.counting[folder.id] = head
             if running is None:
                 self._counts[folder.id] = head
-                out.append(Work(CountUnacknowledged(folder.id, folder.indexes.reach, head)))
+                out.append(Work(CountUnacknowledged(folder.id, folder.hearing.heard_mask, head)))
         return out
 
     def _unquiet(self) -> str:
@@ -149,11 +151,11 @@ class Barrier:
         for folder in self._folders.values():
             if folder.guard.status():
                 return f"folder {folder.id} holds deletes back: leftzmq accept, or leftzmq revert"
-            if folder.state is not FolderState.IDLE:
+            if not folder.at_rest:
                 return f"folder {folder.id} is {folder.state.value}"
             if len(folder.problems):
                 return f"folder {folder.id} has {len(folder.problems)} problems"
-            if not folder.hearing.members:
+            if not folder.hearing.heard:
                 return f"no connected peer has folder {folder.id}"
         return ""
 

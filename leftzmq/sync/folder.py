@@ -25,6 +25,7 @@ from leftzmq.sync.trash import TrashKeeper
 from leftzmq.sync.versions import Versions
 from leftzmq.tree.entry import Entry
 from leftzmq.wire import page as pages
+from leftzmq.wire.hello import Standing
 from leftzmq.wire.local import EventKind, Scalar
 
 
@@ -91,6 +92,9 @@ class Folder:
     def holders(self, entry: Entry) -> list[DeviceKey]:
         return self.hearing.holders(entry)
 
+    def standing_for(self, device: DeviceKey) -> Standing:
+        return self.replica.standing_for(device)
+
     def received(self, count: int) -> None:
         self.received_bytes += count
 
@@ -151,9 +155,20 @@ class Folder:
             return FolderState.STOPPED
         if not self.settler.walks.first_done:
             return FolderState.SCANNING
-        at_rest = self.settler.idle and self.applier.idle and not self.guard.busy
-        quiet = at_rest and self.replica.settled and self.hearing.settled
+        quiet = self._done and self.hearing.settled
         return FolderState.IDLE if quiet else FolderState.SYNCING
+
+    @property
+    def at_rest(self) -> bool:
+        """IDLE, as far as we know: who only claims to be a member is not waited for."""
+        if self.stopped is not None or not self.settler.walks.first_done:
+            return False
+        return self._done and self.hearing.settled_with_heard
+
+    @property
+    def _done(self) -> bool:
+        at_rest = self.settler.idle and self.applier.idle and not self.guard.busy
+        return at_rest and self.replica.settled
 
     def deadline(self, now: float) -> float | None:
         if self.stopped is not None:

@@ -22,8 +22,9 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers import Peers
 from leftzmq.sync.problems import Problems
 from leftzmq.tree.entry import Entry
+from leftzmq.wire.hello import Standing
 from leftzmq.wire.local import EventKind, Scalar
-from leftzmq.wire.messages import FolderHello, IndexSince
+from leftzmq.wire.messages import IndexSince
 from leftzmq.wire.page import Page
 
 KEPT_PAGES_MAX: Final = 64  # news above the end of a running answer; more, and we ask once more
@@ -49,7 +50,12 @@ class Running:
 
 
 class Hearing:
-    """Of one folder. members: the devices that said hello with this folder, and can be reached"""
+    """Of one folder.
+
+    members: the devices that proved to hold its secret, and can be reached
+    heard: those of them of whom a page was opened since they connected. The others claim to have
+           the folder, and may for ever say nothing: nobody waits for them
+    """
 
     def __init__(
         self,
@@ -65,6 +71,7 @@ class Hearing:
         self._waits = IndexWaits(folder, problems)
         self._paged_at: dict[DeviceKey, float] = {}  # when its last page came, or it got its bit
         self.members: set[DeviceKey] = set()
+        self.heard: set[DeviceKey] = set()
 
     def holders(self, entry: Entry) -> list[DeviceKey]:
         """Reachable devices that say they have this very version's bytes."""
@@ -74,14 +81,15 @@ class Hearing:
                 bits |= row.holders
         return [device for device in self.members if self._heads.of(device).mask & bits]
 
-    def greeted(self, fact: PeerGreeted, hello: FolderHello, now: float) -> list[Action | Fact]:
-        """A device that shares this folder: it can be reached now; ask for what we lack."""
+    def greeted(self, fact: PeerGreeted, hello: Standing, now: float) -> list[Action | Fact]:
+        """A device that shares this folder: it can be reached now; ask for what we lack. A new
+        one is asked in any case: its answer is what shows that it speaks."""
         device = fact.link.device
         is_new = device not in self.members
         self.members.add(device)
         head = self._heads.of(device)
         self._indexes.reach |= head.mask
-        known = (head.life, head.head) == (hello.life, hello.head)
+        known = (head.life, head.head) == (hello.life, hello.head) and device in self.heard
         if known or device in self._running or device in self._waits:
             out: list[Action | Fact] = []
         else:
@@ -101,6 +109,7 @@ class Hearing:
             return out
         self._indexes.reach &= ~self._heads.of(device).mask
         self.members.discard(device)
+        self.heard.discard(device)
         return [*out, PathsReconsidered(self._folder, ())]
 
     def page(self, fact: PageArrived, now: float) -> list[Action | Fact]:
@@ -108,6 +117,7 @@ class Hearing:
         device = fact.link.device
         if device not in self.members:
             return []  # it has not said hello over this connection yet; then we ask anyway
+        self.heard.add(device)
         self._paged_at[device] = now
         if device in self._waits:
             return []  # it is asked again
@@ -119,6 +129,19 @@ class Hearing:
                 running.kept.append(fact.page)
             return []
         return self._news(fact.page, device, now)
+
+    @property
+    def heard_mask(self) -> int:
+        """The bits of those who were heard: what they hold is acknowledged."""
+        mask = 0
+        for device in self.heard:
+            mask |= self._heads.of(device).mask
+        return mask
+
+    @property
+    def settled_with_heard(self) -> bool:
+        """`settled`, but for answers of devices that never gave one."""
+        return self._running.keys().isdisjoint(self.heard) and self._indexes.swept
 
     @property
     def settled(self) -> bool:

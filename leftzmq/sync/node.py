@@ -53,7 +53,6 @@ from leftzmq.sync.routes import (
 )
 from leftzmq.sync.status import status
 from leftzmq.wire.local import EventKind, Scalar
-from leftzmq.wire.messages import FolderHello
 from leftzmq.wire.strict import Frame
 
 _FOR_ALL: Final = (Asked, BulkRestored, PeerConnected, PeerForgot, PeerGreeted, PeerLost)
@@ -285,14 +284,6 @@ class Node:
 
     def _count_sent(self, folder: str, count: int) -> None:
         self.folders[folder].sent_bytes += count
-
-    def hellos(self, device: DeviceKey) -> list[FolderHello]:
-        """What a hello to this device says of our folders; one that stopped is not offered."""
-        return [
-            folder.replica.hello_for(device)
-            for folder in self.folders.values()
-            if folder.stopped is None
-        ]
 
 
 def _begun(folder: Folder, now: float) -> Outputs:

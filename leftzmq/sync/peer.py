@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Final
 
 from leftzmq.sync.link import DeviceKey, Link
-from leftzmq.wire.messages import FolderHello
+from leftzmq.wire.hello import Standing
 
 
 class State(Enum):
@@ -76,7 +76,7 @@ class Peer:
     ports_changed_at: float = -math.inf
     unreachable_told: bool = False
     refusal_told: str = ""
-    folders: tuple[FolderHello, ...] = ()
+    folders: tuple[Standing, ...] = ()
 
     @property
     def greeted(self) -> bool:

@@ -8,11 +8,11 @@ over the link that it dialed while that is up, else over the other's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from leftzmq.errors import Refusal
+from leftzmq.errors import Refusal, Refused
 from leftzmq.sync.actions import Action, Drop, Send, Subscribe, Tell
 from leftzmq.sync.facts import (
     DeviceDropped,
@@ -29,12 +29,13 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.listener import MAX_CREDIT_BYTES
+from leftzmq.sync.membership import Membership
 from leftzmq.sync.peer import Move, Peer, State
+from leftzmq.wire.hello import Standing
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.messages import (
     VERSION,
     Bye,
-    FolderHello,
     Hello,
     Open,
     Refusing,
@@ -56,16 +57,15 @@ class OurSide:
 
 
 class Peers:
-    """Of the agent. hellos: what we say of each folder to a device."""
+    """Of the agent."""
 
     def __init__(
         self,
         us: OurSide,
         peers: Iterable[Peer],
-        hellos: Callable[[DeviceKey], list[FolderHello]],
-        tag_of: Callable[[str], bytes | None],
+        membership: Membership,
     ) -> None:
-        self._us, self._hellos, self._tag_of = us, hellos, tag_of
+        self._us, self._membership = us, membership
         self.by_key: dict[DeviceKey, Peer] = {peer.key: peer for peer in peers}
 
     # -- questions -----------------------------------------------------------------------------
@@ -192,15 +192,18 @@ class Peers:
     def _hello(self, peer: Peer, link: Link, hello: Hello) -> list[Action | Fact]:
         if link.way is not Way.CAME:
             return []
-        common, out = self._common(peer, hello.folders)
+        try:
+            shared = self._membership.proved_by(peer.key, hello.folders)
+        except Refused as refused:
+            return [Drop(peer.key, refused.refusal, refused.detail)]
         before, peer.came = peer.came, link
-        out.append(self._our_welcome(peer, link))
+        out: list[Action | Fact] = [self._our_welcome(peer, link, shared)]
         if peer.said_hello:
             out.append(PeerForgot(peer.key))
             if peer.welcomed and before not in (None, link):
                 out += self._doubted(peer)
         peer.said_hello = True
-        out += self._greeted(peer, link, common)
+        out += self._greeted(peer, link, shared)
         return out + (self._connected(peer) if peer.came_bulk is not None else [])
 
     def greet_again(self, folder: str) -> list[Action | Fact]:
@@ -212,16 +215,16 @@ class Peers:
             if peer.dialed:
                 out.append(self._our_hello(peer))
             elif peer.came is not None and peer.said_hello:
-                out.append(self._our_welcome(peer, peer.came))
-                theirs = tuple(hello for hello in peer.folders if hello.id == folder)
+                out.append(self._our_welcome(peer, peer.came, peer.folders))
+                theirs = tuple(at for at in peer.folders if at.folder == folder)
                 out.append(PeerGreeted(peer.came, theirs))
         return out
 
-    def _our_welcome(self, peer: Peer, link: Link) -> Send:
+    def _our_welcome(self, peer: Peer, link: Link, shared: Iterable[Standing]) -> Send:
         welcome = Welcome(
             VERSION,
             self._us.name,
-            self._hellos(peer.key),
+            self._membership.answered_to(peer.key, {at.folder for at in shared}),
             self._us.bulk_port,
             self._us.news_port,
             MAX_CREDIT_BYTES,
@@ -236,7 +239,7 @@ class Peers:
         return [self._our_hello(peer)]
 
     def _our_hello(self, peer: Peer) -> Send:
-        hello = Hello(VERSION, self._us.name, self._hellos(peer.key))
+        hello = Hello(VERSION, self._us.name, self._membership.said_to(peer.key))
         return Send(Link(peer.key, Way.DIALED), hello)
 
     def _welcome(self, peer: Peer, link: Link, welcome: Welcome, now: float) -> list[Action | Fact]:
@@ -246,14 +249,19 @@ class Peers:
         if not _takes_ports(peer, ports, now):
             detail = f"bulk {ports[0]}, news {ports[1]}"
             return [Drop(peer.key, Refusal.OTHER_PORTS, detail)]
-        common, out = self._common(peer, welcome.folders)
-        if peer.welcomed:
-            out.append(PeerForgot(peer.key))
+        try:
+            shared = self._membership.proved_by(peer.key, welcome.folders)
+        except Refused as refused:
+            return [Drop(peer.key, refused.refusal, refused.detail)]
+        again = peer.welcomed
         peer.welcomed = True
         peer.wants_news_here = welcome.wants_news_here
-        out.append(Subscribe(peer.key, welcome.bulk_port, welcome.news_port))
-        out.append(Send(Link(peer.key, Way.DIALED), Open(VERSION)))
-        out += self._greeted(peer, link, common)
+        out: list[Action | Fact] = [PeerForgot(peer.key)] if again else []
+        out += [
+            Subscribe(peer.key, welcome.bulk_port, welcome.news_port),
+            Send(Link(peer.key, Way.DIALED), Open(VERSION)),
+        ]
+        out += self._greeted(peer, link, shared)
         out.append(PeerConnected(peer.key, welcome.max_credit))
         return out
 
@@ -264,34 +272,18 @@ class Peers:
             return []
         return [PeerConnected(peer.key, MAX_CREDIT_BYTES)]
 
-    def _greeted(
-        self, peer: Peer, link: Link, common: tuple[FolderHello, ...]
-    ) -> list[Action | Fact]:
+    def _greeted(self, peer: Peer, link: Link, shared: tuple[Standing, ...]) -> list[Action | Fact]:
         was = peer.state
-        peer.folders = common
+        peer.folders = shared
         peer.move(Move.GREETED)
         out: list[Action | Fact] = []
         if was is not State.CONNECTED:
             out.append(Tell(EventKind.PEER_UP, {"device": peer.name, "way": link.way.value}))
-        return [*out, PeerGreeted(link, common)]
-
-    def _common(
-        self, peer: Peer, folders: Iterable[FolderHello]
-    ) -> tuple[tuple[FolderHello, ...], list[Action | Fact]]:
-        """The folders that we share; those that have our id but another secret are told."""
-        common: list[FolderHello] = []
-        other: list[str] = []
-        for folder in folders:
-            tag = self._tag_of(folder.id)
-            if tag == folder.tag:
-                common.append(folder)
-            elif tag is not None:
-                other.append(folder.id)
-        if not other:
+        if shared or not self._membership.any:
             peer.refusal_told = ""  # we talk: what was the matter before is over
-            return tuple(common), []
-        why = f"folder {', '.join(other)}: {Refusal.OTHER_SECRET.value}"
-        return tuple(common), self._told_refusal(peer, why)
+        else:
+            out += self._told_refusal(peer, Refusal.NOTHING_SHARED.value)
+        return [*out, PeerGreeted(link, shared)]
 
     def _told_refusal(self, peer: Peer, why: str) -> list[Action | Fact]:
         if peer.refusal_told == why:

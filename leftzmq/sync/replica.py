@@ -29,8 +29,9 @@ from leftzmq.sync.jobs import Flush, Flushed, PageRead
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.versions import Versions
 from leftzmq.tree.entry import Entry
+from leftzmq.wire.hello import Standing
 from leftzmq.wire.local import EventKind
-from leftzmq.wire.messages import FolderHello, IndexSince
+from leftzmq.wire.messages import IndexSince
 from leftzmq.wire.page import Page, cut_pages
 
 NEWS_ENTRIES_MAX: Final = 64
@@ -65,11 +66,10 @@ class Replica:
         """All that we committed is durable and told."""
         return self._published == self._store.heads.sequence
 
-    def hello_for(self, device: DeviceKey) -> FolderHello:
+    def standing_for(self, device: DeviceKey) -> Standing:
+        """What a hello or welcome to this device says of the folder."""
         head = self._store.heads.of(device)
-        return FolderHello(
-            self.folder, self.tag, self._store.heads.life, self.flushed, head.life, head.head
-        )
+        return Standing(self.folder, self._store.heads.life, self.flushed, head.life, head.head)
 
     def heartbeat(self) -> Publish:
         """News without entries: it names the head."""

@@ -96,6 +96,7 @@ def _folder(
     return {
         "id": folder.id,
         "state": folder.state.value,
+        "shared_with": sorted(peers.name(device) for device in folder.members),
         "why": folder.stopped_why,
         "files": tally.files,
         "bytes": tally.bytes,

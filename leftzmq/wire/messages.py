@@ -31,6 +31,7 @@ NEWS_TOPIC: Final = b"n"
 Bytes12 = Annotated[bytes, Meta(min_length=12, max_length=12)]
 Bytes16 = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Bytes32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Bytes80 = Annotated[bytes, Meta(min_length=80, max_length=80)]
 Sequence = Annotated[int, Meta(ge=0, le=2**53)]
 Offset = Annotated[int, Meta(ge=0, le=2**60)]
 ChunkLength = Annotated[int, Meta(ge=0, le=MAX_CHUNK_BYTES)]
@@ -41,19 +42,14 @@ Sealed = Annotated[bytes, Meta(min_length=40, max_length=MAX_SEALED_BYTES)]
 
 
 class FolderHello(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """One folder in a hello or welcome: where I am, and how far I know you.
+    """One folder in a hello or welcome, for those who hold its secret (wire/hello).
 
-    life, head:     the sender's life and the last sequence it has made durable
-    your_life, your_head: the life and head of the receiver's index that the sender holds
-                    (12 zero bytes and 0: none)
+    proof:  that the sender holds it, to this one receiver
+    sealed: where the sender is in it: a nonce, then a box of 40 bytes
     """
 
-    id: Annotated[str, Meta(min_length=1, max_length=128)]
-    tag: Bytes16
-    life: Bytes12
-    head: Sequence
-    your_life: Bytes12
-    your_head: Sequence
+    proof: Bytes16
+    sealed: Bytes80
 
 
 class Hello(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=1):

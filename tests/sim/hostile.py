@@ -16,9 +16,9 @@ import msgpack
 
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES, Cutter
 from leftzmq.content.ids import chunk_id
-from leftzmq.content.keys import device_mark
+from leftzmq.content.keys import device_mark, pair_of
 from leftzmq.content.lists import build, pack_row
-from leftzmq.content.seal import MAC_BYTES, seal_chunk, seal_list, seal_page
+from leftzmq.content.seal import MAC_BYTES, seal_chunk, seal_list, seal_page, seal_row
 from leftzmq.errors import Refusal
 from leftzmq.sync.link import DeviceKey, Way
 from leftzmq.tree.entry import Entry, Kind
@@ -201,7 +201,7 @@ class Hostile:
     def hear(self, device: SimDevice, message: Message) -> None:
         match message:
             case Hello():
-                self.control(device, self.welcome())
+                self.control(device, self.welcome(device))
                 self.control(device, [4, self.keys.tag, NO_LIFE, 0])
             case IndexPage() | News():
                 self._learn(device, message.sealed)
@@ -217,17 +217,20 @@ class Hostile:
 
     def greet(self, device: SimDevice) -> None:
         """Over connections that it made itself."""
-        self.says(device, Way.CAME, self.hello())
+        self.says(device, Way.CAME, self.hello(device))
         self._say(device, Socket.BULK, Way.CAME, [packed([16, VERSION])], frozenset())
 
-    def hello(self) -> list[object]:
-        return [1, VERSION, NAME, [self._row()]]
+    def hello(self, device: SimDevice) -> list[object]:
+        return [1, VERSION, NAME, [self.row(device)]]
 
-    def welcome(self) -> list[object]:
-        return [2, VERSION, NAME, [self._row()], 1, 2, 32 << 20, False]
+    def welcome(self, device: SimDevice) -> list[object]:
+        return [2, VERSION, NAME, [self.row(device)], 1, 2, 32 << 20, False]
 
-    def _row(self) -> list[object]:
-        return [FOLDER, self.keys.tag, self.life, self.head, NO_LIFE, 0]
+    def row(self, device: SimDevice, head: int | None = None) -> list[object]:
+        """Of its folder, for this device: it has the secret, and proves it."""
+        plain = self.life + (self.head if head is None else head).to_bytes(8, "big") + bytes(20)
+        pair = pair_of(self.keys, self.key, device.key)
+        return [pair.proof, seal_row(pair.key, plain, self._chance.randbytes(24))]
 
     def _learn(self, device: SimDevice, sealed: bytes) -> None:
         page = open_sealed(sealed, self.keys, device=device.key, folder=FOLDER)

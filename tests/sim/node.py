@@ -26,6 +26,7 @@ from leftzmq.sync.facts import ChunksArrived, Fact, FolderBegun, MessageArrived,
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.sync.membership import Membership
 from leftzmq.sync.mounting import MOUNTS
 from leftzmq.sync.node import Node
 from leftzmq.sync.peer import Peer
@@ -33,6 +34,7 @@ from leftzmq.sync.peers import OurSide, Peers
 from leftzmq.tree.version import make_life
 from leftzmq.wire import page as pages
 from leftzmq.wire.codec import Socket, check_body, decode, encode
+from leftzmq.wire.hello import opened
 from leftzmq.wire.messages import Chunks, Get, Hello, IndexPage, Message, News, Open, Welcome
 
 FOLDER = "share"
@@ -85,15 +87,12 @@ class Device:
             lambda: self.around.wall_ns(self), self.make_durable, self._open_anew
         )
         self.alive = True
-        self.agents = Peers(
-            OurSide(self.name, 1, 2),
-            peers,
-            lambda device: self.node.hellos(device),
-            lambda id: self.keys.tag if id == FOLDER else None,
-        )
+        self.folders: dict[str, Folder] = {}
+        membership = Membership(self.key, self.folders, fresh_nonce)
+        self.agents = Peers(OurSide(self.name, 1, 2), peers, membership)
         self.opened_share: Share | None = None
         self._anew: Folder | None = None
-        self.folder = self._made()
+        self.folder = self.folders[FOLDER] = self._made()
         self.store = self.folder.store
         try:
             self._begin(self.folder)
@@ -102,7 +101,6 @@ class Device:
         else:
             self.began()
         about = {"name": self.name, "key": self.name, "keyless": []}
-        self.folders = {FOLDER: self.folder}
         self.node = Node(self.folders, self.agents, about)
 
     def _made(self) -> Folder:
@@ -227,10 +225,11 @@ def arrival(receiver: Device, came: Link, message: Message, body: object) -> Fac
     return MessageArrived(came, decoded)
 
 
-def heads_in(sender: Device, message: Message) -> list[int]:
+def heads_in(sender: Device, to: DeviceKey, message: Message) -> list[int]:
     """The sequences that a message of this sender says to be its last durable ones."""
     if isinstance(message, Hello | Welcome):
-        return [row.head for row in message.folders]
+        rows = (opened(sender.keys, sender.key, to, FOLDER, row) for row in message.folders)
+        return [row.head for row in rows]
     if isinstance(message, IndexPage):
         page = pages.open_sealed(message.sealed, sender.keys, device=sender.key, folder=FOLDER)
         return [page.head]

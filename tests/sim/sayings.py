@@ -79,35 +79,43 @@ def _the(refusal: Refusal) -> Due:
 def _messages(m: Hostile, device: SimDevice, chance: random.Random) -> None:
     """Questions and greetings that no honest device would ask or say."""
     tag, end = m.keys.tag, 2**53
-    row = ["share", tag, m.life, chance.choice((0, 7, end)), NO_LIFE, end]
-    other = ["share", bytes(16), m.life, 3, NO_LIFE, 0]
-    m.control(
-        device,
-        chance.choice(
-            (
-                [1, VERSION, "x" * 256, [row] * 64],
-                [2, VERSION, "\x1b[2J", [row], 1, 65535, 1 << 30, True],
-                [
-                    2,
-                    VERSION,
-                    "M",
-                    [["share", bytes(16), m.life, 3, NO_LIFE, 0]],
-                    1,
-                    2,
-                    1 << 20,
-                    False,
-                ],
-                [3, VERSION, "\x1b[31m", "\n" * 256],
-                [4, tag, m.life, end],
-                [4, tag, bytes(b"\xff" * 12), 3],
-                [4, bytes(16), m.life, 0],
-                [7, tag, bytes(32), b"\xff"],
-                [7, tag, bytes(32), b""],
-                [7, bytes(16), bytes(32), b"\x01"],
-                [8, "x" * 256],
-            )
-        ),
+    row, other = m.row(device, chance.choice((0, 7, end))), [bytes(16), bytes(80)]
+    said, due = chance.choice(
+        (
+            ([1, VERSION, "x" * 256, [row] * 64], NONE),
+            ([2, VERSION, "\x1b[2J", [row], 1, 65535, 1 << 30, True], NONE),
+            ([2, VERSION, "M", [other, other], 1, 2, 1 << 20, False], NONE),
+            ([1, VERSION, "M", [["share", tag, m.life, 3, NO_LIFE, 0]]], FRAME),
+            ([3, VERSION, "\x1b[31m", "\n" * 256], NONE),
+            ([4, tag, m.life, end], NONE),
+            ([4, tag, bytes(b"\xff" * 12), 3], NONE),
+            ([4, bytes(16), m.life, 0], NONE),
+            ([7, tag, bytes(32), b"\xff"], NONE),
+            ([7, tag, bytes(32), b""], NONE),
+            ([7, bytes(16), bytes(32), b"\x01"], NONE),
+            ([8, "x" * 256], NONE),
+        )
     )
+    m.control(device, said, due)
+
+
+def _rows(m: Hostile, device: SimDevice, chance: random.Random) -> None:
+    """Hellos of rows that are another's, or whose box is not what the proof promises."""
+    row = m.row(device)
+    proof, box = row
+    assert isinstance(box, bytes)
+    bent = chance.choice(
+        (
+            [proof, bytes(80)],
+            [proof, box[:-1] + bytes([box[-1] ^ 1])],
+            [bytes(16), box],
+            m.row(device, 2**53 + 1),
+            m.row(device, 2**64 - 1),
+            [box[:16], box],
+        )
+    )
+    rows = chance.choice(([bent], [row, bent], [bent, row]))
+    m.says(device, Way.CAME, [1, VERSION, "M", rows])
 
 
 def _orders(m: Hostile, device: SimDevice, chance: random.Random) -> None:
@@ -125,8 +133,8 @@ def _orders(m: Hostile, device: SimDevice, chance: random.Random) -> None:
                 m.hang_up(device)
             case number:
                 said: tuple[list[object], ...] = (
-                    m.hello(),
-                    m.welcome(),
+                    m.hello(device),
+                    m.welcome(device),
                     [3, VERSION, "OTHER_VERSION", "so it is"],
                     [4, tag, NO_LIFE, 0],
                     [5, tag, m.sealed(packed(page))],
@@ -142,8 +150,8 @@ def _floods(m: Hostile, device: SimDevice, chance: random.Random) -> None:
     tag = m.keys.tag
     page = m.fields([], m.head, m.head, head=m.head)
     said: tuple[list[object], ...] = (
-        m.hello(),
-        m.welcome(),
+        m.hello(device),
+        m.welcome(device),
         [3, VERSION, "OTHER_VERSION", "so it is"],
         [4, tag, NO_LIFE, 0],
         [5, tag, m.sealed(packed(page))],
@@ -221,6 +229,7 @@ def _garbage(m: Hostile, device: SimDevice, chance: random.Random) -> None:
 SAYINGS: Final[dict[str, Lie]] = {
     "sequences": _sequences,
     "messages": _messages,
+    "rows": _rows,
     "orders": _orders,
     "floods": _floods,
     "questions": _questions,

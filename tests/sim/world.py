@@ -514,7 +514,7 @@ class World:
         assert isinstance(device, SimDevice)
         self.messages += 1
         self.say(device, f"sends {type(message).__name__} to {self.by_key[link.device].name}")
-        for head in heads_in(device, message):
+        for head in heads_in(device, link.device, message):
             device.told(head)
         if not self.wires.send(device, link, message, body):
             closed = LinkClosed(link, "the connection does not take any more")

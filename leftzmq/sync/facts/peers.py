@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leftzmq.sync.link import DeviceKey, Link
-from leftzmq.wire.messages import FolderHello
+from leftzmq.wire.hello import Standing
 
 
 @dataclass(frozen=True, slots=True)
 class PeerGreeted:
-    """A device said hello (or welcome): these are its folders that are ours, too."""
+    """A device said hello (or welcome): these are its folders whose secret we hold both."""
 
     link: Link
-    folders: tuple[FolderHello, ...]
+    folders: tuple[Standing, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,10 +91,10 @@ class DeviceRoutes:
 
     def _greeted(self, fact: PeerGreeted, now: float) -> Outputs:
         out: Outputs = []
-        for hello in fact.folders:
-            folder = self.folders[hello.id]
+        for standing in fact.folders:
+            folder = self.folders[standing.folder]
             if folder.stopped is None:
-                out += folder.within(partial(folder.hearing.greeted, fact, hello, now))
+                out += folder.within(partial(folder.hearing.greeted, fact, standing, now))
         return out
 
     def _lost(self, fact: PeerLost, now: float) -> Outputs:

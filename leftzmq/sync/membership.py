@@ -1,0 +1,76 @@
+"""Who is in which folder: what we say of our folders to a device, and what it proved to us.
+
+Knows secrets and proofs. Must not know links, or what follows from a greeting: see peers, hearing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Protocol
+
+from leftzmq.content.keys import FolderKeys
+from leftzmq.errors import Stop
+from leftzmq.sync.link import DeviceKey
+from leftzmq.wire import hello
+from leftzmq.wire.hello import Standing
+from leftzmq.wire.messages import FolderHello
+
+
+class Shared(Protocol):
+    """Of a folder: its keys, why it is stopped if it is, and where we are in it."""
+
+    @property
+    def keys(self) -> FolderKeys: ...
+
+    @property
+    def stopped(self) -> Stop | None: ...
+
+    def standing_for(self, device: DeviceKey) -> Standing: ...
+
+
+class Membership:
+    """Of the agent. us: our key. folders: by id; they may come later. nonce: 24 fresh random bytes.
+
+    A folder that is stopped is not offered. What a device proves of it is kept for when it goes on.
+    """
+
+    def __init__(
+        self, us: DeviceKey, folders: Mapping[str, Shared], nonce: Callable[[], bytes]
+    ) -> None:
+        self._us, self._folders, self._nonce = us, folders, nonce
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to be shared."""
+        return any(folder.stopped is None for folder in self._folders.values())
+
+    def said_to(self, device: DeviceKey) -> list[FolderHello]:
+        """The rows of our hello: of all folders, as only who holds a secret can tell which."""
+        return self.answered_to(device, self._folders)
+
+    def answered_to(self, device: DeviceKey, proved: Collection[str]) -> list[FolderHello]:
+        """The rows of our welcome: of the folders that the device's hello proved."""
+        return [
+            hello.row(folder.keys, self._us, device, folder.standing_for(device), self._nonce())
+            for id, folder in self._folders.items()
+            if id in proved and folder.stopped is None
+        ]
+
+    def proved_by(self, device: DeviceKey, rows: Iterable[FolderHello]) -> tuple[Standing, ...]:
+        """Where the device is in the folders whose secret it holds; each once.
+
+        A row of a folder that is not ours, or that was made for or by another device, is one that
+        nobody here can tell from any other bytes: it is passed over.
+        Raises Refused: a row that proves the secret and then makes no sense.
+        """
+        expected = {
+            hello.proof_of(folder.keys, device, self._us): (id, folder)
+            for id, folder in self._folders.items()
+        }
+        found: list[Standing] = []
+        for row in rows:
+            match = expected.pop(row.proof, None)
+            if match is not None:
+                id, folder = match
+                found.append(hello.opened(folder.keys, device, self._us, id, row))
+        return tuple(found)

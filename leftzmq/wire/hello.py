@@ -1,0 +1,79 @@
+"""Folder rows: what a hello or welcome says of a folder, to those alone who hold its secret.
+
+A row proves that its sender holds the folder's secret, to the one device that it is for, and says
+the rest in a box under a key of that pair. Whoever lacks the secret learns nothing from one but
+that there is a row: no id, no tag, no life, no head. What was said to it is of no use elsewhere.
+
+Knows how a row is made and opened. Must not know which folders there are, or who is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from leftzmq.content.keys import FolderKeys, pair_of
+from leftzmq.content.seal import open_row, seal_row
+from leftzmq.errors import Refusal, Refused
+from leftzmq.tree.version import LIFE_BYTES, MAX_COUNTER, Life
+from leftzmq.wire.messages import FolderHello
+
+_HEAD_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a device is in a folder, and how far it knows the device that it tells.
+
+    folder: the id that its secret has here; it is never said
+    life, head: the sender's life and the last sequence that it has made durable
+    your_life, your_head: the life and head of the receiver's index that the sender holds
+            (12 zero bytes and 0: none)
+    """
+
+    folder: str
+    life: Life
+    head: int
+    your_life: Life
+    your_head: int
+
+
+def row(
+    keys: FolderKeys, sender: bytes, receiver: bytes, said: Standing, nonce: bytes
+) -> FolderHello:
+    """The row of a folder in a hello of `sender` to `receiver` (public keys of 32 bytes).
+
+    nonce: 24 random bytes, never used twice
+    """
+    pair = pair_of(keys, sender, receiver)
+    plain = said.life + _packed(said.head) + said.your_life + _packed(said.your_head)
+    return FolderHello(pair.proof, seal_row(pair.key, plain, nonce))
+
+
+def proof_of(keys: FolderKeys, sender: bytes, receiver: bytes) -> bytes:
+    """The proof that such a row must have."""
+    return pair_of(keys, sender, receiver).proof
+
+
+def opened(
+    keys: FolderKeys, sender: bytes, receiver: bytes, folder: str, told: FolderHello
+) -> Standing:
+    """What a row says whose proof is that of this folder.
+
+    Raises Refused: DOES_NOT_OPEN, OUT_OF_RANGE.
+    """
+    plain = open_row(pair_of(keys, sender, receiver).key, told.sealed)
+    half = LIFE_BYTES + _HEAD_BYTES
+    (life, head), (your_life, your_head) = _unpacked(plain[:half]), _unpacked(plain[half:])
+    return Standing(folder, life, head, your_life, your_head)
+
+
+def _packed(head: int) -> bytes:
+    return head.to_bytes(_HEAD_BYTES, "big")
+
+
+def _unpacked(half: bytes) -> tuple[Life, int]:
+    head = int.from_bytes(half[LIFE_BYTES:], "big")
+    if head > MAX_COUNTER:
+        raise Refused(Refusal.OUT_OF_RANGE, f"a head of {head}")
+    return Life(half[:LIFE_BYTES]), head
