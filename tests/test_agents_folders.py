@@ -68,8 +68,8 @@ class Outsider(Stranger):
 
     def turn(self) -> None:
         super().turn()
-        news = self._dialed[Socket.NEWS]
-        while news.poll(0):
+        news = self._dialed.get(Socket.NEWS)
+        while news is not None and news.poll(0):
             self.frames += news.recv_multipart()
 
     def messages(self, *kinds: type) -> list[News | IndexPage | Chunks]:

@@ -11,7 +11,7 @@ from sim.besieged import besieged, go_on
 from leftzmq.errors import Refusal
 from leftzmq.sync.actions import Send
 from leftzmq.sync.link import DeviceKey
-from leftzmq.sync.rates import PAGES, RATE_OF, STEP_BYTES, Rates
+from leftzmq.sync.rates import NEWS, PAGES, RATE_OF, Rates
 from leftzmq.wire.codec import encode, kind_of
 from leftzmq.wire.messages import (
     VERSION,
@@ -76,11 +76,11 @@ def test_a_burst_then_the_rate_and_no_more(message: Message) -> None:
 
 def test_a_long_message_counts_for_each_step_that_it_begins() -> None:
     rates = Rates([M])
-    frame = encode(News(TAG, bytes(15 * STEP_BYTES)))
+    frame = encode(News(TAG, bytes(15 * NEWS.step_bytes)))
     count = 0
     while rates.came(M, frame, 1.0) is None:
         count += 1
-    assert count == int(RATE_OF[News].burst) // 16
+    assert count == int(NEWS.burst) // 16
 
 
 def test_answers_that_we_asked_for_are_let_through() -> None:

@@ -23,8 +23,10 @@ PAGES_AN_ASK: Final = 16
 
 @dataclass(slots=True)
 class _Answer:
-    """An answer that is being read; `at`: the sequence up to which it was sent. whole: of all."""
+    """An answer that is being read; `at`: the sequence up to which it was sent. whole: of all.
+    link: over which it was asked for last."""
 
+    link: Link
     life: Life
     at: int
     whole: bool
@@ -32,15 +34,15 @@ class _Answer:
 
 
 class Answering:
-    """The answers of one folder, one a link. flushed: the last durable sequence of ours
+    """The answers of one folder, one a device. flushed: the last durable sequence of ours
 
-    One page of a link is read at a time, however often is asked.
+    One page for a device is read at a time, however often and over however many links it asks.
     """
 
     def __init__(self, folder: str, tag: bytes, store: Store) -> None:
         self._folder, self._tag, self._store = folder, tag, store
-        self._answers: dict[Link, _Answer] = {}
-        self._reading: set[Link] = set()
+        self._answers: dict[DeviceKey, _Answer] = {}
+        self._reading: set[DeviceKey] = set()
 
     def asked(self, link: Link, ask: IndexSince, flushed: int) -> list[Action | Fact]:
         """From N if that life is in our chain and N possible, else everything."""
@@ -48,30 +50,32 @@ class Answering:
         delta = self._store.heads.answers_from(life, after) and after <= flushed
         if not delta:
             after = 0
-        answer = self._answers[link] = _Answer(self._store.heads.life, after, not delta)
-        return [] if link in self._reading else [self._read_page(link, answer, flushed)]
+        answer = _Answer(link, self._store.heads.life, after, not delta)
+        self._answers[link.device] = answer
+        return [] if link.device in self._reading else [self._read_page(answer, flushed)]
 
     def page_read(self, fact: PageRead, flushed: int) -> list[Action | Fact]:
-        self._reading.discard(fact.link)
-        answer = self._answers.get(fact.link)
+        device = fact.link.device
+        self._reading.discard(device)
+        answer = self._answers.get(device)
         if answer is None:
             return []
-        read = (fact.life, fact.after, fact.whole)
-        if (answer.life, answer.at, answer.whole) != read:  # it was asked anew meanwhile
-            return [self._read_page(fact.link, answer, flushed)]
+        read = (fact.link, fact.life, fact.after, fact.whole)
+        if (answer.link, answer.life, answer.at, answer.whole) != read:  # asked anew meanwhile
+            return [self._read_page(answer, flushed)]
         out: list[Action | Fact] = [Send(fact.link, IndexPage(self._tag, fact.sealed))]
         answer.pages_left -= 1
         answer.at = fact.last
         if fact.last >= fact.upto or answer.pages_left == 0:
-            del self._answers[fact.link]
+            del self._answers[device]
         else:
-            out.append(self._read_page(fact.link, answer, flushed))
+            out.append(self._read_page(answer, flushed))
         return out
 
     def lost(self, device: DeviceKey) -> None:
-        for link in [link for link in self._answers if link.device == device]:
-            del self._answers[link]
+        self._answers.pop(device, None)
 
-    def _read_page(self, link: Link, answer: _Answer, flushed: int) -> Work:
-        self._reading.add(link)
-        return Work(ReadPage(self._folder, link, answer.life, answer.at, flushed, answer.whole))
+    def _read_page(self, answer: _Answer, flushed: int) -> Work:
+        self._reading.add(answer.link.device)
+        life, at, whole = answer.life, answer.at, answer.whole
+        return Work(ReadPage(self._folder, answer.link, life, at, flushed, whole))

@@ -154,6 +154,33 @@ HEARD: Final = (
 
 COME_AND_GO: Final = (
     Bug(
+        "a proof is good for both ways",
+        "A row that was said to somebody is of no use towards anybody else, nor towards who said"
+        " it.",
+        (
+            Edit(
+                "leftzmq/content/keys.py",
+                "    out = blake3(sender + receiver, key=keys.hello_key)",
+                "    out = blake3(b''.join(sorted((sender, receiver))), key=keys.hello_key)",
+            ),
+        ),
+        frozenset(("I1",)),
+        ("tests/test_sync_membership.py",),
+    ),
+    Bug(
+        "greetings have no rate",
+        "A device above a stated rate of messages is dropped by name.",
+        (
+            Edit(
+                "leftzmq/sync/rates.py",
+                "        if bucket.takes(rate, rate.cost(len(frame)), now):\n",
+                "        if bucket.takes(rate, rate.cost(len(frame)), now) or rate is GREETINGS:\n",
+            ),
+        ),
+        frozenset(("AssertionError",)),
+        ("tests/test_sync_rates.py",),
+    ),
+    Bug(
         "a device that refuses stays a member",
         "A device is a member exactly while there is a link over which it greeted us; the one place"
         " where it is lost tells everybody who keeps something of it.",
