@@ -39,7 +39,8 @@ def device_letters(writer: Life) -> str:
     return base64.b32encode(writer[:DEVICE_MARK_BYTES]).decode()[:7]
 
 
-def _birth(writer: Life) -> int:
+def birth(writer: Life) -> int:
+    """The unix time, in seconds, at which this life began, as it says itself."""
     return int.from_bytes(writer[4:8], "big")
 
 
@@ -115,7 +116,7 @@ class Vector(Struct, frozen=True, gc=False):
 
 def _cut(merged: dict[Life, int], keep: set[Life]) -> tuple[tuple[Life, int], ...]:
     if len(merged) > MAX_WRITERS:
-        others = sorted((w for w in merged if w not in keep), key=lambda w: (_birth(w), w))
+        others = sorted((w for w in merged if w not in keep), key=lambda w: (birth(w), w))
         for writer in others[: len(merged) - MAX_WRITERS]:
             del merged[writer]
     return tuple(sorted(merged.items()))
