@@ -180,7 +180,7 @@ def test_the_wal_of_a_new_index_outlives_the_old_connections(tmp_path: Path) -> 
     reader.rows("x")
     with IndexTrap() as trap:
         trap.set(index, 0, IndexFault.CORRUPT)
-        with pytest.raises(IndexFailed) as caught:
+        with pytest.raises(IndexFailed):
             reader.rows("x")
     old.give_up()
     new = Store(index)
