@@ -129,9 +129,11 @@ class LargeFiles:
         for key in [key for key in self._queue if key[0] == folder]:
             del self._queue[key]
             self._places.withdraw(key)
+            self._vain.given(key)
         for key in [key for key in self._active if key[0] == folder]:
             del self._active[key]
             self._places.give_back(key)
+            self._vain.given(key)
         self._held = {key: at for key, at in self._held.items() if key[0] != folder}
         self._tries = Counter({key: n for key, n in self._tries.items() if key[0] != folder})
         self._looks = Counter({key: n for key, n in self._looks.items() if key[0] != folder})

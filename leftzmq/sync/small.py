@@ -71,9 +71,8 @@ class SmallFiles:
 
     def stopped(self, folder: str) -> None:
         """Nothing of this folder is wanted any more."""
-        for files in (self._wanted, self._new, self._queue):
-            for key in [key for key in files if key[0] == folder]:
-                del files[key]
+        for key in [key for key in self._wanted if key[0] == folder]:
+            self.forget(*key)
         self._lacking = {at: until for at, until in self._lacking.items() if at[1][0] != folder}
 
     def from_home(self) -> list[Action | Fact]:
