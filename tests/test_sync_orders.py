@@ -189,3 +189,16 @@ def test_any_four_over_a_link_that_came(tmp_path: Path, first: str) -> None:
 @pytest.mark.parametrize("first", DIALED)
 def test_any_four_over_a_link_that_we_dialed(tmp_path: Path, first: str) -> None:
     Orders(tmp_path).live_through((first, *rest) for rest in product(DIALED, repeat=3))
+
+
+@pytest.mark.parametrize("first", NAMES)
+def test_any_two_while_the_folder_is_stopped(tmp_path: Path, first: str) -> None:
+    """Nobody is in a folder that stopped; who was in it before is told nothing."""
+    orders = Orders(tmp_path)
+    for second in NAMES:
+        orders.hear(first)
+        orders.a.folder.stop("unplugged")
+        orders.hear(second)
+        orders.pass_time()
+        orders.begin_anew()
+        orders.a.folder.stopped_why = ""
