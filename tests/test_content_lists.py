@@ -16,7 +16,7 @@ from leftzmq.content import lists
 from leftzmq.content.cut import MAX_CHUNK_BYTES, Cutter
 from leftzmq.content.ids import chunk_id, list_id
 from leftzmq.content.keys import derive_keys
-from leftzmq.content.lists import ROW_BYTES, Listed, Rows, build, expand, pack_row
+from leftzmq.content.lists import ROW_BYTES, Expansion, Listed, Rows, build, expand, pack_row
 from leftzmq.errors import Refusal, Refused
 from leftzmq.tree.entry import ContentId
 
@@ -142,6 +142,75 @@ def test_rows() -> None:
     assert list(rows.find({rows.id(0), rows.id(2)})) == [0, 2, 3]
     assert list(rows.find({b"none"})) == []
     assert len(Rows(b"")) == Rows(b"").total == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 9), st.lists(st.integers(0, 4), max_size=40), st.integers(0, 3))
+def test_rows_of_several_lists_are_those_of_one(step: int, ids: list[int], alike: int) -> None:
+    packed = [pack_row(bytes([id]) * 32, 1000 + id) for id in [0] * alike * step + ids]
+    one = Rows(b"".join(packed))
+    some = Rows(*(b"".join(packed[at : at + step]) for at in range(0, len(packed), step)))
+    assert len(some) == len(one) == len(packed) and some.total == one.total
+    for row in range(len(one)):
+        assert (some.id(row), some.length(row)) == (one.id(row), one.length(row))
+        assert some.at(some.offset(row)) == row and some.offset(row) == one.offset(row)
+        assert some.at(some.offset(row) + 1) is None
+        assert list(some.ids(row, 5)) == list(one.ids())[row : row + 5]
+    assert some.offset(len(some)) == some.total and some.at(some.total) is None
+    assert list(some.find({bytes([1]) * 32})) == [i for i, id in enumerate(one.ids()) if id[0] == 1]
+    assert expanded(some) == expanded(one) == first_and_later(one)
+
+
+def expanded(rows: Rows) -> dict[int, list[int]]:
+    expansion = Expansion(rows)
+    while expansion.step():
+        pass
+    return {at: [row for run in runs for row in run] for at, runs in expansion.repeats.items()}
+
+
+def first_and_later(rows: Rows) -> dict[int, list[int]]:
+    by_id: dict[bytes, list[int]] = {}
+    for row, id in enumerate(rows.ids()):
+        by_id.setdefault(id, []).append(row)
+    return {first: later for first, *later in by_id.values() if later}
+
+
+def test_what_repeats_takes_a_bounded_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "MAX_RUNS", 3)
+    found = expanded(Rows(b"".join(pack_row(bytes([at % 2]) * 32, 1000) for at in range(9))))
+    assert found == {0: [2, 4], 1: [3]}, "the others count as if each stood in one row"
+
+
+def test_a_list_that_comes_again_takes_no_room() -> None:
+    packed = pack_row(b"i" * 32, MAX_CHUNK_BYTES) * 14563
+    tracemalloc.start()
+    try:
+        rows = expand(
+            ContentId(b"t" * 32),
+            2,
+            288 * 14563 << 20,
+            {b"t" * 32: pack_row(b"l" * 32, len(packed)) * 288, b"l" * 32: packed}.get,
+        )
+        assert isinstance(rows, Rows) and len(rows) == 288 * 14563
+        assert len(expanded_runs(rows)) == 1
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def expanded_runs(rows: Rows) -> dict[int, tuple[range, ...]]:
+    expansion = Expansion(rows)
+    while expansion.step():
+        pass
+    return expansion.repeats
+
+
+def test_chunks_that_the_cutter_does_not_make_are_refused() -> None:
+    """Rows of one byte: a get for half a MiB of them would hold half a million."""
+    least = pack_row(b"i" * 32, 64 * KIB)
+    packed = least * 10 + pack_row(b"j" * 32, 1) + pack_row(b"k" * 32, MAX_CHUNK_BYTES)
+    size = 10 * 64 * KIB + 1 + MAX_CHUNK_BYTES
+    assert "not the last" in refused(b"c" * 32, 1, size, {b"c" * 32: packed})
 
 
 def test_offsets_beyond_four_gibibytes() -> None:

@@ -195,7 +195,7 @@ def begun(tmp_path: Path) -> tuple[LargeFiles, Entry, Staged]:
     large.want("share", entry, None)
     large.start()
     rows = Rows(pack_row(ChunkId(bytes(32)), 400_000))
-    large.expanded(ListsExpanded("share", entry, rows, {}))
+    large.expanded(ListsExpanded("share", entry, rows, {}, 1))
     return large, entry, Staged("f.lefting", 7)
 
 

@@ -19,6 +19,7 @@ from leftzmq.disk.room import LowSpace, fits_bytes
 from leftzmq.disk.root import Folder, LastFolder, Root
 from leftzmq.disk.trouble import raise_if_short
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused, Shortage
+from leftzmq.index.reader import Reader
 from leftzmq.sync import jobs
 from leftzmq.sync.jobs import JobDone
 from leftzmq.tree.entry import Entry
@@ -39,6 +40,25 @@ def run(ground: Ground, now_ns: int, job: Any) -> JobDone:
     """The fact that answers `job`. now_ns: wall clock."""
     answer: JobDone = HANDLERS[type(job)](ground, now_ns, job)
     return answer
+
+
+def no_room(ground: Ground, reader: Reader, entry: Entry) -> Problem | None:
+    """Why there is no room for a large file, before anything is done for it."""
+    if mounted.problem(ground, entry.path) is not None:
+        return None  # the job that makes its `.lefting` says so
+    known = next(iter(reader.resumable(*lefting.lefting_paths(entry.path))), None)
+    if known is not None and not lefting.is_there(ground.root, known):
+        known = None
+    try:
+        with _nearest(ground.root, parent_of(entry.path)) as folder:
+            staging.check_whole(
+                folder, entry.path, known, entry.size, ground.limits.min_free_percent
+            )
+    except LowSpace as error:
+        return _problem(ground, entry, error)
+    except OSError:
+        return None
+    return None
 
 
 def _open_staging(ground: Ground, now_ns: int, job: jobs.OpenStaging) -> JobDone:

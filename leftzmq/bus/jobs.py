@@ -215,7 +215,10 @@ class JobRunner:
         return serving.read_asked(self._reader(ground), ground.root, ground.keys, job)
 
     def _expand(self, ground: Ground, job: jobs.ExpandLists) -> JobDone:
-        return serving.expand_lists(self._reader(ground), job)
+        reader = self._reader(ground)
+        if job.begun is None and (problem := fetching.no_room(ground, reader, job.entry)):
+            return jobs.ListsExpanded(job.folder, job.entry, problem=problem)
+        return serving.expand_lists(reader, job)
 
     def _search_home(self, ground: Ground, job: jobs.SearchHome) -> JobDone:
         return serving.search_home(self._reader(ground), job)

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from itertools import islice
 
 from leftzmq.content.keys import FolderKeys
-from leftzmq.content.lists import MAX_DISTINCT, Rows, expand
+from leftzmq.content.lists import MAX_DISTINCT, Expansion, Rows, expand
 from leftzmq.content.seal import MAC_BYTES, seal_chunk, seal_list
 from leftzmq.disk.reading import read_chunks
 from leftzmq.disk.root import LastFolder, Root
 from leftzmq.errors import Refused
 from leftzmq.index.reader import Reader
 from leftzmq.sync import jobs
+from leftzmq.sync.rowsets import set_of_runs
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.wire.messages import Want
 
@@ -25,15 +25,23 @@ Found = tuple[list[tuple[bytes, bytes]], list[bytes], list[str]]
 
 
 def expand_lists(reader: Reader, job: jobs.ExpandLists) -> jobs.ListsExpanded:
-    entry = job.entry
-    try:
-        rows = expand(entry.content, entry.depth, entry.size, reader.list_rows)
-    except Refused as refused:
-        return jobs.ListsExpanded(job.folder, entry, lie=refused)
-    if not isinstance(rows, Rows):
-        missing = tuple(bytes(id) for id in rows)
-        return jobs.ListsExpanded(job.folder, entry, missing=missing)
-    return jobs.ListsExpanded(job.folder, entry, rows, rows.repeats())
+    """One step of it."""
+    entry, expansion = job.entry, job.begun
+    if expansion is None:
+        try:
+            rows = expand(entry.content, entry.depth, entry.size, reader.list_rows)
+        except Refused as refused:
+            return jobs.ListsExpanded(job.folder, entry, lie=refused)
+        if not isinstance(rows, Rows):
+            missing = tuple(bytes(id) for id in rows)
+            return jobs.ListsExpanded(job.folder, entry, missing=missing)
+        expansion = Expansion(rows)
+    if expansion.step():
+        return jobs.ListsExpanded(job.folder, entry, begun=expansion)
+    repeats = expansion.repeats
+    again = set_of_runs(run for runs in repeats.values() for run in runs)
+    once = (1 << len(expansion.rows)) - 1 & ~again
+    return jobs.ListsExpanded(job.folder, entry, expansion.rows, repeats, once)
 
 
 def search_home(reader: Reader, job: jobs.SearchHome) -> jobs.HomeSearched:
@@ -47,7 +55,7 @@ def search_home(reader: Reader, job: jobs.SearchHome) -> jobs.HomeSearched:
             continue
         home = jobs.Home(entry.path, array("I"), array("Q"))
         for first in range(0, len(rows), MAX_DISTINCT):
-            ids = islice(rows.ids(), first, first + MAX_DISTINCT)
+            ids = rows.ids(first, MAX_DISTINCT)
             where = {id: row for row, id in enumerate(ids, first)}
             for row in job.rows.find(where):
                 home.rows.append(row)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -29,11 +29,17 @@ MAX_LEVELS: Final = 4
 MAX_ROWS: Final = 1 << 22
 """Chunks of one file. Lists may repeat (a sparse file of a terabyte is one list, over and over), so
 four lists of 512 KiB could name 2**55 rows: without this a peer fills our memory with 2 MiB.
-2**22 rows are 184 MiB here, and files of 256 GiB at the least, 1.2 TiB on average."""
-
+2**22 rows that all differ are 184 MiB here, and files of 256 GiB at the least, 1.2 TiB on average;
+a list that comes again takes no room."""
 
 MAX_DISTINCT: Final = 1 << 18
 """Chunks held in a table at a time: about 40 MiB; a file of 64 GiB has so many."""
+
+MAX_RUNS: Final = 1 << 15
+"""Runs of rows whose chunk came before, of one file: about 5 MiB, and 30 ms of a turn."""
+
+STEP_ROWS: Final = 1 << 16
+"""That one step of an expansion looks at: about 30 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,68 +57,142 @@ class Listed:
 
 
 class Rows:
-    """The packed chunk rows of a whole file, with any of them at hand at once.
+    """The chunk rows of a whole file, with any of them at hand at once.
 
     Row i is the chunk id(i) of length(i) bytes at offset(i) of the file; `total` is the file's
-    size in bytes. Takes 44 bytes a row.
+    size in bytes. Takes 44 bytes for each row of each list that differs from the others.
     """
 
-    __slots__ = ("_offsets", "packed")
+    __slots__ = ("_ends", "_lists", "_offsets", "_step", "total")
 
-    def __init__(self, packed: bytes) -> None:
-        assert len(packed) % ROW_BYTES == 0
-        self.packed = packed
-        self._offsets = array("Q", accumulate(_lengths(packed), initial=0))
+    def __init__(self, *lists: bytes) -> None:
+        """lists: the packed lists of the lowest level, in order; all but the last are of one
+        length."""
+        assert not any(len(packed) % ROW_BYTES for packed in lists)
+        same = {packed: packed for packed in lists}  # one of each
+        self._lists = [same[packed] for packed in lists]
+        offsets = {packed: array("Q", accumulate(_lengths(packed), initial=0)) for packed in same}
+        self._offsets = [offsets[packed] for packed in lists]
+        self._step = max((len(packed) // ROW_BYTES for packed in lists), default=0) or 1
+        self._ends = array("Q", accumulate((at[-1] for at in self._offsets), initial=0))
+        self.total: int = self._ends[-1]
 
     def __len__(self) -> int:
-        return len(self._offsets) - 1
+        return sum(map(len, self._lists[-1:])) // ROW_BYTES + self._step * max(self.lists - 1, 0)
 
     @property
-    def total(self) -> int:
-        return self._offsets[-1]
+    def lists(self) -> int:
+        """How many lists it is made of."""
+        return len(self._lists)
+
+    @property
+    def packed(self) -> bytes:
+        """All rows, as they would be in one list."""
+        return b"".join(self._lists)
+
+    def one_list(self, number: int) -> tuple[int, bytes]:
+        """(its first row, its packed rows) of one of the lists."""
+        return number * self._step, self._lists[number]
 
     def id(self, row: int) -> ChunkId:
-        return ChunkId(self.packed[row * ROW_BYTES : row * ROW_BYTES + ID_BYTES])
+        number, at = divmod(row, self._step)
+        return ChunkId(self._lists[number][at * ROW_BYTES : at * ROW_BYTES + ID_BYTES])
 
     def length(self, row: int) -> int:
-        return self._offsets[row + 1] - self._offsets[row]
+        number, at = divmod(row, self._step)
+        return self._offsets[number][at + 1] - self._offsets[number][at]
 
     def offset(self, row: int) -> int:
-        return self._offsets[row]
+        """Where the row's chunk begins; of the row after the last one: where the file ends."""
+        number, at = divmod(row, self._step)
+        return self._ends[number] + (self._offsets[number][at] if number < self.lists else 0)
 
     def at(self, offset: int) -> int | None:
         """The row whose chunk begins at `offset` of the file, if one does."""
-        row = bisect_left(self._offsets, offset)
-        return row if row < len(self) and self._offsets[row] == offset else None
+        number = bisect_right(self._ends, offset) - 1
+        if not 0 <= number < self.lists:
+            return None
+        offsets, within = self._offsets[number], offset - self._ends[number]
+        at = bisect_left(offsets, within)
+        return number * self._step + at if offsets[at] == within else None
 
-    def ids(self) -> Iterator[ChunkId]:
-        """The id of every row, in order; one that repeats comes again."""
-        packed = self.packed
-        for at in range(0, len(packed), ROW_BYTES):
-            yield ChunkId(packed[at : at + ID_BYTES])
-
-    def repeats(self) -> dict[int, tuple[range, ...]]:
-        """The first row of each chunk that stands in several -> the later ones, as ranges.
-
-        Of the first MAX_DISTINCT chunks only: the others count as if each stood in one row.
-        """
-        first: dict[bytes, int] = {}
-        later: dict[int, list[range]] = {}
-        for row, id in enumerate(self.ids()):
-            at = first.get(id)
-            if at is not None:
-                runs = later.setdefault(at, [])
-                if runs and runs[-1].stop == row:
-                    runs[-1] = range(runs[-1].start, row + 1)
-                else:
-                    runs.append(range(row, row + 1))
-            elif len(first) < MAX_DISTINCT:
-                first[id] = row
-        return {at: tuple(runs) for at, runs in later.items()}
+    def ids(self, first: int = 0, count: int | None = None) -> Iterator[ChunkId]:
+        """The ids of so many rows from `first` on, in order; one that repeats comes again."""
+        end = len(self) if count is None else min(first + count, len(self))
+        while first < end:
+            number, at = divmod(first, self._step)
+            packed = self._lists[number]
+            stop = min(at + end - first, len(packed) // ROW_BYTES)
+            for start in range(at * ROW_BYTES, stop * ROW_BYTES, ROW_BYTES):
+                yield ChunkId(packed[start : start + ID_BYTES])
+            first += stop - at
 
     def find(self, wanted: Collection[bytes]) -> Iterator[int]:
         """The numbers of all rows whose id is among `wanted` (a set or dict), in order."""
-        return (row for row, id in enumerate(self.ids()) if id in wanted)
+        found: dict[bytes, list[int]] = {}
+        for number, packed in enumerate(self._lists):
+            if packed not in found:
+                found[packed] = [
+                    at
+                    for at, start in enumerate(range(0, len(packed), ROW_BYTES))
+                    if packed[start : start + ID_BYTES] in wanted
+                ]
+            yield from (number * self._step + at for at in found[packed])
+
+
+class Expansion:
+    """Which rows of a file have a chunk that came before, looked for step by step.
+
+    repeats: the first row of each chunk that stands in several -> the later ones, as ranges; of
+    the first MAX_DISTINCT chunks and MAX_RUNS ranges only: the others count as if each stood in one
+    row. What is handed on to a worker is not touched meanwhile.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self._number = 0
+        self._first: dict[bytes, int] = {}
+        self._later: dict[int, list[range]] = {}
+        self._runs = 0
+
+    @property
+    def repeats(self) -> dict[int, tuple[range, ...]]:
+        return {at: tuple(runs) for at, runs in self._later.items()}
+
+    def step(self) -> bool:
+        """Look at some more lists. False when that was the end."""
+        looked = 0
+        while self._number < self.rows.lists and looked < STEP_ROWS:
+            row, packed = self.rows.one_list(self._number)
+            self._number += 1
+            count = len(packed) // ROW_BYTES
+            looked += count
+            if count and packed == packed[:ROW_BYTES] * count:  # as those of a hole are
+                self._came(packed[:ID_BYTES], row, count)
+                continue
+            for at in range(count):
+                self._came(packed[at * ROW_BYTES : at * ROW_BYTES + ID_BYTES], row + at, 1)
+        if self._number == self.rows.lists:
+            self._first.clear()
+            return False
+        return True
+
+    def _came(self, id: bytes, row: int, count: int) -> None:
+        """`count` rows from `row` on have this chunk."""
+        first = self._first.get(id)
+        if first is None:
+            if len(self._first) >= MAX_DISTINCT:
+                return
+            self._first[id] = first = row
+            row, count = row + 1, count - 1
+        if not count:
+            return
+        runs = self._later.get(first, [])
+        if runs and runs[-1].stop == row:
+            runs[-1] = range(runs[-1].start, row + count)
+        elif self._runs < MAX_RUNS:
+            self._later.setdefault(first, []).append(range(row, row + count))
+            self._runs += 1
 
 
 def pack_row(id: bytes, length: int) -> bytes:
@@ -163,7 +243,8 @@ def expand(
                 raise _bad("a list that is not full is followed by another")
     if missing:
         return list(missing)
-    rows = Rows(b"".join(pieces))
+    _check_least(pieces)
+    rows = Rows(*pieces)
     if rows.total != size:
         raise _bad(f"{rows.total} bytes listed, the entry says {size}")
     return rows
@@ -176,8 +257,11 @@ def _collect(
 ) -> list[bytes]:
     """The lists of these names that are at hand; the others become `missing`."""
     pieces = []
+    held: dict[ListId, bytes | None] = {}
     for id, length in names:
-        piece = get(id)
+        if id not in held:
+            held[id] = get(id)
+        piece = held[id]
         if piece is None:
             missing[id] = None
         elif length is not None and len(piece) != length:
@@ -194,6 +278,14 @@ def _check(piece: bytes, most_bytes: int) -> None:
     lengths = _lengths(piece)
     if min(lengths) == 0 or max(lengths) > most_bytes:
         raise _bad(f"rows of {min(lengths)} to {max(lengths)} bytes")
+
+
+def _check_least(pieces: list[bytes]) -> None:
+    """Whether all chunks but the last of the file are as long as the cutter makes them."""
+    last = pieces[-1]
+    for piece in {*pieces[:-1], last[:-ROW_BYTES]}:
+        if piece and (least := min(_lengths(piece))) < MIN_CHUNK_BYTES:
+            raise _bad(f"a chunk of {least} bytes that is not the last one")
 
 
 def _check_count(rows: int, level: int, depth: int, most: int) -> None:

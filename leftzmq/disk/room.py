@@ -45,5 +45,13 @@ def check_room(
         raise LowSpace(path, need, fits, f"{said}, min_free_percent = {min_free_percent:g}")
 
 
+def check_size(folder: Folder, path: str, size: int) -> None:
+    """Raises LowSpace where the file system could not hold so much if it were empty. OSError."""
+    total = folder.total_bytes()
+    if total and size > total:
+        said = f"it has {_mib(size)}, the whole file system {_mib(total)}"
+        raise LowSpace(path, size, folder.free_bytes(), said)
+
+
 def _mib(count: int) -> str:
     return f"{count / (1 << 20):.1f} MiB"

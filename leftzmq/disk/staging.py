@@ -24,7 +24,7 @@ from leftzmq.disk.lefting import (
     lefting_path,
     thrown_away,
 )
-from leftzmq.disk.room import check_room
+from leftzmq.disk.room import check_room, check_size
 from leftzmq.disk.root import PRIVATE_MODE, Buffer, File, Folder, LastFolder, Root
 from leftzmq.disk.trouble import is_full, is_gone
 from leftzmq.errors import ProblemKind, Refused
@@ -98,6 +98,17 @@ def open_staging(
                 return staged, False
     except OSError as error:
         raise _why_not(path, error, left) from error
+
+
+def check_whole(
+    folder: Folder, path: str, known: Staged | None, size: int, min_free_percent: float
+) -> None:
+    """Whether a file of `size` bytes may come to `path`, which is below `folder`, or in it where
+    there is a `.lefting` already. Raises LowSpace: also without a floor where the whole file system
+    has less. OSError."""
+    missing = size if known is None else _missing(folder, known, size)
+    check_size(folder, path, size)
+    check_room(folder, path, missing, min_free_percent)
 
 
 def verify_chunks(

@@ -33,7 +33,7 @@ from leftzmq.sync.jobs import (
     VerifyStaging,
 )
 from leftzmq.sync.link import DeviceKey
-from leftzmq.sync.places import Places
+from leftzmq.sync.places import VERY_LARGE_BYTES, Places
 from leftzmq.sync.spread import Spread
 from leftzmq.sync.vain import Vain
 from leftzmq.sync.view import FolderView
@@ -50,12 +50,13 @@ Key = tuple[str, str]  # folder, path
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What there is of a file that is to begin (again). here: rows that it holds for certain; 0:
-    it is verified."""
+    """What there is of a file that is to begin (again). here: rows that it holds for certain, of
+    so many bytes; 0: it is verified."""
 
     entry: Entry
     staged: Staged
     here: int = 0
+    have_bytes: int = 0
 
 
 class LargeFiles:
@@ -79,6 +80,9 @@ class LargeFiles:
         self._looks: Counter[Key] = Counter()
         self._vain: Vain[Key] = Vain()
         self._tries: Counter[Key] = Counter()
+        self._to_expand: dict[Key, None] = {}
+        self._expanding: tuple[Key, bytes] | None = None
+        self._expanded_for: DeviceKey | None = None
 
     @property
     def waits(self) -> bool:
@@ -158,7 +162,7 @@ class LargeFiles:
                 spread.heard(other, have)
             self._active[key] = Arriving(key[0], entry, spread, previous)
             self._active = dict(sorted(self._active.items(), key=lambda at: at[1].entry.size))
-            out.append(Work(ExpandLists(key[0], entry)))
+            out += self._expand(self._active[key])
         for key in later:
             self._offer(key)
         return out
@@ -196,27 +200,38 @@ class LargeFiles:
                 if left != arriving.lists_missing:
                     self._vain.given((arriving.folder, arriving.entry.path))
                 if arriving.lists_missing and not left:
-                    out.append(Work(ExpandLists(arriving.folder, arriving.entry)))
+                    out += self._expand(arriving)
                 arriving.lists_missing = left
         return out
 
     def expanded(self, fact: ListsExpanded) -> list[Action | Fact]:
         """All lists here? Then on to the `.lefting`."""
+        key = (fact.folder, fact.entry.path)
         arriving = self._of(fact.folder, fact.entry)
-        if arriving is None or arriving.phase is not Phase.LISTS:
+        if fact.begun is not None and arriving is not None and arriving.phase is Phase.LISTS:
+            return [Work(ExpandLists(fact.folder, fact.entry, fact.begun))]
+        if self._expanding == (key, bytes(fact.entry.content)):
+            self._expanding = None
+        out = self._with_rows(arriving, fact) if arriving is not None else []
+        return out + self._next_expansion()
+
+    def _with_rows(self, arriving: Arriving, fact: ListsExpanded) -> list[Action | Fact]:
+        if arriving.phase is not Phase.LISTS:
             return []
+        if fact.problem is not None:
+            return self._hold_up(arriving, fact.problem)
         if fact.lie is not None:
             return self._lied(arriving, fact.lie)
         if fact.rows is None:
             arriving.lists_missing = fact.missing
             return []  # next_for asks for them
-        arriving.set_rows(fact.rows, fact.repeats)
+        arriving.set_rows(fact.rows, fact.repeats, fact.once)
         arriving.spread.set_rows(len(fact.rows))
         arriving.phase = Phase.OPENING
         entry, store = arriving.entry, self._folders[arriving.folder].store
         held = self._held.pop((arriving.folder, entry.path), None)
         if held is not None and held.entry.content == entry.content:
-            arriving.certain = (held.staged, held.here)
+            arriving.certain = (held.staged, held.here, held.have_bytes)
         known = next(iter(store.resumable(*lefting_paths(entry.path))), None)
         first = lefting_path(entry.path)
         if known is not None and known.path == first:
@@ -280,6 +295,23 @@ class LargeFiles:
 
     # -- phases -----------------------------------------------------------------------------------
 
+    def _expand(self, arriving: Arriving) -> list[Action | Fact]:
+        """Very large ones in turn, one at a time: a table of all chunks is made for each."""
+        if arriving.entry.size <= VERY_LARGE_BYTES:
+            return [Work(ExpandLists(arriving.folder, arriving.entry))]
+        self._to_expand[arriving.folder, arriving.entry.path] = None
+        return self._next_expansion()
+
+    def _next_expansion(self) -> list[Action | Fact]:
+        if self._expanding is not None or not self._to_expand:
+            return []
+        others = (k for k in self._to_expand if self._places.whose(k) != self._expanded_for)
+        key = next(others, None) or next(iter(self._to_expand))
+        del self._to_expand[key]
+        entry = self._active[key].entry
+        self._expanding, self._expanded_for = (key, bytes(entry.content)), self._places.whose(key)
+        return [Work(ExpandLists(key[0], entry))]
+
     def _offer(self, key: Key) -> None:
         entry = self._queue[key][0]
         self._places.offer(key, entry.size, self._tries[key], self._holders(key[0], entry))
@@ -291,6 +323,7 @@ class LargeFiles:
         """It gives its place back."""
         key = (arriving.folder, arriving.entry.path)
         del self._active[key]
+        self._to_expand.pop(key, None)
         self._places.give_back(key)
         self._vain.given(key)
         self._haves.ended(arriving)
@@ -306,7 +339,7 @@ class LargeFiles:
             arriving.phase = Phase.AT_HOME
             return [Work(SearchHome(folder, entry, arriving.rows, arriving.previous))]
         if arriving.phase is Phase.AT_HOME:
-            if found := arriving.home_slice():
+            if (found := arriving.home_slice()) is not None:
                 return self._look(LookAtHome(folder, entry, staged, *found))
             arriving.repeat_what_is_here()
             arriving.phase = Phase.FETCHING
@@ -320,7 +353,7 @@ class LargeFiles:
             self._end(arriving)
             self._tries.pop((arriving.folder, arriving.entry.path), None)
             return [FileStaged(arriving.folder, arriving.entry, arriving.staged)]
-        if arriving.copying or not (chunks := arriving.copy_slice()):
+        if arriving.copying is not None or (chunks := arriving.copy_slice()) is None:
             return []
         staged = arriving.staged
         return self._look(LookAtHome(arriving.folder, arriving.entry, staged, staged.path, chunks))
@@ -337,8 +370,8 @@ class LargeFiles:
         if arriving.staged is not None:
             room = sum(held.here > 0 for held in self._held.values()) < MARKS_KEPT
             sure = problem.kind is ProblemKind.NOT_GIVEN and room
-            here = arriving.here if sure else 0
-            self._held[key] = Held(arriving.entry, arriving.staged, here)
+            known = (arriving.here, arriving.have_bytes) if sure else (0, 0)
+            self._held[key] = Held(arriving.entry, arriving.staged, *known)
         return [FileHeldUp(arriving.folder, arriving.entry, problem)]
 
     def _lied(self, arriving: Arriving, lie: Refused) -> list[Action | Fact]:

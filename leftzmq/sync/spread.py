@@ -9,9 +9,10 @@ Knows rows and devices. Must not know links, credit or files. Sets of rows are i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.rowsets import set_of
 
 
 class Spread:
@@ -47,10 +48,11 @@ class Spread:
         if self._parts.pop(device, None) is not None:
             self._count()
 
-    def lacks(self, device: DeviceKey, row: int) -> None:
-        """It did not give this one: what it said was a hint."""
-        if self.has(device, row):
-            self._parts[device] ^= 1 << row
+    def lacks(self, device: DeviceKey, rows: Collection[int]) -> None:
+        """It did not give these: what it said was a hint."""
+        had = self._parts.get(device, 0)
+        if lacking := had & set_of(rows):
+            self._parts[device] = had ^ lacking
             self._count()
 
     def knows(self, device: DeviceKey) -> bool:

@@ -6,7 +6,7 @@ for) or links: the downloader asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,26 +83,29 @@ class Wants:
         return [a for a in self._files() if a.phase is Phase.FETCHING and not a.missing]
 
     def lacks(
-        self, device: DeviceKey, arriving: Arriving, rows: Iterable[int], until: float
+        self, device: DeviceKey, arriving: Arriving, rows: Collection[int], until: float
     ) -> None:
         """The device did not give these rows when asked."""
         if self._has_all(device, arriving):
             arriving.lacking[device] = until
-        for row in rows:
-            arriving.spread.lacks(device, row)
+        arriving.spread.lacks(device, rows)
 
     def _has_all(self, device: DeviceKey, arriving: Arriving) -> bool:
         return device in self._folders[arriving.folder].holders(arriving.entry)
 
 
 def _some(arriving: Arriving, order: Iterator[int], room: int, most: int) -> tuple[int, ...]:
-    """The first rows of `order` that fit."""
+    """The first rows of `order` that fit; of rows with the same chunk one, as an answer is known by
+    its chunk's id."""
     assert arriving.rows is not None
-    taken: list[int] = []
+    taken: dict[bytes, int] = {}
     size = 0
     for row in order:
+        id = arriving.rows.id(row)
+        if id in taken:
+            break
         size += arriving.rows.length(row)
         if size > room or (size > most and taken):
             break
-        taken.append(row)
-    return tuple(taken)
+        taken[id] = row
+    return tuple(taken.values())

@@ -241,6 +241,7 @@ class JobStopped:
 BULK_JOBS = (
     OpenFolder,
     CutSlice,
+    ExpandLists,
     SearchHome,
     VerifyStaging,
     LookAtHome,

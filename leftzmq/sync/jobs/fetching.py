@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from leftzmq.content.lists import Rows
+from leftzmq.content.lists import Expansion, Rows
 from leftzmq.disk.root import Buffer
 from leftzmq.errors import Problem, Refused
 from leftzmq.sync.link import DeviceKey
@@ -17,23 +17,30 @@ from leftzmq.wire.messages import Ask
 
 @dataclass(frozen=True, slots=True)
 class ExpandLists:
-    """Which chunks is this large file made of, by the lists that are here?"""
+    """Which chunks is this large file made of, by the lists that are here? Its size is held
+    against the room on the disk first. begun: what an earlier step left; it goes with the job."""
 
     folder: str
     entry: Entry
+    begun: Expansion | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ListsExpanded:
-    """rows: all of them; None while lists are `missing`, or when these lists cannot be of such a
-    file (`lie`). repeats: first row -> the later rows with the same chunk, as ranges."""
+    """rows: all of them; None while lists are `missing`, when these lists cannot be of such a
+    file (`lie`), when it has no room (`problem`), or when there is more to be done (`begun`).
+    repeats: first row -> the later rows with the same chunk, as ranges. once: the rows that are not
+    among those, as a set (sync/rowsets)."""
 
     folder: str
     entry: Entry
     rows: Rows | None = None
     repeats: Mapping[int, tuple[range, ...]] = field(default_factory=dict)
+    once: int = 0
     missing: tuple[bytes, ...] = ()
     lie: Refused | None = None
+    problem: Problem | None = None
+    begun: Expansion | None = None
 
 
 @dataclass(frozen=True, slots=True)

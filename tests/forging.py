@@ -1,0 +1,59 @@
+"""A device of the mesh whose index says what is not true: files of any size, made of any chunks.
+
+Knows entries and lists. Must not know what the others make of them.
+"""
+
+from __future__ import annotations
+
+from mesh import Device
+
+from leftzmq.content.cut import MAX_CHUNK_BYTES
+from leftzmq.content.ids import chunk_id
+from leftzmq.content.lists import Listed, build, pack_row
+from leftzmq.sync.facts import TimePassed
+from leftzmq.tree.entry import ContentId, Entry, Kind
+from leftzmq.tree.version import Vector
+
+TIB = 1 << 40
+
+
+def rows(device: Device, shape: str, count: int) -> bytes:
+    """Packed rows of `count` chunks of 1 MiB. "one": all the same; "two": by turns; "all": no two
+    are the same."""
+    if shape == "all":
+        ids = (bytes(28) + at.to_bytes(4, "big") for at in range(count))
+        return b"".join(pack_row(id, MAX_CHUNK_BYTES) for id in ids)
+    some = [chunk_id(device.keys, b"%d" % at) for at in range(2 if shape == "two" else 1)]
+    packed = b"".join(pack_row(id, MAX_CHUNK_BYTES) for id in some)
+    return packed * (count // len(some))
+
+
+def forge(device: Device, *files: tuple[str, str, int]) -> list[Listed]:
+    """(path, shape, size in bytes) of each file that the device is to say it has."""
+    made: list[Listed] = []
+    indexes, life = device.folder.indexes, device.store.heads.life
+    device.folder.settler.stopped = True  # no walk is to find out
+    for path, shape, size in files:
+        listed = build(device.keys, rows(device, shape, size // MAX_CHUNK_BYTES))
+        made.append(listed)
+        for id, packed in listed.lists:
+            device.store.put_list(id, packed)
+        sequence = indexes.next_sequence()
+        content, vector = ContentId(listed.content), Vector.of([(life, sequence)])
+        stamp = 1_800_000_000_000_000_000
+        entry = Entry(
+            path,
+            Kind.FILE,
+            size,
+            stamp,
+            False,
+            content,
+            listed.depth,
+            vector,
+            life,
+            stamp,
+            False,
+        )
+        indexes.set_ours(indexes.rows(path), entry, sequence, None)
+    device.take(TimePassed())
+    return made
