@@ -41,12 +41,14 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from besieged import (
     ASK_S,
     DESCRIPTORS,
+    EDIT_BYTES,
     Flood,
     Fortress,
     afterwards,
     edit,
     ended,
     flooded,
+    is_connected,
     limited,
     listening,
     measured,
@@ -123,6 +125,7 @@ def run_monitor(actor: Actor) -> str:
 def names_of_all_lengths(stage: Fortress, flood: Flood, notes: dict[str, Any]) -> None:
     """A makes files, whose names X must not learn. Somebody waits for everyone before X claims the
     folder, and while it does."""
+    wait_until(lambda: is_connected(stage.a, "X"), 10.0)
     began = time.monotonic()
     words = [sys.executable, "-m", "leftzmq.cli.admin", "wait", "--timeout", "5", "-c"]
     notes["wait"] = ended([*words, str(stage.a.home / "peer.toml")])
@@ -248,22 +251,27 @@ def small_limits(seconds: float) -> dict[str, Any]:
 
 
 def with_few(stage: Fortress, seconds: float) -> list[str]:
-    config = str(stage.a.home / "peer.toml")
     if not stage.starts_again(stage.a, 20.0):
-        stage.a.kill()
-        found = ended([*limited(stage.descriptors), sys.executable, "-m", AGENT, "-c", config])
-        return [f"does not start: {found}"]
+        config = str(stage.a.home / "peer.toml")
+        said = ended([*limited(stage.descriptors), sys.executable, "-m", AGENT, "-c", config])
+        return [f"does not start: {said}"]
     out = ["starts"]
     many = max(MONITORS, stage.descriptors + 10)
     with listening(stage.a, many):
         wait_until(lambda: not stage.a.runs, 3.0)
-        out.append(f"{many} monitors: {life(stage.a)}; status: {run_status(stage.a)}")
+        out.append(f"{many} monitors: {life(stage.a)}")
+        if stage.a.runs:
+            out.append(f"`status` then: {run_status(stage.a)}; {life(stage.a)}")
+    if not stage.a.runs and not stage.starts_again(stage.a, 20.0):
+        return [*out, "does not start again"]
     with flooded(stage, "half-handshakes", [], min(seconds, 10.0)) as flood:
         wait_until(lambda: not flood.goes_on, seconds + 10.0)
-    out.append(f"half handshakes: {life(stage.a)}; status: {run_status(stage.a)}; {life(stage.a)}")
-    stage.b.start()
-    took = edit(stage.b, stage.a, "from B", 4096, 20.0)
-    out.append(f"an edit of B arrives after {took and round(took, 1)} s")
+    out.append(f"half handshakes: {life(stage.a)}")
+    if stage.a.runs:
+        out.append(f"`status` then: {run_status(stage.a)}; {life(stage.a)}")
+        stage.b.start()
+        took = edit(stage.b, stage.a, "from B", EDIT_BYTES, 20.0)
+        out.append(f"an edit of B arrives after {took and round(took, 1)} s")
     return out
 
 

@@ -488,7 +488,8 @@ def afterwards(stage: Fortress, within_s: float = AFTERWARDS_S) -> dict[str, Any
     out["state"] = status.get("state", "no answer")
     out["why"] = status.get("why", "")
     out["problems"] = status.get("problems")
-    out["lives"] = out["lives"] and a.runs
+    if out["lives"] and not a.runs:
+        out |= {"lives": False, "last_words": a.log_tail(3)[-400:]}
     if a.runs:
         out["memory_mib"] = round(rss_mib(a.pid))
         out["descriptors"] = descriptors(a)

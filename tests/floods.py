@@ -355,7 +355,8 @@ class Raider(Stranger):
         if (not self._cut and not waits_too_long) or now - self._dialed_at < REDIAL_S:
             return
         for kind in self._watched:
-            self._dialed[kind].disable_monitor()
+            if not self._dialed[kind].closed:
+                self._dialed[kind].disable_monitor()
         self._watched.clear()
         self._up.clear()
         self._cut, self._dialed_at = False, now
@@ -365,8 +366,9 @@ class Raider(Stranger):
             self._cut = True
             return
         self.raid.counts["dials"] += 1
-        for kind, socket in self._dialed.items():
-            self._watched[kind] = socket.get_monitor_socket(WATCHED)
+
+    def _before_connect(self, kind: Socket, socket: zmq.Socket[bytes]) -> None:
+        self._watched[kind] = socket.get_monitor_socket(WATCHED)
 
     def hang_up(self) -> None:
         """The next `dial_again` begins anew."""

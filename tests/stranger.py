@@ -127,10 +127,14 @@ class Stranger:
                 socket = self._dialed[kind] = self._raw_subscriber(key)
             # A message may be sent at once, and waits for the connection.
             socket.immediate = 0
+            self._before_connect(kind, socket)
             socket.connect(f"tcp://{HOST}:{port}")
         if self.greets:
             self.say(Socket.CONTROL, encode(Hello(self.version, self.name, self._folders())))
             self.say(Socket.BULK, encode(Open(self.version)))
+
+    def _before_connect(self, kind: Socket, socket: zmq.Socket) -> None:
+        """For who wants to watch how a connection is made: a monitor that comes later misses it."""
 
     def _raw_subscriber(self, key: bytes) -> zmq.Socket:
         socket = self._context.socket(zmq.XSUB)
