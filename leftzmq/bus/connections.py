@@ -28,9 +28,9 @@ from leftzmq.errors import Refusal
 from leftzmq.sync.link import DeviceKey
 from leftzmq.wire.codec import Socket
 
-SILENT_MAX: Final = {Socket.CONTROL: 96, Socket.BULK: 64, Socket.NEWS: 96}
+SILENT_MAX: Final = {Socket.CONTROL: 96, Socket.BULK: 32, Socket.NEWS: 96}
 """Connections to a socket over which no paired device has said anything yet. A stranger can let
-each hold one unfinished frame: 1 MiB on bulk, 64 KiB on the others, 80 MiB over all."""
+each hold one unfinished frame: 1 MiB on bulk, 64 KiB on the others, 46 MiB over all."""
 SILENT_S: Final = 10.0
 """A paired device speaks first, and at once; libzmq gives the handshake 5 s."""
 SILENT_BYTES: Final = 128 << 10
@@ -42,7 +42,7 @@ UNREAD_BYTES: Final = 64 << 20
 """What one device may have sent us and we have not been given by libzmq. The high-water marks allow
 34 MiB on bulk and 8 MiB on each of the others, the kernel 6 MiB each; more than that is a message
 that does not end."""
-LOOK_S: Final = 0.1  # at those over which nobody has said anything
+LOOK_S: Final = 0.05  # at those over which nobody has said anything
 MEMORY_LOOK_S: Final = 0.5
 MEMORY_GROWS_BYTES: Final = 16 << 20
 """When this process has grown by so much since all was well, it is looked at what libzmq holds, and

@@ -21,7 +21,7 @@ MAX_DESCRIPTORS: Final = 65_536
 """More are not asked for. Connections are bounded where they come in (bus/connections, bus/ipc)."""
 NEEDED_DESCRIPTORS: Final = 3600
 """Without peers. 3003 connections can come before the loop looks at one of them (1001 a socket),
-256 of those that it looked at may be silent, 80 are local; the rest is for our own sockets, files
+224 of those that it looked at may be silent, 80 are local; the rest is for our own sockets, files
 and indexes. With fewer a stranger could take the last one, and libzmq ends the process where it
 finds none for a local connection."""
 NEEDED_FOR_A_PEER: Final = 24
