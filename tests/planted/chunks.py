@@ -195,4 +195,46 @@ LOOKS: Final = (
     ),
 )
 
-BUGS: Final = (*CHUNKS, *LOOKS)
+PLACES: Final = (
+    Bug(
+        "a silent device takes everybody's places",
+        "Places are shared: one that is silent costs the others at most one place each.",
+        (
+            Edit(
+                "leftzmq/sync/places.py",
+                "                while self._taken[device, very] < self._most(very):\n",
+                "                while self._taken.total() < self._most(very):\n",
+            ),
+        ),
+        frozenset(("served",)),
+        ("tests/test_sync_places.py",),
+    ),
+    Bug(
+        "what nobody gives keeps its place",
+        "Places are given back after a silence.",
+        (
+            Edit(
+                "leftzmq/sync/vain.py",
+                "        return bool(times) and max(times) + NOT_GIVEN_S <= now\n",
+                "        return not times and max(times) + NOT_GIVEN_S <= now\n",
+            ),
+        ),
+        frozenset(("served",)),
+        ("tests/test_sync_places.py",),
+    ),
+    Bug(
+        "the lists of what has no room are fetched",
+        "A size is held against the free room before anything is expanded.",
+        (
+            Edit(
+                "leftzmq/bus/jobs.py",
+                "        if job.begun is None and (problem :=",
+                "        if job.begun is not None and (problem :=",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_expansion.py",),
+    ),
+)
+
+BUGS: Final = (*CHUNKS, *LOOKS, *PLACES)
