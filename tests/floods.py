@@ -332,7 +332,7 @@ class Raider(Stranger):
     """
 
     def __init__(self, raid: Raid, place: Place, secret: bytes, taken: set[int]) -> None:
-        super().__init__(raid.context, place, secret, taken)  # type: ignore[arg-type]
+        super().__init__(raid.context, place, secret, [raid.agent], taken)  # type: ignore[arg-type,list-item]
         self.raid = raid
         self.entries: Sequence[Entry] = []  # type: ignore[assignment]  # of others never changed
         self.on_index: Callable[[Raider, IndexSince], list[Page]] = answered
@@ -1071,8 +1071,8 @@ def outsider(raid: Raid) -> None:
         raider.turn()
         if time.monotonic() > half and not claimed:
             claimed = True
-            claims = [replace(row, life=raider.life, head=100) for row in rows.values()]
-            raider._folders = lambda claims=claims: claims
+            claims = list(rows.values())  # a replay: it cannot make any of its own
+            raider._folders = lambda *_, claims=claims: claims
             raider.put(Socket.CONTROL, raider.hello())
             raider.put(Socket.BULK, Open(raider.version))
         time.sleep(0.005)
