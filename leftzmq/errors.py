@@ -227,9 +227,9 @@ class ProblemKind(Enum):
     LOW_SPACE = "too little of the disk would stay free: the ticket waits for room"
     FLUSH_FAILED = "could not be flushed to the disk"
     TOO_LARGE = "has more chunks than a list can hold: not synced"
-    MANY_DELETES = (
-        "more than half of the files would be deleted: held back until `leftzmq accept` or "
-        "`leftzmq revert`"
+    MANY_LOSSES = (
+        "more than half of the files would be lost, or many are encrypted: held back until "
+        "`leftzmq accept` or `leftzmq revert`"
     )
     NOT_EMPTY = "the folder still holds something that is not synced"
     WAITING_FOR_FOLDER = "waits for its folder"

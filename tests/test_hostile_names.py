@@ -67,7 +67,7 @@ def packed(path: bytes, kind: int, content: bytes, size: int, deleted: bool) -> 
     mtime_ns = NOW_NS if size else 0
     vector = WRITER + (1).to_bytes(8, "big")
     said = [text, kind, size, mtime_ns, False, content, 0, vector, WRITER, 1, deleted]
-    page = [DEVICE, "share", WRITER, 0, 1, 1, False, [said]]
+    page = [DEVICE, "share", WRITER, 0, 1, 1, False, [said], []]
     data: bytes = msgpack.packb(page, use_bin_type=True, unicode_errors="surrogateescape")
     return data
 

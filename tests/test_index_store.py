@@ -13,10 +13,11 @@ from msgspec.structs import replace
 from trees import deleted, file, folder, life, made
 
 from leftzmq.errors import LeftError
+from leftzmq.index import schema
 from leftzmq.index.flush import flush
 from leftzmq.index.heads import NO_LIFE
 from leftzmq.index.reader import Reader
-from leftzmq.index.rows import Row
+from leftzmq.index.rows import Row, columns_of
 from leftzmq.index.store import Store
 from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import sort_key
@@ -171,8 +172,9 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from trees import file, life, made
-from leftzmq.index.rows import Row
+from leftzmq.index.rows import Row, columns_of
 from leftzmq.index.store import Store
+from leftzmq.index import schema
 from leftzmq.index.flush import flush
 store = Store(Path(sys.argv[1]))
 store.heads.begin_life(life("a"))
@@ -211,10 +213,35 @@ def test_an_index_of_another_version_is_not_touched(tmp_path: Path) -> None:
     Store(tmp_path / "index").close()
     with sqlite3.connect(tmp_path / "index") as database:
         database.execute("PRAGMA user_version = 1")
-    with pytest.raises(LeftError, match=r"has schema 1, .*knows 2.*move it away"):
+    with pytest.raises(LeftError, match=r"has schema 1, .*knows 3.*move it away"):
         Store(tmp_path / "index")
     with sqlite3.connect(tmp_path / "index") as database:
         assert database.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_an_index_of_the_schema_before_is_opened_and_keeps_all(tmp_path: Path) -> None:
+    """Made anew instead, it would have forgotten its tombstones."""
+    old, column = schema._TABLES, " noise "
+    before, _, _ = old.partition("CREATE TABLE held(")
+    tables = "\n".join(line for line in before.splitlines() if column not in line)
+    with sqlite3.connect(tmp_path / "index") as database:
+        database.executescript(tables.replace("scan     BLOB, ", "scan     BLOB); "))
+        database.execute("PRAGMA user_version = 2")
+        database.execute("INSERT INTO life(life, last) VALUES(?, 2)", (life("a"),))
+        dead, alive = deleted("a", made("a", file("dead"))), made("a", file("alive"))
+        for number, each in enumerate((dead, alive), 1):
+            row = (number, *columns_of(Row(each, 1, seq=number)))[:15]
+            database.execute(f"INSERT INTO version VALUES({','.join('?' * 15)})", row)
+    store = Store(tmp_path / "index")
+    assert [each for _, each in store.changes(0, 2, 9)] == [dead, alive]
+    assert not any(row.noise for row in store.rows("alive"))
+    key = ScanKey(Kind.SYMLINK, 1, 2, 3, 4, False, 1)
+    store.hold("alive", key, 1)
+    store.commit()
+    assert store.held("alive") == (key, 1) and store.scan_keys(["alive"]) == {"alive": key}
+    assert [scan for _, scan in store.alive_after(b"", 9)] == [key]
+    with sqlite3.connect(tmp_path / "index") as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (3,)
 
 
 def test_flushing_without_a_wal_is_fine(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from mesh import Device, Mesh
 from test_sync_mesh import trash
 
-from leftzmq.index.deletes import DeleteCount
+from leftzmq.index.losses import LossCount
 from leftzmq.index.store import Store
 from leftzmq.sync.facts import PathsTouched, Touch
 from leftzmq.sync.heard import heard
@@ -19,6 +19,7 @@ from leftzmq.sync.incoming import Incoming, Way
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.tally import Tally
 from leftzmq.sync.wave import QUIET_S, Wave, goes_at_once, is_flood
+from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Kind, tombstone
 from leftzmq.wire.local import EventKind
 
@@ -46,7 +47,7 @@ def files(device: Device) -> int:
 def held(device: Device) -> dict[str, int]:
     (folder,) = device.node.status()["folders"]
     found: dict[str, int] = folder["held"]
-    shown = [p for p in device.folder.problems.all() if p.kind.name == "MANY_DELETES"]
+    shown = [p for p in device.folder.problems.all() if p.kind.name == "MANY_LOSSES"]
     assert bool(found) == bool(shown)
     assert folder["state"] == "syncing" or not found
     return found
@@ -113,7 +114,13 @@ def test_accept_publishes_it(mesh: Mesh) -> None:
     delete(a, 150)
     settle(mesh)
     assert ask(mesh, a, "accept")["held"] == {"here": 150}
-    assert held(a) == {} and held(b) == {"elsewhere": 150} and files(b) == COUNT
+    assert held(a) == held(b) == {}, "that it was accepted is told with it"
+    assert same(mesh) == 50 and len(trash(b)) == 150
+    assert not [event for event in b.events if event.kind is EventKind.HELD]
+
+
+def test_accept_of_what_came_lets_it_pass(mesh: Mesh) -> None:
+    _, b = incoming(mesh)
     assert ask(mesh, b, "accept")["held"] == {"elsewhere": 150}
     assert same(mesh) == 50 and len(trash(b)) == 150
 
@@ -164,11 +171,11 @@ def test_a_user_who_puts_it_back_lifts_it(mesh: Mesh) -> None:
 
 
 def incoming(mesh: Mesh, count: int = 150) -> tuple[Device, Device]:
-    """A published the deletes: held at B."""
+    """A, which is of a kind without a guard, published the deletes: held at B."""
     a, b = filled(mesh)
+    a.folder.guard.settled = _unguarded(a)  # type: ignore[method-assign]
     delete(a, count)
     settle(mesh)
-    ask(mesh, a, "accept")
     assert held(b) == {"elsewhere": count}
     return a, b
 
@@ -316,7 +323,7 @@ def test_many_deletes_after_a_renamed_tree_are_judged_by_themselves(mesh: Mesh) 
 def test_nothing_is_held_so_nothing_can_be_decided(mesh: Mesh) -> None:
     a, _ = filled(mesh, 3)
     for verb in ("accept", "revert"):
-        assert "no deletes are held back" in ask(mesh, a, verb)["declined"]["what"]
+        assert "nothing is held back" in ask(mesh, a, verb)["declined"]["what"]
     answer = mesh.ask(a, "accept", folder="other")
     assert "no such folder" in answer["declined"]["what"]
 
@@ -426,7 +433,7 @@ def test_a_file_is_judged_also_where_no_delete_is_counted(
     indexes.tally.files = COUNT // 2
     wave = Wave()
     wave.went(COUNT, 0)
-    incoming = Incoming("share", indexes, wave, lambda: True, lambda: True)
+    incoming = Incoming("share", indexes, wave, Wave(), lambda: True, lambda: True)
     assert incoming.pending == 0
     assert incoming.may_go(kind is Kind.FILE, 0.0, 0) is way
     _, work = incoming.tick(QUIET_S, 0)
@@ -448,8 +455,8 @@ def test_deletes_from_the_end_of_all_times_are_no_flood(
         grave = tombstone(ours.entry, b.store.heads.life, 1 << 40, a.mesh.wall_ns(a))
         grave = msgspec.structs.replace(grave, stamp=max(stamp, grave.stamp))
         heard(indexes, bit, grave)
-    assert indexes.tally.removes == Tally.of(store).removes == counts
-    count = DeleteCount(indexes.reach)
+    assert indexes.tally.losses == Tally.of(store).losses == counts
+    count = LossCount(indexes.reach, Accepted())
     while not count.step(store):
         pass
-    assert count.deletes == counts
+    assert count.files == counts

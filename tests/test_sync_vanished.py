@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 
 from leftzmq.disk.sighting import Sight, Sighting
-from leftzmq.index.deletes import DeleteCount
+from leftzmq.index.losses import LossCount
 from leftzmq.index.store import Store
 from leftzmq.sync.claims import Claimant, Claims
 from leftzmq.sync.found import found
 from leftzmq.sync.heard import heard
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.vanished import GATHER_MAX_S, Vanished
+from leftzmq.sync.versions import Versions
 from leftzmq.sync.waiting import WaitingPaths
 from leftzmq.sync.walks import Walks
-from leftzmq.sync.wave import QUIET_S, State, Wave
+from leftzmq.sync.wave import QUIET_S, Judged, State, Wave
+from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import ContentId, Kind, Observed, ScanKey, local_change, tombstone
 from leftzmq.tree.version import Life, make_life
 
@@ -35,17 +37,24 @@ class Side:
             self.has(number)
         self.quiet = True
         self.claims = Claims()
-        self.vanished = Vanished(self.indexes, self.claims, Wave(), lambda: self.quiet)
+        versions = Versions(self.indexes)
+        self.vanished = Vanished(
+            self.indexes, self.claims, Wave(), Wave(), lambda: self.quiet, versions.unhave
+        )
         self.now = 1000.0
 
     def key(self, number: int) -> ScanKey:
         return ScanKey(Kind.FILE, 1, 1, 1, number + 10, False, 1)
 
     def has(self, number: int, name: str = "") -> None:
-        path = name or f"f{number}"
+        seen = self.seen(name or f"f{number}", number)
+        assert seen.observed is not None and seen.key is not None
+        found(self.indexes, seen.observed, seen.key)
+
+    def seen(self, path: str, number: int) -> Sighting:
         content = ContentId(b"%032d" % number)
         observed = Observed(path, Kind.FILE, 1, 1, False, content)
-        found(self.indexes, observed, self.key(number))
+        return Sighting(path, Sight.FOUND, self.key(number), observed)
 
     def gone(self, *numbers: int) -> list[str]:
         """These are not there any more: the paths that go on."""
@@ -87,12 +96,12 @@ def test_while_the_settler_reads_a_delete_may_be_a_rename(side: Side) -> None:
     side.quiet = False
     side.gone(*range(150))
     assert side.judged(QUIET_S * 3) is None and side.vanished.state is State.GATHERING
-    found = Sighting("new", Sight.FOUND, side.key(7))
+    found = side.seen("new", 7)
     assert side.passed((found,)) == ["f7", "new"], "together: others make a rename of it"
-    back = Sighting("f8", Sight.FOUND, side.key(8))
+    back = side.seen("f8", 8)
     assert side.passed((back,)) == ["f8"], "it was put back"
     for number in range(9, 150):
-        assert len(side.passed((Sighting(f"n{number}", Sight.FOUND, side.key(number)),))) == 2
+        assert len(side.passed((side.seen(f"n{number}", number),))) == 2
     side.quiet = True
     assert side.judged(QUIET_S) == 7, "f0 to f6 are no flood"
 
@@ -105,7 +114,7 @@ def test_what_the_applier_worked_at_meanwhile_is_looked_at_again(side: Side) -> 
     assert side.vanished.look_again() == ["f8", "f9"] and side.vanished.look_again() == []
     side.gone(*range(50, 100))
     side.has(7, "f60")
-    assert side.passed((Sighting("new", Sight.FOUND, side.key(60)),)) == ["new"]
+    assert side.passed((side.seen("new", 60),)) == ["new"]
     assert side.vanished.look_again() == ["f60"]
 
 
@@ -114,7 +123,7 @@ def test_a_settler_that_always_reads_does_not_hold_it_open(side: Side) -> None:
     side.gone(*range(150))
     assert side.judged(GATHER_MAX_S - 1) is None and side.vanished.state is State.GATHERING
     assert side.judged(QUIET_S) is None and side.vanished.state is State.HELD
-    assert (side.vanished.deletes, side.vanished.files) == (150, COUNT)
+    assert (side.vanished.judged.losses, side.vanished.judged.files) == (150, COUNT)
 
 
 def test_what_is_held_is_not_kept(side: Side) -> None:
@@ -148,7 +157,7 @@ def test_only_a_walk_that_began_after_it_was_held_lifts_it(
 
 
 def test_after_a_restart_the_first_walk_counts(side: Side) -> None:
-    side.vanished.hold(150, COUNT, 0)
+    side.vanished.hold(Judged(150, COUNT))
     side.vanished.restarted()
     side.gone(*range(10))
     assert side.vanished.walk_ended()
@@ -175,16 +184,16 @@ def test_what_others_deleted_is_counted_without_what_they_moved(side: Side) -> N
         moved = Observed(f"moved {number}", Kind.FILE, 1, 1, False, content)
         heard(side.indexes, bit, local_change(moved, None, other, 100 + number))
     side.store.commit()
-    assert side.indexes.tally.removes == 90
+    assert side.indexes.tally.losses == 90
     assert _counted(side.store, 1 << bit) == 60
     assert _counted(side.store, 0) == 0, "nobody who can be asked has them"
 
 
 def _counted(store: Store, reach: int) -> int:
-    count = DeleteCount(reach)
+    count = LossCount(reach, Accepted())
     for _ in range(100):
         if count.step(store):
-            return count.deletes
+            return count.files
     raise AssertionError("it is never counted")
 
 

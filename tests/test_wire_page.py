@@ -17,6 +17,7 @@ from nacl.bindings import crypto_secretbox_easy
 from leftzmq.content.keys import derive_keys
 from leftzmq.content.seal import fresh_nonce, seal_page
 from leftzmq.errors import Refusal, Refused
+from leftzmq.tree.accepted import NOTHING, Accepted
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector
 from leftzmq.wire.codec import Socket, decode, encode
@@ -65,21 +66,23 @@ PAGE = Page(
     head=400,
     whole=False,
     entries=(FILE, DIRECTORY, DEAD_LINK),
+    accepted=Accepted(((LIFE, 1, 302), (OTHER_LIFE, 7, 2**53))),
 )
 
 # Written down from msgpack of plain lists; a change of any of it is another protocol version.
 TAG = bytes.fromhex("a943c529cc3b7bc9fc06775af8172034")
 PLAIN = bytes.fromhex(
-    "98c420000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1fa573686172"
+    "99c420000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1fa573686172"
     "65c40c6465666768696a6b6c6d6e6fcd012bcd012ecd0190c2939bab646f63732fc3bc2e74787400"
     "05ffc3c420202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f00c428"
     "6465666768696a6b6c6d6e6f0000000000000005c8c9cacbcccdcecfd0d1d2d3000000000000012c"
     "c40cc8c9cacbcccdcecfd0d1d2d3cf4000000000000000c29ba4646f6373010000c2c40000c41464"
     "65666768696a6b6c6d6e6f0000000000000005c40c6465666768696a6b6c6d6e6f05c29ba46c696e"
     "6b020000c2c4042e2e2f7800c4146465666768696a6b6c6d6e6f0000000000000005c40c64656667"
-    "68696a6b6c6d6e6ffdc3"
+    "68696a6b6c6d6e6ffdc39293c40c6465666768696a6b6c6d6e6f01cd012e93c40cc8c9cacbcccdce"
+    "cfd0d1d2d307cf0020000000000000"
 )
-PADDED = len(PLAIN).to_bytes(4, "big") + PLAIN + bytes(512 - 4 - len(PLAIN))
+PADDED = len(PLAIN).to_bytes(4, "big") + PLAIN + bytes(1024 - 4 - len(PLAIN))
 SEALED = NONCE + crypto_secretbox_easy(PADDED, NONCE, KEYS.page_key)
 
 
@@ -185,7 +188,7 @@ def test_what_is_sealed_is_checked_like_any_other_frame() -> None:
         assert caught.value.refusal is refusal
 
 
-AFTER, LAST, HEAD, WHOLE, ENTRIES = 3, 4, 5, 6, 7
+AFTER, LAST, HEAD, WHOLE, ENTRIES, ACCEPTED = 3, 4, 5, 6, 7, 8
 
 
 def test_sequences_that_contradict_each_other() -> None:
@@ -201,7 +204,7 @@ def test_sequences_that_contradict_each_other() -> None:
 
 
 def empty(after: int, last: int, head: int) -> Page:
-    return replace(PAGE, after=after, last=last, head=head, entries=())
+    return replace(PAGE, after=after, last=last, head=head, entries=(), accepted=NOTHING)
 
 
 @pytest.mark.parametrize("bounds", [(0, 0, 0), (7, 7, 7), (3, 7, 7), (0, 3, 7)])
@@ -227,6 +230,26 @@ def test_a_bad_entry_refuses_the_page() -> None:
     assert refusal_of(with_field(ENTRIES, entries)) is Refusal.BAD_ENTRY
 
 
+def test_what_was_accepted_is_checked() -> None:
+    life, other = bytes(LIFE), bytes(OTHER_LIFE)
+    for bad in (
+        [[bytes(12), 1, 2]],
+        [[life, 0, 2]],
+        [[life, 3, 2]],
+        [[life, 1, 401]],  # above its own head
+        [[other, 1, 2], [life, 1, 2]],
+        [[other, 1, 5], [other, 5, 9]],
+        [[other, 1, 5], [other, 1, 5]],
+    ):
+        assert refusal_of(with_field(ACCEPTED, bad)) is Refusal.BAD_PAGE, bad
+    assert refusal_of(with_field(ACCEPTED, [[other, 1, 2**53 + 1]])) is Refusal.OUT_OF_RANGE
+    assert refusal_of(with_field(ACCEPTED, [[other[:11], 1, 2]])) is Refusal.WRONG_SHAPE
+    assert refusal_of(with_field(ACCEPTED, [[other, n, n] for n in range(1, 66)])) is (
+        Refusal.WRONG_SHAPE
+    )
+    assert read(with_field(ACCEPTED, [])) == replace(PAGE, accepted=NOTHING)
+
+
 def test_too_many_entries_in_one_page() -> None:
     count = MAX_PAGE_ENTRIES + 1
     many = tuple(restruct(DIRECTORY, path=f"{n}") for n in range(count))
@@ -241,15 +264,18 @@ def run(count: int, step: int = 1) -> list[tuple[int, Entry]]:
     return [(10 + n * step, restruct(DIRECTORY, path=f"d/{n}")) for n in range(1, count + 1)]
 
 
+MANY = Accepted(tuple((Life(bytes([n]) * 12), 2**53 - 1, 2**53) for n in range(1, 65)))
+
+
 def check_cuts(cuts: list[PageCut], after: int, upto: int, entries: list[Entry]) -> None:
     """What is cut joins without a gap, in order, and each page is taken at the other end."""
     assert cuts[0].after == after and cuts[-1].last == upto
     assert all(one.last == two.after for one, two in pairwise(cuts))
     assert [entry for cut in cuts for entry in cut.entries] == entries
     for cut in cuts:
-        page = Page(
-            DEVICE, "\U0001f4c1" * 128, LIFE, cut.after, cut.last, cut.head, True, cut.entries
-        )
+        folder = "\U0001f4c1" * 128
+        whole = (cut.after, cut.last, cut.head, True, cut.entries)
+        page = Page(DEVICE, folder, LIFE, *whole, accepted=MANY)
         sealed = seal(page, KEYS, fresh_nonce())
         frame = encode(IndexPage(KEYS.tag, sealed))
         message = decode(frame, Socket.CONTROL)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from leftzmq.bus import mounted
 from leftzmq.bus.ground import Ground
 from leftzmq.content.ids import chunk_id
+from leftzmq.content.noise import is_noise
 from leftzmq.content.seal import open_chunk, open_list
 from leftzmq.disk import lefting, staging
 from leftzmq.disk.home import copy_home
@@ -147,6 +148,7 @@ def _stage_small(ground: Ground, now_ns: int, job: jobs.StageSmall) -> JobDone:
     unfound: list[Entry] = []
     problems: list[tuple[Entry, Problem]] = []
     left: list[tuple[Entry, Staged]] = []
+    noise: set[Staged] = set()
     with LastFolder(ground.root) as here, LastFolder(ground.root) as home:
         for file in job.files:
             entry = file.entry
@@ -163,7 +165,10 @@ def _stage_small(ground: Ground, now_ns: int, job: jobs.StageSmall) -> JobDone:
                 continue
             try:
                 min_free = ground.limits.min_free_percent
-                staged.append((entry, staging.stage_small(here, entry, data, min_free)))
+                made = staging.stage_small(here, entry, data, min_free)
+                staged.append((entry, made))
+                if is_noise(data):
+                    noise.add(made)
             except _HELD_UP as error:
                 problems.append((entry, _problem(ground, entry, error)))
                 if (stays := _left(ground, now_ns, error)) is not None:
@@ -177,7 +182,19 @@ def _stage_small(ground: Ground, now_ns: int, job: jobs.StageSmall) -> JobDone:
         tuple(problems),
         len(body),
         tuple(left),
+        frozenset(noise),
     )
+
+
+def _sample(ground: Ground, now_ns: int, job: jobs.Sample) -> JobDone:
+    noise, problem = False, None
+    try:
+        noise = staging.is_staged_noise(ground.root, job.staged, job.entry.size)
+    except staging.StagingLost:
+        pass  # whoever gives it its name finds that out
+    except _HELD_UP as error:
+        problem = _problem(ground, job.entry, error)
+    return jobs.Sampled(job.folder, job.entry, job.staged, noise, problem)
 
 
 def _look_for_room(ground: Ground, now_ns: int, job: jobs.LookForRoom) -> JobDone:
@@ -321,6 +338,7 @@ HANDLERS: Final[dict[type, Any]] = {
     jobs.LookAtHome: _look_at_home,
     jobs.WriteChunks: _write_chunks,
     jobs.StageSmall: _stage_small,
+    jobs.Sample: _sample,
     jobs.LookForRoom: _look_for_room,
     jobs.Discard: _discard,
     jobs.ClearStaging: _clear_staging,

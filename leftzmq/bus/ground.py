@@ -16,7 +16,7 @@ from leftzmq.disk.retention import TrashSweep
 from leftzmq.disk.root import Root
 from leftzmq.disk.walk import TreeWalk
 from leftzmq.errors import Stop
-from leftzmq.index.deletes import DeleteCount
+from leftzmq.index.losses import LossCount
 
 
 @dataclass(slots=True)
@@ -43,4 +43,4 @@ class Ground:
     walks: dict[int, TreeWalk] = field(default_factory=dict)
     sweeps: dict[int, TrashSweep] = field(default_factory=dict)
     listings: dict[int, TrashListing] = field(default_factory=dict)
-    counts: dict[int, DeleteCount] = field(default_factory=dict)
+    counts: dict[int, LossCount] = field(default_factory=dict)

@@ -205,6 +205,7 @@ class JobRunner:
             job.upto,
             job.whole,
             first.entries,
+            job.accepted,
         )
         sealed = seal(page, ground.keys, fresh_nonce())
         return jobs.PageRead(

@@ -10,9 +10,9 @@ from typing import Any, Final
 from leftzmq.bus.ground import Ground
 from leftzmq.disk.recover import Listing, TrashListing, restore
 from leftzmq.disk.resolve import Choice, Known, Resolved, read_text, resolve
-from leftzmq.disk.retention import TrashSweep
+from leftzmq.disk.retention import DAY_NS, SPARED_NS, TrashSweep
 from leftzmq.errors import Refused
-from leftzmq.index.deletes import DeleteCount
+from leftzmq.index.losses import LossCount
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import Row
 from leftzmq.sync import jobs
@@ -40,7 +40,8 @@ def _sweep(ground: Ground, reader: Reader, now_ns: int, job: jobs.SweepTrash) ->
         return jobs.TrashSwept(job.folder, job.sweep, None, stop)
     sweep = ground.sweeps.get(job.sweep)
     if sweep is None:
-        sweep = TrashSweep(ground.root, ground.limits, job.clock, now_ns)
+        spared_ns = DAY_NS if job.spare_day else SPARED_NS
+        sweep = TrashSweep(ground.root, ground.limits, job.clock, now_ns, spared_ns)
     swept = sweep.step()
     ground.sweeps = {} if swept.done else {job.sweep: sweep}
     return jobs.TrashSwept(job.folder, job.sweep, swept)
@@ -67,11 +68,11 @@ def _restore(ground: Ground, reader: Reader, now_ns: int, job: jobs.RestoreTrash
 # ---- the guard --------------------------------------------------------------------------------
 
 
-def _count_deletes(ground: Ground, reader: Reader, now_ns: int, job: jobs.CountDeletes) -> JobDone:
-    count = ground.counts.get(job.number) or DeleteCount(job.reach)
+def _count_losses(ground: Ground, reader: Reader, now_ns: int, job: jobs.CountLosses) -> JobDone:
+    count = ground.counts.get(job.number) or LossCount(job.reach, job.accepted)
     done = count.step(reader)
     ground.counts = {} if done else {job.number: count}
-    return jobs.DeletesCounted(job.folder, job.number, count.deletes, done)
+    return jobs.LossesCounted(job.folder, job.number, count.files, done)
 
 
 # ---- conflict copies --------------------------------------------------------------------------
@@ -152,7 +153,7 @@ HANDLERS: Final[dict[type, Any]] = {
     jobs.SweepTrash: _sweep,
     jobs.ListTrash: _list_trash,
     jobs.RestoreTrash: _restore,
-    jobs.CountDeletes: _count_deletes,
+    jobs.CountLosses: _count_losses,
     jobs.ListCopies: _list_copies,
     jobs.ReadVersions: _read_versions,
     jobs.Resolve: _resolve,

@@ -1,4 +1,4 @@
-"""leftzmq: accept, revert: what becomes of a wave of deletes that was held back."""
+"""leftzmq: accept, revert: what becomes of a wave of losses, or of noise, that was held back."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
 
 _TEXTS: Final = {
-    "accept": "let the deletes that were held back happen, here and on the other devices",
-    "revert": "undo the deletes that were held back, as far as another device has the files",
+    "accept": "let happen what was held back, here and on all other devices",
+    "revert": "undo what was held back, as far as another device has the files",
 }
 _SAID: Final = {
-    ("accept", "here"): "the other devices are told that they are gone",
-    ("accept", "elsewhere"): "they go to the trash here, too",
-    ("revert", "here"): "they come back from the devices that have them",
+    ("accept", "here"): "the other devices are told, and that it is accepted",
+    (
+        "accept",
+        "elsewhere",
+    ): "the old files go to the trash here, too; the other devices are told that it is accepted",
+    (
+        "revert",
+        "here",
+    ): "they come back from the devices that have them; what lies there goes to the trash",
     ("revert", "elsewhere"): "they stay, and come back on the other devices",
 }
 
@@ -42,5 +48,5 @@ def decide(options: argparse.Namespace) -> int:
         return 0
     for who, count in answer["held"].items():
         then = _SAID.get((options.command, who), "")
-        print(f"{count} files, deleted {printable(who)}: {then}")
+        print(f"{count} files, lost {printable(who)}: {then}")
     return 0

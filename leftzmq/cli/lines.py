@@ -93,9 +93,13 @@ def _down(fields: Fields) -> str:
 
 
 def _held(fields: Fields) -> str:
+    lost, noise = fields.get("deletes"), fields.get("noise")
+    files, who = fields.get("files"), fields.get("who")
+    what = f"{lost} of {files} files, lost {who}" if lost or not noise else ""
+    turned = f"{noise} of {files} files, encrypted {who} as it seems" if noise else ""
+    both = " and ".join(each for each in (what, turned) if each)
     return (
-        f"{fields.get('folder')}: {fields.get('deletes')} of {fields.get('files')} files, deleted "
-        f"{fields.get('who')}, are held back until `leftzmq accept` or `leftzmq revert`"
+        f"{fields.get('folder')}: {both}, are held back until `leftzmq accept` or `leftzmq revert`"
     )
 
 

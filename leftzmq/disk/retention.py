@@ -5,7 +5,8 @@ the disk: the oldest first, whole. Its age is the time in its name against the t
 follows the wall clock by at most a week a day: a clock that jumps years ahead shortens what is kept
 by a week, and does not empty the trash. A batch from the future has no age that could be known:
 time alone never takes it; where room is needed it counts as the oldest, so that it does not
-displace what is taken from now on. What was taken in the last hour stays, however much it is.
+displace what is taken from now on. What was taken in the last hour stays, however much it is; while
+the guard holds something (docs/decisions/0003), what was taken in the last day.
 
 Unlinks inside `.left/trash` alone, relative to open folders, follows no link and enters no other
 file system. What goes is first given a name that nobody lists, and what a user rescues by renaming
@@ -71,10 +72,19 @@ def moved(clock: TrashClock | None, now_ns: int, newest_ns: int | None) -> Trash
 
 
 class TrashSweep:
-    """One sweep of one share's trash; `step` until it is done."""
+    """One sweep of one share's trash; `step` until it is done. spared_ns: what was taken so long
+    ago, or later, stays."""
 
-    def __init__(self, root: Root, limits: Limits, clock: TrashClock | None, now_ns: int) -> None:
+    def __init__(
+        self,
+        root: Root,
+        limits: Limits,
+        clock: TrashClock | None,
+        now_ns: int,
+        spared_ns: int = SPARED_NS,
+    ) -> None:
         self._root, self._limits, self._now_ns = root, limits, now_ns
+        self._spared_ns = spared_ns
         self._clock = clock or TrashClock(0, 0)
         self._first = clock is None
         self._calls = self._batches = self._bytes = 0
@@ -107,6 +117,7 @@ class TrashSweep:
         batches = [name for name in names if is_batch(name)]
         self._move_clock(batches)
         kept_ns = int(self._limits.trash_days * DAY_NS)
+        kept_ns = max(kept_ns, self._spared_ns)
         old = batch_name(max(0, self._clock.shown_ns - kept_ns))
         kept = []
         for batch in batches:
@@ -132,7 +143,7 @@ class TrashSweep:
                 yield True
             sizes.append((batch, size))
         future = batch_name(max(self._now_ns, self._clock.shown_ns) + FUTURE_NS)
-        spared = batch_name(self._now_ns - SPARED_NS)
+        spared = batch_name(self._now_ns - self._spared_ns)
         over = sum(size for _, size in sizes) - limit
         for batch, size in sorted(sizes, key=lambda one: (one[0] < future, one[0])):
             if over <= 0:

@@ -10,7 +10,7 @@ than RACY_NS before the look is not believed either, but called RESTLESS: look a
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -18,6 +18,7 @@ from leftzmq.content.cut import MAX_CHUNK_BYTES, ONE_CHUNK_MAX_BYTES, Cutter
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys
 from leftzmq.content.lists import pack_row
+from leftzmq.content.noise import SAMPLE_BYTES, is_known, is_noise, looks_random, places
 from leftzmq.disk.root import Folder, LastFolder, Root, Stat
 from leftzmq.disk.sighting import Sight, Sighting, SliceSighting
 from leftzmq.disk.trouble import is_gone, raise_if_short
@@ -97,12 +98,23 @@ def cut_slice(
         if is_gone(error) or error.errno in _ANOTHER_KIND:
             return moved
         return replace(moved, why=error.strerror or str(error))
+    known = offset == 0 and is_known(data[:SAMPLE_BYTES])
+    noise = any(looks_random(part) for part in _samples(key.size, offset, data))
     rows, at = [], 0
     with memoryview(data) as window:
         for size in cutter.cut(window, last=offset + length == key.size):
             rows.append(pack_row(chunk_id(keys, window[at : at + size]), size))
             at += size
-    return SliceSighting(path, key, offset, offset + at, b"".join(rows), True)
+    return SliceSighting(path, key, offset, offset + at, b"".join(rows), True, known, noise)
+
+
+def _samples(size: int, offset: int, data: bytes) -> Iterator[bytes]:
+    """Those of a file's samples that begin in this part of it; one that the part cuts off begins
+    earlier."""
+    for place in places(size):
+        if offset <= place < offset + len(data):
+            at = max(0, min(place - offset, len(data) - SAMPLE_BYTES))
+            yield data[at : at + SAMPLE_BYTES]
 
 
 class _Scanner:
@@ -169,7 +181,8 @@ class _Scanner:
         if after != key or len(data) != key.size:
             return Sighting(path, Sight.RESTLESS, after)
         content = ContentId(chunk_id(self._keys, data))
-        found = Observed(path, Kind.FILE, key.size, key.mtime_ns, key.exec, content)
+        noise = is_noise(data)
+        found = Observed(path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, noise=noise)
         return Sighting(path, Sight.FOUND, key, found, age_ns=age_ns)
 
     def _link(self, folder: Folder, path: str, key: ScanKey, age_ns: int) -> Sighting:

@@ -42,6 +42,7 @@ class SliceSighting:
 
     rows: packed list rows (32-byte id, 4-byte big-endian length) of [offset, end)
     still: the file's ScanKey was `key` before and after the part was read
+    known, noise: the file says what it is by its first bytes; a sample in this part looks encrypted
     why: what kept it from being read; "" otherwise
     """
 
@@ -51,4 +52,6 @@ class SliceSighting:
     end: int
     rows: bytes
     still: bool
+    known: bool = False
+    noise: bool = False
     why: str = ""

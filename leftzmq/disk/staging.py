@@ -14,6 +14,7 @@ from typing import Final
 
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys
+from leftzmq.content.noise import SAMPLE_BYTES, is_known, looks_random, places
 from leftzmq.content.seal import open_chunk
 from leftzmq.content.zeros import trimmed
 from leftzmq.disk.lefting import (
@@ -118,6 +119,17 @@ def verify_chunks(
     Unstageable."""
     with open_ours(root, staged, write=False) as file:
         return [at for id, at, length in chunks if held(file, at, length, id, keys) is not None]
+
+
+def is_staged_noise(root: Root, staged: Staged, size: int) -> bool:
+    """Whether a whole `.lefting` of `size` bytes looks encrypted. Raises StagingLost,
+    DiskFull or Unstageable."""
+    with open_ours(root, staged, write=False) as file:
+        try:
+            samples = [file.read(at, SAMPLE_BYTES) for at in places(size)]
+        except OSError as error:
+            raise _lost_or(staged, error) from error
+    return not is_known(samples[0]) and any(looks_random(sample) for sample in samples)
 
 
 def check_staging(

@@ -63,20 +63,25 @@ class Reader:
         return rows
 
     def scan_keys(self, paths: Iterable[str]) -> dict[str, ScanKey | None]:
-        """What lstat said of our live versions of these paths, where we have one and know it."""
+        """What lstat said of our live versions of these paths, where we have one and know it; of
+        what is held back there, if something is."""
+        keys = [sort_key(path) for path in paths]
+        ours = "SELECT path, scan FROM version WHERE seq IS NOT NULL AND deleted = 0 AND path IN"
+        held = "SELECT path, scan FROM held WHERE path IN"
         return {
             path_of_key(key): unpack_scan(scan)
-            for key, scan in self._among(
-                "SELECT path, scan FROM version WHERE seq IS NOT NULL AND deleted = 0 AND path IN",
-                map(sort_key, paths),
-            )
+            for question in (ours, held)
+            for key, scan in self._among(question, keys)
         }
 
     def alive_after(self, key: bytes, limit: int) -> list[tuple[bytes, ScanKey | None]]:
-        """(sort key, ScanKey) of our live versions, in key order strictly after `key`."""
+        """(sort key, ScanKey) of our live versions, in key order strictly after `key`; of what is
+        held back there, if something is."""
         found = self._ask(
-            "SELECT path, scan FROM version INDEXED BY version_path"
-            " WHERE path > ? AND seq IS NOT NULL AND deleted = 0 ORDER BY path LIMIT ?",
+            "SELECT version.path, coalesce(held.scan, version.scan)"
+            " FROM version INDEXED BY version_path LEFT JOIN held ON held.path = version.path"
+            " WHERE version.path > ? AND seq IS NOT NULL AND deleted = 0"
+            " ORDER BY version.path LIMIT ?",
             (key, limit),
         )
         return [(path, unpack_scan(scan)) for path, scan in found]

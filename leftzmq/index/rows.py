@@ -15,7 +15,7 @@ from leftzmq.tree.version import Life, Vector
 
 COLUMNS: Final = (
     "id, path, kind, size, mtime_ns, exec, content, depth, vector, writer, stamp, deleted,"
-    " holders, seq, scan"
+    " holders, seq, scan, noise"
 )
 
 _SCAN = struct.Struct("<BQqqQ?I")  # kind, size, mtime, ctime, inode, exec, links
@@ -31,6 +31,7 @@ class Row(Struct, frozen=True, gc=False):
     id:   of the row; 0: not stored yet
     seq:  ours: the sequence under which it entered our index, else None
     scan: ours and alive: what lstat said when the bytes were these, if known
+    noise: these bytes were read, here or on their way here, and look encrypted
     """
 
     entry: Entry
@@ -38,6 +39,7 @@ class Row(Struct, frozen=True, gc=False):
     id: int = 0
     seq: int | None = None
     scan: ScanKey | None = None
+    noise: bool = False
 
     @property
     def is_ours(self) -> bool:
@@ -93,7 +95,8 @@ def unpack_scan(packed: bytes | None) -> ScanKey | None:
 
 def row_of(columns: tuple[Any, ...]) -> Row:
     """A Row from COLUMNS, in their order."""
-    return Row(entry_of(columns), columns[12], columns[0], columns[13], unpack_scan(columns[14]))
+    entry, scan = entry_of(columns), unpack_scan(columns[14])
+    return Row(entry, columns[12], columns[0], columns[13], scan, bool(columns[15]))
 
 
 def entry_of(columns: tuple[Any, ...]) -> Entry:
@@ -134,4 +137,5 @@ def columns_of(row: Row) -> tuple[Any, ...]:
         row.holders,
         row.seq,
         pack_scan(row.scan),
+        row.noise,
     )

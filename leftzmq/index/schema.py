@@ -17,7 +17,7 @@ from typing import Final
 from leftzmq.errors import IndexFailed, IndexFault, LeftError
 from leftzmq.index.connection import Connection, disk_errors, index_failed, set_aside
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 OUR_BIT: Final = 0
 MAX_BITS: Final = 63  # SQLite integers are signed 64 bits
 BUSY_TIMEOUT_MS: Final = 500
@@ -56,7 +56,8 @@ CREATE TABLE version(
   deleted  INTEGER NOT NULL,
   holders  INTEGER NOT NULL,  -- bit i: the device of that bit has it
   seq      INTEGER,           -- ours: the sequence under which it entered our index
-  scan     BLOB);             -- ours: the packed ScanKey, when we know one
+  scan     BLOB,              -- ours: the packed ScanKey, when we know one
+  noise    INTEGER NOT NULL DEFAULT 0);  -- 1: its bytes were read, and look encrypted
 
 CREATE INDEX version_path ON version(path);
 CREATE UNIQUE INDEX version_seq ON version(seq) WHERE seq IS NOT NULL;
@@ -72,7 +73,22 @@ CREATE TABLE staging(         -- the .lefting files that are ours, until they ar
                               -- or the one with this inode is still there
   content BLOB NOT NULL)      -- that it is to become; empty: it is to be thrown away
   WITHOUT ROWID;
+
+CREATE TABLE held(            -- what lies in the share instead of our version, and is not told
+  path BLOB PRIMARY KEY,
+  scan BLOB NOT NULL,         -- its packed ScanKey
+  why  INTEGER NOT NULL)      -- sync/heldback
+  WITHOUT ROWID;
 """
+
+_STEPS: Final = {
+    2: """
+ALTER TABLE version ADD COLUMN noise INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE held(path BLOB PRIMARY KEY, scan BLOB NOT NULL, why INTEGER NOT NULL) WITHOUT ROWID;
+"""
+}
+"""schema -> what makes the next one of it, in place. An index that was thrown away instead would
+have forgotten its tombstones."""
 
 
 def connect(file: Path, *, read_only: bool = False) -> Connection:
@@ -128,6 +144,11 @@ def _open(file: Path) -> Connection:
                 f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             )
             version = SCHEMA_VERSION
+        while version in _STEPS:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {_STEPS[version]} PRAGMA user_version = {version + 1}; COMMIT;"
+            )
+            version += 1
         if str(file) != IN_MEMORY:
             with disk_errors(file):
                 file.chmod(0o600)

@@ -23,8 +23,9 @@ from leftzmq.index.connection import index_failed
 from leftzmq.index.flush import flush
 from leftzmq.index.heads import Heads
 from leftzmq.index.reader import Reader
-from leftzmq.index.rows import COLUMNS, Row, columns_of
+from leftzmq.index.rows import COLUMNS, Row, columns_of, pack_scan, unpack_scan
 from leftzmq.index.schema import IN_MEMORY, open_index
+from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.path import name_of, parent_of, sort_key
 from leftzmq.tree.plan import Staged
 from leftzmq.tree.version import Life
@@ -35,7 +36,7 @@ _RECORDS_AT_ONCE: Final = (64, 8, 1)
 _PUT_ROWS: Final = (
     f"INSERT INTO version({COLUMNS}) VALUES {{}} ON CONFLICT(id) DO UPDATE SET"
     " vector = excluded.vector, holders = excluded.holders, seq = excluded.seq,"
-    " scan = excluded.scan"
+    " scan = excluded.scan, noise = excluded.noise"
 )
 
 
@@ -104,8 +105,8 @@ class Store(Reader):
     # -- rows ------------------------------------------------------------------------------
 
     def put(self, row: Row) -> Row:
-        """Insert a row (id 0) or store its vector, holders, seq and scan anew; the row as it is
-        stored. It reaches SQLite with many others, before the next question or commit."""
+        """Insert a row (id 0) or store its vector, holders, seq, scan and noise anew; the row as
+        it is stored. It reaches SQLite with many others, before the next question or commit."""
         if row.id == 0:
             self._last_id += 1
             row = replace(row, id=self._last_id)
@@ -284,6 +285,38 @@ class Store(Reader):
         unknown = [path for path in found if path not in dropped and not self.is_staging(path)]
         busy = {parent_of(lefting) for lefting in self._meant} if unknown else ()
         return [p for p in unknown if not (name_of(p).startswith(".") and parent_of(p) in busy)]
+
+    # -- what is held back ---------------------------------------------------------------------
+
+    def held(self, path: str) -> tuple[ScanKey, int] | None:
+        """What lies at `path` and is not told, and why (sync/heldback)."""
+        found = self._ask("SELECT scan, why FROM held WHERE path = ?", (sort_key(path),)).fetchone()
+        if found is None:
+            return None
+        key = unpack_scan(found[0])
+        assert key is not None, "what is held has a stat"
+        return key, found[1]
+
+    def hold(self, path: str, key: ScanKey, why: int) -> None:
+        self.begin()
+        self._db.execute(
+            "INSERT OR REPLACE INTO held(path, scan, why) VALUES(?, ?, ?)",
+            (sort_key(path), pack_scan(key), why),
+        )
+
+    def let_go(self, path: str) -> None:
+        """Nothing is held back at `path` any more."""
+        self.begin()
+        self._db.execute("DELETE FROM held WHERE path = ?", (sort_key(path),))
+
+    def let_go_of(self, why: int) -> None:
+        """Nothing is held back for this reason any more."""
+        self.begin()
+        self._db.execute("DELETE FROM held WHERE why = ?", (why,))
+
+    def count_held(self) -> dict[int, int]:
+        """How much is held back, by reason."""
+        return dict(self._ask("SELECT why, count(*) FROM held GROUP BY why").fetchall())
 
     # -- meta ---------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ Knows our sequences and which of them are durable. Must not know what others hol
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,7 @@ from leftzmq.sync.actions import Action, Send, Work
 from leftzmq.sync.facts import Fact
 from leftzmq.sync.jobs import PageRead, ReadPage
 from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.version import Life
 from leftzmq.wire.messages import IndexPage, IndexSince
 
@@ -34,13 +36,16 @@ class _Answer:
 
 
 class Answering:
-    """The answers of one folder, one a device. flushed: the last durable sequence of ours
+    """The answers of one folder, one a device. accepted: what users let pass; flushed: the last
+    durable sequence of ours
 
     One page for a device is read at a time, however often and over however many links it asks.
     """
 
-    def __init__(self, folder: str, tag: bytes, store: Store) -> None:
-        self._folder, self._tag, self._store = folder, tag, store
+    def __init__(
+        self, folder: str, tag: bytes, store: Store, accepted: Callable[[], Accepted]
+    ) -> None:
+        self._folder, self._tag, self._store, self._accepted = folder, tag, store, accepted
         self._answers: dict[DeviceKey, _Answer] = {}
         self._reading: set[DeviceKey] = set()
 
@@ -78,4 +83,5 @@ class Answering:
     def _read_page(self, answer: _Answer, flushed: int) -> Work:
         self._reading.add(answer.link.device)
         life, at, whole = answer.life, answer.at, answer.whole
-        return Work(ReadPage(self._folder, answer.link, life, at, flushed, whole))
+        accepted = self._accepted().upto(life, flushed)
+        return Work(ReadPage(self._folder, answer.link, life, at, flushed, whole, accepted))

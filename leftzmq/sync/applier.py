@@ -118,13 +118,30 @@ class Applier:
         return self.go_on(now)
 
     def staged(self, fact: FileStaged, now: float) -> list[Action | Fact]:
-        doing = self._window.doing.get(fact.entry.path)
+        path = fact.entry.path
+        if fact.noise:
+            self._indexes.is_noise(fact.entry)
+        doing = self._window.doing.get(path)
         if doing is None or doing.entry.content != fact.entry.content:
             return self.leftings.discard(fact.staged)
         doing.staged = fact.staged
-        if doing.stage is not Stage.APPLYING:
-            self._batches.push(fact.entry.path, doing)
+        if doing.stage is Stage.APPLYING:
+            return []
+        ticket = self._versions.ticket(path) if fact.noise else None
+        if ticket is not None and ticket.entry.rank == doing.entry.rank:
+            if ticket.ours is None:
+                self._guard.noise_came(path)
+            elif not self._goes(ticket, now):
+                return self._drop(path)
+        self._batches.push(path, doing)
         return []
+
+    def _goes(self, ticket: Ticket, now: float) -> bool:
+        """Whether the guard lets it; if not it is found again in the index, or is none any more."""
+        way = self._guard.way(ticket, now)
+        if way is Way.REVERT:
+            self._versions.stay(ticket.entry.path)
+        return way is Way.GO
 
     def left(self, fact: FileLeft) -> list[Action | Fact]:
         return self.leftings.left(fact.entry, fact.staged)
@@ -246,13 +263,8 @@ class Applier:
         holders = self._holders(ticket.entry)
         if not self._window.has_place(path, holders, ticket.needs_bytes):
             return out  # it is found again in the index
-        if ticket.entry.deleted and ticket.held is not None:
-            match self._guard.may_go(ticket.entry.kind, now):
-                case Way.WAIT:
-                    return out  # it is found again in the index
-                case Way.REVERT:
-                    self._versions.stay(path)
-                    return out
+        if not self._goes(ticket, now) or self._lies_below_what_waits(path):
+            return out
         doing = self._window.come(ticket.entry, holders, ticket.needs_bytes, now)
         out.append(tell_entry(EventKind.TICKET, self.folder, ticket.entry))
         if ticket.entry.deleted and ticket.entry.kind is Kind.FILE:
@@ -267,6 +279,16 @@ class Applier:
             if row.entry.rank == wanted.rank or row.entry.same_content(wanted):
                 holders |= row.holders
         return holders & self._indexes.reach
+
+    def _lies_below_what_waits(self, path: str) -> bool:
+        """Whether a file of ours, which the guard keeps, is in the place of a folder above it."""
+        if not self._guard.waits_elsewhere:
+            return False
+        while path := parent_of(path):
+            row = self._indexes.ours(path)
+            if row is not None and not row.entry.deleted:
+                return row.entry.kind is Kind.FILE
+        return False
 
     def _far_future(self, path: str) -> list[Action | Fact]:
         if self._versions.leap(path):

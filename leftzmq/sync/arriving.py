@@ -35,7 +35,7 @@ class Phase(Enum):
     VERIFYING = auto()  # what a `.lefting` of an earlier life holds
     AT_HOME = auto()  # copying chunks that other files of ours have
     FETCHING = auto()  # the rest comes from the others
-    WHOLE = auto()
+    WHOLE = auto()  # what it looks like is being asked
 
 
 @dataclass(slots=True)

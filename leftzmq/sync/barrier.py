@@ -150,7 +150,7 @@ class Barrier:
             return "no peer is connected"
         for folder in self._folders.values():
             if folder.guard.status():
-                return f"folder {folder.id} holds deletes back: leftzmq accept, or leftzmq revert"
+                return f"folder {folder.id} holds losses back: leftzmq accept, or leftzmq revert"
             if not folder.at_rest:
                 return f"folder {folder.id} is {folder.state.value}"
             if len(folder.problems):

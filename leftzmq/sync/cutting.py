@@ -19,11 +19,11 @@ CUTS_AT_ONCE: Final = 2
 @dataclass(frozen=True, slots=True)
 class _Cutting:
     key: ScanKey
-    rows: list[bytes] = field(default_factory=list)
+    parts: list[SliceSighting] = field(default_factory=list)
 
 
 class Cuts:
-    """path -> the rows so far, of one folder."""
+    """path -> the parts so far, of one folder."""
 
     def __init__(self) -> None:
         self._by_path: dict[str, _Cutting] = {}
@@ -56,9 +56,11 @@ class Cuts:
         cutting = self._by_path.get(part.path)
         if cutting is None or cutting.key != part.key:
             return False
-        cutting.rows.append(part.rows)
+        cutting.parts.append(part)
         return True
 
-    def end(self, path: str) -> bytes:
-        """All rows so far; the file is not being cut any more."""
-        return b"".join(self._by_path.pop(path).rows)
+    def end(self, path: str) -> tuple[bytes, bool]:
+        """All rows so far, and whether the file looks encrypted; it is not being cut any more."""
+        parts = self._by_path.pop(path).parts
+        noise = any(part.noise for part in parts) and not any(part.known for part in parts)
+        return b"".join(part.rows for part in parts), noise

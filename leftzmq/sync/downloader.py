@@ -36,6 +36,7 @@ from leftzmq.sync.jobs import (
     HomeSearched,
     ListsExpanded,
     ListsOpened,
+    Sampled,
     SmallStaged,
     StagingOpened,
 )
@@ -206,6 +207,9 @@ class Downloader:
             detail = f"{len(fact.bad)} files, {fact.bad[0].path} among them"
             out.append(Drop(fact.device, Refusal.WRONG_ID, detail))
         return out + self.go_on(now)
+
+    def sampled(self, fact: Sampled, now: float) -> list[Action | Fact]:
+        return self.large.sampled(fact) + self.go_on(now)
 
     def lists_opened(self, fact: ListsOpened, now: float) -> list[Action | Fact]:
         store = self._folders[fact.folder].store

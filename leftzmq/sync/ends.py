@@ -77,8 +77,9 @@ class Ends:
         done = [o.operation for o in outcomes if o.ending is Ending.DONE]
         self._leftings.gone(*(o.staged for o in done if o.staged))
         self._leftings.carried_out(outcome.operation for outcome in outcomes)
+        self._guard.taking(done)
         out: list[Action | Fact] = [*self._replica.took(outcomes)]
-        self._guard.went(done)
+        self._guard.went()
         for outcome in outcomes:
             self._claims.release(outcome.operation.paths, Claimant.APPLIER)
             self.asides.add(outcome, now)
@@ -180,7 +181,8 @@ class Ends:
                 self._window.leave(path)
                 return []
             doing.walked = False
-            self._versions.keep_folder(path)
+            if not self._versions.keep_folder(path):
+                self._window.wait(doing, now + FAILED_RETRY_S)  # it is nothing of ours
             return self._show(path, ProblemKind.NOT_EMPTY, "")
         doing.walked = True
         self._waiting_walks.add(path)

@@ -80,7 +80,7 @@ class Folder:
         self.applier = Applier(
             id, self.indexes, versions, self.replica, self.guard, self.claims, self.problems
         )
-        self.trash = TrashKeeper(id, store)
+        self.trash = TrashKeeper(id, store, holds=lambda: bool(self.guard.status()))
         self.stopped: Stop | None = None
         self.sent_bytes = 0
         self.received_bytes = 0

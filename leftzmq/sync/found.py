@@ -30,22 +30,23 @@ def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDe
     """A scan found this at its path. Returns our new version, if that is one."""
     rows = indexes.rows(observed.path)
     begun = indexes.begun.pop(observed.path, None)
+    indexes.held.forget(observed.path)
     ours = ours_of(rows)
     if ours and not ours.entry.deleted and _says(ours.entry, observed):
-        if ours.scan != key:
-            indexes.change_row(rows, ours, replace(ours, scan=key))
+        if ours.scan != key or observed.noise != ours.noise:
+            indexes.change_row(rows, ours, replace(ours, scan=key, noise=observed.noise))
         return None
     others = [row.entry for row in rows if row is not ours]
     adopted = _adoptable([*others, begun] if begun else others, ours, observed)
     if adopted is not None:
-        indexes.take_row(rows, adopted, key)
+        indexes.take_row(rows, adopted, key, observed.noise)
         return adopted
     if (grave := _grave(rows, ours, observed)) is not None:
         return FoundDeleted(grave, Held(key, observed.content))
     entry = local_change(
         observed, ours.entry if ours else None, indexes.store.heads.life, indexes.next_sequence()
     )
-    indexes.set_ours(rows, entry, entry.counter, key)
+    indexes.set_ours(rows, entry, entry.counter, key, observed.noise)
     return entry
 
 
@@ -53,6 +54,7 @@ def gone(indexes: Indexes, path: str, now_ns: int) -> Entry | None:
     """A scan found nothing at `path`. Returns our tombstone where we had something live."""
     rows = indexes.rows(path)
     ours = ours_of(rows)
+    indexes.held.forget(path)
     if ours is None or ours.entry.deleted:
         return None
     entry = tombstone(ours.entry, indexes.store.heads.life, indexes.next_sequence(), now_ns)

@@ -1,8 +1,8 @@
-"""A wave of deletes that would take more than half of a folder is held back until a user decides
-(docs/decisions/0003).
+"""A wave that would lose more than half of a folder, or turn much of it to noise, is held back
+until a user decides (docs/decisions/0003).
 
-Joins the two sides: what vanished here on its way to the replica, and what others deleted on its
-way to the applier. Knows their states. Must not know files or links.
+Joins the two sides: what was lost here on its way to the replica, and what others did on its way
+to the applier. Knows their states, and what users let pass. Must not know files or links.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from leftzmq.disk.sighting import Sight, Sighting
 from leftzmq.errors import Problem, ProblemKind
+from leftzmq.index.rows import Row
 from leftzmq.sync.actions import Action, Answer, Tell, declined
 from leftzmq.sync.claims import Claims
 from leftzmq.sync.facts import (
@@ -24,17 +24,25 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.incoming import Incoming, Way
 from leftzmq.sync.indexes import Indexes
-from leftzmq.sync.jobs import DeletesCounted
+from leftzmq.sync.jobs import LossesCounted
 from leftzmq.sync.problems import Problems
+from leftzmq.sync.ticket import Ticket
 from leftzmq.sync.vanished import Vanished
 from leftzmq.sync.versions import Versions
-from leftzmq.sync.wave import Side, State, Wave
-from leftzmq.tree.entry import Kind
+from leftzmq.sync.wave import TURNING_WINDOW_S, Judged, Side, State, Wave
+from leftzmq.tree.accepted import Accepted
+from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.loss import loses
+from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Operation, Verb
+from leftzmq.tree.version import Life
 from leftzmq.wire.local import EventKind, Scalar
 
 _META: Final = "guard"
 _WHO: Final = ("here", "elsewhere")
+_LINES: Final = 6
+"""What is held, the wave and the turning of each side; an index of before had the first four: held
+and wave of each."""
 
 
 class Guard:
@@ -57,18 +65,23 @@ class Guard:
         settled: Callable[[], bool],
         considered: Callable[[], bool],
     ) -> None:
-        self.folder, self._indexes, self._versions = folder, indexes, versions
+        self.folder, self._indexes = folder, indexes
         self._problems, self._walks = problems, walks
         self._saved = indexes.store.meta(_META) or b""
-        held, waves = _unpacked(self._saved)
-        self._here = Vanished(indexes, claims, Wave(waves[0]), quiet)
-        self._elsewhere = Incoming(folder, indexes, Wave(waves[1]), settled, considered)
+        held, waves, turning = _unpacked(self._saved)
+        self._here = Vanished(indexes, claims, Wave(waves[0]), turning[0], quiet, versions.unhave)
+        self._elsewhere = Incoming(folder, indexes, Wave(waves[1]), turning[1], settled, considered)
         for side, numbers in zip(self._sides, held, strict=True):
             if numbers:
-                side.hold(*numbers)
+                side.hold(Judged(*numbers))
         self._here.restarted()
         self._told: list[State] = [State.OPEN, State.OPEN]
         self._wall_ns = 0
+        self._before = 0  # our last sequence when the replica was given what it has now
+        self._decision: dict[Life, tuple[int, int]] = {}  # what the last one let pass
+        self._undeclared: list[Entry] = []  # let pass, and not among what was accepted yet
+        self._lost: list[bytes] = []  # contents that an operation took
+        self._turned = 0
 
     @property
     def _sides(self) -> tuple[Side, Side]:
@@ -80,14 +93,19 @@ class Guard:
         """Something waits: for more to come, or for a user."""
         return any(side.busy for side in self._sides)
 
+    @property
+    def waits_elsewhere(self) -> bool:
+        """Whether tickets are left where they are."""
+        return self._elsewhere.waits
+
     def deadline(self) -> float | None:
         times = [side.deadline() for side in self._sides]
         return min((time for time in times if time is not None), default=None)
 
     def status(self) -> dict[str, int]:
-        """How many files would be deleted, of what is held back."""
+        """How many files would be lost, or turn to noise, of what is held back."""
         return {
-            who: side.deletes
+            who: side.count
             for who, side in zip(_WHO, self._sides, strict=True)
             if side.state is State.HELD
         }
@@ -96,70 +114,100 @@ class Guard:
         """Before each fact. A wave is one across a restart: its time is the wall clock's."""
         self._wall_ns = wall_ns
 
-    # -- deletes of this device ------------------------------------------------------------------
+    # -- what was lost here ----------------------------------------------------------------------
 
     def settled(
         self, fact: PathsSettled, now: float
     ) -> tuple[PathsCleared | None, list[Action | Fact]]:
-        """What a scan is sure of goes on to the replica, but for a flood of deletes: at once,
-        because the end of a walk must come after what it found."""
-        if self._here.state is State.REVERTING:
-            passed, back = self._brought_back(fact.sightings)
-        else:
-            passed, back = self._here.pass_on(fact.sightings, now, self._wall_ns), []
-        out: list[Action | Fact] = [PathsReconsidered(self.folder, tuple(back))] if back else []
+        """What a scan is sure of goes on to the replica, but for a flood: at once, because the end
+        of a walk must come after what it found."""
+        self._before = self._indexes.store.heads.sequence
+        passed = self._here.pass_on(fact.sightings, now, self._wall_ns)
         cleared = PathsCleared(self.folder, tuple(passed)) if passed else None
-        return cleared, out + self._tell()
+        return cleared, self._tell()
 
     def cleared(self) -> list[Action | Fact]:
-        """The replica has what went on: what of it was deleted belongs to the wave."""
+        """The replica has what went on: what was lost by it belongs to the wave, or to what a user
+        let pass."""
         self._here.count_went(self._wall_ns)
+        last = self._indexes.store.heads.sequence
+        if self._here.let_pass and last > self._before:
+            self._let_pass(self._indexes.store.heads.life, self._before + 1, last)
+        self._here.let_pass = False
         self._save()
         return []
 
     def walk_ended(self, fact: WalkEnded, now: float) -> list[Action | Fact]:
         if fact.prefix or self._walks():
             return []
-        if self._here.state in (State.ACCEPTING, State.REVERTING):
-            self._here.open()
-        elif self._here.walk_ended():
-            self._here.open()  # and the few that are gone are found once more
+        self._here.decision_ends(now, walk_ended=True)
+        if self._here.walk_ended():
+            self._here.open()  # and the few that are lost are found once more
             return [*self._tell(), self._walk()]
         return self._tell()
 
-    def _brought_back(self, sightings: tuple[Sighting, ...]) -> tuple[list[Sighting], list[str]]:
-        """What is gone here is a ticket again; what nobody else has goes on, as gone."""
-        passed: list[Sighting] = []
-        back: list[str] = []
-        for sighting in sightings:
-            if sighting.sight is Sight.GONE and self._versions.unhave(sighting.path):
-                back.append(sighting.path)
-            else:
-                passed.append(sighting)
-        return passed, back
+    # -- what others did -------------------------------------------------------------------------
 
-    # -- deletes of other devices ----------------------------------------------------------------
+    def way(self, ticket: Ticket, now: float) -> Way:
+        """What is to become of a ticket: asked by the applier before it takes it up, and again when
+        its bytes have come and are noise."""
+        ours, entry = ticket.ours, ticket.entry
+        if ours is None or ticket.held is None or ticket.copy:
+            return Way.GO
+        if self._indexes.accepted.covers(entry):
+            return Way.GO
+        is_file = ours.entry.kind is Kind.FILE
+        if entry.deleted or (is_file and loses(ours.entry.size, entry.kind, entry.size)):
+            way = self._elsewhere.may_go(is_file, now, self._wall_ns)
+            if way is Way.GO and entry.deleted and is_file and not ours.noise:
+                pairs = self._elsewhere.swaps.gone(parent_of(entry.path), self._wall_ns)
+                self._elsewhere.turning.went(pairs, self._wall_ns)
+        elif is_file and self._turns(entry, ours):
+            way = self._elsewhere.may_turn(self._wall_ns)
+        else:
+            return Way.GO
+        if way is Way.GO and self._elsewhere.state is State.ACCEPTING:
+            self._undeclared.append(entry)
+        return way
 
-    def may_go(self, kind: Kind, now: float) -> Way:
-        """About the delete of something that we have: asked by the applier."""
-        return self._elsewhere.may_go(kind is Kind.FILE, now, self._wall_ns)
+    def noise_came(self, path: str) -> None:
+        """Noise was staged for a path at which we have nothing."""
+        pairs = self._elsewhere.swaps.came(parent_of(path), self._wall_ns)
+        self._elsewhere.turning.went(pairs, self._wall_ns)
 
-    def went(self, done: Iterable[Operation]) -> None:
-        """These were carried out, and are in the index."""
-        gone = [
-            bytes(operation.entry.content)
-            for operation in done
-            if operation.verb is Verb.REMOVE
-            and operation.old is not None
-            and operation.old.key.kind is Kind.FILE
-        ]
-        if gone:
-            self._elsewhere.wave.went(self._indexes.deleted(gone), self._wall_ns)
+    def taking(self, done: Iterable[Operation]) -> None:
+        """These were carried out, and are about to be in the index."""
+        self._declare()
+        for operation in done:
+            old, entry = operation.old, operation.entry
+            if old is None or old.key.kind is not Kind.FILE or operation.copy_to is not None:
+                continue
+            if not old.content or self._indexes.accepted.covers(entry):
+                continue
+            ours = self._indexes.ours(entry.path)
+            if operation.verb is Verb.REMOVE or loses(old.key.size, entry.kind, entry.size):
+                self._lost.append(bytes(old.content))
+            elif ours is not None and self._turns(entry, ours):
+                self._turned += 1
+
+    def went(self) -> None:
+        """What was being taken is in the index."""
+        if self._lost or self._turned:
+            self._elsewhere.wave.went(self._indexes.deleted(self._lost), self._wall_ns)
+            self._elsewhere.turning.went(self._turned, self._wall_ns)
+            self._lost.clear()
+            self._turned = 0
             self._save()
 
-    def counted(self, fact: DeletesCounted) -> list[Action | Fact]:
+    def counted(self, fact: LossesCounted) -> list[Action | Fact]:
         released, work = self._elsewhere.counted(fact, self._wall_ns)
         return [*work, *self._released(released), *self._tell()]
+
+    def _turns(self, entry: Entry, ours: Row) -> bool:
+        if ours.noise or entry.deleted or entry.content == ours.entry.content:
+            return False
+        rows = self._indexes.rows(entry.path)
+        return any(row.noise and row.entry.rank == entry.rank for row in rows)
 
     def _released(self, released: bool) -> list[Action | Fact]:
         return [PathsReconsidered(self.folder, ())] if released else []
@@ -167,6 +215,8 @@ class Guard:
     # -- time and users --------------------------------------------------------------------------
 
     def tick(self, now: float) -> list[Action | Fact]:
+        self._declare()
+        self._here.decision_ends(now)
         passed = self._here.judge(now, self._wall_ns)
         released, work = self._elsewhere.tick(now, self._wall_ns)
         out: list[Action | Fact] = [PathsCleared(self.folder, tuple(passed))] if passed else []
@@ -180,10 +230,12 @@ class Guard:
         """accept (ACCEPTING) or revert (REVERTING) what is held."""
         held: dict[str, Any] = self.status()
         if not held:
-            return [declined(asker, "no deletes are held back in this folder", self.folder)]
+            return [declined(asker, "nothing is held back in this folder", self.folder)]
         out: list[Action | Fact] = [Answer(asker, {"folder": self.folder, "held": held})]
+        self._declare()
+        self._decision.clear()
         if self._here.state is State.HELD:
-            self._here.state = state
+            self._here.decide(state)
             out.append(self._walk())
         if self._elsewhere.state is State.HELD:
             self._elsewhere.decide(state, now)
@@ -193,6 +245,25 @@ class Guard:
     def _walk(self) -> RescanWanted:
         return RescanWanted(self.folder, ("",), walk=True)
 
+    def _declare(self) -> None:
+        """What was let pass of others' versions is accepted for all devices."""
+        undeclared, self._undeclared = self._undeclared, []
+        for entry in undeclared:
+            self._let_pass(entry.writer, entry.counter, entry.counter, tell=False)
+        if undeclared:
+            self._accept()
+
+    def _let_pass(self, life: Life, low: int, high: int, *, tell: bool = True) -> None:
+        """One decision makes one range for each writer: what it wrote in between belongs to it."""
+        least, most = self._decision.get(life, (low, high))
+        self._decision[life] = min(low, least), max(high, most)
+        if tell:
+            self._accept()
+
+    def _accept(self) -> None:
+        ranges = ((life, low, high) for life, (low, high) in self._decision.items())
+        self._indexes.accept(Accepted(tuple(sorted(ranges))))
+
     # -- saying ----------------------------------------------------------------------------------
 
     def _tell(self) -> list[Action | Fact]:
@@ -201,23 +272,26 @@ class Guard:
         out: list[Action | Fact] = []
         if again := self._here.look_again():
             out.append(RescanWanted(self.folder, tuple(again)))
+        if back := self._here.brought_back():
+            out.append(PathsReconsidered(self.folder, tuple(back)))
         states = [side.state for side in self._sides]
         for who, side, before in zip(_WHO, self._sides, self._told, strict=True):
             if side.state is State.HELD and before is not State.HELD:
                 fields: dict[str, Scalar] = {
                     "folder": self.folder,
                     "who": who,
-                    "deletes": side.deletes,
-                    "files": side.files,
+                    "deletes": side.judged.losses,
+                    "files": side.judged.files,
+                    "noise": side.judged.turned + side.turned_pending,
                 }
                 out.append(Tell(EventKind.HELD, fields))
         if State.HELD in states:
             said = "; ".join(
-                f"{side.deletes} of {side.files} files, deleted {who}"
+                f"{side.count} of {side.judged.files} files, {_WHAT[side.judged.noise]} {who}"
                 for who, side in zip(_WHO, self._sides, strict=True)
                 if side.state is State.HELD
             )
-            out += self._problems.show(Problem(self.folder, ".", ProblemKind.MANY_DELETES, said))
+            out += self._problems.show(Problem(self.folder, ".", ProblemKind.MANY_LOSSES, said))
         elif State.HELD in self._told:
             out += self._problems.clear(".")
         self._told = states
@@ -226,20 +300,26 @@ class Guard:
 
     def _save(self) -> None:
         """A wave is one wave across a restart, and what is held stays held until it is decided."""
-        lines = []
+        held: list[bytes] = []
+        turning: list[bytes] = []
         for side in self._sides:
             undecided = side.state in (State.HELD, State.ACCEPTING, State.REVERTING)
-            numbers = f"{side.deletes} {side.files} {side.went}"
-            lines.append(numbers.encode() if undecided else b"")
-            lines.append(side.wave.pack())
-        packed = b"\n".join(lines)
+            numbers = " ".join(str(number) for number in side.judged)
+            held += [numbers.encode() if undecided else b"", side.wave.pack()]
+            turning.append(side.turning.pack())
+        packed = b"\n".join([*held, *turning])
         if packed != self._saved:
             self._indexes.store.put_meta(_META, packed)
             self._saved = packed
 
 
-def _unpacked(packed: bytes) -> tuple[list[tuple[int, ...]], list[bytes]]:
-    """(the numbers of what is held or (), by side; the packed waves)."""
-    lines = packed.split(b"\n") if packed else [b""] * 4
+_WHAT: Final = ("lost", "lost or encrypted")
+
+
+def _unpacked(packed: bytes) -> tuple[list[tuple[int, ...]], list[bytes], list[Wave]]:
+    """(the numbers of what is held or (), by side; the packed waves; what turned to noise)."""
+    lines = packed.split(b"\n") if packed else []
+    lines += [b""] * (_LINES - len(lines))
     held = [tuple(map(int, line.split())) for line in (lines[0], lines[2])]
-    return held, [lines[1], lines[3]]
+    turning = [Wave(line, TURNING_WINDOW_S) for line in lines[4:6]]
+    return held, [lines[1], lines[3]], turning

@@ -119,6 +119,7 @@ class Hearing:
             return []  # it has not said hello over this connection yet; then we ask anyway
         self.heard.add(device)
         self._paged_at[device] = now
+        self._indexes.accept(fact.page.accepted)  # before what it may let pass
         if device in self._waits:
             return []  # it is asked again
         running = self._running.get(device)

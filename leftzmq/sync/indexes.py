@@ -16,12 +16,15 @@ from leftzmq.index.heads import Head
 from leftzmq.index.rows import Row, ours_of
 from leftzmq.index.schema import OUR_BIT
 from leftzmq.index.store import Store
+from leftzmq.sync.heldback import HeldBack
 from leftzmq.sync.tally import Recount, Tally
+from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.path import sort_key
 from leftzmq.tree.version import Life
 
 OURS: Final = 1 << OUR_BIT
+_ACCEPTED: Final = "accepted"
 MEMO_PATHS: Final = 8192  # about 1 KiB each
 
 
@@ -32,12 +35,16 @@ class Indexes:
     tally: what `status` counts
     begun: versions that an earlier life was fetching, by path: they may have their names without
     being ours, and those who had them may have the next version by now
+    held: what lies in the share and is not told
+    accepted: what users let pass the guard, here or on another device
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.reach = 0
-        self.tally = Tally.of(store)
+        self.held = HeldBack(store)
+        self.accepted = Accepted.unpack(store.meta(_ACCEPTED) or b"")
+        self.tally = Tally.of(store, self.accepted)
         self.begun: dict[str, Entry] = {}
         self._memo: dict[str, list[Row]] = {}
         self._sweeping: tuple[frozenset[int], int] | None = None  # bits; the row they are gone from
@@ -90,30 +97,61 @@ class Indexes:
         """One of the rows of a path becomes another."""
         self.change(rows, [*(other for other in rows if other is not row), after])
 
-    def set_ours(self, rows: list[Row], entry: Entry, seq: int, key: ScanKey | None) -> None:
-        """Our bit moves to the row of this entry's rank, which may be a new one."""
+    def set_ours(
+        self,
+        rows: list[Row],
+        entry: Entry,
+        seq: int,
+        key: ScanKey | None,
+        noise: bool = False,
+    ) -> None:
+        """Our bit moves to the row of this entry's rank, which may be a new one. noise: its bytes
+        are known to be; what the path's rows know of the same bytes goes on to hold."""
         after: list[Row] = []
         placed = False
+        noise = noise or any(row.noise and row.entry.content == entry.content for row in rows)
         for row in rows:
             held = row.holders & ~OURS
             if row.entry.rank == entry.rank:
                 vector = row.entry.vector.joined(entry.vector, keep=(entry.writer,))
                 entry = replace(row.entry, vector=vector)
-                after.append(replace(row, entry=entry, holders=held | OURS, seq=seq, scan=key))
+                ours = replace(row, entry=entry, holders=held | OURS, seq=seq, scan=key)
+                after.append(replace(ours, noise=noise))
                 placed = True
             else:
                 after.append(replace(row, holders=held, seq=None, scan=None))
         if not placed:
-            after.append(Row(entry, OURS, 0, seq, key))
+            after.append(Row(entry, OURS, 0, seq, key, noise))
         self.change(rows, after)
 
-    def take_row(self, rows: list[Row], entry: Entry, key: ScanKey | None) -> None:
+    def take_row(
+        self, rows: list[Row], entry: Entry, key: ScanKey | None, noise: bool = False
+    ) -> None:
         """Our bit moves to the row of this rank; it is announced under a new sequence."""
         ours = ours_of(rows)
         if ours is not None and ours.entry == entry:
-            self.change_row(rows, ours, replace(ours, scan=key))
+            self.change_row(rows, ours, replace(ours, scan=key, noise=ours.noise or noise))
             return
-        self.set_ours(rows, entry, self.next_sequence(), key)
+        self.set_ours(rows, entry, self.next_sequence(), key, noise)
+
+    def is_noise(self, entry: Entry) -> None:
+        """The bytes of this version came, and are noise."""
+        rows = self.rows(entry.path)
+        for row in rows:
+            if row.entry.rank == entry.rank and not row.noise:
+                self.change_row(rows, row, replace(row, noise=True))
+
+    def accept(self, more: Accepted) -> None:
+        """A user let these pass, here or on another device."""
+        if self.accepted.includes(more):
+            return
+        before, self.accepted = self.accepted, self.accepted.joined(more)
+        self.store.put_meta(_ACCEPTED, self.accepted.pack())
+        counted = self.tally.losses or self.tally.turned or self._recount is not None
+        if counted or not self.accepted.includes(before):
+            self._recount = Recount(self.accepted)
+        else:
+            self.tally.accepted = self.accepted
 
     # -- generations -----------------------------------------------------------------------------
 
@@ -177,7 +215,7 @@ class Indexes:
             end = self.store.sweep_some(bits, at)
             self._sweeping = None if end is None else (bits, end)
             if end is None:
-                self._recount = None if self._to_sweep else Recount()
+                self._recount = None if self._to_sweep else Recount(self.accepted)
         elif self._recount is not None and not self._recount.step(self.store):
             self.tally, self._recount = self._recount.tally, None
 

@@ -28,6 +28,8 @@ from leftzmq.sync.jobs import (
     ListsOpened,
     LookAtHome,
     OpenStaging,
+    Sample,
+    Sampled,
     SearchHome,
     StagingOpened,
     VerifyStaging,
@@ -62,7 +64,7 @@ class Held:
 class LargeFiles:
     """`_active`: those with a phase, smallest first; `_queue`: those that wait for their turn;
     `_held`: what there is of those that did not begin (again) yet; `_looks`: jobs under way that
-    bring or verify chunks; `_tries`: how often nobody gave a file. A `.lefting` is gone on with
+    look into its `.lefting`; `_tries`: how often nobody gave a file. A `.lefting` is gone on with
     only when no look is under way: one that was forgotten may still take over what it has to throw
     out again (disk/home).
 
@@ -348,17 +350,29 @@ class LargeFiles:
     def _go_on(self, arriving: Arriving) -> list[Action | Fact]:
         """While it is fetched: copy what came once and belongs to several rows; is it whole?"""
         assert arriving.staged is not None
+        if arriving.phase is Phase.WHOLE:
+            return []
         if arriving.whole:
             arriving.phase = Phase.WHOLE
-            self._end(arriving)
-            self._tries.pop((arriving.folder, arriving.entry.path), None)
-            return [FileStaged(arriving.folder, arriving.entry, arriving.staged)]
+            return self._look(Sample(arriving.folder, arriving.entry, arriving.staged))
         if arriving.copying is not None or (chunks := arriving.copy_slice()) is None:
             return []
         staged = arriving.staged
         return self._look(LookAtHome(arriving.folder, arriving.entry, staged, staged.path, chunks))
 
-    def _look(self, job: LookAtHome | VerifyStaging) -> list[Action | Fact]:
+    def sampled(self, fact: Sampled) -> list[Action | Fact]:
+        """It was whole: the applier may have it, if it could be read."""
+        self._looks -= Counter({(fact.folder, fact.entry.path): 1})  # keeps no zeros
+        arriving = self._of(fact.folder, fact.entry)
+        if arriving is None or arriving.staged != fact.staged or not arriving.whole:
+            return []
+        if fact.problem is not None:
+            return self._hold_up(arriving, fact.problem)
+        self._end(arriving)
+        self._tries.pop((arriving.folder, arriving.entry.path), None)
+        return [FileStaged(arriving.folder, arriving.entry, fact.staged, fact.noise)]
+
+    def _look(self, job: LookAtHome | VerifyStaging | Sample) -> list[Action | Fact]:
         self._looks[job.folder, job.entry.path] += 1
         return [Work(job)]
 

@@ -54,7 +54,7 @@ class Replica:
         self.folder, self.tag, self._device, self._news_links = folder, tag, device, news_links
         self._indexes, self._versions, self._store = indexes, versions, indexes.store
         self._claims = claims
-        self._answering = Answering(folder, tag, self._store)
+        self._answering = Answering(folder, tag, self._store, lambda: indexes.accepted)
         self.flushed = self._store.heads.sequence  # made durable by the start itself
         self._published = self.flushed
         self._flushing = False
@@ -111,14 +111,19 @@ class Replica:
             if outcome.ending is not Ending.DONE:
                 continue
             entry, moved = outcome.operation.entry, outcome.operation.moved
+            noise = False
             if moved is not None:
+                source = self._indexes.ours(moved.path)
+                noise = source is not None and source.noise
                 self._versions.take(moved.entry, None)
             ours = self._indexes.ours(entry.path)
             if outcome.copied_to is not None and ours is not None:
-                grave = self._versions.take_copy(ours.entry, outcome.copied_to, outcome.copy_key)
+                grave = self._versions.take_copy(
+                    ours.entry, outcome.copied_to, outcome.copy_key, ours.noise
+                )
                 if grave is not None:
                     out.append(FoundDeletedBytes(self.folder, grave))
-            self._versions.take(entry, None if entry.deleted else outcome.key)
+            self._versions.take(entry, None if entry.deleted else outcome.key, noise)
         return out
 
     def committed(self) -> list[Action | Fact]:
@@ -161,4 +166,5 @@ class Replica:
 
     def _page(self, after: int, last: int, entries: tuple[Entry, ...]) -> Page:
         life = self._store.heads.life
-        return Page(self._device, self.folder, life, after, last, last, False, entries)
+        accepted = self._indexes.accepted.upto(life, last)
+        return Page(self._device, self.folder, life, after, last, last, False, entries, accepted)

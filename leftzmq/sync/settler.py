@@ -198,7 +198,7 @@ class Settler:
             return self.go_on(now)
         if part.still and part.end < part.key.size:
             return [Work(CutSlice(self.folder, part.path, part.key, part.end))]
-        packed = self._looks.cuts.end(part.path)
+        packed, noise = self._looks.cuts.end(part.path)
         waiting = self._looks.waiting.pop(part.path)
         assert waiting is not None, "what is cut waits"
         if part.why:
@@ -216,7 +216,9 @@ class Settler:
         for id, rows in listed.lists:
             self._store.put_list(id, rows)
         key, content, depth = part.key, listed.content, listed.depth
-        observed = Observed(part.path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, depth)
+        observed = Observed(
+            part.path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, depth, noise
+        )
         settled = Sighting(part.path, Sight.FOUND, key, observed)
         out = self._judging.finish(part.path, waiting, now)
         held = {part.path} if part.path in self._departed else set()

@@ -131,7 +131,7 @@ class SmallFiles:
             if self._wanted.get((fact.folder, entry.path)) == entry:
                 del self._wanted[fact.folder, entry.path]
                 self._vain.given((fact.folder, entry.path))
-                out.append(FileStaged(fact.folder, entry, staged))
+                out.append(FileStaged(fact.folder, entry, staged, staged in fact.noise))
             else:
                 out.append(self._discard(fact.folder, staged))
         out += [self._discard(fact.folder, staged) for _, staged in fact.left]

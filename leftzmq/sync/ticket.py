@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leftzmq.index.rows import Row
-from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.entry import ContentId, Entry, Kind, ScanKey
 from leftzmq.tree.plan import Held
 
 
@@ -17,16 +17,20 @@ class Ticket:
     ours:    the row that we have now, if any
     copy:    our bytes become a conflict copy
     attributes: only mtime and exec differ: no bytes move
+    lies:    the stat of what is there and is nothing of ours: it gives way to the version
     """
 
     entry: Entry
     ours: Row | None
     copy: bool
     attributes: bool
+    lies: ScanKey | None = None
 
     @property
     def held(self) -> Held | None:
         """What should be on disk now, by our index."""
+        if self.lies is not None:
+            return Held(self.lies, ContentId(b""))
         if self.ours is None or self.ours.entry.deleted or self.ours.scan is None:
             return None
         return Held(self.ours.scan, self.ours.entry.content)

@@ -7,6 +7,7 @@ becomes of a version that is put back: the settler finds it like anything that a
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -69,10 +70,11 @@ class Question:
 
 
 class TrashKeeper:
-    """Of one folder. One sweep and one question at a time; the others wait."""
+    """Of one folder. One sweep and one question at a time; the others wait. holds: whether the
+    guard holds something: what went before it did lies in the trash."""
 
-    def __init__(self, folder: str, store: Store) -> None:
-        self.folder, self._store = folder, store
+    def __init__(self, folder: str, store: Store, holds: Callable[[], bool]) -> None:
+        self.folder, self._store, self._holds = folder, store, holds
         self._number = 0
         self._sweeping = False
         self._swept_batches = self._swept_bytes = 0
@@ -94,7 +96,7 @@ class TrashKeeper:
         self._sweeping, self._next_sweep = True, now + SWEEP_PERIOD_S
         self._swept_batches = self._swept_bytes = 0
         self._number += 1
-        return [Work(SweepTrash(self.folder, self._number, self._clock()))]
+        return [Work(SweepTrash(self.folder, self._number, self._clock(), self._holds()))]
 
     def swept(self, fact: TrashSwept) -> list[Action | Fact]:
         swept = fact.swept

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from leftzmq.index.rows import Row, best_of, ours_of, theirs_of
 from leftzmq.sync.found import FoundDeleted
+from leftzmq.sync.heldback import Why
 from leftzmq.sync.indexes import OURS, Indexes
 from leftzmq.sync.ticket import Ticket
 from leftzmq.tree.conflict import HEX_DIGITS, conflict_copy, conflict_path
@@ -45,7 +46,12 @@ class Versions:
 
     def ticket(self, path: str) -> Ticket | None:
         """What is to be done about `path` on disk, if anything. Does first, in the index alone,
-        what needs no disk: joins, deletes of what we do not have, publishing again."""
+        what needs no disk: joins, deletes of what we do not have, publishing again. Nothing where
+        a user is to decide first what lies there."""
+        held = self._indexes.held.at(path)
+        if held is not None and held.why is not Why.GIVES_WAY:
+            return None
+        lies = None if held is None else held.key
         for _ in range(8):  # each round takes or outbids one version; rows are few
             rows = self._indexes.rows(path)
             ours = ours_of(rows)
@@ -71,15 +77,17 @@ class Versions:
                     return None
                 case verdict:
                     if theirs.entry.deleted and (ours is None or ours.entry.deleted):
+                        self._indexes.held.forget(path)  # what lies there is a user's
                         self._indexes.take_row(rows, theirs.entry, None)
                         continue
                     copy = verdict is Verdict.TAKE_AND_COPY
-                    return Ticket(theirs.entry, ours, copy, False)
+                    return Ticket(theirs.entry, ours, copy, False, lies)
         return None
 
-    def take(self, entry: Entry, key: ScanKey | None) -> None:
+    def take(self, entry: Entry, key: ScanKey | None, noise: bool = False) -> None:
         """`entry` is on disk (or its delete is): it is ours now, with the stat found now."""
-        self._indexes.take_row(self._indexes.rows(entry.path), entry, key)
+        self._indexes.held.forget(entry.path)
+        self._indexes.take_row(self._indexes.rows(entry.path), entry, key, noise)
 
     def copy_path(self, loser: Entry, digits: int) -> str | None:
         """Where the loser's bytes go as a conflict copy; None: they are there already, or somebody
@@ -121,14 +129,16 @@ class Versions:
                 return path
         return None
 
-    def take_copy(self, loser: Entry, path: str, key: ScanKey | None) -> FoundDeleted | None:
+    def take_copy(
+        self, loser: Entry, path: str, key: ScanKey | None, noise: bool = False
+    ) -> FoundDeleted | None:
         """The loser's bytes are at `path` now, as a conflict copy: the same entry everywhere. If
         meanwhile we heard that somebody deleted it, it is to go again."""
         entry = conflict_copy(loser, path)
         rows = self._indexes.rows(path)
         ours = ours_of(rows)
         if ours is None or ours.entry.rank <= entry.rank:
-            self._indexes.take_row(rows, entry, key)
+            self._indexes.take_row(rows, entry, key, noise)
         elif ours.entry.deleted and key is not None:
             return FoundDeleted(ours.entry, Held(key, entry.content))
         return None
@@ -170,13 +180,19 @@ class Versions:
         self._outbid(rows, ours, theirs.entry)
         return True
 
-    def unhave(self, path: str) -> bool:
+    def unhave(self, path: str, lies: ScanKey | None = None) -> bool:
         """What we had is not here any more, and is wanted back: it is ours no longer, and a ticket
-        where another device holds it. False where none does; nothing is changed then."""
+        where another device holds it, or what followed it. lies: what is there instead gives way
+        to that. False where no device does; nothing is changed then."""
         rows = self._indexes.rows(path)
         ours = ours_of(rows)
-        if ours is None or ours.entry.deleted or not ours.holders & ~OURS:
+        if ours is None or ours.entry.deleted:
             return False
+        theirs = [row for row in rows if row.holders & ~OURS and not row.entry.leaps(ours.entry)]
+        if not any(row.entry.rank >= ours.entry.rank for row in theirs):
+            return False
+        if lies is not None:
+            self._indexes.held.hold(path, lies, Why.GIVES_WAY)
         others = replace(ours, holders=ours.holders & ~OURS, seq=None, scan=None)
         self._indexes.change_row(rows, ours, others)
         return True

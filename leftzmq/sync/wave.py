@@ -1,21 +1,29 @@
-"""When deletes are a flood (docs/decisions/0003): how many at once, against how many files.
+"""When losses are a flood, and noise is a wave (docs/decisions/0003): how many at once, against how
+many files.
 
-Pure arithmetic over counts. Must not know which files, nor where the deletes come from.
+Pure arithmetic over counts. Must not know which files, nor where the losses come from.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import Enum, auto
-from typing import Final
+from typing import Final, NamedTuple
 
 WINDOW_S: Final = 60
 GUARDED_FILES: Final = 100
-"""A folder of so many files, and fewer, is never guarded."""
+"""A folder of so many files, and fewer, is never guarded against losses."""
 ALLOWED_FILES: Final = 10
 ALLOWED_SHARE: Final = 10
 """A wave of so many files, or of this part of the folder (a tenth), goes at once."""
 QUIET_S: Final = 2.0
+
+TURNING_WINDOW_S: Final = 600
+TURNED_FILES: Final = 50
+TURNED_SHARE: Final = 20
+"""So many files, if they are this part of the folder (a twentieth), do not turn to noise."""
+SWAPPING_FOLDERS: Final = 4096
+"""Folders of which it is remembered what went and what came; about 200 bytes each."""
 
 _SECOND_NS: Final = 1_000_000_000
 
@@ -32,9 +40,10 @@ class State(Enum):
 
 
 class Wave:
-    """What went in the last WINDOW_S, by the wall clock's seconds."""
+    """What went in the last `window_s`, by the wall clock's seconds."""
 
-    def __init__(self, packed: bytes = b"") -> None:
+    def __init__(self, packed: bytes = b"", window_s: int = WINDOW_S) -> None:
+        self._window_s = window_s
         self._went: dict[int, int] = {}
         for pair in packed.decode().split():
             second, count = pair.split(":")
@@ -44,18 +53,56 @@ class Wave:
         return " ".join(f"{second}:{count}" for second, count in self._went.items()).encode()
 
     def went(self, count: int, wall_ns: int) -> None:
-        second = wall_ns // _SECOND_NS
-        self._went[second] = self._went.get(second, 0) + count
+        if count:
+            second = wall_ns // _SECOND_NS
+            self._went[second] = self._went.get(second, 0) + count
 
     def count(self, wall_ns: int) -> int:
         """Of a clock that was set back or forth, what is not near any more is forgotten."""
-        second = wall_ns // _SECOND_NS
-        self._went = {at: n for at, n in self._went.items() if abs(second - at) <= WINDOW_S}
+        second, window = wall_ns // _SECOND_NS, self._window_s
+        self._went = {at: n for at, n in self._went.items() if abs(second - at) <= window}
         return sum(self._went.values())
+
+    def forget(self) -> None:
+        self._went.clear()
+
+
+class Swaps:
+    """Files that are gone, and noise that is new in the same folder: of each two that belong
+    together one file turned to noise. In memory alone; a restart forgets what has no other half."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, list[int]] = {}  # [gone, came, the last second]
+
+    def gone(self, folder: str, wall_ns: int) -> int:
+        """A file that was no noise is gone; how many pairs that makes: 0 or 1."""
+        return self._pair(folder, 0, wall_ns)
+
+    def came(self, folder: str, wall_ns: int) -> int:
+        """Noise is new there; how many pairs that makes."""
+        return self._pair(folder, 1, wall_ns)
+
+    def forget(self) -> None:
+        self._folders.clear()
+
+    def _pair(self, folder: str, half: int, wall_ns: int) -> int:
+        second = wall_ns // _SECOND_NS
+        counts = self._folders.pop(folder, None)
+        if counts is None or abs(second - counts[2]) > TURNING_WINDOW_S:
+            counts = [0, 0, second]
+        counts[2] = second
+        self._folders[folder] = counts
+        if len(self._folders) > SWAPPING_FOLDERS:
+            del self._folders[next(iter(self._folders))]
+        if counts[1 - half]:
+            counts[1 - half] -= 1
+            return 1
+        counts[half] += 1
+        return 0
 
 
 def goes_at_once(wave: int, files: int) -> bool:
-    """wave: deletes in the window and pending. files: what is there and what went."""
+    """wave: losses in the window and pending. files: what is there and what went."""
     return files <= GUARDED_FILES or wave <= max(ALLOWED_FILES, files // ALLOWED_SHARE)
 
 
@@ -63,29 +110,69 @@ def is_flood(wave: int, files: int) -> bool:
     return files > GUARDED_FILES and wave * 2 > files
 
 
+def is_noise_wave(turned: int, files: int) -> bool:
+    """turned: files that turned to noise, in the window and pending."""
+    return turned >= TURNED_FILES and turned * TURNED_SHARE >= files
+
+
+class Judged(NamedTuple):
+    """Why something is held.
+
+    losses, files: of the wave, as judged. went: its losses that were not held. turned: files that
+    turned to noise and were not held. noise: 1: it is held for the noise
+    """
+
+    losses: int = 0
+    files: int = 0
+    went: int = 0
+    turned: int = 0
+    noise: int = 0
+
+    def is_still_so(self, lost: int, turned: int, files: int) -> bool:
+        """Whether so much that is pending is a flood, of so many files that are there. Time alone
+        lifts nothing: what went counts for as long as the rest is held."""
+        if not (lost or turned):
+            return False
+        total = self.went + files
+        # Of what is gone nobody knows any more whether noise took its place.
+        noise = self.turned + turned + (lost if self.noise else 0)
+        return is_flood(self.went + lost, total) or is_noise_wave(noise, total)
+
+
 class Side(ABC):
     """What both sides of the guard have.
 
-    deletes, files: of the wave that is held, as judged. went: its deletes that were not held.
+    wave, turning: what was lost, and what turned to noise, and was not held
     """
 
-    def __init__(self, wave: Wave) -> None:
-        self.wave = wave
+    def __init__(self, wave: Wave, turning: Wave) -> None:
+        self.wave, self.turning, self.swaps = wave, turning, Swaps()
         self.state = State.OPEN
-        self.deletes = self.files = self.went = 0
+        self.judged = Judged()
 
     @property
     def busy(self) -> bool:
         return self.state is not State.OPEN
 
-    def hold(self, deletes: int, files: int, went: int) -> None:
-        """Also at a start, where an earlier life held something."""
-        self.state, self.deletes, self.files, self.went = State.HELD, deletes, files, went
+    @property
+    def count(self) -> int:
+        """How many files would be lost, of what is held."""
+        return self.judged.losses + self.turned_pending
 
-    def still_flood(self, pending: int, files: int) -> bool:
-        """Whether what is held is one, of so many files that are there. Time alone lifts nothing:
-        what went counts for as long as the rest is held."""
-        return is_flood(self.went + pending, self.went + files)
+    @property
+    @abstractmethod
+    def turned_pending(self) -> int:
+        """Files that would turn to noise."""
+
+    def hold(self, judged: Judged) -> None:
+        """Also at a start, where an earlier life held something."""
+        self.state, self.judged = State.HELD, judged
+
+    def begin(self, state: State) -> None:
+        """A user decided: ACCEPTING or REVERTING. What went before is settled with it."""
+        self.state = state
+        self.turning.forget()
+        self.swaps.forget()
 
     @abstractmethod
     def deadline(self) -> float | None:

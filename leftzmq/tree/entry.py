@@ -66,7 +66,8 @@ class Observed(Struct, frozen=True, gc=False):
     """What a scan found at a path: everything of an entry that the disk knows.
 
     size is 0 for folders and links; mtime_ns counts for files, and for the stamp of a link; depth
-    is the number of list levels above the chunks, 0 for a file of one chunk.
+    is the number of list levels above the chunks, 0 for a file of one chunk. noise: a file whose
+    bytes look encrypted; no part of an entry.
     """
 
     path: str
@@ -76,6 +77,7 @@ class Observed(Struct, frozen=True, gc=False):
     exec: bool = False
     content: ContentId = ContentId(b"")
     depth: int = 0
+    noise: bool = False
 
 
 Rank = tuple[int, bytes, bytes, tuple[int, int, int, int, int, int]]

@@ -26,6 +26,7 @@ MAX_FOLDERS: Final = 64
 MAX_PAGE_ENTRIES: Final = 128  # one page is one turn of the loop (under 5 ms)
 MAX_ASKS: Final = 1024  # chunks in one get
 MAX_HAVE_BYTES: Final = 48 << 10  # a bit a chunk: files of 100 GB; of longer ones the beginning
+MAX_RANGES: Final = 64  # of versions that users let pass
 NEWS_TOPIC: Final = b"n"
 
 Bytes12 = Annotated[bytes, Meta(min_length=12, max_length=12)]
@@ -203,6 +204,14 @@ class WireEntry(Struct, frozen=True, array_like=True, forbid_unknown_fields=True
     deleted: bool
 
 
+class WireRange(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Versions of one writer that a user let pass the guard: counters from low to high."""
+
+    life: Bytes12
+    low: Sequence
+    high: Sequence
+
+
 class WirePage(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What lies inside the seal of news and index pages.
 
@@ -211,6 +220,7 @@ class WirePage(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     after, last: every change of the index with after < sequence <= last is here
     head:     the sender's head when the answer was made (news: equals last)
     whole:    the page belongs to a whole index (a new generation starts with after == 0)
+    accepted: what users let pass, as far as the sender knows
     """
 
     device: Bytes32
@@ -221,3 +231,4 @@ class WirePage(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     head: Sequence
     whole: bool
     entries: Annotated[list[WireEntry], Meta(max_length=MAX_PAGE_ENTRIES)]
+    accepted: Annotated[list[WireRange], Meta(max_length=MAX_RANGES)]

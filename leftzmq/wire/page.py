@@ -8,23 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from leftzmq.content.keys import FolderKeys
 from leftzmq.content.seal import open_page, seal_page
 from leftzmq.errors import Refusal, Refused
+from leftzmq.tree.accepted import NOTHING, Accepted
 from leftzmq.tree.entry import MAX_LINK_BYTES, Entry
 from leftzmq.tree.path import MAX_PATH_BYTES
 from leftzmq.tree.version import LIFE_BYTES, Life
 from leftzmq.wire.check import check_entry, to_wire
-from leftzmq.wire.messages import MAX_PAGE_ENTRIES, MAX_SEALED_BYTES, WirePage
+from leftzmq.wire.messages import MAX_PAGE_ENTRIES, MAX_SEALED_BYTES, WirePage, WireRange
 from leftzmq.wire.padding import padded, unpadded
 from leftzmq.wire.strict import Limits, pack, shaped, unpack
 
 MAX_PAGE_BYTES: Final = 48 << 10
 """Of packed entries. The largest one (4 KiB path, 4 KiB link, 64 writers) takes less than 10 KiB;
-what is around them in a sealed page and its message less than 1 KiB, and what fills it up less than
-4 KiB."""
+64 accepted ranges take 2.2 KiB; what else is around them in a sealed page and its message less than
+1 KiB, and what fills it up less than 4 KiB."""
 
 _LIMITS: Final = Limits(
     frame=MAX_SEALED_BYTES,
@@ -45,6 +47,7 @@ class Page:
             entry of its path, in the order of their sequences
     head:   the last sequence of that index when the answer was made (news: equals last)
     whole:  part of a whole index: a new generation, which begins with after == 0
+    accepted: what users let pass the guard; of `life` nothing above `head`
     """
 
     device: bytes
@@ -55,6 +58,7 @@ class Page:
     head: int
     whole: bool
     entries: tuple[Entry, ...]
+    accepted: Accepted = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ def plaintext(page: Page) -> bytes:
             head=page.head,
             whole=page.whole,
             entries=[to_wire(entry) for entry in page.entries],
+            accepted=[WireRange(*each) for each in page.accepted.ranges],
         )
     )
 
@@ -119,6 +124,7 @@ def read_plaintext(plain: bytes, *, device: bytes, folder: str) -> Page:
         head=wire.head,
         whole=wire.whole,
         entries=entries,
+        accepted=_accepted(wire),
     )
 
 
@@ -144,6 +150,21 @@ def cut_pages(
         size, last = size + entry_bytes, sequence
     pages.append(PageCut(start, upto, head, tuple(begun)))
     return pages
+
+
+def _accepted(wire: WirePage) -> Accepted:
+    """What users let pass. Who says so is not asked: a device passes on what others decided, and
+    whoever may write may as well write again what was held."""
+    ranges = tuple((Life(each.life), each.low, each.high) for each in wire.accepted)
+    for life, low, high in ranges:
+        if life == _NO_LIFE or not 1 <= low <= high:
+            raise Refused(Refusal.BAD_PAGE, f"accepted: {low} to {high}")
+        if life == wire.life and high > wire.head:
+            raise Refused(Refusal.BAD_PAGE, f"accepted: {high} of {wire.head}")
+    for one, other in pairwise(ranges):
+        if one[0] > other[0] or (one[0] == other[0] and one[2] >= other[1]):
+            raise Refused(Refusal.BAD_PAGE, "accepted: not in strict order")
+    return Accepted(ranges)
 
 
 def _check_sequences(wire: WirePage) -> None:

@@ -12,13 +12,13 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.bus.door import ask
 from leftzmq.cli.story import Actor, Stage, free_ports, wait_until
-from leftzmq.errors import AgentAway
+from leftzmq.errors import AgentAway, Declined
 from leftzmq.statedir import make_secret
 
 from .compare import Tree, equal, tree_of
@@ -81,10 +81,12 @@ class Device(Actor):
 
     def accept(self) -> int:
         """Let go what the guard against mass deletes holds back: how many folders held some."""
-        held = [id for id, report in self.reports().items() if report["held"]]
-        for id in held:
-            ask(self.state, "accept", {"folder": id}, timeout_s=10.0)
-        return len(held)
+        accepted = 0
+        for id in [id for id, report in self.reports().items() if report["held"]]:
+            with suppress(Declined):  # another device's decision was heard meanwhile
+                ask(self.state, "accept", {"folder": id}, timeout_s=10.0)
+                accepted += 1
+        return accepted
 
     def forget_index(self) -> None:
         """As if its database was lost; the agent must not run."""

@@ -121,6 +121,7 @@ class Hostile:
             "head": max(last, self.head),
             "whole": False,
             "entries": entries,
+            "accepted": [],
         }
         return list((page | other).values())
 

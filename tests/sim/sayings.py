@@ -25,6 +25,7 @@ OUT: Final = frozenset((Refusal.OUT_OF_RANGE, Refusal.WRONG_SHAPE))
 PAGE: Final = frozenset((Refusal.BAD_PAGE, Refusal.OUT_OF_RANGE, Refusal.WRONG_SHAPE))
 FRAME: Final = frozenset((Refusal.TOO_LONG, Refusal.NOT_MSGPACK, Refusal.WRONG_SHAPE))
 NONE: Final[Due] = frozenset()
+OTHER: Final = b"another life"
 NAMES: Final = ("a", "b", "c", "A", "d.txt", "ä", "a/b", "b/c", "b/a")
 
 
@@ -33,6 +34,11 @@ def one_of(m: Hostile, device: SimDevice, chance: random.Random) -> Entry | None
     known = m.known.get(device.name)
     entries = [e for e in known.entries.values() if not e.deleted] if known else []
     return chance.choice(sorted(entries, key=lambda e: e.path)) if entries else None
+
+
+def _lives(count: int) -> list[list[object]]:
+    """All that so many lives will ever write is said to be accepted."""
+    return [[bytes([number]) * 12, 1, 2**53] for number in range(1, count + 1)]
 
 
 # ---- pages -----------------------------------------------------------------------------------
@@ -62,6 +68,15 @@ def _sequences(m: Hostile, device: SimDevice, chance: random.Random) -> None:
             (m.fields([entry], 0, 1, head=1, device=bytes(device.key)), _the(Refusal.NOT_ITS_NAME)),
             (m.fields([entry], 0, 1, head=1, folder="other"), _the(Refusal.UNKNOWN_FOLDER)),
             (m.fields([entry] * 200, 0, 200, head=200), FRAME | OUT),
+            (m.fields([], end, end, head=end, accepted=_lives(1)), NONE),
+            (m.fields([], end, end, head=end, accepted=_lives(64)), NONE),
+            (m.fields([], end, end, head=end, accepted=_lives(65)), FRAME | OUT),
+            (m.fields([], end, end, head=end, accepted=_lives(3)[::-1]), PAGE),
+            (m.fields([], 5, 6, head=6, accepted=[[m.life, 1, 7]]), PAGE),
+            (m.fields([], 5, 6, head=6, accepted=[[OTHER, 9, 7]]), PAGE),
+            (m.fields([], 5, 6, head=6, accepted=[[OTHER, 0, 7]]), PAGE),
+            (m.fields([], 5, 6, head=6, accepted=[[NO_LIFE, 1, 7]]), PAGE),
+            (m.fields([], 5, 6, head=6, accepted=[[OTHER, 1]]), FRAME),
             ([*m.fields([entry], 0, 1, head=1), 0], FRAME),
             (m.fields([entry], 0, 1, head=1)[:-1], FRAME),
         )

@@ -50,11 +50,13 @@ class FileNotWanted:
 
 @dataclass(frozen=True, slots=True)
 class FileStaged:
-    """The bytes of this version are whole and verified in their `.lefting`."""
+    """The bytes of this version are whole and verified in their `.lefting`. noise: they look
+    encrypted."""
 
     folder: str
     entry: Entry
     staged: Staged
+    noise: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from leftzmq.errors import Stop
 from leftzmq.sync.jobs.applying import (
     Applied,
     Apply,
-    CountDeletes,
-    DeletesCounted,
+    CountLosses,
     LookForRoom,
+    LossesCounted,
     RoomSeen,
 )
 from leftzmq.sync.jobs.fetching import (
@@ -36,6 +36,8 @@ from leftzmq.sync.jobs.fetching import (
     OpenLists,
     OpenStaging,
     Piece,
+    Sample,
+    Sampled,
     SearchHome,
     SmallFile,
     SmallStaged,
@@ -92,10 +94,9 @@ __all__ = [
     "CookieDropped",
     "CopiesListed",
     "CopyResolved",
-    "CountDeletes",
+    "CountLosses",
     "CountUnacknowledged",
     "CutSlice",
-    "DeletesCounted",
     "Discard",
     "Discarded",
     "DropCookie",
@@ -120,6 +121,7 @@ __all__ = [
     "LookAtHome",
     "LookForRoom",
     "Looked",
+    "LossesCounted",
     "OpenFolder",
     "OpenLists",
     "OpenStaging",
@@ -131,6 +133,8 @@ __all__ = [
     "Resolve",
     "RestoreTrash",
     "RoomSeen",
+    "Sample",
+    "Sampled",
     "SearchHome",
     "SliceCut",
     "SmallFile",
@@ -170,6 +174,7 @@ Job = (
     | LookAtHome
     | WriteChunks
     | StageSmall
+    | Sample
     | Discard
     | ClearStaging
     | OpenLists
@@ -186,7 +191,7 @@ Job = (
     | ReadVersions
     | Resolve
     | LookForRoom
-    | CountDeletes
+    | CountLosses
     | OpenFolder
 )
 
@@ -200,6 +205,7 @@ JobDone = (
     | ChunksKept
     | ChunksWritten
     | SmallStaged
+    | Sampled
     | Discarded
     | StagingCleared
     | ListsOpened
@@ -216,7 +222,7 @@ JobDone = (
     | VersionsRead
     | CopyResolved
     | RoomSeen
-    | DeletesCounted
+    | LossesCounted
     | FolderOpened
 )
 
@@ -249,7 +255,7 @@ BULK_JOBS = (
     Walk,
     SweepTrash,
     ListTrash,
-    CountDeletes,
+    CountLosses,
 )
 
 

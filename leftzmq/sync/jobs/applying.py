@@ -1,4 +1,4 @@
-"""Changes of the share, whether there is room for them, and how many of them are deletes."""
+"""Changes of the share, whether there is room for them, and how many of them lose a file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from leftzmq.disk.outcome import Outcome
 from leftzmq.errors import Stop
+from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.plan import Operation
 
 
@@ -45,18 +46,20 @@ class RoomSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class CountDeletes:
-    """Go on counting (index/deletes) how many files of ours the deletes that were heard of would
-    take; the first job of a number begins it. reach: bits of the devices that can be asked."""
+class CountLosses:
+    """Go on counting (index/losses) how many files of ours would be lost by what was heard of; the
+    first job of a number begins it. reach: bits of the devices that can be asked. accepted: what
+    does not count."""
 
     folder: str
     number: int
     reach: int
+    accepted: Accepted
 
 
 @dataclass(frozen=True, slots=True)
-class DeletesCounted:
+class LossesCounted:
     folder: str
     number: int
-    deletes: int
+    files: int
     done: bool

@@ -200,7 +200,7 @@ class StageSmall:
 class SmallStaged:
     """staged: entries with their `.lefting`; bad: boxes that were not what their id says;
     unfound: home copies whose source was not what the index says; problems: the rest. left: what of
-    these could not even be thrown away."""
+    these could not even be thrown away. noise: the staged ones that look encrypted."""
 
     folder: str
     device: DeviceKey | None
@@ -210,6 +210,28 @@ class SmallStaged:
     problems: tuple[tuple[Entry, Problem], ...]
     body_bytes: int
     left: tuple[tuple[Entry, Staged], ...] = ()
+    noise: frozenset[Staged] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Does a large file that is whole in its `.lefting` look encrypted?"""
+
+    folder: str
+    entry: Entry
+    staged: Staged
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """What is not there any more is no noise: whoever gives it its name finds that out. problem:
+    why it could not be read."""
+
+    folder: str
+    entry: Entry
+    staged: Staged
+    noise: bool
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,13 @@ from leftzmq.tree.entry import Entry
 @dataclass(frozen=True, slots=True)
 class SweepTrash:
     """Go on with a sweep of the trash (disk/retention) for one step; the first job of a number
-    begins it, with the clock that the last sweep left."""
+    begins it, with the clock that the last sweep left. spare_day: nothing that was taken within the
+    last day goes."""
 
     folder: str
     sweep: int
     clock: TrashClock | None
+    spare_day: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from leftzmq.disk.root import Buffer
 from leftzmq.sync.link import Link
+from leftzmq.tree.accepted import NOTHING, Accepted
 from leftzmq.tree.version import Life
 from leftzmq.wire.messages import Want
 
@@ -26,7 +27,8 @@ class Flushed:
 
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """Read and seal one page of our index: what came after `after`, up to the durable `upto`."""
+    """Read and seal one page of our index: what came after `after`, up to the durable `upto`.
+    accepted: what users let pass."""
 
     folder: str
     link: Link
@@ -34,6 +36,7 @@ class ReadPage:
     after: int
     upto: int
     whole: bool
+    accepted: Accepted = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from leftzmq.sync.jobs import (
     HomeSearched,
     ListsExpanded,
     ListsOpened,
+    Sampled,
     SmallStaged,
     StagingOpened,
 )
@@ -43,6 +44,7 @@ class ChunkRoutes:
         to(HomeSearched, lambda folder, fact, now: downloader.home_searched(fact, now))
         to(StagingOpened, lambda folder, fact, now: downloader.staging_opened(fact, now))
         to(ChunksKept, lambda folder, fact, now: downloader.chunks_kept(fact, now))
+        to(Sampled, lambda folder, fact, now: downloader.sampled(fact, now))
         to(ListsOpened, lambda folder, fact, now: downloader.lists_opened(fact, now))
         # A device's bytes are let go of also where their folder was stopped meanwhile.
         routes.to(ChunksWritten, self._written)

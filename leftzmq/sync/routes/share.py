@@ -19,7 +19,7 @@ from leftzmq.sync.facts import (
     WatchLost,
 )
 from leftzmq.sync.folder import Folder
-from leftzmq.sync.jobs import DeletesCounted, Flushed, Looked, PageRead, SliceCut, Walked
+from leftzmq.sync.jobs import Flushed, Looked, LossesCounted, PageRead, SliceCut, Walked
 from leftzmq.sync.routes.table import Outputs, Routes
 
 
@@ -42,7 +42,7 @@ class ShareRoutes:
         to(WalkEnded, self._walk_ended)
         to(PathsSettled, self._settled)
         to(PathsCleared, self._cleared)
-        to(DeletesCounted, lambda folder, fact, now: folder.guard.counted(fact))
+        to(LossesCounted, lambda folder, fact, now: folder.guard.counted(fact))
         to(Flushed, lambda folder, fact, now: folder.replica.was_flushed(fact))
         to(PageRead, lambda folder, fact, now: folder.replica.page_read(fact))
 
