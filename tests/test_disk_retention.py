@@ -51,10 +51,11 @@ def swept(
     now_ns: int = NOW_NS,
     clock: TrashClock | None = None,
     limits: Limits = LIMITS,
+    spared_ns: int = HOUR_NS,
 ) -> TrashClock:
     """One whole sweep; with a clock that stands at now unless the test brings one."""
     clock = clock or TrashClock(now_ns, now_ns)
-    sweep = TrashSweep(root_of(trash), limits, clock, now_ns)
+    sweep = TrashSweep(root_of(trash), limits, clock, now_ns, spared_ns)
     for _ in range(10_000):
         part = sweep.step()
         if part.done:
@@ -162,6 +163,18 @@ def test_the_last_hour_stays_however_large(trash: Path, monkeypatch: pytest.Monk
     soon = batch(trash, -HOUR_NS)  # two devices' clocks, or one that was set
     swept(trash)
     assert names(trash) == {young, soon}
+
+
+def test_while_something_is_held_the_last_day_stays_however_large(
+    trash: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk_of(monkeypatch, 10)
+    batch(trash, 25 * HOUR_NS)
+    young = {batch(trash, age * HOUR_NS) for age in (23, 5)}
+    swept(trash, spared_ns=DAY_NS, limits=Limits(trash_days=0))
+    assert names(trash) == young
+    swept(trash)
+    assert names(trash) == set()
 
 
 def test_batches_from_the_future_do_not_displace_the_others(

@@ -238,7 +238,9 @@ def test_an_index_of_the_schema_before_is_opened_and_keeps_all(tmp_path: Path) -
     key = ScanKey(Kind.SYMLINK, 1, 2, 3, 4, False, 1)
     store.hold("alive", key, 1)
     store.commit()
-    assert store.held("alive") == (key, 1) and store.scan_keys(["alive"]) == {"alive": key}
+    assert store.held("alive") == (key, 1, (0, b"")) and store.scan_keys(["alive"]) == {
+        "alive": key
+    }
     assert [scan for _, scan in store.alive_after(b"", 9)] == [key]
     with sqlite3.connect(tmp_path / "index") as database:
         assert database.execute("PRAGMA user_version").fetchone() == (3,)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from leftzmq.index.connection import Connection
 from leftzmq.index.rows import COLUMNS, Row, entry_of, row_of, unpack_scan
-from leftzmq.index.schema import connect
+from leftzmq.index.schema import NOTHING_LIES, connect
 from leftzmq.tree.conflict import CONFLICT_MARK, copies_between, is_conflict_name, is_copy_of
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.path import path_of_key, sort_key
@@ -67,7 +67,7 @@ class Reader:
         what is held back there, if something is."""
         keys = [sort_key(path) for path in paths]
         ours = "SELECT path, scan FROM version WHERE seq IS NOT NULL AND deleted = 0 AND path IN"
-        held = "SELECT path, scan FROM held WHERE path IN"
+        held = f"SELECT path, scan FROM held WHERE why < {NOTHING_LIES} AND path IN"
         return {
             path_of_key(key): unpack_scan(scan)
             for question in (ours, held)

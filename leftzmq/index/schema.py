@@ -20,6 +20,8 @@ from leftzmq.index.connection import Connection, disk_errors, index_failed, set_
 SCHEMA_VERSION: Final = 3
 OUR_BIT: Final = 0
 MAX_BITS: Final = 63  # SQLite integers are signed 64 bits
+NOTHING_LIES: Final = 4
+"""In `held`: from this reason on nothing lies at the path."""
 BUSY_TIMEOUT_MS: Final = 500
 """For another program that holds a lock: the loop waits so long. None of ours waits for another:
 there is one writer, and a checkpoint keeps nobody from reading or writing."""
@@ -77,14 +79,16 @@ CREATE TABLE staging(         -- the .lefting files that are ours, until they ar
 CREATE TABLE held(            -- what lies in the share instead of our version, and is not told
   path BLOB PRIMARY KEY,
   scan BLOB NOT NULL,         -- its packed ScanKey
-  why  INTEGER NOT NULL)      -- sync/heldback
+  why  INTEGER NOT NULL,      -- sync/heldback
+  stamp INTEGER NOT NULL, writer BLOB NOT NULL)  -- of the version that we had
   WITHOUT ROWID;
 """
 
 _STEPS: Final = {
     2: """
 ALTER TABLE version ADD COLUMN noise INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE held(path BLOB PRIMARY KEY, scan BLOB NOT NULL, why INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE held(path BLOB PRIMARY KEY, scan BLOB NOT NULL, why INTEGER NOT NULL,
+  stamp INTEGER NOT NULL, writer BLOB NOT NULL) WITHOUT ROWID;
 """
 }
 """schema -> what makes the next one of it, in place. An index that was thrown away instead would

@@ -288,20 +288,23 @@ class Store(Reader):
 
     # -- what is held back ---------------------------------------------------------------------
 
-    def held(self, path: str) -> tuple[ScanKey, int] | None:
-        """What lies at `path` and is not told, and why (sync/heldback)."""
-        found = self._ask("SELECT scan, why FROM held WHERE path = ?", (sort_key(path),)).fetchone()
+    def held(self, path: str) -> tuple[ScanKey, int, tuple[int, bytes]] | None:
+        """What lies at `path` and is not told, why (sync/heldback), and stamp and writer of the
+        version that we had."""
+        found = self._ask(
+            "SELECT scan, why, stamp, writer FROM held WHERE path = ?", (sort_key(path),)
+        ).fetchone()
         if found is None:
             return None
         key = unpack_scan(found[0])
         assert key is not None, "what is held has a stat"
-        return key, found[1]
+        return key, found[1], (found[2], found[3])
 
-    def hold(self, path: str, key: ScanKey, why: int) -> None:
+    def hold(self, path: str, key: ScanKey, why: int, had: tuple[int, bytes] = (0, b"")) -> None:
         self.begin()
         self._db.execute(
-            "INSERT OR REPLACE INTO held(path, scan, why) VALUES(?, ?, ?)",
-            (sort_key(path), pack_scan(key), why),
+            "INSERT OR REPLACE INTO held(path, scan, why, stamp, writer) VALUES(?, ?, ?, ?, ?)",
+            (sort_key(path), pack_scan(key), why, *had),
         )
 
     def let_go(self, path: str) -> None:

@@ -181,8 +181,9 @@ class Ends:
                 self._window.leave(path)
                 return []
             doing.walked = False
-            if not self._versions.keep_folder(path):
-                self._window.wait(doing, now + FAILED_RETRY_S)  # it is nothing of ours
+            if self._versions.lies_in_the_way(path):
+                return [RescanWanted(self._folder, (path,), walk=True)]
+            self._versions.keep_folder(path)
             return self._show(path, ProblemKind.NOT_EMPTY, "")
         doing.walked = True
         self._waiting_walks.add(path)

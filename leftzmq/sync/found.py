@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from leftzmq.index.rows import ANYBODY, Row, best_of, ours_of
+from leftzmq.sync.heldback import WANTED_BACK
 from leftzmq.sync.indexes import Indexes
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey, local_change, tombstone
 from leftzmq.tree.plan import Held
@@ -30,6 +31,7 @@ def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDe
     """A scan found this at its path. Returns our new version, if that is one."""
     rows = indexes.rows(observed.path)
     begun = indexes.begun.pop(observed.path, None)
+    held = indexes.held.at(observed.path)
     indexes.held.forget(observed.path)
     ours = ours_of(rows)
     if ours and not ours.entry.deleted and _says(ours.entry, observed):
@@ -46,6 +48,10 @@ def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDe
     entry = local_change(
         observed, ours.entry if ours else None, indexes.store.heads.life, indexes.next_sequence()
     )
+    if held is not None and held.why in WANTED_BACK and ours is None:
+        # A user wrote here before what he wanted back had come: beside that, and above what we
+        # had told.
+        entry = replace(entry, stamp=max(entry.stamp, held.had[0] + 1))
     indexes.set_ours(rows, entry, entry.counter, key, observed.noise)
     return entry
 
@@ -54,7 +60,7 @@ def gone(indexes: Indexes, path: str, now_ns: int) -> Entry | None:
     """A scan found nothing at `path`. Returns our tombstone where we had something live."""
     rows = indexes.rows(path)
     ours = ours_of(rows)
-    indexes.held.forget(path)
+    indexes.held.gone(path)
     if ours is None or ours.entry.deleted:
         return None
     entry = tombstone(ours.entry, indexes.store.heads.life, indexes.next_sequence(), now_ns)

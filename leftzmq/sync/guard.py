@@ -217,9 +217,11 @@ class Guard:
     def tick(self, now: float) -> list[Action | Fact]:
         self._declare()
         self._here.decision_ends(now)
+        left_over = self._here.drop_what_is_left_over()
         passed = self._here.judge(now, self._wall_ns)
         released, work = self._elsewhere.tick(now, self._wall_ns)
         out: list[Action | Fact] = [PathsCleared(self.folder, tuple(passed))] if passed else []
+        out += [self._walk()] if left_over else []
         return [*out, *work, *self._released(released), *self._tell()]
 
     def start(self) -> list[Action | Fact]:
@@ -270,7 +272,7 @@ class Guard:
         """What became of it since: an event, a Problem while it is held, the index, and paths that
         are to be looked at again."""
         out: list[Action | Fact] = []
-        if again := self._here.look_again():
+        if again := [*self._here.look_again(), *self._indexes.held.to_look_at()]:
             out.append(RescanWanted(self.folder, tuple(again)))
         if back := self._here.brought_back():
             out.append(PathsReconsidered(self.folder, tuple(back)))

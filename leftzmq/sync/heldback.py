@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from leftzmq.index.schema import NOTHING_LIES
 from leftzmq.index.store import Store
 from leftzmq.tree.entry import ScanKey
 
@@ -22,17 +23,23 @@ class Why(IntEnum):
     TURNED = 1  # our file's content turned to noise
     BELOW = 2  # it lies below a path at which our file would be lost
     GIVES_WAY = 3  # decided: our version is wanted back here, and this goes to the trash
+    WANTED = NOTHING_LIES  # decided: our version is wanted back here, where nothing is
 
 
 UNDECIDED: Final = (Why.LOST, Why.TURNED, Why.BELOW)
+WANTED_BACK: Final = (Why.GIVES_WAY, Why.WANTED)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What lies at a path: the stat with which it was found."""
+    """What lies at a path: the stat with which it was found.
+
+    had: stamp and writer of the version that we had told there: what we have next must be above it
+    """
 
     key: ScanKey
     why: Why
+    had: tuple[int, bytes]
 
 
 class HeldBack:
@@ -40,6 +47,7 @@ class HeldBack:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._let_be: list[str] = []
         self._counts = {Why(why): count for why, count in store.count_held().items()}
 
     def __bool__(self) -> bool:
@@ -50,11 +58,11 @@ class HeldBack:
 
     def at(self, path: str) -> Found | None:
         held = self._store.held(path) if self else None
-        return None if held is None else Found(held[0], Why(held[1]))
+        return None if held is None else Found(held[0], Why(held[1]), held[2])
 
-    def hold(self, path: str, key: ScanKey, why: Why) -> None:
+    def hold(self, path: str, key: ScanKey, why: Why, had: tuple[int, bytes] = (0, b"")) -> None:
         self.forget(path)
-        self._store.hold(path, key, why)
+        self._store.hold(path, key, why, had)
         self._counts[why] = self.count(why) + 1
 
     def forget(self, path: str) -> None:
@@ -62,6 +70,40 @@ class HeldBack:
         if (found := self.at(path)) is not None:
             self._store.let_go(path)
             self._counts[found.why] -= 1
+
+    def let_be(self, path: str) -> None:
+        """Our version is not wanted back any more: what lies there is a user's."""
+        if (found := self.at(path)) is not None:
+            self.forget(path)
+            if found.why is Why.GIVES_WAY:
+                self._let_be.append(path)
+
+    def lies_in_the_way(self, path: str) -> bool:
+        """Our version cannot come back: what lies there stays, and is told beside it. False where
+        nothing was to give way."""
+        found = self.at(path)
+        if found is None or found.why is not Why.GIVES_WAY:
+            return False
+        self.hold(path, found.key, Why.WANTED, found.had)
+        return True
+
+    def to_look_at(self) -> list[str]:
+        """Paths that were let be since this was asked."""
+        paths, self._let_be = self._let_be, []
+        return paths
+
+    def gone(self, path: str) -> None:
+        """Nothing lies at the path any more; that our version is wanted there goes on to hold."""
+        found = self.at(path)
+        if found is not None and found.why is Why.GIVES_WAY:
+            self.hold(path, found.key, Why.WANTED, found.had)
+        elif found is not None and found.why is not Why.WANTED:
+            self.forget(path)
+
+    @property
+    def is_left_over(self) -> bool:
+        """Whether something waits and nothing is there any more for which it would wait."""
+        return any(map(self.count, UNDECIDED)) and not self.count(Why.GIVES_WAY)
 
     def forget_undecided(self) -> None:
         """A user decided, or it is no flood any more: the next walk finds all of it once more."""

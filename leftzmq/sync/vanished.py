@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from leftzmq.disk.sighting import Sight, Sighting
 from leftzmq.index.rows import Row
@@ -62,6 +62,12 @@ class Suspect:
         return Why.LOST if self.lost else Why.TURNED if self.turned else Why.BELOW
 
 
+class Unhave(Protocol):
+    """sync/versions.Versions.unhave."""
+
+    def __call__(self, path: str, seen: ScanKey | None, *, gone: bool) -> bool: ...
+
+
 class Vanished(Side):
     """Of one folder. quiet: whether the settler has read all that it knows of; unhave: makes what
     we had a ticket again, where another device has it (sync/versions)."""
@@ -73,7 +79,7 @@ class Vanished(Side):
         wave: Wave,
         turning: Wave,
         quiet: Callable[[], bool],
-        unhave: Callable[[str, ScanKey | None], bool],
+        unhave: Unhave,
     ) -> None:
         super().__init__(wave, turning)
         self._indexes, self._claims, self._quiet, self._unhave = indexes, claims, quiet, unhave
@@ -132,6 +138,14 @@ class Vanished(Side):
         if self.state is State.HELD:
             self._indexes.held.forget_undecided()
         self.state = State.OPEN
+
+    def drop_what_is_left_over(self) -> bool:
+        """Whether something was kept back below what has come back, or was told, since: a walk
+        finds it."""
+        if self.state is not State.OPEN or not self._indexes.held.is_left_over:
+            return False
+        self._indexes.held.forget_undecided()
+        return True
 
     def restarted(self) -> None:
         """The next walk of everything begins after it was held. What only waited is found by it."""
@@ -311,8 +325,8 @@ class Vanished(Side):
         """Whether a user wants back what we had there, and another device has it."""
         if self.state is not State.REVERTING:
             return False
-        lies = None if sighting.sight is Sight.GONE else sighting.key
-        if not self._unhave(sighting.path, lies):
+        gone = sighting.sight is Sight.GONE
+        if not self._unhave(sighting.path, sighting.key, gone=gone):
             return False
         self._back.append(sighting.path)
         return True

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from leftzmq.index.rows import Row, best_of, ours_of, theirs_of
 from leftzmq.sync.found import FoundDeleted
-from leftzmq.sync.heldback import Why
+from leftzmq.sync.heldback import WANTED_BACK, Why
 from leftzmq.sync.indexes import OURS, Indexes
 from leftzmq.sync.ticket import Ticket
 from leftzmq.tree.conflict import HEX_DIGITS, conflict_copy, conflict_path
@@ -49,15 +49,17 @@ class Versions:
         what needs no disk: joins, deletes of what we do not have, publishing again. Nothing where
         a user is to decide first what lies there."""
         held = self._indexes.held.at(path)
-        if held is not None and held.why is not Why.GIVES_WAY:
+        if held is not None and held.why not in WANTED_BACK:
             return None
-        lies = None if held is None else held.key
+        lies = held.key if held is not None and held.why is Why.GIVES_WAY else None
         for _ in range(8):  # each round takes or outbids one version; rows are few
             rows = self._indexes.rows(path)
             ours = ours_of(rows)
             theirs = best_of(rows, self._indexes.reach)
             if theirs is None:
                 return None
+            if held is not None and (theirs.entry.stamp, theirs.entry.writer) < held.had:
+                return None  # we told of a later one
             if not self.walked and theirs.entry.deleted and _may_hide(ours):
                 return None
             known = [row.entry for row in rows]
@@ -77,7 +79,7 @@ class Versions:
                     return None
                 case verdict:
                     if theirs.entry.deleted and (ours is None or ours.entry.deleted):
-                        self._indexes.held.forget(path)  # what lies there is a user's
+                        self._indexes.held.let_be(path)
                         self._indexes.take_row(rows, theirs.entry, None)
                         continue
                     copy = verdict is Verdict.TAKE_AND_COPY
@@ -180,10 +182,11 @@ class Versions:
         self._outbid(rows, ours, theirs.entry)
         return True
 
-    def unhave(self, path: str, lies: ScanKey | None = None) -> bool:
+    def unhave(self, path: str, seen: ScanKey | None = None, *, gone: bool = True) -> bool:
         """What we had is not here any more, and is wanted back: it is ours no longer, and a ticket
-        where another device holds it, or what followed it. lies: what is there instead gives way
-        to that. False where no device does; nothing is changed then."""
+        where another device holds it, or what followed it. seen: its stat; gone: False: that of
+        what lies there instead and gives way. False where no device does; nothing is changed
+        then."""
         rows = self._indexes.rows(path)
         ours = ours_of(rows)
         if ours is None or ours.entry.deleted:
@@ -191,11 +194,16 @@ class Versions:
         theirs = [row for row in rows if row.holders & ~OURS and not row.entry.leaps(ours.entry)]
         if not any(row.entry.rank >= ours.entry.rank for row in theirs):
             return False
-        if lies is not None:
-            self._indexes.held.hold(path, lies, Why.GIVES_WAY)
+        if seen is not None:
+            why = Why.WANTED if gone else Why.GIVES_WAY
+            self._indexes.held.hold(path, seen, why, (ours.entry.stamp, ours.entry.writer))
         others = replace(ours, holders=ours.holders & ~OURS, seq=None, scan=None)
         self._indexes.change_row(rows, ours, others)
         return True
+
+    def lies_in_the_way(self, path: str) -> bool:
+        """What was to give way to our version at `path` cannot: it is told, beside that."""
+        return self._indexes.held.lies_in_the_way(path)
 
     def leap(self, path: str) -> bool:
         """Whether a reachable device holds a version of `path` that leaps: nobody takes it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import around, chunks, devices, on_disk, versions
+from . import around, chunks, devices, guarded, on_disk, versions
 from .bug import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
@@ -13,4 +13,5 @@ BUGS: Final[tuple[Bug, ...]] = (
     *versions.BUGS,
     *devices.BUGS,
     *around.BUGS,
+    *guarded.BUGS,
 )

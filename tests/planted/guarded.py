@@ -1,0 +1,41 @@
+"""Mistakes of the guard: what is lost and does not count, and what users decided and nobody hears.
+
+Knows the text of tree/loss and sync/hearing. Must not know how a bug is run.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .bug import Bug, Edit
+
+_LOSSES = ("tests/test_sync_losses.py",)
+
+BUGS: Final = (
+    Bug(
+        "an emptied file is not lost",
+        "The guard counts files that are gone, emptied, shrunk to nothing or of another kind.",
+        (
+            Edit(
+                "leftzmq/tree/loss.py",
+                "    if size == 0:\n        return file_bytes > 0\n",
+                "    if size == 0:\n        return False\n",
+            ),
+        ),
+        frozenset(),
+        _LOSSES,
+    ),
+    Bug(
+        "what is accepted is heard by nobody",
+        "accept on one device is told to all; a version in a range passes the guard everywhere.",
+        (
+            Edit(
+                "leftzmq/sync/hearing.py",
+                "        self._indexes.accept(fact.page.accepted)  # before what it may let pass\n",
+                "",
+            ),
+        ),
+        frozenset(),
+        _LOSSES,
+    ),
+)
