@@ -10,6 +10,7 @@ import pytest
 from mesh import Device, Mesh
 from test_sync_mesh import together, trash
 
+from leftzmq.disk import recover
 from leftzmq.sync import trash as keeper
 from leftzmq.sync.desk import batches_of
 from leftzmq.wire.local import EventKind
@@ -165,6 +166,46 @@ def test_a_long_list_comes_in_pages(mesh: Mesh, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("leftzmq.disk.recover.STEP_CALLS", 1)
     assert versions(mesh, b) == whole
     assert restore(mesh, b, "f1", target="back")["restored"] == 1
+
+
+def many(mesh: Mesh, device: Device, count: int) -> list[tuple[str, int]]:
+    """So many files in one folder of the trash."""
+    folder = device.share / ".left/trash/20270115-080000-0000abcd/d"
+    folder.mkdir(parents=True)
+    for number in range(count):
+        (folder / f"{number:05}").write_bytes(b"")
+    return [(f"d/{number:05}", 0) for number in range(count)]
+
+
+def test_a_large_folder_is_read_once_for_all_pages(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = mesh.devices["A"]
+    listed = many(mesh, a, 5_000)
+    read: list[int] = []
+    names = recover.our_names
+    monkeypatch.setattr(recover, "our_names", lambda folder: read.append(1) or names(folder))
+    assert versions(mesh, a) == listed
+    assert len(read) == 3  # the trash, the batch, the folder
+
+
+def test_two_who_page_at_once_get_everything(mesh: Mesh) -> None:
+    a = mesh.devices["A"]
+    listed = many(mesh, a, 5_000)
+    found: list[list[tuple[str, int]]] = [[], [], []]
+    afters = ["", "", ""]
+    for turn in range(100):
+        if turn == 3:
+            (a.share / ".left/trash/20270115-080000-0000abcd/d/04999").unlink()
+        for who in range(3):
+            if turn and not afters[who]:
+                continue
+            answer = mesh.ask(a, "trash list", after=afters[who])
+            found[who] += [(version["path"], version["size"]) for version in answer["versions"]]
+            afters[who] = answer["after"]
+        if who == 2 and turn == 2:
+            assert restore(mesh, a, "d/04998")["restored"] == 1
+    assert found == [listed[:-2]] * 3
 
 
 # ---- sweeping -----------------------------------------------------------------------------------

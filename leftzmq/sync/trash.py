@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from leftzmq.disk.recover import PutBack, Restored, Trashed
@@ -46,6 +46,7 @@ class Question:
     """One question. target: None for a list, else where `path` is to be.
 
     after, found: for a list, where it goes on, and what it has
+    number: of its listing; 0 before it is begun
     seen: for the others, paths whose newest version was taken up; back, stayed: what became of them
     """
 
@@ -62,6 +63,7 @@ class Question:
     back: list[str] = field(default_factory=list)
     stayed: list[tuple[str, str]] = field(default_factory=list)
     listed: bool = False
+    number: int = 0
 
     @property
     def is_full(self) -> bool:
@@ -80,6 +82,9 @@ class TrashKeeper:
         self._swept_batches = self._swept_bytes = 0
         self._next_sweep: float | None = None
         self._questions: deque[Question] = deque()
+        self._rest: Question | None = None
+        """What goes on where the last page ended; its listing waits. A folder of 100,000 names is
+        read once, and not for every page."""
 
     def deadline(self) -> float | None:
         return None if self._sweeping else self._next_sweep
@@ -133,7 +138,11 @@ class TrashKeeper:
     ) -> list[Action | Fact]:
         """What is there of `path` and below ("": all), newest first, in pages: an answer with
         `after` goes on when it is asked again with that, as batch and path."""
-        return self._ask(Question(asker, path, when, after))
+        question = Question(asker, path, when, after)
+        rest = self._rest
+        if rest is not None and (rest.path, rest.when, rest.after) == (path, when, after):
+            question = replace(rest, asker=asker)
+        return self._ask(question)
 
     def ask_restore(self, asker: bytes, path: str, target: str, when: str) -> list[Action | Fact]:
         """Put the newest version of `path`, and of each path below it, back at `target`."""
@@ -149,8 +158,11 @@ class TrashKeeper:
             return self._go_on(question)
         question.found += fact.part.found
         question.found_letters += sum(len(version.path) for version in fact.part.found)
+        return self._page_or_more(question)
+
+    def _page_or_more(self, question: Question) -> list[Action | Fact]:
         full = len(question.found) > PAGE_ITEMS or question.found_letters > PAGE_BYTES
-        return self._answer_list(question) if fact.part.done or full else self._go_on(question)
+        return self._answer_list(question) if question.listed or full else self._go_on(question)
 
     def restored(self, fact: TrashRestored) -> list[Action | Fact]:
         if fact.stop is not None:
@@ -174,8 +186,17 @@ class TrashKeeper:
     def _begin(self) -> list[Action | Fact]:
         if not self._questions:
             return []
-        self._number += 1
-        return self._go_on(self._questions[0])
+        question = self._questions[0]
+        rest, self._rest = self._rest, None
+        if question.number and question.number != (rest.number if rest else 0):
+            # Another listing came between: it begins anew, after the same version.
+            question.number, question.listed = 0, False
+            question.found.clear()
+            question.found_letters = 0
+        if not question.number:
+            self._number += 1
+            question.number = self._number
+        return self._page_or_more(question) if question.found else self._go_on(question)
 
     def _take_up(self, question: Question, target: str, found: tuple[Trashed, ...]) -> None:
         """The newest of each path comes first; what comes later stays where it is."""
@@ -197,11 +218,11 @@ class TrashKeeper:
         if question.waiting:
             count = min(RESTORES_AT_ONCE, len(question.waiting))
             wanted = tuple(question.waiting.popleft() for _ in range(count))
-            return [Work(RestoreTrash(self.folder, self._number, wanted))]
+            return [Work(RestoreTrash(self.folder, question.number, wanted))]
         if question.listed or question.is_full:
             return self._answer_restore(question)
         path, when, after = question.path, question.when, question.after
-        return [Work(ListTrash(self.folder, self._number, path, when, after))]
+        return [Work(ListTrash(self.folder, question.number, path, when, after))]
 
     def _answer_list(self, question: Question) -> list[Action | Fact]:
         found = (
@@ -218,6 +239,15 @@ class TrashKeeper:
         versions, whole = fitting(found, PAGE_ITEMS, PAGE_BYTES)
         more = versions and not (whole and question.listed)
         after = versions[-1]["cursor"] if more else ""
+        if more:
+            rest = question.found[len(versions) :]
+            last = question.found[len(versions) - 1]
+            self._rest = replace(
+                question,
+                after=(last.batch, last.path),
+                found=rest,
+                found_letters=sum(len(version.path) for version in rest),
+            )
         return self._answer({"folder": self.folder, "versions": versions, "after": after})
 
     def _answer_restore(self, question: Question) -> list[Action | Fact]:
@@ -247,4 +277,5 @@ class TrashKeeper:
         """The folder is stopped: nothing more is asked of its share."""
         asked = [declined(question.asker, why, self.folder) for question in self._questions]
         self._questions.clear()
+        self._rest = None
         return [*asked]
