@@ -212,6 +212,7 @@ ATTACKS: Final = [
     Attack("endless on control", "endless-control"),
     Attack("endless on bulk", "endless-bulk"),
     Attack("endless empty frames", "endless-small"),
+    Attack("hanging up when full", "hang-up-full"),
     Attack("W6 outsider", "outsider", "X", beside=names_of_all_lengths),
 ]
 S2_LIMITS: Final = "S2 limits"

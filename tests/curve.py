@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket as tcp
+import struct
 from typing import Final
 
 from nacl.bindings import (
@@ -70,13 +71,30 @@ class Connection:
     def close(self) -> None:
         self._tcp.close()
 
+    def reset(self) -> None:
+        """End it with a TCP reset: what is on its way is thrown away."""
+        self._tcp.setsockopt(tcp.SOL_SOCKET, tcp.SO_LINGER, struct.pack("ii", 1, 0))
+        self._tcp.close()
+
+    def push(self, data: bytes) -> int:
+        """As much of it as goes without waiting, in bytes. data: of `frame`"""
+        self._tcp.setblocking(False)
+        try:
+            return self._tcp.send(data)
+        except BlockingIOError:
+            return 0
+
     def send(self, payload: bytes, *, more: bool = False) -> None:
         """One frame. Waits while the other side does not read."""
+        self._tcp.sendall(self.frame(payload, more=more))
+
+    def frame(self, payload: bytes, *, more: bool = False) -> bytes:
+        """The next frame as it is to be sent; each once, in this order."""
         self._nonce += 1
         nonce = self._nonce.to_bytes(8, "big")
         box = crypto_box_afternm(bytes([more]) + payload, b"CurveZMQMESSAGEC" + nonce, self._shared)
         body = b"\x07MESSAGE" + nonce + box
-        self._tcp.sendall(LONG_FRAME + len(body).to_bytes(8, "big") + body)
+        return LONG_FRAME + len(body).to_bytes(8, "big") + body
 
     def _shake(self, hand: Hand, public: bytes, secret: bytes) -> bytes:
         """The key of the connection."""

@@ -84,6 +84,11 @@ CREDIT_BYTES: Final = 32 * MIB  # that an agent bears (docs/protocol.md, section
 SUBSCRIPTIONS: Final = 2000
 SUBSCRIPTIONS_REST_S: Final = 0.002
 """XSUB never waits: what does not fit it throws away, and would turn round and round for it."""
+FULL_CONNECTIONS: Final = 300
+FULL_MESSAGES: Final = 300  # more than an agent lets wait for one connection
+FULL_BEFORE_S: Final = 0.1
+PING_S: Final = 10.0
+"""HEARTBEAT_MS of leftzmq/bus/options.py: from the end of the handshake to the first ping."""
 PAGES_AN_ANSWER: Final = 16
 PAGE_BYTES: Final = 44 << 10
 SILENT_PORTS: Final = 100
@@ -1035,6 +1040,41 @@ def endless_bulk(raid: Raid) -> None:
 def endless_small(raid: Raid) -> None:
     """Empty frames on control: each costs the agent far more than its byte."""
     endless(raid, Socket.CONTROL, b"")
+
+
+@flood("hang-up-full")
+def hang_up_full(raid: Raid) -> None:
+    """300 connections of one device say more than is read, and end just before libzmq, in the
+    agent, wants to ping them: it aborts where the ping finds a connection that is gone and whose
+    messages are not all read (4.3.5, stream_engine_base.cpp, out_event)."""
+    (place,) = raid.places
+    pair = devicekey.load_or_make(device_key_file(place.state))
+    hand = Hand(devicekey.parse_public(raid.agent.key))
+    tag = derive_keys(read_secret(place.home.parent / "share.secret")).tag
+    said = encode(Have(tag, bytes(32), b"\1"))
+    while raid.goes_on:
+        crowd: list[tuple[float, Connection]] = []
+        while raid.goes_on and len(crowd) < FULL_CONNECTIONS:
+            try:
+                port = doors(raid)[Socket.CONTROL]
+                made = Connection(HOST, port, hand, pair.public, pair.secret, 2.0)
+            except (NotLetIn, OSError):
+                raid.counts["not let in"] += 1
+                time.sleep(REDIAL_S)
+                continue
+            crowd.append((time.monotonic(), made))
+            raid.counts["let in"] += 1
+        loads = [b"".join(made.frame(said) for _ in range(FULL_MESSAGES)) for _, made in crowd]
+        at = (crowd[0][0] if crowd else 0.0) + PING_S - FULL_BEFORE_S
+        while raid.goes_on and time.monotonic() < at:
+            time.sleep(0.001)
+        for (_, made), load in zip(crowd, loads, strict=True):
+            with suppress(OSError):
+                raid.counts["said"] += made.push(load) // (len(load) // FULL_MESSAGES)
+        time.sleep(FULL_BEFORE_S / 2)
+        for _, made in crowd:
+            made.reset()
+        raid.counts["hung up"] += len(crowd)
 
 
 # -- a paired device that is in none of our folders ----------------------------------------------

@@ -176,6 +176,15 @@ def test_sixteen_devices_begin_their_indexes_and_never_end_them() -> None:
         serves(stage, figures)
 
 
+def test_connections_that_hang_up_when_they_are_full_abort_nobody() -> None:
+    """libzmq pings a connection that is gone and not read to its end yet, and aborts."""
+    with Fortress(1) as stage:
+        stage.begin()
+        figures, did = attacked(stage, "hang-up-full", stage.raiders, 3 * FLOOD_S)
+        assert did["let in"] > 0
+        serves(stage, figures)
+
+
 def test_files_of_four_tebibytes_take_little_memory() -> None:
     with Fortress(1) as stage:
         stage.begin()
