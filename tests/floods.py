@@ -374,6 +374,8 @@ class Raider(Stranger):
 
     def _before_connect(self, kind: Socket, socket: zmq.Socket[bytes]) -> None:
         self._watched[kind] = socket.get_monitor_socket(WATCHED)
+        # Else its own libzmq aborts when it does not read and the agent hangs up (hang-up-full).
+        socket.heartbeat_ivl = 0
 
     def hang_up(self) -> None:
         """The next `dial_again` begins anew."""
