@@ -188,10 +188,10 @@ def test_an_index_that_is_asked_for_without_end_is_read_a_page_at_a_time(
         queue(job)
 
     monkeypatch.setattr(a, "queue", counted)
-    for number in range(500):
+    for number in range(200):
         m.control(a, [4, m.keys.tag, m.known["A"].life, number % 3])
     go_on(world, 20.0)
-    assert 1 <= len(read) <= 500 and not world.refused
+    assert 1 <= len(read) <= 200 and not world.refused
     known = m.known["A"]
     known.entries.clear()
     m.control(a, [4, m.keys.tag, bytes(12), 0])
