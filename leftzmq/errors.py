@@ -236,6 +236,10 @@ class ProblemKind(Enum):
     NOT_GIVEN = "no device that has it gives it: it is asked for again now and then"
     WATCH_LIMIT = "is polled: the limit of watched folders is reached"
     WATCH_LOST = "events were lost: walking the folder again"
+    INDEX_TOO_LARGE = "is larger than we may keep: the rest of it waits"
+    INDEX_NO_ROOM = (
+        "too little of the disk of the state directory would stay free: it waits for room"
+    )
     INDEX_WAITS = "waits until there is a place for it in our own, and is asked for again then"
     FAR_FUTURE = "another device has a version of it from the end of all times: it is not taken"
     MOUNT_GONE = (

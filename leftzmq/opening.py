@@ -177,7 +177,8 @@ class Openings:
             raise
 
     def _over(self, id: str, keys: FolderKeys, store: Store) -> Folder:
-        return Folder(id, keys, self._opening.device, store, self._opening.peers)
+        limits = self._configs[id].limits
+        return Folder(id, keys, self._opening.device, store, self._opening.peers, limits)
 
 
 def _set_aside(store: Store) -> Iterator[str]:

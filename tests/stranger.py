@@ -66,7 +66,8 @@ def ports(agent: Actor) -> dict[Socket, int]:
 
 
 class Stranger:
-    """greets: answers hello, and says it. version: what it says it speaks. answer: to every get.
+    """greets: answers hello, and says it. tells_index: answers index_since. version: what it says
+    it speaks. answer: to every get.
 
     agents: to whom it says that it has the folder
     others: ports that are not to be taken, though they are free still
@@ -86,6 +87,7 @@ class Stranger:
         self._agents = agents
         self.life = make_life(device_mark(self.device), 1_700_000_000, b"test")
         self.version, self.greets, self.answer = VERSION, True, honest
+        self.tells_index = True
         self.entries: list[Entry] = []
         self.data: dict[bytes, bytes] = {}
         self.lists: set[bytes] = set()
@@ -241,7 +243,7 @@ class Stranger:
                 self._reply(kind, came, encode(refusing))
             case Hello() if self.greets:
                 self._reply(kind, came, encode(self._welcome()))
-            case IndexSince():
+            case IndexSince() if self.tells_index:
                 self._reply(kind, came, encode(IndexPage(self.keys.tag, self._index(message))))
             case Get():
                 self.asked.append(message)

@@ -21,7 +21,7 @@ from leftzmq.disk import scanner
 from leftzmq.disk.share import cannot_be_used
 from leftzmq.disk.walk import TreeWalk
 from leftzmq.errors import IndexFailed, LeftError, Problem, ProblemKind, ShareError, Stop, StopCause
-from leftzmq.index.flush import flush
+from leftzmq.index.flush import fits_bytes, flush
 from leftzmq.index.reader import Reader
 from leftzmq.sync import jobs
 from leftzmq.sync.jobs import Job, JobDone, JobStopped
@@ -35,6 +35,7 @@ PAGE_ENTRIES: Final = 48
 class JobRunner:
     """Runs one job at a time a thread; each thread has its own readers and cutters.
 
+    index_room: how much may still come onto the disk of an index, given what is to stay free
     open_anew: opens a folder that was stopped once more. Raises LeftError or OSError
     """
 
@@ -43,9 +44,10 @@ class JobRunner:
         now_ns: Callable[[], int] = time.time_ns,
         make_durable: Callable[[Path], None] = flush,
         open_anew: Callable[[str], None] | None = None,
+        index_room: Callable[[Path, float], int] = fits_bytes,
     ) -> None:
         self._now_ns, self._make_durable = now_ns, make_durable
-        self._open_anew = open_anew
+        self._open_anew, self._index_room = open_anew, index_room
         self._grounds: dict[str, Ground] = {}
         self._own = threading.local()
 
@@ -224,6 +226,10 @@ class JobRunner:
     def _search_home(self, ground: Ground, job: jobs.SearchHome) -> JobDone:
         return serving.search_home(self._reader(ground), job)
 
+    def _look_for_index_room(self, ground: Ground, job: jobs.LookForIndexRoom) -> JobDone:
+        fits = self._index_room(ground.index, ground.limits.min_free_percent)
+        return jobs.IndexRoomSeen(job.folder, fits)
+
     def _count(self, ground: Ground, job: jobs.CountUnacknowledged) -> JobDone:
         count = self._reader(ground).count_unacknowledged(job.holders, job.head)
         return jobs.UnacknowledgedCounted(job.folder, job.holders, job.head, count)
@@ -247,4 +253,5 @@ _HANDLERS: dict[type, Any] = {
     jobs.ReadPage: JobRunner._read_page,
     jobs.ReadChunks: JobRunner._read_chunks,
     jobs.CountUnacknowledged: JobRunner._count,
+    jobs.LookForIndexRoom: JobRunner._look_for_index_room,
 }

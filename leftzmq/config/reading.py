@@ -14,6 +14,8 @@ from typing import Final
 from leftzmq.config.checks import all_different, check_places
 from leftzmq.config.table import Table, kind_of
 from leftzmq.config.values import (
+    INDEX_ENTRIES,
+    INDEX_ENTRY_BYTES,
     MAX_FOLDERS,
     MAX_PEERS,
     MAX_TRASH_DAYS,
@@ -123,7 +125,8 @@ def _device(top: Table) -> DeviceConfig:
 
 
 def _folder(table: Table) -> FolderConfig:
-    table.allow("id", "path", "secret", "trash_days", "trash_percent", "min_free_percent")
+    limits = ("trash_days", "trash_percent", "min_free_percent")
+    table.allow("id", "path", "secret", *limits, "index_entries", "index_entry_bytes")
     return FolderConfig(table.name("id"), table.path("path"), table.path("secret"), _limits(table))
 
 
@@ -132,6 +135,8 @@ def _limits(table: Table) -> Limits:
         table.number("trash_days", 1, MAX_TRASH_DAYS, "days", TRASH_DAYS),
         table.number("trash_percent", 0, 100, "percent", TRASH_PERCENT),
         table.number("min_free_percent", 0, 50, "percent", MIN_FREE_PERCENT),
+        table.count("index_entries", 1_000, 1_000_000_000, "entries", INDEX_ENTRIES),
+        table.count("index_entry_bytes", 256, 16_384, "bytes", INDEX_ENTRY_BYTES),
     )
 
 

@@ -111,6 +111,14 @@ class Table:
             raise ConfigError(what, self.where(key), do)
         return float(value)
 
+    def count(self, key: str, low: int, high: int, unit: str, default: int) -> int:
+        """A whole number from `low` to `high`; `default` if it is left out."""
+        value = self.number(key, low, high, unit, default)
+        if value != int(value):
+            do = f"write a whole number of {unit}"
+            raise ConfigError(f"is {value}", self.where(key), do)
+        return int(value)
+
     def endpoint(self, key: str, *, own: bool) -> Endpoint | None:
         value = self.text(key)
         return None if value is None else Endpoint.parse(value, self.where(key), own=own)

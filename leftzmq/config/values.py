@@ -19,6 +19,10 @@ MAX_PLACE_BYTES: Final = 4095  # PATH_MAX of Linux, less its NUL
 TRASH_DAYS: Final = 30.0
 TRASH_PERCENT: Final = 10.0
 MIN_FREE_PERCENT: Final = 1.0
+INDEX_ENTRIES: Final = 1_000_000
+INDEX_ENTRY_BYTES: Final = 1_024
+"""Two to three times as much as entries of real trees take up: a path of 60 to 120 bytes counts
+twice, and three writers are 60 (sync/index_room)."""
 MAX_TRASH_DAYS: Final = 36_500  # a hundred years; the clock of a batch's name goes further
 
 
@@ -38,12 +42,17 @@ class Limits:
     """What a folder may take up on its disk, and must leave free; percent of the disk's size.
 
     trash_days, trash_percent: how long the trash is kept, and how large it may be
-    min_free_percent: under it, nothing arrives that needs room
+    min_free_percent: under it, nothing arrives that needs room; of the disk of the state directory
+                      too: nothing that others say is stored there
+    index_entries:    so many entries each other device may have, or twice as many as we have
+    index_entry_bytes: and so many bytes in our index for each of them, on an average
     """
 
     trash_days: float = TRASH_DAYS
     trash_percent: float = TRASH_PERCENT
     min_free_percent: float = MIN_FREE_PERCENT
+    index_entries: int = INDEX_ENTRIES
+    index_entry_bytes: int = INDEX_ENTRY_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Making commits durable, off the loop.
+"""Making commits durable, off the loop; and whether the disk has room for more.
 
 A commit in WAL mode with synchronous=NORMAL is in the page cache. Flushing the `-wal` file makes
 every earlier commit durable (https://www.sqlite.org/wal.html, "Checkpointing"): its frames carry
@@ -9,13 +9,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
 
 from leftzmq.index.connection import disk_errors
-from leftzmq.index.schema import connect
-
-CHECKPOINT_BYTES: Final = 8 << 20
-"""A -wal file above this is moved into the database: reading through a long one gets slow."""
+from leftzmq.index.schema import CHECKPOINT_BYTES, connect
 
 
 def flush(file: Path) -> None:
@@ -37,3 +33,22 @@ def flush(file: Path) -> None:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         finally:
             connection.close()
+
+
+def log_bytes(file: Path) -> int:
+    """How long the -wal is; 0 where there is none."""
+    try:
+        return os.stat(f"{file}-wal").st_size
+    except OSError:
+        return 0
+
+
+def fits_bytes(file: Path, min_free_percent: float) -> int:
+    """How much may still come onto the file system of this index; below the floor of free space it
+    is negative. Raises IndexFailed."""
+    with disk_errors(file):
+        found = os.statvfs(file.parent)
+    total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+    if not total:  # some network file systems do not know their size
+        return 1 << 62
+    return free - int(total * min_free_percent / 100)

@@ -20,6 +20,7 @@ COLUMNS: Final = (
 
 _SCAN = struct.Struct("<BQqqQ?I")  # kind, size, mtime, ctime, inode, exec, links
 _UINT32 = 0xFFFFFFFF
+ROW_BYTES: Final = 120  # of numbers, and of what SQLite keeps of a row and of its place in indexes
 
 
 ANYBODY: Final = -1  # as a set of devices
@@ -70,6 +71,12 @@ def theirs_of(rows: Iterable[Row], content: bytes) -> Entry | None:
     files = [entry for entry in others if entry.kind is Kind.FILE and not entry.deleted]
     same = [entry for entry in files if entry.content == content]
     return max(same, key=lambda entry: entry.rank, default=None)
+
+
+def row_bytes(entry: Entry) -> int:
+    """About how long a row of it is, with what indexes repeat of it."""
+    path = len(entry.path.encode())
+    return 2 * path + 20 * len(entry.vector.pairs) + 2 * len(entry.content) + ROW_BYTES
 
 
 def pack_scan(key: ScanKey | None) -> bytes | None:

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from leftzmq.errors import IndexFailed, IndexFault
 from leftzmq.index.connection import index_failed
-from leftzmq.index.flush import flush
+from leftzmq.index.flush import flush, log_bytes
 from leftzmq.index.heads import Heads
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import COLUMNS, Row, columns_of, pack_scan, unpack_scan
@@ -49,6 +49,7 @@ class Store(Reader):
         super().__init__(connection)
         self.file = file
         self._open = False
+        self.log_bytes = 0  # of the -wal that is not in the database yet, as far as is known
         self._dropped: set[str] | None = None  # since somebody began to look for `.lefting` files
         self._meant: Counter[str] = Counter()  # `.lefting` files that are about to be made
         self._doubted: set[str] = set()  # those of them whose name another one may still have
@@ -70,6 +71,12 @@ class Store(Reader):
             self.heads.save()
             self._db.execute("COMMIT")
             self._open = False
+            self.log_bytes = log_bytes(self.file)
+
+    def flushed(self) -> None:
+        """All that was committed some time ago is in the database, if there was much of it: the
+        next commit shows whether the log could be begun anew."""
+        self.log_bytes = 0
 
     def begin_life(self, life: Life) -> None:
         """A new start. What a killed one committed is durable after this, so that its last

@@ -101,7 +101,7 @@ class Applier:
         if not fact.paths and (self._indexes.tally.tickets or self._window.doing):
             self._window.consider_all()
         for path in fact.paths:
-            self._window.consider(path)
+            self._window.consider(path, fact.source)
         return self.go_on(now)
 
     def found_deleted(self, fact: FoundDeletedBytes, now: float) -> list[Action | Fact]:

@@ -6,13 +6,13 @@ operation is carried out (disk/apply does) or what follows from its end (the app
 
 from __future__ import annotations
 
-import heapq
 from typing import Final
 
 from leftzmq.sync.claims import Claimant, Claims
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.moves import Moves
 from leftzmq.sync.ticket import Ticket
+from leftzmq.sync.turns import Turns
 from leftzmq.sync.versions import Versions
 from leftzmq.sync.window import Doing, Stage, Window
 from leftzmq.tree.entry import Kind
@@ -23,8 +23,9 @@ BATCH_OPERATIONS: Final = 128
 CLAIMED_RETRY_S: Final = 0.05  # the settler looks at the path: a few ms mostly
 STAYING_SAMPLE: Final = 64
 
-Heap = list[tuple[int, bytes]]
-"""(depth, sort key); the depth is negative where children go first."""
+Heap = Turns[tuple[int, bytes]]
+"""(depth, sort key); the depth is negative where children go first. Of each device that has them,
+one after another."""
 
 
 class Batches:
@@ -35,9 +36,9 @@ class Batches:
     ) -> None:
         self._indexes, self._versions, self._claims = indexes, versions, claims
         self._window, self._moves = window, moves
-        self._puts: Heap = []
-        self._large_puts: Heap = []
-        self._removes: Heap = []
+        self._puts: Heap = Turns()
+        self._large_puts: Heap = Turns()
+        self._removes: Heap = Turns()
         self._stuck: list[str] = []
         self._running: dict[int, bool] = {}  # number -> large
         self._number = 0
@@ -48,13 +49,13 @@ class Batches:
         if doing.in_heap:
             return
         doing.in_heap = True
-        depth = path.count("/")
+        depth, source = path.count("/"), doing.account[0] if doing.account else 0
         if doing.entry.deleted:
-            heapq.heappush(self._removes, (-depth, sort_key(path)))
+            self._removes.put(source, (-depth, sort_key(path)))
         elif doing.staged is not None and doing.entry.depth:
-            heapq.heappush(self._large_puts, (depth, sort_key(path)))
+            self._large_puts.put(source, (depth, sort_key(path)))
         else:
-            heapq.heappush(self._puts, (depth, sort_key(path)))
+            self._puts.put(source, (depth, sort_key(path)))
 
     def unstick(self) -> None:
         """What waited for a folder, or for a folder's children, may be possible now."""
@@ -83,7 +84,7 @@ class Batches:
         # Puts first: a file that is to go may be what a put moves.
         for heap in (self._large_puts,) if large else (self._puts, self._removes):
             while heap and len(batch) < (1 if large else BATCH_OPERATIONS):
-                path = path_of_key(heapq.heappop(heap)[1])
+                path = path_of_key(heap.pop()[1])
                 doing = self._window.doing.get(path)
                 if doing is None:
                     continue

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 
+from leftzmq.config import Limits
 from leftzmq.content.keys import FolderKeys
 from leftzmq.errors import IndexFailed, Refused, Stop, StopCause
 from leftzmq.index.store import Store
@@ -48,6 +49,7 @@ class Folder:
         device: DeviceKey,
         store: Store,
         peers: Peers,
+        limits: Limits | None = None,
     ) -> None:
         self.id, self.keys, self.device, self.store = id, keys, device, store
         self.tag: bytes = keys.tag
@@ -57,7 +59,7 @@ class Folder:
         self.replica = Replica(
             id, self.tag, device, self.indexes, versions, self.claims, peers.news_links
         )
-        self.hearing = Hearing(id, self.tag, self.indexes, peers, self.problems)
+        self.hearing = Hearing(id, self.tag, self.indexes, peers, self.problems, limits or Limits())
         self.settler = Settler(
             id,
             store,

@@ -10,14 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from leftzmq.config import Limits
 from leftzmq.errors import ProblemKind, Refusal
 from leftzmq.index.heads import NO_LIFE
+from leftzmq.index.rows import ROW_BYTES, row_bytes
+from leftzmq.index.schema import CHECKPOINT_BYTES
 from leftzmq.sync.actions import Action, Drop, Send, Tell
 from leftzmq.sync.answering import PAGES_AN_ASK
 from leftzmq.sync.facts import Fact, PageArrived, PathsReconsidered, PeerGreeted
 from leftzmq.sync.heard import Heard, heard
+from leftzmq.sync.holdings import Held
+from leftzmq.sync.index_room import IndexRoom
 from leftzmq.sync.index_waits import IndexWaits
-from leftzmq.sync.indexes import Indexes
+from leftzmq.sync.indexes import OURS, Indexes
+from leftzmq.sync.jobs import IndexRoomSeen
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers import Peers
 from leftzmq.sync.problems import Problems
@@ -31,6 +37,8 @@ KEPT_PAGES_MAX: Final = 64  # news above the end of a running answer; more, and 
 ANSWER_TIMEOUT_S: Final = 20.0
 GENERATIONS_MAX: Final = 4
 """Of one device, that are not swept yet. Each has a bit, of which a folder has 62."""
+BEHIND_BYTES: Final = 4 * CHECKPOINT_BYTES
+RESUME_S: Final = 0.05
 BIT_HELD_S: Final = 60.0
 """Where all bits are taken and none is to be swept, the device that sent no page for longest loses
 its own, if it was this long. A device that can be reached sends one every 10 s (heartbeats)."""
@@ -64,11 +72,15 @@ class Hearing:
         indexes: Indexes,
         peers: Peers,
         problems: Problems,
+        limits: Limits,
     ) -> None:
         self._folder, self._tag, self._peers = folder, tag, peers
         self._indexes, self._heads = indexes, indexes.store.heads
         self._running: dict[DeviceKey, Running] = {}
         self._waits = IndexWaits(folder, problems)
+        self._room = IndexRoom(folder, limits)
+        self._paused: set[DeviceKey] = set()  # asked on when our own log is short again
+        self._resume_at = 0.0
         self._paged_at: dict[DeviceKey, float] = {}  # when its last page came, or it got its bit
         self.members: set[DeviceKey] = set()
         self.heard: set[DeviceKey] = set()
@@ -90,7 +102,8 @@ class Hearing:
         head = self._heads.of(device)
         self._indexes.reach |= head.mask
         known = (head.life, head.head) == (hello.life, hello.head) and device in self.heard
-        if known or device in self._running or device in self._waits:
+        waits = device in self._waits or device in self._paused
+        if known or device in self._running or waits:
             out: list[Action | Fact] = []
         else:
             out = self._ask(device, now)
@@ -104,6 +117,7 @@ class Hearing:
     def lost(self, device: DeviceKey) -> list[Action | Fact]:
         """No link to the device is left: what only it holds is pending from now on."""
         self._running.pop(device, None)
+        self._paused.discard(device)
         out = self._waits.end(device, self._peers.name(device))
         if device not in self.members:
             return out
@@ -120,7 +134,7 @@ class Hearing:
         self.heard.add(device)
         self._paged_at[device] = now
         self._indexes.accept(fact.page.accepted)  # before what it may let pass
-        if device in self._waits:
+        if device in self._waits or device in self._paused:
             return []  # it is asked again
         running = self._running.get(device)
         if fact.answer:
@@ -147,11 +161,12 @@ class Hearing:
     @property
     def settled(self) -> bool:
         """No answer is running, and what counts for nothing is swept."""
-        return not self._running and self._indexes.swept
+        return not self._running and not self._paused and self._indexes.swept
 
     def tick(self, now: float) -> list[Action | Fact]:
         """Answers that stay out are asked for once more; what counts for nothing is swept."""
-        out = [*self._sweep_some(), *self._end_waits(now)]
+        out = [*self._room.tick(now), *self._sweep_some(), *self._end_waits(now)]
+        out += self._resume(now)
         late = [d for d, r in self._running.items() if now - r.since > ANSWER_TIMEOUT_S]
         for device in late:
             del self._running[device]
@@ -168,16 +183,21 @@ class Hearing:
     def deadline(self, now: float) -> float | None:
         if not self._indexes.swept:
             return now
-        waits = self._waits.deadline()
         times = [r.since + ANSWER_TIMEOUT_S for r in self._running.values()]
-        return min([*times, *([] if waits is None else [waits])], default=None)
+        times += [self._resume_at] if self._paused else []
+        more = (self._waits.deadline(), self._room.deadline())
+        return min([*times, *(time for time in more if time is not None)], default=None)
 
     def _news(self, page: Page, device: DeviceKey, now: float) -> list[Action | Fact]:
+        if device in self._waits or device in self._paused:
+            return []  # one of those that were kept, after another one that may not be heard
         head = self._heads.of(device)
         if page.life == head.life and page.last <= head.head:
             return []
         if page.life != head.life or page.after > head.head:
             return self._ask(device, now)
+        if self._is_behind:
+            return self._pause(device, now)
         out: list[Action | Fact] = []
         if page.entries:
             fields: dict[str, Scalar] = {"device": self._peers.name(device), "folder": self._folder}
@@ -203,12 +223,17 @@ class Hearing:
         running.since, running.pages_left = now, running.pages_left - 1
         out = self._hear(page, device, now)
         if page.last < page.head:
+            if device not in self._running:
+                return out  # it waits
+            if running.pages_left == 0 and self._is_behind:
+                return out + self._pause(device, now)
             if running.pages_left == 0:
                 running.pages_left = PAGES_AN_ASK
                 out += self._since(device)
             return out
+        if self._running.pop(device, None) is None:
+            return out
         self._indexes.sweep(device)
-        del self._running[device]
         for kept in running.kept:
             out += self._news(kept, device, now)
         return out
@@ -232,8 +257,13 @@ class Hearing:
             self._paged_at[device] = now  # as if: it has so long to send one
             out += self._waits.end(device, self._peers.name(device))
             out += self._ask(device, now)
-        for device in self._waits.due(now):
-            self._waits.put_off(device, now)
+        for device, kind in self._waits.due(now):
+            no_room = kind is ProblemKind.INDEX_NO_ROOM and not self._room.is_left
+            if no_room or kind is ProblemKind.INDEX_WAITS:
+                self._waits.put_off(device, now)
+            else:
+                self._waits.ask_again(device)
+                out += self._ask(device, now)
         return [*out, *self._free_bits(now)]
 
     def _free_bits(self, now: float) -> list[Action | Fact]:
@@ -260,14 +290,70 @@ class Hearing:
         holder = min(holders, key=lambda device: self._paged_at.get(device, 0.0))
         return holder if now - self._paged_at.get(holder, 0.0) >= BIT_HELD_S else None
 
+    # -- room ----------------------------------------------------------------------------------
+
+    def room_seen(self, fact: IndexRoomSeen, now: float) -> list[Action | Fact]:
+        """What the disk of the state directory bears."""
+        self._room.seen(fact, now)
+        return []
+
+    def _more(self, page: Page, mask: int) -> Held:
+        """What this page adds to what its device said before."""
+        entries = size = 0
+        for entry in page.entries:
+            rows = self._indexes.rows(entry.path)
+            before = next((row.entry for row in rows if row.holders & mask), None)
+            entries += before is None
+            size += row_bytes(entry) - (row_bytes(before) if before else 0)
+        return Held(entries, size)
+
+    def _held_up(self, device: DeviceKey, more: Held, now: float) -> list[Action | Fact] | None:
+        """The page may not be stored: its device waits. None: it may."""
+        holdings = self._indexes.holdings
+        held = holdings.of(self._heads.of(device).mask)
+        kind, detail = ProblemKind.INDEX_TOO_LARGE, ""
+        if more.entries > 0 or more.bytes > 0:
+            detail = self._room.too_large(held, more, holdings.of(OURS).entries)
+            if not detail and not self._room.is_left:
+                kind, detail = ProblemKind.INDEX_NO_ROOM, "min_free_percent"
+        if not detail:
+            return None
+        self._running.pop(device, None)
+        self._indexes.sweep(device)  # the rest of this generation may never come
+        return self._waits.begin(device, self._peers.name(device), kind, detail, now)
+
+    @property
+    def _is_behind(self) -> bool:
+        """What others said is not in the database yet, and much: who says more waits a moment."""
+        return self._indexes.store.log_bytes > BEHIND_BYTES
+
+    def _pause(self, device: DeviceKey, now: float) -> list[Action | Fact]:
+        self._running.pop(device, None)
+        self._paused.add(device)
+        self._resume_at = now + RESUME_S
+        return []
+
+    def _resume(self, now: float) -> list[Action | Fact]:
+        out: list[Action | Fact] = []
+        if self._paused and now >= self._resume_at:
+            self._resume_at = now + RESUME_S
+            if not self._is_behind:
+                paused, self._paused = self._paused, set()
+                for device in sorted(paused):
+                    out += self._ask(device, now)
+        return out
+
     # -- hearing -------------------------------------------------------------------------------
 
     def _hear(self, page: Page, device: DeviceKey, now: float) -> list[Action | Fact]:
         """The entries and the head that they lead to, in one commit."""
         head = self._heads.of(device)
-        out: list[Action | Fact] = []
         open_paths: list[str] = []
         self._indexes.recall(entry.path for entry in page.entries)
+        more = self._more(page, head.mask)
+        if (held_up := self._held_up(device, more, now)) is not None:
+            return held_up
+        out: list[Action | Fact] = [*self._waits.heard(device, self._peers.name(device))]
         for entry in page.entries:
             meaning = heard(self._indexes, head.bit, entry)
             if meaning is Heard.OPEN:
@@ -277,7 +363,11 @@ class Hearing:
                 out.append(Drop(device, Refusal.BAD_PAGE, detail))
                 return out
         self._heads.advance(device, page.life, page.last)
-        return [*out, PathsReconsidered(self._folder, tuple(open_paths))] if open_paths else out
+        self._room.spend(max(more.bytes, 0) + len(page.entries) * ROW_BYTES, now)
+        out += self._room.tick(now)
+        if open_paths:
+            out.append(PathsReconsidered(self._folder, tuple(open_paths), head.mask))
+        return out
 
     def _ask(self, device: DeviceKey, now: float) -> list[Action | Fact]:
         self._running[device] = Running(now, PAGES_AN_ASK)

@@ -17,7 +17,7 @@ from leftzmq.index.rows import Row, ours_of
 from leftzmq.index.schema import OUR_BIT
 from leftzmq.index.store import Store
 from leftzmq.sync.heldback import HeldBack
-from leftzmq.sync.tally import Recount, Tally
+from leftzmq.sync.tally import Recount
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.path import sort_key
@@ -32,7 +32,7 @@ class Indexes:
     """Both indexes, changed inside the store's running transaction.
 
     reach: the bits of the devices that can be asked now
-    tally: what `status` counts
+    tally: what `status` counts; holdings: how much each device says that it has
     begun: versions that an earlier life was fetching, by path: they may have their names without
     being ours, and those who had them may have the next version by now
     held: what lies in the share and is not told
@@ -44,7 +44,8 @@ class Indexes:
         self.reach = 0
         self.held = HeldBack(store)
         self.accepted = Accepted.unpack(store.meta(_ACCEPTED) or b"")
-        self.tally = Tally.of(store, self.accepted)
+        count = Recount.whole(store, self.accepted)
+        self.tally, self.holdings = count.tally, count.holdings
         self.begun: dict[str, Entry] = {}
         self._memo: dict[str, list[Row]] = {}
         self._sweeping: tuple[frozenset[int], int] | None = None  # bits; the row they are gone from
@@ -89,6 +90,7 @@ class Indexes:
         """The rows of one path become others; those without holders are dropped."""
         path = (before or after)[0].entry.path
         self.tally.change(before, after)
+        self.holdings.change(before, after)
         if self._recount is not None:
             self._recount.change(before, after, sort_key(path))
         self._memo[path] = self.store.replace(before, after)
@@ -217,7 +219,8 @@ class Indexes:
             if end is None:
                 self._recount = None if self._to_sweep else Recount(self.accepted)
         elif self._recount is not None and not self._recount.step(self.store):
-            self.tally, self._recount = self._recount.tally, None
+            self.tally, self.holdings = self._recount.tally, self._recount.holdings
+            self._recount = None
 
 
 def _swept(rows: Iterable[Row], mask: int) -> list[Row]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.disk.sighting import Sight
+from leftzmq.index.schema import CHECKPOINT_BYTES
 from leftzmq.sync.actions import Action, Publish, Work, tell_entry
 from leftzmq.sync.answering import Answering
 from leftzmq.sync.claims import Claims
@@ -129,7 +130,8 @@ class Replica:
     def committed(self) -> list[Action | Fact]:
         """Commit what was decided about one fact; what got a sequence is flushed, then told."""
         self._store.commit()
-        if self._flushing or self._published == self._store.heads.sequence:
+        is_told = self._published == self._store.heads.sequence
+        if self._flushing or (is_told and self._store.log_bytes <= CHECKPOINT_BYTES):
             return []
         self._flushing = True
         return [Work(Flush(self.folder, self._store.heads.sequence))]
@@ -137,6 +139,9 @@ class Replica:
     def was_flushed(self, fact: Flushed) -> list[Action | Fact]:
         """Sequences up to `head` are durable: now, and not before, news may name them."""
         self._flushing = False
+        self._store.flushed()
+        if fact.head == self._published:
+            return []  # others said much: their entries are ours to keep, and nobody's news
         self.flushed = fact.head
         out: list[Action | Fact] = []
         entries = self._store.changes(self._published, self.flushed, NEWS_ENTRIES_MAX + 1)

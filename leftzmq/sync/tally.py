@@ -12,6 +12,7 @@ from typing import Final
 from leftzmq.index.losses import Loss, loss
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import Row
+from leftzmq.sync.holdings import Holdings
 from leftzmq.tree.accepted import NOTHING, Accepted
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.entry import Kind
@@ -37,10 +38,7 @@ class Tally:
 
     @classmethod
     def of(cls, reader: Reader, accepted: Accepted | None = None) -> Tally:
-        count = Recount(accepted or NOTHING)
-        while count.step(reader, 1 << 12):
-            pass
-        return count.tally
+        return Recount.whole(reader, accepted or NOTHING).tally
 
     def change(self, before: Iterable[Row], after: Iterable[Row]) -> None:
         """The rows of one path became others."""
@@ -75,14 +73,23 @@ class Recount:
     """A tally that is counted anew, some rows a turn, while rows go on changing."""
 
     def __init__(self, accepted: Accepted) -> None:
-        self.tally = Tally(accepted=accepted)
+        self.tally, self.holdings = Tally(accepted=accepted), Holdings()
         self._after = b""
+
+    @classmethod
+    def whole(cls, reader: Reader, accepted: Accepted) -> Recount:
+        """All rows at once."""
+        count = cls(accepted)
+        while count.step(reader, 1 << 12):
+            pass
+        return count
 
     def step(self, reader: Reader, rows: int = ROWS_A_TURN) -> bool:
         """Count about so many rows more; False when there were none."""
         groups = reader.paths(self._after, rows)
         for group in groups:
             self.tally.change((), group)
+            self.holdings.change((), group)
             self._after = group[-1].sort_key
         return bool(groups)
 
@@ -90,3 +97,4 @@ class Recount:
         """The rows of the path with this sort key became others; it counts if it was passed."""
         if key <= self._after:
             self.tally.change(before, after)
+            self.holdings.change(before, after)

@@ -10,14 +10,13 @@ ticket leads to: the applier does.
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-from itertools import islice
 from typing import Final
 
-from leftzmq.sync.indexes import Indexes
+from leftzmq.sync.indexes import OURS, Indexes
+from leftzmq.sync.turns import Turns
 from leftzmq.tree.conflict import HEX_DIGITS
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import sort_key
@@ -89,37 +88,43 @@ class Window:
         self._tended_at = 0.0
         self._scan_for = 0  # the bit of which tickets are looked for; 0: all
         self._below: dict[str, list[str]] = {}  # a folder to be made -> what waits for it
-        self._next: deque[str] = deque()
+        self._next: Turns[tuple[int, str]] = Turns()
+        self._scanned: Turns[tuple[int, str]] = Turns()  # the same, found in the index
+        self._number = 0
         self._queued: set[str] = set()
         self._retries: list[tuple[float, str]] = []
         self._behind, self._cursor = True, b""  # there may be tickets after the cursor
 
     @property
     def idle(self) -> bool:
-        return not (self.doing or self._next or self._behind or self._passed)
+        return not self.doing and self.considered
 
     @property
     def considered(self) -> bool:
         """Whether every path at which there may be a ticket was considered."""
-        return not (self._next or self._behind or self._passed)
+        return not (self._next or self._scanned or self._behind or self._passed)
 
     def deadline(self, now: float) -> float | None:
-        if self._next or self._behind or self._resumable(now):
+        if self._next or self._scanned or self._behind or self._resumable(now):
             return now
         times = [self._retries[0][0]] if self._retries else []
         if self._passed:
             times.append(self._tended_at + TEND_S)
         return min(times, default=None)
 
-    def consider(self, path: str) -> None:
-        """There may be a ticket at `path`."""
+    def consider(self, path: str, source: int = 0) -> None:
+        """There may be a ticket at `path`. source: the bit of who said so, 0: nobody else."""
         if path in self._queued:
             return
-        if path not in self.doing and len(self._next) >= WINDOW_TICKETS:
+        if path not in self.doing and self._next.of(source) >= WINDOW_TICKETS:
             self._begin_again()  # it is found again in the index
             return
+        self._put(self._next, source, path)
+
+    def _put(self, turns: Turns[tuple[int, str]], source: int, path: str) -> None:
         self._queued.add(path)
-        self._next.append(path)
+        self._number += 1
+        turns.put(source, (self._number, path))
 
     def consider_all(self) -> None:
         """There may be a ticket at any path."""
@@ -175,10 +180,10 @@ class Window:
     def take(self, now: float) -> list[str]:
         """The paths to be considered in this turn, after a look into the index for more."""
         self._refill(now)
-        paths = list(islice(self._next, CONSIDER_A_TURN))
-        for path in paths:
-            self._next.popleft()
-            self._queued.discard(path)
+        paths = [self._next.pop()[1] for _ in range(min(CONSIDER_A_TURN, len(self._next)))]
+        more = max(CONSIDER_A_TURN - len(paths), CONSIDER_A_TURN // 4)
+        paths += [self._scanned.pop()[1] for _ in range(min(more, len(self._scanned)))]
+        self._queued.difference_update(paths)
         return paths
 
     def wait(self, doing: Doing, until: float) -> None:
@@ -246,7 +251,7 @@ class Window:
         return 0
 
     def _refill(self, now: float) -> None:
-        if len(self._next) >= WINDOW_TICKETS // 2:
+        if len(self._scanned) >= WINDOW_TICKETS // 2:
             return
         if not self._behind:
             self._scan_for = self._resumable(now)
@@ -271,8 +276,10 @@ class Window:
             best = max(rows, key=lambda row: row.entry.rank)
             if best.is_ours and len(rows) == 1:
                 continue
-            if not self._scan_for or any(row.holders & self._scan_for for row in rows):
-                self.consider(best.entry.path)
+            wanted = not self._scan_for or any(row.holders & self._scan_for for row in rows)
+            if wanted and best.entry.path not in self._queued:
+                others = best.holders & ~OURS
+                self._put(self._scanned, others & -others, best.entry.path)
         self._cursor = groups[-1][-1].sort_key
 
 

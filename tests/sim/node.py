@@ -71,6 +71,7 @@ class Device:
         self.sent: list[object] = []
         self.alive = False
         self.starts = 0
+        self.index_fits = 1 << 40  # bytes that the disk of its state directory still bears
 
     def begin(
         self,
@@ -84,7 +85,10 @@ class Device:
         self._listed = {peer.key for peer in peers}
         self._token: bytes | None = None  # of the share that this agent had open last
         self.runner = JobRunner(
-            lambda: self.around.wall_ns(self), self.make_durable, self._open_anew
+            lambda: self.around.wall_ns(self),
+            self.make_durable,
+            self._open_anew,
+            lambda index, percent: self.index_fits,
         )
         self.alive = True
         self.folders: dict[str, Folder] = {}

@@ -11,10 +11,12 @@ from leftzmq.tree.plan import Staged
 
 @dataclass(frozen=True, slots=True)
 class PathsReconsidered:
-    """The rows of these paths changed: there may be tickets."""
+    """The rows of these paths changed: there may be tickets. source: the bit (as a set of bits) of
+    the device that said so; 0: it was us."""
 
     folder: str
     paths: tuple[str, ...]
+    source: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,8 +65,10 @@ from leftzmq.sync.jobs.looking import (
     CookieDropped,
     CutSlice,
     DropCookie,
+    IndexRoomSeen,
     Look,
     Looked,
+    LookForIndexRoom,
     SliceCut,
     Walk,
     Walked,
@@ -107,6 +109,7 @@ __all__ = [
     "Home",
     "HomeChunk",
     "HomeSearched",
+    "IndexRoomSeen",
     "Job",
     "JobBroke",
     "JobDone",
@@ -119,6 +122,7 @@ __all__ = [
     "ListsOpened",
     "Look",
     "LookAtHome",
+    "LookForIndexRoom",
     "LookForRoom",
     "Looked",
     "LossesCounted",
@@ -192,6 +196,7 @@ Job = (
     | Resolve
     | LookForRoom
     | CountLosses
+    | LookForIndexRoom
     | OpenFolder
 )
 
@@ -223,6 +228,7 @@ JobDone = (
     | CopyResolved
     | RoomSeen
     | LossesCounted
+    | IndexRoomSeen
     | FolderOpened
 )
 

@@ -93,3 +93,18 @@ class CookieDropped:
     name: str
     watched: bool
     problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LookForIndexRoom:
+    """How much may come onto the disk of the state directory?"""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRoomSeen:
+    """fits_bytes: so much more leaves the floor of free space; negative below it."""
+
+    folder: str
+    fits_bytes: int

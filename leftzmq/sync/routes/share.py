@@ -19,7 +19,15 @@ from leftzmq.sync.facts import (
     WatchLost,
 )
 from leftzmq.sync.folder import Folder
-from leftzmq.sync.jobs import Flushed, Looked, LossesCounted, PageRead, SliceCut, Walked
+from leftzmq.sync.jobs import (
+    Flushed,
+    IndexRoomSeen,
+    Looked,
+    LossesCounted,
+    PageRead,
+    SliceCut,
+    Walked,
+)
 from leftzmq.sync.routes.table import Outputs, Routes
 
 
@@ -43,6 +51,7 @@ class ShareRoutes:
         to(PathsSettled, self._settled)
         to(PathsCleared, self._cleared)
         to(LossesCounted, lambda folder, fact, now: folder.guard.counted(fact))
+        to(IndexRoomSeen, lambda folder, fact, now: folder.hearing.room_seen(fact, now))
         to(Flushed, lambda folder, fact, now: folder.replica.was_flushed(fact))
         to(PageRead, lambda folder, fact, now: folder.replica.page_read(fact))
 

@@ -1,0 +1,38 @@
+"""What waits of several sources, taken one of each in its turn, so that none waits for the whole of
+another one.
+
+Knows numbers of sources, and that what waits can be ordered. Must not know what it is.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T", bound=tuple[Any, ...])
+
+
+class Turns(Generic[T]):
+    """The least of a source comes first."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, list[T]] = {}  # heaps; first that of the source whose turn it is
+
+    def __len__(self) -> int:
+        return sum(map(len, self._of.values()))
+
+    def of(self, source: int) -> int:
+        """How many wait of this source."""
+        return len(self._of.get(source, ()))
+
+    def put(self, source: int, item: T) -> None:
+        heapq.heappush(self._of.setdefault(source, []), item)
+
+    def pop(self) -> T:
+        """The next one. There is one."""
+        source = next(iter(self._of))
+        waiting = self._of.pop(source)
+        item = heapq.heappop(waiting)
+        if waiting:
+            self._of[source] = waiting
+        return item
