@@ -122,7 +122,7 @@ def test_too_few_descriptors_are_refused_with_the_number_that_is_needed(monkeypa
     with pytest.raises(PlatformError) as caught:
         platform.require(10)
     assert str(caught.value) == (
-        "RLIMIT_NOFILE: this process may have 64 files and connections open, and needs 3840 "
+        "RLIMIT_NOFILE: this process may have 64 file descriptors, and needs 3840 "
         "(raise the limit: ulimit -n 3840 as root, or LimitNOFILE=3840 in the service)"
     )
 

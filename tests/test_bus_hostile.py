@@ -107,7 +107,7 @@ def test_many_silent_connections_do_not_keep_a_friend_out(tmp_path):
         ([b"\x91\x63"], Refusal.UNKNOWN_MESSAGE),
         ([b"\x92\x08\xa2hi"], Refusal.WRONG_SOCKET),
         ([bytes(MAX_BODY_BYTES)], Refusal.TOO_LONG),
-        ([b"\x92\x10\x01", b"a body"], Refusal.TOO_MANY_FRAMES),
+        ([b"\x92\x10\x02", b"a body"], Refusal.TOO_MANY_FRAMES),
         ([b"\x95\x12\x07\xc4\x10" + bytes(16) + b"\x90\x90", b"a body"], Refusal.WRONG_BODY),
     ],
 )

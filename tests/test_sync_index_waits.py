@@ -13,9 +13,11 @@ from sim import node
 from sim.hostile import pairs
 
 from leftzmq.config.values import MAX_PEERS
+from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.share import Share
 from leftzmq.errors import ProblemKind, Refusal
 from leftzmq.index import heads
+from leftzmq.index.heads import NO_LIFE
 from leftzmq.index.schema import MAX_BITS
 from leftzmq.index.store import Store
 from leftzmq.sync import actions
@@ -33,7 +35,8 @@ from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peer import Peer
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector
-from leftzmq.wire.messages import VERSION, FolderHello, IndexSince, Message, Welcome
+from leftzmq.wire.hello import Standing, row
+from leftzmq.wire.messages import VERSION, IndexSince, Message, Welcome
 from leftzmq.wire.page import Page
 
 OTHERS = MAX_BITS - 1
@@ -100,15 +103,10 @@ class Crowd:
     def greet(self, number: int, generation: int = 1, head: int = HEAD) -> None:
         link = Link(self.keys[number], Way.DIALED)
         self.handle(LinkOpened(link))
-        row = FolderHello(
-            node.FOLDER,
-            self.device.keys.tag,
-            self._life(number, generation),
-            head,
-            bytes(12),
-            0,
-        )
-        welcome = Welcome(VERSION, f"other-{number}", [row], 1, 2, 1 << 20, False)
+        said = Standing(node.FOLDER, self._life(number, generation), head, NO_LIFE, 0)
+        them, us = self.keys[number], self.device.key
+        told = row(self.device.keys, them, us, said, fresh_nonce())
+        welcome = Welcome(VERSION, f"other-{number}", [told], 1, 2, 1 << 20, False)
         self.handle(MessageArrived(link, welcome))
 
     def begin(self, number: int, generation: int = 1) -> None:

@@ -13,7 +13,7 @@ from mesh import Mesh
 
 from leftzmq.content.keys import FolderKeys, derive_keys, device_mark, pair_of
 from leftzmq.content.seal import fresh_nonce, seal_row
-from leftzmq.errors import Refusal, Refused
+from leftzmq.errors import Refusal, Refused, Stop, StopCause
 from leftzmq.sync import actions
 from leftzmq.sync.facts import Asked, CookieSeen, LinkClosed, LinkOpened, MessageArrived
 from leftzmq.sync.link import Link, Way
@@ -183,12 +183,16 @@ def test_a_row_that_proves_the_secret_and_makes_no_sense_is_refused(met: Met, he
     assert caught.value.refusal is Refusal.DOES_NOT_OPEN
 
 
-def test_a_row_that_is_there_twice_counts_once_and_a_stopped_folder_never(met: Met) -> None:
+def test_a_row_that_is_there_twice_counts_once_and_a_stopped_folder_is_not_offered(
+    met: Met,
+) -> None:
+    """What a device proved of it is kept for when it goes on."""
     members = Membership(met.a.key, {"share": met.a.folder}, fresh_nonce)
     rows = met.rows(met.a.keys) * 64
     assert len(members.proved_by(met.m.key, rows)) == 1 and members.any
-    met.a.folder.stopped_why = "unplugged"
-    assert members.proved_by(met.m.key, rows) == () and members.said_to(met.m.key) == []
+    met.a.folder.stop(Stop(StopCause.SHARE_AWAY, "unplugged"))
+    assert len(members.proved_by(met.m.key, rows)) == 1
+    assert members.said_to(met.m.key) == members.answered_to(met.m.key, {"share"}) == []
     assert not members.any
 
 

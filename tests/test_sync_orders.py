@@ -13,6 +13,7 @@ import pytest
 from mesh import Mesh
 
 from leftzmq.content.keys import device_mark
+from leftzmq.errors import Stop, StopCause
 from leftzmq.sync.facts import (
     BulkRestored,
     DialFailed,
@@ -197,8 +198,8 @@ def test_any_two_while_the_folder_is_stopped(tmp_path: Path, first: str) -> None
     orders = Orders(tmp_path)
     for second in NAMES:
         orders.hear(first)
-        orders.a.folder.stop("unplugged")
+        orders.a.folder.stop(Stop(StopCause.SHARE_AWAY, "unplugged"))
         orders.hear(second)
         orders.pass_time()
         orders.begin_anew()
-        orders.a.folder.stopped_why = ""
+        orders.a.folder.stopped = None

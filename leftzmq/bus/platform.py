@@ -76,7 +76,7 @@ def _limit_descriptors(needed: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     soft = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
     if soft < needed:
-        what = f"this process may have {soft} files and connections open, and needs {needed}"
+        what = f"this process may have {soft} file descriptors, and needs {needed}"
         do = f"raise the limit: ulimit -n {needed} as root, or LimitNOFILE={needed} in the service"
         raise PlatformError(what, "RLIMIT_NOFILE", do)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

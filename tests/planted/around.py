@@ -42,8 +42,8 @@ BUGS: Final = (
         (
             Edit(
                 "leftzmq/sync/node.py",
-                "                    if isinstance(output, Answer):\n",
-                "                    if isinstance(output, Answer) and len(self._open) > 1:\n",
+                "            case Answer(asker):\n",
+                "            case Answer(asker) if len(self._open) > 1:\n",
             ),
         ),
         frozenset(),
