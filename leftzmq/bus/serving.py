@@ -99,6 +99,7 @@ def read_asked(
         tuple(stale),
         job.asked_bytes,
         job.asks,
+        job.is_small,
     )
 
 

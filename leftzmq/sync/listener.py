@@ -25,18 +25,22 @@ MAX_CREDIT_BYTES: Final = 32 << 20
 MAX_ASKS: Final = 16 << 10
 """Lists and chunks a device may have asked for and not been given: those of no bytes wait, too."""
 READ_BYTES: Final = 1 << 20
-READS_AT_ONCE: Final = 4  # jobs of one device under way; the others get their turn between them
+READS_AT_ONCE: Final = 4
+"""Jobs of one device under way in each lane: the others get their turn between them, however much
+one asks for."""
 
 
 @dataclass(slots=True)
 class Asker:
     """A device that asks. owed: bytes asked for and not answered; asks: lists and chunks they are.
-    queue: large ones."""
+    reading: jobs under way, queue: those that wait; in each lane."""
 
     owed: int = 0
     asks: int = 0
-    reading: int = 0
-    queue: deque[ReadChunks] = field(default_factory=deque)
+    reading: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))
+    queue: dict[Lane, deque[ReadChunks]] = field(
+        default_factory=lambda: {lane: deque() for lane in Lane}
+    )
 
 
 class Listener:
@@ -68,11 +72,9 @@ class Listener:
             return [Drop(device, Refusal.TOO_GREEDY, f"over {MAX_ASKS} chunks at once")]
         asker.owed += size
         asker.asks += asks
-        small = [job for job in jobs if lane_of(job) is Lane.SMALL]
-        asker.queue.extend(job for job in jobs if lane_of(job) is Lane.BULK)
-        asker.reading += len(small)
-        # Small ones never wait behind a gigabyte; what was asked for bounds them.
-        return [*(Work(job) for job in small), *self._go_on(asker)]
+        for job in jobs:
+            asker.queue[lane_of(job)].append(job)
+        return self._go_on(asker)
 
     def read(self, fact: ChunksRead) -> list[Action | Fact]:
         """What a job read goes out; what it found changed is looked at again."""
@@ -91,7 +93,8 @@ class Listener:
         if asker is not None:
             asker.owed = max(0, asker.owed - fact.asked_bytes)
             asker.asks = max(0, asker.asks - fact.asks)
-            asker.reading = max(0, asker.reading - 1)
+            lane = Lane.SMALL if fact.is_small else Lane.BULK
+            asker.reading[lane] = max(0, asker.reading[lane] - 1)
             out += self._go_on(asker)
         return out
 
@@ -116,10 +119,12 @@ class Listener:
         self._askers.pop(device, None)
 
     def _go_on(self, asker: Asker) -> list[Action | Fact]:
+        """Small ones never wait behind a gigabyte: each lane by itself."""
         out: list[Action | Fact] = []
-        while asker.queue and asker.reading < READS_AT_ONCE:
-            asker.reading += 1
-            out.append(Work(asker.queue.popleft()))
+        for lane, queue in asker.queue.items():
+            while queue and asker.reading[lane] < READS_AT_ONCE:
+                asker.reading[lane] += 1
+                out.append(Work(queue.popleft()))
         return out
 
 

@@ -270,11 +270,7 @@ def lane_of(job: Job) -> Lane:
     if isinstance(job, BULK_JOBS):
         return Lane.BULK
     if isinstance(job, ReadChunks):
-        return (
-            Lane.BULK
-            if any(ask.offset or len(w.asks) > 1 for w in job.wants for ask in w.asks)
-            else Lane.SMALL
-        )
+        return Lane.SMALL if job.is_small else Lane.BULK
     if isinstance(job, Apply):
         return Lane.BULK if any(o.staged and o.entry.depth for o in job.operations) else Lane.SMALL
     return Lane.SMALL

@@ -69,11 +69,16 @@ class ReadChunks:
         """How many lists and chunks."""
         return len(self.lists) + sum(len(want.asks) for want in self.wants)
 
+    @property
+    def is_small(self) -> bool:
+        """Whether it is about lists and small files alone."""
+        return not any(ask.offset or len(w.asks) > 1 for w in self.wants for ask in w.asks)
+
 
 @dataclass(frozen=True, slots=True)
 class ChunksRead:
     """parts: (id, length) of what `body` holds; stale: paths whose bytes are not what we said.
-    asked_bytes, asks: of the job."""
+    asked_bytes, asks, is_small: of the job."""
 
     folder: str
     link: Link
@@ -84,6 +89,7 @@ class ChunksRead:
     stale: tuple[str, ...]
     asked_bytes: int
     asks: int
+    is_small: bool
 
 
 @dataclass(frozen=True, slots=True)

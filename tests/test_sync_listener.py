@@ -1,0 +1,87 @@
+"""Gets of many devices: one that asks for all it may keeps nobody else waiting for long."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import pytest
+
+from leftzmq.sync.actions import Action, Send, Work
+from leftzmq.sync.facts import Fact
+from leftzmq.sync.jobs import ChunksRead, ReadChunks
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.sync.listener import MAX_ASKS, READS_AT_ONCE, Listener
+from leftzmq.wire.messages import Ask, Get, Want
+
+TAG = b"t" * 16
+GREEDY, HONEST = (Link(DeviceKey(name * 32), Way.CAME) for name in (b"g", b"h"))
+
+
+def want(number: int, size: int, count: int = 1) -> Want:
+    ids = [(number * 1024 + at).to_bytes(32, "big") for at in range(count)]
+    return Want(number.to_bytes(32, "big"), [Ask(id, at * size, size) for at, id in enumerate(ids)])
+
+
+class Serving:
+    """The listener with one worker, which does one job at a time in the order they came."""
+
+    def __init__(self) -> None:
+        self.listener = Listener(lambda device, tag: "share", {"share": TAG}, lambda *more: None)
+        self.waiting: deque[ReadChunks] = deque()
+        self.answered: list[DeviceKey] = []
+
+    def asks(self, link: Link, *gets: Get) -> None:
+        for get in gets:
+            self._do(self.listener.asked(link, get))
+
+    def work(self) -> None:
+        job = self.waiting.popleft()
+        ids = tuple(ask.id for want in job.wants for ask in want.asks)
+        parts, missing = (), (*job.lists, *ids)
+        asked, asks = job.asked_bytes, job.asks
+        read = ChunksRead(
+            *(job.folder, job.link, job.number, parts, missing, b"", ()),
+            asked,
+            asks,
+            job.is_small,
+        )
+        self._do(self.listener.read(read))
+
+    def _do(self, out: list[Action | Fact]) -> None:
+        for each in out:
+            if isinstance(each, Work) and isinstance(each.job, ReadChunks):
+                self.waiting.append(each.job)
+            elif isinstance(each, Send):
+                self.answered.append(each.link.device)
+            else:
+                raise AssertionError(each)
+
+
+FLOODS = {
+    "small files": [Get(n, TAG, [], [want(n, 10)]) for n in range(2000)],
+    "many of them a get": [
+        Get(n, TAG, [], [want(n * 1000 + at, 10) for at in range(1000)]) for n in range(16)
+    ],
+    "lists": [Get(n, TAG, [n.to_bytes(32, "big")], []) for n in range(60)],
+    "chunks of large files": [Get(n, TAG, [], [want(n, 1 << 16, 4)]) for n in range(100)],
+    "of no bytes": [Get(n, TAG, [], [want(n, 0)]) for n in range(MAX_ASKS)],
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_who_asks_for_all_it_may_is_a_few_jobs_ahead_at_most(flood: str) -> None:
+    serving = Serving()
+    serving.asks(GREEDY, *FLOODS[flood])
+    serving.asks(HONEST, Get(1, TAG, [], [want(1, 4096)]))
+    for _ in range(2 * READS_AT_ONCE + 1):
+        serving.work()
+    assert HONEST.device in serving.answered
+    while serving.waiting:
+        serving.work()
+    assert len(serving.answered) >= len(FLOODS[flood]) + 1, "and the flood is answered, too"
+
+
+def test_a_small_file_never_waits_for_chunks_of_large_ones_of_the_same_device() -> None:
+    serving = Serving()
+    serving.asks(GREEDY, *FLOODS["chunks of large files"], Get(999, TAG, [], [want(1, 4096)]))
+    assert any(job.number == 999 for job in serving.waiting)
