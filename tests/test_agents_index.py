@@ -91,7 +91,9 @@ def test_a_state_directory_that_is_full_at_the_start(scene: Scene, mounts: list[
     ballast = fill(a.state)
     a.start()
     (b.share / "second").write_bytes(b"meanwhile")
-    assert scene.until(lambda: "no room for the index" in why(a))
+    # Mostly the floor of free space is noticed first, which is for what others say.
+    waits = ("no room for the index", "too little of the disk of the state directory")
+    assert scene.until(lambda: any(said in why(a) or says(a, said) for said in waits))
     ballast.unlink()
     assert scene.until(lambda: has(a, "second", b"meanwhile"), 90.0)
     assert why(a) == "" and "Traceback" not in a.log_tail(500)
@@ -116,6 +118,8 @@ def test_a_damaged_index_is_built_again(scene: Scene) -> None:
     assert scene.until(lambda: says(a, "its index was damaged", "built again"))
     assert scene.until(lambda: has(b, "file 7", b"an edit"))
     assert scene.until(lambda: not (a.share / "file 8").exists())
-    assert scene.until(lambda: a.status()["state"] == "idle" and a.status()["files"] == 299)
+    # Without an index nobody knows that the edit was made above what B has: then both are kept.
+    assert scene.until(lambda: a.status()["state"] == "idle" and a.status()["files"] in (299, 300))
     assert list(a.state.glob("*.broken-index")) and "Traceback" not in a.log_tail(500)
-    assert not [path for path in a.share.iterdir() if "conflict" in path.name]
+    copies = [path for path in a.share.iterdir() if "conflict" in path.name]
+    assert [path.read_bytes() for path in copies] in ([], [b"7"])
