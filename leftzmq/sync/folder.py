@@ -134,6 +134,7 @@ class Folder:
         committed, as jobs that are out were made from it; after that nothing is."""
         self.stopped = stop
         self.settler.stopped = self.applier.stopped = True
+        self.hearing.stopped()
         if stop.cause is StopCause.INDEX:
             self.store.give_up()
         else:

@@ -114,6 +114,12 @@ class Hearing:
         leads to a new one."""
         self._running.pop(device, None)
 
+    def stopped(self) -> None:
+        """Nobody is in a folder that is stopped; who comes back is greeted by its successor."""
+        self.members.clear()
+        self.heard.clear()
+        self._running.clear()
+
     def lost(self, device: DeviceKey) -> list[Action | Fact]:
         """No link to the device is left: what only it holds is pending from now on."""
         self._running.pop(device, None)

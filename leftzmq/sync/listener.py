@@ -104,15 +104,17 @@ class Listener:
         if asker is None:
             return []
         _let_go(asker, job)
-        asker.reading = max(0, asker.reading - 1)
+        lane = lane_of(job)
+        asker.reading[lane] = max(0, asker.reading[lane] - 1)
         return self._go_on(asker)
 
     def stopped(self, folder: str) -> None:
         """What waits to be read of this folder is not read; who asked asks again, or elsewhere."""
         for asker in self._askers.values():
-            for job in [job for job in asker.queue if job.folder == folder]:
-                asker.queue.remove(job)
-                _let_go(asker, job)
+            for queue in asker.queue.values():
+                for job in [job for job in queue if job.folder == folder]:
+                    queue.remove(job)
+                    _let_go(asker, job)
 
     def lost(self, device: DeviceKey) -> None:
         """Nobody waits for these answers any more."""
