@@ -15,7 +15,7 @@ from leftzmq.sync.open_questions import MAX_OPEN, MAX_OPEN_OF_ONE
 from leftzmq.sync.paging import PAGE_BYTES, PAGE_ITEMS, fitting
 from leftzmq.wire.local import MAX_REPLY_BYTES, decode_reply, encode_reply, packed_bytes
 
-KINDS = [kind for kind in ProblemKind if kind is not ProblemKind.MANY_DELETES]
+KINDS = [kind for kind in ProblemKind if kind is not ProblemKind.MANY_LOSSES]
 
 
 def shows(device: Device, count: int, name: str, kinds: list[ProblemKind] = KINDS) -> None:
