@@ -6,6 +6,7 @@ from collections import deque
 
 import pytest
 
+from leftzmq.bus.frame_queue import TAKE_BELOW
 from leftzmq.bus.loop import TURN_S, Loop
 from leftzmq.bus.reports import Reports
 from leftzmq.disk.watcher import CookieSeen as CookieReport
@@ -122,7 +123,7 @@ def test_every_source_is_heard_in_one_turn(sources: Sources) -> None:
     assert sources.redialed == [B]
 
 
-def test_what_a_turn_has_no_time_for_waits_and_nothing_more_is_polled(sources: Sources) -> None:
+def test_what_a_turn_has_no_time_for_waits_for_the_next_one(sources: Sources) -> None:
     sources.cost_s = 0.6 * TURN_S
     sources.frames.extend(opened(A, n) for n in range(5))
     assert [sources.turn() for _ in range(3)] == [
@@ -130,7 +131,27 @@ def test_what_a_turn_has_no_time_for_waits_and_nothing_more_is_polled(sources: S
         [opened(A, 2), opened(A, 3)],
         [opened(A, 4)],
     ]
+    assert sources.polled_ms[1:] == [0, 0], "others may have come meanwhile, and have their turns"
+
+
+def test_who_sends_much_keeps_another_one_waiting_for_one_message(sources: Sources) -> None:
+    sources.cost_s = 0.6 * TURN_S
+    sources.frames.extend(opened(A, n) for n in range(9))
+    assert sources.turn() == [opened(A, 0), opened(A, 1)]
+    sources.frames.append(opened(B))
+    assert sources.turn() == [opened(A, 2), opened(B)]
+    assert sources.turn() == [opened(A, 3), opened(A, 4)]
+
+
+def test_nothing_more_is_taken_from_the_sockets_while_much_waits(sources: Sources) -> None:
+    sources.cost_s = TURN_S
+    sources.frames.extend(opened(A, n) for n in range(TAKE_BELOW + 2))
+    for _ in range(3):
+        sources.turn()
     assert len(sources.polled_ms) == 1
+    for _ in range(3):
+        sources.turn()
+    assert len(sources.polled_ms) > 1
 
 
 def test_a_frame_gets_its_turn_however_many_answers_there_are(sources: Sources) -> None:

@@ -395,6 +395,10 @@ LIMITS = [
     ("trash_percent = nan", "trash_percent: is nan (write a number of percent from 0 to 100"),
     ("trash_percent = -1", "trash_percent: is -1 "),
     ("min_free_percent = 51", "min_free_percent: is 51 "),
+    ("index_entries = 999", "index_entries: is 999 "),
+    ("index_entries = 5000.5", "index_entries: is 5000.5 (write a whole number of entries)"),
+    ('index_entries = "many"', "index_entries: wants a number, got text"),
+    ("index_entry_bytes = 20000", "index_entry_bytes: is 20000 "),
     ("min_free = 1", 'min_free: is not known (did you mean "min_free_percent"?'),
     ("trash_day = 1", 'trash_day: is not known (did you mean "trash_days"?'),
 ]

@@ -59,6 +59,7 @@ class Crowd:
         self.keys = [DeviceKey(f"other {n}".encode().ljust(32, b"-")) for n in range(count)]
         self.asked: dict[DeviceKey, IndexSince] = {}
         self.jobs: list[Job] = []
+        self.hold = False  # they wait
         self.dropped: list[tuple[DeviceKey, Refusal]] = []
         self.device = node.Device(self, "A")
         self.device.dropped = self._dropped  # type: ignore[method-assign]
@@ -81,6 +82,10 @@ class Crowd:
 
     def handle(self, fact: Fact) -> None:
         self.device.handle(fact)
+        if not self.hold:
+            self.run_jobs()
+
+    def run_jobs(self) -> None:
         while self.jobs:
             self.device.handle(self.device.runner.run(self.jobs.pop(0)))
 

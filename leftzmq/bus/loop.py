@@ -11,20 +11,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from leftzmq.bus.raw import Raw, RawFrame
+from leftzmq.bus.frame_queue import FrameQueue
+from leftzmq.bus.raw import Raw
 from leftzmq.bus.reports import Reports
 from leftzmq.bus.sockets import Bus
 from leftzmq.bus.wake import Wake
 from leftzmq.bus.workers import Answer, Workers
-from leftzmq.sync.facts import (
-    BulkRestored,
-    DialFailed,
-    Fact,
-    LinkClosed,
-    LinkOpened,
-    StrangerRefused,
-    TimePassed,
-)
+from leftzmq.sync.facts import Fact, LinkClosed, TimePassed
 from leftzmq.sync.link import DeviceKey, Link, Way
 
 TURN_S: Final = 0.004
@@ -53,7 +46,7 @@ class Loop:
     ) -> None:
         self._bus, self._workers, self._reports, self._wake = bus, workers, reports, wake
         self._read, self._handle, self._deadline, self._clock = read, handle, deadline, clock
-        self._frames: deque[Raw] = deque()
+        self._frames = FrameQueue()
         self._answers: deque[Answer] = deque()
         self._failed_sends: deque[Link] = deque()
         self._late = False
@@ -64,8 +57,8 @@ class Loop:
         now = self._clock()
         due = self._deadline(now)
         wait_s = max(0.0, due - now)
-        if not self._frames:
-            waiting = self._reports or self._failed_sends or self._answers
+        if self._frames.has_room:
+            waiting = self._frames or self._reports or self._failed_sends or self._answers
             timeout_ms = 0 if waiting else int(min(wait_s, LONGEST_WAIT_S) * 1000 + 0.999)
             self._frames.extend(self._bus.poll(timeout_ms))
         began = self._clock()
@@ -78,19 +71,18 @@ class Loop:
 
     def forget(self, device: DeviceKey) -> None:
         """What was taken from the sockets and is of this device is not handed out any more."""
-        self._frames = deque(raw for raw in self._frames if not _is_of(raw, device))
+        self._frames.forget(device)
 
     def _hand_out(self, now: float, due: float) -> None:
-        """Frames and answers until the turn's time is used up; the rest waits for the next one,
-        and nothing is taken from the sockets before these are done. due: the deadline as it was
-        before them; an earlier one is the next turn's."""
+        """Frames and answers until the turn's time is used up; the rest waits for the next one.
+        due: the deadline as it was before them; an earlier one is the next turn's."""
         end = now + TURN_S
         self._wake.clear()
         self._answers.extend(self._workers.done())
         while self._answers and self._clock() < end:
             self._handle(self._answers.popleft())
         while self._frames:
-            fact = self._read(self._frames.popleft())
+            fact = self._read(self._frames.pop())
             if fact is not None:
                 self._handle(fact)
             if self._clock() >= end:
@@ -107,12 +99,3 @@ class Loop:
             self._late = not self._late and self._clock() >= end
             if not self._late:
                 self._handle(TimePassed())
-
-
-def _is_of(raw: Raw, device: DeviceKey) -> bool:
-    match raw:
-        case RawFrame(link) | LinkOpened(link) | LinkClosed(link):
-            return link.device == device
-        case StrangerRefused(of) | DialFailed(of) | BulkRestored(of):
-            return of == device
-    return False

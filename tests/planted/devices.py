@@ -150,6 +150,33 @@ HEARD: Final = (
         frozenset(),
         ("tests/test_sync_index_waits.py",),
     ),
+    Bug(
+        "what an index that failed did not commit goes out",
+        "Where an index fails nothing that was decided since its last commit stands, or goes out.",
+        (
+            Edit(
+                "leftzmq/sync/node.py",
+                "        return opens or self.folders[id].store.failed is None\n",
+                "        return True\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_index_fails.py",),
+    ),
+    Bug(
+        "the log of an index grows while others say much",
+        "What others say is checkpointed while it comes.",
+        (
+            Edit(
+                "leftzmq/sync/replica.py",
+                "        if self._flushing or (is_told and self._store.log_bytes"
+                " <= CHECKPOINT_BYTES):\n",
+                "        if self._flushing or is_told:\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_index_bounds.py",),
+    ),
 )
 
 COME_AND_GO: Final = (
