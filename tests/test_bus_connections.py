@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterator
 from itertools import count
 
+import curve
 import pytest
 import zmq
 from buses import Side, during, new_keys, sides, until
-from curve_client import CurveClient
 from test_bus_gate import client
 from test_bus_hostile import GREETING, LONG_FRAME, dial, rss_mib, serves
 
@@ -197,8 +197,9 @@ def endless(side: Side, kind: Socket, keys: DeviceKeyPair) -> Iterator[list[int]
     sent = [0]
 
     def run() -> None:
-        with contextlib.suppress(OSError):
-            client = CurveClient(side.endpoint(kind), side.device, keys)
+        with contextlib.suppress(OSError, curve.NotLetIn):
+            at, hand = side.endpoint(kind), curve.Hand(side.device)
+            client = curve.Connection(at.host, at.port, hand, keys.public, keys.secret, 10.0)
             client.send(HELLO[kind])
             frame = bytes(60 << 10)
             while sent[0] < 2 << 30:
