@@ -20,6 +20,7 @@ from leftzmq.tree.path import parent_of, path_of_key, sort_key
 from leftzmq.tree.plan import Operation, Verb, ordered
 
 BATCH_OPERATIONS: Final = 128
+SMALL_AT_ONCE: Final = 2  # as many as there are workers for small jobs
 CLAIMED_RETRY_S: Final = 0.05  # the settler looks at the path: a few ms mostly
 STAYING_SAMPLE: Final = 64
 
@@ -29,7 +30,9 @@ one after another."""
 
 
 class Batches:
-    """Of one folder: one batch of small operations and one of a large file at a time."""
+    """Of one folder: two batches of small operations, none of which has any of the other one's
+    devices, and one of a large file at a time. So a device that changes much keeps another one's
+    edit waiting for no batch of its own."""
 
     def __init__(
         self, indexes: Indexes, versions: Versions, claims: Claims, window: Window, moves: Moves
@@ -40,7 +43,7 @@ class Batches:
         self._large_puts: Heap = Turns()
         self._removes: Heap = Turns()
         self._stuck: list[str] = []
-        self._running: dict[int, bool] = {}  # number -> large
+        self._running: dict[int, frozenset[int] | None] = {}  # number -> of whom; None: large
         self._number = 0
 
     def push(self, path: str, doing: Doing) -> None:
@@ -49,7 +52,7 @@ class Batches:
         if doing.in_heap:
             return
         doing.in_heap = True
-        depth, source = path.count("/"), doing.account[0] if doing.account else 0
+        depth, source = path.count("/"), _source(doing)
         if doing.entry.deleted:
             self._removes.put(source, (-depth, sort_key(path)))
         elif doing.staged is not None and doing.entry.depth:
@@ -71,20 +74,35 @@ class Batches:
     def start(self, now: float) -> list[tuple[int, tuple[Operation, ...]]]:
         """(number, operations) of each batch that can be started now."""
         started: list[tuple[int, tuple[Operation, ...]]] = []
-        for large in (False, True):
-            if large not in self._running.values() and (batch := self._gather(large, now)):
-                self._number += 1
-                self._running[self._number] = large
-                started.append((self._number, tuple(ordered(batch.values()))))
+        small = [of for of in self._running.values() if of is not None]
+        while len(small) < SMALL_AT_ONCE:
+            busy = frozenset().union(*small)
+            batch = self._gather(False, busy, now)
+            if not batch:
+                break
+            of = frozenset(_source(self._window.doing[path]) for path in batch)
+            small.append(of)
+            started.append(self._begin(batch, of))
+        large = None in self._running.values()
+        if not large and (batch := self._gather(True, frozenset(), now)):
+            started.append(self._begin(batch, None))
         return started
 
-    def _gather(self, large: bool, now: float) -> dict[str, Operation]:
+    def _begin(
+        self, batch: dict[str, Operation], of: frozenset[int] | None
+    ) -> tuple[int, tuple[Operation, ...]]:
+        self._number += 1
+        self._running[self._number] = of
+        return self._number, tuple(ordered(batch.values()))
+
+    def _gather(self, large: bool, busy: frozenset[int], now: float) -> dict[str, Operation]:
+        """busy: devices of which nothing is to be taken."""
         batch: dict[str, Operation] = {}
         made: set[str] = set()
         # Puts first: a file that is to go may be what a put moves.
         for heap in (self._large_puts,) if large else (self._puts, self._removes):
-            while heap and len(batch) < (1 if large else BATCH_OPERATIONS):
-                path = path_of_key(heap.pop()[1])
+            while heap.has(busy) and len(batch) < (1 if large else BATCH_OPERATIONS):
+                path = path_of_key(heap.pop(busy)[1])
                 doing = self._window.doing.get(path)
                 if doing is None:
                     continue
@@ -168,6 +186,11 @@ class Batches:
             return False
         self._stuck.append(path)
         return False
+
+
+def _source(doing: Doing) -> int:
+    """The bit of the device whose place it has; 0: nobody's."""
+    return doing.account[0] if doing.account else 0
 
 
 def _verb(ticket: Ticket) -> Verb:

@@ -7,6 +7,7 @@ Knows numbers of sources, and that what waits can be ordered. Must not know what
 from __future__ import annotations
 
 import heapq
+from collections.abc import Container
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T", bound=tuple[Any, ...])
@@ -21,6 +22,10 @@ class Turns(Generic[T]):
     def __len__(self) -> int:
         return sum(map(len, self._of.values()))
 
+    def has(self, but: Container[int] = ()) -> bool:
+        """Whether anything waits that is not of these sources."""
+        return any(source not in but for source in self._of)
+
     def of(self, source: int) -> int:
         """How many wait of this source."""
         return len(self._of.get(source, ()))
@@ -28,9 +33,9 @@ class Turns(Generic[T]):
     def put(self, source: int, item: T) -> None:
         heapq.heappush(self._of.setdefault(source, []), item)
 
-    def pop(self) -> T:
-        """The next one. There is one."""
-        source = next(iter(self._of))
+    def pop(self, but: Container[int] = ()) -> T:
+        """The next one that is not of these sources. There is one."""
+        source = next(source for source in self._of if source not in but)
         waiting = self._of.pop(source)
         item = heapq.heappop(waiting)
         if waiting:
