@@ -89,15 +89,17 @@ class Fortress(Stage):
 
     def starts_again(self, actor: Actor, within_s: float) -> bool:
         """Whether its agent says ready in time."""
-        starter = threading.Thread(target=_start, args=(actor,), daemon=True)
+        ready: list[Actor] = []
+        starter = threading.Thread(target=_start, args=(actor, ready), daemon=True)
         starter.start()
         starter.join(within_s)
-        return not starter.is_alive() and actor.runs
+        return bool(ready) and actor.runs
 
 
-def _start(actor: Actor) -> None:
+def _start(actor: Actor, ready: list[Actor]) -> None:
     with suppress(Exception):
         actor.start()
+        ready.append(actor)
 
 
 def limited(descriptors: int) -> list[str]:

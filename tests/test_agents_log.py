@@ -119,7 +119,7 @@ def test_two_of_them_stay_in_sync_and_what_is_missing_is_counted(stage: Stage) -
     log.close()
     missing = [line for line in lines if b"lines are missing here" in line]
     assert b"ready" in lines[0] and b"the agent stops" in lines[-1]
-    assert len(missing) == 1
+    assert 1 <= len(missing) <= 3, "one for each time that the queue was full"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,8 @@ def test_signals_of_the_system_are_none_of_its_business(stage: Stage, name: str)
 def test_it_goes_on_after_it_was_stopped_by_the_terminal(stage: Stage) -> None:
     a = stage.actors[0]
     with logged(a) as log, agent(a, stdout=log, stderr=log) as process:
-        process.send_signal(signal.SIGTSTP)
+        # What Ctrl-Z comes to; SIGTSTP itself does nothing where there is no terminal.
+        process.send_signal(signal.SIGSTOP)
         assert wait_until(lambda: state_of(process.pid) == "T", DEADLINE_S)
         process.send_signal(signal.SIGCONT)
         serves(a, "one", 5)

@@ -25,6 +25,7 @@ from leftzmq.sync.index_waits import RETRY_S
 from leftzmq.sync.jobs import IndexRoomSeen
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.tally import Recount
+from leftzmq.tree.accepted import NOTHING
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector
 from leftzmq.wire.local import EventKind
@@ -140,7 +141,7 @@ def test_what_each_says_is_counted_as_a_recount_would(crowd: Crowd) -> None:
     crowd.handle(PageArrived(*_whole_again(crowd)))
     crowd.pass_time(5.0)
     indexes, store = crowd.device.folder.indexes, crowd.device.store
-    counted = Recount.whole(store).holdings
+    counted = Recount.whole(store, NOTHING).holdings
     for key in crowd.keys:
         mask = store.heads.of(key).mask
         assert indexes.holdings.of(mask) == counted.of(mask) != Held()
