@@ -33,16 +33,16 @@ SILENT_MAX: Final = {Socket.CONTROL: 96, Socket.BULK: 32, Socket.NEWS: 96}
 each hold one unfinished frame: 1 MiB on bulk, 64 KiB on the others, 46 MiB over all."""
 SILENT_S: Final = 10.0
 """A paired device speaks first, and at once; libzmq gives the handshake 5 s."""
-SILENT_BYTES: Final = 128 << 10
-"""A handshake takes under 2 KiB and a hello at most 64 KiB: who sent more and is not known yet is
-no device of ours."""
+SILENT_BYTES: Final = {Socket.CONTROL: 128 << 10, Socket.BULK: 16 << 10, Socket.NEWS: 16 << 10}
+"""A handshake takes under 2 KiB, a hello at most 64 KiB, and what is said first over the others
+some bytes: who sent more and is not known yet is no device of ours."""
 DEVICE_MAX: Final = 4
 """Connections of one device to one socket. It has one, or two for a moment when it comes anew."""
 UNREAD_BYTES: Final = 64 << 20
 """What one device may have sent us and we have not been given by libzmq. The high-water marks allow
 34 MiB on bulk and 8 MiB on each of the others, the kernel 6 MiB each; more than that is a message
 that does not end."""
-LOOK_S: Final = 0.05  # at those over which nobody has said anything
+LOOK_S: Final = 0.02  # at those over which nobody has said anything
 MEMORY_LOOK_S: Final = 0.5
 MEMORY_GROWS_BYTES: Final = 16 << 20
 """When this process has grown by so much since all was well, it is looked at what libzmq holds, and
@@ -110,7 +110,7 @@ class Connection:
     @property
     def is_in_handshake(self) -> bool:
         """Whether as much came over it as when somebody who knows our public key begins one."""
-        return _HELLO_BYTES <= (self.received() or 0) <= SILENT_BYTES
+        return _HELLO_BYTES <= (self.received() or 0) <= SILENT_BYTES[self.kind]
 
     @property
     def source(self) -> str:
@@ -244,7 +244,7 @@ class Connections:
                 received = connection.received()
                 if received is None:
                     self.closed(connection.kind, connection.descriptor)
-                elif received > SILENT_BYTES or now - connection.since > SILENT_S:
+                elif received > SILENT_BYTES[connection.kind] or now - connection.since > SILENT_S:
                     self._end(connection)
 
     def _look_at_unread(self, now: float) -> int:
