@@ -43,7 +43,7 @@ UNREAD_BYTES: Final = 64 << 20
 34 MiB on bulk and 8 MiB on each of the others, the kernel 6 MiB each; more than that is a message
 that does not end."""
 LOOK_S: Final = 0.02  # at those over which nobody has said anything
-MEMORY_LOOK_S: Final = 0.5
+MEMORY_LOOK_S: Final = 0.1
 MEMORY_GROWS_BYTES: Final = 16 << 20
 """When this process has grown by so much since all was well, it is looked at what libzmq holds, and
 often: reading a descriptor's figures takes 5 us, too much for hundreds of them in quiet times."""
