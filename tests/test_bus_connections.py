@@ -224,7 +224,7 @@ def test_a_message_of_a_paired_device_that_does_not_end_names_it(tmp_path, kind)
             until(lambda: a.of(StrangerRefused), a, friend, within_s=30)
             (refused,) = a.of(StrangerRefused)
             assert (refused.device, refused.refusal) == (keys.public, Refusal.ENDLESS)
-            assert rss_mib() - before < 384, f"{sent[0] >> 20} MiB were sent"
+            assert rss_mib() - before < 256, f"{sent[0] >> 20} MiB were sent"
             a.bus.drop(refused.device)
         serves(a, friend, 2)
 
