@@ -12,6 +12,7 @@ import zmq
 from buses import Side, during, new_keys, sides, until
 
 from leftzmq.bus import selftest
+from leftzmq.bus.activity import Activity
 from leftzmq.bus.devicekey import public_text
 from leftzmq.bus.gate import ZAP_ENDPOINT, Gate
 from leftzmq.bus.monitor import Monitor
@@ -257,7 +258,16 @@ FRIEND = new_keys().public
 def lone() -> Iterator[Lone]:
     context = zmq.Context()
     allowed = {FRIEND}.__contains__
-    world = World(context, new_keys(), Poller(), allowed, Strangers(), time.monotonic, Troubles())
+    world = World(
+        context,
+        new_keys(),
+        Poller(),
+        allowed,
+        Strangers(),
+        time.monotonic,
+        Troubles(),
+        Activity(),
+    )
     gate = Gate(world)
     asker = context.socket(zmq.DEALER)
     asker.connect(ZAP_ENDPOINT)

@@ -22,6 +22,7 @@ from typing import Final
 
 import zmq
 
+from leftzmq.bus.activity import Activity
 from leftzmq.bus.ends import Ends
 from leftzmq.bus.strangers import Strangers
 from leftzmq.errors import Refusal
@@ -43,10 +44,9 @@ UNREAD_BYTES: Final = 64 << 20
 34 MiB on bulk and 8 MiB on each of the others, the kernel 6 MiB each; more than that is a message
 that does not end."""
 LOOK_S: Final = 0.02  # at those over which nobody has said anything
-MEMORY_LOOK_S: Final = 0.1
-MEMORY_GROWS_BYTES: Final = 16 << 20
-"""When this process has grown by so much since all was well, it is looked at what libzmq holds, and
-often: reading a descriptor's figures takes 5 us, too much for hundreds of them in quiet times."""
+UNREAD_LOOK_S: Final = 0.05
+"""Between two looks at what libzmq holds of a device of which something came. It opens
+about 1 GB a second and thread (bus/sockets): a message that does not end is 50 MB further on."""
 SPARE_SHARE: Final = 8
 """An eighth of the descriptors is not for connections: walks, workers and indexes need some."""
 
@@ -126,7 +126,7 @@ class Connections:
     """Of all bound sockets.
 
     descriptors: how many this process may have open. dialed: the connections that we made
-    memory: bytes that this process has in memory
+    activity: knows over which of those of devices something came
     again_at: when `tick` wants to be called; None: there is nothing to look at
     """
 
@@ -135,22 +135,22 @@ class Connections:
         strangers: Strangers,
         descriptors: int,
         dialed: Callable[[], Iterable[Connection]],
-        memory: Callable[[], int],
+        activity: Activity,
     ) -> None:
-        self._strangers, self._dialed, self._memory = strangers, dialed, memory
+        self._strangers, self._dialed, self._activity = strangers, dialed, activity
         self._highest = descriptors - descriptors // SPARE_SHARE
         self._all: dict[tuple[Socket, int], Connection] = {}
         self._silent = {kind: _Silent() for kind in Socket}
         self._of_device: dict[DeviceKey, list[Connection]] = {}
-        self._look_at = self._memory_look_at = 0.0
-        self._calm_bytes: int | None = None
+        self._look_at = self._unread_look_at = 0.0
         self.crowded = False
         """A descriptor of the spare ones was given to a connection: nobody should be let in."""
 
     @property
     def again_at(self) -> float | None:
         silent = any(each.count for each in self._silent.values())
-        return min(self._look_at, self._memory_look_at) if silent else self._memory_look_at
+        due = [self._look_at] if silent else []
+        return min([*due, self._unread_look_at] if self._activity.is_seen else due, default=None)
 
     def has_seen(self, device: DeviceKey) -> bool:
         """Whether a connection of this device is open, as far as we know."""
@@ -196,6 +196,7 @@ class Connections:
             self._silent[kind].remove(connection)
             connection.device = device
             self._of_device.setdefault(device, []).append(connection)
+            self._activity.watch(connection.descriptor)
             same = [c for c in self._of_device[device] if c.kind is kind]
             for oldest in same[: max(0, len(same) - DEVICE_MAX)]:
                 self._end(oldest)
@@ -230,13 +231,9 @@ class Connections:
         if now >= self._look_at:
             self._look_at = now + LOOK_S
             self._look_at_silent(now)
-        if now >= self._memory_look_at:
-            memory = self._memory()
-            grows = memory - (memory if self._calm_bytes is None else self._calm_bytes)
-            calm = grows < MEMORY_GROWS_BYTES or self._look_at_unread(now) < MEMORY_GROWS_BYTES
-            if calm:
-                self._calm_bytes = memory
-            self._memory_look_at = now + (MEMORY_LOOK_S if calm else LOOK_S)
+        if self._activity.is_seen and now >= self._unread_look_at:
+            self._unread_look_at = now + UNREAD_LOOK_S
+            self._look_at_unread(now)
 
     def _look_at_silent(self, now: float) -> None:
         for silent in self._silent.values():
@@ -247,24 +244,32 @@ class Connections:
                 elif received > SILENT_BYTES[connection.kind] or now - connection.since > SILENT_S:
                     self._end(connection)
 
-    def _look_at_unread(self, now: float) -> int:
-        """Notes who has sent too much that we have not been given. How much it is of all."""
-        of_device: dict[DeviceKey, int] = {}
-        came = [connection for those in self._of_device.values() for connection in those]
+    def _look_at_unread(self, now: float) -> None:
+        """Notes who has sent too much that we have not been given."""
+        seen = self._activity.take()
+        came = (connection for those in self._of_device.values() for connection in those)
+        of_device: dict[DeviceKey | None, list[Connection]] = {}
         for connection in (*came, *self._dialed()):
-            unread = connection.unread(now)
-            if unread is None:
-                # Of one that we made its owner hears from libzmq.
-                if self._all.get((connection.kind, connection.descriptor)) is connection:
-                    self.closed(connection.kind, connection.descriptor)
-            elif connection.device is not None:
-                before = of_device.get(connection.device, 0)
-                of_device[connection.device] = before + max(0, unread)
-        for device, unread in of_device.items():
+            of_device.setdefault(connection.device, []).append(connection)
+        for device, connections in of_device.items():
+            stirred = [each for each in connections if each.descriptor in seen]
+            if device is None or not stirred:
+                continue
+            unread = sum(self._unread(each, now) for each in connections)
             if unread > UNREAD_BYTES:
                 detail = f"{unread >> 20} MiB of it are here"
                 self._strangers.note(device, Refusal.ENDLESS, device, detail, now)
-        return sum(of_device.values())
+            for each in stirred:
+                self._activity.watch(each.descriptor)
+
+    def _unread(self, connection: Connection, now: float) -> int:
+        unread = connection.unread(now)
+        if unread is not None:
+            return max(0, unread)
+        # Of one that we made its owner hears from libzmq.
+        if self._all.get((connection.kind, connection.descriptor)) is connection:
+            self.closed(connection.kind, connection.descriptor)
+        return 0
 
     def _end(self, connection: Connection) -> None:
         connection.end()

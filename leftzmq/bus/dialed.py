@@ -181,6 +181,7 @@ class Line:
                 if ends is not None:
                     now, device = self._world.clock(), self._device
                     self.connection = Connection(self.kind, monitor.value, ends, now, device)
+                    self._world.activity.watch(monitor.value)
             else:
                 yield from self._event(event)
 

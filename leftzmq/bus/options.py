@@ -21,17 +21,17 @@ from leftzmq.wire.messages import (
 )
 
 HANDSHAKE_MS: Final = 5_000  # a silent stranger holds a descriptor this long; the default is 30 s
-HEARTBEAT_MS: Final = 10_000  # an idle agent sends nothing else (I5)
-HEARTBEAT_TIMEOUT_MS: Final = 15_000
-HEARTBEAT_TTL_MS: Final = 30_000  # asked of the other side: three of our heartbeats
 RECONNECT_MS: Final = 200
 RECONNECT_MAX_MS: Final = 5_000
 CONNECT_MS: Final = 5_000  # a firewall that drops everything would keep it for two minutes
-KEEPALIVE_IDLE_S: Final = 30  # for what heartbeats do not see: data that is never acknowledged
+KEEPALIVE_IDLE_S: Final = 10
+KEEPALIVE_INTERVAL_S: Final = 5
+"""The kernel asks whether the other machine is still there. libzmq's own heartbeats are off: they
+abort the process when a connection breaks while messages of it wait to be read (decision 0010)."""
 UNACKNOWLEDGED_MS: Final = 8_000
-"""A connection on which nothing was acknowledged for so long is given up and made anew. TCP alone
-tries again at ever longer intervals (13 s after packets were lost, then 26 s), though the network
-was back long ago."""
+"""A connection on which nothing was acknowledged for so long, a question of the kernel's included,
+is given up and made anew. TCP alone tries again at ever longer intervals (13 s after packets were
+lost, then 26 s), though the network was back long ago."""
 
 _CURVE_BYTES: Final = 64  # a MESSAGE command takes 33 bytes around what is in it
 
@@ -98,9 +98,8 @@ def _common(socket: zmq.Socket[bytes], kind: Socket, host: str) -> None:
     socket.sndhwm = socket.rcvhwm = _HWM[kind]
     socket.maxmsgsize = _MAX_INBOUND_BYTES[kind]
     socket.handshake_ivl = HANDSHAKE_MS
-    socket.heartbeat_ivl = HEARTBEAT_MS
-    socket.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
-    socket.heartbeat_ttl = HEARTBEAT_TTL_MS
+    socket.heartbeat_ivl = 0
     socket.tcp_keepalive, socket.tcp_keepalive_idle = 1, KEEPALIVE_IDLE_S
+    socket.tcp_keepalive_intvl = KEEPALIVE_INTERVAL_S
     socket.tcp_maxrt = UNACKNOWLEDGED_MS
     socket.ipv6 = ":" in host

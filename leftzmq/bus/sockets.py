@@ -12,6 +12,7 @@ from typing import Final
 
 import zmq
 
+from leftzmq.bus.activity import Activity
 from leftzmq.bus.bound import CROWDED_REST_S, Bound, Listening
 from leftzmq.bus.connections import Connection, Connections
 from leftzmq.bus.devicekey import DeviceKeyPair
@@ -26,7 +27,6 @@ from leftzmq.bus.strangers import Strangers
 from leftzmq.bus.troubles import Troubles
 from leftzmq.bus.whereabouts import Whereabouts
 from leftzmq.bus.world import World
-from leftzmq.content.memory import resident_bytes
 from leftzmq.disk.root import Buffer
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import Refusal
@@ -72,15 +72,23 @@ class Bus:
         self._shut_out: dict[DeviceKey, float] = {}  # listed devices only: bounded
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=IO_THREADS)
         self._poller, self._strangers, self._troubles = Poller(), Strangers(), Troubles()
+        activity = Activity()
         self._world = World(
-            context, keys, self._poller, self._allowed, self._strangers, clock, self._troubles
+            context,
+            keys,
+            self._poller,
+            self._allowed,
+            self._strangers,
+            clock,
+            self._troubles,
+            activity,
         )
         self._dialed: dict[DeviceKey, Dialed] = {}
         self._connections = Connections(
-            self._strangers, descriptors(), self._dialed_connections, resident_bytes
+            self._strangers, descriptors(), self._dialed_connections, activity
         )
         self._gates_seen = 0
-        self._closing: list[Callable[[], None]] = [context.destroy]
+        self._closing: list[Callable[[], None]] = [activity.close, context.destroy]
         try:
             self._gate = Gate(self._world)
             self._closing.append(lambda: self._gate.close())
@@ -98,6 +106,8 @@ class Bus:
             self.close()
             raise
         self._poller.add(wake_fd, tuple)
+        if activity.fd is not None:
+            self._poller.add(activity.fd, activity.take_note)
 
     def serve(self) -> None:
         """Let others in from now on: `poll` is about to be called, again and again."""

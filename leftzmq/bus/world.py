@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import zmq
 
+from leftzmq.bus.activity import Activity
 from leftzmq.bus.devicekey import DeviceKeyPair
 from leftzmq.bus.poller import Poller
 from leftzmq.bus.strangers import Strangers
@@ -23,6 +24,7 @@ class World:
     allowed: whether a key (32 bytes) is in the list of the moment
     strangers: where refusals are noted; troubles: where is noted what hinders our own sockets
     clock: monotonic seconds
+    activity: knows over which connections of devices something came
     """
 
     context: zmq.Context[zmq.Socket[bytes]]
@@ -32,3 +34,4 @@ class World:
     strangers: Strangers
     clock: Callable[[], float]
     troubles: Troubles
+    activity: Activity
