@@ -88,7 +88,7 @@ FULL_CONNECTIONS: Final = 300
 FULL_MESSAGES: Final = 300  # more than an agent lets wait for one connection
 FULL_BEFORE_S: Final = 0.1
 PING_S: Final = 10.0
-"""From the end of the handshake to the first heartbeat of libzmq, where those are on (decision 0010)."""
+"""From the end of the handshake to the first heartbeat of libzmq, where it sends any."""
 PAGES_AN_ANSWER: Final = 16
 PAGE_BYTES: Final = 44 << 10
 SILENT_PORTS: Final = 100
