@@ -1,6 +1,6 @@
 """Everything that can go wrong and that a person will read about.
 
-Three different things have three different types here (docs/design.md, section 4):
+Three different things have three different types here:
 
 * a `Problem` concerns one path: it is shown, and everything else goes on;
 * a `LeftError` stops the part that it names: it carries what is wrong, where, and what to do;

@@ -1,4 +1,4 @@
-"""peer.toml, read and checked, as frozen values (docs/design.md, section 10).
+"""peer.toml, read and checked, as frozen values.
 
 Knows the file's keys, their limits and which places must not lie inside each other. Must not know
 what any of it is used for.

@@ -2,7 +2,7 @@
 
 Knows the two indexes and the rules of `tree`. Must not know devices' links, files, or how a
 version came into the rows (`found`, `heard`). Every method leaves the rows of a path in one of the
-states that docs/design.md section 5 allows, inside the store's running transaction.
+states that docs/design.md, "Versions" allows, inside the store's running transaction.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ the order total when a hostile one gives one name to two versions.
 
 
 class Entry(Struct, frozen=True, gc=False):
-    """One version of one path (docs/design.md, section 5).
+    """One version of one path (docs/design.md, "Versions").
 
     mtime_ns is that of a file; 0 for folders and links. A tombstone (deleted) keeps the kind and
     content id that it deleted; its size, mtime, exec and depth are 0.

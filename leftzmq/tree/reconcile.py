@@ -2,7 +2,7 @@
 
 Pure: no order of arrival, no clock, no device in it, so every device comes to the same answer.
 The higher rank wins, everywhere, always; the vector only says whether the lower one was SEEN
-(docs/design.md section 5, model-checked; do not change a line without the simulation).
+(docs/design.md, "Versions", model-checked; do not change a line without the simulation).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Lives, version vectors and ranks: who made a version, and what had its maker seen.
 
-The rules are those of docs/design.md section 5 and were model-checked; a vector only ever says
+The rules are those of docs/design.md, "Versions", and were model-checked; a vector only ever says
 whether a version was SEEN by another one, the rank alone says which one wins.
 """
 

@@ -12,7 +12,7 @@ from leftzmq.tree.plan import Operation
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """A batch of operations, in order; steps 2 to 4 of the write order (design.md section 9)."""
+    """A batch of operations, in order; steps 2 to 4 of the write order (docs/design.md)."""
 
     folder: str
     batch: int
