@@ -1,5 +1,5 @@
-"""The write order, whole: steps 2 to 4 of "Write order" in docs/design.md. The only place that gives
-a file its final name.
+"""The write order, whole: steps 2 to 4 of "Write order" in docs/design.md. The only place that
+gives a file its final name.
 
 2. (disk/ready) Staged files get mtime and exec and are flushed.
 3. A new name is taken only while nothing has it. What is replaced or removed is first exchanged
