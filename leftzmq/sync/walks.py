@@ -24,6 +24,7 @@ class Walks:
 
     def __init__(self) -> None:
         self._next: deque[str] = deque()
+        self._in_next: set[str] = set()  # the same: thousands of new folders may wait
         self._running: tuple[int, str] | None = None
         self._step_out = False
         self._number = 0
@@ -41,7 +42,7 @@ class Walks:
     def whole_to_come(self) -> bool:
         """Whether a walk of everything is not over yet, or still to come."""
         running = self._running is not None and self._running[1] == ""
-        return running or "" in self._next or "" in self._ending
+        return running or "" in self._in_next or "" in self._ending
 
     @property
     def polls(self) -> bool:
@@ -76,7 +77,8 @@ class Walks:
 
     def later(self, prefix: str) -> None:
         """Walk what is below `prefix` when it is its turn."""
-        if prefix not in self._next:
+        if prefix not in self._in_next:
+            self._in_next.add(prefix)
             self._next.append(prefix)
 
     def poll(self, prefix: str, now: float) -> None:
@@ -91,7 +93,9 @@ class Walks:
         """
         if self._running is None and self._next:
             self._number += 1
-            self._running = (self._number, self._next.popleft())
+            prefix = self._next.popleft()
+            self._in_next.remove(prefix)
+            self._running = (self._number, prefix)
         if self._running is None or self._step_out or not room:
             return None
         self._step_out = True
