@@ -90,10 +90,15 @@ class Applier:
         if self._ends:
             return now
         waiting = (self._room, self.leftings, self._asides)
-        times = (self._window.deadline(now), *(each.deadline() for each in waiting))
+        times = [self._window.deadline(now), self._batches.pace.deadline()]
+        times += (each.deadline() for each in waiting)
         return min((time for time in times if time is not None), default=None)
 
     # -- facts ---------------------------------------------------------------------------------
+
+    def user_changed(self, now: float) -> None:
+        """Our share, by others than the applier: no device may take all the time now."""
+        self._batches.pace.user_changed(now)
 
     def reconsider(self, fact: PathsReconsidered, now: float) -> list[Action | Fact]:
         """These paths may be tickets now; no paths: who can be reached changed, all may be. Also
@@ -201,7 +206,7 @@ class Applier:
 
     def applied(self, fact: Applied, now: float) -> list[Action | Fact]:
         if fact.batch != GOING_BACK:
-            self._batches.ended(fact.batch)
+            self._batches.ended(fact.batch, now)
         if fact.stop is not None:
             return [FolderStopped(self.folder, fact.stop)]
         if fact.batch == GOING_BACK:

@@ -6,11 +6,15 @@ operation is carried out (disk/apply does) or what follows from its end (the app
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from leftzmq.sync.claims import Claimant, Claims
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.moves import Moves
+from leftzmq.sync.pace import Lane, Pace, lane_of
 from leftzmq.sync.ticket import Ticket
 from leftzmq.sync.turns import Turns
 from leftzmq.sync.versions import Versions
@@ -19,20 +23,27 @@ from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import parent_of, path_of_key, sort_key
 from leftzmq.tree.plan import Operation, Verb, ordered
 
-BATCH_OPERATIONS: Final = 128
 SMALL_AT_ONCE: Final = 2  # as many as there are workers for small jobs
 CLAIMED_RETRY_S: Final = 0.05  # the settler looks at the path: a few ms mostly
 STAYING_SAMPLE: Final = 64
 
-Heap = Turns[tuple[int, bytes]]
-"""(depth, sort key); the depth is negative where children go first. Of each device that has them,
-one after another."""
+Heap = Turns[Lane, tuple[int, bytes]]
+"""(depth, sort key); the depth is negative where children go first. Of each lane that has them, one
+after another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """lanes: how many operations of each; none if it is of a large file. began: monotonic"""
+
+    lanes: Mapping[Lane, int]
+    began: float
 
 
 class Batches:
     """Of one folder: two batches of small operations, none of which has any of the other one's
-    devices, and one of a large file at a time. So a device that changes much keeps another one's
-    edit waiting for no batch of its own."""
+    lanes, and one of a large file at a time. So who changes much keeps another one's edit waiting
+    for no batch of its own."""
 
     def __init__(
         self, indexes: Indexes, versions: Versions, claims: Claims, window: Window, moves: Moves
@@ -43,8 +54,9 @@ class Batches:
         self._large_puts: Heap = Turns()
         self._removes: Heap = Turns()
         self._stuck: list[str] = []
-        self._running: dict[int, frozenset[int] | None] = {}  # number -> of whom; None: large
+        self._running: dict[int, Batch] = {}
         self._number = 0
+        self.pace = Pace()
 
     def push(self, path: str, doing: Doing) -> None:
         """It is ready: into the heap of its kind, once."""
@@ -52,13 +64,13 @@ class Batches:
         if doing.in_heap:
             return
         doing.in_heap = True
-        depth, source = path.count("/"), _source(doing)
+        depth, lane = path.count("/"), _lane(doing)
         if doing.entry.deleted:
-            self._removes.put(source, (-depth, sort_key(path)))
+            self._removes.put(lane, (-depth, sort_key(path)))
         elif doing.staged is not None and doing.entry.depth:
-            self._large_puts.put(source, (depth, sort_key(path)))
+            self._large_puts.put(lane, (depth, sort_key(path)))
         else:
-            self._puts.put(source, (depth, sort_key(path)))
+            self._puts.put(lane, (depth, sort_key(path)))
 
     def unstick(self) -> None:
         """What waited for a folder, or for a folder's children, may be possible now."""
@@ -68,40 +80,46 @@ class Batches:
             if doing is not None and doing.stage is Stage.READY:
                 self.push(path, doing)
 
-    def ended(self, number: int) -> None:
-        del self._running[number]
+    def ended(self, number: int, now: float) -> None:
+        batch = self._running.pop(number)
+        self.pace.ended(batch.lanes, batch.began, now)
 
     def start(self, now: float) -> list[tuple[int, tuple[Operation, ...]]]:
         """(number, operations) of each batch that can be started now."""
         started: list[tuple[int, tuple[Operation, ...]]] = []
-        small = [of for of in self._running.values() if of is not None]
+        small = [batch.lanes for batch in self._running.values() if batch.lanes]
+        resting = self.pace.resting(now)
         while len(small) < SMALL_AT_ONCE:
-            busy = frozenset().union(*small)
-            batch = self._gather(False, busy, now)
-            if not batch:
+            most = self.pace.operations(now)
+            operations = self._gather((self._puts, self._removes), resting.union(*small), most, now)
+            if not operations:
                 break
-            of = frozenset(_source(self._window.doing[path]) for path in batch)
-            small.append(of)
-            started.append(self._begin(batch, of))
-        large = None in self._running.values()
-        if not large and (batch := self._gather(True, frozenset(), now)):
-            started.append(self._begin(batch, None))
+            lanes = Counter(_lane(self._window.doing[path]) for path in operations)
+            self.pace.began(lanes, now)
+            small.append(lanes)
+            started.append(self._begin(operations, Batch(lanes, now)))
+        if all(batch.lanes for batch in self._running.values()):
+            operations = self._gather((self._large_puts,), frozenset(), 1, now)
+            if operations:
+                started.append(self._begin(operations, Batch({}, now)))
         return started
 
     def _begin(
-        self, batch: dict[str, Operation], of: frozenset[int] | None
+        self, operations: dict[str, Operation], batch: Batch
     ) -> tuple[int, tuple[Operation, ...]]:
         self._number += 1
-        self._running[self._number] = of
-        return self._number, tuple(ordered(batch.values()))
+        self._running[self._number] = batch
+        return self._number, tuple(ordered(operations.values()))
 
-    def _gather(self, large: bool, busy: frozenset[int], now: float) -> dict[str, Operation]:
-        """busy: devices of which nothing is to be taken."""
+    def _gather(
+        self, heaps: tuple[Heap, ...], busy: frozenset[Lane], most: int, now: float
+    ) -> dict[str, Operation]:
+        """busy: lanes of which nothing is to be taken. most: operations"""
         batch: dict[str, Operation] = {}
         made: set[str] = set()
         # Puts first: a file that is to go may be what a put moves.
-        for heap in (self._large_puts,) if large else (self._puts, self._removes):
-            while heap.has(busy) and len(batch) < (1 if large else BATCH_OPERATIONS):
+        for heap in heaps:
+            while heap.has(busy) and len(batch) < most:
                 path = path_of_key(heap.pop(busy)[1])
                 doing = self._window.doing.get(path)
                 if doing is None:
@@ -188,9 +206,9 @@ class Batches:
         return False
 
 
-def _source(doing: Doing) -> int:
-    """The bit of the device whose place it has; 0: nobody's."""
-    return doing.account[0] if doing.account else 0
+def _lane(doing: Doing) -> Lane:
+    """Of the device whose place it has, by who changed it; bit 0: nobody's place."""
+    return lane_of(doing.account[0] if doing.account else 0, doing.entry.writer)
 
 
 def _verb(ticket: Ticket) -> Verb:

@@ -88,8 +88,8 @@ class Window:
         self._tended_at = 0.0
         self._scan_for = 0  # the bit of which tickets are looked for; 0: all
         self._below: dict[str, list[str]] = {}  # a folder to be made -> what waits for it
-        self._next: Turns[tuple[int, str]] = Turns()
-        self._scanned: Turns[tuple[int, str]] = Turns()  # the same, found in the index
+        self._next: Turns[int, tuple[int, str]] = Turns()
+        self._scanned: Turns[int, tuple[int, str]] = Turns()  # the same, found in the index
         self._number = 0
         self._queued: set[str] = set()
         self._retries: list[tuple[float, str]] = []
@@ -121,7 +121,7 @@ class Window:
             return
         self._put(self._next, source, path)
 
-    def _put(self, turns: Turns[tuple[int, str]], source: int, path: str) -> None:
+    def _put(self, turns: Turns[int, tuple[int, str]], source: int, path: str) -> None:
         self._queued.add(path)
         self._number += 1
         turns.put(source, (self._number, path))

@@ -67,4 +67,5 @@ class ShareRoutes:
         return (self._cleared(folder, cleared, now) if cleared else []) + out
 
     def _cleared(self, folder: Folder, fact: PathsCleared, now: float) -> Outputs:
+        folder.applier.user_changed(now)
         return folder.replica.settled_paths(fact, self.wall_ns()) + folder.guard.cleared()

@@ -1,0 +1,75 @@
+"""How fast the small changes of one source are carried out while others change something, too.
+
+Whoever changes thousands of files makes every device of the folder work: look, apply, write to its
+index, tell, log. While others change something as well, that work takes half of the time, in short
+pieces, so that an edit of theirs waits for one piece and not for all. Alone it takes all of it.
+
+Knows lanes, how much of a batch is of which, and time. Must not know what is carried out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+from zlib import crc32
+
+Lane = tuple[int, int]
+"""Of a device, by its bit in the index, the changes of some writers: an edit that is told by the
+device that also told us of another one's flood does not wait behind it."""
+
+WRITER_LANES: Final = 64
+ACTIVE_S: Final = 5.0
+"""For so long after a change others hold back. People save more seldom; what follows a save of a
+program (build, sync of a phone) comes within it."""
+RESTS_FROM: Final = 8
+"""Operations of one lane in a batch; with fewer it does not rest after it."""
+OPERATIONS_ALONE: Final = 128
+OPERATIONS_SHARED: Final = 32
+_USER: Final = (0, -1)
+
+
+def lane_of(bit: int, writer: bytes) -> Lane:
+    """A device can name as many writers as it likes: there are WRITER_LANES lanes of it."""
+    return bit, crc32(writer) % WRITER_LANES
+
+
+class Pace:
+    """Of one folder."""
+
+    def __init__(self) -> None:
+        self._active: dict[Lane, float] = {}  # when it last changed something
+        self._rests: dict[Lane, float] = {}  # until when
+
+    def user_changed(self, now: float) -> None:
+        """Something in our share that is not the applier's doing."""
+        self._active[_USER] = now
+
+    def operations(self, now: float) -> int:
+        """How many a batch may have."""
+        self._forget(now)
+        shared = _USER in self._active or len(self._active) > 1
+        return OPERATIONS_SHARED if shared else OPERATIONS_ALONE
+
+    def began(self, lanes: Mapping[Lane, int], now: float) -> None:
+        """A batch of so many operations of each lane."""
+        self._active.update(dict.fromkeys(lanes, now))
+
+    def ended(self, lanes: Mapping[Lane, int], began: float, now: float) -> None:
+        """The batch that began then."""
+        self._forget(now)
+        if len(self._active.keys() | lanes.keys()) > 1:
+            for lane, operations in lanes.items():
+                if operations >= RESTS_FROM:
+                    self._rests[lane] = now + (now - began)
+
+    def resting(self, now: float) -> frozenset[Lane]:
+        """Of these nothing is to be begun now."""
+        self._rests = {lane: until for lane, until in self._rests.items() if now < until}
+        return frozenset(self._rests)
+
+    def deadline(self) -> float | None:
+        """When one of them has rested (monotonic)."""
+        return min(self._rests.values(), default=None)
+
+    def _forget(self, now: float) -> None:
+        self._active = {lane: at for lane, at in self._active.items() if now - at < ACTIVE_S}
