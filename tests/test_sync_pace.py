@@ -1,4 +1,4 @@
-"""Who changes much takes half of the time while others change something, and all of it alone."""
+"""Who changes much rests between pieces of it while others change something, and not alone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from leftzmq.sync.pace import (
     ACTIVE_S,
     OPERATIONS_ALONE,
     OPERATIONS_SHARED,
+    REST,
     RESTS_FROM,
     WRITER_LANES,
     Pace,
@@ -29,16 +30,16 @@ def test_alone_nobody_rests() -> None:
     assert pace.operations(10.4) == OPERATIONS_ALONE
 
 
-def test_while_another_one_edits_the_flood_rests_as_long_as_it_worked() -> None:
+def test_while_another_one_edits_the_flood_rests_longer_than_it_worked() -> None:
     pace = Pace()
     pace.began({FLOOD: 100}, 10.0)
     pace.began({EDIT: 1}, 10.1)
     pace.ended({EDIT: 1}, 10.1, 10.15)
     pace.ended({FLOOD: 100}, 10.0, 10.5)
     assert pace.resting(10.5) == {FLOOD}
-    assert pace.deadline() == 11.0
-    assert not pace.resting(11.0) and pace.deadline() is None
-    assert pace.operations(11.0) == OPERATIONS_SHARED
+    assert pace.deadline() == 10.5 + REST * 0.5
+    assert not pace.resting(11.5) and pace.deadline() is None
+    assert pace.operations(11.5) == OPERATIONS_SHARED
 
 
 def test_a_change_of_this_devices_user_counts_as_well() -> None:
