@@ -267,3 +267,52 @@ def test_one_that_could_not_be_opened_goes_when_it_is_wanted_no_more(
     mesh.settle(1.0)
     assert not leftings(b) and not list(b.store.all_staged())
     assert together(mesh) == {}
+
+
+def half_a_file(mesh: Mesh) -> Device:
+    """B has a `.lefting` of a file that only A can give, and A is away."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    held = Held(b, jobs.WriteChunks)
+    a.write("large", os.urandom(LARGE_BYTES))
+    mesh.scan_all()
+    mesh.settle(1.0)
+    assert held.jobs
+    a.kill()
+    b.take(LinkClosed(Link(a.key, Way.CAME), "connection lost"))
+    mesh.settle(1.0)
+    del b.do
+    assert leftings(b) and b.folder.applier.idle, "it is to be gone on with"
+    return b
+
+
+def test_what_our_own_version_puts_an_end_to_goes_when_that_is_told_above_it(mesh: Mesh) -> None:
+    """Seed 700953: the folder is told again, above the file, when A is back: until then the file
+    was to win, so its bytes were kept, and nobody asked once more."""
+    b = half_a_file(mesh)
+    (b.share / "large").mkdir()
+    b.scan()
+    mesh.settle(2.0)
+    mesh.devices["A"].start()
+    assert together(mesh)["large"] == ("folder",)
+    assert not leftings(b) and not list(b.store.all_staged())
+
+
+def test_what_nobody_has_any_more_goes_when_its_last_holder_has_told_all(mesh: Mesh) -> None:
+    """A comes back without its state and the file: no page of it names the path."""
+    b, a = half_a_file(mesh), mesh.devices["A"]
+    (a.share / "large").unlink()
+    for file in a.state.iterdir():
+        file.unlink()
+    a.start()
+    mesh.settle()
+    assert together(mesh) == {}
+    assert not leftings(b) and not list(b.store.all_staged())
+
+
+def test_what_is_left_is_gone_on_with_when_its_holder_is_back(mesh: Mesh) -> None:
+    b, a = half_a_file(mesh), mesh.devices["A"]
+    (left,) = leftings(b)
+    inode = left.stat().st_ino
+    a.start()
+    assert set(together(mesh)) == {"large"}
+    assert (b.share / "large").stat().st_ino == inode and not leftings(b)

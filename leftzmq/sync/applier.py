@@ -81,13 +81,14 @@ class Applier:
 
     @property
     def idle(self) -> bool:
-        waits = self.leftings.clearing or self._room.waited_for or self._asides
+        leftings = self.leftings.clearing or self._indexes.turned
+        waits = leftings or self._room.waited_for or self._asides
         return self._window.idle and not waits
 
     def deadline(self, now: float) -> float | None:
         if self.stopped or self.leftings.clearing:
             return None
-        if self._ends:
+        if self._ends or self._indexes.turned:
             return now
         waiting = (self._room, self.leftings, self._asides)
         times = [self._window.deadline(now), self._batches.pace.deadline()]
@@ -219,6 +220,9 @@ class Applier:
         if self.stopped or self.leftings.clearing:
             return []
         out = [*self._asides.start(now), *self._ends.handle_some(now)]
+        for path in self.leftings.turned():
+            if not self._is_under_way(path):
+                out += self.leftings.useless(path)
         if not out:  # else in the next turn: each is half a turn
             paths = self._window.take(now)
             self._indexes.recall(paths)
@@ -242,7 +246,7 @@ class Applier:
 
     def _consider(self, path: str, now: float) -> list[Action | Fact]:
         doing = self._window.doing.get(path)
-        if self._asides.holds(path) or (doing is not None and doing.stage is Stage.APPLYING):
+        if self._is_under_way(path):
             return []  # its end is considered
         if useless := self.leftings.useless(path):
             return useless + self._consider(path, now)
@@ -276,6 +280,12 @@ class Applier:
             self._window.wait(doing, now + REMOVE_REST_S)
             return out
         return out + self._reready(path, doing, ticket)
+
+    def _is_under_way(self, path: str) -> bool:
+        """Whether something is done there now, or waits to go back."""
+        doing = self._window.doing.get(path)
+        applying = doing is not None and doing.stage is Stage.APPLYING
+        return applying or self._asides.holds(path)
 
     def _holders(self, wanted: Entry) -> int:
         """The bits of the reachable devices that have this version."""

@@ -6,7 +6,7 @@ are remembered. Knows rows, bits and sequences. Must not know which version wins
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -37,6 +37,8 @@ class Indexes:
     being ours, and those who had them may have the next version by now
     held: what lies in the share and is not told
     accepted: what users let pass the guard, here or on another device
+    kept: paths of which `leftings` keeps something that is to be gone on with; turned: those whose
+    rows are others since it looked: whoever changes a row, it is asked again
     """
 
     def __init__(self, store: Store) -> None:
@@ -47,6 +49,8 @@ class Indexes:
         count = Recount.whole(store, self.accepted)
         self.tally, self.holdings = count.tally, count.holdings
         self.begun: dict[str, Entry] = {}
+        self.kept: Collection[str] = ()
+        self.turned: set[str] = set()
         self._memo: dict[str, list[Row]] = {}
         self._sweeping: tuple[frozenset[int], int] | None = None  # bits; the row they are gone from
         self._to_sweep: set[int] = set()  # in the next pass through the rows
@@ -94,6 +98,8 @@ class Indexes:
         if self._recount is not None:
             self._recount.change(before, after, sort_key(path))
         self._memo[path] = self.store.replace(before, after)
+        if path in self.kept:
+            self.turned.add(path)
 
     def change_row(self, rows: list[Row], row: Row, after: Row) -> None:
         """One of the rows of a path becomes another."""
@@ -217,6 +223,7 @@ class Indexes:
             end = self.store.sweep_some(bits, at)
             self._sweeping = None if end is None else (bits, end)
             if end is None:
+                self.turned.update(self.kept)  # who held it may hold it no more
                 self._recount = None if self._to_sweep else Recount(self.accepted)
         elif self._recount is not None and not self._recount.step(self.store):
             self.tally, self.holdings = self._recount.tally, self._recount.holdings

@@ -28,6 +28,7 @@ class Leftings:
     def __init__(self, folder: str, indexes: Indexes) -> None:
         self._folder, self._indexes, self._store = folder, indexes, indexes.store
         self._resumable: dict[str, tuple[Staged, bytes]] = {}  # by target, with content
+        indexes.kept = self._resumable.keys()
         self._left: dict[Staged, None] = {}  # could not be thrown away: tried again
         self._retry_at = 0.0
         self.clearing = False
@@ -78,8 +79,8 @@ class Leftings:
         self.gone(*fact.gone)
         self._stayed(fact.left, now)
         lost = {*fact.gone, *(leftover.staged for leftover in fact.swapped)}
-        resumable = self._resumable.items()
-        self._resumable = {path: found for path, found in resumable if found[0] not in lost}
+        for path in [path for path, found in self._resumable.items() if found[0] in lost]:
+            del self._resumable[path]
         self.clearing = False
 
     def discarded(self, fact: Discarded, now: float) -> None:
@@ -90,6 +91,12 @@ class Leftings:
         """What is left of `path`; from now on the downloader cares for it."""
         found = self._resumable.pop(path, None)
         return None if found is None else found[0]
+
+    def turned(self) -> list[str]:
+        """Paths of which something is left, and that others say something else of since this was
+        asked; or we do."""
+        paths, self._indexes.turned = self._indexes.turned, set()
+        return sorted(paths)
 
     def useless(self, path: str) -> list[Action | Fact]:
         """Throw away what is left for `path`, if it will be wanted no more."""

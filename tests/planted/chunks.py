@@ -78,6 +78,19 @@ CHUNKS: Final = (
         ("tests/test_disk_staging.py", "tests/test_sync_crash.py"),
     ),
     Bug(
+        "who overtakes a file that waits for its holder says so to nobody",
+        "I6: a `.lefting` that nobody will want any more goes.",
+        (
+            Edit(
+                "leftzmq/sync/indexes.py",
+                "        if path in self.kept:\n",
+                "        if path in self.begun:\n",
+            ),
+        ),
+        frozenset(("I6",)),
+        ("tests/test_sync_leftings.py",),
+    ),
+    Bug(
         "a chunk is served unchecked",
         "Serving checks a chunk's id before it is sent.",
         (
