@@ -29,7 +29,7 @@ class Mount:
     def __init__(self, image: Path, path: Path) -> None:
         self.image, self.path = image, path
         image.mkdir()
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=True)
         self.up = False
         self._call("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(image))
         try:
@@ -202,6 +202,32 @@ def test_a_mount_inside_that_is_missing_at_a_start(stage: Stage, mount: Mount) -
     bears(a, b)
     mount.come()
     goes_on(a, b)
+
+
+def test_another_disk_that_is_put_in_its_place_while_no_agent_runs(
+    stage: Stage, mount: Mount
+) -> None:
+    """It is not taken for the one that we know, and gives and gets nothing."""
+    a, b = begin(stage, mount)
+    assert wait_until(lambda: folder(a)["state"] == "idle", DEADLINE_S)
+    a.stop()
+    mount.go()
+    other = Mount(stage.home / "another", mount.path)
+    try:
+        (mount.path / "of another").write_bytes(b"another's")
+        (b.share / "deep" / "disk" / "new of b").write_bytes(b"new")
+        a.start()
+        assert wait_until(lambda: is_missed(a), DEADLINE_S)
+        assert not wait_until(lambda: files(b) != HELD | {"deep/disk/new of b"}, STILL_S)
+        assert os.listdir(mount.path) == ["of another"]
+        a.stop()
+    finally:
+        other.end()
+    mount.come()
+    a.start()
+    expected = HELD | {"deep/disk/new of b"}
+    assert wait_until(lambda: files(a) == files(b) == expected, DEADLINE_S), (files(a), files(b))
+    assert not problems(a) and "Traceback" not in a.log_tail(500)
 
 
 def test_a_share_that_was_replaced_and_is_adopted_while_its_mount_is_missing(

@@ -90,7 +90,8 @@ def test_what_a_crash_made_is_not_mistaken_for_what_is_made_now(tmp_path: Path) 
 class Away:
     """A share with a mount at `m` that comes and goes, and a `.lefting` of ours on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, state: Path) -> None:
+        Store(state / "index.db").close()
         self.disk = Disk(lambda: 0)
         self.hands = Hands(self.disk)
         self.hands.make_folder("m")
@@ -100,7 +101,7 @@ class Away:
             FOLDER,
             SimRoot(Calls(self.disk)),
             derive_keys(SECRET),
-            Path("index"),
+            state / "index.db",
             b"A",
             lambda: None,
             mounts=Mounts(["m"]),
@@ -112,9 +113,9 @@ class Away:
 
 
 @pytest.mark.parametrize("clear", [False, True])
-def test_on_a_mount_that_is_away_nothing_is_gone(clear: bool) -> None:
+def test_on_a_mount_that_is_away_nothing_is_gone(tmp_path: Path, clear: bool) -> None:
     """Nor does what lies in its place become ours, whatever its inode."""
-    away = Away()
+    away = Away(tmp_path)
     found = away.hands.at("m/f.lefting")
     assert found is not None
     ours = Staged("m/f.lefting", found.number)

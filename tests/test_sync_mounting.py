@@ -88,3 +88,16 @@ def test_what_nobody_told_of_is_polled(scene: Scene) -> None:
 def test_a_change_at_the_share_itself_is_looked_at_and_not_walked(scene: Scene) -> None:
     out = scene.settler.mount_changed(MountChanged("share", ""), 5.0)
     assert [a.job for a in out if isinstance(a, Work)] == [Look("share", ("",))]
+
+
+@pytest.mark.parametrize(("path", "expected"), [("on top", ["on top"]), ("m", [])])
+def test_what_a_look_missed_is_walked_if_no_walk_has_found_it(
+    scene: Scene, path: str, expected: list[str]
+) -> None:
+    """Those that are known are looked for all the time."""
+    scene.settler.touched(PathsTouched("share", ((f"{path}/f", Touch.GONE),)), 2.0)
+    scene.settler.tick(3.0)
+    gone = Problem("share", path, ProblemKind.MOUNT_GONE, f"{path}/f")
+    seen = Sighting(f"{path}/f", Sight.PROBLEM, problem=gone)
+    out = scene.settler.looked(Looked("share", (seen,), ()), 4.0)
+    assert [walk.prefix for walk in walks(out)] == expected

@@ -17,6 +17,8 @@ from leftzmq.disk.root import Root
 from leftzmq.disk.walk import TreeWalk
 from leftzmq.errors import Stop
 from leftzmq.index.losses import LossCount
+from leftzmq.index.reader import Reader
+from leftzmq.tree.entry import ScanKey
 
 
 @dataclass(slots=True)
@@ -44,3 +46,11 @@ class Ground:
     sweeps: dict[int, TrashSweep] = field(default_factory=dict)
     listings: dict[int, TrashListing] = field(default_factory=dict)
     counts: dict[int, LossCount] = field(default_factory=dict)
+
+    def ours(self, after: bytes, limit: int) -> list[tuple[bytes, ScanKey | None]]:
+        """What is alive in its index (disk/remembered). For once: who asks often has a reader."""
+        reader = Reader.open(self.index)
+        try:
+            return reader.alive_after(after, limit)
+        finally:
+            reader.close()

@@ -26,6 +26,9 @@ class Mounting:
         self._next = 0.0
         self.watched: set[str] = set()
 
+    def __contains__(self, path: str) -> bool:
+        return path in self._packed.decode().split("\0")
+
     def is_watched(self, path: str) -> None:
         self.watched.add(path)
 

@@ -187,6 +187,9 @@ class Settler:
             if sighting.sight is not Sight.GONE or self._departed.is_replaced(sighting.path):
                 self._departed.forget(sighting.path)
             out += self._judging.judge(sighting, now, settled)
+            problem = sighting.problem
+            if problem is not None and problem.kind is ProblemKind.MOUNT_GONE:
+                self._missed(problem.path)
         for path in fact.left:
             self._looks.left(path)
             self._looks.look_again(path, now)
@@ -264,6 +267,11 @@ class Settler:
                 self.walks.poll(path, now)
             out += self._solve(path, ProblemKind.MOUNT_GONE)
         return out
+
+    def _missed(self, path: str) -> None:
+        """A look came upon it. One that no walk has found is looked for by nobody but a walk."""
+        if path not in self._mounting:
+            self.walks.later(path)
 
     def _look_for_mounts(self, now: float) -> None:
         for path in self._mounting.due(now):

@@ -219,4 +219,33 @@ ERRORS: Final = (
     ),
 )
 
-BUGS: Final = (*FLUSHES, *NAMES, *READERS, *ERRORS)
+MOUNTS: Final = (
+    Bug(
+        "whatever is mounted at a start is the mount that we know",
+        "I11: where a mount inside it is another one, nothing below counts as changed.",
+        (
+            Edit(
+                "leftzmq/disk/mounts.py",
+                "        return device != above and self._devices.get(path) == device\n",
+                "        return device != above and self._devices.get(path) in (None, device)\n",
+            ),
+        ),
+        frozenset(("I4", "I11")),
+        ("tests/test_disk_mounts.py",),
+    ),
+    Bug(
+        "what was mounted on top of a folder is known by walks alone",
+        "I11: where a mount inside it is another one, nothing is written.",
+        (
+            Edit(
+                "leftzmq/disk/mounts.py",
+                "        if above is None or found == above:\n",
+                "        if above is None or found != above or found == above:\n",
+            ),
+        ),
+        frozenset(("I4", "I11")),
+        ("tests/test_bus_mounted.py", "tests/test_disk_mounts.py"),
+    ),
+)
+
+BUGS: Final = (*FLUSHES, *NAMES, *READERS, *ERRORS, *MOUNTS)

@@ -65,6 +65,7 @@ class Faults:
         world.before_cut, world.was_cut = self._before_cut, self._was_cut
         self._before: dict[str, dict[str, Content]] = {}
         self._mounts: set[str] = set()  # devices with a mount in their shares
+        self._others: dict[str, list[bytes]] = {}  # what is on another disk in its place
 
     def do(self, fault: str, device: SimDevice, chance: random.Random) -> None:
         self._world.say(device, f"fault: {fault}")
@@ -369,7 +370,29 @@ class Faults:
             device.kill()
             self._back(device, chance)
         device.scan_soon(chance.random())
-        self._world.after(chance.choice((0.05, 2.0, 15.0, 40.0)), lambda: self._come(device))
+        lasts_s = chance.choice((0.05, 2.0, 15.0, 40.0))
+        self._world.after(lasts_s, lambda: self._come(device))
+        if chance.random() < 0.5:
+            inserted_s, empty = lasts_s * chance.choice((0.0, 0.01, 0.5)), chance.random() < 0.5
+            self._world.after(inserted_s, lambda: self._insert_another(device, empty))
+
+    def _insert_another(self, device: SimDevice, empty: bool) -> None:
+        """Another disk in its place. It gets the same device number only while no agent compares
+        them: with the same one, between two looks, nobody can tell."""
+        if device.away is None:
+            return
+        assert device.disk.top is not None
+        tree = device.disk.make(Kind.DIRECTORY, 0o755)
+        if not empty:
+            data = f"of another disk of {device.name}".encode()
+            device.disk.change((tree, b"a", device.disk.make(Kind.FILE, 0o644, data)))
+            device.disk.flush_all()
+        self._others[device.name] = [*tree.children]
+        number = 3 if device.alive else 2
+        bare = device.disk.mount(device.disk.top, MOUNT.encode(), number, tree)
+        device.touched()
+        if bare.children:
+            raise Broken("I11", f"{device.name} wrote where nothing was mounted")
 
     def _come(self, device: SimDevice) -> None:
         if device.away is None:
@@ -378,8 +401,8 @@ class Faults:
         bare = device.disk.mount(device.disk.top, MOUNT.encode(), 2, device.away)
         device.away = None
         device.touched()
-        if bare.children:
-            raise Broken("I11", f"{device.name} wrote where nothing was mounted")
+        if [*bare.children] != self._others.pop(device.name, []):
+            raise Broken("I11", f"{device.name} wrote where nothing or another disk was mounted")
 
     def _is_unmounted(self, device: SimDevice) -> bool:
         return device.unmounted is not None or device.away is not None
@@ -511,6 +534,8 @@ class Faults:
         for path, inode in device.hands.tree():
             content = content_of(inode)
             if content is None or self._ledger.is_known(content) or path.endswith(".lefting"):
+                continue
+            if device.name in self._others and path.startswith(f"{MOUNT}/"):
                 continue
             if self._world.knobs.careful or not inode.users:
                 raise Broken("I4", f"{device.name} after a power cut: {path} {content[1][:30]!r}")

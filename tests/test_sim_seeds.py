@@ -1,0 +1,36 @@
+"""Stories of the simulation that once ended badly, as small as they were made then.
+
+A change of what is drawn may turn one into another story; each has a test of its own in the room
+where the fault was.
+"""
+
+from __future__ import annotations
+
+import pytest
+from sim.plan import plan_of, run
+from sim.shrink import unpack
+
+PLANS = {
+    "a mount is back and all that our index has below it is a folder that stood there already": (
+        "702078/AB/1000,0,1,1003,13/0/lag_s,watch_lag_s,watch_lost,careful,skews_s"
+    ),
+    "a .lefting waits for its holder, and a folder of ours is told above its file": (
+        "700953/ABC/0,1,2,3,4,5,8,9,12,13,15,17,18,19/1/watch_lost,careful,skews_s"
+    ),
+}
+DISKS = {
+    920064: "what another disk holds, put in the place of a mount, is told as ours",
+    920274: "the same, and it becomes a conflict copy",
+    920636: "what others have is written on another disk",
+    920677: "what another disk holds reaches a device two lines away",
+}
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_a_story_that_ended_badly(plan: str) -> None:
+    assert run(unpack(plan, plan_of)).broken is None
+
+
+@pytest.mark.parametrize("seed", DISKS, ids=DISKS.get)
+def test_another_disk_in_the_place_of_a_mount(seed: int) -> None:
+    assert run(plan_of(seed)).broken is None
