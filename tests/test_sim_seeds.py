@@ -17,6 +17,9 @@ PLANS = {
     "a .lefting waits for its holder, and a folder of ours is told above its file": (
         "700953/ABC/0,1,2,3,4,5,8,9,12,13,15,17,18,19/1/watch_lost,careful,skews_s"
     ),
+    "a user deletes a folder when the index is lost already and the next one is not yet open": (
+        "940225/AB/1,2,4,2000,8,9/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -262,7 +262,8 @@ class SimDevice(Device):
         away then was never there for it."""
         if not self.alive:
             return not self._blind and sort_key(path) in self._indexed
-        if self._blind and self.folder.settler.walks.first_done:
+        is_open = self.folder.stopped is None  # else it is the one whose index was lost
+        if self._blind and is_open and self.folder.settler.walks.first_done:
             self._blind = False
         if self._blind:
             return False
