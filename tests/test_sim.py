@@ -4,20 +4,22 @@ A longer run: python -m tests.sim --seeds 0:20000 --twice"""
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from sim import laws
-from sim.plan import plan_of, run
+from sim.plan import plan_of, run, settle
 from sim.shrink import command, pack, shrunk, unpack
+from sim.world import Knobs, World
 
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.root import File
 from leftzmq.sync.hearing import Hearing
 from leftzmq.sync.versions import Versions
-from leftzmq.tree.entry import Entry
+from leftzmq.tree.entry import Entry, Kind
 
 SEEDS = 500
 SEEDS_A_TEST = 25
@@ -72,6 +74,9 @@ BROKE_ONCE = {
     "a walk, after lost events, while what it walks past is being applied": (
         "19832/ABCD/0,1,2,3,5,7,8,9,10,11,13/0/careful"
     ),
+    "a large file that was replaced, and taken away before its device knew": (
+        "704003/ABD/0,1,2,3/1/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
     "two power cuts while the same file was staged": (
         "8/AB/0,3,4,5/0/slow,news_twice,watch_lost,careful,skews_s"
     ),
@@ -82,6 +87,22 @@ BROKE_ONCE = {
 def test_what_broke_a_law_once_holds(word: str) -> None:
     outcome = run(unpack(word, plan_of))
     assert outcome.broken is None
+
+
+@pytest.mark.parametrize("size", [100, 400_000])
+def test_what_an_index_knows_is_known_by_its_bytes(tmp_path: Path, size: int) -> None:
+    """Only what a device did not know may come back after its user took it away."""
+    world = World(1, tmp_path, "A", set(), Knobs())
+    device = world.devices["A"]
+    data = random.Random(1).randbytes(size)
+    device.start()
+    device.hands.write("f", data)
+    device.touched()
+    assert not device.knows("f", (Kind.FILE, data))
+    settle(world)
+    assert device.knows("f", (Kind.FILE, data))
+    assert not device.knows("f", (Kind.FILE, data[:-1]))
+    device.kill()
 
 
 # A simulation that finds nothing is suspect: what it finds, when something is taken out.

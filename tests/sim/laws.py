@@ -5,8 +5,6 @@ Knows devices from outside: their disks, their indexes, what they sent. Must not
 
 from __future__ import annotations
 
-from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
-from leftzmq.content.ids import chunk_id
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.entry import Kind
@@ -14,6 +12,7 @@ from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX
 
 from .disk import Inode
 from .ledger import Content, Ledger, content_of
+from .node import content_id
 from .world import SimDevice, World
 
 Tree = dict[str, tuple[object, ...]]
@@ -272,8 +271,8 @@ def index_is_the_disk(device: SimDevice, *, exact: bool) -> None:
                     raise Broken("I8", f"{device.name}: {entry.path} {row.scan} is {key}")
                 if entry.kind is Kind.FILE and entry.size != len(found.data):
                     raise Broken("I8", f"{device.name}: {entry.path} is not {entry.size} bytes")
-                small = entry.kind is Kind.FILE and len(found.data) <= ONE_CHUNK_MAX_BYTES
-                if small and chunk_id(device.keys, bytes(found.data)) != entry.content:
+                is_file = entry.kind is Kind.FILE
+                if is_file and content_id(device.keys, found.data) != entry.content:
                     raise Broken("I8", f"{device.name}: {entry.path} has other bytes")
                 said[entry.path] = ()
         after = groups[-1][-1].sort_key

@@ -14,7 +14,10 @@ from typing import Any, Protocol
 
 from leftzmq.bus.ground import Ground
 from leftzmq.bus.jobs import JobRunner
-from leftzmq.content.keys import derive_keys, device_mark
+from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES, Cutter
+from leftzmq.content.ids import chunk_id
+from leftzmq.content.keys import FolderKeys, derive_keys, device_mark
+from leftzmq.content.lists import build, pack_row
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.mounts import Mounts
 from leftzmq.disk.share import Share
@@ -207,6 +210,18 @@ class Device:
 
     def sealed(self, publish: actions.Publish) -> News:
         return News(self.keys.tag, pages.seal(publish.page, self.keys, fresh_nonce()))
+
+
+def content_id(keys: FolderKeys, data: bytes | bytearray) -> bytes:
+    """What the content of a file of these bytes is called."""
+    if len(data) <= ONE_CHUNK_MAX_BYTES:
+        return chunk_id(keys, data)
+    rows, at = [], 0
+    with memoryview(data) as window:
+        for size in Cutter(keys).cut(window, last=True):
+            rows.append(pack_row(chunk_id(keys, window[at : at + size]), size))
+            at += size
+    return build(keys, b"".join(rows)).content
 
 
 def arrival(receiver: Device, came: Link, message: Message, body: object) -> Fact:

@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
-from leftzmq.content.ids import chunk_id
 from leftzmq.disk.share import Share
 from leftzmq.errors import IndexFault, ShareError
 from leftzmq.index.reader import Reader
@@ -34,7 +32,7 @@ from .disk import Disk, Inode
 from .fs import Calls, Crash, SimRoot
 from .hands import Hands
 from .index_trap import IndexTrap
-from .node import FOLDER, Device, heads_in
+from .node import FOLDER, Device, content_id, heads_in
 from .story import brief
 from .watching import Watching
 from .wires import Wires
@@ -276,7 +274,7 @@ class SimDevice(Device):
             return ours.entry.kind is kind and not ours.entry.deleted
         if kind is Kind.SYMLINK:
             return ours.entry.content == data
-        return len(data) > ONE_CHUNK_MAX_BYTES or ours.entry.content == chunk_id(self.keys, data)
+        return ours.entry.content == content_id(self.keys, data)
 
     @contextmanager
     def reading(self) -> Iterator[Reader]:
