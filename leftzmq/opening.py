@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from leftzmq.bus.ground import Ground
+from leftzmq.bus.unflushed import Unflushed
 from leftzmq.config import FolderConfig
 from leftzmq.content.keys import FolderKeys, derive_keys, device_mark
 from leftzmq.disk.mounts import Mounts
@@ -100,6 +101,7 @@ class Opened:
             config.limits,
             (*_set_aside(store), *share.lacks),
             Mounts.unpack(store.meta(MOUNTS)),
+            Unflushed(everything=not share.made),
         )
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from leftzmq.disk import staging
 from leftzmq.disk.apply import apply
+from leftzmq.disk.flush import GROUP_FROM, Flushes
 from leftzmq.disk.fs import RealFile, RealFolder, RealRoot
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.disk.root import LastFolder, Root, Stat
@@ -970,7 +971,32 @@ def test_a_folder_that_cannot_be_flushed_is_not_done(
     (tmp_path / "d").mkdir()
     monkeypatch.setattr(RealFolder, "flush", _no_flush)
     outcomes = run(root, directory("d"), put(root, "d/a"))
-    assert [o.ending for o in outcomes] == [Ending.DONE, Ending.FLUSH_FAILED]
+    # Also what is there already: by whom, and whether it was flushed, nobody knows.
+    assert [o.ending for o in outcomes] == [Ending.FLUSH_FAILED] * 2
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_what_lies_in_a_new_folder_is_not_done_where_that_cannot_be_flushed(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: bool
+) -> None:
+    """However well the new folder is flushed: its own name may be gone after a power cut."""
+    (tmp_path / "there").mkdir()
+    monkeypatch.setattr(Flushes, "_folder", _no_flush_of_the_root)
+    told: dict[str, list[frozenset[int]]] = {}
+    operations = [directory("d"), directory("d/e"), link("d/e/l")]
+    outcomes = apply(
+        root,
+        operations,
+        now_ns=NOW_NS,
+        group_from=1 if many else GROUP_FROM,
+        unflushed=lambda folder, positions: told.setdefault(folder, []).append(positions),
+    )
+    assert [o.ending for o in outcomes] == [Ending.FLUSH_FAILED] * 3
+    assert {at for positions in told[""] for at in positions} == {0, 1, 2}
+
+
+def _no_flush_of_the_root(self: Flushes, path: str, together: bool) -> tuple[bool, OSError | None]:
+    return (together, None) if path else (False, OSError(errno.EMFILE, "no descriptors"))
 
 
 # ---- when the system says no ------------------------------------------------------------------

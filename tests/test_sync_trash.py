@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from typing import Any
@@ -11,6 +12,8 @@ from mesh import Device, Mesh
 from test_sync_mesh import together, trash
 
 from leftzmq.disk import recover
+from leftzmq.disk.fs import RealFolder
+from leftzmq.errors import ProblemKind
 from leftzmq.sync import trash as keeper
 from leftzmq.sync.desk import batches_of
 from leftzmq.wire.local import EventKind
@@ -102,6 +105,25 @@ def test_a_name_that_is_taken_is_left_alone_and_said(mesh: Mesh) -> None:
     assert "--to" in answer["stayed_list"][0]["why"]
     assert together(mesh)["letters/f"][1] == b"new, by a user"  # type: ignore[index]
     assert len(versions(mesh, b)) == 3
+
+
+def test_what_came_back_and_could_not_be_flushed_is_told_when_it_is(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut would take it back, and that would look like a delete."""
+    a, b = edit_twice_and_delete(mesh)
+    with monkeypatch.context() as sick:
+        sick.setattr(RealFolder, "flush", _no_flush)
+        assert restore(mesh, b, "letters/f")["restored"] == 1
+        mesh.settle(3.0)
+        assert not (a.share / "letters/f").exists()
+        assert b.folder.problems.kind_of("letters/f") is ProblemKind.FLUSH_FAILED
+    mesh.settle(20.0)
+    assert (a.share / "letters/f").read_bytes() == b"3" and not b.folder.problems.all()
+
+
+def _no_flush(*_: object) -> None:
+    raise OSError(errno.EIO, "no")
 
 
 WRONG = [

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from leftzmq.bus.unflushed import Unflushed
 from leftzmq.config import Limits
 from leftzmq.content.keys import FolderKeys
 from leftzmq.disk.mounts import Mounts
@@ -28,6 +29,7 @@ class Ground:
     still_there: None while the share is the one we know, else why it is not (I11)
     watched:     whether a watcher will report a cookie
     mounts:      the folders in it that are mounts
+    unflushed:   what a power cut may take back, and is flushed before it is believed
     lacks:       what its file system cannot do, in sentences
     walks, sweeps, listings, counts: what goes on from job to job, by number; one of each at a time
     """
@@ -42,6 +44,7 @@ class Ground:
     limits: Limits = field(default_factory=Limits)
     lacks: tuple[str, ...] = ()
     mounts: Mounts = field(default_factory=Mounts)
+    unflushed: Unflushed = field(default_factory=Unflushed)
     walks: dict[int, TreeWalk] = field(default_factory=dict)
     sweeps: dict[int, TrashSweep] = field(default_factory=dict)
     listings: dict[int, TrashListing] = field(default_factory=dict)

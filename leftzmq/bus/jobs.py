@@ -148,7 +148,10 @@ class JobRunner:
         stop = ground.still_there()
         if stop is not None:
             return jobs.Looked(job.folder, (), job.paths, stop)
-        return jobs.Looked(job.folder, tuple(mounted.believed(ground, sightings)), tuple(left))
+        seen = ground.unflushed.believed(
+            ground.root, ground.id, mounted.believed(ground, sightings)
+        )
+        return jobs.Looked(job.folder, tuple(seen), tuple(left))
 
     def _cut(self, ground: Ground, job: jobs.CutSlice) -> JobDone:
         part = scanner.cut_slice(

@@ -61,7 +61,11 @@ def _list_trash(ground: Ground, reader: Reader, now_ns: int, job: jobs.ListTrash
 def _restore(ground: Ground, reader: Reader, now_ns: int, job: jobs.RestoreTrash) -> JobDone:
     if (stop := ground.still_there()) is not None:
         return jobs.TrashRestored(job.folder, job.listing, (), stop)
-    returns = restore(ground.root, job.wanted)
+
+    def unflushed(folder: str, positions: frozenset[int]) -> None:
+        ground.unflushed.failed(folder, (job.wanted[at].target for at in positions))
+
+    returns = restore(ground.root, job.wanted, unflushed)
     return jobs.TrashRestored(job.folder, job.listing, tuple(returns))
 
 
@@ -117,13 +121,13 @@ def _carry_out(
     if copy is None:
         return Resolved.CHANGED, "", row.entry.path
     if job.choice is Choice.MINE:
-        ending, why = resolve(ground.root, job.choice, copy, row.entry.path, None, now_ns)
+        ending, why = _resolved(ground, job.choice, copy, row.entry.path, None, now_ns)
         return ending, why, name.path
     if job.choice is Choice.BOTH:
         device = job.names.get(name.device, name.device)
         for again in (False, True):
             path = kept_path(name, device, again=again)
-            ending, why = resolve(ground.root, job.choice, copy, path, None, now_ns)
+            ending, why = _resolved(ground, job.choice, copy, path, None, now_ns)
             if ending is not Resolved.TAKEN:
                 break
         return ending, why, path
@@ -133,8 +137,17 @@ def _carry_out(
         return Resolved.A_FOLDER, "", name.path
     if there is not None and file is None:
         return Resolved.CHANGED, "", name.path
-    ending, why = resolve(ground.root, job.choice, copy, name.path, file, now_ns)
+    ending, why = _resolved(ground, job.choice, copy, name.path, file, now_ns)
     return ending, why, name.path
+
+
+def _resolved(
+    ground: Ground, choice: Choice, copy: Known, path: str, file: Known | None, now_ns: int
+) -> tuple[Resolved, str]:
+    def unflushed(folder: str, positions: frozenset[int]) -> None:
+        ground.unflushed.failed(folder, (copy.entry.path, path))
+
+    return resolve(ground.root, choice, copy, path, file, now_ns, unflushed)
 
 
 def _file_of(reader: Reader, copy: Row) -> Row | None:

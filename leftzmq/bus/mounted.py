@@ -73,4 +73,11 @@ def carried_out(ground: Ground, operations: Sequence[Operation], now_ns: int) ->
         else:
             why = f"{wrong.path} {wrong.kind.value}"
             held.append(Outcome(operation, Ending.FAILED, why=why))
-    return held + (apply(ground.root, free, now_ns=now_ns) if free else [])
+    return held + (_applied(ground, free, now_ns) if free else [])
+
+
+def _applied(ground: Ground, operations: Sequence[Operation], now_ns: int) -> list[Outcome]:
+    def unflushed(folder: str, positions: frozenset[int]) -> None:
+        ground.unflushed.of(operations, folder, positions)
+
+    return apply(ground.root, operations, now_ns=now_ns, unflushed=unflushed)

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from leftzmq.disk.attributes import LeftBehind, set_attributes
-from leftzmq.disk.flush import GROUP_FROM, Flushes
+from leftzmq.disk.flush import GROUP_FROM, Flushes, Unflushed, nobody
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.disk.ready import make_ready
 from leftzmq.disk.root import Folder, LastFolder, Root
@@ -37,14 +37,20 @@ from leftzmq.tree.plan import Operation, Verb
 
 
 def apply(
-    root: Root, operations: Sequence[Operation], *, now_ns: int, group_from: int = GROUP_FROM
+    root: Root,
+    operations: Sequence[Operation],
+    *,
+    now_ns: int,
+    group_from: int = GROUP_FROM,
+    unflushed: Unflushed = nobody,
 ) -> list[Outcome]:
     """Carry out `operations` in their order; one Outcome each, in the same order.
 
-    now_ns: wall clock, names the trash. One operation's failure never stops the others. OSError
-    only if the root itself cannot be opened; nothing was done then.
+    now_ns: wall clock, names the trash. unflushed: told the folders that could not be flushed.
+    One operation's failure never stops the others. OSError only if the root itself cannot be
+    opened; nothing was done then.
     """
-    flushes = Flushes(root, group_from)
+    flushes = Flushes(root, group_from, unflushed)
     ready, ended = make_ready(root, operations, flushes)
     with LastFolder(root) as near:
         batch = _Batch(root, near, operations, flushes, now_ns)
@@ -185,6 +191,7 @@ def _remove_folder(place: Place) -> None:
 def _remove(place: Place) -> Copied:
     found = place.look()
     if found is None:
+        place.touch()  # it may be gone by an operation that could not be flushed
         return NOT_COPIED
     if found.kind is Kind.DIRECTORY:
         _remove_folder(place)
@@ -202,6 +209,7 @@ def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:
     if found is not None and found.kind is Kind.DIRECTORY:
         # A user's. No stat is given, so that the next look goes into it: what he moved here in
         # this instant has no event of its own.
+        place.touch()  # or made by an operation that could not be flushed
         return None, NOT_COPIED
     copied = NOT_COPIED
     if _is_free(place):

@@ -3,18 +3,30 @@
 A few things are flushed one by one, many of them by one flush of the whole file system; what lies
 on a file system that is mounted inside the share is always flushed by itself.
 
+A folder that could not be flushed may be gone after a power cut, with all that lies in it: what was
+done below it is not durable either, however well its own folder was flushed.
+
 Knows which operation touched which folder. Must not know what the operations are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from leftzmq.disk.root import File, Root, Stat
+from leftzmq.tree.path import parent_of
 
 GROUP_FROM: Final = 8
 """So many staged files, attributes or folders, and more, share one flush of the file system."""
+
+
+Unflushed = Callable[[str, frozenset[int]], None]
+"""Told a folder that could not be flushed, and the positions of operations in it or below it."""
+
+
+def nobody(folder: str, positions: frozenset[int]) -> None:
+    """Where only who asked for the operations has to know."""
 
 
 class Flushes:
@@ -23,9 +35,14 @@ class Flushes:
     group_from: so many things, and more, are flushed by one call
     """
 
-    def __init__(self, root: Root, group_from: int = GROUP_FROM) -> None:
+    def __init__(
+        self,
+        root: Root,
+        group_from: int = GROUP_FROM,
+        unflushed: Unflushed = nobody,
+    ) -> None:
         self.at = 0
-        self._root, self._group_from = root, group_from
+        self._root, self._group_from, self._unflushed = root, group_from, unflushed
         self._touched: dict[str, list[int]] = {}
         self._waiting: list[int] = []
         with root.folder("") as top:
@@ -66,15 +83,24 @@ class Flushes:
     def finish(self) -> dict[int, str]:
         """Flush each touched folder once. The operations that did not become durable, and why."""
         failed: dict[int, str] = {}
-        waiting = list(self._waiting)
+        left: list[str] = []
+        lost: dict[str, OSError] = {}
         together = self.many(len(self._touched))
-        for path, positions in self._touched.items():
-            left, error = self._folder(path, together)
-            if left:
-                waiting.extend(positions)
-            _blame(failed, positions, error)
-        if waiting:
-            _blame(failed, waiting, self.everything())
+        for path in self._touched:
+            waits, error = self._folder(path, together)
+            if waits:
+                left.append(path)
+            if error is not None:
+                lost[path] = error
+        if left or self._waiting:
+            error = self.everything()
+            if error is not None:
+                _blame(failed, self._waiting, error)
+                lost.update(dict.fromkeys(left, error))
+        for path, positions in self._touched.items() if lost else ():
+            for folder in filter(lost.__contains__, _upwards(path)):
+                _blame(failed, positions, lost[folder])
+                self._unflushed(folder, frozenset(positions))
         return failed
 
     def _folder(self, path: str, together: bool) -> tuple[bool, OSError | None]:
@@ -91,6 +117,13 @@ class Flushes:
         return False, None
 
 
-def _blame(failed: dict[int, str], positions: Iterable[int], error: OSError | None) -> None:
-    if error is not None:
-        failed.update(dict.fromkeys(positions, error.strerror or str(error)))
+def _blame(failed: dict[int, str], positions: Iterable[int], error: OSError) -> None:
+    failed.update(dict.fromkeys(positions, error.strerror or str(error)))
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """The folder at `path` and all above it, up to the root ("")."""
+    yield path
+    while path:
+        path = parent_of(path)
+        yield path

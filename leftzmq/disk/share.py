@@ -66,10 +66,12 @@ class Marker:
 
 class Share:
     """An open share. `root` is what everything in disk/ works on; `lacks` says, in sentences,
-    what its file system cannot do."""
+    what its file system cannot do; `made`: no agent ever worked in it."""
 
-    def __init__(self, root: Root, where: str, marker: Marker, lacks: tuple[str, ...]) -> None:
-        self.root, self.lacks = root, lacks
+    def __init__(
+        self, root: Root, where: str, marker: Marker, lacks: tuple[str, ...], *, made: bool = False
+    ) -> None:
+        self.root, self.lacks, self.made = root, lacks, made
         self._where, self._marker = where, marker
 
     @property
@@ -111,12 +113,13 @@ class Share:
         """The same over a root that is open already."""
         try:
             marker = _read_marker(root)
-            if marker is None and make:
+            made = marker is None and make
+            if made:
                 marker = _write_marker(root, Marker(folder_id, random(TOKEN_BYTES)), random)
             wrong = _what_is_wrong(marker, folder_id, known_token)
             if wrong or marker is None:
                 raise ShareError(wrong, where, _mount_or_adopt(folder_id))
-            share = cls(root, where, marker, _prepare(root, random))
+            share = cls(root, where, marker, _prepare(root, random), made=made)
             share.check()  # it may have gone since its root was opened
             return share
         except ValueError as error:

@@ -98,8 +98,9 @@ class Ends:
         doing.stage = Stage.WAITING
         if outcome.operation.moved is not None and outcome.ending is not Ending.DONE:
             doing.source, doing.fetch = "", True
-            self._window.consider(path)
-            return []
+            if outcome.ending is not Ending.FLUSH_FAILED:  # then it lies there
+                self._window.consider(path)
+                return []
         match outcome.ending:
             case Ending.DONE:
                 return self._done(outcome, doing)

@@ -24,6 +24,7 @@ from leftzmq.sync.walks import Walks
 from leftzmq.tree.entry import Kind, ScanKey
 
 QUIET_NS: Final = 1_000_000_000
+TRIED_AGAIN: Final = frozenset((ProblemKind.UNREADABLE, ProblemKind.FLUSH_FAILED))
 
 
 class Judging:
@@ -142,8 +143,8 @@ class Judging:
         return self._problems.clear(path) if clear else []
 
     def problem(self, problem: Problem, now: float) -> list[Action | Fact]:
-        """A look or a walk came upon this; what could not be read is tried again."""
-        if problem.kind is ProblemKind.UNREADABLE:
+        """A look or a walk came upon this; what could not be read, or flushed, is tried again."""
+        if problem.kind in TRIED_AGAIN:
             self.unreadable.failed("" if problem.path == "." else problem.path, now)
         return self._problems.show(problem)
 

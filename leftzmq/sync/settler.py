@@ -30,7 +30,7 @@ from leftzmq.sync.facts import (
     WatchLost,
 )
 from leftzmq.sync.jobs import CutSlice, Look, Looked, SliceCut, Walk, Walked
-from leftzmq.sync.judging import Judging
+from leftzmq.sync.judging import TRIED_AGAIN, Judging
 from leftzmq.sync.looks import SETTLE_S, Looks
 from leftzmq.sync.mounting import Mounting
 from leftzmq.sync.problems import Problems
@@ -253,7 +253,8 @@ class Settler:
         out: list[Action | Fact] = []
         for prefix in over:
             if self._unreadable.tried(prefix):
-                out += self._solve(prefix, ProblemKind.UNREADABLE)
+                for kind in TRIED_AGAIN:
+                    out += self._solve(prefix, kind)
             if prefix == "":
                 out += self._problems.settled_by_walk()
         return out + [WalkEnded(self.folder, prefix) for prefix in over]

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from leftzmq.bus.ground import Ground
 from leftzmq.bus.jobs import JobRunner
+from leftzmq.bus.unflushed import Unflushed
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES, Cutter
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys, derive_keys, device_mark
@@ -132,6 +133,7 @@ class Device:
         chance = self.around.random.randbytes(4)
         store.begin_life(make_life(device_mark(self.key), unix_s, chance))
         ground = Ground(FOLDER, share.root, self.keys, store.file, self.key, share.still_there)
+        ground.unflushed = Unflushed(everything=not share.made)
         ground.mounts = Mounts.unpack(store.meta(MOUNTS))
         self.opened_share = share
         self.runner.add(ground)

@@ -1,0 +1,123 @@
+"""What a power cut may take back is flushed before it is believed (bus/unflushed)."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+
+import pytest
+from sim.disk import Disk
+from sim.fs import Calls, SimRoot
+from sim.hands import Hands
+
+from leftzmq.bus.unflushed import Unflushed
+from leftzmq.disk.sighting import Sight, Sighting
+from leftzmq.errors import ProblemKind
+
+
+class Place:
+    """A share with folders, of which the calls that fail are named, and the others are kept."""
+
+    def __init__(self) -> None:
+        self.disk = Disk(lambda: 0)
+        self.hands = Hands(self.disk)
+        for path in ("a", "a/b", "c"):
+            self.hands.make_folder(path)
+        calls = Calls(self.disk)
+        calls.before = self._before
+        self.root = SimRoot(calls)
+        self.fails: dict[str, int] = {}
+        self.calls: list[str] = []
+        self.meanwhile: Callable[[], None] = lambda: None  # at each flush
+
+    def _before(self, call: str, path: str) -> None:
+        name = f"{call} {path}".strip()
+        if name in self.fails:
+            raise OSError(self.fails[name], os.strerror(self.fails[name]))
+        self.calls.append(name)
+        if call == "flush folder":
+            self.meanwhile()
+
+    def sights(self, unflushed: Unflushed, *seen: Sighting) -> list[Sight]:
+        self.calls.clear()
+        return [each.sight for each in unflushed.believed(self.root, "share", seen)]
+
+
+@pytest.fixture
+def place() -> Place:
+    return Place()
+
+
+BELOW = Sighting("a/b/f", Sight.FOUND)
+GONE = Sighting("a/g", Sight.GONE)
+ELSEWHERE = Sighting("c/f", Sight.LARGE)
+
+
+def test_nothing_is_flushed_where_nothing_failed(place: Place) -> None:
+    assert place.sights(Unflushed(), BELOW, GONE) == [Sight.FOUND, Sight.GONE]
+    assert not place.calls
+
+
+def test_what_lies_below_is_believed_when_the_flush_works_again(place: Place) -> None:
+    unflushed = Unflushed()
+    unflushed.failed("a", ["a/b", "c/other"])
+    place.fails = {"flush folder": errno.EIO}
+    other = Sighting("c/other", Sight.FOUND)  # its bytes went to or from there
+    seen = unflushed.believed(place.root, "share", (BELOW, GONE, ELSEWHERE, other))
+    assert [each.sight for each in seen] == [
+        Sight.PROBLEM,
+        Sight.PROBLEM,
+        Sight.LARGE,
+        Sight.PROBLEM,
+    ]
+    assert seen[0].problem is not None and seen[0].problem.kind is ProblemKind.FLUSH_FAILED
+    place.fails = {}
+    assert place.sights(unflushed, ELSEWHERE) == [Sight.LARGE] and not place.calls
+    assert place.sights(unflushed, BELOW) == [Sight.FOUND]
+    assert place.calls == ["open folder a", "flush folder"]
+    assert place.sights(unflushed, GONE) == [Sight.GONE] and not place.calls
+
+
+def test_what_the_index_says_already_asks_for_no_flush(place: Place) -> None:
+    unflushed = Unflushed(everything=True)
+    unflushed.failed("a", ["a/b"])
+    old = (Sighting("a/b/f", Sight.SAME), Sighting("a/r", Sight.RESTLESS))
+    assert place.sights(unflushed, *old) == [Sight.SAME, Sight.RESTLESS] and not place.calls
+
+
+def test_too_few_descriptors_say_nothing_of_a_path(place: Place) -> None:
+    unflushed = Unflushed()
+    unflushed.failed("a", ["a/b"])
+    place.fails = {"open folder a": errno.EMFILE}
+    with pytest.raises(OSError, match="Too many open files"):
+        place.sights(unflushed, BELOW)
+    place.fails = {}
+    assert place.sights(unflushed, BELOW) == [Sight.FOUND] and place.calls
+
+
+def test_a_folder_that_has_another_name_now_is_flushed_with_everything(place: Place) -> None:
+    unflushed = Unflushed()
+    unflushed.failed("a/b", ["a/b/f"])
+    place.hands.rename("a/b", "c/d")
+    assert place.sights(unflushed, BELOW) == [Sight.FOUND]
+    assert place.calls == ["open folder a/b", "flush all"]
+
+
+def test_what_an_earlier_life_left_is_flushed_once(place: Place) -> None:
+    unflushed = Unflushed(everything=True)
+    place.fails = {"flush all": errno.EIO}
+    for _ in range(2):
+        with pytest.raises(OSError, match="Input/output"):
+            place.sights(unflushed, GONE)
+    place.fails = {}
+    assert place.sights(unflushed, GONE) == [Sight.GONE] and place.calls == ["flush all"]
+    assert place.sights(unflushed, GONE, BELOW) == [Sight.GONE, Sight.FOUND] and not place.calls
+
+
+def test_what_fails_again_while_it_is_flushed_stays_in_doubt(place: Place) -> None:
+    unflushed = Unflushed()
+    unflushed.failed("a", ["a/b"])
+    place.meanwhile = lambda: unflushed.failed("a", ["a/b"])
+    for _ in range(2):
+        assert place.sights(unflushed, BELOW) == [Sight.FOUND] and place.calls
