@@ -11,7 +11,7 @@ from sim.disk import Disk
 from sim.fs import Calls, SimRoot
 from sim.hands import Hands
 
-from leftzmq.bus.unflushed import Unflushed
+from leftzmq.bus.unflushed import Batch, Unflushed
 from leftzmq.disk.sighting import Sight, Sighting
 from leftzmq.errors import ProblemKind
 
@@ -113,6 +113,40 @@ def test_what_an_earlier_life_left_is_flushed_once(place: Place) -> None:
     place.fails = {}
     assert place.sights(unflushed, GONE) == [Sight.GONE] and place.calls == ["flush all"]
     assert place.sights(unflushed, GONE, BELOW) == [Sight.GONE, Sight.FOUND] and not place.calls
+
+
+def test_an_error_of_everything_is_told_to_one_only_so_nothing_goes_together_after_it(
+    place: Place,
+) -> None:
+    share = Unflushed()
+    one, other = Batch(share, [("a/f",)]), Batch(share, [("c/f",)])
+    assert one.together and other.together
+    other.flush_all(place.root)
+    place.fails = {"flush all": errno.EIO}
+    with pytest.raises(OSError, match="Input/output"):
+        one.flush_all(place.root)
+    place.fails = {}
+    with pytest.raises(OSError, match="another flush of everything failed"):
+        other.flush_all(place.root)  # it began while they went together
+    assert not (one.together or other.together)
+
+
+def test_names_are_flushed_together_also_then(place: Place) -> None:
+    share = Unflushed(everything=True)
+    place.fails = {"flush all": errno.EIO}
+    with pytest.raises(OSError, match="Input/output"):
+        place.sights(share, BELOW)
+    place.fails = {}
+    assert place.sights(share, BELOW) == [Sight.FOUND] and not share.together
+
+
+def test_a_batch_names_the_paths_of_its_operations(place: Place) -> None:
+    share = Unflushed()
+    Batch(share, [("c/x",), ("a/b/y", "c/z")]).unflushed("a/b", frozenset((1,)))
+    place.fails = {"flush folder": errno.EIO}
+    seen = [Sighting(path, Sight.GONE) for path in ("c/x", "a/b/y", "c/z", "a/b/other", "a/y")]
+    told = [Sight.GONE, Sight.PROBLEM, Sight.PROBLEM, Sight.PROBLEM, Sight.GONE]
+    assert place.sights(share, *seen) == told
 
 
 def test_what_fails_again_while_it_is_flushed_stays_in_doubt(place: Place) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from leftzmq.disk import staging
 from leftzmq.disk.apply import apply
-from leftzmq.disk.flush import GROUP_FROM, Flushes
+from leftzmq.disk.flush import GROUP_FROM, Alone, Flushes
 from leftzmq.disk.fs import RealFile, RealFolder, RealRoot
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.disk.root import LastFolder, Root, Stat
@@ -982,17 +982,26 @@ def test_what_lies_in_a_new_folder_is_not_done_where_that_cannot_be_flushed(
     """However well the new folder is flushed: its own name may be gone after a power cut."""
     (tmp_path / "there").mkdir()
     monkeypatch.setattr(Flushes, "_folder", _no_flush_of_the_root)
-    told: dict[str, list[frozenset[int]]] = {}
+    beside = Told()
     operations = [directory("d"), directory("d/e"), link("d/e/l")]
     outcomes = apply(
         root,
         operations,
         now_ns=NOW_NS,
         group_from=1 if many else GROUP_FROM,
-        unflushed=lambda folder, positions: told.setdefault(folder, []).append(positions),
+        beside=beside,
     )
     assert [o.ending for o in outcomes] == [Ending.FLUSH_FAILED] * 3
-    assert {at for positions in told[""] for at in positions} == {0, 1, 2}
+    assert {folder for folder, _ in beside.told} == {""}
+    assert {at for _, positions in beside.told for at in positions} == {0, 1, 2}
+
+
+class Told(Alone):
+    def __init__(self) -> None:
+        self.told: list[tuple[str, frozenset[int]]] = []
+
+    def unflushed(self, folder: str, positions: frozenset[int]) -> None:
+        self.told.append((folder, positions))
 
 
 def _no_flush_of_the_root(self: Flushes, path: str, together: bool) -> tuple[bool, OSError | None]:

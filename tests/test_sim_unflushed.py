@@ -20,12 +20,14 @@ from sim.fs import Crash
 from sim.plan import MEMORY, settle
 from sim.world import Knobs, SimDevice, World
 
+from leftzmq.disk.flush import GROUP_FROM
 from leftzmq.sync.jobs import Apply
 
 TREE = ("f", "t/a", "t/b/c", "t/b/d/e")
-EACH = 3  # every third call of the applier is tried: about 100 for each of these deeds
+MANY = tuple(f"many/{number}/f" for number in range(GROUP_FROM))
+EACH = 5  # every fifth call of the applier is tried, of 60 to 200
 SICK_S = 8.0
-FLUSHING = ("open folder", "flush folder")
+FLUSHING = ("open folder", "flush")
 
 
 class Worst(random.Random):
@@ -54,7 +56,7 @@ def lived() -> Iterator[World]:
 
 
 def make(device: SimDevice) -> None:
-    for path in TREE:
+    for path in (*TREE, *MANY):
         device.hands.make_folders(path.rpartition("/")[0])
         device.hands.write(path, f"of {path}".encode())
 
@@ -83,7 +85,14 @@ def swap(device: SimDevice) -> None:
     device.hands.write("f/x", b"in a folder now")
 
 
-DEEDS = {each.__name__: each for each in (make, rename, replace, delete, swap)}
+def swap_many(device: SimDevice) -> None:
+    """So many folders become files that these are flushed together."""
+    for number in range(GROUP_FROM):
+        device.hands.delete(f"many/{number}")
+        device.hands.write(f"many/{number}", f"file {number}".encode())
+
+
+DEEDS = {each.__name__: each for each in (make, rename, replace, delete, swap, swap_many)}
 
 
 # ---- what befalls B meanwhile -------------------------------------------------------------------
@@ -121,7 +130,7 @@ def sick_from(code: int, lasts_s: float, number: int, device: SimDevice) -> list
         def again(call: str, path: str) -> None:
             if device.world.now < until:
                 device.set_trap(1, again)
-                if call in FLUSHING:
+                if call.startswith("flush"):
                     raise OSError(code, os.strerror(code))
 
         if lasts_s:

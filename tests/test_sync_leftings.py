@@ -140,6 +140,36 @@ def test_on_a_mount_that_is_away_nothing_is_gone(tmp_path: Path, clear: bool) ->
     assert done == jobs.Discarded(FOLDER, (ours,)) and away.hands.at("m/f.lefting") is None
 
 
+@pytest.mark.parametrize("stays", [False, True])
+def test_what_lost_its_bytes_before_a_start_is_not_gone_on_with(stays: bool) -> None:
+    """A read would find them in memory, and the flush before it gets its name would say that all is
+    well: the error was told already."""
+    disk = Disk(lambda: 0)
+    hands = Hands(disk)
+    calls = Calls(disk)
+    share = SimRoot(calls)
+    ground = Ground(FOLDER, share, derive_keys(SECRET), Path("index"), b"A", lambda: None)
+    leftovers = []
+    for name in ("whole", "spoilt"):
+        hands.write(f"{name}.lefting", b"arriving")
+        inode = hands.at(f"{name}.lefting")
+        assert inode is not None
+        staged = Staged(f"{name}.lefting", inode.number)
+        leftovers.append(jobs.Leftover(name, staged, b"content"))
+    inode.owes = True  # a flush of everything failed in an earlier life
+
+    def fail(call: str, path: str) -> None:
+        if stays and call == "unlink":
+            raise OSError(errno.EIO, "no")
+
+    calls.before = fail
+    spoilt = leftovers[1].staged
+    cleared = fetching.run(ground, 0, jobs.ClearStaging(FOLDER, (), tuple(leftovers)))
+    gone = () if stays else (spoilt,)
+    assert cleared == jobs.StagingCleared(FOLDER, gone, (spoilt,) if stays else ())
+    assert (hands.at("spoilt.lefting") is not None) is stays and hands.at("whole.lefting")
+
+
 @pytest.mark.parametrize("size", [100, LARGE_BYTES])
 def test_what_could_be_made_and_not_filled_nor_thrown_away_goes_when_the_disk_is_well_again(
     mesh: Mesh, monkeypatch: pytest.MonkeyPatch, size: int
@@ -270,6 +300,7 @@ def test_one_that_could_not_be_opened_goes_when_it_is_wanted_no_more(
     assert together(mesh) == {}
 
 
+<<<<<<< HEAD
 def half_a_file(mesh: Mesh) -> Device:
     """B has a `.lefting` of a file that only A can give, and A is away."""
     a, b = mesh.devices["A"], mesh.devices["B"]
@@ -317,3 +348,35 @@ def test_what_is_left_is_gone_on_with_when_its_holder_is_back(mesh: Mesh) -> Non
     a.start()
     assert set(together(mesh)) == {"large"}
     assert (b.share / "large").stat().st_ino == inode and not leftings(b)
+=======
+@pytest.mark.parametrize("goes", [True, False])
+def test_a_large_file_that_lost_bytes_before_a_start_is_fetched_anew(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, goes: bool
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    data = os.urandom(LARGE_BYTES * 5)
+    a.write("large", data)
+    with monkeypatch.context() as planted:
+        planted.setattr(JobRunner, "run", after(jobs.WriteChunks))
+        crashes(mesh, b)
+    gone_on_with: list[Staged | None] = []
+    taken = Leftings.taken
+
+    def take(self: Leftings, path: str) -> Staged | None:
+        gone_on_with.append(taken(self, path))
+        return gone_on_with[-1]
+
+    with monkeypatch.context() as spoilt:
+        spoilt.setattr(Leftings, "taken", take)
+        spoilt.setattr(lefting, "is_flushed", lambda *_: False)
+        if not goes:
+            spoilt.setattr(lefting, "discard", fails)
+        b.start()
+        before_bytes = b.folder.received_bytes
+        mesh.settle(5.0)
+    assert together(mesh)["large"][1] == data  # type: ignore[index]
+    assert b.folder.received_bytes - before_bytes >= len(data)
+    assert gone_on_with and not any(gone_on_with)
+    mesh.settle(3 * LEFT_RETRY_S)
+    assert not leftings(b)
+>>>>>>> bcbc5ce (fix(disk): after a flush of everything failed, each file is flushed alone)

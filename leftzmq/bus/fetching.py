@@ -210,7 +210,8 @@ def _discard(ground: Ground, now_ns: int, job: jobs.Discard) -> JobDone:
 def _clear_staging(ground: Ground, now_ns: int, job: jobs.ClearStaging) -> JobDone:
     lost = [each for each in job.resumable if not _may_be_there(ground, each.staged)]
     swapped = tuple(each for each in (*job.useless, *lost) if _is_swapped(ground, each))
-    useless = tuple(each.staged for each in job.useless if each not in swapped)
+    spoilt = [x for x in job.resumable if x not in lost and not _is_flushed(ground, x.staged)]
+    useless = tuple(each.staged for each in (*job.useless, *spoilt) if each not in swapped)
     others = tuple(each.staged for each in lost if each not in swapped)
     gone = _gone(ground, now_ns, useless + others)
     return jobs.StagingCleared(job.folder, gone, _without(useless, gone), swapped)
@@ -223,6 +224,15 @@ def _may_be_there(ground: Ground, staged: Staged) -> bool:
     except OSError as error:
         raise_if_short(error)
         return True
+
+
+def _is_flushed(ground: Ground, staged: Staged) -> bool:
+    """Whether what it holds is on the disk. If some of it was lost that is told here for the last
+    time: a read finds it in memory, and a later flush says that all is well. True where it cannot
+    be looked at, or lies where nothing may be touched now."""
+    if ground.still_there() is not None or mounted.problem(ground, staged.path) is not None:
+        return True
+    return lefting.is_flushed(ground.root, staged)
 
 
 def _is_swapped(ground: Ground, leftover: jobs.Leftover) -> bool:

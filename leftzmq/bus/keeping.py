@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from leftzmq.bus.ground import Ground
+from leftzmq.bus.unflushed import Batch
 from leftzmq.disk.recover import Listing, TrashListing, restore
 from leftzmq.disk.resolve import Choice, Known, Resolved, read_text, resolve
 from leftzmq.disk.retention import DAY_NS, SPARED_NS, TrashSweep
@@ -61,11 +62,8 @@ def _list_trash(ground: Ground, reader: Reader, now_ns: int, job: jobs.ListTrash
 def _restore(ground: Ground, reader: Reader, now_ns: int, job: jobs.RestoreTrash) -> JobDone:
     if (stop := ground.still_there()) is not None:
         return jobs.TrashRestored(job.folder, job.listing, (), stop)
-
-    def unflushed(folder: str, positions: frozenset[int]) -> None:
-        ground.unflushed.failed(folder, (job.wanted[at].target for at in positions))
-
-    returns = restore(ground.root, job.wanted, unflushed)
+    beside = Batch(ground.unflushed, [(one.target,) for one in job.wanted])
+    returns = restore(ground.root, job.wanted, beside)
     return jobs.TrashRestored(job.folder, job.listing, tuple(returns))
 
 
@@ -144,10 +142,8 @@ def _carry_out(
 def _resolved(
     ground: Ground, choice: Choice, copy: Known, path: str, file: Known | None, now_ns: int
 ) -> tuple[Resolved, str]:
-    def unflushed(folder: str, positions: frozenset[int]) -> None:
-        ground.unflushed.failed(folder, (copy.entry.path, path))
-
-    return resolve(ground.root, choice, copy, path, file, now_ns, unflushed)
+    beside = Batch(ground.unflushed, [(copy.entry.path, path)])
+    return resolve(ground.root, choice, copy, path, file, now_ns, beside)
 
 
 def _file_of(reader: Reader, copy: Row) -> Row | None:

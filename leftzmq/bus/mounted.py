@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from leftzmq.bus.ground import Ground
+from leftzmq.bus.unflushed import Batch
 from leftzmq.disk.apply import apply
 from leftzmq.disk.mounts import CannotTell
 from leftzmq.disk.outcome import Ending, Outcome
@@ -77,7 +78,10 @@ def carried_out(ground: Ground, operations: Sequence[Operation], now_ns: int) ->
 
 
 def _applied(ground: Ground, operations: Sequence[Operation], now_ns: int) -> list[Outcome]:
-    def unflushed(folder: str, positions: frozenset[int]) -> None:
-        ground.unflushed.of(operations, folder, positions)
+    beside = Batch(ground.unflushed, [_concerned(operation) for operation in operations])
+    return apply(ground.root, operations, now_ns=now_ns, beside=beside)
 
-    return apply(ground.root, operations, now_ns=now_ns, unflushed=unflushed)
+
+def _concerned(operation: Operation) -> tuple[str, ...]:
+    moved = operation.moved
+    return operation.paths if moved is None else (*operation.paths, moved.path)

@@ -5,14 +5,18 @@ Whoever tells what a look found says to all that it is so. If a power cut takes 
 looks like a user's doing: a delete that the others carry out, or a file that comes back. So those
 folders are flushed before what was seen there is believed.
 
+And bytes that are lost although nobody is told any more: the error of a flush of everything is told
+to one of those that wait for theirs (disk/flush).
+
 Knows folders and the paths that depend on them. Must not know what was done there, nor what was
 seen.
 """
 
 from __future__ import annotations
 
+import errno
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from leftzmq.disk.root import Root
@@ -20,7 +24,6 @@ from leftzmq.disk.sighting import Sight, Sighting
 from leftzmq.disk.trouble import is_gone, raise_if_short
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.tree.path import is_below
-from leftzmq.tree.plan import Operation
 
 _NEWS = frozenset((Sight.FOUND, Sight.LARGE, Sight.GONE))
 """What a look can tell that the index does not say yet."""
@@ -43,7 +46,8 @@ class Unflushed:
     def __init__(self, *, everything: bool = False) -> None:
         self._everything = everything
         self._by_folder: dict[str, _Doubt] = {}
-        self._lock = threading.Lock()
+        self._is_sick = False
+        self._lock, self._one_flush = threading.Lock(), threading.Lock()
 
     def failed(self, folder: str, paths: Iterable[str]) -> None:
         """The names in `folder` could not be flushed; what was done at these paths, and what lies
@@ -53,15 +57,30 @@ class Unflushed:
             known = before.paths if before else frozenset()
             self._by_folder[folder] = _Doubt(known.union(paths))
 
-    def of(self, operations: Sequence[Operation], folder: str, positions: Collection[int]) -> None:
-        """The same, for the operations at these positions."""
-        paths: set[str] = set()
-        for at in positions:
-            operation = operations[at]
-            paths.update(operation.paths)
-            if operation.moved is not None:
-                paths.add(operation.moved.path)
-        self.failed(folder, paths)
+    @property
+    def together(self) -> bool:
+        """Whether no flush of everything has failed here (disk/flush)."""
+        return not self._is_sick
+
+    def flush_all(self, root: Root) -> None:
+        """Flush everything. OSError, also where a flush of somebody else failed since `together`
+        was asked: it may have been told of these bytes, and this one would not be."""
+        with self._one_flush:
+            if self._is_sick:
+                raise OSError(errno.EIO, "another flush of everything failed")
+            self._flush_all(root)
+
+    def _flush_names(self, root: Root) -> None:
+        """Flush everything, for the names: these are not lost where that failed before. OSError."""
+        with self._one_flush:
+            self._flush_all(root)
+
+    def _flush_all(self, root: Root) -> None:
+        try:
+            root.flush_all()
+        except OSError:
+            self._is_sick = True
+            raise
 
     def believed(self, root: Root, id: str, sightings: Iterable[Sighting]) -> list[Sighting]:
         """What was seen, where it is durable now; else a Problem. id: of the folder. OSError where
@@ -71,7 +90,7 @@ class Unflushed:
             return seen
         news = [each.path for each in seen if each.sight in _NEWS]
         if news and self._everything:
-            root.flush_all()
+            self._flush_names(root)
             self._everything = False
         doubted = self._flush(root, news)
         return [self._problem(id, each, doubted) or each for each in seen]
@@ -85,7 +104,7 @@ class Unflushed:
             asked = [path for path in paths if path in doubt.paths or is_below(path, folder)]
             if not asked:
                 continue
-            why = _flushed(root, folder)
+            why = self._flushed(root, folder)
             if why:
                 doubted.update(dict.fromkeys(asked, why))
                 continue
@@ -101,15 +120,33 @@ class Unflushed:
         problem = Problem(id, seen.path, ProblemKind.FLUSH_FAILED, why)
         return Sighting(seen.path, Sight.PROBLEM, problem=problem)
 
+    def _flushed(self, root: Root, folder: str) -> str:
+        """Why not; "" if it was."""
+        try:
+            with root.folder(folder) as held:
+                held.flush()
+        except OSError as error:
+            raise_if_short(error)
+            if not is_gone(error):
+                return error.strerror or str(error)
+            self._flush_names(root)  # it may have another name now
+        return ""
 
-def _flushed(root: Root, folder: str) -> str:
-    """Why not; "" if it was."""
-    try:
-        with root.folder(folder) as held:
-            held.flush()
-    except OSError as error:
-        raise_if_short(error)
-        if not is_gone(error):
-            return error.strerror or str(error)
-        root.flush_all()  # it may have another name now
-    return ""
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch of operations on a share, for disk/flush. paths: those that each of them concerns,
+    by position."""
+
+    share: Unflushed
+    paths: Sequence[Sequence[str]]
+
+    @property
+    def together(self) -> bool:
+        return self.share.together
+
+    def flush_all(self, root: Root) -> None:
+        self.share.flush_all(root)
+
+    def unflushed(self, folder: str, positions: frozenset[int]) -> None:
+        self.share.failed(folder, (path for at in positions for path in self.paths[at]))

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from leftzmq.disk.attributes import LeftBehind, set_attributes
-from leftzmq.disk.flush import GROUP_FROM, Flushes, Unflushed, nobody
+from leftzmq.disk.flush import ALONE, GROUP_FROM, Beside, Flushes
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.disk.ready import make_ready
 from leftzmq.disk.root import Folder, LastFolder, Root
@@ -42,15 +42,15 @@ def apply(
     *,
     now_ns: int,
     group_from: int = GROUP_FROM,
-    unflushed: Unflushed = nobody,
+    beside: Beside = ALONE,
 ) -> list[Outcome]:
     """Carry out `operations` in their order; one Outcome each, in the same order.
 
-    now_ns: wall clock, names the trash. unflushed: told the folders that could not be flushed.
+    now_ns: wall clock, names the trash. beside: the other batches of the share.
     One operation's failure never stops the others. OSError only if the root itself cannot be
     opened; nothing was done then.
     """
-    flushes = Flushes(root, group_from, unflushed)
+    flushes = Flushes(root, group_from, beside)
     ready, ended = make_ready(root, operations, flushes)
     with LastFolder(root) as near:
         batch = _Batch(root, near, operations, flushes, now_ns)

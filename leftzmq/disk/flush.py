@@ -3,6 +3,10 @@
 A few things are flushed one by one, many of them by one flush of the whole file system; what lies
 on a file system that is mounted inside the share is always flushed by itself.
 
+When a flush of everything fails, nobody is told whose bytes were lost, and the kernel says so to
+one caller only: the next such flush is silent about them. The file itself still says it, when it
+is flushed alone. So after that nothing goes together any more.
+
 A folder that could not be flushed may be gone after a power cut, with all that lies in it: what was
 done below it is not durable either, however well its own folder was flushed.
 
@@ -11,8 +15,8 @@ Knows which operation touched which folder. Must not know what the operations ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, Protocol
 
 from leftzmq.disk.root import File, Root, Stat
 from leftzmq.tree.path import parent_of
@@ -21,12 +25,34 @@ GROUP_FROM: Final = 8
 """So many staged files, attributes or folders, and more, share one flush of the file system."""
 
 
-Unflushed = Callable[[str, frozenset[int]], None]
-"""Told a folder that could not be flushed, and the positions of operations in it or below it."""
+class Beside(Protocol):
+    """What the batches of one share must know of each other."""
+
+    @property
+    def together(self) -> bool:
+        """Whether a flush of everything still tells whether all that is waited for is durable."""
+
+    def flush_all(self, root: Root) -> None:
+        """Flush everything, where it tells that. OSError."""
+
+    def unflushed(self, folder: str, positions: frozenset[int]) -> None:
+        """This folder could not be flushed; the operations in it or below it are at these
+        positions."""
 
 
-def nobody(folder: str, positions: frozenset[int]) -> None:
-    """Where only who asked for the operations has to know."""
+class Alone:
+    """No other batch is beside this one, and only who asked for it has to know."""
+
+    together = True
+
+    def flush_all(self, root: Root) -> None:
+        root.flush_all()
+
+    def unflushed(self, folder: str, positions: frozenset[int]) -> None:
+        pass
+
+
+ALONE: Final = Alone()
 
 
 class Flushes:
@@ -39,10 +65,10 @@ class Flushes:
         self,
         root: Root,
         group_from: int = GROUP_FROM,
-        unflushed: Unflushed = nobody,
+        beside: Beside = ALONE,
     ) -> None:
         self.at = 0
-        self._root, self._group_from, self._unflushed = root, group_from, unflushed
+        self._root, self._group_from, self._beside = root, group_from, beside
         self._touched: dict[str, list[int]] = {}
         self._waiting: list[int] = []
         with root.folder("") as top:
@@ -54,7 +80,7 @@ class Flushes:
 
     def many(self, count: int) -> bool:
         """Whether so many things are flushed by one call."""
-        return count >= self._group_from
+        return count >= self._group_from and self._beside.together
 
     def file(self, file: File, together: bool) -> bool:
         """Flush it now, or, if many go `together` and one call reaches it, leave it for
@@ -75,7 +101,7 @@ class Flushes:
     def everything(self) -> OSError | None:
         """Flush the whole file system. The error, if that failed."""
         try:
-            self._root.flush_all()
+            self._beside.flush_all(self._root)
         except OSError as error:
             return error
         return None
@@ -100,7 +126,7 @@ class Flushes:
         for path, positions in self._touched.items() if lost else ():
             for folder in filter(lost.__contains__, _upwards(path)):
                 _blame(failed, positions, lost[folder])
-                self._unflushed(folder, frozenset(positions))
+                self._beside.unflushed(folder, frozenset(positions))
         return failed
 
     def _folder(self, path: str, together: bool) -> tuple[bool, OSError | None]:

@@ -15,7 +15,7 @@ from typing import Final
 
 from leftzmq.disk.root import File, Folder, Root, Stat
 from leftzmq.disk.trash import Spot, Trash
-from leftzmq.disk.trouble import is_gone
+from leftzmq.disk.trouble import is_gone, raise_if_short
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import LEFTING_SUFFIX, MAX_NAME_BYTES, join, name_of, parent_of
 from leftzmq.tree.plan import Staged
@@ -81,6 +81,23 @@ def is_there(root: Root, staged: Staged) -> bool:
         if is_gone(error):
             return False
         raise
+
+
+def is_flushed(root: Root, staged: Staged) -> bool:
+    """Flush a file that we staged. False only where that failed. OSError says nothing of it."""
+    try:
+        with root.folder(parent_of(staged.path)) as folder:
+            file = folder.open_read(name_of(staged.path))
+    except OSError as error:
+        raise_if_short(error)
+        return True
+    with file:
+        try:
+            if is_ours(file.stat(), staged):
+                file.flush()
+        except OSError:
+            return False
+    return True
 
 
 def is_swapped(root: Root, staged: Staged, path: str) -> bool:

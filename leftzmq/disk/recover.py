@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from leftzmq.disk.flush import GROUP_FROM, Flushes, Unflushed, nobody
+from leftzmq.disk.flush import ALONE, GROUP_FROM, Beside, Flushes
 from leftzmq.disk.lefting import create_lefting, throw_away
 from leftzmq.disk.root import Folder, Root, Stat
 from leftzmq.disk.trash import TRASH_PATH, copy_bytes, is_batch, our_names
@@ -175,11 +175,11 @@ class TrashListing:
         return found, ""
 
 
-def restore(root: Root, wanted: Sequence[PutBack], unflushed: Unflushed = nobody) -> list[Return]:
+def restore(root: Root, wanted: Sequence[PutBack], beside: Beside = ALONE) -> list[Return]:
     """Put these back; one answer each, in the order given. Nothing is ever overwritten. OSError
     only if the root itself cannot be opened.
 
-    unflushed: told the folders that were not flushed.
+    beside: the other batches of the share.
 
     Raises Refused for a target that may not be synced; nothing was done then.
     """
@@ -187,7 +187,7 @@ def restore(root: Root, wanted: Sequence[PutBack], unflushed: Unflushed = nobody
         check_path(one.path)
         check_path(one.target)
         assert is_batch(one.batch)
-    flushes = Flushes(root, GROUP_FROM, unflushed)
+    flushes = Flushes(root, GROUP_FROM, beside)
     returns = []
     for at, one in enumerate(wanted):
         flushes.at = at

@@ -15,7 +15,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from leftzmq.disk.apply import apply
-from leftzmq.disk.flush import GROUP_FROM, Flushes, Unflushed, nobody
+from leftzmq.disk.flush import ALONE, GROUP_FROM, Beside, Flushes
 from leftzmq.disk.outcome import Ending
 from leftzmq.disk.root import Root
 from leftzmq.disk.swap import Place, Stopped, is_still
@@ -66,12 +66,12 @@ def resolve(
     path: str,
     file: Known | None,
     now_ns: int,
-    unflushed: Unflushed = nobody,
+    beside: Beside = ALONE,
 ) -> tuple[Resolved, str]:
     """Carry out `choice`; how it ended, and what the system said.
 
     path: for THEIRS the name that the copy is to have, and `file` what is there by our index; for
-    BOTH its new name. Both are beside the copy. unflushed: told the folders that were not flushed.
+    BOTH its new name. Both are beside the copy. beside: the other batches of the share.
     Raises Refused for a path that may not be synced.
     """
     check_path(copy.entry.path)
@@ -79,9 +79,9 @@ def resolve(
     assert parent_of(path) == parent_of(copy.entry.path)
     if choice is Choice.MINE:
         operation = Operation(Verb.REMOVE, copy.entry, copy.held)
-        (outcome,) = apply(root, [operation], now_ns=now_ns, unflushed=unflushed)
+        (outcome,) = apply(root, [operation], now_ns=now_ns, beside=beside)
         return _of(outcome.ending), outcome.why
-    flushes = Flushes(root, GROUP_FROM, unflushed)
+    flushes = Flushes(root, GROUP_FROM, beside)
     try:
         _rename(root, copy, path, file if choice is Choice.THEIRS else None, flushes, now_ns)
     except Stopped as stopped:

@@ -78,7 +78,7 @@ class Leftings:
     def cleared(self, fact: StagingCleared, now: float) -> None:
         self.gone(*fact.gone)
         self._stayed(fact.left, now)
-        lost = {*fact.gone, *(leftover.staged for leftover in fact.swapped)}
+        lost = {*fact.gone, *fact.left, *(leftover.staged for leftover in fact.swapped)}
         for path in [path for path, found in self._resumable.items() if found[0] in lost]:
             del self._resumable[path]
         self.clearing = False

@@ -61,6 +61,20 @@ FLUSHES: Final = (
         ("tests/test_bus_unflushed.py", "tests/test_sim_unflushed.py"),
     ),
     Bug(
+        "together also after a flush of everything failed",
+        "The error of a flush of everything is told to one caller: after it each file is flushed"
+        " alone, and says itself what it lost.",
+        (
+            Edit(
+                "leftzmq/bus/unflushed.py",
+                "            self._is_sick = True\n",
+                "            self._is_sick = False\n",
+            ),
+        ),
+        frozenset(("I4",)),
+        ("tests/test_bus_unflushed.py", "tests/test_sim_unflushed.py"),
+    ),
+    Bug(
         "what an earlier life did is believed to be flushed",
         "After a kill between a name and the flush of its folder, what the next start finds there"
         " is flushed before it is told.",

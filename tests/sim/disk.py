@@ -32,6 +32,7 @@ class Inode:
     safe:   a file's bytes, mtime and mode as they were flushed last; None: never
     users:  a user wrote these bytes
     doomed: a flush failed: the kernel called its pages clean, they never reach the disk
+    owes:   that was a flush of everything: the file says so itself, when it is flushed next
     device: of the file system that it is on; root: it is mounted
     closed: an agent cannot read it, nor look into it
     """
@@ -47,6 +48,7 @@ class Inode:
         "mode",
         "mtime_ns",
         "number",
+        "owes",
         "root",
         "safe",
         "users",
@@ -60,7 +62,7 @@ class Inode:
         self.children: dict[bytes, Inode] = {}
         self.where: list[tuple[Inode, bytes]] = []
         self.safe: tuple[bytes, int, int] | None = None
-        self.users = self.doomed = self.root = self.closed = False
+        self.users = self.doomed = self.owes = self.root = self.closed = False
         self.device = 1
 
     @property
@@ -294,7 +296,7 @@ class Disk:
         inode.data = bytearray(data)
         inode.mtime_ns, inode.mode = mtime_ns, mode
         inode.safe = (data, mtime_ns, mode)
-        inode.doomed = False
+        inode.doomed = inode.owes = False
 
     def _recount(self) -> None:
         """Names as the folders have them now."""

@@ -136,8 +136,11 @@ class SimFile(_Handle):
         try:
             self._calls.call("flush file")
         except OSError:
-            self.inode.doomed = True
+            self.inode.doomed, self.inode.owes = True, False
             raise
+        if self.inode.owes:
+            self.inode.owes = False
+            raise _error(errno.EIO)
         self._disk.flush_file(self.inode)
 
     def close(self) -> None:
@@ -337,7 +340,7 @@ class SimRoot(_Handle):
             self._calls.call("flush all")
         except OSError:
             for inode in self._disk.dirty.values():
-                inode.doomed = True
+                inode.doomed = inode.owes = True
             raise
         self._disk.flush_all()
 
