@@ -70,25 +70,6 @@ def test_a_plan_is_told_in_one_word() -> None:
     assert unpack(pack(plan), plan_of) == plan
 
 
-BROKE_ONCE = {
-    "a walk, after lost events, while what it walks past is being applied": (
-        "19832/ABCD/0,1,2,3,5,7,8,9,10,11,13/0/careful"
-    ),
-    "a large file that was replaced, and taken away before its device knew": (
-        "704003/ABD/0,1,2,3/1/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
-    ),
-    "two power cuts while the same file was staged": (
-        "8/AB/0,3,4,5/0/slow,news_twice,watch_lost,careful,skews_s"
-    ),
-}
-
-
-@pytest.mark.parametrize("word", BROKE_ONCE.values(), ids=BROKE_ONCE.keys())
-def test_what_broke_a_law_once_holds(word: str) -> None:
-    outcome = run(unpack(word, plan_of))
-    assert outcome.broken is None
-
-
 @pytest.mark.parametrize("size", [100, 400_000])
 def test_what_an_index_knows_is_known_by_its_bytes(tmp_path: Path, size: int) -> None:
     """Only what a device did not know may come back after its user took it away."""

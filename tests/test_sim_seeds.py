@@ -11,6 +11,19 @@ from sim.plan import plan_of, run
 from sim.shrink import unpack
 
 PLANS = {
+    "a walk, after lost events, while what it walks past is being applied": (
+        "19832/ABCD/0,1,2,3,5,7,8,9,10,11,13/0/careful"
+    ),
+    "a large file that was replaced, and taken away before its device knew": (
+        "704003/ABD/0,1,2,3/1/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "a folder that was renamed while its device's index was damaged": (
+        "910003/ABC/0,3,2000,9,10/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
+        "skews_s"
+    ),
+    "two power cuts while the same file was staged": (
+        "8/AB/0,3,4,5/0/slow,news_twice,watch_lost,careful,skews_s"
+    ),
     "a mount is back and all that our index has below it is a folder that stood there already": (
         "702078/AB/1000,0,1,1003,13/0/lag_s,watch_lag_s,watch_lost,careful,skews_s"
     ),

@@ -300,7 +300,6 @@ def test_one_that_could_not_be_opened_goes_when_it_is_wanted_no_more(
     assert together(mesh) == {}
 
 
-<<<<<<< HEAD
 def half_a_file(mesh: Mesh) -> Device:
     """B has a `.lefting` of a file that only A can give, and A is away."""
     a, b = mesh.devices["A"], mesh.devices["B"]
@@ -348,7 +347,8 @@ def test_what_is_left_is_gone_on_with_when_its_holder_is_back(mesh: Mesh) -> Non
     a.start()
     assert set(together(mesh)) == {"large"}
     assert (b.share / "large").stat().st_ino == inode and not leftings(b)
-=======
+
+
 @pytest.mark.parametrize("goes", [True, False])
 def test_a_large_file_that_lost_bytes_before_a_start_is_fetched_anew(
     mesh: Mesh, monkeypatch: pytest.MonkeyPatch, goes: bool
@@ -379,4 +379,3 @@ def test_a_large_file_that_lost_bytes_before_a_start_is_fetched_anew(
     assert gone_on_with and not any(gone_on_with)
     mesh.settle(3 * LEFT_RETRY_S)
     assert not leftings(b)
->>>>>>> bcbc5ce (fix(disk): after a flush of everything failed, each file is flushed alone)

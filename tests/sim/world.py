@@ -21,6 +21,7 @@ from leftzmq.errors import IndexFault, ShareError
 from leftzmq.index.reader import Reader
 from leftzmq.sync import actions
 from leftzmq.sync.facts import Fact, LinkClosed, Started, TimePassed
+from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import Flush, Job, Lane, lane_of
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peer import Peer
@@ -135,6 +136,7 @@ class SimDevice(Device):
         self.away: Inode | None = None  # what is mounted in the share at other times
         self.job: Job | None = None  # that runs now
         self._blind = False
+        self._lost: Folder | None = None  # had the index that is damaged
         self._indexed: set[bytes] = set()
         self._lanes: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
         self._running = dict.fromkeys(Lane, 0)
@@ -260,9 +262,8 @@ class SimDevice(Device):
         away then was never there for it."""
         if not self.alive:
             return not self._blind and sort_key(path) in self._indexed
-        is_open = self.folder.stopped is None  # else it is the one whose index was lost
-        if self._blind and is_open and self.folder.settler.walks.first_done:
-            self._blind = False
+        if self._blind and self.folder is not self._lost and self.folder.settler.walks.first_done:
+            self._blind, self._lost = False, None
         if self._blind:
             return False
         with self.reading() as reader:
@@ -306,7 +307,7 @@ class SimDevice(Device):
 
     def lost_index(self) -> None:
         """It is damaged: another one is built in its place."""
-        self._blind = True
+        self._blind, self._lost = True, self.folder
 
     @property
     def state_is_new(self) -> bool:
