@@ -33,6 +33,10 @@ PLANS = {
     "a user deletes a folder when the index is lost already and the next one is not yet open": (
         "940225/AB/1,2,4,2000,8,9/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),
+    "a delete that its device forgot before the only other one had its disk back": (
+        "730159/AB/3,22,25,26,28/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
+        "skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

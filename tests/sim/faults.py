@@ -496,15 +496,18 @@ class Faults:
             if delete.device != device.name or delete.excused:
                 continue
             for other in others:
-                # Told is not enough while it still stands there; not there is not enough while
-                # it may be on its way there.
+                # Told is not enough while it still stands there, or would if the disk were there;
+                # not there is not enough while it may be on its way there.
                 inode = other.hands.at(delete.path)
                 stands = inode is not None and content_of(inode) == delete.content
+                stands = stands or self._is_unmounted(other)
                 if stands or not _was_told(other, delete.path):
                     delete.excused = f"{device.name} forgot it before it was told"
         for taken in list(self._ledger.folders):
             _, by, path = taken
-            if by == device.name and not all(_was_told(other, path) for other in others):
+            if by == device.name and not all(
+                _was_told(other, path) and not self._is_unmounted(other) for other in others
+            ):
                 self._ledger.folders.remove(taken)
 
     def _restored(self, device: SimDevice, before: dict[str, Content]) -> None:
