@@ -37,6 +37,9 @@ PLANS = {
         "730159/AB/3,22,25,26,28/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
         "skews_s"
     ),
+    "a file is told again above a folder that went, and was edited elsewhere meanwhile": (
+        "720208/ABCD/1000,1,2,4,5,6,8,9,19,21,23,24/0/news_twice,watch_lag_s,watch_lost,careful"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -11,7 +11,7 @@ from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX
 
 from .disk import Inode
-from .ledger import Content, Ledger, content_of
+from .ledger import Content, Delete, Ledger, content_of
 from .node import content_id
 from .world import SimDevice, World
 
@@ -208,6 +208,11 @@ def nothing_came_back(ledger: Ledger, tree: Tree) -> None:
         hands = ledger.hands_on.get((delete.path, delete.content), ())
         if any(device != delete.device or when >= delete.when for when, device in hands):
             continue
+        if _replaced_by(ledger, delete) & _in_copies(tree):
+            # A known gap: another device had to tell the old version again, above a folder of that
+            # name that somebody took away, and had not heard of the edit: a conflict, of which the
+            # edit is the copy. Both are there.
+            continue
         if is_conflict_name(delete.path) and any(
             content == delete.content and when >= delete.when
             for (path, content), hands in ledger.hands_on.items()
@@ -216,6 +221,18 @@ def nothing_came_back(ledger: Ledger, tree: Tree) -> None:
             continue  # moved to another name, where it lost: this is the name of its copy again
         who = f"{_short(delete.content)} at {delete.path}"
         raise Broken("I3", f"{who}, deleted by {delete.device} ({delete.when:.3f}), is back")
+
+
+def _replaced_by(ledger: Ledger, delete: Delete) -> set[Content]:
+    """What the same hand wrote in its place in the same moment: it was overwritten, not deleted."""
+    values = ledger.values.values()
+    here = [v for v in values if (v.path, v.device) == (delete.path, delete.device)]
+    return {value.content for value in here if value.when == delete.when}
+
+
+def _in_copies(tree: Tree) -> set[Content]:
+    found = (_content(what) for path, what in tree.items() if is_conflict_name(path))
+    return {content for content in found if content is not None}
 
 
 def no_folder_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
