@@ -10,6 +10,7 @@ from pathlib import Path
 import zmq
 from buses import new_keys
 
+from leftzmq.bus.activity import Activity
 from leftzmq.bus.ipc import OwnDoors
 from leftzmq.bus.poller import Poller
 from leftzmq.bus.strangers import Strangers
@@ -53,6 +54,7 @@ def test_what_waits_for_it_is_bounded_and_telling_never_waits(tmp_path: Path) ->
         Strangers(),
         time.monotonic,
         Troubles(),
+        Activity(),
     )
     doors = OwnDoors(world, events, admin)
     try:

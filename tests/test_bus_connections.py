@@ -228,6 +228,7 @@ def test_a_message_of_a_paired_device_that_does_not_end_names_it(tmp_path, kind)
     with sides(tmp_path, 2) as (a, friend):
         friend.dials(a)
         until(lambda: friend.of(LinkOpened), a, friend)
+        serves(a, friend, 1)  # who says nothing for 10 s is ended
         keys = new_keys()
         a.listed.add(keys.public)
         before = rss_mib()
