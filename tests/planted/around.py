@@ -79,4 +79,30 @@ BUGS: Final = (
         frozenset(),
         ("tests/test_cli_ending.py",),
     ),
+    Bug(
+        "an edit waits behind another writer's flood",
+        "Whoever changes much keeps nobody's edit waiting.",
+        (
+            Edit(
+                "leftzmq/sync/pace.py",
+                "    return bit, crc32(writer) % WRITER_LANES\n",
+                "    return bit, crc32(writer) % 1\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_pace.py",),
+    ),
+    Bug(
+        "a message that does not end grows slowly and is not seen",
+        "What libzmq holds of one device is bounded, however slowly it comes.",
+        (
+            Edit(
+                "leftzmq/bus/connections.py",
+                "            unread = sum(self._unread(each, now) for each in connections)\n",
+                "            unread = sum(self._unread(each, now) for each in stirred[1:])\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_bus_connections.py",),
+    ),
 )
