@@ -1,5 +1,6 @@
 """Run seeds of the simulation: python -m tests.sim --seeds 0:500. What fails is shrunk, and told
-with the command that replays it. Exit code 1 if anything failed."""
+with the command that replays it. Exit code 1 if anything failed. `--fresh 500` takes seeds that
+nobody has run, so that no range is ever the one that all was tuned to."""
 
 from __future__ import annotations
 
@@ -16,12 +17,19 @@ from .shrink import command, shrunk, unpack
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
     parser.add_argument("--seeds", default="0:500", help="A:B without B, or one number")
+    parser.add_argument(
+        "--fresh", type=int, metavar="N", help="N seeds from where the clock stands"
+    )
     parser.add_argument("--devices", type=int, default=0, help="2 to 4; else the seed says")
     parser.add_argument("--replay", help="a plan as it was told when it failed")
     parser.add_argument("--no-shrink", action="store_true")
     parser.add_argument("--twice", action="store_true", help="I12: run each seed twice")
     parser.add_argument("--hostile", action="store_true", help="stories with a hostile device")
     args = parser.parse_args()
+    if args.fresh is not None:
+        first = time.time_ns() // 1_000_000
+        args.seeds = f"{first}:{first + args.fresh}"
+        print(f"--seeds {args.seeds}", flush=True)
     if args.hostile:
         return besiege(args.seeds)
     if args.replay:
