@@ -47,9 +47,6 @@ lets nobody else in at that socket, so that is how many can come unseen."""
 _SUBSCRIBE: Final = b"\x01" + NEWS_TOPIC
 _UNSUBSCRIBE: Final = b"\x00" + NEWS_TOPIC
 _ROUTE_BYTES: Final = 5  # of an automatic routing id: 0 and a counter
-_KEY_IN_CONFIG: Final = {Socket.CONTROL: "listen", Socket.BULK: "bulk", Socket.NEWS: "news"}
-_IN_THIS_ORDER: Final = (Socket.BULK, Socket.NEWS, Socket.CONTROL)
-"""Who reaches control is told where the other two are."""
 _NOT_HERE: Final = frozenset((errno.EADDRNOTAVAIL, errno.ENODEV))
 _MONITORED: Final = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
@@ -68,12 +65,14 @@ class Listening:
 class _Server:
     """One of the three. choices: the first that can be bound is taken, and is the only one then.
 
+    key: in the config, that names its host
     socket, monitor: None while there is none
     again_at: when to try to bind it, inf: it is bound. taken_since: it was tried, and taken
     trouble: what was said of it
     """
 
     kind: Socket
+    key: str
     choices: list[Endpoint]
     socket: zmq.Socket[bytes] | None = None
     monitor: Monitor | None = None
@@ -102,8 +101,12 @@ class Bound:
         host, remembered = listening.control.host, listening.remembered
         bulk = [listening.bulk] if listening.bulk else _free(host, remembered.bulk)
         news = [listening.news] if listening.news else _free(host, remembered.news)
-        choices = {Socket.CONTROL: [listening.control], Socket.BULK: bulk, Socket.NEWS: news}
-        self._servers = {kind: _Server(kind, choices[kind]) for kind in _IN_THIS_ORDER}
+        self._servers = {
+            Socket.BULK: _Server(Socket.BULK, "bulk" if listening.bulk else "listen", bulk),
+            Socket.NEWS: _Server(Socket.NEWS, "news" if listening.news else "listen", news),
+            # Last: who reaches control is told where the other two are.
+            Socket.CONTROL: _Server(Socket.CONTROL, "listen", [listening.control]),
+        }
         try:
             self._bind_all(world.clock(), first=True)
         except PortTaken:
@@ -209,7 +212,7 @@ class Bound:
                 if last < 0:
                     self._close(server, 0)  # the next one may be of another family
                     continue
-                taken = _port_taken(server.kind, endpoint, error)
+                taken = _port_taken(server, endpoint, error)
                 waits = _is_absent(error) or error.errno in (errno.EMFILE, errno.ENFILE)
                 if first and not waits:
                     raise taken from None
@@ -346,8 +349,8 @@ def _is_absent(error: zmq.ZMQError | OSError) -> bool:
     return error.errno in _NOT_HERE or isinstance(error, dns.gaierror)
 
 
-def _port_taken(kind: Socket, endpoint: Endpoint, error: zmq.ZMQError | OSError) -> PortTaken:
-    key = _KEY_IN_CONFIG[kind]
+def _port_taken(server: _Server, endpoint: Endpoint, error: zmq.ZMQError | OSError) -> PortTaken:
+    key = server.key
     if error.errno == errno.EADDRINUSE:
         what, do = "is taken by another program", f"stop it, or give {key} in [device] another port"
     elif error.errno == errno.EACCES:
@@ -357,4 +360,5 @@ def _port_taken(kind: Socket, endpoint: Endpoint, error: zmq.ZMQError | OSError)
         do = f"give {key} in [device] one that it has, or 0.0.0.0 for all of them"
     else:
         what, do = f"cannot be bound: {error}", f"give {key} in [device] another address"
-    return PortTaken(what, str(endpoint), do)
+    where = str(endpoint) if endpoint.port else endpoint.host  # any port
+    return PortTaken(what, where, do)
