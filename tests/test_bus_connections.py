@@ -252,7 +252,7 @@ def test_a_device_that_we_dialed_is_named_for_what_it_does_not_end_too(monkeypat
     dialed = Connection(Socket.BULK, ours.fileno(), ends, 0.0, keys.public)
     activity = Activity()
     activity.watch(ours.fileno())
-    looks = Connections(strangers, 1000, lambda: [dialed], activity)
+    looks = Connections(strangers, 1000, lambda: [dialed], activity, lambda: None)
     try:
         assert looks.again_at is None, "nothing came: nobody is woken"
         sent = 0
@@ -270,6 +270,27 @@ def test_a_device_that_we_dialed_is_named_for_what_it_does_not_end_too(monkeypat
     finally:
         for one in (server, ours, theirs, activity):
             one.close()
+
+
+def test_what_malloc_keeps_of_strangers_who_were_ended_goes_back_to_the_system():
+    activity, trimmed = Activity(), []
+    looks = Connections(Strangers(), 1000, list, activity, lambda: trimmed.append(1))
+    with tcp.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        theirs = [tcp.create_connection(server.getsockname()) for _ in range(3)]
+        ours = [server.accept()[0] for _ in theirs]
+        for one in ours:
+            looks.accepted(Socket.BULK, one.fileno(), port, 1.0)
+        looks.tick(1.0)
+        assert not trimmed
+        looks.tick(1.0 + rules.SILENT_S + 0.1)  # all of them go
+        assert trimmed == [1] and looks.again_at is None
+        looks.accepted(Socket.BULK, ours[0].fileno(), port, 20.0)
+        looks.end_silent()
+        assert looks.again_at is not None, "again, but not at once"
+        for one in (*ours, *theirs):
+            one.close()
+    activity.close()
 
 
 def test_what_is_sent_by_an_honest_device_never_counts_as_endless(tmp_path, monkeypatch):

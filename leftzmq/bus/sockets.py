@@ -27,6 +27,7 @@ from leftzmq.bus.strangers import Strangers
 from leftzmq.bus.troubles import Troubles
 from leftzmq.bus.whereabouts import Whereabouts
 from leftzmq.bus.world import World
+from leftzmq.content.memory import trim
 from leftzmq.disk.root import Buffer
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import Refusal
@@ -85,7 +86,7 @@ class Bus:
         )
         self._dialed: dict[DeviceKey, Dialed] = {}
         self._connections = Connections(
-            self._strangers, descriptors(), self._dialed_connections, activity
+            self._strangers, descriptors(), self._dialed_connections, activity, trim
         )
         self._gates_seen = 0
         self._closing: list[Callable[[], None]] = [activity.close, context.destroy]
