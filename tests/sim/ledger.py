@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import LEFTING_SUFFIX
 
 from .disk import Inode
 from .hands import Hands
@@ -59,6 +60,7 @@ class Ledger:
     taken_names: set[str] = field(default_factory=set)  # of conflict copies, by users
     forgotten: set[tuple[str, str, Content]] = field(default_factory=set)  # device, path
     stray_leftings: set[str] = field(default_factory=set)
+    adrift: set[Content] = field(default_factory=set)  # old versions in them that users moved
 
     def wrote(self, content: Content, device: str, path: str, now: float) -> None:
         """A user, or a power cut that tore a file, made these bytes at this path."""
@@ -88,10 +90,15 @@ class Ledger:
         knew_not = (device, path, content) in self.forgotten
         excused = "its device had forgotten that it had it" if knew_not else ""
         self.deletes.append(Delete(path, content, device, now, excused))
-        value = self.values.get(content)
         if how == "moved":
             self.moved.setdefault(content, set()).add(device)
-        elif value is not None:
+        else:
+            self.ends(content, how, hands)
+
+    def ends(self, content: Content, how: str, hands: Hands) -> None:
+        """A user took one of its names away on this device; it may have another one there."""
+        value = self.values.get(content)
+        if value is not None:
             value.replaced = how
             if not is_in_tree(hands, content):
                 value.ended = how
@@ -105,4 +112,10 @@ def content_of(inode: Inode) -> Content | None:
 
 
 def is_in_tree(hands: Hands, content: Content) -> bool:
-    return any(content_of(inode) == content for _, inode in hands.tree())
+    """Whether it has a name here. That of a `.lefting` counts only for what a user wrote: an
+    exchange put the old version there, and the agent owes it a name. What is being fetched has
+    none."""
+    return any(
+        content_of(inode) == content and (inode.users or not path.endswith(LEFTING_SUFFIX))
+        for path, inode in hands.tree()
+    )

@@ -189,10 +189,12 @@ class Users:
         return found[0]
 
     def _delete(self, device: SimDevice, path: str) -> None:
-        gone = [(p, content_of(i)) for p, i in device.hands.below(path)]
+        gone = [(p, i, content_of(i)) for p, i in device.hands.below(path)]
         self._took_folders(device, path)
         device.hands.delete(path)
-        for each, content in gone:
+        for each, inode, content in gone:
+            if _is_old_version(each, inode):
+                self._ledger.ends(_sure(inode), "deleted", device.hands)
             self._removed(device, each, content, "deleted")
 
     def rename(self, device: SimDevice, chance: random.Random) -> str:
@@ -205,12 +207,14 @@ class Users:
     def _rename(self, device: SimDevice, path: str, to: str) -> str:
         over = device.hands.at(to)
         lost = content_of(over) if over is not None else None
-        moved = [(p, content_of(i)) for p, i in device.hands.below(path)]
+        below = list(device.hands.below(path))
+        moved = [(p, content_of(i)) for p, i in below]
         if any(p.endswith(".lefting") for p, _ in moved):
             self._ledger.stray_leftings.add(device.name)
         folders = self._folders(device, path)
         if not device.hands.rename(path, to):
             return ""
+        self._ledger.adrift.update(_sure(i) for p, i in below if _is_old_version(p, i))
         self._took(device, folders)
         for folder in folders:
             self._ledger.made_at(to + folder[len(path) :], device.name, self._world.now)
@@ -331,6 +335,11 @@ def _sure(inode: Inode) -> Content:
     content = content_of(inode)
     assert content is not None
     return content
+
+
+def _is_old_version(path: str, inode: Inode) -> bool:
+    """Whether an exchange put it under the name of a `.lefting`, and it has no other one yet."""
+    return path.endswith(".lefting") and inode.users
 
 
 def _is_plain(path: str) -> bool:
