@@ -9,7 +9,7 @@ import pytest
 from sim import laws
 from sim.disk import Disk
 from sim.hands import Hands
-from sim.ledger import Content, Ledger, content_of, is_in_tree
+from sim.ledger import Content, Delete, Ledger, content_of, is_in_tree
 from sim.plan import settle
 from sim.users import Users
 from sim.world import Knobs, World
@@ -17,6 +17,7 @@ from test_sim_cuts import ends_after
 
 from leftzmq.tree.entry import Kind
 
+LINK: Content = (Kind.SYMLINK, b"nowhere")
 OF_B: Content = (Kind.FILE, b"of b")
 
 
@@ -50,7 +51,7 @@ def cut(world: World, *pairs: str) -> None:
 def all_hold(world: World, ledger: Ledger) -> laws.Tree:
     tree = laws.converged(world, ledger)
     laws.nothing_lost(world, ledger, tree)
-    laws.nothing_came_back(ledger, tree)
+    laws.nothing_came_back(world, ledger, tree)
     laws.no_folder_came_back(world, ledger, tree)
     return tree
 
@@ -126,3 +127,98 @@ def test_a_folder_goes_with_an_old_version_that_has_no_name_yet(
         ledger.adrift.clear()
         with pytest.raises(laws.Broken, match="I2"):
             laws.nothing_lost(world, ledger, tree)
+
+
+# ---- two deletes ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ("folder", "empty file"))
+def test_a_link_that_a_user_replaced_is_back_and_no_bytes_are_lost(world: World, what: str) -> None:
+    """A's link is on B when A's user replaces it by a file; C, which has something else there and
+    knows of neither, deletes that. B hears of C's delete first: it has not seen the link, so B
+    keeps the link above it, and A's file may become the copy."""
+    users, ledger = users_of(world)
+    a, c = world.devices["A"], world.devices["C"]
+    cut(world, "AC", "BC")
+    a.hands.make_link("p", LINK[1])
+    users._wrote(a, "p")
+    a.touched()
+    if what == "folder":
+        users._make_folder(c, "p")
+    else:
+        users._write(c, "p", b"")
+    c.touched()
+    settle_apart(world)
+    cut(world, "AC", "BC", "AB")
+    users._write(a, "f", b"of b")
+    users._rename(a, "f", "p")
+    a.touched()
+    settle_apart(world)
+    users._delete(c, "p")
+    c.touched()
+    settle_apart(world)
+    cut(world, "AC", "AB")
+    settle_apart(world)
+    cut(world)
+    settle(world)
+    tree = all_hold(world, ledger)
+    assert ("link", LINK[1]) in tree.values(), "it is not the story any more"
+    assert OF_B[1] in [found[1] for found in tree.values() if found[0] == "file"]
+    ledger.tombs.clear()
+    if tree["p"][0] == "link":
+        with pytest.raises(laws.Broken, match="I3"):
+            laws.nothing_came_back(world, ledger, tree)
+
+
+def settle_apart(world: World) -> None:
+    """Devices that do not hear each other are never equal."""
+    world.run_until(world.now + 15.0)
+
+
+@pytest.mark.parametrize(
+    ("device", "path", "excused"),
+    [("C", "d/p", True), ("A", "d/p", False), ("C", "d", False), ("C", "d/p/below", False)],
+)
+def test_a_folder_that_another_one_deleted_there_excuses_what_came_back(
+    tmp_path: Path, device: str, path: str, excused: bool
+) -> None:
+    world = World(1, tmp_path, "ABC", set(), Knobs())
+    ledger = Ledger(deletes=[Delete("d/p", LINK, "A", 5.0)], tombs={(device, path)})
+    tree: laws.Tree = {"d/p": ("link", LINK[1])}
+    if excused:
+        laws.nothing_came_back(world, ledger, tree)
+        return
+    with pytest.raises(laws.Broken, match="I3"):
+        laws.nothing_came_back(world, ledger, tree)
+
+
+@pytest.mark.parametrize(
+    ("device", "path", "excused"),
+    [("C", "d/p", True), ("A", "d/p", False), ("C", "d", False), ("C", "d/p/below", False)],
+)
+def test_a_link_that_another_one_deleted_there_excuses_a_folder_that_came_back(
+    tmp_path: Path, device: str, path: str, excused: bool
+) -> None:
+    world = World(1, tmp_path, "ABC", set(), Knobs())
+    ledger = Ledger(folders=[(5.0, "A", "d/p")], deletes=[Delete(path, LINK, device, 6.0)])
+    tree: laws.Tree = {"d/p": ("folder",)}
+    if excused:
+        laws.no_folder_came_back(world, ledger, tree)
+        return
+    with pytest.raises(laws.Broken, match="I3 folder"):
+        laws.no_folder_came_back(world, ledger, tree)
+
+
+@pytest.mark.parametrize("names", ("AC", "ABC"))
+def test_only_a_third_device_can_keep_what_two_deleted(tmp_path: Path, names: str) -> None:
+    world = World(1, tmp_path, names, set(), Knobs())
+    deletes = [Delete("p", LINK, "A", 5.0), Delete("p", OF_B, "C", 6.0)]
+    ledger = Ledger(deletes=deletes, folders=[(7.0, "A", "q")], tombs={("A", "q"), ("C", "q")})
+    if len(names) > 2:
+        laws.nothing_came_back(world, ledger, {"p": ("link", LINK[1])})
+        laws.no_folder_came_back(world, ledger, {"q": ("folder",)})
+        return
+    with pytest.raises(laws.Broken, match="I3"):
+        laws.nothing_came_back(world, ledger, {"p": ("link", LINK[1])})
+    with pytest.raises(laws.Broken, match="I3 folder"):
+        laws.no_folder_came_back(world, ledger, {"q": ("folder",)})

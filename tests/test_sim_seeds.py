@@ -39,8 +39,12 @@ PLANS = {
     ),
     "a file is told again above a folder that went, and was edited elsewhere meanwhile": (
         "720208/ABCD/1000,1,2,4,5,6,8,9,19,21,23,24/0/news_twice,watch_lag_s,watch_lost,careful"
+    ),
     "a user takes away what lies in a .lefting, too, which is still being fetched": (
         "714253/AB/1000,0,2,6,8,14,22,23,24/0/slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "a link is replaced, and elsewhere a folder at its path is deleted": (
+        "707788/ABC/0,2,3,6,8,12,13,20,24/0/lag_s,news_twice,watch_lost,careful,skews_s"
     ),
 }
 DISKS = {

@@ -77,7 +77,7 @@ def _live(world: World, fault: IndexFault, number: int) -> bool:
     settle(world)
     tree = laws.converged(world, ledger)
     laws.nothing_lost(world, ledger, tree)
-    laws.nothing_came_back(ledger, tree)
+    laws.nothing_came_back(world, ledger, tree)
     for device in world.devices.values():
         laws.index_is_the_disk(device, exact=False)
         laws.nothing_is_left(device, ledger)

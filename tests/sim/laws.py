@@ -11,7 +11,7 @@ from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX
 
 from .disk import Inode
-from .ledger import Content, Delete, Ledger, content_of
+from .ledger import Content, Ledger, content_of
 from .node import content_id
 from .world import SimDevice, World
 
@@ -206,26 +206,16 @@ def _adrift(world: World, ledger: Ledger) -> set[Content | None]:
     }
 
 
-def nothing_came_back(ledger: Ledger, tree: Tree) -> None:
+def nothing_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
     """I3."""
     for delete in ledger.deletes:
         what = tree.get(delete.path)
         if what is None or _content(what) != delete.content or delete.excused:
             continue
-        if any(
-            other.path == delete.path
-            and other.device != delete.device
-            and other.content != delete.content
-            for other in ledger.deletes
-        ):
-            continue  # a known gap: of two deletes the higher one wins, with what it had not seen
+        if _another_delete(world, ledger, delete.path, delete.device, delete.content):
+            continue
         hands = ledger.hands_on.get((delete.path, delete.content), ())
         if any(device != delete.device or when >= delete.when for when, device in hands):
-            continue
-        if _replaced_by(ledger, delete) & _in_copies(tree):
-            # A known gap: another device had to tell the old version again, above a folder of that
-            # name that somebody took away, and had not heard of the edit: a conflict, of which the
-            # edit is the copy. Both are there.
             continue
         if is_conflict_name(delete.path) and any(
             content == delete.content and when >= delete.when
@@ -237,16 +227,19 @@ def nothing_came_back(ledger: Ledger, tree: Tree) -> None:
         raise Broken("I3", f"{who}, deleted by {delete.device} ({delete.when:.3f}), is back")
 
 
-def _replaced_by(ledger: Ledger, delete: Delete) -> set[Content]:
-    """What the same hand wrote in its place in the same moment: it was overwritten, not deleted."""
-    values = ledger.values.values()
-    here = [v for v in values if (v.path, v.device) == (delete.path, delete.device)]
-    return {value.content for value in here if value.when == delete.when}
-
-
-def _in_copies(tree: Tree) -> set[Content]:
-    found = (_content(what) for path, what in tree.items() if is_conflict_name(path))
-    return {content for content in found if content is not None}
+def _another_delete(
+    world: World, ledger: Ledger, path: str, device: str, content: Content | None
+) -> bool:
+    """A known gap: of two deletes at one path, each of something else, the higher one wins, with
+    what it had not seen: a third device keeps above both what it still has, and has not yet heard
+    that it was deleted. So for two deletes of one folder, of which one had not seen all that was
+    below it. content: what this device deleted; None: a folder."""
+    if len(world.devices) < 3:
+        return False
+    return any(
+        other.path == path and other.device != device and other.content != content
+        for other in ledger.deletes
+    ) or any(other == path and by != device for by, other in ledger.tombs)
 
 
 def no_folder_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
@@ -263,9 +256,7 @@ def no_folder_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
             continue
         if any(other.startswith(path + "/") for other in (*tree, *strays)):
             continue
-        if any(other == path and by != device for _, by, other in ledger.folders):
-            # A known gap, as with files: one of the two had not seen all that was below it, so a
-            # third device, which still had that, kept the folder above both.
+        if _another_delete(world, ledger, path, device, None):
             continue
         if not any(
             (other == path or other.startswith(path + "/")) and (by != device or at >= when)

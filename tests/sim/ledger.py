@@ -60,6 +60,7 @@ class Ledger:
     taken_names: set[str] = field(default_factory=set)  # of conflict copies, by users
     forgotten: set[tuple[str, str, Content]] = field(default_factory=set)  # device, path
     stray_leftings: set[str] = field(default_factory=set)
+    tombs: set[tuple[str, str]] = field(default_factory=set)  # device, path; of no value
     adrift: set[Content] = field(default_factory=set)  # old versions in them that users moved
 
     def wrote(self, content: Content, device: str, path: str, now: float) -> None:

@@ -199,7 +199,7 @@ def _live(plan: Plan, world: World) -> None:
     settle(world)
     tree = laws.converged(world, ledger)
     laws.nothing_lost(world, ledger, tree)
-    laws.nothing_came_back(ledger, tree)
+    laws.nothing_came_back(world, ledger, tree)
     laws.no_folder_came_back(world, ledger, tree)
     laws.no_folder_lost(ledger, tree)
     for device in world.devices.values():

@@ -88,6 +88,8 @@ class Users:
             self._ledger.removed(path, content, device.name, self._world.now, how, device.hands)
             if not device.knows(path, content):
                 self._ledger.deletes[-1].excused = f"{device.name} did not know of it"
+        elif content is not None and how != "overwritten" and device.knows(path, content):
+            self._ledger.tombs.add((device.name, path))
 
     def _write(self, device: SimDevice, path: str, data: bytes, *, anew: bool = False) -> bool:
         before = device.hands.at(path)
@@ -110,6 +112,7 @@ class Users:
         for folder in folders:
             if device.knows(folder, (Kind.DIRECTORY, b"")):
                 self._ledger.folders.append((self._world.now, device.name, folder))
+                self._ledger.tombs.add((device.name, folder))
 
     def _make_folder(self, device: SimDevice, path: str) -> bool:
         self._ledger.made_at(path, device.name, self._world.now)
