@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +10,13 @@ from sim import laws
 from sim.disk import Disk
 from sim.hands import Hands
 from sim.ledger import Content, Delete, Ledger, content_of, is_in_tree
-from sim.plan import settle
+from sim.plan import plan_of, run, settle
 from sim.users import Users
 from sim.world import Knobs, World
 from test_sim_cuts import ends_after
 
-from leftzmq.tree.entry import Kind
+from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.reconcile import Verdict, reconcile
 
 LINK: Content = (Kind.SYMLINK, b"nowhere")
 OF_B: Content = (Kind.FILE, b"of b")
@@ -222,3 +223,24 @@ def test_only_a_third_device_can_keep_what_two_deleted(tmp_path: Path, names: st
         laws.nothing_came_back(world, ledger, {"p": ("link", LINK[1])})
     with pytest.raises(laws.Broken, match="I3 folder"):
         laws.no_folder_came_back(world, ledger, {"q": ("folder",)})
+
+
+def _deletes_are_outbid(
+    ours: Entry | None, theirs: Entry, known: Iterable[Entry] = (), *, in_use: bool = False
+) -> Verdict:
+    verdict = reconcile(ours, theirs, known, in_use=in_use)
+    stays = verdict is Verdict.TAKE and ours is not None and not ours.deleted
+    return Verdict.PUBLISH_AGAIN if stays and theirs.deleted else verdict
+
+
+@pytest.mark.parametrize("devices", (2, 3))
+def test_what_comes_back_without_such_a_reason_is_found(
+    monkeypatch: pytest.MonkeyPatch, devices: int
+) -> None:
+    monkeypatch.setattr("leftzmq.sync.versions.reconcile", _deletes_are_outbid)
+    for seed in range(40):
+        broken = run(plan_of(seed, devices)).broken
+        if isinstance(broken, laws.Broken):
+            assert broken.law in ("I3", "I3 folder")
+            return
+    pytest.fail("not found in 40 seeds")
