@@ -46,6 +46,9 @@ PLANS = {
     "a link is replaced, and elsewhere a folder at its path is deleted": (
         "707788/ABC/0,2,3,6,8,12,13,20,24/0/lag_s,news_twice,watch_lost,careful,skews_s"
     ),
+    "a conflict copy of a link gets the name of one that was deleted by a clock that is ahead": (
+        "720935/AB/0,1,2,3,4,5,6,8,9,10,11,14,18,19,20,21/0/news_lost,watch_lost,careful"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

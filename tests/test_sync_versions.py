@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from trees import deleted, file, folder, life, made
+from trees import deleted, file, folder, life, link, made
 
 from leftzmq.index.store import Store
 from leftzmq.sync.heard import Heard, heard
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.versions import Versions
-from leftzmq.tree.entry import Observed, ScanKey
+from leftzmq.tree.conflict import conflict_copy, conflict_path
+from leftzmq.tree.entry import Kind, Observed, ScanKey
 
 OTHER = b"other device".ljust(32, b".")
 
@@ -45,3 +46,27 @@ def test_before_the_first_walk_no_folder_is_deleted(tmp_path: Path, found: Obser
     versions.walked = True
     ticket = versions.ticket("p")
     assert ticket is not None and ticket.entry.deleted
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_copy_that_gets_the_name_of_another_one_that_was_deleted_stays(
+    tmp_path: Path, same: bool
+) -> None:
+    """Names of copies of links have the first bytes of the target in them: most are alike."""
+    store = Store(tmp_path / "index")
+    store.begin_life(life("a"))
+    indexes = Indexes(store)
+    versions = Versions(indexes)
+    key = ScanKey(Kind.SYMLINK, 0, 0, 0, 1, False, 1)
+    first = made("a", link(target="/outside/1"))
+    second = first if same else made("a", link(target="/outside/2"), first, 8)
+    path = conflict_path(first)
+    assert conflict_path(second) == path
+    grave = deleted("b", conflict_copy(first, path), 3)  # the clock of B is ahead
+    versions.take(grave, None)
+    found = versions.take_copy(second, path, key)
+    ours = indexes.ours(path)
+    assert ours is not None and (found is not None) == ours.entry.deleted == same
+    if not same:
+        assert ours.entry.content == second.content and ours.entry.rank > grave.rank
+        assert ours.seq is not None, "it is told"

@@ -135,14 +135,20 @@ class Versions:
         self, loser: Entry, path: str, key: ScanKey | None, noise: bool = False
     ) -> FoundDeleted | None:
         """The loser's bytes are at `path` now, as a conflict copy: the same entry everywhere. If
-        meanwhile we heard that somebody deleted it, it is to go again."""
+        meanwhile we heard that somebody deleted it, it is to go again; not if what was deleted
+        there was another copy that had this name (of links most have the same digits)."""
         entry = conflict_copy(loser, path)
         rows = self._indexes.rows(path)
         ours = ours_of(rows)
         if ours is None or ours.entry.rank <= entry.rank:
             self._indexes.take_row(rows, entry, key, noise)
         elif ours.entry.deleted and key is not None:
-            return FoundDeleted(ours.entry, Held(key, entry.content))
+            verdict = reconcile(entry, ours.entry, [row.entry for row in rows])
+            if verdict is not Verdict.PUBLISH_AGAIN:
+                return FoundDeleted(ours.entry, Held(key, entry.content))
+            sequence, life = self._indexes.next_sequence(), self._heads.life
+            above = published_again(entry, ours.entry, life, sequence)
+            self._indexes.set_ours(rows, above, sequence, key, noise)
         return None
 
     def keep_folder(self, path: str) -> bool:
