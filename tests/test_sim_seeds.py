@@ -49,6 +49,9 @@ PLANS = {
     "a conflict copy of a link gets the name of one that was deleted by a clock that is ahead": (
         "720935/AB/0,1,2,3,4,5,6,8,9,10,11,14,18,19,20,21/0/news_lost,watch_lost,careful"
     ),
+    "a link was deleted, and then a folder of its name elsewhere, before a third device heard": (
+        "720208/ABCD/1000,0,1,2,4,5,6,7,8,9,10,11,12,13,21/0/news_twice,watch_lag_s,careful"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

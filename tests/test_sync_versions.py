@@ -8,11 +8,12 @@ import pytest
 from trees import deleted, file, folder, life, link, made
 
 from leftzmq.index.store import Store
+from leftzmq.sync.found import gone
 from leftzmq.sync.heard import Heard, heard
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.versions import Versions
 from leftzmq.tree.conflict import conflict_copy, conflict_path
-from leftzmq.tree.entry import Kind, Observed, ScanKey
+from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey
 
 OTHER = b"other device".ljust(32, b".")
 
@@ -70,3 +71,82 @@ def test_a_copy_that_gets_the_name_of_another_one_that_was_deleted_stays(
     if not same:
         assert ours.entry.content == second.content and ours.entry.rank > grave.rank
         assert ours.seq is not None, "it is told"
+
+
+class Device:
+    """One device's rules over an index in `folder`, and what it has of p."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        store = Store(folder / name)
+        store.begin_life(life(name))
+        self.indexes = Indexes(store)
+        self.versions = Versions(self.indexes)
+        self.versions.walked = True
+
+    def hear(self, other: str, entry: Entry) -> None:
+        """`other`, which can be reached, has it; what is to be done is done."""
+        head = self.indexes.store.heads.place(other.encode() * 32)
+        assert head is not None
+        self.indexes.reach |= head.mask
+        heard(self.indexes, head.bit, entry)
+        while (ticket := self.versions.ticket("p")) is not None:
+            self.versions.take(ticket.entry, None)
+
+    @property
+    def ours(self) -> Entry:
+        row = self.indexes.ours("p")
+        assert row is not None
+        return row.entry
+
+
+LINK = made("b", link())
+LINK_GONE = deleted("b", LINK, 2, now=20)
+FOLDER_GONE = deleted("d", made("d", folder(), None, 1), 2, now=30)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [("b", LINK), ("b", LINK_GONE), ("d", FOLDER_GONE)],
+        [("b", LINK_GONE), ("d", FOLDER_GONE)],
+        [("d", FOLDER_GONE), ("b", LINK_GONE)],
+    ],
+    ids=["what it had", "what it never had", "what it never had, the higher one first"],
+)
+def test_who_knows_two_deletes_tells_the_higher_as_having_seen_what_both_had(
+    tmp_path: Path, told: list[tuple[str, Entry]]
+) -> None:
+    """A stands between B, which made a link and deleted it, D, which deleted a folder at the same
+    path, and C, which heard of the link and of no delete: what C has must not be told again."""
+    a, c = Device(tmp_path, "a"), Device(tmp_path, "c")
+    c.hear("a", LINK)
+    for other, entry in told:
+        a.hear(other, entry)
+    assert a.ours.rank == FOLDER_GONE.rank
+    c.hear("a", a.ours)
+    assert c.ours.deleted
+
+
+def test_a_delete_of_ours_has_seen_what_other_deletes_had(tmp_path: Path) -> None:
+    """The folder is ours, and was published again above the delete of a link that lay there."""
+    d, c = Device(tmp_path, "d"), Device(tmp_path, "c")
+    c.hear("d", LINK)
+    d.versions.take(made("d", folder(), None, 1), None)
+    d.hear("b", LINK_GONE)
+    assert not d.ours.deleted
+    tombstone = gone(d.indexes, "p", 0)
+    assert tombstone is not None and d.ours == tombstone
+    c.hear("d", tombstone)
+    assert c.ours.deleted
+
+
+def test_a_write_that_no_delete_had_seen_stays(tmp_path: Path) -> None:
+    a, c = Device(tmp_path, "a"), Device(tmp_path, "c")
+    c.hear("a", LINK)
+    c.versions.take(made("c", link(target="elsewhere", mtime=11), LINK, 7), None)
+    a.hear("b", LINK_GONE)
+    a.hear("d", FOLDER_GONE)
+    c.hear("a", a.ours)
+    assert not c.ours.deleted and c.ours.content == b"elsewhere"
+    a.hear("c", c.ours)
+    assert a.ours == c.ours

@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import permutations, product
 
 import pytest
+from msgspec import structs
 from trees import content, deleted, file, folder, life, link, made
 
-from leftzmq.tree.entry import Entry, joined, published_again
+from leftzmq.tree.entry import Entry, joined, published_again, with_other_deletes
 from leftzmq.tree.reconcile import Verdict, reconcile
 from leftzmq.tree.version import Vector
 
@@ -81,6 +82,25 @@ def test_joining_takes_the_higher_rank_and_both_pasts() -> None:
     assert one == other
     assert one.mtime_ns == E_SAME.mtime_ns
     assert A1.seen_by(one) and E_SAME.seen_by(one)
+
+
+def test_a_tombstone_has_seen_what_lower_ones_had_and_stays_what_it_is() -> None:
+    higher = deleted("b", B_FOLDER, 2, now=60)
+    both = with_other_deletes(higher, [A2, higher, C_GONE])
+    assert A1.seen_by(both) and C_GONE.seen_by(both) and B_FOLDER.seen_by(both)
+    assert not A2.seen_by(both), "neither had seen it"
+    assert (both.rank, both.counter) == (higher.rank, higher.counter)
+    assert reconcile(A1, both) is V.TAKE and reconcile(A1, higher) is V.PUBLISH_AGAIN
+    assert reconcile(A2, both) is V.PUBLISH_AGAIN
+    assert with_other_deletes(C_GONE, [higher]) == C_GONE, "the higher one is to be taken first"
+    assert with_other_deletes(A2, [C_GONE]) == A2, "what lives saw no delete"
+
+
+def test_a_tombstone_that_says_it_saw_a_higher_one_adds_nothing() -> None:
+    higher = deleted("b", B_FOLDER, 2, now=60)
+    pairs = tuple(sorted([(life("b"), 1000), (life("c"), 4)]))
+    liar = structs.replace(C_GONE, vector=Vector.of(pairs))
+    assert with_other_deletes(higher, [liar]) == higher
 
 
 ALL = [A1, A2, B_EDIT, D_OLD_EDIT, C_GONE, E_SAME, TOUCHED, made("f", link(mtime=40), None, 6)]

@@ -14,7 +14,15 @@ from msgspec.structs import replace
 from leftzmq.index.rows import ANYBODY, Row, best_of, ours_of
 from leftzmq.sync.heldback import WANTED_BACK
 from leftzmq.sync.indexes import Indexes
-from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey, local_change, tombstone
+from leftzmq.tree.entry import (
+    Entry,
+    Kind,
+    Observed,
+    ScanKey,
+    local_change,
+    tombstone,
+    with_other_deletes,
+)
 from leftzmq.tree.plan import Held
 from leftzmq.tree.reconcile import succeeds
 
@@ -64,6 +72,7 @@ def gone(indexes: Indexes, path: str, now_ns: int) -> Entry | None:
     if ours is None or ours.entry.deleted:
         return None
     entry = tombstone(ours.entry, indexes.store.heads.life, indexes.next_sequence(), now_ns)
+    entry = with_other_deletes(entry, (row.entry for row in rows))
     indexes.set_ours(rows, entry, entry.counter, None)
     return entry
 

@@ -23,6 +23,7 @@ from leftzmq.tree.entry import (
     joined,
     local_change,
     published_again,
+    with_other_deletes,
 )
 from leftzmq.tree.plan import Held, Operation, Staged, Verb
 from leftzmq.tree.reconcile import Verdict, reconcile
@@ -80,7 +81,7 @@ class Versions:
                 case verdict:
                     if theirs.entry.deleted and (ours is None or ours.entry.deleted):
                         self._indexes.held.let_be(path)
-                        self._indexes.take_row(rows, theirs.entry, None)
+                        self._indexes.take_row(rows, with_other_deletes(theirs.entry, known), None)
                         continue
                     copy = verdict is Verdict.TAKE_AND_COPY
                     return Ticket(theirs.entry, ours, copy, False, lies)
@@ -89,7 +90,9 @@ class Versions:
     def take(self, entry: Entry, key: ScanKey | None, noise: bool = False) -> None:
         """`entry` is on disk (or its delete is): it is ours now, with the stat found now."""
         self._indexes.held.forget(entry.path)
-        self._indexes.take_row(self._indexes.rows(entry.path), entry, key, noise)
+        rows = self._indexes.rows(entry.path)
+        entry = with_other_deletes(entry, (row.entry for row in rows))
+        self._indexes.take_row(rows, entry, key, noise)
 
     def copy_path(self, loser: Entry, digits: int) -> str | None:
         """Where the loser's bytes go as a conflict copy; None: they are there already, or somebody
@@ -245,11 +248,12 @@ class Versions:
         return None
 
     def _join_lower(self, rows: list[Row], ours: Row | None) -> None:
-        """Ours stands: what others hold of the same content under lower ranks is joined into it."""
+        """Ours stands: what others hold of the same content under lower ranks is joined into it;
+        into a tombstone, their other tombstones."""
         ours = ours or ours_of(rows)
         if ours is None:
             return
-        entry = ours.entry
+        entry = with_other_deletes(ours.entry, (row.entry for row in rows))
         for row in rows:
             reached = row is not ours and row.holders & self._indexes.reach
             if reached and entry.same_content(row.entry):

@@ -6,6 +6,7 @@ they travel.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final, NewType
 
@@ -208,3 +209,20 @@ def joined(ours: Entry, theirs: Entry) -> Entry:
     higher = ours if ours.rank >= theirs.rank else theirs
     vector = ours.vector.joined(theirs.vector, keep=(ours.writer, theirs.writer))
     return higher if vector == higher.vector else replace(higher, vector=vector)
+
+
+def with_other_deletes(entry: Entry, others: Iterable[Entry]) -> Entry:
+    """`entry`, if it is a tombstone, having seen what the lower tombstones among `others` had seen,
+    whatever they deleted; anything else as it is.
+
+    Without this the next device, which is told of this one only, would take what the others
+    deleted for something that nobody has seen, and would bring it back.
+    """
+    if not entry.deleted:
+        return entry
+    vector = entry.vector
+    for other in others:
+        # Ranks extend "seen": a lower one that says that it saw this one lies.
+        if other.deleted and other.rank < entry.rank and not entry.seen_by(other):
+            vector = vector.joined(other.vector, keep=(entry.writer,))
+    return entry if vector == entry.vector else replace(entry, vector=vector)

@@ -94,7 +94,8 @@ class Vector(Struct, frozen=True, gc=False):
         return Vector.of(_cut(merged, keep))
 
     def joined(self, other: Vector, keep: Iterable[Life]) -> Vector:
-        """The pairwise maximum. Only same kind and content may be joined, nothing else ever."""
+        """The pairwise maximum. Only same kind and content may be joined, and deletes; nothing else
+        ever."""
         if self.packed == other.packed:
             return self
         merged = dict(self.pairs)

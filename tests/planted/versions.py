@@ -72,6 +72,19 @@ MADE: Final = (
         _LAWS,
     ),
     Bug(
+        "of two deletes the lower is forgotten",
+        "Of two tombstones the higher one wins, and has seen from then on what either had seen.",
+        (
+            Edit(
+                "leftzmq/tree/entry.py",
+                "    if not entry.deleted:\n        return entry\n    vector = entry.vector\n",
+                "    return entry\n    vector = entry.vector\n",
+            ),
+        ),
+        frozenset(("I3",)),
+        ("tests/test_sync_versions.py", "tests/test_tree_reconcile.py"),
+    ),
+    Bug(
         "one writer in two lives",
         "Life: never used by two lives: what a device says after it forgot something is concurrent"
         " with what it said before.",
