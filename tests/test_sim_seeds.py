@@ -52,6 +52,10 @@ PLANS = {
     "a link was deleted, and then a folder of its name elsewhere, before a third device heard": (
         "720208/ABCD/1000,0,1,2,4,5,6,7,8,9,10,11,12,13,21/0/news_twice,watch_lag_s,careful"
     ),
+    "a link loses where the copy of another link was deleted, whose target begins as its own": (
+        "66858/AB/1,3,4,5,6,9,10,16,21,25,26/0/lag_s,slow,news_lost,news_twice,watch_lag_s,"
+        "watch_lost,careful"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -137,6 +137,44 @@ def test_who_comes_late_makes_no_second_copy(make: Make) -> None:
     assert len(copies(together(world))) == 1
 
 
+def loses_a_link(world: World, target: bytes) -> None:
+    """A makes a link of x, and B, without having heard of it, a file that is later."""
+    a, b = world.devices["A"], world.devices["B"]
+    world.wires.cut = {frozenset("AB")}
+    world.wires.refresh()
+    if a.hands.at("x") is not None:
+        does(a, "delete", "x")
+    does(a, "make_link", "x", target)
+    does(b, "write", "x", target)
+    does(b, "set_mtime", "x", b.disk.now_ns() + 5_000_000_000)
+    live(world, 10.0)
+
+
+@pytest.mark.parametrize("who", "AB")
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("above", ["../", "../../../../../../../../../../../the same/"])
+def test_the_copy_of_a_link_is_not_taken_for_that_of_another_link(
+    make: Make, who: str, late: bool, above: str
+) -> None:
+    """Its copy was deleted, perhaps when the next link was there already."""
+    world = make("AB")
+    loses_a_link(world, f"{above}1".encode())
+    world.wires.cut.clear()
+    world.wires.refresh()
+    (copy,) = copies(together(world))
+    if not late:
+        does(world.devices[who], "delete", copy)
+        live(world, 10.0)
+    loses_a_link(world, f"{above}2".encode())
+    if late:
+        does(world.devices[who], "delete", copy)
+        live(world, 10.0)
+    world.wires.cut.clear()
+    world.wires.refresh()
+    tree = together(world)
+    assert [tree[path][1] for path in copies(tree)] == [f"{above}2".encode()]
+
+
 def test_a_ticket_whose_only_holder_forgot_it_is_none_any_more(make: Make) -> None:
     world = make("AB")
     a, b = world.devices["A"], world.devices["B"]

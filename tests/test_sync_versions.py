@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from trees import deleted, file, folder, life, link, made
+from trees import S_NS, deleted, file, folder, life, link, made
 
 from leftzmq.index.store import Store
-from leftzmq.sync.found import gone
+from leftzmq.sync.found import FoundDeleted, gone
 from leftzmq.sync.heard import Heard, heard
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.versions import Versions
-from leftzmq.tree.conflict import conflict_copy, conflict_path
+from leftzmq.tree.conflict import conflict_path
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey
 
 OTHER = b"other device".ljust(32, b".")
@@ -49,28 +49,28 @@ def test_before_the_first_walk_no_folder_is_deleted(tmp_path: Path, found: Obser
     assert ticket is not None and ticket.entry.deleted
 
 
-@pytest.mark.parametrize("same", [True, False])
-def test_a_copy_that_gets_the_name_of_another_one_that_was_deleted_stays(
-    tmp_path: Path, same: bool
-) -> None:
-    """Names of copies of links have the first bytes of the target in them: most are alike."""
+@pytest.mark.parametrize("text", ["the copy", "another copy, or a user's file"])
+def test_the_name_of_a_copy_was_deleted(tmp_path: Path, text: str) -> None:
+    """Only with just its bytes is the copy itself what was deleted; nobody saw another one."""
     store = Store(tmp_path / "index")
     store.begin_life(life("a"))
     indexes = Indexes(store)
     versions = Versions(indexes)
-    key = ScanKey(Kind.SYMLINK, 0, 0, 0, 1, False, 1)
-    first = made("a", link(target="/outside/1"))
-    second = first if same else made("a", link(target="/outside/2"), first, 8)
-    path = conflict_path(first)
-    assert conflict_path(second) == path
-    grave = deleted("b", conflict_copy(first, path), 3)  # the clock of B is ahead
+    loser = made("b", file("p", "the copy"))
+    path = conflict_path(loser)
+    grave = deleted("c", made("c", file(path, text)), now=30)
     versions.take(grave, None)
-    found = versions.take_copy(second, path, key)
+    assert versions.copy_path(loser, 4) == (None if text == "the copy" else path)
+    key = ScanKey(Kind.FILE, loser.size, 10 * S_NS, 0, 1, False, 1)
+    again = versions.take_copy(loser, path, key)
     ours = indexes.ours(path)
-    assert ours is not None and (found is not None) == ours.entry.deleted == same
-    if not same:
-        assert ours.entry.content == second.content and ours.entry.rank > grave.rank
-        assert ours.seq is not None, "it is told"
+    assert ours is not None
+    if text == "the copy":
+        assert isinstance(again, FoundDeleted) and ours.entry == grave
+        return
+    assert again is None and not ours.entry.deleted
+    assert ours.entry.content == loser.content and ours.entry.rank > grave.rank
+    assert ours.scan == key
 
 
 class Device:

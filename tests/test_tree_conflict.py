@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from trees import file, life, made
+from trees import file, life, link, made
 
 from leftzmq.tree.conflict import (
+    MAX_DIGITS,
     CopyName,
     conflict_copy,
     conflict_path,
@@ -51,6 +52,14 @@ def test_a_long_name_is_cut_at_a_character(name: str) -> None:
 
 def test_more_digits_make_another_name() -> None:
     assert conflict_path(version("a"), 8) == conflict_path(version("a")) + "652e"
+
+
+def test_links_that_begin_alike_have_copies_of_other_names() -> None:
+    names = {conflict_path(made("a", link("a", target))) for target in ("../x", "../y", "..", "z")}
+    assert len(names) == 4
+    assert all(is_conflict_name(name) for name in names)
+    longest = conflict_path(made("a", link("a", "../x" * 100)), MAX_DIGITS)
+    assert is_conflict_name(longest) and longest.endswith("-" + longest[-MAX_DIGITS:])
 
 
 @pytest.mark.parametrize("mtime", [0, -5_000_000_000, 10**14, -(10**14)])

@@ -22,7 +22,7 @@ from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
 from leftzmq.sync.versions import Versions
 from leftzmq.sync.window import Doing, Stage, Window
-from leftzmq.tree.conflict import HEX_DIGITS
+from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS
 from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Moved
 from leftzmq.wire.local import EventKind
@@ -106,7 +106,7 @@ class Ends:
                 return self._done(outcome, doing)
             case Ending.CHANGED:
                 if outcome.operation.copy_to is not None:
-                    doing.digits = min(doing.digits + HEX_DIGITS, 64)
+                    doing.digits = min(doing.digits + HEX_DIGITS, MAX_DIGITS)
                 doing.operation = None
                 self._window.wait(doing, now + CHANGED_RETRY_S)
                 return [RescanWanted(self._folder, (path,))]

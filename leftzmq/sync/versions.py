@@ -14,7 +14,7 @@ from leftzmq.sync.found import FoundDeleted
 from leftzmq.sync.heldback import WANTED_BACK, Why
 from leftzmq.sync.indexes import OURS, Indexes
 from leftzmq.sync.ticket import Ticket
-from leftzmq.tree.conflict import HEX_DIGITS, conflict_copy, conflict_path
+from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS, conflict_copy, conflict_path
 from leftzmq.tree.entry import (
     Entry,
     Kind,
@@ -125,7 +125,7 @@ class Versions:
 
     def _free_copy_path(self, loser: Entry) -> str | None:
         """As `copy_path`, with so many digits that nothing of ours has the name."""
-        for digits in range(HEX_DIGITS, 2 * len(loser.content) + 1, HEX_DIGITS):
+        for digits in range(HEX_DIGITS, MAX_DIGITS + 1, HEX_DIGITS):
             path = self.copy_path(loser, digits)
             if path is None:
                 return None
@@ -138,8 +138,9 @@ class Versions:
         self, loser: Entry, path: str, key: ScanKey | None, noise: bool = False
     ) -> FoundDeleted | None:
         """The loser's bytes are at `path` now, as a conflict copy: the same entry everywhere. If
-        meanwhile we heard that somebody deleted it, it is to go again; not if what was deleted
-        there was another copy that had this name (of links most have the same digits)."""
+        meanwhile we heard that somebody deleted it, it is to go again. Where another copy, or a
+        user's file, had that name and was deleted, nobody has seen this one: it stays, above that
+        delete."""
         entry = conflict_copy(loser, path)
         rows = self._indexes.rows(path)
         ours = ours_of(rows)
@@ -149,8 +150,8 @@ class Versions:
             verdict = reconcile(entry, ours.entry, [row.entry for row in rows])
             if verdict is not Verdict.PUBLISH_AGAIN:
                 return FoundDeleted(ours.entry, Held(key, entry.content))
-            sequence, life = self._indexes.next_sequence(), self._heads.life
-            above = published_again(entry, ours.entry, life, sequence)
+            sequence = self._indexes.next_sequence()
+            above = published_again(entry, ours.entry, self._heads.life, sequence)
             self._indexes.set_ours(rows, above, sequence, key, noise)
         return None
 

@@ -6,6 +6,7 @@ SAME one, and a user's edit or delete of it is above all of them.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,13 +14,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from leftzmq.tree.entry import Entry
+from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import MAX_NAME_BYTES, join, name_of, parent_of
 from leftzmq.tree.version import device_letters
 
 CONFLICT_MARK: Final = ".conflict-"
 HEX_DIGITS: Final = 4
-"""Digits of the content id in a copy's name; more where other bytes have that name."""
+"""Digits of the content's id in a copy's name; more where other bytes have that name."""
+MAX_DIGITS: Final = 64
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -93,9 +95,17 @@ def conflict_path(loser: Entry, digits: int = HEX_DIGITS) -> str:
     The time is the UTC of its mtime; the stem is cut at a character so that 255 bytes hold all.
     """
     mark = f"{CONFLICT_MARK}{_utc(loser.mtime_ns)}-{device_letters(loser.writer)}-"
-    mark += loser.content.hex()[:digits]
+    mark += _id_of(loser)[:digits]
     stem, extension = _split(name_of(loser.path))
     return join(parent_of(loser.path), _fitted(stem, mark, extension))
+
+
+def _id_of(loser: Entry) -> str:
+    """MAX_DIGITS digits. Of a link a hash of its target: most targets begin with the same
+    characters, and a link has no mtime that would tell two copies apart."""
+    if loser.kind is Kind.SYMLINK:
+        return hashlib.blake2b(loser.content, digest_size=MAX_DIGITS // 2).hexdigest()
+    return loser.content.hex()
 
 
 def _split(name: str) -> tuple[str, str]:
