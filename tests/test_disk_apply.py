@@ -21,7 +21,7 @@ from leftzmq.disk.root import LastFolder, Root, Stat
 from leftzmq.disk.staging import open_staging
 from leftzmq.disk.trash import Trash
 from leftzmq.tree.entry import ContentId, Entry, Kind
-from leftzmq.tree.plan import Held, Operation, Staged, Verb
+from leftzmq.tree.plan import Held, Moved, Operation, Staged, Verb
 from leftzmq.tree.version import Life, Vector
 
 NOW_NS = 1_700_000_000_000_000_000  # 2023-11-14 22:13:20 UTC
@@ -687,6 +687,92 @@ def test_a_write_just_before_it_is_moved_aside_comes_back(
     assert outcome.ending is Ending.CHANGED
     assert path.read_bytes() == (b"again" if again else USER)
     assert trashed(tmp_path) == ({"a": USER} if again else {})
+
+
+def move(root: RealRoot, path: str, to: str) -> Operation:
+    moved = Moved(entry(path, deleted=True), held(root, path))
+    return Operation(Verb.MOVE_FILE, entry(to, size=len(OLD)), moved=moved)
+
+
+def folders_of_trash(top: Path) -> list[str]:
+    return [path.name for path in (top / ".left/trash").rglob("*") if path.is_dir()]
+
+
+def _another(path: Path, kind: str) -> None:
+    """A user puts something else there."""
+    if path.exists():
+        path.unlink()
+    if kind == "file":
+        path.write_bytes(USER)
+    elif kind == "link":
+        path.symlink_to("there")
+    elif kind == "folder":
+        path.mkdir()
+        (path / "in it").write_bytes(USER)
+
+
+KINDS = ("file", "link", "folder", "nothing")
+
+
+def is_there(path: Path, kind: str) -> bool:
+    if kind == "link":
+        return path.is_symlink()
+    if kind == "folder":
+        return (path / "in it").read_bytes() == USER
+    return not path.exists() if kind == "nothing" else path.read_bytes() == USER
+
+
+def test_a_file_is_moved(root: RealRoot, tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/a").write_bytes(OLD)
+    inode = (tmp_path / "d/a").stat().st_ino
+    outcome = one(root, move(root, "d/a", "b"))
+    assert outcome.ending is Ending.DONE and outcome.key == held(root, "b").key
+    assert not (tmp_path / "d/a").exists() and (tmp_path / "b").stat().st_ino == inode
+    assert not folders_of_trash(tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_user_puts_where_a_file_was_just_moved_stays_there(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/a").write_bytes(OLD)
+    operation = move(root, "d/a", "b")
+    last = Meddler(monkeypatch, "rename_new", 2)
+    last.before, last.act = False, lambda: _another(tmp_path / "b", kind)
+    outcome = one(root, operation)
+    assert is_there(tmp_path / "b", kind) and not (tmp_path / "d/a").exists()
+    assert operation.moved is not None
+    assert outcome.ending is Ending.DONE and outcome.key == operation.moved.held.key
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_user_puts_where_a_file_is_about_to_be_moved_away_stays_there(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/a").write_bytes(OLD)
+    operation = move(root, "d/a", "b")
+    Meddler(monkeypatch, "rename_new").act = lambda: _another(tmp_path / "d/a", kind)
+    assert one(root, operation).ending is Ending.CHANGED
+    assert is_there(tmp_path / "d/a", kind) and not (tmp_path / "b").exists()
+    assert not folders_of_trash(tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS[:3])
+def test_the_name_that_a_file_is_to_be_moved_to_is_taken(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/a").write_bytes(OLD)
+    operation = move(root, "d/a", "b")
+    Meddler(monkeypatch, "rename_new", 2).act = lambda: _another(tmp_path / "b", kind)
+    for _ in range(2):  # in the instant, and before
+        assert one(root, operation).ending is Ending.CHANGED
+        assert is_there(tmp_path / "b", kind)
+        assert (tmp_path / "d/a").read_bytes() == OLD
+    assert not folders_of_trash(tmp_path)
 
 
 @pytest.mark.parametrize("verb", ["remove", "folder", "link"])

@@ -14,6 +14,7 @@ from sim.world import Knobs, SimDevice, World
 
 from leftzmq.sync.jobs import Apply
 from leftzmq.tree.conflict import is_conflict_name
+from leftzmq.tree.entry import Kind
 
 CALLS_AFTER = 8  # of the disk: a look, the naming, flushes
 
@@ -80,3 +81,18 @@ def test_a_copy_is_made_whenever_it_ends(world: World, by: str, calls: int, cut:
         assert [bytes(content[1]) for content in copies if content] == [b"of b"], found
         assert not device.folder.problems.all()
     assert laws.tree_of(a) == laws.tree_of(b) and laws.tree_of(b)["f"][1] == b"of a"
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["killed", "power"])
+@pytest.mark.parametrize("calls", range(CALLS_AFTER))
+def test_a_file_is_moved_whenever_it_ends(world: World, calls: int, cut: bool) -> None:
+    a, b = world.devices["A"], world.devices["B"]
+    a.hands.make_folder("d")
+    a.hands.rename("f", "d/g")
+    ends_after(b, "rename_new", calls, cut=cut)
+    a.touched()
+    settle(world)
+    assert b.starts == 2, "it did not end"
+    for device in (a, b):
+        found = {path: content_of(inode) for path, inode in device.hands.tree()}
+        assert found == {"d": None, "d/g": (Kind.FILE, b"draft")}

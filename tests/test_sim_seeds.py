@@ -56,6 +56,9 @@ PLANS = {
         "66858/AB/1,3,4,5,6,9,10,16,21,25,26/0/lag_s,slow,news_lost,news_twice,watch_lag_s,"
         "watch_lost,careful"
     ),
+    "a user makes a folder where a file was moved a moment ago": (
+        "62356/AB/0,4,5,7/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

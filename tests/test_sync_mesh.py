@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from mesh import Device, Mesh
 
+from leftzmq.disk.fs import RealFolder
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.facts import (
@@ -391,6 +393,35 @@ def test_what_a_user_wrote_into_a_file_that_is_to_be_moved_is_found(mesh: Mesh) 
     assert b.runner.run is not wrote_meanwhile, "there was a move"
     assert {path: value[1] for path, value in tree.items()} == {  # type: ignore[index]
         "one": b"written by b",
+        "two": b"bytes",
+    }
+
+
+def test_a_file_that_could_be_moved_neither_on_nor_back_goes_back_later(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a user has just written into it: that is nowhere else."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("d/one", b"bytes", mtime=1_600_000_000)
+    together(mesh)
+    (a.share / "d/one").rename(a.share / "two")
+    a.scan()
+    real, failed = RealFolder.rename_new, []
+
+    def rename(self: RealFolder, name: str, to: RealFolder, to_name: str) -> None:
+        if not failed and name == to_name == "one":
+            b.write("d/one", b"written by b")
+            failed.append("")
+        elif 0 < len(failed) < 3 and name == "one":
+            failed.append(f"{name} to {to_name}")
+            raise OSError(errno.EIO, "a bad moment")
+        real(self, name, to, to_name)
+
+    monkeypatch.setattr(RealFolder, "rename_new", rename)
+    tree = together(mesh)
+    assert failed == ["", "one to one", "one to one"]
+    assert {path: value[1] for path, value in tree.items() if value[0] == "file"} == {  # type: ignore[index]
+        "d/one": b"written by b",
         "two": b"bytes",
     }
 

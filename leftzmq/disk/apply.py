@@ -9,8 +9,9 @@ gives a file its final name.
 4. (disk/flush) The touched folders are flushed. Then the caller may commit its index.
 
 After every single call a file's name leads to the old bytes or to the new ones, whole. Only
-where a file gives way to a folder, or a loser to a link, or an empty folder to something else, is
-there an instant without either; then the old bytes are the conflict copy, or in the trash.
+where a file gives way to a folder, or a loser to a link, or an empty folder to something else, or
+is moved, is there an instant without either; then the old bytes are the conflict copy, or in the
+trash.
 
 Knows operations. Must not know why they are wanted, nor the index.
 """
@@ -61,6 +62,7 @@ def apply(
     for at, why in flushes.finish().items():
         if ended[at].ending is Ending.DONE:
             ended[at] = Outcome(operations[at], Ending.FLUSH_FAILED, why=why)
+    batch.tidy()
     return [ended[at] for at in range(len(operations))]
 
 
@@ -77,6 +79,12 @@ class _Batch:
         self._trash = Trash(root, now_ns, flushes.touch)
         attributes = sum(operation.verb is Verb.SET_ATTRIBUTES for operation in operations)
         self._attributes_together = flushes.many(attributes)
+        self._moved = any(operation.verb is Verb.MOVE_FILE for operation in operations)
+
+    def tidy(self) -> None:
+        """What was moved by way of the trash has left nothing there."""
+        if self._moved:
+            self._trash.remove_empty()
 
     def carry_out(self, operation: Operation, ready: ScanKey | None) -> Outcome:
         try:
@@ -124,23 +132,27 @@ class _Batch:
                 return place.name_copy()
 
     def _move_file(self, place: Place) -> tuple[ScanKey, Copied]:
-        """One rename takes the file from the path where it is to go; looked at before, and again
-        after, because in between a user can still write."""
+        """It leaves the path where it is to go as whatever goes does, is looked at where no user
+        reaches it, and gets its name. Renamed to that at once, nobody could say of what lies there
+        then, and is not what it was, whether a user wrote it to the one path or to the other."""
         moved = place.operation.moved
         assert moved is not None
-        where, name, key = parent_of(moved.path), name_of(moved.path), moved.held.key
-        with self._root.folder(where) as source:
-            if not is_still(source.stat(name), key):
-                raise Stopped(Ending.CHANGED, f"{moved.path} is not what it was")
-            source.rename_new(name, place.folder, place.name)
-            place.touch()
-            place.flushes.touch(where)
-            found = place.folder.stat(place.name)
-            if not is_still(found, key):
-                place.folder.rename_new(place.name, source, name)
-                raise Stopped(Ending.CHANGED, f"{moved.path} was written in this instant")
-        assert found is not None
-        return found.key(), NOT_COPIED
+        where, key = parent_of(moved.path), moved.held.key
+        if place.folder.stat(place.name) is not None:
+            raise Stopped(Ending.CHANGED, "something else is there")
+        with self._root.folder(where) as folder:
+            going = Operation(Verb.REMOVE, moved.entry, moved.held)
+            source = Place(folder, going, self._trash, self._flushes)
+            if source.look() is None:
+                raise Stopped(Ending.CHANGED, f"{moved.path} is gone")
+            with source.moved_aside() as aside:
+                try:
+                    aside.folder.rename_new(aside.name, place.folder, place.name)
+                except OSError:
+                    source.put_back(aside)
+                    raise
+        place.touch()
+        return key_now(place.folder, place.name, key), NOT_COPIED
 
     def _put_file(self, place: Place, ready: ScanKey) -> tuple[ScanKey, Copied]:
         staged = place.operation.staged

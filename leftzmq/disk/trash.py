@@ -97,6 +97,7 @@ class Trash:
         self._root, self._now_ns, self._touch = root, now_ns, touch
         self._top = ""
         self._made = self._copied = 0
+        self._folders: list[str] = []  # that this made, parents first
 
     def spot(self, path: str) -> Spot:
         """A free name for what lies at `path`; whoever takes it closes it. OSError."""
@@ -131,6 +132,13 @@ class Trash:
                 self._copy_whole(spot, goal)
                 spot.folder.unlink(spot.name)
         self._touch(spot.where)
+
+    def remove_empty(self) -> None:
+        """Those of its folders in which nothing stayed. One that will not go stays empty."""
+        while self._folders:
+            path = self._folders.pop()
+            with suppress(OSError), self._root.folder(parent_of(path)) as above:
+                above.remove_folder(name_of(path))
 
     def _copy_whole(self, spot: Spot, goal: Spot) -> None:
         """All of it, flushed, or nothing: half a file in the trash would pass for a user's."""
@@ -177,6 +185,7 @@ class Trash:
                 except FileExistsError:
                     continue
                 self._touch(TRASH_PATH)
+                self._folders.append(join(TRASH_PATH, name))
                 return join(TRASH_PATH, name)
 
     def _folder(self, top: str, below: str) -> Folder:
@@ -191,6 +200,7 @@ class Trash:
                 if above.stat(name) is None:
                     above.make_folder(name, _PRIVATE_MODE)
                     self._touch(where)
+                    self._folders.append(join(where, name))
                 folder = above.folder(name)
             where = join(where, name)
         return folder

@@ -54,10 +54,14 @@ class Asides:
         return self._claims.has(path, Claimant.ASIDE)
 
     def add(self, outcome: Outcome, now: float) -> None:
-        """An operation ended, and nobody has its paths; it may have left something aside."""
+        """An operation ended, and nobody has its paths; it may have left something aside. Of a
+        move that is what was to be moved."""
         if outcome.aside is None:
             return
-        self._wait(replace(outcome.operation, verb=Verb.GO_BACK, aside=outcome.aside))
+        operation, moved = outcome.operation, outcome.operation.moved
+        if moved is not None:
+            operation = Operation(Verb.REMOVE, moved.entry, moved.held)
+        self._wait(replace(operation, verb=Verb.GO_BACK, aside=outcome.aside))
         self._retry_at = now + RETRY_S
 
     def swapped(self, leftover: Leftover) -> list[Action | Fact]:

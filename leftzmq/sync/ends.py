@@ -82,11 +82,11 @@ class Ends:
         self._guard.went()
         for outcome in outcomes:
             self._claims.release(outcome.operation.paths, Claimant.APPLIER)
+            if outcome.operation.moved is not None:
+                out += self._moved(outcome.operation.moved, outcome.ending, now)
             self.asides.add(outcome, now)
             if outcome.left is not None:
                 out += self._leftings.discard(outcome.left)
-            if outcome.operation.moved is not None:
-                out += self._moved(outcome.operation.moved, outcome.ending, now)
             out += self._ended(outcome, now)
             if outcome.copied_to is not None:
                 self._window.consider(outcome.copied_to)
