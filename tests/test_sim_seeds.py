@@ -59,6 +59,9 @@ PLANS = {
     "a user makes a folder where a file was moved a moment ago": (
         "62356/AB/0,4,5,7/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),
+    "a link over a folder is deleted, and the folder itself by one who was cut off": (
+        "63146/ABC/0,1,8,10,11,12,15/0/lag_s,slow,news_twice,watch_lag_s,watch_lost,careful"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",
