@@ -62,6 +62,9 @@ PLANS = {
     "a link over a folder is deleted, and the folder itself by one who was cut off": (
         "63146/ABC/0,1,8,10,11,12,15/0/lag_s,slow,news_twice,watch_lag_s,watch_lost,careful"
     ),
+    "chunks of a file that is wanted no more come late, and its inode number is another's": (
+        "1200902/ABCD/0,1,2,4,5,6,7,8,9/1/news_lost,watch_lag_s,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

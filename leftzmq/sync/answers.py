@@ -55,15 +55,14 @@ class Answers:
         if boxes:
             out += self._small.arrived(pending.folder, pending.device, boxes, fact.body)
         if lists:
-            job = OpenLists(pending.folder, pending.device, tuple(lists), fact.body)
-            out.append(Work(job))
+            opens = OpenLists(pending.folder, pending.device, tuple(lists), fact.body)
+            out.append(Work(opens))
         if pieces and arriving is not None and self._large.is_current(arriving):
             assert arriving.staged is not None
             entry, staged = arriving.entry, arriving.staged
             device, body = pending.device, fact.body
-            out.append(
-                Work(WriteChunks(pending.folder, device, entry, staged, tuple(pieces), body))
-            )
+            job = WriteChunks(pending.folder, device, entry, staged, tuple(pieces), body)
+            out += self._large.write(job)
         jobs = [action.job for action in out if isinstance(action, Work)]
         held = [len(job.body) for job in jobs if isinstance(job, WriteChunks | StageSmall)]
         if pending.device in self._asks.credits:

@@ -33,6 +33,7 @@ from leftzmq.sync.jobs import (
     SearchHome,
     StagingOpened,
     VerifyStaging,
+    WriteChunks,
 )
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.places import VERY_LARGE_BYTES, Places
@@ -63,10 +64,14 @@ class Held:
 
 class LargeFiles:
     """`_active`: those with a phase, smallest first; `_queue`: those that wait for their turn;
-    `_held`: what there is of those that did not begin (again) yet; `_looks`: jobs under way that
-    look into its `.lefting`; `_tries`: how often nobody gave a file. A `.lefting` is gone on with
-    only when no look is under way: one that was forgotten may still take over what it has to throw
-    out again (disk/home).
+    `_held`: what there is of those that did not begin (again) yet; `_jobs`: those under way that
+    open its `.lefting`; `_leaving`: what nobody wants any more, until they are over; `_tries`: how
+    often nobody gave a file.
+
+    A `.lefting` is gone on with, said to be whole or let go only when no job is under way that
+    opens it. One that was forgotten may still take over what it has to throw out again (disk/home);
+    and after it was thrown away, another file at its name can have its inode number, and would get
+    its bytes (seed 1200902).
 
     sources: how many devices can be asked now.
     """
@@ -79,7 +84,8 @@ class LargeFiles:
         self._queue: dict[Key, tuple[Entry, Entry | None]] = {}
         self._places = Places(sources)
         self._held: dict[Key, Held] = {}
-        self._looks: Counter[Key] = Counter()
+        self._jobs: Counter[Key] = Counter()
+        self._leaving: dict[Key, Held] = {}
         self._vain: Vain[Key] = Vain()
         self._tries: Counter[Key] = Counter()
         self._to_expand: dict[Key, None] = {}
@@ -102,6 +108,9 @@ class LargeFiles:
         key = (folder, entry.path)
         if kept is not None:
             self._held[key] = Held(entry, kept)
+        leaving = self._leaving.get(key)
+        if leaving is not None and leaving.entry.content == entry.content:
+            self._held[key] = self._leaving.pop(key)
         active = self._active.get(key)
         if active is not None and active.entry.content == entry.content:
             active.entry = entry
@@ -127,7 +136,12 @@ class LargeFiles:
         if key in self._active:
             arriving = self._end(self._active[key])
             held = Held(arriving.entry, arriving.staged) if arriving.staged else held
-        return [FileLeft(folder, held.entry, held.staged)] if held else []
+        if held is None:
+            return []
+        if self._jobs[key]:
+            self._leaving[key] = held
+            return []
+        return [FileLeft(folder, held.entry, held.staged)]
 
     def stopped(self, folder: str) -> None:
         """Nothing of this folder is wanted any more, nor is a job of it under way when it is wanted
@@ -142,7 +156,8 @@ class LargeFiles:
             self._vain.given(key)
         self._held = {key: at for key, at in self._held.items() if key[0] != folder}
         self._tries = Counter({key: n for key, n in self._tries.items() if key[0] != folder})
-        self._looks = Counter({key: n for key, n in self._looks.items() if key[0] != folder})
+        self._leaving = {key: at for key, at in self._leaving.items() if key[0] != folder}
+        self._jobs = Counter({key: n for key, n in self._jobs.items() if key[0] != folder})
 
     def start(self) -> list[Action | Fact]:
         """Begin with what waits, smallest first, while there are places for it."""
@@ -152,7 +167,7 @@ class LargeFiles:
             if key not in self._queue:
                 continue
             entry, previous = self._queue[key]
-            if key in self._active or self._looks[key]:
+            if key in self._active or self._jobs[key]:
                 later.append(key)
                 continue
             if device not in self._holders(key[0], entry):
@@ -181,7 +196,7 @@ class LargeFiles:
         out: list[Action | Fact] = []
         for key in self._vain.due(now):
             arriving = self._active[key]
-            waits = arriving.phase in (Phase.LISTS, Phase.FETCHING) and not self._looks[key]
+            waits = arriving.phase in (Phase.LISTS, Phase.FETCHING) and not self._jobs[key]
             holders = self._holders(arriving.folder, arriving.entry)
             if waits and self._vain.nobody_gives(key, holders, now):
                 problem = Problem(arriving.folder, arriving.entry.path, ProblemKind.NOT_GIVEN)
@@ -266,20 +281,25 @@ class LargeFiles:
         return self._next_job(arriving, now)
 
     def kept(self, fact: ChunksKept, now: float) -> list[Action | Fact]:
-        self._looks -= Counter({(fact.folder, fact.entry.path): 1})  # keeps no zeros
+        left = self._job_over(fact.folder, fact.entry.path)
         arriving = self._of(fact.folder, fact.entry)
         if arriving is None or arriving.staged != fact.staged:
-            return []
+            return left
         arriving.got(fact.offsets)
         if fact.problem is not None:
             return self._hold_up(arriving, fact.problem)
         arriving.copied()
         return self._next_job(arriving, now)
 
+    def write(self, job: WriteChunks) -> list[Action | Fact]:
+        """What came is to be written."""
+        return self._opens(job)
+
     def written(self, fact: ChunksWritten, now: float) -> list[Action | Fact]:
+        left = self._job_over(fact.folder, fact.entry.path)
         arriving = self._of(fact.folder, fact.entry)
         if arriving is None or arriving.staged != fact.staged:
-            return []
+            return left
         assert arriving.rows is not None
         arriving.got(piece.offset for piece in fact.written)
         arriving.fetched_bytes += sum(piece.length for piece in fact.written)
@@ -337,12 +357,12 @@ class LargeFiles:
         assert staged is not None and arriving.rows is not None
         if arriving.phase is Phase.VERIFYING:
             if not arriving.fresh and (asks := arriving.verify_slice()):
-                return self._look(VerifyStaging(folder, entry, staged, asks))
+                return self._opens(VerifyStaging(folder, entry, staged, asks))
             arriving.phase = Phase.AT_HOME
             return [Work(SearchHome(folder, entry, arriving.rows, arriving.previous))]
         if arriving.phase is Phase.AT_HOME:
             if (found := arriving.home_slice()) is not None:
-                return self._look(LookAtHome(folder, entry, staged, *found))
+                return self._opens(LookAtHome(folder, entry, staged, *found))
             arriving.repeat_what_is_here()
             arriving.phase = Phase.FETCHING
         return self._tell(arriving, now) + self._go_on(arriving)
@@ -353,28 +373,38 @@ class LargeFiles:
         if arriving.phase is Phase.WHOLE:
             return []
         if arriving.whole:
+            if self._jobs[arriving.folder, arriving.entry.path]:
+                return []  # their end comes here again
             arriving.phase = Phase.WHOLE
-            return self._look(Sample(arriving.folder, arriving.entry, arriving.staged))
+            return self._opens(Sample(arriving.folder, arriving.entry, arriving.staged))
         if arriving.copying is not None or (chunks := arriving.copy_slice()) is None:
             return []
         staged = arriving.staged
-        return self._look(LookAtHome(arriving.folder, arriving.entry, staged, staged.path, chunks))
+        return self._opens(LookAtHome(arriving.folder, arriving.entry, staged, staged.path, chunks))
 
     def sampled(self, fact: Sampled) -> list[Action | Fact]:
         """It was whole: the applier may have it, if it could be read."""
-        self._looks -= Counter({(fact.folder, fact.entry.path): 1})  # keeps no zeros
+        left = self._job_over(fact.folder, fact.entry.path)
         arriving = self._of(fact.folder, fact.entry)
         if arriving is None or arriving.staged != fact.staged or not arriving.whole:
-            return []
+            return left
         if fact.problem is not None:
             return self._hold_up(arriving, fact.problem)
         self._end(arriving)
         self._tries.pop((arriving.folder, arriving.entry.path), None)
         return [FileStaged(arriving.folder, arriving.entry, fact.staged, fact.noise)]
 
-    def _look(self, job: LookAtHome | VerifyStaging | Sample) -> list[Action | Fact]:
-        self._looks[job.folder, job.entry.path] += 1
+    def _opens(self, job: LookAtHome | VerifyStaging | Sample | WriteChunks) -> list[Action | Fact]:
+        self._jobs[job.folder, job.entry.path] += 1
         return [Work(job)]
+
+    def _job_over(self, folder: str, path: str) -> list[Action | Fact]:
+        """After the last one what nobody wants any more is let go."""
+        self._jobs -= Counter({(folder, path): 1})  # keeps no zeros
+        if self._jobs[folder, path] or (folder, path) not in self._leaving:
+            return []
+        held = self._leaving.pop((folder, path))
+        return [FileLeft(folder, held.entry, held.staged)]
 
     def _hold_up(self, arriving: Arriving, problem: Problem) -> list[Action | Fact]:
         """It must wait; its `.lefting` stays, and is verified when it is wanted again if it was
