@@ -65,6 +65,9 @@ PLANS = {
     "chunks of a file that is wanted no more come late, and its inode number is another's": (
         "1200902/ABCD/0,1,2,4,5,6,7,8,9/1/news_lost,watch_lag_s,watch_lost,careful,skews_s"
     ),
+    "two versions of a file are staged when an index that is locked for a while stops the folder": (
+        "730756/ABC/1,2,4,5,2000,10/0/watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -62,6 +62,9 @@ class View:
     def received(self, count: int) -> None:
         pass
 
+    def is_meant(self, lefting: str) -> bool:
+        return False
+
 
 @pytest.fixture
 def view() -> View:

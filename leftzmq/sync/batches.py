@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from leftzmq.disk.lefting import lefting_path
 from leftzmq.sync.claims import Claimant, Claims
 from leftzmq.sync.indexes import Indexes
+from leftzmq.sync.leftings import makes_lefting
 from leftzmq.sync.moves import Moves
 from leftzmq.sync.pace import Lane, Pace, lane_of
 from leftzmq.sync.ticket import Ticket
@@ -135,8 +137,10 @@ class Batches:
                     self._claims.release((path,), Claimant.APPLIER)
                     continue
                 copy_to = operation.copy_to
-                if copy_to is not None and not self._claims.take(copy_to, Claimant.APPLIER):
+                if self._waits_for_name(operation) or (
                     # A look before the index knows of the copy would call it a user's.
+                    copy_to is not None and not self._claims.take(copy_to, Claimant.APPLIER)
+                ):
                     self._claims.release((path,), Claimant.APPLIER)
                     self._window.wait(doing, now + CLAIMED_RETRY_S)
                     continue
@@ -180,6 +184,12 @@ class Batches:
         verb = _verb(ticket)
         staged = doing.staged if verb is Verb.PUT_FILE else None
         return Operation(verb, ticket.entry, ticket.held, copy_to, staged)
+
+    def _waits_for_name(self, operation: Operation) -> bool:
+        """Whether it makes a `.lefting`, and a job makes one for the same path now: of another
+        version, which was to come before."""
+        is_made = self._indexes.store.is_meant(lefting_path(operation.path))
+        return is_made and makes_lefting(operation)
 
     def _still_deleted(self, path: str, found: Operation) -> bool:
         """Whether what a scan found is still nothing of ours. Since then it may have been

@@ -167,7 +167,8 @@ class LargeFiles:
             if key not in self._queue:
                 continue
             entry, previous = self._queue[key]
-            if key in self._active or self._jobs[key]:
+            store = self._folders[key[0]].store
+            if key in self._active or self._jobs[key] or store.is_meant(lefting_path(key[1])):
                 later.append(key)
                 continue
             if device not in self._holders(key[0], entry):

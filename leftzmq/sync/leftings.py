@@ -158,9 +158,11 @@ class Leftings:
         return winner.entry.depth > 0 and winner.entry.content == content
 
 
-def _copying(operations: Iterable[Operation]) -> Iterator[Operation]:
+def makes_lefting(operation: Operation) -> bool:
     """Mtime and exec of a file with other names are changed in a copy of it (disk/apply)."""
-    for operation in operations:
-        old = operation.old if operation.verb is Verb.SET_ATTRIBUTES else None
-        if old is not None and old.key.links > 1:
-            yield operation
+    old = operation.old if operation.verb is Verb.SET_ATTRIBUTES else None
+    return old is not None and old.key.links > 1
+
+
+def _copying(operations: Iterable[Operation]) -> Iterator[Operation]:
+    return filter(makes_lefting, operations)

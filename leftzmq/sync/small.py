@@ -44,7 +44,7 @@ class SmallFiles:
 
     @property
     def waits(self) -> bool:
-        return bool(self._queue)
+        return bool(self._queue or self._new)
 
     def want(self, folder: str, entry: Entry, home: str | None) -> None:
         key = (folder, entry.path)
@@ -78,12 +78,14 @@ class SmallFiles:
     def from_home(self) -> list[Action | Fact]:
         """What need not be fetched: empty files, and bytes that another file of ours has."""
         jobs: dict[str, list[SmallFile]] = {}
-        for (folder, path), (entry, home) in self._new.items():
-            if entry.size == 0 or home is not None:
-                jobs.setdefault(folder, []).append(SmallFile(entry, source=home))
-            else:
+        new, self._new = self._new, {}
+        for (folder, path), (entry, home) in new.items():
+            if entry.size > 0 and home is None:
                 self._enqueue((folder, path), entry)
-        self._new.clear()
+            elif self._is_being_made(folder, path):
+                self._new[folder, path] = entry, home
+            else:
+                jobs.setdefault(folder, []).append(SmallFile(entry, source=home))
         return [
             self._stage(folder, None, files[at : at + HOME_FILES_A_JOB], b"")
             for folder, files in jobs.items()
@@ -101,6 +103,8 @@ class SmallFiles:
                 break
             if (chosen and key[0] != folder) or not self._has(device, key, entry):
                 continue
+            if self._is_being_made(*key):
+                continue
             if size + entry.size > min(GET_BYTES, room):
                 break
             folder, size = key[0], size + entry.size
@@ -117,6 +121,9 @@ class SmallFiles:
         files = [
             file for file in boxes if self._wanted.get((folder, file.entry.path)) == file.entry
         ]
+        later = [file.entry for file in files if self._is_being_made(folder, file.entry.path)]
+        self.put_back(folder, later)
+        files = [file for file in files if file.entry not in later]
         return [self._stage(folder, device, files, body)] if files else []
 
     def staged(self, fact: SmallStaged) -> list[Action | Fact]:
@@ -129,8 +136,7 @@ class SmallFiles:
         store.intent_over(*(lefting_path(entry.path) for entry in meant))
         for entry, staged in fact.staged:
             if self._wanted.get((fact.folder, entry.path)) == entry:
-                del self._wanted[fact.folder, entry.path]
-                self._vain.given((fact.folder, entry.path))
+                self.forget(fact.folder, entry.path)
                 out.append(FileStaged(fact.folder, entry, staged, staged in fact.noise))
             else:
                 out.append(self._discard(fact.folder, staged))
@@ -140,6 +146,11 @@ class SmallFiles:
             self._wanted.pop((fact.folder, entry.path), None)
             out.append(FileHeldUp(fact.folder, entry, problem))
         return out
+
+    def _is_being_made(self, folder: str, path: str) -> bool:
+        """Whether a job makes a `.lefting` for it now, of another version. There is never a second
+        one: after a kill nobody would know which of two names was a user's already."""
+        return self._folders[folder].store.is_meant(lefting_path(path))
 
     def _discard(self, folder: str, staged: Staged) -> Work:
         self._folders[folder].store.doom_staged(staged)

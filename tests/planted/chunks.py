@@ -91,6 +91,19 @@ CHUNKS: Final = (
         ("tests/test_sync_leftings.py",),
     ),
     Bug(
+        "two versions of a path are made at once",
+        "I6: a kill leaves no `.lefting` behind of which nobody knows whose it is.",
+        (
+            Edit(
+                "leftzmq/sync/small.py",
+                "        return self._folders[folder].store.is_meant(lefting_path(path))\n",
+                "        return False\n",
+            ),
+        ),
+        frozenset(("I1", "I6")),
+        ("tests/test_sync_leftings.py",),
+    ),
+    Bug(
         "a chunk is served unchecked",
         "Serving checks a chunk's id before it is sent.",
         (
