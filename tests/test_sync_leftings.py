@@ -11,6 +11,7 @@ from mesh import Device, Mesh
 from sim.disk import Disk, Inode
 from sim.fs import Calls, SimRoot
 from sim.hands import Hands
+from sim.index_trap import IndexTrap
 from sim.node import FOLDER, SECRET
 from test_sync_crash import after, crashes, leftings
 from test_sync_mesh import together
@@ -22,6 +23,7 @@ from leftzmq.content.keys import derive_keys
 from leftzmq.disk import lefting, staging
 from leftzmq.disk.fs import RealFile
 from leftzmq.disk.mounts import Mounts
+from leftzmq.errors import IndexFault
 from leftzmq.index.store import Store
 from leftzmq.sync import actions, jobs
 from leftzmq.sync.actions import Work
@@ -223,6 +225,44 @@ def test_killed_while_two_versions_are_on_their_way_nothing_is_left_behind(mesh:
     b.start()
     assert together(mesh)["f"][1] == b"another"  # type: ignore[index]
     assert not leftings(b) and not list(b.store.all_staged()) and not b.folder.problems.all()
+
+
+@pytest.mark.parametrize("fault", [IndexFault.LOCKED, IndexFault.CORRUPT])
+@pytest.mark.parametrize("size", [100, LARGE_BYTES])
+@pytest.mark.parametrize("when", ["before", "late", "unsaid"])
+@pytest.mark.parametrize("users", ["f.lefting", "mine.lefting"])
+def test_what_is_on_its_way_when_the_index_fails_is_known_to_the_next_one(
+    mesh: Mesh, fault: IndexFault, size: int, when: str, users: str
+) -> None:
+    """The agent knew, or hears of it after the stop, or only that it was about to be made."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    (b.share / users).write_bytes(b"a user's")
+    makes = jobs.StageSmall if size == 100 else jobs.OpenStaging
+    held = Held(b, jobs.WriteChunks, jobs.Apply) if when == "before" else Held(b, makes)
+    a.write("f", os.urandom(size))
+    mesh.scan_all()
+    mesh.settle(1.0)
+    a.kill()
+    (a.share / "f").unlink()
+    b.take(LinkClosed(Link(a.key, Way.CAME), "connection lost"))
+    with IndexTrap() as trap:
+        trap.set(b.index_file, 0, fault)
+        b.scan()
+        mesh.settle(1.0)
+    assert b.folder.stopped is not None
+    stop = b.folder.stopped
+    for job in held.jobs:
+        answer = b.runner.run(job) if when != "before" else None
+        b.take(answer if answer is not None and when == "late" else jobs.JobStopped(job, stop))
+    assert len(leftings(b)) == 2
+    del b.do
+    mesh.settle(90.0)
+    assert b.folder.stopped is None
+    a.start()
+    mesh.scan_all()
+    mesh.settle()
+    assert not a.tree() and not list(b.store.all_staged())
+    assert leftings(b) == [b.share / users] and (b.share / users).read_bytes() == b"a user's"
 
 
 @pytest.mark.parametrize("first", ["thrown away", "made"])

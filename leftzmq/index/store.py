@@ -53,10 +53,14 @@ class Store(Reader):
         self._dropped: set[str] | None = None  # since somebody began to look for `.lefting` files
         self._meant: Counter[str] = Counter()  # `.lefting` files that are about to be made
         self._doubted: set[str] = set()  # those of them whose name another one may still have
+        self._leftings: dict[str, tuple[str, Staged, bytes]] = {}  # by name: those that exist
         self._changed: dict[int, Row | None] = {}  # not in SQLite yet; None: to be deleted
         (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM version").fetchone()
         self._last_id: int = last
         self.heads = Heads(self._db, self.begin)
+        for path, staged, content in self.all_staged():
+            if staged.inode:
+                self._leftings[staged.path] = path, Staged(staged.path, abs(staged.inode)), content
 
     def begin(self) -> None:
         """Start a transaction unless one is running. Every writing method calls it."""
@@ -214,6 +218,7 @@ class Store(Reader):
 
     def put_staged(self, *found: tuple[str, Staged, bytes]) -> None:
         """(target, its `.lefting`, the content it is to become)."""
+        self._leftings.update((each[1].path, each) for each in found)
         self.begin()
         self._write(
             "INSERT OR REPLACE INTO staging(path, lefting, inode, content) VALUES {}",
@@ -242,6 +247,8 @@ class Store(Reader):
 
     def doom_staged(self, staged: Staged) -> None:
         """Nobody is to go on with it: it is about to be thrown away."""
+        if self._is_known(staged):
+            self._leftings[staged.path] = *self._leftings[staged.path][:2], b""
         self.begin()
         self._db.execute(
             "UPDATE staging SET content = x'' WHERE lefting = ? AND inode IN (?, ?)",
@@ -272,6 +279,9 @@ class Store(Reader):
     def drop_staged(self, *gone: Staged) -> None:
         """These have another name now, or none. Not before that: what a crash leaves behind is
         known to be ours by its row alone. Another file that got the name since keeps its row."""
+        for staged in gone:
+            if self._is_known(staged):
+                del self._leftings[staged.path]
         known = set(self.staged(*(staged.path for staged in gone)))
         names = [staged.path for staged in gone if staged in known]
         self.begin()
@@ -279,6 +289,15 @@ class Store(Reader):
         self._write("DELETE FROM staging WHERE lefting IN (VALUES {})", [(n,) for n in names])
         if self._dropped is not None:
             self._dropped.update(names)
+
+    def leftings(self) -> list[tuple[str, Staged, bytes]]:
+        """(target, `.lefting`, content) of all that exist, from memory: also what was not
+        committed, and after the index failed."""
+        return list(self._leftings.values())
+
+    def _is_known(self, staged: Staged) -> bool:
+        known = self._leftings.get(staged.path)
+        return known is not None and known[1].inode == abs(staged.inode)
 
     def before_walk(self) -> None:
         """Somebody begins to look what lies in the share: one of ours that is seen may have got its

@@ -31,7 +31,27 @@ class Leftings:
         indexes.kept = self._resumable.keys()
         self._left: dict[Staged, None] = {}  # could not be thrown away: tried again
         self._retry_at = 0.0
+        self._known: dict[str, tuple[str, Staged, bytes]] = {}  # by name: not in the index yet
         self.clearing = False
+
+    def made(self, path: str, staged: Staged, content: bytes) -> None:
+        """A job of a folder that was stopped meanwhile made this one for `path`; with inode 0:
+        it may have."""
+        self._known[staged.path] = path, staged, content
+
+    def go_on_after(self, before: Leftings) -> None:
+        """What the folder that was stopped knew is known here, too: its index may have lost it."""
+        self._known = {at[1].path: at for at in before._store.leftings()} | before._known
+
+    def _recall(self) -> None:
+        """What the index does not know of it already."""
+        for path, staged, content in self._known.values():
+            at_name = self._store.staged(staged.path)
+            if not any(each.inode or not staged.inode for each in at_name):
+                self._store.put_staged((path, staged, content))
+            if staged.inode:
+                self._store.drop_staged(*self._store.intended(lefting_path(path)))
+        self._known.clear()
 
     def deadline(self) -> float | None:
         """When `tick` has something to throw away again (monotonic)."""
@@ -54,6 +74,7 @@ class Leftings:
         of large files that somebody wants stay: what they hold is verified then."""
         useless: list[Leftover] = []
         resumable: list[Leftover] = []
+        self._recall()
         known = list(self._store.all_staged())
         self._indexes.recall(path for path, _, _ in known)
         for path, staged, content in known:

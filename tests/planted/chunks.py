@@ -104,6 +104,20 @@ CHUNKS: Final = (
         ("tests/test_sync_leftings.py",),
     ),
     Bug(
+        "whose a .lefting is goes with the index that is damaged",
+        "A folder that goes on knows what the one before it had under way.",
+        (
+            Edit(
+                "leftzmq/sync/leftings.py",
+                "        self._known = {at[1].path: at for at in before._store.leftings()}"
+                " | before._known\n",
+                "        self._known = {}\n",
+            ),
+        ),
+        frozenset(("I1", "I6")),
+        ("tests/test_sync_leftings.py",),
+    ),
+    Bug(
         "a chunk is served unchecked",
         "Serving checks a chunk's id before it is sent.",
         (

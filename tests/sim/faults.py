@@ -158,9 +158,13 @@ class Faults:
         device.fail_index(chance.choice((0, 3, 30, 200)), fault, lasts_s, sprung)
 
     def forgot_index(self, device: SimDevice) -> None:
-        """Its index is damaged, and built again."""
+        """Its index is damaged, and built again; the agent still knows which `.lefting` is its."""
         device.disk.flush_all()
+        strays = self._ledger.stray_leftings
+        knew = device.name not in strays
         self._forgot(device)
+        if knew:
+            strays.discard(device.name)
         device.lost_index()
 
     # ---- in the middle of a job -------------------------------------------------------------

@@ -155,9 +155,13 @@ def differences(a: str, first: Tree, b: str, second: Tree) -> str:
 
 def _is_known(problem: Problem, device: SimDevice, ledger: Ledger) -> bool:
     """Known gaps: an index that is lost or older, after a power cut too, does not know a `.lefting`
-    that is on the disk, and a user can rename the folder that one lies in; then nobody can say
-    whose it is."""
-    return problem.kind is ProblemKind.FOREIGN_LEFTING and device.name in ledger.stray_leftings
+    that is on the disk, nor does one that was damaged before a kill; and a user can rename the
+    folder that one lies in. Then nobody can say whose it is."""
+    return problem.kind is ProblemKind.FOREIGN_LEFTING and _has_strays(device, ledger)
+
+
+def _has_strays(device: SimDevice, ledger: Ledger) -> bool:
+    return device.name in ledger.stray_leftings or device.forgot_leftings
 
 
 def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
@@ -305,7 +309,7 @@ def index_is_the_disk(device: SimDevice, *, exact: bool) -> None:
 def nothing_is_left(device: SimDevice, ledger: Ledger) -> None:
     """No `.lefting` of ours stays behind."""
     for path, inode in device.hands.tree():
-        if device.name in ledger.stray_leftings:
+        if _has_strays(device, ledger):
             return
         if path.endswith(LEFTING_SUFFIX) and not inode.users:
             raise Broken("I6", f"{device.name} left {path} behind")

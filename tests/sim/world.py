@@ -137,6 +137,7 @@ class SimDevice(Device):
         self.job: Job | None = None  # that runs now
         self._blind = False
         self._lost: Folder | None = None  # had the index that is damaged
+        self.forgot_leftings = False  # it ended before another one knew what that one did
         self._indexed: set[bytes] = set()
         self._lanes: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
         self._running = dict.fromkeys(Lane, 0)
@@ -238,6 +239,7 @@ class SimDevice(Device):
         database = self.index.read_bytes()
         log = wal.read_bytes() if wal.exists() else b""
         self.world.index_trap.clear(self.index)
+        self.forgot_leftings |= self._blind
         self._indexed = set() if cut or self._blind else self._indexed_now()
         self.end()
         if cut:

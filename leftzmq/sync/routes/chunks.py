@@ -24,6 +24,8 @@ from leftzmq.sync.jobs import (
 )
 from leftzmq.sync.listener import Listener
 from leftzmq.sync.routes.table import Outputs, Routes, Stir
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.plan import Staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,12 @@ class ChunkRoutes:
         to(HoldersChanged, lambda folder, fact, now: self._holders_changed(fact, now))
         to(ListsExpanded, lambda folder, fact, now: downloader.lists_expanded(fact, now))
         to(HomeSearched, lambda folder, fact, now: downloader.home_searched(fact, now))
-        to(StagingOpened, lambda folder, fact, now: downloader.staging_opened(fact, now))
         to(ChunksKept, lambda folder, fact, now: downloader.chunks_kept(fact, now))
         to(Sampled, lambda folder, fact, now: downloader.sampled(fact, now))
         to(ListsOpened, lambda folder, fact, now: downloader.lists_opened(fact, now))
-        # A device's bytes are let go of also where their folder was stopped meanwhile.
+        # A device's bytes are let go of also where their folder was stopped meanwhile, and what was
+        # made there is ours.
+        routes.to(StagingOpened, self._opened)
         routes.to(ChunksWritten, self._written)
         routes.to(SmallStaged, self._staged)
         routes.to(ChunksRead, lambda fact, now: self.listener.read(fact))
@@ -61,7 +64,19 @@ class ChunkRoutes:
         if self.folders[fact.folder].stopped is None:
             return self.downloader.small_staged(fact, now)
         self.downloader.let_go(fact.device, fact.body_bytes)
+        for entry, staged in (*fact.staged, *fact.left):
+            self._made(fact.folder, entry, staged)
         return []
+
+    def _opened(self, fact: StagingOpened, now: float) -> Outputs:
+        if self.folders[fact.folder].stopped is None:
+            return self.downloader.staging_opened(fact, now)
+        if fact.staged is not None:
+            self._made(fact.folder, fact.entry, fact.staged)
+        return []
+
+    def _made(self, folder: str, entry: Entry, staged: Staged) -> None:
+        self.folders[folder].applier.leftings.made(entry.path, staged, bytes(entry.content))
 
     def _wanted(self, fact: FileWanted, now: float) -> Outputs:
         self.stir(self.downloader)

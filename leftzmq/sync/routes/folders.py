@@ -8,15 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from leftzmq.disk.lefting import lefting_path
 from leftzmq.sync.barrier import Barrier
 from leftzmq.sync.conflicts import Conflicts
 from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import FolderBegun, FolderStopped
 from leftzmq.sync.folder import Folder
-from leftzmq.sync.jobs import FolderOpened, JobStopped, ReadChunks, StageSmall, WriteChunks
+from leftzmq.sync.jobs import (
+    FolderOpened,
+    JobStopped,
+    OpenStaging,
+    ReadChunks,
+    StageSmall,
+    WriteChunks,
+)
 from leftzmq.sync.listener import Listener
 from leftzmq.sync.reopening import Reopening
 from leftzmq.sync.routes.table import Outputs, Routes
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.plan import Staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +63,21 @@ class FolderRoutes:
     def _job_stopped(self, fact: JobStopped, now: float) -> Outputs:
         out: Outputs = []
         match fact.job:
-            case WriteChunks() | StageSmall() as job:
+            case StageSmall() as job:
+                self.downloader.let_go(job.device, len(job.body))
+                for file in job.files:
+                    self._may_have_made(job.folder, file.entry)
+            case OpenStaging() as job:
+                self._may_have_made(job.folder, job.entry)
+            case WriteChunks() as job:
                 self.downloader.let_go(job.device, len(job.body))
             case ReadChunks() as job:
                 out += self.listener.not_read(job)
         return [*out, FolderStopped(fact.job.folder, fact.stop)]
+
+    def _may_have_made(self, folder: str, entry: Entry) -> None:
+        staged = Staged(lefting_path(entry.path), 0)
+        self.folders[folder].applier.leftings.made(entry.path, staged, bytes(entry.content))
 
     def _opened(self, fact: FolderOpened, now: float) -> Outputs:
         """What a look at a stopped folder found; another reason than before is told."""
