@@ -61,7 +61,7 @@ _HELLO_BYTES: Final = 64 + 200
 """A greeting and the first command of a CURVE handshake. Only who knows our public key can make one
 after which the connection goes on."""
 _FRAME_BYTES: Final = 64  # around each frame: ZMTP's header and CURVE's nonce and MAC take 42
-_IDLE_BYTES_S: Final = 64  # heartbeats: under 200 bytes in 10 s
+_IDLE_BYTES_S: Final = 64  # pings of another libzmq: under 200 bytes in 10 s
 _BYTES_RECEIVED: Final = struct.Struct("=Q")
 _BYTES_RECEIVED_AT: Final = 128  # in struct tcp_info of Linux 4.1 and later
 

@@ -70,7 +70,7 @@ class Versions:
                     return None
                 case Verdict.PUBLISH_AGAIN:
                     assert ours is not None
-                    self._outbid(rows, ours, theirs.entry)
+                    self._outbid(rows, ours.entry, ours.scan, theirs.entry)
                 case Verdict.JOIN:
                     assert ours is not None
                     ticket = self._join(rows, ours, theirs)
@@ -150,9 +150,7 @@ class Versions:
             verdict = reconcile(entry, ours.entry, [row.entry for row in rows])
             if verdict is not Verdict.PUBLISH_AGAIN:
                 return FoundDeleted(ours.entry, Held(key, entry.content))
-            sequence = self._indexes.next_sequence()
-            above = published_again(entry, ours.entry, self._heads.life, sequence)
-            self._indexes.set_ours(rows, above, sequence, key, noise)
+            self._outbid(rows, entry, key, ours.entry, noise)
         return None
 
     def keep_folder(self, path: str) -> bool:
@@ -165,7 +163,7 @@ class Versions:
         verdict = reconcile(ours.entry, theirs.entry, (), in_use=True)
         if verdict is not Verdict.PUBLISH_AGAIN:
             return False
-        self._outbid(rows, ours, theirs.entry)
+        self._outbid(rows, ours.entry, ours.scan, theirs.entry)
         return True
 
     def keep_found(self, found: Operation) -> None:
@@ -189,7 +187,7 @@ class Versions:
         ours, theirs = ours_of(rows), best_of(rows, self._indexes.reach)
         if ours is None or theirs is None or theirs.entry.rank <= ours.entry.rank:
             return False
-        self._outbid(rows, ours, theirs.entry)
+        self._outbid(rows, ours.entry, ours.scan, theirs.entry)
         return True
 
     def unhave(self, path: str, seen: ScanKey | None = None, *, gone: bool = True) -> bool:
@@ -267,10 +265,12 @@ class Versions:
         seq = self._indexes.next_sequence()
         self._indexes.change_row(rows, ours, replace(ours, entry=entry, seq=seq))
 
-    def _outbid(self, rows: list[Row], ours: Row, above: Entry) -> None:
+    def _outbid(
+        self, rows: list[Row], ours: Entry, key: ScanKey | None, above: Entry, noise: bool = False
+    ) -> None:
         sequence = self._indexes.next_sequence()
-        entry = published_again(ours.entry, above, self._heads.life, sequence)
-        self._indexes.set_ours(rows, entry, sequence, ours.scan)
+        entry = published_again(ours, above, self._heads.life, sequence)
+        self._indexes.set_ours(rows, entry, sequence, key, noise)
 
 
 def _may_hide(ours: Row | None) -> bool:
