@@ -44,6 +44,8 @@ DESCRIPTORS: Final = 4096
 1024 and up; the agent itself asks for no more than so many."""
 ASK_S: Final = 20.0
 KEPT_LOG_BYTES: Final = 64 * MIB
+FLOOD_S: Final = 5.0
+SOON_AFTERWARDS_S: Final = 20.0
 FLOODS: Final = Path(__file__).with_name("floods.py")
 
 
@@ -496,3 +498,38 @@ def afterwards(stage: Fortress, within_s: float = AFTERWARDS_S) -> dict[str, Any
         out["memory_mib"] = round(rss_mib(a.pid))
         out["descriptors"] = descriptors(a)
     return out
+
+
+# -- what the tests of a siege share -------------------------------------------------------------
+
+
+def attacked(
+    stage: Fortress,
+    name: str,
+    by: Sequence[Actor] = (),
+    seconds: float = FLOOD_S,
+    *,
+    large: bool = False,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The figures of A under a flood, and what the attacker did."""
+    with (
+        flooded(stage, name, by, seconds) as flood,
+        measured(stage, flood, large=large) as figures,
+    ):
+        wait_until(lambda: not flood.goes_on, seconds + 20.0)
+    return figures, flood.end()
+
+
+def serves(stage: Fortress, figures: dict[str, Any]) -> None:
+    """It lived through it, its folder runs, and edits get through both ways, then and now."""
+    assert figures["ended_after_s"] is None, figures["last_words"]
+    assert not any("--adopt" in line for line in figures["log"]), figures["log"]
+    after = afterwards(stage, SOON_AFTERWARDS_S)
+    assert after["lives"] and after["state"] not in ("stopped", "no answer"), after
+    assert after["B to A, s"] is not None and after["A to B, s"] is not None, after
+    for way, edits in figures["edits"].items():
+        assert edits["missed"] == 0, (way, edits)
+
+
+def grew_mib(figures: dict[str, Any]) -> float:
+    return float(figures["memory_mib"] - figures["memory_before_mib"])

@@ -357,6 +357,9 @@ class Faults:
         device.disk.mount(device.disk.top, MOUNT.encode(), 2, tree)
         data = f"the anchor of {device.name}".encode()
         device.hands.write(ANCHOR, data)
+        # It lay there long before. A power cut that empties the only thing that a disk is known by
+        # makes it another disk: --adopt is the way out (docs/design.md, "Mounts inside a share").
+        device.disk.flush_all()
         self._ledger.wrote((Kind.FILE, data), device.name, ANCHOR, self._world.now)
 
     def unmount_inside(self, device: SimDevice, chance: random.Random) -> None:
