@@ -26,7 +26,7 @@ from leftzmq.bus.sockets import SHUT_OUT_S, Bus
 from leftzmq.bus.troubles import SocketTrouble
 from leftzmq.bus.wake import Wake
 from leftzmq.bus.workers import Workers
-from leftzmq.config import Config
+from leftzmq.config import Config, nobody_has_our_key
 from leftzmq.content.cut import require_compiled
 from leftzmq.content.memory import resident_bytes, trim, tune_malloc
 from leftzmq.content.seal import fresh_nonce
@@ -104,6 +104,7 @@ class Agent:
         self._opened.callback(self._state.close)
         self._keys = devicekey.load_or_make(self._state.device_key_file)
         self.device = self._keys.public
+        nobody_has_our_key(self.config, devicekey.public_text(self.device))
         self._peers = [
             Peer(devicekey.parse_public(peer.key), peer.name, dials=peer.address is not None)
             for peer in self.config.peers

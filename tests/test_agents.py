@@ -247,6 +247,14 @@ def test_a_key_readable_by_others_is_refused(stage: Stage) -> None:
     assert refused.returncode == 2 and "chmod 600" in refused.stderr
 
 
+def test_our_own_key_is_no_peer(stage: Stage) -> None:
+    a, b, _ = stage.actors
+    Path(config(a)).write_text(Path(config(a)).read_text().replace(b.key, a.key))
+    refused = run("agent", "-c", config(a))
+    assert refused.returncode == 2
+    assert "[[peer]] no. 1 key: is this device's own key" in refused.stderr
+
+
 def test_a_missing_config_is_a_sentence(tmp_path: Path) -> None:
     refused = run("agent", "-c", str(tmp_path / "none.toml"))
     assert refused.returncode == 2 and "none.toml" in refused.stderr

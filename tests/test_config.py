@@ -204,6 +204,15 @@ def test_a_wrong_type_says_what_is_wanted_and_what_was_found(
             f"peer.toml: [[peer]] no. 2 key: is the same as that of [[peer]] no. 1: {KEY}",
         ),
         (
+            DEVICE + FOLDER + PEER.replace("peer-b", "peer-a"),
+            "peer.toml: [[peer]] no. 1 name: is the same as [device] name: peer-a",
+        ),
+        (
+            DEVICE + FOLDER + PEER.replace("7710", "7700"),
+            "peer.toml: [[peer]] no. 1 address: is the same as [device] listen: "
+            "tcp://127.0.0.1:7700",
+        ),
+        (
             DEVICE + FOLDER + PEER.replace(KEY, "..."),
             "peer.toml: [[peer]] no. 1 key: is not a device's key: 3 characters, 40 of z85 "
             "are wanted (copy what `leftzmq id` prints on that device)",

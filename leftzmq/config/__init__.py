@@ -4,6 +4,7 @@ Knows the file's keys, their limits and which places must not lie inside each ot
 what any of it is used for.
 """
 
+from leftzmq.config.checks import nobody_has_our_key
 from leftzmq.config.reading import load, load_device
 from leftzmq.config.values import (
     MAX_PEERS,
@@ -25,4 +26,5 @@ __all__ = [
     "PeerConfig",
     "load",
     "load_device",
+    "nobody_has_our_key",
 ]

@@ -1,4 +1,5 @@
-"""What no single table of peer.toml can say: that names differ, and that no place lies in another.
+"""What no single table of peer.toml can say: that names differ, that a peer is another device, and
+that no place lies in another.
 
 Knows how a place is recognized under two names. It looks at the disk for that, and changes nothing.
 """
@@ -6,11 +7,15 @@ Knows how a place is recognized under two names. It looks at the disk for that, 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from leftzmq.config.table import Table
-from leftzmq.config.values import Config
+from leftzmq.config.values import Config, DeviceConfig, PeerConfig
 from leftzmq.errors import ConfigError
+
+_PEER_DO: Final = (
+    "a [[peer]] is another device: write what `leftzmq id` prints there, or leave it out"
+)
 
 
 def all_different(found: list[tuple[Table, Any]], key: str) -> None:
@@ -25,6 +30,26 @@ def all_different(found: list[tuple[Table, Any]], key: str) -> None:
             what = f"is the same as that of {seen[value]}: {value}"
             do = "each needs its own" if key != "key" else "one device is one [[peer]]"
             raise ConfigError(what, table.where(key), do)
+
+
+def nobody_is_us(device: DeviceConfig, found: list[tuple[Table, PeerConfig]]) -> None:
+    """ConfigError where a [[peer]] has the name or the address of this device."""
+    for table, peer in found:
+        for key, theirs, ours, ours_key in (
+            ("name", peer.name, device.name, "name"),
+            ("address", peer.address, device.listen, "listen"),
+        ):
+            if theirs == ours:
+                what = f"is the same as [device] {ours_key}: {ours}"
+                raise ConfigError(what, table.where(key), _PEER_DO)
+
+
+def nobody_has_our_key(config: Config, key: str) -> None:
+    """ConfigError where a [[peer]] has `key` (z85), which is this device's own."""
+    for n, peer in enumerate(config.peers, start=1):
+        if peer.key == key:
+            where = f"{config.file}: [[peer]] no. {n} key"
+            raise ConfigError("is this device's own key", where, _PEER_DO)
 
 
 def check_places(top: Table, config: Config) -> None:

@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Final
 
-from leftzmq.config.checks import all_different, check_places
+from leftzmq.config.checks import all_different, check_places, nobody_is_us
 from leftzmq.config.table import Table, kind_of
 from leftzmq.config.values import (
     INDEX_ENTRIES,
@@ -49,6 +49,7 @@ def load(file: Path) -> Config:
         all_different(folders, key)
     for key in ("name", "key"):
         all_different(peers, key)
+    nobody_is_us(device, peers)
     config = Config(
         file.absolute(), device, tuple(one for _, one in folders), tuple(one for _, one in peers)
     )
