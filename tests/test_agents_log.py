@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -221,6 +222,10 @@ def state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
+def answers_or_ended(actor: Actor, process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is not None or bool(status(actor))
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
 def test_a_signal_at_any_moment_of_the_start_is_heard(stage: Stage, number: int) -> None:
     """From the import of where the commands begin on."""
@@ -238,7 +243,7 @@ def test_a_signal_at_any_moment_of_the_start_is_heard(stage: Stage, number: int)
         time.sleep(after_ms / 1000)
         process.send_signal(number)
         if number in (signal.SIGHUP, signal.SIGUSR1):
-            assert wait_until(lambda: process.poll() is not None or status(a), DEADLINE_S)
+            assert wait_until(partial(answers_or_ended, a, process), DEADLINE_S)
             process.terminate()
         # Nothing was begun yet: the line was read before the agent's first step was made.
         early = (130, -signal.SIGTERM, *((-number,) if after_ms == 0 else ()))

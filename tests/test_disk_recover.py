@@ -37,9 +37,9 @@ def trashed(share: Path, age_s: int, *paths: str, data: bytes = b"old") -> str:
 
 
 def listed(
-    share: Path, path: str = "", when: str = "", after: tuple[str, str] = ("", "")
+    share: Path, path: str = "", time: str = "", after: tuple[str, str] = ("", "")
 ) -> list[Trashed]:
-    listing = TrashListing(RealRoot(share), path, when, after)
+    listing = TrashListing(RealRoot(share), path, (time, f"{time}~" if time else ""), after)
     found: list[Trashed] = []
     for _ in range(10_000):
         part = listing.step()
@@ -92,13 +92,13 @@ PARTS = [
 ]
 
 
-@pytest.mark.parametrize("path, when, after, count", PARTS)
+@pytest.mark.parametrize("path, time, after, count", PARTS)
 def test_a_part_of_it(
-    share: Path, path: str, when: str, after: tuple[str, str], count: int
+    share: Path, path: str, time: str, after: tuple[str, str], count: int
 ) -> None:
     for age_s in (0, 60):
         trashed(share, age_s, "d/a", "d/b", "f")
-    assert len(listed(share, path, when, after)) == count
+    assert len(listed(share, path, time, after)) == count
 
 
 @pytest.mark.parametrize("top", ["", "d", "d/b"])

@@ -53,7 +53,7 @@ def _list_trash(ground: Ground, reader: Reader, now_ns: int, job: jobs.ListTrash
         return jobs.TrashListed(job.folder, job.listing, Listing((), True), stop)
     listing = ground.listings.get(job.listing)
     if listing is None:
-        listing = TrashListing(ground.root, job.path, job.when, job.after)
+        listing = TrashListing(ground.root, job.path, job.between, job.after)
     part = listing.step()
     ground.listings = {} if part.done else {job.listing: listing}
     return jobs.TrashListed(job.folder, job.listing, part)

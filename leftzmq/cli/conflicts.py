@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.bus.door import ask
 from leftzmq.cli.asking import ANSWER_S, add_common, as_path, the_command
+from leftzmq.cli.clock import UNDATED, iso_time, local_time
 from leftzmq.cli.columns import columns
 from leftzmq.cli.lines import human_bytes, printable
 from leftzmq.cli.paging import Item, Pages, add_paging, print_json, print_more, shown
@@ -61,7 +61,7 @@ def conflicts(options: argparse.Namespace) -> int:
 
 
 def _list(state: Path, fields: dict[str, str], options: argparse.Namespace) -> int:
-    items = _copies(Pages(state, "conflicts list", fields, "copies").after(options.after))
+    items = map(_dated, Pages(state, "conflicts list", fields, "copies").after(options.after))
     if options.json:
         print_json(items, options.limit)
         return 0
@@ -70,26 +70,22 @@ def _list(state: Path, fields: dict[str, str], options: argparse.Namespace) -> i
         print("there are no conflict copies")
         return 0
     rows = [
-        (c["written"], c["device"], _size(c), c["path"], c["copy"].rpartition("/")[2])
-        for c in copies
+        (_shown(c), c["device"], _size(c), c["path"], c["copy"].rpartition("/")[2]) for c in copies
     ]
-    head = ("WRITTEN (UTC)", "DEVICE", "SIZE", "FILE", "COPY BESIDE IT")
+    head = ("WRITTEN", "DEVICE", "SIZE", "FILE", "COPY BESIDE IT")
     print(columns(head, rows, right=(2,)), end="")
     print_more(more)
     return 0
 
 
-def _copies(items: Iterator[Item]) -> Iterator[Item]:
-    for copy in items:
-        yield {"written": _time(copy.pop("time")), **copy}
+def _dated(version: Item) -> Item:
+    """With `written` for scripts; None where there is no mtime."""
+    is_file = version["kind"] == "file"
+    return {"written": iso_time(version["mtime_ns"] / 1e9) if is_file else None, **version}
 
 
-def _time(packed: str) -> str:
-    """20261005-140307 -> 2026-10-05 14:03:07"""
-    day, _, clock = packed.partition("-")
-    if not clock:
-        return ""
-    return f"{day[:4]}-{day[4:6]}-{day[6:]} {clock[:2]}:{clock[2:4]}:{clock[4:]}"
+def _shown(version: Item) -> str:
+    return local_time(version["mtime_ns"] / 1e9) if version["kind"] == "file" else UNDATED
 
 
 def _size(version: dict[str, Any]) -> str:
@@ -101,9 +97,7 @@ def _size(version: dict[str, Any]) -> str:
 
 def _show(state: Path, fields: dict[str, str], as_json: bool) -> int:
     answer = ask(state, "conflicts show", fields, timeout_s=ANSWER_S)
-    versions = answer["versions"]
-    for version in versions:
-        version["written"] = _time(version.pop("mtime"))
+    versions = [_dated(version) for version in answer["versions"]]
     file = next((version for version in versions if not version["copy"]), None)
     copies = [version for version in versions if version["copy"]]
     diffs = [_diff(file, copy) for copy in copies]
@@ -116,7 +110,7 @@ def _show(state: Path, fields: dict[str, str], as_json: bool) -> int:
     rows = [
         (
             "copy" if v["copy"] else "file",
-            v["written"],
+            _shown(v),
             v["device"],
             _size(v),
             "text" if v["text"] is not None else "-",
@@ -124,7 +118,7 @@ def _show(state: Path, fields: dict[str, str], as_json: bool) -> int:
         )
         for v in versions
     ]
-    head = ("", "WRITTEN (UTC)", "DEVICE", "SIZE", "TEXT", "PATH")
+    head = ("", "WRITTEN", "DEVICE", "SIZE", "TEXT", "PATH")
     print(columns(head, rows, right=(3,)), end="")
     if file is None:
         print("there is no file with the name that they are copies of")
@@ -150,8 +144,8 @@ def _diff(file: dict[str, Any] | None, copy: dict[str, Any]) -> list[str] | None
             copy["text"].splitlines(),
             file["path"],
             copy["path"],
-            f"{file['written']} {file['device']}",
-            f"{copy['written']} {copy['device']}",
+            f"{_shown(file)} {file['device']}",
+            f"{_shown(copy)} {copy['device']}",
             lineterm="",
         )
     )

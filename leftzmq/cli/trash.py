@@ -10,12 +10,14 @@ from typing import Any, Final
 
 from leftzmq.bus.door import ask
 from leftzmq.cli.asking import ANSWER_S, add_common, as_path, the_command
+from leftzmq.cli.clock import iso_time, local_time, period, unix_of
 from leftzmq.cli.columns import columns
 from leftzmq.cli.lines import human_bytes, printable
 from leftzmq.cli.paging import Item, Pages, add_paging, print_json, print_more, shown
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
-from leftzmq.errors import Declined
+from leftzmq.disk.trash import is_batch
+from leftzmq.errors import Declined, UsageError
 
 _LIST: Final = "what other devices' changes and deletes took away here, newest first"
 _RESTORE: Final = "put a path back into the share, with all below it; nothing is overwritten"
@@ -45,8 +47,11 @@ def trash(options: argparse.Namespace) -> int:
     fields = {
         "folder": options.folder,
         "path": as_path(options.path) if options.path or options.verb == "restore" else "",
-        "when": options.when,
+        "since": "",
+        "before": "",
     }
+    if options.when:
+        fields["since"], fields["before"] = _when(options.when)
     if options.verb == "list":
         return _list(state, fields, options)
     fields["target"] = as_path(options.to) if options.to else ""
@@ -63,22 +68,36 @@ def _list(state: Path, fields: dict[str, str], options: argparse.Namespace) -> i
         print("nothing of it is in the trash" if fields["path"] else "the trash is empty")
         return 0
     rows = [
-        (v["taken"], human_bytes(v["size"]) if v["kind"] == "file" else "link", v["path"])
+        (
+            local_time(_taken(v["batch"])),
+            human_bytes(v["size"]) if v["kind"] == "file" else "link",
+            v["path"],
+        )
         for v in found
     ]
-    print(columns(("TAKEN (UTC)", "SIZE", "PATH"), rows, right=(1,)), end="")
+    print(columns(("TAKEN", "SIZE", "PATH"), rows, right=(1,)), end="")
     print_more(more)
     return 0
 
 
 def _versions(items: Iterator[Item]) -> Iterator[Item]:
-    return ({"taken": _taken(version["batch"]), **version} for version in items)
+    return ({"taken": iso_time(_taken(version["batch"])), **version} for version in items)
 
 
-def _taken(batch: str) -> str:
-    """20261005-140307-0000abcd -> 2026-10-05 14:03:07"""
-    day, clock = batch[:8], batch[9:15]
-    return f"{day[:4]}-{day[4:6]}-{day[6:]} {clock[:2]}:{clock[2:4]}:{clock[4:]}"
+def _taken(batch: str) -> float:
+    """Unix seconds out of 20261005-140307-0000abcd."""
+    return unix_of(batch.rpartition("-")[0])
+
+
+def _when(typed: str) -> tuple[str, str]:
+    """Between which names of batches those of this time lie; a batch's own name is its time."""
+    if is_batch(typed):
+        return typed, f"{typed}-"
+    found = period(typed)
+    if found is None:
+        do = "write it as `leftzmq trash list` does, or its beginning, such as 2026-10-05"
+        raise UsageError("is not a time", f"--when {printable(typed)}", do)
+    return found
 
 
 def _restore(state: Path, fields: dict[str, str], as_json: bool) -> int:

@@ -25,6 +25,9 @@ from leftzmq.tree.path import check_path, is_below, join, name_of, parent_of, so
 STEP_CALLS: Final = 400  # as of a sweep of the trash (disk/retention)
 PART_NAMES: Final = 128  # of one folder, stat while it is open
 
+Between = tuple[str, str]
+"""Names of batches: from which one on, and up to which one (not including it); "" is any."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trashed:
@@ -90,14 +93,18 @@ class TrashListing:
     """Lists the versions of `path` and of all below it ("": everything), newest batch first, and
     those of a batch in the order of a sorted walk.
 
-    when: the beginning of the batches' names; "" is any. after: (batch, path) of the last version
+    between: those of which batches. after: (batch, path) of the last version
     that is not wanted any more; it need not be there
     """
 
     def __init__(
-        self, root: Root, path: str, when: str = "", after: tuple[str, str] = ("", "")
+        self,
+        root: Root,
+        path: str,
+        between: Between = ("", ""),
+        after: tuple[str, str] = ("", ""),
     ) -> None:
-        self._root, self._path, self._when = root, path, when
+        self._root, self._path, self._between = root, path, between
         self._first, self._after = after
         self._calls = 0
         self._going = self._run()
@@ -121,7 +128,10 @@ class TrashListing:
             return
         yield []
         for batch in sorted(filter(is_batch, names), reverse=True):
-            if batch.startswith(self._when) and (not self._first or batch <= self._first):
+            since, before = self._between
+            if batch < since or (before and batch >= before):
+                continue
+            if not self._first or batch <= self._first:
                 yield from self._batch(batch, self._after if batch == self._first else "")
 
     def _batch(self, batch: str, after: str) -> Iterator[list[Trashed]]:

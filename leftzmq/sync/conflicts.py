@@ -7,8 +7,7 @@ way (jobs do), nor versions: what a user decided is found by the settler like an
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from leftzmq.content.keys import device_mark
 from leftzmq.disk.resolve import Choice, Resolved
@@ -28,8 +27,6 @@ from leftzmq.tree.conflict import read_name
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import sort_key
 from leftzmq.tree.version import Life, device_letters
-
-_SECOND_NS: Final = 1_000_000_000
 
 
 class Conflicts:
@@ -112,7 +109,7 @@ class Conflicts:
             "path": name.path,
             "copy": entry.path,
             "cursor": entry.path,
-            "time": name.time,
+            "mtime_ns": entry.mtime_ns,
             "device": self._names.get(name.device, name.device),
             "letters": name.device,
             "kind": entry.kind.name.lower(),
@@ -126,7 +123,7 @@ class Conflicts:
             "copy": read_name(entry.path) is not None,
             "kind": entry.kind.name.lower(),
             "size": entry.size,
-            "mtime": _utc(entry.mtime_ns),
+            "mtime_ns": entry.mtime_ns,
             "device": self._names.get(letters, letters),
             "letters": letters,
         }
@@ -134,12 +131,3 @@ class Conflicts:
 
 def _no(asker: bytes, path: str, why: Resolved, detail: str = "") -> Answer:
     return declined(asker, f"{why.value}: {detail}" if detail else why.value, path)
-
-
-def _utc(mtime_ns: int) -> str:
-    """20261005-140307; "" for what no calendar holds."""
-    try:
-        moment = datetime.fromtimestamp(mtime_ns // _SECOND_NS, UTC)
-    except (OverflowError, ValueError, OSError):
-        return ""
-    return moment.strftime("%Y%m%d-%H%M%S")

@@ -20,9 +20,8 @@ from leftzmq.sync.status import problems
 from leftzmq.sync.wave import State
 from leftzmq.tree.path import check_path
 
-_WHEN: Final = re.compile(r"\d{4,14}", re.ASCII)
 _NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
-_MARKS: Final = re.compile(r"[-:TZ\s]")
+_BOUND: Final = re.compile(r"\d{8}-\d{6}(-[0-9a-f]{8}-?)?", re.ASCII)  # of batches' names
 
 
 class Desk:
@@ -78,18 +77,19 @@ class Desk:
 
     def _trash(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
         path, after = _text(fact, "path"), _text(fact, "after")
-        when = batches_of(_text(fact, "when"))
-        if when is None:
-            do = "write it as `leftzmq trash list` does, or only the beginning of that"
-            return [declined(fact.asker, "is not a time", _text(fact, "when"), do)]
+        since, before = _text(fact, "since"), _text(fact, "before")
+        for bound in (since, before):
+            if bound and not _BOUND.fullmatch(bound):
+                return [declined(fact.asker, "is not a time", bound)]
         if fact.verb == "trash list":
             batch, _, last = after.partition("/")
             if after and not (is_batch(batch) and last):
                 return [_no_cursor(fact)]
-            return folder.trash.ask_list(fact.asker, path, when, (batch, last))
+            return folder.trash.ask_list(fact.asker, path, (since, before), (batch, last))
         if not path:
             return [declined(fact.asker, "which path is to be restored?")]
-        return folder.trash.ask_restore(fact.asker, path, _text(fact, "target") or path, when)
+        target = _text(fact, "target") or path
+        return folder.trash.ask_restore(fact.asker, path, target, (since, before))
 
     def _conflicts(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
         path, choice = _text(fact, "path"), _text(fact, "choice").upper()
@@ -108,17 +108,6 @@ class Desk:
         if choice not in Choice.__members__:
             return [declined(fact.asker, "decide: mine, theirs or both", path)]
         return self._about_copies.ask_resolve(fact.asker, folder.id, path, Choice[choice])
-
-
-def batches_of(when: str) -> str | None:
-    """The beginning of the names of batches of this time: "2026-10-05 14:03:07" (UTC), or any
-    beginning of it from the year on, or a batch's whole name; "" is any. None: it is no time."""
-    if not when or is_batch(when):
-        return when
-    digits = _MARKS.sub("", when)
-    if not _WHEN.fullmatch(digits):
-        return None
-    return digits if len(digits) <= 8 else f"{digits[:8]}-{digits[8:]}"
 
 
 def _no_cursor(fact: Asked) -> Answer:

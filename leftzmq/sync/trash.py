@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from leftzmq.disk.recover import PutBack, Restored, Trashed
+from leftzmq.disk.recover import Between, PutBack, Restored, Trashed
 from leftzmq.disk.retention import TrashClock
 from leftzmq.errors import Refused
 from leftzmq.index.store import Store
@@ -45,6 +45,7 @@ _SEE: Final = "`leftzmq trash list` shows what is there"
 class Question:
     """One question. target: None for a list, else where `path` is to be.
 
+    between: of which batches (disk/recover)
     after, found: for a list, where it goes on, and what it has
     number: of its listing; 0 before it is begun
     seen: for the others, paths whose newest version was taken up; back, stayed: what became of them
@@ -52,7 +53,7 @@ class Question:
 
     asker: bytes
     path: str
-    when: str
+    between: Between
     after: tuple[str, str] = ("", "")
     target: str | None = None
     found: list[Trashed] = field(default_factory=list)
@@ -134,19 +135,21 @@ class TrashKeeper:
     # -- questions -------------------------------------------------------------------------------
 
     def ask_list(
-        self, asker: bytes, path: str, when: str, after: tuple[str, str]
+        self, asker: bytes, path: str, between: Between, after: tuple[str, str]
     ) -> list[Action | Fact]:
         """What is there of `path` and below ("": all), newest first, in pages: an answer with
         `after` goes on when it is asked again with that, as batch and path."""
-        question = Question(asker, path, when, after)
+        question = Question(asker, path, between, after)
         rest = self._rest
-        if rest is not None and (rest.path, rest.when, rest.after) == (path, when, after):
+        if rest is not None and (rest.path, rest.between, rest.after) == (path, between, after):
             question = replace(rest, asker=asker)
         return self._ask(question)
 
-    def ask_restore(self, asker: bytes, path: str, target: str, when: str) -> list[Action | Fact]:
+    def ask_restore(
+        self, asker: bytes, path: str, target: str, between: Between
+    ) -> list[Action | Fact]:
         """Put the newest version of `path`, and of each path below it, back at `target`."""
-        return self._ask(Question(asker, path, when, target=target))
+        return self._ask(Question(asker, path, between, target=target))
 
     def listed(self, fact: TrashListed) -> list[Action | Fact]:
         if fact.stop is not None:
@@ -221,8 +224,8 @@ class TrashKeeper:
             return [Work(RestoreTrash(self.folder, question.number, wanted))]
         if question.listed or question.is_full:
             return self._answer_restore(question)
-        path, when, after = question.path, question.when, question.after
-        return [Work(ListTrash(self.folder, question.number, path, when, after))]
+        path, between, after = question.path, question.between, question.after
+        return [Work(ListTrash(self.folder, question.number, path, between, after))]
 
     def _answer_list(self, question: Question) -> list[Action | Fact]:
         found = (
@@ -252,7 +255,7 @@ class TrashKeeper:
 
     def _answer_restore(self, question: Question) -> list[Action | Fact]:
         if not question.seen:
-            when = f" of {question.when}" if question.when else ""
+            when = " of that time" if any(question.between) else ""
             what = f"nothing{when} is in the trash under this path"
             return self._over(declined(question.asker, what, question.path, _SEE))
         stayed = ({"path": path, "why": why} for path, why in question.stayed)

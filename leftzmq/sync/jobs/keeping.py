@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from leftzmq.disk.recover import Listing, PutBack, Return
+from leftzmq.disk.recover import Between, Listing, PutBack, Return
 from leftzmq.disk.resolve import Choice, Resolved
 from leftzmq.disk.retention import Swept, TrashClock
 from leftzmq.errors import Stop
@@ -37,13 +37,13 @@ class TrashSwept:
 @dataclass(frozen=True, slots=True)
 class ListTrash:
     """Go on with a listing of the trash (disk/recover) for one step; the first job of a number
-    begins it. path: "" is everything. when: which batches. after: (batch, path) of the version
+    begins it. path: "" is everything. between: which batches. after: (batch, path) of the version
     that comes before the first one that is wanted; ("", "") at the beginning."""
 
     folder: str
     listing: int
     path: str
-    when: str
+    between: Between
     after: tuple[str, str]
 
 
