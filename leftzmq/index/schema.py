@@ -26,7 +26,8 @@ BUSY_TIMEOUT_MS: Final = 500
 """For another program that holds a lock: the loop waits so long. None of ours waits for another:
 there is one writer, and a checkpoint keeps nobody from reading or writing."""
 CHECKPOINT_BYTES: Final = 8 << 20
-"""A -wal file above this is moved into the database: reading through a long one gets slow."""
+"""A -wal file above this is moved into the database: reading through a long one gets slow. When
+nothing else is to be done it is cut to so much."""
 IN_MEMORY: Final = ":memory:"  # instead of a file
 BUILT_AGAIN: Final = "move it away: it is built again from the share and from the peers"
 
@@ -124,8 +125,6 @@ def connect(file: Path, *, read_only: bool = False) -> Connection:
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
-        # The first commit after a checkpoint of all cuts a -wal that was longer.
-        connection.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_BYTES}").fetchone()
     return connection
 
 

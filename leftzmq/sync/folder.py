@@ -18,6 +18,7 @@ from leftzmq.sync.guard import Guard
 from leftzmq.sync.hearing import Hearing
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.sync.log_length import LogLength
 from leftzmq.sync.peers import Peers
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
@@ -82,6 +83,7 @@ class Folder:
         self.applier = Applier(
             id, self.indexes, versions, self.replica, self.guard, self.claims, self.problems
         )
+        self.log_length = LogLength(store)
         self.trash = TrashKeeper(id, store, holds=lambda: bool(self.guard.status()))
         self.stopped: Stop | None = None
         self.sent_bytes = 0
@@ -183,5 +185,6 @@ class Folder:
             self.hearing.deadline(now),
             self.guard.deadline(),
             self.trash.deadline(),
+            self.log_length.deadline(),
         )
         return min((time for time in times if time is not None), default=None)
