@@ -271,7 +271,8 @@ class Bus:
 
     def _test(self) -> None:
         """Nothing stays bound that has not been seen to refuse a stranger."""
-        self_test(self._world, self._gate, self._bound.untested(), self._bound.watch)
+        if untested := self._bound.untested():
+            self_test(self._world, self._gate, untested, self._bound.watch)
 
     def _dialed_connections(self) -> list[Connection]:
         return [each for dialed in self._dialed.values() for each in dialed.connections()]

@@ -13,17 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from leftzmq.disk.sighting import Sight, Sighting
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.path import sort_key
+from leftzmq.tree.path import parent_of
 
 HOLD_S: Final = 10.0  # 10,000 files that were renamed take 3 s to be read anew
 FOLDER_HOLD_S: Final = 60.0
 """Below a folder that is gone something was not found to be gone in so long: then nothing is said,
 and the next walk looks again."""
 FOLDER_RETRY_S: Final = 0.05
+FOLDERS_A_TURN: Final = 128
+"""So many are asked for at once (15 us each): those below which something was said to be gone, and
+a few of the others in turn, so that what a tree of folders costs grows with their number alone."""
+OTHERS_A_TURN: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,8 @@ class Departed:
     def __init__(self) -> None:
         self._files: dict[str, _Held] = {}
         self._by_inode: dict[int, str] = {}
-        self._folders: dict[str, _Held] = {}
+        self._folders: dict[str, _Held] = {}  # who was asked for longest ago comes first
+        self._likely: dict[str, None] = {}  # those of them that may be empty now
         self._next_try = 0.0
         self._doubted: set[str] = set()  # looked at once more, and not held again
 
@@ -60,15 +66,26 @@ class Departed:
             self._by_inode[key.inode] = sighting.path
             return True
         if key is not None and key.kind is Kind.DIRECTORY:
-            self._folders[sighting.path] = _Held(sighting, now, now + FOLDER_HOLD_S)
-            self._next_try = now
+            self._hold_folder(sighting, now)
             return True
         return False
 
     def hold_replacement(self, sighting: Sighting, now: float) -> None:
         """A file or link is in the place of a folder: said after everything below that one, too."""
+        self._hold_folder(sighting, now)
+
+    def _hold_folder(self, sighting: Sighting, now: float) -> None:
         self._folders[sighting.path] = _Held(sighting, now, now + FOLDER_HOLD_S)
+        self._likely[sighting.path] = None
         self._next_try = now
+
+    def told(self, paths: Iterable[str], now: float) -> None:
+        """Our index says now that these are gone: what they were in may be empty."""
+        for path in paths:
+            folder = parent_of(path)
+            if folder in self._folders:
+                self._likely[folder] = None
+                self._next_try = now
 
     def is_replaced(self, path: str) -> bool:
         """Whether what is held for it is that something took the folder's place."""
@@ -79,6 +96,7 @@ class Departed:
         """Something was seen at this path since."""
         self._doubted.discard(path)
         self._folders.pop(path, None)
+        self._likely.pop(path, None)
         held = self._files.pop(path, None)
         if held is not None and held.sighting.key is not None:
             self._by_inode.pop(held.sighting.key.inode, None)
@@ -115,7 +133,7 @@ class Departed:
         gone = [held for held in self._files.values() if quiet or held.until <= now]
         if not gone and self._folders and now >= self._next_try:
             gone = self._empty_folders(now, is_empty)
-            self._next_try = now if gone else now + FOLDER_RETRY_S
+            self._next_try = now if gone or self._likely else now + FOLDER_RETRY_S
         for held in gone:
             self.forget(held.sighting.path)
         doubted = [held.sighting.path for held in gone if held.since < now]
@@ -123,7 +141,16 @@ class Departed:
         return [held.sighting for held in gone if held.since >= now], doubted
 
     def _empty_folders(self, now: float, is_empty: Callable[[str], bool]) -> list[_Held]:
-        for path in [path for path, held in self._folders.items() if held.until <= now]:
-            del self._folders[path]
-        paths = sorted(self._folders, key=sort_key, reverse=True)
-        return [self._folders[path] for path in paths if is_empty(path)]
+        """Of those that are asked for now; never one together with what it is in, of which the
+        index still has this one."""
+        asked = [*islice(self._likely, FOLDERS_A_TURN - OTHERS_A_TURN)]
+        asked += [path for path in islice(self._folders, OTHERS_A_TURN) if path not in self._likely]
+        gone: list[_Held] = []
+        for path in asked:
+            self._likely.pop(path, None)
+            held = self._folders.pop(path)
+            if is_empty(path):
+                gone.append(held)
+            if held.until > now:
+                self._folders[path] = held  # behind the others
+        return gone

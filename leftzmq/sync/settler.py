@@ -23,6 +23,7 @@ from leftzmq.sync.facts import (
     Fact,
     FolderStopped,
     MountChanged,
+    PathsCleared,
     PathsTouched,
     RescanWanted,
     Touch,
@@ -108,6 +109,10 @@ class Settler:
                 case Touch.MODIFIED:
                     self._looks.wait(path, now + QUIET_S, closed=False)
         return self.go_on(now)
+
+    def told(self, fact: PathsCleared, now: float) -> None:
+        """Our index has these now."""
+        self._departed.told((s.path for s in fact.sightings if s.sight is Sight.GONE), now)
 
     def rescan(self, fact: RescanWanted, now: float) -> list[Action | Fact]:
         for path in fact.paths:

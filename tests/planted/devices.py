@@ -48,8 +48,8 @@ TOLD: Final = (
         (
             Edit(
                 "leftzmq/sync/departed.py",
-                " for path in paths if is_empty(path)]\n",
-                " for path in paths]\n",
+                "            if is_empty(path):\n                gone.append(held)\n",
+                "            gone.append(held)\n",
             ),
             Edit(
                 "leftzmq/sync/departed.py",

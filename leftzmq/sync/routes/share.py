@@ -67,5 +67,9 @@ class ShareRoutes:
         return (self._cleared(folder, cleared, now) if cleared else []) + out
 
     def _cleared(self, folder: Folder, fact: PathsCleared, now: float) -> Outputs:
-        folder.applier.user_changed(now)
-        return folder.replica.settled_paths(fact, self.wall_ns()) + folder.guard.cleared()
+        before = folder.store.heads.sequence
+        out = folder.replica.settled_paths(fact, self.wall_ns())
+        folder.settler.told(fact, now)
+        if folder.store.heads.sequence != before:  # not what the applier itself took away
+            folder.applier.user_changed(now)
+        return out + folder.guard.cleared()
