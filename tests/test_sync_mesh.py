@@ -11,14 +11,18 @@ from pathlib import Path
 
 import pytest
 from mesh import Device, Mesh
+from msgspec import structs
 
 from leftzmq.disk.fs import RealFolder
 from leftzmq.disk.outcome import Ending, Outcome
-from leftzmq.sync.actions import Action, Work
+from leftzmq.errors import Problem, ProblemKind
+from leftzmq.sync.actions import Action, Tell, Work
+from leftzmq.sync.applier import FOLDER_LATE_S
 from leftzmq.sync.facts import (
     Asked,
     CookieSeen,
     Fact,
+    FileHeldUp,
     LinkClosed,
     LinkOpened,
     PathsTouched,
@@ -652,3 +656,43 @@ def test_wait_sees_what_was_written_where_nothing_is_watched(mesh: Mesh) -> None
     while not a.answers:
         mesh.settle(0.5)
     assert a.answers[-1]["in_sync"] and (b.share / "m/new").exists()
+
+
+def test_what_comes_into_a_folder_that_a_user_has_just_removed_brings_it_back(mesh: Mesh) -> None:
+    """Nobody has looked yet; an edit beats a delete, and is no reason for a problem."""
+    a, b, _ = mesh.devices.values()
+    a.write("d/e/f", b"one")
+    a.take(WatchLost("share", "", False, "test"))
+    mesh.settle()
+    assert (b.share / "d/e/f").read_bytes() == b"one"
+    shutil.rmtree(b.share / "d")  # no event of it is heard
+    a.write("d/e/g", b"two")
+    a.take(PathsTouched("share", (("d/e/g", Touch.CLOSED),)))
+    mesh.settle(8.0)
+    assert (b.share / "d/e/g").read_bytes() == b"two"
+    told = [each.fields for each in b.events if each.kind is EventKind.PROBLEM]
+    assert not told and not b.folder.problems.all()
+
+
+def test_what_waits_for_a_folder_goes_on_when_it_comes_and_is_no_problem_before(
+    mesh: Mesh,
+) -> None:
+    """It is told later than what is in it, and is in no window yet."""
+    a, b, _ = mesh.devices.values()
+    window = b.folder.applier._window
+    a.write("d/f", b"one")
+    a.take(WatchLost("share", "", False, "test"))
+    mesh.settle()
+    row = b.folder.indexes.ours("d/f")
+    assert row is not None
+    entry = structs.replace(row.entry, path="new/f")
+    window.come(entry, 0, True, mesh.now)
+    fact = FileHeldUp("share", entry, Problem("share", "new/f", ProblemKind.WAITING_FOR_FOLDER))
+    for _ in range(3):
+        assert b.folder.applier.held_up(fact, mesh.now) == []
+    assert window.doing["new/f"].retry_at > mesh.now
+    window.folder_made("new")
+    assert window.doing["new/f"].retry_at == 0.0, "it is considered at once"
+    late = mesh.now + FOLDER_LATE_S
+    assert any(isinstance(each, Tell) for each in b.folder.applier.held_up(fact, late))
+    window.leave("new/f")

@@ -25,7 +25,9 @@ from leftzmq.sync.facts import (
     FolderStopped,
     FoundDeletedBytes,
     HoldersChanged,
+    PathsCleared,
     PathsReconsidered,
+    RescanWanted,
     WalkEnded,
 )
 from leftzmq.sync.guard import Guard
@@ -48,6 +50,7 @@ from leftzmq.wire.local import EventKind
 REMOVE_REST_S: Final = 0.25
 """A file that is to go stays so long: where it was renamed, the news of its new name follows."""
 FOLDER_RETRY_S: Final = 0.2
+FOLDER_LATE_S: Final = 10.0
 
 
 class Applier:
@@ -97,9 +100,12 @@ class Applier:
 
     # -- facts ---------------------------------------------------------------------------------
 
-    def user_changed(self, now: float) -> None:
+    def user_changed(self, fact: PathsCleared, now: float) -> None:
         """Our share, by others than the applier: no device may take all the time now."""
         self._batches.pace.user_changed(now)
+        for seen in fact.sightings:
+            if seen.observed is not None and seen.observed.kind is Kind.DIRECTORY:
+                self._window.folder_made(seen.path)
 
     def reconsider(self, fact: PathsReconsidered, now: float) -> list[Action | Fact]:
         """These paths may be tickets now; no paths: who can be reached changed, all may be. Also
@@ -130,7 +136,7 @@ class Applier:
         doing = self._window.doing.get(path)
         if doing is None or doing.entry.content != fact.entry.content:
             return self.leftings.discard(fact.staged)
-        doing.staged = fact.staged
+        doing.staged, doing.no_folder_since = fact.staged, None
         if doing.stage is Stage.APPLYING:
             return []
         ticket = self._versions.ticket(path) if fact.noise else None
@@ -166,14 +172,7 @@ class Applier:
         if doing is None:
             return []
         if fact.problem.kind is ProblemKind.WAITING_FOR_FOLDER:
-            parent = parent_of(fact.entry.path)
-            row = self._indexes.ours(parent)
-            if row is not None and not row.entry.deleted and row.entry.kind is Kind.DIRECTORY:
-                self._window.wait(doing, now + FOLDER_RETRY_S)  # it was made meanwhile
-                return []
-            if parent in self._window.doing:
-                self._window.wait_for_folder(doing, parent, now + FULL_RETRY_S)
-                return []
+            return self._wait_for_folder(doing, fact.problem, now)
         if isinstance(fact.problem, Shortage):
             # Not in the window, which would fill with what waits: it is found again in the index.
             self._room.refused(fact.problem, fact.entry, now)
@@ -183,6 +182,22 @@ class Applier:
         else:
             self._window.wait(doing, now + FULL_RETRY_S)
         return self._problems.show(fact.problem)
+
+    def _wait_for_folder(self, doing: Doing, problem: Problem, now: float) -> list[Action | Fact]:
+        """Until it is made. That it has not come for a while is worth a word, and not before: it
+        may be told later than what is in it, wait for another one, or be a user's, just removed."""
+        parent = parent_of(doing.entry.path)
+        row = self._indexes.ours(parent)
+        is_made = row is not None and not row.entry.deleted and row.entry.kind is Kind.DIRECTORY
+        out: list[Action | Fact] = []
+        if doing.no_folder_since is None:
+            doing.no_folder_since = now
+            if is_made:  # since this was staged, or a user has removed it and nobody looked yet
+                out.append(RescanWanted(self.folder, (parent,)))
+        is_late = now >= doing.no_folder_since + FOLDER_LATE_S
+        retry_s = FOLDER_RETRY_S if is_made and not is_late else FULL_RETRY_S
+        self._window.wait_for_folder(doing, parent, now + retry_s)
+        return out + self._problems.show(problem) if is_late else out
 
     def room_seen(self, fact: RoomSeen, now: float) -> list[Action | Fact]:
         if self._room.seen(fact, now):

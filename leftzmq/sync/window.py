@@ -56,6 +56,7 @@ class Doing:
     source: a path that is to go and has the bytes: to be moved
     fetch: moving it did not work
     account: whose place it has in the window; None: it needs none. since: when it got it
+    no_folder_since: when it was first found that the folder it belongs into is not there
     """
 
     stage: Stage
@@ -70,6 +71,7 @@ class Doing:
     fetch: bool = False
     account: Account | None = None
     since: float = 0.0
+    no_folder_since: float | None = None
 
 
 class Window:
@@ -87,7 +89,7 @@ class Window:
         self._made_room: dict[int, float] = {}  # bit -> when what left is looked at again, at best
         self._tended_at = 0.0
         self._scan_for = 0  # the bit of which tickets are looked for; 0: all
-        self._below: dict[str, list[str]] = {}  # a folder to be made -> what waits for it
+        self._below: dict[str, dict[str, None]] = {}  # a folder to be made -> what waits for it
         self._next: Turns[int, tuple[int, str]] = Turns()
         self._scanned: Turns[int, tuple[int, str]] = Turns()  # the same, found in the index
         self._number = 0
@@ -192,10 +194,9 @@ class Window:
         heapq.heappush(self._retries, (until, doing.entry.path))
 
     def wait_for_folder(self, doing: Doing, folder: str, until: float) -> None:
-        """It is considered again when `folder`, which is in the window too, was made, and at
-        `until` at the latest."""
+        """It is considered again when `folder` was made, and at `until` at the latest."""
         self.wait(doing, until)
-        self._below.setdefault(folder, []).append(doing.entry.path)
+        self._below.setdefault(folder, {})[doing.entry.path] = None
 
     def folder_made(self, folder: str) -> None:
         """What waited for it is possible now."""

@@ -71,5 +71,5 @@ class ShareRoutes:
         out = folder.replica.settled_paths(fact, self.wall_ns())
         folder.settler.told(fact, now)
         if folder.store.heads.sequence != before:  # not what the applier itself took away
-            folder.applier.user_changed(now)
+            folder.applier.user_changed(fact, now)
         return out + folder.guard.cleared()
