@@ -50,6 +50,8 @@ class Endpoint:
         bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
         if not (_is_ipv6(bare) if bare != host else _is_ipv4_or_name(host)):
             raise wrong("has no IPv4 address, host name or [IPv6 address] as its host")
+        if _needs_zone(bare):
+            raise wrong("is valid on one link only: say on which, such as [fe80::1%eth0]")
         if not own and int(digits) == 0:
             raise wrong("has port 0, which only a socket of this device's own can have")
         if not own and bare in ("0.0.0.0", "::"):
@@ -68,6 +70,15 @@ def is_key(text: str) -> bool:
         if number >= 1 << 32:
             return False
     return True
+
+
+def _needs_zone(host: str) -> bool:
+    """Whether it is a link-local address without a zone (RFC 4007): the system cannot tell over
+    which interface it is to be reached."""
+    if not _is_ipv6(host):
+        return False
+    address = ipaddress.IPv6Address(host)
+    return address.is_link_local and address.scope_id is None
 
 
 def _is_ipv6(host: str) -> bool:

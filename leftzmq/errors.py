@@ -234,7 +234,7 @@ class ProblemKind(Enum):
     NOT_EMPTY = "the folder still holds something that is not synced"
     WAITING_FOR_FOLDER = "waits for its folder"
     NOT_GIVEN = "no device that has it gives it: it is asked for again now and then"
-    WATCH_LIMIT = "is polled: the limit of watched folders is reached"
+    WATCH_LIMIT = "cannot be watched, and is looked at every 30 s instead"
     WATCH_LOST = "events were lost: walking the folder again"
     INDEX_TOO_LARGE = "is larger than we may keep: the rest of it waits"
     INDEX_NO_ROOM = (

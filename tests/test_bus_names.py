@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from buses import during, sides, until
 
+from leftzmq.bus.bound import _address
 from leftzmq.bus.ends import Ends
 from leftzmq.bus.names import Name, Names
 from leftzmq.endpoint import Endpoint
@@ -117,3 +118,9 @@ def test_only_who_was_dialed_by_a_name_and_does_not_dial_us_is_looked_up(
         until(lambda: a.of(LinkOpened), a, b)
         during(5, a, b)
         assert not asked and not a.of(LinkClosed)
+
+
+def test_an_address_of_one_link_is_bound_with_its_zone() -> None:
+    """getaddrinfo gives back the address without it, and libzmq cannot bind that."""
+    assert _address("fe80::1%eth0") == "fe80::1%eth0"
+    assert _address("127.0.0.1") == "127.0.0.1"

@@ -370,6 +370,7 @@ def test_only_our_own_sockets_take_any_port_and_every_address() -> None:
         "tcp://[]:7700",
         "tcp://[127.0.0.1]:7700",
         "tcp://[::1]",
+        "tcp://[fe80::1]:7700",
         "tcp://a b:7700",
         "tcp://-a:7700",
         "tcp://a..b:7700",

@@ -10,6 +10,7 @@ import errno
 import itertools
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from leftzmq.disk.watcher import CookieSeen, Lost, Report, Touch, Touched, Watcher
+from leftzmq.disk import watcher
+from leftzmq.disk.watcher import CookieSeen, Lost, Report, Touch, Touched, Watched, Watcher
 from leftzmq.disk.watcher.mounttable import Mounted, mounts_near
 from leftzmq.disk.watcher.reports import Batch
 
@@ -26,6 +28,7 @@ if sys.platform != "linux":
 
 from watchdog.observers.inotify_c import InotifyConstants as IN
 from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
+from watchdog.utils import BaseThread
 
 from leftzmq.disk.watcher import inotify, rests
 
@@ -398,6 +401,72 @@ def test_too_many_watchers_are_said(share: Path, monkeypatch: pytest.MonkeyPatch
     assert "fs.inotify.max_user_instances" in lost.why
     assert not seen.watcher.watches
     seen.watcher.stop()
+
+
+def test_what_could_not_be_watched_is_tried_again_and_watched_when_the_limit_is_raised(
+    share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inotify, "RETRY_S", 0.1)
+    lift = limit(monkeypatch, errno.ENOSPC, "e", "other")
+    (share / "other").mkdir()
+    seen = Seen(share)
+    seen.watcher.start()
+    tries: list[bytes] = []
+    real = inotify.inotify_add_watch
+
+    def counted(fd: int, path: bytes, mask: int) -> int:
+        tries.append(path)
+        return real(fd, path, mask)
+
+    monkeypatch.setattr(inotify, "inotify_add_watch", counted)
+    deadline = time.monotonic() + DEADLINE_S
+    while len(tries) <= 6:
+        assert time.monotonic() < deadline, "tried, and refused"
+        time.sleep(0.002)
+    said = [report.prefix for report in seen.take() if isinstance(report, Lost)]
+    assert sorted(said) == ["d/e", "other"], "said once"
+    assert not seen.watcher.watches
+    lift()
+    seen.wait(lambda report: report == Watched("other"))
+    regained = [report for report in seen.take() if isinstance(report, Watched)]
+    assert regained == [Watched("d/e"), Watched("other")]
+    assert seen.watcher.watches and seen.folders() == {"", "d", "d/e", "other"}
+    (share / "other" / "x").write_text("x")
+    assert seen.last() == {"other/x": Touch.CLOSED}
+    seen.watcher.stop()
+
+
+def test_where_there_was_no_watcher_at_all_it_is_tried_again(
+    share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, on = InotifyFD._create_inotify_fd, [True]
+
+    def refuse() -> int:
+        if on:
+            raise OSError(errno.EMFILE, "inotify instance limit reached")
+        return real()
+
+    monkeypatch.setattr(watcher, "RETRY_S", 0.05)
+    monkeypatch.setattr(InotifyFD, "_create_inotify_fd", staticmethod(refuse))
+    seen = Seen(share)
+    seen.watcher.start()
+    on.clear()
+    seen.wait(lambda report: report == Watched(""))
+    assert seen.watcher.watches and seen.folders() == {"", "d", "d/e"}
+    seen.watcher.stop()
+
+
+def test_who_is_stopped_while_it_tries_tries_no_more(
+    share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> int:
+        raise OSError(errno.EMFILE, "inotify instance limit reached")
+
+    monkeypatch.setattr(InotifyFD, "_create_inotify_fd", staticmethod(refuse))
+    seen = Seen(share)
+    seen.watcher.start()
+    seen.watcher.stop()
+    assert not any(isinstance(thread, BaseThread) for thread in threading.enumerate())
 
 
 def test_a_share_that_may_not_be_read_is_said(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ from leftzmq.sync.facts import (
     TimePassed,
     Touch,
     WatchLost,
+    WatchRegained,
 )
 from leftzmq.sync.jobs import (
     Applied,
@@ -696,3 +697,20 @@ def test_what_waits_for_a_folder_goes_on_when_it_comes_and_is_no_problem_before(
     late = mesh.now + FOLDER_LATE_S
     assert any(isinstance(each, Tell) for each in b.folder.applier.held_up(fact, late))
     window.leave("new/f")
+
+
+def test_what_is_polled_is_a_problem_until_it_is_watched_again(mesh: Mesh) -> None:
+    a = mesh.devices["A"]
+    a.write("d/e", b"one")
+    a.take(WatchLost("share", "", False, "test"))
+    mesh.settle()
+    a.take(WatchLost("share", "d", True, "raise fs.inotify.max_user_watches"))
+    mesh.settle()
+    (problem,) = a.folder.problems.all()
+    assert problem.kind is ProblemKind.WATCH_LIMIT and "max_user_watches" in str(problem)
+    assert a.folder.settler.walks.polls, "the walk of it did not end it"
+    a.write("d/f", b"one")
+    a.take(WatchRegained("share", "d"))
+    mesh.settle()
+    assert not a.folder.problems.all() and not a.folder.settler.walks.polls
+    assert (mesh.devices["B"].share / "d/f").read_bytes() == b"one", "it was walked once more"

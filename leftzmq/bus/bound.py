@@ -340,6 +340,8 @@ def _free(host: str, remembered: int) -> list[Endpoint]:
 
 def _address(host: str) -> str:
     """libzmq binds to addresses only. Raises OSError for a name that has none."""
+    if "%" in host:
+        return host  # an address with its zone, of which the system gives back only a number
     found = dns.getaddrinfo(host, None, type=dns.SOCK_STREAM)
     return str(found[0][4][0])
 

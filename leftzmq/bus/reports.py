@@ -10,8 +10,16 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from leftzmq.disk.watcher import CookieSeen as CookieReport
-from leftzmq.disk.watcher import Lost, Remounted, Report, Touched
-from leftzmq.sync.facts import CookieSeen, Fact, MountChanged, PathsTouched, Touch, WatchLost
+from leftzmq.disk.watcher import Lost, Remounted, Report, Touched, Watched
+from leftzmq.sync.facts import (
+    CookieSeen,
+    Fact,
+    MountChanged,
+    PathsTouched,
+    Touch,
+    WatchLost,
+    WatchRegained,
+)
 
 REPORTS_A_TURN: Final = 2000
 
@@ -53,6 +61,8 @@ class Reports:
                     touches.setdefault(folder, []).append((path, Touch[what.name]))
                 case Lost(prefix, polled, why):
                     yield WatchLost(folder, prefix, polled, why)
+                case Watched(prefix):
+                    yield WatchRegained(folder, prefix)
                 case Remounted(path):
                     yield MountChanged(folder, path)
                 case CookieReport(name):

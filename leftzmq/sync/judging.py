@@ -67,6 +67,7 @@ class Judging:
                     self._walks.later(path)
                 return self.finish(path, waiting, now)
             case Sight.GONE:
+                self._walks.poll_no_more(path)
                 if path not in self.departed:
                     if sighting.key is None or sighting.key.kind is Kind.DIRECTORY:
                         self._looks.look_again_below(path)
@@ -140,6 +141,8 @@ class Judging:
     ) -> list[Action | Fact]:
         """Nothing more is to be seen of this look; a touch that came meanwhile counts anew."""
         self._looks.finish(path, waiting, now)
+        if self._walks.is_polled(path) and self._problems.kind_of(path) is ProblemKind.WATCH_LIMIT:
+            return []  # of the folder itself nothing is wrong
         return self._problems.clear(path) if clear else []
 
     def problem(self, problem: Problem, now: float) -> list[Action | Fact]:

@@ -29,6 +29,7 @@ from leftzmq.sync.facts import (
     Touch,
     WalkEnded,
     WatchLost,
+    WatchRegained,
 )
 from leftzmq.sync.jobs import CutSlice, Look, Looked, SliceCut, Walk, Walked
 from leftzmq.sync.judging import TRIED_AGAIN, Judging
@@ -130,6 +131,12 @@ class Settler:
         self._looks.look_again_below(fact.prefix)
         self.walks.later(fact.prefix)
         return out + self.go_on(now)
+
+    def regained(self, fact: WatchRegained, now: float) -> list[Action | Fact]:
+        self.walks.poll_no_more(fact.prefix)
+        self._looks.look_again_below(fact.prefix)
+        self.walks.later(fact.prefix)
+        return self._solve(fact.prefix, ProblemKind.WATCH_LIMIT) + self.go_on(now)
 
     def mount_changed(self, fact: MountChanged, now: float) -> list[Action | Fact]:
         """What is there now is watched, and looked at as soon as may be. At the share itself any

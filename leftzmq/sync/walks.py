@@ -86,6 +86,14 @@ class Walks:
         self._polled.add(prefix)
         self._next_poll = now + POLL_PERIOD_S
 
+    def poll_no_more(self, prefix: str) -> None:
+        """What is below `prefix` is watched now."""
+        self._polled.discard(prefix)
+
+    def is_polled(self, prefix: str) -> bool:
+        """Whether it was said that what is below `prefix` is not watched."""
+        return prefix in self._polled
+
     def step(self, *, room: bool) -> tuple[int, str] | None:
         """The walk (number and prefix) of which a step is to be made now, if any.
 

@@ -6,7 +6,12 @@ Knows events and paths. Must not know what a report leads to. The only door to w
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+from watchdog.utils import BaseThread
 
 from leftzmq.disk.fs import RealRoot, real_path
 from leftzmq.disk.watcher.native import Native
@@ -19,6 +24,7 @@ from leftzmq.disk.watcher.reports import (
     Reporter,
     Touch,
     Touched,
+    Watched,
     why_not_watched,
 )
 
@@ -33,8 +39,25 @@ __all__ = [
     "Report",
     "Touch",
     "Touched",
+    "Watched",
     "Watcher",
 ]
+
+
+RETRY_S: Final = 60.0
+"""So often it is tried again, where nothing can be watched at all."""
+
+
+class _Trying(BaseThread):
+    """Calls `begin` from time to time until it says that it began."""
+
+    def __init__(self, begin: Callable[[], bool]) -> None:
+        super().__init__()
+        self._begin = begin
+
+    def run(self) -> None:
+        while not self.stopped_event.wait(RETRY_S) and not self._begin():
+            pass
 
 
 class Watcher:
@@ -52,6 +75,7 @@ class Watcher:
         self._path, self._report = path, report
         self._root: RealRoot | None = None
         self._source: Inotify | Native | None = None
+        self._trying: _Trying | None = None
 
     @property
     def watches(self) -> bool:
@@ -61,8 +85,25 @@ class Watcher:
     def start(self) -> None:
         """Begin; what is done in the share after this returned is reported. Blocks while it
         watches every folder that is there. Raises OSError if the share cannot be opened."""
-        assert self._source is None
+        assert self._source is None and self._trying is None
         root = RealRoot(self._path)
+        try:
+            self._begin(root)
+        except OSError as error:
+            self._report(Lost("", True, why_not_watched(error)))
+            self._trying = _Trying(self._try_again)
+            self._trying.start()
+
+    def _try_again(self) -> bool:
+        """Whether it begins now."""
+        with suppress(OSError):
+            self._begin(RealRoot(self._path))
+            self._report(Watched(""))
+            return True
+        return False
+
+    def _begin(self, root: RealRoot) -> None:
+        """Raises OSError; then `root` is closed."""
         try:
             if self.has_close:
                 where = real_path(self._path)
@@ -73,13 +114,17 @@ class Watcher:
                 self._source = Native(str(self._path), self._report)
             self._source.start()
             self._root = root
-        except OSError as error:
+        except OSError:
             root.close()
             self._source = None
-            self._report(Lost("", True, why_not_watched(error)))
+            raise
 
     def stop(self) -> None:
         """No report comes after this returned."""
+        if self._trying is not None:
+            self._trying.stop()
+            self._trying.join()
+            self._trying = None
         if self._source is not None:
             self._source.stop()
             self._source.join()

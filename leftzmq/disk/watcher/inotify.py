@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import select
+import time
 from typing import Final
 
 from watchdog.observers.inotify_c import InotifyConstants as IN
@@ -36,6 +37,7 @@ from leftzmq.disk.watcher.reports import (
     Remounted,
     Reporter,
     Touch,
+    Watched,
     why_not_watched,
 )
 from leftzmq.disk.watcher.rests import Rests, is_lefting
@@ -46,6 +48,9 @@ MOUNTS_REST_S: Final = 0.02
 """Containers come and go by the hundred: the table of mounts is not read oftener."""
 MAX_POLLED: Final = 64
 """Subtrees that are named one by one as polled; with one more, the whole share is."""
+
+RETRY_S: Final = 60.0
+"""So often it is tried again to watch what is polled: the limit may have been raised."""
 
 _APPEARS: Final = IN.IN_CREATE | IN.IN_MOVED_TO
 _LEAVES: Final = IN.IN_DELETE | IN.IN_MOVED_FROM
@@ -77,6 +82,8 @@ class Inotify(InotifyFD):
         self._watches = Watches()
         self._cookies = -1  # the watch on `.left`
         self._polled: set[str] = set()
+        self._again_at = 0.0  # when those are tried again (monotonic)
+        self._trying: str | None = None
         self._complete = False  # all folders were gone through
         self._broken = False
         self._rests = Rests()
@@ -101,6 +108,8 @@ class Inotify(InotifyFD):
                 if self._table_changed:
                     self._look_at_mounts()
                     rest_s = max(rest_s, MOUNTS_REST_S)
+                if self._polled and time.monotonic() >= self._again_at:
+                    self._try_again()
                 self._batch.flush()
                 self.stopped_event.wait(rest_s)
         except Exception as error:
@@ -115,7 +124,10 @@ class Inotify(InotifyFD):
     def _check_inotify_fd(self) -> bool:
         """Called by read_events, which waits here: the table of mounts ends the wait, too."""
         assert self._poller is not None, "Linux has poll"
-        ready = dict(self._poller.poll())
+        wait_ms = None
+        if self._polled:
+            wait_ms = max(0.0, self._again_at - time.monotonic()) * 1000
+        ready = dict(self._poller.poll(wait_ms))
         self._table_changed = self._table is not None and self._table.fd in ready
         return self._inotify_fd in ready
 
@@ -318,13 +330,31 @@ class Inotify(InotifyFD):
 
     def _not_watched(self, path: str, why: str) -> None:
         """What is below `path` has to be polled. Never silent, but said once for a subtree."""
+        if self._trying is not None and is_within(path, self._trying):
+            self._polled.add(self._trying)  # it was said
         if any(is_within(path, p) for p in self._polled):
             return
+        if not self._polled:
+            self._again_at = time.monotonic() + RETRY_S
         if len(self._polled) >= MAX_POLLED:
             self._polled.clear()
             path = ""
         self._polled.add(path)
         self._batch.say(Lost(path, True, why))
+
+    def _try_again(self) -> None:
+        """Watch what is polled, if that is possible now."""
+        self._again_at = time.monotonic() + RETRY_S
+        for path in sorted(self._polled):
+            self._trying = path
+            self._polled.discard(path)
+            if path:
+                self._watch_at(path)
+            else:
+                self.watch_all()
+            self._trying = None
+            if path not in self._polled:
+                self._batch.say(Watched(path))
 
     def _end(self, numbers: list[int]) -> None:
         with self._lock:

@@ -41,6 +41,13 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """What is below `prefix` ("" is all) could not be watched, and is from now on. Walk it once."""
+
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
 class CookieSeen:
     """All that happened in the share before this cookie was made has been reported."""
 
@@ -55,7 +62,7 @@ class Remounted:
     path: str
 
 
-Report = Touched | Lost | CookieSeen | Remounted
+Report = Touched | Lost | Watched | CookieSeen | Remounted
 Reporter = Callable[[Report], None]
 
 

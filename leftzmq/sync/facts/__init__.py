@@ -43,6 +43,7 @@ from leftzmq.sync.facts.share import (
     PathsTouched,
     Touch,
     WatchLost,
+    WatchRegained,
 )
 from leftzmq.sync.facts.tickets import (
     FileHeldUp,
@@ -94,6 +95,7 @@ __all__ = [
     "Touch",
     "WalkEnded",
     "WatchLost",
+    "WatchRegained",
 ]
 
 # What one machine decided that another one must know.
@@ -131,6 +133,7 @@ Fact = (
     | StrangerRefused
     | PathsTouched
     | WatchLost
+    | WatchRegained
     | MountChanged
     | CookieSeen
     | Asked

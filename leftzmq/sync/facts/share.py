@@ -22,6 +22,14 @@ class PathsTouched:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchRegained:
+    """What is below `prefix` was polled, and is watched from now on: walk it once."""
+
+    folder: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
 class WatchLost:
     """Events below `prefix` were lost, or are not to be had (`polled`): walk it."""
 

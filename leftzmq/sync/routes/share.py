@@ -17,6 +17,7 @@ from leftzmq.sync.facts import (
     RescanWanted,
     WalkEnded,
     WatchLost,
+    WatchRegained,
 )
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import (
@@ -42,6 +43,7 @@ class ShareRoutes:
         to = routes.to_folder
         to(PathsTouched, lambda folder, fact, now: folder.settler.touched(fact, now))
         to(WatchLost, lambda folder, fact, now: folder.settler.lost(fact, now))
+        to(WatchRegained, lambda folder, fact, now: folder.settler.regained(fact, now))
         to(MountChanged, lambda folder, fact, now: folder.settler.mount_changed(fact, now))
         to(RescanWanted, lambda folder, fact, now: folder.settler.rescan(fact, now))
         to(Walked, lambda folder, fact, now: folder.settler.walked(fact, now))
