@@ -14,7 +14,7 @@ from leftzmq.sync.actions import Action, Work, tell_entry
 from leftzmq.sync.asides import GOING_BACK
 from leftzmq.sync.batches import Batches
 from leftzmq.sync.claims import Claims
-from leftzmq.sync.ends import FAILED_RETRY_S, FULL_RETRY_S, Ends
+from leftzmq.sync.ends import FAILED_RETRY_S, FULL_RETRY_S, Ends, Source
 from leftzmq.sync.facts import (
     Fact,
     FileHeldUp,
@@ -65,6 +65,7 @@ class Applier:
         guard: Guard,
         claims: Claims,
         problems: Problems,
+        source: Source,
     ) -> None:
         self.folder, self._guard, self._problems = folder, guard, problems
         self._indexes, self._versions = indexes, versions
@@ -72,7 +73,9 @@ class Applier:
         self._moves = Moves(indexes.store, versions, claims, window)
         self._batches = Batches(indexes, versions, claims, window, self._moves)
         self.leftings = Leftings(folder, indexes)
-        self._ends = Ends(folder, window, versions, replica, guard, self.leftings, claims, problems)
+        self._ends = Ends(
+            folder, window, versions, replica, guard, self.leftings, claims, problems, source
+        )
         self._asides = self._ends.asides
         self._room = Room(folder)
         self.stopped = False

@@ -7,7 +7,7 @@ Knows what each end leads to. Must not know how a ticket is made, nor an operati
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from leftzmq.disk.outcome import Ending, Outcome
@@ -23,6 +23,7 @@ from leftzmq.sync.replica import Replica
 from leftzmq.sync.versions import Versions
 from leftzmq.sync.window import Doing, Stage, Window
 from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS
+from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Moved
 from leftzmq.wire.local import EventKind
@@ -31,6 +32,10 @@ ENDS_A_TURN: Final = 32  # of operations (about 70 us each): a batch's are handl
 CHANGED_RETRY_S: Final = 2.0
 FULL_RETRY_S: Final = 5.0
 FAILED_RETRY_S: Final = 30.0
+
+Source = Callable[[Entry, int], str]
+"""The name of the device from which a version came, given the bit of one that has it (0: nobody);
+"" where it is not known."""
 
 
 class Ends:
@@ -46,10 +51,11 @@ class Ends:
         leftings: Leftings,
         claims: Claims,
         problems: Problems,
+        source: Source,
     ) -> None:
         self._folder, self._window, self._versions = folder, window, versions
         self._replica, self._guard, self._leftings = replica, guard, leftings
-        self._claims, self._problems = claims, problems
+        self._claims, self._problems, self._source = claims, problems, source
         self.asides = Asides(folder, claims, leftings, versions, replica)
         self._waiting: deque[Outcome] = deque()
         self._waiting_walks: set[str] = set()
@@ -151,7 +157,7 @@ class Ends:
         out = self._problems.clear(path)
         if doing.staged is not None and outcome.operation.staged is None:
             out += self._leftings.discard(doing.staged)  # its bytes came here another way
-        out.append(tell_entry(EventKind.FINISHED, self._folder, outcome.operation.entry))
+        out.append(self._finished(outcome.operation.entry, doing))
         if outcome.copied_to is not None:
             fields = {"folder": self._folder, "path": path, "copy": outcome.copied_to}
             out.append(Tell(EventKind.CONFLICT, fields))
@@ -165,9 +171,15 @@ class Ends:
             self._window.wait(self._window.doing[moved.path], now + CHANGED_RETRY_S)
             return [RescanWanted(self._folder, (moved.path,))]
         self._window.consider(moved.path)
-        self._window.leave(moved.path)
-        finished = tell_entry(EventKind.FINISHED, self._folder, moved.entry)
-        return [*self._problems.clear(moved.path), finished]
+        doing = self._window.leave(moved.path)
+        return [*self._problems.clear(moved.path), self._finished(moved.entry, doing)]
+
+    def _finished(self, entry: Entry, doing: Doing | None) -> Tell:
+        """doing: its ticket, which has left the window."""
+        account = doing.account if doing is not None else None
+        device = self._source(entry, account[0] if account is not None else 0)
+        more = {"device": device} if device else {}
+        return tell_entry(EventKind.FINISHED, self._folder, entry, **more)
 
     def _not_empty(self, path: str, doing: Doing, now: float) -> list[Action | Fact]:
         if self._leftings.lie_below(path):

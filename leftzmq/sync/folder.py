@@ -81,7 +81,14 @@ class Folder:
             considered=lambda: self.applier.considered,
         )
         self.applier = Applier(
-            id, self.indexes, versions, self.replica, self.guard, self.claims, self.problems
+            id,
+            self.indexes,
+            versions,
+            self.replica,
+            self.guard,
+            self.claims,
+            self.problems,
+            source=self.hearing.source,
         )
         self.log_length = LogLength(store)
         self.trash = TrashKeeper(id, store, holds=lambda: bool(self.guard.status()))

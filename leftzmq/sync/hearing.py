@@ -93,6 +93,16 @@ class Hearing:
                 bits |= row.holders
         return [device for device in self.members if self._heads.of(device).mask & bits]
 
+    def source(self, entry: Entry, bit: int) -> str:
+        """The name of the device from which a version came: of who made it or, where that is none
+        of our peers, of the device with this bit in the index, which has it. "": unknown."""
+        name = self._peers.maker(entry.writer)
+        if name or not bit:
+            return name
+        known = (head.key for head in self._heads.known() if head.mask == bit)
+        key = next(known, None)
+        return self._peers.name(DeviceKey(key)) if key is not None else ""
+
     def greeted(self, fact: PeerGreeted, hello: Standing, now: float) -> list[Action | Fact]:
         """A device that shares this folder: it can be reached now; ask for what we lack. A new
         one is asked in any case: its answer is what shows that it speaks."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from leftzmq.content.keys import device_mark
 from leftzmq.errors import Refusal, Refused
 from leftzmq.sync.actions import Action, Drop, Send, Subscribe, Tell
 from leftzmq.sync.facts import (
@@ -31,6 +32,7 @@ from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.listener import MAX_CREDIT_BYTES
 from leftzmq.sync.membership import Membership
 from leftzmq.sync.peer import Move, Peer, State
+from leftzmq.tree.version import DEVICE_MARK_BYTES, Life
 from leftzmq.wire.hello import Standing
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.messages import (
@@ -67,12 +69,17 @@ class Peers:
     ) -> None:
         self._us, self._membership = us, membership
         self.by_key: dict[DeviceKey, Peer] = {peer.key: peer for peer in peers}
+        self._by_mark = {device_mark(key): peer.name for key, peer in self.by_key.items()}
 
     # -- questions -----------------------------------------------------------------------------
 
     def name(self, device: DeviceKey | None) -> str:
         peer = self.by_key.get(device) if device else None
         return peer.name if peer else (device.hex()[:16] if device else "somebody")
+
+    def maker(self, writer: Life) -> str:
+        """The name of the peer whose life this is, as the life itself says; "": of none of them."""
+        return self._by_mark.get(writer[:DEVICE_MARK_BYTES], "")
 
     def control_link(self, device: DeviceKey) -> Link | None:
         """Where to ask this device for its index."""
