@@ -10,9 +10,8 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from leftzmq.bus import devicekey, platform
 from leftzmq.bus.bound import Listening
@@ -73,7 +72,16 @@ Python's own (700, 10, 10) a full collection took 27 ms in the middle of 10,000 
 NOTICED_S: Final = 1.0
 MAX_DETAIL_LETTERS: Final = 256  # of messages.ShortText
 
-Log = Callable[[Event], None]
+
+class Log(Protocol):
+    """Where the agent tells of its events. now: monotonic seconds"""
+
+    def __call__(self, event: Event, now: float) -> None: ...
+
+    def deadline(self) -> float | None:
+        """When it is to be asked again, by `tick`."""
+
+    def tick(self, now: float) -> None: ...
 
 
 class Agent:
@@ -126,7 +134,7 @@ class Agent:
             self._wake,
             self._fact_of,
             self._handle,
-            self.node.deadline,
+            self._deadline,
         )
         self.bus.serve()
         gc.collect()
@@ -183,6 +191,7 @@ class Agent:
         while not self._stopping:
             self._loop.turn()
             self._tell_noticed()
+            self._log.tick(time.monotonic())
             self._check_memory()
 
     def stop(self) -> None:
@@ -214,6 +223,11 @@ class Agent:
             if now >= self._silent_until.get(name, 0.0):
                 self._silent_until[name] = now + NOTICED_S
                 self._say("", f"{name} came and is ignored: the agent goes on as it is")
+
+    def _deadline(self, now: float) -> float:
+        logs = self._log.deadline()
+        due = self.node.deadline(now)
+        return due if logs is None else min(due, logs)
 
     def _handle(self, fact: Fact) -> None:
         for action in self.node.handle(fact, time.monotonic(), time.time_ns()):
@@ -321,7 +335,7 @@ class Agent:
 
     def _tell(self, action: actions.Tell) -> None:
         event = self._chronicle.note(action.kind, action.fields, time.time())
-        self._log(event)
+        self._log(event, time.monotonic())
         if self.bus.has_listeners:
             self.bus.tell(encode_event(event))
 

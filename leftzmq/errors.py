@@ -18,6 +18,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """So many of something: "1 file", "2,000 files". nouns: where it is not `noun` with an s."""
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
 class LeftError(Exception):
     """A part cannot go on. `str()` of it is the line that the user reads.
 
@@ -263,9 +268,15 @@ class Problem:
     detail: str = ""
     device: str = ""
 
+    @property
+    def subject(self) -> str:
+        """What it is about, in words. "." is the path of the share's root."""
+        if self.device:
+            return f"the index of {self.device}"
+        return "the whole share" if self.path == "." else self.path
+
     def __str__(self) -> str:
-        what = f"the index of {self.device}" if self.device else self.path
-        text = f"{what}: {self.kind.value}"
+        text = f"{self.subject}: {self.kind.value}"
         return f"{text} ({self.detail})" if self.detail else text
 
 

@@ -168,7 +168,7 @@ def flooded(stage: Fortress, name: str, by: Sequence[Actor], seconds: float) -> 
 _TELLING: Final = re.compile(
     r"dropped|stopped|STOPPED|--adopt|Traceback|rror|refused|held|too many|no room|cannot"
 )
-_CLOCK: Final = re.compile(r"^\d\d:\d\d:\d\d ")
+_CLOCK: Final = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
 _NUMBERS: Final = re.compile(r"\d+")
 
 

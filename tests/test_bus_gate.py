@@ -354,7 +354,7 @@ def test_a_flood_of_keys_is_a_number_and_bounded_memory():
         note(strangers, n, now=1.0)
     assert len(strangers.take(1.0)) == MAX_REMEMBERED == len(strangers._said)
     (fact,) = strangers.take(1.0 + QUIET_S)
-    assert fact.detail == f"and {10_000 - MAX_REMEMBERED} times more, from others"
+    assert fact.detail == f"and {10_000 - MAX_REMEMBERED:,} more times, from others"
     assert strangers.take(1.0 + 3 * QUIET_S) == []
     note(strangers, 20_000, now=1.0 + QUIET_S)
     assert len(strangers._said) == 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from leftzmq.errors import Refusal
+from leftzmq.errors import Refusal, counted
 from leftzmq.sync.facts import StrangerRefused
 from leftzmq.sync.link import DeviceKey
 
@@ -50,7 +50,7 @@ class Strangers:
     def take(self, now: float) -> list[StrangerRefused]:
         """What is to be said now. Those over MAX_REMEMBERED are one line a minute, as a number."""
         if self._unsaid and now - self._unsaid_since >= QUIET_S:
-            detail = f"and {self._unsaid} times more, from others"
+            detail = f"and {counted(self._unsaid, 'more time')}, from others"
             self._facts.append(StrangerRefused(None, Refusal.UNKNOWN_DEVICE, detail))
             self._unsaid, self._unsaid_since = 0, 0.0
         facts, self._facts = self._facts, []

@@ -14,7 +14,7 @@ from typing import Final
 
 from leftzmq import __version__
 from leftzmq.agent import Agent
-from leftzmq.cli.log import Log
+from leftzmq.cli.log import LEVELS, Log
 from leftzmq.cli.shell import STDERR, STDOUT, Parser, guarded
 from leftzmq.config import load
 from leftzmq.errors import LeftError, UsageError
@@ -45,16 +45,25 @@ def _main(arguments: Sequence[str] | None, log: Log, out: Log) -> int:
         metavar="FOLDER-ID",
         help="mark this folder's share anew and begin a new index: the share is as it should be",
     )
-    parser.add_argument("-v", "--verbose", action="store_true", help="log every step")
+    parser.add_argument(
+        "--log-level",
+        choices=LEVELS,
+        metavar="LEVEL",
+        help="debug: a line for every step of every file; info (as it is without): what came and "
+        "went, in batches; warning: what needs a look; error: what stops a folder",
+    )
+    parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
+    parser.add_argument("-v", "--verbose", action="store_true", help="as --log-level debug")
     parser.add_argument("--version", action="version", version=f"leftzmq {__version__}")
     options = parser.parse_args(arguments)
+    log.as_json = options.log_json
+    log.level = LEVELS[options.log_level or ("debug" if options.verbose else "info")]
     config = load(options.config)
     unknown = set(options.adopt) - {folder.id for folder in config.folders}
     if unknown:
         raise UsageError(
             f"there is no folder {unknown.pop()!r}", str(config.file), "see [[folder]]"
         )
-    log.verbose = options.verbose
     agent = Agent(config, log, adopt=frozenset(options.adopt))
     _hear_signals(agent)
     try:

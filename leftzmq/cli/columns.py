@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from leftzmq.cli.lines import printable
+from leftzmq.cli.terminal import may_style
 
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
@@ -33,7 +34,7 @@ def columns(
 
 
 def bold(text: str) -> str:
-    return f"{_BOLD}{text}{_PLAIN}" if sys.stdout.isatty() else text
+    return f"{_BOLD}{text}{_PLAIN}" if may_style(sys.stdout.isatty()) else text
 
 
 def _width(text: str) -> int:

@@ -15,6 +15,7 @@ from leftzmq.cli.columns import columns
 from leftzmq.cli.lines import human_bytes, printable
 from leftzmq.cli.paging import Item, Pages, add_paging, print_json, print_more, shown
 from leftzmq.cli.shell import json_text
+from leftzmq.cli.terminal import may_style
 from leftzmq.config import load_device
 
 _LIST: Final = "which conflict copies there are"
@@ -154,7 +155,8 @@ def _diff(file: dict[str, Any] | None, copy: dict[str, Any]) -> list[str] | None
 def _line(line: str) -> str:
     text = "\t".join(printable(part) for part in line.split("\t"))
     colour = _COLOURS.get(line[:1])
-    return f"\x1b[{colour}m{text}\x1b[0m" if colour and sys.stdout.isatty() else text
+    is_styled = colour is not None and may_style(sys.stdout.isatty())
+    return f"\x1b[{colour}m{text}\x1b[0m" if is_styled else text
 
 
 # ---- resolve ----------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from leftzmq.cli.lines import human_bytes, printable
 from leftzmq.cli.shell import json_text
 from leftzmq.cli.steps import Step, Story
 from leftzmq.cli.story import Stage
+from leftzmq.cli.terminal import colour_system
 from leftzmq.errors import LeftError, UsageError
 
 COPIES: Final = 4
@@ -34,7 +35,8 @@ LARGER: Final = "set TMPDIR to a folder on a larger disk"
 
 def demo(*, as_json: bool, size: int) -> int:
     """Run it with a large file of `size` bytes; exit code 0 when every step went as it should."""
-    console = Console(file=sys.stderr if as_json else sys.stdout, highlight=False)
+    file = sys.stderr if as_json else sys.stdout
+    console = Console(file=file, highlight=False, color_system=colour_system())
     _must_fit(size)
     steps: list[Step] = []
     with _in_order() as ending, Stage() as stage:

@@ -10,6 +10,7 @@ from leftzmq.bus.door import ask
 from leftzmq.cli.lines import printable
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
+from leftzmq.errors import counted
 
 _TEXTS: Final = {
     "accept": "let happen what was held back, here and on all other devices",
@@ -48,5 +49,5 @@ def decide(options: argparse.Namespace) -> int:
         return 0
     for who, count in answer["held"].items():
         then = _SAID.get((options.command, who), "")
-        print(f"{count} files, lost {printable(who)}: {then}")
+        print(f"{counted(count, 'file')}, lost {printable(who)}: {then}")
     return 0

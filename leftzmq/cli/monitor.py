@@ -16,8 +16,9 @@ from leftzmq import __version__
 from leftzmq.bus.door import ask, listen
 from leftzmq.cli.lines import line, printable
 from leftzmq.cli.shell import Parser, guarded, json_text
+from leftzmq.cli.terminal import may_style
 from leftzmq.config import load_device
-from leftzmq.errors import AgentAway
+from leftzmq.errors import AgentAway, counted
 from leftzmq.wire.local import Event, EventKind
 
 Ask = Callable[[int], dict[str, Any]]
@@ -49,7 +50,7 @@ class Tail:
             if event.number > self._number:
                 missed = event.number - self._number - 1
                 if missed:
-                    self._say(f"{missed} events were missed")
+                    self._say(_missed(missed))
                 yield self._next(event)
 
     def _catch_up(self) -> Iterator[Event]:
@@ -65,7 +66,7 @@ class Tail:
         self._began = answer["began"]
         for kind, number, unix_time, fields in answer["events"]:
             if self._number and number > self._number + 1:
-                self._say(f"{number - self._number - 1} events were missed")
+                self._say(_missed(number - self._number - 1))
             yield self._next(Event(EventKind(kind), number, unix_time, fields))
 
     def _next(self, event: Event) -> Event:
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     device = load_device(options.config)
-    colour = sys.stdout.isatty() and not options.json
+    colour = may_style(sys.stdout.isatty()) and not options.json
     _say(f"listening to {device.name}")
     tail = Tail(lambda after: ask(device.state, "events", {"after": after}), _say)
     for event in tail.follow(listen(device.state)):
@@ -111,6 +112,10 @@ def _is_wanted(event: Event, folders: Sequence[str], kinds: Sequence[str]) -> bo
     return (not folders or event.fields.get("folder") in folders) and (
         not kinds or event.kind.value in kinds
     )
+
+
+def _missed(count: int) -> str:
+    return f"{counted(count, 'event')} {'was' if count == 1 else 'were'} missed"
 
 
 def _say(text: str) -> None:

@@ -19,7 +19,9 @@ from leftzmq.bus.door import ask
 from leftzmq.cli.importing import end_at_once
 from leftzmq.cli.lines import human_bytes, printable
 from leftzmq.cli.shell import json_text
+from leftzmq.cli.terminal import colour_system
 from leftzmq.config import load_device
+from leftzmq.errors import counted
 
 WATCH_PERIOD_S: Final = 0.5
 SHOWN_PROBLEMS: Final = 20
@@ -36,7 +38,7 @@ def status(options: argparse.Namespace) -> int:
     if options.json:
         print(json_text(answer))
         return 0
-    console = Console(highlight=False)
+    console = Console(highlight=False, color_system=colour_system())
     if not options.watch:
         console.print(status_view(answer))
         return 0
@@ -152,15 +154,14 @@ def _attention(folder: dict[str, Any]) -> list[RenderableType]:
     hidden = folder["problems"] - SHOWN_PROBLEMS
     if hidden > 0:
         lines.append(
-            Text(f"{name}: and {hidden:,} more problems: see `leftzmq problems`", "yellow")
+            Text(f"{name}: and {counted(hidden, 'more problem')}: see `leftzmq problems`", "yellow")
         )
     for path in folder["conflict_list"][:SHOWN_CONFLICTS]:
         lines.append(Text(f"{name}: both versions were kept: {printable(path)}"))
     hidden = folder["conflicts"] - SHOWN_CONFLICTS
     if hidden > 0:
-        lines.append(
-            Text(f"{name}: and {hidden:,} more conflict copies: see `leftzmq conflicts list`")
-        )
+        copies = counted(hidden, "more conflict copy", "more conflict copies")
+        lines.append(Text(f"{name}: and {copies}: see `leftzmq conflicts list`"))
     return list(lines)
 
 

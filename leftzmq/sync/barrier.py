@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from leftzmq.errors import counted
 from leftzmq.sync.actions import Action, Answer, Work
 from leftzmq.sync.facts import Asked, CookieSeen, Fact, WalkEnded
 from leftzmq.sync.folder import Folder
@@ -154,7 +155,7 @@ class Barrier:
             if not folder.at_rest:
                 return f"folder {folder.id} is {folder.state.value}"
             if len(folder.problems):
-                return f"folder {folder.id} has {len(folder.problems)} problems"
+                return f"folder {folder.id} has {counted(len(folder.problems), 'problem')}"
             if not folder.hearing.heard:
                 return f"no connected peer has folder {folder.id}"
         return ""

@@ -14,7 +14,7 @@ from typing import Final
 
 from leftzmq.content.lists import MAX_LIST_BYTES
 from leftzmq.content.seal import MAC_BYTES
-from leftzmq.errors import Refusal
+from leftzmq.errors import Refusal, counted
 from leftzmq.sync.actions import Action, Drop, Send
 from leftzmq.sync.answers import Answers
 from leftzmq.sync.arriving import Arriving
@@ -194,7 +194,7 @@ class Downloader:
         self._asks.let_go(fact.device, fact.body_bytes)
         out = self.large.written(fact, now)
         if fact.bad:
-            detail = f"{len(fact.bad)} chunks of {fact.entry.path}"
+            detail = f"{counted(len(fact.bad), 'chunk')} of {fact.entry.path}"
             out.append(Drop(fact.device, Refusal.WRONG_ID, detail))
             return out + self.go_on(now)
         return out + self._go_on_with(fact.device, now)
@@ -204,7 +204,7 @@ class Downloader:
             self._asks.let_go(fact.device, fact.body_bytes)
         out = self.small.staged(fact)
         if fact.bad and fact.device is not None:
-            detail = f"{len(fact.bad)} files, {fact.bad[0].path} among them"
+            detail = f"{counted(len(fact.bad), 'file')}, {fact.bad[0].path} among them"
             out.append(Drop(fact.device, Refusal.WRONG_ID, detail))
         return out + self.go_on(now)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from leftzmq.config import Limits
+from leftzmq.errors import counted
 from leftzmq.sync.actions import Work
 from leftzmq.sync.holdings import Held
 from leftzmq.sync.jobs import IndexRoomSeen, LookForIndexRoom
@@ -45,7 +46,8 @@ class IndexRoom:
         bears = SPARE_BYTES + entries * self._limits.index_entry_bytes
         if more.bytes > 0 and size > bears:
             average = self._limits.index_entry_bytes
-            return f"{entries} entries of {size >> 20} MiB: index_entry_bytes = {average}"
+            count = counted(entries, "entry", "entries")
+            return f"{count} of {size >> 20} MiB: index_entry_bytes = {average}"
         return ""
 
     # -- how much the disk bears -------------------------------------------------------------------

@@ -133,8 +133,7 @@ class Problems:
         if kept is None:
             return []  # of what was not told it is not told that it is over
         self._shares[kept.problem.kind].give_back(kept.problem)
-        what = f"the index of {device}" if device else path
-        return [_told(kept.problem, "SOLVED", f"{what}: solved")]
+        return [_told(kept.problem, "SOLVED", f"{kept.problem.subject}: solved")]
 
     def walk_begins(self) -> None:
         """A walk of everything: what it does not show again by its end is solved."""

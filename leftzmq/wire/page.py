@@ -13,7 +13,7 @@ from typing import Final
 
 from leftzmq.content.keys import FolderKeys
 from leftzmq.content.seal import open_page, seal_page
-from leftzmq.errors import Refusal, Refused
+from leftzmq.errors import Refusal, Refused, counted
 from leftzmq.tree.accepted import NOTHING, Accepted
 from leftzmq.tree.entry import MAX_LINK_BYTES, Entry
 from leftzmq.tree.path import MAX_PATH_BYTES
@@ -176,6 +176,5 @@ def _check_sequences(wire: WirePage) -> None:
         # Whoever asks on after such a page would ask for ever.
         raise Refused(Refusal.BAD_PAGE, f"a page that ends at its beginning, {wire.last}")
     if len(wire.entries) > wire.last - wire.after:
-        raise Refused(
-            Refusal.BAD_PAGE, f"{len(wire.entries)} entries in ({wire.after}, {wire.last}]"
-        )
+        count = counted(len(wire.entries), "entry", "entries")
+        raise Refused(Refusal.BAD_PAGE, f"{count} in ({wire.after}, {wire.last}]")

@@ -105,4 +105,35 @@ BUGS: Final = (
         frozenset(),
         ("tests/test_bus_connections.py",),
     ),
+    Bug(
+        "a flood of changes is a flood of lines",
+        "However many changes there are, a few lines a second are told of them.",
+        (
+            Edit(
+                "leftzmq/cli/batches.py",
+                "        return min(self.last + QUIET_S, self.came + LONGEST_S)\n",
+                "        return self.last\n",
+            ),
+            Edit(
+                "leftzmq/cli/batches.py",
+                "        told = over[: int(self._lines + _ROUNDING)]\n",
+                "        told = over\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_cli_log.py",),
+    ),
+    Bug(
+        "a change is said to come from who gave it",
+        "`finished` says who made the change, whoever gave it.",
+        (
+            Edit(
+                "leftzmq/sync/hearing.py",
+                "        name = self._peers.maker(entry.writer)\n",
+                '        name = "" if bit else self._peers.maker(entry.writer)\n',
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_finished.py",),
+    ),
 )

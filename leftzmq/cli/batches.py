@@ -1,0 +1,166 @@
+"""Changes of files as the agent's log tells them: a line for all that came within a moment.
+
+Knows events and times. Must not know how a line is worded, nor where it goes.
+
+However many changes there are, no more than LINES_A_S lines come of them: a batch whose time is
+over waits for its turn, and what comes meanwhile is counted in it. There is one batch for each
+folder and device, so what is kept is bounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from leftzmq.wire.local import Event, EventKind
+
+QUIET_S: Final = 0.7
+"""A batch ends when so long nothing of it came: what a user copies comes closer together."""
+LONGEST_S: Final = 5.0
+"""While changes go on there is a line so often."""
+LINES_A_S: Final = 2.0
+LINES_AT_ONCE: Final = 8
+_ROUNDING: Final = 1e-6  # of a line, where time was divided
+MAX_WANTED: Final = 4096
+"""Files of which it is known since when they were wanted; as many as the window has tickets."""
+
+
+class What(Enum):
+    """The value is the word for it in the log."""
+
+    FOUND = "found"  # by our own scanner
+    RECEIVED = "received"
+    CONFLICTS = "conflict"
+
+
+@dataclass(slots=True)
+class Batch:
+    """What came together.
+
+    device: from which it came; "": from here, or not known
+    path: of the only one that there is; "": there are several. kind, deleted: as the event has it
+    copy: the copy of the only conflict
+    changes: events. files, folders, links: put there; deletes: of all kinds
+    bytes: of the files. seconds: since the first of them was wanted, or found
+    """
+
+    what: What
+    folder: str
+    device: str
+    path: str
+    kind: str = "file"
+    deleted: bool = False
+    copy: str = ""
+    changes: int = 0
+    files: int = 0
+    bytes: int = 0
+    folders: int = 0
+    links: int = 0
+    deletes: int = 0
+    seconds: float = 0.0
+
+    def add(self, event: Event) -> None:
+        fields = event.fields
+        self.changes += 1
+        if fields.get("path") != self.path:
+            self.path = ""
+        self.kind, self.deleted = str(fields.get("kind") or "file"), bool(fields.get("deleted"))
+        self.copy = str(fields.get("copy") or "")
+        if self.what is What.CONFLICTS:
+            return
+        if self.deleted:
+            self.deletes += 1
+        elif self.kind == "file":
+            self.files += 1
+            self.bytes += int(fields.get("size") or 0)
+        elif self.kind == "directory":
+            self.folders += 1
+        else:
+            self.links += 1
+
+
+Key = tuple[What, str, str]
+
+
+@dataclass(slots=True)
+class _Open:
+    """came: when the first came, last: when the last did. since: the first was wanted."""
+
+    batch: Batch
+    came: float
+    last: float
+    since: float
+
+    @property
+    def over(self) -> float:
+        return min(self.last + QUIET_S, self.came + LONGEST_S)
+
+
+WHAT: Final = {
+    EventKind.SCAN: What.FOUND,
+    EventKind.FINISHED: What.RECEIVED,
+    EventKind.CONFLICT: What.CONFLICTS,
+}
+
+
+class Batches:
+    """Of one agent's log. All times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._open: dict[Key, _Open] = {}
+        self._said: dict[Key, float] = {}  # until when what came is told
+        self._wanted: dict[int, float] = {}  # by the hash of folder and path
+        self._lines, self._lines_at = float(LINES_AT_ONCE), 0.0
+
+    def wanted(self, event: Event, now: float) -> None:
+        """A version is wanted: from now on its time counts."""
+        self._wanted.setdefault(_mark(event), now)
+        if len(self._wanted) > MAX_WANTED:
+            del self._wanted[next(iter(self._wanted))]
+
+    def add(self, event: Event, now: float) -> None:
+        """A file, folder or link that was found here, or came; or a conflict."""
+        fields, what = event.fields, WHAT[event.kind]
+        key = what, str(fields.get("folder") or ""), str(fields.get("device") or "")
+        since = now
+        if what is What.RECEIVED:
+            # What a line has told of already is not told of again.
+            since = max(self._wanted.pop(_mark(event), now), self._said.get(key, 0.0))
+        found = self._open.get(key)
+        if found is None:
+            path = str(fields.get("path") or "")
+            found = self._open[key] = _Open(Batch(*key, path), now, now, since)
+        found.batch.add(event)
+        found.last, found.since = now, min(found.since, since)
+
+    def deadline(self) -> float | None:
+        """When `due` has one."""
+        over = min((each.over for each in self._open.values()), default=None)
+        if over is None:
+            return None
+        return max(over, self._lines_at + max(0.0, 1.0 - self._lines) / LINES_A_S)
+
+    def due(self, now: float) -> list[Batch]:
+        """Those that are over, as many as may be told now."""
+        gained = (now - self._lines_at) * LINES_A_S
+        self._lines, self._lines_at = min(self._lines + gained, LINES_AT_ONCE), now
+        over = [key for key, each in self._open.items() if each.over <= now]
+        over.sort(key=lambda key: self._open[key].over)
+        told = over[: int(self._lines + _ROUNDING)]
+        self._lines -= len(told)
+        return [self._end(key) for key in told]
+
+    def rest(self) -> list[Batch]:
+        """All that there are: nothing comes any more."""
+        return [self._end(key) for key in list(self._open)]
+
+    def _end(self, key: Key) -> Batch:
+        found = self._open.pop(key)
+        self._said[key] = found.last
+        found.batch.seconds = found.last - found.since
+        return found.batch
+
+
+def _mark(event: Event) -> int:
+    return hash((event.fields.get("folder"), event.fields.get("path")))
