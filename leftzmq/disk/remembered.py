@@ -16,15 +16,19 @@ Ours = Callable[[bytes, int], list[tuple[bytes, ScanKey | None]]]
 after `after`, `limit` of them at most, an empty list only at the end. ScanKey None: never equal."""
 
 OURS_AT_ONCE: Final = 1000
+OURS_AT_FIRST: Final = 8
+"""Most walks are of a new folder, of which the index has nothing: what comes behind it need not be
+read. A page of 1,000 was two thirds of such a walk (2 ms)."""
+_GROWTH: Final = 5  # times the page before: 8, 40, 200, 1,000
 
 
 class Remembered:
     """Our index from `prefix` on, one key ahead; `key` is None behind the last one of it."""
 
-    __slots__ = ("_after", "_end", "_ours", "_page", "key", "scan")
+    __slots__ = ("_after", "_end", "_ours", "_page", "_size", "key", "scan")
 
     def __init__(self, ours: Ours, prefix: str) -> None:
-        self._ours = ours
+        self._ours, self._size = ours, OURS_AT_FIRST
         # No key has 0xff in it (not UTF-8), so these are borders that no key can touch.
         first = sort_key(prefix)
         self._after = first[:-1] + bytes((first[-1] - 1, 0xFF)) if first else b""
@@ -37,7 +41,8 @@ class Remembered:
     def next(self) -> None:
         found = next(self._page, None)
         if found is None:
-            page = self._ours(self._after, OURS_AT_ONCE)
+            page = self._ours(self._after, min(self._size, OURS_AT_ONCE))
+            self._size *= _GROWTH
             if page:
                 self._after = page[-1][0]
             self._page = iter(page)

@@ -158,10 +158,12 @@ class _Scanner:
             return self._problem(path, ProblemKind.SPECIAL)
         key = stat.key()
         if key == self._known(path):
-            return Sighting(path, Sight.SAME, key)
+            return Sighting(path, Sight.SAME, key, empty=_is_empty(folder, path, stat))
         age_ns = now_ns - max(stat.mtime_ns, stat.ctime_ns)
         if stat.kind is Kind.DIRECTORY:
-            return Sighting(path, Sight.FOUND, key, Observed(path, Kind.DIRECTORY), age_ns=age_ns)
+            found = Observed(path, Kind.DIRECTORY)
+            empty = _is_empty(folder, path, stat)
+            return Sighting(path, Sight.FOUND, key, found, age_ns=age_ns, empty=empty)
         if _is_racy(stat, now_ns):
             return Sighting(path, Sight.RESTLESS, key, age_ns=age_ns)
         if stat.kind is Kind.SYMLINK:
@@ -203,6 +205,21 @@ class _Scanner:
     def _problem(self, path: str, kind: ProblemKind, detail: str = "") -> Sighting:
         problem = Problem(self._folder_id, path, kind, detail)
         return Sighting(path, Sight.PROBLEM, problem=problem)
+
+
+def _is_empty(above: Folder, path: str, stat: Stat) -> bool:
+    """Whether this is a folder on the disk of the one above it, with nothing in it. False where it
+    cannot be told: then a walk looks for itself, and says what is the matter."""
+    if stat.kind is not Kind.DIRECTORY or stat.device != above.own_stat().device:
+        return False
+    try:
+        with above.folder(name_of(path)) as folder:
+            inside = folder.own_stat()
+            is_it = (inside.device, inside.inode) == (stat.device, stat.inode)
+            return is_it and not folder.names()
+    except OSError as error:
+        raise_if_short(error)
+        return False
 
 
 def _is_racy(stat: Stat, now_ns: int) -> bool:

@@ -26,6 +26,7 @@ class Sighting:
 
     age_ns: the wall clock at the look minus the younger of mtime and ctime (negative: from the
             future), so that the settler can tell what may still be under someone's pen.
+    empty:  it is a folder, no mount, and nothing was in it: a walk would find nothing
     """
 
     path: str
@@ -34,6 +35,7 @@ class Sighting:
     observed: Observed | None = None
     problem: Problem | None = None
     age_ns: int = 0
+    empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

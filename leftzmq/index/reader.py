@@ -74,15 +74,17 @@ class Reader:
             for key, scan in self._among(question, keys)
         }
 
-    def alive_after(self, key: bytes, limit: int) -> list[tuple[bytes, ScanKey | None]]:
-        """(sort key, ScanKey) of our live versions, in key order strictly after `key`; of what is
-        held back there, if something is."""
+    def alive_after(
+        self, key: bytes, limit: int, before: bytes = b"\xff"
+    ) -> list[tuple[bytes, ScanKey | None]]:
+        """(sort key, ScanKey) of our live versions, in key order strictly after `key` and before
+        `before`; of what is held back there, if something is."""
         found = self._ask(
             "SELECT version.path, coalesce(held.scan, version.scan)"
             " FROM version INDEXED BY version_path LEFT JOIN held ON held.path = version.path"
-            " WHERE version.path > ? AND seq IS NOT NULL AND deleted = 0"
+            " WHERE version.path > ? AND version.path < ? AND seq IS NOT NULL AND deleted = 0"
             " ORDER BY version.path LIMIT ?",
-            (key, limit),
+            (key, before, limit),
         )
         return [(path, unpack_scan(scan)) for path, scan in found]
 

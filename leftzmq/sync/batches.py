@@ -202,9 +202,9 @@ class Batches:
     def _may_go(self, path: str, doing: Doing, batch: dict[str, Operation]) -> bool:
         """Whether our folder at `path` can be removed after what is in the batch. What must stay
         below it makes us publish it again; what is still to go makes it wait."""
-        key = sort_key(path) + b"\0"
-        below = self._indexes.store.alive_after(key, STAYING_SAMPLE)
-        children = [path_of_key(child) for child, _ in below if child.startswith(key)]
+        key = sort_key(path)
+        below = self._indexes.store.alive_after(key + b"\0", STAYING_SAMPLE, key + b"\1")
+        children = [path_of_key(child) for child, _ in below]
         if all(child in batch and batch[child].entry.deleted for child in children):
             return True
         if any(self._versions.stays(child) for child in children):

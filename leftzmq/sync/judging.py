@@ -64,7 +64,7 @@ class Judging:
                     # Removed and made anew, it may have got the same inode; or the applier was
                     # faster. What was put in it before it was watched has no event of its own; nor
                     # has what cannot be called by its name.
-                    self._walks.later(path)
+                    self._walk_into(sighting)
                 return self.finish(path, waiting, now)
             case Sight.GONE:
                 self._walks.poll_no_more(path)
@@ -96,9 +96,15 @@ class Judging:
             self._looks.cut(path, waiting, key)
             return []
         if key.kind is Kind.DIRECTORY:
-            self._walks.later(path)
+            self._walk_into(sighting)
         settled.append(sighting)
         return self.finish(path, waiting, now)
+
+    def _walk_into(self, sighting: Sighting) -> None:
+        """What is in a folder is looked for. Where nothing is, on disk and in our index, there is
+        nothing to be found; what comes into it later has events of its own."""
+        if not (sighting.empty and self._is_empty(sighting.path)):
+            self._walks.later(sighting.path)
 
     def _under_a_pen(self, waiting: Waiting, sighting: Sighting, key: ScanKey) -> bool:
         """Young, not closed, and not seen standing still for a second yet."""
