@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from pathlib import Path
 
+import pytest
 from mesh import Device, Mesh
 
 from leftzmq.sync.jobs import Apply, Job
 from leftzmq.sync.pace import (
     ACTIVE_S,
+    AFTERWARDS_S,
     OPERATIONS_ALONE,
     OPERATIONS_SHARED,
     REST,
@@ -37,9 +39,23 @@ def test_while_another_one_edits_the_flood_rests_longer_than_it_worked() -> None
     pace.ended({EDIT: 1}, 10.1, 10.15)
     pace.ended({FLOOD: 100}, 10.0, 10.5)
     assert pace.resting(10.5) == {FLOOD}
-    assert pace.deadline() == 10.5 + REST * 0.5
-    assert not pace.resting(11.5) and pace.deadline() is None
-    assert pace.operations(11.5) == OPERATIONS_SHARED
+    rested = 10.5 + REST * (0.5 + 100 * AFTERWARDS_S)
+    assert pace.deadline() == pytest.approx(rested)
+    assert not pace.resting(rested + 0.001) and pace.deadline() is None
+    assert pace.operations(rested) == OPERATIONS_SHARED
+
+
+def test_what_follows_from_a_batch_counts_however_fast_the_disk_is() -> None:
+    """Half a core at most: what an operation costs in all is never more than half of the time."""
+    pace, now, done = Pace(), 10.0, 0
+    while now < 20.0:
+        pace.user_changed(now)
+        count = pace.operations(now)
+        pace.began({FLOOD: count}, now)
+        pace.ended({FLOOD: count}, now, now)
+        done += count
+        now = pace.deadline() or now
+    assert done * AFTERWARDS_S <= (now - 10.0) / 2
 
 
 def test_a_change_of_this_devices_user_counts_as_well() -> None:

@@ -25,8 +25,11 @@ program (build, sync of a phone) comes within it."""
 RESTS_FROM: Final = 8
 """Operations of one lane in a batch; with fewer it does not rest after it."""
 REST: Final = 2.0
-"""Times what the batch took. Looking at what it made, walking into it and telling of it take about
-as long again and are not in that: with a rest of one time folders took 0.78 of a core."""
+"""Times what the batch took, with what follows from it."""
+AFTERWARDS_S: Final = 0.0006
+"""What follows from an operation when its batch is over: the look at what it made, the row, the
+news, the events. Measured for folders (bench/siege.py, "W4 folders"): 0.8 ms of processor time each
+in all, of which the batch is 0.2."""
 OPERATIONS_ALONE: Final = 128
 OPERATIONS_SHARED: Final = 32
 _USER: Final = (0, -1)
@@ -64,7 +67,8 @@ class Pace:
         if len(self._active.keys() | lanes.keys()) > 1:
             for lane, operations in lanes.items():
                 if operations >= RESTS_FROM:
-                    self._rests[lane] = now + REST * (now - began)
+                    took = now - began + operations * AFTERWARDS_S
+                    self._rests[lane] = now + REST * took
 
     def resting(self, now: float) -> frozenset[Lane]:
         """Of these nothing is to be begun now."""
