@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -124,6 +125,53 @@ def test_folders_and_links(root: RealRoot, tmp_path: Path) -> None:
     mtime_ns = (tmp_path / "l").lstat().st_mtime_ns
     target = "../ä/\n".encode()
     assert link.observed == Observed("l", Kind.SYMLINK, 0, mtime_ns, False, target, 0)
+
+
+def test_a_folder_with_nothing_in_it_is_empty(root: RealRoot, tmp_path: Path) -> None:
+    """Whether the index knows it or not; anything in it, whatever it is, makes it another one."""
+    for name in ("empty", "full", "bad"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "full" / "f").write_bytes(b"x")
+    Path(os.fsdecode(os.fsencode(tmp_path / "bad") + b"/\xff")).write_bytes(b"")
+    (tmp_path / "link").symlink_to("empty")
+    (tmp_path / "file").write_bytes(b"")
+    names = ("empty", "full", "bad", "link", "file")
+    for known in ({}, {name: key_of(root, name) for name in names}):
+        found = see(root, *names, known=known.get)
+        assert [seen.empty for seen in found] == [True, False, False, False, False]
+
+
+@pytest.mark.parametrize("method", ["folder", "names"])
+def test_a_folder_that_cannot_be_listed_is_not_called_empty(
+    root: RealRoot, tmp_path: Path, method: str
+) -> None:
+    (tmp_path / "d").mkdir()
+
+    calls = 0
+
+    def once() -> None:
+        nonlocal calls
+        calls += 1
+        if method == "names" or calls > 1:  # the first folder that is opened is the one above it
+            raise PermissionError(errno.EACCES, "no", "d")
+
+    [found] = see(Meddled(root, method, before=once), "d")
+    assert found.sight is Sight.FOUND and not found.empty
+
+
+def test_a_folder_that_is_replaced_while_it_is_looked_at_is_not_called_empty(
+    root: RealRoot, tmp_path: Path
+) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "other").mkdir()
+
+    def replace() -> None:
+        if (tmp_path / "other").exists():
+            (tmp_path / "d").rename(tmp_path / "gone")
+            (tmp_path / "other").rename(tmp_path / "d")
+
+    [found] = see(Meddled(root, "stat", after=replace), "d")
+    assert found.sight is Sight.FOUND and not found.empty
 
 
 def test_what_the_index_knows_is_not_read(root: RealRoot, tmp_path: Path) -> None:

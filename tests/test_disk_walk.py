@@ -371,3 +371,23 @@ def test_special_files_are_problems_and_what_was_there_is_not_gone(root: Root, s
 def test_our_own_folder_is_passed_over(root: Root, share: Path) -> None:
     put(share, ".left/.left/x", ".left/cookie-1")
     assert not any(path.startswith(".left") for path in Walked(root, reader({})).dirty)
+
+
+def test_a_walk_of_a_folder_reads_little_of_the_index_that_comes_behind_it(
+    root: Root, share: Path
+) -> None:
+    """A paired device made 30,000 folders: each walk of a new one read 1,000 rows of others."""
+    put(share, "new/f")
+    rows = [(sort_key(f"z {number:05}"), None) for number in range(5000)]
+    read: list[int] = []
+
+    def ours(after: bytes, limit: int) -> list[tuple[bytes, ScanKey | None]]:
+        page = [row for row in rows if row[0] > after][:limit]
+        read.append(len(page))
+        return page
+
+    assert Walked(root, ours, "new").dirty == ["new", "new/f"]
+    assert sum(read) <= 10
+    read.clear()
+    assert len(Walked(root, ours).dirty) >= 5000
+    assert len(read) < 12, "and a large one asks for many at once"

@@ -41,6 +41,7 @@ from leftzmq.sync.jobs import (
     JobDone,
     Look,
     UnacknowledgedCounted,
+    Walk,
 )
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.tally import Tally
@@ -714,3 +715,61 @@ def test_what_is_polled_is_a_problem_until_it_is_watched_again(mesh: Mesh) -> No
     mesh.settle()
     assert not a.folder.problems.all() and not a.folder.settler.walks.polls
     assert (mesh.devices["B"].share / "d/f").read_bytes() == b"one", "it was walked once more"
+
+
+# ---- new folders ----------------------------------------------------------------------------
+
+
+def walks_of(mesh: Mesh, device: Device) -> list[str]:
+    """From now on: the prefixes that this device walks."""
+    walked: list[str] = []
+    submit = mesh.submit
+
+    def watched(each: Device, job: Job) -> None:
+        if each is device and isinstance(job, Walk):
+            walked.append(job.prefix)
+        submit(each, job)
+
+    mesh.submit = watched  # type: ignore[assignment,method-assign]
+    return walked
+
+
+def made(device: Device, *paths: str) -> None:
+    """What a watcher says of a folder that appeared; what is in it is not said."""
+    touches = tuple((path, Touch.MADE) for path in paths)
+    device.take(PathsTouched(device.folder.id, touches))
+
+
+def test_a_new_folder_is_walked_only_where_there_may_be_something_in_it(mesh: Mesh) -> None:
+    a, b, _ = mesh.devices.values()
+    walked = walks_of(mesh, b)
+    for number in range(20):
+        (a.share / f"empty {number}").mkdir()
+    a.scan()
+    mesh.settle()
+    made(b, *(f"empty {number}" for number in range(20)))
+    mesh.settle()
+    assert len(b.tree()) == 20 and walked == [], "those that the applier made"
+    (b.share / "full" / "in it").mkdir(parents=True)
+    (b.share / "full" / "file").write_bytes(b"x")
+    (b.share / "alone").mkdir()
+    mesh.now += 1
+    made(b, "full", "alone")
+    mesh.settle()
+    assert set(walked) == {"full"}
+    assert set(a.tree()) >= {"full", "full/in it", "full/file", "alone"}
+
+
+def test_a_folder_that_is_empty_now_is_walked_where_the_index_has_something(mesh: Mesh) -> None:
+    """It was removed with all in it and made anew, and may have got the same inode."""
+    a, b, _ = mesh.devices.values()
+    b.write("d/f", b"x" * 3000)
+    mesh.now += 1
+    b.scan()
+    mesh.settle()
+    assert "d/f" in a.tree()
+    (b.share / "d" / "f").unlink()
+    walked = walks_of(mesh, b)
+    made(b, "d")
+    mesh.settle()
+    assert walked == ["d"] and "d/f" not in a.tree() and "d" in a.tree()

@@ -136,4 +136,17 @@ BUGS: Final = (
         frozenset(),
         ("tests/test_sync_finished.py",),
     ),
+    Bug(
+        "a folder that is empty on disk is never walked",
+        "Removed and made anew, it may have got the same inode: what the index has in it is gone.",
+        (
+            Edit(
+                "leftzmq/sync/judging.py",
+                "        if not (sighting.empty and self._is_empty(sighting.path)):\n",
+                "        if not sighting.empty:\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_mesh.py",),
+    ),
 )
