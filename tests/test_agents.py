@@ -247,6 +247,12 @@ def test_a_key_readable_by_others_is_refused(stage: Stage) -> None:
     assert refused.returncode == 2 and "chmod 600" in refused.stderr
 
 
+def test_a_monitor_of_a_folder_that_is_not_there_is_refused(stage: Stage) -> None:
+    refused = run("monitor", "-c", config(stage.actors[0]), "--folder", "nope")
+    assert refused.returncode == 2
+    assert "--folder nope: there is no such folder (there is share)" in refused.stderr
+
+
 def test_our_own_key_is_no_peer(stage: Stage) -> None:
     a, b, _ = stage.actors
     Path(config(a)).write_text(Path(config(a)).read_text().replace(b.key, a.key))

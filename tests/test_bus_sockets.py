@@ -315,7 +315,7 @@ def test_monitors_and_the_command_line_have_doors_of_their_own(tmp_path):
         assert ask.verb == "status" and a.bus.answer(ask.asker, b"fine")
         until(lambda: client.poll(0), a)
         assert client.recv() == b"fine"
-        event = Event(EventKind.READY, 1, 2.0, {"a": 3})
+        event = Event(EventKind.READY, 1, 2.0, {"a": 3}, 1.0)
         until(lambda: a.bus.tell(encode_event(event)) or monitor.poll(0), a)
         assert decode_event(monitor.recv_multipart()) == event
         monitor.close()

@@ -37,7 +37,7 @@ DATED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (\w+) +(.*)")
 
 def event(of: EventKind, path: str = "f", **fields: Any) -> Event:
     whole = {"folder": "share", "path": path, "kind": "file", "size": 0, "deleted": False}
-    return Event(of, 1, WHEN, whole | fields)
+    return Event(of, 1, WHEN, whole | fields, WHEN)
 
 
 def came(path: str = "f", device: str = "beta", **fields: Any) -> Event:
@@ -234,18 +234,18 @@ def test_the_root_of_a_share_is_said_in_words(kind: ProblemKind) -> None:
 # ---- levels and JSON ----------------------------------------------------------------------------
 
 EVENTS = [
-    Event(EventKind.READY, 1, WHEN, {}),
+    Event(EventKind.READY, 1, WHEN, {}, WHEN),
     event(EventKind.TICKET, "f"),
     event(EventKind.START_RENAME, "f", verb="put the file"),
     came("f", size=5),
     found("a", size=1),
     found("b", size=1),
     event(EventKind.CONFLICT, "f", copy="f.conflict-1"),
-    Event(EventKind.PEER_DOWN, 8, WHEN, {"device": "beta", "why": "nobody answers"}),
+    Event(EventKind.PEER_DOWN, 8, WHEN, {"device": "beta", "why": "nobody answers"}, WHEN),
     event(EventKind.PROBLEM, "x", problem="UNREADABLE", text="x: cannot be read"),
     event(EventKind.PROBLEM, "x", problem="SOLVED", text="x: solved"),
     event(EventKind.PROBLEM, "", problem="SHARE_AWAY", text="it is away"),
-    Event(EventKind.STOPPED, 9, WHEN, {}),
+    Event(EventKind.STOPPED, 9, WHEN, {}, WHEN),
 ]
 
 
@@ -282,7 +282,7 @@ def test_a_level_says_what_matters_so_much_or_more(tmp_path: Path) -> None:
 def test_every_kind_of_event_has_a_level() -> None:
     steps = {EventKind.TICKET, EventKind.START_RENAME, EventKind.HAVE_NEWS, EventKind.PROGRESS}
     for kind in EventKind:
-        assert (level_of(Event(kind, 1, 0.0, {})) is Level.DEBUG) == (kind in steps)
+        assert (level_of(Event(kind, 1, 0.0, {}, 0.0)) is Level.DEBUG) == (kind in steps)
     for cause in StopCause:
         assert level_of(event(EventKind.PROBLEM, "", problem=cause.name)) is Level.ERROR
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from leftzmq.bus.chronicle import KEPT_BYTES, KEPT_EVENTS, Chronicle
@@ -109,3 +110,30 @@ def test_without_an_agent_it_waits_and_says_so() -> None:
         [1],
         ["no agent runs on this state directory; waiting for it"],
     )
+
+
+def test_another_run_whose_numbers_go_on_by_chance_is_seen_as_one() -> None:
+    """It was started again while the monitor heard nothing, and has told as much as the first."""
+    first, second = Agent(100.0), Agent(200.0)
+    heard = [first.tell() for _ in range(3)]
+    agent = [first]
+    said: list[str] = []
+
+    def ask(after: int) -> dict[str, Any]:
+        return agent[0].chronicle.reply(after)
+
+    def events() -> Iterator[Event | None]:
+        yield from heard
+        agent[0] = second
+        told = [second.tell() for _ in range(4)]
+        yield told[-1]  # number 4, after 3: those before it came while nobody was connected
+
+    shown = [(event.began, event.number) for event in Tail(ask, said.append).follow(events())]
+    assert shown == [(100.0, n) for n in (1, 2, 3)] + [(200.0, n) for n in (1, 2, 3, 4)]
+    assert said == ["the agent was started again"]
+
+
+def test_a_run_that_is_over_before_it_could_be_asked_is_said_to_be_missed() -> None:
+    agent = Agent(200.0)
+    told = [agent.tell() for _ in range(3)]
+    assert tail([], [told[-1]])[1][-1] == "2 events were missed"

@@ -48,7 +48,7 @@ def test_a_sample_has_the_fields_of_its_section_and_can_be_shown(kind: EventKind
     section = sections()[kind.value]
     fields = dict(section.sample)
     assert fields.pop("event") == kind.value
-    event = Event(kind, fields.pop("number"), fields.pop("time"), fields)  # type: ignore[arg-type]
+    event = Event(kind, fields.pop("number"), fields.pop("time"), fields, 0.0)  # type: ignore[arg-type]
     assert section.always <= fields.keys() <= section.always | section.sometimes
     assert "None" not in line(event)
 

@@ -285,7 +285,7 @@ def test_no_name_steers_the_terminal(kind: EventKind) -> None:
     for _, raw, _ in TABLE:
         path = raw.decode(errors="surrogateescape")
         fields = {"folder": "share", "path": path, "text": path, "device": path, "detail": path}
-        said = line(Event(kind, 1, 0.0, fields))
+        said = line(Event(kind, 1, 0.0, fields, 0.0))
         assert said.isprintable(), (raw, said)
 
 

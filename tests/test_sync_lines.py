@@ -33,7 +33,7 @@ def test_the_first_is_told_at_once_the_last_when_the_second_is_over() -> None:
     assert lines.due(10.9) == []
     [told] = lines.due(10.0 + PERIOD_S)
     assert told == Tell(EventKind.PEER_DOWN, {"device": "M", "why": "4312", "more": 4311})
-    assert "(and 4,311 more times)" in line(Event(told.kind, 1, 0.0, told.fields))
+    assert "(and 4,311 more times)" in line(Event(told.kind, 1, 0.0, told.fields, 0.0))
 
 
 def test_never_more_than_one_a_second_however_long_it_goes_on() -> None:

@@ -27,12 +27,19 @@ from leftzmq.wire.local import (
 )
 
 EVENT = Event(
-    EventKind.FINISHED, 258, 1700000000.5, {"path": "a/b", "bytes": 7, "again": False, "why": None}
+    EventKind.FINISHED,
+    258,
+    1700000000.5,
+    {"path": "a/b", "bytes": 7, "again": False, "why": None},
+    1699999999.5,
 )
 EVENT_FRAMES = [
     b"finished",
     bytes.fromhex("0000000000000102"),
-    bytes.fromhex("92cb41d954fc4020000084a470617468a3612f62a5627974657307a5616761696ec2a3776879c0"),
+    bytes.fromhex(
+        "93cb41d954fc4020000084a470617468a3612f62a5627974657307a5616761696ec2a3776879c0"
+        "cb41d954fc3fe00000"
+    ),
 ]
 ASK = Ask("wait", {"timeout": 2.5, "cookie": "x"})
 ASK_FRAME = bytes.fromhex("92a47761697482a774696d656f7574cb4004000000000000a6636f6f6b6965a178")
@@ -60,7 +67,7 @@ def test_an_event_is_its_golden_bytes() -> None:
 
 @pytest.mark.parametrize("kind", EventKind)
 def test_every_kind_of_event_goes_round(kind: EventKind) -> None:
-    event = Event(kind, 2**64 - 1, 0.0, {})
+    event = Event(kind, 2**64 - 1, 0.0, {}, 0.0)
     frames = encode_event(event)
     assert frames[0] == kind.value.encode()
     assert decode_event(frames) == event
@@ -131,7 +138,7 @@ def test_a_reply_that_is_too_long_is_an_error_to_the_asker() -> None:
 
 def test_a_name_that_is_not_utf8_can_be_told_of() -> None:
     name = b"caf\xe9".decode(errors="surrogateescape")
-    frames = encode_event(Event(EventKind.PROBLEM, 1, 0.0, {"path": name}))
+    frames = encode_event(Event(EventKind.PROBLEM, 1, 0.0, {"path": name}, 0.0))
     assert decode_event(frames).fields == {"path": "caf\\udce9"}
     assert decode_reply(encode_reply({"problems": [{"path": name}]})) == {
         "problems": [{"path": "caf\\udce9"}]
@@ -172,7 +179,7 @@ def test_cut_off_or_flipped(frame: bytes) -> None:
 @pytest.mark.parametrize("count", [1, 3, 200])
 def test_an_event_always_fits(letter: str, count: int) -> None:
     fields = {f"{number}": letter * 70_000 for number in range(count)}
-    frames = encode_event(Event(EventKind.PROBLEM, 1, 0.0, fields))
+    frames = encode_event(Event(EventKind.PROBLEM, 1, 0.0, fields, 0.0))
     assert len(frames[2]) <= MAX_EVENT_BYTES
     said = decode_event(frames).fields
     assert len(said) == count and all(str(text).endswith("...") for text in said.values())
@@ -189,4 +196,4 @@ def test_a_number_that_is_too_large_is_the_largest() -> None:
         "b": -(2**63),
         "c": True,
     }
-    assert encode_event(Event(EventKind.SWEPT, 1, 0.0, {"bytes": 2**70}))
+    assert encode_event(Event(EventKind.SWEPT, 1, 0.0, {"bytes": 2**70}, 0.0))

@@ -28,7 +28,7 @@ class Chronicle:
     def note(self, kind: EventKind, fields: Mapping[str, Scalar], unix_time: float) -> Event:
         """The next event, with fields that fit."""
         self._number += 1
-        event = Event(kind, self._number, unix_time, bounded(fields))
+        event = Event(kind, self._number, unix_time, bounded(fields), self._began)
         size = fields_bytes(event.fields)
         self._kept.append((event, size))
         self._bytes += size

@@ -17,8 +17,8 @@ from leftzmq.bus.door import ask, listen
 from leftzmq.cli.lines import line, printable
 from leftzmq.cli.shell import Parser, guarded, json_text
 from leftzmq.cli.terminal import may_style
-from leftzmq.config import load_device
-from leftzmq.errors import AgentAway, counted
+from leftzmq.config import load, load_device
+from leftzmq.errors import AgentAway, UsageError, counted
 from leftzmq.wire.local import Event, EventKind
 
 Ask = Callable[[int], dict[str, Any]]
@@ -34,43 +34,55 @@ class Tail:
     def __init__(self, ask: Ask, say: Callable[[str], None]) -> None:
         self._ask, self._say = ask, say
         self._number = 0
-        self._time = 0.0
         self._began: float | None = None
+        self._waits = False  # for an agent that can be asked; it was said
 
     def follow(self, heard: Iterable[Event | None]) -> Iterator[Event]:
         """heard: what the agent tells, from now on (None: nothing for a second)."""
         yield from self._catch_up()
         for event in heard:
-            if event is None or event.number == self._number:
+            if event is None or self._has(event):
                 continue
-            if event.number < self._number and event.unix_time <= self._time:
-                continue  # it was in the answer already
-            if event.number != self._number + 1:
+            if event.began != self._began or event.number != self._number + 1:
                 yield from self._catch_up()
-            if event.number > self._number:
-                missed = event.number - self._number - 1
-                if missed:
-                    self._say(_missed(missed))
-                yield self._next(event)
+            if self._has(event):
+                continue  # it was in the answer
+            if event.began != self._began:
+                self._goes_on_with(event.began)
+            missed = event.number - self._number - 1
+            if missed:
+                self._say(_missed(missed))
+            yield self._next(event)
+
+    def _has(self, event: Event) -> bool:
+        return event.began == self._began and event.number <= self._number
 
     def _catch_up(self) -> Iterator[Event]:
         try:
             answer = self._ask(self._number)
             if self._began is not None and answer["began"] != self._began:
-                self._say("the agent was started again")
-                self._number = 0
+                self._goes_on_with(answer["began"])
                 answer = self._ask(0)
         except AgentAway as away:
-            self._say(f"{away}; waiting for it")
+            if not self._waits:
+                self._say(f"{away}; waiting for it")
+            self._waits = True
             return
-        self._began = answer["began"]
+        self._waits = False
+        began = self._began = answer["began"]
         for kind, number, unix_time, fields in answer["events"]:
             if self._number and number > self._number + 1:
                 self._say(_missed(number - self._number - 1))
-            yield self._next(Event(EventKind(kind), number, unix_time, fields))
+            yield self._next(Event(EventKind(kind), number, unix_time, fields, began))
+
+    def _goes_on_with(self, began: float) -> None:
+        """Another run of the agent: its numbers begin at 1, and may go on by chance."""
+        if self._began is not None:
+            self._say("the agent was started again")
+        self._began, self._number = began, 0
 
     def _next(self, event: Event) -> Event:
-        self._number, self._time = event.number, event.unix_time
+        self._number = event.number
         return event
 
 
@@ -81,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     device = load_device(options.config)
+    if options.folder:
+        _check_folders(options)
     colour = may_style(sys.stdout.isatty()) and not options.json
     _say(f"listening to {device.name}")
     tail = Tail(lambda after: ask(device.state, "events", {"after": after}), _say)
@@ -106,6 +120,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"leftzmq {__version__}")
     return parser
+
+
+def _check_folders(options: argparse.Namespace) -> None:
+    """UsageError for a folder that peer.toml does not have: nothing would ever be shown."""
+    known = [folder.id for folder in load(options.config).folders]
+    for id in options.folder:
+        if id not in known:
+            do = f"there is {', '.join(known)}"
+            raise UsageError("there is no such folder", f"--folder {printable(id)}", do)
 
 
 def _is_wanted(event: Event, folders: Sequence[str], kinds: Sequence[str]) -> bool:

@@ -29,11 +29,11 @@ MAX_VERB_LETTERS: Final = 64
 _NUMBER_BYTES: Final = 8
 _FIELD_BYTES: Final = 20
 """Of a field beside its texts: the headers of key and value, or a number."""
-_EVENT_HEAD_BYTES: Final = 32
+_EVENT_HEAD_BYTES: Final = 41
 _LEAST: Final = -(1 << 63)  # of the numbers that msgpack can hold
 _MOST: Final = (1 << 64) - 1
 
-_EVENT_LIMITS: Final = Limits(frame=MAX_EVENT_BYTES, str=MAX_EVENT_BYTES, bin=0, array=2, map=256)
+_EVENT_LIMITS: Final = Limits(frame=MAX_EVENT_BYTES, str=MAX_EVENT_BYTES, bin=0, array=3, map=256)
 _ASK_LIMITS: Final = Limits(frame=MAX_ASK_BYTES, str=MAX_ASK_BYTES, bin=0, array=2, map=256)
 _REPLY_LIMITS: Final = Limits(
     frame=MAX_REPLY_BYTES, str=MAX_REPLY_BYTES, bin=0, array=1 << 20, map=1 << 16
@@ -66,12 +66,14 @@ class Event:
 
     number: counts the events of this run of the agent; a gap means that the monitor lost some
     unix_time: seconds since the epoch
+    began: of this run, likewise: two runs number alike
     """
 
     kind: EventKind
     number: int
     unix_time: float
     fields: Mapping[str, Scalar]
+    began: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,8 @@ def fields_bytes(fields: Mapping[str, Scalar]) -> int:
 
 
 def encode_event(event: Event) -> list[bytes]:
-    """[topic, number as 8 bytes big-endian, msgpack [unix_time, fields]]; it always fits."""
-    body = pack([float(event.unix_time), bounded(event.fields)])
+    """[topic, number as 8 bytes big-endian, msgpack [unix_time, fields, began]]; it fits."""
+    body = pack([float(event.unix_time), bounded(event.fields), float(event.began)])
     return [event.kind.value.encode(), event.number.to_bytes(_NUMBER_BYTES, "big"), body]
 
 
@@ -119,9 +121,10 @@ def decode_event(frames: list[bytes]) -> Event:
     if len(number) != _NUMBER_BYTES:
         raise Refused(Refusal.WRONG_SHAPE, "an event's number is 8 bytes")
     match unpack(body, _EVENT_LIMITS):
-        case [float(unix_time), dict(fields)] if math.isfinite(unix_time):
-            return Event(kind, int.from_bytes(number, "big"), unix_time, _scalars(fields))
-    raise Refused(Refusal.WRONG_SHAPE, "an event's body is [time, fields]")
+        case [float(unix_time), dict(fields), float(began)] if math.isfinite(unix_time + began):
+            count = int.from_bytes(number, "big")
+            return Event(kind, count, unix_time, _scalars(fields), began)
+    raise Refused(Refusal.WRONG_SHAPE, "an event's body is [time, fields, began]")
 
 
 def encode_ask(verb: str, fields: Mapping[str, Scalar]) -> bytes:
