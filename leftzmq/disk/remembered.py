@@ -18,7 +18,7 @@ after `after`, `limit` of them at most, an empty list only at the end. ScanKey N
 OURS_AT_ONCE: Final = 1000
 OURS_AT_FIRST: Final = 8
 """Most walks are of a new folder, of which the index has nothing: what comes behind it need not be
-read. A page of 1,000 was two thirds of such a walk (2 ms)."""
+read. A page of 1,000 was five sixths of such a walk, which took 0.9 ms."""
 _GROWTH: Final = 5  # times the page before: 8, 40, 200, 1,000
 
 
