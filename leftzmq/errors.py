@@ -226,7 +226,10 @@ class ProblemKind(Enum):
     SPECIAL = "not a file, folder or link: not synced"
     UNREADABLE = "cannot be read"
     UNWRITABLE = "cannot be written"
-    BEING_WRITTEN = "is being written: waiting until it stands still"
+    BEING_WRITTEN = (
+        "is being written: the others get it as it is from time to time, and when it is closed or "
+        "stands still"
+    )
     FOREIGN_LEFTING = "ends in .lefting but is not ours: not synced and not touched"
     DISK_FULL = "the disk is full: the ticket waits for room"
     LOW_SPACE = "too little of the disk would stay free: the ticket waits for room"

@@ -179,8 +179,9 @@ class Openings:
             raise
 
     def _over(self, id: str, keys: FolderKeys, store: Store) -> Folder:
-        limits = self._configs[id].limits
-        return Folder(id, keys, self._opening.device, store, self._opening.peers, limits)
+        config, opening = self._configs[id], self._opening
+        limits, patience_s = config.limits, config.patience_s
+        return Folder(id, keys, opening.device, store, opening.peers, limits, patience_s)
 
 
 def _set_aside(store: Store) -> Iterator[str]:

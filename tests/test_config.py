@@ -396,6 +396,9 @@ def test_what_a_folder_may_take_up_is_configurable(tmp_path: Path) -> None:
     assert folder.limits == Limits(7, 0.5, 0.0)
     (folder,) = load(written(tmp_path, DEVICE + FOLDER)).folders
     assert folder.limits == Limits(30, 10.0, 1.0)
+    assert folder.patience_s == 10.0
+    (folder,) = load(written(tmp_path, DEVICE + FOLDER + "patience_s = 2.5\n")).folders
+    assert folder.patience_s == 2.5
 
 
 LIMITS = [
@@ -409,6 +412,7 @@ LIMITS = [
     ("index_entries = 5000.5", "index_entries: is 5000.5 (write a whole number of entries)"),
     ('index_entries = "many"', "index_entries: wants a number, got text"),
     ("index_entry_bytes = 20000", "index_entry_bytes: is 20000 "),
+    ("patience_s = 1", "patience_s: is 1 (write a number of seconds from 2 to 86400"),
     ("min_free = 1", 'min_free: is not known (did you mean "min_free_percent"?'),
     ("trash_day = 1", 'trash_day: is not known (did you mean "trash_days"?'),
 ]

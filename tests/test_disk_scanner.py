@@ -13,7 +13,7 @@ import pytest
 from leftzmq.content.cut import MAX_CHUNK_BYTES, ONE_CHUNK_MAX_BYTES, Cutter
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import derive_keys
-from leftzmq.content.lists import Rows
+from leftzmq.content.lists import Rows, pack_row
 from leftzmq.disk.fs import RealRoot
 from leftzmq.disk.root import Root
 from leftzmq.disk.scanner import RACY_NS, cut_slice, look
@@ -472,6 +472,52 @@ def test_a_slice_of_a_file_that_moves_is_not_still(
         meddled = Meddled(root, "read", after=do)
     part = cut_slice(meddled, "d/f", key, MAX_CHUNK_BYTES, KEYS, Cutter(KEYS))
     assert (part.still, part.rows, part.end) == (False, b"", part.offset)
+
+
+GROWTH_S = 1.0
+"""From the stat to the reading: so long that no later write can have its times."""
+
+
+@pytest.mark.parametrize("when", ["open_read", "before read", "after read"])
+@pytest.mark.parametrize("move", MOVES)
+def test_a_slice_of_a_file_that_may_grow_is_what_was_there_before(
+    root: RealRoot, tmp_path: Path, large: bytes, move: str, when: str
+) -> None:
+    """Nothing else may happen to it."""
+    file = tmp_path / "d" / "f"
+    key = key_of(root, "d/f")
+    late_ns = key.ctime_ns + int(GROWTH_S * 1e9)
+
+    def do() -> None:
+        MOVES[move](file)
+
+    method = "open_read" if when == "open_read" else "read"
+    before, after = (None, do) if when == "after read" else (do, None)
+    meddled = Meddled(root, method, before=before, after=after)
+    part = cut_slice(meddled, "d/f", key, 0, KEYS, Cutter(KEYS), grows_at_ns=late_ns)
+    if move == "grown":
+        quiet = cut_slice(root, "d/f", key, 0, KEYS, Cutter(KEYS), grows_at_ns=late_ns)
+        assert part.still and part.grew and part.rows == quiet.rows and quiet.grew
+    else:
+        assert not part.still and not part.rows
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("size", [1, ONE_CHUNK_MAX_BYTES, ONE_CHUNK_MAX_BYTES + 1])
+def test_a_small_file_that_grew_is_one_chunk_and_none_whose_times_another_write_may_have(
+    root: RealRoot, tmp_path: Path, size: int, is_late: bool
+) -> None:
+    file, data = tmp_path / "f", os.urandom(size)
+    file.write_bytes(data)
+    key = key_of(root, "f")
+    grow(file)
+    now_ns = key.ctime_ns + (RACY_NS if is_late else RACY_NS - 1)
+    part = cut_slice(root, "f", key, 0, KEYS, Cutter(KEYS), grows_at_ns=now_ns)
+    assert part.still is is_late and part.grew is is_late
+    if is_late:
+        assert part.end == size
+    if is_late and size <= ONE_CHUNK_MAX_BYTES:
+        assert part.rows == pack_row(chunk_id(KEYS, data), size)
 
 
 @pytest.mark.parametrize("gone", ["d/f", "d"])

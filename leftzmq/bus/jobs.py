@@ -155,7 +155,13 @@ class JobRunner:
 
     def _cut(self, ground: Ground, job: jobs.CutSlice) -> JobDone:
         part = scanner.cut_slice(
-            ground.root, job.path, job.key, job.offset, ground.keys, self._cutter(ground)
+            ground.root,
+            job.path,
+            job.key,
+            job.offset,
+            ground.keys,
+            self._cutter(ground),
+            grows_at_ns=self._now_ns() if job.grows else None,
         )
         return jobs.SliceCut(job.folder, part)
 

@@ -8,6 +8,7 @@ from leftzmq.config.checks import nobody_has_our_key
 from leftzmq.config.reading import load, load_device
 from leftzmq.config.values import (
     MAX_PEERS,
+    PATIENCE_S,
     Config,
     DeviceConfig,
     FolderConfig,
@@ -18,6 +19,7 @@ from leftzmq.endpoint import Endpoint
 
 __all__ = [
     "MAX_PEERS",
+    "PATIENCE_S",
     "Config",
     "DeviceConfig",
     "Endpoint",

@@ -17,9 +17,12 @@ from leftzmq.config.values import (
     INDEX_ENTRIES,
     INDEX_ENTRY_BYTES,
     MAX_FOLDERS,
+    MAX_PATIENCE_S,
     MAX_PEERS,
     MAX_TRASH_DAYS,
     MIN_FREE_PERCENT,
+    MIN_PATIENCE_S,
+    PATIENCE_S,
     TRASH_DAYS,
     TRASH_PERCENT,
     Config,
@@ -127,8 +130,11 @@ def _device(top: Table) -> DeviceConfig:
 
 def _folder(table: Table) -> FolderConfig:
     limits = ("trash_days", "trash_percent", "min_free_percent")
-    table.allow("id", "path", "secret", *limits, "index_entries", "index_entry_bytes")
-    return FolderConfig(table.name("id"), table.path("path"), table.path("secret"), _limits(table))
+    more = ("index_entries", "index_entry_bytes", "patience_s")
+    table.allow("id", "path", "secret", *limits, *more)
+    patience_s = table.number("patience_s", MIN_PATIENCE_S, MAX_PATIENCE_S, "seconds", PATIENCE_S)
+    id, path, secret = table.name("id"), table.path("path"), table.path("secret")
+    return FolderConfig(id, path, secret, _limits(table), patience_s)
 
 
 def _limits(table: Table) -> Limits:

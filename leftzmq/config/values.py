@@ -23,6 +23,9 @@ INDEX_ENTRIES: Final = 1_000_000
 INDEX_ENTRY_BYTES: Final = 1_024
 """Two to three times as much as entries of real trees take up: a path of 60 to 120 bytes counts
 twice, and three writers are 60 (sync/index_room)."""
+PATIENCE_S: Final = 10.0
+MIN_PATIENCE_S: Final = 2  # below it a file could not show that it stands still for a second
+MAX_PATIENCE_S: Final = 86_400
 MAX_TRASH_DAYS: Final = 36_500  # a hundred years; the clock of a batch's name goes further
 
 
@@ -57,12 +60,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class FolderConfig:
-    """One [[folder]]; its paths are absolute, links in them followed."""
+    """One [[folder]]; its paths are absolute, links in them followed.
+
+    patience_s: so long a file that is being written is waited for, before its state is taken as it
+                is at that moment
+    """
 
     id: str
     path: Path
     secret: Path
     limits: Limits = Limits()
+    patience_s: float = PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)

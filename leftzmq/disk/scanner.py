@@ -74,10 +74,14 @@ def cut_slice(
     keys: FolderKeys,
     cutter: Cutter,
     *,
+    grows_at_ns: int | None = None,
     window_bytes: int = WINDOW_BYTES,
 ) -> SliceSighting:
-    """Read [offset, offset + window_bytes) of a large file, cut and hash it.
+    """Read [offset, offset + window_bytes) of a file, cut and hash it; one of at most
+    ONE_CHUNK_MAX_BYTES is one chunk.
 
+    grows_at_ns: the wall clock now, where the file may be longer than `key` says: then the part is
+    read all the same, and `grew` says so. Only where no later write can have the times of `key`.
     `end` is behind the last cut that is certain: the offset to go on from, or the size of the
     file. Whatever keeps the bytes from being those of `key` (changed, vanished, cut short) gives
     `still` False without rows: a look will tell what is the matter. What could not be read gives
@@ -85,19 +89,31 @@ def cut_slice(
     """
     assert 0 <= offset < key.size and window_bytes >= MAX_CHUNK_BYTES
     moved = SliceSighting(path, key, offset, offset, b"", False)
+    may_grow = grows_at_ns is not None and not _is_racy(key, grows_at_ns)
+
+    def still(now: ScanKey) -> bool:
+        return now == key or (may_grow and key.has_grown(now))
+
     length = min(window_bytes, key.size - offset)
     try:
         with root.folder(parent_of(path)) as folder, folder.open_read(name_of(path)) as file:
-            if file.stat().key() != key:
+            before = file.stat().key()
+            if not still(before):
                 return moved
             data = file.read(offset, length)
-            if len(data) != length or file.stat().key() != key:
+            after = file.stat().key()
+            if len(data) != length or not still(after):
                 return moved
     except OSError as error:
         raise_if_short(error)
         if is_gone(error) or error.errno in _ANOTHER_KIND:
             return moved
         return replace(moved, why=error.strerror or str(error))
+    grew = before != key or after != key
+    if key.size <= ONE_CHUNK_MAX_BYTES:
+        row = pack_row(chunk_id(keys, data), length)
+        noise = is_noise(data)
+        return SliceSighting(path, key, offset, length, row, True, noise=noise, grew=grew)
     known = offset == 0 and is_known(data[:SAMPLE_BYTES])
     noise = any(looks_random(part) for part in _samples(key.size, offset, data))
     rows, at = [], 0
@@ -105,7 +121,8 @@ def cut_slice(
         for size in cutter.cut(window, last=offset + length == key.size):
             rows.append(pack_row(chunk_id(keys, window[at : at + size]), size))
             at += size
-    return SliceSighting(path, key, offset, offset + at, b"".join(rows), True, known, noise)
+    packed = b"".join(rows)
+    return SliceSighting(path, key, offset, offset + at, packed, True, known, noise, grew=grew)
 
 
 def _samples(size: int, offset: int, data: bytes) -> Iterator[bytes]:
@@ -222,7 +239,7 @@ def _is_empty(above: Folder, path: str, stat: Stat) -> bool:
         return False
 
 
-def _is_racy(stat: Stat, now_ns: int) -> bool:
+def _is_racy(stat: Stat | ScanKey, now_ns: int) -> bool:
     """Whether another write could still get the same times.
 
     Times from the future are not racy: a write would bring them back to now.

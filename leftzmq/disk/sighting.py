@@ -46,6 +46,8 @@ class SliceSighting:
     still: the file's ScanKey was `key` before and after the part was read
     known, noise: the file says what it is by its first bytes; a sample in this part looks encrypted
     why: what kept it from being read; "" otherwise
+    grew: the file was longer than `key` says, and otherwise the same one: whether the part is what
+          it was then is not known yet
     """
 
     path: str
@@ -57,3 +59,4 @@ class SliceSighting:
     known: bool = False
     noise: bool = False
     why: str = ""
+    grew: bool = False

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 
-from leftzmq.config import Limits
+from leftzmq.config import PATIENCE_S, Limits
 from leftzmq.content.keys import FolderKeys
 from leftzmq.errors import IndexFailed, Refused, Stop, StopCause
 from leftzmq.index.store import Store
@@ -51,6 +51,7 @@ class Folder:
         store: Store,
         peers: Peers,
         limits: Limits | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self.id, self.keys, self.device, self.store = id, keys, device, store
         self.tag: bytes = keys.tag
@@ -68,6 +69,7 @@ class Folder:
             self.claims,
             self.problems,
             may_look=lambda: not self.applier.leftings.clearing,
+            patience_s=patience_s,
         )
         self.guard = Guard(
             id,

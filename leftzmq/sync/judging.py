@@ -16,10 +16,10 @@ from leftzmq.sync.actions import Action
 from leftzmq.sync.claims import Claims
 from leftzmq.sync.departed import Departed
 from leftzmq.sync.facts import Fact, PathsSettled
-from leftzmq.sync.looks import SETTLE_S, Looks
+from leftzmq.sync.looks import Looks
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.unreadable import Unreadable
-from leftzmq.sync.waiting import Waiting
+from leftzmq.sync.waiting import QUIET_S, SETTLE_S, Waiting
 from leftzmq.sync.walks import Walks
 from leftzmq.tree.entry import Kind, ScanKey
 
@@ -55,7 +55,7 @@ class Judging:
         made = path in self._made
         self._made.discard(path)
         if waiting is None:
-            waiting = Waiting(closed=False)
+            waiting = self._looks.waiting.new(now, closed=False)
         match sighting.sight:
             case Sight.SAME:
                 if made and path == "":
@@ -90,15 +90,18 @@ class Judging:
     ) -> list[Action | Fact]:
         path, key = sighting.path, sighting.key
         assert key is not None
-        if self._under_a_pen(waiting, sighting, key):
+        written = self._under_a_pen(waiting, sighting, key, now)
+        overdue = waiting.is_overdue(now)
+        if written and not overdue:
             return self._put_off(path, waiting, key, now)
         if sighting.sight is Sight.LARGE:
-            self._looks.cut(path, waiting, key)
+            waiting.written = written
+            self._looks.cut(path, waiting, key, grows=overdue)
             return []
         if key.kind is Kind.DIRECTORY:
             self._walk_into(sighting)
         settled.append(sighting)
-        return self.finish(path, waiting, now)
+        return self.taken(path, waiting, key, now) if written else self.finish(path, waiting, now)
 
     def _walk_into(self, sighting: Sighting) -> None:
         """What is in a folder is looked for. Where nothing is, on disk and in our index, there is
@@ -106,41 +109,69 @@ class Judging:
         if not (sighting.empty and self._is_empty(sighting.path)):
             self._walks.later(sighting.path)
 
-    def _under_a_pen(self, waiting: Waiting, sighting: Sighting, key: ScanKey) -> bool:
+    def _under_a_pen(self, waiting: Waiting, sighting: Sighting, key: ScanKey, now: float) -> bool:
         """Young, not closed, and not seen standing still for a second yet."""
         if waiting.closed or key.kind is not Kind.FILE or sighting.age_ns >= QUIET_NS:
             return False
-        before = waiting.key
-        still = before is not None and (before.size, before.mtime_ns) == (key.size, key.mtime_ns)
-        return not still
+        return not waiting.stood_still(key, now)
 
     def _put_off(
         self, path: str, waiting: Waiting, key: ScanKey, now: float
     ) -> list[Action | Fact]:
-        if waiting.again:
-            return self.finish(path, waiting, now)
-        changed = waiting.key is not None
-        waiting.key = key
-        self._looks.look_at(path, waiting, now + waiting.patience_s)
-        if changed:
-            waiting.lose_patience()
-            return self._problems.show(Problem(self.folder, path, ProblemKind.BEING_WRITTEN))
-        return []
+        """It is being written: look again when it stands still, or at its bound."""
+        changed = waiting.saw(key, self._looks.waiting.patience_s, now)
+        self._look_again(path, waiting, now)
+        return self._being_written(path) if changed else []
+
+    def taken(self, path: str, waiting: Waiting, key: ScanKey, now: float) -> list[Action | Fact]:
+        """Its state at `key` goes on, although it is being written; the next look tells whether it
+        still is."""
+        waiting.taken(key, now)
+        self._look_again(path, waiting, now)
+        return self._being_written(path)
 
     def restless(
         self, path: str, waiting: Waiting, key: ScanKey | None, now: float
     ) -> list[Action | Fact]:
         """It changed while it was read, or is too young for its stat to be trusted."""
+        if waiting.is_overdue(now):
+            return self._overdue(path, waiting, key, now)
         if waiting.closed and waiting.key != key:
             # A first look that was too early by a few milliseconds: look once more, soon.
-            waiting.key = key
-            self._looks.look_at(path, waiting, now + SETTLE_S)
+            waiting.note(key, now)
+            self._looks.look_at(path, waiting, min(now + SETTLE_S, waiting.bound))
             return []
-        waiting.closed = False
+        if not waiting.again:
+            waiting.closed = False
         if key is None:
-            self._looks.look_at(path, waiting, now + waiting.patience_s)
+            self._look_again(path, waiting, now)
             return []
         return self._put_off(path, waiting, key, now)
+
+    def _overdue(
+        self, path: str, waiting: Waiting, key: ScanKey | None, now: float
+    ) -> list[Action | Fact]:
+        """Its state is to be taken, and no look can. One that only grows may be taken as it was at
+        the look before; else look again, and less and less often."""
+        before = waiting.note(key, now)
+        if not waiting.again:
+            waiting.closed = False
+        if before is not None and key is not None and before.size and before.has_grown(key):
+            self._looks.cut(path, waiting, before, grows=True)
+            return []
+        waiting.not_taken(now)
+        self._look_again(path, waiting, now)
+        return self._being_written(path)
+
+    def _look_again(self, path: str, waiting: Waiting, now: float) -> None:
+        """When nothing touches it for a while; sooner, if something did while it was looked at."""
+        due = waiting.rested(now)
+        if waiting.again:
+            due = waiting.touched(now, SETTLE_S if waiting.closed else QUIET_S)
+        self._looks.look_at(path, waiting, due)
+
+    def _being_written(self, path: str) -> list[Action | Fact]:
+        return self._problems.show(Problem(self.folder, path, ProblemKind.BEING_WRITTEN))
 
     def finish(
         self, path: str, waiting: Waiting, now: float, *, clear: bool = True
@@ -163,7 +194,7 @@ class Judging:
         """What was held as gone, and may be said now. quiet: nothing else is looked at"""
         gone, doubted = self.departed.let_go(now, self._is_empty, quiet=quiet)
         for path in doubted:
-            self._looks.wait(path, now, closed=True)
+            self._looks.wait(path, now, closed=True, rest_s=0.0)
         said = self._still_so(gone, now)
         return [PathsSettled(self.folder, said)] if said else []
 
@@ -206,7 +237,7 @@ class Judging:
             is_held = seen.sight is Sight.GONE and seen.key is not None
             taken = self._claims.is_changing(seen.path)
             if taken or (is_held and keys.get(seen.path) != seen.key):
-                self._looks.wait(seen.path, now + SETTLE_S, closed=True)
+                self._looks.wait(seen.path, now, closed=True)
             else:
                 out.append(seen)
         return tuple(out)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from leftzmq.config import PATIENCE_S
 from leftzmq.sync.claims import Claimant, Claims
 from leftzmq.sync.cutting import Cuts
-from leftzmq.sync.waiting import Waiting, WaitingPaths
+from leftzmq.sync.waiting import SETTLE_S, Waiting, WaitingPaths
 from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.path import is_within
 
-SETTLE_S: Final = 0.025
-"""From a close to the first look: more than the 20 ms in which a stat cannot be trusted."""
 LOOK_PATHS: Final = 64
 LOOKS_AT_ONCE: Final = 2
 WALK_AHEAD_PATHS: Final = 4096
@@ -29,9 +28,9 @@ class Looks:
     cuts:    those of them that are being cut, which takes more than one look
     """
 
-    def __init__(self, claims: Claims) -> None:
+    def __init__(self, claims: Claims, patience_s: float = PATIENCE_S) -> None:
         self._claims = claims
-        self.waiting, self.cuts = WaitingPaths(), Cuts()
+        self.waiting, self.cuts = WaitingPaths(patience_s), Cuts()
         self._looking: set[str] = set()
         self._unanswered = 0
         self._next_claims = 0.0  # when what the applier works at is claimed again
@@ -39,6 +38,11 @@ class Looks:
     def __bool__(self) -> bool:
         """Whether a path waits, is looked at or cut."""
         return bool(self.waiting or self._looking or self.cuts)
+
+    @property
+    def busy(self) -> bool:
+        """The same, but for paths that have shown that they will not settle soon."""
+        return self.waiting.any_eager or self.reading
 
     @property
     def reading(self) -> bool:
@@ -86,31 +90,31 @@ class Looks:
         """It is not being looked at any more."""
         self._looking.discard(path)
 
-    def cut(self, path: str, waiting: Waiting, key: ScanKey) -> None:
-        """It is cut when it is its turn, and waits for the end of that."""
+    def cut(self, path: str, waiting: Waiting, key: ScanKey, *, grows: bool) -> None:
+        """It is cut when it is its turn, and waits for the end of that. grows: see CutSlice"""
         self.waiting.keep(path, waiting)
-        self.cuts.wants(path, key)
+        self.cuts.wants(path, key, grows=grows)
 
     # -- waiting ---------------------------------------------------------------------------------
 
-    def wait(self, path: str, due: float, *, closed: bool) -> None:
-        """It was touched: look then (monotonic); once more, if it is being looked at now.
+    def wait(self, path: str, now: float, *, closed: bool | None, rest_s: float = SETTLE_S) -> None:
+        """It was touched: look so much later (seconds), or at its bound; once more, if it is being
+        looked at now.
 
-        closed: the change is over, so it need not stand still first
+        closed: the change is over, so it need not stand still first; None: as it was, or, if it did
+        not wait, no
         """
         waiting = self.waiting.get(path)
         if waiting is None:
-            if path in self._looking:
-                return
-            self.waiting.due_at(path, Waiting(closed), due)
+            if path not in self._looking:
+                waiting = self.waiting.new(now, closed=bool(closed))
+                self.waiting.due_at(path, waiting, now + rest_s)
             return
+        waiting.closed = waiting.closed if closed is None else closed
         if path in self._looking or path in self.cuts:
             waiting.again = True
-            waiting.closed = closed
-            return
-        waiting.closed = closed
-        if closed or due > waiting.due:
-            self.waiting.due_at(path, waiting, due)
+        else:
+            self.waiting.due_at(path, waiting, waiting.touched(now, rest_s))
 
     def look_again(self, path: str, due: float) -> None:
         """This look came to nothing; another one is to come then, if the path still waits."""
@@ -130,6 +134,7 @@ class Looks:
 
     def look_at(self, path: str, waiting: Waiting, due: float) -> None:
         """This look is over; another one is to come then."""
+        waiting.again = False
         self._claims.release((path,), Claimant.SETTLER)
         self.waiting.due_at(path, waiting, due)
 
@@ -137,4 +142,4 @@ class Looks:
         """Nothing more is to be seen of this look; a touch that came meanwhile counts anew."""
         self._claims.release((path,), Claimant.SETTLER)
         if waiting.again:
-            self.wait(path, now + SETTLE_S, closed=waiting.closed)
+            self.wait(path, now, closed=waiting.closed)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from leftzmq.config import PATIENCE_S
+from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
 from leftzmq.content.keys import FolderKeys
 from leftzmq.content.lists import MAX_ROWS, ROW_BYTES, build
 from leftzmq.disk.sighting import Sight, Sighting
@@ -33,17 +35,18 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.jobs import CutSlice, Look, Looked, SliceCut, Walk, Walked
 from leftzmq.sync.judging import TRIED_AGAIN, Judging
-from leftzmq.sync.looks import SETTLE_S, Looks
+from leftzmq.sync.looks import Looks
 from leftzmq.sync.mounting import Mounting
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.waiting import QUIET_S
 from leftzmq.sync.walks import Walks
-from leftzmq.tree.entry import Kind, Observed
+from leftzmq.tree.entry import ID_BYTES, ContentId, Kind, Observed, ScanKey
 
 
 class Settler:
     """Of one folder. may_look: False while what a crash left half done waits to be put in order: a
-    look would take it for a user's doing."""
+    look would take it for a user's doing. patience_s: so long a file that does not stand still is
+    waited for."""
 
     def __init__(
         self,
@@ -53,10 +56,11 @@ class Settler:
         claims: Claims,
         problems: Problems,
         may_look: Callable[[], bool],
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self.folder, self._store, self._keys = folder, store, keys
         self._claims, self._problems, self._may_look = claims, problems, may_look
-        self._looks = Looks(claims)
+        self._looks = Looks(claims, patience_s)
         self._mounting = Mounting(store)
         self._whole_walk = 0  # the number of the last one
         self.walks = Walks()
@@ -69,16 +73,12 @@ class Settler:
     @property
     def idle(self) -> bool:
         """Nothing waits, is looked at or walked."""
-        return not (self._under_way or self._departed)
+        return not (self._looks or self.walks.under_way or self._departed)
 
     @property
     def read_all(self) -> bool:
-        """Nothing is left to be looked at, as far as is known."""
-        return not self._under_way
-
-    @property
-    def _under_way(self) -> bool:
-        return bool(self._looks or self.walks.under_way)
+        """Nothing is left to be looked at, as far as is known, but what is being written."""
+        return not (self._looks.busy or self.walks.under_way)
 
     def deadline(self) -> float | None:
         """When something is due next (monotonic)."""
@@ -104,11 +104,11 @@ class Settler:
         for path, touch in fact.touches:
             match touch:
                 case Touch.CLOSED | Touch.GONE | Touch.MADE:
-                    self._looks.wait(path, now + SETTLE_S, closed=touch is Touch.CLOSED)
+                    self._looks.wait(path, now, closed=touch is Touch.CLOSED)
                     if touch is Touch.MADE:
                         self._judging.made(path)
                 case Touch.MODIFIED:
-                    self._looks.wait(path, now + QUIET_S, closed=False)
+                    self._looks.wait(path, now, closed=False, rest_s=QUIET_S)
         return self.go_on(now)
 
     def told(self, fact: PathsCleared, now: float) -> None:
@@ -117,7 +117,8 @@ class Settler:
 
     def rescan(self, fact: RescanWanted, now: float) -> list[Action | Fact]:
         for path in fact.paths:
-            self._looks.wait(path, now + SETTLE_S, closed=True)
+            # Who found out may have found a file that is being written: that goes on to be so.
+            self._looks.wait(path, now, closed=None if path in self._looks.waiting else True)
             if fact.walk:
                 self.walks.later(path)
         return self.go_on(now)
@@ -146,7 +147,7 @@ class Settler:
             self._looks.look_again_below(fact.path)
             self.walks.later(fact.path)
         else:
-            self._looks.wait("", now, closed=True)
+            self._looks.wait("", now, closed=True, rest_s=0.0)
         return self.go_on(now)
 
     def walk_all(self, now: float) -> list[Action | Fact]:
@@ -174,10 +175,10 @@ class Settler:
         for path in foreign:
             out += self._problems.show(Problem(self.folder, path, ProblemKind.FOREIGN_LEFTING))
         for path in fact.dirty:
-            self._looks.wait(path, now, closed=False)
+            self._looks.wait(path, now, closed=None, rest_s=0.0)
         for path in self._claims.changing(fact.prefix):
             # The walk held what it saw there against an index that does not know of it yet.
-            self._looks.wait(path, now + SETTLE_S, closed=True)
+            self._looks.wait(path, now, closed=True)
         if fact.done:
             self.walks.walked(fact.prefix)
             out += self._solve(fact.prefix, ProblemKind.WATCH_LOST)
@@ -211,9 +212,11 @@ class Settler:
         part = fact.slice
         if not self._looks.cuts.take(part):
             return self.go_on(now)
-        if part.still and part.end < part.key.size:
-            return [Work(CutSlice(self.folder, part.path, part.key, part.end))]
-        packed, noise = self._looks.cuts.end(part.path)
+        grows = self._looks.cuts.may_grow(part.path)
+        if part.still and (offset := self._looks.cuts.next_offset(part.path)) is not None:
+            return [Work(CutSlice(self.folder, part.path, part.key, offset, grows))]
+        cut = self._looks.cuts.end(part.path)
+        packed = cut.rows
         waiting = self._looks.waiting.pop(part.path)
         assert waiting is not None, "what is cut waits"
         if part.why:
@@ -221,23 +224,32 @@ class Settler:
             out = self._judging.problem(problem, now)
             out += self._judging.finish(part.path, waiting, now, clear=False)
             return [*out, *self.go_on(now)]
-        if not part.still:
+        if not part.still or cut.torn:
             return self._judging.restless(part.path, waiting, part.key, now) + self.go_on(now)
         if len(packed) > MAX_ROWS * ROW_BYTES:
             problem = Problem(self.folder, part.path, ProblemKind.TOO_LARGE)
             out = self._judging.finish(part.path, waiting, now, clear=False)
             return [*out, *self._problems.show(problem), *self.go_on(now)]
+        key, (content, depth) = part.key, self._content(part.key, packed)
+        observed = Observed(
+            part.path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, depth, cut.noise
+        )
+        settled = Sighting(part.path, Sight.FOUND, key, observed)
+        if cut.grew or waiting.written:
+            out = self._judging.taken(part.path, waiting, key, now)
+        else:
+            out = self._judging.finish(part.path, waiting, now)
+        held = {part.path} if part.path in self._departed else set()
+        return [*out, *self._judging.settle([settled], held, now), *self.go_on(now)]
+
+    def _content(self, key: ScanKey, packed: bytes) -> tuple[ContentId, int]:
+        """Content and depth of a file with these rows; its lists are in the index then."""
+        if key.size <= ONE_CHUNK_MAX_BYTES:
+            return ContentId(packed[:ID_BYTES]), 0
         listed = build(self._keys, packed)
         for id, rows in listed.lists:
             self._store.put_list(id, rows)
-        key, content, depth = part.key, listed.content, listed.depth
-        observed = Observed(
-            part.path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, depth, noise
-        )
-        settled = Sighting(part.path, Sight.FOUND, key, observed)
-        out = self._judging.finish(part.path, waiting, now)
-        held = {part.path} if part.path in self._departed else set()
-        return [*out, *self._judging.settle([settled], held, now), *self.go_on(now)]
+        return listed.content, listed.depth
 
     # -- going on -----------------------------------------------------------------------------
 
@@ -245,11 +257,11 @@ class Settler:
         """Whatever can be started now."""
         if self.stopped or not self._may_look():
             return []
-        out = self._judging.let_go(now, quiet=not self._under_way)
+        out = self._judging.let_go(now, quiet=self.read_all)
         for paths in self._looks.begin(now):
             out.append(Work(Look(self.folder, paths)))
-        for path, key in self._looks.cuts.begin():
-            out.append(Work(CutSlice(self.folder, path, key, 0)))
+        for path, key, grows in self._looks.cuts.begin():
+            out.append(Work(CutSlice(self.folder, path, key, 0, grows)))
         if (walk := self.walks.step(room=self._looks.has_room)) is not None:
             if walk[1] == "" and walk[0] != self._whole_walk:
                 self._whole_walk = walk[0]
@@ -291,7 +303,7 @@ class Settler:
             if self._problems.kind_of(path) is ProblemKind.MOUNT_GONE:
                 self.walks.later(path)
             else:
-                self._looks.wait(path, now, closed=True)
+                self._looks.wait(path, now, closed=True, rest_s=0.0)
 
     def _solve(self, prefix: str, kind: ProblemKind) -> list[Action | Fact]:
         """A walk of `prefix` made good what its problem was, if it is of this kind."""

@@ -9,11 +9,17 @@ import heapq
 from dataclasses import dataclass
 from typing import Final
 
+from leftzmq.config import PATIENCE_S
 from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.path import is_within
 
+SETTLE_S: Final = 0.025
+"""From a close to the first look: more than the 20 ms in which a stat cannot be trusted."""
 QUIET_S: Final = 1.0
+EAGER_S: Final = 2.0
+"""What is touched for longer than this keeps nobody else waiting: no walk, no rename, no guard."""
 PATIENCE_MAX_S: Final = 60.0
+MAX_TRIES: Final = 12  # 2**12 * SETTLE_S is more than PATIENCE_MAX_S
 
 
 @dataclass(slots=True)
@@ -21,48 +27,132 @@ class Waiting:
     """A path that was touched and not yet settled.
 
     closed: a close or move ended the last change: no need to wait for quiet
-    patience_s: how long to wait when it is still restless
+    since:  when it was touched first, or its state was last taken although it was being written
+            (monotonic)
+    bound:  it is looked at then at the latest, whatever happens to it, and what is seen counts
+    patience_s: from `since` to `bound`; doubled each time that its state is taken so
+    rest_s: how long to wait for the next look while nothing touches it
+    tries:  how often nothing could be read in one piece since the bound was reached
     key:    what the last look saw, to tell whether it stood still since
+    key_at: when it was seen first (monotonic)
     due:    when to look (monotonic); `due_at` says it
     place:  the number of its place in the order of looks, which may be earlier; 0: it has none
+    slow:   it has shown that it will not settle soon
+    written: what is being cut is taken although it is being written
+    again:  touched while it was being looked at
     """
 
     closed: bool
-    patience_s: float = QUIET_S
+    since: float
+    patience_s: float
+    bound: float
+    rest_s: float = QUIET_S
+    tries: int = 0
     key: ScanKey | None = None
+    key_at: float = 0.0
     due: float = 0.0
     place: int = 0
-    again: bool = False  # touched while it was being looked at
+    slow: bool = False
+    written: bool = False
+    again: bool = False
 
-    @property
-    def eager(self) -> bool:
-        """Whether it has not yet shown that it will not settle soon."""
-        return self.patience_s <= QUIET_S
+    def touched(self, now: float, rest_s: float) -> float:
+        """When to look (monotonic), after a touch that wants a look `rest_s` later: nearer than it
+        was, or further off, but not behind the bound."""
+        if now + QUIET_S >= self.bound:
+            # Right behind a write is the longest time until the next one.
+            self.bound = min(self.bound, now + SETTLE_S)
+        self.slow = self.slow or now - self.since > EAGER_S
+        return min(now + rest_s, self.bound)
 
-    def lose_patience(self) -> None:
-        self.patience_s = min(self.patience_s * 2, PATIENCE_MAX_S)
+    def rested(self, now: float) -> float:
+        """When to look (monotonic) if nothing touches it."""
+        return min(now + self.rest_s, self.bound)
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether its state is to be taken now, although it is being written."""
+        return now >= self.bound
+
+    def note(self, key: ScanKey | None, now: float) -> ScanKey | None:
+        """A look saw this. What the one before saw."""
+        before, self.key = self.key, key
+        if before != key:
+            self.key_at = now
+        return before
+
+    def stood_still(self, key: ScanKey, now: float) -> bool:
+        """Whether a look saw the same bytes, as far as a stat tells, at least QUIET_S ago."""
+        before = self.key
+        if before is None or now - self.key_at < QUIET_S:
+            return False
+        return (before.size, before.mtime_ns) == (key.size, key.mtime_ns)
+
+    def saw(self, key: ScanKey, patience_s: float, now: float) -> bool:
+        """A look saw this, and it is not to be believed yet. Whether it has changed since the look
+        before; another file under this name is waited for as if it were the first one."""
+        before = self.note(key, now)
+        if before is None or before == key:
+            return False
+        if (before.kind, before.inode) != (key.kind, key.inode):
+            self.rest_s, self.patience_s, self.tries = QUIET_S, patience_s, 0
+            self.bound = min(self.bound, now + patience_s)
+            return False
+        self.rest_s, self.slow = min(2 * self.rest_s, PATIENCE_MAX_S), True
+        return True
+
+    def taken(self, key: ScanKey, now: float) -> None:
+        """Its state went on, and somebody is still writing it."""
+        self.note(key, now)
+        self.slow = True
+        self.rest_s, self.tries = QUIET_S, 0
+        self.patience_s = max(self.patience_s, min(2 * self.patience_s, PATIENCE_MAX_S))
+        self.since, self.bound = now, now + self.patience_s
+
+    def not_taken(self, now: float) -> None:
+        """It was overdue, and could not be read in one piece."""
+        self.slow = True
+        self.bound = now + min(SETTLE_S * 2**self.tries, PATIENCE_MAX_S)
+        self.tries = min(self.tries + 1, MAX_TRIES)
 
 
 class WaitingPaths:
-    """path -> Waiting, of one folder."""
+    """path -> Waiting, of one folder. patience_s: so long a file that does not stand still is
+    waited for"""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self.patience_s = patience_s
         self._by_path: dict[str, Waiting] = {}
+        self._slow: set[str] = set()
         self._due: list[tuple[float, int, str]] = []
         self._order = 0
 
     def __len__(self) -> int:
         return len(self._by_path)
 
+    @property
+    def any_eager(self) -> bool:
+        """Whether one waits that has not yet shown that it will not settle soon."""
+        return len(self._by_path) > len(self._slow)
+
+    def new(self, now: float, *, closed: bool) -> Waiting:
+        """One that is touched first now."""
+        return Waiting(closed, now, self.patience_s, now + self.patience_s)
+
     def keep(self, path: str, waiting: Waiting) -> None:
         """It waits for something else than a look that is due."""
         self._by_path[path] = waiting
+        if waiting.slow:
+            self._slow.add(path)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._by_path
 
     def get(self, path: str) -> Waiting | None:
         return self._by_path.get(path)
 
     def pop(self, path: str) -> Waiting | None:
         waiting = self._by_path.pop(path, None)
+        self._slow.discard(path)
         if waiting is not None:
             waiting.place = 0
         return waiting
@@ -70,7 +160,7 @@ class WaitingPaths:
     def due_at(self, path: str, waiting: Waiting, due: float) -> None:
         """It waits, and is to be looked at then (monotonic)."""
         is_put_off = waiting.place != 0 and due >= waiting.due
-        self._by_path[path] = waiting
+        self.keep(path, waiting)
         waiting.due = due
         # What is put off keeps its place until that comes up: a file that is written for a minute
         # is put off thousands of times, and each place is a turn of the loop when it comes up.
@@ -103,11 +193,11 @@ class WaitingPaths:
     def is_eager(self, path: str) -> bool:
         """Whether it waits, and has not yet shown that it will not settle soon."""
         waiting = self._by_path.get(path)
-        return waiting is not None and waiting.eager
+        return waiting is not None and not waiting.slow
 
     def first_eager(self, prefix: str) -> str:
         """A path at or below `prefix` that is eager; "" if there is none. Goes through them all."""
         for path, waiting in self._by_path.items():
-            if waiting.eager and is_within(path, prefix):
+            if not waiting.slow and is_within(path, prefix):
                 return path
         return ""

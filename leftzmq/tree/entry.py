@@ -62,6 +62,12 @@ class ScanKey(Struct, frozen=True, gc=False):
             other.exec,
         )
 
+    def has_grown(self, now: ScanKey) -> bool:
+        """Whether this file may only have more behind what it was, at that later stat. What it was
+        is still to be read twice: it may have been written to as well."""
+        is_same = (self.kind, self.inode, self.exec) == (now.kind, now.inode, now.exec)
+        return is_same and now.size > self.size
+
 
 class Observed(Struct, frozen=True, gc=False):
     """What a scan found at a path: everything of an entry that the disk knows.

@@ -187,6 +187,32 @@ LOOKS: Final = (
         ("tests/test_sync_found.py",),
     ),
     Bug(
+        "every touch puts a look off",
+        "A bound from the first touch: what is written all the time is taken all the same.",
+        (
+            Edit(
+                "leftzmq/sync/waiting.py",
+                "        return min(now + rest_s, self.bound)\n",
+                "        return now + rest_s\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_looks.py", "tests/test_sync_written.py"),
+    ),
+    Bug(
+        "what grew is read once",
+        "Only bytes that are the same at two readings were in a growing file together.",
+        (
+            Edit(
+                "leftzmq/sync/cutting.py",
+                "        torn = cutting.grew and rows !=",
+                "        torn = False and rows !=",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_written.py",),
+    ),
+    Bug(
         "what cannot be read is gone",
         "I10, I11: what cannot be looked at is not gone, nor is anything below it.",
         (

@@ -63,12 +63,16 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class CutSlice:
-    """Cut and hash a part of a large file, from a chunk's border on."""
+    """Cut and hash a part of a file, from a chunk's border on; one of at most a chunk is one.
+
+    grows: the file may be longer by now, if it is the same one: what it was at `key` is wanted.
+    """
 
     folder: str
     path: str
     key: ScanKey
     offset: int
+    grows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
