@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from leftzmq.sync.claims import Claimant, Claims
 from leftzmq.sync.looks import LOOK_PATHS, LOOKS_AT_ONCE, SETTLE_S, Looks
+from leftzmq.sync.waiting import WaitingPaths
+from leftzmq.tree.entry import Kind, ScanKey
 
 
 def over(looks: Looks, path: str, now: float) -> None:
@@ -138,3 +141,17 @@ def test_a_close_brings_a_look_forward_and_what_was_put_off_comes_once() -> None
     assert looks.begin(2.0) == [], "what was its place before leads nowhere"
     assert looks.begin(3.0) == [("f",)]
     assert looks.first_due() is None
+
+
+def test_another_file_under_the_name_is_waited_for_as_if_it_were_the_first() -> None:
+    now, patience_s = 100.0, 10.0
+    waiting = WaitingPaths(patience_s).new(now, closed=False)
+    one = ScanKey(Kind.FILE, 1, 1, 1, 7, False, 1)
+    assert not waiting.saw(one, patience_s, now)
+    for size in (2, 3, 4):
+        assert waiting.saw(replace(one, size=size), patience_s, now)
+    assert waiting.rest_s == 8.0 and waiting.slow
+    waiting.taken(one, now + 10.0)
+    assert waiting.bound == now + 30.0, "doubled"
+    assert not waiting.saw(replace(one, inode=8), patience_s, now + 11.0)
+    assert waiting.rest_s == 1.0 and waiting.bound == now + 21.0

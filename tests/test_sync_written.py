@@ -4,6 +4,7 @@ then, never torn, and they keep nobody else waiting."""
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -250,3 +251,28 @@ def test_nothing_is_asked_of_a_worker_for_a_file_of_which_nothing_is_wanted_now(
         put(a, "log", 8 * number, line(number))
         mesh.settle(0.04)
     assert 2 <= jobs <= 12, "60 s"
+
+
+@pytest.mark.parametrize("told", [0, 15, 30])
+def test_names_that_were_made_anew_again_and_again_are_there_soon_after(
+    mesh: Pen, told: int
+) -> None:
+    """A folder is removed and made anew with 30 files, 60 times; of the first of them no event
+    tells, because its watch came later. Looks that came upon ever other files say nothing of how
+    long the last ones are written."""
+    a, b = mesh.devices.values()
+    names = [f"f{number:02}" for number in range(30)]
+    for again in range(60):
+        shutil.rmtree(a.share / "build", ignore_errors=True)
+        gone = [(f"build/{name}", Touch.GONE) for name in names]
+        a.take(PathsTouched(FOLDER, (*gone, ("build", Touch.GONE))))
+        mesh.settle(0.01)
+        for name in names:
+            a.write(f"build/{name}", b"%d" % again)
+        closed = [(f"build/{name}", Touch.CLOSED) for name in names[30 - told :]]
+        a.take(PathsTouched(FOLDER, (("build", Touch.MADE), *closed)))
+        mesh.settle(0.49)
+    mesh.settle(1.6)
+    found = [(b.share / "build" / name).read_bytes() for name in names]
+    assert found == [b"59"] * 30
+    assert not shown(a)

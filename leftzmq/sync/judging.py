@@ -121,7 +121,7 @@ class Judging:
         """It is being written: look again when it stands still, or at its bound."""
         changed = waiting.saw(key, self._looks.waiting.patience_s, now)
         self._look_again(path, waiting, now)
-        return self._being_written(path) if changed else []
+        return self._being_written(path) if changed and waiting.is_long(now) else []
 
     def taken(self, path: str, waiting: Waiting, key: ScanKey, now: float) -> list[Action | Fact]:
         """Its state at `key` goes on, although it is being written; the next look tells whether it

@@ -58,16 +58,22 @@ class Waiting:
 
     def touched(self, now: float, rest_s: float) -> float:
         """When to look (monotonic), after a touch that wants a look `rest_s` later: nearer than it
-        was, or further off, but not behind the bound."""
+        was, or further off, but not behind the bound. What looks saw before it says nothing of how
+        long to wait after the next one."""
         if now + QUIET_S >= self.bound:
             # Right behind a write is the longest time until the next one.
             self.bound = min(self.bound, now + SETTLE_S)
-        self.slow = self.slow or now - self.since > EAGER_S
+        self.slow = self.slow or self.is_long(now)
+        self.rest_s = QUIET_S
         return min(now + rest_s, self.bound)
 
     def rested(self, now: float) -> float:
         """When to look (monotonic) if nothing touches it."""
         return min(now + self.rest_s, self.bound)
+
+    def is_long(self, now: float) -> bool:
+        """Whether it has been touched for so long that it need not be waited for."""
+        return now - self.since > EAGER_S
 
     def is_overdue(self, now: float) -> bool:
         """Whether its state is to be taken now, although it is being written."""

@@ -200,6 +200,19 @@ LOOKS: Final = (
         ("tests/test_sync_looks.py", "tests/test_sync_written.py"),
     ),
     Bug(
+        "a touch leaves the patience as it was lost",
+        "A touch brings a look nearer, and what was seen before it says nothing of what is now.",
+        (
+            Edit(
+                "leftzmq/sync/waiting.py",
+                "        self.rest_s = QUIET_S\n",
+                "",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_written.py",),
+    ),
+    Bug(
         "what grew is read once",
         "Only bytes that are the same at two readings were in a growing file together.",
         (
