@@ -334,3 +334,57 @@ def test_what_may_be_another_name_of_one_about_to_be_made_is_not_foreign_yet(sto
     store.intent_over("d/f.lefting")
     store.before_walk()
     assert store.foreign(found) == found
+
+
+# ---- files with more than one name ------------------------------------------------------------
+
+
+def put_linked(store: Store, path: str, inode: int, links: int) -> None:
+    sequence = store.heads.next_sequence()
+    key = replace(KEY, inode=inode, links=links)
+    store.put(Row(made("a", file(path)), 1, 0, sequence, key))
+
+
+def test_only_files_with_more_names_are_among_the_linked(store: Store) -> None:
+    put_linked(store, "one", 7, 1)
+    for links, name in ((2, "a"), (256, "b"), (1 << 24, "c")):
+        put_linked(store, name, 7, links)
+    put_linked(store, "elsewhere", 8, 2)
+    store.put(Row(deleted("a", made("a", file("gone"))), 1, 0, store.heads.next_sequence()))
+    assert sorted(name for name, _ in store.names_of(7, 10)) == ["a", "b", "c"]
+    assert [name for name, key in store.names_of(8, 10)] == ["elsewhere"]
+    assert store.names_of(9, 10) == [] and len(store.names_of(7, 2)) == 2
+    plan = store._ask(
+        f"EXPLAIN QUERY PLAN SELECT path FROM version WHERE {schema.INODE} = ? AND {schema.LINKED}",
+        (b"",),
+    ).fetchall()
+    assert "version_linked" in str(plan)
+
+
+def test_the_linked_are_gone_through_one_inode_after_the_other(store: Store) -> None:
+    for number in range(20):
+        put_linked(store, f"{number}", 1000 + number // 2, 2)
+    seen: list[str] = []
+    after = b""
+    while rows := store.linked_after(after, 4):
+        seen += [name for name, _, _ in rows]
+        assert len({inode for _, _, inode in rows}) == 2
+        after = rows[-1][2]
+    assert sorted(seen) == sorted(map(str, range(20)))
+
+
+def test_what_has_one_name_again_is_not_among_them(store: Store) -> None:
+    put_linked(store, "a", 7, 2)
+    [row] = store.rows("a")
+    store.put(replace(row, scan=replace(KEY, inode=7, links=1)))
+    assert store.names_of(7, 10) == []
+
+
+def test_an_index_of_before_gets_what_it_lacks(tmp_path: Path) -> None:
+    Store(tmp_path / "index").close()
+    connection = sqlite3.connect(tmp_path / "index")
+    connection.execute("DROP INDEX version_linked")
+    connection.close()
+    store = Store(tmp_path / "index")
+    put_linked(store, "a", 7, 2)
+    assert [name for name, _ in store.names_of(7, 10)] == ["a"]

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.index.connection import Connection
-from leftzmq.index.rows import COLUMNS, Row, entry_of, row_of, unpack_scan
-from leftzmq.index.schema import NOTHING_LIES, connect
+from leftzmq.index.rows import COLUMNS, Row, entry_of, pack_inode, row_of, unpack_scan
+from leftzmq.index.schema import INODE, LINKED, NOTHING_LIES, connect
 from leftzmq.tree.conflict import CONFLICT_MARK, copies_between, is_conflict_name, is_copy_of
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.path import path_of_key, sort_key
@@ -114,6 +114,26 @@ class Reader:
             (content, limit),
         ).fetchall()
         return [row_of(columns) for columns in found]
+
+    def names_of(self, inode: int, limit: int) -> list[tuple[str, ScanKey]]:
+        """(path, ScanKey) of our live files of this inode that had other names, too, when they were
+        looked at last."""
+        found = self._ask(
+            f"SELECT path, scan FROM version INDEXED BY version_linked WHERE {INODE} = ?"
+            f" AND {LINKED} LIMIT ?",
+            (pack_inode(inode), limit),
+        )
+        return [(path, key) for path, key, _ in map(_linked, found)]
+
+    def linked_after(self, after: bytes, limit: int) -> list[tuple[str, ScanKey, bytes]]:
+        """The same for all inodes, one after the other, and where to go on behind each of them;
+        `after` b"": from the beginning."""
+        found = self._ask(
+            f"SELECT path, scan FROM version INDEXED BY version_linked WHERE {INODE} > ?"
+            f" AND {LINKED} ORDER BY {INODE} LIMIT ?",
+            (after, limit),
+        )
+        return [_linked(columns) for columns in found]
 
     def homes(self, contents: Iterable[bytes]) -> dict[bytes, str]:
         """content -> the path of a live file of ours that has it, where there is one."""
@@ -245,6 +265,13 @@ class Reader:
             some += [None] * (size - len(some))
             marks = ",".join("?" * size)
             yield from self._ask(f"{question} ({marks}){end}", some).fetchall()
+
+
+def _linked(columns: tuple[bytes, bytes]) -> tuple[str, ScanKey, bytes]:
+    path, scan = columns
+    key = unpack_scan(scan)
+    assert key is not None, "only what has a stat has more names"
+    return path_of_key(path), key, pack_inode(key.inode)
 
 
 def _below(folder: str) -> tuple[bytes, bytes]:

@@ -19,6 +19,7 @@ COLUMNS: Final = (
 )
 
 _SCAN = struct.Struct("<BQqqQ?I")  # kind, size, mtime, ctime, inode, exec, links
+_INODE = struct.Struct("<Q")
 _UINT32 = 0xFFFFFFFF
 ROW_BYTES: Final = 120  # of numbers, and of what SQLite keeps of a row and of its place in indexes
 
@@ -91,6 +92,11 @@ def pack_scan(key: ScanKey | None) -> bytes | None:
         key.exec,
         min(key.links, _UINT32),
     )
+
+
+def pack_inode(inode: int) -> bytes:
+    """As it stands in a packed scan."""
+    return _INODE.pack(inode)
 
 
 def unpack_scan(packed: bytes | None) -> ScanKey | None:

@@ -87,6 +87,16 @@ CREATE TABLE held(            -- what lies in the share instead of our version, 
   WITHOUT ROWID;
 """
 
+LINKED: Final = (
+    "seq IS NOT NULL AND deleted = 0 AND kind = 0 AND substr(scan, 35, 4) != x'01000000'"
+)
+"""Our files that have more than one name, as far as we know: see rows.pack_scan."""
+INODE: Final = "substr(scan, 26, 8)"
+_MORE_INDEXES: Final = f"""
+CREATE INDEX IF NOT EXISTS version_linked ON version({INODE}) WHERE {LINKED};
+"""
+"""No schema of their own: a leftzmq that knows nothing of them keeps them right."""
+
 _STEPS: Final = {
     2: """
 ALTER TABLE version ADD COLUMN noise INTEGER NOT NULL DEFAULT 0;
@@ -156,6 +166,8 @@ def _open(file: Path) -> Connection:
                 f"BEGIN IMMEDIATE; {_STEPS[version]} PRAGMA user_version = {version + 1}; COMMIT;"
             )
             version += 1
+        if version == SCHEMA_VERSION:
+            connection.executescript(_MORE_INDEXES)
         if str(file) != IN_MEMORY:
             with disk_errors(file):
                 file.chmod(0o600)

@@ -64,6 +64,7 @@ class Barrier:
             name = f"cookie-{folder.store.heads.life.hex()}-{self._number}"
             waiter.cookies[folder.id] = name
             out.append(Work(DropCookie(folder.id, name)))
+            out += folder.settler.look_at_linked(now)
         self._waiters.append(waiter)
         self._next_check = now
         return out
@@ -116,6 +117,9 @@ class Barrier:
         """Look whether a waiter can be answered; a count is only asked for when all is quiet."""
         self._next_check = now + CHECK_PERIOD_S
         out: list[Action | Fact] = []
+        for folder in self._folders.values() if self._waiters else ():
+            if folder.stopped is None and folder.settler.unsure:
+                out += folder.settler.walk_all(now)
         why = self._unquiet() if self._waiters else ""
         for waiter in list(self._waiters):
             if now >= waiter.until:

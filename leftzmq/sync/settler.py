@@ -35,6 +35,7 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.jobs import CutSlice, Look, Looked, SliceCut, Walk, Walked
 from leftzmq.sync.judging import TRIED_AGAIN, Judging
+from leftzmq.sync.linked import Linked
 from leftzmq.sync.looks import Looks
 from leftzmq.sync.mounting import Mounting
 from leftzmq.sync.problems import Problems
@@ -61,7 +62,7 @@ class Settler:
         self.folder, self._store, self._keys = folder, store, keys
         self._claims, self._problems, self._may_look = claims, problems, may_look
         self._looks = Looks(claims, patience_s)
-        self._mounting = Mounting(store)
+        self._mounting, self._linked = Mounting(store), Linked(store)
         self._whole_walk = 0  # the number of the last one
         self.walks = Walks()
         self._judging = Judging(store, claims, problems, self._looks, self.walks)
@@ -73,12 +74,18 @@ class Settler:
     @property
     def idle(self) -> bool:
         """Nothing waits, is looked at or walked."""
-        return not (self._looks or self.walks.under_way or self._departed)
+        busy = self._looks or self.walks.under_way or self._departed or self._linked.urgent
+        return not busy
 
     @property
     def read_all(self) -> bool:
         """Nothing is left to be looked at, as far as is known, but what is being written."""
         return not (self._looks.busy or self.walks.under_way)
+
+    @property
+    def unsure(self) -> bool:
+        """Whether only a walk of everything tells what was written under other names."""
+        return self._linked.unsure
 
     def deadline(self) -> float | None:
         """When something is due next (monotonic)."""
@@ -90,6 +97,7 @@ class Settler:
             self._departed.deadline(),
             self._unreadable.deadline(),
             self._mounting.deadline(),
+            self._linked.deadline() if self._polls_linked else None,
         )
         return min((time for time in times if time is not None), default=None)
 
@@ -150,6 +158,12 @@ class Settler:
             self._looks.wait("", now, closed=True, rest_s=0.0)
         return self.go_on(now)
 
+    def look_at_linked(self, now: float) -> list[Action | Fact]:
+        """Somebody wants to be sure: look at what may be written to under a name that is not
+        watched."""
+        self._linked.look_at_all(now)
+        return self.go_on(now)
+
     def walk_all(self, now: float) -> list[Action | Fact]:
         """Somebody wants to be sure: walk everything now."""
         self.walks.later("")
@@ -206,7 +220,15 @@ class Settler:
         for path in fact.left:
             self._looks.left(path)
             self._looks.look_again(path, now)
+        self._look_at_other_names(settled, now)
         return [*out, *self._judging.settle(settled, held, now), *self.go_on(now)]
+
+    def _look_at_other_names(self, settled: list[Sighting], now: float) -> None:
+        """What was written through one name is under the others, too, and no event tells."""
+        for path in self._linked.others(settled, now):
+            self._looks.wait(path, now, closed=True)
+        if self._linked.unsure and self.walks.first_done:
+            self.walks.soon(now)
 
     def slice_cut(self, fact: SliceCut, now: float) -> list[Action | Fact]:
         part = fact.slice
@@ -240,6 +262,7 @@ class Settler:
         else:
             out = self._judging.finish(part.path, waiting, now)
         held = {part.path} if part.path in self._departed else set()
+        self._look_at_other_names([settled], now)
         return [*out, *self._judging.settle([settled], held, now), *self.go_on(now)]
 
     def _content(self, key: ScanKey, packed: bytes) -> tuple[ContentId, int]:
@@ -258,6 +281,9 @@ class Settler:
         if self.stopped or not self._may_look():
             return []
         out = self._judging.let_go(now, quiet=self.read_all)
+        if self._polls_linked:
+            for path in self._linked.due(now):
+                self._looks.wait(path, now, closed=None, rest_s=0.0)
         for paths in self._looks.begin(now):
             out.append(Work(Look(self.folder, paths)))
         for path, key, grows in self._looks.cuts.begin():
@@ -266,9 +292,14 @@ class Settler:
             if walk[1] == "" and walk[0] != self._whole_walk:
                 self._whole_walk = walk[0]
                 self._problems.walk_begins()
+                self._linked.walked_all()
             self._store.before_walk()
             out.append(Work(Walk(self.folder, *walk)))
         return out + self._ended()
+
+    @property
+    def _polls_linked(self) -> bool:
+        return self.walks.first_done and self._looks.has_room
 
     def _ended(self) -> list[Action | Fact]:
         if self._looks.reading or self._departed:

@@ -213,6 +213,19 @@ LOOKS: Final = (
         ("tests/test_sync_written.py",),
     ),
     Bug(
+        "a write through one name is under that one",
+        "A look at a file with more than one name looks at all names that the index knows.",
+        (
+            Edit(
+                "leftzmq/sync/linked.py",
+                "            found.update(dict.fromkeys(others))\n",
+                "",
+            ),
+        ),
+        frozenset(("I1", "I8")),
+        ("tests/test_sync_linked.py",),
+    ),
+    Bug(
         "what grew is read once",
         "Only bytes that are the same at two readings were in a growing file together.",
         (
