@@ -93,6 +93,10 @@ class Inode:
                 child.put_on(device)
 
 
+Name = tuple[Inode, bytes]
+"""(folder, name)."""
+
+
 @dataclass(slots=True)
 class Change:
     """Name changes that happen at one instant. before: (folder, name, what was there)."""
@@ -146,28 +150,40 @@ class Disk:
         """Its bytes, mtime or mode are not those that were flushed."""
         self.dirty[id(inode)] = inode
 
-    def write(self, inode: Inode, offset: int, data: bytes | bytearray | memoryview) -> None:
+    def write(
+        self,
+        inode: Inode,
+        offset: int,
+        data: bytes | bytearray | memoryview,
+        through: Name | None = None,
+    ) -> None:
+        """through: the name under which it was opened. Of the others no watcher tells."""
         held = inode.data
         if offset > len(held):
             held.extend(bytes(offset - len(held)))
         held[offset : offset + len(data)] = data
-        self._modified(inode)
+        self._modified(inode, through)
 
-    def truncate(self, inode: Inode, size: int) -> None:
+    def truncate(self, inode: Inode, size: int, through: Name | None = None) -> None:
         held = inode.data
         if size < len(held):
             del held[size:]
         else:
             held.extend(bytes(size - len(held)))
-        self._modified(inode)
+        self._modified(inode, through)
 
-    def _modified(self, inode: Inode) -> None:
+    def _modified(self, inode: Inode, through: Name | None) -> None:
         inode.mtime_ns = inode.ctime_ns = self.now_ns()
         self.soil(inode)
-        self._tell(inode, "written")
+        self._tell(inode, "written", through)
 
     def attributes(
-        self, inode: Inode, *, mtime_ns: int | None = None, mode: int | None = None
+        self,
+        inode: Inode,
+        *,
+        mtime_ns: int | None = None,
+        mode: int | None = None,
+        through: Name | None = None,
     ) -> None:
         if mtime_ns is not None:
             inode.mtime_ns = mtime_ns
@@ -176,14 +192,14 @@ class Disk:
         inode.ctime_ns = self.now_ns()
         if inode.kind is Kind.FILE:
             self.soil(inode)
-        self._tell(inode, "attributes")
+        self._tell(inode, "attributes", through)
 
-    def closed(self, inode: Inode) -> None:
+    def closed(self, inode: Inode, through: Name | None = None) -> None:
         """Someone who had written to it closed it."""
-        self._tell(inode, "closed")
+        self._tell(inode, "closed", through)
 
-    def _tell(self, inode: Inode, what: str) -> None:
-        for folder, name in inode.where:
+    def _tell(self, inode: Inode, what: str, through: Name | None) -> None:
+        for folder, name in [through] if through in inode.where else inode.where:
             self.watched(folder, name, what, inode.kind is Kind.DIRECTORY)
 
     # ---- names --------------------------------------------------------------------------

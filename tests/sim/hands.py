@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from leftzmq.tree.entry import Kind
 
-from .disk import Disk, Inode
+from .disk import Disk, Inode, Name
 
 LEFT = ".left"
 
@@ -54,9 +54,10 @@ class Hands:
             inode = self._new(path, Kind.FILE, b"")
             if inode is None:
                 return False
-        self.disk.truncate(inode, 0)
-        self.disk.write(inode, 0, data)
-        return self._written(inode)
+        through = self._name(path)
+        self.disk.truncate(inode, 0, through)
+        self.disk.write(inode, 0, data, through)
+        return self._written(inode, through)
 
     def replace(self, path: str, data: bytes) -> bool:
         """As most editors do: a new file renamed over the old one."""
@@ -74,8 +75,27 @@ class Hands:
         inode = self.at(path)
         if inode is None or inode.kind is not Kind.FILE:
             return False
-        self.disk.write(inode, len(inode.data), data)
-        return self._written(inode)
+        through = self._name(path)
+        self.disk.write(inode, len(inode.data), data, through)
+        return self._written(inode, through)
+
+    def write_open(self, path: str, data: bytes, *, at_end: bool) -> bool:
+        """Through a descriptor that stays open: at its end, or over all of it."""
+        inode = self.at(path)
+        if inode is None or inode.kind is not Kind.FILE:
+            return False
+        through = self._name(path)
+        if not at_end:
+            self.disk.truncate(inode, 0, through)
+        self.disk.write(inode, len(inode.data), data, through)
+        inode.users = True
+        return self._flushed(inode)
+
+    def close(self, path: str) -> None:
+        """What was written to it is whole."""
+        inode = self.at(path)
+        if inode is not None and inode.kind is Kind.FILE:
+            self.disk.closed(inode, self._name(path))
 
     def make_folder(self, path: str) -> bool:
         return self._new(path, Kind.DIRECTORY, b"") is not None and self._done()
@@ -141,14 +161,14 @@ class Hands:
         inode = self.at(path)
         if inode is None or inode.kind is not Kind.FILE:
             return False
-        self.disk.attributes(inode, mtime_ns=mtime_ns)
+        self.disk.attributes(inode, mtime_ns=mtime_ns, through=self._name(path))
         return self._flushed(inode)
 
     def set_exec(self, path: str, exec: bool) -> bool:
         inode = self.at(path)
         if inode is None or inode.kind is not Kind.FILE:
             return False
-        self.disk.attributes(inode, mode=0o755 if exec else 0o644)
+        self.disk.attributes(inode, mode=0o755 if exec else 0o644, through=self._name(path))
         return self._flushed(inode)
 
     # ---- durable ------------------------------------------------------------------------
@@ -169,9 +189,13 @@ class Hands:
         self.disk.change((folder, name, inode))
         return inode
 
-    def _written(self, inode: Inode) -> bool:
+    def _name(self, path: str) -> Name | None:
+        folder, name = self._place(path)
+        return None if folder is None else (folder, name)
+
+    def _written(self, inode: Inode, through: Name | None = None) -> bool:
         inode.users = True
-        self.disk.closed(inode)
+        self.disk.closed(inode, through)
         return self._flushed(inode)
 
     def _flushed(self, inode: Inode) -> bool:

@@ -18,7 +18,7 @@ from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
 from . import laws
 from .faults import FAULT_WEIGHTS, FAULTS, Faults
 from .ledger import Ledger
-from .users import DEEDS, WEIGHTS, Users
+from .users import DEEDS, SOME_DEEDS, WEIGHTS, Users
 from .world import Knobs, World
 
 QUIET_S: Final = 15.0
@@ -82,7 +82,11 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     span = chance.choice((2.0, 10.0, 30.0))
     steps = _steps(chance, names, span, chance.choice((4, 10, 20)), chance.choice((0, 0, 2, 5)))
     large = chance.random() < 0.2
-    more = (*_mounts(seed, names, span), *_index_faults(seed, names, span))
+    more = (
+        *_mounts(seed, names, span),
+        *_index_faults(seed, names, span),
+        *_open_files(seed, names, span),
+    )
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     return Plan(seed, names, dials_of(chance, names), knobs, large, steps)
 
@@ -105,6 +109,15 @@ def _index_faults(seed: int, names: str, span: float) -> list[Step]:
         return []
     times = [chance.uniform(0.0, span) for _ in range(chance.choice((1, 2, 5)))]
     return [Step(2000 + n, at, chance.choice(names), "fail index") for n, at in enumerate(times)]
+
+
+def _open_files(seed: int, names: str, span: float) -> list[Step]:
+    """In some seeds files are written all the time."""
+    chance = random.Random(f"{seed}/open")
+    if chance.random() > 0.15:
+        return []
+    times = [chance.uniform(0.0, span) for _ in range(chance.choice((1, 1, 2)))]
+    return [Step(3000 + n, at, chance.choice(names), "keep open") for n, at in enumerate(times)]
 
 
 def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:
@@ -181,7 +194,7 @@ def _live(plan: Plan, world: World) -> None:
     def act(step: Step) -> None:
         chance = random.Random(f"{plan.seed}/{step.number}")
         device = world.devices[step.device]
-        if step.what in DEEDS:
+        if step.what in DEEDS or step.what in SOME_DEEDS:
             users.do(step.what, device, chance)
         else:
             faults.do(step.what, device, chance)

@@ -36,7 +36,7 @@ class Users:
         """One deed; nothing happens where it is not possible now."""
         if device.unmounted is not None or device.away is not None:
             return
-        said = DEEDS[deed](self, device, chance)
+        said = (DEEDS | SOME_DEEDS)[deed](self, device, chance)
         self._world.say(device, f"user: {deed} {said}")
         device.touched()
 
@@ -183,6 +183,36 @@ class Users:
 
         self._world.after(chance.choice((0.01, 0.3, 2.0)), rest)
         return f"{path} {data[:12]!r}"
+
+    def keep_open(self, device: SimDevice, chance: random.Random) -> str:
+        """A log or a database: written again and again through one descriptor, and closed at last
+        or never. Whatever is in it at any time is what its user wrote."""
+        path = self._place(device, chance)
+        if not self._write(device, path, self._value(device, chance)[:40]):
+            return ""
+        inode, at_end = device.hands.at(path), chance.random() < 0.6
+        every_s = chance.choice((0.02, 0.3, 0.7))
+        times = [int(chance.choice((2.0, 15.0, 40.0)) / every_s) if every_s > 0.1 else 200]
+        closes = chance.random() < 0.5
+
+        def more() -> None:
+            if inode is None or device.hands.at(path) is not inode or device.unmounted is not None:
+                return  # its writer has another file, or none: it ends
+            if times[0] <= 0:
+                if closes:
+                    device.hands.close(path)
+                    device.touched()
+                return
+            times[0] -= 1
+            old, data = content_of(inode), self._value(device, chance)[:40]
+            device.hands.write_open(path, data, at_end=at_end)
+            self._wrote(device, path)
+            self._removed(device, path, old, "overwritten")
+            device.touched()
+            self._world.after(every_s, more)
+
+        self._world.after(every_s, more)
+        return f"{path} every {every_s} s, {times[0]} times"
 
     def delete(self, device: SimDevice, chance: random.Random) -> str:
         found = self._some(device, chance, Kind.FILE, Kind.SYMLINK, Kind.FILE, Kind.DIRECTORY)
@@ -373,5 +403,8 @@ DEEDS: Final[dict[str, Deed]] = {
     "touch": Users.touch,
     "change mode": Users.change_mode,
 }
+
+SOME_DEEDS: Final[dict[str, Deed]] = {"keep open": Users.keep_open}
+"""In some seeds only, with numbers of their own: a plan goes on to mean what it did without."""
 
 WEIGHTS: Final = {"create": 4, "edit": 5, "delete": 3, "rename": 4, "make tree": 2, "swap kind": 2}
