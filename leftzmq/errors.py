@@ -250,6 +250,10 @@ class ProblemKind(Enum):
     )
     INDEX_WAITS = "waits until there is a place for it in our own, and is asked for again then"
     FAR_FUTURE = "another device has a version of it from the end of all times: it is not taken"
+    NAME_FOLDS = (
+        "this disk cannot tell its name from another one that is here: it is not taken until one "
+        "of the two is renamed or deleted"
+    )
     MOUNT_GONE = (
         "what was mounted there is not, or something else is: nothing below it counts as changed "
         "(`leftzmq-agent --adopt` if it is to stay so)"

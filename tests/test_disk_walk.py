@@ -290,6 +290,8 @@ def test_a_name_that_cannot_be_asked_for_is_not_gone(root: Root, share: Path) ->
                 raise OSError(5, "Input/output error")
             return self._folder.stat(name)
 
+        stat_listed = stat
+
         def __enter__(self) -> Sick:
             return self
 

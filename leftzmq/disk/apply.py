@@ -11,7 +11,7 @@ gives a file its final name.
 After every single call a file's name leads to the old bytes or to the new ones, whole. Only
 where a file gives way to a folder, or a loser to a link, or an empty folder to something else, or
 is moved, is there an instant without either; then the old bytes are the conflict copy, or in the
-trash.
+trash. Where a disk takes two names for one, what only gets the other one is renamed in one step.
 
 Knows operations. Must not know why they are wanted, nor the index.
 """
@@ -27,13 +27,13 @@ from leftzmq.disk.attributes import LeftBehind, set_attributes
 from leftzmq.disk.flush import ALONE, GROUP_FROM, Beside, Flushes
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.disk.ready import make_ready
-from leftzmq.disk.root import Folder, LastFolder, Root
+from leftzmq.disk.root import Folder, LastFolder, OtherSpelling, Root
 from leftzmq.disk.swap import NOT_COPIED, Copied, Place, Stopped, is_still, key_now
 from leftzmq.disk.trash import Spot, Trash
 from leftzmq.disk.trouble import is_full
 from leftzmq.errors import Refused
 from leftzmq.tree.entry import Kind, ScanKey
-from leftzmq.tree.path import check_path, name_of, parent_of
+from leftzmq.tree.path import check_path, join, name_of, parent_of
 from leftzmq.tree.plan import Operation, Verb
 
 
@@ -140,6 +140,9 @@ class _Batch:
         where, key = parent_of(moved.path), moved.held.key
         if place.folder.stat(place.name) is not None:
             raise Stopped(Ending.CHANGED, "something else is there")
+        spelled = place.folder.spelled(place.name)
+        if spelled is not None and join(place.where, spelled) == moved.path:
+            return self._respell_file(place, spelled, moved.held.key), NOT_COPIED
         with self._root.folder(where) as folder:
             going = Operation(Verb.REMOVE, moved.entry, moved.held)
             source = Place(folder, going, self._trash, self._flushes)
@@ -153,6 +156,14 @@ class _Batch:
                     raise
         place.touch()
         return key_now(place.folder, place.name, key), NOT_COPIED
+
+    def _respell_file(self, place: Place, spelled: str, key: ScanKey) -> ScanKey:
+        """What a user writes in this instant lies at the new name, and differs from `key`."""
+        if not is_still(place.folder.stat(spelled), key):
+            raise Stopped(Ending.CHANGED, "something else is there")
+        place.folder.respell(spelled, place.name)
+        place.touch()
+        return key_now(place.folder, place.name, key)
 
     def _put_file(self, place: Place, ready: ScanKey) -> tuple[ScanKey, Copied]:
         staged = place.operation.staged
@@ -224,6 +235,9 @@ def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:
         place.touch()  # or made by an operation that could not be flushed
         return None, NOT_COPIED
     copied = NOT_COPIED
+    if place.operation.spelled is not None:
+        _respell_folder(place, name_of(place.operation.spelled))
+        return None, NOT_COPIED
     if _is_free(place):
         place.folder.make_folder(place.name)
         place.touch()
@@ -234,6 +248,15 @@ def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:
     if made is None or made.kind is not Kind.DIRECTORY:
         raise Stopped(Ending.CHANGED, "the folder was replaced at once")
     return made.key(), copied
+
+
+def _respell_folder(place: Place, spelled: str) -> None:
+    """No stat is given, so that the next look goes into it: what is in it came along."""
+    found = place.folder.stat(spelled)
+    if found is None or found.kind is not Kind.DIRECTORY:
+        raise Stopped(Ending.CHANGED, f"{spelled} is gone, or no folder any more")
+    place.folder.respell(spelled, place.name)
+    place.touch()
 
 
 def _folder_for_file(place: Place, aside: Spot) -> Copied:
@@ -314,6 +337,9 @@ def _unmake_link(spot: Spot, made: ScanKey) -> None:
 def _ended(operation: Operation, error: Exception) -> Outcome:
     if isinstance(error, Stopped):
         return Outcome(operation, error.ending, why=error.why, aside=error.aside)
+    if isinstance(error, OtherSpelling) and error.name == name_of(operation.path):
+        other = join(parent_of(operation.path), error.other) if error.other else ""
+        return Outcome(operation, Ending.OTHER_SPELLING, why=str(error), other=other)
     if isinstance(error, FileExistsError | FileNotFoundError):
         return Outcome(operation, Ending.CHANGED, why=str(error))  # since the look before
     if isinstance(error, OSError) and is_full(error):

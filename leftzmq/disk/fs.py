@@ -160,9 +160,13 @@ class RealFile(_Open):
 
 
 class RealFolder(_Open):
-    """`Folder` over a descriptor."""
+    """`Folder` over a descriptor: as the file system has it."""
 
     __slots__ = ()
+
+    @property
+    def raw(self) -> Self:
+        return self
 
     def stat(self, name: str) -> Stat | None:
         try:
@@ -170,8 +174,16 @@ class RealFolder(_Open):
         except FileNotFoundError:
             return None
 
+    stat_listed = stat
+
+    def spelled(self, name: str) -> str | None:
+        return None
+
     def own_stat(self) -> Stat:
         return _stat_of(os.fstat(self._fd))
+
+    def device(self) -> int:
+        return os.fstat(self._fd).st_dev
 
     def names(self) -> list[bytes]:
         return [os.fsencode(name) for name in os.listdir(self._fd)]
@@ -224,6 +236,10 @@ class RealFolder(_Open):
 
     def rename_new(self, name: str, to: Folder, to_name: str) -> None:
         renaming.rename_new(self._fd, _raw(name), _fd_of(to), _raw(to_name))
+
+    def respell(self, name: str, to_name: str) -> None:
+        # It would overwrite what is at the other name, were that another one.
+        os.rename(_raw(name), _raw(to_name), src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def exchange(self, name: str, to: Folder, to_name: str) -> None:
         renaming.exchange(self._fd, _raw(name), _fd_of(to), _raw(to_name))
@@ -286,6 +302,9 @@ class RealRoot:
     def missing_at(self, path: str, name: str, other: str) -> tuple[str, ...]:
         with self.folder(path) as folder:
             return renaming.missing_at(folder.fd, _raw(name), _raw(other))
+
+    def met(self, device: int) -> None:
+        pass  # it knows nothing of any
 
     def close(self) -> None:
         self._top.close()
@@ -361,5 +380,6 @@ def _as_not_a_directory(error: OSError, name: bytes) -> OSError:
 
 
 def _fd_of(folder: Folder) -> int:
-    assert isinstance(folder, RealFolder)
-    return folder.fd
+    raw = folder.raw
+    assert isinstance(raw, RealFolder)
+    return raw.fd

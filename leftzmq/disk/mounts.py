@@ -81,6 +81,7 @@ class Mounts:
             return True
         if device != above:
             self._devices[path] = device
+            root.met(device)
         else:
             self._devices.pop(path, None)
         self._gone.discard(path)
@@ -134,6 +135,7 @@ class Mounts:
             if not _holds(root, ours, sort_key(mount) + b"\0"):
                 return False
             self._devices[mount] = found.device
+            root.met(found.device)
         return self._is_it(mount, found.device, above.device)
 
     def _is_it(self, path: str, device: int, above: int) -> bool:
@@ -158,6 +160,7 @@ class Mounts:
                 self.lost(at)
                 return at
             self._devices[at] = above = device
+            root.met(device)
             self._new.add(at)
         return None
 

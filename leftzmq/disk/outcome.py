@@ -16,6 +16,7 @@ class Ending(Enum):
     CHANGED = auto()  # something else than the index says is there: nothing was done, look again
     NOT_EMPTY = auto()  # the folder to go still holds something
     NO_PARENT = auto()  # the folder it belongs into is not there
+    OTHER_SPELLING = auto()  # `other` is there, and the disk takes both for one name; nothing done
     NO_STAGED = auto()  # the .lefting is gone or is not ours: fetch again
     FLUSH_FAILED = auto()  # the .lefting was thrown away: fetch again
     FULL_AT_FLUSH = auto()  # the same, for want of room
@@ -30,6 +31,7 @@ class Outcome:
     copied_to, copy_key: where the old bytes are now as a conflict copy, and their stat
     aside: FAILED, and what was at the name could not go back to it: it is to be tried again
     left: a `.lefting` that was made for this operation alone and could not be thrown away
+    other: OTHER_SPELLING: the path of what is there; "" where the disk does not tell
     """
 
     operation: Operation
@@ -40,3 +42,4 @@ class Outcome:
     why: str = ""
     aside: Aside | None = None
     left: Staged | None = None
+    other: str = ""

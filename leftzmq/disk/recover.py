@@ -16,7 +16,7 @@ from typing import Final
 
 from leftzmq.disk.flush import ALONE, GROUP_FROM, Beside, Flushes
 from leftzmq.disk.lefting import create_lefting, throw_away
-from leftzmq.disk.root import Folder, Root, Stat
+from leftzmq.disk.root import Folder, OtherSpelling, Root, Stat
 from leftzmq.disk.trash import TRASH_PATH, copy_bytes, is_batch, our_names
 from leftzmq.disk.trouble import is_full, raise_if_short
 from leftzmq.tree.entry import Kind
@@ -282,6 +282,8 @@ def _folder(root: Root, path: str, flushes: Flushes, made: list[str]) -> Folder:
     with _folder(root, where, flushes, made) as above:
         try:
             above.make_folder(name_of(path))
+        except OtherSpelling:
+            raise
         except FileExistsError:
             return above.folder(name_of(path))  # a user was quicker
         made.append(path)

@@ -59,6 +59,23 @@ class Stat:
         )
 
 
+class OtherSpelling(FileExistsError):
+    """Nothing can be made at `name`: this file system takes `other`, which is there, for it. other:
+    "" where it cannot be told which name that is."""
+
+    def __init__(self, name: str, other: str) -> None:
+        self.name, self.other = name, other
+        said = f"this disk cannot tell it from {other or 'another name'}"
+        super().__init__(errno.EEXIST, said, name)
+
+
+class NotKept(OSError):
+    """This file system gives another name than the one that was asked for; nothing was made."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(errno.EINVAL, "this disk would give it another name", name)
+
+
 class Closing(Protocol):
     """Something held open until `close`, or the end of its `with`."""
 
@@ -113,13 +130,29 @@ class Folder(Closing, Protocol):
     """An open directory. A name is one component: never empty, `.`, `..` or with `/` or NUL.
 
     Errors are OSError: FileNotFoundError and FileExistsError where they say so.
+    What the file system itself makes of a name is seen at `raw`; that of a share goes by the exact
+    spelling, whatever its disk does (disk/spelling), and says OtherSpelling and NotKept.
     """
+
+    @property
+    def raw(self) -> Folder:
+        """The file system's own."""
 
     def stat(self, name: str) -> Stat | None:
         """What lies at `name` itself, links not followed; None if nothing does."""
 
+    def stat_listed(self, name: str) -> Stat | None:
+        """The same of a name that `names` gave right before."""
+
     def own_stat(self) -> Stat:
         """The stat of the directory itself."""
+
+    def device(self) -> int:
+        """The number of the file system that it lies on, as in `own_stat`; cheaper."""
+
+    def spelled(self, name: str) -> str | None:
+        """The name in it that the disk takes for `name`, where that is another spelling; "" where
+        it cannot be told which one. None: nothing is there, or `name` itself."""
 
     def names(self) -> list[bytes]:
         """The names on disk as they are, in no order."""
@@ -150,6 +183,10 @@ class Folder(Closing, Protocol):
 
     def rename_new(self, name: str, to: Folder, to_name: str) -> None:
         """Rename where nothing is; FileExistsError if something is, and nothing has changed."""
+
+    def respell(self, name: str, to_name: str) -> None:
+        """Give what lies at `name` another spelling, in one step; only where the disk takes both
+        for one name: nothing else can be at `to_name` there. FileNotFoundError, FileExistsError."""
 
     def exchange(self, name: str, to: Folder, to_name: str) -> None:
         """Swap two names at one instant; both must be there and neither may be a folder."""
@@ -187,7 +224,16 @@ class Root(Protocol):
         """What the file system of the folder `path` cannot do, as sentences; tried on two files
         of ours in it, which may be exchanged."""
 
+    def met(self, device: int) -> None:
+        """A file system of this number was found in the share, perhaps in the place of another one
+        that had it: what was known of it counts no more."""
+
     def close(self) -> None: ...
+
+
+def is_free(folder: Folder, name: str) -> bool:
+    """Whether something can get this name now: neither it nor another spelling of it is there."""
+    return folder.stat(name) is None and folder.spelled(name) is None
 
 
 class LastFolder:

@@ -24,7 +24,7 @@ from leftzmq.disk.sighting import Sight, Sighting, SliceSighting
 from leftzmq.disk.trouble import is_gone, raise_if_short
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
 from leftzmq.tree.entry import MAX_LINK_BYTES, ContentId, Kind, Observed, ScanKey
-from leftzmq.tree.path import check_path, name_of, parent_of
+from leftzmq.tree.path import check_path, join, name_of, parent_of
 
 RACY_NS: Final = 20_000_000  # a tick is 10 ms where HZ is 100, and times are rounded down to one
 LOOK_BYTES: Final = 1 << 20
@@ -170,7 +170,8 @@ class _Scanner:
         now_ns = self._now_ns()
         stat = folder.stat(name_of(path))
         if stat is None:
-            return self._gone(path)
+            other = folder.spelled(name_of(path))
+            return self._gone(path, join(parent_of(path), other) if other else "")
         if stat.kind is None:
             return self._problem(path, ProblemKind.SPECIAL)
         key = stat.key()
@@ -216,8 +217,8 @@ class _Scanner:
         found = Observed(path, Kind.SYMLINK, mtime_ns=key.mtime_ns, content=ContentId(target))
         return Sighting(path, Sight.FOUND, key, found, age_ns=age_ns)
 
-    def _gone(self, path: str) -> Sighting:
-        return Sighting(path, Sight.GONE, self._known(path))
+    def _gone(self, path: str, other: str = "") -> Sighting:
+        return Sighting(path, Sight.GONE, self._known(path), other=other)
 
     def _problem(self, path: str, kind: ProblemKind, detail: str = "") -> Sighting:
         problem = Problem(self._folder_id, path, kind, detail)

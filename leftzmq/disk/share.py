@@ -8,6 +8,7 @@ from the share. Knows markers. Must not know what the share holds or who it is s
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Final
 
 from leftzmq.disk.fs import RealRoot, make_root
 from leftzmq.disk.root import Folder, Root
+from leftzmq.disk.spelling import SpelledRoot, tell_apart
 from leftzmq.disk.trash import TRASH_NAME
 from leftzmq.disk.trouble import cause_of
 from leftzmq.errors import ShareError, Stop, StopCause
@@ -119,7 +121,7 @@ class Share:
             wrong = _what_is_wrong(marker, folder_id, known_token)
             if wrong or marker is None:
                 raise ShareError(wrong, where, _mount_or_adopt(folder_id))
-            share = cls(root, where, marker, _prepare(root, random), made=made)
+            share = cls(*_prepared(root, where, marker, random), made=made)
             share.check()  # it may have gone since its root was opened
             return share
         except ValueError as error:
@@ -145,7 +147,7 @@ class Share:
         """The same over a root that is open already."""
         try:
             marker = _write_marker(root, Marker(folder_id, random(TOKEN_BYTES)), random)
-            return cls(root, where, marker, _prepare(root, random))
+            return cls(*_prepared(root, where, marker, random))
         except OSError as error:
             raise cannot_be_used(error, where) from error
 
@@ -262,19 +264,39 @@ def _write_marker(root: Root, marker: Marker, random: Random) -> Marker:
     return marker
 
 
-def _prepare(root: Root, random: Random) -> tuple[str, ...]:
-    """The trash, and a try whether we may write; returns what the file system lacks."""
+def _prepared(
+    root: Root, where: str, marker: Marker, random: Random
+) -> tuple[Root, str, Marker, tuple[str, ...]]:
+    """The trash, and a try whether we may write; what a Share is made of: what its file system
+    lacks, and that it goes by the spelling of names."""
     probes = [f"probe-{random(8).hex()}" for _ in range(2)]
     with root.folder(LEFT_DIRECTORY) as left:
         _make_private(left, TRASH_NAME)
         for name in probes:
             left.create(name).close()
         try:
-            return root.missing_at(LEFT_DIRECTORY, *probes)
+            exact = tell_apart(left, probes[0]) and _tells_forms_apart(left, probes[0])
+            lacks = root.missing_at(LEFT_DIRECTORY, *probes)
         finally:
             for name in probes:
                 left.unlink(name)
             left.flush()
+    return SpelledRoot(root, exact=bool(exact)), where, marker, lacks
+
+
+def _tells_forms_apart(left: Folder, probe: str) -> bool:
+    """Whether one letter that can be written in two ways makes two names."""
+    name = f"{probe}-\u00e9"
+    try:
+        left.create(name).close()
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EILSEQ):
+            raise
+        return True  # there is no such letter there
+    try:
+        return name.encode() in left.names() and tell_apart(left, name) is not False
+    finally:
+        left.unlink(name)
 
 
 def _make_private(folder: Folder, name: str) -> None:

@@ -27,6 +27,7 @@ class Sighting:
     age_ns: the wall clock at the look minus the younger of mtime and ctime (negative: from the
             future), so that the settler can tell what may still be under someone's pen.
     empty:  it is a folder, no mount, and nothing was in it: a walk would find nothing
+    other:  GONE: the path that the disk takes for this one, and that is there
     """
 
     path: str
@@ -36,6 +37,7 @@ class Sighting:
     problem: Problem | None = None
     age_ns: int = 0
     empty: bool = False
+    other: str = ""
 
 
 @dataclass(frozen=True, slots=True)

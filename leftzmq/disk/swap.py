@@ -18,7 +18,7 @@ from typing import Final
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.lefting import is_ours, lefting_paths
 from leftzmq.disk.outcome import Ending
-from leftzmq.disk.root import Folder, Root, Stat
+from leftzmq.disk.root import Folder, Root, Stat, is_free
 from leftzmq.disk.trash import TRASH_PATH, Spot, Trash
 from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import is_below, name_of, parent_of
@@ -222,7 +222,7 @@ class Place:
         """A free name in the same folder that nobody takes for a file; not to be closed."""
         path = self.operation.path
         names = [name_of(path) for path in lefting_paths(path)]
-        free = (name for name in names if self.folder.stat(name) is None)
+        free = (name for name in names if is_free(self.folder, name))
         return Spot(self.folder, next(free, names[-1]), self.where)
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Self
 
-from leftzmq.disk.root import File, Folder, Root
+from leftzmq.disk.root import File, Folder, Root, is_free
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import LEFT_DIRECTORY, join, name_of, parent_of
 
@@ -111,9 +111,10 @@ class Trash:
                     ""  # a file of this batch lies where a folder is needed, or it was emptied
                 )
                 continue
-            if folder.stat(name_of(path)) is None:
+            name = name_of(path)
+            if is_free(folder, name):
                 self._touch(where)
-                return Spot(folder, name_of(path), where, in_trash=True)
+                return Spot(folder, name, where, in_trash=True)
             folder.close()
             self._top = ""
         raise OSError(errno.EEXIST, "no free name in the trash", path)

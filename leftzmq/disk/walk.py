@@ -7,7 +7,7 @@ I11). A mount inside is walked like a folder, while it is there (disk/mounts).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -124,7 +124,7 @@ class TreeWalk:
         try:
             check_path(prefix)
             with self._root.folder(parent_of(prefix)) as folder:
-                found = _stats(folder, [name_of(prefix).encode()])
+                found = _stats(folder.stat, [name_of(prefix).encode()])
                 device = folder.own_stat().device
         except Refused as refused:
             out.problems.append(self._problem(prefix, ProblemKind.BAD_NAME, refused.refusal.value))
@@ -162,7 +162,7 @@ class TreeWalk:
 
     def _stat_more(self, listing: _Listing, folder: Folder) -> None:
         end = min(listing.at + STATS_AT_ONCE, len(listing.names))
-        listing.stats = iter(_stats(folder, listing.names[listing.at : end]))
+        listing.stats = iter(_stats(folder.stat_listed, listing.names[listing.at : end]))
         listing.stats_end = end
 
     def _go_on(self, listing: _Listing, out: _Gathered, budget: int) -> None:
@@ -276,7 +276,7 @@ class TreeWalk:
         return Problem(self._folder_id, path or ".", kind, detail)
 
 
-def _stats(folder: Folder, names: list[bytes]) -> list[Stat | OSError | None]:
+def _stats(stat: Callable[[str], Stat | None], names: list[bytes]) -> list[Stat | OSError | None]:
     """The stat of each name, what kept us from it, or None if nothing is there.
 
     A name that is not UTF-8 cannot be asked for; it is refused for its name before its stat counts.
@@ -284,7 +284,7 @@ def _stats(folder: Folder, names: list[bytes]) -> list[Stat | OSError | None]:
     found: list[Stat | OSError | None] = []
     for raw in names:
         try:
-            found.append(folder.stat(raw.decode()))
+            found.append(stat(raw.decode()))
         except UnicodeDecodeError:
             found.append(None)
         except OSError as error:

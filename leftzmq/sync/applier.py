@@ -39,6 +39,7 @@ from leftzmq.sync.moves import Moves
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
 from leftzmq.sync.room import Room
+from leftzmq.sync.spellings import Apart, Spellings
 from leftzmq.sync.ticket import Ticket
 from leftzmq.sync.versions import Versions
 from leftzmq.sync.window import Doing, Stage, Window
@@ -61,6 +62,7 @@ class Applier:
         folder: str,
         indexes: Indexes,
         versions: Versions,
+        spellings: Spellings,
         replica: Replica,
         guard: Guard,
         claims: Claims,
@@ -71,10 +73,20 @@ class Applier:
         self._indexes, self._versions = indexes, versions
         self._window = window = Window(indexes)
         self._moves = Moves(indexes.store, versions, claims, window)
-        self._batches = Batches(indexes, versions, claims, window, self._moves)
+        self._spellings = spellings
+        self._batches = Batches(indexes, versions, spellings, claims, window, self._moves)
         self.leftings = Leftings(folder, indexes)
         self._ends = Ends(
-            folder, window, versions, replica, guard, self.leftings, claims, problems, source
+            folder,
+            window,
+            versions,
+            spellings,
+            replica,
+            guard,
+            self.leftings,
+            claims,
+            problems,
+            source,
         )
         self._asides = self._ends.asides
         self._room = Room(folder)
@@ -159,6 +171,8 @@ class Applier:
         return way is Way.GO
 
     def left(self, fact: FileLeft) -> list[Action | Fact]:
+        if self._spellings.apart(fact.entry.path):
+            return self.leftings.discard(fact.staged)
         return self.leftings.left(fact.entry, fact.staged)
 
     def discarded(self, fact: Discarded, now: float) -> list[Action | Fact]:
@@ -214,6 +228,8 @@ class Applier:
             self._versions.walked = True
             self._window.consider_all()
         self._ends.walk_ended(fact.prefix)
+        if self._spellings.walk_ended(fact.prefix):
+            self._window.consider_all()
         return self.go_on(now)
 
     def tick(self, now: float) -> list[Action | Fact]:
@@ -241,6 +257,8 @@ class Applier:
         for path in self.leftings.turned():
             if not self._is_under_way(path):
                 out += self.leftings.useless(path)
+            if self._spellings.other(path) is not None:
+                self._window.consider(path)  # perhaps nobody has it any more
         if not out:  # else in the next turn: each is half a turn
             paths = self._window.take(now)
             self._indexes.recall(paths)
@@ -264,6 +282,10 @@ class Applier:
 
     def _consider(self, path: str, now: float) -> list[Action | Fact]:
         doing = self._window.doing.get(path)
+        if self._spellings.freed(path):
+            self._window.consider_all()  # what could not be here, or lies below that
+        for waits in self._spellings.waiting(path):
+            self._window.consider_within(waits)  # it may go now, or not go any more
         if self._is_under_way(path):
             return []  # its end is considered
         if useless := self.leftings.useless(path):
@@ -274,10 +296,15 @@ class Applier:
         if self._room.not_wanted(path, ticket.entry if ticket else None):
             solved = [*self._problems.clear(path), FileNotWanted(self.folder, path)]
             return solved + self._consider(path, now)
+        if ticket is None or ticket.entry.deleted:
+            if self._spellings.forget(path):
+                self._window.consider_all()  # what lies below it
+        elif (apart := self._spellings.apart(path)) and not self._batches.goes(apart.other):
+            return self._cannot_be_beside(path, apart)
         if ticket is None:
-            return self._drop(path) + self._far_future(path)
-        if ticket.ours is None and ticket.needs_bytes and self._versions.may_find:
-            return self._drop(path)  # it may lie here already: the end of the walk considers all
+            return self._drop(path) + self._far_future(path) + self._can_be_here(path)
+        if ticket.ours is None and ticket.needs_bytes and self._may_lie_here(path, ticket):
+            return self._drop(path)  # the end of the walk considers all
         if doing is not None and doing.entry.rank == ticket.entry.rank:
             if (
                 doing.stage is Stage.WAITING
@@ -327,6 +354,28 @@ class Applier:
         if self._versions.leap(path):
             return self._problems.show(Problem(self.folder, path, ProblemKind.FAR_FUTURE))
         is_it = self._problems.kind_of(path) is ProblemKind.FAR_FUTURE
+        return self._problems.clear(path) if is_it else []
+
+    def _may_lie_here(self, path: str, ticket: Ticket) -> bool:
+        if self._versions.may_find:
+            return True
+        return ticket.lies is None and self._spellings.may_have_come(path)
+
+    def _cannot_be_beside(self, path: str, apart: Apart) -> list[Action | Fact]:
+        """It is none to be worked at; said of what cannot be here itself, which names what is below
+        it, too."""
+        doing = self._window.doing.get(path)
+        out: list[Action | Fact] = []
+        if doing is not None and doing.staged is not None:
+            out, doing.staged = self.leftings.discard(doing.staged), None
+        out += self._drop(path)
+        if path != apart.path:
+            return out
+        beside = Problem(self.folder, path, ProblemKind.NAME_FOLDS, f"here is {apart.other}")
+        return out + self._problems.show(beside)
+
+    def _can_be_here(self, path: str) -> list[Action | Fact]:
+        is_it = self._problems.kind_of(path) is ProblemKind.NAME_FOLDS
         return self._problems.clear(path) if is_it else []
 
     def _reready(

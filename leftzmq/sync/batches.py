@@ -17,6 +17,7 @@ from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.leftings import makes_lefting
 from leftzmq.sync.moves import Moves
 from leftzmq.sync.pace import Lane, Pace, lane_of
+from leftzmq.sync.spellings import Spellings
 from leftzmq.sync.ticket import Ticket
 from leftzmq.sync.turns import Turns
 from leftzmq.sync.versions import Versions
@@ -48,9 +49,16 @@ class Batches:
     for no batch of its own."""
 
     def __init__(
-        self, indexes: Indexes, versions: Versions, claims: Claims, window: Window, moves: Moves
+        self,
+        indexes: Indexes,
+        versions: Versions,
+        spellings: Spellings,
+        claims: Claims,
+        window: Window,
+        moves: Moves,
     ) -> None:
         self._indexes, self._versions, self._claims = indexes, versions, claims
+        self._spellings = spellings
         self._window, self._moves = window, moves
         self._puts: Heap = Turns()
         self._large_puts: Heap = Turns()
@@ -132,7 +140,7 @@ class Batches:
                 if not self._claims.take(path, Claimant.APPLIER):
                     self._window.wait(doing, now + CLAIMED_RETRY_S)
                     continue
-                operation = self._operation(path, doing, batch, made)
+                operation = self._operation(path, doing, batch, made, now)
                 if operation is None:
                     self._claims.release((path,), Claimant.APPLIER)
                     continue
@@ -151,7 +159,7 @@ class Batches:
         return batch
 
     def _operation(
-        self, path: str, doing: Doing, batch: dict[str, Operation], made: set[str]
+        self, path: str, doing: Doing, batch: dict[str, Operation], made: set[str], now: float
     ) -> Operation | None:
         """The operation for a ready ticket, or None: it is stuck, or is none any more."""
         if doing.operation is not None:
@@ -170,6 +178,12 @@ class Batches:
             if row is None or row.entry.deleted or row.entry.kind is not Kind.DIRECTORY:
                 self._stuck.append(path)
                 return None
+        if self._spellings and (other := self._waits_for_spelling(path, ticket, now)) is not None:
+            is_folder = ticket.entry.kind is Kind.DIRECTORY
+            if other and is_folder and self._is_respelled(other, path):
+                return Operation(Verb.MAKE_DIRECTORY, ticket.entry, ticket.held, spelled=other)
+            self._stuck.append(path)
+            return None
         ours = ticket.ours.entry if ticket.ours else None
         goes = ours is not None and not ours.deleted and ours.kind is Kind.DIRECTORY
         if goes and not self._may_go(path, doing, batch):
@@ -184,6 +198,34 @@ class Batches:
         verb = _verb(ticket)
         staged = doing.staged if verb is Verb.PUT_FILE else None
         return Operation(verb, ticket.entry, ticket.held, copy_to, staged)
+
+    def goes(self, path: str) -> bool:
+        """Whether what we have at `path` is to go."""
+        ticket = self._versions.ticket(path)
+        return ticket is not None and ticket.entry.deleted
+
+    def _waits_for_spelling(self, path: str, ticket: Ticket, now: float) -> str | None:
+        """The other spelling that has to go first; "": a folder above may only get another one.
+        None: nothing of the kind."""
+        if ticket.entry.deleted:
+            return "" if self._spellings.may_be_respelled(path, now) else None
+        return self._spellings.other(path)
+
+    def _is_respelled(self, other: str, path: str) -> bool:
+        """Whether our folder at `other` is to go with all that we have in it, and what is in it, or
+        some of it, is wanted below `path`: it only gets the other spelling. Judged by a sample."""
+        ours = self._indexes.ours(other)
+        if ours is None or ours.entry.kind is not Kind.DIRECTORY or not self.goes(other):
+            return False
+        key = sort_key(other) + b"\0"
+        below = self._indexes.store.alive_after(key, STAYING_SAMPLE)
+        children = [path_of_key(child) for child, _ in below if child.startswith(key)]
+        if any(self._versions.stays(child) for child in children):
+            return False
+        wanted = (
+            self._versions.wants_same(child, path + child[len(other) :]) for child in children
+        )
+        return not children or any(wanted)
 
     def _waits_for_name(self, operation: Operation) -> bool:
         """Whether it makes a `.lefting`, and a job makes one for the same path now: of another

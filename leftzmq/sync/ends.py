@@ -20,6 +20,7 @@ from leftzmq.sync.guard import Guard
 from leftzmq.sync.leftings import Leftings
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
+from leftzmq.sync.spellings import Spellings
 from leftzmq.sync.versions import Versions
 from leftzmq.sync.window import Doing, Stage, Window
 from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS
@@ -46,6 +47,7 @@ class Ends:
         folder: str,
         window: Window,
         versions: Versions,
+        spellings: Spellings,
         replica: Replica,
         guard: Guard,
         leftings: Leftings,
@@ -54,6 +56,7 @@ class Ends:
         source: Source,
     ) -> None:
         self._folder, self._window, self._versions = folder, window, versions
+        self._spellings = spellings
         self._replica, self._guard, self._leftings = replica, guard, leftings
         self._claims, self._problems, self._source = claims, problems, source
         self.asides = Asides(folder, claims, leftings, versions, replica)
@@ -104,7 +107,8 @@ class Ends:
         doing.stage = Stage.WAITING
         if outcome.operation.moved is not None and outcome.ending is not Ending.DONE:
             doing.source, doing.fetch = "", True
-            if outcome.ending is not Ending.FLUSH_FAILED:  # then it lies there
+            looked_at = (Ending.FLUSH_FAILED, Ending.OTHER_SPELLING)  # it lies there; or another
+            if outcome.ending not in looked_at:
                 self._window.consider(path)
                 return []
         match outcome.ending:
@@ -116,6 +120,8 @@ class Ends:
                 doing.operation = None
                 self._window.wait(doing, now + CHANGED_RETRY_S)
                 return [RescanWanted(self._folder, (path,))]
+            case Ending.OTHER_SPELLING:
+                return self._other_spelling(outcome, doing, now)
             case Ending.NOT_EMPTY:
                 return self._not_empty(path, doing, now)
             case Ending.NO_PARENT:
@@ -131,6 +137,18 @@ class Ends:
                     doing.staged = None  # who puts the old version back throws it away
                 self._window.wait(doing, now + FAILED_RETRY_S)
                 return self._show(path, ProblemKind.UNWRITABLE, outcome.why)
+
+    def _other_spelling(self, outcome: Outcome, doing: Doing, now: float) -> list[Action | Fact]:
+        """Another spelling of it is there. Where that is nothing of ours yet, a look is to tell."""
+        path, other = outcome.operation.path, outcome.other
+        doing.operation = None
+        if other and self._spellings.is_here(other):
+            self._spellings.stands(path, other, now)
+            self._window.consider_within(path)
+            return []
+        self._window.wait(doing, now + FULL_RETRY_S)
+        out = self._show(path, ProblemKind.NAME_FOLDS, f"here is {other}" if other else "")
+        return [*out, RescanWanted(self._folder, (other,))] if other else out
 
     def _begin_anew(self, outcome: Outcome, doing: Doing, now: float) -> list[Action | Fact]:
         """Its `.lefting` is of no use, or got its name and the flush of a folder failed then: a
@@ -150,11 +168,15 @@ class Ends:
         return out
 
     def _done(self, outcome: Outcome, doing: Doing) -> list[Action | Fact]:
-        path = outcome.operation.path
+        path, spelled = outcome.operation.path, outcome.operation.spelled
         self._window.leave(path)
         self._window.consider(path)
         self._window.folder_made(path)
+        self._spellings.forget(path)
         out = self._problems.clear(path)
+        if spelled is not None:
+            self._spellings.respelled(path, spelled)
+            out.append(RescanWanted(self._folder, (path, spelled), walk=True))
         if doing.staged is not None and outcome.operation.staged is None:
             out += self._leftings.discard(doing.staged)  # its bytes came here another way
         out.append(self._finished(outcome.operation.entry, doing))

@@ -23,6 +23,7 @@ from leftzmq.sync.peers import Peers
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
 from leftzmq.sync.settler import Settler
+from leftzmq.sync.spellings import Spellings
 from leftzmq.sync.trash import TrashKeeper
 from leftzmq.sync.versions import Versions
 from leftzmq.tree.entry import Entry
@@ -57,9 +58,9 @@ class Folder:
         self.tag: bytes = keys.tag
         self.claims, self.problems = Claims(), Problems(id)
         self.indexes = Indexes(store)
-        versions = Versions(self.indexes)
+        versions, spellings = Versions(self.indexes), Spellings(self.indexes)
         self.replica = Replica(
-            id, self.tag, device, self.indexes, versions, self.claims, peers.news_links
+            id, self.tag, device, self.indexes, versions, spellings, self.claims, peers.news_links
         )
         self.hearing = Hearing(id, self.tag, self.indexes, peers, self.problems, limits or Limits())
         self.settler = Settler(
@@ -86,6 +87,7 @@ class Folder:
             id,
             self.indexes,
             versions,
+            spellings,
             self.replica,
             self.guard,
             self.claims,

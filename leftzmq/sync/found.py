@@ -47,7 +47,7 @@ def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDe
             indexes.change_row(rows, ours, replace(ours, scan=key, noise=observed.noise))
         return None
     others = [row.entry for row in rows if row is not ours]
-    adopted = _adoptable([*others, begun] if begun else others, ours, observed)
+    adopted = adoptable([*others, begun] if begun else others, ours, observed)
     if adopted is not None:
         indexes.take_row(rows, adopted, key, observed.noise)
         return adopted
@@ -77,7 +77,7 @@ def gone(indexes: Indexes, path: str, now_ns: int) -> Entry | None:
     return entry
 
 
-def _adoptable(others: Iterable[Entry], ours: Row | None, observed: Observed) -> Entry | None:
+def adoptable(others: Iterable[Entry], ours: Row | None, observed: Observed) -> Entry | None:
     """A version of exactly these bytes that a peer holds, or that an earlier life was fetching, and
     that our index may take: we have no entry, or ours was seen by it (a crash came before the
     index commit)."""

@@ -37,8 +37,9 @@ class Indexes:
     being ours, and those who had them may have the next version by now
     held: what lies in the share and is not told
     accepted: what users let pass the guard, here or on another device
-    kept: paths of which `leftings` keeps something that is to be gone on with; turned: those whose
-    rows are others since it looked: whoever changes a row, it is asked again
+    kept: paths of which `leftings` keeps something that is to be gone on with; apart: those that
+    cannot be here beside another spelling (sync/spellings); turned: those whose rows are others
+    since they were asked for: whoever changes a row, they are asked for again
     """
 
     def __init__(self, store: Store) -> None:
@@ -50,6 +51,7 @@ class Indexes:
         self.tally, self.holdings = count.tally, count.holdings
         self.begun: dict[str, Entry] = {}
         self.kept: Collection[str] = ()
+        self.apart: Collection[str] = ()
         self.turned: set[str] = set()
         self._memo: dict[str, list[Row]] = {}
         self._sweeping: tuple[frozenset[int], int] | None = None  # bits; the row they are gone from
@@ -98,7 +100,7 @@ class Indexes:
         if self._recount is not None:
             self._recount.change(before, after, sort_key(path))
         self._memo[path] = self.store.replace(before, after)
-        if path in self.kept:
+        if path in self.kept or path in self.apart:
             self.turned.add(path)
 
     def change_row(self, rows: list[Row], row: Row, after: Row) -> None:
@@ -223,7 +225,7 @@ class Indexes:
             end = self.store.sweep_some(bits, at)
             self._sweeping = None if end is None else (bits, end)
             if end is None:
-                self.turned.update(self.kept)  # who held it may hold it no more
+                self.turned.update(self.kept, self.apart)  # who held it may hold it no more
                 self._recount = None if self._to_sweep else Recount(self.accepted)
         elif self._recount is not None and not self._recount.step(self.store):
             self.tally, self.holdings = self._recount.tally, self._recount.holdings

@@ -68,6 +68,9 @@ class Judging:
                 return self.finish(path, waiting, now)
             case Sight.GONE:
                 self._walks.poll_no_more(path)
+                if sighting.other:
+                    # What was touched under this name lies there under another spelling.
+                    self._looks.wait(sighting.other, now + SETTLE_S, closed=True)
                 if path not in self.departed:
                     if sighting.key is None or sighting.key.kind is Kind.DIRECTORY:
                         self._looks.look_again_below(path)

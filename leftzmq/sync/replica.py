@@ -24,12 +24,15 @@ from leftzmq.sync.facts import (
     PathsReconsidered,
     RescanWanted,
 )
-from leftzmq.sync.found import FoundDeleted, found, gone
+from leftzmq.sync.found import FoundDeleted, adoptable, found, gone
+from leftzmq.sync.heldback import Why
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.jobs import Flush, Flushed, PageRead
 from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.sync.spellings import Spellings
 from leftzmq.sync.versions import Versions
-from leftzmq.tree.entry import Entry
+from leftzmq.tree.entry import Entry, Observed, ScanKey, local_change, tombstone
+from leftzmq.tree.plan import Held
 from leftzmq.wire.hello import Standing
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.messages import IndexSince
@@ -49,12 +52,13 @@ class Replica:
         device: DeviceKey,
         indexes: Indexes,
         versions: Versions,
+        spellings: Spellings,
         claims: Claims,
         news_links: Callable[[], tuple[Link, ...]],
     ) -> None:
         self.folder, self.tag, self._device, self._news_links = folder, tag, device, news_links
         self._indexes, self._versions, self._store = indexes, versions, indexes.store
-        self._claims = claims
+        self._claims, self._spellings = claims, spellings
         self._answering = Answering(folder, tag, self._store, lambda: indexes.accepted)
         self.flushed = self._store.heads.sequence  # made durable by the start itself
         self._published = self.flushed
@@ -92,6 +96,10 @@ class Replica:
                 entry = gone(self._indexes, sighting.path, wall_ns)
             else:
                 assert sighting.observed is not None and sighting.key is not None
+                came = self._came_along(sighting.observed, sighting.key, wall_ns)
+                if came is not None:
+                    out += came
+                    continue
                 change = found(self._indexes, sighting.observed, sighting.key)
                 if isinstance(change, FoundDeleted):
                     out.append(FoundDeletedBytes(self.folder, change))
@@ -103,6 +111,29 @@ class Replica:
             out.append(RescanWanted(self.folder, tuple(again)))
         paths = tuple(sighting.path for sighting in fact.sightings)
         return [*out, PathsReconsidered(self.folder, paths)]
+
+    def _came_along(
+        self, observed: Observed, key: ScanKey, wall_ns: int
+    ) -> list[Action | Fact] | None:
+        """Bytes that are there only because a folder above got another spelling here, and that are
+        not what others have there: nobody wrote them there. They give way to what is wanted, or go
+        to the trash where nothing is. None: it is none of these."""
+        path = observed.path
+        if not self._spellings.carried(path, observed.content):
+            return None
+        rows = self._indexes.rows(path)
+        if any(row.is_ours for row in rows):
+            return None
+        if adoptable([row.entry for row in rows], None, observed) is not None:
+            return None
+        if self._versions.stays(path):
+            self._indexes.held.hold(path, key, Why.GIVES_WAY)
+            return []
+        life = self._store.heads.life
+        entry = local_change(observed, None, life, self._indexes.next_sequence())
+        grave = tombstone(entry, life, self._indexes.next_sequence(), wall_ns)
+        deleted = FoundDeleted(grave, Held(key, observed.content))
+        return [FoundDeletedBytes(self.folder, deleted)]
 
     def took(self, outcomes: Sequence[Outcome]) -> list[FoundDeletedBytes]:
         """Operations that are on disk now: their versions are ours (one commit a batch)."""

@@ -230,6 +230,14 @@ class Versions:
         )
         return best is not None and not best.deleted
 
+    def wants_same(self, path: str, other: str) -> bool:
+        """Whether what we have at `path` is, by kind and content, what wins at `other`."""
+        ours, theirs = (
+            self._indexes.ours(path),
+            best_of(self._indexes.rows(other), self._indexes.reach),
+        )
+        return ours is not None and theirs is not None and ours.entry.same_content(theirs.entry)
+
     # -- rows -----------------------------------------------------------------------------------
 
     def _join(self, rows: list[Row], ours: Row, theirs: Row) -> Ticket | None:

@@ -19,7 +19,7 @@ from leftzmq.sync.indexes import OURS, Indexes
 from leftzmq.sync.turns import Turns
 from leftzmq.tree.conflict import HEX_DIGITS
 from leftzmq.tree.entry import Entry
-from leftzmq.tree.path import sort_key
+from leftzmq.tree.path import is_below, sort_key
 from leftzmq.tree.plan import Operation, Staged
 
 WINDOW_TICKETS: Final = 4096
@@ -122,6 +122,12 @@ class Window:
             self._begin_again()  # it is found again in the index
             return
         self._put(self._next, source, path)
+
+    def consider_within(self, top: str) -> None:
+        """There may be a ticket at `top`, and those below it may be none any more."""
+        self.consider(top)
+        for path in [path for path in self.doing if is_below(path, top)]:
+            self.consider(path)
 
     def _put(self, turns: Turns[int, tuple[int, str]], source: int, path: str) -> None:
         self._queued.add(path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from unicodedata import normalize
 
 from leftzmq.errors import Refusal, Refused
 
@@ -45,14 +46,14 @@ def check_path(path: str) -> str:
     except UnicodeEncodeError as error:
         raise Refused(Refusal.PATH_NOT_UTF8, repr(path)) from error
     names = raw.split(b"/")
-    folded = _folded(path)
-    if any(name in ("", ".", "..") for name in folded.split("/")):
+    as_folded = _folded(path)
+    if any(name in ("", ".", "..") for name in as_folded.split("/")):
         raise Refused(Refusal.PATH_UNCLEAN, repr(path))
     if len(raw) > MAX_PATH_BYTES or len(names) > MAX_DEPTH or max(map(len, names)) > MAX_NAME_BYTES:
         raise Refused(Refusal.PATH_TOO_LONG, repr(path[:60]))
-    if folded.split("/", 1)[0] == LEFT_DIRECTORY:
+    if as_folded.split("/", 1)[0] == LEFT_DIRECTORY:
         raise Refused(Refusal.PATH_RESERVED, repr(path))
-    if folded.endswith(LEFTING_SUFFIX) or f"{LEFTING_SUFFIX}/" in folded:
+    if as_folded.endswith(LEFTING_SUFFIX) or f"{LEFTING_SUFFIX}/" in as_folded:
         raise Refused(Refusal.PATH_RESERVED, repr(path))
     return path
 
@@ -64,6 +65,14 @@ def _folded(path: str) -> str:
     ignorable, so `.le<ZWNJ>ft` would be our folder as well.
     """
     return path.lower() if path.isascii() else _IGNORABLE.sub("", path.casefold())
+
+
+def folded(path: str) -> str:
+    """What two paths have in common that some file systems cannot tell apart, by case or by the
+    form of Unicode. No disk folds exactly so: it tells which of several names it means."""
+    if path.isascii():
+        return path.lower()
+    return normalize("NFC", normalize("NFD", path).casefold())
 
 
 def parent_of(path: str) -> str:

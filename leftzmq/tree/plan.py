@@ -78,6 +78,8 @@ class Operation:
     staged:  the bytes, for PUT_FILE; for NAME_COPY: what they were, the old ones have its name now
     moved:   the bytes, for MOVE_FILE
     aside:   what is to have the name again, for GO_BACK
+    spelled: for MAKE_DIRECTORY: what the folder is called until now, on a disk that takes both for
+             one name
     """
 
     verb: Verb
@@ -87,6 +89,7 @@ class Operation:
     staged: Staged | None = None
     moved: Moved | None = None
     aside: Aside | None = None
+    spelled: str | None = None
 
     @property
     def path(self) -> str:

@@ -83,8 +83,8 @@ CHUNKS: Final = (
         (
             Edit(
                 "leftzmq/sync/indexes.py",
-                "        if path in self.kept:\n",
-                "        if path in self.begun:\n",
+                "        if path in self.kept or path in self.apart:\n",
+                "        if path in self.begun or path in self.apart:\n",
             ),
         ),
         frozenset(("I6",)),

@@ -295,4 +295,33 @@ MOUNTS: Final = (
     ),
 )
 
-BUGS: Final = (*FLUSHES, *NAMES, *READERS, *ERRORS, *MOUNTS)
+SPELLINGS: Final = (
+    Bug(
+        "a name is there if the disk answers for it",
+        "On a disk that takes two spellings for one name, what is there is what readdir says.",
+        (
+            Edit(
+                "leftzmq/disk/spelling.py",
+                "        return found if found is None or self._lists(name) else None\n",
+                "        return found\n",
+            ),
+        ),
+        frozenset(("I1", "I2", "I2 tree", "I3", "I8")),
+        ("tests/test_disk_spelling.py",),
+    ),
+    Bug(
+        "what is beside another spelling is tried without a Problem",
+        "Two names that fold to one are a Problem on that device alone.",
+        (
+            Edit(
+                "leftzmq/sync/applier.py",
+                "        return out + self._problems.show(beside)\n",
+                "        return out\n",
+            ),
+        ),
+        frozenset(("I1",)),
+        ("tests/test_sim_spellings.py",),
+    ),
+)
+
+BUGS: Final = (*FLUSHES, *NAMES, *READERS, *ERRORS, *MOUNTS, *SPELLINGS)

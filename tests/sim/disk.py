@@ -15,6 +15,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
+from unicodedata import normalize
 
 from leftzmq.disk.root import Stat
 from leftzmq.tree.entry import Kind
@@ -114,6 +115,7 @@ class Disk:
     watched: told (folder, name, what) of each change that a watcher would see
     remounted: told (folder, name) where something was mounted, or is not any more
     shares_blocks: as btrfs and xfs do; else as ext4
+    folds: the device numbers of the file systems that take `a` and `A` for one name
     """
 
     clock: Callable[[], int]
@@ -123,6 +125,7 @@ class Disk:
     watched: Callable[[Inode, bytes, str, bool], None] = lambda folder, name, what, is_folder: None
     remounted: Callable[[Inode, bytes], None] = lambda folder, name: None
     shares_blocks: bool = False
+    folds: frozenset[int] = frozenset()
     _next: int = 2
     _free: list[int] = field(default_factory=list)
 
@@ -203,6 +206,15 @@ class Disk:
             self.watched(folder, name, what, inode.kind is Kind.DIRECTORY)
 
     # ---- names --------------------------------------------------------------------------
+
+    def called(self, folder: Inode, name: bytes) -> bytes:
+        """The name in this folder that `name` leads to; itself where there is none."""
+        if folder.device in self.folds and name not in folder.children:
+            wanted = _fold(name)
+            for other in folder.children:
+                if _fold(other) == wanted:
+                    return other
+        return name
 
     def change(self, *names: tuple[Inode, bytes, Inode | None]) -> None:
         """Let each (folder, name) lead to that inode, or to nothing, all at one instant."""
@@ -404,6 +416,11 @@ class Disk:
                 yield below, inode
                 if inode.kind is Kind.DIRECTORY:
                     todo.append((below, inode))
+
+
+def _fold(name: bytes) -> str:
+    text = name.decode(errors="surrogateescape")
+    return normalize("NFKD", text).casefold()
 
 
 def _among(before: tuple[tuple[Inode, bytes, Inode | None], ...], inode: Inode) -> bool:

@@ -346,6 +346,13 @@ class Faults:
 
         self._world.after(chance.choice((0.05, 2.0, 10.0)), back)
 
+    # ---- a disk that folds names --------------------------------------------------------------
+
+    def fold_names(self, device: SimDevice, chance: random.Random) -> None:
+        """Before anything begins: its disk takes two spellings for one name; or only what is
+        mounted in the share does."""
+        device.disk.folds = frozenset((1, 2, 3) if chance.random() < 0.8 else (2, 3))
+
     # ---- a mount in the share -----------------------------------------------------------------
 
     def mount_inside(self, device: SimDevice, chance: random.Random) -> None:
@@ -602,12 +609,14 @@ FAULTS_BY_NAME: Final[dict[str, Fault]] = {
     "jump clock": Faults.jump_clock,
     "lose watch": Faults.lose_watch,
     "fail index": Faults.fail_index,
+    "fold names": Faults.fold_names,
     "mount inside": Faults.mount_inside,
     "unmount inside": Faults.unmount_inside,
 }
 
-FAULTS: Final = tuple(FAULTS_BY_NAME)[:-3]
-"""What befalls any device at any time; mounts only those that have one, an index in some seeds."""
+FAULTS: Final = tuple(FAULTS_BY_NAME)[:-4]
+"""What befalls any device at any time; mounts only those that have one, an index in some seeds, and
+what a disk is like it is from the beginning."""
 FAULT_WEIGHTS: Final = {
     "crash in a job": 4,
     "hand in a job": 4,

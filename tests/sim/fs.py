@@ -163,13 +163,16 @@ class SimFolder(_Handle):
         return raw
 
     def _there(self, raw: bytes) -> Inode:
-        inode = self.inode.children.get(raw)
+        inode = self.inode.children.get(self._called(raw))
         if inode is None:
             raise _error(errno.ENOENT, os.fsdecode(raw))
         return inode
 
+    def _called(self, raw: bytes) -> bytes:
+        return self._disk.called(self.inode, raw)
+
     def _free(self, raw: bytes) -> None:
-        if raw in self.inode.children:
+        if self._called(raw) in self.inode.children:
             raise _error(errno.EEXIST, os.fsdecode(raw))
         self._alive()
 
@@ -180,8 +183,20 @@ class SimFolder(_Handle):
 
     def stat(self, name: str) -> Stat | None:
         raw = self._call("stat", name)
-        inode = self.inode.children.get(raw)
+        inode = self.inode.children.get(self._called(raw))
         return inode.stat() if inode is not None else None
+
+    stat_listed = stat
+
+    @property
+    def raw(self) -> Self:
+        return self
+
+    def device(self) -> int:
+        return self.inode.device
+
+    def spelled(self, name: str) -> str | None:
+        return None
 
     def own_stat(self) -> Stat:
         self._call("own_stat")
@@ -247,14 +262,23 @@ class SimFolder(_Handle):
     def rename_new(self, name: str, to: AnyFolder, to_name: str) -> None:
         raw, new = _raw(name), _raw(to_name)
         self._call("rename_new", name)
+        to = to.raw
         assert isinstance(to, SimFolder)
         inode = self._there(raw)
         self._one_device(inode, to)
         to._free(new)
         if inode.kind is Kind.DIRECTORY and _is_inside(to.inode, inode):
             raise _error(errno.EINVAL, name)
-        self._disk.change((self.inode, raw, None), (to.inode, new, inode))
+        self._disk.change((self.inode, self._called(raw), None), (to.inode, new, inode))
         self._calls.named(to.inode, new, inode)
+
+    def respell(self, name: str, to_name: str) -> None:
+        raw, new = _raw(name), _raw(to_name)
+        self._call("respell", name)
+        inode, over = self._there(raw), self.inode.children.get(self._called(new))
+        assert over in (None, inode), "it would overwrite another file"
+        self._disk.change((self.inode, self._called(raw), None), (self.inode, new, inode))
+        self._calls.named(self.inode, new, inode)
 
     def _one_device(self, inode: Inode, to: SimFolder) -> None:
         if inode.root:
@@ -265,7 +289,9 @@ class SimFolder(_Handle):
     def exchange(self, name: str, to: AnyFolder, to_name: str) -> None:
         raw, new = _raw(name), _raw(to_name)
         self._call("exchange", name)
+        to = to.raw
         assert isinstance(to, SimFolder)
+        raw, new = self._called(raw), to._called(new)
         one, two = self._there(raw), to._there(new)
         self._one_device(one, to)
         if one is two:
@@ -279,6 +305,7 @@ class SimFolder(_Handle):
         inode = self._there(raw)
         if inode.kind is Kind.DIRECTORY:
             raise _error(errno.EISDIR, name)
+        raw = self._called(raw)
         self._disk.change((self.inode, raw, None))
         self._calls.gone(self.inode, raw, inode)
 
@@ -291,7 +318,7 @@ class SimFolder(_Handle):
             raise _error(errno.EBUSY, name)
         if inode.children:
             raise _error(errno.ENOTEMPTY, name)
-        self._disk.change((self.inode, raw, None))
+        self._disk.change((self.inode, self._called(raw), None))
 
     def flush(self) -> None:
         self._call("flush folder")
@@ -321,7 +348,7 @@ class SimRoot(_Handle):
                 raise _error(errno.ENOTDIR, path)
             if inode.closed:
                 raise _error(errno.EACCES, path)
-            below = inode.children.get(name)
+            below = inode.children.get(self._disk.called(inode, name))
             if below is None:
                 raise _error(errno.ENOENT, path)
             inode = below
@@ -330,6 +357,9 @@ class SimRoot(_Handle):
         if inode.closed:
             raise _error(errno.EACCES, path)
         return SimFolder(self._calls, inode)
+
+    def met(self, device: int) -> None:
+        pass
 
     def still_there(self) -> bool:
         self._calls.call("still_there")

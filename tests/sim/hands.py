@@ -28,8 +28,26 @@ class Hands:
         for name in path.split("/") if path else []:
             if inode is None or inode.kind is not Kind.DIRECTORY:
                 return None
-            inode = inode.children.get(name.encode(errors="surrogateescape"))
+            raw = name.encode(errors="surrogateescape")
+            inode = inode.children.get(self.disk.called(inode, raw))
         return inode
+
+    def exactly_at(self, path: str) -> Inode | None:
+        """What is listed by just these names."""
+        return self.at(path) if self.listed(path) == path else None
+
+    def listed(self, path: str) -> str:
+        """As what the path would be listed: where the disk has another spelling of a name, by
+        that."""
+        names: list[bytes] = []
+        inode = self.disk.top
+        for name in path.split("/") if path else []:
+            raw = name.encode(errors="surrogateescape")
+            if inode is not None:
+                raw = self.disk.called(inode, raw)
+                inode = inode.children.get(raw)
+            names.append(raw)
+        return b"/".join(names).decode(errors="surrogateescape")
 
     def tree(self) -> Iterator[tuple[str, Inode]]:
         """All of the share but `.left`."""
@@ -66,6 +84,7 @@ class Hands:
             return False
         folder, name = self._place(path)
         assert folder is not None
+        name = self.disk.called(folder, name)
         inode = self.disk.make(Kind.FILE, old.mode, data)
         self.disk.change((folder, b".new-" + name[:200], inode))
         self.disk.change((folder, b".new-" + name[:200], None), (folder, name, inode))
@@ -121,7 +140,7 @@ class Hands:
         inode, (folder, name) = self.at(path), self._place(to)
         if inode is None or inode.kind is not Kind.FILE or folder is None:
             return False
-        if folder.device != inode.device or name in folder.children:
+        if folder.device != inode.device or self.at(to) is not None:
             return False
         self.disk.change((folder, name, inode))
         return self._done()
@@ -136,15 +155,23 @@ class Hands:
                 self.delete(f"{path}/{name.decode(errors='surrogateescape')}")
         folder, raw = inode.where[0] if len(inode.where) == 1 else self._place(path)
         assert folder is not None
-        self.disk.change((folder, raw, None))
+        self.disk.change((folder, self.disk.called(folder, raw), None))
         return self._done()
 
     def rename(self, path: str, to: str) -> bool:
-        """rename(2): what is at `to` goes, if it is a file, a link or an empty folder."""
+        """rename(2): what is at `to` goes, if it is a file, a link or an empty folder. Where the
+        disk takes both for one name, it is spelled so from now on."""
         inode, over = self.at(path), self.at(to)
         (source, name), (folder, new) = self._place(path), self._place(to)
-        if inode is None or source is None or folder is None or over is inode:
+        if inode is None or source is None or folder is None:
             return False
+        name = self.disk.called(source, name)
+        if over is inode:
+            if source is not folder or new in folder.children:
+                return False
+            self.disk.change((folder, name, None), (folder, new, inode))
+            return self._done()
+        new = self.disk.called(folder, new)
         if folder.device != source.device:
             return False  # mv would copy it
         if inode is self.disk.top or (to + "/").startswith(path + "/"):
@@ -182,7 +209,7 @@ class Hands:
 
     def _new(self, path: str, kind: Kind, data: bytes) -> Inode | None:
         folder, name = self._place(path)
-        if folder is None or not name or name in folder.children:
+        if folder is None or not name or self.at(path) is not None:
             return None
         mode = {Kind.FILE: 0o644, Kind.DIRECTORY: 0o755, Kind.SYMLINK: 0o777}[kind]
         inode = self.disk.make(kind, mode, data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX
+from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX, folded, is_within
 
 from .disk import Inode
 from .ledger import Content, Ledger, content_of
@@ -116,10 +116,11 @@ def is_quiet(world: World) -> bool:
         return False
     for device in alive:
         folder = device.folder
-        if folder.state.value != "idle" or folder.indexes.tally.tickets:
+        tickets = folder.indexes.tally.tickets
+        if folder.state.value != "idle" or (tickets and not device.disk.folds):
             return False
-    trees = [tree_of(device) for device in alive]
-    return all(tree == trees[0] for tree in trees)
+    first = _whole_tree(alive)
+    return not any(_missing(device, first) for device in alive)
 
 
 def converged(world: World, ledger: Ledger) -> Tree:
@@ -128,20 +129,47 @@ def converged(world: World, ledger: Ledger) -> Tree:
     for device in alive:
         if device.folder.stopped_why:
             raise Broken("I11", f"{device.name} stopped: {device.folder.stopped_why}")
-    first = tree_of(alive[0])
-    for other in alive[1:]:
-        theirs = tree_of(other)
-        if theirs != first:
-            raise Broken("I1", differences(alive[0].name, first, other.name, theirs))
+    first = _whole_tree(alive)
+    for other in alive:
+        if _missing(other, first):
+            said = differences("the others", first, other.name, tree_of(other))
+            raise Broken("I1", f"{said}; {sorted(_apart(other))} cannot be there")
     for device in alive:
         folder = device.folder
         if problems := [p for p in folder.problems.all() if not _is_known(p, device, ledger)]:
             raise Broken("I1", f"{device.name} has problems: {[str(p) for p in problems]}")
-        if tickets := folder.indexes.tally.tickets:
+        here = tree_of(device)
+        if apart := [path for path in _apart(device) if not _folds_with(path, first, here)]:
+            raise Broken("I1", f"{device.name} does not take {apart}")
+        if (tickets := folder.indexes.tally.tickets) != len(first) - len(here):
             raise Broken("I1", f"{device.name} has {tickets} tickets")
         if folder.state.value != "idle":
             raise Broken("I5", f"{device.name} is {folder.state.value}")
     return first
+
+
+def _whole_tree(alive: list[SimDevice]) -> Tree:
+    """That of a device whose disk bears every name."""
+    return tree_of(min(alive, key=lambda device: bool(device.disk.folds)))
+
+
+def _missing(device: SimDevice, first: Tree) -> bool:
+    """Whether its tree is another one, but for what its disk cannot hold beside something else: of
+    that nothing may be there."""
+    here, apart = tree_of(device), _apart(device)
+    wanted = {p: what for p, what in first.items() if not any(is_within(p, at) for at in apart)}
+    return here != wanted
+
+
+def _apart(device: SimDevice) -> set[str]:
+    problems = device.folder.problems.all()
+    return {each.path for each in problems if each.kind is ProblemKind.NAME_FOLDS}
+
+
+def _folds_with(path: str, first: Tree, here: Tree) -> bool:
+    """Whether it is somewhere, and another spelling of it here."""
+    others = [each for each in here if each != path and folded(each) == folded(path)]
+    return path in first and bool(others)
 
 
 def differences(a: str, first: Tree, b: str, second: Tree) -> str:
@@ -156,7 +184,10 @@ def differences(a: str, first: Tree, b: str, second: Tree) -> str:
 def _is_known(problem: Problem, device: SimDevice, ledger: Ledger) -> bool:
     """Known gaps: an index that is lost or older, after a power cut too, does not know a `.lefting`
     that is on the disk, nor does one that was damaged before a kill; and a user can rename the
-    folder that one lies in. Then nobody can say whose it is."""
+    folder that one lies in. Then nobody can say whose it is. And what a disk cannot hold is a
+    problem for as long as it is wanted there."""
+    if problem.kind is ProblemKind.NAME_FOLDS and device.disk.folds:
+        return True
     return problem.kind is ProblemKind.FOREIGN_LEFTING and _has_strays(device, ledger)
 
 
@@ -193,7 +224,11 @@ def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
         # have the very name that he took it from, and that is deleted with just these bytes.
         is_back = any(d.content == content and is_conflict_name(d.path) for d in ledger.deletes)
         to_and_fro = len(ledger.moved.get(content, ())) > 1
-        excused = to_and_fro or is_taken or is_back or content in adrift
+        # And a file that was renamed to and fro by a device that then lost its state: others hold
+        # the delete of the name that it has again, of just these bytes.
+        forgotten = any(each == content for *_, each in ledger.forgotten)
+        is_forgotten = content in ledger.moved and forgotten
+        excused = to_and_fro or is_taken or is_back or is_forgotten or content in adrift
         if not value.replaced and content not in in_tree and not excused:
             raise Broken("I2 tree", f"{who} is only in a trash, and nobody replaced it")
 
@@ -269,9 +304,14 @@ def no_folder_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
             raise Broken("I3 folder", f"{path}, taken away by {device} ({when:.3f}), is back")
 
 
-def no_folder_lost(ledger: Ledger, tree: Tree) -> None:
-    """I2 for folders: one that a user made, and nobody took away, is there."""
+def no_folder_lost(world: World, ledger: Ledger, tree: Tree) -> None:
+    """I2 for folders: one that a user made, and nobody took away, is there; or came along where a
+    disk that folds names gave a folder above it the other spelling, as others had done."""
+    folds = any(device.disk.folds for device in world.devices.values())
+    there = {folded(path) for path, what in tree.items() if what == ("folder",)} if folds else set()
     for path in sorted(ledger.made_folders - ledger.gone_folders):
+        if folded(path) in there:
+            continue
         if tree.get(path) != ("folder",) and not ledger.restored:
             raise Broken("I2 folder", f"{path} is {_short(tree.get(path))}")
 
@@ -290,7 +330,7 @@ def index_is_the_disk(device: SimDevice, *, exact: bool) -> None:
                 entry = row.entry
                 if entry.deleted:
                     continue
-                found = device.hands.at(entry.path)
+                found = device.hands.exactly_at(entry.path)
                 if found is None or found.kind is not entry.kind:
                     raise Broken("I8", f"{device.name}: {entry.path} is not on disk")
                 if exact and row.scan != (key := found.stat().key()):

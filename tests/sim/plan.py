@@ -82,13 +82,14 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     span = chance.choice((2.0, 10.0, 30.0))
     steps = _steps(chance, names, span, chance.choice((4, 10, 20)), chance.choice((0, 0, 2, 5)))
     large = chance.random() < 0.2
-    more = (
-        *_mounts(seed, names, span),
-        *_index_faults(seed, names, span),
-        *_open_files(seed, names, span),
-    )
+    more = [*_mounts(seed, names, span), *_index_faults(seed, names, span)]
+    more += [*_open_files(seed, names, span), *_folding(seed, names, span)]
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
-    return Plan(seed, names, dials_of(chance, names), knobs, large, steps)
+    dials = dials_of(chance, names)
+    if any(step.what == "fold names" for step in more):
+        # What a device cannot hold it cannot pass on: nobody may depend on it.
+        dials |= {(a, b) for a in names for b in names if a < b}
+    return Plan(seed, names, dials, knobs, large, steps)
 
 
 def _mounts(seed: int, names: str, span: float) -> list[Step]:
@@ -100,6 +101,19 @@ def _mounts(seed: int, names: str, span: float) -> list[Step]:
     times = [chance.uniform(0.5, span) for _ in range(chance.choice((1, 1, 3)))]
     found = [Step(1000, -2.0, device, "mount inside")]
     return found + [Step(1001 + n, at, device, "unmount inside") for n, at in enumerate(times)]
+
+
+def _folding(seed: int, names: str, span: float) -> list[Step]:
+    """In every fifth seed one device has a disk that folds names, and everybody changes the case of
+    some."""
+    chance = random.Random(f"{seed}/folding")
+    if chance.random() > 0.2:
+        return []
+    count = chance.choice((2, 4, 8))
+    times = [chance.uniform(-0.2, 1.0) * span for _ in range(count)]
+    deeds = [(at, chance.choice(names), "change case") for at in times]
+    found = [Step(4000, -3.0, chance.choice(names), "fold names")]
+    return found + [Step(4001 + n, *deed) for n, deed in enumerate(deeds)]
 
 
 def _index_faults(seed: int, names: str, span: float) -> list[Step]:
@@ -214,7 +228,7 @@ def _live(plan: Plan, world: World) -> None:
     laws.nothing_lost(world, ledger, tree)
     laws.nothing_came_back(world, ledger, tree)
     laws.no_folder_came_back(world, ledger, tree)
-    laws.no_folder_lost(ledger, tree)
+    laws.no_folder_lost(world, ledger, tree)
     for device in world.devices.values():
         laws.index_is_the_disk(device, exact=False)
         laws.nothing_is_left(device, ledger)

@@ -62,7 +62,7 @@ class Users:
         folders = [p for p, i in device.hands.tree() if i.kind is Kind.DIRECTORY and _is_place(p)]
         folder = chance.choice(["", "", *[f for f in folders if f.count("/") < 3]])
         name = self.aim or chance.choice(NAMES)
-        return f"{folder}/{name}" if folder else name
+        return device.hands.listed(f"{folder}/{name}" if folder else name)
 
     # ---- noting ---------------------------------------------------------------------------
 
@@ -92,6 +92,7 @@ class Users:
             self._ledger.tombs.add((device.name, path))
 
     def _write(self, device: SimDevice, path: str, data: bytes, *, anew: bool = False) -> bool:
+        path = device.hands.listed(path)
         before = device.hands.at(path)
         old = content_of(before) if before is not None else None
         done = device.hands.replace(path, data) if anew else device.hands.write(path, data)
@@ -115,6 +116,7 @@ class Users:
                 self._ledger.tombs.add((device.name, folder))
 
     def _make_folder(self, device: SimDevice, path: str) -> bool:
+        path = device.hands.listed(path)
         self._ledger.made_at(path, device.name, self._world.now)
         made = device.hands.make_folder(path)
         if made:
@@ -239,6 +241,8 @@ class Users:
 
     def _rename(self, device: SimDevice, path: str, to: str) -> str:
         over = device.hands.at(to)
+        if over is device.hands.at(path):
+            over = None  # only another spelling, where the disk takes both for one name
         lost = content_of(over) if over is not None else None
         below = list(device.hands.below(path))
         moved = [(p, content_of(i)) for p, i in below]
@@ -306,7 +310,7 @@ class Users:
     def make_tree(self, device: SimDevice, chance: random.Random) -> str:
         top = self._place(device, chance)
         for below in chance.sample(("", "/a", "/b", "/c", "/b/a", "/b/c/a"), 4):
-            parent, _, _ = (top + below).rpartition("/")
+            parent, _, _ = device.hands.listed(top + below).rpartition("/")
             self._ledger.made_at(parent, device.name, self._world.now)
             if device.hands.make_folders(parent):
                 self._write(device, top + below, self._value(device, chance))

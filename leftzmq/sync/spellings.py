@@ -1,0 +1,150 @@
+"""Paths that cannot be here beside another spelling of them, because this device's disk takes both
+for one name (docs/decisions/0012).
+
+An operation finds out; until the other spelling goes, the path is not tried again. So it is not
+taken, and nothing that lies under the other spelling counts as a version of it.
+
+Knows paths and whether something of ours is at them. Must not know the disk, nor how a ticket is
+carried out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from leftzmq.sync.indexes import Indexes
+from leftzmq.tree.entry import ContentId, Kind
+from leftzmq.tree.path import is_within, join, parent_of
+from leftzmq.tree.version import DEVICE_MARK_BYTES
+
+RESPELL_WAIT_S: Final = 10.0
+"""A folder is said to be gone after all that is in it. While it may be that it was only spelled
+otherwise, nothing in it goes before that is known: so long at most."""
+MAX_RESPELLED: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """path: what cannot be here, a path or a folder above it. other: the spelling that is."""
+
+    path: str
+    other: str
+
+
+class Spellings:
+    """Of one folder. In memory alone: after a start the first operation finds out again."""
+
+    def __init__(self, indexes: Indexes) -> None:
+        self._indexes = indexes
+        self._others: dict[str, tuple[str, float]] = {}  # what stands instead, and since when
+        self._by_other: dict[str, set[str]] = {}
+        self._respelled: dict[str, str] = {}
+        indexes.apart = self._others.keys()
+
+    def __bool__(self) -> bool:
+        return bool(self._others)
+
+    def stands(self, path: str, other: str, now: float) -> None:
+        """`path` could not be made: `other` is there, which the disk takes for it."""
+        before = self._others.get(path)
+        since = before[1] if before is not None and before[0] == other else now
+        self.forget(path)
+        self._others[path] = other, since
+        self._by_other.setdefault(other, set()).add(path)
+
+    def forget(self, path: str) -> bool:
+        """It is here, or not wanted any more. Whether it was known to be apart."""
+        before = self._others.pop(path, None)
+        if before is None:
+            return False
+        waiting = self._by_other[before[0]]
+        waiting.discard(path)
+        if not waiting:
+            del self._by_other[before[0]]
+        return True
+
+    def apart(self, path: str) -> Apart | None:
+        """Why `path` cannot be here, if it cannot."""
+        at = path if self._others else ""
+        while at:
+            if (other := self.other(at)) is not None:
+                return Apart(at, other)
+            at = parent_of(at)
+        return None
+
+    def other(self, path: str) -> str | None:
+        """The other spelling of just this path that stands here."""
+        found = self._others.get(path)
+        return found[0] if found is not None and self.is_here(found[0]) else None
+
+    def waiting(self, path: str) -> tuple[str, ...]:
+        """What cannot be here while `path` is."""
+        return tuple(self._by_other.get(path, ()))
+
+    def freed(self, path: str) -> bool:
+        """Whether something waits for `path` to go, and it went."""
+        waiting = self._by_other.get(path)
+        if not waiting or self.is_here(path):
+            return False
+        for each in list(waiting):
+            self.forget(each)
+        return True
+
+    # -- folders that are spelled otherwise ------------------------------------------------------
+
+    def may_be_respelled(self, path: str, now: float) -> bool:
+        """Whether a folder above `path` may only get another spelling, and everything in it with
+        it, which is not known yet."""
+        at = parent_of(path) if self._by_other else ""
+        while at:
+            for each in self._by_other.get(at, ()):
+                if now < self._others[each][1] + RESPELL_WAIT_S and self.is_here(at):
+                    return True
+            at = parent_of(at)
+        return False
+
+    def respelled(self, path: str, other: str) -> None:
+        """The folder `other` is called `path` now, with all that is in it."""
+        while len(self._respelled) >= MAX_RESPELLED:
+            del self._respelled[next(iter(self._respelled))]
+        self._respelled[path] = other
+
+    def walk_ended(self, prefix: str) -> bool:
+        """Whether what came with a folder was found."""
+        found = [path for path in self._respelled if is_within(path, prefix)]
+        for path in found:
+            del self._respelled[path]
+        return bool(found)
+
+    def may_have_come(self, path: str) -> bool:
+        """Whether it may lie here already, since a folder above it was spelled otherwise."""
+        return bool(self._respelled) and self._before(path) is not None
+
+    def carried(self, path: str, content: ContentId) -> bool:
+        """Whether these bytes came to `path` only because its folder was spelled otherwise here:
+        they are what was at the path before, and what another device deleted there."""
+        before = self._before(path) if self._respelled else None
+        row = None if before is None else self._indexes.ours(before)
+        if row is None or row.entry.kind is not Kind.FILE or row.entry.content != content:
+            return False
+        life = self._indexes.store.heads.life
+        graves = [each.entry for each in self._indexes.rows(before or "") if each.entry.deleted]
+        others = (
+            each for each in graves if each.writer[:DEVICE_MARK_BYTES] != life[:DEVICE_MARK_BYTES]
+        )
+        return any(each.content == content for each in others)
+
+    def _before(self, path: str) -> str | None:
+        """What it was called before a folder above it was spelled otherwise."""
+        at = parent_of(path)
+        while at:
+            if (other := self._respelled.get(at)) is not None:
+                return join(other, path[len(at) + 1 :])
+            at = parent_of(at)
+        return None
+
+    def is_here(self, path: str) -> bool:
+        """Whether something of ours is at `path`."""
+        row = self._indexes.ours(path)
+        return row is not None and not row.entry.deleted
