@@ -27,14 +27,15 @@ class Impossible(Exception):
 
 
 @contextmanager
-def disk(kind: str, where: Path) -> Iterator[Path]:
-    """A new disk of this kind (of KINDS), mounted below `where`. Raises Impossible."""
+def disk(kind: str, where: Path, at: Path | None = None) -> Iterator[Path]:
+    """A new disk of this kind (of KINDS) in `where`, mounted there or at `at`. Raises
+    Impossible."""
     if missing := [tool for tool in KINDS[kind] if shutil.which(tool) is None]:
         raise Impossible(f"{missing[0]} is missing")
     if os.geteuid() != 0 or not Path("/dev/fuse").exists():
         raise Impossible("only root can mount it, where there is /dev/fuse")
-    image, mounted = where / f"{kind}.img", where / kind
-    mounted.mkdir()
+    image, mounted = where / f"{kind}.img", at or where / kind
+    mounted.mkdir(parents=True, exist_ok=True)
     with image.open("wb") as file:
         file.truncate(IMAGE_BYTES)
     with ExitStack() as stack:

@@ -133,7 +133,8 @@ class Applier:
 
     def found_deleted(self, fact: FoundDeletedBytes, now: float) -> list[Action | Fact]:
         entry = fact.found.entry
-        operation = Operation(Verb.REMOVE, entry, fact.found.held)
+        verb = Verb.REMOVE if entry.deleted else Verb.SET_ATTRIBUTES
+        operation = Operation(verb, entry, fact.found.held)
         doing = self._window.doing.get(entry.path)
         if doing is not None and doing.operation is not None:
             doing.entry, doing.operation = entry, operation  # found again, by the walk below it
@@ -299,8 +300,11 @@ class Applier:
         if ticket is None or ticket.entry.deleted:
             if self._spellings.forget(path):
                 self._window.consider_all()  # what lies below it
-        elif (apart := self._spellings.apart(path)) and not self._batches.goes(apart.other):
-            return self._cannot_be_beside(path, apart)
+        elif apart := self._spellings.apart(path):
+            if not self._batches.goes(apart.other):
+                return self._cannot_be_beside(path, apart, now)
+            if doing is not None:
+                doing.retry_at = 0.0
         if ticket is None:
             return self._drop(path) + self._far_future(path) + self._can_be_here(path)
         if ticket.ours is None and ticket.needs_bytes and self._may_lie_here(path, ticket):
@@ -361,11 +365,14 @@ class Applier:
             return True
         return ticket.lies is None and self._spellings.may_have_come(path)
 
-    def _cannot_be_beside(self, path: str, apart: Apart) -> list[Action | Fact]:
+    def _cannot_be_beside(self, path: str, apart: Apart, now: float) -> list[Action | Fact]:
         """It is none to be worked at; said of what cannot be here itself, which names what is below
         it, too."""
         doing = self._window.doing.get(path)
         out: list[Action | Fact] = []
+        if doing is not None and now < (said_at := self._spellings.said_at(apart.path)):
+            self._window.wait(doing, said_at)
+            return out
         if doing is not None and doing.staged is not None:
             out, doing.staged = self.leftings.discard(doing.staged), None
         out += self._drop(path)

@@ -29,7 +29,11 @@ from leftzmq.tree.reconcile import succeeds
 
 @dataclass(frozen=True, slots=True)
 class FoundDeleted:
-    """A scan found the very bytes that a tombstone, which our index did not hold, deleted."""
+    """A scan found the very bytes that a tombstone, which our index did not hold, deleted.
+
+    Where `entry` is no tombstone: those of a version that is wanted there, and that nobody put
+    there: they are to get its mtime and exec.
+    """
 
     entry: Entry
     held: Held
@@ -42,7 +46,7 @@ def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDe
     held = indexes.held.at(observed.path)
     indexes.held.forget(observed.path)
     ours = ours_of(rows)
-    if ours and not ours.entry.deleted and _says(ours.entry, observed):
+    if ours and not ours.entry.deleted and _is_ours(ours, observed, key):
         if ours.scan != key or observed.noise != ours.noise:
             indexes.change_row(rows, ours, replace(ours, scan=key, noise=observed.noise))
         return None
@@ -103,6 +107,21 @@ def _says(entry: Entry, observed: Observed) -> bool:
     if (entry.size, entry.depth) != (observed.size, observed.depth):
         return False  # a lie about these bytes
     return (entry.mtime_ns, entry.exec) == (observed.mtime_ns, observed.exec)
+
+
+def _is_ours(ours: Row, observed: Observed, key: ScanKey) -> bool:
+    """Whether our version is what was observed; or the disk still shows for it what it showed when
+    it was last known to be there. Not every disk can show what the version says: some have no x
+    bits, or whole seconds."""
+    entry, before = ours.entry, ours.scan
+    if _says(entry, observed):
+        return True
+    if before is None or entry.kind is not Kind.FILE or observed.kind is not Kind.FILE:
+        return False
+    same = (entry.content, entry.size, entry.depth)
+    if same != (observed.content, observed.size, observed.depth):
+        return False
+    return (before.mtime_ns, before.exec) == (key.mtime_ns, key.exec)
 
 
 def _grave(rows: list[Row], ours: Row | None, observed: Observed) -> Entry | None:

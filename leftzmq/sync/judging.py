@@ -24,6 +24,9 @@ from leftzmq.sync.walks import Walks
 from leftzmq.tree.entry import Kind, ScanKey
 
 QUIET_NS: Final = 1_000_000_000
+OTHER_SPELLING_S: Final = 1.5
+"""A file system in FUSE is believed for a second what it said of a file under one spelling (the
+default of libfuse), whatever was written to it under another one."""
 TRIED_AGAIN: Final = frozenset((ProblemKind.UNREADABLE, ProblemKind.FLUSH_FAILED))
 
 
@@ -70,7 +73,7 @@ class Judging:
                 self._walks.poll_no_more(path)
                 if sighting.other:
                     # What was touched under this name lies there under another spelling.
-                    self._looks.wait(sighting.other, now + SETTLE_S, closed=True)
+                    self._looks.wait(sighting.other, now + OTHER_SPELLING_S, closed=True)
                 if path not in self.departed:
                     if sighting.key is None or sighting.key.kind is Kind.DIRECTORY:
                         self._looks.look_again_below(path)

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from leftzmq.disk.outcome import Ending, Outcome
 from leftzmq.disk.sighting import Sight
+from leftzmq.index.rows import Row
 from leftzmq.index.schema import CHECKPOINT_BYTES
 from leftzmq.sync.actions import Action, Publish, Work, tell_entry
 from leftzmq.sync.answering import Answering
@@ -87,20 +90,23 @@ class Replica:
         out: list[Action | Fact] = []
         self._indexes.recall(sighting.path for sighting in fact.sightings)
         again: list[str] = []
+        left: Row | None = None  # what was at the path before, if that is gone
         for sighting in fact.sightings:
             if self._claims.is_changing(sighting.path):
                 # It began to work there after the look was over: that is not what is there now.
                 again.append(sighting.path)
                 continue
             if sighting.sight is Sight.GONE:
+                left = self._indexes.ours(sighting.path)
                 entry = gone(self._indexes, sighting.path, wall_ns)
             else:
                 assert sighting.observed is not None and sighting.key is not None
-                came = self._came_along(sighting.observed, sighting.key, wall_ns)
+                observed, left = _as_it_was(sighting.observed, sighting.key, left), None
+                came = self._came_along(observed, sighting.key, wall_ns)
                 if came is not None:
                     out += came
                     continue
-                change = found(self._indexes, sighting.observed, sighting.key)
+                change = found(self._indexes, observed, sighting.key)
                 if isinstance(change, FoundDeleted):
                     out.append(FoundDeletedBytes(self.folder, change))
                     continue
@@ -115,9 +121,9 @@ class Replica:
     def _came_along(
         self, observed: Observed, key: ScanKey, wall_ns: int
     ) -> list[Action | Fact] | None:
-        """Bytes that are there only because a folder above got another spelling here, and that are
-        not what others have there: nobody wrote them there. They give way to what is wanted, or go
-        to the trash where nothing is. None: it is none of these."""
+        """Bytes that are there only because a folder above got another spelling here: nobody wrote
+        them there. They are what is wanted, but for mtime and exec; or give way to that; or go to
+        the trash, where nothing is wanted. None: they are none of these, or just what is wanted."""
         path = observed.path
         if not self._spellings.carried(path, observed.content):
             return None
@@ -126,14 +132,15 @@ class Replica:
             return None
         if adoptable([row.entry for row in rows], None, observed) is not None:
             return None
-        if self._versions.stays(path):
+        entry = self._versions.wanted(path)
+        if entry is None:
+            life = self._store.heads.life
+            came = local_change(observed, None, life, self._indexes.next_sequence())
+            entry = tombstone(came, life, self._indexes.next_sequence(), wall_ns)
+        elif (entry.content, entry.size) != (observed.content, observed.size):
             self._indexes.held.hold(path, key, Why.GIVES_WAY)
             return []
-        life = self._store.heads.life
-        entry = local_change(observed, None, life, self._indexes.next_sequence())
-        grave = tombstone(entry, life, self._indexes.next_sequence(), wall_ns)
-        deleted = FoundDeleted(grave, Held(key, observed.content))
-        return [FoundDeletedBytes(self.folder, deleted)]
+        return [FoundDeletedBytes(self.folder, FoundDeleted(entry, Held(key, observed.content)))]
 
     def took(self, outcomes: Sequence[Outcome]) -> list[FoundDeletedBytes]:
         """Operations that are on disk now: their versions are ours (one commit a batch)."""
@@ -204,3 +211,13 @@ class Replica:
         life = self._store.heads.life
         accepted = self._indexes.accepted.upto(life, last)
         return Page(self._device, self.folder, life, after, last, last, False, entries, accepted)
+
+
+def _as_it_was(observed: Observed, key: ScanKey, left: Row | None) -> Observed:
+    """What was found, if it is what `left` was, just renamed, with the mtime and exec that this had
+    as a version: not every disk can show these."""
+    if left is None or left.scan is None or left.entry.deleted or not left.scan.same_bytes(key):
+        return observed
+    if (left.entry.kind, left.entry.content) != (observed.kind, observed.content):
+        return observed
+    return replace(observed, mtime_ns=left.entry.mtime_ns, exec=left.entry.exec)

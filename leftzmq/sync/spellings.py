@@ -18,6 +18,8 @@ from leftzmq.tree.entry import ContentId, Kind
 from leftzmq.tree.path import is_within, join, parent_of
 from leftzmq.tree.version import DEVICE_MARK_BYTES
 
+SAID_AFTER_S: Final = 2.0
+"""The news that the other spelling is to go mostly follow at once: until then nothing is said."""
 RESPELL_WAIT_S: Final = 10.0
 """A folder is said to be gone after all that is in it. While it may be that it was only spelled
 otherwise, nothing in it goes before that is known: so long at most."""
@@ -81,6 +83,10 @@ class Spellings:
     def waiting(self, path: str) -> tuple[str, ...]:
         """What cannot be here while `path` is."""
         return tuple(self._by_other.get(path, ()))
+
+    def said_at(self, path: str) -> float:
+        """When it is to be said that `path` cannot be here, if it still cannot (monotonic)."""
+        return self._others[path][1] + SAID_AFTER_S
 
     def freed(self, path: str) -> bool:
         """Whether something waits for `path` to go, and it went."""

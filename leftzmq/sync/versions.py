@@ -230,6 +230,11 @@ class Versions:
         )
         return best is not None and not best.deleted
 
+    def wanted(self, path: str) -> Entry | None:
+        """The live version of `path` that wins among what can be had now."""
+        theirs = best_of(self._indexes.rows(path), self._indexes.reach)
+        return None if theirs is None or theirs.entry.deleted else theirs.entry
+
     def wants_same(self, path: str, other: str) -> bool:
         """Whether what we have at `path` is, by kind and content, what wins at `other`."""
         ours, theirs = (

@@ -1,0 +1,117 @@
+"""Real agents: A on an exact disk, B on one that takes two spellings for one name (exFAT, by FUSE).
+
+What B's disk cannot do besides (no links, no exchange of two names) is said at its start."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import foldings
+import pytest
+from test_agents_keep import done, has
+
+from leftzmq.cli.story import Actor, Stage, wait_until
+
+DEADLINE_S = 30.0
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    try:
+        with Stage("AB", tmp_path / "stage") as stage:
+            _, b = stage.actors
+            with foldings.disk("exfat", tmp_path, b.share):
+                yield stage
+                for actor in stage.actors:
+                    print(f"--- log of {actor.name}\n{actor.log_tail(80)}")
+                b.stop()
+    except foldings.Impossible as error:
+        pytest.skip(f"no exFAT here: {error}")
+
+
+def listed(actor: Actor) -> set[str]:
+    """What readdir says, folder by folder."""
+    found = {str(path.relative_to(actor.share)) for path in actor.share.rglob("*")}
+    return {path for path in found if not path.startswith(".left")}
+
+
+def are(stage: Stage, *paths: str) -> bool:
+    return all(listed(actor) == set(paths) for actor in stage.actors)
+
+
+def problems(actor: Actor) -> dict[str, str]:
+    """path -> the word for what is the matter with it; without what is said of B's disk."""
+    found = json.loads(done(actor, "problems", "--json"))
+    return {each["path"]: each["problem"] for each in found if each["path"] != "."}
+
+
+def start(stage: Stage) -> tuple[Actor, Actor]:
+    a, b = stage.actors
+    a.start()
+    b.start()
+    return a, b
+
+
+def test_a_rename_by_case_on_the_exact_disk(stage: Stage) -> None:
+    a, b = start(stage)
+    (a.share / "d").mkdir()
+    (a.share / "d/in").write_bytes(b"i")
+    (a.share / "foo.txt").write_bytes(b"f")
+    assert wait_until(lambda: has(b, "foo.txt", b"f") and has(b, "d/in", b"i"), DEADLINE_S)
+    (a.share / "foo.txt").rename(a.share / "FOO.txt")
+    (a.share / "d").rename(a.share / "D")
+    assert wait_until(lambda: are(stage, "FOO.txt", "D", "D/in"), DEADLINE_S)
+    done(a, "wait", "--timeout", "30")
+    assert are(stage, "FOO.txt", "D", "D/in") and has(b, "D/in", b"i")
+    assert not problems(a) and not problems(b)
+    b.stop()
+    b.start()
+    done(a, "wait", "--timeout", "30")
+    assert are(stage, "FOO.txt", "D", "D/in") and not problems(b)
+
+
+def test_a_rename_by_case_on_the_other_disk(stage: Stage) -> None:
+    a, b = start(stage)
+    (b.share / "d").mkdir()
+    (b.share / "d/in").write_bytes(b"i")
+    (b.share / "foo.txt").write_bytes(b"f")
+    assert wait_until(lambda: has(a, "foo.txt", b"f") and has(a, "d/in", b"i"), DEADLINE_S)
+    (b.share / "foo.txt").rename(b.share / "FOO.txt")
+    (b.share / "d").rename(b.share / "D")
+    assert wait_until(lambda: are(stage, "FOO.txt", "D", "D/in"), DEADLINE_S)
+    assert has(a, "FOO.txt", b"f") and not problems(b)
+
+
+@pytest.mark.parametrize("deleted", ["Case", "case"])
+def test_both_spellings_are_there_before_it_joins(stage: Stage, deleted: str) -> None:
+    a, b = stage.actors
+    a.start()
+    (a.share / "Case").write_bytes(b"large")
+    (a.share / "case").write_bytes(b"small")
+    b.start()
+    assert wait_until(lambda: problems(b), DEADLINE_S)
+    ((missing, kind),) = problems(b).items()
+    (here,) = {"Case", "case"} - {missing}
+    assert kind == "NAME_FOLDS" and listed(b) == {here}
+    b.stop()
+    b.start()
+    assert wait_until(lambda: problems(b) == {missing: "NAME_FOLDS"}, DEADLINE_S)
+    assert has(a, "Case", b"large") and has(a, "case", b"small")
+    other = "case" if deleted == "Case" else "Case"
+    (a.share / deleted).unlink()
+    assert wait_until(lambda: are(stage, other) and not problems(b), DEADLINE_S)
+    assert has(b, other, b"large" if other == "Case" else b"small")
+    done(a, "wait", "--timeout", "30")
+    assert are(stage, other)
+
+
+def test_a_touch_by_another_spelling_is_a_touch_of_what_is_there(stage: Stage) -> None:
+    a, b = start(stage)
+    (b.share / "Name").write_bytes(b"one")
+    assert wait_until(lambda: has(a, "Name", b"one"), DEADLINE_S)
+    with (b.share / "nAME").open("ab") as file:
+        file.write(b", two")
+    assert wait_until(lambda: has(a, "Name", b"one, two"), DEADLINE_S)
+    assert are(stage, "Name")
