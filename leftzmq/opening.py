@@ -82,6 +82,7 @@ class Opened:
                 stack.callback(share.close)
                 store.put_meta(_TOKEN, share.token)
                 self.token = share.token
+                self.folder.on_disk(share.folds, share.has)
                 life = make_life(device_mark(opening.device), int(time.time()), os.urandom(4))
                 store.begin_life(life)
                 watcher = Watcher(config.path, opening.reporter(config.id))

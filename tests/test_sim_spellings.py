@@ -202,3 +202,26 @@ def test_both_make_another_spelling_at_once(story: Story) -> None:
     a.hands.rename("name", "another")
     settle(world)
     all_have(world, {"another": b"a", "NAME": b"b"})
+
+
+def test_a_copy_on_such_a_disk_that_lost_a_spelling_deletes_nothing(world: World) -> None:
+    a, b, c = world.devices.values()
+    b.disk.folds = frozenset()
+    for device in (a, b, c):
+        device.start()
+    for path, data in (("Case", b"large"), ("case", b"small"), ("d/one", b"1"), ("D/two", b"2")):
+        a.hands.make_folders(path.rpartition("/")[0])
+        a.hands.write(path, data)
+    settle(world)
+    everything = contents(a)
+    assert contents(b) == everything
+    b.stop()
+    # What a copy of the share to another disk makes of it: both folders are one, of two files one.
+    b.hands.delete("case")
+    b.hands.rename("D/two", "d/two")
+    b.hands.delete("D")
+    b.disk.folds = frozenset((1,))
+    b.start()
+    settle(world)
+    assert contents(a) == contents(c) and everything.items() <= contents(a).items()
+    assert apart(b) == {"case", "D"}

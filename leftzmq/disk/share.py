@@ -19,9 +19,9 @@ from leftzmq.disk.fs import RealRoot, make_root
 from leftzmq.disk.root import Folder, Root
 from leftzmq.disk.spelling import SpelledRoot, tell_apart
 from leftzmq.disk.trash import TRASH_NAME
-from leftzmq.disk.trouble import cause_of
+from leftzmq.disk.trouble import cause_of, is_gone
 from leftzmq.errors import ShareError, Stop, StopCause
-from leftzmq.tree.path import LEFT_DIRECTORY
+from leftzmq.tree.path import LEFT_DIRECTORY, name_of, parent_of
 
 MARKER_NAME: Final = "marker"
 MARKER_VERSION: Final = 1
@@ -71,7 +71,13 @@ class Share:
     what its file system cannot do; `made`: no agent ever worked in it."""
 
     def __init__(
-        self, root: Root, where: str, marker: Marker, lacks: tuple[str, ...], *, made: bool = False
+        self,
+        root: SpelledRoot,
+        where: str,
+        marker: Marker,
+        lacks: tuple[str, ...],
+        *,
+        made: bool = False,
     ) -> None:
         self.root, self.lacks, self.made = root, lacks, made
         self._where, self._marker = where, marker
@@ -150,6 +156,21 @@ class Share:
             return cls(*_prepared(root, where, marker, random))
         except OSError as error:
             raise cannot_be_used(error, where) from error
+
+    @property
+    def folds(self) -> bool:
+        """Whether its file system takes two spellings for one name."""
+        return self.root.folds
+
+    def has(self, path: str) -> bool:
+        """Whether something is at `path`. Raises ShareError where that cannot be told."""
+        try:
+            with self.root.folder(parent_of(path)) as folder:
+                return folder.stat(name_of(path)) is not None
+        except OSError as error:
+            if is_gone(error):
+                return False
+            raise cannot_be_used(error, self._where) from error
 
     def still_there(self) -> Stop | None:
         """None while the path leads to this very directory and our marker is in it; else why
@@ -266,7 +287,7 @@ def _write_marker(root: Root, marker: Marker, random: Random) -> Marker:
 
 def _prepared(
     root: Root, where: str, marker: Marker, random: Random
-) -> tuple[Root, str, Marker, tuple[str, ...]]:
+) -> tuple[SpelledRoot, str, Marker, tuple[str, ...]]:
     """The trash, and a try whether we may write; what a Share is made of: what its file system
     lacks, and that it goes by the spelling of names."""
     probes = [f"probe-{random(8).hex()}" for _ in range(2)]

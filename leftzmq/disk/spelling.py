@@ -54,6 +54,11 @@ class SpelledRoot:
         self._exact = {self._top: exact}
         self._all_exact = exact
 
+    @property
+    def folds(self) -> bool:
+        """Whether the share's own file system takes two spellings for one name."""
+        return not self._exact[self._top]
+
     def folder(self, path: str) -> Folder:
         folder = self._root.folder(path)
         try:

@@ -59,6 +59,7 @@ class Folder:
         self.claims, self.problems = Claims(), Problems(id)
         self.indexes = Indexes(store)
         versions, spellings = Versions(self.indexes), Spellings(self.indexes)
+        self._spellings, self._versions = spellings, versions
         self.replica = Replica(
             id, self.tag, device, self.indexes, versions, spellings, self.claims, peers.news_links
         )
@@ -99,6 +100,11 @@ class Folder:
         self.stopped: Stop | None = None
         self.sent_bytes = 0
         self.received_bytes = 0
+
+    def on_disk(self, folds: bool, is_there: Callable[[str], bool]) -> None:
+        """At a start, before its life begins. folds: whether the disk takes two spellings for one
+        name. is_there: whether something is at a path."""
+        self._spellings.disk_folds(folds, is_there, self._versions.unhave)
 
     @property
     def members(self) -> set[DeviceKey]:

@@ -10,20 +10,49 @@ carried out.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
+from leftzmq.index.reader import Reader
 from leftzmq.sync.indexes import Indexes
 from leftzmq.tree.entry import ContentId, Kind
-from leftzmq.tree.path import is_within, join, parent_of
+from leftzmq.tree.path import folded, is_within, join, parent_of, path_of_key
 from leftzmq.tree.version import DEVICE_MARK_BYTES
 
+FOLDS: Final = "folds"
+"""Where the index keeps what the disk under the share did last: b"1" or b"0"."""
 SAID_AFTER_S: Final = 2.0
 """The news that the other spelling is to go mostly follow at once: until then nothing is said."""
 RESPELL_WAIT_S: Final = 10.0
 """A folder is said to be gone after all that is in it. While it may be that it was only spelled
 otherwise, nothing in it goes before that is known: so long at most."""
 MAX_RESPELLED: Final = 64
+KEYS_AT_ONCE: Final = 1000
+
+
+def doubles(reader: Reader) -> Iterator[str]:
+    """Paths of ours that some disks cannot tell from other paths of ours, or that lie below one."""
+    seen: set[int] = set()
+    double: set[int] = set()
+    for path in _ours(reader):
+        mark = hash(folded(path))
+        (double if mark in seen else seen).add(mark)
+    if double:
+        for path in _ours(reader):
+            at = path
+            while at:
+                if hash(folded(at)) in double:
+                    yield path
+                    break
+                at = parent_of(at)
+
+
+def _ours(reader: Reader) -> Iterator[str]:
+    after = b""
+    while found := reader.alive_after(after, KEYS_AT_ONCE):
+        yield from (path_of_key(key) for key, _ in found)
+        after = found[-1][0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +61,12 @@ class Apart:
 
     path: str
     other: str
+
+
+class Unhave(Protocol):
+    """sync/versions.Versions.unhave."""
+
+    def __call__(self, path: str) -> bool: ...
 
 
 class Spellings:
@@ -96,6 +131,16 @@ class Spellings:
         for each in list(waiting):
             self.forget(each)
         return True
+
+    def disk_folds(self, folds: bool, is_there: Callable[[str], bool], unhave: Unhave) -> None:
+        """At a start: what the disk under the share does. Where it takes two spellings for one name
+        and the last one did not, a copy of the share lost what it could not hold: of that nothing
+        was deleted."""
+        store, now = self._indexes.store, b"1" if folds else b"0"
+        if folds and store.meta(FOLDS) != now:
+            for path in [path for path in doubles(store) if not is_there(path)]:
+                unhave(path)
+        store.put_meta(FOLDS, now)
 
     # -- folders that are spelled otherwise ------------------------------------------------------
 

@@ -129,6 +129,7 @@ class Device:
         share = self._share_of(store.meta("token") or self._token)
         store.put_meta("token", share.token)
         self._token = share.token
+        folder.on_disk(share.folds, share.has)
         unix_s = self.around.wall_ns(self) // 1_000_000_000
         chance = self.around.random.randbytes(4)
         store.begin_life(make_life(device_mark(self.key), unix_s, chance))
