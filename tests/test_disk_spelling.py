@@ -208,6 +208,15 @@ def test_a_folder_gets_its_other_spelling_with_all_that_is_in_it(root: Root, top
     assert one(root, make)[0] is Ending.DONE, "done again after a crash"
 
 
+def test_a_file_gets_its_mtime_as_far_as_the_disk_has_it(top: Folder) -> None:
+    with top.create("a") as file:
+        file.write(0, b"x")
+        file.set_times(1_700_000_000_123_456_789)
+        file.flush()
+    found = top.stat("a")
+    assert found is not None and found.mtime_ns // 2_000_000_000 == 850_000_000
+
+
 # ---- disks that keep no spelling, and others ----------------------------------------------------
 
 

@@ -37,6 +37,7 @@ _BLOCK_BYTES: Final = 512  # of st_blocks, whatever the file system's own blocks
 _MAX_CALL_BYTES: Final = 4096  # PATH_MAX with its NUL; a path in the trash can be longer
 _NO_MODES: Final = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS))
 _TABLE_BYTES: Final = 64 << 10  # read at once
+_COARSEST_NS: Final = 2_000_000_000  # FAT has times of two seconds
 _I64_MIN: Final = -(2**63)
 _I64_MAX: Final = 2**63 - 1
 
@@ -131,8 +132,10 @@ class RealFile(_Open):
     def set_times(self, mtime_ns: int) -> None:
         if linux.HAS_FUTIMENS:
             linux.set_mtime(self._fd, mtime_ns)
-        else:
-            os.utime(self._fd, ns=(os.fstat(self._fd).st_atime_ns, mtime_ns))
+            if abs(os.fstat(self._fd).st_mtime_ns - mtime_ns) <= _COARSEST_NS:
+                return
+            # A file system in FUSE may not know that the atime is to stay, and set both to now.
+        os.utime(self._fd, ns=(os.fstat(self._fd).st_atime_ns, mtime_ns))
 
     def set_exec(self, exec: bool, like: Stat | None = None) -> None:
         now = modes.S_IMODE(os.fstat(self._fd).st_mode)
