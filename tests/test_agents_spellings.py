@@ -115,3 +115,28 @@ def test_a_touch_by_another_spelling_is_a_touch_of_what_is_there(stage: Stage) -
         file.write(b", two")
     assert wait_until(lambda: has(a, "Name", b"one, two"), DEADLINE_S)
     assert are(stage, "Name")
+
+
+def test_a_disk_that_keeps_no_spelling_says_what_it_does_not_take(tmp_path: Path) -> None:
+    try:
+        with Stage("AB", tmp_path / "stage") as stage:
+            _, b = stage.actors
+            with foldings.disk("ntfs", tmp_path, b.share):
+                _shown_in_small_letters(stage)
+                b.stop()
+    except foldings.Impossible as error:
+        pytest.skip(f"no NTFS here: {error}")
+
+
+def _shown_in_small_letters(stage: Stage) -> None:
+    a, b = start(stage)
+    (a.share / "BOTH").write_bytes(b"large")
+    (a.share / "small").write_bytes(b"x")
+    assert wait_until(lambda: has(b, "small", b"x") and "BOTH" in problems(b), DEADLINE_S)
+    assert listed(b) == {"small"} and listed(a) == {"BOTH", "small"}
+    (a.share / "BOTH").rename(a.share / "both")
+    assert wait_until(lambda: are(stage, "both", "small"), DEADLINE_S)
+    (a.share / "both").rename(a.share / "Both")
+    assert wait_until(lambda: "Both" in problems(b), DEADLINE_S)
+    done(b, "problems")
+    assert listed(a) == {"Both", "small"} and problems(b)["Both"] == "UNWRITABLE"

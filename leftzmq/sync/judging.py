@@ -27,6 +27,8 @@ QUIET_NS: Final = 1_000_000_000
 OTHER_SPELLING_S: Final = 1.5
 """A file system in FUSE is believed for a second what it said of a file under one spelling (the
 default of libfuse), whatever was written to it under another one."""
+OF_TICKETS: Final = frozenset((ProblemKind.UNWRITABLE, ProblemKind.NAME_FOLDS))
+"""What cannot be put at a path is no better for nothing being there."""
 TRIED_AGAIN: Final = frozenset((ProblemKind.UNREADABLE, ProblemKind.FLUSH_FAILED))
 
 
@@ -81,7 +83,8 @@ class Judging:
                         self._walks.later(path)
                     if not self.departed.hold(sighting, now):
                         settled.append(sighting)
-                return self.finish(path, waiting, now)
+                told = self._problems.kind_of(path) in OF_TICKETS
+                return self.finish(path, waiting, now, clear=not told)
             case Sight.PROBLEM:
                 assert sighting.problem is not None
                 shown = self.problem(sighting.problem, now)
