@@ -234,6 +234,10 @@ class ProblemKind(Enum):
     DISK_FULL = "the disk is full: the ticket waits for room"
     LOW_SPACE = "too little of the disk would stay free: the ticket waits for room"
     FLUSH_FAILED = "could not be flushed to the disk"
+    ACCESS_LOST = (
+        "was replaced, and who may read and write it could not all be kept: nobody may who could "
+        "not before; set it by hand"
+    )
     TOO_LARGE = "has more chunks than a list can hold: not synced"
     MANY_LOSSES = (
         "more than half of the files would be lost, or many are encrypted: held back until "

@@ -358,6 +358,7 @@ def test_it_is_private_until_it_gets_its_name_and_then_as_the_file_it_replaces(
 
 
 def test_a_new_file_may_be_read_by_whom_the_umask_lets(root: RealRoot, tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)  # whoever may not enter it gets nothing
     (tmp_path / "by a user").write_bytes(b"")
     usual = (tmp_path / "by a user").stat().st_mode & 0o777
     assert one(root, put(root, "a")).ending is Ending.DONE

@@ -19,7 +19,7 @@ from sim.fs import Calls, SimRoot
 
 from leftzmq.disk import fs, linux
 from leftzmq.disk.fs import RealRoot
-from leftzmq.disk.root import CANNOT_CLONE, CLONE_BYTES, Folder, OtherSpelling, Root, Stat
+from leftzmq.disk.root import CANNOT_CLONE, CLONE_BYTES, Folder, OtherSpelling, Root
 from leftzmq.disk.spelling import SpelledRoot
 from leftzmq.tree.entry import Kind
 
@@ -170,15 +170,63 @@ def test_times_and_exec_are_set_and_seen(top: Folder) -> None:
         assert file.stat().mtime_ns == -1
 
 
-def test_who_may_read_is_taken_over(top: Folder) -> None:
-    put(top, "old", b"")
-    with top.open_read("old") as file:
-        private = file.stat()
+def test_x_is_for_whoever_may_read(top: Folder) -> None:
     with top.create("new") as file:
-        file.set_exec(True, like=type(private)(**{**_fields(private), "mode": 0o640}))
-        assert file.stat().mode == 0o750
-        file.set_exec(False, like=type(private)(**{**_fields(private), "mode": 0o4755}))
-        assert file.stat().mode == 0o644
+        for mode, exec, after in (
+            (0o640, True, 0o750),
+            (0o755, False, 0o644),
+            (0o610, True, 0o710),
+        ):
+            file.set_mode(mode)
+            file.set_exec(exec)
+            assert file.stat().mode == after
+
+
+def test_attributes_of_a_user_are_set_seen_and_removed(top: Folder) -> None:
+    with top.create("a") as file:
+        assert file.xattrs() == {}
+        try:
+            file.set_xattr("user.note", b"one")
+        except OSError as error:
+            assert error.errno == errno.EOPNOTSUPP
+            pytest.skip("this file system has no user attributes")
+        file.set_xattr("user.note", b"two")
+        file.set_xattr("user.other", b"")
+        assert file.xattrs() == {"user.note": b"two", "user.other": b""}
+        file.remove_xattr("user.other")
+    with top.open_read("a") as file:
+        assert file.xattrs() == {"user.note": b"two"}
+
+
+def test_an_owner_is_seen_and_set_again(top: Folder) -> None:
+    top.make_folder("d")
+    with top.create("a") as file, top.folder("d") as folder:
+        for thing, stat in ((file, file.stat), (folder, folder.own_stat)):
+            before = stat()
+            thing.set_owner(before.owner, before.group)
+            thing.set_owner(-1, -1)
+            assert (stat().owner, stat().group) == (before.owner, before.group)
+
+
+@pytest.mark.parametrize(
+    ("folder", "file"),
+    [
+        (0o755, 0o644),
+        (0o750, 0o640),
+        (0o700, 0o600),
+        (0o705, 0o604),
+        (0o711, 0o644),
+        (0o744, 0o600),
+    ],
+)
+def test_a_new_file_is_open_to_those_to_whom_its_folder_is(
+    top: Folder, folder: int, file: int
+) -> None:
+    top.make_folder("d")
+    with top.folder("d") as inner:
+        inner.set_mode(folder)
+        assert inner.own_stat().mode == folder
+        assert inner.new_mode(False) == file
 
 
 def test_a_file_is_nobody_elses_until_its_mode_is_set(top: Folder) -> None:
@@ -189,10 +237,6 @@ def test_a_file_is_nobody_elses_until_its_mode_is_set(top: Folder) -> None:
         file.set_mode(top.new_mode(True))
         assert file.stat().mode == top.new_mode(True) and file.stat().exec
     assert top.new_mode(False) & 0o600 == 0o600 and not top.new_mode(True) & 0o022
-
-
-def _fields(stat: Stat) -> dict[str, object]:
-    return {name: getattr(stat, name) for name in Stat.__slots__}
 
 
 # ---- what is there ----------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The write order, whole: steps 2 to 4 of "Write order" in docs/design.md. The only place that
 gives a file its final name.
 
-2. (disk/ready) Staged files get mtime and exec and are flushed.
+2. (disk/ready) Staged files get mtime, owner and mode and are flushed.
 3. A new name is taken only while nothing has it. What is replaced or removed is first exchanged
    or moved aside, then looked at (disk/swap): if it is not what the index says, a user wrote
    meanwhile, and it goes back. Old bytes become the conflict copy or trash; nothing is ever
@@ -23,10 +23,11 @@ import errno
 from collections.abc import Sequence
 from contextlib import suppress
 
+from leftzmq.disk.access import make_folder
 from leftzmq.disk.attributes import LeftBehind, set_attributes
 from leftzmq.disk.flush import ALONE, GROUP_FROM, Beside, Flushes
 from leftzmq.disk.outcome import Ending, Outcome
-from leftzmq.disk.ready import make_ready
+from leftzmq.disk.ready import Ready, make_ready
 from leftzmq.disk.root import Folder, LastFolder, OtherSpelling, Root
 from leftzmq.disk.swap import NOT_COPIED, Copied, Place, Stopped, is_still, key_now
 from leftzmq.disk.trash import Spot, Trash
@@ -86,7 +87,7 @@ class _Batch:
         if self._moved:
             self._trash.remove_empty()
 
-    def carry_out(self, operation: Operation, ready: ScanKey | None) -> Outcome:
+    def carry_out(self, operation: Operation, ready: Ready | None) -> Outcome:
         try:
             check_path(operation.path)
             check_path(operation.copy_to or operation.path)
@@ -110,7 +111,7 @@ class _Batch:
                 Ending.NO_PARENT, "a link or a file is in the place of a folder"
             ) from error
 
-    def _do(self, place: Place, ready: ScanKey | None) -> tuple[ScanKey | None, Copied]:
+    def _do(self, place: Place, ready: Ready | None) -> tuple[ScanKey | None, Copied]:
         match place.operation.verb:
             case Verb.REMOVE:
                 return None, _remove(place)
@@ -165,7 +166,7 @@ class _Batch:
         place.touch()
         return key_now(place.folder, place.name, key)
 
-    def _put_file(self, place: Place, ready: ScanKey) -> tuple[ScanKey, Copied]:
+    def _put_file(self, place: Place, ready: Ready) -> tuple[ScanKey, Copied]:
         staged = place.operation.staged
         assert staged is not None
         where = parent_of(staged.path)
@@ -175,15 +176,16 @@ class _Batch:
             return _give_name(place, Spot(folder, name_of(staged.path), where), ready)
 
 
-def _give_name(place: Place, new: Spot, ours: ScanKey) -> tuple[ScanKey, Copied]:
-    """What lies at `new`, a file with the stat `ours`, gets the final name."""
+def _give_name(place: Place, new: Spot, ready: Ready) -> tuple[ScanKey, Copied]:
+    """What lies at `new`, the file that is `ready`, gets the final name."""
+    ours = ready.key
     if _is_free(place):
         new.folder.rename_new(new.name, place.folder, place.name)
         place.touch()
         place.flushes.touch(new.where)
-        copied = NOT_COPIED
+        copied: Copied = (None, None, ready.lost)
     else:
-        copied = place.exchange(new, ours)
+        copied = place.exchange(new, ours, ready.seen, ready.lost)
     return key_now(place.folder, place.name, ours), copied
 
 
@@ -239,7 +241,7 @@ def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:
         _respell_folder(place, name_of(place.operation.spelled))
         return None, NOT_COPIED
     if _is_free(place):
-        place.folder.make_folder(place.name)
+        make_folder(place.folder, place.name)
         place.touch()
     else:
         with place.moved_aside() as aside:
@@ -261,7 +263,7 @@ def _respell_folder(place: Place, spelled: str) -> None:
 
 def _folder_for_file(place: Place, aside: Spot) -> Copied:
     try:
-        place.folder.make_folder(place.name)
+        make_folder(place.folder, place.name)
     except OSError:
         place.put_back(aside)
         raise

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from leftzmq.disk.access import access_of
 from leftzmq.disk.lefting import Unlearned, create_lefting, thrown_away
 from leftzmq.disk.outcome import Ending
 from leftzmq.disk.root import File
@@ -59,13 +60,14 @@ def _copy_with_attributes(place: Place, source: File) -> tuple[ScanKey, Copied]:
         raise LeftBehind(error, error.staged) from error
     with target:
         try:
-            copy_bytes(source, target)
+            seen = access_of(source)
+            lost = copy_bytes(source, target)
             target.set_exec(entry.exec)
             target.set_times(entry.mtime_ns)
             target.flush()
             ours = target.stat().key()
             new = Spot(place.folder, name_of(staged.path), place.where)
-            copied = place.exchange(new, ours)
+            copied = place.exchange(new, ours, seen, lost)
         except (OSError, Stopped) as error:
             if isinstance(error, Stopped) and error.aside is not None:
                 raise  # under that name lies the old version

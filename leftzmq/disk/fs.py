@@ -16,7 +16,16 @@ from typing import Final, Self
 
 from leftzmq.disk import linux, renaming
 from leftzmq.disk.linux import missing_calls
-from leftzmq.disk.root import PRIVATE_MODE, Buffer, Folder, Stat
+from leftzmq.disk.root import (
+    ACL_NAME,
+    PRIVATE_MODE,
+    USER_PREFIX,
+    Buffer,
+    Folder,
+    Stat,
+    mode_below,
+    with_exec,
+)
 from leftzmq.disk.trouble import is_gone
 from leftzmq.tree.entry import Kind
 
@@ -36,6 +45,8 @@ _BENEATH: Final = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS | linux.RESO
 _BLOCK_BYTES: Final = 512  # of st_blocks, whatever the file system's own blocks are
 _MAX_CALL_BYTES: Final = 4096  # PATH_MAX with its NUL; a path in the trash can be longer
 _NO_MODES: Final = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS))
+_NO_XATTRS: Final = frozenset((errno.EOPNOTSUPP, errno.ENOSYS))
+_HAS_XATTRS: Final = hasattr(os, "listxattr")
 _TABLE_BYTES: Final = 64 << 10  # read at once
 _COARSEST_NS: Final = 2_000_000_000  # FAT has times of two seconds
 _I64_MIN: Final = -(2**63)
@@ -68,6 +79,8 @@ def _stat_of(found: os.stat_result) -> Stat:
         device=found.st_dev,
         mode=modes.S_IMODE(found.st_mode),
         allocated=found.st_blocks * _BLOCK_BYTES,
+        owner=found.st_uid,
+        group=found.st_gid,
     )
 
 
@@ -137,9 +150,9 @@ class RealFile(_Open):
             # A file system in FUSE may not know that the atime is to stay, and set both to now.
         os.utime(self._fd, ns=(os.fstat(self._fd).st_atime_ns, mtime_ns))
 
-    def set_exec(self, exec: bool, like: Stat | None = None) -> None:
+    def set_exec(self, exec: bool) -> None:
         now = modes.S_IMODE(os.fstat(self._fd).st_mode)
-        mode = _with_exec(now if like is None else (like.mode & 0o666) | 0o400, exec)
+        mode = with_exec(now, exec)
         if mode != now:
             os.fchmod(self._fd, mode)
 
@@ -153,6 +166,27 @@ class RealFile(_Open):
             # Where a mount says who may read everything, no file is private to begin with.
             if now == PRIVATE_MODE or error.errno not in _NO_MODES:
                 raise
+
+    def set_owner(self, owner: int, group: int) -> None:
+        os.fchown(self._fd, owner, group)
+
+    def xattrs(self) -> dict[str, bytes]:
+        if not _HAS_XATTRS:
+            return {}
+        try:
+            names = os.listxattr(self._fd)
+            kept = [name for name in names if name == ACL_NAME or name.startswith(USER_PREFIX)]
+            return {name: os.getxattr(self._fd, name) for name in kept}
+        except OSError as error:
+            if error.errno in _NO_XATTRS:
+                return {}
+            raise
+
+    def set_xattr(self, name: str, value: bytes) -> None:
+        os.setxattr(self._fd, name, value)
+
+    def remove_xattr(self, name: str) -> None:
+        os.removexattr(self._fd, name)
 
     def begin_flush(self, offset: int, length: int) -> None:
         if not linux.disks_are_behind():
@@ -225,8 +259,17 @@ class RealFolder(_Open):
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _FILE_FLAGS
         return RealFile(os.open(_raw(name), flags, PRIVATE_MODE, dir_fd=self._fd))
 
+    def set_owner(self, owner: int, group: int) -> None:
+        os.fchown(self._fd, owner, group)
+
+    def set_mode(self, mode: int) -> None:
+        """Without S_ISGID, which a folder takes from the one that it lies in, new files in it would
+        get another group."""
+        os.fchmod(self._fd, mode | os.fstat(self._fd).st_mode & modes.S_ISGID)
+
     def new_mode(self, exec: bool) -> int:
-        return _with_exec(0o666 & ~_UMASK, exec)
+        whole = with_exec(0o666 & ~_UMASK, exec)
+        return mode_below(whole, os.fstat(self._fd).st_mode)
 
     def make_folder(self, name: str, mode: int = 0o777) -> None:
         os.mkdir(_raw(name), mode, dir_fd=self._fd)
@@ -346,10 +389,6 @@ def make_root(path: Path) -> None:
     for folder in made:
         with _Open(os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as above:
             os.fsync(above.fd)
-
-
-def _with_exec(mode: int, exec: bool) -> int:
-    return mode | (mode & 0o444) >> 2 | 0o100 if exec else mode & ~0o111
 
 
 def _umask() -> int:

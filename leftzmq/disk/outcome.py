@@ -29,6 +29,7 @@ class Outcome:
     """One operation's end.
 
     copied_to, copy_key: where the old bytes are now as a conflict copy, and their stat
+    lost: DONE, and what of the access to the old version could not be kept (disk/access)
     aside: FAILED, and what was at the name could not go back to it: it is to be tried again
     left: a `.lefting` that was made for this operation alone and could not be thrown away
     other: OTHER_SPELLING: the path of what is there; "" where the disk does not tell
@@ -39,6 +40,7 @@ class Outcome:
     key: ScanKey | None = None
     copied_to: str | None = None
     copy_key: ScanKey | None = None
+    lost: str = ""
     why: str = ""
     aside: Aside | None = None
     left: Staged | None = None

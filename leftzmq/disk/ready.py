@@ -1,5 +1,5 @@
-"""Step 2 of the write order: staged files get their mtime and mode and are flushed. Until then
-nobody else may read them.
+"""Step 2 of the write order: staged files get their mtime, owner and mode and are flushed. Until
+then nobody else may read them.
 
 A `.lefting` whose flush failed is thrown away and never flushed again: after a failed fsync the
 kernel may call pages clean that never reached the disk, and a second one would say all is well.
@@ -12,15 +12,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
+from leftzmq.disk.access import Access, give_new, heir_of, is_new, keep_from
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.lefting import is_ours, throw_away
 from leftzmq.disk.outcome import Ending, Outcome
-from leftzmq.disk.root import Folder, LastFolder, Root, Stat
+from leftzmq.disk.root import Folder, LastFolder, Root
 from leftzmq.disk.trouble import is_full
-from leftzmq.tree.entry import Entry, Kind, ScanKey
+from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import name_of, parent_of
 from leftzmq.tree.plan import Operation, Staged, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A staged file that is whole and durable. seen: whose access it took over, as it was then;
+    None: nobody's. lost: what of that could not be kept, in words."""
+
+    key: ScanKey
+    seen: Access | None = None
+    lost: str = ""
 
 
 class _FlushFailed(Exception):
@@ -33,10 +45,10 @@ class _FlushFailed(Exception):
 
 def make_ready(
     root: Root, operations: Sequence[Operation], flushes: Flushes
-) -> tuple[dict[int, ScanKey], dict[int, Outcome]]:
-    """By position: the stat of each staged file that is whole and durable, and how the others
-    ended (NO_STAGED, FLUSH_FAILED, FULL_AT_FLUSH, DISK_FULL, FAILED)."""
-    ready: dict[int, ScanKey] = {}
+) -> tuple[dict[int, Ready], dict[int, Outcome]]:
+    """By position: each staged file that is whole and durable, and how the others ended (NO_STAGED,
+    FLUSH_FAILED, FULL_AT_FLUSH, DISK_FULL, FAILED)."""
+    ready: dict[int, Ready] = {}
     ended: dict[int, Outcome] = {}
     puts = [at for at, operation in enumerate(operations) if operation.verb is Verb.PUT_FILE]
     together = flushes.many(len(puts))
@@ -62,47 +74,43 @@ def make_ready(
 
 def _one(
     near: LastFolder, operation: Operation, flushes: Flushes, together: bool
-) -> tuple[ScanKey, bool]:
+) -> tuple[Ready, bool]:
     staged = operation.staged
     if staged is None:
         raise FileNotFoundError
     folder = near.at(parent_of(staged.path))
-    like = _replaced(folder, operation)
+    entry, heir = operation.entry, _heir(folder, operation)
     found = folder.stat(name_of(staged.path))
-    if found is None or not is_ours(found, staged) or found.size != operation.entry.size:
+    if found is None or not is_ours(found, staged) or found.size != entry.size:
         raise FileNotFoundError  # not ours, or not whole: as good as none
-    mode = folder.new_mode(operation.entry.exec)
-    ready = like is None and _has_attributes(found, operation.entry, mode)
-    if ready and flushes.reaches(found, together):
-        return found.key(), True
+    is_done = not heir and found.mtime_ns == entry.mtime_ns and is_new(found, folder, entry.exec)
+    if is_done and flushes.reaches(found, together):
+        return Ready(found.key()), True
+    seen, lost = None, ""
     with folder.open_read(name_of(staged.path)) as file:
         if not is_ours(file.stat(), staged):
             raise FileNotFoundError  # exchanged since the look
-        if not ready:
-            if like is None:
-                file.set_mode(mode)
+        if not is_done:
+            if heir:
+                seen, lost = keep_from(file, folder, heir, entry.exec)
             else:
-                file.set_exec(operation.entry.exec, like)
-            file.set_times(operation.entry.mtime_ns)
+                give_new(file, folder, entry.exec)
+            file.set_times(entry.mtime_ns)
         key = file.stat().key()
         try:
-            return key, flushes.file(file, together)
+            return Ready(key, seen, lost), flushes.file(file, together)
         except OSError as error:
             with suppress(OSError):
                 throw_away(folder, staged)
             raise _FlushFailed(error) from error
 
 
-def _replaced(folder: Folder, operation: Operation) -> Stat | None:
+def _heir(folder: Folder, operation: Operation) -> str:
     """The file that will be replaced: who may read it may read the new one, and nobody else."""
-    if operation.old is None or operation.old.key.kind is not Kind.FILE:
-        return None
-    found = folder.stat(name_of(operation.path))
-    return found if found is not None and found.kind is Kind.FILE else None
-
-
-def _has_attributes(found: Stat, entry: Entry, mode: int) -> bool:
-    return (found.mtime_ns, found.mode) == (entry.mtime_ns, mode)
+    old = operation.old
+    return (
+        "" if old is not None and old.key.kind is not Kind.FILE else heir_of(folder, operation.path)
+    )
 
 
 def _not_ready(operation: Operation, error: OSError | OverflowError) -> Outcome:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from leftzmq.disk.access import make_folder
 from leftzmq.disk.flush import ALONE, GROUP_FROM, Beside, Flushes
 from leftzmq.disk.lefting import create_lefting, throw_away
 from leftzmq.disk.root import Folder, OtherSpelling, Root, Stat
@@ -281,7 +282,7 @@ def _folder(root: Root, path: str, flushes: Flushes, made: list[str]) -> Folder:
     where = parent_of(path)
     with _folder(root, where, flushes, made) as above:
         try:
-            above.make_folder(name_of(path))
+            make_folder(above, name_of(path))
         except OtherSpelling:
             raise
         except FileExistsError:

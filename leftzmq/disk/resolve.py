@@ -14,6 +14,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from leftzmq.disk.access import keep_from
 from leftzmq.disk.apply import apply
 from leftzmq.disk.flush import ALONE, GROUP_FROM, Beside, Flushes
 from leftzmq.disk.outcome import Ending
@@ -83,7 +84,8 @@ def resolve(
         return _of(outcome.ending), outcome.why
     flushes = Flushes(root, GROUP_FROM, beside)
     try:
-        _rename(root, copy, path, file if choice is Choice.THEIRS else None, flushes, now_ns)
+        file = file if choice is Choice.THEIRS else None
+        lost = _rename(root, copy, path, file, flushes, now_ns)
     except Stopped as stopped:
         return _of(stopped.ending), stopped.why
     except FileExistsError:
@@ -92,7 +94,8 @@ def resolve(
         return Resolved.CHANGED, ""
     except OSError as error:
         return Resolved.DISK_FULL if is_full(error) else Resolved.FAILED, str(error)
-    return Resolved.DONE, "; ".join(flushes.finish().values())
+    said = [*flushes.finish().values(), *([f"not kept: {lost}"] if lost else [])]
+    return Resolved.DONE, "; ".join(said)
 
 
 def read_text(root: Root, entry: Entry) -> str | None:
@@ -114,7 +117,8 @@ def read_text(root: Root, entry: Entry) -> str | None:
 
 def _rename(
     root: Root, copy: Known, path: str, file: Known | None, flushes: Flushes, now_ns: int
-) -> None:
+) -> str:
+    """What of the access to `file` could not be kept, in words."""
     where, name = parent_of(path), name_of(copy.entry.path)
     with root.folder(where) as folder:
         if not is_still(folder.stat(name), copy.held.key):
@@ -122,10 +126,17 @@ def _rename(
         flushes.touch(where)
         if file is None:
             folder.rename_new(name, folder, name_of(path))
-            return
+            return ""
         trash = Trash(root, now_ns, flushes.touch)
         operation = Operation(Verb.PUT_FILE, replace(copy.entry, path=path), file.held)
-        Place(folder, operation, trash, flushes).exchange(Spot(folder, name, where), copy.held.key)
+        seen, lost = None, ""
+        if copy.entry.kind is Kind.FILE and file.entry.kind is Kind.FILE:
+            with folder.open_read(name) as new:
+                seen, lost = keep_from(new, folder, name_of(path), copy.entry.exec)
+                new.flush()
+        place = Place(folder, operation, trash, flushes)
+        _, _, lost = place.exchange(Spot(folder, name, where), copy.held.key, seen, lost)
+        return lost
 
 
 def _of(ending: Ending) -> Resolved:

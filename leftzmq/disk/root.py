@@ -23,6 +23,10 @@ Buffer = bytes | bytearray | memoryview
 PRIVATE_MODE: Final = 0o600
 """Of a file that is not whole yet: nobody else reads what may be a private one."""
 
+ACL_NAME: Final = "system.posix_acl_access"
+"""The ACL of a file as an extended attribute (acl(5), xattr(7))."""
+USER_PREFIX: Final = "user."
+
 CLONE_BYTES: Final = 4096
 """Blocks of the file systems that share them (btrfs, xfs)."""
 CANNOT_CLONE: Final = frozenset((errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY))
@@ -34,7 +38,7 @@ class Stat:
 
     kind: None for what is neither file, folder nor link. exec: the owner's x bit of a file.
     mode: permission bits. device: compared only within one run. allocated: bytes on the disk, fewer
-    than `size` where a file is sparse.
+    than `size` where a file is sparse. owner, group: numbers, as this machine has them.
     """
 
     kind: Kind | None
@@ -47,6 +51,8 @@ class Stat:
     device: int
     mode: int
     allocated: int
+    owner: int
+    group: int
 
     def key(self) -> ScanKey:
         """What the index keeps of it. A folder's key does not change when its children do."""
@@ -76,6 +82,31 @@ class NotKept(OSError):
         super().__init__(errno.EINVAL, "this disk would give it another name", name)
 
 
+def with_exec(mode: int, exec: bool) -> int:
+    """The mode with x for whoever may read, or without x."""
+    return mode | (mode & 0o444) >> 2 | 0o100 if exec else mode & ~0o111
+
+
+def mode_below(mode: int, folder_mode: int) -> int:
+    """What of `mode` a new file or folder may have in a folder of `folder_mode`: who may not enter
+    that gets nothing, who may not change what is in it gets no w. The owner keeps what he has."""
+    for shift in (0, 3):
+        may = folder_mode >> shift & 0o7
+        allowed = 0 if not may & 0o1 else 0o5 | may & 0o2
+        mode &= ~((0o7 & ~allowed) << shift)
+    return mode
+
+
+class Owned(Protocol):
+    """An open file or folder, as somebody's. Errors are OSError."""
+
+    def set_owner(self, owner: int, group: int) -> None:
+        """-1 leaves that one as it is. PermissionError where this process may not."""
+
+    def set_mode(self, mode: int) -> None:
+        """Permission bits."""
+
+
 class Closing(Protocol):
     """Something held open until `close`, or the end of its `with`."""
 
@@ -91,7 +122,7 @@ class Closing(Protocol):
     ) -> None: ...
 
 
-class File(Closing, Protocol):
+class File(Closing, Owned, Protocol):
     """An open regular file. Offsets and lengths are bytes. Errors are OSError."""
 
     def read(self, offset: int, length: int) -> bytes:
@@ -112,12 +143,18 @@ class File(Closing, Protocol):
 
     def set_times(self, mtime_ns: int) -> None: ...
 
-    def set_exec(self, exec: bool, like: Stat | None = None) -> None:
-        """Set or clear the x bits (set: for whoever may read). like: who may read and write is
-        taken from this stat first, so that a private file is still private when replaced."""
+    def set_exec(self, exec: bool) -> None:
+        """Set or clear the x bits (set: for whoever may read)."""
 
-    def set_mode(self, mode: int) -> None:
-        """Permission bits."""
+    def xattrs(self) -> dict[str, bytes]:
+        """Name -> value: the ACL, under ACL_NAME, and what begins with USER_PREFIX. Empty where the
+        file system has neither."""
+
+    def set_xattr(self, name: str, value: bytes) -> None:
+        """One of the names that `xattrs` gives. An ACL changes the permission bits, too."""
+
+    def remove_xattr(self, name: str) -> None:
+        """One that is there."""
 
     def begin_flush(self, offset: int, length: int) -> None:
         """Let these bytes begin to go to the disk, if it is not behind already. Hardly waits,
@@ -126,7 +163,7 @@ class File(Closing, Protocol):
     def flush(self) -> None: ...
 
 
-class Folder(Closing, Protocol):
+class Folder(Closing, Owned, Protocol):
     """An open directory. A name is one component: never empty, `.`, `..` or with `/` or NUL.
 
     Errors are OSError: FileNotFoundError and FileExistsError where they say so.
@@ -171,8 +208,9 @@ class Folder(Closing, Protocol):
         read it is said when it has its bytes: by then it is known."""
 
     def new_mode(self, exec: bool) -> int:
-        """The permission bits of a file that replaces none: 0666 less the umask, and where it is
-        `exec`, x for whoever may read."""
+        """The permission bits of a file that replaces none: 0666 less the umask, less what nobody
+        of this kind may do in this folder (mode_below), and where it is `exec`, x for whoever may
+        read."""
 
     def make_folder(self, name: str, mode: int = 0o777) -> None:
         """A new folder, `mode` less the umask; or FileExistsError."""

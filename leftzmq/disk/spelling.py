@@ -256,6 +256,12 @@ class SpelledFolder:
 
     # ---- the rest ------------------------------------------------------------------------------
 
+    def set_mode(self, mode: int) -> None:
+        self.raw.set_mode(mode)
+
+    def set_owner(self, owner: int, group: int) -> None:
+        self.raw.set_owner(owner, group)
+
     def exchange(self, name: str, to: Folder, to_name: str) -> None:
         self.raw.exchange(name, to.raw, to_name)
 

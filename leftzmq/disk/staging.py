@@ -17,6 +17,7 @@ from leftzmq.content.keys import FolderKeys
 from leftzmq.content.noise import SAMPLE_BYTES, is_known, looks_random, places
 from leftzmq.content.seal import open_chunk
 from leftzmq.content.zeros import trimmed
+from leftzmq.disk.access import give_new, heir_of
 from leftzmq.disk.lefting import (
     Unlearned,
     create_lefting,
@@ -180,8 +181,8 @@ def stage_small(
         with file:
             try:
                 file.write(0, data)
-                if folder.stat(name_of(entry.path)) is None:  # else its mode is that of the old one
-                    file.set_mode(folder.new_mode(entry.exec))
+                if not heir_of(folder, entry.path):  # else it is as readable as that one
+                    give_new(file, folder, entry.exec)
                 file.set_times(entry.mtime_ns)
             except OSError:
                 left = thrown_away(folder, staged)

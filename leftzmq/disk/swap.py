@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from leftzmq.disk.access import Access, access_of, keep
 from leftzmq.disk.flush import Flushes
 from leftzmq.disk.lefting import is_ours, lefting_paths
 from leftzmq.disk.outcome import Ending
@@ -33,10 +34,11 @@ class Stopped(Exception):
         super().__init__(why or ending.name)
 
 
-Copied = tuple[str | None, ScanKey | None]
-"""Where the old bytes are as a conflict copy, and their stat; (None, None): in the trash."""
+Copied = tuple[str | None, ScanKey | None, str]
+"""Where the old bytes are as a conflict copy, and their stat; (None, None): in the trash. And what
+of the access to them could not be kept, in words."""
 
-NOT_COPIED: Final[Copied] = (None, None)
+NOT_COPIED: Final[Copied] = (None, None, "")
 
 
 def is_still(found: Stat | None, key: ScanKey) -> bool:
@@ -80,18 +82,39 @@ class Place:
     def touch(self) -> None:
         self.flushes.touch(self.where)
 
-    def exchange(self, new: Spot, ours: ScanKey) -> Copied:
+    def exchange(
+        self, new: Spot, ours: ScanKey, seen: Access | None = None, lost: str = ""
+    ) -> Copied:
         """Give the name to what lies at `new`, whose stat is `ours`. Raises Stopped or OSError;
-        then the name is as it was, or as a user made it meanwhile."""
+        then the name is as it was, or as a user made it meanwhile.
+
+        seen: the access of the file that has the name, as it was taken over; lost: without what.
+        """
         new.folder.exchange(new.name, self.folder, self.name)
         self.touch()
         self.flushes.touch(new.where)
         try:
             self._look_again(new)
-            return self.settle(new)
+            if seen is not None:
+                lost = self._follow(new, ours, seen, lost)
+            copied_to, key, _ = self.settle(new)
+            return copied_to, key, lost
         except (OSError, Stopped):
             self._go_back(new, ours)
             raise
+
+    def _follow(self, new: Spot, ours: ScanKey, seen: Access, lost: str) -> str:
+        """What came out may be open to others than it was when its access was taken over: who
+        changed that meanwhile meant the file of this name. What could not be kept, in words."""
+        with new.folder.open_read(new.name) as old:
+            if access_of(old) == seen:
+                return lost
+            with self.folder.open_read(self.name) as file:
+                if not is_still(file.stat(), ours):
+                    return lost  # a user's by now
+                lost = keep(file, old, ours.exec)
+                file.flush()
+        return lost
 
     @contextmanager
     def moved_aside(self) -> Iterator[Spot]:
@@ -148,12 +171,12 @@ class Place:
         assert parent_of(copy_to) == self.where
         found = self._look_again(spot)
         if self._is_copy(spot):
-            return copy_to, found.key()
+            return copy_to, found.key(), ""
         try:
             spot.folder.rename_new(spot.name, self.folder, name_of(copy_to))
         except FileExistsError as error:
             raise Stopped(Ending.CHANGED, f"{copy_to} is there already") from error
-        return copy_to, key_now(self.folder, name_of(copy_to), found.key())
+        return copy_to, key_now(self.folder, name_of(copy_to), found.key()), ""
 
     def _is_copy(self, spot: Spot) -> bool:
         copy_to = self.operation.copy_to

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Self
 
+from leftzmq.disk.access import keep
 from leftzmq.disk.root import File, Folder, Root, is_free
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import LEFT_DIRECTORY, join, name_of, parent_of
@@ -207,17 +208,19 @@ class Trash:
         return folder
 
 
-def copy_bytes(source: File, target: File) -> None:
-    """Bytes, exec, mtime and who may read. OSError; EBUSY: the source was written meanwhile."""
+def copy_bytes(source: File, target: File) -> str:
+    """Bytes, exec, mtime and who may read; what of that last could not be kept, in words. OSError;
+    EBUSY: the source was written meanwhile."""
     before = source.stat()
     offset = 0
     while data := source.read(offset, COPY_BYTES):
         target.write(offset, data)
         offset += len(data)
-    target.set_exec(before.exec, like=before)
+    lost = keep(target, source, before.exec)
     target.set_times(before.mtime_ns)
     if not source.stat().key().same_bytes(before.key()):
         raise OSError(errno.EBUSY, "it was written while it was copied")
+    return lost
 
 
 def _utc(now_ns: int) -> str:

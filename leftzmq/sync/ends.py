@@ -177,6 +177,8 @@ class Ends:
         if spelled is not None:
             self._spellings.respelled(path, spelled)
             out.append(RescanWanted(self._folder, (path, spelled), walk=True))
+        if outcome.lost:
+            out += self._show(path, ProblemKind.ACCESS_LOST, f"not kept: {outcome.lost}")
         if doing.staged is not None and outcome.operation.staged is None:
             out += self._leftings.discard(doing.staged)  # its bytes came here another way
         out.append(self._finished(outcome.operation.entry, doing))

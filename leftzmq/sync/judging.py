@@ -29,6 +29,8 @@ OTHER_SPELLING_S: Final = 1.5
 default of libfuse), whatever was written to it under another one."""
 OF_TICKETS: Final = frozenset((ProblemKind.UNWRITABLE, ProblemKind.NAME_FOLDS))
 """What cannot be put at a path is no better for nothing being there."""
+NOT_IN_A_STAT: Final = frozenset((ProblemKind.ACCESS_LOST,))
+"""That the stat is still that of our index says nothing of these."""
 TRIED_AGAIN: Final = frozenset((ProblemKind.UNREADABLE, ProblemKind.FLUSH_FAILED))
 
 
@@ -70,7 +72,8 @@ class Judging:
                     # faster. What was put in it before it was watched has no event of its own; nor
                     # has what cannot be called by its name.
                     self._walk_into(sighting)
-                return self.finish(path, waiting, now)
+                clear = self._problems.kind_of(path) not in NOT_IN_A_STAT
+                return self.finish(path, waiting, now, clear=clear)
             case Sight.GONE:
                 self._walks.poll_no_more(path)
                 if sighting.other:

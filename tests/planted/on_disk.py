@@ -16,8 +16,8 @@ FLUSHES: Final = (
         (
             Edit(
                 "leftzmq/disk/ready.py",
-                "            return key, flushes.file(file, together)\n",
-                "            return key, False\n",
+                "            return Ready(key, seen, lost), flushes.file(file, together)\n",
+                "            return Ready(key, seen, lost), False\n",
             ),
             Edit(
                 "leftzmq/disk/ready.py",
@@ -211,15 +211,40 @@ READERS: Final = (
         (
             Edit(
                 "leftzmq/disk/staging.py",
-                "                file.write(0, data)\n"
-                "                if folder.stat(name_of(entry.path)) is None:",
+                "                file.write(0, data)\n                if not heir_of(",
                 "                file.set_mode(folder.new_mode(entry.exec))\n"
                 "                file.write(0, data)\n"
-                "                if folder.stat(name_of(entry.path)) is None:",
+                "                if not heir_of(",
             ),
         ),
         frozenset(("private",)),
         ("tests/test_disk_staging.py",),
+    ),
+    Bug(
+        "a group that cannot be kept leaves its bits to another one",
+        "A file that is replaced is open to nobody who could not read it before.",
+        (
+            Edit(
+                "leftzmq/disk/access.py",
+                "    if not group_kept:\n        mode = _without_group(mode)\n",
+                "    if not group_kept and acl is not None:\n        mode = _without_group(mode)\n",
+            ),
+        ),
+        frozenset(("private",)),
+        ("tests/test_disk_access.py",),
+    ),
+    Bug(
+        "a chmod between the look and the exchange is lost",
+        "A user who takes a file's readers away while it is being replaced means its name.",
+        (
+            Edit(
+                "leftzmq/disk/swap.py",
+                "            if access_of(old) == seen:\n",
+                "            if access_of(old) == seen or True:\n",
+            ),
+        ),
+        frozenset(("private",)),
+        ("tests/test_disk_access.py",),
     ),
 )
 

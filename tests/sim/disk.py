@@ -36,6 +36,7 @@ class Inode:
     owes:   that was a flush of everything: the file says so itself, when it is flushed next
     device: of the file system that it is on; root: it is mounted
     closed: an agent cannot read it, nor look into it
+    owner: and group
     """
 
     __slots__ = (
@@ -50,10 +51,12 @@ class Inode:
         "mtime_ns",
         "number",
         "owes",
+        "owner",
         "root",
         "safe",
         "users",
         "where",
+        "xattrs",
     )
 
     def __init__(self, number: int, kind: Kind, mode: int, now_ns: int, data: bytes = b"") -> None:
@@ -65,6 +68,8 @@ class Inode:
         self.safe: tuple[bytes, int, int] | None = None
         self.users = self.doomed = self.owes = self.root = self.closed = False
         self.device = 1
+        self.owner = (0, 0)
+        self.xattrs: dict[str, bytes] = {}
 
     @property
     def is_safe(self) -> bool:
@@ -84,7 +89,14 @@ class Inode:
             device=self.device,
             mode=self.mode,
             allocated=-(-len(self.data) // 4096) * 4096,
+            owner=self.owner[0],
+            group=self.owner[1],
         )
+
+    def give(self, owner: int, group: int) -> None:
+        """-1 leaves that one as it is."""
+        now, new = self.owner, (owner, group)
+        self.owner = (now[0] if new[0] < 0 else new[0], now[1] if new[1] < 0 else new[1])
 
     def put_on(self, device: int) -> None:
         """It lies in a folder of that file system; all below it, too."""

@@ -14,11 +14,14 @@ import os
 from collections.abc import Callable
 from typing import Self
 
-from leftzmq.disk.root import CLONE_BYTES, PRIVATE_MODE, Buffer, Stat
+from leftzmq.disk.root import CLONE_BYTES, PRIVATE_MODE, Buffer, Stat, mode_below, with_exec
 from leftzmq.disk.root import Folder as AnyFolder
 from leftzmq.tree.entry import Kind
 
 from .disk import DISK_BYTES, Disk, Inode
+
+_OF_ITSELF = ("flush folder", "names", "own_stat", "set_owner", "set_mode")
+"""Calls on a folder that name nothing in it."""
 
 
 class Crash(BaseException):
@@ -118,16 +121,32 @@ class SimFile(_Handle):
         self._calls.call("set_times")
         self._disk.attributes(self.inode, mtime_ns=mtime_ns)
 
-    def set_exec(self, exec: bool, like: Stat | None = None) -> None:
+    def set_exec(self, exec: bool) -> None:
         self._calls.call("set_exec")
         now = self.inode.mode
-        mode = _with_exec(now if like is None else (like.mode & 0o666) | 0o400, exec)
+        mode = with_exec(now, exec)
         if mode != now:
             self._disk.attributes(self.inode, mode=mode)
 
     def set_mode(self, mode: int) -> None:
         self._calls.call("set_mode")
         self._disk.attributes(self.inode, mode=mode)
+
+    def set_owner(self, owner: int, group: int) -> None:
+        self._calls.call("set_owner")
+        self.inode.give(owner, group)
+
+    def xattrs(self) -> dict[str, bytes]:
+        self._calls.call("xattrs")
+        return dict(self.inode.xattrs)
+
+    def set_xattr(self, name: str, value: bytes) -> None:
+        self._calls.call("set_xattr")
+        self.inode.xattrs[name] = value
+
+    def remove_xattr(self, name: str) -> None:
+        self._calls.call("remove_xattr")
+        del self.inode.xattrs[name]
 
     def begin_flush(self, offset: int, length: int) -> None:
         """What the disk does of its own accord is in the power cut (tests/sim/disk)."""
@@ -156,7 +175,7 @@ class SimFolder(_Handle):
         self._calls, self._disk, self.inode = calls, calls.disk, inode
 
     def _call(self, what: str, name: str = "") -> bytes:
-        raw = _raw(name) if name or what not in ("flush folder", "names", "own_stat") else b""
+        raw = _raw(name) if name or what not in _OF_ITSELF else b""
         self._calls.call(what, name)
         if self.inode.closed:
             raise _error(errno.EACCES, name)
@@ -236,8 +255,16 @@ class SimFolder(_Handle):
         self._name(raw, inode)
         return SimFile(self._calls, inode, writable=True)
 
+    def set_owner(self, owner: int, group: int) -> None:
+        self._call("set_owner", "")
+        self.inode.give(owner, group)
+
+    def set_mode(self, mode: int) -> None:
+        self._call("set_mode", "")
+        self._disk.attributes(self.inode, mode=mode)
+
     def new_mode(self, exec: bool) -> int:
-        return _with_exec(0o644, exec)
+        return mode_below(with_exec(0o644, exec), self.inode.mode)
 
     def make_folder(self, name: str, mode: int = 0o777) -> None:
         raw = self._call("make_folder", name)
@@ -378,10 +405,6 @@ class SimRoot(_Handle):
         with self.folder(path) as folder:
             folder.exchange(name, folder, other)
         return ()
-
-
-def _with_exec(mode: int, exec: bool) -> int:
-    return mode | (mode & 0o444) >> 2 | 0o100 if exec else mode & ~0o111
 
 
 def _is_inside(inode: Inode, folder: Inode) -> bool:
