@@ -168,6 +168,33 @@ def test_files_with_one_name_and_files_all_of_whose_names_are_known_are_not_poll
     assert a.folder.settler._linked.deadline() is None
 
 
+@pytest.mark.parametrize("how", ["replaced", "deleted", "renamed"])
+def test_what_is_written_through_a_name_that_is_another_file_or_gone_right_after_it(
+    mesh: Counting, how: str
+) -> None:
+    """No look came between the two: the first that comes sees another file there, or none."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    make(a, "x", b"old")
+    os.link(a.share / "x", a.share / "y")
+    touch(a, "y", what=Touch.MADE)
+    mesh.settle()
+    assert (b.share / "y").read_bytes() == b"old"
+    write(a, "x", b"new", tell=False)
+    if how == "replaced":
+        (a.share / "z").write_bytes(b"another")
+        (a.share / "z").rename(a.share / "x")
+        touch(a, "x")
+    elif how == "deleted":
+        (a.share / "x").unlink()
+        touch(a, "x", what=Touch.GONE)
+    else:
+        (a.share / "x").rename(a.share / "z")
+        touch(a, "x", what=Touch.GONE)
+        touch(a, "z")
+    mesh.settle()
+    assert (b.share / "y").read_bytes() == b"new"
+
+
 def test_a_name_that_another_device_replaces_is_a_file_of_its_own(mesh: Counting) -> None:
     a, b = mesh.devices.values()
     make(a, "x", b"one")

@@ -125,6 +125,14 @@ class Reader:
         )
         return [(path, key) for path, key, _ in map(_linked, found)]
 
+    @property
+    def has_linked(self) -> bool:
+        """Whether there is any such file."""
+        found = self._ask(
+            f"SELECT 1 FROM version INDEXED BY version_linked WHERE {LINKED} LIMIT 1"
+        ).fetchone()
+        return found is not None
+
     def linked_after(self, after: bytes, limit: int) -> list[tuple[str, ScanKey, bytes]]:
         """The same for all inodes, one after the other, and where to go on behind each of them;
         `after` b"": from the beginning."""

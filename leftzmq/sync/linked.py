@@ -71,6 +71,24 @@ class Linked:
             found.update(dict.fromkeys(others))
         return [name for name in found if name not in seen_now]
 
+    def left_behind(self, seen: Collection[Sighting]) -> list[str]:
+        """The other names of files of which one name is gone, or another file's, by now. What was
+        written through that one before is under them, and nothing else tells of it."""
+        if not self._store.has_linked:
+            return []
+        changed = [s for s in seen if s.sight in (Sight.FOUND, Sight.LARGE, Sight.GONE)]
+        before = self._store.scan_keys(s.path for s in changed)
+        found: dict[str, None] = {}
+        for sighting in changed:
+            was, now_is = before.get(sighting.path), sighting.key
+            if was is None or was.kind is not Kind.FILE or was.links < 2:
+                continue
+            is_gone = sighting.sight is Sight.GONE or now_is is None
+            if is_gone or (now_is is not None and now_is.inode != was.inode):
+                names = self._store.names_of(was.inode, MAX_NAMES)
+                found.update(dict.fromkeys(name for name, _ in names))
+        return [name for name in found if name not in {s.path for s in seen}]
+
     def _before_the_link(self, linked: Collection[Sighting], key: ScanKey) -> list[str]:
         """Names that the index knows as the only one of this file: no event tells of them that it
         got another one. They have its bytes, if nobody has written to it since."""

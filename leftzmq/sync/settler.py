@@ -208,6 +208,8 @@ class Settler:
         out: list[Action | Fact] = []
         settled: list[Sighting] = []
         held = {seen.path for seen in fact.sightings if seen.path in self._departed}
+        for path in self._linked.left_behind(fact.sightings):
+            self._looks.wait(path, now, closed=True)
         # What is gone comes first: it may be what is found elsewhere.
         for sighting in sorted(fact.sightings, key=lambda seen: seen.sight is not Sight.GONE):
             self._looks.left(sighting.path)
