@@ -222,6 +222,8 @@ class Batches:
         children = [path_of_key(child) for child, _ in below if child.startswith(key)]
         if any(self._versions.stays(child) for child in children):
             return False
+        if self._indexes.store.is_staging_below(other):
+            return False  # it would come along, and nobody would know whose it is
         wanted = (
             self._versions.wants_same(child, path + child[len(other) :]) for child in children
         )
