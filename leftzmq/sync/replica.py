@@ -127,17 +127,23 @@ class Replica:
         path = observed.path
         if not self._spellings.carried(path, observed.content):
             return None
-        rows = self._indexes.rows(path)
-        if any(row.is_ours for row in rows):
+        rows, ours = self._indexes.rows(path), self._indexes.ours(path)
+        if ours is not None and not ours.entry.deleted:
             return None
-        if adoptable([row.entry for row in rows], None, observed) is not None:
+        others = [row.entry for row in rows if row is not ours]
+        if adoptable(others, ours, observed) is not None:
             return None
         entry = self._versions.wanted(path)
+        if entry is None and ours is not None:
+            entry = ours.entry  # what is gone there was heard of before this was found
         if entry is None:
             life = self._store.heads.life
             came = local_change(observed, None, life, self._indexes.next_sequence())
             entry = tombstone(came, life, self._indexes.next_sequence(), wall_ns)
-        elif (entry.content, entry.size) != (observed.content, observed.size):
+        elif not entry.deleted and (entry.content, entry.size) != (
+            observed.content,
+            observed.size,
+        ):
             self._indexes.held.hold(path, key, Why.GIVES_WAY)
             return []
         return [FoundDeletedBytes(self.folder, FoundDeleted(entry, Held(key, observed.content)))]
