@@ -60,3 +60,14 @@ def _run(*command: str) -> str:
     if done.returncode:
         raise Impossible(f"{command[0]}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
+
+
+def remount(kind: str, mounted: Path, where: Path) -> None:
+    """Take the disk at `mounted`, which `disk` made in `where`, away and put it back."""
+    table = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
+    device = next(source for source, at, *_ in table if at == str(mounted))
+    _run("umount", str(mounted))
+    if kind == "exfat":
+        _run("mount.exfat-fuse", device, str(mounted))
+    else:
+        _run("lowntfs-3g", "-o", "ignore_case", str(where / f"{kind}.img"), str(mounted))

@@ -5,6 +5,7 @@ What B's disk cannot do besides (no links, no exchange of two names) is said at 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,3 +141,28 @@ def _shown_in_small_letters(stage: Stage) -> None:
     assert wait_until(lambda: "Both" in problems(b), DEADLINE_S)
     done(b, "problems")
     assert listed(a) == {"Both", "small"} and problems(b)["Both"] == "UNWRITABLE"
+
+
+def test_a_remount_changes_nothing_elsewhere(stage: Stage, tmp_path: Path) -> None:
+    """exFAT has no x bits, whole seconds, and another inode for a file after each mount."""
+    a, b = start(stage)
+    for name, mode in (("plain", 0o600), ("tool", 0o755)):
+        (a.share / name).write_bytes(name.encode())
+        (a.share / name).chmod(mode)
+        os.utime(a.share / name, ns=(1, 1_700_000_000_123_456_789))
+    assert wait_until(lambda: has(b, "plain", b"plain") and has(b, "tool", b"tool"), DEADLINE_S)
+    done(a, "wait", "--timeout", "30")
+    before = attributes(a)
+    b.stop()
+    foldings.remount("exfat", b.share, tmp_path)
+    b.start()
+    done(a, "wait", "--timeout", "30")
+    assert attributes(a) == before
+    (b.share / "plain").rename(b.share / "PLAIN")
+    assert wait_until(lambda: are(stage, "PLAIN", "tool"), DEADLINE_S)
+    assert attributes(a)["PLAIN"] == before["plain"]
+
+
+def attributes(actor: Actor) -> dict[str, tuple[int, int]]:
+    found = {path: (actor.share / path).stat() for path in listed(actor)}
+    return {path: (stat.st_mode, stat.st_mtime_ns) for path, stat in found.items()}
