@@ -114,7 +114,7 @@ class Agent:
         self.device = self._keys.public
         nobody_has_our_key(self.config, devicekey.public_text(self.device))
         self._peers = [
-            Peer(devicekey.parse_public(peer.key), peer.name, dials=peer.address is not None)
+            Peer(devicekey.parse_public(peer.key), peer.name, peer.address is not None, peer.key)
             for peer in self.config.peers
             if peer.key
         ]

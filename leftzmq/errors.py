@@ -161,6 +161,22 @@ class Declined(LeftError):
     """The agent understood what it was asked to do, and cannot or must not do it."""
 
 
+class Away(Enum):
+    """Why a device is not connected, as far as it is known now. The value is a word for it, as
+    `status --json` has it."""
+
+    NO_ADDRESS = "no address"  # our config has none, and it has not connected to us
+    NOBODY_ANSWERS = "nobody answers"
+    REFUSED_OUR_KEY = "refused our key"
+    HUNG_UP = "hung up"  # during the handshake: most likely another key is there
+    NO_AGENT = "no agent"  # what answers speaks something else
+    LOST = "connection lost"
+    STOPPED = "stopped"  # it said goodbye
+    OTHER_VERSION = "other version"
+    REFUSES = "refuses"  # it said so
+    SHUT_OUT = "shut out"  # by us, for what it sent
+
+
 class Refusal(Enum):
     """Why bytes, names or people from outside were not let in. The value is the sentence."""
 

@@ -144,7 +144,7 @@ def test_a_device_of_another_version_is_named_by_both_sides(scene: Scene) -> Non
     told = Refusing(VERSION, "OTHER_VERSION", both)
     assert scene.until(lambda: told in dials.heard), "the other one cannot know otherwise"
     assert scene.until(lambda: says(a, "M1", Refusal.OTHER_VERSION.value, both))
-    assert a.status()["state"] == "idle" and files(a) == {}
+    assert a.status()["state"] == "alone" and files(a) == {}
     assert all(both in note for note in notes(a).values())
     dials.version = VERSION
     dials.dial(a)
@@ -514,14 +514,13 @@ def around(actor: Actor) -> dict[str, bytes]:
     return found | {str(place): " ".join(sorted(os.listdir(place))).encode() for place in places}
 
 
-def test_a_page_of_another_device_folder_or_impossible_sequences_is_refused(scene: Scene) -> None:
+def test_a_page_of_another_device_or_with_impossible_sequences_is_refused(scene: Scene) -> None:
     def page(stranger: Stranger, **fields: object) -> Page:
         file = stranger.file("f", b"not taken")
         return dataclasses.replace(stranger.page([file], 0), last=1, head=1, **fields)
 
     bent_pages = {
         Refusal.NOT_ITS_NAME: lambda m: m.seal(page(m, device=bytes(32))),
-        Refusal.UNKNOWN_FOLDER: lambda m: m.seal(page(m, folder="another")),
         Refusal.BAD_PAGE: lambda m: m.seal(page(m, life=NO_LIFE)),
         Refusal.OUT_OF_RANGE: lambda m: m.seal(page(m, after=-1)),
         Refusal.DOES_NOT_OPEN: lambda m: m.seal(page(m))[:-1] + b"!",
@@ -536,7 +535,23 @@ def test_a_page_of_another_device_folder_or_impossible_sequences_is_refused(scen
         assert scene.until(lambda n=stranger.name, r=refusal: says(a, f"{n}: dropped", r.value)), (
             refusal
         )
-    assert files(a) == {} and a.status()["state"] == "idle"
+    assert files(a) == {} and a.status()["state"] == "alone"
+
+
+def test_who_has_another_id_for_the_folder_is_no_member_and_breaks_no_rule(scene: Scene) -> None:
+    (a,), (m,) = scene.set("A", 1)
+    a.start()
+    assert scene.until(lambda: m.hears_from(Socket.NEWS))
+    file = m.file("f", b"not taken")
+    page = dataclasses.replace(m.page([file], 0), last=1, head=1, folder="an\x1bother")
+    m.say(Socket.NEWS, NEWS_TOPIC, encode(News(m.keys.tag, m.seal(page))))
+
+    def told() -> list[tuple[str, str]]:
+        return [(one["state"], one["why"]) for one in a.status()["members"]]
+
+    why = "it calls this folder 'an\\x1bother': give both the same id"
+    assert scene.until(lambda: told() == [("other id", why)]), told()
+    assert files(a) == {} and not says(a, "dropped") and a.status()["state"] == "alone"
 
 
 # -- many ------------------------------------------------------------------------------------------

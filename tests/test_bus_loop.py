@@ -11,7 +11,7 @@ from leftzmq.bus.loop import TURN_S, Loop
 from leftzmq.bus.reports import Reports
 from leftzmq.disk.watcher import CookieSeen as CookieReport
 from leftzmq.disk.watcher import Lost, Touch, Touched
-from leftzmq.errors import Refusal
+from leftzmq.errors import Away, Refusal
 from leftzmq.sync import facts
 from leftzmq.sync.facts import (
     CookieSeen,
@@ -175,7 +175,9 @@ def test_time_passes_at_the_latest_one_turn_late(sources: Sources) -> None:
 def test_what_was_read_of_a_device_is_forgotten_with_it(sources: Sources) -> None:
     sources.cost_s = TURN_S
     refused = StrangerRefused(A, Refusal.WRONG_SHAPE, "")
-    sources.frames.extend([opened(B), opened(A), refused, DialFailed(A, ""), opened(B, 1)])
+    sources.frames.extend(
+        [opened(B), opened(A), refused, DialFailed(A, "", Away.NOBODY_ANSWERS), opened(B, 1)]
+    )
     assert sources.turn() == [opened(B)]
     sources.loop.forget(A)
     assert sources.turn() == [opened(B, 1)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import tomllib
+from datetime import datetime
 from typing import Any, cast
 
 import pytest
@@ -13,6 +15,8 @@ from leftzmq.cli.status import sources_of, status_view
 from leftzmq.cli.story import Actor
 
 Status = dict[str, Any]
+NOON = datetime(2026, 10, 5, 12, 0, 7).timestamp()
+KEY = "k" * 40
 
 
 def file(**fields: object) -> Status:
@@ -40,17 +44,30 @@ def folder(**fields: object) -> Status:
         "arriving": 1,
         "problem_list": [],
         "conflict_list": [],
+        "members": [member("beta")],
     }
     return found | fields
 
 
-def answer(*folders: Status) -> Status:
+def peer(name: str, state: str, **fields: object) -> Status:
+    found = {"name": name, "state": state, "connected": state in ("in sync", "behind"), "note": ""}
+    nothing = {"since": NOON, "behind_paths": 0, "behind_bytes": 0, "behind_since": None}
+    return found | {"key": KEY, "reason": ""} | nothing | fields
+
+
+def member(name: str, state: str = "in sync", **fields: object) -> Status:
+    found = {"name": name, "state": state, "why": "", "behind_paths": 0, "behind_bytes": 0}
+    return found | {"behind_since": None, "ahead_paths": 0, "ahead_bytes": 0} | fields
+
+
+def answer(*folders: Status, **fields: object) -> Status:
     peers = [
-        {"name": "beta", "connected": True, "state": "connected", "note": ""},
-        {"name": "gamma", "connected": False, "state": "away", "note": "another version"},
-        {"name": "delta", "connected": False, "state": "no key", "note": ""},
+        peer("beta", "in sync"),
+        peer("gamma", "not connected", note="another version", reason="other version"),
+        peer("delta", "no key", since=None),
     ]
-    return {"device": "alpha", "key": "KEY", "peers": peers, "folders": list(folders)}
+    found: Status = {"device": "alpha", "key": KEY, "peers": peers, "folders": list(folders)}
+    return found | {"strangers": []} | fields
 
 
 def shown(status: Status, width: int = 100) -> str:
@@ -63,8 +80,8 @@ def test_at_a_glance() -> None:
     text = shown(answer(folder()))
     for words in (
         "alpha",
-        "connected",
-        "not connected: another version",
+        "in sync",
+        "not connected since 2026-10-05 12:00:07: another version",
         "no key: put its `leftzmq id` into the config",
         "12,345",
         "2 (1.0 GiB)",
@@ -82,6 +99,67 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(width: int) -> None:
         assert word in words, word
 
 
+BEHIND = {"behind_paths": 1234, "behind_bytes": 3 << 20, "behind_since": NOON}
+LAGS = "behind by 1,234 paths (3.0 MiB) since 2026-10-05 12:00:07"
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (peer("p", "behind", **BEHIND), LAGS),
+        (peer("p", "connecting"), "connecting since 2026-10-05 12:00:07"),
+        (peer("p", "syncing"), "connected, syncing"),
+        (peer("p", "apart"), "connected, but shares nothing with us now"),
+        (peer("p", "not connected"), "not connected since 2026-10-05 12:00:07"),
+    ],
+    ids=lambda one: one["state"] if isinstance(one, dict) else "",
+)
+def test_how_far_a_device_is(one: Status, words: str) -> None:
+    assert words in shown(answer(folder(), peers=[one]))
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (member("p", "behind", **BEHIND), f"p: {LAGS}"),
+        (member("p", "not connected", **BEHIND), f"p: not connected, {LAGS}"),
+        (member("p", "syncing", ahead_paths=1), "p: 1 path of it to come"),
+        (member("p", "syncing"), "p: its index is on its way"),
+        (member("p", "silent"), "p: has said nothing of it yet"),
+        (member("p", "other id", why="it calls it 'x'"), "p: it calls it 'x'"),
+    ],
+    ids=lambda one: one["state"] if isinstance(one, dict) else "",
+)
+def test_how_far_a_device_is_in_a_folder(one: Status, words: str) -> None:
+    text = shown(answer(folder(members=[member("beta"), member("eta"), one])))
+    assert words in text and "in sync: beta, eta" in text
+
+
+def test_why_a_folder_is_alone_is_said_once() -> None:
+    why = "no other device is connected"
+    alone = {"state": "alone", "under_way": []}
+    text = shown(answer(folder(**alone, why=why, members=[member("p", "not connected")])))
+    assert f"share: alone: {why}" in text
+    stopped = member("p", "stopped there", why="it is stopped there")
+    text = shown(answer(folder(**alone, why="p: it is stopped there", members=[stopped])))
+    assert text.count("it is stopped there") == 1
+
+
+def test_many_members_do_not_flood() -> None:
+    many = [folder(id=f"{n}", under_way=[], members=[member("beta")]) for n in range(64)]
+    assert "and 24 more" in shown(answer(*many))
+
+
+@pytest.mark.parametrize("width", [50, 60, 80])
+def test_a_stranger_is_shown_as_it_can_be_pasted(width: int) -> None:
+    key = "!@v[U5/Q+MrtJ!66J]ir1y{4p642=gJ.F0lQRR#]"
+    seen = {"key": key, "address": "192.0.2.7", "first": NOON, "last": NOON}
+    text = shown(answer(folder(), strangers=[seen] * 9), width)
+    assert "and 6 more" in text
+    pasted = text[text.index("# from 192.0.2.7") : text.index("and 6 more")]
+    assert tomllib.loads(pasted)["peer"][2]["key"] == key
+
+
 def test_with_nothing_under_way_there_is_no_table_of_it() -> None:
     text = shown(answer(folder(under_way=[], tickets=0, state="idle")))
     assert "arriving" not in text
@@ -93,7 +171,14 @@ def test_what_needs_a_hand_comes_last_and_does_not_flood() -> None:
     copies = [f"{n}.conflict" for n in range(12)]
     text = shown(
         answer(
-            folder(problem_list=problems, problems=25, conflict_list=copies, conflicts=12, why="?")
+            folder(
+                problem_list=problems,
+                problems=25,
+                conflict_list=copies,
+                conflicts=12,
+                why="?",
+                state="stopped",
+            )
         )
     )
     assert text.count("trouble") == 20

@@ -20,7 +20,7 @@ from leftzmq.sync.link import Link, Way
 from leftzmq.sync.membership import Membership
 from leftzmq.tree.version import Life, make_life
 from leftzmq.wire.codec import encode
-from leftzmq.wire.hello import Standing, opened, row
+from leftzmq.wire.hello import Halted, Standing, opened, row
 from leftzmq.wire.messages import (
     VERSION,
     FolderHello,
@@ -183,7 +183,7 @@ def test_a_row_that_proves_the_secret_and_makes_no_sense_is_refused(met: Met, he
     assert caught.value.refusal is Refusal.DOES_NOT_OPEN
 
 
-def test_a_row_that_is_there_twice_counts_once_and_a_stopped_folder_is_not_offered(
+def test_a_row_that_is_there_twice_counts_once_and_a_stopped_folder_is_said_to_be(
     met: Met,
 ) -> None:
     """What a device proved of it is kept for when it goes on."""
@@ -192,8 +192,36 @@ def test_a_row_that_is_there_twice_counts_once_and_a_stopped_folder_is_not_offer
     assert len(members.proved_by(met.m.key, rows)) == 1 and members.any
     met.a.folder.stop(Stop(StopCause.SHARE_AWAY, "unplugged"))
     assert len(members.proved_by(met.m.key, rows)) == 1
-    assert members.said_to(met.m.key) == members.answered_to(met.m.key, {"share"}) == []
+    for [said] in (members.said_to(met.m.key), members.answered_to(met.m.key, {"share"})):
+        there = opened(met.a.keys, met.a.key, met.m.key, "share", said)
+        assert there == Halted("share", StopCause.SHARE_AWAY)
     assert not members.any
+
+
+@pytest.mark.parametrize("cause", [*StopCause, None])
+def test_every_cause_of_a_stop_can_be_said(cause: StopCause | None) -> None:
+    keys, us, them = OTHER_KEYS, bytes(32), b"\1" * 32
+    said = Halted("share", cause)
+    assert opened(keys, us, them, "share", row(keys, us, them, said, bytes(24))) == said
+
+
+def test_a_cause_of_a_later_version_is_one_that_is_not_known() -> None:
+    keys, us, them = OTHER_KEYS, bytes(32), b"\1" * 32
+    pair = pair_of(keys, us, them)
+    plain = NO_LIFE + (999).to_bytes(8, "big") + bytes(20)
+    told = FolderHello(pair.proof, seal_row(pair.key, plain, bytes(24)))
+    assert opened(keys, us, them, "share", told) == Halted("share", None)
+
+
+def test_a_row_of_a_stopped_folder_is_golden() -> None:
+    keys = derive_keys(bytes(range(32)))
+    halted = Halted("share", StopCause.SHARE_AWAY)
+    made = row(keys, bytes(32), b"\1" * 32, halted, bytes(range(24)))
+    assert made.proof.hex() == "b883c93414268cba4a9ba48873f590eb"
+    assert made.sealed.hex() == (
+        "000102030405060708090a0b0c0d0e0f1011121314151617dc4de410ba6d83ed46affd2e3dc9c97c"
+        "095967c3e14573cf9d85a7e20995b986740792443b355d3a71a8bffad04390da311ff7f690b4567d"
+    )
 
 
 def test_rows_are_golden() -> None:

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 from mesh import Mesh
 
-from leftzmq.errors import LeftError
+from leftzmq.errors import Away, LeftError
 from leftzmq.sync.facts import DialFailed, Fact, LinkClosed, LinkOpened, MessageArrived
 from leftzmq.sync.jobs import Flush, JobBroke
 from leftzmq.sync.link import DeviceKey, Link, Way
@@ -34,7 +34,7 @@ def test_every_fact_has_a_machine(node: Node) -> None:
     [
         LinkOpened(Link(STRANGER, Way.DIALED)),
         LinkClosed(Link(STRANGER, Way.DIALED), "gone"),
-        DialFailed(STRANGER, "nobody answers"),
+        DialFailed(STRANGER, "nobody answers", Away.NOBODY_ANSWERS),
         MessageArrived(Link(STRANGER, Way.CAME, b"\0abcd"), Bye("")),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 from mesh import Mesh
 
 from leftzmq.content.keys import device_mark
-from leftzmq.errors import Stop, StopCause
+from leftzmq.errors import Away, Stop, StopCause
 from leftzmq.sync.facts import (
     BulkRestored,
     DialFailed,
@@ -95,7 +95,7 @@ class Orders:
         found["dialed opened"] = lambda: LinkOpened(self.dialed)
         found["came bulk closed"] = lambda: LinkClosed(self.came_bulk, "gone")
         found["bulk restored"] = lambda: BulkRestored(self.m.key)
-        found["dial failed"] = lambda: DialFailed(self.m.key, "nobody answers")
+        found["dial failed"] = lambda: DialFailed(self.m.key, "nobody answers", Away.NOBODY_ANSWERS)
         return found
 
     @property

@@ -63,7 +63,7 @@ def test_a_device_that_dials_us_anew_is_asked_over_its_new_links(order: tuple[ob
         elif what is OPEN:
             assert PeerConnected(DEVICE, MAX_CREDIT_BYTES) in says(peers, NEW_BULK, OPEN)
         else:
-            assert peers.closed(LinkClosed(OLD_BULK, "gone")) == []
+            assert peers.closed(LinkClosed(OLD_BULK, "gone"), 1.0) == []
     assert peers.control_link(DEVICE) == NEW and peers.bulk_link(DEVICE) == NEW_BULK
     assert peers.connected() == [DEVICE]
 
@@ -73,7 +73,7 @@ def test_a_device_whose_bulk_came_before_its_hello_can_be_asked() -> None:
     says(peers, OLD, HELLO)
     says(peers, OLD_BULK, OPEN)
     says(peers, NEW_BULK, OPEN)
-    assert PeerLost(DEVICE) in peers.closed(LinkClosed(OLD, "gone"))
+    assert PeerLost(DEVICE) in peers.closed(LinkClosed(OLD, "gone"), 1.0)
     assert PeerConnected(DEVICE, MAX_CREDIT_BYTES) in says(peers, NEW, HELLO)
     assert peers.bulk_link(DEVICE) == NEW_BULK
 
@@ -109,7 +109,7 @@ def test_a_link_of_ours_that_was_dead_takes_nothing_new_with_it() -> None:
     peers = both_dial()
     says(peers, NEW, HELLO)
     says(peers, NEW_BULK, OPEN)
-    assert peers.closed(LinkClosed(OURS, "gone")) == []
+    assert peers.closed(LinkClosed(OURS, "gone"), 1.0) == []
     assert peers.control_link(DEVICE) == NEW and peers.bulk_link(DEVICE) == NEW_BULK
     assert peers.connected() == [DEVICE]
 
@@ -150,10 +150,10 @@ def test_a_device_that_moves_to_other_ports_each_time_is_dropped() -> None:
 def test_a_new_connection_gives_no_leave_to_move_again() -> None:
     peers = both_dial()
     says(peers, OURS, welcome_from(5, 6), 1.0)
-    peers.closed(LinkClosed(OURS, "gone"))
+    peers.closed(LinkClosed(OURS, "gone"), 1.0)
     peers.opened(LinkOpened(OURS))
     assert subscribed(says(peers, OURS, welcome_from(5, 6), 1.5)) == [(5, 6)]
-    peers.closed(LinkClosed(OURS, "gone"))
+    peers.closed(LinkClosed(OURS, "gone"), 1.0)
     peers.opened(LinkOpened(OURS))
     done = says(peers, OURS, welcome_from(9, 9), 2.0)
     assert [each.refusal for each in done if isinstance(each, Drop)] == [Refusal.OTHER_PORTS]

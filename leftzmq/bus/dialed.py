@@ -23,7 +23,7 @@ from leftzmq.bus.raw import Raw, RawFrame
 from leftzmq.bus.world import World
 from leftzmq.disk.root import Buffer
 from leftzmq.endpoint import Endpoint
-from leftzmq.errors import Refusal
+from leftzmq.errors import Away, Refusal
 from leftzmq.sync.facts import (
     BulkRestored,
     DialFailed,
@@ -50,13 +50,18 @@ _MONITORED: Final = (
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
     | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
 )
-_WHY_FAILED: Final[dict[int, str]] = {
-    zmq.EVENT_HANDSHAKE_FAILED_AUTH: "{} refused our key: is it in a [[peer]] there?",
-    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "what answers at {} is no leftzmq agent",
-    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "{} hung up during the handshake: it has another key "
-    "than our [[peer]] says, is no leftzmq agent, or went away",
+_REASONS: Final[dict[int, Away]] = {
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH: Away.REFUSED_OUR_KEY,
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: Away.HUNG_UP,
 }
-_NOBODY: Final = "nobody answers at {}"
+_WHY_FAILED: Final[dict[Away, str]] = {
+    Away.NOBODY_ANSWERS: "nobody answers at {}",
+    Away.REFUSED_OUR_KEY: "{} refused our key: is it in a [[peer]] there? (Who breaks the rules "
+    "is refused for a minute, too)",
+    Away.NO_AGENT: "what answers at {} is no leftzmq agent",
+    Away.HUNG_UP: "{} hung up during the handshake: it has another key than our [[peer]] says, "
+    "is no leftzmq agent, or went away",
+}
 
 
 class Line:
@@ -205,7 +210,7 @@ class Line:
             if self._lost:
                 self._lost, self._again_at = False, None
             else:
-                yield self._failed(_NOBODY)
+                yield self._failed(Away.NOBODY_ANSWERS)
         elif event == zmq.EVENT_DISCONNECTED and self._up:
             # Usually libzmq connects again by itself; not after a frame over our limit.
             self._up, self._lost, self._swallowed = False, True, True
@@ -216,14 +221,13 @@ class Line:
                 yield LinkClosed(self.link, f"the connection to {self.endpoint} is gone")
         else:
             self.refused = event == zmq.EVENT_HANDSHAKE_FAILED_AUTH
-            why = _WHY_FAILED.get(event, _WHY_FAILED[zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL])
             self.rest(self._rest_s)
-            yield self._failed(why)
+            yield self._failed(_REASONS.get(event, Away.NO_AGENT))
 
-    def _failed(self, why: str) -> DialFailed:
+    def _failed(self, away: Away) -> DialFailed:
         self._early.clear()
         self._swallowed = True
-        return DialFailed(self._device, why.format(self.endpoint))
+        return DialFailed(self._device, _WHY_FAILED[away].format(self.endpoint), away)
 
     def _rest(self, rest_s: float) -> None:
         self._again_at = self._world.clock() + rest_s

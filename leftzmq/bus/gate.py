@@ -18,6 +18,7 @@ from zmq.utils import z85
 from leftzmq.bus.devicekey import public_text
 from leftzmq.bus.world import World
 from leftzmq.errors import GateError, Refusal
+from leftzmq.sync.facts import Stranger
 
 ZAP_ENDPOINT: Final = "inproc://zeromq.zap.01"
 ZAP_DOMAIN: Final = b"leftzmq"
@@ -82,14 +83,16 @@ class Gate:
             return b"400", b"not a key", b""
         text = public_text(key)
         if key != self.guest and not self._world.allowed(key):
-            self._refuse(key, f"{text} from {_printable(address)}")
+            stranger = Stranger(text, _printable(address))
+            self._refuse(key, f"{text} from {stranger.address}", stranger)
             return b"400", b"not in the list of peers", b""
         return b"200", b"", text.encode()
 
-    def _refuse(self, key: bytes, detail: str) -> None:
+    def _refuse(self, key: bytes, detail: str, stranger: Stranger | None = None) -> None:
         if self.guest is None:  # the strangers of the self-test are our own
             world = self._world
-            world.strangers.note(None, Refusal.UNKNOWN_DEVICE, key, detail, world.clock())
+            now = world.clock()
+            world.strangers.note(None, Refusal.UNKNOWN_DEVICE, key, detail, now, stranger)
 
     def _bound(self) -> zmq.Socket[bytes]:
         socket = self._world.context.socket(zmq.ROUTER)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from leftzmq.errors import Refusal, counted
-from leftzmq.sync.facts import StrangerRefused
+from leftzmq.sync.facts import Stranger, StrangerRefused
 from leftzmq.sync.link import DeviceKey
 
 QUIET_S: Final = 60.0
@@ -25,11 +25,18 @@ class Strangers:
         self._unsaid_since = 0.0
 
     def note(
-        self, device: DeviceKey | None, refusal: Refusal, who: bytes, detail: str, now: float
+        self,
+        device: DeviceKey | None,
+        refusal: Refusal,
+        who: bytes,
+        detail: str,
+        now: float,
+        stranger: Stranger | None = None,
     ) -> None:
         """`who` was refused: said unless the same was said within QUIET_S.
 
         device: the paired device that it was, if it was one. now: monotonic seconds
+        stranger: who it was, where it showed a key
         """
         key = (who, refusal)
         self._forget(now)
@@ -40,7 +47,7 @@ class Strangers:
             self._unsaid += 1
             return
         self._said[key] = now
-        self._facts.append(StrangerRefused(device, refusal, detail))
+        self._facts.append(StrangerRefused(device, refusal, detail, stranger))
 
     def hush(self, refusal: Refusal, who: bytes, now: float) -> None:
         """That `who` is refused so from now on is known already, and not said for QUIET_S."""

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leftzmq.bus.door import ask
+from leftzmq.cli.clock import iso_time, local_time
 from leftzmq.cli.importing import end_at_once
 from leftzmq.cli.lines import human_bytes, printable
 from leftzmq.cli.shell import json_text
@@ -26,9 +27,18 @@ from leftzmq.errors import counted
 WATCH_PERIOD_S: Final = 0.5
 SHOWN_PROBLEMS: Final = 20
 SHOWN_CONFLICTS: Final = 10
+SHOWN_MEMBERS: Final = 40
+SHOWN_STRANGERS: Final = 3
+_TIMES: Final = {"since", "behind_since", "first", "last"}
 _SHOW_CURSOR: Final = b"\x1b[?25h\n"  # a Live hides it
 _AT_HOME: Final = {"VERIFYING": "what it had", "AT_HOME": "files of its own"}
-_STATES: Final = {"idle": "green", "syncing": "cyan", "scanning": "cyan", "stopped": "red"}
+_STATES: Final = {
+    "idle": "green",
+    "alone": "yellow",
+    "syncing": "cyan",
+    "scanning": "cyan",
+    "stopped": "red",
+}
 
 
 def status(options: argparse.Namespace) -> int:
@@ -36,7 +46,7 @@ def status(options: argparse.Namespace) -> int:
     state = load_device(options.config).state
     answer = ask(state, "status")
     if options.json:
-        print(json_text(answer))
+        print(json_text(_dated(answer)))
         return 0
     console = Console(highlight=False, color_system=colour_system())
     if not options.watch:
@@ -52,6 +62,8 @@ def status(options: argparse.Namespace) -> int:
 def status_view(status: dict[str, Any]) -> RenderableType:
     """The whole answer, with what needs attention last."""
     parts: list[RenderableType] = [_devices(status), "", _folders(status["folders"])]
+    if who := _members(status):
+        parts += ["", who]
     under_way = [file for folder in status["folders"] for file in _files(folder)]
     if under_way:
         parts += ["", _bars(under_way)]
@@ -60,6 +72,8 @@ def status_view(status: dict[str, Any]) -> RenderableType:
     attention = [line for folder in status["folders"] for line in _attention(folder)]
     if attention:
         parts += ["", *attention]
+    if status["strangers"]:
+        parts += ["", *_strangers(status["strangers"])]
     return Group(*parts)
 
 
@@ -81,14 +95,113 @@ def _devices(status: dict[str, Any]) -> RenderableType:
 
 
 def _connection(peer: dict[str, Any]) -> Text:
-    if peer["connected"] and peer["note"]:
-        return Text(printable(peer["note"]), "yellow")
-    if peer["connected"]:
-        return Text("connected", "green")
-    if peer["state"] == "no key":
-        return Text("no key: put its `leftzmq id` into the config", "yellow")
-    note = f": {printable(peer['note'])}" if peer["note"] else ""
-    return Text(f"not connected{note}", "yellow")
+    """How far it is with us, since when, and why."""
+    match peer["state"]:
+        case "in sync":
+            return Text("in sync", "green")
+        case "behind":
+            return Text(_behind(peer), "yellow")
+        case "syncing":
+            return Text("connected, syncing", "cyan")
+        case "apart":
+            return Text("connected, but shares nothing with us now: see below", "yellow")
+        case "connecting":
+            return Text(f"connecting{_since(peer['since'])}", "cyan")
+        case "no key":
+            return Text("no key: put its `leftzmq id` into the config", "yellow")
+        case _:
+            note = f": {printable(peer['note'])}" if peer["note"] else ""
+            return Text(f"not connected{_since(peer['since'])}{note}", "yellow")
+
+
+def _behind(one: dict[str, Any]) -> str:
+    """What it lacks of ours: "behind by 2 paths (3.0 MiB) since 2026-10-05 16:03:07"."""
+    size = human_bytes(one["behind_bytes"])
+    return f"behind by {_paths(one['behind_paths'])} ({size}){_since(one['behind_since'])}"
+
+
+def _paths(count: int) -> str:
+    return f"{count:,} path" if count == 1 else f"{count:,} paths"
+
+
+def _since(unix_s: float | None) -> str:
+    return "" if unix_s is None else f" since {local_time(unix_s)}"
+
+
+def _dated(answer: Any) -> Any:
+    """The same, with times as text and not as seconds."""
+    if isinstance(answer, list):
+        return [_dated(item) for item in answer]
+    if not isinstance(answer, dict):
+        return answer
+    return {
+        key: iso_time(value) if key in _TIMES and value is not None else _dated(value)
+        for key, value in answer.items()
+    }
+
+
+def _members(status: dict[str, Any]) -> RenderableType | None:
+    """Who is in which folder. Those that are in sync stand in one line; who is not connected, and
+    lacks nothing that we know of, stands among the devices alone."""
+    table = _table("folder", "with")
+    shown = left_out = 0
+    for folder in status["folders"]:
+        name = folder["id"]
+        lines = []
+        together = [m["name"] for m in folder["members"] if m["state"] == "in sync"]
+        if together:
+            lines.append(Text(f"in sync: {', '.join(map(printable, together))}", "green"))
+        lines += [line for m in folder["members"] if (line := _member(m)) is not None]
+        for line in lines:
+            if shown < SHOWN_MEMBERS:
+                table.add_row(_text(name), line)
+                name = ""
+                shown += 1
+            else:
+                left_out += 1
+    if left_out:
+        table.add_row("", Text(f"and {left_out:,} more: see `leftzmq status --json`"))
+    return table if shown else None
+
+
+def _member(member: dict[str, Any]) -> Text | None:
+    name = printable(member["name"])
+    match member["state"]:
+        case "in sync" | "stopped here":
+            return None
+        case "behind":
+            return Text(f"{name}: {_behind(member)}", "yellow")
+        case "syncing":
+            ahead = member["ahead_paths"]
+            what = f"{_paths(ahead)} of it to come" if ahead else "its index is on its way"
+            return Text(f"{name}: {what}", "cyan")
+        case "silent":
+            return Text(f"{name}: has said nothing of it yet", "cyan")
+        case "not connected":
+            away = f"{name}: not connected"
+            return Text(f"{away}, {_behind(member)}", "yellow") if member["behind_paths"] else None
+        case _:
+            return Text(f"{name}: {printable(member['why'])}", "yellow")
+
+
+def _strangers(strangers: list[dict[str, Any]]) -> list[RenderableType]:
+    """Who was refused, as it can be put into the config."""
+    lines: list[RenderableType] = [
+        Text("refused, as its key is not in the config; if it is yours, add:", "yellow")
+    ]
+    for stranger in strangers[:SHOWN_STRANGERS]:
+        where = f"from {printable(stranger['address'])}, last {local_time(stranger['last'])}"
+        lines += [
+            Text(""),
+            Text(f"# {where}"),
+            Text("[[peer]]"),
+            Text('name = "a name of your choice"'),
+            Text(f'key = "{printable(stranger["key"])}"', no_wrap=True, overflow="ignore"),
+        ]
+    more = len(strangers) - SHOWN_STRANGERS
+    if more > 0:
+        lines.append(Text(f"and {more:,} more: see `leftzmq status --json`", "yellow"))
+    return lines
 
 
 def _folders(folders: list[dict[str, Any]]) -> RenderableType:
@@ -148,7 +261,11 @@ def _time_left(left: int, rate: int) -> str:
 
 def _attention(folder: dict[str, Any]) -> list[RenderableType]:
     name = printable(folder["id"])
-    lines = [Text(f"{name}: {printable(folder['why'])}", "red")] if folder["why"] else []
+    lines = []
+    if folder["state"] == "stopped":
+        lines.append(Text(f"{name}: {printable(folder['why'])}", "red"))
+    elif folder["why"] and not any(map(_member, folder["members"])):
+        lines.append(Text(f"{name}: alone: {printable(folder['why'])}", "yellow"))
     for problem in folder["problem_list"][:SHOWN_PROBLEMS]:
         lines.append(Text(f"{name}: {printable(problem['text'])}", "yellow"))
     hidden = folder["problems"] - SHOWN_PROBLEMS

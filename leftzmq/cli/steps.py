@@ -91,10 +91,10 @@ class Story:
     def alone(self, step: Step) -> None:
         """A starts alone; the others cannot be reached; it goes on"""
         self.a.start()
-        step.ok = self._until(lambda: self.a.status().get("state") == "idle")
+        step.ok = self._until(lambda: self.a.status().get("state") == "alone")
         connected = [peer["name"] for peer in self.a.status().get("peers", []) if peer["connected"]]
         step.ok = step.ok and not connected
-        step.happened = "ready, nobody there" if step.ok else "A is not idle"
+        step.happened = "ready, nobody there" if step.ok else "A has not come to rest"
 
     def appears(self, step: Step) -> None:
         """239,366 bytes appear at A; A's index has them"""

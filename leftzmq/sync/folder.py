@@ -13,10 +13,17 @@ from leftzmq.index.store import Store
 from leftzmq.sync.actions import Action, Tell
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.claims import Claims
-from leftzmq.sync.facts import Fact, FolderStopped, PageArrived, StrangerRefused
+from leftzmq.sync.facts import (
+    Fact,
+    FolderNamedOtherwise,
+    FolderStopped,
+    PageArrived,
+    StrangerRefused,
+)
 from leftzmq.sync.guard import Guard
 from leftzmq.sync.hearing import Hearing
 from leftzmq.sync.indexes import Indexes
+from leftzmq.sync.lags import Lags
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.log_length import LogLength
 from leftzmq.sync.peers import Peers
@@ -38,6 +45,7 @@ class FolderState(Enum):
     SCANNING = "scanning"
     SYNCING = "syncing"
     IDLE = "idle"
+    ALONE = "alone"  # as IDLE, and no device that is connected has the folder with us
     STOPPED = "stopped"
 
 
@@ -58,6 +66,7 @@ class Folder:
         self.tag: bytes = keys.tag
         self.claims, self.problems = Claims(), Problems(id)
         self.indexes = Indexes(store)
+        self.lags = Lags(self.indexes)
         versions, spellings = Versions(self.indexes), Spellings(self.indexes)
         self._spellings, self._versions = spellings, versions
         self.replica = Replica(
@@ -121,7 +130,7 @@ class Folder:
 
     def opened(
         self, link: Link, sealed: bytes, answer: bool
-    ) -> PageArrived | StrangerRefused | None:
+    ) -> PageArrived | FolderNamedOtherwise | StrangerRefused | None:
         """The page in a box that came over `link`, or why it was refused; a stopped folder hears
         nothing. answer: to index_since; False: news."""
         if self.stopped is not None:
@@ -129,6 +138,8 @@ class Folder:
         device = link.device
         try:
             page = pages.open_sealed(sealed, self.keys, device=device, folder=self.id)
+        except pages.OtherFolder as other:
+            return FolderNamedOtherwise(device, self.id, other.named, other.life)
         except Refused as refused:
             return StrangerRefused(device, refused.refusal, refused.detail)
         return PageArrived(link, page, answer)
@@ -178,8 +189,9 @@ class Folder:
             return FolderState.STOPPED
         if not self.settler.walks.first_done:
             return FolderState.SCANNING
-        quiet = self._done and self.hearing.settled
-        return FolderState.IDLE if quiet else FolderState.SYNCING
+        if not (self._done and self.hearing.settled):
+            return FolderState.SYNCING
+        return FolderState.IDLE if self.hearing.heard else FolderState.ALONE
 
     @property
     def at_rest(self) -> bool:

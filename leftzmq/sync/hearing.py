@@ -169,6 +169,10 @@ class Hearing:
             mask |= self._heads.of(device).mask
         return mask
 
+    def receives(self, device: DeviceKey) -> bool:
+        """Whether its index is on its way, or waits to be asked for."""
+        return device in self._running or device in self._paused or device in self._waits
+
     @property
     def settled_with_heard(self) -> bool:
         """`settled`, but for answers of devices that never gave one."""

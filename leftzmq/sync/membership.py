@@ -12,7 +12,7 @@ from leftzmq.content.keys import FolderKeys
 from leftzmq.errors import Stop
 from leftzmq.sync.link import DeviceKey
 from leftzmq.wire import hello
-from leftzmq.wire.hello import Standing
+from leftzmq.wire.hello import Halted, Standing
 from leftzmq.wire.messages import FolderHello
 
 
@@ -31,7 +31,8 @@ class Shared(Protocol):
 class Membership:
     """Of the agent. us: our key. folders: by id; they may come later. nonce: 24 fresh random bytes.
 
-    A folder that is stopped is not offered. What a device proves of it is kept for when it goes on.
+    Of a folder that is stopped its members hear that it is, and why. What a device proves of it is
+    kept for when it goes on.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class Membership:
     def answered_to(self, device: DeviceKey, proved: Collection[str]) -> list[FolderHello]:
         """The rows of our welcome: of the folders that the device's hello proved."""
         return [
-            hello.row(folder.keys, self._us, device, folder.standing_for(device), self._nonce())
+            hello.row(folder.keys, self._us, device, _said_of(id, folder, device), self._nonce())
             for id, folder in self._folders.items()
-            if id in proved and folder.stopped is None
+            if id in proved
         ]
 
-    def proved_by(self, device: DeviceKey, rows: Iterable[FolderHello]) -> tuple[Standing, ...]:
+    def proved_by(
+        self, device: DeviceKey, rows: Iterable[FolderHello]
+    ) -> tuple[Standing | Halted, ...]:
         """Where the device is in the folders whose secret it holds; each once.
 
         A row of a folder that is not ours, or that was made for or by another device, is one that
@@ -67,10 +70,16 @@ class Membership:
             hello.proof_of(folder.keys, device, self._us): (id, folder)
             for id, folder in self._folders.items()
         }
-        found: list[Standing] = []
+        found: list[Standing | Halted] = []
         for row in rows:
             match = expected.pop(row.proof, None)
             if match is not None:
                 id, folder = match
                 found.append(hello.opened(folder.keys, device, self._us, id, row))
         return tuple(found)
+
+
+def _said_of(id: str, folder: Shared, device: DeviceKey) -> Standing | Halted:
+    if folder.stopped is not None:
+        return Halted(id, folder.stopped.cause)
+    return folder.standing_for(device)

@@ -26,6 +26,7 @@ from leftzmq.sync.facts import (
     PeerConnected,
     PeerForgot,
     PeerGreeted,
+    PeerLeft,
     PeerLost,
     Started,
     StrangerRefused,
@@ -51,11 +52,11 @@ from leftzmq.sync.routes import (
     ShareRoutes,
     TicketRoutes,
 )
-from leftzmq.sync.status import status
+from leftzmq.sync.status import Times, status
 from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.strict import Frame
 
-_FOR_ALL: Final = (Asked, BulkRestored, PeerConnected, PeerForgot, PeerGreeted, PeerLost)
+_FOR_ALL: Final = (Asked, BulkRestored, PeerConnected, PeerForgot, PeerGreeted, PeerLeft, PeerLost)
 """Facts that every folder and every shared machine must have heard; to hear one twice is harmless.
 Who was interrupted by an index that failed hears it again."""
 
@@ -89,7 +90,7 @@ class Node:
         self.lines = Lines()
         self._open = OpenQuestions()
         self._stirred: list[Applier | Downloader] = []
-        self._wall_ns = 0
+        self._now, self._wall_ns = 0.0, 0
         self._routes = self._route(Routes(folders, peers.by_key))
 
     def _route(self, routes: Routes) -> Routes:
@@ -117,6 +118,7 @@ class Node:
             self.listener,
             self.barrier,
             self.conflicts,
+            self.peers,
             self._begin_anew,
         ).enter(routes)
         return routes
@@ -128,7 +130,7 @@ class Node:
 
     def handle(self, fact: Fact, now: float, wall_ns: int) -> list[Action]:
         """Everything that follows from a fact. now: monotonic seconds; wall_ns: unix time."""
-        self._wall_ns = wall_ns
+        self._now, self._wall_ns = now, wall_ns
         if isinstance(fact, JobDone):
             self.reopening.job_ended(fact.folder)
         elif isinstance(fact, JobStopped):
@@ -143,6 +145,7 @@ class Node:
             # One transaction a fact, ended before any action: a job finds what it was made from.
             for folder in self._running():
                 _sort(folder.within(folder.replica.committed), actions, facts)
+                folder.lags.watch(now)
         out: list[Action] = []
         for action in actions:
             if self._stands(action):
@@ -209,7 +212,7 @@ class Node:
     def deadline(self, now: float) -> float:
         """When TimePassed is due at the latest (monotonic)."""
         times = [self._heartbeat.deadline(), self.downloader.deadline(now), self.barrier.deadline()]
-        times.append(self.reopening.deadline())
+        times += [self.reopening.deadline(), self.peers.deadline()]
         times.append(self.lines.deadline())
         times += [folder.deadline(now) for folder in self.folders.values()]
         return min(time for time in times if time is not None)
@@ -218,6 +221,7 @@ class Node:
 
     def _start(self, now: float) -> Outputs:
         self._heartbeat.start(now)
+        self.peers.started(now)
         out: Outputs = [Tell(EventKind.READY, {})]
         for folder in self.folders.values():
             if folder.stopped is None:
@@ -242,6 +246,7 @@ class Node:
         out += self.downloader.tick(now)
         out += self.barrier.tick(now)
         out += self.reopening.tick(now)
+        out += self.peers.tick(now)
         return out + self._heartbeat.tick(now)
 
     def _asked(self, fact: Asked, now: float) -> Outputs:
@@ -272,6 +277,7 @@ class Node:
             self.peers,
             self.folders.values(),
             self.downloader,
+            Times(self._now, self._wall_ns / 1e9),
         )
 
     def _folder_of(self, device: DeviceKey, tag: bytes) -> str | None:

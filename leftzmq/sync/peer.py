@@ -7,11 +7,13 @@ AWAY exactly while it is neither that nor `dialed`. Must not know what is said o
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
+from leftzmq.errors import Away, StopCause
 from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.tree.version import Life
 from leftzmq.wire.hello import Standing
 
 
@@ -53,18 +55,26 @@ MOVES: Final[dict[tuple[State, Move], State]] = {
 class Peer:
     """A [[peer]] with a key.
 
+    text: its key as `leftzmq id` prints it there
     dialed: our control link is open. came, came_bulk: its links to us, newest first comer wins
     welcomed: its welcome came over the dialed link, so bulk and news are connected there
     wants_news_here: it cannot subscribe to us: our news goes over the link that we dialed
     said_hello: since it was CONNECTED
     ports: of bulk and news, as its last welcome named them
     ports_changed_at: when a welcome named others than the one before (monotonic seconds)
-    folders: that are ours, too, as it greeted us last
+    since: when it became CONNECTED, or ceased to be (monotonic)
+    away: why it is not connected, as far as we know by now. None: it is, or is being connected
+    away_why: the sentence. told: what was said of it since it was CONNECTED
+    proved: the folders of ours whose secret it holds, as it greeted us last
+    folders: those of them that can be asked for. halted: those that are stopped there
+    other_ids: how it calls those that have another id there, and in which life it said so
+    others: how many rows of its last hello prove nothing to us; None: it never said one
     """
 
     key: DeviceKey
     name: str
     dials: bool
+    text: str = ""
     state: State = State.AWAY
     dialed: bool = False
     welcomed: bool = False
@@ -74,9 +84,16 @@ class Peer:
     said_hello: bool = False
     ports: tuple[int, int] | None = None
     ports_changed_at: float = -math.inf
-    unreachable_told: bool = False
+    since: float = 0.0
+    away: Away | None = None
+    away_why: str = ""
+    told: Away | None = None
     refusal_told: str = ""
+    proved: frozenset[str] = frozenset()
     folders: tuple[Standing, ...] = ()
+    halted: dict[str, StopCause | None] = field(default_factory=dict)
+    other_ids: dict[str, tuple[str, Life]] = field(default_factory=dict)
+    others: int | None = None
 
     @property
     def greeted(self) -> bool:

@@ -13,18 +13,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from leftzmq.content.keys import device_mark
-from leftzmq.errors import Refusal, Refused
+from leftzmq.errors import Away, Refusal, Refused, StopCause
 from leftzmq.sync.actions import Action, Drop, Send, Subscribe, Tell
 from leftzmq.sync.facts import (
     DeviceDropped,
     DialFailed,
     Fact,
+    FolderNamedOtherwise,
     LinkClosed,
     LinkOpened,
     MessageArrived,
     PeerConnected,
     PeerForgot,
     PeerGreeted,
+    PeerLeft,
     PeerLost,
     StrangerRefused,
 )
@@ -32,9 +34,10 @@ from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.listener import MAX_CREDIT_BYTES
 from leftzmq.sync.membership import Membership
 from leftzmq.sync.peer import Move, Peer, State
+from leftzmq.sync.visitors import Visitors
 from leftzmq.tree.version import DEVICE_MARK_BYTES, Life
-from leftzmq.wire.hello import Standing
-from leftzmq.wire.local import EventKind
+from leftzmq.wire.hello import Halted, Standing
+from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import (
     VERSION,
     Bye,
@@ -47,6 +50,17 @@ from leftzmq.wire.messages import (
 PORTS_STAY_S: Final = 5.0
 """An agent has the same ports as long as it runs, and mostly after a restart, too. Each change
 costs us six sockets of libzmq, which lets go of the old ones a little later; it has 1,023."""
+TELL_STOPS_S: Final = 0.5
+"""What stops several folders (a disk, a shortage) does so within less."""
+
+_NO_ADDRESS: Final = "it has not connected to us, and the config has no address of it"
+_HALTED: Final[dict[StopCause | None, str]] = {
+    StopCause.SHARE_AWAY: "the folder is stopped there: its share is missing, or another one",
+    StopCause.SHARE_UNUSABLE: "the folder is stopped there: its share cannot be read or written",
+    StopCause.HELD_UP: "the folder is stopped there: that machine is short of something",
+    StopCause.INDEX: "the folder is stopped there: its index cannot be used for now",
+    StopCause.INDEX_BROKEN: "the folder is stopped there: its index cannot be used",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +84,8 @@ class Peers:
         self._us, self._membership = us, membership
         self.by_key: dict[DeviceKey, Peer] = {peer.key: peer for peer in peers}
         self._by_mark = {device_mark(key): peer.name for key, peer in self.by_key.items()}
+        self.visitors = Visitors()
+        self._tell_stops_at: float | None = None
 
     # -- questions -----------------------------------------------------------------------------
 
@@ -103,16 +119,29 @@ class Peers:
     def connected(self) -> list[DeviceKey]:
         return [key for key, peer in self.by_key.items() if peer.state is State.CONNECTED]
 
+    def deadline(self) -> float | None:
+        """When `tick` has something (monotonic)."""
+        return self._tell_stops_at
+
     # -- facts ---------------------------------------------------------------------------------
+
+    def started(self, now: float) -> None:
+        for peer in self.by_key.values():
+            peer.since = now
+            if not peer.dials:
+                peer.away, peer.away_why = Away.NO_ADDRESS, _NO_ADDRESS
 
     def opened(self, fact: LinkOpened) -> list[Action | Fact]:
         """Our dial got through: say hello; bulk and news follow on its welcome."""
         peer = self.by_key[fact.link.device]
-        peer.dialed, peer.unreachable_told = True, False
+        peer.dialed, peer.away, peer.told = True, None, None
         peer.move(Move.OPENED)
         return [self._our_hello(peer)]
 
-    def closed(self, fact: LinkClosed) -> list[Action | Fact]:
+    def closed(self, fact: LinkClosed, now: float) -> list[Action | Fact]:
+        return self._closed(fact, Away.LOST, now)
+
+    def _closed(self, fact: LinkClosed, away: Away, now: float) -> list[Action | Fact]:
         peer = self.by_key.get(fact.link.device)
         if peer is None:
             return []
@@ -128,18 +157,18 @@ class Peers:
             # Not of its control: a device that came anew says hello and open in any order, and
             # the last thing sent over its old bulk may fail only after both.
             peer.came_bulk = None
-        return self._unlinked(peer, fact.why)
+        return self._unlinked(peer, away, fact.why, now)
 
-    def dropped(self, fact: DeviceDropped) -> list[Action | Fact]:
+    def dropped(self, fact: DeviceDropped, now: float) -> list[Action | Fact]:
         """It is shut out: none of its links is used any more."""
         peer = self.by_key.get(fact.device)
         if peer is None:
             return []
         peer.came = peer.came_bulk = None
         peer.dialed = peer.welcomed = False
-        return self._unlinked(peer, fact.why)
+        return self._unlinked(peer, Away.SHUT_OUT, fact.why, now)
 
-    def _unlinked(self, peer: Peer, why: str) -> list[Action | Fact]:
+    def _unlinked(self, peer: Peer, away: Away, why: str, now: float) -> list[Action | Fact]:
         """Something is not there any more over which it could be asked. The one place where a
         device is lost."""
         if peer.greeted:
@@ -149,54 +178,70 @@ class Peers:
         peer.move(Move.UNGREETED)
         if not peer.dialed:
             peer.move(Move.CLOSED)
+        peer.away, peer.away_why = away, why
         if was is not State.CONNECTED:
             return []
+        peer.since = now
         fields = {"device": peer.name, "why": why}
         return [Tell(EventKind.PEER_DOWN, fields), PeerLost(peer.key)]
 
     def dial_failed(self, fact: DialFailed) -> list[Action | Fact]:
-        """Said once, until the device was reached again."""
+        """Each reason is said once, until another one is found or the device was reached again."""
         peer = self.by_key.get(fact.device)
-        if peer is None or peer.unreachable_told or peer.state is State.CONNECTED:
+        if peer is None or peer.state is State.CONNECTED:
             return []
-        peer.unreachable_told = True
+        peer.away, peer.away_why = fact.away, fact.why
+        if peer.told is fact.away:
+            return []
+        peer.told = fact.away
         return [Tell(EventKind.PEER_DOWN, {"device": peer.name, "why": fact.why})]
 
-    def refused(self, fact: StrangerRefused) -> list[Action | Fact]:
+    def refused(self, fact: StrangerRefused, now: float) -> list[Action | Fact]:
         """What came was not taken: a stranger is shown, one of ours is dropped. A device of another
         version breaks no rule: it stays, and is heard as soon as it speaks ours."""
         peer = self.by_key.get(fact.device) if fact.device else None
         if peer is None:
+            if fact.stranger is not None:
+                self.visitors.came(fact.stranger, now)
             fields = {"device": self.name(fact.device), "why": fact.refusal.value}
             return [Tell(EventKind.REFUSED, fields | {"detail": fact.detail})]
         if fact.refusal is Refusal.OTHER_VERSION:
-            return self._told_refusal(peer, f"{fact.refusal.value} ({fact.detail})")
+            why = f"{fact.refusal.value} ({fact.detail})"
+            if peer.state is not State.CONNECTED:
+                peer.away, peer.away_why = Away.OTHER_VERSION, why
+            return self._told_refusal(peer, why)
         return [Drop(peer.key, fact.refusal, fact.detail)]
 
     def message(self, fact: MessageArrived, now: float) -> list[Action | Fact]:
         peer = self.by_key[fact.link.device]
         match fact.message:
             case Hello() as hello:
-                return self._hello(peer, fact.link, hello)
+                return self._hello(peer, fact.link, hello, now)
             case Welcome() as welcome:
                 return self._welcome(peer, fact.link, welcome, now)
             case Refusing() as refusing:
-                return self._refusing(peer, refusing)
+                return self._refusing(peer, refusing, now)
             case Bye() as bye:
-                return self.closed(LinkClosed(fact.link, bye.reason or "it said goodbye"))
+                gone = LinkClosed(fact.link, bye.reason or "it said goodbye")
+                return self._closed(gone, Away.STOPPED, now)
             case Open() if fact.link.way is Way.CAME:
                 peer.came_bulk = fact.link
                 return self._connected(peer)
             case _:
                 return []
 
-    def _refusing(self, peer: Peer, refusing: Refusing) -> list[Action | Fact]:
+    def _refusing(self, peer: Peer, refusing: Refusing, now: float) -> list[Action | Fact]:
         """It will not talk to us, over whichever link; until it greets us again."""
         peer.welcomed, peer.came = False, None
-        out = self._told_refusal(peer, _why(refusing))
-        return out + self._unlinked(peer, "it refuses to talk to us")
+        why = _why(refusing)
+        other = refusing.reason == Refusal.OTHER_VERSION.name
+        away = Away.OTHER_VERSION if other else Away.REFUSES
+        out = self._told_refusal(peer, why)
+        out += self._unlinked(peer, away, "it refuses to talk to us", now)
+        peer.away_why = why
+        return out
 
-    def _hello(self, peer: Peer, link: Link, hello: Hello) -> list[Action | Fact]:
+    def _hello(self, peer: Peer, link: Link, hello: Hello, now: float) -> list[Action | Fact]:
         if link.way is not Way.CAME:
             return []
         try:
@@ -204,34 +249,73 @@ class Peers:
         except Refused as refused:
             return [Drop(peer.key, refused.refusal, refused.detail)]
         before, peer.came = peer.came, link
-        out: list[Action | Fact] = [self._our_welcome(peer, link, shared)]
+        peer.others = len(hello.folders) - len(shared)
+        peer.proved = frozenset(at.folder for at in shared)
+        out: list[Action | Fact] = [self._our_welcome(peer, link)]
         if peer.said_hello:
             out.append(PeerForgot(peer.key))
             if peer.welcomed and before not in (None, link):
                 out += self._doubted(peer)
         peer.said_hello = True
-        out += self._greeted(peer, link, shared)
+        out += self._greeted(peer, link, shared, now)
         return out + (self._connected(peer) if peer.came_bulk is not None else [])
 
     def greet_again(self, folder: str) -> list[Action | Fact]:
         """A folder has begun anew: every device hears of its new life, and is asked what it has.
-        Over a link that we dialed by a hello, whose welcome says that; else by a welcome, unasked,
-        and what the device said when it greeted us counts once more."""
+        Over a link that we dialed by a hello, else by a welcome, unasked. What the device said when
+        it greeted us counts once more at once: what it asks over its other link may be here before
+        its answer, and would be a question of nobody."""
         out: list[Action | Fact] = []
         for peer in self.by_key.values():
             if peer.dialed:
                 out.append(self._our_hello(peer))
             elif peer.came is not None and peer.said_hello:
-                out.append(self._our_welcome(peer, peer.came, peer.folders))
+                out.append(self._our_welcome(peer, peer.came))
+            link = self.control_link(peer.key)
+            if link is not None:
                 theirs = tuple(at for at in peer.folders if at.folder == folder)
-                out.append(PeerGreeted(peer.came, theirs))
+                out.append(PeerGreeted(link, theirs))
         return out
 
-    def _our_welcome(self, peer: Peer, link: Link, shared: Iterable[Standing]) -> Send:
+    def folder_stopped(self, now: float) -> None:
+        """One of ours: its members are to hear of it, soon, and of several that stop at once in one
+        greeting."""
+        if self._tell_stops_at is None:
+            self._tell_stops_at = now + TELL_STOPS_S
+
+    def tick(self, now: float) -> list[Action | Fact]:
+        """Over both links, as an older greeting may be on its way over the other one."""
+        if self._tell_stops_at is None or now < self._tell_stops_at:
+            return []
+        self._tell_stops_at = None
+        out: list[Action | Fact] = []
+        for peer in self.by_key.values():
+            if peer.dialed:
+                out.append(self._our_hello(peer))
+            if peer.came is not None and peer.said_hello:
+                out.append(self._our_welcome(peer, peer.came))
+        return out
+
+    def named_otherwise(self, fact: FolderNamedOtherwise) -> list[Action | Fact]:
+        """It holds the secret of a folder of ours, and has another id for it: it is no member."""
+        peer = self.by_key.get(fact.device)
+        if peer is None or fact.folder not in {at.folder for at in peer.folders}:
+            return []
+        peer.other_ids[fact.folder] = fact.theirs, fact.life
+        peer.folders = tuple(at for at in peer.folders if at.folder != fact.folder)
+        why = f"{peer.name} calls this folder {fact.theirs!r}: it needs the same id on both"
+        told = self._tell_folder(peer, fact.folder, "OTHER_ID", why)
+        return [told, PeerLeft(peer.key, (fact.folder,))]
+
+    def _tell_folder(self, peer: Peer, folder: str, word: str, text: str) -> Tell:
+        fields: dict[str, Scalar] = {"folder": folder, "path": "", "device": peer.name}
+        return Tell(EventKind.PROBLEM, fields | {"problem": word, "text": text})
+
+    def _our_welcome(self, peer: Peer, link: Link) -> Send:
         welcome = Welcome(
             VERSION,
             self._us.name,
-            self._membership.answered_to(peer.key, {at.folder for at in shared}),
+            self._membership.answered_to(peer.key, peer.proved),
             self._us.bulk_port,
             self._us.news_port,
             MAX_CREDIT_BYTES,
@@ -261,14 +345,14 @@ class Peers:
         except Refused as refused:
             return [Drop(peer.key, refused.refusal, refused.detail)]
         again = peer.welcomed
-        peer.welcomed = True
+        peer.welcomed, peer.proved = True, frozenset(at.folder for at in shared)
         peer.wants_news_here = welcome.wants_news_here
         out: list[Action | Fact] = [PeerForgot(peer.key)] if again else []
         out += [
             Subscribe(peer.key, welcome.bulk_port, welcome.news_port),
             Send(Link(peer.key, Way.DIALED), Open(VERSION)),
         ]
-        out += self._greeted(peer, link, shared)
+        out += self._greeted(peer, link, shared, now)
         out.append(PeerConnected(peer.key, welcome.max_credit))
         return out
 
@@ -279,24 +363,53 @@ class Peers:
             return []
         return [PeerConnected(peer.key, MAX_CREDIT_BYTES)]
 
-    def _greeted(self, peer: Peer, link: Link, shared: tuple[Standing, ...]) -> list[Action | Fact]:
-        was = peer.state
-        peer.folders = shared
+    def _greeted(
+        self, peer: Peer, link: Link, said: tuple[Standing | Halted, ...], now: float
+    ) -> list[Action | Fact]:
+        was, before = peer.state, {at.folder for at in peer.folders}
+        standing = [at for at in said if isinstance(at, Standing)]
+        lives = {at.folder: at.life for at in standing}
+        others = {id: other for id, other in peer.other_ids.items() if lives.get(id) == other[1]}
+        shared = tuple(at for at in standing if at.folder not in others)
+        peer.folders, peer.other_ids = shared, others
         peer.move(Move.GREETED)
-        out: list[Action | Fact] = []
+        out = self._halted(peer, said)
+        peer.away, peer.told = None, None
         if was is not State.CONNECTED:
+            peer.since = now
             out.append(Tell(EventKind.PEER_UP, {"device": peer.name, "way": link.way.value}))
-        if shared or not self._membership.any:
+        if said or not self._membership.any:
             peer.refusal_told = ""  # we talk: what was the matter before is over
         else:
             out += self._told_refusal(peer, Refusal.NOTHING_SHARED.value)
+        left = tuple(sorted(before - {at.folder for at in shared}))
+        out += [PeerLeft(peer.key, left)] if left else []
         return [*out, PeerGreeted(link, shared)]
+
+    def _halted(self, peer: Peer, said: Iterable[Standing | Halted]) -> list[Action | Fact]:
+        """Which folders are stopped there: what is new of it is told."""
+        before = peer.halted
+        peer.halted = {at.folder: at.cause for at in said if isinstance(at, Halted)}
+        out: list[Action | Fact] = []
+        for folder, cause in peer.halted.items():
+            if before.get(folder, folder) != cause:
+                text = f"{peer.name}: {halted_there(cause)}"
+                out.append(self._tell_folder(peer, folder, "STOPPED_THERE", text))
+        for folder in before.keys() - peer.halted.keys():
+            text = f"{peer.name}: the folder goes on there"
+            out.append(self._tell_folder(peer, folder, "SOLVED", text))
+        return out
 
     def _told_refusal(self, peer: Peer, why: str) -> list[Action | Fact]:
         if peer.refusal_told == why:
             return []
         peer.refusal_told = why
         return [Tell(EventKind.REFUSED, {"device": peer.name, "why": why})]
+
+
+def halted_there(cause: StopCause | None) -> str:
+    """Why a folder is stopped on another device, as it is to be read here. None: not known"""
+    return _HALTED.get(cause, "the folder is stopped there")
 
 
 def _takes_ports(peer: Peer, ports: tuple[int, int], now: float) -> bool:

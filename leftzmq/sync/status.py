@@ -7,19 +7,41 @@ stands how many there are.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from leftzmq.errors import Problem
 from leftzmq.sync.downloader import Downloader
-from leftzmq.sync.folder import Folder
+from leftzmq.sync.folder import Folder, FolderState
+from leftzmq.sync.members import (
+    IN_FOLDER,
+    Member,
+    PeerState,
+    alone_because,
+    members,
+    peer_state,
+)
 from leftzmq.sync.paging import PAGE_BYTES, PAGE_ITEMS, fitting
-from leftzmq.sync.peer import State
+from leftzmq.sync.peer import Peer, State
 from leftzmq.sync.peers import Peers
+from leftzmq.sync.visitors import Visit
 
 SHOWN: Final = 100
 SHOWN_BYTES: Final = 6 << 20
 """Of all lists of all folders: a reply holds 16 MiB."""
 _LISTS: Final = 3  # of a folder
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Now, by both clocks: monotonic, and unix seconds."""
+
+    now: float
+    unix: float
+
+    def unix_of(self, at: float | None) -> float | None:
+        """The unix time of a monotonic one."""
+        return None if at is None else round(self.unix - (self.now - at), 3)
 
 
 def status(
@@ -29,25 +51,76 @@ def status(
     peers: Peers,
     folders: Iterable[Folder],
     downloader: Downloader,
+    times: Times,
 ) -> dict[str, Any]:
     """The whole answer. keyless: peers of peer.toml that have no key and are never connected."""
-    shown = [
-        {
-            "name": peer.name,
-            "connected": peer.state is State.CONNECTED,
-            "state": peer.state.name.lower(),
-            "note": peer.refusal_told,
-        }
-        for peer in peers.by_key.values()
-    ]
-    shown += [{"name": name, "connected": False, "state": "no key", "note": ""} for name in keyless]
     shares = list(folders)
+    devices = list(peers.by_key.values())
+    found = {folder.id: members(folder, devices) for folder in shares}
+    shown = [
+        _peer(peer, [of_folder[at] for of_folder in found.values()], times)
+        for at, peer in enumerate(devices)
+    ]
+    shown += [_keyless(name) for name in keyless]
     room = SHOWN_BYTES // (_LISTS * max(1, len(shares)))
     return {
         "device": name,
         "key": key,
         "peers": shown,
-        "folders": [_folder(folder, downloader, peers, room) for folder in shares],
+        "strangers": [_visit(visit, times) for visit in peers.visitors.lately(times.now)],
+        "folders": [
+            _folder(folder, downloader, peers, found[folder.id], times, room) for folder in shares
+        ],
+    }
+
+
+def _peer(peer: Peer, found: list[Member], times: Times) -> dict[str, Any]:
+    """found: it in each of our folders"""
+    state = peer_state(peer, found)
+    near = [each for each in found if each.state in IN_FOLDER]
+    behind = [each.behind for each in near if each.behind is not None]
+    lags = [each.since for each in near if each.since is not None]
+    return {
+        "name": peer.name,
+        "key": peer.text,
+        "connected": peer.state is State.CONNECTED,
+        "state": state.value,
+        "reason": peer.away.value if peer.away and state is PeerState.AWAY else "",
+        "note": peer.away_why if state is PeerState.AWAY else peer.refusal_told,
+        "since": times.unix_of(peer.since),
+        "behind_paths": sum(lack.paths for lack in behind),
+        "behind_bytes": sum(lack.bytes for lack in behind),
+        "behind_since": times.unix_of(min(lags, default=None)),
+    }
+
+
+def _keyless(name: str) -> dict[str, Any]:
+    nothing = {"behind_paths": 0, "behind_bytes": 0, "behind_since": None}
+    said = {"name": name, "key": "", "connected": False, "state": PeerState.NO_KEY.value}
+    return said | {"reason": "", "note": "", "since": None} | nothing
+
+
+def _visit(visit: Visit, times: Times) -> dict[str, Any]:
+    return {
+        "key": visit.stranger.key,
+        "address": visit.stranger.address,
+        "first": times.unix_of(visit.first),
+        "last": times.unix_of(visit.last),
+    }
+
+
+def _member(found: Member, times: Times) -> dict[str, Any]:
+    """behind_..., ahead_...: None where nothing is known of it"""
+    behind, ahead = found.behind, found.ahead
+    return {
+        "name": found.peer.name,
+        "state": found.state.value,
+        "why": found.why,
+        "behind_paths": None if behind is None else behind.paths,
+        "behind_bytes": None if behind is None else behind.bytes,
+        "behind_since": times.unix_of(found.since),
+        "ahead_paths": None if ahead is None else ahead.paths,
+        "ahead_bytes": None if ahead is None else ahead.bytes,
     }
 
 
@@ -72,9 +145,14 @@ def _problem(problem: Problem) -> dict[str, str]:
 
 
 def _folder(
-    folder: Folder, downloader: Downloader, peers: Peers, most_bytes: int
+    folder: Folder,
+    downloader: Downloader,
+    peers: Peers,
+    found: list[Member],
+    times: Times,
+    most_bytes: int,
 ) -> dict[str, Any]:
-    """most_bytes: of each list."""
+    """found: each device in it. most_bytes: of each list."""
     tally = folder.indexes.tally
     runs = folder.stopped is None
     copies = folder.store.conflict_copies(limit=SHOWN) if runs and tally.conflicts else []
@@ -92,12 +170,14 @@ def _folder(
         }
         for a in arriving
     )
+    is_alone = folder.state is FolderState.ALONE
     troubles = (_problem(problem) for _, problem in folder.problems.after(0))
     return {
         "id": folder.id,
         "state": folder.state.value,
         "shared_with": sorted(peers.name(device) for device in folder.members),
-        "why": folder.stopped_why,
+        "members": [_member(each, times) for each in found],
+        "why": folder.stopped_why or (alone_because(found) if is_alone else ""),
         "files": tally.files,
         "bytes": tally.bytes,
         "tickets": tally.tickets,

@@ -14,11 +14,21 @@ from typing import Final
 
 from leftzmq.content.keys import FolderKeys, pair_of
 from leftzmq.content.seal import open_row, seal_row
-from leftzmq.errors import Refusal, Refused
+from leftzmq.errors import Refusal, Refused, StopCause
 from leftzmq.tree.version import LIFE_BYTES, MAX_COUNTER, Life
 from leftzmq.wire.messages import FolderHello
 
 _HEAD_BYTES: Final = 8
+_NO_LIFE: Final = Life(bytes(LIFE_BYTES))
+_CAUSES: Final = {
+    1: StopCause.SHARE_AWAY,
+    2: StopCause.SHARE_UNUSABLE,
+    3: StopCause.HELD_UP,
+    4: StopCause.INDEX,
+    5: StopCause.INDEX_BROKEN,
+}
+"""As the head of a row of a folder that is stopped. Any other number is a cause unknown here."""
+_NUMBERS: Final = {cause: number for number, cause in _CAUSES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +48,30 @@ class Standing:
     your_head: int
 
 
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """The device has this folder, and it is stopped there: nothing can be asked of it.
+
+    cause: None: one that this version does not know
+    """
+
+    folder: str
+    cause: StopCause | None
+
+
 def row(
-    keys: FolderKeys, sender: bytes, receiver: bytes, said: Standing, nonce: bytes
+    keys: FolderKeys, sender: bytes, receiver: bytes, said: Standing | Halted, nonce: bytes
 ) -> FolderHello:
     """The row of a folder in a hello of `sender` to `receiver` (public keys of 32 bytes).
 
     nonce: 24 random bytes, never used twice
     """
     pair = pair_of(keys, sender, receiver)
-    plain = said.life + _packed(said.head) + said.your_life + _packed(said.your_head)
+    if isinstance(said, Halted):
+        number = 0 if said.cause is None else _NUMBERS[said.cause]
+        plain = _NO_LIFE + _packed(number) + _NO_LIFE + _packed(0)
+    else:
+        plain = said.life + _packed(said.head) + said.your_life + _packed(said.your_head)
     return FolderHello(pair.proof, seal_row(pair.key, plain, nonce))
 
 
@@ -57,7 +82,7 @@ def proof_of(keys: FolderKeys, sender: bytes, receiver: bytes) -> bytes:
 
 def opened(
     keys: FolderKeys, sender: bytes, receiver: bytes, folder: str, told: FolderHello
-) -> Standing:
+) -> Standing | Halted:
     """What a row says whose proof is that of this folder.
 
     Raises Refused: DOES_NOT_OPEN, OUT_OF_RANGE.
@@ -65,6 +90,8 @@ def opened(
     plain = open_row(pair_of(keys, sender, receiver).key, told.sealed)
     half = LIFE_BYTES + _HEAD_BYTES
     (life, head), (your_life, your_head) = _unpacked(plain[:half]), _unpacked(plain[half:])
+    if life == _NO_LIFE:
+        return Halted(folder, _CAUSES.get(head))
     return Standing(folder, life, head, your_life, your_head)
 
 

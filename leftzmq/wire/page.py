@@ -61,6 +61,15 @@ class Page:
     accepted: Accepted = NOTHING
 
 
+class OtherFolder(Refused):
+    """The page was sealed with our folder's key and names another folder: its sender, who holds the
+    secret, calls it that. named: 1 to 128 characters. life: the sender's"""
+
+    def __init__(self, named: str, life: Life) -> None:
+        super().__init__(Refusal.UNKNOWN_FOLDER, repr(named))
+        self.named, self.life = named, life
+
+
 @dataclass(frozen=True, slots=True)
 class PageCut:
     """What one page of a run holds; fields as in Page."""
@@ -79,7 +88,7 @@ def seal(page: Page, keys: FolderKeys, nonce: bytes) -> bytes:
 def open_sealed(sealed: bytes, keys: FolderKeys, *, device: bytes, folder: str) -> Page:
     """The page in a box that came from `device` about `folder`.
 
-    Raises Refused: DOES_NOT_OPEN, BAD_PADDING, NOT_ITS_NAME, UNKNOWN_FOLDER, BAD_PAGE, those of
+    Raises OtherFolder; Refused: DOES_NOT_OPEN, BAD_PADDING, NOT_ITS_NAME, BAD_PAGE, those of
     check_entry, and those of a frame.
     """
     return read_plaintext(unpadded(open_page(keys, sealed)), device=device, folder=folder)
@@ -110,7 +119,7 @@ def read_plaintext(plain: bytes, *, device: bytes, folder: str) -> Page:
     if wire.device != device:
         raise Refused(Refusal.NOT_ITS_NAME, f"a page of {wire.device.hex()[:16]}")
     if wire.folder != folder:
-        raise Refused(Refusal.UNKNOWN_FOLDER, repr(wire.folder))
+        raise OtherFolder(wire.folder, Life(wire.life))
     _check_sequences(wire)
     entries = tuple(check_entry(entry) for entry in wire.entries)
     if len({entry.path for entry in entries}) != len(entries):

@@ -181,6 +181,46 @@ HEARD: Final = (
 
 COME_AND_GO: Final = (
     Bug(
+        "the first reason why a device is not connected stays",
+        "The reason that `status` says is the one of now.",
+        (
+            Edit(
+                "leftzmq/sync/peers.py",
+                "        peer.away, peer.away_why = fact.away, fact.why\n",
+                "        peer.away = peer.away or fact.away\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_members.py",),
+    ),
+    Bug(
+        "a folder that stops is told to nobody",
+        "Of a folder that is stopped its members hear that it is, and why.",
+        (
+            Edit(
+                "leftzmq/sync/routes/folders.py",
+                "        self.reopening.stopped(fact, now)\n"
+                "        self.peers.folder_stopped(now)\n",
+                "        self.reopening.stopped(fact, now)\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_members.py",),
+    ),
+    Bug(
+        "who is ahead of us counts as behind",
+        "A device is behind where it lacks what we have, and not where it has something newer.",
+        (
+            Edit(
+                "leftzmq/sync/holdings.py",
+                "                holders |= row.holders\n",
+                "",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_members.py",),
+    ),
+    Bug(
         "a proof is good for both ways",
         "A row that was said to somebody is of no use towards anybody else, nor towards who said"
         " it.",
@@ -214,9 +254,7 @@ COME_AND_GO: Final = (
         (
             Edit(
                 "leftzmq/sync/peers.py",
-                "        peer.welcomed, peer.came = False, None\n"
-                "        out = self._told_refusal(peer, _why(refusing))\n"
-                '        return out + self._unlinked(peer, "it refuses to talk to us")\n',
+                "        peer.welcomed, peer.came = False, None\n        why = _why(refusing)\n",
                 "        peer.move(Move.UNGREETED)\n"
                 "        return self._told_refusal(peer, _why(refusing))\n",
             ),

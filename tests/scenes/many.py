@@ -73,7 +73,7 @@ def reset(home: Path, chance: Random, files: int) -> None:
         def counted(count: int, when: str) -> None:
             def holds() -> bool:
                 report = a.reports()[FOLDER]
-                return report["state"] == "idle" and report["files"] == count
+                return report["state"] == "alone" and report["files"] == count
 
             until(holds, f"{count} files {when}")
 

@@ -38,7 +38,7 @@ from leftzmq.sync.peers import OurSide, Peers
 from leftzmq.tree.version import make_life
 from leftzmq.wire import page as pages
 from leftzmq.wire.codec import Socket, check_body, decode, encode
-from leftzmq.wire.hello import opened
+from leftzmq.wire.hello import Standing, opened
 from leftzmq.wire.messages import Chunks, Get, Hello, IndexPage, Message, News, Open, Welcome
 
 FOLDER = "share"
@@ -251,7 +251,7 @@ def heads_in(sender: Device, to: DeviceKey, message: Message) -> list[int]:
     """The sequences that a message of this sender says to be its last durable ones."""
     if isinstance(message, Hello | Welcome):
         rows = (opened(sender.keys, sender.key, to, FOLDER, row) for row in message.folders)
-        return [row.head for row in rows]
+        return [row.head for row in rows if isinstance(row, Standing)]
     if isinstance(message, IndexPage):
         page = pages.open_sealed(message.sealed, sender.keys, device=sender.key, folder=FOLDER)
         return [page.head]

@@ -66,7 +66,7 @@ def _sequences(m: Hostile, device: SimDevice, chance: random.Random) -> None:
             (m.fields([], 3, 3, head=9), PAGE),
             (m.fields([entry], 0, 1, head=1, life=NO_LIFE), PAGE),
             (m.fields([entry], 0, 1, head=1, device=bytes(device.key)), _the(Refusal.NOT_ITS_NAME)),
-            (m.fields([entry], 0, 1, head=1, folder="other"), _the(Refusal.UNKNOWN_FOLDER)),
+            (m.fields([entry], 0, 1, head=1, folder="other"), NONE),
             (m.fields([entry] * 200, 0, 200, head=200), FRAME | OUT),
             (m.fields([], end, end, head=end, accepted=_lives(1)), NONE),
             (m.fields([], end, end, head=end, accepted=_lives(64)), NONE),

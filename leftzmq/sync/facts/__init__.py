@@ -24,10 +24,12 @@ from leftzmq.sync.facts.devices import (
     ChunksArrived,
     DeviceDropped,
     DialFailed,
+    FolderNamedOtherwise,
     LinkClosed,
     LinkOpened,
     MessageArrived,
     PageArrived,
+    Stranger,
     StrangerRefused,
     Subscribed,
 )
@@ -35,6 +37,7 @@ from leftzmq.sync.facts.peers import (
     PeerConnected,
     PeerForgot,
     PeerGreeted,
+    PeerLeft,
     PeerLost,
 )
 from leftzmq.sync.facts.share import (
@@ -70,6 +73,7 @@ __all__ = [
     "FileStaged",
     "FileWanted",
     "FolderBegun",
+    "FolderNamedOtherwise",
     "FolderStopped",
     "FoundDeletedBytes",
     "HoldersChanged",
@@ -86,9 +90,11 @@ __all__ = [
     "PeerConnected",
     "PeerForgot",
     "PeerGreeted",
+    "PeerLeft",
     "PeerLost",
     "RescanWanted",
     "Started",
+    "Stranger",
     "StrangerRefused",
     "Subscribed",
     "TimePassed",
@@ -115,6 +121,7 @@ Inner = (
     | PeerGreeted
     | PeerForgot
     | PeerConnected
+    | PeerLeft
     | PeerLost
     | FolderStopped
     | FolderBegun
@@ -123,6 +130,7 @@ Inner = (
 Fact = (
     MessageArrived
     | PageArrived
+    | FolderNamedOtherwise
     | ChunksArrived
     | LinkOpened
     | LinkClosed

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leftzmq.disk.root import Buffer
-from leftzmq.errors import Refusal
+from leftzmq.errors import Away, Refusal
 from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.tree.version import Life
 from leftzmq.wire.messages import (
     Bye,
     Chunks,
@@ -39,6 +40,16 @@ class PageArrived:
     link: Link
     page: Page
     answer: bool  # to index_since; False: news
+
+
+@dataclass(frozen=True, slots=True)
+class FolderNamedOtherwise:
+    """A device that holds the secret of a folder of ours has another id for it, in this life."""
+
+    device: DeviceKey
+    folder: str
+    theirs: str
+    life: Life
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +94,11 @@ class BulkRestored:
 
 @dataclass(frozen=True, slots=True)
 class DialFailed:
-    """A dialed device could not be reached this time."""
+    """A dialed device could not be reached this time. why: the sentence"""
 
     device: DeviceKey
     why: str
+    away: Away
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +107,22 @@ class Subscribed:
 
 
 @dataclass(frozen=True, slots=True)
+class Stranger:
+    """Who is not in our list of peers. key: as `leftzmq id` prints it there. address: it came from
+    there, as far as that is known"""
+
+    key: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class StrangerRefused:
-    """Someone outside was not let in, or a paired device sent what it must not."""
+    """Someone outside was not let in, or a paired device sent what it must not.
+
+    stranger: who it was, where it showed a key
+    """
 
     device: DeviceKey | None
     refusal: Refusal
     detail: str
+    stranger: Stranger | None = None

@@ -17,6 +17,15 @@ class PeerGreeted:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerLeft:
+    """A device that greeted us is in these folders of ours no more: they are stopped there, or
+    have another id."""
+
+    device: DeviceKey
+    folders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PeerForgot:
     """A device that we never lost says hello again: it lost us, and what we asked it."""
 

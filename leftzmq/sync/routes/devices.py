@@ -15,6 +15,7 @@ from leftzmq.sync.facts import (
     ChunksArrived,
     DeviceDropped,
     DialFailed,
+    FolderNamedOtherwise,
     LinkClosed,
     LinkOpened,
     MessageArrived,
@@ -22,6 +23,7 @@ from leftzmq.sync.facts import (
     PeerConnected,
     PeerForgot,
     PeerGreeted,
+    PeerLeft,
     PeerLost,
     StrangerRefused,
     Subscribed,
@@ -49,14 +51,16 @@ class DeviceRoutes:
     def enter(self, routes: Routes) -> None:
         to, to_linked, peers = routes.to, routes.to_linked, self.peers
         to_linked(LinkOpened, lambda fact, now: peers.opened(fact))
-        to_linked(LinkClosed, lambda fact, now: peers.closed(fact))
+        to_linked(LinkClosed, peers.closed)
         to_linked(MessageArrived, self._message)
         to_linked(ChunksArrived, self.downloader.chunks)
-        to(DeviceDropped, lambda fact, now: peers.dropped(fact))
+        to(DeviceDropped, peers.dropped)
         to(BulkRestored, self._restored)
         to(PageArrived, self._page)
         to(DialFailed, lambda fact, now: peers.dial_failed(fact))
-        to(StrangerRefused, lambda fact, now: peers.refused(fact))
+        to(StrangerRefused, peers.refused)
+        to(FolderNamedOtherwise, lambda fact, now: peers.named_otherwise(fact))
+        to(PeerLeft, self._left)
         to(Subscribed, lambda fact, now: self.heartbeat.subscribed(now))
         to(PeerForgot, self._forgot)
         to(PeerGreeted, self._greeted)
@@ -104,6 +108,15 @@ class DeviceRoutes:
             folder.replica.lost(fact.device)
             out += folder.within(partial(folder.hearing.lost, fact.device))
         return out + self.downloader.lost(fact, now)
+
+    def _left(self, fact: PeerLeft, now: float) -> Outputs:
+        out: Outputs = []
+        for id in fact.folders:
+            folder = self.folders[id]
+            if folder.stopped is None:
+                folder.replica.lost(fact.device)
+                out += folder.within(partial(folder.hearing.lost, fact.device))
+        return out
 
     def _restored(self, fact: BulkRestored, now: float) -> Outputs:
         known = fact.device in self.peers.by_key

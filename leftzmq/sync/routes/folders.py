@@ -23,6 +23,7 @@ from leftzmq.sync.jobs import (
     WriteChunks,
 )
 from leftzmq.sync.listener import Listener
+from leftzmq.sync.peers import Peers
 from leftzmq.sync.reopening import Reopening
 from leftzmq.sync.routes.table import Outputs, Routes
 from leftzmq.tree.entry import Entry
@@ -39,6 +40,7 @@ class FolderRoutes:
     listener: Listener
     barrier: Barrier
     conflicts: Conflicts
+    peers: Peers
     begin: Callable[[Folder, float], Outputs]
 
     def enter(self, routes: Routes) -> None:
@@ -58,6 +60,7 @@ class FolderRoutes:
         self.listener.stopped(folder.id)
         self.downloader.stopped(folder.id)
         self.reopening.stopped(fact, now)
+        self.peers.folder_stopped(now)
         return out
 
     def _job_stopped(self, fact: JobStopped, now: float) -> Outputs:
@@ -86,4 +89,5 @@ class FolderRoutes:
         if fact.stop is None or fact.stop == folder.stopped:
             return out
         folder.stopped = fact.stop
+        self.peers.folder_stopped(now)
         return [*out, folder.tell_stop()]

@@ -1,0 +1,141 @@
+"""`leftzmq status` of real agents says the reason of now: what is wrong between two devices, and
+what to do about it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leftzmq.bus.door import ask
+from leftzmq.cli.story import Actor, Stage, wait_until
+
+DEADLINE_S = 20.0
+Reply = dict[str, Any]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Stage("AB", tmp_path / "stage") as stage:
+        yield stage
+        for actor in stage.actors:
+            print(f"--- log of {actor.name}\n{actor.log_tail(60)}")
+
+
+def config(actor: Actor) -> Path:
+    return actor.home / "peer.toml"
+
+
+def change(actor: Actor, old: str, new: str) -> None:
+    text = config(actor).read_text()
+    assert old in text
+    config(actor).write_text(text.replace(old, new))
+
+
+def peer(actor: Actor) -> tuple[str, str]:
+    (found,) = ask(actor.state, "status")["peers"]
+    return found["state"], found["reason"]
+
+
+def member(actor: Actor) -> str:
+    (found,) = actor.status()["members"]
+    state: str = found["state"]
+    return state
+
+
+def soon(what: Callable[[], object], wanted: object) -> None:
+    assert wait_until(lambda: what() == wanted, DEADLINE_S), (what(), wanted)
+
+
+def shown(actor: Actor) -> str:
+    command = [sys.executable, "-m", "leftzmq.cli.admin", "status", "-c", str(config(actor))]
+    out = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=True)
+    return out.stdout
+
+
+def test_a_refused_key_is_the_reason_also_after_nobody_answered_and_is_pasted_there(
+    stage: Stage,
+) -> None:
+    a, b = stage.actors
+    config(b).write_text(config(b).read_text().split("[[peer]]")[0])
+    a.start()
+    soon(lambda: peer(a), ("not connected", "nobody answers"))
+    assert "nobody answers at" in shown(a)
+    b.start()
+    soon(lambda: peer(a), ("not connected", "refused our key"))
+    assert "refused our key" in " ".join(shown(a).split())
+    assert wait_until(lambda: "[[peer]]" in shown(b), DEADLINE_S)
+    text = shown(b)
+    pasted = text[text.rindex("[[peer]]") :]
+    assert tomllib.loads(pasted)["peer"][0]["key"] == a.key
+    b.stop()
+    config(b).write_text(config(b).read_text() + pasted)
+    b.start()
+    soon(lambda: peer(a), ("in sync", ""))
+    assert ask(b.state, "status")["strangers"] == []
+
+
+def test_another_key_at_that_address_is_told(stage: Stage) -> None:
+    a, b = stage.actors
+    change(a, b.key, f"{b.key[:-5]}{'00000' if b.key[-5:] != '00000' else '00001'}")
+    a.start()
+    b.start()
+    soon(lambda: peer(a), ("not connected", "hung up"))
+    soon(lambda: peer(b), ("not connected", "refused our key"))
+    assert "it has another key than our [[peer]] says" in " ".join(shown(a).split())
+
+
+def other_secret(actor: Actor) -> None:
+    (actor.home / "own.secret").write_text("ab" * 32)
+    (actor.home / "own.secret").chmod(0o600)
+    change(actor, "../share.secret", "own.secret")
+
+
+def other_id(actor: Actor) -> None:
+    change(actor, 'id     = "share"', 'id     = "Share"')
+
+
+@pytest.mark.parametrize(
+    ("bend", "state", "words"),
+    [
+        (other_secret, "other secret", "another secret than ours"),
+        (other_id, "other id", "it calls this folder 'Share'"),
+    ],
+)
+def test_what_keeps_a_folder_from_being_shared_is_told(
+    stage: Stage, bend: Callable[[Actor], None], state: str, words: str
+) -> None:
+    a, b = stage.actors
+    bend(b)
+    a.start()
+    b.start()
+    soon(lambda: (member(a), member(b)), (state, state))
+    for actor in (a, b):
+        assert actor.status()["state"] == "alone" and actor.status()["why"]
+    assert words in " ".join(shown(a).split())
+
+
+def test_a_share_that_is_missing_there_is_told_and_so_is_that_it_is_back(stage: Stage) -> None:
+    a, b = stage.actors
+    a.start()
+    b.start()
+    (a.share / "f").write_bytes(b"bytes")
+    soon(lambda: (peer(a), member(a), member(b)), (("in sync", ""), "in sync", "in sync"))
+    away = b.home / "away"
+    shutil.move(b.share, away)
+    soon(lambda: member(a), "stopped there")
+    assert a.status()["state"] == "alone"
+    assert "its share is missing" in " ".join(shown(a).split())
+    shutil.move(away, b.share)
+    soon(lambda: member(a), "in sync")
+    assert a.status()["state"] == "idle"
+    b.stop()
+    shutil.move(b.share, away)
+    b.start()
+    soon(lambda: member(a), "stopped there")
