@@ -141,13 +141,20 @@ def test_sweeping_goes_through_all_rows_some_at_a_time(
     assert store.heads.to_sweep(b"b" * 32) == []
 
 
-def test_unacknowledged_versions_are_counted(store: Store) -> None:
-    row = put_ours(store, "x")
-    put_ours(store, "y")
+def test_what_a_device_lacks_and_what_we_lack_is_counted_below_a_path(store: Store) -> None:
+    row = put_ours(store, "d/x")
+    put_ours(store, "d/y")
+    put_ours(store, "d-z")
     store.put(replace(row, holders=0b111))
-    assert store.count_unacknowledged(0b110, 9) == 1
-    assert store.count_unacknowledged(0b110, 1) == 0, "only up to the head that is asked about"
-    assert store.count_unacknowledged(0b1000, 9) == 2
+    assert store.lacking(0b10, "", 9) == (2, 6, ("d/y", "d-z"))
+    assert store.lacking(0b10, "d", 9) == (1, 3, ("d/y",))
+    assert store.lacking(0b10, "d/x", 9) == store.lacking(0b10, "d/none", 9) == (0, 0, ())
+    assert store.lacking(0, "", 2) == (3, 9, ("d/x", "d/y"))
+    store.put(Row(replace(row.entry, path="d/y", stamp=1 << 61), 0b10))
+    assert store.lacking(0b10, "d", 9) == (0, 0, ()), "it has a higher version"
+    assert store.lacking(0b100, "d", 9) == (1, 3, ("d/y",))
+    assert store.coming("d", 9) == (1, 3, ("d/y",))
+    assert store.coming("d/x", 9) == (0, 0, ())
 
 
 def test_staging_is_remembered(store: Store) -> None:

@@ -35,12 +35,13 @@ from leftzmq.sync.jobs import (
     Applied,
     Apply,
     CookieDropped,
-    CountUnacknowledged,
     DropCookie,
+    FindLacking,
     Job,
     JobDone,
+    Lacking,
+    LackingFound,
     Look,
-    UnacknowledgedCounted,
     Walk,
 )
 from leftzmq.sync.link import Link, Way
@@ -433,7 +434,8 @@ def test_a_file_that_could_be_moved_neither_on_nor_back_goes_back_later(
 
 
 def test_many_who_wait_are_one_count_at_a_time(mesh: Mesh) -> None:
-    """Each count that was not yet zero began one count more for everyone who waited: a storm."""
+    """Each count that was not yet zero began one count more for everyone who waited: a storm. Of
+    whole folders nothing is counted, of parts of them some at a time."""
     a = mesh.devices["A"]
     a.write("one", b"to be acknowledged")
     together(mesh)
@@ -444,18 +446,18 @@ def test_many_who_wait_are_one_count_at_a_time(mesh: Mesh) -> None:
         done = run(job)
         if isinstance(done, CookieDropped):
             return replace(done, watched=False)  # nobody watches here
-        if isinstance(job, CountUnacknowledged):
+        if isinstance(job, FindLacking):
             counts += 1
-            assert isinstance(done, UnacknowledgedCounted)
-            return UnacknowledgedCounted(done.folder, done.holders, done.head, int(counts <= 3))
+            assert isinstance(done, LackingFound)
+            return replace(done, coming=Lacking(int(counts <= 3), 0, ()))
         return done
 
     a.runner.run = some_have_not_acknowledged  # type: ignore[method-assign]
     for asker in range(20):  # of one asker 16 may be open
-        a.take(Asked(bytes([asker]), "wait", {}))
+        a.take(Asked(bytes([asker]), "wait", {"path": "one"} if asker % 2 else {}))
     mesh.settle()
     assert [answer["in_sync"] for answer in a.answers] == [True] * 20
-    assert counts == 4
+    assert counts == 10 + 3
 
 
 def test_what_a_user_put_in_a_folder_that_the_applier_made_too_is_found(mesh: Mesh) -> None:

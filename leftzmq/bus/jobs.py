@@ -239,9 +239,13 @@ class JobRunner:
         fits = self._index_room(ground.index, ground.limits.min_free_percent)
         return jobs.IndexRoomSeen(job.folder, fits)
 
-    def _count(self, ground: Ground, job: jobs.CountUnacknowledged) -> JobDone:
-        count = self._reader(ground).count_unacknowledged(job.holders, job.head)
-        return jobs.UnacknowledgedCounted(job.folder, job.holders, job.head, count)
+    def _find_lacking(self, ground: Ground, job: jobs.FindLacking) -> JobDone:
+        reader = self._reader(ground)
+        lacking = tuple(
+            jobs.Lacking(*reader.lacking(mask, job.path, job.shown)) for mask in job.masks
+        )
+        coming = jobs.Lacking(*reader.coming(job.path, job.shown))
+        return jobs.LackingFound(job.folder, job.number, job.masks, lacking, coming)
 
 
 def _walked_nothing(job: jobs.Walk, stop: Stop) -> JobDone:
@@ -261,6 +265,6 @@ _HANDLERS: dict[type, Any] = {
     jobs.Flush: JobRunner._flush,
     jobs.ReadPage: JobRunner._read_page,
     jobs.ReadChunks: JobRunner._read_chunks,
-    jobs.CountUnacknowledged: JobRunner._count,
+    jobs.FindLacking: JobRunner._find_lacking,
     jobs.LookForIndexRoom: JobRunner._look_for_index_room,
 }

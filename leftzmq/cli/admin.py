@@ -9,19 +9,16 @@ from pathlib import Path
 
 from leftzmq import __version__
 from leftzmq.bus import devicekey
-from leftzmq.bus.door import ask
 from leftzmq.cli.conflicts import add_conflicts, conflicts
 from leftzmq.cli.held import add_held, decide
 from leftzmq.cli.importing import Importing
-from leftzmq.cli.lines import printable
 from leftzmq.cli.problems import add_problems, problems
 from leftzmq.cli.shell import Parser, guarded
 from leftzmq.cli.trash import add_trash, trash
+from leftzmq.cli.wait import add_wait, wait
 from leftzmq.config import load_device
 from leftzmq.statedir import device_key_file, make_state_dir
 
-NOT_IN_SYNC = 3
-DEFAULT_WAIT_S = 60.0
 DEMO_BYTES = 512 << 20
 
 
@@ -39,7 +36,7 @@ def _main(arguments: Sequence[str] | None) -> int:
                 from leftzmq.cli.status import status
             return status(options)
         case "wait":
-            return _wait(options)
+            return wait(options)
         case "accept" | "revert":
             return decide(options)
         case "problems":
@@ -61,17 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (
         ("id", "print this device's public key, making it on first use"),
         ("status", "folders, peers, tickets, rates, problems"),
-        ("wait", "wait until all is in sync with every connected peer"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
         if name == "status":
             command.add_argument("--json", action="store_true", help="for scripts")
             command.add_argument("--watch", action="store_true", help="until Ctrl-C")
-        if name == "wait":
-            command.add_argument(
-                "--timeout", type=float, default=DEFAULT_WAIT_S, metavar="S", help="seconds (60)"
-            )
+    add_wait(commands)
     add_problems(commands)
     add_trash(commands)
     add_conflicts(commands)
@@ -101,16 +94,6 @@ def _id(options: argparse.Namespace) -> int:
     pair = devicekey.load_or_make(device_key_file(device.state))
     print(devicekey.public_text(pair.public))
     return 0
-
-
-def _wait(options: argparse.Namespace) -> int:
-    state = load_device(options.config).state
-    answer = ask(state, "wait", {"timeout": options.timeout}, timeout_s=options.timeout + 5.0)
-    if answer["in_sync"]:
-        return 0
-    why = printable(answer["why"])
-    print(f"leftzmq: not in sync within {options.timeout:g} s: {why}", file=sys.stderr)
-    return NOT_IN_SYNC
 
 
 if __name__ == "__main__":

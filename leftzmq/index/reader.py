@@ -24,6 +24,10 @@ VALUES_AT_ONCE: Final = (1, 16, 128)
 mostly in system calls: one step for many values is worth more than the plan of the query."""
 
 
+_RANK: Final = "({0}.stamp, {0}.writer, {0}.content)"
+"""Of a version, as tree/entry has it: SQLite compares rows as Python does tuples."""
+
+
 class Reader:
     """Read-only questions. Every path given or returned is a share-relative str."""
 
@@ -176,13 +180,38 @@ class Reader:
             groups.pop()
         return groups
 
-    def count_unacknowledged(self, holders: int, head: int) -> int:
-        """How many of our versions up to `head` not all of these holders have."""
-        found = self._ask(
-            "SELECT count(*) FROM version WHERE seq <= ? AND holders & ? != ?",
-            (head, holders, holders),
-        ).fetchone()
-        return int(found[0])
+    def lacking(self, mask: int, path: str, limit: int) -> tuple[int, int, tuple[str, ...]]:
+        """What we have at `path` and below it ("": everywhere) and the device of this bit (as a set
+        of bits; 0: it has nothing) lacks: how many paths, the sizes of our versions, and the first
+        paths, in path order. Where it has a higher version than ours it lacks nothing."""
+        where, values = _at(path)
+        return self._summed(
+            f"FROM version AS v WHERE {where} AND seq IS NOT NULL AND holders & ? = 0"
+            " AND NOT EXISTS (SELECT 1 FROM version AS other WHERE other.path = v.path"
+            f" AND other.holders & ? != 0 AND {_RANK.format('other')} > {_RANK.format('v')})",
+            (*values, mask, mask),
+            limit,
+        )
+
+    def coming(self, path: str, limit: int) -> tuple[int, int, tuple[str, ...]]:
+        """The same of what others have and we lack: of the highest version of each path."""
+        where, values = _at(path)
+        return self._summed(
+            f"FROM version AS v WHERE {where} AND seq IS NULL"
+            " AND NOT EXISTS (SELECT 1 FROM version AS other WHERE other.path = v.path"
+            f" AND {_RANK.format('other')} > {_RANK.format('v')})",
+            values,
+            limit,
+        )
+
+    def _summed(
+        self, which: str, values: tuple[object, ...], limit: int
+    ) -> tuple[int, int, tuple[str, ...]]:
+        count, size = self._ask(f"SELECT count(*), sum(size) {which}", values).fetchone()
+        if not count:
+            return 0, 0, ()
+        first = self._ask(f"SELECT path {which} ORDER BY path LIMIT ?", (*values, limit))
+        return count, size, tuple(path_of_key(key) for (key,) in first.fetchall())
 
     def conflict_copies(self, after: bytes = b"", limit: int = 1000) -> list[Row]:
         """Our live files and links that carry the name of a conflict copy, in path order strictly
@@ -280,6 +309,13 @@ def _linked(columns: tuple[bytes, bytes]) -> tuple[str, ScanKey, bytes]:
     key = unpack_scan(scan)
     assert key is not None, "only what has a stat has more names"
     return path_of_key(path), key, pack_inode(key.inode)
+
+
+def _at(path: str) -> tuple[str, tuple[object, ...]]:
+    """A condition for `path` and all below it, and its values."""
+    if not path:
+        return "1", ()
+    return "(path = ? OR (path > ? AND path < ?))", (sort_key(path), *_below(path))
 
 
 def _below(folder: str) -> tuple[bytes, bytes]:

@@ -48,13 +48,7 @@ class Desk:
             return [declined(fact.asker, folder, _text(fact, "folder"), "name one with --folder")]
         if folder.stopped_why and fact.verb != "problems":
             return [declined(fact.asker, f"the folder is stopped: {folder.stopped_why}", folder.id)]
-        try:
-            for key in ("path", "target"):
-                if _text(fact, key):
-                    check_path(_text(fact, key))
-        except Refused as refused:
-            return [declined(fact.asker, refused.refusal.value, _text(fact, key))]
-        return ask(fact, folder, now)
+        return bad_path(fact) or ask(fact, folder, now)
 
     def _folder(self, id: str) -> Folder | str:
         """The folder of this id, or the only one; or what is wrong."""
@@ -108,6 +102,17 @@ class Desk:
         if choice not in Choice.__members__:
             return [declined(fact.asker, "decide: mine, theirs or both", path)]
         return self._about_copies.ask_resolve(fact.asker, folder.id, path, Choice[choice])
+
+
+def bad_path(fact: Asked) -> list[Action | Fact]:
+    """That a path of a question is none; empty: they are paths, or there are none."""
+    for key in ("path", "target"):
+        try:
+            if _text(fact, key):
+                check_path(_text(fact, key))
+        except Refused as refused:
+            return [declined(fact.asker, refused.refusal.value, _text(fact, key))]
+    return []
 
 
 def _no_cursor(fact: Asked) -> Answer:

@@ -16,7 +16,7 @@ from leftzmq.sync.actions import Action, Answer, Publish, Send, Tell, Work, decl
 from leftzmq.sync.applier import Applier
 from leftzmq.sync.barrier import Barrier
 from leftzmq.sync.conflicts import Conflicts
-from leftzmq.sync.desk import Desk
+from leftzmq.sync.desk import Desk, bad_path
 from leftzmq.sync.downloader import Downloader
 from leftzmq.sync.facts import (
     Asked,
@@ -79,7 +79,9 @@ class Node:
         self.listener = Listener(
             self._folder_of, {f.id: f.tag for f in folders.values()}, self._count_sent
         )
-        self.barrier = Barrier(folders, peers.connected)
+        self.barrier = Barrier(
+            folders, peers.by_key.values, peers.connected, about.get("keyless", ())
+        )
         devices = [(peer.key, peer.name) for peer in peers.by_key.values()]
         devices += [(folder.device, about["name"]) for folder in folders.values()]
         self.conflicts = Conflicts(devices)
@@ -262,7 +264,7 @@ class Node:
 
     def _answer(self, fact: Asked, now: float) -> Outputs:
         if fact.verb == "wait":
-            return self.barrier.asked(fact, now)
+            return bad_path(fact) or self.barrier.asked(fact, now)
         answers = self.desk.asked(fact, now)
         if answers is not None:
             return answers

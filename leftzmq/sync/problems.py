@@ -7,7 +7,7 @@ only their number is known. So no kind hides another one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -94,6 +94,14 @@ class Problems:
     def hidden(self) -> int:
         """How many are there of which nothing more is known."""
         return len(self._hidden)
+
+    def kept_besides(self, kinds: Collection[ProblemKind]) -> int:
+        """How many are kept that are not of these kinds."""
+        return sum(share.count for kind, share in self._shares.items() if kind not in kinds)
+
+    def hidden_besides(self, kinds: Collection[ProblemKind]) -> int:
+        """How many are hidden that are not of these kinds."""
+        return sum(kind not in kinds for kind in self._hidden.values())
 
     def kind_of(self, path: str) -> ProblemKind | None:
         """What is the matter with a path; None: nothing."""

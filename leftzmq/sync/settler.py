@@ -77,6 +77,12 @@ class Settler:
         busy = self._looks or self.walks.under_way or self._departed or self._linked.urgent
         return not busy
 
+    def is_idle_at(self, path: str) -> bool:
+        """Whether nothing at `path` or below it waits, is looked at or walked, as far as is known.
+        What only goes on being written counts as a problem."""
+        waits = self._looks.waiting.first_eager(path)
+        return not (waits or self.walks.under_way or self._departed)
+
     @property
     def read_all(self) -> bool:
         """Nothing is left to be looked at, as far as is known, but what is being written."""

@@ -76,13 +76,14 @@ from leftzmq.sync.jobs.looking import (
 from leftzmq.sync.jobs.opening import FolderOpened, OpenFolder
 from leftzmq.sync.jobs.telling import (
     ChunksRead,
-    CountUnacknowledged,
+    FindLacking,
     Flush,
     Flushed,
+    Lacking,
+    LackingFound,
     PageRead,
     ReadChunks,
     ReadPage,
-    UnacknowledgedCounted,
 )
 
 __all__ = [
@@ -97,12 +98,12 @@ __all__ = [
     "CopiesListed",
     "CopyResolved",
     "CountLosses",
-    "CountUnacknowledged",
     "CutSlice",
     "Discard",
     "Discarded",
     "DropCookie",
     "ExpandLists",
+    "FindLacking",
     "Flush",
     "Flushed",
     "FolderOpened",
@@ -114,6 +115,8 @@ __all__ = [
     "JobBroke",
     "JobDone",
     "JobStopped",
+    "Lacking",
+    "LackingFound",
     "Lane",
     "Leftover",
     "ListCopies",
@@ -150,7 +153,6 @@ __all__ = [
     "TrashListed",
     "TrashRestored",
     "TrashSwept",
-    "UnacknowledgedCounted",
     "VerifyStaging",
     "VersionsRead",
     "Walk",
@@ -186,7 +188,7 @@ Job = (
     | Flush
     | ReadPage
     | ReadChunks
-    | CountUnacknowledged
+    | FindLacking
     | DropCookie
     | SweepTrash
     | ListTrash
@@ -218,7 +220,7 @@ JobDone = (
     | Flushed
     | PageRead
     | ChunksRead
-    | UnacknowledgedCounted
+    | LackingFound
     | CookieDropped
     | TrashSwept
     | TrashListed

@@ -93,17 +93,35 @@ class ChunksRead:
 
 
 @dataclass(frozen=True, slots=True)
-class CountUnacknowledged:
-    """How many of our versions (up to `head`) do not all of these holders have?"""
+class FindLacking:
+    """At `path` and below it ("": everywhere), what does each of these devices (by its bit, as a
+    set of bits; 0: it has nothing) lack of ours, and we of anybody's?
+
+    number: the answer carries it. shown: how many paths are named of each
+    """
 
     folder: str
-    holders: int
-    head: int
+    number: int
+    masks: tuple[int, ...]
+    path: str
+    shown: int
 
 
 @dataclass(frozen=True, slots=True)
-class UnacknowledgedCounted:
+class Lacking:
+    """bytes: the sizes of the versions that are lacking. first: the first paths, in path order"""
+
+    paths: int
+    bytes: int
+    first: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LackingFound:
+    """lacking: of each of the masks. coming: what we lack"""
+
     folder: str
-    holders: int
-    head: int
-    count: int
+    number: int
+    masks: tuple[int, ...]
+    lacking: tuple[Lacking, ...]
+    coming: Lacking

@@ -14,10 +14,10 @@ from leftzmq.sync.jobs import (
     CookieDropped,
     CopiesListed,
     CopyResolved,
+    LackingFound,
     TrashListed,
     TrashRestored,
     TrashSwept,
-    UnacknowledgedCounted,
     VersionsRead,
 )
 from leftzmq.sync.routes.table import Routes
@@ -34,7 +34,7 @@ class QuestionRoutes:
         to_folder, conflicts = routes.to_folder, self.conflicts
         to_folder(CookieDropped, lambda folder, fact, now: self.barrier.dropped(fact, now))
         to_folder(CookieSeen, lambda folder, fact, now: self.barrier.seen(fact, now))
-        to_folder(UnacknowledgedCounted, lambda folder, fact, now: self.barrier.counted(fact, now))
+        to_folder(LackingFound, lambda folder, fact, now: self.barrier.found(fact, now))
         to_folder(CopiesListed, lambda folder, fact, now: conflicts.listed(fact))
         to_folder(VersionsRead, lambda folder, fact, now: conflicts.read(fact))
         to_folder(CopyResolved, lambda folder, fact, now: conflicts.resolved(fact))

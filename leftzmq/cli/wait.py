@@ -1,0 +1,130 @@
+"""leftzmq wait: until all is in sync, or who is behind, and with what.
+
+Knows the fields of the answer and how to say them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from leftzmq.bus.door import ask
+from leftzmq.cli.asking import add_common, as_path
+from leftzmq.cli.lines import human_bytes, printable
+from leftzmq.cli.shell import json_text
+from leftzmq.config import load_device
+
+NOT_IN_SYNC: Final = 3
+DEFAULT_WAIT_S: Final = 60.0
+ANSWER_S: Final = 10.0
+"""Beyond the timeout: then the agent looks up what is missing, for 3 s at most."""
+SHOWN: Final = 20
+_TEXT: Final = "wait until all that was written before is in sync with every connected peer"
+
+
+def add_wait(commands: Any) -> None:
+    """`leftzmq wait` as a command of the parser."""
+    command = commands.add_parser(
+        "wait",
+        help=_TEXT,
+        description=f"{_TEXT}, or with those that are named. Exit code 3: not in time.",
+    )
+    add_common(command)
+    command.add_argument(
+        "--timeout", type=float, default=DEFAULT_WAIT_S, metavar="S", help="seconds (60)"
+    )
+    who = command.add_mutually_exclusive_group()
+    who.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="for this one, connected or not; may be given again",
+    )
+    who.add_argument(
+        "--all", action="store_true", help="for every peer of the config, connected or not"
+    )
+    command.add_argument(
+        "--path", default="", metavar="PATH", help="only for this, and all below it"
+    )
+
+
+def wait(options: argparse.Namespace) -> int:
+    state: Path = load_device(options.config).state
+    fields: dict[str, str | float | bool] = {
+        "timeout": options.timeout,
+        "folder": options.folder,
+        "peers": "\n".join(options.peer),
+        "all": options.all,
+        "path": as_path(options.path) if options.path else "",
+    }
+    answer = ask(state, "wait", fields, timeout_s=options.timeout + ANSWER_S)
+    code = 0 if answer["in_sync"] else NOT_IN_SYNC
+    if options.json:
+        print(json_text({key: value for key, value in answer.items() if key != "longest_turn_ms"}))
+        return code
+    if code:
+        why = printable(answer["why"])
+        _say(f"leftzmq: not in sync within {options.timeout:g} s: {why}")
+        _say_missing(answer)
+    _say_list("never synced, and passed over", answer["skipped_list"], answer["skipped"])
+    return code
+
+
+def _say_missing(answer: dict[str, Any]) -> None:
+    several = len({one["folder"] for one in (*answer["behind"], *answer["to_come"])}) > 1
+    for one in answer["behind"]:
+        who = f"{one['name']}, folder {one['folder']}" if several else one["name"]
+        why = f": {one['why']}" if one["why"] else ""
+        lacks = f", lacks {_what(one)}" if one["paths"] else ""
+        _say(f"{printable(who)} is {_state(one['state'])}{printable(why)}{lacks}")
+        _say_first(one)
+    for one in answer["to_come"]:
+        where = f", folder {one['folder']}" if several else ""
+        _say(f"to come here{printable(where)}: {_what(one)}")
+        _say_first(one)
+    _say_list("in the way", answer["problem_list"], answer["problems"])
+
+
+_AS_SAID: Final = {
+    "other id": "not in the folder",
+    "other secret": "not in the folder",
+    "not shared": "not in the folder",
+    "not there": "not in the folder",
+    "stopped there": "connected",
+    "stopped here": "connected",
+    "silent": "connected, and has said nothing of it yet",
+}
+
+
+def _state(state: str) -> str:
+    return _AS_SAID.get(state, state)
+
+
+def _what(one: dict[str, Any]) -> str:
+    count = one["paths"]
+    return f"{count:,} path{'' if count == 1 else 's'} ({human_bytes(one['bytes'])})"
+
+
+def _say_first(one: dict[str, Any]) -> None:
+    for path in one["first"]:
+        _say(f"  {printable(path)}")
+    more = one["paths"] - len(one["first"])
+    if one["first"] and more > 0:
+        _say(f"  and {more:,} more")
+
+
+def _say_list(head: str, problems: list[dict[str, Any]], count: int) -> None:
+    if not problems:
+        return
+    _say(f"{head}:")
+    for problem in problems[:SHOWN]:
+        _say(f"  {printable(problem['text'])}")
+    if count > SHOWN:
+        _say(f"  and {count - SHOWN:,} more: see `leftzmq problems`")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
