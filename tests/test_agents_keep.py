@@ -202,7 +202,7 @@ def test_a_flood_of_deletes_is_reverted(stage: Stage) -> None:
     assert leftzmq(a, "wait", "--timeout", "20").returncode == 0
     shutil.rmtree(a.share / "d")
     assert wait_until(lambda: held(a) == {"here": 120}, DEADLINE_S), held(a)
-    assert json.loads(done(a, "accept", "share", "--json"))["held"] == {"here": 120}
+    assert json.loads(done(a, "accept", "--folder", "share", "--json"))["held"] == {"here": 120}
     assert wait_until(lambda: b.status().get("files") == 0, DEADLINE_S), "it is told with it"
     assert held(b) == {}
 

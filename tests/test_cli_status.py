@@ -57,7 +57,8 @@ def peer(name: str, state: str, **fields: object) -> Status:
 
 def member(name: str, state: str = "in sync", **fields: object) -> Status:
     found = {"name": name, "state": state, "why": "", "behind_paths": 0, "behind_bytes": 0}
-    return found | {"behind_since": None, "ahead_paths": 0, "ahead_bytes": 0} | fields
+    nothing = {"behind_since": None, "ahead_paths": 0, "ahead_bytes": 0, "accepted_left": 0}
+    return found | nothing | fields
 
 
 def answer(*folders: Status, **fields: object) -> Status:
@@ -133,6 +134,11 @@ def test_how_far_a_device_is(one: Status, words: str) -> None:
 def test_how_far_a_device_is_in_a_folder(one: Status, words: str) -> None:
     text = shown(answer(folder(members=[member("beta"), member("eta"), one])))
     assert words in text and "in sync: beta, eta" in text
+
+
+def test_who_has_yet_to_let_through_what_was_accepted_is_said() -> None:
+    text = shown(answer(folder(members=[member("p", "not connected", accepted_left=200)])))
+    assert "p: has yet to let through 200 paths of what was accepted" in text
 
 
 def test_why_a_folder_is_alone_is_said_once() -> None:

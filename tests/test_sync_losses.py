@@ -16,6 +16,7 @@ from test_sync_guard import _unguarded, ask, held, same, settle, some
 from test_sync_mesh import trash
 
 from leftzmq.sync.heldback import Why
+from leftzmq.sync.members import ACCEPTED_LOOKED_AT
 from leftzmq.wire.local import EventKind
 
 COUNT = 200
@@ -174,10 +175,13 @@ def test_accept_is_told_to_all(tmp_path: Path, how: Callable[[Path], None]) -> N
     assert held(a)
     ask(mesh, a, "accept")
     assert held(a) == held(b) == {} and a.tree() == b.tree()
+    left = {one["name"]: one["accepted_left"] for one in told(a)}
+    assert left["B"] == 0 and 0 < left["C"] <= ACCEPTED_LOOKED_AT, "who was away has not heard"
     a.kill()
     c.start()
     settle(mesh)
     assert held(c) == {} and c.tree() == b.tree()
+    assert [one["accepted_left"] for one in told(b) if one["name"] == "C"] == [0]
     assert not [e for d in (b, c) for e in d.events if e.kind is EventKind.HELD]
 
 
@@ -335,6 +339,12 @@ def test_revert_of_what_came_is_for_everybody(mesh: Mesh, how: Callable[[Path], 
 
 def _bytes(what: Any) -> object:
     return what[1] if what[0] == "file" else None
+
+
+def told(device: Device) -> list[Any]:
+    """What `status` says of each device in the folder."""
+    members: list[Any] = device.node.status()["folders"][0]["members"]
+    return members
 
 
 @pytest.mark.parametrize("how", [*LOSSES, encrypt])

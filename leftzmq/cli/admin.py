@@ -62,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
         if name == "status":
+            command.add_argument(
+                "--folder", default="", metavar="ID", help="which [[folder]]; left out: all"
+            )
             command.add_argument("--json", action="store_true", help="for scripts")
             command.add_argument("--watch", action="store_true", help="until Ctrl-C")
     add_wait(commands)

@@ -19,10 +19,17 @@ def the_command(commands: Any, name: str, text: str) -> Any:
     return command.add_subparsers(dest="verb", required=True, metavar="VERB")
 
 
-def add_common(command: argparse.ArgumentParser) -> None:
+def add_common(
+    command: argparse.ArgumentParser, dest: str = "folder", left_out: str = "the only one"
+) -> None:
+    """dest: of --folder, where `folder` is taken by an argument without a name."""
     command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
     command.add_argument(
-        "--folder", default="", metavar="ID", help="which [[folder]]; left out: the only one"
+        "--folder",
+        dest=dest,
+        default="",
+        metavar="ID",
+        help=f"which [[folder]]; left out: {left_out}",
     )
     command.add_argument("--json", action="store_true", help="for scripts")
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.bus.door import ask
+from leftzmq.cli.asking import add_common
 from leftzmq.cli.lines import printable
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
-from leftzmq.errors import counted
+from leftzmq.errors import UsageError, counted
 
 _TEXTS: Final = {
     "accept": "let happen what was held back, here and on all other devices",
@@ -36,13 +36,14 @@ def add_held(commands: Any) -> None:
         command.add_argument(
             "folder", nargs="?", default="", metavar="FOLDER", help="id; left out: the only one"
         )
-        command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
-        command.add_argument("--json", action="store_true", help="for scripts")
+        add_common(command, dest="of_folder")
 
 
 def decide(options: argparse.Namespace) -> int:
     state = load_device(options.config).state
-    answer = ask(state, options.command, {"folder": options.folder})
+    if options.folder and options.of_folder not in ("", options.folder):
+        raise UsageError("two folders are named", f"{options.folder}, {options.of_folder}")
+    answer = ask(state, options.command, {"folder": options.folder or options.of_folder})
     if options.json:
         said = {key: answer[key] for key in ("folder", "held")}
         print(json_text(said))
@@ -50,4 +51,6 @@ def decide(options: argparse.Namespace) -> int:
     for who, count in answer["held"].items():
         then = _SAID.get((options.command, who), "")
         print(f"{counted(count, 'file')}, lost {printable(who)}: {then}")
+    if options.command == "accept":
+        print("`leftzmq status` says who has yet to let it through")
     return 0

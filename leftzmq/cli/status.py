@@ -22,7 +22,7 @@ from leftzmq.cli.lines import human_bytes, printable
 from leftzmq.cli.shell import json_text
 from leftzmq.cli.terminal import colour_system
 from leftzmq.config import load_device
-from leftzmq.errors import counted
+from leftzmq.errors import Declined, counted
 
 WATCH_PERIOD_S: Final = 0.5
 SHOWN_PROBLEMS: Final = 20
@@ -44,7 +44,7 @@ _STATES: Final = {
 def status(options: argparse.Namespace) -> int:
     """Ask and show, once or until Ctrl-C."""
     state = load_device(options.config).state
-    answer = ask(state, "status")
+    answer = _of_folder(ask(state, "status"), options.folder)
     if options.json:
         print(json_text(_dated(answer)))
         return 0
@@ -56,7 +56,18 @@ def status(options: argparse.Namespace) -> int:
     with Live(status_view(answer), console=console, auto_refresh=False) as live:
         while True:
             time.sleep(WATCH_PERIOD_S)
-            live.update(status_view(ask(state, "status")), refresh=True)
+            answer = _of_folder(ask(state, "status"), options.folder)
+            live.update(status_view(answer), refresh=True)
+
+
+def _of_folder(answer: dict[str, Any], id: str) -> dict[str, Any]:
+    """The same about one folder alone; "": all. Raises Declined."""
+    if not id:
+        return answer
+    there = {folder["id"]: folder for folder in answer["folders"]}
+    if id not in there:
+        raise Declined(f"there is no such folder here; there is {', '.join(there)}", id)
+    return answer | {"folders": [there[id]]}
 
 
 def status_view(status: dict[str, Any]) -> RenderableType:
@@ -152,6 +163,7 @@ def _members(status: dict[str, Any]) -> RenderableType | None:
         if together:
             lines.append(Text(f"in sync: {', '.join(map(printable, together))}", "green"))
         lines += [line for m in folder["members"] if (line := _member(m)) is not None]
+        lines += [_accepted(m) for m in folder["members"] if m["accepted_left"]]
         for line in lines:
             if shown < SHOWN_MEMBERS:
                 table.add_row(_text(name), line)
@@ -182,6 +194,12 @@ def _member(member: dict[str, Any]) -> Text | None:
             return Text(f"{away}, {_behind(member)}", "yellow") if member["behind_paths"] else None
         case _:
             return Text(f"{name}: {printable(member['why'])}", "yellow")
+
+
+def _accepted(member: dict[str, Any]) -> Text:
+    """It holds back what was accepted here, or has not heard of it."""
+    what = f"{_paths(member['accepted_left'])} of what was accepted"
+    return Text(f"{printable(member['name'])}: has yet to let through {what}", "yellow")
 
 
 def _strangers(strangers: list[dict[str, Any]]) -> list[RenderableType]:

@@ -31,7 +31,7 @@ def add_wait(commands: Any) -> None:
         help=_TEXT,
         description=f"{_TEXT}, or with those that are named. Exit code 3: not in time.",
     )
-    add_common(command)
+    add_common(command, left_out="all of them")
     command.add_argument(
         "--timeout", type=float, default=DEFAULT_WAIT_S, metavar="S", help="seconds (60)"
     )

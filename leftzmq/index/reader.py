@@ -110,6 +110,14 @@ class Reader:
         )
         return [(columns[13], entry_of(columns)) for columns in found]
 
+    def newest(self, limit: int) -> list[Row]:
+        """Our rows of the last so many changes, the last one first."""
+        found = self._ask(
+            f"SELECT {COLUMNS} FROM version WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT ?",
+            (limit,),
+        ).fetchall()
+        return [row_of(columns) for columns in found]
+
     def twins(self, content: bytes, limit: int = 4) -> list[Row]:
         """Live files of ours with this content."""
         found = self._ask(

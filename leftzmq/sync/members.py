@@ -13,6 +13,7 @@ from typing import Final
 
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.holdings import Lack
+from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peer import Peer, State
 from leftzmq.sync.peers import halted_there
 
@@ -52,6 +53,8 @@ IN_FOLDER: Final = {
     MemberState.SILENT: PeerState.SYNCING,
 }
 """What a connected device is in a folder that it shares with us."""
+ACCEPTED_LOOKED_AT: Final = 256
+"""About 2 ms of the loop for each question."""
 _WORST: Final = (PeerState.BEHIND, PeerState.SYNCING, PeerState.IN_SYNC)
 
 
@@ -122,6 +125,22 @@ def _apart(folder: Folder, peer: Peer) -> tuple[MemberState, str]:
 
 def members(folder: Folder, peers: Iterable[Peer]) -> list[Member]:
     return [member(folder, peer) for peer in peers]
+
+
+def accepted_left(folder: Folder, found: Iterable[Member]) -> dict[DeviceKey, int]:
+    """How many of the versions that a user let pass the guard each device lacks, of our last
+    ACCEPTED_LOOKED_AT changes; only who lacks some. It holds them back, or has not heard yet."""
+    behind = [each for each in found if each.behind is not None and each.behind.paths]
+    accepted = folder.indexes.accepted
+    if not accepted or not behind:
+        return {}
+    rows = [row for row in folder.store.newest(ACCEPTED_LOOKED_AT) if accepted.covers(row.entry)]
+    heads = folder.store.heads
+    left = {
+        each.peer.key: sum(not row.holders & heads.of(each.peer.key).mask for row in rows)
+        for each in behind
+    }
+    return {key: count for key, count in left.items() if count}
 
 
 def peer_state(peer: Peer, found: Iterable[Member]) -> PeerState:

@@ -17,6 +17,7 @@ from leftzmq.sync.members import (
     IN_FOLDER,
     Member,
     PeerState,
+    accepted_left,
     alone_because,
     members,
     peer_state,
@@ -109,8 +110,9 @@ def _visit(visit: Visit, times: Times) -> dict[str, Any]:
     }
 
 
-def _member(found: Member, times: Times) -> dict[str, Any]:
-    """behind_..., ahead_...: None where nothing is known of it"""
+def _member(found: Member, accepted: int, times: Times) -> dict[str, Any]:
+    """accepted: of what it lacks, at least so much was let pass the guard by a user. behind_...,
+    ahead_...: None where nothing is known of it"""
     behind, ahead = found.behind, found.ahead
     return {
         "name": found.peer.name,
@@ -119,6 +121,7 @@ def _member(found: Member, times: Times) -> dict[str, Any]:
         "behind_paths": None if behind is None else behind.paths,
         "behind_bytes": None if behind is None else behind.bytes,
         "behind_since": times.unix_of(found.since),
+        "accepted_left": accepted,
         "ahead_paths": None if ahead is None else ahead.paths,
         "ahead_bytes": None if ahead is None else ahead.bytes,
     }
@@ -170,13 +173,14 @@ def _folder(
         }
         for a in arriving
     )
+    accepted = accepted_left(folder, found)
     is_alone = folder.state is FolderState.ALONE
     troubles = (_problem(problem) for _, problem in folder.problems.after(0))
     return {
         "id": folder.id,
         "state": folder.state.value,
         "shared_with": sorted(peers.name(device) for device in folder.members),
-        "members": [_member(each, times) for each in found],
+        "members": [_member(m, accepted.get(m.peer.key, 0), times) for m in found],
         "why": folder.stopped_why or (alone_because(found) if is_alone else ""),
         "files": tally.files,
         "bytes": tally.bytes,
