@@ -127,6 +127,8 @@ def test_a_conflict_is_listed_shown_and_resolved(stage: Stage) -> None:
     assert listed[1].split()[2] == "A" and listed[1].endswith(f"letter.txt  {copy}")
     (found,) = json.loads(done(b, "conflicts", "list", "--json"))
     assert (found["path"], found["copy"], found["device"]) == ("letter.txt", copy, "A")
+    status = " ".join(done(b, "status").split())
+    assert f"both versions were kept, A's as {copy}" in status
     shown = done(b, "conflicts", "show", "letter.txt")
     assert "-by b" in shown and "+by a\t\\x1b[31m" in shown and "\x1b" not in shown
     (_, version) = json.loads(done(b, "conflicts", "show", copy, "--json"))["versions"]

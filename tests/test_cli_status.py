@@ -44,6 +44,7 @@ def folder(**fields: object) -> Status:
         "arriving": 1,
         "problem_list": [],
         "conflict_list": [],
+        "conflict_devices": [],
         "members": [member("beta")],
     }
     return found | fields
@@ -181,6 +182,7 @@ def test_what_needs_a_hand_comes_last_and_does_not_flood() -> None:
                 problem_list=problems,
                 problems=25,
                 conflict_list=copies,
+                conflict_devices=["beta"] * len(copies),
                 conflicts=12,
                 why="?",
                 state="stopped",
@@ -189,6 +191,7 @@ def test_what_needs_a_hand_comes_last_and_does_not_flood() -> None:
     )
     assert text.count("trouble") == 20
     assert "and 5 more problems" in text
+    assert "both versions were kept, beta's as 0.conflict" in text
     assert "and 2 more conflict copies" in text
     assert text.index("film.mkv") < text.index("share: ?") < text.index("trouble")
 

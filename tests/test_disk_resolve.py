@@ -10,7 +10,16 @@ import pytest
 from test_disk_apply import entry, held, trashed
 
 from leftzmq.disk.fs import RealFolder, RealRoot
-from leftzmq.disk.resolve import MAX_TEXT_BYTES, Choice, Known, Resolved, read_text, resolve
+from leftzmq.disk.resolve import (
+    MAX_TEXT_BYTES,
+    Choice,
+    Known,
+    Resolved,
+    Wish,
+    chosen,
+    read_text,
+    resolve,
+)
 from leftzmq.errors import Refused
 from leftzmq.tree.entry import Kind
 
@@ -40,20 +49,20 @@ def files(tmp_path: Path) -> dict[str, bytes]:
 
 
 def test_mine_puts_the_copy_into_the_trash(root: RealRoot, tmp_path: Path) -> None:
-    assert resolve(root, Choice.MINE, known(root, COPY), COPY, None, NOW_NS)[0] is Resolved.DONE
+    assert resolve(root, Choice.FILE, known(root, COPY), COPY, None, NOW_NS)[0] is Resolved.DONE
     assert files(tmp_path) == {"f.txt": b"mine"} and trashed(tmp_path) == {COPY: b"theirs"}
 
 
 def test_theirs_puts_the_copy_at_the_name(root: RealRoot, tmp_path: Path) -> None:
     copy, file = known(root, COPY), known(root, FILE)
-    assert resolve(root, Choice.THEIRS, copy, FILE, file, NOW_NS) == (Resolved.DONE, "")
+    assert resolve(root, Choice.COPY, copy, FILE, file, NOW_NS) == (Resolved.DONE, "")
     assert files(tmp_path) == {"f.txt": b"theirs"} and trashed(tmp_path) == {FILE: b"mine"}
 
 
 def test_theirs_where_there_is_no_file(root: RealRoot, tmp_path: Path) -> None:
     (tmp_path / FILE).unlink()
     copy = known(root, COPY)
-    assert resolve(root, Choice.THEIRS, copy, FILE, None, NOW_NS)[0] is Resolved.DONE
+    assert resolve(root, Choice.COPY, copy, FILE, None, NOW_NS)[0] is Resolved.DONE
     assert files(tmp_path) == {"f.txt": b"theirs"} and not trashed(tmp_path)
 
 
@@ -61,7 +70,7 @@ def test_theirs_of_a_link(root: RealRoot, tmp_path: Path) -> None:
     (tmp_path / COPY).unlink()
     (tmp_path / COPY).symlink_to("there")
     copy, file = known(root, COPY, Kind.SYMLINK), known(root, FILE)
-    assert resolve(root, Choice.THEIRS, copy, FILE, file, NOW_NS)[0] is Resolved.DONE
+    assert resolve(root, Choice.COPY, copy, FILE, file, NOW_NS)[0] is Resolved.DONE
     assert files(tmp_path) == {"f.txt": b"there"} and trashed(tmp_path) == {FILE: b"mine"}
 
 
@@ -82,12 +91,12 @@ def swap(path: Path) -> None:
 
 
 UNSEEN: list[tuple[str, Choice, str, Callable[[Path], None]]] = [
-    ("mine, copy edited", Choice.MINE, COPY, edit),
-    ("theirs, copy edited", Choice.THEIRS, COPY, edit),
-    ("theirs, file edited", Choice.THEIRS, FILE, edit),
-    ("theirs, file gone", Choice.THEIRS, FILE, Path.unlink),
-    ("theirs, copy gone", Choice.THEIRS, COPY, Path.unlink),
-    ("theirs, file now a folder", Choice.THEIRS, FILE, swap),
+    ("file, copy edited", Choice.FILE, COPY, edit),
+    ("copy, copy edited", Choice.COPY, COPY, edit),
+    ("copy, file edited", Choice.COPY, FILE, edit),
+    ("copy, file gone", Choice.COPY, FILE, Path.unlink),
+    ("copy, copy gone", Choice.COPY, COPY, Path.unlink),
+    ("copy, file now a folder", Choice.COPY, FILE, swap),
     ("both, copy edited", Choice.BOTH, COPY, edit),
     ("both, copy gone", Choice.BOTH, COPY, Path.unlink),
 ]
@@ -115,7 +124,7 @@ def test_a_file_that_the_index_does_not_know_is_not_replaced(
     root: RealRoot, tmp_path: Path
 ) -> None:
     copy = known(root, COPY)
-    assert resolve(root, Choice.THEIRS, copy, FILE, None, NOW_NS)[0] is Resolved.CHANGED
+    assert resolve(root, Choice.COPY, copy, FILE, None, NOW_NS)[0] is Resolved.CHANGED
     assert resolve(root, Choice.BOTH, copy, FILE, None, NOW_NS)[0] is Resolved.TAKEN
     assert files(tmp_path)["f.txt"] == b"mine" and len(files(tmp_path)) == 2
 
@@ -132,7 +141,7 @@ def test_a_write_between_the_look_and_the_exchange_goes_back(
         exchange(self, name, to, to_name)
 
     monkeypatch.setattr(RealFolder, "exchange", late)
-    assert resolve(root, Choice.THEIRS, copy, FILE, file, NOW_NS)[0] is Resolved.CHANGED
+    assert resolve(root, Choice.COPY, copy, FILE, file, NOW_NS)[0] is Resolved.CHANGED
     assert files(tmp_path)["f.txt"] == b"of a user" and not trashed(tmp_path)
     assert b"theirs" in files(tmp_path).values()
 
@@ -153,7 +162,7 @@ def test_what_the_disk_says_is_said(
 
 def test_a_name_that_may_not_be_is_refused(root: RealRoot, tmp_path: Path) -> None:
     with pytest.raises(Refused):
-        resolve(root, Choice.THEIRS, known(root, COPY), "d/f.lefting", None, NOW_NS)
+        resolve(root, Choice.COPY, known(root, COPY), "d/f.lefting", None, NOW_NS)
     assert len(files(tmp_path)) == 2
 
 
@@ -173,3 +182,34 @@ def test_what_is_text(root: RealRoot, tmp_path: Path, data: bytes, text: str | N
     assert read_text(root, entry(FILE)) == text
     assert read_text(root, entry("d", Kind.DIRECTORY)) is None
     assert read_text(root, entry("gone")) is None
+
+
+MEANT = [
+    (Wish.MINE, True, False, Choice.COPY),
+    (Wish.MINE, False, True, Choice.FILE),
+    (Wish.MINE, True, True, Resolved.BOTH_OURS),
+    (Wish.MINE, False, False, Resolved.NEITHER_OURS),
+    (Wish.MINE, True, None, Choice.COPY),
+    (Wish.MINE, False, None, Resolved.NO_OTHER),
+    (Wish.THEIRS, True, False, Choice.FILE),
+    (Wish.THEIRS, False, True, Choice.COPY),
+    (Wish.THEIRS, True, True, Resolved.BOTH_OURS),
+    (Wish.THEIRS, False, False, Resolved.NEITHER_OURS),
+    (Wish.THEIRS, True, None, Resolved.NO_OTHER),
+    (Wish.THEIRS, False, None, Choice.COPY),
+]
+
+
+@pytest.mark.parametrize(("wish", "copy", "file", "then"), MEANT)
+def test_what_is_mine_is_what_this_device_wrote(
+    wish: Wish, copy: bool, file: bool | None, then: Choice | Resolved
+) -> None:
+    assert chosen(wish, copy, file) is then
+
+
+@pytest.mark.parametrize("copy", [True, False])
+@pytest.mark.parametrize("file", [True, False, None])
+def test_a_name_that_is_said_is_meant_whoever_wrote_it(copy: bool, file: bool | None) -> None:
+    for wish, choice in ((Wish.FILE, Choice.FILE), (Wish.COPY, Choice.COPY)):
+        assert chosen(wish, copy, file) is choice
+    assert chosen(Wish.BOTH, copy, file) is Choice.BOTH

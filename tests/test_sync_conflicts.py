@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from test_sync_mesh import together, trash
 
 from leftzmq.bus import keeping
 
-CHOICES = ("mine", "theirs", "both")
+CHOICES = ("mine", "theirs", "file", "copy", "both")
 
 
 def at_odds(mesh: Mesh, path: str = "letter.txt") -> str:
@@ -81,15 +82,21 @@ def test_what_is_decided_on_one_device_holds_on_all(
     mesh.settle()  # no walk: it was told what to look at
     tree = contents(together(mesh))
     kept = "letter (A 2027-01-15 080140).txt"
+    by_a, by_b = b"draft\nby a\n", b"draft\nby b\n"
+    if choice == "mine":  # whichever name it has: the file is B's, the copy A's
+        choice = "copy" if who == "A" else "file"
+    elif choice == "theirs":
+        choice = "file" if who == "A" else "copy"
+    assert answer["kept"] == choice
     assert (
         tree
         == {
-            "mine": {"letter.txt": b"draft\nby b\n"},
-            "theirs": {"letter.txt": b"draft\nby a\n"},
-            "both": {"letter.txt": b"draft\nby b\n", kept: b"draft\nby a\n"},
+            "file": {"letter.txt": by_b},
+            "copy": {"letter.txt": by_a},
+            "both": {"letter.txt": by_b, kept: by_a},
         }[choice]
     )
-    lost = {"mine": b"draft\nby a\n", "theirs": b"draft\nby b\n"}.get(choice)
+    lost = {"file": by_a, "copy": by_b}.get(choice)
     if lost:
         assert all(lost in trash(d) for d in mesh.devices.values())
     assert ask(mesh, device, "list")["copies"] == []
@@ -113,8 +120,35 @@ def test_a_file_that_is_gone(mesh: Mesh) -> None:
     (a.share / "letter.txt").unlink()
     together(mesh)
     assert len(ask(mesh, b, "show", path="letter.txt")["versions"]) == 1
-    assert "path" in ask(mesh, b, "resolve", path=copy, choice="theirs")
+    declined = ask(mesh, a, "resolve", path=copy, choice="mine")["declined"]
+    assert "both versions were written on this device" in declined["what"], "one is the delete"
+    assert ask(mesh, b, "resolve", path=copy, choice="theirs")["declined"]
+    assert "path" in ask(mesh, b, "resolve", path=copy, choice="copy")
     assert contents(together(mesh)) == {"letter.txt": b"draft\nby a\n"}
+
+
+def test_who_wrote_neither_is_asked_which_name_is_meant(tmp_path: Path) -> None:
+    mesh = Mesh(tmp_path, "ABC")
+    for device in mesh.devices.values():
+        device.start()
+    c = mesh.devices["C"]
+    copy = at_odds(mesh)
+    for choice in ("mine", "theirs"):
+        declined = ask(mesh, c, "resolve", path=copy, choice=choice)["declined"]
+        assert "neither version was written on this device" in declined["what"]
+        assert declined["where"] == copy
+    assert ask(mesh, c, "resolve", path=copy, choice="copy")["kept"] == "copy"
+    assert contents(together(mesh)) == {"letter.txt": b"draft\nby a\n"}
+
+
+def test_a_version_is_by_who_wrote_it_last_also_under_the_name_of_a_copy(mesh: Mesh) -> None:
+    copy = at_odds(mesh)
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("letter.txt", b"by a, after all")
+    b.write(copy, b"by b, after all")
+    together(mesh)
+    assert ask(mesh, a, "resolve", path=copy, choice="mine")["kept"] == "file"
+    assert contents(together(mesh)) == {"letter.txt": b"by a, after all"}
 
 
 def test_what_cannot_be_decided_is_declined_with_a_sentence(mesh: Mesh) -> None:
@@ -123,7 +157,7 @@ def test_what_cannot_be_decided_is_declined_with_a_sentence(mesh: Mesh) -> None:
     wrong = [
         ({"path": "nothing.txt", "choice": "mine"}, "there is no conflict copy of this path"),
         ({"path": "", "choice": "mine"}, "which path"),
-        ({"path": copy, "choice": "ours"}, "mine, theirs or both"),
+        ({"path": copy, "choice": "ours"}, "mine, theirs, file, copy or both"),
         ({"path": "../x", "choice": "mine"}, "'..' component"),
         ({"path": copy, "choice": "mine", "folder": "x"}, "no such folder"),
     ]
@@ -133,7 +167,9 @@ def test_what_cannot_be_decided_is_declined_with_a_sentence(mesh: Mesh) -> None:
     declined = ask(mesh, b, "resolve", path=copy, choice="mine")["declined"]
     assert "changed a moment ago" in declined["what"] and declined["where"] == copy
     mesh.settle()  # it was scanned now
-    assert "path" in ask(mesh, b, "resolve", path=copy, choice="mine")
+    declined = ask(mesh, b, "resolve", path=copy, choice="mine")["declined"]
+    assert "both versions were written on this device" in declined["what"]
+    assert "path" in ask(mesh, b, "resolve", path=copy, choice="file")
     assert contents(together(mesh)) == {"letter.txt": b"draft\nby b\n"}
     assert b"edited a moment ago" in trash(b)
     _ = a
@@ -169,7 +205,9 @@ def test_a_hostile_name_of_a_copy_does_no_harm(mesh: Mesh, stem: str, choice: st
     b.write(copy, b"made by hand")
     together(mesh)
     answer = ask(mesh, b, "resolve", path=copy, choice=choice)
-    if choice == "theirs":
+    if choice in ("mine", "copy"):  # B wrote it, and nothing has the name
         assert "the name is reserved" in answer["declined"]["what"]
+    elif choice == "theirs":
+        assert "no other version" in answer["declined"]["what"]
     together(mesh)
     assert (b.share / ".left/marker").is_file()

@@ -66,7 +66,7 @@ def test_status_of_many_folders_fits(mesh: Mesh) -> None:
     a = mesh.devices["A"]
     shows(a, 2_000, "\udce9" * 4000)
     times = module.Times(0.0, 0.0)
-    arguments = (a.name, a.name, [], a.node.peers, [a.folder] * 64, a.node.downloader, times)
+    arguments = (a.name, a.name, [], a.node.peers, [a.folder] * 64, a.node.downloader, times, str)
     answer = module.status(*arguments)
     assert packed_bytes(answer) <= MAX_REPLY_BYTES
     assert all(folder["problem_list"] for folder in answer["folders"])

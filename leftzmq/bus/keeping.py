@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from leftzmq.bus.ground import Ground
 from leftzmq.bus.unflushed import Batch
+from leftzmq.content.keys import device_mark
 from leftzmq.disk.recover import Listing, TrashListing, restore
-from leftzmq.disk.resolve import Choice, Known, Resolved, read_text, resolve
+from leftzmq.disk.resolve import Choice, Known, Resolved, Wish, chosen, read_text, resolve
 from leftzmq.disk.retention import DAY_NS, SPARED_NS, TrashSweep
 from leftzmq.errors import Refused
 from leftzmq.index.losses import LossCount
@@ -21,6 +22,7 @@ from leftzmq.sync.jobs import JobDone
 from leftzmq.tree.conflict import kept_path, read_name
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.plan import Held
+from leftzmq.tree.version import is_by
 
 COPIES_A_JOB: Final = 500
 SHOWN_COPIES: Final = 8
@@ -103,29 +105,49 @@ def _resolve(ground: Ground, reader: Reader, now_ns: int, job: jobs.Resolve) -> 
         ending = Resolved.SEVERAL if copies else Resolved.NO_COPY
         paths = tuple(row.entry.path for row in copies[:SHOWN_COPIES])
         return jobs.CopyResolved(job.folder, job.number, ending, copies=paths)
+    row = copies[0]
+    choice = _chosen(ground, reader, row, job.wish)
+    if isinstance(choice, Resolved):
+        return jobs.CopyResolved(job.folder, job.number, choice)
     try:
-        ending, why, path = _carry_out(ground, reader, copies[0], job, now_ns)
+        ending, why, path = _carry_out(ground, reader, row, choice, job, now_ns)
     except Refused as refused:  # of `x.lefting.conflict-...`, or where the new name is too long
         return jobs.CopyResolved(job.folder, job.number, Resolved.FAILED, str(refused))
-    return jobs.CopyResolved(job.folder, job.number, ending, why, copies[0].entry.path, path)
+    copy = row.entry.path
+    return jobs.CopyResolved(job.folder, job.number, ending, why, copy, path, choice=choice)
+
+
+def _chosen(ground: Ground, reader: Reader, copy: Row, wish: Wish) -> Choice | Resolved:
+    """What a user means, by who wrote the two versions: a name says nothing of that."""
+    name = read_name(copy.entry.path)
+    assert name is not None
+    mark = device_mark(ground.device)
+    there = reader.ours(name.path)
+    file_is_ours = None if there is None else is_by(there.entry.writer, mark)
+    return chosen(wish, is_by(copy.entry.writer, mark), file_is_ours)
 
 
 def _carry_out(
-    ground: Ground, reader: Reader, row: Row, job: jobs.Resolve, now_ns: int
+    ground: Ground,
+    reader: Reader,
+    row: Row,
+    choice: Choice,
+    job: jobs.Resolve,
+    now_ns: int,
 ) -> tuple[Resolved, str, str]:
     """How it ended, what the system said, and the other path that it concerned. Raises Refused."""
     name, copy = read_name(row.entry.path), _known(row)
     assert name is not None
     if copy is None:
         return Resolved.CHANGED, "", row.entry.path
-    if job.choice is Choice.MINE:
-        ending, why = _resolved(ground, job.choice, copy, row.entry.path, None, now_ns)
+    if choice is Choice.FILE:
+        ending, why = _resolved(ground, choice, copy, row.entry.path, None, now_ns)
         return ending, why, name.path
-    if job.choice is Choice.BOTH:
+    if choice is Choice.BOTH:
         device = job.names.get(name.device, name.device)
         for again in (False, True):
             path = kept_path(name, device, again=again)
-            ending, why = _resolved(ground, job.choice, copy, path, None, now_ns)
+            ending, why = _resolved(ground, choice, copy, path, None, now_ns)
             if ending is not Resolved.TAKEN:
                 break
         return ending, why, path
@@ -135,7 +157,7 @@ def _carry_out(
         return Resolved.A_FOLDER, "", name.path
     if there is not None and file is None:
         return Resolved.CHANGED, "", name.path
-    ending, why = _resolved(ground, job.choice, copy, name.path, file, now_ns)
+    ending, why = _resolved(ground, choice, copy, name.path, file, now_ns)
     return ending, why, name.path
 
 

@@ -22,8 +22,10 @@ _LIST: Final = "which conflict copies there are"
 _SHOW: Final = "the versions of a file side by side, with the differences if both are text"
 _RESOLVE: Final = "decide about one conflict copy, here and thereby on every device"
 _CHOICES: Final = {
-    "mine": "the file stays; the copy goes to the trash",
-    "theirs": "the copy takes the file's name; what the file was goes to the trash",
+    "mine": "the version that this device wrote wins, whichever of the two names it has",
+    "theirs": "the version that another device wrote wins",
+    "file": "what has the file's name wins",
+    "copy": "what has the copy's name wins",
     "both": "the copy becomes a file of its own: name (DEVICE DATE).ext",
 }
 _COLOURS: Final = {"+": "32", "-": "31", "@": "36"}
@@ -34,7 +36,12 @@ def add_conflicts(commands: Any) -> None:
     verbs = the_command(commands, "conflicts", "see conflict copies, and decide about them")
     listing = verbs.add_parser("list", help=_LIST, description=_LIST)
     show = verbs.add_parser("show", help=_SHOW, description=_SHOW)
-    resolve = verbs.add_parser("resolve", help=_RESOLVE, description=_RESOLVE)
+    resolve = verbs.add_parser(
+        "resolve",
+        help=_RESOLVE,
+        description=f"{_RESOLVE}. What wins has the file's name from then on; what loses goes to "
+        "the trash of each device.",
+    )
     for verb in (show, resolve):
         verb.add_argument("path", metavar="PATH", help="of the copy, or of a file with one copy")
     choices = resolve.add_mutually_exclusive_group(required=True)
@@ -166,13 +173,13 @@ def _resolve(state: Path, fields: dict[str, str], as_json: bool) -> int:
     answer = ask(state, "conflicts resolve", fields, timeout_s=ANSWER_S)
     if as_json:
         said = {key: answer[key] for key in ("folder", "copy", "path")}
-        print(json_text(said | {"choice": fields["choice"]}))
+        print(json_text(said | {"choice": fields["choice"], "kept": answer["kept"]}))
         return 0
     copy, path = printable(answer["copy"]), printable(answer["path"])
-    match fields["choice"]:
-        case "mine":
+    match answer["kept"]:
+        case "file":
             print(f"{path} stays as it is; the copy is in the trash")
-        case "theirs":
+        case "copy":
             print(f"{path} is now what the copy was; what it was is in the trash")
         case _:
             print(f"{copy} is now {path}")

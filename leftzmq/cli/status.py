@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from itertools import islice
 from typing import Any, Final
 
 from rich.console import Console, Group, RenderableType
@@ -291,8 +292,10 @@ def _attention(folder: dict[str, Any]) -> list[RenderableType]:
         lines.append(
             Text(f"{name}: and {counted(hidden, 'more problem')}: see `leftzmq problems`", "yellow")
         )
-    for path in folder["conflict_list"][:SHOWN_CONFLICTS]:
-        lines.append(Text(f"{name}: both versions were kept: {printable(path)}"))
+    copies = zip(folder["conflict_list"], folder["conflict_devices"], strict=True)
+    for path, device in islice(copies, SHOWN_CONFLICTS):
+        by = printable(device)
+        lines.append(Text(f"{name}: both versions were kept, {by}'s as {printable(path)}"))
     hidden = folder["conflicts"] - SHOWN_CONFLICTS
     if hidden > 0:
         copies = counted(hidden, "more conflict copy", "more conflict copies")

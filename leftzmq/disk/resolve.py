@@ -29,11 +29,22 @@ from leftzmq.tree.plan import Held, Operation, Verb
 MAX_TEXT_BYTES: Final = 1 << 20
 
 
+class Wish(Enum):
+    """What a user says about a copy and its file. A version is his whose device wrote it, whichever
+    of the two names it has."""
+
+    MINE = auto()  # the version that this device wrote wins
+    THEIRS = auto()  # the other one wins
+    FILE = auto()  # what has the file's name wins
+    COPY = auto()  # what has the copy's name wins
+    BOTH = auto()  # both stay
+
+
 class Choice(Enum):
     """What becomes of a copy."""
 
-    MINE = auto()  # the file stays, the copy goes to the trash
-    THEIRS = auto()  # the copy gets the file's name, what the file was goes to the trash
+    FILE = auto()  # the file stays, the copy goes to the trash
+    COPY = auto()  # the copy gets the file's name, what the file was goes to the trash
     BOTH = auto()  # the copy gets a name of its own
 
 
@@ -47,6 +58,9 @@ class Resolved(Enum):
     SEVERAL = "there are several copies of it: name the one that is meant"
     A_FOLDER = "there is a folder with that name: rename one of the two by hand"
     TAKEN = "the name that the copy was to have is taken: rename the copy by hand"
+    NEITHER_OURS = "neither version was written on this device: say --file or --copy"
+    BOTH_OURS = "both versions were written on this device: say --file or --copy"
+    NO_OTHER = "there is no other version than the copy: say --file or --copy"
     CHANGED = "it was changed a moment ago and has not been scanned yet: look again, then decide"
     DISK_FULL = "the disk is full"
     FAILED = "it could not be done"
@@ -60,6 +74,22 @@ class Known:
     held: Held
 
 
+def chosen(wish: Wish, copy_is_ours: bool, file_is_ours: bool | None) -> Choice | Resolved:
+    """What is to become of the copy, or why that is not clear.
+
+    copy_is_ours, file_is_ours: whether this device wrote what has that name, be it a delete. None:
+    nothing ever had it, as far as we know
+    """
+    if wish.name in Choice.__members__:
+        return Choice[wish.name]
+    if file_is_ours is None:
+        wins = copy_is_ours is (wish is Wish.MINE)
+        return Choice.COPY if wins else Resolved.NO_OTHER
+    if copy_is_ours is file_is_ours:
+        return Resolved.BOTH_OURS if copy_is_ours else Resolved.NEITHER_OURS
+    return Choice.COPY if copy_is_ours is (wish is Wish.MINE) else Choice.FILE
+
+
 def resolve(
     root: Root,
     choice: Choice,
@@ -71,20 +101,20 @@ def resolve(
 ) -> tuple[Resolved, str]:
     """Carry out `choice`; how it ended, and what the system said.
 
-    path: for THEIRS the name that the copy is to have, and `file` what is there by our index; for
+    path: for COPY the name that the copy is to have, and `file` what is there by our index; for
     BOTH its new name. Both are beside the copy. beside: the other batches of the share.
     Raises Refused for a path that may not be synced.
     """
     check_path(copy.entry.path)
     check_path(path)
     assert parent_of(path) == parent_of(copy.entry.path)
-    if choice is Choice.MINE:
+    if choice is Choice.FILE:
         operation = Operation(Verb.REMOVE, copy.entry, copy.held)
         (outcome,) = apply(root, [operation], now_ns=now_ns, beside=beside)
         return _of(outcome.ending), outcome.why
     flushes = Flushes(root, GROUP_FROM, beside)
     try:
-        file = file if choice is Choice.THEIRS else None
+        file = file if choice is Choice.COPY else None
         lost = _rename(root, copy, path, file, flushes, now_ns)
     except Stopped as stopped:
         return _of(stopped.ending), stopped.why

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from leftzmq.content.keys import device_mark
-from leftzmq.disk.resolve import Choice, Resolved
+from leftzmq.disk.resolve import Choice, Resolved, Wish
 from leftzmq.sync.actions import Action, Answer, Work, declined
 from leftzmq.sync.facts import Fact, FolderStopped, RescanWanted
 from leftzmq.sync.jobs import (
@@ -37,8 +37,12 @@ class Conflicts:
             device_letters(Life(device_mark(key) + bytes(8))): name for key, name in devices
         }
         self._askers: dict[int, tuple[bytes, str, str]] = {}  # who, about which folder and path
-        self._choices: dict[int, Choice] = {}
         self._number = 0
+
+    def by(self, copy: str) -> str:
+        """How a person calls the device that wrote this conflict copy, by the copy's name."""
+        name = read_name(copy)
+        return "" if name is None else self._names.get(name.device, name.device)
 
     # -- questions -------------------------------------------------------------------------------
 
@@ -51,12 +55,9 @@ class Conflicts:
     def ask_show(self, asker: bytes, folder: str, path: str) -> list[Action | Fact]:
         return [Work(ReadVersions(folder, self._asked(asker, folder, path), path))]
 
-    def ask_resolve(
-        self, asker: bytes, folder: str, path: str, choice: Choice
-    ) -> list[Action | Fact]:
+    def ask_resolve(self, asker: bytes, folder: str, path: str, wish: Wish) -> list[Action | Fact]:
         number = self._asked(asker, folder, path)
-        self._choices[number] = choice
-        return [Work(Resolve(folder, number, path, choice, dict(self._names)))]
+        return [Work(Resolve(folder, number, path, wish, dict(self._names)))]
 
     def _asked(self, asker: bytes, folder: str, path: str) -> int:
         self._number += 1
@@ -84,13 +85,13 @@ class Conflicts:
         if fact.stop is not None:
             return [FolderStopped(fact.folder, fact.stop)]
         asker, _, path = self._askers.pop(fact.number)
-        choice = self._choices.pop(fact.number)
         out: list[Action | Fact] = []
         if fact.copy:  # also where it was changed a moment ago: then that is scanned now
-            paths = (fact.copy,) if choice is Choice.MINE else (fact.copy, fact.path)
+            paths = (fact.copy,) if fact.choice is Choice.FILE else (fact.copy, fact.path)
             out.append(RescanWanted(fact.folder, paths))
-        if fact.resolved is Resolved.DONE:
+        if fact.resolved is Resolved.DONE and fact.choice is not None:
             fields = {"folder": fact.folder, "copy": fact.copy, "path": fact.path}
+            fields["kept"] = fact.choice.name.lower()
             return [*out, Answer(asker, fields)]
         return [*out, _no(asker, path, fact.resolved, fact.why or ", ".join(fact.copies))]
 
@@ -99,7 +100,6 @@ class Conflicts:
         asked = {n: asker for n, (asker, about, _) in self._askers.items() if about == folder}
         for number in asked:
             del self._askers[number]
-            self._choices.pop(number, None)
         return [declined(asker, why, folder) for asker in asked.values()]
 
     def _copy(self, entry: Entry) -> dict[str, Any]:

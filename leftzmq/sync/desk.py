@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from leftzmq.disk.resolve import Choice
+from leftzmq.disk.resolve import Wish
 from leftzmq.disk.trash import is_batch
 from leftzmq.errors import Refused
 from leftzmq.sync.actions import Action, Answer, declined
@@ -86,7 +86,7 @@ class Desk:
         return folder.trash.ask_restore(fact.asker, path, target, (since, before))
 
     def _conflicts(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
-        path, choice = _text(fact, "path"), _text(fact, "choice").upper()
+        path, wish = _text(fact, "path"), _text(fact, "choice").upper()
         if fact.verb == "conflicts list":
             after = _text(fact, "after")
             try:
@@ -99,9 +99,9 @@ class Desk:
             return [declined(fact.asker, "which path is meant?")]
         if fact.verb == "conflicts show":
             return self._about_copies.ask_show(fact.asker, folder.id, path)
-        if choice not in Choice.__members__:
-            return [declined(fact.asker, "decide: mine, theirs or both", path)]
-        return self._about_copies.ask_resolve(fact.asker, folder.id, path, Choice[choice])
+        if wish not in Wish.__members__:
+            return [declined(fact.asker, "decide: mine, theirs, file, copy or both", path)]
+        return self._about_copies.ask_resolve(fact.asker, folder.id, path, Wish[wish])
 
 
 def bad_path(fact: Asked) -> list[Action | Fact]:

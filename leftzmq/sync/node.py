@@ -280,6 +280,7 @@ class Node:
             self.folders.values(),
             self.downloader,
             Times(self._now, self._wall_ns / 1e9),
+            self.conflicts.by,
         )
 
     def _folder_of(self, device: DeviceKey, tag: bytes) -> str | None:

@@ -6,7 +6,7 @@ stands how many there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -53,8 +53,10 @@ def status(
     folders: Iterable[Folder],
     downloader: Downloader,
     times: Times,
+    by: Callable[[str], str],
 ) -> dict[str, Any]:
-    """The whole answer. keyless: peers of peer.toml that have no key and are never connected."""
+    """The whole answer. keyless: peers of peer.toml that have no key and are never connected. by:
+    which device wrote a conflict copy, by the path of that"""
     shares = list(folders)
     devices = list(peers.by_key.values())
     found = {folder.id: members(folder, devices) for folder in shares}
@@ -70,7 +72,8 @@ def status(
         "peers": shown,
         "strangers": [_visit(visit, times) for visit in peers.visitors.lately(times.now)],
         "folders": [
-            _folder(folder, downloader, peers, found[folder.id], times, room) for folder in shares
+            _folder(folder, downloader, peers, found[folder.id], times, by, room)
+            for folder in shares
         ],
     }
 
@@ -153,12 +156,14 @@ def _folder(
     peers: Peers,
     found: list[Member],
     times: Times,
+    by: Callable[[str], str],
     most_bytes: int,
 ) -> dict[str, Any]:
     """found: each device in it. most_bytes: of each list."""
     tally = folder.indexes.tally
     runs = folder.stopped is None
     copies = folder.store.conflict_copies(limit=SHOWN) if runs and tally.conflicts else []
+    shown_copies = fitting((row.entry.path for row in copies), SHOWN, most_bytes)[0]
     arriving = [a for a in downloader.under_way() if a.folder == folder.id]
     under_way = (
         {
@@ -195,5 +200,6 @@ def _folder(
         "arriving": len(arriving),
         "under_way": fitting(under_way, SHOWN, most_bytes)[0],
         "problem_list": fitting(troubles, SHOWN, most_bytes)[0],
-        "conflict_list": fitting((row.entry.path for row in copies), SHOWN, most_bytes)[0],
+        "conflict_list": shown_copies,
+        "conflict_devices": [by(path) for path in shown_copies],
     }

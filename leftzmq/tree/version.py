@@ -39,6 +39,11 @@ def device_letters(writer: Life) -> str:
     return base64.b32encode(writer[:DEVICE_MARK_BYTES]).decode()[:7]
 
 
+def is_by(writer: Life, device_mark: bytes) -> bool:
+    """Whether the device of this mark (content/keys) wrote it, in whichever of its lives."""
+    return writer.startswith(device_mark)
+
+
 def birth(writer: Life) -> int:
     """The unix time, in seconds, at which this life began, as it says itself."""
     return int.from_bytes(writer[4:8], "big")

@@ -181,6 +181,19 @@ HEARD: Final = (
 
 COME_AND_GO: Final = (
     Bug(
+        "mine is what has the file's name",
+        "`conflicts resolve --mine`: the version of this device wins, whichever name it has.",
+        (
+            Edit(
+                "leftzmq/disk/resolve.py",
+                "    return Choice.COPY if copy_is_ours is (wish is Wish.MINE) else Choice.FILE\n",
+                "    return Choice.FILE if wish is Wish.MINE else Choice.COPY\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_conflicts.py",),
+    ),
+    Bug(
         "the first reason why a device is not connected stays",
         "The reason that `status` says is the one of now.",
         (

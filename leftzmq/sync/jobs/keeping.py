@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from leftzmq.disk.recover import Between, Listing, PutBack, Return
-from leftzmq.disk.resolve import Choice, Resolved
+from leftzmq.disk.resolve import Choice, Resolved, Wish
 from leftzmq.disk.retention import Swept, TrashClock
 from leftzmq.errors import Stop
 from leftzmq.tree.entry import Entry
@@ -124,14 +124,15 @@ class Resolve:
     folder: str
     number: int
     path: str
-    choice: Choice
+    wish: Wish
     names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class CopyResolved:
-    """copy: what was decided about. path: the name that it has now; for MINE that of its file.
-    copies: those that could be meant, if several. stop: as of TrashListed."""
+    """copy: what was decided about. path: the name that it has now; where it is gone that of its
+    file. choice: what became of it, if that was clear. copies: those that could be meant, if
+    several. stop: as of TrashListed."""
 
     folder: str
     number: int
@@ -140,4 +141,5 @@ class CopyResolved:
     copy: str = ""
     path: str = ""
     copies: tuple[str, ...] = ()
+    choice: Choice | None = None
     stop: Stop | None = None
