@@ -298,8 +298,8 @@ def _attention(folder: dict[str, Any]) -> list[RenderableType]:
         lines.append(Text(f"{name}: both versions were kept, {by}'s as {printable(path)}"))
     hidden = folder["conflicts"] - SHOWN_CONFLICTS
     if hidden > 0:
-        copies = counted(hidden, "more conflict copy", "more conflict copies")
-        lines.append(Text(f"{name}: and {copies}: see `leftzmq conflicts list`"))
+        more = counted(hidden, "more conflict copy", "more conflict copies")
+        lines.append(Text(f"{name}: and {more}: see `leftzmq conflicts list`"))
     return list(lines)
 
 
