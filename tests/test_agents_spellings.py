@@ -155,6 +155,8 @@ def test_a_remount_changes_nothing_elsewhere(stage: Stage, tmp_path: Path) -> No
     before = attributes(a)
     b.stop()
     foldings.remount("exfat", b.share, tmp_path)
+    for name in ("tool", "plain"):
+        (b.share / name).stat()  # numbers are given in the order of the first questions
     b.start()
     done(a, "wait", "--timeout", "30")
     assert attributes(a) == before
