@@ -201,6 +201,10 @@ class Batches:
 
     def goes(self, path: str) -> bool:
         """Whether what we have at `path` is to go."""
+        doing = self._window.doing.get(path)
+        if doing is not None and doing.stage is Stage.APPLYING:
+            # No ticket is made meanwhile: it may take a version that the end of this is not above.
+            return doing.entry.deleted
         ticket = self._versions.ticket(path)
         return ticket is not None and ticket.entry.deleted
 
