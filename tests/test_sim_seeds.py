@@ -68,6 +68,12 @@ PLANS = {
     "two versions of a file are staged when an index that is locked for a while stops the folder": (
         "730756/ABC/1,2,4,5,2000,10/0/watch_lost,careful,skews_s"
     ),
+    "a folder goes on while the word that it is stopped is on its way over the other link": (
+        "3106/ABCD/0,1,2,4,5,6,7,2001,2004,9,11/0/skews_s"
+    ),
+    "a name of a file is another file's right after it was written through": (
+        "2224/AB/0,1,2,3,4,5,11,13,14,16,17,18/0/slow,news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

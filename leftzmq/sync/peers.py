@@ -262,14 +262,15 @@ class Peers:
 
     def greet_again(self, folder: str) -> list[Action | Fact]:
         """A folder has begun anew: every device hears of its new life, and is asked what it has.
-        Over a link that we dialed by a hello, else by a welcome, unasked. What the device said when
-        it greeted us counts once more at once: what it asks over its other link may be here before
-        its answer, and would be a question of nobody."""
+        By a hello over the link that we dialed, and by a welcome, unasked, over the other: a
+        greeting from before may be on its way over either, and would be the last word. What the
+        device said when it greeted us counts once more at once: what it asks over its other link
+        may be here before its answer, and would be a question of nobody."""
         out: list[Action | Fact] = []
         for peer in self.by_key.values():
             if peer.dialed:
                 out.append(self._our_hello(peer))
-            elif peer.came is not None and peer.said_hello:
+            if peer.came is not None and peer.said_hello:
                 out.append(self._our_welcome(peer, peer.came))
             link = self.control_link(peer.key)
             if link is not None:
