@@ -269,6 +269,10 @@ class ProblemKind(Enum):
         "too little of the disk of the state directory would stay free: it waits for room"
     )
     INDEX_WAITS = "waits until there is a place for it in our own, and is asked for again then"
+    TWO_OF_KEY = (
+        "comes from two agents that have the same key, as those of a cloned machine have: stop one "
+        "of them, move its state directory away, and put its new `leftzmq id` into the configs"
+    )
     FAR_FUTURE = "another device has a version of it from the end of all times: it is not taken"
     NAME_FOLDS = (
         "this disk cannot tell its name from another one that is here: it is not taken until one "

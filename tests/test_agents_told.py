@@ -139,3 +139,32 @@ def test_a_share_that_is_missing_there_is_told_and_so_is_that_it_is_back(stage: 
     shutil.move(b.share, away)
     b.start()
     soon(lambda: member(a), "stopped there")
+
+
+TWO_S = 45.0
+"""Two heartbeats of each, and what a restart is allowed."""
+
+
+def test_a_cloned_machine_beside_the_original_is_told(tmp_path: Path) -> None:
+    with Stage("ABC", tmp_path / "stage") as stage:
+        a, b, clone = stage.actors
+        a.start()
+        b.start()
+        soon(lambda: a.status()["members"][0]["state"], "in sync")
+        b.stop()
+        shutil.rmtree(clone.state)
+        shutil.copytree(b.state, clone.state, ignore=shutil.ignore_patterns("admin", "events"))
+        shutil.copytree(b.share, clone.share)
+        text = config(clone).read_text()
+        own, *peers = text.split("[[peer]]")
+        config(clone).write_text("[[peer]]".join([own, *(p for p in peers if a.key in p)]))
+        b.start()
+        clone.start()
+
+        def states() -> set[str]:
+            one = ask(a.state, "status")["peers"][0]["state"]
+            return {one, a.status()["members"][0]["state"]}
+
+        assert wait_until(lambda: states() == {"two of that key"}, TWO_S), a.log_tail(60)
+        assert "two agents that have the same key" in " ".join(shown(a).split())
+        clone.stop()

@@ -9,10 +9,16 @@ from mesh import Device, Mesh
 
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.sync import status as module
-from leftzmq.sync.facts import Asked
+from leftzmq.sync.facts import Asked, Stranger
 from leftzmq.sync.jobs import Job
+from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.membership import Membership
 from leftzmq.sync.open_questions import MAX_OPEN, MAX_OPEN_OF_ONE
 from leftzmq.sync.paging import PAGE_BYTES, PAGE_ITEMS, fitting
+from leftzmq.sync.peer import Move, Peer
+from leftzmq.sync.peers import OurSide, Peers
+from leftzmq.sync.visitors import MAX_KEPT
+from leftzmq.tree.version import Life
 from leftzmq.wire.local import MAX_REPLY_BYTES, decode_reply, encode_reply, packed_bytes
 
 KINDS = [kind for kind in ProblemKind if kind is not ProblemKind.MANY_LOSSES]
@@ -65,11 +71,20 @@ def test_status_fits_whatever_problems_there_are(mesh: Mesh, name: str) -> None:
 def test_status_of_many_folders_fits(mesh: Mesh) -> None:
     a = mesh.devices["A"]
     shows(a, 2_000, "\udce9" * 4000)
+    others = [Peer(DeviceKey(bytes([n]) * 32), "\u20ac" * 128, dials=True) for n in range(62)]
+    for peer in others:
+        peer.move(Move.GREETED)
+        peer.other_ids["share"] = "\U0010ffff" * 128, Life(bytes(12))
+        peer.away_why = "\u20ac" * 256
+    peers = Peers(OurSide("A", 1, 2), others, Membership(a.key, {}, bytes))
+    for n in range(MAX_KEPT):
+        peers.visitors.came(Stranger(f"{n:40}", "x" * 64), 0.0)
     times = module.Times(0.0, 0.0)
-    arguments = (a.name, a.name, [], a.node.peers, [a.folder] * 64, a.node.downloader, times, str)
-    answer = module.status(*arguments)
+    folders, downloader = [a.folder] * 64, a.node.downloader
+    answer = module.status(a.name, a.name, [], peers, folders, downloader, times, str)
     assert packed_bytes(answer) <= MAX_REPLY_BYTES
     assert all(folder["problem_list"] for folder in answer["folders"])
+    assert {one["state"] for one in answer["folders"][0]["members"]} == {"other id"}
 
 
 @pytest.mark.parametrize("name", ["x", "x" * 4000, "\udce9" * 4000])

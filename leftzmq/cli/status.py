@@ -115,6 +115,8 @@ def _connection(peer: dict[str, Any]) -> Text:
             return Text(_behind(peer), "yellow")
         case "syncing":
             return Text("connected, syncing", "cyan")
+        case "two of that key":
+            return Text("two agents that have its key are running: see below", "red")
         case "apart":
             return Text("connected, but shares nothing with us now: see below", "yellow")
         case "connecting":

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from leftzmq.config import Limits
-from leftzmq.errors import ProblemKind, Refusal
+from leftzmq.errors import Problem, ProblemKind, Refusal
 from leftzmq.index.heads import NO_LIFE
 from leftzmq.index.rows import ROW_BYTES, row_bytes
 from leftzmq.index.schema import CHECKPOINT_BYTES
@@ -27,7 +27,9 @@ from leftzmq.sync.jobs import IndexRoomSeen
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers import Peers
 from leftzmq.sync.problems import Problems
+from leftzmq.sync.twins import Twins
 from leftzmq.tree.entry import Entry
+from leftzmq.tree.version import Life
 from leftzmq.wire.hello import Standing
 from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import IndexSince
@@ -77,7 +79,8 @@ class Hearing:
         self._folder, self._tag, self._peers = folder, tag, peers
         self._indexes, self._heads = indexes, indexes.store.heads
         self._running: dict[DeviceKey, Running] = {}
-        self._waits = IndexWaits(folder, problems)
+        self._waits, self._problems = IndexWaits(folder, problems), problems
+        self.twins = Twins()
         self._room = IndexRoom(folder, limits)
         self._paused: set[DeviceKey] = set()  # asked on when our own log is short again
         self._resume_at = 0.0
@@ -109,6 +112,7 @@ class Hearing:
         device = fact.link.device
         is_new = device not in self.members
         self.members.add(device)
+        told = self._look_for_twins(device, hello.life, now)
         head = self._heads.of(device)
         self._indexes.reach |= head.mask
         known = (head.life, head.head) == (hello.life, hello.head) and device in self.heard
@@ -117,7 +121,7 @@ class Hearing:
             out: list[Action | Fact] = []
         else:
             out = self._ask(device, now)
-        return [*out, PathsReconsidered(self._folder, ())] if is_new else out
+        return [*told, *out, *([PathsReconsidered(self._folder, ())] if is_new else [])]
 
     def asks_lost(self, device: DeviceKey) -> None:
         """An answer of this device that is running may never go on; its hello, which comes next,
@@ -135,6 +139,9 @@ class Hearing:
         self._running.pop(device, None)
         self._paused.discard(device)
         out = self._waits.end(device, self._peers.name(device))
+        if self.twins.are_there(device):
+            out += self._problems.clear("", self._peers.name(device))
+        self.twins.forget(device)
         if device not in self.members:
             return out
         self._indexes.reach &= ~self._heads.of(device).mask
@@ -149,6 +156,21 @@ class Hearing:
             return []  # it has not said hello over this connection yet; then we ask anyway
         self.heard.add(device)
         self._paged_at[device] = now
+        told = self._look_for_twins(device, fact.page.life, now)
+        return told + self._page(fact, device, now)
+
+    def _look_for_twins(self, device: DeviceKey, life: Life, now: float) -> list[Action | Fact]:
+        """Two agents with one key are a Problem, as long as both are heard."""
+        before = self.twins.are_there(device)
+        self.twins.heard(device, life, now)
+        if self.twins.are_there(device) is before:
+            return []
+        name = self._peers.name(device)
+        if before:
+            return self._problems.clear("", name)
+        return self._problems.show(Problem(self._folder, "", ProblemKind.TWO_OF_KEY, "", name))
+
+    def _page(self, fact: PageArrived, device: DeviceKey, now: float) -> list[Action | Fact]:
         self._indexes.accept(fact.page.accepted)  # before what it may let pass
         if device in self._waits or device in self._paused:
             return []  # it is asked again

@@ -24,6 +24,7 @@ class MemberState(Enum):
     IN_SYNC = "in sync"
     BEHIND = "behind"  # it lacks something that we have
     SYNCING = "syncing"  # we lack something that it has, or its index is on its way
+    TWO_OF_KEY = "two of that key"  # two agents have its key: nothing that it says holds
     SILENT = "silent"  # it holds the secret, and has said nothing of the folder yet
     STOPPED_HERE = "stopped here"
     STOPPED_THERE = "stopped there"
@@ -40,6 +41,7 @@ class PeerState(Enum):
     IN_SYNC = "in sync"  # in each folder that it shares with us
     BEHIND = "behind"
     SYNCING = "syncing"
+    TWO_OF_KEY = "two of that key"
     APART = "apart"  # connected, and in none of our folders
     CONNECTING = "connecting"
     AWAY = "not connected"
@@ -51,11 +53,12 @@ IN_FOLDER: Final = {
     MemberState.BEHIND: PeerState.BEHIND,
     MemberState.SYNCING: PeerState.SYNCING,
     MemberState.SILENT: PeerState.SYNCING,
+    MemberState.TWO_OF_KEY: PeerState.TWO_OF_KEY,
 }
 """What a connected device is in a folder that it shares with us."""
 ACCEPTED_LOOKED_AT: Final = 256
 """About 2 ms of the loop for each question."""
-_WORST: Final = (PeerState.BEHIND, PeerState.SYNCING, PeerState.IN_SYNC)
+_WORST: Final = (PeerState.TWO_OF_KEY, PeerState.BEHIND, PeerState.SYNCING, PeerState.IN_SYNC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ def member(folder: Folder, peer: Peer) -> Member:
     since = folder.lags.since(peer.key) if behind is not None and behind.paths else None
     if is_member:
         state = _of_member(folder, peer, behind, ahead)
-        return Member(peer, state, "", behind, ahead, since)
+        why = _TWO if state is MemberState.TWO_OF_KEY else ""
+        return Member(peer, state, why, behind, ahead, since)
     state, why = _apart(folder, peer)
     return Member(peer, state, why, behind, ahead, since)
 
@@ -97,6 +101,8 @@ def member(folder: Folder, peer: Peer) -> Member:
 def _of_member(folder: Folder, peer: Peer, behind: Lack | None, ahead: Lack | None) -> MemberState:
     if peer.key not in folder.hearing.heard:
         return MemberState.SILENT
+    if folder.hearing.twins.are_there(peer.key):
+        return MemberState.TWO_OF_KEY
     if folder.hearing.receives(peer.key):
         return MemberState.SYNCING
     if behind is not None and behind.paths:
@@ -165,3 +171,4 @@ def alone_because(found: Iterable[Member]) -> str:
 
 
 _NAMED: Final = 3
+_TWO: Final = "two agents that have its key are running"

@@ -181,6 +181,19 @@ HEARD: Final = (
 
 COME_AND_GO: Final = (
     Bug(
+        "a cloned machine is taken for one that was restarted",
+        "Two agents with one key are an error on all devices that hear both.",
+        (
+            Edit(
+                "leftzmq/sync/twins.py",
+                "each.last > newest + LATE_S for each in recent",
+                "each.last > latest for each in recent",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_twins.py",),
+    ),
+    Bug(
         "mine is what has the file's name",
         "`conflicts resolve --mine`: the version of this device wins, whichever name it has.",
         (
