@@ -299,6 +299,8 @@ def test_a_stranger_is_shown_with_its_key_and_for_a_while(mesh: Mesh) -> None:
     who = Stranger("k" * 40, "192.0.2.7")
     a.take(StrangerRefused(None, Refusal.UNKNOWN_DEVICE, "", who))
     a.take(StrangerRefused(None, Refusal.TOO_MANY_CONNECTIONS, ""))
+    a.node.peers.by_key[mesh.devices["B"].key].text = "b" * 40
+    a.take(StrangerRefused(None, Refusal.UNKNOWN_DEVICE, "shut out", Stranger("b" * 40, "")))
     mesh.settle(60.0)
     (seen,) = a.node.status()["strangers"]
     assert (seen["key"], seen["address"]) == (who.key, who.address)

@@ -201,8 +201,9 @@ class Peers:
         version breaks no rule: it stays, and is heard as soon as it speaks ours."""
         peer = self.by_key.get(fact.device) if fact.device else None
         if peer is None:
-            if fact.stranger is not None:
-                self.visitors.came(fact.stranger, now)
+            who = fact.stranger
+            if who is not None and all(who.key != peer.text for peer in self.by_key.values()):
+                self.visitors.came(who, now)  # one that is shut out is no stranger
             fields = {"device": self.name(fact.device), "why": fact.refusal.value}
             return [Tell(EventKind.REFUSED, fields | {"detail": fact.detail})]
         if fact.refusal is Refusal.OTHER_VERSION:
