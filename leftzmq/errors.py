@@ -313,7 +313,9 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Shortage(Problem):
-    """LOW_SPACE. need_bytes: what is still to come for the path. fits_bytes: what may come now."""
+    """LOW_SPACE. need_bytes: what is still to come for the path. fits_bytes: what may come now.
+    free: how much is free, in words."""
 
     need_bytes: int = 0
     fits_bytes: int = 0
+    free: str = ""

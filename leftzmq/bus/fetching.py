@@ -16,8 +16,8 @@ from leftzmq.content.seal import open_chunk, open_list
 from leftzmq.disk import lefting, staging
 from leftzmq.disk.home import copy_home
 from leftzmq.disk.reading import read_chunks
-from leftzmq.disk.room import LowSpace, fits_bytes
-from leftzmq.disk.root import Folder, LastFolder, Root
+from leftzmq.disk.room import LowSpace, fits_bytes, nearest
+from leftzmq.disk.root import LastFolder
 from leftzmq.disk.trouble import raise_if_short
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused, Shortage
 from leftzmq.index.reader import Reader
@@ -51,7 +51,7 @@ def no_room(ground: Ground, reader: Reader, entry: Entry) -> Problem | None:
     if known is not None and not lefting.is_there(ground.root, known):
         known = None
     try:
-        with _nearest(ground.root, parent_of(entry.path)) as folder:
+        with nearest(ground.root, parent_of(entry.path)) as folder:
             staging.check_whole(
                 folder, entry.path, known, entry.size, ground.limits.min_free_percent
             )
@@ -198,7 +198,7 @@ def _sample(ground: Ground, now_ns: int, job: jobs.Sample) -> JobDone:
 
 
 def _look_for_room(ground: Ground, now_ns: int, job: jobs.LookForRoom) -> JobDone:
-    with _nearest(ground.root, parent_of(job.path)) as folder:
+    with nearest(ground.root, parent_of(job.path)) as folder:
         return jobs.RoomSeen(job.folder, fits_bytes(folder, ground.limits.min_free_percent))
 
 
@@ -298,16 +298,6 @@ def _bytes_of(
     return b""
 
 
-def _nearest(root: Root, path: str) -> Folder:
-    """The folder at `path`, or the nearest one above it that is there."""
-    while path:
-        try:
-            return root.folder(path)
-        except OSError:
-            path = parent_of(path)
-    return root.folder("")
-
-
 def _check_room(ground: Ground, job: jobs.WriteChunks | jobs.LookAtHome, more: int) -> None:
     percent = ground.limits.min_free_percent
     staging.check_staging(ground.root, job.staged, more, job.entry.size, percent)
@@ -332,6 +322,7 @@ def _problem(ground: Ground, entry: Entry, error: Exception) -> Problem:
                 error.said,
                 need_bytes=error.need_bytes,
                 fits_bytes=error.fits_bytes,
+                free=error.free,
             )
         case staging.DiskFull():
             kind, detail = ProblemKind.DISK_FULL, ""

@@ -11,6 +11,7 @@ from pathlib import Path
 from leftzmq.bus.unflushed import Unflushed
 from leftzmq.config import Limits
 from leftzmq.content.keys import FolderKeys
+from leftzmq.disk.giveway import GiveWay
 from leftzmq.disk.mounts import Mounts
 from leftzmq.disk.recover import TrashListing
 from leftzmq.disk.retention import TrashSweep
@@ -31,7 +32,8 @@ class Ground:
     mounts:      the folders in it that are mounts
     unflushed:   what a power cut may take back, and is flushed before it is believed
     lacks:       what its file system cannot do, in sentences
-    walks, sweeps, listings, counts: what goes on from job to job, by number; one of each at a time
+    walks, sweeps, ways, listings, counts: what goes on from job to job, by number; one of each at
+                 a time
     """
 
     id: str
@@ -47,6 +49,7 @@ class Ground:
     unflushed: Unflushed = field(default_factory=Unflushed)
     walks: dict[int, TreeWalk] = field(default_factory=dict)
     sweeps: dict[int, TrashSweep] = field(default_factory=dict)
+    ways: dict[int, GiveWay] = field(default_factory=dict)
     listings: dict[int, TrashListing] = field(default_factory=dict)
     counts: dict[int, LossCount] = field(default_factory=dict)
 

@@ -10,9 +10,11 @@ from typing import Any, Final
 from leftzmq.bus.ground import Ground
 from leftzmq.bus.unflushed import Batch
 from leftzmq.content.keys import device_mark
+from leftzmq.disk.giveway import GiveWay
 from leftzmq.disk.recover import Listing, TrashListing, restore
 from leftzmq.disk.resolve import Choice, Known, Resolved, Wish, chosen, read_text, resolve
 from leftzmq.disk.retention import DAY_NS, SPARED_NS, TrashSweep
+from leftzmq.disk.room import fits_bytes, nearest
 from leftzmq.errors import Refused
 from leftzmq.index.losses import LossCount
 from leftzmq.index.reader import Reader
@@ -21,10 +23,14 @@ from leftzmq.sync import jobs
 from leftzmq.sync.jobs import JobDone
 from leftzmq.tree.conflict import kept_path, read_name
 from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Held
 from leftzmq.tree.version import is_by
 
 COPIES_A_JOB: Final = 500
+MORE_OF_TRASH: Final = 1 / 8
+"""Of what the trash may take up: so much more goes than is needed, so that of many files that come
+not every one has the whole trash looked at."""
 SHOWN_COPIES: Final = 8
 """Of one file: with its own, at most 9 MiB of text in a reply of 16."""
 
@@ -48,6 +54,33 @@ def _sweep(ground: Ground, reader: Reader, now_ns: int, job: jobs.SweepTrash) ->
     swept = sweep.step()
     ground.sweeps = {} if swept.done else {job.sweep: sweep}
     return jobs.TrashSwept(job.folder, job.sweep, swept)
+
+
+def _make_room(ground: Ground, reader: Reader, now_ns: int, job: jobs.MakeRoom) -> JobDone:
+    if (stop := ground.still_there()) is not None:
+        return jobs.RoomMade(job.folder, job.number, 0, 0, 0, True, stop)
+    way = ground.ways.get(job.number)
+    if way is None:
+        fits, total = _room_at(ground, job.path)
+        need = job.need_bytes - fits
+        if need <= 0 or not total:  # other jobs made room, or the trash lies on another disk
+            return jobs.RoomMade(job.folder, job.number, 0, 0, fits, True)
+        more = int(total * ground.limits.trash_percent / 100 * MORE_OF_TRASH)
+        spared_ns = DAY_NS if job.spare_day else SPARED_NS
+        way = GiveWay(ground.root, need, more, now_ns, spared_ns, spares_all=job.spare_day)
+    given = way.step()
+    ground.ways = {} if given.done else {job.number: way}
+    fits, _ = _room_at(ground, job.path) if given.done else (0, 0)
+    return jobs.RoomMade(job.folder, job.number, given.files, given.bytes, fits, given.done)
+
+
+def _room_at(ground: Ground, path: str) -> tuple[int, int]:
+    """How many bytes may come to `path`, and the size of its file system; 0 where that is not the
+    one of the trash."""
+    with nearest(ground.root, parent_of(path)) as folder, ground.root.folder("") as top:
+        fits = fits_bytes(folder, ground.limits.min_free_percent)
+        here = folder.own_stat().device == top.own_stat().device
+        return fits, folder.total_bytes() if here else 0
 
 
 def _list_trash(ground: Ground, reader: Reader, now_ns: int, job: jobs.ListTrash) -> JobDone:
@@ -182,6 +215,7 @@ def _known(row: Row) -> Known | None:
 
 HANDLERS: Final[dict[type, Any]] = {
     jobs.SweepTrash: _sweep,
+    jobs.MakeRoom: _make_room,
     jobs.ListTrash: _list_trash,
     jobs.RestoreTrash: _restore,
     jobs.CountLosses: _count_losses,

@@ -186,6 +186,9 @@ def _held(fields: Fields) -> str:
 
 def _swept(fields: Fields) -> str:
     size, count = size_text(int(fields.get("bytes") or 0)), int(fields.get("batches") or 0)
+    if files := int(fields.get("files") or 0):
+        versions = counted(files, "version")
+        return f"{fields.get('folder')}: {versions} of the trash gave way for want of room, {size}"
     batches = counted(count, "batch", "batches")
     are = "is" if count == 1 else "are"
     return f"{fields.get('folder')}: {batches} of the trash {are} gone, {size}"

@@ -6,7 +6,8 @@ follows the wall clock by at most a week a day: a clock that jumps years ahead s
 by a week, and does not empty the trash. A batch from the future has no age that could be known:
 time alone never takes it; where room is needed it counts as the oldest, so that it does not
 displace what is taken from now on. What was taken in the last hour stays, however much it is; while
-the guard holds something (docs/decisions/0003), what was taken in the last day.
+the guard holds something (docs/decisions/0003), what was taken in the last day. (What goes when
+there is no room for a file that is to come is another matter: disk/giveway.)
 
 Unlinks inside `.left/trash` alone, relative to open folders, follows no link and enters no other
 file system. What goes is first given a name that nobody lists, and what a user rescues by renaming
@@ -71,7 +72,39 @@ def moved(clock: TrashClock | None, now_ns: int, newest_ns: int | None) -> Trash
     return TrashClock(shown_ns, now_ns)
 
 
-class TrashSweep:
+class TrashLooks:
+    """Looks into the trash, and counts its calls. Whatever cannot be read is passed over."""
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._device = 0
+        self._calls = 0
+
+    def _names(self, where: str) -> list[str]:
+        """The names in a folder, if it is on the trash's own file system."""
+        self._calls += 2
+        try:
+            with self._root.folder(where) as folder:
+                if folder.own_stat().device != self._device:
+                    return []
+                return our_names(folder)
+        except OSError:
+            return []
+
+    def _stats(self, where: str, names: list[str]) -> list[tuple[str, Stat]]:
+        try:
+            with self._root.folder(where) as folder:
+                return self._stats_in(folder, names)
+        except OSError:
+            return []
+
+    def _stats_in(self, folder: Folder, names: list[str]) -> list[tuple[str, Stat]]:
+        self._calls += 1 + len(names)
+        found = ((name, folder.stat(name)) for name in names)
+        return [(name, stat) for name, stat in found if stat is not None]
+
+
+class TrashSweep(TrashLooks):
     """One sweep of one share's trash; `step` until it is done. spared_ns: what was taken so long
     ago, or later, stays."""
 
@@ -83,12 +116,12 @@ class TrashSweep:
         now_ns: int,
         spared_ns: int = SPARED_NS,
     ) -> None:
-        self._root, self._limits, self._now_ns = root, limits, now_ns
+        super().__init__(root)
+        self._limits, self._now_ns = limits, now_ns
         self._spared_ns = spared_ns
         self._clock = clock or TrashClock(0, 0)
         self._first = clock is None
-        self._calls = self._batches = self._bytes = 0
-        self._device = 0
+        self._batches = self._bytes = 0
         self._going = self._run()
 
     def step(self) -> Swept:
@@ -218,28 +251,3 @@ class TrashSweep:
                 folder.remove_folder(name_of(where))
         except OSError:
             return  # something in it stayed
-
-    # -- looking -----------------------------------------------------------------------------------
-
-    def _names(self, where: str) -> list[str]:
-        """The names in a folder, if it is on the trash's own file system."""
-        self._calls += 2
-        try:
-            with self._root.folder(where) as folder:
-                if folder.own_stat().device != self._device:
-                    return []
-                return our_names(folder)
-        except OSError:
-            return []
-
-    def _stats(self, where: str, names: list[str]) -> list[tuple[str, Stat]]:
-        try:
-            with self._root.folder(where) as folder:
-                return self._stats_in(folder, names)
-        except OSError:
-            return []
-
-    def _stats_in(self, folder: Folder, names: list[str]) -> list[tuple[str, Stat]]:
-        self._calls += 1 + len(names)
-        found = ((name, folder.stat(name)) for name in names)
-        return [(name, stat) for name, stat in found if stat is not None]

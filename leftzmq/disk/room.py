@@ -6,15 +6,28 @@ Knows free bytes. Must not know what needs them.
 
 from __future__ import annotations
 
-from leftzmq.disk.root import Folder
+from leftzmq.disk.root import Folder, Root
+from leftzmq.tree.path import parent_of
 
 
 class LowSpace(Exception):
-    """Too little would stay free. need_bytes: of what is to come. fits_bytes: what may come now."""
+    """Too little would stay free. need_bytes: of what is to come. fits_bytes: what may come now.
+    free: how much is free, in words."""
 
-    def __init__(self, path: str, need_bytes: int, fits_bytes: int, said: str) -> None:
-        self.path, self.need_bytes, self.fits_bytes, self.said = path, need_bytes, fits_bytes, said
-        super().__init__(f"{path}: {said}")
+    def __init__(self, path: str, need_bytes: int, fits_bytes: int, need: str, free: str) -> None:
+        self.path, self.need_bytes, self.fits_bytes, self.free = path, need_bytes, fits_bytes, free
+        self.said = f"{need}, {free}"
+        super().__init__(f"{path}: {self.said}")
+
+
+def nearest(root: Root, path: str) -> Folder:
+    """The folder at `path`, or the nearest one above it that is there. OSError."""
+    while path:
+        try:
+            return root.folder(path)
+        except OSError:
+            path = parent_of(path)
+    return root.folder("")
 
 
 def fits_bytes(folder: Folder, min_free_percent: float) -> int:
@@ -41,16 +54,16 @@ def check_room(
     if total and fits < now_bytes:  # some network file systems do not know their size: 0
         need = max(now_bytes, need_bytes or 0)
         free = folder.free_bytes()
-        said = f"{_mib(need)} more are needed, {_mib(free)} of {_mib(total)} are free"
-        raise LowSpace(path, need, fits, f"{said}, min_free_percent = {min_free_percent:g}")
+        said = f"{_mib(free)} of {_mib(total)} are free, min_free_percent = {min_free_percent:g}"
+        raise LowSpace(path, need, fits, f"{_mib(need)} more are needed", said)
 
 
 def check_size(folder: Folder, path: str, size: int) -> None:
     """Raises LowSpace where the file system could not hold so much if it were empty. OSError."""
     total = folder.total_bytes()
     if total and size > total:
-        said = f"it has {_mib(size)}, the whole file system {_mib(total)}"
-        raise LowSpace(path, size, folder.free_bytes(), said)
+        said = f"the whole file system {_mib(total)}"
+        raise LowSpace(path, size, folder.free_bytes(), f"it has {_mib(size)}", said)
 
 
 def _mib(count: int) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from leftzmq.disk.outcome import Ending
 from leftzmq.errors import Problem, ProblemKind, Shortage
-from leftzmq.sync.actions import Action, Work, tell_entry
+from leftzmq.sync.actions import Action, Tell, Work, tell_entry
 from leftzmq.sync.asides import GOING_BACK
 from leftzmq.sync.batches import Batches
 from leftzmq.sync.claims import Claims
@@ -33,7 +34,7 @@ from leftzmq.sync.facts import (
 from leftzmq.sync.guard import Guard
 from leftzmq.sync.incoming import Way
 from leftzmq.sync.indexes import Indexes
-from leftzmq.sync.jobs import Applied, Apply, Discarded, RoomSeen, StagingCleared
+from leftzmq.sync.jobs import Applied, Apply, Discarded, RoomMade, RoomSeen, StagingCleared
 from leftzmq.sync.leftings import Leftings
 from leftzmq.sync.moves import Moves
 from leftzmq.sync.problems import Problems
@@ -46,12 +47,13 @@ from leftzmq.sync.window import Doing, Stage, Window
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Operation, Verb
-from leftzmq.wire.local import EventKind
+from leftzmq.wire.local import EventKind, Scalar
 
 REMOVE_REST_S: Final = 0.25
 """A file that is to go stays so long: where it was renamed, the news of its new name follows."""
 FOLDER_RETRY_S: Final = 0.2
 FOLDER_LATE_S: Final = 10.0
+_FULL: Final = (Ending.DISK_FULL, Ending.FULL_AT_FLUSH)
 
 
 class Applier:
@@ -89,7 +91,7 @@ class Applier:
             source,
         )
         self._asides = self._ends.asides
-        self._room = Room(folder)
+        self._room = Room(folder, holds=lambda: bool(guard.status()))
         self.stopped = False
 
     @property
@@ -195,11 +197,16 @@ class Applier:
             # Not in the window, which would fill with what waits: it is found again in the index.
             self._room.refused(fact.problem, fact.entry, now)
             self._window.drop(fact.entry.path)
+            if self._room.hopes:
+                return []
         elif fact.problem.kind is ProblemKind.NOT_GIVEN:
             self._window.wait(doing, now + FAILED_RETRY_S)
         else:
             self._window.wait(doing, now + FULL_RETRY_S)
-        return self._problems.show(fact.problem)
+        asked: list[Action | Fact] = []
+        if fact.problem.kind is ProblemKind.DISK_FULL:
+            asked += self._room.full(fact.entry.path, fact.entry.size, now)
+        return asked + self._problems.show(fact.problem)
 
     def _wait_for_folder(self, doing: Doing, problem: Problem, now: float) -> list[Action | Fact]:
         """Until it is made. That it has not come for a while is worth a word, and not before: it
@@ -223,6 +230,18 @@ class Applier:
         elif (first := self._room.first) and self._versions.ticket(first) is None:
             self._window.consider(first)  # its holder may be away: of that no path is told
         return self.go_on(now)
+
+    def room_made(self, fact: RoomMade, now: float) -> list[Action | Fact]:
+        if fact.stop is not None:
+            return [FolderStopped(self.folder, fact.stop)]
+        work, all_may = self._room.made(fact, now)
+        if all_may:
+            self._window.consider_all()
+        out: list[Action | Fact] = [*work]
+        if fact.files:
+            fields: dict[str, Scalar] = {"folder": self.folder, "batches": 0, "bytes": fact.bytes}
+            out.append(Tell(EventKind.SWEPT, fields | {"files": fact.files}))
+        return out + self.go_on(now)
 
     def walk_ended(self, fact: WalkEnded, now: float) -> list[Action | Fact]:
         if fact.prefix == "" and not self._versions.walked:
@@ -248,7 +267,9 @@ class Applier:
         if fact.batch == GOING_BACK:
             return [*self._asides.ended(fact, now), *self.go_on(now)]
         self._ends.add(fact.outcomes)
-        return self.go_on(now)
+        full = [o.operation for o in fact.outcomes if o.ending in _FULL]
+        asked = self._room.full(full[0].path, max(o.entry.size for o in full), now) if full else []
+        return [*asked, *self.go_on(now)]
 
     def go_on(self, now: float) -> list[Action | Fact]:
         """Handle some ends, derive some tickets, start batches."""
@@ -268,7 +289,7 @@ class Applier:
             out, moving = self._moves.at_home(out)
             for path in moving:
                 self._batches.push(path, self._window.doing[path])
-            out = [self._with_kept(each) for each in out if not self._waits_for_room(each)]
+            out = [known for each in out for known in self._as_room_is(each)]
         self._batches.unstick()
         for number, operations in self._batches.start(now):
             self.leftings.meant(operations)
@@ -295,8 +316,12 @@ class Applier:
             return [] if self._ends.awaits_walk(path) else self._reready(path, doing)
         ticket = self._versions.ticket(path)
         if self._room.not_wanted(path, ticket.entry if ticket else None):
-            solved = [*self._problems.clear(path), FileNotWanted(self.folder, path)]
-            return solved + self._consider(path, now)
+            return [FileNotWanted(self.folder, path), *self._consider(path, now)]
+        solved: list[Action | Fact] = []
+        if ticket is None or not ticket.needs_bytes:
+            solved = self._solved(path, ProblemKind.LOW_SPACE)
+            if ticket is not None and solved:
+                return solved + self._consider(path, now)
         if ticket is None or ticket.entry.deleted:
             if self._spellings.forget(path):
                 self._window.consider_all()  # what lies below it
@@ -306,7 +331,8 @@ class Applier:
             if doing is not None:
                 doing.retry_at = 0.0
         if ticket is None:
-            return self._drop(path) + self._far_future(path) + self._can_be_here(path)
+            solved += self._drop(path)
+            return solved + self._far_future(path) + self._can_be_here(path)
         if ticket.ours is None and ticket.needs_bytes and self._may_lie_here(path, ticket):
             return self._drop(path)  # the end of the walk considers all
         if doing is not None and doing.entry.rank == ticket.entry.rank:
@@ -357,8 +383,10 @@ class Applier:
     def _far_future(self, path: str) -> list[Action | Fact]:
         if self._versions.leap(path):
             return self._problems.show(Problem(self.folder, path, ProblemKind.FAR_FUTURE))
-        is_it = self._problems.kind_of(path) is ProblemKind.FAR_FUTURE
-        return self._problems.clear(path) if is_it else []
+        return self._solved(path, ProblemKind.FAR_FUTURE)
+
+    def _solved(self, path: str, kind: ProblemKind) -> list[Action | Fact]:
+        return self._problems.clear(path) if self._problems.kind_of(path) is kind else []
 
     def _may_lie_here(self, path: str, ticket: Ticket) -> bool:
         if self._versions.may_find:
@@ -403,12 +431,16 @@ class Applier:
         kept = self.leftings.taken(each.entry.path)
         return replace(each, kept=kept) if kept is not None else each
 
-    def _waits_for_room(self, each: Action | Fact) -> bool:
-        """Whether bytes are wanted for which there is no room: for all but a move there must be."""
+    def _as_room_is(self, each: Action | Fact) -> list[Action | Fact]:
+        """The same; where bytes are wanted for which there is no room (for all but a move there
+        must be) a Problem instead."""
         if not isinstance(each, FileWanted) or self._room.may_come(each.entry):
-            return False
-        self._window.drop(each.entry.path)  # it is found again in the index
-        return True
+            return [self._with_kept(each)]
+        path, kind = each.entry.path, ProblemKind.LOW_SPACE
+        self._window.drop(path)  # it is found again in the index
+        if self._room.hopes:
+            return []
+        return self._problems.show(Problem(self.folder, path, kind, self._room.why(each.entry)))
 
     def _drop(self, path: str) -> list[Action | Fact]:
         doing = self._window.drop(path)

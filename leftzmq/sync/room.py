@@ -1,38 +1,61 @@
 """Tickets that wait for room on the disk, and when they go on.
 
-Knows how much may come, as a job that was refused said, and how much is needed. Must not know the
-disk: jobs look. Nothing is kept of a ticket that waits but what it needs: the index has it.
+Before the first of them waits the trash is asked to give way; as long as they wait it is asked
+again now and then. Knows how much may come, as a job that was refused said, and how much is needed.
+Must not know the disk: jobs look. Nothing is kept of a ticket that waits but what it needs: the
+index has it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from leftzmq.errors import Shortage
 from leftzmq.sync.actions import Work
-from leftzmq.sync.jobs import LookForRoom, RoomSeen
+from leftzmq.sync.jobs import LookForRoom, MakeRoom, RoomMade, RoomSeen
 from leftzmq.tree.entry import Entry
 
 LOOK_PERIOD_S: Final = 5.0
+GIVE_PERIOD_S: Final = 60.0
+"""Between two times that the trash is asked, after it could not give enough: each looks at all that
+lies in it."""
+MIB: Final = 1 << 20
 REFUSED_MAX: Final = 1_000
-"""Tickets that are remembered: their Problem is shown, and a part of them may be here."""
+"""Tickets that are remembered: a part of them may be here."""
 
 
 class Room:
-    """Of one folder."""
+    """Of one folder. holds: whether the guard holds something: then the trash keeps all that was
+    taken within the last day."""
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: str, holds: Callable[[], bool]) -> None:
+        self.folder, self._holds = folder, holds
         self._fits: int | None = None  # None: nobody was refused
         self._refused: dict[str, tuple[bytes, int]] = {}  # content, what of it is still to come
         self._least: int | None = None  # needed by what waits
         self._where, self._content = "", b""  # of that
         self._next_look = 0.0
         self._looking = False
+        self._number = 0
+        self._wanted: tuple[str, int] = ("", 0)  # what the trash is asked for, and where
+        self._next_give = 0.0
+        self._hopes = False
+        self._free = ""
 
     @property
     def waited_for(self) -> bool:
         return self._least is not None
+
+    @property
+    def hopes(self) -> bool:
+        """Whether the trash is asked, and has not answered yet: until then nothing waits in the
+        sense of a Problem."""
+        return self._hopes
+
+    def why(self, entry: Entry) -> str:
+        """Why this one has to wait, for its Problem."""
+        return f"{self._need_of(entry) / MIB:.1f} MiB more are needed, {self._free}"
 
     @property
     def first(self) -> str:
@@ -42,11 +65,15 @@ class Room:
     def deadline(self) -> float | None:
         return None if self._fits is None or self._looking else self._next_look
 
+    def _need_of(self, entry: Entry) -> int:
+        """Bytes of it that are still to come, at most."""
+        return self._refused.get(entry.path, (b"", entry.size))[1]
+
     def may_come(self, entry: Entry) -> bool:
         """Whether there is room for it, as far as is known; if not, it waits."""
         if self._fits is None:
             return True
-        _, need = self._refused.get(entry.path, (b"", entry.size))
+        need = self._need_of(entry)
         if need <= max(0, self._fits):
             return True
         self._wait(entry, need)
@@ -55,11 +82,19 @@ class Room:
     def refused(self, shortage: Shortage, entry: Entry, now: float) -> None:
         """A job found too little room for it."""
         if self._fits is None:
-            self._next_look = now + LOOK_PERIOD_S
+            self._hopes = now >= self._next_give
+            self._next_look = now if self._hopes else now + LOOK_PERIOD_S
         self._fits = shortage.fits_bytes
+        self._free = shortage.free
         if len(self._refused) < REFUSED_MAX:
             self._refused[entry.path] = (entry.content, shortage.need_bytes)
         self._wait(entry, shortage.need_bytes)
+
+    def full(self, path: str, need: int, now: float) -> list[Work]:
+        """The file system itself said that it is full, at `path`: the trash is asked for it."""
+        if self._looking or now < self._next_give:
+            return []
+        return [self._give(path, need)]
 
     def not_wanted(self, path: str, entry: Entry | None) -> bool:
         """Whether something was refused for `path` that is not what is wanted there now."""
@@ -75,17 +110,39 @@ class Room:
     def tick(self, now: float) -> list[Work]:
         if self._fits is None or self._looking or now < self._next_look:
             return []
+        if self._least and now >= self._next_give:
+            return [self._give(self._where, self._least)]
         self._looking = True
         return [Work(LookForRoom(self.folder, self._where))]
 
     def seen(self, fact: RoomSeen, now: float) -> bool:
         """Whether something that waits may come now."""
+        return self._looked(fact.fits_bytes, now)
+
+    def made(self, fact: RoomMade, now: float) -> tuple[list[Work], bool]:
+        """What is to be done further; and whether all that waits is to be considered: it may come
+        now, or has a Problem from now on."""
+        path, need = self._wanted
+        if not fact.done:
+            return [Work(MakeRoom(self.folder, self._number, path, need, self._holds()))], False
+        self._next_give = now if fact.fits_bytes >= need else now + GIVE_PERIOD_S
+        hoped, self._hopes = self._hopes, False
+        return [], self._looked(fact.fits_bytes, now) or hoped
+
+    def _give(self, path: str, need: int) -> Work:
+        self._looking, self._wanted = True, (path, need)
+        self._number += 1
+        return Work(MakeRoom(self.folder, self._number, path, need, self._holds()))
+
+    def _looked(self, fits_bytes: int, now: float) -> bool:
         self._looking, self._next_look = False, now + LOOK_PERIOD_S
-        least, self._fits = self._least, fact.fits_bytes
+        if self._fits is None:
+            return False
+        least, self._fits = self._least, fits_bytes
         if least is None:
             self._fits = None  # whoever waited came, or is not wanted any more
             return False
-        if least > max(0, fact.fits_bytes):
+        if least > max(0, fits_bytes):
             return False
         self._least = None
         return True

@@ -248,6 +248,37 @@ READERS: Final = (
     ),
 )
 
+ROOM: Final = (
+    Bug(
+        "where there is no room the trash keeps nothing of the last hour",
+        "The newest version of each path that was taken within the last hour stays in any case.",
+        (
+            Edit(
+                "leftzmq/disk/giveway.py",
+                "        if is_newest:\n            return\n",
+                "        if is_newest:\n"
+                "            self._last.append(version)\n"
+                "            return\n",
+            ),
+        ),
+        frozenset(("I2",)),
+        ("tests/test_disk_giveway.py",),
+    ),
+    Bug(
+        "what waits for room may wait without a Problem",
+        "A ticket that waits for room has its Problem.",
+        (
+            Edit(
+                "leftzmq/sync/applier.py",
+                "        if self._room.hopes:\n            return []\n        return self._pr",
+                "        if not self._room.hopes:\n            return []\n        return self._pr",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_small_disk.py", "tests/test_sync_room.py"),
+    ),
+)
+
 ERRORS: Final = (
     Bug(
         "no descriptors means not our share",
@@ -349,4 +380,4 @@ SPELLINGS: Final = (
     ),
 )
 
-BUGS: Final = (*FLUSHES, *NAMES, *READERS, *ERRORS, *MOUNTS, *SPELLINGS)
+BUGS: Final = (*FLUSHES, *NAMES, *READERS, *ROOM, *ERRORS, *MOUNTS, *SPELLINGS)

@@ -17,6 +17,8 @@ from leftzmq.sync.jobs.applying import (
     CountLosses,
     LookForRoom,
     LossesCounted,
+    MakeRoom,
+    RoomMade,
     RoomSeen,
 )
 from leftzmq.sync.jobs.fetching import (
@@ -129,6 +131,7 @@ __all__ = [
     "LookForRoom",
     "Looked",
     "LossesCounted",
+    "MakeRoom",
     "OpenFolder",
     "OpenLists",
     "OpenStaging",
@@ -139,6 +142,7 @@ __all__ = [
     "ReadVersions",
     "Resolve",
     "RestoreTrash",
+    "RoomMade",
     "RoomSeen",
     "Sample",
     "Sampled",
@@ -197,6 +201,7 @@ Job = (
     | ReadVersions
     | Resolve
     | LookForRoom
+    | MakeRoom
     | CountLosses
     | LookForIndexRoom
     | OpenFolder
@@ -229,6 +234,7 @@ JobDone = (
     | VersionsRead
     | CopyResolved
     | RoomSeen
+    | RoomMade
     | LossesCounted
     | IndexRoomSeen
     | FolderOpened
@@ -263,6 +269,7 @@ BULK_JOBS = (
     Walk,
     SweepTrash,
     ListTrash,
+    MakeRoom,
     CountLosses,
 )
 

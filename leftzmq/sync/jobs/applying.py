@@ -46,6 +46,32 @@ class RoomSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class MakeRoom:
+    """Let the trash give way (disk/giveway) until `need_bytes` may come to `path`, or to nothing if
+    it cannot; the first job of a number begins it. spare_day: nothing of the last day goes."""
+
+    folder: str
+    number: int
+    path: str
+    need_bytes: int
+    spare_day: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoomMade:
+    """files, bytes: what this step let go of. fits_bytes: as of RoomSeen. stop: the share is not
+    there, or is not the one we know: nothing was done."""
+
+    folder: str
+    number: int
+    files: int
+    bytes: int
+    fits_bytes: int
+    done: bool
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CountLosses:
     """Go on counting (index/losses) how many files of ours would be lost by what was heard of; the
     first job of a number begins it. reach: bits of the devices that can be asked. accepted: what

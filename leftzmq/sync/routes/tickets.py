@@ -15,7 +15,7 @@ from leftzmq.sync.facts import (
     PathsReconsidered,
 )
 from leftzmq.sync.folder import Folder
-from leftzmq.sync.jobs import Applied, Discarded, RoomSeen, StagingCleared
+from leftzmq.sync.jobs import Applied, Discarded, RoomMade, RoomSeen, StagingCleared
 from leftzmq.sync.routes.table import Outputs, Routes, Stir
 
 
@@ -34,6 +34,7 @@ class TicketRoutes:
         to(FileHeldUp, lambda folder, fact, now: folder.applier.held_up(fact, now))
         to(Applied, self._applied)
         to(RoomSeen, lambda folder, fact, now: folder.applier.room_seen(fact, now))
+        to(RoomMade, lambda folder, fact, now: folder.applier.room_made(fact, now))
         to(Discarded, lambda folder, fact, now: folder.applier.discarded(fact, now))
         to(StagingCleared, self._staging_cleared)
 
