@@ -26,10 +26,11 @@ from leftzmq.sync.window import Doing, Stage, Window
 from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import parent_of
-from leftzmq.tree.plan import Moved
+from leftzmq.tree.plan import Moved, Operation
 from leftzmq.wire.local import EventKind
 
 ENDS_A_TURN: Final = 32  # of operations (about 70 us each): a batch's are handled in slices
+RESPELLED_AT_ONCE: Final = 1000  # paths; about 30 us each
 CHANGED_RETRY_S: Final = 2.0
 FULL_RETRY_S: Final = 5.0
 FAILED_RETRY_S: Final = 30.0
@@ -92,7 +93,7 @@ class Ends:
         for outcome in outcomes:
             self._claims.release(outcome.operation.paths, Claimant.APPLIER)
             if outcome.operation.moved is not None:
-                out += self._moved(outcome.operation.moved, outcome.ending, now)
+                out += self._moved(outcome.operation, outcome.operation.moved, outcome.ending, now)
             self.asides.add(outcome, now)
             if outcome.left is not None:
                 out += self._leftings.discard(outcome.left)
@@ -176,6 +177,7 @@ class Ends:
         out = self._problems.clear(path)
         if spelled is not None:
             self._spellings.respelled(path, spelled)
+            self._gone_with(spelled)
             out.append(RescanWanted(self._folder, (path, spelled), walk=True))
         if outcome.lost:
             out += self._show(path, ProblemKind.ACCESS_LOST, f"not kept: {outcome.lost}")
@@ -187,9 +189,27 @@ class Ends:
             out.append(Tell(EventKind.CONFLICT, fields))
         return out
 
-    def _moved(self, moved: Moved, ending: Ending, now: float) -> list[Action | Fact]:
+    def _gone_with(self, folder: str) -> None:
+        """The folder is called otherwise now. What was in it and was to go is not at its path any
+        more; until our index says so, a version that comes there would be taken for ours."""
+        for path in self._versions.alive_below(folder, RESPELLED_AT_ONCE):
+            doing = self._window.doing.get(path)
+            if doing is not None and doing.stage is Stage.APPLYING:
+                continue
+            ticket = self._versions.ticket(path)
+            if ticket is not None and ticket.entry.deleted:
+                self._versions.take(ticket.entry, None)
+            self._window.consider(path)
+
+    def _moved(
+        self, operation: Operation, moved: Moved, ending: Ending, now: float
+    ) -> list[Action | Fact]:
         """The other end of a move."""
         self._claims.release((moved.path,), Claimant.APPLIER)
+        if ending is not Ending.DONE and self._spellings.may_have_come(operation.path):
+            # Its folder was called otherwise first: it came along, and is at that path no more.
+            self._versions.take(moved.entry, None)
+            ending = Ending.DONE
         if ending is not Ending.DONE:
             # Whatever it waited for before may have come meanwhile, and found it at work.
             self._window.wait(self._window.doing[moved.path], now + CHANGED_RETRY_S)

@@ -25,6 +25,7 @@ from leftzmq.tree.entry import (
     published_again,
     with_other_deletes,
 )
+from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.tree.plan import Held, Operation, Staged, Verb
 from leftzmq.tree.reconcile import Verdict, reconcile
 
@@ -229,6 +230,14 @@ class Versions:
             default=None,
         )
         return best is not None and not best.deleted
+
+    def alive_below(self, folder: str, limit: int) -> list[str]:
+        """What we have below a folder, children before parents; `limit` paths at most."""
+        head = sort_key(folder) + b"\0"
+        found = [key for key, _ in self._indexes.store.alive_after(head, limit)]
+        paths = [path_of_key(key) for key in found if key.startswith(head)]
+        self._indexes.recall(paths)
+        return paths[::-1]
 
     def wanted(self, path: str) -> Entry | None:
         """The live version of `path` that wins among what can be had now."""
