@@ -271,7 +271,7 @@ class ProblemKind(Enum):
     INDEX_WAITS = "waits until there is a place for it in our own, and is asked for again then"
     TWO_OF_KEY = (
         "comes from two agents that have the same key, as those of a cloned machine have: stop one "
-        "of them, move its state directory away, and put its new `leftzmq id` into the configs"
+        "of them, and put what `leftzmq id --new` prints there into the configs of the others"
     )
     FAR_FUTURE = "another device has a version of it from the end of all times: it is not taken"
     NAME_FOLDS = (

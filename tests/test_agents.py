@@ -301,3 +301,29 @@ def test_the_story_runs_to_its_end() -> None:
 def test_id_prints_the_key_and_nothing_else(stage: Stage) -> None:
     a = stage.actors[0]
     assert run("admin", "id", "-c", config(a)).stdout == a.key + "\n"
+
+
+def test_a_copy_of_a_device_gets_a_key_of_its_own_and_goes_on(stage: Stage) -> None:
+    a, b, _ = stage.actors
+    a.start()
+    b.start()
+    (a.share / "f").write_bytes(b"one")
+    assert wait_until(lambda: has(b, "f", b"one"), DEADLINE_S)
+    refused = run("admin", "id", "--new", "-c", config(a))
+    assert refused.returncode == 1 and "another agent runs on this state" in refused.stderr
+    a.stop()
+    made = run("admin", "id", "--new", "-c", config(a))
+    key = made.stdout.strip()
+    assert made.returncode == 0 and key != a.key and len(key) == 40
+    assert run("admin", "id", "-c", config(a)).stdout == f"{key}\n"
+    old = a.state / "device.key.old"
+    assert a.key in old.read_text() and old.stat().st_mode & 0o777 == 0o600
+    b.stop()
+    Path(config(b)).write_text(Path(config(b)).read_text().replace(a.key, key))
+    (b.share / "f").write_bytes(b"two")
+    a.start()
+    b.start()
+    assert wait_until(lambda: has(a, "f", b"two"), DEADLINE_S)
+    (a.share / "g").write_bytes(b"three")
+    assert wait_until(lambda: has(b, "g", b"three"), DEADLINE_S)
+    assert not list(a.share.glob("*conflict*")) and not list(b.share.glob("*conflict*"))

@@ -42,6 +42,14 @@ def load_or_make(path: Path) -> DeviceKeyPair:
     return _parse(read_private(path), path)
 
 
+def make_anew(path: Path) -> DeviceKeyPair:
+    """Another key pair in `path`; the one before, if there is any, lies beside it from now on, as
+    `.old`. No agent uses it meanwhile. KeyFileError; OSError: it could not be moved."""
+    if path.exists():
+        path.replace(path.with_name(f"{path.name}.old"))
+    return load_or_make(path)
+
+
 def public_text(key: bytes) -> str:
     """The z85 form of a public key (40 characters), as `leftzmq id` prints it."""
     text: bytes = z85.encode(key)

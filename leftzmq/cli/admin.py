@@ -17,7 +17,8 @@ from leftzmq.cli.shell import Parser, guarded
 from leftzmq.cli.trash import add_trash, trash
 from leftzmq.cli.wait import add_wait, wait
 from leftzmq.config import load_device
-from leftzmq.statedir import device_key_file, make_state_dir
+from leftzmq.errors import KeyFileError
+from leftzmq.statedir import StateDir, device_key_file, make_state_dir
 
 DEMO_BYTES = 512 << 20
 
@@ -61,7 +62,13 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
-        if name == "status":
+        if name == "id":
+            command.add_argument(
+                "--new",
+                action="store_true",
+                help="make another one, as for a copy of a machine; its agent must not run",
+            )
+        else:
             command.add_argument(
                 "--folder", default="", metavar="ID", help="which [[folder]]; left out: all"
             )
@@ -93,10 +100,22 @@ def _size(text: str) -> int:
 
 def _id(options: argparse.Namespace) -> int:
     device = load_device(options.config)
-    make_state_dir(device.state)
-    pair = devicekey.load_or_make(device_key_file(device.state))
+    if options.new:
+        pair = _new_key(device.state)
+    else:
+        make_state_dir(device.state)
+        pair = devicekey.load_or_make(device_key_file(device.state))
     print(devicekey.public_text(pair.public))
     return 0
+
+
+def _new_key(state: Path) -> devicekey.DeviceKeyPair:
+    with StateDir.open(state) as held:
+        try:
+            return devicekey.make_anew(held.device_key_file)
+        except OSError as error:
+            where, do = str(held.device_key_file), "look who owns the state directory"
+            raise KeyFileError(f"cannot be replaced: {error.strerror}", where, do) from None
 
 
 if __name__ == "__main__":
