@@ -96,6 +96,7 @@ _AS_SAID: Final = {
     "stopped there": "connected",
     "stopped here": "connected",
     "silent": "connected, and has said nothing of it yet",
+    "two of that key": "not one device",
 }
 
 

@@ -6,10 +6,10 @@ is too much.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from leftzmq.index.rows import Row, ours_of, row_bytes
+from leftzmq.index.rows import Row, row_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class Lack:
     bytes: int = 0
 
 
+Counts = dict[int, list[int]]
+"""A set of devices -> how many, and how many bytes. Changed in place: it is done for every row."""
+
+
 class Holdings:
     """Rows are counted by the set of devices that hold them, of which there are few: a row that all
     hold is one step.
@@ -37,68 +41,63 @@ class Holdings:
     """
 
     def __init__(self) -> None:
-        self._by_holders: dict[int, Held] = {}
-        self._ours: dict[int, Lack] = {}  # by who has our version, or a higher one
-        self._theirs: dict[int, Lack] = {}  # above ours, or where we have none: by who holds it
+        self._by_holders: Counts = {}
+        self._ours: Counts = {}  # by who has our version, or a higher one
+        self._theirs: Counts = {}  # above ours, or where we have none: by who holds it
         self.changed = True
 
     def change(self, before: Iterable[Row], after: Iterable[Row]) -> None:
         """The rows of one path became others."""
         self.changed = True
-        for rows, sign in ((before, -1), (after, 1)):
-            held = [row for row in rows if row.holders]
-            for row in held:
-                self._add(row, sign)
-            self._compare(held, sign)
+        self._add(before, -1)
+        self._add(after, 1)
 
     def of(self, mask: int) -> Held:
         """What the device of this bit (as a set of bits) holds."""
-        found = [held for holders, held in self._by_holders.items() if holders & mask]
-        return Held(sum(held.entries for held in found), sum(held.bytes for held in found))
+        return Held(*_sum(self._by_holders, mask, holds=True))
 
     def lacking(self, mask: int) -> Lack:
         """What we have and the device of this bit lacks. mask 0: a device that has nothing"""
-        return _sum(lack for holders, lack in self._ours.items() if not holders & mask)
+        return Lack(*_sum(self._ours, mask, holds=False))
 
     def coming(self, mask: int) -> Lack:
         """What the device of this bit has and we lack."""
-        return _sum(lack for holders, lack in self._theirs.items() if holders & mask)
+        return Lack(*_sum(self._theirs, mask, holds=True))
 
-    def _compare(self, rows: Sequence[Row], sign: int) -> None:
-        ours = ours_of(rows)
-        if ours is None:
-            for row in rows:
-                _count(self._theirs, row.holders, sign, row.entry.size)
+    def _add(self, rows: Iterable[Row], sign: int) -> None:
+        held = [row for row in rows if row.holders]
+        ours: Row | None = None
+        for row in held:
+            _count(self._by_holders, row.holders, sign, row_bytes(row.entry))
+            if row.is_ours:
+                ours = row
+        if len(held) == 1 and ours is not None:  # nearly every path
+            _count(self._ours, ours.holders, sign, ours.entry.size)
             return
-        holders = ours.holders
-        for row in rows:
-            if row is not ours and row.entry.rank > ours.entry.rank:
-                holders |= row.holders
+        up = 0
+        for row in held:
+            if ours is None or (row is not ours and row.entry.rank > ours.entry.rank):
+                up |= row.holders
                 _count(self._theirs, row.holders, sign, row.entry.size)
-        _count(self._ours, holders, sign, ours.entry.size)
-
-    def _add(self, row: Row, sign: int) -> None:
-        held = self._by_holders.get(row.holders, _NOTHING)
-        held = Held(held.entries + sign, held.bytes + sign * row_bytes(row.entry))
-        if held == _NOTHING:
-            del self._by_holders[row.holders]
-        else:
-            self._by_holders[row.holders] = held
+        if ours is not None:
+            _count(self._ours, ours.holders | up, sign, ours.entry.size)
 
 
-def _count(counts: dict[int, Lack], holders: int, sign: int, size: int) -> None:
-    lack = counts.get(holders, _NO_LACK)
-    lack = Lack(lack.paths + sign, lack.bytes + sign * size)
-    if lack == _NO_LACK:
+def _count(counts: Counts, holders: int, sign: int, size: int) -> None:
+    found = counts.get(holders)
+    if found is None:
+        counts[holders] = [sign, sign * size]
+        return
+    found[0] += sign
+    found[1] += sign * size
+    if found == [0, 0]:
         del counts[holders]
-    else:
-        counts[holders] = lack
 
 
-def _sum(lacks: Iterable[Lack]) -> Lack:
-    found = tuple(lacks)
-    return Lack(sum(lack.paths for lack in found), sum(lack.bytes for lack in found))
-
-
-_NOTHING = Held()
-_NO_LACK = Lack()
+def _sum(counts: Counts, mask: int, *, holds: bool) -> tuple[int, int]:
+    """Of the sets that have this bit, or of those that do not."""
+    count = size = 0
+    for holders, (some, more) in counts.items():
+        if bool(holders & mask) is holds:
+            count, size = count + some, size + more
+    return count, size

@@ -239,7 +239,7 @@ COME_AND_GO: Final = (
         (
             Edit(
                 "leftzmq/sync/holdings.py",
-                "                holders |= row.holders\n",
+                "                up |= row.holders\n",
                 "",
             ),
         ),
