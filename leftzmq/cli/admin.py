@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in (
         ("id", "print this device's public key, making it on first use"),
-        ("status", "folders, peers, tickets, rates, problems"),
+        ("status", "how far each device is with us, what is to come, problems"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
