@@ -210,7 +210,7 @@ class Line:
             if self._lost:
                 self._lost, self._again_at = False, None
             else:
-                yield self._failed(Away.NOBODY_ANSWERS)
+                yield from self._failed(Away.NOBODY_ANSWERS)
         elif event == zmq.EVENT_DISCONNECTED and self._up:
             # Usually libzmq connects again by itself; not after a frame over our limit.
             self._up, self._lost, self._swallowed = False, True, True
@@ -222,12 +222,14 @@ class Line:
         else:
             self.refused = event == zmq.EVENT_HANDSHAKE_FAILED_AUTH
             self.rest(self._rest_s)
-            yield self._failed(_REASONS.get(event, Away.NO_AGENT))
+            yield from self._failed(_REASONS.get(event, Away.NO_AGENT))
 
-    def _failed(self, away: Away) -> DialFailed:
+    def _failed(self, away: Away) -> Iterator[DialFailed]:
+        """Said of control alone: who reads it knows that address, out of the config."""
         self._early.clear()
         self._swallowed = True
-        return DialFailed(self._device, _WHY_FAILED[away].format(self.endpoint), away)
+        if self.kind is Socket.CONTROL:
+            yield DialFailed(self._device, _WHY_FAILED[away].format(self.endpoint), away)
 
     def _rest(self, rest_s: float) -> None:
         self._again_at = self._world.clock() + rest_s
