@@ -133,7 +133,11 @@ def test_a_peer_without_a_key_is_never_waited_for_in_vain_without_a_word(mesh: M
         assert waits(mesh, a, **fields)["why"] == "delta has no key in the config"
 
 
-@pytest.mark.parametrize("kind", [*NEVER_SYNCED, ProblemKind.WATCH_LIMIT], ids=lambda k: k.name)
+@pytest.mark.parametrize(
+    "kind",
+    [*sorted(NEVER_SYNCED, key=lambda kind: kind.name), ProblemKind.WATCH_LIMIT],
+    ids=lambda kind: kind.name,
+)
 def test_what_is_never_synced_keeps_nobody_waiting_and_is_listed(
     mesh: Mesh, kind: ProblemKind
 ) -> None:
