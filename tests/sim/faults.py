@@ -277,7 +277,10 @@ class Faults:
     # ---- lost and restored ------------------------------------------------------------------
 
     def take_snapshot(self, device: SimDevice, chance: random.Random) -> None:
-        """A backup of the state and of the share, for one of the next."""
+        """A backup of the state and of the share, for one of the next. Before the first start the
+        share has no marker: put back, it would be another one, for which there is --adopt."""
+        if device.starts == 0:
+            return
         self._come(device)
         self._snapshots[device.name] = (device.snapshot(), device.disk.copy(fresh=False))
 
