@@ -71,3 +71,13 @@ def test_names_that_do_not_exist_are_errors(stage: Stage) -> None:
         done = wait(a, "--timeout", "1", *words)
         assert done.returncode in (1, 2) and said in done.stderr, done.stderr
     assert wait(a, "--peer", "B", "--all").returncode == 2
+
+
+@pytest.mark.parametrize("typed", ["abc", "-1", "nan", "inf", "1e400", ""])
+def test_a_timeout_that_is_none_is_a_usage_error(typed: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "leftzmq.cli.admin", "wait", "-c", str(tmp_path / "peer.toml")]
+    refused = subprocess.run(
+        [*command, f"--timeout={typed}"], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert refused.returncode == 2
+    assert "is no number of seconds from 0 to 1,000,000,000" in refused.stderr

@@ -6,6 +6,7 @@ Knows the fields of the answer and how to say them.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from leftzmq.config import load_device
 
 NOT_IN_SYNC: Final = 3
 DEFAULT_WAIT_S: Final = 60.0
+LONGEST_WAIT_S: Final = 1_000_000_000  # 31 years; `inf` is no number of an answer
 ANSWER_S: Final = 10.0
 """Beyond the timeout: then the agent looks up what is missing, for 3 s at most."""
 SHOWN: Final = 20
@@ -33,7 +35,7 @@ def add_wait(commands: Any) -> None:
     )
     add_common(command, left_out="all of them")
     command.add_argument(
-        "--timeout", type=float, default=DEFAULT_WAIT_S, metavar="S", help="seconds (60)"
+        "--timeout", type=_seconds, default=DEFAULT_WAIT_S, metavar="S", help="seconds (60)"
     )
     who = command.add_mutually_exclusive_group()
     who.add_argument(
@@ -49,6 +51,17 @@ def add_wait(commands: Any) -> None:
     command.add_argument(
         "--path", default="", metavar="PATH", help="only for this, and all below it"
     )
+
+
+def _seconds(typed: str) -> float:
+    try:
+        seconds = float(typed)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= LONGEST_WAIT_S:
+        what = f"{printable(typed)!r} is no number of seconds from 0 to {LONGEST_WAIT_S:,.0f}"
+        raise argparse.ArgumentTypeError(what)
+    return seconds
 
 
 def wait(options: argparse.Namespace) -> int:
