@@ -71,6 +71,9 @@ PLANS = {
     "a folder goes on while the word that it is stopped is on its way over the other link": (
         "3106/ABCD/0,1,2,4,5,6,7,2001,2004,9,11/0/skews_s"
     ),
+    "what waits to be tried again is worked at, and must wait once more": (
+        "3010299/ABC/0,1,3,4,14,15,2003,16,17,19,2004,27/1/slow,careful,skews_s"
+    ),
     "a name of a file is another file's right after it was written through": (
         "2224/AB/0,1,2,3,4,5,11,13,14,16,17,18/0/slow,news_twice,watch_lost,careful,skews_s"
     ),

@@ -69,8 +69,9 @@ class Batches:
         self.pace = Pace()
 
     def push(self, path: str, doing: Doing) -> None:
-        """It is ready: into the heap of its kind, once."""
-        doing.stage = Stage.READY
+        """It is ready: into the heap of its kind, once. A retry that it waited for is not to come
+        any more: it would come while it is worked at, and be lost."""
+        doing.stage, doing.retry_at = Stage.READY, 0.0
         if doing.in_heap:
             return
         doing.in_heap = True
