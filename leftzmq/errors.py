@@ -250,6 +250,10 @@ class ProblemKind(Enum):
     DISK_FULL = "the disk is full: the ticket waits for room"
     LOW_SPACE = "too little of the disk would stay free: the ticket waits for room"
     FLUSH_FAILED = "could not be flushed to the disk"
+    ROTTEN = (
+        "the bytes changed without a change of time (the disk or the memory may be failing): they "
+        "are given to nobody"
+    )
     ACCESS_LOST = (
         "was replaced, and who may read and write it could not all be kept: nobody may who could "
         "not before; set it by hand"

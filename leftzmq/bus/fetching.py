@@ -6,6 +6,7 @@ Part of bus/jobs. Knows the share and the keys. Must not know who asked, nor whe
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from leftzmq.bus import mounted
@@ -97,7 +98,11 @@ def _look_at_home(ground: Ground, now_ns: int, job: jobs.LookAtHome) -> JobDone:
         _check_room(ground, job, sum(chunk.length for chunk in job.chunks))
         return copy_home(ground.root, job.staged, job.source, chunks, ground.keys)
 
-    return _kept(ground, job, len(chunks), work)
+    kept = _kept(ground, job, len(chunks), work)
+    here = set(kept.offsets)
+    lacks = [c for c in job.chunks if c.target_offset not in here and kept.problem is None]
+    doubts = (jobs.Doubt(job.source, c.id, c.source_offset, c.length) for c in lacks[:1])
+    return replace(kept, doubts=tuple(doubts))
 
 
 def _kept(
@@ -105,7 +110,7 @@ def _kept(
     job: jobs.VerifyStaging | jobs.LookAtHome,
     tried: int,
     work: Callable[[], list[int]],
-) -> JobDone:
+) -> jobs.ChunksKept:
     offsets: list[int] = []
     problem = None
     try:
@@ -149,6 +154,7 @@ def _stage_small(ground: Ground, now_ns: int, job: jobs.StageSmall) -> JobDone:
     problems: list[tuple[Entry, Problem]] = []
     left: list[tuple[Entry, Staged]] = []
     noise: set[Staged] = set()
+    doubts: list[jobs.Doubt] = []
     with LastFolder(ground.root) as here, LastFolder(ground.root) as home:
         for file in job.files:
             entry = file.entry
@@ -161,7 +167,9 @@ def _stage_small(ground: Ground, now_ns: int, job: jobs.StageSmall) -> JobDone:
                 bad.append(entry)
                 continue
             if data is None:
+                assert file.source is not None
                 unfound.append(entry)
+                doubts.append(jobs.Doubt(file.source, bytes(entry.content), 0, entry.size))
                 continue
             try:
                 min_free = ground.limits.min_free_percent
@@ -183,6 +191,7 @@ def _stage_small(ground: Ground, now_ns: int, job: jobs.StageSmall) -> JobDone:
         len(body),
         tuple(left),
         frozenset(noise),
+        tuple(doubts),
     )
 
 

@@ -226,6 +226,9 @@ class JobRunner:
     def _read_chunks(self, ground: Ground, job: jobs.ReadChunks) -> JobDone:
         return serving.read_asked(self._reader(ground), ground.root, ground.keys, job)
 
+    def _check_bytes(self, ground: Ground, job: jobs.CheckBytes) -> JobDone:
+        return serving.check_bytes(self._reader(ground), ground.root, ground.keys, job)
+
     def _expand(self, ground: Ground, job: jobs.ExpandLists) -> JobDone:
         reader = self._reader(ground)
         if job.begun is None and (problem := fetching.no_room(ground, reader, job.entry)):
@@ -266,5 +269,6 @@ _HANDLERS: dict[type, Any] = {
     jobs.ReadPage: JobRunner._read_page,
     jobs.ReadChunks: JobRunner._read_chunks,
     jobs.FindLacking: JobRunner._find_lacking,
+    jobs.CheckBytes: JobRunner._check_bytes,
     jobs.LookForIndexRoom: JobRunner._look_for_index_room,
 }

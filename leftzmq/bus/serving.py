@@ -5,23 +5,29 @@ Knows the index, the keys and files of ours. Must not know sockets, or why a job
 
 from __future__ import annotations
 
+import errno
 from array import array
 from collections.abc import Sequence
 
+from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys
 from leftzmq.content.lists import MAX_DISTINCT, Expansion, Rows, expand
 from leftzmq.content.seal import MAC_BYTES, seal_chunk, seal_list
-from leftzmq.disk.reading import read_chunks
+from leftzmq.disk.reading import Asked, read_chunks
 from leftzmq.disk.root import LastFolder, Root
+from leftzmq.disk.trouble import raise_if_short
 from leftzmq.errors import Refused
 from leftzmq.index.reader import Reader
+from leftzmq.index.rows import ours_of
 from leftzmq.sync import jobs
 from leftzmq.sync.rowsets import set_of_runs
 from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.path import name_of, parent_of
 from leftzmq.wire.messages import Want
 
-Found = tuple[list[tuple[bytes, bytes]], list[bytes], list[str]]
-"""(id, bytes) of what was found; ids that were not; paths that are not what the index says."""
+Found = tuple[list[tuple[bytes, bytes]], list[bytes], list[tuple[str, Asked]]]
+"""(id, bytes) of what was found; ids that were not; paths that are not what the index says, with
+what they lacked."""
 
 
 def expand_lists(reader: Reader, job: jobs.ExpandLists) -> jobs.ListsExpanded:
@@ -71,7 +77,7 @@ def read_asked(
     parts: list[tuple[bytes, int]] = []
     boxes: list[bytes] = []
     missing: list[bytes] = []
-    stale: list[str] = []
+    stale: list[jobs.Doubt] = []
     for id in job.lists:
         rows = reader.list_rows(id)
         if rows is None:
@@ -87,7 +93,7 @@ def read_asked(
                 boxes.append(seal_chunk(keys, id, data))
                 parts.append((id, len(boxes[-1]) - MAC_BYTES))
             missing += lacking
-            stale += moved
+            stale += (jobs.Doubt(path, *ask) for path, ask in moved)
     body = boxes[0] if len(boxes) == 1 else b"".join(boxes)
     return jobs.ChunksRead(
         job.folder,
@@ -100,6 +106,54 @@ def read_asked(
         job.asked_bytes,
         job.asks,
         job.is_small,
+    )
+
+
+def check_bytes(
+    reader: Reader, root: Root, keys: FolderKeys, job: jobs.CheckBytes
+) -> jobs.BytesChecked:
+    """Only what our own lists say counts: who asked may have asked for anything. OSError that says
+    nothing of the path."""
+    doubt = job.doubt
+    fine = jobs.BytesChecked(job.folder, doubt.path, None)
+    ours = ours_of(reader.rows_of((doubt.path,))[doubt.path])
+    if ours is None or ours.scan is None or not _is_part(reader, ours.entry, doubt):
+        return fine
+    where, name, why = parent_of(doubt.path), name_of(doubt.path), ""
+    try:
+        with root.folder(where) as folder:
+            found = folder.stat(name)
+            if found is None or found.kind is not Kind.FILE or found.key() != ours.scan:
+                return fine
+            try:
+                with folder.open_read(name) as file:
+                    data = file.read(doubt.offset, doubt.length)
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                data, why = b"", error.strerror or str(error)
+            if not why and chunk_id(keys, data) == doubt.id:
+                return fine
+            again = folder.stat(name)  # after it was read: what was written since has a later one
+    except OSError as error:
+        raise_if_short(error)
+        return fine
+    if again is None or again.kind is None or again.key() != ours.scan:
+        return fine
+    return jobs.BytesChecked(job.folder, doubt.path, ours.scan, why)
+
+
+def _is_part(reader: Reader, entry: Entry, doubt: jobs.Doubt) -> bool:
+    """Whether this file of ours has such a chunk there."""
+    if entry.deleted or entry.kind is not Kind.FILE:
+        return False
+    if not entry.depth:
+        return (doubt.id, doubt.offset, doubt.length) == (bytes(entry.content), 0, entry.size)
+    rows = _rows_of(reader, entry)
+    found = () if rows is None else rows.find({doubt.id})
+    return any(
+        rows is not None and (rows.offset(at), rows.length(at)) == (doubt.offset, doubt.length)
+        for at in found
     )
 
 

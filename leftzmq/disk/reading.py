@@ -19,16 +19,16 @@ Asked = tuple[bytes, int, int]
 
 def read_chunks(
     near: LastFolder, paths: Sequence[str], asks: Sequence[Asked], keys: FolderKeys
-) -> tuple[list[tuple[bytes, bytes]], list[bytes], list[str]]:
+) -> tuple[list[tuple[bytes, bytes]], list[bytes], list[tuple[str, Asked]]]:
     """Look for chunks in files that should all have the same content.
 
     Returns what was found as (id, bytes), the ids that were not, and the paths whose bytes are
-    not what the index says: they moved meanwhile and are to be scanned again. Bytes that are not
-    their id's are never returned.
+    not what the index says, each with what it lacked: they moved meanwhile and are to be scanned
+    again. Bytes that are not their id's are never returned.
     """
     found: list[tuple[bytes, bytes]] = []
     left = list(asks)
-    stale: list[str] = []
+    stale: list[tuple[str, Asked]] = []
     with ExitStack() as stack:
         for path in paths:
             if not left:
@@ -36,7 +36,7 @@ def read_chunks(
             file = _open(near, path, stack)
             missed = [ask for ask in left if not _read(file, ask, keys, found)]
             if missed:
-                stale.append(path)
+                stale.append((path, missed[0]))
             left = missed
     return found, [id for id, _, _ in left], stale
 

@@ -421,6 +421,8 @@ class Applier:
         if ticket is not None and ticket.needs_bytes and doing.staged is None:
             doing.stage = Stage.WANTED
             previous = ticket.ours.entry if ticket.ours else None
+            if ticket.lies is not None:
+                previous = ticket.entry  # what gives way to it may hold most of it
             return [FileWanted(self.folder, ticket.entry, previous)]
         self._batches.push(path, doing)
         return []

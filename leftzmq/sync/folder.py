@@ -29,6 +29,7 @@ from leftzmq.sync.log_length import LogLength
 from leftzmq.sync.peers import Peers
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.replica import Replica
+from leftzmq.sync.rot import Rot
 from leftzmq.sync.settler import Settler
 from leftzmq.sync.spellings import Spellings
 from leftzmq.sync.trash import TrashKeeper
@@ -69,6 +70,7 @@ class Folder:
         self.lags = Lags(self.indexes)
         versions, spellings = Versions(self.indexes), Spellings(self.indexes)
         self._spellings, self._versions = spellings, versions
+        self.name_of = peers.name
         self.replica = Replica(
             id, self.tag, device, self.indexes, versions, spellings, self.claims, peers.news_links
         )
@@ -105,6 +107,7 @@ class Folder:
             source=self.hearing.source,
         )
         self.log_length = LogLength(store)
+        self.rot = Rot(self.indexes, versions, self.claims, self.problems)
         self.trash = TrashKeeper(id, store, holds=lambda: bool(self.guard.status()))
         self.stopped: Stop | None = None
         self.sent_bytes = 0
@@ -215,5 +218,6 @@ class Folder:
             self.guard.deadline(),
             self.trash.deadline(),
             self.log_length.deadline(),
+            self.rot.deadline(),
         )
         return min((time for time in times if time is not None), default=None)

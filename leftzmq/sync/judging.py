@@ -29,7 +29,7 @@ OTHER_SPELLING_S: Final = 1.5
 default of libfuse), whatever was written to it under another one."""
 OF_TICKETS: Final = frozenset((ProblemKind.UNWRITABLE, ProblemKind.NAME_FOLDS))
 """What cannot be put at a path is no better for nothing being there."""
-NOT_IN_A_STAT: Final = frozenset((ProblemKind.ACCESS_LOST,))
+NOT_IN_A_STAT: Final = frozenset((ProblemKind.ACCESS_LOST, ProblemKind.ROTTEN))
 """That the stat is still that of our index says nothing of these."""
 TRIED_AGAIN: Final = frozenset((ProblemKind.UNREADABLE, ProblemKind.FLUSH_FAILED))
 

@@ -39,7 +39,7 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.places import VERY_LARGE_BYTES, Places
 from leftzmq.sync.spread import Spread
 from leftzmq.sync.vain import Vain
-from leftzmq.sync.view import FolderView
+from leftzmq.sync.view import FolderView, asked_of
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
 from leftzmq.wire.local import EventKind, Scalar
@@ -200,7 +200,8 @@ class LargeFiles:
             waits = arriving.phase in (Phase.LISTS, Phase.FETCHING) and not self._jobs[key]
             holders = self._holders(arriving.folder, arriving.entry)
             if waits and self._vain.nobody_gives(key, holders, now):
-                problem = Problem(arriving.folder, arriving.entry.path, ProblemKind.NOT_GIVEN)
+                said = asked_of(self._folders[arriving.folder], holders)
+                problem = Problem(key[0], key[1], ProblemKind.NOT_GIVEN, said)
                 out += self._hold_up(arriving, problem)
                 self._tries[key] += 1
         return out

@@ -15,7 +15,7 @@ from leftzmq.content.lists import MAX_LIST_BYTES
 from leftzmq.content.seal import MAC_BYTES
 from leftzmq.errors import Refusal
 from leftzmq.sync.actions import Action, Drop, Send, Work
-from leftzmq.sync.facts import Fact, RescanWanted
+from leftzmq.sync.facts import BytesDoubted, Fact, RescanWanted
 from leftzmq.sync.jobs import ChunksRead, Lane, ReadChunks, lane_of
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.wire.messages import Ask, Chunks, Get, Part, Want
@@ -88,7 +88,8 @@ class Listener:
         out.append(Send(fact.link, header, fact.body))
         self._sent(fact.folder, sum(length + MAC_BYTES for _, length in fact.parts))
         if fact.stale:
-            out.append(RescanWanted(fact.folder, fact.stale))
+            paths = tuple(dict.fromkeys(doubt.path for doubt in fact.stale))
+            out += [RescanWanted(fact.folder, paths), BytesDoubted(fact.folder, fact.stale)]
         asker = self._askers.get(fact.link.device)
         if asker is not None:
             asker.owed = max(0, asker.owed - fact.asked_bytes)

@@ -309,6 +309,7 @@ def _ticked(folder: Folder, now: float) -> Outputs:
     out += folder.hearing.tick(now)
     out += folder.applier.tick(now)
     out += folder.guard.tick(now)
+    out += folder.rot.tick(now)
     folder.log_length.tick(now)
     return out + folder.trash.tick(now)
 

@@ -16,7 +16,7 @@ from leftzmq.sync.facts import Fact, FileHeldUp, FileStaged
 from leftzmq.sync.jobs import Discard, SmallFile, SmallStaged, StageSmall
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.vain import Vain
-from leftzmq.sync.view import FolderView
+from leftzmq.sync.view import FolderView, asked_of
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
 
@@ -185,9 +185,11 @@ class SmallFiles:
             entry = self._queue.get(key)
             if entry is None or key in self._new:
                 continue  # it is being asked for, or staged
-            if self._vain.nobody_gives(key, self._folders[key[0]].holders(entry), now):
+            view = self._folders[key[0]]
+            holders = view.holders(entry)
+            if self._vain.nobody_gives(key, holders, now):
                 self.forget(*key)
-                problem = Problem(*key, ProblemKind.NOT_GIVEN)
+                problem = Problem(*key, ProblemKind.NOT_GIVEN, asked_of(view, holders))
                 out.append(FileHeldUp(key[0], entry, problem))
         return out
 

@@ -279,6 +279,35 @@ ROOM: Final = (
     ),
 )
 
+ROT: Final = (
+    Bug(
+        "what is rotten is given up though nobody can be asked for it",
+        "Bytes that changed without a change of time stay ours until another device can give them.",
+        (
+            Edit(
+                "leftzmq/sync/rot.py",
+                "        if self._is_elsewhere(path, ours) and self._versions",
+                "        if self._versions",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_rot.py",),
+    ),
+    Bug(
+        "who asks for what a file never had makes it rotten",
+        "What a device asks for says nothing of a file of ours: our own lists do.",
+        (
+            Edit(
+                "leftzmq/bus/serving.py",
+                "ours.scan is None or not _is_part(reader, ours.entry, doubt):",
+                "ours.scan is None:",
+            ),
+        ),
+        frozenset(),
+        ("tests/test_sync_rot.py",),
+    ),
+)
+
 ERRORS: Final = (
     Bug(
         "no descriptors means not our share",
@@ -380,4 +409,4 @@ SPELLINGS: Final = (
     ),
 )
 
-BUGS: Final = (*FLUSHES, *NAMES, *READERS, *ROOM, *ERRORS, *MOUNTS, *SPELLINGS)
+BUGS: Final = (*FLUSHES, *NAMES, *READERS, *ROOM, *ROT, *ERRORS, *MOUNTS, *SPELLINGS)

@@ -11,6 +11,7 @@ from leftzmq.sync.facts.agent import (
     TimePassed,
 )
 from leftzmq.sync.facts.changes import (
+    BytesDoubted,
     FolderBegun,
     FolderStopped,
     FoundDeletedBytes,
@@ -62,6 +63,7 @@ from leftzmq.sync.jobs import JobBroke, JobDone, JobStopped
 __all__ = [
     "Asked",
     "BulkRestored",
+    "BytesDoubted",
     "ChunksArrived",
     "CookieSeen",
     "DeviceDropped",
@@ -110,6 +112,7 @@ Inner = (
     | PathsCleared
     | PathsReconsidered
     | RescanWanted
+    | BytesDoubted
     | WalkEnded
     | FoundDeletedBytes
     | FileWanted

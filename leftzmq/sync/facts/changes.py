@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from leftzmq.disk.sighting import Sighting
 from leftzmq.errors import Stop
 from leftzmq.sync.found import FoundDeleted
+from leftzmq.sync.jobs import Doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,14 @@ class RescanWanted:
     folder: str
     paths: tuple[str, ...]
     walk: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BytesDoubted:
+    """What was read of files of ours was not what its ids say."""
+
+    folder: str
+    doubts: tuple[Doubt, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,10 @@ from leftzmq.sync.jobs.looking import (
 )
 from leftzmq.sync.jobs.opening import FolderOpened, OpenFolder
 from leftzmq.sync.jobs.telling import (
+    BytesChecked,
+    CheckBytes,
     ChunksRead,
+    Doubt,
     FindLacking,
     Flush,
     Flushed,
@@ -92,6 +95,8 @@ __all__ = [
     "BULK_JOBS",
     "Applied",
     "Apply",
+    "BytesChecked",
+    "CheckBytes",
     "ChunksKept",
     "ChunksRead",
     "ChunksWritten",
@@ -103,6 +108,7 @@ __all__ = [
     "CutSlice",
     "Discard",
     "Discarded",
+    "Doubt",
     "DropCookie",
     "ExpandLists",
     "FindLacking",
@@ -193,6 +199,7 @@ Job = (
     | ReadPage
     | ReadChunks
     | FindLacking
+    | CheckBytes
     | DropCookie
     | SweepTrash
     | ListTrash
@@ -226,6 +233,7 @@ JobDone = (
     | PageRead
     | ChunksRead
     | LackingFound
+    | BytesChecked
     | CookieDropped
     | TrashSwept
     | TrashListed
@@ -271,6 +279,7 @@ BULK_JOBS = (
     ListTrash,
     MakeRoom,
     CountLosses,
+    CheckBytes,
 )
 
 

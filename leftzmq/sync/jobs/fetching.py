@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from leftzmq.content.lists import Expansion, Rows
 from leftzmq.disk.root import Buffer
 from leftzmq.errors import Problem, Refused
+from leftzmq.sync.jobs.telling import Doubt
 from leftzmq.sync.link import DeviceKey
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
@@ -127,7 +128,8 @@ class LookAtHome:
 
 @dataclass(frozen=True, slots=True)
 class ChunksKept:
-    """Answers VerifyStaging and LookAtHome: offsets in the target that hold their chunk."""
+    """Answers VerifyStaging and LookAtHome: offsets in the target that hold their chunk. doubts: of
+    files of ours which should have had some."""
 
     folder: str
     entry: Entry
@@ -135,6 +137,7 @@ class ChunksKept:
     offsets: tuple[int, ...]
     tried: int
     problem: Problem | None = None
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +203,8 @@ class StageSmall:
 class SmallStaged:
     """staged: entries with their `.lefting`; bad: boxes that were not what their id says;
     unfound: home copies whose source was not what the index says; problems: the rest. left: what of
-    these could not even be thrown away. noise: the staged ones that look encrypted."""
+    these could not even be thrown away. noise: the staged ones that look encrypted. doubts: of the
+    sources of `unfound`."""
 
     folder: str
     device: DeviceKey | None
@@ -211,6 +215,7 @@ class SmallStaged:
     body_bytes: int
     left: tuple[tuple[Entry, Staged], ...] = ()
     noise: frozenset[Staged] = frozenset()
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from leftzmq.disk.root import Buffer
 from leftzmq.sync.link import Link
 from leftzmq.tree.accepted import NOTHING, Accepted
+from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.version import Life
 from leftzmq.wire.messages import Want
 
@@ -76,8 +77,37 @@ class ReadChunks:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A file of ours of which `length` bytes at `offset` were not what somebody called them."""
+
+    path: str
+    id: bytes
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckBytes:
+    """Are these bytes of a file of ours what our own index says, if its stat still is?"""
+
+    folder: str
+    doubt: Doubt
+
+
+@dataclass(frozen=True, slots=True)
+class BytesChecked:
+    """key: the stat with which they are not, or cannot be read (`why`); None: they are, or the file
+    was changed, which a look finds, or they are no part of it."""
+
+    folder: str
+    path: str
+    key: ScanKey | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ChunksRead:
-    """parts: (id, length) of what `body` holds; stale: paths whose bytes are not what we said.
+    """parts: (id, length) of what `body` holds; stale: files whose bytes are not what we said.
     asked_bytes, asks, is_small: of the job."""
 
     folder: str
@@ -86,7 +116,7 @@ class ChunksRead:
     parts: tuple[tuple[bytes, int], ...]
     missing: tuple[bytes, ...]
     body: Buffer
-    stale: tuple[str, ...]
+    stale: tuple[Doubt, ...]
     asked_bytes: int
     asks: int
     is_small: bool

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from leftzmq.sync.downloader import Downloader
-from leftzmq.sync.facts import FileNotWanted, FileWanted, HoldersChanged
+from leftzmq.sync.facts import BytesDoubted, FileNotWanted, FileWanted, HoldersChanged
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import (
     ChunksKept,
@@ -44,7 +44,7 @@ class ChunkRoutes:
         to(HoldersChanged, lambda folder, fact, now: self._holders_changed(fact, now))
         to(ListsExpanded, lambda folder, fact, now: downloader.lists_expanded(fact, now))
         to(HomeSearched, lambda folder, fact, now: downloader.home_searched(fact, now))
-        to(ChunksKept, lambda folder, fact, now: downloader.chunks_kept(fact, now))
+        to(ChunksKept, lambda f, fact, now: downloader.chunks_kept(fact, now) + _doubted(fact))
         to(Sampled, lambda folder, fact, now: downloader.sampled(fact, now))
         to(ListsOpened, lambda folder, fact, now: downloader.lists_opened(fact, now))
         # A device's bytes are let go of also where their folder was stopped meanwhile, and what was
@@ -62,7 +62,7 @@ class ChunkRoutes:
 
     def _staged(self, fact: SmallStaged, now: float) -> Outputs:
         if self.folders[fact.folder].stopped is None:
-            return self.downloader.small_staged(fact, now)
+            return self.downloader.small_staged(fact, now) + _doubted(fact)
         self.downloader.let_go(fact.device, fact.body_bytes)
         for entry, staged in (*fact.staged, *fact.left):
             self._made(fact.folder, entry, staged)
@@ -85,3 +85,8 @@ class ChunkRoutes:
     def _holders_changed(self, fact: HoldersChanged, now: float) -> Outputs:
         self.stir(self.downloader)
         return self.downloader.holders_changed(fact, now)
+
+
+def _doubted(fact: ChunksKept | SmallStaged) -> Outputs:
+    """What lay at home and was not what our index says."""
+    return [BytesDoubted(fact.folder, fact.doubts)] if fact.doubts else []

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from leftzmq.sync.barrier import Barrier
 from leftzmq.sync.facts import (
+    BytesDoubted,
     MountChanged,
     PathsCleared,
     PathsSettled,
@@ -21,6 +22,7 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import (
+    BytesChecked,
     Flushed,
     IndexRoomSeen,
     Looked,
@@ -46,6 +48,8 @@ class ShareRoutes:
         to(WatchRegained, lambda folder, fact, now: folder.settler.regained(fact, now))
         to(MountChanged, lambda folder, fact, now: folder.settler.mount_changed(fact, now))
         to(RescanWanted, lambda folder, fact, now: folder.settler.rescan(fact, now))
+        to(BytesDoubted, lambda folder, fact, now: folder.rot.doubted(fact, now))
+        to(BytesChecked, lambda folder, fact, now: folder.rot.checked(fact, now))
         to(Walked, lambda folder, fact, now: folder.settler.walked(fact, now))
         to(Looked, self._looked)
         to(SliceCut, lambda folder, fact, now: folder.settler.slice_cut(fact, now))
