@@ -296,7 +296,7 @@ def test_a_copy_that_wins_is_open_to_whom_its_file_was(root: RealRoot, tmp_path:
     os.chown(tmp_path / "a", USER, GROUP)
     (tmp_path / "a").chmod(0o600)
     known = [Known(entry(path), held(root, path)) for path in (copy, "a")]
-    ended = resolve(root, Choice.THEIRS, known[0], "a", known[1], NOW_NS)
+    ended = resolve(root, Choice.COPY, known[0], "a", known[1], NOW_NS)
     assert ended == (Resolved.DONE, "")
     assert (tmp_path / "a").read_bytes() == NEW
     assert who(tmp_path / "a") == (USER, GROUP, oct(0o600))

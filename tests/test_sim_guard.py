@@ -15,7 +15,7 @@ from sim import laws
 from sim.faults import Faults
 from sim.ledger import Ledger
 from sim.plan import QUIET_S, Plan, Step, lived, plan_of
-from sim.users import DEEDS, Users, _is_plain
+from sim.users import DEEDS, SOME_DEEDS, Users, _is_plain
 from sim.world import SimDevice, World
 
 from leftzmq.sync import wave
@@ -78,7 +78,7 @@ def live(decided: list[str], plan: Plan, world: World) -> None:
     def act(step: Step) -> None:
         own = random.Random(f"{plan.seed}/{step.number}")
         device = world.devices[step.device]
-        if step.what in DEEDS:
+        if step.what in DEEDS or step.what in SOME_DEEDS:
             users.do(step.what, device, own)
         elif step.what == "decide":
             decided.extend([device.name] if decide(device, own) else [])

@@ -206,10 +206,13 @@ class Device:
 
     def scan(self) -> None:
         """What the watcher would have said, in one go."""
-        for action in self.folder.settler.walk_all(self.around.now):
-            assert isinstance(action, actions.Work)
-            self.node.reopening.job_begins(FOLDER)
-            self.do(action)
+        for output in self.folder.settler.walk_all(self.around.now):
+            if not isinstance(output, actions.Action):
+                self.handle(output)  # what was held as gone until now
+                continue
+            if isinstance(output, actions.Work):
+                self.node.reopening.job_begins(FOLDER)
+            self.do(output)
 
     def sealed(self, publish: actions.Publish) -> News:
         return News(self.keys.tag, pages.seal(publish.page, self.keys, fresh_nonce()))
