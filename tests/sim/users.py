@@ -12,6 +12,7 @@ from typing import Final
 
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
 from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import is_within
 
 from .disk import Inode
 from .ledger import Content, Ledger, content_of
@@ -246,7 +247,10 @@ class Users:
         lost = content_of(over) if over is not None else None
         below = list(device.hands.below(path))
         moved = [(p, content_of(i)) for p, i in below]
-        if any(p.endswith(".lefting") for p, _ in moved):
+        # One that is just being made comes into the folder wherever that is by then.
+        making = device.store._meant if device.alive else ()
+        below_it = any(p.endswith(".lefting") for p, _ in moved)
+        if below_it or any(is_within(lefting, path) for lefting in making):
             self._ledger.stray_leftings.add(device.name)
         folders = self._folders(device, path)
         if not device.hands.rename(path, to):
