@@ -242,3 +242,21 @@ def test_what_lies_at_home_and_is_not_what_it_was_is_found_there_too(mesh: Mesh,
     mesh.settle(60.0)
     assert (b.share / "copy").read_bytes() == (b.share / "d/f").read_bytes() == data
     assert trashed(b) == [rotten] and problems(b) == {}
+
+
+def test_where_it_turned_on_all_who_had_it_they_say_so_until_one_is_touched(mesh: Mesh) -> None:
+    a, b, c = mesh.devices.values()
+    shared(mesh, 100)
+    rotten = turn(a, at=10)
+    turn(b, at=20)
+    c.start()
+    mesh.settle(4 * NOT_GIVEN_S)
+    assert problems(c) == {"d/f": "NOT_GIVEN"} and set(problems(a)) == set(problems(b)) == {"d/f"}
+    for device in (a, b):
+        assert all("touch" in str(problem) for problem in device.folder.problems.all())
+        assert len(files(device)) == 1
+    os.utime(a.share / "d/f", (mesh.now + 8e8, mesh.now + 8e8))
+    mesh.scan_all()
+    mesh.settle(4 * NOT_GIVEN_S)
+    assert {data for device in (a, b, c) for data in files(device).values()} == {rotten}
+    assert problems(a) == problems(b) == problems(c) == {}

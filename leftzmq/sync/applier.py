@@ -53,6 +53,7 @@ REMOVE_REST_S: Final = 0.25
 """A file that is to go stays so long: where it was renamed, the news of its new name follows."""
 FOLDER_RETRY_S: Final = 0.2
 FOLDER_LATE_S: Final = 10.0
+_LIES: Final = "what lies there is not what it was: `touch` it to keep it as it is"
 _FULL: Final = (Ending.DISK_FULL, Ending.FULL_AT_FLUSH)
 
 
@@ -201,6 +202,10 @@ class Applier:
                 return []
         elif fact.problem.kind is ProblemKind.NOT_GIVEN:
             self._window.wait(doing, now + FAILED_RETRY_S)
+            ticket = self._versions.ticket(fact.entry.path)
+            if ticket is not None and ticket.lies is not None:
+                detail = f"{fact.problem.detail}; {_LIES}"
+                return self._problems.show(replace(fact.problem, detail=detail))
         else:
             self._window.wait(doing, now + FULL_RETRY_S)
         asked: list[Action | Fact] = []

@@ -18,7 +18,8 @@ from leftzmq.tree.entry import Kind
 from .disk import Inode
 from .fs import Crash
 from .laws import Broken
-from .ledger import Content, Ledger, content_of
+from .ledger import Content, Ledger, content_of, is_in_tree
+from .node import content_id
 from .users import ANCHOR, MOUNT, Users
 from .world import SimDevice, World
 
@@ -65,6 +66,7 @@ class Faults:
         world.before_cut, world.was_cut = self._before_cut, self._was_cut
         self._before: dict[str, dict[str, Content]] = {}
         self._mounts: set[str] = set()  # devices with a mount in their shares
+        self._turned: dict[bytes, bytes] = {}  # bytes of a file -> before one of their bits turned
         self._others: dict[str, list[bytes]] = {}  # what is on another disk in its place
 
     def do(self, fault: str, device: SimDevice, chance: random.Random) -> None:
@@ -356,6 +358,71 @@ class Faults:
         mounted in the share does."""
         device.disk.folds = frozenset((1, 2, 3) if chance.random() < 0.8 else (2, 3))
 
+    # ---- a bit turns ------------------------------------------------------------------------
+
+    def turn_a_bit(self, device: SimDevice, chance: random.Random) -> None:
+        """Of a file that lies quietly on its disk. Of what it was, this device has nothing any
+        more; what it is now nobody wrote, and nobody is owed."""
+        found = [
+            (path, inode)
+            for path, inode in device.hands.tree()
+            if inode.kind is Kind.FILE and inode.data and inode.is_safe and len(inode.where) == 1
+            if not path.endswith(".lefting")
+            and self._ledger.is_known((Kind.FILE, bytes(inode.data)))
+        ]
+        if not found or self._over or self._is_unmounted(device):
+            return
+        path, inode = chance.choice(found)
+        before = bytes(inode.data)
+        if not device.alive or not self._is_told(device, path, before):
+            return  # what its device did not look at yet is what a user may have written
+        if before in self._turned.values():
+            return  # where it turned on two devices nobody may have it any more
+        at = chance.randrange(len(before))
+        inode.data[at] ^= 0x80  # so that it is nothing that a user writes some day
+        inode.safe = (bytes(inode.data), inode.mtime_ns, inode.mode)
+        self._turned[bytes(inode.data)] = before
+        now_is, was = (Kind.FILE, bytes(inode.data)), self._ledger.values.get((Kind.FILE, before))
+        why = f"a bit of it turned on {device.name}"
+        self._ledger.wrote(now_is, device.name, path, self._world.now)
+        self._ledger.values[now_is].ended = why
+        if was is not None:
+            others = (each for each in self._world.devices.values() if each is not device)
+            if not any(is_in_tree(other.hands, was.content) for other in others):
+                was.ended = why
+            was.replaced = was.replaced or why
+
+    @property
+    def bits_turned(self) -> bool:
+        return bool(self._turned)
+
+    def turn_back(self) -> None:
+        """What nobody read, or nobody else had: as it was. What a user touched since: as its device
+        tells it."""
+        for device in self._world.devices.values():
+            self._turn_back(device)
+            device.scan()
+
+    def _turn_back(self, device: SimDevice) -> None:
+        for path, inode in device.disk.everything():
+            data, seen = bytes(inode.data), set[bytes]()
+            while data in self._turned and data not in seen:
+                if self._is_told(device, path, data) or not self._ledger.values[_file(data)].ended:
+                    break
+                seen.add(data)
+                data = self._turned[data]
+            if data != inode.data and len(inode.where) > 1:
+                # A user gave it another name, and so wrote what it is now: all of it is told.
+                device.disk.attributes(inode, mtime_ns=device.disk.now_ns())
+            elif data != inode.data:
+                inode.data[:] = data
+                inode.safe = (data, inode.mtime_ns, inode.mode)
+
+    def _is_told(self, device: SimDevice, path: str, data: bytes) -> bool:
+        with device.reading() as reader:
+            ours = reader.ours(path)
+        return ours is not None and ours.entry.content == content_id(device.keys, data)
+
     # ---- a mount in the share -----------------------------------------------------------------
 
     def mount_inside(self, device: SimDevice, chance: random.Random) -> None:
@@ -565,6 +632,10 @@ class Faults:
         self._forgot(device)
 
 
+def _file(data: bytes) -> Content:
+    return (Kind.FILE, data)
+
+
 def _aim(path: str) -> str:
     """The name that users see of what a call is about; "" if it is the agent's own."""
     name = path.removesuffix(".lefting")
@@ -615,11 +686,12 @@ FAULTS_BY_NAME: Final[dict[str, Fault]] = {
     "fold names": Faults.fold_names,
     "mount inside": Faults.mount_inside,
     "unmount inside": Faults.unmount_inside,
+    "turn a bit": Faults.turn_a_bit,
 }
 
-FAULTS: Final = tuple(FAULTS_BY_NAME)[:-4]
-"""What befalls any device at any time; mounts only those that have one, an index in some seeds, and
-what a disk is like it is from the beginning."""
+FAULTS: Final = tuple(FAULTS_BY_NAME)[:-5]
+"""What befalls any device at any time; mounts only those that have one, an index and bits in some
+seeds, and what a disk is like it is from the beginning."""
 FAULT_WEIGHTS: Final = {
     "crash in a job": 4,
     "hand in a job": 4,

@@ -22,6 +22,7 @@ from .users import DEEDS, SOME_DEEDS, WEIGHTS, Users
 from .world import Knobs, World
 
 QUIET_S: Final = 15.0
+LOOKED_S: Final = 30.0
 PATIENCE_S: Final = 600.0
 MEMORY: Final = Path("/dev/shm")
 W = TypeVar("W", bound=World)
@@ -84,6 +85,7 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     large = chance.random() < 0.2
     more = [*_mounts(seed, names, span), *_index_faults(seed, names, span)]
     more += [*_open_files(seed, names, span), *_folding(seed, names, span)]
+    more += _turned_bits(seed, names, span)
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     dials = dials_of(chance, names)
     if any(step.what == "fold names" for step in more):
@@ -132,6 +134,15 @@ def _open_files(seed: int, names: str, span: float) -> list[Step]:
         return []
     times = [chance.uniform(0.0, span) for _ in range(chance.choice((1, 1, 2)))]
     return [Step(3000 + n, at, chance.choice(names), "keep open") for n, at in enumerate(times)]
+
+
+def _turned_bits(seed: int, names: str, span: float) -> list[Step]:
+    """In some seeds bits of files turn, and no stat tells."""
+    chance = random.Random(f"{seed}/bits")
+    if chance.random() > 0.1:
+        return []
+    times = [chance.uniform(0.0, span) for _ in range(chance.choice((1, 3, 6)))]
+    return [Step(5000 + n, at, chance.choice(names), "turn a bit") for n, at in enumerate(times)]
 
 
 def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:
@@ -223,6 +234,9 @@ def _live(plan: Plan, world: World) -> None:
     last = max((step.at for step in plan.steps), default=0.0)
     world.run_until(world.now + last + 1.5)
     faults.end()
+    if faults.bits_turned:
+        world.run_until(world.now + LOOKED_S)  # what is being looked at is told before
+        faults.turn_back()
     settle(world)
     tree = laws.converged(world, ledger)
     laws.nothing_lost(world, ledger, tree)
