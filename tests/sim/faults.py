@@ -14,6 +14,7 @@ from typing import Final
 from leftzmq.errors import IndexFault
 from leftzmq.sync.jobs import Apply, Job, WriteChunks
 from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import LEFT_DIRECTORY
 
 from .disk import Inode
 from .fs import Crash
@@ -407,7 +408,9 @@ class Faults:
         for path, inode in device.disk.everything():
             data, seen = bytes(inode.data), set[bytes]()
             while data in self._turned and data not in seen:
-                if self._is_told(device, path, data) or not self._ledger.values[_file(data)].ended:
+                in_trash = path.startswith(LEFT_DIRECTORY)
+                owed = in_trash and not self._ledger.values[_file(data)].ended
+                if owed or self._is_told(device, path, data):
                     break
                 seen.add(data)
                 data = self._turned[data]
