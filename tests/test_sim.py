@@ -1,4 +1,4 @@
-"""500 seeds of the simulation (tests/sim), every tenth run twice, which must go the same way (I12).
+"""250 seeds of the simulation (tests/sim), every tenth run twice, which must go the same way (I12).
 A longer run: python -m tests.sim --seeds 0:20000 --twice"""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from leftzmq.sync.hearing import Hearing
 from leftzmq.sync.versions import Versions
 from leftzmq.tree.entry import Entry, Kind
 
-SEEDS = 500
+SEEDS = 250
 SEEDS_A_TEST = 25
 TWICE_EACH = 10  # so that all of CI stays under its ten minutes on a slow machine, too
 STORY_LINES = 300

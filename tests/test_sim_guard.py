@@ -22,7 +22,7 @@ from leftzmq.sync import wave
 from leftzmq.sync.facts import Asked
 from leftzmq.tree.entry import Kind
 
-SEEDS = 60
+SEEDS = 40
 SEEDS_A_TEST = 10
 ROUNDS = 60
 NOISE_BYTES = 1500
