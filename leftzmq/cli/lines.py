@@ -7,10 +7,10 @@ Knows kinds of events and their fields. Must not know where they come from.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Final
 
 from leftzmq.cli.batches import Batch, What
+from leftzmq.cli.clock import local_time
 from leftzmq.errors import counted
 from leftzmq.wire.local import Event, EventKind, Scalar
 
@@ -71,11 +71,10 @@ def batch_line(batch: Batch, unix_time: float, *, colour: bool = False) -> str:
 
 def dated(unix_time: float, name: str, text: str, colour: str = "") -> str:
     """A line of the log. colour: of its name, as terminals number them; "": none"""
-    clock = datetime.fromtimestamp(unix_time).strftime("%Y-%m-%d %H:%M:%S")
     word = f"{name:<12}"
     if colour:
         word = f"\x1b[{colour}m{word}\x1b[0m"
-    return f"{clock} {word} {text}"
+    return f"{local_time(unix_time)} {word} {text}"
 
 
 def text_of(event: Event) -> str:

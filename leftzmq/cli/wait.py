@@ -16,6 +16,7 @@ from leftzmq.cli.asking import add_common, as_path
 from leftzmq.cli.lines import human_bytes, printable
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
+from leftzmq.errors import counted
 
 NOT_IN_SYNC: Final = 3
 DEFAULT_WAIT_S: Final = 60.0
@@ -118,8 +119,7 @@ def _state(state: str) -> str:
 
 
 def _what(one: dict[str, Any]) -> str:
-    count = one["paths"]
-    return f"{count:,} path{'' if count == 1 else 's'} ({human_bytes(one['bytes'])})"
+    return f"{counted(one['paths'], 'path')} ({human_bytes(one['bytes'])})"
 
 
 def _say_first(one: dict[str, Any]) -> None:

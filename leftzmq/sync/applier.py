@@ -337,7 +337,7 @@ class Applier:
                 doing.retry_at = 0.0
         if ticket is None:
             solved += self._drop(path)
-            return solved + self._far_future(path) + self._can_be_here(path)
+            return solved + self._far_future(path) + self._solved(path, ProblemKind.NAME_FOLDS)
         if ticket.ours is None and ticket.needs_bytes and self._may_lie_here(path, ticket):
             return self._drop(path)  # the end of the walk considers all
         if doing is not None and doing.entry.rank == ticket.entry.rank:
@@ -413,10 +413,6 @@ class Applier:
             return out
         beside = Problem(self.folder, path, ProblemKind.NAME_FOLDS, f"here is {apart.other}")
         return out + self._problems.show(beside)
-
-    def _can_be_here(self, path: str) -> list[Action | Fact]:
-        is_it = self._problems.kind_of(path) is ProblemKind.NAME_FOLDS
-        return self._problems.clear(path) if is_it else []
 
     def _reready(
         self, path: str, doing: Doing, ticket: Ticket | None = None

@@ -87,7 +87,8 @@ class Linked:
             if is_gone or (now_is is not None and now_is.inode != was.inode):
                 names = self._store.names_of(was.inode, MAX_NAMES)
                 found.update(dict.fromkeys(name for name, _ in names))
-        return [name for name in found if name not in {s.path for s in seen}]
+        seen_now = {sighting.path for sighting in seen}
+        return [name for name in found if name not in seen_now]
 
     def _before_the_link(self, linked: Collection[Sighting], key: ScanKey) -> list[str]:
         """Names that the index knows as the only one of this file: no event tells of them that it
