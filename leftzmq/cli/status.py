@@ -131,11 +131,7 @@ def _connection(peer: dict[str, Any]) -> Text:
 def _behind(one: dict[str, Any]) -> str:
     """What it lacks of ours: "behind by 2 paths (3.0 MiB) since 2026-10-05 16:03:07"."""
     size = human_bytes(one["behind_bytes"])
-    return f"behind by {_paths(one['behind_paths'])} ({size}){_since(one['behind_since'])}"
-
-
-def _paths(count: int) -> str:
-    return f"{count:,} path" if count == 1 else f"{count:,} paths"
+    return f"behind by {counted(one['behind_paths'], 'path')} ({size}){_since(one['behind_since'])}"
 
 
 def _since(unix_s: float | None) -> str:
@@ -188,7 +184,7 @@ def _member(member: dict[str, Any]) -> Text | None:
             return Text(f"{name}: {_behind(member)}", "yellow")
         case "syncing":
             ahead = member["ahead_paths"]
-            what = f"{_paths(ahead)} of it to come" if ahead else "its index is on its way"
+            what = f"{counted(ahead, 'path')} of it to come" if ahead else "its index is on its way"
             return Text(f"{name}: {what}", "cyan")
         case "silent":
             return Text(f"{name}: has said nothing of it yet", "cyan")
@@ -201,7 +197,7 @@ def _member(member: dict[str, Any]) -> Text | None:
 
 def _accepted(member: dict[str, Any]) -> Text:
     """It holds back what was accepted here, or has not heard of it."""
-    what = f"{_paths(member['accepted_left'])} of what was accepted"
+    what = f"{counted(member['accepted_left'], 'path')} of what was accepted"
     return Text(f"{printable(member['name'])}: has yet to let through {what}", "yellow")
 
 
