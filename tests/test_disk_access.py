@@ -208,11 +208,12 @@ def test_an_acl_that_cannot_be_kept_leaves_its_owner_alone(
     assert ACL_NAME not in os.listxattr(path)
 
 
+@pytest.mark.parametrize(("mode", "is_lost"), [(0o644, True), (0o640, True), (0o600, False)])
 def test_what_cannot_be_opened_any_more_is_replaced_for_its_owner_alone(
-    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, is_lost: bool
 ) -> None:
     (tmp_path / "a").write_bytes(OLD)
-    (tmp_path / "a").chmod(0o644)
+    (tmp_path / "a").chmod(mode)
     operation = put(root, "a", held(root, "a"))
     real = type(root.folder("")).open_read
 
@@ -223,7 +224,7 @@ def test_what_cannot_be_opened_any_more_is_replaced_for_its_owner_alone(
 
     monkeypatch.setattr(type(root.folder("")), "open_read", open_read)
     outcome = one(root, operation)
-    assert outcome.ending is Ending.DONE and outcome.lost
+    assert outcome.ending is Ending.DONE and bool(outcome.lost) is is_lost
     assert who(tmp_path / "a")[2] == oct(0o600)
 
 

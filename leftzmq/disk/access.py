@@ -80,10 +80,18 @@ def keep_from(target: File, folder: Folder, name: str, exec: bool) -> tuple[Acce
         raise_if_short(error)
         _clear_acl(target, target.xattrs())
         target.set_mode(with_exec(0o600, exec))
-        return None, "" if is_gone(error) else _UNREADABLE
+        found = None if is_gone(error) else folder.stat(name)
+        is_kept = found is None or _is_for_nobody_else(found, target.stat())
+        return None, "" if is_kept else _UNREADABLE
     with source:
         seen = access_of(source)
         return seen, _keep(target, source.stat(), seen.xattrs, exec)
+
+
+def _is_for_nobody_else(found: Stat, target: Stat) -> bool:
+    """No more than the owner may read or write it, and the target has the same. An ACL gives others
+    nothing where the mode's bits for the group, which are then its mask, are none: acl(5)."""
+    return found.mode & 0o077 == 0 and found.owner == target.owner
 
 
 def _keep(target: File, before: Stat, wanted: dict[str, bytes], exec: bool) -> str:
