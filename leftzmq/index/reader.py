@@ -102,6 +102,17 @@ class Reader:
         ).fetchone()
         return found is not None
 
+    def graves_below(self, folder: str, limit: int) -> list[str]:
+        """Paths below `folder` of which somebody else, and not we, holds a tombstone: children
+        before their folders."""
+        low, high = _below(folder)
+        found = self._ask(
+            "SELECT DISTINCT path FROM version INDEXED BY version_path WHERE path > ? AND path < ?"
+            " AND seq IS NULL AND deleted = 1 ORDER BY path DESC LIMIT ?",
+            (low, high, limit),
+        )
+        return [path_of_key(key) for (key,) in found]
+
     def changes(self, after: int, upto: int, limit: int) -> list[tuple[int, Entry]]:
         """(sequence, entry) of our index with after < sequence <= upto, ascending."""
         found = self._ask(

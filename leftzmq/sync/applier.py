@@ -31,6 +31,7 @@ from leftzmq.sync.facts import (
     RescanWanted,
     WalkEnded,
 )
+from leftzmq.sync.graves import Graves
 from leftzmq.sync.guard import Guard
 from leftzmq.sync.incoming import Way
 from leftzmq.sync.indexes import Indexes
@@ -66,6 +67,7 @@ class Applier:
         indexes: Indexes,
         versions: Versions,
         spellings: Spellings,
+        graves: Graves,
         replica: Replica,
         guard: Guard,
         claims: Claims,
@@ -73,6 +75,7 @@ class Applier:
         source: Source,
     ) -> None:
         self.folder, self._guard, self._problems = folder, guard, problems
+        self._graves = graves
         self._indexes, self._versions = indexes, versions
         self._window = window = Window(indexes)
         self._moves = Moves(indexes.store, versions, claims, window)
@@ -315,6 +318,12 @@ class Applier:
             self._window.consider_within(waits)  # it may go now, or not go any more
         if self._is_under_way(path):
             return []  # its end is considered
+        if (above := self._graves.ended(path)) is not None:
+            self._window.consider(above)
+        if before := self._graves.first(path):
+            for each in before:
+                self._window.consider(each)
+            return []
         if useless := self.leftings.useless(path):
             return useless + self._consider(path, now)
         if doing is not None and doing.operation is not None:

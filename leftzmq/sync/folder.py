@@ -20,6 +20,7 @@ from leftzmq.sync.facts import (
     PageArrived,
     StrangerRefused,
 )
+from leftzmq.sync.graves import Graves
 from leftzmq.sync.guard import Guard
 from leftzmq.sync.hearing import Hearing
 from leftzmq.sync.indexes import Indexes
@@ -71,8 +72,17 @@ class Folder:
         versions, spellings = Versions(self.indexes), Spellings(self.indexes)
         self._spellings, self._versions = spellings, versions
         self.name_of = peers.name
+        graves = Graves(self.indexes, versions, self.claims)
         self.replica = Replica(
-            id, self.tag, device, self.indexes, versions, spellings, self.claims, peers.news_links
+            id,
+            self.tag,
+            device,
+            self.indexes,
+            versions,
+            spellings,
+            graves,
+            self.claims,
+            peers.news_links,
         )
         self.hearing = Hearing(id, self.tag, self.indexes, peers, self.problems, limits or Limits())
         self.settler = Settler(
@@ -100,6 +110,7 @@ class Folder:
             self.indexes,
             versions,
             spellings,
+            graves,
             self.replica,
             self.guard,
             self.claims,

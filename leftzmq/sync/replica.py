@@ -28,13 +28,14 @@ from leftzmq.sync.facts import (
     RescanWanted,
 )
 from leftzmq.sync.found import FoundDeleted, adoptable, found, gone
+from leftzmq.sync.graves import Graves
 from leftzmq.sync.heldback import Why
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.jobs import Flush, Flushed, PageRead
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.spellings import Spellings
 from leftzmq.sync.versions import Versions
-from leftzmq.tree.entry import Entry, Observed, ScanKey, local_change, tombstone
+from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey, local_change, tombstone
 from leftzmq.tree.plan import Held
 from leftzmq.wire.hello import Standing
 from leftzmq.wire.local import EventKind
@@ -56,12 +57,13 @@ class Replica:
         indexes: Indexes,
         versions: Versions,
         spellings: Spellings,
+        graves: Graves,
         claims: Claims,
         news_links: Callable[[], tuple[Link, ...]],
     ) -> None:
         self.folder, self.tag, self._device, self._news_links = folder, tag, device, news_links
         self._indexes, self._versions, self._store = indexes, versions, indexes.store
-        self._claims, self._spellings = claims, spellings
+        self._claims, self._spellings, self._graves = claims, spellings, graves
         self._answering = Answering(folder, tag, self._store, lambda: indexes.accepted)
         self.flushed = self._store.heads.sequence  # made durable by the start itself
         self._published = self.flushed
@@ -98,6 +100,8 @@ class Replica:
                 continue
             if sighting.sight is Sight.GONE:
                 left = self._indexes.ours(sighting.path)
+                if left is not None and left.entry.kind is Kind.DIRECTORY:
+                    self._graves.take_below(sighting.path)
                 entry = gone(self._indexes, sighting.path, wall_ns)
             else:
                 assert sighting.observed is not None and sighting.key is not None
