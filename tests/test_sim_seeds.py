@@ -77,6 +77,16 @@ PLANS = {
     "a name of a file is another file's right after it was written through": (
         "2224/AB/0,1,2,3,4,5,11,13,14,16,17,18/0/slow,news_twice,watch_lost,careful,skews_s"
     ),
+    "a folder is renamed, and those below it were deleted by one whose index comes just now": (
+        "5000172/ABCD/0,1,2,3,4,5,7,8,9,13,2000,14,15,16,18/0/slow,news_lost,news_twice,"
+        "watch_lost,careful,skews_s"
+    ),
+    "a disk is known by one file, which its user replaces while the share is not looked at": (
+        "5000374/AB/1000,0,2,3,4,5,6,10,11/0/lag_s,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "the copy of a file that its user closed for a moment": (
+        "5000728/ABC/1,2,8/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -35,7 +35,7 @@ class Inode:
     doomed: a flush failed: the kernel called its pages clean, they never reach the disk
     owes:   that was a flush of everything: the file says so itself, when it is flushed next
     device: of the file system that it is on; root: it is mounted
-    closed: an agent cannot read it, nor look into it
+    closed: an agent cannot read it, nor look into it; nor can a group or others
     owner: and group
     """
 
@@ -87,7 +87,7 @@ class Inode:
             exec=is_file and bool(self.mode & 0o100),
             links=len(self.where) if is_file else 1,
             device=self.device,
-            mode=self.mode,
+            mode=self.mode & ~0o077 if self.closed else self.mode,
             allocated=-(-len(self.data) // 4096) * 4096,
             owner=self.owner[0],
             group=self.owner[1],

@@ -54,6 +54,7 @@ class Users:
         self, device: SimDevice, chance: random.Random, *kinds: Kind
     ) -> tuple[str, Inode] | None:
         found = [(p, i) for p, i in device.hands.tree() if i.kind in kinds and _is_plain(p)]
+        found = [(p, i) for p, i in found if not self._is_proof(device, p)]
         aimed = [(p, i) for p, i in found if self.aim and p.endswith(self.aim)]
         found = aimed or found
         return chance.choice(found) if found else None
@@ -63,7 +64,16 @@ class Users:
         folders = [p for p, i in device.hands.tree() if i.kind is Kind.DIRECTORY and _is_place(p)]
         folder = chance.choice(["", "", *[f for f in folders if f.count("/") < 3]])
         name = self.aim or chance.choice(NAMES)
-        return device.hands.listed(f"{folder}/{name}" if folder else name)
+        path = device.hands.listed(f"{folder}/{name}" if folder else name)
+        return name if self._is_proof(device, path) else path
+
+    def _is_proof(self, device: SimDevice, path: str) -> bool:
+        """Whether a disk may be known by it alone, as long as the anchor is in no index: changed
+        while nobody looks, it would be another disk, and stay so until --adopt."""
+        if not is_within(path, MOUNT) or device.starts == 0:
+            return False
+        at, anchor = device.hands.at(path), device.hands.at(ANCHOR)
+        return at is not None and anchor is not None and not device.knows(ANCHOR, _sure(anchor))
 
     # ---- noting ---------------------------------------------------------------------------
 
