@@ -169,6 +169,34 @@ def test_what_grows_and_is_rewritten_is_never_torn(mesh: Pen, size: int) -> None
     assert there.read_bytes() == (a.share / "f").read_bytes()
 
 
+@pytest.mark.parametrize("size", [1 << 10, LARGE])
+def test_what_gets_longer_by_being_rewritten_is_never_torn(mesh: Pen, size: int) -> None:
+    """Right before each look: its first bytes stand still while they are read, twice."""
+    a, b = mesh.devices.values()
+    rounds, written = 0, set[bytes]()
+
+    def rewrite(device: Device | None = None, job: Job | None = None) -> None:
+        nonlocal rounds
+        if job is None or isinstance(job, Look):
+            rounds += 1
+            data = b"%07d\n" % rounds * (size // 8 + rounds)
+            put(a, "f", 0, data)
+            written.add(content_id(a.keys, data))
+
+    for _ in range(30):
+        rewrite()
+        mesh.settle(0.3)
+    mesh.before = rewrite
+    for _ in range(60):
+        rewrite()
+        mesh.settle(0.3)
+        ours = a.store.ours("f")
+        assert ours is None or ours.entry.content in written
+    mesh.before = lambda device, job: None
+    mesh.settle(3.0)
+    assert (b.share / "f").read_bytes() == (a.share / "f").read_bytes()
+
+
 def test_a_log_that_is_written_at_a_start_does_not_hold_the_first_walk(mesh: Pen) -> None:
     """Before that is over nothing is fetched by a device whose index is new."""
     a, b = mesh.devices.values()

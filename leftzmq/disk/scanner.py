@@ -113,7 +113,8 @@ def cut_slice(
     if key.size <= ONE_CHUNK_MAX_BYTES:
         row = pack_row(chunk_id(keys, data), length)
         noise = is_noise(data)
-        return SliceSighting(path, key, offset, length, row, True, noise=noise, grew=grew)
+        found = SliceSighting(path, key, offset, length, row, True, noise=noise, grew=grew)
+        return replace(found, before=before, after=after)
     known = offset == 0 and is_known(data[:SAMPLE_BYTES])
     noise = any(looks_random(part) for part in _samples(key.size, offset, data))
     rows, at = [], 0
@@ -122,7 +123,8 @@ def cut_slice(
             rows.append(pack_row(chunk_id(keys, window[at : at + size]), size))
             at += size
     packed = b"".join(rows)
-    return SliceSighting(path, key, offset, offset + at, packed, True, known, noise, grew=grew)
+    found = SliceSighting(path, key, offset, offset + at, packed, True, known, noise, grew=grew)
+    return replace(found, before=before, after=after)
 
 
 def _samples(size: int, offset: int, data: bytes) -> Iterator[bytes]:

@@ -50,6 +50,7 @@ class SliceSighting:
     why: what kept it from being read; "" otherwise
     grew: the file was longer than `key` says, and otherwise the same one: whether the part is what
           it was then is not known yet
+    before, after: the file's ScanKey around the reading; None where it was not `still`
     """
 
     path: str
@@ -62,3 +63,5 @@ class SliceSighting:
     noise: bool = False
     why: str = ""
     grew: bool = False
+    before: ScanKey | None = None
+    after: ScanKey | None = None

@@ -14,16 +14,26 @@ from leftzmq.disk.sighting import SliceSighting
 from leftzmq.tree.entry import ScanKey
 
 CUTS_AT_ONCE: Final = 2
+GROWS_ON_S: Final = 1.0
+"""A file that grew under the first reading waits so long for its next write, and then for none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Cutting:
-    """again: the parts of the second reading, of a file that grew under the first one"""
+    """One file.
+
+    again: the parts of the second reading, of a file that grew under the first one
+    bound: until when the second reading waits for another write (monotonic); None: no first one
+           that needs it is over
+    due: when the second one is to begin; None: it does not wait
+    """
 
     key: ScanKey
     grows: bool
     parts: list[SliceSighting] = field(default_factory=list)
     again: list[SliceSighting] = field(default_factory=list)
+    bound: float | None = None
+    due: float | None = None
 
     @property
     def is_read(self) -> bool:
@@ -33,11 +43,20 @@ class _Cutting:
     def grew(self) -> bool:
         return any(part.grew for part in self.parts)
 
+    @property
+    def is_read_again(self) -> bool:
+        return bool(self.again) and (self.stopped or self.again[-1].end == self.key.size)
+
+    @property
+    def stopped(self) -> bool:
+        """Nothing was written between the two readings: how its writer writes is not known."""
+        return bool(self.again) and self.again[0].before == self.parts[-1].after
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
     """rows: packed. noise: the file looks encrypted. grew: it is longer now. torn: it grew, and
-    the two readings differ"""
+    the two readings differ, or its writer stopped"""
 
     rows: bytes
     noise: bool
@@ -51,6 +70,7 @@ class Cuts:
     def __init__(self) -> None:
         self._by_path: dict[str, _Cutting] = {}
         self._to_begin: deque[str] = deque()
+        self._resting: set[str] = set()  # the first reading is over, the second to come
 
     def __bool__(self) -> bool:
         return bool(self._by_path)
@@ -67,31 +87,66 @@ class Cuts:
         self._by_path[path] = _Cutting(key, grows)
         self._to_begin.append(path)
 
-    def begin(self) -> list[tuple[str, ScanKey, bool]]:
-        """Those whose turn it is now, and whether they may grow."""
+    def touched(self, path: str, now: float) -> None:
+        """It was written: what waits for that goes on."""
+        if path in self._resting:
+            self._by_path[path].due = now
+
+    def deadline(self) -> float | None:
+        """When `begin` may have something that rested (monotonic)."""
+        times = (self._by_path[path].due for path in self._resting)
+        return min((time for time in times if time is not None), default=None)
+
+    def begin(self, now: float) -> list[tuple[str, ScanKey, bool]]:
+        """Those that are to be read now from their beginning, and whether they may grow."""
         begun = []
-        while self._to_begin and len(self._by_path) - len(self._to_begin) < CUTS_AT_ONCE:
+        for path in [path for path in self._resting if (self._by_path[path].due or now) <= now]:
+            self._resting.discard(path)
+            cutting = self._by_path[path]
+            cutting.due = None
+            begun.append((path, cutting.key, cutting.grows))
+        waits = len(self._to_begin) + len(self._resting)
+        while self._to_begin and len(self._by_path) - waits < CUTS_AT_ONCE:
             path = self._to_begin.popleft()
+            waits -= 1
             cutting = self._by_path[path]
             begun.append((path, cutting.key, cutting.grows))
         return begun
 
-    def take(self, part: SliceSighting) -> bool:
+    def take(self, part: SliceSighting, now: float) -> bool:
         """The next slice of a file. False: not of one that is being cut."""
         cutting = self._by_path.get(part.path)
         if cutting is None or cutting.key != part.key:
             return False
-        parts = cutting.again if cutting.is_read else cutting.parts
-        parts.append(part)
+        if not cutting.is_read:
+            cutting.parts.append(part)
+            if part.still and cutting.is_read and cutting.grew:
+                cutting.bound = cutting.due = now + GROWS_ON_S
+                self._resting.add(part.path)
+            return True
+        is_early = not cutting.again and part.still and part.before == cutting.parts[-1].after
+        if is_early and cutting.bound is not None and now < cutting.bound:
+            cutting.due = cutting.bound
+            self._resting.add(part.path)
+            return True
+        cutting.again.append(part)
         return True
 
+    def rests(self, path: str) -> bool:
+        """Whether its second reading waits for the next write."""
+        return path in self._resting
+
     def next_offset(self, path: str) -> int | None:
-        """Where the next slice of this file begins; None: it is read. What grew under the first
-        reading is read twice: only bytes that are the same in both were there together."""
+        """Where the next slice of this file begins; None: it is read.
+
+        What grew under the first reading is read twice, with another write in between that it grew
+        by: only the first bytes of a file that is written at its end are the same in both. Those of
+        one that is rewritten, and got longer by that, would be no state that it ever had.
+        """
         cutting = self._by_path[path]
         if not cutting.is_read:
             return cutting.parts[-1].end
-        if not cutting.grew or (cutting.again and cutting.again[-1].end == cutting.key.size):
+        if not cutting.grew or cutting.is_read_again:
             return None
         return cutting.again[-1].end if cutting.again else 0
 
@@ -104,5 +159,6 @@ class Cuts:
         parts = cutting.parts
         noise = any(part.noise for part in parts) and not any(part.known for part in parts)
         rows = b"".join(part.rows for part in parts)
-        torn = cutting.grew and rows != b"".join(part.rows for part in cutting.again)
+        is_same = rows == b"".join(part.rows for part in cutting.again)
+        torn = cutting.grew and (cutting.stopped or not is_same)
         return Cut(rows, noise, cutting.grew, torn)

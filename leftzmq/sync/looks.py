@@ -113,6 +113,7 @@ class Looks:
         waiting.closed = waiting.closed if closed is None else closed
         if path in self._looking or path in self.cuts:
             waiting.again = True
+            self.cuts.touched(path, now)
         else:
             self.waiting.due_at(path, waiting, waiting.touched(now, rest_s))
 

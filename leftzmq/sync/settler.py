@@ -99,6 +99,7 @@ class Settler:
             return None
         times = (
             self._looks.first_due(),
+            self._looks.cuts.deadline(),
             self.walks.deadline(),
             self._departed.deadline(),
             self._unreadable.deadline(),
@@ -240,7 +241,7 @@ class Settler:
 
     def slice_cut(self, fact: SliceCut, now: float) -> list[Action | Fact]:
         part = fact.slice
-        if not self._looks.cuts.take(part):
+        if not self._looks.cuts.take(part, now) or self._looks.cuts.rests(part.path):
             return self.go_on(now)
         grows = self._looks.cuts.may_grow(part.path)
         if part.still and (offset := self._looks.cuts.next_offset(part.path)) is not None:
@@ -294,7 +295,7 @@ class Settler:
                 self._looks.wait(path, now, closed=None, rest_s=0.0)
         for paths in self._looks.begin(now):
             out.append(Work(Look(self.folder, paths)))
-        for path, key, grows in self._looks.cuts.begin():
+        for path, key, grows in self._looks.cuts.begin(now):
             out.append(Work(CutSlice(self.folder, path, key, 0, grows)))
         if (walk := self.walks.step(room=self._looks.has_room)) is not None:
             if walk[1] == "" and walk[0] != self._whole_walk:
