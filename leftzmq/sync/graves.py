@@ -39,17 +39,16 @@ class Graves:
         return [*taken, folder] if taken else []
 
     def take_below(self, folder: str) -> tuple[list[str], str]:
-        """Take them over as far as nobody works there; and the path where somebody does, ""."""
+        """Nothing lies below `folder`: take them over as far as nobody works there. Returns those,
+        and the path where somebody does, or ""."""
         below = self._indexes.store.graves_below(folder, GRAVES_AT_ONCE)
         self._indexes.recall(below)
         taken: list[str] = []
         for path in below:
-            if not self._is_open(path):
-                continue
             if self._claims.is_changing(path):
                 return taken, path
-            self._versions.ticket(path)
-            taken += [] if self._is_open(path) else [path]
+            if self._versions.bury(path):
+                taken.append(path)
         return taken, ""
 
     def ended(self, path: str) -> str | None:

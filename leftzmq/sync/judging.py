@@ -255,12 +255,6 @@ class Judging:
         return tuple(out)
 
     def _is_empty(self, path: str) -> bool:
-        """Whether all below it was said to be gone, and nothing is being made or taken there.
-
-        Before the first walk is over the deletes of others are not taken over (sync/versions):
-        those below it would be told after it."""
-        if any(each != path for each in self._claims.changing(path)):
-            return False
-        if not self._walks.first_done and self._store.graves_below(path, 1):
-            return False
-        return not self._store.has_alive_below(path)
+        """Whether all below it was said to be gone, and nothing is being made or taken there."""
+        is_busy = any(each != path for each in self._claims.changing(path))
+        return not is_busy and not self._store.has_alive_below(path)

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from leftzmq.disk.outcome import Ending, Outcome
-from leftzmq.disk.sighting import Sight
+from leftzmq.disk.sighting import Sight, Sighting
 from leftzmq.index.rows import Row
 from leftzmq.index.schema import CHECKPOINT_BYTES
 from leftzmq.sync.actions import Action, Publish, Work, tell_entry
@@ -98,10 +98,10 @@ class Replica:
                 # It began to work there after the look was over: that is not what is there now.
                 again.append(sighting.path)
                 continue
+            if self._is_no_folder_now(sighting):
+                self._graves.take_below(sighting.path)
             if sighting.sight is Sight.GONE:
                 left = self._indexes.ours(sighting.path)
-                if left is not None and left.entry.kind is Kind.DIRECTORY:
-                    self._graves.take_below(sighting.path)
                 entry = gone(self._indexes, sighting.path, wall_ns)
             else:
                 assert sighting.observed is not None and sighting.key is not None
@@ -121,6 +121,12 @@ class Replica:
             out.append(RescanWanted(self.folder, tuple(again)))
         paths = tuple(sighting.path for sighting in fact.sightings)
         return [*out, PathsReconsidered(self.folder, paths)]
+
+    def _is_no_folder_now(self, seen: Sighting) -> bool:
+        ours = self._indexes.ours(seen.path)
+        if ours is None or ours.entry.deleted or ours.entry.kind is not Kind.DIRECTORY:
+            return False
+        return seen.observed is None or seen.observed.kind is not Kind.DIRECTORY
 
     def _came_along(
         self, observed: Observed, key: ScanKey, wall_ns: int

@@ -88,6 +88,21 @@ class Versions:
                     return Ticket(theirs.entry, ours, copy, False, lies)
         return None
 
+    def bury(self, path: str) -> bool:
+        """Take over the delete that wins, where we have nothing and nothing lies. Whether it was
+        one."""
+        rows = self._indexes.rows(path)
+        ours, theirs = ours_of(rows), best_of(rows, self._indexes.reach)
+        is_here = ours is not None and not ours.entry.deleted
+        if is_here or theirs is None or not theirs.entry.deleted:
+            return False
+        known = [row.entry for row in rows]
+        verdict = reconcile(ours.entry if ours else None, theirs.entry, known)
+        if verdict is not Verdict.TAKE or self._indexes.held.at(path) is not None:
+            return False
+        self._indexes.take_row(rows, with_other_deletes(theirs.entry, known), None)
+        return True
+
     def take(self, entry: Entry, key: ScanKey | None, noise: bool = False) -> None:
         """`entry` is on disk (or its delete is): it is ours now, with the stat found now."""
         self._indexes.held.forget(entry.path)
