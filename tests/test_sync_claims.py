@@ -105,3 +105,13 @@ def test_many_paths_that_the_applier_works_at_are_one_turn_each_time(a: Device) 
     a.folder.claims.release(paths, Claimant.APPLIER)
     a.mesh.settle()
     assert a.folder.settler.idle
+
+
+def test_one_thing_at_a_time_is_done_at_a_path(a: Device) -> None:
+    """The applier, too: it puts a file where the conflict copy of another one is to be."""
+    claims = a.folder.claims
+    assert claims.take("g", Claimant.APPLIER) and not claims.take("g", Claimant.APPLIER)
+    claims.release(("g",), Claimant.SETTLER)
+    assert claims.is_changing("g")
+    claims.release(("g",), Claimant.APPLIER)
+    assert claims.take("g", Claimant.APPLIER)

@@ -1,4 +1,4 @@
-"""At any time at most one of settler, applier and asides works at a path.
+"""At any time at most one of settler, applier and asides works at a path, and does one thing there.
 
 A look that ran while the same path was being applied would find bytes that no index knows yet,
 and call them a user's. A claim is refused, never waited for: who was refused tries again a
@@ -26,8 +26,12 @@ class Claims:
         self._by: dict[str, Claimant] = {}
 
     def take(self, path: str, claimant: Claimant) -> bool:
-        """Claim a path; False while the other one has it (who has it already keeps it)."""
-        return self._by.setdefault(path, claimant) is claimant
+        """Claim a path; False while it is claimed, by whomever: the conflict copy of one file may
+        be itself what another operation puts there."""
+        if path in self._by:
+            return False
+        self._by[path] = claimant
+        return True
 
     def has(self, path: str, claimant: Claimant) -> bool:
         return self._by.get(path) is claimant
