@@ -84,6 +84,13 @@ PLANS = {
     "a disk is known by one file, which its user replaces while the share is not looked at": (
         "5000374/AB/1000,0,2,3,4,5,6,10,11/0/lag_s,news_lost,news_twice,watch_lost,careful,skews_s"
     ),
+    "a ticket is ready when its path is found with what a delete took": (
+        "6003888/AB/0,4006,2,3,4004,4,5,6,7/0/slow,news_lost,news_twice,watch_lag_s,watch_lost,"
+        "careful,skews_s"
+    ),
+    "a file is rewritten, and longer each time, between two looks": (
+        "6000217/AB/0,1,6,7,9,11,12,4003,13,3000/0/slow,news_lost,news_twice,watch_lost,careful"
+    ),
     "the copy of a file that its user closed for a moment": (
         "5000728/ABC/1,2,8/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),

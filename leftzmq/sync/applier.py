@@ -142,14 +142,16 @@ class Applier:
         verb = Verb.REMOVE if entry.deleted else Verb.SET_ATTRIBUTES
         operation = Operation(verb, entry, fact.found.held)
         doing = self._window.doing.get(entry.path)
+        out: list[Action | Fact] = []
         if doing is not None and doing.operation is not None:
             doing.entry, doing.operation = entry, operation  # found again, by the walk below it
         else:
+            out = self._drop(entry.path)  # what was to come there has a .lefting, perhaps
             doing = Doing(Stage.WAITING, entry, operation=operation)
             self._window.doing[entry.path] = doing
         if doing.stage is not Stage.APPLYING and not self._ends.awaits_walk(entry.path):
             self._batches.push(entry.path, doing)
-        return self.go_on(now)
+        return [*out, *self.go_on(now)]
 
     def staged(self, fact: FileStaged, now: float) -> list[Action | Fact]:
         path = fact.entry.path
