@@ -91,6 +91,14 @@ PLANS = {
     "a file is rewritten, and longer each time, between two looks": (
         "6000217/AB/0,1,6,7,9,11,12,4003,13,3000/0/slow,news_lost,news_twice,watch_lost,careful"
     ),
+    "folders came along with one that was only spelled otherwise, and were deleted elsewhere": (
+        "6001609/ABCD/4000,0,1,3,4,8,14,4004/0/lag_s,slow,news_lost,news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
+    "the same, and one of these folders was spelled otherwise, too": (
+        "6001609/ABCD/4000,0,1,2,3,4,8,14,4004/1/lag_s,slow,news_lost,news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
     "the copy of a file that its user closed for a moment": (
         "5000728/ABC/1,2,8/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),

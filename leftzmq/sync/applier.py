@@ -263,6 +263,7 @@ class Applier:
         return self.go_on(now)
 
     def tick(self, now: float) -> list[Action | Fact]:
+        self._spellings.settle(self._window.is_found_below)
         for path in self._window.wake(now):
             self._window.consider(path)
         again = [] if self.stopped else self.leftings.tick(now)

@@ -165,6 +165,9 @@ class Batches:
         """The operation for a ready ticket, or None: it is stuck, or is none any more."""
         if doing.operation is not None:
             if self._still_deleted(path, doing.operation):
+                if self._window.is_found_below(path, batch):
+                    self._stuck.append(path)  # what is in it goes first
+                    return None
                 return doing.operation
             doing.operation, doing.stage = None, Stage.WAITING
             self._window.consider(path)

@@ -131,11 +131,11 @@ class Replica:
     def _came_along(
         self, observed: Observed, key: ScanKey, wall_ns: int
     ) -> list[Action | Fact] | None:
-        """Bytes that are there only because a folder above got another spelling here: nobody wrote
-        them there. They are what is wanted, but for mtime and exec; or give way to that; or go to
-        the trash, where nothing is wanted. None: they are none of these, or just what is wanted."""
+        """Something that is there only because a folder above got another spelling here: nobody put
+        it there. It is what is wanted, but for mtime and exec; or gives way to that; or goes, where
+        nothing is wanted. None: it is none of these, or just what is wanted."""
         path = observed.path
-        if not self._spellings.carried(path, observed.content):
+        if not self._spellings.carried(observed):
             return None
         rows, ours = self._indexes.rows(path), self._indexes.ours(path)
         if ours is not None and not ours.entry.deleted:

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from leftzmq.index.reader import Reader
 from leftzmq.sync.indexes import Indexes
-from leftzmq.tree.entry import ContentId, Kind
+from leftzmq.tree.entry import Observed
 from leftzmq.tree.path import folded, is_within, join, parent_of, path_of_key
 from leftzmq.tree.version import DEVICE_MARK_BYTES
 
@@ -77,6 +77,7 @@ class Spellings:
         self._others: dict[str, tuple[str, float]] = {}  # what stands instead, and since when
         self._by_other: dict[str, set[str]] = {}
         self._respelled: dict[str, str] = {}
+        self._walked: set[str] = set()  # those of them of which all was found that came with them
         indexes.apart = self._others.keys()
 
     def __bool__(self) -> bool:
@@ -158,42 +159,58 @@ class Spellings:
     def respelled(self, path: str, other: str) -> None:
         """The folder `other` is called `path` now, with all that is in it."""
         while len(self._respelled) >= MAX_RESPELLED:
-            del self._respelled[next(iter(self._respelled))]
+            self._forget_respelled(next(iter(self._respelled)))
+        self._walked.discard(path)
         self._respelled[path] = other
 
     def walk_ended(self, prefix: str) -> bool:
         """Whether what came with a folder was found."""
         found = [path for path in self._respelled if is_within(path, prefix)]
-        for path in found:
-            del self._respelled[path]
+        self._walked.update(found)
         return bool(found)
 
-    def may_have_come(self, path: str) -> bool:
-        """Whether it may lie here already, since a folder above it was spelled otherwise."""
-        return bool(self._respelled) and self._before(path) is not None
+    def settle(self, is_busy: Callable[[str], bool]) -> None:
+        """What comes below a folder from now on did not come with it. is_busy: whether something
+        that did is still to go, and may be looked at again."""
+        for path in [path for path in self._walked if not is_busy(path)]:
+            self._forget_respelled(path)
 
-    def carried(self, path: str, content: ContentId) -> bool:
-        """Whether these bytes came to `path` only because its folder was spelled otherwise here:
-        they are what was at the path before, and what another device deleted there."""
-        before = self._before(path) if self._respelled else None
+    def _forget_respelled(self, path: str) -> None:
+        del self._respelled[path]
+        self._walked.discard(path)
+
+    def may_have_come(self, path: str) -> bool:
+        """Whether it may lie here already, since a folder above it was spelled otherwise, and no
+        walk has looked since."""
+        above = self._respelled_above(path) if self._respelled else ""
+        return bool(above) and above not in self._walked
+
+    def carried(self, observed: Observed) -> bool:
+        """Whether this came to its path only because a folder above was spelled otherwise here: it
+        is what was at the path before, and what another device deleted there."""
+        what = observed.kind, observed.content
+        before = self._before(observed.path) if self._respelled else None
         row = None if before is None else self._indexes.ours(before)
-        if row is None or row.entry.kind is not Kind.FILE or row.entry.content != content:
+        if row is None or (row.entry.kind, row.entry.content) != what:
             return False
         life = self._indexes.store.heads.life
         graves = [each.entry for each in self._indexes.rows(before or "") if each.entry.deleted]
         others = (
             each for each in graves if each.writer[:DEVICE_MARK_BYTES] != life[:DEVICE_MARK_BYTES]
         )
-        return any(each.content == content for each in others)
+        return any((each.kind, each.content) == what for each in others)
 
     def _before(self, path: str) -> str | None:
         """What it was called before a folder above it was spelled otherwise."""
+        above = self._respelled_above(path)
+        return join(self._respelled[above], path[len(above) + 1 :]) if above else None
+
+    def _respelled_above(self, path: str) -> str:
+        """The nearest folder above it that was spelled otherwise; "": none."""
         at = parent_of(path)
-        while at:
-            if (other := self._respelled.get(at)) is not None:
-                return join(other, path[len(at) + 1 :])
+        while at and at not in self._respelled:
             at = parent_of(at)
-        return None
+        return at
 
     def is_here(self, path: str) -> bool:
         """Whether something of ours is at `path`."""

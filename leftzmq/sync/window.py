@@ -10,7 +10,7 @@ ticket leads to: the applier does.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -211,6 +211,11 @@ class Window:
             if doing is not None and doing.stage is Stage.WAITING:
                 doing.retry_at = 0.0
                 self.consider(path)
+
+    def is_found_below(self, folder: str, but: Container[str] = ()) -> bool:
+        """Whether something that a look found below `folder`, none of `but`, is still to go."""
+        found = (path for path, doing in self.doing.items() if doing.operation is not None)
+        return any(is_below(path, folder) and path not in but for path in found)
 
     def drop(self, path: str) -> Doing | None:
         """It is a ticket no more; what waits for it finds out by itself."""
