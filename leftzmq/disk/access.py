@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from leftzmq.disk.root import ACL_NAME, File, Folder, Owned, Stat, with_exec
-from leftzmq.disk.trouble import is_gone, raise_if_short
+from leftzmq.disk.trouble import is_gone, trouble_of
 from leftzmq.tree.conflict import read_name
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import name_of, parent_of
@@ -77,7 +77,8 @@ def keep_from(target: File, folder: Folder, name: str, exec: bool) -> tuple[Acce
     try:
         source = folder.open_read(name)
     except OSError as error:
-        raise_if_short(error)
+        if trouble_of(error).passes:
+            raise  # it says nothing of who may
         _clear_acl(target, target.xattrs())
         target.set_mode(with_exec(0o600, exec))
         found = None if is_gone(error) else folder.stat(name)
