@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from leftzmq.errors import IndexFault
+from leftzmq.errors import IndexFault, ProblemKind
 from leftzmq.sync.jobs import Apply, Job, WriteChunks
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import LEFT_DIRECTORY
@@ -240,6 +240,8 @@ class Faults:
             if left and not self._over:
                 device.set_trap(1, spring)
             self._world.say(device, f"  {call} {path} fails")
+            if code == errno.EACCES:
+                self._ledger.refused.add(device.name)
             raise OSError(code, os.strerror(code), path)
 
         device.set_trap(chance.randint(1, IN_A_JOB), spring)
@@ -420,6 +422,13 @@ class Faults:
             elif data != inode.data:
                 inode.data[:] = data
                 inode.safe = (data, inode.mtime_ns, inode.mode)
+                for each in seen:
+                    # A user who copied it, and took the copy away, had the rest of it here.
+                    value = self._ledger.values[_file(each)]
+                    value.ended = value.ended or value.replaced
+                if device.alive and device.folder.problems.kind_of(path) is ProblemKind.ROTTEN:
+                    # Its user read of it, and put it back from a backup: that has a new ctime.
+                    device.disk.attributes(inode, mtime_ns=inode.mtime_ns)
 
     def _is_told(self, device: SimDevice, path: str, data: bytes) -> bool:
         with device.reading() as reader:

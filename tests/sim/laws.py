@@ -11,7 +11,7 @@ from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX, folded, is_within
 
 from .disk import Inode
-from .ledger import Content, Ledger, content_of
+from .ledger import Content, Delete, Ledger, content_of
 from .node import content_id
 from .world import SimDevice, World
 
@@ -185,7 +185,10 @@ def _is_known(problem: Problem, device: SimDevice, ledger: Ledger) -> bool:
     """Known gaps: an index that is lost or older, after a power cut too, does not know a `.lefting`
     that is on the disk, nor does one that was damaged before a kill; and a user can rename the
     folder that one lies in. Then nobody can say whose it is. And what a disk cannot hold is a
-    problem for as long as it is wanted there."""
+    problem for as long as it is wanted there; and where a device was refused once to open what it
+    replaced, its user is to look at it."""
+    if problem.kind is ProblemKind.ACCESS_LOST and device.name in ledger.refused:
+        return True
     if problem.kind is ProblemKind.NAME_FOLDS and device.disk.folds:
         return True
     return problem.kind is ProblemKind.FOREIGN_LEFTING and _has_strays(device, ledger)
@@ -262,8 +265,21 @@ def nothing_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
             for when, _ in hands
         ):
             continue  # moved to another name, where it lost: this is the name of its copy again
+        if is_conflict_name(delete.path) and _is_told_above(ledger, delete):
+            continue  # so it lost once more there
         who = f"{_short(delete.content)} at {delete.path}"
         raise Broken("I3", f"{who}, deleted by {delete.device} ({delete.when:.3f}), is back")
+
+
+def _is_told_above(ledger: Ledger, delete: Delete) -> bool:
+    """Whether what a conflict copy is of was another device's, under its own name, that no user
+    took away: it may not have heard that it lost, and so have kept it above what was deleted."""
+    value = ledger.values[delete.content]
+    if value.device == delete.device or value.path == delete.path:
+        return False
+    return not any(
+        other.path == value.path and other.content == delete.content for other in ledger.deletes
+    )
 
 
 def _another_delete(

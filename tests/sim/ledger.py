@@ -61,6 +61,7 @@ class Ledger:
     forgotten: set[tuple[str, str, Content]] = field(default_factory=set)  # device, path
     stray_leftings: set[str] = field(default_factory=set)
     tombs: set[tuple[str, str]] = field(default_factory=set)  # device, path; of no value
+    refused: set[str] = field(default_factory=set)  # devices that once might not, and could
     adrift: set[Content] = field(default_factory=set)  # old versions in them that users moved
 
     def wrote(self, content: Content, device: str, path: str, now: float) -> None:

@@ -84,6 +84,8 @@ class Users:
             self._ledger.made_at(path, device.name, self._world.now)
         elif content is not None:
             self._ledger.wrote(content, device.name, path, self._world.now)
+            if inode is not None and len(inode.where) > 1:
+                self._put_hands_on(device, inode)
 
     def _put_hands_on(self, device: SimDevice, inode: Inode) -> None:
         """Its mtime or mode was changed: under all its names."""

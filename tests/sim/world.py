@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import itertools
+import os
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -44,6 +45,7 @@ STARTED_NS = 1_800_000_000_000_000_000
 WORKERS = 2
 """Of each lane, as in agent.py."""
 
+WAL_HEADER_BYTES = 32
 _LOOKING = frozenset(
     (
         "stat",
@@ -145,7 +147,8 @@ class SimDevice(Device):
         self._idle_turns, self._idle_since = 0, 0.0
         self._watch_due = False
         self.state: State | None = None
-        self.durable_wal = 0  # bytes of the -wal that a power cut leaves
+        self.durable_wal = 0  # bytes of the -wal that a power cut leaves, as long as it begins so:
+        self.durable_salt = b""
         self.durable_head = 0  # the last sequence in them
         self.told: Callable[[int], None] = lambda head: None
 
@@ -243,11 +246,12 @@ class SimDevice(Device):
         self._indexed = set() if cut or self._blind else self._indexed_now()
         self.end()
         if cut:
-            kept = self.durable_wal
+            # One that was begun anew since: all that it held before is in the database.
+            kept = self.durable_wal if _salt(log) == self.durable_salt else 0
             if self.world.random.random() < 0.4:
                 kept = self.world.random.randint(kept, len(log))
             log = log[:kept]
-            self.durable_wal = len(log)
+            self.durable_wal, self.durable_salt = len(log), _salt(log)
         self.state = (database, log) if log else None
         self.world.wires.forget(self)
 
@@ -255,7 +259,8 @@ class SimDevice(Device):
         """Another state directory lies there when it comes back."""
         assert not self.alive
         self.state = state
-        self.durable_wal = len(state[1]) if state else 0
+        log = state[1] if state else b""
+        self.durable_wal, self.durable_salt = len(log), _salt(log)
         self._blind = True
 
     def knows(self, path: str, content: tuple[Kind, bytes]) -> bool:
@@ -415,7 +420,9 @@ class SimDevice(Device):
     def make_durable(self, index: Path) -> None:
         self.world.index_trap.flushed(index)
         super().make_durable(index)
-        self.durable_wal = index.with_name("index.db-wal").stat().st_size
+        with index.with_name("index.db-wal").open("rb") as log:
+            self.durable_salt = _salt(log.read(WAL_HEADER_BYTES))
+            self.durable_wal = log.seek(0, os.SEEK_END)
 
     def _before_call(self, call: str, path: str) -> None:
         if call not in _LOOKING:
@@ -574,3 +581,9 @@ class World:
     @property
     def digest(self) -> str:
         return self._hash.hexdigest()
+
+
+def _salt(log: bytes) -> bytes:
+    """It is another one each time SQLite begins a -wal anew: https://www.sqlite.org/fileformat.html
+    (4.1)."""
+    return log[16:24]
