@@ -22,6 +22,10 @@ from leftzmq.sync.facts import (
 )
 
 REPORTS_A_TURN: Final = 2000
+REPORTS_MAX: Final = 65_536
+"""Touches that wait for the loop; four times what the kernel keeps for us. Of more a walk finds
+out."""
+_TOO_MANY: Final = "more changes at a time than can be looked at one by one"
 
 
 class Reports:
@@ -34,9 +38,10 @@ class Reports:
         self._wake = wake
         self._waiting: deque[tuple[str, object, Report]] = deque()
         self._heard: dict[str, object] = {}  # of each folder the one watcher that is heard
+        self._lossy: dict[str, object] = {}  # those of which touches were left out
 
     def __bool__(self) -> bool:
-        return bool(self._waiting)
+        return bool(self._waiting or self._lossy)
 
     def reporter(self, folder: str) -> Callable[[Report], None]:
         """For a watcher that begins now, to be called in its thread. What earlier ones of this
@@ -44,6 +49,9 @@ class Reports:
         watcher = self._heard[folder] = object()
 
         def put(report: Report) -> None:
+            if len(self._waiting) >= REPORTS_MAX and isinstance(report, Touched):
+                self._lossy[folder] = watcher
+                return
             self._waiting.append((folder, watcher, report))
             self._wake()
 
@@ -69,8 +77,18 @@ class Reports:
                     # The touches before the cookie come before it here, too.
                     yield from _touched(touches)
                     touches.clear()
+                    yield from self._left_out(folder)
                     yield CookieSeen(folder, name)
         yield from _touched(touches)
+        if len(self._waiting) < REPORTS_MAX // 2:
+            for folder in list(self._lossy):
+                yield from self._left_out(folder)
+
+    def _left_out(self, folder: str) -> Iterator[Fact]:
+        if (watcher := self._lossy.pop(folder, None)) is None:
+            return
+        if watcher is self._heard[folder]:
+            yield WatchLost(folder, "", False, _TOO_MANY)
 
 
 def _touched(touches: dict[str, list[tuple[str, Touch]]]) -> Iterator[Fact]:

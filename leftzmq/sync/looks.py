@@ -20,6 +20,9 @@ LOOKS_AT_ONCE: Final = 2
 WALK_AHEAD_PATHS: Final = 4096
 """A walk pauses while so many paths wait, so that a million new files do not lie in memory."""
 
+TOUCHED_PATHS_MAX: Final = 16_384
+"""Of more a walk finds out: they are looked at in 2 s, and take 10 MB."""
+
 
 class Looks:
     """Of one folder.
@@ -53,6 +56,11 @@ class Looks:
     def has_room(self) -> bool:
         """Whether what a walk finds has a place to wait."""
         return len(self.waiting) + len(self._looking) < WALK_AHEAD_PATHS
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more touched paths are noted."""
+        return len(self.waiting) >= TOUCHED_PATHS_MAX
 
     def first_due(self) -> float | None:
         """When `begin` may have something (monotonic)."""

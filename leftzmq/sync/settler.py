@@ -117,6 +117,11 @@ class Settler:
 
     def touched(self, fact: PathsTouched, now: float) -> list[Action | Fact]:
         for path, touch in fact.touches:
+            if self._looks.is_full and path not in self._looks.waiting:
+                # Names that come and go faster than anyone can look at them; a walk finds what is
+                # left of them, and whatever else was touched meanwhile.
+                self.walks.later("")
+                continue
             match touch:
                 case Touch.CLOSED | Touch.GONE | Touch.MADE:
                     self._looks.wait(path, now, closed=touch is Touch.CLOSED)

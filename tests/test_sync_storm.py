@@ -1,0 +1,30 @@
+"""Names that come and go faster than they can be looked at: a bound, and a walk for the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mesh import Mesh
+from sim.node import FOLDER
+
+from leftzmq.sync.facts import PathsTouched, Touch
+from leftzmq.sync.looks import TOUCHED_PATHS_MAX
+
+
+def test_a_storm_of_names_is_noted_up_to_a_bound_and_hides_nothing(tmp_path: Path) -> None:
+    mesh = Mesh(tmp_path, "AB")
+    a, b = mesh.devices.values()
+    a.start()
+    b.start()
+    a.write("old", b"before")
+    mesh.scan_all()
+    mesh.settle()
+    names = tuple((f"gone{number}", Touch.GONE) for number in range(2 * TOUCHED_PATHS_MAX))
+    a.handle(PathsTouched(FOLDER, names))
+    waits = len(a.folder.settler._looks.waiting)
+    assert waits == TOUCHED_PATHS_MAX
+    a.write("new", b"among them")
+    (a.share / "old").unlink()
+    a.handle(PathsTouched(FOLDER, (("new", Touch.CLOSED), ("old", Touch.GONE))))
+    mesh.settle()
+    assert b.tree() == a.tree() and set(b.tree()) == {"new"}
