@@ -52,6 +52,10 @@ class Failed(AssertionError):
     """What a scene found wrong, with the agents' logs."""
 
 
+class Skipped(Exception):
+    """What a scene needs is not there."""
+
+
 class Device(Actor):
     """An actor with several folders. folders: id -> share; peers: whom it knows."""
 

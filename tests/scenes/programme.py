@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from . import cluster, conflicts, folders, kinds, many, restarts
+from . import cluster, conflicts, folders, kinds, many, programs, restarts
 
 Play = Callable[[Path, Random], object]
 
@@ -26,6 +26,11 @@ class Scene:
 def _scene(function: Callable[..., object], shape: str, files: int, **more: float) -> Scene:
     name = function.__name__.replace("_", "-")
     return Scene(name, shape, partial(function, files=files, **more))
+
+
+def _stressed(stressor: str) -> Scene:
+    play = partial(programs.stress_ng, files=0, seconds=20.0, stressor=stressor)
+    return Scene(f"stress-{stressor}", f"stress-ng --{stressor} 2, 20 s", play)
 
 
 SCENES: Final = (
@@ -65,6 +70,12 @@ SCENES: Final = (
     _scene(many.many_files, "10,000 files of up to 64 KiB", 10_000),
     _scene(many.same_files, "10,000 files, the same on both", 10_000),
     _scene(many.large_file, "1 GiB, then an append", 1),
+    _scene(programs.dbench, "4 clients, 20 s", 0, seconds=20.0),
+    _scene(
+        programs.git, "5 x clone, commit of 100 files, checkout, merge, gc, fsck", 100, rounds=5
+    ),
+    _scene(programs.packages, "4,000 files of Python's library, 5 times", 4_000, rounds=5),
+    *(_stressed(stressor) for stressor in programs.STRESSORS),
     _scene(folders.two_folders, "A has two folders, B and C one each; 2 x 100 files", 100),
 )
 
