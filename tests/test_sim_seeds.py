@@ -99,6 +99,10 @@ PLANS = {
         "6001609/ABCD/4000,0,1,2,3,4,8,14,4004/1/lag_s,slow,news_lost,news_twice,watch_lag_s,"
         "watch_lost,careful,skews_s"
     ),
+    "a version has its name, its flush fails for a while, and it is deleted elsewhere": (
+        "6020165/AB/2,3,5,6,7/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
+        "skews_s"
+    ),
     "the copy of a file that its user closed for a moment": (
         "5000728/ABC/1,2,8/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),

@@ -42,6 +42,7 @@ class FoundDeleted:
 def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDeleted | None:
     """A scan found this at its path. Returns our new version, if that is one."""
     rows = indexes.rows(observed.path)
+    indexes.unsure.discard(observed.path)
     begun = indexes.begun.pop(observed.path, None)
     held = indexes.held.at(observed.path)
     indexes.held.forget(observed.path)
@@ -72,6 +73,7 @@ def gone(indexes: Indexes, path: str, now_ns: int) -> Entry | None:
     """A scan found nothing at `path`. Returns our tombstone where we had something live."""
     rows = indexes.rows(path)
     ours = ours_of(rows)
+    indexes.unsure.discard(path)
     indexes.held.gone(path)
     if ours is None or ours.entry.deleted:
         return None

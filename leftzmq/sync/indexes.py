@@ -33,6 +33,8 @@ class Indexes:
 
     reach: the bits of the devices that can be asked now
     tally: what `status` counts; holdings: how much each device says that it has
+    unsure: paths at which something may lie that an operation put there and that could not be
+           flushed: until a look tells, no delete is taken over there
     begun: versions that an earlier life was fetching, by path: they may have their names without
     being ours, and those who had them may have the next version by now
     held: what lies in the share and is not told
@@ -50,6 +52,7 @@ class Indexes:
         count = Recount.whole(store, self.accepted)
         self.tally, self.holdings = count.tally, count.holdings
         self.begun: dict[str, Entry] = {}
+        self.unsure: set[str] = set()
         self.kept: Collection[str] = ()
         self.apart: Collection[str] = ()
         self.turned: set[str] = set()

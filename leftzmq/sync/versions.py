@@ -60,6 +60,8 @@ class Versions:
             theirs = best_of(rows, self._indexes.reach)
             if theirs is None:
                 return None
+            if theirs.entry.deleted and path in self._indexes.unsure:
+                return None  # what lies there, perhaps, is what it deleted
             if held is not None and (theirs.entry.stamp, theirs.entry.writer) < held.had:
                 return None  # we told of a later one
             if not self.walked and theirs.entry.deleted and _may_hide(ours):
@@ -88,6 +90,10 @@ class Versions:
                     return Ticket(theirs.entry, ours, copy, False, lies)
         return None
 
+    def may_lie(self, path: str) -> None:
+        """An operation may have put something there, which is not ours yet: a look is to tell."""
+        self._indexes.unsure.add(path)
+
     def bury(self, path: str) -> bool:
         """Take over the delete that wins, where we have nothing and nothing lies. Whether it was
         one."""
@@ -98,7 +104,8 @@ class Versions:
             return False
         known = [row.entry for row in rows]
         verdict = reconcile(ours.entry if ours else None, theirs.entry, known)
-        if verdict is not Verdict.TAKE or self._indexes.held.at(path) is not None:
+        lies = self._indexes.held.at(path) is not None or path in self._indexes.unsure
+        if verdict is not Verdict.TAKE or lies:
             return False
         self._indexes.take_row(rows, with_other_deletes(theirs.entry, known), None)
         return True
@@ -106,6 +113,7 @@ class Versions:
     def take(self, entry: Entry, key: ScanKey | None, noise: bool = False) -> None:
         """`entry` is on disk (or its delete is): it is ours now, with the stat found now."""
         self._indexes.held.forget(entry.path)
+        self._indexes.unsure.discard(entry.path)
         rows = self._indexes.rows(entry.path)
         entry = with_other_deletes(entry, (row.entry for row in rows))
         self._indexes.take_row(rows, entry, key, noise)
