@@ -322,11 +322,17 @@ def no_folder_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
 
 def no_folder_lost(world: World, ledger: Ledger, tree: Tree) -> None:
     """I2 for folders: one that a user made, and nobody took away, is there; or came along where a
-    disk that folds names gave a folder above it the other spelling, as others had done."""
+    disk that folds names gave a folder above it the other spelling, as others had done; or where
+    a user renamed a folder above while it was being made there."""
     folds = any(device.disk.folds for device in world.devices.values())
     there = {folded(path) for path, what in tree.items() if what == ("folder",)} if folds else set()
     for path in sorted(ledger.made_folders - ledger.gone_folders):
         if folded(path) in there:
+            continue
+        if any(
+            is_within(path, old) and tree.get(new + path[len(old) :]) == ("folder",)
+            for old, new in ledger.renamed
+        ):
             continue
         if tree.get(path) != ("folder",) and not ledger.restored:
             raise Broken("I2 folder", f"{path} is {_short(tree.get(path))}")

@@ -55,6 +55,7 @@ class Ledger:
     folders: list[tuple[float, str, str]] = field(default_factory=list)  # that were taken away
     made_folders: set[str] = field(default_factory=set)
     gone_folders: set[str] = field(default_factory=set)  # somebody took or moved one from there
+    renamed: list[tuple[str, str]] = field(default_factory=list)  # folders, by users
     restored: bool = False
     moved: dict[Content, set[str]] = field(default_factory=dict)
     taken_names: set[str] = field(default_factory=set)  # of conflict copies, by users

@@ -269,6 +269,8 @@ class Users:
             return ""
         self._ledger.adrift.update(_sure(i) for p, i in below if _is_old_version(p, i))
         self._took(device, folders)
+        if path in folders:
+            self._ledger.renamed.append((path, to))
         for folder in folders:
             self._ledger.made_at(to + folder[len(path) :], device.name, self._world.now)
             self._ledger.made_folders.add(to + folder[len(path) :])
