@@ -252,7 +252,7 @@ class SimDevice(Device):
                 kept = self.world.random.randint(kept, len(log))
             log = log[:kept]
             self.durable_wal, self.durable_salt = len(log), _salt(log)
-        self.state = (database, log) if log else None
+        self.state = (database, log) if database else None
         self.world.wires.forget(self)
 
     def put_state(self, state: State | None) -> None:
