@@ -103,6 +103,10 @@ PLANS = {
         "6020165/AB/2,3,5,6,7/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
         "skews_s"
     ),
+    "the same, and the share cannot be looked at meanwhile": (
+        "6030590/AB/1000,0,1,2,5,6,7,10,12,2000,13,14,15,17,1002,18,19,3000,21,22/0/slow,news_lost,"
+        "news_twice,watch_lag_s,watch_lost,careful"
+    ),
     "the copy of a file that its user closed for a moment": (
         "5000728/ABC/1,2,8/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),

@@ -161,8 +161,7 @@ class Ends:
         if staged is not None:
             out += self._leftings.discard(staged)
         if outcome.ending is Ending.FLUSH_FAILED:
-            for path in operation.paths:
-                self._versions.may_lie(path)
+            self._versions.may_lie(operation.entry, *operation.paths)
             out.append(RescanWanted(self._folder, operation.paths))
             out += self._show(operation.path, ProblemKind.FLUSH_FAILED, outcome.why)
         if outcome.ending is Ending.FULL_AT_FLUSH:

@@ -195,6 +195,7 @@ class Folder:
     def goes_on_after(self, before: Folder) -> None:
         """It takes the place of the one that was stopped."""
         self.sent_bytes, self.received_bytes = before.sent_bytes, before.received_bytes
+        self.indexes.goes_on_after(before.indexes)
         self.applier.leftings.go_on_after(before.applier.leftings)
 
     @property

@@ -63,6 +63,11 @@ class Indexes:
 
     # -- looking ---------------------------------------------------------------------------------
 
+    def goes_on_after(self, before: Indexes) -> None:
+        """What operations may have put into the share is there still."""
+        self.begun = before.begun | self.begun
+        self.unsure |= before.unsure
+
     def rows(self, path: str) -> list[Row]:
         """All versions of a path that somebody holds. A ticket is looked at a dozen times on its
         way, so the rows are remembered until they change."""

@@ -90,9 +90,12 @@ class Versions:
                     return Ticket(theirs.entry, ours, copy, False, lies)
         return None
 
-    def may_lie(self, path: str) -> None:
-        """An operation may have put something there, which is not ours yet: a look is to tell."""
-        self._indexes.unsure.add(path)
+    def may_lie(self, entry: Entry, *paths: str) -> None:
+        """An operation may have put something at these paths, which is not ours yet; at its own
+        it is this version. A look is to tell."""
+        self._indexes.unsure.update(paths)
+        if not entry.deleted:
+            self._indexes.begun[entry.path] = entry
 
     def bury(self, path: str) -> bool:
         """Take over the delete that wins, where we have nothing and nothing lies. Whether it was
