@@ -107,6 +107,10 @@ PLANS = {
         "6030590/AB/1000,0,1,2,5,6,7,10,12,2000,13,14,15,17,1002,18,19,3000,21,22/0/slow,news_lost,"
         "news_twice,watch_lag_s,watch_lost,careful"
     ),
+    "a folder that came along cannot be looked into, and a file in it is spelled otherwise": (
+        "6031225/AB/4000,0,3,4,6,16,18,4003,20,22/0/lag_s,slow,news_lost,news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
     "the copy of a file that its user closed for a moment": (
         "5000728/ABC/1,2,8/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),

@@ -36,6 +36,7 @@ from leftzmq.sync.guard import Guard
 from leftzmq.sync.incoming import Way
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.jobs import Applied, Apply, Discarded, RoomMade, RoomSeen, StagingCleared
+from leftzmq.sync.judging import TRIED_AGAIN
 from leftzmq.sync.leftings import Leftings
 from leftzmq.sync.moves import Moves
 from leftzmq.sync.problems import Problems
@@ -46,7 +47,7 @@ from leftzmq.sync.ticket import Ticket
 from leftzmq.sync.versions import Versions
 from leftzmq.sync.window import Doing, Stage, Window
 from leftzmq.tree.entry import Entry, Kind
-from leftzmq.tree.path import parent_of
+from leftzmq.tree.path import is_within, parent_of
 from leftzmq.tree.plan import Operation, Verb
 from leftzmq.wire.local import EventKind, Scalar
 
@@ -262,8 +263,15 @@ class Applier:
             self._window.consider_all()
         return self.go_on(now)
 
+    def _may_be_found_below(self, folder: str) -> bool:
+        """Whether what a walk found there is still to go, or something could not be looked at."""
+        if self._window.is_found_below(folder):
+            return True
+        shown = (problem for problem in self._problems.all() if problem.kind in TRIED_AGAIN)
+        return any(is_within(problem.path, folder) for problem in shown)
+
     def tick(self, now: float) -> list[Action | Fact]:
-        self._spellings.settle(self._window.is_found_below)
+        self._spellings.settle(self._may_be_found_below)
         for path in self._window.wake(now):
             self._window.consider(path)
         again = [] if self.stopped else self.leftings.tick(now)
