@@ -111,6 +111,9 @@ PLANS = {
         "6031225/AB/4000,0,3,4,6,16,18,4003,20,22/0/lag_s,slow,news_lost,news_twice,watch_lag_s,"
         "watch_lost,careful,skews_s"
     ),
+    "rotten bytes give way to a version that its only holder forgets right then": (
+        "6033753/AB/0,1,2,3,2001,7,8,5000,9,10/0/news_lost,watch_lost,careful,skews_s"
+    ),
     "the copy of a file that its user closed for a moment": (
         "5000728/ABC/1,2,8/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),

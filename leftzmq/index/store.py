@@ -26,7 +26,7 @@ from leftzmq.index.reader import Reader
 from leftzmq.index.rows import COLUMNS, Row, columns_of, pack_scan, unpack_scan
 from leftzmq.index.schema import CHECKPOINT_BYTES, IN_MEMORY, open_index
 from leftzmq.tree.entry import ScanKey
-from leftzmq.tree.path import name_of, parent_of, sort_key
+from leftzmq.tree.path import name_of, parent_of, path_of_key, sort_key
 from leftzmq.tree.plan import Staged
 from leftzmq.tree.version import Life
 
@@ -337,6 +337,16 @@ class Store(Reader):
         key = unpack_scan(found[0])
         assert key is not None, "what is held has a stat"
         return key, found[1], (found[2], found[3])
+
+    def held_for_nobody(self, why: int, limit: int) -> list[str]:
+        """Paths at which something is held back for this reason, and of which nobody, known or
+        away, has a version any more."""
+        found = self._ask(
+            "SELECT path FROM held WHERE why = ? AND NOT EXISTS"
+            " (SELECT 1 FROM version WHERE version.path = held.path) LIMIT ?",
+            (why, limit),
+        )
+        return [path_of_key(key) for (key,) in found]
 
     def hold(self, path: str, key: ScanKey, why: int, had: tuple[int, bytes] = (0, b"")) -> None:
         self.begin()

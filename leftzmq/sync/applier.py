@@ -132,6 +132,8 @@ class Applier:
     def reconsider(self, fact: PathsReconsidered, now: float) -> list[Action | Fact]:
         """These paths may be tickets now; no paths: who can be reached changed, all may be. Also
         without a ticket left: what is in the window may be none any more."""
+        if not fact.paths:
+            self._indexes.held.let_be_unwanted()
         if not fact.paths and (self._indexes.tally.tickets or self._window.doing):
             self._window.consider_all()
         for path in fact.paths:
@@ -259,6 +261,8 @@ class Applier:
             self._versions.walked = True
             self._window.consider_all()
         self._ends.walk_ended(fact.prefix)
+        if fact.prefix == "":
+            self._indexes.held.let_be_unwanted()
         if self._spellings.walk_ended(fact.prefix):
             self._window.consider_all()
         return self.go_on(now)

@@ -26,6 +26,7 @@ class Why(IntEnum):
     WANTED = NOTHING_LIES  # decided: our version is wanted back here, where nothing is
 
 
+LET_BE_AT_ONCE: Final = 1_000
 UNDECIDED: Final = (Why.LOST, Why.TURNED, Why.BELOW)
 WANTED_BACK: Final = (Why.GIVES_WAY, Why.WANTED)
 
@@ -77,6 +78,13 @@ class HeldBack:
             self.forget(path)
             if found.why is Why.GIVES_WAY:
                 self._let_be.append(path)
+
+    def let_be_unwanted(self) -> None:
+        """What would give way to a version that nobody has any more, be it reachable or not, is
+        all that is left of it."""
+        if self.count(Why.GIVES_WAY):
+            for path in self._store.held_for_nobody(Why.GIVES_WAY, LET_BE_AT_ONCE):
+                self.let_be(path)
 
     def lies_in_the_way(self, path: str) -> bool:
         """Our version cannot come back: what lies there stays, and is told beside it. False where
