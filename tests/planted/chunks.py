@@ -231,11 +231,29 @@ LOOKS: Final = (
         (
             Edit(
                 "leftzmq/sync/cutting.py",
-                "        torn = cutting.grew and rows !=",
-                "        torn = False and rows !=",
+                "        torn = cutting.grew and (cutting.stopped or not is_same)",
+                "        torn = False and not is_same",
             ),
         ),
         frozenset(),
+        ("tests/test_sync_written.py",),
+    ),
+    Bug(
+        "what grew is read twice before anything is written",
+        "The second reading comes after another write by which the file grew.",
+        (
+            Edit(
+                "leftzmq/sync/cutting.py",
+                "        return bool(self.again) and self.again[0].before == self.parts[-1].after",
+                "        return False and self.again[0].before == self.parts[-1].after",
+            ),
+            Edit(
+                "leftzmq/sync/cutting.py",
+                "        is_early = not cutting.again and part.still and",
+                "        is_early = False and not cutting.again and part.still and",
+            ),
+        ),
+        frozenset(("I4",)),
         ("tests/test_sync_written.py",),
     ),
     Bug(

@@ -13,6 +13,53 @@ _LAWS = ("tests/test_tree_reconcile.py", "tests/test_sync_mesh.py", "tests/test_
 
 MADE: Final = (
     Bug(
+        "a folder's delete is taken over before those below it",
+        "Deletes below a folder are taken over, and told on, before the folder's own.",
+        (
+            Edit(
+                "leftzmq/sync/graves.py",
+                "        if not self._versions.walked or not",
+                "        if folder or not",
+            ),
+        ),
+        frozenset(("I3 folder",)),
+        ("tests/test_sync_graves.py",),
+    ),
+    Bug(
+        "a path is claimed twice by one kind of worker",
+        "At most one of settler, applier and asides works at a path, and does one thing there.",
+        (
+            Edit(
+                "leftzmq/sync/claims.py",
+                "        if path in self._by:\n"
+                "            return False\n"
+                "        self._by[path] = claimant",
+                "        if self._by.setdefault(path, claimant) is not claimant:\n"
+                "            return False",
+            ),
+        ),
+        frozenset(("Dropped",)),
+        ("tests/test_sync_claims.py",),
+    ),
+    Bug(
+        "a delete is taken over where something may lie that was not flushed",
+        "Until a look tells what lies there, no delete is taken over.",
+        (
+            Edit(
+                "leftzmq/sync/versions.py",
+                "            if theirs.entry.deleted and path in self._indexes.unsure:",
+                "            if False and path in self._indexes.unsure:",
+            ),
+            Edit(
+                "leftzmq/sync/versions.py",
+                "            self._indexes.begun[entry.path] = entry",
+                "            pass",
+            ),
+        ),
+        frozenset(("I3",)),
+        ("tests/test_sim_seeds.py",),
+    ),
+    Bug(
         "vectors joined when publishing again",
         "Publish again: V's vector, our next number, stamp above W's, W's vector NOT joined.",
         (
