@@ -82,8 +82,9 @@ def keep_from(target: File, folder: Folder, name: str, exec: bool) -> tuple[Acce
         _clear_acl(target, target.xattrs())
         target.set_mode(with_exec(0o600, exec))
         found = None if is_gone(error) else folder.stat(name)
-        is_kept = found is None or _is_for_nobody_else(found, target.stat())
-        return None, "" if is_kept else _UNREADABLE
+        if found is None or found.kind is not Kind.FILE:
+            return None, ""  # a user was quicker
+        return None, "" if _is_for_nobody_else(found, target.stat()) else _UNREADABLE
     with source:
         seen = access_of(source)
         return seen, _keep(target, source.stat(), seen.xattrs, exec)
