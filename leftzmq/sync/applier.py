@@ -434,7 +434,7 @@ class Applier:
             out, doing.staged = self.leftings.discard(doing.staged), None
         out += self._drop(path)
         if path != apart.path:
-            return out
+            return out + self._solved(path, ProblemKind.LOW_SPACE)  # not that is why it waits
         beside = Problem(self.folder, path, ProblemKind.NAME_FOLDS, f"here is {apart.other}")
         return out + self._problems.show(beside)
 

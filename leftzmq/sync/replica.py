@@ -92,6 +92,7 @@ class Replica:
         out: list[Action | Fact] = []
         self._indexes.recall(sighting.path for sighting in fact.sightings)
         again: list[str] = []
+        buried: list[str] = []
         left: Row | None = None  # what was at the path before, if that is gone
         for sighting in fact.sightings:
             if self._claims.is_changing(sighting.path):
@@ -99,7 +100,8 @@ class Replica:
                 again.append(sighting.path)
                 continue
             if self._is_no_folder_now(sighting):
-                self._graves.take_below(sighting.path)
+                taken, _ = self._graves.take_below(sighting.path)
+                buried += taken
             if sighting.sight is Sight.GONE:
                 left = self._indexes.ours(sighting.path)
                 entry = gone(self._indexes, sighting.path, wall_ns)
@@ -119,7 +121,7 @@ class Replica:
                 out.append(tell_entry(EventKind.SCAN, self.folder, entry))
         if again:
             out.append(RescanWanted(self.folder, tuple(again)))
-        paths = tuple(sighting.path for sighting in fact.sightings)
+        paths = (*buried, *(sighting.path for sighting in fact.sightings))
         return [*out, PathsReconsidered(self.folder, paths)]
 
     def _is_no_folder_now(self, seen: Sighting) -> bool:
