@@ -128,6 +128,7 @@ class Disk:
     remounted: told (folder, name) where something was mounted, or is not any more
     shares_blocks: as btrfs and xfs do; else as ext4
     folds: the device numbers of the file systems that take `a` and `A` for one name
+    size_bytes: of all of them together; what users write finds room all the same
     """
 
     clock: Callable[[], int]
@@ -138,6 +139,7 @@ class Disk:
     remounted: Callable[[Inode, bytes], None] = lambda folder, name: None
     shares_blocks: bool = False
     folds: frozenset[int] = frozenset()
+    size_bytes: int = DISK_BYTES
     _next: int = 2
     _free: list[int] = field(default_factory=list)
 
@@ -415,6 +417,14 @@ class Disk:
             inode, name = inode.where[0]
             names.append(name)
         return b"/".join(reversed(names)).decode(errors="surrogateescape")
+
+    @property
+    def free_bytes(self) -> int:
+        if self.size_bytes == DISK_BYTES:
+            return DISK_BYTES // 2
+        inodes = {id(inode): inode for _, inode in self.everything()}
+        used = sum(len(inode.data) for inode in inodes.values())
+        return max(0, self.size_bytes - used)
 
     def everything(self) -> Iterator[tuple[str, Inode]]:
         """(path, inode) of all that is in the share, `.left` too; sorted within each folder."""

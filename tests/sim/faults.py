@@ -16,7 +16,7 @@ from leftzmq.sync.jobs import Apply, Job, WriteChunks
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import LEFT_DIRECTORY
 
-from .disk import Inode
+from .disk import DISK_BYTES, Inode
 from .fs import Crash
 from .laws import Broken
 from .ledger import Content, Ledger, content_of, is_in_tree
@@ -85,6 +85,7 @@ class Faults:
             self._world.index_trap.clear(device.index)
             self._come(device)
             self._mount(device)
+            device.disk.size_bytes = DISK_BYTES
             device.start()
         self._world.wires.cut.clear()
         self._world.wires.refresh()
@@ -278,6 +279,11 @@ class Faults:
 
     def _open(self, inode: Inode) -> None:
         inode.closed = False
+
+    def shrink_disk(self, device: SimDevice, chance: random.Random) -> None:
+        """Before anything begins: a disk on which the old versions of some files have no room."""
+        device.disk.size_bytes = chance.choice((3_000, 8_000, 20_000)) * self._users.scale
+        self._ledger.gives_way = True
 
     # ---- lost and restored ------------------------------------------------------------------
 
@@ -699,9 +705,10 @@ FAULTS_BY_NAME: Final[dict[str, Fault]] = {
     "mount inside": Faults.mount_inside,
     "unmount inside": Faults.unmount_inside,
     "turn a bit": Faults.turn_a_bit,
+    "small disk": Faults.shrink_disk,
 }
 
-FAULTS: Final = tuple(FAULTS_BY_NAME)[:-5]
+FAULTS: Final = tuple(FAULTS_BY_NAME)[:-6]
 """What befalls any device at any time; mounts only those that have one, an index and bits in some
 seeds, and what a disk is like it is from the beginning."""
 FAULT_WEIGHTS: Final = {

@@ -18,7 +18,7 @@ from leftzmq.disk.root import CLONE_BYTES, PRIVATE_MODE, Buffer, Stat, mode_belo
 from leftzmq.disk.root import Folder as AnyFolder
 from leftzmq.tree.entry import Kind
 
-from .disk import DISK_BYTES, Disk, Inode
+from .disk import Disk, Inode
 
 _OF_ITSELF = ("flush folder", "names", "own_stat", "set_owner", "set_mode")
 """Calls on a folder that name nothing in it."""
@@ -91,6 +91,9 @@ class SimFile(_Handle):
         self._calls.call("write")
         if not self._writable:
             raise _error(errno.EBADF)
+        more = offset + len(data) - len(self.inode.data)
+        if more > 0 and more > self._disk.free_bytes:
+            raise _error(errno.ENOSPC)
         if len(data):
             self._wrote = True
             self._disk.write(self.inode, offset, data)
@@ -352,10 +355,10 @@ class SimFolder(_Handle):
         self._disk.flush_folder(self.inode)
 
     def free_bytes(self) -> int:
-        return DISK_BYTES // 2
+        return self._disk.free_bytes
 
     def total_bytes(self) -> int:
-        return DISK_BYTES
+        return self._disk.size_bytes
 
 
 class SimRoot(_Handle):

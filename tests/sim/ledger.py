@@ -57,6 +57,7 @@ class Ledger:
     gone_folders: set[str] = field(default_factory=set)  # somebody took or moved one from there
     renamed: list[tuple[str, str]] = field(default_factory=list)  # folders, by users
     restored: bool = False
+    gives_way: bool = False  # some device has so small a disk that its trash gives way
     moved: dict[Content, set[str]] = field(default_factory=dict)
     taken_names: set[str] = field(default_factory=set)  # of conflict copies, by users
     forgotten: set[tuple[str, str, Content]] = field(default_factory=set)  # device, path

@@ -85,7 +85,7 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     large = chance.random() < 0.2
     more = [*_mounts(seed, names, span), *_index_faults(seed, names, span)]
     more += [*_open_files(seed, names, span), *_folding(seed, names, span)]
-    more += _turned_bits(seed, names, span)
+    more += [*_turned_bits(seed, names, span), *_small_disks(seed, names)]
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     dials = dials_of(chance, names)
     if any(step.what == "fold names" for step in more):
@@ -143,6 +143,12 @@ def _turned_bits(seed: int, names: str, span: float) -> list[Step]:
         return []
     times = [chance.uniform(0.0, span) for _ in range(chance.choice((1, 3, 6)))]
     return [Step(5000 + n, at, chance.choice(names), "turn a bit") for n, at in enumerate(times)]
+
+
+def _small_disks(seed: int, names: str) -> list[Step]:
+    """In some seeds one device has a small disk, with its trash on it."""
+    chance = random.Random(f"{seed}/room")
+    return [Step(6000, -3.0, chance.choice(names), "small disk")] if chance.random() < 0.1 else []
 
 
 def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:

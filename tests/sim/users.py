@@ -30,6 +30,7 @@ class Users:
 
     def __init__(self, world: World, ledger: Ledger, *, large: bool) -> None:
         self._world, self._ledger, self._large = world, ledger, large
+        self.scale = 60 if large else 1  # of the files that are written, to those of other stories
         self._numbers = 0
         self.aim = ""  # where the next deed is to be done, if that can be
 
