@@ -114,6 +114,12 @@ PLANS = {
     "rotten bytes give way to a version that its only holder forgets right then": (
         "6033753/AB/0,1,2,3,2001,7,8,5000,9,10/0/news_lost,watch_lost,careful,skews_s"
     ),
+    "an old version lies aside when the share cannot be looked at, and its user takes the name": (
+        "6051153/AB/0,1,2,3,5,11/0/lag_s,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "the same, and the disk fails once more": (
+        "6050960/AB/0,1,3,4,5,6,7,8,10/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
     "the copy of a file that its user closed for a moment": (
         "5000728/ABC/1,2,8/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),

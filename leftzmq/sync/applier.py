@@ -120,6 +120,17 @@ class Applier:
         times += (each.deadline() for each in waiting)
         return min((time for time in times if time is not None), default=None)
 
+    # -- beginning ------------------------------------------------------------------------------
+
+    def clear(self) -> list[Action | Fact]:
+        """At the start, before anything else: what an earlier life left behind."""
+        return self.leftings.clear(spare=self._asides.holds)
+
+    def goes_on_after(self, before: Applier) -> None:
+        """It takes the place of the one that was stopped."""
+        self.leftings.go_on_after(before.leftings)
+        self._asides.go_on_after(before._asides)
+
     # -- facts ---------------------------------------------------------------------------------
 
     def user_changed(self, fact: PathsCleared, now: float) -> None:

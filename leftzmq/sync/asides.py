@@ -43,11 +43,16 @@ class Asides:
         self._folder, self._claims, self._leftings = folder, claims, leftings
         self._versions, self._replica = versions, replica
         self._waiting: list[Operation] = []
+        self._under_way: tuple[Operation, ...] = ()
         self._retry_at = 0.0
-        self._running = False
 
     def __bool__(self) -> bool:
-        return bool(self._waiting) or self._running
+        return bool(self._waiting or self._under_way)
+
+    def go_on_after(self, before: Asides) -> None:
+        """What the folder that was stopped left aside lies there still."""
+        for operation in (*before._under_way, *before._waiting):
+            self._wait(operation)
 
     def holds(self, path: str) -> bool:
         """Whether no ticket is to be made of this path: it is told when one may be again."""
@@ -80,18 +85,17 @@ class Asides:
         self._waiting.append(operation)
 
     def deadline(self) -> float | None:
-        return self._retry_at if self._waiting and not self._running else None
+        return self._retry_at if self._waiting and not self._under_way else None
 
     def start(self, now: float) -> list[Action | Fact]:
-        if self._running or not self._waiting or now < self._retry_at:
+        if self._under_way or not self._waiting or now < self._retry_at:
             return []
-        self._running = True
-        operations, self._waiting = tuple(self._waiting), []
-        return [Work(Apply(self._folder, GOING_BACK, operations))]
+        self._under_way, self._waiting = tuple(self._waiting), []
+        return [Work(Apply(self._folder, GOING_BACK, self._under_way))]
 
     def ended(self, fact: Applied, now: float) -> list[Action | Fact]:
         """What went back, or on, is looked at; the rest is tried again."""
-        self._running = False
+        self._under_way = ()
         out: list[Action | Fact] = []
         for outcome in fact.outcomes:
             operation = outcome.operation

@@ -196,7 +196,7 @@ class Folder:
         """It takes the place of the one that was stopped."""
         self.sent_bytes, self.received_bytes = before.sent_bytes, before.received_bytes
         self.indexes.goes_on_after(before.indexes)
-        self.applier.leftings.go_on_after(before.applier.leftings)
+        self.applier.goes_on_after(before.applier)
 
     @property
     def state(self) -> FolderState:

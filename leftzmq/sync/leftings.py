@@ -6,7 +6,7 @@ Knows what the index remembers of them. Must not know what is in them, nor how t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from leftzmq.disk.lefting import lefting_path, lefting_paths
@@ -69,13 +69,14 @@ class Leftings:
         self._retry_at = now + LEFT_RETRY_S
         return [Work(Discard(self._folder, again))] if again else []
 
-    def clear(self) -> list[Action | Fact]:
+    def clear(self, spare: Callable[[str], bool]) -> list[Action | Fact]:
         """At the start, before anything new is staged: `.lefting` files of an earlier life. Those
-        of large files that somebody wants stay: what they hold is verified then."""
+        of large files that somebody wants stay: what they hold is verified then. spare: whether
+        that of a path is somebody else's, who knows more of it."""
         useless: list[Leftover] = []
         resumable: list[Leftover] = []
         self._recall()
-        known = list(self._store.all_staged())
+        known = [each for each in self._store.all_staged() if not spare(each[0])]
         self._indexes.recall(path for path, _, _ in known)
         for path, staged, content in known:
             leftover = Leftover(path, staged, content)

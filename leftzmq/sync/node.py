@@ -297,7 +297,7 @@ class Node:
 
 def _begun(folder: Folder, now: float) -> Outputs:
     """A folder begins: first what an earlier life left half done, then everything else."""
-    out = folder.applier.leftings.clear()
+    out = folder.applier.clear()
     out += folder.guard.start()
     out += folder.settler.start(now)
     out += folder.trash.start(now)
