@@ -120,6 +120,10 @@ PLANS = {
     "the same, and the disk fails once more": (
         "6050960/AB/0,1,3,4,5,6,7,8,10/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),
+    "a folder goes on, a line breaks, and the word that it is stopped comes late over the other": (
+        "6051349/ABC/0,1,2,3,4,5,6,8,9,12,13,14,15,16,17,20,21,22,23,2000,24,25,27/0/news_lost,"
+        "watch_lag_s,watch_lost,careful,skews_s"
+    ),
     "the copy of a file that its user closed for a moment": (
         "5000728/ABC/1,2,8/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),

@@ -385,7 +385,12 @@ class Peers:
         else:
             out += self._told_refusal(peer, Refusal.NOTHING_SHARED.value)
         left = tuple(sorted(before - {at.folder for at in shared}))
-        out += [PeerLeft(peer.key, left)] if left else []
+        if left:
+            out.append(PeerLeft(peer.key, left))
+            if peer.dialed:
+                # It may be an old word, overtaken by one over the other link: the answer to this
+                # is the last one.
+                out.append(self._our_hello(peer))
         return [*out, PeerGreeted(link, shared)]
 
     def _halted(self, peer: Peer, said: Iterable[Standing | Halted]) -> list[Action | Fact]:
