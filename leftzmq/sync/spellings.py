@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from leftzmq.index.reader import Reader
 from leftzmq.sync.indexes import Indexes
-from leftzmq.tree.entry import Observed
+from leftzmq.tree.entry import Kind, Observed
 from leftzmq.tree.path import folded, is_within, join, parent_of, path_of_key
 from leftzmq.tree.version import DEVICE_MARK_BYTES
 
@@ -186,8 +186,12 @@ class Spellings:
         return bool(above) and above not in self._walked
 
     def carried(self, observed: Observed) -> bool:
-        """Whether this came to its path only because a folder above was spelled otherwise here: it
-        is what was at the path before, and what another device deleted there."""
+        """Whether this file came to its path only because a folder above was spelled otherwise
+        here: it is what was at the path before, and what another device deleted there. Not for
+        folders: one that is to go while what is in it waits to be moved to its other spelling
+        would be looked at for ever."""
+        if observed.kind is not Kind.FILE:
+            return False
         what = observed.kind, observed.content
         before = self._before(observed.path) if self._respelled else None
         row = None if before is None else self._indexes.ours(before)
