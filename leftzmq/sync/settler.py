@@ -235,6 +235,9 @@ class Settler:
             self._looks.left(path)
             self._looks.look_again(path, now)
         self._look_at_other_names(settled, now)
+        for path in self._linked.others([s for s in fact.sightings if s not in settled], now):
+            # What was written through a name before that became another file's is under the others.
+            self._looks.wait(path, now, closed=None, rest_s=QUIET_S)
         return [*out, *self._judging.settle(settled, held, now), *self.go_on(now)]
 
     def _look_at_other_names(self, settled: list[Sighting], now: float) -> None:
