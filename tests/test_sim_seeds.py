@@ -119,7 +119,7 @@ PLANS = {
     "a folder inside a respelled one is spelled otherwise before it was told under its name": (
         "6051882/AB/4000,7,9,4004,4001/0/slow,news_lost,news_twice,watch_lag_s,watch_lost,careful"
     ),
-    "a file gets a second name and is touched through it, and that name is another file's at once": (
+    "a file is touched through a second name that is another file's at once": (
         "6052064/AB/5,6,7,12/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
         "skews_s"
     ),
