@@ -326,10 +326,12 @@ def no_folder_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
 
 def no_folder_lost(world: World, ledger: Ledger, tree: Tree) -> None:
     """I2 for folders: one that a user made, and nobody took away, is there; or came along where a
-    disk that folds names gave a folder above it the other spelling, as others had done; or where
+    disk that folds names gave a folder above it the other spelling, as others had done (and was
+    taken away under that); or where
     a user renamed a folder above while it was being made there."""
     folds = any(device.disk.folds for device in world.devices.values())
     there = {folded(path) for path, what in tree.items() if what == ("folder",)} if folds else set()
+    there |= {folded(path) for path in ledger.gone_folders} if folds else set()
     for path in sorted(ledger.made_folders - ledger.gone_folders):
         if folded(path) in there:
             continue
