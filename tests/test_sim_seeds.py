@@ -123,6 +123,10 @@ PLANS = {
         "6052064/AB/5,6,7,12/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
         "skews_s"
     ),
+    "a folder is renamed to and fro while it is looked at under its first name": (
+        "6053825/AB/4000,0,1,2,4001,3,7,8,10,11,12,13,14,15,16,17,18,19,20,21,23,4002/0/slow,"
+        "watch_lost,careful,skews_s"
+    ),
     "the copy of a file that its user closed for a moment": (
         "5000728/ABC/1,2,8/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),

@@ -60,7 +60,8 @@ class Judging:
         path = sighting.path
         waiting = self._looks.waiting.pop(path)
         made = path in self._made
-        self._made.discard(path)
+        if waiting is None or not waiting.again:  # else it was made, perhaps, after it was seen
+            self._made.discard(path)
         if waiting is None:
             waiting = self._looks.waiting.new(now, closed=False)
         match sighting.sight:
