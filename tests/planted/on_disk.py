@@ -98,7 +98,7 @@ FLUSHES: Final = (
                 "            with suppress(OSError):\n"
                 "                throw_away(folder, staged)\n"
                 "            raise _FlushFailed(error) from error\n",
-                "        except OSError:\n            return key, False\n",
+                "        except OSError:\n            return Ready(key, seen, lost), False\n",
             ),
         ),
         frozenset(("I4",)),
