@@ -249,8 +249,8 @@ LOOKS: Final = (
             ),
             Edit(
                 "leftzmq/sync/cutting.py",
-                "        is_early = not cutting.again and part.still and",
-                "        is_early = False and not cutting.again and part.still and",
+                "            if part.still and cutting.is_read and cutting.grew:",
+                "            if False and cutting.is_read and cutting.grew:",
             ),
         ),
         frozenset(("I4",)),
