@@ -138,3 +138,9 @@ class Linked:
 def _has_more_names(seen: Sighting) -> bool:
     key = seen.key
     return seen.sight is Sight.FOUND and key is not None and key.kind is Kind.FILE and key.links > 1
+
+
+def unsettled(seen: Collection[Sighting], settled: Collection[Sighting]) -> list[Sighting]:
+    """Those of files with more than one name that have not settled. Of 64 in a look hardly one has:
+    the others are not compared."""
+    return [each for each in seen if _has_more_names(each) and each not in settled]

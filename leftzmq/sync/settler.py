@@ -35,7 +35,7 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.jobs import CutSlice, Look, Looked, SliceCut, Walk, Walked
 from leftzmq.sync.judging import TRIED_AGAIN, Judging
-from leftzmq.sync.linked import Linked
+from leftzmq.sync.linked import Linked, unsettled
 from leftzmq.sync.looks import Looks
 from leftzmq.sync.mounting import Mounting
 from leftzmq.sync.problems import Problems
@@ -235,7 +235,7 @@ class Settler:
             self._looks.left(path)
             self._looks.look_again(path, now)
         self._look_at_other_names(settled, now)
-        for path in self._linked.others([s for s in fact.sightings if s not in settled], now):
+        for path in self._linked.others(unsettled(fact.sightings, settled), now):
             # What was written through a name before that became another file's is under the others.
             self._looks.wait(path, now, closed=None, rest_s=QUIET_S)
         return [*out, *self._judging.settle(settled, held, now), *self.go_on(now)]
