@@ -127,6 +127,9 @@ PLANS = {
         "6053825/AB/4000,0,1,2,4001,3,7,8,10,11,12,13,14,15,16,17,18,19,20,21,23,4002/0/slow,"
         "watch_lost,careful,skews_s"
     ),
+    "the next version cannot be flushed, ours is still there, and it is deleted elsewhere": (
+        "6083467/ABCD/1000,12,14,15/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
     "the copy of a file that its user closed for a moment": (
         "5000728/ABC/1,2,8/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),

@@ -60,7 +60,8 @@ class Versions:
             theirs = best_of(rows, self._indexes.reach)
             if theirs is None:
                 return None
-            if theirs.entry.deleted and path in self._indexes.unsure:
+            is_here = ours is not None and not ours.entry.deleted
+            if theirs.entry.deleted and not is_here and path in self._indexes.unsure:
                 return None  # what lies there, perhaps, is what it deleted
             if held is not None and (theirs.entry.stamp, theirs.entry.writer) < held.had:
                 return None  # we told of a later one

@@ -47,7 +47,7 @@ MADE: Final = (
         (
             Edit(
                 "leftzmq/sync/versions.py",
-                "            if theirs.entry.deleted and path in self._indexes.unsure:",
+                "            if theirs.entry.deleted and not is_here and path in self._indexes.unsure:",
                 "            if False and path in self._indexes.unsure:",
             ),
             Edit(
