@@ -47,8 +47,8 @@ MADE: Final = (
         (
             Edit(
                 "leftzmq/sync/versions.py",
-                "            if theirs.entry.deleted and not is_here and path in self._indexes.unsure:",
-                "            if False and path in self._indexes.unsure:",
+                "not is_here and path in self._indexes.unsure:",
+                "False and path in self._indexes.unsure:",
             ),
             Edit(
                 "leftzmq/sync/versions.py",
