@@ -130,6 +130,10 @@ PLANS = {
     "the next version cannot be flushed, ours is still there, and it is deleted elsewhere": (
         "6083467/ABCD/1000,12,14,15/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),
+    "killed before the index knows, on a mount that is away when the delete is heard": (
+        "6084055/AB/4000,1000,0,1,2,3,4006,4,5,6,7,8,9,10,11,12,13,4004,14,4005,1002,4007,4002,19,"
+        "1001,20,21,22,23,1003,4001/0/slow,news_lost,news_twice,watch_lost,careful"
+    ),
     "the copy of a file that its user closed for a moment": (
         "5000728/ABC/1,2,8/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),

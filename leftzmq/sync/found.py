@@ -58,6 +58,11 @@ def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDe
         return adopted
     if (grave := _grave(rows, ours, observed)) is not None:
         return FoundDeleted(grave, Held(key, observed.content))
+    late = ours.entry if ours is not None and ours.entry.deleted else None
+    if begun and late and _says(begun, observed) and succeeds(late, begun):
+        # It came by an operation that was not committed, and its delete was heard of since, while
+        # it could not be looked at.
+        return FoundDeleted(late, Held(key, observed.content))
     entry = local_change(
         observed, ours.entry if ours else None, indexes.store.heads.life, indexes.next_sequence()
     )
