@@ -395,6 +395,7 @@ class Faults:
         why = f"a bit of it turned on {device.name}"
         self._ledger.wrote(now_is, device.name, path, self._world.now)
         self._ledger.values[now_is].ended = why
+        self._ledger.turned[now_is] = _file(before)
         if was is not None:
             others = (each for each in self._world.devices.values() if each is not device)
             if not any(is_in_tree(other.hands, was.content) for other in others):

@@ -55,6 +55,7 @@ class Ledger:
     folders: list[tuple[float, str, str]] = field(default_factory=list)  # that were taken away
     made_folders: set[str] = field(default_factory=set)
     gone_folders: set[str] = field(default_factory=set)  # somebody took or moved one from there
+    turned: dict[Content, Content] = field(default_factory=dict)  # a bit of them -> before
     renamed: list[tuple[str, str]] = field(default_factory=list)  # folders, by users
     restored: bool = False
     gives_way: bool = False  # some device has so small a disk that its trash gives way
@@ -106,6 +107,8 @@ class Ledger:
             value.replaced = how
             if not is_in_tree(hands, content):
                 value.ended = how
+        if (before := self.turned.get(content)) is not None:
+            self.ends(before, how, hands)  # for its user it was this
 
     def is_known(self, content: Content) -> bool:
         return content in self.values or content == (Kind.FILE, b"")
