@@ -49,6 +49,7 @@ from leftzmq.wire.page import Page
 
 HOST = "127.0.0.1"
 NO_LIFE = Life(bytes(12))
+PAGE_ENTRIES = 500
 MTIME_NS = 1_600_000_000_000_000_000
 
 Answer = Callable[["Stranger", Get], list[bytes] | None]
@@ -244,7 +245,8 @@ class Stranger:
             case Hello() if self.greets:
                 self._reply(kind, came, encode(self._welcome()))
             case IndexSince() if self.tells_index:
-                self._reply(kind, came, encode(IndexPage(self.keys.tag, self._index(message))))
+                for sealed in self._index(message):
+                    self._reply(kind, came, encode(IndexPage(self.keys.tag, sealed)))
             case Get():
                 self.asked.append(message)
                 answer = self.answer(self, message)
@@ -258,9 +260,17 @@ class Stranger:
         except zmq.ZMQError:
             return  # it is gone
 
-    def _index(self, asked: IndexSince) -> bytes:
-        after = asked.after if asked.life == self.life else 0
-        return self.seal(self.page(self.entries[after:], after, whole=asked.life != self.life))
+    def _index(self, asked: IndexSince) -> list[bytes]:
+        """In pages, as a frame holds so much and no more."""
+        whole, head = asked.life != self.life, len(self.entries)
+        after, pages = 0 if whole else asked.after, []
+        while not pages or after < head:
+            last = min(after + PAGE_ENTRIES, head)
+            entries = tuple(self.entries[after:last])
+            page = Page(self.device, "share", self.life, after, last, head, whole, entries)
+            pages.append(self.seal(page))
+            after = last
+        return pages
 
     def _folders(self) -> list[FolderHello]:
         """A row for each agent: who dialed is not known here, and finds its own."""
