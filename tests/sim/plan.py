@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -118,31 +118,37 @@ def _folding(seed: int, names: str, span: float) -> list[Step]:
     return found + [Step(4001 + n, *deed) for n, deed in enumerate(deeds)]
 
 
-def _index_faults(seed: int, names: str, span: float) -> list[Step]:
-    """In some seeds SQLite fails, now here and now there."""
-    chance = random.Random(f"{seed}/index")
-    if chance.random() > 0.2:
+def _now_and_then(
+    seed: int, names: str, span: float, word: str, share: float, counts: tuple[int, ...], what: Step
+) -> list[Step]:
+    """In a share of the seeds it happens so many times, now here and now there. what: the first of
+    these steps, but for time and device; word: names the chances that are drawn for it."""
+    chance = random.Random(f"{seed}/{word}")
+    if chance.random() > share:
         return []
-    times = [chance.uniform(0.0, span) for _ in range(chance.choice((1, 2, 5)))]
-    return [Step(2000 + n, at, chance.choice(names), "fail index") for n, at in enumerate(times)]
+    times = [chance.uniform(0.0, span) for _ in range(chance.choice(counts))]
+    return [
+        replace(what, number=what.number + n, at=at, device=chance.choice(names))
+        for n, at in enumerate(times)
+    ]
+
+
+def _index_faults(seed: int, names: str, span: float) -> list[Step]:
+    """SQLite fails."""
+    what = Step(2000, 0.0, "", "fail index")
+    return _now_and_then(seed, names, span, "index", 0.2, (1, 2, 5), what)
 
 
 def _open_files(seed: int, names: str, span: float) -> list[Step]:
-    """In some seeds files are written all the time."""
-    chance = random.Random(f"{seed}/open")
-    if chance.random() > 0.15:
-        return []
-    times = [chance.uniform(0.0, span) for _ in range(chance.choice((1, 1, 2)))]
-    return [Step(3000 + n, at, chance.choice(names), "keep open") for n, at in enumerate(times)]
+    """Files are written all the time."""
+    what = Step(3000, 0.0, "", "keep open")
+    return _now_and_then(seed, names, span, "open", 0.15, (1, 1, 2), what)
 
 
 def _turned_bits(seed: int, names: str, span: float) -> list[Step]:
-    """In some seeds bits of files turn, and no stat tells."""
-    chance = random.Random(f"{seed}/bits")
-    if chance.random() > 0.1:
-        return []
-    times = [chance.uniform(0.0, span) for _ in range(chance.choice((1, 3, 6)))]
-    return [Step(5000 + n, at, chance.choice(names), "turn a bit") for n, at in enumerate(times)]
+    """Bits of files turn, and no stat tells."""
+    what = Step(5000, 0.0, "", "turn a bit")
+    return _now_and_then(seed, names, span, "bits", 0.1, (1, 3, 6), what)
 
 
 def _small_disks(seed: int, names: str) -> list[Step]:
