@@ -141,55 +141,41 @@ def test_a_download_is_taken_up_to_where_it_was(mesh: Pen) -> None:
 
 
 @pytest.mark.parametrize("size", [1 << 10, LARGE])
-def test_what_grows_and_is_rewritten_is_never_torn(mesh: Pen, size: int) -> None:
-    """Only what is the same at two readings was there together."""
-    a, b = mesh.devices.values()
-    there, rounds = b.share / "f", 0
-    written: set[bytes] = set()
-
-    def rewrite(device: Device | None = None, job: Job | None = None) -> None:
-        nonlocal rounds
-        if job is None or isinstance(job, CutSlice | Look):
-            rounds += 1
-            data = b"%07d\n" % rounds * (size // 8 + rounds)
-            put(a, "f", 0, data)
-            written.add(content_id(a.keys, data))
-
-    for _ in range(180):
-        rewrite()
-        mesh.settle(0.05)
-    mesh.before = rewrite
-    for _ in range(100):
-        rewrite()
-        mesh.settle(0.05)
-        ours = a.store.ours("f")
-        assert ours is None or ours.entry.content in written
-    mesh.before = lambda device, job: None
-    mesh.settle(3.0)
-    assert there.read_bytes() == (a.share / "f").read_bytes()
-
-
-@pytest.mark.parametrize("size", [1 << 10, LARGE])
-def test_what_gets_longer_by_being_rewritten_is_never_torn(mesh: Pen, size: int) -> None:
-    """Right before each look: its first bytes stand still while they are read, twice."""
+@pytest.mark.parametrize(
+    ("between", "every_s", "rounds_before", "rounds_then"),
+    [
+        # Only what is the same at two readings was there together.
+        pytest.param((CutSlice, Look), 0.05, 180, 100, id="while it is read"),
+        # Its first bytes stand still while they are read, twice.
+        pytest.param((Look,), 0.3, 30, 60, id="right before each look"),
+    ],
+)
+def test_what_gets_longer_by_being_rewritten_is_never_torn(
+    mesh: Pen,
+    size: int,
+    between: tuple[type, ...],
+    every_s: float,
+    rounds_before: int,
+    rounds_then: int,
+) -> None:
     a, b = mesh.devices.values()
     rounds, written = 0, set[bytes]()
 
     def rewrite(device: Device | None = None, job: Job | None = None) -> None:
         nonlocal rounds
-        if job is None or isinstance(job, Look):
+        if job is None or isinstance(job, between):
             rounds += 1
             data = b"%07d\n" % rounds * (size // 8 + rounds)
             put(a, "f", 0, data)
             written.add(content_id(a.keys, data))
 
-    for _ in range(30):
+    for _ in range(rounds_before):
         rewrite()
-        mesh.settle(0.3)
+        mesh.settle(every_s)
     mesh.before = rewrite
-    for _ in range(60):
+    for _ in range(rounds_then):
         rewrite()
-        mesh.settle(0.3)
+        mesh.settle(every_s)
         ours = a.store.ours("f")
         assert ours is None or ours.entry.content in written
     mesh.before = lambda device, job: None
