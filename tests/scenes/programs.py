@@ -55,8 +55,8 @@ def git(home: Path, chance: Random, files: int, rounds: int) -> str:
     program = _found("git")
     who = ["-c", "user.name=Nobody", "-c", "user.email=nobody@example.invalid"]
 
-    def call(place: Path, *arguments: str) -> None:
-        _run([program, *who, *arguments], place, 0.0)
+    def call(place: Path, *arguments: str) -> str:
+        return _run([program, *who, *arguments], place, 0.0)
 
     origin = home.parent / "origin"
     origin.mkdir(parents=True)
@@ -85,15 +85,8 @@ def git(home: Path, chance: Random, files: int, rounds: int) -> str:
 
     def whole(place: Path) -> None:
         call(place / "clone", "fsck", "--full", "--no-progress")
-        status = subprocess.run(
-            [program, "status", "--porcelain"],
-            cwd=place / "clone",
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        if status.stdout:
-            raise Failed(f"the clone at B is not as it was committed:\n{status.stdout}")
+        if changed := call(place / "clone", "status", "--porcelain"):
+            raise Failed(f"the clone at B is not as it was committed:\n{changed}")
 
     return _played(home, work, whole)
 
@@ -158,9 +151,11 @@ def _found(program: str) -> str:
     return path
 
 
-def _run(command: Sequence[str], place: Path, seconds: float) -> None:
+def _run(command: Sequence[str], place: Path, seconds: float) -> str:
+    """What it printed."""
     done = subprocess.run(
         command, cwd=place, capture_output=True, text=True, timeout=seconds + PROGRAM_S
     )
     if done.returncode:
         raise Failed(f"{' '.join(command)}: rc {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
