@@ -150,11 +150,10 @@ def _is_part(reader: Reader, entry: Entry, doubt: jobs.Doubt) -> bool:
     if not entry.depth:
         return (doubt.id, doubt.offset, doubt.length) == (bytes(entry.content), 0, entry.size)
     rows = _rows_of(reader, entry)
-    found = () if rows is None else rows.find({doubt.id})
-    return any(
-        rows is not None and (rows.offset(at), rows.length(at)) == (doubt.offset, doubt.length)
-        for at in found
-    )
+    if rows is None:
+        return False
+    place = doubt.offset, doubt.length
+    return any((rows.offset(at), rows.length(at)) == place for at in rows.find({doubt.id}))
 
 
 def _rows_of(reader: Reader, entry: Entry) -> Rows | None:

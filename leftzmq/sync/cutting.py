@@ -25,7 +25,6 @@ class _Cutting:
     again: the parts of the second reading, of a file that grew under the first one
     bound: until when the second reading waits for another write (monotonic); None: no first one
            that needs it is over
-    due: when the second one is to begin; None: it does not wait
     """
 
     key: ScanKey
@@ -33,7 +32,6 @@ class _Cutting:
     parts: list[SliceSighting] = field(default_factory=list)
     again: list[SliceSighting] = field(default_factory=list)
     bound: float | None = None
-    due: float | None = None
 
     @property
     def is_read(self) -> bool:
@@ -70,7 +68,7 @@ class Cuts:
     def __init__(self) -> None:
         self._by_path: dict[str, _Cutting] = {}
         self._to_begin: deque[str] = deque()
-        self._resting: set[str] = set()  # the first reading is over, the second to come
+        self._resting: dict[str, float] = {}  # whose second reading is to come -> when it is due
 
     def __bool__(self) -> bool:
         return bool(self._by_path)
@@ -90,20 +88,18 @@ class Cuts:
     def touched(self, path: str, now: float) -> None:
         """It was written: what waits for that goes on."""
         if path in self._resting:
-            self._by_path[path].due = now
+            self._resting[path] = now
 
     def deadline(self) -> float | None:
         """When `begin` may have something that rested (monotonic)."""
-        times = (self._by_path[path].due for path in self._resting)
-        return min((time for time in times if time is not None), default=None)
+        return min(self._resting.values(), default=None)
 
     def begin(self, now: float) -> list[tuple[str, ScanKey, bool]]:
         """Those that are to be read now from their beginning, and whether they may grow."""
         begun = []
-        for path in [path for path in self._resting if (self._by_path[path].due or now) <= now]:
-            self._resting.discard(path)
+        for path in [path for path, due in self._resting.items() if due <= now]:
+            del self._resting[path]
             cutting = self._by_path[path]
-            cutting.due = None
             begun.append((path, cutting.key, cutting.grows))
         waits = len(self._to_begin) + len(self._resting)
         while self._to_begin and len(self._by_path) - waits < CUTS_AT_ONCE:
@@ -121,13 +117,11 @@ class Cuts:
         if not cutting.is_read:
             cutting.parts.append(part)
             if part.still and cutting.is_read and cutting.grew:
-                cutting.bound = cutting.due = now + GROWS_ON_S
-                self._resting.add(part.path)
+                cutting.bound = self._resting[part.path] = now + GROWS_ON_S
             return True
         is_early = not cutting.again and part.still and part.before == cutting.parts[-1].after
         if is_early and cutting.bound is not None and now < cutting.bound:
-            cutting.due = cutting.bound
-            self._resting.add(part.path)
+            self._resting[part.path] = cutting.bound
             return True
         cutting.again.append(part)
         return True

@@ -30,7 +30,7 @@ class Graves:
     def first(self, folder: str) -> list[str]:
         """What is to be considered, in this order, instead of the delete of what is not here at
         `folder`; nothing: it may be considered itself."""
-        if not self._versions.walked or not self._is_open(folder, Kind.DIRECTORY):
+        if not self._versions.walked or not self._is_open(folder):
             return []
         taken, busy = self.take_below(folder)
         if busy:
@@ -55,11 +55,11 @@ class Graves:
         """The folder that waited for it."""
         return self._waiting.pop(path, None)
 
-    def _is_open(self, path: str, kind: Kind | None = None) -> bool:
-        """Whether the delete of others is the winner, and nothing is here."""
+    def _is_open(self, path: str) -> bool:
+        """Whether others' delete of a folder is the winner, and nothing is here."""
         rows = self._indexes.rows(path)
         ours, best = ours_of(rows), best_of(rows, self._indexes.reach)
         if best is None or best.is_ours or not best.entry.deleted:
             return False
         is_here = ours is not None and not ours.entry.deleted
-        return not is_here and kind in (None, best.entry.kind)
+        return not is_here and best.entry.kind is Kind.DIRECTORY

@@ -83,7 +83,7 @@ class Versions:
                     self._join_lower(self._indexes.rows(path), None)
                     return None
                 case verdict:
-                    if theirs.entry.deleted and (ours is None or ours.entry.deleted):
+                    if theirs.entry.deleted and not is_here:
                         self._indexes.held.let_be(path)
                         self._indexes.take_row(rows, with_other_deletes(theirs.entry, known), None)
                         continue
