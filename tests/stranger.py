@@ -167,8 +167,8 @@ class Stranger:
         self._bound[Socket.NEWS].send_multipart([NEWS_TOPIC, self.news(page)], zmq.DONTWAIT)
 
     def page(self, entries: list[Entry], after: int, *, whole: bool = False) -> Page:
-        head = len(self.entries)
-        return Page(self.device, "share", self.life, after, head, head, whole, tuple(entries))
+        head, last = len(self.entries), after + len(entries)
+        return Page(self.device, "share", self.life, after, last, head, whole, tuple(entries))
 
     def news(self, page: Page) -> bytes:
         return encode(News(self.keys.tag, self.seal(page)))
@@ -263,14 +263,11 @@ class Stranger:
     def _index(self, asked: IndexSince) -> list[bytes]:
         """In pages, as a frame holds so much and no more."""
         whole, head = asked.life != self.life, len(self.entries)
-        after, pages = 0 if whole else asked.after, []
-        while not pages or after < head:
-            last = min(after + PAGE_ENTRIES, head)
-            entries = tuple(self.entries[after:last])
-            page = Page(self.device, "share", self.life, after, last, head, whole, entries)
-            pages.append(self.seal(page))
-            after = last
-        return pages
+        after = 0 if whole else asked.after
+        return [
+            self.seal(self.page(self.entries[at : at + PAGE_ENTRIES], at, whole=whole))
+            for at in range(after, head, PAGE_ENTRIES) or (after,)
+        ]
 
     def _folders(self) -> list[FolderHello]:
         """A row for each agent: who dialed is not known here, and finds its own."""
