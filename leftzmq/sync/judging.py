@@ -27,6 +27,7 @@ QUIET_NS: Final = 1_000_000_000
 OTHER_SPELLING_S: Final = 1.5
 """A file system in FUSE is believed for a second what it said of a file under one spelling (the
 default of libfuse), whatever was written to it under another one."""
+ENTERED_MAX: Final = 1_000
 OF_TICKETS: Final = frozenset((ProblemKind.UNWRITABLE, ProblemKind.NAME_FOLDS))
 """What cannot be put at a path is no better for nothing being there."""
 NOT_IN_A_STAT: Final = frozenset((ProblemKind.ACCESS_LOST, ProblemKind.ROTTEN))
@@ -48,6 +49,7 @@ class Judging:
         self._problems, self._looks, self._walks = problems, looks, walks
         self.departed, self.unreadable = Departed(), Unreadable()
         self._made: set[str] = set()  # touched so, and not looked at since
+        self._entered: dict[str, ScanKey] = {}  # found so, walked into, and not ours since
 
     def made(self, path: str) -> None:
         """It was made, or came here: there may be more to find in it than its next look sees."""
@@ -64,6 +66,7 @@ class Judging:
             self._made.discard(path)
         if waiting is None:
             waiting = self._looks.waiting.new(now, closed=False)
+        entered = self._entered.pop(path, None)
         match sighting.sight:
             case Sight.SAME:
                 if made and path == "":
@@ -96,10 +99,15 @@ class Judging:
             case Sight.RESTLESS:
                 return self.restless(path, waiting, sighting.key, now)
             case Sight.FOUND | Sight.LARGE:
-                return self._found(sighting, waiting, now, settled)
+                return self._found(sighting, waiting, now, settled, None if made else entered)
 
     def _found(
-        self, sighting: Sighting, waiting: Waiting, now: float, settled: list[Sighting]
+        self,
+        sighting: Sighting,
+        waiting: Waiting,
+        now: float,
+        settled: list[Sighting],
+        entered: ScanKey | None,
     ) -> list[Action | Fact]:
         path, key = sighting.path, sighting.key
         assert key is not None
@@ -112,7 +120,12 @@ class Judging:
             self._looks.cut(path, waiting, key, grows=overdue)
             return []
         if key.kind is Kind.DIRECTORY:
-            self._walk_into(sighting)
+            # The walk finds the folder itself once more, as long as it is not ours.
+            if key != entered:
+                self._walk_into(sighting)
+            if len(self._entered) >= ENTERED_MAX:
+                self._entered.clear()
+            self._entered[path] = key
         settled.append(sighting)
         return self.taken(path, waiting, key, now) if written else self.finish(path, waiting, now)
 
