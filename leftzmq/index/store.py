@@ -360,9 +360,11 @@ class Store(Reader):
         self.begin()
         self._db.execute("DELETE FROM held WHERE path = ?", (sort_key(path),))
 
-    def let_go_of(self, why: int) -> None:
-        """Nothing is held back for this reason any more."""
+    def let_go_of(self, why: int, told: int) -> None:
+        """Nothing is held back for this reason any more. told: the reason to be there where we had
+        a version."""
         self.begin()
+        self._db.execute("UPDATE held SET why = ? WHERE why = ? AND writer != x''", (told, why))
         self._db.execute("DELETE FROM held WHERE why = ?", (why,))
 
     def count_held(self) -> dict[int, int]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from leftzmq.index.rows import ANYBODY, Row, best_of, ours_of
-from leftzmq.sync.heldback import WANTED_BACK
+from leftzmq.sync.heldback import NOTHING_TOLD
 from leftzmq.sync.indexes import Indexes
 from leftzmq.tree.entry import (
     Entry,
@@ -45,7 +45,7 @@ def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDe
     indexes.unsure.discard(observed.path)
     begun = indexes.begun.pop(observed.path, None)
     held = indexes.held.at(observed.path)
-    indexes.held.forget(observed.path)
+    indexes.held.let_go(observed.path)
     ours = ours_of(rows)
     if ours and not ours.entry.deleted and _is_ours(ours, observed, key):
         if ours.scan != key or observed.noise != ours.noise:
@@ -53,10 +53,11 @@ def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDe
         return None
     others = [row.entry for row in rows if row is not ours]
     adopted = adoptable([*others, begun] if begun else others, ours, observed)
-    if adopted is not None:
+    if adopted is not None and not (held and held.is_above(adopted)):
         indexes.take_row(rows, adopted, key, observed.noise)
         return adopted
-    if (grave := _grave(rows, ours, observed)) is not None:
+    grave = _grave(rows, ours, observed)
+    if grave is not None and not (held and held.is_above(grave)):
         return FoundDeleted(grave, Held(key, observed.content))
     late = ours.entry if ours is not None and ours.entry.deleted else None
     if begun and late and _says(begun, observed) and succeeds(late, begun):
@@ -66,9 +67,9 @@ def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDe
     entry = local_change(
         observed, ours.entry if ours else None, indexes.store.heads.life, indexes.next_sequence()
     )
-    if held is not None and held.why in WANTED_BACK and ours is None:
-        # A user wrote here before what he wanted back had come: beside that, and above what we
-        # had told.
+    if ours is None and held is not None and held.had != NOTHING_TOLD:
+        # It was written before what was wanted back here had come, or is all that is left: beside
+        # that, and above what we had told.
         entry = replace(entry, stamp=max(entry.stamp, held.had[0] + 1))
     indexes.set_ours(rows, entry, entry.counter, key, observed.noise)
     return entry
@@ -79,7 +80,7 @@ def gone(indexes: Indexes, path: str, now_ns: int) -> Entry | None:
     rows = indexes.rows(path)
     ours = ours_of(rows)
     indexes.unsure.discard(path)
-    indexes.held.gone(path)
+    indexes.held.let_go(path)
     if ours is None or ours.entry.deleted:
         return None
     entry = tombstone(ours.entry, indexes.store.heads.life, indexes.next_sequence(), now_ns)

@@ -1,5 +1,6 @@
 """What lies in the share instead of our version, and is not told: until a user decides, or until
-our version is back.
+our version is back. And what we told of a path and gave up there: no device takes an older version
+of us than it heard before, so what we have there next must be above it.
 
 Its stat is remembered, so that no walk reads it again. In the index alone; nothing but counts is
 kept in memory. Must not know when something is held back (the guard does).
@@ -13,7 +14,7 @@ from typing import Final
 
 from leftzmq.index.schema import NOTHING_LIES
 from leftzmq.index.store import Store
-from leftzmq.tree.entry import ScanKey
+from leftzmq.tree.entry import Entry, ScanKey
 
 
 class Why(IntEnum):
@@ -23,12 +24,13 @@ class Why(IntEnum):
     TURNED = 1  # our file's content turned to noise
     BELOW = 2  # it lies below a path at which our file would be lost
     GIVES_WAY = 3  # decided: our version is wanted back here, and this goes to the trash
-    WANTED = NOTHING_LIES  # decided: our version is wanted back here, where nothing is
+    WANTED = NOTHING_LIES  # our version is wanted back here, if somebody has it; nothing is held
 
 
 LET_BE_AT_ONCE: Final = 1_000
 UNDECIDED: Final = (Why.LOST, Why.TURNED, Why.BELOW)
 WANTED_BACK: Final = (Why.GIVES_WAY, Why.WANTED)
+NOTHING_TOLD: Final = (0, b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,10 @@ class Found:
     why: Why
     had: tuple[int, bytes]
 
+    def is_above(self, entry: Entry) -> bool:
+        """Whether we told there of a later version than this one."""
+        return (entry.stamp, entry.writer) < self.had
+
 
 class HeldBack:
     """Of one folder, inside the store's running transaction."""
@@ -49,7 +55,8 @@ class HeldBack:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._let_be: list[str] = []
-        self._counts = {Why(why): count for why, count in store.count_held().items()}
+        self._counts: dict[Why, int] = {}
+        self._count()
 
     def __bool__(self) -> bool:
         return any(self._counts.values())
@@ -61,21 +68,41 @@ class HeldBack:
         held = self._store.held(path) if self else None
         return None if held is None else Found(held[0], Why(held[1]), held[2])
 
-    def hold(self, path: str, key: ScanKey, why: Why, had: tuple[int, bytes] = (0, b"")) -> None:
-        self.forget(path)
+    def hold(
+        self, path: str, key: ScanKey, why: Why, had: tuple[int, bytes] = NOTHING_TOLD
+    ) -> None:
+        if (found := self.at(path)) is not None:
+            had = max(had, found.had)
+            self.forget(path)
         self._store.hold(path, key, why, had)
         self._counts[why] = self.count(why) + 1
 
     def forget(self, path: str) -> None:
-        """What is there now is told, or is what our index says."""
+        """What our index says of the path holds again, and is told."""
         if (found := self.at(path)) is not None:
             self._store.let_go(path)
             self._counts[found.why] -= 1
 
+    def let_go(self, path: str) -> None:
+        """Nothing is held back at the path any more. What we told there goes on to hold."""
+        found = self.at(path)
+        if found is None or found.why is Why.WANTED:
+            return
+        if found.had == NOTHING_TOLD:
+            self.forget(path)
+        else:
+            self.hold(path, found.key, Why.WANTED)
+
+    def told(self, path: str) -> None:
+        """Our index has a version there again, above what we had told."""
+        found = self.at(path)
+        if found is not None and found.why is Why.WANTED:
+            self.forget(path)
+
     def let_be(self, path: str) -> None:
         """Our version is not wanted back any more: what lies there is a user's."""
         if (found := self.at(path)) is not None:
-            self.forget(path)
+            self.let_go(path)
             if found.why is Why.GIVES_WAY:
                 self._let_be.append(path)
 
@@ -92,21 +119,13 @@ class HeldBack:
         found = self.at(path)
         if found is None or found.why is not Why.GIVES_WAY:
             return False
-        self.hold(path, found.key, Why.WANTED, found.had)
+        self.let_go(path)
         return True
 
     def to_look_at(self) -> list[str]:
         """Paths that were let be since this was asked."""
         paths, self._let_be = self._let_be, []
         return paths
-
-    def gone(self, path: str) -> None:
-        """Nothing lies at the path any more; that our version is wanted there goes on to hold."""
-        found = self.at(path)
-        if found is not None and found.why is Why.GIVES_WAY:
-            self.hold(path, found.key, Why.WANTED, found.had)
-        elif found is not None and found.why is not Why.WANTED:
-            self.forget(path)
 
     @property
     def is_left_over(self) -> bool:
@@ -117,5 +136,8 @@ class HeldBack:
         """A user decided, or it is no flood any more: the next walk finds all of it once more."""
         for why in UNDECIDED:
             if self.count(why):
-                self._store.let_go_of(why)
-                self._counts[why] = 0
+                self._store.let_go_of(why, Why.WANTED)
+        self._count()
+
+    def _count(self) -> None:
+        self._counts = {Why(why): count for why, count in self._store.count_held().items()}

@@ -125,6 +125,7 @@ class Indexes:
     ) -> None:
         """Our bit moves to the row of this entry's rank, which may be a new one. noise: its bytes
         are known to be; what the path's rows know of the same bytes goes on to hold."""
+        self.held.told(entry.path)
         after: list[Row] = []
         placed = False
         noise = noise or any(row.noise and row.entry.content == entry.content for row in rows)

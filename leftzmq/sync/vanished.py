@@ -316,7 +316,7 @@ class Vanished(Side):
         for suspect in suspects:
             key = suspect.sighting.key
             if suspect.is_gone or key is None:
-                self._indexes.held.forget(suspect.path)
+                self._indexes.held.let_go(suspect.path)
                 self._seen_gone += suspect.lost
             else:
                 self._indexes.held.hold(suspect.path, key, suspect.why)
@@ -411,7 +411,9 @@ class Vanished(Side):
     def _known(self, path: str) -> ScanKey | None:
         """What a look at the path compares with."""
         held, ours = self._indexes.held.at(path), self._indexes.ours(path)
-        return held.key if held is not None else ours.scan if ours is not None else None
+        if held is not None and held.why is not Why.WANTED:
+            return held.key
+        return ours.scan if ours is not None else None
 
     def look_again(self) -> list[str]:
         """Paths at which something happened while they waited here."""

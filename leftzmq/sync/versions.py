@@ -63,8 +63,8 @@ class Versions:
             is_here = ours is not None and not ours.entry.deleted
             if theirs.entry.deleted and not is_here and path in self._indexes.unsure:
                 return None  # what lies there, perhaps, is what it deleted
-            if held is not None and (theirs.entry.stamp, theirs.entry.writer) < held.had:
-                return None  # we told of a later one
+            if held is not None and held.is_above(theirs.entry):
+                return None
             if not self.walked and theirs.entry.deleted and _may_hide(ours):
                 return None
             known = [row.entry for row in rows]
@@ -230,9 +230,10 @@ class Versions:
         theirs = [row for row in rows if row.holders & ~OURS and not row.entry.leaps(ours.entry)]
         if not any(row.entry.rank >= ours.entry.rank for row in theirs):
             return False
-        if seen is not None:
+        key = seen or ours.scan
+        if key is not None:
             why = Why.WANTED if gone else Why.GIVES_WAY
-            self._indexes.held.hold(path, seen, why, (ours.entry.stamp, ours.entry.writer))
+            self._indexes.held.hold(path, key, why, (ours.entry.stamp, ours.entry.writer))
         others = replace(ours, holders=ours.holders & ~OURS, seq=None, scan=None)
         self._indexes.change_row(rows, ours, others)
         return True
