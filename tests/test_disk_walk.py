@@ -19,6 +19,7 @@ from leftzmq.disk.walk import Ours, TreeWalk
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.path import name_of, parent_of, sort_key
+from leftzmq.tree.plan import Staged
 
 Index = dict[str, ScanKey | None]
 
@@ -29,7 +30,7 @@ class Walked:
     def __init__(self, root: Root, ours: Ours, prefix: str = "", budget: int = 1000) -> None:
         self.dirty: list[str] = []
         self.problems: list[Problem] = []
-        self.foreign: list[str] = []
+        self.foreign: list[Staged] = []
         self.seen = self.steps = self.largest = 0
         walk = TreeWalk(root, "share", prefix, ours)
         while True:
@@ -349,7 +350,8 @@ def test_lefting_files_are_told_apart(root: Root, share: Path) -> None:
     index = index_of(root, share)
     put(share, "a/x.lefting", "Y.LEFTING", "tree.lefting/inside", "a/lefting")
     walked = Walked(root, reader(index))
-    assert walked.foreign == ["Y.LEFTING", "a/x.lefting", "tree.lefting"]
+    paths = ["Y.LEFTING", "a/x.lefting", "tree.lefting"]
+    assert walked.foreign == [Staged(path, (share / path).stat().st_ino) for path in paths]
     assert walked.dirty == ["a/lefting"] and not walked.problems
 
 

@@ -334,7 +334,8 @@ def test_one_that_somebody_means_to_make_anew_may_go_as_well(store: Store) -> No
 
 
 def test_what_may_be_another_name_of_one_about_to_be_made_is_not_foreign_yet(store: Store) -> None:
-    found = ["d/.0123456789abcdef.lefting", "d/mine.lefting", "e/.0123456789abcdef.lefting"]
+    names = "d/.0123456789abcdef.lefting", "d/mine.lefting", "e/.0123456789abcdef.lefting"
+    found = [Staged(name, 7) for name in names]
     store.before_walk()
     store.intend_staged(("d/f", "d/f.lefting", b"content"))
     assert store.foreign(found) == found[1:]

@@ -137,6 +137,17 @@ PLANS = {
     "the copy of a file that its user closed for a moment": (
         "5000728/ABC/1,2,8/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),
+    "what is left of a version that rotted, and that nobody has any more, is told": (
+        "6202074/ABC/0,2001,5000,5,7/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,"
+        "careful,skews_s"
+    ),
+    "a folder is spelled otherwise while a .lefting lies in it": (
+        "6220523/ABC/4000,0,1,2,4,5,6,4003,4001,7/0/watch_lost,careful,skews_s"
+    ),
+    "a file in a folder that is deleted elsewhere is written all the time": (
+        "6220999/ABCD/0,3001,4007,18,2000,4005,4004,21/0/slow,news_lost,news_twice,watch_lost,"
+        "careful"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -31,6 +31,7 @@ from leftzmq.sync.facts import LinkClosed
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.leftings import LEFT_RETRY_S, Leftings
 from leftzmq.sync.link import Link, Way
+from leftzmq.sync.problems import Problems
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.plan import Staged
 
@@ -74,7 +75,7 @@ def test_what_a_crash_made_is_not_mistaken_for_what_is_made_now(tmp_path: Path) 
     store = Store(tmp_path / "index.db")
     left = Staged("f.lefting", 0)
     store.put_staged(("f", left, b"of an earlier life"))
-    again = Leftings(FOLDER, Indexes(store))
+    again = Leftings(FOLDER, Indexes(store), Problems(FOLDER))
     again.cleared(jobs.StagingCleared(FOLDER, (), (left,)), 0.0)
     store.intend_staged(("f", "f.lefting", b"content"))
     assert not again.tick(LEFT_RETRY_S), "somebody is about to make one"
@@ -446,3 +447,37 @@ def test_a_large_file_that_lost_bytes_before_a_start_is_fetched_anew(
     assert gone_on_with and not any(gone_on_with)
     mesh.settle(3 * LEFT_RETRY_S)
     assert not leftings(b)
+
+
+@pytest.mark.parametrize("when", ["while no agent runs", "and it is walked first", "and applied"])
+def test_one_in_a_folder_that_its_user_renames_goes_and_a_users_own_stays(
+    mesh: Mesh, when: str
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    (a.share / "d").mkdir()
+    a.write("d/kept", b"kept")
+    assert set(together(mesh)) == {"d", "d/kept"}
+    held = Held(b, jobs.Apply)
+    a.write("d/f", b"f")
+    mesh.scan_all()
+    mesh.settle(1.0)
+    apply = held.take(jobs.Apply)
+    (b.share / "d/mine.lefting").write_bytes(b"a user's")
+    assert leftings(b) == [b.share / "d/f.lefting", b.share / "d/mine.lefting"]
+    (b.share / "d").rename(b.share / "e")
+    if when == "while no agent runs":
+        b.kill()
+    if when == "and it is walked first":
+        b.scan()
+        mesh.settle(1.0)
+    del b.do
+    if when == "while no agent runs":
+        b.start()
+    else:
+        b.take(b.runner.run(apply))
+        mesh.settle(1.0)
+    mesh.scan_all()
+    mesh.settle()
+    assert {*a.tree()} == {*b.tree()} - {"e/mine.lefting"}
+    assert leftings(b) == [b.share / "e/mine.lefting"] and not list(b.store.all_staged())
+    assert [problem.path for problem in b.folder.problems.all()] == ["e/mine.lefting"]

@@ -28,7 +28,9 @@ class Scene:
         self.store.put_meta(MOUNTS, b"m")
         self.problems = Problems("share")
         keys = derive_keys(bytes(32))
-        self.settler = Settler("share", self.store, keys, Claims(), self.problems, lambda: True)
+        self.settler = Settler(
+            "share", self.store, keys, Claims(), self.problems, lambda: True, lambda found: []
+        )
         self.walked(self.settler.start(0.0), came=("m",))
 
     def walked(self, out: Sequence[Action | Fact], *, came: tuple[str, ...] = ()) -> None:

@@ -212,8 +212,8 @@ def _look_for_room(ground: Ground, now_ns: int, job: jobs.LookForRoom) -> JobDon
 
 
 def _discard(ground: Ground, now_ns: int, job: jobs.Discard) -> JobDone:
-    gone = _gone(ground, now_ns, job.staged)
-    return jobs.Discarded(job.folder, gone, _without(job.staged, gone))
+    gone, missing = _gone(ground, now_ns, job.staged)
+    return jobs.Discarded(job.folder, gone, _without(job.staged, gone), missing)
 
 
 def _clear_staging(ground: Ground, now_ns: int, job: jobs.ClearStaging) -> JobDone:
@@ -222,8 +222,8 @@ def _clear_staging(ground: Ground, now_ns: int, job: jobs.ClearStaging) -> JobDo
     spoilt = [x for x in job.resumable if x not in lost and not _is_flushed(ground, x.staged)]
     useless = tuple(each.staged for each in (*job.useless, *spoilt) if each not in swapped)
     others = tuple(each.staged for each in lost if each not in swapped)
-    gone = _gone(ground, now_ns, useless + others)
-    return jobs.StagingCleared(job.folder, gone, _without(useless, gone), swapped)
+    gone, missing = _gone(ground, now_ns, useless + others)
+    return jobs.StagingCleared(job.folder, gone, _without(useless, gone), missing, swapped)
 
 
 def _may_be_there(ground: Ground, staged: Staged) -> bool:
@@ -254,22 +254,27 @@ def _is_swapped(ground: Ground, leftover: jobs.Leftover) -> bool:
         return False  # what lies there goes to the trash, not away
 
 
-def _gone(ground: Ground, now_ns: int, leftings: tuple[Staged, ...]) -> tuple[Staged, ...]:
-    """Those of which nothing is left. Of a mount that is away nothing is gone, and what lies in its
-    place is not ours."""
+def _gone(
+    ground: Ground, now_ns: int, leftings: tuple[Staged, ...]
+) -> tuple[tuple[Staged, ...], tuple[Staged, ...]]:
+    """Those of which nothing is left; and which of these were not there. Of a mount that is away
+    nothing is gone, and what lies in its place is not ours."""
     if ground.still_there() is not None:
-        return ()
+        return (), ()
     gone: list[Staged] = []
+    missing: list[Staged] = []
     for staged in leftings:
         if mounted.problem(ground, staged.path) is not None:
             continue
         try:
-            lefting.discard(ground.root, staged, now_ns)
+            was_there = lefting.discard(ground.root, staged, now_ns)
         except OSError:
             continue
         if mounted.problem(ground, staged.path) is None:
             gone.append(staged)
-    return tuple(gone)
+            if not was_there:
+                missing.append(staged)
+    return tuple(gone), tuple(missing)
 
 
 def _without(leftings: tuple[Staged, ...], gone: tuple[Staged, ...]) -> tuple[Staged, ...]:
@@ -315,7 +320,7 @@ def _check_room(ground: Ground, job: jobs.WriteChunks | jobs.LookAtHome, more: i
 def _left(ground: Ground, now_ns: int, error: Exception) -> Staged | None:
     """The `.lefting` that a failed staging could not throw away."""
     left = error.left if isinstance(error, staging.DiskFull | staging.Unstageable) else None
-    if left is not None and left.inode == 0 and left in _gone(ground, now_ns, (left,)):
+    if left is not None and left.inode == 0 and left in _gone(ground, now_ns, (left,))[0]:
         return None
     return left
 

@@ -128,8 +128,8 @@ def thrown_away(folder: Folder, staged: Staged) -> Staged | None:
     return None
 
 
-def discard(root: Root, staged: Staged, now_ns: int) -> None:
-    """Throw away a `.lefting` that nobody needs any more. OSError.
+def discard(root: Root, staged: Staged, now_ns: int) -> bool:
+    """Throw away a `.lefting` that nobody needs any more. Whether it may have been there. OSError.
 
     Ours, by its inode: unlinked. Its inode was never learned (0): to the trash, it might be a
     user's (and is, if other names were made: these go then). Negative: one was being thrown away
@@ -140,7 +140,7 @@ def discard(root: Root, staged: Staged, now_ns: int) -> None:
     try:
         folder = root.folder(parent_of(staged.path))
     except (FileNotFoundError, NotADirectoryError):
-        return
+        return False
     with folder:
         if staged.inode <= 0:
             throw_away(folder, Staged(staged.path, -staged.inode))
@@ -151,6 +151,9 @@ def discard(root: Root, staged: Staged, now_ns: int) -> None:
             folder.unlink(name_of(staged.path))
         elif _has_inode(folder, staged.inode):
             _to_trash(root, folder, [staged.path], now_ns)
+        else:
+            return False
+    return True
 
 
 def _to_trash(root: Root, folder: Folder, paths: Sequence[str], now_ns: int) -> None:

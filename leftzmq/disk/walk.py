@@ -26,6 +26,7 @@ from leftzmq.tree.path import (
     path_of_key,
     sort_key,
 )
+from leftzmq.tree.plan import Staged
 
 STATS_AT_ONCE: Final = 512
 """Names are kept for a whole folder (60 bytes each), stats only for so many of them (350 each)."""
@@ -38,14 +39,14 @@ class WalkSlice:
     dirty:    new, changed or gone, in the order of `sort_key`
     seen:     names found on disk
     problems: what cannot be synced or looked at; none of it is dirty
-    foreign:  paths ending in .lefting: the caller knows which of them are ours
+    foreign:  what ends in .lefting: the caller knows which of them are ours
     came:     folders that became mounts, are mounts again, or are folders like any other now
     """
 
     dirty: tuple[str, ...]
     seen: int
     problems: tuple[Problem, ...]
-    foreign: tuple[str, ...]
+    foreign: tuple[Staged, ...]
     done: bool
     came: tuple[str, ...] = ()
 
@@ -74,7 +75,7 @@ class _Gathered:
     seen: int = 0
     dirty: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
+    foreign: list[Staged] = field(default_factory=list)
     came: list[str] = field(default_factory=list)
 
 
@@ -212,7 +213,7 @@ class TreeWalk:
         index = self._index
         known = index.key == key
         # Only what the index does not have needs its name checked: nothing else comes into it.
-        path = "" if known else self._checked(key, out)
+        path = "" if known else self._checked(key, found, out)
         if path is None:
             return
         if found is None:
@@ -246,7 +247,7 @@ class TreeWalk:
         out.problems.append(self._problem(path, ProblemKind.MOUNT_GONE))
         self._index.skip(key)
 
-    def _checked(self, key: bytes, out: _Gathered) -> str | None:
+    def _checked(self, key: bytes, found: Stat | OSError | None, out: _Gathered) -> str | None:
         """The path of a name that the index does not have, or None if it cannot be synced."""
         try:
             path = path_of_key(key)
@@ -259,7 +260,7 @@ class TreeWalk:
             return check_path(path)
         except Refused as refused:
             if refused.refusal is Refusal.PATH_RESERVED and _ends_in_lefting(path):
-                out.foreign.append(path)
+                out.foreign.append(Staged(path, found.inode if isinstance(found, Stat) else 0))
             else:
                 why = refused.refusal.value
                 out.problems.append(self._problem(path, ProblemKind.BAD_NAME, why))

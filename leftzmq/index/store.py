@@ -316,13 +316,20 @@ class Store(Reader):
         name, or be gone, by the time that we hear of it."""
         self._dropped = set()
 
-    def foreign(self, found: Iterable[str]) -> list[str]:
-        """The `.lefting` files among those found since `before_walk` that were never ours. Where
-        one is about to be made, a hidden one may be the one: it got another name than was meant."""
+    def foreign(self, found: Iterable[Staged]) -> list[Staged]:
+        """The `.lefting` files among those found since `before_walk` whose paths were never ours.
+        Where one is about to be made, a hidden one may be the one: it got another name than was
+        meant."""
         dropped, self._dropped = self._dropped or (), None
-        unknown = [path for path in found if path not in dropped and not self.is_staging(path)]
+        unknown = [
+            each for each in found if each.path not in dropped and not self.is_staging(each.path)
+        ]
         busy = {parent_of(lefting) for lefting in self._meant} if unknown else ()
-        return [p for p in unknown if not (name_of(p).startswith(".") and parent_of(p) in busy)]
+        return [
+            each
+            for each in unknown
+            if not (name_of(each.path).startswith(".") and parent_of(each.path) in busy)
+        ]
 
     # -- what is held back ---------------------------------------------------------------------
 

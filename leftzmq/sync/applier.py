@@ -82,7 +82,7 @@ class Applier:
         self._moves = Moves(indexes.store, versions, claims, window)
         self._spellings = spellings
         self._batches = Batches(indexes, versions, spellings, claims, window, self._moves)
-        self.leftings = Leftings(folder, indexes)
+        self.leftings = Leftings(folder, indexes, problems)
         self._ends = Ends(
             folder,
             window,
@@ -199,12 +199,11 @@ class Applier:
         return self.leftings.left(fact.entry, fact.staged)
 
     def discarded(self, fact: Discarded, now: float) -> list[Action | Fact]:
-        self.leftings.discarded(fact, now)
-        return []
+        return self.leftings.discarded(fact, now)
 
     def staging_cleared(self, fact: StagingCleared, now: float) -> list[Action | Fact]:
-        self.leftings.cleared(fact, now)
-        out = [each for leftover in fact.swapped for each in self._asides.swapped(leftover)]
+        out = self.leftings.cleared(fact, now)
+        out += [each for leftover in fact.swapped for each in self._asides.swapped(leftover)]
         return [*out, *self.go_on(now)]
 
     def held_up(self, fact: FileHeldUp, now: float) -> list[Action | Fact]:

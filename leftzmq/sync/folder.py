@@ -92,6 +92,7 @@ class Folder:
             self.claims,
             self.problems,
             may_look=lambda: not self.applier.leftings.clearing,
+            strange=lambda found: self.applier.leftings.found(found),
             patience_s=patience_s,
         )
         self.guard = Guard(

@@ -1,5 +1,6 @@
 """`.lefting` files that nobody waits for now: those of an earlier life, and what a ticket leaves
-behind that became another one, or whose holders went away.
+behind that became another one, or whose holders went away. Those too that are not where they were
+made, as a folder above them has another name now.
 
 Knows what the index remembers of them. Must not know what is in them, nor how they are made.
 """
@@ -7,30 +8,41 @@ Knows what the index remembers of them. Must not know what is in them, nor how t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, TypeVar
 
 from leftzmq.disk.lefting import lefting_path, lefting_paths
+from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.rows import theirs_of
 from leftzmq.sync.actions import Action, Work
 from leftzmq.sync.facts import Fact
 from leftzmq.sync.indexes import Indexes
 from leftzmq.sync.jobs import ClearStaging, Discard, Discarded, Leftover, StagingCleared
+from leftzmq.sync.problems import Problems
 from leftzmq.tree.entry import Entry
-from leftzmq.tree.path import LEFTING_SUFFIX, is_below
+from leftzmq.tree.path import LEFTING_SUFFIX, is_below, name_of
 from leftzmq.tree.plan import Operation, Staged, Verb
 
+T = TypeVar("T")
+
 LEFT_RETRY_S: Final = 10.0
+MAX_STRAYS: Final = 1_000
+"""So many of ours that were not where they were made, and so many that nobody knows, are
+remembered; of more than these some stay problems."""
 
 
 class Leftings:
     """Of one folder. clearing: those of an earlier life are looked at; nothing is staged yet"""
 
-    def __init__(self, folder: str, indexes: Indexes) -> None:
+    def __init__(self, folder: str, indexes: Indexes, problems: Problems) -> None:
+        self._problems = problems
         self._folder, self._indexes, self._store = folder, indexes, indexes.store
         self._resumable: dict[str, tuple[Staged, bytes]] = {}  # by target, with content
         indexes.kept = self._resumable.keys()
         self._left: dict[Staged, None] = {}  # could not be thrown away: tried again
         self._retry_at = 0.0
+        # By name and inode: both stay what they are where a folder above is renamed.
+        self._missing: dict[tuple[str, int], None] = {}
+        self._strange: dict[tuple[str, int], Staged] = {}
         self._known: dict[str, tuple[str, Staged, bytes]] = {}  # by name: not in the index yet
         self.clearing = False
 
@@ -97,17 +109,48 @@ class Leftings:
         if wanted is not None:
             self._indexes.begun[path] = wanted
 
-    def cleared(self, fact: StagingCleared, now: float) -> None:
+    def cleared(self, fact: StagingCleared, now: float) -> list[Action | Fact]:
         self.gone(*fact.gone)
         self._stayed(fact.left, now)
         lost = {*fact.gone, *fact.left, *(leftover.staged for leftover in fact.swapped)}
         for path in [path for path, found in self._resumable.items() if found[0] in lost]:
             del self._resumable[path]
         self.clearing = False
+        return self._missed(fact.missing)
 
-    def discarded(self, fact: Discarded, now: float) -> None:
+    def discarded(self, fact: Discarded, now: float) -> list[Action | Fact]:
         self.gone(*fact.staged)
         self._stayed(fact.left, now)
+        return self._missed(fact.missing)
+
+    def found(self, strange: Iterable[Staged]) -> list[Action | Fact]:
+        """A walk came upon these, which our index does not know."""
+        ours = {_mark(staged) for _, staged, _ in self._store.leftings()} | self._missing.keys()
+        out: list[Action | Fact] = []
+        for staged in strange:
+            if staged.inode and _mark(staged) in ours:
+                out += self._back(staged)
+                continue
+            _keep(self._strange, _mark(staged), staged)
+            problem = Problem(self._folder, staged.path, ProblemKind.FOREIGN_LEFTING)
+            out += self._problems.show(problem)
+        return out
+
+    def _missed(self, missing: Iterable[Staged]) -> list[Action | Fact]:
+        """These are not where they were made."""
+        out: list[Action | Fact] = []
+        for mark in map(_mark, missing):
+            if (staged := self._strange.pop(mark, None)) is not None:
+                out += self._back(staged)
+            elif mark[1] > 0:
+                _keep(self._missing, mark, None)
+        return out
+
+    def _back(self, staged: Staged) -> list[Action | Fact]:
+        """Ours, in a folder that has another name now: what it was for is asked for anew."""
+        self._missing.pop(_mark(staged), None)
+        self._store.put_staged((staged.path.removesuffix(LEFTING_SUFFIX), staged, b""))
+        return [*self._problems.clear(staged.path), *self.discard(staged)]
 
     def taken(self, path: str) -> Staged | None:
         """What is left of `path`; from now on the downloader cares for it."""
@@ -184,6 +227,18 @@ def makes_lefting(operation: Operation) -> bool:
     """Mtime and exec of a file with other names are changed in a copy of it (disk/apply)."""
     old = operation.old if operation.verb is Verb.SET_ATTRIBUTES else None
     return old is not None and old.key.links > 1
+
+
+def _mark(staged: Staged) -> tuple[str, int]:
+    return name_of(staged.path), abs(staged.inode)
+
+
+def _keep(marks: dict[tuple[str, int], T], mark: tuple[str, int], what: T) -> None:
+    """The oldest one gives way."""
+    marks.pop(mark, None)
+    marks[mark] = what
+    if len(marks) > MAX_STRAYS:
+        del marks[next(iter(marks))]
 
 
 def _copying(operations: Iterable[Operation]) -> Iterator[Operation]:

@@ -10,7 +10,7 @@ that are treated the same way, so everything that is read comes through here, on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from leftzmq.config import PATIENCE_S
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
@@ -42,11 +42,13 @@ from leftzmq.sync.problems import Problems
 from leftzmq.sync.waiting import QUIET_S
 from leftzmq.sync.walks import Walks
 from leftzmq.tree.entry import ID_BYTES, ContentId, Kind, Observed, ScanKey
+from leftzmq.tree.plan import Staged
 
 
 class Settler:
     """Of one folder. may_look: False while what a crash left half done waits to be put in order: a
-    look would take it for a user's doing. patience_s: so long a file that does not stand still is
+    look would take it for a user's doing. strange: says whose the `.lefting` files are that a walk
+    found and our index does not know. patience_s: so long a file that does not stand still is
     waited for."""
 
     def __init__(
@@ -57,10 +59,12 @@ class Settler:
         claims: Claims,
         problems: Problems,
         may_look: Callable[[], bool],
+        strange: Callable[[Iterable[Staged]], list[Action | Fact]],
         patience_s: float = PATIENCE_S,
     ) -> None:
         self.folder, self._store, self._keys = folder, store, keys
         self._claims, self._problems, self._may_look = claims, problems, may_look
+        self._strange = strange
         self._looks = Looks(claims, patience_s)
         self._mounting, self._linked = Mounting(store), Linked(store)
         self._whole_walk = 0  # the number of the last one
@@ -198,8 +202,7 @@ class Settler:
         out = self._mounted(fact, now)
         for problem in fact.problems:
             out += self._judging.problem(problem, now)
-        for path in foreign:
-            out += self._problems.show(Problem(self.folder, path, ProblemKind.FOREIGN_LEFTING))
+        out += self._strange(foreign)
         for path in fact.dirty:
             self._looks.wait(path, now, closed=None, rest_s=0.0)
         for path in self._claims.changing(fact.prefix):

@@ -260,10 +260,10 @@ class Users:
         lost = content_of(over) if over is not None else None
         below = list(device.hands.below(path))
         moved = [(p, content_of(i)) for p, i in below]
-        # One that is just being made comes into the folder wherever that is by then.
+        # One that is just being made comes into the folder wherever that is by then; of that one
+        # nobody knows more than where it was to be, until it is made.
         making = device.store._meant if device.alive else ()
-        below_it = any(p.endswith(".lefting") for p, _ in moved)
-        if below_it or any(is_within(lefting, path) for lefting in making):
+        if any(is_within(lefting, path) for lefting in making):
             self._ledger.stray_leftings.add(device.name)
         folders = self._folders(device, path)
         if not device.hands.rename(path, to):

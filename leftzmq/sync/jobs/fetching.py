@@ -251,11 +251,12 @@ class Discard:
 @dataclass(frozen=True, slots=True)
 class Discarded:
     """staged: those of which nothing is left, or nothing of ours. left: those that would not go, or
-    that lie on a mount that is not there."""
+    that lie on a mount that is not there. missing: which of `staged` were not there."""
 
     folder: str
     staged: tuple[Staged, ...]
     left: tuple[Staged, ...] = ()
+    missing: tuple[Staged, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,12 +281,14 @@ class ClearStaging:
 @dataclass(frozen=True, slots=True)
 class StagingCleared:
     """gone: those of which nothing is left, or nothing of ours. left: the useless ones that would
-    not go, or that lie on a mount that is not there. swapped: those that have their name, while
-    what had it before lies under theirs; nothing was done about these."""
+    not go, or that lie on a mount that is not there. missing: which of `gone` were not there.
+    swapped: those that have their name, while what had it before lies under theirs; nothing was
+    done about these."""
 
     folder: str
     gone: tuple[Staged, ...]
     left: tuple[Staged, ...] = ()
+    missing: tuple[Staged, ...] = ()
     swapped: tuple[Leftover, ...] = ()
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from leftzmq.disk.sighting import Sighting, SliceSighting
 from leftzmq.errors import Problem, Stop
 from leftzmq.tree.entry import ScanKey
+from leftzmq.tree.plan import Staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Walked:
     dirty: tuple[str, ...]
     seen: int
     problems: tuple[Problem, ...]
-    foreign: tuple[str, ...]  # .lefting files found that our index does not know
+    foreign: tuple[Staged, ...]  # all that ends in .lefting
     done: bool
     stop: Stop | None = None
     came: tuple[str, ...] = ()
