@@ -195,6 +195,7 @@ class Refusal(Enum):
         "it is connected, but shares none of our folders: a folder is shared when both have the "
         "same secret file"
     )
+    NOT_GREETED = "the device has not said hello over this connection"
     UNKNOWN_DEVICE = "the key is not in our list of peers"
     NOT_ITS_NAME = "the message names another device than the one that sent it"
     UNKNOWN_FOLDER = "the message is about a folder that we do not share with that device"

@@ -141,13 +141,19 @@ def test_a_share_that_is_missing_there_is_told_and_so_is_that_it_is_back(stage: 
     soon(lambda: member(a), "stopped there")
 
 
+GONE_S = 90.0
+"""As long as a life counts as heard of lately (60 s), and three heartbeats."""
 TWO_S = 45.0
 """Two heartbeats of each, and what a restart is allowed."""
 
 
-def test_a_cloned_machine_beside_the_original_is_told(tmp_path: Path) -> None:
+def test_a_cloned_machine_beside_the_original_is_told_and_when_it_is_gone_all_is_well(
+    tmp_path: Path,
+) -> None:
+    """A does not dial them: only what they say over their own connections tells that they live."""
     with Stage("ABC", tmp_path / "stage") as stage:
         a, b, clone = stage.actors
+        change(a, f'address = "tcp://127.0.0.1:{b.port}"\n', "")
         a.start()
         b.start()
         soon(lambda: a.status()["members"][0]["state"], "in sync")
@@ -167,4 +173,7 @@ def test_a_cloned_machine_beside_the_original_is_told(tmp_path: Path) -> None:
 
         assert wait_until(lambda: states() == {"two of that key"}, TWO_S), a.log_tail(60)
         assert "two agents that have the same key" in " ".join(shown(a).split())
-        clone.stop()
+        clone.kill()
+        (b.share / "after").write_bytes(b"the original goes on")
+        assert wait_until(lambda: (a.share / "after").exists(), TWO_S), a.log_tail(60)
+        assert wait_until(lambda: states() == {"in sync"}, GONE_S), a.log_tail(60)

@@ -14,8 +14,8 @@ from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.listener import MAX_CREDIT_BYTES
 from leftzmq.sync.membership import Membership
 from leftzmq.sync.peer import MOVES, Move, Peer, State
-from leftzmq.sync.peers import PORTS_STAY_S, OurSide, Peers
-from leftzmq.wire.messages import VERSION, Hello, Open, Welcome
+from leftzmq.sync.peers import ASK_TO_GREET_S, PORTS_STAY_S, OurSide, Peers
+from leftzmq.wire.messages import VERSION, Hello, Open, Refusing, Welcome
 
 
 def test_every_state_answers_every_move() -> None:
@@ -157,3 +157,30 @@ def test_a_new_connection_gives_no_leave_to_move_again() -> None:
     peers.opened(LinkOpened(OURS))
     done = says(peers, OURS, welcome_from(9, 9), 2.0)
     assert [each.refusal for each in done if isinstance(each, Drop)] == [Refusal.OTHER_PORTS]
+
+
+NOT_GREETED = Refusing(VERSION, Refusal.NOT_GREETED.name, Refusal.NOT_GREETED.value)
+
+
+def test_who_speaks_over_a_link_without_a_greeting_is_asked_for_one_now_and_then() -> None:
+    """Another machine with the same key had greeted us, and is gone."""
+    peers = peers_that_dial_us()
+    says(peers, OLD, HELLO)
+    assert peers.overheard(OLD, 0.0) == []
+    says(peers, NEW, HELLO)
+    peers.closed(LinkClosed(NEW, "gone"), 1.0)
+    assert peers.overheard(OLD, 1.0) == [Send(OLD, NOT_GREETED)]
+    assert peers.overheard(OLD, 1.0 + ASK_TO_GREET_S / 2) == []
+    assert peers.overheard(OLD, 1.0 + ASK_TO_GREET_S) == [Send(OLD, NOT_GREETED)]
+    says(peers, OLD, HELLO)
+    assert peers.overheard(OLD, 20.0) == [] and peers.control_link(DEVICE) == OLD
+
+
+def test_who_is_asked_for_a_greeting_says_hello_where_it_dialed() -> None:
+    peers = Peers(OurSide("us", 1, 2), [Peer(DEVICE, "d", dials=True)], NOTHING)
+    dialed = Link(DEVICE, Way.DIALED)
+    assert peers.message(MessageArrived(dialed, NOT_GREETED), 0.0) == []
+    hello = peers.opened(LinkOpened(dialed))
+    again = peers.message(MessageArrived(dialed, NOT_GREETED), 1.0)
+    assert [type(each.message) for each in again if isinstance(each, Send)] == [Hello]
+    assert len(again) == len(hello) == 1 and peers.by_key[DEVICE].state is State.GREETING

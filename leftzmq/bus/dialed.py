@@ -111,6 +111,10 @@ class Line:
             return False
         return True
 
+    def open_again(self) -> None:
+        if self._up:
+            self.send([encode(Open(VERSION))], copy=True)
+
     def rest(self, rest_s: float) -> None:
         """Close, and connect again after `rest_s`."""
         self.close()
@@ -257,6 +261,12 @@ class Dialed:
                 if line is not None:
                     line.close()
                 self._more[kind] = Line(self._world, self._device, kind, endpoint)
+
+    def open_again(self) -> None:
+        """Say open where bulk is connected: who was greeted anew may have forgotten the route that
+        leads to us. Else the line itself says it as soon as it is."""
+        if (line := self._more.get(Socket.BULK)) is not None:
+            line.open_again()
 
     def line(self, kind: Socket) -> Line | None:
         return self.control if kind is Socket.CONTROL else self._more.get(kind)

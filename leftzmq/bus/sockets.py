@@ -189,7 +189,9 @@ class Bus:
         """
         kind = Socket.BULK if type(message) in Socket.BULK.carries else Socket.CONTROL
         if link.way is Way.DIALED and type(message) is Open:
-            return True  # the line itself says it whenever it is connected
+            if link.device in self._dialed:
+                self._dialed[link.device].open_again()
+            return True
         frames: list[Buffer] = [encode(message)]
         if body is not None:
             frames.append(body)

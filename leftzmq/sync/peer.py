@@ -68,6 +68,7 @@ class Peer:
     proved: the folders of ours whose secret it holds, as it greeted us last
     folders: those of them that can be asked for. halted: those that are stopped there
     other_ids: how it calls those that have another id there, and in which life it said so
+    asked_to_greet_at: when it was, over a link of which we knew nothing (monotonic)
     others: how many rows of its last hello prove nothing to us; None: it never said one
     """
 
@@ -93,6 +94,7 @@ class Peer:
     folders: tuple[Standing, ...] = ()
     halted: dict[str, StopCause | None] = field(default_factory=dict)
     other_ids: dict[str, tuple[str, Life]] = field(default_factory=dict)
+    asked_to_greet_at: float = -math.inf
     others: int | None = None
 
     @property

@@ -50,6 +50,7 @@ from leftzmq.wire.messages import (
 PORTS_STAY_S: Final = 5.0
 """An agent has the same ports as long as it runs, and mostly after a restart, too. Each change
 costs us six sockets of libzmq, which lets go of the old ones a little later; it has 1,023."""
+ASK_TO_GREET_S: Final = 5.0
 TELL_STOPS_S: Final = 0.5
 """What stops several folders (a disk, a shortage) does so within less."""
 
@@ -231,8 +232,22 @@ class Peers:
             case _:
                 return []
 
+    def overheard(self, link: Link, now: float) -> list[Action | Fact]:
+        """It says something else than hello. Where it has not greeted us, for us the link over
+        which it did so is gone, and for the device it is not: then it is to greet us once more."""
+        peer = self.by_key[link.device]
+        early = now < peer.asked_to_greet_at + ASK_TO_GREET_S
+        if peer.greeted or early or link.way is not Way.CAME:
+            return []
+        peer.asked_to_greet_at = now
+        why = Refusal.NOT_GREETED
+        return [Send(link, Refusing(VERSION, why.name, why.value))]
+
     def _refusing(self, peer: Peer, refusing: Refusing, now: float) -> list[Action | Fact]:
-        """It will not talk to us, over whichever link; until it greets us again."""
+        """It will not talk to us, over whichever link; until it greets us again. Or it would, if
+        we said hello."""
+        if refusing.reason == Refusal.NOT_GREETED.name:
+            return [self._our_hello(peer)] if peer.dialed else []
         peer.welcomed, peer.came = False, None
         why = _why(refusing)
         other = refusing.reason == Refusal.OTHER_VERSION.name

@@ -73,6 +73,8 @@ class DeviceRoutes:
             case Get() as get:
                 return self.listener.asked(fact.link, get)
             case IndexSince() as ask:
+                if not_greeted := self.peers.overheard(fact.link, now):
+                    return not_greeted
                 id = self.folder_of(device, ask.tag)
                 if id is None:
                     return []
@@ -85,9 +87,10 @@ class DeviceRoutes:
 
     def _page(self, fact: PageArrived, now: float) -> Outputs:
         folder = self.folders[fact.page.folder]
+        out = self.peers.overheard(fact.link, now)
         if folder.stopped is not None:
-            return []
-        return folder.within(lambda: folder.hearing.page(fact, now))
+            return out
+        return [*out, *folder.within(lambda: folder.hearing.page(fact, now))]
 
     @property
     def _running(self) -> list[Folder]:
