@@ -386,6 +386,17 @@ class Disk:
         self.dirty.clear()
         self._free.clear()
 
+    def copy_of(self, other: Disk, *, fresh: bool) -> None:
+        """The disk of another machine becomes a copy of that one's."""
+        assert other.top is not None
+        self._next = other._next
+        self.shares_blocks, self.folds, self.size_bytes = (
+            other.shares_blocks,
+            other.folds,
+            other.size_bytes,
+        )
+        self.restore(other.top, fresh=fresh)
+
     def copy(self, *, fresh: bool) -> Inode | None:
         """The tree as it is, as another one. fresh: as a backup brings it back, with inodes and
         ctimes of its own; else as a snapshot of the disk does."""

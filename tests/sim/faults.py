@@ -69,6 +69,7 @@ class Faults:
         self._mounts: set[str] = set()  # devices with a mount in their shares
         self._turned: dict[bytes, bytes] = {}  # bytes of a file -> before one of their bits turned
         self._others: dict[str, list[bytes]] = {}  # what is on another disk in its place
+        self._clones: dict[SimDevice, SimDevice] = {}
 
     def do(self, fault: str, device: SimDevice, chance: random.Random) -> None:
         self._world.say(device, f"fault: {fault}")
@@ -79,6 +80,8 @@ class Faults:
         self._over = True
         for inode in self._closed:
             self._open(inode)
+        for device in list(self._clones):
+            self._clone_ends(device)
         for device in self._world.devices.values():
             device.trap = None
             device.commits_left = 0
@@ -294,6 +297,19 @@ class Faults:
             return
         self._come(device)
         self._snapshots[device.name] = (device.snapshot(), device.disk.copy(fresh=False))
+
+    def clone_machine(self, device: SimDevice, chance: random.Random) -> None:
+        """A copy of the machine runs beside it for a while. Nobody works at it: what a user did
+        there would be gone with it."""
+        if device.starts == 0 or device.name in self._mounts or device in self._clones:
+            return
+        self._come(device)
+        self._clones[device] = self._world.clone(device, fresh=chance.random() < 0.5)
+        self._world.after(chance.choice((1.0, 10.0, 30.0)), lambda: self._clone_ends(device))
+
+    def _clone_ends(self, device: SimDevice) -> None:
+        if device in self._clones:
+            self._world.clone_ends(device, self._clones.pop(device))
 
     def lose_state(self, device: SimDevice, chance: random.Random) -> None:
         """Never while its share is away: an agent that knows of none makes one where it is told to,
@@ -707,9 +723,10 @@ FAULTS_BY_NAME: Final[dict[str, Fault]] = {
     "unmount inside": Faults.unmount_inside,
     "turn a bit": Faults.turn_a_bit,
     "small disk": Faults.shrink_disk,
+    "clone machine": Faults.clone_machine,
 }
 
-FAULTS: Final = tuple(FAULTS_BY_NAME)[:-6]
+FAULTS: Final = tuple(FAULTS_BY_NAME)[:-7]
 """What befalls any device at any time; mounts only those that have one, an index and bits in some
 seeds, and what a disk is like it is from the beginning."""
 FAULT_WEIGHTS: Final = {

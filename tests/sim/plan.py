@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
+from leftzmq.sync.twins import RECENT_S
 
 from . import laws
 from .faults import FAULT_WEIGHTS, FAULTS, Faults
@@ -23,6 +24,8 @@ from .world import Knobs, World
 
 QUIET_S: Final = 15.0
 LOOKED_S: Final = 30.0
+NOTICED_S: Final = RECENT_S + 2 * HEARTBEAT_PERIOD_S
+"""After which it is known that a clone is gone."""
 PATIENCE_S: Final = 600.0
 MEMORY: Final = Path("/dev/shm")
 W = TypeVar("W", bound=World)
@@ -86,6 +89,7 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     more = [*_mounts(seed, names, span), *_index_faults(seed, names, span)]
     more += [*_open_files(seed, names, span), *_folding(seed, names, span)]
     more += [*_turned_bits(seed, names, span), *_small_disks(seed, names)]
+    more += _clones(seed, names, span)
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     dials = dials_of(chance, names)
     if any(step.what == "fold names" for step in more):
@@ -157,6 +161,12 @@ def _small_disks(seed: int, names: str) -> list[Step]:
     return [Step(6000, -3.0, chance.choice(names), "small disk")] if chance.random() < 0.1 else []
 
 
+def _clones(seed: int, names: str, span: float) -> list[Step]:
+    """A copy of a machine runs beside it."""
+    what = Step(7000, 0.0, "", "clone machine")
+    return _now_and_then(seed, names, span, "clones", 0.07, (1, 1, 2), what)
+
+
 def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:
     """Who dials whom: both ways, one way, a ring, or all to one."""
     shape = chance.choice(("both", "both", "one way", "ring", "star"))
@@ -215,7 +225,7 @@ def lived(plan: Any, kind: type[W], live: Callable[[Any, W], None], *, story: bo
         except Exception as error:
             broken = error
         finally:
-            for device in world.devices.values():
+            for device in (*world.devices.values(), *world.clones):
                 if device.alive:
                     device.end()
         return Outcome(plan, broken, world.digest, world.now - 1000.0, world.story or [])
@@ -249,6 +259,8 @@ def _live(plan: Plan, world: World) -> None:
     if faults.bits_turned:
         world.run_until(world.now + LOOKED_S)  # what is being looked at is told before
         faults.turn_back()
+    if world.clones:
+        world.run_until(world.now + NOTICED_S)
     settle(world)
     tree = laws.converged(world, ledger)
     laws.nothing_lost(world, ledger, tree)

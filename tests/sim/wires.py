@@ -26,13 +26,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Wire:
-    """number: of the connection; a new one each time it is made. more: bulk and news are wanted."""
+    """number: of the connection; a new one each time it is made. more: bulk and news are wanted.
+    opening: they are being made, and the dialer's open is under way on bulk. accepter: who answers
+    at the address of `dialed`"""
 
     dialer: SimDevice
+    dialed: SimDevice
     accepter: SimDevice
     up: bool = False
     trying: bool = False
     more: bool = False
+    opening: bool = False
     number: int = 0
     last: dict[tuple[bool, Socket], float] = field(default_factory=dict)
     noticed_at: float = 0.0  # by the accepter, that it is gone
@@ -45,17 +49,33 @@ class Wires:
     """All connections. cut: pairs that cannot reach each other now."""
 
     def __init__(self, world: World, dials: set[tuple[str, str]]) -> None:
-        self._world = world
-        devices = world.devices
-        self._by: dict[tuple[str, str], Wire] = {
-            (a, b): Wire(devices[a], devices[b]) for a, b in sorted(dials)
-        }
+        self._world, self._pairs = world, dials
+        self._by: dict[tuple[SimDevice, DeviceKey], Wire] = {}
+        self._clones: dict[SimDevice, SimDevice] = {}
+        for a, b in sorted(dials):
+            self._add(world.devices[a], world.devices[b])
         self.cut: set[frozenset[str]] = set()
         self._numbers = 0
         self.flying = 0
 
     def dials(self, a: str, b: str) -> bool:
-        return (a, b) in self._by
+        return (a, b) in self._pairs
+
+    def _add(self, dialer: SimDevice, dialed: SimDevice) -> None:
+        self._by[dialer, dialed.key] = Wire(dialer, dialed, dialed)
+
+    def cloned(self, device: SimDevice, clone: SimDevice) -> None:
+        """Both have one key, and dial the same; who dials that key reaches now one, now the
+        other."""
+        self._clones[device] = clone
+        for a, b in sorted(self._pairs):
+            if a == device.name:
+                self._add(clone, self._world.devices[b])
+
+    def clone_is_gone(self, device: SimDevice) -> None:
+        clone = self._clones.pop(device)
+        for at in [at for at in self._by if at[0] is clone]:
+            del self._by[at]
 
     # ---- coming and going -----------------------------------------------------------------
 
@@ -79,7 +99,8 @@ class Wires:
 
     def break_one(self, a: str, b: str) -> None:
         """A connection is reset; both ends stay."""
-        wire = self._by.get((a, b))
+        devices = self._world.devices
+        wire = self._by.get((devices[a], devices[b].key))
         if wire is not None and wire.up:
             self._break(wire)
 
@@ -88,9 +109,18 @@ class Wires:
         return wire.dialer.alive and wire.accepter.alive and pair not in self.cut
 
     def _dial(self, wire: Wire) -> None:
-        if not wire.trying and self._possible(wire):
+        if wire.trying:
+            return
+        wire.accepter = self._who_answers(wire.dialed)
+        if self._possible(wire):
             wire.trying = True
             self._world.after(self._world.delays.dialing(), lambda: self._opened(wire))
+
+    def _who_answers(self, dialed: SimDevice) -> SimDevice:
+        clone = self._clones.get(dialed)
+        if clone is None or not clone.alive:
+            return dialed
+        return self._world.random.choice((dialed, clone)) if dialed.alive else clone
 
     def _opened(self, wire: Wire) -> None:
         wire.trying = False
@@ -125,7 +155,7 @@ class Wires:
     def subscribe(self, device: SimDevice, key: DeviceKey) -> None:
         wire = self._dialed(device, key)
         if wire.up and not wire.more:
-            wire.more = True
+            wire.more = wire.opening = True
             self._say_open(wire)
 
     def _say_open(self, wire: Wire) -> None:
@@ -142,17 +172,18 @@ class Wires:
         """False: that link does not take it."""
         socket = socket_of(message)
         if link.way is Way.DIALED:
-            if isinstance(message, Open):
-                return True  # _say_open does
             wire = self._dialed(device, link.device)
+            if isinstance(message, Open) and wire.opening:
+                wire.opening = False
+                return True
             if not wire.up and wire.trying and wire.number:
                 return True  # gone, and not noticed: lost
             if not wire.up or (socket is Socket.BULK and not wire.more):
                 return False
             self._carry(wire, True, message, body)
             return True
-        wire = self._came(device, link.device)
-        if wire is None or wire.route(socket) != link.route:
+        wire = self._came(device, link, socket)
+        if wire is None:
             return False
         if not wire.up:
             return self._world.now < wire.noticed_at
@@ -160,10 +191,14 @@ class Wires:
         return True
 
     def _dialed(self, device: SimDevice, key: DeviceKey) -> Wire:
-        return self._by[device.name, self._world.by_key[key].name]
+        return self._by[device, key]
 
-    def _came(self, device: SimDevice, key: DeviceKey) -> Wire | None:
-        return self._by.get((self._world.by_key[key].name, device.name))
+    def _came(self, device: SimDevice, link: Link, socket: Socket) -> Wire | None:
+        for wire in self._by.values():
+            is_its = wire.accepter is device and wire.dialer.key == link.device
+            if is_its and wire.route(socket) == link.route:
+                return wire
+        return None
 
     def _carry(self, wire: Wire, there: bool, message: Message, body: object) -> None:
         """In order, one way, over one socket. there: to the one who was dialed."""

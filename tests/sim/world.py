@@ -124,7 +124,7 @@ class SimDevice(Device):
 
     def __init__(self, world: World, name: str, base: Path, skew_s: float) -> None:
         super().__init__(world, name)
-        self.world = world
+        self.world, self.shown = world, name
         self.skew_ns = int(skew_s * 1e9)
         self._base = base
         self.disk = Disk(lambda: world.wall_ns(self))
@@ -500,6 +500,8 @@ class World:
         self.more_peers: Callable[[SimDevice], list[Peer]] = lambda device: []
         self.cut_off: Callable[[SimDevice, actions.Drop], bool] = lambda device, drop: False
         skews = [*knobs.skews_s, *([0.0] * len(names))]
+        self._base = base
+        self.clones: list[SimDevice] = []
         self.devices = {
             name: SimDevice(self, name, base, skews[at]) for at, name in enumerate(names)
         }
@@ -508,6 +510,25 @@ class World:
         self.by_key: dict[DeviceKey, SimDevice] = {d.key: d for d in self.devices.values()}
         self.wires = Wires(self, dials)
         self.index_trap = IndexTrap()
+
+    def clone(self, device: SimDevice, *, fresh: bool) -> SimDevice:
+        """Another machine with a copy of its state and of its disk, which begins to run. fresh: its
+        files were copied, and have inodes of their own; else its disk was."""
+        base = self._base / f"clone-{len(self.clones)}"
+        clone = SimDevice(self, device.name, base, device.skew_ns / 1e9)
+        clone.shown += "'"
+        self.clones.append(clone)
+        clone.disk.copy_of(device.disk, fresh=fresh)
+        clone.put_state(device.snapshot())
+        self.wires.cloned(device, clone)
+        clone.start()
+        return clone
+
+    def clone_ends(self, device: SimDevice, clone: SimDevice) -> None:
+        """It is switched off for good."""
+        clone.kill()
+        self.wires.clone_is_gone(device)
+        self.wires.refresh()
 
     # ---- what the devices find around them --------------------------------------------------
 
@@ -573,7 +594,7 @@ class World:
             self.story.append(f"    {brief(fact)}\n")
 
     def say(self, device: SimDevice, what: str) -> None:
-        line = f"{self.now:.6f} {device.name} {what}\n"
+        line = f"{self.now:.6f} {device.shown} {what}\n"
         self._hash.update(line.encode())
         if self.story is not None:
             self.story.append(line)
