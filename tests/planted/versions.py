@@ -224,8 +224,8 @@ CHOSEN: Final = (
         (
             Edit(
                 "leftzmq/sync/found.py",
-                "    if (grave := _grave(rows, ours, observed)) is not None:\n",
-                "    if (grave := None) is not None:\n",
+                "    grave = _grave(rows, ours, observed)\n",
+                "    grave = None\n",
             ),
         ),
         frozenset(("I3",)),

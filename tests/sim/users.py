@@ -263,12 +263,13 @@ class Users:
         # One that is just being made comes into the folder wherever that is by then; of that one
         # nobody knows more than where it was to be, until it is made.
         making = device.store._meant if device.alive else ()
-        if any(is_within(lefting, path) for lefting in making):
+        old = [_sure(inode) for at, inode in below if _is_old_version(at, inode)]
+        if old or any(is_within(lefting, path) for lefting in making):
             self._ledger.stray_leftings.add(device.name)
         folders = self._folders(device, path)
         if not device.hands.rename(path, to):
             return ""
-        self._ledger.adrift.update(_sure(i) for p, i in below if _is_old_version(p, i))
+        self._ledger.adrift.update(old)
         self._took(device, folders)
         if path in folders:
             self._ledger.renamed.append((path, to))
