@@ -175,3 +175,23 @@ class Mesh:
         device.take(Asked(b"x", verb, fields))
         self.settle(1.0)
         return device.answers[before]
+
+
+class Held:
+    """A device whose jobs of some kinds wait until they are let go, and are not answered then."""
+
+    def __init__(self, device: Device, *kinds: type) -> None:
+        self.device, self.kinds, self.jobs = device, kinds, list[Job]()
+        self._do = device.do
+        device.do = self.do  # type: ignore[method-assign]
+
+    def do(self, action: actions.Action) -> None:
+        if isinstance(action, actions.Work) and isinstance(action.job, self.kinds):
+            self.jobs.append(action.job)
+        else:
+            self._do(action)
+
+    def take(self, kind: type) -> Job:
+        (job,) = [job for job in self.jobs if isinstance(job, kind)]
+        self.jobs.remove(job)
+        return job

@@ -62,7 +62,7 @@ class Device:
         self.store.heads.begin_life(make_life(mark, 1_700_000_000 + self.starts, bytes(4)))
         self.indexes = Indexes(self.store)
         self.versions = Versions(self.indexes)
-        self.versions.walked = True  # what changed while it was away is scanned at once
+        self.indexes.walked = True  # what changed while it was away is scanned at once
         self.indexes.reach = sum(1 << self.bit(other) for other in "ABC" if other != self.name)
 
     def bit(self, other: str) -> int:

@@ -72,8 +72,7 @@ def test_a_folder_that_is_found_deleted_again_and_again_is_tried_once(a: Device)
     """Before the first walk is over its tombstone is not taken, so every look at it finds it."""
     (a.share / "d").mkdir()
     (a.share / "d/mine").write_bytes(b"mine")
-    versions = a.folder.applier._versions
-    versions.walked = False
+    a.folder.indexes.walked = False
     grave = deleted("z", made("z", folder("d")))
     a.store.put(Row(grave, a.store.heads.of(a.mesh.devices["B"].key).mask))
     a.take(RescanWanted("share", ("d",), walk=True))

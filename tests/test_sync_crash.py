@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from mesh import Device, Mesh
+from mesh import Device, Held, Mesh
 from test_sync_mesh import together, trash
 
 from leftzmq.bus.jobs import JobRunner
@@ -394,3 +394,66 @@ def test_what_a_crash_hid_and_others_edited_since_is_no_edit_of_ours(
     b.start_and_walk_last()
     assert set(together(mesh)) == {"f"}
     assert (b.share / "f").read_bytes() == last
+
+
+def puts(a: Device) -> bytes:
+    a.write("f", b"put")
+    return b"put"
+
+
+def moves(a: Device) -> bytes:
+    os.rename(a.share / "from", a.share / "f")
+    return b"moved"
+
+
+def links(a: Device) -> bytes:
+    (a.share / "f").symlink_to("moved")
+    return b"moved"
+
+
+def sets_its_mtime(a: Device) -> bytes:
+    os.utime(a.share / "f", ns=(0, 1_600_000_000_000_000_000))
+    return b"f"
+
+
+@pytest.mark.parametrize("heard", ["while it is done", "after the start"])
+@pytest.mark.parametrize("deed", [puts, moves, links, sets_its_mtime])
+def test_what_was_done_and_then_changed_elsewhere_is_no_edit_of_ours(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, deed: Callable[[Device], bytes], heard: str
+) -> None:
+    """It is done, the index does not know of it, and nobody holds that version any more. Then the
+    file is deleted everywhere: it does not come back."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("from", b"moved")
+    if deed is sets_its_mtime:
+        a.write("f", b"f")
+    together(mesh)
+    mesh.now += 5
+    old = deed(a)
+    if heard == "after the start":
+        with monkeypatch.context() as planted:
+            planted.setattr(JobRunner, "run", after(jobs.Apply))
+            crashes(mesh, b)
+    else:
+        held = Held(b, jobs.Apply)
+        mesh.scan_all()
+        mesh.settle(1.0)
+        for job in held.jobs:
+            b.runner.run(job)
+    here = b.share / "f"
+    assert (os.readlink(here).encode() if here.is_symlink() else here.read_bytes()) == old
+    mesh.now += 5
+    (a.share / "f").unlink()
+    a.write("f", b"the next version")
+    a.scan()
+    mesh.settle(5.0)
+    if heard == "while it is done":
+        b.kill()
+        del b.do
+    b.start_and_walk_last()
+    tree = together(mesh)
+    assert not [path for path in tree if "conflict" in path]
+    assert tree["f"][1] == b"the next version"  # type: ignore[index]
+    (a.share / "f").unlink()
+    assert "f" not in together(mesh)
+    assert not b.folder.indexes.begun and not b.store.all_begun()

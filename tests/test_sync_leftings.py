@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from mesh import Device, Mesh
+from mesh import Device, Held, Mesh
 from sim.disk import Disk, Inode
 from sim.fs import Calls, SimRoot
 from sim.hands import Hands
@@ -25,7 +25,7 @@ from leftzmq.disk.fs import RealFile
 from leftzmq.disk.mounts import Mounts
 from leftzmq.errors import IndexFault
 from leftzmq.index.store import Store
-from leftzmq.sync import actions, jobs
+from leftzmq.sync import jobs
 from leftzmq.sync.actions import Work
 from leftzmq.sync.facts import LinkClosed
 from leftzmq.sync.indexes import Indexes
@@ -188,26 +188,6 @@ def test_what_could_be_made_and_not_filled_nor_thrown_away_goes_when_the_disk_is
         assert b.folder.problems.of("f") is not None and b.store.is_staging("f.lefting")
     assert set(together(mesh)) == {"f"}
     assert not leftings(b) and not list(b.store.all_staged())
-
-
-class Held:
-    """A device whose jobs of some kinds wait until they are let go, and are not answered then."""
-
-    def __init__(self, device: Device, *kinds: type) -> None:
-        self.device, self.kinds, self.jobs = device, kinds, list[jobs.Job]()
-        self._do = device.do
-        device.do = self.do  # type: ignore[method-assign]
-
-    def do(self, action: actions.Action) -> None:
-        if isinstance(action, Work) and isinstance(action.job, self.kinds):
-            self.jobs.append(action.job)
-        else:
-            self._do(action)
-
-    def take(self, kind: type) -> jobs.Job:
-        (job,) = [job for job in self.jobs if isinstance(job, kind)]
-        self.jobs.remove(job)
-        return job
 
 
 def test_killed_while_two_versions_are_on_their_way_nothing_is_left_behind(mesh: Mesh) -> None:

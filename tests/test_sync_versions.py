@@ -44,7 +44,7 @@ def test_before_the_first_walk_no_folder_is_deleted(tmp_path: Path, found: Obser
     indexes.reach |= head.mask
     assert heard(indexes, head.bit, deleted("b", theirs)) is Heard.OPEN
     assert (versions.ticket("p") is None) == (found == folder())
-    versions.walked = True
+    indexes.walked = True
     ticket = versions.ticket("p")
     assert ticket is not None and ticket.entry.deleted
 
@@ -81,7 +81,7 @@ class Device:
         store.begin_life(life(name))
         self.indexes = Indexes(store)
         self.versions = Versions(self.indexes)
-        self.versions.walked = True
+        self.indexes.walked = True
 
     def hear(self, other: str, entry: Entry) -> None:
         """`other`, which can be reached, has it; what is to be done is done."""

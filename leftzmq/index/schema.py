@@ -92,10 +92,22 @@ LINKED: Final = (
 )
 """Our files that have more than one name, as far as we know: see rows.pack_scan."""
 INODE: Final = "substr(scan, 26, 8)"
-_MORE_INDEXES: Final = f"""
+_MORE: Final = f"""
 CREATE INDEX IF NOT EXISTS version_linked ON version({INODE}) WHERE {LINKED};
+CREATE TABLE IF NOT EXISTS begun(  -- nobody has these versions any more, and an operation that was
+  path     BLOB PRIMARY KEY,       -- not committed may have put them here
+  kind     INTEGER NOT NULL,
+  size     INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL,
+  exec     INTEGER NOT NULL,
+  content  BLOB NOT NULL,
+  depth    INTEGER NOT NULL,
+  vector   BLOB NOT NULL,
+  writer   BLOB NOT NULL,
+  stamp    INTEGER NOT NULL,
+  deleted  INTEGER NOT NULL) WITHOUT ROWID;
 """
-"""No schema of their own: a leftzmq that knows nothing of them keeps them right."""
+"""No schema of their own: a leftzmq that knows nothing of them keeps what it knows right."""
 
 _STEPS: Final = {
     2: """
@@ -167,7 +179,7 @@ def _open(file: Path) -> Connection:
             )
             version += 1
         if version == SCHEMA_VERSION:
-            connection.executescript(_MORE_INDEXES)
+            connection.executescript(_MORE)
         if str(file) != IN_MEMORY:
             with disk_errors(file):
                 file.chmod(0o600)

@@ -23,9 +23,9 @@ from leftzmq.index.connection import index_failed
 from leftzmq.index.flush import flush, log_bytes
 from leftzmq.index.heads import Heads
 from leftzmq.index.reader import Reader
-from leftzmq.index.rows import COLUMNS, Row, columns_of, pack_scan, unpack_scan
+from leftzmq.index.rows import COLUMNS, Row, columns_of, entry_of, pack_scan, unpack_scan
 from leftzmq.index.schema import CHECKPOINT_BYTES, IN_MEMORY, open_index
-from leftzmq.tree.entry import ScanKey
+from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.path import name_of, parent_of, path_of_key, sort_key
 from leftzmq.tree.plan import Staged
 from leftzmq.tree.version import Life
@@ -35,6 +35,7 @@ CUT_BYTES: Final = 2 << 20
 """At once: a commit takes 1 to 4 ms for it, and 26 ms for 120 MB (2 cores, ext4, other work)."""
 MEANT: Final = b"meant"  # no content's id: whoever means to make it knows what it is to become
 _RECORDS_AT_ONCE: Final = (64, 8, 1)
+_BEGUN: Final = "path, kind, size, mtime_ns, exec, content, depth, vector, writer, stamp, deleted"
 _PUT_ROWS: Final = (
     f"INSERT INTO version({COLUMNS}) VALUES {{}} ON CONFLICT(id) DO UPDATE SET"
     " vector = excluded.vector, holders = excluded.holders, seq = excluded.seq,"
@@ -330,6 +331,22 @@ class Store(Reader):
             for each in unknown
             if not (name_of(each.path).startswith(".") and parent_of(each.path) in busy)
         ]
+
+    # -- what may have its name ----------------------------------------------------------------
+
+    def all_begun(self) -> dict[str, Entry]:
+        found = self._ask(f"SELECT NULL, {_BEGUN} FROM begun").fetchall()
+        return {entry.path: entry for entry in map(entry_of, found)}
+
+    def put_begun(self, entry: Entry) -> None:
+        self.begin()
+        columns = columns_of(Row(entry, 0))[: len(_BEGUN.split(","))]
+        marks = ", ".join("?" * len(columns))
+        self._db.execute(f"INSERT OR REPLACE INTO begun({_BEGUN}) VALUES({marks})", columns)
+
+    def drop_begun(self, path: str) -> None:
+        self.begin()
+        self._db.execute("DELETE FROM begun WHERE path = ?", (sort_key(path),))
 
     # -- what is held back ---------------------------------------------------------------------
 

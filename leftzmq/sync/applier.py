@@ -268,7 +268,7 @@ class Applier:
 
     def walk_ended(self, fact: WalkEnded, now: float) -> list[Action | Fact]:
         if fact.prefix == "" and not self._versions.walked:
-            self._versions.walked = True
+            self._indexes.all_walked()
             self._window.consider_all()
         self._ends.walk_ended(fact.prefix)
         if fact.prefix == "":

@@ -68,6 +68,7 @@ class Folder:
         self.tag: bytes = keys.tag
         self.claims, self.problems = Claims(), Problems(id)
         self.indexes = Indexes(store)
+        self.indexes.changing = self.claims.is_changing
         self.lags = Lags(self.indexes)
         versions, spellings = Versions(self.indexes), Spellings(self.indexes)
         self._spellings, self._versions = spellings, versions

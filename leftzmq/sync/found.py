@@ -43,7 +43,8 @@ def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDe
     """A scan found this at its path. Returns our new version, if that is one."""
     rows = indexes.rows(observed.path)
     indexes.unsure.discard(observed.path)
-    begun = indexes.begun.pop(observed.path, None)
+    begun = indexes.begun.get(observed.path)
+    indexes.begun_is_over(observed.path)
     held = indexes.held.at(observed.path)
     indexes.held.let_go(observed.path)
     ours = ours_of(rows)
@@ -81,6 +82,7 @@ def gone(indexes: Indexes, path: str, now_ns: int) -> Entry | None:
     ours = ours_of(rows)
     indexes.unsure.discard(path)
     indexes.held.let_go(path)
+    indexes.begun_is_over(path)
     if ours is None or ours.entry.deleted:
         return None
     entry = tombstone(ours.entry, indexes.store.heads.life, indexes.next_sequence(), now_ns)

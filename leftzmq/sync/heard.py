@@ -31,6 +31,8 @@ def heard(indexes: Indexes, bit: int, entry: Entry) -> Heard:
     before = next((row for row in rows if row.holders & mask), None)
     if before is not None and entry.rank < before.entry.rank:
         return Heard.OLDER
+    if before is not None and before.holders == mask and entry.rank > before.entry.rank:
+        indexes.outdated(before.entry)
     after = [replace(r, holders=r.holders & ~mask) if r is before else r for r in rows]
     same = next((r for r in after if r.entry.rank == entry.rank), None)
     if same is None:

@@ -6,7 +6,7 @@ are remembered. Knows rows, bits and sequences. Must not know which version wins
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -19,7 +19,7 @@ from leftzmq.index.store import Store
 from leftzmq.sync.heldback import HeldBack
 from leftzmq.sync.tally import Recount
 from leftzmq.tree.accepted import Accepted
-from leftzmq.tree.entry import Entry, ScanKey
+from leftzmq.tree.entry import Entry, Kind, ScanKey
 from leftzmq.tree.path import sort_key
 from leftzmq.tree.version import Life
 
@@ -35,8 +35,10 @@ class Indexes:
     tally: what `status` counts; holdings: how much each device says that it has
     unsure: paths at which something may lie that an operation put there and that could not be
            flushed: until a look tells, no delete is taken over there
-    begun: versions that an earlier life was fetching, by path: they may have their names without
-    being ours, and those who had them may have the next version by now
+    begun: versions that an operation may have put there, of an earlier life or of now, by path:
+    they may have their names without being ours, and those who had them have the next version
+    changing: whether somebody changes what is at a path, or will
+    walked: everything that was in the share at the start has been looked at
     held: what lies in the share and is not told
     accepted: what users let pass the guard, here or on another device
     kept: paths of which `leftings` keeps something that is to be gone on with; apart: those that
@@ -51,7 +53,10 @@ class Indexes:
         self.accepted = Accepted.unpack(store.meta(_ACCEPTED) or b"")
         count = Recount.whole(store, self.accepted)
         self.tally, self.holdings = count.tally, count.holdings
-        self.begun: dict[str, Entry] = {}
+        self.begun = store.all_begun()
+        self._kept_begun, self._guessed = set(self.begun), set[str]()
+        self.changing: Callable[[str], bool] = lambda path: False
+        self.walked = False
         self.unsure: set[str] = set()
         self.kept: Collection[str] = ()
         self.apart: Collection[str] = ()
@@ -66,6 +71,7 @@ class Indexes:
     def goes_on_after(self, before: Indexes) -> None:
         """What operations may have put into the share is there still."""
         self.begun = before.begun | self.begun
+        self._guessed |= before._guessed
         self.unsure |= before.unsure
 
     def rows(self, path: str) -> list[Row]:
@@ -110,6 +116,46 @@ class Indexes:
         self._memo[path] = self.store.replace(before, after)
         if path in self.kept or path in self.apart:
             self.turned.add(path)
+
+    # -- what may have its name ------------------------------------------------------------------
+
+    def outdated(self, entry: Entry) -> None:
+        """Nobody holds this version any more. It may be here all the same: an operation is under
+        way at its path, or one was that the index does not know of. Some leave a `.lefting` behind;
+        a file that was moved, and a link, do not."""
+        path = entry.path
+        if entry.deleted or entry.kind is Kind.DIRECTORY:
+            return
+        known = self.begun.get(path)
+        if known is not None and known.rank != entry.rank:
+            return
+        if known is None and not self.changing(path):
+            if self.walked or not self._needs_no_lefting(entry):
+                return
+            self._guessed.add(path)
+        self.begun[path] = entry
+        self._kept_begun.add(path)
+        self.store.put_begun(entry)
+
+    def _needs_no_lefting(self, entry: Entry) -> bool:
+        return entry.kind is Kind.SYMLINK or bool(self.store.twins(entry.content, 1))
+
+    def begun_is_over(self, *paths: str) -> None:
+        """It is known what is at these paths."""
+        for path in paths:
+            self.begun.pop(path, None)
+            self._guessed.discard(path)
+            if path in self._kept_begun:
+                self._kept_begun.discard(path)
+                self.store.drop_begun(path)
+
+    def all_walked(self) -> None:
+        """What is in the share was looked at. What could not be is remembered in this life."""
+        self.walked = True
+        self.begun_is_over(*(path for path in self._guessed if not self.changing(path)))
+        for path in [path for path in self._kept_begun if not self.changing(path)]:
+            self._kept_begun.discard(path)
+            self.store.drop_begun(path)
 
     def change_row(self, rows: list[Row], row: Row, after: Row) -> None:
         """One of the rows of a path becomes another."""

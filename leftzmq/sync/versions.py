@@ -31,12 +31,15 @@ from leftzmq.tree.reconcile import Verdict, reconcile
 
 
 class Versions:
-    """The rules of one folder. `walked`: everything that was in the share at the start has been
-    looked at."""
+    """The rules of one folder."""
 
     def __init__(self, indexes: Indexes) -> None:
         self._indexes, self._heads = indexes, indexes.store.heads
-        self.walked = False
+
+    @property
+    def walked(self) -> bool:
+        """Everything that was in the share at the start has been looked at."""
+        return self._indexes.walked
 
     @property
     def may_find(self) -> bool:
@@ -118,6 +121,7 @@ class Versions:
         """`entry` is on disk (or its delete is): it is ours now, with the stat found now."""
         self._indexes.held.forget(entry.path)
         self._indexes.unsure.discard(entry.path)
+        self._indexes.begun_is_over(entry.path)
         rows = self._indexes.rows(entry.path)
         entry = with_other_deletes(entry, (row.entry for row in rows))
         self._indexes.take_row(rows, entry, key, noise)
