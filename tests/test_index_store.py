@@ -333,6 +333,17 @@ def test_one_that_somebody_means_to_make_anew_may_go_as_well(store: Store) -> No
     assert store.staged("f.lefting") == [second]
 
 
+def test_one_that_got_name_and_inode_of_one_that_was_thrown_away_is_kept(store: Store) -> None:
+    staged = Staged("f.lefting", 7)
+    store.put_staged(("f", staged, b"one"))
+    store.doom_staged(staged)
+    store.put_staged(("f", staged, b"another"))
+    store.drop_staged(staged)
+    assert store.staged("f.lefting") == [staged] and store.leftings() == [("f", staged, b"another")]
+    store.drop_staged(staged)
+    assert not store.staged("f.lefting") and not store.leftings()
+
+
 def test_what_may_be_another_name_of_one_about_to_be_made_is_not_foreign_yet(store: Store) -> None:
     names = "d/.0123456789abcdef.lefting", "d/mine.lefting", "e/.0123456789abcdef.lefting"
     found = [Staged(name, 7) for name in names]

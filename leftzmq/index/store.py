@@ -57,6 +57,7 @@ class Store(Reader):
         self.commits = 0  # how many there were since it was opened
         self._dropped: set[str] | None = None  # since somebody began to look for `.lefting` files
         self._meant: Counter[str] = Counter()  # `.lefting` files that are about to be made
+        self._reborn: set[Staged] = set()  # exist, and one just like it is being thrown away
         self._doubted: set[str] = set()  # those of them whose name another one may still have
         self._leftings: dict[str, tuple[str, Staged, bytes]] = {}  # by name: those that exist
         self._changed: dict[int, Row | None] = {}  # not in SQLite yet; None: to be deleted
@@ -230,7 +231,11 @@ class Store(Reader):
         self._meant[lefting] += 1
 
     def put_staged(self, *found: tuple[str, Staged, bytes]) -> None:
-        """(target, its `.lefting`, the content it is to become)."""
+        """(target, its `.lefting`, the content it is to become). Where one that is being thrown
+        away had this very name and inode, that one is gone, and this one got both."""
+        for _, staged, content in found:
+            if content and self._leftings.get(staged.path, ("", None, b""))[1:] == (staged, b""):
+                self._reborn.add(staged)
         self._leftings.update((each[1].path, each) for each in found)
         self.begin()
         self._write(
@@ -291,7 +296,11 @@ class Store(Reader):
 
     def drop_staged(self, *gone: Staged) -> None:
         """These have another name now, or none. Not before that: what a crash leaves behind is
-        known to be ours by its row alone. Another file that got the name since keeps its row."""
+        known to be ours by its row alone. Another file that got the name since keeps its row, also
+        where it got the inode."""
+        reborn = self._reborn.intersection(gone)
+        self._reborn -= reborn
+        gone = tuple(staged for staged in gone if staged not in reborn)
         for staged in gone:
             if self._is_known(staged):
                 del self._leftings[staged.path]

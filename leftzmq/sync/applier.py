@@ -123,8 +123,11 @@ class Applier:
     # -- beginning ------------------------------------------------------------------------------
 
     def clear(self) -> list[Action | Fact]:
-        """At the start, before anything else: what an earlier life left behind."""
-        return self.leftings.clear(spare=self._asides.holds)
+        """At the start, before anything else: what an earlier life left behind; and what may lie
+        there since before the folder was stopped is looked for: a walk passes where nothing is."""
+        out = self.leftings.clear(spare=self._asides.holds)
+        unsure = tuple(sorted(self._indexes.unsure))
+        return [*out, RescanWanted(self.folder, unsure)] if unsure else out
 
     def goes_on_after(self, before: Applier) -> None:
         """It takes the place of the one that was stopped."""
