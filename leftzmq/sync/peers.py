@@ -158,6 +158,10 @@ class Peers:
             # Not of its control: a device that came anew says hello and open in any order, and
             # the last thing sent over its old bulk may fail only after both.
             peer.came_bulk = None
+            if peer.came is not None and not peer.welcomed:
+                # Its bulk may stand, and the one that is gone be another machine's with its key: on
+                # a welcome it says open once more.
+                return [self._our_welcome(peer, peer.came)]
         return self._unlinked(peer, away, fact.why, now)
 
     def dropped(self, fact: DeviceDropped, now: float) -> list[Action | Fact]:
