@@ -4,9 +4,10 @@ half, and an honest device syncs as before. Through a real node, over both kinds
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 
 import pytest
@@ -182,14 +183,20 @@ def test_any_three_over_both_links(tmp_path: Path, first: str) -> None:
     Orders(tmp_path).live_through((first, *rest) for rest in product(NAMES, repeat=2))
 
 
+def some(orders: Iterator[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Every fifth (there are 11 names, and 15); all with
+    LEFTZMQ_ALL_ORDERS=1."""
+    return orders if "LEFTZMQ_ALL_ORDERS" in os.environ else islice(orders, 0, None, 5)
+
+
 @pytest.mark.parametrize("first", CAME)
 def test_any_four_over_a_link_that_came(tmp_path: Path, first: str) -> None:
-    Orders(tmp_path).live_through((first, *rest) for rest in product(CAME, repeat=3))
+    Orders(tmp_path).live_through(some((first, *rest) for rest in product(CAME, repeat=3)))
 
 
 @pytest.mark.parametrize("first", DIALED)
 def test_any_four_over_a_link_that_we_dialed(tmp_path: Path, first: str) -> None:
-    Orders(tmp_path).live_through((first, *rest) for rest in product(DIALED, repeat=3))
+    Orders(tmp_path).live_through(some((first, *rest) for rest in product(DIALED, repeat=3)))
 
 
 @pytest.mark.parametrize("first", NAMES)
