@@ -144,6 +144,16 @@ PLANS = {
     "a folder is spelled otherwise while a .lefting lies in it": (
         "6220523/ABC/4000,0,1,2,4,5,6,4003,4001,7/0/watch_lost,careful,skews_s"
     ),
+    "a flush fails, and the share is away before the look that is to tell what lies there": (
+        "7503363/AB/0,1,2,3,4,5,8,9/0/slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "a .lefting gets name and inode of the one that is being thrown away": (
+        "7506262/ABCD/1000,0,2,3,4,5,6,7000,8,9,11,7001,12,14,15,17,18/0/news_lost,careful,skews_s"
+    ),
+    "a cloned machine is switched off, and what it opened last is all that is known of the two": (
+        "7506393/AB/7001,2,4,5,7,9,10,13,14,7000/0/slow,news_lost,news_twice,watch_lag_s,watch_lost,"
+        "careful,skews_s"
+    ),
     "a file in a folder that is deleted elsewhere is written all the time": (
         "6220999/ABCD/0,3001,4007,18,2000,4005,4004,21/0/slow,news_lost,news_twice,watch_lost,"
         "careful"

@@ -304,7 +304,11 @@ class Faults:
         if device.starts == 0 or device.name in self._mounts or device in self._clones:
             return
         self._come(device)
-        self._clones[device] = self._world.clone(device, fresh=chance.random() < 0.5)
+        clone = self._world.clone(device, fresh=chance.random() < 0.5)
+        self._clones[device] = clone
+        for path, content in self._contents(device).items():
+            # The clone may tell it in its own life, whatever becomes of it here meanwhile.
+            self._ledger.put_hands_on(path, content, clone.shown, self._world.now)
         self._world.after(chance.choice((1.0, 10.0, 30.0)), lambda: self._clone_ends(device))
 
     def _clone_ends(self, device: SimDevice) -> None:

@@ -189,6 +189,8 @@ class Users:
 
         def rest() -> None:
             inode = device.hands.at(path)
+            if device.away is not None and is_within(path, MOUNT):
+                return  # what is in the place of his file now is on another disk, and goes with it
             if inode is not None and inode.kind is Kind.FILE:
                 old = content_of(inode)
                 device.hands.append(path, b" and the rest of " + data[:16])

@@ -124,7 +124,10 @@ class Wires:
 
     def _opened(self, wire: Wire) -> None:
         wire.trying = False
-        if wire.up or not self._possible(wire):
+        if wire.up:
+            return
+        if not self._possible(wire):
+            self._dial(wire)  # the other one of two may be there
             return
         self._numbers += 1
         wire.number, wire.up = self._numbers, True
