@@ -25,7 +25,7 @@ from leftzmq.tree.entry import Entry
 from leftzmq.wire import check
 from leftzmq.wire.messages import Chunks
 
-SEEDS = 100
+SEEDS = 75
 SEEDS_A_TEST = 25
 
 

@@ -60,9 +60,15 @@ def write(device: Device, files: dict[str, int]) -> dict[str, bytes]:
 
 
 def has(device: Device, written: dict[str, bytes]) -> Callable[[], bool]:
+    missing = list(written)
+
     def reached() -> bool:
-        rows = device.folder.indexes.store.rows_of(written)
-        return all(any(row.is_ours for row in rows[path]) for path in written)
+        while missing:
+            path = missing[-1]
+            if not any(row.is_ours for row in device.folder.indexes.store.rows_of([path])[path]):
+                return False
+            missing.pop()
+        return True
 
     return reached
 
@@ -160,10 +166,10 @@ def test_the_tickets_of_a_silent_one_do_not_fill_the_window(
 
 
 def test_a_device_that_gives_some_of_its_files_is_not_kept_by_the_others(mesh: Lying) -> None:
-    """It cannot read a thousand of them: what it can give comes."""
+    """It cannot read hundreds of them: what it can give comes."""
     b, m = mesh.devices["B"], mesh.devices["M"]
     mesh.missing.add("M")
-    unreadable = dict.fromkeys((f"a{number}" for number in range(800)), 1000)
+    unreadable = dict.fromkeys((f"a{number}" for number in range(400)), 1000)
     unreadable |= dict.fromkeys((f"b{number}" for number in range(40)), 300_000)
     write(m, unreadable)
     good = write(m, {"c small": 2000, "c large": 800_000})
