@@ -266,7 +266,9 @@ class Users:
         # nobody knows more than where it was to be, until it is made.
         making = device.store._meant if device.alive else ()
         old = [_sure(inode) for at, inode in below if _is_old_version(at, inode)]
-        if old or any(is_within(lefting, path) for lefting in making):
+        # After a kill its inode may never have been learnt.
+        unsure = not device.alive and any(at.endswith(".lefting") for at, _ in below)
+        if old or unsure or any(is_within(lefting, path) for lefting in making):
             self._ledger.stray_leftings.add(device.name)
         folders = self._folders(device, path)
         if not device.hands.rename(path, to):
