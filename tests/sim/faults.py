@@ -357,8 +357,9 @@ class Faults:
 
     def unmount(self, device: SimDevice, chance: random.Random) -> None:
         """The share is not there for a while, or an empty folder is; what was opened of it before
-        may be empty, too."""
-        if self._is_unmounted(device) or device.starts == 0 or device.state_is_new:
+        may be empty, too. Not before it was opened once (there may be no room for its marker): see
+        lose_state."""
+        if self._is_unmounted(device) or device.starts == 0 or device.token is None:
             return
         device.unmounted = device.disk.top
         device.disk.flush_all()

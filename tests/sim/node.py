@@ -87,7 +87,7 @@ class Device:
         self.starts += 1
         self.index_file, self._share_of = index, open_share
         self._listed = {peer.key for peer in peers}
-        self._token: bytes | None = None  # of the share that this agent had open last
+        self.token: bytes | None = None  # of the share that this agent had open last
         self.runner = JobRunner(
             lambda: self.around.wall_ns(self),
             self.make_durable,
@@ -126,9 +126,9 @@ class Device:
     def _begin(self, folder: Folder) -> None:
         """Its share, as opening.Opened opens it. Raises ShareError."""
         store = folder.store
-        share = self._share_of(store.meta("token") or self._token)
+        share = self._share_of(store.meta("token") or self.token)
         store.put_meta("token", share.token)
-        self._token = share.token
+        self.token = share.token
         folder.on_disk(share.folds, share.has)
         unix_s = self.around.wall_ns(self) // 1_000_000_000
         chance = self.around.random.randbytes(4)
