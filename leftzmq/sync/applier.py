@@ -346,7 +346,7 @@ class Applier:
             self._window.consider_within(waits)  # it may go now, or not go any more
         if self._is_under_way(path):
             return []  # its end is considered
-        if (above := self._graves.ended(path)) is not None:
+        for above in self._graves.ended(path):
             self._window.consider(above)
         if before := self._graves.first(path):
             for each in before:

@@ -9,6 +9,7 @@ disk.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from leftzmq.index.rows import best_of, ours_of
@@ -25,7 +26,8 @@ class Graves:
 
     def __init__(self, indexes: Indexes, versions: Versions, claims: Claims) -> None:
         self._indexes, self._versions, self._claims = indexes, versions, claims
-        self._waiting: dict[str, str] = {}  # a path that is worked at -> the folder above it
+        # A path that is worked at -> the folders above it that wait for it.
+        self._waiting: dict[str, dict[str, None]] = {}
 
     def first(self, folder: str) -> list[str]:
         """What is to be considered, in this order, instead of the delete of what is not here at
@@ -34,8 +36,8 @@ class Graves:
             return []
         taken, busy = self.take_below(folder)
         if busy:
-            self._waiting[busy] = folder
-            return [*taken, busy]  # at its end both are considered
+            self._waiting.setdefault(busy, {})[folder] = None
+            return [*taken, busy]  # at its end all of them are considered
         return [*taken, folder] if taken else []
 
     def take_below(self, folder: str) -> tuple[list[str], str]:
@@ -51,9 +53,9 @@ class Graves:
                 taken.append(path)
         return taken, ""
 
-    def ended(self, path: str) -> str | None:
-        """The folder that waited for it."""
-        return self._waiting.pop(path, None)
+    def ended(self, path: str) -> Iterable[str]:
+        """The folders that waited for it."""
+        return self._waiting.pop(path, ())
 
     def _is_open(self, path: str) -> bool:
         """Whether others' delete of a folder is the winner, and nothing is here."""

@@ -303,7 +303,8 @@ class Faults:
         there would be gone with it."""
         if device.starts == 0 or device.name in self._mounts or device in self._clones:
             return
-        self._come(device)
+        if device.token is None or self._is_unmounted(device):
+            return
         clone = self._world.clone(device, fresh=chance.random() < 0.5)
         self._clones[device] = clone
         for path, content in self._contents(device).items():
