@@ -65,9 +65,10 @@ def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDe
         # It came by an operation that was not committed, and its delete was heard of since, while
         # it could not be looked at.
         return FoundDeleted(late, Held(key, observed.content))
-    entry = local_change(
-        observed, ours.entry if ours else None, indexes.store.heads.life, indexes.next_sequence()
-    )
+    base = ours.entry if ours else None
+    if base is None and begun and (begun.kind, begun.content) == (observed.kind, observed.content):
+        base = begun  # it came here, and its user changed its mode or time since
+    entry = local_change(observed, base, indexes.store.heads.life, indexes.next_sequence())
     if ours is None and held is not None and held.had != NOTHING_TOLD:
         # It was written before what was wanted back here had come, or is all that is left: beside
         # that, and above what we had told.
