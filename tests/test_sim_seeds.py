@@ -154,6 +154,13 @@ PLANS = {
         "7506393/AB/7001,2,4,5,7,9,10,13,14,7000/0/slow,news_lost,news_twice,watch_lag_s,watch_lost,"
         "careful,skews_s"
     ),
+    "two folders wait for one path below them": (
+        "7604461/AB/0,1,8,2000,9,2001/0/news_twice,watch_lag_s,watch_lost,careful"
+    ),
+    "what came while the index failed gets another mode from its user before it is looked at": (
+        "7707550/AB/0,1,2,6,7,8,9,10,13,2000,17,21,23/1/slow,news_lost,news_twice,watch_lost,"
+        "careful,skews_s"
+    ),
     "a file in a folder that is deleted elsewhere is written all the time": (
         "6220999/ABCD/0,3001,4007,18,2000,4005,4004,21/0/slow,news_lost,news_twice,watch_lost,"
         "careful"

@@ -268,8 +268,9 @@ class Faults:
         device.set_trap(chance.randint(1, IN_A_JOB), spring)
 
     def close_some(self, device: SimDevice, chance: random.Random) -> None:
-        """A file or folder cannot be read for a while."""
-        found = [inode for _, inode in device.hands.tree() if inode.kind is not Kind.SYMLINK]
+        """A file or folder cannot be read for a while; never what alone tells a mount."""
+        tree = [inode for path, inode in device.hands.tree() if path not in (ANCHOR, MOUNT)]
+        found = [inode for inode in tree if inode.kind is not Kind.SYMLINK]
         if not found or self._over:
             return
         inode = chance.choice(found)

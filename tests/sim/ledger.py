@@ -102,13 +102,16 @@ class Ledger:
 
     def ends(self, content: Content, how: str, hands: Hands) -> None:
         """A user took one of its names away on this device; it may have another one there."""
-        value = self.values.get(content)
-        if value is not None:
-            value.replaced = how
-            if not is_in_tree(hands, content):
-                value.ended = how
-        if (before := self.turned.get(content)) is not None:
-            self.ends(before, how, hands)  # for its user it was this
+        ended: set[Content] = set()
+        each: Content | None = content
+        while each is not None and each not in ended:  # a bit may turn, and turn back
+            ended.add(each)
+            value = self.values.get(each)
+            if value is not None:
+                value.replaced = how
+                if not is_in_tree(hands, each):
+                    value.ended = how
+            each = self.turned.get(each)  # for its user it was this
 
     def is_known(self, content: Content) -> bool:
         return content in self.values or content == (Kind.FILE, b"")
