@@ -231,8 +231,8 @@ def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
         # have the very name that he took it from, and that is deleted with just these bytes.
         is_back = any(d.content == content and is_conflict_name(d.path) for d in ledger.deletes)
         to_and_fro = len(ledger.moved.get(content, ())) > 1 or any(
-            is_within(value.path, old) and (new, old) in ledger.renamed
-            for old, new in ledger.renamed
+            is_within(value.path, old) and (new, old) in ledger.renames
+            for old, new in ledger.renames
         )
         # And a file that was renamed to and fro by a device that then lost its state: others hold
         # the delete of the name that it has again, of just these bytes.

@@ -57,6 +57,7 @@ class Ledger:
     gone_folders: set[str] = field(default_factory=set)  # somebody took or moved one from there
     turned: dict[Content, Content] = field(default_factory=dict)  # a bit of them -> before
     renamed: list[tuple[str, str]] = field(default_factory=list)  # folders, by users
+    renames: set[tuple[str, str]] = field(default_factory=set)  # of anything, by users
     restored: bool = False
     gives_way: bool = False  # some device has so small a disk that its trash gives way
     moved: dict[Content, set[str]] = field(default_factory=dict)

@@ -275,6 +275,7 @@ class Users:
             return ""
         self._ledger.adrift.update(old)
         self._took(device, folders)
+        self._ledger.renames.add((path, to))
         if path in folders:
             self._ledger.renamed.append((path, to))
         for folder in folders:
