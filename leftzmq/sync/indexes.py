@@ -26,6 +26,7 @@ from leftzmq.tree.version import Life
 OURS: Final = 1 << OUR_BIT
 _ACCEPTED: Final = "accepted"
 MEMO_PATHS: Final = 8192  # about 1 KiB each
+BEGUN_MAX: Final = 16_384  # about 1 KiB each; what is beyond is called an edit of this device
 
 
 class Indexes:
@@ -131,6 +132,8 @@ class Indexes:
             return
         if known is None and not self.changing(path):
             if self.walked or not self._needs_no_lefting(entry):
+                return
+            if len(self.begun) >= BEGUN_MAX:
                 return
             self._guessed.add(path)
         self.begun[path] = entry
