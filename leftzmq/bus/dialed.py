@@ -111,7 +111,8 @@ class Line:
             return False
         return True
 
-    def open_again(self) -> None:
+    def say_open(self) -> None:
+        """Where it is up: the ROUTER at its other end knows by what route we can be asked."""
         if self._up:
             self.send([encode(Open(VERSION))], copy=True)
 
@@ -199,8 +200,7 @@ class Line:
             self._up, self.refused, self._again_at = True, False, None
             self._rest_s, self.up_at = _FIRST_REST_S, self._world.clock()
             if self.kind is Socket.BULK:
-                # Its ROUTER knows us by a new route now: without this it could not ask us.
-                self.send([encode(Open(VERSION))], copy=True)
+                self.say_open()  # the route is a new one
                 if self._swallowed:
                     self._swallowed = False
                     self._early.clear()  # it is asked for again, like the rest
@@ -266,7 +266,7 @@ class Dialed:
         """Say open where bulk is connected: who was greeted anew may have forgotten the route that
         leads to us. Else the line itself says it as soon as it is."""
         if (line := self._more.get(Socket.BULK)) is not None:
-            line.open_again()
+            line.say_open()
 
     def line(self, kind: Socket) -> Line | None:
         return self.control if kind is Socket.CONTROL else self._more.get(kind)
