@@ -31,7 +31,19 @@ nothing else is to be done it is cut to so much."""
 IN_MEMORY: Final = ":memory:"  # instead of a file
 BUILT_AGAIN: Final = "move it away: it is built again from the share and from the peers"
 
-_TABLES: Final = """
+_ENTRY: Final = """\
+  kind     INTEGER NOT NULL,
+  size     INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL,
+  exec     INTEGER NOT NULL,
+  content  BLOB NOT NULL,
+  depth    INTEGER NOT NULL,
+  vector   BLOB NOT NULL,     -- 20 bytes a pair
+  writer   BLOB NOT NULL,
+  stamp    INTEGER NOT NULL,
+  deleted  INTEGER NOT NULL,"""
+"""A version of a path, but for the path: as in Entry."""
+_TABLES: Final = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE life(            -- our own lives, oldest first; the last one is this start's
@@ -49,16 +61,7 @@ CREATE TABLE device(          -- one row a device and generation of its index
 CREATE TABLE version(
   id       INTEGER PRIMARY KEY,
   path     BLOB NOT NULL,     -- tree.path.sort_key
-  kind     INTEGER NOT NULL,
-  size     INTEGER NOT NULL,
-  mtime_ns INTEGER NOT NULL,
-  exec     INTEGER NOT NULL,
-  content  BLOB NOT NULL,
-  depth    INTEGER NOT NULL,
-  vector   BLOB NOT NULL,     -- 20 bytes a pair
-  writer   BLOB NOT NULL,
-  stamp    INTEGER NOT NULL,
-  deleted  INTEGER NOT NULL,
+{_ENTRY}
   holders  INTEGER NOT NULL,  -- bit i: the device of that bit has it
   seq      INTEGER,           -- ours: the sequence under which it entered our index
   scan     BLOB,              -- ours: the packed ScanKey, when we know one
@@ -95,17 +98,9 @@ INODE: Final = "substr(scan, 26, 8)"
 _MORE: Final = f"""
 CREATE INDEX IF NOT EXISTS version_linked ON version({INODE}) WHERE {LINKED};
 CREATE TABLE IF NOT EXISTS begun(  -- nobody has these versions any more, and an operation that was
-  path     BLOB PRIMARY KEY,       -- not committed may have put them here
-  kind     INTEGER NOT NULL,
-  size     INTEGER NOT NULL,
-  mtime_ns INTEGER NOT NULL,
-  exec     INTEGER NOT NULL,
-  content  BLOB NOT NULL,
-  depth    INTEGER NOT NULL,
-  vector   BLOB NOT NULL,
-  writer   BLOB NOT NULL,
-  stamp    INTEGER NOT NULL,
-  deleted  INTEGER NOT NULL) WITHOUT ROWID;
+                                   -- not committed may have put them here
+{_ENTRY}
+  path     BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 """No schema of their own: a leftzmq that knows nothing of them keeps what it knows right."""
 
