@@ -7,7 +7,7 @@ Knows what the index remembers of them. Must not know what is in them, nor how t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from leftzmq.disk.lefting import lefting_path, lefting_paths
@@ -123,8 +123,10 @@ class Leftings:
         self._stayed(fact.left, now)
         return self._missed(fact.missing)
 
-    def found(self, strange: Iterable[Staged]) -> list[Action | Fact]:
+    def found(self, strange: Sequence[Staged]) -> list[Action | Fact]:
         """A walk came upon these, which our index does not know."""
+        if not strange:
+            return []
         ours = {_mark(staged) for _, staged, _ in self._store.leftings()} | self._missing.keys()
         out: list[Action | Fact] = []
         for staged in strange:

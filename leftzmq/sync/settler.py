@@ -10,7 +10,7 @@ that are treated the same way, so everything that is read comes through here, on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from leftzmq.config import PATIENCE_S
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
@@ -59,7 +59,7 @@ class Settler:
         claims: Claims,
         problems: Problems,
         may_look: Callable[[], bool],
-        strange: Callable[[Iterable[Staged]], list[Action | Fact]],
+        strange: Callable[[Sequence[Staged]], list[Action | Fact]],
         patience_s: float = PATIENCE_S,
     ) -> None:
         self.folder, self._store, self._keys = folder, store, keys
