@@ -89,6 +89,29 @@ def test_what_is_ignored_stays_ignored_and_what_was_there_comes_back() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+LATE = """
+import builtins, os, signal, sys
+from leftzmq.cli.ending import Ending
+
+class Late:
+    def __del__(self, kill=os.kill, pid=os.getpid(), number=int(sys.argv[1])):
+        kill(pid, number)
+
+try:
+    with Ending():
+        os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    builtins.late = Late()
+    sys.exit(130)
+"""
+"""Ends by Ctrl-C, and gets another signal while Python puts its modules away."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_while_python_itself_ends_does_not_kill(number: int) -> None:
+    assert subprocess.run([sys.executable, "-c", LATE, str(int(number))]).returncode == 130
+
+
 # ---- what stays ---------------------------------------------------------------------------------
 
 

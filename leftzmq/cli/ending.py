@@ -35,9 +35,13 @@ class Ending:
         if not self.came:
             for number, handler in self._before.items():
                 signal.signal(number, handler)
-        # After the first one they stay unheard: the process is on its way out.
-        elif kind is None:
-            raise KeyboardInterrupt
+        else:
+            # The process is on its way out. Where Python ends it takes every handler of ours away,
+            # and the next one would kill; what is ignored stays ignored.
+            for number in self._before:
+                signal.signal(number, signal.SIG_IGN)
+            if kind is None:
+                raise KeyboardInterrupt
 
     def calm(self) -> None:
         """From now on it is only remembered: what is done now is to be done to its end."""
