@@ -20,7 +20,7 @@ from pathlib import Path
 import rival
 from shares import stands
 
-from leftzmq.cli.story import Stage, free_ports, wait_until
+from leftzmq.cli.demo.stage import Stage, free_ports, wait_until
 
 EDIT_BYTES = 4096
 LONGEST_S = 60.0

@@ -18,8 +18,8 @@ import time
 
 from shares import stands
 
-from leftzmq.bus.door import ask
-from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, wait_until
+from leftzmq.transport.ipc.client import ask
 
 EDIT_BYTES = 4096
 PAUSE_S = 0.2

@@ -23,7 +23,7 @@ from forging import TIB, forge
 from mesh import Mesh
 
 from leftzmq.content.memory import resident_bytes
-from leftzmq.disk.fs import RealFolder
+from leftzmq.disk.fs.real import RealFolder
 
 MIB = 1 << 20
 

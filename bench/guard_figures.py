@@ -31,8 +31,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from leftzmq.bus.ground import Ground
-from leftzmq.bus.jobs import JobRunner
 from leftzmq.content.keys import derive_keys, device_mark
 from leftzmq.content.noise import is_noise
 from leftzmq.disk.share import Share
@@ -42,10 +40,12 @@ from leftzmq.sync.facts import Fact, Started, TimePassed
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.node import Node
-from leftzmq.sync.peers import OurSide, Peers
+from leftzmq.sync.peers.greeting import OurSide, Peers
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.loss import loses
 from leftzmq.tree.version import make_life
+from leftzmq.work.folder_context import Ground
+from leftzmq.work.runner import JobRunner
 
 CHANCE = random.Random(3)
 NAME = "share"

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from network import Network, missing
 
-from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.statedir import make_secret
 
 PORT = 7700

@@ -51,7 +51,7 @@ def version() -> str:
 
 
 class Syncthing:
-    """One device, as cli/story's Actor. within: the command that it is started by, if any."""
+    """One device, as cli/demo/stage's Actor. within: the command that it is started by, if any."""
 
     def __init__(
         self,

@@ -56,8 +56,8 @@ from besieged import (
     until_connected,
 )
 
-from leftzmq.cli.keeper import AGENT
-from leftzmq.cli.story import Actor, wait_until
+from leftzmq.cli.demo.keeper import AGENT
+from leftzmq.cli.demo.stage import Actor, wait_until
 
 MIB: Final = 1 << 20
 MONITORS: Final = 45

@@ -32,7 +32,7 @@ import rival
 from network import Network, missing
 from shares import Arrival
 
-from leftzmq.cli.story import Actor, wait_until
+from leftzmq.cli.demo.stage import Actor, wait_until
 from leftzmq.statedir import make_secret
 
 PORT = 7700

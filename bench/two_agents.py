@@ -21,8 +21,8 @@ from pathlib import Path
 import rival
 from shares import Arrival, Manifest, fill, forget_the_deleted, plain_s
 
-from leftzmq.bus.door import ask
-from leftzmq.cli.story import Actor, Stage, free_ports, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, free_ports, wait_until
+from leftzmq.transport.ipc.client import ask
 
 LONGEST_S = 300
 Device = Actor | rival.Syncthing

@@ -189,7 +189,7 @@ class Refusal(Enum):
     UNKNOWN_MESSAGE = "the message is of a kind that does not exist"
     WRONG_SOCKET = "the message does not belong on this socket"
     WRONG_BODY = "the parts named in the header do not add up to the body"
-    # versions and people (bus, sync/peers)
+    # versions and people (bus, sync/peers/greeting)
     OTHER_VERSION = "the device speaks another version of the protocol"
     NOTHING_SHARED = (
         "it is connected, but shares none of our folders: a folder is shared when both have the "

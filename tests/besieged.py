@@ -26,7 +26,7 @@ from typing import Any, Final, Self
 
 import zmq
 
-from leftzmq.cli.story import Actor, Stage, free_ports, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, free_ports, wait_until
 from leftzmq.statedir import ipc_endpoints, make_secret
 
 MIB: Final = 1 << 20

@@ -10,13 +10,13 @@ from pathlib import Path
 import zmq
 from zmq.utils import z85
 
-from leftzmq.bus.bound import Listening
-from leftzmq.bus.devicekey import DeviceKeyPair
-from leftzmq.bus.raw import Raw
-from leftzmq.bus.sockets import Bus
-from leftzmq.bus.wake import Wake
 from leftzmq.endpoint import Endpoint
+from leftzmq.runtime.wake import Wake
 from leftzmq.sync.link import DeviceKey
+from leftzmq.transport.bus import Bus
+from leftzmq.transport.device_key import DeviceKeyPair
+from leftzmq.transport.frames import Raw
+from leftzmq.transport.server_sockets import Listening
 from leftzmq.wire.codec import Socket
 
 DEADLINE_S = 8.0

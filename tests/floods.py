@@ -1,9 +1,9 @@
 """What hostile devices do to one agent, each as fast as it goes: by strangers and by paired ones.
 
-usage: python tests/floods.py NAME --home DIR --agent A [--by M ...] [--seconds S]
-It runs in a process of its own, so that who measures is not slowed down by it. DIR holds the homes
-of the actors (leftzmq.cli.story); those of `--by` run no agent. At the end it prints one JSON line
-with what it did. Traffic goes to 127.0.0.1 alone.
+usage: python tests/floods.py NAME --home DIR --agent A [--by M ...] [--seconds S] It runs in a
+process of its own, so that who measures is not slowed down by it. DIR holds the homes of the actors
+(leftzmq.cli.demo.stage); those of `--by` run no agent. At the end it prints one JSON line with what
+it did. Traffic goes to 127.0.0.1 alone.
 
 Knows how to say it. Must not know what it does to the agent: tests/besieged.py measures that.
 """
@@ -40,7 +40,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 from stranger import HOST, NO_LIFE, Answer, Stranger, answer_of, ports, silent
 
-from leftzmq.bus import devicekey
 from leftzmq.content.cut import Cutter
 from leftzmq.content.ids import chunk_id, list_id
 from leftzmq.content.keys import derive_keys
@@ -48,6 +47,7 @@ from leftzmq.content.lists import MAX_LIST_BYTES, ROW_BYTES, pack_row
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import Refused
 from leftzmq.statedir import device_key_file, read_secret
+from leftzmq.transport import device_key
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import MAX_STAMP, MAX_WRITERS, Life, Vector
 from leftzmq.wire import page as pages
@@ -119,7 +119,7 @@ class Place:
 
     @property
     def key(self) -> str:
-        return devicekey.public_text(devicekey.load_or_make(device_key_file(self.state)).public)
+        return device_key.public_text(device_key.load_or_make(device_key_file(self.state)).public)
 
 
 @dataclass
@@ -262,7 +262,7 @@ def silent_connections(raid: Raid) -> None:
 @flood("silence-after-hello")
 def silence_after_hello(raid: Raid) -> None:
     """As far as a stranger gets: the agent has answered a good hello, and waits for the next."""
-    hello = Hand(devicekey.parse_public(raid.agent.key)).opening
+    hello = Hand(device_key.parse_public(raid.agent.key)).opening
     Crowd(raid, list(doors(raid).values()), MOST_HELD, hello).run()
 
 
@@ -290,7 +290,7 @@ def unfinished_frames_everywhere(raid: Raid) -> None:
 @flood("wrong-keys")
 def wrong_keys(raid: Raid) -> None:
     """Whole handshakes with a key that is in nobody's list, from four at a time."""
-    server = devicekey.parse_public(raid.agent.key)
+    server = device_key.parse_public(raid.agent.key)
     public, secret = (bytes(key) for key in _new_pair())
     at = list(doors(raid).values())
 
@@ -940,7 +940,7 @@ def whole_index(raid: Raid, raider: Raider) -> list[Entry]:
     """All that the agent has; [] if it does not say so in time."""
     found: dict[str, Entry] = {}
     told = [0, 1]
-    theirs = devicekey.parse_public(raid.agent.key)
+    theirs = device_key.parse_public(raid.agent.key)
 
     def page(raider: Raider, sealed: bytes) -> None:
         with suppress(Refused):
@@ -1010,8 +1010,8 @@ def made_noise(raid: Raid) -> None:
 def endless(raid: Raid, kind: Socket, frame: bytes) -> None:
     """One message that never ends, of as many frames as are taken."""
     (place,) = raid.places
-    pair = devicekey.load_or_make(device_key_file(place.state))
-    hand = Hand(devicekey.parse_public(raid.agent.key))
+    pair = device_key.load_or_make(device_key_file(place.state))
+    hand = Hand(device_key.parse_public(raid.agent.key))
     while raid.goes_on:
         try:
             connection = Connection(HOST, doors(raid)[kind], hand, pair.public, pair.secret, 2.0)
@@ -1050,8 +1050,8 @@ def hang_up_full(raid: Raid) -> None:
     agent, wants to ping them: it aborts where the ping finds a connection that is gone and whose
     messages are not all read (4.3.5, stream_engine_base.cpp, out_event)."""
     (place,) = raid.places
-    pair = devicekey.load_or_make(device_key_file(place.state))
-    hand = Hand(devicekey.parse_public(raid.agent.key))
+    pair = device_key.load_or_make(device_key_file(place.state))
+    hand = Hand(device_key.parse_public(raid.agent.key))
     tag = derive_keys(read_secret(place.home.parent / "share.secret")).tag
     said = encode(Have(tag, bytes(32), b"\1"))
     while raid.goes_on:

@@ -19,7 +19,7 @@ from leftzmq.sync import actions
 from leftzmq.sync.facts import Asked, Fact, LinkClosed, LinkOpened, Started, TimePassed
 from leftzmq.sync.jobs import Job, Walk
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.sync.peer import Peer
+from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.wire.messages import Message
 
 

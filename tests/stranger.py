@@ -14,8 +14,7 @@ from contextlib import contextmanager
 import zmq
 from msgspec.structs import replace
 
-from leftzmq.bus import devicekey, options
-from leftzmq.cli.story import Actor
+from leftzmq.cli.demo.stage import Actor
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES, Cutter
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import derive_keys, device_mark
@@ -24,6 +23,7 @@ from leftzmq.content.seal import MAC_BYTES, fresh_nonce, seal_chunk, seal_list
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import Refusal, Refused
 from leftzmq.statedir import device_key_file, read_secret
+from leftzmq.transport import device_key, socket_options
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector, make_life
 from leftzmq.wire import page as pages
@@ -83,7 +83,7 @@ class Stranger:
         agents: list[Actor],
         others: set[int] = frozenset(),
     ) -> None:
-        pair = devicekey.load_or_make(device_key_file(actor.state))
+        pair = device_key.load_or_make(device_key_file(actor.state))
         self.name, self.device, self.keys = actor.name, pair.public, derive_keys(secret)
         self._agents = agents
         self.life = make_life(device_mark(self.device), 1_700_000_000, b"test")
@@ -96,7 +96,7 @@ class Stranger:
         self.asked: list[Get] = []
         self._context, self._pair = context, pair
         # No gate answers in this context, so whoever pins our key comes in.
-        self._bound = {kind: options.bound(context, kind, pair, HOST) for kind in Socket}
+        self._bound = {kind: socket_options.bound(context, kind, pair, HOST) for kind in Socket}
         self._bound[Socket.CONTROL].bind(f"tcp://{HOST}:{actor.port}")
         self._ports = [self._bind(kind, others) for kind in (Socket.BULK, Socket.NEWS)]
         self._routes: dict[Socket, bytes] = {}
@@ -120,11 +120,13 @@ class Stranger:
 
     def dial(self, other: Actor) -> None:
         """Connect (anew) control, bulk and news to an agent, and say hello and open."""
-        key = devicekey.parse_public(other.key)
+        key = device_key.parse_public(other.key)
         for socket in self._dialed.values():
             socket.close(0)
         for kind, port in ports(other).items():
-            socket = self._dialed[kind] = options.dialed(self._context, kind, self._pair, key, HOST)
+            socket = self._dialed[kind] = socket_options.dialed(
+                self._context, kind, self._pair, key, HOST
+            )
             if kind is Socket.NEWS:
                 socket.close(0)  # XSUB says raw subscriptions, SUB only good ones
                 socket = self._dialed[kind] = self._raw_subscriber(key)
@@ -273,7 +275,7 @@ class Stranger:
         """A row for each agent: who dialed is not known here, and finds its own."""
         said = Standing("share", self.life, len(self.entries), NO_LIFE, 0)
         return [
-            row(self.keys, self.device, devicekey.parse_public(agent.key), said, fresh_nonce())
+            row(self.keys, self.device, device_key.parse_public(agent.key), said, fresh_nonce())
             for agent in self._agents
         ]
 

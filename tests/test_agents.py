@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.bus.capture import Capture, can_capture
-from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.cli.demo.capture import Capture, can_capture
+from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.errors import Refusal
 
 DEADLINE_S = 30.0

@@ -10,14 +10,14 @@ from pathlib import Path
 import zmq
 from buses import new_keys
 
-from leftzmq.bus.activity import Activity
-from leftzmq.bus.ipc import OwnDoors
-from leftzmq.bus.poller import Poller
-from leftzmq.bus.strangers import Strangers
-from leftzmq.bus.troubles import Troubles
-from leftzmq.bus.world import World
-from leftzmq.cli.story import Stage, wait_until
+from leftzmq.cli.demo.stage import Stage, wait_until
 from leftzmq.statedir import ipc_endpoints
+from leftzmq.transport.activity import Activity
+from leftzmq.transport.context import World
+from leftzmq.transport.ipc.server import OwnDoors
+from leftzmq.transport.poller import Poller
+from leftzmq.transport.refusal_log import Strangers
+from leftzmq.transport.socket_errors import Troubles
 
 EVENT = [b"scan", bytes(8), bytes(60 << 10)]
 EVENTS = 3000  # 180 MB

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from leftzmq.bus.door import ask
-from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, wait_until
+from leftzmq.transport.ipc.client import ask
 
 DEADLINE_S = 60.0
 MIB = 1 << 20

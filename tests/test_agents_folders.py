@@ -16,7 +16,7 @@ from scenes.cast import Company, Device
 from scenes.folders import FOR_B, FOR_C, LARGE_TIMES, marks
 from stranger import NO_LIFE, Stranger, ports
 
-from leftzmq.cli.story import wait_until
+from leftzmq.cli.demo.stage import wait_until
 from leftzmq.content.cut import Cutter
 from leftzmq.content.ids import chunk_id, list_id
 from leftzmq.content.keys import FolderKeys, derive_keys
@@ -160,9 +160,9 @@ def nothing_readable(outsider: Outsider, company: Company) -> None:
 
 
 def keys_of_device(company: Company) -> bytes:
-    from leftzmq.bus import devicekey
+    from leftzmq.transport import device_key
 
-    return devicekey.parse_public(company.devices["A"].key)
+    return device_key.parse_public(company.devices["A"].key)
 
 
 def test_a_member_of_one_folder_is_told_and_given_nothing_of_the_other(

@@ -22,7 +22,7 @@ from stranger import NO_LIFE, Answer, Stranger, answer_of, honest, ids_of, ports
 from test_bus_hostile import RUBBISH
 from wire_vectors import VECTORS
 
-from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.errors import Refusal
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.version import Vector

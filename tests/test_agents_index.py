@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from test_agents_hostile import Scene, has, says
 
-from leftzmq.cli.story import Actor
+from leftzmq.cli.demo.stage import Actor
 
 
 @pytest.fixture

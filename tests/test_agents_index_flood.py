@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from stranger import Stranger, silent
 from test_agents_hostile import Scene, has, says
 
-from leftzmq.cli.story import Actor, wait_until
+from leftzmq.cli.demo.stage import Actor, wait_until
 from leftzmq.tree.entry import ContentId, Entry
 from leftzmq.tree.version import Life, Vector
 from leftzmq.wire.codec import Socket, encode

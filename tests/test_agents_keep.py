@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 
 DEADLINE_S = 30.0
 

@@ -18,7 +18,7 @@ from random import Random
 
 import pytest
 
-from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.tree.conflict import CONFLICT_MARK
 
 ROUNDS = int(os.environ.get("LEFTZMQ_KILL_ROUNDS", "8"))

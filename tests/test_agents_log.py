@@ -19,9 +19,9 @@ from typing import IO, Any
 
 import pytest
 
-from leftzmq.bus.door import ask
-from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.errors import AgentAway
+from leftzmq.transport.ipc.client import ask
 
 DEADLINE_S = 30.0
 STOP_S = 2.0

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from network import Network, missing
 
-from leftzmq.cli.story import Actor, wait_until
+from leftzmq.cli.demo.stage import Actor, wait_until
 from leftzmq.statedir import make_secret
 
 PORT = 7700

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from leftzmq.bus.door import ask
-from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, wait_until
+from leftzmq.transport.ipc.client import ask
 
 DEADLINE_S = 30.0
 ANOTHER_FOLDER = """
@@ -256,7 +256,7 @@ def test_a_second_agent_is_refused_and_the_first_goes_on(stage: Stage) -> None:
 OLD_MACHINE = """
 import errno, sys
 from leftzmq.cli.agent import main
-from leftzmq.disk import linux
+from leftzmq.disk.fs import linux
 linux.HAS_SYNCFS = linux.HAS_OPENAT2 = False
 {more}
 sys.exit(main(["-c", {config!r}]))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.cli.story import Actor, Stage, free_ports, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, free_ports, wait_until
 
 DEADLINE_S = 20.0
 HEALED_S = 10.0

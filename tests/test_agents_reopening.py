@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 
 DEADLINE_S = 30.0
 

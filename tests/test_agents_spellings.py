@@ -13,7 +13,7 @@ import foldings
 import pytest
 from test_agents_keep import done, has
 
-from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 
 DEADLINE_S = 30.0
 

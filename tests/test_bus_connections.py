@@ -20,19 +20,25 @@ from buses import Side, during, new_keys, sides, until
 from test_bus_gate import client
 from test_bus_hostile import GREETING, LONG_FRAME, dial, rss_mib, serves
 
-from leftzmq.bus import connections as rules
-from leftzmq.bus.activity import Activity
-from leftzmq.bus.bound import SUBSCRIPTIONS_MAX
-from leftzmq.bus.connections import DEVICE_MAX, SILENT_MAX, Connection, Connections, source_of
-from leftzmq.bus.devicekey import DeviceKeyPair
-from leftzmq.bus.ends import Ends
-from leftzmq.bus.ipc import ADMIN_CONNECTIONS
-from leftzmq.bus.raw import RawFrame
-from leftzmq.bus.strangers import Strangers
-from leftzmq.bus.troubles import SocketTrouble
 from leftzmq.errors import Refusal
 from leftzmq.sync.facts import LinkOpened, StrangerRefused, Subscribed
 from leftzmq.sync.link import Link, Way
+from leftzmq.transport import connection_limits as rules
+from leftzmq.transport.activity import Activity
+from leftzmq.transport.connection_ends import Ends
+from leftzmq.transport.connection_limits import (
+    DEVICE_MAX,
+    SILENT_MAX,
+    Connection,
+    Connections,
+    source_of,
+)
+from leftzmq.transport.device_key import DeviceKeyPair
+from leftzmq.transport.frames import RawFrame
+from leftzmq.transport.ipc.server import ADMIN_CONNECTIONS
+from leftzmq.transport.refusal_log import Strangers
+from leftzmq.transport.server_sockets import SUBSCRIPTIONS_MAX
+from leftzmq.transport.socket_errors import SocketTrouble
 from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.messages import MAX_BODY_BYTES, VERSION, Bye, Open
 

@@ -9,9 +9,9 @@ import stat
 import pytest
 import zmq
 
-from leftzmq.bus import platform
-from leftzmq.bus.devicekey import load_or_make, parse_public, public_text
 from leftzmq.errors import ConfigError, KeyFileError, PlatformError
+from leftzmq.transport import platform
+from leftzmq.transport.device_key import load_or_make, parse_public, public_text
 
 
 def test_made_once_and_then_the_same(tmp_path):

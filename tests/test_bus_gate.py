@@ -11,20 +11,20 @@ import pytest
 import zmq
 from buses import Side, during, new_keys, sides, until
 
-from leftzmq.bus import selftest
-from leftzmq.bus.activity import Activity
-from leftzmq.bus.devicekey import public_text
-from leftzmq.bus.gate import ZAP_ENDPOINT, Gate
-from leftzmq.bus.monitor import Monitor
-from leftzmq.bus.poller import Poller
-from leftzmq.bus.raw import RawFrame
-from leftzmq.bus.selftest import self_test
-from leftzmq.bus.strangers import MAX_REMEMBERED, QUIET_S, Strangers
-from leftzmq.bus.troubles import Troubles
-from leftzmq.bus.world import World
 from leftzmq.errors import GateError, Refusal
 from leftzmq.sync.facts import LinkOpened, StrangerRefused, Subscribed
 from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.transport import selftest
+from leftzmq.transport.activity import Activity
+from leftzmq.transport.context import World
+from leftzmq.transport.device_key import public_text
+from leftzmq.transport.frames import RawFrame
+from leftzmq.transport.poller import Poller
+from leftzmq.transport.refusal_log import MAX_REMEMBERED, QUIET_S, Strangers
+from leftzmq.transport.selftest import self_test
+from leftzmq.transport.socket_errors import Troubles
+from leftzmq.transport.socket_monitor import Monitor
+from leftzmq.transport.zap_gate import ZAP_ENDPOINT, Gate
 from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.messages import VERSION, Bye, News, Open
 

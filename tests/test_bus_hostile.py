@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from buses import Side, during, sides, until
 
-from leftzmq.bus.inbox import read
 from leftzmq.errors import Refusal
 from leftzmq.sync.facts import LinkOpened, MessageArrived, StrangerRefused
 from leftzmq.sync.link import Link, Way
+from leftzmq.transport.decode import read
 from leftzmq.wire.codec import Socket
 from leftzmq.wire.messages import MAX_BODY_BYTES, Bye
 

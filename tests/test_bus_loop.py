@@ -6,12 +6,12 @@ from collections import deque
 
 import pytest
 
-from leftzmq.bus.frame_queue import TAKE_BELOW
-from leftzmq.bus.loop import TURN_S, Loop
-from leftzmq.bus.reports import Reports
 from leftzmq.disk.watcher import CookieSeen as CookieReport
 from leftzmq.disk.watcher import Lost, Touch, Touched
 from leftzmq.errors import Away, Refusal
+from leftzmq.runtime.frame_queue import TAKE_BELOW
+from leftzmq.runtime.loop import TURN_S, Loop
+from leftzmq.runtime.watch_inbox import Reports
 from leftzmq.sync import facts
 from leftzmq.sync.facts import (
     CookieSeen,

@@ -11,18 +11,18 @@ from sim.fs import Calls, SimRoot
 from sim.hands import Hands
 from sim.node import FOLDER, SECRET
 
-from leftzmq.bus import mounted
-from leftzmq.bus.ground import Ground
 from leftzmq.content.keys import derive_keys
-from leftzmq.disk.mounts import Mounts
-from leftzmq.disk.outcome import Ending
-from leftzmq.disk.sighting import Sight, Sighting
+from leftzmq.disk.apply.outcome import Ending
+from leftzmq.disk.scan.mounts import Mounts
+from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
-from leftzmq.sync.found import found
-from leftzmq.sync.indexes import Indexes
+from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.local_changes import found
 from leftzmq.tree.entry import Entry, Kind, Observed, local_change
 from leftzmq.tree.plan import Operation, Verb
+from leftzmq.work import mount_check
+from leftzmq.work.folder_context import Ground
 
 GONE = Problem(FOLDER, "plain", ProblemKind.MOUNT_GONE, "plain/f")
 
@@ -62,13 +62,13 @@ class Scene:
     def look(self) -> Sighting:
         inode = self.hands.at("plain/f")
         seen = Sighting("plain/f", Sight.GONE if inode is None else Sight.FOUND)
-        (out,) = mounted.believed(self.ground, [seen])
+        (out,) = mount_check.believed(self.ground, [seen])
         return out
 
     def make(self) -> Ending:
         entry = local_change(Observed("plain/made", Kind.DIRECTORY), None, b"B" * 12, 1)
         operation = Operation(Verb.MAKE_DIRECTORY, entry)
-        (outcome,) = mounted.carried_out(self.ground, [operation], 0)
+        (outcome,) = mount_check.carried_out(self.ground, [operation], 0)
         return outcome.ending
 
 
@@ -109,6 +109,6 @@ def test_a_mount_of_which_we_have_nothing_is_worked_at(tmp_path: Path) -> None:
     assert above is not None
     scene.disk.mount(above, b"new", 3, tree)
     entry = local_change(Observed("plain/new/made", Kind.DIRECTORY), None, b"B" * 12, 1)
-    (outcome,) = mounted.carried_out(scene.ground, [Operation(Verb.MAKE_DIRECTORY, entry)], 0)
+    (outcome,) = mount_check.carried_out(scene.ground, [Operation(Verb.MAKE_DIRECTORY, entry)], 0)
     assert outcome.ending is Ending.DONE and tree.children
     assert "plain/new" in scene.ground.mounts and "plain" not in scene.ground.mounts

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import pytest
 from buses import during, sides, until
 
-from leftzmq.bus.bound import _address
-from leftzmq.bus.ends import Ends
-from leftzmq.bus.names import Name, Names
 from leftzmq.endpoint import Endpoint
 from leftzmq.sync.facts import LinkClosed, LinkOpened
 from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.transport.connection_ends import Ends
+from leftzmq.transport.name_lookup import Name, Names
+from leftzmq.transport.server_sockets import _address
 
 DEVICE = DeviceKey(b"d" * 32)
 WAS = "127.0.0.1"
@@ -45,7 +45,7 @@ def leads_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
         return [(family, kind, 6, "", (address, 0)) for address in addresses]
 
-    monkeypatch.setattr("leftzmq.bus.names.socket.getaddrinfo", found)
+    monkeypatch.setattr("leftzmq.transport.name_lookup.socket.getaddrinfo", found)
 
 
 def test_a_name_leads_elsewhere_when_nobody_answers_where_it_led(monkeypatch, silent) -> None:

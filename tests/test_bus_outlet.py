@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.bus.outlet import MAX_WAITING_BYTES, Outlet
-from leftzmq.cli.story import wait_until
+from leftzmq.cli.demo.stage import wait_until
+from leftzmq.runtime.line_writer import MAX_WAITING_BYTES, Outlet
 
 DEADLINE_S = 20.0
 PIPE_BYTES = 4096

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from leftzmq.bus import reports
-from leftzmq.bus.reports import Reports
 from leftzmq.disk.watcher import CookieSeen as CookieReport
 from leftzmq.disk.watcher import Touched
 from leftzmq.disk.watcher.reports import Touch as Said
+from leftzmq.runtime import watch_inbox
+from leftzmq.runtime.watch_inbox import Reports
 from leftzmq.sync.facts import CookieSeen, Fact, PathsTouched, WatchLost
 
 MOST = 100
@@ -16,8 +16,8 @@ MOST = 100
 
 @pytest.fixture
 def waiting(monkeypatch: pytest.MonkeyPatch) -> Reports:
-    monkeypatch.setattr(reports, "REPORTS_MAX", MOST)
-    monkeypatch.setattr(reports, "REPORTS_A_TURN", MOST // 4)
+    monkeypatch.setattr(watch_inbox, "REPORTS_MAX", MOST)
+    monkeypatch.setattr(watch_inbox, "REPORTS_A_TURN", MOST // 4)
     return Reports(lambda: None)
 
 

@@ -6,11 +6,6 @@ import pytest
 import zmq
 from buses import Side, during, sides, until
 
-from leftzmq.bus.bound import Listening
-from leftzmq.bus.inbox import Ask, SealedArrived, read
-from leftzmq.bus.options import BULK_HWM
-from leftzmq.bus.raw import RawFrame
-from leftzmq.bus.troubles import SocketTrouble
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import PortTaken, Refusal
 from leftzmq.statedir import Ports
@@ -25,6 +20,11 @@ from leftzmq.sync.facts import (
     Subscribed,
 )
 from leftzmq.sync.link import Link, Way
+from leftzmq.transport.decode import Ask, SealedArrived, read
+from leftzmq.transport.frames import RawFrame
+from leftzmq.transport.server_sockets import Listening
+from leftzmq.transport.socket_errors import SocketTrouble
+from leftzmq.transport.socket_options import BULK_HWM
 from leftzmq.wire.local import Event, EventKind, decode_event, encode_ask, encode_event
 from leftzmq.wire.messages import VERSION, Bye, Chunks, Get, IndexPage, News, Open, Part
 

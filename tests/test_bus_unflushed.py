@@ -1,4 +1,4 @@
-"""What a power cut may take back is flushed before it is believed (bus/unflushed)."""
+"""What a power cut may take back is flushed before it is believed (work/unflushed_names)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sim.disk import Disk
 from sim.fs import Calls, SimRoot
 from sim.hands import Hands
 
-from leftzmq.bus.unflushed import Batch, Unflushed
-from leftzmq.disk.sighting import Sight, Sighting
+from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.errors import ProblemKind
+from leftzmq.work.unflushed_names import Batch, Unflushed
 
 
 class Place:

@@ -7,9 +7,9 @@ import socket
 import pytest
 from buses import during, sides, until
 
-from leftzmq.bus.ends import Ends, left
 from leftzmq.sync.facts import LinkClosed, LinkOpened
 from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.transport.connection_ends import Ends, left
 
 OURS, ALSO_OURS = "127.0.0.1", "127.0.0.2"
 NOBODYS = "192.0.2.1"  # of RFC 5737

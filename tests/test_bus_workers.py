@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from leftzmq.bus.wake import Wake
-from leftzmq.bus.workers import Workers
+from leftzmq.runtime.wake import Wake
 from leftzmq.sync.jobs import Flush, Flushed, JobBroke, Lane, Walk, Walked
+from leftzmq.work.threads import Workers
 
 DEADLINE_S = 5.0
 

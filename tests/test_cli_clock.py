@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from leftzmq.cli.clock import UNDATED, iso_time, local_time, period, unix_of
+from leftzmq.cli.format.clock import UNDATED, iso_time, local_time, period, unix_of
 
 
 @pytest.fixture(autouse=True)

@@ -20,10 +20,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from leftzmq.cli.demo import _table
-from leftzmq.cli.keeper import clear
-from leftzmq.cli.steps import Step
-from leftzmq.cli.story import Stage, wait_until
+from leftzmq.cli.demo.command import _table
+from leftzmq.cli.demo.keeper import clear
+from leftzmq.cli.demo.stage import Stage, wait_until
+from leftzmq.cli.demo.steps import Step
 from leftzmq.errors import LeftError
 
 COMMAND = [sys.executable, "-m", "leftzmq.cli.admin", "demo", "--size", "16M"]

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.cli import story
-from leftzmq.cli.ending import Ending
-from leftzmq.cli.keeper import clear
-from leftzmq.cli.story import Stage, wait_until
+from leftzmq.cli.demo import stage as story
+from leftzmq.cli.demo.ending import Ending
+from leftzmq.cli.demo.keeper import clear
+from leftzmq.cli.demo.stage import Stage, wait_until
 
 DEADLINE_S = 20.0
 
@@ -91,7 +91,7 @@ def test_what_is_ignored_stays_ignored_and_what_was_there_comes_back() -> None:
 
 LATE = """
 import builtins, os, signal, sys
-from leftzmq.cli.ending import Ending
+from leftzmq.cli.demo.ending import Ending
 
 class Late:
     def __del__(self, kill=os.kill, pid=os.getpid(), number=int(sys.argv[1])):
@@ -163,7 +163,7 @@ def test_an_agent_that_nobody_knew_makes_nothing_anew(tmp_path: Path) -> None:
 
 LEAKS = """
 import sys, zmq, pathlib
-from leftzmq.bus.door import ask, listen
+from leftzmq.transport.ipc.client import ask, listen
 from leftzmq.errors import AgentAway
 kept = zmq.Context.instance().socket(zmq.DEALER)  # as if Ctrl-C came before anybody had it
 state = pathlib.Path(sys.argv[1])

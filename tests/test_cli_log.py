@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from leftzmq.cli.batches import (
+from leftzmq.cli.demo.stage import Actor, Stage, wait_until
+from leftzmq.cli.format.batches import (
     LINES_A_S,
     LINES_AT_ONCE,
     LONGEST_S,
@@ -24,9 +25,8 @@ from leftzmq.cli.batches import (
     QUIET_S,
     Batches,
 )
-from leftzmq.cli.lines import batch_text, line, size_text
+from leftzmq.cli.format.event_lines import batch_text, line, size_text
 from leftzmq.cli.log import LEVELS, Level, Log, level_of
-from leftzmq.cli.story import Actor, Stage, wait_until
 from leftzmq.errors import Problem, ProblemKind, StopCause, counted
 from leftzmq.wire.local import Event, EventKind
 

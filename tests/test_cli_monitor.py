@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from leftzmq.bus.chronicle import KEPT_BYTES, KEPT_EVENTS, Chronicle
 from leftzmq.cli.monitor import Tail
 from leftzmq.errors import AgentAway
+from leftzmq.runtime.event_log import KEPT_BYTES, KEPT_EVENTS, Chronicle
 from leftzmq.wire.local import Event, EventKind, packed_bytes
 
 

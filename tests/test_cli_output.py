@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 
 DEADLINE_S = 60.0
 NASTY = "a\x9b31mb\u202ec\x1b[2Jd\x7f é 名 😀\ue000"

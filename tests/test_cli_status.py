@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from leftzmq.cli.bars import Bars
+from leftzmq.cli.demo.bars import Bars
+from leftzmq.cli.demo.stage import Actor
 from leftzmq.cli.status import sources_of, status_view
-from leftzmq.cli.story import Actor
 
 Status = dict[str, Any]
 NOON = datetime(2026, 10, 5, 12, 0, 7).timestamp()
@@ -221,7 +221,7 @@ class Played:
 
 def bars(monkeypatch: pytest.MonkeyPatch, actors: list[Played], *, terminal: bool) -> str:
     """What it writes when it is looked at as often as there are answers."""
-    monkeypatch.setattr("leftzmq.cli.bars.LOOK_PERIOD_S", 0.0)
+    monkeypatch.setattr("leftzmq.cli.demo.bars.LOOK_PERIOD_S", 0.0)
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=100)
     with Bars(console, cast(list[Actor], actors)) as shown:

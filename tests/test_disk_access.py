@@ -23,11 +23,11 @@ from test_disk_apply import (
     put,
 )
 
-from leftzmq.disk.access import make_folder
-from leftzmq.disk.fs import RealFile, RealRoot
-from leftzmq.disk.outcome import Ending
-from leftzmq.disk.resolve import Choice, Known, Resolved, resolve
-from leftzmq.disk.root import ACL_NAME
+from leftzmq.disk.apply.outcome import Ending
+from leftzmq.disk.apply.resolve import Choice, Known, Resolved, resolve
+from leftzmq.disk.fs.interface import ACL_NAME
+from leftzmq.disk.fs.permissions import make_folder
+from leftzmq.disk.fs.real import RealFile, RealRoot
 
 IS_ROOT = os.geteuid() == 0
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root gives files away")

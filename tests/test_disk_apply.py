@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from leftzmq.disk import staging
-from leftzmq.disk.apply import apply
-from leftzmq.disk.flush import GROUP_FROM, Alone, Flushes
-from leftzmq.disk.fs import RealFile, RealFolder, RealRoot
-from leftzmq.disk.outcome import Ending, Outcome
-from leftzmq.disk.root import LastFolder, Root, Stat
-from leftzmq.disk.staging import open_staging
-from leftzmq.disk.trash import Trash
+from leftzmq.disk.apply.apply import apply
+from leftzmq.disk.apply.flush import GROUP_FROM, Alone, Flushes
+from leftzmq.disk.apply.outcome import Ending, Outcome
+from leftzmq.disk.fs.interface import LastFolder, Root, Stat
+from leftzmq.disk.fs.real import RealFile, RealFolder, RealRoot
+from leftzmq.disk.staging import staging
+from leftzmq.disk.staging.staging import open_staging
+from leftzmq.disk.trash.trash import Trash
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.plan import Held, Moved, Operation, Staged, Verb
 from leftzmq.tree.version import Life, Vector

@@ -33,9 +33,9 @@ from test_disk_apply import (
 )
 
 from leftzmq.config import Limits
-from leftzmq.disk.fs import RealFile, RealFolder, RealRoot
-from leftzmq.disk.outcome import Ending, Outcome
-from leftzmq.disk.retention import TrashSweep
+from leftzmq.disk.apply.outcome import Ending, Outcome
+from leftzmq.disk.fs.real import RealFile, RealFolder, RealRoot
+from leftzmq.disk.trash.retention import TrashSweep
 from leftzmq.tree.plan import Operation, Verb
 
 ROWS: Final = (1, 2, 3, 5)

@@ -17,10 +17,11 @@ import pytest
 from sim.disk import Disk
 from sim.fs import Calls, SimRoot
 
-from leftzmq.disk import fs, linux
-from leftzmq.disk.fs import RealRoot
-from leftzmq.disk.root import CANNOT_CLONE, CLONE_BYTES, Folder, OtherSpelling, Root
-from leftzmq.disk.spelling import SpelledRoot
+from leftzmq.disk.fs import linux
+from leftzmq.disk.fs import real as fs
+from leftzmq.disk.fs.interface import CANNOT_CLONE, CLONE_BYTES, Folder, OtherSpelling, Root
+from leftzmq.disk.fs.real import RealRoot
+from leftzmq.disk.fs.spelling import SpelledRoot
 from leftzmq.tree.entry import Kind
 
 ROOTS: dict[str, Callable[[Path], Root]] = {

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from test_disk_retention import HOUR_NS, NOW_NS, SIZE, batch, root_of, trash
 
-from leftzmq.disk import giveway
-from leftzmq.disk.giveway import GiveWay
-from leftzmq.disk.retention import DAY_NS
+from leftzmq.disk.trash import make_room
+from leftzmq.disk.trash.make_room import GiveWay
+from leftzmq.disk.trash.retention import DAY_NS
 
 __all__ = ["trash"]
 MINUTE_NS = HOUR_NS // 60
@@ -113,7 +113,7 @@ def test_what_is_remembered_is_bounded(
     trash: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """Above the bound something stays that could go, and nothing goes that must stay."""
-    monkeypatch.setattr(giveway, where, 3)
+    monkeypatch.setattr(make_room, where, 3)
     paths = [f"{number}" for number in range(9)]
     for age in (50, 40, 30):
         batch(trash, age * MINUTE_NS, *paths)
@@ -128,6 +128,6 @@ def test_a_step_is_bounded_whatever_there_is(trash: Path) -> None:
     way = GiveWay(root_of(trash), 2000 * SIZE, 0, NOW_NS)
     steps = 1
     while not way.step().done:
-        assert way._calls < giveway.STEP_CALLS + 2 * giveway.PART_NAMES
+        assert way._calls < make_room.STEP_CALLS + 2 * make_room.PART_NAMES
         steps += 1
     assert steps > 5 and not left(trash)

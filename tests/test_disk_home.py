@@ -17,10 +17,10 @@ from sim.fs import Calls, SimFile, SimRoot
 
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import derive_keys
-from leftzmq.disk.fs import RealRoot
-from leftzmq.disk.home import HomeCopy, copy_home
-from leftzmq.disk.root import CLONE_BYTES, Root
-from leftzmq.disk.staging import open_staging
+from leftzmq.disk.fs.interface import CLONE_BYTES, Root
+from leftzmq.disk.fs.real import RealRoot
+from leftzmq.disk.staging.local_copy import HomeCopy, copy_home
+from leftzmq.disk.staging.staging import open_staging
 
 KEYS = derive_keys(b"s" * 32)
 LENGTHS = (70_000, 200_001, 4096, 131_072, 66_666)

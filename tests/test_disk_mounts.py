@@ -9,8 +9,8 @@ from sim.disk import Disk, Inode
 from sim.fs import Calls, SimRoot
 from sim.hands import Hands
 
-from leftzmq.disk.mounts import CannotTell, Mounts
-from leftzmq.disk.walk import TreeWalk, WalkSlice
+from leftzmq.disk.scan.mounts import CannotTell, Mounts
+from leftzmq.disk.scan.walk import TreeWalk, WalkSlice
 from leftzmq.errors import ProblemKind
 from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import sort_key

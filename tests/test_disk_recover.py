@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.disk import recover
-from leftzmq.disk.fs import RealFolder, RealRoot
-from leftzmq.disk.recover import PutBack, Restored, Return, Trashed, TrashListing, restore
-from leftzmq.disk.trash import batch_name
+from leftzmq.disk.apply import restore as recover
+from leftzmq.disk.apply.restore import PutBack, Restored, Return, Trashed, TrashListing, restore
+from leftzmq.disk.fs.real import RealFolder, RealRoot
+from leftzmq.disk.trash.trash import batch_name
 from leftzmq.errors import Refused
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import sort_key

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from test_disk_apply import entry, held, trashed
 
-from leftzmq.disk.fs import RealFolder, RealRoot
-from leftzmq.disk.resolve import (
+from leftzmq.disk.apply.resolve import (
     MAX_TEXT_BYTES,
     Choice,
     Known,
@@ -20,6 +19,7 @@ from leftzmq.disk.resolve import (
     read_text,
     resolve,
 )
+from leftzmq.disk.fs.real import RealFolder, RealRoot
 from leftzmq.errors import Refused
 from leftzmq.tree.entry import Kind
 

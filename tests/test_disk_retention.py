@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from leftzmq.config import Limits
-from leftzmq.disk import retention
-from leftzmq.disk.fs import RealFolder, RealRoot
-from leftzmq.disk.retention import DAY_NS, TrashClock, TrashSweep, moved
-from leftzmq.disk.trash import Trash, batch_name, is_batch, taken_ns
+from leftzmq.disk.fs.real import RealFolder, RealRoot
+from leftzmq.disk.trash import retention
+from leftzmq.disk.trash.retention import DAY_NS, TrashClock, TrashSweep, moved
+from leftzmq.disk.trash.trash import Trash, batch_name, is_batch, taken_ns
 
 NOW_NS = 1_700_000_000_000_000_000  # 2023-11-14 22:13:20 UTC
 HOUR_NS = DAY_NS // 24

@@ -14,10 +14,10 @@ from leftzmq.content.cut import MAX_CHUNK_BYTES, ONE_CHUNK_MAX_BYTES, Cutter
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import derive_keys
 from leftzmq.content.lists import Rows, pack_row
-from leftzmq.disk.fs import RealRoot
-from leftzmq.disk.root import Root
-from leftzmq.disk.scanner import RACY_NS, cut_slice, look
-from leftzmq.disk.sighting import Sight, Sighting
+from leftzmq.disk.fs.interface import Root
+from leftzmq.disk.fs.real import RealRoot
+from leftzmq.disk.scan.scanner import RACY_NS, cut_slice, look
+from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.errors import ProblemKind, Refusal
 from leftzmq.tree.entry import Kind, Observed, ScanKey
 from leftzmq.tree.path import name_of, parent_of

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from leftzmq.disk import linux
-from leftzmq.disk.fs import RealFile, RealFolder
+from leftzmq.disk.fs import linux
+from leftzmq.disk.fs.real import RealFile, RealFolder
 from leftzmq.disk.share import TOKEN_BYTES, Marker, Share
 from leftzmq.errors import ShareError
 

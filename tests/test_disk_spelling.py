@@ -14,13 +14,13 @@ from sim.disk import Disk
 from sim.fs import Calls, SimRoot
 from sim.hands import Hands
 
-from leftzmq.disk.apply import apply
-from leftzmq.disk.fs import RealRoot
-from leftzmq.disk.outcome import Ending
-from leftzmq.disk.root import Folder, NotKept, OtherSpelling, Root, is_free
+from leftzmq.disk.apply.apply import apply
+from leftzmq.disk.apply.outcome import Ending
+from leftzmq.disk.fs.interface import Folder, NotKept, OtherSpelling, Root, is_free
+from leftzmq.disk.fs.real import RealRoot
+from leftzmq.disk.fs.spelling import SpelledFolder, SpelledRoot, tell_apart
 from leftzmq.disk.share import Share
-from leftzmq.disk.spelling import SpelledFolder, SpelledRoot, tell_apart
-from leftzmq.disk.trash import Trash
+from leftzmq.disk.trash.trash import Trash
 from leftzmq.tree.entry import ContentId, Entry, Kind, ScanKey
 from leftzmq.tree.plan import Held, Moved, Operation, Verb
 from leftzmq.tree.version import Vector, make_life

@@ -12,12 +12,12 @@ import pytest
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import derive_keys
 from leftzmq.content.seal import seal_chunk
-from leftzmq.disk import lefting, staging
-from leftzmq.disk.fs import RealFile, RealFolder, RealRoot
-from leftzmq.disk.home import copy_home
-from leftzmq.disk.lefting import lefting_path, lefting_paths
-from leftzmq.disk.root import LastFolder, Root
-from leftzmq.disk.staging import DiskFull, StagingLost, Unstageable
+from leftzmq.disk.fs.interface import LastFolder, Root
+from leftzmq.disk.fs.real import RealFile, RealFolder, RealRoot
+from leftzmq.disk.staging import lefting, staging
+from leftzmq.disk.staging.lefting import lefting_path, lefting_paths
+from leftzmq.disk.staging.local_copy import copy_home
+from leftzmq.disk.staging.staging import DiskFull, StagingLost, Unstageable
 from leftzmq.errors import ProblemKind
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.plan import Staged

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from leftzmq.disk import remembered
-from leftzmq.disk import walk as walks
-from leftzmq.disk.fs import RealRoot
-from leftzmq.disk.root import Folder, Root
-from leftzmq.disk.walk import Ours, TreeWalk
+from leftzmq.disk.fs.interface import Folder, Root
+from leftzmq.disk.fs.real import RealRoot
+from leftzmq.disk.scan import index_cursor
+from leftzmq.disk.scan import walk as walks
+from leftzmq.disk.scan.walk import Ours, TreeWalk
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.path import name_of, parent_of, sort_key
@@ -196,7 +196,7 @@ def test_pages_and_blocks_of_any_size_give_the_same(
     put(share, "b/new", "z/0", "z/9")
     (share / "z/2").unlink()
     expected = Walked(root, reader(index)).dirty
-    monkeypatch.setattr(remembered, "OURS_AT_ONCE", 1)
+    monkeypatch.setattr(index_cursor, "OURS_AT_ONCE", 1)
     monkeypatch.setattr(walks, "STATS_AT_ONCE", 2)
     assert Walked(root, reader(index), budget=2).dirty == expected == ["b/new", "z/0", "z/2", "z/9"]
 

@@ -20,7 +20,7 @@ import pytest
 
 from leftzmq.disk import watcher
 from leftzmq.disk.watcher import CookieSeen, Lost, Report, Touch, Touched, Watched, Watcher
-from leftzmq.disk.watcher.mounttable import Mounted, mounts_near
+from leftzmq.disk.watcher.mount_table import Mounted, mounts_near
 from leftzmq.disk.watcher.reports import Batch
 
 if sys.platform != "linux":

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from mesh import Mesh
 
-from leftzmq.cli.lines import line
+from leftzmq.cli.format.event_lines import line
 from leftzmq.wire.local import Event, EventKind
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "events.md"

@@ -12,17 +12,19 @@ import msgpack
 import pytest
 from sim.names import NO_TEXT, OURS, TABLE, Due
 
-from leftzmq.cli.lines import line
+from leftzmq.cli.format.event_lines import line
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import derive_keys
-from leftzmq.disk import linux, scanner, staging
-from leftzmq.disk.apply import apply
-from leftzmq.disk.fs import RealRoot
-from leftzmq.disk.outcome import Ending
-from leftzmq.disk.reading import read_chunks
-from leftzmq.disk.root import LastFolder
-from leftzmq.disk.sighting import Sight
-from leftzmq.disk.walk import TreeWalk
+from leftzmq.disk.apply.apply import apply
+from leftzmq.disk.apply.outcome import Ending
+from leftzmq.disk.chunk_reader import read_chunks
+from leftzmq.disk.fs import linux
+from leftzmq.disk.fs.interface import LastFolder
+from leftzmq.disk.fs.real import RealRoot
+from leftzmq.disk.scan import scanner
+from leftzmq.disk.scan.sighting import Sight
+from leftzmq.disk.scan.walk import TreeWalk
+from leftzmq.disk.staging import staging
 from leftzmq.errors import Refused
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.plan import Held, Moved, Operation, Verb

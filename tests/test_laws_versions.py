@@ -1,10 +1,10 @@
 """The laws of versions without a disk: devices that write, tell, lose and repeat, in any order.
 
-Each device is the real rules (sync/found, heard and versions over a real index) and a dictionary in
-place of the share. What one has is told to another as single entries, as news and index pages are:
-in any order, more than once, or not at all. In the end everybody hears everything, and then (I1,
-I2, I3, I5, I7): all are equal, nobody wants anything, and nothing that was written is lost unless
-somebody who had seen it wrote over it or deleted it.
+Each device is the real rules (sync/versions/local_changes, heard and versions over a real index)
+and a dictionary in place of the share. What one has is told to another as single entries, as news
+and index pages are: in any order, more than once, or not at all. In the end everybody hears
+everything, and then (I1, I2, I3, I5, I7): all are equal, nobody wants anything, and nothing that
+was written is lost unless somebody who had seen it wrote over it or deleted it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from msgspec import structs
 from trees import content
 
 from leftzmq.index.store import Store
-from leftzmq.sync.found import FoundDeleted, found, gone
-from leftzmq.sync.heard import Heard, heard
-from leftzmq.sync.indexes import Indexes
-from leftzmq.sync.ticket import Ticket
-from leftzmq.sync.versions import Versions
+from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.local_changes import FoundDeleted, found, gone
+from leftzmq.sync.versions.remote_changes import Heard, heard
+from leftzmq.sync.versions.resolver import Versions
+from leftzmq.sync.versions.ticket import Ticket
 from leftzmq.tree.conflict import conflict_path
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey
 from leftzmq.tree.reconcile import succeeds

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from leftzmq.bus.door import ask
-from leftzmq.cli.story import Actor, Stage, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, wait_until
+from leftzmq.transport.ipc.client import ask
 
 DEADLINE_S = 30.0
 WATCHED_S = 20.0

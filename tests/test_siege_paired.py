@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from besieged import FLOOD_S, Fortress, attacked, flooded, grew_mib, run_status, serves
 
-from leftzmq.cli.story import wait_until
+from leftzmq.cli.demo.stage import wait_until
 
 PAIRED_MIB = 128
 LINES_A_S = 4.0

@@ -25,8 +25,8 @@ from besieged import (
     until_connected,
 )
 
-from leftzmq.cli.keeper import AGENT
-from leftzmq.cli.story import wait_until
+from leftzmq.cli.demo.keeper import AGENT
+from leftzmq.cli.demo.stage import wait_until
 
 UNAUTHENTICATED_MIB = 128
 

@@ -18,10 +18,10 @@ from sim.plan import plan_of, run, settle
 from sim.shrink import command, pack, shrunk, unpack
 from sim.world import Knobs, World
 
-from leftzmq.disk.flush import Flushes
-from leftzmq.disk.root import File
-from leftzmq.sync.hearing import Hearing
-from leftzmq.sync.versions import Versions
+from leftzmq.disk.apply.flush import Flushes
+from leftzmq.disk.fs.interface import File
+from leftzmq.sync.exchange.index_client import Hearing
+from leftzmq.sync.versions.resolver import Versions
 from leftzmq.tree.entry import Entry, Kind
 
 KNOWN_SEEDS, FRESH_SEEDS = 150, 25

@@ -18,8 +18,8 @@ from sim.plan import QUIET_S, Plan, Step, lived, plan_of
 from sim.users import DEEDS, SOME_DEEDS, Users, _is_plain
 from sim.world import SimDevice, World
 
-from leftzmq.sync import wave
 from leftzmq.sync.facts import Asked
+from leftzmq.sync.guard import threshold
 from leftzmq.tree.entry import Kind
 
 SEEDS = 40
@@ -31,9 +31,9 @@ SPOILING = ("empty", "encrypt", "link", "lock", "decide", "decide")
 
 @pytest.fixture(autouse=True)
 def _a_guard_that_trips_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wave, "GUARDED_FILES", 4)
-    monkeypatch.setattr(wave, "ALLOWED_FILES", 1)
-    monkeypatch.setattr(wave, "TURNED_FILES", 3)
+    monkeypatch.setattr(threshold, "GUARDED_FILES", 4)
+    monkeypatch.setattr(threshold, "ALLOWED_FILES", 1)
+    monkeypatch.setattr(threshold, "TURNED_FILES", 3)
 
 
 def files(device: SimDevice) -> list[str]:

@@ -15,7 +15,6 @@ from sim.lies import LIES
 from sim.siege import Siege
 from sim.world import SimDevice
 
-from leftzmq.bus import fetching
 from leftzmq.content import seal
 from leftzmq.errors import ProblemKind, Refusal
 from leftzmq.sync.facts import ChunksArrived
@@ -24,6 +23,7 @@ from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.tree.entry import Entry
 from leftzmq.wire import check
 from leftzmq.wire.messages import Chunks
+from leftzmq.work import fetch_jobs
 
 SEEDS = 75
 SEEDS_A_TEST = 25
@@ -297,7 +297,7 @@ TAKEN_OUT: list[tuple[object, str, object, set[str]]] = [
     (check, "check_path", _any_path, {"refusal"}),
     (Entry, "leaps", _no_leaps, {"Refused", "I1", "AssertionError"}),
     (Entry, "same_content", _by_content, {"I8"}),
-    (fetching, "open_chunk", _unchecked, {"I4"}),
+    (fetch_jobs, "open_chunk", _unchecked, {"I4"}),
 ]
 
 

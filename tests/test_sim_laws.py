@@ -237,7 +237,7 @@ def _deletes_are_outbid(
 def test_what_comes_back_without_such_a_reason_is_found(
     monkeypatch: pytest.MonkeyPatch, devices: int
 ) -> None:
-    monkeypatch.setattr("leftzmq.sync.versions.reconcile", _deletes_are_outbid)
+    monkeypatch.setattr("leftzmq.sync.versions.resolver.reconcile", _deletes_are_outbid)
     for seed in range(40):
         broken = run(plan_of(seed, devices)).broken
         if isinstance(broken, laws.Broken):

@@ -20,7 +20,7 @@ from sim.fs import Crash
 from sim.plan import MEMORY, settle
 from sim.world import Knobs, SimDevice, World
 
-from leftzmq.disk.flush import GROUP_FROM
+from leftzmq.disk.apply.flush import GROUP_FROM
 from leftzmq.sync.jobs import Apply
 
 TREE = ("f", "t/a", "t/b/c", "t/b/d/e")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mesh import Device, Mesh
 
-from leftzmq.disk.fs import RealFile
+from leftzmq.disk.fs.real import RealFile
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 

@@ -12,11 +12,11 @@ import pytest
 from mesh import Device, Mesh
 from test_sync_mesh import together
 
-from leftzmq.disk.fs import RealFolder
-from leftzmq.disk.root import Stat
-from leftzmq.disk.swap import Place
-from leftzmq.disk.trash import Spot
-from leftzmq.sync.asides import RETRY_S
+from leftzmq.disk.apply.swap import Place
+from leftzmq.disk.fs.interface import Stat
+from leftzmq.disk.fs.real import RealFolder
+from leftzmq.disk.trash.trash import Spot
+from leftzmq.sync.apply.set_aside import RETRY_S
 
 
 def error() -> OSError:
@@ -104,7 +104,7 @@ def test_a_copy_that_was_made_for_nothing_goes_in_the_end(
     mesh.now += 5
     (a.share / "f").chmod(0o755)
     failed: list[str] = []
-    for module, name in (("attributes", "copy_bytes"), ("lefting", "throw_away")):
+    for module, name in (("apply.attributes", "copy_bytes"), ("staging.lefting", "throw_away")):
         _fail_once(monkeypatch, f"leftzmq.disk.{module}.{name}", failed)
     mesh.scan_all()
     mesh.settle()

@@ -9,7 +9,7 @@ import pytest
 from mesh import Device, Mesh
 
 from leftzmq.errors import Away, Problem, ProblemKind
-from leftzmq.sync.barrier import NAMING_S, NEVER_SYNCED, SHOWN_PATHS
+from leftzmq.sync.admin.wait import NAMING_S, NEVER_SYNCED, SHOWN_PATHS
 from leftzmq.sync.facts import Asked, CookieSeen, DialFailed, PathsTouched, Touch
 from leftzmq.sync.jobs import DropCookie, FindLacking, Job
 

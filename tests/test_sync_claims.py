@@ -10,9 +10,8 @@ from mesh import Device, Mesh
 from test_sync_mesh import together, trash
 from trees import deleted, folder, made
 
-from leftzmq.disk.sighting import Sight, Sighting
+from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.index.rows import Row
-from leftzmq.sync.claims import Claimant
 from leftzmq.sync.facts import (
     Fact,
     FoundDeletedBytes,
@@ -22,7 +21,8 @@ from leftzmq.sync.facts import (
     TimePassed,
     Touch,
 )
-from leftzmq.sync.found import FoundDeleted
+from leftzmq.sync.versions.local_changes import FoundDeleted
+from leftzmq.sync.versions.path_locks import Claimant
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.plan import Held
 

@@ -9,7 +9,7 @@ import pytest
 from mesh import Device, Mesh
 from test_sync_mesh import together, trash
 
-from leftzmq.bus import keeping
+from leftzmq.work import keep_jobs
 
 CHOICES = ("mine", "theirs", "file", "copy", "both")
 
@@ -45,7 +45,7 @@ def test_a_copy_is_listed_with_who_wrote_it(mesh: Mesh, who: str) -> None:
 
 def test_a_long_list_comes_in_pages(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
     copies = [at_odds(mesh, f"{name}.txt") for name in ("one", "two", "six")]
-    monkeypatch.setattr(keeping, "COPIES_A_JOB", 1)
+    monkeypatch.setattr(keep_jobs, "COPIES_A_JOB", 1)
     found, after = [], ""
     while True:
         answer = ask(mesh, mesh.devices["B"], "list", after=after)

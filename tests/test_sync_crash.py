@@ -12,12 +12,12 @@ import pytest
 from mesh import Device, Held, Mesh
 from test_sync_mesh import together, trash
 
-from leftzmq.bus.jobs import JobRunner
-from leftzmq.disk.flush import Flushes
-from leftzmq.disk.swap import Place
+from leftzmq.disk.apply.flush import Flushes
+from leftzmq.disk.apply.swap import Place
 from leftzmq.sync import actions, jobs
 from leftzmq.tree.conflict import conflict_path, is_conflict_name
 from leftzmq.wire.local import EventKind
+from leftzmq.work.runner import JobRunner
 
 LARGE_BYTES = 2_000_000
 

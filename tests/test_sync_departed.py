@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from leftzmq.disk.sighting import Sight, Sighting
-from leftzmq.sync.departed import FOLDER_HOLD_S, Departed
+from leftzmq.disk.scan.sighting import Sight, Sighting
+from leftzmq.sync.scan.pending_deletes import FOLDER_HOLD_S, Departed
 from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import is_below
 

@@ -15,11 +15,12 @@ from leftzmq.content.lists import Rows, pack_row
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Send, Work
-from leftzmq.sync.asks import RETRY_S, SILENT_ALONE_S, SILENT_S, Asks, Pending
-from leftzmq.sync.credit import CREDIT_MIN_BYTES, Credit
-from leftzmq.sync.downloader import Downloader
+from leftzmq.sync.download.availability import Haves
+from leftzmq.sync.download.downloader import Downloader
+from leftzmq.sync.download.flow_control import CREDIT_MIN_BYTES, Credit
+from leftzmq.sync.download.large_files import LargeFiles
+from leftzmq.sync.download.requests import RETRY_S, SILENT_ALONE_S, SILENT_S, Asks, Pending
 from leftzmq.sync.facts import ChunksArrived, FileLeft, FileNotWanted, FileWanted, PeerConnected
-from leftzmq.sync.haves import Haves
 from leftzmq.sync.jobs import (
     ChunksKept,
     ExpandLists,
@@ -29,7 +30,6 @@ from leftzmq.sync.jobs import (
     LookAtHome,
     StagingOpened,
 )
-from leftzmq.sync.large import LargeFiles
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.plan import Staged

@@ -22,11 +22,11 @@ from leftzmq.content import lists
 from leftzmq.content.lists import STEP_ROWS, Expansion, Rows, pack_row
 from leftzmq.errors import ProblemKind
 from leftzmq.sync.actions import Action, Work
+from leftzmq.sync.download.availability import Haves
+from leftzmq.sync.download.large_files import LargeFiles
+from leftzmq.sync.download.transfer_slots import VERY_LARGE_BYTES
 from leftzmq.sync.facts import Fact
-from leftzmq.sync.haves import Haves
 from leftzmq.sync.jobs import ExpandLists, ListsExpanded
-from leftzmq.sync.large import LargeFiles
-from leftzmq.sync.places import VERY_LARGE_BYTES
 from leftzmq.tree.entry import ContentId, Entry
 from leftzmq.wire.messages import Get
 
@@ -134,7 +134,7 @@ def entry(path: str, size: int) -> Entry:
 def test_very_large_ones_are_expanded_one_at_a_time_by_turns_of_their_devices(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("leftzmq.sync.places.VERY_LARGE_LEAST", 2)
+    monkeypatch.setattr("leftzmq.sync.download.transfer_slots.VERY_LARGE_LEAST", 2)
     folders = {"share": Both()}
     large = LargeFiles(folders, Haves(folders, link_to), lambda: 2)  # type: ignore[arg-type]
     for path in ("m1", "m2", "o1", "o2"):

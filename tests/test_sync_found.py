@@ -11,7 +11,7 @@ from sim.laws import Tree, tree_of
 from sim.world import Knobs, SimDevice, World
 
 from leftzmq.errors import ProblemKind
-from leftzmq.sync.claims import Claimant
+from leftzmq.sync.versions.path_locks import Claimant
 from leftzmq.tree.entry import Kind
 
 Make = Callable[..., World]

@@ -14,11 +14,11 @@ from test_sync_mesh import trash
 from leftzmq.index.losses import LossCount
 from leftzmq.index.store import Store
 from leftzmq.sync.facts import PathsTouched, Touch
-from leftzmq.sync.heard import heard
-from leftzmq.sync.incoming import Incoming, Way
-from leftzmq.sync.indexes import Indexes
-from leftzmq.sync.tally import Tally
-from leftzmq.sync.wave import QUIET_S, Wave, goes_at_once, is_flood
+from leftzmq.sync.guard.remote_deletes import Incoming, Way
+from leftzmq.sync.guard.threshold import QUIET_S, Wave, goes_at_once, is_flood
+from leftzmq.sync.versions.counters import Tally
+from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.remote_changes import heard
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Kind, tombstone
 from leftzmq.wire.local import EventKind

@@ -10,7 +10,7 @@ from mesh import Device, Mesh
 from test_sync_guard import _unguarded, ask, held, settle
 from test_sync_losses import empty, filled, spoil
 
-from leftzmq.disk import staging
+from leftzmq.disk.staging import staging
 from leftzmq.errors import ProblemKind, Stop, StopCause
 from leftzmq.sync.facts import FolderStopped
 from leftzmq.tree.accepted import NOTHING

@@ -17,14 +17,14 @@ from leftzmq.errors import ProblemKind
 from leftzmq.index import flush, schema
 from leftzmq.index.flush import fits_bytes
 from leftzmq.index.schema import CHECKPOINT_BYTES
-from leftzmq.sync import hearing, replica
+from leftzmq.sync.exchange import announcer, index_client
+from leftzmq.sync.exchange.index_quota import LOOK_PERIOD_S, SPARE_BYTES, IndexRoom
+from leftzmq.sync.exchange.index_waits import RETRY_S
 from leftzmq.sync.facts import PageArrived
-from leftzmq.sync.holdings import Held, Holdings
-from leftzmq.sync.index_room import LOOK_PERIOD_S, SPARE_BYTES, IndexRoom
-from leftzmq.sync.index_waits import RETRY_S
 from leftzmq.sync.jobs import IndexRoomSeen
 from leftzmq.sync.link import Link, Way
-from leftzmq.sync.tally import Recount
+from leftzmq.sync.versions.counters import Recount
+from leftzmq.sync.versions.peer_counts import Held, Holdings
 from leftzmq.tree.accepted import NOTHING
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector
@@ -192,8 +192,8 @@ def test_the_log_is_checkpointed_while_others_say_much(
 def test_while_the_log_is_long_nobody_is_asked_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hearing, "BEHIND_BYTES", 400_000)
-    for module in (schema, flush, replica):
+    monkeypatch.setattr(index_client, "BEHIND_BYTES", 400_000)
+    for module in (schema, flush, announcer):
         monkeypatch.setattr(module, "CHECKPOINT_BYTES", 100_000)
     crowd = Crowd(tmp_path, 1)
     crowd.hold = True

@@ -21,6 +21,7 @@ from leftzmq.index.heads import NO_LIFE
 from leftzmq.index.schema import MAX_BITS
 from leftzmq.index.store import Store
 from leftzmq.sync import actions
+from leftzmq.sync.exchange.index_client import BIT_HELD_S
 from leftzmq.sync.facts import (
     Fact,
     LinkClosed,
@@ -29,10 +30,9 @@ from leftzmq.sync.facts import (
     PageArrived,
     TimePassed,
 )
-from leftzmq.sync.hearing import BIT_HELD_S
 from leftzmq.sync.jobs import Flush, Job, LookForIndexRoom
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.sync.peer import Peer
+from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector
 from leftzmq.wire.hello import Standing, row

@@ -16,24 +16,24 @@ from sim.node import FOLDER, SECRET
 from test_sync_crash import after, crashes, leftings
 from test_sync_mesh import together
 
-from leftzmq.bus import fetching
-from leftzmq.bus.ground import Ground
-from leftzmq.bus.jobs import JobRunner
 from leftzmq.content.keys import derive_keys
-from leftzmq.disk import lefting, staging
-from leftzmq.disk.fs import RealFile
-from leftzmq.disk.mounts import Mounts
+from leftzmq.disk.fs.real import RealFile
+from leftzmq.disk.scan.mounts import Mounts
+from leftzmq.disk.staging import lefting, staging
 from leftzmq.errors import IndexFault
 from leftzmq.index.store import Store
 from leftzmq.sync import jobs
 from leftzmq.sync.actions import Work
+from leftzmq.sync.apply.leftings import LEFT_RETRY_S, Leftings
 from leftzmq.sync.facts import LinkClosed
-from leftzmq.sync.indexes import Indexes
-from leftzmq.sync.leftings import LEFT_RETRY_S, Leftings
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.problems import Problems
+from leftzmq.sync.versions.index_view import Indexes
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.plan import Staged
+from leftzmq.work import fetch_jobs
+from leftzmq.work.folder_context import Ground
+from leftzmq.work.runner import JobRunner
 
 LARGE_BYTES = 2_000_000
 
@@ -129,17 +129,17 @@ def test_on_a_mount_that_is_away_nothing_is_gone(tmp_path: Path, clear: bool) ->
     for staged in (ours, Staged("m/f.lefting", stray.number), Staged("m/f.lefting", 0)):
         if clear:
             leftover = jobs.Leftover("m/f", staged, b"content")
-            cleared = fetching.run(away.ground, 0, jobs.ClearStaging(FOLDER, (leftover,), ()))
+            cleared = fetch_jobs.run(away.ground, 0, jobs.ClearStaging(FOLDER, (leftover,), ()))
             assert cleared == jobs.StagingCleared(FOLDER, (), (staged,))
-            kept = fetching.run(away.ground, 0, jobs.ClearStaging(FOLDER, (), (leftover,)))
+            kept = fetch_jobs.run(away.ground, 0, jobs.ClearStaging(FOLDER, (), (leftover,)))
             assert kept == jobs.StagingCleared(FOLDER, (), ())
         else:
-            done = fetching.run(away.ground, 0, jobs.Discard(FOLDER, (staged,)))
+            done = fetch_jobs.run(away.ground, 0, jobs.Discard(FOLDER, (staged,)))
             assert done == jobs.Discarded(FOLDER, (), (staged,))
     assert away.hands.at("m/f.lefting") is stray
     away.place(2, tree)
     away.ground.mounts = Mounts(["m"])  # a walk found it again
-    done = fetching.run(away.ground, 0, jobs.Discard(FOLDER, (ours,)))
+    done = fetch_jobs.run(away.ground, 0, jobs.Discard(FOLDER, (ours,)))
     assert done == jobs.Discarded(FOLDER, (ours,)) and away.hands.at("m/f.lefting") is None
 
 
@@ -167,7 +167,7 @@ def test_what_lost_its_bytes_before_a_start_is_not_gone_on_with(stays: bool) -> 
 
     calls.before = fail
     spoilt = leftovers[1].staged
-    cleared = fetching.run(ground, 0, jobs.ClearStaging(FOLDER, (), tuple(leftovers)))
+    cleared = fetch_jobs.run(ground, 0, jobs.ClearStaging(FOLDER, (), tuple(leftovers)))
     gone = () if stays else (spoilt,)
     assert cleared == jobs.StagingCleared(FOLDER, gone, (spoilt,) if stays else ())
     assert (hands.at("spoilt.lefting") is not None) is stays and hands.at("whole.lefting")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from sim.besieged import besieged, go_on
 
-from leftzmq.cli.lines import line
+from leftzmq.cli.format.event_lines import line
 from leftzmq.sync.actions import Tell
-from leftzmq.sync.lines import PERIOD_S, Lines
+from leftzmq.sync.admin.event_batching import PERIOD_S, Lines
 from leftzmq.wire.local import Event, EventKind
 
 

@@ -11,7 +11,7 @@ from sim.node import FOLDER
 
 from leftzmq.sync.facts import Asked, PathsTouched, Touch
 from leftzmq.sync.jobs import Job, Look, Walk
-from leftzmq.sync.linked import POLL_PERIOD_S, STEP_NAMES
+from leftzmq.sync.scan.hard_links import POLL_PERIOD_S, STEP_NAMES
 
 LARGE = 600_000
 

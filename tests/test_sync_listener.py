@@ -10,7 +10,7 @@ from leftzmq.sync.actions import Action, Send, Work
 from leftzmq.sync.facts import Fact
 from leftzmq.sync.jobs import ChunksRead, ReadChunks
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.sync.listener import MAX_ASKS, READS_AT_ONCE, Listener
+from leftzmq.sync.upload.listener import MAX_ASKS, READS_AT_ONCE, Listener
 from leftzmq.wire.messages import Ask, Get, Want
 
 TAG = b"t" * 16

@@ -13,8 +13,8 @@ from leftzmq.index import flush as flushing
 from leftzmq.index import store as storing
 from leftzmq.index.flush import flush
 from leftzmq.index.store import Store
-from leftzmq.sync import log_length
-from leftzmq.sync.log_length import BETWEEN_MAX_S, BETWEEN_S, QUIET_S, LogLength
+from leftzmq.sync.exchange import wal_truncation
+from leftzmq.sync.exchange.wal_truncation import BETWEEN_MAX_S, BETWEEN_S, QUIET_S, LogLength
 from leftzmq.tree.version import make_life
 
 SHORT_BYTES = 200_000
@@ -24,7 +24,7 @@ LONG_BYTES = 1_000_000
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    for module in (flushing, storing, log_length):
+    for module in (flushing, storing, wal_truncation):
         monkeypatch.setattr(module, "CHECKPOINT_BYTES", SHORT_BYTES)
     monkeypatch.setattr(storing, "CUT_BYTES", CUT_BYTES)
     store = Store(tmp_path / "index.db")

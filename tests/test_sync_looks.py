@@ -1,13 +1,13 @@
-"""Which paths are looked at, when, and once more: sync/looks alone."""
+"""Which paths are looked at, when, and once more: sync/scan/look_queue alone."""
 
 from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
 
-from leftzmq.sync.claims import Claimant, Claims
-from leftzmq.sync.looks import LOOK_PATHS, LOOKS_AT_ONCE, SETTLE_S, Looks
-from leftzmq.sync.waiting import WaitingPaths
+from leftzmq.sync.scan.look_queue import LOOK_PATHS, LOOKS_AT_ONCE, SETTLE_S, Looks
+from leftzmq.sync.scan.touched_paths import WaitingPaths
+from leftzmq.sync.versions.path_locks import Claimant, Claims
 from leftzmq.tree.entry import Kind, ScanKey
 
 

@@ -15,8 +15,8 @@ from mesh import Device, Mesh
 from test_sync_guard import _unguarded, ask, held, same, settle, some
 from test_sync_mesh import trash
 
-from leftzmq.sync.heldback import Why
-from leftzmq.sync.members import ACCEPTED_LOOKED_AT
+from leftzmq.sync.admin.peer_progress import ACCEPTED_LOOKED_AT
+from leftzmq.sync.versions.withheld import Why
 from leftzmq.wire.local import EventKind
 
 COUNT = 200

@@ -9,10 +9,10 @@ import pytest
 from mesh import Mesh
 from test_sync_mesh import together
 
-from leftzmq.bus.jobs import JobRunner
-from leftzmq.disk.fs import RealFile, RealFolder, RealRoot
+from leftzmq.disk.fs.real import RealFile, RealFolder, RealRoot
 from leftzmq.sync import jobs
 from leftzmq.wire.messages import Get
+from leftzmq.work.runner import JobRunner
 
 FILES = 1500
 

@@ -12,6 +12,7 @@ from mesh import Device, Mesh
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.errors import Away, Refusal, Stop, StopCause
 from leftzmq.index.rows import Row
+from leftzmq.sync.admin.peer_progress import MemberState, PeerState
 from leftzmq.sync.facts import (
     DeviceDropped,
     DialFailed,
@@ -23,11 +24,10 @@ from leftzmq.sync.facts import (
     Stranger,
     StrangerRefused,
 )
-from leftzmq.sync.holdings import Holdings, Lack
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.sync.members import MemberState, PeerState
-from leftzmq.sync.peers import TELL_STOPS_S
-from leftzmq.sync.visitors import LATELY_S, MAX_KEPT, Visitors
+from leftzmq.sync.peers.greeting import TELL_STOPS_S
+from leftzmq.sync.peers.refused_keys import LATELY_S, MAX_KEPT, Visitors
+from leftzmq.sync.versions.peer_counts import Holdings, Lack
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector
 from leftzmq.wire.hello import Standing, row

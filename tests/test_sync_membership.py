@@ -17,7 +17,7 @@ from leftzmq.errors import Refusal, Refused, Stop, StopCause
 from leftzmq.sync import actions
 from leftzmq.sync.facts import Asked, CookieSeen, LinkClosed, LinkOpened, MessageArrived
 from leftzmq.sync.link import Link, Way
-from leftzmq.sync.membership import Membership
+from leftzmq.sync.peers.membership import Membership
 from leftzmq.tree.version import Life, make_life
 from leftzmq.wire.codec import encode
 from leftzmq.wire.hello import Halted, Standing, opened, row

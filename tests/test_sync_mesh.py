@@ -13,11 +13,11 @@ import pytest
 from mesh import Device, Mesh
 from msgspec import structs
 
-from leftzmq.disk.fs import RealFolder
-from leftzmq.disk.outcome import Ending, Outcome
+from leftzmq.disk.apply.outcome import Ending, Outcome
+from leftzmq.disk.fs.real import RealFolder
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.sync.actions import Action, Tell, Work
-from leftzmq.sync.applier import FOLDER_LATE_S
+from leftzmq.sync.apply.applier import FOLDER_LATE_S
 from leftzmq.sync.facts import (
     Asked,
     CookieSeen,
@@ -45,7 +45,7 @@ from leftzmq.sync.jobs import (
     Walk,
 )
 from leftzmq.sync.link import Link, Way
-from leftzmq.sync.tally import Tally
+from leftzmq.sync.versions.counters import Tally
 from leftzmq.tree.plan import Staged, Verb
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.messages import IndexSince, Message

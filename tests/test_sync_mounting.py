@@ -1,4 +1,4 @@
-"""sync/settler and mounts: when the Problem of one that was away is over."""
+"""sync/scan/scheduler and mounts: when the Problem of one that was away is over."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from leftzmq.content.keys import derive_keys
-from leftzmq.disk.sighting import Sight, Sighting
+from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Action, Work
-from leftzmq.sync.claims import Claims
 from leftzmq.sync.facts import Fact, MountChanged, PathsTouched, Touch
 from leftzmq.sync.jobs import Look, Looked, Walk, Walked
-from leftzmq.sync.mounting import LOOK_PERIOD_S, MOUNTS
 from leftzmq.sync.problems import Problems
-from leftzmq.sync.settler import Settler
+from leftzmq.sync.scan.mount_polls import LOOK_PERIOD_S, MOUNTS
+from leftzmq.sync.scan.scheduler import Settler
+from leftzmq.sync.versions.path_locks import Claims
 
 GONE = Problem("share", "m", ProblemKind.MOUNT_GONE)
 

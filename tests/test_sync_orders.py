@@ -15,6 +15,7 @@ from mesh import Mesh
 
 from leftzmq.content.keys import device_mark
 from leftzmq.errors import Away, Stop, StopCause
+from leftzmq.sync.exchange.index_client import ANSWER_TIMEOUT_S
 from leftzmq.sync.facts import (
     BulkRestored,
     DialFailed,
@@ -25,9 +26,8 @@ from leftzmq.sync.facts import (
     PageArrived,
     TimePassed,
 )
-from leftzmq.sync.hearing import ANSWER_TIMEOUT_S
 from leftzmq.sync.link import Link, Way
-from leftzmq.sync.peer import Peer, State
+from leftzmq.sync.peers.peer_state import Peer, State
 from leftzmq.tree.version import Life, make_life
 from leftzmq.wire.hello import Standing
 from leftzmq.wire.hello import row as wire_row

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from mesh import Device, Mesh
 
-from leftzmq.sync.jobs import Apply, Job
-from leftzmq.sync.pace import (
+from leftzmq.sync.apply.source_pace import (
     ACTIVE_S,
     AFTERWARDS_S,
     OPERATIONS_ALONE,
@@ -20,6 +19,7 @@ from leftzmq.sync.pace import (
     Pace,
     lane_of,
 )
+from leftzmq.sync.jobs import Apply, Job
 
 FLOOD, EDIT = lane_of(1, b"flooder."), lane_of(2, b"editor..")
 

@@ -8,18 +8,18 @@ import pytest
 from mesh import Device, Mesh
 
 from leftzmq.errors import Problem, ProblemKind
-from leftzmq.sync import status as module
+from leftzmq.sync.admin import status as module
+from leftzmq.sync.admin.open_questions import MAX_OPEN, MAX_OPEN_OF_ONE
 from leftzmq.sync.facts import Asked, Stranger
 from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey
-from leftzmq.sync.membership import Membership
-from leftzmq.sync.open_questions import MAX_OPEN, MAX_OPEN_OF_ONE
-from leftzmq.sync.paging import PAGE_BYTES, PAGE_ITEMS, fitting
-from leftzmq.sync.peer import Move, Peer
-from leftzmq.sync.peers import OurSide, Peers
-from leftzmq.sync.visitors import MAX_KEPT
+from leftzmq.sync.peers.greeting import OurSide, Peers
+from leftzmq.sync.peers.membership import Membership
+from leftzmq.sync.peers.peer_state import Move, Peer
+from leftzmq.sync.peers.refused_keys import MAX_KEPT
 from leftzmq.tree.version import Life
 from leftzmq.wire.local import MAX_REPLY_BYTES, decode_reply, encode_reply, packed_bytes
+from leftzmq.wire.paging import PAGE_BYTES, PAGE_ITEMS, fitting
 
 KINDS = [kind for kind in ProblemKind if kind is not ProblemKind.MANY_LOSSES]
 

@@ -11,10 +11,10 @@ from leftzmq.errors import Refusal
 from leftzmq.sync.actions import Drop, Send, Subscribe
 from leftzmq.sync.facts import LinkClosed, LinkOpened, MessageArrived, PeerConnected, PeerLost
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.sync.listener import MAX_CREDIT_BYTES
-from leftzmq.sync.membership import Membership
-from leftzmq.sync.peer import MOVES, Move, Peer, State
-from leftzmq.sync.peers import ASK_TO_GREET_S, PORTS_STAY_S, OurSide, Peers
+from leftzmq.sync.peers.greeting import ASK_TO_GREET_S, PORTS_STAY_S, OurSide, Peers
+from leftzmq.sync.peers.membership import Membership
+from leftzmq.sync.peers.peer_state import MOVES, Move, Peer, State
+from leftzmq.sync.upload.listener import MAX_CREDIT_BYTES
 from leftzmq.wire.messages import VERSION, Hello, Open, Refusing, Welcome
 
 

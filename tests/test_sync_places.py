@@ -12,8 +12,8 @@ from mesh import Device
 from shaped import Shaped
 
 from leftzmq.errors import ProblemKind
-from leftzmq.sync.asks import SILENT_ALONE_S
-from leftzmq.sync.ends import FAILED_RETRY_S
+from leftzmq.sync.apply.results import FAILED_RETRY_S
+from leftzmq.sync.download.requests import SILENT_ALONE_S
 from leftzmq.sync.link import Link
 from leftzmq.wire.messages import Chunks, Message
 
@@ -144,8 +144,8 @@ def test_the_tickets_of_a_silent_one_do_not_fill_the_window(
     mesh: Lying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They come first in the order of paths, and there are more than are worked at at once."""
-    monkeypatch.setattr("leftzmq.sync.window.WINDOW_TICKETS", 200)
-    monkeypatch.setattr("leftzmq.sync.window.LEAST_TICKETS", 20)
+    monkeypatch.setattr("leftzmq.sync.apply.work_window.WINDOW_TICKETS", 200)
+    monkeypatch.setattr("leftzmq.sync.apply.work_window.LEAST_TICKETS", 20)
     a, b, m = (mesh.devices[name] for name in "ABM")
     mesh.mute.update("AM")
     offered = write(m, {f"a{number}": 100 for number in range(400)})

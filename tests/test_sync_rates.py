@@ -10,8 +10,8 @@ from sim.besieged import besieged, go_on
 
 from leftzmq.errors import Refusal
 from leftzmq.sync.actions import Send
+from leftzmq.sync.exchange.rate_limits import NEWS, PAGES, RATE_OF, Rates
 from leftzmq.sync.link import DeviceKey
-from leftzmq.sync.rates import NEWS, PAGES, RATE_OF, Rates
 from leftzmq.wire.codec import encode, kind_of
 from leftzmq.wire.messages import (
     VERSION,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from mesh import Device, Mesh
 
-from leftzmq.disk.fs import RealFile, RealFolder, RealRoot
+from leftzmq.disk.fs.real import RealFile, RealFolder, RealRoot
 from leftzmq.errors import Stop, StopCause
 from leftzmq.sync.actions import TakeOver, Work
 from leftzmq.sync.facts import FolderStopped, WatchLost

@@ -10,9 +10,9 @@ from mesh import Mesh
 from test_sync_mesh import together
 
 from leftzmq.config import Limits
-from leftzmq.disk.fs import RealFolder, RealRoot
-from leftzmq.disk.room import LowSpace, check_room, fits_bytes
-from leftzmq.disk.staging import check_staging, open_staging
+from leftzmq.disk.fs.real import RealFolder, RealRoot
+from leftzmq.disk.staging.free_space import LowSpace, check_room, fits_bytes
+from leftzmq.disk.staging.staging import check_staging, open_staging
 from leftzmq.sync.facts import TimePassed
 
 GIB = 1 << 30
@@ -193,9 +193,9 @@ def test_a_rename_needs_no_room(mesh: Mesh, disk: Disk) -> None:
 def test_tickets_that_wait_take_no_place_in_the_window(
     mesh: Mesh, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leftzmq.sync.window.WINDOW_TICKETS", 40)
-    monkeypatch.setattr("leftzmq.sync.window.LEAST_TICKETS", 1)
-    monkeypatch.setattr("leftzmq.sync.window.CONSIDER_A_TURN", 10)
+    monkeypatch.setattr("leftzmq.sync.apply.work_window.WINDOW_TICKETS", 40)
+    monkeypatch.setattr("leftzmq.sync.apply.work_window.LEAST_TICKETS", 1)
+    monkeypatch.setattr("leftzmq.sync.apply.work_window.CONSIDER_A_TURN", 10)
     a, b = mesh.devices["A"], mesh.devices["B"]
     a.write("zz-last", b"x")
     together(mesh)

@@ -15,11 +15,11 @@ from mesh import Device, Mesh
 from msgspec.structs import replace
 from test_sync_mesh import together
 
-from leftzmq.disk.fs import RealFile
+from leftzmq.disk.fs.real import RealFile
+from leftzmq.sync.download.failed_requests import NOT_GIVEN_S
 from leftzmq.sync.facts import BytesDoubted
 from leftzmq.sync.jobs import Doubt
-from leftzmq.sync.rot import TRY_PERIOD_S
-from leftzmq.sync.vain import NOT_GIVEN_S
+from leftzmq.sync.upload.bit_rot import TRY_PERIOD_S
 
 SIZES = pytest.mark.parametrize("size", [100, 5_000_000], ids=["small", "large"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leftzmq.sync.rowsets import marks_of, set_of, set_of_runs
+from leftzmq.sync.download.row_sets import marks_of, set_of, set_of_runs
 
 ROW = st.integers(0, 200)
 

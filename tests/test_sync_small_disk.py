@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from mesh import Device, Mesh
 
-from leftzmq.sync.room import GIVE_PERIOD_S
+from leftzmq.sync.apply.space_waits import GIVE_PERIOD_S
 
 MIB = 1 << 20
 DISK_MIB = 16

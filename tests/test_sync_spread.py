@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import islice, pairwise
 
+from leftzmq.sync.download.rarest_first import Spread
 from leftzmq.sync.link import DeviceKey
-from leftzmq.sync.spread import Spread
 
 SEED = DeviceKey(bytes(32))
 OTHERS = [DeviceKey(bytes([number]) * 32) for number in range(1, 9)]

@@ -8,7 +8,7 @@ from mesh import Mesh
 from sim.node import FOLDER
 
 from leftzmq.sync.facts import PathsTouched, Touch
-from leftzmq.sync.looks import TOUCHED_PATHS_MAX
+from leftzmq.sync.scan.look_queue import TOUCHED_PATHS_MAX
 
 
 def test_a_storm_of_names_is_noted_up_to_a_bound_and_hides_nothing(tmp_path: Path) -> None:

@@ -15,14 +15,14 @@ from mesh import Device
 from shaped import Shaped
 
 from leftzmq.content.ids import chunk_id
-from leftzmq.sync.arriving import Phase
-from leftzmq.sync.asks import SILENT_S
-from leftzmq.sync.credit import ASK_MIN_BYTES
-from leftzmq.sync.downloader import Downloader
+from leftzmq.sync.download.availability import HAVE_MIN_BYTES
+from leftzmq.sync.download.chunk_picker import Wants
+from leftzmq.sync.download.downloader import Downloader
+from leftzmq.sync.download.flow_control import ASK_MIN_BYTES
+from leftzmq.sync.download.requests import SILENT_S
+from leftzmq.sync.download.transfer import Phase
 from leftzmq.sync.facts import MessageArrived
-from leftzmq.sync.haves import HAVE_MIN_BYTES
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.sync.wants import Wants
 from leftzmq.wire.messages import Have, Message
 
 RATE = 12_500_000  # 100 Mbit/s

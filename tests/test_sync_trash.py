@@ -11,10 +11,10 @@ import pytest
 from mesh import Device, Mesh
 from test_sync_mesh import together, trash
 
-from leftzmq.disk import recover
-from leftzmq.disk.fs import RealFolder
+from leftzmq.disk.apply import restore as recover
+from leftzmq.disk.fs.real import RealFolder
 from leftzmq.errors import ProblemKind
-from leftzmq.sync import trash as keeper
+from leftzmq.sync import trash_keeper as keeper
 from leftzmq.wire.local import EventKind
 
 DAY_S = 86_400.0
@@ -188,7 +188,7 @@ def test_a_long_list_comes_in_pages(mesh: Mesh, monkeypatch: pytest.MonkeyPatch)
     assert versions(mesh, b) == whole and len(whole) == 12
     monkeypatch.setattr(keeper, "PAGE_BYTES", 1)
     assert versions(mesh, b) == whole
-    monkeypatch.setattr("leftzmq.disk.recover.STEP_CALLS", 1)
+    monkeypatch.setattr("leftzmq.disk.apply.restore.STEP_CALLS", 1)
     assert versions(mesh, b) == whole
     assert restore(mesh, b, "f1", target="back")["restored"] == 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leftzmq.sync.turns import Turns
+from leftzmq.sync.apply.round_robin import Turns
 
 
 def test_one_of_each_in_its_turn_and_of_each_the_least() -> None:

@@ -12,7 +12,7 @@ from leftzmq.content.keys import device_mark
 from leftzmq.errors import ProblemKind
 from leftzmq.sync.facts import Asked, PageArrived
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.sync.twins import LATE_S, LIVES_KEPT, RECENT_S, Twins
+from leftzmq.sync.peers.cloned_device import LATE_S, LIVES_KEPT, RECENT_S, Twins
 from leftzmq.tree.version import Life, make_life
 from leftzmq.wire.page import Page
 

@@ -1,8 +1,8 @@
-"""sync/unreadable: when what could not be read is tried again."""
+"""sync/scan/read_retries: when what could not be read is tried again."""
 
 from __future__ import annotations
 
-from leftzmq.sync.unreadable import RETRY_S, Unreadable
+from leftzmq.sync.scan.read_retries import RETRY_S, Unreadable
 
 
 def test_patience_grows_with_every_try_of_ours() -> None:

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.disk.sighting import Sight, Sighting
+from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.index.losses import LossCount
 from leftzmq.index.store import Store
-from leftzmq.sync.claims import Claimant, Claims
-from leftzmq.sync.found import found
-from leftzmq.sync.heard import heard
-from leftzmq.sync.indexes import Indexes
-from leftzmq.sync.vanished import GATHER_MAX_S, Vanished
-from leftzmq.sync.versions import Versions
-from leftzmq.sync.waiting import WaitingPaths
-from leftzmq.sync.walks import Walks
-from leftzmq.sync.wave import QUIET_S, Judged, State, Wave
+from leftzmq.sync.guard.local_deletes import GATHER_MAX_S, Vanished
+from leftzmq.sync.guard.threshold import QUIET_S, Judged, State, Wave
+from leftzmq.sync.scan.touched_paths import WaitingPaths
+from leftzmq.sync.scan.walks import Walks
+from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.local_changes import found
+from leftzmq.sync.versions.path_locks import Claimant, Claims
+from leftzmq.sync.versions.remote_changes import heard
+from leftzmq.sync.versions.resolver import Versions
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import ContentId, Kind, Observed, ScanKey, local_change, tombstone
 from leftzmq.tree.version import Life, make_life

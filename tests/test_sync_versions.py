@@ -1,4 +1,5 @@
-"""sync/heard and versions by themselves: what follows from what a device has and hears."""
+"""sync/versions/remote_changes and versions by themselves: what follows from what a device has and
+hears."""
 
 from __future__ import annotations
 
@@ -8,10 +9,10 @@ import pytest
 from trees import S_NS, deleted, file, folder, life, link, made
 
 from leftzmq.index.store import Store
-from leftzmq.sync.found import FoundDeleted, gone
-from leftzmq.sync.heard import Heard, heard
-from leftzmq.sync.indexes import Indexes
-from leftzmq.sync.versions import Versions
+from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.local_changes import FoundDeleted, gone
+from leftzmq.sync.versions.remote_changes import Heard, heard
+from leftzmq.sync.versions.resolver import Versions
 from leftzmq.tree.conflict import conflict_path
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey
 

@@ -15,7 +15,7 @@ from sim.node import FOLDER, content_id
 from leftzmq.errors import ProblemKind
 from leftzmq.sync.facts import PathsTouched, Touch
 from leftzmq.sync.jobs import CutSlice, Job, Look
-from leftzmq.sync.waiting import EAGER_S
+from leftzmq.sync.scan.touched_paths import EAGER_S
 
 LARGE = 5 << 20
 

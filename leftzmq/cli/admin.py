@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from leftzmq import __version__
-from leftzmq.bus import devicekey
+from leftzmq.cli.accept import add_held, decide
 from leftzmq.cli.conflicts import add_conflicts, conflicts
-from leftzmq.cli.held import add_held, decide
 from leftzmq.cli.importing import Importing
 from leftzmq.cli.problems import add_problems, problems
 from leftzmq.cli.shell import Parser, guarded
@@ -19,6 +18,7 @@ from leftzmq.cli.wait import add_wait, wait
 from leftzmq.config import load_device
 from leftzmq.errors import KeyFileError
 from leftzmq.statedir import StateDir, device_key_file, make_state_dir
+from leftzmq.transport import device_key
 
 DEMO_BYTES = 512 << 20
 
@@ -48,7 +48,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             return trash(options)
         case _:
             with Importing():  # rich and three agents: only when they are wanted
-                from leftzmq.cli.demo import demo
+                from leftzmq.cli.demo.command import demo
             return demo(as_json=options.json, size=options.size)
 
 
@@ -104,15 +104,15 @@ def _id(options: argparse.Namespace) -> int:
         pair = _new_key(device.state)
     else:
         make_state_dir(device.state)
-        pair = devicekey.load_or_make(device_key_file(device.state))
-    print(devicekey.public_text(pair.public))
+        pair = device_key.load_or_make(device_key_file(device.state))
+    print(device_key.public_text(pair.public))
     return 0
 
 
-def _new_key(state: Path) -> devicekey.DeviceKeyPair:
+def _new_key(state: Path) -> device_key.DeviceKeyPair:
     with StateDir.open(state) as held:
         try:
-            return devicekey.make_anew(held.device_key_file)
+            return device_key.make_anew(held.device_key_file)
         except OSError as error:
             where, do = str(held.device_key_file), "look who owns the state directory"
             raise KeyFileError(f"cannot be replaced: {error.strerror}", where, do) from None

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from leftzmq import __version__
-from leftzmq.agent import Agent
 from leftzmq.cli.log import LEVELS, Log
 from leftzmq.cli.shell import STDERR, STDOUT, Parser, guarded
 from leftzmq.config import load
 from leftzmq.errors import LeftError, UsageError
+from leftzmq.runtime.agent import Agent
 
 NOTICED: Final = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """They would end the process; nobody who sends one to an agent means that."""

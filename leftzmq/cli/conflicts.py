@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from leftzmq.bus.door import ask
 from leftzmq.cli.asking import ANSWER_S, add_common, as_path, the_command
-from leftzmq.cli.clock import UNDATED, iso_time, local_time
-from leftzmq.cli.columns import columns
-from leftzmq.cli.lines import human_bytes, printable
+from leftzmq.cli.format.clock import UNDATED, iso_time, local_time
+from leftzmq.cli.format.columns import columns
+from leftzmq.cli.format.event_lines import human_bytes, printable
+from leftzmq.cli.format.terminal import may_style
 from leftzmq.cli.paging import Item, Pages, add_paging, print_json, print_more, shown
 from leftzmq.cli.shell import json_text
-from leftzmq.cli.terminal import may_style
 from leftzmq.config import load_device
+from leftzmq.transport.ipc.client import ask
 
 _LIST: Final = "which conflict copies there are"
 _SHOW: Final = "the versions of a file side by side, with the differences if both are text"

@@ -14,12 +14,12 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, Final
 
-from leftzmq.bus.outlet import Outlet
-from leftzmq.cli.batches import WHAT, Batch, Batches
-from leftzmq.cli.lines import batch_line, batch_text, dated, line, text_of
+from leftzmq.cli.format.batches import WHAT, Batch, Batches
+from leftzmq.cli.format.event_lines import batch_line, batch_text, dated, line, text_of
+from leftzmq.cli.format.terminal import may_style
 from leftzmq.cli.shell import json_text
-from leftzmq.cli.terminal import may_style
 from leftzmq.errors import StopCause, counted
+from leftzmq.runtime.line_writer import Outlet
 from leftzmq.wire.local import Event, EventKind
 
 END_S: Final = 0.2

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from leftzmq import __version__
-from leftzmq.bus.door import ask, listen
-from leftzmq.cli.lines import line, printable
+from leftzmq.cli.format.event_lines import line, printable
+from leftzmq.cli.format.terminal import may_style
 from leftzmq.cli.shell import Parser, guarded, json_text
-from leftzmq.cli.terminal import may_style
 from leftzmq.config import load, load_device
 from leftzmq.errors import AgentAway, UsageError, counted
+from leftzmq.transport.ipc.client import ask, listen
 from leftzmq.wire.local import Event, EventKind
 
 Ask = Callable[[int], dict[str, Any]]

@@ -13,9 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from leftzmq.bus.door import ask
 from leftzmq.cli.asking import ANSWER_S
 from leftzmq.cli.shell import json_text
+from leftzmq.transport.ipc.client import ask
 
 SHOWN: Final = 1_000
 

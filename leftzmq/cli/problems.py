@@ -6,7 +6,7 @@ import argparse
 from typing import Any, Final
 
 from leftzmq.cli.asking import add_common
-from leftzmq.cli.lines import printable
+from leftzmq.cli.format.event_lines import printable
 from leftzmq.cli.paging import Pages, add_paging, print_json, print_more, shown
 from leftzmq.config import load_device
 

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, NoReturn, TextIO
 
+from leftzmq.cli.format.event_lines import printable
 from leftzmq.cli.importing import INTERRUPTED, keep_descriptors
-from leftzmq.cli.lines import printable
 from leftzmq.errors import LeftError, NotStarted, OutputError
 
 STDOUT, STDERR = 1, 2

@@ -16,14 +16,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from leftzmq.bus.door import ask
-from leftzmq.cli.clock import iso_time, local_time
+from leftzmq.cli.format.clock import iso_time, local_time
+from leftzmq.cli.format.event_lines import human_bytes, printable
+from leftzmq.cli.format.terminal import colour_system
 from leftzmq.cli.importing import end_at_once
-from leftzmq.cli.lines import human_bytes, printable
 from leftzmq.cli.shell import json_text
-from leftzmq.cli.terminal import colour_system
 from leftzmq.config import load_device
 from leftzmq.errors import Declined, counted
+from leftzmq.transport.ipc.client import ask
 
 WATCH_PERIOD_S: Final = 0.5
 SHOWN_PROBLEMS: Final = 20

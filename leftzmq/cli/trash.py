@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from leftzmq.bus.door import ask
 from leftzmq.cli.asking import ANSWER_S, add_common, as_path, the_command
-from leftzmq.cli.clock import iso_time, local_time, period, unix_of
-from leftzmq.cli.columns import columns
-from leftzmq.cli.lines import human_bytes, printable
+from leftzmq.cli.format.clock import iso_time, local_time, period, unix_of
+from leftzmq.cli.format.columns import columns
+from leftzmq.cli.format.event_lines import human_bytes, printable
 from leftzmq.cli.paging import Item, Pages, add_paging, print_json, print_more, shown
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
-from leftzmq.disk.trash import is_batch
+from leftzmq.disk.trash.trash import is_batch
 from leftzmq.errors import Declined, UsageError
+from leftzmq.transport.ipc.client import ask
 
 _LIST: Final = "what other devices' changes and deletes took away here, newest first"
 _RESTORE: Final = "put a path back into the share, with all below it; nothing is overwritten"

@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from leftzmq.bus.door import ask
 from leftzmq.cli.asking import add_common, as_path
-from leftzmq.cli.lines import human_bytes, printable
+from leftzmq.cli.format.event_lines import human_bytes, printable
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
 from leftzmq.errors import counted
+from leftzmq.transport.ipc.client import ask
 
 NOT_IN_SYNC: Final = 3
 DEFAULT_WAIT_S: Final = 60.0

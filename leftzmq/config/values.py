@@ -22,7 +22,7 @@ MIN_FREE_PERCENT: Final = 1.0
 INDEX_ENTRIES: Final = 1_000_000
 INDEX_ENTRY_BYTES: Final = 1_024
 """Two to three times as much as entries of real trees take up: a path of 60 to 120 bytes counts
-twice, and three writers are 60 (sync/index_room)."""
+twice, and three writers are 60 (sync/exchange/index_quota)."""
 PATIENCE_S: Final = 10.0
 MIN_PATIENCE_S: Final = 2  # below it a file could not show that it stands still for a second
 MAX_PATIENCE_S: Final = 86_400

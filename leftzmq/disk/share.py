@@ -15,11 +15,11 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import Final
 
-from leftzmq.disk.fs import RealRoot, make_root
-from leftzmq.disk.root import Folder, Root
-from leftzmq.disk.spelling import SpelledRoot, tell_apart
-from leftzmq.disk.trash import TRASH_NAME
-from leftzmq.disk.trouble import cause_of, is_gone
+from leftzmq.disk.fs.errno_meaning import cause_of, is_gone
+from leftzmq.disk.fs.interface import Folder, Root
+from leftzmq.disk.fs.real import RealRoot, make_root
+from leftzmq.disk.fs.spelling import SpelledRoot, tell_apart
+from leftzmq.disk.trash.trash import TRASH_NAME
 from leftzmq.errors import ShareError, Stop, StopCause
 from leftzmq.tree.path import LEFT_DIRECTORY, name_of, parent_of
 

@@ -3,7 +3,7 @@
 A bit belongs to one generation of a device's index: a whole index is received under a new bit; the
 old bit counts for nothing from the first page on and is swept with the last, or sooner where no bit
 is free. There are as many bits as devices may be listed (config), so that a device whose old
-generation was swept finds one; until then it waits (sync/hearing).
+generation was swept finds one; until then it waits (sync/exchange/index_client).
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ CREATE TABLE staging(         -- the .lefting files that are ours, until they ar
 CREATE TABLE held(            -- what lies in the share instead of our version, and is not told
   path BLOB PRIMARY KEY,
   scan BLOB NOT NULL,         -- its packed ScanKey
-  why  INTEGER NOT NULL,      -- sync/heldback
+  why  INTEGER NOT NULL,      -- sync/versions/withheld
   stamp INTEGER NOT NULL, writer BLOB NOT NULL)  -- of the version that we had
   WITHOUT ROWID;
 """

@@ -360,8 +360,8 @@ class Store(Reader):
     # -- what is held back ---------------------------------------------------------------------
 
     def held(self, path: str) -> tuple[ScanKey, int, tuple[int, bytes]] | None:
-        """What lies at `path` and is not told, why (sync/heldback), and stamp and writer of the
-        version that we had."""
+        """What lies at `path` and is not told, why (sync/versions/withheld), and stamp and writer
+        of the version that we had."""
         found = self._ask(
             "SELECT scan, why, stamp, writer FROM held WHERE path = ?", (sort_key(path),)
         ).fetchone()

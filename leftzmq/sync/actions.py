@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from leftzmq.disk.root import Buffer
+from leftzmq.disk.fs.interface import Buffer
 from leftzmq.errors import Refusal
 from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey, Link

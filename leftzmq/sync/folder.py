@@ -11,8 +11,10 @@ from leftzmq.content.keys import FolderKeys
 from leftzmq.errors import IndexFailed, Refused, Stop, StopCause
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Action, Tell
-from leftzmq.sync.applier import Applier
-from leftzmq.sync.claims import Claims
+from leftzmq.sync.apply.applier import Applier
+from leftzmq.sync.exchange.announcer import Replica
+from leftzmq.sync.exchange.index_client import Hearing
+from leftzmq.sync.exchange.wal_truncation import LogLength
 from leftzmq.sync.facts import (
     Fact,
     FolderNamedOtherwise,
@@ -20,21 +22,19 @@ from leftzmq.sync.facts import (
     PageArrived,
     StrangerRefused,
 )
-from leftzmq.sync.graves import Graves
-from leftzmq.sync.guard import Guard
-from leftzmq.sync.hearing import Hearing
-from leftzmq.sync.indexes import Indexes
-from leftzmq.sync.lags import Lags
+from leftzmq.sync.guard.guard import Guard
 from leftzmq.sync.link import DeviceKey, Link
-from leftzmq.sync.log_length import LogLength
-from leftzmq.sync.peers import Peers
+from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.problems import Problems
-from leftzmq.sync.replica import Replica
-from leftzmq.sync.rot import Rot
-from leftzmq.sync.settler import Settler
-from leftzmq.sync.spellings import Spellings
-from leftzmq.sync.trash import TrashKeeper
-from leftzmq.sync.versions import Versions
+from leftzmq.sync.scan.scheduler import Settler
+from leftzmq.sync.trash_keeper import TrashKeeper
+from leftzmq.sync.upload.bit_rot import Rot
+from leftzmq.sync.versions.absent_deletes import Graves
+from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.name_clashes import Spellings
+from leftzmq.sync.versions.path_locks import Claims
+from leftzmq.sync.versions.peer_lag import Lags
+from leftzmq.sync.versions.resolver import Versions
 from leftzmq.tree.entry import Entry
 from leftzmq.wire import page as pages
 from leftzmq.wire.hello import Standing

@@ -13,11 +13,15 @@ from typing import Any, Final
 
 from leftzmq.errors import IndexFailed, LeftError, Stop, StopCause
 from leftzmq.sync.actions import Action, Answer, Publish, Send, Tell, Work, declined
-from leftzmq.sync.applier import Applier
-from leftzmq.sync.barrier import Barrier
-from leftzmq.sync.conflicts import Conflicts
-from leftzmq.sync.desk import Desk, bad_path
-from leftzmq.sync.downloader import Downloader
+from leftzmq.sync.admin.commands import Desk, bad_path
+from leftzmq.sync.admin.conflicts import Conflicts
+from leftzmq.sync.admin.event_batching import Lines
+from leftzmq.sync.admin.open_questions import OpenQuestions
+from leftzmq.sync.admin.status import Times, status
+from leftzmq.sync.admin.wait import Barrier
+from leftzmq.sync.apply.applier import Applier
+from leftzmq.sync.download.downloader import Downloader
+from leftzmq.sync.exchange.rate_limits import Rates
 from leftzmq.sync.facts import (
     Asked,
     BulkRestored,
@@ -35,12 +39,8 @@ from leftzmq.sync.facts import (
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.heartbeat import Heartbeat
 from leftzmq.sync.jobs import JobBroke, JobDone, JobStopped, OpenFolder
-from leftzmq.sync.lines import Lines
 from leftzmq.sync.link import DeviceKey
-from leftzmq.sync.listener import Listener
-from leftzmq.sync.open_questions import OpenQuestions
-from leftzmq.sync.peers import Peers
-from leftzmq.sync.rates import Rates
+from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.reopening import Reopening
 from leftzmq.sync.routes import (
     ChunkRoutes,
@@ -52,7 +52,7 @@ from leftzmq.sync.routes import (
     ShareRoutes,
     TicketRoutes,
 )
-from leftzmq.sync.status import Times, status
+from leftzmq.sync.upload.listener import Listener
 from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.strict import Frame
 

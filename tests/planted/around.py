@@ -28,7 +28,7 @@ BUGS: Final = (
         "A list comes in pages, whole: an answer with `after` goes on when it is asked with that.",
         (
             Edit(
-                "leftzmq/sync/trash.py",
+                "leftzmq/sync/trash_keeper.py",
                 "        more = versions and not (whole and question.listed)\n",
                 "        more = versions and not whole\n",
             ),
@@ -54,7 +54,7 @@ BUGS: Final = (
         "The loop never waits for a log.",
         (
             Edit(
-                "leftzmq/bus/outlet.py",
+                "leftzmq/runtime/line_writer.py",
                 "            self._missing += 1\n            return\n",
                 "            self._thread.join(0.01)\n"
                 "            self._missing += 1\n"
@@ -69,7 +69,7 @@ BUGS: Final = (
         "Whatever moment it is ended at, nothing of the demo stays.",
         (
             Edit(
-                "leftzmq/cli/story.py",
+                "leftzmq/cli/demo/stage.py",
                 "            self._keeper = Keeper(self.home)\n"
                 "            self.home.mkdir(0o700, exist_ok=home is not None)\n",
                 "            self.home.mkdir(0o700, exist_ok=home is not None)\n"
@@ -84,7 +84,7 @@ BUGS: Final = (
         "Whoever changes much keeps nobody's edit waiting.",
         (
             Edit(
-                "leftzmq/sync/pace.py",
+                "leftzmq/sync/apply/source_pace.py",
                 "    return bit, crc32(writer) % WRITER_LANES\n",
                 "    return bit, crc32(writer) % 1\n",
             ),
@@ -97,7 +97,7 @@ BUGS: Final = (
         "What libzmq holds of one device is bounded, however slowly it comes.",
         (
             Edit(
-                "leftzmq/bus/connections.py",
+                "leftzmq/transport/connection_limits.py",
                 "            unread = sum(self._unread(each, now) for each in connections)\n",
                 "            unread = sum(self._unread(each, now) for each in stirred[1:])\n",
             ),
@@ -110,12 +110,12 @@ BUGS: Final = (
         "However many changes there are, a few lines a second are told of them.",
         (
             Edit(
-                "leftzmq/cli/batches.py",
+                "leftzmq/cli/format/batches.py",
                 "        return min(self.last + QUIET_S, self.came + LONGEST_S)\n",
                 "        return self.last\n",
             ),
             Edit(
-                "leftzmq/cli/batches.py",
+                "leftzmq/cli/format/batches.py",
                 "        told = over[: int(self._lines + _ROUNDING)]\n",
                 "        told = over\n",
             ),
@@ -128,7 +128,7 @@ BUGS: Final = (
         "`finished` says who made the change, whoever gave it.",
         (
             Edit(
-                "leftzmq/sync/hearing.py",
+                "leftzmq/sync/exchange/index_client.py",
                 "        name = self._peers.maker(entry.writer)\n",
                 '        name = "" if bit else self._peers.maker(entry.writer)\n',
             ),
@@ -141,7 +141,7 @@ BUGS: Final = (
         "Removed and made anew, it may have got the same inode: what the index has in it is gone.",
         (
             Edit(
-                "leftzmq/sync/judging.py",
+                "leftzmq/sync/scan/classifier.py",
                 "        if not (sighting.empty and self._is_empty(sighting.path)):\n",
                 "        if not sighting.empty:\n",
             ),

@@ -16,7 +16,7 @@ CHUNKS: Final = (
         "What is looked for at home goes to its place in the new file, not to its old one.",
         (
             Edit(
-                "leftzmq/disk/home.py",
+                "leftzmq/disk/staging/local_copy.py",
                 "    put(target, staged, offset, bytes(length) if data is None else data)\n",
                 "    put(target, staged, source_offset, bytes(length) if data is None else data)\n",
             ),
@@ -29,7 +29,7 @@ CHUNKS: Final = (
         "What came by sharing blocks is read back and checked: a user may have written meanwhile.",
         (
             Edit(
-                "leftzmq/disk/home.py",
+                "leftzmq/disk/staging/local_copy.py",
                 "    if unseen and held(target, offset, length, id, keys) is not None:\n",
                 "    if unseen:\n",
             ),
@@ -42,7 +42,7 @@ CHUNKS: Final = (
         "I4: under its final name a file holds bytes that a user wrote, whole.",
         (
             Edit(
-                "leftzmq/disk/staging.py",
+                "leftzmq/disk/staging/staging.py",
                 "            put(file, staged, offset, data)\n            written",
                 "            put(file, staged, offset + 1, data)\n            written",
             ),
@@ -55,7 +55,7 @@ CHUNKS: Final = (
         "Write order 2: when all chunks are there.",
         (
             Edit(
-                "leftzmq/sync/arriving.py",
+                "leftzmq/sync/download/transfer.py",
                 "        return self.have_bytes == self.entry.size\n",
                 "        return 2 * self.have_bytes > self.entry.size\n",
             ),
@@ -68,7 +68,7 @@ CHUNKS: Final = (
         "A `.lefting` found at start is verified chunk by chunk and continued.",
         (
             Edit(
-                "leftzmq/disk/staging.py",
+                "leftzmq/disk/staging/staging.py",
                 "        return [at for id, at, length in chunks"
                 " if held(file, at, length, id, keys) is not None]\n",
                 "        return [at for _, at, _ in chunks]\n",
@@ -82,7 +82,7 @@ CHUNKS: Final = (
         "I6: a `.lefting` that nobody will want any more goes.",
         (
             Edit(
-                "leftzmq/sync/indexes.py",
+                "leftzmq/sync/versions/index_view.py",
                 "        if path in self.kept or path in self.apart:\n",
                 "        if path in self.begun or path in self.apart:\n",
             ),
@@ -95,7 +95,7 @@ CHUNKS: Final = (
         "I6: a kill leaves no `.lefting` behind of which nobody knows whose it is.",
         (
             Edit(
-                "leftzmq/sync/small.py",
+                "leftzmq/sync/download/small_files.py",
                 "        return self._folders[folder].store.is_meant(lefting_path(path))\n",
                 "        return False\n",
             ),
@@ -108,7 +108,7 @@ CHUNKS: Final = (
         "A folder that goes on knows what the one before it had under way.",
         (
             Edit(
-                "leftzmq/sync/leftings.py",
+                "leftzmq/sync/apply/leftings.py",
                 "        self._known = {at[1].path: at for at in before._store.leftings()}"
                 " | before._known\n",
                 "        self._known = {}\n",
@@ -122,7 +122,7 @@ CHUNKS: Final = (
         "Serving checks a chunk's id before it is sent.",
         (
             Edit(
-                "leftzmq/disk/reading.py",
+                "leftzmq/disk/chunk_reader.py",
                 "    if len(data) != length or chunk_id(keys, data) != id:\n",
                 "    if len(data) != length:\n",
             ),
@@ -151,7 +151,7 @@ LOOKS: Final = (
         "Hashing checks the file's stat before and after.",
         (
             Edit(
-                "leftzmq/disk/scanner.py",
+                "leftzmq/disk/scan/scanner.py",
                 "        if after != key or len(data) != key.size:\n",
                 "        if False:\n",
             ),
@@ -164,7 +164,7 @@ LOOKS: Final = (
         "And once more if mtime or ctime is younger than 20 ms.",
         (
             Edit(
-                "leftzmq/disk/scanner.py",
+                "leftzmq/disk/scan/scanner.py",
                 "        if _is_racy(stat, now_ns):\n",
                 "        if False:\n",
             ),
@@ -177,7 +177,7 @@ LOOKS: Final = (
         "Quiet: a file modified without a close when size and mtime stood still for 1 s.",
         (
             Edit(
-                "leftzmq/sync/judging.py",
+                "leftzmq/sync/scan/classifier.py",
                 "        if waiting.closed or key.kind is not Kind.FILE"
                 " or sighting.age_ns >= QUIET_NS:\n",
                 "        if True:\n",
@@ -191,7 +191,7 @@ LOOKS: Final = (
         "A bound from the first touch: what is written all the time is taken all the same.",
         (
             Edit(
-                "leftzmq/sync/waiting.py",
+                "leftzmq/sync/scan/touched_paths.py",
                 "        return min(now + rest_s, self.bound)\n",
                 "        return now + rest_s\n",
             ),
@@ -204,7 +204,7 @@ LOOKS: Final = (
         "A touch brings a look nearer, and what was seen before it says nothing of what is now.",
         (
             Edit(
-                "leftzmq/sync/waiting.py",
+                "leftzmq/sync/scan/touched_paths.py",
                 "        self.rest_s = QUIET_S\n",
                 "",
             ),
@@ -217,7 +217,7 @@ LOOKS: Final = (
         "A look at a file with more than one name looks at all names that the index knows.",
         (
             Edit(
-                "leftzmq/sync/linked.py",
+                "leftzmq/sync/scan/hard_links.py",
                 "            found.update(dict.fromkeys(others))\n",
                 "",
             ),
@@ -230,7 +230,7 @@ LOOKS: Final = (
         "Only bytes that are the same at two readings were in a growing file together.",
         (
             Edit(
-                "leftzmq/sync/cutting.py",
+                "leftzmq/sync/scan/chunking.py",
                 "        torn = cutting.grew and (cutting.stopped or not is_same)",
                 "        torn = False and not is_same",
             ),
@@ -243,12 +243,12 @@ LOOKS: Final = (
         "The second reading comes after another write by which the file grew.",
         (
             Edit(
-                "leftzmq/sync/cutting.py",
+                "leftzmq/sync/scan/chunking.py",
                 "        return bool(self.again) and self.again[0].before == self.parts[-1].after",
                 "        return False and self.again[0].before == self.parts[-1].after",
             ),
             Edit(
-                "leftzmq/sync/cutting.py",
+                "leftzmq/sync/scan/chunking.py",
                 "            if part.still and cutting.is_read and cutting.grew:",
                 "            if False and cutting.is_read and cutting.grew:",
             ),
@@ -261,13 +261,13 @@ LOOKS: Final = (
         "I10, I11: what cannot be looked at is not gone, nor is anything below it.",
         (
             Edit(
-                "leftzmq/disk/scanner.py",
+                "leftzmq/disk/scan/scanner.py",
                 "            return self._problem(path, ProblemKind.UNREADABLE,"
                 " error.strerror or str(error))\n",
                 "            return self._gone(path)\n",
             ),
             Edit(
-                "leftzmq/disk/walk.py",
+                "leftzmq/disk/scan/walk.py",
                 "        self._index.skip(key)\n\n    def _problem",
                 "\n    def _problem",
             ),
@@ -280,20 +280,20 @@ LOOKS: Final = (
         "I11: a share that is missing or replaced never means that everything was deleted.",
         (
             Edit(
-                "leftzmq/bus/jobs.py",
+                "leftzmq/work/runner.py",
                 "        # Asked after the look: only while the share is still there does"
                 ' "gone" mean gone.\n'
                 "        stop = ground.still_there()\n",
                 "        stop = None\n",
             ),
             Edit(
-                "leftzmq/bus/jobs.py",
+                "leftzmq/work/runner.py",
                 "            stop = ground.still_there()"
                 "  # a share that went away half-way looks like deletes\n",
                 "            stop = None\n",
             ),
             Edit(
-                "leftzmq/bus/jobs.py",
+                "leftzmq/work/runner.py",
                 "    def _walk(self, ground: Ground, job: jobs.Walk) -> JobDone:\n"
                 "        stop = ground.still_there()\n",
                 "    def _walk(self, ground: Ground, job: jobs.Walk) -> JobDone:\n"
@@ -311,7 +311,7 @@ PLACES: Final = (
         "Places are shared: one that is silent costs the others at most one place each.",
         (
             Edit(
-                "leftzmq/sync/places.py",
+                "leftzmq/sync/download/transfer_slots.py",
                 "                while self._taken[device, very] < self._most(very):\n",
                 "                while self._taken.total() < self._most(very):\n",
             ),
@@ -324,7 +324,7 @@ PLACES: Final = (
         "Places are given back after a silence.",
         (
             Edit(
-                "leftzmq/sync/vain.py",
+                "leftzmq/sync/download/failed_requests.py",
                 "        return bool(times) and max(times) + NOT_GIVEN_S <= now\n",
                 "        return not times and max(times) + NOT_GIVEN_S <= now\n",
             ),
@@ -337,7 +337,7 @@ PLACES: Final = (
         "A size is held against the free room before anything is expanded.",
         (
             Edit(
-                "leftzmq/bus/jobs.py",
+                "leftzmq/work/runner.py",
                 "        if job.begun is None and (problem :=",
                 "        if job.begun is not None and (problem :=",
             ),

@@ -17,7 +17,7 @@ TOLD: Final = (
         "A sequence is durable before news names it.",
         (
             Edit(
-                "leftzmq/sync/replica.py",
+                "leftzmq/sync/exchange/announcer.py",
                 "        return [Work(Flush(self.folder, self._store.heads.sequence))]\n",
                 "        flushed = Flushed(self.folder, self._store.heads.sequence)\n"
                 "        return self.was_flushed(flushed)\n",
@@ -31,7 +31,7 @@ TOLD: Final = (
         "Write order 3 to 5: the name is given, the directories are flushed, the index commits.",
         (
             Edit(
-                "leftzmq/sync/applier.py",
+                "leftzmq/sync/apply/applier.py",
                 "            out.append(Work(Apply(self.folder, number, operations)))\n",
                 "            for each in operations:\n"
                 "                if each.copy_to is None and each.moved is None:\n"
@@ -47,12 +47,12 @@ TOLD: Final = (
         "Who heard of the folder first would think that the rest is to stay, and keep it.",
         (
             Edit(
-                "leftzmq/sync/departed.py",
+                "leftzmq/sync/scan/pending_deletes.py",
                 "            if is_empty(path):\n                gone.append(held)\n",
                 "            gone.append(held)\n",
             ),
             Edit(
-                "leftzmq/sync/departed.py",
+                "leftzmq/sync/scan/pending_deletes.py",
                 "        gone = [held for held in self._files.values()"
                 " if quiet or held.until <= now]\n"
                 "        if not gone and self._folders and now >= self._next_try:\n"
@@ -74,7 +74,7 @@ HEARD: Final = (
         "A gap, another life or an impossible number has one cure: index_since.",
         (
             Edit(
-                "leftzmq/sync/hearing.py",
+                "leftzmq/sync/exchange/index_client.py",
                 "        if page.life != head.life or page.after > head.head:\n",
                 "        if page.life != head.life:\n",
             ),
@@ -87,7 +87,7 @@ HEARD: Final = (
         "News above the end of a running answer is kept and applied after its last page.",
         (
             Edit(
-                "leftzmq/sync/hearing.py",
+                "leftzmq/sync/exchange/index_client.py",
                 "            if len(running.kept) < KEPT_PAGES_MAX:\n"
                 "                running.kept.append(fact.page)\n"
                 "            return []\n",
@@ -118,17 +118,17 @@ HEARD: Final = (
         " of the new one on.",
         (
             Edit(
-                "leftzmq/sync/indexes.py",
+                "leftzmq/sync/versions/index_view.py",
                 "        self.reach = self.reach & ~before | head.mask\n",
                 "        self.reach |= head.mask\n",
             ),
             Edit(
-                "leftzmq/sync/indexes.py",
+                "leftzmq/sync/versions/index_view.py",
                 "            if swept := self.store.heads.swept_mask:\n",
                 "            if swept := 0:\n",
             ),
             Edit(
-                "leftzmq/sync/indexes.py",
+                "leftzmq/sync/versions/index_view.py",
                 "        self._to_sweep.update(set("
                 "self.store.heads.to_sweep(device)) - under_way)\n",
                 "        self._to_sweep.update(())\n",
@@ -142,7 +142,7 @@ HEARD: Final = (
         "No free bit is a wait, and old generations are swept for who waits.",
         (
             Edit(
-                "leftzmq/sync/hearing.py",
+                "leftzmq/sync/exchange/index_client.py",
                 "        if not waiting or self._indexes.sweep_all():\n",
                 "        if True:\n",
             ),
@@ -168,7 +168,7 @@ HEARD: Final = (
         "What others say is checkpointed while it comes.",
         (
             Edit(
-                "leftzmq/sync/replica.py",
+                "leftzmq/sync/exchange/announcer.py",
                 "        if self._flushing or (is_told and self._store.log_bytes"
                 " <= CHECKPOINT_BYTES):\n",
                 "        if self._flushing or is_told:\n",
@@ -185,7 +185,7 @@ COME_AND_GO: Final = (
         "Two agents with one key are an error on all devices that hear both.",
         (
             Edit(
-                "leftzmq/sync/twins.py",
+                "leftzmq/sync/peers/cloned_device.py",
                 "each.last > newest + LATE_S for each in recent",
                 "each.last > latest for each in recent",
             ),
@@ -198,7 +198,7 @@ COME_AND_GO: Final = (
         "`conflicts resolve --mine`: the version of this device wins, whichever name it has.",
         (
             Edit(
-                "leftzmq/disk/resolve.py",
+                "leftzmq/disk/apply/resolve.py",
                 "    return Choice.COPY if copy_is_ours is (wish is Wish.MINE) else Choice.FILE\n",
                 "    return Choice.FILE if wish is Wish.MINE else Choice.COPY\n",
             ),
@@ -211,7 +211,7 @@ COME_AND_GO: Final = (
         "The reason that `status` says is the one of now.",
         (
             Edit(
-                "leftzmq/sync/peers.py",
+                "leftzmq/sync/peers/greeting.py",
                 "        peer.away, peer.away_why = fact.away, fact.why\n",
                 "        peer.away = peer.away or fact.away\n",
             ),
@@ -238,7 +238,7 @@ COME_AND_GO: Final = (
         "A device is behind where it lacks what we have, and not where it has something newer.",
         (
             Edit(
-                "leftzmq/sync/holdings.py",
+                "leftzmq/sync/versions/peer_counts.py",
                 "                up |= row.holders\n",
                 "",
             ),
@@ -265,7 +265,7 @@ COME_AND_GO: Final = (
         "A device above a stated rate of messages is dropped by name.",
         (
             Edit(
-                "leftzmq/sync/rates.py",
+                "leftzmq/sync/exchange/rate_limits.py",
                 "        if bucket.takes(rate, rate.cost(len(frame)), now):\n",
                 "        if bucket.takes(rate, rate.cost(len(frame)), now) or rate is GREETINGS:\n",
             ),
@@ -279,7 +279,7 @@ COME_AND_GO: Final = (
         " where it is lost tells everybody who keeps something of it.",
         (
             Edit(
-                "leftzmq/sync/peers.py",
+                "leftzmq/sync/peers/greeting.py",
                 "        peer.welcomed, peer.came = False, None\n        why = _why(refusing)\n",
                 "        peer.move(Move.UNGREETED)\n"
                 "        return self._told_refusal(peer, _why(refusing))\n",

@@ -1,6 +1,6 @@
 """Mistakes of the guard: what is lost and does not count, and what users decided and nobody hears.
 
-Knows the text of tree/loss and sync/hearing. Must not know how a bug is run.
+Knows the text of tree/loss and sync/exchange/index_client. Must not know how a bug is run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BUGS: Final = (
         "accept on one device is told to all; a version in a range passes the guard everywhere.",
         (
             Edit(
-                "leftzmq/sync/hearing.py",
+                "leftzmq/sync/exchange/index_client.py",
                 "        self._indexes.accept(fact.page.accepted)  # before what it may let pass\n",
                 "",
             ),

@@ -15,12 +15,12 @@ FLUSHES: Final = (
         "Write order 2: mtime and exec set, file flushed; then 3: it gets its name.",
         (
             Edit(
-                "leftzmq/disk/ready.py",
+                "leftzmq/disk/apply/ready.py",
                 "            return Ready(key, seen, lost), flushes.file(file, together)\n",
                 "            return Ready(key, seen, lost), False\n",
             ),
             Edit(
-                "leftzmq/disk/ready.py",
+                "leftzmq/disk/apply/ready.py",
                 "    failure = flushes.everything() if left else None\n",
                 "    failure = None\n",
             ),
@@ -33,7 +33,7 @@ FLUSHES: Final = (
         "Write order 4: the directories are flushed. 5: the index commits.",
         (
             Edit(
-                "leftzmq/disk/flush.py",
+                "leftzmq/disk/apply/flush.py",
                 "        for path in self._touched:\n",
                 "        for path in ():\n",
             ),
@@ -47,12 +47,12 @@ FLUSHES: Final = (
         " before what a look found there is believed.",
         (
             Edit(
-                "leftzmq/bus/unflushed.py",
+                "leftzmq/work/unflushed_names.py",
                 "        return [self._problem(id, each, doubted) or each for each in seen]\n",
                 "        return seen\n",
             ),
             Edit(
-                "leftzmq/bus/unflushed.py",
+                "leftzmq/work/unflushed_names.py",
                 "        doubted = self._flush(root, news)\n",
                 "",
             ),
@@ -66,7 +66,7 @@ FLUSHES: Final = (
         " alone, and says itself what it lost.",
         (
             Edit(
-                "leftzmq/bus/unflushed.py",
+                "leftzmq/work/unflushed_names.py",
                 "            self._is_sick = True\n",
                 "            self._is_sick = False\n",
             ),
@@ -80,7 +80,7 @@ FLUSHES: Final = (
         " is flushed before it is told.",
         (
             Edit(
-                "leftzmq/bus/unflushed.py",
+                "leftzmq/work/unflushed_names.py",
                 "        self._everything = everything\n",
                 "        self._everything = False\n",
             ),
@@ -93,7 +93,7 @@ FLUSHES: Final = (
         "A failed flush throws the `.lefting` away; it is never retried on the same file.",
         (
             Edit(
-                "leftzmq/disk/ready.py",
+                "leftzmq/disk/apply/ready.py",
                 "        except OSError as error:\n"
                 "            with suppress(OSError):\n"
                 "                throw_away(folder, staged)\n"
@@ -113,7 +113,7 @@ NAMES: Final = (
         " wrote meanwhile: it goes back or becomes the conflict copy.",
         (
             Edit(
-                "leftzmq/disk/swap.py",
+                "leftzmq/disk/apply/swap.py",
                 "        if found is None or old is None or not is_still(found, old.key):\n"
                 '            raise Stopped(Ending.CHANGED, "it was written in this instant")\n',
                 "        assert found is not None\n",
@@ -127,13 +127,13 @@ NAMES: Final = (
         "Of its own accord the agent never deletes or replaces a copy.",
         (
             Edit(
-                "leftzmq/disk/swap.py",
+                "leftzmq/disk/apply/swap.py",
                 "        if found is not None and copy_to is not None"
                 " and self.folder.stat(name_of(copy_to)):\n",
                 "        if False:\n",
             ),
             Edit(
-                "leftzmq/disk/swap.py",
+                "leftzmq/disk/apply/swap.py",
                 "        except FileExistsError as error:\n"
                 '            raise Stopped(Ending.CHANGED, f"{copy_to} is there already")'
                 " from error\n",
@@ -150,7 +150,7 @@ NAMES: Final = (
         "Nothing is ever overwritten or unlinked unseen: else to the trash.",
         (
             Edit(
-                "leftzmq/disk/swap.py",
+                "leftzmq/disk/apply/swap.py",
                 "        if copy_to is None:\n"
                 "            self.trash.take(spot, self.operation.path)\n",
                 "        if copy_to is None:\n            spot.folder.unlink(spot.name)\n",
@@ -165,7 +165,7 @@ NAMES: Final = (
         " exchange and its naming.",
         (
             Edit(
-                "leftzmq/sync/asides.py",
+                "leftzmq/sync/apply/set_aside.py",
                 "        if operation is None:\n"
                 "            return self._leftings.discard(staged)\n",
                 "        if True:\n            return self._leftings.discard(staged)\n",
@@ -180,7 +180,7 @@ NAMES: Final = (
         " after a power cut it says whose that is.",
         (
             Edit(
-                "leftzmq/bus/jobs.py",
+                "leftzmq/work/runner.py",
                 "        if any(operation.copy_to and operation.staged for operation in"
                 " job.operations):\n",
                 "        if False:\n",
@@ -210,7 +210,7 @@ READERS: Final = (
         "A `.lefting` is private until its bytes are there: whose mode it gets is known then.",
         (
             Edit(
-                "leftzmq/disk/staging.py",
+                "leftzmq/disk/staging/staging.py",
                 "                file.write(0, data)\n                if not heir_of(",
                 "                file.set_mode(folder.new_mode(entry.exec))\n"
                 "                file.write(0, data)\n"
@@ -225,7 +225,7 @@ READERS: Final = (
         "A file that is replaced is open to nobody who could not read it before.",
         (
             Edit(
-                "leftzmq/disk/access.py",
+                "leftzmq/disk/fs/permissions.py",
                 "    if not group_kept:\n        mode = _without_group(mode)\n",
                 "    if not group_kept and acl is not None:\n        mode = _without_group(mode)\n",
             ),
@@ -238,7 +238,7 @@ READERS: Final = (
         "A user who takes a file's readers away while it is being replaced means its name.",
         (
             Edit(
-                "leftzmq/disk/swap.py",
+                "leftzmq/disk/apply/swap.py",
                 "            if access_of(old) == seen:\n",
                 "            if access_of(old) == seen or True:\n",
             ),
@@ -254,7 +254,7 @@ ROOM: Final = (
         "The newest version of each path that was taken within the last hour stays in any case.",
         (
             Edit(
-                "leftzmq/disk/giveway.py",
+                "leftzmq/disk/trash/make_room.py",
                 "        if is_newest:\n            return\n",
                 "        if is_newest:\n"
                 "            self._last.append(version)\n"
@@ -269,7 +269,7 @@ ROOM: Final = (
         "A ticket that waits for room has its Problem.",
         (
             Edit(
-                "leftzmq/sync/applier.py",
+                "leftzmq/sync/apply/applier.py",
                 "        if self._room.hopes:\n            return []\n        return self._pr",
                 "        if not self._room.hopes:\n            return []\n        return self._pr",
             ),
@@ -285,7 +285,7 @@ ROT: Final = (
         "Bytes that changed without a change of time stay ours until another device can give them.",
         (
             Edit(
-                "leftzmq/sync/rot.py",
+                "leftzmq/sync/upload/bit_rot.py",
                 "        if self._is_elsewhere(path, ours) and self._versions",
                 "        if self._versions",
             ),
@@ -298,7 +298,7 @@ ROT: Final = (
         "What a device asks for says nothing of a file of ours: our own lists do.",
         (
             Edit(
-                "leftzmq/bus/serving.py",
+                "leftzmq/work/serve_jobs.py",
                 "ours.scan is None or not _is_part(reader, ours.entry, doubt):",
                 "ours.scan is None:",
             ),
@@ -315,7 +315,7 @@ ERRORS: Final = (
         " share: it is looked at again.",
         (
             Edit(
-                "leftzmq/disk/trouble.py",
+                "leftzmq/disk/fs/errno_meaning.py",
                 "        case _:\n            return StopCause.HELD_UP\n",
                 "        case _:\n            return StopCause.INDEX_BROKEN\n",
             ),
@@ -328,7 +328,7 @@ ERRORS: Final = (
         "I10, I11: what cannot be looked at is not gone.",
         (
             Edit(
-                "leftzmq/disk/trouble.py",
+                "leftzmq/disk/fs/errno_meaning.py",
                 "_GONE: Final = frozenset((errno.ENOENT,",
                 "_GONE: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOENT,",
             ),
@@ -357,7 +357,7 @@ MOUNTS: Final = (
         "I11: where a mount inside it is another one, nothing below counts as changed.",
         (
             Edit(
-                "leftzmq/disk/mounts.py",
+                "leftzmq/disk/scan/mounts.py",
                 "        return device != above and self._devices.get(path) == device\n",
                 "        return device != above and self._devices.get(path) in (None, device)\n",
             ),
@@ -370,7 +370,7 @@ MOUNTS: Final = (
         "I11: where a mount inside it is another one, nothing is written.",
         (
             Edit(
-                "leftzmq/disk/mounts.py",
+                "leftzmq/disk/scan/mounts.py",
                 "        if above is None or found == above:\n",
                 "        if above is None or found != above or found == above:\n",
             ),
@@ -386,7 +386,7 @@ SPELLINGS: Final = (
         "On a disk that takes two spellings for one name, what is there is what readdir says.",
         (
             Edit(
-                "leftzmq/disk/spelling.py",
+                "leftzmq/disk/fs/spelling.py",
                 "        return found if found is None or self._lists(name) else None\n",
                 "        return found\n",
             ),
@@ -399,7 +399,7 @@ SPELLINGS: Final = (
         "Two names that fold to one are a Problem on that device alone.",
         (
             Edit(
-                "leftzmq/sync/applier.py",
+                "leftzmq/sync/apply/applier.py",
                 "        return out + self._problems.show(beside)\n",
                 "        return out\n",
             ),

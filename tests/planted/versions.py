@@ -1,6 +1,7 @@
 """Mistakes about versions: which one wins, what was seen, what a tombstone says, what is ours.
 
-Knows the text of tree/, sync/found and sync/heard. Must not know how a bug is run.
+Knows the text of tree/, sync/versions/local_changes and sync/versions/remote_changes. Must not know
+how a bug is run.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ MADE: Final = (
         "Deletes below a folder are taken over, and told on, before the folder's own.",
         (
             Edit(
-                "leftzmq/sync/graves.py",
+                "leftzmq/sync/versions/absent_deletes.py",
                 "        if not self._versions.walked or not",
                 "        if folder or not",
             ),
@@ -30,7 +31,7 @@ MADE: Final = (
         "At most one of settler, applier and asides works at a path, and does one thing there.",
         (
             Edit(
-                "leftzmq/sync/claims.py",
+                "leftzmq/sync/versions/path_locks.py",
                 "        if path in self._by:\n"
                 "            return False\n"
                 "        self._by[path] = claimant",
@@ -46,12 +47,12 @@ MADE: Final = (
         "Until a look tells what lies there, no delete is taken over.",
         (
             Edit(
-                "leftzmq/sync/versions.py",
+                "leftzmq/sync/versions/resolver.py",
                 "not is_here and path in self._indexes.unsure:",
                 "False and path in self._indexes.unsure:",
             ),
             Edit(
-                "leftzmq/sync/versions.py",
+                "leftzmq/sync/versions/resolver.py",
                 "            self._indexes.begun[entry.path] = entry",
                 "            pass",
             ),
@@ -194,7 +195,7 @@ CHOSEN: Final = (
         "Adopt: only if our index has no entry for the path, or ours was seen by that version.",
         (
             Edit(
-                "leftzmq/sync/found.py",
+                "leftzmq/sync/versions/local_changes.py",
                 "        if ours is not None and not succeeds(entry, ours.entry):\n"
                 "            continue\n",
                 "",
@@ -209,7 +210,7 @@ CHOSEN: Final = (
         " local change, whatever its bytes.",
         (
             Edit(
-                "leftzmq/sync/found.py",
+                "leftzmq/sync/versions/local_changes.py",
                 "    if best is None or not best.entry.deleted or best.is_ours:\n",
                 "    if best is None or not best.entry.deleted:\n",
             ),
@@ -223,7 +224,7 @@ CHOSEN: Final = (
         " deleted go to the trash.",
         (
             Edit(
-                "leftzmq/sync/found.py",
+                "leftzmq/sync/versions/local_changes.py",
                 "    grave = _grave(rows, ours, observed)\n",
                 "    grave = None\n",
             ),
@@ -236,7 +237,7 @@ CHOSEN: Final = (
         "Within one chain a device's entry is replaced only by one of the same or higher rank.",
         (
             Edit(
-                "leftzmq/sync/heard.py",
+                "leftzmq/sync/versions/remote_changes.py",
                 "    if before is not None and entry.rank < before.entry.rank:\n",
                 "    if False:\n",
             ),

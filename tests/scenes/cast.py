@@ -16,10 +16,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from leftzmq.bus.door import ask
-from leftzmq.cli.story import Actor, Stage, free_ports, wait_until
+from leftzmq.cli.demo.stage import Actor, Stage, free_ports, wait_until
 from leftzmq.errors import AgentAway, Declined
 from leftzmq.statedir import make_secret
+from leftzmq.transport.ipc.client import ask
 
 from .compare import Tree, equal, tree_of
 

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 
-from leftzmq.bus.capture import Capture, can_capture
+from leftzmq.cli.demo.capture import Capture, can_capture
 
 from .cast import Company, Device, Failed
 from .grow import SIZE_EXPONENT, append, generate

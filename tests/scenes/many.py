@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
-from leftzmq.bus import devicekey
-from leftzmq.bus.door import ask
 from leftzmq.config import MAX_PEERS
+from leftzmq.transport import device_key
+from leftzmq.transport.ipc.client import ask
 
 from .cast import SYNC_S, Company, Failed, empty, free_ports, peer_toml, until
 from .conflicts import FOLDER, TWO
@@ -31,7 +31,7 @@ def many_peers(home: Path, chance: Random, files: int) -> str:
         generate(sender.share, files, SIZE_EXPONENT, chance)
         config = receiver.home / "peer.toml"
         for at, port in enumerate(free_ports(MAX_PEERS - 1)):
-            key = devicekey.public_text(os.urandom(32))
+            key = device_key.public_text(os.urandom(32))
             address = f"tcp://127.0.0.1:{port}" if at % 2 else None
             config.write_text(config.read_text() + peer_toml(f"away-{at}", key, address))
         company.start()

@@ -2,7 +2,7 @@
 clock and worker pool, in one thread. One seed, one run (I12).
 
     disk     inodes, what of them is durable, and what a power cut leaves
-    fs       Root, Folder and File of disk/root over such a disk; crashes at any call
+    fs       Root, Folder and File of disk/fs/interface over such a disk; crashes at any call
     hands    a user's calls on such a disk
     watching what a watcher would say of it
     node     one device: what the mesh on real files and the simulation have in common

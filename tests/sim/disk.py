@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from unicodedata import normalize
 
-from leftzmq.disk.root import Stat
+from leftzmq.disk.fs.interface import Stat
 from leftzmq.tree.entry import Kind
 
 TICK_NS: Final = 4_000_000

@@ -1,4 +1,4 @@
-"""`Root`, `Folder` and `File` of disk/root over a simulated disk: what an agent gets of it.
+"""`Root`, `Folder` and `File` of disk/fs/interface over a simulated disk: what an agent gets of it.
 
 Every call is counted, and something can be made to happen before the N-th one: a crash (which is
 no Exception, as no job may catch it), an error of the disk, or a user's hand. After a crash the
@@ -14,8 +14,8 @@ import os
 from collections.abc import Callable
 from typing import Self
 
-from leftzmq.disk.root import CLONE_BYTES, PRIVATE_MODE, Buffer, Stat, mode_below, with_exec
-from leftzmq.disk.root import Folder as AnyFolder
+from leftzmq.disk.fs.interface import CLONE_BYTES, PRIVATE_MODE, Buffer, Stat, mode_below, with_exec
+from leftzmq.disk.fs.interface import Folder as AnyFolder
 from leftzmq.tree.entry import Kind
 
 from .disk import Disk, Inode

@@ -12,15 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from leftzmq.bus.ground import Ground
-from leftzmq.bus.jobs import JobRunner
-from leftzmq.bus.unflushed import Unflushed
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES, Cutter
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys, derive_keys, device_mark
 from leftzmq.content.lists import build, pack_row
 from leftzmq.content.seal import fresh_nonce
-from leftzmq.disk.mounts import Mounts
+from leftzmq.disk.scan.mounts import Mounts
 from leftzmq.disk.share import Share
 from leftzmq.errors import ShareError
 from leftzmq.index.flush import flush
@@ -30,16 +27,19 @@ from leftzmq.sync.facts import ChunksArrived, Fact, FolderBegun, MessageArrived,
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.sync.membership import Membership
-from leftzmq.sync.mounting import MOUNTS
 from leftzmq.sync.node import Node
-from leftzmq.sync.peer import Peer
-from leftzmq.sync.peers import OurSide, Peers
+from leftzmq.sync.peers.greeting import OurSide, Peers
+from leftzmq.sync.peers.membership import Membership
+from leftzmq.sync.peers.peer_state import Peer
+from leftzmq.sync.scan.mount_polls import MOUNTS
 from leftzmq.tree.version import make_life
 from leftzmq.wire import page as pages
 from leftzmq.wire.codec import Socket, check_body, decode, encode
 from leftzmq.wire.hello import Standing, opened
 from leftzmq.wire.messages import Chunks, Get, Hello, IndexPage, Message, News, Open, Welcome
+from leftzmq.work.folder_context import Ground
+from leftzmq.work.runner import JobRunner
+from leftzmq.work.unflushed_names import Unflushed
 
 FOLDER = "share"
 SECRET = bytes(range(32))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
-from leftzmq.sync.twins import RECENT_S
+from leftzmq.sync.peers.cloned_device import RECENT_S
 
 from . import laws
 from .faults import FAULT_WEIGHTS, FAULTS, Faults

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import zmq
 
-from leftzmq.bus.inbox import Ask, SealedArrived, read
-from leftzmq.bus.raw import RawFrame
 from leftzmq.errors import Refusal
 from leftzmq.sync import actions
 from leftzmq.sync.facts import DeviceDropped, Fact, LinkClosed, LinkOpened, StrangerRefused
 from leftzmq.sync.link import Link, Way
-from leftzmq.sync.peer import Peer
+from leftzmq.sync.peers.peer_state import Peer
+from leftzmq.transport.decode import Ask, SealedArrived, read
+from leftzmq.transport.frames import RawFrame
 from leftzmq.wire.codec import Socket
 from leftzmq.wire.messages import Message
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from leftzmq.disk.sighting import Sighting
+from leftzmq.disk.scan.sighting import Sighting
 from leftzmq.sync.facts import MessageArrived, PageArrived, PathsTouched
 from leftzmq.sync.jobs import Applied, Apply, Look, Looked, StageSmall, Walk, Walked
 from leftzmq.tree.entry import Entry

@@ -2,7 +2,7 @@
 
 A wire is what one device dialed to another: control first, bulk and news after the welcome. What
 goes one way over one socket arrives in its order, or is lost with the wire. Who dialed hears of a
-loss after a while; who was dialed finds out when it sends (bus/sockets says the same).
+loss after a while; who was dialed finds out when it sends (transport/bus says the same).
 
 Knows devices and messages. Must not know what they mean.
 """

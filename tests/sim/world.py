@@ -25,7 +25,7 @@ from leftzmq.sync.facts import Fact, LinkClosed, Started, TimePassed
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import Flush, Job, Lane, lane_of
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.sync.peer import Peer
+from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import sort_key
 from leftzmq.wire.messages import Bye, Message

@@ -13,7 +13,7 @@ from typing import Final
 
 from watchdog.utils import BaseThread
 
-from leftzmq.disk.fs import RealRoot, real_path
+from leftzmq.disk.fs.real import RealRoot, real_path
 from leftzmq.disk.watcher.native import Native
 from leftzmq.disk.watcher.reports import (
     COOKIE_PREFIX,

@@ -27,8 +27,8 @@ from watchdog.observers.inotify_c import (
     inotify_rm_watch,
 )
 
-from leftzmq.disk.fs import MountTable, RealRoot
-from leftzmq.disk.watcher.mounttable import Mounted, mounts_near
+from leftzmq.disk.fs.real import MountTable, RealRoot
+from leftzmq.disk.watcher.mount_table import Mounted, mounts_near
 from leftzmq.disk.watcher.reports import (
     COOKIE_PREFIX,
     Batch,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from leftzmq.disk.sighting import Sighting
+from leftzmq.disk.scan.sighting import Sighting
 from leftzmq.errors import Stop
-from leftzmq.sync.found import FoundDeleted
 from leftzmq.sync.jobs import Doubt
+from leftzmq.sync.versions.local_changes import FoundDeleted
 
 
 @dataclass(frozen=True, slots=True)

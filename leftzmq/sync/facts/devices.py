@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from leftzmq.disk.root import Buffer
+from leftzmq.disk.fs.interface import Buffer
 from leftzmq.errors import Away, Refusal
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.tree.version import Life

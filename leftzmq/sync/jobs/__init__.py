@@ -1,7 +1,7 @@
 """Jobs: about 1 MiB of work each, as frozen values, and the fact that answers each.
 
-A machine asks with `Work(job)`; a worker (bus/workers), or the simulation, runs it against the
-disk (bus/jobs) and hands back exactly one fact. No callables cross; a buffer is handed over and
+A machine asks with `Work(job)`; a worker (work/threads), or the simulation, runs it against the
+disk (work/runner) and hands back exactly one fact. No callables cross; a buffer is handed over and
 never shared: who sends it does not touch it again.
 """
 

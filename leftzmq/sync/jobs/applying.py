@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from leftzmq.disk.outcome import Outcome
+from leftzmq.disk.apply.outcome import Outcome
 from leftzmq.errors import Stop
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.plan import Operation
@@ -47,8 +47,9 @@ class RoomSeen:
 
 @dataclass(frozen=True, slots=True)
 class MakeRoom:
-    """Let the trash give way (disk/giveway) until `need_bytes` may come to `path`, or to nothing if
-    it cannot; the first job of a number begins it. spare_day: nothing of the last day goes."""
+    """Let the trash give way (disk/trash/make_room) until `need_bytes` may come to `path`, or to
+    nothing if it cannot; the first job of a number begins it. spare_day: nothing of the last day
+    goes."""
 
     folder: str
     number: int

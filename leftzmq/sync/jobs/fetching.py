@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from leftzmq.content.lists import Expansion, Rows
-from leftzmq.disk.root import Buffer
+from leftzmq.disk.fs.interface import Buffer
 from leftzmq.errors import Problem, Refused
 from leftzmq.sync.jobs.telling import Doubt
 from leftzmq.sync.link import DeviceKey
@@ -31,7 +31,7 @@ class ListsExpanded:
     """rows: all of them; None while lists are `missing`, when these lists cannot be of such a
     file (`lie`), when it has no room (`problem`), or when there is more to be done (`begun`).
     repeats: first row -> the later rows with the same chunk, as ranges. once: the rows that are not
-    among those, as a set (sync/rowsets)."""
+    among those, as a set (sync/download/row_sets)."""
 
     folder: str
     entry: Entry

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from leftzmq.disk.recover import Between, Listing, PutBack, Return
-from leftzmq.disk.resolve import Choice, Resolved, Wish
-from leftzmq.disk.retention import Swept, TrashClock
+from leftzmq.disk.apply.resolve import Choice, Resolved, Wish
+from leftzmq.disk.apply.restore import Between, Listing, PutBack, Return
+from leftzmq.disk.trash.retention import Swept, TrashClock
 from leftzmq.errors import Stop
 from leftzmq.tree.entry import Entry
 
 
 @dataclass(frozen=True, slots=True)
 class SweepTrash:
-    """Go on with a sweep of the trash (disk/retention) for one step; the first job of a number
-    begins it, with the clock that the last sweep left. spare_day: nothing that was taken within the
-    last day goes."""
+    """Go on with a sweep of the trash (disk/trash/retention) for one step; the first job of a
+    number begins it, with the clock that the last sweep left. spare_day: nothing that was taken
+    within the last day goes."""
 
     folder: str
     sweep: int
@@ -36,9 +36,9 @@ class TrashSwept:
 
 @dataclass(frozen=True, slots=True)
 class ListTrash:
-    """Go on with a listing of the trash (disk/recover) for one step; the first job of a number
-    begins it. path: "" is everything. between: which batches. after: (batch, path) of the version
-    that comes before the first one that is wanted; ("", "") at the beginning."""
+    """Go on with a listing of the trash (disk/apply/restore) for one step; the first job of a
+    number begins it. path: "" is everything. between: which batches. after: (batch, path) of the
+    version that comes before the first one that is wanted; ("", "") at the beginning."""
 
     folder: str
     listing: int

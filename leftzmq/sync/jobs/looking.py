@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from leftzmq.disk.sighting import Sighting, SliceSighting
+from leftzmq.disk.scan.sighting import Sighting, SliceSighting
 from leftzmq.errors import Problem, Stop
 from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.plan import Staged

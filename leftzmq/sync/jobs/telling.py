@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from leftzmq.disk.root import Buffer
+from leftzmq.disk.fs.interface import Buffer
 from leftzmq.sync.link import Link
 from leftzmq.tree.accepted import NOTHING, Accepted
 from leftzmq.tree.entry import ScanKey

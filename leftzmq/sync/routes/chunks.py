@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from leftzmq.sync.downloader import Downloader
+from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.facts import BytesDoubted, FileNotWanted, FileWanted, HoldersChanged
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import (
@@ -22,8 +22,8 @@ from leftzmq.sync.jobs import (
     SmallStaged,
     StagingOpened,
 )
-from leftzmq.sync.listener import Listener
 from leftzmq.sync.routes.table import Outputs, Routes, Stir
+from leftzmq.sync.upload.listener import Listener
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
 

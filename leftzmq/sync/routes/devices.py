@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from leftzmq.sync.downloader import Downloader
+from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.facts import (
     BulkRestored,
     ChunksArrived,
@@ -31,9 +31,9 @@ from leftzmq.sync.facts import (
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.heartbeat import Heartbeat
 from leftzmq.sync.link import DeviceKey
-from leftzmq.sync.listener import Listener
-from leftzmq.sync.peers import Peers
+from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.routes.table import Outputs, Routes
+from leftzmq.sync.upload.listener import Listener
 from leftzmq.wire.messages import Get, Have, IndexSince
 
 

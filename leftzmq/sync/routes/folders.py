@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from leftzmq.disk.lefting import lefting_path
-from leftzmq.sync.barrier import Barrier
-from leftzmq.sync.conflicts import Conflicts
-from leftzmq.sync.downloader import Downloader
+from leftzmq.disk.staging.lefting import lefting_path
+from leftzmq.sync.admin.conflicts import Conflicts
+from leftzmq.sync.admin.wait import Barrier
+from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.facts import FolderBegun, FolderStopped
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import (
@@ -22,10 +22,10 @@ from leftzmq.sync.jobs import (
     StageSmall,
     WriteChunks,
 )
-from leftzmq.sync.listener import Listener
-from leftzmq.sync.peers import Peers
+from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.reopening import Reopening
 from leftzmq.sync.routes.table import Outputs, Routes
+from leftzmq.sync.upload.listener import Listener
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
 

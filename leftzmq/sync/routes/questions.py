@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from leftzmq.sync.barrier import Barrier
-from leftzmq.sync.conflicts import Conflicts
+from leftzmq.sync.admin.conflicts import Conflicts
+from leftzmq.sync.admin.wait import Barrier
 from leftzmq.sync.facts import CookieSeen
 from leftzmq.sync.jobs import (
     CookieDropped,

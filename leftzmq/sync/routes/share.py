@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from leftzmq.sync.barrier import Barrier
+from leftzmq.sync.admin.wait import Barrier
 from leftzmq.sync.facts import (
     BytesDoubted,
     MountChanged,

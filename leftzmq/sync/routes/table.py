@@ -9,8 +9,8 @@ from collections.abc import Callable, Container, Mapping
 from typing import Any, Protocol, TypeVar
 
 from leftzmq.sync.actions import Action
-from leftzmq.sync.applier import Applier
-from leftzmq.sync.downloader import Downloader
+from leftzmq.sync.apply.applier import Applier
+from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.facts import Fact
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey, Link

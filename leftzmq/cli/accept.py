@@ -1,0 +1,56 @@
+"""leftzmq: accept, revert: what becomes of a wave of losses, or of noise, that was held back."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, Final
+
+from leftzmq.cli.asking import add_common
+from leftzmq.cli.format.event_lines import printable
+from leftzmq.cli.shell import json_text
+from leftzmq.config import load_device
+from leftzmq.errors import UsageError, counted
+from leftzmq.transport.ipc.client import ask
+
+_TEXTS: Final = {
+    "accept": "let happen what was held back, here and on all other devices",
+    "revert": "undo what was held back, as far as another device has the files",
+}
+_SAID: Final = {
+    ("accept", "here"): "the other devices are told, and that it is accepted",
+    (
+        "accept",
+        "elsewhere",
+    ): "the old files go to the trash here, too; the other devices are told that it is accepted",
+    (
+        "revert",
+        "here",
+    ): "they come back from the devices that have them; what lies there goes to the trash",
+    ("revert", "elsewhere"): "they stay, and come back on the other devices",
+}
+
+
+def add_held(commands: Any) -> None:
+    for name, text in _TEXTS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument(
+            "folder", nargs="?", default="", metavar="FOLDER", help="id; left out: the only one"
+        )
+        add_common(command, dest="of_folder")
+
+
+def decide(options: argparse.Namespace) -> int:
+    state = load_device(options.config).state
+    if options.folder and options.of_folder not in ("", options.folder):
+        raise UsageError("two folders are named", f"{options.folder}, {options.of_folder}")
+    answer = ask(state, options.command, {"folder": options.folder or options.of_folder})
+    if options.json:
+        said = {key: answer[key] for key in ("folder", "held")}
+        print(json_text(said))
+        return 0
+    for who, count in answer["held"].items():
+        then = _SAID.get((options.command, who), "")
+        print(f"{counted(count, 'file')}, lost {printable(who)}: {then}")
+    if options.command == "accept":
+        print("`leftzmq status` says who has yet to let it through")
+    return 0

@@ -1,0 +1,216 @@
+"""Three agents in a temporary folder: the stage of the demo.
+
+Knows how to set agents up, start, ask, kill and clean up. Must not know the story.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from leftzmq.cli.demo.keeper import AGENT, Keeper, clear
+from leftzmq.errors import AgentAway, LeftError, NotStarted
+from leftzmq.statedir import device_key_file, make_secret, make_state_dir
+from leftzmq.transport import device_key
+from leftzmq.transport.ipc.client import ask
+
+STOP_S: Final = 5.0
+CLEAR_S: Final = 10.0
+_PORTS: Final = range(20_000, 32_000)
+
+_CONFIG: Final = """\
+[device]
+name   = "{name}"
+state  = "state"
+listen = "tcp://{host}:{port}"
+
+[[folder]]
+id     = "share"
+path   = "share"
+secret = "../share.secret"
+"""
+_PEER: Final = """
+[[peer]]
+name    = "{name}"
+address = "tcp://{host}:{port}"
+key     = "{key}"
+"""
+
+
+class Actor:
+    """One device of the story. within: the command that its agent is started by, if any."""
+
+    def __init__(
+        self,
+        name: str,
+        home: Path,
+        port: int,
+        host: str = "127.0.0.1",
+        within: Sequence[str] = (),
+    ) -> None:
+        self.name, self.home, self.port, self.host = name, home, port, host
+        self._within = within
+        self.share = home / "share"
+        self.state = home / "state"
+        self._process: subprocess.Popen[str] | None = None
+        home.mkdir()
+        make_state_dir(self.state)
+        pair = device_key.load_or_make(device_key_file(self.state))
+        self.key = device_key.public_text(pair.public)
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def configure(self, others: list[Actor]) -> None:
+        text = _CONFIG.format(name=self.name, host=self.host, port=self.port)
+        for other in others:
+            text += _PEER.format(name=other.name, host=other.host, port=other.port, key=other.key)
+        (self.home / "peer.toml").write_text(text)
+
+    def start(self) -> None:
+        """Start the agent and wait for its `ready`."""
+        with (self.home / "log").open("a") as log:
+            config = str(self.home / "peer.toml")
+            self._process = subprocess.Popen(
+                [*self._within, sys.executable, "-m", AGENT, "-c", config],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,  # Ctrl-C is ours: we end them in order
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.startswith("ready "):
+            raise NotStarted(f"the agent of {self.name} did not start", "", self.log_tail())
+
+    def kill(self) -> None:
+        """SIGKILL: as a power cut for the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def exit_code(self, timeout_s: float) -> int:
+        """Wait for its end. Raises subprocess.TimeoutExpired."""
+        assert self._process is not None
+        return self._process.wait(timeout_s)
+
+    def status(self) -> dict[str, Any]:
+        """The folder's part of `status`; {} while the agent does not answer."""
+        with suppress(AgentAway, IndexError):
+            answer = ask(self.state, "status", timeout_s=2.0)
+            folder: dict[str, Any] = answer["folders"][0]
+            return folder | {"peers": answer["peers"]}
+        return {}
+
+    def digest(self, path: str) -> str:
+        """What stands under the name right now: its SHA-256, or ""."""
+        try:
+            with (self.share / path).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return ""
+
+    def look(self, path: str) -> tuple[int, int] | None:
+        """Size and mtime of what stands under the name right now."""
+        try:
+            found = (self.share / path).stat()
+        except OSError:
+            return None
+        return found.st_size, found.st_mtime_ns
+
+    def log_tail(self, lines: int = 15) -> str:
+        with suppress(OSError):
+            return "\n".join((self.home / "log").read_text().splitlines()[-lines:])
+        return ""
+
+
+class Stage:
+    """All of them; everything is gone afterwards, also after Ctrl-C and SIGKILL."""
+
+    def __init__(self, names: str = "ABC", home: Path | None = None) -> None:
+        self.home = home or Path(tempfile.gettempdir()) / f"leftzmq-demo-{os.urandom(6).hex()}"
+        self.actors: list[Actor] = []
+        self._keeper: Keeper | None = None
+        try:
+            # First who throws it away, then what is thrown away: in between it may be ended.
+            self._keeper = Keeper(self.home)
+            self.home.mkdir(0o700, exist_ok=home is not None)
+            self._furnish(names)
+        except BaseException:  # Ctrl-C too: __exit__ is not called for what was never entered
+            self.__exit__()
+            raise
+
+    def _furnish(self, names: str) -> None:
+        """Fill `actors`, each with its config."""
+        make_secret(self.home / "share.secret")
+        ports = free_ports(len(names))
+        self.actors += [
+            Actor(name, self.home / name, port) for name, port in zip(names, ports, strict=True)
+        ]
+        for actor in self.actors:
+            actor.configure([other for other in self.actors if other is not actor])
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for actor in self.actors:
+            actor.stop()
+        # Ctrl-C may have come before Actor.start knew whom it had started.
+        gone = clear(self.home, CLEAR_S)
+        if self._keeper is not None:
+            self._keeper.dismiss() if gone else self._keeper.leave_it()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, also minutes later: below those that systems give to outgoing
+    connections (from 32768 on, Linux; from 49152 on, macOS), of which one may come in between."""
+    ports: list[int] = []
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise LeftError("no port is free on this machine", "127.0.0.1", f"free some of {_PORTS}")
+
+
+def wait_until(
+    condition: Callable[[], object],
+    timeout_s: float,
+    each: Callable[[], None] | None = None,
+    period_s: float = 0.05,
+) -> bool:
+    """Poll until the condition holds; `each` is called in between. False after `timeout_s`."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        if each is not None:
+            each()
+        time.sleep(period_s)
+    return True

@@ -1,0 +1,349 @@
+"""The write order, whole: steps 2 to 4 of "Write order" in docs/design.md. The only place that
+gives a file its final name.
+
+2. (disk/apply/ready) Staged files get mtime, owner and mode and are flushed.
+3. A new name is taken only while nothing has it. What is replaced or removed is first exchanged
+   or moved aside, then looked at (disk/apply/swap): if it is not what the index says, a user wrote
+   meanwhile, and it goes back. Old bytes become the conflict copy or trash; nothing is ever
+   overwritten or unlinked unseen.
+4. (disk/apply/flush) The touched folders are flushed. Then the caller may commit its index.
+
+After every single call a file's name leads to the old bytes or to the new ones, whole. Only
+where a file gives way to a folder, or a loser to a link, or an empty folder to something else, or
+is moved, is there an instant without either; then the old bytes are the conflict copy, or in the
+trash. Where a disk takes two names for one, what only gets the other one is renamed in one step.
+
+Knows operations. Must not know why they are wanted, nor the index.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+from collections.abc import Sequence
+from contextlib import suppress
+
+from leftzmq.disk.apply.attributes import LeftBehind, set_attributes
+from leftzmq.disk.apply.flush import ALONE, GROUP_FROM, Beside, Flushes
+from leftzmq.disk.apply.outcome import Ending, Outcome
+from leftzmq.disk.apply.ready import Ready, make_ready
+from leftzmq.disk.apply.swap import NOT_COPIED, Copied, Place, Stopped, is_still, key_now
+from leftzmq.disk.fs.errno_meaning import is_full
+from leftzmq.disk.fs.interface import Folder, LastFolder, OtherSpelling, Root
+from leftzmq.disk.fs.permissions import make_folder
+from leftzmq.disk.trash.trash import Spot, Trash
+from leftzmq.errors import Refused
+from leftzmq.tree.entry import Kind, ScanKey
+from leftzmq.tree.path import check_path, join, name_of, parent_of
+from leftzmq.tree.plan import Operation, Verb
+
+
+def apply(
+    root: Root,
+    operations: Sequence[Operation],
+    *,
+    now_ns: int,
+    group_from: int = GROUP_FROM,
+    beside: Beside = ALONE,
+) -> list[Outcome]:
+    """Carry out `operations` in their order; one Outcome each, in the same order.
+
+    now_ns: wall clock, names the trash. beside: the other batches of the share.
+    One operation's failure never stops the others. OSError only if the root itself cannot be
+    opened; nothing was done then.
+    """
+    flushes = Flushes(root, group_from, beside)
+    ready, ended = make_ready(root, operations, flushes)
+    with LastFolder(root) as near:
+        batch = _Batch(root, near, operations, flushes, now_ns)
+        for at, operation in enumerate(operations):
+            if at not in ended:
+                flushes.at = at
+                ended[at] = batch.carry_out(operation, ready.get(at))
+    for at, why in flushes.finish().items():
+        if ended[at].ending is Ending.DONE:
+            ended[at] = Outcome(operations[at], Ending.FLUSH_FAILED, why=why)
+    batch.tidy()
+    return [ended[at] for at in range(len(operations))]
+
+
+class _Batch:
+    def __init__(
+        self,
+        root: Root,
+        near: LastFolder,
+        operations: Sequence[Operation],
+        flushes: Flushes,
+        now_ns: int,
+    ) -> None:
+        self._root, self._near, self._flushes = root, near, flushes
+        self._trash = Trash(root, now_ns, flushes.touch)
+        attributes = sum(operation.verb is Verb.SET_ATTRIBUTES for operation in operations)
+        self._attributes_together = flushes.many(attributes)
+        self._moved = any(operation.verb is Verb.MOVE_FILE for operation in operations)
+
+    def tidy(self) -> None:
+        """What was moved by way of the trash has left nothing there."""
+        if self._moved:
+            self._trash.remove_empty()
+
+    def carry_out(self, operation: Operation, ready: Ready | None) -> Outcome:
+        try:
+            check_path(operation.path)
+            check_path(operation.copy_to or operation.path)
+            folder = self._parent(operation)
+            key, copied = self._do(Place(folder, operation, self._trash, self._flushes), ready)
+        except LeftBehind as left:
+            return dataclasses.replace(_ended(operation, left.error), left=left.staged)
+        except (Stopped, OSError, OverflowError, Refused) as error:
+            return _ended(operation, error)
+        return Outcome(operation, Ending.DONE, key, *copied)
+
+    def _parent(self, operation: Operation) -> Folder:
+        try:
+            return self._near.at(parent_of(operation.path))
+        except FileNotFoundError as error:
+            # Without its folder, what is to go is gone.
+            done = operation.verb is Verb.REMOVE
+            raise Stopped(Ending.DONE if done else Ending.NO_PARENT) from error
+        except NotADirectoryError as error:
+            raise Stopped(
+                Ending.NO_PARENT, "a link or a file is in the place of a folder"
+            ) from error
+
+    def _do(self, place: Place, ready: Ready | None) -> tuple[ScanKey | None, Copied]:
+        match place.operation.verb:
+            case Verb.REMOVE:
+                return None, _remove(place)
+            case Verb.MAKE_DIRECTORY:
+                return _make_directory(place)
+            case Verb.PUT_LINK:
+                return _put_link(place)
+            case Verb.PUT_FILE:
+                assert ready is not None
+                return self._put_file(place, ready)
+            case Verb.MOVE_FILE:
+                return self._move_file(place)
+            case Verb.SET_ATTRIBUTES:
+                return set_attributes(place, self._attributes_together)
+            case Verb.GO_BACK:
+                place.return_aside(self._root)
+                return None, NOT_COPIED
+            case Verb.NAME_COPY:
+                return place.name_copy()
+
+    def _move_file(self, place: Place) -> tuple[ScanKey, Copied]:
+        """It leaves the path where it is to go as whatever goes does, is looked at where no user
+        reaches it, and gets its name. Renamed to that at once, nobody could say of what lies there
+        then, and is not what it was, whether a user wrote it to the one path or to the other."""
+        moved = place.operation.moved
+        assert moved is not None
+        where, key = parent_of(moved.path), moved.held.key
+        if place.folder.stat(place.name) is not None:
+            raise Stopped(Ending.CHANGED, "something else is there")
+        spelled = place.folder.spelled(place.name)
+        if spelled is not None and join(place.where, spelled) == moved.path:
+            return self._respell_file(place, spelled, moved.held.key), NOT_COPIED
+        with self._root.folder(where) as folder:
+            going = Operation(Verb.REMOVE, moved.entry, moved.held)
+            source = Place(folder, going, self._trash, self._flushes)
+            if source.look() is None:
+                raise Stopped(Ending.CHANGED, f"{moved.path} is gone")
+            with source.moved_aside() as aside:
+                try:
+                    aside.folder.rename_new(aside.name, place.folder, place.name)
+                except OSError:
+                    source.put_back(aside)
+                    raise
+        place.touch()
+        return key_now(place.folder, place.name, key), NOT_COPIED
+
+    def _respell_file(self, place: Place, spelled: str, key: ScanKey) -> ScanKey:
+        """What a user writes in this instant lies at the new name, and differs from `key`."""
+        if not is_still(place.folder.stat(spelled), key):
+            raise Stopped(Ending.CHANGED, "something else is there")
+        place.folder.respell(spelled, place.name)
+        place.touch()
+        return key_now(place.folder, place.name, key)
+
+    def _put_file(self, place: Place, ready: Ready) -> tuple[ScanKey, Copied]:
+        staged = place.operation.staged
+        assert staged is not None
+        where = parent_of(staged.path)
+        if where == place.where:
+            return _give_name(place, Spot(place.folder, name_of(staged.path), where), ready)
+        with self._root.folder(where) as folder:
+            return _give_name(place, Spot(folder, name_of(staged.path), where), ready)
+
+
+def _give_name(place: Place, new: Spot, ready: Ready) -> tuple[ScanKey, Copied]:
+    """What lies at `new`, the file that is `ready`, gets the final name."""
+    ours = ready.key
+    if _is_free(place):
+        new.folder.rename_new(new.name, place.folder, place.name)
+        place.touch()
+        place.flushes.touch(new.where)
+        copied: Copied = (None, None, ready.lost)
+    else:
+        copied = place.exchange(new, ours, ready.seen, ready.lost)
+    return key_now(place.folder, place.name, ours), copied
+
+
+def _is_free(place: Place) -> bool:
+    """Whether the name is free, as the index says; an empty folder is removed for it. False: what
+    is there is the file or link that the index says. Raises Stopped for anything else."""
+    if place.operation.old is None:
+        return True  # as far as we know: what takes the name fails where something is
+    found = place.look()
+    if found is None:
+        raise Stopped(Ending.CHANGED, "what was there is gone")
+    if found.kind is not Kind.DIRECTORY:
+        return False
+    _remove_folder(place)
+    return True
+
+
+def _remove_folder(place: Place) -> None:
+    try:
+        place.folder.remove_folder(place.name)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise Stopped(Ending.NOT_EMPTY) from error
+        raise
+    place.touch()
+
+
+def _remove(place: Place) -> Copied:
+    found = place.look()
+    if found is None:
+        place.touch()  # it may be gone by an operation that could not be flushed
+        return NOT_COPIED
+    if found.kind is Kind.DIRECTORY:
+        _remove_folder(place)
+        return NOT_COPIED
+    with place.moved_aside() as aside:
+        try:
+            return place.settle(aside)
+        except (OSError, Stopped):
+            place.put_back(aside)
+            raise
+
+
+def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:
+    found = place.folder.stat(place.name)
+    if found is not None and found.kind is Kind.DIRECTORY:
+        # A user's. No stat is given, so that the next look goes into it: what he moved here in
+        # this instant has no event of its own.
+        place.touch()  # or made by an operation that could not be flushed
+        return None, NOT_COPIED
+    copied = NOT_COPIED
+    if place.operation.spelled is not None:
+        _respell_folder(place, name_of(place.operation.spelled))
+        return None, NOT_COPIED
+    if _is_free(place):
+        make_folder(place.folder, place.name)
+        place.touch()
+    else:
+        with place.moved_aside() as aside:
+            copied = _folder_for_file(place, aside)
+    made = place.folder.stat(place.name)
+    if made is None or made.kind is not Kind.DIRECTORY:
+        raise Stopped(Ending.CHANGED, "the folder was replaced at once")
+    return made.key(), copied
+
+
+def _respell_folder(place: Place, spelled: str) -> None:
+    """No stat is given, so that the next look goes into it: what is in it came along."""
+    found = place.folder.stat(spelled)
+    if found is None or found.kind is not Kind.DIRECTORY:
+        raise Stopped(Ending.CHANGED, f"{spelled} is gone, or no folder any more")
+    place.folder.respell(spelled, place.name)
+    place.touch()
+
+
+def _folder_for_file(place: Place, aside: Spot) -> Copied:
+    try:
+        make_folder(place.folder, place.name)
+    except OSError:
+        place.put_back(aside)
+        raise
+    try:
+        return place.settle(aside)
+    except (OSError, Stopped):
+        with suppress(OSError):  # then what is in it keeps the name
+            place.folder.remove_folder(place.name)
+        place.put_back(aside)
+        raise
+
+
+def _put_link(place: Place) -> tuple[ScanKey, Copied]:
+    target = bytes(place.operation.entry.content)
+    if _is_free(place):
+        return _made_link(place, target), NOT_COPIED
+    if place.operation.copy_to is not None:
+        # Not by an exchange with the trash: after a crash before the naming of the copy what came
+        # out would be there only, and no row of the index would say so.
+        with place.moved_aside() as aside:
+            return _link_beside_copy(place, aside, target)
+    # Made in the trash, at the spot of what it replaces: after the exchange both are in place.
+    with place.trash.spot(place.operation.path) as spot:
+        try:
+            return _link_for_file(place, spot, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            return _link_for_file(place, place.beside(), target)
+
+
+def _made_link(place: Place, target: bytes) -> ScanKey:
+    place.folder.make_link(place.name, target)
+    place.touch()
+    made = place.folder.stat(place.name)
+    if made is None or made.kind is not Kind.SYMLINK:
+        raise Stopped(Ending.CHANGED, "the link was replaced at once")
+    return made.key()
+
+
+def _link_beside_copy(place: Place, aside: Spot, target: bytes) -> tuple[ScanKey, Copied]:
+    made: ScanKey | None = None
+    try:
+        made = _made_link(place, target)
+        return made, place.settle(aside)
+    except (OSError, Stopped):
+        if made is not None:
+            _unmake_link(Spot(place.folder, place.name, place.where), made)
+        place.put_back(aside)
+        raise
+
+
+def _link_for_file(place: Place, new: Spot, target: bytes) -> tuple[ScanKey, Copied]:
+    new.folder.make_link(new.name, target)
+    made = new.folder.stat(new.name)
+    assert made is not None
+    try:
+        copied = place.exchange(new, made.key())
+    except (OSError, Stopped):
+        _unmake_link(new, made.key())
+        raise
+    return key_now(place.folder, place.name, made.key()), copied
+
+
+def _unmake_link(spot: Spot, made: ScanKey) -> None:
+    """The link that was made there, if it still is. Where even that fails it stays: what is being
+    raised may say where the old version lies."""
+    with suppress(OSError):
+        if is_still(spot.folder.stat(spot.name), made):
+            spot.folder.unlink(spot.name)
+
+
+def _ended(operation: Operation, error: Exception) -> Outcome:
+    if isinstance(error, Stopped):
+        return Outcome(operation, error.ending, why=error.why, aside=error.aside)
+    if isinstance(error, OtherSpelling) and error.name == name_of(operation.path):
+        other = join(parent_of(operation.path), error.other) if error.other else ""
+        return Outcome(operation, Ending.OTHER_SPELLING, why=str(error), other=other)
+    if isinstance(error, FileExistsError | FileNotFoundError):
+        return Outcome(operation, Ending.CHANGED, why=str(error))  # since the look before
+    if isinstance(error, OSError) and is_full(error):
+        return Outcome(operation, Ending.DISK_FULL, why=str(error))
+    return Outcome(operation, Ending.FAILED, why=str(error))

@@ -1,0 +1,77 @@
+"""Mtime and exec of a file that has its bytes already.
+
+Set in place, while it is what the index says; a file with more than one name gives way to a copy of
+itself, because the other names must keep theirs.
+
+Knows one name, and what must be there. Must not know why its attributes change.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from leftzmq.disk.apply.outcome import Ending
+from leftzmq.disk.apply.swap import NOT_COPIED, Copied, Place, Stopped, is_still, key_now
+from leftzmq.disk.fs.interface import File
+from leftzmq.disk.fs.permissions import access_of
+from leftzmq.disk.staging.lefting import Unlearned, create_lefting, thrown_away
+from leftzmq.disk.trash.trash import Spot, copy_bytes
+from leftzmq.tree.entry import Kind, ScanKey
+from leftzmq.tree.path import name_of
+from leftzmq.tree.plan import Staged
+
+
+class LeftBehind(Exception):
+    """What was to be thrown away after `error` would not go."""
+
+    def __init__(self, error: Exception, staged: Staged) -> None:
+        self.error, self.staged = error, staged
+        super().__init__(error)
+
+
+def set_attributes(place: Place, together: bool) -> tuple[ScanKey, Copied]:
+    """together: one flush may do for all of the batch. Raises Stopped, LeftBehind or OSError."""
+    found, entry = place.look(), place.operation.entry
+    if found is None:
+        raise Stopped(Ending.CHANGED, "nothing is there")
+    if found.kind is not Kind.FILE:
+        return found.key(), NOT_COPIED
+    with place.folder.open_read(place.name) as file:
+        found = file.stat()
+        if place.operation.old is None or not is_still(found, place.operation.old.key):
+            raise Stopped(Ending.CHANGED, "something else is there")
+        if found.links > 1:
+            return _copy_with_attributes(place, file)
+        file.set_exec(entry.exec)
+        file.set_times(entry.mtime_ns)
+        if place.flushes.file(file, together):
+            place.flushes.wait()
+        # A write between the look and set_times would be hidden by the mtime just set. A ctime
+        # that no file has makes the next scan read the bytes once more: then it is found.
+        return replace(file.stat().key(), ctime_ns=0), NOT_COPIED
+
+
+def _copy_with_attributes(place: Place, source: File) -> tuple[ScanKey, Copied]:
+    """The other names of this file must keep their mtime and exec: this name gets a copy."""
+    entry = place.operation.entry
+    try:
+        target, staged = create_lefting(place.folder, place.operation.path)
+    except Unlearned as error:
+        raise LeftBehind(error, error.staged) from error
+    with target:
+        try:
+            seen = access_of(source)
+            lost = copy_bytes(source, target)
+            target.set_exec(entry.exec)
+            target.set_times(entry.mtime_ns)
+            target.flush()
+            ours = target.stat().key()
+            new = Spot(place.folder, name_of(staged.path), place.where)
+            copied = place.exchange(new, ours, seen, lost)
+        except (OSError, Stopped) as error:
+            if isinstance(error, Stopped) and error.aside is not None:
+                raise  # under that name lies the old version
+            if thrown_away(place.folder, staged) is not None:
+                raise LeftBehind(error, staged) from error
+            raise
+    return key_now(place.folder, place.name, ours), copied

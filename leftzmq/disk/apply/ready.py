@@ -1,0 +1,133 @@
+"""Step 2 of the write order: staged files get their mtime, owner and mode and are flushed. Until
+then nobody else may read them.
+
+A `.lefting` whose flush failed is thrown away and never flushed again: after a failed fsync the
+kernel may call pages clean that never reached the disk, and a second one would say all is well.
+Where even that fails it stays under its name, and its end says that it is of no use.
+
+Knows staged files. Must not give one its final name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from leftzmq.disk.apply.flush import Flushes
+from leftzmq.disk.apply.outcome import Ending, Outcome
+from leftzmq.disk.fs.errno_meaning import is_full
+from leftzmq.disk.fs.interface import Folder, LastFolder, Root
+from leftzmq.disk.fs.permissions import Access, give_new, heir_of, is_new, keep_from
+from leftzmq.disk.staging.lefting import is_ours, throw_away
+from leftzmq.tree.entry import Kind, ScanKey
+from leftzmq.tree.path import name_of, parent_of
+from leftzmq.tree.plan import Operation, Staged, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A staged file that is whole and durable. seen: whose access it took over, as it was then;
+    None: nobody's. lost: what of that could not be kept, in words."""
+
+    key: ScanKey
+    seen: Access | None = None
+    lost: str = ""
+
+
+class _FlushFailed(Exception):
+    """The `.lefting` is gone; `error` says why."""
+
+    def __init__(self, error: OSError) -> None:
+        self.error = error
+        super().__init__(error)
+
+
+def make_ready(
+    root: Root, operations: Sequence[Operation], flushes: Flushes
+) -> tuple[dict[int, Ready], dict[int, Outcome]]:
+    """By position: each staged file that is whole and durable, and how the others ended (NO_STAGED,
+    FLUSH_FAILED, FULL_AT_FLUSH, DISK_FULL, FAILED)."""
+    ready: dict[int, Ready] = {}
+    ended: dict[int, Outcome] = {}
+    puts = [at for at, operation in enumerate(operations) if operation.verb is Verb.PUT_FILE]
+    together = flushes.many(len(puts))
+    left: list[int] = []
+    with LastFolder(root) as near:
+        for at in puts:
+            try:
+                ready[at], waits = _one(near, operations[at], flushes, together)
+            except _FlushFailed as failed:
+                ended[at] = _not_flushed(operations[at], failed.error)
+            except (OSError, OverflowError) as error:
+                ended[at] = _not_ready(operations[at], error)
+            else:
+                left.extend([at] if waits else [])
+    failure = flushes.everything() if left else None
+    if failure is not None:
+        for at in left:
+            del ready[at]
+            _throw_away(root, operations[at].staged)
+            ended[at] = _not_flushed(operations[at], failure)
+    return ready, ended
+
+
+def _one(
+    near: LastFolder, operation: Operation, flushes: Flushes, together: bool
+) -> tuple[Ready, bool]:
+    staged = operation.staged
+    if staged is None:
+        raise FileNotFoundError
+    folder = near.at(parent_of(staged.path))
+    entry, heir = operation.entry, _heir(folder, operation)
+    found = folder.stat(name_of(staged.path))
+    if found is None or not is_ours(found, staged) or found.size != entry.size:
+        raise FileNotFoundError  # not ours, or not whole: as good as none
+    is_done = not heir and found.mtime_ns == entry.mtime_ns and is_new(found, folder, entry.exec)
+    if is_done and flushes.reaches(found, together):
+        return Ready(found.key()), True
+    seen, lost = None, ""
+    with folder.open_read(name_of(staged.path)) as file:
+        if not is_ours(file.stat(), staged):
+            raise FileNotFoundError  # exchanged since the look
+        if not is_done:
+            if heir:
+                seen, lost = keep_from(file, folder, heir, entry.exec)
+            else:
+                give_new(file, folder, entry.exec)
+            file.set_times(entry.mtime_ns)
+        key = file.stat().key()
+        try:
+            return Ready(key, seen, lost), flushes.file(file, together)
+        except OSError as error:
+            with suppress(OSError):
+                throw_away(folder, staged)
+            raise _FlushFailed(error) from error
+
+
+def _heir(folder: Folder, operation: Operation) -> str:
+    """The file that will be replaced: who may read it may read the new one, and nobody else."""
+    old = operation.old
+    return (
+        "" if old is not None and old.key.kind is not Kind.FILE else heir_of(folder, operation.path)
+    )
+
+
+def _not_ready(operation: Operation, error: OSError | OverflowError) -> Outcome:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return Outcome(operation, Ending.NO_STAGED)
+    if isinstance(error, OSError) and is_full(error):
+        return Outcome(operation, Ending.DISK_FULL)
+    return Outcome(operation, Ending.FAILED, why=str(error))
+
+
+def _not_flushed(operation: Operation, error: OSError) -> Outcome:
+    """A file system that finds room late says so only here."""
+    ending = Ending.FULL_AT_FLUSH if is_full(error) else Ending.FLUSH_FAILED
+    return Outcome(operation, ending, why=error.strerror or str(error))
+
+
+def _throw_away(root: Root, staged: Staged | None) -> None:
+    assert staged is not None
+    with suppress(OSError), root.folder(parent_of(staged.path)) as folder:
+        throw_away(folder, staged)

@@ -1,0 +1,427 @@
+"""The only calls into the file system, relative to open directories; links are never followed.
+
+`RealRoot`, `RealFolder` and `RealFile` are the `Root`, `Folder` and `File` of disk/fs/interface
+over descriptors of this machine.
+
+Knows descriptors and errno. Must not know entries, the index or the write order.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as modes
+from pathlib import Path
+from typing import Final, Self
+
+from leftzmq.disk.fs import linux, renaming
+from leftzmq.disk.fs.errno_meaning import is_gone
+from leftzmq.disk.fs.interface import (
+    ACL_NAME,
+    PRIVATE_MODE,
+    USER_PREFIX,
+    Buffer,
+    Folder,
+    Stat,
+    mode_below,
+    with_exec,
+)
+from leftzmq.disk.fs.linux import missing_calls
+from leftzmq.tree.entry import Kind
+
+__all__ = [
+    "MountTable",
+    "RealFile",
+    "RealFolder",
+    "RealRoot",
+    "make_root",
+    "missing_calls",
+    "real_path",
+]
+
+_FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not hold us up
+_BENEATH: Final = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS
+_BLOCK_BYTES: Final = 512  # of st_blocks, whatever the file system's own blocks are
+_MAX_CALL_BYTES: Final = 4096  # PATH_MAX with its NUL; a path in the trash can be longer
+_NO_MODES: Final = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS))
+_NO_XATTRS: Final = frozenset((errno.EOPNOTSUPP, errno.ENOSYS))
+_HAS_XATTRS: Final = hasattr(os, "listxattr")
+_TABLE_BYTES: Final = 64 << 10  # read at once
+_COARSEST_NS: Final = 2_000_000_000  # FAT has times of two seconds
+_I64_MIN: Final = -(2**63)
+_I64_MAX: Final = 2**63 - 1
+
+
+def _raw(name: str) -> bytes:
+    raw = name.encode()
+    if raw in (b"", b".", b"..") or b"/" in raw or b"\0" in raw:
+        raise ValueError(f"not a name: {name!r}")  # held also under -O: I9 hangs on it
+    return raw
+
+
+def _stat_of(found: os.stat_result) -> Stat:
+    kind: Kind | None = None
+    if modes.S_ISREG(found.st_mode):
+        kind = Kind.FILE
+    elif modes.S_ISDIR(found.st_mode):
+        kind = Kind.DIRECTORY
+    elif modes.S_ISLNK(found.st_mode):
+        kind = Kind.SYMLINK
+    return Stat(
+        kind=kind,
+        size=found.st_size,
+        mtime_ns=min(max(found.st_mtime_ns, _I64_MIN), _I64_MAX),
+        ctime_ns=min(max(found.st_ctime_ns, _I64_MIN), _I64_MAX),
+        inode=found.st_ino & _I64_MAX,  # some file systems use the top bit; the index cannot
+        exec=kind is Kind.FILE and bool(found.st_mode & 0o100),
+        links=found.st_nlink,
+        device=found.st_dev,
+        mode=modes.S_IMODE(found.st_mode),
+        allocated=found.st_blocks * _BLOCK_BYTES,
+        owner=found.st_uid,
+        group=found.st_gid,
+    )
+
+
+class _Open:
+    """A descriptor that is closed once."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    @property
+    def fd(self) -> int:
+        return self._fd
+
+    def close(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class RealFile(_Open):
+    """`File` over a descriptor."""
+
+    __slots__ = ()
+
+    def read(self, offset: int, length: int) -> bytes:
+        data = os.pread(self._fd, length, offset)
+        if len(data) == length or not data:
+            return data
+        parts = [data]
+        held = len(data)
+        while held < length:
+            data = os.pread(self._fd, length - held, offset + held)
+            if not data:
+                break
+            parts.append(data)
+            held += len(data)
+        return b"".join(parts)
+
+    def write(self, offset: int, data: Buffer) -> None:
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(self._fd, view, offset)
+            view, offset = view[written:], offset + written
+
+    def clone(self, offset: int, source: Self, source_offset: int, length: int) -> None:
+        linux.clone_range(self._fd, offset, source.fd, source_offset, length)
+
+    def truncate(self, size: int) -> None:
+        os.ftruncate(self._fd, size)
+
+    def stat(self) -> Stat:
+        return _stat_of(os.fstat(self._fd))
+
+    def set_times(self, mtime_ns: int) -> None:
+        if linux.HAS_FUTIMENS:
+            linux.set_mtime(self._fd, mtime_ns)
+            if abs(os.fstat(self._fd).st_mtime_ns - mtime_ns) <= _COARSEST_NS:
+                return
+            # A file system in FUSE may not know that the atime is to stay, and set both to now.
+        os.utime(self._fd, ns=(os.fstat(self._fd).st_atime_ns, mtime_ns))
+
+    def set_exec(self, exec: bool) -> None:
+        now = modes.S_IMODE(os.fstat(self._fd).st_mode)
+        mode = with_exec(now, exec)
+        if mode != now:
+            os.fchmod(self._fd, mode)
+
+    def set_mode(self, mode: int) -> None:
+        now = modes.S_IMODE(os.fstat(self._fd).st_mode)
+        if mode == now:
+            return
+        try:
+            os.fchmod(self._fd, mode)
+        except OSError as error:
+            # Where a mount says who may read everything, no file is private to begin with.
+            if now == PRIVATE_MODE or error.errno not in _NO_MODES:
+                raise
+
+    def set_owner(self, owner: int, group: int) -> None:
+        os.fchown(self._fd, owner, group)
+
+    def xattrs(self) -> dict[str, bytes]:
+        if not _HAS_XATTRS:
+            return {}
+        try:
+            names = os.listxattr(self._fd)
+            kept = [name for name in names if name == ACL_NAME or name.startswith(USER_PREFIX)]
+            return {name: os.getxattr(self._fd, name) for name in kept}
+        except OSError as error:
+            if error.errno in _NO_XATTRS:
+                return {}
+            raise
+
+    def set_xattr(self, name: str, value: bytes) -> None:
+        os.setxattr(self._fd, name, value)
+
+    def remove_xattr(self, name: str) -> None:
+        os.removexattr(self._fd, name)
+
+    def begin_flush(self, offset: int, length: int) -> None:
+        if not linux.disks_are_behind():
+            linux.begin_writeback(self._fd, offset, length)
+
+    def flush(self) -> None:
+        os.fsync(self._fd)
+
+
+class RealFolder(_Open):
+    """`Folder` over a descriptor: as the file system has it."""
+
+    __slots__ = ()
+
+    @property
+    def raw(self) -> Self:
+        return self
+
+    def stat(self, name: str) -> Stat | None:
+        try:
+            return _stat_of(os.stat(_raw(name), dir_fd=self._fd, follow_symlinks=False))
+        except FileNotFoundError:
+            return None
+
+    stat_listed = stat
+
+    def spelled(self, name: str) -> str | None:
+        return None
+
+    def own_stat(self) -> Stat:
+        return _stat_of(os.fstat(self._fd))
+
+    def device(self) -> int:
+        return os.fstat(self._fd).st_dev
+
+    def names(self) -> list[bytes]:
+        return [os.fsencode(name) for name in os.listdir(self._fd)]
+
+    def folders(self) -> list[bytes]:
+        """The names of the folders in it, as they are on disk; links to folders are none.
+
+        For the watcher, which needs no stats: the kernel's listing tells the kinds.
+        """
+        with os.scandir(self._fd) as found:
+            return [os.fsencode(e.name) for e in found if e.is_dir(follow_symlinks=False)]
+
+    def folder(self, name: str) -> RealFolder:
+        return RealFolder(_open_folder(self._fd, _raw(name)))
+
+    def _open_file(self, name: str, flags: int) -> RealFile:
+        file = RealFile(os.open(_raw(name), flags | _FILE_FLAGS, dir_fd=self._fd))
+        try:
+            found = file.stat()
+            if found.kind is Kind.DIRECTORY:
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+            if found.kind is not Kind.FILE:
+                raise OSError(errno.EINVAL, "not a regular file", name)
+        except OSError:
+            file.close()
+            raise
+        return file
+
+    def open_read(self, name: str) -> RealFile:
+        return self._open_file(name, os.O_RDONLY)
+
+    def open_write(self, name: str) -> RealFile:
+        return self._open_file(name, os.O_RDWR)
+
+    def create(self, name: str) -> RealFile:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _FILE_FLAGS
+        return RealFile(os.open(_raw(name), flags, PRIVATE_MODE, dir_fd=self._fd))
+
+    def set_owner(self, owner: int, group: int) -> None:
+        os.fchown(self._fd, owner, group)
+
+    def set_mode(self, mode: int) -> None:
+        """Without S_ISGID, which a folder takes from the one that it lies in, new files in it would
+        get another group."""
+        os.fchmod(self._fd, mode | os.fstat(self._fd).st_mode & modes.S_ISGID)
+
+    def new_mode(self, exec: bool) -> int:
+        whole = with_exec(0o666 & ~_UMASK, exec)
+        return mode_below(whole, os.fstat(self._fd).st_mode)
+
+    def make_folder(self, name: str, mode: int = 0o777) -> None:
+        os.mkdir(_raw(name), mode, dir_fd=self._fd)
+
+    def make_link(self, name: str, target: bytes) -> None:
+        os.symlink(target, _raw(name), dir_fd=self._fd)
+
+    def read_link(self, name: str) -> bytes:
+        return os.readlink(_raw(name), dir_fd=self._fd)
+
+    def rename_new(self, name: str, to: Folder, to_name: str) -> None:
+        renaming.rename_new(self._fd, _raw(name), _fd_of(to), _raw(to_name))
+
+    def respell(self, name: str, to_name: str) -> None:
+        # It would overwrite what is at the other name, were that another one.
+        os.rename(_raw(name), _raw(to_name), src_dir_fd=self._fd, dst_dir_fd=self._fd)
+
+    def exchange(self, name: str, to: Folder, to_name: str) -> None:
+        renaming.exchange(self._fd, _raw(name), _fd_of(to), _raw(to_name))
+
+    def unlink(self, name: str) -> None:
+        os.unlink(_raw(name), dir_fd=self._fd)
+
+    def remove_folder(self, name: str) -> None:
+        os.rmdir(_raw(name), dir_fd=self._fd)
+
+    def flush(self) -> None:
+        os.fsync(self._fd)
+
+    def free_bytes(self) -> int:
+        found = os.fstatvfs(self._fd)
+        return found.f_bavail * found.f_frsize
+
+    def total_bytes(self) -> int:
+        found = os.fstatvfs(self._fd)
+        return found.f_blocks * found.f_frsize
+
+
+class RealRoot:
+    """`Root` over a path of this machine. The path itself may lead through links: the user chose
+    it. OSError if it cannot be opened as a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._top = _Open(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+
+    def folder(self, path: str) -> RealFolder:
+        names = [_raw(name) for name in path.split("/")] if path else []
+        if not names:
+            return RealFolder(_open_folder(self._top.fd, b"."))
+        raw = b"/".join(names)
+        if linux.HAS_OPENAT2 and len(raw) < _MAX_CALL_BYTES:
+            return RealFolder(_open_beneath(self._top.fd, raw))
+        fd = _open_folder(self._top.fd, names[0])
+        for name in names[1:]:
+            with _Open(fd) as above:
+                fd = _open_folder(above.fd, name)
+        return RealFolder(fd)
+
+    def still_there(self) -> bool:
+        held = os.fstat(self._top.fd)
+        try:
+            found = os.stat(self.path)
+        except OSError as error:
+            if is_gone(error):
+                return False
+            raise
+        return (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino)
+
+    def flush_all(self) -> None:
+        if linux.HAS_SYNCFS:
+            linux.syncfs(self._top.fd)
+        else:
+            os.sync()
+
+    def missing_at(self, path: str, name: str, other: str) -> tuple[str, ...]:
+        with self.folder(path) as folder:
+            return renaming.missing_at(folder.fd, _raw(name), _raw(other))
+
+    def met(self, device: int) -> None:
+        pass  # it knows nothing of any
+
+    def close(self) -> None:
+        self._top.close()
+
+
+class MountTable(_Open):
+    """The kernel's table of what is mounted where, as this process sees it. Polled for POLLPRI, its
+    descriptor tells of every change. OSError where there is none."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC))
+
+    def read(self) -> bytes:
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        parts = []
+        while part := os.read(self._fd, _TABLE_BYTES):
+            parts.append(part)
+        return b"".join(parts)
+
+
+def real_path(path: Path) -> bytes:
+    """Where a path leads, without links on the way."""
+    return os.fsencode(os.path.realpath(path))
+
+
+def make_root(path: Path) -> None:
+    """Make the folder at `path`, and what is missing above it, and flush their names."""
+    made = []
+    for folder in (path, *path.parents):
+        if folder.exists():
+            break
+        made.append(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in made:
+        with _Open(os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as above:
+            os.fsync(above.fd)
+
+
+def _umask() -> int:
+    """Of this process. It can only be read by setting it: so once, before there are threads."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+_UMASK: Final = _umask()
+
+
+def _open_folder(fd: int, name: bytes) -> int:
+    try:
+        return os.open(name, _FOLDER_FLAGS, dir_fd=fd)
+    except OSError as error:
+        raise _as_not_a_directory(error, name) from error
+
+
+def _open_beneath(fd: int, path: bytes) -> int:
+    try:
+        return linux.openat2(fd, path, _FOLDER_FLAGS, _BENEATH)
+    except OSError as error:
+        raise _as_not_a_directory(error, path) from error
+
+
+def _as_not_a_directory(error: OSError, name: bytes) -> OSError:
+    """A link in the way is ELOOP or ENOTDIR, by the call that met it: one error for both."""
+    code = errno.ENOTDIR if error.errno in (errno.ELOOP, errno.EXDEV) else error.errno or 0
+    return OSError(code, os.strerror(code), os.fsdecode(name))
+
+
+def _fd_of(folder: Folder) -> int:
+    raw = folder.raw
+    assert isinstance(raw, RealFolder)
+    return raw.fd

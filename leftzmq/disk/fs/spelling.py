@@ -1,0 +1,321 @@
+"""Names on file systems that take two spellings for one name: `Foo` and `foo`, or an a with its
+dots in one character and in two.
+
+Such a disk answers for `foo` where only `Foo` is. Whoever believes it takes one file for two, and
+the delete of one spelling for the delete of the other. So a name is there only if the listing of
+its folder has exactly that spelling, and what cannot be made beside another spelling is told from
+what is taken by itself (`OtherSpelling`). With that, all that stands above works as on any disk.
+
+The share's own file system is tried when the share is opened. One that is mounted inside is asked,
+without writing to it, by the first names that are found there; each has its own answer. Where it is
+exact, nothing is done here but to look up its device number.
+
+Knows folders and their listings. Must not know entries, the index or what a call is made for.
+"""
+
+from __future__ import annotations
+
+import errno
+from contextlib import suppress
+from typing import Final
+from unicodedata import normalize
+
+from leftzmq.disk.fs.interface import Closing, File, Folder, NotKept, OtherSpelling, Root, Stat
+from leftzmq.tree.path import LEFT_DIRECTORY, folded, name_of, parent_of
+
+ASKED_NAMES: Final = 64
+"""So many names of a folder are tried to learn of its file system. One with a letter is enough."""
+
+
+def tell_apart(folder: Folder, name: str) -> bool | None:
+    """Whether this file system tells the spellings of `name`, which lies in `folder`, apart; None:
+    it has only one. OSError."""
+    asked = False
+    for other in _spellings(name):
+        try:
+            found = folder.stat(other)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EILSEQ):
+                raise
+            continue  # not a name on this disk
+        asked = True
+        if found is not None and other.encode() not in folder.names():
+            return False
+    return True if asked else None
+
+
+class SpelledRoot:
+    """`Root` over another one. exact: whether the share's own file system tells spellings apart."""
+
+    def __init__(self, root: Root, *, exact: bool) -> None:
+        self._root = root
+        with root.folder("") as top:
+            self._top = top.device()
+        self._exact = {self._top: exact}
+        self._all_exact = exact
+
+    @property
+    def folds(self) -> bool:
+        """Whether the share's own file system takes two spellings for one name."""
+        return not self._exact[self._top]
+
+    def folder(self, path: str) -> Folder:
+        folder = self._root.folder(path)
+        try:
+            exact = self._exact.get(folder.device())
+            if exact is None:
+                exact = self._learn(folder)
+            if not self._all_exact:
+                self._check_spelling(path)
+        except BaseException:
+            folder.close()
+            raise
+        return folder if exact and self._all_exact else SpelledFolder(folder, not exact)
+
+    def still_there(self) -> bool:
+        return self._root.still_there()
+
+    def flush_all(self) -> None:
+        self._root.flush_all()
+
+    def missing_at(self, path: str, name: str, other: str) -> tuple[str, ...]:
+        return self._root.missing_at(path, name, other)
+
+    def met(self, device: int) -> None:
+        if device != self._top:
+            self._exact.pop(device, None)
+            self._all_exact = all(self._exact.values())
+
+    def close(self) -> None:
+        self._root.close()
+
+    def _check_spelling(self, path: str) -> None:
+        """Each component by its exact spelling; but our own folder, of which there can be only one
+        there. FileNotFoundError."""
+        while path and path != LEFT_DIRECTORY:
+            with self._root.folder(parent_of(path)) as above:
+                if self._exact.get(above.device()) is not True:
+                    _check_listed(above, name_of(path))
+            path = parent_of(path)
+
+    def _learn(self, folder: Folder) -> bool:
+        """Of a mount inside. While no name in it tells, each is looked up in its listing."""
+        for raw in folder.names()[:ASKED_NAMES]:
+            with suppress(UnicodeDecodeError):
+                exact = tell_apart(folder, raw.decode())
+                if exact is not None:
+                    self._exact[folder.device()] = exact
+                    self._all_exact = all(self._exact.values())
+                    return exact
+        return False
+
+
+class SpelledFolder:
+    """`Folder` over another one. folds: its file system may take two spellings for one name.
+
+    What is renamed away, unlinked or exchanged was looked at by its exact name right before, so
+    that is not done once more.
+    """
+
+    def __init__(self, folder: Folder, folds: bool) -> None:
+        self.raw, self._folds = folder, folds
+
+    # ---- asking --------------------------------------------------------------------------------
+
+    def stat(self, name: str) -> Stat | None:
+        found = self.raw.stat(name)
+        return found if found is None or self._lists(name) else None
+
+    def stat_listed(self, name: str) -> Stat | None:
+        return self.raw.stat(name)
+
+    def own_stat(self) -> Stat:
+        return self.raw.own_stat()
+
+    def device(self) -> int:
+        return self.raw.device()
+
+    def names(self) -> list[bytes]:
+        return self.raw.names()
+
+    def spelled(self, name: str) -> str | None:
+        found = self.raw.stat(name) if self._folds else None
+        if found is None:
+            return None
+        names = self.raw.names()
+        return None if name.encode() in names else _other_spelling(self.raw, names, name, found)
+
+    def _lists(self, name: str) -> bool:
+        return not self._folds or name.encode() in self.raw.names()
+
+    def _check(self, name: str, opened: Closing | None = None) -> None:
+        """FileNotFoundError, and what was opened is closed, where it has another spelling."""
+        try:
+            if self._folds:
+                _check_listed(self.raw, name)
+        except BaseException:
+            if opened is not None:
+                opened.close()
+            raise
+
+    # ---- opening -------------------------------------------------------------------------------
+
+    def folder(self, name: str) -> Folder:
+        folder = self.raw.folder(name)
+        self._check(name, folder)
+        return SpelledFolder(folder, self._folds)
+
+    def open_read(self, name: str) -> File:
+        file = self.raw.open_read(name)
+        self._check(name, file)
+        return file
+
+    def open_write(self, name: str) -> File:
+        file = self.raw.open_write(name)
+        self._check(name, file)
+        return file
+
+    def read_link(self, name: str) -> bytes:
+        target = self.raw.read_link(name)
+        self._check(name)
+        return target
+
+    # ---- making --------------------------------------------------------------------------------
+
+    def create(self, name: str) -> File:
+        try:
+            file = self.raw.create(name)
+        except FileExistsError as error:
+            raise self._taken(name, error) from error
+        try:
+            self._check_kept(name)
+        except BaseException:
+            file.close()
+            self.raw.unlink(name)
+            raise
+        return file
+
+    def new_mode(self, exec: bool) -> int:
+        return self.raw.new_mode(exec)
+
+    def make_folder(self, name: str, mode: int = 0o777) -> None:
+        try:
+            self.raw.make_folder(name, mode)
+        except FileExistsError as error:
+            raise self._taken(name, error) from error
+        try:
+            self._check_kept(name)
+        except BaseException:
+            self.raw.remove_folder(name)
+            raise
+
+    def make_link(self, name: str, target: bytes) -> None:
+        try:
+            self.raw.make_link(name, target)
+        except FileExistsError as error:
+            raise self._taken(name, error) from error
+        try:
+            self._check_kept(name)
+        except BaseException:
+            self.raw.unlink(name)
+            raise
+
+    def rename_new(self, name: str, to: Folder, to_name: str) -> None:
+        try:
+            self.raw.rename_new(name, to.raw, to_name)
+        except FileExistsError as error:
+            if isinstance(to, SpelledFolder):
+                raise to._taken(to_name, error) from error
+            raise
+        if not isinstance(to, SpelledFolder):
+            return
+        try:
+            to._check_kept(to_name)
+        except BaseException:
+            to.raw.rename_new(to_name, self.raw, name)
+            raise
+
+    def respell(self, name: str, to_name: str) -> None:
+        self._check(name)
+        if self.spelled(to_name) != name:
+            raise FileExistsError(errno.EEXIST, "not another spelling of it", to_name)
+        self.raw.respell(name, to_name)
+        if not self._lists(to_name):
+            raise NotKept(to_name)
+
+    def _taken(self, name: str, error: FileExistsError) -> FileExistsError:
+        """Why nothing can be made at `name`: something is there, or another spelling of it."""
+        other = self.spelled(name)
+        return error if other is None else OtherSpelling(name, other)
+
+    def _check_kept(self, name: str) -> None:
+        """Some disks give another name than the one that was asked for: in small letters, in
+        another form of Unicode, without a dot at the end. Under that one nobody would find it."""
+        if not self._lists(name):
+            raise NotKept(name)
+
+    # ---- the rest ------------------------------------------------------------------------------
+
+    def set_mode(self, mode: int) -> None:
+        self.raw.set_mode(mode)
+
+    def set_owner(self, owner: int, group: int) -> None:
+        self.raw.set_owner(owner, group)
+
+    def exchange(self, name: str, to: Folder, to_name: str) -> None:
+        self.raw.exchange(name, to.raw, to_name)
+
+    def unlink(self, name: str) -> None:
+        self.raw.unlink(name)
+
+    def remove_folder(self, name: str) -> None:
+        self.raw.remove_folder(name)
+
+    def flush(self) -> None:
+        self.raw.flush()
+
+    def free_bytes(self) -> int:
+        return self.raw.free_bytes()
+
+    def total_bytes(self) -> int:
+        return self.raw.total_bytes()
+
+    def close(self) -> None:
+        self.raw.close()
+
+    def __enter__(self) -> SpelledFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _check_listed(folder: Folder, name: str) -> None:
+    if name.encode() not in folder.names():
+        raise FileNotFoundError(errno.ENOENT, "no such file or directory", name)
+
+
+def _other_spelling(folder: Folder, names: list[bytes], name: str, found: Stat) -> str:
+    """The one of the `names` that the disk takes for `name`, whose stat is `found`; "" where that
+    cannot be told."""
+    listed: list[str] = []
+    for raw in names:
+        with suppress(UnicodeDecodeError):
+            listed.append(raw.decode())
+    same = [each for each in listed if folded(each) == folded(name)]
+    if len(same) != 1:  # the disk folds otherwise than we do
+        same = [each for each in listed if _has_inode(folder, each, found.inode)]
+    return same[0] if len(same) == 1 else ""
+
+
+def _has_inode(folder: Folder, name: str, inode: int) -> bool:
+    found = folder.stat(name)
+    return found is not None and found.inode == inode
+
+
+def _spellings(name: str) -> list[str]:
+    """Other spellings that some file systems take for `name`."""
+    # Of ASCII letters alone: others have no other case everywhere.
+    case = "".join(each.swapcase() if each.isascii() else each for each in name)
+    forms = (case, normalize("NFD", name), normalize("NFC", name))
+    return [other for other in dict.fromkeys(forms) if other != name]

@@ -1,0 +1,258 @@
+"""A look at single paths: what lies there, read only if it may have changed.
+
+Knows stats, contents and ids. Must not know why it looks, nor what the index makes of it.
+
+Nothing is believed that moved while it was read: the stat must be the same before and after. A
+stat alone cannot tell two writes in one tick of the kernel's clock apart, so what changed less
+than RACY_NS before the look is not believed either, but called RESTLESS: look again.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from leftzmq.content.cut import MAX_CHUNK_BYTES, ONE_CHUNK_MAX_BYTES, Cutter
+from leftzmq.content.ids import chunk_id
+from leftzmq.content.keys import FolderKeys
+from leftzmq.content.lists import pack_row
+from leftzmq.content.noise import SAMPLE_BYTES, is_known, is_noise, looks_random, places
+from leftzmq.disk.fs.errno_meaning import is_gone, raise_if_short
+from leftzmq.disk.fs.interface import Folder, LastFolder, Root, Stat
+from leftzmq.disk.scan.sighting import Sight, Sighting, SliceSighting
+from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
+from leftzmq.tree.entry import MAX_LINK_BYTES, ContentId, Kind, Observed, ScanKey
+from leftzmq.tree.path import check_path, join, name_of, parent_of
+
+RACY_NS: Final = 20_000_000  # a tick is 10 ms where HZ is 100, and times are rounded down to one
+LOOK_BYTES: Final = 1 << 20
+LOOK_PATHS: Final = 128
+WINDOW_BYTES: Final = 4 << 20
+"""Read at once to be cut. Measured, read and cut and hashed: 1.5 GB/s with windows of 2 and 4 MiB,
+1.0 with 16, which is more than the caches hold; and a job stays at 3 ms."""
+
+_ANOTHER_KIND: Final = frozenset((errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.ENXIO))
+"""How opening ends when the file that was there a moment ago is now a folder, special or a link."""
+
+
+def look(
+    root: Root,
+    folder_id: str,
+    paths: Sequence[str],
+    known: Callable[[str], ScanKey | None],
+    keys: FolderKeys,
+    *,
+    now_ns: Callable[[], int],
+    budget_bytes: int = LOOK_BYTES,
+    budget_paths: int = LOOK_PATHS,
+) -> tuple[list[Sighting], tuple[str, ...]]:
+    """What lies at each path, in the order given, and the paths that did not fit any more.
+
+    known:  what our index remembers of our live entry at a path, if it knows its stat
+    now_ns: the wall clock, in ns since the epoch
+    At least one path is looked at; the look ends after the one that used up a budget. Paths of
+    one folder that follow each other are cheaper. OSError that says nothing of any path.
+    """
+    sightings: list[Sighting] = []
+    with LastFolder(root) as near:
+        scanner = _Scanner(near, folder_id, known, keys, now_ns)
+        for path in paths:
+            full = len(sightings) >= budget_paths or scanner.read_bytes >= budget_bytes
+            if sightings and full:
+                break
+            sightings.append(scanner.sight(path))
+    return sightings, tuple(paths[len(sightings) :])
+
+
+def cut_slice(
+    root: Root,
+    path: str,
+    key: ScanKey,
+    offset: int,
+    keys: FolderKeys,
+    cutter: Cutter,
+    *,
+    grows_at_ns: int | None = None,
+    window_bytes: int = WINDOW_BYTES,
+) -> SliceSighting:
+    """Read [offset, offset + window_bytes) of a file, cut and hash it; one of at most
+    ONE_CHUNK_MAX_BYTES is one chunk.
+
+    grows_at_ns: the wall clock now, where the file may be longer than `key` says: then the part is
+    read all the same, and `grew` says so. Only where no later write can have the times of `key`.
+    `end` is behind the last cut that is certain: the offset to go on from, or the size of the
+    file. Whatever keeps the bytes from being those of `key` (changed, vanished, cut short) gives
+    `still` False without rows: a look will tell what is the matter. What could not be read gives
+    `why`, too. OSError where that says nothing of the path.
+    """
+    assert 0 <= offset < key.size and window_bytes >= MAX_CHUNK_BYTES
+    moved = SliceSighting(path, key, offset, offset, b"", False)
+    may_grow = grows_at_ns is not None and not _is_racy(key, grows_at_ns)
+
+    def still(now: ScanKey) -> bool:
+        return now == key or (may_grow and key.has_grown(now))
+
+    length = min(window_bytes, key.size - offset)
+    try:
+        with root.folder(parent_of(path)) as folder, folder.open_read(name_of(path)) as file:
+            before = file.stat().key()
+            if not still(before):
+                return moved
+            data = file.read(offset, length)
+            after = file.stat().key()
+            if len(data) != length or not still(after):
+                return moved
+    except OSError as error:
+        raise_if_short(error)
+        if is_gone(error) or error.errno in _ANOTHER_KIND:
+            return moved
+        return replace(moved, why=error.strerror or str(error))
+    grew = before != key or after != key
+    if key.size <= ONE_CHUNK_MAX_BYTES:
+        row = pack_row(chunk_id(keys, data), length)
+        noise = is_noise(data)
+        found = SliceSighting(path, key, offset, length, row, True, noise=noise, grew=grew)
+        return replace(found, before=before, after=after)
+    known = offset == 0 and is_known(data[:SAMPLE_BYTES])
+    noise = any(looks_random(part) for part in _samples(key.size, offset, data))
+    rows, at = [], 0
+    with memoryview(data) as window:
+        for size in cutter.cut(window, last=offset + length == key.size):
+            rows.append(pack_row(chunk_id(keys, window[at : at + size]), size))
+            at += size
+    packed = b"".join(rows)
+    found = SliceSighting(path, key, offset, offset + at, packed, True, known, noise, grew=grew)
+    return replace(found, before=before, after=after)
+
+
+def _samples(size: int, offset: int, data: bytes) -> Iterator[bytes]:
+    """Those of a file's samples that begin in this part of it; one that the part cuts off begins
+    earlier."""
+    for place in places(size):
+        if offset <= place < offset + len(data):
+            at = max(0, min(place - offset, len(data) - SAMPLE_BYTES))
+            yield data[at : at + SAMPLE_BYTES]
+
+
+class _Scanner:
+    """One look."""
+
+    def __init__(
+        self,
+        near: LastFolder,
+        folder_id: str,
+        known: Callable[[str], ScanKey | None],
+        keys: FolderKeys,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._near, self._folder_id, self._known = near, folder_id, known
+        self._keys, self._now_ns = keys, now_ns
+        self.read_bytes = 0
+
+    def sight(self, path: str) -> Sighting:
+        if not path:
+            return Sighting(path, Sight.SAME)  # the share's root is a folder without an entry
+        try:
+            check_path(path)
+            return self._sight(self._near.at(parent_of(path)), path)
+        except Refused as refused:
+            return self._problem(path, ProblemKind.BAD_NAME, refused.refusal.value)
+        except (FileNotFoundError, NotADirectoryError):
+            # Also where a folder on the way is now a link: what lies behind it is not ours.
+            return self._gone(path)
+        except OSError as error:
+            if error.errno in _ANOTHER_KIND:
+                return Sighting(path, Sight.RESTLESS)
+            raise_if_short(error)
+            return self._problem(path, ProblemKind.UNREADABLE, error.strerror or str(error))
+
+    def _sight(self, folder: Folder, path: str) -> Sighting:
+        now_ns = self._now_ns()
+        stat = folder.stat(name_of(path))
+        if stat is None:
+            other = folder.spelled(name_of(path))
+            return self._gone(path, join(parent_of(path), other) if other else "")
+        if stat.kind is None:
+            return self._problem(path, ProblemKind.SPECIAL)
+        key = stat.key()
+        if key == self._known(path):
+            return Sighting(path, Sight.SAME, key, empty=_is_empty(folder, path, stat))
+        age_ns = now_ns - max(stat.mtime_ns, stat.ctime_ns)
+        if stat.kind is Kind.DIRECTORY:
+            found = Observed(path, Kind.DIRECTORY)
+            empty = _is_empty(folder, path, stat)
+            return Sighting(path, Sight.FOUND, key, found, age_ns=age_ns, empty=empty)
+        if _is_racy(stat, now_ns):
+            return Sighting(path, Sight.RESTLESS, key, age_ns=age_ns)
+        if stat.kind is Kind.SYMLINK:
+            return self._link(folder, path, key, age_ns)
+        if stat.size > ONE_CHUNK_MAX_BYTES:
+            return Sighting(path, Sight.LARGE, key, age_ns=age_ns)
+        return self._small(folder, path, key, age_ns)
+
+    def _small(self, folder: Folder, path: str, key: ScanKey, age_ns: int) -> Sighting:
+        with folder.open_read(name_of(path)) as file:
+            before = file.stat().key()
+            if before != key:
+                return Sighting(path, Sight.RESTLESS, before)
+            data = file.read(0, key.size)
+            after = file.stat().key()
+        self.read_bytes += len(data)
+        if after != key or len(data) != key.size:
+            return Sighting(path, Sight.RESTLESS, after)
+        content = ContentId(chunk_id(self._keys, data))
+        noise = is_noise(data)
+        found = Observed(path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, noise=noise)
+        return Sighting(path, Sight.FOUND, key, found, age_ns=age_ns)
+
+    def _link(self, folder: Folder, path: str, key: ScanKey, age_ns: int) -> Sighting:
+        target = folder.read_link(name_of(path))
+        stat = folder.stat(name_of(path))
+        if stat is None:
+            return self._gone(path)
+        if stat.kind is None or stat.key() != key:
+            return Sighting(path, Sight.RESTLESS)
+        if not target or len(target) > MAX_LINK_BYTES or not _is_utf8(target):
+            return self._problem(path, ProblemKind.BAD_NAME, Refusal.BAD_LINK.value)
+        found = Observed(path, Kind.SYMLINK, mtime_ns=key.mtime_ns, content=ContentId(target))
+        return Sighting(path, Sight.FOUND, key, found, age_ns=age_ns)
+
+    def _gone(self, path: str, other: str = "") -> Sighting:
+        return Sighting(path, Sight.GONE, self._known(path), other=other)
+
+    def _problem(self, path: str, kind: ProblemKind, detail: str = "") -> Sighting:
+        problem = Problem(self._folder_id, path, kind, detail)
+        return Sighting(path, Sight.PROBLEM, problem=problem)
+
+
+def _is_empty(above: Folder, path: str, stat: Stat) -> bool:
+    """Whether this is a folder on the disk of the one above it, with nothing in it. False where it
+    cannot be told: then a walk looks for itself, and says what is the matter."""
+    if stat.kind is not Kind.DIRECTORY or stat.device != above.own_stat().device:
+        return False
+    try:
+        with above.folder(name_of(path)) as folder:
+            inside = folder.own_stat()
+            is_it = (inside.device, inside.inode) == (stat.device, stat.inode)
+            return is_it and not folder.names()
+    except OSError as error:
+        raise_if_short(error)
+        return False
+
+
+def _is_racy(stat: Stat | ScanKey, now_ns: int) -> bool:
+    """Whether another write could still get the same times.
+
+    Times from the future are not racy: a write would bring them back to now.
+    """
+    return any(abs(now_ns - time_ns) < RACY_NS for time_ns in (stat.mtime_ns, stat.ctime_ns))
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,300 @@
+"""The walk of a share: names and stats in sorted order, merged with what our index remembers.
+
+Knows folders and scan keys. Must not know what a difference means, nor read a file: what is dirty
+is looked at by disk/scan/scanner. Nothing here counts as gone that could not be looked for (I10,
+I11). A mount inside is walked like a folder, while it is there (disk/scan/mounts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from leftzmq.disk.fs.errno_meaning import raise_if_short
+from leftzmq.disk.fs.interface import Folder, Root, Stat
+from leftzmq.disk.scan.index_cursor import Ours, Remembered
+from leftzmq.disk.scan.mounts import Mounts
+from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import (
+    LEFT_DIRECTORY,
+    LEFTING_SUFFIX,
+    check_path,
+    name_of,
+    parent_of,
+    path_of_key,
+    sort_key,
+)
+from leftzmq.tree.plan import Staged
+
+STATS_AT_ONCE: Final = 512
+"""Names are kept for a whole folder (60 bytes each), stats only for so many of them (350 each)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WalkSlice:
+    """What one step passed.
+
+    dirty:    new, changed or gone, in the order of `sort_key`
+    seen:     names found on disk
+    problems: what cannot be synced or looked at; none of it is dirty
+    foreign:  what ends in .lefting: the caller knows which of them are ours
+    came:     folders that became mounts, are mounts again, or are folders like any other now
+    """
+
+    dirty: tuple[str, ...]
+    seen: int
+    problems: tuple[Problem, ...]
+    foreign: tuple[Staged, ...]
+    done: bool
+    came: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Listing:
+    """A folder on the way: all its names in order, and the stats of the next few of them.
+
+    head: what the sort keys of its children begin with. device: of the folder itself
+    """
+
+    path: str
+    head: bytes
+    names: list[bytes]
+    device: int
+    at: int = 0
+    stats: Iterator[Stat | OSError | None] = field(default_factory=lambda: iter(()))
+    stats_end: int = 0
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What a step has passed so far; `passed` counts what is on disk and what is gone."""
+
+    passed: int = 0
+    seen: int = 0
+    dirty: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    foreign: list[Staged] = field(default_factory=list)
+    came: list[str] = field(default_factory=list)
+
+
+class TreeWalk:
+    """A walk of `prefix` ("" is the whole share; a file or nothing at all is fine, too).
+
+    Holds no descriptor between steps; what it remembers is the names of the folders on the way.
+    An error of `ours`, and an OSError that says nothing of any path, leave it where it was broken:
+    begin a new one.
+    """
+
+    def __init__(
+        self, root: Root, folder_id: str, prefix: str, ours: Ours, mounts: Mounts | None = None
+    ) -> None:
+        self._root, self._folder_id, self._prefix = root, folder_id, prefix
+        self._ours, self._mounts = ours, Mounts() if mounts is None else mounts
+        self._index = Remembered(ours, prefix)
+        self._way: list[_Listing] = []
+        self._begun = False
+
+    def step(self, budget_paths: int = 2000) -> WalkSlice:
+        """Go on for about `budget_paths` paths, on disk or gone. Not to be called after `done`."""
+        out = _Gathered()
+        if not self._begun:
+            self._begin(out)
+            self._begun = True
+        while out.passed < budget_paths:
+            if self._way:
+                self._go_on(self._way[-1], out, budget_paths)
+            elif not self._gone_before(None, out, budget_paths):
+                break
+        done = not self._way and self._index.key is None
+        return WalkSlice(
+            tuple(out.dirty),
+            out.seen,
+            tuple(out.problems),
+            tuple(out.foreign),
+            done,
+            tuple(out.came),
+        )
+
+    def _begin(self, out: _Gathered) -> None:
+        prefix = self._prefix
+        if not prefix:
+            self._enter("", b"", out)
+            return
+        try:
+            check_path(prefix)
+            with self._root.folder(parent_of(prefix)) as folder:
+                found = _stats(folder.stat, [name_of(prefix).encode()])
+                device = folder.own_stat().device
+        except Refused as refused:
+            out.problems.append(self._problem(prefix, ProblemKind.BAD_NAME, refused.refusal.value))
+            self._index.skip(sort_key(prefix))
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # all that the index has of it is gone
+        except OSError as error:
+            self._unreadable(prefix, sort_key(prefix), error, out)
+        else:
+            head = sort_key(prefix)[: -len(name_of(prefix).encode())]
+            names = [name_of(prefix).encode()] if found != [None] else []
+            self._way.append(_Listing(parent_of(prefix), head, names, device, 0, iter(found), 1))
+
+    # ---- one folder ---------------------------------------------------------------------------
+
+    def _enter(self, path: str, head: bytes, out: _Gathered) -> None:
+        """List a folder. What cannot be listed hides what is below it; none of that is gone."""
+        try:
+            with self._root.folder(path) as folder:
+                names = sorted(folder.names())
+                listing = _Listing(path, head, names, folder.own_stat().device)
+                self._stat_more(listing, folder)
+        except OSError as error:
+            self._lost_sight(path, head, error, out)
+        else:
+            self._way.append(listing)
+
+    def _lost_sight(self, path: str, head: bytes, error: OSError, out: _Gathered) -> None:
+        if path and isinstance(error, FileNotFoundError | NotADirectoryError):
+            # It went, or became something else, under our eyes: a look will tell.
+            out.dirty.append(path)
+            self._index.skip(head[:-1])
+        else:
+            self._unreadable(path, head[:-1], error, out)
+
+    def _stat_more(self, listing: _Listing, folder: Folder) -> None:
+        end = min(listing.at + STATS_AT_ONCE, len(listing.names))
+        listing.stats = iter(_stats(folder.stat_listed, listing.names[listing.at : end]))
+        listing.stats_end = end
+
+    def _go_on(self, listing: _Listing, out: _Gathered, budget: int) -> None:
+        """Pass names of the innermost folder, up to its end or to a folder in it."""
+        if listing.at == len(listing.names):
+            self._way.pop()
+            return
+        if listing.at == listing.stats_end:
+            try:
+                with self._root.folder(listing.path) as folder:
+                    self._stat_more(listing, folder)
+            except OSError as error:
+                self._way.pop()
+                self._lost_sight(listing.path, listing.head, error, out)
+                return
+        depth = len(self._way)
+        while listing.at < listing.stats_end and len(self._way) == depth:
+            key = listing.head + listing.names[listing.at]
+            if self._gone_before(key, out, budget) or out.passed >= budget:
+                return
+            listing.at += 1
+            self._pass(key, next(listing.stats), listing.device, out)
+
+    def _gone_before(self, key: bytes | None, out: _Gathered, budget: int) -> bool:
+        """Whether our index has more, before `key`, than the budget allows to call gone now."""
+        index = self._index
+        while index.key is not None and (key is None or index.key < key):
+            if out.passed >= budget:
+                return True
+            path = path_of_key(index.key)
+            out.passed += 1
+            if path in self._mounts:
+                self._mounts.lost(path)
+                self._mount_gone(path, index.key, out)
+                continue
+            out.dirty.append(path)
+            index.next()
+        return False
+
+    # ---- one name -----------------------------------------------------------------------------
+
+    def _pass(self, key: bytes, found: Stat | OSError | None, above: int, out: _Gathered) -> None:
+        if key == _LEFT_KEY:
+            return
+        out.passed += 1
+        out.seen += 1
+        index = self._index
+        known = index.key == key
+        # Only what the index does not have needs its name checked: nothing else comes into it.
+        path = "" if known else self._checked(key, found, out)
+        if path is None:
+            return
+        if found is None:
+            return  # it vanished since its folder was listed: if we have it, it is gone
+        if isinstance(found, OSError):
+            self._unreadable(path or path_of_key(key), key, found, out)
+            return
+        if found.kind is Kind.DIRECTORY and self._in_doubt(key, found, above, out):
+            self._mount_gone(path or path_of_key(key), key, out)
+            return
+        if found.kind is None:
+            path = path or path_of_key(key)
+            out.problems.append(self._problem(path, ProblemKind.SPECIAL))
+        elif not known or index.scan != found.key():
+            out.dirty.append(path or path_of_key(key))
+        if known:
+            index.next()
+        if found.kind is Kind.DIRECTORY:
+            self._enter(path or path_of_key(key), key + b"\0", out)
+
+    # ---- mounts -------------------------------------------------------------------------------
+
+    def _in_doubt(self, key: bytes, found: Stat, above: int, out: _Gathered) -> bool:
+        if found.device == above and not self._mounts:
+            return False
+        path = path_of_key(key)
+        return self._mounts.in_doubt(path, found.device, above, self._root, self._ours, out.came)
+
+    def _mount_gone(self, path: str, key: bytes, out: _Gathered) -> None:
+        """I11: nothing below it counts as changed, nor does the folder itself."""
+        out.problems.append(self._problem(path, ProblemKind.MOUNT_GONE))
+        self._index.skip(key)
+
+    def _checked(self, key: bytes, found: Stat | OSError | None, out: _Gathered) -> str | None:
+        """The path of a name that the index does not have, or None if it cannot be synced."""
+        try:
+            path = path_of_key(key)
+        except UnicodeDecodeError:
+            shown = key.replace(b"\0", b"/").decode(errors="backslashreplace")
+            why = Refusal.PATH_NOT_UTF8.value
+            out.problems.append(self._problem(shown, ProblemKind.BAD_NAME, why))
+            return None
+        try:
+            return check_path(path)
+        except Refused as refused:
+            if refused.refusal is Refusal.PATH_RESERVED and _ends_in_lefting(path):
+                out.foreign.append(Staged(path, found.inode if isinstance(found, Stat) else 0))
+            else:
+                why = refused.refusal.value
+                out.problems.append(self._problem(path, ProblemKind.BAD_NAME, why))
+            return None
+
+    def _unreadable(self, path: str, key: bytes, error: OSError, out: _Gathered) -> None:
+        """I10, I11: what cannot be looked at is not gone, nor is anything below it."""
+        raise_if_short(error)
+        why = error.strerror or str(error)
+        out.problems.append(self._problem(path, ProblemKind.UNREADABLE, why))
+        self._index.skip(key)
+
+    def _problem(self, path: str, kind: ProblemKind, detail: str = "") -> Problem:
+        return Problem(self._folder_id, path or ".", kind, detail)
+
+
+def _stats(stat: Callable[[str], Stat | None], names: list[bytes]) -> list[Stat | OSError | None]:
+    """The stat of each name, what kept us from it, or None if nothing is there.
+
+    A name that is not UTF-8 cannot be asked for; it is refused for its name before its stat counts.
+    """
+    found: list[Stat | OSError | None] = []
+    for raw in names:
+        try:
+            found.append(stat(raw.decode()))
+        except UnicodeDecodeError:
+            found.append(None)
+        except OSError as error:
+            found.append(error)
+    return found
+
+
+def _ends_in_lefting(path: str) -> bool:
+    return name_of(path).casefold().endswith(LEFTING_SUFFIX)
+
+
+_LEFT_KEY: Final = LEFT_DIRECTORY.encode()

@@ -1,0 +1,180 @@
+"""What a `.lefting` is called, whose it is, and how it goes.
+
+A `.lefting` is ours by its inode, which the index keeps; any other file of that suffix is the
+user's. One whose inode was never learned, because a crash came first, may be either, so it is never
+unlinked.
+
+Knows names and inodes. Must not know what is in one: that is disk/staging/staging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from typing import Final
+
+from leftzmq.disk.fs.errno_meaning import is_gone, raise_if_short
+from leftzmq.disk.fs.interface import File, Folder, Root, Stat
+from leftzmq.disk.trash.trash import Spot, Trash
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import LEFTING_SUFFIX, MAX_NAME_BYTES, join, name_of, parent_of
+from leftzmq.tree.plan import Staged
+
+HASHED_NAMES: Final = 8  # so many power cuts at the same file, without anybody cleaning up
+HASH_BYTES: Final = 8  # HASH16: 16 hex digits in the name of a .lefting whose own is too long
+
+
+def lefting_path(path: str) -> str:
+    """Where the `.lefting` of `path` lies: beside it."""
+    return next(lefting_paths(path))
+
+
+def lefting_paths(path: str) -> Iterator[str]:
+    """Its names, in the order in which they are tried: those before may be a user's, or lie there
+    since a power cut that took what the index knew of them. A name over 255 bytes is hashed."""
+    above, whole = parent_of(path), name_of(path) + LEFTING_SUFFIX
+    if len(whole.encode()) <= MAX_NAME_BYTES:
+        yield join(above, whole)
+    for number in range(HASHED_NAMES):
+        said = path.encode() + number.to_bytes(1, "big") if number else path.encode()
+        hashed = blake2b(said, digest_size=HASH_BYTES).hexdigest()
+        yield join(above, f".{hashed}{LEFTING_SUFFIX}")
+
+
+class Unlearned(OSError):
+    """A `.lefting` was made, and its inode could not be learned: it is `staged`, with inode 0."""
+
+    def __init__(self, error: OSError, staged: Staged) -> None:
+        super().__init__(error.errno, error.strerror, staged.path)
+        self.staged = staged
+
+
+def create_lefting(folder: Folder, path: str) -> tuple[File, Staged]:
+    """A new `.lefting` for `path` in its open folder.
+
+    Raises FileExistsError if all names are taken by files that are not ours; Unlearned; OSError.
+    """
+    for name in lefting_paths(path):
+        try:
+            file = folder.create(name_of(name))
+        except FileExistsError:
+            continue
+        try:
+            return file, Staged(name, file.stat().inode)
+        except OSError as error:
+            file.close()
+            raise Unlearned(error, Staged(name, 0)) from error
+    raise FileExistsError(path)
+
+
+def is_ours(found: Stat | None, staged: Staged) -> bool:
+    """Whether this is the stat of the file that we staged."""
+    return found is not None and found.kind is Kind.FILE and 0 != found.inode == staged.inode
+
+
+def is_there(root: Root, staged: Staged) -> bool:
+    """Whether what lies there is the file that we staged. OSError where that cannot be told."""
+    try:
+        with root.folder(parent_of(staged.path)) as folder:
+            return is_ours(folder.stat(name_of(staged.path)), staged)
+    except OSError as error:
+        if is_gone(error):
+            return False
+        raise
+
+
+def is_flushed(root: Root, staged: Staged) -> bool:
+    """Flush a file that we staged. False only where that failed. OSError says nothing of it."""
+    try:
+        with root.folder(parent_of(staged.path)) as folder:
+            file = folder.open_read(name_of(staged.path))
+    except OSError as error:
+        raise_if_short(error)
+        return True
+    with file:
+        try:
+            if is_ours(file.stat(), staged):
+                file.flush()
+        except OSError:
+            return False
+    return True
+
+
+def is_swapped(root: Root, staged: Staged, path: str) -> bool:
+    """Whether the file that we staged for `path` has that name, and something else has its own: a
+    crash came right after they were exchanged. OSError where that cannot be told."""
+    try:
+        with root.folder(parent_of(path)) as folder:
+            other = folder.stat(name_of(staged.path))
+            return other is not None and is_ours(folder.stat(name_of(path)), staged)
+    except OSError as error:
+        if is_gone(error):
+            return False
+        raise
+
+
+def throw_away(folder: Folder, staged: Staged) -> None:
+    """Unlink a `.lefting` in its open folder if it is ours, by its inode."""
+    if is_ours(folder.stat(name_of(staged.path)), staged):
+        folder.unlink(name_of(staged.path))
+
+
+def thrown_away(folder: Folder, staged: Staged) -> Staged | None:
+    """Throw away what could not be used; what is left of it on a disk that fails."""
+    try:
+        throw_away(folder, staged)
+    except OSError:
+        return staged
+    return None
+
+
+def discard(root: Root, staged: Staged, now_ns: int) -> bool:
+    """Throw away a `.lefting` that nobody needs any more. Whether it may have been there. OSError.
+
+    Ours, by its inode: unlinked. Its inode was never learned (0): to the trash, it might be a
+    user's (and is, if other names were made: these go then). Negative: one was being thrown away
+    and another one made: both go, the one with that inode first. Another file, while ours already
+    has another name beside it: a crash came between the exchange and the look, and this is the old
+    version: to the trash. Any other: not touched.
+    """
+    try:
+        folder = root.folder(parent_of(staged.path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    with folder:
+        if staged.inode <= 0:
+            throw_away(folder, Staged(staged.path, -staged.inode))
+            _, *others = lefting_paths(staged.path.removesuffix(LEFTING_SUFFIX))
+            made = [path for path in others if folder.stat(name_of(path))] or [staged.path]
+            _to_trash(root, folder, made, now_ns)
+        elif is_ours(folder.stat(name_of(staged.path)), staged):
+            folder.unlink(name_of(staged.path))
+        elif _has_inode(folder, staged.inode):
+            _to_trash(root, folder, [staged.path], now_ns)
+        else:
+            return False
+    return True
+
+
+def _to_trash(root: Root, folder: Folder, paths: Sequence[str], now_ns: int) -> None:
+    """Those of the `paths` in this folder that are files or links."""
+    touched: list[str] = []
+    trash = Trash(root, now_ns, touched.append)
+    for path in paths:
+        found = folder.stat(name_of(path))
+        if found is not None and found.kind in (Kind.FILE, Kind.SYMLINK):
+            trash.take(Spot(folder, name_of(path), parent_of(path)), path)
+    for where in dict.fromkeys(touched):
+        with root.folder(where) as changed:
+            changed.flush()
+
+
+def _has_inode(folder: Folder, inode: int) -> bool:
+    for raw in folder.names():
+        try:
+            found = folder.stat(raw.decode())
+        except UnicodeDecodeError:
+            continue
+        if found is not None and found.kind is Kind.FILE and found.inode == inode:
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""The running agent: everything is built here, and one thread drives it."""

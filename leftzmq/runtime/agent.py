@@ -1,0 +1,357 @@
+"""Builds everything and executes actions.
+
+The one place where config, state, shares, machines, workers and sockets meet. It decides nothing:
+what happens is a fact for the node, what the node wants is an action for the bus, the workers or
+the log.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from contextlib import ExitStack
+from typing import Any, Final, Protocol
+
+from leftzmq.config import Config, nobody_has_our_key
+from leftzmq.content.cut import require_compiled
+from leftzmq.content.memory import resident_bytes, trim, tune_malloc
+from leftzmq.content.seal import fresh_nonce
+from leftzmq.disk.fs.real import missing_calls
+from leftzmq.errors import Refusal
+from leftzmq.runtime.event_log import Chronicle
+from leftzmq.runtime.loop import Loop
+from leftzmq.runtime.opening import Opening, Openings
+from leftzmq.runtime.wake import Wake
+from leftzmq.runtime.watch_inbox import Reports
+from leftzmq.statedir import StateDir, ipc_endpoints
+from leftzmq.sync import actions
+from leftzmq.sync.facts import (
+    Asked,
+    DeviceDropped,
+    Fact,
+    FolderBegun,
+    Started,
+    StrangerRefused,
+)
+from leftzmq.sync.folder import Folder
+from leftzmq.sync.link import DeviceKey, Way
+from leftzmq.sync.node import Node
+from leftzmq.sync.peers.greeting import OurSide, Peers
+from leftzmq.sync.peers.membership import Membership
+from leftzmq.sync.peers.peer_state import Peer
+from leftzmq.transport import device_key, platform
+from leftzmq.transport.bus import SHUT_OUT_S, Bus
+from leftzmq.transport.decode import Ask, SealedArrived, read
+from leftzmq.transport.frames import Raw, RawFrame
+from leftzmq.transport.server_sockets import Listening
+from leftzmq.transport.socket_errors import SocketTrouble
+from leftzmq.wire import page as pages
+from leftzmq.wire.codec import Socket
+from leftzmq.wire.local import Event, EventKind, encode_event, encode_reply
+from leftzmq.wire.messages import VERSION, Bye, News, Refusing
+from leftzmq.work.runner import JobRunner
+from leftzmq.work.threads import Workers
+
+STOP_S: Final = 1.2
+"""For running jobs to end after SIGTERM; all of the stop takes less than 2 s."""
+WORKERS_SMALL: Final = 2
+WORKERS_BULK: Final = 2
+MEMORY_CEILING_BYTES: Final = 1 << 30
+"""A paired device can make libzmq hold more than any of its options bounds (docs/design.md, threat
+model): above this the bound sockets are bound anew, which lets go of it."""
+MEMORY_CHECK_S: Final = 10.0
+SWITCH_INTERVAL_S: Final = 0.0005
+"""A worker that comes back from a system call waits so long for the loop to let it go on; with
+Python's 5 ms, staging 10,000 small files is mostly waiting."""
+
+GC_THRESHOLDS: Final = (10_000, 20, 50)
+"""Almost nothing here is part of a cycle, and rows and entries are not tracked at all. With
+Python's own (700, 10, 10) a full collection took 27 ms in the middle of 10,000 small files."""
+
+NOTICED_S: Final = 1.0
+MAX_DETAIL_LETTERS: Final = 256  # of messages.ShortText
+
+
+class Log(Protocol):
+    """Where the agent tells of its events. now: monotonic seconds"""
+
+    def __call__(self, event: Event, now: float) -> None: ...
+
+    def deadline(self) -> float | None:
+        """When it is to be asked again, by `tick`."""
+
+    def tick(self, now: float) -> None: ...
+
+
+class Agent:
+    """One agent: open() makes it ready, run() serves until stop() is called, from any thread."""
+
+    def __init__(self, config: Config, log: Log, adopt: frozenset[str] = frozenset()) -> None:
+        self.config, self._log, self._adopt = config, log, adopt
+        self._stopping = False
+        self._opened = ExitStack()
+        self._hub: Node | None = None
+        self._chronicle = Chronicle(time.time())
+        self._next_memory_check = 0.0
+        self._wake = Wake()  # a signal may come before everything else
+        self._noticed: set[str] = set()
+        self._silent_until: dict[str, float] = {}
+
+    # -- building ----------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Everything up to `ready`: gate tested, sockets bound, shares there and watched."""
+        platform.require(len(self.config.peers))
+        require_compiled()
+        tune_malloc()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self._opened.callback(self._wake.close)
+        self._reports = Reports(self._wake.signal)
+        self._state = StateDir.open(self.config.device.state)
+        self._opened.callback(self._state.close)
+        self._keys = device_key.load_or_make(self._state.device_key_file)
+        self.device = self._keys.public
+        nobody_has_our_key(self.config, device_key.public_text(self.device))
+        self._peers = [
+            Peer(device_key.parse_public(peer.key), peer.name, peer.address is not None, peer.key)
+            for peer in self.config.peers
+            if peer.key
+        ]
+        self._listed = {bytes(peer.key) for peer in self._peers}
+        self._runner = JobRunner(open_anew=lambda id: self._openings.open_anew(id))
+        self._folders: dict[str, Folder] = {}
+        self._open_bus()
+        self._open_folders()
+        self._workers = Workers(
+            self._runner.run, self._wake.signal, small=WORKERS_SMALL, bulk=WORKERS_BULK
+        )
+        self._opened.callback(self._workers.stop, STOP_S)
+        self._loop = Loop(
+            self.bus,
+            self._workers,
+            self._reports,
+            self._wake,
+            self._fact_of,
+            self._handle,
+            self._deadline,
+        )
+        self.bus.serve()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+
+    def _open_bus(self) -> None:
+        device = self.config.device
+        listening = Listening(device.listen, device.bulk, device.news, self._state.load_ports())
+        ipc = ipc_endpoints(device.state)
+        self.bus = Bus(self._keys, self._listed.__contains__, listening, ipc, self._wake.fd)
+        self._opened.callback(self.bus.close)
+        unsaved = self._state.save_ports(self.bus.ports)
+        if unsaved:
+            self._say("", unsaved)
+
+    def _open_folders(self) -> None:
+        us = OurSide(self.config.device.name, self.bus.ports.bulk, self.bus.ports.news)
+        peers = Peers(us, self._peers, Membership(self.device, self._folders, fresh_nonce))
+        opening = Opening(self._state, self.device, self._listed, peers, self._reports.reporter)
+        self._openings = Openings(opening, self.config.folders)
+        self._opened.callback(self._openings.close)
+        self._say("", *missing_calls())
+        for config in self.config.folders:
+            opened = self._openings.start(config.id, adopting=config.id in self._adopt)
+            self._folders[config.id] = opened.folder
+            if opened.ground is not None:
+                self._runner.add(opened.ground)
+                self._say(config.id, *opened.ground.lacks)
+            else:
+                self._tell(opened.folder.tell_stop())
+        self._by_tag = {folder.tag: folder for folder in self._folders.values()}
+        about = {
+            "name": self.config.device.name,
+            "key": device_key.public_text(self.device),
+            "keyless": [peer.name for peer in self.config.peers if not peer.key],
+        }
+        self._hub = Node(self._folders, peers, about)
+
+    @property
+    def node(self) -> Node:
+        assert self._hub is not None, "not opened"
+        return self._hub
+
+    # -- serving ----------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until stop(). Raises LeftError when it cannot go on."""
+        for peer in self.config.peers:
+            if peer.key and peer.address:
+                key = device_key.parse_public(peer.key)
+                self.bus.dial(key, peer.address.host, peer.address.port)
+        self._handle(Started())
+        while not self._stopping:
+            self._loop.turn()
+            self._tell_noticed()
+            self._log.tick(time.monotonic())
+            self._check_memory()
+
+    def stop(self) -> None:
+        """End run() soon; from a signal handler or another thread."""
+        self._stopping = True
+        self._wake.signal()
+
+    def noticed(self, name: str) -> None:
+        """A signal that means nothing to us; from its handler. The loop tells of each kind at
+        most once in NOTICED_S."""
+        self._noticed.add(name)
+        self._wake.signal()
+
+    def close(self) -> None:
+        """Say goodbye, let running jobs end, and let go of everything that was opened."""
+        if self._hub is not None:
+            for held in self.node.lines.rest():
+                self._tell(held)
+            self._tell(actions.Tell(EventKind.STOPPED, {}))
+            for peer in self.node.peers.by_key.values():
+                for link in {self.node.peers.control_link(peer.key), peer.came}:
+                    if link is not None:
+                        self.bus.send(link, Bye("it was stopped"))
+        self._opened.close()
+
+    def _tell_noticed(self) -> None:
+        while self._noticed:
+            name, now = self._noticed.pop(), time.monotonic()
+            if now >= self._silent_until.get(name, 0.0):
+                self._silent_until[name] = now + NOTICED_S
+                self._say("", f"{name} came and is ignored: the agent goes on as it is")
+
+    def _deadline(self, now: float) -> float:
+        logs = self._log.deadline()
+        due = self.node.deadline(now)
+        return due if logs is None else min(due, logs)
+
+    def _handle(self, fact: Fact) -> None:
+        for action in self.node.handle(fact, time.monotonic(), time.time_ns()):
+            self._do(action)
+
+    # -- facts from outside ---------------------------------------------------------------------
+
+    def _fact_of(self, raw: Raw) -> Fact | None:
+        fact = self._too_fast(raw) or read(raw)
+        match fact:
+            case SocketTrouble(text):
+                self._say("", text)
+                return None
+            case SealedArrived():
+                return self._open_page(fact)
+            case Ask(asker, "events", fields):
+                after = fields.get("after")
+                reply = self._chronicle.reply(after if type(after) is int else 0)
+                self.bus.answer(asker, encode_reply(reply))
+                return None
+            case Ask(asker, verb, fields):
+                return Asked(asker, verb, dict(fields))
+            case StrangerRefused() if isinstance(raw, RawFrame):
+                self._refuse(raw, fact)
+        return fact
+
+    def _too_fast(self, raw: Raw) -> Fact | None:
+        """Asked before anything is decoded."""
+        if not isinstance(raw, RawFrame):
+            return None
+        return self.node.came(raw.link.device, raw.frames[0].buffer, time.monotonic())
+
+    def _refuse(self, raw: RawFrame, refused: StrangerRefused) -> None:
+        """A hello in another version is answered: its sender cannot know otherwise."""
+        link = raw.link
+        asks = raw.socket is Socket.CONTROL and link.way is Way.CAME
+        if asks and refused.refusal is Refusal.OTHER_VERSION:
+            detail = refused.detail[:MAX_DETAIL_LETTERS]
+            self.bus.send(link, Refusing(VERSION, refused.refusal.name, detail))
+
+    def _open_page(self, arrived: SealedArrived) -> Fact | None:
+        """The page inside; a page of a folder that is not ours is of no concern (PUB reaches all
+        paired devices, the secret decides who belongs)."""
+        folder = self._by_tag.get(arrived.tag)
+        return folder.opened(arrived.link, arrived.sealed, arrived.answer) if folder else None
+
+    # -- actions --------------------------------------------------------------------------------
+
+    def _do(self, action: actions.Action) -> None:
+        match action:
+            case actions.Work(job):
+                self._workers.submit(job)
+            case actions.Send(link, message, body):
+                if not self.bus.send(link, message, body):
+                    self._loop.send_failed(link)
+            case actions.Publish():
+                self._publish(action)
+            case actions.Tell():
+                self._tell(action)
+            case actions.TakeOver(folder):
+                self._take_over(folder)
+            case actions.Subscribe(device, bulk_port, news_port):
+                self.bus.subscribe(device, bulk_port, news_port)
+            case actions.Drop(device, refusal, detail):
+                self._drop(device, refusal, detail)
+            case actions.Answer(asker, fields):
+                self.bus.answer(asker, encode_reply(dict(fields) | self._figures()))
+
+    def _take_over(self, id: str) -> None:
+        """A folder that was stopped is open anew."""
+        opened = self._openings.taken(id)
+        assert opened.ground is not None
+        self._folders[id] = self._by_tag[opened.folder.tag] = opened.folder
+        self._runner.add(opened.ground)
+        self._say(id, *opened.ground.lacks)
+        self._handle(FolderBegun(id))
+
+    def _publish(self, action: actions.Publish) -> None:
+        folder = self._folders[action.folder]
+        sealed = pages.seal(action.page, folder.keys, fresh_nonce())
+        news = News(folder.tag, sealed)
+        self.bus.publish(news)
+        for link in action.links:
+            self.bus.send(link, news)
+
+    def _drop(self, device: DeviceKey, refusal: Refusal, detail: str) -> None:
+        """Named once, and shut out for a while: what it sent is not heard, and we do not dial it.
+        What jobs still find out about its bytes changes nothing."""
+        if self.bus.is_shut_out(device):
+            return
+        fields = {
+            "device": self.node.peers.name(device),
+            "why": f"dropped for {SHUT_OUT_S:.0f} s: {refusal.value}",
+            "detail": detail,
+        }
+        self._tell(actions.Tell(EventKind.REFUSED, fields))
+        self.bus.drop(device)
+        self._loop.forget(device)
+        self._handle(DeviceDropped(device, refusal.value))
+
+    def _say(self, folder: str, *sentences: str) -> None:
+        """What is wrong, or cannot be done here, with a folder, or ("") with this machine."""
+        for text in sentences:
+            self._tell(actions.Tell(EventKind.PROBLEM, {"folder": folder, "text": text}))
+
+    def _tell(self, action: actions.Tell) -> None:
+        event = self._chronicle.note(action.kind, action.fields, time.time())
+        self._log(event, time.monotonic())
+        if self.bus.has_listeners:
+            self.bus.tell(encode_event(event))
+
+    def _figures(self) -> dict[str, Any]:
+        return {"longest_turn_ms": round(self._loop.longest_turn_s * 1000, 1)}
+
+    def _check_memory(self) -> None:
+        now = time.monotonic()
+        if now < self._next_memory_check:
+            return
+        self._next_memory_check = now + MEMORY_CHECK_S
+        used = resident_bytes()
+        if used > MEMORY_CEILING_BYTES:
+            trim()
+            used = resident_bytes()
+        if used > MEMORY_CEILING_BYTES:
+            self.bus.rebind()
+            text = f"{used >> 20} MiB in memory: the sockets were bound anew"
+            self._say("", text)

@@ -1,0 +1,101 @@
+"""The loop: whatever happened is handed out as facts, turn by turn, and no source starves another.
+
+Knows where facts come from (frames, answers of workers, reports of watchers, sends that failed,
+time) and how long a turn may take. Must not know what a fact means, nor how an action is executed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from leftzmq.runtime.frame_queue import FrameQueue
+from leftzmq.runtime.wake import Wake
+from leftzmq.runtime.watch_inbox import Reports
+from leftzmq.sync.facts import Fact, LinkClosed, TimePassed
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.transport.bus import Bus
+from leftzmq.transport.frames import Raw
+from leftzmq.work.threads import Answer, Workers
+
+TURN_S: Final = 0.004
+"""After so much of a turn nothing more is begun in it: a turn should not take over 5 ms."""
+LONGEST_WAIT_S: Final = 60.0
+
+
+class Loop:
+    """The sources of facts of one agent. All methods are for the one thread that owns it.
+
+    read:     the fact in what the bus brought; None where it is of no concern
+    handle:   called with every fact; what follows from it is done when it returns
+    deadline: given now, when TimePassed is due at the latest (monotonic seconds)
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        workers: Workers,
+        reports: Reports,
+        wake: Wake,
+        read: Callable[[Raw], Fact | None],
+        handle: Callable[[Fact], None],
+        deadline: Callable[[float], float],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._bus, self._workers, self._reports, self._wake = bus, workers, reports, wake
+        self._read, self._handle, self._deadline, self._clock = read, handle, deadline, clock
+        self._frames = FrameQueue()
+        self._answers: deque[Answer] = deque()
+        self._failed_sends: deque[Link] = deque()
+        self._late = False
+        self.longest_turn_s = 0.0
+
+    def turn(self) -> None:
+        """Wait until there is something, and hand it out."""
+        now = self._clock()
+        due = self._deadline(now)
+        wait_s = max(0.0, due - now)
+        if self._frames.has_room:
+            waiting = self._frames or self._reports or self._failed_sends or self._answers
+            timeout_ms = 0 if waiting else int(min(wait_s, LONGEST_WAIT_S) * 1000 + 0.999)
+            self._frames.extend(self._bus.poll(timeout_ms))
+        began = self._clock()
+        self._hand_out(began, due)
+        self.longest_turn_s = max(self.longest_turn_s, self._clock() - began)
+
+    def send_failed(self, link: Link) -> None:
+        """A link does not take any more: that is a fact of this turn or of the next one."""
+        self._failed_sends.append(link)
+
+    def forget(self, device: DeviceKey) -> None:
+        """What was taken from the sockets and is of this device is not handed out any more."""
+        self._frames.forget(device)
+
+    def _hand_out(self, now: float, due: float) -> None:
+        """Frames and answers until the turn's time is used up; the rest waits for the next one.
+        due: the deadline as it was before them; an earlier one is the next turn's."""
+        end = now + TURN_S
+        self._wake.clear()
+        self._answers.extend(self._workers.done())
+        while self._answers and self._clock() < end:
+            self._handle(self._answers.popleft())
+        while self._frames:
+            fact = self._read(self._frames.pop())
+            if fact is not None:
+                self._handle(fact)
+            if self._clock() >= end:
+                break
+        for fact in self._reports.take():
+            self._handle(fact)
+        while self._failed_sends:
+            link = self._failed_sends.popleft()
+            self._handle(LinkClosed(link, "the connection does not take any more"))
+            if link.way is Way.DIALED:
+                self._bus.redial(link.device)
+        if now >= due and now >= self._deadline(now):
+            # When the time is used up it waits for the next turn, but never for two.
+            self._late = not self._late and self._clock() >= end
+            if not self._late:
+                self._handle(TimePassed())

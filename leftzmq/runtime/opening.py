@@ -1,0 +1,222 @@
+"""Opening a folder: secret, index, share, life, watcher and the ground that its jobs stand on.
+
+Knows the order of these, and what stops a folder before it begins (I11): at a start of the agent,
+and again when what stopped the folder has passed. Must not know sockets, nor what is done with an
+open folder.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from leftzmq.config import FolderConfig
+from leftzmq.content.keys import FolderKeys, derive_keys, device_mark
+from leftzmq.disk.scan.mounts import Mounts
+from leftzmq.disk.share import Share, cannot_be_used
+from leftzmq.disk.watcher import Report, Watcher
+from leftzmq.errors import IndexFailed, KeyFileError, ShareError, Stop, StopCause
+from leftzmq.index.store import Store
+from leftzmq.statedir import StateDir, make_secret, read_secret
+from leftzmq.sync.folder import Folder
+from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.peers.greeting import Peers
+from leftzmq.sync.scan.mount_polls import MOUNTS
+from leftzmq.tree.version import make_life
+from leftzmq.work.folder_context import Ground
+from leftzmq.work.unflushed_names import Unflushed
+
+_TOKEN: Final = "share token"
+
+Reporter = Callable[[Report], None]
+"""Called in a watcher's thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What all folders of an agent are opened with.
+
+    device: our own; listed: the keys of paired devices
+    reporter: of a folder's id: who hears from now on what happens in its share, instead of those
+              before
+    """
+
+    state: StateDir
+    device: DeviceKey
+    listed: Collection[bytes]
+    peers: Peers
+    reporter: Callable[[str], Reporter]
+
+
+class Opened:
+    """A folder that is open. ground: None where its share is not the one we know, or cannot be
+    used: then it is stopped, and says why."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+        self.ground: Ground | None = None
+        self._share = ExitStack()
+        self.token: bytes | None = None  # of the share, once it was open
+
+    def close_share(self) -> None:
+        """Let go of the share: no report comes any more, and its disk can be unmounted."""
+        self._share.close()
+
+    def close(self) -> None:
+        self.close_share()
+        self.folder.store.close()
+
+    def begin(self, opening: Opening, config: FolderConfig, adopting: bool) -> None:
+        """The folder's share, watched from now on. Raises ShareError; then nothing of it is
+        open."""
+        store = self.folder.store
+        try:
+            with ExitStack() as stack:
+                # An index that is built again does not know which share it is of.
+                share = _open_share(config, store.meta(_TOKEN) or self.token, adopting)
+                stack.callback(share.close)
+                store.put_meta(_TOKEN, share.token)
+                self.token = share.token
+                self.folder.on_disk(share.folds, share.has)
+                life = make_life(device_mark(opening.device), int(time.time()), os.urandom(4))
+                store.begin_life(life)
+                watcher = Watcher(config.path, opening.reporter(config.id))
+                stack.callback(watcher.stop)
+                watcher.start()
+                self._share = stack.pop_all()
+        except OSError as error:
+            raise cannot_be_used(error, str(config.path)) from error
+        self.ground = Ground(
+            config.id,
+            share.root,
+            self.folder.keys,
+            store.file,
+            opening.device,
+            share.still_there,
+            lambda: watcher.watches,
+            config.limits,
+            (*_set_aside(store), *share.lacks),
+            Mounts.unpack(store.meta(MOUNTS)),
+            Unflushed(everything=not share.made),
+        )
+
+
+class Openings:
+    """The folders of an agent as they are open now."""
+
+    def __init__(self, opening: Opening, configs: Iterable[FolderConfig]) -> None:
+        self._opening = opening
+        self._configs = {config.id: config for config in configs}
+        self._open: dict[str, Opened] = {}
+        self._anew: dict[str, Opened] = {}  # opened, and not taken over yet
+
+    def start(self, id: str, adopting: bool) -> Opened:
+        """Open it at a start of the agent; a share that is not the one we know stops it, and so
+        does an index for which there is no room. Raises LeftError where its secret cannot be used,
+        or another leftzmq made its index."""
+        keys = self._keys(id)
+        try:
+            opened = self._open[id] = self._folder(id, keys, adopting)
+        except IndexFailed as failed:
+            opened = self._open[id] = Opened(self._over(id, keys, Store.empty()))
+            opened.folder.stop(Stop(StopCause.INDEX, str(failed)))
+            return opened
+        try:
+            opened.begin(self._opening, self._configs[id], adopting)
+        except ShareError as error:
+            opened.folder.stop(error.stop)
+        except IndexFailed as failed:
+            opened.folder.stop(Stop(StopCause.INDEX, str(failed)))
+        return opened
+
+    def open_anew(self, id: str) -> None:
+        """Open it once more, for `taken`; called in a worker. Raises ShareError, and LeftError or
+        OSError where its index or its secret cannot be used; then nothing new is open."""
+        self._open[id].close_share()
+        opened = self._folder(id, self._keys(id), adopting=False)
+        opened.token = self._open[id].token
+        try:
+            opened.begin(self._opening, self._configs[id], adopting=False)
+        except BaseException:
+            opened.close()
+            raise
+        self._anew[id] = opened
+
+    def taken(self, id: str) -> Opened:
+        """The one that `open_anew` opened, in the place of the one before, which is closed."""
+        before, opened = self._open[id], self._anew.pop(id)
+        self._open[id] = opened
+        opened.folder.goes_on_after(before.folder)
+        before.close()
+        return opened
+
+    def close(self) -> None:
+        for opened in (*self._anew.values(), *self._open.values()):
+            opened.close()
+
+    def _keys(self, id: str) -> FolderKeys:
+        config = self._configs[id]
+        is_new = not self._opening.state.index_file(id).exists() and not config.secret.exists()
+        return derive_keys(_secret_of(config, is_new))
+
+    def _folder(self, id: str, keys: FolderKeys, adopting: bool) -> Opened:
+        """Its index, and its machines over that."""
+        file = self._opening.state.index_file(id)
+        if adopting:
+            # The share is as it should be, whatever we remember: a new index.
+            for path in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
+                path.unlink(missing_ok=True)
+        store = Store(file)
+        try:
+            _forget_unlisted(store, self._opening.listed)
+            return Opened(self._over(id, keys, store))
+        except BaseException:
+            store.close()
+            raise
+
+    def _over(self, id: str, keys: FolderKeys, store: Store) -> Folder:
+        config, opening = self._configs[id], self._opening
+        limits, patience_s = config.limits, config.patience_s
+        return Folder(id, keys, opening.device, store, opening.peers, limits, patience_s)
+
+
+def _set_aside(store: Store) -> Iterator[str]:
+    if store.set_aside is not None:
+        yield f"its index was damaged: it is built again; what it was is at {store.set_aside}"
+
+
+def _forget_unlisted(store: Store, listed: Collection[bytes]) -> None:
+    """What devices that are not our peers any more have said counts for nothing. Before the
+    folder's rows are counted, so that they are counted once."""
+    for key in [head.key for head in store.heads.known() if head.key not in listed]:
+        store.heads.forget(key)
+    swept = [bit for key in store.heads.swept_keys() for bit in store.heads.to_sweep(key)]
+    if swept:
+        store.sweep(*swept)
+    store.commit()
+
+
+def _secret_of(config: FolderConfig, is_new: bool) -> bytes:
+    """The folder's secret; made only while the state does not know the folder."""
+    if is_new:
+        return make_secret(config.secret)
+    try:
+        return read_secret(config.secret)
+    except FileNotFoundError as error:
+        raise KeyFileError(
+            "the folder's secret is missing",
+            str(config.secret),
+            "restore it, or copy it from another device of this folder",
+        ) from error
+
+
+def _open_share(config: FolderConfig, token: bytes | None, adopting: bool) -> Share:
+    """Raises ShareError where the share is not the one of this token, unless it is adopted."""
+    if adopting:
+        return Share.adopt(config.path, config.id)
+    return Share.open(config.path, config.id, token, token is None)

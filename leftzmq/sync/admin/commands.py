@@ -1,0 +1,125 @@
+"""Questions of the command line that concern one folder: which one, and may it be asked now?
+
+Knows verbs and their fields. Must not know what a question leads to: the folder's machines do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from leftzmq.disk.apply.resolve import Wish
+from leftzmq.disk.trash.trash import is_batch
+from leftzmq.errors import Refused
+from leftzmq.sync.actions import Action, Answer, declined
+from leftzmq.sync.admin.conflicts import Conflicts
+from leftzmq.sync.admin.status import problems
+from leftzmq.sync.facts import Asked, Fact
+from leftzmq.sync.folder import Folder
+from leftzmq.sync.guard.threshold import State
+from leftzmq.tree.path import check_path
+
+_NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
+_BOUND: Final = re.compile(r"\d{8}-\d{6}(-[0-9a-f]{8}-?)?", re.ASCII)  # of batches' names
+
+
+class Desk:
+    """Of the agent."""
+
+    def __init__(self, folders: Mapping[str, Folder], conflicts: Conflicts) -> None:
+        self._folders, self._about_copies = folders, conflicts
+
+    def asked(self, fact: Asked, now: float) -> list[Action | Fact] | None:
+        """None: nobody here knows the question."""
+        match fact.verb:
+            case "trash list" | "trash restore":
+                ask = self._trash
+            case "accept" | "revert":
+                ask = self._held
+            case "problems":
+                ask = self._problems
+            case "conflicts list" | "conflicts show" | "conflicts resolve":
+                ask = self._conflicts
+            case _:
+                return None
+        folder = self._folder(_text(fact, "folder"))
+        if isinstance(folder, str):
+            return [declined(fact.asker, folder, _text(fact, "folder"), "name one with --folder")]
+        if folder.stopped_why and fact.verb != "problems":
+            return [declined(fact.asker, f"the folder is stopped: {folder.stopped_why}", folder.id)]
+        return bad_path(fact) or ask(fact, folder, now)
+
+    def _folder(self, id: str) -> Folder | str:
+        """The folder of this id, or the only one; or what is wrong."""
+        names = ", ".join(self._folders)
+        if not id and len(self._folders) == 1:
+            return next(iter(self._folders.values()))
+        if not id:
+            return f"there are several folders here: {names}"
+        return self._folders.get(id) or f"there is no such folder here; there is {names}"
+
+    def _problems(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
+        after = _text(fact, "after")
+        if not _NUMBER.fullmatch(after or "0"):
+            return [_no_cursor(fact)]
+        return [Answer(fact.asker, problems(folder, int(after or "0")))]
+
+    def _held(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
+        state = State.ACCEPTING if fact.verb == "accept" else State.REVERTING
+        return folder.guard.decide(fact.asker, state, now)
+
+    def _trash(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
+        path, after = _text(fact, "path"), _text(fact, "after")
+        since, before = _text(fact, "since"), _text(fact, "before")
+        for bound in (since, before):
+            if bound and not _BOUND.fullmatch(bound):
+                return [declined(fact.asker, "is not a time", bound)]
+        if fact.verb == "trash list":
+            batch, _, last = after.partition("/")
+            if after and not (is_batch(batch) and last):
+                return [_no_cursor(fact)]
+            return folder.trash.ask_list(fact.asker, path, (since, before), (batch, last))
+        if not path:
+            return [declined(fact.asker, "which path is to be restored?")]
+        target = _text(fact, "target") or path
+        return folder.trash.ask_restore(fact.asker, path, target, (since, before))
+
+    def _conflicts(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
+        path, wish = _text(fact, "path"), _text(fact, "choice").upper()
+        if fact.verb == "conflicts list":
+            after = _text(fact, "after")
+            try:
+                return self._about_copies.ask_list(
+                    fact.asker, folder.id, check_path(after) if after else ""
+                )
+            except Refused:
+                return [_no_cursor(fact)]
+        if not path:
+            return [declined(fact.asker, "which path is meant?")]
+        if fact.verb == "conflicts show":
+            return self._about_copies.ask_show(fact.asker, folder.id, path)
+        if wish not in Wish.__members__:
+            return [declined(fact.asker, "decide: mine, theirs, file, copy or both", path)]
+        return self._about_copies.ask_resolve(fact.asker, folder.id, path, Wish[wish])
+
+
+def bad_path(fact: Asked) -> list[Action | Fact]:
+    """That a path of a question is none; empty: they are paths, or there are none."""
+    for key in ("path", "target"):
+        try:
+            if _text(fact, key):
+                check_path(_text(fact, key))
+        except Refused as refused:
+            return [declined(fact.asker, refused.refusal.value, _text(fact, key))]
+    return []
+
+
+def _no_cursor(fact: Asked) -> Answer:
+    do = "it is the `cursor` of a line of the same list with --json"
+    return declined(fact.asker, "is no place in this list", _text(fact, "after"), do)
+
+
+def _text(fact: Asked, key: str) -> str:
+    value = fact.fields.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,133 @@
+"""What the command line asks about conflict copies, and what follows from an answer.
+
+Knows questions, and how a person calls the devices. Must not know where a copy lies or how it gives
+way (jobs do), nor versions: what a user decided is found by the settler like any local change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from leftzmq.content.keys import device_mark
+from leftzmq.disk.apply.resolve import Choice, Resolved, Wish
+from leftzmq.sync.actions import Action, Answer, Work, declined
+from leftzmq.sync.facts import Fact, FolderStopped, RescanWanted
+from leftzmq.sync.jobs import (
+    CopiesListed,
+    CopyResolved,
+    ListCopies,
+    ReadVersions,
+    Resolve,
+    VersionsRead,
+)
+from leftzmq.sync.link import DeviceKey
+from leftzmq.tree.conflict import read_name
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.path import sort_key
+from leftzmq.tree.version import Life, device_letters
+from leftzmq.wire.paging import PAGE_BYTES, PAGE_ITEMS, fitting
+
+
+class Conflicts:
+    """Of the agent. devices: (key, name) of this one and its peers."""
+
+    def __init__(self, devices: Iterable[tuple[DeviceKey, str]]) -> None:
+        self._names = {
+            device_letters(Life(device_mark(key) + bytes(8))): name for key, name in devices
+        }
+        self._askers: dict[int, tuple[bytes, str, str]] = {}  # who, about which folder and path
+        self._number = 0
+
+    def by(self, copy: str) -> str:
+        """How a person calls the device that wrote this conflict copy, by the copy's name."""
+        name = read_name(copy)
+        return "" if name is None else self._names.get(name.device, name.device)
+
+    # -- questions -------------------------------------------------------------------------------
+
+    def ask_list(self, asker: bytes, folder: str, after: str) -> list[Action | Fact]:
+        """A page of what there is after the copy of this path ("": from the first one on). An
+        answer with `after` goes on when it is asked with that."""
+        key = sort_key(after) if after else b""
+        return [Work(ListCopies(folder, self._asked(asker, folder, after), key))]
+
+    def ask_show(self, asker: bytes, folder: str, path: str) -> list[Action | Fact]:
+        return [Work(ReadVersions(folder, self._asked(asker, folder, path), path))]
+
+    def ask_resolve(self, asker: bytes, folder: str, path: str, wish: Wish) -> list[Action | Fact]:
+        number = self._asked(asker, folder, path)
+        return [Work(Resolve(folder, number, path, wish, dict(self._names)))]
+
+    def _asked(self, asker: bytes, folder: str, path: str) -> int:
+        self._number += 1
+        self._askers[self._number] = (asker, folder, path)
+        return self._number
+
+    # -- answers ---------------------------------------------------------------------------------
+
+    def listed(self, fact: CopiesListed) -> list[Action | Fact]:
+        asker, _, _ = self._askers.pop(fact.number)
+        found = (self._copy(entry) for entry in fact.copies)
+        copies, whole = fitting(found, PAGE_ITEMS, PAGE_BYTES)
+        more = bool(fact.after) or not whole
+        after = copies[-1]["cursor"] if more else ""
+        return [Answer(asker, {"folder": fact.folder, "copies": copies, "after": after})]
+
+    def read(self, fact: VersionsRead) -> list[Action | Fact]:
+        asker, _, path = self._askers.pop(fact.number)
+        if not fact.found:
+            return [_no(asker, path, Resolved.NO_COPY)]
+        versions = [self._version(entry) | {"text": text} for entry, text in fact.found]
+        return [Answer(asker, {"folder": fact.folder, "versions": versions})]
+
+    def resolved(self, fact: CopyResolved) -> list[Action | Fact]:
+        if fact.stop is not None:
+            return [FolderStopped(fact.folder, fact.stop)]
+        asker, _, path = self._askers.pop(fact.number)
+        out: list[Action | Fact] = []
+        if fact.copy:  # also where it was changed a moment ago: then that is scanned now
+            paths = (fact.copy,) if fact.choice is Choice.FILE else (fact.copy, fact.path)
+            out.append(RescanWanted(fact.folder, paths))
+        if fact.resolved is Resolved.DONE and fact.choice is not None:
+            fields = {"folder": fact.folder, "copy": fact.copy, "path": fact.path}
+            fields["kept"] = fact.choice.name.lower()
+            return [*out, Answer(asker, fields)]
+        return [*out, _no(asker, path, fact.resolved, fact.why or ", ".join(fact.copies))]
+
+    def stopped(self, folder: str, why: str) -> list[Action | Fact]:
+        """The folder is stopped: none of its answers is heard any more."""
+        asked = {n: asker for n, (asker, about, _) in self._askers.items() if about == folder}
+        for number in asked:
+            del self._askers[number]
+        return [declined(asker, why, folder) for asker in asked.values()]
+
+    def _copy(self, entry: Entry) -> dict[str, Any]:
+        name = read_name(entry.path)
+        assert name is not None
+        return {
+            "path": name.path,
+            "copy": entry.path,
+            "cursor": entry.path,
+            "mtime_ns": entry.mtime_ns,
+            "device": self._names.get(name.device, name.device),
+            "letters": name.device,
+            "kind": entry.kind.name.lower(),
+            "size": entry.size,
+        }
+
+    def _version(self, entry: Entry) -> dict[str, Any]:
+        letters = device_letters(entry.writer)
+        return {
+            "path": entry.path,
+            "copy": read_name(entry.path) is not None,
+            "kind": entry.kind.name.lower(),
+            "size": entry.size,
+            "mtime_ns": entry.mtime_ns,
+            "device": self._names.get(letters, letters),
+            "letters": letters,
+        }
+
+
+def _no(asker: bytes, path: str, why: Resolved, detail: str = "") -> Answer:
+    return declined(asker, f"{why.value}: {detail}" if detail else why.value, path)

@@ -1,0 +1,174 @@
+"""How far each device is with us, in each folder and over all: as words, counts and reasons.
+
+Derived when somebody asks, from what peers, hearing and the indexes know. Knows no question and no
+answer's form: see status and barrier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from leftzmq.sync.folder import Folder
+from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.peers.greeting import halted_there
+from leftzmq.sync.peers.peer_state import Peer, State
+from leftzmq.sync.versions.peer_counts import Lack
+
+
+class MemberState(Enum):
+    """Of one device in one folder. The value is a word for it, as `status --json` has it."""
+
+    IN_SYNC = "in sync"
+    BEHIND = "behind"  # it lacks something that we have
+    SYNCING = "syncing"  # we lack something that it has, or its index is on its way
+    TWO_OF_KEY = "two of that key"  # two agents have its key: nothing that it says holds
+    SILENT = "silent"  # it holds the secret, and has said nothing of the folder yet
+    STOPPED_HERE = "stopped here"
+    STOPPED_THERE = "stopped there"
+    OTHER_ID = "other id"
+    NOT_THERE = "not there"  # it has no folder that we do not share
+    OTHER_SECRET = "other secret"  # it has folders whose secrets are none of ours
+    NOT_SHARED = "not shared"  # one of these two: it never said how many it has
+    AWAY = "not connected"
+
+
+class PeerState(Enum):
+    """Of one device. The value is a word for it, as `status --json` has it."""
+
+    IN_SYNC = "in sync"  # in each folder that it shares with us
+    BEHIND = "behind"
+    SYNCING = "syncing"
+    TWO_OF_KEY = "two of that key"
+    APART = "apart"  # connected, and in none of our folders
+    CONNECTING = "connecting"
+    AWAY = "not connected"
+    NO_KEY = "no key"
+
+
+IN_FOLDER: Final = {
+    MemberState.IN_SYNC: PeerState.IN_SYNC,
+    MemberState.BEHIND: PeerState.BEHIND,
+    MemberState.SYNCING: PeerState.SYNCING,
+    MemberState.SILENT: PeerState.SYNCING,
+    MemberState.TWO_OF_KEY: PeerState.TWO_OF_KEY,
+}
+"""What a connected device is in a folder that it shares with us."""
+ACCEPTED_LOOKED_AT: Final = 256
+"""About 2 ms of the loop for each question."""
+_WORST: Final = (PeerState.TWO_OF_KEY, PeerState.BEHIND, PeerState.SYNCING, PeerState.IN_SYNC)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One device in one folder.
+
+    why: the reason of now, as a sentence, where there is something to be said
+    behind: what it lacks of ours, as far as we know; None: we know nothing of it
+    ahead: what it has and we lack, likewise
+    since: since when it lacks something (monotonic); None: it does not
+    """
+
+    peer: Peer
+    state: MemberState
+    why: str = ""
+    behind: Lack | None = None
+    ahead: Lack | None = None
+    since: float | None = None
+
+
+def member(folder: Folder, peer: Peer) -> Member:
+    """How far this device is in this folder."""
+    if folder.stopped is not None:
+        return Member(peer, MemberState.STOPPED_HERE)
+    mask = folder.store.heads.of(peer.key).mask
+    is_member = peer.key in folder.members
+    if not mask and not is_member:
+        behind, ahead = None, None
+    else:
+        behind, ahead = folder.indexes.holdings.lacking(mask), folder.indexes.holdings.coming(mask)
+    since = folder.lags.since(peer.key) if behind is not None and behind.paths else None
+    if is_member:
+        state = _of_member(folder, peer, behind, ahead)
+        why = _TWO if state is MemberState.TWO_OF_KEY else ""
+        return Member(peer, state, why, behind, ahead, since)
+    state, why = _apart(folder, peer)
+    return Member(peer, state, why, behind, ahead, since)
+
+
+def _of_member(folder: Folder, peer: Peer, behind: Lack | None, ahead: Lack | None) -> MemberState:
+    if peer.key not in folder.hearing.heard:
+        return MemberState.SILENT
+    if folder.hearing.twins.are_there(peer.key):
+        return MemberState.TWO_OF_KEY
+    if folder.hearing.receives(peer.key):
+        return MemberState.SYNCING
+    if behind is not None and behind.paths:
+        return MemberState.BEHIND
+    return MemberState.SYNCING if ahead is not None and ahead.paths else MemberState.IN_SYNC
+
+
+def _apart(folder: Folder, peer: Peer) -> tuple[MemberState, str]:
+    """Of a device that is not in the folder now, and why."""
+    if peer.state is not State.CONNECTED:
+        return MemberState.AWAY, ""
+    if folder.id in peer.halted:
+        return MemberState.STOPPED_THERE, halted_there(peer.halted[folder.id])
+    if folder.id in peer.other_ids:
+        theirs, _ = peer.other_ids[folder.id]
+        return MemberState.OTHER_ID, f"it calls this folder {theirs!r}: give both the same id"
+    if peer.others is None:
+        return MemberState.NOT_SHARED, "it has another secret for it, or no such folder"
+    if peer.others == 0:
+        return MemberState.NOT_THERE, "it has no such folder"
+    return (
+        MemberState.OTHER_SECRET,
+        "it has a folder with another secret than ours: if that is this one, copy the secret file",
+    )
+
+
+def members(folder: Folder, peers: Iterable[Peer]) -> list[Member]:
+    return [member(folder, peer) for peer in peers]
+
+
+def accepted_left(folder: Folder, found: Iterable[Member]) -> dict[DeviceKey, int]:
+    """How many of the versions that a user let pass the guard each device lacks, of our last
+    ACCEPTED_LOOKED_AT changes; only who lacks some. It holds them back, or has not heard yet."""
+    behind = [each for each in found if each.behind is not None and each.behind.paths]
+    accepted = folder.indexes.accepted
+    if not accepted or not behind:
+        return {}
+    rows = [row for row in folder.store.newest(ACCEPTED_LOOKED_AT) if accepted.covers(row.entry)]
+    heads = folder.store.heads
+    left = {
+        each.peer.key: sum(not row.holders & heads.of(each.peer.key).mask for row in rows)
+        for each in behind
+    }
+    return {key: count for key, count in left.items() if count}
+
+
+def peer_state(peer: Peer, found: Iterable[Member]) -> PeerState:
+    """found: the device in each of our folders"""
+    if peer.state is not State.CONNECTED:
+        return PeerState.CONNECTING if peer.away is None else PeerState.AWAY
+    states = {IN_FOLDER[each.state] for each in found if each.state in IN_FOLDER}
+    return next((state for state in _WORST if state in states), PeerState.APART)
+
+
+def alone_because(found: Iterable[Member]) -> str:
+    """Why nobody else is in a folder, as a sentence."""
+    found = list(found)
+    if not found:
+        return "no other device is in the config: add a [[peer]]"
+    near = [each for each in found if each.state is not MemberState.AWAY]
+    if not near:
+        return "no other device is connected"
+    said = [f"{each.peer.name}: {each.why or each.state.value}" for each in near[:_NAMED]]
+    more = len(near) - len(said)
+    return "; ".join(said) + (f"; and {more} more" if more else "")
+
+
+_NAMED: Final = 3
+_TWO: Final = "two agents that have its key are running"

@@ -1,0 +1,205 @@
+"""What `leftzmq status` and `leftzmq problems` say, as plain values.
+
+Knows the names of fields. Of lists that others can make long it says the first ones; beside each
+stands how many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from leftzmq.errors import Problem
+from leftzmq.sync.admin.peer_progress import (
+    IN_FOLDER,
+    Member,
+    PeerState,
+    accepted_left,
+    alone_because,
+    members,
+    peer_state,
+)
+from leftzmq.sync.download.downloader import Downloader
+from leftzmq.sync.folder import Folder, FolderState
+from leftzmq.sync.peers.greeting import Peers
+from leftzmq.sync.peers.peer_state import Peer, State
+from leftzmq.sync.peers.refused_keys import Visit
+from leftzmq.wire.paging import PAGE_BYTES, PAGE_ITEMS, fitting
+
+SHOWN: Final = 100
+SHOWN_BYTES: Final = 6 << 20
+"""Of all lists of all folders: a reply holds 16 MiB."""
+_LISTS: Final = 3  # of a folder
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Now, by both clocks: monotonic, and unix seconds."""
+
+    now: float
+    unix: float
+
+    def unix_of(self, at: float | None) -> float | None:
+        """The unix time of a monotonic one."""
+        return None if at is None else round(self.unix - (self.now - at), 3)
+
+
+def status(
+    name: str,
+    key: str,
+    keyless: Iterable[str],
+    peers: Peers,
+    folders: Iterable[Folder],
+    downloader: Downloader,
+    times: Times,
+    by: Callable[[str], str],
+) -> dict[str, Any]:
+    """The whole answer. keyless: peers of peer.toml that have no key and are never connected. by:
+    which device wrote a conflict copy, by the path of that"""
+    shares = list(folders)
+    devices = list(peers.by_key.values())
+    found = {folder.id: members(folder, devices) for folder in shares}
+    shown = [
+        _peer(peer, [of_folder[at] for of_folder in found.values()], times)
+        for at, peer in enumerate(devices)
+    ]
+    shown += [_keyless(name) for name in keyless]
+    room = SHOWN_BYTES // (_LISTS * max(1, len(shares)))
+    return {
+        "device": name,
+        "key": key,
+        "peers": shown,
+        "strangers": [_visit(visit, times) for visit in peers.visitors.lately(times.now)],
+        "folders": [
+            _folder(folder, downloader, peers, found[folder.id], times, by, room)
+            for folder in shares
+        ],
+    }
+
+
+def _peer(peer: Peer, found: list[Member], times: Times) -> dict[str, Any]:
+    """found: it in each of our folders"""
+    state = peer_state(peer, found)
+    near = [each for each in found if each.state in IN_FOLDER]
+    behind = [each.behind for each in near if each.behind is not None]
+    lags = [each.since for each in near if each.since is not None]
+    return {
+        "name": peer.name,
+        "key": peer.text,
+        "connected": peer.state is State.CONNECTED,
+        "state": state.value,
+        "reason": peer.away.value if peer.away and state is PeerState.AWAY else "",
+        "note": peer.away_why if state is PeerState.AWAY else peer.refusal_told,
+        "since": times.unix_of(peer.since),
+        "behind_paths": sum(lack.paths for lack in behind),
+        "behind_bytes": sum(lack.bytes for lack in behind),
+        "behind_since": times.unix_of(min(lags, default=None)),
+    }
+
+
+def _keyless(name: str) -> dict[str, Any]:
+    nothing = {"behind_paths": 0, "behind_bytes": 0, "behind_since": None}
+    said = {"name": name, "key": "", "connected": False, "state": PeerState.NO_KEY.value}
+    return said | {"reason": "", "note": "", "since": None} | nothing
+
+
+def _visit(visit: Visit, times: Times) -> dict[str, Any]:
+    return {
+        "key": visit.stranger.key,
+        "address": visit.stranger.address,
+        "first": times.unix_of(visit.first),
+        "last": times.unix_of(visit.last),
+    }
+
+
+def _member(found: Member, accepted: int, times: Times) -> dict[str, Any]:
+    """accepted: of what it lacks, at least so much was let pass the guard by a user. behind_...,
+    ahead_...: None where nothing is known of it"""
+    behind, ahead = found.behind, found.ahead
+    return {
+        "name": found.peer.name,
+        "state": found.state.value,
+        "why": found.why,
+        "behind_paths": None if behind is None else behind.paths,
+        "behind_bytes": None if behind is None else behind.bytes,
+        "behind_since": times.unix_of(found.since),
+        "accepted_left": accepted,
+        "ahead_paths": None if ahead is None else ahead.paths,
+        "ahead_bytes": None if ahead is None else ahead.bytes,
+    }
+
+
+def problems(folder: Folder, after: int) -> dict[str, Any]:
+    """A page of the problems that came after the one with this number, the oldest first.
+
+    after: the cursor of the last one, where there are more; else "". hidden: problems of which only
+    their number is known
+    """
+    found = (_problem(p) | {"cursor": str(number)} for number, p in folder.problems.after(after))
+    page, whole = fitting(found, PAGE_ITEMS, PAGE_BYTES)
+    return {
+        "folder": folder.id,
+        "problems": page,
+        "hidden": folder.problems.hidden,
+        "after": "" if whole else page[-1]["cursor"],
+    }
+
+
+def _problem(problem: Problem) -> dict[str, str]:
+    return {"path": problem.path, "problem": problem.kind.name, "text": str(problem)}
+
+
+def _folder(
+    folder: Folder,
+    downloader: Downloader,
+    peers: Peers,
+    found: list[Member],
+    times: Times,
+    by: Callable[[str], str],
+    most_bytes: int,
+) -> dict[str, Any]:
+    """found: each device in it. most_bytes: of each list."""
+    tally = folder.indexes.tally
+    runs = folder.stopped is None
+    copies = folder.store.conflict_copies(limit=SHOWN) if runs and tally.conflicts else []
+    shown_copies = fitting((row.entry.path for row in copies), SHOWN, most_bytes)[0]
+    arriving = [a for a in downloader.under_way() if a.folder == folder.id]
+    under_way = (
+        {
+            "path": a.entry.path,
+            "size": a.entry.size,
+            "have": a.have_bytes,
+            "phase": a.phase.name,
+            "sources": [
+                {"name": peers.by_key[device].name, "rate": int(rate)}
+                for device, rate in sorted(downloader.sources(a).items())
+            ],
+        }
+        for a in arriving
+    )
+    accepted = accepted_left(folder, found)
+    is_alone = folder.state is FolderState.ALONE
+    troubles = (_problem(problem) for _, problem in folder.problems.after(0))
+    return {
+        "id": folder.id,
+        "state": folder.state.value,
+        "shared_with": sorted(peers.name(device) for device in folder.members),
+        "members": [_member(m, accepted.get(m.peer.key, 0), times) for m in found],
+        "why": folder.stopped_why or (alone_because(found) if is_alone else ""),
+        "files": tally.files,
+        "bytes": tally.bytes,
+        "tickets": tally.tickets,
+        "need_bytes": tally.need_bytes,
+        "problems": len(folder.problems),
+        "conflicts": tally.conflicts,
+        "sent_bytes": folder.sent_bytes,
+        "received_bytes": folder.received_bytes,
+        "held": folder.guard.status(),
+        "rate": int(downloader.rate_bytes_s()),
+        "arriving": len(arriving),
+        "under_way": fitting(under_way, SHOWN, most_bytes)[0],
+        "problem_list": fitting(troubles, SHOWN, most_bytes)[0],
+        "conflict_list": shown_copies,
+        "conflict_devices": [by(path) for path in shown_copies],
+    }

@@ -1,0 +1,438 @@
+"""`leftzmq wait`: when is everything that was written before the question in sync, and with whom?
+
+First a cookie in each share shows that the watcher has reported all that came before it; then the
+machines must be quiet, and the devices that are waited for must have all that we have, and we what
+they have. Those are the ones that were named, or else every connected one; a device counts from
+the first page on that we opened of it: one that only says that it has a folder keeps nobody
+waiting. Who is behind, and with what, is said when the time is over.
+
+Knows questions, folders and time. How far a device is, members says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from leftzmq.errors import Problem, ProblemKind, counted
+from leftzmq.sync.actions import Action, Answer, Work, declined
+from leftzmq.sync.admin.peer_progress import Member, MemberState, member
+from leftzmq.sync.facts import Asked, CookieSeen, Fact, WalkEnded
+from leftzmq.sync.folder import Folder
+from leftzmq.sync.jobs import CookieDropped, DropCookie, FindLacking, LackingFound
+from leftzmq.sync.peers.peer_state import Peer
+from leftzmq.tree.path import is_within
+from leftzmq.wire.paging import fitting
+
+CHECK_PERIOD_S: Final = 0.05
+DEFAULT_TIMEOUT_S: Final = 3600.0
+NAMING_S: Final = 3.0
+"""When the time is over, what is missing is looked up for so long at most."""
+SHOWN_PATHS: Final = 5
+"""Of each device and folder."""
+COUNTS_AT_ONCE: Final = 4
+RECOUNT_S: Final = 0.5
+"""Those who wait for a part of a folder are each a question to the index, again and again."""
+SHOWN: Final = 100
+MOST_BYTES: Final = 1 << 20
+"""Of each list in an answer."""
+
+NEVER_SYNCED: Final = frozenset(
+    (
+        ProblemKind.SPECIAL,
+        ProblemKind.BAD_NAME,
+        ProblemKind.FOREIGN_LEFTING,
+        ProblemKind.TOO_LARGE,
+    )
+)
+"""Nothing that is waited for can come of these: they are named, and keep nobody waiting."""
+_LOOKED_AT: Final = frozenset((ProblemKind.WATCH_LIMIT,))
+"""What is polled is walked for each question: nothing is missing there when the walk is over."""
+_PASSED_OVER: Final = frozenset(
+    (MemberState.NOT_THERE, MemberState.OTHER_SECRET, MemberState.NOT_SHARED)
+)
+"""A device that was named need not be in every folder."""
+
+
+@dataclass(slots=True)
+class Waiter:
+    """One `leftzmq wait`.
+
+    folders: those that it is about. path: what it is about there, with all below; "": everything
+    named: the devices that it waits for; None: the connected ones
+    strangers: names that were asked for of devices that can never be connected
+    cookies: folder -> the cookie not yet seen there ("" : a walk)
+    """
+
+    asker: bytes
+    until: float
+    folders: tuple[str, ...]
+    path: str
+    named: tuple[Peer, ...] | None
+    strangers: tuple[str, ...]
+    cookies: dict[str, str] = field(default_factory=dict)
+    again_at: float = 0.0  # when its part of a folder may be counted again
+    clear: set[str] = field(default_factory=set)  # folders in whose part at `path` nobody lacks
+
+
+@dataclass(slots=True)
+class _Ending:
+    """A waiter whose time is over, until it is known what is missing. open: folders of which that
+    is not known yet"""
+
+    waiter: Waiter
+    why: str
+    until: float
+    open: set[str]
+    found: dict[str, LackingFound] = field(default_factory=dict)
+
+
+class Barrier:
+    """Of the agent. peers: all that have a key. keyless: names of the others in the config."""
+
+    def __init__(
+        self,
+        folders: Mapping[str, Folder],
+        peers: Callable[[], Iterable[Peer]],
+        connected: Callable[[], list[Any]],
+        keyless: Iterable[str] = (),
+    ) -> None:
+        self._folders, self._peers, self._connected = folders, peers, connected
+        self._keyless = tuple(keyless)
+        self._waiters: list[Waiter] = []
+        self._endings: dict[int, _Ending] = {}
+        self._counting: dict[int, tuple[Waiter, str]] = {}  # who, and about which folder
+        self._number = 0
+        self._next_check = 0.0
+        self._seen: dict[tuple[str, bytes], Member] = {}  # in this check
+
+    def deadline(self) -> float | None:
+        return self._next_check if self._waiters or self._endings else None
+
+    # -- questions -----------------------------------------------------------------------------
+
+    def asked(self, fact: Asked, now: float) -> list[Action | Fact]:
+        """path: checked by who asks us"""
+        waiter = self._waiter(fact, now)
+        if isinstance(waiter, Answer):
+            return [waiter]
+        out: list[Action | Fact] = []
+        for id in waiter.folders:
+            folder = self._folders[id]
+            if folder.stopped is not None:
+                continue  # it is not idle, so nothing is in sync while it is stopped
+            self._number += 1
+            name = f"cookie-{folder.store.heads.life.hex()}-{self._number}"
+            waiter.cookies[id] = name
+            out.append(Work(DropCookie(id, name)))
+            out += folder.settler.look_at_linked(now)
+        self._waiters.append(waiter)
+        self._next_check = now
+        return out
+
+    def _waiter(self, fact: Asked, now: float) -> Waiter | Answer:
+        timeout = fact.fields.get("timeout")
+        timeout_s = float(timeout) if isinstance(timeout, int | float) else math.nan
+        if math.isnan(timeout_s):
+            timeout_s = DEFAULT_TIMEOUT_S
+        id, path = _text(fact, "folder"), _text(fact, "path")
+        names = ", ".join(self._folders)
+        if id and id not in self._folders:
+            return declined(fact.asker, f"there is no such folder here; there is {names}", id)
+        if path and not id and len(self._folders) != 1:
+            do = "name one with --folder"
+            return declined(fact.asker, f"there are several folders here: {names}", path, do)
+        folders = (id,) if id else tuple(self._folders)
+        named = self._named(fact)
+        if isinstance(named, Answer):
+            return named
+        peers, strangers = named
+        return Waiter(fact.asker, now + timeout_s, folders, path, peers, strangers)
+
+    def _named(self, fact: Asked) -> tuple[tuple[Peer, ...] | None, tuple[str, ...]] | Answer:
+        """The devices to be waited for, and the names of those that cannot be."""
+        known = {peer.name: peer for peer in self._peers()}
+        names = [name for name in _text(fact, "peers").split("\n") if name]
+        if fact.fields.get("all") is True:
+            names = [*known, *self._keyless]
+        elif not names:
+            return None, ()
+        unknown = [name for name in names if name not in known and name not in self._keyless]
+        if unknown:
+            there = ", ".join((*known, *self._keyless)) or "none"
+            what = f"there is no such device in the config; there is {there}"
+            return declined(fact.asker, what, unknown[0])
+        peers = tuple(known[name] for name in dict.fromkeys(names) if name in known)
+        return peers, tuple(name for name in dict.fromkeys(names) if name not in known)
+
+    def give_up_one(self) -> list[Action | Fact]:
+        """Answer who has waited longest, so that there is room for somebody else."""
+        self._seen.clear()
+        if self._waiters:
+            return [self._no(self._waiters.pop(0), "too many others ask", {})]
+        for number, ending in self._endings.items():
+            del self._endings[number]
+            return [self._no(ending.waiter, ending.why, ending.found)]
+        return []
+
+    # -- answers of jobs -------------------------------------------------------------------------
+
+    def dropped(self, fact: CookieDropped, now: float) -> list[Action | Fact]:
+        """Where not all is watched only a walk can tell what was written before the question."""
+        settler = self._folders[fact.folder].settler
+        if fact.watched and fact.problem is None and not settler.walks.polls:
+            return []
+        for waiter in self._waiters:
+            if waiter.cookies.get(fact.folder) == fact.name:
+                waiter.cookies[fact.folder] = ""
+        return settler.walk_all(now)
+
+    def seen(self, fact: CookieSeen, now: float) -> list[Action | Fact]:
+        for waiter in self._waiters:
+            if waiter.cookies.get(fact.folder) == fact.name:
+                del waiter.cookies[fact.folder]
+        return self.tick(now)
+
+    def walk_ended(self, fact: WalkEnded) -> None:
+        for waiter in self._waiters:
+            if fact.prefix == "" and waiter.cookies.get(fact.folder) == "":
+                del waiter.cookies[fact.folder]
+
+    def stopped(self, folder: str) -> None:
+        """It is opened anew some day: the walk at its beginning tells as much as a cookie."""
+        for waiter in self._waiters:
+            waiter.cookies.pop(folder, None)
+            waiter.clear.discard(folder)
+        self._counting = {n: each for n, each in self._counting.items() if each[1] != folder}
+        for ending in self._endings.values():
+            ending.open.discard(folder)
+
+    def found(self, fact: LackingFound, now: float) -> list[Action | Fact]:
+        ending = self._endings.get(fact.number)
+        if ending is not None:
+            ending.open.discard(fact.folder)
+            ending.found[fact.folder] = fact
+            return self.tick(now)
+        waiter, folder = self._counting.pop(fact.number, (None, ""))
+        if waiter is None:
+            return []
+        if fact.coming.paths or any(lacking.paths for lacking in fact.lacking):
+            return []  # it is counted again at the next check
+        waiter.clear.add(folder)
+        return self.tick(now)
+
+    # -- going on --------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> list[Action | Fact]:
+        """Look whether a waiter can be answered."""
+        self._next_check = now + CHECK_PERIOD_S
+        self._seen.clear()
+        out: list[Action | Fact] = []
+        for id in {id for waiter in self._waiters for id in waiter.folders}:
+            folder = self._folders[id]
+            if folder.stopped is None and folder.settler.unsure:
+                out += folder.settler.walk_all(now)
+        for number, ending in list(self._endings.items()):
+            if not ending.open or now >= ending.until:
+                del self._endings[number]
+                out.append(self._no(ending.waiter, ending.why, ending.found))
+        for waiter in list(self._waiters):
+            why = self._unquiet(waiter)
+            if now >= waiter.until:
+                self._waiters.remove(waiter)
+                out += self._over(waiter, self._reason(waiter, why), now)
+            elif waiter.cookies or why:
+                waiter.clear.clear()
+            elif self._has_all(waiter, out, now):
+                self._waiters.remove(waiter)
+                out.append(
+                    Answer(waiter.asker, {"in_sync": True, "why": "", **self._lists(waiter)})
+                )
+        return out
+
+    def _has_all(self, waiter: Waiter, out: list[Action | Fact], now: float) -> bool:
+        """Whether every device that is waited for has all, and we what they have. Of a part of a
+        folder that is counted first."""
+        for id in waiter.folders:
+            folder = self._folders[id]
+            if not waiter.path:
+                if any(_lags(each) for each in self._waited_for(waiter, folder)):
+                    return False
+                continue
+            if id in waiter.clear:
+                continue
+            is_counted = any(one is waiter for one, _ in self._counting.values())
+            if not is_counted and now >= waiter.again_at and len(self._counting) < COUNTS_AT_ONCE:
+                waiter.again_at = now + RECOUNT_S
+                self._number += 1
+                self._counting[self._number] = waiter, id
+                out.append(self._find(self._number, waiter, folder))
+            return False
+        return True
+
+    def _find(self, number: int, waiter: Waiter, folder: Folder) -> Work:
+        heads = folder.store.heads
+        masks = tuple(heads.of(m.peer.key).mask for m in self._waited_for(waiter, folder))
+        return Work(FindLacking(folder.id, number, masks, waiter.path, SHOWN_PATHS))
+
+    def _member(self, folder: Folder, peer: Peer) -> Member:
+        key = (folder.id, peer.key)
+        if key not in self._seen:
+            self._seen[key] = member(folder, peer)
+        return self._seen[key]
+
+    def _waited_for(self, waiter: Waiter, folder: Folder) -> list[Member]:
+        if waiter.named is None:
+            heard = folder.hearing.heard
+            return [self._member(folder, peer) for peer in self._peers() if peer.key in heard]
+        found = [self._member(folder, peer) for peer in waiter.named]
+        return [each for each in found if each.state not in _PASSED_OVER]
+
+    def _unquiet(self, waiter: Waiter) -> str:
+        """Why it is not quiet here; "" when it is."""
+        if waiter.strangers:
+            return f"{waiter.strangers[0]} has no key in the config"
+        if waiter.named is None and not self._connected():
+            return "no peer is connected"
+        for id in waiter.folders:
+            folder = self._folders[id]
+            if folder.guard.status():
+                return f"folder {id} holds losses back: leftzmq accept, or leftzmq revert"
+            if not _is_quiet(folder, waiter.path):
+                return f"folder {id} is {folder.state.value}"
+            if troubles := _troubles(folder, waiter.path):
+                return f"folder {id} has {counted(troubles, 'problem')}"
+            if waiter.named is None and not folder.hearing.heard:
+                return f"no connected peer has folder {id}"
+        return self._unshared(waiter)
+
+    def _unshared(self, waiter: Waiter) -> str:
+        """Which of the devices that were named is not there; "": none."""
+        for peer in waiter.named or ():
+            found = [self._member(self._folders[id], peer) for id in waiter.folders]
+            shared = [each for each in found if each.state not in _PASSED_OVER]
+            if not shared:
+                return f"{peer.name} shares none of it: {found[0].why if found else ''}"
+            for each, id in zip(found, waiter.folders, strict=True):
+                if each.state is MemberState.AWAY:
+                    return f"{peer.name} is not connected" + (
+                        f": {peer.away_why}" if peer.away_why else ""
+                    )
+                if each.state in (MemberState.STOPPED_THERE, MemberState.OTHER_ID):
+                    return f"{peer.name}, folder {id}: {each.why}"
+                if each.state is MemberState.SILENT:
+                    return f"{peer.name} has said nothing of folder {id} yet"
+        return ""
+
+    def _reason(self, waiter: Waiter, why: str) -> str:
+        if waiter.cookies:
+            return "the watcher has not reported everything yet"
+        return why or "a peer has not acknowledged everything yet"
+
+    # -- saying ----------------------------------------------------------------------------------
+
+    def _over(self, waiter: Waiter, why: str, now: float) -> list[Action | Fact]:
+        """Its time is over: what is missing is looked up where something is."""
+        self._counting = {n: e for n, e in self._counting.items() if e[0] is not waiter}
+        self._number += 1
+        ending = _Ending(waiter, why, now + NAMING_S, set())
+        out: list[Action | Fact] = []
+        for id in waiter.folders:
+            folder = self._folders[id]
+            if folder.stopped is None:
+                ending.open.add(id)
+                out.append(self._find(self._number, waiter, folder))
+        if not out:
+            return [self._no(waiter, why, {})]
+        self._endings[self._number] = ending
+        return out
+
+    def _no(self, waiter: Waiter, why: str, found: Mapping[str, LackingFound]) -> Answer:
+        behind: list[dict[str, Any]] = []
+        to_come: list[dict[str, Any]] = []
+        for id in waiter.folders:
+            folder = self._folders[id]
+            lacks = found.get(id)
+            masks = dict(zip(lacks.masks, lacks.lacking, strict=True)) if lacks else {}
+            # Where nobody has the folder, everybody is the reason.
+            found_there = self._waited_for(waiter, folder)
+            for each in found_there or [self._member(folder, peer) for peer in self._peers()]:
+                lack = masks.get(folder.store.heads.of(each.peer.key).mask)
+                if each.state is MemberState.IN_SYNC and not (lack and lack.paths):
+                    continue
+                said = {"name": each.peer.name, "folder": id, "state": each.state.value}
+                said["why"] = each.why or each.peer.away_why
+                paths, size, first = (lack.paths, lack.bytes, lack.first) if lack else (0, 0, ())
+                behind.append(said | {"paths": paths, "bytes": size, "first": list(first)})
+            if lacks and lacks.coming.paths:
+                coming = {"folder": id, "paths": lacks.coming.paths, "bytes": lacks.coming.bytes}
+                to_come.append(coming | {"first": list(lacks.coming.first)})
+        fields = {
+            "in_sync": False,
+            "why": why,
+            "behind": fitting(behind, len(behind), MOST_BYTES)[0],
+            "to_come": fitting(to_come, len(to_come), MOST_BYTES)[0],
+        }
+        return Answer(waiter.asker, fields | self._lists(waiter))
+
+    def _lists(self, waiter: Waiter) -> dict[str, Any]:
+        """What was passed over, and what is in the way, each with its number."""
+        skipped: list[Problem] = []
+        troubles: list[Problem] = []
+        for id in waiter.folders:
+            for problem in _below(self._folders[id], waiter.path):
+                if problem.kind in NEVER_SYNCED:
+                    skipped.append(problem)
+                elif problem.kind not in _LOOKED_AT:
+                    troubles.append(problem)
+        return {
+            "skipped": len(skipped),
+            "skipped_list": fitting(map(_said, skipped), SHOWN, MOST_BYTES)[0],
+            "problems": len(troubles),
+            "problem_list": fitting(map(_said, troubles), SHOWN, MOST_BYTES)[0],
+        }
+
+
+def _lags(found: Member) -> bool:
+    """Whether it lacks something of ours, or we of its."""
+    return any(lack is None or lack.paths for lack in (found.behind, found.ahead))
+
+
+def _is_quiet(folder: Folder, path: str) -> bool:
+    """Whether all that is in the share there is in our index, as far as the watcher has told."""
+    if not path:
+        return folder.at_rest
+    if folder.stopped is not None or not folder.settler.walks.first_done:
+        return False
+    return folder.settler.is_idle_at(path) and not folder.guard.busy
+
+
+def _below(folder: Folder, path: str) -> list[Problem]:
+    """The problems that concern `path`, or what lies below it or above it."""
+    found = folder.problems.all()
+    if not path:
+        return found
+    return [p for p in found if p.device or is_within(p.path, path) or is_within(path, p.path)]
+
+
+def _troubles(folder: Folder, path: str) -> int:
+    """How many problems are in the way. Hidden ones are of no known path, but of a known kind."""
+    passed = NEVER_SYNCED | _LOOKED_AT
+    if not len(folder.problems):
+        return 0
+    hidden = folder.problems.hidden_besides(passed)
+    if not path:
+        return folder.problems.kept_besides(passed) + hidden
+    return sum(problem.kind not in passed for problem in _below(folder, path)) + hidden
+
+
+def _said(problem: Problem) -> dict[str, str]:
+    text = str(problem)
+    return {"folder": problem.folder, "path": problem.path, "text": text}
+
+
+def _text(fact: Asked, key: str) -> str:
+    value = fact.fields.get(key)
+    return value if isinstance(value, str) else ""

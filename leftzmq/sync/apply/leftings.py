@@ -1,0 +1,247 @@
+"""`.lefting` files that nobody waits for now: those of an earlier life, and what a ticket leaves
+behind that became another one, or whose holders went away. Those too that are not where they were
+made, as a folder above them has another name now.
+
+Knows what the index remembers of them. Must not know what is in them, nor how they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeVar
+
+from leftzmq.disk.staging.lefting import lefting_path, lefting_paths
+from leftzmq.errors import Problem, ProblemKind
+from leftzmq.index.rows import theirs_of
+from leftzmq.sync.actions import Action, Work
+from leftzmq.sync.facts import Fact
+from leftzmq.sync.jobs import ClearStaging, Discard, Discarded, Leftover, StagingCleared
+from leftzmq.sync.problems import Problems
+from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.path import LEFTING_SUFFIX, is_below, name_of
+from leftzmq.tree.plan import Operation, Staged, Verb
+
+T = TypeVar("T")
+
+LEFT_RETRY_S: Final = 10.0
+MAX_STRAYS: Final = 1_000
+"""So many of ours that were not where they were made, and so many that nobody knows, are
+remembered; of more than these some stay problems."""
+
+
+class Leftings:
+    """Of one folder. clearing: those of an earlier life are looked at; nothing is staged yet"""
+
+    def __init__(self, folder: str, indexes: Indexes, problems: Problems) -> None:
+        self._problems = problems
+        self._folder, self._indexes, self._store = folder, indexes, indexes.store
+        self._resumable: dict[str, tuple[Staged, bytes]] = {}  # by target, with content
+        indexes.kept = self._resumable.keys()
+        self._left: dict[Staged, None] = {}  # could not be thrown away: tried again
+        self._retry_at = 0.0
+        # By name and inode: both stay what they are where a folder above is renamed.
+        self._missing: dict[tuple[str, int], None] = {}
+        self._strange: dict[tuple[str, int], Staged] = {}
+        self._known: dict[str, tuple[str, Staged, bytes]] = {}  # by name: not in the index yet
+        self.clearing = False
+
+    def made(self, path: str, staged: Staged, content: bytes) -> None:
+        """A job of a folder that was stopped meanwhile made this one for `path`; with inode 0:
+        it may have."""
+        self._known[staged.path] = path, staged, content
+
+    def go_on_after(self, before: Leftings) -> None:
+        """What the folder that was stopped knew is known here, too: its index may have lost it."""
+        self._known = {at[1].path: at for at in before._store.leftings()} | before._known
+
+    def _recall(self) -> None:
+        """What the index does not know of it already."""
+        for path, staged, content in self._known.values():
+            at_name = self._store.staged(staged.path)
+            if not any(each.inode or not staged.inode for each in at_name):
+                self._store.put_staged((path, staged, content))
+            if staged.inode:
+                self._store.drop_staged(*self._store.intended(lefting_path(path)))
+        self._known.clear()
+
+    def deadline(self) -> float | None:
+        """When `tick` has something to throw away again (monotonic)."""
+        return self._retry_at if self._left else None
+
+    def tick(self, now: float) -> list[Action | Fact]:
+        """What would not go is tried again: a folder that is to go waits for it."""
+        if not self._left or now < self._retry_at:
+            return []
+        known = self._store.staged(*(staged.path for staged in self._left))
+        inodes = {(staged.path, abs(staged.inode)) for staged in known}
+        ours = [staged for staged in self._left if (staged.path, abs(staged.inode)) in inodes]
+        again = tuple(staged for staged in ours if self._stands_alone(staged))
+        self._left = dict.fromkeys(staged for staged in ours if staged not in again)
+        self._retry_at = now + LEFT_RETRY_S
+        return [Work(Discard(self._folder, again))] if again else []
+
+    def clear(self, spare: Callable[[str], bool]) -> list[Action | Fact]:
+        """At the start, before anything new is staged: `.lefting` files of an earlier life. Those
+        of large files that somebody wants stay: what they hold is verified then. spare: whether
+        that of a path is somebody else's, who knows more of it."""
+        useless: list[Leftover] = []
+        resumable: list[Leftover] = []
+        self._recall()
+        known = [each for each in self._store.all_staged() if not spare(each[0])]
+        self._indexes.recall(path for path, _, _ in known)
+        for path, staged, content in known:
+            leftover = Leftover(path, staged, content)
+            self._remember(path, content)
+            if staged.inode > 0 and self._may_go_on(path, content):
+                self._resumable[path] = (staged, content)
+                resumable.append(leftover)
+            else:
+                useless.append(leftover)
+        self.clearing = bool(useless or resumable)
+        if not self.clearing:
+            return []
+        return [Work(ClearStaging(self._folder, tuple(useless), tuple(resumable)))]
+
+    def _remember(self, path: str, content: bytes) -> None:
+        """It may have its name already, by an operation that was not committed any more."""
+        wanted = theirs_of(self._indexes.rows(path), content)
+        if wanted is not None:
+            self._indexes.begun[path] = wanted
+
+    def cleared(self, fact: StagingCleared, now: float) -> list[Action | Fact]:
+        self.gone(*fact.gone)
+        self._stayed(fact.left, now)
+        lost = {*fact.gone, *fact.left, *(leftover.staged for leftover in fact.swapped)}
+        for path in [path for path, found in self._resumable.items() if found[0] in lost]:
+            del self._resumable[path]
+        self.clearing = False
+        return self._missed(fact.missing)
+
+    def discarded(self, fact: Discarded, now: float) -> list[Action | Fact]:
+        self.gone(*fact.staged)
+        self._stayed(fact.left, now)
+        return self._missed(fact.missing)
+
+    def found(self, strange: Sequence[Staged]) -> list[Action | Fact]:
+        """A walk came upon these, which our index does not know."""
+        if not strange:
+            return []
+        ours = {_mark(staged) for _, staged, _ in self._store.leftings()} | self._missing.keys()
+        out: list[Action | Fact] = []
+        for staged in strange:
+            if staged.inode and _mark(staged) in ours:
+                out += self._back(staged)
+                continue
+            _keep(self._strange, _mark(staged), staged)
+            problem = Problem(self._folder, staged.path, ProblemKind.FOREIGN_LEFTING)
+            out += self._problems.show(problem)
+        return out
+
+    def _missed(self, missing: Iterable[Staged]) -> list[Action | Fact]:
+        """These are not where they were made."""
+        out: list[Action | Fact] = []
+        for mark in map(_mark, missing):
+            if (staged := self._strange.pop(mark, None)) is not None:
+                out += self._back(staged)
+            elif mark[1] > 0:
+                _keep(self._missing, mark, None)
+        return out
+
+    def _back(self, staged: Staged) -> list[Action | Fact]:
+        """Ours, in a folder that has another name now: what it was for is asked for anew."""
+        self._missing.pop(_mark(staged), None)
+        self._store.put_staged((staged.path.removesuffix(LEFTING_SUFFIX), staged, b""))
+        return [*self._problems.clear(staged.path), *self.discard(staged)]
+
+    def taken(self, path: str) -> Staged | None:
+        """What is left of `path`; from now on the downloader cares for it."""
+        found = self._resumable.pop(path, None)
+        return None if found is None else found[0]
+
+    def turned(self) -> list[str]:
+        """Paths of which something is left, and that others say something else of since this was
+        asked; or we do."""
+        paths, self._indexes.turned = self._indexes.turned, set()
+        return sorted(paths)
+
+    def useless(self, path: str) -> list[Action | Fact]:
+        """Throw away what is left for `path`, if it will be wanted no more."""
+        if path not in self._resumable or self._may_go_on(path, self._resumable[path][1]):
+            return []
+        return self.discard(self._resumable.pop(path)[0])
+
+    def left(self, entry: Entry, staged: Staged) -> list[Action | Fact]:
+        """A ticket is none any more: keep what there is for when its holders are back, or throw
+        it away."""
+        if not self._may_go_on(entry.path, entry.content):
+            return self.discard(staged)
+        self._resumable[entry.path] = staged, entry.content
+        return []
+
+    def discard(self, staged: Staged) -> list[Action | Fact]:
+        """Throw one away; it is ours until it is gone."""
+        self._store.doom_staged(staged)
+        return [Work(Discard(self._folder, (staged,)))]
+
+    def meant(self, operations: Iterable[Operation]) -> None:
+        """These are about to be carried out; some make a `.lefting` of their own."""
+        self._store.intend_staged(
+            *((o.path, lefting_path(o.path), bytes(o.entry.content)) for o in _copying(operations))
+        )
+
+    def carried_out(self, operations: Iterable[Operation]) -> None:
+        self._store.intent_over(*(lefting_path(o.path) for o in _copying(operations)))
+
+    def lie_below(self, folder: str) -> bool:
+        """Whether one of ours that will go soon is in the way of the folder's removal."""
+        if any(is_below(path, folder) for path in self._resumable):
+            return False  # it stays for what its holders may still give
+        return self._store.is_staging_below(folder)
+
+    def gone(self, *staged: Staged) -> None:
+        """These are no more: thrown away, or under their own names."""
+        self._store.drop_staged(*staged)
+
+    def _stands_alone(self, staged: Staged) -> bool:
+        """Whether what a crash made for a file cannot be mistaken for what is made for it now."""
+        if staged.inode > 0:
+            return True
+        _, *others = lefting_paths(staged.path.removesuffix(LEFTING_SUFFIX))
+        return not (self._store.is_meant(staged.path) or self._store.staged(*others))
+
+    def _stayed(self, left: Iterable[Staged], now: float) -> None:
+        for staged in left:
+            self._store.doom_staged(staged)
+            self._left[staged] = None
+            self._retry_at = now + LEFT_RETRY_S
+
+    def _may_go_on(self, path: str, content: bytes) -> bool:
+        """Whether a `.lefting` of a large file may be wanted once more: also while those who have
+        the winning version are away."""
+        winner = max(self._indexes.rows(path), key=lambda row: row.entry.rank, default=None)
+        if winner is None or winner.is_ours or winner.entry.deleted:
+            return False
+        return winner.entry.depth > 0 and winner.entry.content == content
+
+
+def makes_lefting(operation: Operation) -> bool:
+    """Mtime and exec of a file with other names are changed in a copy of it (disk/apply)."""
+    old = operation.old if operation.verb is Verb.SET_ATTRIBUTES else None
+    return old is not None and old.key.links > 1
+
+
+def _mark(staged: Staged) -> tuple[str, int]:
+    return name_of(staged.path), abs(staged.inode)
+
+
+def _keep(marks: dict[tuple[str, int], T], mark: tuple[str, int], what: T) -> None:
+    """The oldest one gives way."""
+    marks.pop(mark, None)
+    marks[mark] = what
+    if len(marks) > MAX_STRAYS:
+        del marks[next(iter(marks))]
+
+
+def _copying(operations: Iterable[Operation]) -> Iterator[Operation]:
+    return filter(makes_lefting, operations)

@@ -1,0 +1,92 @@
+"""A file that is to go from one path and to come at another is renamed, not copied.
+
+Knows the index and which tickets wait. Must not know how a rename is done (disk/apply does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from leftzmq.index.store import Store
+from leftzmq.sync.actions import Action
+from leftzmq.sync.apply.work_window import Doing, Stage, Window
+from leftzmq.sync.facts import Fact, FileWanted
+from leftzmq.sync.versions.path_locks import Claimant, Claims
+from leftzmq.sync.versions.resolver import Versions
+from leftzmq.sync.versions.ticket import Ticket
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.plan import Moved, Operation, Verb
+
+_FREE = (Stage.READY, Stage.WAITING)
+
+
+class Moves:
+    """Of one folder."""
+
+    def __init__(self, store: Store, versions: Versions, claims: Claims, window: Window) -> None:
+        self._store, self._versions, self._claims, self._window = store, versions, claims, window
+
+    def at_home(self, out: list[Action | Fact]) -> tuple[list[Action | Fact], list[str]]:
+        """What lies at home already is moved, if it is to go from there, or copied: what is left
+        of `out`, and the paths to which something is moved."""
+        homes = self._homes([fact for fact in out if isinstance(fact, FileWanted)])
+        if not homes:
+            return out, []
+        left: list[Action | Fact] = []
+        moving: list[str] = []
+        for each in out:
+            if isinstance(each, FileWanted) and (home := homes.get(each.entry.path)):
+                if self._goes(each.entry.path, home):
+                    moving.append(each.entry.path)
+                    continue
+                each = replace(each, home=home)
+            left.append(each)
+        return left, moving
+
+    def _goes(self, path: str, home: str) -> bool:
+        """Whether the file at `home` is to go, and is in all that is synced what `path` wants."""
+        doing, ticket = self._window.doing[path], self._versions.ticket(path)
+        if doing.fetch or ticket is None or self._moved(home, ticket) is None:
+            return False
+        doing.source = home
+        return True
+
+    def _homes(self, wanted: Sequence[FileWanted]) -> dict[str, str]:
+        """path -> the path of ours that has its bytes, of those wanted whose bytes are at home."""
+        contents = {bytes(fact.entry.content) for fact in wanted if fact.entry.size}
+        homes = self._store.homes(contents) if contents else {}
+        return {
+            fact.entry.path: homes[bytes(fact.entry.content)]
+            for fact in wanted
+            if fact.entry.size and bytes(fact.entry.content) in homes
+        }
+
+    def operation(self, doing: Doing, ticket: Ticket) -> Operation | None:
+        """The rename, with both paths claimed but its own; None where it is not possible (any
+        more): then the bytes are copied or fetched."""
+        assert doing.source
+        moved = self._moved(doing.source, ticket)
+        if moved is None or not self._claims.take(doing.source, Claimant.APPLIER):
+            return None
+        going = self._window.doing.get(doing.source)
+        if going is None:
+            going = self._window.doing[doing.source] = Doing(Stage.READY, moved.entry)
+        going.stage = Stage.APPLYING
+        return Operation(Verb.MOVE_FILE, ticket.entry, moved=moved)
+
+    def _moved(self, home: str, ticket: Ticket) -> Moved | None:
+        if ticket.held is not None:
+            return None  # what is at the target has to go first, or is kept as a copy
+        going = self._window.doing.get(home)
+        if going is not None and (going.stage not in _FREE or going.operation is not None):
+            return None
+        leaving = self._versions.ticket(home)
+        if leaving is None or not leaving.entry.deleted or leaving.held is None:
+            return None
+        assert leaving.ours is not None
+        ours, entry = leaving.ours.entry, ticket.entry
+        same = (ours.kind, ours.content, ours.size) == (Kind.FILE, entry.content, entry.size)
+        if not same or (ours.mtime_ns, ours.exec) != (entry.mtime_ns, entry.exec):
+            return None
+        return Moved(leaving.entry, leaving.held)

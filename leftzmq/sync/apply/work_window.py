@@ -1,0 +1,313 @@
+"""The tickets that are worked at: a window of them. The rest is found again in the index.
+
+Each device has its own part of the window, so that the tickets of one that is silent, or that
+cannot be carried out, keep no ticket of another one out of it.
+
+Knows which path is at which stage, and when it is to be looked at again. Must not know what a
+ticket leads to: the applier does.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from leftzmq.sync.apply.round_robin import Turns
+from leftzmq.sync.versions.index_view import OURS, Indexes
+from leftzmq.tree.conflict import HEX_DIGITS
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.path import is_below, sort_key
+from leftzmq.tree.plan import Operation, Staged
+
+WINDOW_TICKETS: Final = 4096
+LEAST_TICKETS: Final = 512
+"""Of one device, however many there are: what two gets ask for."""
+STALE_S: Final = 10.0
+"""A ticket that has waited for so long makes room for another one of the same device."""
+TEND_S: Final = 1.0
+CONSIDER_A_TURN: Final = 64  # tickets derived in one turn of the loop (about 20 us each)
+
+
+Account = tuple[int, bool]
+"""Whose places, by its bit in the index; and whether for tickets that need bytes."""
+
+
+class Stage(Enum):
+    """Where a ticket is on its way."""
+
+    WANTED = auto()  # the downloader has it
+    READY = auto()  # an operation can be made of it
+    APPLYING = auto()  # it is part of a batch
+    WAITING = auto()  # for a retry, a folder, or a look of the settler
+
+
+@dataclass(slots=True)
+class Doing:
+    """A ticket in the window.
+
+    operation: set for what a scan found (FoundDeleted), else made from the ticket
+    retry_at: monotonic; 0: it waits for something else than time
+    walked: the folder was not empty, and a walk has looked what is in it
+    digits: of the content id in the name of the conflict copy
+    in_heap: it lies in one of the heaps of ready tickets
+    source: a path that is to go and has the bytes: to be moved
+    fetch: moving it did not work
+    account: whose place it has in the window; None: it needs none. since: when it got it
+    no_folder_since: when it was first found that the folder it belongs into is not there
+    """
+
+    stage: Stage
+    entry: Entry
+    staged: Staged | None = None
+    operation: Operation | None = None
+    retry_at: float = 0.0
+    walked: bool = False
+    digits: int = HEX_DIGITS
+    in_heap: bool = False
+    source: str = ""
+    fetch: bool = False
+    account: Account | None = None
+    since: float = 0.0
+    no_folder_since: float | None = None
+
+
+class Window:
+    """Of one folder: path -> Doing, and what is to be considered next.
+
+    Tickets that need bytes and those that need none have accounts of their own: a file never keeps
+    out the folder that it waits for. A device is named by its bit in the index.
+    """
+
+    def __init__(self, indexes: Indexes) -> None:
+        self._indexes = indexes
+        self.doing: dict[str, Doing] = {}
+        self._places: dict[Account, dict[str, None]] = {}  # paths, the oldest first
+        self._passed: dict[int, bytes] = {}  # bit -> the cursor after which it has more tickets
+        self._made_room: dict[int, float] = {}  # bit -> when what left is looked at again, at best
+        self._tended_at = 0.0
+        self._scan_for = 0  # the bit of which tickets are looked for; 0: all
+        self._below: dict[str, dict[str, None]] = {}  # a folder to be made -> what waits for it
+        self._next: Turns[int, tuple[int, str]] = Turns()
+        self._scanned: Turns[int, tuple[int, str]] = Turns()  # the same, found in the index
+        self._number = 0
+        self._queued: set[str] = set()
+        self._retries: list[tuple[float, str]] = []
+        self._behind, self._cursor = True, b""  # there may be tickets after the cursor
+
+    @property
+    def idle(self) -> bool:
+        return not self.doing and self.considered
+
+    @property
+    def considered(self) -> bool:
+        """Whether every path at which there may be a ticket was considered."""
+        return not (self._next or self._scanned or self._behind or self._passed)
+
+    def deadline(self, now: float) -> float | None:
+        if self._next or self._scanned or self._behind or self._resumable(now):
+            return now
+        times = [self._retries[0][0]] if self._retries else []
+        if self._passed:
+            times.append(self._tended_at + TEND_S)
+        return min(times, default=None)
+
+    def consider(self, path: str, source: int = 0) -> None:
+        """There may be a ticket at `path`. source: the bit of who said so, 0: nobody else."""
+        if path in self._queued:
+            return
+        if path not in self.doing and self._next.of(source) >= WINDOW_TICKETS:
+            self._begin_again()  # it is found again in the index
+            return
+        self._put(self._next, source, path)
+
+    def consider_within(self, top: str) -> None:
+        """There may be a ticket at `top`, and those below it may be none any more."""
+        self.consider(top)
+        for path in [path for path in self.doing if is_below(path, top)]:
+            self.consider(path)
+
+    def _put(self, turns: Turns[int, tuple[int, str]], source: int, path: str) -> None:
+        self._queued.add(path)
+        self._number += 1
+        turns.put(source, (self._number, path))
+
+    def consider_all(self) -> None:
+        """There may be a ticket at any path."""
+        self._begin_again()
+        for path in self.doing:
+            self.consider(path)
+
+    def has_place(self, path: str, holders: int, needs_bytes: bool) -> bool:
+        """Whether a ticket of these devices (bits) may come in; if not, it is found again when one
+        of them has a place."""
+        bits = _bits(holders)
+        if not bits or any(not self._is_full((bit, needs_bytes)) for bit in bits):
+            return True
+        for bit in bits:
+            before = _before(path)
+            self._passed[bit] = min(self._passed.get(bit, before), before)
+        return False
+
+    def come(self, entry: Entry, holders: int, needs_bytes: bool, now: float) -> Doing:
+        """The ticket has a place: that of the device which has most of them left."""
+        accounts = [(bit, needs_bytes) for bit in _bits(holders)]
+        account = min(accounts, key=lambda at: len(self._places.get(at, ())), default=None)
+        doing = Doing(Stage.WAITING, entry, account=account, since=now)
+        self.doing[entry.path] = doing
+        if account is not None:
+            self._places.setdefault(account, {})[entry.path] = None
+        return doing
+
+    def leave(self, path: str) -> Doing | None:
+        """It gives its place back."""
+        doing = self.doing.pop(path, None)
+        if doing is not None and doing.account is not None:
+            del self._places[doing.account][path]
+            if not self._places[doing.account]:
+                del self._places[doing.account]
+        return doing
+
+    def stale(self, now: float) -> list[str]:
+        """Tickets that nothing can be done about now, where others of the same device wait for a
+        place: they are to leave, and are looked at again after the others."""
+        if not self._passed or now < self._tended_at + TEND_S:
+            return []
+        self._tended_at = now
+        found: list[str] = []
+        for bit in self._passed:
+            full = [at for at in _accounts(bit) if self._is_full(at)]
+            some = [path for at in full for path in self._places[at] if self._is_stale(path, now)]
+            if some:
+                self._made_room[bit] = now + STALE_S
+                found += some
+        return found
+
+    def take(self, now: float) -> list[str]:
+        """The paths to be considered in this turn, after a look into the index for more."""
+        self._refill(now)
+        paths = [self._next.pop()[1] for _ in range(min(CONSIDER_A_TURN, len(self._next)))]
+        more = max(CONSIDER_A_TURN - len(paths), CONSIDER_A_TURN // 4)
+        paths += [self._scanned.pop()[1] for _ in range(min(more, len(self._scanned)))]
+        self._queued.difference_update(paths)
+        return paths
+
+    def wait(self, doing: Doing, until: float) -> None:
+        """It is considered again at `until` (monotonic)."""
+        doing.stage, doing.retry_at = Stage.WAITING, until
+        heapq.heappush(self._retries, (until, doing.entry.path))
+
+    def wait_for_folder(self, doing: Doing, folder: str, until: float) -> None:
+        """It is considered again when `folder` was made, and at `until` at the latest."""
+        self.wait(doing, until)
+        self._below.setdefault(folder, {})[doing.entry.path] = None
+
+    def folder_made(self, folder: str) -> None:
+        """What waited for it is possible now."""
+        for path in self._below.pop(folder, ()):
+            doing = self.doing.get(path)
+            if doing is not None and doing.stage is Stage.WAITING:
+                doing.retry_at = 0.0
+                self.consider(path)
+
+    def is_found_below(self, folder: str, but: Container[str] = ()) -> bool:
+        """Whether something that a look found below `folder`, none of `but`, is still to go."""
+        found = (path for path, doing in self.doing.items() if doing.operation is not None)
+        return any(is_below(path, folder) and path not in but for path in found)
+
+    def drop(self, path: str) -> Doing | None:
+        """It is a ticket no more; what waits for it finds out by itself."""
+        doing = self.leave(path)
+        if doing is not None:
+            self._below.pop(path, None)
+        return doing
+
+    def wake(self, now: float) -> Iterator[str]:
+        """Those whose time has come."""
+        while self._retries and self._retries[0][0] <= now:
+            until, path = heapq.heappop(self._retries)
+            doing = self.doing.get(path)
+            if doing is not None and doing.stage is Stage.WAITING and doing.retry_at == until:
+                doing.retry_at = 0.0
+                yield path
+
+    def _most(self) -> int:
+        """Places of one account: of a device, and as many for what needs no bytes."""
+        return max(LEAST_TICKETS, WINDOW_TICKETS // 2 // max(1, self._indexes.reach.bit_count()))
+
+    def _is_full(self, account: Account) -> bool:
+        return len(self._places.get(account, ())) >= self._most()
+
+    def _is_stale(self, path: str, now: float) -> bool:
+        doing = self.doing[path]
+        waits = doing.stage is Stage.WAITING
+        is_stuck = doing.stage is Stage.READY and not doing.in_heap
+        useless = doing.staged is None and doing.operation is None
+        return useless and (waits or is_stuck) and doing.since + STALE_S <= now
+
+    # -- looking for tickets in the index ----------------------------------------------------------
+
+    def _begin_again(self) -> None:
+        """All tickets of all devices are to be found again."""
+        self._behind, self._cursor, self._scan_for = True, b"", 0
+        self._passed.clear()
+
+    def _resumable(self, now: float) -> int:
+        """The bit of a device that has tickets that were passed over, and places for them; or 0."""
+        for bit, cursor in self._passed.items():
+            most = max(len(self._places.get(at, ())) for at in _accounts(bit))
+            if most <= self._most() // 2 and (cursor or now >= self._made_room.get(bit, 0.0)):
+                return bit
+        return 0
+
+    def _refill(self, now: float) -> None:
+        if len(self._scanned) >= WINDOW_TICKETS // 2:
+            return
+        if not self._behind:
+            self._scan_for = self._resumable(now)
+            if not self._scan_for:
+                return
+            self._behind, self._cursor = True, self._passed.pop(self._scan_for)
+            if not self._cursor:
+                self._made_room.pop(self._scan_for, None)
+        bits = _bits(self._scan_for or self._indexes.reach)
+        if bits and all(any(map(self._is_full, _accounts(bit))) for bit in bits):
+            self._behind = False  # the rest is looked for when there are places for it
+            for bit in bits:
+                self._passed[bit] = min(self._passed.get(bit, self._cursor), self._cursor)
+            return
+        groups = self._indexes.store.paths(self._cursor, CONSIDER_A_TURN)
+        if not groups:
+            self._behind, self._cursor = False, b""
+            for bit in self._made_room.keys() & set(bits):
+                self._passed.setdefault(bit, b"")
+            return
+        for rows in groups:
+            best = max(rows, key=lambda row: row.entry.rank)
+            if best.is_ours and len(rows) == 1:
+                continue
+            wanted = not self._scan_for or any(row.holders & self._scan_for for row in rows)
+            if wanted and best.entry.path not in self._queued:
+                others = best.holders & ~OURS
+                self._put(self._scanned, others & -others, best.entry.path)
+        self._cursor = groups[-1][-1].sort_key
+
+
+def _bits(holders: int) -> list[int]:
+    """Each of them alone."""
+    found = []
+    while holders:
+        found.append(holders & -holders)
+        holders &= holders - 1
+    return found
+
+
+def _accounts(bit: int) -> tuple[Account, Account]:
+    return (bit, False), (bit, True)
+
+
+def _before(path: str) -> bytes:
+    """A sort key that comes before that of `path`, and near it."""
+    return sort_key(path)[:-1]

@@ -1,0 +1,160 @@
+"""`have`: what is told of files that are still arriving, and what was heard of them.
+
+A hint, never the record: whoever asks for what is not there (any more) is told `missing`. Knows
+bitmaps and when they were sent. Must not know what to ask for (sync/download/rarest_first does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from leftzmq.sync.actions import Send
+from leftzmq.sync.download.transfer import Arriving
+from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.tree.entry import Entry
+from leftzmq.wire.messages import MAX_HAVE_BYTES, Have
+
+HAVE_MIN_BYTES: Final = 8 << 20  # of a file; smaller ones are through before it would be of use
+HAVE_PERIOD_S: Final = 0.25
+HAVE_BYTES_S: Final = 64 << 10
+"""Of the haves of one file, to each device: those of 100 GB are 48 KiB each."""
+HEARD_MAX: Final = 64  # files of one device; the oldest is forgotten
+
+Key = tuple[str, bytes]  # folder, content
+
+
+class Members(Protocol):
+    """Of a folder: its tag, and who can be told."""
+
+    @property
+    def tag(self) -> bytes: ...
+
+    @property
+    def members(self) -> Iterable[DeviceKey]: ...
+
+    def holders(self, entry: Entry) -> list[DeviceKey]: ...
+
+
+@dataclass(slots=True)
+class Told:
+    """Of one file: what was said last, when, and to whom. over: it has arrived, or is not wanted
+    any more; `have` is the last word."""
+
+    entry: Entry
+    have: int = -1
+    size: int = 0
+    at: float = -HAVE_PERIOD_S
+    to: set[DeviceKey] = field(default_factory=set)
+    over: bool = False
+
+    @property
+    def due(self) -> float:
+        return self.at + max(HAVE_PERIOD_S, self.size / HAVE_BYTES_S)
+
+
+class Haves:
+    """Of the agent. link_to: the control link to a device."""
+
+    def __init__(
+        self, folders: Mapping[str, Members], link_to: Callable[[DeviceKey], Link | None]
+    ) -> None:
+        self._folders, self._link_to = folders, link_to
+        self._told: dict[Key, Told] = {}
+        self._ended: dict[Key, int] = {}  # not told yet: what it had at its end
+        self._heard: dict[DeviceKey, dict[Key, int]] = {}
+
+    # -- what others tell ------------------------------------------------------------------------
+
+    def heard(self, device: DeviceKey, folder: str, have: Have) -> int | None:
+        """The rows that the device has; None: it does not download this file any more."""
+        of_device = self._heard.setdefault(device, {})
+        key = (folder, have.content)
+        of_device.pop(key, None)
+        if not have.bitmap:
+            return None
+        of_device[key] = rows = int.from_bytes(have.bitmap, "little")
+        if len(of_device) > HEARD_MAX:
+            del of_device[next(iter(of_device))]
+        return rows
+
+    def of(self, folder: str, content: bytes) -> list[tuple[DeviceKey, int]]:
+        """What was heard of a file, of devices that can be asked."""
+        key = (folder, content)
+        return [(device, rows[key]) for device, rows in self._heard.items() if key in rows]
+
+    def lost(self, device: DeviceKey) -> None:
+        self._heard.pop(device, None)
+        for told in self._told.values():
+            told.to.discard(device)
+
+    def stopped(self, folder: str) -> None:
+        """Of this folder nothing is told, and what was heard of it counts for nothing."""
+        self._told = {key: told for key, told in self._told.items() if key[0] != folder}
+        self._ended = {key: rows for key, rows in self._ended.items() if key[0] != folder}
+        for device, heard in self._heard.items():
+            self._heard[device] = {key: rows for key, rows in heard.items() if key[0] != folder}
+
+    # -- what we tell ----------------------------------------------------------------------------
+
+    def deadline(self, files: Iterable[Arriving]) -> float | None:
+        """When something is to be told (monotonic), if anything changed."""
+        times = [self._told[key].due for key in self._ended]
+        for arriving in files:
+            told = self._told.get((arriving.folder, bytes(arriving.entry.content)))
+            if told is not None and told.have != arriving.here:
+                times.append(told.due)
+        return min(times, default=None)
+
+    def tell(self, files: Iterable[Arriving], now: float) -> list[Send]:
+        """To the members of each folder that do not have the whole file."""
+        out: list[Send] = []
+        for arriving in files:
+            if arriving.entry.size <= HAVE_MIN_BYTES or arriving.staged is None:
+                continue
+            key = (arriving.folder, bytes(arriving.entry.content))
+            told = self._told.get(key)
+            if told is None:
+                assert arriving.rows is not None
+                size = min((len(arriving.rows) + 7) // 8, MAX_HAVE_BYTES)
+                told = self._told[key] = Told(arriving.entry, size=size)
+            told.over = False
+            self._ended.pop(key, None)
+            out += self._say(key, told, arriving.here, now)
+        for key, have in list(self._ended.items()):
+            out += self._say(key, self._told[key], have, now)
+            if self._told[key].have == have:
+                del self._ended[key], self._told[key]
+        return out
+
+    def ended(self, arriving: Arriving) -> None:
+        """It is whole, or not wanted any more: one last word follows."""
+        key = (arriving.folder, bytes(arriving.entry.content))
+        if key in self._told:
+            self._ended[key] = arriving.here if arriving.whole else 0
+            if not arriving.whole:
+                self._told[key].over, self._told[key].have = True, -1
+
+    def _say(self, key: Key, told: Told, have: int, now: float) -> list[Send]:
+        folder = self._folders[key[0]]
+        changed = told.have != have
+        to: Iterable[DeviceKey] = folder.members
+        if not changed:
+            to = [device for device in to if device not in told.to]
+        elif now < told.due:
+            return []
+        holders = folder.holders(told.entry)
+        links = [(device, self._link_to(device)) for device in to if device not in holders]
+        if changed:
+            told.have, told.at = have, now
+            told.to.clear()
+        told.to.update(holders, (device for device, link in links if link is not None))
+        bitmap = b"" if told.over else _bitmap(have, told.size)
+        message = Have(folder.tag, key[1], bitmap)
+        return [Send(link, message) for _, link in links if link is not None]
+
+
+def _bitmap(rows: int, size: int) -> bytes:
+    """Bit i, the lowest of a byte first, is row i; those that have no room are not told."""
+    return (rows & (1 << 8 * size) - 1).to_bytes(size, "little")

@@ -1,0 +1,223 @@
+"""Files of one chunk on their way: many in a frame, many in a job.
+
+Part of the downloader. Knows who has what; asks nobody itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from leftzmq.disk.fs.interface import Buffer
+from leftzmq.disk.staging.lefting import lefting_path
+from leftzmq.errors import Problem, ProblemKind
+from leftzmq.sync.actions import Action, Work
+from leftzmq.sync.download.failed_requests import Vain
+from leftzmq.sync.download.folder_view import FolderView, asked_of
+from leftzmq.sync.facts import Fact, FileHeldUp, FileStaged
+from leftzmq.sync.jobs import Discard, SmallFile, SmallStaged, StageSmall
+from leftzmq.sync.link import DeviceKey
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.plan import Staged
+
+GET_BYTES: Final = 768 << 10
+GET_FILES: Final = 256
+HOME_FILES_A_JOB: Final = 64
+LOOK_AHEAD: Final = 512
+"""Tickets of one device that are looked at before we say that it has none of them."""
+
+Key = tuple[str, str]  # folder, path
+
+
+class SmallFiles:
+    """wanted: every small ticket of the window; of those, `_queue` is not asked for yet. `_of`:
+    what of the queue each device has, so that nobody's tickets are behind those of another one."""
+
+    def __init__(self, folders: Mapping[str, FolderView]) -> None:
+        self._folders = folders
+        self._wanted: dict[Key, Entry] = {}
+        self._new: dict[Key, tuple[Entry, str | None]] = {}
+        self._queue: dict[Key, Entry] = {}
+        self._of: dict[DeviceKey, dict[Key, None]] = {}
+        self._lacking: dict[tuple[DeviceKey, Key], float] = {}
+        self._vain: Vain[Key] = Vain()
+
+    @property
+    def waits(self) -> bool:
+        return bool(self._queue or self._new)
+
+    def want(self, folder: str, entry: Entry, home: str | None) -> None:
+        key = (folder, entry.path)
+        self._wanted[key] = entry
+        self._dequeue(key)
+        self._new[key] = (entry, home)
+
+    def holders_changed(self, folder: str, path: str) -> None:
+        """What is not asked for yet may be asked of others."""
+        entry = self._queue.get((folder, path))
+        if entry is not None:
+            self._enqueue((folder, path), entry)
+
+    def lost(self, device: DeviceKey) -> None:
+        """It cannot be asked any more."""
+        self._of.pop(device, None)
+
+    def forget(self, folder: str, path: str) -> None:
+        key = (folder, path)
+        self._wanted.pop(key, None)
+        self._new.pop(key, None)
+        self._dequeue(key)
+        self._vain.given(key)
+
+    def stopped(self, folder: str) -> None:
+        """Nothing of this folder is wanted any more."""
+        for key in [key for key in self._wanted if key[0] == folder]:
+            self.forget(*key)
+        self._lacking = {at: until for at, until in self._lacking.items() if at[1][0] != folder}
+
+    def from_home(self) -> list[Action | Fact]:
+        """What need not be fetched: empty files, and bytes that another file of ours has."""
+        jobs: dict[str, list[SmallFile]] = {}
+        new, self._new = self._new, {}
+        for (folder, path), (entry, home) in new.items():
+            if entry.size > 0 and home is None:
+                self._enqueue((folder, path), entry)
+            elif self._is_being_made(folder, path):
+                self._new[folder, path] = entry, home
+            else:
+                jobs.setdefault(folder, []).append(SmallFile(entry, source=home))
+        return [
+            self._stage(folder, None, files[at : at + HOME_FILES_A_JOB], b"")
+            for folder, files in jobs.items()
+            for at in range(0, len(files), HOME_FILES_A_JOB)
+        ]
+
+    def next_for(self, device: DeviceKey, room: int) -> Iterator[tuple[str, list[Entry]]]:
+        """What to ask a device for next: entries of one folder; nothing when it has nothing."""
+        chosen: list[Entry] = []
+        folder = ""
+        size = 0
+        for count, key in enumerate(self._of.get(device, ())):
+            entry = self._queue[key]
+            if count >= LOOK_AHEAD or len(chosen) >= GET_FILES:
+                break
+            if (chosen and key[0] != folder) or not self._has(device, key, entry):
+                continue
+            if self._is_being_made(*key):
+                continue
+            if size + entry.size > min(GET_BYTES, room):
+                break
+            folder, size = key[0], size + entry.size
+            chosen.append(entry)
+        for entry in chosen:
+            self._dequeue((folder, entry.path))
+        if chosen:
+            yield folder, chosen
+
+    def arrived(
+        self, folder: str, device: DeviceKey, boxes: Iterable[SmallFile], body: Buffer
+    ) -> list[Action | Fact]:
+        """Boxes came: stage those of what is still wanted."""
+        files = [
+            file for file in boxes if self._wanted.get((folder, file.entry.path)) == file.entry
+        ]
+        later = [file.entry for file in files if self._is_being_made(folder, file.entry.path)]
+        self.put_back(folder, later)
+        files = [file for file in files if file.entry not in later]
+        return [self._stage(folder, device, files, body)] if files else []
+
+    def staged(self, fact: SmallStaged) -> list[Action | Fact]:
+        store = self._folders[fact.folder].store
+        out: list[Action | Fact] = []
+        made = (*fact.staged, *fact.left)
+        store.put_staged(*((e.path, staged, bytes(e.content)) for e, staged in made))
+        others = (*fact.bad, *fact.unfound, *(entry for entry, _ in fact.problems))
+        meant = (*(entry for entry, _ in fact.staged), *others)
+        store.intent_over(*(lefting_path(entry.path) for entry in meant))
+        for entry, staged in fact.staged:
+            if self._wanted.get((fact.folder, entry.path)) == entry:
+                self.forget(fact.folder, entry.path)
+                out.append(FileStaged(fact.folder, entry, staged, staged in fact.noise))
+            else:
+                out.append(self._discard(fact.folder, staged))
+        out += [self._discard(fact.folder, staged) for _, staged in fact.left]
+        self.put_back(fact.folder, (*fact.bad, *fact.unfound))
+        for entry, problem in fact.problems:
+            self._wanted.pop((fact.folder, entry.path), None)
+            out.append(FileHeldUp(fact.folder, entry, problem))
+        return out
+
+    def _is_being_made(self, folder: str, path: str) -> bool:
+        """Whether a job makes a `.lefting` for it now, of another version. There is never a second
+        one: after a kill nobody would know which of two names was a user's already."""
+        return self._folders[folder].store.is_meant(lefting_path(path))
+
+    def _discard(self, folder: str, staged: Staged) -> Work:
+        self._folders[folder].store.doom_staged(staged)
+        return Work(Discard(folder, (staged,)))
+
+    def put_back(self, folder: str, entries: Iterable[Entry]) -> None:
+        """To be asked for again, if they are still wanted."""
+        for entry in entries:
+            if self._wanted.get((folder, entry.path)) == entry:
+                self._enqueue((folder, entry.path), entry)
+
+    def lacks(
+        self,
+        device: DeviceKey,
+        folder: str,
+        entries: Iterable[Entry],
+        until: float,
+        since: float,
+    ) -> None:
+        """The device did not give these, when asked, since `since`: not to be asked before
+        `until`."""
+        for entry in entries:
+            key = (folder, entry.path)
+            self._lacking[device, key] = until
+            if self._wanted.get(key) == entry:
+                self._vain.asked(key, device, since)
+
+    def not_given(self, now: float) -> list[Action | Fact]:
+        """Those that none of their holders gives make room for others."""
+        out: list[Action | Fact] = []
+        for key in self._vain.due(now):
+            entry = self._queue.get(key)
+            if entry is None or key in self._new:
+                continue  # it is being asked for, or staged
+            view = self._folders[key[0]]
+            holders = view.holders(entry)
+            if self._vain.nobody_gives(key, holders, now):
+                self.forget(*key)
+                problem = Problem(*key, ProblemKind.NOT_GIVEN, asked_of(view, holders))
+                out.append(FileHeldUp(key[0], entry, problem))
+        return out
+
+    def expire(self, now: float) -> None:
+        """Devices may be asked again for what they lacked a while ago."""
+        self._lacking = {k: until for k, until in self._lacking.items() if until > now}
+
+    def _enqueue(self, key: Key, entry: Entry) -> None:
+        self._dequeue(key)
+        self._queue[key] = entry
+        for device in self._folders[key[0]].holders(entry):
+            self._of.setdefault(device, {})[key] = None
+
+    def _dequeue(self, key: Key) -> None:
+        if self._queue.pop(key, None) is not None:
+            for of_device in self._of.values():
+                of_device.pop(key, None)
+
+    def _has(self, device: DeviceKey, key: Key, entry: Entry) -> bool:
+        if (device, key) in self._lacking:
+            return False
+        return device in self._folders[key[0]].holders(entry)
+
+    def _stage(
+        self, folder: str, device: DeviceKey | None, files: list[SmallFile], body: Buffer
+    ) -> Work:
+        """The job, and before it the intent: a `.lefting` that a crash leaves behind is ours."""
+        store = self._folders[folder].store
+        entries = (file.entry for file in files)
+        store.intend_staged(*((e.path, lefting_path(e.path), bytes(e.content)) for e in entries))
+        return Work(StageSmall(folder, device, tuple(files), body))

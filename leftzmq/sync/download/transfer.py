@@ -1,0 +1,244 @@
+"""One large file that is arriving: its lists, its `.lefting`, and which chunks it has.
+
+Knows rows and marks. Must not know devices, links or files: the downloader asks and writes. A
+chunk that stands in several rows is fetched for the first of them and copied to the others.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from leftzmq.content.lists import Rows
+from leftzmq.sync.download.rarest_first import Spread
+from leftzmq.sync.download.row_sets import marks_of, set_of, set_of_runs
+from leftzmq.sync.jobs import Home, HomeChunk
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.plan import Staged
+from leftzmq.wire.messages import Ask
+
+SLICE_BYTES: Final = 16 << 20
+"""Of a file that one verifying or copying job looks at."""
+SLICE_CHUNKS: Final = 256
+SLICE_ROWS: Final = 1 << 14
+"""Rows that one turn goes through to find them: about 5 ms."""
+
+
+class Phase(Enum):
+    """What is being done about the file; each leads to the next."""
+
+    LISTS = auto()  # its lists are not all here
+    OPENING = auto()  # its `.lefting` is being made or found
+    VERIFYING = auto()  # what a `.lefting` of an earlier life holds
+    AT_HOME = auto()  # copying chunks that other files of ours have
+    FETCHING = auto()  # the rest comes from the others
+    WHOLE = auto()  # what it looks like is being asked
+
+
+@dataclass(slots=True)
+class Arriving:
+    """marks: a byte a row, 1: its chunk is in the `.lefting`. Sets of rows are ints, bit i for
+    row i: `here` is the same as marks, `missing` are rows to be asked for. asked: how often a row
+    is asked for now. fresh: the `.lefting` was made in this life: where nothing was written it
+    is a hole. copies: (row that is here, rows with the same chunk). twice_bytes: asked for while
+    they were asked for elsewhere. certain: a `.lefting` of this life, and the rows that were
+    written into it, with their bytes.
+    """
+
+    folder: str
+    entry: Entry
+    spread: Spread
+    previous: Entry | None = None
+    phase: Phase = Phase.LISTS
+    staged: Staged | None = None
+    fresh: bool = False
+    lists_missing: tuple[bytes, ...] = ()
+    lists_asked: set[bytes] = field(default_factory=set)
+    rows: Rows | None = None
+    repeats: Mapping[int, tuple[range, ...]] = field(default_factory=dict)
+    marks: bytearray = field(default_factory=bytearray)
+    here: int = 0
+    missing: int = 0
+    asked: dict[int, int] = field(default_factory=dict)
+    have_bytes: int = 0
+    fetched_bytes: int = 0
+    twice_bytes: int = 0
+    at: int = 0  # the next row to verify, or of the first home to copy
+    homes: deque[Home] = field(default_factory=deque)
+    copies: deque[tuple[int, Iterator[int]]] = field(default_factory=deque)
+    copying: tuple[HomeChunk, ...] | None = None  # by the job that is under way, if one is
+    lacking: dict[bytes, float] = field(default_factory=dict)  # device -> not before (monotonic)
+    told_at: float = 0.0
+    certain: tuple[Staged, int, int] | None = None
+
+    def set_rows(self, rows: Rows, repeats: Mapping[int, tuple[range, ...]], once: int) -> None:
+        """once: the rows that are to be asked for: of each chunk the first one."""
+        self.rows, self.repeats = rows, repeats
+        self.marks = bytearray(len(rows))
+        self.missing = once
+
+    @property
+    def whole(self) -> bool:
+        return self.have_bytes == self.entry.size
+
+    @property
+    def lacks(self) -> bool:
+        """Whether there is something of it to be asked for."""
+        if self.phase is Phase.LISTS:
+            return bool(self.lists_missing)
+        return self.phase is Phase.FETCHING and self.missing != 0
+
+    @property
+    def have_chunks(self) -> int:
+        return self.here.bit_count()
+
+    def ask_of(self, row: int) -> Ask:
+        assert self.rows is not None
+        return Ask(bytes(self.rows.id(row)), self.rows.offset(row), self.rows.length(row))
+
+    # -- what is here --------------------------------------------------------------------------
+
+    def got(self, offsets: Iterable[int]) -> None:
+        """The chunks at these offsets are verified and in the `.lefting`."""
+        assert self.rows is not None
+        found = {self.rows.at(offset) for offset in offsets}
+        new = [row for row in found if row is not None and not self.marks[row]]
+        for row in new:
+            self.marks[row] = 1
+            self.asked.pop(row, None)
+            self.have_bytes += self.rows.length(row)
+        came = set_of(new)
+        self.here |= came
+        self.missing &= ~came
+
+    def repeat(self, row: int, *, zeros: bool) -> None:
+        """The chunk of `row` came: it belongs to other rows, too."""
+        assert self.rows is not None
+        runs = self.repeats.get(row, ())
+        if not (zeros and self.fresh):
+            if runs:
+                self.copies.append((row, _all_of(runs)))
+            return
+        for run in runs:  # holes already
+            self.marks[run.start : run.stop] = b"\1" * len(run)
+            self.have_bytes += self.rows.offset(run.stop) - self.rows.offset(run.start)
+        self.here |= set_of_runs(runs)
+
+    def repeat_what_is_here(self) -> None:
+        """After looking at home: of rows with the same chunk, one that is here serves all."""
+        if not self.here:
+            return
+        served: list[int] = []
+        for first, later in self.repeats.items():
+            runs = (range(first, first + 1), *later)
+            found = (self.marks.find(1, run.start, run.stop) for run in runs)
+            have = next((row for row in found if row >= 0), None)
+            if have is None:
+                continue
+            if any(self.marks.find(0, run.start, run.stop) >= 0 for run in runs):
+                served.append(first)
+                self.copies.append((have, _all_of(runs)))
+        self.missing &= ~set_of(served)
+
+    def go_on_from_what_is_certain(self) -> None:
+        """What this life has written into the `.lefting` before need not be read again."""
+        if self.rows is None or self.certain is None:
+            return
+        (staged, here, have_bytes), self.certain = self.certain, None
+        if staged == self.staged and here and not self.fresh:
+            self.marks, self.here = marks_of(here, len(self.rows)), here
+            self.missing &= ~here
+            self.have_bytes = have_bytes
+            self.at = len(self.rows)
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def ask(self, rows: Sequence[int]) -> None:
+        for row in rows:
+            self.asked[row] = self.asked.get(row, 0) + 1
+        self.missing &= ~set_of(rows)
+
+    def asked_in_vain(self, rows: Iterable[int]) -> None:
+        """These will not come from where they were asked: they are missing again."""
+        again: list[int] = []
+        for row in rows:
+            left = self.asked.get(row, 0) - 1
+            if left > 0:
+                self.asked[row] = left
+            elif not self.marks[row]:
+                self.asked.pop(row, None)
+                again.append(row)
+        self.missing |= set_of(again)
+
+    # -- slices of work ---------------------------------------------------------------------------
+
+    def verify_slice(self) -> tuple[Ask, ...]:
+        """The next rows to be looked for in the `.lefting` itself; empty at the end."""
+        assert self.rows is not None
+        first = self.at
+        size = 0
+        while self.at < len(self.rows) and self.at - first < SLICE_CHUNKS and size < SLICE_BYTES:
+            size += self.rows.length(self.at)
+            self.at += 1
+        return tuple(self.ask_of(row) for row in range(first, self.at))
+
+    def home_slice(self) -> tuple[str, tuple[HomeChunk, ...]] | None:
+        """The next chunks to copy, and from which file of ours; None at the end. There may be none
+        in a slice: what is here already takes time, too."""
+        if not self.homes:
+            return None
+        home = self.homes[0]
+        chunks: list[HomeChunk] = []
+        size = 0
+        last = min(len(home.rows), self.at + SLICE_ROWS)
+        while self.at < last and len(chunks) < SLICE_CHUNKS and size < SLICE_BYTES:
+            row, offset = home.rows[self.at], home.offsets[self.at]
+            self.at += 1
+            if not self.marks[row]:
+                chunks.append(self._copy(row, offset))
+                size += chunks[-1].length
+        if self.at == len(home.rows):
+            self.homes.popleft()
+            self.at = 0
+        return home.path, tuple(chunks)
+
+    def copy_slice(self) -> tuple[HomeChunk, ...] | None:
+        """The next chunks to copy within the `.lefting`; None when there are none. There may be
+        none in a slice, as in one from home."""
+        assert self.rows is not None
+        if not self.copies:
+            return None
+        chunks: list[HomeChunk] = []
+        size = 0
+        for _ in range(SLICE_ROWS):
+            if not self.copies or len(chunks) == SLICE_CHUNKS or size >= SLICE_BYTES:
+                break
+            source, rows = self.copies[0]
+            row = next(rows, None)
+            if row is None:
+                self.copies.popleft()
+            elif not self.marks[row]:
+                chunks.append(self._copy(row, self.rows.offset(source)))
+                size += chunks[-1].length
+        self.copying = tuple(chunks)
+        return self.copying
+
+    def copied(self) -> None:
+        """What was to be copied and is not here must be fetched after all."""
+        assert self.rows is not None
+        rows = [self.rows.at(chunk.target_offset) for chunk in self.copying or ()]
+        self.missing |= set_of([row for row in rows if row is not None and not self.marks[row]])
+        self.copying = None
+
+    def _copy(self, row: int, source_offset: int) -> HomeChunk:
+        assert self.rows is not None
+        return HomeChunk(
+            bytes(self.rows.id(row)), self.rows.length(row), source_offset, self.rows.offset(row)
+        )
+
+
+def _all_of(runs: Iterable[range]) -> Iterator[int]:
+    return (row for run in runs for row in run)

@@ -1,0 +1,424 @@
+"""What others say they have: news, and answers to our index_since. It keeps up the open index.
+
+News is a hint, never the record: a gap, another life or an impossible number has one cure, to ask
+that device for its index since the last sequence that we hold. Knows pages and heads; what a
+version means is in `heard` and `versions`. Must not know what we have to say ourselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from leftzmq.config import Limits
+from leftzmq.errors import Problem, ProblemKind, Refusal
+from leftzmq.index.heads import NO_LIFE
+from leftzmq.index.rows import ROW_BYTES, row_bytes
+from leftzmq.index.schema import CHECKPOINT_BYTES
+from leftzmq.sync.actions import Action, Drop, Send, Tell
+from leftzmq.sync.exchange.index_quota import IndexRoom
+from leftzmq.sync.exchange.index_server import PAGES_AN_ASK
+from leftzmq.sync.exchange.index_waits import IndexWaits
+from leftzmq.sync.facts import Fact, PageArrived, PathsReconsidered, PeerGreeted
+from leftzmq.sync.jobs import IndexRoomSeen
+from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.peers.cloned_device import Twins
+from leftzmq.sync.peers.greeting import Peers
+from leftzmq.sync.problems import Problems
+from leftzmq.sync.versions.index_view import OURS, Indexes
+from leftzmq.sync.versions.peer_counts import Held
+from leftzmq.sync.versions.remote_changes import Heard, heard
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.version import Life
+from leftzmq.wire.hello import Standing
+from leftzmq.wire.local import EventKind, Scalar
+from leftzmq.wire.messages import IndexSince
+from leftzmq.wire.page import Page
+
+KEPT_PAGES_MAX: Final = 64  # news above the end of a running answer; more, and we ask once more
+ANSWER_TIMEOUT_S: Final = 20.0
+GENERATIONS_MAX: Final = 4
+"""Of one device, that are not swept yet. Each has a bit, of which a folder has 62."""
+BEHIND_BYTES: Final = 4 * CHECKPOINT_BYTES
+RESUME_S: Final = 0.05
+BIT_HELD_S: Final = 60.0
+"""Where all bits are taken and none is to be swept, the device that sent no page for longest loses
+its own, if it was this long. A device that can be reached sends one every 10 s (heartbeats)."""
+
+
+@dataclass(slots=True)
+class Running:
+    """An answer to our index_since that is not over yet.
+
+    whole: its pages are a new generation. kept: news that came meanwhile, above its end
+    """
+
+    since: float
+    pages_left: int
+    whole: bool = False
+    kept: list[Page] = field(default_factory=list)
+
+
+class Hearing:
+    """Of one folder.
+
+    members: the devices that proved to hold its secret, and can be reached
+    heard: those of them of whom a page was opened since they connected. The others claim to have
+           the folder, and may for ever say nothing: nobody waits for them
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        tag: bytes,
+        indexes: Indexes,
+        peers: Peers,
+        problems: Problems,
+        limits: Limits,
+    ) -> None:
+        self._folder, self._tag, self._peers = folder, tag, peers
+        self._indexes, self._heads = indexes, indexes.store.heads
+        self._running: dict[DeviceKey, Running] = {}
+        self._waits, self._problems = IndexWaits(folder, problems), problems
+        self.twins = Twins()
+        self._room = IndexRoom(folder, limits)
+        self._paused: set[DeviceKey] = set()  # asked on when our own log is short again
+        self._resume_at = 0.0
+        self._paged_at: dict[DeviceKey, float] = {}  # when its last page came, or it got its bit
+        self.members: set[DeviceKey] = set()
+        self.heard: set[DeviceKey] = set()
+
+    def holders(self, entry: Entry) -> list[DeviceKey]:
+        """Reachable devices that say they have this very version's bytes."""
+        bits = 0
+        for row in self._indexes.rows(entry.path):
+            if row.entry.same_content(entry):
+                bits |= row.holders
+        return [device for device in self.members if self._heads.of(device).mask & bits]
+
+    def source(self, entry: Entry, bit: int) -> str:
+        """The name of the device from which a version came: of who made it or, where that is none
+        of our peers, of the device with this bit in the index, which has it. "": unknown."""
+        name = self._peers.maker(entry.writer)
+        if name or not bit:
+            return name
+        known = (head.key for head in self._heads.known() if head.mask == bit)
+        key = next(known, None)
+        return self._peers.name(DeviceKey(key)) if key is not None else ""
+
+    def greeted(self, fact: PeerGreeted, hello: Standing, now: float) -> list[Action | Fact]:
+        """A device that shares this folder: it can be reached now; ask for what we lack. A new
+        one is asked in any case: its answer is what shows that it speaks."""
+        device = fact.link.device
+        is_new = device not in self.members
+        self.members.add(device)
+        told = self._look_for_twins(device, hello.life, now)
+        head = self._heads.of(device)
+        self._indexes.reach |= head.mask
+        known = (head.life, head.head) == (hello.life, hello.head) and device in self.heard
+        waits = device in self._waits or device in self._paused
+        if known or device in self._running or waits:
+            out: list[Action | Fact] = []
+        else:
+            out = self._ask(device, now)
+        return [*told, *out, *([PathsReconsidered(self._folder, ())] if is_new else [])]
+
+    def asks_lost(self, device: DeviceKey) -> None:
+        """An answer of this device that is running may never go on; its hello, which comes next,
+        leads to a new one."""
+        self._running.pop(device, None)
+
+    def stopped(self) -> None:
+        """Nobody is in a folder that is stopped; who comes back is greeted by its successor."""
+        self.members.clear()
+        self.heard.clear()
+        self._running.clear()
+
+    def lost(self, device: DeviceKey) -> list[Action | Fact]:
+        """No link to the device is left: what only it holds is pending from now on."""
+        self._running.pop(device, None)
+        self._paused.discard(device)
+        out = self._waits.end(device, self._peers.name(device))
+        if self.twins.are_there(device):
+            out += self._problems.clear("", self._peers.name(device))
+        self.twins.forget(device)
+        if device not in self.members:
+            return out
+        self._indexes.reach &= ~self._heads.of(device).mask
+        self.members.discard(device)
+        self.heard.discard(device)
+        return [*out, PathsReconsidered(self._folder, ())]
+
+    def page(self, fact: PageArrived, now: float) -> list[Action | Fact]:
+        """A page of another device's index: (a part of) an answer, or news."""
+        device = fact.link.device
+        if device not in self.members:
+            return []  # it has not said hello over this connection yet; then we ask anyway
+        self.heard.add(device)
+        self._paged_at[device] = now
+        told = self._look_for_twins(device, fact.page.life, now)
+        return told + self._page(fact, device, now)
+
+    def _look_for_twins(self, device: DeviceKey, life: Life, now: float) -> list[Action | Fact]:
+        """Two agents with one key are a Problem, as long as both are heard."""
+        before = self.twins.are_there(device)
+        self.twins.heard(device, life, now)
+        if self.twins.are_there(device) is before:
+            return []
+        name = self._peers.name(device)
+        if before:
+            return self._problems.clear("", name)
+        return self._problems.show(Problem(self._folder, "", ProblemKind.TWO_OF_KEY, "", name))
+
+    def _page(self, fact: PageArrived, device: DeviceKey, now: float) -> list[Action | Fact]:
+        self._indexes.accept(fact.page.accepted)  # before what it may let pass
+        if device in self._waits or device in self._paused:
+            return []  # it is asked again
+        running = self._running.get(device)
+        if fact.answer:
+            return self._answer(fact.page, device, running, now) if running else []
+        if running is not None:
+            if len(running.kept) < KEPT_PAGES_MAX:
+                running.kept.append(fact.page)
+            return []
+        return self._news(fact.page, device, now)
+
+    @property
+    def heard_mask(self) -> int:
+        """The bits of those who were heard: what they hold is acknowledged."""
+        mask = 0
+        for device in self.heard:
+            mask |= self._heads.of(device).mask
+        return mask
+
+    def receives(self, device: DeviceKey) -> bool:
+        """Whether its index is on its way, or waits to be asked for."""
+        return device in self._running or device in self._paused or device in self._waits
+
+    @property
+    def settled_with_heard(self) -> bool:
+        """`settled`, but for answers of devices that never gave one."""
+        return self._running.keys().isdisjoint(self.heard) and self._indexes.swept
+
+    @property
+    def settled(self) -> bool:
+        """No answer is running, and what counts for nothing is swept."""
+        return not self._running and not self._paused and self._indexes.swept
+
+    def tick(self, now: float) -> list[Action | Fact]:
+        """Answers that stay out are asked for once more; what counts for nothing is swept."""
+        out = [*self._room.tick(now), *self._sweep_some(), *self._end_waits(now)]
+        out += self._resume(now)
+        late = [d for d, r in self._running.items() if now - r.since > ANSWER_TIMEOUT_S]
+        for device in late:
+            del self._running[device]
+            out += self._ask(device, now)
+        return out
+
+    def _sweep_some(self) -> list[Action | Fact]:
+        """After the last step, what only an old generation held is no ticket any more."""
+        if self._indexes.swept:
+            return []
+        self._indexes.sweep_some()
+        return [PathsReconsidered(self._folder, ())] if self._indexes.swept else []
+
+    def deadline(self, now: float) -> float | None:
+        if not self._indexes.swept:
+            return now
+        times = [r.since + ANSWER_TIMEOUT_S for r in self._running.values()]
+        times += [self._resume_at] if self._paused else []
+        more = (self._waits.deadline(), self._room.deadline())
+        return min([*times, *(time for time in more if time is not None)], default=None)
+
+    def _news(self, page: Page, device: DeviceKey, now: float) -> list[Action | Fact]:
+        if device in self._waits or device in self._paused:
+            return []  # one of those that were kept, after another one that may not be heard
+        head = self._heads.of(device)
+        if page.life == head.life and page.last <= head.head:
+            return []
+        if page.life != head.life or page.after > head.head:
+            return self._ask(device, now)
+        if self._is_behind:
+            return self._pause(device, now)
+        out: list[Action | Fact] = []
+        if page.entries:
+            fields: dict[str, Scalar] = {"device": self._peers.name(device), "folder": self._folder}
+            out.append(Tell(EventKind.HAVE_NEWS, fields | {"paths": len(page.entries)}))
+        return out + self._hear(page, device, now)
+
+    def _answer(
+        self, page: Page, device: DeviceKey, running: Running, now: float
+    ) -> list[Action | Fact]:
+        head = self._heads.of(device)
+        if page.whole and page.after == 0 and not running.whole:
+            if len(self._heads.to_sweep(device)) >= GENERATIONS_MAX:
+                detail = f"{GENERATIONS_MAX} times in a moment"
+                return [Drop(device, Refusal.TOO_OFTEN, detail)]
+            fresh = self._indexes.new_generation(device, page.life)
+            if fresh is None:
+                return self._wait_for_bit(device, now)
+            running.whole, head = True, fresh
+        elif page.after < head.head and page.life == head.life:
+            return []  # the rest of an answer that we asked for once more
+        elif not head.mask or page.after != head.head or (page.whole and page.life != head.life):
+            return self._ask(device, now)  # a page was lost
+        running.since, running.pages_left = now, running.pages_left - 1
+        out = self._hear(page, device, now)
+        if page.last < page.head:
+            if device not in self._running:
+                return out  # it waits
+            if running.pages_left == 0 and self._is_behind:
+                return out + self._pause(device, now)
+            if running.pages_left == 0:
+                running.pages_left = PAGES_AN_ASK
+                out += self._since(device)
+            return out
+        if self._running.pop(device, None) is None:
+            return out
+        self._indexes.sweep(device)
+        for kept in running.kept:
+            out += self._news(kept, device, now)
+        return out
+
+    # -- waiting -------------------------------------------------------------------------------
+
+    def _wait_for_bit(self, device: DeviceKey, now: float) -> list[Action | Fact]:
+        """All bits are taken: what it says is not heard until one is free."""
+        del self._running[device]
+        name = self._peers.name(device)
+        out = self._waits.begin(device, name, ProblemKind.INDEX_WAITS, "", now)
+        return [*out, *self._free_bits(now)]
+
+    def _end_waits(self, now: float) -> list[Action | Fact]:
+        """Who waits and need not any more is asked again."""
+        out: list[Action | Fact] = []
+        for device in self._waits.of(ProblemKind.INDEX_WAITS):
+            # It has the bit from now on, so that nobody who came later takes it.
+            if self._indexes.begin_anew(device) is None:
+                break
+            self._paged_at[device] = now  # as if: it has so long to send one
+            out += self._waits.end(device, self._peers.name(device))
+            out += self._ask(device, now)
+        for device, kind in self._waits.due(now):
+            no_room = kind is ProblemKind.INDEX_NO_ROOM and not self._room.is_left
+            if no_room or kind is ProblemKind.INDEX_WAITS:
+                self._waits.put_off(device, now)
+            else:
+                self._waits.ask_again(device)
+                out += self._ask(device, now)
+        return [*out, *self._free_bits(now)]
+
+    def _free_bits(self, now: float) -> list[Action | Fact]:
+        """Those of old generations first; where there are none, of who waits: what it said is to be
+        replaced anyway; else of the device that sent no page for longest."""
+        waiting = self._waits.of(ProblemKind.INDEX_WAITS)
+        if not waiting or self._indexes.sweep_all():
+            return []
+        holders = [device for device in waiting if self._heads.of(device).mask]
+        if not holders and (silent := self._silent_longest(now)) is not None:
+            holders = [silent]
+        out: list[Action | Fact] = []
+        for holder in holders:
+            self._indexes.give_up(holder)
+            out = [PathsReconsidered(self._folder, ())]
+            if holder in self.members and holder not in self._waits:
+                self._running.pop(holder, None)
+                name = self._peers.name(holder)
+                out += self._waits.begin(holder, name, ProblemKind.INDEX_WAITS, "", now)
+        return out
+
+    def _silent_longest(self, now: float) -> DeviceKey | None:
+        holders = [DeviceKey(head.key) for head in self._heads.known()]
+        holder = min(holders, key=lambda device: self._paged_at.get(device, 0.0))
+        return holder if now - self._paged_at.get(holder, 0.0) >= BIT_HELD_S else None
+
+    # -- room ----------------------------------------------------------------------------------
+
+    def room_seen(self, fact: IndexRoomSeen, now: float) -> list[Action | Fact]:
+        """What the disk of the state directory bears."""
+        self._room.seen(fact, now)
+        return []
+
+    def _more(self, page: Page, mask: int) -> Held:
+        """What this page adds to what its device said before."""
+        entries = size = 0
+        for entry in page.entries:
+            rows = self._indexes.rows(entry.path)
+            before = next((row.entry for row in rows if row.holders & mask), None)
+            entries += before is None
+            size += row_bytes(entry) - (row_bytes(before) if before else 0)
+        return Held(entries, size)
+
+    def _held_up(self, device: DeviceKey, more: Held, now: float) -> list[Action | Fact] | None:
+        """The page may not be stored: its device waits. None: it may."""
+        holdings = self._indexes.holdings
+        held = holdings.of(self._heads.of(device).mask)
+        kind, detail = ProblemKind.INDEX_TOO_LARGE, ""
+        if more.entries > 0 or more.bytes > 0:
+            detail = self._room.too_large(held, more, holdings.of(OURS).entries)
+            if not detail and not self._room.is_left:
+                kind, detail = ProblemKind.INDEX_NO_ROOM, "min_free_percent"
+        if not detail:
+            return None
+        self._running.pop(device, None)
+        self._indexes.sweep(device)  # the rest of this generation may never come
+        return self._waits.begin(device, self._peers.name(device), kind, detail, now)
+
+    @property
+    def _is_behind(self) -> bool:
+        """What others said is not in the database yet, and much: who says more waits a moment."""
+        return self._indexes.store.log_bytes > BEHIND_BYTES
+
+    def _pause(self, device: DeviceKey, now: float) -> list[Action | Fact]:
+        self._running.pop(device, None)
+        self._paused.add(device)
+        self._resume_at = now + RESUME_S
+        return []
+
+    def _resume(self, now: float) -> list[Action | Fact]:
+        out: list[Action | Fact] = []
+        if self._paused and now >= self._resume_at:
+            self._resume_at = now + RESUME_S
+            if not self._is_behind:
+                paused, self._paused = self._paused, set()
+                for device in sorted(paused):
+                    out += self._ask(device, now)
+        return out
+
+    # -- hearing -------------------------------------------------------------------------------
+
+    def _hear(self, page: Page, device: DeviceKey, now: float) -> list[Action | Fact]:
+        """The entries and the head that they lead to, in one commit."""
+        head = self._heads.of(device)
+        open_paths: list[str] = []
+        self._indexes.recall(entry.path for entry in page.entries)
+        more = self._more(page, head.mask)
+        if (held_up := self._held_up(device, more, now)) is not None:
+            return held_up
+        out: list[Action | Fact] = [*self._waits.heard(device, self._peers.name(device))]
+        for entry in page.entries:
+            meaning = heard(self._indexes, head.bit, entry)
+            if meaning is Heard.OPEN:
+                open_paths.append(entry.path)
+            elif meaning is Heard.OLDER:
+                detail = f"{entry.path}: an older version than it said before"
+                out.append(Drop(device, Refusal.BAD_PAGE, detail))
+                return out
+        self._heads.advance(device, page.life, page.last)
+        self._room.spend(max(more.bytes, 0) + len(page.entries) * ROW_BYTES, now)
+        out += self._room.tick(now)
+        if open_paths:
+            out.append(PathsReconsidered(self._folder, tuple(open_paths), head.mask))
+        return out
+
+    def _ask(self, device: DeviceKey, now: float) -> list[Action | Fact]:
+        self._running[device] = Running(now, PAGES_AN_ASK)
+        return self._since(device)
+
+    def _since(self, device: DeviceKey) -> list[Action | Fact]:
+        link = self._peers.control_link(device)
+        if link is None:
+            return []  # its PeerLost is on its way here
+        head = self._heads.of(device)
+        after = 0 if head.life == NO_LIFE else head.head
+        return [Send(link, IndexSince(self._tag, head.life, after))]

@@ -1,0 +1,78 @@
+"""Whether what others say they have may be stored: how much each of them may say, and how much the
+disk of the state directory bears.
+
+Knows limits, and free bytes as a job saw them. Must not know pages, nor what waits meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leftzmq.config import Limits
+from leftzmq.errors import counted
+from leftzmq.sync.actions import Work
+from leftzmq.sync.jobs import IndexRoomSeen, LookForIndexRoom
+from leftzmq.sync.versions.peer_counts import Held
+
+SPARE_BYTES: Final = 16 << 20
+"""Of each device, beside what its entries may take up on an average."""
+ON_DISK: Final = 2
+"""A row of so many bytes takes up so many times as much in the database and in its -wal together:
+2.5 to 3.6 were measured (tests/test_sync_index_bounds.py)."""
+LOOK_BYTES: Final = 4 << 20  # of rows, said by others between two looks at the disk
+UNSEEN_BYTES: Final = 64 << 20  # on the disk, before the first look is over
+LOOK_PERIOD_S: Final = 5.0  # while there is no room
+
+
+class IndexRoom:
+    """Of one folder."""
+
+    def __init__(self, folder: str, limits: Limits) -> None:
+        self._folder, self._limits = folder, limits
+        self._left = UNSEEN_BYTES
+        self._unlooked = LOOK_BYTES  # the first page is a reason to look
+        self._looking = False
+        self._look_at: float | None = None
+
+    # -- how much one device may say ---------------------------------------------------------------
+
+    def too_large(self, held: Held, more: Held, ours: int) -> str:
+        """Why a device that said `held` may not say `more`; "" where it may. ours: how many entries
+        this device has: who has twice as many is no rarity."""
+        entries, size = held.entries + more.entries, held.bytes + more.bytes
+        most = max(self._limits.index_entries, 2 * ours)
+        if more.entries > 0 and entries > most:
+            return f"over {most} entries: index_entries = {self._limits.index_entries}"
+        bears = SPARE_BYTES + entries * self._limits.index_entry_bytes
+        if more.bytes > 0 and size > bears:
+            average = self._limits.index_entry_bytes
+            count = counted(entries, "entry", "entries")
+            return f"{count} of {size >> 20} MiB: index_entry_bytes = {average}"
+        return ""
+
+    # -- how much the disk bears -------------------------------------------------------------------
+
+    @property
+    def is_left(self) -> bool:
+        return self._left > 0
+
+    def spend(self, size: int, now: float) -> None:
+        """Rows of so many bytes were stored."""
+        self._left -= ON_DISK * size
+        self._unlooked += size
+        if self._look_at is None and (self._unlooked >= LOOK_BYTES or not self.is_left):
+            self._look_at = now
+
+    def deadline(self) -> float | None:
+        return None if self._looking else self._look_at
+
+    def tick(self, now: float) -> list[Work]:
+        if self._looking or self._look_at is None or now < self._look_at:
+            return []
+        self._looking, self._look_at, self._unlooked = True, None, 0
+        return [Work(LookForIndexRoom(self._folder))]
+
+    def seen(self, fact: IndexRoomSeen, now: float) -> None:
+        self._looking, self._left = False, fact.fits_bytes
+        if not self.is_left:
+            self._look_at = now + LOOK_PERIOD_S

@@ -1,0 +1,327 @@
+"""A wave that would lose more than half of a folder, or turn much of it to noise, is held back
+until a user decides (docs/decisions/0003).
+
+Joins the two sides: what was lost here on its way to the replica, and what others did on its way
+to the applier. Knows their states, and what users let pass. Must not know files or links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from leftzmq.errors import Problem, ProblemKind
+from leftzmq.index.rows import Row
+from leftzmq.sync.actions import Action, Answer, Tell, declined
+from leftzmq.sync.facts import (
+    Fact,
+    PathsCleared,
+    PathsReconsidered,
+    PathsSettled,
+    RescanWanted,
+    WalkEnded,
+)
+from leftzmq.sync.guard.local_deletes import Vanished
+from leftzmq.sync.guard.remote_deletes import Incoming, Way
+from leftzmq.sync.guard.threshold import TURNING_WINDOW_S, Judged, Side, State, Wave
+from leftzmq.sync.jobs import LossesCounted
+from leftzmq.sync.problems import Problems
+from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.path_locks import Claims
+from leftzmq.sync.versions.resolver import Versions
+from leftzmq.sync.versions.ticket import Ticket
+from leftzmq.tree.accepted import Accepted
+from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.loss import loses
+from leftzmq.tree.path import parent_of
+from leftzmq.tree.plan import Operation, Verb
+from leftzmq.tree.version import Life
+from leftzmq.wire.local import EventKind, Scalar
+
+_META: Final = "guard"
+_WHO: Final = ("here", "elsewhere")
+_LINES: Final = 6
+"""What is held, the wave and the turning of each side; an index of before had the first four: held
+and wave of each."""
+
+
+class Guard:
+    """Of one folder.
+
+    quiet: whether the settler has read all that it knows of; walks: whether a walk of everything
+    is under way or still to come; settled: whether no index is being received; considered: whether
+    the applier has looked at every ticket.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        indexes: Indexes,
+        versions: Versions,
+        claims: Claims,
+        problems: Problems,
+        quiet: Callable[[], bool],
+        walks: Callable[[], bool],
+        settled: Callable[[], bool],
+        considered: Callable[[], bool],
+    ) -> None:
+        self.folder, self._indexes = folder, indexes
+        self._problems, self._walks = problems, walks
+        self._saved = indexes.store.meta(_META) or b""
+        held, waves, turning = _unpacked(self._saved)
+        self._here = Vanished(indexes, claims, Wave(waves[0]), turning[0], quiet, versions.unhave)
+        self._elsewhere = Incoming(folder, indexes, Wave(waves[1]), turning[1], settled, considered)
+        for side, numbers in zip(self._sides, held, strict=True):
+            if numbers:
+                side.hold(Judged(*numbers))
+        self._here.restarted()
+        self._told: list[State] = [State.OPEN, State.OPEN]
+        self._wall_ns = 0
+        self._before = 0  # our last sequence when the replica was given what it has now
+        self._decision: dict[Life, tuple[int, int]] = {}  # what the last one let pass
+        self._undeclared: list[Entry] = []  # let pass, and not among what was accepted yet
+        self._lost: list[bytes] = []  # contents that an operation took
+        self._turned = 0
+
+    @property
+    def _sides(self) -> tuple[Side, Side]:
+        """In the order of _WHO."""
+        return self._here, self._elsewhere
+
+    @property
+    def busy(self) -> bool:
+        """Something waits: for more to come, or for a user."""
+        return any(side.busy for side in self._sides)
+
+    @property
+    def waits_elsewhere(self) -> bool:
+        """Whether tickets are left where they are."""
+        return self._elsewhere.waits
+
+    def deadline(self) -> float | None:
+        times = [side.deadline() for side in self._sides]
+        return min((time for time in times if time is not None), default=None)
+
+    def status(self) -> dict[str, int]:
+        """How many files would be lost, or turn to noise, of what is held back."""
+        return {
+            who: side.count
+            for who, side in zip(_WHO, self._sides, strict=True)
+            if side.state is State.HELD
+        }
+
+    def now_is(self, wall_ns: int) -> None:
+        """Before each fact. A wave is one across a restart: its time is the wall clock's."""
+        self._wall_ns = wall_ns
+
+    # -- what was lost here ----------------------------------------------------------------------
+
+    def settled(
+        self, fact: PathsSettled, now: float
+    ) -> tuple[PathsCleared | None, list[Action | Fact]]:
+        """What a scan is sure of goes on to the replica, but for a flood: at once, because the end
+        of a walk must come after what it found."""
+        self._before = self._indexes.store.heads.sequence
+        passed = self._here.pass_on(fact.sightings, now, self._wall_ns)
+        cleared = PathsCleared(self.folder, tuple(passed)) if passed else None
+        return cleared, self._tell()
+
+    def cleared(self) -> list[Action | Fact]:
+        """The replica has what went on: what was lost by it belongs to the wave, or to what a user
+        let pass."""
+        self._here.count_went(self._wall_ns)
+        last = self._indexes.store.heads.sequence
+        if self._here.let_pass and last > self._before:
+            self._let_pass(self._indexes.store.heads.life, self._before + 1, last)
+        self._here.let_pass = False
+        self._save()
+        return []
+
+    def walk_ended(self, fact: WalkEnded, now: float) -> list[Action | Fact]:
+        if fact.prefix or self._walks():
+            return []
+        self._here.decision_ends(now, walk_ended=True)
+        if self._here.walk_ended():
+            self._here.open()  # and the few that are lost are found once more
+            return [*self._tell(), self._walk()]
+        return self._tell()
+
+    # -- what others did -------------------------------------------------------------------------
+
+    def way(self, ticket: Ticket, now: float) -> Way:
+        """What is to become of a ticket: asked by the applier before it takes it up, and again when
+        its bytes have come and are noise."""
+        ours, entry = ticket.ours, ticket.entry
+        if ours is None or ticket.held is None or ticket.copy:
+            return Way.GO
+        if self._indexes.accepted.covers(entry):
+            return Way.GO
+        is_file = ours.entry.kind is Kind.FILE
+        if entry.deleted or (is_file and loses(ours.entry.size, entry.kind, entry.size)):
+            way = self._elsewhere.may_go(is_file, now, self._wall_ns)
+            if way is Way.GO and entry.deleted and is_file and not ours.noise:
+                pairs = self._elsewhere.swaps.gone(parent_of(entry.path), self._wall_ns)
+                self._elsewhere.turning.went(pairs, self._wall_ns)
+        elif is_file and self._turns(entry, ours):
+            way = self._elsewhere.may_turn(self._wall_ns)
+        else:
+            return Way.GO
+        if way is Way.GO and self._elsewhere.state is State.ACCEPTING:
+            self._undeclared.append(entry)
+        return way
+
+    def noise_came(self, path: str) -> None:
+        """Noise was staged for a path at which we have nothing."""
+        pairs = self._elsewhere.swaps.came(parent_of(path), self._wall_ns)
+        self._elsewhere.turning.went(pairs, self._wall_ns)
+
+    def taking(self, done: Iterable[Operation]) -> None:
+        """These were carried out, and are about to be in the index."""
+        self._declare()
+        for operation in done:
+            old, entry = operation.old, operation.entry
+            if old is None or old.key.kind is not Kind.FILE or operation.copy_to is not None:
+                continue
+            if not old.content or self._indexes.accepted.covers(entry):
+                continue
+            ours = self._indexes.ours(entry.path)
+            if operation.verb is Verb.REMOVE or loses(old.key.size, entry.kind, entry.size):
+                self._lost.append(bytes(old.content))
+            elif ours is not None and self._turns(entry, ours):
+                self._turned += 1
+
+    def went(self) -> None:
+        """What was being taken is in the index."""
+        if self._lost or self._turned:
+            self._elsewhere.wave.went(self._indexes.deleted(self._lost), self._wall_ns)
+            self._elsewhere.turning.went(self._turned, self._wall_ns)
+            self._lost.clear()
+            self._turned = 0
+            self._save()
+
+    def counted(self, fact: LossesCounted) -> list[Action | Fact]:
+        released, work = self._elsewhere.counted(fact, self._wall_ns)
+        return [*work, *self._released(released), *self._tell()]
+
+    def _turns(self, entry: Entry, ours: Row) -> bool:
+        if ours.noise or entry.deleted or entry.content == ours.entry.content:
+            return False
+        rows = self._indexes.rows(entry.path)
+        return any(row.noise and row.entry.rank == entry.rank for row in rows)
+
+    def _released(self, released: bool) -> list[Action | Fact]:
+        return [PathsReconsidered(self.folder, ())] if released else []
+
+    # -- time and users --------------------------------------------------------------------------
+
+    def tick(self, now: float) -> list[Action | Fact]:
+        self._declare()
+        self._here.decision_ends(now)
+        left_over = self._here.drop_what_is_left_over()
+        passed = self._here.judge(now, self._wall_ns)
+        released, work = self._elsewhere.tick(now, self._wall_ns)
+        out: list[Action | Fact] = [PathsCleared(self.folder, tuple(passed))] if passed else []
+        out += [self._walk()] if left_over else []
+        return [*out, *work, *self._released(released), *self._tell()]
+
+    def start(self) -> list[Action | Fact]:
+        """What an earlier life held is held."""
+        return self._tell()
+
+    def decide(self, asker: bytes, state: State, now: float) -> list[Action | Fact]:
+        """accept (ACCEPTING) or revert (REVERTING) what is held."""
+        held: dict[str, Any] = self.status()
+        if not held:
+            return [declined(asker, "nothing is held back in this folder", self.folder)]
+        out: list[Action | Fact] = [Answer(asker, {"folder": self.folder, "held": held})]
+        self._declare()
+        self._decision.clear()
+        if self._here.state is State.HELD:
+            self._here.decide(state)
+            out.append(self._walk())
+        if self._elsewhere.state is State.HELD:
+            self._elsewhere.decide(state, now)
+            out += self._released(True)
+        return out + self._tell()
+
+    def _walk(self) -> RescanWanted:
+        return RescanWanted(self.folder, ("",), walk=True)
+
+    def _declare(self) -> None:
+        """What was let pass of others' versions is accepted for all devices."""
+        undeclared, self._undeclared = self._undeclared, []
+        for entry in undeclared:
+            self._let_pass(entry.writer, entry.counter, entry.counter, tell=False)
+        if undeclared:
+            self._accept()
+
+    def _let_pass(self, life: Life, low: int, high: int, *, tell: bool = True) -> None:
+        """One decision makes one range for each writer: what it wrote in between belongs to it."""
+        least, most = self._decision.get(life, (low, high))
+        self._decision[life] = min(low, least), max(high, most)
+        if tell:
+            self._accept()
+
+    def _accept(self) -> None:
+        ranges = ((life, low, high) for life, (low, high) in self._decision.items())
+        self._indexes.accept(Accepted(tuple(sorted(ranges))))
+
+    # -- saying ----------------------------------------------------------------------------------
+
+    def _tell(self) -> list[Action | Fact]:
+        """What became of it since: an event, a Problem while it is held, the index, and paths that
+        are to be looked at again."""
+        out: list[Action | Fact] = []
+        if again := [*self._here.look_again(), *self._indexes.held.to_look_at()]:
+            out.append(RescanWanted(self.folder, tuple(again)))
+        if back := self._here.brought_back():
+            out.append(PathsReconsidered(self.folder, tuple(back)))
+        states = [side.state for side in self._sides]
+        for who, side, before in zip(_WHO, self._sides, self._told, strict=True):
+            if side.state is State.HELD and before is not State.HELD:
+                fields: dict[str, Scalar] = {
+                    "folder": self.folder,
+                    "who": who,
+                    "deletes": side.judged.losses,
+                    "files": side.judged.files,
+                    "noise": side.judged.turned + side.turned_pending,
+                }
+                out.append(Tell(EventKind.HELD, fields))
+        if State.HELD in states:
+            said = "; ".join(
+                f"{side.count} of {side.judged.files} files, {_WHAT[side.judged.noise]} {who}"
+                for who, side in zip(_WHO, self._sides, strict=True)
+                if side.state is State.HELD
+            )
+            out += self._problems.show(Problem(self.folder, ".", ProblemKind.MANY_LOSSES, said))
+        elif State.HELD in self._told:
+            out += self._problems.clear(".")
+        self._told = states
+        self._save()
+        return out
+
+    def _save(self) -> None:
+        """A wave is one wave across a restart, and what is held stays held until it is decided."""
+        held: list[bytes] = []
+        turning: list[bytes] = []
+        for side in self._sides:
+            undecided = side.state in (State.HELD, State.ACCEPTING, State.REVERTING)
+            numbers = " ".join(str(number) for number in side.judged)
+            held += [numbers.encode() if undecided else b"", side.wave.pack()]
+            turning.append(side.turning.pack())
+        packed = b"\n".join([*held, *turning])
+        if packed != self._saved:
+            self._indexes.store.put_meta(_META, packed)
+            self._saved = packed
+
+
+_WHAT: Final = ("lost", "lost or encrypted")
+
+
+def _unpacked(packed: bytes) -> tuple[list[tuple[int, ...]], list[bytes], list[Wave]]:
+    """(the numbers of what is held or (), by side; the packed waves; what turned to noise)."""
+    lines = packed.split(b"\n") if packed else []
+    lines += [b""] * (_LINES - len(lines))
+    held = [tuple(map(int, line.split())) for line in (lines[0], lines[2])]
+    turning = [Wave(line, TURNING_WINDOW_S) for line in lines[4:6]]
+    return held, [lines[1], lines[3]], turning

@@ -1,0 +1,476 @@
+"""What this device lost, on its way into its index: a flood is held back, and a wave of noise.
+
+Knows sightings and counts. Must not know pages or tickets. What is held is not kept in memory: the
+index still has the old version. A walk finds again what is gone; of what lies there instead the
+stat is remembered (sync/versions/withheld).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from leftzmq.disk.scan.sighting import Sight, Sighting
+from leftzmq.index.rows import Row
+from leftzmq.sync.guard.threshold import (
+    QUIET_S,
+    Judged,
+    Side,
+    State,
+    Wave,
+    goes_at_once,
+    is_flood,
+    is_noise_wave,
+)
+from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.path_locks import Claims
+from leftzmq.sync.versions.withheld import Why
+from leftzmq.tree.entry import Kind, Observed, ScanKey
+from leftzmq.tree.loss import loses
+from leftzmq.tree.path import parent_of
+
+GATHER_MAX_S: Final = 60.0
+"""So long a rename of a large tree may be read anew before what is missing counts as deleted."""
+JUDGED_A_TURN: Final = 64  # paths (about 50 us each)
+TWINS_LOOKED_AT: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A sighting that may be part of a flood.
+
+    lost: a file of ours would be lost. turned: its content turned to noise. A link or what lies
+    below a lost file is neither, and goes with the rest
+    """
+
+    sighting: Sighting
+    lost: bool = False
+    turned: bool = False
+
+    @property
+    def path(self) -> str:
+        return self.sighting.path
+
+    @property
+    def is_gone(self) -> bool:
+        return self.sighting.sight is Sight.GONE
+
+    @property
+    def why(self) -> Why:
+        """For what lies there."""
+        return Why.LOST if self.lost else Why.TURNED if self.turned else Why.BELOW
+
+
+class Unhave(Protocol):
+    """sync/versions/resolver.Versions.unhave."""
+
+    def __call__(self, path: str, seen: ScanKey | None, *, gone: bool) -> bool: ...
+
+
+class Vanished(Side):
+    """Of one folder. quiet: whether the settler has read all that it knows of; unhave: makes what
+    we had a ticket again, where another device has it (sync/versions/resolver)."""
+
+    def __init__(
+        self,
+        indexes: Indexes,
+        claims: Claims,
+        wave: Wave,
+        turning: Wave,
+        quiet: Callable[[], bool],
+        unhave: Unhave,
+    ) -> None:
+        super().__init__(wave, turning)
+        self._indexes, self._claims, self._quiet, self._unhave = indexes, claims, quiet, unhave
+        self._to_look_at: list[str] = []
+        self._pending: dict[str, Suspect] = {}
+        self._by_inode: dict[int, str] = {}
+        self._began = self._due = 0.0
+        self._unjudged: list[str] = []
+        self._lost = 0
+        self._went: list[bytes] = []  # contents of what went on since the wave was counted
+        self._back: list[str] = []  # these are tickets again
+        self._seen_gone = 0  # while held, since the last walk of everything
+        self._walks = 0  # of everything, that ended while held
+        self._walk_ended_at: float | None = None  # after a user decided
+        self.let_pass = False  # something passed because a user accepts it
+
+    @property
+    def turned_pending(self) -> int:
+        return self._indexes.held.count(Why.TURNED)
+
+    def deadline(self) -> float | None:
+        waits = self.state in (State.GATHERING, State.JUDGING) or self._walk_ended_at is not None
+        return self._due if waits else None
+
+    def hold(self, judged: Judged) -> None:
+        super().hold(judged)
+        self._seen_gone, self._walks = 0, 0
+        pending = list(self._pending.values())
+        self._pending.clear()
+        self._by_inode.clear()
+        self._unjudged.clear()
+        self._keep_back(pending)
+
+    def decide(self, state: State) -> None:
+        """ACCEPTING or REVERTING, until a walk of everything has found all of it once more."""
+        self.begin(state)
+        self._walk_ended_at = None
+        self._indexes.held.forget_undecided()
+
+    def decision_ends(self, now: float, *, walk_ended: bool = False) -> None:
+        """A user's decision is carried out when a walk of everything has ended, and what it found
+        was read: of a file that is young, or from the future, that is a while later."""
+        if self.state not in (State.ACCEPTING, State.REVERTING):
+            return
+        if walk_ended and self._walk_ended_at is None:
+            self._walk_ended_at = now
+        if self._walk_ended_at is None:
+            return
+        self._due = now + QUIET_S / 4
+        if self._quiet() or now >= self._walk_ended_at + GATHER_MAX_S:
+            self._walk_ended_at = None
+            self.open()
+
+    def open(self) -> None:
+        """Nothing is held any more."""
+        if self.state is State.HELD:
+            self._indexes.held.forget_undecided()
+        self.state = State.OPEN
+
+    def drop_what_is_left_over(self) -> bool:
+        """Whether something was kept back below what has come back, or was told, since: a walk
+        finds it."""
+        if self.state is not State.OPEN or not self._indexes.held.is_left_over:
+            return False
+        self._indexes.held.forget_undecided()
+        return True
+
+    def restarted(self) -> None:
+        """The next walk of everything begins after it was held. What only waited is found by it."""
+        self._walks = 1
+        if self.state is not State.HELD:
+            self._indexes.held.forget_undecided()
+
+    # -- sightings -------------------------------------------------------------------------------
+
+    def pass_on(self, sightings: tuple[Sighting, ...], now: float, wall_ns: int) -> list[Sighting]:
+        """Those that may go on to the replica now."""
+        self._indexes.recall(sighting.path for sighting in sightings)
+        passed: list[Sighting] = []
+        suspects: list[Suspect] = []
+        turned = 0
+        for at, sighting in enumerate(sightings):
+            if sighting.sight is Sight.GONE:
+                suspect = self._of_gone(sightings, at)
+                if suspect is not None:
+                    suspects.append(suspect)
+                elif not self._comes_back(sighting):
+                    passed.append(sighting)
+                continue
+            if self._is_kept_back(sighting):
+                continue
+            if (suspect := self._of_found(sighting)) is not None:
+                suspects.append(suspect)
+                continue
+            passed += self._with_origin(sighting)
+            turned += self._is_new_noise(sighting, wall_ns)
+        return passed + self._sort_out(suspects, turned, now, wall_ns)
+
+    def _of_gone(self, sightings: tuple[Sighting, ...], at: int) -> Suspect | None:
+        """None: nothing of ours was there, or a folder (which is said to be gone only after what
+        was in it: sync/scan/pending_deletes), or the next sighting found the same file under
+        another name."""
+        gone = sightings[at]
+        ours = self._live(gone.path)
+        if ours is None or ours.entry.kind is Kind.DIRECTORY:
+            return None
+        suspect = Suspect(gone, lost=ours.entry.kind is Kind.FILE)
+        found = sightings[at + 1] if at + 1 < len(sightings) else None
+        if not _is_same_file(gone, found):
+            return suspect
+        return self._moved(suspect, ours, found.observed if found else None)
+
+    def _moved(self, suspect: Suspect, ours: Row, found: Observed | None) -> Suspect | None:
+        """Our file has another name now; None if it is still itself there."""
+        if ours.entry.kind is not Kind.FILE or found is None:
+            return None
+        if _turns(ours, found):
+            return replace(suspect, turned=True)
+        lost = loses(ours.entry.size, found.kind, found.size)
+        return suspect if lost else None
+
+    def _of_found(self, sighting: Sighting) -> Suspect | None:
+        found, path = sighting.observed, sighting.path
+        assert found is not None, "what is found was read"
+        ours = self._live(path)
+        if ours is None:
+            return Suspect(sighting) if self._is_below_a_file(path) else None
+        if ours.entry.kind is not Kind.FILE:
+            return None
+        if loses(ours.entry.size, found.kind, found.size):
+            return Suspect(sighting, lost=True)
+        return Suspect(sighting, turned=True) if _turns(ours, found) else None
+
+    def _is_kept_back(self, sighting: Sighting) -> bool:
+        """Whether it is to make way for our version, or lies below what is to."""
+        held = self._indexes.held
+        if not held or sighting.key is None or sighting.sight is Sight.GONE:
+            return False
+        path, found = sighting.path, held.at(sighting.path)
+        if found is not None and found.why is Why.GIVES_WAY:
+            return found.key == sighting.key
+        while path := parent_of(path):
+            above = held.at(path)
+            if above is not None and above.why is Why.GIVES_WAY:
+                held.hold(sighting.path, sighting.key, Why.BELOW)
+                return True
+        return False
+
+    def _is_below_a_file(self, path: str) -> bool:
+        """Whether our index has a file where this lies in a folder: that comes first."""
+        while path := parent_of(path):
+            ours = self._live(path)
+            if ours is not None:
+                return ours.entry.kind is Kind.FILE
+        return False
+
+    def _is_new_noise(self, sighting: Sighting, wall_ns: int) -> int:
+        """How many files turned to noise by it: 1 if another one is gone from its folder."""
+        found = sighting.observed
+        if found is None or not found.noise or self._live(sighting.path) is not None:
+            return 0
+        return self.swaps.came(parent_of(sighting.path), wall_ns)
+
+    def _sort_out(
+        self, suspects: list[Suspect], turned: int, now: float, wall_ns: int
+    ) -> list[Sighting]:
+        """turned: of what is not among the suspects."""
+        match self.state:
+            case State.ACCEPTING:
+                self.let_pass |= bool(suspects)
+                return [suspect.sighting for suspect in suspects]
+            case State.REVERTING:
+                return [
+                    s.sighting
+                    for s in suspects
+                    if not (self._is_kept_back(s.sighting) or self._comes_back(s.sighting))
+                ]
+            case State.HELD:
+                self._keep_back(suspects)
+                return []
+        turned += self._count_turned(suspects, wall_ns)
+        wave, before = self.wave.count(wall_ns), self.turning.count(wall_ns)
+        files = self._indexes.tally.files + wave
+        if is_noise_wave(before + turned, files):
+            lost = sum(s.lost for s in (*suspects, *self._pending.values()))
+            held = sum(s.turned and not s.is_gone for s in suspects)
+            self.hold(Judged(wave + lost, files, wave, before + turned - held, noise=1))
+            self._keep_back(suspects)
+            return []
+        self.turning.went(turned, wall_ns)
+        passed = [s.sighting for s in suspects if s.turned and not s.lost]
+        for sighting in passed:
+            self._forget(sighting.path)
+        rest = [suspect for suspect in suspects if suspect.lost or not suspect.turned]
+        return passed + self._gather(rest, wave, files, now)
+
+    def _count_turned(self, suspects: list[Suspect], wall_ns: int) -> int:
+        turned = 0
+        for suspect in suspects:
+            if suspect.path in self._pending:
+                continue  # it was counted
+            if suspect.turned:
+                turned += 1
+            elif suspect.lost and suspect.is_gone:
+                ours = self._live(suspect.path)
+                if ours is not None and not ours.noise:
+                    turned += self.swaps.gone(parent_of(suspect.path), wall_ns)
+        return turned
+
+    def _gather(self, suspects: list[Suspect], wave: int, files: int, now: float) -> list[Sighting]:
+        """What may go at once of these; the rest waits until no more come."""
+        if not suspects:
+            return []
+        if self.state is State.OPEN:
+            if goes_at_once(wave + sum(suspect.lost for suspect in suspects), files):
+                self._note(suspects)
+                return [suspect.sighting for suspect in suspects]
+            self.state, self._began = State.GATHERING, now
+        if any(suspect.path not in self._pending for suspect in suspects):
+            # Not for one that is only seen again: what waits for it to go looks every two seconds.
+            self._due = min(now + QUIET_S, max(now, self._began + GATHER_MAX_S))
+        for suspect in suspects:
+            self._forget(suspect.path)
+            self._pending[suspect.path] = suspect
+            key = suspect.sighting.key
+            if key is not None and suspect.is_gone:
+                self._by_inode[key.inode] = suspect.path
+            elif key is not None:
+                # Else a walk would find it again, and again have it looked at.
+                self._indexes.held.hold(suspect.path, key, suspect.why)
+        return []
+
+    def _keep_back(self, suspects: Iterable[Suspect]) -> None:
+        """These are not told."""
+        for suspect in suspects:
+            key = suspect.sighting.key
+            if suspect.is_gone or key is None:
+                self._indexes.held.let_go(suspect.path)
+                self._seen_gone += suspect.lost
+            else:
+                self._indexes.held.hold(suspect.path, key, suspect.why)
+
+    def _comes_back(self, sighting: Sighting) -> bool:
+        """Whether a user wants back what we had there, and another device has it."""
+        if self.state is not State.REVERTING:
+            return False
+        gone = sighting.sight is Sight.GONE
+        if not self._unhave(sighting.path, sighting.key, gone=gone):
+            return False
+        self._back.append(sighting.path)
+        return True
+
+    def _with_origin(self, found: Sighting) -> list[Sighting]:
+        """What was found, behind what it was called before if that waits here."""
+        self._forget(found.path)
+        key = found.key
+        path = self._by_inode.get(key.inode) if key is not None else None
+        if path is None or key is None or key.kind is Kind.DIRECTORY:
+            return [found]
+        origin, ours = self._pending[path], self._live(path)
+        if ours is not None and self._moved(origin, ours, found.observed) is not None:
+            return [found]  # it is not itself any more: what it was is gone
+        self._forget(path)
+        return [*self._still_so([origin]), found]
+
+    def _forget(self, path: str) -> None:
+        suspect = self._pending.pop(path, None)
+        if suspect is not None and suspect.is_gone and suspect.sighting.key is not None:
+            self._by_inode.pop(suspect.sighting.key.inode, None)
+
+    # -- judging ---------------------------------------------------------------------------------
+
+    def judge(self, now: float, wall_ns: int) -> list[Sighting] | None:
+        """What goes on after all; None: nothing is decided yet, or it is held now."""
+        if now < self._due:
+            return None
+        if self.state is State.GATHERING:
+            if not self._quiet() and now < self._began + GATHER_MAX_S:
+                self._due = now + QUIET_S / 4
+                return None
+            wave = self.wave.count(wall_ns)
+            count = sum(suspect.lost for suspect in self._pending.values())
+            if not is_flood(wave + count, self._indexes.tally.files + wave):
+                return self._let_go()
+            self.state, self._lost = State.JUDGING, 0
+            self._unjudged = list(self._pending)
+        if self.state is not State.JUDGING:
+            return None
+        for _ in range(min(JUDGED_A_TURN, len(self._unjudged))):
+            path = self._unjudged.pop()
+            if path in self._pending and self._pending[path].lost and not self._lives_on(path):
+                self._lost += 1
+        if self._unjudged:
+            return None
+        wave = self.wave.count(wall_ns)
+        files = self._indexes.tally.files + wave
+        if not is_flood(wave + self._lost, files):
+            return self._let_go()
+        self.hold(Judged(wave + self._lost, files, wave, self.turning.count(wall_ns)))
+        return None
+
+    def _let_go(self) -> list[Sighting]:
+        suspects = list(self._pending.values())
+        sightings = self._still_so(suspects)
+        self._pending.clear()
+        self._by_inode.clear()
+        self._unjudged.clear()
+        self.state = State.OPEN
+        going = {sighting.path for sighting in sightings}
+        self._note([suspect for suspect in suspects if suspect.path in going])
+        return sightings
+
+    def _still_so(self, waited: list[Suspect]) -> list[Sighting]:
+        """Without those at whose paths the applier has come to work meanwhile: what it did, or
+        does, there is not what was seen."""
+        self._indexes.recall(suspect.path for suspect in waited)
+        still: list[Sighting] = []
+        for suspect in waited:
+            taken = self._claims.is_changing(suspect.path)
+            if taken or self._known(suspect.path) != suspect.sighting.key:
+                self._to_look_at.append(suspect.path)
+            else:
+                still.append(suspect.sighting)
+        return still
+
+    def _live(self, path: str) -> Row | None:
+        ours = self._indexes.ours(path)
+        return None if ours is None or ours.entry.deleted else ours
+
+    def _known(self, path: str) -> ScanKey | None:
+        """What a look at the path compares with."""
+        held, ours = self._indexes.held.at(path), self._indexes.ours(path)
+        if held is not None and held.why is not Why.WANTED:
+            return held.key
+        return ours.scan if ours is not None else None
+
+    def look_again(self) -> list[str]:
+        """Paths at which something happened while they waited here."""
+        paths, self._to_look_at = self._to_look_at, []
+        return paths
+
+    def brought_back(self) -> list[str]:
+        """Paths that are tickets again since this was asked."""
+        paths, self._back = self._back, []
+        return paths
+
+    def _note(self, going: list[Suspect]) -> None:
+        """These go on; whether anything is lost by them is seen when the replica has them."""
+        self._indexes.recall(suspect.path for suspect in going)
+        for suspect in going:
+            ours = self._live(suspect.path)
+            if suspect.lost and ours is not None:
+                self._went.append(bytes(ours.entry.content))
+
+    def count_went(self, wall_ns: int) -> None:
+        """The replica has what went on. A content that another file of ours has was only moved."""
+        if self._went:
+            self.wave.went(self._indexes.deleted(self._went), wall_ns)
+            self._went.clear()
+
+    def _lives_on(self, path: str) -> bool:
+        """Whether another file of ours, that is there, has its content."""
+        ours = self._live(path)
+        if ours is None or ours.entry.kind is not Kind.FILE:
+            return True
+        twins = self._indexes.store.twins(ours.entry.content, TWINS_LOOKED_AT)
+        return any(row.entry.path != path and row.entry.path not in self._pending for row in twins)
+
+    # -- walks -----------------------------------------------------------------------------------
+
+    def walk_ended(self) -> bool:
+        """A walk of everything is over. Whether what was held is not a flood any more."""
+        if self.state is not State.HELD:
+            return False
+        lost = self._seen_gone + self._indexes.held.count(Why.LOST)
+        self._walks, self._seen_gone = self._walks + 1, 0
+        if self._walks == 1:
+            return False  # it may have begun before it was held, and so have missed most of it
+        files = self._indexes.tally.files
+        if not self.judged.is_still_so(lost, self.turned_pending, files):
+            return True
+        self.judged = self.judged._replace(losses=self.judged.went + lost)
+        return False
+
+
+def _turns(ours: Row, found: Observed) -> bool:
+    """Whether the content of our file was no noise, and is noise now."""
+    return found.noise and not ours.noise and found.content != ours.entry.content
+
+
+def _is_same_file(gone: Sighting, found: Sighting | None) -> bool:
+    if found is None or found.sight is not Sight.FOUND or found.key is None or gone.key is None:
+        return False
+    return found.key.inode == gone.key.inode

@@ -1,0 +1,456 @@
+"""The other devices: who is there, over which link, and have we greeted each other.
+
+No socket and no clock here.
+
+Links are symmetric: both sides may ask and answer over a link, whoever dialed it. A device asks
+over the link that it dialed while that is up, else over the other's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from leftzmq.content.keys import device_mark
+from leftzmq.errors import Away, Refusal, Refused, StopCause
+from leftzmq.sync.actions import Action, Drop, Send, Subscribe, Tell
+from leftzmq.sync.facts import (
+    DeviceDropped,
+    DialFailed,
+    Fact,
+    FolderNamedOtherwise,
+    LinkClosed,
+    LinkOpened,
+    MessageArrived,
+    PeerConnected,
+    PeerForgot,
+    PeerGreeted,
+    PeerLeft,
+    PeerLost,
+    StrangerRefused,
+)
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.sync.peers.membership import Membership
+from leftzmq.sync.peers.peer_state import Move, Peer, State
+from leftzmq.sync.peers.refused_keys import Visitors
+from leftzmq.sync.upload.listener import MAX_CREDIT_BYTES
+from leftzmq.tree.version import DEVICE_MARK_BYTES, Life
+from leftzmq.wire.hello import Halted, Standing
+from leftzmq.wire.local import EventKind, Scalar
+from leftzmq.wire.messages import (
+    VERSION,
+    Bye,
+    Hello,
+    Open,
+    Refusing,
+    Welcome,
+)
+
+PORTS_STAY_S: Final = 5.0
+"""An agent has the same ports as long as it runs, and mostly after a restart, too. Each change
+costs us six sockets of libzmq, which lets go of the old ones a little later; it has 1,023."""
+ASK_TO_GREET_S: Final = 5.0
+TELL_STOPS_S: Final = 0.5
+"""What stops several folders (a disk, a shortage) does so within less."""
+
+_NO_ADDRESS: Final = "it has not connected to us, and the config has no address of it"
+_HALTED: Final[dict[StopCause | None, str]] = {
+    StopCause.SHARE_AWAY: "the folder is stopped there: its share is missing, or another one",
+    StopCause.SHARE_UNUSABLE: "the folder is stopped there: its share cannot be read or written",
+    StopCause.HELD_UP: "the folder is stopped there: that machine is short of something",
+    StopCause.INDEX: "the folder is stopped there: its index cannot be used for now",
+    StopCause.INDEX_BROKEN: "the folder is stopped there: its index cannot be used",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OurSide:
+    """What we say of ourselves in hello and welcome."""
+
+    name: str
+    bulk_port: int
+    news_port: int
+
+
+class Peers:
+    """Of the agent."""
+
+    def __init__(
+        self,
+        us: OurSide,
+        peers: Iterable[Peer],
+        membership: Membership,
+    ) -> None:
+        self._us, self._membership = us, membership
+        self.by_key: dict[DeviceKey, Peer] = {peer.key: peer for peer in peers}
+        self._by_mark = {device_mark(key): peer.name for key, peer in self.by_key.items()}
+        self.visitors = Visitors()
+        self._tell_stops_at: float | None = None
+
+    # -- questions -----------------------------------------------------------------------------
+
+    def name(self, device: DeviceKey | None) -> str:
+        peer = self.by_key.get(device) if device else None
+        return peer.name if peer else (device.hex()[:16] if device else "somebody")
+
+    def maker(self, writer: Life) -> str:
+        """The name of the peer whose life this is, as the life itself says; "": of none of them."""
+        return self._by_mark.get(writer[:DEVICE_MARK_BYTES], "")
+
+    def control_link(self, device: DeviceKey) -> Link | None:
+        """Where to ask this device for its index."""
+        peer = self.by_key[device]
+        return Link(device, Way.DIALED) if peer.welcomed else peer.came
+
+    def bulk_link(self, device: DeviceKey) -> Link | None:
+        """Where to send this device a get."""
+        peer = self.by_key[device]
+        return Link(device, Way.DIALED) if peer.welcomed else peer.came_bulk
+
+    def news_links(self) -> tuple[Link, ...]:
+        """Control links of devices that cannot subscribe to our news otherwise: they said so, or
+        have an address of ours that leads nowhere, and no link to us."""
+        return tuple(
+            Link(peer.key, Way.DIALED)
+            for peer in self.by_key.values()
+            if peer.welcomed and (peer.wants_news_here or peer.came is None)
+        )
+
+    def connected(self) -> list[DeviceKey]:
+        return [key for key, peer in self.by_key.items() if peer.state is State.CONNECTED]
+
+    def deadline(self) -> float | None:
+        """When `tick` has something (monotonic)."""
+        return self._tell_stops_at
+
+    # -- facts ---------------------------------------------------------------------------------
+
+    def started(self, now: float) -> None:
+        for peer in self.by_key.values():
+            peer.since = now
+            if not peer.dials:
+                peer.away, peer.away_why = Away.NO_ADDRESS, _NO_ADDRESS
+
+    def opened(self, fact: LinkOpened) -> list[Action | Fact]:
+        """Our dial got through: say hello; bulk and news follow on its welcome."""
+        peer = self.by_key[fact.link.device]
+        peer.dialed, peer.away, peer.told = True, None, None
+        peer.move(Move.OPENED)
+        return [self._our_hello(peer)]
+
+    def closed(self, fact: LinkClosed, now: float) -> list[Action | Fact]:
+        return self._closed(fact, Away.LOST, now)
+
+    def _closed(self, fact: LinkClosed, away: Away, now: float) -> list[Action | Fact]:
+        peer = self.by_key.get(fact.link.device)
+        if peer is None:
+            return []
+        if fact.link.way is Way.DIALED:
+            # Whatever ended it probably ended the other direction too. If not, its next hello
+            # or heartbeat over that link says so. Not where it came anew since.
+            if peer.welcomed:
+                peer.came = peer.came_bulk = None
+            peer.dialed = peer.welcomed = False
+        elif fact.link == peer.came:
+            peer.came = None
+        elif fact.link == peer.came_bulk:
+            # Not of its control: a device that came anew says hello and open in any order, and
+            # the last thing sent over its old bulk may fail only after both.
+            peer.came_bulk = None
+            if peer.came is not None and not peer.welcomed:
+                # Its bulk may stand, and the one that is gone be another machine's with its key: on
+                # a welcome it says open once more.
+                return [self._our_welcome(peer, peer.came)]
+        return self._unlinked(peer, away, fact.why, now)
+
+    def dropped(self, fact: DeviceDropped, now: float) -> list[Action | Fact]:
+        """It is shut out: none of its links is used any more."""
+        peer = self.by_key.get(fact.device)
+        if peer is None:
+            return []
+        peer.came = peer.came_bulk = None
+        peer.dialed = peer.welcomed = False
+        return self._unlinked(peer, Away.SHUT_OUT, fact.why, now)
+
+    def _unlinked(self, peer: Peer, away: Away, why: str, now: float) -> list[Action | Fact]:
+        """Something is not there any more over which it could be asked. The one place where a
+        device is lost."""
+        if peer.greeted:
+            return []
+        was = peer.state
+        peer.said_hello = False
+        peer.move(Move.UNGREETED)
+        if not peer.dialed:
+            peer.move(Move.CLOSED)
+        peer.away, peer.away_why = away, why
+        if was is not State.CONNECTED:
+            return []
+        peer.since = now
+        fields = {"device": peer.name, "why": why}
+        return [Tell(EventKind.PEER_DOWN, fields), PeerLost(peer.key)]
+
+    def dial_failed(self, fact: DialFailed) -> list[Action | Fact]:
+        """Each reason is said once, until another one is found or the device was reached again."""
+        peer = self.by_key.get(fact.device)
+        if peer is None or peer.state is State.CONNECTED:
+            return []
+        peer.away, peer.away_why = fact.away, fact.why
+        if peer.told is fact.away:
+            return []
+        peer.told = fact.away
+        return [Tell(EventKind.PEER_DOWN, {"device": peer.name, "why": fact.why})]
+
+    def refused(self, fact: StrangerRefused, now: float) -> list[Action | Fact]:
+        """What came was not taken: a stranger is shown, one of ours is dropped. A device of another
+        version breaks no rule: it stays, and is heard as soon as it speaks ours."""
+        peer = self.by_key.get(fact.device) if fact.device else None
+        if peer is None:
+            who = fact.stranger
+            if who is not None and all(who.key != peer.text for peer in self.by_key.values()):
+                self.visitors.came(who, now)  # one that is shut out is no stranger
+            fields = {"device": self.name(fact.device), "why": fact.refusal.value}
+            return [Tell(EventKind.REFUSED, fields | {"detail": fact.detail})]
+        if fact.refusal is Refusal.OTHER_VERSION:
+            why = f"{fact.refusal.value} ({fact.detail})"
+            if peer.state is not State.CONNECTED:
+                peer.away, peer.away_why = Away.OTHER_VERSION, why
+            return self._told_refusal(peer, why)
+        return [Drop(peer.key, fact.refusal, fact.detail)]
+
+    def message(self, fact: MessageArrived, now: float) -> list[Action | Fact]:
+        peer = self.by_key[fact.link.device]
+        match fact.message:
+            case Hello() as hello:
+                return self._hello(peer, fact.link, hello, now)
+            case Welcome() as welcome:
+                return self._welcome(peer, fact.link, welcome, now)
+            case Refusing() as refusing:
+                return self._refusing(peer, refusing, now)
+            case Bye() as bye:
+                gone = LinkClosed(fact.link, bye.reason or "it said goodbye")
+                return self._closed(gone, Away.STOPPED, now)
+            case Open() if fact.link.way is Way.CAME:
+                peer.came_bulk = fact.link
+                return self._connected(peer)
+            case _:
+                return []
+
+    def overheard(self, link: Link, now: float) -> list[Action | Fact]:
+        """It says something else than hello. Where it has not greeted us, for us the link over
+        which it did so is gone, and for the device it is not: then it is to greet us once more."""
+        peer = self.by_key[link.device]
+        early = now < peer.asked_to_greet_at + ASK_TO_GREET_S
+        if peer.greeted or early or link.way is not Way.CAME:
+            return []
+        peer.asked_to_greet_at = now
+        why = Refusal.NOT_GREETED
+        return [Send(link, Refusing(VERSION, why.name, why.value))]
+
+    def _refusing(self, peer: Peer, refusing: Refusing, now: float) -> list[Action | Fact]:
+        """It will not talk to us, over whichever link; until it greets us again. Or it would, if
+        we said hello."""
+        if refusing.reason == Refusal.NOT_GREETED.name:
+            return [self._our_hello(peer)] if peer.dialed else []
+        peer.welcomed, peer.came = False, None
+        why = _why(refusing)
+        other = refusing.reason == Refusal.OTHER_VERSION.name
+        away = Away.OTHER_VERSION if other else Away.REFUSES
+        out = self._told_refusal(peer, why)
+        out += self._unlinked(peer, away, "it refuses to talk to us", now)
+        peer.away_why = why
+        return out
+
+    def _hello(self, peer: Peer, link: Link, hello: Hello, now: float) -> list[Action | Fact]:
+        if link.way is not Way.CAME:
+            return []
+        try:
+            shared = self._membership.proved_by(peer.key, hello.folders)
+        except Refused as refused:
+            return [Drop(peer.key, refused.refusal, refused.detail)]
+        before, peer.came = peer.came, link
+        peer.others = len(hello.folders) - len(shared)
+        peer.proved = frozenset(at.folder for at in shared)
+        out: list[Action | Fact] = [self._our_welcome(peer, link)]
+        if peer.said_hello:
+            out.append(PeerForgot(peer.key))
+            if peer.welcomed and before not in (None, link):
+                out += self._doubted(peer)
+        peer.said_hello = True
+        out += self._greeted(peer, link, shared, now)
+        return out + (self._connected(peer) if peer.came_bulk is not None else [])
+
+    def greet_again(self, folder: str) -> list[Action | Fact]:
+        """A folder has begun anew: every device hears of its new life, and is asked what it has.
+        By a hello over the link that we dialed, and by a welcome, unasked, over the other: a
+        greeting from before may be on its way over either, and would be the last word. What the
+        device said when it greeted us counts once more at once: what it asks over its other link
+        may be here before its answer, and would be a question of nobody."""
+        out: list[Action | Fact] = []
+        for peer in self.by_key.values():
+            if peer.dialed:
+                out.append(self._our_hello(peer))
+            if peer.came is not None and peer.said_hello:
+                out.append(self._our_welcome(peer, peer.came))
+            link = self.control_link(peer.key)
+            if link is not None:
+                theirs = tuple(at for at in peer.folders if at.folder == folder)
+                out.append(PeerGreeted(link, theirs))
+        return out
+
+    def folder_stopped(self, now: float) -> None:
+        """One of ours: its members are to hear of it, soon, and of several that stop at once in one
+        greeting."""
+        if self._tell_stops_at is None:
+            self._tell_stops_at = now + TELL_STOPS_S
+
+    def tick(self, now: float) -> list[Action | Fact]:
+        """Over both links, as an older greeting may be on its way over the other one."""
+        if self._tell_stops_at is None or now < self._tell_stops_at:
+            return []
+        self._tell_stops_at = None
+        out: list[Action | Fact] = []
+        for peer in self.by_key.values():
+            if peer.dialed:
+                out.append(self._our_hello(peer))
+            if peer.came is not None and peer.said_hello:
+                out.append(self._our_welcome(peer, peer.came))
+        return out
+
+    def named_otherwise(self, fact: FolderNamedOtherwise) -> list[Action | Fact]:
+        """It holds the secret of a folder of ours, and has another id for it: it is no member."""
+        peer = self.by_key.get(fact.device)
+        if peer is None or fact.folder not in {at.folder for at in peer.folders}:
+            return []
+        peer.other_ids[fact.folder] = fact.theirs, fact.life
+        peer.folders = tuple(at for at in peer.folders if at.folder != fact.folder)
+        why = f"{peer.name} calls this folder {fact.theirs!r}: it needs the same id on both"
+        told = self._tell_folder(peer, fact.folder, "OTHER_ID", why)
+        return [told, PeerLeft(peer.key, (fact.folder,))]
+
+    def _tell_folder(self, peer: Peer, folder: str, word: str, text: str) -> Tell:
+        fields: dict[str, Scalar] = {"folder": folder, "path": "", "device": peer.name}
+        return Tell(EventKind.PROBLEM, fields | {"problem": word, "text": text})
+
+    def _our_welcome(self, peer: Peer, link: Link) -> Send:
+        welcome = Welcome(
+            VERSION,
+            self._us.name,
+            self._membership.answered_to(peer.key, peer.proved),
+            self._us.bulk_port,
+            self._us.news_port,
+            MAX_CREDIT_BYTES,
+            not peer.dials,
+        )
+        return Send(link, welcome)
+
+    def _doubted(self, peer: Peer) -> list[Action | Fact]:
+        """It came anew: it may be at another place now, and what we dialed dead unbeknown.
+        It is asked over its links until a welcome over ours says that ours is alive."""
+        peer.welcomed = False
+        return [self._our_hello(peer)]
+
+    def _our_hello(self, peer: Peer) -> Send:
+        hello = Hello(VERSION, self._us.name, self._membership.said_to(peer.key))
+        return Send(Link(peer.key, Way.DIALED), hello)
+
+    def _welcome(self, peer: Peer, link: Link, welcome: Welcome, now: float) -> list[Action | Fact]:
+        if link.way is not Way.DIALED or not peer.dialed:
+            return []  # after its bye nothing is open until our dial gets through again
+        ports = (welcome.bulk_port, welcome.news_port)
+        if not _takes_ports(peer, ports, now):
+            detail = f"bulk {ports[0]}, news {ports[1]}"
+            return [Drop(peer.key, Refusal.OTHER_PORTS, detail)]
+        try:
+            shared = self._membership.proved_by(peer.key, welcome.folders)
+        except Refused as refused:
+            return [Drop(peer.key, refused.refusal, refused.detail)]
+        again = peer.welcomed
+        peer.welcomed, peer.proved = True, frozenset(at.folder for at in shared)
+        peer.wants_news_here = welcome.wants_news_here
+        out: list[Action | Fact] = [PeerForgot(peer.key)] if again else []
+        out += [
+            Subscribe(peer.key, welcome.bulk_port, welcome.news_port),
+            Send(Link(peer.key, Way.DIALED), Open(VERSION)),
+        ]
+        out += self._greeted(peer, link, shared, now)
+        out.append(PeerConnected(peer.key, welcome.max_credit))
+        return out
+
+    def _connected(self, peer: Peer) -> list[Action | Fact]:
+        """It made its bulk connection: if we cannot dial it, that is where we ask, once it said
+        hello."""
+        if peer.welcomed or peer.state is not State.CONNECTED:
+            return []
+        return [PeerConnected(peer.key, MAX_CREDIT_BYTES)]
+
+    def _greeted(
+        self, peer: Peer, link: Link, said: tuple[Standing | Halted, ...], now: float
+    ) -> list[Action | Fact]:
+        was, before = peer.state, {at.folder for at in peer.folders}
+        standing = [at for at in said if isinstance(at, Standing)]
+        lives = {at.folder: at.life for at in standing}
+        others = {id: other for id, other in peer.other_ids.items() if lives.get(id) == other[1]}
+        shared = tuple(at for at in standing if at.folder not in others)
+        peer.folders, peer.other_ids = shared, others
+        peer.move(Move.GREETED)
+        out = self._halted(peer, said)
+        peer.away, peer.told = None, None
+        if was is not State.CONNECTED:
+            peer.since = now
+            out.append(Tell(EventKind.PEER_UP, {"device": peer.name, "way": link.way.value}))
+        if said or not self._membership.any:
+            peer.refusal_told = ""  # we talk: what was the matter before is over
+        else:
+            out += self._told_refusal(peer, Refusal.NOTHING_SHARED.value)
+        left = tuple(sorted(before - {at.folder for at in shared}))
+        if left:
+            out.append(PeerLeft(peer.key, left))
+            if peer.dialed:
+                # It may be an old word, overtaken by one over the other link: the answer to this
+                # is the last one.
+                out.append(self._our_hello(peer))
+        return [*out, PeerGreeted(link, shared)]
+
+    def _halted(self, peer: Peer, said: Iterable[Standing | Halted]) -> list[Action | Fact]:
+        """Which folders are stopped there: what is new of it is told."""
+        before = peer.halted
+        peer.halted = {at.folder: at.cause for at in said if isinstance(at, Halted)}
+        out: list[Action | Fact] = []
+        for folder, cause in peer.halted.items():
+            if before.get(folder, folder) != cause:
+                text = f"{peer.name}: {halted_there(cause)}"
+                out.append(self._tell_folder(peer, folder, "STOPPED_THERE", text))
+        for folder in before.keys() - peer.halted.keys():
+            text = f"{peer.name}: the folder goes on there"
+            out.append(self._tell_folder(peer, folder, "SOLVED", text))
+        return out
+
+    def _told_refusal(self, peer: Peer, why: str) -> list[Action | Fact]:
+        if peer.refusal_told == why:
+            return []
+        peer.refusal_told = why
+        return [Tell(EventKind.REFUSED, {"device": peer.name, "why": why})]
+
+
+def halted_there(cause: StopCause | None) -> str:
+    """Why a folder is stopped on another device, as it is to be read here. None: not known"""
+    return _HALTED.get(cause, "the folder is stopped there")
+
+
+def _takes_ports(peer: Peer, ports: tuple[int, int], now: float) -> bool:
+    """Note where its bulk and news are. False: it moved again too soon."""
+    if peer.ports not in (None, ports):
+        if now < peer.ports_changed_at + PORTS_STAY_S:
+            return False
+        peer.ports_changed_at = now
+    peer.ports = ports
+    return True
+
+
+def _why(refusing: Refusing) -> str:
+    """A refusal as it is to be read here; about versions, both sides say the same."""
+    if refusing.reason == Refusal.OTHER_VERSION.name:
+        said = f"it speaks {refusing.version}, this device speaks {VERSION}"
+        return f"{Refusal.OTHER_VERSION.value} ({said})"
+    return f"{refusing.reason}: {refusing.detail}"

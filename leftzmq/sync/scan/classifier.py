@@ -1,0 +1,274 @@
+"""What a sighting means: it has settled, is to be looked at once more, or is a Problem.
+
+Knows sightings, and our index as scan keys. Must not know when looks and walks are made, nor what
+a version is. What has settled is said when nothing speaks against it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from leftzmq.disk.scan.sighting import Sight, Sighting
+from leftzmq.errors import Problem, ProblemKind
+from leftzmq.index.store import Store
+from leftzmq.sync.actions import Action
+from leftzmq.sync.facts import Fact, PathsSettled
+from leftzmq.sync.problems import Problems
+from leftzmq.sync.scan.look_queue import Looks
+from leftzmq.sync.scan.pending_deletes import Departed
+from leftzmq.sync.scan.read_retries import Unreadable
+from leftzmq.sync.scan.touched_paths import QUIET_S, SETTLE_S, Waiting
+from leftzmq.sync.scan.walks import Walks
+from leftzmq.sync.versions.path_locks import Claims
+from leftzmq.tree.entry import Kind, ScanKey
+
+QUIET_NS: Final = 1_000_000_000
+OTHER_SPELLING_S: Final = 1.5
+"""A file system in FUSE is believed for a second what it said of a file under one spelling (the
+default of libfuse), whatever was written to it under another one."""
+ENTERED_MAX: Final = 1_000
+OF_TICKETS: Final = frozenset((ProblemKind.UNWRITABLE, ProblemKind.NAME_FOLDS))
+"""What cannot be put at a path is no better for nothing being there."""
+NOT_IN_A_STAT: Final = frozenset((ProblemKind.ACCESS_LOST, ProblemKind.ROTTEN))
+"""That the stat is still that of our index says nothing of these."""
+TRIED_AGAIN: Final = frozenset((ProblemKind.UNREADABLE, ProblemKind.FLUSH_FAILED))
+
+
+class Judging:
+    """Of one folder.
+
+    departed:   what was found gone, and is not said yet
+    unreadable: what could not be read, and is tried again
+    """
+
+    def __init__(
+        self, store: Store, claims: Claims, problems: Problems, looks: Looks, walks: Walks
+    ) -> None:
+        self.folder, self._store, self._claims = problems.folder, store, claims
+        self._problems, self._looks, self._walks = problems, looks, walks
+        self.departed, self.unreadable = Departed(), Unreadable()
+        self._made: set[str] = set()  # touched so, and not looked at since
+        self._entered: dict[str, ScanKey] = {}  # found so, walked into, and not ours since
+
+    def made(self, path: str) -> None:
+        """It was made, or came here: there may be more to find in it than its next look sees."""
+        self._made.add(path)
+
+    # -- what was seen ---------------------------------------------------------------------------
+
+    def judge(self, sighting: Sighting, now: float, settled: list[Sighting]) -> list[Action | Fact]:
+        """What a look saw. What has settled by it is added to `settled`."""
+        path = sighting.path
+        waiting = self._looks.waiting.pop(path)
+        made = path in self._made
+        if waiting is None or not waiting.again:  # else it was made, perhaps, after it was seen
+            self._made.discard(path)
+        if waiting is None:
+            waiting = self._looks.waiting.new(now, closed=False)
+        entered = self._entered.pop(path, None)
+        match sighting.sight:
+            case Sight.SAME:
+                if made and path == "":
+                    self._walks.soon(now)
+                elif made and sighting.key is not None and sighting.key.kind is Kind.DIRECTORY:
+                    # Removed and made anew, it may have got the same inode; or the applier was
+                    # faster. What was put in it before it was watched has no event of its own; nor
+                    # has what cannot be called by its name.
+                    self._walk_into(sighting)
+                clear = self._problems.kind_of(path) not in NOT_IN_A_STAT
+                return self.finish(path, waiting, now, clear=clear)
+            case Sight.GONE:
+                self._walks.poll_no_more(path)
+                if sighting.other:
+                    # What was touched under this name lies there under another spelling.
+                    self._looks.wait(sighting.other, now + OTHER_SPELLING_S, closed=True)
+                if path not in self.departed:
+                    if sighting.key is None or sighting.key.kind is Kind.DIRECTORY:
+                        self._looks.look_again_below(path)
+                    if self._store.has_alive_below(path):
+                        self._walks.later(path)
+                    if not self.departed.hold(sighting, now):
+                        settled.append(sighting)
+                told = self._problems.kind_of(path) in OF_TICKETS
+                return self.finish(path, waiting, now, clear=not told)
+            case Sight.PROBLEM:
+                assert sighting.problem is not None
+                shown = self.problem(sighting.problem, now)
+                return shown + self.finish(path, waiting, now, clear=False)
+            case Sight.RESTLESS:
+                return self.restless(path, waiting, sighting.key, now)
+            case Sight.FOUND | Sight.LARGE:
+                return self._found(sighting, waiting, now, settled, None if made else entered)
+
+    def _found(
+        self,
+        sighting: Sighting,
+        waiting: Waiting,
+        now: float,
+        settled: list[Sighting],
+        entered: ScanKey | None,
+    ) -> list[Action | Fact]:
+        path, key = sighting.path, sighting.key
+        assert key is not None
+        written = self._under_a_pen(waiting, sighting, key, now)
+        overdue = waiting.is_overdue(now)
+        if written and not overdue:
+            return self._put_off(path, waiting, key, now)
+        if sighting.sight is Sight.LARGE:
+            waiting.written = written
+            self._looks.cut(path, waiting, key, grows=overdue)
+            return []
+        if key.kind is Kind.DIRECTORY:
+            # The walk finds the folder itself once more, as long as it is not ours.
+            if key != entered:
+                self._walk_into(sighting)
+            if len(self._entered) >= ENTERED_MAX:
+                self._entered.clear()
+            self._entered[path] = key
+        settled.append(sighting)
+        return self.taken(path, waiting, key, now) if written else self.finish(path, waiting, now)
+
+    def _walk_into(self, sighting: Sighting) -> None:
+        """What is in a folder is looked for. Where nothing is, on disk and in our index, there is
+        nothing to be found; what comes into it later has events of its own."""
+        if not (sighting.empty and self._is_empty(sighting.path)):
+            self._walks.later(sighting.path)
+
+    def _under_a_pen(self, waiting: Waiting, sighting: Sighting, key: ScanKey, now: float) -> bool:
+        """Young, not closed, and not seen standing still for a second yet."""
+        if waiting.closed or key.kind is not Kind.FILE or sighting.age_ns >= QUIET_NS:
+            return False
+        return not waiting.stood_still(key, now)
+
+    def _put_off(
+        self, path: str, waiting: Waiting, key: ScanKey, now: float
+    ) -> list[Action | Fact]:
+        """It is being written: look again when it stands still, or at its bound."""
+        changed = waiting.saw(key, self._looks.waiting.patience_s, now)
+        self._look_again(path, waiting, now)
+        return self._being_written(path) if changed and waiting.is_long(now) else []
+
+    def taken(self, path: str, waiting: Waiting, key: ScanKey, now: float) -> list[Action | Fact]:
+        """Its state at `key` goes on, although it is being written; the next look tells whether it
+        still is."""
+        waiting.taken(key, now)
+        self._look_again(path, waiting, now)
+        return self._being_written(path)
+
+    def restless(
+        self, path: str, waiting: Waiting, key: ScanKey | None, now: float
+    ) -> list[Action | Fact]:
+        """It changed while it was read, or is too young for its stat to be trusted."""
+        if waiting.is_overdue(now):
+            return self._overdue(path, waiting, key, now)
+        if waiting.closed and waiting.key != key:
+            # A first look that was too early by a few milliseconds: look once more, soon.
+            waiting.note(key, now)
+            self._looks.look_at(path, waiting, min(now + SETTLE_S, waiting.bound))
+            return []
+        if not waiting.again:
+            waiting.closed = False
+        if key is None:
+            self._look_again(path, waiting, now)
+            return []
+        return self._put_off(path, waiting, key, now)
+
+    def _overdue(
+        self, path: str, waiting: Waiting, key: ScanKey | None, now: float
+    ) -> list[Action | Fact]:
+        """Its state is to be taken, and no look can. One that only grows may be taken as it was at
+        the look before; else look again, and less and less often."""
+        before = waiting.note(key, now)
+        if not waiting.again:
+            waiting.closed = False
+        if before is not None and key is not None and before.size and before.has_grown(key):
+            self._looks.cut(path, waiting, before, grows=True)
+            return []
+        waiting.not_taken(now)
+        self._look_again(path, waiting, now)
+        return self._being_written(path)
+
+    def _look_again(self, path: str, waiting: Waiting, now: float) -> None:
+        """When nothing touches it for a while; sooner, if something did while it was looked at."""
+        due = waiting.rested(now)
+        if waiting.again:
+            due = waiting.touched(now, SETTLE_S if waiting.closed else QUIET_S)
+        self._looks.look_at(path, waiting, due)
+
+    def _being_written(self, path: str) -> list[Action | Fact]:
+        return self._problems.show(Problem(self.folder, path, ProblemKind.BEING_WRITTEN))
+
+    def finish(
+        self, path: str, waiting: Waiting, now: float, *, clear: bool = True
+    ) -> list[Action | Fact]:
+        """Nothing more is to be seen of this look; a touch that came meanwhile counts anew."""
+        self._looks.finish(path, waiting, now)
+        if self._walks.is_polled(path) and self._problems.kind_of(path) is ProblemKind.WATCH_LIMIT:
+            return []  # of the folder itself nothing is wrong
+        return self._problems.clear(path) if clear else []
+
+    def problem(self, problem: Problem, now: float) -> list[Action | Fact]:
+        """A look or a walk came upon this; what could not be read, or flushed, is tried again."""
+        if problem.kind in TRIED_AGAIN:
+            self.unreadable.failed("" if problem.path == "." else problem.path, now)
+        return self._problems.show(problem)
+
+    # -- what may be said ------------------------------------------------------------------------
+
+    def let_go(self, now: float, *, quiet: bool) -> list[Action | Fact]:
+        """What was held as gone, and may be said now. quiet: nothing else is looked at"""
+        gone, doubted = self.departed.let_go(now, self._is_empty, quiet=quiet)
+        for path in doubted:
+            self._looks.wait(path, now, closed=True, rest_s=0.0)
+        said = self._still_so(gone, now)
+        return [PathsSettled(self.folder, said)] if said else []
+
+    def settle(self, settled: list[Sighting], held: set[str], now: float) -> list[Action | Fact]:
+        """What may go on of these, behind what it was called before. held: paths that were held as
+        gone when they were looked at."""
+        alone = self._without_replacements(settled, held, now)
+        together = self._still_so(self.departed.with_origins(alone), now)
+        return [PathsSettled(self.folder, together)] if together else []
+
+    def _without_replacements(
+        self, settled: list[Sighting], held: set[str], now: float
+    ) -> list[Sighting]:
+        """Without files and links in the place of folders below which our index has something; a
+        walk finds out that it is gone. held: where one began already."""
+        files = [
+            seen.path
+            for seen in settled
+            if seen.observed is not None and seen.observed.kind is not Kind.DIRECTORY
+        ]
+        keys = self._store.scan_keys(files) if files else {}
+        out: list[Sighting] = []
+        for seen in settled:
+            key = keys.get(seen.path)
+            if key is None or key.kind is not Kind.DIRECTORY or self._is_empty(seen.path):
+                out.append(seen)
+                continue
+            self.departed.hold_replacement(seen, now)
+            if seen.path not in held:
+                self._walks.later(seen.path)
+        return out
+
+    def _still_so(self, sightings: Sequence[Sighting], now: float) -> tuple[Sighting, ...]:
+        """Without those that were held while the applier came to work at their paths: what it did,
+        or does, there is not what was seen."""
+        gone = [seen.path for seen in sightings if seen.sight is Sight.GONE]
+        keys = self._store.scan_keys(gone) if gone else {}
+        out: list[Sighting] = []
+        for seen in sightings:
+            is_held = seen.sight is Sight.GONE and seen.key is not None
+            taken = self._claims.is_changing(seen.path)
+            if taken or (is_held and keys.get(seen.path) != seen.key):
+                self._looks.wait(seen.path, now, closed=True)
+            else:
+                out.append(seen)
+        return tuple(out)
+
+    def _is_empty(self, path: str) -> bool:
+        """Whether all below it was said to be gone, and nothing is being made or taken there."""
+        is_busy = any(each != path for each in self._claims.changing(path))
+        return not is_busy and not self._store.has_alive_below(path)

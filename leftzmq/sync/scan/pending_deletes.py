@@ -1,0 +1,156 @@
+"""What was found gone, held for a moment before it is said to be.
+
+A file may only have another name now. Others make a rename of it only if they hear of both names
+together: so it is said to be gone right before its inode is said to be found elsewhere, or when
+nothing else is looked at any more, or after HOLD_S. A folder is said to be gone, or to be something
+else now, after everything below it: who heard of the folder first would think that the rest is to
+stay, and keep it.
+
+Knows sightings and time; pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from leftzmq.disk.scan.sighting import Sight, Sighting
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import parent_of
+
+HOLD_S: Final = 10.0  # 10,000 files that were renamed take 3 s to be read anew
+FOLDER_HOLD_S: Final = 60.0
+"""Below a folder that is gone something was not found to be gone in so long: then nothing is said,
+and the next walk looks again."""
+FOLDER_RETRY_S: Final = 0.05
+FOLDERS_A_TURN: Final = 128
+"""So many are asked for at once (15 us each): those below which something was said to be gone, and
+a few of the others in turn, so that what a tree of folders costs grows with their number alone."""
+OTHERS_A_TURN: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    sighting: Sighting
+    since: float  # monotonic
+    until: float
+
+
+class Departed:
+    """Of one folder of the config."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, _Held] = {}
+        self._by_inode: dict[int, str] = {}
+        self._folders: dict[str, _Held] = {}  # who was asked for longest ago comes first
+        self._likely: dict[str, None] = {}  # those of them that may be empty now
+        self._next_try = 0.0
+        self._doubted: set[str] = set()  # looked at once more, and not held again
+
+    def __bool__(self) -> bool:
+        return bool(self._files or self._folders)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._files or path in self._folders
+
+    def hold(self, sighting: Sighting, now: float) -> bool:
+        """Whether it is held: files and folders are, if our index knows what they were."""
+        if sighting.path in self._doubted:
+            self._doubted.discard(sighting.path)
+            return False
+        key = sighting.key
+        if key is not None and key.kind is Kind.FILE:
+            self._files[sighting.path] = _Held(sighting, now, now + HOLD_S)
+            self._by_inode[key.inode] = sighting.path
+            return True
+        if key is not None and key.kind is Kind.DIRECTORY:
+            self._hold_folder(sighting, now)
+            return True
+        return False
+
+    def hold_replacement(self, sighting: Sighting, now: float) -> None:
+        """A file or link is in the place of a folder: said after everything below that one, too."""
+        self._hold_folder(sighting, now)
+
+    def _hold_folder(self, sighting: Sighting, now: float) -> None:
+        self._folders[sighting.path] = _Held(sighting, now, now + FOLDER_HOLD_S)
+        self._likely[sighting.path] = None
+        self._next_try = now
+
+    def told(self, paths: Iterable[str], now: float) -> None:
+        """Our index says now that these are gone: what they were in may be empty."""
+        for path in paths:
+            folder = parent_of(path)
+            if folder in self._folders:
+                self._likely[folder] = None
+                self._next_try = now
+
+    def is_replaced(self, path: str) -> bool:
+        """Whether what is held for it is that something took the folder's place."""
+        held = self._folders.get(path)
+        return held is not None and held.sighting.sight is Sight.FOUND
+
+    def forget(self, path: str) -> None:
+        """Something was seen at this path since."""
+        self._doubted.discard(path)
+        self._folders.pop(path, None)
+        self._likely.pop(path, None)
+        held = self._files.pop(path, None)
+        if held is not None and held.sighting.key is not None:
+            self._by_inode.pop(held.sighting.key.inode, None)
+
+    def with_origins(self, found: Iterable[Sighting]) -> list[Sighting]:
+        """These sightings, each behind that of the path that its file went from, if one is held."""
+        together: list[Sighting] = []
+        for sighting in found:
+            path = None
+            if sighting.sight is Sight.FOUND and sighting.key is not None:
+                path = self._by_inode.get(sighting.key.inode)
+            if path is not None:
+                together.append(self._files[path].sighting)
+                self.forget(path)
+            together.append(sighting)
+        return together
+
+    def deadline(self) -> float | None:
+        """When `let_go` may have something (monotonic)."""
+        times = [held.until for held in self._files.values()][:1]
+        if self._folders:
+            times.append(self._next_try)
+        return min(times, default=None)
+
+    def let_go(
+        self, now: float, is_empty: Callable[[str], bool], *, quiet: bool
+    ) -> tuple[list[Sighting], list[str]]:
+        """What is gone, as far as anyone can tell, and the paths to be looked at once more first:
+        while they were held a folder above may have come back with them, and the walk of that
+        found nothing new, because what is held is not said yet.
+
+        quiet: nothing else is looked at. is_empty: whether all below a folder was said to be gone
+        """
+        gone = [held for held in self._files.values() if quiet or held.until <= now]
+        if not gone and self._folders and now >= self._next_try:
+            gone = self._empty_folders(now, is_empty)
+            self._next_try = now if gone or self._likely else now + FOLDER_RETRY_S
+        for held in gone:
+            self.forget(held.sighting.path)
+        doubted = [held.sighting.path for held in gone if held.since < now]
+        self._doubted.update(doubted)
+        return [held.sighting for held in gone if held.since >= now], doubted
+
+    def _empty_folders(self, now: float, is_empty: Callable[[str], bool]) -> list[_Held]:
+        """Of those that are asked for now; never one together with what it is in, of which the
+        index still has this one."""
+        asked = [*islice(self._likely, FOLDERS_A_TURN - OTHERS_A_TURN)]
+        asked += [path for path in islice(self._folders, OTHERS_A_TURN) if path not in self._likely]
+        gone: list[_Held] = []
+        for path in asked:
+            self._likely.pop(path, None)
+            held = self._folders.pop(path)
+            if is_empty(path):
+                gone.append(held)
+            if held.until > now:
+                self._folders[path] = held  # behind the others
+        return gone

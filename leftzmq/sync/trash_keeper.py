@@ -1,0 +1,285 @@
+"""When the trash is swept, and what the command line asks of it.
+
+Knows sweeps, listings and time. Must not know what lies in the trash (disk/apply/restore looks),
+nor what becomes of a version that is put back: the settler finds it like anything that a user puts
+there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from leftzmq.disk.apply.restore import Between, PutBack, Restored, Trashed
+from leftzmq.disk.trash.retention import TrashClock
+from leftzmq.errors import Refused
+from leftzmq.index.store import Store
+from leftzmq.sync.actions import Action, Answer, Tell, Work, declined
+from leftzmq.sync.facts import Fact, FolderStopped, RescanWanted
+from leftzmq.sync.jobs import (
+    ListTrash,
+    RestoreTrash,
+    SweepTrash,
+    TrashListed,
+    TrashRestored,
+    TrashSwept,
+)
+from leftzmq.tree.path import check_path
+from leftzmq.wire.local import EventKind, Scalar
+from leftzmq.wire.paging import PAGE_BYTES, PAGE_ITEMS, fitting
+
+SWEEP_PERIOD_S: Final = 86_400.0
+RESTORES_AT_ONCE: Final = 128
+RESTORES_MAX: Final = 100_000
+RESTORES_MAX_LETTERS: Final = 16 << 20
+"""Paths put back by one question, and their letters: each is remembered until it is answered."""
+SAID_MAX: Final = 1_000  # of them named in the answer
+SAID_BYTES: Final = 4 << 20
+
+_CLOCK: Final = "trash clock"
+_SEE: Final = "`leftzmq trash list` shows what is there"
+
+
+@dataclass(slots=True)
+class Question:
+    """One question. target: None for a list, else where `path` is to be.
+
+    between: of which batches (disk/apply/restore)
+    after, found: for a list, where it goes on, and what it has
+    number: of its listing; 0 before it is begun
+    seen: for the others, paths whose newest version was taken up; back, stayed: what became of them
+    """
+
+    asker: bytes
+    path: str
+    between: Between
+    after: tuple[str, str] = ("", "")
+    target: str | None = None
+    found: list[Trashed] = field(default_factory=list)
+    found_letters: int = 0
+    seen: set[str] = field(default_factory=set)
+    seen_letters: int = 0
+    waiting: deque[PutBack] = field(default_factory=deque)
+    back: list[str] = field(default_factory=list)
+    stayed: list[tuple[str, str]] = field(default_factory=list)
+    listed: bool = False
+    number: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more paths are put back by it."""
+        return len(self.seen) >= RESTORES_MAX or self.seen_letters >= RESTORES_MAX_LETTERS
+
+
+class TrashKeeper:
+    """Of one folder. One sweep and one question at a time; the others wait. holds: whether the
+    guard holds something: what went before it did lies in the trash."""
+
+    def __init__(self, folder: str, store: Store, holds: Callable[[], bool]) -> None:
+        self.folder, self._store, self._holds = folder, store, holds
+        self._number = 0
+        self._sweeping = False
+        self._swept_batches = self._swept_bytes = 0
+        self._next_sweep: float | None = None
+        self._questions: deque[Question] = deque()
+        self._rest: Question | None = None
+        """What goes on where the last page ended; its listing waits. A folder of 100,000 names is
+        read once, and not for every page."""
+
+    def deadline(self) -> float | None:
+        return None if self._sweeping else self._next_sweep
+
+    # -- sweeping --------------------------------------------------------------------------------
+
+    def start(self, now: float) -> list[Action | Fact]:
+        self._next_sweep = now
+        return self.tick(now)
+
+    def tick(self, now: float) -> list[Action | Fact]:
+        if self._sweeping or self._next_sweep is None or now < self._next_sweep:
+            return []
+        self._sweeping, self._next_sweep = True, now + SWEEP_PERIOD_S
+        self._swept_batches = self._swept_bytes = 0
+        self._number += 1
+        return [Work(SweepTrash(self.folder, self._number, self._clock(), self._holds()))]
+
+    def swept(self, fact: TrashSwept) -> list[Action | Fact]:
+        swept = fact.swept
+        if fact.stop is not None:
+            return [FolderStopped(self.folder, fact.stop)]
+        assert swept is not None
+        self._swept_batches += swept.batches
+        self._swept_bytes += swept.bytes
+        if not swept.done:
+            return [Work(SweepTrash(self.folder, fact.sweep, None))]
+        self._sweeping = False
+        clock = f"{swept.clock.shown_ns} {swept.clock.wall_ns}"
+        self._store.put_meta(_CLOCK, clock.encode())
+        if not self._swept_batches:
+            return []
+        fields: dict[str, Scalar] = {
+            "folder": self.folder,
+            "batches": self._swept_batches,
+            "bytes": self._swept_bytes,
+        }
+        return [Tell(EventKind.SWEPT, fields)]
+
+    def _clock(self) -> TrashClock | None:
+        packed = self._store.meta(_CLOCK)
+        if packed is None:
+            return None
+        shown_ns, wall_ns = packed.split()
+        return TrashClock(int(shown_ns), int(wall_ns))
+
+    # -- questions -------------------------------------------------------------------------------
+
+    def ask_list(
+        self, asker: bytes, path: str, between: Between, after: tuple[str, str]
+    ) -> list[Action | Fact]:
+        """What is there of `path` and below ("": all), newest first, in pages: an answer with
+        `after` goes on when it is asked again with that, as batch and path."""
+        question = Question(asker, path, between, after)
+        rest = self._rest
+        if rest is not None and (rest.path, rest.between, rest.after) == (path, between, after):
+            question = replace(rest, asker=asker)
+        return self._ask(question)
+
+    def ask_restore(
+        self, asker: bytes, path: str, target: str, between: Between
+    ) -> list[Action | Fact]:
+        """Put the newest version of `path`, and of each path below it, back at `target`."""
+        return self._ask(Question(asker, path, between, target=target))
+
+    def listed(self, fact: TrashListed) -> list[Action | Fact]:
+        if fact.stop is not None:
+            return [FolderStopped(self.folder, fact.stop)]
+        question = self._questions[0]
+        question.listed = fact.part.done
+        if question.target is not None:
+            self._take_up(question, question.target, fact.part.found)
+            return self._go_on(question)
+        question.found += fact.part.found
+        question.found_letters += sum(len(version.path) for version in fact.part.found)
+        return self._page_or_more(question)
+
+    def _page_or_more(self, question: Question) -> list[Action | Fact]:
+        full = len(question.found) > PAGE_ITEMS or question.found_letters > PAGE_BYTES
+        return self._answer_list(question) if question.listed or full else self._go_on(question)
+
+    def restored(self, fact: TrashRestored) -> list[Action | Fact]:
+        if fact.stop is not None:
+            return [FolderStopped(self.folder, fact.stop)]
+        question = self._questions[0]
+        there: list[str] = []
+        for one in fact.returns:
+            if one.ending is Restored.DONE:
+                there += [*one.made, one.wanted.target]
+                question.back.append(one.wanted.target)
+            else:
+                why = f"{one.ending.value}{f': {one.why}' if one.why else ''}"
+                question.stayed.append((one.wanted.target, why))
+        out: list[Action | Fact] = [RescanWanted(self.folder, tuple(there))] if there else []
+        return out + self._go_on(question)
+
+    def _ask(self, question: Question) -> list[Action | Fact]:
+        self._questions.append(question)
+        return self._begin() if len(self._questions) == 1 else []
+
+    def _begin(self) -> list[Action | Fact]:
+        if not self._questions:
+            return []
+        question = self._questions[0]
+        rest, self._rest = self._rest, None
+        if question.number and question.number != (rest.number if rest else 0):
+            # Another listing came between: it begins anew, after the same version.
+            question.number, question.listed = 0, False
+            question.found.clear()
+            question.found_letters = 0
+        if not question.number:
+            self._number += 1
+            question.number = self._number
+        return self._page_or_more(question) if question.found else self._go_on(question)
+
+    def _take_up(self, question: Question, target: str, found: tuple[Trashed, ...]) -> None:
+        """The newest of each path comes first; what comes later stays where it is."""
+        for one in found:
+            if one.path in question.seen or question.is_full:
+                continue
+            question.seen.add(one.path)
+            question.seen_letters += len(one.path)
+            wanted = PutBack(one.batch, one.path, target + one.path[len(question.path) :])
+            try:
+                check_path(wanted.path)
+                check_path(wanted.target)
+            except Refused as refused:
+                question.stayed.append((wanted.target, refused.refusal.value))
+            else:
+                question.waiting.append(wanted)
+
+    def _go_on(self, question: Question) -> list[Action | Fact]:
+        if question.waiting:
+            count = min(RESTORES_AT_ONCE, len(question.waiting))
+            wanted = tuple(question.waiting.popleft() for _ in range(count))
+            return [Work(RestoreTrash(self.folder, question.number, wanted))]
+        if question.listed or question.is_full:
+            return self._answer_restore(question)
+        path, between, after = question.path, question.between, question.after
+        return [Work(ListTrash(self.folder, question.number, path, between, after))]
+
+    def _answer_list(self, question: Question) -> list[Action | Fact]:
+        found = (
+            {
+                "batch": one.batch,
+                "path": one.path,
+                "kind": one.kind.name.lower(),
+                "size": one.size,
+                "mtime_ns": one.mtime_ns,
+                "cursor": f"{one.batch}/{one.path}",
+            }
+            for one in question.found
+        )
+        versions, whole = fitting(found, PAGE_ITEMS, PAGE_BYTES)
+        more = versions and not (whole and question.listed)
+        after = versions[-1]["cursor"] if more else ""
+        if more:
+            rest = question.found[len(versions) :]
+            last = question.found[len(versions) - 1]
+            self._rest = replace(
+                question,
+                after=(last.batch, last.path),
+                found=rest,
+                found_letters=sum(len(version.path) for version in rest),
+            )
+        return self._answer({"folder": self.folder, "versions": versions, "after": after})
+
+    def _answer_restore(self, question: Question) -> list[Action | Fact]:
+        if not question.seen:
+            when = " of that time" if any(question.between) else ""
+            what = f"nothing{when} is in the trash under this path"
+            return self._over(declined(question.asker, what, question.path, _SEE))
+        stayed = ({"path": path, "why": why} for path, why in question.stayed)
+        fields: dict[str, Any] = {
+            "folder": self.folder,
+            "restored": len(question.back),
+            "stayed": len(question.stayed),
+            "more": question.is_full,
+            "restored_list": fitting(question.back, SAID_MAX, SAID_BYTES)[0],
+            "stayed_list": fitting(stayed, SAID_MAX, SAID_BYTES)[0],
+        }
+        return self._answer(fields)
+
+    def _answer(self, fields: dict[str, Any]) -> list[Action | Fact]:
+        return self._over(Answer(self._questions[0].asker, fields))
+
+    def _over(self, answer: Answer) -> list[Action | Fact]:
+        self._questions.popleft()
+        return [answer, *self._begin()]
+
+    def stop(self, why: str) -> list[Action | Fact]:
+        """The folder is stopped: nothing more is asked of its share."""
+        asked = [declined(question.asker, why, self.folder) for question in self._questions]
+        self._questions.clear()
+        self._rest = None
+        return [*asked]

@@ -1,0 +1,147 @@
+"""What a scan found at a path, or found gone: a version of ours, one that others hold, or neither.
+
+Knows the rows of a path and the rules of `tree`. Must not know who can be reached now, nor what
+follows for the share (`versions` does). Inside the store's running transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from leftzmq.index.rows import ANYBODY, Row, best_of, ours_of
+from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.withheld import NOTHING_TOLD
+from leftzmq.tree.entry import (
+    Entry,
+    Kind,
+    Observed,
+    ScanKey,
+    local_change,
+    tombstone,
+    with_other_deletes,
+)
+from leftzmq.tree.plan import Held
+from leftzmq.tree.reconcile import succeeds
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDeleted:
+    """A scan found the very bytes that a tombstone, which our index did not hold, deleted.
+
+    Where `entry` is no tombstone: those of a version that is wanted there, and that nobody put
+    there: they are to get its mtime and exec.
+    """
+
+    entry: Entry
+    held: Held
+
+
+def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDeleted | None:
+    """A scan found this at its path. Returns our new version, if that is one."""
+    rows = indexes.rows(observed.path)
+    indexes.unsure.discard(observed.path)
+    begun = indexes.begun.get(observed.path)
+    indexes.begun_is_over(observed.path)
+    held = indexes.held.at(observed.path)
+    indexes.held.let_go(observed.path)
+    ours = ours_of(rows)
+    if ours and not ours.entry.deleted and _is_ours(ours, observed, key):
+        if ours.scan != key or observed.noise != ours.noise:
+            indexes.change_row(rows, ours, replace(ours, scan=key, noise=observed.noise))
+        return None
+    others = [row.entry for row in rows if row is not ours]
+    adopted = adoptable([*others, begun] if begun else others, ours, observed)
+    if adopted is not None and not (held and held.is_above(adopted)):
+        indexes.take_row(rows, adopted, key, observed.noise)
+        return adopted
+    grave = _grave(rows, ours, observed)
+    if grave is not None and not (held and held.is_above(grave)):
+        return FoundDeleted(grave, Held(key, observed.content))
+    late = ours.entry if ours is not None and ours.entry.deleted else None
+    if begun and late and _says(begun, observed) and succeeds(late, begun):
+        # It came by an operation that was not committed, and its delete was heard of since, while
+        # it could not be looked at.
+        return FoundDeleted(late, Held(key, observed.content))
+    base = ours.entry if ours else None
+    if base is None and begun and (begun.kind, begun.content) == (observed.kind, observed.content):
+        base = begun  # it came here, and its user changed its mode or time since
+    entry = local_change(observed, base, indexes.store.heads.life, indexes.next_sequence())
+    if ours is None and held is not None and held.had != NOTHING_TOLD:
+        # It was written before what was wanted back here had come, or is all that is left: beside
+        # that, and above what we had told.
+        entry = replace(entry, stamp=max(entry.stamp, held.had[0] + 1))
+    indexes.set_ours(rows, entry, entry.counter, key, observed.noise)
+    return entry
+
+
+def gone(indexes: Indexes, path: str, now_ns: int) -> Entry | None:
+    """A scan found nothing at `path`. Returns our tombstone where we had something live."""
+    rows = indexes.rows(path)
+    ours = ours_of(rows)
+    indexes.unsure.discard(path)
+    indexes.held.let_go(path)
+    indexes.begun_is_over(path)
+    if ours is None or ours.entry.deleted:
+        return None
+    entry = tombstone(ours.entry, indexes.store.heads.life, indexes.next_sequence(), now_ns)
+    entry = with_other_deletes(entry, (row.entry for row in rows))
+    indexes.set_ours(rows, entry, entry.counter, None)
+    return entry
+
+
+def adoptable(others: Iterable[Entry], ours: Row | None, observed: Observed) -> Entry | None:
+    """A version of exactly these bytes that a peer holds, or that an earlier life was fetching, and
+    that our index may take: we have no entry, or ours was seen by it (a crash came before the
+    index commit)."""
+    best: Entry | None = None
+    for entry in others:
+        if entry.deleted or not _says(entry, observed):
+            continue
+        if entry.leaps(ours.entry if ours else None):
+            continue
+        if ours is not None and not succeeds(entry, ours.entry):
+            continue
+        if best is None or entry.rank > best.rank:
+            best = entry
+    return best
+
+
+def _says(entry: Entry, observed: Observed) -> bool:
+    """Whether the entry is what was observed: bytes and all that is synced beside them."""
+    if (entry.kind, entry.content) != (observed.kind, observed.content):
+        return False
+    if entry.kind is not Kind.FILE:
+        return True
+    if (entry.size, entry.depth) != (observed.size, observed.depth):
+        return False  # a lie about these bytes
+    return (entry.mtime_ns, entry.exec) == (observed.mtime_ns, observed.exec)
+
+
+def _is_ours(ours: Row, observed: Observed, key: ScanKey) -> bool:
+    """Whether our version is what was observed; or the disk still shows for it what it showed when
+    it was last known to be there. Not every disk can show what the version says: some have no x
+    bits, or whole seconds."""
+    entry, before = ours.entry, ours.scan
+    if _says(entry, observed):
+        return True
+    if before is None or entry.kind is not Kind.FILE or observed.kind is not Kind.FILE:
+        return False
+    same = (entry.content, entry.size, entry.depth)
+    if same != (observed.content, observed.size, observed.depth):
+        return False
+    return (before.mtime_ns, before.exec) == (key.mtime_ns, key.exec)
+
+
+def _grave(rows: list[Row], ours: Row | None, observed: Observed) -> Entry | None:
+    """The winning tombstone, if it deleted exactly these bytes and is none of ours."""
+    if ours is not None and not ours.entry.deleted:
+        return None
+    best = best_of(rows, ANYBODY)
+    if best is None or not best.entry.deleted or best.is_ours:
+        return None
+    winner = best.entry
+    same = winner.kind == observed.kind and winner.content == observed.content
+    return winner if same else None

@@ -1,0 +1,50 @@
+"""What another device says that it has: its bit moves to that version.
+
+Knows the rows of a path. Must not know links or pages, nor which version wins (`versions` does).
+Inside the store's running transaction.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from msgspec.structs import replace
+
+from leftzmq.index.rows import Row
+from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.tree.entry import Entry
+
+
+class Heard(Enum):
+    """What hearing an entry of another device means."""
+
+    OLDER = auto()  # it must not say so: it said a newer one before
+    SAME = auto()  # it has what we have, and nobody has anything else
+    OPEN = auto()  # there may be a ticket now
+
+
+def heard(indexes: Indexes, bit: int, entry: Entry) -> Heard:
+    """The device of `bit` has `entry`. Within one chain an entry is replaced only by one of the
+    same or higher rank."""
+    rows = indexes.rows(entry.path)
+    mask = 1 << bit
+    before = next((row for row in rows if row.holders & mask), None)
+    if before is not None and entry.rank < before.entry.rank:
+        return Heard.OLDER
+    if before is not None and before.holders == mask and entry.rank > before.entry.rank:
+        indexes.outdated(before.entry)
+    after = [replace(r, holders=r.holders & ~mask) if r is before else r for r in rows]
+    same = next((r for r in after if r.entry.rank == entry.rank), None)
+    if same is None:
+        after.append(Row(entry, mask))
+    else:
+        vector = same.entry.vector.joined(entry.vector, keep=(entry.writer,))
+        grown = replace(same, holders=same.holders | mask)
+        if vector != same.entry.vector:
+            grown = replace(grown, entry=replace(same.entry, vector=vector))
+            if grown.is_ours:
+                grown = replace(grown, seq=indexes.next_sequence())
+        after[after.index(same)] = grown
+    indexes.change(rows, after)
+    held = [row for row in after if row.holders]
+    return Heard.SAME if len(held) == 1 and held[0].is_ours else Heard.OPEN

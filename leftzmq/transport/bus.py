@@ -1,0 +1,297 @@
+"""The bus: every socket of an agent, behind six verbs. Only its own thread may touch it.
+
+Knows which socket carries what, and the order in which they come to life: gate, bound sockets,
+self-test. Must not know what a message is about, nor when anything is to be sent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import zmq
+
+from leftzmq.content.memory import trim
+from leftzmq.disk.fs.interface import Buffer
+from leftzmq.endpoint import Endpoint
+from leftzmq.errors import Refusal
+from leftzmq.statedir import Ports
+from leftzmq.sync.facts import LinkClosed
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.transport.activity import Activity
+from leftzmq.transport.address_watch import Whereabouts
+from leftzmq.transport.client_sockets import Dialed
+from leftzmq.transport.connection_limits import Connection, Connections
+from leftzmq.transport.context import World
+from leftzmq.transport.device_key import DeviceKeyPair
+from leftzmq.transport.frames import Raw
+from leftzmq.transport.ipc.server import OwnDoors
+from leftzmq.transport.platform import descriptors
+from leftzmq.transport.poller import Poller
+from leftzmq.transport.refusal_log import Strangers
+from leftzmq.transport.selftest import self_test
+from leftzmq.transport.server_sockets import CROWDED_REST_S, Bound, Listening
+from leftzmq.transport.socket_errors import Troubles
+from leftzmq.transport.zap_gate import Gate
+from leftzmq.wire.codec import Socket, encode
+from leftzmq.wire.messages import Message, News, Open
+
+IO_THREADS: Final = 2  # CURVE runs in them, about 1 s of CPU per GB and end; a connection has one
+BYE_LINGER_MS: Final = 200
+SERVE_S: Final = 2.0  # libzmq closes the sockets that the self-test went to in another thread
+SHUT_OUT_S: Final = 60.0  # what breaks the rules once mostly does it again
+ZERO_COPY_BYTES: Final = 64 << 10  # below it, copying is cheaper than the bookkeeping
+_CROWDED: Final = (
+    "nearly all file descriptors are in use: the connections that came were ended, and nobody is "
+    f"let in for {CROWDED_REST_S:.0f} s"
+)
+
+
+class Bus:
+    """All sockets, made, bound and tested by the time the constructor returns. Nobody else is let
+    in before `serve`.
+
+    keys:      of this device
+    allowed:   whether a key (32 bytes) is in the list of the moment
+    listening: where to bind
+    ipc:       endpoints of events and admin (statedir.ipc_endpoints)
+    wake_fd:   makes `poll` return when it is readable; whoever owns it clears it
+    Raises PortTaken, GateError. An address that this machine does not have yet is waited for.
+    """
+
+    def __init__(
+        self,
+        keys: DeviceKeyPair,
+        allowed: Callable[[bytes], bool],
+        listening: Listening,
+        ipc: tuple[str, str],
+        wake_fd: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._listed, self._clock = allowed, clock
+        self._shut_out: dict[DeviceKey, float] = {}  # listed devices only: bounded
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=IO_THREADS)
+        self._poller, self._strangers, self._troubles = Poller(), Strangers(), Troubles()
+        activity = Activity()
+        self._world = World(
+            context,
+            keys,
+            self._poller,
+            self._allowed,
+            self._strangers,
+            clock,
+            self._troubles,
+            activity,
+        )
+        self._dialed: dict[DeviceKey, Dialed] = {}
+        self._connections = Connections(
+            self._strangers, descriptors(), self._dialed_connections, activity, trim
+        )
+        self._gates_seen = 0
+        self._closing: list[Callable[[], None]] = [activity.close, context.destroy]
+        try:
+            self._gate = Gate(self._world)
+            self._closing.append(lambda: self._gate.close())
+            self._add_gate()
+            self._bound = Bound(self._world, listening, self._connections)
+            # Before the gate: without one, anybody comes in.
+            self._closing.append(lambda: self._bound.close(BYE_LINGER_MS))
+            self._test()
+            self._bound.hold()
+            self._whereabouts = Whereabouts(self._dialed, self._bound.has_seen)
+            self._closing.append(self._whereabouts.close)
+            self._own = OwnDoors(self._world, *ipc)
+            self._closing.append(lambda: self._own.close(BYE_LINGER_MS))
+        except BaseException:
+            self.close()
+            raise
+        self._poller.add(wake_fd, tuple)
+        if activity.fd is not None:
+            self._poller.add(activity.fd, activity.take_note)
+
+    def serve(self) -> None:
+        """Let others in from now on: `poll` is about to be called, again and again."""
+        self._bound.serve()
+        deadline = time.monotonic() + SERVE_S
+        while self._bound.closes and time.monotonic() < deadline:
+            time.sleep(0.002)
+            self._bound.serve()
+
+    @property
+    def control_endpoint(self) -> str:
+        return str(self._bound.endpoints[Socket.CONTROL])
+
+    @property
+    def bulk_endpoint(self) -> str:
+        return str(self._bound.endpoints[Socket.BULK])
+
+    @property
+    def news_endpoint(self) -> str:
+        return str(self._bound.endpoints[Socket.NEWS])
+
+    @property
+    def ports(self) -> Ports:
+        """Of bulk and news: told in hello and welcome, and remembered."""
+        bound = self._bound.endpoints
+        return Ports(bulk=bound[Socket.BULK].port, news=bound[Socket.NEWS].port)
+
+    def dial(self, device: DeviceKey, host: str, port: int) -> None:
+        """Connect control to `device`, and go on trying. LinkOpened, DialFailed follow."""
+        known = self._dialed.get(device)
+        if known is None or known.control.endpoint != Endpoint(host, port):
+            self.undial(device)
+            self._dialed[device] = Dialed(self._world, device, Endpoint(host, port))
+
+    def redial(self, device: DeviceKey) -> None:
+        """Connect anew to a device that we dialed, whatever the old connection is stuck on: a new
+        one begins with a new hello. One that is shut out is left alone."""
+        dialed = self._dialed.get(device)
+        if dialed is not None and not self.is_shut_out(device):
+            endpoint = dialed.control.endpoint
+            self.undial(device)
+            self.dial(device, endpoint.host, endpoint.port)
+
+    def subscribe(self, device: DeviceKey, bulk_port: int, news_port: int) -> None:
+        """Connect bulk and news of a dialed device, on the ports that its welcome named."""
+        if device in self._dialed:
+            self._dialed[device].subscribe(bulk_port, news_port)
+
+    def undial(self, device: DeviceKey) -> None:
+        """Close what we dialed to `device`."""
+        dialed = self._dialed.pop(device, None)
+        if dialed is not None:
+            dialed.close()
+
+    def drop(self, device: DeviceKey) -> None:
+        """Cut every connection with `device`, and have none for SHUT_OUT_S. What was polled of it
+        before is with the caller still."""
+        now = self._clock()
+        self._shut_out[device] = now + SHUT_OUT_S
+        # The gate will call it unknown, which it is not.
+        self._strangers.hush(Refusal.UNKNOWN_DEVICE, device, now)
+        if device in self._dialed:
+            self._dialed[device].rest(SHUT_OUT_S)
+        self._connections.end_all_of(device)
+
+    def is_shut_out(self, device: DeviceKey) -> bool:
+        """Whether it was dropped less than SHUT_OUT_S ago."""
+        return self._clock() < self._shut_out.get(device, 0.0)
+
+    def rebind(self) -> None:
+        """Cut every connection that came: the gate judges each anew."""
+        self._bound.rebind()
+
+    def send(self, link: Link, message: Message, body: Buffer | None = None) -> bool:
+        """Never waits. False: the link is gone, or too much waits there already.
+
+        body: the second frame of Chunks, handed over; nobody may change it from now on
+        """
+        kind = Socket.BULK if type(message) in Socket.BULK.carries else Socket.CONTROL
+        if link.way is Way.DIALED and type(message) is Open:
+            if link.device in self._dialed:
+                self._dialed[link.device].open_again()
+            return True
+        frames: list[Buffer] = [encode(message)]
+        if body is not None:
+            frames.append(body)
+        copy = body is None or len(body) < ZERO_COPY_BYTES
+        if link.way is Way.CAME:
+            # Its connection may have outlived its place in the list.
+            allowed = self._allowed(link.device)
+            return allowed and self._bound.send(kind, link.route, frames, copy)
+        dialed = self._dialed.get(link.device)
+        line = dialed.line(kind) if dialed is not None else None
+        return line is not None and line.send(frames, copy)
+
+    def publish(self, news: News) -> None:
+        """Broadcast to every subscriber that has room."""
+        self._bound.publish(encode(news))
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether anybody listens to events."""
+        return self._own.has_listeners
+
+    def tell(self, frames: list[bytes]) -> None:
+        """Broadcast an event (wire/local) to monitors."""
+        self._own.tell(frames)
+
+    def answer(self, asker: bytes, frame: bytes) -> bool:
+        """Answer a RawAsk. False: who asked is gone."""
+        return self._own.answer(asker, frame)
+
+    def poll(self, timeout_ms: int) -> list[Raw]:
+        """Wait for something, and take it: of every socket a bounded number of messages.
+
+        Empty after `timeout_ms`, after a wake-up, or after something that concerns only the bus.
+        GateError: its place was not to be had again, or it does not judge.
+        """
+        found = self._move()
+        found += self._poller.poll(0 if found else min(timeout_ms, self._tick(timeout_ms)))
+        now = self._clock()
+        found.extend(self._strangers.take(now))
+        found.extend(self._troubles.take())
+        return found
+
+    def close(self) -> None:
+        """Close everything; what was sent last (bye) has BYE_LINGER_MS to leave."""
+        for dialed in self._dialed.values():
+            dialed.close(BYE_LINGER_MS)
+        self._dialed.clear()
+        while self._closing:
+            self._closing.pop()()
+
+    def _allowed(self, key: bytes) -> bool:
+        return self._listed(key) and not self.is_shut_out(DeviceKey(key))
+
+    def _tick(self, timeout_ms: int) -> int:
+        """Do what is due; milliseconds until something is due again."""
+        now = self._clock()
+        if self._gate.socket.closed:
+            self._serve_gate()  # a poller says nothing of a closed socket
+        if self._gate.remade != self._gates_seen:
+            self._gates_seen = self._gate.remade
+            self._add_gate()
+            self._bound.rebind()  # who came while there was no gate goes
+        self._connections.tick(now)
+        if self._connections.crowded:
+            self._rest_crowded(now)
+        due = [self._whereabouts.again_at if self._dialed else None, self._bound.tick(now)]
+        self._test()
+        due += [self._own.tick(now), self._connections.again_at]
+        due += (dialed.tick(now) for dialed in self._dialed.values())
+        soonest = min((at for at in due if at is not None), default=None)
+        return timeout_ms if soonest is None else max(0, round((soonest - now) * 1000) + 1)
+
+    def _rest_crowded(self, now: float) -> None:
+        """Nearly all descriptors are in use. What needs the next one may be a file of a user, or
+        libzmq, which ends this process where a local connection finds none (4.3.5)."""
+        self._troubles.note(_CROWDED, now)
+        self._own.rest(now + CROWDED_REST_S)
+        self._bound.rebind(CROWDED_REST_S)
+
+    def _test(self) -> None:
+        """Nothing stays bound that has not been seen to refuse a stranger."""
+        if untested := self._bound.untested():
+            self_test(self._world, self._gate, untested, self._bound.watch)
+
+    def _dialed_connections(self) -> list[Connection]:
+        return [each for dialed in self._dialed.values() for each in dialed.connections()]
+
+    def _move(self) -> list[Raw]:
+        """Dial anew what was dialed from, or to, where nobody is any more."""
+        moved = self._whereabouts.moved(self._clock())
+        for device in moved:
+            self.redial(device)
+        return [LinkClosed(Link(device, Way.DIALED), why) for device, why in moved.items()]
+
+    def _add_gate(self) -> None:
+        self._poller.add(self._gate.socket, self._serve_gate)
+
+    def _serve_gate(self) -> list[Raw]:
+        before = self._gate.socket
+        self._gate.serve()
+        if self._gate.socket is not before:
+            self._poller.drop(before)
+        return []

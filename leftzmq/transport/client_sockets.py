@@ -1,0 +1,307 @@
+"""The sockets that we dialed to one device: control, and after its welcome bulk and news.
+
+Knows connecting, and how libzmq tells of it. Must not know what is said over a connection.
+A frame on a dialed socket has no User-Id (measured): the pinned server key names the sender, so
+each socket belongs to one device.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+import zmq
+
+from leftzmq.disk.fs.interface import Buffer
+from leftzmq.endpoint import Endpoint
+from leftzmq.errors import Away, Refusal
+from leftzmq.sync.facts import (
+    BulkRestored,
+    DialFailed,
+    LinkClosed,
+    LinkOpened,
+    StrangerRefused,
+)
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.transport import socket_options
+from leftzmq.transport.bounded_read import Inlet
+from leftzmq.transport.connection_ends import Ends
+from leftzmq.transport.connection_limits import Connection
+from leftzmq.transport.context import World
+from leftzmq.transport.frames import Raw, RawFrame
+from leftzmq.transport.socket_monitor import Monitor
+from leftzmq.wire.codec import Socket, encode
+from leftzmq.wire.messages import NEWS_TOPIC, VERSION, Open
+
+MESSAGES_A_TURN: Final = {Socket.CONTROL: 64, Socket.NEWS: 64, Socket.BULK: 16}
+FRAMES: Final = {Socket.CONTROL: 1, Socket.NEWS: 2, Socket.BULK: 2}
+"""Of one message, without the route that a ROUTER puts before it. News: topic and payload."""
+
+_FIRST_REST_S: Final = 0.5
+_LONGEST_REST_S: Final = 10.0
+_MONITORED: Final = (
+    zmq.EVENT_CONNECTED
+    | zmq.EVENT_CONNECT_RETRIED
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+)
+_REASONS: Final[dict[int, Away]] = {
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH: Away.REFUSED_OUR_KEY,
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: Away.HUNG_UP,
+}
+_WHY_FAILED: Final[dict[Away, str]] = {
+    Away.NOBODY_ANSWERS: "nobody answers at {}",
+    Away.REFUSED_OUR_KEY: "{} refused our key: is it in a [[peer]] there? (Or it has shut "
+    "us out for a minute)",
+    Away.NO_AGENT: "what answers at {} is no leftzmq agent",
+    Away.HUNG_UP: "{} hung up during the handshake: it has another key than our [[peer]] says, "
+    "is no leftzmq agent, or went away",
+}
+
+
+class Line:
+    """One dialed socket with its monitor, made anew when libzmq would not try again.
+
+    libzmq itself goes on trying while nobody answers. After a handshake that failed it either
+    never tries again (refused key, foreign protocol) or five times a second (wrong server key);
+    both measured. So we take the socket away and rest, longer each time.
+    """
+
+    def __init__(self, world: World, device: DeviceKey, kind: Socket, endpoint: Endpoint) -> None:
+        self._world, self._device, self.kind, self.endpoint = world, device, kind, endpoint
+        self.link = Link(device, Way.DIALED)
+        self.socket: zmq.Socket[bytes] | None = None
+        self.refused = False  # whether the last thing that happened was that our key was refused
+        self.connection: Connection | None = None  # while there is one, if it could be learnt
+        self._monitor: Monitor | None = None
+        self._up = self._lost = False
+        self._swallowed = False  # what was sent over it may have got lost
+        self.up_at = self.lost_at = -math.inf
+        self._early: deque[tuple[list[Buffer], bool]] = deque()
+        self._rest_s = _FIRST_REST_S
+        self._again_at: float | None = None
+        self._open()
+
+    @property
+    def again_at(self) -> float | None:
+        """When `tick` wants to be called: monotonic seconds."""
+        return self._again_at
+
+    def send(self, frames: list[Buffer], copy: bool) -> bool:
+        """Never waits. False: not connected, or too much waits there already.
+
+        Bulk connects when the welcome has come, and the first gets follow at once: what is sent
+        meanwhile waits, as much as would in the connected socket, and is lost if nobody answers.
+        """
+        if self.kind is Socket.BULK and not self._up:
+            has_room = len(self._early) < socket_options.BULK_HWM
+            if has_room:
+                self._early.append((frames, copy))
+            return has_room
+        if self.socket is None:
+            return False
+        try:
+            self.socket.send_multipart(frames, zmq.DONTWAIT, copy=copy)
+        except zmq.ZMQError:
+            return False
+        return True
+
+    def say_open(self) -> None:
+        """Where it is up: the ROUTER at its other end knows by what route we can be asked."""
+        if self._up:
+            self.send([encode(Open(VERSION))], copy=True)
+
+    def rest(self, rest_s: float) -> None:
+        """Close, and connect again after `rest_s`."""
+        self.close()
+        self._rest(rest_s)
+
+    def tick(self, now: float) -> None:
+        if self._again_at is not None and now >= self._again_at:
+            self.close()
+            self._open()
+
+    def outlived(self, other: Line) -> bool:
+        """Whether it is up since before the other one was lost."""
+        return self._up and self.up_at < other.lost_at
+
+    def close(self, linger_ms: int = 0) -> None:
+        socket, self.socket = self.socket, None
+        monitor, self._monitor = self._monitor, None
+        self._up = False
+        self._again_at = self.connection = None
+        if socket is not None and monitor is not None:
+            self._world.poller.drop(socket)
+            self._world.poller.drop(monitor.socket)
+            monitor.close()
+            socket.close(linger_ms)
+
+    def _open(self) -> None:
+        """No socket to be had (descriptors, or libzmq's 1023) is like nobody there: it rests."""
+        world, host = self._world, self.endpoint.host
+        socket: zmq.Socket[bytes] | None = None
+        self._up = self._lost = False
+        try:
+            socket = socket_options.dialed(world.context, self.kind, world.keys, self._device, host)
+            if self.kind is Socket.NEWS:
+                socket.subscribe(NEWS_TOPIC)
+            monitor = Monitor(world.context, socket, _MONITORED)
+            try:
+                socket.connect(str(self.endpoint))
+            except zmq.ZMQError:
+                monitor.close()
+                raise
+        except zmq.ZMQError as error:
+            if socket is not None:
+                socket.close(0)
+            now = world.clock()
+            world.troubles.note(f"no connection to {self.endpoint} can be made: {error}", now)
+            self._rest(self._rest_s)
+            return
+        inlet = Inlet(socket, MESSAGES_A_TURN[self.kind], FRAMES[self.kind])
+        # Data first: what came before a connection broke is taken before it is said to be gone.
+        world.poller.add(socket, lambda: self._frames(inlet))
+        world.poller.add(monitor.socket, lambda: self._events(monitor))
+        self.socket, self._monitor = socket, monitor
+
+    def _frames(self, inlet: Inlet) -> Iterator[Raw]:
+        for frames in inlet.take():
+            if self.connection is not None:
+                self.connection.took(frames)
+            if len(frames) > inlet.frames:
+                detail = f"over {inlet.frames} on {self.kind.value}"
+                yield StrangerRefused(self._device, Refusal.TOO_MANY_FRAMES, detail)
+            elif self.kind is not Socket.NEWS:
+                yield RawFrame(self.link, self.kind, frames)
+            elif len(frames) == 2 and frames[0].bytes == NEWS_TOPIC:
+                yield RawFrame(self.link, self.kind, frames[1:])
+            else:
+                yield StrangerRefused(self._device, Refusal.WRONG_SHAPE, "news under another topic")
+
+    def _events(self, monitor: Monitor) -> Iterator[Raw]:
+        # An event may close this line, and its monitor with it.
+        while self._monitor is monitor and (event := monitor.next()) is not None:
+            if event == zmq.EVENT_CONNECTED:
+                ends = Ends.of(monitor.value, self.endpoint.port)
+                if ends is not None:
+                    now, device = self._world.clock(), self._device
+                    self.connection = Connection(self.kind, monitor.value, ends, now, device)
+                    self._world.activity.watch(monitor.value)
+            else:
+                yield from self._event(event)
+
+    def _event(self, event: int) -> Iterator[Raw]:
+        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self._up, self.refused, self._again_at = True, False, None
+            self._rest_s, self.up_at = _FIRST_REST_S, self._world.clock()
+            if self.kind is Socket.BULK:
+                self.say_open()  # the route is a new one
+                if self._swallowed:
+                    self._swallowed = False
+                    self._early.clear()  # it is asked for again, like the rest
+                    yield BulkRestored(self._device)
+                while self._early:
+                    self.send(*self._early.popleft())
+            elif self.kind is Socket.CONTROL:
+                yield LinkOpened(self.link)
+        elif event == zmq.EVENT_CONNECT_RETRIED:
+            # After a loss the first of these only says that libzmq is going to try.
+            if self._lost:
+                self._lost, self._again_at = False, None
+            else:
+                yield from self._failed(Away.NOBODY_ANSWERS)
+        elif event == zmq.EVENT_DISCONNECTED and self._up:
+            # Usually libzmq connects again by itself; not after a frame over our limit.
+            self._up, self._lost, self._swallowed = False, True, True
+            self.connection = None
+            self.lost_at = self._world.clock()
+            self._rest(self._rest_s)
+            if self.kind is Socket.CONTROL:
+                yield LinkClosed(self.link, f"the connection to {self.endpoint} is gone")
+        else:
+            self.refused = event == zmq.EVENT_HANDSHAKE_FAILED_AUTH
+            self.rest(self._rest_s)
+            yield from self._failed(_REASONS.get(event, Away.NO_AGENT))
+
+    def _failed(self, away: Away) -> Iterator[DialFailed]:
+        """Said of control alone: who reads it knows that address, out of the config."""
+        self._early.clear()
+        self._swallowed = True
+        if self.kind is Socket.CONTROL:
+            yield DialFailed(self._device, _WHY_FAILED[away].format(self.endpoint), away)
+
+    def _rest(self, rest_s: float) -> None:
+        self._again_at = self._world.clock() + rest_s
+        self._rest_s = min(2 * self._rest_s, _LONGEST_REST_S)
+
+
+class Dialed:
+    """What connects us with one device that we dial."""
+
+    def __init__(self, world: World, device: DeviceKey, control: Endpoint) -> None:
+        self._world, self._device = world, device
+        self.control = Line(world, device, Socket.CONTROL, control)
+        self._more: dict[Socket, Line] = {}
+
+    def subscribe(self, bulk_port: int, news_port: int) -> None:
+        """Connect bulk and news, on the host of control; anew where the port is another one.
+
+        Anew too where control was lost and they were not: they have led to the same place, and
+        would be found out only when something was sent over them and not acknowledged for 8 s.
+        """
+        for kind, port in ((Socket.BULK, bulk_port), (Socket.NEWS, news_port)):
+            endpoint = Endpoint(self.control.endpoint.host, port)
+            line = self._more.get(kind)
+            if line is None or line.endpoint != endpoint or line.outlived(self.control):
+                if line is not None:
+                    line.close()
+                self._more[kind] = Line(self._world, self._device, kind, endpoint)
+
+    def open_again(self) -> None:
+        """Say open where bulk is connected: who was greeted anew may have forgotten the route that
+        leads to us. Else the line itself says it as soon as it is."""
+        if (line := self._more.get(Socket.BULK)) is not None:
+            line.say_open()
+
+    def line(self, kind: Socket) -> Line | None:
+        return self.control if kind is Socket.CONTROL else self._more.get(kind)
+
+    def lines(self) -> list[Line]:
+        return [self.control, *self._more.values()]
+
+    @property
+    def ends(self) -> Ends | None:
+        """Of one of its connections: all are between the same two addresses."""
+        return next((connection.ends for connection in self.connections()), None)
+
+    def connections(self) -> list[Connection]:
+        return [line.connection for line in self.lines() if line.connection is not None]
+
+    def tick(self, now: float) -> float | None:
+        """Try again what rested long enough. When to be called next; None: nothing rests."""
+        if self.control.refused:
+            self._close_more()  # they would be refused as well, again and again
+        for line in self.lines():
+            line.tick(now)
+        due = [line.again_at for line in self.lines() if line.again_at is not None]
+        return min(due, default=None)
+
+    def rest(self, rest_s: float) -> None:
+        """Close everything, and dial again after `rest_s`."""
+        self._close_more()
+        self.control.rest(rest_s)
+
+    def close(self, linger_ms: int = 0) -> None:
+        self._close_more()
+        self.control.close(linger_ms)
+
+    def _close_more(self) -> None:
+        # The next welcome brings them back.
+        for line in self._more.values():
+            line.close()
+        self._more.clear()

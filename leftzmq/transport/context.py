@@ -1,0 +1,37 @@
+"""What the sockets of a bus have in common.
+
+Knows shapes. Must not know what any socket does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import zmq
+
+from leftzmq.transport.activity import Activity
+from leftzmq.transport.device_key import DeviceKeyPair
+from leftzmq.transport.poller import Poller
+from leftzmq.transport.refusal_log import Strangers
+from leftzmq.transport.socket_errors import Troubles
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """keys: of this device
+
+    allowed: whether a key (32 bytes) is in the list of the moment
+    strangers: where refusals are noted; troubles: where is noted what hinders our own sockets
+    clock: monotonic seconds
+    activity: knows over which connections of devices something came
+    """
+
+    context: zmq.Context[zmq.Socket[bytes]]
+    keys: DeviceKeyPair
+    poller: Poller
+    allowed: Callable[[bytes], bool]
+    strangers: Strangers
+    clock: Callable[[], float]
+    troubles: Troubles
+    activity: Activity

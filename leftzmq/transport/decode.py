@@ -1,0 +1,70 @@
+"""Frames become facts here: whatever the bytes are, what comes out is a fact.
+
+Knows the codec and which message may have a body. Must not know sockets, nor folders' keys: what
+is sealed stays so (agent.py opens it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from leftzmq.errors import Refusal, Refused
+from leftzmq.sync.facts import ChunksArrived, Fact, MessageArrived, StrangerRefused
+from leftzmq.sync.link import Link
+from leftzmq.transport.frames import Raw, RawAsk, RawFrame
+from leftzmq.transport.socket_errors import SocketTrouble
+from leftzmq.wire.codec import check_body, decode
+from leftzmq.wire.local import Scalar, decode_ask
+from leftzmq.wire.messages import Chunks, IndexPage, News
+
+
+@dataclass(frozen=True, slots=True)
+class SealedArrived:
+    """A sealed page. answer: to index_since; False: news."""
+
+    link: Link
+    tag: bytes
+    sealed: bytes
+    answer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question at the admin socket. asker: where the answer goes."""
+
+    asker: bytes
+    verb: str
+    fields: Mapping[str, Scalar]
+
+
+def read(raw: Raw) -> Fact | SealedArrived | Ask | SocketTrouble:
+    """The fact in what the bus brought. Never raises: a refusal is a StrangerRefused.
+
+    A body is not copied: it is a view of the frame in which zmq received it.
+    """
+    try:
+        match raw:
+            case RawFrame():
+                return _message(raw)
+            case RawAsk(asker, frame):
+                ask = decode_ask(frame)
+                return Ask(asker, ask.verb, ask.fields)
+    except Refused as refused:
+        device = raw.link.device if isinstance(raw, RawFrame) else None
+        return StrangerRefused(device, refused.refusal, refused.detail)
+    return raw
+
+
+def _message(raw: RawFrame) -> Fact | SealedArrived:
+    message = decode(raw.frames[0].buffer, raw.socket)
+    body = raw.frames[1].buffer if len(raw.frames) > 1 else None
+    if isinstance(message, Chunks):
+        check_body(message, 0 if body is None else len(body))
+        return ChunksArrived(raw.link, message, b"" if body is None else body)
+    if body is not None:
+        raise Refused(Refusal.TOO_MANY_FRAMES, f"a body after {type(message).__name__}")
+    if isinstance(message, IndexPage | News):
+        answer = isinstance(message, IndexPage)
+        return SealedArrived(raw.link, message.tag, message.sealed, answer)
+    return MessageArrived(raw.link, message)

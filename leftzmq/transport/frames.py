@@ -1,0 +1,53 @@
+"""What one turn of the poller brings: frames with their sender, and facts that need no decoding.
+
+Knows shapes. Must not know sockets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import zmq
+
+from leftzmq.sync.facts import (
+    BulkRestored,
+    DialFailed,
+    LinkClosed,
+    LinkOpened,
+    StrangerRefused,
+    Subscribed,
+)
+from leftzmq.sync.link import Link
+from leftzmq.transport.socket_errors import SocketTrouble
+from leftzmq.wire.codec import Socket
+
+
+@dataclass(frozen=True, slots=True)
+class RawFrame:
+    """A message of a paired device: 1 frame, or 2 on bulk. transport/decode makes a fact of it."""
+
+    link: Link
+    socket: Socket
+    frames: Sequence[zmq.Frame]
+
+
+@dataclass(frozen=True, slots=True)
+class RawAsk:
+    """A question at the admin socket; wire/local decodes it. asker: where the answer goes."""
+
+    asker: bytes
+    frame: bytes
+
+
+Raw = (
+    RawFrame
+    | RawAsk
+    | LinkOpened
+    | LinkClosed
+    | DialFailed
+    | BulkRestored
+    | Subscribed
+    | StrangerRefused
+    | SocketTrouble
+)

@@ -1,0 +1,180 @@
+"""The agent's own doors in the state directory: events for monitors, questions of the CLI.
+
+Knows the two ipc sockets. Must not know what an event or a question says (wire/local). Who can
+enter the state directory (0700) is this user.
+"""
+
+from __future__ import annotations
+
+import os
+import socket as unix
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Final
+
+import zmq
+
+from leftzmq.errors import PortTaken
+from leftzmq.transport.bounded_read import Inlet
+from leftzmq.transport.context import World
+from leftzmq.transport.frames import Raw, RawAsk
+from leftzmq.transport.socket_monitor import Monitor
+from leftzmq.wire.local import MAX_ASK_BYTES
+
+EVENTS_HWM: Final = 256  # x 64 KiB = 16 MiB for a monitor that never reads; then it loses events
+ASKS_HWM: Final = 16
+MAX_TOPICS: Final = 64
+EVENTS_CONNECTIONS: Final = 48
+ADMIN_CONNECTIONS: Final = 32
+"""At once; the newest above it is ended. libzmq ends the whole process where it finds no descriptor
+for one (4.3.5), so that there may not be any number of them."""
+RETRY_S: Final = 1.0
+_ASKS_A_TURN: Final = 16
+_PRIVATE_MODE: Final = 0o600
+_MONITORED: Final = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
+
+
+class _Door:
+    """One ipc socket, and who is connected to it."""
+
+    def __init__(self, world: World, socket: zmq.Socket[bytes], endpoint: str, most: int) -> None:
+        self.socket = socket
+        self._world, self._endpoint, self._most = world, endpoint, most
+        self._open: set[int] = set()  # descriptors
+        self._monitor: Monitor | None = None
+
+    def bind(self, take: Callable[[], Iterator[Raw]]) -> None:
+        """Raises ZMQError, OSError. Nobody but this user can come to the place where it is made."""
+        poller = self._world.poller
+        if self._monitor is None:
+            monitor = self._monitor = Monitor(self._world.context, self.socket, _MONITORED, waits=1)
+            poller.add(monitor.socket, self._watch)
+            poller.add(self.socket, take)
+        self.socket.bind(self._endpoint)
+        os.chmod(self._path, _PRIVATE_MODE)
+
+    def unbind(self) -> None:
+        """Ends all connections, too."""
+        self._open.clear()
+        with suppress(zmq.ZMQError):
+            self.socket.unbind(self._endpoint)
+
+    def close(self, linger_ms: int) -> None:
+        monitor, self._monitor = self._monitor, None
+        if monitor is not None:
+            self._world.poller.drop(self.socket)
+            self._world.poller.drop(monitor.socket)
+            monitor.close()
+        self.socket.close(linger_ms)
+
+    @property
+    def _path(self) -> str:
+        return self._endpoint.removeprefix("ipc://")
+
+    def _watch(self) -> tuple[Raw, ...]:
+        while self._monitor is not None and (event := self._monitor.next()) is not None:
+            descriptor = self._monitor.value
+            if event == zmq.EVENT_DISCONNECTED:
+                self._open.discard(descriptor)
+                continue
+            self._open.add(descriptor)
+            if len(self._open) > self._most:
+                self._end(descriptor)
+                text = f"more than {self._most} connections to {self._path}: the newest was ended"
+                self._world.troubles.note(text, self._world.clock())
+        return ()
+
+    def _end(self, descriptor: int) -> None:
+        with suppress(OSError):
+            borrowed = unix.socket(unix.AF_UNIX, unix.SOCK_STREAM, fileno=descriptor)
+            try:
+                if borrowed.getsockname() == self._path:
+                    borrowed.shutdown(unix.SHUT_RDWR)
+            finally:
+                borrowed.detach()
+
+
+class OwnDoors:
+    """events: XPUB, frames as wire/local encodes them. admin: ROUTER; a question is ONE frame."""
+
+    def __init__(self, world: World, events_endpoint: str, admin_endpoint: str) -> None:
+        events, admin = world.context.socket(zmq.XPUB), world.context.socket(zmq.ROUTER)
+        events.sndhwm = EVENTS_HWM
+        admin.sndhwm = admin.rcvhwm = ASKS_HWM
+        events.maxmsgsize, admin.maxmsgsize = 64, MAX_ASK_BYTES
+        admin.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        self._world = world
+        self._events = _Door(world, events, events_endpoint, EVENTS_CONNECTIONS)
+        self._admin = _Door(world, admin, admin_endpoint, ADMIN_CONNECTIONS)
+        asks, topics = Inlet(admin, _ASKS_A_TURN, 2), Inlet(events, _ASKS_A_TURN, 1)
+        self._takes = {
+            self._admin: lambda: self._asks(asks),
+            self._events: lambda: self._subscriptions(topics),
+        }
+        self._topics: set[bytes] = set()
+        self._due: dict[_Door, float] = dict.fromkeys(self._takes, 0.0)  # not bound: when to try
+        try:
+            for door, take in self._takes.items():
+                door.bind(take)
+                del self._due[door]
+        except (zmq.ZMQError, OSError) as error:
+            self.close()
+            do = "name a state on a file system that can hold sockets, in [device]"
+            where = events_endpoint if self._admin not in self._due else admin_endpoint
+            raise PortTaken(f"cannot be bound: {error}", where, do) from None
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether anybody listens to events: if not, none need be encoded."""
+        return bool(self._topics)
+
+    def tell(self, frames: list[bytes]) -> None:
+        with suppress(zmq.ZMQError):
+            self._events.socket.send_multipart(frames, zmq.DONTWAIT)
+
+    def answer(self, asker: bytes, frame: bytes) -> bool:
+        """Never waits. False: who asked is gone."""
+        try:
+            self._admin.socket.send_multipart([asker, frame], zmq.DONTWAIT)
+        except zmq.ZMQError:
+            return False
+        return True
+
+    def rest(self, until: float) -> None:
+        """Let nobody in until then (monotonic)."""
+        for door in self._takes:
+            door.unbind()
+            self._due[door] = until
+
+    def tick(self, now: float) -> float | None:
+        """Let them in again. When to be called next; None: nothing is to be done."""
+        for door, due in list(self._due.items()):
+            if now < due:
+                continue
+            try:
+                door.bind(self._takes[door])
+                del self._due[door]
+            except (zmq.ZMQError, OSError) as error:
+                self._world.troubles.note(f"nobody can ask this agent anything: {error}", now)
+                self._due[door] = now + RETRY_S
+        return min(self._due.values(), default=None)
+
+    def close(self, linger_ms: int = 0) -> None:
+        for door in self._takes:
+            door.close(linger_ms)
+
+    def _subscriptions(self, inlet: Inlet) -> Iterator[Raw]:
+        """An XPUB says when the first subscriber of a topic comes and when the last one goes."""
+        for frames in inlet.take():
+            for frame in frames:
+                begins, topic = frame.bytes[:1], frame.bytes[1:]
+                if begins == b"\x01" and len(self._topics) < MAX_TOPICS:
+                    self._topics.add(topic)
+                elif begins == b"\x00":
+                    self._topics.discard(topic)
+        yield from ()
+
+    def _asks(self, inlet: Inlet) -> Iterator[Raw]:
+        for frames in inlet.take():
+            if len(frames) == 2:
+                yield RawAsk(frames[0].bytes, frames[1].bytes)

@@ -1,0 +1,86 @@
+"""Whether a name by which a device was dialed leads to another address now, and the device is gone
+from the one that it led to. A thread of its own asks: a resolver may take long.
+
+Knows the resolver. Must not know what follows from an answer. A connection over which nothing is
+sent does not say that the other end left, and the device that left cannot say so either where it
+has no address of ours.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections import deque
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Final
+
+from leftzmq.sync.link import DeviceKey
+from leftzmq.transport.connection_ends import Ends
+
+ANSWER_S: Final = 1.5
+"""For who is still there to answer at the old address: several round trips, and a lost packet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """host: as the config has it; ends: of the connection that was made by it."""
+
+    device: DeviceKey
+    host: str
+    ends: Ends
+
+    def leads_elsewhere(self) -> bool:
+        """May take as long as the resolver, and ANSWER_S. Not where the old address still answers:
+        some names lead to several, another one each time."""
+        try:
+            found = socket.getaddrinfo(self.host, None, self.ends.family, socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            return False
+        if any(address[0] == self.ends.there[0] for *_, address in found):
+            return False
+        try:
+            with socket.socket(self.ends.family) as caller:
+                caller.settimeout(ANSWER_S)
+                caller.connect(self.ends.there)
+        except OSError:
+            return True
+        return False
+
+
+class Names:
+    """All but the asking itself is for the thread that owns the sockets."""
+
+    def __init__(self) -> None:
+        self._asked: SimpleQueue[Name | None] = SimpleQueue()
+        self._answers: deque[tuple[Name, bool]] = deque()
+        self._under_way: set[DeviceKey] = set()
+        self._thread: threading.Thread | None = None  # most configs have no names
+
+    def ask(self, name: Name) -> None:
+        """At most one question for each device at a time."""
+        if name.device in self._under_way:
+            return
+        self._under_way.add(name.device)
+        self._asked.put(name)
+        if self._thread is None:
+            # A resolver that does not answer must not hold up the end of the agent.
+            self._thread = threading.Thread(target=self._work, name="names", daemon=True)
+            self._thread.start()
+
+    def elsewhere(self) -> list[Name]:
+        """Those that were found to lead elsewhere since the last call."""
+        found = []
+        while self._answers:
+            name, elsewhere = self._answers.popleft()
+            self._under_way.discard(name.device)
+            if elsewhere:
+                found.append(name)
+        return found
+
+    def close(self) -> None:
+        self._asked.put(None)
+
+    def _work(self) -> None:
+        while (name := self._asked.get()) is not None:
+            self._answers.append((name, name.leads_elsewhere()))

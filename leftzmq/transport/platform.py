@@ -1,0 +1,83 @@
+"""What this machine must have before the first socket is made, and what is set for the process.
+
+Knows libzmq's build, libc and the limit on descriptors. Must not know keys, endpoints or sockets.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from typing import Final
+
+import zmq
+
+from leftzmq.errors import PlatformError
+
+MIN_LIBZMQ: Final = (4, 3, 5)
+"""Older ones have holes that are open before the handshake (CVE-2019-13132, CVE-2020-15166)."""
+
+MAX_DESCRIPTORS: Final = 65_536
+"""More are not asked for. Connections are bounded where they come in (transport/connection_limits,
+transport/ipc/server)."""
+NEEDED_DESCRIPTORS: Final = 3600
+"""Without peers. 3003 connections can come before the loop looks at one of them (1001 a socket),
+224 of those that it looked at may be silent, 80 are local; the rest is for our own sockets, files
+and indexes. With fewer a stranger could take the last one, and libzmq ends the process where it
+finds none for a local connection."""
+NEEDED_FOR_A_PEER: Final = 24
+"""Three sockets, each with a connection, two eventfds and a monitor's; four connections of its own
+to each of our three."""
+
+
+def require(peers: int) -> None:
+    """Check this machine and set up the process; to be called once, before the first ROUTER.
+
+    Raises PlatformError with what to do.
+    """
+    _check(sys.platform, zmq.has("curve"), zmq.zmq_version_info(), zmq.zmq_version())
+    _seed_routing_ids()
+    _limit_descriptors(NEEDED_DESCRIPTORS + peers * NEEDED_FOR_A_PEER)
+
+
+def descriptors() -> int:
+    """How many this process may have open."""
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_DESCRIPTORS if soft == resource.RLIM_INFINITY else min(soft, MAX_DESCRIPTORS)
+
+
+def _check(platform: str, has_curve: bool, version: tuple[int, int, int], text: str) -> None:
+    if platform == "win32":
+        do = "run it on Linux or macOS, or in WSL"
+        raise PlatformError("leftzmq needs descriptor-relative file calls", "Windows", do)
+    where, do = f"libzmq {text}", "pip install --upgrade pyzmq: its wheels have both"
+    if not has_curve:
+        raise PlatformError("is built without CURVE, so nothing could be encrypted", where, do)
+    if version < MIN_LIBZMQ:
+        wanted = ".".join(map(str, MIN_LIBZMQ))
+        raise PlatformError(f"is too old, at least {wanted} is needed", where, do)
+
+
+def _seed_routing_ids() -> None:
+    """Let no peer guess the next automatic routing id: a chosen id that equals it aborts us.
+
+    libzmq takes the first one from libc's rand(), which starts the same in every process.
+    """
+    libc = ctypes.CDLL(None)
+    libc.srand.argtypes, libc.srand.restype = [ctypes.c_uint], None
+    libc.srand(int.from_bytes(os.urandom(4), "big"))
+
+
+def _limit_descriptors(needed: int) -> None:
+    # Not at the top: on Windows the import would fail before `_check` could say what to do.
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    if soft < needed:
+        what = f"this process may have {soft} file descriptors, and needs {needed}"
+        do = f"raise the limit: ulimit -n {needed} as root, or LimitNOFILE={needed} in the service"
+        raise PlatformError(what, "RLIMIT_NOFILE", do)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

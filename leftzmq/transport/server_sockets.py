@@ -1,0 +1,366 @@
+"""The sockets that other devices connect to: control, bulk and news.
+
+Knows binding, routes, and whether a sender is in the list of the moment. Must not know what is
+said. The gate lets a connection in once; the list may change while it lives, so every message's
+User-Id (set by libzmq from the gate's answer; a sender cannot) is looked up again.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import socket as dns
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import zmq
+
+from leftzmq.disk.fs.interface import Buffer
+from leftzmq.endpoint import Endpoint
+from leftzmq.errors import PortTaken, Refusal
+from leftzmq.statedir import Ports
+from leftzmq.sync.facts import Subscribed
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.transport import socket_options
+from leftzmq.transport.bounded_read import Inlet
+from leftzmq.transport.client_sockets import FRAMES, MESSAGES_A_TURN
+from leftzmq.transport.connection_limits import Connection, Connections
+from leftzmq.transport.context import World
+from leftzmq.transport.device_key import public_text
+from leftzmq.transport.frames import Raw, RawFrame
+from leftzmq.transport.socket_monitor import Monitor
+from leftzmq.transport.zap_gate import key_of_user
+from leftzmq.wire.codec import Socket
+from leftzmq.wire.messages import NEWS_TOPIC
+
+REBIND_RETRY_S: Final = 0.02  # libzmq closes a listener in another thread
+CLOSES_S: Final = 2.0  # after that it is somebody else's
+ABSENT_RETRY_S: Final = 2.0
+"""An address that this machine does not have yet, a port that another one has, no descriptor."""
+CROWDED_REST_S: Final = 1.0
+SUBSCRIPTIONS_MAX: Final = 8
+"""Over one connection. A device subscribes once; libzmq keeps each one until we have read it."""
+EVENTS_A_TURN: Final = 100
+"""Connections that come or go, of one socket (about 40 us each). While 1001 wait to be read libzmq
+lets nobody else in at that socket, so that is how many can come unseen."""
+_SUBSCRIBE: Final = b"\x01" + NEWS_TOPIC
+_UNSUBSCRIBE: Final = b"\x00" + NEWS_TOPIC
+_ROUTE_BYTES: Final = 5  # of an automatic routing id: 0 and a counter
+_NOT_HERE: Final = frozenset((errno.EADDRNOTAVAIL, errno.ENODEV))
+_MONITORED: Final = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where to bind. bulk, news: None = any port on the host of control, `remembered` if free."""
+
+    control: Endpoint
+    bulk: Endpoint | None = None
+    news: Endpoint | None = None
+    remembered: Ports = Ports()  # noqa: RUF009  frozen
+
+
+@dataclass(slots=True)
+class _Server:
+    """One of the three. choices: the first that can be bound is taken, and is the only one then.
+
+    key: in the config, that names its host
+    socket, monitor: None while there is none
+    again_at: when to try to bind it, inf: it is bound. taken_since: it was tried, and taken
+    trouble: what was said of it
+    """
+
+    kind: Socket
+    key: str
+    choices: list[Endpoint]
+    socket: zmq.Socket[bytes] | None = None
+    monitor: Monitor | None = None
+    again_at: float = -math.inf
+    taken_since: float = math.inf
+    trouble: str = ""
+    is_tested: bool = False
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.choices[0]
+
+    @property
+    def is_bound(self) -> bool:
+        return self.again_at == math.inf
+
+
+class Bound:
+    """Tries to bind all of them at once; what has to wait is bound by `tick`.
+
+    Raises PortTaken where waiting would not help.
+    """
+
+    def __init__(self, world: World, listening: Listening, connections: Connections) -> None:
+        self._world, self._connections, self._is_held = world, connections, False
+        host, remembered = listening.control.host, listening.remembered
+        bulk = [listening.bulk] if listening.bulk else _free(host, remembered.bulk)
+        news = [listening.news] if listening.news else _free(host, remembered.news)
+        self._servers = {
+            Socket.BULK: _Server(Socket.BULK, "bulk" if listening.bulk else "listen", bulk),
+            Socket.NEWS: _Server(Socket.NEWS, "news" if listening.news else "listen", news),
+            # Last: who reaches control is told where the other two are.
+            Socket.CONTROL: _Server(Socket.CONTROL, "listen", [listening.control]),
+        }
+        try:
+            self._bind_all(world.clock(), first=True)
+        except PortTaken:
+            self.close()
+            raise
+
+    @property
+    def endpoints(self) -> dict[Socket, Endpoint]:
+        """Where each is bound, or is to be."""
+        return {kind: server.endpoint for kind, server in self._servers.items()}
+
+    def send(self, kind: Socket, route: bytes, frames: list[Buffer], copy: bool) -> bool:
+        """Never waits. False: that connection is gone, or too much waits there already."""
+        socket = self._servers[kind].socket
+        if socket is None:
+            return False
+        try:
+            socket.send_multipart([route, *frames], zmq.DONTWAIT, copy=copy)
+        except zmq.ZMQError:
+            return False
+        return True
+
+    def publish(self, frame: bytes) -> None:
+        """To every subscriber that has room; the others find the gap themselves (I7)."""
+        socket = self._servers[Socket.NEWS].socket
+        if socket is not None:
+            socket.send_multipart([NEWS_TOPIC, frame], zmq.DONTWAIT)
+
+    def has_seen(self, device: DeviceKey) -> bool:
+        """Whether a connection of this device may be open."""
+        return self._connections.has_seen(device)
+
+    def rebind(self, rest_s: float = 0.0) -> None:
+        """Cut every connection that came, and bind anew, at once or in the next ticks."""
+        now = self._world.clock()
+        self._connections.forget_all()
+        for server in self._servers.values():
+            self._close(server, 0)
+            server.again_at = now + rest_s
+        self.tick(now)
+
+    def tick(self, now: float) -> float | None:
+        """Bind what is not bound. When to be called next; None: all is bound, or held."""
+        if self._is_held:
+            return None
+        self._bind_all(now, first=False)
+        # The first one that waits: those behind it wait for it.
+        return next((s.again_at for s in self._servers.values() if not s.is_bound), None)
+
+    def hold(self) -> None:
+        """Let go of what is bound until `serve`: who comes while nobody looks is not counted."""
+        self._is_held = True
+        self.rebind()
+
+    def serve(self) -> None:
+        """Bind at the ports of before; what is not free at once is bound by `tick`."""
+        self._is_held = False
+        now = self._world.clock()
+        for server in self._servers.values():
+            if not server.is_bound:
+                server.again_at = now
+        self.tick(now)
+
+    @property
+    def closes(self) -> bool:
+        """Whether a port of ours is taken, and not for long: most likely by ourselves."""
+        waits = (s for s in self._servers.values() if not s.is_bound)
+        return any(s.taken_since < math.inf and not s.trouble for s in waits)
+
+    def untested(self) -> list[tuple[Socket, Endpoint]]:
+        """What is bound, and was not given by an earlier call."""
+        found = [s for s in self._servers.values() if s.is_bound and not s.is_tested]
+        for server in found:
+            server.is_tested = True
+        return [(server.kind, server.endpoint) for server in found]
+
+    def watch(self) -> None:
+        """Take note of who came and who went. libzmq lets nobody else in while this is not done."""
+        for server in self._servers.values():
+            self._watch(server)
+
+    def close(self, linger_ms: int = 0) -> None:
+        for kind, server in self._servers.items():
+            self._close(server, linger_ms if kind is Socket.CONTROL else 0)
+
+    def _bind_all(self, now: float, *, first: bool) -> None:
+        for server in self._servers.values():
+            if now < server.again_at:
+                # Those behind it wait: who reaches control must find the others.
+                if not server.is_bound:
+                    break
+                continue
+            if not self._bind(server, now, first):
+                break
+
+    def _bind(self, server: _Server, now: float, first: bool) -> bool:
+        """Whether it is bound now. PortTaken: at the `first` try, where only a person can help."""
+        for last, endpoint in enumerate(server.choices, start=1 - len(server.choices)):
+            try:
+                socket = server.socket or self._make(server, endpoint.host)
+                socket.bind(str(Endpoint(_address(endpoint.host), endpoint.port)))
+            except (zmq.ZMQError, OSError) as error:
+                if last < 0:
+                    self._close(server, 0)  # the next one may be of another family
+                    continue
+                taken = _port_taken(server, endpoint, error)
+                waits = _is_absent(error) or error.errno in (errno.EMFILE, errno.ENFILE)
+                if first and not waits:
+                    raise taken from None
+                self._wait(server, taken, error.errno, now)
+                return False
+            text = socket.getsockopt_string(zmq.LAST_ENDPOINT)
+            server.choices = [Endpoint.parse(text, "libzmq", own=True)]
+            server.again_at = server.taken_since = math.inf
+            if server.trouble:
+                self._world.troubles.over(server.trouble)
+                server.trouble = ""
+            return True
+        return False
+
+    def _wait(self, server: _Server, taken: PortTaken, number: int | None, now: float) -> None:
+        if number == errno.EADDRINUSE:
+            # Most likely it is our own listener of a moment ago, which another thread closes.
+            server.taken_since = min(server.taken_since, now)
+            if now < server.taken_since + CLOSES_S:
+                server.again_at = now + REBIND_RETRY_S
+                return
+        server.again_at = now + ABSENT_RETRY_S
+        server.trouble = f"{taken}; tried again every {ABSENT_RETRY_S:.0f} s"
+        self._world.troubles.note(server.trouble, now)
+
+    def _make(self, server: _Server, host: str) -> zmq.Socket[bytes]:
+        world, kind = self._world, server.kind
+        socket = server.socket = socket_options.bound(world.context, kind, world.keys, host)
+        monitor = server.monitor = Monitor(world.context, socket, _MONITORED, waits=1)
+        news = kind is Socket.NEWS
+        inlet = Inlet(socket, MESSAGES_A_TURN[kind], 1 if news else 1 + FRAMES[kind])
+        take = self._subscriptions if news else lambda inlet: self._messages(kind, inlet)
+        # First who comes and goes: frames name the connection that they came over.
+        world.poller.add(monitor.socket, lambda: self._watch(server))
+        world.poller.add(socket, lambda: take(inlet))
+        return socket
+
+    def _close(self, server: _Server, linger_ms: int) -> None:
+        socket, monitor = server.socket, server.monitor
+        server.socket = server.monitor = None
+        if monitor is not None:
+            self._world.poller.drop(monitor.socket)
+            monitor.close()
+        if socket is not None:
+            self._world.poller.drop(socket)
+            socket.close(linger_ms)
+
+    def _watch(self, server: _Server) -> tuple[Raw, ...]:
+        now, monitor = self._world.clock(), server.monitor
+        for _ in range(EVENTS_A_TURN):
+            event = None if monitor is None else monitor.next()
+            if monitor is None or event is None:
+                break
+            if event == zmq.EVENT_ACCEPTED:
+                self._connections.accepted(server.kind, monitor.value, server.endpoint.port, now)
+            else:
+                self._connections.closed(server.kind, monitor.value)
+        return ()
+
+    def _messages(self, kind: Socket, inlet: Inlet) -> Iterator[Raw]:
+        for route, *frames in inlet.take():
+            device, connection = self._sender(kind, frames[0])
+            if connection is not None:
+                connection.took(frames)
+            if device is None:
+                continue
+            if len(route) != _ROUTE_BYTES or route.bytes[0] != 0:
+                self._note(device, Refusal.BAD_ROUTE, repr(route.bytes[:16]))
+            elif len(frames) > FRAMES[kind]:
+                detail = f"over {FRAMES[kind]} on {kind.value}"
+                self._note(device, Refusal.TOO_MANY_FRAMES, detail)
+            else:
+                yield RawFrame(Link(device, Way.CAME, route.bytes), kind, frames)
+
+    def _subscriptions(self, inlet: Inlet) -> Iterator[Raw]:
+        for frame, *more in inlet.take():
+            if frame.bytes == _UNSUBSCRIBE and not more:
+                continue  # nobody's: libzmq makes one itself when the last subscriber is gone
+            device, connection = self._sender(Socket.NEWS, frame)
+            if connection is not None:
+                connection.took([frame, *more])
+            if device is None:
+                continue
+            if connection is not None and connection.messages > SUBSCRIPTIONS_MAX:
+                detail = f"over {SUBSCRIPTIONS_MAX} subscriptions over one connection"
+                self._note(device, Refusal.TOO_MANY_SUBSCRIPTIONS, detail)
+            elif frame.bytes == _SUBSCRIBE and not more:
+                yield Subscribed()
+            else:
+                self._note(device, Refusal.WRONG_SHAPE, "no subscription that there is")
+
+    def _sender(self, kind: Socket, frame: zmq.Frame) -> tuple[DeviceKey | None, Connection | None]:
+        """The paired device that a frame came from, and over which connection; without a device,
+        and noted, if it is not paired any more: then that connection ends."""
+        strangers, now = self._world.strangers, self._world.clock()
+        try:
+            key = DeviceKey(key_of_user(str(frame.get("User-Id"))))
+        except (zmq.ZMQError, ValueError, KeyError):
+            # It came in while no gate answered. Not so on news: what libzmq makes there itself of
+            # a device's later frames is nobody's, too.
+            if kind is not Socket.NEWS:
+                strangers.note(None, Refusal.UNKNOWN_DEVICE, b"", "met no gate", now)
+            self._connections.end(frame, kind)
+            return None, None
+        if self._world.allowed(key):
+            connection = self._connections.heard(frame, kind, key)
+            if connection is None:
+                # Its first frame was read before the word that it was let in.
+                self._watch(self._servers[kind])
+                connection = self._connections.heard(frame, kind, key)
+            return key, connection
+        detail = f"{public_text(key)} is connected still"
+        strangers.note(None, Refusal.UNKNOWN_DEVICE, key, detail, now)
+        self._connections.end(frame, kind)
+        return None, None
+
+    def _note(self, device: DeviceKey, refusal: Refusal, detail: str) -> None:
+        self._world.strangers.note(device, refusal, device, detail, self._world.clock())
+
+
+def _free(host: str, remembered: int) -> list[Endpoint]:
+    """Any port of this host, best the one of last time."""
+    return [Endpoint(host, port) for port in dict.fromkeys((remembered, 0))]
+
+
+def _address(host: str) -> str:
+    """libzmq binds to addresses only. Raises OSError for a name that has none."""
+    if "%" in host:
+        return host  # an address with its zone, of which the system gives back only a number
+    found = dns.getaddrinfo(host, None, type=dns.SOCK_STREAM)
+    return str(found[0][4][0])
+
+
+def _is_absent(error: zmq.ZMQError | OSError) -> bool:
+    """Whether the address may still come: an interface that is not up, a name not known yet."""
+    return error.errno in _NOT_HERE or isinstance(error, dns.gaierror)
+
+
+def _port_taken(server: _Server, endpoint: Endpoint, error: zmq.ZMQError | OSError) -> PortTaken:
+    key = server.key
+    if error.errno == errno.EADDRINUSE:
+        what, do = "is taken by another program", f"stop it, or give {key} in [device] another port"
+    elif error.errno == errno.EACCES:
+        what, do = "may not be bound by this user", f"give {key} in [device] a port over 1023"
+    elif _is_absent(error):
+        what = "is no address of this machine"
+        do = f"give {key} in [device] one that it has, or 0.0.0.0 for all of them"
+    else:
+        what, do = f"cannot be bound: {error}", f"give {key} in [device] another address"
+    where = str(endpoint) if endpoint.port else endpoint.host  # any port
+    return PortTaken(what, where, do)

@@ -1,0 +1,105 @@
+"""Every option of every TCP socket, and why it has that value. All are set before bind or connect.
+
+Knows libzmq's options. Must not know who is connected to whom. Kernel buffers are left alone:
+with them set, loopback throughput fell by a third (libzmq issue 2338).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import zmq
+
+from leftzmq.transport.device_key import DeviceKeyPair
+from leftzmq.transport.zap_gate import ZAP_DOMAIN
+from leftzmq.wire.codec import Socket
+from leftzmq.wire.messages import (
+    MAX_BODY_BYTES,
+    MAX_CONTROL_FRAME_BYTES,
+    MAX_NEWS_FRAME_BYTES,
+    MAX_PUB_INBOUND_BYTES,
+)
+
+HANDSHAKE_MS: Final = 5_000  # a silent stranger holds a descriptor this long; the default is 30 s
+RECONNECT_MS: Final = 200
+RECONNECT_MAX_MS: Final = 5_000
+CONNECT_MS: Final = 5_000  # a firewall that drops everything would keep it for two minutes
+KEEPALIVE_IDLE_S: Final = 10
+KEEPALIVE_INTERVAL_S: Final = 5
+"""The kernel asks whether the other machine is still there. libzmq's own heartbeats are off: they
+abort the process when a connection breaks while messages of it wait to be read (decision 0010)."""
+UNACKNOWLEDGED_MS: Final = 8_000
+"""A connection on which nothing was acknowledged for so long, a question of the kernel's included,
+is given up and made anew. TCP alone tries again at ever longer intervals (13 s after packets were
+lost, then 26 s), though the network was back long ago."""
+
+_CURVE_BYTES: Final = 64  # a MESSAGE command takes 33 bytes around what is in it
+
+# HWMs count messages, per connection and direction, whatever their size; the default of 1000
+# would be 1 GiB on bulk. Each is: what may wait for one device that has stopped reading.
+CONTROL_HWM: Final = 128  # x 64 KiB = 8 MiB
+NEWS_HWM: Final = 128  # x 64 KiB = 8 MiB; what does not fit is lost, and found by the next hello
+BULK_HWM: Final = 32  # x 1 MiB = 32 MiB: twice the largest credit
+
+_HWM: Final = {
+    Socket.CONTROL: CONTROL_HWM,
+    Socket.NEWS: NEWS_HWM,
+    Socket.BULK: BULK_HWM,
+}
+_MAX_INBOUND_BYTES: Final = {
+    Socket.CONTROL: MAX_CONTROL_FRAME_BYTES + _CURVE_BYTES,
+    Socket.NEWS: MAX_NEWS_FRAME_BYTES + _CURVE_BYTES,
+    Socket.BULK: MAX_BODY_BYTES + _CURVE_BYTES,
+}
+
+
+def bound(
+    context: zmq.Context[zmq.Socket[bytes]], kind: Socket, keys: DeviceKeyPair, host: str
+) -> zmq.Socket[bytes]:
+    """A socket ready to be bound: ROUTER, or XPUB for news. The gate must be there by then."""
+    socket = context.socket(zmq.XPUB if kind is Socket.NEWS else zmq.ROUTER)
+    _common(socket, kind, host)
+    socket.curve_server = 1
+    socket.curve_publickey, socket.curve_secretkey = keys.public, keys.secret
+    socket.zap_domain = ZAP_DOMAIN
+    if kind is Socket.NEWS:
+        socket.maxmsgsize = MAX_PUB_INBOUND_BYTES
+        # Every subscription is shown, not only the first of each topic: each is a device.
+        socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+    else:
+        # A send to who is not there fails, instead of being lost in silence.
+        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+    return socket
+
+
+def dialed(
+    context: zmq.Context[zmq.Socket[bytes]],
+    kind: Socket,
+    keys: DeviceKeyPair,
+    device: bytes,
+    host: str,
+) -> zmq.Socket[bytes]:
+    """A socket ready to be connected to `device` and nobody else: DEALER, or SUB for news."""
+    socket = context.socket(zmq.SUB if kind is Socket.NEWS else zmq.DEALER)
+    _common(socket, kind, host)
+    socket.curve_publickey, socket.curve_secretkey = keys.public, keys.secret
+    socket.curve_serverkey = device
+    socket.reconnect_ivl, socket.reconnect_ivl_max = RECONNECT_MS, RECONNECT_MAX_MS
+    socket.connect_timeout = CONNECT_MS
+    if kind is not Socket.NEWS:
+        # Nothing waits for a connection that may never come. On a SUB it would lose the
+        # subscription itself (measured, libzmq 4.3.5).
+        socket.immediate = 1
+    return socket
+
+
+def _common(socket: zmq.Socket[bytes], kind: Socket, host: str) -> None:
+    socket.linger = 0  # what was not sent when we close is asked for again
+    socket.sndhwm = socket.rcvhwm = _HWM[kind]
+    socket.maxmsgsize = _MAX_INBOUND_BYTES[kind]
+    socket.handshake_ivl = HANDSHAKE_MS
+    socket.heartbeat_ivl = 0
+    socket.tcp_keepalive, socket.tcp_keepalive_idle = 1, KEEPALIVE_IDLE_S
+    socket.tcp_keepalive_intvl = KEEPALIVE_INTERVAL_S
+    socket.tcp_maxrt = UNACKNOWLEDGED_MS
+    socket.ipv6 = ":" in host

@@ -1,0 +1,63 @@
+"""What the jobs of one folder work on: its share, its keys, its index, and what goes on from job to
+job. Knows no job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from leftzmq.config import Limits
+from leftzmq.content.keys import FolderKeys
+from leftzmq.disk.apply.restore import TrashListing
+from leftzmq.disk.fs.interface import Root
+from leftzmq.disk.scan.mounts import Mounts
+from leftzmq.disk.scan.walk import TreeWalk
+from leftzmq.disk.trash.make_room import GiveWay
+from leftzmq.disk.trash.retention import TrashSweep
+from leftzmq.errors import Stop
+from leftzmq.index.losses import LossCount
+from leftzmq.index.reader import Reader
+from leftzmq.tree.entry import ScanKey
+from leftzmq.work.unflushed_names import Unflushed
+
+
+@dataclass(slots=True)
+class Ground:
+    """Of one folder.
+
+    still_there: None while the share is the one we know, else why it is not (I11)
+    watched:     whether a watcher will report a cookie
+    mounts:      the folders in it that are mounts
+    unflushed:   what a power cut may take back, and is flushed before it is believed
+    lacks:       what its file system cannot do, in sentences
+    walks, sweeps, ways, listings, counts: what goes on from job to job, by number; one of each at
+                 a time
+    """
+
+    id: str
+    root: Root
+    keys: FolderKeys
+    index: Path
+    device: bytes
+    still_there: Callable[[], Stop | None]
+    watched: Callable[[], bool] = lambda: True
+    limits: Limits = field(default_factory=Limits)
+    lacks: tuple[str, ...] = ()
+    mounts: Mounts = field(default_factory=Mounts)
+    unflushed: Unflushed = field(default_factory=Unflushed)
+    walks: dict[int, TreeWalk] = field(default_factory=dict)
+    sweeps: dict[int, TrashSweep] = field(default_factory=dict)
+    ways: dict[int, GiveWay] = field(default_factory=dict)
+    listings: dict[int, TrashListing] = field(default_factory=dict)
+    counts: dict[int, LossCount] = field(default_factory=dict)
+
+    def ours(self, after: bytes, limit: int) -> list[tuple[bytes, ScanKey | None]]:
+        """What is alive in its index (disk/scan/index_cursor). For once: who asks often has a
+        reader."""
+        reader = Reader.open(self.index)
+        try:
+            return reader.alive_after(after, limit)
+        finally:
+            reader.close()

@@ -1,0 +1,274 @@
+"""Runs jobs: the one place where a job meets the disk, the index and the keys.
+
+Every job is answered by one fact. What can be foreseen (a file that is gone, a full disk, a box
+that does not open) is part of the answer; anything else is our own mistake and is raised.
+Knows folders. Must not know sockets, or why a job was asked for.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from leftzmq.content.cut import Cutter
+from leftzmq.content.seal import fresh_nonce
+from leftzmq.disk.scan import scanner
+from leftzmq.disk.scan.walk import TreeWalk
+from leftzmq.disk.share import cannot_be_used
+from leftzmq.errors import IndexFailed, LeftError, Problem, ProblemKind, ShareError, Stop, StopCause
+from leftzmq.index.flush import fits_bytes, flush
+from leftzmq.index.reader import Reader
+from leftzmq.sync import jobs
+from leftzmq.sync.jobs import Job, JobDone, JobStopped
+from leftzmq.tree.path import LEFT_DIRECTORY
+from leftzmq.wire.page import Page, cut_pages, seal
+from leftzmq.work import fetch_jobs, keep_jobs, mount_check, serve_jobs
+from leftzmq.work.folder_context import Ground
+
+PAGE_ENTRIES: Final = 48
+"""Of an answer's page: hearing it (about 70 us an entry) is one turn of the asker's loop."""
+
+
+class JobRunner:
+    """Runs one job at a time a thread; each thread has its own readers and cutters.
+
+    index_room: how much may still come onto the disk of an index, given what is to stay free
+    open_anew: opens a folder that was stopped once more. Raises LeftError or OSError
+    """
+
+    def __init__(
+        self,
+        now_ns: Callable[[], int] = time.time_ns,
+        make_durable: Callable[[Path], None] = flush,
+        open_anew: Callable[[str], None] | None = None,
+        index_room: Callable[[Path, float], int] = fits_bytes,
+    ) -> None:
+        self._now_ns, self._make_durable = now_ns, make_durable
+        self._open_anew, self._index_room = open_anew, index_room
+        self._grounds: dict[str, Ground] = {}
+        self._own = threading.local()
+
+    def add(self, ground: Ground) -> None:
+        """Its folder's jobs stand on it from now on, and none stands on the one before."""
+        self._grounds[ground.id] = ground
+
+    def run(self, job: Job) -> JobDone | JobStopped:
+        """The fact that answers `job`."""
+        if isinstance(job, jobs.OpenFolder):
+            return self._open_folder(job)
+        handler: Any = _HANDLERS[type(job)]
+        ground = self._grounds[job.folder]
+        try:
+            answer: JobDone = handler(self, ground, job)
+        except IndexFailed as failed:
+            return JobStopped(job, Stop(StopCause.INDEX, str(failed)))
+        except OSError as error:
+            # Of a path it would be part of the answer: here the share itself cannot be worked in.
+            return JobStopped(job, cannot_be_used(error, ground.id).stop)
+        return answer
+
+    def _open_folder(self, job: jobs.OpenFolder) -> JobDone:
+        assert self._open_anew is not None, "nobody opens folders here"
+        stop = None
+        try:
+            self._open_anew(job.folder)
+        except ShareError as error:
+            stop = error.stop
+        except LeftError as error:
+            stop = Stop(StopCause.INDEX, str(error))
+        except OSError as error:
+            stop = cannot_be_used(error, job.folder).stop
+        return jobs.FolderOpened(job.folder, stop)
+
+    def _reader(self, ground: Ground) -> Reader:
+        """This thread's, of this ground: an index that was opened anew is read anew."""
+        readers: dict[str, tuple[Ground, Reader]] = self._own.__dict__.setdefault("readers", {})
+        found = readers.get(ground.id)
+        if found is None or found[0] is not ground:
+            if found is not None:
+                del readers[ground.id]
+                found[1].close()
+            found = readers[ground.id] = (ground, Reader.open(ground.index))
+        return found[1]
+
+    def _cutter(self, ground: Ground) -> Cutter:
+        cutters: dict[str, Cutter] = self._own.__dict__.setdefault("cutters", {})
+        if ground.id not in cutters:
+            cutters[ground.id] = Cutter(ground.keys)
+        return cutters[ground.id]
+
+    # -- scanning ---------------------------------------------------------------------------------
+
+    def _walk(self, ground: Ground, job: jobs.Walk) -> JobDone:
+        stop = ground.still_there()
+        if stop is not None:
+            return _walked_nothing(job, stop)
+        walk = ground.walks.get(job.walk)
+        if walk is None:
+            walk = TreeWalk(
+                ground.root,
+                ground.id,
+                job.prefix,
+                lambda after, limit: self._reader(ground).alive_after(after, limit),
+                ground.mounts,
+            )
+            ground.walks = {job.walk: walk}  # one at a time; an older one was given up
+        part = walk.step()
+        if part.done:
+            ground.walks.pop(job.walk, None)
+            stop = ground.still_there()  # a share that went away half-way looks like deletes
+            if stop is not None:
+                return _walked_nothing(job, stop)
+        return jobs.Walked(
+            job.folder,
+            job.walk,
+            job.prefix,
+            part.dirty,
+            part.seen,
+            part.problems,
+            part.foreign,
+            part.done,
+            came=part.came,
+            mounts=ground.mounts.pack(),
+        )
+
+    def _look(self, ground: Ground, job: jobs.Look) -> JobDone:
+        sightings, left = scanner.look(
+            ground.root,
+            ground.id,
+            job.paths,
+            self._reader(ground).scan_keys(job.paths).get,
+            ground.keys,
+            now_ns=self._now_ns,
+        )
+        # Asked after the look: only while the share is still there does "gone" mean gone.
+        stop = ground.still_there()
+        if stop is not None:
+            return jobs.Looked(job.folder, (), job.paths, stop)
+        seen = ground.unflushed.believed(
+            ground.root, ground.id, mount_check.believed(ground, sightings)
+        )
+        return jobs.Looked(job.folder, tuple(seen), tuple(left))
+
+    def _cut(self, ground: Ground, job: jobs.CutSlice) -> JobDone:
+        part = scanner.cut_slice(
+            ground.root,
+            job.path,
+            job.key,
+            job.offset,
+            ground.keys,
+            self._cutter(ground),
+            grows_at_ns=self._now_ns() if job.grows else None,
+        )
+        return jobs.SliceCut(job.folder, part)
+
+    def _drop_cookie(self, ground: Ground, job: jobs.DropCookie) -> JobDone:
+        problem = None
+        try:
+            with ground.root.folder(LEFT_DIRECTORY) as folder:
+                folder.create(job.name).close()
+                folder.unlink(job.name)
+        except OSError as error:
+            problem = Problem(ground.id, job.name, ProblemKind.UNWRITABLE, str(error))
+        return jobs.CookieDropped(job.folder, job.name, ground.watched(), problem)
+
+    # -- bytes on their way -----------------------------------------------------------------------
+
+    def _fetch(self, ground: Ground, job: Any) -> JobDone:
+        return fetch_jobs.run(ground, self._now_ns(), job)
+
+    # -- what a user gets back ------------------------------------------------------------------
+
+    def _keep(self, ground: Ground, job: Any) -> JobDone:
+        return keep_jobs.run(ground, self._reader(ground), self._now_ns(), job)
+
+    # -- applying, index and serving ------------------------------------------------------------
+
+    def _apply(self, ground: Ground, job: jobs.Apply) -> JobDone:
+        stop = ground.still_there()
+        if stop is not None:
+            return jobs.Applied(job.folder, job.batch, (), stop)
+        if any(operation.copy_to and operation.staged for operation in job.operations):
+            # A power cut between an exchange and the naming of the copy leaves the old version
+            # under the name of the `.lefting`: only its row says whose that is.
+            self._make_durable(ground.index)
+        outcomes = mount_check.carried_out(ground, job.operations, self._now_ns())
+        return jobs.Applied(job.folder, job.batch, tuple(outcomes))
+
+    def _flush(self, ground: Ground, job: jobs.Flush) -> JobDone:
+        self._make_durable(ground.index)
+        return jobs.Flushed(job.folder, job.head)
+
+    def _read_page(self, ground: Ground, job: jobs.ReadPage) -> JobDone:
+        entries = self._reader(ground).changes(job.after, job.upto, PAGE_ENTRIES)
+        cut_short = len(entries) == PAGE_ENTRIES
+        upto = entries[-1][0] if cut_short else job.upto
+        first = cut_pages(entries, job.after, upto, job.upto)[0]
+        page = Page(
+            ground.device,
+            ground.id,
+            job.life,
+            first.after,
+            first.last,
+            job.upto,
+            job.whole,
+            first.entries,
+            job.accepted,
+        )
+        sealed = seal(page, ground.keys, fresh_nonce())
+        return jobs.PageRead(
+            job.folder, job.link, job.life, job.after, first.last, job.upto, job.whole, sealed
+        )
+
+    def _read_chunks(self, ground: Ground, job: jobs.ReadChunks) -> JobDone:
+        return serve_jobs.read_asked(self._reader(ground), ground.root, ground.keys, job)
+
+    def _check_bytes(self, ground: Ground, job: jobs.CheckBytes) -> JobDone:
+        return serve_jobs.check_bytes(self._reader(ground), ground.root, ground.keys, job)
+
+    def _expand(self, ground: Ground, job: jobs.ExpandLists) -> JobDone:
+        reader = self._reader(ground)
+        if job.begun is None and (problem := fetch_jobs.no_room(ground, reader, job.entry)):
+            return jobs.ListsExpanded(job.folder, job.entry, problem=problem)
+        return serve_jobs.expand_lists(reader, job)
+
+    def _search_home(self, ground: Ground, job: jobs.SearchHome) -> JobDone:
+        return serve_jobs.search_home(self._reader(ground), job)
+
+    def _look_for_index_room(self, ground: Ground, job: jobs.LookForIndexRoom) -> JobDone:
+        fits = self._index_room(ground.index, ground.limits.min_free_percent)
+        return jobs.IndexRoomSeen(job.folder, fits)
+
+    def _find_lacking(self, ground: Ground, job: jobs.FindLacking) -> JobDone:
+        reader = self._reader(ground)
+        lacking = tuple(
+            jobs.Lacking(*reader.lacking(mask, job.path, job.shown)) for mask in job.masks
+        )
+        coming = jobs.Lacking(*reader.coming(job.path, job.shown))
+        return jobs.LackingFound(job.folder, job.number, job.masks, lacking, coming)
+
+
+def _walked_nothing(job: jobs.Walk, stop: Stop) -> JobDone:
+    return jobs.Walked(job.folder, job.walk, job.prefix, (), 0, (), (), True, stop)
+
+
+_HANDLERS: dict[type, Any] = {
+    **dict.fromkeys(fetch_jobs.HANDLERS, JobRunner._fetch),
+    **dict.fromkeys(keep_jobs.HANDLERS, JobRunner._keep),
+    jobs.Walk: JobRunner._walk,
+    jobs.Look: JobRunner._look,
+    jobs.CutSlice: JobRunner._cut,
+    jobs.DropCookie: JobRunner._drop_cookie,
+    jobs.ExpandLists: JobRunner._expand,
+    jobs.SearchHome: JobRunner._search_home,
+    jobs.Apply: JobRunner._apply,
+    jobs.Flush: JobRunner._flush,
+    jobs.ReadPage: JobRunner._read_page,
+    jobs.ReadChunks: JobRunner._read_chunks,
+    jobs.FindLacking: JobRunner._find_lacking,
+    jobs.CheckBytes: JobRunner._check_bytes,
+    jobs.LookForIndexRoom: JobRunner._look_for_index_room,
+}

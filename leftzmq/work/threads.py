@@ -1,0 +1,99 @@
+"""Threads that run jobs, in two lanes: an edit never waits behind a gigabyte.
+
+Knows queues and threads. Must not know what a job does (work/runner), nor what follows from it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+from leftzmq.sync.jobs import Job, JobBroke, JobDone, JobStopped, Lane, lane_of
+
+Answer = JobDone | JobStopped | JobBroke
+Run = Callable[[Job], JobDone | JobStopped]
+
+
+class Workers:
+    """Runs every submitted job once, and has one answer for each in `done()`.
+
+    run:   called in a worker's thread; what it raises becomes a JobBroke
+    wake:  called in a worker's thread after each answer
+    small, bulk: threads of each lane. Jobs of a lane start in the order they were submitted, so
+           with one thread they also end in it.
+
+    `pending`: jobs of each lane submitted and not yet handed out by `done()`. All methods are for
+    the one thread that owns the loop.
+    """
+
+    def __init__(self, run: Run, wake: Callable[[], None], small: int = 1, bulk: int = 2) -> None:
+        self._run, self._wake = run, wake
+        self._waiting: dict[Lane, SimpleQueue[Job | None]] = {lane: SimpleQueue() for lane in Lane}
+        self._answers: deque[tuple[Lane, Answer]] = deque()
+        self.pending = dict.fromkeys(Lane, 0)
+        self._stopping = False
+        self._threads = [
+            threading.Thread(target=self._work, args=(lane,), name=f"{lane.name.lower()}-{n}")
+            for lane, count in ((Lane.SMALL, small), (Lane.BULK, bulk))
+            for n in range(count)
+        ]
+        for thread in self._threads:
+            thread.daemon = True  # a job stuck in a dead disk must not keep the process alive
+            thread.start()
+
+    def submit(self, job: Job) -> None:
+        assert not self._stopping, "a job after stop() would never be answered"
+        lane = lane_of(job)
+        self.pending[lane] += 1
+        self._waiting[lane].put(job)
+
+    def done(self) -> list[Answer]:
+        """The answers that came since the last call, in the order they came."""
+        answers = []
+        while self._answers:
+            lane, answer = self._answers.popleft()
+            self.pending[lane] -= 1
+            answers.append(answer)
+        return answers
+
+    def stop(self, deadline_s: float) -> bool:
+        """Let running jobs end, drop those that wait. False: some still ran after `deadline_s`."""
+        self._stopping = True
+        for lane, queue in self._waiting.items():
+            try:
+                while True:
+                    # Nones are of an earlier stop() that did not wait long enough.
+                    self.pending[lane] -= queue.get_nowait() is not None
+            except Empty:
+                pass
+        for queue in self._waiting.values():
+            for _ in self._threads:
+                queue.put(None)
+        end = time.monotonic() + deadline_s
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _work(self, lane: Lane) -> None:
+        queue = self._waiting[lane]
+        while (job := queue.get()) is not None:
+            try:
+                answer: Answer = self._run(job)
+            except BaseException as error:  # whatever it is, the machine that asked must hear
+                answer = JobBroke(job, _why(error))
+            self._answers.append((lane, answer))
+            self._wake()
+            del job, answer  # a buffer must not live until the next job comes
+
+
+def _why(error: BaseException) -> str:
+    text = "".join(traceback.format_exception_only(error)).strip()
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return text
+    last = frames[-1]
+    return f"{text} ({last.filename}:{last.lineno} in {last.name})"
