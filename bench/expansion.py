@@ -23,7 +23,7 @@ from forging import TIB, forge
 from mesh import Mesh
 
 from leftzmq.content.memory import resident_bytes
-from leftzmq.disk.fs.real import RealFolder
+from leftzmq.disk.fs.real import RealDirectory
 
 MIB = 1 << 20
 
@@ -60,8 +60,8 @@ def main() -> None:
     parser.add_argument("--gib", type=int, default=4096, help="of each file")
     options = parser.parse_args()
     room = options.room * TIB
-    RealFolder.free_bytes = lambda folder: room  # type: ignore[method-assign]
-    RealFolder.total_bytes = lambda folder: room  # type: ignore[method-assign]
+    RealDirectory.free_bytes = lambda folder: room  # type: ignore[method-assign]
+    RealDirectory.total_bytes = lambda folder: room  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as base:
         mesh = Mesh(Path(base), "ABM")
         for device in mesh.devices.values():

@@ -44,7 +44,7 @@ from leftzmq.sync.peers.greeting import OurSide, Peers
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.loss import loses
 from leftzmq.tree.version import make_life
-from leftzmq.work.folder_context import Ground
+from leftzmq.work.folder_context import FolderContext
 from leftzmq.work.runner import JobRunner
 
 CHANCE = random.Random(3)
@@ -65,7 +65,9 @@ class Lone:
         opened = Share.open(share, NAME, None, True)
         unix_s = self.wall_ns // 1_000_000_000
         self.store.begin_life(make_life(device_mark(key), unix_s, bytes(4)))
-        self.runner.add(Ground(NAME, opened.root, keys, self.store.file, key, opened.still_there))
+        self.runner.add(
+            FolderContext(NAME, opened.root, keys, self.store.file, key, opened.still_there)
+        )
         self.node = Node({NAME: self.folder}, peers, {"name": "", "key": "", "keyless": []})
         self.queue: deque[Fact] = deque((Started(),))
 
@@ -91,7 +93,7 @@ class Lone:
                 self.queue.append(self.runner.run(action.job))
 
     def walk(self) -> None:
-        self.do(self.folder.settler.walk_all(self.now))  # type: ignore[arg-type]
+        self.do(self.folder.scheduler.walk_all(self.now))  # type: ignore[arg-type]
         self.settle()
 
     def files(self) -> dict[str, tuple[int, bytes, bool]]:

@@ -31,14 +31,14 @@ def rows(device: Device, shape: str, count: int) -> bytes:
 def forge(device: Device, *files: tuple[str, str, int]) -> list[Listed]:
     """(path, shape, size in bytes) of each file that the device is to say it has."""
     made: list[Listed] = []
-    indexes, life = device.folder.indexes, device.store.heads.life
-    device.folder.settler.stopped = True  # no walk is to find out
+    index_view, life = device.folder.index_view, device.store.heads.life
+    device.folder.scheduler.stopped = True  # no walk is to find out
     for path, shape, size in files:
         listed = build(device.keys, rows(device, shape, size // MAX_CHUNK_BYTES))
         made.append(listed)
         for id, packed in listed.lists:
             device.store.put_list(id, packed)
-        sequence = indexes.next_sequence()
+        sequence = index_view.next_sequence()
         content, vector = ContentId(listed.content), Vector.of([(life, sequence)])
         stamp = 1_800_000_000_000_000_000
         entry = Entry(
@@ -54,6 +54,6 @@ def forge(device: Device, *files: tuple[str, str, int]) -> list[Listed]:
             stamp,
             False,
         )
-        indexes.set_ours(indexes.rows(path), entry, sequence, None)
+        index_view.set_ours(index_view.rows(path), entry, sequence, None)
     device.take(TimePassed())
     return made

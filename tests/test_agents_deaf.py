@@ -13,11 +13,11 @@ from buses import new_keys
 from leftzmq.cli.demo.stage import Stage, wait_until
 from leftzmq.statedir import ipc_endpoints
 from leftzmq.transport.activity import Activity
-from leftzmq.transport.context import World
-from leftzmq.transport.ipc.server import OwnDoors
+from leftzmq.transport.context import Context
+from leftzmq.transport.ipc.server import IpcServer
 from leftzmq.transport.poller import Poller
-from leftzmq.transport.refusal_log import Strangers
-from leftzmq.transport.socket_errors import Troubles
+from leftzmq.transport.refusal_log import RefusalLog
+from leftzmq.transport.socket_errors import SocketErrors
 
 EVENT = [b"scan", bytes(8), bytes(60 << 10)]
 EVENTS = 3000  # 180 MB
@@ -46,17 +46,17 @@ def test_what_waits_for_it_is_bounded_and_telling_never_waits(tmp_path: Path) ->
     poller = Poller()
     events, admin = (f"ipc://{tmp_path}/{name}" for name in ("events", "admin"))
     allowed: set[bytes] = set()
-    world = World(
+    world = Context(
         context,
         new_keys(),
         poller,
         allowed.__contains__,
-        Strangers(),
+        RefusalLog(),
         time.monotonic,
-        Troubles(),
+        SocketErrors(),
         Activity(),
     )
-    doors = OwnDoors(world, events, admin)
+    doors = IpcServer(world, events, admin)
     try:
         with deaf(events):
             end = time.monotonic() + 5

@@ -25,18 +25,18 @@ from leftzmq.sync.facts import LinkOpened, StrangerRefused, Subscribed
 from leftzmq.sync.link import Link, Way
 from leftzmq.transport import connection_limits as rules
 from leftzmq.transport.activity import Activity
-from leftzmq.transport.connection_ends import Ends
+from leftzmq.transport.connection_ends import ConnectionEnds
 from leftzmq.transport.connection_limits import (
     DEVICE_MAX,
     SILENT_MAX,
-    Connection,
-    Connections,
+    ConnectionLimits,
+    PeerConnection,
     source_of,
 )
 from leftzmq.transport.device_key import DeviceKeyPair
 from leftzmq.transport.frames import RawFrame
 from leftzmq.transport.ipc.server import ADMIN_CONNECTIONS
-from leftzmq.transport.refusal_log import Strangers
+from leftzmq.transport.refusal_log import RefusalLog
 from leftzmq.transport.server_sockets import SUBSCRIPTIONS_MAX
 from leftzmq.transport.socket_errors import SocketTrouble
 from leftzmq.wire.codec import Socket, encode
@@ -253,12 +253,12 @@ def test_a_device_that_we_dialed_is_named_for_what_it_does_not_end_too(monkeypat
     ours = tcp.create_connection(server.getsockname())
     theirs, _ = server.accept()
     theirs.setblocking(False)
-    keys, strangers = new_keys(), Strangers()
-    ends = Ends.of(ours.fileno(), server.getsockname()[1])
-    dialed = Connection(Socket.BULK, ours.fileno(), ends, 0.0, keys.public)
+    keys, refusal_log = new_keys(), RefusalLog()
+    ends = ConnectionEnds.of(ours.fileno(), server.getsockname()[1])
+    dialed = PeerConnection(Socket.BULK, ours.fileno(), ends, 0.0, keys.public)
     activity = Activity()
     activity.watch(ours.fileno())
-    looks = Connections(strangers, 1000, lambda: [dialed], activity, lambda: None)
+    looks = ConnectionLimits(refusal_log, 1000, lambda: [dialed], activity, lambda: None)
     try:
         assert looks.again_at is None, "nothing came: nobody is woken"
         sent = 0
@@ -269,7 +269,7 @@ def test_a_device_that_we_dialed_is_named_for_what_it_does_not_end_too(monkeypat
         assert looks.again_at is not None
         looks.tick(1.0)
         assert looks.again_at is None
-        (refused,) = strangers.take(1.0)
+        (refused,) = refusal_log.take(1.0)
         assert (refused.device, refused.refusal) == (keys.public, Refusal.ENDLESS)
         dialed.taken += sent
         assert dialed.unread(1.0) <= 0
@@ -280,7 +280,7 @@ def test_a_device_that_we_dialed_is_named_for_what_it_does_not_end_too(monkeypat
 
 def test_what_malloc_keeps_of_strangers_who_were_ended_goes_back_to_the_system():
     activity, trimmed = Activity(), []
-    looks = Connections(Strangers(), 1000, list, activity, lambda: trimmed.append(1))
+    looks = ConnectionLimits(RefusalLog(), 1000, list, activity, lambda: trimmed.append(1))
     with tcp.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         theirs = [tcp.create_connection(server.getsockname()) for _ in range(3)]

@@ -16,14 +16,14 @@ from leftzmq.sync.facts import LinkOpened, StrangerRefused, Subscribed
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.transport import selftest
 from leftzmq.transport.activity import Activity
-from leftzmq.transport.context import World
+from leftzmq.transport.context import Context
 from leftzmq.transport.device_key import public_text
 from leftzmq.transport.frames import RawFrame
 from leftzmq.transport.poller import Poller
-from leftzmq.transport.refusal_log import MAX_REMEMBERED, QUIET_S, Strangers
+from leftzmq.transport.refusal_log import MAX_REMEMBERED, QUIET_S, RefusalLog
 from leftzmq.transport.selftest import self_test
-from leftzmq.transport.socket_errors import Troubles
-from leftzmq.transport.socket_monitor import Monitor
+from leftzmq.transport.socket_errors import SocketErrors
+from leftzmq.transport.socket_monitor import SocketMonitor
 from leftzmq.transport.zap_gate import ZAP_ENDPOINT, Gate
 from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.messages import VERSION, Bye, News, Open
@@ -50,7 +50,7 @@ def handshake(side: Side, kind: Socket, keys) -> int | None:
     """How the handshake of a client with these keys (None: without CURVE) ends."""
     context = zmq.Context()
     socket = context.socket(zmq.SUB if kind is Socket.NEWS else zmq.DEALER)
-    monitor = Monitor(context, socket, ENDED)
+    monitor = SocketMonitor(context, socket, ENDED)
     if keys is not None:
         socket.curve_publickey, socket.curve_secretkey = keys.public, keys.secret
         socket.curve_serverkey = side.device
@@ -239,7 +239,7 @@ def test_a_gate_whose_socket_died_is_made_anew_and_everybody_judged_again(tmp_pa
 class Lone:
     """A gate with one friend, and a question to it."""
 
-    world: World
+    context: Context
     gate: Gate
     asker: zmq.Socket
 
@@ -258,14 +258,14 @@ FRIEND = new_keys().public
 def lone() -> Iterator[Lone]:
     context = zmq.Context()
     allowed = {FRIEND}.__contains__
-    world = World(
+    world = Context(
         context,
         new_keys(),
         Poller(),
         allowed,
-        Strangers(),
+        RefusalLog(),
         time.monotonic,
-        Troubles(),
+        SocketErrors(),
         Activity(),
     )
     gate = Gate(world)
@@ -324,7 +324,7 @@ def test_the_self_test_sees_a_gate_that_does_not_answer(tmp_path, monkeypatch):
 def test_the_self_test_leaves_no_guest_and_no_line_about_itself(tmp_path):
     with sides(tmp_path, 1) as (a,):
         endpoints = [(kind, a.endpoint(kind)) for kind in Socket]
-        self_test(a.bus._world, a.bus._gate, endpoints, a.bus._bound.watch)
+        self_test(a.bus._context, a.bus._gate, endpoints, a.bus._bound.watch)
         assert a.bus._gate.guest is None
         a.turn()
         assert a.raws == []
@@ -334,27 +334,27 @@ def test_the_self_test_leaves_no_guest_and_no_line_about_itself(tmp_path):
 # ---- what is said of strangers ----------------------------------------------------------------
 
 
-def note(strangers: Strangers, who: int, now: float) -> None:
-    strangers.note(None, Refusal.UNKNOWN_DEVICE, who.to_bytes(4, "big"), str(who), now)
+def note(refusal_log: RefusalLog, who: int, now: float) -> None:
+    refusal_log.note(None, Refusal.UNKNOWN_DEVICE, who.to_bytes(4, "big"), str(who), now)
 
 
 def test_a_flood_is_one_line_per_key_and_minute():
-    strangers = Strangers()
+    refusal_log = RefusalLog()
     for n in range(1000):
-        note(strangers, n % 2, now=n / 1000)
-    assert [fact.detail for fact in strangers.take(1.0)] == ["0", "1"]
-    note(strangers, 1, now=QUIET_S - 0.5)
-    note(strangers, 0, now=QUIET_S + 0.0005)
-    assert [fact.detail for fact in strangers.take(QUIET_S)] == ["0"]
+        note(refusal_log, n % 2, now=n / 1000)
+    assert [fact.detail for fact in refusal_log.take(1.0)] == ["0", "1"]
+    note(refusal_log, 1, now=QUIET_S - 0.5)
+    note(refusal_log, 0, now=QUIET_S + 0.0005)
+    assert [fact.detail for fact in refusal_log.take(QUIET_S)] == ["0"]
 
 
 def test_a_flood_of_keys_is_a_number_and_bounded_memory():
-    strangers = Strangers()
+    refusal_log = RefusalLog()
     for n in range(10_000):
-        note(strangers, n, now=1.0)
-    assert len(strangers.take(1.0)) == MAX_REMEMBERED == len(strangers._said)
-    (fact,) = strangers.take(1.0 + QUIET_S)
+        note(refusal_log, n, now=1.0)
+    assert len(refusal_log.take(1.0)) == MAX_REMEMBERED == len(refusal_log._said)
+    (fact,) = refusal_log.take(1.0 + QUIET_S)
     assert fact.detail == f"and {10_000 - MAX_REMEMBERED:,} more times, from others"
-    assert strangers.take(1.0 + 3 * QUIET_S) == []
-    note(strangers, 20_000, now=1.0 + QUIET_S)
-    assert len(strangers._said) == 1
+    assert refusal_log.take(1.0 + 3 * QUIET_S) == []
+    note(refusal_log, 20_000, now=1.0 + QUIET_S)
+    assert len(refusal_log._said) == 1

@@ -6,12 +6,12 @@ from collections import deque
 
 import pytest
 
-from leftzmq.disk.watcher import CookieSeen as CookieReport
-from leftzmq.disk.watcher import Lost, Touch, Touched
+from leftzmq.disk.watcher import CookieReport as CookieReport
+from leftzmq.disk.watcher import Lost, Touched, TouchReport
 from leftzmq.errors import Away, Refusal
 from leftzmq.runtime.frame_queue import TAKE_BELOW
 from leftzmq.runtime.loop import TURN_S, Loop
-from leftzmq.runtime.watch_inbox import Reports
+from leftzmq.runtime.watch_inbox import WatchInbox
 from leftzmq.sync import facts
 from leftzmq.sync.facts import (
     CookieSeen,
@@ -40,11 +40,11 @@ class Sources:
         self.handled: list[object] = []
         self.polled_ms: list[int] = []
         self.redialed: list[DeviceKey] = []
-        self.reports = Reports(lambda: None)
+        self.watch_inbox = WatchInbox(lambda: None)
         self.loop = Loop(
             self,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
-            self.reports,
+            self.watch_inbox,
             self,  # type: ignore[arg-type]
             lambda raw: raw,  # type: ignore[arg-type,return-value]
             self.handle,
@@ -115,7 +115,7 @@ def test_what_is_due_is_looked_up_once_a_turn_while_nothing_is(sources: Sources)
 def test_every_source_is_heard_in_one_turn(sources: Sources) -> None:
     sources.answers = [Flushed("share", 1)]
     sources.frames.append(opened(A))
-    sources.reports.reporter("share")(Touched("a", Touch.CLOSED))
+    sources.watch_inbox.reporter("share")(Touched("a", TouchReport.CLOSED))
     sources.loop.send_failed(Link(B, Way.DIALED))
     sources.due = sources.now
     kinds = [type(fact) for fact in sources.turn()]
@@ -198,12 +198,12 @@ def test_the_longest_turn_is_known(sources: Sources) -> None:
 
 
 def test_touches_come_together_and_before_the_cookie_that_follows_them(sources: Sources) -> None:
-    put = sources.reports.reporter("share")
+    put = sources.watch_inbox.reporter("share")
     for report in (
-        Touched("a", Touch.CLOSED),
-        Touched("b", Touch.GONE),
+        Touched("a", TouchReport.CLOSED),
+        Touched("b", TouchReport.GONE),
         CookieReport("cookie-1"),
-        Touched("c", Touch.MADE),
+        Touched("c", TouchReport.MADE),
         Lost("sub", True, "why"),
     ):
         put(report)

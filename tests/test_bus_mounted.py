@@ -17,12 +17,12 @@ from leftzmq.disk.scan.mounts import Mounts
 from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
-from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.local_changes import found
 from leftzmq.tree.entry import Entry, Kind, Observed, local_change
 from leftzmq.tree.plan import Operation, Verb
 from leftzmq.work import mount_check
-from leftzmq.work.folder_context import Ground
+from leftzmq.work.folder_context import FolderContext
 
 GONE = Problem(FOLDER, "plain", ProblemKind.MOUNT_GONE, "plain/f")
 
@@ -39,13 +39,13 @@ class Scene:
         self.hands.write("plain/f", b"below")
         store = Store(state / "index.db")
         store.begin_life(bytes(12))
-        indexes = Indexes(store)
+        index_view = IndexView(store)
         for path, inode in self.hands.tree():
             key = inode.stat().key()
             seen = Observed(path, key.kind, key.size, key.mtime_ns, False, bytes(inode.data), 0)
-            assert isinstance(found(indexes, seen, key), Entry)
+            assert isinstance(found(index_view, seen, key), Entry)
         store.commit()
-        self.ground = Ground(
+        self.context = FolderContext(
             FOLDER,
             SimRoot(Calls(self.disk)),
             derive_keys(SECRET),
@@ -62,13 +62,13 @@ class Scene:
     def look(self) -> Sighting:
         inode = self.hands.at("plain/f")
         seen = Sighting("plain/f", Sight.GONE if inode is None else Sight.FOUND)
-        (out,) = mount_check.believed(self.ground, [seen])
+        (out,) = mount_check.believed(self.context, [seen])
         return out
 
     def make(self) -> Ending:
         entry = local_change(Observed("plain/made", Kind.DIRECTORY), None, b"B" * 12, 1)
         operation = Operation(Verb.MAKE_DIRECTORY, entry)
-        (outcome,) = mount_check.carried_out(self.ground, [operation], 0)
+        (outcome,) = mount_check.carried_out(self.context, [operation], 0)
         return outcome.ending
 
 
@@ -109,6 +109,6 @@ def test_a_mount_of_which_we_have_nothing_is_worked_at(tmp_path: Path) -> None:
     assert above is not None
     scene.disk.mount(above, b"new", 3, tree)
     entry = local_change(Observed("plain/new/made", Kind.DIRECTORY), None, b"B" * 12, 1)
-    (outcome,) = mount_check.carried_out(scene.ground, [Operation(Verb.MAKE_DIRECTORY, entry)], 0)
+    (outcome,) = mount_check.carried_out(scene.context, [Operation(Verb.MAKE_DIRECTORY, entry)], 0)
     assert outcome.ending is Ending.DONE and tree.children
-    assert "plain/new" in scene.ground.mounts and "plain" not in scene.ground.mounts
+    assert "plain/new" in scene.context.mounts and "plain" not in scene.context.mounts

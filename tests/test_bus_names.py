@@ -13,16 +13,16 @@ from buses import during, sides, until
 from leftzmq.endpoint import Endpoint
 from leftzmq.sync.facts import LinkClosed, LinkOpened
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.transport.connection_ends import Ends
-from leftzmq.transport.name_lookup import Name, Names
+from leftzmq.transport.connection_ends import ConnectionEnds
+from leftzmq.transport.name_lookup import LookedUpName, NameLookup
 from leftzmq.transport.server_sockets import _address
 
 DEVICE = DeviceKey(b"d" * 32)
 WAS = "127.0.0.1"
 
 
-def name(port: int) -> Name:
-    return Name(DEVICE, "b.example", Ends(socket.AF_INET, (WAS, 1), (WAS, port)))
+def name(port: int) -> LookedUpName:
+    return LookedUpName(DEVICE, "b.example", ConnectionEnds(socket.AF_INET, (WAS, 1), (WAS, port)))
 
 
 @pytest.fixture
@@ -65,19 +65,19 @@ def test_a_name_of_several_addresses_by_turns_does_not(monkeypatch, answering) -
 
 
 def test_a_slow_resolver_is_asked_once_at_a_time_and_never_waited_for(monkeypatch) -> None:
-    asked, answer = list[Name](), threading.Event()
+    asked, answer = list[LookedUpName](), threading.Event()
 
-    def slow(self: Name) -> bool:
+    def slow(self: LookedUpName) -> bool:
         asked.append(self)
         return answer.wait(8)
 
-    monkeypatch.setattr(Name, "leads_elsewhere", slow)
-    names = Names()
+    monkeypatch.setattr(LookedUpName, "leads_elsewhere", slow)
+    names = NameLookup()
     for _ in range(3):
         names.ask(name(1))
     assert names.elsewhere() == []
     answer.set()
-    end, found = time.monotonic() + 8, list[Name]()
+    end, found = time.monotonic() + 8, list[LookedUpName]()
     while not found and time.monotonic() < end:
         found = names.elsewhere()
     assert found == [name(1)] == asked
@@ -95,7 +95,7 @@ def test_what_was_dialed_by_a_name_that_leads_elsewhere_is_dialed_anew(
     with sides(tmp_path, 2) as (a, b):
         dials_by_name(a, b)
         until(lambda: a.of(LinkOpened), a, b)
-        monkeypatch.setattr(Name, "leads_elsewhere", lambda self: True)
+        monkeypatch.setattr(LookedUpName, "leads_elsewhere", lambda self: True)
         until(lambda: len(a.of(LinkOpened)) == 2, a, b)
         why = "localhost is at another address now"
         assert a.of(LinkClosed) == [LinkClosed(Link(b.device, Way.DIALED), why)]
@@ -105,8 +105,8 @@ def test_what_was_dialed_by_a_name_that_leads_elsewhere_is_dialed_anew(
 def test_only_who_was_dialed_by_a_name_and_does_not_dial_us_is_looked_up(
     tmp_path, monkeypatch, why_not
 ) -> None:
-    asked = list[Name]()
-    monkeypatch.setattr(Name, "leads_elsewhere", lambda self: asked.append(self) or True)
+    asked = list[LookedUpName]()
+    monkeypatch.setattr(LookedUpName, "leads_elsewhere", lambda self: asked.append(self) or True)
     with sides(tmp_path, 2) as (a, b):
         if why_not == "it dials us":
             b.dials(a)

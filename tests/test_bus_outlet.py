@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.cli.demo.stage import wait_until
-from leftzmq.runtime.line_writer import MAX_WAITING_BYTES, Outlet
+from leftzmq.runtime.line_writer import MAX_WAITING_BYTES, LineWriter
 
 DEADLINE_S = 20.0
 PIPE_BYTES = 4096
@@ -32,8 +32,8 @@ def pipe() -> Iterator[tuple[int, int]]:
             continue  # the test did
 
 
-def outlet(fd: int) -> Outlet:
-    return Outlet(fd, lambda count: f"lost {count}")
+def outlet(fd: int) -> LineWriter:
+    return LineWriter(fd, lambda count: f"lost {count}")
 
 
 def everything(fd: int) -> list[str]:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from leftzmq.disk.watcher import CookieSeen as CookieReport
+from leftzmq.disk.watcher import CookieReport as CookieReport
 from leftzmq.disk.watcher import Touched
-from leftzmq.disk.watcher.reports import Touch as Said
+from leftzmq.disk.watcher.reports import TouchReport as Said
 from leftzmq.runtime import watch_inbox
-from leftzmq.runtime.watch_inbox import Reports
+from leftzmq.runtime.watch_inbox import WatchInbox
 from leftzmq.sync.facts import CookieSeen, Fact, PathsTouched, WatchLost
 
 MOST = 100
 
 
 @pytest.fixture
-def waiting(monkeypatch: pytest.MonkeyPatch) -> Reports:
+def waiting(monkeypatch: pytest.MonkeyPatch) -> WatchInbox:
     monkeypatch.setattr(watch_inbox, "REPORTS_MAX", MOST)
     monkeypatch.setattr(watch_inbox, "REPORTS_A_TURN", MOST // 4)
-    return Reports(lambda: None)
+    return WatchInbox(lambda: None)
 
 
-def taken(waiting: Reports) -> list[Fact]:
+def taken(waiting: WatchInbox) -> list[Fact]:
     facts: list[Fact] = []
     while waiting:
         facts += waiting.take()
@@ -32,7 +32,9 @@ def kinds(facts: list[Fact]) -> list[type]:
     return [type(fact) for fact in facts]
 
 
-def test_of_too_many_touches_some_are_left_out_and_everything_is_walked(waiting: Reports) -> None:
+def test_of_too_many_touches_some_are_left_out_and_everything_is_walked(
+    waiting: WatchInbox,
+) -> None:
     put = waiting.reporter("share")
     for number in range(3 * MOST):
         put(Touched(f"f{number}", Said.MADE))
@@ -44,7 +46,7 @@ def test_of_too_many_touches_some_are_left_out_and_everything_is_walked(waiting:
     assert not taken(waiting), "it is said once"
 
 
-def test_it_is_said_before_what_came_behind_them(waiting: Reports) -> None:
+def test_it_is_said_before_what_came_behind_them(waiting: WatchInbox) -> None:
     """Who waits for his cookie is not told that all is in sync before the walk."""
     put = waiting.reporter("share")
     for number in range(MOST):
@@ -55,14 +57,14 @@ def test_it_is_said_before_what_came_behind_them(waiting: Reports) -> None:
     assert found.index(WatchLost) < found.index(CookieSeen) == len(found) - 1
 
 
-def test_fewer_are_all_there(waiting: Reports) -> None:
+def test_fewer_are_all_there(waiting: WatchInbox) -> None:
     put = waiting.reporter("share")
     for number in range(MOST):
         put(Touched(f"f{number}", Said.MADE))
     assert set(kinds(taken(waiting))) == {PathsTouched}
 
 
-def test_of_a_watcher_that_is_heard_no_more_nothing_is_said(waiting: Reports) -> None:
+def test_of_a_watcher_that_is_heard_no_more_nothing_is_said(waiting: WatchInbox) -> None:
     put = waiting.reporter("share")
     for number in range(2 * MOST):
         put(Touched(f"f{number}", Said.MADE))

@@ -20,7 +20,7 @@ from leftzmq.sync.facts import (
     Subscribed,
 )
 from leftzmq.sync.link import Link, Way
-from leftzmq.transport.decode import Ask, SealedArrived, read
+from leftzmq.transport.decode import AdminAsk, SealedArrived, read
 from leftzmq.transport.frames import RawFrame
 from leftzmq.transport.server_sockets import Listening
 from leftzmq.transport.socket_errors import SocketTrouble
@@ -310,8 +310,8 @@ def test_monitors_and_the_command_line_have_doors_of_their_own(tmp_path):
         client.connect(f"ipc://{tmp_path}/0/admin")
         client.send(b"rubbish")
         client.send(encode_ask("status", {}))
-        until(lambda: facts(a, Ask) and facts(a, StrangerRefused), a)
-        (ask,) = facts(a, Ask)
+        until(lambda: facts(a, AdminAsk) and facts(a, StrangerRefused), a)
+        (ask,) = facts(a, AdminAsk)
         assert ask.verb == "status" and a.bus.answer(ask.asker, b"fine")
         until(lambda: client.poll(0), a)
         assert client.recv() == b"fine"

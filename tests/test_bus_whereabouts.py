@@ -9,7 +9,7 @@ from buses import during, sides, until
 
 from leftzmq.sync.facts import LinkClosed, LinkOpened
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.transport.connection_ends import Ends, left
+from leftzmq.transport.connection_ends import ConnectionEnds, left
 
 OURS, ALSO_OURS = "127.0.0.1", "127.0.0.2"
 NOBODYS = "192.0.2.1"  # of RFC 5737
@@ -17,26 +17,26 @@ NO_WAY = "255.255.255.255"  # who may not broadcast cannot call it
 ONE, OTHER = DeviceKey(b"1" * 32), DeviceKey(b"2" * 32)
 
 
-def ends(here: str, there: str = OURS) -> Ends:
-    return Ends(socket.AF_INET, (here, 1), (there, 7700))
+def ends(here: str, there: str = OURS) -> ConnectionEnds:
+    return ConnectionEnds(socket.AF_INET, (here, 1), (there, 7700))
 
 
 def test_the_ends_of_a_connection_are_learnt_and_it_stays_open() -> None:
     with socket.create_server((OURS, 0)) as server:
         port = server.getsockname()[1]
         with socket.create_connection((OURS, port)) as client:
-            found = Ends.of(client.fileno(), port)
-            assert found == Ends(socket.AF_INET, client.getsockname(), (OURS, port))
-            assert Ends.of(client.fileno(), port + 1) is None
+            found = ConnectionEnds.of(client.fileno(), port)
+            assert found == ConnectionEnds(socket.AF_INET, client.getsockname(), (OURS, port))
+            assert ConnectionEnds.of(client.fileno(), port + 1) is None
             client.send(b"still open")
 
 
 def test_a_descriptor_that_is_closed_or_no_connection_has_no_ends() -> None:
     with socket.create_server((OURS, 0)) as server, socket.socket(socket.AF_UNIX) as other:
         port, number = server.getsockname()[1], server.fileno()
-        assert Ends.of(number, port) is None
-        assert Ends.of(other.fileno(), port) is None
-    assert Ends.of(number, port) is None
+        assert ConnectionEnds.of(number, port) is None
+        assert ConnectionEnds.of(other.fileno(), port) is None
+    assert ConnectionEnds.of(number, port) is None
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_a_descriptor_that_is_closed_or_no_connection_has_no_ends() -> None:
         (ends(ALSO_OURS), False),  # though we would call from another one now
         (ends(NOBODYS), True),
         (ends(NOBODYS, NO_WAY), False),  # no other address: this one may come back
-        (Ends(socket.AF_INET6, ("2001:db8::1", 1, 0, 0), ("::1", 7700, 0, 0)), True),
-        (Ends(socket.AF_INET6, ("::1", 1, 0, 0), ("::1", 7700, 0, 0)), False),
+        (ConnectionEnds(socket.AF_INET6, ("2001:db8::1", 1, 0, 0), ("::1", 7700, 0, 0)), True),
+        (ConnectionEnds(socket.AF_INET6, ("::1", 1, 0, 0), ("::1", 7700, 0, 0)), False),
     ],
 )
 def test_an_address_is_left_when_it_is_gone_and_another_one_would_do(
-    those: Ends, is_left: bool
+    those: ConnectionEnds, is_left: bool
 ) -> None:
     assert left({ONE: those}) == ([ONE] if is_left else [])
 
@@ -69,7 +69,7 @@ def test_what_was_dialed_from_an_address_that_is_gone_is_closed_and_dialed_anew(
         line = a.bus._dialed[b.device].control
         connection = line.connection
         assert connection is not None and connection.ends.there == (OURS, line.endpoint.port)
-        connection.ends = Ends(socket.AF_INET, (NOBODYS, 1), connection.ends.there)
+        connection.ends = ConnectionEnds(socket.AF_INET, (NOBODYS, 1), connection.ends.there)
         until(lambda: len(a.of(LinkOpened)) == 2, a, b)
         why = f"the address {NOBODYS} is not this device's any more"
         assert a.of(LinkClosed) == [LinkClosed(Link(b.device, Way.DIALED), why)]

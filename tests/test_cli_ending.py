@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.cli.demo import stage as story
-from leftzmq.cli.demo.ending import Ending
+from leftzmq.cli.demo.ending import Interrupts
 from leftzmq.cli.demo.keeper import clear
 from leftzmq.cli.demo.stage import Stage, wait_until
 
@@ -43,7 +43,7 @@ class Swallows:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_one_that_was_lost_is_found_again() -> None:
-    with pytest.raises(KeyboardInterrupt), Ending() as ending:
+    with pytest.raises(KeyboardInterrupt), Interrupts() as ending:
         Swallows()
         assert ending.came
         ending.look()
@@ -52,14 +52,14 @@ def test_one_that_was_lost_is_found_again() -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_one_that_was_lost_to_the_end_is_heard_at_the_end() -> None:
-    with pytest.raises(KeyboardInterrupt), Ending():
+    with pytest.raises(KeyboardInterrupt), Interrupts():
         Swallows()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_second_one_does_not_interrupt_the_cleaning_up(number: int) -> None:
     cleaned = False
-    with pytest.raises(KeyboardInterrupt), Ending():
+    with pytest.raises(KeyboardInterrupt), Interrupts():
         try:
             os.kill(os.getpid(), number)
         finally:
@@ -72,7 +72,7 @@ def test_the_second_one_does_not_interrupt_the_cleaning_up(number: int) -> None:
 
 def test_one_in_the_calm_is_heard_after_it() -> None:
     done = False
-    with pytest.raises(KeyboardInterrupt), Ending() as ending:
+    with pytest.raises(KeyboardInterrupt), Interrupts() as ending:
         ending.calm()
         os.kill(os.getpid(), signal.SIGINT)
         ending.look()
@@ -82,7 +82,7 @@ def test_one_in_the_calm_is_heard_after_it() -> None:
 
 def test_what_is_ignored_stays_ignored_and_what_was_there_comes_back() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with Ending() as ending:
+    with Interrupts() as ending:
         os.kill(os.getpid(), signal.SIGHUP)
         ending.look()
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
@@ -91,14 +91,14 @@ def test_what_is_ignored_stays_ignored_and_what_was_there_comes_back() -> None:
 
 LATE = """
 import builtins, os, signal, sys
-from leftzmq.cli.demo.ending import Ending
+from leftzmq.cli.demo.ending import Interrupts
 
 class Late:
     def __del__(self, kill=os.kill, pid=os.getpid(), number=int(sys.argv[1])):
         kill(pid, number)
 
 try:
-    with Ending():
+    with Interrupts():
         os.kill(os.getpid(), signal.SIGINT)
 except KeyboardInterrupt:
     builtins.late = Late()

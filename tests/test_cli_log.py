@@ -23,7 +23,7 @@ from leftzmq.cli.format.batches import (
     LONGEST_S,
     MAX_WANTED,
     QUIET_S,
-    Batches,
+    EventBatches,
 )
 from leftzmq.cli.format.event_lines import batch_text, line, size_text
 from leftzmq.cli.log import LEVELS, Level, Log, level_of
@@ -50,7 +50,7 @@ def found(path: str = "f", **fields: Any) -> Event:
 
 def told(*events: tuple[float, Event]) -> list[str]:
     """What is said of events that come at these times, when all is over."""
-    batches = Batches()
+    batches = EventBatches()
     said: list[str] = []
     for now, each in events:
         said += map(batch_text, batches.due(now))
@@ -136,7 +136,7 @@ def test_what_a_line_has_told_of_is_not_counted_in_the_time_of_the_next_one() ->
 
 
 def test_a_line_comes_when_it_is_quiet_and_now_and_then_while_it_is_not() -> None:
-    batches = Batches()
+    batches = EventBatches()
     assert batches.deadline() is None
     batches.add(found(), 1.0)
     assert batches.deadline() == 1.0 + QUIET_S
@@ -154,7 +154,7 @@ def test_a_line_comes_when_it_is_quiet_and_now_and_then_while_it_is_not() -> Non
 @pytest.mark.parametrize("devices", [1, 60])
 def test_however_many_changes_come_a_few_lines_a_second_are_told(devices: int) -> None:
     """Of all kinds, by as many devices as there may be, in whatever rhythm."""
-    batches, seconds, lines, changes = Batches(), 60.0, 0, 0
+    batches, seconds, lines, changes = EventBatches(), 60.0, 0, 0
     made = 0
     for rhythm in (0.002, 0.8):
         now = 1000.0
@@ -177,7 +177,7 @@ def test_however_many_changes_come_a_few_lines_a_second_are_told(devices: int) -
 
 
 def test_what_is_kept_does_not_grow() -> None:
-    batches = Batches()
+    batches = EventBatches()
     for n in range(3 * MAX_WANTED):
         batches.wanted(event(EventKind.TICKET, f"{n}"), 1.0)
         batches.add(came(f"f{n}"), 1.0)

@@ -7,7 +7,7 @@ from typing import Any
 
 from leftzmq.cli.monitor import Tail
 from leftzmq.errors import AgentAway
-from leftzmq.runtime.event_log import KEPT_BYTES, KEPT_EVENTS, Chronicle
+from leftzmq.runtime.event_log import KEPT_BYTES, KEPT_EVENTS, EventLog
 from leftzmq.wire.local import Event, EventKind, packed_bytes
 
 
@@ -15,11 +15,11 @@ class Agent:
     """An agent with a chronicle; `tell` makes an event."""
 
     def __init__(self, began: float = 100.0) -> None:
-        self.chronicle, self.clock = Chronicle(began), began
+        self.event_log, self.clock = EventLog(began), began
 
     def tell(self) -> Event:
         self.clock += 1.0
-        return self.chronicle.note(EventKind.SCAN, {"folder": "share"}, self.clock)
+        return self.event_log.note(EventKind.SCAN, {"folder": "share"}, self.clock)
 
 
 def tail(agent: list[Agent], heard: list[Event | None]) -> tuple[list[int], list[str]]:
@@ -28,7 +28,7 @@ def tail(agent: list[Agent], heard: list[Event | None]) -> tuple[list[int], list
     def ask(after: int) -> dict[str, Any]:
         if not agent:
             raise AgentAway("no agent runs on this state directory")
-        return agent[0].chronicle.reply(after)
+        return agent[0].event_log.reply(after)
 
     return [event.number for event in Tail(ask, said.append).follow(heard)], said
 
@@ -51,13 +51,13 @@ def test_only_the_last_events_are_kept() -> None:
 def test_what_is_kept_fits_an_answer_however_long_the_events_are() -> None:
     agent = Agent()
     for _ in range(2 * KEPT_EVENTS):
-        agent.chronicle.note(EventKind.PROBLEM, {"text": "\udce9" * 60_000}, 1.0)
-    reply = agent.chronicle.reply(0)
+        agent.event_log.note(EventKind.PROBLEM, {"text": "\udce9" * 60_000}, 1.0)
+    reply = agent.event_log.reply(0)
     assert packed_bytes(reply) <= KEPT_BYTES + (64 << 10)
     assert reply["events"][-1][1] == 2 * KEPT_EVENTS
     for _ in range(2 * KEPT_EVENTS):
         agent.tell()
-    assert len(agent.chronicle.reply(0)["events"]) == KEPT_EVENTS
+    assert len(agent.event_log.reply(0)["events"]) == KEPT_EVENTS
 
 
 def test_a_gap_is_asked_for_and_what_is_forgotten_is_said() -> None:
@@ -74,7 +74,7 @@ def test_a_gap_is_asked_for_and_what_is_forgotten_is_said() -> None:
         yield last
 
     said: list[str] = []
-    numbers = [e.number for e in Tail(agent.chronicle.reply, said.append).follow(heard())]
+    numbers = [e.number for e in Tail(agent.event_log.reply, said.append).follow(heard())]
     assert numbers[:5] == [1, 2, 3, 4, 5] and numbers[-1] == KEPT_EVENTS + 12
     assert numbers == sorted(set(numbers)) and said == ["7 events were missed"]
 
@@ -96,7 +96,7 @@ def test_an_agent_that_was_started_again_begins_anew() -> None:
     said: list[str] = []
     numbers = [
         event.number
-        for event in Tail(lambda after: agents[0].chronicle.reply(after), said.append).follow(
+        for event in Tail(lambda after: agents[0].event_log.reply(after), said.append).follow(
             heard()
         )
     ]
@@ -120,7 +120,7 @@ def test_another_run_whose_numbers_go_on_by_chance_is_seen_as_one() -> None:
     said: list[str] = []
 
     def ask(after: int) -> dict[str, Any]:
-        return agent[0].chronicle.reply(after)
+        return agent[0].event_log.reply(after)
 
     def events() -> Iterator[Event | None]:
         yield from heard

@@ -16,7 +16,7 @@ from leftzmq.disk.apply.apply import apply
 from leftzmq.disk.apply.flush import GROUP_FROM, Alone, Flushes
 from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.disk.fs.interface import LastFolder, Root, Stat
-from leftzmq.disk.fs.real import RealFile, RealFolder, RealRoot
+from leftzmq.disk.fs.real import RealDirectory, RealFile, RealRoot
 from leftzmq.disk.staging import staging
 from leftzmq.disk.staging.staging import open_staging
 from leftzmq.disk.trash.trash import Trash
@@ -586,7 +586,7 @@ class Meddler:
     of what else `kind` says)."""
 
     def __init__(
-        self, patch: pytest.MonkeyPatch, method: str, nth: int = 1, kind: type = RealFolder
+        self, patch: pytest.MonkeyPatch, method: str, nth: int = 1, kind: type = RealDirectory
     ) -> None:
         self.act: Callable[[], None] = lambda: None
         self.before = True
@@ -797,14 +797,14 @@ def test_a_folder_that_cannot_be_made_gives_the_file_back(
     root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a").write_bytes(OLD)
-    real = RealFolder.make_folder
+    real = RealDirectory.make_folder
 
-    def full(folder: RealFolder, name: str, mode: int = 0o777) -> None:
+    def full(folder: RealDirectory, name: str, mode: int = 0o777) -> None:
         if name == "a":
             raise OSError(errno.ENOSPC, "full")
         real(folder, name, mode)
 
-    monkeypatch.setattr(RealFolder, "make_folder", full)
+    monkeypatch.setattr(RealDirectory, "make_folder", full)
     assert one(root, directory("a", held(root, "a"))).ending is Ending.DISK_FULL
     assert (tmp_path / "a").read_bytes() == OLD
 
@@ -827,10 +827,10 @@ def test_a_copy_in_the_trash_is_flushed_before_the_original_goes(
     (tmp_path / "m").mkdir()
     (tmp_path / "m/a").write_bytes(OLD)
     calls: list[str] = []
-    for kind, method in ((RealFile, "flush"), (RealFolder, "flush"), (RealFolder, "unlink")):
+    for kind, method in ((RealFile, "flush"), (RealDirectory, "flush"), (RealDirectory, "unlink")):
         _note(monkeypatch, kind, method, calls)
     assert one(root, remove("m/a", held(root, "m/a"))).ending is Ending.DONE
-    assert calls[:3] == ["RealFile.flush", "RealFolder.flush", "RealFolder.unlink"]
+    assert calls[:3] == ["RealFile.flush", "RealDirectory.flush", "RealDirectory.unlink"]
 
 
 def _note(patch: pytest.MonkeyPatch, kind: type, method: str, calls: list[str]) -> None:
@@ -951,14 +951,14 @@ def test_many_small_files_are_flushed_at_once(
 ) -> None:
     flushes: list[str] = []
     _count(monkeypatch, RealFile, flushes)
-    _count(monkeypatch, RealFolder, flushes)
+    _count(monkeypatch, RealDirectory, flushes)
     counting: Any = Counting(root)
     outcomes = apply(counting, [put(root, f"f{i}") for i in range(20)], now_ns=NOW_NS)
     assert {o.ending for o in outcomes} == {Ending.DONE}
-    assert counting.count == 1 and flushes == ["RealFolder"]
+    assert counting.count == 1 and flushes == ["RealDirectory"]
     flushes.clear()
     apply(counting, [put(root, f"g{i}") for i in range(7)], now_ns=NOW_NS)
-    assert counting.count == 1 and sorted(flushes) == ["RealFile"] * 7 + ["RealFolder"]
+    assert counting.count == 1 and sorted(flushes) == ["RealDirectory"] + ["RealFile"] * 7
 
 
 def test_many_attributes_and_folders_are_flushed_at_once(root: RealRoot, tmp_path: Path) -> None:
@@ -998,7 +998,7 @@ def test_what_could_not_even_be_thrown_away_is_said_to_be_of_no_use(
     """Else it would be flushed a second time, and the kernel would say that all is well."""
     operation = put(root, "x")
     monkeypatch.setattr(RealFile, "flush", _no_flush)
-    monkeypatch.setattr(RealFolder, "unlink", _no_flush)
+    monkeypatch.setattr(RealDirectory, "unlink", _no_flush)
     assert one(root, operation).ending is Ending.FLUSH_FAILED
     assert not (tmp_path / "x").exists()
 
@@ -1025,13 +1025,13 @@ def test_what_lies_on_another_file_system_is_flushed_by_itself(
     real = RealFile.stat
     far = {"device": -1}
     monkeypatch.setattr(RealFile, "stat", lambda file: replace(real(file), **far))
-    by_name = RealFolder.stat
+    by_name = RealDirectory.stat
 
-    def far_by_name(folder: RealFolder, name: str) -> Stat | None:
+    def far_by_name(folder: RealDirectory, name: str) -> Stat | None:
         found = by_name(folder, name)
         return replace(found, **far) if found else None
 
-    monkeypatch.setattr(RealFolder, "stat", far_by_name)
+    monkeypatch.setattr(RealDirectory, "stat", far_by_name)
     counting: Any = Counting(root)
     outcomes = apply(counting, [put(root, f"f{i}") for i in range(20)], now_ns=NOW_NS)
     assert {o.ending for o in outcomes} == {Ending.DONE}
@@ -1044,7 +1044,7 @@ def test_a_failed_flush_does_not_hide_why_nothing_was_done(
     (tmp_path / "a").write_bytes(OLD)
     operation = put(root, "a", held(root, "a"))
     Meddler(monkeypatch, "exchange").act = lambda: _write(tmp_path / "a", "in place")
-    monkeypatch.setattr(RealFolder, "flush", _no_flush)
+    monkeypatch.setattr(RealDirectory, "flush", _no_flush)
     assert one(root, operation).ending is Ending.CHANGED
 
 
@@ -1056,7 +1056,7 @@ def test_a_folder_that_cannot_be_flushed_is_not_done(
     root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "d").mkdir()
-    monkeypatch.setattr(RealFolder, "flush", _no_flush)
+    monkeypatch.setattr(RealDirectory, "flush", _no_flush)
     outcomes = run(root, directory("d"), put(root, "d/a"))
     # Also what is there already: by whom, and whether it was flushed, nobody knows.
     assert [o.ending for o in outcomes] == [Ending.FLUSH_FAILED] * 2
@@ -1109,7 +1109,7 @@ def test_a_full_disk_is_said_and_nothing_is_done(
     def full(*_: Any) -> None:
         raise OSError(code, "full")
 
-    monkeypatch.setattr(RealFolder, "make_folder", full)  # the trash needs a folder
+    monkeypatch.setattr(RealDirectory, "make_folder", full)  # the trash needs a folder
     assert [o.ending for o in run(root, *operations)] == [Ending.DISK_FULL] * 4
     assert (tmp_path / "a").read_bytes() == OLD and leftovers(tmp_path) == ["a.lefting"]
 
@@ -1131,14 +1131,14 @@ def test_a_full_disk_at_the_attributes(
 def test_one_failure_does_not_stop_the_others(
     root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = RealFolder.make_link
+    real = RealDirectory.make_link
 
-    def no(folder: RealFolder, name: str, target: bytes) -> None:
+    def no(folder: RealDirectory, name: str, target: bytes) -> None:
         if name == "b":
             raise PermissionError(errno.EACCES, "Permission denied", name)
         real(folder, name, target)
 
-    monkeypatch.setattr(RealFolder, "make_link", no)
+    monkeypatch.setattr(RealDirectory, "make_link", no)
     outcomes = run(root, link("a"), link("b"), link("c"))
     assert [o.ending for o in outcomes] == [Ending.DONE, Ending.FAILED, Ending.DONE]
     assert "Permission denied" in outcomes[1].why
@@ -1164,10 +1164,10 @@ def test_a_folder_that_may_not_be_written(root: RealRoot, tmp_path: Path) -> Non
 def far_trash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As if the folder `m` were a mount: no rename or exchange leaves or enters it."""
     for method in ("rename_new", "exchange"):
-        real = getattr(RealFolder, method)
+        real = getattr(RealDirectory, method)
 
         def far(
-            folder: RealFolder, name: str, to: RealFolder, *rest: Any, real: Any = real
+            folder: RealDirectory, name: str, to: RealDirectory, *rest: Any, real: Any = real
         ) -> None:
             inside = [
                 os.readlink(f"/proc/self/fd/{f.fd}") == str(tmp_path / "m") for f in (folder, to)
@@ -1176,7 +1176,7 @@ def far_trash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
                 raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
             real(folder, name, to, *rest)
 
-        monkeypatch.setattr(RealFolder, method, far)
+        monkeypatch.setattr(RealDirectory, method, far)
 
 
 @pytest.mark.usefixtures("far_trash")

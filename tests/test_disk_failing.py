@@ -34,15 +34,15 @@ from test_disk_apply import (
 
 from leftzmq.config import Limits
 from leftzmq.disk.apply.outcome import Ending, Outcome
-from leftzmq.disk.fs.real import RealFile, RealFolder, RealRoot
+from leftzmq.disk.fs.real import RealDirectory, RealFile, RealRoot
 from leftzmq.disk.trash.retention import TrashSweep
 from leftzmq.tree.plan import Operation, Verb
 
 ROWS: Final = (1, 2, 3, 5)
 CALLS: Final = (
     (RealRoot, "folder"),
-    (RealFolder, "stat folder open_read create make_folder make_link read_link rename_new"),
-    (RealFolder, "exchange unlink remove_folder flush"),
+    (RealDirectory, "stat folder open_read create make_folder make_link read_link rename_new"),
+    (RealDirectory, "exchange unlink remove_folder flush"),
     (RealFile, "read write stat set_times set_exec flush"),
 )
 

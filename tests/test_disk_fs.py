@@ -19,7 +19,7 @@ from sim.fs import Calls, SimRoot
 
 from leftzmq.disk.fs import linux
 from leftzmq.disk.fs import real as fs
-from leftzmq.disk.fs.interface import CANNOT_CLONE, CLONE_BYTES, Folder, OtherSpelling, Root
+from leftzmq.disk.fs.interface import CANNOT_CLONE, CLONE_BYTES, Directory, OtherSpelling, Root
 from leftzmq.disk.fs.real import RealRoot
 from leftzmq.disk.fs.spelling import SpelledRoot
 from leftzmq.tree.entry import Kind
@@ -43,16 +43,16 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> Root:
 
 
 @pytest.fixture
-def top(root: Root) -> Folder:
+def top(root: Root) -> Directory:
     return root.folder("")
 
 
-def put(folder: Folder, name: str, data: bytes) -> None:
+def put(folder: Directory, name: str, data: bytes) -> None:
     with folder.create(name) as file:
         file.write(0, data)
 
 
-def get(folder: Folder, name: str) -> bytes:
+def get(folder: Directory, name: str) -> bytes:
     with folder.open_read(name) as file:
         return file.read(0, 1 << 20)
 
@@ -60,7 +60,7 @@ def get(folder: Folder, name: str) -> bytes:
 # ---- files ------------------------------------------------------------------------------------
 
 
-def test_a_file_is_created_once_only(top: Folder) -> None:
+def test_a_file_is_created_once_only(top: Directory) -> None:
     put(top, "a", b"one")
     with pytest.raises(FileExistsError):
         top.create("a")
@@ -71,7 +71,7 @@ def test_a_file_is_created_once_only(top: Folder) -> None:
     assert get(top, "a") == b"one"
 
 
-def test_reads_are_full_except_at_the_end(top: Folder) -> None:
+def test_reads_are_full_except_at_the_end(top: Directory) -> None:
     put(top, "a", b"0123456789")
     with top.open_read("a") as file:
         assert file.read(2, 3) == b"234"
@@ -80,7 +80,7 @@ def test_reads_are_full_except_at_the_end(top: Folder) -> None:
         assert file.read(3, 0) == b""
 
 
-def test_blocks_are_shared_or_that_is_refused(top: Folder) -> None:
+def test_blocks_are_shared_or_that_is_refused(top: Directory) -> None:
     block = CLONE_BYTES
     put(top, "from", b"a" * block + b"b" * block + b"c" * 9)
     put(top, "to", b"x" * 4 * block)
@@ -100,7 +100,7 @@ def test_blocks_are_shared_or_that_is_refused(top: Folder) -> None:
     assert get(top, "from") == b"a" * block + b"b" * block + b"c" * 9
 
 
-def test_writes_may_leave_a_hole(top: Folder) -> None:
+def test_writes_may_leave_a_hole(top: Directory) -> None:
     with top.create("a") as file:
         file.write(5, memoryview(b"xyz")[1:])
         file.flush()
@@ -110,7 +110,7 @@ def test_writes_may_leave_a_hole(top: Folder) -> None:
         assert file.stat().size == 2
 
 
-def test_to_begin_a_flush_changes_nothing_and_never_fails(top: Folder) -> None:
+def test_to_begin_a_flush_changes_nothing_and_never_fails(top: Directory) -> None:
     with top.create("a") as file:
         file.begin_flush(0, 1 << 20)
         file.write(0, b"abc")
@@ -145,7 +145,7 @@ def test_a_disk_that_is_behind_gets_nothing_before_it_must(
     assert len(begun) == 4
 
 
-def test_open_write_wants_an_existing_file(top: Folder) -> None:
+def test_open_write_wants_an_existing_file(top: Directory) -> None:
     with pytest.raises(FileNotFoundError):
         top.open_write("a")
     put(top, "a", b"abc")
@@ -154,7 +154,7 @@ def test_open_write_wants_an_existing_file(top: Folder) -> None:
     assert get(top, "a") == b"aXc"
 
 
-def test_times_and_exec_are_set_and_seen(top: Folder) -> None:
+def test_times_and_exec_are_set_and_seen(top: Directory) -> None:
     with top.create("a") as file:
         assert file.stat().exec is False
         file.set_times(1_600_000_000_123_456_789)
@@ -171,7 +171,7 @@ def test_times_and_exec_are_set_and_seen(top: Folder) -> None:
         assert file.stat().mtime_ns == -1
 
 
-def test_x_is_for_whoever_may_read(top: Folder) -> None:
+def test_x_is_for_whoever_may_read(top: Directory) -> None:
     with top.create("new") as file:
         for mode, exec, after in (
             (0o640, True, 0o750),
@@ -183,7 +183,7 @@ def test_x_is_for_whoever_may_read(top: Folder) -> None:
             assert file.stat().mode == after
 
 
-def test_attributes_of_a_user_are_set_seen_and_removed(top: Folder) -> None:
+def test_attributes_of_a_user_are_set_seen_and_removed(top: Directory) -> None:
     with top.create("a") as file:
         assert file.xattrs() == {}
         try:
@@ -199,7 +199,7 @@ def test_attributes_of_a_user_are_set_seen_and_removed(top: Folder) -> None:
         assert file.xattrs() == {"user.note": b"two"}
 
 
-def test_an_owner_is_seen_and_set_again(top: Folder) -> None:
+def test_an_owner_is_seen_and_set_again(top: Directory) -> None:
     top.make_folder("d")
     with top.create("a") as file, top.folder("d") as folder:
         for thing, stat in ((file, file.stat), (folder, folder.own_stat)):
@@ -221,7 +221,7 @@ def test_an_owner_is_seen_and_set_again(top: Folder) -> None:
     ],
 )
 def test_a_new_file_is_open_to_those_to_whom_its_folder_is(
-    top: Folder, folder: int, file: int
+    top: Directory, folder: int, file: int
 ) -> None:
     top.make_folder("d")
     with top.folder("d") as inner:
@@ -230,7 +230,7 @@ def test_a_new_file_is_open_to_those_to_whom_its_folder_is(
         assert inner.new_mode(False) == file
 
 
-def test_a_file_is_nobody_elses_until_its_mode_is_set(top: Folder) -> None:
+def test_a_file_is_nobody_elses_until_its_mode_is_set(top: Directory) -> None:
     with top.create("a") as file:
         assert file.stat().mode == 0o600
         file.set_mode(top.new_mode(False))
@@ -243,7 +243,7 @@ def test_a_file_is_nobody_elses_until_its_mode_is_set(top: Folder) -> None:
 # ---- what is there ----------------------------------------------------------------------------
 
 
-def test_stat_says_the_kind_and_never_follows(top: Folder) -> None:
+def test_stat_says_the_kind_and_never_follows(top: Directory) -> None:
     assert top.stat("none") is None
     put(top, "file", b"123")
     top.make_folder("folder")
@@ -254,7 +254,7 @@ def test_stat_says_the_kind_and_never_follows(top: Folder) -> None:
     assert sorted(top.names()) == [b"file", b"folder", b"link"]
 
 
-def test_a_folders_key_stays_when_its_children_change(top: Folder) -> None:
+def test_a_folders_key_stays_when_its_children_change(top: Directory) -> None:
     top.make_folder("d")
     before = top.stat("d")
     with top.folder("d") as inner:
@@ -266,7 +266,7 @@ def test_a_folders_key_stays_when_its_children_change(top: Folder) -> None:
     assert before.key().size == 0 and before.key().inode == before.inode
 
 
-def test_names_are_given_as_they_are(top: Folder) -> None:
+def test_names_are_given_as_they_are(top: Directory) -> None:
     made = {"ä", "tab\t", "\u202e"}
     for name in made:
         put(top, name, b"")
@@ -277,7 +277,7 @@ def test_names_are_given_as_they_are(top: Folder) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/", "/etc", "a\0b", "../x"])
-def test_a_name_is_one_component(top: Folder, root: Root, name: str) -> None:
+def test_a_name_is_one_component(top: Directory, root: Root, name: str) -> None:
     for call in (top.stat, top.folder, top.open_read, top.create, top.unlink, top.make_folder):
         with pytest.raises(ValueError):
             call(name)
@@ -290,7 +290,7 @@ def test_a_name_is_one_component(top: Folder, root: Root, name: str) -> None:
 # ---- links are never followed -----------------------------------------------------------------
 
 
-def test_links_are_not_followed_by_any_call(root: Root, top: Folder) -> None:
+def test_links_are_not_followed_by_any_call(root: Root, top: Directory) -> None:
     top.make_folder("real")
     with top.folder("real") as real:
         real.make_folder("below")
@@ -308,7 +308,7 @@ def test_links_are_not_followed_by_any_call(root: Root, top: Folder) -> None:
     root.folder("real/below").close()
 
 
-def test_a_file_in_the_way_is_not_a_folder(root: Root, top: Folder) -> None:
+def test_a_file_in_the_way_is_not_a_folder(root: Root, top: Directory) -> None:
     put(top, "a", b"")
     for path in ("a", "a/b"):
         with pytest.raises(NotADirectoryError):
@@ -317,7 +317,7 @@ def test_a_file_in_the_way_is_not_a_folder(root: Root, top: Folder) -> None:
         root.folder("none/b")
 
 
-def test_a_folder_is_not_opened_as_a_file(top: Folder) -> None:
+def test_a_folder_is_not_opened_as_a_file(top: Directory) -> None:
     top.make_folder("d")
     for call in (top.open_read, top.open_write):
         with pytest.raises(IsADirectoryError):
@@ -327,7 +327,7 @@ def test_a_folder_is_not_opened_as_a_file(top: Folder) -> None:
 # ---- renames ----------------------------------------------------------------------------------
 
 
-def test_rename_new_never_overwrites(top: Folder) -> None:
+def test_rename_new_never_overwrites(top: Directory) -> None:
     put(top, "a", b"a")
     top.make_folder("d")
     inner = top.folder("d")
@@ -347,7 +347,7 @@ def test_rename_new_never_overwrites(top: Folder) -> None:
         top.rename_new("a", inner, "gone")
 
 
-def test_rename_new_takes_folders_and_links(top: Folder) -> None:
+def test_rename_new_takes_folders_and_links(top: Directory) -> None:
     top.make_folder("d")
     top.make_link("l", b"t")
     top.rename_new("d", top, "e")
@@ -357,7 +357,7 @@ def test_rename_new_takes_folders_and_links(top: Folder) -> None:
     assert sorted(top.names()) == [b"e", b"m"] and top.read_link("m") == b"t"
 
 
-def test_exchange_swaps_or_does_nothing(top: Folder) -> None:
+def test_exchange_swaps_or_does_nothing(top: Directory) -> None:
     put(top, "a", b"a")
     top.make_folder("d")
     inner = top.folder("d")
@@ -373,7 +373,7 @@ def test_exchange_swaps_or_does_nothing(top: Folder) -> None:
     assert sorted(inner.names()) == [b"b", b"l"] and sorted(top.names()) == [b"a", b"d"]
 
 
-def test_removing(top: Folder) -> None:
+def test_removing(top: Directory) -> None:
     top.make_folder("d")
     with top.folder("d") as inner:
         put(inner, "x", b"")
@@ -390,7 +390,7 @@ def test_removing(top: Folder) -> None:
         top.unlink("d")
 
 
-def test_flushes_and_room(root: Root, top: Folder) -> None:
+def test_flushes_and_room(root: Root, top: Directory) -> None:
     put(top, "a", b"x")
     with top.open_read("a") as file:
         file.flush()

@@ -11,7 +11,7 @@ import pytest
 
 from leftzmq.disk.apply import restore as recover
 from leftzmq.disk.apply.restore import PutBack, Restored, Return, Trashed, TrashListing, restore
-from leftzmq.disk.fs.real import RealFolder, RealRoot
+from leftzmq.disk.fs.real import RealDirectory, RealRoot
 from leftzmq.disk.trash.trash import batch_name
 from leftzmq.errors import Refused
 from leftzmq.tree.entry import Kind
@@ -239,7 +239,7 @@ def test_what_the_disk_says_is_said(
     def broken(*_: object) -> None:
         raise OSError(code, "the disk says so")
 
-    monkeypatch.setattr(RealFolder, "rename_new", broken)
+    monkeypatch.setattr(RealDirectory, "rename_new", broken)
     returned = put_back(share, batch, "d/f")
     assert (returned.ending, returned.why) == (ending, "the disk says so")
     assert not (share / "d").exists() and len(listed(share)) == 1
@@ -248,9 +248,9 @@ def test_what_the_disk_says_is_said(
 def test_both_folders_are_flushed(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = trashed(share, 0, "d/f")
     flushed: list[int] = []
-    flush = RealFolder.flush
+    flush = RealDirectory.flush
     monkeypatch.setattr(
-        RealFolder, "flush", lambda f: (flushed.append(f.own_stat().inode), flush(f))[1]
+        RealDirectory, "flush", lambda f: (flushed.append(f.own_stat().inode), flush(f))[1]
     )
     assert put_back(share, batch, "d/f").ending is Restored.DONE
     wanted = (share, share / "d", share / ".left/trash" / batch / "d")

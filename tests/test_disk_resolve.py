@@ -19,7 +19,7 @@ from leftzmq.disk.apply.resolve import (
     read_text,
     resolve,
 )
-from leftzmq.disk.fs.real import RealFolder, RealRoot
+from leftzmq.disk.fs.real import RealDirectory, RealRoot
 from leftzmq.errors import Refused
 from leftzmq.tree.entry import Kind
 
@@ -133,14 +133,14 @@ def test_a_write_between_the_look_and_the_exchange_goes_back(
     root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy, file = known(root, COPY), known(root, FILE)
-    exchange = RealFolder.exchange
+    exchange = RealDirectory.exchange
 
-    def late(self: RealFolder, name: str, to: RealFolder, to_name: str) -> None:
+    def late(self: RealDirectory, name: str, to: RealDirectory, to_name: str) -> None:
         monkeypatch.undo()
         edit(tmp_path / FILE)
         exchange(self, name, to, to_name)
 
-    monkeypatch.setattr(RealFolder, "exchange", late)
+    monkeypatch.setattr(RealDirectory, "exchange", late)
     assert resolve(root, Choice.COPY, copy, FILE, file, NOW_NS)[0] is Resolved.CHANGED
     assert files(tmp_path)["f.txt"] == b"of a user" and not trashed(tmp_path)
     assert b"theirs" in files(tmp_path).values()
@@ -155,7 +155,7 @@ def test_what_the_disk_says_is_said(
     def broken(*_: object) -> None:
         raise OSError(code, "the disk says so")
 
-    monkeypatch.setattr(RealFolder, "rename_new", broken)
+    monkeypatch.setattr(RealDirectory, "rename_new", broken)
     resolved, why = resolve(root, Choice.BOTH, copy, "d/other", None, NOW_NS)
     assert resolved is ending and "the disk says so" in why
 

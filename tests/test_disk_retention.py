@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.config import Limits
-from leftzmq.disk.fs.real import RealFolder, RealRoot
+from leftzmq.disk.fs.real import RealDirectory, RealRoot
 from leftzmq.disk.trash import retention
 from leftzmq.disk.trash.retention import DAY_NS, TrashClock, TrashSweep, moved
 from leftzmq.disk.trash.trash import Trash, batch_name, is_batch, taken_ns
@@ -42,7 +42,7 @@ def batch(trash: Path, age_ns: int, *paths: str) -> str:
 
 
 def disk_of(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    monkeypatch.setattr(RealFolder, "total_bytes", lambda self: size)
+    monkeypatch.setattr(RealDirectory, "total_bytes", lambda self: size)
 
 
 def swept(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from leftzmq.disk.fs import linux
-from leftzmq.disk.fs.real import RealFile, RealFolder
+from leftzmq.disk.fs.real import RealDirectory, RealFile
 from leftzmq.disk.share import TOKEN_BYTES, Marker, Share
 from leftzmq.errors import ShareError
 
@@ -45,7 +45,7 @@ def test_the_first_start_makes_everything(tmp_path: Path) -> None:
 def test_no_crash_leaves_half_a_marker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     watched = [(RealFile, "write"), (RealFile, "flush")]
-    watched += [(RealFolder, "flush"), (RealFolder, "rename_new")]
+    watched += [(RealDirectory, "flush"), (RealDirectory, "rename_new")]
     for kind, method in watched:
         real = getattr(kind, method)
 
@@ -57,14 +57,14 @@ def test_no_crash_leaves_half_a_marker(tmp_path: Path, monkeypatch: pytest.Monke
 
         monkeypatch.setattr(kind, method, noted)
     first(tmp_path)
-    named = calls.index("RealFolder.rename_new")
+    named = calls.index("RealDirectory.rename_new")
     assert calls[named - 2 : named + 2] == [
         "RealFile.write",
         "RealFile.flush",
-        "RealFolder.rename_new",
-        "RealFolder.flush",
+        "RealDirectory.rename_new",
+        "RealDirectory.flush",
     ]
-    assert calls[: named - 2] == ["RealFolder.flush"]  # of the root, which holds .left now
+    assert calls[: named - 2] == ["RealDirectory.flush"]  # of the root, which holds .left now
     assert len(calls) == 6  # and once more, for the trash
 
 

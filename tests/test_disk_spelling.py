@@ -16,9 +16,9 @@ from sim.hands import Hands
 
 from leftzmq.disk.apply.apply import apply
 from leftzmq.disk.apply.outcome import Ending
-from leftzmq.disk.fs.interface import Folder, NotKept, OtherSpelling, Root, is_free
+from leftzmq.disk.fs.interface import Directory, NotKept, OtherSpelling, Root, is_free
 from leftzmq.disk.fs.real import RealRoot
-from leftzmq.disk.fs.spelling import SpelledFolder, SpelledRoot, tell_apart
+from leftzmq.disk.fs.spelling import SpelledDirectory, SpelledRoot, tell_apart
 from leftzmq.disk.share import Share
 from leftzmq.disk.trash.trash import Trash
 from leftzmq.tree.entry import ContentId, Entry, Kind, ScanKey
@@ -54,16 +54,16 @@ def ntfs(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def top(root: Root) -> Folder:
+def top(root: Root) -> Directory:
     return root.folder("")
 
 
-def put(folder: Folder, name: str, data: bytes = b"") -> None:
+def put(folder: Directory, name: str, data: bytes = b"") -> None:
     with folder.create(name) as file:
         file.write(0, data)
 
 
-def names(folder: Folder) -> set[str]:
+def names(folder: Directory) -> set[str]:
     return {name.decode() for name in folder.names()} - {".left"}
 
 
@@ -72,7 +72,7 @@ def entry(path: str, kind: Kind = Kind.FILE, *, deleted: bool = False) -> Entry:
     return Entry(path, kind, 0, 0, False, ContentId(b""), 0, vector, LIFE, 1, deleted)
 
 
-def held(folder: Folder, name: str) -> Held:
+def held(folder: Directory, name: str) -> Held:
     found = folder.stat(name)
     assert found is not None
     return Held(found.key(), ContentId(b""))
@@ -86,7 +86,7 @@ def one(root: Root, operation: Operation) -> tuple[Ending, str, ScanKey | None]:
 # ---- what is there ------------------------------------------------------------------------------
 
 
-def test_only_the_spelling_that_is_listed_is_there(root: Root, top: Folder) -> None:
+def test_only_the_spelling_that_is_listed_is_there(root: Root, top: Directory) -> None:
     put(top, "Foo", b"x")
     assert top.stat("Foo") is not None and top.spelled("Foo") is None
     assert top.raw.stat("foo") is not None, "the disk itself takes it for that"
@@ -97,7 +97,7 @@ def test_only_the_spelling_that_is_listed_is_there(root: Root, top: Folder) -> N
     assert top.spelled("bar") is None and is_free(top, "bar")
 
 
-def test_every_folder_on_the_way_has_its_spelling(root: Root, top: Folder) -> None:
+def test_every_folder_on_the_way_has_its_spelling(root: Root, top: Directory) -> None:
     top.make_folder("Top")
     root.folder("Top").make_folder("In")
     put(root.folder("Top/In"), "file")
@@ -109,7 +109,7 @@ def test_every_folder_on_the_way_has_its_spelling(root: Root, top: Folder) -> No
         root.folder("Top").folder("in")
 
 
-def test_what_cannot_be_made_beside_another_spelling_says_so(top: Folder) -> None:
+def test_what_cannot_be_made_beside_another_spelling_says_so(top: Directory) -> None:
     put(top, "Foo", b"x")
     top.make_folder("Bar")
     put(top, "new")
@@ -131,7 +131,7 @@ def test_what_cannot_be_made_beside_another_spelling_says_so(top: Folder) -> Non
     assert names(top) == {"Foo", "Bar", "new"}
 
 
-def test_one_step_gives_another_spelling(root: Root, top: Folder) -> None:
+def test_one_step_gives_another_spelling(root: Root, top: Directory) -> None:
     put(top, "foo", b"x")
     top.respell("foo", "FOO")
     assert names(top) == {"FOO"} and top.stat("foo") is None
@@ -148,13 +148,15 @@ def test_one_step_gives_another_spelling(root: Root, top: Folder) -> None:
 
 
 def test_a_share_finds_out_when_it_is_opened(tmp_path: Path, root: Root) -> None:
-    assert isinstance(root.folder(""), SpelledFolder)
+    assert isinstance(root.folder(""), SpelledDirectory)
     plain = Share.open(tmp_path / "plain", "f", None, True)
-    assert not isinstance(plain.root.folder(""), SpelledFolder), "nothing is done where it is exact"
+    assert not isinstance(plain.root.folder(""), SpelledDirectory), (
+        "nothing is done where it is exact"
+    )
     plain.close()
 
 
-def test_the_trash_has_a_place_for_both_spellings(root: Root, top: Folder) -> None:
+def test_the_trash_has_a_place_for_both_spellings(root: Root, top: Directory) -> None:
     put(top, "a", b"1")
     trash = Trash(root, 1_800_000_000_000_000_000, lambda path: None)
     with trash.spot("a") as spot:
@@ -169,7 +171,7 @@ def test_the_trash_has_a_place_for_both_spellings(root: Root, top: Folder) -> No
 # ---- operations ---------------------------------------------------------------------------------
 
 
-def test_an_operation_says_which_spelling_is_in_its_place(root: Root, top: Folder) -> None:
+def test_an_operation_says_which_spelling_is_in_its_place(root: Root, top: Directory) -> None:
     top.make_folder("d")
     put(root.folder("d"), "Case", b"mine")
     put(root.folder("d"), "moves", b"x")
@@ -181,7 +183,7 @@ def test_an_operation_says_which_spelling_is_in_its_place(root: Root, top: Folde
     assert names(root.folder("d")) == {"Case", "moves"}
 
 
-def test_a_delete_of_the_other_spelling_takes_nothing(root: Root, top: Folder) -> None:
+def test_a_delete_of_the_other_spelling_takes_nothing(root: Root, top: Directory) -> None:
     put(top, "foo", b"x")
     before = held(top, "foo")
     top.respell("foo", "FOO")
@@ -190,7 +192,7 @@ def test_a_delete_of_the_other_spelling_takes_nothing(root: Root, top: Folder) -
     assert names(top) == {"FOO"}
 
 
-def test_a_file_gets_its_other_spelling_in_one_step(root: Root, top: Folder) -> None:
+def test_a_file_gets_its_other_spelling_in_one_step(root: Root, top: Directory) -> None:
     put(top, "foo", b"x")
     moved = Moved(entry("foo", deleted=True), held(top, "foo"))
     ending, _, key = one(root, Operation(Verb.MOVE_FILE, entry("FOO"), moved=moved))
@@ -199,7 +201,9 @@ def test_a_file_gets_its_other_spelling_in_one_step(root: Root, top: Folder) -> 
     assert names(top) == {"FOO"} and not root.folder(".left/trash").names()
 
 
-def test_a_folder_gets_its_other_spelling_with_all_that_is_in_it(root: Root, top: Folder) -> None:
+def test_a_folder_gets_its_other_spelling_with_all_that_is_in_it(
+    root: Root, top: Directory
+) -> None:
     top.make_folder("d")
     put(root.folder("d"), "in", b"x")
     make = Operation(Verb.MAKE_DIRECTORY, entry("D", Kind.DIRECTORY), spelled="d")
@@ -208,7 +212,7 @@ def test_a_folder_gets_its_other_spelling_with_all_that_is_in_it(root: Root, top
     assert one(root, make)[0] is Ending.DONE, "done again after a crash"
 
 
-def test_a_file_gets_its_mtime_as_far_as_the_disk_has_it(top: Folder) -> None:
+def test_a_file_gets_its_mtime_as_far_as_the_disk_has_it(top: Directory) -> None:
     with top.create("a") as file:
         file.write(0, b"x")
         file.set_times(1_700_000_000_123_456_789)
@@ -246,9 +250,9 @@ def test_a_file_system_inside_has_its_own_answer() -> None:
     disk.mount(disk.top, b"m", 2, disk.make(Kind.DIRECTORY, 0o755))
     root = SpelledRoot(SimRoot(Calls(disk)), exact=True)
     put(root.folder(""), "Foo")
-    assert not isinstance(root.folder(""), SpelledFolder)
+    assert not isinstance(root.folder(""), SpelledDirectory)
     inside = root.folder("m")
-    assert isinstance(inside, SpelledFolder), "nothing in it tells yet"
+    assert isinstance(inside, SpelledDirectory), "nothing in it tells yet"
     put(inside, "Foo")
     with pytest.raises(OtherSpelling):
         root.folder("m").create("foo")
@@ -258,7 +262,7 @@ def test_a_file_system_inside_has_its_own_answer() -> None:
     root.met(2)
     put(root.folder("m"), "foo")
     assert names(root.folder("m")) == {"Foo", "foo"} and root.folder("m").stat("foo") is not None
-    assert not isinstance(root.folder("m"), SpelledFolder)
+    assert not isinstance(root.folder("m"), SpelledDirectory)
 
 
 @pytest.mark.parametrize(

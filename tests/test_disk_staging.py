@@ -13,7 +13,7 @@ from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import derive_keys
 from leftzmq.content.seal import seal_chunk
 from leftzmq.disk.fs.interface import LastFolder, Root
-from leftzmq.disk.fs.real import RealFile, RealFolder, RealRoot
+from leftzmq.disk.fs.real import RealDirectory, RealFile, RealRoot
 from leftzmq.disk.staging import lefting, staging
 from leftzmq.disk.staging.lefting import lefting_path, lefting_paths
 from leftzmq.disk.staging.local_copy import copy_home
@@ -265,7 +265,7 @@ def test_a_full_disk_is_told_from_other_errors(
         with pytest.raises(Unstageable if code == errno.EIO else DiskFull):
             act()
     assert [p.name for p in (tmp_path / "d").iterdir()] == ["a.lefting"]
-    monkeypatch.setattr(RealFolder, "create", no)
+    monkeypatch.setattr(RealDirectory, "create", no)
     with pytest.raises(Unstageable if code == errno.EIO else DiskFull):
         opened(root, "d/c")
 

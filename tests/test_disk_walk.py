@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from leftzmq.disk.fs.interface import Folder, Root
+from leftzmq.disk.fs.interface import Directory, Root
 from leftzmq.disk.fs.real import RealRoot
 from leftzmq.disk.scan import index_cursor
 from leftzmq.disk.scan import walk as walks
@@ -54,7 +54,7 @@ class Closed:
     def __init__(self, root: Root, *closed: str, error: type[OSError] = PermissionError) -> None:
         self._root, self._closed, self._error = root, closed, error
 
-    def folder(self, path: str) -> Folder:
+    def folder(self, path: str) -> Directory:
         if path in self._closed:
             raise self._error(13, "Permission denied", path)
         return self._root.folder(path)
@@ -270,7 +270,7 @@ def test_a_folder_that_closes_half_way_is_not_gone(
     opened: list[str] = []
 
     class Closing(Closed):
-        def folder(self, path: str) -> Folder:
+        def folder(self, path: str) -> Directory:
             opened.append(path)
             if path == "z" and opened.count("z") > 1:
                 raise PermissionError(13, "Permission denied", path)
@@ -283,7 +283,7 @@ def test_a_folder_that_closes_half_way_is_not_gone(
 
 def test_a_name_that_cannot_be_asked_for_is_not_gone(root: Root, share: Path) -> None:
     class Sick:
-        def __init__(self, folder: Folder) -> None:
+        def __init__(self, folder: Directory) -> None:
             self._folder = folder
 
         def stat(self, name: str) -> Any:

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from leftzmq.disk import watcher
-from leftzmq.disk.watcher import CookieSeen, Lost, Report, Touch, Touched, Watched, Watcher
+from leftzmq.disk.watcher import CookieReport, Lost, Report, Touched, TouchReport, Watched, Watcher
 from leftzmq.disk.watcher.mount_table import Mounted, mounts_near
-from leftzmq.disk.watcher.reports import Batch
+from leftzmq.disk.watcher.reports import ReportBatch
 
 if sys.platform != "linux":
     pytest.skip("inotify is Linux's", allow_module_level=True)
@@ -62,15 +62,15 @@ class Seen:
         """Everything that was done until now has been reported."""
         cookie = self.share / ".left" / f"cookie-{next(self._numbers)}"
         cookie.touch()
-        self.wait_for(CookieSeen(cookie.name))
+        self.wait_for(CookieReport(cookie.name))
 
     def take(self) -> list[Report]:
         """What was reported since the last time, without the cookies."""
         self.fence()
         found, self.reports[:] = list(self.reports), []
-        return [report for report in found if not isinstance(report, CookieSeen)]
+        return [report for report in found if not isinstance(report, CookieReport)]
 
-    def last(self) -> dict[str, Touch]:
+    def last(self) -> dict[str, TouchReport]:
         """The last touch of every path touched since the last time."""
         return {r.path: r.what for r in self.take() if isinstance(r, Touched)}
 
@@ -107,32 +107,35 @@ def move_in(share: Path) -> None:
     (share.parent / "outside").rename(share / "d" / "in")
 
 
-CHANGES: dict[str, tuple[Callable[[Path], Any], dict[str, Touch]]] = {
-    "a new file": (lambda s: (s / "n").write_text("x"), {"n": Touch.CLOSED}),
-    "an empty file": (lambda s: (s / "n").touch(), {"n": Touch.CLOSED}),
-    "a rewritten file": (lambda s: (s / "d/e/h").write_text("x"), {"d/e/h": Touch.CLOSED}),
-    "a deleted file": (lambda s: (s / "d/g").unlink(), {"d/g": Touch.GONE}),
-    "a mode": (lambda s: (s / "f").chmod(0o700), {"f": Touch.MADE}),
-    "a time": (lambda s: os.utime(s / "f", (1, 1)), {"f": Touch.MADE}),
-    "a link": (lambda s: (s / "l").symlink_to("f"), {"l": Touch.MADE}),
-    "a hard link": (lambda s: (s / "d/l").hardlink_to(s / "f"), {"d/l": Touch.MADE}),
-    "a new folder": (lambda s: (s / "d/n").mkdir(), {"d/n": Touch.MADE}),
-    "moved in": (move_in, {"d/in": Touch.CLOSED}),
-    "moved out": (lambda s: (s / "f").rename(s.parent / "f"), {"f": Touch.GONE}),
+CHANGES: dict[str, tuple[Callable[[Path], Any], dict[str, TouchReport]]] = {
+    "a new file": (lambda s: (s / "n").write_text("x"), {"n": TouchReport.CLOSED}),
+    "an empty file": (lambda s: (s / "n").touch(), {"n": TouchReport.CLOSED}),
+    "a rewritten file": (lambda s: (s / "d/e/h").write_text("x"), {"d/e/h": TouchReport.CLOSED}),
+    "a deleted file": (lambda s: (s / "d/g").unlink(), {"d/g": TouchReport.GONE}),
+    "a mode": (lambda s: (s / "f").chmod(0o700), {"f": TouchReport.MADE}),
+    "a time": (lambda s: os.utime(s / "f", (1, 1)), {"f": TouchReport.MADE}),
+    "a link": (lambda s: (s / "l").symlink_to("f"), {"l": TouchReport.MADE}),
+    "a hard link": (lambda s: (s / "d/l").hardlink_to(s / "f"), {"d/l": TouchReport.MADE}),
+    "a new folder": (lambda s: (s / "d/n").mkdir(), {"d/n": TouchReport.MADE}),
+    "moved in": (move_in, {"d/in": TouchReport.CLOSED}),
+    "moved out": (lambda s: (s / "f").rename(s.parent / "f"), {"f": TouchReport.GONE}),
     "renamed": (
         lambda s: (s / "f").rename(s / "d/e/h"),
-        {"f": Touch.GONE, "d/e/h": Touch.CLOSED},
+        {"f": TouchReport.GONE, "d/e/h": TouchReport.CLOSED},
     ),
     "a moved link": (
         lambda s: ((s / "l").symlink_to("f"), (s / "l").rename(s / "m")),
-        {"l": Touch.GONE, "m": Touch.CLOSED},
+        {"l": TouchReport.GONE, "m": TouchReport.CLOSED},
     ),
-    "a moved folder": (lambda s: (s / "d").rename(s / "z"), {"d": Touch.GONE, "z": Touch.MADE}),
+    "a moved folder": (
+        lambda s: (s / "d").rename(s / "z"),
+        {"d": TouchReport.GONE, "z": TouchReport.MADE},
+    ),
     "read": (lambda s: (s / "f").read_text(), {}),
     "listed": (lambda s: list((s / "d").iterdir()), {}),
     "ours arrives": (
         lambda s: ((s / "f.lefting").write_text("x"), (s / "f.lefting").rename(s / "f")),
-        {"f": Touch.CLOSED},
+        {"f": TouchReport.CLOSED},
     ),
     "ours arriving": (lambda s: (s / "d/e/x.LEFTING").write_text("x"), {}),
     "a folder of that name": (
@@ -143,8 +146,8 @@ CHANGES: dict[str, tuple[Callable[[Path], Any], dict[str, Touch]]] = {
         lambda s: ((s / ".left/marker").write_text("x"), (s / ".left/trash/x").write_text("x")),
         {},
     ),
-    "to the trash": (lambda s: (s / "f").rename(s / ".left/trash/f"), {"f": Touch.GONE}),
-    "its namesake": (lambda s: (s / "d/.left").write_text("x"), {"d/.left": Touch.CLOSED}),
+    "to the trash": (lambda s: (s / "f").rename(s / ".left/trash/f"), {"f": TouchReport.GONE}),
+    "its namesake": (lambda s: (s / "d/.left").write_text("x"), {"d/.left": TouchReport.CLOSED}),
 }
 
 
@@ -160,7 +163,7 @@ def test_it_is_said_of_a_folder_that_it_is_one(seen: Seen, share: Path) -> None:
     (share / "n").rename(share / "m")
     (share / "m").rmdir()
     found = {r for r in seen.take() if isinstance(r, Touched)}
-    assert Touched("m", Touch.GONE, folder=True) in found
+    assert Touched("m", TouchReport.GONE, folder=True) in found
     assert all(report.folder for report in found)
 
 
@@ -168,9 +171,9 @@ def test_an_open_file_is_modified_until_it_is_closed(seen: Seen, share: Path) ->
     with (share / "f").open("ab", buffering=0) as file:
         for _ in range(3):
             file.write(b"x")
-            seen.wait_for(Touched("f", Touch.MODIFIED))
-            assert seen.last() == {"f": Touch.MODIFIED}
-    assert seen.last() == {"f": Touch.CLOSED}
+            seen.wait_for(Touched("f", TouchReport.MODIFIED))
+            assert seen.last() == {"f": TouchReport.MODIFIED}
+    assert seen.last() == {"f": TouchReport.CLOSED}
 
 
 def test_a_long_write_does_not_keep_the_watcher_busy(seen: Seen, share: Path) -> None:
@@ -185,8 +188,8 @@ def test_a_cookie_comes_after_all_that_was_before_it(seen: Seen, share: Path) ->
         (share / "d" / str(number)).touch()
     (share / ".left" / "cookie-end").touch()
     (share / ".left" / "cookie-end").unlink()  # gone again before anyone looks
-    seen.wait_for(CookieSeen("cookie-end"))
-    before = seen.reports[: seen.reports.index(CookieSeen("cookie-end"))]
+    seen.wait_for(CookieReport("cookie-end"))
+    before = seen.reports[: seen.reports.index(CookieReport("cookie-end"))]
     assert {r.path for r in before if isinstance(r, Touched)} == {f"d/{n}" for n in range(300)}
 
 
@@ -195,7 +198,7 @@ def test_a_name_that_is_not_utf8_sends_one_to_its_folder(seen: Seen, share: Path
     Path(os.fsdecode(os.fsencode(share / "d") + b"/\xff/x")).touch()
     Path(os.fsdecode(os.fsencode(share) + b"/\xfe")).touch()
     found = set(seen.take())
-    assert found == {Touched("d", Touch.MADE, True), Touched("", Touch.MADE, True)}
+    assert found == {Touched("d", TouchReport.MADE, True), Touched("", TouchReport.MADE, True)}
     assert seen.folders() == {"", "d", "d/e"}
 
 
@@ -204,7 +207,7 @@ def test_a_share_behind_a_link(share: Path) -> None:
     seen = Seen(share.parent / "link")
     seen.watcher.start()
     (share / "d" / "g").write_text("x")
-    assert seen.last() == {"d/g": Touch.CLOSED}
+    assert seen.last() == {"d/g": TouchReport.CLOSED}
     seen.watcher.stop()
 
 
@@ -215,12 +218,12 @@ def test_a_folder_is_watched_before_it_is_reported(seen: Seen, share: Path) -> N
     """What is put into it once it was reported has an event; what was before is for the walk."""
 
     def fill(report: Report) -> None:
-        if report == Touched("n", Touch.MADE, folder=True):
+        if report == Touched("n", TouchReport.MADE, folder=True):
             (share / "n" / "inside").write_text("x")
 
     seen.on_report = fill
     (share / "n").mkdir()
-    seen.wait_for(Touched("n/inside", Touch.CLOSED))
+    seen.wait_for(Touched("n/inside", TouchReport.CLOSED))
 
 
 def test_a_tree_that_is_made_at_once_is_watched_to_its_leaves(seen: Seen, share: Path) -> None:
@@ -229,7 +232,7 @@ def test_a_tree_that_is_made_at_once_is_watched_to_its_leaves(seen: Seen, share:
     assert set("vwxyz") <= {r.path for r in seen.take() if isinstance(r, Touched)}
     for top in "vwxyz":
         (share / top / "2" / "3" / "4" / "leaf").write_text("x")
-    assert seen.last() == {f"{top}/2/3/4/leaf": Touch.CLOSED for top in "vwxyz"}
+    assert seen.last() == {f"{top}/2/3/4/leaf": TouchReport.CLOSED for top in "vwxyz"}
 
 
 def test_a_tree_that_is_moved_in_is_watched_and_one_moved_out_is_not(
@@ -237,14 +240,14 @@ def test_a_tree_that_is_moved_in_is_watched_and_one_moved_out_is_not(
 ) -> None:
     outside = share.parent / "outside"
     (share / "d").rename(outside)
-    assert seen.last() == {"d": Touch.GONE}
+    assert seen.last() == {"d": TouchReport.GONE}
     assert seen.folders() == {""}
     (outside / "e" / "h").write_text("not ours")
     assert seen.last() == {}
     outside.rename(share / "back")
-    assert seen.last() == {"back": Touch.MADE}
+    assert seen.last() == {"back": TouchReport.MADE}
     (share / "back" / "e" / "h").write_text("ours")
-    assert seen.last() == {"back/e/h": Touch.CLOSED}
+    assert seen.last() == {"back/e/h": TouchReport.CLOSED}
 
 
 def test_a_moved_tree_is_known_by_its_new_path(seen: Seen, share: Path) -> None:
@@ -255,7 +258,7 @@ def test_a_moved_tree_is_known_by_its_new_path(seen: Seen, share: Path) -> None:
     seen.take()
     (share / "e" / "d" / "g").write_text("x")
     (share / "e" / "h").unlink()
-    assert seen.last() == {"e/d/g": Touch.CLOSED, "e/h": Touch.GONE}
+    assert seen.last() == {"e/d/g": TouchReport.CLOSED, "e/h": TouchReport.GONE}
 
 
 def test_a_deleted_tree_leaves_no_watch(seen: Seen, share: Path) -> None:
@@ -263,7 +266,7 @@ def test_a_deleted_tree_leaves_no_watch(seen: Seen, share: Path) -> None:
         (share / path).unlink()
     (share / "d" / "e").rmdir()
     (share / "d").rmdir()
-    assert seen.last() == dict.fromkeys(("d", "d/e", "d/g", "d/e/h"), Touch.GONE)
+    assert seen.last() == dict.fromkeys(("d", "d/e", "d/g", "d/e/h"), TouchReport.GONE)
     assert seen.folders() == {""} and seen.watcher.watches
     (share / "d").mkdir()
     seen.fence()
@@ -302,7 +305,7 @@ def test_a_real_overflow_is_said_and_everything_is_watched_again(seen: Seen, sha
     (share / "new" / "er" / "x").write_text("x")
     (share / "e2" / "h").write_text("x")
     (share.parent / "old" / "x").write_text("not ours")
-    assert seen.last() == {"new/er/x": Touch.CLOSED, "e2/h": Touch.CLOSED}
+    assert seen.last() == {"new/er/x": TouchReport.CLOSED, "e2/h": TouchReport.CLOSED}
 
 
 def limit(monkeypatch: pytest.MonkeyPatch, code: int, *names: str) -> Callable[[], None]:
@@ -373,7 +376,7 @@ def test_an_unreadable_folder_is_watched_once_it_can_be_read(
     assert seen.reports == [] and seen.folders() == {""}  # the walk names it
     allow()
     (share / "d").chmod(0o755)
-    assert seen.take() == [Touched("d", Touch.MADE, folder=True)]
+    assert seen.take() == [Touched("d", TouchReport.MADE, folder=True)]
     assert seen.folders() == {"", "d", "d/e"}
     seen.watcher.stop()
 
@@ -432,7 +435,7 @@ def test_what_could_not_be_watched_is_tried_again_and_watched_when_the_limit_is_
     assert regained == [Watched("d/e"), Watched("other")]
     assert seen.watcher.watches and seen.folders() == {"", "d", "d/e", "other"}
     (share / "other" / "x").write_text("x")
-    assert seen.last() == {"other/x": Touch.CLOSED}
+    assert seen.last() == {"other/x": TouchReport.CLOSED}
     seen.watcher.stop()
 
 
@@ -524,7 +527,7 @@ def test_without_our_folder_no_cookie_can_be_seen(share: Path) -> None:
     assert not seen.watcher.watches
     (share.parent / "left").rename(share / ".left")
     (share / "f").write_text("x")
-    seen.wait_for(Touched("f", Touch.CLOSED))
+    seen.wait_for(Touched("f", TouchReport.CLOSED))
     assert seen.watcher.watches
     seen.fence()
     seen.watcher.stop()
@@ -544,7 +547,7 @@ def test_a_mount_of_a_folder_inside_itself_ends_somewhere(
     seen.watcher.start()
     assert seen.folders() == {"", "d"}
     (share / "d" / "g").write_text("x")
-    assert seen.last() == {"d/g": Touch.CLOSED}
+    assert seen.last() == {"d/g": TouchReport.CLOSED}
     seen.watcher.stop()
 
 
@@ -560,7 +563,7 @@ def test_nothing_is_reported_after_stop_and_nothing_stays_open(share: Path) -> N
     for _ in range(3):
         seen.watcher.start()
         (share / "f").write_text("x")
-        assert seen.last() == {"f": Touch.CLOSED}
+        assert seen.last() == {"f": TouchReport.CLOSED}
         (share / "f").write_text("y")
         seen.watcher.stop()
         count = len(seen.reports)
@@ -590,12 +593,12 @@ def test_elsewhere_the_native_observer_is_used(share: Path) -> None:
     (share / "d" / "e").rename(share / "e2")
     Path(os.fsdecode(os.fsencode(share / "d") + b"/\xff")).touch()
     (share / "d" / "g").unlink()
-    seen.wait_for(Touched("d/g", Touch.GONE))
+    seen.wait_for(Touched("d/g", TouchReport.GONE))
     seen.watcher.stop()
     found = {(r.path, r.what) for r in seen.reports if isinstance(r, Touched)}
-    assert {("d/new", Touch.MADE), ("d/new", Touch.MODIFIED)} <= found
-    assert {("d/e", Touch.GONE), ("e2", Touch.MADE), ("d", Touch.MADE)} <= found
-    assert all(isinstance(r, Touched) and r.what is not Touch.CLOSED for r in seen.reports)
+    assert {("d/new", TouchReport.MADE), ("d/new", TouchReport.MODIFIED)} <= found
+    assert {("d/e", TouchReport.GONE), ("e2", TouchReport.MADE), ("d", TouchReport.MADE)} <= found
+    assert all(isinstance(r, Touched) and r.what is not TouchReport.CLOSED for r in seen.reports)
     assert not any(path.startswith(".left") or "lefting" in path for path, _ in found)
 
 
@@ -605,28 +608,30 @@ def test_elsewhere_the_native_observer_is_used(share: Path) -> None:
 @pytest.mark.parametrize(
     ("touches", "left"),
     [
-        ([Touch.MADE, Touch.MODIFIED, Touch.CLOSED], Touch.CLOSED),
-        ([Touch.CLOSED, "attributes"], Touch.CLOSED),
-        (["attributes"], Touch.MADE),
-        ([Touch.MODIFIED, "attributes"], Touch.MODIFIED),
-        ([Touch.CLOSED, Touch.MODIFIED], Touch.MODIFIED),
-        ([Touch.CLOSED, Touch.GONE], Touch.GONE),
-        ([Touch.GONE, Touch.MADE], Touch.MADE),
+        ([TouchReport.MADE, TouchReport.MODIFIED, TouchReport.CLOSED], TouchReport.CLOSED),
+        ([TouchReport.CLOSED, "attributes"], TouchReport.CLOSED),
+        (["attributes"], TouchReport.MADE),
+        ([TouchReport.MODIFIED, "attributes"], TouchReport.MODIFIED),
+        ([TouchReport.CLOSED, TouchReport.MODIFIED], TouchReport.MODIFIED),
+        ([TouchReport.CLOSED, TouchReport.GONE], TouchReport.GONE),
+        ([TouchReport.GONE, TouchReport.MADE], TouchReport.MADE),
     ],
 )
-def test_several_touches_of_one_path_are_one(touches: list[Touch | str], left: Touch) -> None:
+def test_several_touches_of_one_path_are_one(
+    touches: list[TouchReport | str], left: TouchReport
+) -> None:
     reports: list[Report] = []
-    batch = Batch(reports.append)
+    batch = ReportBatch(reports.append)
     for touch in touches:
-        if isinstance(touch, Touch):
+        if isinstance(touch, TouchReport):
             batch.touch("p", touch)
         else:
             batch.attributes("p")
-    batch.touch("q", Touch.GONE, folder=True)
-    batch.touch("q", Touch.CLOSED)
+    batch.touch("q", TouchReport.GONE, folder=True)
+    batch.touch("q", TouchReport.CLOSED)
     batch.flush()
     batch.flush()
-    assert reports == [Touched("p", left), Touched("q", Touch.CLOSED, folder=True)]
+    assert reports == [Touched("p", left), Touched("q", TouchReport.CLOSED, folder=True)]
 
 
 def test_what_we_write_ourselves_wakes_the_watcher_seldom(
@@ -690,7 +695,7 @@ def test_without_a_table_of_mounts_all_else_is_watched(
     seen.watcher.start()
     try:
         (share / "d/new").write_text("x")
-        assert seen.last() == {"d/new": Touch.CLOSED}
+        assert seen.last() == {"d/new": TouchReport.CLOSED}
     finally:
         seen.watcher.stop()
 

@@ -19,10 +19,10 @@ from msgspec import structs
 from trees import content
 
 from leftzmq.index.store import Store
-from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.local_changes import FoundDeleted, found, gone
 from leftzmq.sync.versions.remote_changes import Heard, heard
-from leftzmq.sync.versions.resolver import Versions
+from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.sync.versions.ticket import Ticket
 from leftzmq.tree.conflict import conflict_path
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey
@@ -49,8 +49,8 @@ class Device:
     name: str
     store: Store
     skew_ns: int
-    indexes: Indexes = field(init=False)
-    versions: Versions = field(init=False)
+    index_view: IndexView = field(init=False)
+    resolver: Resolver = field(init=False)
     disk: dict[str, Observed] = field(default_factory=dict)
     trash: list[bytes] = field(default_factory=list)
     starts: int = 0
@@ -60,10 +60,10 @@ class Device:
         self.starts += 1
         mark = self.name.encode() * 4
         self.store.heads.begin_life(make_life(mark, 1_700_000_000 + self.starts, bytes(4)))
-        self.indexes = Indexes(self.store)
-        self.versions = Versions(self.indexes)
-        self.indexes.walked = True  # what changed while it was away is scanned at once
-        self.indexes.reach = sum(1 << self.bit(other) for other in "ABC" if other != self.name)
+        self.index_view = IndexView(self.store)
+        self.resolver = Resolver(self.index_view)
+        self.index_view.walked = True  # what changed while it was away is scanned at once
+        self.index_view.reach = sum(1 << self.bit(other) for other in "ABC" if other != self.name)
 
     def bit(self, other: str) -> int:
         head = self.store.heads.place(other.encode() * 32)
@@ -80,13 +80,13 @@ class Device:
     def scan(self, path: str, now_ns: int) -> None:
         observed = self.disk.get(path)
         if observed is None:
-            gone(self.indexes, path, now_ns + self.skew_ns)
+            gone(self.index_view, path, now_ns + self.skew_ns)
             return
-        change = found(self.indexes, observed, key_of(observed))
+        change = found(self.index_view, observed, key_of(observed))
         if isinstance(change, FoundDeleted):
             self.trash.append(observed.content)
             del self.disk[path]
-            self.versions.take(change.entry, None)
+            self.resolver.take(change.entry, None)
 
     def tree(self) -> dict[str, tuple[object, ...]]:
         """All that is synced of the disk."""
@@ -99,7 +99,7 @@ class Device:
         return [row.entry for rows in self.store.paths(b"", 1000) for row in rows if row.is_ours]
 
     def hear(self, other: str, entry: Entry) -> None:
-        meaning = heard(self.indexes, self.bit(other), entry)
+        meaning = heard(self.index_view, self.bit(other), entry)
         assert meaning is not Heard.OLDER, f"{other} went back to {entry}"
 
     def settle(self) -> bool:
@@ -107,7 +107,7 @@ class Device:
         busy = False
         for rows in self.store.paths(b"", 1000):
             for _ in range(ROUNDS_MAX):
-                ticket = self.versions.ticket(rows[0].entry.path)
+                ticket = self.resolver.ticket(rows[0].entry.path)
                 if ticket is None:
                     break
                 busy = True
@@ -121,22 +121,22 @@ class Device:
         old = self.disk.pop(path, None)
         if old is not None and ticket.copy:
             assert ticket.ours is not None
-            known = [row.entry for row in self.indexes.rows(path)]
+            known = [row.entry for row in self.index_view.rows(path)]
             assert not any(succeeds(version, ticket.ours.entry) for version in known)
             copy = conflict_path(ticket.ours.entry)
             self.disk[copy] = Observed(
                 copy, old.kind, old.size, old.mtime_ns, old.exec, old.content, old.depth
             )
-            self.versions.take_copy(ticket.ours.entry, copy, key_of(self.disk[copy]))
+            self.resolver.take_copy(ticket.ours.entry, copy, key_of(self.disk[copy]))
         elif old is not None and (entry.deleted or old.content != entry.content):
             self.trash.append(old.content)
         if entry.deleted:
-            self.versions.take(entry, None)
+            self.resolver.take(entry, None)
             return
         self.disk[path] = Observed(
             path, entry.kind, entry.size, entry.mtime_ns, entry.exec, entry.content, entry.depth
         )
-        self.versions.take(entry, key_of(self.disk[path]))
+        self.resolver.take(entry, key_of(self.disk[path]))
 
 
 class World:
@@ -223,7 +223,7 @@ class World:
                         (1 << bit, 1 << bit),
                     )
                     other.store._db.execute("DELETE FROM version WHERE holders = 0")
-                    other.indexes._memo.clear()
+                    other.index_view._memo.clear()
         device.start()
         if device.store.heads.sequence == 0:
             for other in self.devices.values():  # it hears before it scans, or after

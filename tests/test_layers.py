@@ -36,7 +36,8 @@ ORDER = {
     "sync": (
         ("link",),
         ("jobs", "versions"),
-        ("actions", "facts"),
+        ("facts",),
+        ("actions",),
         ("download", "problems", "reopening", "trash_keeper"),
         ("guard", "scan", "upload"),
         ("peers",),

@@ -20,8 +20,8 @@ from sim.world import Knobs, World
 
 from leftzmq.disk.apply.flush import Flushes
 from leftzmq.disk.fs.interface import File
-from leftzmq.sync.exchange.index_client import Hearing
-from leftzmq.sync.versions.resolver import Versions
+from leftzmq.sync.exchange.index_client import IndexClient
+from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.tree.entry import Entry, Kind
 
 KNOWN_SEEDS, FRESH_SEEDS = 150, 25
@@ -101,11 +101,11 @@ def _no_folder_flushes(self: Flushes) -> dict[int, str]:
     return {}
 
 
-def _no_copies(self: Versions, loser: Entry, digits: int) -> None:
+def _no_copies(self: Resolver, loser: Entry, digits: int) -> None:
     return None
 
 
-def _gaps_are_nothing(self: Hearing, page: object, device: object, now: float) -> object:
+def _gaps_are_nothing(self: IndexClient, page: object, device: object, now: float) -> object:
     return self._hear(page, device, now)  # type: ignore[arg-type]
 
 
@@ -114,8 +114,8 @@ def _gaps_are_nothing(self: Hearing, page: object, device: object, now: float) -
     [
         (Flushes, "file", _no_flush, {"I4"}, 0),
         (Flushes, "finish", _no_folder_flushes, {"I2", "I2 tree", "I4"}, 50),
-        (Versions, "copy_path", _no_copies, {"I2 tree"}, 0),
-        (Hearing, "_news", _gaps_are_nothing, {"I1"}, 0),
+        (Resolver, "copy_path", _no_copies, {"I2 tree"}, 0),
+        (IndexClient, "_news", _gaps_are_nothing, {"I1"}, 0),
     ],
 )
 def test_what_is_taken_out_is_found(

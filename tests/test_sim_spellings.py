@@ -54,7 +54,7 @@ def contents(device: SimDevice) -> dict[str, object]:
 def all_have(world: World, wanted: dict[str, object]) -> None:
     for device in world.devices.values():
         assert contents(device) == wanted, device.name
-        assert not device.folder.problems.all() and not device.folder.indexes.tally.tickets
+        assert not device.folder.problems.all() and not device.folder.index_view.counters.tickets
 
 
 def calls_of(device: SimDevice, what: str) -> list[str]:

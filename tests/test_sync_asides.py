@@ -14,7 +14,7 @@ from test_sync_mesh import together
 
 from leftzmq.disk.apply.swap import Place
 from leftzmq.disk.fs.interface import Stat
-from leftzmq.disk.fs.real import RealFolder
+from leftzmq.disk.fs.real import RealDirectory
 from leftzmq.disk.trash.trash import Spot
 from leftzmq.sync.apply.set_aside import RETRY_S
 
@@ -40,7 +40,7 @@ class Broken:
 
         patch.setattr(Place, "_look_again", look_again)
         for method in ("rename_new", "exchange"):
-            self._wrap(patch, getattr(RealFolder, method), method)
+            self._wrap(patch, getattr(RealDirectory, method), method)
 
     def _wrap(self, patch: pytest.MonkeyPatch, real: Any, method: str) -> None:
         def call(*arguments: Any) -> None:
@@ -48,7 +48,7 @@ class Broken:
                 raise error()
             real(*arguments)
 
-        patch.setattr(RealFolder, method, call)
+        patch.setattr(RealDirectory, method, call)
 
 
 def elsewhere(device: Device, kind: str) -> None:

@@ -128,7 +128,7 @@ def test_names_and_folders_that_do_not_exist_are_said_at_once(mesh: Mesh) -> Non
 
 def test_a_peer_without_a_key_is_never_waited_for_in_vain_without_a_word(mesh: Mesh) -> None:
     a, _ = begin(mesh, "AB")
-    a.node.barrier._keyless = ("delta",)
+    a.node.wait_questions._keyless = ("delta",)
     for fields in ({"peers": "delta"}, {"all": True}):
         assert waits(mesh, a, **fields)["why"] == "delta has no key in the config"
 

@@ -22,7 +22,7 @@ from leftzmq.sync.facts import (
     Touch,
 )
 from leftzmq.sync.versions.local_changes import FoundDeleted
-from leftzmq.sync.versions.path_locks import Claimant
+from leftzmq.sync.versions.path_locks import LockOwner
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.plan import Held
 
@@ -48,12 +48,12 @@ def test_what_was_seen_before_the_applier_began_is_looked_at_again(a: Device) ->
     """Its claim came between the look and the version that would have been made of it: then a
     version of ours would be followed by an older one, and the others would drop us."""
     entry, key = ours(a)
-    assert a.folder.claims.take("f", Claimant.APPLIER)
+    assert a.folder.locks.take("f", LockOwner.APPLIER)
     a.take(PathsCleared("share", (Sighting("f", Sight.GONE, key),)))
     a.mesh.settle(seconds=1.0)
     assert ours(a) == (entry, key), "nothing is said of it while the applier is there"
     (a.share / "f").unlink()
-    a.folder.claims.release(("f",), Claimant.APPLIER)
+    a.folder.locks.release(("f",), LockOwner.APPLIER)
     a.mesh.settle()
     row = a.store.ours("f")
     assert row is not None and row.entry.deleted
@@ -72,7 +72,7 @@ def test_a_folder_that_is_found_deleted_again_and_again_is_tried_once(a: Device)
     """Before the first walk is over its tombstone is not taken, so every look at it finds it."""
     (a.share / "d").mkdir()
     (a.share / "d/mine").write_bytes(b"mine")
-    a.folder.indexes.walked = False
+    a.folder.index_view.walked = False
     grave = deleted("z", made("z", folder("d")))
     a.store.put(Row(grave, a.store.heads.of(a.mesh.devices["B"].key).mask))
     a.take(RescanWanted("share", ("d",), walk=True))
@@ -94,23 +94,23 @@ def test_many_paths_that_the_applier_works_at_are_one_turn_each_time(a: Device) 
 
     a.handle = counted  # type: ignore[method-assign]
     for path in paths:
-        assert a.folder.claims.take(path, Claimant.APPLIER)
+        assert a.folder.locks.take(path, LockOwner.APPLIER)
         a.mesh.now += 0.003
         a.take(PathsTouched("share", ((path, Touch.MADE),)))
         while a.mesh.step():
             pass
     a.mesh.settle(seconds=1.0)
     assert turns < 60, "40 a second, and some of the others"
-    a.folder.claims.release(paths, Claimant.APPLIER)
+    a.folder.locks.release(paths, LockOwner.APPLIER)
     a.mesh.settle()
-    assert a.folder.settler.idle
+    assert a.folder.scheduler.idle
 
 
 def test_one_thing_at_a_time_is_done_at_a_path(a: Device) -> None:
     """The applier, too: it puts a file where the conflict copy of another one is to be."""
-    claims = a.folder.claims
-    assert claims.take("g", Claimant.APPLIER) and not claims.take("g", Claimant.APPLIER)
-    claims.release(("g",), Claimant.SETTLER)
-    assert claims.is_changing("g")
-    claims.release(("g",), Claimant.APPLIER)
-    assert claims.take("g", Claimant.APPLIER)
+    locks = a.folder.locks
+    assert locks.take("g", LockOwner.APPLIER) and not locks.take("g", LockOwner.APPLIER)
+    locks.release(("g",), LockOwner.SETTLER)
+    assert locks.is_changing("g")
+    locks.release(("g",), LockOwner.APPLIER)
+    assert locks.take("g", LockOwner.APPLIER)

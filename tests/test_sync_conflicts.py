@@ -100,7 +100,7 @@ def test_what_is_decided_on_one_device_holds_on_all(
     if lost:
         assert all(lost in trash(d) for d in mesh.devices.values())
     assert ask(mesh, device, "list")["copies"] == []
-    assert device.folder.indexes.tally.conflicts == 0
+    assert device.folder.index_view.counters.conflicts == 0
     assert "no conflict copy" in ask(mesh, device, "show", path=path)["declined"]["what"]
 
 

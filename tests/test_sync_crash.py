@@ -159,7 +159,7 @@ def test_where_the_name_of_such_a_copy_is_taken_the_old_version_is_in_the_trash(
 ) -> None:
     b = mesh.devices["B"]
     crashes_at_an_exchange(mesh, monkeypatch, b"of b", b"of a")
-    loser = b.folder.indexes.ours("f")
+    loser = b.folder.index_view.ours("f")
     assert loser is not None
     b.write(conflict_path(loser.entry), b"a user's")
     b.start()
@@ -456,4 +456,4 @@ def test_what_was_done_and_then_changed_elsewhere_is_no_edit_of_ours(
     assert tree["f"][1] == b"the next version"  # type: ignore[index]
     (a.share / "f").unlink()
     assert "f" not in together(mesh)
-    assert not b.folder.indexes.begun and not b.store.all_begun()
+    assert not b.folder.index_view.begun and not b.store.all_begun()

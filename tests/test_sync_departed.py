@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from leftzmq.disk.scan.sighting import Sight, Sighting
-from leftzmq.sync.scan.pending_deletes import FOLDER_HOLD_S, Departed
+from leftzmq.sync.scan.pending_deletes import FOLDER_HOLD_S, PendingDeletes
 from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import is_below
 
@@ -19,10 +19,10 @@ class Story:
     """
 
     def __init__(self, paths: dict[str, Kind]) -> None:
-        self.departed, self.alive, self.asked = Departed(), set(paths), 0
+        self.pending_deletes, self.alive, self.asked = PendingDeletes(), set(paths), 0
         self.order: list[str] = []
         for inode, (path, kind) in enumerate(paths.items(), start=1):
-            assert self.departed.hold(gone(path, kind, inode), 0.0)
+            assert self.pending_deletes.hold(gone(path, kind, inode), 0.0)
 
     def is_empty(self, folder: str) -> bool:
         self.asked += 1
@@ -30,14 +30,14 @@ class Story:
 
     def tell(self, paths: list[str], now: float) -> None:
         for path in paths:
-            self.departed.forget(path)
+            self.pending_deletes.forget(path)
             self.alive.discard(path)
             self.order.append(path)
-        self.departed.told(paths, now)
+        self.pending_deletes.told(paths, now)
 
     def turn(self, now: float, *, quiet: bool = False) -> None:
         """What was held for a while is looked at once more, and is still gone."""
-        settled, doubted = self.departed.let_go(now, self.is_empty, quiet=quiet)
+        settled, doubted = self.pending_deletes.let_go(now, self.is_empty, quiet=quiet)
         self.tell([seen.path for seen in settled] + doubted, now)
 
 
@@ -51,11 +51,11 @@ def renamed(folders: int) -> Story:
     while files:  # found under their new names, 16 in 50 ms
         story.tell(files[:16], now)
         del files[:16]
-        now = max(now + 0.05, story.departed.deadline() or now)
+        now = max(now + 0.05, story.pending_deletes.deadline() or now)
         story.turn(now)
-    while story.departed:
+    while story.pending_deletes:
         assert now < FOLDER_HOLD_S
-        now = max(now + 0.001, story.departed.deadline() or now)
+        now = max(now + 0.001, story.pending_deletes.deadline() or now)
         story.turn(now)
     assert not story.alive
     return story
@@ -80,12 +80,12 @@ def test_what_is_emptied_by_others_is_found_too() -> None:
     paths = {"t": Kind.DIRECTORY} | {f"t/d{n}": Kind.DIRECTORY for n in range(200)}
     story, now = Story(paths | {f"t/d{n}/f": Kind.FILE for n in range(200)}), 0.0
     for n in range(200):
-        story.departed.forget(f"t/d{n}/f")
+        story.pending_deletes.forget(f"t/d{n}/f")
     story.turn(now)
     assert not story.order
     story.alive = {path for path in story.alive if not path.endswith("/f")}
-    while story.departed and now < 10.0:
-        now = max(now + 0.001, story.departed.deadline() or now)
+    while story.pending_deletes and now < 10.0:
+        now = max(now + 0.001, story.pending_deletes.deadline() or now)
         story.turn(now)
     assert not story.alive and story.order[-1] == "t"
 
@@ -93,8 +93,8 @@ def test_what_is_emptied_by_others_is_found_too() -> None:
 def test_what_never_gets_empty_is_given_up() -> None:
     paths = {"t": Kind.DIRECTORY, "t/stays": Kind.FILE}
     story, now = Story(paths), 0.0
-    story.departed.forget("t/stays")
-    while story.departed:
-        now = max(now + 0.001, story.departed.deadline() or now)
+    story.pending_deletes.forget("t/stays")
+    while story.pending_deletes:
+        now = max(now + 0.001, story.pending_deletes.deadline() or now)
         story.turn(now)
     assert FOLDER_HOLD_S <= now < FOLDER_HOLD_S + 1.0 and story.alive == set(paths)

@@ -15,11 +15,11 @@ from leftzmq.content.lists import Rows, pack_row
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Send, Work
-from leftzmq.sync.download.availability import Haves
+from leftzmq.sync.download.availability import Availability
 from leftzmq.sync.download.downloader import Downloader
-from leftzmq.sync.download.flow_control import CREDIT_MIN_BYTES, Credit
+from leftzmq.sync.download.flow_control import CREDIT_MIN_BYTES, FlowControl
 from leftzmq.sync.download.large_files import LargeFiles
-from leftzmq.sync.download.requests import RETRY_S, SILENT_ALONE_S, SILENT_S, Asks, Pending
+from leftzmq.sync.download.requests import RETRY_S, SILENT_ALONE_S, SILENT_S, Request, Requests
 from leftzmq.sync.facts import ChunksArrived, FileLeft, FileNotWanted, FileWanted, PeerConnected
 from leftzmq.sync.jobs import (
     ChunksKept,
@@ -75,8 +75,8 @@ def view() -> View:
 def downloader(view: View) -> Downloader:
     """It has asked MUTE for a file at 100.0."""
     made = Downloader({"share": view}, link_to, link_to)  # type: ignore[dict-item]
-    made.connected(PeerConnected(MUTE, 32 << 20), 100.0)
-    made.wanted(FileWanted("share", ENTRY, None), 100.0)
+    made.on_peer_connected(PeerConnected(MUTE, 32 << 20), 100.0)
+    made.on_file_wanted(FileWanted("share", ENTRY, None), 100.0)
     assert asked(made.go_on(100.0)) == [MUTE]
     return made
 
@@ -96,7 +96,7 @@ def test_a_silent_device_alone_is_waited_for_with_a_tick_a_second(downloader: Do
         due = downloader.deadline(now)
         assert due is not None and due > now, "never at once again"
         now, ticks = due, ticks + 1
-        assert asked(downloader.tick(now)) == []
+        assert asked(downloader.on_time_passed(now)) == []
     assert ticks <= (SILENT_ALONE_S - SILENT_S) / RETRY_S + 1
 
 
@@ -104,18 +104,18 @@ def test_it_is_asked_elsewhere_as_soon_as_it_was_silent_long_enough(
     downloader: Downloader, view: View
 ) -> None:
     view.have = [MUTE, OTHER]
-    downloader.connected(PeerConnected(OTHER, 32 << 20), 100.5)
+    downloader.on_peer_connected(PeerConnected(OTHER, 32 << 20), 100.5)
     due = downloader.deadline(101.0)
     assert due == 100.0 + SILENT_S
-    assert asked(downloader.tick(due)) == [OTHER]
+    assert asked(downloader.on_time_passed(due)) == [OTHER]
 
 
 def test_an_answer_without_anything_in_it_is_silence(downloader: Downloader, view: View) -> None:
     view.have = [MUTE, OTHER]
-    downloader.connected(PeerConnected(OTHER, 32 << 20), 100.5)
+    downloader.on_peer_connected(PeerConnected(OTHER, 32 << 20), 100.5)
     empty = Chunks(1, TAG, [], [])
-    downloader.chunks(ChunksArrived(Link(MUTE, Way.DIALED), empty, b""), 101.9)
-    assert asked(downloader.tick(100.0 + SILENT_S)) == [OTHER]
+    downloader.on_chunks_arrived(ChunksArrived(Link(MUTE, Way.DIALED), empty, b""), 101.9)
+    assert asked(downloader.on_time_passed(100.0 + SILENT_S)) == [OTHER]
 
 
 def test_what_waits_behind_other_answers_of_the_same_device_is_not_asked_elsewhere(
@@ -125,47 +125,53 @@ def test_what_waits_behind_other_answers_of_the_same_device_is_not_asked_elsewhe
     view.have = [MUTE, OTHER]
     second = ContentId(b"d" * 32)
     more = Entry("g", Kind.FILE, 5, 0, False, second, 0, ENTRY.vector, LIFE, 1, False)
-    downloader.wanted(FileWanted("share", more, None), 100.1)
+    downloader.on_file_wanted(FileWanted("share", more, None), 100.1)
     assert asked(downloader.go_on(100.1)) == [MUTE]
-    downloader.connected(PeerConnected(OTHER, 32 << 20), 100.5)
+    downloader.on_peer_connected(PeerConnected(OTHER, 32 << 20), 100.5)
     answer = Chunks(2, TAG, [], [bytes(second)])
-    heard = downloader.chunks(ChunksArrived(Link(MUTE, Way.DIALED), answer, b""), 101.9)
+    heard = downloader.on_chunks_arrived(ChunksArrived(Link(MUTE, Way.DIALED), answer, b""), 101.9)
     assert asked(heard) == [OTHER], "what it does not have"
-    assert asked(downloader.tick(100.0 + SILENT_S)) == []
+    assert asked(downloader.on_time_passed(100.0 + SILENT_S)) == []
     answer_of_other = Chunks(3, TAG, [], [bytes(second)])
-    downloader.chunks(ChunksArrived(Link(OTHER, Way.DIALED), answer_of_other, b""), 103.0)
-    assert OTHER not in asked(downloader.tick(101.9 + SILENT_S)), "its answers take that long"
-    assert OTHER in asked(downloader.tick(101.9 + 2 * 1.8 + 0.1)), "now it was silent"
+    downloader.on_chunks_arrived(
+        ChunksArrived(Link(OTHER, Way.DIALED), answer_of_other, b""), 103.0
+    )
+    assert OTHER not in asked(downloader.on_time_passed(101.9 + SILENT_S)), (
+        "its answers take that long"
+    )
+    assert OTHER in asked(downloader.on_time_passed(101.9 + 2 * 1.8 + 0.1)), "now it was silent"
 
 
 def test_who_answers_late_is_not_silent_and_is_waited_for_longer(
     downloader: Downloader, view: View
 ) -> None:
     view.have = [MUTE, OTHER]
-    downloader.connected(PeerConnected(OTHER, 32 << 20), 100.5)
-    assert asked(downloader.tick(100.0 + SILENT_S)) == [OTHER]
+    downloader.on_peer_connected(PeerConnected(OTHER, 32 << 20), 100.5)
+    assert asked(downloader.on_time_passed(100.0 + SILENT_S)) == [OTHER]
     late = Chunks(1, TAG, [], [bytes(ID)])
-    downloader.chunks(ChunksArrived(Link(MUTE, Way.DIALED), late, b""), 102.5)
+    downloader.on_chunks_arrived(ChunksArrived(Link(MUTE, Way.DIALED), late, b""), 102.5)
     second = ContentId(b"d" * 32)
     more = Entry("g", Kind.FILE, 5, 0, False, second, 0, ENTRY.vector, LIFE, 1, False)
-    downloader.wanted(FileWanted("share", more, None), 102.6)
+    downloader.on_file_wanted(FileWanted("share", more, None), 102.6)
     assert asked(downloader.go_on(102.6)) == [MUTE], "it does not rest"
     answer = Chunks(2, TAG, [], [bytes(ID)])
-    downloader.chunks(ChunksArrived(Link(OTHER, Way.DIALED), answer, b""), 103.0)
-    assert OTHER not in asked(downloader.tick(102.6 + SILENT_S + 0.1))
+    downloader.on_chunks_arrived(ChunksArrived(Link(OTHER, Way.DIALED), answer, b""), 103.0)
+    assert OTHER not in asked(downloader.on_time_passed(102.6 + SILENT_S + 0.1))
 
 
 def test_what_was_missing_is_asked_for_again_after_a_second(downloader: Downloader) -> None:
     missing = Chunks(1, TAG, [], [bytes(ID)])
-    downloader.tick(100.9)
-    answered = downloader.chunks(ChunksArrived(Link(MUTE, Way.DIALED), missing, b""), 101.0)
+    downloader.on_time_passed(100.9)
+    answered = downloader.on_chunks_arrived(
+        ChunksArrived(Link(MUTE, Way.DIALED), missing, b""), 101.0
+    )
     assert asked(answered) == []
     now = 101.0
     for _ in range(3):
         due = downloader.deadline(now)
         assert due is not None and due > now
         now = due
-        if asked(downloader.tick(now)):
+        if asked(downloader.on_time_passed(now)):
             break
     assert 101.0 + RETRY_S <= now <= 101.0 + 2 * RETRY_S
 
@@ -174,18 +180,20 @@ def test_what_was_asked_over_a_connection_that_broke_is_asked_again_at_once(
     downloader: Downloader,
 ) -> None:
     """Its control connection may have lived on: nobody says that the device was lost."""
-    assert asked(downloader.asks_lost(MUTE, 101.0)) == [MUTE]
+    assert asked(downloader.on_requests_lost(MUTE, 101.0)) == [MUTE]
     late = Chunks(1, TAG, [], [bytes(ID)])
-    assert downloader.chunks(ChunksArrived(Link(MUTE, Way.DIALED), late, b""), 101.1) == []
+    assert (
+        downloader.on_chunks_arrived(ChunksArrived(Link(MUTE, Way.DIALED), late, b""), 101.1) == []
+    )
 
 
 def test_what_was_asked_over_an_older_connection_is_asked_again(downloader: Downloader) -> None:
-    out = downloader.connected(PeerConnected(MUTE, 32 << 20), 101.0)
+    out = downloader.on_peer_connected(PeerConnected(MUTE, 32 << 20), 101.0)
     until = 101.0 + SILENT_S + RETRY_S
     while not asked(out):
         due = downloader.deadline(101.0)
         assert due is not None and due <= until, "not only after half a minute of silence"
-        out = downloader.tick(due)
+        out = downloader.on_time_passed(due)
 
 
 def begun(tmp_path: Path) -> tuple[LargeFiles, Entry, Staged]:
@@ -193,12 +201,12 @@ def begun(tmp_path: Path) -> tuple[LargeFiles, Entry, Staged]:
     view = View()
     view.store = Store(tmp_path / "index")  # type: ignore[assignment]
     folders = {"share": view}
-    large = LargeFiles(folders, Haves(folders, link_to), lambda: 1)  # type: ignore[arg-type]
+    large = LargeFiles(folders, Availability(folders, link_to), lambda: 1)  # type: ignore[arg-type]
     entry = replace(ENTRY, size=400_000, depth=1)
     large.want("share", entry, None)
     large.start()
     rows = Rows(pack_row(ChunkId(bytes(32)), 400_000))
-    large.expanded(ListsExpanded("share", entry, rows, {}, 1))
+    large.on_lists_expanded(ListsExpanded("share", entry, rows, {}, 1))
     return large, entry, Staged("f.lefting", 7)
 
 
@@ -206,7 +214,7 @@ def test_what_was_held_up_and_is_not_wanted_while_it_begins_again_is_left(tmp_pa
     """Its `.lefting` would stay until the next start, and nobody would know of it."""
     large, entry, staged = begun(tmp_path)
     full = Problem("share", "f", ProblemKind.DISK_FULL)
-    large.opened(StagingOpened("share", entry, staged, False, full))
+    large.on_staging_opened(StagingOpened("share", entry, staged, False, full))
     large.want("share", entry, None)
     large.start()
     assert large.forget("share", "f") == [FileLeft("share", entry, staged)]
@@ -217,14 +225,14 @@ def test_what_was_forgotten_while_a_job_brings_chunks_from_home_begins_again_aft
 ) -> None:
     """The job may take over blocks that it then has to throw out: not what was fetched since."""
     large, entry, staged = begun(tmp_path)
-    large.opened(StagingOpened("share", entry, staged, False))
+    large.on_staging_opened(StagingOpened("share", entry, staged, False))
     home = Home("home", array("q", [0]), array("q", [0]))
-    (work,) = large.home_searched(HomeSearched("share", entry, (home,)), 0.0)
+    (work,) = large.on_home_searched(HomeSearched("share", entry, (home,)), 0.0)
     assert isinstance(work, Work) and isinstance(work.job, LookAtHome)
     large.forget("share", "f")
     large.want("share", entry, None, staged)
     assert large.start() == []
-    large.kept(ChunksKept("share", entry, staged, (), 1), 0.0)
+    large.on_chunks_kept(ChunksKept("share", entry, staged, (), 1), 0.0)
     assert [each.job for each in large.start() if isinstance(each, Work)] == [
         ExpandLists("share", entry)
     ]
@@ -235,8 +243,8 @@ def test_what_was_kept_of_a_file_that_is_not_wanted_before_it_begins_is_left(
 ) -> None:
     """Its holders went and came, and another version is wanted at once."""
     entry, kept = replace(ENTRY, path="g", size=400_000, depth=1), Staged("g.lefting", 7)
-    downloader.wanted(FileWanted("share", entry, None, kept=kept), 101.0)
-    left = downloader.not_wanted(FileNotWanted("share", "g"), 101.0)
+    downloader.on_file_wanted(FileWanted("share", entry, None, kept=kept), 101.0)
+    left = downloader.on_file_not_wanted(FileNotWanted("share", "g"), 101.0)
     assert left == [FileLeft("share", entry, kept)]
 
 
@@ -244,48 +252,48 @@ def test_silence_is_looked_for_in_time_whatever_was_asked_and_answered() -> None
     """When to look is not worked out anew for every fact, and yet never after the first get has
     been silent too long."""
     chance = random.Random(1)
-    asks = Asks(link_to)
+    requests = Requests(link_to)
     now, waiting = 100.0, {}
     for device in (MUTE, OTHER):
-        asks.connected(device, 32 << 20)
+        requests.connected(device, 32 << 20)
     looks = 0
     for number in range(1, 3000):
         now += chance.expovariate(20.0)
         if waiting and chance.random() < 0.5:
             key = chance.choice(list(waiting))
             pending = waiting.pop(key)
-            asks.answered(key, pending, list(pending.left), [], now)
+            requests.answered(key, pending, list(pending.left), [], now)
         else:
-            pending = Pending(chance.choice([MUTE, OTHER]), "share", {b"%d" % number: 1000})
-            assert asks.send(pending, Get(0, bytes(16), [], []), now) is not None
-            waiting[asks._number] = pending
-        if now >= asks.silent_at():
+            pending = Request(chance.choice([MUTE, OTHER]), "share", {b"%d" % number: 1000})
+            assert requests.send(pending, Get(0, bytes(16), [], []), now) is not None
+            waiting[requests._number] = pending
+        if now >= requests.silent_at():
             looks += 1
-            given_up = asks.silent(now, lambda _: True)
+            given_up = requests.silent(now, lambda _: True)
             waiting = {key: one for key, one in waiting.items() if one not in given_up}
-        first = min((asks._silent_at(one) for one in waiting.values()), default=math.inf)
-        assert now < asks.silent_at() <= first
+        first = min((requests._silent_at(one) for one in waiting.values()), default=math.inf)
+        assert now < requests.silent_at() <= first
     assert 10 < looks < 300, "nor in every turn"
 
 
 def test_what_an_answer_leaves_of_the_credit_is_saved_up_for_a_whole_get() -> None:
-    credit = Credit(most=2 * CREDIT_MIN_BYTES)
-    assert credit.bears_more
-    credit.asked(CREDIT_MIN_BYTES - credit.ask_bytes + 1)
-    assert credit.room == credit.ask_bytes - 1 and not credit.bears_more
-    credit.returned(1)
-    assert credit.bears_more
+    flow = FlowControl(most=2 * CREDIT_MIN_BYTES)
+    assert flow.bears_more
+    flow.asked(CREDIT_MIN_BYTES - flow.ask_bytes + 1)
+    assert flow.room == flow.ask_bytes - 1 and not flow.bears_more
+    flow.returned(1)
+    assert flow.bears_more
 
 
 def test_a_device_that_bears_less_than_a_get_is_asked_when_nothing_is_under_way() -> None:
-    credit = Credit(most=1000)
-    assert credit.bears_more
-    credit.asked(1)
-    assert not credit.bears_more
-    credit.returned(1)
-    credit.held = 1
-    assert not credit.bears_more, "what is not written yet makes room when it is"
-    credit.held = 1000
-    assert not credit.bears_more
-    credit.held = 0
-    assert credit.bears_more
+    flow = FlowControl(most=1000)
+    assert flow.bears_more
+    flow.asked(1)
+    assert not flow.bears_more
+    flow.returned(1)
+    flow.held = 1
+    assert not flow.bears_more, "what is not written yet makes room when it is"
+    flow.held = 1000
+    assert not flow.bears_more
+    flow.held = 0
+    assert flow.bears_more

@@ -22,7 +22,7 @@ from leftzmq.content import lists
 from leftzmq.content.lists import STEP_ROWS, Expansion, Rows, pack_row
 from leftzmq.errors import ProblemKind
 from leftzmq.sync.actions import Action, Work
-from leftzmq.sync.download.availability import Haves
+from leftzmq.sync.download.availability import Availability
 from leftzmq.sync.download.large_files import LargeFiles
 from leftzmq.sync.download.transfer_slots import VERY_LARGE_BYTES
 from leftzmq.sync.facts import Fact
@@ -106,9 +106,9 @@ def test_four_tebibytes_are_expanded_in_short_steps(mesh: Mesh, disk: Disk, shap
     a.scan()
     mesh.settle(10)
     assert (b.share / "z").read_bytes() == b"an honest edit"
-    (arriving,) = b.node.downloader.under_way()
-    assert arriving.rows is not None and len(arriving.rows) == 4 * TIB >> 20
-    assert sum(map(len, arriving.repeats.values())) <= lists.MAX_RUNS
+    (transfer,) = b.node.downloader.under_way()
+    assert transfer.rows is not None and len(transfer.rows) == 4 * TIB >> 20
+    assert sum(map(len, transfer.repeats.values())) <= lists.MAX_RUNS
     assert longest[0] < TURN_S and longest[1] < 5 * TURN_S
 
 
@@ -136,7 +136,7 @@ def test_very_large_ones_are_expanded_one_at_a_time_by_turns_of_their_devices(
 ) -> None:
     monkeypatch.setattr("leftzmq.sync.download.transfer_slots.VERY_LARGE_LEAST", 2)
     folders = {"share": Both()}
-    large = LargeFiles(folders, Haves(folders, link_to), lambda: 2)  # type: ignore[arg-type]
+    large = LargeFiles(folders, Availability(folders, link_to), lambda: 2)  # type: ignore[arg-type]
     for path in ("m1", "m2", "o1", "o2"):
         large.want("share", entry(path, VERY_LARGE_BYTES + 1), None)
     large.want("share", entry("o3", VERY_LARGE_BYTES), None)
@@ -146,22 +146,24 @@ def test_very_large_ones_are_expanded_one_at_a_time_by_turns_of_their_devices(
     while len(order) < 4:
         running = entry(order[-1], VERY_LARGE_BYTES + 1)
         begun = Expansion(Rows(pack_row(bytes(32), 1 << 20)))
-        step = large.expanded(ListsExpanded("share", running, begun=begun))
+        step = large.on_lists_expanded(ListsExpanded("share", running, begun=begun))
         assert expansions(step) == [order[-1]], "its next step"
-        order += expansions(large.expanded(ListsExpanded("share", running, missing=(bytes(32),))))
+        order += expansions(
+            large.on_lists_expanded(ListsExpanded("share", running, missing=(bytes(32),)))
+        )
     assert order == ["m1", "o1", "m2", "o2"]
 
 
 def test_what_is_not_wanted_any_more_does_not_keep_the_others_from_it() -> None:
     folders = {"share": Both()}
-    large = LargeFiles(folders, Haves(folders, link_to), lambda: 2)  # type: ignore[arg-type]
+    large = LargeFiles(folders, Availability(folders, link_to), lambda: 2)  # type: ignore[arg-type]
     for path in ("m1", "o1"):
         large.want("share", entry(path, VERY_LARGE_BYTES + 1), None)
     assert expansions(large.start()) == ["m1"]
     large.forget("share", "m1")
     begun = Expansion(Rows(pack_row(bytes(32), 1 << 20)))
     answer = ListsExpanded("share", entry("m1", VERY_LARGE_BYTES + 1), begun=begun)
-    assert expansions(large.expanded(answer)) == ["o1"]
+    assert expansions(large.on_lists_expanded(answer)) == ["o1"]
 
 
 # ---- what repeats -----------------------------------------------------------------------------
@@ -180,7 +182,7 @@ def test_rows_with_the_same_chunk_are_not_asked_for_in_one_get(
     data = random.Random(8).randbytes(100_000) * 40 + bytes(5 << 20)
     a.write("large", data, mtime=1_600_000_000)
     a.scan()
-    mesh.run_until(lambda: b.folder.indexes.tally.bytes == len(data), 60)
+    mesh.run_until(lambda: b.folder.index_view.counters.bytes == len(data), 60)
     assert (b.share / "large").read_bytes() == data
     for _, _, get in mesh.asks:
         ids = [ask.id for want in get.wants for ask in want.asks]

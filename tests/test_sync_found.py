@@ -11,7 +11,7 @@ from sim.laws import Tree, tree_of
 from sim.world import Knobs, SimDevice, World
 
 from leftzmq.errors import ProblemKind
-from leftzmq.sync.versions.path_locks import Claimant
+from leftzmq.sync.versions.path_locks import LockOwner
 from leftzmq.tree.entry import Kind
 
 Make = Callable[..., World]
@@ -179,7 +179,7 @@ def test_a_ticket_whose_only_holder_forgot_it_is_none_any_more(make: Make) -> No
     world = make("AB")
     a, b = world.devices["A"], world.devices["B"]
     does(b, "write", "f", b"bytes")
-    while not a.folder.indexes.tally.tickets:
+    while not a.folder.index_view.counters.tickets:
         live(world, 0.001)
     b.kill()
     does(b, "delete", "f")
@@ -226,7 +226,7 @@ def test_bytes_that_came_another_way_leave_no_lefting_behind(make: Make) -> None
     a, b = world.devices["A"], world.devices["B"]
     world.delays.watching = lambda: 1.0  # type: ignore[method-assign]
     does(b, "write", "f", b"the same bytes")
-    while not a.folder.indexes.tally.tickets:
+    while not a.folder.index_view.counters.tickets:
         live(world, 0.001)
     does(a, "write", "f", b"the same bytes")
     does(a, "set_mtime", "f", 1_600_000_000_000_000_000)
@@ -244,13 +244,13 @@ def test_what_is_held_as_gone_is_not_said_while_the_applier_works_there(make: Ma
     does(a, "delete", "f")
     live(world, 0.5)
     does(a, "delete", "g")  # while it is looked at, f is held: it may have another name now
-    while not a.folder.settler._departed:
+    while not a.folder.scheduler._pending_deletes:
         live(world, 0.01)
-    assert a.folder.claims.take("f", Claimant.APPLIER)
+    assert a.folder.locks.take("f", LockOwner.APPLIER)
     live(world, 15.0)
-    row = a.folder.indexes.ours("f")
+    row = a.folder.index_view.ours("f")
     assert row is not None and not row.entry.deleted
-    a.folder.claims.release(("f",), Claimant.APPLIER)
+    a.folder.locks.release(("f",), LockOwner.APPLIER)
     assert together(world) == {}
 
 

@@ -14,10 +14,10 @@ from test_sync_mesh import trash
 from leftzmq.index.losses import LossCount
 from leftzmq.index.store import Store
 from leftzmq.sync.facts import PathsTouched, Touch
-from leftzmq.sync.guard.remote_deletes import Incoming, Way
+from leftzmq.sync.guard.remote_deletes import GuardVerdict, RemoteDeletes
 from leftzmq.sync.guard.threshold import QUIET_S, Wave, goes_at_once, is_flood
-from leftzmq.sync.versions.counters import Tally
-from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.counters import Counters
+from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.remote_changes import heard
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Kind, tombstone
@@ -76,7 +76,7 @@ def same(mesh: Mesh) -> int:
     a, b = mesh.devices["A"], mesh.devices["B"]
     assert a.tree() == b.tree() and held(a) == held(b) == {}
     assert a.folder.state.value == b.folder.state.value == "idle"
-    assert a.folder.indexes.tally.tickets == 0
+    assert a.folder.index_view.counters.tickets == 0
     return files(a)
 
 
@@ -173,7 +173,7 @@ def test_a_user_who_puts_it_back_lifts_it(mesh: Mesh) -> None:
 def incoming(mesh: Mesh, count: int = 150) -> tuple[Device, Device]:
     """A, which is of a kind without a guard, published the deletes: held at B."""
     a, b = filled(mesh)
-    a.folder.guard.settled = _unguarded(a)  # type: ignore[method-assign]
+    a.folder.guard.on_paths_settled = _unguarded(a)  # type: ignore[method-assign]
     delete(a, count)
     settle(mesh)
     assert held(b) == {"elsewhere": count}
@@ -216,7 +216,7 @@ def test_it_lifts_by_itself_when_they_come_back(mesh: Mesh) -> None:
 
 def test_many_small_batches_are_one_wave(mesh: Mesh) -> None:
     a, b = filled(mesh, 400)
-    a.folder.guard.settled = _unguarded(a)  # type: ignore[method-assign]
+    a.folder.guard.on_paths_settled = _unguarded(a)  # type: ignore[method-assign]
     gone = 0
     for _ in range(50):
         for path in some(a, 8):
@@ -424,20 +424,22 @@ def test_what_came_and_went_unseen_during_a_wave_is_nothing(mesh: Mesh) -> None:
     assert a.folder.state.value == "idle"
 
 
-@pytest.mark.parametrize("kind, way", [(Kind.FILE, Way.WAIT), (Kind.DIRECTORY, Way.GO)])
+@pytest.mark.parametrize(
+    "kind, way", [(Kind.FILE, GuardVerdict.WAIT), (Kind.DIRECTORY, GuardVerdict.GO)]
+)
 def test_a_file_is_judged_also_where_no_delete_is_counted(
-    tmp_path: Path, kind: Kind, way: Way
+    tmp_path: Path, kind: Kind, way: GuardVerdict
 ) -> None:
     """Not counted is a file of which a device that is away has a live version of higher rank."""
-    indexes = Indexes(Store(tmp_path / "index"))
-    indexes.tally.files = COUNT // 2
+    index_view = IndexView(Store(tmp_path / "index"))
+    index_view.counters.files = COUNT // 2
     wave = Wave()
     wave.went(COUNT, 0)
-    incoming = Incoming("share", indexes, wave, Wave(), lambda: True, lambda: True)
-    assert incoming.pending == 0
-    assert incoming.may_go(kind is Kind.FILE, 0.0, 0) is way
-    _, work = incoming.tick(QUIET_S, 0)
-    _, more = incoming.tick(2 * QUIET_S, 0)
+    remote_deletes = RemoteDeletes("share", index_view, wave, Wave(), lambda: True, lambda: True)
+    assert remote_deletes.pending == 0
+    assert remote_deletes.may_go(kind is Kind.FILE, 0.0, 0) is way
+    _, work = remote_deletes.on_time_passed(QUIET_S, 0)
+    _, more = remote_deletes.on_time_passed(2 * QUIET_S, 0)
     assert bool(work or more) is (kind is Kind.FILE), "the count by what can be reached decides"
 
 
@@ -447,16 +449,16 @@ def test_deletes_from_the_end_of_all_times_are_no_flood(
 ) -> None:
     """Nobody takes them (docs/decisions/0004), so a few honest ones do not wait behind them."""
     a, b = filled(mesh)
-    store, indexes = a.store, a.folder.indexes
+    store, index_view = a.store, a.folder.index_view
     bit = store.heads.of(b.key).bit
     for path in some(a, 150):
-        ours = indexes.ours(str(path.relative_to(a.share)))
+        ours = index_view.ours(str(path.relative_to(a.share)))
         assert ours is not None
         grave = tombstone(ours.entry, b.store.heads.life, 1 << 40, a.mesh.wall_ns(a))
         grave = msgspec.structs.replace(grave, stamp=max(stamp, grave.stamp))
-        heard(indexes, bit, grave)
-    assert indexes.tally.losses == Tally.of(store).losses == counts
-    count = LossCount(indexes.reach, Accepted())
+        heard(index_view, bit, grave)
+    assert index_view.counters.losses == Counters.of(store).losses == counts
+    count = LossCount(index_view.reach, Accepted())
     while not count.step(store):
         pass
     assert count.files == counts

@@ -37,11 +37,11 @@ def test_what_is_held_stays_held_and_what_is_accepted_stays_so(
     assert held(a) == {"here": 150} and b.tree() == before
     assert ask(mesh, a, "accept")["held"] == {"here": 150}
     assert held(a) == held(b) == {} and a.tree() == b.tree() != before
-    accepted = a.folder.indexes.accepted
-    assert accepted != NOTHING and b.folder.indexes.accepted == accepted
+    accepted = a.folder.index_view.accepted
+    assert accepted != NOTHING and b.folder.index_view.accepted == accepted
     for device in (a, b):
         open_anew(mesh, device, cause)
-        assert device.folder.indexes.accepted == accepted
+        assert device.folder.index_view.accepted == accepted
     assert held(a) == held(b) == {} and a.tree() == b.tree()
 
 
@@ -49,7 +49,7 @@ def test_what_is_held_stays_held_and_what_is_accepted_stays_so(
 def test_what_others_did_stays_held(mesh: Mesh, cause: StopCause) -> None:
     a, b = filled(mesh)
     before = b.tree()
-    a.folder.guard.settled = _unguarded(a)  # type: ignore[method-assign]
+    a.folder.guard.on_paths_settled = _unguarded(a)  # type: ignore[method-assign]
     spoil(a, empty)
     settle(mesh)
     assert held(b) == {"elsewhere": 150} and b.tree() == before

@@ -18,13 +18,13 @@ from leftzmq.index import flush, schema
 from leftzmq.index.flush import fits_bytes
 from leftzmq.index.schema import CHECKPOINT_BYTES
 from leftzmq.sync.exchange import announcer, index_client
-from leftzmq.sync.exchange.index_quota import LOOK_PERIOD_S, SPARE_BYTES, IndexRoom
+from leftzmq.sync.exchange.index_quota import LOOK_PERIOD_S, SPARE_BYTES, IndexQuota
 from leftzmq.sync.exchange.index_waits import RETRY_S
 from leftzmq.sync.facts import PageArrived
 from leftzmq.sync.jobs import IndexRoomSeen
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.versions.counters import Recount
-from leftzmq.sync.versions.peer_counts import Held, Holdings
+from leftzmq.sync.versions.peer_counts import HeldCount, PeerCounts
 from leftzmq.tree.accepted import NOTHING
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector
@@ -94,7 +94,7 @@ def shown(crowd: Crowd) -> list[tuple[str, ProblemKind]]:
 
 
 def limited(crowd: Crowd, limits: Limits) -> None:
-    crowd.device.folder.hearing._room = IndexRoom(node.FOLDER, limits)
+    crowd.device.folder.index_client._index_quota = IndexQuota(node.FOLDER, limits)
 
 
 def state_bytes(crowd: Crowd) -> int:
@@ -140,11 +140,11 @@ def test_what_each_says_is_counted_as_a_recount_would(crowd: Crowd) -> None:
     Index(crowd, 1, [*thin(300, 500), *fat(50)]).say_all(2.0)
     crowd.handle(PageArrived(*_whole_again(crowd)))
     crowd.pass_time(5.0)
-    indexes, store = crowd.device.folder.indexes, crowd.device.store
-    counted = Recount.whole(store, NOTHING).holdings
+    index_view, store = crowd.device.folder.index_view, crowd.device.store
+    counted = Recount.whole(store, NOTHING).peer_counts
     for key in crowd.keys:
         mask = store.heads.of(key).mask
-        assert indexes.holdings.of(mask) == counted.of(mask) != Held()
+        assert index_view.peer_counts.of(mask) == counted.of(mask) != HeldCount()
 
 
 def _whole_again(crowd: Crowd) -> tuple[Link, Page, bool]:
@@ -216,18 +216,24 @@ def test_how_much_fits(tmp_path: Path) -> None:
 
 
 def test_room_is_looked_for_at_the_first_page_and_then_by_what_was_said() -> None:
-    room = IndexRoom("share", Limits())
-    assert room.deadline() is None and room.tick(5.0) == [] and room.is_left
-    room.spend(100, 5.0)
-    assert len(room.tick(5.0)) == 1 and room.tick(5.0) == []
-    room.seen(IndexRoomSeen("share", 1_000), 5.1)
-    room.spend(300, 6.0)
-    assert room.is_left and room.deadline() is None
-    room.spend(300, 6.0)
-    assert not room.is_left and len(room.tick(6.0)) == 1, "as far as it was seen"
-    room.seen(IndexRoomSeen("share", 0), 6.1)
-    assert not room.is_left and room.deadline() == 6.1 + LOOK_PERIOD_S
+    index_quota = IndexQuota("share", Limits())
+    assert (
+        index_quota.deadline() is None
+        and index_quota.on_time_passed(5.0) == []
+        and index_quota.is_left
+    )
+    index_quota.spend(100, 5.0)
+    assert len(index_quota.on_time_passed(5.0)) == 1 and index_quota.on_time_passed(5.0) == []
+    index_quota.on_index_room_seen(IndexRoomSeen("share", 1_000), 5.1)
+    index_quota.spend(300, 6.0)
+    assert index_quota.is_left and index_quota.deadline() is None
+    index_quota.spend(300, 6.0)
+    assert not index_quota.is_left and len(index_quota.on_time_passed(6.0)) == 1, (
+        "as far as it was seen"
+    )
+    index_quota.on_index_room_seen(IndexRoomSeen("share", 0), 6.1)
+    assert not index_quota.is_left and index_quota.deadline() == 6.1 + LOOK_PERIOD_S
 
 
 def test_nothing_is_held_of_what_went() -> None:
-    assert Holdings().of(-1) == Held()
+    assert PeerCounts().of(-1) == HeldCount()

@@ -28,11 +28,11 @@ from leftzmq.sync.apply.leftings import LEFT_RETRY_S, Leftings
 from leftzmq.sync.facts import LinkClosed
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.problems import Problems
-from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.plan import Staged
 from leftzmq.work import fetch_jobs
-from leftzmq.work.folder_context import Ground
+from leftzmq.work.folder_context import FolderContext
 from leftzmq.work.runner import JobRunner
 
 LARGE_BYTES = 2_000_000
@@ -75,18 +75,18 @@ def test_what_a_crash_made_is_not_mistaken_for_what_is_made_now(tmp_path: Path) 
     store = Store(tmp_path / "index.db")
     left = Staged("f.lefting", 0)
     store.put_staged(("f", left, b"of an earlier life"))
-    again = Leftings(FOLDER, Indexes(store), Problems(FOLDER))
-    again.cleared(jobs.StagingCleared(FOLDER, (), (left,)), 0.0)
+    again = Leftings(FOLDER, IndexView(store), Problems(FOLDER))
+    again.on_staging_cleared(jobs.StagingCleared(FOLDER, (), (left,)), 0.0)
     store.intend_staged(("f", "f.lefting", b"content"))
-    assert not again.tick(LEFT_RETRY_S), "somebody is about to make one"
+    assert not again.on_time_passed(LEFT_RETRY_S), "somebody is about to make one"
     made = Staged([*lefting.lefting_paths("f")][1], 7)
     store.put_staged(("f", made, b"content"))
     store.intent_over("f.lefting")
-    assert not again.tick(2 * LEFT_RETRY_S), "there is another one"
+    assert not again.on_time_passed(2 * LEFT_RETRY_S), "there is another one"
     store.drop_staged(made)
-    assert again.tick(3 * LEFT_RETRY_S) == [Work(jobs.Discard(FOLDER, (left,)))]
+    assert again.on_time_passed(3 * LEFT_RETRY_S) == [Work(jobs.Discard(FOLDER, (left,)))]
     assert again.deadline() is None
-    again.discarded(jobs.Discarded(FOLDER, (left,)), 31.0)
+    again.on_discarded(jobs.Discarded(FOLDER, (left,)), 31.0)
     assert not list(store.all_staged())
 
 
@@ -100,7 +100,7 @@ class Away:
         self.hands.make_folder("m")
         self.place(2, self.disk.make(Kind.DIRECTORY, 0o755))
         self.hands.write("m/f.lefting", b"arriving")
-        self.ground = Ground(
+        self.context = FolderContext(
             FOLDER,
             SimRoot(Calls(self.disk)),
             derive_keys(SECRET),
@@ -129,17 +129,17 @@ def test_on_a_mount_that_is_away_nothing_is_gone(tmp_path: Path, clear: bool) ->
     for staged in (ours, Staged("m/f.lefting", stray.number), Staged("m/f.lefting", 0)):
         if clear:
             leftover = jobs.Leftover("m/f", staged, b"content")
-            cleared = fetch_jobs.run(away.ground, 0, jobs.ClearStaging(FOLDER, (leftover,), ()))
+            cleared = fetch_jobs.run(away.context, 0, jobs.ClearStaging(FOLDER, (leftover,), ()))
             assert cleared == jobs.StagingCleared(FOLDER, (), (staged,))
-            kept = fetch_jobs.run(away.ground, 0, jobs.ClearStaging(FOLDER, (), (leftover,)))
+            kept = fetch_jobs.run(away.context, 0, jobs.ClearStaging(FOLDER, (), (leftover,)))
             assert kept == jobs.StagingCleared(FOLDER, (), ())
         else:
-            done = fetch_jobs.run(away.ground, 0, jobs.Discard(FOLDER, (staged,)))
+            done = fetch_jobs.run(away.context, 0, jobs.Discard(FOLDER, (staged,)))
             assert done == jobs.Discarded(FOLDER, (), (staged,))
     assert away.hands.at("m/f.lefting") is stray
     away.place(2, tree)
-    away.ground.mounts = Mounts(["m"])  # a walk found it again
-    done = fetch_jobs.run(away.ground, 0, jobs.Discard(FOLDER, (ours,)))
+    away.context.mounts = Mounts(["m"])  # a walk found it again
+    done = fetch_jobs.run(away.context, 0, jobs.Discard(FOLDER, (ours,)))
     assert done == jobs.Discarded(FOLDER, (ours,)) and away.hands.at("m/f.lefting") is None
 
 
@@ -151,7 +151,7 @@ def test_what_lost_its_bytes_before_a_start_is_not_gone_on_with(stays: bool) -> 
     hands = Hands(disk)
     calls = Calls(disk)
     share = SimRoot(calls)
-    ground = Ground(FOLDER, share, derive_keys(SECRET), Path("index"), b"A", lambda: None)
+    context = FolderContext(FOLDER, share, derive_keys(SECRET), Path("index"), b"A", lambda: None)
     leftovers = []
     for name in ("whole", "spoilt"):
         hands.write(f"{name}.lefting", b"arriving")
@@ -167,7 +167,7 @@ def test_what_lost_its_bytes_before_a_start_is_not_gone_on_with(stays: bool) -> 
 
     calls.before = fail
     spoilt = leftovers[1].staged
-    cleared = fetch_jobs.run(ground, 0, jobs.ClearStaging(FOLDER, (), tuple(leftovers)))
+    cleared = fetch_jobs.run(context, 0, jobs.ClearStaging(FOLDER, (), tuple(leftovers)))
     gone = () if stays else (spoilt,)
     assert cleared == jobs.StagingCleared(FOLDER, gone, (spoilt,) if stays else ())
     assert (hands.at("spoilt.lefting") is not None) is stays and hands.at("whole.lefting")

@@ -69,7 +69,7 @@ def in_sync(device: Device) -> bool:
     device.answers.clear()
     device.take(Asked(b"x", "wait", {"timeout": 20.0}))
     device.mesh.settle(0.001)
-    for waiter in device.node.barrier._waiters:
+    for waiter in device.node.wait_questions._waiters:
         waiter.cookies.clear()
     device.mesh.settle(19.0)
     [answer] = device.answers
@@ -165,7 +165,7 @@ def test_files_with_one_name_and_files_all_of_whose_names_are_known_are_not_poll
     mesh.looks = mesh.walks = 0
     mesh.settle(1000.0)
     assert mesh.looks == 0 and mesh.walks == 0
-    assert a.folder.settler._linked.deadline() is None
+    assert a.folder.scheduler._hard_links.deadline() is None
 
 
 @pytest.mark.parametrize("how", ["replaced", "deleted", "renamed"])

@@ -32,7 +32,7 @@ class Serving:
 
     def asks(self, link: Link, *gets: Get) -> None:
         for get in gets:
-            self._do(self.listener.asked(link, get))
+            self._do(self.listener.on_get(link, get))
 
     def work(self) -> None:
         job = self.waiting.popleft()
@@ -45,7 +45,7 @@ class Serving:
             asks,
             job.is_small,
         )
-        self._do(self.listener.read(read))
+        self._do(self.listener.on_chunks_read(read, 0.0))
 
     def _do(self, out: list[Action | Fact]) -> None:
         for each in out:

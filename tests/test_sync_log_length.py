@@ -14,7 +14,7 @@ from leftzmq.index import store as storing
 from leftzmq.index.flush import flush
 from leftzmq.index.store import Store
 from leftzmq.sync.exchange import wal_truncation
-from leftzmq.sync.exchange.wal_truncation import BETWEEN_MAX_S, BETWEEN_S, QUIET_S, LogLength
+from leftzmq.sync.exchange.wal_truncation import BETWEEN_MAX_S, BETWEEN_S, QUIET_S, WalTruncation
 from leftzmq.tree.version import make_life
 
 SHORT_BYTES = 200_000
@@ -40,17 +40,17 @@ def make_long(store: Store) -> None:
         store.commit()
 
 
-def turn(store: Store, length: LogLength, now: float) -> int:
+def turn(store: Store, length: WalTruncation, now: float) -> int:
     """What the loop and a worker do at `now`; how much shorter the log got."""
     before = store.log_length
-    length.tick(now)
+    length.on_time_passed(now)
     store.commit()
     flush(store.file)
     return before - store.log_length
 
 
 def test_it_is_cut_in_small_steps_when_nothing_is_written(store: Store) -> None:
-    length, now = LogLength(store), 100.0
+    length, now = WalTruncation(store), 100.0
     make_long(store)
     flush(store.file)
     assert turn(store, length, now) == 0, "it was written a moment ago"
@@ -65,26 +65,26 @@ def test_it_is_cut_in_small_steps_when_nothing_is_written(store: Store) -> None:
     assert store.log_length <= SHORT_BYTES
     assert max(steps) <= CUT_BYTES and sum(steps) >= LONG_BYTES - SHORT_BYTES
     commits = store.commits
-    length.tick(now + 1000.0)
+    length.on_time_passed(now + 1000.0)
     store.commit()
     assert store.commits == commits, "what is short is let alone"
 
 
 def test_who_writes_on_is_not_interrupted(store: Store) -> None:
-    length = LogLength(store)
+    length = WalTruncation(store)
     make_long(store)
     flush(store.file)
     for at in range(20):
         store.put_meta("edit", b"%d" % at)
         store.commit()
         before = store.commits
-        length.tick(at * QUIET_S / 2)
+        length.on_time_passed(at * QUIET_S / 2)
         store.commit()
         assert store.commits == before
 
 
 def test_where_somebody_goes_on_reading_it_is_tried_ever_more_rarely(store: Store) -> None:
-    length, now = LogLength(store), 100.0
+    length, now = WalTruncation(store), 100.0
     make_long(store)
     reader = sqlite3.connect(store.file, isolation_level=None)
     try:

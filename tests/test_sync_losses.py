@@ -16,7 +16,7 @@ from test_sync_guard import _unguarded, ask, held, same, settle, some
 from test_sync_mesh import trash
 
 from leftzmq.sync.admin.peer_progress import ACCEPTED_LOOKED_AT
-from leftzmq.sync.versions.withheld import Why
+from leftzmq.sync.versions.withheld import WhyWithheld
 from leftzmq.wire.local import EventKind
 
 COUNT = 200
@@ -125,7 +125,9 @@ def test_what_is_held_is_not_read_again(mesh: Mesh, how: Callable[[Path], None])
     jobs = _jobs(a)
     a.scan()
     settle(mesh)
-    count = sum(a.folder.indexes.held.count(why) for why in (Why.LOST, Why.TURNED))
+    count = sum(
+        a.folder.index_view.held.count(why) for why in (WhyWithheld.LOST, WhyWithheld.TURNED)
+    )
     assert held(a)["here"] > 100 and (count > 0) is (how not in (lock, lock_in_place))
     assert not [seen for seen in jobs if "FOUND" in seen], "its stat is remembered"
 
@@ -276,7 +278,7 @@ def test_a_user_who_puts_the_bytes_back_lifts_it(mesh: Mesh) -> None:
 def incoming(mesh: Mesh, how: Callable[[Path], None], count: int = 150) -> tuple[Device, Device]:
     """A, which is of a kind without a guard, has told of it."""
     a, b = filled(mesh)
-    a.folder.guard.settled = _unguarded(a)  # type: ignore[method-assign]
+    a.folder.guard.on_paths_settled = _unguarded(a)  # type: ignore[method-assign]
     spoil(a, how, count)
     settle(mesh)
     return a, b
@@ -286,7 +288,7 @@ def incoming(mesh: Mesh, how: Callable[[Path], None], count: int = 150) -> tuple
 def test_what_comes_is_held_and_old_bytes_stay(mesh: Mesh, how: Callable[[Path], None]) -> None:
     a, b = filled(mesh)
     before = b.tree()
-    a.folder.guard.settled = _unguarded(a)  # type: ignore[method-assign]
+    a.folder.guard.on_paths_settled = _unguarded(a)  # type: ignore[method-assign]
     spoil(a, how)
     settle(mesh)
     after = b.tree()
@@ -321,7 +323,7 @@ def test_what_is_held_is_not_fetched_again_and_again(
 def test_revert_of_what_came_is_for_everybody(mesh: Mesh, how: Callable[[Path], None]) -> None:
     a, b = filled(mesh)
     before = b.tree()
-    a.folder.guard.settled = _unguarded(a)  # type: ignore[method-assign]
+    a.folder.guard.on_paths_settled = _unguarded(a)  # type: ignore[method-assign]
     spoil(a, how)
     settle(mesh)
     assert held(b)
@@ -408,7 +410,7 @@ def test_a_store_of_encrypted_files_may_change(mesh: Mesh) -> None:
 def test_large_files_that_turn_to_noise_are_seen(mesh: Mesh) -> None:
     a, b = filled(mesh, 60, size=400_000)
     before = b.tree()
-    a.folder.guard.settled = _unguarded(a)  # type: ignore[method-assign]
+    a.folder.guard.on_paths_settled = _unguarded(a)  # type: ignore[method-assign]
     for path in some(a, 55):
         write(path, CHANCE.randbytes(400_000))
     a.scan()

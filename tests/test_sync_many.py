@@ -9,7 +9,7 @@ import pytest
 from mesh import Mesh
 from test_sync_mesh import together
 
-from leftzmq.disk.fs.real import RealFile, RealFolder, RealRoot
+from leftzmq.disk.fs.real import RealDirectory, RealFile, RealRoot
 from leftzmq.sync import jobs
 from leftzmq.wire.messages import Get
 from leftzmq.work.runner import JobRunner
@@ -39,7 +39,7 @@ def test_many_small_files_take_few_gets_flushes_and_commits(
         monkeypatch.setattr(kind, name, call)
 
     counted(RealFile, "flush", "flushes of a file")
-    counted(RealFolder, "flush", "flushes of a folder")
+    counted(RealDirectory, "flush", "flushes of a folder")
     counted(RealRoot, "flush_all", "flushes of everything")
     run = JobRunner.run
     done: list[jobs.Job] = []

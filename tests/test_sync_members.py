@@ -26,8 +26,8 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers.greeting import TELL_STOPS_S
-from leftzmq.sync.peers.refused_keys import LATELY_S, MAX_KEPT, Visitors
-from leftzmq.sync.versions.peer_counts import Holdings, Lack
+from leftzmq.sync.peers.refused_keys import LATELY_S, MAX_KEPT, RefusedKeys
+from leftzmq.sync.versions.peer_counts import Lack, PeerCounts
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector
 from leftzmq.wire.hello import Standing, row
@@ -149,11 +149,11 @@ OURS, B, C = 1, 2, 4
 def test_lags_are_counted_both_ways_and_taken_back(
     rows: list[Row], b_lacks: Lack, b_has: Lack
 ) -> None:
-    holdings = Holdings()
-    holdings.change((), rows)
-    assert (holdings.lacking(B), holdings.coming(B)) == (b_lacks, b_has)
-    holdings.change(rows, ())
-    assert (holdings.lacking(B), holdings.coming(B), holdings.lacking(0)) == (Lack(),) * 3
+    peer_counts = PeerCounts()
+    peer_counts.change((), rows)
+    assert (peer_counts.lacking(B), peer_counts.coming(B)) == (b_lacks, b_has)
+    peer_counts.change(rows, ())
+    assert (peer_counts.lacking(B), peer_counts.coming(B), peer_counts.lacking(0)) == (Lack(),) * 3
 
 
 # -- why not -----------------------------------------------------------------------------------
@@ -310,10 +310,10 @@ def test_a_stranger_is_shown_with_its_key_and_for_a_while(mesh: Mesh) -> None:
 
 
 def test_keys_without_end_drive_out_nobody_who_comes_again() -> None:
-    visitors, friend = Visitors(), Stranger("friend", "")
-    visitors.came(friend, 0.0)
-    visitors.came(friend, 60.0)
+    refused_keys, friend = RefusedKeys(), Stranger("friend", "")
+    refused_keys.came(friend, 0.0)
+    refused_keys.came(friend, 60.0)
     for number in range(1000):
-        visitors.came(Stranger(f"{number}", ""), 61.0 + number / 1000)
-    kept = [visit.stranger.key for visit in visitors.lately(62.0)]
+        refused_keys.came(Stranger(f"{number}", ""), 61.0 + number / 1000)
+    kept = [visit.stranger.key for visit in refused_keys.lately(62.0)]
     assert len(kept) == MAX_KEPT and friend.key in kept and "999" in kept

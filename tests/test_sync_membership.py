@@ -95,7 +95,10 @@ def test_who_holds_the_secret_is_a_member_and_is_answered(met: Met) -> None:
     assert met.is_member
     [told] = met.welcomed_with()
     standing = opened(met.a.keys, met.a.key, met.m.key, "share", told)
-    assert (standing.life, standing.head) == (met.a.store.heads.life, met.a.folder.replica.flushed)
+    assert (standing.life, standing.head) == (
+        met.a.store.heads.life,
+        met.a.folder.announcer.flushed,
+    )
 
 
 def test_who_does_not_learns_no_id_head_life_or_name(met: Met) -> None:
@@ -246,7 +249,7 @@ def test_wait_is_not_kept_by_who_claims_a_folder_and_says_nothing(met: Met) -> N
     met.a.write("f", b"bytes")
     met.a.scan()
     met.hello(met.rows(met.a.keys, head=9))
-    assert met.is_member and met.m.key not in met.a.folder.hearing.heard
+    assert met.is_member and met.m.key not in met.a.folder.index_client.heard
     met.mesh.settle(3.0)
     assert met.a.folder.at_rest
     number = len(met.a.answers)
@@ -260,7 +263,7 @@ def test_wait_is_not_kept_by_who_claims_a_folder_and_says_nothing(met: Met) -> N
 
 
 def test_wait_waits_for_who_was_heard(met: Met) -> None:
-    assert met.a.folder.hearing.heard == {met.b.key}, "asked at once, and answered"
+    assert met.a.folder.index_client.heard == {met.b.key}, "asked at once, and answered"
     met.b.kill()
     met.mesh.settle(1.0)
-    assert met.a.folder.hearing.heard == set()
+    assert met.a.folder.index_client.heard == set()

@@ -14,7 +14,7 @@ from mesh import Device, Mesh
 from msgspec import structs
 
 from leftzmq.disk.apply.outcome import Ending, Outcome
-from leftzmq.disk.fs.real import RealFolder
+from leftzmq.disk.fs.real import RealDirectory
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.sync.actions import Action, Tell, Work
 from leftzmq.sync.apply.applier import FOLDER_LATE_S
@@ -45,7 +45,7 @@ from leftzmq.sync.jobs import (
     Walk,
 )
 from leftzmq.sync.link import Link, Way
-from leftzmq.sync.versions.counters import Tally
+from leftzmq.sync.versions.counters import Counters
 from leftzmq.tree.plan import Staged, Verb
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.messages import IndexSince, Message
@@ -70,9 +70,9 @@ def together(mesh: Mesh) -> dict[str, object]:
         assert other.tree() == tree
     for device in mesh.devices.values():
         if device.alive:
-            assert device.folder.indexes.tally.tickets == 0
+            assert device.folder.index_view.counters.tickets == 0
             assert not device.folder.problems.all()
-            assert device.folder.indexes.tally == Tally.of(device.store)
+            assert device.folder.index_view.counters == Counters.of(device.store)
     return tree
 
 
@@ -413,9 +413,9 @@ def test_a_file_that_could_be_moved_neither_on_nor_back_goes_back_later(
     together(mesh)
     (a.share / "d/one").rename(a.share / "two")
     a.scan()
-    real, failed = RealFolder.rename_new, []
+    real, failed = RealDirectory.rename_new, []
 
-    def rename(self: RealFolder, name: str, to: RealFolder, to_name: str) -> None:
+    def rename(self: RealDirectory, name: str, to: RealDirectory, to_name: str) -> None:
         if not failed and name == to_name == "one":
             b.write("d/one", b"written by b")
             failed.append("")
@@ -424,7 +424,7 @@ def test_a_file_that_could_be_moved_neither_on_nor_back_goes_back_later(
             raise OSError(errno.EIO, "a bad moment")
         real(self, name, to, to_name)
 
-    monkeypatch.setattr(RealFolder, "rename_new", rename)
+    monkeypatch.setattr(RealDirectory, "rename_new", rename)
     tree = together(mesh)
     assert failed == ["", "one to one", "one to one"]
     assert {path: value[1] for path, value in tree.items() if value[0] == "file"} == {  # type: ignore[index]
@@ -533,7 +533,7 @@ def test_what_came_back_while_it_was_held_as_gone_is_not_said_to_be_gone(mesh: M
     a.write("pen", b"under a")
     a.take(PathsTouched("share", (("d/f", Touch.GONE), ("pen", Touch.MODIFIED))))
     mesh.settle(seconds=0.5)
-    assert not a.folder.settler.idle, "it is held, because something else is to be looked at"
+    assert not a.folder.scheduler.idle, "it is held, because something else is to be looked at"
     (a.share / "aside").rename(a.share / "d")
     a.take(PathsTouched("share", (("d", Touch.MADE),)))
     mesh.settle()
@@ -646,7 +646,7 @@ def test_wait_sees_what_was_written_where_nothing_is_watched(mesh: Mesh) -> None
     a, b = mesh.devices["A"], mesh.devices["B"]
     a.write("m/before", b"1")
     together(mesh)
-    a.folder.settler.walks.poll("m", mesh.now)
+    a.folder.scheduler.walks.poll("m", mesh.now)
     submit = mesh.submit
 
     def watched(device: Device, job: Job) -> None:
@@ -687,18 +687,18 @@ def test_what_waits_for_a_folder_goes_on_when_it_comes_and_is_no_problem_before(
     a.write("d/f", b"one")
     a.take(WatchLost("share", "", False, "test"))
     mesh.settle()
-    row = b.folder.indexes.ours("d/f")
+    row = b.folder.index_view.ours("d/f")
     assert row is not None
     entry = structs.replace(row.entry, path="new/f")
     window.come(entry, 0, True, mesh.now)
     fact = FileHeldUp("share", entry, Problem("share", "new/f", ProblemKind.WAITING_FOR_FOLDER))
     for _ in range(3):
-        assert b.folder.applier.held_up(fact, mesh.now) == []
-    assert window.doing["new/f"].retry_at > mesh.now
+        assert b.folder.applier.on_file_held_up(fact, mesh.now) == []
+    assert window.active["new/f"].retry_at > mesh.now
     window.folder_made("new")
-    assert window.doing["new/f"].retry_at == 0.0, "it is considered at once"
+    assert window.active["new/f"].retry_at == 0.0, "it is considered at once"
     late = mesh.now + FOLDER_LATE_S
-    assert any(isinstance(each, Tell) for each in b.folder.applier.held_up(fact, late))
+    assert any(isinstance(each, Tell) for each in b.folder.applier.on_file_held_up(fact, late))
     window.leave("new/f")
 
 
@@ -711,11 +711,11 @@ def test_what_is_polled_is_a_problem_until_it_is_watched_again(mesh: Mesh) -> No
     mesh.settle()
     (problem,) = a.folder.problems.all()
     assert problem.kind is ProblemKind.WATCH_LIMIT and "max_user_watches" in str(problem)
-    assert a.folder.settler.walks.polls, "the walk of it did not end it"
+    assert a.folder.scheduler.walks.polls, "the walk of it did not end it"
     a.write("d/f", b"one")
     a.take(WatchRegained("share", "d"))
     mesh.settle()
-    assert not a.folder.problems.all() and not a.folder.settler.walks.polls
+    assert not a.folder.problems.all() and not a.folder.scheduler.walks.polls
     assert (mesh.devices["B"].share / "d/f").read_bytes() == b"one", "it was walked once more"
 
 

@@ -16,8 +16,8 @@ from leftzmq.sync.facts import Fact, MountChanged, PathsTouched, Touch
 from leftzmq.sync.jobs import Look, Looked, Walk, Walked
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.scan.mount_polls import LOOK_PERIOD_S, MOUNTS
-from leftzmq.sync.scan.scheduler import Settler
-from leftzmq.sync.versions.path_locks import Claims
+from leftzmq.sync.scan.scheduler import Scheduler
+from leftzmq.sync.versions.path_locks import PathLocks
 
 GONE = Problem("share", "m", ProblemKind.MOUNT_GONE)
 
@@ -28,16 +28,16 @@ class Scene:
         self.store.put_meta(MOUNTS, b"m")
         self.problems = Problems("share")
         keys = derive_keys(bytes(32))
-        self.settler = Settler(
-            "share", self.store, keys, Claims(), self.problems, lambda: True, lambda found: []
+        self.scheduler = Scheduler(
+            "share", self.store, keys, PathLocks(), self.problems, lambda: True, lambda found: []
         )
-        self.walked(self.settler.start(0.0), came=("m",))
+        self.walked(self.scheduler.start(0.0), came=("m",))
 
     def walked(self, out: Sequence[Action | Fact], *, came: tuple[str, ...] = ()) -> None:
         """The walk that was asked for finds nothing that changed."""
         (walk,) = [a.job for a in out if isinstance(a, Work) and isinstance(a.job, Walk)]
         done = Walked("share", walk.walk, walk.prefix, (), 1, (), (), True, came=came, mounts=b"m")
-        self.settler.walked(done, 1.0)
+        self.scheduler.on_walked(done, 1.0)
 
 
 @pytest.fixture
@@ -48,21 +48,25 @@ def scene(tmp_path: Path) -> Scene:
 def test_a_look_that_began_while_it_was_away_is_answered_after_the_walk_that_found_it(
     scene: Scene,
 ) -> None:
-    scene.settler.touched(PathsTouched("share", (("m/f", Touch.GONE),)), 1.0)
-    scene.settler.tick(2.0)
-    scene.settler.looked(Looked("share", (Sighting("m/f", Sight.PROBLEM, problem=GONE),), ()), 2.0)
+    scene.scheduler.on_paths_touched(PathsTouched("share", (("m/f", Touch.GONE),)), 1.0)
+    scene.scheduler.on_time_passed(2.0)
+    scene.scheduler.on_looked(
+        Looked("share", (Sighting("m/f", Sight.PROBLEM, problem=GONE),), ()), 2.0
+    )
     assert scene.problems.of("m") is GONE
-    scene.walked(scene.settler.tick(2.0 + LOOK_PERIOD_S))
+    scene.walked(scene.scheduler.on_time_passed(2.0 + LOOK_PERIOD_S))
     assert not scene.problems.all()
 
 
 def test_it_stays_while_walks_find_it_away(scene: Scene) -> None:
-    scene.settler.touched(PathsTouched("share", (("m/f", Touch.GONE),)), 1.0)
-    scene.settler.tick(2.0)
-    scene.settler.looked(Looked("share", (Sighting("m/f", Sight.PROBLEM, problem=GONE),), ()), 2.0)
-    out = scene.settler.tick(2.0 + LOOK_PERIOD_S)
+    scene.scheduler.on_paths_touched(PathsTouched("share", (("m/f", Touch.GONE),)), 1.0)
+    scene.scheduler.on_time_passed(2.0)
+    scene.scheduler.on_looked(
+        Looked("share", (Sighting("m/f", Sight.PROBLEM, problem=GONE),), ()), 2.0
+    )
+    out = scene.scheduler.on_time_passed(2.0 + LOOK_PERIOD_S)
     (walk,) = [a.job for a in out if isinstance(a, Work) and isinstance(a.job, Walk)]
-    scene.settler.walked(
+    scene.scheduler.on_walked(
         Walked("share", walk.walk, "m", (), 1, (GONE,), (), True, mounts=b"m"), 13.0
     )
     assert scene.problems.of("m") is GONE
@@ -73,22 +77,22 @@ def walks(out: Sequence[Action | Fact]) -> list[Walk]:
 
 
 def test_what_is_mounted_is_walked_at_once_and_not_polled(scene: Scene) -> None:
-    (walk,) = walks(scene.settler.mount_changed(MountChanged("share", "n"), 5.0))
+    (walk,) = walks(scene.scheduler.on_mount_changed(MountChanged("share", "n"), 5.0))
     assert walk.prefix == "n"
     done = Walked("share", walk.walk, "n", (), 1, (), (), True, came=("n",), mounts=b"m\0n")
-    scene.settler.walked(done, 5.0)
-    assert not scene.settler.walks.polls
+    scene.scheduler.on_walked(done, 5.0)
+    assert not scene.scheduler.walks.polls
 
 
 def test_what_nobody_told_of_is_polled(scene: Scene) -> None:
-    (walk,) = walks(scene.settler.walk_all(5.0))
+    (walk,) = walks(scene.scheduler.walk_all(5.0))
     done = Walked("share", walk.walk, "", (), 1, (), (), True, came=("n",), mounts=b"m\0n")
-    scene.settler.walked(done, 5.0)
-    assert scene.settler.walks.polls
+    scene.scheduler.on_walked(done, 5.0)
+    assert scene.scheduler.walks.polls
 
 
 def test_a_change_at_the_share_itself_is_looked_at_and_not_walked(scene: Scene) -> None:
-    out = scene.settler.mount_changed(MountChanged("share", ""), 5.0)
+    out = scene.scheduler.on_mount_changed(MountChanged("share", ""), 5.0)
     assert [a.job for a in out if isinstance(a, Work)] == [Look("share", ("",))]
 
 
@@ -97,9 +101,9 @@ def test_what_a_look_missed_is_walked_if_no_walk_has_found_it(
     scene: Scene, path: str, expected: list[str]
 ) -> None:
     """Those that are known are looked for all the time."""
-    scene.settler.touched(PathsTouched("share", ((f"{path}/f", Touch.GONE),)), 2.0)
-    scene.settler.tick(3.0)
+    scene.scheduler.on_paths_touched(PathsTouched("share", ((f"{path}/f", Touch.GONE),)), 2.0)
+    scene.scheduler.on_time_passed(3.0)
     gone = Problem("share", path, ProblemKind.MOUNT_GONE, f"{path}/f")
     seen = Sighting(f"{path}/f", Sight.PROBLEM, problem=gone)
-    out = scene.settler.looked(Looked("share", (seen,), ()), 4.0)
+    out = scene.scheduler.on_looked(Looked("share", (seen,), ()), 4.0)
     assert [walk.prefix for walk in walks(out)] == expected

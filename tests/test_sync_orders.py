@@ -27,7 +27,7 @@ from leftzmq.sync.facts import (
     TimePassed,
 )
 from leftzmq.sync.link import Link, Way
-from leftzmq.sync.peers.peer_state import Peer, State
+from leftzmq.sync.peers.peer_state import Peer, PeerPhase
 from leftzmq.tree.version import Life, make_life
 from leftzmq.wire.hello import Standing
 from leftzmq.wire.hello import row as wire_row
@@ -113,14 +113,14 @@ class Orders:
         """Who is a member can be asked, and who cannot be is forgotten everywhere."""
         peer, node = self.peer, self.a.node
         member = self.m.key in self.a.folder.members
-        connected = peer.state is State.CONNECTED
+        connected = peer.state is PeerPhase.CONNECTED
         assert member <= connected
         assert connected == (node.peers.control_link(self.m.key) is not None)
-        assert (peer.state is State.AWAY) == (not connected and not peer.dialed)
+        assert (peer.state is PeerPhase.AWAY) == (not connected and not peer.dialed)
         if not connected:
-            assert self.m.key not in node.downloader._asks.credits
+            assert self.m.key not in node.downloader._requests.credits
             assert self.m.key not in node.listener._askers
-            assert self.m.key not in self.a.folder.hearing._running
+            assert self.m.key not in self.a.folder.index_client._running
 
     def pass_time(self) -> None:
         """Longer than anything here waits for an answer."""
@@ -136,7 +136,7 @@ class Orders:
         for link in (self.dialed, self.came, self.came_bulk):
             self.a.handle(LinkClosed(link, "gone"))
         self.mesh.queue.clear()
-        assert self.peer.state is State.AWAY and self.m.key not in self.a.folder.members
+        assert self.peer.state is PeerPhase.AWAY and self.m.key not in self.a.folder.members
         self.a.events.clear()
         self.a.sent.clear()
 

@@ -16,7 +16,7 @@ from leftzmq.sync.apply.source_pace import (
     REST,
     RESTS_FROM,
     WRITER_LANES,
-    Pace,
+    SourcePace,
     lane_of,
 )
 from leftzmq.sync.jobs import Apply, Job
@@ -25,54 +25,54 @@ FLOOD, EDIT = lane_of(1, b"flooder."), lane_of(2, b"editor..")
 
 
 def test_alone_nobody_rests() -> None:
-    pace = Pace()
-    pace.began({FLOOD: OPERATIONS_ALONE}, 10.0)
-    pace.ended({FLOOD: OPERATIONS_ALONE}, 10.0, 10.4)
-    assert not pace.resting(10.4) and pace.deadline() is None
-    assert pace.operations(10.4) == OPERATIONS_ALONE
+    source_pace = SourcePace()
+    source_pace.began({FLOOD: OPERATIONS_ALONE}, 10.0)
+    source_pace.ended({FLOOD: OPERATIONS_ALONE}, 10.0, 10.4)
+    assert not source_pace.resting(10.4) and source_pace.deadline() is None
+    assert source_pace.operations(10.4) == OPERATIONS_ALONE
 
 
 def test_while_another_one_edits_the_flood_rests_longer_than_it_worked() -> None:
-    pace = Pace()
-    pace.began({FLOOD: 100}, 10.0)
-    pace.began({EDIT: 1}, 10.1)
-    pace.ended({EDIT: 1}, 10.1, 10.15)
-    pace.ended({FLOOD: 100}, 10.0, 10.5)
-    assert pace.resting(10.5) == {FLOOD}
+    source_pace = SourcePace()
+    source_pace.began({FLOOD: 100}, 10.0)
+    source_pace.began({EDIT: 1}, 10.1)
+    source_pace.ended({EDIT: 1}, 10.1, 10.15)
+    source_pace.ended({FLOOD: 100}, 10.0, 10.5)
+    assert source_pace.resting(10.5) == {FLOOD}
     rested = 10.5 + REST * (0.5 + 100 * AFTERWARDS_S)
-    assert pace.deadline() == pytest.approx(rested)
-    assert not pace.resting(rested + 0.001) and pace.deadline() is None
-    assert pace.operations(rested) == OPERATIONS_SHARED
+    assert source_pace.deadline() == pytest.approx(rested)
+    assert not source_pace.resting(rested + 0.001) and source_pace.deadline() is None
+    assert source_pace.operations(rested) == OPERATIONS_SHARED
 
 
 def test_what_follows_from_a_batch_counts_however_fast_the_disk_is() -> None:
     """Half a core at most: what an operation costs in all is never more than half of the time."""
-    pace, now, done = Pace(), 10.0, 0
+    source_pace, now, done = SourcePace(), 10.0, 0
     while now < 20.0:
-        pace.user_changed(now)
-        count = pace.operations(now)
-        pace.began({FLOOD: count}, now)
-        pace.ended({FLOOD: count}, now, now)
+        source_pace.user_changed(now)
+        count = source_pace.operations(now)
+        source_pace.began({FLOOD: count}, now)
+        source_pace.ended({FLOOD: count}, now, now)
         done += count
-        now = pace.deadline() or now
+        now = source_pace.deadline() or now
     assert done * AFTERWARDS_S < 0.51 * (now - 10.0)
 
 
 def test_a_change_of_this_devices_user_counts_as_well() -> None:
-    pace = Pace()
-    pace.user_changed(10.0)
-    pace.began({FLOOD: RESTS_FROM}, 10.0)
-    pace.ended({FLOOD: RESTS_FROM}, 10.0, 10.5)
-    assert pace.resting(10.5) == {FLOOD}
+    source_pace = SourcePace()
+    source_pace.user_changed(10.0)
+    source_pace.began({FLOOD: RESTS_FROM}, 10.0)
+    source_pace.ended({FLOOD: RESTS_FROM}, 10.0, 10.5)
+    assert source_pace.resting(10.5) == {FLOOD}
 
 
 def test_what_is_long_ago_counts_no_more() -> None:
-    pace = Pace()
-    pace.user_changed(10.0)
+    source_pace = SourcePace()
+    source_pace.user_changed(10.0)
     later = 10.0 + ACTIVE_S
-    pace.began({FLOOD: 100}, later)
-    pace.ended({FLOOD: 100}, later, later + 0.5)
-    assert not pace.resting(later + 0.5)
+    source_pace.began({FLOOD: 100}, later)
+    source_pace.ended({FLOOD: 100}, later, later + 0.5)
+    assert not source_pace.resting(later + 0.5)
 
 
 def test_a_device_that_names_many_writers_has_so_many_lanes_and_no_more() -> None:

@@ -15,7 +15,7 @@ from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import OurSide, Peers
 from leftzmq.sync.peers.membership import Membership
-from leftzmq.sync.peers.peer_state import Move, Peer
+from leftzmq.sync.peers.peer_state import Peer, PeerMove
 from leftzmq.sync.peers.refused_keys import MAX_KEPT
 from leftzmq.tree.version import Life
 from leftzmq.wire.local import MAX_REPLY_BYTES, decode_reply, encode_reply, packed_bytes
@@ -73,12 +73,12 @@ def test_status_of_many_folders_fits(mesh: Mesh) -> None:
     shows(a, 2_000, "\udce9" * 4000)
     others = [Peer(DeviceKey(bytes([n]) * 32), "\u20ac" * 128, dials=True) for n in range(62)]
     for peer in others:
-        peer.move(Move.GREETED)
+        peer.move(PeerMove.GREETED)
         peer.other_ids["share"] = "\U0010ffff" * 128, Life(bytes(12))
         peer.away_why = "\u20ac" * 256
     peers = Peers(OurSide("A", 1, 2), others, Membership(a.key, {}, bytes))
     for n in range(MAX_KEPT):
-        peers.visitors.came(Stranger(f"{n:40}", "x" * 64), 0.0)
+        peers.refused_keys.came(Stranger(f"{n:40}", "x" * 64), 0.0)
     times = module.Times(0.0, 0.0)
     folders, downloader = [a.folder] * 64, a.node.downloader
     answer = module.status(a.name, a.name, [], peers, folders, downloader, times, str)

@@ -13,21 +13,21 @@ from leftzmq.sync.facts import LinkClosed, LinkOpened, MessageArrived, PeerConne
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers.greeting import ASK_TO_GREET_S, PORTS_STAY_S, OurSide, Peers
 from leftzmq.sync.peers.membership import Membership
-from leftzmq.sync.peers.peer_state import MOVES, Move, Peer, State
+from leftzmq.sync.peers.peer_state import MOVES, Peer, PeerMove, PeerPhase
 from leftzmq.sync.upload.listener import MAX_CREDIT_BYTES
 from leftzmq.wire.messages import VERSION, Hello, Open, Refusing, Welcome
 
 
 def test_every_state_answers_every_move() -> None:
-    assert set(MOVES) == set(product(State, Move))
+    assert set(MOVES) == set(product(PeerPhase, PeerMove))
 
 
 def test_only_a_greeting_connects_and_only_a_closed_link_sends_away() -> None:
     for (state, move), then in MOVES.items():
-        if then is State.CONNECTED and state is not State.CONNECTED:
-            assert move is Move.GREETED
-        if then is State.AWAY and state is not State.AWAY:
-            assert move is Move.CLOSED
+        if then is PeerPhase.CONNECTED and state is not PeerPhase.CONNECTED:
+            assert move is PeerMove.GREETED
+        if then is PeerPhase.AWAY and state is not PeerPhase.AWAY:
+            assert move is PeerMove.CLOSED
 
 
 DEVICE = DeviceKey(b"d" * 32)
@@ -44,7 +44,7 @@ def peers_that_dial_us() -> Peers:
 def says(
     peers: Peers, link: Link, message: Hello | Open | Welcome, now: float = 0.0
 ) -> list[object]:
-    return [*peers.message(MessageArrived(link, message), now)]
+    return [*peers.on_message_arrived(MessageArrived(link, message), now)]
 
 
 HELLO, OPEN = Hello(VERSION, "d", []), Open(VERSION)
@@ -63,7 +63,7 @@ def test_a_device_that_dials_us_anew_is_asked_over_its_new_links(order: tuple[ob
         elif what is OPEN:
             assert PeerConnected(DEVICE, MAX_CREDIT_BYTES) in says(peers, NEW_BULK, OPEN)
         else:
-            out = peers.closed(LinkClosed(OLD_BULK, "gone"), 1.0)
+            out = peers.on_link_closed(LinkClosed(OLD_BULK, "gone"), 1.0)
             assert all(isinstance(each, Send) and each.link == NEW for each in out), "it may ask"
     assert peers.control_link(DEVICE) == NEW and peers.bulk_link(DEVICE) == NEW_BULK
     assert peers.connected() == [DEVICE]
@@ -74,7 +74,7 @@ def test_a_device_whose_bulk_came_before_its_hello_can_be_asked() -> None:
     says(peers, OLD, HELLO)
     says(peers, OLD_BULK, OPEN)
     says(peers, NEW_BULK, OPEN)
-    assert PeerLost(DEVICE) in peers.closed(LinkClosed(OLD, "gone"), 1.0)
+    assert PeerLost(DEVICE) in peers.on_link_closed(LinkClosed(OLD, "gone"), 1.0)
     assert PeerConnected(DEVICE, MAX_CREDIT_BYTES) in says(peers, NEW, HELLO)
     assert peers.bulk_link(DEVICE) == NEW_BULK
 
@@ -85,7 +85,7 @@ WELCOME = Welcome(VERSION, "d", [], 3, 4, MAX_CREDIT_BYTES, False)
 
 def both_dial() -> Peers:
     peers = Peers(OurSide("us", 1, 2), [Peer(DEVICE, "d", dials=True)], NOTHING)
-    peers.opened(LinkOpened(OURS))
+    peers.on_link_opened(LinkOpened(OURS), 0.0)
     says(peers, OURS, WELCOME)
     says(peers, OLD, HELLO)
     says(peers, OLD_BULK, OPEN)
@@ -110,7 +110,7 @@ def test_a_link_of_ours_that_was_dead_takes_nothing_new_with_it() -> None:
     peers = both_dial()
     says(peers, NEW, HELLO)
     says(peers, NEW_BULK, OPEN)
-    assert peers.closed(LinkClosed(OURS, "gone"), 1.0) == []
+    assert peers.on_link_closed(LinkClosed(OURS, "gone"), 1.0) == []
     assert peers.control_link(DEVICE) == NEW and peers.bulk_link(DEVICE) == NEW_BULK
     assert peers.connected() == [DEVICE]
 
@@ -151,11 +151,11 @@ def test_a_device_that_moves_to_other_ports_each_time_is_dropped() -> None:
 def test_a_new_connection_gives_no_leave_to_move_again() -> None:
     peers = both_dial()
     says(peers, OURS, welcome_from(5, 6), 1.0)
-    peers.closed(LinkClosed(OURS, "gone"), 1.0)
-    peers.opened(LinkOpened(OURS))
+    peers.on_link_closed(LinkClosed(OURS, "gone"), 1.0)
+    peers.on_link_opened(LinkOpened(OURS), 0.0)
     assert subscribed(says(peers, OURS, welcome_from(5, 6), 1.5)) == [(5, 6)]
-    peers.closed(LinkClosed(OURS, "gone"), 1.0)
-    peers.opened(LinkOpened(OURS))
+    peers.on_link_closed(LinkClosed(OURS, "gone"), 1.0)
+    peers.on_link_opened(LinkOpened(OURS), 0.0)
     done = says(peers, OURS, welcome_from(9, 9), 2.0)
     assert [each.refusal for each in done if isinstance(each, Drop)] == [Refusal.OTHER_PORTS]
 
@@ -169,7 +169,7 @@ def test_who_speaks_over_a_link_without_a_greeting_is_asked_for_one_now_and_then
     says(peers, OLD, HELLO)
     assert peers.overheard(OLD, 0.0) == []
     says(peers, NEW, HELLO)
-    peers.closed(LinkClosed(NEW, "gone"), 1.0)
+    peers.on_link_closed(LinkClosed(NEW, "gone"), 1.0)
     assert peers.overheard(OLD, 1.0) == [Send(OLD, NOT_GREETED)]
     assert peers.overheard(OLD, 1.0 + ASK_TO_GREET_S / 2) == []
     assert peers.overheard(OLD, 1.0 + ASK_TO_GREET_S) == [Send(OLD, NOT_GREETED)]
@@ -180,8 +180,8 @@ def test_who_speaks_over_a_link_without_a_greeting_is_asked_for_one_now_and_then
 def test_who_is_asked_for_a_greeting_says_hello_where_it_dialed() -> None:
     peers = Peers(OurSide("us", 1, 2), [Peer(DEVICE, "d", dials=True)], NOTHING)
     dialed = Link(DEVICE, Way.DIALED)
-    assert peers.message(MessageArrived(dialed, NOT_GREETED), 0.0) == []
-    hello = peers.opened(LinkOpened(dialed))
-    again = peers.message(MessageArrived(dialed, NOT_GREETED), 1.0)
+    assert peers.on_message_arrived(MessageArrived(dialed, NOT_GREETED), 0.0) == []
+    hello = peers.on_link_opened(LinkOpened(dialed), 0.0)
+    again = peers.on_message_arrived(MessageArrived(dialed, NOT_GREETED), 1.0)
     assert [type(each.message) for each in again if isinstance(each, Send)] == [Hello]
-    assert len(again) == len(hello) == 1 and peers.by_key[DEVICE].state is State.GREETING
+    assert len(again) == len(hello) == 1 and peers.by_key[DEVICE].state is PeerPhase.GREETING

@@ -65,7 +65,7 @@ def has(device: Device, written: dict[str, bytes]) -> Callable[[], bool]:
     def reached() -> bool:
         while missing:
             path = missing[-1]
-            if not any(row.is_ours for row in device.folder.indexes.store.rows_of([path])[path]):
+            if not any(row.is_ours for row in device.folder.index_view.store.rows_of([path])[path]):
                 return False
             missing.pop()
         return True
@@ -156,7 +156,7 @@ def test_the_tickets_of_a_silent_one_do_not_fill_the_window(
     mesh.mute.discard("A")
     a.start()
     assert mesh.run_until(has(b, honest)) < 2 * SOON_S
-    assert len(b.folder.applier._window.doing) <= 100
+    assert len(b.folder.applier._window.active) <= 100
     b.kill()
     late = write(a, {"z late": 300_000})
     b.start()
@@ -176,6 +176,6 @@ def test_a_device_that_gives_some_of_its_files_is_not_kept_by_the_others(mesh: L
     mesh.settle(3)
     for path in unreadable:
         (m.share / path).unlink()  # and its index does not know it yet
-    m.folder.settler.stopped = True
+    m.folder.scheduler.stopped = True
     mesh.missing.clear()
     assert mesh.run_until(has(b, good)) < 300

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from mesh import Device, Mesh
 
-from leftzmq.disk.fs.real import RealFile, RealFolder, RealRoot
+from leftzmq.disk.fs.real import RealDirectory, RealFile, RealRoot
 from leftzmq.errors import Stop, StopCause
 from leftzmq.sync.actions import TakeOver, Work
 from leftzmq.sync.facts import FolderStopped, WatchLost
@@ -22,9 +22,9 @@ from leftzmq.sync.reopening import (
     LOOK_PERIOD_S,
     MOVES,
     STANDS_S,
-    Move,
+    FolderMove,
+    FolderRest,
     Reopening,
-    State,
 )
 from leftzmq.wire.local import EventKind
 
@@ -36,8 +36,8 @@ BROKEN = Stop(StopCause.INDEX_BROKEN, "it is broken")
 
 
 def test_every_move_from_every_state_is_in_the_table() -> None:
-    assert set(MOVES) == set(itertools.product(State, Move))
-    assert all(MOVES[State.OVER, move] is State.OVER for move in Move)
+    assert set(MOVES) == set(itertools.product(FolderRest, FolderMove))
+    assert all(MOVES[FolderRest.OVER, move] is FolderRest.OVER for move in FolderMove)
 
 
 def test_only_a_broken_index_is_for_good() -> None:
@@ -48,44 +48,44 @@ def test_it_is_looked_at_again_when_it_has_rested_and_its_jobs_have_ended() -> N
     reopening = Reopening()
     reopening.job_begins("a")
     reopening.job_begins("a")
-    reopening.stopped(FolderStopped("a", AWAY), 10.0)
+    reopening.on_folder_stopped(FolderStopped("a", AWAY), 10.0)
     reopening.job_ended("a")
-    assert reopening.deadline() is None and reopening.tick(100.0) == []
+    assert reopening.deadline() is None and reopening.on_time_passed(100.0) == []
     reopening.job_ended("a")
     assert reopening.deadline() == 10.0 + LOOK_PERIOD_S
-    assert reopening.tick(10.0 + LOOK_PERIOD_S - 0.1) == []
-    assert reopening.tick(10.0 + LOOK_PERIOD_S) == [Work(OpenFolder("a"))]
-    assert reopening.tick(100.0) == [] and reopening.deadline() is None
-    assert reopening.opened(FolderOpened("a", AWAY), 20.0) == []
-    assert reopening.tick(20.0 + LOOK_PERIOD_S) == [Work(OpenFolder("a"))]
-    assert reopening.opened(FolderOpened("a", None), 30.0) == [TakeOver("a")]
+    assert reopening.on_time_passed(10.0 + LOOK_PERIOD_S - 0.1) == []
+    assert reopening.on_time_passed(10.0 + LOOK_PERIOD_S) == [Work(OpenFolder("a"))]
+    assert reopening.on_time_passed(100.0) == [] and reopening.deadline() is None
+    assert reopening.on_folder_opened(FolderOpened("a", AWAY), 20.0) == []
+    assert reopening.on_time_passed(20.0 + LOOK_PERIOD_S) == [Work(OpenFolder("a"))]
+    assert reopening.on_folder_opened(FolderOpened("a", None), 30.0) == [TakeOver("a")]
     assert reopening.deadline() is None
 
 
 def test_what_stops_again_at_once_rests_longer_each_time() -> None:
     reopening, now, rests = Reopening(), 0.0, []
     for _ in range(7):
-        reopening.stopped(FolderStopped("a", AWAY), now)
+        reopening.on_folder_stopped(FolderStopped("a", AWAY), now)
         due = reopening.deadline()
         assert due is not None
         rests.append(due - now)
         now = due
-        assert reopening.tick(now)
-        reopening.opened(FolderOpened("a", None), now)
+        assert reopening.on_time_passed(now)
+        reopening.on_folder_opened(FolderOpened("a", None), now)
     assert rests[:3] == [LOOK_PERIOD_S, 2 * LOOK_PERIOD_S, 4 * LOOK_PERIOD_S]
     assert rests[-1] == LOOK_PERIOD_MAX_S
-    reopening.stopped(FolderStopped("a", AWAY), now + STANDS_S)
+    reopening.on_folder_stopped(FolderStopped("a", AWAY), now + STANDS_S)
     assert reopening.deadline() == now + STANDS_S + LOOK_PERIOD_S
 
 
 @pytest.mark.parametrize("late", [False, True])
 def test_what_cannot_pass_is_not_looked_at(late: bool) -> None:
     reopening = Reopening()
-    reopening.stopped(FolderStopped("a", AWAY if late else BROKEN), 0.0)
+    reopening.on_folder_stopped(FolderStopped("a", AWAY if late else BROKEN), 0.0)
     if late:
-        reopening.tick(LOOK_PERIOD_S)
-        reopening.opened(FolderOpened("a", BROKEN), 5.0)
-    assert reopening.deadline() is None and reopening.tick(1e6) == []
+        reopening.on_time_passed(LOOK_PERIOD_S)
+        reopening.on_folder_opened(FolderOpened("a", BROKEN), 5.0)
+    assert reopening.deadline() is None and reopening.on_time_passed(1e6) == []
 
 
 # -- shares that go and come -----------------------------------------------------------------------
@@ -215,7 +215,7 @@ class Failing:
         self.code = 0
         self.calls: list[str] = []
         self.which: Callable[[str, Any], bool] = lambda call, argument: True
-        for kind in (RealRoot, RealFolder, RealFile):
+        for kind in (RealRoot, RealDirectory, RealFile):
             for name, real in list(vars(kind).items()):
                 if callable(real) and not name.startswith("_") and name not in ("close", "fd"):
                     patch.setattr(kind, name, self._wrapped(name, real))

@@ -10,7 +10,7 @@ from mesh import Mesh
 from test_sync_mesh import together
 
 from leftzmq.config import Limits
-from leftzmq.disk.fs.real import RealFolder, RealRoot
+from leftzmq.disk.fs.real import RealDirectory, RealRoot
 from leftzmq.disk.staging.free_space import LowSpace, check_room, fits_bytes
 from leftzmq.disk.staging.staging import check_staging, open_staging
 from leftzmq.sync.facts import TimePassed
@@ -24,16 +24,16 @@ class Disk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, share: Path) -> None:
         self.free, self.total = 50 * GIB, 100 * GIB
         self.device = share
-        real_free, real_total = RealFolder.free_bytes, RealFolder.total_bytes
+        real_free, real_total = RealDirectory.free_bytes, RealDirectory.total_bytes
 
-        def is_here(folder: RealFolder) -> bool:
+        def is_here(folder: RealDirectory) -> bool:
             return Path(f"/proc/self/fd/{folder.fd}").resolve().is_relative_to(share)
 
         monkeypatch.setattr(
-            RealFolder, "free_bytes", lambda f: self.free if is_here(f) else real_free(f)
+            RealDirectory, "free_bytes", lambda f: self.free if is_here(f) else real_free(f)
         )
         monkeypatch.setattr(
-            RealFolder, "total_bytes", lambda f: self.total if is_here(f) else real_total(f)
+            RealDirectory, "total_bytes", lambda f: self.total if is_here(f) else real_total(f)
         )
 
 

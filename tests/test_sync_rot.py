@@ -53,11 +53,11 @@ def turn(device: Device, path: str = "d/f", at: int = 50) -> bytes:
         opened.seek(at)
         opened.write(bytes((byte ^ 1,)))
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    rows = device.folder.indexes.rows(path)
-    ours = device.folder.indexes.ours(path)
+    rows = device.folder.index_view.rows(path)
+    ours = device.folder.index_view.ours(path)
     assert ours is not None and ours.scan is not None
     key = replace(ours.scan, ctime_ns=file.stat().st_ctime_ns)
-    device.folder.indexes.change_row(rows, ours, type(ours)(**{**_fields(ours), "scan": key}))
+    device.folder.index_view.change_row(rows, ours, type(ours)(**{**_fields(ours), "scan": key}))
     device.folder.store.commit()
     device.scan()
     return file.read_bytes()
@@ -89,7 +89,7 @@ def test_it_is_said_healed_and_the_rotten_bytes_lie_in_the_trash(mesh: Mesh, siz
     b.scan()
     mesh.settle()
     rotten = turn(b)
-    version = b.folder.indexes.ours("d/f")
+    version = b.folder.index_view.ours("d/f")
     mesh.settle()
     assert problems(b) == {}, "nobody read it"
     told: list[str] = []
@@ -97,8 +97,8 @@ def test_it_is_said_healed_and_the_rotten_bytes_lie_in_the_trash(mesh: Mesh, siz
     b.folder.problems.show = lambda p: told.append(p.kind.name) or show(p)  # type: ignore[assignment,func-returns-value,method-assign]
     asked = b.folder.received_bytes
     c.start()
-    a_asked = a.node.listener.asked
-    a.node.listener.asked = lambda link, get: (  # type: ignore[method-assign]
+    a_asked = a.node.listener.on_get
+    a.node.listener.on_get = lambda link, get: (  # type: ignore[method-assign]
         [] if link.device == c.key and mesh.now < 1300 else a_asked(link, get)
     )
     mesh.settle(400.0)
@@ -106,7 +106,7 @@ def test_it_is_said_healed_and_the_rotten_bytes_lie_in_the_trash(mesh: Mesh, siz
     assert (b.share / "d/f").read_bytes() == data and trashed(b) == [rotten]
     assert (b.share / "d/f").stat().st_mode & 0o777 == 0o640
     assert b.folder.received_bytes - asked < max(200, size // 2), "only what was bad"
-    now = b.folder.indexes.ours("d/f")
+    now = b.folder.index_view.ours("d/f")
     assert now is not None and version is not None and now.entry == version.entry
     assert problems(b) == {} and b.folder.state.value == "idle"
     assert (c.share / "d/f").read_bytes() == data
@@ -159,7 +159,7 @@ def test_bytes_that_cannot_be_read_are_fetched_again(
         return read(self, offset, length)
 
     monkeypatch.setattr(RealFile, "read", broken)
-    a.node.listener.asked = lambda link, get, real=a.node.listener.asked: (  # type: ignore[method-assign]
+    a.node.listener.on_get = lambda link, get, real=a.node.listener.on_get: (  # type: ignore[method-assign]
         [] if link.device == c.key else real(link, get)
     )
     c.start()
@@ -172,7 +172,7 @@ def test_who_asks_for_what_the_file_never_had_makes_no_problem(mesh: Mesh) -> No
     b = mesh.devices["B"]
     for size in (100, 5_000_000):
         data = shared(mesh, size)
-        ours = b.folder.indexes.ours("d/f")
+        ours = b.folder.index_view.ours("d/f")
         assert ours is not None
         content = bytes(ours.entry.content)
         for doubt in (
@@ -222,7 +222,7 @@ def test_bits_that_turn_anywhere_while_people_work_lose_nothing(tmp_path: Path, 
         if step % 3 == 2:
             mesh.settle(20.0)
             turned = chance.choice(sorted(files(devices[1])))
-            ours = devices[1].folder.indexes.ours(turned)
+            ours = devices[1].folder.index_view.ours(turned)
             if ours is not None and ours.scan is not None:
                 turn(devices[1], turned, chance.randrange(60))
     mesh.settle(60.0)

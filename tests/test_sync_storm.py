@@ -21,7 +21,7 @@ def test_a_storm_of_names_is_noted_up_to_a_bound_and_hides_nothing(tmp_path: Pat
     mesh.settle()
     names = tuple((f"gone{number}", Touch.GONE) for number in range(2 * TOUCHED_PATHS_MAX))
     a.handle(PathsTouched(FOLDER, names))
-    waits = len(a.folder.settler._looks.waiting)
+    waits = len(a.folder.scheduler._look_queue.touched)
     assert waits == TOUCHED_PATHS_MAX
     a.write("new", b"among them")
     (a.share / "old").unlink()

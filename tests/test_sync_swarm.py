@@ -16,11 +16,11 @@ from shaped import Shaped
 
 from leftzmq.content.ids import chunk_id
 from leftzmq.sync.download.availability import HAVE_MIN_BYTES
-from leftzmq.sync.download.chunk_picker import Wants
+from leftzmq.sync.download.chunk_picker import ChunkPicker
 from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.download.flow_control import ASK_MIN_BYTES
 from leftzmq.sync.download.requests import SILENT_S
-from leftzmq.sync.download.transfer import Phase
+from leftzmq.sync.download.transfer import TransferPhase
 from leftzmq.sync.facts import MessageArrived
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.wire.messages import Have, Message
@@ -56,7 +56,7 @@ def give(device: Device, size: int, seed: int = 1) -> bytes:
 def have_it(mesh: Shaped, data: bytes) -> Callable[[], bool]:
     def reached() -> bool:
         return all(
-            device.folder.indexes.tally.bytes == len(data)
+            device.folder.index_view.counters.bytes == len(data)
             for device in mesh.devices.values()
             if device.alive
         )
@@ -99,7 +99,9 @@ def test_one_whose_line_is_slow_leaves_its_part_to_the_others_not_to_all_of_them
     mesh.slow_down["G"] = 0.3 * RATE
     data = give(mesh.devices["A"], 48 * MIB)
     fast = [mesh.devices[name] for name in "ABCDEF"]
-    took = mesh.run_until(lambda: all(d.folder.indexes.tally.bytes == len(data) for d in fast))
+    took = mesh.run_until(
+        lambda: all(d.folder.index_view.counters.bytes == len(data) for d in fast)
+    )
     assert took < 1.45 * len(data) / RATE  # 1.22 to 1.25; it was 1.70 to 1.80
     mesh.run_until(have_it(mesh, data))
     check(mesh, data)
@@ -248,9 +250,9 @@ def test_who_says_what_it_has_is_looked_at_alone(
     """A swarm of n devices tells n x n haves: each must not make us go through all n."""
     looked: list[bytes] = []
     others: list[bytes] = []
-    next_for, told = Wants.next_for, Downloader.told
+    next_for, told = ChunkPicker.next_for, Downloader.on_have
 
-    def looking(self: Wants, device: DeviceKey, *more: Any) -> Any:
+    def looking(self: ChunkPicker, device: DeviceKey, *more: Any) -> Any:
         looked.append(device)
         return next_for(self, device, *more)
 
@@ -262,8 +264,8 @@ def test_who_says_what_it_has_is_looked_at_alone(
             others.extend(one for one in looked if one != device)
         return out
 
-    monkeypatch.setattr(Wants, "next_for", looking)
-    monkeypatch.setattr(Downloader, "told", telling)
+    monkeypatch.setattr(ChunkPicker, "next_for", looking)
+    monkeypatch.setattr(Downloader, "on_have", telling)
     mesh = swarm("ABCDE")
     data = give(mesh.devices["A"], 24 * MIB)
     mesh.run_until(have_it(mesh, data))
@@ -282,7 +284,7 @@ def test_a_have_that_was_wrong_is_corrected_by_missing(swarm: Callable[[str], Sh
     content = bytes(c.node.downloader.under_way()[0].entry.content)
     have = Have(c.folder.tag, content, b"\xff" * 64)
     c.take(MessageArrived(Link(b.key, Way.DIALED), have))
-    took = mesh.run_until(lambda: c.folder.indexes.tally.bytes == len(data))
+    took = mesh.run_until(lambda: c.folder.index_view.counters.bytes == len(data))
     asked = [a.id for who, to, get in mesh.asks if to == "B" for w in get.wants for a in w.asks]
     assert asked and len(asked) == len(set(asked)), "and of each it was believed once"
     assert took < 1.25 * len(data) / RATE
@@ -318,7 +320,7 @@ def test_a_restart_while_some_of_the_lists_are_here_goes_on_from_those(
         return count >= 4
 
     mesh.run_until(some_lists)
-    assert b.node.downloader.under_way()[0].phase is Phase.LISTS
+    assert b.node.downloader.under_way()[0].phase is TransferPhase.LISTS
     had = {id for (id,) in b.store._db.execute("SELECT id FROM list")}
     b.kill()
     b.start()
@@ -340,7 +342,7 @@ def test_a_sparse_file_costs_little_on_the_wire_and_on_the_disk(
         file.seek(5 + zeros)
         file.write(b"End")
     a.scan()
-    mesh.run_until(lambda: b.folder.indexes.tally.bytes == zeros + 8)
+    mesh.run_until(lambda: b.folder.index_view.counters.bytes == zeros + 8)
     mesh.settle(5)
     assert sum(mesh.sent.values()) <= 256 << 10
     stat = (b.share / "sparse").stat()

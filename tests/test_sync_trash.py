@@ -12,7 +12,7 @@ from mesh import Device, Mesh
 from test_sync_mesh import together, trash
 
 from leftzmq.disk.apply import restore as recover
-from leftzmq.disk.fs.real import RealFolder
+from leftzmq.disk.fs.real import RealDirectory
 from leftzmq.errors import ProblemKind
 from leftzmq.sync import trash_keeper as keeper
 from leftzmq.wire.local import EventKind
@@ -60,7 +60,7 @@ def test_the_newest_version_is_restored_and_travels(mesh: Mesh) -> None:
     assert (answer["restored_list"], answer["stayed"]) == (["letters/f"], 0)
     mesh.settle()  # no walk: it was told what to look at
     assert (a.share / "letters/f").read_bytes() == b"3"
-    assert b.folder.indexes.ours("letters/f").entry.writer == b.store.heads.life  # type: ignore[union-attr]
+    assert b.folder.index_view.ours("letters/f").entry.writer == b.store.heads.life  # type: ignore[union-attr]
     assert together(mesh)["letters/f"][1] == b"3"  # type: ignore[index]
     assert [size for _, size in versions(mesh, b)] == [6, 3]
 
@@ -116,7 +116,7 @@ def test_what_came_back_and_could_not_be_flushed_is_told_when_it_is(
     """A power cut would take it back, and that would look like a delete."""
     a, b = edit_twice_and_delete(mesh)
     with monkeypatch.context() as sick:
-        sick.setattr(RealFolder, "flush", _no_flush)
+        sick.setattr(RealDirectory, "flush", _no_flush)
         assert restore(mesh, b, "letters/f")["restored"] == 1
         mesh.settle(3.0)
         assert not (a.share / "letters/f").exists()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from leftzmq.sync.apply.round_robin import Turns
+from leftzmq.sync.apply.round_robin import RoundRobin
 
 
 def test_one_of_each_in_its_turn_and_of_each_the_least() -> None:
-    turns: Turns[int, tuple[int, str]] = Turns()
+    turns: RoundRobin[int, tuple[int, str]] = RoundRobin()
     for number in (3, 1, 2):
         turns.put(7, (number, "much"))
     turns.put(9, (5, "little"))
@@ -21,7 +21,7 @@ def test_one_of_each_in_its_turn_and_of_each_the_least() -> None:
 
 
 def test_sources_can_be_passed_over() -> None:
-    turns: Turns[int, tuple[int]] = Turns()
+    turns: RoundRobin[int, tuple[int]] = RoundRobin()
     turns.put(7, (1,))
     turns.put(9, (2,))
     assert turns.has({7}) and turns.pop({7}) == (2,)

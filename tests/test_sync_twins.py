@@ -12,7 +12,7 @@ from leftzmq.content.keys import device_mark
 from leftzmq.errors import ProblemKind
 from leftzmq.sync.facts import Asked, PageArrived
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.sync.peers.cloned_device import LATE_S, LIVES_KEPT, RECENT_S, Twins
+from leftzmq.sync.peers.cloned_device import LATE_S, LIVES_KEPT, RECENT_S, ClonedDevices
 from leftzmq.tree.version import Life, make_life
 from leftzmq.wire.page import Page
 
@@ -21,10 +21,10 @@ ONE, OTHER, THIRD = (Life(bytes([n]) * 12) for n in (1, 2, 3))
 
 
 def heard(*said: tuple[float, Life]) -> bool:
-    twins = Twins()
+    cloned_devices = ClonedDevices()
     for now, life in said:
-        twins.heard(DEVICE, life, now)
-    return twins.are_there(DEVICE)
+        cloned_devices.heard(DEVICE, life, now)
+    return cloned_devices.are_there(DEVICE)
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_a_life_that_goes_on_beside_a_later_one_is_a_second_agent(
 
 
 def test_lives_without_end_are_not_kept() -> None:
-    twins = Twins()
+    cloned_devices = ClonedDevices()
     for number in range(1000):
-        twins.heard(DEVICE, Life(number.to_bytes(12)), float(number))
-    assert len(twins._lives[DEVICE]) == LIVES_KEPT
-    twins.forget(DEVICE)
-    assert not twins._lives
+        cloned_devices.heard(DEVICE, Life(number.to_bytes(12)), float(number))
+    assert len(cloned_devices._lives[DEVICE]) == LIVES_KEPT
+    cloned_devices.forget(DEVICE)
+    assert not cloned_devices._lives
 
 
 def test_two_agents_with_one_key_are_a_problem_as_long_as_both_are_heard(tmp_path: Path) -> None:

@@ -9,15 +9,15 @@ import pytest
 from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.index.losses import LossCount
 from leftzmq.index.store import Store
-from leftzmq.sync.guard.local_deletes import GATHER_MAX_S, Vanished
-from leftzmq.sync.guard.threshold import QUIET_S, Judged, State, Wave
-from leftzmq.sync.scan.touched_paths import WaitingPaths
+from leftzmq.sync.guard.local_deletes import GATHER_MAX_S, LocalDeletes
+from leftzmq.sync.guard.threshold import QUIET_S, GuardState, Judged, Wave
+from leftzmq.sync.scan.touched_paths import TouchedPaths
 from leftzmq.sync.scan.walks import Walks
-from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.local_changes import found
-from leftzmq.sync.versions.path_locks import Claimant, Claims
+from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.sync.versions.remote_changes import heard
-from leftzmq.sync.versions.resolver import Versions
+from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import ContentId, Kind, Observed, ScanKey, local_change, tombstone
 from leftzmq.tree.version import Life, make_life
@@ -32,14 +32,14 @@ class Side:
     def __init__(self, tmp_path: Path) -> None:
         self.store = Store(tmp_path / "index.db")
         self.store.heads.begin_life(make_life(b"self", 1, b"aaaa"))
-        self.indexes = Indexes(self.store)
+        self.index_view = IndexView(self.store)
         for number in range(COUNT):
             self.has(number)
         self.quiet = True
-        self.claims = Claims()
-        versions = Versions(self.indexes)
-        self.vanished = Vanished(
-            self.indexes, self.claims, Wave(), Wave(), lambda: self.quiet, versions.unhave
+        self.locks = PathLocks()
+        resolver = Resolver(self.index_view)
+        self.local_deletes = LocalDeletes(
+            self.index_view, self.locks, Wave(), Wave(), lambda: self.quiet, resolver.unhave
         )
         self.now = 1000.0
 
@@ -49,7 +49,7 @@ class Side:
     def has(self, number: int, name: str = "") -> None:
         seen = self.seen(name or f"f{number}", number)
         assert seen.observed is not None and seen.key is not None
-        found(self.indexes, seen.observed, seen.key)
+        found(self.index_view, seen.observed, seen.key)
 
     def seen(self, path: str, number: int) -> Sighting:
         content = ContentId(b"%032d" % number)
@@ -62,15 +62,15 @@ class Side:
         return self.passed(sightings)
 
     def passed(self, sightings: tuple[Sighting, ...]) -> list[str]:
-        passed = self.vanished.pass_on(sightings, self.now, WALL_NS)
+        passed = self.local_deletes.pass_on(sightings, self.now, WALL_NS)
         return [sighting.path for sighting in passed]
 
     def judged(self, after_s: float = 0.0) -> int | None:
         """How many go on now; None: nothing is decided."""
         self.now += after_s
         for _ in range(100):
-            passed = self.vanished.judge(self.now, WALL_NS)
-            if passed is not None or self.vanished.state is not State.JUDGING:
+            passed = self.local_deletes.judge(self.now, WALL_NS)
+            if passed is not None or self.local_deletes.state is not GuardState.JUDGING:
                 return None if passed is None else len(passed)
         raise AssertionError("it is never decided")
 
@@ -81,7 +81,7 @@ def side(tmp_path: Path) -> Side:
 
 
 def test_a_few_go_at_once(side: Side) -> None:
-    assert side.gone(1, 2, 3) == ["f1", "f2", "f3"] and side.vanished.state is State.OPEN
+    assert side.gone(1, 2, 3) == ["f1", "f2", "f3"] and side.local_deletes.state is GuardState.OPEN
 
 
 def test_more_wait_until_no_more_come(side: Side) -> None:
@@ -95,7 +95,7 @@ def test_more_wait_until_no_more_come(side: Side) -> None:
 def test_while_the_settler_reads_a_delete_may_be_a_rename(side: Side) -> None:
     side.quiet = False
     side.gone(*range(150))
-    assert side.judged(QUIET_S * 3) is None and side.vanished.state is State.GATHERING
+    assert side.judged(QUIET_S * 3) is None and side.local_deletes.state is GuardState.GATHERING
     found = side.seen("new", 7)
     assert side.passed((found,)) == ["f7", "new"], "together: others make a rename of it"
     back = side.seen("f8", 8)
@@ -109,29 +109,31 @@ def test_while_the_settler_reads_a_delete_may_be_a_rename(side: Side) -> None:
 def test_what_the_applier_worked_at_meanwhile_is_looked_at_again(side: Side) -> None:
     side.gone(*range(50))
     side.has(7, "f8")  # a version of another device came, and is on disk
-    assert side.claims.take("f9", Claimant.APPLIER), "or is about to"
+    assert side.locks.take("f9", LockOwner.APPLIER), "or is about to"
     assert side.judged(QUIET_S) == 48
-    assert side.vanished.look_again() == ["f8", "f9"] and side.vanished.look_again() == []
+    assert side.local_deletes.look_again() == ["f8", "f9"] and side.local_deletes.look_again() == []
     side.gone(*range(50, 100))
     side.has(7, "f60")
     assert side.passed((side.seen("new", 60),)) == ["new"]
-    assert side.vanished.look_again() == ["f60"]
+    assert side.local_deletes.look_again() == ["f60"]
 
 
 def test_a_settler_that_always_reads_does_not_hold_it_open(side: Side) -> None:
     side.quiet = False
     side.gone(*range(150))
-    assert side.judged(GATHER_MAX_S - 1) is None and side.vanished.state is State.GATHERING
-    assert side.judged(QUIET_S) is None and side.vanished.state is State.HELD
-    assert (side.vanished.judged.losses, side.vanished.judged.files) == (150, COUNT)
+    assert (
+        side.judged(GATHER_MAX_S - 1) is None and side.local_deletes.state is GuardState.GATHERING
+    )
+    assert side.judged(QUIET_S) is None and side.local_deletes.state is GuardState.HELD
+    assert (side.local_deletes.judged.losses, side.local_deletes.judged.files) == (150, COUNT)
 
 
 def test_what_is_held_is_not_kept(side: Side) -> None:
     side.gone(*range(150))
     side.judged(QUIET_S)
-    assert side.vanished.state is State.HELD
+    assert side.local_deletes.state is GuardState.HELD
     assert side.gone(*range(160)) == []
-    assert not side.vanished._pending and side.vanished.deadline() is None
+    assert not side.local_deletes._pending and side.local_deletes.deadline() is None
 
 
 def test_a_content_that_lives_on_was_moved(side: Side) -> None:
@@ -141,7 +143,7 @@ def test_a_content_that_lives_on_was_moved(side: Side) -> None:
     assert side.judged(QUIET_S) == 150, "of 350 files"
     for number in range(160, 190):
         side.has(number, f"copy of {number}")
-    assert side.vanished.wave.count(WALL_NS) == 0
+    assert side.local_deletes.wave.count(WALL_NS) == 0
 
 
 @pytest.mark.parametrize("first, second, lifted", [(0, 150, False), (0, 10, True), (150, 0, True)])
@@ -151,16 +153,16 @@ def test_only_a_walk_that_began_after_it_was_held_lifts_it(
     side.gone(*range(150))
     side.judged(QUIET_S)
     side.gone(*range(first))
-    assert not side.vanished.walk_ended(), "it may have begun before"
+    assert not side.local_deletes.on_walk_ended(), "it may have begun before"
     side.gone(*range(second))
-    assert side.vanished.walk_ended() is lifted
+    assert side.local_deletes.on_walk_ended() is lifted
 
 
 def test_after_a_restart_the_first_walk_counts(side: Side) -> None:
-    side.vanished.hold(Judged(150, COUNT))
-    side.vanished.restarted()
+    side.local_deletes.hold(Judged(150, COUNT))
+    side.local_deletes.restarted()
     side.gone(*range(10))
-    assert side.vanished.walk_ended()
+    assert side.local_deletes.on_walk_ended()
 
 
 def test_folders_are_no_suspects(side: Side) -> None:
@@ -175,16 +177,16 @@ def test_folders_are_no_suspects(side: Side) -> None:
 def test_what_others_deleted_is_counted_without_what_they_moved(side: Side) -> None:
     bit, other = 5, Life(make_life(b"them", 1, b"bbbb"))
     for number in range(90):
-        row = side.indexes.ours(f"f{number}")
+        row = side.index_view.ours(f"f{number}")
         assert row is not None
         entry = tombstone(row.entry, other, number + 1, WALL_NS)
-        heard(side.indexes, bit, entry)
+        heard(side.index_view, bit, entry)
     for number in range(30):
         content = ContentId(b"%032d" % number)
         moved = Observed(f"moved {number}", Kind.FILE, 1, 1, False, content)
-        heard(side.indexes, bit, local_change(moved, None, other, 100 + number))
+        heard(side.index_view, bit, local_change(moved, None, other, 100 + number))
     side.store.commit()
-    assert side.indexes.tally.losses == 90
+    assert side.index_view.counters.losses == 90
     assert _counted(side.store, 1 << bit) == 60
     assert _counted(side.store, 0) == 0, "nobody who can be asked has them"
 
@@ -201,7 +203,7 @@ def _counted(store: Store, reach: int) -> int:
 
 
 def test_a_walk_of_everything_is_to_come_until_the_last_one_is_over() -> None:
-    walks, nothing = Walks(), WaitingPaths()
+    walks, nothing = Walks(), TouchedPaths()
     assert not walks.whole_to_come
     walks.start(0.0)
     assert walks.whole_to_come
@@ -224,10 +226,10 @@ def test_everything_is_walked_soon_but_not_again_and_again() -> None:
     walks.soon(1000.5)
     walks.soon(1001.0)
     assert walks.deadline() == 1060.0
-    walks.tick(1060.0)
+    walks.on_time_passed(1060.0)
     walks.soon(1060.5)
     assert walks.deadline() == 1120.0
-    walks.tick(1120.0)
+    walks.on_time_passed(1120.0)
     assert walks.deadline() == 4720.0
     walks.soon(3000.0)
     assert walks.deadline() == 3000.0

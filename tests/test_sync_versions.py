@@ -9,10 +9,10 @@ import pytest
 from trees import S_NS, deleted, file, folder, life, link, made
 
 from leftzmq.index.store import Store
-from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.local_changes import FoundDeleted, gone
 from leftzmq.sync.versions.remote_changes import Heard, heard
-from leftzmq.sync.versions.resolver import Versions
+from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.tree.conflict import conflict_path
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey
 
@@ -22,13 +22,13 @@ OTHER = b"other device".ljust(32, b".")
 def test_a_device_that_goes_back_is_not_believed(tmp_path: Path) -> None:
     store = Store(tmp_path / "index")
     store.begin_life(life("a"))
-    indexes, head = Indexes(store), store.heads.place(OTHER)
+    index_view, head = IndexView(store), store.heads.place(OTHER)
     assert head is not None
     older = made("b", file(text="older"))
     newer = made("b", file(text="newer"), older, 2)
-    assert heard(indexes, head.bit, newer) is Heard.OPEN
-    assert heard(indexes, head.bit, older) is Heard.OLDER
-    assert [row.entry for row in indexes.rows("p")] == [newer]
+    assert heard(index_view, head.bit, newer) is Heard.OPEN
+    assert heard(index_view, head.bit, older) is Heard.OLDER
+    assert [row.entry for row in index_view.rows("p")] == [newer]
 
 
 @pytest.mark.parametrize("found", [folder(), file()])
@@ -37,16 +37,16 @@ def test_before_the_first_walk_no_folder_is_deleted(tmp_path: Path, found: Obser
     folder went, and not yet that its children did, would keep it."""
     store = Store(tmp_path / "index")
     store.begin_life(life("a"))
-    indexes, theirs = Indexes(store), made("b", found)
-    versions = Versions(indexes)
-    versions.take(theirs, ScanKey(found.kind, found.size, found.mtime_ns, 0, 1, False, 1))
+    index_view, theirs = IndexView(store), made("b", found)
+    resolver = Resolver(index_view)
+    resolver.take(theirs, ScanKey(found.kind, found.size, found.mtime_ns, 0, 1, False, 1))
     head = store.heads.place(OTHER)
     assert head is not None
-    indexes.reach |= head.mask
-    assert heard(indexes, head.bit, deleted("b", theirs)) is Heard.OPEN
-    assert (versions.ticket("p") is None) == (found == folder())
-    indexes.walked = True
-    ticket = versions.ticket("p")
+    index_view.reach |= head.mask
+    assert heard(index_view, head.bit, deleted("b", theirs)) is Heard.OPEN
+    assert (resolver.ticket("p") is None) == (found == folder())
+    index_view.walked = True
+    ticket = resolver.ticket("p")
     assert ticket is not None and ticket.entry.deleted
 
 
@@ -55,16 +55,16 @@ def test_the_name_of_a_copy_was_deleted(tmp_path: Path, text: str) -> None:
     """Only with just its bytes is the copy itself what was deleted; nobody saw another one."""
     store = Store(tmp_path / "index")
     store.begin_life(life("a"))
-    indexes = Indexes(store)
-    versions = Versions(indexes)
+    index_view = IndexView(store)
+    resolver = Resolver(index_view)
     loser = made("b", file("p", "the copy"))
     path = conflict_path(loser)
     grave = deleted("c", made("c", file(path, text)), now=30)
-    versions.take(grave, None)
-    assert versions.copy_path(loser, 4) == (None if text == "the copy" else path)
+    resolver.take(grave, None)
+    assert resolver.copy_path(loser, 4) == (None if text == "the copy" else path)
     key = ScanKey(Kind.FILE, loser.size, 10 * S_NS, 0, 1, False, 1)
-    again = versions.take_copy(loser, path, key)
-    ours = indexes.ours(path)
+    again = resolver.take_copy(loser, path, key)
+    ours = index_view.ours(path)
     assert ours is not None
     if text == "the copy":
         assert isinstance(again, FoundDeleted) and ours.entry == grave
@@ -80,22 +80,22 @@ class Device:
     def __init__(self, folder: Path, name: str) -> None:
         store = Store(folder / name)
         store.begin_life(life(name))
-        self.indexes = Indexes(store)
-        self.versions = Versions(self.indexes)
-        self.indexes.walked = True
+        self.index_view = IndexView(store)
+        self.resolver = Resolver(self.index_view)
+        self.index_view.walked = True
 
     def hear(self, other: str, entry: Entry) -> None:
         """`other`, which can be reached, has it; what is to be done is done."""
-        head = self.indexes.store.heads.place(other.encode() * 32)
+        head = self.index_view.store.heads.place(other.encode() * 32)
         assert head is not None
-        self.indexes.reach |= head.mask
-        heard(self.indexes, head.bit, entry)
-        while (ticket := self.versions.ticket("p")) is not None:
-            self.versions.take(ticket.entry, None)
+        self.index_view.reach |= head.mask
+        heard(self.index_view, head.bit, entry)
+        while (ticket := self.resolver.ticket("p")) is not None:
+            self.resolver.take(ticket.entry, None)
 
     @property
     def ours(self) -> Entry:
-        row = self.indexes.ours("p")
+        row = self.index_view.ours("p")
         assert row is not None
         return row.entry
 
@@ -132,10 +132,10 @@ def test_a_delete_of_ours_has_seen_what_other_deletes_had(tmp_path: Path) -> Non
     """The folder is ours, and was published again above the delete of a link that lay there."""
     d, c = Device(tmp_path, "d"), Device(tmp_path, "c")
     c.hear("d", LINK)
-    d.versions.take(made("d", folder(), None, 1), None)
+    d.resolver.take(made("d", folder(), None, 1), None)
     d.hear("b", LINK_GONE)
     assert not d.ours.deleted
-    tombstone = gone(d.indexes, "p", 0)
+    tombstone = gone(d.index_view, "p", 0)
     assert tombstone is not None and d.ours == tombstone
     c.hear("d", tombstone)
     assert c.ours.deleted
@@ -144,7 +144,7 @@ def test_a_delete_of_ours_has_seen_what_other_deletes_had(tmp_path: Path) -> Non
 def test_a_write_that_no_delete_had_seen_stays(tmp_path: Path) -> None:
     a, c = Device(tmp_path, "a"), Device(tmp_path, "c")
     c.hear("a", LINK)
-    c.versions.take(made("c", link(target="elsewhere", mtime=11), LINK, 7), None)
+    c.resolver.take(made("c", link(target="elsewhere", mtime=11), LINK, 7), None)
     a.hear("b", LINK_GONE)
     a.hear("d", FOLDER_GONE)
     c.hear("a", a.ours)

@@ -14,9 +14,9 @@ from leftzmq.wire.local import (
     MAX_ASK_BYTES,
     MAX_EVENT_BYTES,
     MAX_REPLY_BYTES,
-    Ask,
     Event,
     EventKind,
+    Question,
     bounded,
     decode_ask,
     decode_event,
@@ -41,7 +41,7 @@ EVENT_FRAMES = [
         "cb41d954fc3fe00000"
     ),
 ]
-ASK = Ask("wait", {"timeout": 2.5, "cookie": "x"})
+ASK = Question("wait", {"timeout": 2.5, "cookie": "x"})
 ASK_FRAME = bytes.fromhex("92a47761697482a774696d656f7574cb4004000000000000a6636f6f6b6965a178")
 REPLY: dict[str, Any] = {
     "folders": [{"id": "share", "files": 3, "rate": 0.5}],

@@ -14,12 +14,12 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, Final
 
-from leftzmq.cli.format.batches import WHAT, Batch, Batches
+from leftzmq.cli.format.batches import WHAT, EventBatch, EventBatches
 from leftzmq.cli.format.event_lines import batch_line, batch_text, dated, line, text_of
 from leftzmq.cli.format.terminal import may_style
 from leftzmq.cli.shell import json_text
 from leftzmq.errors import StopCause, counted
-from leftzmq.runtime.line_writer import Outlet
+from leftzmq.runtime.line_writer import LineWriter
 from leftzmq.wire.local import Event, EventKind
 
 END_S: Final = 0.2
@@ -64,9 +64,9 @@ class Log:
         self, fd: int, *, closed: bool = False, clock: Callable[[], float] = time.time
     ) -> None:
         self.level, self.as_json = Level.INFO, False
-        self._outlet = None if closed else Outlet(fd, self._lost)
+        self._writer = None if closed else LineWriter(fd, self._lost)
         self._colour = not closed and may_style(os.isatty(fd))
-        self._batches, self._clock = Batches(), clock
+        self._batches, self._clock = EventBatches(), clock
 
     def __call__(self, event: Event, now: float) -> None:
         """now: monotonic seconds, as in all of these"""
@@ -98,8 +98,8 @@ class Log:
     def close(self) -> None:
         """To be called last."""
         self._say_rest()
-        if self._outlet is not None:
-            self._outlet.close(END_S)
+        if self._writer is not None:
+            self._writer.close(END_S)
 
     def _say_rest(self) -> None:
         for batch in self._batches.rest():
@@ -112,7 +112,7 @@ class Log:
         fields = {"number": event.number, **event.fields}
         self._put(self._object(level, event.kind.value, text_of(event), fields, event.unix_time))
 
-    def _say_batch(self, batch: Batch) -> None:
+    def _say_batch(self, batch: EventBatch) -> None:
         if not self.as_json:
             self._put(batch_line(batch, self._clock(), colour=self._colour))
             return
@@ -136,8 +136,8 @@ class Log:
         return json_text(head | {"text": text} | dict(fields), indent=None)
 
     def _put(self, text: str) -> None:
-        if self._outlet is not None:
-            self._outlet.put(text)
+        if self._writer is not None:
+            self._writer.put(text)
 
     def _lost(self, count: int) -> str:
         missing = f"{counted(count, 'line')} {'is' if count == 1 else 'are'} missing here"

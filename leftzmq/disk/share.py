@@ -16,7 +16,7 @@ from secrets import token_bytes
 from typing import Final
 
 from leftzmq.disk.fs.errno_meaning import cause_of, is_gone
-from leftzmq.disk.fs.interface import Folder, Root
+from leftzmq.disk.fs.interface import Directory, Root
 from leftzmq.disk.fs.real import RealRoot, make_root
 from leftzmq.disk.fs.spelling import SpelledRoot, tell_apart
 from leftzmq.disk.trash.trash import TRASH_NAME
@@ -305,7 +305,7 @@ def _prepared(
     return SpelledRoot(root, exact=bool(exact)), where, marker, lacks
 
 
-def _tells_forms_apart(left: Folder, probe: str) -> bool:
+def _tells_forms_apart(left: Directory, probe: str) -> bool:
     """Whether one letter that can be written in two ways makes two names."""
     name = f"{probe}-\u00e9"
     try:
@@ -320,7 +320,7 @@ def _tells_forms_apart(left: Folder, probe: str) -> bool:
         left.unlink(name)
 
 
-def _make_private(folder: Folder, name: str) -> None:
+def _make_private(folder: Directory, name: str) -> None:
     found = folder.stat(name)
     if found is None:
         folder.make_folder(name, PRIVATE_MODE)

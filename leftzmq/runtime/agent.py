@@ -19,11 +19,11 @@ from leftzmq.content.memory import resident_bytes, trim, tune_malloc
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.fs.real import missing_calls
 from leftzmq.errors import Refusal
-from leftzmq.runtime.event_log import Chronicle
+from leftzmq.runtime.event_log import EventLog
 from leftzmq.runtime.loop import Loop
 from leftzmq.runtime.opening import Opening, Openings
 from leftzmq.runtime.wake import Wake
-from leftzmq.runtime.watch_inbox import Reports
+from leftzmq.runtime.watch_inbox import WatchInbox
 from leftzmq.statedir import StateDir, ipc_endpoints
 from leftzmq.sync import actions
 from leftzmq.sync.facts import (
@@ -42,7 +42,7 @@ from leftzmq.sync.peers.membership import Membership
 from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.transport import device_key, platform
 from leftzmq.transport.bus import SHUT_OUT_S, Bus
-from leftzmq.transport.decode import Ask, SealedArrived, read
+from leftzmq.transport.decode import AdminAsk, SealedArrived, read
 from leftzmq.transport.frames import Raw, RawFrame
 from leftzmq.transport.server_sockets import Listening
 from leftzmq.transport.socket_errors import SocketTrouble
@@ -73,7 +73,7 @@ NOTICED_S: Final = 1.0
 MAX_DETAIL_LETTERS: Final = 256  # of messages.ShortText
 
 
-class Log(Protocol):
+class AgentLog(Protocol):
     """Where the agent tells of its events. now: monotonic seconds"""
 
     def __call__(self, event: Event, now: float) -> None: ...
@@ -87,12 +87,12 @@ class Log(Protocol):
 class Agent:
     """One agent: open() makes it ready, run() serves until stop() is called, from any thread."""
 
-    def __init__(self, config: Config, log: Log, adopt: frozenset[str] = frozenset()) -> None:
+    def __init__(self, config: Config, log: AgentLog, adopt: frozenset[str] = frozenset()) -> None:
         self.config, self._log, self._adopt = config, log, adopt
         self._stopping = False
         self._opened = ExitStack()
         self._hub: Node | None = None
-        self._chronicle = Chronicle(time.time())
+        self._event_log = EventLog(time.time())
         self._next_memory_check = 0.0
         self._wake = Wake()  # a signal may come before everything else
         self._noticed: set[str] = set()
@@ -107,7 +107,7 @@ class Agent:
         tune_malloc()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._opened.callback(self._wake.close)
-        self._reports = Reports(self._wake.signal)
+        self._watch_inbox = WatchInbox(self._wake.signal)
         self._state = StateDir.open(self.config.device.state)
         self._opened.callback(self._state.close)
         self._keys = device_key.load_or_make(self._state.device_key_file)
@@ -130,7 +130,7 @@ class Agent:
         self._loop = Loop(
             self.bus,
             self._workers,
-            self._reports,
+            self._watch_inbox,
             self._wake,
             self._fact_of,
             self._handle,
@@ -154,16 +154,16 @@ class Agent:
     def _open_folders(self) -> None:
         us = OurSide(self.config.device.name, self.bus.ports.bulk, self.bus.ports.news)
         peers = Peers(us, self._peers, Membership(self.device, self._folders, fresh_nonce))
-        opening = Opening(self._state, self.device, self._listed, peers, self._reports.reporter)
+        opening = Opening(self._state, self.device, self._listed, peers, self._watch_inbox.reporter)
         self._openings = Openings(opening, self.config.folders)
         self._opened.callback(self._openings.close)
         self._say("", *missing_calls())
         for config in self.config.folders:
             opened = self._openings.start(config.id, adopting=config.id in self._adopt)
             self._folders[config.id] = opened.folder
-            if opened.ground is not None:
-                self._runner.add(opened.ground)
-                self._say(config.id, *opened.ground.lacks)
+            if opened.context is not None:
+                self._runner.add(opened.context)
+                self._say(config.id, *opened.context.lacks)
             else:
                 self._tell(opened.folder.tell_stop())
         self._by_tag = {folder.tag: folder for folder in self._folders.values()}
@@ -208,7 +208,7 @@ class Agent:
     def close(self) -> None:
         """Say goodbye, let running jobs end, and let go of everything that was opened."""
         if self._hub is not None:
-            for held in self.node.lines.rest():
+            for held in self.node.event_batching.rest():
                 self._tell(held)
             self._tell(actions.Tell(EventKind.STOPPED, {}))
             for peer in self.node.peers.by_key.values():
@@ -243,12 +243,12 @@ class Agent:
                 return None
             case SealedArrived():
                 return self._open_page(fact)
-            case Ask(asker, "events", fields):
+            case AdminAsk(asker, "events", fields):
                 after = fields.get("after")
-                reply = self._chronicle.reply(after if type(after) is int else 0)
+                reply = self._event_log.reply(after if type(after) is int else 0)
                 self.bus.answer(asker, encode_reply(reply))
                 return None
-            case Ask(asker, verb, fields):
+            case AdminAsk(asker, verb, fields):
                 return Asked(asker, verb, dict(fields))
             case StrangerRefused() if isinstance(raw, RawFrame):
                 self._refuse(raw, fact)
@@ -299,10 +299,10 @@ class Agent:
     def _take_over(self, id: str) -> None:
         """A folder that was stopped is open anew."""
         opened = self._openings.taken(id)
-        assert opened.ground is not None
+        assert opened.context is not None
         self._folders[id] = self._by_tag[opened.folder.tag] = opened.folder
-        self._runner.add(opened.ground)
-        self._say(id, *opened.ground.lacks)
+        self._runner.add(opened.context)
+        self._say(id, *opened.context.lacks)
         self._handle(FolderBegun(id))
 
     def _publish(self, action: actions.Publish) -> None:
@@ -334,7 +334,7 @@ class Agent:
             self._tell(actions.Tell(EventKind.PROBLEM, {"folder": folder, "text": text}))
 
     def _tell(self, action: actions.Tell) -> None:
-        event = self._chronicle.note(action.kind, action.fields, time.time())
+        event = self._event_log.note(action.kind, action.fields, time.time())
         self._log(event, time.monotonic())
         if self.bus.has_listeners:
             self.bus.tell(encode_event(event))

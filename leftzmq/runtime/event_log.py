@@ -16,7 +16,7 @@ KEPT_BYTES: Final = 4 << 20
 """Of all of them: each may have 64 KiB. A quarter of what one reply holds."""
 
 
-class Chronicle:
+class EventLog:
     """began: unix seconds; tells this run of the agent from another one."""
 
     def __init__(self, began: float) -> None:

@@ -19,7 +19,7 @@ MAX_WAITING_BYTES: Final = 1 << 20
 LINE_BYTES: Final = 100  # of one that waits, beside its text
 
 
-class Outlet:
+class LineWriter:
     """One descriptor. `put` and `close` are for one thread.
 
     lost: the line that says that so many are missing

@@ -13,7 +13,7 @@ from typing import Final
 
 from leftzmq.runtime.frame_queue import FrameQueue
 from leftzmq.runtime.wake import Wake
-from leftzmq.runtime.watch_inbox import Reports
+from leftzmq.runtime.watch_inbox import WatchInbox
 from leftzmq.sync.facts import Fact, LinkClosed, TimePassed
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.transport.bus import Bus
@@ -37,14 +37,14 @@ class Loop:
         self,
         bus: Bus,
         workers: Workers,
-        reports: Reports,
+        watch_inbox: WatchInbox,
         wake: Wake,
         read: Callable[[Raw], Fact | None],
         handle: Callable[[Fact], None],
         deadline: Callable[[float], float],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._bus, self._workers, self._reports, self._wake = bus, workers, reports, wake
+        self._bus, self._workers, self._watch_inbox, self._wake = bus, workers, watch_inbox, wake
         self._read, self._handle, self._deadline, self._clock = read, handle, deadline, clock
         self._frames = FrameQueue()
         self._answers: deque[Answer] = deque()
@@ -58,7 +58,7 @@ class Loop:
         due = self._deadline(now)
         wait_s = max(0.0, due - now)
         if self._frames.has_room:
-            waiting = self._frames or self._reports or self._failed_sends or self._answers
+            waiting = self._frames or self._watch_inbox or self._failed_sends or self._answers
             timeout_ms = 0 if waiting else int(min(wait_s, LONGEST_WAIT_S) * 1000 + 0.999)
             self._frames.extend(self._bus.poll(timeout_ms))
         began = self._clock()
@@ -87,7 +87,7 @@ class Loop:
                 self._handle(fact)
             if self._clock() >= end:
                 break
-        for fact in self._reports.take():
+        for fact in self._watch_inbox.take():
             self._handle(fact)
         while self._failed_sends:
             link = self._failed_sends.popleft()

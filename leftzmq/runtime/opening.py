@@ -28,8 +28,8 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.scan.mount_polls import MOUNTS
 from leftzmq.tree.version import make_life
-from leftzmq.work.folder_context import Ground
-from leftzmq.work.unflushed_names import Unflushed
+from leftzmq.work.folder_context import FolderContext
+from leftzmq.work.unflushed_names import UnflushedNames
 
 _TOKEN: Final = "share token"
 
@@ -59,7 +59,7 @@ class Opened:
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
-        self.ground: Ground | None = None
+        self.context: FolderContext | None = None
         self._share = ExitStack()
         self.token: bytes | None = None  # of the share, once it was open
 
@@ -91,7 +91,7 @@ class Opened:
                 self._share = stack.pop_all()
         except OSError as error:
             raise cannot_be_used(error, str(config.path)) from error
-        self.ground = Ground(
+        self.context = FolderContext(
             config.id,
             share.root,
             self.folder.keys,
@@ -102,7 +102,7 @@ class Opened:
             config.limits,
             (*_set_aside(store), *share.lacks),
             Mounts.unpack(store.meta(MOUNTS)),
-            Unflushed(everything=not share.made),
+            UnflushedNames(everything=not share.made),
         )
 
 

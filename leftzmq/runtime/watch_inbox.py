@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from leftzmq.disk.watcher import CookieSeen as CookieReport
+from leftzmq.disk.watcher import CookieReport as CookieReport
 from leftzmq.disk.watcher import Lost, Remounted, Report, Touched, Watched
 from leftzmq.sync.facts import (
     CookieSeen,
@@ -28,7 +28,7 @@ out."""
 _TOO_MANY: Final = "more changes at a time than can be looked at one by one"
 
 
-class Reports:
+class WatchInbox:
     """The reports of all folders' watchers, until the loop takes them.
 
     wake: called in a watcher's thread after each report

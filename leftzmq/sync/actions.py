@@ -8,6 +8,7 @@ from typing import Any
 
 from leftzmq.disk.fs.interface import Buffer
 from leftzmq.errors import Refusal
+from leftzmq.sync.facts import Fact
 from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.tree.entry import Entry
@@ -99,3 +100,6 @@ def declined(asker: bytes, what: str, where: str = "", do: str = "") -> Answer:
 
 
 Action = Publish | Send | Work | TakeOver | Subscribe | Drop | Tell | Answer
+
+Outputs = list[Action | Fact]
+"""What a machine answers to a fact, in the order in which it is to happen."""

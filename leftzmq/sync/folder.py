@@ -10,13 +10,12 @@ from leftzmq.config import PATIENCE_S, Limits
 from leftzmq.content.keys import FolderKeys
 from leftzmq.errors import IndexFailed, Refused, Stop, StopCause
 from leftzmq.index.store import Store
-from leftzmq.sync.actions import Action, Tell
+from leftzmq.sync.actions import Outputs, Tell
 from leftzmq.sync.apply.applier import Applier
-from leftzmq.sync.exchange.announcer import Replica
-from leftzmq.sync.exchange.index_client import Hearing
-from leftzmq.sync.exchange.wal_truncation import LogLength
+from leftzmq.sync.exchange.announcer import Announcer
+from leftzmq.sync.exchange.index_client import IndexClient
+from leftzmq.sync.exchange.wal_truncation import WalTruncation
 from leftzmq.sync.facts import (
-    Fact,
     FolderNamedOtherwise,
     FolderStopped,
     PageArrived,
@@ -26,15 +25,15 @@ from leftzmq.sync.guard.guard import Guard
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.problems import Problems
-from leftzmq.sync.scan.scheduler import Settler
+from leftzmq.sync.scan.scheduler import Scheduler
 from leftzmq.sync.trash_keeper import TrashKeeper
-from leftzmq.sync.upload.bit_rot import Rot
-from leftzmq.sync.versions.absent_deletes import Graves
-from leftzmq.sync.versions.index_view import Indexes
-from leftzmq.sync.versions.name_clashes import Spellings
-from leftzmq.sync.versions.path_locks import Claims
-from leftzmq.sync.versions.peer_lag import Lags
-from leftzmq.sync.versions.resolver import Versions
+from leftzmq.sync.upload.bit_rot import BitRot
+from leftzmq.sync.versions.absent_deletes import AbsentDeletes
+from leftzmq.sync.versions.index_view import IndexView
+from leftzmq.sync.versions.name_clashes import NameClashes
+from leftzmq.sync.versions.path_locks import PathLocks
+from leftzmq.sync.versions.peer_lag import PeerLag
+from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.tree.entry import Entry
 from leftzmq.wire import page as pages
 from leftzmq.wire.hello import Standing
@@ -66,31 +65,33 @@ class Folder:
     ) -> None:
         self.id, self.keys, self.device, self.store = id, keys, device, store
         self.tag: bytes = keys.tag
-        self.claims, self.problems = Claims(), Problems(id)
-        self.indexes = Indexes(store)
-        self.indexes.changing = self.claims.is_changing
-        self.lags = Lags(self.indexes)
-        versions, spellings = Versions(self.indexes), Spellings(self.indexes)
-        self._spellings, self._versions = spellings, versions
+        self.locks, self.problems = PathLocks(), Problems(id)
+        self.index_view = IndexView(store)
+        self.index_view.changing = self.locks.is_changing
+        self.peer_lag = PeerLag(self.index_view)
+        resolver, name_clashes = Resolver(self.index_view), NameClashes(self.index_view)
+        self._name_clashes, self._resolver = name_clashes, resolver
         self.name_of = peers.name
-        graves = Graves(self.indexes, versions, self.claims)
-        self.replica = Replica(
+        absent_deletes = AbsentDeletes(self.index_view, resolver, self.locks)
+        self.announcer = Announcer(
             id,
             self.tag,
             device,
-            self.indexes,
-            versions,
-            spellings,
-            graves,
-            self.claims,
+            self.index_view,
+            resolver,
+            name_clashes,
+            absent_deletes,
+            self.locks,
             peers.news_links,
         )
-        self.hearing = Hearing(id, self.tag, self.indexes, peers, self.problems, limits or Limits())
-        self.settler = Settler(
+        self.index_client = IndexClient(
+            id, self.tag, self.index_view, peers, self.problems, limits or Limits()
+        )
+        self.scheduler = Scheduler(
             id,
             store,
             keys,
-            self.claims,
+            self.locks,
             self.problems,
             may_look=lambda: not self.applier.leftings.clearing,
             strange=lambda found: self.applier.leftings.found(found),
@@ -98,29 +99,29 @@ class Folder:
         )
         self.guard = Guard(
             id,
-            self.indexes,
-            versions,
-            self.claims,
+            self.index_view,
+            resolver,
+            self.locks,
             self.problems,
-            quiet=lambda: self.settler.read_all,
-            walks=lambda: self.settler.walks.whole_to_come,
-            settled=lambda: self.hearing.settled,
+            quiet=lambda: self.scheduler.read_all,
+            walks=lambda: self.scheduler.walks.whole_to_come,
+            settled=lambda: self.index_client.settled,
             considered=lambda: self.applier.considered,
         )
         self.applier = Applier(
             id,
-            self.indexes,
-            versions,
-            spellings,
-            graves,
-            self.replica,
+            self.index_view,
+            resolver,
+            name_clashes,
+            absent_deletes,
+            self.announcer,
             self.guard,
-            self.claims,
+            self.locks,
             self.problems,
-            source=self.hearing.source,
+            source=self.index_client.source,
         )
-        self.log_length = LogLength(store)
-        self.rot = Rot(self.indexes, versions, self.claims, self.problems)
+        self.wal_truncation = WalTruncation(store)
+        self.bit_rot = BitRot(self.index_view, resolver, self.locks, self.problems)
         self.trash = TrashKeeper(id, store, holds=lambda: bool(self.guard.status()))
         self.stopped: Stop | None = None
         self.sent_bytes = 0
@@ -129,17 +130,17 @@ class Folder:
     def on_disk(self, folds: bool, is_there: Callable[[str], bool]) -> None:
         """At a start, before its life begins. folds: whether the disk takes two spellings for one
         name. is_there: whether something is at a path."""
-        self._spellings.disk_folds(folds, is_there, self._versions.unhave)
+        self._name_clashes.disk_folds(folds, is_there, self._resolver.unhave)
 
     @property
     def members(self) -> set[DeviceKey]:
-        return self.hearing.members
+        return self.index_client.members
 
     def holders(self, entry: Entry) -> list[DeviceKey]:
-        return self.hearing.holders(entry)
+        return self.index_client.holders(entry)
 
     def standing_for(self, device: DeviceKey) -> Standing:
-        return self.replica.standing_for(device)
+        return self.announcer.standing_for(device)
 
     def received(self, count: int) -> None:
         self.received_bytes += count
@@ -165,7 +166,7 @@ class Folder:
         """The sentence that a user reads; "" while it runs."""
         return "" if self.stopped is None else self.stopped.why
 
-    def within(self, decide: Callable[[], list[Action | Fact]]) -> list[Action | Fact]:
+    def within(self, decide: Callable[[], Outputs]) -> Outputs:
         """What machines of this folder decide; where its index fails meanwhile, that it stops:
         nothing of what they decided stands, and their values in memory are ahead of the disk."""
         try:
@@ -175,12 +176,12 @@ class Folder:
                 raise
             return [FolderStopped(self.id, Stop(StopCause.INDEX, str(failed)))]
 
-    def stop(self, stop: Stop) -> list[Action | Fact]:
+    def stop(self, stop: Stop) -> Outputs:
         """Nothing is scanned, applied, told or heard any more (I11). What was decided until now is
         committed, as jobs that are out were made from it; after that nothing is."""
         self.stopped = stop
-        self.settler.stopped = self.applier.stopped = True
-        self.hearing.stopped()
+        self.scheduler.stopped = self.applier.stopped = True
+        self.index_client.on_folder_stopped()
         if stop.cause is StopCause.INDEX:
             self.store.give_up()
         else:
@@ -197,41 +198,41 @@ class Folder:
     def goes_on_after(self, before: Folder) -> None:
         """It takes the place of the one that was stopped."""
         self.sent_bytes, self.received_bytes = before.sent_bytes, before.received_bytes
-        self.indexes.goes_on_after(before.indexes)
+        self.index_view.goes_on_after(before.index_view)
         self.applier.goes_on_after(before.applier)
 
     @property
     def state(self) -> FolderState:
         if self.stopped is not None:
             return FolderState.STOPPED
-        if not self.settler.walks.first_done:
+        if not self.scheduler.walks.first_done:
             return FolderState.SCANNING
-        if not (self._done and self.hearing.settled):
+        if not (self._done and self.index_client.settled):
             return FolderState.SYNCING
-        return FolderState.IDLE if self.hearing.heard else FolderState.ALONE
+        return FolderState.IDLE if self.index_client.heard else FolderState.ALONE
 
     @property
     def at_rest(self) -> bool:
         """IDLE, as far as we know: who only claims to be a member is not waited for."""
-        if self.stopped is not None or not self.settler.walks.first_done:
+        if self.stopped is not None or not self.scheduler.walks.first_done:
             return False
-        return self._done and self.hearing.settled_with_heard
+        return self._done and self.index_client.settled_with_heard
 
     @property
     def _done(self) -> bool:
-        at_rest = self.settler.idle and self.applier.idle and not self.guard.busy
-        return at_rest and self.replica.settled
+        at_rest = self.scheduler.idle and self.applier.idle and not self.guard.busy
+        return at_rest and self.announcer.settled
 
     def deadline(self, now: float) -> float | None:
         if self.stopped is not None:
             return None
         times = (
-            self.settler.deadline(),
+            self.scheduler.deadline(),
             self.applier.deadline(now),
-            self.hearing.deadline(now),
+            self.index_client.deadline(now),
             self.guard.deadline(),
             self.trash.deadline(),
-            self.log_length.deadline(),
-            self.rot.deadline(),
+            self.wal_truncation.deadline(),
+            self.bit_rot.deadline(),
         )
         return min((time for time in times if time is not None), default=None)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from leftzmq.sync.actions import Action
-from leftzmq.sync.facts import Fact
+from leftzmq.sync.actions import Outputs
 from leftzmq.sync.folder import Folder
 
 HEARTBEAT_PERIOD_S: Final = 10.0
@@ -31,12 +30,12 @@ class Heartbeat:
     def start(self, now: float) -> None:
         self._next = now + HEARTBEAT_PERIOD_S
 
-    def subscribed(self, now: float) -> list[Action | Fact]:
+    def on_subscribed(self, now: float) -> Outputs:
         self._next = min(self._next, now + SUBSCRIBED_PAUSE_S)
         return []
 
-    def tick(self, now: float) -> list[Action | Fact]:
+    def on_time_passed(self, now: float) -> Outputs:
         if now < self._next:
             return []
         self._next = now + HEARTBEAT_PERIOD_S
-        return [f.replica.heartbeat() for f in self._folders.values() if f.stopped is None]
+        return [f.announcer.heartbeat() for f in self._folders.values() if f.stopped is None]

@@ -12,16 +12,16 @@ from functools import partial
 from typing import Any, Final
 
 from leftzmq.errors import IndexFailed, LeftError, Stop, StopCause
-from leftzmq.sync.actions import Action, Answer, Publish, Send, Tell, Work, declined
-from leftzmq.sync.admin.commands import Desk, bad_path
+from leftzmq.sync.actions import Action, Answer, Outputs, Publish, Send, Tell, Work, declined
+from leftzmq.sync.admin.commands import Commands, bad_path
 from leftzmq.sync.admin.conflicts import Conflicts
-from leftzmq.sync.admin.event_batching import Lines
+from leftzmq.sync.admin.event_batching import EventBatching
 from leftzmq.sync.admin.open_questions import OpenQuestions
 from leftzmq.sync.admin.status import Times, status
-from leftzmq.sync.admin.wait import Barrier
+from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.apply.applier import Applier
 from leftzmq.sync.download.downloader import Downloader
-from leftzmq.sync.exchange.rate_limits import Rates
+from leftzmq.sync.exchange.rate_limits import RateLimits
 from leftzmq.sync.facts import (
     Asked,
     BulkRestored,
@@ -46,7 +46,6 @@ from leftzmq.sync.routes import (
     ChunkRoutes,
     DeviceRoutes,
     FolderRoutes,
-    Outputs,
     QuestionRoutes,
     Routes,
     ShareRoutes,
@@ -79,17 +78,17 @@ class Node:
         self.listener = Listener(
             self._folder_of, {f.id: f.tag for f in folders.values()}, self._count_sent
         )
-        self.barrier = Barrier(
+        self.wait_questions = WaitQuestions(
             folders, peers.by_key.values, peers.connected, about.get("keyless", ())
         )
         devices = [(peer.key, peer.name) for peer in peers.by_key.values()]
         devices += [(folder.device, about["name"]) for folder in folders.values()]
         self.conflicts = Conflicts(devices)
-        self.desk = Desk(folders, self.conflicts)
+        self.commands = Commands(folders, self.conflicts)
         self._heartbeat = Heartbeat(folders)
         self.reopening = Reopening()
-        self._rates = Rates(peers.by_key)
-        self.lines = Lines()
+        self._rate_limits = RateLimits(peers.by_key)
+        self.event_batching = EventBatching()
         self._open = OpenQuestions()
         self._stirred: list[Applier | Downloader] = []
         self._now, self._wall_ns = 0.0, 0
@@ -98,9 +97,9 @@ class Node:
     def _route(self, routes: Routes) -> Routes:
         """The facts of the agent as a whole are our own."""
         routes.to(Started, lambda fact, now: self._start(now))
-        routes.to(TimePassed, lambda fact, now: self._tick(now))
-        routes.to(Asked, self._asked)
-        routes.to(JobBroke, _broke)
+        routes.to(TimePassed, lambda fact, now: self._on_time_passed(now))
+        routes.to(Asked, self._on_asked)
+        routes.to(JobBroke, _on_job_broke)
         DeviceRoutes(
             self.folders,
             self.peers,
@@ -109,16 +108,16 @@ class Node:
             self._heartbeat,
             self._folder_of,
         ).enter(routes)
-        ShareRoutes(self.barrier, lambda: self._wall_ns).enter(routes)
+        ShareRoutes(self.wait_questions, lambda: self._wall_ns).enter(routes)
         ChunkRoutes(self.folders, self.downloader, self.listener, self._stir).enter(routes)
         TicketRoutes(self._stir).enter(routes)
-        QuestionRoutes(self.barrier, self.conflicts).enter(routes)
+        QuestionRoutes(self.wait_questions, self.conflicts).enter(routes)
         FolderRoutes(
             self.folders,
             self.reopening,
             self.downloader,
             self.listener,
-            self.barrier,
+            self.wait_questions,
             self.conflicts,
             self.peers,
             self._begin_anew,
@@ -128,7 +127,7 @@ class Node:
     def came(self, device: DeviceKey, frame: Frame, now: float) -> StrangerRefused | None:
         """Asked for every message of a device, before anybody looks into it: nothing, or the fact
         that it becomes."""
-        return self._rates.came(device, frame, now)
+        return self._rate_limits.came(device, frame, now)
 
     def handle(self, fact: Fact, now: float, wall_ns: int) -> list[Action]:
         """Everything that follows from a fact. now: monotonic seconds; wall_ns: unix time."""
@@ -146,23 +145,23 @@ class Node:
                 _sort(self._decide(facts, now), actions, facts)
             # One transaction a fact, ended before any action: a job finds what it was made from.
             for folder in self._running():
-                _sort(folder.within(folder.replica.committed), actions, facts)
-                folder.lags.watch(now)
+                _sort(folder.within(folder.announcer.committed), actions, facts)
+                folder.peer_lag.watch(now)
         out: list[Action] = []
         for action in actions:
             if self._stands(action):
                 out += self._passed(action, now)
         if isinstance(fact, TimePassed):
-            out += self.lines.due(now)
+            out += self.event_batching.due(now)
         return out
 
     def _passed(self, action: Action, now: float) -> list[Action]:
         """The action, as those hear of it that count actions."""
         match action:
             case Tell():
-                return list(self.lines.tell(action, now))
+                return list(self.event_batching.tell(action, now))
             case Send():
-                self._rates.asked(action.link.device, action.message, now)
+                self._rate_limits.asked(action.link.device, action.message, now)
             case Work(job):
                 self.reopening.job_begins(job.folder)
             case Answer(asker):
@@ -213,9 +212,13 @@ class Node:
 
     def deadline(self, now: float) -> float:
         """When TimePassed is due at the latest (monotonic)."""
-        times = [self._heartbeat.deadline(), self.downloader.deadline(now), self.barrier.deadline()]
+        times = [
+            self._heartbeat.deadline(),
+            self.downloader.deadline(now),
+            self.wait_questions.deadline(),
+        ]
         times += [self.reopening.deadline(), self.peers.deadline()]
-        times.append(self.lines.deadline())
+        times.append(self.event_batching.deadline())
         times += [folder.deadline(now) for folder in self.folders.values()]
         return min(time for time in times if time is not None)
 
@@ -223,13 +226,13 @@ class Node:
 
     def _start(self, now: float) -> Outputs:
         self._heartbeat.start(now)
-        self.peers.started(now)
+        self.peers.start(now)
         out: Outputs = [Tell(EventKind.READY, {})]
         for folder in self.folders.values():
             if folder.stopped is None:
                 out += folder.within(partial(_begun, folder, now))
             else:
-                self.reopening.stopped(FolderStopped(folder.id, folder.stopped), now)
+                self.reopening.on_folder_stopped(FolderStopped(folder.id, folder.stopped), now)
         return out
 
     def _begin_anew(self, folder: Folder, now: float) -> Outputs:
@@ -239,33 +242,33 @@ class Node:
         self.downloader.begun(_number_of_this_life(self.folders))
         out: Outputs = [Tell(EventKind.PROBLEM, fields)]
         out += folder.within(partial(_begun, folder, now))
-        return [*out, folder.replica.heartbeat(), *self.peers.greet_again(folder.id)]
+        return [*out, folder.announcer.heartbeat(), *self.peers.greet_again(folder.id)]
 
-    def _tick(self, now: float) -> Outputs:
+    def _on_time_passed(self, now: float) -> Outputs:
         out: Outputs = []
         for folder in self._running():
             out += folder.within(partial(_ticked, folder, now))
-        out += self.downloader.tick(now)
-        out += self.barrier.tick(now)
-        out += self.reopening.tick(now)
-        out += self.peers.tick(now)
-        return out + self._heartbeat.tick(now)
+        out += self.downloader.on_time_passed(now)
+        out += self.wait_questions.on_time_passed(now)
+        out += self.reopening.on_time_passed(now)
+        out += self.peers.on_time_passed(now)
+        return out + self._heartbeat.on_time_passed(now)
 
-    def _asked(self, fact: Asked, now: float) -> Outputs:
+    def _on_asked(self, fact: Asked, now: float) -> Outputs:
         may = self._open.opened(fact.asker)
         if fact.verb == "status":  # answered at once
             return [Answer(fact.asker, self.status())]
         if not may:
             return [declined(fact.asker, "too many questions of yours are open", "", ASK_LATER)]
-        gone = self.barrier.give_up_one() if self._open.full else []
+        gone = self.wait_questions.give_up_one() if self._open.full else []
         if self._open.full and not gone:
             return [declined(fact.asker, "too many questions are open", "", ASK_LATER)]
         return gone + self._answer(fact, now)
 
     def _answer(self, fact: Asked, now: float) -> Outputs:
         if fact.verb == "wait":
-            return bad_path(fact) or self.barrier.asked(fact, now)
-        answers = self.desk.asked(fact, now)
+            return bad_path(fact) or self.wait_questions.on_asked(fact, now)
+        answers = self.commands.on_asked(fact, now)
         if answers is not None:
             return answers
         what = f"this agent does not know the question {fact.verb}"
@@ -287,7 +290,7 @@ class Node:
         """The folder of a tag, if that device said hello with it."""
         for folder in self.folders.values():
             runs = folder.stopped is None
-            if runs and folder.tag == tag and device in folder.hearing.members:
+            if runs and folder.tag == tag and device in folder.index_client.members:
                 return folder.id
         return None
 
@@ -299,19 +302,19 @@ def _begun(folder: Folder, now: float) -> Outputs:
     """A folder begins: first what an earlier life left half done, then everything else."""
     out = folder.applier.clear()
     out += folder.guard.start()
-    out += folder.settler.start(now)
+    out += folder.scheduler.start(now)
     out += folder.trash.start(now)
     return out
 
 
 def _ticked(folder: Folder, now: float) -> Outputs:
-    out = folder.settler.tick(now)
-    out += folder.hearing.tick(now)
-    out += folder.applier.tick(now)
-    out += folder.guard.tick(now)
-    out += folder.rot.tick(now)
-    folder.log_length.tick(now)
-    return out + folder.trash.tick(now)
+    out = folder.scheduler.on_time_passed(now)
+    out += folder.index_client.on_time_passed(now)
+    out += folder.applier.on_time_passed(now)
+    out += folder.guard.on_time_passed(now)
+    out += folder.bit_rot.on_time_passed(now)
+    folder.wal_truncation.on_time_passed(now)
+    return out + folder.trash.on_time_passed(now)
 
 
 def _sort(outputs: Iterable[Action | Fact], actions: list[Action], facts: deque[Fact]) -> None:
@@ -329,5 +332,5 @@ def _number_of_this_life(folders: Mapping[str, Folder]) -> int:
     return 0 if life is None else int.from_bytes(life[-4:])
 
 
-def _broke(fact: JobBroke, now: float) -> Outputs:
+def _on_job_broke(fact: JobBroke, now: float) -> Outputs:
     raise LeftError(f"a mistake of ours in {type(fact.job).__name__}: {fact.why}")

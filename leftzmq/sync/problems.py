@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from leftzmq.errors import Problem, ProblemKind
-from leftzmq.sync.actions import Action, Tell
-from leftzmq.sync.facts import Fact
+from leftzmq.sync.actions import Outputs, Tell
 from leftzmq.wire.local import EventKind, Scalar
 
 MAX_OF_A_KIND: Final = 1_000
@@ -108,7 +107,7 @@ class Problems:
         kept = self._by_path.get(path)
         return self._hidden.get(hash(path)) if kept is None else kept.problem.kind
 
-    def show(self, problem: Problem) -> list[Action | Fact]:
+    def show(self, problem: Problem) -> Outputs:
         """A problem as it is now; told only when it is new or has become another one."""
         if len(problem.detail) > MAX_DETAIL_LETTERS:
             problem = replace(problem, detail=problem.detail[:MAX_DETAIL_LETTERS] + "...")
@@ -133,7 +132,7 @@ class Problems:
             return []
         return [_told(problem, problem.kind.name, str(problem))]
 
-    def clear(self, path: str, device: str = "") -> list[Action | Fact]:
+    def clear(self, path: str, device: str = "") -> Outputs:
         """The path, or (path "") the index of a device, is well again."""
         key = _key(path, device)
         self._hidden.pop(hash(key), None)
@@ -147,9 +146,9 @@ class Problems:
         """A walk of everything: what it does not show again by its end is solved."""
         self._in_walk.clear()
 
-    def settled_by_walk(self) -> list[Action | Fact]:
+    def settled_by_walk(self) -> Outputs:
         """A walk of everything ended: what walks find and this one did not is solved."""
-        out: list[Action | Fact] = []
+        out: Outputs = []
         for path, kept in list(self._by_path.items()):
             if kept.problem.kind in _OF_WALKS and hash(path) not in self._in_walk:
                 out += self.clear(path)

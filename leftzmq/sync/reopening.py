@@ -25,7 +25,7 @@ STANDS_S: Final = 60.0
 """Where a folder stops again before it ran so long, the next look comes later than the last did."""
 
 
-class State(Enum):
+class FolderRest(Enum):
     """Of one folder."""
 
     RUNNING = auto()
@@ -34,7 +34,7 @@ class State(Enum):
     OVER = auto()  # stopped for good
 
 
-class Move(Enum):
+class FolderMove(Enum):
     """What happens to a folder."""
 
     STOPPED = auto()  # for a reason that can pass; or it could not be opened for one
@@ -43,8 +43,8 @@ class Move(Enum):
     OPENED = auto()
 
 
-S, M = State, Move
-MOVES: Final[dict[tuple[State, Move], State]] = {
+S, M = FolderRest, FolderMove
+MOVES: Final[dict[tuple[FolderRest, FolderMove], FolderRest]] = {
     (S.RUNNING, M.STOPPED): S.RESTING,
     (S.RUNNING, M.ENDED): S.OVER,
     (S.RUNNING, M.DUE): S.RUNNING,
@@ -68,12 +68,12 @@ MOVES: Final[dict[tuple[State, Move], State]] = {
 class _Rest:
     """due: when it is looked at again; began: when it was opened last (both monotonic)"""
 
-    state: State = State.RUNNING
+    state: FolderRest = FolderRest.RUNNING
     due: float = 0.0
     rest_s: float = LOOK_PERIOD_S
     began: float | None = None
 
-    def move(self, move: Move) -> None:
+    def move(self, move: FolderMove) -> None:
         self.state = MOVES[self.state, move]
 
 
@@ -101,32 +101,32 @@ class Reopening:
 
     # -- facts -------------------------------------------------------------------------------------
 
-    def stopped(self, fact: FolderStopped, now: float) -> None:
+    def on_folder_stopped(self, fact: FolderStopped, now: float) -> None:
         rest = self._rests.setdefault(fact.folder, _Rest())
-        if rest.state is not State.RUNNING:
+        if rest.state is not FolderRest.RUNNING:
             return  # it is known, and the first reason counts
         is_quick = rest.began is not None and now - rest.began < STANDS_S
         rest.rest_s = min(2 * rest.rest_s, LOOK_PERIOD_MAX_S) if is_quick else LOOK_PERIOD_S
         rest.due = now + rest.rest_s
-        rest.move(Move.STOPPED if fact.stop.cause.can_pass else Move.ENDED)
+        rest.move(FolderMove.STOPPED if fact.stop.cause.can_pass else FolderMove.ENDED)
 
-    def tick(self, now: float) -> list[Work]:
+    def on_time_passed(self, now: float) -> list[Work]:
         out: list[Work] = []
         for folder, rest in self._ready():
             if now >= rest.due:
-                rest.move(Move.DUE)
+                rest.move(FolderMove.DUE)
                 out.append(Work(OpenFolder(folder)))
         return out
 
-    def opened(self, fact: FolderOpened, now: float) -> list[TakeOver]:
+    def on_folder_opened(self, fact: FolderOpened, now: float) -> list[TakeOver]:
         """A worker opened it, or found that it cannot be yet."""
         rest = self._rests[fact.folder]
         if fact.stop is None:
-            rest.move(Move.OPENED)
+            rest.move(FolderMove.OPENED)
             rest.began = now
             return [TakeOver(fact.folder)]
         rest.due = now + rest.rest_s
-        rest.move(Move.STOPPED if fact.stop.cause.can_pass else Move.ENDED)
+        rest.move(FolderMove.STOPPED if fact.stop.cause.can_pass else FolderMove.ENDED)
         return []
 
     def _ready(self) -> list[tuple[str, _Rest]]:
@@ -134,5 +134,5 @@ class Reopening:
         return [
             (folder, rest)
             for folder, rest in self._rests.items()
-            if rest.state is State.RESTING and not self._out[folder]
+            if rest.state is FolderRest.RESTING and not self._out[folder]
         ]

@@ -16,8 +16,8 @@ from leftzmq.disk.apply.restore import Between, PutBack, Restored, Trashed
 from leftzmq.disk.trash.retention import TrashClock
 from leftzmq.errors import Refused
 from leftzmq.index.store import Store
-from leftzmq.sync.actions import Action, Answer, Tell, Work, declined
-from leftzmq.sync.facts import Fact, FolderStopped, RescanWanted
+from leftzmq.sync.actions import Answer, Outputs, Tell, Work, declined
+from leftzmq.sync.facts import FolderStopped, RescanWanted
 from leftzmq.sync.jobs import (
     ListTrash,
     RestoreTrash,
@@ -43,7 +43,7 @@ _SEE: Final = "`leftzmq trash list` shows what is there"
 
 
 @dataclass(slots=True)
-class Question:
+class TrashQuestion:
     """One question. target: None for a list, else where `path` is to be.
 
     between: of which batches (disk/apply/restore)
@@ -83,8 +83,8 @@ class TrashKeeper:
         self._sweeping = False
         self._swept_batches = self._swept_bytes = 0
         self._next_sweep: float | None = None
-        self._questions: deque[Question] = deque()
-        self._rest: Question | None = None
+        self._questions: deque[TrashQuestion] = deque()
+        self._rest: TrashQuestion | None = None
         """What goes on where the last page ended; its listing waits. A folder of 100,000 names is
         read once, and not for every page."""
 
@@ -93,11 +93,11 @@ class TrashKeeper:
 
     # -- sweeping --------------------------------------------------------------------------------
 
-    def start(self, now: float) -> list[Action | Fact]:
+    def start(self, now: float) -> Outputs:
         self._next_sweep = now
-        return self.tick(now)
+        return self.on_time_passed(now)
 
-    def tick(self, now: float) -> list[Action | Fact]:
+    def on_time_passed(self, now: float) -> Outputs:
         if self._sweeping or self._next_sweep is None or now < self._next_sweep:
             return []
         self._sweeping, self._next_sweep = True, now + SWEEP_PERIOD_S
@@ -105,7 +105,7 @@ class TrashKeeper:
         self._number += 1
         return [Work(SweepTrash(self.folder, self._number, self._clock(), self._holds()))]
 
-    def swept(self, fact: TrashSwept) -> list[Action | Fact]:
+    def on_trash_swept(self, fact: TrashSwept, now: float) -> Outputs:
         swept = fact.swept
         if fact.stop is not None:
             return [FolderStopped(self.folder, fact.stop)]
@@ -137,22 +137,20 @@ class TrashKeeper:
 
     def ask_list(
         self, asker: bytes, path: str, between: Between, after: tuple[str, str]
-    ) -> list[Action | Fact]:
+    ) -> Outputs:
         """What is there of `path` and below ("": all), newest first, in pages: an answer with
         `after` goes on when it is asked again with that, as batch and path."""
-        question = Question(asker, path, between, after)
+        question = TrashQuestion(asker, path, between, after)
         rest = self._rest
         if rest is not None and (rest.path, rest.between, rest.after) == (path, between, after):
             question = replace(rest, asker=asker)
         return self._ask(question)
 
-    def ask_restore(
-        self, asker: bytes, path: str, target: str, between: Between
-    ) -> list[Action | Fact]:
+    def ask_restore(self, asker: bytes, path: str, target: str, between: Between) -> Outputs:
         """Put the newest version of `path`, and of each path below it, back at `target`."""
-        return self._ask(Question(asker, path, between, target=target))
+        return self._ask(TrashQuestion(asker, path, between, target=target))
 
-    def listed(self, fact: TrashListed) -> list[Action | Fact]:
+    def on_trash_listed(self, fact: TrashListed, now: float) -> Outputs:
         if fact.stop is not None:
             return [FolderStopped(self.folder, fact.stop)]
         question = self._questions[0]
@@ -164,11 +162,11 @@ class TrashKeeper:
         question.found_letters += sum(len(version.path) for version in fact.part.found)
         return self._page_or_more(question)
 
-    def _page_or_more(self, question: Question) -> list[Action | Fact]:
+    def _page_or_more(self, question: TrashQuestion) -> Outputs:
         full = len(question.found) > PAGE_ITEMS or question.found_letters > PAGE_BYTES
         return self._answer_list(question) if question.listed or full else self._go_on(question)
 
-    def restored(self, fact: TrashRestored) -> list[Action | Fact]:
+    def on_trash_restored(self, fact: TrashRestored, now: float) -> Outputs:
         if fact.stop is not None:
             return [FolderStopped(self.folder, fact.stop)]
         question = self._questions[0]
@@ -180,14 +178,14 @@ class TrashKeeper:
             else:
                 why = f"{one.ending.value}{f': {one.why}' if one.why else ''}"
                 question.stayed.append((one.wanted.target, why))
-        out: list[Action | Fact] = [RescanWanted(self.folder, tuple(there))] if there else []
+        out: Outputs = [RescanWanted(self.folder, tuple(there))] if there else []
         return out + self._go_on(question)
 
-    def _ask(self, question: Question) -> list[Action | Fact]:
+    def _ask(self, question: TrashQuestion) -> Outputs:
         self._questions.append(question)
         return self._begin() if len(self._questions) == 1 else []
 
-    def _begin(self) -> list[Action | Fact]:
+    def _begin(self) -> Outputs:
         if not self._questions:
             return []
         question = self._questions[0]
@@ -202,7 +200,7 @@ class TrashKeeper:
             question.number = self._number
         return self._page_or_more(question) if question.found else self._go_on(question)
 
-    def _take_up(self, question: Question, target: str, found: tuple[Trashed, ...]) -> None:
+    def _take_up(self, question: TrashQuestion, target: str, found: tuple[Trashed, ...]) -> None:
         """The newest of each path comes first; what comes later stays where it is."""
         for one in found:
             if one.path in question.seen or question.is_full:
@@ -218,7 +216,7 @@ class TrashKeeper:
             else:
                 question.waiting.append(wanted)
 
-    def _go_on(self, question: Question) -> list[Action | Fact]:
+    def _go_on(self, question: TrashQuestion) -> Outputs:
         if question.waiting:
             count = min(RESTORES_AT_ONCE, len(question.waiting))
             wanted = tuple(question.waiting.popleft() for _ in range(count))
@@ -228,7 +226,7 @@ class TrashKeeper:
         path, between, after = question.path, question.between, question.after
         return [Work(ListTrash(self.folder, question.number, path, between, after))]
 
-    def _answer_list(self, question: Question) -> list[Action | Fact]:
+    def _answer_list(self, question: TrashQuestion) -> Outputs:
         found = (
             {
                 "batch": one.batch,
@@ -254,7 +252,7 @@ class TrashKeeper:
             )
         return self._answer({"folder": self.folder, "versions": versions, "after": after})
 
-    def _answer_restore(self, question: Question) -> list[Action | Fact]:
+    def _answer_restore(self, question: TrashQuestion) -> Outputs:
         if not question.seen:
             when = " of that time" if any(question.between) else ""
             what = f"nothing{when} is in the trash under this path"
@@ -270,14 +268,14 @@ class TrashKeeper:
         }
         return self._answer(fields)
 
-    def _answer(self, fields: dict[str, Any]) -> list[Action | Fact]:
+    def _answer(self, fields: dict[str, Any]) -> Outputs:
         return self._over(Answer(self._questions[0].asker, fields))
 
-    def _over(self, answer: Answer) -> list[Action | Fact]:
+    def _over(self, answer: Answer) -> Outputs:
         self._questions.popleft()
         return [answer, *self._begin()]
 
-    def stop(self, why: str) -> list[Action | Fact]:
+    def stop(self, why: str) -> Outputs:
         """The folder is stopped: nothing more is asked of its share."""
         asked = [declined(question.asker, why, self.folder) for question in self._questions]
         self._questions.clear()

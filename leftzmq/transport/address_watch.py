@@ -10,26 +10,26 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from leftzmq.sync.link import DeviceKey
-from leftzmq.transport.client_sockets import Dialed
-from leftzmq.transport.connection_ends import Ends, left
-from leftzmq.transport.name_lookup import Name, Names
+from leftzmq.transport.client_sockets import ClientSockets
+from leftzmq.transport.connection_ends import ConnectionEnds, left
+from leftzmq.transport.name_lookup import LookedUpName, NameLookup
 
 LOOK_S: Final = 2.0
 LOOKS_A_NAME: Final = 3
 """A name is looked up as often as libzmq itself does while nobody answers, or nearly (5 s)."""
 
 
-class Whereabouts:
+class AddressWatch:
     """dialed: of the moment. dials_us: whether a device came to us; then it will again.
 
     again_at: when `moved` wants to be called, monotonic seconds
     """
 
     def __init__(
-        self, dialed: Mapping[DeviceKey, Dialed], dials_us: Callable[[DeviceKey], bool]
+        self, dialed: Mapping[DeviceKey, ClientSockets], dials_us: Callable[[DeviceKey], bool]
     ) -> None:
         self._dialed, self._dials_us = dialed, dials_us
-        self._names = Names()
+        self._names = NameLookup()
         self._looks = 0
         self.again_at = 0.0
 
@@ -54,8 +54,8 @@ class Whereabouts:
     def close(self) -> None:
         self._names.close()
 
-    def _look_up(self, ends: Mapping[DeviceKey, Ends]) -> None:
+    def _look_up(self, ends: Mapping[DeviceKey, ConnectionEnds]) -> None:
         for device, those in ends.items():
             host = self._dialed[device].control.endpoint.host
             if host != those.there[0] and not self._dials_us(device):
-                self._names.ask(Name(device, host, those))
+                self._names.ask(LookedUpName(device, host, those))

@@ -15,7 +15,7 @@ _MAX_SKIPPED_A_TURN: Final = 4096  # frames of a message that is too long; about
 
 
 @dataclass(slots=True)
-class Inlet:
+class BoundedReader:
     """A socket to read from.
 
     messages: how many are taken in one turn

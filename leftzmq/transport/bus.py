@@ -20,19 +20,19 @@ from leftzmq.statedir import Ports
 from leftzmq.sync.facts import LinkClosed
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.transport.activity import Activity
-from leftzmq.transport.address_watch import Whereabouts
-from leftzmq.transport.client_sockets import Dialed
-from leftzmq.transport.connection_limits import Connection, Connections
-from leftzmq.transport.context import World
+from leftzmq.transport.address_watch import AddressWatch
+from leftzmq.transport.client_sockets import ClientSockets
+from leftzmq.transport.connection_limits import ConnectionLimits, PeerConnection
+from leftzmq.transport.context import Context
 from leftzmq.transport.device_key import DeviceKeyPair
 from leftzmq.transport.frames import Raw
-from leftzmq.transport.ipc.server import OwnDoors
+from leftzmq.transport.ipc.server import IpcServer
 from leftzmq.transport.platform import descriptors
 from leftzmq.transport.poller import Poller
-from leftzmq.transport.refusal_log import Strangers
+from leftzmq.transport.refusal_log import RefusalLog
 from leftzmq.transport.selftest import self_test
-from leftzmq.transport.server_sockets import CROWDED_REST_S, Bound, Listening
-from leftzmq.transport.socket_errors import Troubles
+from leftzmq.transport.server_sockets import CROWDED_REST_S, Listening, ServerSockets
+from leftzmq.transport.socket_errors import SocketErrors
 from leftzmq.transport.zap_gate import Gate
 from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.messages import Message, News, Open
@@ -72,36 +72,40 @@ class Bus:
         self._listed, self._clock = allowed, clock
         self._shut_out: dict[DeviceKey, float] = {}  # listed devices only: bounded
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=IO_THREADS)
-        self._poller, self._strangers, self._troubles = Poller(), Strangers(), Troubles()
+        self._poller, self._refusal_log, self._socket_errors = (
+            Poller(),
+            RefusalLog(),
+            SocketErrors(),
+        )
         activity = Activity()
-        self._world = World(
+        self._context = Context(
             context,
             keys,
             self._poller,
             self._allowed,
-            self._strangers,
+            self._refusal_log,
             clock,
-            self._troubles,
+            self._socket_errors,
             activity,
         )
-        self._dialed: dict[DeviceKey, Dialed] = {}
-        self._connections = Connections(
-            self._strangers, descriptors(), self._dialed_connections, activity, trim
+        self._dialed: dict[DeviceKey, ClientSockets] = {}
+        self._connection_limits = ConnectionLimits(
+            self._refusal_log, descriptors(), self._dialed_connections, activity, trim
         )
         self._gates_seen = 0
         self._closing: list[Callable[[], None]] = [activity.close, context.destroy]
         try:
-            self._gate = Gate(self._world)
+            self._gate = Gate(self._context)
             self._closing.append(lambda: self._gate.close())
             self._add_gate()
-            self._bound = Bound(self._world, listening, self._connections)
+            self._bound = ServerSockets(self._context, listening, self._connection_limits)
             # Before the gate: without one, anybody comes in.
             self._closing.append(lambda: self._bound.close(BYE_LINGER_MS))
             self._test()
             self._bound.hold()
-            self._whereabouts = Whereabouts(self._dialed, self._bound.has_seen)
-            self._closing.append(self._whereabouts.close)
-            self._own = OwnDoors(self._world, *ipc)
+            self._address_watch = AddressWatch(self._dialed, self._bound.has_seen)
+            self._closing.append(self._address_watch.close)
+            self._own = IpcServer(self._context, *ipc)
             self._closing.append(lambda: self._own.close(BYE_LINGER_MS))
         except BaseException:
             self.close()
@@ -141,7 +145,7 @@ class Bus:
         known = self._dialed.get(device)
         if known is None or known.control.endpoint != Endpoint(host, port):
             self.undial(device)
-            self._dialed[device] = Dialed(self._world, device, Endpoint(host, port))
+            self._dialed[device] = ClientSockets(self._context, device, Endpoint(host, port))
 
     def redial(self, device: DeviceKey) -> None:
         """Connect anew to a device that we dialed, whatever the old connection is stuck on: a new
@@ -169,10 +173,10 @@ class Bus:
         now = self._clock()
         self._shut_out[device] = now + SHUT_OUT_S
         # The gate will call it unknown, which it is not.
-        self._strangers.hush(Refusal.UNKNOWN_DEVICE, device, now)
+        self._refusal_log.hush(Refusal.UNKNOWN_DEVICE, device, now)
         if device in self._dialed:
             self._dialed[device].rest(SHUT_OUT_S)
-        self._connections.end_all_of(device)
+        self._connection_limits.end_all_of(device)
 
     def is_shut_out(self, device: DeviceKey) -> bool:
         """Whether it was dropped less than SHUT_OUT_S ago."""
@@ -230,8 +234,8 @@ class Bus:
         found = self._move()
         found += self._poller.poll(0 if found else min(timeout_ms, self._tick(timeout_ms)))
         now = self._clock()
-        found.extend(self._strangers.take(now))
-        found.extend(self._troubles.take())
+        found.extend(self._refusal_log.take(now))
+        found.extend(self._socket_errors.take())
         return found
 
     def close(self) -> None:
@@ -254,12 +258,12 @@ class Bus:
             self._gates_seen = self._gate.remade
             self._add_gate()
             self._bound.rebind()  # who came while there was no gate goes
-        self._connections.tick(now)
-        if self._connections.crowded:
+        self._connection_limits.tick(now)
+        if self._connection_limits.crowded:
             self._rest_crowded(now)
-        due = [self._whereabouts.again_at if self._dialed else None, self._bound.tick(now)]
+        due = [self._address_watch.again_at if self._dialed else None, self._bound.tick(now)]
         self._test()
-        due += [self._own.tick(now), self._connections.again_at]
+        due += [self._own.tick(now), self._connection_limits.again_at]
         due += (dialed.tick(now) for dialed in self._dialed.values())
         soonest = min((at for at in due if at is not None), default=None)
         return timeout_ms if soonest is None else max(0, round((soonest - now) * 1000) + 1)
@@ -267,21 +271,21 @@ class Bus:
     def _rest_crowded(self, now: float) -> None:
         """Nearly all descriptors are in use. What needs the next one may be a file of a user, or
         libzmq, which ends this process where a local connection finds none (4.3.5)."""
-        self._troubles.note(_CROWDED, now)
+        self._socket_errors.note(_CROWDED, now)
         self._own.rest(now + CROWDED_REST_S)
         self._bound.rebind(CROWDED_REST_S)
 
     def _test(self) -> None:
         """Nothing stays bound that has not been seen to refuse a stranger."""
         if untested := self._bound.untested():
-            self_test(self._world, self._gate, untested, self._bound.watch)
+            self_test(self._context, self._gate, untested, self._bound.watch)
 
-    def _dialed_connections(self) -> list[Connection]:
+    def _dialed_connections(self) -> list[PeerConnection]:
         return [each for dialed in self._dialed.values() for each in dialed.connections()]
 
     def _move(self) -> list[Raw]:
         """Dial anew what was dialed from, or to, where nobody is any more."""
-        moved = self._whereabouts.moved(self._clock())
+        moved = self._address_watch.moved(self._clock())
         for device in moved:
             self.redial(device)
         return [LinkClosed(Link(device, Way.DIALED), why) for device, why in moved.items()]

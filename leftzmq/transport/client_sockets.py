@@ -26,12 +26,12 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.transport import socket_options
-from leftzmq.transport.bounded_read import Inlet
-from leftzmq.transport.connection_ends import Ends
-from leftzmq.transport.connection_limits import Connection
-from leftzmq.transport.context import World
+from leftzmq.transport.bounded_read import BoundedReader
+from leftzmq.transport.connection_ends import ConnectionEnds
+from leftzmq.transport.connection_limits import PeerConnection
+from leftzmq.transport.context import Context
 from leftzmq.transport.frames import Raw, RawFrame
-from leftzmq.transport.socket_monitor import Monitor
+from leftzmq.transport.socket_monitor import SocketMonitor
 from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.messages import NEWS_TOPIC, VERSION, Open
 
@@ -64,7 +64,7 @@ _WHY_FAILED: Final[dict[Away, str]] = {
 }
 
 
-class Line:
+class ClientLine:
     """One dialed socket with its monitor, made anew when libzmq would not try again.
 
     libzmq itself goes on trying while nobody answers. After a handshake that failed it either
@@ -72,13 +72,15 @@ class Line:
     both measured. So we take the socket away and rest, longer each time.
     """
 
-    def __init__(self, world: World, device: DeviceKey, kind: Socket, endpoint: Endpoint) -> None:
-        self._world, self._device, self.kind, self.endpoint = world, device, kind, endpoint
+    def __init__(
+        self, context: Context, device: DeviceKey, kind: Socket, endpoint: Endpoint
+    ) -> None:
+        self._context, self._device, self.kind, self.endpoint = context, device, kind, endpoint
         self.link = Link(device, Way.DIALED)
         self.socket: zmq.Socket[bytes] | None = None
         self.refused = False  # whether the last thing that happened was that our key was refused
-        self.connection: Connection | None = None  # while there is one, if it could be learnt
-        self._monitor: Monitor | None = None
+        self.connection: PeerConnection | None = None  # while there is one, if it could be learnt
+        self._monitor: SocketMonitor | None = None
         self._up = self._lost = False
         self._swallowed = False  # what was sent over it may have got lost
         self.up_at = self.lost_at = -math.inf
@@ -126,7 +128,7 @@ class Line:
             self.close()
             self._open()
 
-    def outlived(self, other: Line) -> bool:
+    def outlived(self, other: ClientLine) -> bool:
         """Whether it is up since before the other one was lost."""
         return self._up and self.up_at < other.lost_at
 
@@ -136,21 +138,23 @@ class Line:
         self._up = False
         self._again_at = self.connection = None
         if socket is not None and monitor is not None:
-            self._world.poller.drop(socket)
-            self._world.poller.drop(monitor.socket)
+            self._context.poller.drop(socket)
+            self._context.poller.drop(monitor.socket)
             monitor.close()
             socket.close(linger_ms)
 
     def _open(self) -> None:
         """No socket to be had (descriptors, or libzmq's 1023) is like nobody there: it rests."""
-        world, host = self._world, self.endpoint.host
+        context, host = self._context, self.endpoint.host
         socket: zmq.Socket[bytes] | None = None
         self._up = self._lost = False
         try:
-            socket = socket_options.dialed(world.context, self.kind, world.keys, self._device, host)
+            socket = socket_options.dialed(
+                context.context, self.kind, context.keys, self._device, host
+            )
             if self.kind is Socket.NEWS:
                 socket.subscribe(NEWS_TOPIC)
-            monitor = Monitor(world.context, socket, _MONITORED)
+            monitor = SocketMonitor(context.context, socket, _MONITORED)
             try:
                 socket.connect(str(self.endpoint))
             except zmq.ZMQError:
@@ -159,22 +163,24 @@ class Line:
         except zmq.ZMQError as error:
             if socket is not None:
                 socket.close(0)
-            now = world.clock()
-            world.troubles.note(f"no connection to {self.endpoint} can be made: {error}", now)
+            now = context.clock()
+            context.socket_errors.note(
+                f"no connection to {self.endpoint} can be made: {error}", now
+            )
             self._rest(self._rest_s)
             return
-        inlet = Inlet(socket, MESSAGES_A_TURN[self.kind], FRAMES[self.kind])
+        reader = BoundedReader(socket, MESSAGES_A_TURN[self.kind], FRAMES[self.kind])
         # Data first: what came before a connection broke is taken before it is said to be gone.
-        world.poller.add(socket, lambda: self._frames(inlet))
-        world.poller.add(monitor.socket, lambda: self._events(monitor))
+        context.poller.add(socket, lambda: self._frames(reader))
+        context.poller.add(monitor.socket, lambda: self._events(monitor))
         self.socket, self._monitor = socket, monitor
 
-    def _frames(self, inlet: Inlet) -> Iterator[Raw]:
-        for frames in inlet.take():
+    def _frames(self, reader: BoundedReader) -> Iterator[Raw]:
+        for frames in reader.take():
             if self.connection is not None:
                 self.connection.took(frames)
-            if len(frames) > inlet.frames:
-                detail = f"over {inlet.frames} on {self.kind.value}"
+            if len(frames) > reader.frames:
+                detail = f"over {reader.frames} on {self.kind.value}"
                 yield StrangerRefused(self._device, Refusal.TOO_MANY_FRAMES, detail)
             elif self.kind is not Socket.NEWS:
                 yield RawFrame(self.link, self.kind, frames)
@@ -183,22 +189,22 @@ class Line:
             else:
                 yield StrangerRefused(self._device, Refusal.WRONG_SHAPE, "news under another topic")
 
-    def _events(self, monitor: Monitor) -> Iterator[Raw]:
+    def _events(self, monitor: SocketMonitor) -> Iterator[Raw]:
         # An event may close this line, and its monitor with it.
         while self._monitor is monitor and (event := monitor.next()) is not None:
             if event == zmq.EVENT_CONNECTED:
-                ends = Ends.of(monitor.value, self.endpoint.port)
+                ends = ConnectionEnds.of(monitor.value, self.endpoint.port)
                 if ends is not None:
-                    now, device = self._world.clock(), self._device
-                    self.connection = Connection(self.kind, monitor.value, ends, now, device)
-                    self._world.activity.watch(monitor.value)
+                    now, device = self._context.clock(), self._device
+                    self.connection = PeerConnection(self.kind, monitor.value, ends, now, device)
+                    self._context.activity.watch(monitor.value)
             else:
                 yield from self._event(event)
 
     def _event(self, event: int) -> Iterator[Raw]:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self._up, self.refused, self._again_at = True, False, None
-            self._rest_s, self.up_at = _FIRST_REST_S, self._world.clock()
+            self._rest_s, self.up_at = _FIRST_REST_S, self._context.clock()
             if self.kind is Socket.BULK:
                 self.say_open()  # the route is a new one
                 if self._swallowed:
@@ -219,7 +225,7 @@ class Line:
             # Usually libzmq connects again by itself; not after a frame over our limit.
             self._up, self._lost, self._swallowed = False, True, True
             self.connection = None
-            self.lost_at = self._world.clock()
+            self.lost_at = self._context.clock()
             self._rest(self._rest_s)
             if self.kind is Socket.CONTROL:
                 yield LinkClosed(self.link, f"the connection to {self.endpoint} is gone")
@@ -236,17 +242,17 @@ class Line:
             yield DialFailed(self._device, _WHY_FAILED[away].format(self.endpoint), away)
 
     def _rest(self, rest_s: float) -> None:
-        self._again_at = self._world.clock() + rest_s
+        self._again_at = self._context.clock() + rest_s
         self._rest_s = min(2 * self._rest_s, _LONGEST_REST_S)
 
 
-class Dialed:
+class ClientSockets:
     """What connects us with one device that we dial."""
 
-    def __init__(self, world: World, device: DeviceKey, control: Endpoint) -> None:
-        self._world, self._device = world, device
-        self.control = Line(world, device, Socket.CONTROL, control)
-        self._more: dict[Socket, Line] = {}
+    def __init__(self, context: Context, device: DeviceKey, control: Endpoint) -> None:
+        self._context, self._device = context, device
+        self.control = ClientLine(context, device, Socket.CONTROL, control)
+        self._more: dict[Socket, ClientLine] = {}
 
     def subscribe(self, bulk_port: int, news_port: int) -> None:
         """Connect bulk and news, on the host of control; anew where the port is another one.
@@ -260,7 +266,7 @@ class Dialed:
             if line is None or line.endpoint != endpoint or line.outlived(self.control):
                 if line is not None:
                     line.close()
-                self._more[kind] = Line(self._world, self._device, kind, endpoint)
+                self._more[kind] = ClientLine(self._context, self._device, kind, endpoint)
 
     def open_again(self) -> None:
         """Say open where bulk is connected: who was greeted anew may have forgotten the route that
@@ -268,18 +274,18 @@ class Dialed:
         if (line := self._more.get(Socket.BULK)) is not None:
             line.say_open()
 
-    def line(self, kind: Socket) -> Line | None:
+    def line(self, kind: Socket) -> ClientLine | None:
         return self.control if kind is Socket.CONTROL else self._more.get(kind)
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[ClientLine]:
         return [self.control, *self._more.values()]
 
     @property
-    def ends(self) -> Ends | None:
+    def ends(self) -> ConnectionEnds | None:
         """Of one of its connections: all are between the same two addresses."""
         return next((connection.ends for connection in self.connections()), None)
 
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[PeerConnection]:
         return [line.connection for line in self.lines() if line.connection is not None]
 
     def tick(self, now: float) -> float | None:

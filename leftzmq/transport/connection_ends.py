@@ -20,7 +20,7 @@ _NOT_OURS: Final = (errno.EADDRNOTAVAIL, errno.ENODEV)  # the latter: its interf
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class ConnectionEnds:
     """Of a TCP connection. here, there: as the socket module writes addresses of that family."""
 
     family: int
@@ -28,7 +28,7 @@ class Ends:
     there: tuple[Any, ...]
 
     @classmethod
-    def of_descriptor(cls, descriptor: int) -> Ends | None:
+    def of_descriptor(cls, descriptor: int) -> ConnectionEnds | None:
         """Those of the TCP connection that has this number now, which libzmq may close at any time.
         None: there is none."""
         try:
@@ -44,7 +44,7 @@ class Ends:
         return ends if ends.family in _TCP else None
 
     @classmethod
-    def of(cls, descriptor: int, port: int) -> Ends | None:
+    def of(cls, descriptor: int, port: int) -> ConnectionEnds | None:
         """Those of a connection of libzmq's to this port. None: it is closed already, and its
         number may be another one's."""
         ends = cls.of_descriptor(descriptor)
@@ -75,7 +75,7 @@ class Ends:
             return False
 
 
-def left(ends: Mapping[DeviceKey, Ends]) -> list[DeviceKey]:
+def left(ends: Mapping[DeviceKey, ConnectionEnds]) -> list[DeviceKey]:
     """The devices to which we are connected from an address that this device has left."""
     # Mostly all are from one address: one question is enough, however many devices there are.
     asked = {those.address: those for those in ends.values()}

@@ -25,8 +25,8 @@ import zmq
 from leftzmq.errors import Refusal
 from leftzmq.sync.link import DeviceKey
 from leftzmq.transport.activity import Activity
-from leftzmq.transport.connection_ends import Ends
-from leftzmq.transport.refusal_log import Strangers
+from leftzmq.transport.connection_ends import ConnectionEnds
+from leftzmq.transport.refusal_log import RefusalLog
 from leftzmq.wire.codec import Socket
 
 SILENT_MAX: Final = {Socket.CONTROL: 96, Socket.BULK: 32, Socket.NEWS: 96}
@@ -67,7 +67,7 @@ _BYTES_RECEIVED_AT: Final = 128  # in struct tcp_info of Linux 4.1 and later
 
 
 @dataclass(slots=True, eq=False)
-class Connection:
+class PeerConnection:
     """since: when it came (monotonic). device: whose it is; None: nobody has said anything yet.
 
     taken: bytes that libzmq has handed us, with what is around them on the wire, rather too many
@@ -76,7 +76,7 @@ class Connection:
 
     kind: Socket
     descriptor: int
-    ends: Ends
+    ends: ConnectionEnds
     since: float
     device: DeviceKey | None = None
     taken: int = 0
@@ -126,7 +126,7 @@ class Connection:
         return self.ends.here, self.ends.there
 
 
-class Connections:
+class ConnectionLimits:
     """Of all bound sockets.
 
     descriptors: how many this process may have open. dialed: the connections that we made
@@ -137,18 +137,18 @@ class Connections:
 
     def __init__(
         self,
-        strangers: Strangers,
+        refusal_log: RefusalLog,
         descriptors: int,
-        dialed: Callable[[], Iterable[Connection]],
+        dialed: Callable[[], Iterable[PeerConnection]],
         activity: Activity,
         trim: Callable[[], None],
     ) -> None:
-        self._strangers, self._dialed, self._activity = strangers, dialed, activity
+        self._refusal_log, self._dialed, self._activity = refusal_log, dialed, activity
         self._trim, self._trim_at, self._trim_is_due = trim, 0.0, False
         self._highest = descriptors - descriptors // SPARE_SHARE
-        self._all: dict[tuple[Socket, int], Connection] = {}
+        self._all: dict[tuple[Socket, int], PeerConnection] = {}
         self._silent = {kind: _Silent() for kind in Socket}
-        self._of_device: dict[DeviceKey, list[Connection]] = {}
+        self._of_device: dict[DeviceKey, list[PeerConnection]] = {}
         self._look_at = self._unread_look_at = 0.0
         self.crowded = False
         """A descriptor of the spare ones was given to a connection: nobody should be let in."""
@@ -169,18 +169,18 @@ class Connections:
         """libzmq let one more in, at this port of ours; it may be gone already."""
         if descriptor >= self._highest:
             self.crowded = True
-        ends = Ends.of_descriptor(descriptor)
+        ends = ConnectionEnds.of_descriptor(descriptor)
         if ends is None or ends.here[1] != port:
             return
         self.closed(kind, descriptor)
-        connection = self._all[kind, descriptor] = Connection(kind, descriptor, ends, now)
+        connection = self._all[kind, descriptor] = PeerConnection(kind, descriptor, ends, now)
         silent = self._silent[kind]
         silent.add(connection)
         if silent.count > SILENT_MAX[kind]:
             chosen = silent.to_end()
             self._end(chosen)
             who, refusal = chosen.source, Refusal.TOO_MANY_CONNECTIONS
-            self._strangers.note(None, refusal, who.encode(), f"from {who}", now)
+            self._refusal_log.note(None, refusal, who.encode(), f"from {who}", now)
 
     def closed(self, kind: Socket, descriptor: int) -> None:
         """libzmq says that it is gone, or we end it."""
@@ -195,7 +195,7 @@ class Connections:
         if not others:
             del self._of_device[connection.device]
 
-    def heard(self, frame: zmq.Frame, kind: Socket, device: DeviceKey) -> Connection | None:
+    def heard(self, frame: zmq.Frame, kind: Socket, device: DeviceKey) -> PeerConnection | None:
         """A paired device said something, of which `frame` is a part. The connection that it came
         over; None: we have not been told of it."""
         connection = self._all.get((kind, _descriptor(frame)))
@@ -260,7 +260,7 @@ class Connections:
         """Notes who has sent too much that we have not been given."""
         seen = self._activity.take()
         came = (connection for those in self._of_device.values() for connection in those)
-        of_device: dict[DeviceKey | None, list[Connection]] = {}
+        of_device: dict[DeviceKey | None, list[PeerConnection]] = {}
         for connection in (*came, *self._dialed()):
             of_device.setdefault(connection.device, []).append(connection)
         for device, connections in of_device.items():
@@ -270,11 +270,11 @@ class Connections:
             unread = sum(self._unread(each, now) for each in connections)
             if unread > UNREAD_BYTES:
                 detail = f"{unread >> 20} MiB of it are here"
-                self._strangers.note(device, Refusal.ENDLESS, device, detail, now)
+                self._refusal_log.note(device, Refusal.ENDLESS, device, detail, now)
             for each in stirred:
                 self._activity.watch(each.descriptor)
 
-    def _unread(self, connection: Connection, now: float) -> int:
+    def _unread(self, connection: PeerConnection, now: float) -> int:
         unread = connection.unread(now)
         if unread is not None:
             return max(0, unread)
@@ -283,7 +283,7 @@ class Connections:
             self.closed(connection.kind, connection.descriptor)
         return 0
 
-    def _end(self, connection: Connection) -> None:
+    def _end(self, connection: PeerConnection) -> None:
         self._trim_is_due = self._trim_is_due or connection.device is None
         connection.end()
         self.closed(connection.kind, connection.descriptor)
@@ -294,23 +294,23 @@ class _Silent:
 
     def __init__(self) -> None:
         self.count = 0
-        self._by_source: dict[str, dict[int, Connection]] = {}
+        self._by_source: dict[str, dict[int, PeerConnection]] = {}
 
-    def all(self) -> list[Connection]:
+    def all(self) -> list[PeerConnection]:
         return [each for of_source in self._by_source.values() for each in of_source.values()]
 
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: PeerConnection) -> None:
         self._by_source.setdefault(connection.source, {})[connection.descriptor] = connection
         self.count += 1
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: PeerConnection) -> None:
         of_source = self._by_source[connection.source]
         del of_source[connection.descriptor]
         if not of_source:
             del self._by_source[connection.source]
         self.count -= 1
 
-    def to_end(self) -> Connection:
+    def to_end(self) -> PeerConnection:
         """Of the source that has most of them the oldest in whose handshake nothing has happened;
         where all of the oldest are in the middle of one, the oldest."""
         most = max(self._by_source.values(), key=len)

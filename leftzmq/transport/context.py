@@ -13,12 +13,12 @@ import zmq
 from leftzmq.transport.activity import Activity
 from leftzmq.transport.device_key import DeviceKeyPair
 from leftzmq.transport.poller import Poller
-from leftzmq.transport.refusal_log import Strangers
-from leftzmq.transport.socket_errors import Troubles
+from leftzmq.transport.refusal_log import RefusalLog
+from leftzmq.transport.socket_errors import SocketErrors
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Context:
     """keys: of this device
 
     allowed: whether a key (32 bytes) is in the list of the moment
@@ -31,7 +31,7 @@ class World:
     keys: DeviceKeyPair
     poller: Poller
     allowed: Callable[[bytes], bool]
-    strangers: Strangers
+    refusal_log: RefusalLog
     clock: Callable[[], float]
-    troubles: Troubles
+    socket_errors: SocketErrors
     activity: Activity

@@ -30,7 +30,7 @@ class SealedArrived:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class AdminAsk:
     """A question at the admin socket. asker: where the answer goes."""
 
     asker: bytes
@@ -38,7 +38,7 @@ class Ask:
     fields: Mapping[str, Scalar]
 
 
-def read(raw: Raw) -> Fact | SealedArrived | Ask | SocketTrouble:
+def read(raw: Raw) -> Fact | SealedArrived | AdminAsk | SocketTrouble:
     """The fact in what the bus brought. Never raises: a refusal is a StrangerRefused.
 
     A body is not copied: it is a view of the frame in which zmq received it.
@@ -49,7 +49,7 @@ def read(raw: Raw) -> Fact | SealedArrived | Ask | SocketTrouble:
                 return _message(raw)
             case RawAsk(asker, frame):
                 ask = decode_ask(frame)
-                return Ask(asker, ask.verb, ask.fields)
+                return AdminAsk(asker, ask.verb, ask.fields)
     except Refused as refused:
         device = raw.link.device if isinstance(raw, RawFrame) else None
         return StrangerRefused(device, refused.refusal, refused.detail)

@@ -16,19 +16,19 @@ from queue import SimpleQueue
 from typing import Final
 
 from leftzmq.sync.link import DeviceKey
-from leftzmq.transport.connection_ends import Ends
+from leftzmq.transport.connection_ends import ConnectionEnds
 
 ANSWER_S: Final = 1.5
 """For who is still there to answer at the old address: several round trips, and a lost packet."""
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class LookedUpName:
     """host: as the config has it; ends: of the connection that was made by it."""
 
     device: DeviceKey
     host: str
-    ends: Ends
+    ends: ConnectionEnds
 
     def leads_elsewhere(self) -> bool:
         """May take as long as the resolver, and ANSWER_S. Not where the old address still answers:
@@ -48,16 +48,16 @@ class Name:
         return False
 
 
-class Names:
+class NameLookup:
     """All but the asking itself is for the thread that owns the sockets."""
 
     def __init__(self) -> None:
-        self._asked: SimpleQueue[Name | None] = SimpleQueue()
-        self._answers: deque[tuple[Name, bool]] = deque()
+        self._asked: SimpleQueue[LookedUpName | None] = SimpleQueue()
+        self._answers: deque[tuple[LookedUpName, bool]] = deque()
         self._under_way: set[DeviceKey] = set()
         self._thread: threading.Thread | None = None  # most configs have no names
 
-    def ask(self, name: Name) -> None:
+    def ask(self, name: LookedUpName) -> None:
         """At most one question for each device at a time."""
         if name.device in self._under_way:
             return
@@ -68,7 +68,7 @@ class Names:
             self._thread = threading.Thread(target=self._work, name="names", daemon=True)
             self._thread.start()
 
-    def elsewhere(self) -> list[Name]:
+    def elsewhere(self) -> list[LookedUpName]:
         """Those that were found to lead elsewhere since the last call."""
         found = []
         while self._answers:

@@ -15,7 +15,7 @@ QUIET_S: Final = 60.0
 MAX_REMEMBERED: Final = 256  # different (who, why); keys cost a stranger nothing
 
 
-class Strangers:
+class RefusalLog:
     """Collects refusals as facts; bounded, whatever comes."""
 
     def __init__(self) -> None:

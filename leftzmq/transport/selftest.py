@@ -16,9 +16,9 @@ from leftzmq.endpoint import Endpoint
 from leftzmq.errors import GateError
 from leftzmq.sync.link import DeviceKey
 from leftzmq.transport import socket_options
-from leftzmq.transport.context import World
+from leftzmq.transport.context import Context
 from leftzmq.transport.device_key import DeviceKeyPair
-from leftzmq.transport.socket_monitor import Monitor
+from leftzmq.transport.socket_monitor import SocketMonitor
 from leftzmq.transport.zap_gate import Gate
 from leftzmq.wire.codec import Socket
 
@@ -29,7 +29,7 @@ _DO: Final = "nothing was let in; start it again, and report it if it stays"
 
 
 def self_test(
-    world: World,
+    context: Context,
     gate: Gate,
     bound: Iterable[tuple[Socket, Endpoint]],
     watch: Callable[[], None],
@@ -41,20 +41,20 @@ def self_test(
     """
     public, secret = (z85.decode(half) for half in zmq.curve_keypair())
     stranger = DeviceKeyPair(DeviceKey(public), secret)
-    keys = world.keys
+    keys = context.keys
     gate.guest = keys.public
     try:
         for kind, endpoint in bound:
-            if _judged(world, gate, watch, stranger, kind, endpoint) != _REFUSED:
+            if _judged(context, gate, watch, stranger, kind, endpoint) != _REFUSED:
                 raise GateError("a stranger's key was not refused", str(endpoint), _DO)
-            if _judged(world, gate, watch, keys, kind, endpoint) != _LET_IN:
+            if _judged(context, gate, watch, keys, kind, endpoint) != _LET_IN:
                 raise GateError("the gate lets nobody in", str(endpoint), _DO)
     finally:
         gate.guest = None
 
 
 def _judged(
-    world: World,
+    context: Context,
     gate: Gate,
     watch: Callable[[], None],
     client: DeviceKeyPair,
@@ -62,8 +62,10 @@ def _judged(
     endpoint: Endpoint,
 ) -> int | None:
     """How the handshake of `client` ended: an event of libzmq, None if it did not in time."""
-    socket = socket_options.dialed(world.context, kind, client, world.keys.public, endpoint.host)
-    monitor = Monitor(world.context, socket, _LET_IN | _REFUSED)
+    socket = socket_options.dialed(
+        context.context, kind, client, context.keys.public, endpoint.host
+    )
+    monitor = SocketMonitor(context.context, socket, _LET_IN | _REFUSED)
     poller = zmq.Poller()
     poller.register(monitor.socket, zmq.POLLIN)
     poller.register(gate.socket, zmq.POLLIN)

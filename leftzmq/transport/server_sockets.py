@@ -23,13 +23,13 @@ from leftzmq.statedir import Ports
 from leftzmq.sync.facts import Subscribed
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.transport import socket_options
-from leftzmq.transport.bounded_read import Inlet
+from leftzmq.transport.bounded_read import BoundedReader
 from leftzmq.transport.client_sockets import FRAMES, MESSAGES_A_TURN
-from leftzmq.transport.connection_limits import Connection, Connections
-from leftzmq.transport.context import World
+from leftzmq.transport.connection_limits import ConnectionLimits, PeerConnection
+from leftzmq.transport.context import Context
 from leftzmq.transport.device_key import public_text
 from leftzmq.transport.frames import Raw, RawFrame
-from leftzmq.transport.socket_monitor import Monitor
+from leftzmq.transport.socket_monitor import SocketMonitor
 from leftzmq.transport.zap_gate import key_of_user
 from leftzmq.wire.codec import Socket
 from leftzmq.wire.messages import NEWS_TOPIC
@@ -75,7 +75,7 @@ class _Server:
     key: str
     choices: list[Endpoint]
     socket: zmq.Socket[bytes] | None = None
-    monitor: Monitor | None = None
+    monitor: SocketMonitor | None = None
     again_at: float = -math.inf
     taken_since: float = math.inf
     trouble: str = ""
@@ -90,14 +90,16 @@ class _Server:
         return self.again_at == math.inf
 
 
-class Bound:
+class ServerSockets:
     """Tries to bind all of them at once; what has to wait is bound by `tick`.
 
     Raises PortTaken where waiting would not help.
     """
 
-    def __init__(self, world: World, listening: Listening, connections: Connections) -> None:
-        self._world, self._connections, self._is_held = world, connections, False
+    def __init__(
+        self, context: Context, listening: Listening, connection_limits: ConnectionLimits
+    ) -> None:
+        self._context, self._connection_limits, self._is_held = context, connection_limits, False
         host, remembered = listening.control.host, listening.remembered
         bulk = [listening.bulk] if listening.bulk else _free(host, remembered.bulk)
         news = [listening.news] if listening.news else _free(host, remembered.news)
@@ -108,7 +110,7 @@ class Bound:
             Socket.CONTROL: _Server(Socket.CONTROL, "listen", [listening.control]),
         }
         try:
-            self._bind_all(world.clock(), first=True)
+            self._bind_all(context.clock(), first=True)
         except PortTaken:
             self.close()
             raise
@@ -137,12 +139,12 @@ class Bound:
 
     def has_seen(self, device: DeviceKey) -> bool:
         """Whether a connection of this device may be open."""
-        return self._connections.has_seen(device)
+        return self._connection_limits.has_seen(device)
 
     def rebind(self, rest_s: float = 0.0) -> None:
         """Cut every connection that came, and bind anew, at once or in the next ticks."""
-        now = self._world.clock()
-        self._connections.forget_all()
+        now = self._context.clock()
+        self._connection_limits.forget_all()
         for server in self._servers.values():
             self._close(server, 0)
             server.again_at = now + rest_s
@@ -164,7 +166,7 @@ class Bound:
     def serve(self) -> None:
         """Bind at the ports of before; what is not free at once is bound by `tick`."""
         self._is_held = False
-        now = self._world.clock()
+        now = self._context.clock()
         for server in self._servers.values():
             if not server.is_bound:
                 server.again_at = now
@@ -222,7 +224,7 @@ class Bound:
             server.choices = [Endpoint.parse(text, "libzmq", own=True)]
             server.again_at = server.taken_since = math.inf
             if server.trouble:
-                self._world.troubles.over(server.trouble)
+                self._context.socket_errors.over(server.trouble)
                 server.trouble = ""
             return True
         return False
@@ -236,44 +238,46 @@ class Bound:
                 return
         server.again_at = now + ABSENT_RETRY_S
         server.trouble = f"{taken}; tried again every {ABSENT_RETRY_S:.0f} s"
-        self._world.troubles.note(server.trouble, now)
+        self._context.socket_errors.note(server.trouble, now)
 
     def _make(self, server: _Server, host: str) -> zmq.Socket[bytes]:
-        world, kind = self._world, server.kind
-        socket = server.socket = socket_options.bound(world.context, kind, world.keys, host)
-        monitor = server.monitor = Monitor(world.context, socket, _MONITORED, waits=1)
+        context, kind = self._context, server.kind
+        socket = server.socket = socket_options.bound(context.context, kind, context.keys, host)
+        monitor = server.monitor = SocketMonitor(context.context, socket, _MONITORED, waits=1)
         news = kind is Socket.NEWS
-        inlet = Inlet(socket, MESSAGES_A_TURN[kind], 1 if news else 1 + FRAMES[kind])
+        reader = BoundedReader(socket, MESSAGES_A_TURN[kind], 1 if news else 1 + FRAMES[kind])
         take = self._subscriptions if news else lambda inlet: self._messages(kind, inlet)
         # First who comes and goes: frames name the connection that they came over.
-        world.poller.add(monitor.socket, lambda: self._watch(server))
-        world.poller.add(socket, lambda: take(inlet))
+        context.poller.add(monitor.socket, lambda: self._watch(server))
+        context.poller.add(socket, lambda: take(reader))
         return socket
 
     def _close(self, server: _Server, linger_ms: int) -> None:
         socket, monitor = server.socket, server.monitor
         server.socket = server.monitor = None
         if monitor is not None:
-            self._world.poller.drop(monitor.socket)
+            self._context.poller.drop(monitor.socket)
             monitor.close()
         if socket is not None:
-            self._world.poller.drop(socket)
+            self._context.poller.drop(socket)
             socket.close(linger_ms)
 
     def _watch(self, server: _Server) -> tuple[Raw, ...]:
-        now, monitor = self._world.clock(), server.monitor
+        now, monitor = self._context.clock(), server.monitor
         for _ in range(EVENTS_A_TURN):
             event = None if monitor is None else monitor.next()
             if monitor is None or event is None:
                 break
             if event == zmq.EVENT_ACCEPTED:
-                self._connections.accepted(server.kind, monitor.value, server.endpoint.port, now)
+                self._connection_limits.accepted(
+                    server.kind, monitor.value, server.endpoint.port, now
+                )
             else:
-                self._connections.closed(server.kind, monitor.value)
+                self._connection_limits.closed(server.kind, monitor.value)
         return ()
 
-    def _messages(self, kind: Socket, inlet: Inlet) -> Iterator[Raw]:
-        for route, *frames in inlet.take():
+    def _messages(self, kind: Socket, reader: BoundedReader) -> Iterator[Raw]:
+        for route, *frames in reader.take():
             device, connection = self._sender(kind, frames[0])
             if connection is not None:
                 connection.took(frames)
@@ -287,8 +291,8 @@ class Bound:
             else:
                 yield RawFrame(Link(device, Way.CAME, route.bytes), kind, frames)
 
-    def _subscriptions(self, inlet: Inlet) -> Iterator[Raw]:
-        for frame, *more in inlet.take():
+    def _subscriptions(self, reader: BoundedReader) -> Iterator[Raw]:
+        for frame, *more in reader.take():
             if frame.bytes == _UNSUBSCRIBE and not more:
                 continue  # nobody's: libzmq makes one itself when the last subscriber is gone
             device, connection = self._sender(Socket.NEWS, frame)
@@ -304,33 +308,35 @@ class Bound:
             else:
                 self._note(device, Refusal.WRONG_SHAPE, "no subscription that there is")
 
-    def _sender(self, kind: Socket, frame: zmq.Frame) -> tuple[DeviceKey | None, Connection | None]:
+    def _sender(
+        self, kind: Socket, frame: zmq.Frame
+    ) -> tuple[DeviceKey | None, PeerConnection | None]:
         """The paired device that a frame came from, and over which connection; without a device,
         and noted, if it is not paired any more: then that connection ends."""
-        strangers, now = self._world.strangers, self._world.clock()
+        refusal_log, now = self._context.refusal_log, self._context.clock()
         try:
             key = DeviceKey(key_of_user(str(frame.get("User-Id"))))
         except (zmq.ZMQError, ValueError, KeyError):
             # It came in while no gate answered. Not so on news: what libzmq makes there itself of
             # a device's later frames is nobody's, too.
             if kind is not Socket.NEWS:
-                strangers.note(None, Refusal.UNKNOWN_DEVICE, b"", "met no gate", now)
-            self._connections.end(frame, kind)
+                refusal_log.note(None, Refusal.UNKNOWN_DEVICE, b"", "met no gate", now)
+            self._connection_limits.end(frame, kind)
             return None, None
-        if self._world.allowed(key):
-            connection = self._connections.heard(frame, kind, key)
+        if self._context.allowed(key):
+            connection = self._connection_limits.heard(frame, kind, key)
             if connection is None:
                 # Its first frame was read before the word that it was let in.
                 self._watch(self._servers[kind])
-                connection = self._connections.heard(frame, kind, key)
+                connection = self._connection_limits.heard(frame, kind, key)
             return key, connection
         detail = f"{public_text(key)} is connected still"
-        strangers.note(None, Refusal.UNKNOWN_DEVICE, key, detail, now)
-        self._connections.end(frame, kind)
+        refusal_log.note(None, Refusal.UNKNOWN_DEVICE, key, detail, now)
+        self._connection_limits.end(frame, kind)
         return None, None
 
     def _note(self, device: DeviceKey, refusal: Refusal, detail: str) -> None:
-        self._world.strangers.note(device, refusal, device, detail, self._world.clock())
+        self._context.refusal_log.note(device, refusal, device, detail, self._context.clock())
 
 
 def _free(host: str, remembered: int) -> list[Endpoint]:

@@ -19,7 +19,7 @@ class SocketTrouble:
     text: str
 
 
-class Troubles:
+class SocketErrors:
     """Collects sentences; the same one is said again after QUIET_S at the earliest."""
 
     def __init__(self) -> None:

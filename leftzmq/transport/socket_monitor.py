@@ -16,7 +16,7 @@ _EVENT: Final = struct.Struct("=HI")  # zmq_socket_monitor(3): the event and its
 _numbers = itertools.count()
 
 
-class Monitor:
+class SocketMonitor:
     """Collects `events` (a mask) of `socket`. To be closed before that. `socket` of it: a PAIR.
 
     waits: so many events, and 1000 more, wait to be read; then the thread of libzmq that has one

@@ -17,7 +17,7 @@ from zmq.utils import z85
 
 from leftzmq.errors import GateError, Refusal
 from leftzmq.sync.facts import Stranger
-from leftzmq.transport.context import World
+from leftzmq.transport.context import Context
 from leftzmq.transport.device_key import public_text
 
 ZAP_ENDPOINT: Final = "inproc://zeromq.zap.01"
@@ -37,8 +37,8 @@ class Gate:
     guest: one more key that is let in, while the self-test runs
     """
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self.guest: bytes | None = None
         self.remade = 0
         self.socket = self._bound()
@@ -82,7 +82,7 @@ class Gate:
         if len(key) != _KEY_BYTES:
             return b"400", b"not a key", b""
         text = public_text(key)
-        if key != self.guest and not self._world.allowed(key):
+        if key != self.guest and not self._context.allowed(key):
             stranger = Stranger(text, _printable(address))
             self._refuse(key, f"{text} from {stranger.address}", stranger)
             return b"400", b"not in the list of peers", b""
@@ -90,12 +90,12 @@ class Gate:
 
     def _refuse(self, key: bytes, detail: str, stranger: Stranger | None = None) -> None:
         if self.guest is None:  # the strangers of the self-test are our own
-            world = self._world
-            now = world.clock()
-            world.strangers.note(None, Refusal.UNKNOWN_DEVICE, key, detail, now, stranger)
+            context = self._context
+            now = context.clock()
+            context.refusal_log.note(None, Refusal.UNKNOWN_DEVICE, key, detail, now, stranger)
 
     def _bound(self) -> zmq.Socket[bytes]:
-        socket = self._world.context.socket(zmq.ROUTER)
+        socket = self._context.context.socket(zmq.ROUTER)
         socket.linger = 0
         socket.bind(ZAP_ENDPOINT)
         return socket

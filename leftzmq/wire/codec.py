@@ -33,7 +33,7 @@ from leftzmq.wire.messages import (
     Refusing,
     Welcome,
 )
-from leftzmq.wire.strict import Frame, Limits, head_of, pack, shaped, unpack
+from leftzmq.wire.strict import Frame, SizeLimits, head_of, pack, shaped, unpack
 
 _TEXT_BYTES: Final = 4 * 256  # a ShortText of the widest characters
 
@@ -46,7 +46,7 @@ class Socket(Enum):
     BULK = "bulk"
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> SizeLimits:
         return _LIMITS[self]
 
     @property
@@ -56,16 +56,16 @@ class Socket(Enum):
 
 
 _LIMITS: Final = {
-    Socket.CONTROL: Limits(
+    Socket.CONTROL: SizeLimits(
         frame=MAX_CONTROL_FRAME_BYTES,
         str=_TEXT_BYTES,
         bin=MAX_CONTROL_FRAME_BYTES,
         array=MAX_FOLDERS,
     ),
-    Socket.NEWS: Limits(
+    Socket.NEWS: SizeLimits(
         frame=MAX_NEWS_FRAME_BYTES, str=_TEXT_BYTES, bin=MAX_NEWS_FRAME_BYTES, array=8
     ),
-    Socket.BULK: Limits(frame=MAX_BULK_HEADER_BYTES, str=_TEXT_BYTES, bin=64, array=MAX_ASKS),
+    Socket.BULK: SizeLimits(frame=MAX_BULK_HEADER_BYTES, str=_TEXT_BYTES, bin=64, array=MAX_ASKS),
 }
 
 _CARRIES: Final[dict[Socket, frozenset[type[Message]]]] = {

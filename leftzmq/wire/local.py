@@ -17,7 +17,7 @@ from enum import Enum
 from typing import Any, Final
 
 from leftzmq.errors import Refusal, Refused
-from leftzmq.wire.strict import Frame, Limits, pack, unpack
+from leftzmq.wire.strict import Frame, SizeLimits, pack, unpack
 
 Scalar = str | int | float | bool | None
 
@@ -33,9 +33,11 @@ _EVENT_HEAD_BYTES: Final = 41
 _LEAST: Final = -(1 << 63)  # of the numbers that msgpack can hold
 _MOST: Final = (1 << 64) - 1
 
-_EVENT_LIMITS: Final = Limits(frame=MAX_EVENT_BYTES, str=MAX_EVENT_BYTES, bin=0, array=3, map=256)
-_ASK_LIMITS: Final = Limits(frame=MAX_ASK_BYTES, str=MAX_ASK_BYTES, bin=0, array=2, map=256)
-_REPLY_LIMITS: Final = Limits(
+_EVENT_LIMITS: Final = SizeLimits(
+    frame=MAX_EVENT_BYTES, str=MAX_EVENT_BYTES, bin=0, array=3, map=256
+)
+_ASK_LIMITS: Final = SizeLimits(frame=MAX_ASK_BYTES, str=MAX_ASK_BYTES, bin=0, array=2, map=256)
+_REPLY_LIMITS: Final = SizeLimits(
     frame=MAX_REPLY_BYTES, str=MAX_REPLY_BYTES, bin=0, array=1 << 20, map=1 << 16
 )
 
@@ -77,7 +79,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Question:
     """A question of the command line."""
 
     verb: str
@@ -132,11 +134,11 @@ def encode_ask(verb: str, fields: Mapping[str, Scalar]) -> bytes:
     return pack([verb, sayable(fields)])
 
 
-def decode_ask(frame: Frame) -> Ask:
+def decode_ask(frame: Frame) -> Question:
     """The inverse of `encode_ask`. Raises Refused."""
     match unpack(frame, _ASK_LIMITS):
         case [str(verb), dict(fields)] if 0 < len(verb) <= MAX_VERB_LETTERS:
-            return Ask(verb, _scalars(fields))
+            return Question(verb, _scalars(fields))
     raise Refused(Refusal.WRONG_SHAPE, "a question is [verb, fields]")
 
 

@@ -21,14 +21,14 @@ from leftzmq.tree.version import LIFE_BYTES, Life
 from leftzmq.wire.check import check_entry, to_wire
 from leftzmq.wire.messages import MAX_PAGE_ENTRIES, MAX_SEALED_BYTES, WirePage, WireRange
 from leftzmq.wire.padding import padded, unpadded
-from leftzmq.wire.strict import Limits, pack, shaped, unpack
+from leftzmq.wire.strict import SizeLimits, pack, shaped, unpack
 
 MAX_PAGE_BYTES: Final = 48 << 10
 """Of packed entries. The largest one (4 KiB path, 4 KiB link, 64 writers) takes less than 10 KiB;
 64 accepted ranges take 2.2 KiB; what else is around them in a sealed page and its message less than
 1 KiB, and what fills it up less than 4 KiB."""
 
-_LIMITS: Final = Limits(
+_LIMITS: Final = SizeLimits(
     frame=MAX_SEALED_BYTES,
     str=4 * MAX_PATH_BYTES,  # characters that are too many are named as such by check_path
     bin=MAX_LINK_BYTES,

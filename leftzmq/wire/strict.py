@@ -21,7 +21,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SizeLimits:
     """What one frame may hold. Bytes, but for `array` and `map` (items of one array or map).
 
     Memory stays below 8 * array * 1024 bytes (msgpack makes room for an array at its header, and
@@ -40,7 +40,7 @@ def pack(value: object) -> bytes:
     return _ENCODER.encode(value)
 
 
-def unpack(frame: Frame, limits: Limits) -> Any:
+def unpack(frame: Frame, limits: SizeLimits) -> Any:
     """The plain value that one frame holds, whole and without a byte after it.
 
     Raises Refused: TOO_LONG, or NOT_MSGPACK for everything else that is wrong with it.

@@ -27,7 +27,7 @@ from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Staged
 from leftzmq.work import mount_check
-from leftzmq.work.folder_context import Ground
+from leftzmq.work.folder_context import FolderContext
 
 _HELD_UP: Final = (
     LowSpace,
@@ -39,67 +39,67 @@ _HELD_UP: Final = (
 """What keeps bytes from being staged; `_problem` says what it means for the path."""
 
 
-def run(ground: Ground, now_ns: int, job: Any) -> JobDone:
+def run(context: FolderContext, now_ns: int, job: Any) -> JobDone:
     """The fact that answers `job`. now_ns: wall clock."""
-    answer: JobDone = HANDLERS[type(job)](ground, now_ns, job)
+    answer: JobDone = HANDLERS[type(job)](context, now_ns, job)
     return answer
 
 
-def no_room(ground: Ground, reader: Reader, entry: Entry) -> Problem | None:
+def no_room(context: FolderContext, reader: Reader, entry: Entry) -> Problem | None:
     """Why there is no room for a large file, before anything is done for it."""
-    if mount_check.problem(ground, entry.path) is not None:
+    if mount_check.problem(context, entry.path) is not None:
         return None  # the job that makes its `.lefting` says so
     known = next(iter(reader.resumable(*lefting.lefting_paths(entry.path))), None)
-    if known is not None and not lefting.is_there(ground.root, known):
+    if known is not None and not lefting.is_there(context.root, known):
         known = None
     try:
-        with nearest(ground.root, parent_of(entry.path)) as folder:
+        with nearest(context.root, parent_of(entry.path)) as folder:
             staging.check_whole(
-                folder, entry.path, known, entry.size, ground.limits.min_free_percent
+                folder, entry.path, known, entry.size, context.limits.min_free_percent
             )
     except LowSpace as error:
-        return _problem(ground, entry, error)
+        return _problem(context, entry, error)
     except OSError:
         return None
     return None
 
 
-def _open_staging(ground: Ground, now_ns: int, job: jobs.OpenStaging) -> JobDone:
+def _open_staging(context: FolderContext, now_ns: int, job: jobs.OpenStaging) -> JobDone:
     entry = job.entry
-    if (gone := mount_check.problem(ground, entry.path)) is not None:
+    if (gone := mount_check.problem(context, entry.path)) is not None:
         return jobs.StagingOpened(job.folder, entry, job.known, job.known is not None, gone)
     try:
         staged, found = staging.open_staging(
-            ground.root, entry.path, job.known, entry.size, ground.limits.min_free_percent
+            context.root, entry.path, job.known, entry.size, context.limits.min_free_percent
         )
         return jobs.StagingOpened(job.folder, entry, staged, found)
     except _HELD_UP as error:
-        problem = _problem(ground, entry, error)
-        kept = _left(ground, now_ns, error) or job.known
+        problem = _problem(context, entry, error)
+        kept = _left(context, now_ns, error) or job.known
         room = isinstance(error, LowSpace)  # its folder could be looked at
-        if room and kept is not None and not _may_be_there(ground, kept):
+        if room and kept is not None and not _may_be_there(context, kept):
             kept = None
         return jobs.StagingOpened(job.folder, entry, kept, kept is not None, problem)
 
 
-def _verify(ground: Ground, now_ns: int, job: jobs.VerifyStaging) -> JobDone:
+def _verify(context: FolderContext, now_ns: int, job: jobs.VerifyStaging) -> JobDone:
     chunks = [(ask.id, ask.offset, ask.length) for ask in job.asks]
     return _kept(
-        ground,
+        context,
         job,
         len(chunks),
-        lambda: staging.verify_chunks(ground.root, job.staged, chunks, ground.keys),
+        lambda: staging.verify_chunks(context.root, job.staged, chunks, context.keys),
     )
 
 
-def _look_at_home(ground: Ground, now_ns: int, job: jobs.LookAtHome) -> JobDone:
+def _look_at_home(context: FolderContext, now_ns: int, job: jobs.LookAtHome) -> JobDone:
     chunks = [(c.id, c.length, c.source_offset, c.target_offset) for c in job.chunks]
 
     def work() -> list[int]:
-        _check_room(ground, job, sum(chunk.length for chunk in job.chunks))
-        return copy_home(ground.root, job.staged, job.source, chunks, ground.keys)
+        _check_room(context, job, sum(chunk.length for chunk in job.chunks))
+        return copy_home(context.root, job.staged, job.source, chunks, context.keys)
 
-    kept = _kept(ground, job, len(chunks), work)
+    kept = _kept(context, job, len(chunks), work)
     here = set(kept.offsets)
     lacks = [c for c in job.chunks if c.target_offset not in here and kept.problem is None]
     doubts = (jobs.Doubt(job.source, c.id, c.source_offset, c.length) for c in lacks[:1])
@@ -107,7 +107,7 @@ def _look_at_home(ground: Ground, now_ns: int, job: jobs.LookAtHome) -> JobDone:
 
 
 def _kept(
-    ground: Ground,
+    context: FolderContext,
     job: jobs.VerifyStaging | jobs.LookAtHome,
     tried: int,
     work: Callable[[], list[int]],
@@ -117,11 +117,11 @@ def _kept(
     try:
         offsets = work()
     except _HELD_UP as error:
-        problem = _problem(ground, job.entry, error)
+        problem = _problem(context, job.entry, error)
     return jobs.ChunksKept(job.folder, job.entry, job.staged, tuple(offsets), tried, problem)
 
 
-def _write_chunks(ground: Ground, now_ns: int, job: jobs.WriteChunks) -> JobDone:
+def _write_chunks(context: FolderContext, now_ns: int, job: jobs.WriteChunks) -> JobDone:
     body = memoryview(job.body)
     boxes = [
         (p.id, p.offset, p.length, body[p.box_start : p.box_start + p.box_bytes])
@@ -131,10 +131,10 @@ def _write_chunks(ground: Ground, now_ns: int, job: jobs.WriteChunks) -> JobDone
     written: list[int] = []
     bad: list[int] = []
     try:
-        _check_room(ground, job, sum(piece.length for piece in job.pieces))
-        written, bad = staging.write_chunks(ground.root, job.staged, boxes, ground.keys)
+        _check_room(context, job, sum(piece.length for piece in job.pieces))
+        written, bad = staging.write_chunks(context.root, job.staged, boxes, context.keys)
     except _HELD_UP as error:
-        problem = _problem(ground, job.entry, error)
+        problem = _problem(context, job.entry, error)
     return jobs.ChunksWritten(
         job.folder,
         job.device,
@@ -147,7 +147,7 @@ def _write_chunks(ground: Ground, now_ns: int, job: jobs.WriteChunks) -> JobDone
     )
 
 
-def _stage_small(ground: Ground, now_ns: int, job: jobs.StageSmall) -> JobDone:
+def _stage_small(context: FolderContext, now_ns: int, job: jobs.StageSmall) -> JobDone:
     body = memoryview(job.body)
     staged: list[tuple[Entry, Staged]] = []
     bad: list[Entry] = []
@@ -156,14 +156,14 @@ def _stage_small(ground: Ground, now_ns: int, job: jobs.StageSmall) -> JobDone:
     left: list[tuple[Entry, Staged]] = []
     noise: set[Staged] = set()
     doubts: list[jobs.Doubt] = []
-    with LastFolder(ground.root) as here, LastFolder(ground.root) as home:
+    with LastFolder(context.root) as here, LastFolder(context.root) as home:
         for file in job.files:
             entry = file.entry
-            if (gone := mount_check.problem(ground, entry.path)) is not None:
+            if (gone := mount_check.problem(context, entry.path)) is not None:
                 problems.append((entry, gone))
                 continue
             try:
-                data = _bytes_of(ground, file, body, home)
+                data = _bytes_of(context, file, body, home)
             except Refused:
                 bad.append(entry)
                 continue
@@ -173,14 +173,14 @@ def _stage_small(ground: Ground, now_ns: int, job: jobs.StageSmall) -> JobDone:
                 doubts.append(jobs.Doubt(file.source, bytes(entry.content), 0, entry.size))
                 continue
             try:
-                min_free = ground.limits.min_free_percent
+                min_free = context.limits.min_free_percent
                 made = staging.stage_small(here, entry, data, min_free)
                 staged.append((entry, made))
                 if is_noise(data):
                     noise.add(made)
             except _HELD_UP as error:
-                problems.append((entry, _problem(ground, entry, error)))
-                if (stays := _left(ground, now_ns, error)) is not None:
+                problems.append((entry, _problem(context, entry, error)))
+                if (stays := _left(context, now_ns, error)) is not None:
                     left.append((entry, stays))
     return jobs.SmallStaged(
         job.folder,
@@ -196,82 +196,82 @@ def _stage_small(ground: Ground, now_ns: int, job: jobs.StageSmall) -> JobDone:
     )
 
 
-def _sample(ground: Ground, now_ns: int, job: jobs.Sample) -> JobDone:
+def _sample(context: FolderContext, now_ns: int, job: jobs.Sample) -> JobDone:
     noise, problem = False, None
     try:
-        noise = staging.is_staged_noise(ground.root, job.staged, job.entry.size)
+        noise = staging.is_staged_noise(context.root, job.staged, job.entry.size)
     except staging.StagingLost:
         pass  # whoever gives it its name finds that out
     except _HELD_UP as error:
-        problem = _problem(ground, job.entry, error)
+        problem = _problem(context, job.entry, error)
     return jobs.Sampled(job.folder, job.entry, job.staged, noise, problem)
 
 
-def _look_for_room(ground: Ground, now_ns: int, job: jobs.LookForRoom) -> JobDone:
-    with nearest(ground.root, parent_of(job.path)) as folder:
-        return jobs.RoomSeen(job.folder, fits_bytes(folder, ground.limits.min_free_percent))
+def _look_for_room(context: FolderContext, now_ns: int, job: jobs.LookForRoom) -> JobDone:
+    with nearest(context.root, parent_of(job.path)) as folder:
+        return jobs.RoomSeen(job.folder, fits_bytes(folder, context.limits.min_free_percent))
 
 
-def _discard(ground: Ground, now_ns: int, job: jobs.Discard) -> JobDone:
-    gone, missing = _gone(ground, now_ns, job.staged)
+def _discard(context: FolderContext, now_ns: int, job: jobs.Discard) -> JobDone:
+    gone, missing = _gone(context, now_ns, job.staged)
     return jobs.Discarded(job.folder, gone, _without(job.staged, gone), missing)
 
 
-def _clear_staging(ground: Ground, now_ns: int, job: jobs.ClearStaging) -> JobDone:
-    lost = [each for each in job.resumable if not _may_be_there(ground, each.staged)]
-    swapped = tuple(each for each in (*job.useless, *lost) if _is_swapped(ground, each))
-    spoilt = [x for x in job.resumable if x not in lost and not _is_flushed(ground, x.staged)]
+def _clear_staging(context: FolderContext, now_ns: int, job: jobs.ClearStaging) -> JobDone:
+    lost = [each for each in job.resumable if not _may_be_there(context, each.staged)]
+    swapped = tuple(each for each in (*job.useless, *lost) if _is_swapped(context, each))
+    spoilt = [x for x in job.resumable if x not in lost and not _is_flushed(context, x.staged)]
     useless = tuple(each.staged for each in (*job.useless, *spoilt) if each not in swapped)
     others = tuple(each.staged for each in lost if each not in swapped)
-    gone, missing = _gone(ground, now_ns, useless + others)
+    gone, missing = _gone(context, now_ns, useless + others)
     return jobs.StagingCleared(job.folder, gone, _without(useless, gone), missing, swapped)
 
 
-def _may_be_there(ground: Ground, staged: Staged) -> bool:
+def _may_be_there(context: FolderContext, staged: Staged) -> bool:
     """Whether it is there, or cannot be looked at: whoever goes on with it finds out."""
     try:
-        return lefting.is_there(ground.root, staged)
+        return lefting.is_there(context.root, staged)
     except OSError as error:
         raise_if_short(error)
         return True
 
 
-def _is_flushed(ground: Ground, staged: Staged) -> bool:
+def _is_flushed(context: FolderContext, staged: Staged) -> bool:
     """Whether what it holds is on the disk. If some of it was lost that is told here for the last
     time: a read finds it in memory, and a later flush says that all is well. True where it cannot
     be looked at, or lies where nothing may be touched now."""
-    if ground.still_there() is not None or mount_check.problem(ground, staged.path) is not None:
+    if context.still_there() is not None or mount_check.problem(context, staged.path) is not None:
         return True
-    return lefting.is_flushed(ground.root, staged)
+    return lefting.is_flushed(context.root, staged)
 
 
-def _is_swapped(ground: Ground, leftover: jobs.Leftover) -> bool:
-    if ground.still_there() is not None or mount_check.problem(ground, leftover.path) is not None:
+def _is_swapped(context: FolderContext, leftover: jobs.Leftover) -> bool:
+    if context.still_there() is not None or mount_check.problem(context, leftover.path) is not None:
         return False
     try:
-        return lefting.is_swapped(ground.root, leftover.staged, leftover.path)
+        return lefting.is_swapped(context.root, leftover.staged, leftover.path)
     except OSError as error:
         raise_if_short(error)
         return False  # what lies there goes to the trash, not away
 
 
 def _gone(
-    ground: Ground, now_ns: int, leftings: tuple[Staged, ...]
+    context: FolderContext, now_ns: int, leftings: tuple[Staged, ...]
 ) -> tuple[tuple[Staged, ...], tuple[Staged, ...]]:
     """Those of which nothing is left; and which of these were not there. Of a mount that is away
     nothing is gone, and what lies in its place is not ours."""
-    if ground.still_there() is not None:
+    if context.still_there() is not None:
         return (), ()
     gone: list[Staged] = []
     missing: list[Staged] = []
     for staged in leftings:
-        if mount_check.problem(ground, staged.path) is not None:
+        if mount_check.problem(context, staged.path) is not None:
             continue
         try:
-            was_there = lefting.discard(ground.root, staged, now_ns)
+            was_there = lefting.discard(context.root, staged, now_ns)
         except OSError:
             continue
-        if mount_check.problem(ground, staged.path) is None:
+        if mount_check.problem(context, staged.path) is None:
             gone.append(staged)
             if not was_there:
                 missing.append(staged)
@@ -282,56 +282,56 @@ def _without(leftings: tuple[Staged, ...], gone: tuple[Staged, ...]) -> tuple[St
     return tuple(staged for staged in leftings if staged not in gone)
 
 
-def _open_lists(ground: Ground, now_ns: int, job: jobs.OpenLists) -> JobDone:
+def _open_lists(context: FolderContext, now_ns: int, job: jobs.OpenLists) -> JobDone:
     body = memoryview(job.body)
     lists: list[tuple[bytes, bytes]] = []
     bad: list[bytes] = []
     for piece in job.pieces:
         box = body[piece.box_start : piece.box_start + piece.box_bytes]
         try:
-            lists.append((piece.id, open_list(ground.keys, piece.id, box)))
+            lists.append((piece.id, open_list(context.keys, piece.id, box)))
         except Refused:
             bad.append(piece.id)
     return jobs.ListsOpened(job.folder, job.device, tuple(lists), tuple(bad))
 
 
 def _bytes_of(
-    ground: Ground, file: jobs.SmallFile, body: memoryview, home: LastFolder
+    context: FolderContext, file: jobs.SmallFile, body: memoryview, home: LastFolder
 ) -> bytes | None:
     """The checked bytes of a small file; None where its home copy is not there (any more)."""
     entry = file.entry
     if file.box_start >= 0:
         box = body[file.box_start : file.box_start + file.box_bytes]
-        return open_chunk(ground.keys, entry.content, box, entry.size)
+        return open_chunk(context.keys, entry.content, box, entry.size)
     if file.source is not None:
         asks = [(bytes(entry.content), 0, entry.size)]
-        found, _, _ = read_chunks(home, [file.source], asks, ground.keys)
+        found, _, _ = read_chunks(home, [file.source], asks, context.keys)
         return found[0][1] if found else None
     assert entry.size == 0
-    if bytes(chunk_id(ground.keys, b"")) != entry.content:
+    if bytes(chunk_id(context.keys, b"")) != entry.content:
         raise Refused(Refusal.WRONG_ID, entry.path)
     return b""
 
 
-def _check_room(ground: Ground, job: jobs.WriteChunks | jobs.LookAtHome, more: int) -> None:
-    percent = ground.limits.min_free_percent
-    staging.check_staging(ground.root, job.staged, more, job.entry.size, percent)
+def _check_room(context: FolderContext, job: jobs.WriteChunks | jobs.LookAtHome, more: int) -> None:
+    percent = context.limits.min_free_percent
+    staging.check_staging(context.root, job.staged, more, job.entry.size, percent)
 
 
-def _left(ground: Ground, now_ns: int, error: Exception) -> Staged | None:
+def _left(context: FolderContext, now_ns: int, error: Exception) -> Staged | None:
     """The `.lefting` that a failed staging could not throw away."""
     left = error.left if isinstance(error, staging.DiskFull | staging.Unstageable) else None
-    if left is not None and left.inode == 0 and left in _gone(ground, now_ns, (left,))[0]:
+    if left is not None and left.inode == 0 and left in _gone(context, now_ns, (left,))[0]:
         return None
     return left
 
 
-def _problem(ground: Ground, entry: Entry, error: Exception) -> Problem:
+def _problem(context: FolderContext, entry: Entry, error: Exception) -> Problem:
     """What a failed staging means for the path."""
     match error:
         case LowSpace():
             return Shortage(
-                ground.id,
+                context.id,
                 entry.path,
                 ProblemKind.LOW_SPACE,
                 error.said,
@@ -345,7 +345,7 @@ def _problem(ground: Ground, entry: Entry, error: Exception) -> Problem:
             kind, detail = error.kind, error.detail
         case _:
             kind, detail = ProblemKind.UNWRITABLE, str(error)
-    return Problem(ground.id, entry.path, kind, detail)
+    return Problem(context.id, entry.path, kind, detail)
 
 
 HANDLERS: Final[dict[type, Any]] = {

@@ -20,11 +20,11 @@ from leftzmq.errors import Stop
 from leftzmq.index.losses import LossCount
 from leftzmq.index.reader import Reader
 from leftzmq.tree.entry import ScanKey
-from leftzmq.work.unflushed_names import Unflushed
+from leftzmq.work.unflushed_names import UnflushedNames
 
 
 @dataclass(slots=True)
-class Ground:
+class FolderContext:
     """Of one folder.
 
     still_there: None while the share is the one we know, else why it is not (I11)
@@ -46,7 +46,7 @@ class Ground:
     limits: Limits = field(default_factory=Limits)
     lacks: tuple[str, ...] = ()
     mounts: Mounts = field(default_factory=Mounts)
-    unflushed: Unflushed = field(default_factory=Unflushed)
+    unflushed_names: UnflushedNames = field(default_factory=UnflushedNames)
     walks: dict[int, TreeWalk] = field(default_factory=dict)
     sweeps: dict[int, TrashSweep] = field(default_factory=dict)
     ways: dict[int, GiveWay] = field(default_factory=dict)

@@ -24,8 +24,8 @@ from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Held
 from leftzmq.tree.version import is_by
-from leftzmq.work.folder_context import Ground
-from leftzmq.work.unflushed_names import Batch
+from leftzmq.work.folder_context import FolderContext
+from leftzmq.work.unflushed_names import FlushBatch
 
 COPIES_A_JOB: Final = 500
 MORE_OF_TRASH: Final = 1 / 8
@@ -35,103 +35,113 @@ SHOWN_COPIES: Final = 8
 """Of one file: with its own, at most 9 MiB of text in a reply of 16."""
 
 
-def run(ground: Ground, reader: Reader, now_ns: int, job: Any) -> JobDone:
+def run(context: FolderContext, reader: Reader, now_ns: int, job: Any) -> JobDone:
     """The fact that answers `job`. reader: of this thread. now_ns: wall clock."""
-    answer: JobDone = HANDLERS[type(job)](ground, reader, now_ns, job)
+    answer: JobDone = HANDLERS[type(job)](context, reader, now_ns, job)
     return answer
 
 
 # ---- the trash --------------------------------------------------------------------------------
 
 
-def _sweep(ground: Ground, reader: Reader, now_ns: int, job: jobs.SweepTrash) -> JobDone:
-    if (stop := ground.still_there()) is not None:
+def _sweep(context: FolderContext, reader: Reader, now_ns: int, job: jobs.SweepTrash) -> JobDone:
+    if (stop := context.still_there()) is not None:
         return jobs.TrashSwept(job.folder, job.sweep, None, stop)
-    sweep = ground.sweeps.get(job.sweep)
+    sweep = context.sweeps.get(job.sweep)
     if sweep is None:
         spared_ns = DAY_NS if job.spare_day else SPARED_NS
-        sweep = TrashSweep(ground.root, ground.limits, job.clock, now_ns, spared_ns)
+        sweep = TrashSweep(context.root, context.limits, job.clock, now_ns, spared_ns)
     swept = sweep.step()
-    ground.sweeps = {} if swept.done else {job.sweep: sweep}
+    context.sweeps = {} if swept.done else {job.sweep: sweep}
     return jobs.TrashSwept(job.folder, job.sweep, swept)
 
 
-def _make_room(ground: Ground, reader: Reader, now_ns: int, job: jobs.MakeRoom) -> JobDone:
-    if (stop := ground.still_there()) is not None:
+def _make_room(context: FolderContext, reader: Reader, now_ns: int, job: jobs.MakeRoom) -> JobDone:
+    if (stop := context.still_there()) is not None:
         return jobs.RoomMade(job.folder, job.number, 0, 0, 0, True, stop)
-    way = ground.ways.get(job.number)
+    way = context.ways.get(job.number)
     if way is None:
-        fits, total = _room_at(ground, job.path)
+        fits, total = _room_at(context, job.path)
         need = job.need_bytes - fits
         if need <= 0 or not total:  # other jobs made room, or the trash lies on another disk
             return jobs.RoomMade(job.folder, job.number, 0, 0, fits, True)
-        more = int(total * ground.limits.trash_percent / 100 * MORE_OF_TRASH)
+        more = int(total * context.limits.trash_percent / 100 * MORE_OF_TRASH)
         spared_ns = DAY_NS if job.spare_day else SPARED_NS
-        way = GiveWay(ground.root, need, more, now_ns, spared_ns, spares_all=job.spare_day)
+        way = GiveWay(context.root, need, more, now_ns, spared_ns, spares_all=job.spare_day)
     given = way.step()
-    ground.ways = {} if given.done else {job.number: way}
-    fits, _ = _room_at(ground, job.path) if given.done else (0, 0)
+    context.ways = {} if given.done else {job.number: way}
+    fits, _ = _room_at(context, job.path) if given.done else (0, 0)
     return jobs.RoomMade(job.folder, job.number, given.files, given.bytes, fits, given.done)
 
 
-def _room_at(ground: Ground, path: str) -> tuple[int, int]:
+def _room_at(context: FolderContext, path: str) -> tuple[int, int]:
     """How many bytes may come to `path`, and the size of its file system; 0 where that is not the
     one of the trash."""
-    with nearest(ground.root, parent_of(path)) as folder, ground.root.folder("") as top:
-        fits = fits_bytes(folder, ground.limits.min_free_percent)
+    with nearest(context.root, parent_of(path)) as folder, context.root.folder("") as top:
+        fits = fits_bytes(folder, context.limits.min_free_percent)
         here = folder.own_stat().device == top.own_stat().device
         return fits, folder.total_bytes() if here else 0
 
 
-def _list_trash(ground: Ground, reader: Reader, now_ns: int, job: jobs.ListTrash) -> JobDone:
-    if (stop := ground.still_there()) is not None:
+def _list_trash(
+    context: FolderContext, reader: Reader, now_ns: int, job: jobs.ListTrash
+) -> JobDone:
+    if (stop := context.still_there()) is not None:
         return jobs.TrashListed(job.folder, job.listing, Listing((), True), stop)
-    listing = ground.listings.get(job.listing)
+    listing = context.listings.get(job.listing)
     if listing is None:
-        listing = TrashListing(ground.root, job.path, job.between, job.after)
+        listing = TrashListing(context.root, job.path, job.between, job.after)
     part = listing.step()
-    ground.listings = {} if part.done else {job.listing: listing}
+    context.listings = {} if part.done else {job.listing: listing}
     return jobs.TrashListed(job.folder, job.listing, part)
 
 
-def _restore(ground: Ground, reader: Reader, now_ns: int, job: jobs.RestoreTrash) -> JobDone:
-    if (stop := ground.still_there()) is not None:
+def _restore(
+    context: FolderContext, reader: Reader, now_ns: int, job: jobs.RestoreTrash
+) -> JobDone:
+    if (stop := context.still_there()) is not None:
         return jobs.TrashRestored(job.folder, job.listing, (), stop)
-    beside = Batch(ground.unflushed, [(one.target,) for one in job.wanted])
-    returns = restore(ground.root, job.wanted, beside)
+    beside = FlushBatch(context.unflushed_names, [(one.target,) for one in job.wanted])
+    returns = restore(context.root, job.wanted, beside)
     return jobs.TrashRestored(job.folder, job.listing, tuple(returns))
 
 
 # ---- the guard --------------------------------------------------------------------------------
 
 
-def _count_losses(ground: Ground, reader: Reader, now_ns: int, job: jobs.CountLosses) -> JobDone:
-    count = ground.counts.get(job.number) or LossCount(job.reach, job.accepted)
+def _count_losses(
+    context: FolderContext, reader: Reader, now_ns: int, job: jobs.CountLosses
+) -> JobDone:
+    count = context.counts.get(job.number) or LossCount(job.reach, job.accepted)
     done = count.step(reader)
-    ground.counts = {} if done else {job.number: count}
+    context.counts = {} if done else {job.number: count}
     return jobs.LossesCounted(job.folder, job.number, count.files, done)
 
 
 # ---- conflict copies --------------------------------------------------------------------------
 
 
-def _list_copies(ground: Ground, reader: Reader, now_ns: int, job: jobs.ListCopies) -> JobDone:
+def _list_copies(
+    context: FolderContext, reader: Reader, now_ns: int, job: jobs.ListCopies
+) -> JobDone:
     rows = reader.conflict_copies(job.after, COPIES_A_JOB)
     after = rows[-1].sort_key if len(rows) == COPIES_A_JOB else b""
     return jobs.CopiesListed(job.folder, job.number, tuple(row.entry for row in rows), after)
 
 
-def _read_versions(ground: Ground, reader: Reader, now_ns: int, job: jobs.ReadVersions) -> JobDone:
+def _read_versions(
+    context: FolderContext, reader: Reader, now_ns: int, job: jobs.ReadVersions
+) -> JobDone:
     rows = reader.copies_of(job.path)[:SHOWN_COPIES]
     file = _file_of(reader, rows[0]) if rows else None
     if file is not None:
         rows.insert(0, file)
-    found = tuple((row.entry, read_text(ground.root, row.entry)) for row in rows)
+    found = tuple((row.entry, read_text(context.root, row.entry)) for row in rows)
     return jobs.VersionsRead(job.folder, job.number, found)
 
 
-def _resolve(ground: Ground, reader: Reader, now_ns: int, job: jobs.Resolve) -> JobDone:
-    if (stop := ground.still_there()) is not None:
+def _resolve(context: FolderContext, reader: Reader, now_ns: int, job: jobs.Resolve) -> JobDone:
+    if (stop := context.still_there()) is not None:
         return jobs.CopyResolved(job.folder, job.number, Resolved.FAILED, stop.why, stop=stop)
     copies = reader.copies_of(job.path)
     if len(copies) != 1:
@@ -139,29 +149,29 @@ def _resolve(ground: Ground, reader: Reader, now_ns: int, job: jobs.Resolve) -> 
         paths = tuple(row.entry.path for row in copies[:SHOWN_COPIES])
         return jobs.CopyResolved(job.folder, job.number, ending, copies=paths)
     row = copies[0]
-    choice = _chosen(ground, reader, row, job.wish)
+    choice = _chosen(context, reader, row, job.wish)
     if isinstance(choice, Resolved):
         return jobs.CopyResolved(job.folder, job.number, choice)
     try:
-        ending, why, path = _carry_out(ground, reader, row, choice, job, now_ns)
+        ending, why, path = _carry_out(context, reader, row, choice, job, now_ns)
     except Refused as refused:  # of `x.lefting.conflict-...`, or where the new name is too long
         return jobs.CopyResolved(job.folder, job.number, Resolved.FAILED, str(refused))
     copy = row.entry.path
     return jobs.CopyResolved(job.folder, job.number, ending, why, copy, path, choice=choice)
 
 
-def _chosen(ground: Ground, reader: Reader, copy: Row, wish: Wish) -> Choice | Resolved:
+def _chosen(context: FolderContext, reader: Reader, copy: Row, wish: Wish) -> Choice | Resolved:
     """What a user means, by who wrote the two versions: a name says nothing of that."""
     name = read_name(copy.entry.path)
     assert name is not None
-    mark = device_mark(ground.device)
+    mark = device_mark(context.device)
     there = reader.ours(name.path)
     file_is_ours = None if there is None else is_by(there.entry.writer, mark)
     return chosen(wish, is_by(copy.entry.writer, mark), file_is_ours)
 
 
 def _carry_out(
-    ground: Ground,
+    context: FolderContext,
     reader: Reader,
     row: Row,
     choice: Choice,
@@ -174,13 +184,13 @@ def _carry_out(
     if copy is None:
         return Resolved.CHANGED, "", row.entry.path
     if choice is Choice.FILE:
-        ending, why = _resolved(ground, choice, copy, row.entry.path, None, now_ns)
+        ending, why = _resolved(context, choice, copy, row.entry.path, None, now_ns)
         return ending, why, name.path
     if choice is Choice.BOTH:
         device = job.names.get(name.device, name.device)
         for again in (False, True):
             path = kept_path(name, device, again=again)
-            ending, why = _resolved(ground, choice, copy, path, None, now_ns)
+            ending, why = _resolved(context, choice, copy, path, None, now_ns)
             if ending is not Resolved.TAKEN:
                 break
         return ending, why, path
@@ -190,15 +200,15 @@ def _carry_out(
         return Resolved.A_FOLDER, "", name.path
     if there is not None and file is None:
         return Resolved.CHANGED, "", name.path
-    ending, why = _resolved(ground, choice, copy, name.path, file, now_ns)
+    ending, why = _resolved(context, choice, copy, name.path, file, now_ns)
     return ending, why, name.path
 
 
 def _resolved(
-    ground: Ground, choice: Choice, copy: Known, path: str, file: Known | None, now_ns: int
+    context: FolderContext, choice: Choice, copy: Known, path: str, file: Known | None, now_ns: int
 ) -> tuple[Resolved, str]:
-    beside = Batch(ground.unflushed, [(copy.entry.path, path)])
-    return resolve(ground.root, choice, copy, path, file, now_ns, beside)
+    beside = FlushBatch(context.unflushed_names, [(copy.entry.path, path)])
+    return resolve(context.root, choice, copy, path, file, now_ns, beside)
 
 
 def _file_of(reader: Reader, copy: Row) -> Row | None:

@@ -15,55 +15,57 @@ from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Operation
-from leftzmq.work.folder_context import Ground
-from leftzmq.work.unflushed_names import Batch
+from leftzmq.work.folder_context import FolderContext
+from leftzmq.work.unflushed_names import FlushBatch
 
 
-def problem(ground: Ground, path: str) -> Problem | None:
+def problem(context: FolderContext, path: str) -> Problem | None:
     """What is the matter with a path whose mount is not there, or cannot be looked at; None:
     nothing."""
     try:
-        mount = ground.mounts.gone_above(ground.root, path, ground.ours)
+        mount = context.mounts.gone_above(context.root, path, context.ours)
     except CannotTell as cannot:
-        return Problem(ground.id, cannot.path, ProblemKind.UNREADABLE, cannot.why)
+        return Problem(context.id, cannot.path, ProblemKind.UNREADABLE, cannot.why)
     if mount is None:
         return None
     detail = "" if path == mount else path
-    return Problem(ground.id, mount, ProblemKind.MOUNT_GONE, detail)
+    return Problem(context.id, mount, ProblemKind.MOUNT_GONE, detail)
 
 
 class _Problems:
     """`problem` of many paths at about the same time: asked once for all that lie in one folder."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, context: FolderContext) -> None:
+        self._context = context
         self._fine: set[str] = set()
 
     def of(self, path: str) -> Problem | None:
         above = parent_of(path)
-        if above in self._fine and path not in self._ground.mounts:
+        if above in self._fine and path not in self._context.mounts:
             return None
-        found = problem(self._ground, path)
+        found = problem(self._context, path)
         if found is None:
             self._fine.add(above)
         return found
 
 
-def believed(ground: Ground, sightings: Iterable[Sighting]) -> list[Sighting]:
+def believed(context: FolderContext, sightings: Iterable[Sighting]) -> list[Sighting]:
     """The same, but what was seen where a mount is missing says nothing. To be asked after the
     look: only while the mount is there does "gone" mean gone."""
-    problems = _Problems(ground)
+    problems = _Problems(context)
     out: list[Sighting] = []
     for seen in sightings:
-        same = seen.sight is Sight.SAME and seen.path not in ground.mounts
+        same = seen.sight is Sight.SAME and seen.path not in context.mounts
         wrong = None if same else problems.of(seen.path)
         out.append(Sighting(seen.path, Sight.PROBLEM, problem=wrong) if wrong else seen)
     return out
 
 
-def carried_out(ground: Ground, operations: Sequence[Operation], now_ns: int) -> list[Outcome]:
+def carried_out(
+    context: FolderContext, operations: Sequence[Operation], now_ns: int
+) -> list[Outcome]:
     """As apply, but nothing is done where a mount is missing."""
-    problems = _Problems(ground)
+    problems = _Problems(context)
     held: list[Outcome] = []
     free: list[Operation] = []
     for operation in operations:
@@ -74,12 +76,14 @@ def carried_out(ground: Ground, operations: Sequence[Operation], now_ns: int) ->
         else:
             why = f"{wrong.path} {wrong.kind.value}"
             held.append(Outcome(operation, Ending.FAILED, why=why))
-    return held + (_applied(ground, free, now_ns) if free else [])
+    return held + (_applied(context, free, now_ns) if free else [])
 
 
-def _applied(ground: Ground, operations: Sequence[Operation], now_ns: int) -> list[Outcome]:
-    beside = Batch(ground.unflushed, [_concerned(operation) for operation in operations])
-    return apply(ground.root, operations, now_ns=now_ns, beside=beside)
+def _applied(context: FolderContext, operations: Sequence[Operation], now_ns: int) -> list[Outcome]:
+    beside = FlushBatch(
+        context.unflushed_names, [_concerned(operation) for operation in operations]
+    )
+    return apply(context.root, operations, now_ns=now_ns, beside=beside)
 
 
 def _concerned(operation: Operation) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from leftzmq.sync.jobs import Job, JobDone, JobStopped
 from leftzmq.tree.path import LEFT_DIRECTORY
 from leftzmq.wire.page import Page, cut_pages, seal
 from leftzmq.work import fetch_jobs, keep_jobs, mount_check, serve_jobs
-from leftzmq.work.folder_context import Ground
+from leftzmq.work.folder_context import FolderContext
 
 PAGE_ENTRIES: Final = 48
 """Of an answer's page: hearing it (about 70 us an entry) is one turn of the asker's loop."""
@@ -48,26 +48,26 @@ class JobRunner:
     ) -> None:
         self._now_ns, self._make_durable = now_ns, make_durable
         self._open_anew, self._index_room = open_anew, index_room
-        self._grounds: dict[str, Ground] = {}
+        self._grounds: dict[str, FolderContext] = {}
         self._own = threading.local()
 
-    def add(self, ground: Ground) -> None:
+    def add(self, context: FolderContext) -> None:
         """Its folder's jobs stand on it from now on, and none stands on the one before."""
-        self._grounds[ground.id] = ground
+        self._grounds[context.id] = context
 
     def run(self, job: Job) -> JobDone | JobStopped:
         """The fact that answers `job`."""
         if isinstance(job, jobs.OpenFolder):
             return self._open_folder(job)
         handler: Any = _HANDLERS[type(job)]
-        ground = self._grounds[job.folder]
+        context = self._grounds[job.folder]
         try:
-            answer: JobDone = handler(self, ground, job)
+            answer: JobDone = handler(self, context, job)
         except IndexFailed as failed:
             return JobStopped(job, Stop(StopCause.INDEX, str(failed)))
         except OSError as error:
             # Of a path it would be part of the answer: here the share itself cannot be worked in.
-            return JobStopped(job, cannot_be_used(error, ground.id).stop)
+            return JobStopped(job, cannot_be_used(error, context.id).stop)
         return answer
 
     def _open_folder(self, job: jobs.OpenFolder) -> JobDone:
@@ -83,43 +83,45 @@ class JobRunner:
             stop = cannot_be_used(error, job.folder).stop
         return jobs.FolderOpened(job.folder, stop)
 
-    def _reader(self, ground: Ground) -> Reader:
+    def _reader(self, context: FolderContext) -> Reader:
         """This thread's, of this ground: an index that was opened anew is read anew."""
-        readers: dict[str, tuple[Ground, Reader]] = self._own.__dict__.setdefault("readers", {})
-        found = readers.get(ground.id)
-        if found is None or found[0] is not ground:
+        readers: dict[str, tuple[FolderContext, Reader]] = self._own.__dict__.setdefault(
+            "readers", {}
+        )
+        found = readers.get(context.id)
+        if found is None or found[0] is not context:
             if found is not None:
-                del readers[ground.id]
+                del readers[context.id]
                 found[1].close()
-            found = readers[ground.id] = (ground, Reader.open(ground.index))
+            found = readers[context.id] = (context, Reader.open(context.index))
         return found[1]
 
-    def _cutter(self, ground: Ground) -> Cutter:
+    def _cutter(self, context: FolderContext) -> Cutter:
         cutters: dict[str, Cutter] = self._own.__dict__.setdefault("cutters", {})
-        if ground.id not in cutters:
-            cutters[ground.id] = Cutter(ground.keys)
-        return cutters[ground.id]
+        if context.id not in cutters:
+            cutters[context.id] = Cutter(context.keys)
+        return cutters[context.id]
 
     # -- scanning ---------------------------------------------------------------------------------
 
-    def _walk(self, ground: Ground, job: jobs.Walk) -> JobDone:
-        stop = ground.still_there()
+    def _walk(self, context: FolderContext, job: jobs.Walk) -> JobDone:
+        stop = context.still_there()
         if stop is not None:
             return _walked_nothing(job, stop)
-        walk = ground.walks.get(job.walk)
+        walk = context.walks.get(job.walk)
         if walk is None:
             walk = TreeWalk(
-                ground.root,
-                ground.id,
+                context.root,
+                context.id,
                 job.prefix,
-                lambda after, limit: self._reader(ground).alive_after(after, limit),
-                ground.mounts,
+                lambda after, limit: self._reader(context).alive_after(after, limit),
+                context.mounts,
             )
-            ground.walks = {job.walk: walk}  # one at a time; an older one was given up
+            context.walks = {job.walk: walk}  # one at a time; an older one was given up
         part = walk.step()
         if part.done:
-            ground.walks.pop(job.walk, None)
-            stop = ground.still_there()  # a share that went away half-way looks like deletes
+            context.walks.pop(job.walk, None)
+            stop = context.still_there()  # a share that went away half-way looks like deletes
             if stop is not None:
                 return _walked_nothing(job, stop)
         return jobs.Walked(
@@ -132,84 +134,84 @@ class JobRunner:
             part.foreign,
             part.done,
             came=part.came,
-            mounts=ground.mounts.pack(),
+            mounts=context.mounts.pack(),
         )
 
-    def _look(self, ground: Ground, job: jobs.Look) -> JobDone:
+    def _look(self, context: FolderContext, job: jobs.Look) -> JobDone:
         sightings, left = scanner.look(
-            ground.root,
-            ground.id,
+            context.root,
+            context.id,
             job.paths,
-            self._reader(ground).scan_keys(job.paths).get,
-            ground.keys,
+            self._reader(context).scan_keys(job.paths).get,
+            context.keys,
             now_ns=self._now_ns,
         )
         # Asked after the look: only while the share is still there does "gone" mean gone.
-        stop = ground.still_there()
+        stop = context.still_there()
         if stop is not None:
             return jobs.Looked(job.folder, (), job.paths, stop)
-        seen = ground.unflushed.believed(
-            ground.root, ground.id, mount_check.believed(ground, sightings)
+        seen = context.unflushed_names.believed(
+            context.root, context.id, mount_check.believed(context, sightings)
         )
         return jobs.Looked(job.folder, tuple(seen), tuple(left))
 
-    def _cut(self, ground: Ground, job: jobs.CutSlice) -> JobDone:
+    def _cut(self, context: FolderContext, job: jobs.CutSlice) -> JobDone:
         part = scanner.cut_slice(
-            ground.root,
+            context.root,
             job.path,
             job.key,
             job.offset,
-            ground.keys,
-            self._cutter(ground),
+            context.keys,
+            self._cutter(context),
             grows_at_ns=self._now_ns() if job.grows else None,
         )
         return jobs.SliceCut(job.folder, part)
 
-    def _drop_cookie(self, ground: Ground, job: jobs.DropCookie) -> JobDone:
+    def _drop_cookie(self, context: FolderContext, job: jobs.DropCookie) -> JobDone:
         problem = None
         try:
-            with ground.root.folder(LEFT_DIRECTORY) as folder:
+            with context.root.folder(LEFT_DIRECTORY) as folder:
                 folder.create(job.name).close()
                 folder.unlink(job.name)
         except OSError as error:
-            problem = Problem(ground.id, job.name, ProblemKind.UNWRITABLE, str(error))
-        return jobs.CookieDropped(job.folder, job.name, ground.watched(), problem)
+            problem = Problem(context.id, job.name, ProblemKind.UNWRITABLE, str(error))
+        return jobs.CookieDropped(job.folder, job.name, context.watched(), problem)
 
     # -- bytes on their way -----------------------------------------------------------------------
 
-    def _fetch(self, ground: Ground, job: Any) -> JobDone:
-        return fetch_jobs.run(ground, self._now_ns(), job)
+    def _fetch(self, context: FolderContext, job: Any) -> JobDone:
+        return fetch_jobs.run(context, self._now_ns(), job)
 
     # -- what a user gets back ------------------------------------------------------------------
 
-    def _keep(self, ground: Ground, job: Any) -> JobDone:
-        return keep_jobs.run(ground, self._reader(ground), self._now_ns(), job)
+    def _keep(self, context: FolderContext, job: Any) -> JobDone:
+        return keep_jobs.run(context, self._reader(context), self._now_ns(), job)
 
     # -- applying, index and serving ------------------------------------------------------------
 
-    def _apply(self, ground: Ground, job: jobs.Apply) -> JobDone:
-        stop = ground.still_there()
+    def _apply(self, context: FolderContext, job: jobs.Apply) -> JobDone:
+        stop = context.still_there()
         if stop is not None:
             return jobs.Applied(job.folder, job.batch, (), stop)
         if any(operation.copy_to and operation.staged for operation in job.operations):
             # A power cut between an exchange and the naming of the copy leaves the old version
             # under the name of the `.lefting`: only its row says whose that is.
-            self._make_durable(ground.index)
-        outcomes = mount_check.carried_out(ground, job.operations, self._now_ns())
+            self._make_durable(context.index)
+        outcomes = mount_check.carried_out(context, job.operations, self._now_ns())
         return jobs.Applied(job.folder, job.batch, tuple(outcomes))
 
-    def _flush(self, ground: Ground, job: jobs.Flush) -> JobDone:
-        self._make_durable(ground.index)
+    def _flush(self, context: FolderContext, job: jobs.Flush) -> JobDone:
+        self._make_durable(context.index)
         return jobs.Flushed(job.folder, job.head)
 
-    def _read_page(self, ground: Ground, job: jobs.ReadPage) -> JobDone:
-        entries = self._reader(ground).changes(job.after, job.upto, PAGE_ENTRIES)
+    def _read_page(self, context: FolderContext, job: jobs.ReadPage) -> JobDone:
+        entries = self._reader(context).changes(job.after, job.upto, PAGE_ENTRIES)
         cut_short = len(entries) == PAGE_ENTRIES
         upto = entries[-1][0] if cut_short else job.upto
         first = cut_pages(entries, job.after, upto, job.upto)[0]
         page = Page(
-            ground.device,
-            ground.id,
+            context.device,
+            context.id,
             job.life,
             first.after,
             first.last,
@@ -218,32 +220,32 @@ class JobRunner:
             first.entries,
             job.accepted,
         )
-        sealed = seal(page, ground.keys, fresh_nonce())
+        sealed = seal(page, context.keys, fresh_nonce())
         return jobs.PageRead(
             job.folder, job.link, job.life, job.after, first.last, job.upto, job.whole, sealed
         )
 
-    def _read_chunks(self, ground: Ground, job: jobs.ReadChunks) -> JobDone:
-        return serve_jobs.read_asked(self._reader(ground), ground.root, ground.keys, job)
+    def _read_chunks(self, context: FolderContext, job: jobs.ReadChunks) -> JobDone:
+        return serve_jobs.read_asked(self._reader(context), context.root, context.keys, job)
 
-    def _check_bytes(self, ground: Ground, job: jobs.CheckBytes) -> JobDone:
-        return serve_jobs.check_bytes(self._reader(ground), ground.root, ground.keys, job)
+    def _check_bytes(self, context: FolderContext, job: jobs.CheckBytes) -> JobDone:
+        return serve_jobs.check_bytes(self._reader(context), context.root, context.keys, job)
 
-    def _expand(self, ground: Ground, job: jobs.ExpandLists) -> JobDone:
-        reader = self._reader(ground)
-        if job.begun is None and (problem := fetch_jobs.no_room(ground, reader, job.entry)):
+    def _expand(self, context: FolderContext, job: jobs.ExpandLists) -> JobDone:
+        reader = self._reader(context)
+        if job.begun is None and (problem := fetch_jobs.no_room(context, reader, job.entry)):
             return jobs.ListsExpanded(job.folder, job.entry, problem=problem)
         return serve_jobs.expand_lists(reader, job)
 
-    def _search_home(self, ground: Ground, job: jobs.SearchHome) -> JobDone:
-        return serve_jobs.search_home(self._reader(ground), job)
+    def _search_home(self, context: FolderContext, job: jobs.SearchHome) -> JobDone:
+        return serve_jobs.search_home(self._reader(context), job)
 
-    def _look_for_index_room(self, ground: Ground, job: jobs.LookForIndexRoom) -> JobDone:
-        fits = self._index_room(ground.index, ground.limits.min_free_percent)
+    def _look_for_index_room(self, context: FolderContext, job: jobs.LookForIndexRoom) -> JobDone:
+        fits = self._index_room(context.index, context.limits.min_free_percent)
         return jobs.IndexRoomSeen(job.folder, fits)
 
-    def _find_lacking(self, ground: Ground, job: jobs.FindLacking) -> JobDone:
-        reader = self._reader(ground)
+    def _find_lacking(self, context: FolderContext, job: jobs.FindLacking) -> JobDone:
+        reader = self._reader(context)
         lacking = tuple(
             jobs.Lacking(*reader.lacking(mask, job.path, job.shown)) for mask in job.masks
         )

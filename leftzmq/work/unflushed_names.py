@@ -37,7 +37,7 @@ class _Doubt:
     paths: frozenset[str]
 
 
-class Unflushed:
+class UnflushedNames:
     """Of one share, for all its workers.
 
     everything: an earlier life may have left anything so
@@ -134,11 +134,11 @@ class Unflushed:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class FlushBatch:
     """One batch of operations on a share, for disk/apply/flush. paths: those that each of them
     concerns, by position."""
 
-    share: Unflushed
+    share: UnflushedNames
     paths: Sequence[Sequence[str]]
 
     @property

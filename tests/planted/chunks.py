@@ -178,8 +178,10 @@ LOOKS: Final = (
         (
             Edit(
                 "leftzmq/sync/scan/classifier.py",
-                "        if waiting.closed or key.kind is not Kind.FILE"
-                " or sighting.age_ns >= QUIET_NS:\n",
+                (
+                    "        if touched.closed or key.kind is not"
+                    " Kind.FILE or sighting.age_ns >= QUIET_NS:\n"
+                ),
                 "        if True:\n",
             ),
         ),
@@ -281,23 +283,31 @@ LOOKS: Final = (
         (
             Edit(
                 "leftzmq/work/runner.py",
-                "        # Asked after the look: only while the share is still there does"
-                ' "gone" mean gone.\n'
-                "        stop = ground.still_there()\n",
+                (
+                    "        # Asked after the look: only while the share is"
+                    ' still there does "gone" mean gone.\n'
+                    "        stop = context.still_there()\n"
+                ),
                 "        stop = None\n",
             ),
             Edit(
                 "leftzmq/work/runner.py",
-                "            stop = ground.still_there()"
-                "  # a share that went away half-way looks like deletes\n",
+                (
+                    "            stop = context.still_there()  # a share that"
+                    " went away half-way looks like deletes\n"
+                ),
                 "            stop = None\n",
             ),
             Edit(
                 "leftzmq/work/runner.py",
-                "    def _walk(self, ground: Ground, job: jobs.Walk) -> JobDone:\n"
-                "        stop = ground.still_there()\n",
-                "    def _walk(self, ground: Ground, job: jobs.Walk) -> JobDone:\n"
-                "        stop = None\n",
+                (
+                    "    def _walk(self, context: FolderContext, job: jobs.Walk) -> JobDone:\n"
+                    "        stop = context.still_there()\n"
+                ),
+                (
+                    "    def _walk(self, context: FolderContext, job: jobs.Walk) -> JobDone:\n"
+                    "        stop = None\n"
+                ),
             ),
         ),
         frozenset(("I2", "I2 tree", "I1", "I8", "I11")),

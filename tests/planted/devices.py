@@ -143,7 +143,7 @@ HEARD: Final = (
         (
             Edit(
                 "leftzmq/sync/exchange/index_client.py",
-                "        if not waiting or self._indexes.sweep_all():\n",
+                "        if not waiting or self._index_view.sweep_all():\n",
                 "        if True:\n",
             ),
         ),
@@ -225,9 +225,11 @@ COME_AND_GO: Final = (
         (
             Edit(
                 "leftzmq/sync/routes/folders.py",
-                "        self.reopening.stopped(fact, now)\n"
-                "        self.peers.folder_stopped(now)\n",
-                "        self.reopening.stopped(fact, now)\n",
+                (
+                    "        self.reopening.on_folder_stopped(fact, now)\n"
+                    "        self.peers.on_folder_stopped(now)\n"
+                ),
+                "        self.reopening.on_folder_stopped(fact, now)\n",
             ),
         ),
         frozenset(),

@@ -31,7 +31,10 @@ BUGS: Final = (
         (
             Edit(
                 "leftzmq/sync/exchange/index_client.py",
-                "        self._indexes.accept(fact.page.accepted)  # before what it may let pass\n",
+                (
+                    "        self._index_view.accept(fact.page.accepted)"
+                    "  # before what it may let pass\n"
+                ),
                 "",
             ),
         ),

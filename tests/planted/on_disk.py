@@ -270,8 +270,16 @@ ROOM: Final = (
         (
             Edit(
                 "leftzmq/sync/apply/applier.py",
-                "        if self._room.hopes:\n            return []\n        return self._pr",
-                "        if not self._room.hopes:\n            return []\n        return self._pr",
+                (
+                    "        if self._space_waits.hopes:\n"
+                    "            return []\n"
+                    "        return self._pr"
+                ),
+                (
+                    "        if not self._space_waits.hopes:\n"
+                    "            return []\n"
+                    "        return self._pr"
+                ),
             ),
         ),
         frozenset(),
@@ -286,8 +294,8 @@ ROT: Final = (
         (
             Edit(
                 "leftzmq/sync/upload/bit_rot.py",
-                "        if self._is_elsewhere(path, ours) and self._versions",
-                "        if self._versions",
+                "        if self._is_elsewhere(path, ours) and self._resolver",
+                "        if self._resolver",
             ),
         ),
         frozenset(),
@@ -342,8 +350,8 @@ ERRORS: Final = (
         (
             Edit(
                 "leftzmq/sync/reopening.py",
-                "            if rest.state is State.RESTING and not self._out[folder]\n",
-                "            if rest.state is State.RESTING\n",
+                "            if rest.state is FolderRest.RESTING and not self._out[folder]\n",
+                "            if rest.state is FolderRest.RESTING\n",
             ),
         ),
         frozenset(("I1", "I2", "I2 tree", "I4", "AssertionError", "KeyError")),

@@ -19,7 +19,7 @@ MADE: Final = (
         (
             Edit(
                 "leftzmq/sync/versions/absent_deletes.py",
-                "        if not self._versions.walked or not",
+                "        if not self._resolver.walked or not",
                 "        if folder or not",
             ),
         ),
@@ -48,12 +48,12 @@ MADE: Final = (
         (
             Edit(
                 "leftzmq/sync/versions/resolver.py",
-                "not is_here and path in self._indexes.unsure:",
-                "False and path in self._indexes.unsure:",
+                "not is_here and path in self._index_view.unsure:",
+                "False and path in self._index_view.unsure:",
             ),
             Edit(
                 "leftzmq/sync/versions/resolver.py",
-                "            self._indexes.begun[entry.path] = entry",
+                "            self._index_view.begun[entry.path] = entry",
                 "            pass",
             ),
         ),

@@ -486,7 +486,7 @@ class Faults:
         found = device.hands.at(MOUNT)
         if self._is_unmounted(device) or found is None or not found.root:
             return
-        if not device.alive or not device.folder.settler.walks.first_done:
+        if not device.alive or not device.folder.scheduler.walks.first_done:
             return
         assert device.disk.top is not None
         device.disk.flush_all()

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Self
 
 from leftzmq.disk.fs.interface import CLONE_BYTES, PRIVATE_MODE, Buffer, Stat, mode_below, with_exec
-from leftzmq.disk.fs.interface import Folder as AnyFolder
+from leftzmq.disk.fs.interface import Directory as AnyFolder
 from leftzmq.tree.entry import Kind
 
 from .disk import Disk, Inode

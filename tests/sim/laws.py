@@ -118,7 +118,7 @@ def is_quiet(world: World) -> bool:
         return False
     for device in alive:
         folder = device.folder
-        tickets = folder.indexes.tally.tickets
+        tickets = folder.index_view.counters.tickets
         if folder.state.value != "idle" or (tickets and not device.disk.folds):
             return False
     first = _whole_tree(alive)
@@ -143,7 +143,7 @@ def converged(world: World, ledger: Ledger) -> Tree:
         here = tree_of(device)
         if apart := [path for path in _apart(device) if not _folds_with(path, first, here)]:
             raise Broken("I1", f"{device.name} does not take {apart}")
-        if (tickets := folder.indexes.tally.tickets) != len(first) - len(here):
+        if (tickets := folder.index_view.counters.tickets) != len(first) - len(here):
             raise Broken("I1", f"{device.name} has {tickets} tickets")
         if folder.state.value != "idle":
             raise Broken("I5", f"{device.name} is {folder.state.value}")

@@ -37,9 +37,9 @@ from leftzmq.wire import page as pages
 from leftzmq.wire.codec import Socket, check_body, decode, encode
 from leftzmq.wire.hello import Standing, opened
 from leftzmq.wire.messages import Chunks, Get, Hello, IndexPage, Message, News, Open, Welcome
-from leftzmq.work.folder_context import Ground
+from leftzmq.work.folder_context import FolderContext
 from leftzmq.work.runner import JobRunner
-from leftzmq.work.unflushed_names import Unflushed
+from leftzmq.work.unflushed_names import UnflushedNames
 
 FOLDER = "share"
 SECRET = bytes(range(32))
@@ -133,11 +133,13 @@ class Device:
         unix_s = self.around.wall_ns(self) // 1_000_000_000
         chance = self.around.random.randbytes(4)
         store.begin_life(make_life(device_mark(self.key), unix_s, chance))
-        ground = Ground(FOLDER, share.root, self.keys, store.file, self.key, share.still_there)
-        ground.unflushed = Unflushed(everything=not share.made)
-        ground.mounts = Mounts.unpack(store.meta(MOUNTS))
+        context = FolderContext(
+            FOLDER, share.root, self.keys, store.file, self.key, share.still_there
+        )
+        context.unflushed_names = UnflushedNames(everything=not share.made)
+        context.mounts = Mounts.unpack(store.meta(MOUNTS))
         self.opened_share = share
-        self.runner.add(ground)
+        self.runner.add(context)
 
     def _open_anew(self, id: str) -> None:
         if self.opened_share is not None:
@@ -206,7 +208,7 @@ class Device:
 
     def scan(self) -> None:
         """What the watcher would have said, in one go."""
-        for output in self.folder.settler.walk_all(self.around.now):
+        for output in self.folder.scheduler.walk_all(self.around.now):
             if not isinstance(output, actions.Action):
                 self.handle(output)  # what was held as gone until now
                 continue

@@ -20,7 +20,7 @@ from leftzmq.sync import actions
 from leftzmq.sync.facts import DeviceDropped, Fact, LinkClosed, LinkOpened, StrangerRefused
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.peers.peer_state import Peer
-from leftzmq.transport.decode import Ask, SealedArrived, read
+from leftzmq.transport.decode import AdminAsk, SealedArrived, read
 from leftzmq.transport.frames import RawFrame
 from leftzmq.wire.codec import Socket
 from leftzmq.wire.messages import Message
@@ -184,7 +184,7 @@ class Siege(World):
             if fact.tag != device.folder.tag:
                 return None
             return device.folder.opened(fact.link, fact.sealed, fact.answer)
-        assert not isinstance(fact, Ask)
+        assert not isinstance(fact, AdminAsk)
         return fact
 
     # ---- what is said to it -------------------------------------------------------------------

@@ -5,8 +5,8 @@ Knows changes of a disk. Must not know who made them: the agent's own are report
 
 from __future__ import annotations
 
-from leftzmq.disk.watcher.reports import Batch, Lost, Report, Touched
-from leftzmq.disk.watcher.reports import Touch as Seen
+from leftzmq.disk.watcher.reports import Lost, Report, ReportBatch, Touched
+from leftzmq.disk.watcher.reports import TouchReport as Seen
 from leftzmq.sync.facts import Fact, MountChanged, PathsTouched, Touch, WatchLost
 from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX
 
@@ -29,7 +29,7 @@ class Watching:
         self._disk, self._folder = disk, folder
         self.on = False
         self._reports: list[Report] = []
-        self._batch = Batch(self._reports.append)
+        self._batch = ReportBatch(self._reports.append)
         self._came = 0
         self._remounts: list[str] = []
         disk.watched, disk.remounted = self._saw, self._mounted

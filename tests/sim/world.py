@@ -269,7 +269,7 @@ class SimDevice(Device):
         away then was never there for it."""
         if not self.alive:
             return not self._blind and sort_key(path) in self._indexed
-        if self._blind and self.folder is not self._lost and self.folder.settler.walks.first_done:
+        if self._blind and self.folder is not self._lost and self.folder.scheduler.walks.first_done:
             self._blind, self._lost = False, None
         if self._blind:
             return False

@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from leftzmq.cli.demo.bars import Bars
-from leftzmq.cli.demo.ending import Ending
+from leftzmq.cli.demo.ending import Interrupts
 from leftzmq.cli.demo.stage import Stage
 from leftzmq.cli.demo.steps import Step, Story
 from leftzmq.cli.format.event_lines import human_bytes, printable
@@ -52,7 +52,7 @@ def demo(*, as_json: bool, size: int) -> int:
     return 0 if ok else 1
 
 
-def _tell(stage: Stage, size: int, steps: list[Step], console: Console, ending: Ending) -> None:
+def _tell(stage: Stage, size: int, steps: list[Step], console: Console, ending: Interrupts) -> None:
     """The story, until a step did not go as it should. steps: those that were told are put here."""
     with Bars(console, stage.actors) as bars:
 
@@ -77,10 +77,10 @@ def _tell(stage: Stage, size: int, steps: list[Step], console: Console, ending: 
 
 
 @contextmanager
-def _in_order() -> Iterator[Ending]:
+def _in_order() -> Iterator[Interrupts]:
     """What ends it is heard once, and what the disk has against it is a sentence."""
     try:
-        with Ending() as ending:
+        with Interrupts() as ending:
             yield ending
     except BrokenPipeError:
         raise

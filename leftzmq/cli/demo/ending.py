@@ -13,7 +13,7 @@ from typing import Any, Final
 HEARD: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Ending:
+class Interrupts:
     """Within it the first one is a KeyboardInterrupt, and none after it: it must not keep anybody
     from cleaning up. What was ignored before stays so (nohup)."""
 
@@ -22,7 +22,7 @@ class Ending:
         self._calm = False
         self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> Ending:
+    def __enter__(self) -> Interrupts:
         for number in HEARD:
             handler = signal.getsignal(number)
             if handler is not signal.SIG_IGN:

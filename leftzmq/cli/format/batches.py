@@ -35,7 +35,7 @@ class What(Enum):
 
 
 @dataclass(slots=True)
-class Batch:
+class EventBatch:
     """What came together.
 
     device: from which it came; "": from here, or not known
@@ -84,10 +84,10 @@ Key = tuple[What, str, str]
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenBatch:
     """came: when the first came, last: when the last did. since: the first was wanted."""
 
-    batch: Batch
+    batch: EventBatch
     came: float
     last: float
     since: float
@@ -104,11 +104,11 @@ WHAT: Final = {
 }
 
 
-class Batches:
+class EventBatches:
     """Of one agent's log. All times are monotonic seconds."""
 
     def __init__(self) -> None:
-        self._open: dict[Key, _Open] = {}
+        self._open: dict[Key, _OpenBatch] = {}
         self._said: dict[Key, float] = {}  # until when what came is told
         self._wanted: dict[int, float] = {}  # by the hash of folder and path
         self._lines, self._lines_at = float(LINES_AT_ONCE), 0.0
@@ -130,7 +130,7 @@ class Batches:
         found = self._open.get(key)
         if found is None:
             path = str(fields.get("path") or "")
-            found = self._open[key] = _Open(Batch(*key, path), now, now, since)
+            found = self._open[key] = _OpenBatch(EventBatch(*key, path), now, now, since)
         found.batch.add(event)
         found.last, found.since = now, min(found.since, since)
 
@@ -141,7 +141,7 @@ class Batches:
             return None
         return max(over, self._lines_at + max(0.0, 1.0 - self._lines) / LINES_A_S)
 
-    def due(self, now: float) -> list[Batch]:
+    def due(self, now: float) -> list[EventBatch]:
         """Those that are over, as many as may be told now."""
         gained = (now - self._lines_at) * LINES_A_S
         self._lines, self._lines_at = min(self._lines + gained, LINES_AT_ONCE), now
@@ -151,11 +151,11 @@ class Batches:
         self._lines -= len(told)
         return [self._end(key) for key in told]
 
-    def rest(self) -> list[Batch]:
+    def rest(self) -> list[EventBatch]:
         """All that there are: nothing comes any more."""
         return [self._end(key) for key in list(self._open)]
 
-    def _end(self, key: Key) -> Batch:
+    def _end(self, key: Key) -> EventBatch:
         found = self._open.pop(key)
         self._said[key] = found.last
         found.batch.seconds = found.last - found.since

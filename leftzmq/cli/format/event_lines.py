@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from leftzmq.cli.format.batches import Batch, What
+from leftzmq.cli.format.batches import EventBatch, What
 from leftzmq.cli.format.clock import local_time
 from leftzmq.errors import counted
 from leftzmq.wire.local import Event, EventKind, Scalar
@@ -63,7 +63,7 @@ def line(event: Event, *, colour: bool = False) -> str:
     return dated(event.unix_time, event.kind.value, text_of(event), colours)
 
 
-def batch_line(batch: Batch, unix_time: float, *, colour: bool = False) -> str:
+def batch_line(batch: EventBatch, unix_time: float, *, colour: bool = False) -> str:
     """A batch as one line."""
     colours = _OF_BATCHES[batch.what] if colour else ""
     return dated(unix_time, batch.what.value, batch_text(batch), colours)
@@ -85,12 +85,12 @@ def text_of(event: Event) -> str:
     return text
 
 
-def batch_text(batch: Batch) -> str:
+def batch_text(batch: EventBatch) -> str:
     """What a batch says."""
     return printable(_several(batch) if not batch.path else _only(batch))
 
 
-def _only(batch: Batch) -> str:
+def _only(batch: EventBatch) -> str:
     """Of one path: by its name."""
     where = f"{batch.folder}/{batch.path}"
     again = f", {batch.changes:,} times" if batch.changes > 1 else ""
@@ -106,7 +106,7 @@ def _only(batch: Batch) -> str:
     return f"{where} ({what}) {_whence(batch)}{again}{took}"
 
 
-def _several(batch: Batch) -> str:
+def _several(batch: EventBatch) -> str:
     if batch.what is What.CONFLICTS:
         count = counted(batch.changes, "conflict")
         return f"{batch.folder}: {count}, both versions are kept: see `leftzmq conflicts list`"
@@ -120,13 +120,13 @@ def _several(batch: Batch) -> str:
     return f"{batch.folder}: {said} {_whence(batch)}{_took(batch)}"
 
 
-def _whence(batch: Batch) -> str:
+def _whence(batch: EventBatch) -> str:
     if batch.what is What.FOUND:
         return "found here"
     return f"from {batch.device or 'another device'}"
 
 
-def _took(batch: Batch) -> str:
+def _took(batch: EventBatch) -> str:
     """In which time; "" where that is none."""
     seconds = batch.seconds
     if seconds < 0.05:

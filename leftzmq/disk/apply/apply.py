@@ -29,7 +29,7 @@ from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.disk.apply.ready import Ready, make_ready
 from leftzmq.disk.apply.swap import NOT_COPIED, Copied, Place, Stopped, is_still, key_now
 from leftzmq.disk.fs.errno_meaning import is_full
-from leftzmq.disk.fs.interface import Folder, LastFolder, OtherSpelling, Root
+from leftzmq.disk.fs.interface import Directory, LastFolder, OtherSpelling, Root
 from leftzmq.disk.fs.permissions import make_folder
 from leftzmq.disk.trash.trash import Spot, Trash
 from leftzmq.errors import Refused
@@ -99,7 +99,7 @@ class _Batch:
             return _ended(operation, error)
         return Outcome(operation, Ending.DONE, key, *copied)
 
-    def _parent(self, operation: Operation) -> Folder:
+    def _parent(self, operation: Operation) -> Directory:
         try:
             return self._near.at(parent_of(operation.path))
         except FileNotFoundError as error:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from leftzmq.disk.apply.flush import Flushes
 from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.disk.fs.errno_meaning import is_full
-from leftzmq.disk.fs.interface import Folder, LastFolder, Root
+from leftzmq.disk.fs.interface import Directory, LastFolder, Root
 from leftzmq.disk.fs.permissions import Access, give_new, heir_of, is_new, keep_from
 from leftzmq.disk.staging.lefting import is_ours, throw_away
 from leftzmq.tree.entry import Kind, ScanKey
@@ -105,7 +105,7 @@ def _one(
             raise _FlushFailed(error) from error
 
 
-def _heir(folder: Folder, operation: Operation) -> str:
+def _heir(folder: Directory, operation: Operation) -> str:
     """The file that will be replaced: who may read it may read the new one, and nobody else."""
     old = operation.old
     return (

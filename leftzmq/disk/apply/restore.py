@@ -16,7 +16,7 @@ from typing import Final
 
 from leftzmq.disk.apply.flush import ALONE, GROUP_FROM, Beside, Flushes
 from leftzmq.disk.fs.errno_meaning import is_full, raise_if_short
-from leftzmq.disk.fs.interface import Folder, OtherSpelling, Root, Stat
+from leftzmq.disk.fs.interface import Directory, OtherSpelling, Root, Stat
 from leftzmq.disk.fs.permissions import make_folder
 from leftzmq.disk.staging.lefting import create_lefting, throw_away
 from leftzmq.disk.trash.trash import TRASH_PATH, copy_bytes, is_batch, our_names
@@ -243,7 +243,7 @@ def _restore(root: Root, wanted: PutBack, flushes: Flushes, made: list[str]) -> 
     return Restored.DONE
 
 
-def _move(source: Folder, name: str, goal: Folder, target: str, found: Stat) -> None:
+def _move(source: Directory, name: str, goal: Directory, target: str, found: Stat) -> None:
     try:
         source.rename_new(name, goal, name_of(target))
     except OSError as error:
@@ -260,7 +260,7 @@ def _move(source: Folder, name: str, goal: Folder, target: str, found: Stat) -> 
     source.unlink(name)
 
 
-def _copy(source: Folder, name: str, goal: Folder, target: str) -> None:
+def _copy(source: Directory, name: str, goal: Directory, target: str) -> None:
     """Whole and flushed before it has its name, as anything that arrives."""
     file, staged = create_lefting(goal, target)
     with file, source.open_read(name) as old:
@@ -273,7 +273,7 @@ def _copy(source: Folder, name: str, goal: Folder, target: str) -> None:
             raise
 
 
-def _folder(root: Root, path: str, flushes: Flushes, made: list[str]) -> Folder:
+def _folder(root: Root, path: str, flushes: Flushes, made: list[str]) -> Directory:
     """The folder at `path`; what is missing on the way to it is made."""
     try:
         return root.folder(path)

@@ -17,7 +17,7 @@ from typing import Final
 
 from leftzmq.disk.apply.flush import Flushes
 from leftzmq.disk.apply.outcome import Ending
-from leftzmq.disk.fs.interface import Folder, Root, Stat, is_free
+from leftzmq.disk.fs.interface import Directory, Root, Stat, is_free
 from leftzmq.disk.fs.permissions import Access, access_of, keep
 from leftzmq.disk.staging.lefting import is_ours, lefting_paths
 from leftzmq.disk.trash.trash import TRASH_PATH, Spot, Trash
@@ -46,7 +46,7 @@ def is_still(found: Stat | None, key: ScanKey) -> bool:
     return found is not None and found.kind is not None and found.key().same_bytes(key)
 
 
-def key_now(folder: Folder, name: str, ours: ScanKey) -> ScanKey:
+def key_now(folder: Directory, name: str, ours: ScanKey) -> ScanKey:
     """The stat found at `name` now; `ours` if a user wrote there since, so that it is noticed."""
     found = folder.stat(name)
     return found.key() if found is not None and is_still(found, ours) else ours
@@ -56,7 +56,7 @@ def key_now(folder: Folder, name: str, ours: ScanKey) -> ScanKey:
 class Place:
     """The final name of one operation, in its open folder."""
 
-    folder: Folder
+    folder: Directory
     operation: Operation
     trash: Trash
     flushes: Flushes

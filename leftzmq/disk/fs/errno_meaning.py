@@ -15,7 +15,7 @@ from typing import Final
 from leftzmq.errors import StopCause
 
 
-class Trouble(Enum):
+class ErrnoMeaning(Enum):
     """What kind of error it is."""
 
     GONE = auto()  # nothing of that name is there, or a link or file is where a folder should be
@@ -27,12 +27,12 @@ class Trouble(Enum):
     @property
     def passes(self) -> bool:
         """Whether the same call may succeed in a while without anybody's doing."""
-        return self in (Trouble.SHORT, Trouble.SICK, Trouble.FULL)
+        return self in (ErrnoMeaning.SHORT, ErrnoMeaning.SICK, ErrnoMeaning.FULL)
 
     @property
     def is_of_path(self) -> bool:
         """Whether it says something of the path that was asked for."""
-        return self is not Trouble.SHORT
+        return self is not ErrnoMeaning.SHORT
 
 
 _GONE: Final = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP))
@@ -65,43 +65,43 @@ _SICK: Final = frozenset(
 _FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
-def trouble_of(error: OSError) -> Trouble:
+def trouble_of(error: OSError) -> ErrnoMeaning:
     """What this error says."""
     code = error.errno
     if code in _GONE:
-        return Trouble.GONE
+        return ErrnoMeaning.GONE
     if code in _SHORT:
-        return Trouble.SHORT
+        return ErrnoMeaning.SHORT
     if code in _SICK:
-        return Trouble.SICK
+        return ErrnoMeaning.SICK
     if code in _FULL:
-        return Trouble.FULL
-    return Trouble.FINAL
+        return ErrnoMeaning.FULL
+    return ErrnoMeaning.FINAL
 
 
 def is_gone(error: OSError) -> bool:
     """Whether nothing is there: the only error that means so."""
-    return trouble_of(error) is Trouble.GONE
+    return trouble_of(error) is ErrnoMeaning.GONE
 
 
 def raise_if_short(error: OSError) -> None:
     """Raises it again if it says nothing of the path: whoever was about to make something of it
     for the path must not. The job is not done; its folder is opened anew when it has passed."""
-    if trouble_of(error) is Trouble.SHORT:
+    if trouble_of(error) is ErrnoMeaning.SHORT:
         raise error
 
 
 def is_full(error: OSError) -> bool:
     """Whether there is no room, on the disk or in the quota."""
-    return trouble_of(error) is Trouble.FULL
+    return trouble_of(error) is ErrnoMeaning.FULL
 
 
 def cause_of(error: OSError) -> StopCause:
     """Why a folder stops whose share gave this error where nobody could go on without it."""
     match trouble_of(error):
-        case Trouble.GONE:
+        case ErrnoMeaning.GONE:
             return StopCause.SHARE_AWAY
-        case Trouble.FINAL:
+        case ErrnoMeaning.FINAL:
             return StopCause.SHARE_UNUSABLE
         case _:
             return StopCause.HELD_UP

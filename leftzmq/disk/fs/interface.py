@@ -163,7 +163,7 @@ class File(Closing, Owned, Protocol):
     def flush(self) -> None: ...
 
 
-class Folder(Closing, Owned, Protocol):
+class Directory(Closing, Owned, Protocol):
     """An open directory. A name is one component: never empty, `.`, `..` or with `/` or NUL.
 
     Errors are OSError: FileNotFoundError and FileExistsError where they say so.
@@ -172,7 +172,7 @@ class Folder(Closing, Owned, Protocol):
     """
 
     @property
-    def raw(self) -> Folder:
+    def raw(self) -> Directory:
         """The file system's own."""
 
     def stat(self, name: str) -> Stat | None:
@@ -194,7 +194,7 @@ class Folder(Closing, Owned, Protocol):
     def names(self) -> list[bytes]:
         """The names on disk as they are, in no order."""
 
-    def folder(self, name: str) -> Folder:
+    def folder(self, name: str) -> Directory:
         """NotADirectoryError where `name` is a link or anything else than a folder."""
 
     def open_read(self, name: str) -> File:
@@ -219,14 +219,14 @@ class Folder(Closing, Owned, Protocol):
 
     def read_link(self, name: str) -> bytes: ...
 
-    def rename_new(self, name: str, to: Folder, to_name: str) -> None:
+    def rename_new(self, name: str, to: Directory, to_name: str) -> None:
         """Rename where nothing is; FileExistsError if something is, and nothing has changed."""
 
     def respell(self, name: str, to_name: str) -> None:
         """Give what lies at `name` another spelling, in one step; only where the disk takes both
         for one name: nothing else can be at `to_name` there. FileNotFoundError, FileExistsError."""
 
-    def exchange(self, name: str, to: Folder, to_name: str) -> None:
+    def exchange(self, name: str, to: Directory, to_name: str) -> None:
         """Swap two names at one instant; both must be there and neither may be a folder."""
 
     def unlink(self, name: str) -> None: ...
@@ -247,7 +247,7 @@ class Folder(Closing, Owned, Protocol):
 class Root(Protocol):
     """A share's root, held open."""
 
-    def folder(self, path: str) -> Folder:
+    def folder(self, path: str) -> Directory:
         """The folder at `path` ("" is the root). FileNotFoundError if it is not there;
         NotADirectoryError if it, or anything on the way to it, is a link or not a folder."""
 
@@ -269,7 +269,7 @@ class Root(Protocol):
     def close(self) -> None: ...
 
 
-def is_free(folder: Folder, name: str) -> bool:
+def is_free(folder: Directory, name: str) -> bool:
     """Whether something can get this name now: neither it nor another spelling of it is there."""
     return folder.stat(name) is None and folder.spelled(name) is None
 
@@ -284,9 +284,9 @@ class LastFolder:
     def __init__(self, root: Root) -> None:
         self._root = root
         self._path = ""
-        self._folder: Folder | None = None
+        self._folder: Directory | None = None
 
-    def at(self, path: str) -> Folder:
+    def at(self, path: str) -> Directory:
         """The folder at `path`; OSError as of Root.folder."""
         if self._folder is None or self._path != path:
             self.close()

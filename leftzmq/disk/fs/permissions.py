@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from leftzmq.disk.fs.errno_meaning import is_gone, trouble_of
-from leftzmq.disk.fs.interface import ACL_NAME, File, Folder, Owned, Stat, with_exec
+from leftzmq.disk.fs.interface import ACL_NAME, Directory, File, Owned, Stat, with_exec
 from leftzmq.tree.conflict import read_name
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import name_of, parent_of
@@ -51,7 +51,7 @@ def access_of(file: File) -> Access:
     return Access(found.owner, found.group, found.mode, file.xattrs())
 
 
-def heir_of(folder: Folder, path: str) -> str:
+def heir_of(folder: Directory, path: str) -> str:
     """The name in this open folder of the file whose access a new version of `path` takes over: its
     own; for a conflict copy that is not there yet, that of the file it is a copy of; "": none."""
     for name in (name_of(path), _copied(path)):
@@ -71,7 +71,7 @@ def keep(target: File, source: File, exec: bool) -> str:
     return _keep(target, before, source.xattrs(), exec)
 
 
-def keep_from(target: File, folder: Folder, name: str, exec: bool) -> tuple[Access | None, str]:
+def keep_from(target: File, folder: Directory, name: str, exec: bool) -> tuple[Access | None, str]:
     """As `keep`, with the file of that name; and what was read of it (None: it cannot be opened, so
     that nobody but the owner may read the target). OSError."""
     try:
@@ -122,21 +122,21 @@ def _keep(target: File, before: Stat, wanted: dict[str, bytes], exec: bool) -> s
     return ", ".join(lost)
 
 
-def give_new(file: File, folder: Folder, exec: bool) -> None:
+def give_new(file: File, folder: Directory, exec: bool) -> None:
     """A file that replaces none, in its open folder. OSError."""
     _, group_kept = _give(file, file.stat(), folder.own_stat())
     mode = folder.new_mode(exec)
     file.set_mode(mode if group_kept else _without_group(mode))
 
 
-def is_new(found: Stat, folder: Folder, exec: bool) -> bool:
+def is_new(found: Stat, folder: Directory, exec: bool) -> bool:
     """Whether this is the stat of a file to which `give_new` has nothing more to give. OSError."""
     above = folder.own_stat()
     same = (found.owner, found.group) == (above.owner, above.group)
     return same and found.mode == folder.new_mode(exec)
 
 
-def make_folder(folder: Folder, name: str) -> None:
+def make_folder(folder: Directory, name: str) -> None:
     """A new folder, with whom its parent has. FileExistsError; OSError."""
     above = folder.own_stat()
     mode = folder.new_mode(True) & (above.mode | 0o700)

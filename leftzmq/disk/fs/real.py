@@ -1,6 +1,6 @@
 """The only calls into the file system, relative to open directories; links are never followed.
 
-`RealRoot`, `RealFolder` and `RealFile` are the `Root`, `Folder` and `File` of disk/fs/interface
+`RealRoot`, `RealDirectory` and `RealFile` are the `Root`, `Folder` and `File` of disk/fs/interface
 over descriptors of this machine.
 
 Knows descriptors and errno. Must not know entries, the index or the write order.
@@ -21,7 +21,7 @@ from leftzmq.disk.fs.interface import (
     PRIVATE_MODE,
     USER_PREFIX,
     Buffer,
-    Folder,
+    Directory,
     Stat,
     mode_below,
     with_exec,
@@ -31,8 +31,8 @@ from leftzmq.tree.entry import Kind
 
 __all__ = [
     "MountTable",
+    "RealDirectory",
     "RealFile",
-    "RealFolder",
     "RealRoot",
     "make_root",
     "missing_calls",
@@ -196,7 +196,7 @@ class RealFile(_Open):
         os.fsync(self._fd)
 
 
-class RealFolder(_Open):
+class RealDirectory(_Open):
     """`Folder` over a descriptor: as the file system has it."""
 
     __slots__ = ()
@@ -233,8 +233,8 @@ class RealFolder(_Open):
         with os.scandir(self._fd) as found:
             return [os.fsencode(e.name) for e in found if e.is_dir(follow_symlinks=False)]
 
-    def folder(self, name: str) -> RealFolder:
-        return RealFolder(_open_folder(self._fd, _raw(name)))
+    def folder(self, name: str) -> RealDirectory:
+        return RealDirectory(_open_folder(self._fd, _raw(name)))
 
     def _open_file(self, name: str, flags: int) -> RealFile:
         file = RealFile(os.open(_raw(name), flags | _FILE_FLAGS, dir_fd=self._fd))
@@ -280,14 +280,14 @@ class RealFolder(_Open):
     def read_link(self, name: str) -> bytes:
         return os.readlink(_raw(name), dir_fd=self._fd)
 
-    def rename_new(self, name: str, to: Folder, to_name: str) -> None:
+    def rename_new(self, name: str, to: Directory, to_name: str) -> None:
         renaming.rename_new(self._fd, _raw(name), _fd_of(to), _raw(to_name))
 
     def respell(self, name: str, to_name: str) -> None:
         # It would overwrite what is at the other name, were that another one.
         os.rename(_raw(name), _raw(to_name), src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
-    def exchange(self, name: str, to: Folder, to_name: str) -> None:
+    def exchange(self, name: str, to: Directory, to_name: str) -> None:
         renaming.exchange(self._fd, _raw(name), _fd_of(to), _raw(to_name))
 
     def unlink(self, name: str) -> None:
@@ -316,18 +316,18 @@ class RealRoot:
         self.path = path
         self._top = _Open(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
 
-    def folder(self, path: str) -> RealFolder:
+    def folder(self, path: str) -> RealDirectory:
         names = [_raw(name) for name in path.split("/")] if path else []
         if not names:
-            return RealFolder(_open_folder(self._top.fd, b"."))
+            return RealDirectory(_open_folder(self._top.fd, b"."))
         raw = b"/".join(names)
         if linux.HAS_OPENAT2 and len(raw) < _MAX_CALL_BYTES:
-            return RealFolder(_open_beneath(self._top.fd, raw))
+            return RealDirectory(_open_beneath(self._top.fd, raw))
         fd = _open_folder(self._top.fd, names[0])
         for name in names[1:]:
             with _Open(fd) as above:
                 fd = _open_folder(above.fd, name)
-        return RealFolder(fd)
+        return RealDirectory(fd)
 
     def still_there(self) -> bool:
         held = os.fstat(self._top.fd)
@@ -421,7 +421,7 @@ def _as_not_a_directory(error: OSError, name: bytes) -> OSError:
     return OSError(code, os.strerror(code), os.fsdecode(name))
 
 
-def _fd_of(folder: Folder) -> int:
+def _fd_of(folder: Directory) -> int:
     raw = folder.raw
-    assert isinstance(raw, RealFolder)
+    assert isinstance(raw, RealDirectory)
     return raw.fd

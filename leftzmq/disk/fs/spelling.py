@@ -20,14 +20,14 @@ from contextlib import suppress
 from typing import Final
 from unicodedata import normalize
 
-from leftzmq.disk.fs.interface import Closing, File, Folder, NotKept, OtherSpelling, Root, Stat
+from leftzmq.disk.fs.interface import Closing, Directory, File, NotKept, OtherSpelling, Root, Stat
 from leftzmq.tree.path import LEFT_DIRECTORY, folded, name_of, parent_of
 
 ASKED_NAMES: Final = 64
 """So many names of a folder are tried to learn of its file system. One with a letter is enough."""
 
 
-def tell_apart(folder: Folder, name: str) -> bool | None:
+def tell_apart(folder: Directory, name: str) -> bool | None:
     """Whether this file system tells the spellings of `name`, which lies in `folder`, apart; None:
     it has only one. OSError."""
     asked = False
@@ -59,7 +59,7 @@ class SpelledRoot:
         """Whether the share's own file system takes two spellings for one name."""
         return not self._exact[self._top]
 
-    def folder(self, path: str) -> Folder:
+    def folder(self, path: str) -> Directory:
         folder = self._root.folder(path)
         try:
             exact = self._exact.get(folder.device())
@@ -70,7 +70,7 @@ class SpelledRoot:
         except BaseException:
             folder.close()
             raise
-        return folder if exact and self._all_exact else SpelledFolder(folder, not exact)
+        return folder if exact and self._all_exact else SpelledDirectory(folder, not exact)
 
     def still_there(self) -> bool:
         return self._root.still_there()
@@ -98,7 +98,7 @@ class SpelledRoot:
                     _check_listed(above, name_of(path))
             path = parent_of(path)
 
-    def _learn(self, folder: Folder) -> bool:
+    def _learn(self, folder: Directory) -> bool:
         """Of a mount inside. While no name in it tells, each is looked up in its listing."""
         for raw in folder.names()[:ASKED_NAMES]:
             with suppress(UnicodeDecodeError):
@@ -110,14 +110,14 @@ class SpelledRoot:
         return False
 
 
-class SpelledFolder:
+class SpelledDirectory:
     """`Folder` over another one. folds: its file system may take two spellings for one name.
 
     What is renamed away, unlinked or exchanged was looked at by its exact name right before, so
     that is not done once more.
     """
 
-    def __init__(self, folder: Folder, folds: bool) -> None:
+    def __init__(self, folder: Directory, folds: bool) -> None:
         self.raw, self._folds = folder, folds
 
     # ---- asking --------------------------------------------------------------------------------
@@ -160,10 +160,10 @@ class SpelledFolder:
 
     # ---- opening -------------------------------------------------------------------------------
 
-    def folder(self, name: str) -> Folder:
+    def folder(self, name: str) -> Directory:
         folder = self.raw.folder(name)
         self._check(name, folder)
-        return SpelledFolder(folder, self._folds)
+        return SpelledDirectory(folder, self._folds)
 
     def open_read(self, name: str) -> File:
         file = self.raw.open_read(name)
@@ -220,14 +220,14 @@ class SpelledFolder:
             self.raw.unlink(name)
             raise
 
-    def rename_new(self, name: str, to: Folder, to_name: str) -> None:
+    def rename_new(self, name: str, to: Directory, to_name: str) -> None:
         try:
             self.raw.rename_new(name, to.raw, to_name)
         except FileExistsError as error:
-            if isinstance(to, SpelledFolder):
+            if isinstance(to, SpelledDirectory):
                 raise to._taken(to_name, error) from error
             raise
-        if not isinstance(to, SpelledFolder):
+        if not isinstance(to, SpelledDirectory):
             return
         try:
             to._check_kept(to_name)
@@ -262,7 +262,7 @@ class SpelledFolder:
     def set_owner(self, owner: int, group: int) -> None:
         self.raw.set_owner(owner, group)
 
-    def exchange(self, name: str, to: Folder, to_name: str) -> None:
+    def exchange(self, name: str, to: Directory, to_name: str) -> None:
         self.raw.exchange(name, to.raw, to_name)
 
     def unlink(self, name: str) -> None:
@@ -283,19 +283,19 @@ class SpelledFolder:
     def close(self) -> None:
         self.raw.close()
 
-    def __enter__(self) -> SpelledFolder:
+    def __enter__(self) -> SpelledDirectory:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
 
-def _check_listed(folder: Folder, name: str) -> None:
+def _check_listed(folder: Directory, name: str) -> None:
     if name.encode() not in folder.names():
         raise FileNotFoundError(errno.ENOENT, "no such file or directory", name)
 
 
-def _other_spelling(folder: Folder, names: list[bytes], name: str, found: Stat) -> str:
+def _other_spelling(folder: Directory, names: list[bytes], name: str, found: Stat) -> str:
     """The one of the `names` that the disk takes for `name`, whose stat is `found`; "" where that
     cannot be told."""
     listed: list[str] = []
@@ -308,7 +308,7 @@ def _other_spelling(folder: Folder, names: list[bytes], name: str, found: Stat) 
     return same[0] if len(same) == 1 else ""
 
 
-def _has_inode(folder: Folder, name: str, inode: int) -> bool:
+def _has_inode(folder: Directory, name: str, inode: int) -> bool:
     found = folder.stat(name)
     return found is not None and found.inode == inode
 

@@ -22,7 +22,7 @@ read. A page of 1,000 was five sixths of such a walk, which took 0.9 ms."""
 _GROWTH: Final = 5  # times the page before: 8, 40, 200, 1,000
 
 
-class Remembered:
+class IndexCursor:
     """Our index from `prefix` on, one key ahead; `key` is None behind the last one of it."""
 
     __slots__ = ("_after", "_end", "_ours", "_page", "_size", "key", "scan")

@@ -20,7 +20,7 @@ from leftzmq.content.keys import FolderKeys
 from leftzmq.content.lists import pack_row
 from leftzmq.content.noise import SAMPLE_BYTES, is_known, is_noise, looks_random, places
 from leftzmq.disk.fs.errno_meaning import is_gone, raise_if_short
-from leftzmq.disk.fs.interface import Folder, LastFolder, Root, Stat
+from leftzmq.disk.fs.interface import Directory, LastFolder, Root, Stat
 from leftzmq.disk.scan.sighting import Sight, Sighting, SliceSighting
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
 from leftzmq.tree.entry import MAX_LINK_BYTES, ContentId, Kind, Observed, ScanKey
@@ -168,7 +168,7 @@ class _Scanner:
             raise_if_short(error)
             return self._problem(path, ProblemKind.UNREADABLE, error.strerror or str(error))
 
-    def _sight(self, folder: Folder, path: str) -> Sighting:
+    def _sight(self, folder: Directory, path: str) -> Sighting:
         now_ns = self._now_ns()
         stat = folder.stat(name_of(path))
         if stat is None:
@@ -192,7 +192,7 @@ class _Scanner:
             return Sighting(path, Sight.LARGE, key, age_ns=age_ns)
         return self._small(folder, path, key, age_ns)
 
-    def _small(self, folder: Folder, path: str, key: ScanKey, age_ns: int) -> Sighting:
+    def _small(self, folder: Directory, path: str, key: ScanKey, age_ns: int) -> Sighting:
         with folder.open_read(name_of(path)) as file:
             before = file.stat().key()
             if before != key:
@@ -207,7 +207,7 @@ class _Scanner:
         found = Observed(path, Kind.FILE, key.size, key.mtime_ns, key.exec, content, noise=noise)
         return Sighting(path, Sight.FOUND, key, found, age_ns=age_ns)
 
-    def _link(self, folder: Folder, path: str, key: ScanKey, age_ns: int) -> Sighting:
+    def _link(self, folder: Directory, path: str, key: ScanKey, age_ns: int) -> Sighting:
         target = folder.read_link(name_of(path))
         stat = folder.stat(name_of(path))
         if stat is None:
@@ -227,7 +227,7 @@ class _Scanner:
         return Sighting(path, Sight.PROBLEM, problem=problem)
 
 
-def _is_empty(above: Folder, path: str, stat: Stat) -> bool:
+def _is_empty(above: Directory, path: str, stat: Stat) -> bool:
     """Whether this is a folder on the disk of the one above it, with nothing in it. False where it
     cannot be told: then a walk looks for itself, and says what is the matter."""
     if stat.kind is not Kind.DIRECTORY or stat.device != above.own_stat().device:

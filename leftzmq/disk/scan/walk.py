@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from leftzmq.disk.fs.errno_meaning import raise_if_short
-from leftzmq.disk.fs.interface import Folder, Root, Stat
-from leftzmq.disk.scan.index_cursor import Ours, Remembered
+from leftzmq.disk.fs.interface import Directory, Root, Stat
+from leftzmq.disk.scan.index_cursor import IndexCursor, Ours
 from leftzmq.disk.scan.mounts import Mounts
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
 from leftzmq.tree.entry import Kind
@@ -92,7 +92,7 @@ class TreeWalk:
     ) -> None:
         self._root, self._folder_id, self._prefix = root, folder_id, prefix
         self._ours, self._mounts = ours, Mounts() if mounts is None else mounts
-        self._index = Remembered(ours, prefix)
+        self._index = IndexCursor(ours, prefix)
         self._way: list[_Listing] = []
         self._begun = False
 
@@ -161,7 +161,7 @@ class TreeWalk:
         else:
             self._unreadable(path, head[:-1], error, out)
 
-    def _stat_more(self, listing: _Listing, folder: Folder) -> None:
+    def _stat_more(self, listing: _Listing, folder: Directory) -> None:
         end = min(listing.at + STATS_AT_ONCE, len(listing.names))
         listing.stats = iter(_stats(folder.stat_listed, listing.names[listing.at : end]))
         listing.stats_end = end

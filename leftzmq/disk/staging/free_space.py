@@ -6,7 +6,7 @@ Knows free bytes. Must not know what needs them.
 
 from __future__ import annotations
 
-from leftzmq.disk.fs.interface import Folder, Root
+from leftzmq.disk.fs.interface import Directory, Root
 from leftzmq.tree.path import parent_of
 
 
@@ -20,7 +20,7 @@ class LowSpace(Exception):
         super().__init__(f"{path}: {self.said}")
 
 
-def nearest(root: Root, path: str) -> Folder:
+def nearest(root: Root, path: str) -> Directory:
     """The folder at `path`, or the nearest one above it that is there. OSError."""
     while path:
         try:
@@ -30,13 +30,13 @@ def nearest(root: Root, path: str) -> Folder:
     return root.folder("")
 
 
-def fits_bytes(folder: Folder, min_free_percent: float) -> int:
+def fits_bytes(folder: Directory, min_free_percent: float) -> int:
     """How much may still come onto the file system of `folder`; below the floor it is negative."""
     return folder.free_bytes() - int(folder.total_bytes() * min_free_percent / 100)
 
 
 def check_room(
-    folder: Folder,
+    folder: Directory,
     path: str,
     now_bytes: int,
     min_free_percent: float,
@@ -58,7 +58,7 @@ def check_room(
         raise LowSpace(path, need, fits, f"{_mib(need)} more are needed", said)
 
 
-def check_size(folder: Folder, path: str, size: int) -> None:
+def check_size(folder: Directory, path: str, size: int) -> None:
     """Raises LowSpace where the file system could not hold so much if it were empty. OSError."""
     total = folder.total_bytes()
     if total and size > total:

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Final
 
 from leftzmq.disk.fs.errno_meaning import is_gone, raise_if_short
-from leftzmq.disk.fs.interface import File, Folder, Root, Stat
+from leftzmq.disk.fs.interface import Directory, File, Root, Stat
 from leftzmq.disk.trash.trash import Spot, Trash
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import LEFTING_SUFFIX, MAX_NAME_BYTES, join, name_of, parent_of
@@ -49,7 +49,7 @@ class Unlearned(OSError):
         self.staged = staged
 
 
-def create_lefting(folder: Folder, path: str) -> tuple[File, Staged]:
+def create_lefting(folder: Directory, path: str) -> tuple[File, Staged]:
     """A new `.lefting` for `path` in its open folder.
 
     Raises FileExistsError if all names are taken by files that are not ours; Unlearned; OSError.
@@ -113,13 +113,13 @@ def is_swapped(root: Root, staged: Staged, path: str) -> bool:
         raise
 
 
-def throw_away(folder: Folder, staged: Staged) -> None:
+def throw_away(folder: Directory, staged: Staged) -> None:
     """Unlink a `.lefting` in its open folder if it is ours, by its inode."""
     if is_ours(folder.stat(name_of(staged.path)), staged):
         folder.unlink(name_of(staged.path))
 
 
-def thrown_away(folder: Folder, staged: Staged) -> Staged | None:
+def thrown_away(folder: Directory, staged: Staged) -> Staged | None:
     """Throw away what could not be used; what is left of it on a disk that fails."""
     try:
         throw_away(folder, staged)
@@ -156,7 +156,7 @@ def discard(root: Root, staged: Staged, now_ns: int) -> bool:
     return True
 
 
-def _to_trash(root: Root, folder: Folder, paths: Sequence[str], now_ns: int) -> None:
+def _to_trash(root: Root, folder: Directory, paths: Sequence[str], now_ns: int) -> None:
     """Those of the `paths` in this folder that are files or links."""
     touched: list[str] = []
     trash = Trash(root, now_ns, touched.append)
@@ -169,7 +169,7 @@ def _to_trash(root: Root, folder: Folder, paths: Sequence[str], now_ns: int) -> 
             changed.flush()
 
 
-def _has_inode(folder: Folder, inode: int) -> bool:
+def _has_inode(folder: Directory, inode: int) -> bool:
     for raw in folder.names():
         try:
             found = folder.stat(raw.decode())

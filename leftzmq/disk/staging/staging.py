@@ -18,7 +18,7 @@ from leftzmq.content.noise import SAMPLE_BYTES, is_known, looks_random, places
 from leftzmq.content.seal import open_chunk
 from leftzmq.content.zeros import trimmed
 from leftzmq.disk.fs.errno_meaning import is_full, is_gone
-from leftzmq.disk.fs.interface import PRIVATE_MODE, Buffer, File, Folder, LastFolder, Root
+from leftzmq.disk.fs.interface import PRIVATE_MODE, Buffer, Directory, File, LastFolder, Root
 from leftzmq.disk.fs.permissions import give_new, heir_of
 from leftzmq.disk.staging.free_space import check_room, check_size
 from leftzmq.disk.staging.lefting import (
@@ -103,7 +103,7 @@ def open_staging(
 
 
 def check_whole(
-    folder: Folder, path: str, known: Staged | None, size: int, min_free_percent: float
+    folder: Directory, path: str, known: Staged | None, size: int, min_free_percent: float
 ) -> None:
     """Whether a file of `size` bytes may come to `path`, which is below `folder`, or in it where
     there is a `.lefting` already. Raises LowSpace: also without a floor where the whole file system
@@ -192,7 +192,7 @@ def stage_small(
         raise _why_not(entry.path, error, left) from error
 
 
-def _missing(folder: Folder, staged: Staged, size: int) -> int:
+def _missing(folder: Directory, staged: Staged, size: int) -> int:
     """Bytes that are still to be written, at most."""
     found = folder.stat(name_of(staged.path))
     return size - (found.allocated if found is not None and is_ours(found, staged) else 0)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from leftzmq.config import Limits
-from leftzmq.disk.fs.interface import Folder, Root, Stat
+from leftzmq.disk.fs.interface import Directory, Root, Stat
 from leftzmq.disk.trash.trash import GOING, TRASH_PATH, batch_name, is_batch, our_names, taken_ns
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import join, name_of, parent_of
@@ -98,7 +98,7 @@ class TrashLooks:
         except OSError:
             return []
 
-    def _stats_in(self, folder: Folder, names: list[str]) -> list[tuple[str, Stat]]:
+    def _stats_in(self, folder: Directory, names: list[str]) -> list[tuple[str, Stat]]:
         self._calls += 1 + len(names)
         found = ((name, folder.stat(name)) for name in names)
         return [(name, stat) for name, stat in found if stat is not None]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Self
 
-from leftzmq.disk.fs.interface import File, Folder, Root, is_free
+from leftzmq.disk.fs.interface import Directory, File, Root, is_free
 from leftzmq.disk.fs.permissions import keep
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import LEFT_DIRECTORY, join, name_of, parent_of
@@ -61,7 +61,7 @@ def taken_ns(batch: str) -> int | None:
     return seconds * _SECOND_NS + min(int(found[2], 16), _SECOND_NS - 1)
 
 
-def our_names(folder: Folder) -> list[str]:
+def our_names(folder: Directory) -> list[str]:
     """The names in a folder of the trash; one that is not UTF-8 was not put there by us."""
     names = []
     for raw in folder.names():
@@ -79,7 +79,7 @@ class Spot:
     Leaving the `with` closes the folder; a spot in somebody else's folder is not used in one.
     """
 
-    folder: Folder
+    folder: Directory
     name: str
     where: str
     in_trash: bool = False
@@ -190,7 +190,7 @@ class Trash:
                 self._folders.append(join(TRASH_PATH, name))
                 return join(TRASH_PATH, name)
 
-    def _folder(self, top: str, below: str) -> Folder:
+    def _folder(self, top: str, below: str) -> Directory:
         try:
             return self._root.folder(join(top, below) if below else top)
         except FileNotFoundError:

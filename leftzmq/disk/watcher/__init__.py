@@ -17,13 +17,13 @@ from leftzmq.disk.fs.real import RealRoot, real_path
 from leftzmq.disk.watcher.native import Native
 from leftzmq.disk.watcher.reports import (
     COOKIE_PREFIX,
-    CookieSeen,
+    CookieReport,
     Lost,
     Remounted,
     Report,
     Reporter,
-    Touch,
     Touched,
+    TouchReport,
     Watched,
     why_not_watched,
 )
@@ -33,11 +33,11 @@ if sys.platform == "linux":
 
 __all__ = [
     "COOKIE_PREFIX",
-    "CookieSeen",
+    "CookieReport",
     "Lost",
     "Remounted",
     "Report",
-    "Touch",
+    "TouchReport",
     "Touched",
     "Watched",
     "Watcher",

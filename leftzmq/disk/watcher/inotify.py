@@ -31,12 +31,12 @@ from leftzmq.disk.fs.real import MountTable, RealRoot
 from leftzmq.disk.watcher.mount_table import Mounted, mounts_near
 from leftzmq.disk.watcher.reports import (
     COOKIE_PREFIX,
-    Batch,
-    CookieSeen,
+    CookieReport,
     Lost,
     Remounted,
+    ReportBatch,
     Reporter,
-    Touch,
+    TouchReport,
     Watched,
     why_not_watched,
 )
@@ -78,7 +78,7 @@ class Inotify(InotifyFD):
         """base: the share's path. where: the same without links, as the table of mounts has it"""
         super().__init__()
         self._root, self._base, self._where = root, base, where
-        self._batch = Batch(report)
+        self._batch = ReportBatch(report)
         self._watches = Watches()
         self._cookies = -1  # the watch on `.left`
         self._polled: set[str] = set()
@@ -155,7 +155,7 @@ class Inotify(InotifyFD):
         if event.mask & IN.IN_IGNORED:
             self._cookies = -1
         elif event.mask & _APPEARS and event.name.startswith(_COOKIE):
-            self._batch.say(CookieSeen(event.name.decode(errors="replace")))
+            self._batch.say(CookieReport(event.name.decode(errors="replace")))
 
     def _named(self, watch: Watch, raw: bytes, mask: int) -> None:
         """Something happened to `raw` in a watched folder."""
@@ -169,20 +169,20 @@ class Inotify(InotifyFD):
             name = raw.decode()
         except UnicodeDecodeError:
             if mask & _APPEARS:  # the walk of its folder names it
-                self._batch.touch(watch.path, Touch.MADE, folder=True)
+                self._batch.touch(watch.path, TouchReport.MADE, folder=True)
             return
         if mask & IN.IN_ISDIR:
             self._folder(watch, name, mask)
         elif mask & (IN.IN_CLOSE_WRITE | IN.IN_MOVED_TO):
-            self._batch.touch(watch.path_of(name), Touch.CLOSED)
+            self._batch.touch(watch.path_of(name), TouchReport.CLOSED)
         elif mask & IN.IN_MODIFY:
-            self._batch.touch(watch.path_of(name), Touch.MODIFIED)
+            self._batch.touch(watch.path_of(name), TouchReport.MODIFIED)
         elif mask & _LEAVES:
-            self._batch.touch(watch.path_of(name), Touch.GONE)
+            self._batch.touch(watch.path_of(name), TouchReport.GONE)
         elif mask & IN.IN_ATTRIB:
             self._batch.attributes(watch.path_of(name))
         elif mask & IN.IN_CREATE:
-            self._batch.touch(watch.path_of(name), Touch.MADE)
+            self._batch.touch(watch.path_of(name), TouchReport.MADE)
 
     def _folder(self, watch: Watch, name: str, mask: int) -> None:
         path = watch.path_of(name)
@@ -191,11 +191,11 @@ class Inotify(InotifyFD):
             if gone is not None:
                 self._end(self._watches.drop(gone))
             self._polled = {p for p in self._polled if not is_within(p, path)}
-            self._batch.touch(path, Touch.GONE, folder=True)
+            self._batch.touch(path, TouchReport.GONE, folder=True)
         elif mask & _APPEARS or name not in watch.below:
             # Or its attributes changed, and it may be watched now that it can be read.
             self._watch_below(watch, name)
-            self._batch.touch(path, Touch.MADE, folder=True)
+            self._batch.touch(path, TouchReport.MADE, folder=True)
 
     def _overflowed(self) -> None:
         """Folders may have come and gone unseen: watch all anew, then have all walked."""

@@ -10,16 +10,17 @@ from typing import Final
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from leftzmq.disk.watcher.reports import Reporter, Touch, Touched
+from leftzmq.disk.watcher.reports import Reporter, Touched, TouchReport
 from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX
 
 _KINDS: Final = {
-    "created": Touch.MADE,
-    "attrib": Touch.MADE,
-    "modified": Touch.MODIFIED,
-    "closed": Touch.MODIFIED,  # one promise for all systems without inotify: has_close is False
-    "deleted": Touch.GONE,
-    "moved": Touch.GONE,
+    "created": TouchReport.MADE,
+    "attrib": TouchReport.MADE,
+    "modified": TouchReport.MODIFIED,
+    # One promise for all systems without inotify: has_close is False.
+    "closed": TouchReport.MODIFIED,
+    "deleted": TouchReport.GONE,
+    "moved": TouchReport.GONE,
 }
 
 
@@ -44,13 +45,13 @@ class Native(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         what = _KINDS.get(event.event_type)
-        if what is None or (what is Touch.MODIFIED and event.is_directory):
+        if what is None or (what is TouchReport.MODIFIED and event.is_directory):
             return
         self._touch(event.src_path, what, event.is_directory)
         if event.dest_path:
-            self._touch(event.dest_path, Touch.MADE, event.is_directory)
+            self._touch(event.dest_path, TouchReport.MADE, event.is_directory)
 
-    def _touch(self, full: bytes | str, what: Touch, folder: bool) -> None:
+    def _touch(self, full: bytes | str, what: TouchReport, folder: bool) -> None:
         text = full.decode(errors="surrogateescape") if isinstance(full, bytes) else full
         if not text.startswith(self._base):
             return
@@ -59,7 +60,7 @@ class Native(FileSystemEventHandler):
         if names[0] == LEFT_DIRECTORY or any(n.lower().endswith(LEFTING_SUFFIX) for n in names):
             return
         while not _is_utf8(path):  # the innermost folder whose path can be said
-            path, what, folder = path.rpartition("/")[0], Touch.MADE, True
+            path, what, folder = path.rpartition("/")[0], TouchReport.MADE, True
         self._report(Touched(path, what, folder))
 
 

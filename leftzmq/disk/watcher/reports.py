@@ -12,7 +12,7 @@ COOKIE_PREFIX: Final = "cookie-"
 """Files of this prefix, made in `.left/`, are reported; nothing else in there is."""
 
 
-class Touch(Enum):
+class TouchReport(Enum):
     """What happened to a path."""
 
     CLOSED = auto()  # closed after writing, or moved here
@@ -27,7 +27,7 @@ class Touched:
     not reported by itself. "" is the share's root."""
 
     path: str
-    what: Touch
+    what: TouchReport
     folder: bool = False
 
 
@@ -48,7 +48,7 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
-class CookieSeen:
+class CookieReport:
     """All that happened in the share before this cookie was made has been reported."""
 
     name: str
@@ -62,11 +62,11 @@ class Remounted:
     path: str
 
 
-Report = Touched | Lost | Watched | CookieSeen | Remounted
+Report = Touched | Lost | Watched | CookieReport | Remounted
 Reporter = Callable[[Report], None]
 
 
-class Batch:
+class ReportBatch:
     """The touches of one read of the kernel's queue, one for each path.
 
     Several events of one path lead to one look; the last of them says how long to wait with it.
@@ -74,15 +74,15 @@ class Batch:
 
     def __init__(self, report: Reporter) -> None:
         self._report = report
-        self._touches: dict[str, tuple[Touch, bool]] = {}
+        self._touches: dict[str, tuple[TouchReport, bool]] = {}
 
-    def touch(self, path: str, what: Touch, folder: bool = False) -> None:
+    def touch(self, path: str, what: TouchReport, folder: bool = False) -> None:
         before = self._touches.get(path)
         self._touches[path] = (what, folder or (before is not None and before[1]))
 
     def attributes(self, path: str) -> None:
         """They open no file again: one that was closed in this batch stays so."""
-        self._touches.setdefault(path, (Touch.MADE, False))
+        self._touches.setdefault(path, (TouchReport.MADE, False))
 
     def flush(self) -> None:
         touches, self._touches = self._touches, {}
@@ -99,7 +99,7 @@ class Batch:
         if len(self._touches) != 1:
             return None
         path, (what, _) = next(iter(self._touches.items()))
-        return path if what is Touch.MODIFIED else None
+        return path if what is TouchReport.MODIFIED else None
 
 
 def why_not_watched(error: OSError) -> str:

@@ -12,25 +12,25 @@ from typing import Final
 from leftzmq.disk.apply.resolve import Wish
 from leftzmq.disk.trash.trash import is_batch
 from leftzmq.errors import Refused
-from leftzmq.sync.actions import Action, Answer, declined
+from leftzmq.sync.actions import Answer, Outputs, declined
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.status import problems
-from leftzmq.sync.facts import Asked, Fact
+from leftzmq.sync.facts import Asked
 from leftzmq.sync.folder import Folder
-from leftzmq.sync.guard.threshold import State
+from leftzmq.sync.guard.threshold import GuardState
 from leftzmq.tree.path import check_path
 
 _NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
 _BOUND: Final = re.compile(r"\d{8}-\d{6}(-[0-9a-f]{8}-?)?", re.ASCII)  # of batches' names
 
 
-class Desk:
+class Commands:
     """Of the agent."""
 
     def __init__(self, folders: Mapping[str, Folder], conflicts: Conflicts) -> None:
         self._folders, self._about_copies = folders, conflicts
 
-    def asked(self, fact: Asked, now: float) -> list[Action | Fact] | None:
+    def on_asked(self, fact: Asked, now: float) -> Outputs | None:
         """None: nobody here knows the question."""
         match fact.verb:
             case "trash list" | "trash restore":
@@ -59,17 +59,17 @@ class Desk:
             return f"there are several folders here: {names}"
         return self._folders.get(id) or f"there is no such folder here; there is {names}"
 
-    def _problems(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
+    def _problems(self, fact: Asked, folder: Folder, now: float) -> Outputs:
         after = _text(fact, "after")
         if not _NUMBER.fullmatch(after or "0"):
             return [_no_cursor(fact)]
         return [Answer(fact.asker, problems(folder, int(after or "0")))]
 
-    def _held(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
-        state = State.ACCEPTING if fact.verb == "accept" else State.REVERTING
+    def _held(self, fact: Asked, folder: Folder, now: float) -> Outputs:
+        state = GuardState.ACCEPTING if fact.verb == "accept" else GuardState.REVERTING
         return folder.guard.decide(fact.asker, state, now)
 
-    def _trash(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
+    def _trash(self, fact: Asked, folder: Folder, now: float) -> Outputs:
         path, after = _text(fact, "path"), _text(fact, "after")
         since, before = _text(fact, "since"), _text(fact, "before")
         for bound in (since, before):
@@ -85,7 +85,7 @@ class Desk:
         target = _text(fact, "target") or path
         return folder.trash.ask_restore(fact.asker, path, target, (since, before))
 
-    def _conflicts(self, fact: Asked, folder: Folder, now: float) -> list[Action | Fact]:
+    def _conflicts(self, fact: Asked, folder: Folder, now: float) -> Outputs:
         path, wish = _text(fact, "path"), _text(fact, "choice").upper()
         if fact.verb == "conflicts list":
             after = _text(fact, "after")
@@ -104,7 +104,7 @@ class Desk:
         return self._about_copies.ask_resolve(fact.asker, folder.id, path, Wish[wish])
 
 
-def bad_path(fact: Asked) -> list[Action | Fact]:
+def bad_path(fact: Asked) -> Outputs:
     """That a path of a question is none; empty: they are paths, or there are none."""
     for key in ("path", "target"):
         try:

@@ -11,8 +11,8 @@ from typing import Any
 
 from leftzmq.content.keys import device_mark
 from leftzmq.disk.apply.resolve import Choice, Resolved, Wish
-from leftzmq.sync.actions import Action, Answer, Work, declined
-from leftzmq.sync.facts import Fact, FolderStopped, RescanWanted
+from leftzmq.sync.actions import Answer, Outputs, Work, declined
+from leftzmq.sync.facts import FolderStopped, RescanWanted
 from leftzmq.sync.jobs import (
     CopiesListed,
     CopyResolved,
@@ -46,16 +46,16 @@ class Conflicts:
 
     # -- questions -------------------------------------------------------------------------------
 
-    def ask_list(self, asker: bytes, folder: str, after: str) -> list[Action | Fact]:
+    def ask_list(self, asker: bytes, folder: str, after: str) -> Outputs:
         """A page of what there is after the copy of this path ("": from the first one on). An
         answer with `after` goes on when it is asked with that."""
         key = sort_key(after) if after else b""
         return [Work(ListCopies(folder, self._asked(asker, folder, after), key))]
 
-    def ask_show(self, asker: bytes, folder: str, path: str) -> list[Action | Fact]:
+    def ask_show(self, asker: bytes, folder: str, path: str) -> Outputs:
         return [Work(ReadVersions(folder, self._asked(asker, folder, path), path))]
 
-    def ask_resolve(self, asker: bytes, folder: str, path: str, wish: Wish) -> list[Action | Fact]:
+    def ask_resolve(self, asker: bytes, folder: str, path: str, wish: Wish) -> Outputs:
         number = self._asked(asker, folder, path)
         return [Work(Resolve(folder, number, path, wish, dict(self._names)))]
 
@@ -66,7 +66,7 @@ class Conflicts:
 
     # -- answers ---------------------------------------------------------------------------------
 
-    def listed(self, fact: CopiesListed) -> list[Action | Fact]:
+    def on_copies_listed(self, fact: CopiesListed, now: float) -> Outputs:
         asker, _, _ = self._askers.pop(fact.number)
         found = (self._copy(entry) for entry in fact.copies)
         copies, whole = fitting(found, PAGE_ITEMS, PAGE_BYTES)
@@ -74,18 +74,18 @@ class Conflicts:
         after = copies[-1]["cursor"] if more else ""
         return [Answer(asker, {"folder": fact.folder, "copies": copies, "after": after})]
 
-    def read(self, fact: VersionsRead) -> list[Action | Fact]:
+    def on_versions_read(self, fact: VersionsRead, now: float) -> Outputs:
         asker, _, path = self._askers.pop(fact.number)
         if not fact.found:
             return [_no(asker, path, Resolved.NO_COPY)]
         versions = [self._version(entry) | {"text": text} for entry, text in fact.found]
         return [Answer(asker, {"folder": fact.folder, "versions": versions})]
 
-    def resolved(self, fact: CopyResolved) -> list[Action | Fact]:
+    def on_copy_resolved(self, fact: CopyResolved, now: float) -> Outputs:
         if fact.stop is not None:
             return [FolderStopped(fact.folder, fact.stop)]
         asker, _, path = self._askers.pop(fact.number)
-        out: list[Action | Fact] = []
+        out: Outputs = []
         if fact.copy:  # also where it was changed a moment ago: then that is scanned now
             paths = (fact.copy,) if fact.choice is Choice.FILE else (fact.copy, fact.path)
             out.append(RescanWanted(fact.folder, paths))
@@ -95,7 +95,7 @@ class Conflicts:
             return [*out, Answer(asker, fields)]
         return [*out, _no(asker, path, fact.resolved, fact.why or ", ".join(fact.copies))]
 
-    def stopped(self, folder: str, why: str) -> list[Action | Fact]:
+    def on_folder_stopped(self, folder: str, why: str) -> Outputs:
         """The folder is stopped: none of its answers is heard any more."""
         asked = {n: asker for n, (asker, about, _) in self._askers.items() if about == folder}
         for number in asked:

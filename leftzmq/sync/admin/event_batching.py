@@ -35,7 +35,7 @@ class _Line:
     held: int = 0
 
 
-class Lines:
+class EventBatching:
     """Of the agent."""
 
     def __init__(self) -> None:

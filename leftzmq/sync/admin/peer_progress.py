@@ -14,7 +14,7 @@ from typing import Final
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import halted_there
-from leftzmq.sync.peers.peer_state import Peer, State
+from leftzmq.sync.peers.peer_state import Peer, PeerPhase
 from leftzmq.sync.versions.peer_counts import Lack
 
 
@@ -88,8 +88,11 @@ def member(folder: Folder, peer: Peer) -> Member:
     if not mask and not is_member:
         behind, ahead = None, None
     else:
-        behind, ahead = folder.indexes.holdings.lacking(mask), folder.indexes.holdings.coming(mask)
-    since = folder.lags.since(peer.key) if behind is not None and behind.paths else None
+        behind, ahead = (
+            folder.index_view.peer_counts.lacking(mask),
+            folder.index_view.peer_counts.coming(mask),
+        )
+    since = folder.peer_lag.since(peer.key) if behind is not None and behind.paths else None
     if is_member:
         state = _of_member(folder, peer, behind, ahead)
         why = _TWO if state is MemberState.TWO_OF_KEY else ""
@@ -99,11 +102,11 @@ def member(folder: Folder, peer: Peer) -> Member:
 
 
 def _of_member(folder: Folder, peer: Peer, behind: Lack | None, ahead: Lack | None) -> MemberState:
-    if peer.key not in folder.hearing.heard:
+    if peer.key not in folder.index_client.heard:
         return MemberState.SILENT
-    if folder.hearing.twins.are_there(peer.key):
+    if folder.index_client.cloned_devices.are_there(peer.key):
         return MemberState.TWO_OF_KEY
-    if folder.hearing.receives(peer.key):
+    if folder.index_client.receives(peer.key):
         return MemberState.SYNCING
     if behind is not None and behind.paths:
         return MemberState.BEHIND
@@ -112,7 +115,7 @@ def _of_member(folder: Folder, peer: Peer, behind: Lack | None, ahead: Lack | No
 
 def _apart(folder: Folder, peer: Peer) -> tuple[MemberState, str]:
     """Of a device that is not in the folder now, and why."""
-    if peer.state is not State.CONNECTED:
+    if peer.state is not PeerPhase.CONNECTED:
         return MemberState.AWAY, ""
     if folder.id in peer.halted:
         return MemberState.STOPPED_THERE, halted_there(peer.halted[folder.id])
@@ -137,7 +140,7 @@ def accepted_left(folder: Folder, found: Iterable[Member]) -> dict[DeviceKey, in
     """How many of the versions that a user let pass the guard each device lacks, of our last
     ACCEPTED_LOOKED_AT changes; only who lacks some. It holds them back, or has not heard yet."""
     behind = [each for each in found if each.behind is not None and each.behind.paths]
-    accepted = folder.indexes.accepted
+    accepted = folder.index_view.accepted
     if not accepted or not behind:
         return {}
     rows = [row for row in folder.store.newest(ACCEPTED_LOOKED_AT) if accepted.covers(row.entry)]
@@ -151,7 +154,7 @@ def accepted_left(folder: Folder, found: Iterable[Member]) -> dict[DeviceKey, in
 
 def peer_state(peer: Peer, found: Iterable[Member]) -> PeerState:
     """found: the device in each of our folders"""
-    if peer.state is not State.CONNECTED:
+    if peer.state is not PeerPhase.CONNECTED:
         return PeerState.CONNECTING if peer.away is None else PeerState.AWAY
     states = {IN_FOLDER[each.state] for each in found if each.state in IN_FOLDER}
     return next((state for state in _WORST if state in states), PeerState.APART)

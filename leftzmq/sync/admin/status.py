@@ -23,7 +23,7 @@ from leftzmq.sync.admin.peer_progress import (
 from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.folder import Folder, FolderState
 from leftzmq.sync.peers.greeting import Peers
-from leftzmq.sync.peers.peer_state import Peer, State
+from leftzmq.sync.peers.peer_state import Peer, PeerPhase
 from leftzmq.sync.peers.refused_keys import Visit
 from leftzmq.wire.paging import PAGE_BYTES, PAGE_ITEMS, fitting
 
@@ -70,7 +70,7 @@ def status(
         "device": name,
         "key": key,
         "peers": shown,
-        "strangers": [_visit(visit, times) for visit in peers.visitors.lately(times.now)],
+        "strangers": [_visit(visit, times) for visit in peers.refused_keys.lately(times.now)],
         "folders": [
             _folder(folder, downloader, peers, found[folder.id], times, by, room)
             for folder in shares
@@ -87,7 +87,7 @@ def _peer(peer: Peer, found: list[Member], times: Times) -> dict[str, Any]:
     return {
         "name": peer.name,
         "key": peer.text,
-        "connected": peer.state is State.CONNECTED,
+        "connected": peer.state is PeerPhase.CONNECTED,
         "state": state.value,
         "reason": peer.away.value if peer.away and state is PeerState.AWAY else "",
         "note": peer.away_why if state is PeerState.AWAY else peer.refusal_told,
@@ -160,11 +160,11 @@ def _folder(
     most_bytes: int,
 ) -> dict[str, Any]:
     """found: each device in it. most_bytes: of each list."""
-    tally = folder.indexes.tally
+    counters = folder.index_view.counters
     runs = folder.stopped is None
-    copies = folder.store.conflict_copies(limit=SHOWN) if runs and tally.conflicts else []
+    copies = folder.store.conflict_copies(limit=SHOWN) if runs and counters.conflicts else []
     shown_copies = fitting((row.entry.path for row in copies), SHOWN, most_bytes)[0]
-    arriving = [a for a in downloader.under_way() if a.folder == folder.id]
+    transfer = [a for a in downloader.under_way() if a.folder == folder.id]
     under_way = (
         {
             "path": a.entry.path,
@@ -176,7 +176,7 @@ def _folder(
                 for device, rate in sorted(downloader.sources(a).items())
             ],
         }
-        for a in arriving
+        for a in transfer
     )
     accepted = accepted_left(folder, found)
     is_alone = folder.state is FolderState.ALONE
@@ -187,17 +187,17 @@ def _folder(
         "shared_with": sorted(peers.name(device) for device in folder.members),
         "members": [_member(m, accepted.get(m.peer.key, 0), times) for m in found],
         "why": folder.stopped_why or (alone_because(found) if is_alone else ""),
-        "files": tally.files,
-        "bytes": tally.bytes,
-        "tickets": tally.tickets,
-        "need_bytes": tally.need_bytes,
+        "files": counters.files,
+        "bytes": counters.bytes,
+        "tickets": counters.tickets,
+        "need_bytes": counters.need_bytes,
         "problems": len(folder.problems),
-        "conflicts": tally.conflicts,
+        "conflicts": counters.conflicts,
         "sent_bytes": folder.sent_bytes,
         "received_bytes": folder.received_bytes,
         "held": folder.guard.status(),
         "rate": int(downloader.rate_bytes_s()),
-        "arriving": len(arriving),
+        "arriving": len(transfer),
         "under_way": fitting(under_way, SHOWN, most_bytes)[0],
         "problem_list": fitting(troubles, SHOWN, most_bytes)[0],
         "conflict_list": shown_copies,

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from leftzmq.errors import Problem, ProblemKind, counted
-from leftzmq.sync.actions import Action, Answer, Work, declined
+from leftzmq.sync.actions import Answer, Outputs, Work, declined
 from leftzmq.sync.admin.peer_progress import Member, MemberState, member
-from leftzmq.sync.facts import Asked, CookieSeen, Fact, WalkEnded
+from leftzmq.sync.facts import Asked, CookieSeen, WalkEnded
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import CookieDropped, DropCookie, FindLacking, LackingFound
 from leftzmq.sync.peers.peer_state import Peer
@@ -78,7 +78,7 @@ class Waiter:
 
 
 @dataclass(slots=True)
-class _Ending:
+class _Naming:
     """A waiter whose time is over, until it is known what is missing. open: folders of which that
     is not known yet"""
 
@@ -89,7 +89,7 @@ class _Ending:
     found: dict[str, LackingFound] = field(default_factory=dict)
 
 
-class Barrier:
+class WaitQuestions:
     """Of the agent. peers: all that have a key. keyless: names of the others in the config."""
 
     def __init__(
@@ -102,7 +102,7 @@ class Barrier:
         self._folders, self._peers, self._connected = folders, peers, connected
         self._keyless = tuple(keyless)
         self._waiters: list[Waiter] = []
-        self._endings: dict[int, _Ending] = {}
+        self._endings: dict[int, _Naming] = {}
         self._counting: dict[int, tuple[Waiter, str]] = {}  # who, and about which folder
         self._number = 0
         self._next_check = 0.0
@@ -113,12 +113,12 @@ class Barrier:
 
     # -- questions -----------------------------------------------------------------------------
 
-    def asked(self, fact: Asked, now: float) -> list[Action | Fact]:
+    def on_asked(self, fact: Asked, now: float) -> Outputs:
         """path: checked by who asks us"""
         waiter = self._waiter(fact, now)
         if isinstance(waiter, Answer):
             return [waiter]
-        out: list[Action | Fact] = []
+        out: Outputs = []
         for id in waiter.folders:
             folder = self._folders[id]
             if folder.stopped is not None:
@@ -127,7 +127,7 @@ class Barrier:
             name = f"cookie-{folder.store.heads.life.hex()}-{self._number}"
             waiter.cookies[id] = name
             out.append(Work(DropCookie(id, name)))
-            out += folder.settler.look_at_linked(now)
+            out += folder.scheduler.look_at_linked(now)
         self._waiters.append(waiter)
         self._next_check = now
         return out
@@ -167,7 +167,7 @@ class Barrier:
         peers = tuple(known[name] for name in dict.fromkeys(names) if name in known)
         return peers, tuple(name for name in dict.fromkeys(names) if name not in known)
 
-    def give_up_one(self) -> list[Action | Fact]:
+    def give_up_one(self) -> Outputs:
         """Answer who has waited longest, so that there is room for somebody else."""
         self._seen.clear()
         if self._waiters:
@@ -179,28 +179,28 @@ class Barrier:
 
     # -- answers of jobs -------------------------------------------------------------------------
 
-    def dropped(self, fact: CookieDropped, now: float) -> list[Action | Fact]:
+    def on_cookie_dropped(self, fact: CookieDropped, now: float) -> Outputs:
         """Where not all is watched only a walk can tell what was written before the question."""
-        settler = self._folders[fact.folder].settler
-        if fact.watched and fact.problem is None and not settler.walks.polls:
+        scheduler = self._folders[fact.folder].scheduler
+        if fact.watched and fact.problem is None and not scheduler.walks.polls:
             return []
         for waiter in self._waiters:
             if waiter.cookies.get(fact.folder) == fact.name:
                 waiter.cookies[fact.folder] = ""
-        return settler.walk_all(now)
+        return scheduler.walk_all(now)
 
-    def seen(self, fact: CookieSeen, now: float) -> list[Action | Fact]:
+    def on_cookie_seen(self, fact: CookieSeen, now: float) -> Outputs:
         for waiter in self._waiters:
             if waiter.cookies.get(fact.folder) == fact.name:
                 del waiter.cookies[fact.folder]
-        return self.tick(now)
+        return self.on_time_passed(now)
 
-    def walk_ended(self, fact: WalkEnded) -> None:
+    def on_walk_ended(self, fact: WalkEnded) -> None:
         for waiter in self._waiters:
             if fact.prefix == "" and waiter.cookies.get(fact.folder) == "":
                 del waiter.cookies[fact.folder]
 
-    def stopped(self, folder: str) -> None:
+    def on_folder_stopped(self, folder: str) -> None:
         """It is opened anew some day: the walk at its beginning tells as much as a cookie."""
         for waiter in self._waiters:
             waiter.cookies.pop(folder, None)
@@ -209,31 +209,31 @@ class Barrier:
         for ending in self._endings.values():
             ending.open.discard(folder)
 
-    def found(self, fact: LackingFound, now: float) -> list[Action | Fact]:
+    def on_lacking_found(self, fact: LackingFound, now: float) -> Outputs:
         ending = self._endings.get(fact.number)
         if ending is not None:
             ending.open.discard(fact.folder)
             ending.found[fact.folder] = fact
-            return self.tick(now)
+            return self.on_time_passed(now)
         waiter, folder = self._counting.pop(fact.number, (None, ""))
         if waiter is None:
             return []
         if fact.coming.paths or any(lacking.paths for lacking in fact.lacking):
             return []  # it is counted again at the next check
         waiter.clear.add(folder)
-        return self.tick(now)
+        return self.on_time_passed(now)
 
     # -- going on --------------------------------------------------------------------------------
 
-    def tick(self, now: float) -> list[Action | Fact]:
+    def on_time_passed(self, now: float) -> Outputs:
         """Look whether a waiter can be answered."""
         self._next_check = now + CHECK_PERIOD_S
         self._seen.clear()
-        out: list[Action | Fact] = []
+        out: Outputs = []
         for id in {id for waiter in self._waiters for id in waiter.folders}:
             folder = self._folders[id]
-            if folder.stopped is None and folder.settler.unsure:
-                out += folder.settler.walk_all(now)
+            if folder.stopped is None and folder.scheduler.unsure:
+                out += folder.scheduler.walk_all(now)
         for number, ending in list(self._endings.items()):
             if not ending.open or now >= ending.until:
                 del self._endings[number]
@@ -252,7 +252,7 @@ class Barrier:
                 )
         return out
 
-    def _has_all(self, waiter: Waiter, out: list[Action | Fact], now: float) -> bool:
+    def _has_all(self, waiter: Waiter, out: Outputs, now: float) -> bool:
         """Whether every device that is waited for has all, and we what they have. Of a part of a
         folder that is counted first."""
         for id in waiter.folders:
@@ -285,7 +285,7 @@ class Barrier:
 
     def _waited_for(self, waiter: Waiter, folder: Folder) -> list[Member]:
         if waiter.named is None:
-            heard = folder.hearing.heard
+            heard = folder.index_client.heard
             return [self._member(folder, peer) for peer in self._peers() if peer.key in heard]
         found = [self._member(folder, peer) for peer in waiter.named]
         return [each for each in found if each.state not in _PASSED_OVER]
@@ -304,7 +304,7 @@ class Barrier:
                 return f"folder {id} is {folder.state.value}"
             if troubles := _troubles(folder, waiter.path):
                 return f"folder {id} has {counted(troubles, 'problem')}"
-            if waiter.named is None and not folder.hearing.heard:
+            if waiter.named is None and not folder.index_client.heard:
                 return f"no connected peer has folder {id}"
         return self._unshared(waiter)
 
@@ -333,12 +333,12 @@ class Barrier:
 
     # -- saying ----------------------------------------------------------------------------------
 
-    def _over(self, waiter: Waiter, why: str, now: float) -> list[Action | Fact]:
+    def _over(self, waiter: Waiter, why: str, now: float) -> Outputs:
         """Its time is over: what is missing is looked up where something is."""
         self._counting = {n: e for n, e in self._counting.items() if e[0] is not waiter}
         self._number += 1
-        ending = _Ending(waiter, why, now + NAMING_S, set())
-        out: list[Action | Fact] = []
+        ending = _Naming(waiter, why, now + NAMING_S, set())
+        out: Outputs = []
         for id in waiter.folders:
             folder = self._folders[id]
             if folder.stopped is None:
@@ -404,9 +404,9 @@ def _is_quiet(folder: Folder, path: str) -> bool:
     """Whether all that is in the share there is in our index, as far as the watcher has told."""
     if not path:
         return folder.at_rest
-    if folder.stopped is not None or not folder.settler.walks.first_done:
+    if folder.stopped is not None or not folder.scheduler.walks.first_done:
         return False
-    return folder.settler.is_idle_at(path) and not folder.guard.busy
+    return folder.scheduler.is_idle_at(path) and not folder.guard.busy
 
 
 def _below(folder: Folder, path: str) -> list[Problem]:

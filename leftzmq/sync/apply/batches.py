@@ -13,14 +13,14 @@ from typing import Final
 
 from leftzmq.disk.staging.lefting import lefting_path
 from leftzmq.sync.apply.leftings import makes_lefting
-from leftzmq.sync.apply.renames import Moves
-from leftzmq.sync.apply.round_robin import Turns
-from leftzmq.sync.apply.source_pace import Lane, Pace, lane_of
-from leftzmq.sync.apply.work_window import Doing, Stage, Window
-from leftzmq.sync.versions.index_view import Indexes
-from leftzmq.sync.versions.name_clashes import Spellings
-from leftzmq.sync.versions.path_locks import Claimant, Claims
-from leftzmq.sync.versions.resolver import Versions
+from leftzmq.sync.apply.renames import Renames
+from leftzmq.sync.apply.round_robin import RoundRobin
+from leftzmq.sync.apply.source_pace import Lane, SourcePace, lane_of
+from leftzmq.sync.apply.work_window import ActiveTicket, TicketStage, WorkWindow
+from leftzmq.sync.versions.index_view import IndexView
+from leftzmq.sync.versions.name_clashes import NameClashes
+from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
+from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.sync.versions.ticket import Ticket
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import parent_of, path_of_key, sort_key
@@ -30,7 +30,7 @@ SMALL_AT_ONCE: Final = 2  # as many as there are workers for small jobs
 CLAIMED_RETRY_S: Final = 0.05  # the settler looks at the path: a few ms mostly
 STAYING_SAMPLE: Final = 64
 
-Heap = Turns[Lane, tuple[int, bytes]]
+Heap = RoundRobin[Lane, tuple[int, bytes]]
 """(depth, sort key); the depth is negative where children go first. Of each lane that has them, one
 after another."""
 
@@ -50,35 +50,35 @@ class Batches:
 
     def __init__(
         self,
-        indexes: Indexes,
-        versions: Versions,
-        spellings: Spellings,
-        claims: Claims,
-        window: Window,
-        moves: Moves,
+        index_view: IndexView,
+        resolver: Resolver,
+        name_clashes: NameClashes,
+        locks: PathLocks,
+        window: WorkWindow,
+        renames: Renames,
     ) -> None:
-        self._indexes, self._versions, self._claims = indexes, versions, claims
-        self._spellings = spellings
-        self._window, self._moves = window, moves
-        self._puts: Heap = Turns()
-        self._large_puts: Heap = Turns()
-        self._removes: Heap = Turns()
+        self._index_view, self._resolver, self._locks = index_view, resolver, locks
+        self._name_clashes = name_clashes
+        self._window, self._renames = window, renames
+        self._puts: Heap = RoundRobin()
+        self._large_puts: Heap = RoundRobin()
+        self._removes: Heap = RoundRobin()
         self._stuck: list[str] = []
         self._running: dict[int, Batch] = {}
         self._number = 0
-        self.pace = Pace()
+        self.source_pace = SourcePace()
 
-    def push(self, path: str, doing: Doing) -> None:
+    def push(self, path: str, active: ActiveTicket) -> None:
         """It is ready: into the heap of its kind, once. A retry that it waited for is not to come
         any more: it would come while it is worked at, and be lost."""
-        doing.stage, doing.retry_at = Stage.READY, 0.0
-        if doing.in_heap:
+        active.stage, active.retry_at = TicketStage.READY, 0.0
+        if active.in_heap:
             return
-        doing.in_heap = True
-        depth, lane = path.count("/"), _lane(doing)
-        if doing.entry.deleted:
+        active.in_heap = True
+        depth, lane = path.count("/"), _lane(active)
+        if active.entry.deleted:
             self._removes.put(lane, (-depth, sort_key(path)))
-        elif doing.staged is not None and doing.entry.depth:
+        elif active.staged is not None and active.entry.depth:
             self._large_puts.put(lane, (depth, sort_key(path)))
         else:
             self._puts.put(lane, (depth, sort_key(path)))
@@ -87,26 +87,26 @@ class Batches:
         """What waited for a folder, or for a folder's children, may be possible now."""
         stuck, self._stuck = self._stuck, []
         for path in stuck:
-            doing = self._window.doing.get(path)
-            if doing is not None and doing.stage is Stage.READY:
-                self.push(path, doing)
+            active = self._window.active.get(path)
+            if active is not None and active.stage is TicketStage.READY:
+                self.push(path, active)
 
     def ended(self, number: int, now: float) -> None:
         batch = self._running.pop(number)
-        self.pace.ended(batch.lanes, batch.began, now)
+        self.source_pace.ended(batch.lanes, batch.began, now)
 
     def start(self, now: float) -> list[tuple[int, tuple[Operation, ...]]]:
         """(number, operations) of each batch that can be started now."""
         started: list[tuple[int, tuple[Operation, ...]]] = []
         small = [batch.lanes for batch in self._running.values() if batch.lanes]
-        resting = self.pace.resting(now)
+        resting = self.source_pace.resting(now)
         while len(small) < SMALL_AT_ONCE:
-            most = self.pace.operations(now)
+            most = self.source_pace.operations(now)
             operations = self._gather((self._puts, self._removes), resting.union(*small), most, now)
             if not operations:
                 break
-            lanes = Counter(_lane(self._window.doing[path]) for path in operations)
-            self.pace.began(lanes, now)
+            lanes = Counter(_lane(self._window.active[path]) for path in operations)
+            self.source_pace.began(lanes, now)
             small.append(lanes)
             started.append(self._begin(operations, Batch(lanes, now)))
         if all(batch.lanes for batch in self._running.values()):
@@ -132,57 +132,65 @@ class Batches:
         for heap in heaps:
             while heap.has(busy) and len(batch) < most:
                 path = path_of_key(heap.pop(busy)[1])
-                doing = self._window.doing.get(path)
-                if doing is None:
+                active = self._window.active.get(path)
+                if active is None:
                     continue
-                doing.in_heap = False
-                if doing.stage is not Stage.READY or path in batch:
+                active.in_heap = False
+                if active.stage is not TicketStage.READY or path in batch:
                     continue
-                if not self._claims.take(path, Claimant.APPLIER):
-                    self._window.wait(doing, now + CLAIMED_RETRY_S)
+                if not self._locks.take(path, LockOwner.APPLIER):
+                    self._window.wait(active, now + CLAIMED_RETRY_S)
                     continue
-                operation = self._operation(path, doing, batch, made, now)
+                operation = self._operation(path, active, batch, made, now)
                 if operation is None:
-                    self._claims.release((path,), Claimant.APPLIER)
+                    self._locks.release((path,), LockOwner.APPLIER)
                     continue
                 copy_to = operation.copy_to
                 if self._waits_for_name(operation) or (
                     # A look before the index knows of the copy would call it a user's.
-                    copy_to is not None and not self._claims.take(copy_to, Claimant.APPLIER)
+                    copy_to is not None and not self._locks.take(copy_to, LockOwner.APPLIER)
                 ):
-                    self._claims.release((path,), Claimant.APPLIER)
-                    self._window.wait(doing, now + CLAIMED_RETRY_S)
+                    self._locks.release((path,), LockOwner.APPLIER)
+                    self._window.wait(active, now + CLAIMED_RETRY_S)
                     continue
-                doing.stage = Stage.APPLYING
+                active.stage = TicketStage.APPLYING
                 batch[path] = operation
                 if operation.verb is Verb.MAKE_DIRECTORY:
                     made.add(path)
         return batch
 
     def _operation(
-        self, path: str, doing: Doing, batch: dict[str, Operation], made: set[str], now: float
+        self,
+        path: str,
+        active: ActiveTicket,
+        batch: dict[str, Operation],
+        made: set[str],
+        now: float,
     ) -> Operation | None:
         """The operation for a ready ticket, or None: it is stuck, or is none any more."""
-        if doing.operation is not None:
-            if self._still_deleted(path, doing.operation):
+        if active.operation is not None:
+            if self._still_deleted(path, active.operation):
                 if self._window.is_found_below(path, batch):
                     self._stuck.append(path)  # what is in it goes first
                     return None
-                return doing.operation
-            doing.operation, doing.stage = None, Stage.WAITING
+                return active.operation
+            active.operation, active.stage = None, TicketStage.WAITING
             self._window.consider(path)
             return None
-        ticket = self._versions.ticket(path)
-        if ticket is None or ticket.entry.rank != doing.entry.rank:
+        ticket = self._resolver.ticket(path)
+        if ticket is None or ticket.entry.rank != active.entry.rank:
             self._window.consider(path)
             return None
         parent = parent_of(path)
         if not ticket.entry.deleted and parent and parent not in made:
-            row = self._indexes.ours(parent)
+            row = self._index_view.ours(parent)
             if row is None or row.entry.deleted or row.entry.kind is not Kind.DIRECTORY:
                 self._stuck.append(path)
                 return None
-        if self._spellings and (other := self._waits_for_spelling(path, ticket, now)) is not None:
+        if (
+            self._name_clashes
+            and (other := self._waits_for_spelling(path, ticket, now)) is not None
+        ):
             is_folder = ticket.entry.kind is Kind.DIRECTORY
             if other and is_folder and self._is_respelled(other, path):
                 return Operation(Verb.MAKE_DIRECTORY, ticket.entry, ticket.held, spelled=other)
@@ -190,87 +198,87 @@ class Batches:
             return None
         ours = ticket.ours.entry if ticket.ours else None
         goes = ours is not None and not ours.deleted and ours.kind is Kind.DIRECTORY
-        if goes and not self._may_go(path, doing, batch):
+        if goes and not self._may_go(path, active, batch):
             return None
-        if doing.source and doing.staged is None:
-            move = self._moves.operation(doing, ticket)
+        if active.source and active.staged is None:
+            move = self._renames.operation(active, ticket)
             if move is None:
-                doing.source, doing.fetch, doing.stage = "", True, Stage.WAITING
+                active.source, active.fetch, active.stage = "", True, TicketStage.WAITING
                 self._window.consider(path)
             return move
-        copy_to = self._versions.copy_path(ours, doing.digits) if ticket.copy and ours else None
+        copy_to = self._resolver.copy_path(ours, active.digits) if ticket.copy and ours else None
         verb = _verb(ticket)
-        staged = doing.staged if verb is Verb.PUT_FILE else None
+        staged = active.staged if verb is Verb.PUT_FILE else None
         return Operation(verb, ticket.entry, ticket.held, copy_to, staged)
 
     def goes(self, path: str) -> bool:
         """Whether what we have at `path` is to go."""
-        doing = self._window.doing.get(path)
-        if doing is not None and doing.stage is Stage.APPLYING:
+        active = self._window.active.get(path)
+        if active is not None and active.stage is TicketStage.APPLYING:
             # No ticket is made meanwhile: it may take a version that the end of this is not above.
-            return doing.entry.deleted
-        ticket = self._versions.ticket(path)
+            return active.entry.deleted
+        ticket = self._resolver.ticket(path)
         return ticket is not None and ticket.entry.deleted
 
     def _waits_for_spelling(self, path: str, ticket: Ticket, now: float) -> str | None:
         """The other spelling that has to go first; "": a folder above may only get another one.
         None: nothing of the kind."""
         if ticket.entry.deleted:
-            return "" if self._spellings.may_be_respelled(path, now) else None
-        return self._spellings.other(path)
+            return "" if self._name_clashes.may_be_respelled(path, now) else None
+        return self._name_clashes.other(path)
 
     def _is_respelled(self, other: str, path: str) -> bool:
         """Whether our folder at `other` is to go with all that we have in it, and what is in it, or
         some of it, is wanted below `path`: it only gets the other spelling. Judged by a sample."""
-        ours = self._indexes.ours(other)
+        ours = self._index_view.ours(other)
         if ours is None or ours.entry.kind is not Kind.DIRECTORY or not self.goes(other):
             return False
         key = sort_key(other) + b"\0"
-        below = self._indexes.store.alive_after(key, STAYING_SAMPLE)
+        below = self._index_view.store.alive_after(key, STAYING_SAMPLE)
         children = [path_of_key(child) for child, _ in below if child.startswith(key)]
-        if any(self._versions.stays(child) for child in children):
+        if any(self._resolver.stays(child) for child in children):
             return False
-        if self._indexes.store.is_staging_below(other):
+        if self._index_view.store.is_staging_below(other):
             return False  # it would come along, and nobody would know whose it is
         wanted = (
-            self._versions.wants_same(child, path + child[len(other) :]) for child in children
+            self._resolver.wants_same(child, path + child[len(other) :]) for child in children
         )
         return not children or any(wanted)
 
     def _waits_for_name(self, operation: Operation) -> bool:
         """Whether it makes a `.lefting`, and a job makes one for the same path now: of another
         version, which was to come before."""
-        is_made = self._indexes.store.is_meant(lefting_path(operation.path))
+        is_made = self._index_view.store.is_meant(lefting_path(operation.path))
         return is_made and makes_lefting(operation)
 
     def _still_deleted(self, path: str, found: Operation) -> bool:
         """Whether what a scan found is still nothing of ours. Since then it may have been
         published, or said to be gone by a later delete, below which our version must not go."""
-        ours = self._indexes.ours(path)
+        ours = self._index_view.ours(path)
         if ours is None:
             return True
         return ours.entry.deleted and ours.entry.rank <= found.entry.rank
 
-    def _may_go(self, path: str, doing: Doing, batch: dict[str, Operation]) -> bool:
+    def _may_go(self, path: str, active: ActiveTicket, batch: dict[str, Operation]) -> bool:
         """Whether our folder at `path` can be removed after what is in the batch. What must stay
         below it makes us publish it again; what is still to go makes it wait."""
         key = sort_key(path)
-        below = self._indexes.store.alive_after(key + b"\0", STAYING_SAMPLE, key + b"\1")
+        below = self._index_view.store.alive_after(key + b"\0", STAYING_SAMPLE, key + b"\1")
         children = [path_of_key(child) for child, _ in below]
         if all(child in batch and batch[child].entry.deleted for child in children):
             return True
-        if any(self._versions.stays(child) for child in children):
-            self._versions.keep_folder(path)
+        if any(self._resolver.stays(child) for child in children):
+            self._resolver.keep_folder(path)
             self._window.consider(path)
-            doing.stage = Stage.WAITING
+            active.stage = TicketStage.WAITING
             return False
         self._stuck.append(path)
         return False
 
 
-def _lane(doing: Doing) -> Lane:
+def _lane(active: ActiveTicket) -> Lane:
     """Of the device whose place it has, by who changed it; bit 0: nobody's place."""
-    return lane_of(doing.account[0] if doing.account else 0, doing.entry.writer)
+    return lane_of(active.account[0] if active.account else 0, active.entry.writer)
 
 
 def _verb(ticket: Ticket) -> Verb:

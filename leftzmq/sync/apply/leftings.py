@@ -13,11 +13,10 @@ from typing import Final, TypeVar
 from leftzmq.disk.staging.lefting import lefting_path, lefting_paths
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.rows import theirs_of
-from leftzmq.sync.actions import Action, Work
-from leftzmq.sync.facts import Fact
+from leftzmq.sync.actions import Outputs, Work
 from leftzmq.sync.jobs import ClearStaging, Discard, Discarded, Leftover, StagingCleared
 from leftzmq.sync.problems import Problems
-from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import LEFTING_SUFFIX, is_below, name_of
 from leftzmq.tree.plan import Operation, Staged, Verb
@@ -33,11 +32,11 @@ remembered; of more than these some stay problems."""
 class Leftings:
     """Of one folder. clearing: those of an earlier life are looked at; nothing is staged yet"""
 
-    def __init__(self, folder: str, indexes: Indexes, problems: Problems) -> None:
+    def __init__(self, folder: str, index_view: IndexView, problems: Problems) -> None:
         self._problems = problems
-        self._folder, self._indexes, self._store = folder, indexes, indexes.store
+        self._folder, self._index_view, self._store = folder, index_view, index_view.store
         self._resumable: dict[str, tuple[Staged, bytes]] = {}  # by target, with content
-        indexes.kept = self._resumable.keys()
+        index_view.kept = self._resumable.keys()
         self._left: dict[Staged, None] = {}  # could not be thrown away: tried again
         self._retry_at = 0.0
         # By name and inode: both stay what they are where a folder above is renamed.
@@ -69,7 +68,7 @@ class Leftings:
         """When `tick` has something to throw away again (monotonic)."""
         return self._retry_at if self._left else None
 
-    def tick(self, now: float) -> list[Action | Fact]:
+    def on_time_passed(self, now: float) -> Outputs:
         """What would not go is tried again: a folder that is to go waits for it."""
         if not self._left or now < self._retry_at:
             return []
@@ -81,7 +80,7 @@ class Leftings:
         self._retry_at = now + LEFT_RETRY_S
         return [Work(Discard(self._folder, again))] if again else []
 
-    def clear(self, spare: Callable[[str], bool]) -> list[Action | Fact]:
+    def clear(self, spare: Callable[[str], bool]) -> Outputs:
         """At the start, before anything new is staged: `.lefting` files of an earlier life. Those
         of large files that somebody wants stay: what they hold is verified then. spare: whether
         that of a path is somebody else's, who knows more of it."""
@@ -89,7 +88,7 @@ class Leftings:
         resumable: list[Leftover] = []
         self._recall()
         known = [each for each in self._store.all_staged() if not spare(each[0])]
-        self._indexes.recall(path for path, _, _ in known)
+        self._index_view.recall(path for path, _, _ in known)
         for path, staged, content in known:
             leftover = Leftover(path, staged, content)
             self._remember(path, content)
@@ -105,11 +104,11 @@ class Leftings:
 
     def _remember(self, path: str, content: bytes) -> None:
         """It may have its name already, by an operation that was not committed any more."""
-        wanted = theirs_of(self._indexes.rows(path), content)
+        wanted = theirs_of(self._index_view.rows(path), content)
         if wanted is not None:
-            self._indexes.begun[path] = wanted
+            self._index_view.begun[path] = wanted
 
-    def cleared(self, fact: StagingCleared, now: float) -> list[Action | Fact]:
+    def on_staging_cleared(self, fact: StagingCleared, now: float) -> Outputs:
         self.gone(*fact.gone)
         self._stayed(fact.left, now)
         lost = {*fact.gone, *fact.left, *(leftover.staged for leftover in fact.swapped)}
@@ -118,17 +117,17 @@ class Leftings:
         self.clearing = False
         return self._missed(fact.missing)
 
-    def discarded(self, fact: Discarded, now: float) -> list[Action | Fact]:
+    def on_discarded(self, fact: Discarded, now: float) -> Outputs:
         self.gone(*fact.staged)
         self._stayed(fact.left, now)
         return self._missed(fact.missing)
 
-    def found(self, strange: Sequence[Staged]) -> list[Action | Fact]:
+    def found(self, strange: Sequence[Staged]) -> Outputs:
         """A walk came upon these, which our index does not know."""
         if not strange:
             return []
         ours = {_mark(staged) for _, staged, _ in self._store.leftings()} | self._missing.keys()
-        out: list[Action | Fact] = []
+        out: Outputs = []
         for staged in strange:
             if staged.inode and _mark(staged) in ours:
                 out += self._back(staged)
@@ -138,9 +137,9 @@ class Leftings:
             out += self._problems.show(problem)
         return out
 
-    def _missed(self, missing: Iterable[Staged]) -> list[Action | Fact]:
+    def _missed(self, missing: Iterable[Staged]) -> Outputs:
         """These are not where they were made."""
-        out: list[Action | Fact] = []
+        out: Outputs = []
         for mark in map(_mark, missing):
             if (staged := self._strange.pop(mark, None)) is not None:
                 out += self._back(staged)
@@ -148,7 +147,7 @@ class Leftings:
                 _keep(self._missing, mark, None)
         return out
 
-    def _back(self, staged: Staged) -> list[Action | Fact]:
+    def _back(self, staged: Staged) -> Outputs:
         """Ours, in a folder that has another name now: what it was for is asked for anew."""
         self._missing.pop(_mark(staged), None)
         self._store.put_staged((staged.path.removesuffix(LEFTING_SUFFIX), staged, b""))
@@ -162,16 +161,16 @@ class Leftings:
     def turned(self) -> list[str]:
         """Paths of which something is left, and that others say something else of since this was
         asked; or we do."""
-        paths, self._indexes.turned = self._indexes.turned, set()
+        paths, self._index_view.turned = self._index_view.turned, set()
         return sorted(paths)
 
-    def useless(self, path: str) -> list[Action | Fact]:
+    def useless(self, path: str) -> Outputs:
         """Throw away what is left for `path`, if it will be wanted no more."""
         if path not in self._resumable or self._may_go_on(path, self._resumable[path][1]):
             return []
         return self.discard(self._resumable.pop(path)[0])
 
-    def left(self, entry: Entry, staged: Staged) -> list[Action | Fact]:
+    def left(self, entry: Entry, staged: Staged) -> Outputs:
         """A ticket is none any more: keep what there is for when its holders are back, or throw
         it away."""
         if not self._may_go_on(entry.path, entry.content):
@@ -179,7 +178,7 @@ class Leftings:
         self._resumable[entry.path] = staged, entry.content
         return []
 
-    def discard(self, staged: Staged) -> list[Action | Fact]:
+    def discard(self, staged: Staged) -> Outputs:
         """Throw one away; it is ours until it is gone."""
         self._store.doom_staged(staged)
         return [Work(Discard(self._folder, (staged,)))]
@@ -219,7 +218,7 @@ class Leftings:
     def _may_go_on(self, path: str, content: bytes) -> bool:
         """Whether a `.lefting` of a large file may be wanted once more: also while those who have
         the winning version are away."""
-        winner = max(self._indexes.rows(path), key=lambda row: row.entry.rank, default=None)
+        winner = max(self._index_view.rows(path), key=lambda row: row.entry.rank, default=None)
         if winner is None or winner.is_ours or winner.entry.deleted:
             return False
         return winner.entry.depth > 0 and winner.entry.content == content

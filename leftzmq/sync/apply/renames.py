@@ -9,31 +9,33 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from leftzmq.index.store import Store
-from leftzmq.sync.actions import Action
-from leftzmq.sync.apply.work_window import Doing, Stage, Window
-from leftzmq.sync.facts import Fact, FileWanted
-from leftzmq.sync.versions.path_locks import Claimant, Claims
-from leftzmq.sync.versions.resolver import Versions
+from leftzmq.sync.actions import Outputs
+from leftzmq.sync.apply.work_window import ActiveTicket, TicketStage, WorkWindow
+from leftzmq.sync.facts import FileWanted
+from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
+from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.sync.versions.ticket import Ticket
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.plan import Moved, Operation, Verb
 
-_FREE = (Stage.READY, Stage.WAITING)
+_FREE = (TicketStage.READY, TicketStage.WAITING)
 
 
-class Moves:
+class Renames:
     """Of one folder."""
 
-    def __init__(self, store: Store, versions: Versions, claims: Claims, window: Window) -> None:
-        self._store, self._versions, self._claims, self._window = store, versions, claims, window
+    def __init__(
+        self, store: Store, resolver: Resolver, locks: PathLocks, window: WorkWindow
+    ) -> None:
+        self._store, self._resolver, self._locks, self._window = store, resolver, locks, window
 
-    def at_home(self, out: list[Action | Fact]) -> tuple[list[Action | Fact], list[str]]:
+    def at_home(self, out: Outputs) -> tuple[Outputs, list[str]]:
         """What lies at home already is moved, if it is to go from there, or copied: what is left
         of `out`, and the paths to which something is moved."""
         homes = self._homes([fact for fact in out if isinstance(fact, FileWanted)])
         if not homes:
             return out, []
-        left: list[Action | Fact] = []
+        left: Outputs = []
         moving: list[str] = []
         for each in out:
             if isinstance(each, FileWanted) and (home := homes.get(each.entry.path)):
@@ -46,10 +48,10 @@ class Moves:
 
     def _goes(self, path: str, home: str) -> bool:
         """Whether the file at `home` is to go, and is in all that is synced what `path` wants."""
-        doing, ticket = self._window.doing[path], self._versions.ticket(path)
-        if doing.fetch or ticket is None or self._moved(home, ticket) is None:
+        active, ticket = self._window.active[path], self._resolver.ticket(path)
+        if active.fetch or ticket is None or self._moved(home, ticket) is None:
             return False
-        doing.source = home
+        active.source = home
         return True
 
     def _homes(self, wanted: Sequence[FileWanted]) -> dict[str, str]:
@@ -62,26 +64,28 @@ class Moves:
             if fact.entry.size and bytes(fact.entry.content) in homes
         }
 
-    def operation(self, doing: Doing, ticket: Ticket) -> Operation | None:
+    def operation(self, active: ActiveTicket, ticket: Ticket) -> Operation | None:
         """The rename, with both paths claimed but its own; None where it is not possible (any
         more): then the bytes are copied or fetched."""
-        assert doing.source
-        moved = self._moved(doing.source, ticket)
-        if moved is None or not self._claims.take(doing.source, Claimant.APPLIER):
+        assert active.source
+        moved = self._moved(active.source, ticket)
+        if moved is None or not self._locks.take(active.source, LockOwner.APPLIER):
             return None
-        going = self._window.doing.get(doing.source)
+        going = self._window.active.get(active.source)
         if going is None:
-            going = self._window.doing[doing.source] = Doing(Stage.READY, moved.entry)
-        going.stage = Stage.APPLYING
+            going = self._window.active[active.source] = ActiveTicket(
+                TicketStage.READY, moved.entry
+            )
+        going.stage = TicketStage.APPLYING
         return Operation(Verb.MOVE_FILE, ticket.entry, moved=moved)
 
     def _moved(self, home: str, ticket: Ticket) -> Moved | None:
         if ticket.held is not None:
             return None  # what is at the target has to go first, or is kept as a copy
-        going = self._window.doing.get(home)
+        going = self._window.active.get(home)
         if going is not None and (going.stage not in _FREE or going.operation is not None):
             return None
-        leaving = self._versions.ticket(home)
+        leaving = self._resolver.ticket(home)
         if leaving is None or not leaving.entry.deleted or leaving.held is None:
             return None
         assert leaving.ours is not None

@@ -12,17 +12,17 @@ from typing import Final
 
 from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.errors import Problem, ProblemKind
-from leftzmq.sync.actions import Action, Tell, tell_entry
+from leftzmq.sync.actions import Outputs, Tell, tell_entry
 from leftzmq.sync.apply.leftings import Leftings
-from leftzmq.sync.apply.set_aside import Asides
-from leftzmq.sync.apply.work_window import Doing, Stage, Window
-from leftzmq.sync.exchange.announcer import Replica
-from leftzmq.sync.facts import Fact, RescanWanted
+from leftzmq.sync.apply.set_aside import SetAside
+from leftzmq.sync.apply.work_window import ActiveTicket, TicketStage, WorkWindow
+from leftzmq.sync.exchange.announcer import Announcer
+from leftzmq.sync.facts import RescanWanted
 from leftzmq.sync.guard.guard import Guard
 from leftzmq.sync.problems import Problems
-from leftzmq.sync.versions.name_clashes import Spellings
-from leftzmq.sync.versions.path_locks import Claimant, Claims
-from leftzmq.sync.versions.resolver import Versions
+from leftzmq.sync.versions.name_clashes import NameClashes
+from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
+from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import parent_of
@@ -40,27 +40,27 @@ Source = Callable[[Entry, int], str]
 "" where it is not known."""
 
 
-class Ends:
+class Results:
     """Of one folder: the outcomes of its batches, until they are handled."""
 
     def __init__(
         self,
         folder: str,
-        window: Window,
-        versions: Versions,
-        spellings: Spellings,
-        replica: Replica,
+        window: WorkWindow,
+        resolver: Resolver,
+        name_clashes: NameClashes,
+        announcer: Announcer,
         guard: Guard,
         leftings: Leftings,
-        claims: Claims,
+        locks: PathLocks,
         problems: Problems,
         source: Source,
     ) -> None:
-        self._folder, self._window, self._versions = folder, window, versions
-        self._spellings = spellings
-        self._replica, self._guard, self._leftings = replica, guard, leftings
-        self._claims, self._problems, self._source = claims, problems, source
-        self.asides = Asides(folder, claims, leftings, versions, replica)
+        self._folder, self._window, self._resolver = folder, window, resolver
+        self._name_clashes = name_clashes
+        self._announcer, self._guard, self._leftings = announcer, guard, leftings
+        self._locks, self._problems, self._source = locks, problems, source
+        self.set_aside = SetAside(folder, locks, leftings, resolver, announcer)
         self._waiting: deque[Outcome] = deque()
         self._waiting_walks: set[str] = set()
 
@@ -74,12 +74,12 @@ class Ends:
         """Whether the folder at `path` could not be removed and is being walked."""
         return path in self._waiting_walks
 
-    def walk_ended(self, prefix: str) -> None:
+    def on_walk_ended(self, prefix: str) -> None:
         if prefix in self._waiting_walks:
             self._waiting_walks.discard(prefix)
             self._window.consider(prefix)
 
-    def handle_some(self, now: float) -> list[Action | Fact]:
+    def handle_some(self, now: float) -> Outputs:
         """What the next few operations that ended mean; what they did is ours now."""
         outcomes = [self._waiting.popleft() for _ in range(min(ENDS_A_TURN, len(self._waiting)))]
         if not outcomes:
@@ -88,13 +88,13 @@ class Ends:
         self._leftings.gone(*(o.staged for o in done if o.staged))
         self._leftings.carried_out(outcome.operation for outcome in outcomes)
         self._guard.taking(done)
-        out: list[Action | Fact] = [*self._replica.took(outcomes)]
+        out: Outputs = [*self._announcer.took(outcomes)]
         self._guard.went()
         for outcome in outcomes:
-            self._claims.release(outcome.operation.paths, Claimant.APPLIER)
+            self._locks.release(outcome.operation.paths, LockOwner.APPLIER)
             if outcome.operation.moved is not None:
                 out += self._moved(outcome.operation, outcome.operation.moved, outcome.ending, now)
-            self.asides.add(outcome, now)
+            self.set_aside.add(outcome, now)
             if outcome.left is not None:
                 out += self._leftings.discard(outcome.left)
             out += self._ended(outcome, now)
@@ -102,89 +102,89 @@ class Ends:
                 self._window.consider(outcome.copied_to)
         return out
 
-    def _ended(self, outcome: Outcome, now: float) -> list[Action | Fact]:
+    def _ended(self, outcome: Outcome, now: float) -> Outputs:
         path = outcome.operation.path
-        doing = self._window.doing[path]
-        doing.stage = Stage.WAITING
+        active = self._window.active[path]
+        active.stage = TicketStage.WAITING
         if outcome.operation.moved is not None and outcome.ending is not Ending.DONE:
-            doing.source, doing.fetch = "", True
+            active.source, active.fetch = "", True
             looked_at = (Ending.FLUSH_FAILED, Ending.OTHER_SPELLING)  # it lies there; or another
             if outcome.ending not in looked_at:
                 self._window.consider(path)
                 return []
         match outcome.ending:
             case Ending.DONE:
-                return self._done(outcome, doing)
+                return self._done(outcome, active)
             case Ending.CHANGED:
                 if outcome.operation.copy_to is not None:
-                    doing.digits = min(doing.digits + HEX_DIGITS, MAX_DIGITS)
-                doing.operation = None
-                self._window.wait(doing, now + CHANGED_RETRY_S)
+                    active.digits = min(active.digits + HEX_DIGITS, MAX_DIGITS)
+                active.operation = None
+                self._window.wait(active, now + CHANGED_RETRY_S)
                 return [RescanWanted(self._folder, (path,))]
             case Ending.OTHER_SPELLING:
-                return self._other_spelling(outcome, doing, now)
+                return self._other_spelling(outcome, active, now)
             case Ending.NOT_EMPTY:
-                return self._not_empty(path, doing, now)
+                return self._not_empty(path, active, now)
             case Ending.NO_PARENT:
-                self._window.wait(doing, now + CHANGED_RETRY_S)
+                self._window.wait(active, now + CHANGED_RETRY_S)
                 return [RescanWanted(self._folder, (parent_of(path),))] if "/" in path else []
             case Ending.NO_STAGED | Ending.FLUSH_FAILED | Ending.FULL_AT_FLUSH:
-                return self._begin_anew(outcome, doing, now)
+                return self._begin_anew(outcome, active, now)
             case Ending.DISK_FULL:
-                self._window.wait(doing, now + FULL_RETRY_S)
+                self._window.wait(active, now + FULL_RETRY_S)
                 return self._show(path, ProblemKind.DISK_FULL, outcome.why)
             case Ending.FAILED:
                 if outcome.aside is not None:
-                    doing.staged = None  # who puts the old version back throws it away
-                self._window.wait(doing, now + FAILED_RETRY_S)
+                    active.staged = None  # who puts the old version back throws it away
+                self._window.wait(active, now + FAILED_RETRY_S)
                 return self._show(path, ProblemKind.UNWRITABLE, outcome.why)
 
-    def _other_spelling(self, outcome: Outcome, doing: Doing, now: float) -> list[Action | Fact]:
+    def _other_spelling(self, outcome: Outcome, active: ActiveTicket, now: float) -> Outputs:
         """Another spelling of it is there. Where that is nothing of ours yet, a look is to tell."""
         path, other = outcome.operation.path, outcome.other
-        doing.operation = None
-        if other and self._spellings.is_here(other):
-            self._spellings.stands(path, other, now)
+        active.operation = None
+        if other and self._name_clashes.is_here(other):
+            self._name_clashes.stands(path, other, now)
             self._window.consider_within(path)
             return []
-        self._window.wait(doing, now + FULL_RETRY_S)
+        self._window.wait(active, now + FULL_RETRY_S)
         out = self._show(path, ProblemKind.NAME_FOLDS, f"here is {other}" if other else "")
         return [*out, RescanWanted(self._folder, (other,))] if other else out
 
-    def _begin_anew(self, outcome: Outcome, doing: Doing, now: float) -> list[Action | Fact]:
+    def _begin_anew(self, outcome: Outcome, active: ActiveTicket, now: float) -> Outputs:
         """Its `.lefting` is of no use, or got its name and the flush of a folder failed then: a
         look tells which; what is found there is taken for what it is."""
-        operation, staged = outcome.operation, doing.staged
-        doing.staged = None
-        self._window.wait(doing, now + CHANGED_RETRY_S)
-        out: list[Action | Fact] = []
+        operation, staged = outcome.operation, active.staged
+        active.staged = None
+        self._window.wait(active, now + CHANGED_RETRY_S)
+        out: Outputs = []
         if staged is not None:
             out += self._leftings.discard(staged)
         if outcome.ending is Ending.FLUSH_FAILED:
-            self._versions.may_lie(operation.entry, *operation.paths)
+            self._resolver.may_lie(operation.entry, *operation.paths)
             out.append(RescanWanted(self._folder, operation.paths))
             out += self._show(operation.path, ProblemKind.FLUSH_FAILED, outcome.why)
         if outcome.ending is Ending.FULL_AT_FLUSH:
-            self._window.wait(doing, now + FULL_RETRY_S)
+            self._window.wait(active, now + FULL_RETRY_S)
             out += self._show(operation.path, ProblemKind.DISK_FULL, outcome.why)
         return out
 
-    def _done(self, outcome: Outcome, doing: Doing) -> list[Action | Fact]:
+    def _done(self, outcome: Outcome, active: ActiveTicket) -> Outputs:
         path, spelled = outcome.operation.path, outcome.operation.spelled
         self._window.leave(path)
         self._window.consider(path)
         self._window.folder_made(path)
-        self._spellings.forget(path)
+        self._name_clashes.forget(path)
         out = self._problems.clear(path)
         if spelled is not None:
-            self._spellings.respelled(path, spelled)
+            self._name_clashes.respelled(path, spelled)
             self._gone_with(spelled)
             out.append(RescanWanted(self._folder, (path, spelled), walk=True))
         if outcome.lost:
             out += self._show(path, ProblemKind.ACCESS_LOST, f"not kept: {outcome.lost}")
-        if doing.staged is not None and outcome.operation.staged is None:
-            out += self._leftings.discard(doing.staged)  # its bytes came here another way
-        out.append(self._finished(outcome.operation.entry, doing))
+        if active.staged is not None and outcome.operation.staged is None:
+            out += self._leftings.discard(active.staged)  # its bytes came here another way
+        out.append(self._finished(outcome.operation.entry, active))
         if outcome.copied_to is not None:
             fields = {"folder": self._folder, "path": path, "copy": outcome.copied_to}
             out.append(Tell(EventKind.CONFLICT, fields))
@@ -193,59 +193,57 @@ class Ends:
     def _gone_with(self, folder: str) -> None:
         """The folder is called otherwise now. What was in it and was to go is not at its path any
         more; until our index says so, a version that comes there would be taken for ours."""
-        for path in self._versions.alive_below(folder, RESPELLED_AT_ONCE):
-            doing = self._window.doing.get(path)
-            if doing is not None and doing.stage is Stage.APPLYING:
+        for path in self._resolver.alive_below(folder, RESPELLED_AT_ONCE):
+            active = self._window.active.get(path)
+            if active is not None and active.stage is TicketStage.APPLYING:
                 continue
-            ticket = self._versions.ticket(path)
+            ticket = self._resolver.ticket(path)
             if ticket is not None and ticket.entry.deleted:
-                self._versions.take(ticket.entry, None)
+                self._resolver.take(ticket.entry, None)
             self._window.consider(path)
 
-    def _moved(
-        self, operation: Operation, moved: Moved, ending: Ending, now: float
-    ) -> list[Action | Fact]:
+    def _moved(self, operation: Operation, moved: Moved, ending: Ending, now: float) -> Outputs:
         """The other end of a move."""
-        self._claims.release((moved.path,), Claimant.APPLIER)
-        if ending is not Ending.DONE and self._spellings.may_have_come(operation.path):
+        self._locks.release((moved.path,), LockOwner.APPLIER)
+        if ending is not Ending.DONE and self._name_clashes.may_have_come(operation.path):
             # Its folder was called otherwise first: it came along, and is at that path no more.
-            self._versions.take(moved.entry, None)
+            self._resolver.take(moved.entry, None)
             ending = Ending.DONE
         if ending is not Ending.DONE:
             # Whatever it waited for before may have come meanwhile, and found it at work.
-            self._window.wait(self._window.doing[moved.path], now + CHANGED_RETRY_S)
+            self._window.wait(self._window.active[moved.path], now + CHANGED_RETRY_S)
             return [RescanWanted(self._folder, (moved.path,))]
         self._window.consider(moved.path)
-        doing = self._window.leave(moved.path)
-        return [*self._problems.clear(moved.path), self._finished(moved.entry, doing)]
+        active = self._window.leave(moved.path)
+        return [*self._problems.clear(moved.path), self._finished(moved.entry, active)]
 
-    def _finished(self, entry: Entry, doing: Doing | None) -> Tell:
+    def _finished(self, entry: Entry, active: ActiveTicket | None) -> Tell:
         """doing: its ticket, which has left the window."""
-        account = doing.account if doing is not None else None
+        account = active.account if active is not None else None
         device = self._source(entry, account[0] if account is not None else 0)
         more = {"device": device} if device else {}
         return tell_entry(EventKind.FINISHED, self._folder, entry, **more)
 
-    def _not_empty(self, path: str, doing: Doing, now: float) -> list[Action | Fact]:
+    def _not_empty(self, path: str, active: ActiveTicket, now: float) -> Outputs:
         if self._leftings.lie_below(path):
-            self._window.wait(doing, now + CHANGED_RETRY_S)
+            self._window.wait(active, now + CHANGED_RETRY_S)
             return []
-        if doing.walked:
+        if active.walked:
             # A walk found nothing below it that could be synced: what is there stays, so the
             # folder does (case c).
             self._window.consider(path)
-            if doing.operation is not None:
-                self._versions.keep_found(doing.operation)
+            if active.operation is not None:
+                self._resolver.keep_found(active.operation)
                 self._window.leave(path)
                 return []
-            doing.walked = False
-            if self._versions.lies_in_the_way(path):
+            active.walked = False
+            if self._resolver.lies_in_the_way(path):
                 return [RescanWanted(self._folder, (path,), walk=True)]
-            self._versions.keep_folder(path)
+            self._resolver.keep_folder(path)
             return self._show(path, ProblemKind.NOT_EMPTY, "")
-        doing.walked = True
+        active.walked = True
         self._waiting_walks.add(path)
         return [RescanWanted(self._folder, (path,), walk=True)]
 
-    def _show(self, path: str, kind: ProblemKind, why: str) -> list[Action | Fact]:
+    def _show(self, path: str, kind: ProblemKind, why: str) -> Outputs:
         return self._problems.show(Problem(self._folder, path, kind, why))

@@ -14,7 +14,7 @@ S = TypeVar("S", bound=Hashable)
 T = TypeVar("T", bound=tuple[Any, ...])
 
 
-class Turns(Generic[S, T]):
+class RoundRobin(Generic[S, T]):
     """The least of a source comes first."""
 
     def __init__(self) -> None:

@@ -14,13 +14,13 @@ from dataclasses import replace
 from typing import Final
 
 from leftzmq.disk.apply.outcome import Ending, Outcome
-from leftzmq.sync.actions import Action, Tell, Work
+from leftzmq.sync.actions import Outputs, Tell, Work
 from leftzmq.sync.apply.leftings import Leftings
-from leftzmq.sync.exchange.announcer import Replica
-from leftzmq.sync.facts import Fact, PathsReconsidered, RescanWanted
+from leftzmq.sync.exchange.announcer import Announcer
+from leftzmq.sync.facts import PathsReconsidered, RescanWanted
 from leftzmq.sync.jobs import Applied, Apply, Leftover
-from leftzmq.sync.versions.path_locks import Claimant, Claims
-from leftzmq.sync.versions.resolver import Versions
+from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
+from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.tree.plan import Operation, Verb
 from leftzmq.wire.local import EventKind
 
@@ -29,19 +29,19 @@ GOING_BACK: Final = 0
 RETRY_S: Final = 5.0
 
 
-class Asides:
+class SetAside:
     """Of one folder. A crash forgets them: then they are what the next start finds."""
 
     def __init__(
         self,
         folder: str,
-        claims: Claims,
+        locks: PathLocks,
         leftings: Leftings,
-        versions: Versions,
-        replica: Replica,
+        resolver: Resolver,
+        announcer: Announcer,
     ) -> None:
-        self._folder, self._claims, self._leftings = folder, claims, leftings
-        self._versions, self._replica = versions, replica
+        self._folder, self._locks, self._leftings = folder, locks, leftings
+        self._resolver, self._announcer = resolver, announcer
         self._waiting: list[Operation] = []
         self._under_way: tuple[Operation, ...] = ()
         self._retry_at = 0.0
@@ -49,14 +49,14 @@ class Asides:
     def __bool__(self) -> bool:
         return bool(self._waiting or self._under_way)
 
-    def go_on_after(self, before: Asides) -> None:
+    def go_on_after(self, before: SetAside) -> None:
         """What the folder that was stopped left aside lies there still."""
         for operation in (*before._under_way, *before._waiting):
             self._wait(operation)
 
     def holds(self, path: str) -> bool:
         """Whether no ticket is to be made of this path: it is told when one may be again."""
-        return self._claims.has(path, Claimant.ASIDE)
+        return self._locks.has(path, LockOwner.ASIDE)
 
     def add(self, outcome: Outcome, now: float) -> None:
         """An operation ended, and nobody has its paths; it may have left something aside. Of a
@@ -69,11 +69,11 @@ class Asides:
         self._wait(replace(operation, verb=Verb.GO_BACK, aside=outcome.aside))
         self._retry_at = now + RETRY_S
 
-    def swapped(self, leftover: Leftover) -> list[Action | Fact]:
+    def swapped(self, leftover: Leftover) -> Outputs:
         """At the start: what had the name lies under that of the `.lefting`. It becomes the
         conflict copy if it has to, else it goes to the trash."""
         path, staged = leftover.path, leftover.staged
-        operation = self._versions.owed_copy(path, leftover.content, staged)
+        operation = self._resolver.owed_copy(path, leftover.content, staged)
         if operation is None:
             return self._leftings.discard(staged)
         self._wait(operation)
@@ -81,29 +81,29 @@ class Asides:
 
     def _wait(self, operation: Operation) -> None:
         for path in operation.paths:
-            self._claims.take(path, Claimant.ASIDE)
+            self._locks.take(path, LockOwner.ASIDE)
         self._waiting.append(operation)
 
     def deadline(self) -> float | None:
         return self._retry_at if self._waiting and not self._under_way else None
 
-    def start(self, now: float) -> list[Action | Fact]:
+    def start(self, now: float) -> Outputs:
         if self._under_way or not self._waiting or now < self._retry_at:
             return []
         self._under_way, self._waiting = tuple(self._waiting), []
         return [Work(Apply(self._folder, GOING_BACK, self._under_way))]
 
-    def ended(self, fact: Applied, now: float) -> list[Action | Fact]:
+    def on_applied(self, fact: Applied, now: float) -> Outputs:
         """What went back, or on, is looked at; the rest is tried again."""
         self._under_way = ()
-        out: list[Action | Fact] = []
+        out: Outputs = []
         for outcome in fact.outcomes:
             operation = outcome.operation
             if outcome.ending in (Ending.FAILED, Ending.DISK_FULL, Ending.FLUSH_FAILED):
                 self._waiting.append(operation)
                 self._retry_at = now + RETRY_S
                 continue
-            self._claims.release(operation.paths, Claimant.ASIDE)
+            self._locks.release(operation.paths, LockOwner.ASIDE)
             if operation.verb is Verb.NAME_COPY and outcome.ending is Ending.DONE:
                 out += self._named(outcome)
             elif operation.staged is not None:
@@ -112,10 +112,10 @@ class Asides:
             out.append(PathsReconsidered(self._folder, operation.paths))
         return out
 
-    def _named(self, outcome: Outcome) -> list[Action | Fact]:
+    def _named(self, outcome: Outcome) -> Outputs:
         """A conflict copy has its name, and what replaced it is ours."""
         operation, copy_to = outcome.operation, outcome.copied_to
         assert operation.staged is not None
         self._leftings.gone(operation.staged)
         fields = {"folder": self._folder, "path": operation.path, "copy": copy_to}
-        return [*self._replica.took([outcome]), Tell(EventKind.CONFLICT, fields)]
+        return [*self._announcer.took([outcome]), Tell(EventKind.CONFLICT, fields)]

@@ -40,7 +40,7 @@ def lane_of(bit: int, writer: bytes) -> Lane:
     return bit, crc32(writer) % WRITER_LANES
 
 
-class Pace:
+class SourcePace:
     """Of one folder."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ REFUSED_MAX: Final = 1_000
 """Tickets that are remembered: a part of them may be here."""
 
 
-class Room:
+class SpaceWaits:
     """Of one folder. holds: whether the guard holds something: then the trash keeps all that was
     taken within the last day."""
 
@@ -107,7 +107,7 @@ class Room:
         del self._refused[path]
         return True
 
-    def tick(self, now: float) -> list[Work]:
+    def on_time_passed(self, now: float) -> list[Work]:
         if self._fits is None or self._looking or now < self._next_look:
             return []
         if self._least and now >= self._next_give:
@@ -115,11 +115,11 @@ class Room:
         self._looking = True
         return [Work(LookForRoom(self.folder, self._where))]
 
-    def seen(self, fact: RoomSeen, now: float) -> bool:
+    def on_room_seen(self, fact: RoomSeen, now: float) -> bool:
         """Whether something that waits may come now."""
         return self._looked(fact.fits_bytes, now)
 
-    def made(self, fact: RoomMade, now: float) -> tuple[list[Work], bool]:
+    def on_room_made(self, fact: RoomMade, now: float) -> tuple[list[Work], bool]:
         """What is to be done further; and whether all that waits is to be considered: it may come
         now, or has a Problem from now on."""
         path, need = self._wanted

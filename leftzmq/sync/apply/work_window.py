@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from leftzmq.sync.apply.round_robin import Turns
-from leftzmq.sync.versions.index_view import OURS, Indexes
+from leftzmq.sync.apply.round_robin import RoundRobin
+from leftzmq.sync.versions.index_view import OURS, IndexView
 from leftzmq.tree.conflict import HEX_DIGITS
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import is_below, sort_key
@@ -35,7 +35,7 @@ Account = tuple[int, bool]
 """Whose places, by its bit in the index; and whether for tickets that need bytes."""
 
 
-class Stage(Enum):
+class TicketStage(Enum):
     """Where a ticket is on its way."""
 
     WANTED = auto()  # the downloader has it
@@ -45,7 +45,7 @@ class Stage(Enum):
 
 
 @dataclass(slots=True)
-class Doing:
+class ActiveTicket:
     """A ticket in the window.
 
     operation: set for what a scan found (FoundDeleted), else made from the ticket
@@ -59,7 +59,7 @@ class Doing:
     no_folder_since: when it was first found that the folder it belongs into is not there
     """
 
-    stage: Stage
+    stage: TicketStage
     entry: Entry
     staged: Staged | None = None
     operation: Operation | None = None
@@ -74,24 +74,26 @@ class Doing:
     no_folder_since: float | None = None
 
 
-class Window:
+class WorkWindow:
     """Of one folder: path -> Doing, and what is to be considered next.
 
     Tickets that need bytes and those that need none have accounts of their own: a file never keeps
     out the folder that it waits for. A device is named by its bit in the index.
     """
 
-    def __init__(self, indexes: Indexes) -> None:
-        self._indexes = indexes
-        self.doing: dict[str, Doing] = {}
+    def __init__(self, index_view: IndexView) -> None:
+        self._index_view = index_view
+        self.active: dict[str, ActiveTicket] = {}
         self._places: dict[Account, dict[str, None]] = {}  # paths, the oldest first
         self._passed: dict[int, bytes] = {}  # bit -> the cursor after which it has more tickets
         self._made_room: dict[int, float] = {}  # bit -> when what left is looked at again, at best
         self._tended_at = 0.0
         self._scan_for = 0  # the bit of which tickets are looked for; 0: all
         self._below: dict[str, dict[str, None]] = {}  # a folder to be made -> what waits for it
-        self._next: Turns[int, tuple[int, str]] = Turns()
-        self._scanned: Turns[int, tuple[int, str]] = Turns()  # the same, found in the index
+        self._next: RoundRobin[int, tuple[int, str]] = RoundRobin()
+        self._scanned: RoundRobin[int, tuple[int, str]] = (
+            RoundRobin()
+        )  # the same, found in the index
         self._number = 0
         self._queued: set[str] = set()
         self._retries: list[tuple[float, str]] = []
@@ -99,7 +101,7 @@ class Window:
 
     @property
     def idle(self) -> bool:
-        return not self.doing and self.considered
+        return not self.active and self.considered
 
     @property
     def considered(self) -> bool:
@@ -118,7 +120,7 @@ class Window:
         """There may be a ticket at `path`. source: the bit of who said so, 0: nobody else."""
         if path in self._queued:
             return
-        if path not in self.doing and self._next.of(source) >= WINDOW_TICKETS:
+        if path not in self.active and self._next.of(source) >= WINDOW_TICKETS:
             self._begin_again()  # it is found again in the index
             return
         self._put(self._next, source, path)
@@ -126,10 +128,10 @@ class Window:
     def consider_within(self, top: str) -> None:
         """There may be a ticket at `top`, and those below it may be none any more."""
         self.consider(top)
-        for path in [path for path in self.doing if is_below(path, top)]:
+        for path in [path for path in self.active if is_below(path, top)]:
             self.consider(path)
 
-    def _put(self, turns: Turns[int, tuple[int, str]], source: int, path: str) -> None:
+    def _put(self, turns: RoundRobin[int, tuple[int, str]], source: int, path: str) -> None:
         self._queued.add(path)
         self._number += 1
         turns.put(source, (self._number, path))
@@ -137,7 +139,7 @@ class Window:
     def consider_all(self) -> None:
         """There may be a ticket at any path."""
         self._begin_again()
-        for path in self.doing:
+        for path in self.active:
             self.consider(path)
 
     def has_place(self, path: str, holders: int, needs_bytes: bool) -> bool:
@@ -151,24 +153,24 @@ class Window:
             self._passed[bit] = min(self._passed.get(bit, before), before)
         return False
 
-    def come(self, entry: Entry, holders: int, needs_bytes: bool, now: float) -> Doing:
+    def come(self, entry: Entry, holders: int, needs_bytes: bool, now: float) -> ActiveTicket:
         """The ticket has a place: that of the device which has most of them left."""
         accounts = [(bit, needs_bytes) for bit in _bits(holders)]
         account = min(accounts, key=lambda at: len(self._places.get(at, ())), default=None)
-        doing = Doing(Stage.WAITING, entry, account=account, since=now)
-        self.doing[entry.path] = doing
+        active = ActiveTicket(TicketStage.WAITING, entry, account=account, since=now)
+        self.active[entry.path] = active
         if account is not None:
             self._places.setdefault(account, {})[entry.path] = None
-        return doing
+        return active
 
-    def leave(self, path: str) -> Doing | None:
+    def leave(self, path: str) -> ActiveTicket | None:
         """It gives its place back."""
-        doing = self.doing.pop(path, None)
-        if doing is not None and doing.account is not None:
-            del self._places[doing.account][path]
-            if not self._places[doing.account]:
-                del self._places[doing.account]
-        return doing
+        active = self.active.pop(path, None)
+        if active is not None and active.account is not None:
+            del self._places[active.account][path]
+            if not self._places[active.account]:
+                del self._places[active.account]
+        return active
 
     def stale(self, now: float) -> list[str]:
         """Tickets that nothing can be done about now, where others of the same device wait for a
@@ -194,58 +196,62 @@ class Window:
         self._queued.difference_update(paths)
         return paths
 
-    def wait(self, doing: Doing, until: float) -> None:
+    def wait(self, active: ActiveTicket, until: float) -> None:
         """It is considered again at `until` (monotonic)."""
-        doing.stage, doing.retry_at = Stage.WAITING, until
-        heapq.heappush(self._retries, (until, doing.entry.path))
+        active.stage, active.retry_at = TicketStage.WAITING, until
+        heapq.heappush(self._retries, (until, active.entry.path))
 
-    def wait_for_folder(self, doing: Doing, folder: str, until: float) -> None:
+    def wait_for_folder(self, active: ActiveTicket, folder: str, until: float) -> None:
         """It is considered again when `folder` was made, and at `until` at the latest."""
-        self.wait(doing, until)
-        self._below.setdefault(folder, {})[doing.entry.path] = None
+        self.wait(active, until)
+        self._below.setdefault(folder, {})[active.entry.path] = None
 
     def folder_made(self, folder: str) -> None:
         """What waited for it is possible now."""
         for path in self._below.pop(folder, ()):
-            doing = self.doing.get(path)
-            if doing is not None and doing.stage is Stage.WAITING:
-                doing.retry_at = 0.0
+            active = self.active.get(path)
+            if active is not None and active.stage is TicketStage.WAITING:
+                active.retry_at = 0.0
                 self.consider(path)
 
     def is_found_below(self, folder: str, but: Container[str] = ()) -> bool:
         """Whether something that a look found below `folder`, none of `but`, is still to go."""
-        found = (path for path, doing in self.doing.items() if doing.operation is not None)
+        found = (path for path, active in self.active.items() if active.operation is not None)
         return any(is_below(path, folder) and path not in but for path in found)
 
-    def drop(self, path: str) -> Doing | None:
+    def drop(self, path: str) -> ActiveTicket | None:
         """It is a ticket no more; what waits for it finds out by itself."""
-        doing = self.leave(path)
-        if doing is not None:
+        active = self.leave(path)
+        if active is not None:
             self._below.pop(path, None)
-        return doing
+        return active
 
     def wake(self, now: float) -> Iterator[str]:
         """Those whose time has come."""
         while self._retries and self._retries[0][0] <= now:
             until, path = heapq.heappop(self._retries)
-            doing = self.doing.get(path)
-            if doing is not None and doing.stage is Stage.WAITING and doing.retry_at == until:
-                doing.retry_at = 0.0
+            active = self.active.get(path)
+            if (
+                active is not None
+                and active.stage is TicketStage.WAITING
+                and active.retry_at == until
+            ):
+                active.retry_at = 0.0
                 yield path
 
     def _most(self) -> int:
         """Places of one account: of a device, and as many for what needs no bytes."""
-        return max(LEAST_TICKETS, WINDOW_TICKETS // 2 // max(1, self._indexes.reach.bit_count()))
+        return max(LEAST_TICKETS, WINDOW_TICKETS // 2 // max(1, self._index_view.reach.bit_count()))
 
     def _is_full(self, account: Account) -> bool:
         return len(self._places.get(account, ())) >= self._most()
 
     def _is_stale(self, path: str, now: float) -> bool:
-        doing = self.doing[path]
-        waits = doing.stage is Stage.WAITING
-        is_stuck = doing.stage is Stage.READY and not doing.in_heap
-        useless = doing.staged is None and doing.operation is None
-        return useless and (waits or is_stuck) and doing.since + STALE_S <= now
+        active = self.active[path]
+        waits = active.stage is TicketStage.WAITING
+        is_stuck = active.stage is TicketStage.READY and not active.in_heap
+        useless = active.staged is None and active.operation is None
+        return useless and (waits or is_stuck) and active.since + STALE_S <= now
 
     # -- looking for tickets in the index ----------------------------------------------------------
 
@@ -272,13 +278,13 @@ class Window:
             self._behind, self._cursor = True, self._passed.pop(self._scan_for)
             if not self._cursor:
                 self._made_room.pop(self._scan_for, None)
-        bits = _bits(self._scan_for or self._indexes.reach)
+        bits = _bits(self._scan_for or self._index_view.reach)
         if bits and all(any(map(self._is_full, _accounts(bit))) for bit in bits):
             self._behind = False  # the rest is looked for when there are places for it
             for bit in bits:
                 self._passed[bit] = min(self._passed.get(bit, self._cursor), self._cursor)
             return
-        groups = self._indexes.store.paths(self._cursor, CONSIDER_A_TURN)
+        groups = self._index_view.store.paths(self._cursor, CONSIDER_A_TURN)
         if not groups:
             self._behind, self._cursor = False, b""
             for bit in self._made_room.keys() & set(bits):

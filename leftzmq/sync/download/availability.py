@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from leftzmq.sync.actions import Send
-from leftzmq.sync.download.transfer import Arriving
+from leftzmq.sync.download.transfer import Transfer
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.tree.entry import Entry
 from leftzmq.wire.messages import MAX_HAVE_BYTES, Have
@@ -54,7 +54,7 @@ class Told:
         return self.at + max(HAVE_PERIOD_S, self.size / HAVE_BYTES_S)
 
 
-class Haves:
+class Availability:
     """Of the agent. link_to: the control link to a device."""
 
     def __init__(
@@ -84,12 +84,12 @@ class Haves:
         key = (folder, content)
         return [(device, rows[key]) for device, rows in self._heard.items() if key in rows]
 
-    def lost(self, device: DeviceKey) -> None:
+    def forget_device(self, device: DeviceKey) -> None:
         self._heard.pop(device, None)
         for told in self._told.values():
             told.to.discard(device)
 
-    def stopped(self, folder: str) -> None:
+    def forget_folder(self, folder: str) -> None:
         """Of this folder nothing is told, and what was heard of it counts for nothing."""
         self._told = {key: told for key, told in self._told.items() if key[0] != folder}
         self._ended = {key: rows for key, rows in self._ended.items() if key[0] != folder}
@@ -98,42 +98,42 @@ class Haves:
 
     # -- what we tell ----------------------------------------------------------------------------
 
-    def deadline(self, files: Iterable[Arriving]) -> float | None:
+    def deadline(self, files: Iterable[Transfer]) -> float | None:
         """When something is to be told (monotonic), if anything changed."""
         times = [self._told[key].due for key in self._ended]
-        for arriving in files:
-            told = self._told.get((arriving.folder, bytes(arriving.entry.content)))
-            if told is not None and told.have != arriving.here:
+        for transfer in files:
+            told = self._told.get((transfer.folder, bytes(transfer.entry.content)))
+            if told is not None and told.have != transfer.here:
                 times.append(told.due)
         return min(times, default=None)
 
-    def tell(self, files: Iterable[Arriving], now: float) -> list[Send]:
+    def tell(self, files: Iterable[Transfer], now: float) -> list[Send]:
         """To the members of each folder that do not have the whole file."""
         out: list[Send] = []
-        for arriving in files:
-            if arriving.entry.size <= HAVE_MIN_BYTES or arriving.staged is None:
+        for transfer in files:
+            if transfer.entry.size <= HAVE_MIN_BYTES or transfer.staged is None:
                 continue
-            key = (arriving.folder, bytes(arriving.entry.content))
+            key = (transfer.folder, bytes(transfer.entry.content))
             told = self._told.get(key)
             if told is None:
-                assert arriving.rows is not None
-                size = min((len(arriving.rows) + 7) // 8, MAX_HAVE_BYTES)
-                told = self._told[key] = Told(arriving.entry, size=size)
+                assert transfer.rows is not None
+                size = min((len(transfer.rows) + 7) // 8, MAX_HAVE_BYTES)
+                told = self._told[key] = Told(transfer.entry, size=size)
             told.over = False
             self._ended.pop(key, None)
-            out += self._say(key, told, arriving.here, now)
+            out += self._say(key, told, transfer.here, now)
         for key, have in list(self._ended.items()):
             out += self._say(key, self._told[key], have, now)
             if self._told[key].have == have:
                 del self._ended[key], self._told[key]
         return out
 
-    def ended(self, arriving: Arriving) -> None:
+    def ended(self, transfer: Transfer) -> None:
         """It is whole, or not wanted any more: one last word follows."""
-        key = (arriving.folder, bytes(arriving.entry.content))
+        key = (transfer.folder, bytes(transfer.entry.content))
         if key in self._told:
-            self._ended[key] = arriving.here if arriving.whole else 0
-            if not arriving.whole:
+            self._ended[key] = transfer.here if transfer.whole else 0
+            if not transfer.whole:
                 self._told[key].over, self._told[key].have = True, -1
 
     def _say(self, key: Key, told: Told, have: int, now: float) -> list[Send]:

@@ -15,10 +15,10 @@ from typing import Final
 from leftzmq.content.lists import MAX_LIST_BYTES
 from leftzmq.content.seal import MAC_BYTES
 from leftzmq.errors import Refusal, counted
-from leftzmq.sync.actions import Action, Drop, Send
-from leftzmq.sync.download.availability import Haves
-from leftzmq.sync.download.chunk_picker import Asking, Wants
-from leftzmq.sync.download.flow_control import Credit
+from leftzmq.sync.actions import Drop, Outputs, Send
+from leftzmq.sync.download.availability import Availability
+from leftzmq.sync.download.chunk_picker import Asking, ChunkPicker
+from leftzmq.sync.download.flow_control import FlowControl
 from leftzmq.sync.download.folder_view import FolderView
 from leftzmq.sync.download.large_files import LargeFiles
 from leftzmq.sync.download.requests import (
@@ -26,15 +26,14 @@ from leftzmq.sync.download.requests import (
     LARGE_GETS_AT_ONCE,
     RETRY_S,
     SILENT_S,
-    Asks,
-    Pending,
+    Request,
+    Requests,
 )
-from leftzmq.sync.download.responses import Answers
+from leftzmq.sync.download.responses import Responses
 from leftzmq.sync.download.small_files import SmallFiles
-from leftzmq.sync.download.transfer import Arriving
+from leftzmq.sync.download.transfer import Transfer
 from leftzmq.sync.facts import (
     ChunksArrived,
-    Fact,
     FileNotWanted,
     FileWanted,
     HoldersChanged,
@@ -71,108 +70,112 @@ class Downloader:
     ) -> None:
         self._folders = folders
         self._ticked = 0.0
-        self._asks = Asks(bulk_link, number)
-        self._haves = Haves(folders, control_link)
+        self._requests = Requests(bulk_link, number)
+        self._availability = Availability(folders, control_link)
         self.small = SmallFiles(folders)
-        self.large = LargeFiles(folders, self._haves, lambda: len(self._asks.credits))
-        self._wants = Wants(folders, self.large.all)
-        self._answers = Answers(folders, self._asks, self._wants, self.small, self.large)
+        self.large = LargeFiles(folders, self._availability, lambda: len(self._requests.credits))
+        self._chunk_picker = ChunkPicker(folders, self.large.all)
+        self._responses = Responses(
+            folders, self._requests, self._chunk_picker, self.small, self.large
+        )
 
     # -- questions -----------------------------------------------------------------------------
 
     def deadline(self, now: float) -> float | None:
-        times = [self._asks.silent_at()]
+        times = [self._requests.silent_at()]
         if self.small.waits or self.large.waits:
             times.append(self._ticked + RETRY_S)  # for what the last tick could do nothing about
-        told = self._haves.deadline(self.large.all())
+        told = self._availability.deadline(self.large.all())
         if told is not None:
             times.append(told)
         return min(times)
 
     def rate_bytes_s(self) -> float:
-        return self._asks.rate_bytes_s()
+        return self._requests.rate_bytes_s()
 
-    def under_way(self) -> list[Arriving]:
+    def under_way(self) -> list[Transfer]:
         return self.large.all()
 
-    def sources(self, arriving: Arriving) -> dict[DeviceKey, float]:
+    def sources(self, transfer: Transfer) -> dict[DeviceKey, float]:
         """Who gives us this file now, and how many bytes a second come from there."""
-        return self._asks.sources(arriving)
+        return self._requests.sources(transfer)
 
     # -- facts ---------------------------------------------------------------------------------
 
-    def wanted(self, fact: FileWanted, now: float) -> list[Action | Fact]:
+    def on_file_wanted(self, fact: FileWanted, now: float) -> Outputs:
         if fact.entry.depth == 0:
             self.small.want(fact.folder, fact.entry, fact.home)
         else:
             self.large.want(fact.folder, fact.entry, fact.previous, fact.kept)
         return []
 
-    def not_wanted(self, fact: FileNotWanted, now: float) -> list[Action | Fact]:
+    def on_file_not_wanted(self, fact: FileNotWanted, now: float) -> Outputs:
         self.small.forget(fact.folder, fact.path)
         return self.large.forget(fact.folder, fact.path)
 
-    def holders_changed(self, fact: HoldersChanged, now: float) -> list[Action | Fact]:
-        self.small.holders_changed(fact.folder, fact.path)
-        self.large.holders_changed(fact.folder, fact.path)
+    def on_holders_changed(self, fact: HoldersChanged, now: float) -> Outputs:
+        self.small.on_holders_changed(fact.folder, fact.path)
+        self.large.on_holders_changed(fact.folder, fact.path)
         return []
 
-    def connected(self, fact: PeerConnected, now: float) -> list[Action | Fact]:
-        for pending in self._asks.lost(fact.device):  # what was asked over an older connection
-            self._answers.put_back(pending, pending.left)
-        self._asks.connected(fact.device, fact.max_credit)
+    def on_peer_connected(self, fact: PeerConnected, now: float) -> Outputs:
+        for pending in self._requests.forget_device(
+            fact.device
+        ):  # what was asked over an older connection
+            self._responses.put_back(pending, pending.left)
+        self._requests.connected(fact.device, fact.max_credit)
         return self.go_on(now)
 
-    def asks_lost(self, device: DeviceKey, now: float) -> list[Action | Fact]:
+    def on_requests_lost(self, device: DeviceKey, now: float) -> Outputs:
         """What this device was asked until now it may never answer."""
-        for pending in self._asks.given_up(device):
-            self._answers.put_back(pending, pending.left)
+        for pending in self._requests.given_up(device):
+            self._responses.put_back(pending, pending.left)
         return self.go_on(now)
 
-    def lost(self, fact: PeerLost, now: float) -> list[Action | Fact]:
-        self._haves.lost(fact.device)
-        self.small.lost(fact.device)
-        self.large.lost(fact.device)
-        for arriving in self.large.all():
-            arriving.spread.lost(fact.device)
-        for pending in self._asks.lost(fact.device):
-            self._answers.put_back(pending, pending.left)
+    def on_peer_lost(self, fact: PeerLost, now: float) -> Outputs:
+        self._availability.forget_device(fact.device)
+        self.small.forget_device(fact.device)
+        self.large.forget_device(fact.device)
+        for transfer in self.large.all():
+            transfer.rarest_first.forget_device(fact.device)
+        for pending in self._requests.forget_device(fact.device):
+            self._responses.put_back(pending, pending.left)
         return self.go_on(now)
 
-    def told(self, device: DeviceKey, folder: str, have: Have, now: float) -> list[Action | Fact]:
+    def on_have(self, device: DeviceKey, folder: str, have: Have, now: float) -> Outputs:
         """A device that downloads a file says what it has of it."""
-        rows = self._haves.heard(device, folder, have)
-        for arriving in self.large.all():
-            if (arriving.folder, arriving.entry.content) == (folder, have.content):
+        rows = self._availability.heard(device, folder, have)
+        for transfer in self.large.all():
+            if (transfer.folder, transfer.entry.content) == (folder, have.content):
                 if rows is None:
-                    arriving.spread.lost(device)
+                    transfer.rarest_first.forget_device(device)
                 else:
-                    arriving.spread.heard(device, rows)
+                    transfer.rarest_first.heard(device, rows)
         return self._go_on_with(device, now)
 
-    def stopped(self, folder: str) -> None:
+    def on_folder_stopped(self, folder: str) -> None:
         """The folder is stopped: nothing of it is wanted, asked for or told any more. What still
         comes of it was asked for by nobody."""
-        self.small.stopped(folder)
-        self.large.stopped(folder)
-        self._haves.stopped(folder)
-        self._asks.stopped(folder)
+        self.small.forget_folder(folder)
+        self.large.forget_folder(folder)
+        self._availability.forget_folder(folder)
+        self._requests.forget_folder(folder)
 
     def begun(self, number: int) -> None:
         """A folder was opened anew; `number` as at a start, if nothing began one then."""
-        self._asks.number_from(number)
+        self._requests.number_from(number)
 
     def let_go(self, device: DeviceKey | None, count: int) -> None:
         """So many bytes that a device gave are not written, for their folder is stopped."""
         if device is not None:
-            self._asks.let_go(device, count)
+            self._requests.let_go(device, count)
 
-    def chunks(self, fact: ChunksArrived, now: float) -> list[Action | Fact]:
+    def on_chunks_arrived(self, fact: ChunksArrived, now: float) -> Outputs:
         """(A part of) an answer: hand the body to a job that opens, checks and writes it."""
         device, header = fact.link.device, fact.header
-        pending = self._asks.of(device, header.number)
+        pending = self._requests.of(device, header.number)
         if pending is None:
-            self._asks.late(device, now)  # it was asked elsewhere meanwhile
+            self._requests.late(device, now)  # it was asked elsewhere meanwhile
             return []
         folder = self._folders[pending.folder]
         came = [part.id for part in header.parts]
@@ -180,131 +183,133 @@ class Downloader:
             id not in pending.left for id in (*came, *header.missing)
         ):
             return [Drop(device, Refusal.UNASKED, f"chunks for get {header.number}")]
-        out = self._answers.hand_over(fact, pending)
-        self._answers.missing(pending, header.missing, now)
-        self._asks.answered(header.number, pending, came, header.missing, now)
+        out = self._responses.hand_over(fact, pending)
+        self._responses.missing(pending, header.missing, now)
+        self._requests.answered(header.number, pending, came, header.missing, now)
         folder.received(sum(part.length + MAC_BYTES for part in header.parts))
         if header.missing:
             return out + self.go_on(now)  # somebody else may have them
         return out + self._go_on_with(device, now)
 
-    def staging_opened(self, fact: StagingOpened, now: float) -> list[Action | Fact]:
-        return self.large.opened(fact) + self.go_on(now)
+    def on_staging_opened(self, fact: StagingOpened, now: float) -> Outputs:
+        return self.large.on_staging_opened(fact) + self.go_on(now)
 
-    def chunks_kept(self, fact: ChunksKept, now: float) -> list[Action | Fact]:
-        return self.large.kept(fact, now) + self.go_on(now)
+    def on_chunks_kept(self, fact: ChunksKept, now: float) -> Outputs:
+        return self.large.on_chunks_kept(fact, now) + self.go_on(now)
 
-    def home_searched(self, fact: HomeSearched, now: float) -> list[Action | Fact]:
-        return self.large.home_searched(fact, now) + self.go_on(now)
+    def on_home_searched(self, fact: HomeSearched, now: float) -> Outputs:
+        return self.large.on_home_searched(fact, now) + self.go_on(now)
 
-    def chunks_written(self, fact: ChunksWritten, now: float) -> list[Action | Fact]:
-        self._asks.let_go(fact.device, fact.body_bytes)
-        out = self.large.written(fact, now)
+    def on_chunks_written(self, fact: ChunksWritten, now: float) -> Outputs:
+        self._requests.let_go(fact.device, fact.body_bytes)
+        out = self.large.on_chunks_written(fact, now)
         if fact.bad:
             detail = f"{counted(len(fact.bad), 'chunk')} of {fact.entry.path}"
             out.append(Drop(fact.device, Refusal.WRONG_ID, detail))
             return out + self.go_on(now)
         return out + self._go_on_with(fact.device, now)
 
-    def small_staged(self, fact: SmallStaged, now: float) -> list[Action | Fact]:
+    def on_small_staged(self, fact: SmallStaged, now: float) -> Outputs:
         if fact.device is not None:
-            self._asks.let_go(fact.device, fact.body_bytes)
-        out = self.small.staged(fact)
+            self._requests.let_go(fact.device, fact.body_bytes)
+        out = self.small.on_small_staged(fact)
         if fact.bad and fact.device is not None:
             detail = f"{counted(len(fact.bad), 'file')}, {fact.bad[0].path} among them"
             out.append(Drop(fact.device, Refusal.WRONG_ID, detail))
         return out + self.go_on(now)
 
-    def sampled(self, fact: Sampled, now: float) -> list[Action | Fact]:
-        return self.large.sampled(fact) + self.go_on(now)
+    def on_sampled(self, fact: Sampled, now: float) -> Outputs:
+        return self.large.on_sampled(fact) + self.go_on(now)
 
-    def lists_opened(self, fact: ListsOpened, now: float) -> list[Action | Fact]:
+    def on_lists_opened(self, fact: ListsOpened, now: float) -> Outputs:
         store = self._folders[fact.folder].store
         for id, rows in fact.lists:
             store.put_list(id, rows)
-        out = self.large.lists_came(fact)
+        out = self.large.on_lists_opened(fact)
         if fact.bad:
             out.append(Drop(fact.device, Refusal.WRONG_ID, "a list of chunks"))
         return out + self.go_on(now)
 
-    def lists_expanded(self, fact: ListsExpanded, now: float) -> list[Action | Fact]:
-        return self.large.expanded(fact) + self.go_on(now)
+    def on_lists_expanded(self, fact: ListsExpanded, now: float) -> Outputs:
+        return self.large.on_lists_expanded(fact) + self.go_on(now)
 
-    def tick(self, now: float) -> list[Action | Fact]:
+    def on_time_passed(self, now: float) -> Outputs:
         self._ticked = now
         self.small.expire(now)
-        for pending in self._asks.silent(now, self._answers.others):
-            self._answers.lacks(pending, pending.left, now + SILENT_S, pending.heard)
-            self._answers.put_back(pending, pending.left)
+        for pending in self._requests.silent(now, self._responses.others):
+            self._responses.lacks(pending, pending.left, now + SILENT_S, pending.heard)
+            self._responses.put_back(pending, pending.left)
         not_given = self.small.not_given(now) + self.large.not_given(now)
         return not_given + self.go_on(now)
 
     # -- asking -----------------------------------------------------------------------------------
 
-    def go_on(self, now: float) -> list[Action | Fact]:
+    def go_on(self, now: float) -> Outputs:
         """Start what needs no asking; then ask every device as much as it bears."""
         out = self._begin(now)
-        for device, credit in self._asks.credits.items():
-            out += self._ask_all(device, credit, now)
+        for device, flow in self._requests.credits.items():
+            out += self._ask_all(device, flow, now)
         return out
 
-    def _go_on_with(self, device: DeviceKey, now: float) -> list[Action | Fact]:
+    def _go_on_with(self, device: DeviceKey, now: float) -> Outputs:
         """The same, after what leaves the others nothing new to be asked: this device has more
         chunks, or bears more questions. (A swarm has many such facts, and many devices.)"""
-        if self._wants.ends():
+        if self._chunk_picker.ends():
             return self.go_on(now)  # who is slow with the last of a file is a matter of time
         out = self._begin(now)
-        credit = self._asks.credits.get(device)
-        return out + self._ask_all(device, credit, now) if credit is not None else out
+        flow = self._requests.credits.get(device)
+        return out + self._ask_all(device, flow, now) if flow is not None else out
 
-    def _begin(self, now: float) -> list[Action | Fact]:
+    def _begin(self, now: float) -> Outputs:
         out = self.small.from_home() + self.large.start()
-        return out + self._haves.tell(self.large.all(), now)
+        return out + self._availability.tell(self.large.all(), now)
 
-    def _ask_all(self, device: DeviceKey, credit: Credit, now: float) -> list[Action | Fact]:
+    def _ask_all(self, device: DeviceKey, flow: FlowControl, now: float) -> Outputs:
         """The gets that it bears."""
-        out: list[Action | Fact] = []
-        while now >= credit.rests_until and credit.gets < GETS_AT_ONCE:
-            get = self._next_get(device, credit, now)
+        out: Outputs = []
+        while now >= flow.rests_until and flow.gets < GETS_AT_ONCE:
+            get = self._next_get(device, flow, now)
             if get is None:
                 break
             out.append(get)
         return out
 
-    def _next_get(self, device: DeviceKey, credit: Credit, now: float) -> Send | None:
-        for folder, entries in self.small.next_for(device, credit.room + SMALL_ROOM_BYTES):
-            pending = Pending(device, folder, {})
+    def _next_get(self, device: DeviceKey, flow: FlowControl, now: float) -> Send | None:
+        for folder, entries in self.small.next_for(device, flow.room + SMALL_ROOM_BYTES):
+            pending = Request(device, folder, {})
             for entry in entries:
                 content = bytes(entry.content)
                 pending.left[content] = entry.size
                 pending.files.setdefault(content, []).append(entry)
             wants = [Want(id, [Ask(id, 0, size)]) for id, size in pending.left.items()]
             return self._send(pending, [], wants, now)
-        if credit.gets >= LARGE_GETS_AT_ONCE or not credit.bears_more:
+        if flow.gets >= LARGE_GETS_AT_ONCE or not flow.bears_more:
             return None
-        for asking in self._wants.next_for(device, credit.room, credit.ask_bytes, now):
+        for asking in self._chunk_picker.next_for(device, flow.room, flow.ask_bytes, now):
             return self._ask(device, asking, now)
-        for arriving in self._wants.ends():
-            again = self._wants.again_for(device, arriving, self._asks.slow(arriving, now))
+        for transfer in self._chunk_picker.ends():
+            again = self._chunk_picker.again_for(
+                device, transfer, self._requests.slow(transfer, now)
+            )
             if again is not None:
                 return self._ask(device, again, now)
         return None
 
     def _ask(self, device: DeviceKey, asking: Asking, now: float) -> Send | None:
-        arriving = asking.arriving
-        pending = Pending(device, arriving.folder, {}, arriving=arriving)
+        transfer = asking.transfer
+        pending = Request(device, transfer.folder, {}, transfer=transfer)
         pending.left = dict.fromkeys(asking.lists, MAX_LIST_BYTES)
-        asks = [arriving.ask_of(row) for row in asking.rows]
+        asks = [transfer.ask_of(row) for row in asking.rows]
         for ask, row in zip(asks, asking.rows, strict=True):
             pending.left[ask.id], pending.rows[ask.id] = ask.length, row
-        wants = [Want(bytes(arriving.entry.content), asks)] if asks else []
+        wants = [Want(bytes(transfer.entry.content), asks)] if asks else []
         return self._send(pending, list(asking.lists), wants, now)
 
     def _send(
-        self, pending: Pending, lists: list[bytes], wants: list[Want], now: float
+        self, pending: Request, lists: list[bytes], wants: list[Want], now: float
     ) -> Send | None:
         get = Get(0, self._folders[pending.folder].tag, lists, wants)
-        send = self._asks.send(pending, get, now)
+        send = self._requests.send(pending, get, now)
         if send is None:
-            self._answers.put_back(pending, pending.left)
+            self._responses.put_back(pending, pending.left)
         return send

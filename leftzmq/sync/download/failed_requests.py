@@ -17,7 +17,7 @@ NOT_GIVEN_S: Final = 30.0
 K = TypeVar("K")
 
 
-class Vain(Generic[K]):
+class FailedRequests(Generic[K]):
     """key -> device -> since when it gives nothing of it (monotonic)."""
 
     def __init__(self) -> None:

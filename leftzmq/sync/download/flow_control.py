@@ -30,7 +30,7 @@ _LONGEST_REST_S: Final = 60.0
 
 
 @dataclass(slots=True)
-class Credit:
+class FlowControl:
     """Of one device.
 
     most: bytes that its welcome bears; limit: bytes we may have unanswered, never above that

@@ -15,7 +15,7 @@ from leftzmq.sync.download.row_sets import set_of
 from leftzmq.sync.link import DeviceKey
 
 
-class Spread:
+class RarestFirst:
     """Of one file; `us` is our own key."""
 
     def __init__(self, us: DeviceKey) -> None:
@@ -44,7 +44,7 @@ class Spread:
         self._parts[device] = have & self._all if self._rows else have
         self._count()
 
-    def lost(self, device: DeviceKey) -> None:
+    def forget_device(self, device: DeviceKey) -> None:
         if self._parts.pop(device, None) is not None:
             self._count()
 

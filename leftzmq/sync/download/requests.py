@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from leftzmq.sync.actions import Send
-from leftzmq.sync.download.flow_control import Credit
-from leftzmq.sync.download.transfer import Arriving
+from leftzmq.sync.download.flow_control import FlowControl
+from leftzmq.sync.download.transfer import Transfer
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.tree.entry import Entry
 from leftzmq.wire.messages import Get
@@ -32,7 +32,7 @@ SLOW_S: Final = 1.0
 
 
 @dataclass(slots=True)
-class Pending:
+class Request:
     """A get that is not fully answered. Of the three kinds it holds one.
 
     files: content -> the entries that wait for it; rows: chunk id -> the row of `arriving`
@@ -42,33 +42,33 @@ class Pending:
     folder: str
     left: dict[bytes, int]  # id -> credit bytes
     files: dict[bytes, list[Entry]] = field(default_factory=dict)
-    arriving: Arriving | None = None
+    transfer: Transfer | None = None
     rows: dict[bytes, int] = field(default_factory=dict)
     sent: float = 0.0
     heard: float = 0.0
 
 
-class Asks:
+class Requests:
     """Of the agent. link_to: where to send a device a get. number: of the first get, less one;
     not one that an earlier life began with: what that one asked for may still be answered, over a
     link that a peer made again."""
 
     def __init__(self, link_to: Callable[[DeviceKey], Link | None], number: int = 0) -> None:
         self._link_to = link_to
-        self.credits: dict[DeviceKey, Credit] = {}
-        self._pending: dict[tuple[DeviceKey, int], Pending] = {}
+        self.credits: dict[DeviceKey, FlowControl] = {}
+        self._pending: dict[tuple[DeviceKey, int], Request] = {}
         self._number = number
         self._look_at = math.inf
 
     def connected(self, device: DeviceKey, max_credit: int) -> None:
-        self.credits[device] = Credit(max_credit)
+        self.credits[device] = FlowControl(max_credit)
 
-    def lost(self, device: DeviceKey) -> list[Pending]:
+    def forget_device(self, device: DeviceKey) -> list[Request]:
         """What it will not answer any more."""
         self.credits.pop(device, None)
         return [self._pending.pop(key) for key in list(self._pending) if key[0] == device]
 
-    def given_up(self, device: DeviceKey) -> list[Pending]:
+    def given_up(self, device: DeviceKey) -> list[Request]:
         """What was asked over a connection that broke; the device can be asked again."""
         keys = [key for key in self._pending if key[0] == device]
         found = [self._close(key) for key in keys]
@@ -77,7 +77,7 @@ class Asks:
                 self.credits[device].returned(sum(pending.left.values()))
         return found
 
-    def stopped(self, folder: str) -> None:
+    def forget_folder(self, folder: str) -> None:
         """Nobody waits for what was asked of this folder."""
         for key in [key for key, pending in self._pending.items() if pending.folder == folder]:
             pending = self._close(key)
@@ -88,7 +88,7 @@ class Asks:
         """The number of the first get, less one, if nothing was asked yet."""
         self._number = self._number or number
 
-    def send(self, pending: Pending, get: Get, now: float) -> Send | None:
+    def send(self, pending: Request, get: Get, now: float) -> Send | None:
         """The get under a number of its own; None when there is no link."""
         link = self._link_to(pending.device)
         if link is None:
@@ -100,29 +100,29 @@ class Asks:
         self._waits(pending.device, now)
         return Send(link, Get(self._number, get.tag, get.lists, get.wants))
 
-    def of(self, device: DeviceKey, number: int) -> Pending | None:
+    def of(self, device: DeviceKey, number: int) -> Request | None:
         return self._pending.get((device, number))
 
     def late(self, device: DeviceKey, now: float) -> None:
         """An answer to what was given up, or to nothing at all."""
-        credit = self.credits.get(device)
-        if credit is not None:
-            credit.late(now)
+        flow = self.credits.get(device)
+        if flow is not None:
+            flow.late(now)
 
     def answered(
-        self, number: int, pending: Pending, came: list[bytes], missing: list[bytes], now: float
+        self, number: int, pending: Request, came: list[bytes], missing: list[bytes], now: float
     ) -> None:
         """(A part of) an answer; an empty one is silence."""
-        credit = self.credits.get(pending.device)
-        if credit is not None and (came or missing):
-            credit.arrived(sum(pending.left.pop(id, 0) for id in came), now - pending.sent, now)
-            credit.returned(sum(pending.left.pop(id, 0) for id in missing))
-            pending.heard = credit.heard_at = now
+        flow = self.credits.get(pending.device)
+        if flow is not None and (came or missing):
+            flow.arrived(sum(pending.left.pop(id, 0) for id in came), now - pending.sent, now)
+            flow.returned(sum(pending.left.pop(id, 0) for id in missing))
+            pending.heard = flow.heard_at = now
             self._waits(pending.device, now)
         if not pending.left:
             self._close((pending.device, number))
 
-    def silent(self, now: float, others: Callable[[Pending], bool]) -> list[Pending]:
+    def silent(self, now: float, others: Callable[[Request], bool]) -> list[Request]:
         """Those that stayed without an answer too long are given up. others: whether somebody
         else can be asked for (something of) it; where nobody can, they are looked at again."""
         given_up = []
@@ -132,10 +132,10 @@ class Asks:
             silent_at = self._silent_at(pending)
             if too_long or (now >= silent_at and others(pending)):
                 given_up.append(self._close(key))
-                credit = self.credits.get(pending.device)
-                if credit is not None:
-                    credit.returned(sum(pending.left.values()))
-                    credit.silent(now)
+                flow = self.credits.get(pending.device)
+                if flow is not None:
+                    flow.returned(sum(pending.left.values()))
+                    flow.silent(now)
             else:
                 look_at = min(look_at, silent_at if silent_at > now else now + RETRY_S)
         self._look_at = look_at
@@ -146,31 +146,31 @@ class Asks:
         and mostly a little before. Asked in every turn, so it is not worked out anew."""
         return self._look_at
 
-    def slow(self, arriving: Arriving, now: float) -> Iterator[tuple[DeviceKey, int]]:
+    def slow(self, transfer: Transfer, now: float) -> Iterator[tuple[DeviceKey, int]]:
         """Rows of a file that were asked for a while ago, and of whom; the oldest first."""
         for pending in self._pending.values():
-            if pending.arriving is arriving and now >= pending.heard + SLOW_S:
+            if pending.transfer is transfer and now >= pending.heard + SLOW_S:
                 left = (pending.rows.get(id) for id in pending.left)
                 yield from ((pending.device, row) for row in left if row is not None)
 
-    def sources(self, arriving: Arriving) -> dict[DeviceKey, float]:
+    def sources(self, transfer: Transfer) -> dict[DeviceKey, float]:
         """Who was asked for (something of) a file; and how many bytes a second come from each, of
         all that it gives us."""
-        asked = {p.device for p in self._pending.values() if p.arriving is arriving}
+        asked = {p.device for p in self._pending.values() if p.transfer is transfer}
         return {d: self.credits[d].rate_bytes_s for d in asked if d in self.credits}
 
     def let_go(self, device: DeviceKey, count: int) -> None:
         """So many bytes that arrived are written, or thrown away."""
-        credit = self.credits.get(device)
-        if credit is not None:
-            credit.held = max(0, credit.held - count)
+        flow = self.credits.get(device)
+        if flow is not None:
+            flow.held = max(0, flow.held - count)
 
     def rate_bytes_s(self) -> float:
-        return sum(credit.rate_bytes_s for credit in self.credits.values() if credit.outstanding)
+        return sum(flow.rate_bytes_s for flow in self.credits.values() if flow.outstanding)
 
-    def _silent_at(self, pending: Pending) -> float:
-        credit = self.credits.get(pending.device)
-        heard_at = pending.heard if credit is None else max(pending.heard, credit.heard_at)
+    def _silent_at(self, pending: Request) -> float:
+        flow = self.credits.get(pending.device)
+        heard_at = pending.heard if flow is None else max(pending.heard, flow.heard_at)
         return heard_at + self._patience_s(pending.device)
 
     def _waits(self, device: DeviceKey, now: float) -> None:
@@ -178,12 +178,12 @@ class Asks:
         self._look_at = min(self._look_at, now + self._patience_s(device))
 
     def _patience_s(self, device: DeviceKey) -> float:
-        credit = self.credits.get(device)
-        wait_s = 0.0 if credit is None else credit.wait_s
+        flow = self.credits.get(device)
+        wait_s = 0.0 if flow is None else flow.wait_s
         return min(max(SILENT_S, 2 * wait_s), SILENT_ALONE_S)
 
-    def _close(self, key: tuple[DeviceKey, int]) -> Pending:
-        credit = self.credits.get(key[0])
-        if credit is not None:
-            credit.gets -= 1
+    def _close(self, key: tuple[DeviceKey, int]) -> Request:
+        flow = self.credits.get(key[0])
+        if flow is not None:
+            flow.gets -= 1
         return self._pending.pop(key)

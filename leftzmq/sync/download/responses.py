@@ -9,103 +9,103 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from leftzmq.content.seal import MAC_BYTES
-from leftzmq.sync.actions import Action, Work
-from leftzmq.sync.download.chunk_picker import Wants
+from leftzmq.sync.actions import Outputs, Work
+from leftzmq.sync.download.chunk_picker import ChunkPicker
 from leftzmq.sync.download.folder_view import FolderView
 from leftzmq.sync.download.large_files import LargeFiles
-from leftzmq.sync.download.requests import RETRY_S, Asks, Pending
+from leftzmq.sync.download.requests import RETRY_S, Request, Requests
 from leftzmq.sync.download.small_files import SmallFiles
-from leftzmq.sync.facts import ChunksArrived, Fact
+from leftzmq.sync.facts import ChunksArrived
 from leftzmq.sync.jobs import OpenLists, Piece, SmallFile, StageSmall, WriteChunks
 
 
-class Answers:
+class Responses:
     """Of the agent."""
 
     def __init__(
         self,
         folders: Mapping[str, FolderView],
-        asks: Asks,
-        wants: Wants,
+        requests: Requests,
+        chunk_picker: ChunkPicker,
         small: SmallFiles,
         large: LargeFiles,
     ) -> None:
-        self._folders, self._asks, self._wants = folders, asks, wants
+        self._folders, self._requests, self._chunk_picker = folders, requests, chunk_picker
         self._small, self._large = small, large
 
-    def hand_over(self, fact: ChunksArrived, pending: Pending) -> list[Action | Fact]:
+    def hand_over(self, fact: ChunksArrived, pending: Request) -> Outputs:
         """The jobs that write what came; their bytes are held until they end."""
         pieces: list[Piece] = []
         boxes: list[SmallFile] = []
         lists: list[Piece] = []
         start = 0
-        arriving = pending.arriving
+        transfer = pending.transfer
         for part in fact.header.parts:
             size = part.length + MAC_BYTES
             if part.id in pending.files:
                 boxes += [SmallFile(entry, start, size) for entry in pending.files[part.id]]
             elif part.id in pending.rows:
-                assert arriving is not None
-                if not arriving.marks[pending.rows[part.id]]:  # else it came from elsewhere
-                    ask = arriving.ask_of(pending.rows[part.id])
+                assert transfer is not None
+                if not transfer.marks[pending.rows[part.id]]:  # else it came from elsewhere
+                    ask = transfer.ask_of(pending.rows[part.id])
                     pieces.append(Piece(ask.id, ask.offset, ask.length, start, size))
             else:
                 lists.append(Piece(part.id, 0, part.length, start, size))
             start += size
-        out: list[Action | Fact] = []
+        out: Outputs = []
         if boxes:
             out += self._small.arrived(pending.folder, pending.device, boxes, fact.body)
         if lists:
             opens = OpenLists(pending.folder, pending.device, tuple(lists), fact.body)
             out.append(Work(opens))
-        if pieces and arriving is not None and self._large.is_current(arriving):
-            assert arriving.staged is not None
-            entry, staged = arriving.entry, arriving.staged
+        if pieces and transfer is not None and self._large.is_current(transfer):
+            assert transfer.staged is not None
+            entry, staged = transfer.entry, transfer.staged
             device, body = pending.device, fact.body
             job = WriteChunks(pending.folder, device, entry, staged, tuple(pieces), body)
             out += self._large.write(job)
         jobs = [action.job for action in out if isinstance(action, Work)]
         held = [len(job.body) for job in jobs if isinstance(job, WriteChunks | StageSmall)]
-        if pending.device in self._asks.credits:
-            self._asks.credits[pending.device].held += sum(held)
+        if pending.device in self._requests.credits:
+            self._requests.credits[pending.device].held += sum(held)
         return out
 
-    def missing(self, pending: Pending, ids: list[bytes], now: float) -> None:
+    def missing(self, pending: Request, ids: list[bytes], now: float) -> None:
         if ids:
             self.lacks(pending, ids, now + RETRY_S, now)
             self.put_back(pending, ids)
 
-    def lacks(self, pending: Pending, ids: Iterable[bytes], until: float, since: float) -> None:
+    def lacks(self, pending: Request, ids: Iterable[bytes], until: float, since: float) -> None:
         """The device did not give these, when asked, since `since`: not to be asked for them before
         `until`."""
         device, rows = pending.device, pending.rows
-        if pending.arriving is not None:
-            self._large.in_vain(pending.arriving, device, since)
+        if pending.transfer is not None:
+            self._large.in_vain(pending.transfer, device, since)
             lacking = [rows[id] for id in ids if id in rows]
-            self._wants.lacks(device, pending.arriving, lacking, until)
+            self._chunk_picker.lacks(device, pending.transfer, lacking, until)
         for id in ids:
             if id in pending.files:
                 self._small.lacks(device, pending.folder, pending.files[id], until, since)
 
-    def put_back(self, pending: Pending, ids: Iterable[bytes]) -> None:
+    def put_back(self, pending: Request, ids: Iterable[bytes]) -> None:
         """These will not come: they are missing again and go to whoever else has them."""
-        arriving = pending.arriving
+        transfer = pending.transfer
         for id in ids:
             if id in pending.files:
                 self._small.put_back(pending.folder, pending.files[id])
-            elif arriving is not None:
-                arriving.lists_asked.discard(id)
-        if arriving is not None and arriving.rows is not None:
-            arriving.asked_in_vain(pending.rows[id] for id in ids if id in pending.rows)
+            elif transfer is not None:
+                transfer.lists_asked.discard(id)
+        if transfer is not None and transfer.rows is not None:
+            transfer.asked_in_vain(pending.rows[id] for id in ids if id in pending.rows)
 
-    def others(self, pending: Pending) -> bool:
+    def others(self, pending: Request) -> bool:
         """Whether somebody else can be asked for (something of) it."""
-        view, device, arriving = self._folders[pending.folder], pending.device, pending.arriving
+        view, device, transfer = self._folders[pending.folder], pending.device, pending.transfer
         entries = [e for es in pending.files.values() for e in es[:1]]
-        if arriving is not None:
-            entries = [arriving.entry]
+        if transfer is not None:
+            entries = [transfer.entry]
             rows = list(pending.rows.values())
-            others = [other for other in self._asks.credits if other != device]
-            if any(arriving.spread.has(other, row) for other in others for row in rows):
+            others = [other for other in self._requests.credits if other != device]
+            if any(transfer.rarest_first.has(other, row) for other in others for row in rows):
                 return True
         return any(h != device for entry in entries[:8] for h in view.holders(entry))

@@ -11,10 +11,10 @@ from typing import Final
 from leftzmq.disk.fs.interface import Buffer
 from leftzmq.disk.staging.lefting import lefting_path
 from leftzmq.errors import Problem, ProblemKind
-from leftzmq.sync.actions import Action, Work
-from leftzmq.sync.download.failed_requests import Vain
+from leftzmq.sync.actions import Outputs, Work
+from leftzmq.sync.download.failed_requests import FailedRequests
 from leftzmq.sync.download.folder_view import FolderView, asked_of
-from leftzmq.sync.facts import Fact, FileHeldUp, FileStaged
+from leftzmq.sync.facts import FileHeldUp, FileStaged
 from leftzmq.sync.jobs import Discard, SmallFile, SmallStaged, StageSmall
 from leftzmq.sync.link import DeviceKey
 from leftzmq.tree.entry import Entry
@@ -40,7 +40,7 @@ class SmallFiles:
         self._queue: dict[Key, Entry] = {}
         self._of: dict[DeviceKey, dict[Key, None]] = {}
         self._lacking: dict[tuple[DeviceKey, Key], float] = {}
-        self._vain: Vain[Key] = Vain()
+        self._failed_requests: FailedRequests[Key] = FailedRequests()
 
     @property
     def waits(self) -> bool:
@@ -52,13 +52,13 @@ class SmallFiles:
         self._dequeue(key)
         self._new[key] = (entry, home)
 
-    def holders_changed(self, folder: str, path: str) -> None:
+    def on_holders_changed(self, folder: str, path: str) -> None:
         """What is not asked for yet may be asked of others."""
         entry = self._queue.get((folder, path))
         if entry is not None:
             self._enqueue((folder, path), entry)
 
-    def lost(self, device: DeviceKey) -> None:
+    def forget_device(self, device: DeviceKey) -> None:
         """It cannot be asked any more."""
         self._of.pop(device, None)
 
@@ -67,15 +67,15 @@ class SmallFiles:
         self._wanted.pop(key, None)
         self._new.pop(key, None)
         self._dequeue(key)
-        self._vain.given(key)
+        self._failed_requests.given(key)
 
-    def stopped(self, folder: str) -> None:
+    def forget_folder(self, folder: str) -> None:
         """Nothing of this folder is wanted any more."""
         for key in [key for key in self._wanted if key[0] == folder]:
             self.forget(*key)
         self._lacking = {at: until for at, until in self._lacking.items() if at[1][0] != folder}
 
-    def from_home(self) -> list[Action | Fact]:
+    def from_home(self) -> Outputs:
         """What need not be fetched: empty files, and bytes that another file of ours has."""
         jobs: dict[str, list[SmallFile]] = {}
         new, self._new = self._new, {}
@@ -116,7 +116,7 @@ class SmallFiles:
 
     def arrived(
         self, folder: str, device: DeviceKey, boxes: Iterable[SmallFile], body: Buffer
-    ) -> list[Action | Fact]:
+    ) -> Outputs:
         """Boxes came: stage those of what is still wanted."""
         files = [
             file for file in boxes if self._wanted.get((folder, file.entry.path)) == file.entry
@@ -126,9 +126,9 @@ class SmallFiles:
         files = [file for file in files if file.entry not in later]
         return [self._stage(folder, device, files, body)] if files else []
 
-    def staged(self, fact: SmallStaged) -> list[Action | Fact]:
+    def on_small_staged(self, fact: SmallStaged) -> Outputs:
         store = self._folders[fact.folder].store
-        out: list[Action | Fact] = []
+        out: Outputs = []
         made = (*fact.staged, *fact.left)
         store.put_staged(*((e.path, staged, bytes(e.content)) for e, staged in made))
         others = (*fact.bad, *fact.unfound, *(entry for entry, _ in fact.problems))
@@ -176,18 +176,18 @@ class SmallFiles:
             key = (folder, entry.path)
             self._lacking[device, key] = until
             if self._wanted.get(key) == entry:
-                self._vain.asked(key, device, since)
+                self._failed_requests.asked(key, device, since)
 
-    def not_given(self, now: float) -> list[Action | Fact]:
+    def not_given(self, now: float) -> Outputs:
         """Those that none of their holders gives make room for others."""
-        out: list[Action | Fact] = []
-        for key in self._vain.due(now):
+        out: Outputs = []
+        for key in self._failed_requests.due(now):
             entry = self._queue.get(key)
             if entry is None or key in self._new:
                 continue  # it is being asked for, or staged
             view = self._folders[key[0]]
             holders = view.holders(entry)
-            if self._vain.nobody_gives(key, holders, now):
+            if self._failed_requests.nobody_gives(key, holders, now):
                 self.forget(*key)
                 problem = Problem(*key, ProblemKind.NOT_GIVEN, asked_of(view, holders))
                 out.append(FileHeldUp(key[0], entry, problem))

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import Final
 
 from leftzmq.content.lists import Rows
-from leftzmq.sync.download.rarest_first import Spread
+from leftzmq.sync.download.rarest_first import RarestFirst
 from leftzmq.sync.download.row_sets import marks_of, set_of, set_of_runs
 from leftzmq.sync.jobs import Home, HomeChunk
 from leftzmq.tree.entry import Entry
@@ -27,7 +27,7 @@ SLICE_ROWS: Final = 1 << 14
 """Rows that one turn goes through to find them: about 5 ms."""
 
 
-class Phase(Enum):
+class TransferPhase(Enum):
     """What is being done about the file; each leads to the next."""
 
     LISTS = auto()  # its lists are not all here
@@ -39,7 +39,7 @@ class Phase(Enum):
 
 
 @dataclass(slots=True)
-class Arriving:
+class Transfer:
     """marks: a byte a row, 1: its chunk is in the `.lefting`. Sets of rows are ints, bit i for
     row i: `here` is the same as marks, `missing` are rows to be asked for. asked: how often a row
     is asked for now. fresh: the `.lefting` was made in this life: where nothing was written it
@@ -50,9 +50,9 @@ class Arriving:
 
     folder: str
     entry: Entry
-    spread: Spread
+    rarest_first: RarestFirst
     previous: Entry | None = None
-    phase: Phase = Phase.LISTS
+    phase: TransferPhase = TransferPhase.LISTS
     staged: Staged | None = None
     fresh: bool = False
     lists_missing: tuple[bytes, ...] = ()
@@ -87,9 +87,9 @@ class Arriving:
     @property
     def lacks(self) -> bool:
         """Whether there is something of it to be asked for."""
-        if self.phase is Phase.LISTS:
+        if self.phase is TransferPhase.LISTS:
             return bool(self.lists_missing)
-        return self.phase is Phase.FETCHING and self.missing != 0
+        return self.phase is TransferPhase.FETCHING and self.missing != 0
 
     @property
     def have_chunks(self) -> int:

@@ -49,7 +49,7 @@ class Offers:
         return None
 
 
-class Places:
+class TransferSlots:
     """sources: how many devices can be asked now."""
 
     def __init__(self, sources: Callable[[], int]) -> None:
@@ -89,7 +89,9 @@ class Places:
     def give_back(self, key: Key) -> None:
         self._taken -= Counter((self._by.pop(key),))
 
-    def lost(self, device: DeviceKey, holders: Callable[[Key], Iterable[DeviceKey]]) -> None:
+    def forget_device(
+        self, device: DeviceKey, holders: Callable[[Key], Iterable[DeviceKey]]
+    ) -> None:
         """It has no places any more: what has one goes on at a place of another holder."""
         self._offers.pop(device, None)
         for key, (of, very) in list(self._by.items()):

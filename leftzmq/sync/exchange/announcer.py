@@ -16,10 +16,9 @@ from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.index.rows import Row
 from leftzmq.index.schema import CHECKPOINT_BYTES
-from leftzmq.sync.actions import Action, Publish, Work, tell_entry
-from leftzmq.sync.exchange.index_server import Answering
+from leftzmq.sync.actions import Outputs, Publish, Work, tell_entry
+from leftzmq.sync.exchange.index_server import IndexServer
 from leftzmq.sync.facts import (
-    Fact,
     FoundDeletedBytes,
     MessageArrived,
     PathsCleared,
@@ -28,13 +27,13 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.jobs import Flush, Flushed, PageRead
 from leftzmq.sync.link import DeviceKey, Link
-from leftzmq.sync.versions.absent_deletes import Graves
-from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.absent_deletes import AbsentDeletes
+from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.local_changes import FoundDeleted, adoptable, found, gone
-from leftzmq.sync.versions.name_clashes import Spellings
-from leftzmq.sync.versions.path_locks import Claims
-from leftzmq.sync.versions.resolver import Versions
-from leftzmq.sync.versions.withheld import Why
+from leftzmq.sync.versions.name_clashes import NameClashes
+from leftzmq.sync.versions.path_locks import PathLocks
+from leftzmq.sync.versions.resolver import Resolver
+from leftzmq.sync.versions.withheld import WhyWithheld
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey, local_change, tombstone
 from leftzmq.tree.plan import Held
 from leftzmq.wire.hello import Standing
@@ -46,7 +45,7 @@ NEWS_ENTRIES_MAX: Final = 64
 """More than this at once is told as a bare head: whoever wants it asks."""
 
 
-class Replica:
+class Announcer:
     """Of one folder."""
 
     def __init__(
@@ -54,17 +53,17 @@ class Replica:
         folder: str,
         tag: bytes,
         device: DeviceKey,
-        indexes: Indexes,
-        versions: Versions,
-        spellings: Spellings,
-        graves: Graves,
-        claims: Claims,
+        index_view: IndexView,
+        resolver: Resolver,
+        name_clashes: NameClashes,
+        absent_deletes: AbsentDeletes,
+        locks: PathLocks,
         news_links: Callable[[], tuple[Link, ...]],
     ) -> None:
         self.folder, self.tag, self._device, self._news_links = folder, tag, device, news_links
-        self._indexes, self._versions, self._store = indexes, versions, indexes.store
-        self._claims, self._spellings, self._graves = claims, spellings, graves
-        self._answering = Answering(folder, tag, self._store, lambda: indexes.accepted)
+        self._index_view, self._resolver, self._store = index_view, resolver, index_view.store
+        self._locks, self._name_clashes, self._absent_deletes = locks, name_clashes, absent_deletes
+        self._index_server = IndexServer(folder, tag, self._store, lambda: index_view.accepted)
         self.flushed = self._store.heads.sequence  # made durable by the start itself
         self._published = self.flushed
         self._flushing = False
@@ -87,24 +86,24 @@ class Replica:
 
     # -- our own changes ---------------------------------------------------------------------
 
-    def settled_paths(self, fact: PathsCleared, wall_ns: int) -> list[Action | Fact]:
+    def on_paths_cleared(self, fact: PathsCleared, wall_ns: int) -> Outputs:
         """A scan is sure of these: versions of ours, or nothing new."""
-        out: list[Action | Fact] = []
-        self._indexes.recall(sighting.path for sighting in fact.sightings)
+        out: Outputs = []
+        self._index_view.recall(sighting.path for sighting in fact.sightings)
         again: list[str] = []
         buried: list[str] = []
         left: Row | None = None  # what was at the path before, if that is gone
         for sighting in fact.sightings:
-            if self._claims.is_changing(sighting.path):
+            if self._locks.is_changing(sighting.path):
                 # It began to work there after the look was over: that is not what is there now.
                 again.append(sighting.path)
                 continue
             if self._is_no_folder_now(sighting):
-                taken, _ = self._graves.take_below(sighting.path)
+                taken, _ = self._absent_deletes.take_below(sighting.path)
                 buried += taken
             if sighting.sight is Sight.GONE:
-                left = self._indexes.ours(sighting.path)
-                entry = gone(self._indexes, sighting.path, wall_ns)
+                left = self._index_view.ours(sighting.path)
+                entry = gone(self._index_view, sighting.path, wall_ns)
             else:
                 assert sighting.observed is not None and sighting.key is not None
                 observed, left = _as_it_was(sighting.observed, sighting.key, left), None
@@ -112,7 +111,7 @@ class Replica:
                 if came is not None:
                     out += came
                     continue
-                change = found(self._indexes, observed, sighting.key)
+                change = found(self._index_view, observed, sighting.key)
                 if isinstance(change, FoundDeleted):
                     out.append(FoundDeletedBytes(self.folder, change))
                     continue
@@ -125,44 +124,42 @@ class Replica:
         return [*out, PathsReconsidered(self.folder, paths)]
 
     def _is_no_folder_now(self, seen: Sighting) -> bool:
-        ours = self._indexes.ours(seen.path)
+        ours = self._index_view.ours(seen.path)
         if ours is None or ours.entry.deleted or ours.entry.kind is not Kind.DIRECTORY:
             return False
         return seen.observed is None or seen.observed.kind is not Kind.DIRECTORY
 
-    def _came_along(
-        self, observed: Observed, key: ScanKey, wall_ns: int
-    ) -> list[Action | Fact] | None:
+    def _came_along(self, observed: Observed, key: ScanKey, wall_ns: int) -> Outputs | None:
         """Something that is there only because a folder above got another spelling here: nobody put
         it there. It is what is wanted, but for mtime and exec; or gives way to that; or goes, where
         nothing is wanted. None: it is none of these, or just what is wanted."""
         path = observed.path
-        if not self._spellings.carried(observed):
+        if not self._name_clashes.carried(observed):
             return None
-        rows, ours = self._indexes.rows(path), self._indexes.ours(path)
+        rows, ours = self._index_view.rows(path), self._index_view.ours(path)
         if ours is not None and not ours.entry.deleted:
             return None
         others = [row.entry for row in rows if row is not ours]
         if adoptable(others, ours, observed) is not None:
             return None
-        entry = self._versions.wanted(path)
+        entry = self._resolver.wanted(path)
         if entry is None and ours is not None:
             entry = ours.entry  # what is gone there was heard of before this was found
         if entry is None:
             life = self._store.heads.life
-            came = local_change(observed, None, life, self._indexes.next_sequence())
-            entry = tombstone(came, life, self._indexes.next_sequence(), wall_ns)
+            came = local_change(observed, None, life, self._index_view.next_sequence())
+            entry = tombstone(came, life, self._index_view.next_sequence(), wall_ns)
         elif not entry.deleted and (entry.content, entry.size) != (
             observed.content,
             observed.size,
         ):
-            self._indexes.held.hold(path, key, Why.GIVES_WAY)
+            self._index_view.held.hold(path, key, WhyWithheld.GIVES_WAY)
             return []
         return [FoundDeletedBytes(self.folder, FoundDeleted(entry, Held(key, observed.content)))]
 
     def took(self, outcomes: Sequence[Outcome]) -> list[FoundDeletedBytes]:
         """Operations that are on disk now: their versions are ours (one commit a batch)."""
-        self._indexes.recall(outcome.operation.path for outcome in outcomes)
+        self._index_view.recall(outcome.operation.path for outcome in outcomes)
         out: list[FoundDeletedBytes] = []
         for outcome in outcomes:
             if outcome.ending is not Ending.DONE:
@@ -170,20 +167,20 @@ class Replica:
             entry, moved = outcome.operation.entry, outcome.operation.moved
             noise = False
             if moved is not None:
-                source = self._indexes.ours(moved.path)
+                source = self._index_view.ours(moved.path)
                 noise = source is not None and source.noise
-                self._versions.take(moved.entry, None)
-            ours = self._indexes.ours(entry.path)
+                self._resolver.take(moved.entry, None)
+            ours = self._index_view.ours(entry.path)
             if outcome.copied_to is not None and ours is not None:
-                grave = self._versions.take_copy(
+                grave = self._resolver.take_copy(
                     ours.entry, outcome.copied_to, outcome.copy_key, ours.noise
                 )
                 if grave is not None:
                     out.append(FoundDeletedBytes(self.folder, grave))
-            self._versions.take(entry, None if entry.deleted else outcome.key, noise)
+            self._resolver.take(entry, None if entry.deleted else outcome.key, noise)
         return out
 
-    def committed(self) -> list[Action | Fact]:
+    def committed(self) -> Outputs:
         """Commit what was decided about one fact; what got a sequence is flushed, then told."""
         self._store.commit()
         is_told = self._published == self._store.heads.sequence
@@ -192,14 +189,14 @@ class Replica:
         self._flushing = True
         return [Work(Flush(self.folder, self._store.heads.sequence))]
 
-    def was_flushed(self, fact: Flushed) -> list[Action | Fact]:
+    def on_flushed(self, fact: Flushed, now: float) -> Outputs:
         """Sequences up to `head` are durable: now, and not before, news may name them."""
         self._flushing = False
         self._store.flushed()
         if fact.head == self._published:
             return []  # others said much: their entries are ours to keep, and nobody's news
         self.flushed = fact.head
-        out: list[Action | Fact] = []
+        out: Outputs = []
         entries = self._store.changes(self._published, self.flushed, NEWS_ENTRIES_MAX + 1)
         if len(entries) > NEWS_ENTRIES_MAX:
             out.append(self.heartbeat())
@@ -213,21 +210,21 @@ class Replica:
 
     # -- what others ask -------------------------------------------------------------------------
 
-    def asked_index(self, fact: MessageArrived) -> list[Action | Fact]:
+    def on_index_since(self, fact: MessageArrived, now: float) -> Outputs:
         assert isinstance(fact.message, IndexSince)
-        return self._answering.asked(fact.link, fact.message, self.flushed)
+        return self._index_server.on_index_since(fact.link, fact.message, self.flushed)
 
-    def page_read(self, fact: PageRead) -> list[Action | Fact]:
-        return self._answering.page_read(fact, self.flushed)
+    def on_page_read(self, fact: PageRead, now: float) -> Outputs:
+        return self._index_server.on_page_read(fact, self.flushed)
 
-    def lost(self, device: DeviceKey) -> None:
-        self._answering.lost(device)
+    def on_device_lost(self, device: DeviceKey) -> None:
+        self._index_server.forget_device(device)
 
     # -- saying ------------------------------------------------------------------------------------
 
     def _page(self, after: int, last: int, entries: tuple[Entry, ...]) -> Page:
         life = self._store.heads.life
-        accepted = self._indexes.accepted.upto(life, last)
+        accepted = self._index_view.accepted.upto(life, last)
         return Page(self._device, self.folder, life, after, last, last, False, entries, accepted)
 
 

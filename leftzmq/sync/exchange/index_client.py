@@ -15,18 +15,18 @@ from leftzmq.errors import Problem, ProblemKind, Refusal
 from leftzmq.index.heads import NO_LIFE
 from leftzmq.index.rows import ROW_BYTES, row_bytes
 from leftzmq.index.schema import CHECKPOINT_BYTES
-from leftzmq.sync.actions import Action, Drop, Send, Tell
-from leftzmq.sync.exchange.index_quota import IndexRoom
+from leftzmq.sync.actions import Drop, Outputs, Send, Tell
+from leftzmq.sync.exchange.index_quota import IndexQuota
 from leftzmq.sync.exchange.index_server import PAGES_AN_ASK
 from leftzmq.sync.exchange.index_waits import IndexWaits
-from leftzmq.sync.facts import Fact, PageArrived, PathsReconsidered, PeerGreeted
+from leftzmq.sync.facts import PageArrived, PathsReconsidered, PeerGreeted
 from leftzmq.sync.jobs import IndexRoomSeen
 from leftzmq.sync.link import DeviceKey
-from leftzmq.sync.peers.cloned_device import Twins
+from leftzmq.sync.peers.cloned_device import ClonedDevices
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.problems import Problems
-from leftzmq.sync.versions.index_view import OURS, Indexes
-from leftzmq.sync.versions.peer_counts import Held
+from leftzmq.sync.versions.index_view import OURS, IndexView
+from leftzmq.sync.versions.peer_counts import HeldCount
 from leftzmq.sync.versions.remote_changes import Heard, heard
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.version import Life
@@ -59,7 +59,7 @@ class Running:
     kept: list[Page] = field(default_factory=list)
 
 
-class Hearing:
+class IndexClient:
     """Of one folder.
 
     members: the devices that proved to hold its secret, and can be reached
@@ -71,17 +71,17 @@ class Hearing:
         self,
         folder: str,
         tag: bytes,
-        indexes: Indexes,
+        index_view: IndexView,
         peers: Peers,
         problems: Problems,
         limits: Limits,
     ) -> None:
         self._folder, self._tag, self._peers = folder, tag, peers
-        self._indexes, self._heads = indexes, indexes.store.heads
+        self._index_view, self._heads = index_view, index_view.store.heads
         self._running: dict[DeviceKey, Running] = {}
         self._waits, self._problems = IndexWaits(folder, problems), problems
-        self.twins = Twins()
-        self._room = IndexRoom(folder, limits)
+        self.cloned_devices = ClonedDevices()
+        self._index_quota = IndexQuota(folder, limits)
         self._paused: set[DeviceKey] = set()  # asked on when our own log is short again
         self._resume_at = 0.0
         self._paged_at: dict[DeviceKey, float] = {}  # when its last page came, or it got its bit
@@ -91,7 +91,7 @@ class Hearing:
     def holders(self, entry: Entry) -> list[DeviceKey]:
         """Reachable devices that say they have this very version's bytes."""
         bits = 0
-        for row in self._indexes.rows(entry.path):
+        for row in self._index_view.rows(entry.path):
             if row.entry.same_content(entry):
                 bits |= row.holders
         return [device for device in self.members if self._heads.of(device).mask & bits]
@@ -106,7 +106,7 @@ class Hearing:
         key = next(known, None)
         return self._peers.name(DeviceKey(key)) if key is not None else ""
 
-    def greeted(self, fact: PeerGreeted, hello: Standing, now: float) -> list[Action | Fact]:
+    def on_peer_greeted(self, fact: PeerGreeted, hello: Standing, now: float) -> Outputs:
         """A device that shares this folder: it can be reached now; ask for what we lack. A new
         one is asked in any case: its answer is what shows that it speaks."""
         device = fact.link.device
@@ -114,42 +114,42 @@ class Hearing:
         self.members.add(device)
         told = self._look_for_twins(device, hello.life, now)
         head = self._heads.of(device)
-        self._indexes.reach |= head.mask
+        self._index_view.reach |= head.mask
         known = (head.life, head.head) == (hello.life, hello.head) and device in self.heard
         waits = device in self._waits or device in self._paused
         if known or device in self._running or waits:
-            out: list[Action | Fact] = []
+            out: Outputs = []
         else:
             out = self._ask(device, now)
         return [*told, *out, *([PathsReconsidered(self._folder, ())] if is_new else [])]
 
-    def asks_lost(self, device: DeviceKey) -> None:
+    def on_requests_lost(self, device: DeviceKey) -> None:
         """An answer of this device that is running may never go on; its hello, which comes next,
         leads to a new one."""
         self._running.pop(device, None)
 
-    def stopped(self) -> None:
+    def on_folder_stopped(self) -> None:
         """Nobody is in a folder that is stopped; who comes back is greeted by its successor."""
         self.members.clear()
         self.heard.clear()
         self._running.clear()
 
-    def lost(self, device: DeviceKey) -> list[Action | Fact]:
+    def on_device_lost(self, device: DeviceKey) -> Outputs:
         """No link to the device is left: what only it holds is pending from now on."""
         self._running.pop(device, None)
         self._paused.discard(device)
         out = self._waits.end(device, self._peers.name(device))
-        if self.twins.are_there(device):
+        if self.cloned_devices.are_there(device):
             out += self._problems.clear("", self._peers.name(device))
-        self.twins.forget(device)
+        self.cloned_devices.forget(device)
         if device not in self.members:
             return out
-        self._indexes.reach &= ~self._heads.of(device).mask
+        self._index_view.reach &= ~self._heads.of(device).mask
         self.members.discard(device)
         self.heard.discard(device)
         return [*out, PathsReconsidered(self._folder, ())]
 
-    def page(self, fact: PageArrived, now: float) -> list[Action | Fact]:
+    def on_page_arrived(self, fact: PageArrived, now: float) -> Outputs:
         """A page of another device's index: (a part of) an answer, or news."""
         device = fact.link.device
         if device not in self.members:
@@ -159,19 +159,19 @@ class Hearing:
         told = self._look_for_twins(device, fact.page.life, now)
         return told + self._page(fact, device, now)
 
-    def _look_for_twins(self, device: DeviceKey, life: Life, now: float) -> list[Action | Fact]:
+    def _look_for_twins(self, device: DeviceKey, life: Life, now: float) -> Outputs:
         """Two agents with one key are a Problem, as long as both are heard."""
-        before = self.twins.are_there(device)
-        self.twins.heard(device, life, now)
-        if self.twins.are_there(device) is before:
+        before = self.cloned_devices.are_there(device)
+        self.cloned_devices.heard(device, life, now)
+        if self.cloned_devices.are_there(device) is before:
             return []
         name = self._peers.name(device)
         if before:
             return self._problems.clear("", name)
         return self._problems.show(Problem(self._folder, "", ProblemKind.TWO_OF_KEY, "", name))
 
-    def _page(self, fact: PageArrived, device: DeviceKey, now: float) -> list[Action | Fact]:
-        self._indexes.accept(fact.page.accepted)  # before what it may let pass
+    def _page(self, fact: PageArrived, device: DeviceKey, now: float) -> Outputs:
+        self._index_view.accept(fact.page.accepted)  # before what it may let pass
         if device in self._waits or device in self._paused:
             return []  # it is asked again
         running = self._running.get(device)
@@ -198,16 +198,16 @@ class Hearing:
     @property
     def settled_with_heard(self) -> bool:
         """`settled`, but for answers of devices that never gave one."""
-        return self._running.keys().isdisjoint(self.heard) and self._indexes.swept
+        return self._running.keys().isdisjoint(self.heard) and self._index_view.swept
 
     @property
     def settled(self) -> bool:
         """No answer is running, and what counts for nothing is swept."""
-        return not self._running and not self._paused and self._indexes.swept
+        return not self._running and not self._paused and self._index_view.swept
 
-    def tick(self, now: float) -> list[Action | Fact]:
+    def on_time_passed(self, now: float) -> Outputs:
         """Answers that stay out are asked for once more; what counts for nothing is swept."""
-        out = [*self._room.tick(now), *self._sweep_some(), *self._end_waits(now)]
+        out = [*self._index_quota.on_time_passed(now), *self._sweep_some(), *self._end_waits(now)]
         out += self._resume(now)
         late = [d for d, r in self._running.items() if now - r.since > ANSWER_TIMEOUT_S]
         for device in late:
@@ -215,22 +215,22 @@ class Hearing:
             out += self._ask(device, now)
         return out
 
-    def _sweep_some(self) -> list[Action | Fact]:
+    def _sweep_some(self) -> Outputs:
         """After the last step, what only an old generation held is no ticket any more."""
-        if self._indexes.swept:
+        if self._index_view.swept:
             return []
-        self._indexes.sweep_some()
-        return [PathsReconsidered(self._folder, ())] if self._indexes.swept else []
+        self._index_view.sweep_some()
+        return [PathsReconsidered(self._folder, ())] if self._index_view.swept else []
 
     def deadline(self, now: float) -> float | None:
-        if not self._indexes.swept:
+        if not self._index_view.swept:
             return now
         times = [r.since + ANSWER_TIMEOUT_S for r in self._running.values()]
         times += [self._resume_at] if self._paused else []
-        more = (self._waits.deadline(), self._room.deadline())
+        more = (self._waits.deadline(), self._index_quota.deadline())
         return min([*times, *(time for time in more if time is not None)], default=None)
 
-    def _news(self, page: Page, device: DeviceKey, now: float) -> list[Action | Fact]:
+    def _news(self, page: Page, device: DeviceKey, now: float) -> Outputs:
         if device in self._waits or device in self._paused:
             return []  # one of those that were kept, after another one that may not be heard
         head = self._heads.of(device)
@@ -240,21 +240,19 @@ class Hearing:
             return self._ask(device, now)
         if self._is_behind:
             return self._pause(device, now)
-        out: list[Action | Fact] = []
+        out: Outputs = []
         if page.entries:
             fields: dict[str, Scalar] = {"device": self._peers.name(device), "folder": self._folder}
             out.append(Tell(EventKind.HAVE_NEWS, fields | {"paths": len(page.entries)}))
         return out + self._hear(page, device, now)
 
-    def _answer(
-        self, page: Page, device: DeviceKey, running: Running, now: float
-    ) -> list[Action | Fact]:
+    def _answer(self, page: Page, device: DeviceKey, running: Running, now: float) -> Outputs:
         head = self._heads.of(device)
         if page.whole and page.after == 0 and not running.whole:
             if len(self._heads.to_sweep(device)) >= GENERATIONS_MAX:
                 detail = f"{GENERATIONS_MAX} times in a moment"
                 return [Drop(device, Refusal.TOO_OFTEN, detail)]
-            fresh = self._indexes.new_generation(device, page.life)
+            fresh = self._index_view.new_generation(device, page.life)
             if fresh is None:
                 return self._wait_for_bit(device, now)
             running.whole, head = True, fresh
@@ -275,32 +273,32 @@ class Hearing:
             return out
         if self._running.pop(device, None) is None:
             return out
-        self._indexes.sweep(device)
+        self._index_view.sweep(device)
         for kept in running.kept:
             out += self._news(kept, device, now)
         return out
 
     # -- waiting -------------------------------------------------------------------------------
 
-    def _wait_for_bit(self, device: DeviceKey, now: float) -> list[Action | Fact]:
+    def _wait_for_bit(self, device: DeviceKey, now: float) -> Outputs:
         """All bits are taken: what it says is not heard until one is free."""
         del self._running[device]
         name = self._peers.name(device)
         out = self._waits.begin(device, name, ProblemKind.INDEX_WAITS, "", now)
         return [*out, *self._free_bits(now)]
 
-    def _end_waits(self, now: float) -> list[Action | Fact]:
+    def _end_waits(self, now: float) -> Outputs:
         """Who waits and need not any more is asked again."""
-        out: list[Action | Fact] = []
+        out: Outputs = []
         for device in self._waits.of(ProblemKind.INDEX_WAITS):
             # It has the bit from now on, so that nobody who came later takes it.
-            if self._indexes.begin_anew(device) is None:
+            if self._index_view.begin_anew(device) is None:
                 break
             self._paged_at[device] = now  # as if: it has so long to send one
             out += self._waits.end(device, self._peers.name(device))
             out += self._ask(device, now)
         for device, kind in self._waits.due(now):
-            no_room = kind is ProblemKind.INDEX_NO_ROOM and not self._room.is_left
+            no_room = kind is ProblemKind.INDEX_NO_ROOM and not self._index_quota.is_left
             if no_room or kind is ProblemKind.INDEX_WAITS:
                 self._waits.put_off(device, now)
             else:
@@ -308,18 +306,18 @@ class Hearing:
                 out += self._ask(device, now)
         return [*out, *self._free_bits(now)]
 
-    def _free_bits(self, now: float) -> list[Action | Fact]:
+    def _free_bits(self, now: float) -> Outputs:
         """Those of old generations first; where there are none, of who waits: what it said is to be
         replaced anyway; else of the device that sent no page for longest."""
         waiting = self._waits.of(ProblemKind.INDEX_WAITS)
-        if not waiting or self._indexes.sweep_all():
+        if not waiting or self._index_view.sweep_all():
             return []
         holders = [device for device in waiting if self._heads.of(device).mask]
         if not holders and (silent := self._silent_longest(now)) is not None:
             holders = [silent]
-        out: list[Action | Fact] = []
+        out: Outputs = []
         for holder in holders:
-            self._indexes.give_up(holder)
+            self._index_view.give_up(holder)
             out = [PathsReconsidered(self._folder, ())]
             if holder in self.members and holder not in self._waits:
                 self._running.pop(holder, None)
@@ -334,49 +332,49 @@ class Hearing:
 
     # -- room ----------------------------------------------------------------------------------
 
-    def room_seen(self, fact: IndexRoomSeen, now: float) -> list[Action | Fact]:
+    def on_index_room_seen(self, fact: IndexRoomSeen, now: float) -> Outputs:
         """What the disk of the state directory bears."""
-        self._room.seen(fact, now)
+        self._index_quota.on_index_room_seen(fact, now)
         return []
 
-    def _more(self, page: Page, mask: int) -> Held:
+    def _more(self, page: Page, mask: int) -> HeldCount:
         """What this page adds to what its device said before."""
         entries = size = 0
         for entry in page.entries:
-            rows = self._indexes.rows(entry.path)
+            rows = self._index_view.rows(entry.path)
             before = next((row.entry for row in rows if row.holders & mask), None)
             entries += before is None
             size += row_bytes(entry) - (row_bytes(before) if before else 0)
-        return Held(entries, size)
+        return HeldCount(entries, size)
 
-    def _held_up(self, device: DeviceKey, more: Held, now: float) -> list[Action | Fact] | None:
+    def _held_up(self, device: DeviceKey, more: HeldCount, now: float) -> Outputs | None:
         """The page may not be stored: its device waits. None: it may."""
-        holdings = self._indexes.holdings
-        held = holdings.of(self._heads.of(device).mask)
+        peer_counts = self._index_view.peer_counts
+        held = peer_counts.of(self._heads.of(device).mask)
         kind, detail = ProblemKind.INDEX_TOO_LARGE, ""
         if more.entries > 0 or more.bytes > 0:
-            detail = self._room.too_large(held, more, holdings.of(OURS).entries)
-            if not detail and not self._room.is_left:
+            detail = self._index_quota.too_large(held, more, peer_counts.of(OURS).entries)
+            if not detail and not self._index_quota.is_left:
                 kind, detail = ProblemKind.INDEX_NO_ROOM, "min_free_percent"
         if not detail:
             return None
         self._running.pop(device, None)
-        self._indexes.sweep(device)  # the rest of this generation may never come
+        self._index_view.sweep(device)  # the rest of this generation may never come
         return self._waits.begin(device, self._peers.name(device), kind, detail, now)
 
     @property
     def _is_behind(self) -> bool:
         """What others said is not in the database yet, and much: who says more waits a moment."""
-        return self._indexes.store.log_bytes > BEHIND_BYTES
+        return self._index_view.store.log_bytes > BEHIND_BYTES
 
-    def _pause(self, device: DeviceKey, now: float) -> list[Action | Fact]:
+    def _pause(self, device: DeviceKey, now: float) -> Outputs:
         self._running.pop(device, None)
         self._paused.add(device)
         self._resume_at = now + RESUME_S
         return []
 
-    def _resume(self, now: float) -> list[Action | Fact]:
-        out: list[Action | Fact] = []
+    def _resume(self, now: float) -> Outputs:
+        out: Outputs = []
         if self._paused and now >= self._resume_at:
             self._resume_at = now + RESUME_S
             if not self._is_behind:
@@ -387,17 +385,17 @@ class Hearing:
 
     # -- hearing -------------------------------------------------------------------------------
 
-    def _hear(self, page: Page, device: DeviceKey, now: float) -> list[Action | Fact]:
+    def _hear(self, page: Page, device: DeviceKey, now: float) -> Outputs:
         """The entries and the head that they lead to, in one commit."""
         head = self._heads.of(device)
         open_paths: list[str] = []
-        self._indexes.recall(entry.path for entry in page.entries)
+        self._index_view.recall(entry.path for entry in page.entries)
         more = self._more(page, head.mask)
         if (held_up := self._held_up(device, more, now)) is not None:
             return held_up
-        out: list[Action | Fact] = [*self._waits.heard(device, self._peers.name(device))]
+        out: Outputs = [*self._waits.heard(device, self._peers.name(device))]
         for entry in page.entries:
-            meaning = heard(self._indexes, head.bit, entry)
+            meaning = heard(self._index_view, head.bit, entry)
             if meaning is Heard.OPEN:
                 open_paths.append(entry.path)
             elif meaning is Heard.OLDER:
@@ -405,17 +403,17 @@ class Hearing:
                 out.append(Drop(device, Refusal.BAD_PAGE, detail))
                 return out
         self._heads.advance(device, page.life, page.last)
-        self._room.spend(max(more.bytes, 0) + len(page.entries) * ROW_BYTES, now)
-        out += self._room.tick(now)
+        self._index_quota.spend(max(more.bytes, 0) + len(page.entries) * ROW_BYTES, now)
+        out += self._index_quota.on_time_passed(now)
         if open_paths:
             out.append(PathsReconsidered(self._folder, tuple(open_paths), head.mask))
         return out
 
-    def _ask(self, device: DeviceKey, now: float) -> list[Action | Fact]:
+    def _ask(self, device: DeviceKey, now: float) -> Outputs:
         self._running[device] = Running(now, PAGES_AN_ASK)
         return self._since(device)
 
-    def _since(self, device: DeviceKey) -> list[Action | Fact]:
+    def _since(self, device: DeviceKey) -> Outputs:
         link = self._peers.control_link(device)
         if link is None:
             return []  # its PeerLost is on its way here

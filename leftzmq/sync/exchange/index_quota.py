@@ -12,7 +12,7 @@ from leftzmq.config import Limits
 from leftzmq.errors import counted
 from leftzmq.sync.actions import Work
 from leftzmq.sync.jobs import IndexRoomSeen, LookForIndexRoom
-from leftzmq.sync.versions.peer_counts import Held
+from leftzmq.sync.versions.peer_counts import HeldCount
 
 SPARE_BYTES: Final = 16 << 20
 """Of each device, beside what its entries may take up on an average."""
@@ -24,7 +24,7 @@ UNSEEN_BYTES: Final = 64 << 20  # on the disk, before the first look is over
 LOOK_PERIOD_S: Final = 5.0  # while there is no room
 
 
-class IndexRoom:
+class IndexQuota:
     """Of one folder."""
 
     def __init__(self, folder: str, limits: Limits) -> None:
@@ -36,7 +36,7 @@ class IndexRoom:
 
     # -- how much one device may say ---------------------------------------------------------------
 
-    def too_large(self, held: Held, more: Held, ours: int) -> str:
+    def too_large(self, held: HeldCount, more: HeldCount, ours: int) -> str:
         """Why a device that said `held` may not say `more`; "" where it may. ours: how many entries
         this device has: who has twice as many is no rarity."""
         entries, size = held.entries + more.entries, held.bytes + more.bytes
@@ -66,13 +66,13 @@ class IndexRoom:
     def deadline(self) -> float | None:
         return None if self._looking else self._look_at
 
-    def tick(self, now: float) -> list[Work]:
+    def on_time_passed(self, now: float) -> list[Work]:
         if self._looking or self._look_at is None or now < self._look_at:
             return []
         self._looking, self._look_at, self._unlooked = True, None, 0
         return [Work(LookForIndexRoom(self._folder))]
 
-    def seen(self, fact: IndexRoomSeen, now: float) -> None:
+    def on_index_room_seen(self, fact: IndexRoomSeen, now: float) -> None:
         self._looking, self._left = False, fact.fits_bytes
         if not self.is_left:
             self._look_at = now + LOOK_PERIOD_S

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from leftzmq.index.store import Store
-from leftzmq.sync.actions import Action, Send, Work
-from leftzmq.sync.facts import Fact
+from leftzmq.sync.actions import Outputs, Send, Work
 from leftzmq.sync.jobs import PageRead, ReadPage
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.tree.accepted import Accepted
@@ -35,7 +34,7 @@ class _Answer:
     pages_left: int = PAGES_AN_ASK
 
 
-class Answering:
+class IndexServer:
     """The answers of one folder, one a device. accepted: what users let pass; flushed: the last
     durable sequence of ours
 
@@ -49,7 +48,7 @@ class Answering:
         self._answers: dict[DeviceKey, _Answer] = {}
         self._reading: set[DeviceKey] = set()
 
-    def asked(self, link: Link, ask: IndexSince, flushed: int) -> list[Action | Fact]:
+    def on_index_since(self, link: Link, ask: IndexSince, flushed: int) -> Outputs:
         """From N if that life is in our chain and N possible, else everything."""
         life, after = Life(ask.life), ask.after
         delta = self._store.heads.answers_from(life, after) and after <= flushed
@@ -59,7 +58,7 @@ class Answering:
         self._answers[link.device] = answer
         return [] if link.device in self._reading else [self._read_page(answer, flushed)]
 
-    def page_read(self, fact: PageRead, flushed: int) -> list[Action | Fact]:
+    def on_page_read(self, fact: PageRead, flushed: int) -> Outputs:
         device = fact.link.device
         self._reading.discard(device)
         answer = self._answers.get(device)
@@ -68,7 +67,7 @@ class Answering:
         read = (fact.link, fact.life, fact.after, fact.whole)
         if (answer.link, answer.life, answer.at, answer.whole) != read:  # asked anew meanwhile
             return [self._read_page(answer, flushed)]
-        out: list[Action | Fact] = [Send(fact.link, IndexPage(self._tag, fact.sealed))]
+        out: Outputs = [Send(fact.link, IndexPage(self._tag, fact.sealed))]
         answer.pages_left -= 1
         answer.at = fact.last
         if fact.last >= fact.upto or answer.pages_left == 0:
@@ -77,7 +76,7 @@ class Answering:
             out.append(self._read_page(answer, flushed))
         return out
 
-    def lost(self, device: DeviceKey) -> None:
+    def forget_device(self, device: DeviceKey) -> None:
         self._answers.pop(device, None)
 
     def _read_page(self, answer: _Answer, flushed: int) -> Work:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from leftzmq.errors import Problem, ProblemKind
-from leftzmq.sync.actions import Action
-from leftzmq.sync.facts import Fact
+from leftzmq.sync.actions import Outputs
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.problems import Problems
 
@@ -40,13 +39,13 @@ class IndexWaits:
 
     def begin(
         self, device: DeviceKey, name: str, kind: ProblemKind, detail: str, now: float
-    ) -> list[Action | Fact]:
+    ) -> Outputs:
         """Its index waits (still). name: what a user calls the device."""
         self._waits[device] = _Wait(kind, now + RETRY_S[kind])
         self._tried.discard(device)
         return self._problems.show(Problem(self._folder, "", kind, detail, name))
 
-    def end(self, device: DeviceKey, name: str) -> list[Action | Fact]:
+    def end(self, device: DeviceKey, name: str) -> Outputs:
         """It is heard again, or is gone."""
         if self._waits.pop(device, None) is None and device not in self._tried:
             return []
@@ -58,7 +57,7 @@ class IndexWaits:
         del self._waits[device]
         self._tried.add(device)
 
-    def heard(self, device: DeviceKey, name: str) -> list[Action | Fact]:
+    def heard(self, device: DeviceKey, name: str) -> Outputs:
         """A page of it was taken."""
         return self.end(device, name) if device in self._tried else []
 

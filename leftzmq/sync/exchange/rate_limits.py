@@ -111,7 +111,7 @@ class _Bucket:
         return True
 
 
-class Rates:
+class RateLimits:
     """Of the agent. paired: the devices there are, which bounds how many buckets there are."""
 
     def __init__(self, paired: Iterable[DeviceKey]) -> None:

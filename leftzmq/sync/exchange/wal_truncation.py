@@ -19,7 +19,7 @@ BETWEEN_MAX_S: Final = 60.0
 """Where it does not get shorter, as another program goes on reading what is in it."""
 
 
-class LogLength:
+class WalTruncation:
     """Of one folder."""
 
     def __init__(self, store: Store) -> None:
@@ -29,7 +29,7 @@ class LogLength:
         self._between_s = BETWEEN_S
         self._due = 0.0  # monotonic
 
-    def tick(self, now: float) -> None:
+    def on_time_passed(self, now: float) -> None:
         """Cut a piece off, if it is time; the commit of this turn does it."""
         length = self._store.log_length
         if length <= CHECKPOINT_BYTES:

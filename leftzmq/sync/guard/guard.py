@@ -12,23 +12,22 @@ from typing import Any, Final
 
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.rows import Row
-from leftzmq.sync.actions import Action, Answer, Tell, declined
+from leftzmq.sync.actions import Answer, Outputs, Tell, declined
 from leftzmq.sync.facts import (
-    Fact,
     PathsCleared,
     PathsReconsidered,
     PathsSettled,
     RescanWanted,
     WalkEnded,
 )
-from leftzmq.sync.guard.local_deletes import Vanished
-from leftzmq.sync.guard.remote_deletes import Incoming, Way
-from leftzmq.sync.guard.threshold import TURNING_WINDOW_S, Judged, Side, State, Wave
+from leftzmq.sync.guard.local_deletes import LocalDeletes
+from leftzmq.sync.guard.remote_deletes import GuardVerdict, RemoteDeletes
+from leftzmq.sync.guard.threshold import TURNING_WINDOW_S, GuardState, Judged, Side, Wave
 from leftzmq.sync.jobs import LossesCounted
 from leftzmq.sync.problems import Problems
-from leftzmq.sync.versions.index_view import Indexes
-from leftzmq.sync.versions.path_locks import Claims
-from leftzmq.sync.versions.resolver import Versions
+from leftzmq.sync.versions.index_view import IndexView
+from leftzmq.sync.versions.path_locks import PathLocks
+from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.sync.versions.ticket import Ticket
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Entry, Kind
@@ -56,26 +55,30 @@ class Guard:
     def __init__(
         self,
         folder: str,
-        indexes: Indexes,
-        versions: Versions,
-        claims: Claims,
+        index_view: IndexView,
+        resolver: Resolver,
+        locks: PathLocks,
         problems: Problems,
         quiet: Callable[[], bool],
         walks: Callable[[], bool],
         settled: Callable[[], bool],
         considered: Callable[[], bool],
     ) -> None:
-        self.folder, self._indexes = folder, indexes
+        self.folder, self._index_view = folder, index_view
         self._problems, self._walks = problems, walks
-        self._saved = indexes.store.meta(_META) or b""
+        self._saved = index_view.store.meta(_META) or b""
         held, waves, turning = _unpacked(self._saved)
-        self._here = Vanished(indexes, claims, Wave(waves[0]), turning[0], quiet, versions.unhave)
-        self._elsewhere = Incoming(folder, indexes, Wave(waves[1]), turning[1], settled, considered)
+        self._here = LocalDeletes(
+            index_view, locks, Wave(waves[0]), turning[0], quiet, resolver.unhave
+        )
+        self._elsewhere = RemoteDeletes(
+            folder, index_view, Wave(waves[1]), turning[1], settled, considered
+        )
         for side, numbers in zip(self._sides, held, strict=True):
             if numbers:
                 side.hold(Judged(*numbers))
         self._here.restarted()
-        self._told: list[State] = [State.OPEN, State.OPEN]
+        self._told: list[GuardState] = [GuardState.OPEN, GuardState.OPEN]
         self._wall_ns = 0
         self._before = 0  # our last sequence when the replica was given what it has now
         self._decision: dict[Life, tuple[int, int]] = {}  # what the last one let pass
@@ -107,7 +110,7 @@ class Guard:
         return {
             who: side.count
             for who, side in zip(_WHO, self._sides, strict=True)
-            if side.state is State.HELD
+            if side.state is GuardState.HELD
         }
 
     def now_is(self, wall_ns: int) -> None:
@@ -116,57 +119,57 @@ class Guard:
 
     # -- what was lost here ----------------------------------------------------------------------
 
-    def settled(
+    def on_paths_settled(
         self, fact: PathsSettled, now: float
-    ) -> tuple[PathsCleared | None, list[Action | Fact]]:
+    ) -> tuple[PathsCleared | None, Outputs]:
         """What a scan is sure of goes on to the replica, but for a flood: at once, because the end
         of a walk must come after what it found."""
-        self._before = self._indexes.store.heads.sequence
+        self._before = self._index_view.store.heads.sequence
         passed = self._here.pass_on(fact.sightings, now, self._wall_ns)
         cleared = PathsCleared(self.folder, tuple(passed)) if passed else None
         return cleared, self._tell()
 
-    def cleared(self) -> list[Action | Fact]:
+    def on_paths_cleared(self) -> Outputs:
         """The replica has what went on: what was lost by it belongs to the wave, or to what a user
         let pass."""
         self._here.count_went(self._wall_ns)
-        last = self._indexes.store.heads.sequence
+        last = self._index_view.store.heads.sequence
         if self._here.let_pass and last > self._before:
-            self._let_pass(self._indexes.store.heads.life, self._before + 1, last)
+            self._let_pass(self._index_view.store.heads.life, self._before + 1, last)
         self._here.let_pass = False
         self._save()
         return []
 
-    def walk_ended(self, fact: WalkEnded, now: float) -> list[Action | Fact]:
+    def on_walk_ended(self, fact: WalkEnded, now: float) -> Outputs:
         if fact.prefix or self._walks():
             return []
         self._here.decision_ends(now, walk_ended=True)
-        if self._here.walk_ended():
+        if self._here.on_walk_ended():
             self._here.open()  # and the few that are lost are found once more
             return [*self._tell(), self._walk()]
         return self._tell()
 
     # -- what others did -------------------------------------------------------------------------
 
-    def way(self, ticket: Ticket, now: float) -> Way:
+    def way(self, ticket: Ticket, now: float) -> GuardVerdict:
         """What is to become of a ticket: asked by the applier before it takes it up, and again when
         its bytes have come and are noise."""
         ours, entry = ticket.ours, ticket.entry
         if ours is None or ticket.held is None or ticket.copy:
-            return Way.GO
-        if self._indexes.accepted.covers(entry):
-            return Way.GO
+            return GuardVerdict.GO
+        if self._index_view.accepted.covers(entry):
+            return GuardVerdict.GO
         is_file = ours.entry.kind is Kind.FILE
         if entry.deleted or (is_file and loses(ours.entry.size, entry.kind, entry.size)):
             way = self._elsewhere.may_go(is_file, now, self._wall_ns)
-            if way is Way.GO and entry.deleted and is_file and not ours.noise:
+            if way is GuardVerdict.GO and entry.deleted and is_file and not ours.noise:
                 pairs = self._elsewhere.swaps.gone(parent_of(entry.path), self._wall_ns)
                 self._elsewhere.turning.went(pairs, self._wall_ns)
         elif is_file and self._turns(entry, ours):
             way = self._elsewhere.may_turn(self._wall_ns)
         else:
-            return Way.GO
-        if way is Way.GO and self._elsewhere.state is State.ACCEPTING:
+            return GuardVerdict.GO
+        if way is GuardVerdict.GO and self._elsewhere.state is GuardState.ACCEPTING:
             self._undeclared.append(entry)
         return way
 
@@ -182,9 +185,9 @@ class Guard:
             old, entry = operation.old, operation.entry
             if old is None or old.key.kind is not Kind.FILE or operation.copy_to is not None:
                 continue
-            if not old.content or self._indexes.accepted.covers(entry):
+            if not old.content or self._index_view.accepted.covers(entry):
                 continue
-            ours = self._indexes.ours(entry.path)
+            ours = self._index_view.ours(entry.path)
             if operation.verb is Verb.REMOVE or loses(old.key.size, entry.kind, entry.size):
                 self._lost.append(bytes(old.content))
             elif ours is not None and self._turns(entry, ours):
@@ -193,53 +196,53 @@ class Guard:
     def went(self) -> None:
         """What was being taken is in the index."""
         if self._lost or self._turned:
-            self._elsewhere.wave.went(self._indexes.deleted(self._lost), self._wall_ns)
+            self._elsewhere.wave.went(self._index_view.deleted(self._lost), self._wall_ns)
             self._elsewhere.turning.went(self._turned, self._wall_ns)
             self._lost.clear()
             self._turned = 0
             self._save()
 
-    def counted(self, fact: LossesCounted) -> list[Action | Fact]:
-        released, work = self._elsewhere.counted(fact, self._wall_ns)
+    def on_losses_counted(self, fact: LossesCounted, now: float) -> Outputs:
+        released, work = self._elsewhere.on_losses_counted(fact, self._wall_ns)
         return [*work, *self._released(released), *self._tell()]
 
     def _turns(self, entry: Entry, ours: Row) -> bool:
         if ours.noise or entry.deleted or entry.content == ours.entry.content:
             return False
-        rows = self._indexes.rows(entry.path)
+        rows = self._index_view.rows(entry.path)
         return any(row.noise and row.entry.rank == entry.rank for row in rows)
 
-    def _released(self, released: bool) -> list[Action | Fact]:
+    def _released(self, released: bool) -> Outputs:
         return [PathsReconsidered(self.folder, ())] if released else []
 
     # -- time and users --------------------------------------------------------------------------
 
-    def tick(self, now: float) -> list[Action | Fact]:
+    def on_time_passed(self, now: float) -> Outputs:
         self._declare()
         self._here.decision_ends(now)
         left_over = self._here.drop_what_is_left_over()
         passed = self._here.judge(now, self._wall_ns)
-        released, work = self._elsewhere.tick(now, self._wall_ns)
-        out: list[Action | Fact] = [PathsCleared(self.folder, tuple(passed))] if passed else []
+        released, work = self._elsewhere.on_time_passed(now, self._wall_ns)
+        out: Outputs = [PathsCleared(self.folder, tuple(passed))] if passed else []
         out += [self._walk()] if left_over else []
         return [*out, *work, *self._released(released), *self._tell()]
 
-    def start(self) -> list[Action | Fact]:
+    def start(self) -> Outputs:
         """What an earlier life held is held."""
         return self._tell()
 
-    def decide(self, asker: bytes, state: State, now: float) -> list[Action | Fact]:
+    def decide(self, asker: bytes, state: GuardState, now: float) -> Outputs:
         """accept (ACCEPTING) or revert (REVERTING) what is held."""
         held: dict[str, Any] = self.status()
         if not held:
             return [declined(asker, "nothing is held back in this folder", self.folder)]
-        out: list[Action | Fact] = [Answer(asker, {"folder": self.folder, "held": held})]
+        out: Outputs = [Answer(asker, {"folder": self.folder, "held": held})]
         self._declare()
         self._decision.clear()
-        if self._here.state is State.HELD:
+        if self._here.state is GuardState.HELD:
             self._here.decide(state)
             out.append(self._walk())
-        if self._elsewhere.state is State.HELD:
+        if self._elsewhere.state is GuardState.HELD:
             self._elsewhere.decide(state, now)
             out += self._released(True)
         return out + self._tell()
@@ -264,21 +267,21 @@ class Guard:
 
     def _accept(self) -> None:
         ranges = ((life, low, high) for life, (low, high) in self._decision.items())
-        self._indexes.accept(Accepted(tuple(sorted(ranges))))
+        self._index_view.accept(Accepted(tuple(sorted(ranges))))
 
     # -- saying ----------------------------------------------------------------------------------
 
-    def _tell(self) -> list[Action | Fact]:
+    def _tell(self) -> Outputs:
         """What became of it since: an event, a Problem while it is held, the index, and paths that
         are to be looked at again."""
-        out: list[Action | Fact] = []
-        if again := [*self._here.look_again(), *self._indexes.held.to_look_at()]:
+        out: Outputs = []
+        if again := [*self._here.look_again(), *self._index_view.held.to_look_at()]:
             out.append(RescanWanted(self.folder, tuple(again)))
         if back := self._here.brought_back():
             out.append(PathsReconsidered(self.folder, tuple(back)))
         states = [side.state for side in self._sides]
         for who, side, before in zip(_WHO, self._sides, self._told, strict=True):
-            if side.state is State.HELD and before is not State.HELD:
+            if side.state is GuardState.HELD and before is not GuardState.HELD:
                 fields: dict[str, Scalar] = {
                     "folder": self.folder,
                     "who": who,
@@ -287,14 +290,14 @@ class Guard:
                     "noise": side.judged.turned + side.turned_pending,
                 }
                 out.append(Tell(EventKind.HELD, fields))
-        if State.HELD in states:
+        if GuardState.HELD in states:
             said = "; ".join(
                 f"{side.count} of {side.judged.files} files, {_WHAT[side.judged.noise]} {who}"
                 for who, side in zip(_WHO, self._sides, strict=True)
-                if side.state is State.HELD
+                if side.state is GuardState.HELD
             )
             out += self._problems.show(Problem(self.folder, ".", ProblemKind.MANY_LOSSES, said))
-        elif State.HELD in self._told:
+        elif GuardState.HELD in self._told:
             out += self._problems.clear(".")
         self._told = states
         self._save()
@@ -305,13 +308,13 @@ class Guard:
         held: list[bytes] = []
         turning: list[bytes] = []
         for side in self._sides:
-            undecided = side.state in (State.HELD, State.ACCEPTING, State.REVERTING)
+            undecided = side.state in (GuardState.HELD, GuardState.ACCEPTING, GuardState.REVERTING)
             numbers = " ".join(str(number) for number in side.judged)
             held += [numbers.encode() if undecided else b"", side.wave.pack()]
             turning.append(side.turning.pack())
         packed = b"\n".join([*held, *turning])
         if packed != self._saved:
-            self._indexes.store.put_meta(_META, packed)
+            self._index_view.store.put_meta(_META, packed)
             self._saved = packed
 
 

@@ -15,17 +15,17 @@ from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.index.rows import Row
 from leftzmq.sync.guard.threshold import (
     QUIET_S,
+    GuardState,
     Judged,
     Side,
-    State,
     Wave,
     goes_at_once,
     is_flood,
     is_noise_wave,
 )
-from leftzmq.sync.versions.index_view import Indexes
-from leftzmq.sync.versions.path_locks import Claims
-from leftzmq.sync.versions.withheld import Why
+from leftzmq.sync.versions.index_view import IndexView
+from leftzmq.sync.versions.path_locks import PathLocks
+from leftzmq.sync.versions.withheld import WhyWithheld
 from leftzmq.tree.entry import Kind, Observed, ScanKey
 from leftzmq.tree.loss import loses
 from leftzmq.tree.path import parent_of
@@ -57,9 +57,15 @@ class Suspect:
         return self.sighting.sight is Sight.GONE
 
     @property
-    def why(self) -> Why:
+    def why(self) -> WhyWithheld:
         """For what lies there."""
-        return Why.LOST if self.lost else Why.TURNED if self.turned else Why.BELOW
+        return (
+            WhyWithheld.LOST
+            if self.lost
+            else WhyWithheld.TURNED
+            if self.turned
+            else WhyWithheld.BELOW
+        )
 
 
 class Unhave(Protocol):
@@ -68,21 +74,21 @@ class Unhave(Protocol):
     def __call__(self, path: str, seen: ScanKey | None, *, gone: bool) -> bool: ...
 
 
-class Vanished(Side):
+class LocalDeletes(Side):
     """Of one folder. quiet: whether the settler has read all that it knows of; unhave: makes what
     we had a ticket again, where another device has it (sync/versions/resolver)."""
 
     def __init__(
         self,
-        indexes: Indexes,
-        claims: Claims,
+        index_view: IndexView,
+        locks: PathLocks,
         wave: Wave,
         turning: Wave,
         quiet: Callable[[], bool],
         unhave: Unhave,
     ) -> None:
         super().__init__(wave, turning)
-        self._indexes, self._claims, self._quiet, self._unhave = indexes, claims, quiet, unhave
+        self._index_view, self._locks, self._quiet, self._unhave = index_view, locks, quiet, unhave
         self._to_look_at: list[str] = []
         self._pending: dict[str, Suspect] = {}
         self._by_inode: dict[int, str] = {}
@@ -98,10 +104,13 @@ class Vanished(Side):
 
     @property
     def turned_pending(self) -> int:
-        return self._indexes.held.count(Why.TURNED)
+        return self._index_view.held.count(WhyWithheld.TURNED)
 
     def deadline(self) -> float | None:
-        waits = self.state in (State.GATHERING, State.JUDGING) or self._walk_ended_at is not None
+        waits = (
+            self.state in (GuardState.GATHERING, GuardState.JUDGING)
+            or self._walk_ended_at is not None
+        )
         return self._due if waits else None
 
     def hold(self, judged: Judged) -> None:
@@ -113,16 +122,16 @@ class Vanished(Side):
         self._unjudged.clear()
         self._keep_back(pending)
 
-    def decide(self, state: State) -> None:
+    def decide(self, state: GuardState) -> None:
         """ACCEPTING or REVERTING, until a walk of everything has found all of it once more."""
         self.begin(state)
         self._walk_ended_at = None
-        self._indexes.held.forget_undecided()
+        self._index_view.held.forget_undecided()
 
     def decision_ends(self, now: float, *, walk_ended: bool = False) -> None:
         """A user's decision is carried out when a walk of everything has ended, and what it found
         was read: of a file that is young, or from the future, that is a while later."""
-        if self.state not in (State.ACCEPTING, State.REVERTING):
+        if self.state not in (GuardState.ACCEPTING, GuardState.REVERTING):
             return
         if walk_ended and self._walk_ended_at is None:
             self._walk_ended_at = now
@@ -135,29 +144,29 @@ class Vanished(Side):
 
     def open(self) -> None:
         """Nothing is held any more."""
-        if self.state is State.HELD:
-            self._indexes.held.forget_undecided()
-        self.state = State.OPEN
+        if self.state is GuardState.HELD:
+            self._index_view.held.forget_undecided()
+        self.state = GuardState.OPEN
 
     def drop_what_is_left_over(self) -> bool:
         """Whether something was kept back below what has come back, or was told, since: a walk
         finds it."""
-        if self.state is not State.OPEN or not self._indexes.held.is_left_over:
+        if self.state is not GuardState.OPEN or not self._index_view.held.is_left_over:
             return False
-        self._indexes.held.forget_undecided()
+        self._index_view.held.forget_undecided()
         return True
 
     def restarted(self) -> None:
         """The next walk of everything begins after it was held. What only waited is found by it."""
         self._walks = 1
-        if self.state is not State.HELD:
-            self._indexes.held.forget_undecided()
+        if self.state is not GuardState.HELD:
+            self._index_view.held.forget_undecided()
 
     # -- sightings -------------------------------------------------------------------------------
 
     def pass_on(self, sightings: tuple[Sighting, ...], now: float, wall_ns: int) -> list[Sighting]:
         """Those that may go on to the replica now."""
-        self._indexes.recall(sighting.path for sighting in sightings)
+        self._index_view.recall(sighting.path for sighting in sightings)
         passed: list[Sighting] = []
         suspects: list[Suspect] = []
         turned = 0
@@ -215,16 +224,16 @@ class Vanished(Side):
 
     def _is_kept_back(self, sighting: Sighting) -> bool:
         """Whether it is to make way for our version, or lies below what is to."""
-        held = self._indexes.held
+        held = self._index_view.held
         if not held or sighting.key is None or sighting.sight is Sight.GONE:
             return False
         path, found = sighting.path, held.at(sighting.path)
-        if found is not None and found.why is Why.GIVES_WAY:
+        if found is not None and found.why is WhyWithheld.GIVES_WAY:
             return found.key == sighting.key
         while path := parent_of(path):
             above = held.at(path)
-            if above is not None and above.why is Why.GIVES_WAY:
-                held.hold(sighting.path, sighting.key, Why.BELOW)
+            if above is not None and above.why is WhyWithheld.GIVES_WAY:
+                held.hold(sighting.path, sighting.key, WhyWithheld.BELOW)
                 return True
         return False
 
@@ -248,21 +257,21 @@ class Vanished(Side):
     ) -> list[Sighting]:
         """turned: of what is not among the suspects."""
         match self.state:
-            case State.ACCEPTING:
+            case GuardState.ACCEPTING:
                 self.let_pass |= bool(suspects)
                 return [suspect.sighting for suspect in suspects]
-            case State.REVERTING:
+            case GuardState.REVERTING:
                 return [
                     s.sighting
                     for s in suspects
                     if not (self._is_kept_back(s.sighting) or self._comes_back(s.sighting))
                 ]
-            case State.HELD:
+            case GuardState.HELD:
                 self._keep_back(suspects)
                 return []
         turned += self._count_turned(suspects, wall_ns)
         wave, before = self.wave.count(wall_ns), self.turning.count(wall_ns)
-        files = self._indexes.tally.files + wave
+        files = self._index_view.counters.files + wave
         if is_noise_wave(before + turned, files):
             lost = sum(s.lost for s in (*suspects, *self._pending.values()))
             held = sum(s.turned and not s.is_gone for s in suspects)
@@ -293,11 +302,11 @@ class Vanished(Side):
         """What may go at once of these; the rest waits until no more come."""
         if not suspects:
             return []
-        if self.state is State.OPEN:
+        if self.state is GuardState.OPEN:
             if goes_at_once(wave + sum(suspect.lost for suspect in suspects), files):
                 self._note(suspects)
                 return [suspect.sighting for suspect in suspects]
-            self.state, self._began = State.GATHERING, now
+            self.state, self._began = GuardState.GATHERING, now
         if any(suspect.path not in self._pending for suspect in suspects):
             # Not for one that is only seen again: what waits for it to go looks every two seconds.
             self._due = min(now + QUIET_S, max(now, self._began + GATHER_MAX_S))
@@ -309,7 +318,7 @@ class Vanished(Side):
                 self._by_inode[key.inode] = suspect.path
             elif key is not None:
                 # Else a walk would find it again, and again have it looked at.
-                self._indexes.held.hold(suspect.path, key, suspect.why)
+                self._index_view.held.hold(suspect.path, key, suspect.why)
         return []
 
     def _keep_back(self, suspects: Iterable[Suspect]) -> None:
@@ -317,14 +326,14 @@ class Vanished(Side):
         for suspect in suspects:
             key = suspect.sighting.key
             if suspect.is_gone or key is None:
-                self._indexes.held.let_go(suspect.path)
+                self._index_view.held.let_go(suspect.path)
                 self._seen_gone += suspect.lost
             else:
-                self._indexes.held.hold(suspect.path, key, suspect.why)
+                self._index_view.held.hold(suspect.path, key, suspect.why)
 
     def _comes_back(self, sighting: Sighting) -> bool:
         """Whether a user wants back what we had there, and another device has it."""
-        if self.state is not State.REVERTING:
+        if self.state is not GuardState.REVERTING:
             return False
         gone = sighting.sight is Sight.GONE
         if not self._unhave(sighting.path, sighting.key, gone=gone):
@@ -356,17 +365,17 @@ class Vanished(Side):
         """What goes on after all; None: nothing is decided yet, or it is held now."""
         if now < self._due:
             return None
-        if self.state is State.GATHERING:
+        if self.state is GuardState.GATHERING:
             if not self._quiet() and now < self._began + GATHER_MAX_S:
                 self._due = now + QUIET_S / 4
                 return None
             wave = self.wave.count(wall_ns)
             count = sum(suspect.lost for suspect in self._pending.values())
-            if not is_flood(wave + count, self._indexes.tally.files + wave):
+            if not is_flood(wave + count, self._index_view.counters.files + wave):
                 return self._let_go()
-            self.state, self._lost = State.JUDGING, 0
+            self.state, self._lost = GuardState.JUDGING, 0
             self._unjudged = list(self._pending)
-        if self.state is not State.JUDGING:
+        if self.state is not GuardState.JUDGING:
             return None
         for _ in range(min(JUDGED_A_TURN, len(self._unjudged))):
             path = self._unjudged.pop()
@@ -375,7 +384,7 @@ class Vanished(Side):
         if self._unjudged:
             return None
         wave = self.wave.count(wall_ns)
-        files = self._indexes.tally.files + wave
+        files = self._index_view.counters.files + wave
         if not is_flood(wave + self._lost, files):
             return self._let_go()
         self.hold(Judged(wave + self._lost, files, wave, self.turning.count(wall_ns)))
@@ -387,7 +396,7 @@ class Vanished(Side):
         self._pending.clear()
         self._by_inode.clear()
         self._unjudged.clear()
-        self.state = State.OPEN
+        self.state = GuardState.OPEN
         going = {sighting.path for sighting in sightings}
         self._note([suspect for suspect in suspects if suspect.path in going])
         return sightings
@@ -395,10 +404,10 @@ class Vanished(Side):
     def _still_so(self, waited: list[Suspect]) -> list[Sighting]:
         """Without those at whose paths the applier has come to work meanwhile: what it did, or
         does, there is not what was seen."""
-        self._indexes.recall(suspect.path for suspect in waited)
+        self._index_view.recall(suspect.path for suspect in waited)
         still: list[Sighting] = []
         for suspect in waited:
-            taken = self._claims.is_changing(suspect.path)
+            taken = self._locks.is_changing(suspect.path)
             if taken or self._known(suspect.path) != suspect.sighting.key:
                 self._to_look_at.append(suspect.path)
             else:
@@ -406,13 +415,13 @@ class Vanished(Side):
         return still
 
     def _live(self, path: str) -> Row | None:
-        ours = self._indexes.ours(path)
+        ours = self._index_view.ours(path)
         return None if ours is None or ours.entry.deleted else ours
 
     def _known(self, path: str) -> ScanKey | None:
         """What a look at the path compares with."""
-        held, ours = self._indexes.held.at(path), self._indexes.ours(path)
-        if held is not None and held.why is not Why.WANTED:
+        held, ours = self._index_view.held.at(path), self._index_view.ours(path)
+        if held is not None and held.why is not WhyWithheld.WANTED:
             return held.key
         return ours.scan if ours is not None else None
 
@@ -428,7 +437,7 @@ class Vanished(Side):
 
     def _note(self, going: list[Suspect]) -> None:
         """These go on; whether anything is lost by them is seen when the replica has them."""
-        self._indexes.recall(suspect.path for suspect in going)
+        self._index_view.recall(suspect.path for suspect in going)
         for suspect in going:
             ours = self._live(suspect.path)
             if suspect.lost and ours is not None:
@@ -437,7 +446,7 @@ class Vanished(Side):
     def count_went(self, wall_ns: int) -> None:
         """The replica has what went on. A content that another file of ours has was only moved."""
         if self._went:
-            self.wave.went(self._indexes.deleted(self._went), wall_ns)
+            self.wave.went(self._index_view.deleted(self._went), wall_ns)
             self._went.clear()
 
     def _lives_on(self, path: str) -> bool:
@@ -445,20 +454,20 @@ class Vanished(Side):
         ours = self._live(path)
         if ours is None or ours.entry.kind is not Kind.FILE:
             return True
-        twins = self._indexes.store.twins(ours.entry.content, TWINS_LOOKED_AT)
+        twins = self._index_view.store.twins(ours.entry.content, TWINS_LOOKED_AT)
         return any(row.entry.path != path and row.entry.path not in self._pending for row in twins)
 
     # -- walks -----------------------------------------------------------------------------------
 
-    def walk_ended(self) -> bool:
+    def on_walk_ended(self) -> bool:
         """A walk of everything is over. Whether what was held is not a flood any more."""
-        if self.state is not State.HELD:
+        if self.state is not GuardState.HELD:
             return False
-        lost = self._seen_gone + self._indexes.held.count(Why.LOST)
+        lost = self._seen_gone + self._index_view.held.count(WhyWithheld.LOST)
         self._walks, self._seen_gone = self._walks + 1, 0
         if self._walks == 1:
             return False  # it may have begun before it was held, and so have missed most of it
-        files = self._indexes.tally.files
+        files = self._index_view.counters.files
         if not self.judged.is_still_so(lost, self.turned_pending, files):
             return True
         self.judged = self.judged._replace(losses=self.judged.went + lost)

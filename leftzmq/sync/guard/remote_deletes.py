@@ -14,22 +14,22 @@ from typing import Final
 from leftzmq.sync.actions import Work
 from leftzmq.sync.guard.threshold import (
     QUIET_S,
+    GuardState,
     Judged,
     Side,
-    State,
     Wave,
     goes_at_once,
     is_flood,
     is_noise_wave,
 )
 from leftzmq.sync.jobs import CountLosses, LossesCounted
-from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.index_view import IndexView
 
 GATHER_MAX_S: Final = 10.0
 DONE_CHECK_S: Final = 0.5
 
 
-class Way(Enum):
+class GuardVerdict(Enum):
     """What is to become of one loss."""
 
     GO = auto()
@@ -38,27 +38,27 @@ class Way(Enum):
 
 
 _DECIDED: Final = {
-    State.ACCEPTING: Way.GO,
-    State.REVERTING: Way.REVERT,
-    State.HELD: Way.WAIT,
+    GuardState.ACCEPTING: GuardVerdict.GO,
+    GuardState.REVERTING: GuardVerdict.REVERT,
+    GuardState.HELD: GuardVerdict.WAIT,
 }
 
 
-class Incoming(Side):
+class RemoteDeletes(Side):
     """Of one folder. settled: whether no index is being received; considered: whether the applier
     has looked at every ticket."""
 
     def __init__(
         self,
         folder: str,
-        indexes: Indexes,
+        index_view: IndexView,
         wave: Wave,
         turning: Wave,
         settled: Callable[[], bool],
         considered: Callable[[], bool],
     ) -> None:
         super().__init__(wave, turning)
-        self.folder, self._indexes = folder, indexes
+        self.folder, self._index_view = folder, index_view
         self._settled, self._considered = settled, considered
         self._credit = 0  # losses that were judged to be no flood
         self._began = self._due = 0.0
@@ -68,74 +68,74 @@ class Incoming(Side):
 
     @property
     def pending(self) -> int:
-        return self._indexes.tally.losses
+        return self._index_view.counters.losses
 
     @property
     def turned_pending(self) -> int:
-        return self._indexes.tally.turned
+        return self._index_view.counters.turned
 
     @property
     def waits(self) -> bool:
         """Whether tickets are left where they are, for now or until a user decides."""
-        return self.state in (State.GATHERING, State.JUDGING, State.HELD)
+        return self.state in (GuardState.GATHERING, GuardState.JUDGING, GuardState.HELD)
 
     def deadline(self) -> float | None:
-        waits = self.state in (State.GATHERING, State.ACCEPTING, State.REVERTING)
+        waits = self.state in (GuardState.GATHERING, GuardState.ACCEPTING, GuardState.REVERTING)
         return self._due if waits else None
 
-    def may_go(self, is_file: bool, now: float, wall_ns: int) -> Way:
+    def may_go(self, is_file: bool, now: float, wall_ns: int) -> GuardVerdict:
         """About the loss of something that we have. A folder or link is not counted: it goes with
         the files, or where none are to go."""
         if (decided := _DECIDED.get(self.state)) is not None:
             return decided
         if self._hold_noise(wall_ns):
-            return Way.WAIT
-        if self.state is State.OPEN:
+            return GuardVerdict.WAIT
+        if self.state is GuardState.OPEN:
             wave = self.wave.count(wall_ns)
-            if goes_at_once(wave + self.pending, self._indexes.tally.files + wave):
-                return Way.GO
+            if goes_at_once(wave + self.pending, self._index_view.counters.files + wave):
+                return GuardVerdict.GO
             # A file is judged even where none is counted: `pending` passes over one of which a
             # device that is away has a live version of higher rank.
             if self._credit > 0 or (self.pending == 0 and not is_file):
                 self._credit -= is_file
-                return Way.GO
-            self.state, self._began, self._counted = State.GATHERING, now, -1
+                return GuardVerdict.GO
+            self.state, self._began, self._counted = GuardState.GATHERING, now, -1
             self._due = now + QUIET_S
             self._file_waits = False
         self._file_waits |= is_file
-        return Way.WAIT
+        return GuardVerdict.WAIT
 
-    def may_turn(self, wall_ns: int) -> Way:
+    def may_turn(self, wall_ns: int) -> GuardVerdict:
         """About a file of ours that is to be replaced by noise; it is counted as pending."""
         if (decided := _DECIDED.get(self.state)) is not None:
             return decided
-        return Way.WAIT if self._hold_noise(wall_ns) else Way.GO
+        return GuardVerdict.WAIT if self._hold_noise(wall_ns) else GuardVerdict.GO
 
     def _hold_noise(self, wall_ns: int) -> bool:
         """Whether it is a wave of noise, and is held from now on."""
         turned, wave = self.turning.count(wall_ns), self.wave.count(wall_ns)
-        files = self._indexes.tally.files + wave
+        files = self._index_view.counters.files + wave
         if not is_noise_wave(turned + self.turned_pending, files):
             return False
         self.hold(Judged(wave + self.pending, files, wave, turned, noise=1))
         return True
 
-    def tick(self, now: float, wall_ns: int) -> tuple[bool, list[Work]]:
+    def on_time_passed(self, now: float, wall_ns: int) -> tuple[bool, list[Work]]:
         """(whether what waits may go on, what is to be counted)."""
-        if self.state is State.HELD:
-            if not self._indexes.swept:
+        if self.state is GuardState.HELD:
+            if not self._index_view.swept:
                 return False, []  # it is being counted anew
-            files = self._indexes.tally.files
+            files = self._index_view.counters.files
             if self.judged.is_still_so(self.pending, self.turned_pending, files):
                 return False, []
-            self.state = State.OPEN
+            self.state = GuardState.OPEN
             return True, []
         if self.deadline() is None or now < self._due:
             return False, []
-        if self.state is not State.GATHERING:
+        if self.state is not GuardState.GATHERING:
             self._due = now + DONE_CHECK_S
             if self._considered():
-                self.state = State.OPEN
+                self.state = GuardState.OPEN
             return False, []
         if self.pending == 0 and not self._file_waits:
             return self._pass(), []
@@ -144,33 +144,37 @@ class Incoming(Side):
             self._counted, self._due = self.pending, now + QUIET_S
             return False, []
         wave = self.wave.count(wall_ns)
-        if not is_flood(wave + self.pending, self._indexes.tally.files + wave):
+        if not is_flood(wave + self.pending, self._index_view.counters.files + wave):
             return self._pass(), []
-        self.state, self._count_number = State.JUDGING, self._count_number + 1
+        self.state, self._count_number = GuardState.JUDGING, self._count_number + 1
         return False, [self._count()]
 
-    def counted(self, fact: LossesCounted, wall_ns: int) -> tuple[bool, list[Work]]:
+    def on_losses_counted(self, fact: LossesCounted, wall_ns: int) -> tuple[bool, list[Work]]:
         """As `tick`, when a slice of the pending losses was counted."""
-        if self.state is not State.JUDGING or fact.number != self._count_number:
+        if self.state is not GuardState.JUDGING or fact.number != self._count_number:
             return False, []
         if not fact.done:
             return False, [self._count()]
         wave = self.wave.count(wall_ns)
-        files = self._indexes.tally.files + wave
+        files = self._index_view.counters.files + wave
         if not is_flood(wave + fact.files, files):
             return self._pass(), []
         self.hold(Judged(wave + fact.files, files, wave, self.turning.count(wall_ns)))
         return False, []
 
-    def decide(self, state: State, now: float) -> None:
+    def decide(self, state: GuardState, now: float) -> None:
         """ACCEPTING or REVERTING, until the applier has looked at everything."""
         self.begin(state)
         self._due = now + DONE_CHECK_S
 
     def _pass(self) -> bool:
-        self.state, self._credit = State.OPEN, self.pending
+        self.state, self._credit = GuardState.OPEN, self.pending
         return True
 
     def _count(self) -> Work:
-        number, reach, accepted = self._count_number, self._indexes.reach, self._indexes.accepted
+        number, reach, accepted = (
+            self._count_number,
+            self._index_view.reach,
+            self._index_view.accepted,
+        )
         return Work(CountLosses(self.folder, number, reach, accepted))

@@ -28,7 +28,7 @@ SWAPPING_FOLDERS: Final = 4096
 _SECOND_NS: Final = 1_000_000_000
 
 
-class State(Enum):
+class GuardState(Enum):
     """Of one side of the guard."""
 
     OPEN = auto()
@@ -147,12 +147,12 @@ class Side(ABC):
 
     def __init__(self, wave: Wave, turning: Wave) -> None:
         self.wave, self.turning, self.swaps = wave, turning, Swaps()
-        self.state = State.OPEN
+        self.state = GuardState.OPEN
         self.judged = Judged()
 
     @property
     def busy(self) -> bool:
-        return self.state is not State.OPEN
+        return self.state is not GuardState.OPEN
 
     @property
     def count(self) -> int:
@@ -166,9 +166,9 @@ class Side(ABC):
 
     def hold(self, judged: Judged) -> None:
         """Also at a start, where an earlier life held something."""
-        self.state, self.judged = State.HELD, judged
+        self.state, self.judged = GuardState.HELD, judged
 
-    def begin(self, state: State) -> None:
+    def begin(self, state: GuardState) -> None:
         """A user decided: ACCEPTING or REVERTING. What went before is settled with it."""
         self.state = state
         self.turning.forget()

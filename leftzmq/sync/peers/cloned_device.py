@@ -28,7 +28,7 @@ class _Heard:
     last: float
 
 
-class Twins:
+class ClonedDevices:
     """Of one folder: which devices have two agents there."""
 
     def __init__(self) -> None:

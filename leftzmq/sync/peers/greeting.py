@@ -14,11 +14,10 @@ from typing import Final
 
 from leftzmq.content.keys import device_mark
 from leftzmq.errors import Away, Refusal, Refused, StopCause
-from leftzmq.sync.actions import Action, Drop, Send, Subscribe, Tell
+from leftzmq.sync.actions import Drop, Outputs, Send, Subscribe, Tell
 from leftzmq.sync.facts import (
     DeviceDropped,
     DialFailed,
-    Fact,
     FolderNamedOtherwise,
     LinkClosed,
     LinkOpened,
@@ -32,8 +31,8 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers.membership import Membership
-from leftzmq.sync.peers.peer_state import Move, Peer, State
-from leftzmq.sync.peers.refused_keys import Visitors
+from leftzmq.sync.peers.peer_state import Peer, PeerMove, PeerPhase
+from leftzmq.sync.peers.refused_keys import RefusedKeys
 from leftzmq.sync.upload.listener import MAX_CREDIT_BYTES
 from leftzmq.tree.version import DEVICE_MARK_BYTES, Life
 from leftzmq.wire.hello import Halted, Standing
@@ -85,7 +84,7 @@ class Peers:
         self._us, self._membership = us, membership
         self.by_key: dict[DeviceKey, Peer] = {peer.key: peer for peer in peers}
         self._by_mark = {device_mark(key): peer.name for key, peer in self.by_key.items()}
-        self.visitors = Visitors()
+        self.refused_keys = RefusedKeys()
         self._tell_stops_at: float | None = None
 
     # -- questions -----------------------------------------------------------------------------
@@ -118,7 +117,7 @@ class Peers:
         )
 
     def connected(self) -> list[DeviceKey]:
-        return [key for key, peer in self.by_key.items() if peer.state is State.CONNECTED]
+        return [key for key, peer in self.by_key.items() if peer.state is PeerPhase.CONNECTED]
 
     def deadline(self) -> float | None:
         """When `tick` has something (monotonic)."""
@@ -126,23 +125,23 @@ class Peers:
 
     # -- facts ---------------------------------------------------------------------------------
 
-    def started(self, now: float) -> None:
+    def start(self, now: float) -> None:
         for peer in self.by_key.values():
             peer.since = now
             if not peer.dials:
                 peer.away, peer.away_why = Away.NO_ADDRESS, _NO_ADDRESS
 
-    def opened(self, fact: LinkOpened) -> list[Action | Fact]:
+    def on_link_opened(self, fact: LinkOpened, now: float) -> Outputs:
         """Our dial got through: say hello; bulk and news follow on its welcome."""
         peer = self.by_key[fact.link.device]
         peer.dialed, peer.away, peer.told = True, None, None
-        peer.move(Move.OPENED)
+        peer.move(PeerMove.OPENED)
         return [self._our_hello(peer)]
 
-    def closed(self, fact: LinkClosed, now: float) -> list[Action | Fact]:
+    def on_link_closed(self, fact: LinkClosed, now: float) -> Outputs:
         return self._closed(fact, Away.LOST, now)
 
-    def _closed(self, fact: LinkClosed, away: Away, now: float) -> list[Action | Fact]:
+    def _closed(self, fact: LinkClosed, away: Away, now: float) -> Outputs:
         peer = self.by_key.get(fact.link.device)
         if peer is None:
             return []
@@ -164,7 +163,7 @@ class Peers:
                 return [self._our_welcome(peer, peer.came)]
         return self._unlinked(peer, away, fact.why, now)
 
-    def dropped(self, fact: DeviceDropped, now: float) -> list[Action | Fact]:
+    def on_device_dropped(self, fact: DeviceDropped, now: float) -> Outputs:
         """It is shut out: none of its links is used any more."""
         peer = self.by_key.get(fact.device)
         if peer is None:
@@ -173,27 +172,27 @@ class Peers:
         peer.dialed = peer.welcomed = False
         return self._unlinked(peer, Away.SHUT_OUT, fact.why, now)
 
-    def _unlinked(self, peer: Peer, away: Away, why: str, now: float) -> list[Action | Fact]:
+    def _unlinked(self, peer: Peer, away: Away, why: str, now: float) -> Outputs:
         """Something is not there any more over which it could be asked. The one place where a
         device is lost."""
         if peer.greeted:
             return []
         was = peer.state
         peer.said_hello = False
-        peer.move(Move.UNGREETED)
+        peer.move(PeerMove.UNGREETED)
         if not peer.dialed:
-            peer.move(Move.CLOSED)
+            peer.move(PeerMove.CLOSED)
         peer.away, peer.away_why = away, why
-        if was is not State.CONNECTED:
+        if was is not PeerPhase.CONNECTED:
             return []
         peer.since = now
         fields = {"device": peer.name, "why": why}
         return [Tell(EventKind.PEER_DOWN, fields), PeerLost(peer.key)]
 
-    def dial_failed(self, fact: DialFailed) -> list[Action | Fact]:
+    def on_dial_failed(self, fact: DialFailed, now: float) -> Outputs:
         """Each reason is said once, until another one is found or the device was reached again."""
         peer = self.by_key.get(fact.device)
-        if peer is None or peer.state is State.CONNECTED:
+        if peer is None or peer.state is PeerPhase.CONNECTED:
             return []
         peer.away, peer.away_why = fact.away, fact.why
         if peer.told is fact.away:
@@ -201,24 +200,24 @@ class Peers:
         peer.told = fact.away
         return [Tell(EventKind.PEER_DOWN, {"device": peer.name, "why": fact.why})]
 
-    def refused(self, fact: StrangerRefused, now: float) -> list[Action | Fact]:
+    def on_stranger_refused(self, fact: StrangerRefused, now: float) -> Outputs:
         """What came was not taken: a stranger is shown, one of ours is dropped. A device of another
         version breaks no rule: it stays, and is heard as soon as it speaks ours."""
         peer = self.by_key.get(fact.device) if fact.device else None
         if peer is None:
             who = fact.stranger
             if who is not None and all(who.key != peer.text for peer in self.by_key.values()):
-                self.visitors.came(who, now)  # one that is shut out is no stranger
+                self.refused_keys.came(who, now)  # one that is shut out is no stranger
             fields = {"device": self.name(fact.device), "why": fact.refusal.value}
             return [Tell(EventKind.REFUSED, fields | {"detail": fact.detail})]
         if fact.refusal is Refusal.OTHER_VERSION:
             why = f"{fact.refusal.value} ({fact.detail})"
-            if peer.state is not State.CONNECTED:
+            if peer.state is not PeerPhase.CONNECTED:
                 peer.away, peer.away_why = Away.OTHER_VERSION, why
             return self._told_refusal(peer, why)
         return [Drop(peer.key, fact.refusal, fact.detail)]
 
-    def message(self, fact: MessageArrived, now: float) -> list[Action | Fact]:
+    def on_message_arrived(self, fact: MessageArrived, now: float) -> Outputs:
         peer = self.by_key[fact.link.device]
         match fact.message:
             case Hello() as hello:
@@ -236,7 +235,7 @@ class Peers:
             case _:
                 return []
 
-    def overheard(self, link: Link, now: float) -> list[Action | Fact]:
+    def overheard(self, link: Link, now: float) -> Outputs:
         """It says something else than hello. Where it has not greeted us, for us the link over
         which it did so is gone, and for the device it is not: then it is to greet us once more."""
         peer = self.by_key[link.device]
@@ -247,7 +246,7 @@ class Peers:
         why = Refusal.NOT_GREETED
         return [Send(link, Refusing(VERSION, why.name, why.value))]
 
-    def _refusing(self, peer: Peer, refusing: Refusing, now: float) -> list[Action | Fact]:
+    def _refusing(self, peer: Peer, refusing: Refusing, now: float) -> Outputs:
         """It will not talk to us, over whichever link; until it greets us again. Or it would, if
         we said hello."""
         if refusing.reason == Refusal.NOT_GREETED.name:
@@ -261,7 +260,7 @@ class Peers:
         peer.away_why = why
         return out
 
-    def _hello(self, peer: Peer, link: Link, hello: Hello, now: float) -> list[Action | Fact]:
+    def _hello(self, peer: Peer, link: Link, hello: Hello, now: float) -> Outputs:
         if link.way is not Way.CAME:
             return []
         try:
@@ -271,7 +270,7 @@ class Peers:
         before, peer.came = peer.came, link
         peer.others = len(hello.folders) - len(shared)
         peer.proved = frozenset(at.folder for at in shared)
-        out: list[Action | Fact] = [self._our_welcome(peer, link)]
+        out: Outputs = [self._our_welcome(peer, link)]
         if peer.said_hello:
             out.append(PeerForgot(peer.key))
             if peer.welcomed and before not in (None, link):
@@ -280,13 +279,13 @@ class Peers:
         out += self._greeted(peer, link, shared, now)
         return out + (self._connected(peer) if peer.came_bulk is not None else [])
 
-    def greet_again(self, folder: str) -> list[Action | Fact]:
+    def greet_again(self, folder: str) -> Outputs:
         """A folder has begun anew: every device hears of its new life, and is asked what it has.
         By a hello over the link that we dialed, and by a welcome, unasked, over the other: a
         greeting from before may be on its way over either, and would be the last word. What the
         device said when it greeted us counts once more at once: what it asks over its other link
         may be here before its answer, and would be a question of nobody."""
-        out: list[Action | Fact] = []
+        out: Outputs = []
         for peer in self.by_key.values():
             if peer.dialed:
                 out.append(self._our_hello(peer))
@@ -298,18 +297,18 @@ class Peers:
                 out.append(PeerGreeted(link, theirs))
         return out
 
-    def folder_stopped(self, now: float) -> None:
+    def on_folder_stopped(self, now: float) -> None:
         """One of ours: its members are to hear of it, soon, and of several that stop at once in one
         greeting."""
         if self._tell_stops_at is None:
             self._tell_stops_at = now + TELL_STOPS_S
 
-    def tick(self, now: float) -> list[Action | Fact]:
+    def on_time_passed(self, now: float) -> Outputs:
         """Over both links, as an older greeting may be on its way over the other one."""
         if self._tell_stops_at is None or now < self._tell_stops_at:
             return []
         self._tell_stops_at = None
-        out: list[Action | Fact] = []
+        out: Outputs = []
         for peer in self.by_key.values():
             if peer.dialed:
                 out.append(self._our_hello(peer))
@@ -317,7 +316,7 @@ class Peers:
                 out.append(self._our_welcome(peer, peer.came))
         return out
 
-    def named_otherwise(self, fact: FolderNamedOtherwise) -> list[Action | Fact]:
+    def on_folder_named_otherwise(self, fact: FolderNamedOtherwise, now: float) -> Outputs:
         """It holds the secret of a folder of ours, and has another id for it: it is no member."""
         peer = self.by_key.get(fact.device)
         if peer is None or fact.folder not in {at.folder for at in peer.folders}:
@@ -344,7 +343,7 @@ class Peers:
         )
         return Send(link, welcome)
 
-    def _doubted(self, peer: Peer) -> list[Action | Fact]:
+    def _doubted(self, peer: Peer) -> Outputs:
         """It came anew: it may be at another place now, and what we dialed dead unbeknown.
         It is asked over its links until a welcome over ours says that ours is alive."""
         peer.welcomed = False
@@ -354,7 +353,7 @@ class Peers:
         hello = Hello(VERSION, self._us.name, self._membership.said_to(peer.key))
         return Send(Link(peer.key, Way.DIALED), hello)
 
-    def _welcome(self, peer: Peer, link: Link, welcome: Welcome, now: float) -> list[Action | Fact]:
+    def _welcome(self, peer: Peer, link: Link, welcome: Welcome, now: float) -> Outputs:
         if link.way is not Way.DIALED or not peer.dialed:
             return []  # after its bye nothing is open until our dial gets through again
         ports = (welcome.bulk_port, welcome.news_port)
@@ -368,7 +367,7 @@ class Peers:
         again = peer.welcomed
         peer.welcomed, peer.proved = True, frozenset(at.folder for at in shared)
         peer.wants_news_here = welcome.wants_news_here
-        out: list[Action | Fact] = [PeerForgot(peer.key)] if again else []
+        out: Outputs = [PeerForgot(peer.key)] if again else []
         out += [
             Subscribe(peer.key, welcome.bulk_port, welcome.news_port),
             Send(Link(peer.key, Way.DIALED), Open(VERSION)),
@@ -377,26 +376,26 @@ class Peers:
         out.append(PeerConnected(peer.key, welcome.max_credit))
         return out
 
-    def _connected(self, peer: Peer) -> list[Action | Fact]:
+    def _connected(self, peer: Peer) -> Outputs:
         """It made its bulk connection: if we cannot dial it, that is where we ask, once it said
         hello."""
-        if peer.welcomed or peer.state is not State.CONNECTED:
+        if peer.welcomed or peer.state is not PeerPhase.CONNECTED:
             return []
         return [PeerConnected(peer.key, MAX_CREDIT_BYTES)]
 
     def _greeted(
         self, peer: Peer, link: Link, said: tuple[Standing | Halted, ...], now: float
-    ) -> list[Action | Fact]:
+    ) -> Outputs:
         was, before = peer.state, {at.folder for at in peer.folders}
         standing = [at for at in said if isinstance(at, Standing)]
         lives = {at.folder: at.life for at in standing}
         others = {id: other for id, other in peer.other_ids.items() if lives.get(id) == other[1]}
         shared = tuple(at for at in standing if at.folder not in others)
         peer.folders, peer.other_ids = shared, others
-        peer.move(Move.GREETED)
+        peer.move(PeerMove.GREETED)
         out = self._halted(peer, said)
         peer.away, peer.told = None, None
-        if was is not State.CONNECTED:
+        if was is not PeerPhase.CONNECTED:
             peer.since = now
             out.append(Tell(EventKind.PEER_UP, {"device": peer.name, "way": link.way.value}))
         if said or not self._membership.any:
@@ -412,11 +411,11 @@ class Peers:
                 out.append(self._our_hello(peer))
         return [*out, PeerGreeted(link, shared)]
 
-    def _halted(self, peer: Peer, said: Iterable[Standing | Halted]) -> list[Action | Fact]:
+    def _halted(self, peer: Peer, said: Iterable[Standing | Halted]) -> Outputs:
         """Which folders are stopped there: what is new of it is told."""
         before = peer.halted
         peer.halted = {at.folder: at.cause for at in said if isinstance(at, Halted)}
-        out: list[Action | Fact] = []
+        out: Outputs = []
         for folder, cause in peer.halted.items():
             if before.get(folder, folder) != cause:
                 text = f"{peer.name}: {halted_there(cause)}"
@@ -426,7 +425,7 @@ class Peers:
             out.append(self._tell_folder(peer, folder, "SOLVED", text))
         return out
 
-    def _told_refusal(self, peer: Peer, why: str) -> list[Action | Fact]:
+    def _told_refusal(self, peer: Peer, why: str) -> Outputs:
         if peer.refusal_told == why:
             return []
         peer.refusal_told = why

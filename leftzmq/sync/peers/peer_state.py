@@ -17,7 +17,7 @@ from leftzmq.tree.version import Life
 from leftzmq.wire.hello import Standing
 
 
-class State(Enum):
+class PeerPhase(Enum):
     """Of one peer."""
 
     AWAY = auto()  # no link
@@ -25,7 +25,7 @@ class State(Enum):
     CONNECTED = auto()  # it greeted us, and that link is up: it can be asked
 
 
-class Move(Enum):
+class PeerMove(Enum):
     """What happens to a peer."""
 
     OPENED = auto()  # a control link that we dialed is open
@@ -34,8 +34,8 @@ class Move(Enum):
     CLOSED = auto()  # the last link is gone
 
 
-S, M = State, Move
-MOVES: Final[dict[tuple[State, Move], State]] = {
+S, M = PeerPhase, PeerMove
+MOVES: Final[dict[tuple[PeerPhase, PeerMove], PeerPhase]] = {
     (S.AWAY, M.OPENED): S.GREETING,
     (S.AWAY, M.GREETED): S.CONNECTED,
     (S.AWAY, M.UNGREETED): S.AWAY,
@@ -76,7 +76,7 @@ class Peer:
     name: str
     dials: bool
     text: str = ""
-    state: State = State.AWAY
+    state: PeerPhase = PeerPhase.AWAY
     dialed: bool = False
     welcomed: bool = False
     came: Link | None = None
@@ -102,5 +102,5 @@ class Peer:
         """Whether there is a link over which it greeted us."""
         return self.welcomed or self.came is not None
 
-    def move(self, move: Move) -> None:
+    def move(self, move: PeerMove) -> None:
         self.state = MOVES[self.state, move]

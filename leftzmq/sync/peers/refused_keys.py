@@ -28,7 +28,7 @@ class Visit:
     times: int
 
 
-class Visitors:
+class RefusedKeys:
     """Of the agent."""
 
     def __init__(self) -> None:

@@ -8,14 +8,13 @@ from leftzmq.sync.routes.devices import DeviceRoutes
 from leftzmq.sync.routes.folders import FolderRoutes
 from leftzmq.sync.routes.questions import QuestionRoutes
 from leftzmq.sync.routes.share import ShareRoutes
-from leftzmq.sync.routes.table import Outputs, Routes, Stir
+from leftzmq.sync.routes.table import Routes, Stir
 from leftzmq.sync.routes.tickets import TicketRoutes
 
 __all__ = [
     "ChunkRoutes",
     "DeviceRoutes",
     "FolderRoutes",
-    "Outputs",
     "QuestionRoutes",
     "Routes",
     "ShareRoutes",

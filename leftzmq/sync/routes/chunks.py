@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from leftzmq.sync.actions import Outputs
 from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.facts import BytesDoubted, FileNotWanted, FileWanted, HoldersChanged
 from leftzmq.sync.folder import Folder
@@ -22,7 +23,7 @@ from leftzmq.sync.jobs import (
     SmallStaged,
     StagingOpened,
 )
-from leftzmq.sync.routes.table import Outputs, Routes, Stir
+from leftzmq.sync.routes.table import Routes, Stir
 from leftzmq.sync.upload.listener import Listener
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
@@ -39,38 +40,41 @@ class ChunkRoutes:
 
     def enter(self, routes: Routes) -> None:
         to, downloader = routes.to_shared, self.downloader
-        to(FileWanted, lambda folder, fact, now: self._wanted(fact, now))
-        to(FileNotWanted, lambda folder, fact, now: downloader.not_wanted(fact, now))
-        to(HoldersChanged, lambda folder, fact, now: self._holders_changed(fact, now))
-        to(ListsExpanded, lambda folder, fact, now: downloader.lists_expanded(fact, now))
-        to(HomeSearched, lambda folder, fact, now: downloader.home_searched(fact, now))
-        to(ChunksKept, lambda f, fact, now: downloader.chunks_kept(fact, now) + _doubted(fact))
-        to(Sampled, lambda folder, fact, now: downloader.sampled(fact, now))
-        to(ListsOpened, lambda folder, fact, now: downloader.lists_opened(fact, now))
+        to(FileWanted, self._on_file_wanted)
+        to(FileNotWanted, downloader.on_file_not_wanted)
+        to(HoldersChanged, self._on_holders_changed)
+        to(ListsExpanded, downloader.on_lists_expanded)
+        to(HomeSearched, downloader.on_home_searched)
+        to(ChunksKept, self._on_chunks_kept)
+        to(Sampled, downloader.on_sampled)
+        to(ListsOpened, downloader.on_lists_opened)
         # A device's bytes are let go of also where their folder was stopped meanwhile, and what was
         # made there is ours.
-        routes.to(StagingOpened, self._opened)
-        routes.to(ChunksWritten, self._written)
-        routes.to(SmallStaged, self._staged)
-        routes.to(ChunksRead, lambda fact, now: self.listener.read(fact))
+        routes.to(StagingOpened, self._on_staging_opened)
+        routes.to(ChunksWritten, self._on_chunks_written)
+        routes.to(SmallStaged, self._on_small_staged)
+        routes.to(ChunksRead, self.listener.on_chunks_read)
 
-    def _written(self, fact: ChunksWritten, now: float) -> Outputs:
+    def _on_chunks_kept(self, fact: ChunksKept, now: float) -> Outputs:
+        return self.downloader.on_chunks_kept(fact, now) + _doubted(fact)
+
+    def _on_chunks_written(self, fact: ChunksWritten, now: float) -> Outputs:
         if self.folders[fact.folder].stopped is None:
-            return self.downloader.chunks_written(fact, now)
+            return self.downloader.on_chunks_written(fact, now)
         self.downloader.let_go(fact.device, fact.body_bytes)
         return []
 
-    def _staged(self, fact: SmallStaged, now: float) -> Outputs:
+    def _on_small_staged(self, fact: SmallStaged, now: float) -> Outputs:
         if self.folders[fact.folder].stopped is None:
-            return self.downloader.small_staged(fact, now) + _doubted(fact)
+            return self.downloader.on_small_staged(fact, now) + _doubted(fact)
         self.downloader.let_go(fact.device, fact.body_bytes)
         for entry, staged in (*fact.staged, *fact.left):
             self._made(fact.folder, entry, staged)
         return []
 
-    def _opened(self, fact: StagingOpened, now: float) -> Outputs:
+    def _on_staging_opened(self, fact: StagingOpened, now: float) -> Outputs:
         if self.folders[fact.folder].stopped is None:
-            return self.downloader.staging_opened(fact, now)
+            return self.downloader.on_staging_opened(fact, now)
         if fact.staged is not None:
             self._made(fact.folder, fact.entry, fact.staged)
         return []
@@ -78,13 +82,13 @@ class ChunkRoutes:
     def _made(self, folder: str, entry: Entry, staged: Staged) -> None:
         self.folders[folder].applier.leftings.made(entry.path, staged, bytes(entry.content))
 
-    def _wanted(self, fact: FileWanted, now: float) -> Outputs:
+    def _on_file_wanted(self, fact: FileWanted, now: float) -> Outputs:
         self.stir(self.downloader)
-        return self.downloader.wanted(fact, now)
+        return self.downloader.on_file_wanted(fact, now)
 
-    def _holders_changed(self, fact: HoldersChanged, now: float) -> Outputs:
+    def _on_holders_changed(self, fact: HoldersChanged, now: float) -> Outputs:
         self.stir(self.downloader)
-        return self.downloader.holders_changed(fact, now)
+        return self.downloader.on_holders_changed(fact, now)
 
 
 def _doubted(fact: ChunksKept | SmallStaged) -> Outputs:

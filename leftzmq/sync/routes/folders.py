@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from leftzmq.disk.staging.lefting import lefting_path
+from leftzmq.sync.actions import Outputs
 from leftzmq.sync.admin.conflicts import Conflicts
-from leftzmq.sync.admin.wait import Barrier
+from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.facts import FolderBegun, FolderStopped
 from leftzmq.sync.folder import Folder
@@ -24,7 +25,7 @@ from leftzmq.sync.jobs import (
 )
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.reopening import Reopening
-from leftzmq.sync.routes.table import Outputs, Routes
+from leftzmq.sync.routes.table import Routes
 from leftzmq.sync.upload.listener import Listener
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
@@ -38,32 +39,32 @@ class FolderRoutes:
     reopening: Reopening
     downloader: Downloader
     listener: Listener
-    barrier: Barrier
+    wait_questions: WaitQuestions
     conflicts: Conflicts
     peers: Peers
     begin: Callable[[Folder, float], Outputs]
 
     def enter(self, routes: Routes) -> None:
         to = routes.to
-        to(FolderStopped, self._stopped)
-        to(JobStopped, self._job_stopped)
-        to(FolderOpened, self._opened)
+        to(FolderStopped, self._on_folder_stopped)
+        to(JobStopped, self._on_job_stopped)
+        to(FolderOpened, self._on_folder_opened)
         to(FolderBegun, lambda fact, now: self.begin(self.folders[fact.folder], now))
 
-    def _stopped(self, fact: FolderStopped, now: float) -> Outputs:
+    def _on_folder_stopped(self, fact: FolderStopped, now: float) -> Outputs:
         folder = self.folders[fact.folder]
         if folder.stopped is not None:
             return []
         out = folder.stop(fact.stop)
-        out += self.conflicts.stopped(folder.id, fact.stop.why)
-        self.barrier.stopped(folder.id)
-        self.listener.stopped(folder.id)
-        self.downloader.stopped(folder.id)
-        self.reopening.stopped(fact, now)
-        self.peers.folder_stopped(now)
+        out += self.conflicts.on_folder_stopped(folder.id, fact.stop.why)
+        self.wait_questions.on_folder_stopped(folder.id)
+        self.listener.on_folder_stopped(folder.id)
+        self.downloader.on_folder_stopped(folder.id)
+        self.reopening.on_folder_stopped(fact, now)
+        self.peers.on_folder_stopped(now)
         return out
 
-    def _job_stopped(self, fact: JobStopped, now: float) -> Outputs:
+    def _on_job_stopped(self, fact: JobStopped, now: float) -> Outputs:
         out: Outputs = []
         match fact.job:
             case StageSmall() as job:
@@ -75,19 +76,19 @@ class FolderRoutes:
             case WriteChunks() as job:
                 self.downloader.let_go(job.device, len(job.body))
             case ReadChunks() as job:
-                out += self.listener.not_read(job)
+                out += self.listener.on_chunks_not_read(job)
         return [*out, FolderStopped(fact.job.folder, fact.stop)]
 
     def _may_have_made(self, folder: str, entry: Entry) -> None:
         staged = Staged(lefting_path(entry.path), 0)
         self.folders[folder].applier.leftings.made(entry.path, staged, bytes(entry.content))
 
-    def _opened(self, fact: FolderOpened, now: float) -> Outputs:
+    def _on_folder_opened(self, fact: FolderOpened, now: float) -> Outputs:
         """What a look at a stopped folder found; another reason than before is told."""
-        out: Outputs = [*self.reopening.opened(fact, now)]
+        out: Outputs = [*self.reopening.on_folder_opened(fact, now)]
         folder = self.folders[fact.folder]
         if fact.stop is None or fact.stop == folder.stopped:
             return out
         folder.stopped = fact.stop
-        self.peers.folder_stopped(now)
+        self.peers.on_folder_stopped(now)
         return [*out, folder.tell_stop()]

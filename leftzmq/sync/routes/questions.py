@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leftzmq.sync.admin.conflicts import Conflicts
-from leftzmq.sync.admin.wait import Barrier
+from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.facts import CookieSeen
 from leftzmq.sync.jobs import (
     CookieDropped,
@@ -27,17 +27,20 @@ from leftzmq.sync.routes.table import Routes
 class QuestionRoutes:
     """Of the agent; a trash is of a folder."""
 
-    barrier: Barrier
+    wait_questions: WaitQuestions
     conflicts: Conflicts
 
     def enter(self, routes: Routes) -> None:
         to_folder, conflicts = routes.to_folder, self.conflicts
-        to_folder(CookieDropped, lambda folder, fact, now: self.barrier.dropped(fact, now))
-        to_folder(CookieSeen, lambda folder, fact, now: self.barrier.seen(fact, now))
-        to_folder(LackingFound, lambda folder, fact, now: self.barrier.found(fact, now))
-        to_folder(CopiesListed, lambda folder, fact, now: conflicts.listed(fact))
-        to_folder(VersionsRead, lambda folder, fact, now: conflicts.read(fact))
-        to_folder(CopyResolved, lambda folder, fact, now: conflicts.resolved(fact))
-        to_folder(TrashSwept, lambda folder, fact, now: folder.trash.swept(fact))
-        to_folder(TrashListed, lambda folder, fact, now: folder.trash.listed(fact))
-        to_folder(TrashRestored, lambda folder, fact, now: folder.trash.restored(fact))
+        to_folder(
+            CookieDropped,
+            lambda folder: self.wait_questions.on_cookie_dropped,
+        )
+        to_folder(CookieSeen, lambda folder: self.wait_questions.on_cookie_seen)
+        to_folder(LackingFound, lambda folder: self.wait_questions.on_lacking_found)
+        to_folder(CopiesListed, lambda folder: conflicts.on_copies_listed)
+        to_folder(VersionsRead, lambda folder: conflicts.on_versions_read)
+        to_folder(CopyResolved, lambda folder: conflicts.on_copy_resolved)
+        to_folder(TrashSwept, lambda folder: folder.trash.on_trash_swept)
+        to_folder(TrashListed, lambda folder: folder.trash.on_trash_listed)
+        to_folder(TrashRestored, lambda folder: folder.trash.on_trash_restored)

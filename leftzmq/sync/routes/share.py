@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from leftzmq.sync.admin.wait import Barrier
+from leftzmq.sync.actions import Outputs
+from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.facts import (
     BytesDoubted,
     MountChanged,
@@ -31,51 +33,54 @@ from leftzmq.sync.jobs import (
     SliceCut,
     Walked,
 )
-from leftzmq.sync.routes.table import Outputs, Routes
+from leftzmq.sync.routes.table import Routes
 
 
 @dataclass(frozen=True, slots=True)
 class ShareRoutes:
     """wall_ns: the unix time of the fact that is handled."""
 
-    barrier: Barrier
+    wait_questions: WaitQuestions
     wall_ns: Callable[[], int]
 
     def enter(self, routes: Routes) -> None:
         to = routes.to_folder
-        to(PathsTouched, lambda folder, fact, now: folder.settler.touched(fact, now))
-        to(WatchLost, lambda folder, fact, now: folder.settler.lost(fact, now))
-        to(WatchRegained, lambda folder, fact, now: folder.settler.regained(fact, now))
-        to(MountChanged, lambda folder, fact, now: folder.settler.mount_changed(fact, now))
-        to(RescanWanted, lambda folder, fact, now: folder.settler.rescan(fact, now))
-        to(BytesDoubted, lambda folder, fact, now: folder.rot.doubted(fact, now))
-        to(BytesChecked, lambda folder, fact, now: folder.rot.checked(fact, now))
-        to(Walked, lambda folder, fact, now: folder.settler.walked(fact, now))
-        to(Looked, self._looked)
-        to(SliceCut, lambda folder, fact, now: folder.settler.slice_cut(fact, now))
-        to(WalkEnded, self._walk_ended)
-        to(PathsSettled, self._settled)
-        to(PathsCleared, self._cleared)
-        to(LossesCounted, lambda folder, fact, now: folder.guard.counted(fact))
-        to(IndexRoomSeen, lambda folder, fact, now: folder.hearing.room_seen(fact, now))
-        to(Flushed, lambda folder, fact, now: folder.replica.was_flushed(fact))
-        to(PageRead, lambda folder, fact, now: folder.replica.page_read(fact))
+        to(PathsTouched, lambda folder: folder.scheduler.on_paths_touched)
+        to(WatchLost, lambda folder: folder.scheduler.on_watch_lost)
+        to(WatchRegained, lambda folder: folder.scheduler.on_watch_regained)
+        to(MountChanged, lambda folder: folder.scheduler.on_mount_changed)
+        to(RescanWanted, lambda folder: folder.scheduler.on_rescan_wanted)
+        to(BytesDoubted, lambda folder: folder.bit_rot.on_bytes_doubted)
+        to(BytesChecked, lambda folder: folder.bit_rot.on_bytes_checked)
+        to(Walked, lambda folder: folder.scheduler.on_walked)
+        to(Looked, lambda folder: partial(self._on_looked, folder))
+        to(SliceCut, lambda folder: folder.scheduler.on_slice_cut)
+        to(WalkEnded, lambda folder: partial(self._on_walk_ended, folder))
+        to(PathsSettled, lambda folder: partial(self._on_paths_settled, folder))
+        to(PathsCleared, lambda folder: partial(self._on_paths_cleared, folder))
+        to(LossesCounted, lambda folder: folder.guard.on_losses_counted)
+        to(
+            IndexRoomSeen,
+            lambda folder: folder.index_client.on_index_room_seen,
+        )
+        to(Flushed, lambda folder: folder.announcer.on_flushed)
+        to(PageRead, lambda folder: folder.announcer.on_page_read)
 
-    def _looked(self, folder: Folder, fact: Looked, now: float) -> Outputs:
-        return folder.settler.looked(fact, now) + folder.applier.go_on(now)
+    def _on_looked(self, folder: Folder, fact: Looked, now: float) -> Outputs:
+        return folder.scheduler.on_looked(fact, now) + folder.applier.go_on(now)
 
-    def _walk_ended(self, folder: Folder, fact: WalkEnded, now: float) -> Outputs:
-        self.barrier.walk_ended(fact)
-        return folder.guard.walk_ended(fact, now) + folder.applier.walk_ended(fact, now)
+    def _on_walk_ended(self, folder: Folder, fact: WalkEnded, now: float) -> Outputs:
+        self.wait_questions.on_walk_ended(fact)
+        return folder.guard.on_walk_ended(fact, now) + folder.applier.on_walk_ended(fact, now)
 
-    def _settled(self, folder: Folder, fact: PathsSettled, now: float) -> Outputs:
-        cleared, out = folder.guard.settled(fact, now)
-        return (self._cleared(folder, cleared, now) if cleared else []) + out
+    def _on_paths_settled(self, folder: Folder, fact: PathsSettled, now: float) -> Outputs:
+        cleared, out = folder.guard.on_paths_settled(fact, now)
+        return (self._on_paths_cleared(folder, cleared, now) if cleared else []) + out
 
-    def _cleared(self, folder: Folder, fact: PathsCleared, now: float) -> Outputs:
+    def _on_paths_cleared(self, folder: Folder, fact: PathsCleared, now: float) -> Outputs:
         before = folder.store.heads.sequence
-        out = folder.replica.settled_paths(fact, self.wall_ns())
-        folder.settler.told(fact, now)
+        out = folder.announcer.on_paths_cleared(fact, self.wall_ns())
+        folder.scheduler.on_paths_cleared(fact, now)
         if folder.store.heads.sequence != before:  # not what the applier itself took away
-            folder.applier.user_changed(fact, now)
-        return out + folder.guard.cleared()
+            folder.applier.on_paths_cleared(fact, now)
+        return out + folder.guard.on_paths_cleared()

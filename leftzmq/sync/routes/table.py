@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping
 from typing import Any, Protocol, TypeVar
 
-from leftzmq.sync.actions import Action
+from leftzmq.sync.actions import Outputs
 from leftzmq.sync.apply.applier import Applier
 from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.facts import Fact
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey, Link
 
-Outputs = list[Action | Fact]
 Stir = Callable[[Applier | Downloader], None]
 """Lets a machine that is given many facts in a row go on once, after the last of them."""
 
@@ -37,10 +36,12 @@ class OfLink(Protocol):
 F = TypeVar("F")
 G = TypeVar("G", bound=OfFolder)
 L = TypeVar("L", bound=OfLink)
+Handler = Callable[[F, float], Outputs]
+"""Every machine's method that takes a fact: on_<fact>(fact, now), now in monotonic seconds."""
 
 
 class Routes:
-    """The table. A handler is given the fact and now (monotonic seconds).
+    """The table.
 
     paired: the devices that may send us something
     """
@@ -49,33 +50,32 @@ class Routes:
         self._folders, self._paired = folders, paired
         self._handlers: dict[type, Callable[[Any, float], Outputs]] = {}
 
-    def to(self, kind: type[F], handler: Callable[[F, float], Outputs]) -> None:
+    def to(self, kind: type[F], handler: Handler[F]) -> None:
         assert kind not in self._handlers, f"{kind.__name__} goes somewhere already"
         self._handlers[kind] = handler
 
-    def to_folder(self, kind: type[G], handler: Callable[[Folder, G, float], Outputs]) -> None:
-        """The handler is given the folder that the fact names, too. A stopped one hears nothing:
-        its jobs are answered to nobody."""
+    def to_folder(self, kind: type[G], handler: Callable[[Folder], Handler[G]]) -> None:
+        """To a handler of the folder that the fact names. A stopped one hears nothing: its jobs are
+        answered to nobody."""
 
         def handle(fact: G, now: float) -> Outputs:
             folder = self._folders[fact.folder]
             if folder.stopped is not None:
                 return []
-            return folder.within(lambda: handler(folder, fact, now))
+            return folder.within(lambda: handler(folder)(fact, now))
 
         self.to(kind, handle)
 
-    def to_shared(self, kind: type[G], handler: Callable[[Folder, G, float], Outputs]) -> None:
+    def to_shared(self, kind: type[G], handler: Handler[G]) -> None:
         """The same for a machine that all folders share: an index that fails in the middle of it
         is a matter for the hub."""
 
         def handle(fact: G, now: float) -> Outputs:
-            folder = self._folders[fact.folder]
-            return handler(folder, fact, now) if folder.stopped is None else []
+            return handler(fact, now) if self._folders[fact.folder].stopped is None else []
 
         self.to(kind, handle)
 
-    def to_linked(self, kind: type[L], handler: Callable[[L, float], Outputs]) -> None:
+    def to_linked(self, kind: type[L], handler: Handler[L]) -> None:
         """The handler hears paired devices alone."""
         paired = self._paired
         self.to(kind, lambda fact, now: handler(fact, now) if fact.link.device in paired else [])

@@ -6,7 +6,9 @@ Knows which machines wait for the same paths. Must not know what is done to the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
+from leftzmq.sync.actions import Outputs
 from leftzmq.sync.facts import (
     FileHeldUp,
     FileLeft,
@@ -16,7 +18,7 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import Applied, Discarded, RoomMade, RoomSeen, StagingCleared
-from leftzmq.sync.routes.table import Outputs, Routes, Stir
+from leftzmq.sync.routes.table import Routes, Stir
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +29,29 @@ class TicketRoutes:
 
     def enter(self, routes: Routes) -> None:
         to = routes.to_folder
-        to(PathsReconsidered, lambda folder, fact, now: folder.applier.reconsider(fact, now))
-        to(FoundDeletedBytes, lambda folder, fact, now: folder.applier.found_deleted(fact, now))
-        to(FileStaged, self._staged)
-        to(FileLeft, lambda folder, fact, now: folder.applier.left(fact))
-        to(FileHeldUp, lambda folder, fact, now: folder.applier.held_up(fact, now))
-        to(Applied, self._applied)
-        to(RoomSeen, lambda folder, fact, now: folder.applier.room_seen(fact, now))
-        to(RoomMade, lambda folder, fact, now: folder.applier.room_made(fact, now))
-        to(Discarded, lambda folder, fact, now: folder.applier.discarded(fact, now))
-        to(StagingCleared, self._staging_cleared)
+        to(
+            PathsReconsidered,
+            lambda folder: folder.applier.on_paths_reconsidered,
+        )
+        to(
+            FoundDeletedBytes,
+            lambda folder: folder.applier.on_found_deleted_bytes,
+        )
+        to(FileStaged, lambda folder: partial(self._on_file_staged, folder))
+        to(FileLeft, lambda folder: folder.applier.on_file_left)
+        to(FileHeldUp, lambda folder: folder.applier.on_file_held_up)
+        to(Applied, lambda folder: partial(self._on_applied, folder))
+        to(RoomSeen, lambda folder: folder.applier.on_room_seen)
+        to(RoomMade, lambda folder: folder.applier.on_room_made)
+        to(Discarded, lambda folder: folder.applier.on_discarded)
+        to(StagingCleared, lambda folder: partial(self._on_staging_cleared, folder))
 
-    def _staged(self, folder: Folder, fact: FileStaged, now: float) -> Outputs:
+    def _on_file_staged(self, folder: Folder, fact: FileStaged, now: float) -> Outputs:
         self.stir(folder.applier)
-        return folder.applier.staged(fact, now)
+        return folder.applier.on_file_staged(fact, now)
 
-    def _applied(self, folder: Folder, fact: Applied, now: float) -> Outputs:
-        return folder.applier.applied(fact, now) + folder.settler.go_on(now)
+    def _on_applied(self, folder: Folder, fact: Applied, now: float) -> Outputs:
+        return folder.applier.on_applied(fact, now) + folder.scheduler.go_on(now)
 
-    def _staging_cleared(self, folder: Folder, fact: StagingCleared, now: float) -> Outputs:
-        return folder.applier.staging_cleared(fact, now) + folder.settler.go_on(now)
+    def _on_staging_cleared(self, folder: Folder, fact: StagingCleared, now: float) -> Outputs:
+        return folder.applier.on_staging_cleared(fact, now) + folder.scheduler.go_on(now)

@@ -12,15 +12,15 @@ from typing import Final
 from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.store import Store
-from leftzmq.sync.actions import Action
-from leftzmq.sync.facts import Fact, PathsSettled
+from leftzmq.sync.actions import Outputs
+from leftzmq.sync.facts import PathsSettled
 from leftzmq.sync.problems import Problems
-from leftzmq.sync.scan.look_queue import Looks
-from leftzmq.sync.scan.pending_deletes import Departed
-from leftzmq.sync.scan.read_retries import Unreadable
-from leftzmq.sync.scan.touched_paths import QUIET_S, SETTLE_S, Waiting
+from leftzmq.sync.scan.look_queue import LookQueue
+from leftzmq.sync.scan.pending_deletes import PendingDeletes
+from leftzmq.sync.scan.read_retries import ReadRetries
+from leftzmq.sync.scan.touched_paths import QUIET_S, SETTLE_S, TouchedPath
 from leftzmq.sync.scan.walks import Walks
-from leftzmq.sync.versions.path_locks import Claims
+from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.tree.entry import Kind, ScanKey
 
 QUIET_NS: Final = 1_000_000_000
@@ -35,7 +35,7 @@ NOT_IN_A_STAT: Final = frozenset((ProblemKind.ACCESS_LOST, ProblemKind.ROTTEN))
 TRIED_AGAIN: Final = frozenset((ProblemKind.UNREADABLE, ProblemKind.FLUSH_FAILED))
 
 
-class Judging:
+class Classifier:
     """Of one folder.
 
     departed:   what was found gone, and is not said yet
@@ -43,11 +43,16 @@ class Judging:
     """
 
     def __init__(
-        self, store: Store, claims: Claims, problems: Problems, looks: Looks, walks: Walks
+        self,
+        store: Store,
+        locks: PathLocks,
+        problems: Problems,
+        look_queue: LookQueue,
+        walks: Walks,
     ) -> None:
-        self.folder, self._store, self._claims = problems.folder, store, claims
-        self._problems, self._looks, self._walks = problems, looks, walks
-        self.departed, self.unreadable = Departed(), Unreadable()
+        self.folder, self._store, self._locks = problems.folder, store, locks
+        self._problems, self._look_queue, self._walks = problems, look_queue, walks
+        self.pending_deletes, self.read_retries = PendingDeletes(), ReadRetries()
         self._made: set[str] = set()  # touched so, and not looked at since
         self._entered: dict[str, ScanKey] = {}  # found so, walked into, and not ours since
 
@@ -57,15 +62,15 @@ class Judging:
 
     # -- what was seen ---------------------------------------------------------------------------
 
-    def judge(self, sighting: Sighting, now: float, settled: list[Sighting]) -> list[Action | Fact]:
+    def judge(self, sighting: Sighting, now: float, settled: list[Sighting]) -> Outputs:
         """What a look saw. What has settled by it is added to `settled`."""
         path = sighting.path
-        waiting = self._looks.waiting.pop(path)
+        touched = self._look_queue.touched.pop(path)
         made = path in self._made
-        if waiting is None or not waiting.again:  # else it was made, perhaps, after it was seen
+        if touched is None or not touched.again:  # else it was made, perhaps, after it was seen
             self._made.discard(path)
-        if waiting is None:
-            waiting = self._looks.waiting.new(now, closed=False)
+        if touched is None:
+            touched = self._look_queue.touched.new(now, closed=False)
         entered = self._entered.pop(path, None)
         match sighting.sight:
             case Sight.SAME:
@@ -77,47 +82,47 @@ class Judging:
                     # has what cannot be called by its name.
                     self._walk_into(sighting)
                 clear = self._problems.kind_of(path) not in NOT_IN_A_STAT
-                return self.finish(path, waiting, now, clear=clear)
+                return self.finish(path, touched, now, clear=clear)
             case Sight.GONE:
                 self._walks.poll_no_more(path)
                 if sighting.other:
                     # What was touched under this name lies there under another spelling.
-                    self._looks.wait(sighting.other, now + OTHER_SPELLING_S, closed=True)
-                if path not in self.departed:
+                    self._look_queue.wait(sighting.other, now + OTHER_SPELLING_S, closed=True)
+                if path not in self.pending_deletes:
                     if sighting.key is None or sighting.key.kind is Kind.DIRECTORY:
-                        self._looks.look_again_below(path)
+                        self._look_queue.look_again_below(path)
                     if self._store.has_alive_below(path):
                         self._walks.later(path)
-                    if not self.departed.hold(sighting, now):
+                    if not self.pending_deletes.hold(sighting, now):
                         settled.append(sighting)
                 told = self._problems.kind_of(path) in OF_TICKETS
-                return self.finish(path, waiting, now, clear=not told)
+                return self.finish(path, touched, now, clear=not told)
             case Sight.PROBLEM:
                 assert sighting.problem is not None
                 shown = self.problem(sighting.problem, now)
-                return shown + self.finish(path, waiting, now, clear=False)
+                return shown + self.finish(path, touched, now, clear=False)
             case Sight.RESTLESS:
-                return self.restless(path, waiting, sighting.key, now)
+                return self.restless(path, touched, sighting.key, now)
             case Sight.FOUND | Sight.LARGE:
-                return self._found(sighting, waiting, now, settled, None if made else entered)
+                return self._found(sighting, touched, now, settled, None if made else entered)
 
     def _found(
         self,
         sighting: Sighting,
-        waiting: Waiting,
+        touched: TouchedPath,
         now: float,
         settled: list[Sighting],
         entered: ScanKey | None,
-    ) -> list[Action | Fact]:
+    ) -> Outputs:
         path, key = sighting.path, sighting.key
         assert key is not None
-        written = self._under_a_pen(waiting, sighting, key, now)
-        overdue = waiting.is_overdue(now)
+        written = self._under_a_pen(touched, sighting, key, now)
+        overdue = touched.is_overdue(now)
         if written and not overdue:
-            return self._put_off(path, waiting, key, now)
+            return self._put_off(path, touched, key, now)
         if sighting.sight is Sight.LARGE:
-            waiting.written = written
-            self._looks.cut(path, waiting, key, grows=overdue)
+            touched.written = written
+            self._look_queue.cut(path, touched, key, grows=overdue)
             return []
         if key.kind is Kind.DIRECTORY:
             # The walk finds the folder itself once more, as long as it is not ours.
@@ -127,7 +132,7 @@ class Judging:
                 self._entered.clear()
             self._entered[path] = key
         settled.append(sighting)
-        return self.taken(path, waiting, key, now) if written else self.finish(path, waiting, now)
+        return self.taken(path, touched, key, now) if written else self.finish(path, touched, now)
 
     def _walk_into(self, sighting: Sighting) -> None:
         """What is in a folder is looked for. Where nothing is, on disk and in our index, there is
@@ -135,100 +140,94 @@ class Judging:
         if not (sighting.empty and self._is_empty(sighting.path)):
             self._walks.later(sighting.path)
 
-    def _under_a_pen(self, waiting: Waiting, sighting: Sighting, key: ScanKey, now: float) -> bool:
+    def _under_a_pen(
+        self, touched: TouchedPath, sighting: Sighting, key: ScanKey, now: float
+    ) -> bool:
         """Young, not closed, and not seen standing still for a second yet."""
-        if waiting.closed or key.kind is not Kind.FILE or sighting.age_ns >= QUIET_NS:
+        if touched.closed or key.kind is not Kind.FILE or sighting.age_ns >= QUIET_NS:
             return False
-        return not waiting.stood_still(key, now)
+        return not touched.stood_still(key, now)
 
-    def _put_off(
-        self, path: str, waiting: Waiting, key: ScanKey, now: float
-    ) -> list[Action | Fact]:
+    def _put_off(self, path: str, touched: TouchedPath, key: ScanKey, now: float) -> Outputs:
         """It is being written: look again when it stands still, or at its bound."""
-        changed = waiting.saw(key, self._looks.waiting.patience_s, now)
-        self._look_again(path, waiting, now)
-        return self._being_written(path) if changed and waiting.is_long(now) else []
+        changed = touched.saw(key, self._look_queue.touched.patience_s, now)
+        self._look_again(path, touched, now)
+        return self._being_written(path) if changed and touched.is_long(now) else []
 
-    def taken(self, path: str, waiting: Waiting, key: ScanKey, now: float) -> list[Action | Fact]:
+    def taken(self, path: str, touched: TouchedPath, key: ScanKey, now: float) -> Outputs:
         """Its state at `key` goes on, although it is being written; the next look tells whether it
         still is."""
-        waiting.taken(key, now)
-        self._look_again(path, waiting, now)
+        touched.taken(key, now)
+        self._look_again(path, touched, now)
         return self._being_written(path)
 
-    def restless(
-        self, path: str, waiting: Waiting, key: ScanKey | None, now: float
-    ) -> list[Action | Fact]:
+    def restless(self, path: str, touched: TouchedPath, key: ScanKey | None, now: float) -> Outputs:
         """It changed while it was read, or is too young for its stat to be trusted."""
-        if waiting.is_overdue(now):
-            return self._overdue(path, waiting, key, now)
-        if waiting.closed and waiting.key != key:
+        if touched.is_overdue(now):
+            return self._overdue(path, touched, key, now)
+        if touched.closed and touched.key != key:
             # A first look that was too early by a few milliseconds: look once more, soon.
-            waiting.note(key, now)
-            self._looks.look_at(path, waiting, min(now + SETTLE_S, waiting.bound))
+            touched.note(key, now)
+            self._look_queue.look_at(path, touched, min(now + SETTLE_S, touched.bound))
             return []
-        if not waiting.again:
-            waiting.closed = False
+        if not touched.again:
+            touched.closed = False
         if key is None:
-            self._look_again(path, waiting, now)
+            self._look_again(path, touched, now)
             return []
-        return self._put_off(path, waiting, key, now)
+        return self._put_off(path, touched, key, now)
 
-    def _overdue(
-        self, path: str, waiting: Waiting, key: ScanKey | None, now: float
-    ) -> list[Action | Fact]:
+    def _overdue(self, path: str, touched: TouchedPath, key: ScanKey | None, now: float) -> Outputs:
         """Its state is to be taken, and no look can. One that only grows may be taken as it was at
         the look before; else look again, and less and less often."""
-        before = waiting.note(key, now)
-        if not waiting.again:
-            waiting.closed = False
+        before = touched.note(key, now)
+        if not touched.again:
+            touched.closed = False
         if before is not None and key is not None and before.size and before.has_grown(key):
-            self._looks.cut(path, waiting, before, grows=True)
+            self._look_queue.cut(path, touched, before, grows=True)
             return []
-        waiting.not_taken(now)
-        self._look_again(path, waiting, now)
+        touched.not_taken(now)
+        self._look_again(path, touched, now)
         return self._being_written(path)
 
-    def _look_again(self, path: str, waiting: Waiting, now: float) -> None:
+    def _look_again(self, path: str, touched: TouchedPath, now: float) -> None:
         """When nothing touches it for a while; sooner, if something did while it was looked at."""
-        due = waiting.rested(now)
-        if waiting.again:
-            due = waiting.touched(now, SETTLE_S if waiting.closed else QUIET_S)
-        self._looks.look_at(path, waiting, due)
+        due = touched.rested(now)
+        if touched.again:
+            due = touched.touched(now, SETTLE_S if touched.closed else QUIET_S)
+        self._look_queue.look_at(path, touched, due)
 
-    def _being_written(self, path: str) -> list[Action | Fact]:
+    def _being_written(self, path: str) -> Outputs:
         return self._problems.show(Problem(self.folder, path, ProblemKind.BEING_WRITTEN))
 
-    def finish(
-        self, path: str, waiting: Waiting, now: float, *, clear: bool = True
-    ) -> list[Action | Fact]:
+    def finish(self, path: str, touched: TouchedPath, now: float, *, clear: bool = True) -> Outputs:
         """Nothing more is to be seen of this look; a touch that came meanwhile counts anew."""
-        self._looks.finish(path, waiting, now)
+        self._look_queue.finish(path, touched, now)
         if self._walks.is_polled(path) and self._problems.kind_of(path) is ProblemKind.WATCH_LIMIT:
             return []  # of the folder itself nothing is wrong
         return self._problems.clear(path) if clear else []
 
-    def problem(self, problem: Problem, now: float) -> list[Action | Fact]:
+    def problem(self, problem: Problem, now: float) -> Outputs:
         """A look or a walk came upon this; what could not be read, or flushed, is tried again."""
         if problem.kind in TRIED_AGAIN:
-            self.unreadable.failed("" if problem.path == "." else problem.path, now)
+            self.read_retries.failed("" if problem.path == "." else problem.path, now)
         return self._problems.show(problem)
 
     # -- what may be said ------------------------------------------------------------------------
 
-    def let_go(self, now: float, *, quiet: bool) -> list[Action | Fact]:
+    def let_go(self, now: float, *, quiet: bool) -> Outputs:
         """What was held as gone, and may be said now. quiet: nothing else is looked at"""
-        gone, doubted = self.departed.let_go(now, self._is_empty, quiet=quiet)
+        gone, doubted = self.pending_deletes.let_go(now, self._is_empty, quiet=quiet)
         for path in doubted:
-            self._looks.wait(path, now, closed=True, rest_s=0.0)
+            self._look_queue.wait(path, now, closed=True, rest_s=0.0)
         said = self._still_so(gone, now)
         return [PathsSettled(self.folder, said)] if said else []
 
-    def settle(self, settled: list[Sighting], held: set[str], now: float) -> list[Action | Fact]:
+    def settle(self, settled: list[Sighting], held: set[str], now: float) -> Outputs:
         """What may go on of these, behind what it was called before. held: paths that were held as
         gone when they were looked at."""
         alone = self._without_replacements(settled, held, now)
-        together = self._still_so(self.departed.with_origins(alone), now)
+        together = self._still_so(self.pending_deletes.with_origins(alone), now)
         return [PathsSettled(self.folder, together)] if together else []
 
     def _without_replacements(
@@ -248,7 +247,7 @@ class Judging:
             if key is None or key.kind is not Kind.DIRECTORY or self._is_empty(seen.path):
                 out.append(seen)
                 continue
-            self.departed.hold_replacement(seen, now)
+            self.pending_deletes.hold_replacement(seen, now)
             if seen.path not in held:
                 self._walks.later(seen.path)
         return out
@@ -261,14 +260,14 @@ class Judging:
         out: list[Sighting] = []
         for seen in sightings:
             is_held = seen.sight is Sight.GONE and seen.key is not None
-            taken = self._claims.is_changing(seen.path)
+            taken = self._locks.is_changing(seen.path)
             if taken or (is_held and keys.get(seen.path) != seen.key):
-                self._looks.wait(seen.path, now, closed=True)
+                self._look_queue.wait(seen.path, now, closed=True)
             else:
                 out.append(seen)
         return tuple(out)
 
     def _is_empty(self, path: str) -> bool:
         """Whether all below it was said to be gone, and nothing is being made or taken there."""
-        is_busy = any(each != path for each in self._claims.changing(path))
+        is_busy = any(each != path for each in self._locks.changing(path))
         return not is_busy and not self._store.has_alive_below(path)

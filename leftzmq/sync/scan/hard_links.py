@@ -27,7 +27,7 @@ MAX_NAMES: Final = 4_096
 MAX_TWINS: Final = 64
 
 
-class Linked:
+class HardLinks:
     """Of one folder.
 
     urgent: somebody wants to be sure: not all was looked at yet since

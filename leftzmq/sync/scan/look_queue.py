@@ -10,8 +10,8 @@ from typing import Final
 
 from leftzmq.config import PATIENCE_S
 from leftzmq.sync.scan.chunking import Cuts
-from leftzmq.sync.scan.touched_paths import SETTLE_S, Waiting, WaitingPaths
-from leftzmq.sync.versions.path_locks import Claimant, Claims
+from leftzmq.sync.scan.touched_paths import SETTLE_S, TouchedPath, TouchedPaths
+from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.path import is_within
 
@@ -24,28 +24,28 @@ TOUCHED_PATHS_MAX: Final = 16_384
 """Of more a walk finds out: they are looked at in 2 s, and take 10 MB."""
 
 
-class Looks:
+class LookQueue:
     """Of one folder.
 
     waiting: the paths that were touched and have not settled yet
     cuts:    those of them that are being cut, which takes more than one look
     """
 
-    def __init__(self, claims: Claims, patience_s: float = PATIENCE_S) -> None:
-        self._claims = claims
-        self.waiting, self.cuts = WaitingPaths(patience_s), Cuts()
+    def __init__(self, locks: PathLocks, patience_s: float = PATIENCE_S) -> None:
+        self._locks = locks
+        self.touched, self.cuts = TouchedPaths(patience_s), Cuts()
         self._looking: set[str] = set()
         self._unanswered = 0
         self._next_claims = 0.0  # when what the applier works at is claimed again
 
     def __bool__(self) -> bool:
         """Whether a path waits, is looked at or cut."""
-        return bool(self.waiting or self._looking or self.cuts)
+        return bool(self.touched or self._looking or self.cuts)
 
     @property
     def busy(self) -> bool:
         """The same, but for paths that have shown that they will not settle soon."""
-        return self.waiting.any_eager or self.reading
+        return self.touched.any_eager or self.reading
 
     @property
     def reading(self) -> bool:
@@ -55,16 +55,16 @@ class Looks:
     @property
     def has_room(self) -> bool:
         """Whether what a walk finds has a place to wait."""
-        return len(self.waiting) + len(self._looking) < WALK_AHEAD_PATHS
+        return len(self.touched) + len(self._looking) < WALK_AHEAD_PATHS
 
     @property
     def is_full(self) -> bool:
         """Whether no more touched paths are noted."""
-        return len(self.waiting) >= TOUCHED_PATHS_MAX
+        return len(self.touched) >= TOUCHED_PATHS_MAX
 
     def first_due(self) -> float | None:
         """When `begin` may have something (monotonic)."""
-        return self.waiting.first_due() if self._unanswered < LOOKS_AT_ONCE else None
+        return self.touched.first_due() if self._unanswered < LOOKS_AT_ONCE else None
 
     # -- looking ---------------------------------------------------------------------------------
 
@@ -78,10 +78,10 @@ class Looks:
 
     def _due_now(self, now: float) -> list[str]:
         paths: list[str] = []
-        while len(paths) < LOOK_PATHS and (path := self.waiting.take_due(now)) is not None:
+        while len(paths) < LOOK_PATHS and (path := self.touched.take_due(now)) is not None:
             if path in self._looking or path in self.cuts:
                 continue
-            if self._claims.take(path, Claimant.SETTLER):
+            if self._locks.take(path, LockOwner.SETTLER):
                 self._looking.add(path)
                 paths.append(path)
             else:
@@ -98,9 +98,9 @@ class Looks:
         """It is not being looked at any more."""
         self._looking.discard(path)
 
-    def cut(self, path: str, waiting: Waiting, key: ScanKey, *, grows: bool) -> None:
+    def cut(self, path: str, touched: TouchedPath, key: ScanKey, *, grows: bool) -> None:
         """It is cut when it is its turn, and waits for the end of that. grows: see CutSlice"""
-        self.waiting.keep(path, waiting)
+        self.touched.keep(path, touched)
         self.cuts.wants(path, key, grows=grows)
 
     # -- waiting ---------------------------------------------------------------------------------
@@ -112,43 +112,43 @@ class Looks:
         closed: the change is over, so it need not stand still first; None: as it was, or, if it did
         not wait, no
         """
-        waiting = self.waiting.get(path)
-        if waiting is None:
+        touched = self.touched.get(path)
+        if touched is None:
             if path not in self._looking:
-                waiting = self.waiting.new(now, closed=bool(closed))
-                self.waiting.due_at(path, waiting, now + rest_s)
+                touched = self.touched.new(now, closed=bool(closed))
+                self.touched.due_at(path, touched, now + rest_s)
             return
-        waiting.closed = waiting.closed if closed is None else closed
+        touched.closed = touched.closed if closed is None else closed
         if path in self._looking or path in self.cuts:
-            waiting.again = True
+            touched.again = True
             self.cuts.touched(path, now)
         else:
-            self.waiting.due_at(path, waiting, waiting.touched(now, rest_s))
+            self.touched.due_at(path, touched, touched.touched(now, rest_s))
 
     def look_again(self, path: str, due: float) -> None:
         """This look came to nothing; another one is to come then, if the path still waits."""
-        waiting = self.waiting.get(path)
-        if waiting is None:
-            self._claims.release((path,), Claimant.SETTLER)
+        touched = self.touched.get(path)
+        if touched is None:
+            self._locks.release((path,), LockOwner.SETTLER)
         else:
-            self.look_at(path, waiting, due)
+            self.look_at(path, touched, due)
 
     def look_again_below(self, prefix: str) -> None:
         """What is being looked at there may have gone since it was seen, and no walk misses it: our
         index lacks it yet."""
         for path in (*self._looking, *self.cuts):
-            waiting = self.waiting.get(path)
-            if waiting is not None and is_within(path, prefix):
-                waiting.again = True
+            touched = self.touched.get(path)
+            if touched is not None and is_within(path, prefix):
+                touched.again = True
 
-    def look_at(self, path: str, waiting: Waiting, due: float) -> None:
+    def look_at(self, path: str, touched: TouchedPath, due: float) -> None:
         """This look is over; another one is to come then."""
-        waiting.again = False
-        self._claims.release((path,), Claimant.SETTLER)
-        self.waiting.due_at(path, waiting, due)
+        touched.again = False
+        self._locks.release((path,), LockOwner.SETTLER)
+        self.touched.due_at(path, touched, due)
 
-    def finish(self, path: str, waiting: Waiting, now: float) -> None:
+    def finish(self, path: str, touched: TouchedPath, now: float) -> None:
         """Nothing more is to be seen of this look; a touch that came meanwhile counts anew."""
-        self._claims.release((path,), Claimant.SETTLER)
-        if waiting.again:
-            self.wait(path, now, closed=waiting.closed)
+        self._locks.release((path,), LockOwner.SETTLER)
+        if touched.again:
+            self.wait(path, now, closed=touched.closed)

@@ -16,7 +16,7 @@ MOUNTS: Final = "mounts"
 LOOK_PERIOD_S: Final = 10.0
 
 
-class Mounting:
+class MountPolls:
     """Of one folder. watched: paths at which something was mounted, or no more, since the start,
     and that are watched as they are now"""
 
@@ -32,7 +32,7 @@ class Mounting:
     def is_watched(self, path: str) -> None:
         self.watched.add(path)
 
-    def walked(self, fact: Walked) -> None:
+    def on_walked(self, fact: Walked) -> None:
         """What a walk found out outlives this run."""
         if fact.mounts != self._packed:
             self._packed = fact.mounts

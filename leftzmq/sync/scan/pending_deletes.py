@@ -38,7 +38,7 @@ class _Held:
     until: float
 
 
-class Departed:
+class PendingDeletes:
     """Of one folder of the config."""
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ class _Try:
     patience_s: float
 
 
-class Unreadable:
+class ReadRetries:
     """Of one folder."""
 
     def __init__(self) -> None:

@@ -23,7 +23,7 @@ MAX_TRIES: Final = 12  # 2**12 * SETTLE_S is more than PATIENCE_MAX_S
 
 
 @dataclass(slots=True)
-class Waiting:
+class TouchedPath:
     """A path that was touched and not yet settled.
 
     closed: a close or move ended the last change: no need to wait for quiet
@@ -121,13 +121,13 @@ class Waiting:
         self.tries = min(self.tries + 1, MAX_TRIES)
 
 
-class WaitingPaths:
+class TouchedPaths:
     """path -> Waiting, of one folder. patience_s: so long a file that does not stand still is
     waited for"""
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self.patience_s = patience_s
-        self._by_path: dict[str, Waiting] = {}
+        self._by_path: dict[str, TouchedPath] = {}
         self._slow: set[str] = set()
         self._due: list[tuple[float, int, str]] = []
         self._order = 0
@@ -140,38 +140,38 @@ class WaitingPaths:
         """Whether one waits that has not yet shown that it will not settle soon."""
         return len(self._by_path) > len(self._slow)
 
-    def new(self, now: float, *, closed: bool) -> Waiting:
+    def new(self, now: float, *, closed: bool) -> TouchedPath:
         """One that is touched first now."""
-        return Waiting(closed, now, self.patience_s, now + self.patience_s)
+        return TouchedPath(closed, now, self.patience_s, now + self.patience_s)
 
-    def keep(self, path: str, waiting: Waiting) -> None:
+    def keep(self, path: str, touched: TouchedPath) -> None:
         """It waits for something else than a look that is due."""
-        self._by_path[path] = waiting
-        if waiting.slow:
+        self._by_path[path] = touched
+        if touched.slow:
             self._slow.add(path)
 
     def __contains__(self, path: str) -> bool:
         return path in self._by_path
 
-    def get(self, path: str) -> Waiting | None:
+    def get(self, path: str) -> TouchedPath | None:
         return self._by_path.get(path)
 
-    def pop(self, path: str) -> Waiting | None:
-        waiting = self._by_path.pop(path, None)
+    def pop(self, path: str) -> TouchedPath | None:
+        touched = self._by_path.pop(path, None)
         self._slow.discard(path)
-        if waiting is not None:
-            waiting.place = 0
-        return waiting
+        if touched is not None:
+            touched.place = 0
+        return touched
 
-    def due_at(self, path: str, waiting: Waiting, due: float) -> None:
+    def due_at(self, path: str, touched: TouchedPath, due: float) -> None:
         """It waits, and is to be looked at then (monotonic)."""
-        is_put_off = waiting.place != 0 and due >= waiting.due
-        self.keep(path, waiting)
-        waiting.due = due
+        is_put_off = touched.place != 0 and due >= touched.due
+        self.keep(path, touched)
+        touched.due = due
         # What is put off keeps its place until that comes up: a file that is written for a minute
         # is put off thousands of times, and each place is a turn of the loop when it comes up.
         if not is_put_off:
-            self._put(path, waiting)
+            self._put(path, touched)
 
     def first_due(self) -> float | None:
         """When a look is due; nothing may come of it, if that path has settled meanwhile."""
@@ -182,28 +182,28 @@ class WaitingPaths:
         said to be."""
         while self._due and self._due[0][0] <= now:
             _, place, path = heapq.heappop(self._due)
-            waiting = self._by_path.get(path)
-            if waiting is None or waiting.place != place:
+            touched = self._by_path.get(path)
+            if touched is None or touched.place != place:
                 continue  # it has settled, or was given an earlier place, meanwhile
-            if waiting.due <= now:
-                waiting.place = 0
+            if touched.due <= now:
+                touched.place = 0
                 return path
-            self._put(path, waiting)
+            self._put(path, touched)
         return None
 
-    def _put(self, path: str, waiting: Waiting) -> None:
+    def _put(self, path: str, touched: TouchedPath) -> None:
         self._order += 1
-        waiting.place = self._order
-        heapq.heappush(self._due, (waiting.due, waiting.place, path))
+        touched.place = self._order
+        heapq.heappush(self._due, (touched.due, touched.place, path))
 
     def is_eager(self, path: str) -> bool:
         """Whether it waits, and has not yet shown that it will not settle soon."""
-        waiting = self._by_path.get(path)
-        return waiting is not None and not waiting.slow
+        touched = self._by_path.get(path)
+        return touched is not None and not touched.slow
 
     def first_eager(self, prefix: str) -> str:
         """A path at or below `prefix` that is eager; "" if there is none. Goes through them all."""
-        for path, waiting in self._by_path.items():
-            if not waiting.slow and is_within(path, prefix):
+        for path, touched in self._by_path.items():
+            if not touched.slow and is_within(path, prefix):
                 return path
         return ""

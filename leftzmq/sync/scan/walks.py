@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from leftzmq.sync.scan.touched_paths import WaitingPaths
+from leftzmq.sync.scan.touched_paths import TouchedPaths
 
 WALK_PERIOD_S: Final = 3600.0
 SOON_PERIOD_S: Final = 60.0
@@ -65,7 +65,7 @@ class Walks:
         """Walk everything: now, or SOON_PERIOD_S after the last time that it was due."""
         self._next_whole = min(self._next_whole, max(now, self._last_whole + SOON_PERIOD_S))
 
-    def tick(self, now: float) -> None:
+    def on_time_passed(self, now: float) -> None:
         """What is due from time to time: everything, and oftener what is not watched."""
         if self._next_whole and now >= self._next_whole:
             self._next_whole, self._last_whole = now + WALK_PERIOD_S, now
@@ -118,13 +118,13 @@ class Walks:
         self._running = None
         self._ending[prefix] = ""
 
-    def over(self, waiting: WaitingPaths) -> list[str]:
+    def over(self, touched: TouchedPaths) -> list[str]:
         """The prefixes whose every path has settled, or shown that it will not for now."""
         done: list[str] = []
         for prefix, witness in list(self._ending.items()):
             # All that waits is gone through only when the path that was waited for has settled.
-            if not waiting.is_eager(witness):
-                witness = self._ending[prefix] = waiting.first_eager(prefix)
+            if not touched.is_eager(witness):
+                witness = self._ending[prefix] = touched.first_eager(prefix)
             if not witness:
                 del self._ending[prefix]
                 done.append(prefix)

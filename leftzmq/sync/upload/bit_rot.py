@@ -17,13 +17,13 @@ from typing import Final
 
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.rows import Row
-from leftzmq.sync.actions import Action, Work
-from leftzmq.sync.facts import BytesDoubted, Fact, PathsReconsidered
+from leftzmq.sync.actions import Outputs, Work
+from leftzmq.sync.facts import BytesDoubted, PathsReconsidered
 from leftzmq.sync.jobs import BytesChecked, CheckBytes, Doubt
 from leftzmq.sync.problems import Problems
-from leftzmq.sync.versions.index_view import OURS, Indexes
-from leftzmq.sync.versions.path_locks import Claims
-from leftzmq.sync.versions.resolver import Versions
+from leftzmq.sync.versions.index_view import OURS, IndexView
+from leftzmq.sync.versions.path_locks import PathLocks
+from leftzmq.sync.versions.resolver import Resolver
 
 MAX_PATHS: Final = 1_000
 """Doubted, and known to be bad; of more the next who asks tells."""
@@ -39,13 +39,13 @@ _ALONE: Final = (
 _AGAIN: Final = "it is fetched again, and what lies there goes to the trash"
 
 
-class Rot:
+class BitRot:
     """Of one folder."""
 
     def __init__(
-        self, indexes: Indexes, versions: Versions, claims: Claims, problems: Problems
+        self, index_view: IndexView, resolver: Resolver, locks: PathLocks, problems: Problems
     ) -> None:
-        self._indexes, self._versions, self._claims = indexes, versions, claims
+        self._index_view, self._resolver, self._locks = index_view, resolver, locks
         self._problems, self.folder = problems, problems.folder
         self._doubts: dict[str, Doubt] = {}
         self._bad: dict[str, BytesChecked] = {}
@@ -58,27 +58,27 @@ class Rot:
             times.append(self._next_check)
         return min(times, default=None)
 
-    def doubted(self, fact: BytesDoubted, now: float) -> list[Action | Fact]:
+    def on_bytes_doubted(self, fact: BytesDoubted, now: float) -> Outputs:
         """What was read of these files was not what their ids say."""
         for doubt in fact.doubts:
             if doubt.path not in self._bad and len(self._doubts) < MAX_PATHS:
                 self._doubts.setdefault(doubt.path, doubt)
-        return self.tick(now)
+        return self.on_time_passed(now)
 
-    def checked(self, fact: BytesChecked, now: float) -> list[Action | Fact]:
+    def on_bytes_checked(self, fact: BytesChecked, now: float) -> Outputs:
         assert self._began is not None
         self._next_check = now + REST * (now - self._began)
         self._began = None
-        out: list[Action | Fact] = []
+        out: Outputs = []
         if fact.key is not None and len(self._bad) < MAX_PATHS:
             if not self._bad:
                 self._next_try = now + TRY_PERIOD_S
             self._bad[fact.path] = fact
             out = self._mend(fact)
-        return out + self.tick(now)
+        return out + self.on_time_passed(now)
 
-    def tick(self, now: float) -> list[Action | Fact]:
-        out: list[Action | Fact] = []
+    def on_time_passed(self, now: float) -> Outputs:
+        out: Outputs = []
         if self._bad and now >= self._next_try:
             self._next_try = now + TRY_PERIOD_S
             for bad in list(self._bad.values()):
@@ -89,25 +89,25 @@ class Rot:
             out.append(Work(CheckBytes(self.folder, doubt)))
         return out
 
-    def _mend(self, bad: BytesChecked) -> list[Action | Fact]:
+    def _mend(self, bad: BytesChecked) -> Outputs:
         path = bad.path
-        if self._claims.is_changing(path):
+        if self._locks.is_changing(path):
             return []  # the next time
-        ours = self._indexes.ours(path)
+        ours = self._index_view.ours(path)
         if ours is None or ours.scan is None or ours.scan != bad.key:
             del self._bad[path]  # it was written, or replaced
             return []
-        if self._is_elsewhere(path, ours) and self._versions.unhave(path, bad.key, gone=False):
+        if self._is_elsewhere(path, ours) and self._resolver.unhave(path, bad.key, gone=False):
             del self._bad[path]
             return [*self._show(bad, _AGAIN), PathsReconsidered(self.folder, (path,))]
         return self._show(bad, _ALONE)
 
     def _is_elsewhere(self, path: str, ours: Row) -> bool:
         """Whether a device can be asked now that has it, or what followed it."""
-        others = self._indexes.reach & ~OURS
-        rows = (row for row in self._indexes.rows(path) if row.holders & others)
+        others = self._index_view.reach & ~OURS
+        rows = (row for row in self._index_view.rows(path) if row.holders & others)
         return any(row.entry.rank >= ours.entry.rank for row in rows)
 
-    def _show(self, bad: BytesChecked, what: str) -> list[Action | Fact]:
+    def _show(self, bad: BytesChecked, what: str) -> Outputs:
         said = f"{bad.why}; {what}" if bad.why else what
         return self._problems.show(Problem(self.folder, bad.path, ProblemKind.ROTTEN, said))

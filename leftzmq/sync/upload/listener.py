@@ -14,8 +14,8 @@ from typing import Final
 from leftzmq.content.lists import MAX_LIST_BYTES
 from leftzmq.content.seal import MAC_BYTES
 from leftzmq.errors import Refusal
-from leftzmq.sync.actions import Action, Drop, Send, Work
-from leftzmq.sync.facts import BytesDoubted, Fact, RescanWanted
+from leftzmq.sync.actions import Drop, Outputs, Send, Work
+from leftzmq.sync.facts import BytesDoubted, RescanWanted
 from leftzmq.sync.jobs import ChunksRead, Lane, ReadChunks, lane_of
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.wire.messages import Ask, Chunks, Get, Part, Want
@@ -55,7 +55,7 @@ class Listener:
         self._folder_of, self._tags, self._sent = folder_of, tags, sent
         self._askers: dict[DeviceKey, Asker] = {}
 
-    def asked(self, link: Link, get: Get) -> list[Action | Fact]:
+    def on_get(self, link: Link, get: Get) -> Outputs:
         device = link.device
         folder = self._folder_of(device, get.tag)
         if folder is None:
@@ -76,9 +76,9 @@ class Listener:
             asker.queue[lane_of(job)].append(job)
         return self._go_on(asker)
 
-    def read(self, fact: ChunksRead) -> list[Action | Fact]:
+    def on_chunks_read(self, fact: ChunksRead, now: float) -> Outputs:
         """What a job read goes out; what it found changed is looked at again."""
-        out: list[Action | Fact] = []
+        out: Outputs = []
         header = Chunks(
             fact.number,
             self._tags[fact.folder],
@@ -99,7 +99,7 @@ class Listener:
             out += self._go_on(asker)
         return out
 
-    def not_read(self, job: ReadChunks) -> list[Action | Fact]:
+    def on_chunks_not_read(self, job: ReadChunks) -> Outputs:
         """It could not be done, and is not answered."""
         asker = self._askers.get(job.link.device)
         if asker is None:
@@ -109,7 +109,7 @@ class Listener:
         asker.reading[lane] = max(0, asker.reading[lane] - 1)
         return self._go_on(asker)
 
-    def stopped(self, folder: str) -> None:
+    def on_folder_stopped(self, folder: str) -> None:
         """What waits to be read of this folder is not read; who asked asks again, or elsewhere."""
         for asker in self._askers.values():
             for queue in asker.queue.values():
@@ -117,13 +117,13 @@ class Listener:
                     queue.remove(job)
                     _let_go(asker, job)
 
-    def lost(self, device: DeviceKey) -> None:
+    def on_device_lost(self, device: DeviceKey) -> None:
         """Nobody waits for these answers any more."""
         self._askers.pop(device, None)
 
-    def _go_on(self, asker: Asker) -> list[Action | Fact]:
+    def _go_on(self, asker: Asker) -> Outputs:
         """Small ones never wait behind a gigabyte: each lane by itself."""
-        out: list[Action | Fact] = []
+        out: Outputs = []
         for lane, queue in asker.queue.items():
             while queue and asker.reading[lane] < READS_AT_ONCE:
                 asker.reading[lane] += 1

@@ -12,7 +12,7 @@ from typing import Final
 from leftzmq.index.losses import Loss, loss
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import Row
-from leftzmq.sync.versions.peer_counts import Holdings
+from leftzmq.sync.versions.peer_counts import PeerCounts
 from leftzmq.tree.accepted import NOTHING, Accepted
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.entry import Kind
@@ -21,7 +21,7 @@ ROWS_A_TURN: Final = 256  # about 8 us each
 
 
 @dataclass(slots=True)
-class Tally:
+class Counters:
     """files: regular files that we have; bytes: their sizes; tickets: paths whose highest-ranked
     version we do not have; need_bytes: the sizes of those versions; losses, turned: those of them
     by which a file of ours would be lost or turn to noise (index/losses); conflicts: live things of
@@ -37,8 +37,8 @@ class Tally:
     accepted: Accepted = field(default=NOTHING, compare=False)
 
     @classmethod
-    def of(cls, reader: Reader, accepted: Accepted | None = None) -> Tally:
-        return Recount.whole(reader, accepted or NOTHING).tally
+    def of(cls, reader: Reader, accepted: Accepted | None = None) -> Counters:
+        return Recount.whole(reader, accepted or NOTHING).counters
 
     def change(self, before: Iterable[Row], after: Iterable[Row]) -> None:
         """The rows of one path became others."""
@@ -73,7 +73,7 @@ class Recount:
     """A tally that is counted anew, some rows a turn, while rows go on changing."""
 
     def __init__(self, accepted: Accepted) -> None:
-        self.tally, self.holdings = Tally(accepted=accepted), Holdings()
+        self.counters, self.peer_counts = Counters(accepted=accepted), PeerCounts()
         self._after = b""
 
     @classmethod
@@ -88,13 +88,13 @@ class Recount:
         """Count about so many rows more; False when there were none."""
         groups = reader.paths(self._after, rows)
         for group in groups:
-            self.tally.change((), group)
-            self.holdings.change((), group)
+            self.counters.change((), group)
+            self.peer_counts.change((), group)
             self._after = group[-1].sort_key
         return bool(groups)
 
     def change(self, before: Iterable[Row], after: Iterable[Row], key: bytes) -> None:
         """The rows of the path with this sort key became others; it counts if it was passed."""
         if key <= self._after:
-            self.tally.change(before, after)
-            self.holdings.change(before, after)
+            self.counters.change(before, after)
+            self.peer_counts.change(before, after)

@@ -17,7 +17,7 @@ from leftzmq.index.rows import Row, ours_of
 from leftzmq.index.schema import OUR_BIT
 from leftzmq.index.store import Store
 from leftzmq.sync.versions.counters import Recount
-from leftzmq.sync.versions.withheld import HeldBack
+from leftzmq.sync.versions.withheld import Withheld
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Entry, Kind, ScanKey
 from leftzmq.tree.path import sort_key
@@ -29,7 +29,7 @@ MEMO_PATHS: Final = 8192  # about 1 KiB each
 BEGUN_MAX: Final = 16_384  # about 1 KiB each; what is beyond is called an edit of this device
 
 
-class Indexes:
+class IndexView:
     """Both indexes, changed inside the store's running transaction.
 
     reach: the bits of the devices that can be asked now tally: what `status` counts; holdings: how
@@ -48,10 +48,10 @@ class Indexes:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.reach = 0
-        self.held = HeldBack(store)
+        self.held = Withheld(store)
         self.accepted = Accepted.unpack(store.meta(_ACCEPTED) or b"")
         count = Recount.whole(store, self.accepted)
-        self.tally, self.holdings = count.tally, count.holdings
+        self.counters, self.peer_counts = count.counters, count.peer_counts
         self.begun = store.all_begun()
         self._kept_begun, self._guessed = set(self.begun), set[str]()
         self.changing: Callable[[str], bool] = lambda path: False
@@ -67,7 +67,7 @@ class Indexes:
 
     # -- looking ---------------------------------------------------------------------------------
 
-    def goes_on_after(self, before: Indexes) -> None:
+    def goes_on_after(self, before: IndexView) -> None:
         """What operations may have put into the share is there still."""
         self.begun = before.begun | self.begun
         self._guessed |= before._guessed
@@ -108,8 +108,8 @@ class Indexes:
     def change(self, before: list[Row], after: list[Row]) -> None:
         """The rows of one path become others; those without holders are dropped."""
         path = (before or after)[0].entry.path
-        self.tally.change(before, after)
-        self.holdings.change(before, after)
+        self.counters.change(before, after)
+        self.peer_counts.change(before, after)
         if self._recount is not None:
             self._recount.change(before, after, sort_key(path))
         self._memo[path] = self.store.replace(before, after)
@@ -213,11 +213,11 @@ class Indexes:
             return
         before, self.accepted = self.accepted, self.accepted.joined(more)
         self.store.put_meta(_ACCEPTED, self.accepted.pack())
-        counted = self.tally.losses or self.tally.turned or self._recount is not None
+        counted = self.counters.losses or self.counters.turned or self._recount is not None
         if counted or not self.accepted.includes(before):
             self._recount = Recount(self.accepted)
         else:
-            self.tally.accepted = self.accepted
+            self.counters.accepted = self.accepted
 
     # -- generations -----------------------------------------------------------------------------
 
@@ -284,7 +284,7 @@ class Indexes:
                 self.turned.update(self.kept, self.apart)  # who held it may hold it no more
                 self._recount = None if self._to_sweep else Recount(self.accepted)
         elif self._recount is not None and not self._recount.step(self.store):
-            self.tally, self.holdings = self._recount.tally, self._recount.holdings
+            self.counters, self.peer_counts = self._recount.counters, self._recount.peer_counts
             self._recount = None
 
 

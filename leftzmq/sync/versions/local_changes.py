@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from leftzmq.index.rows import ANYBODY, Row, best_of, ours_of
-from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.withheld import NOTHING_TOLD
 from leftzmq.tree.entry import (
     Entry,
@@ -39,23 +39,23 @@ class FoundDeleted:
     held: Held
 
 
-def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDeleted | None:
+def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | FoundDeleted | None:
     """A scan found this at its path. Returns our new version, if that is one."""
-    rows = indexes.rows(observed.path)
-    indexes.unsure.discard(observed.path)
-    begun = indexes.begun.get(observed.path)
-    indexes.begun_is_over(observed.path)
-    held = indexes.held.at(observed.path)
-    indexes.held.let_go(observed.path)
+    rows = index_view.rows(observed.path)
+    index_view.unsure.discard(observed.path)
+    begun = index_view.begun.get(observed.path)
+    index_view.begun_is_over(observed.path)
+    held = index_view.held.at(observed.path)
+    index_view.held.let_go(observed.path)
     ours = ours_of(rows)
     if ours and not ours.entry.deleted and _is_ours(ours, observed, key):
         if ours.scan != key or observed.noise != ours.noise:
-            indexes.change_row(rows, ours, replace(ours, scan=key, noise=observed.noise))
+            index_view.change_row(rows, ours, replace(ours, scan=key, noise=observed.noise))
         return None
     others = [row.entry for row in rows if row is not ours]
     adopted = adoptable([*others, begun] if begun else others, ours, observed)
     if adopted is not None and not (held and held.is_above(adopted)):
-        indexes.take_row(rows, adopted, key, observed.noise)
+        index_view.take_row(rows, adopted, key, observed.noise)
         return adopted
     grave = _grave(rows, ours, observed)
     if grave is not None and not (held and held.is_above(grave)):
@@ -68,27 +68,27 @@ def found(indexes: Indexes, observed: Observed, key: ScanKey) -> Entry | FoundDe
     base = ours.entry if ours else None
     if base is None and begun and (begun.kind, begun.content) == (observed.kind, observed.content):
         base = begun  # it came here, and its user changed its mode or time since
-    entry = local_change(observed, base, indexes.store.heads.life, indexes.next_sequence())
+    entry = local_change(observed, base, index_view.store.heads.life, index_view.next_sequence())
     if ours is None and held is not None and held.had != NOTHING_TOLD:
         # It was written before what was wanted back here had come, or is all that is left: beside
         # that, and above what we had told.
         entry = replace(entry, stamp=max(entry.stamp, held.had[0] + 1))
-    indexes.set_ours(rows, entry, entry.counter, key, observed.noise)
+    index_view.set_ours(rows, entry, entry.counter, key, observed.noise)
     return entry
 
 
-def gone(indexes: Indexes, path: str, now_ns: int) -> Entry | None:
+def gone(index_view: IndexView, path: str, now_ns: int) -> Entry | None:
     """A scan found nothing at `path`. Returns our tombstone where we had something live."""
-    rows = indexes.rows(path)
+    rows = index_view.rows(path)
     ours = ours_of(rows)
-    indexes.unsure.discard(path)
-    indexes.held.let_go(path)
-    indexes.begun_is_over(path)
+    index_view.unsure.discard(path)
+    index_view.held.let_go(path)
+    index_view.begun_is_over(path)
     if ours is None or ours.entry.deleted:
         return None
-    entry = tombstone(ours.entry, indexes.store.heads.life, indexes.next_sequence(), now_ns)
+    entry = tombstone(ours.entry, index_view.store.heads.life, index_view.next_sequence(), now_ns)
     entry = with_other_deletes(entry, (row.entry for row in rows))
-    indexes.set_ours(rows, entry, entry.counter, None)
+    index_view.set_ours(rows, entry, entry.counter, None)
     return entry
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from leftzmq.index.reader import Reader
-from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.tree.entry import Kind, Observed
 from leftzmq.tree.path import folded, is_within, join, parent_of, path_of_key
 from leftzmq.tree.version import DEVICE_MARK_BYTES
@@ -63,22 +63,22 @@ class Apart:
     other: str
 
 
-class Unhave(Protocol):
+class UnhavePath(Protocol):
     """sync/versions/resolver.Versions.unhave."""
 
     def __call__(self, path: str) -> bool: ...
 
 
-class Spellings:
+class NameClashes:
     """Of one folder. In memory alone: after a start the first operation finds out again."""
 
-    def __init__(self, indexes: Indexes) -> None:
-        self._indexes = indexes
+    def __init__(self, index_view: IndexView) -> None:
+        self._index_view = index_view
         self._others: dict[str, tuple[str, float]] = {}  # what stands instead, and since when
         self._by_other: dict[str, set[str]] = {}
         self._respelled: dict[str, str] = {}
         self._walked: set[str] = set()  # those of them of which all was found that came with them
-        indexes.apart = self._others.keys()
+        index_view.apart = self._others.keys()
 
     def __bool__(self) -> bool:
         return bool(self._others)
@@ -133,11 +133,11 @@ class Spellings:
             self.forget(each)
         return True
 
-    def disk_folds(self, folds: bool, is_there: Callable[[str], bool], unhave: Unhave) -> None:
+    def disk_folds(self, folds: bool, is_there: Callable[[str], bool], unhave: UnhavePath) -> None:
         """At a start: what the disk under the share does. Where it takes two spellings for one name
         and the last one did not, a copy of the share lost what it could not hold: of that nothing
         was deleted."""
-        store, now = self._indexes.store, b"1" if folds else b"0"
+        store, now = self._index_view.store, b"1" if folds else b"0"
         if folds and store.meta(FOLDS) != now:
             for path in [path for path in doubles(store) if not is_there(path)]:
                 unhave(path)
@@ -163,7 +163,7 @@ class Spellings:
         self._walked.discard(path)
         self._respelled[path] = other
 
-    def walk_ended(self, prefix: str) -> bool:
+    def on_walk_ended(self, prefix: str) -> bool:
         """Whether what came with a folder was found."""
         found = [path for path in self._respelled if is_within(path, prefix)]
         self._walked.update(found)
@@ -194,11 +194,11 @@ class Spellings:
             return False
         what = observed.kind, observed.content
         before = self._before(observed.path) if self._respelled else None
-        row = None if before is None else self._indexes.ours(before)
+        row = None if before is None else self._index_view.ours(before)
         if row is None or (row.entry.kind, row.entry.content) != what:
             return False
-        life = self._indexes.store.heads.life
-        graves = [each.entry for each in self._indexes.rows(before or "") if each.entry.deleted]
+        life = self._index_view.store.heads.life
+        graves = [each.entry for each in self._index_view.rows(before or "") if each.entry.deleted]
         others = (
             each for each in graves if each.writer[:DEVICE_MARK_BYTES] != life[:DEVICE_MARK_BYTES]
         )
@@ -218,5 +218,5 @@ class Spellings:
 
     def is_here(self, path: str) -> bool:
         """Whether something of ours is at `path`."""
-        row = self._indexes.ours(path)
+        row = self._index_view.ours(path)
         return row is not None and not row.entry.deleted

@@ -13,19 +13,19 @@ from enum import Enum, auto
 from leftzmq.tree.path import is_within
 
 
-class Claimant(Enum):
+class LockOwner(Enum):
     SETTLER = auto()
     APPLIER = auto()
     ASIDE = auto()  # what lay at the path waits to be put back (sync/apply/set_aside)
 
 
-class Claims:
+class PathLocks:
     """The paths of one folder that somebody works at."""
 
     def __init__(self) -> None:
-        self._by: dict[str, Claimant] = {}
+        self._by: dict[str, LockOwner] = {}
 
-    def take(self, path: str, claimant: Claimant) -> bool:
+    def take(self, path: str, claimant: LockOwner) -> bool:
         """Claim a path; False while it is claimed, by whomever: the conflict copy of one file may
         be itself what another operation puts there."""
         if path in self._by:
@@ -33,20 +33,20 @@ class Claims:
         self._by[path] = claimant
         return True
 
-    def has(self, path: str, claimant: Claimant) -> bool:
+    def has(self, path: str, claimant: LockOwner) -> bool:
         return self._by.get(path) is claimant
 
     def is_changing(self, path: str) -> bool:
         """Whether somebody works at a path who changes what is there, or will: all but the
         settler."""
-        return self._by.get(path, Claimant.SETTLER) is not Claimant.SETTLER
+        return self._by.get(path, LockOwner.SETTLER) is not LockOwner.SETTLER
 
     def changing(self, prefix: str) -> list[str]:
         """The paths at and below `prefix` at which somebody changes what is there, or will."""
-        changing = [path for path, by in self._by.items() if by is not Claimant.SETTLER]
+        changing = [path for path, by in self._by.items() if by is not LockOwner.SETTLER]
         return [path for path in changing if is_within(path, prefix)]
 
-    def release(self, paths: Iterable[str], claimant: Claimant) -> None:
+    def release(self, paths: Iterable[str], claimant: LockOwner) -> None:
         for path in paths:
             if self.has(path, claimant):
                 del self._by[path]

@@ -13,7 +13,7 @@ from leftzmq.index.rows import Row, row_bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldCount:
     """bytes: that the entries take up in the index"""
 
     entries: int = 0
@@ -33,7 +33,7 @@ Counts = dict[int, list[int]]
 """A set of devices -> how many, and how many bytes. Changed in place: it is done for every row."""
 
 
-class Holdings:
+class PeerCounts:
     """Rows are counted by the set of devices that hold them, of which there are few: a row that all
     hold is one step.
 
@@ -52,9 +52,9 @@ class Holdings:
         self._add(before, -1)
         self._add(after, 1)
 
-    def of(self, mask: int) -> Held:
+    def of(self, mask: int) -> HeldCount:
         """What the device of this bit (as a set of bits) holds."""
-        return Held(*_sum(self._by_holders, mask, holds=True))
+        return HeldCount(*_sum(self._by_holders, mask, holds=True))
 
     def lacking(self, mask: int) -> Lack:
         """What we have and the device of this bit lacks. mask 0: a device that has nothing"""

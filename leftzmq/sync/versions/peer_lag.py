@@ -6,26 +6,26 @@ Knows heads, counts and time. Must not know who is connected.
 from __future__ import annotations
 
 from leftzmq.sync.link import DeviceKey
-from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.index_view import IndexView
 
 
-class Lags:
+class PeerLag:
     """Of one folder; of the devices that have a place in its index."""
 
-    def __init__(self, indexes: Indexes) -> None:
-        self._indexes = indexes
+    def __init__(self, index_view: IndexView) -> None:
+        self._index_view = index_view
         self._since: dict[bytes, float] = {}
 
     def watch(self, now: float) -> None:
         """After rows may have changed."""
-        holdings = self._indexes.holdings
-        if not holdings.changed:
+        peer_counts = self._index_view.peer_counts
+        if not peer_counts.changed:
             return
-        holdings.changed = False
+        peer_counts.changed = False
         behind = {
             head.key
-            for head in self._indexes.store.heads.known()
-            if holdings.lacking(head.mask).paths
+            for head in self._index_view.store.heads.known()
+            if peer_counts.lacking(head.mask).paths
         }
         self._since = {key: self._since.get(key, now) for key in behind}
 

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from msgspec.structs import replace
 
 from leftzmq.index.rows import Row
-from leftzmq.sync.versions.index_view import Indexes
+from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.tree.entry import Entry
 
 
@@ -23,16 +23,16 @@ class Heard(Enum):
     OPEN = auto()  # there may be a ticket now
 
 
-def heard(indexes: Indexes, bit: int, entry: Entry) -> Heard:
+def heard(index_view: IndexView, bit: int, entry: Entry) -> Heard:
     """The device of `bit` has `entry`. Within one chain an entry is replaced only by one of the
     same or higher rank."""
-    rows = indexes.rows(entry.path)
+    rows = index_view.rows(entry.path)
     mask = 1 << bit
     before = next((row for row in rows if row.holders & mask), None)
     if before is not None and entry.rank < before.entry.rank:
         return Heard.OLDER
     if before is not None and before.holders == mask and entry.rank > before.entry.rank:
-        indexes.outdated(before.entry)
+        index_view.outdated(before.entry)
     after = [replace(r, holders=r.holders & ~mask) if r is before else r for r in rows]
     same = next((r for r in after if r.entry.rank == entry.rank), None)
     if same is None:
@@ -43,8 +43,8 @@ def heard(indexes: Indexes, bit: int, entry: Entry) -> Heard:
         if vector != same.entry.vector:
             grown = replace(grown, entry=replace(same.entry, vector=vector))
             if grown.is_ours:
-                grown = replace(grown, seq=indexes.next_sequence())
+                grown = replace(grown, seq=index_view.next_sequence())
         after[after.index(same)] = grown
-    indexes.change(rows, after)
+    index_view.change(rows, after)
     held = [row for row in after if row.holders]
     return Heard.SAME if len(held) == 1 and held[0].is_ours else Heard.OPEN

@@ -10,10 +10,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from leftzmq.index.rows import Row, best_of, ours_of, theirs_of
-from leftzmq.sync.versions.index_view import OURS, Indexes
+from leftzmq.sync.versions.index_view import OURS, IndexView
 from leftzmq.sync.versions.local_changes import FoundDeleted
 from leftzmq.sync.versions.ticket import Ticket
-from leftzmq.sync.versions.withheld import WANTED_BACK, Why
+from leftzmq.sync.versions.withheld import WANTED_BACK, WhyWithheld
 from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS, conflict_copy, conflict_path
 from leftzmq.tree.entry import (
     Entry,
@@ -30,16 +30,16 @@ from leftzmq.tree.plan import Held, Operation, Staged, Verb
 from leftzmq.tree.reconcile import Verdict, reconcile
 
 
-class Versions:
+class Resolver:
     """The rules of one folder."""
 
-    def __init__(self, indexes: Indexes) -> None:
-        self._indexes, self._heads = indexes, indexes.store.heads
+    def __init__(self, index_view: IndexView) -> None:
+        self._index_view, self._heads = index_view, index_view.store.heads
 
     @property
     def walked(self) -> bool:
         """Everything that was in the share at the start has been looked at."""
-        return self._indexes.walked
+        return self._index_view.walked
 
     @property
     def may_find(self) -> bool:
@@ -53,18 +53,18 @@ class Versions:
         """What is to be done about `path` on disk, if anything. Does first, in the index alone,
         what needs no disk: joins, deletes of what we do not have, publishing again. Nothing where
         a user is to decide first what lies there."""
-        held = self._indexes.held.at(path)
+        held = self._index_view.held.at(path)
         if held is not None and held.why not in WANTED_BACK:
             return None
-        lies = held.key if held is not None and held.why is Why.GIVES_WAY else None
+        lies = held.key if held is not None and held.why is WhyWithheld.GIVES_WAY else None
         for _ in range(8):  # each round takes or outbids one version; rows are few
-            rows = self._indexes.rows(path)
+            rows = self._index_view.rows(path)
             ours = ours_of(rows)
-            theirs = best_of(rows, self._indexes.reach)
+            theirs = best_of(rows, self._index_view.reach)
             if theirs is None:
                 return None
             is_here = ours is not None and not ours.entry.deleted
-            if theirs.entry.deleted and not is_here and path in self._indexes.unsure:
+            if theirs.entry.deleted and not is_here and path in self._index_view.unsure:
                 return None  # what lies there, perhaps, is what it deleted
             if held is not None and held.is_above(theirs.entry):
                 return None
@@ -83,12 +83,14 @@ class Versions:
                     ticket = self._join(rows, ours, theirs)
                     if ticket is not None:
                         return ticket
-                    self._join_lower(self._indexes.rows(path), None)
+                    self._join_lower(self._index_view.rows(path), None)
                     return None
                 case verdict:
                     if theirs.entry.deleted and not is_here:
-                        self._indexes.held.let_be(path)
-                        self._indexes.take_row(rows, with_other_deletes(theirs.entry, known), None)
+                        self._index_view.held.let_be(path)
+                        self._index_view.take_row(
+                            rows, with_other_deletes(theirs.entry, known), None
+                        )
                         continue
                     copy = verdict is Verdict.TAKE_AND_COPY
                     return Ticket(theirs.entry, ours, copy, False, lies)
@@ -97,41 +99,41 @@ class Versions:
     def may_lie(self, entry: Entry, *paths: str) -> None:
         """An operation may have put something at these paths, which is not ours yet; at its own
         it is this version. A look is to tell."""
-        self._indexes.unsure.update(paths)
+        self._index_view.unsure.update(paths)
         if not entry.deleted:
-            self._indexes.begun[entry.path] = entry
+            self._index_view.begun[entry.path] = entry
 
     def bury(self, path: str) -> bool:
         """Take over the delete that wins, where we have nothing and nothing lies. Whether it was
         one."""
-        rows = self._indexes.rows(path)
-        ours, theirs = ours_of(rows), best_of(rows, self._indexes.reach)
+        rows = self._index_view.rows(path)
+        ours, theirs = ours_of(rows), best_of(rows, self._index_view.reach)
         is_here = ours is not None and not ours.entry.deleted
         if is_here or theirs is None or not theirs.entry.deleted:
             return False
         known = [row.entry for row in rows]
         verdict = reconcile(ours.entry if ours else None, theirs.entry, known)
-        lies = self._indexes.held.at(path) is not None or path in self._indexes.unsure
+        lies = self._index_view.held.at(path) is not None or path in self._index_view.unsure
         if verdict is not Verdict.TAKE or lies:
             return False
-        self._indexes.take_row(rows, with_other_deletes(theirs.entry, known), None)
+        self._index_view.take_row(rows, with_other_deletes(theirs.entry, known), None)
         return True
 
     def take(self, entry: Entry, key: ScanKey | None, noise: bool = False) -> None:
         """`entry` is on disk (or its delete is): it is ours now, with the stat found now."""
-        self._indexes.held.forget(entry.path)
-        self._indexes.unsure.discard(entry.path)
-        self._indexes.begun_is_over(entry.path)
-        rows = self._indexes.rows(entry.path)
+        self._index_view.held.forget(entry.path)
+        self._index_view.unsure.discard(entry.path)
+        self._index_view.begun_is_over(entry.path)
+        rows = self._index_view.rows(entry.path)
         entry = with_other_deletes(entry, (row.entry for row in rows))
-        self._indexes.take_row(rows, entry, key, noise)
+        self._index_view.take_row(rows, entry, key, noise)
 
     def copy_path(self, loser: Entry, digits: int) -> str | None:
         """Where the loser's bytes go as a conflict copy; None: they are there already, or somebody
         who had the copy deleted or replaced it: it is not made again."""
         path = conflict_path(loser, digits)
         copy = conflict_copy(loser, path)
-        rows = self._indexes.rows(path)
+        rows = self._index_view.rows(path)
         known = [row.entry for row in rows]
         for row in rows:
             verdict = reconcile(copy, row.entry, known)
@@ -143,7 +145,7 @@ class Versions:
     def owed_copy(self, path: str, content: bytes, staged: Staged) -> Operation | None:
         """Bytes of `content` have the name already, and ours lies under that of the `.lefting`:
         what makes it the conflict copy, if it is to be one."""
-        rows = self._indexes.rows(path)
+        rows = self._index_view.rows(path)
         ours = ours_of(rows)
         taken = theirs_of(rows, content)
         if ours is None or ours.scan is None or taken is None:
@@ -161,7 +163,7 @@ class Versions:
             path = self.copy_path(loser, digits)
             if path is None:
                 return None
-            there = self._indexes.ours(path)
+            there = self._index_view.ours(path)
             if there is None or there.entry.deleted:
                 return path
         return None
@@ -174,10 +176,10 @@ class Versions:
         user's file, had that name and was deleted, nobody has seen this one: it stays, above that
         delete."""
         entry = conflict_copy(loser, path)
-        rows = self._indexes.rows(path)
+        rows = self._index_view.rows(path)
         ours = ours_of(rows)
         if ours is None or ours.entry.rank <= entry.rank:
-            self._indexes.take_row(rows, entry, key, noise)
+            self._index_view.take_row(rows, entry, key, noise)
         elif ours.entry.deleted and key is not None:
             verdict = reconcile(entry, ours.entry, [row.entry for row in rows])
             if verdict is not Verdict.PUBLISH_AGAIN:
@@ -188,8 +190,8 @@ class Versions:
     def keep_folder(self, path: str) -> bool:
         """Something lives below our folder that must stay: publish it again above whatever would
         take its place (case c). False where nothing would."""
-        rows = self._indexes.rows(path)
-        ours, theirs = ours_of(rows), best_of(rows, self._indexes.reach)
+        rows = self._index_view.rows(path)
+        ours, theirs = ours_of(rows), best_of(rows, self._index_view.reach)
         if ours is None or theirs is None:
             return False
         verdict = reconcile(ours.entry, theirs.entry, (), in_use=True)
@@ -202,21 +204,21 @@ class Versions:
         """A folder that a tombstone deleted was found, is nothing of ours, and cannot go because of
         what is in it: it is ours from now on, above its delete (case c)."""
         grave = found.entry
-        rows = self._indexes.rows(grave.path)
+        rows = self._index_view.rows(grave.path)
         ours = ours_of(rows)
         if found.old is None or (ours is not None and not ours.entry.deleted):
             return
         observed = Observed(grave.path, Kind.DIRECTORY)
-        sequence, life = self._indexes.next_sequence(), self._heads.life
+        sequence, life = self._index_view.next_sequence(), self._heads.life
         entry = local_change(observed, ours.entry if ours else None, life, sequence)
         above = published_again(entry, grave, life, sequence)
-        self._indexes.set_ours(rows, above, sequence, found.old.key)
+        self._index_view.set_ours(rows, above, sequence, found.old.key)
 
     def stay(self, path: str) -> bool:
         """A user wants ours kept: publish it again above whatever would replace or delete it.
         False where nothing would."""
-        rows = self._indexes.rows(path)
-        ours, theirs = ours_of(rows), best_of(rows, self._indexes.reach)
+        rows = self._index_view.rows(path)
+        ours, theirs = ours_of(rows), best_of(rows, self._index_view.reach)
         if ours is None or theirs is None or theirs.entry.rank <= ours.entry.rank:
             return False
         self._outbid(rows, ours.entry, ours.scan, theirs.entry)
@@ -227,7 +229,7 @@ class Versions:
         where another device holds it, or what followed it. seen: its stat; gone: False: that of
         what lies there instead and gives way. False where no device does; nothing is changed
         then."""
-        rows = self._indexes.rows(path)
+        rows = self._index_view.rows(path)
         ours = ours_of(rows)
         if ours is None or ours.entry.deleted:
             return False
@@ -236,28 +238,28 @@ class Versions:
             return False
         key = seen or ours.scan
         if key is not None:
-            why = Why.WANTED if gone else Why.GIVES_WAY
-            self._indexes.held.hold(path, key, why, (ours.entry.stamp, ours.entry.writer))
+            why = WhyWithheld.WANTED if gone else WhyWithheld.GIVES_WAY
+            self._index_view.held.hold(path, key, why, (ours.entry.stamp, ours.entry.writer))
         others = replace(ours, holders=ours.holders & ~OURS, seq=None, scan=None)
-        self._indexes.change_row(rows, ours, others)
+        self._index_view.change_row(rows, ours, others)
         return True
 
     def lies_in_the_way(self, path: str) -> bool:
         """What was to give way to our version at `path` cannot: it is told, beside that."""
-        return self._indexes.held.lies_in_the_way(path)
+        return self._index_view.held.lies_in_the_way(path)
 
     def leap(self, path: str) -> bool:
         """Whether a reachable device holds a version of `path` that leaps: nobody takes it."""
-        rows = self._indexes.rows(path)
-        ours, reach = ours_of(rows), self._indexes.reach
+        rows = self._index_view.rows(path)
+        ours, reach = ours_of(rows), self._index_view.reach
         held = [row.entry for row in rows if row.holders & reach]
         return any(entry.leaps(ours.entry if ours else None) for entry in held)
 
     def stays(self, path: str) -> bool:
         """Whether the version of `path` that wins among what can be had now is a live one."""
-        rows = self._indexes.rows(path)
+        rows = self._index_view.rows(path)
         best = max(
-            (row.entry for row in rows if row.holders & (self._indexes.reach | OURS)),
+            (row.entry for row in rows if row.holders & (self._index_view.reach | OURS)),
             key=lambda entry: entry.rank,
             default=None,
         )
@@ -266,21 +268,21 @@ class Versions:
     def alive_below(self, folder: str, limit: int) -> list[str]:
         """What we have below a folder, children before parents; `limit` paths at most."""
         head = sort_key(folder) + b"\0"
-        found = [key for key, _ in self._indexes.store.alive_after(head, limit)]
+        found = [key for key, _ in self._index_view.store.alive_after(head, limit)]
         paths = [path_of_key(key) for key in found if key.startswith(head)]
-        self._indexes.recall(paths)
+        self._index_view.recall(paths)
         return paths[::-1]
 
     def wanted(self, path: str) -> Entry | None:
         """The live version of `path` that wins among what can be had now."""
-        theirs = best_of(self._indexes.rows(path), self._indexes.reach)
+        theirs = best_of(self._index_view.rows(path), self._index_view.reach)
         return None if theirs is None or theirs.entry.deleted else theirs.entry
 
     def wants_same(self, path: str, other: str) -> bool:
         """Whether what we have at `path` is, by kind and content, what wins at `other`."""
         ours, theirs = (
-            self._indexes.ours(path),
-            best_of(self._indexes.rows(other), self._indexes.reach),
+            self._index_view.ours(path),
+            best_of(self._index_view.rows(other), self._index_view.reach),
         )
         return ours is not None and theirs is not None and ours.entry.same_content(theirs.entry)
 
@@ -295,7 +297,7 @@ class Versions:
         if differ and not entry.deleted and entry.kind is Kind.FILE:
             return Ticket(entry, ours, False, True)
         if entry.rank != ours.entry.rank:
-            self._indexes.take_row(rows, entry, ours.scan)
+            self._index_view.take_row(rows, entry, ours.scan)
         elif entry.vector != ours.entry.vector:
             self._grow(rows, ours, entry)
         return None
@@ -308,7 +310,7 @@ class Versions:
             return
         entry = with_other_deletes(ours.entry, (row.entry for row in rows))
         for row in rows:
-            reached = row is not ours and row.holders & self._indexes.reach
+            reached = row is not ours and row.holders & self._index_view.reach
             if reached and entry.same_content(row.entry):
                 entry = joined(entry, row.entry) if row.entry.rank < entry.rank else entry
         if entry.vector != ours.entry.vector:
@@ -316,15 +318,15 @@ class Versions:
 
     def _grow(self, rows: list[Row], ours: Row, entry: Entry) -> None:
         """Our version has seen more: it is announced under a new sequence."""
-        seq = self._indexes.next_sequence()
-        self._indexes.change_row(rows, ours, replace(ours, entry=entry, seq=seq))
+        seq = self._index_view.next_sequence()
+        self._index_view.change_row(rows, ours, replace(ours, entry=entry, seq=seq))
 
     def _outbid(
         self, rows: list[Row], ours: Entry, key: ScanKey | None, above: Entry, noise: bool = False
     ) -> None:
-        sequence = self._indexes.next_sequence()
+        sequence = self._index_view.next_sequence()
         entry = published_again(ours, above, self._heads.life, sequence)
-        self._indexes.set_ours(rows, entry, sequence, key, noise)
+        self._index_view.set_ours(rows, entry, sequence, key, noise)
 
 
 def _may_hide(ours: Row | None) -> bool:

@@ -17,7 +17,7 @@ from leftzmq.index.store import Store
 from leftzmq.tree.entry import Entry, ScanKey
 
 
-class Why(IntEnum):
+class WhyWithheld(IntEnum):
     """The numbers are in the index."""
 
     LOST = 0  # our file would be lost: it is empty now, or something else than a file
@@ -28,8 +28,8 @@ class Why(IntEnum):
 
 
 LET_BE_AT_ONCE: Final = 1_000
-UNDECIDED: Final = (Why.LOST, Why.TURNED, Why.BELOW)
-WANTED_BACK: Final = (Why.GIVES_WAY, Why.WANTED)
+UNDECIDED: Final = (WhyWithheld.LOST, WhyWithheld.TURNED, WhyWithheld.BELOW)
+WANTED_BACK: Final = (WhyWithheld.GIVES_WAY, WhyWithheld.WANTED)
 NOTHING_TOLD: Final = (0, b"")
 
 
@@ -41,7 +41,7 @@ class Found:
     """
 
     key: ScanKey
-    why: Why
+    why: WhyWithheld
     had: tuple[int, bytes]
 
     def is_above(self, entry: Entry) -> bool:
@@ -49,27 +49,27 @@ class Found:
         return (entry.stamp, entry.writer) < self.had
 
 
-class HeldBack:
+class Withheld:
     """Of one folder, inside the store's running transaction."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._let_be: list[str] = []
-        self._counts: dict[Why, int] = {}
+        self._counts: dict[WhyWithheld, int] = {}
         self._count()
 
     def __bool__(self) -> bool:
         return any(self._counts.values())
 
-    def count(self, why: Why) -> int:
+    def count(self, why: WhyWithheld) -> int:
         return self._counts.get(why, 0)
 
     def at(self, path: str) -> Found | None:
         held = self._store.held(path) if self else None
-        return None if held is None else Found(held[0], Why(held[1]), held[2])
+        return None if held is None else Found(held[0], WhyWithheld(held[1]), held[2])
 
     def hold(
-        self, path: str, key: ScanKey, why: Why, had: tuple[int, bytes] = NOTHING_TOLD
+        self, path: str, key: ScanKey, why: WhyWithheld, had: tuple[int, bytes] = NOTHING_TOLD
     ) -> None:
         if (found := self.at(path)) is not None:
             had = max(had, found.had)
@@ -86,38 +86,38 @@ class HeldBack:
     def let_go(self, path: str) -> None:
         """Nothing is held back at the path any more. What we told there goes on to hold."""
         found = self.at(path)
-        if found is None or found.why is Why.WANTED:
+        if found is None or found.why is WhyWithheld.WANTED:
             return
         if found.had == NOTHING_TOLD:
             self.forget(path)
         else:
-            self.hold(path, found.key, Why.WANTED)
+            self.hold(path, found.key, WhyWithheld.WANTED)
 
     def told(self, path: str) -> None:
         """Our index has a version there again, above what we had told."""
         found = self.at(path)
-        if found is not None and found.why is Why.WANTED:
+        if found is not None and found.why is WhyWithheld.WANTED:
             self.forget(path)
 
     def let_be(self, path: str) -> None:
         """Our version is not wanted back any more: what lies there is a user's."""
         if (found := self.at(path)) is not None:
             self.let_go(path)
-            if found.why is Why.GIVES_WAY:
+            if found.why is WhyWithheld.GIVES_WAY:
                 self._let_be.append(path)
 
     def let_be_unwanted(self) -> None:
         """What would give way to a version that nobody has any more, be it reachable or not, is
         all that is left of it."""
-        if self.count(Why.GIVES_WAY):
-            for path in self._store.held_for_nobody(Why.GIVES_WAY, LET_BE_AT_ONCE):
+        if self.count(WhyWithheld.GIVES_WAY):
+            for path in self._store.held_for_nobody(WhyWithheld.GIVES_WAY, LET_BE_AT_ONCE):
                 self.let_be(path)
 
     def lies_in_the_way(self, path: str) -> bool:
         """Our version cannot come back: what lies there stays, and is told beside it. False where
         nothing was to give way."""
         found = self.at(path)
-        if found is None or found.why is not Why.GIVES_WAY:
+        if found is None or found.why is not WhyWithheld.GIVES_WAY:
             return False
         self.let_go(path)
         return True
@@ -130,14 +130,14 @@ class HeldBack:
     @property
     def is_left_over(self) -> bool:
         """Whether something waits and nothing is there any more for which it would wait."""
-        return any(map(self.count, UNDECIDED)) and not self.count(Why.GIVES_WAY)
+        return any(map(self.count, UNDECIDED)) and not self.count(WhyWithheld.GIVES_WAY)
 
     def forget_undecided(self) -> None:
         """A user decided, or it is no flood any more: the next walk finds all of it once more."""
         for why in UNDECIDED:
             if self.count(why):
-                self._store.let_go_of(why, Why.WANTED)
+                self._store.let_go_of(why, WhyWithheld.WANTED)
         self._count()
 
     def _count(self) -> None:
-        self._counts = {Why(why): count for why, count in self._store.count_held().items()}
+        self._counts = {WhyWithheld(why): count for why, count in self._store.count_held().items()}

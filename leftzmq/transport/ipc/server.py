@@ -15,10 +15,10 @@ from typing import Final
 import zmq
 
 from leftzmq.errors import PortTaken
-from leftzmq.transport.bounded_read import Inlet
-from leftzmq.transport.context import World
+from leftzmq.transport.bounded_read import BoundedReader
+from leftzmq.transport.context import Context
 from leftzmq.transport.frames import Raw, RawAsk
-from leftzmq.transport.socket_monitor import Monitor
+from leftzmq.transport.socket_monitor import SocketMonitor
 from leftzmq.wire.local import MAX_ASK_BYTES
 
 EVENTS_HWM: Final = 256  # x 64 KiB = 16 MiB for a monitor that never reads; then it loses events
@@ -34,20 +34,24 @@ _PRIVATE_MODE: Final = 0o600
 _MONITORED: Final = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
 
-class _Door:
+class _IpcSocket:
     """One ipc socket, and who is connected to it."""
 
-    def __init__(self, world: World, socket: zmq.Socket[bytes], endpoint: str, most: int) -> None:
+    def __init__(
+        self, context: Context, socket: zmq.Socket[bytes], endpoint: str, most: int
+    ) -> None:
         self.socket = socket
-        self._world, self._endpoint, self._most = world, endpoint, most
+        self._context, self._endpoint, self._most = context, endpoint, most
         self._open: set[int] = set()  # descriptors
-        self._monitor: Monitor | None = None
+        self._monitor: SocketMonitor | None = None
 
     def bind(self, take: Callable[[], Iterator[Raw]]) -> None:
         """Raises ZMQError, OSError. Nobody but this user can come to the place where it is made."""
-        poller = self._world.poller
+        poller = self._context.poller
         if self._monitor is None:
-            monitor = self._monitor = Monitor(self._world.context, self.socket, _MONITORED, waits=1)
+            monitor = self._monitor = SocketMonitor(
+                self._context.context, self.socket, _MONITORED, waits=1
+            )
             poller.add(monitor.socket, self._watch)
             poller.add(self.socket, take)
         self.socket.bind(self._endpoint)
@@ -62,8 +66,8 @@ class _Door:
     def close(self, linger_ms: int) -> None:
         monitor, self._monitor = self._monitor, None
         if monitor is not None:
-            self._world.poller.drop(self.socket)
-            self._world.poller.drop(monitor.socket)
+            self._context.poller.drop(self.socket)
+            self._context.poller.drop(monitor.socket)
             monitor.close()
         self.socket.close(linger_ms)
 
@@ -81,7 +85,7 @@ class _Door:
             if len(self._open) > self._most:
                 self._end(descriptor)
                 text = f"more than {self._most} connections to {self._path}: the newest was ended"
-                self._world.troubles.note(text, self._world.clock())
+                self._context.socket_errors.note(text, self._context.clock())
         return ()
 
     def _end(self, descriptor: int) -> None:
@@ -94,25 +98,27 @@ class _Door:
                 borrowed.detach()
 
 
-class OwnDoors:
+class IpcServer:
     """events: XPUB, frames as wire/local encodes them. admin: ROUTER; a question is ONE frame."""
 
-    def __init__(self, world: World, events_endpoint: str, admin_endpoint: str) -> None:
-        events, admin = world.context.socket(zmq.XPUB), world.context.socket(zmq.ROUTER)
+    def __init__(self, context: Context, events_endpoint: str, admin_endpoint: str) -> None:
+        events, admin = context.context.socket(zmq.XPUB), context.context.socket(zmq.ROUTER)
         events.sndhwm = EVENTS_HWM
         admin.sndhwm = admin.rcvhwm = ASKS_HWM
         events.maxmsgsize, admin.maxmsgsize = 64, MAX_ASK_BYTES
         admin.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self._world = world
-        self._events = _Door(world, events, events_endpoint, EVENTS_CONNECTIONS)
-        self._admin = _Door(world, admin, admin_endpoint, ADMIN_CONNECTIONS)
-        asks, topics = Inlet(admin, _ASKS_A_TURN, 2), Inlet(events, _ASKS_A_TURN, 1)
+        self._context = context
+        self._events = _IpcSocket(context, events, events_endpoint, EVENTS_CONNECTIONS)
+        self._admin = _IpcSocket(context, admin, admin_endpoint, ADMIN_CONNECTIONS)
+        asks, topics = BoundedReader(admin, _ASKS_A_TURN, 2), BoundedReader(events, _ASKS_A_TURN, 1)
         self._takes = {
             self._admin: lambda: self._asks(asks),
             self._events: lambda: self._subscriptions(topics),
         }
         self._topics: set[bytes] = set()
-        self._due: dict[_Door, float] = dict.fromkeys(self._takes, 0.0)  # not bound: when to try
+        self._due: dict[_IpcSocket, float] = dict.fromkeys(
+            self._takes, 0.0
+        )  # not bound: when to try
         try:
             for door, take in self._takes.items():
                 door.bind(take)
@@ -155,7 +161,9 @@ class OwnDoors:
                 door.bind(self._takes[door])
                 del self._due[door]
             except (zmq.ZMQError, OSError) as error:
-                self._world.troubles.note(f"nobody can ask this agent anything: {error}", now)
+                self._context.socket_errors.note(
+                    f"nobody can ask this agent anything: {error}", now
+                )
                 self._due[door] = now + RETRY_S
         return min(self._due.values(), default=None)
 
@@ -163,9 +171,9 @@ class OwnDoors:
         for door in self._takes:
             door.close(linger_ms)
 
-    def _subscriptions(self, inlet: Inlet) -> Iterator[Raw]:
+    def _subscriptions(self, reader: BoundedReader) -> Iterator[Raw]:
         """An XPUB says when the first subscriber of a topic comes and when the last one goes."""
-        for frames in inlet.take():
+        for frames in reader.take():
             for frame in frames:
                 begins, topic = frame.bytes[:1], frame.bytes[1:]
                 if begins == b"\x01" and len(self._topics) < MAX_TOPICS:
@@ -174,7 +182,7 @@ class OwnDoors:
                     self._topics.discard(topic)
         yield from ()
 
-    def _asks(self, inlet: Inlet) -> Iterator[Raw]:
-        for frames in inlet.take():
+    def _asks(self, reader: BoundedReader) -> Iterator[Raw]:
+        for frames in reader.take():
             if len(frames) == 2:
                 yield RawAsk(frames[0].bytes, frames[1].bytes)
