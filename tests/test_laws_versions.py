@@ -19,8 +19,9 @@ from msgspec import structs
 from trees import content
 
 from leftzmq.index.store import Store
+from leftzmq.sync.facts import FoundDeleted
 from leftzmq.sync.versions.index_view import IndexView
-from leftzmq.sync.versions.local_changes import FoundDeleted, found, gone
+from leftzmq.sync.versions.local_changes import found, gone
 from leftzmq.sync.versions.remote_changes import Heard, heard
 from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.sync.versions.ticket import Ticket

@@ -35,9 +35,9 @@ ORDER = {
     ),
     "sync": (
         ("link",),
-        ("jobs", "versions"),
+        ("jobs",),
         ("facts",),
-        ("actions",),
+        ("actions", "versions"),
         ("download", "problems", "reopening", "trash_keeper"),
         ("guard", "scan", "upload"),
         ("peers",),

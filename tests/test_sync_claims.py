@@ -14,6 +14,7 @@ from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.index.rows import Row
 from leftzmq.sync.facts import (
     Fact,
+    FoundDeleted,
     FoundDeletedBytes,
     PathsCleared,
     PathsTouched,
@@ -21,7 +22,6 @@ from leftzmq.sync.facts import (
     TimePassed,
     Touch,
 )
-from leftzmq.sync.versions.local_changes import FoundDeleted
 from leftzmq.sync.versions.path_locks import LockOwner
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.plan import Held

@@ -206,7 +206,7 @@ def begun(tmp_path: Path) -> tuple[LargeFiles, Entry, Staged]:
     large.want("share", entry, None)
     large.start()
     rows = Rows(pack_row(ChunkId(bytes(32)), 400_000))
-    large.on_lists_expanded(ListsExpanded("share", entry, rows, {}, 1))
+    large.on_lists_expanded(ListsExpanded("share", entry, rows, {}, 1), 0.0)
     return large, entry, Staged("f.lefting", 7)
 
 
@@ -214,7 +214,7 @@ def test_what_was_held_up_and_is_not_wanted_while_it_begins_again_is_left(tmp_pa
     """Its `.lefting` would stay until the next start, and nobody would know of it."""
     large, entry, staged = begun(tmp_path)
     full = Problem("share", "f", ProblemKind.DISK_FULL)
-    large.on_staging_opened(StagingOpened("share", entry, staged, False, full))
+    large.on_staging_opened(StagingOpened("share", entry, staged, False, full), 0.0)
     large.want("share", entry, None)
     large.start()
     assert large.forget("share", "f") == [FileLeft("share", entry, staged)]
@@ -225,7 +225,7 @@ def test_what_was_forgotten_while_a_job_brings_chunks_from_home_begins_again_aft
 ) -> None:
     """The job may take over blocks that it then has to throw out: not what was fetched since."""
     large, entry, staged = begun(tmp_path)
-    large.on_staging_opened(StagingOpened("share", entry, staged, False))
+    large.on_staging_opened(StagingOpened("share", entry, staged, False), 0.0)
     home = Home("home", array("q", [0]), array("q", [0]))
     (work,) = large.on_home_searched(HomeSearched("share", entry, (home,)), 0.0)
     assert isinstance(work, Work) and isinstance(work.job, LookAtHome)

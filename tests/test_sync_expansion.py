@@ -61,7 +61,7 @@ def test_what_the_disk_cannot_hold_is_not_even_asked_for_its_lists(
     mesh: Mesh, disk: Disk, floor: float, size: int
 ) -> None:
     a, b, m = (mesh.devices[name] for name in "ABM")
-    b.runner._grounds["share"].limits = Limits(min_free_percent=floor)
+    b.runner._contexts["share"].limits = Limits(min_free_percent=floor)
     forge(m, ("huge", "one", size), ("huge as well", "two", size))
     mesh.settle(20)
     assert {problem.path: problem.kind for problem in b.folder.problems.all()} == {
@@ -146,10 +146,10 @@ def test_very_large_ones_are_expanded_one_at_a_time_by_turns_of_their_devices(
     while len(order) < 4:
         running = entry(order[-1], VERY_LARGE_BYTES + 1)
         begun = Expansion(Rows(pack_row(bytes(32), 1 << 20)))
-        step = large.on_lists_expanded(ListsExpanded("share", running, begun=begun))
+        step = large.on_lists_expanded(ListsExpanded("share", running, begun=begun), 0.0)
         assert expansions(step) == [order[-1]], "its next step"
         order += expansions(
-            large.on_lists_expanded(ListsExpanded("share", running, missing=(bytes(32),)))
+            large.on_lists_expanded(ListsExpanded("share", running, missing=(bytes(32),)), 0.0)
         )
     assert order == ["m1", "o1", "m2", "o2"]
 
@@ -163,7 +163,7 @@ def test_what_is_not_wanted_any_more_does_not_keep_the_others_from_it() -> None:
     large.forget("share", "m1")
     begun = Expansion(Rows(pack_row(bytes(32), 1 << 20)))
     answer = ListsExpanded("share", entry("m1", VERY_LARGE_BYTES + 1), begun=begun)
-    assert expansions(large.on_lists_expanded(answer)) == ["o1"]
+    assert expansions(large.on_lists_expanded(answer, 0.0)) == ["o1"]
 
 
 # ---- what repeats -----------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.index.losses import LossCount
 from leftzmq.index.store import Store
 from leftzmq.sync.guard.local_deletes import GATHER_MAX_S, LocalDeletes
-from leftzmq.sync.guard.threshold import QUIET_S, GuardState, Judged, Wave
+from leftzmq.sync.guard.states import GuardState
+from leftzmq.sync.guard.threshold import QUIET_S, Judged, Wave
 from leftzmq.sync.scan.touched_paths import TouchedPaths
 from leftzmq.sync.scan.walks import Walks
 from leftzmq.sync.versions.index_view import IndexView

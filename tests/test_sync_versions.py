@@ -9,8 +9,9 @@ import pytest
 from trees import S_NS, deleted, file, folder, life, link, made
 
 from leftzmq.index.store import Store
+from leftzmq.sync.facts import FoundDeleted
 from leftzmq.sync.versions.index_view import IndexView
-from leftzmq.sync.versions.local_changes import FoundDeleted, gone
+from leftzmq.sync.versions.local_changes import gone
 from leftzmq.sync.versions.remote_changes import Heard, heard
 from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.tree.conflict import conflict_path

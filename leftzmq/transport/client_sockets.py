@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
+from enum import Enum, auto
 from typing import Final
 
 import zmq
@@ -64,6 +65,38 @@ _WHY_FAILED: Final[dict[Away, str]] = {
 }
 
 
+class LineState(Enum):
+    """Of one dialed socket."""
+
+    CLOSED = auto()  # there is no socket: it rests, or is not wanted any more
+    CONNECTING = auto()  # libzmq tries
+    UP = auto()  # the handshake succeeded
+    LOST = auto()  # it was up, and libzmq has not said yet that it tries again
+
+
+class LineMove(Enum):
+    """What happens to a dialed socket."""
+
+    OPEN = auto()
+    SUCCEED = auto()  # the handshake
+    BREAK = auto()  # the connection
+    TRY_AGAIN = auto()  # libzmq does
+    CLOSE = auto()
+
+
+S, M = LineState, LineMove
+MOVES: Final[dict[tuple[LineState, LineMove], LineState]] = {
+    # What cannot happen in a state changes nothing.
+    **{(state, move): state for state in LineState for move in LineMove},
+    (S.CLOSED, M.OPEN): S.CONNECTING,
+    (S.CONNECTING, M.SUCCEED): S.UP,
+    (S.LOST, M.SUCCEED): S.UP,
+    (S.UP, M.BREAK): S.LOST,
+    (S.LOST, M.TRY_AGAIN): S.CONNECTING,
+    **{(state, M.CLOSE): S.CLOSED for state in LineState},
+}
+
+
 class ClientLine:
     """One dialed socket with its monitor, made anew when libzmq would not try again.
 
@@ -81,7 +114,7 @@ class ClientLine:
         self.refused = False  # whether the last thing that happened was that our key was refused
         self.connection: PeerConnection | None = None  # while there is one, if it could be learnt
         self._monitor: SocketMonitor | None = None
-        self._up = self._lost = False
+        self._state = LineState.CLOSED
         self._swallowed = False  # what was sent over it may have got lost
         self.up_at = self.lost_at = -math.inf
         self._early: deque[tuple[list[Buffer], bool]] = deque()
@@ -100,7 +133,7 @@ class ClientLine:
         Bulk connects when the welcome has come, and the first gets follow at once: what is sent
         meanwhile waits, as much as would in the connected socket, and is lost if nobody answers.
         """
-        if self.kind is Socket.BULK and not self._up:
+        if self.kind is Socket.BULK and self._state is not LineState.UP:
             has_room = len(self._early) < socket_options.BULK_HWM
             if has_room:
                 self._early.append((frames, copy))
@@ -115,7 +148,7 @@ class ClientLine:
 
     def say_open(self) -> None:
         """Where it is up: the ROUTER at its other end knows by what route we can be asked."""
-        if self._up:
+        if self._state is LineState.UP:
             self.send([encode(Open(VERSION))], copy=True)
 
     def rest(self, rest_s: float) -> None:
@@ -130,12 +163,12 @@ class ClientLine:
 
     def outlived(self, other: ClientLine) -> bool:
         """Whether it is up since before the other one was lost."""
-        return self._up and self.up_at < other.lost_at
+        return self._state is LineState.UP and self.up_at < other.lost_at
 
     def close(self, linger_ms: int = 0) -> None:
         socket, self.socket = self.socket, None
         monitor, self._monitor = self._monitor, None
-        self._up = False
+        self._move(LineMove.CLOSE)
         self._again_at = self.connection = None
         if socket is not None and monitor is not None:
             self._context.poller.drop(socket)
@@ -147,7 +180,6 @@ class ClientLine:
         """No socket to be had (descriptors, or libzmq's 1023) is like nobody there: it rests."""
         context, host = self._context, self.endpoint.host
         socket: zmq.Socket[bytes] | None = None
-        self._up = self._lost = False
         try:
             socket = socket_options.dialed(
                 context.context, self.kind, context.keys, self._device, host
@@ -174,6 +206,10 @@ class ClientLine:
         context.poller.add(socket, lambda: self._frames(reader))
         context.poller.add(monitor.socket, lambda: self._events(monitor))
         self.socket, self._monitor = socket, monitor
+        self._move(LineMove.OPEN)
+
+    def _move(self, move: LineMove) -> None:
+        self._state = MOVES[self._state, move]
 
     def _frames(self, reader: BoundedReader) -> Iterator[Raw]:
         for frames in reader.take():
@@ -203,7 +239,8 @@ class ClientLine:
 
     def _event(self, event: int) -> Iterator[Raw]:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            self._up, self.refused, self._again_at = True, False, None
+            self._move(LineMove.SUCCEED)
+            self.refused, self._again_at = False, None
             self._rest_s, self.up_at = _FIRST_REST_S, self._context.clock()
             if self.kind is Socket.BULK:
                 self.say_open()  # the route is a new one
@@ -217,13 +254,15 @@ class ClientLine:
                 yield LinkOpened(self.link)
         elif event == zmq.EVENT_CONNECT_RETRIED:
             # After a loss the first of these only says that libzmq is going to try.
-            if self._lost:
-                self._lost, self._again_at = False, None
+            if self._state is LineState.LOST:
+                self._move(LineMove.TRY_AGAIN)
+                self._again_at = None
             else:
                 yield from self._failed(Away.NOBODY_ANSWERS)
-        elif event == zmq.EVENT_DISCONNECTED and self._up:
+        elif event == zmq.EVENT_DISCONNECTED and self._state is LineState.UP:
             # Usually libzmq connects again by itself; not after a frame over our limit.
-            self._up, self._lost, self._swallowed = False, True, True
+            self._move(LineMove.BREAK)
+            self._swallowed = True
             self.connection = None
             self.lost_at = self._context.clock()
             self._rest(self._rest_s)

@@ -48,19 +48,19 @@ class JobRunner:
     ) -> None:
         self._now_ns, self._make_durable = now_ns, make_durable
         self._open_anew, self._index_room = open_anew, index_room
-        self._grounds: dict[str, FolderContext] = {}
+        self._contexts: dict[str, FolderContext] = {}
         self._own = threading.local()
 
     def add(self, context: FolderContext) -> None:
         """Its folder's jobs stand on it from now on, and none stands on the one before."""
-        self._grounds[context.id] = context
+        self._contexts[context.id] = context
 
     def run(self, job: Job) -> JobDone | JobStopped:
         """The fact that answers `job`."""
         if isinstance(job, jobs.OpenFolder):
             return self._open_folder(job)
         handler: Any = _HANDLERS[type(job)]
-        context = self._grounds[job.folder]
+        context = self._contexts[job.folder]
         try:
             answer: JobDone = handler(self, context, job)
         except IndexFailed as failed:

@@ -17,7 +17,7 @@ from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.status import problems
 from leftzmq.sync.facts import Asked
 from leftzmq.sync.folder import Folder
-from leftzmq.sync.guard.threshold import GuardState
+from leftzmq.sync.guard.states import GuardMove
 from leftzmq.tree.path import check_path
 
 _NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
@@ -66,8 +66,8 @@ class Commands:
         return [Answer(fact.asker, problems(folder, int(after or "0")))]
 
     def _held(self, fact: Asked, folder: Folder, now: float) -> Outputs:
-        state = GuardState.ACCEPTING if fact.verb == "accept" else GuardState.REVERTING
-        return folder.guard.decide(fact.asker, state, now)
+        decision = GuardMove.ACCEPT if fact.verb == "accept" else GuardMove.REVERT
+        return folder.guard.decide(fact.asker, decision, now)
 
     def _trash(self, fact: Asked, folder: Folder, now: float) -> Outputs:
         path, after = _text(fact, "path"), _text(fact, "after")

@@ -195,7 +195,7 @@ class WaitQuestions:
                 del waiter.cookies[fact.folder]
         return self.on_time_passed(now)
 
-    def on_walk_ended(self, fact: WalkEnded) -> None:
+    def on_walk_ended(self, fact: WalkEnded, now: float) -> None:
         for waiter in self._waiters:
             if fact.prefix == "" and waiter.cookies.get(fact.folder) == "":
                 del waiter.cookies[fact.folder]

@@ -12,13 +12,14 @@ from typing import Final
 from leftzmq.disk.apply.outcome import Ending
 from leftzmq.errors import Problem, ProblemKind, Shortage
 from leftzmq.sync.actions import Action, Outputs, Tell, Work, tell_entry
+from leftzmq.sync.apply.active_ticket import ActiveTicket, TicketMove, TicketStage
 from leftzmq.sync.apply.batches import Batches
 from leftzmq.sync.apply.leftings import Leftings
 from leftzmq.sync.apply.renames import Renames
 from leftzmq.sync.apply.results import FAILED_RETRY_S, FULL_RETRY_S, Results, Source
 from leftzmq.sync.apply.set_aside import GOING_BACK
 from leftzmq.sync.apply.space_waits import SpaceWaits
-from leftzmq.sync.apply.work_window import ActiveTicket, TicketStage, WorkWindow
+from leftzmq.sync.apply.work_window import WorkWindow
 from leftzmq.sync.exchange.announcer import Announcer
 from leftzmq.sync.facts import (
     Fact,
@@ -161,7 +162,7 @@ class Applier:
         active = self._window.active.get(entry.path)
         out: Outputs = []
         if active is not None and active.operation is not None:
-            active.entry, active.operation = entry, operation  # found again, by the walk below it
+            active.found_again(entry, operation)  # by the walk below it
         else:
             out = self._drop(entry.path)  # what was to come there has a .lefting, perhaps
             active = ActiveTicket(TicketStage.WAITING, entry, operation=operation)
@@ -177,7 +178,7 @@ class Applier:
         active = self._window.active.get(path)
         if active is None or active.entry.content != fact.entry.content:
             return self.leftings.discard(fact.staged)
-        active.staged, active.no_folder_since = fact.staged, None
+        active.came(fact.staged)
         if active.stage is TicketStage.APPLYING:
             return []
         ticket = self._resolver.ticket(path) if fact.noise else None
@@ -447,8 +448,8 @@ class Applier:
         if active is not None and now < (said_at := self._name_clashes.said_at(apart.path)):
             self._window.wait(active, said_at)
             return out
-        if active is not None and active.staged is not None:
-            out, active.staged = self.leftings.discard(active.staged), None
+        if active is not None and (staged := active.give_up_staged()) is not None:
+            out = self.leftings.discard(staged)
         out += self._drop(path)
         if path != apart.path:
             return out + self._solved(path, ProblemKind.LOW_SPACE)  # not that is why it waits
@@ -459,7 +460,7 @@ class Applier:
         """Its way (again): to the downloader, or straight to an operation."""
         ticket = ticket or (None if active.operation else self._resolver.ticket(path))
         if ticket is not None and ticket.needs_bytes and active.staged is None:
-            active.stage = TicketStage.WANTED
+            active.move(TicketMove.WANT)
             previous = ticket.ours.entry if ticket.ours else None
             if ticket.lies is not None:
                 previous = ticket.entry  # what gives way to it may hold most of it

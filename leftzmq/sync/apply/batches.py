@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from leftzmq.disk.staging.lefting import lefting_path
+from leftzmq.sync.apply.active_ticket import ActiveTicket, TicketMove, TicketStage
 from leftzmq.sync.apply.leftings import makes_lefting
 from leftzmq.sync.apply.renames import Renames
 from leftzmq.sync.apply.round_robin import RoundRobin
 from leftzmq.sync.apply.source_pace import Lane, SourcePace, lane_of
-from leftzmq.sync.apply.work_window import ActiveTicket, TicketStage, WorkWindow
+from leftzmq.sync.apply.work_window import WorkWindow
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.name_clashes import NameClashes
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
@@ -71,7 +72,7 @@ class Batches:
     def push(self, path: str, active: ActiveTicket) -> None:
         """It is ready: into the heap of its kind, once. A retry that it waited for is not to come
         any more: it would come while it is worked at, and be lost."""
-        active.stage, active.retry_at = TicketStage.READY, 0.0
+        active.prepare()
         if active.in_heap:
             return
         active.in_heap = True
@@ -153,7 +154,7 @@ class Batches:
                     self._locks.release((path,), LockOwner.APPLIER)
                     self._window.wait(active, now + CLAIMED_RETRY_S)
                     continue
-                active.stage = TicketStage.APPLYING
+                active.move(TicketMove.START)
                 batch[path] = operation
                 if operation.verb is Verb.MAKE_DIRECTORY:
                     made.add(path)
@@ -174,7 +175,8 @@ class Batches:
                     self._stuck.append(path)  # what is in it goes first
                     return None
                 return active.operation
-            active.operation, active.stage = None, TicketStage.WAITING
+            active.give_up_operation()
+            active.move(TicketMove.PUT_OFF)
             self._window.consider(path)
             return None
         ticket = self._resolver.ticket(path)
@@ -203,7 +205,8 @@ class Batches:
         if active.source and active.staged is None:
             move = self._renames.operation(active, ticket)
             if move is None:
-                active.source, active.fetch, active.stage = "", True, TicketStage.WAITING
+                active.give_up_source()
+                active.move(TicketMove.PUT_OFF)
                 self._window.consider(path)
             return move
         copy_to = self._resolver.copy_path(ours, active.digits) if ticket.copy and ours else None
@@ -270,7 +273,7 @@ class Batches:
         if any(self._resolver.stays(child) for child in children):
             self._resolver.keep_folder(path)
             self._window.consider(path)
-            active.stage = TicketStage.WAITING
+            active.move(TicketMove.PUT_OFF)
             return False
         self._stuck.append(path)
         return False

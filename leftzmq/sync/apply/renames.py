@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Outputs
-from leftzmq.sync.apply.work_window import ActiveTicket, TicketStage, WorkWindow
+from leftzmq.sync.apply.active_ticket import ActiveTicket, TicketMove, TicketStage
+from leftzmq.sync.apply.work_window import WorkWindow
 from leftzmq.sync.facts import FileWanted
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.sync.versions.resolver import Resolver
@@ -76,7 +77,7 @@ class Renames:
             going = self._window.active[active.source] = ActiveTicket(
                 TicketStage.READY, moved.entry
             )
-        going.stage = TicketStage.APPLYING
+        going.move(TicketMove.START)
         return Operation(Verb.MOVE_FILE, ticket.entry, moved=moved)
 
     def _moved(self, home: str, ticket: Ticket) -> Moved | None:

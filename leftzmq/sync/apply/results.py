@@ -13,9 +13,10 @@ from typing import Final
 from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.sync.actions import Outputs, Tell, tell_entry
+from leftzmq.sync.apply.active_ticket import ActiveTicket, TicketMove, TicketStage
 from leftzmq.sync.apply.leftings import Leftings
 from leftzmq.sync.apply.set_aside import SetAside
-from leftzmq.sync.apply.work_window import ActiveTicket, TicketStage, WorkWindow
+from leftzmq.sync.apply.work_window import WorkWindow
 from leftzmq.sync.exchange.announcer import Announcer
 from leftzmq.sync.facts import RescanWanted
 from leftzmq.sync.guard.guard import Guard
@@ -23,7 +24,6 @@ from leftzmq.sync.problems import Problems
 from leftzmq.sync.versions.name_clashes import NameClashes
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.sync.versions.resolver import Resolver
-from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Moved, Operation
@@ -105,9 +105,9 @@ class Results:
     def _ended(self, outcome: Outcome, now: float) -> Outputs:
         path = outcome.operation.path
         active = self._window.active[path]
-        active.stage = TicketStage.WAITING
+        active.move(TicketMove.END)
         if outcome.operation.moved is not None and outcome.ending is not Ending.DONE:
-            active.source, active.fetch = "", True
+            active.give_up_source()
             looked_at = (Ending.FLUSH_FAILED, Ending.OTHER_SPELLING)  # it lies there; or another
             if outcome.ending not in looked_at:
                 self._window.consider(path)
@@ -117,8 +117,8 @@ class Results:
                 return self._done(outcome, active)
             case Ending.CHANGED:
                 if outcome.operation.copy_to is not None:
-                    active.digits = min(active.digits + HEX_DIGITS, MAX_DIGITS)
-                active.operation = None
+                    active.lengthen_copy_name()
+                active.give_up_operation()
                 self._window.wait(active, now + CHANGED_RETRY_S)
                 return [RescanWanted(self._folder, (path,))]
             case Ending.OTHER_SPELLING:
@@ -135,14 +135,14 @@ class Results:
                 return self._show(path, ProblemKind.DISK_FULL, outcome.why)
             case Ending.FAILED:
                 if outcome.aside is not None:
-                    active.staged = None  # who puts the old version back throws it away
+                    active.give_up_staged()  # who puts the old version back throws it away
                 self._window.wait(active, now + FAILED_RETRY_S)
                 return self._show(path, ProblemKind.UNWRITABLE, outcome.why)
 
     def _other_spelling(self, outcome: Outcome, active: ActiveTicket, now: float) -> Outputs:
         """Another spelling of it is there. Where that is nothing of ours yet, a look is to tell."""
         path, other = outcome.operation.path, outcome.other
-        active.operation = None
+        active.give_up_operation()
         if other and self._name_clashes.is_here(other):
             self._name_clashes.stands(path, other, now)
             self._window.consider_within(path)
@@ -154,8 +154,7 @@ class Results:
     def _begin_anew(self, outcome: Outcome, active: ActiveTicket, now: float) -> Outputs:
         """Its `.lefting` is of no use, or got its name and the flush of a folder failed then: a
         look tells which; what is found there is taken for what it is."""
-        operation, staged = outcome.operation, active.staged
-        active.staged = None
+        operation, staged = outcome.operation, active.give_up_staged()
         self._window.wait(active, now + CHANGED_RETRY_S)
         out: Outputs = []
         if staged is not None:

@@ -11,16 +11,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Final
 
+from leftzmq.sync.apply.active_ticket import Account, ActiveTicket, TicketStage
 from leftzmq.sync.apply.round_robin import RoundRobin
 from leftzmq.sync.versions.index_view import OURS, IndexView
-from leftzmq.tree.conflict import HEX_DIGITS
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import is_below, sort_key
-from leftzmq.tree.plan import Operation, Staged
 
 WINDOW_TICKETS: Final = 4096
 LEAST_TICKETS: Final = 512
@@ -29,49 +26,6 @@ STALE_S: Final = 10.0
 """A ticket that has waited for so long makes room for another one of the same device."""
 TEND_S: Final = 1.0
 CONSIDER_A_TURN: Final = 64  # tickets derived in one turn of the loop (about 20 us each)
-
-
-Account = tuple[int, bool]
-"""Whose places, by its bit in the index; and whether for tickets that need bytes."""
-
-
-class TicketStage(Enum):
-    """Where a ticket is on its way."""
-
-    WANTED = auto()  # the downloader has it
-    READY = auto()  # an operation can be made of it
-    APPLYING = auto()  # it is part of a batch
-    WAITING = auto()  # for a retry, a folder, or a look of the settler
-
-
-@dataclass(slots=True)
-class ActiveTicket:
-    """A ticket in the window.
-
-    operation: set for what a scan found (FoundDeleted), else made from the ticket
-    retry_at: monotonic; 0: it waits for something else than time
-    walked: the folder was not empty, and a walk has looked what is in it
-    digits: of the content id in the name of the conflict copy
-    in_heap: it lies in one of the heaps of ready tickets
-    source: a path that is to go and has the bytes: to be moved
-    fetch: moving it did not work
-    account: whose place it has in the window; None: it needs none. since: when it got it
-    no_folder_since: when it was first found that the folder it belongs into is not there
-    """
-
-    stage: TicketStage
-    entry: Entry
-    staged: Staged | None = None
-    operation: Operation | None = None
-    retry_at: float = 0.0
-    walked: bool = False
-    digits: int = HEX_DIGITS
-    in_heap: bool = False
-    source: str = ""
-    fetch: bool = False
-    account: Account | None = None
-    since: float = 0.0
-    no_folder_since: float | None = None
 
 
 class WorkWindow:
@@ -198,7 +152,7 @@ class WorkWindow:
 
     def wait(self, active: ActiveTicket, until: float) -> None:
         """It is considered again at `until` (monotonic)."""
-        active.stage, active.retry_at = TicketStage.WAITING, until
+        active.put_off(until)
         heapq.heappush(self._retries, (until, active.entry.path))
 
     def wait_for_folder(self, active: ActiveTicket, folder: str, until: float) -> None:

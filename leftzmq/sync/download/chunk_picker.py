@@ -73,8 +73,7 @@ class ChunkPicker:
             if first == device or not has or transfer.asked.get(row, 0) != 1:
                 continue
             if transfer.rows.length(row) <= left:
-                transfer.twice_bytes += transfer.rows.length(row)
-                transfer.ask((row,))
+                transfer.ask_twice(row)
                 return Asking(transfer, rows=(row,))
         return None
 

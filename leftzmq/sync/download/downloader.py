@@ -192,7 +192,7 @@ class Downloader:
         return out + self._go_on_with(device, now)
 
     def on_staging_opened(self, fact: StagingOpened, now: float) -> Outputs:
-        return self.large.on_staging_opened(fact) + self.go_on(now)
+        return self.large.on_staging_opened(fact, now) + self.go_on(now)
 
     def on_chunks_kept(self, fact: ChunksKept, now: float) -> Outputs:
         return self.large.on_chunks_kept(fact, now) + self.go_on(now)
@@ -212,26 +212,26 @@ class Downloader:
     def on_small_staged(self, fact: SmallStaged, now: float) -> Outputs:
         if fact.device is not None:
             self._requests.let_go(fact.device, fact.body_bytes)
-        out = self.small.on_small_staged(fact)
+        out = self.small.on_small_staged(fact, now)
         if fact.bad and fact.device is not None:
             detail = f"{counted(len(fact.bad), 'file')}, {fact.bad[0].path} among them"
             out.append(Drop(fact.device, Refusal.WRONG_ID, detail))
         return out + self.go_on(now)
 
     def on_sampled(self, fact: Sampled, now: float) -> Outputs:
-        return self.large.on_sampled(fact) + self.go_on(now)
+        return self.large.on_sampled(fact, now) + self.go_on(now)
 
     def on_lists_opened(self, fact: ListsOpened, now: float) -> Outputs:
         store = self._folders[fact.folder].store
         for id, rows in fact.lists:
             store.put_list(id, rows)
-        out = self.large.on_lists_opened(fact)
+        out = self.large.on_lists_opened(fact, now)
         if fact.bad:
             out.append(Drop(fact.device, Refusal.WRONG_ID, "a list of chunks"))
         return out + self.go_on(now)
 
     def on_lists_expanded(self, fact: ListsExpanded, now: float) -> Outputs:
-        return self.large.on_lists_expanded(fact) + self.go_on(now)
+        return self.large.on_lists_expanded(fact, now) + self.go_on(now)
 
     def on_time_passed(self, now: float) -> Outputs:
         self._ticked = now

@@ -19,7 +19,7 @@ from leftzmq.sync.download.availability import Availability
 from leftzmq.sync.download.failed_requests import FailedRequests
 from leftzmq.sync.download.folder_view import FolderView, asked_of
 from leftzmq.sync.download.rarest_first import RarestFirst
-from leftzmq.sync.download.transfer import Transfer, TransferPhase
+from leftzmq.sync.download.transfer import Transfer, TransferMove, TransferPhase
 from leftzmq.sync.download.transfer_slots import VERY_LARGE_BYTES, TransferSlots
 from leftzmq.sync.facts import FileHeldUp, FileLeft, FileStaged
 from leftzmq.sync.jobs import (
@@ -218,7 +218,7 @@ class LargeFiles:
 
     # -- what jobs found ----------------------------------------------------------------------
 
-    def on_lists_opened(self, fact: ListsOpened) -> Outputs:
+    def on_lists_opened(self, fact: ListsOpened, now: float) -> Outputs:
         """Some lists are here; those that were not what their ids say are to be asked for again."""
         out: Outputs = []
         came = {id for id, _ in fact.lists}
@@ -230,10 +230,10 @@ class LargeFiles:
                     self._failed_requests.given((transfer.folder, transfer.entry.path))
                 if transfer.lists_missing and not left:
                     out += self._expand(transfer)
-                transfer.lists_missing = left
+                transfer.lists_left(left)
         return out
 
-    def on_lists_expanded(self, fact: ListsExpanded) -> Outputs:
+    def on_lists_expanded(self, fact: ListsExpanded, now: float) -> Outputs:
         """All lists here? Then on to the `.lefting`."""
         key = (fact.folder, fact.entry.path)
         transfer = self._of(fact.folder, fact.entry)
@@ -256,15 +256,13 @@ class LargeFiles:
         if fact.lie is not None:
             return self._lied(transfer, fact.lie)
         if fact.rows is None:
-            transfer.lists_missing = fact.missing
+            transfer.lists_left(fact.missing)
             return []  # next_for asks for them
         transfer.set_rows(fact.rows, fact.repeats, fact.once)
-        transfer.rarest_first.set_rows(len(fact.rows))
-        transfer.phase = TransferPhase.OPENING
         entry, store = transfer.entry, self._folders[transfer.folder].store
         held = self._held.pop((transfer.folder, entry.path), None)
         if held is not None and held.entry.content == entry.content:
-            transfer.certain = (held.staged, held.here, held.have_bytes)
+            transfer.has_certainly(held.staged, held.here, held.have_bytes)
         known = next(iter(store.resumable(*lefting_paths(entry.path))), None)
         first = lefting_path(entry.path)
         if known is not None and known.path == first:
@@ -273,7 +271,7 @@ class LargeFiles:
             store.intend_staged((entry.path, first, bytes(entry.content)))
         return [Work(OpenStaging(transfer.folder, entry, known))]
 
-    def on_staging_opened(self, fact: StagingOpened) -> Outputs:
+    def on_staging_opened(self, fact: StagingOpened, now: float) -> Outputs:
         store, path = self._folders[fact.folder].store, fact.entry.path
         if fact.staged is not None:
             store.put_staged((path, fact.staged, bytes(fact.entry.content)))
@@ -281,10 +279,10 @@ class LargeFiles:
         transfer = self._of(fact.folder, fact.entry)
         if transfer is None or transfer.phase is not TransferPhase.OPENING:
             return self._discard(fact.folder, fact.staged) if fact.staged else []
-        transfer.staged, transfer.fresh = fact.staged, not fact.found
+        transfer.lies_in(fact.staged, fresh=not fact.found)
         if fact.problem is not None:
             return self._hold_up(transfer, fact.problem)
-        transfer.phase = TransferPhase.VERIFYING
+        transfer.move(TransferMove.OPEN)
         transfer.go_on_from_what_is_certain()
         return self._next_job(transfer, 0.0)
 
@@ -292,8 +290,7 @@ class LargeFiles:
         transfer = self._of(fact.folder, fact.entry)
         if transfer is None or transfer.phase is not TransferPhase.AT_HOME:
             return []
-        transfer.homes.extend(fact.homes)
-        transfer.at = 0
+        transfer.homes_found(fact.homes)
         return self._next_job(transfer, now)
 
     def on_chunks_kept(self, fact: ChunksKept, now: float) -> Outputs:
@@ -317,8 +314,7 @@ class LargeFiles:
         if transfer is None or transfer.staged != fact.staged:
             return left
         assert transfer.rows is not None
-        transfer.got(piece.offset for piece in fact.written)
-        transfer.fetched_bytes += sum(piece.length for piece in fact.written)
+        transfer.fetched(fact.written)
         if fact.written:
             self._failed_requests.given((fact.folder, fact.entry.path))
         if fact.problem is not None:
@@ -374,13 +370,13 @@ class LargeFiles:
         if transfer.phase is TransferPhase.VERIFYING:
             if not transfer.fresh and (asks := transfer.verify_slice()):
                 return self._opens(VerifyStaging(folder, entry, staged, asks))
-            transfer.phase = TransferPhase.AT_HOME
+            transfer.move(TransferMove.VERIFY)
             return [Work(SearchHome(folder, entry, transfer.rows, transfer.previous))]
         if transfer.phase is TransferPhase.AT_HOME:
             if (found := transfer.home_slice()) is not None:
                 return self._opens(LookAtHome(folder, entry, staged, *found))
             transfer.repeat_what_is_here()
-            transfer.phase = TransferPhase.FETCHING
+            transfer.move(TransferMove.COPY)
         return self._tell(transfer, now) + self._go_on(transfer)
 
     def _go_on(self, transfer: Transfer) -> Outputs:
@@ -391,14 +387,14 @@ class LargeFiles:
         if transfer.whole:
             if self._jobs[transfer.folder, transfer.entry.path]:
                 return []  # their end comes here again
-            transfer.phase = TransferPhase.WHOLE
+            transfer.move(TransferMove.COMPLETE)
             return self._opens(Sample(transfer.folder, transfer.entry, transfer.staged))
         if transfer.copying is not None or (chunks := transfer.copy_slice()) is None:
             return []
         staged = transfer.staged
         return self._opens(LookAtHome(transfer.folder, transfer.entry, staged, staged.path, chunks))
 
-    def on_sampled(self, fact: Sampled) -> Outputs:
+    def on_sampled(self, fact: Sampled, now: float) -> Outputs:
         """It was whole: the applier may have it, if it could be read."""
         left = self._job_over(fact.folder, fact.entry.path)
         transfer = self._of(fact.folder, fact.entry)
@@ -452,9 +448,8 @@ class LargeFiles:
         return transfer if transfer and transfer.entry.content == entry.content else None
 
     def _tell(self, transfer: Transfer, now: float) -> Outputs:
-        if now - transfer.told_at < PROGRESS_PERIOD_S:
+        if not transfer.tells(now, PROGRESS_PERIOD_S):
             return []
-        transfer.told_at = now
         more: dict[str, Scalar] = {
             "block": transfer.have_chunks,
             "recv_size": transfer.have_bytes,

@@ -126,7 +126,7 @@ class SmallFiles:
         files = [file for file in files if file.entry not in later]
         return [self._stage(folder, device, files, body)] if files else []
 
-    def on_small_staged(self, fact: SmallStaged) -> Outputs:
+    def on_small_staged(self, fact: SmallStaged, now: float) -> Outputs:
         store = self._folders[fact.folder].store
         out: Outputs = []
         made = (*fact.staged, *fact.left)

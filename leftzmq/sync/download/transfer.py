@@ -15,7 +15,7 @@ from typing import Final
 from leftzmq.content.lists import Rows
 from leftzmq.sync.download.rarest_first import RarestFirst
 from leftzmq.sync.download.row_sets import marks_of, set_of, set_of_runs
-from leftzmq.sync.jobs import Home, HomeChunk
+from leftzmq.sync.jobs import Home, HomeChunk, Piece
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Staged
 from leftzmq.wire.messages import Ask
@@ -36,6 +36,28 @@ class TransferPhase(Enum):
     AT_HOME = auto()  # copying chunks that other files of ours have
     FETCHING = auto()  # the rest comes from the others
     WHOLE = auto()  # what it looks like is being asked
+
+
+class TransferMove(Enum):
+    """What happens to the file."""
+
+    LIST = auto()  # all its lists are here: which chunks it has is known
+    OPEN = auto()  # its `.lefting` is made or found
+    VERIFY = auto()  # the whole `.lefting` was looked at
+    COPY = auto()  # all chunks that other files of ours have are copied
+    COMPLETE = auto()  # every byte of it is here
+
+
+S, M = TransferPhase, TransferMove
+MOVES: Final[dict[tuple[TransferPhase, TransferMove], TransferPhase]] = {
+    # What cannot happen in a phase changes nothing.
+    **{(phase, move): phase for phase in TransferPhase for move in TransferMove},
+    (S.LISTS, M.LIST): S.OPENING,
+    (S.OPENING, M.OPEN): S.VERIFYING,
+    (S.VERIFYING, M.VERIFY): S.AT_HOME,
+    (S.AT_HOME, M.COPY): S.FETCHING,
+    (S.FETCHING, M.COMPLETE): S.WHOLE,
+}
 
 
 @dataclass(slots=True)
@@ -74,11 +96,40 @@ class Transfer:
     told_at: float = 0.0
     certain: tuple[Staged, int, int] | None = None
 
+    def move(self, move: TransferMove) -> None:
+        self.phase = MOVES[self.phase, move]
+
     def set_rows(self, rows: Rows, repeats: Mapping[int, tuple[range, ...]], once: int) -> None:
-        """once: the rows that are to be asked for: of each chunk the first one."""
+        """All lists are here. once: the rows that are to be asked for: of each chunk the first."""
         self.rows, self.repeats = rows, repeats
         self.marks = bytearray(len(rows))
         self.missing = once
+        self.rarest_first.set_rows(len(rows))
+        self.move(TransferMove.LIST)
+
+    def lists_left(self, missing: tuple[bytes, ...]) -> None:
+        """These lists are to be asked for."""
+        self.lists_missing = missing
+
+    def has_certainly(self, staged: Staged, here: int, have_bytes: int) -> None:
+        """What this life has written into that `.lefting` before: these rows, of so many bytes."""
+        self.certain = (staged, here, have_bytes)
+
+    def lies_in(self, staged: Staged | None, *, fresh: bool) -> None:
+        """Where it is written; None: no `.lefting` could be had."""
+        self.staged, self.fresh = staged, fresh
+
+    def homes_found(self, homes: Iterable[Home]) -> None:
+        """Files of ours that have some of its chunks."""
+        self.homes.extend(homes)
+        self.at = 0
+
+    def tells(self, now: float, period_s: float) -> bool:
+        """Whether its progress is to be told now: once in a period."""
+        if now - self.told_at < period_s:
+            return False
+        self.told_at = now
+        return True
 
     @property
     def whole(self) -> bool:
@@ -113,6 +164,12 @@ class Transfer:
         came = set_of(new)
         self.here |= came
         self.missing &= ~came
+
+    def fetched(self, pieces: Iterable[Piece]) -> None:
+        """These came from other devices and are in the `.lefting`."""
+        written = list(pieces)
+        self.got(piece.offset for piece in written)
+        self.fetched_bytes += sum(piece.length for piece in written)
 
     def repeat(self, row: int, *, zeros: bool) -> None:
         """The chunk of `row` came: it belongs to other rows, too."""
@@ -155,6 +212,12 @@ class Transfer:
             self.at = len(self.rows)
 
     # -- asking ----------------------------------------------------------------------------------
+
+    def ask_twice(self, row: int) -> None:
+        """It is asked for elsewhere already."""
+        assert self.rows is not None
+        self.twice_bytes += self.rows.length(row)
+        self.ask((row,))
 
     def ask(self, rows: Sequence[int]) -> None:
         for row in rows:

@@ -19,6 +19,7 @@ from leftzmq.index.schema import CHECKPOINT_BYTES
 from leftzmq.sync.actions import Outputs, Publish, Work, tell_entry
 from leftzmq.sync.exchange.index_server import IndexServer
 from leftzmq.sync.facts import (
+    FoundDeleted,
     FoundDeletedBytes,
     MessageArrived,
     PathsCleared,
@@ -29,7 +30,7 @@ from leftzmq.sync.jobs import Flush, Flushed, PageRead
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.versions.absent_deletes import AbsentDeletes
 from leftzmq.sync.versions.index_view import IndexView
-from leftzmq.sync.versions.local_changes import FoundDeleted, adoptable, found, gone
+from leftzmq.sync.versions.local_changes import adoptable, found, gone
 from leftzmq.sync.versions.name_clashes import NameClashes
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.resolver import Resolver
@@ -86,7 +87,7 @@ class Announcer:
 
     # -- our own changes ---------------------------------------------------------------------
 
-    def on_paths_cleared(self, fact: PathsCleared, wall_ns: int) -> Outputs:
+    def on_paths_cleared(self, fact: PathsCleared, now: float, wall_ns: int) -> Outputs:
         """A scan is sure of these: versions of ours, or nothing new."""
         out: Outputs = []
         self._index_view.recall(sighting.path for sighting in fact.sightings)
@@ -215,7 +216,7 @@ class Announcer:
         return self._index_server.on_index_since(fact.link, fact.message, self.flushed)
 
     def on_page_read(self, fact: PageRead, now: float) -> Outputs:
-        return self._index_server.on_page_read(fact, self.flushed)
+        return self._index_server.on_page_read(fact, now, self.flushed)
 
     def on_device_lost(self, device: DeviceKey) -> None:
         self._index_server.forget_device(device)

@@ -106,7 +106,7 @@ class IndexClient:
         key = next(known, None)
         return self._peers.name(DeviceKey(key)) if key is not None else ""
 
-    def on_peer_greeted(self, fact: PeerGreeted, hello: Standing, now: float) -> Outputs:
+    def on_peer_greeted(self, fact: PeerGreeted, now: float, hello: Standing) -> Outputs:
         """A device that shares this folder: it can be reached now; ask for what we lack. A new
         one is asked in any case: its answer is what shows that it speaks."""
         device = fact.link.device

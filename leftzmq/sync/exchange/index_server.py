@@ -58,7 +58,7 @@ class IndexServer:
         self._answers[link.device] = answer
         return [] if link.device in self._reading else [self._read_page(answer, flushed)]
 
-    def on_page_read(self, fact: PageRead, flushed: int) -> Outputs:
+    def on_page_read(self, fact: PageRead, now: float, flushed: int) -> Outputs:
         device = fact.link.device
         self._reading.discard(device)
         answer = self._answers.get(device)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from leftzmq.disk.scan.sighting import Sighting
 from leftzmq.errors import Stop
 from leftzmq.sync.jobs import Doubt
-from leftzmq.sync.versions.local_changes import FoundDeleted
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.plan import Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,18 @@ class WalkEnded:
 
     folder: str
     prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDeleted:
+    """A scan found the very bytes that a tombstone, which our index did not hold, deleted.
+
+    Where `entry` is no tombstone: those of a version that is wanted there, and that nobody put
+    there: they are to get its mtime and exec.
+    """
+
+    entry: Entry
+    held: Held
 
 
 @dataclass(frozen=True, slots=True)

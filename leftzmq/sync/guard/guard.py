@@ -22,7 +22,8 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.guard.local_deletes import LocalDeletes
 from leftzmq.sync.guard.remote_deletes import GuardVerdict, RemoteDeletes
-from leftzmq.sync.guard.threshold import TURNING_WINDOW_S, GuardState, Judged, Side, Wave
+from leftzmq.sync.guard.states import GuardMove, GuardState
+from leftzmq.sync.guard.threshold import TURNING_WINDOW_S, Judged, Side, Wave
 from leftzmq.sync.jobs import LossesCounted
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.versions.index_view import IndexView
@@ -145,7 +146,7 @@ class Guard:
             return []
         self._here.decision_ends(now, walk_ended=True)
         if self._here.on_walk_ended():
-            self._here.open()  # and the few that are lost are found once more
+            self._here.release()  # and the few that are lost are found once more
             return [*self._tell(), self._walk()]
         return self._tell()
 
@@ -203,7 +204,7 @@ class Guard:
             self._save()
 
     def on_losses_counted(self, fact: LossesCounted, now: float) -> Outputs:
-        released, work = self._elsewhere.on_losses_counted(fact, self._wall_ns)
+        released, work = self._elsewhere.on_losses_counted(fact, now, self._wall_ns)
         return [*work, *self._released(released), *self._tell()]
 
     def _turns(self, entry: Entry, ours: Row) -> bool:
@@ -231,8 +232,8 @@ class Guard:
         """What an earlier life held is held."""
         return self._tell()
 
-    def decide(self, asker: bytes, state: GuardState, now: float) -> Outputs:
-        """accept (ACCEPTING) or revert (REVERTING) what is held."""
+    def decide(self, asker: bytes, decision: GuardMove, now: float) -> Outputs:
+        """accept (ACCEPT) or revert (REVERT) what is held."""
         held: dict[str, Any] = self.status()
         if not held:
             return [declined(asker, "nothing is held back in this folder", self.folder)]
@@ -240,10 +241,10 @@ class Guard:
         self._declare()
         self._decision.clear()
         if self._here.state is GuardState.HELD:
-            self._here.decide(state)
+            self._here.decide(decision)
             out.append(self._walk())
         if self._elsewhere.state is GuardState.HELD:
-            self._elsewhere.decide(state, now)
+            self._elsewhere.decide(decision, now)
             out += self._released(True)
         return out + self._tell()
 

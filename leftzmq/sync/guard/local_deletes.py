@@ -13,9 +13,9 @@ from typing import Final, Protocol
 
 from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.index.rows import Row
+from leftzmq.sync.guard.states import GuardMove, GuardState
 from leftzmq.sync.guard.threshold import (
     QUIET_S,
-    GuardState,
     Judged,
     Side,
     Wave,
@@ -122,9 +122,9 @@ class LocalDeletes(Side):
         self._unjudged.clear()
         self._keep_back(pending)
 
-    def decide(self, state: GuardState) -> None:
-        """ACCEPTING or REVERTING, until a walk of everything has found all of it once more."""
-        self.begin(state)
+    def decide(self, decision: GuardMove) -> None:
+        """ACCEPT or REVERT, until a walk of everything has found all of it once more."""
+        self.begin(decision)
         self._walk_ended_at = None
         self._index_view.held.forget_undecided()
 
@@ -140,13 +140,12 @@ class LocalDeletes(Side):
         self._due = now + QUIET_S / 4
         if self._quiet() or now >= self._walk_ended_at + GATHER_MAX_S:
             self._walk_ended_at = None
-            self.open()
+            self.move(GuardMove.CARRY_OUT)
 
-    def open(self) -> None:
-        """Nothing is held any more."""
-        if self.state is GuardState.HELD:
-            self._index_view.held.forget_undecided()
-        self.state = GuardState.OPEN
+    def release(self) -> None:
+        """What is held is no flood any more."""
+        self._index_view.held.forget_undecided()
+        self.move(GuardMove.PASS)
 
     def drop_what_is_left_over(self) -> bool:
         """Whether something was kept back below what has come back, or was told, since: a walk
@@ -306,7 +305,8 @@ class LocalDeletes(Side):
             if goes_at_once(wave + sum(suspect.lost for suspect in suspects), files):
                 self._note(suspects)
                 return [suspect.sighting for suspect in suspects]
-            self.state, self._began = GuardState.GATHERING, now
+            self.move(GuardMove.GATHER)
+            self._began = now
         if any(suspect.path not in self._pending for suspect in suspects):
             # Not for one that is only seen again: what waits for it to go looks every two seconds.
             self._due = min(now + QUIET_S, max(now, self._began + GATHER_MAX_S))
@@ -373,7 +373,8 @@ class LocalDeletes(Side):
             count = sum(suspect.lost for suspect in self._pending.values())
             if not is_flood(wave + count, self._index_view.counters.files + wave):
                 return self._let_go()
-            self.state, self._lost = GuardState.JUDGING, 0
+            self.move(GuardMove.COUNT)
+            self._lost = 0
             self._unjudged = list(self._pending)
         if self.state is not GuardState.JUDGING:
             return None
@@ -396,7 +397,7 @@ class LocalDeletes(Side):
         self._pending.clear()
         self._by_inode.clear()
         self._unjudged.clear()
-        self.state = GuardState.OPEN
+        self.move(GuardMove.PASS)
         going = {sighting.path for sighting in sightings}
         self._note([suspect for suspect in suspects if suspect.path in going])
         return sightings

@@ -12,9 +12,9 @@ from enum import Enum, auto
 from typing import Final
 
 from leftzmq.sync.actions import Work
+from leftzmq.sync.guard.states import GuardMove, GuardState
 from leftzmq.sync.guard.threshold import (
     QUIET_S,
-    GuardState,
     Judged,
     Side,
     Wave,
@@ -99,7 +99,8 @@ class RemoteDeletes(Side):
             if self._credit > 0 or (self.pending == 0 and not is_file):
                 self._credit -= is_file
                 return GuardVerdict.GO
-            self.state, self._began, self._counted = GuardState.GATHERING, now, -1
+            self.move(GuardMove.GATHER)
+            self._began, self._counted = now, -1
             self._due = now + QUIET_S
             self._file_waits = False
         self._file_waits |= is_file
@@ -128,14 +129,14 @@ class RemoteDeletes(Side):
             files = self._index_view.counters.files
             if self.judged.is_still_so(self.pending, self.turned_pending, files):
                 return False, []
-            self.state = GuardState.OPEN
+            self.move(GuardMove.PASS)
             return True, []
         if self.deadline() is None or now < self._due:
             return False, []
         if self.state is not GuardState.GATHERING:
             self._due = now + DONE_CHECK_S
             if self._considered():
-                self.state = GuardState.OPEN
+                self.move(GuardMove.CARRY_OUT)
             return False, []
         if self.pending == 0 and not self._file_waits:
             return self._pass(), []
@@ -146,10 +147,13 @@ class RemoteDeletes(Side):
         wave = self.wave.count(wall_ns)
         if not is_flood(wave + self.pending, self._index_view.counters.files + wave):
             return self._pass(), []
-        self.state, self._count_number = GuardState.JUDGING, self._count_number + 1
+        self.move(GuardMove.COUNT)
+        self._count_number += 1
         return False, [self._count()]
 
-    def on_losses_counted(self, fact: LossesCounted, wall_ns: int) -> tuple[bool, list[Work]]:
+    def on_losses_counted(
+        self, fact: LossesCounted, now: float, wall_ns: int
+    ) -> tuple[bool, list[Work]]:
         """As `tick`, when a slice of the pending losses was counted."""
         if self.state is not GuardState.JUDGING or fact.number != self._count_number:
             return False, []
@@ -162,13 +166,14 @@ class RemoteDeletes(Side):
         self.hold(Judged(wave + fact.files, files, wave, self.turning.count(wall_ns)))
         return False, []
 
-    def decide(self, state: GuardState, now: float) -> None:
-        """ACCEPTING or REVERTING, until the applier has looked at everything."""
-        self.begin(state)
+    def decide(self, decision: GuardMove, now: float) -> None:
+        """ACCEPT or REVERT, until the applier has looked at everything."""
+        self.begin(decision)
         self._due = now + DONE_CHECK_S
 
     def _pass(self) -> bool:
-        self.state, self._credit = GuardState.OPEN, self.pending
+        self.move(GuardMove.PASS)
+        self._credit = self.pending
         return True
 
     def _count(self) -> Work:

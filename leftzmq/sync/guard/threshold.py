@@ -7,8 +7,9 @@ Pure arithmetic over counts. Must not know which files, nor where the losses com
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from enum import Enum, auto
 from typing import Final, NamedTuple
+
+from leftzmq.sync.guard.states import MOVES, GuardMove, GuardState
 
 WINDOW_S: Final = 60
 GUARDED_FILES: Final = 100
@@ -26,17 +27,6 @@ SWAPPING_FOLDERS: Final = 4096
 """Folders of which it is remembered what went and what came; about 200 bytes each."""
 
 _SECOND_NS: Final = 1_000_000_000
-
-
-class GuardState(Enum):
-    """Of one side of the guard."""
-
-    OPEN = auto()
-    GATHERING = auto()  # too many to go at once: wait until no more come
-    JUDGING = auto()  # how many of them were only moved?
-    HELD = auto()  # until a user decides, or it is not a flood any more
-    ACCEPTING = auto()
-    REVERTING = auto()
 
 
 class Wave:
@@ -166,11 +156,15 @@ class Side(ABC):
 
     def hold(self, judged: Judged) -> None:
         """Also at a start, where an earlier life held something."""
-        self.state, self.judged = GuardState.HELD, judged
+        self.move(GuardMove.HOLD)
+        self.judged = judged
 
-    def begin(self, state: GuardState) -> None:
-        """A user decided: ACCEPTING or REVERTING. What went before is settled with it."""
-        self.state = state
+    def move(self, move: GuardMove) -> None:
+        self.state = MOVES[self.state, move]
+
+    def begin(self, decision: GuardMove) -> None:
+        """A user decided: ACCEPT or REVERT. What went before is settled with it."""
+        self.move(decision)
         self.turning.forget()
         self.swaps.forget()
 

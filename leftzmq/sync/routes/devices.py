@@ -103,7 +103,7 @@ class DeviceRoutes:
             folder = self.folders[standing.folder]
             if folder.stopped is None:
                 out += folder.within(
-                    partial(folder.index_client.on_peer_greeted, fact, standing, now)
+                    partial(folder.index_client.on_peer_greeted, fact, now, standing)
                 )
         return out
 

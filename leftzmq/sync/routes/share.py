@@ -70,7 +70,7 @@ class ShareRoutes:
         return folder.scheduler.on_looked(fact, now) + folder.applier.go_on(now)
 
     def _on_walk_ended(self, folder: Folder, fact: WalkEnded, now: float) -> Outputs:
-        self.wait_questions.on_walk_ended(fact)
+        self.wait_questions.on_walk_ended(fact, now)
         return folder.guard.on_walk_ended(fact, now) + folder.applier.on_walk_ended(fact, now)
 
     def _on_paths_settled(self, folder: Folder, fact: PathsSettled, now: float) -> Outputs:
@@ -79,7 +79,7 @@ class ShareRoutes:
 
     def _on_paths_cleared(self, folder: Folder, fact: PathsCleared, now: float) -> Outputs:
         before = folder.store.heads.sequence
-        out = folder.announcer.on_paths_cleared(fact, self.wall_ns())
+        out = folder.announcer.on_paths_cleared(fact, now, self.wall_ns())
         folder.scheduler.on_paths_cleared(fact, now)
         if folder.store.heads.sequence != before:  # not what the applier itself took away
             folder.applier.on_paths_cleared(fact, now)

@@ -32,7 +32,7 @@ class MountPolls:
     def is_watched(self, path: str) -> None:
         self.watched.add(path)
 
-    def on_walked(self, fact: Walked) -> None:
+    def on_walked(self, fact: Walked, now: float) -> None:
         """What a walk found out outlives this run."""
         if fact.mounts != self._packed:
             self._packed = fact.mounts

@@ -345,7 +345,7 @@ class Scheduler:
 
     def _mounted(self, fact: Walked, now: float) -> Outputs:
         """A mount that came since the first walk, and that nobody told us of, is not watched."""
-        self._mount_polls.on_walked(fact)
+        self._mount_polls.on_walked(fact, now)
         out: Outputs = []
         for path in fact.came:
             if self.walks.first_done and path not in self._mount_polls.watched:

@@ -7,11 +7,11 @@ follows for the share (`versions` does). Inside the store's running transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from leftzmq.index.rows import ANYBODY, Row, best_of, ours_of
+from leftzmq.sync.facts import FoundDeleted
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.withheld import NOTHING_TOLD
 from leftzmq.tree.entry import (
@@ -25,18 +25,6 @@ from leftzmq.tree.entry import (
 )
 from leftzmq.tree.plan import Held
 from leftzmq.tree.reconcile import succeeds
-
-
-@dataclass(frozen=True, slots=True)
-class FoundDeleted:
-    """A scan found the very bytes that a tombstone, which our index did not hold, deleted.
-
-    Where `entry` is no tombstone: those of a version that is wanted there, and that nobody put
-    there: they are to get its mtime and exec.
-    """
-
-    entry: Entry
-    held: Held
 
 
 def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | FoundDeleted | None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from leftzmq.index.rows import Row, best_of, ours_of, theirs_of
+from leftzmq.sync.facts import FoundDeleted
 from leftzmq.sync.versions.index_view import OURS, IndexView
-from leftzmq.sync.versions.local_changes import FoundDeleted
 from leftzmq.sync.versions.ticket import Ticket
 from leftzmq.sync.versions.withheld import WANTED_BACK, WhyWithheld
 from leftzmq.tree.conflict import HEX_DIGITS, MAX_DIGITS, conflict_copy, conflict_path

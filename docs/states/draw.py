@@ -1,0 +1,94 @@
+"""Draws every transition table of leftzmq as a Mermaid picture: python docs/states/draw.py
+
+Writes docs/states/README.md. `tests/test_states.py` says when that is not current.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from leftzmq.sync import reopening
+from leftzmq.sync.apply import active_ticket
+from leftzmq.sync.download import transfer
+from leftzmq.sync.guard import states as guard
+from leftzmq.sync.peers import peer_state
+from leftzmq.transport import client_sockets
+
+PAGE: Final = Path(__file__).parent / "README.md"
+HEAD: Final = """# States
+
+Made by `python docs/states/draw.py` from the tables in the code; do not edit. A move that is not
+drawn in a state leaves that state as it is.
+"""
+
+
+class Machine(NamedTuple):
+    """One transition table. start: the state in which everything of its kind begins."""
+
+    title: str
+    module: str
+    start: Enum
+    moves: Mapping[tuple[Any, Any], Any]
+
+
+MACHINES: Final = (
+    Machine(
+        "A ticket",
+        "leftzmq/sync/apply/active_ticket.py",
+        active_ticket.TicketStage.WAITING,
+        active_ticket.MOVES,
+    ),
+    Machine(
+        "A large file that arrives",
+        "leftzmq/sync/download/transfer.py",
+        transfer.TransferPhase.LISTS,
+        transfer.MOVES,
+    ),
+    Machine(
+        "One side of the guard",
+        "leftzmq/sync/guard/states.py",
+        guard.GuardState.OPEN,
+        guard.MOVES,
+    ),
+    Machine(
+        "A peer",
+        "leftzmq/sync/peers/peer_state.py",
+        peer_state.PeerPhase.AWAY,
+        peer_state.MOVES,
+    ),
+    Machine(
+        "A link that we dialed",
+        "leftzmq/transport/client_sockets.py",
+        client_sockets.LineState.CLOSED,
+        client_sockets.MOVES,
+    ),
+    Machine(
+        "A folder that can be stopped",
+        "leftzmq/sync/reopening.py",
+        reopening.FolderRest.RUNNING,
+        reopening.MOVES,
+    ),
+)
+
+
+def page() -> str:
+    """All pictures, as the text of docs/states/README.md."""
+    return "\n".join([HEAD, *map(_drawn, MACHINES)])
+
+
+def _drawn(machine: Machine) -> str:
+    lines = [f"## {machine.title}", "", f"`{machine.module}`", "", "```mermaid", "stateDiagram-v2"]
+    lines.append(f"    [*] --> {machine.start.name}")
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for (state, move), after in machine.moves.items():
+        if after is not state:
+            arrows.setdefault((state.name, after.name), []).append(move.name)
+    lines += [f"    {a} --> {b}: {', '.join(moves)}" for (a, b), moves in arrows.items()]
+    return "\n".join([*lines, "```", ""])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
