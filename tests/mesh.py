@@ -130,13 +130,18 @@ class Mesh:
         if receiver.alive:
             back = Way.CAME if link.way is Way.DIALED else Way.DIALED
             came = Link(device.key, back, b"\0" + device.key[:4] if back is Way.CAME else b"")
-            receiver.take(node.arrival(receiver, came, message, body))
+            self._take(receiver, node.arrival(receiver, came, message, body))
 
     def publish(self, device: Device, publish: actions.Publish) -> None:  # type: ignore[override]
         news = device.sealed(publish)
         for other in self.others(device):
             if not self.drop_news:
-                other.take(node.arrival(other, Link(device.key, Way.DIALED), news, None))
+                came = Link(device.key, Way.DIALED)
+                self._take(other, node.arrival(other, came, news, None))
+
+    def _take(self, receiver: Device, fact: Fact | None) -> None:
+        if fact is not None:
+            receiver.take(fact)
 
     def subscribe(self, device: Device, key: DeviceKey) -> None:  # type: ignore[override]
         pass

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,7 @@ from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.scan.mount_polls import MOUNTS
-from leftzmq.tree.version import make_life
+from leftzmq.tree.version import Life, make_life
 from leftzmq.work.folder_context import FolderContext
 from leftzmq.work.unflushed_names import UnflushedNames
 
@@ -74,36 +75,62 @@ class Opened:
     def begin(self, opening: Opening, config: FolderConfig, adopting: bool) -> None:
         """The folder's share, watched from now on. Raises ShareError; then nothing of it is
         open."""
-        store = self.folder.store
+
+        def open_share(token: bytes | None) -> Share:
+            share = _open_share(config, token, adopting)
+            stack.callback(share.close)
+            self.token = share.token
+            return share
+
         try:
             with ExitStack() as stack:
-                # An index that is built again does not know which share it is of.
-                share = _open_share(config, store.meta(_TOKEN) or self.token, adopting)
-                stack.callback(share.close)
-                store.put_meta(_TOKEN, share.token)
+                life = partial(_new_life, opening.device)
+                share, context = begin_life(
+                    self.folder, opening.device, open_share, self.token, life
+                )
                 self.token = share.token
-                self.folder.on_disk(share.folds, share.has)
-                life = make_life(device_mark(opening.device), int(time.time()), os.urandom(4))
-                store.begin_life(life)
                 watcher = Watcher(config.path, opening.reporter(config.id))
                 stack.callback(watcher.stop)
                 watcher.start()
                 self._share = stack.pop_all()
         except OSError as error:
             raise cannot_be_used(error, str(config.path)) from error
-        self.context = FolderContext(
-            config.id,
-            share.root,
-            self.folder.keys,
-            store.file,
-            opening.device,
-            share.still_there,
-            lambda: watcher.watches,
-            config.limits,
-            (*_set_aside(store), *share.lacks),
-            Mounts.unpack(store.meta(MOUNTS)),
-            UnflushedNames(everything=not share.made),
-        )
+        context.watched, context.limits = (lambda: watcher.watches), config.limits
+        context.lacks = (*_set_aside(self.folder.store), *share.lacks)
+        self.context = context
+
+
+def begin_life(
+    folder: Folder,
+    device: DeviceKey,
+    open_share: Callable[[bytes | None], Share],
+    token: bytes | None,
+    life: Callable[[], Life],
+) -> tuple[Share, FolderContext]:
+    """A life of a folder begins: its share, and what its jobs work on. The agent and the simulation
+    have this order in common, on which I8 and I11 rest: nothing is written to the index before the
+    share is known to be the right one, and the new life begins before anything is found in the
+    share.
+
+    open_share: given the token of the share that we know, None: none. token: of the share that this
+    process had open before; an index that is built again does not know which share it is of.
+    Raises ShareError, OSError and IndexFailed.
+    """
+    store = folder.store
+    share = open_share(store.meta(_TOKEN) or token)
+    store.put_meta(_TOKEN, share.token)
+    folder.on_disk(share.folds, share.has)
+    store.begin_life(life())
+    context = FolderContext(
+        folder.id, share.root, folder.keys, store.file, device, share.still_there
+    )
+    context.mounts = Mounts.unpack(store.meta(MOUNTS))
+    context.unflushed_names = UnflushedNames(everything=not share.made)
+    return share, context
+
+
+def _new_life(device: DeviceKey) -> Life:
+    return make_life(device_mark(device), int(time.time()), os.urandom(4))
 
 
 class Openings:
@@ -173,7 +200,7 @@ class Openings:
                 path.unlink(missing_ok=True)
         store = Store(file)
         try:
-            _forget_unlisted(store, self._opening.listed)
+            forget_unlisted(store, self._opening.listed)
             return Opened(self._over(id, keys, store))
         except BaseException:
             store.close()
@@ -190,7 +217,7 @@ def _set_aside(store: Store) -> Iterator[str]:
         yield f"its index was damaged: it is built again; what it was is at {store.set_aside}"
 
 
-def _forget_unlisted(store: Store, listed: Collection[bytes]) -> None:
+def forget_unlisted(store: Store, listed: Collection[bytes]) -> None:
     """What devices that are not our peers any more have said counts for nothing. Before the
     folder's rows are counted, so that they are counted once."""
     for key in [head.key for head in store.heads.known() if head.key not in listed]:

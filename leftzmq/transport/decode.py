@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from leftzmq.disk.fs.interface import Buffer
 from leftzmq.errors import Refusal, Refused
 from leftzmq.sync.facts import ChunksArrived, Fact, MessageArrived, StrangerRefused
 from leftzmq.sync.link import Link
 from leftzmq.transport.frames import Raw, RawAsk, RawFrame
 from leftzmq.transport.socket_errors import SocketTrouble
-from leftzmq.wire.codec import check_body, decode
+from leftzmq.wire.codec import Socket, check_body, decode
 from leftzmq.wire.local import Scalar, decode_ask
 from leftzmq.wire.messages import Chunks, IndexPage, News
 
@@ -45,8 +46,9 @@ def read(raw: Raw) -> Fact | SealedArrived | AdminAsk | SocketTrouble:
     """
     try:
         match raw:
-            case RawFrame():
-                return _message(raw)
+            case RawFrame(link, socket, frames):
+                body = frames[1].buffer if len(frames) > 1 else None
+                return arrived(link, socket, frames[0].buffer, body)
             case RawAsk(asker, frame):
                 ask = decode_ask(frame)
                 return AdminAsk(asker, ask.verb, ask.fields)
@@ -56,15 +58,17 @@ def read(raw: Raw) -> Fact | SealedArrived | AdminAsk | SocketTrouble:
     return raw
 
 
-def _message(raw: RawFrame) -> Fact | SealedArrived:
-    message = decode(raw.frames[0].buffer, raw.socket)
-    body = raw.frames[1].buffer if len(raw.frames) > 1 else None
+def arrived(
+    link: Link, socket: Socket, head: Buffer, body: Buffer | None
+) -> MessageArrived | ChunksArrived | SealedArrived:
+    """The fact in one message. body: its second frame. Raises Refused."""
+    message = decode(head, socket)
     if isinstance(message, Chunks):
         check_body(message, 0 if body is None else len(body))
-        return ChunksArrived(raw.link, message, b"" if body is None else body)
+        return ChunksArrived(link, message, b"" if body is None else body)
     if body is not None:
         raise Refused(Refusal.TOO_MANY_FRAMES, f"a body after {type(message).__name__}")
     if isinstance(message, IndexPage | News):
         answer = isinstance(message, IndexPage)
-        return SealedArrived(raw.link, message.tag, message.sealed, answer)
-    return MessageArrived(raw.link, message)
+        return SealedArrived(link, message.tag, message.sealed, answer)
+    return MessageArrived(link, message)

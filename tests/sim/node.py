@@ -17,13 +17,13 @@ from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys, derive_keys, device_mark
 from leftzmq.content.lists import build, pack_row
 from leftzmq.content.seal import fresh_nonce
-from leftzmq.disk.scan.mounts import Mounts
 from leftzmq.disk.share import Share
 from leftzmq.errors import ShareError
 from leftzmq.index.flush import flush
 from leftzmq.index.store import Store
+from leftzmq.runtime.opening import begin_life, forget_unlisted
 from leftzmq.sync import actions
-from leftzmq.sync.facts import ChunksArrived, Fact, FolderBegun, MessageArrived, PageArrived
+from leftzmq.sync.facts import Fact, FolderBegun
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey, Link, Way
@@ -31,15 +31,13 @@ from leftzmq.sync.node import Node
 from leftzmq.sync.peers.greeting import OurSide, Peers
 from leftzmq.sync.peers.membership import Membership
 from leftzmq.sync.peers.peer_state import Peer
-from leftzmq.sync.scan.mount_polls import MOUNTS
-from leftzmq.tree.version import make_life
+from leftzmq.transport.decode import SealedArrived, arrived
+from leftzmq.tree.version import Life, make_life
 from leftzmq.wire import page as pages
-from leftzmq.wire.codec import Socket, check_body, decode, encode
+from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.hello import Standing, opened
 from leftzmq.wire.messages import Chunks, Get, Hello, IndexPage, Message, News, Open, Welcome
-from leftzmq.work.folder_context import FolderContext
 from leftzmq.work.runner import JobRunner
-from leftzmq.work.unflushed_names import UnflushedNames
 
 FOLDER = "share"
 SECRET = bytes(range(32))
@@ -112,34 +110,25 @@ class Device:
         self.node = Node(self.folders, self.agents, about)
 
     def _made(self) -> Folder:
-        """The folder over its index, as opening.Openings makes it."""
+        """The folder over its index."""
         store = Store(self.index_file)
-        for head in store.heads.known():
-            if head.key not in self._listed:
-                store.heads.forget(head.key)
-        swept = [b for key in store.heads.swept_keys() for b in store.heads.to_sweep(key)]
-        if swept:
-            store.sweep(*swept)
-        store.commit()
+        forget_unlisted(store, self._listed)
         return Folder(FOLDER, self.keys, self.key, store, self.agents)
 
     def _begin(self, folder: Folder) -> None:
-        """Its share, as opening.Opened opens it. Raises ShareError."""
-        store = folder.store
-        share = self._share_of(store.meta("token") or self.token)
-        store.put_meta("token", share.token)
-        self.token = share.token
-        folder.on_disk(share.folds, share.has)
-        unix_s = self.around.wall_ns(self) // 1_000_000_000
-        chance = self.around.random.randbytes(4)
-        store.begin_life(make_life(device_mark(self.key), unix_s, chance))
-        context = FolderContext(
-            FOLDER, share.root, self.keys, store.file, self.key, share.still_there
-        )
-        context.unflushed_names = UnflushedNames(everything=not share.made)
-        context.mounts = Mounts.unpack(store.meta(MOUNTS))
-        self.opened_share = share
+        """A life of it begins. Raises ShareError."""
+
+        def life() -> Life:
+            unix_s = self.around.wall_ns(self) // 1_000_000_000
+            return make_life(device_mark(self.key), unix_s, self.around.random.randbytes(4))
+
+        _, context = begin_life(folder, self.key, self._opened_share, self.token, life)
         self.runner.add(context)
+
+    def _opened_share(self, token: bytes | None) -> Share:
+        share = self.opened_share = self._share_of(token)
+        self.token = share.token
+        return share
 
     def _open_anew(self, id: str) -> None:
         if self.opened_share is not None:
@@ -232,8 +221,9 @@ def content_id(keys: FolderKeys, data: bytes | bytearray) -> bytes:
     return build(keys, b"".join(rows)).content
 
 
-def arrival(receiver: Device, came: Link, message: Message, body: object) -> Fact:
-    """The fact that a message becomes at its receiver, through codec, checks and seal."""
+def arrival(receiver: Device, came: Link, message: Message, body: object) -> Fact | None:
+    """The fact that a message becomes at its receiver, through codec, checks and seal; None: none,
+    as the folder is stopped."""
     if isinstance(message, News) and came.way is Way.DIALED:
         socket = Socket.NEWS
     else:
@@ -241,15 +231,10 @@ def arrival(receiver: Device, came: Link, message: Message, body: object) -> Fac
     frame = encode(message)
     if (refused := receiver.node.came(came.device, frame, receiver.around.now)) is not None:
         return refused
-    decoded = decode(frame, socket)
-    if isinstance(decoded, Chunks):
-        raw = bytes(body or b"")  # type: ignore[call-overload]
-        check_body(decoded, len(raw))
-        return ChunksArrived(came, decoded, raw)
-    if isinstance(decoded, IndexPage | News):
-        opened = pages.open_sealed(decoded.sealed, receiver.keys, device=came.device, folder=FOLDER)
-        return PageArrived(came, opened, isinstance(decoded, IndexPage))
-    return MessageArrived(came, decoded)
+    fact = arrived(came, socket, frame, None if body is None else bytes(body))  # type: ignore[call-overload]
+    if isinstance(fact, SealedArrived):
+        return receiver.folder.opened(came, fact.sealed, fact.answer)
+    return fact
 
 
 def heads_in(sender: Device, to: DeviceKey, message: Message) -> list[int]:

@@ -211,10 +211,6 @@ class Wires:
             came = Link(wire.dialer.key, Way.CAME, wire.route(socket))
         else:
             came = Link(wire.accepter.key, Way.DIALED)
-        if isinstance(message, Open):
-            fact = MessageArrived(came, message)
-        else:
-            fact = arrival(receiver, came, message, body)
         number = wire.number
         at = max(
             self._world.now + self._world.delays.message(), wire.last.get((there, socket), 0.0)
@@ -225,7 +221,7 @@ class Wires:
         def arrive() -> None:
             self.flying -= 1
             if wire.up and wire.number == number:
-                receiver.take(fact)
+                take(receiver, came, message, body)
 
         self._world.after(at - self._world.now, arrive)
 
@@ -237,12 +233,19 @@ class Wires:
         for wire in self._by.values():
             if wire.accepter is not device or not wire.up or not wire.more:
                 continue
-            fact = arrival(wire.dialer, Link(device.key, Way.DIALED), news, None)
             number = wire.number
             for delay in self._world.delays.news():
 
-                def arrive(wire: Wire = wire, fact: object = fact, number: int = number) -> None:
+                def arrive(wire: Wire = wire, number: int = number) -> None:
                     if wire.up and wire.number == number:
-                        wire.dialer.take(fact)  # type: ignore[arg-type]
+                        take(wire.dialer, Link(device.key, Way.DIALED), news, None)
 
                 self._world.after(delay, arrive)
+
+
+def take(receiver: SimDevice, came: Link, message: Message, body: object) -> None:
+    """A message is there: its device hears the fact that it becomes, if it becomes one."""
+    if isinstance(message, Open):
+        receiver.take(MessageArrived(came, message))
+    elif (fact := arrival(receiver, came, message, body)) is not None:
+        receiver.take(fact)
