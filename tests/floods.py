@@ -410,7 +410,7 @@ class Raider(Stranger):
                 self.raid.counts["heard"] += 1
 
     def hello(self) -> Hello:
-        return Hello(self.version, self.name, self._folders())
+        return Hello(self.version, self.name, self._folders(), [])
 
     def _hear(self, kind: Socket, came: zmq.Socket[bytes], frames: list[bytes]) -> None:
         self.raid.counts["heard"] += 1

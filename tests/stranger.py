@@ -135,7 +135,7 @@ class Stranger:
             self._before_connect(kind, socket)
             socket.connect(f"tcp://{HOST}:{port}")
         if self.greets:
-            self.say(Socket.CONTROL, encode(Hello(self.version, self.name, self._folders())))
+            self.say(Socket.CONTROL, encode(Hello(self.version, self.name, self._folders(), [])))
             self.say(Socket.BULK, encode(Open(self.version)))
 
     def _before_connect(self, kind: Socket, socket: zmq.Socket) -> None:
@@ -281,7 +281,7 @@ class Stranger:
 
     def _welcome(self) -> Welcome:
         folders = self._folders()
-        return Welcome(self.version, self.name, folders, *self._ports, 32 << 20, False)
+        return Welcome(self.version, self.name, folders, *self._ports, 32 << 20, False, [])
 
 
 def honest(stranger: Stranger, get: Get) -> list[bytes] | None:

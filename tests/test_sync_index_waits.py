@@ -111,7 +111,7 @@ class Crowd:
         said = Standing(node.FOLDER, self._life(number, generation), head, NO_LIFE, 0)
         them, us = self.keys[number], self.device.key
         told = row(self.device.keys, them, us, said, fresh_nonce())
-        welcome = Welcome(VERSION, f"other-{number}", [told], 1, 2, 1 << 20, False)
+        welcome = Welcome(VERSION, f"other-{number}", [told], 1, 2, 1 << 20, False, [])
         self.handle(MessageArrived(link, welcome))
 
     def begin(self, number: int, generation: int = 1) -> None:

@@ -224,7 +224,7 @@ def test_what_ended_a_connection_is_the_reason_until_another_one_is_found(mesh: 
 
 def hello_of(mesh: Mesh, a: Device, rows: list[FolderHello]) -> None:
     b = mesh.devices["B"]
-    a.take(MessageArrived(Link(b.key, Way.CAME, b"\0\0\0\0\1"), Hello(VERSION, "B", rows)))
+    a.take(MessageArrived(Link(b.key, Way.CAME, b"\0\0\0\0\1"), Hello(VERSION, "B", rows, [])))
     mesh.settle(1.0)
 
 

@@ -70,7 +70,7 @@ class Met:
         return [row(keys, self.m.key, self.a.key, said, fresh_nonce())]
 
     def hello(self, rows: list[FolderHello]) -> None:
-        self.hear(self.came, Hello(VERSION, "M", rows))
+        self.hear(self.came, Hello(VERSION, "M", rows, []))
         self.hear(self.bulk, Open(VERSION))
 
     def hear(self, link: Link, message: Message) -> None:

@@ -69,9 +69,9 @@ class Orders:
         tag = self.a.keys.tag
         standing = Standing("share", self.life, 9, Life(NO_LIFE), 0)
         row = wire_row(self.a.keys, self.m.key, self.a.key, standing, bytes(24))
-        welcome = Welcome(VERSION, "M", [row], 3, 4, 1 << 20, True)
+        welcome = Welcome(VERSION, "M", [row], 3, 4, 1 << 20, True, [])
         both: dict[str, Message] = {
-            "hello": Hello(VERSION, "M", [row]),
+            "hello": Hello(VERSION, "M", [row], []),
             "welcome": welcome,
             "refusing": Refusing(VERSION, "OTHER_VERSION", "so it is"),
             "bye": Bye("it was stopped"),

@@ -15,7 +15,7 @@ from leftzmq.sync.peers.greeting import ASK_TO_GREET_S, PORTS_STAY_S, OurSide, P
 from leftzmq.sync.peers.membership import Membership
 from leftzmq.sync.peers.peer_state import MOVES, Peer, PeerMove, PeerPhase
 from leftzmq.sync.upload.listener import MAX_CREDIT_BYTES
-from leftzmq.wire.messages import VERSION, Hello, Open, Refusing, Welcome
+from leftzmq.wire.messages import VERSION, Capability, Hello, Open, Refusing, Welcome
 
 
 def test_every_state_answers_every_move() -> None:
@@ -47,7 +47,7 @@ def says(
     return [*peers.on_message_arrived(MessageArrived(link, message), now)]
 
 
-HELLO, OPEN = Hello(VERSION, "d", []), Open(VERSION)
+HELLO, OPEN = Hello(VERSION, "d", [], []), Open(VERSION)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_device_whose_bulk_came_before_its_hello_can_be_asked() -> None:
 
 
 OURS = Link(DEVICE, Way.DIALED)
-WELCOME = Welcome(VERSION, "d", [], 3, 4, MAX_CREDIT_BYTES, False)
+WELCOME = Welcome(VERSION, "d", [], 3, 4, MAX_CREDIT_BYTES, False, [])
 
 
 def both_dial() -> Peers:
@@ -121,11 +121,43 @@ def test_two_that_greet_each_other_again_over_the_same_link_come_to_an_end() -> 
     assert peers.control_link(DEVICE) == OURS
 
 
+# ---- capabilities --------------------------------------------------------------------------------
+
+
+def test_what_a_device_did_not_name_it_is_not_sent() -> None:
+    peers = peers_that_dial_us()
+    assert peers.link_for(Capability.HAVE, DEVICE) is None, "it has not greeted us"
+    says(peers, OLD, HELLO)
+    assert peers.link_for(Capability.HAVE, DEVICE) is None and peers.control_link(DEVICE) == OLD
+    says(peers, OLD, Hello(VERSION, "d", [], ["from the future", "have"]))
+    assert peers.link_for(Capability.HAVE, DEVICE) == OLD
+    says(peers, OLD, HELLO)
+    assert peers.link_for(Capability.HAVE, DEVICE) is None, "what it says last counts"
+
+
+def test_a_welcome_names_capabilities_as_a_hello_does() -> None:
+    peers = both_dial()
+    assert peers.link_for(Capability.HAVE, DEVICE) is None
+    able = Welcome(VERSION, "d", [], 3, 4, MAX_CREDIT_BYTES, False, ["have"])
+    says(peers, OURS, able)
+    assert peers.link_for(Capability.HAVE, DEVICE) == OURS
+
+
+def test_we_name_all_of_ours() -> None:
+    peers = peers_that_dial_us()
+    (welcome,) = [
+        each.message
+        for each in says(peers, OLD, HELLO)
+        if isinstance(each, Send) and isinstance(each.message, Welcome)
+    ]
+    assert welcome.can == [each.value for each in Capability]
+
+
 # ---- ports ---------------------------------------------------------------------------------------
 
 
 def welcome_from(bulk: int, news: int) -> Welcome:
-    return Welcome(VERSION, "d", [], bulk, news, MAX_CREDIT_BYTES, False)
+    return Welcome(VERSION, "d", [], bulk, news, MAX_CREDIT_BYTES, False, [])
 
 
 def subscribed(done: list[object]) -> list[tuple[int, int]]:

@@ -35,8 +35,8 @@ from leftzmq.wire.messages import (
 M, OTHER = DeviceKey(b"m" * 32), DeviceKey(b"o" * 32)
 TAG, ID = bytes(16), bytes(32)
 EACH: list[Message] = [
-    Hello(VERSION, "M", []),
-    Welcome(VERSION, "M", [], 1, 2, 1 << 20, False),
+    Hello(VERSION, "M", [], []),
+    Welcome(VERSION, "M", [], 1, 2, 1 << 20, False, []),
     Refusing(VERSION, "OTHER_VERSION", ""),
     Bye("it was stopped"),
     Open(VERSION),

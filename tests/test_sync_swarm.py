@@ -236,6 +236,20 @@ def test_haves_are_told_four_times_a_second_at_most(
     assert {to for teller, to, _ in mesh.haves if teller == "B"} == {"C"}, "A has all of it"
 
 
+def test_who_did_not_name_have_is_told_none(
+    swarm: Callable[[str], Shaped], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mesh = swarm("ABC")
+    for device in mesh.devices.values():
+        for peer in device.node.peers.by_key.values():
+            if peer.name == "C":
+                peer.can = frozenset(("something else",))
+    data = give(mesh.devices["A"], 16 * MIB)
+    mesh.run_until(have_it(mesh, data))
+    check(mesh, data)
+    assert {to for _, to, _ in mesh.haves} == {"B"}
+
+
 def test_of_small_and_middling_files_nothing_is_told(swarm: Callable[[str], Shaped]) -> None:
     mesh = swarm("ABC")
     data = give(mesh.devices["A"], HAVE_MIN_BYTES)

@@ -124,9 +124,12 @@ def test_numbers_out_of_range() -> None:
     assert control(4, TAG, LIFE, 2**53 + 1) is Refusal.OUT_OF_RANGE
     assert control(4, TAG, LIFE, -1) is Refusal.OUT_OF_RANGE
     assert control(4, TAG, LIFE, 2**64 - 1) is Refusal.OUT_OF_RANGE
-    assert control(2, VERSION, "b", [hello], 0, 1, 1 << 20, True) is Refusal.OUT_OF_RANGE
-    assert control(2, VERSION, "b", [hello], 1, 65536, 1 << 20, True) is Refusal.OUT_OF_RANGE
-    assert control(2, VERSION, "b", [hello], 1, 1, (1 << 20) - 1, True) is Refusal.OUT_OF_RANGE
+    assert control(2, VERSION, "b", [hello], 0, 1, 1 << 20, True, []) is Refusal.OUT_OF_RANGE
+    assert control(2, VERSION, "b", [hello], 1, 65536, 1 << 20, True, []) is Refusal.OUT_OF_RANGE
+    assert control(2, VERSION, "b", [hello], 1, 1, (1 << 20) - 1, True, []) is Refusal.OUT_OF_RANGE
+    assert control(1, VERSION, "b", [hello]) is Refusal.WRONG_SHAPE, "every field is there"
+    assert control(1, VERSION, "b", [hello], ["x" * 33]) is Refusal.WRONG_SHAPE
+    assert control(1, VERSION, "b", [hello], ["x"] * 65) is Refusal.NOT_MSGPACK
     ask = [ID, 0, (1 << 20) + 1]
     assert (
         refusal(msgpack.packb([17, 0, TAG, [], [[ID, [ask]]]]), Socket.BULK) is Refusal.OUT_OF_RANGE
@@ -205,8 +208,8 @@ def test_the_largest_messages_fit_their_sockets() -> None:
     folders = [FolderHello(TAG, bytes(80))] * MAX_FOLDERS
     asks = [Ask(ID, 2**60, 2**20)]
     largest: list[tuple[Message, Socket]] = [
-        (Hello(VERSION, wide * 256, folders), Socket.CONTROL),
-        (Welcome(VERSION, wide * 256, folders, 65535, 65535, 1 << 30, True), Socket.CONTROL),
+        (Hello(VERSION, wide * 256, folders, []), Socket.CONTROL),
+        (Welcome(VERSION, wide * 256, folders, 65535, 65535, 1 << 30, True, []), Socket.CONTROL),
         (Refusing(2**64 - 1, wide * 256, wide * 256), Socket.CONTROL),
         (IndexPage(TAG, bytes(MAX_SEALED_BYTES)), Socket.CONTROL),
         (News(TAG, bytes(MAX_SEALED_BYTES)), Socket.NEWS),

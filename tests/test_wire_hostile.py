@@ -12,7 +12,7 @@ from wire_vectors import NAMES, VECTORS
 
 from leftzmq.errors import Refusal, Refused
 from leftzmq.wire.codec import Socket, decode, encode
-from leftzmq.wire.messages import Message
+from leftzmq.wire.messages import VERSION, Message
 
 golden = pytest.mark.parametrize(("message", "socket", "frame"), VECTORS, ids=NAMES)
 
@@ -107,7 +107,7 @@ BOMBS = {
     "bytes of four billion": b"\xc6\xff\xff\xff\xff",
     "extension of four billion": b"\xc9\xff\xff\xff\xff\x01",
     "many small arrays": b"\xdc\x00\x40" + b"\x90" * 60_000,
-    "map": b"\x93\x01\x02\x81\xa1a\x01",
+    "map": b"\x93\x01%c\x81\xa1a\x01" % VERSION,
     "map whose key is a map": b"\x81\x80\x01",
     "map whose key is an array": b"\x81\x91\x01\x01",
     "empty maps": b"\xdc\x00\x40" + b"\x80" * 64,
@@ -120,7 +120,7 @@ BOMBS = {
     "surrogate": b"\x92\x08\xa3\xed\xa0\x80",
     "overlong UTF-8": b"\x92\x08\xa2\xc0\xaf",
     "nothing": b"",
-    "two messages": b"\x92\x10\x02\x92\x10\x02",
+    "two messages": b"\x92\x10%c\x92\x10%c" % (VERSION, VERSION),
 }
 
 

@@ -34,27 +34,32 @@ BOX = bytes(range(100, 180))
 
 GOLDEN: list[tuple[Message, Socket, str]] = [
     (
-        Hello(2, "peer-a", [FolderHello(TAG, BOX), FolderHello(TAG[::-1], BOX[::-1])]),
+        Hello(
+            3,
+            "peer-a",
+            [FolderHello(TAG, BOX), FolderHello(TAG[::-1], BOX[::-1])],
+            ["have", "later"],
+        ),
         Socket.CONTROL,
-        "940102a6706565722d619292c410000102030405060708090a0b0c0d0e0fc4506465666768696a6b"
+        "950103a6706565722d619292c410000102030405060708090a0b0c0d0e0fc4506465666768696a6b"
         "6c6d6e6f707172737475767778797a7b7c7d7e7f808182838485868788898a8b8c8d8e8f90919293"
         "9495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b392c4100f0e0d0c0b"
         "0a09080706050403020100c450b3b2b1b0afaeadacabaaa9a8a7a6a5a4a3a2a1a09f9e9d9c9b9a99"
         "9897969594939291908f8e8d8c8b8a898887868584838281807f7e7d7c7b7a797877767574737271"
-        "706f6e6d6c6b6a696867666564",
+        "706f6e6d6c6b6a69686766656492a468617665a56c61746572",
     ),
     (
-        Welcome(2, "peer-b", [FolderHello(TAG, BOX)], 7711, 65535, 1 << 24, True),
+        Welcome(3, "peer-b", [FolderHello(TAG, BOX)], 7711, 65535, 1 << 24, True, ["have"]),
         Socket.CONTROL,
-        "980202a6706565722d629192c410000102030405060708090a0b0c0d0e0fc4506465666768696a6b"
+        "990203a6706565722d629192c410000102030405060708090a0b0c0d0e0fc4506465666768696a6b"
         "6c6d6e6f707172737475767778797a7b7c7d7e7f808182838485868788898a8b8c8d8e8f90919293"
         "9495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3cd1e1fcdffffce01"
-        "000000c3",
+        "000000c391a468617665",
     ),
     (
-        Refusing(2, "OTHER_VERSION", "it is"),
+        Refusing(3, "OTHER_VERSION", "it is"),
         Socket.CONTROL,
-        "940302ad4f544845525f56455253494f4ea56974206973",
+        "940303ad4f544845525f56455253494f4ea56974206973",
     ),
     (
         IndexSince(TAG, LIFE, 2**32),
@@ -85,9 +90,9 @@ GOLDEN: list[tuple[Message, Socket, str]] = [
         "9208a873746f7070696e67",
     ),
     (
-        Open(2),
+        Open(3),
         Socket.BULK,
-        "921002",
+        "921003",
     ),
     (
         Get(

@@ -53,6 +53,7 @@ from leftzmq.sync.routes import (
 )
 from leftzmq.sync.upload.listener import Listener
 from leftzmq.wire.local import EventKind, Scalar
+from leftzmq.wire.messages import Capability
 from leftzmq.wire.strict import Frame
 
 _FOR_ALL: Final = (Asked, BulkRestored, PeerConnected, PeerForgot, PeerGreeted, PeerLeft, PeerLost)
@@ -73,7 +74,10 @@ class Node:
     ) -> None:
         self.folders, self.peers, self._about = folders, peers, about
         self.downloader = Downloader(
-            folders, peers.bulk_link, peers.control_link, _number_of_this_life(folders)
+            folders,
+            peers.bulk_link,
+            partial(peers.link_for, Capability.HAVE),
+            _number_of_this_life(folders),
         )
         self.listener = Listener(
             self._folder_of, {f.id: f.tag for f in folders.values()}, self._count_sent

@@ -6,11 +6,12 @@ and only with a new VERSION. Ranges that a type cannot say are in wire/check.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-VERSION: Final = 2
+VERSION: Final = 3
 """The protocol's version; apart from the package's."""
 
 MAX_CONTROL_FRAME_BYTES: Final = 64 << 10
@@ -26,6 +27,7 @@ MAX_FOLDERS: Final = 64
 MAX_PAGE_ENTRIES: Final = 128  # one page is one turn of the loop (under 5 ms)
 MAX_ASKS: Final = 1024  # chunks in one get
 MAX_HAVE_BYTES: Final = 48 << 10  # a bit a chunk: files of 100 GB; of longer ones the beginning
+MAX_CAPABILITIES: Final = 64
 MAX_RANGES: Final = 64  # of versions that users let pass
 NEWS_TOPIC: Final = b"n"
 
@@ -39,7 +41,19 @@ ChunkLength = Annotated[int, Meta(ge=0, le=MAX_CHUNK_BYTES)]
 Number = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 ShortText = Annotated[str, Meta(max_length=256)]
+CanDo = Annotated[list[Annotated[str, Meta(max_length=32)]], Meta(max_length=MAX_CAPABILITIES)]
+"""Names of capabilities; a name that the receiver does not know is ignored."""
 Sealed = Annotated[bytes, Meta(min_length=40, max_length=MAX_SEALED_BYTES)]
+
+
+class Capability(StrEnum):
+    """What a device understands beyond what every device of this VERSION must. A device is never
+    sent what belongs to a capability that it did not name."""
+
+    HAVE = "have"  # Have: which chunks of a large file have arrived so far
+
+
+OUR_CAPABILITIES: Final = tuple(Capability)
 
 
 class FolderHello(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -54,11 +68,15 @@ class FolderHello(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
 
 
 class Hello(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=1):
-    """control, dialer -> dialed: who am I and what do I have. First on every connection."""
+    """control, dialer -> dialed: who am I and what do I have. First on every connection.
+
+    can: the capabilities of the sender, by name
+    """
 
     version: int
     name: ShortText
     folders: Annotated[list[FolderHello], Meta(max_length=MAX_FOLDERS)]
+    can: CanDo
 
 
 class Welcome(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=2):
@@ -68,6 +86,7 @@ class Welcome(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, 
     max_credit: bytes asked for and not answered that the sender bears; more, and it drops
     wants_news_here: the sender cannot dial the receiver, so cannot subscribe to it: send your news
         over this link
+    can: the capabilities of the sender, by name
     """
 
     version: int
@@ -77,6 +96,7 @@ class Welcome(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, 
     news_port: Port
     max_credit: Annotated[int, Meta(ge=1 << 20, le=1 << 30)]
     wants_news_here: bool
+    can: CanDo
 
 
 class Refusing(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=3):

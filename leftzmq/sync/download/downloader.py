@@ -58,20 +58,20 @@ SMALL_ROOM_BYTES: Final = 1 << 20
 
 
 class Downloader:
-    """Of the agent. bulk_link, control_link: where to send a device gets, and haves. number: of the
+    """Of the agent. bulk_link, have_link: where to send a device gets, and haves. number: of the
     first get, less one (sync/download/requests)."""
 
     def __init__(
         self,
         folders: Mapping[str, FolderView],
         bulk_link: Callable[[DeviceKey], Link | None],
-        control_link: Callable[[DeviceKey], Link | None],
+        have_link: Callable[[DeviceKey], Link | None],
         number: int = 0,
     ) -> None:
         self._folders = folders
         self._ticked = 0.0
         self._requests = Requests(bulk_link, number)
-        self._availability = Availability(folders, control_link)
+        self._availability = Availability(folders, have_link)
         self.small = SmallFiles(folders)
         self.large = LargeFiles(folders, self._availability, lambda: len(self._requests.credits))
         self._chunk_picker = ChunkPicker(folders, self.large.all)

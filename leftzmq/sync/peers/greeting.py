@@ -38,8 +38,10 @@ from leftzmq.tree.version import DEVICE_MARK_BYTES, Life
 from leftzmq.wire.hello import Halted, Standing
 from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import (
+    OUR_CAPABILITIES,
     VERSION,
     Bye,
+    Capability,
     Hello,
     Open,
     Refusing,
@@ -101,6 +103,12 @@ class Peers:
         """Where to ask this device for its index."""
         peer = self.by_key[device]
         return Link(device, Way.DIALED) if peer.welcomed else peer.came
+
+    def link_for(self, capability: Capability, device: DeviceKey) -> Link | None:
+        """Where to send this device, over control, what belongs to a capability; None: it did not
+        name that one, or there is no link."""
+        named = capability in self.by_key[device].can
+        return self.control_link(device) if named else None
 
     def bulk_link(self, device: DeviceKey) -> Link | None:
         """Where to send this device a get."""
@@ -268,6 +276,7 @@ class Peers:
         except Refused as refused:
             return [Drop(peer.key, refused.refusal, refused.detail)]
         before, peer.came = peer.came, link
+        peer.can = frozenset(hello.can)
         peer.others = len(hello.folders) - len(shared)
         peer.proved = frozenset(at.folder for at in shared)
         out: Outputs = [self._our_welcome(peer, link)]
@@ -340,6 +349,7 @@ class Peers:
             self._us.news_port,
             MAX_CREDIT_BYTES,
             not peer.dials,
+            [*OUR_CAPABILITIES],
         )
         return Send(link, welcome)
 
@@ -350,7 +360,8 @@ class Peers:
         return [self._our_hello(peer)]
 
     def _our_hello(self, peer: Peer) -> Send:
-        hello = Hello(VERSION, self._us.name, self._membership.said_to(peer.key))
+        rows = self._membership.said_to(peer.key)
+        hello = Hello(VERSION, self._us.name, rows, [*OUR_CAPABILITIES])
         return Send(Link(peer.key, Way.DIALED), hello)
 
     def _welcome(self, peer: Peer, link: Link, welcome: Welcome, now: float) -> Outputs:
@@ -366,7 +377,7 @@ class Peers:
             return [Drop(peer.key, refused.refusal, refused.detail)]
         again = peer.welcomed
         peer.welcomed, peer.proved = True, frozenset(at.folder for at in shared)
-        peer.wants_news_here = welcome.wants_news_here
+        peer.wants_news_here, peer.can = welcome.wants_news_here, frozenset(welcome.can)
         out: Outputs = [PeerForgot(peer.key)] if again else []
         out += [
             Subscribe(peer.key, welcome.bulk_port, welcome.news_port),

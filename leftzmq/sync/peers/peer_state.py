@@ -69,6 +69,7 @@ class Peer:
     folders: those of them that can be asked for. halted: those that are stopped there
     other_ids: how it calls those that have another id there, and in which life it said so
     asked_to_greet_at: when it was, over a link of which we knew nothing (monotonic)
+    can: the capabilities that it named when it greeted us last
     others: how many rows of its last hello prove nothing to us; None: it never said one
     """
 
@@ -95,6 +96,7 @@ class Peer:
     halted: dict[str, StopCause | None] = field(default_factory=dict)
     other_ids: dict[str, tuple[str, Life]] = field(default_factory=dict)
     asked_to_greet_at: float = -math.inf
+    can: frozenset[str] = frozenset()
     others: int | None = None
 
     @property
