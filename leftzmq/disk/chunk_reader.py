@@ -1,4 +1,4 @@
-"""Reading chunks that others asked for. What is sent was checked against its id a moment before.
+"""Reads the chunks that other devices asked for, and checks each against its id before it is sent.
 
 Knows paths, offsets and ids. Must not know who asked.
 """
@@ -22,9 +22,10 @@ def read_chunks(
 ) -> tuple[list[tuple[bytes, bytes]], list[bytes], list[tuple[str, Asked]]]:
     """Look for chunks in files that should all have the same content.
 
-    Returns what was found as (id, bytes), the ids that were not, and the paths whose bytes are
-    not what the index says, each with what it lacked: they moved meanwhile and are to be scanned
-    again. Bytes that are not their id's are never returned.
+    Returns three lists: the chunks found, as (id, bytes); the ids of the chunks not found; the
+    paths whose bytes differ from the index, each with its first missing chunk. These paths changed
+    since their last scan and must be scanned again. Bytes that do not match their id are never
+    returned.
     """
     found: list[tuple[bytes, bytes]] = []
     left = list(asks)

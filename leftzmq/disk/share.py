@@ -1,9 +1,9 @@
-"""A share: a folder with our marker in it. A share that is missing or replaced is never an
-empty one (I11).
+"""Opens a share: a folder with our marker in it. A missing or replaced share is never treated as
+an empty one (I11).
 
-The marker `.left/marker` holds the folder's id and a random token; the state keeps the token too,
-so that an unmounted disk, a restored copy or somebody else's folder at the same place is told
-from the share. Knows markers. Must not know what the share holds or who it is shared with.
+The marker `.left/marker` holds the folder's id and a random token. The state keeps the token, too.
+The token tells the share from an unmounted disk, a restored copy or somebody else's folder at the
+same path. Knows markers. Must not know what the share holds or who it is shared with.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ MAX_MARKER_BYTES: Final = 4096
 TOKEN_BYTES: Final = 16
 PRIVATE_MODE: Final = 0o700
 LOOKS_AT_ONCE: Final = 3
-"""A call that was interrupted, or met a disk in a bad moment, is made again at once so often."""
+"""How many times a check of the share is made at once, if a call is interrupted or the disk gives
+an error that may pass."""
 AGAIN: Final = "it is looked at again every few seconds and goes on by itself"
 
 Random = Callable[[int], bytes]
-"""That many random bytes."""
+"""Returns that many random bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What `.left/marker` says, as three lines: `leftzmq VERSION`, `folder ID`, `token HEX`."""
+    """The content of `.left/marker`: three lines `leftzmq VERSION`, `folder ID`, `token HEX`."""
 
     folder_id: str
     token: bytes
@@ -53,7 +54,7 @@ class Marker:
 
     @classmethod
     def unpack(cls, packed: bytes) -> Marker:
-        """The inverse of `pack`. ValueError says what is wrong with it."""
+        """The inverse of `pack`. Raises ValueError, which says what is wrong with the marker."""
         pairs = [line.partition(" ") for line in packed.decode().splitlines()]
         if [key for key, _, _ in pairs] != ["leftzmq", "folder", "token"]:
             raise ValueError("its lines are not those of a marker")
@@ -67,8 +68,10 @@ class Marker:
 
 
 class Share:
-    """An open share. `root` is what everything in disk/ works on; `lacks` says, in sentences,
-    what its file system cannot do; `made`: no agent ever worked in it."""
+    """An open share. Everything in disk/ works on its `root`.
+
+    lacks: sentences that say what its file system cannot do. made: no agent ever worked in it.
+    """
 
     def __init__(
         self,
@@ -97,9 +100,9 @@ class Share:
     ) -> Share:
         """Open the share at `path`. Raises ShareError.
 
-        known_token: what the state remembers. make: the state does not know this folder yet, so
-        the folder, what is missing above it and the marker may be made; a marker that is there
-        already (the state was lost) is taken as it is.
+        known_token: the token that the state remembers. make: the state does not know this folder
+        yet, so the folder, missing folders above it and the marker may be made. A marker that is
+        there already (the state was lost) is accepted.
         """
         root = _open_root(path, folder_id, make)
         try:
@@ -118,7 +121,7 @@ class Share:
         make: bool,
         random: Random,
     ) -> Share:
-        """The same over a root that is open already."""
+        """As `open`, with a root that is open already."""
         try:
             marker = _read_marker(root)
             made = marker is None and make
@@ -128,7 +131,7 @@ class Share:
             if wrong or marker is None:
                 raise ShareError(wrong, where, _mount_or_adopt(folder_id))
             share = cls(*_prepared(root, where, marker, random), made=made)
-            share.check()  # it may have gone since its root was opened
+            share.check()  # the share may be unmounted since its root was opened
             return share
         except ValueError as error:
             raise _not_a_marker(error, where, folder_id) from error
@@ -137,9 +140,9 @@ class Share:
 
     @classmethod
     def adopt(cls, path: Path, folder_id: str, random: Random = token_bytes) -> Share:
-        """Mark the folder at `path` anew, whatever its marker says. Raises ShareError.
+        """Write a new marker in the folder at `path`, whatever the old one says. Raises ShareError.
 
-        It must be there: adopting is the user's word that this is the folder.
+        The folder must exist: by adopting it the user says that this is the share.
         """
         root = _open_root(path, folder_id, make=False)
         try:
@@ -150,7 +153,7 @@ class Share:
 
     @classmethod
     def adopt_over(cls, root: Root, where: str, folder_id: str, random: Random) -> Share:
-        """The same over a root that is open already."""
+        """As `adopt`, with a root that is open already."""
         try:
             marker = _write_marker(root, Marker(folder_id, random(TOKEN_BYTES)), random)
             return cls(*_prepared(root, where, marker, random))
@@ -159,7 +162,7 @@ class Share:
 
     @property
     def folds(self) -> bool:
-        """Whether its file system takes two spellings for one name."""
+        """Whether the share's file system takes two spellings for one name."""
         return self.root.folds
 
     def has(self, path: str) -> bool:
@@ -173,9 +176,9 @@ class Share:
             raise cannot_be_used(error, self._where) from error
 
     def still_there(self) -> Stop | None:
-        """None while the path leads to this very directory and our marker is in it; else why
-        nothing that is found (or not found) there counts. Where that cannot be told now, that is
-        why (HELD_UP): it is never "not our share"."""
+        """None while the path leads to this very directory and our marker is in it. Otherwise a
+        Stop: nothing found or not found at the path may be believed. If this cannot be told now,
+        the Stop has the cause HELD_UP and never says "not our share"."""
         stop: Stop | None = None
         for _ in range(LOOKS_AT_ONCE):
             try:
@@ -189,7 +192,7 @@ class Share:
         return stop
 
     def check(self) -> None:
-        """The same, as a ShareError."""
+        """As `still_there`, but one check only. Raises ShareError."""
         folder_id = self._marker.folder_id
         try:
             if not self.root.still_there():
@@ -208,7 +211,7 @@ class Share:
 
 
 def cannot_be_used(error: OSError, where: str) -> ShareError:
-    """What an error means for the folder where nobody could go on without that call."""
+    """The ShareError for a failed call that the folder cannot work without."""
     cause, said = cause_of(error), error.strerror or str(error)
     if cause is StopCause.HELD_UP:
         return ShareError(f"the share cannot be looked at now: {said}", where, AGAIN, cause)
@@ -258,7 +261,8 @@ def _what_is_wrong(marker: Marker | None, folder_id: str, known_token: bytes | N
 
 
 def _read_marker(root: Root) -> Marker | None:
-    """None if there is none. ValueError if it is not one; a link in its place is an OSError."""
+    """The marker; None if there is none. Raises ValueError if the file is not a marker, OSError if
+    a link is in its place."""
     try:
         with root.folder(LEFT_DIRECTORY) as left, left.open_read(MARKER_NAME) as file:
             return Marker.unpack(file.read(0, MAX_MARKER_BYTES))
@@ -267,7 +271,8 @@ def _read_marker(root: Root) -> Marker | None:
 
 
 def _write_marker(root: Root, marker: Marker, random: Random) -> Marker:
-    """Under a temporary name, flushed, then renamed: no crash leaves half a marker."""
+    """Write the marker under a temporary name, flush it, then rename it: no crash leaves half a
+    marker."""
     with root.folder("") as top:
         _make_private(top, LEFT_DIRECTORY)
         top.flush()
@@ -288,8 +293,8 @@ def _write_marker(root: Root, marker: Marker, random: Random) -> Marker:
 def _prepared(
     root: Root, where: str, marker: Marker, random: Random
 ) -> tuple[SpelledRoot, str, Marker, tuple[str, ...]]:
-    """The trash, and a try whether we may write; what a Share is made of: what its file system
-    lacks, and that it goes by the spelling of names."""
+    """Make the trash, and test the file system by writing to it: what it lacks, and whether it
+    tells spellings of a name apart. Returns the arguments of Share. OSError."""
     probes = [f"probe-{random(8).hex()}" for _ in range(2)]
     with root.folder(LEFT_DIRECTORY) as left:
         _make_private(left, TRASH_NAME)
@@ -306,14 +311,14 @@ def _prepared(
 
 
 def _tells_forms_apart(left: Directory, probe: str) -> bool:
-    """Whether one letter that can be written in two ways makes two names."""
+    """Whether two Unicode forms of one letter make two names."""
     name = f"{probe}-\u00e9"
     try:
         left.create(name).close()
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.EILSEQ):
             raise
-        return True  # there is no such letter there
+        return True  # this file system does not allow the letter in a name
     try:
         return name.encode() in left.names() and tell_apart(left, name) is not False
     finally:
@@ -325,4 +330,4 @@ def _make_private(folder: Directory, name: str) -> None:
     if found is None:
         folder.make_folder(name, PRIVATE_MODE)
     else:
-        folder.folder(name).close()  # NotADirectoryError, should it be anything else
+        folder.folder(name).close()  # NotADirectoryError if it is anything else

@@ -1,8 +1,8 @@
 """A connection to an index whose errors are values: every error of SQLite is one of four faults.
 
-After its first fault a connection is rolled back and of no use: whatever is asked of it then fails
-the same way. Who owned it opens the index anew, as after a crash. Knows SQLite's codes. Must not
-know tables, nor what follows from a fault.
+After its first fault a connection is rolled back and cannot be used: every later call fails the
+same way. The owner opens the index again, as after a crash. Knows SQLite's codes. Must not know
+tables, nor what follows from a fault.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any, Final
 from leftzmq.errors import IndexFailed, IndexFault
 
 BROKEN: Final = ".broken"
-"""Beside an index that SQLite called damaged; the next who opens it sets both aside."""
+"""A file beside an index that SQLite called damaged. The next open sets both aside."""
 
-_PRIMARY: Final = 0xFF  # of a result code; the rest says more of the same
+_PRIMARY: Final = 0xFF  # the bits of the primary result code; the other bits give details
 _FAULTS: Final[dict[int, IndexFault]] = {
     sqlite3.SQLITE_FULL: IndexFault.FULL,
     sqlite3.SQLITE_IOERR: IndexFault.IO,
     sqlite3.SQLITE_CANTOPEN: IndexFault.IO,
-    sqlite3.SQLITE_READONLY: IndexFault.IO,  # what a disk becomes that had errors
+    sqlite3.SQLITE_READONLY: IndexFault.IO,  # what a disk that had errors becomes
     sqlite3.SQLITE_PERM: IndexFault.IO,
     sqlite3.SQLITE_NOMEM: IndexFault.IO,
     sqlite3.SQLITE_BUSY: IndexFault.LOCKED,
@@ -34,11 +34,12 @@ _FAULTS: Final[dict[int, IndexFault]] = {
     sqlite3.SQLITE_NOTADB: IndexFault.CORRUPT,
     sqlite3.SQLITE_FORMAT: IndexFault.CORRUPT,
 }
-"""What is not here (a wrong statement, a broken constraint) is a mistake of ours, and is raised."""
+"""An error that is not listed here (a wrong statement, a broken constraint) is a bug, and is
+raised."""
 
 
 class Connection(sqlite3.Connection):
-    """Raises IndexFailed where SQLite could not do what was asked. Made by index/schema."""
+    """Raises IndexFailed where SQLite could not do what was asked. index/schema makes it."""
 
     file: Path
     fault: IndexFailed | None = None
@@ -59,8 +60,8 @@ class Connection(sqlite3.Connection):
             raise self.failed(error) from error
 
     def failed(self, error: sqlite3.Error) -> Exception:
-        """What to raise for an error of SQLite: the error itself, where it is a mistake of ours.
-        Else nothing that was not committed stays."""
+        """Returns the exception to raise for an error of SQLite: the error itself if it is a bug.
+        For any other error everything uncommitted is rolled back."""
         fault = fault_of(error)
         if fault is None:
             return error
@@ -74,7 +75,7 @@ class Connection(sqlite3.Connection):
 
 
 class _Cursor(sqlite3.Cursor):
-    """Rows are read when they are fetched, and that may fail, too."""
+    """A cursor whose fetches, too, raise IndexFailed: rows are read when they are fetched."""
 
     connection: Connection
 
@@ -98,19 +99,19 @@ class _Cursor(sqlite3.Cursor):
 
 
 def fault_of(error: sqlite3.Error) -> IndexFault | None:
-    """None: not the disk, nor the file, but a mistake of ours."""
+    """The fault of an error. None: neither the disk nor the file, but a bug."""
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else _FAULTS.get(code & _PRIMARY)
 
 
 def index_failed(fault: IndexFault, file: Path, said: str) -> IndexFailed:
-    """said: by the system or by SQLite."""
+    """said: the message of the system or of SQLite."""
     return IndexFailed(fault, said, str(file))
 
 
 @contextmanager
 def disk_errors(file: Path) -> Iterator[None]:
-    """What the disk refuses here is a fault of the index, as when SQLite is refused."""
+    """Turns errors of the disk into faults of the index, as for SQLite's own errors."""
     try:
         yield
     except OSError as error:
@@ -123,22 +124,25 @@ def disk_errors(file: Path) -> Iterator[None]:
 
 
 def condemn(file: Path) -> None:
-    """Note that it is damaged, also for a later process. What cannot be noted is found again."""
+    """Marks the index as damaged, also for a later process. If no mark can be made, the damage is
+    found again."""
     with suppress(OSError):
         _mark(file).touch(0o600)
 
 
 def set_aside(file: Path) -> Path | None:
-    """Move a condemned index out of the way, with what belongs to it; where it lies then, or None
-    where it was not condemned. What was set aside before goes. Raises IndexFailed.
+    """Moves a condemned index out of the way, with the files that belong to it. Returns where it is
+    then, or None if it was not condemned. An index that was set aside before is replaced. Raises
+    IndexFailed.
 
-    Nobody has it open.
+    Nobody may have the index open.
     """
     if not _mark(file).exists():
         return None
     aside = file.with_name(f"{file.name}{BROKEN}-index")
     with disk_errors(file):
-        for end in ("-wal", "-shm", ""):  # the database last: as long as it lies there, go on
+        # The database is moved last: while it is there, a second call can complete the first.
+        for end in ("-wal", "-shm", ""):
             part = file.with_name(file.name + end)
             if part.exists():
                 part.replace(aside.with_name(aside.name + end))

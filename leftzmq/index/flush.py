@@ -1,4 +1,4 @@
-"""Making commits durable, off the loop; and whether the disk has room for more.
+"""Makes commits durable, off the loop, and tells whether the disk has space for more.
 
 A commit in WAL mode with synchronous=NORMAL is in the page cache. Flushing the `-wal` file makes
 every earlier commit durable (https://www.sqlite.org/wal.html, "Checkpointing"): its frames carry
@@ -15,13 +15,13 @@ from leftzmq.index.schema import CHECKPOINT_BYTES, connect
 
 
 def flush(file: Path) -> None:
-    """Make all commits so far durable. Raises IndexFailed when the disk will not."""
+    """Makes all commits so far durable. Raises IndexFailed when the disk fails."""
     wal = file.with_name(file.name + "-wal")
     with disk_errors(file):
         try:
             descriptor = os.open(wal, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            return  # a checkpoint that ended with the last connection flushed it all
+            return  # the checkpoint when the last connection closed flushed everything
         try:
             os.fsync(descriptor)
             size = os.fstat(descriptor).st_size
@@ -36,7 +36,7 @@ def flush(file: Path) -> None:
 
 
 def log_bytes(file: Path) -> int:
-    """How long the -wal is; 0 where there is none."""
+    """The length of the -wal in bytes; 0 where there is none."""
     try:
         return os.stat(f"{file}-wal").st_size
     except OSError:
@@ -44,8 +44,8 @@ def log_bytes(file: Path) -> int:
 
 
 def fits_bytes(file: Path, min_free_percent: float) -> int:
-    """How much may still come onto the file system of this index; below the floor of free space it
-    is negative. Raises IndexFailed."""
+    """The bytes that may still be added to the file system of this index until the floor of free
+    space is reached; negative below it. Raises IndexFailed."""
     with disk_errors(file):
         found = os.statvfs(file.parent)
     total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize

@@ -1,9 +1,9 @@
-"""Where every index stands: our own chain of lives, and how far we hold the others'.
+"""The state of every index: our own chain of lives, and how far we hold other devices' indexes.
 
-A bit belongs to one generation of a device's index: a whole index is received under a new bit; the
-old bit counts for nothing from the first page on and is swept with the last, or sooner where no bit
-is free. There are as many bits as devices may be listed (config), so that a device whose old
-generation was swept finds one; until then it waits (sync/exchange/index_client).
+A bit belongs to one generation of a device's index. A whole index is received under a new bit. The
+old bit counts for nothing from the first page on. It is swept with the last page, or sooner if no
+bit is free. There are as many bits as devices may be listed (config), so that a device whose old
+generation was swept gets one; until then the device waits (sync/exchange/index_client).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from leftzmq.index.schema import MAX_BITS, OUR_BIT
 from leftzmq.tree.version import Life
 
 NO_LIFE: Final = Life(bytes(12))
-"""What stands on the wire for "I hold nothing of yours"."""
+"""The life on the wire that says "I hold nothing of yours"."""
 
 MAX_CHAIN: Final = 1024  # lives remembered; a peer that saw none of them gets the whole index
 NO_BIT: Final = -1
@@ -37,7 +37,7 @@ class Head:
 
     @property
     def mask(self) -> int:
-        """The bit as a set of bits; empty where it has none."""
+        """The bit as a set of bits; 0 without a bit."""
         return 0 if self.bit == NO_BIT else 1 << self.bit
 
 
@@ -66,7 +66,7 @@ class Heads:
 
     @property
     def sequence(self) -> int:
-        """The last sequence given. It goes on across lives."""
+        """The last sequence given. Sequences continue across lives."""
         return self._sequence
 
     @property
@@ -75,7 +75,7 @@ class Heads:
         return self.chain[-1][0]
 
     def begin_life(self, life: Life) -> None:
-        """A new start: its life goes to the end of the chain."""
+        """Begins a new life at a start: adds it at the end of the chain."""
         self._begin()
         self._db.execute("INSERT INTO life(life, last) VALUES(?, ?)", (life, self._sequence))
         self.chain.append((life, self._sequence))
@@ -88,13 +88,13 @@ class Heads:
             )
 
     def next_sequence(self) -> int:
-        """A sequence that was never given before in this life."""
+        """Returns a sequence that was never given before in this life."""
         self._begin()
         self._sequence += 1
         return self._sequence
 
     def save(self) -> None:
-        """Part of every commit."""
+        """Saves the last sequence. Part of every commit."""
         if self._sequence != self._saved:
             self._db.execute(
                 "UPDATE life SET last = ? WHERE ordinal = (SELECT max(ordinal) FROM life)",
@@ -111,20 +111,21 @@ class Heads:
     # -- the other devices -----------------------------------------------------------------
 
     def of(self, key: bytes) -> Head:
-        """Where we stand with a device; (NO_LIFE, 0) without a bit at first."""
+        """How far we hold a device's index; at first (NO_LIFE, 0) without a bit."""
         return self._devices.get(key) or Head(key, NO_BIT, NO_LIFE, 0)
 
     def known(self) -> list[Head]:
-        """Of the devices that have a bit."""
+        """The heads of the devices that have a bit."""
         return list(self._devices.values())
 
     def place(self, key: bytes) -> Head | None:
-        """Its head, under a bit that it has or that is free. None: it must wait for one."""
+        """The head of the device, under the bit that it has or a free one. None: the device must
+        wait for a bit."""
         return self._devices.get(key) or self._allot(key, NO_LIFE)
 
     def advance(self, key: bytes, life: Life, head: int) -> None:
-        """We hold the device's index up to `head` of `life`; same commit as the entries. It has a
-        bit."""
+        """We hold the device's index up to `head` of `life`; part of the commit of the entries. The
+        device must have a bit."""
         self._begin()
         moved = replace(self._devices[key], life=life, head=head)
         self._devices[key] = moved
@@ -133,11 +134,11 @@ class Heads:
         )
 
     def new_generation(self, key: bytes, life: Life) -> Head | None:
-        """The first page of a whole index: a fresh bit; the old one counts for nothing now. None:
-        no bit is free, and what was there before stands."""
+        """The first page of a whole index arrives: gives the device a new bit; the old one no
+        longer counts. Returns None, and keeps what was there before, if no bit is free."""
         old = self._devices.get(key)
         if old is not None and old.life == NO_LIFE:
-            self.advance(key, life, 0)  # nothing was ever heard under this bit
+            self.advance(key, life, 0)  # nothing was ever received under this bit
             return self._devices[key]
         if self.bits_left == 0:
             return None
@@ -146,16 +147,16 @@ class Heads:
 
     @property
     def bits_left(self) -> int:
-        """How many devices could be given a bit now."""
+        """How many more devices could be given a bit now."""
         return MAX_BITS - len(self._used())
 
     @property
     def swept_mask(self) -> int:
-        """The bits of all generations that count for nothing any more."""
+        """The bits of all generations that no longer count."""
         return sum(1 << bit for bits in self._swept.values() for bit in bits)
 
     def to_sweep(self, key: bytes) -> list[int]:
-        """Bits of old generations of a device that still stand in rows."""
+        """The bits of old generations of a device that rows still have."""
         return list(self._swept.get(key, ()))
 
     def free(self, bit: int) -> None:
@@ -167,7 +168,7 @@ class Heads:
                 bits.remove(bit)
 
     def forget(self, key: bytes) -> None:
-        """What we hold of a device counts for nothing from now on: its bit is to be swept."""
+        """What we hold of a device no longer counts: its bit is to be swept."""
         head = self._devices.pop(key, None)
         if head is not None:
             self._begin()

@@ -1,9 +1,9 @@
-"""Which files of ours would be lost if everything that was heard of were applied.
+"""Which files of ours would be lost if everything that other devices announced were applied.
 
-A content that lives on under another path was moved, and is not lost. What becomes a conflict copy
-is kept. A version that nobody takes, from the end of all times (docs/decisions/0004), and one that
-a user has let pass do not count. Counting goes through the rows twice, a slice a step. Knows rows.
-Must not know who asks, or what follows.
+A content that lives on under another path was moved, and is not lost. A file that becomes a
+conflict copy is kept. Two kinds of versions do not count: one that nobody takes, because its stamp
+is near the end of all stamps (docs/decisions/0004), and one that a user has let pass. Counting
+reads the rows twice, one slice in each step. Knows rows. Must not know who asks, or what follows.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Loss(Enum):
     """What taking a version does to our file."""
 
     NONE = auto()
-    LOST = auto()  # deleted, shrunk to nothing, or in the way of a folder or link
-    TURNED = auto()  # replaced by noise, and was none
+    LOST = auto()  # deleted, shrunk to nothing, or in the way of a directory or link
+    TURNED = auto()  # replaced by noise, and was no noise before
 
 
 def loss(rows: Sequence[Row], best: Row, accepted: Accepted) -> Loss:
-    """What becomes of our file if `best`, the winner among the rows of a path, is taken."""
+    """What happens to our file if `best`, the winner among the rows of a path, is taken."""
     ours, entry = ours_of(rows), best.entry
     if ours is None or best is ours or ours.entry.deleted or ours.entry.kind is not Kind.FILE:
         return Loss.NONE
@@ -55,16 +55,16 @@ class LossCount:
         self._bits, self._accepted = reach | 1 << OUR_BIT, accepted
         self._after = b""
         self._lost: Counter[bytes] = Counter()
-        self._moves_left = False  # the second time: which contents live on
+        self._moves_left = False  # the second pass: which contents live on
 
     @property
     def files(self) -> int:
-        """Files that would be lost, as far as it was counted; those that turn to noise are not
-        among them."""
+        """Files that would be lost, as far as they are counted. Files that turn to noise are not
+        included."""
         return self._lost.total()
 
     def step(self, reader: Reader) -> bool:
-        """Whether all is counted."""
+        """Counts one slice. Returns whether all is counted."""
         groups = reader.paths(self._after, STEP_ROWS)
         for rows in groups:
             best = best_of(rows, self._bits)

@@ -1,6 +1,6 @@
-"""Questions to the index. The loop asks on the writing connection; each worker has its own.
+"""Queries of the index. The loop queries on the writing connection; each worker has its own.
 
-Whatever is asked may raise IndexFailed (index/connection).
+Every query may raise IndexFailed (index/connection).
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.tree.plan import Staged
 
 VALUES_AT_ONCE: Final = (1, 16, 128)
-"""Every step of SQLite lets go of the interpreter and queues for it again, behind workers that are
-mostly in system calls: one step for many values is worth more than the plan of the query."""
+"""Every step of SQLite releases the interpreter lock and queues for it again, behind workers that
+are mostly in system calls: one step for many values saves more than a better query plan would."""
 
 
 _RANK: Final = "({0}.stamp, {0}.writer, {0}.content)"
-"""Of a version, as tree/entry has it: SQLite compares rows as Python does tuples."""
+"""The rank of a version, as tree/entry defines it: SQLite compares rows as
+Python compares tuples."""
 
 
 class Reader:
-    """Read-only questions. Every path given or returned is a share-relative str."""
+    """Read-only queries. Every path given or returned is a share-relative str."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
@@ -39,25 +40,25 @@ class Reader:
 
     @classmethod
     def open(cls, file: Path) -> Reader:
-        """A connection of one's own, for one worker thread."""
+        """Opens a connection for one worker thread."""
         return cls(connect(file, read_only=True))
 
     def close(self) -> None:
         self._db.close()
 
     def rows(self, path: str) -> list[Row]:
-        """All versions of a path that somebody holds; in no order."""
+        """All versions of a path that some device holds, in no order."""
         found = self._ask(
             f"SELECT {COLUMNS} FROM version WHERE path = ?", (sort_key(path),)
         ).fetchall()
         return [row_of(columns) for columns in found]
 
     def ours(self, path: str) -> Row | None:
-        """The version of a path that we have (a tombstone, too, is something we have)."""
+        """The version of a path that we have. A tombstone, too, is a version that we have."""
         return next((row for row in self.rows(path) if row.is_ours), None)
 
     def rows_of(self, paths: Iterable[str]) -> dict[str, list[Row]]:
-        """The same for many paths at once; an empty list where nobody holds anything."""
+        """The rows of many paths at once; an empty list where no device holds anything."""
         rows: dict[str, list[Row]] = {path: [] for path in paths}
         for columns in self._among(
             f"SELECT {COLUMNS} FROM version WHERE path IN", map(sort_key, rows)
@@ -67,8 +68,8 @@ class Reader:
         return rows
 
     def scan_keys(self, paths: Iterable[str]) -> dict[str, ScanKey | None]:
-        """What lstat said of our live versions of these paths, where we have one and know it; of
-        what is held back there, if something is."""
+        """The known stats of our live versions of these paths. Where something is withheld at a
+        path, its stat."""
         keys = [sort_key(path) for path in paths]
         ours = "SELECT path, scan FROM version WHERE seq IS NOT NULL AND deleted = 0 AND path IN"
         held = f"SELECT path, scan FROM held WHERE why < {NOTHING_LIES} AND path IN"
@@ -82,7 +83,7 @@ class Reader:
         self, key: bytes, limit: int, before: bytes = b"\xff"
     ) -> list[tuple[bytes, ScanKey | None]]:
         """(sort key, ScanKey) of our live versions, in key order strictly after `key` and before
-        `before`; of what is held back there, if something is."""
+        `before`. Where something is withheld at a path, its stat."""
         found = self._ask(
             "SELECT version.path, coalesce(held.scan, version.scan)"
             " FROM version INDEXED BY version_path LEFT JOIN held ON held.path = version.path"
@@ -103,8 +104,8 @@ class Reader:
         return found is not None
 
     def graves_below(self, folder: str, limit: int) -> list[str]:
-        """Paths below `folder` of which somebody else, and not we, holds a tombstone: children
-        before their folders."""
+        """Paths below `folder` of which another device, and not we, holds a tombstone: children
+        before their directories."""
         low, high = _below(folder)
         found = self._ask(
             "SELECT DISTINCT path FROM version INDEXED BY version_path WHERE path > ? AND path < ?"
@@ -122,7 +123,7 @@ class Reader:
         return [(columns[13], entry_of(columns)) for columns in found]
 
     def newest(self, limit: int) -> list[Row]:
-        """Our rows of the last so many changes, the last one first."""
+        """Our rows of the last `limit` changes, the last one first."""
         found = self._ask(
             f"SELECT {COLUMNS} FROM version WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT ?",
             (limit,),
@@ -139,8 +140,8 @@ class Reader:
         return [row_of(columns) for columns in found]
 
     def names_of(self, inode: int, limit: int) -> list[tuple[str, ScanKey]]:
-        """(path, ScanKey) of our live files of this inode that had other names, too, when they were
-        looked at last."""
+        """(path, ScanKey) of our live files of this inode that had other names, too, at their last
+        look."""
         found = self._ask(
             f"SELECT path, scan FROM version INDEXED BY version_linked WHERE {INODE} = ?"
             f" AND {LINKED} LIMIT ?",
@@ -150,15 +151,15 @@ class Reader:
 
     @property
     def has_linked(self) -> bool:
-        """Whether there is any such file."""
+        """Whether we have any live file with other names."""
         found = self._ask(
             f"SELECT 1 FROM version INDEXED BY version_linked WHERE {LINKED} LIMIT 1"
         ).fetchone()
         return found is not None
 
     def linked_after(self, after: bytes, limit: int) -> list[tuple[str, ScanKey, bytes]]:
-        """The same for all inodes, one after the other, and where to go on behind each of them;
-        `after` b"": from the beginning."""
+        """(path, ScanKey, cursor) of our live files with other names, inode by inode. The cursor is
+        the `after` of the query that goes on behind that inode. after b"": from the beginning."""
         found = self._ask(
             f"SELECT path, scan FROM version INDEXED BY version_linked WHERE {INODE} > ?"
             f" AND {LINKED} ORDER BY {INODE} LIMIT ?",
@@ -201,8 +202,9 @@ class Reader:
 
     def lacking(self, mask: int, path: str, limit: int) -> tuple[int, int, tuple[str, ...]]:
         """What we have at `path` and below it ("": everywhere) and the device of this bit (as a set
-        of bits; 0: it has nothing) lacks: how many paths, the sizes of our versions, and the first
-        paths, in path order. Where it has a higher version than ours it lacks nothing."""
+        of bits; 0: it has nothing) lacks. Returns how many paths, the sizes of our versions in
+        bytes, and the first paths, in path order. Where the device has a higher version than ours
+        it lacks nothing."""
         where, values = _at(path)
         return self._summed(
             f"FROM version AS v WHERE {where} AND seq IS NOT NULL AND holders & ? = 0"
@@ -213,7 +215,8 @@ class Reader:
         )
 
     def coming(self, path: str, limit: int) -> tuple[int, int, tuple[str, ...]]:
-        """The same of what others have and we lack: of the highest version of each path."""
+        """The same for what other devices have and we lack: for the highest
+        version of each path."""
         where, values = _at(path)
         return self._summed(
             f"FROM version AS v WHERE {where} AND seq IS NULL"
@@ -233,19 +236,19 @@ class Reader:
         return count, size, tuple(path_of_key(key) for (key,) in first.fetchall())
 
     def conflict_copies(self, after: bytes = b"", limit: int = 1000) -> list[Row]:
-        """Our live files and links that carry the name of a conflict copy, in path order strictly
+        """Our live files and links that have the name of a conflict copy, in path order strictly
         after the sort key `after`."""
         found = self._ask(
             f"SELECT {COLUMNS} FROM version WHERE path > ? AND seq IS NOT NULL AND deleted = 0"
             " AND kind != 1 AND instr(path, ?) > 0 ORDER BY path",
             (after, CONFLICT_MARK.encode()),
         )
-        # What lies in a folder of such a name, or only looks a little like it, is none.
+        # A file in a directory of such a name is no copy, nor one whose name is only similar.
         rows = (row for row in map(row_of, found) if is_conflict_name(row.entry.path))
         return list(islice(rows, limit))
 
     def copies_of(self, path: str) -> list[Row]:
-        """The conflict copies of a path; of the path of a copy, that copy. In path order."""
+        """The conflict copies of a path, in path order. If `path` is itself a copy, that copy."""
         if is_conflict_name(path):
             row = self.ours(path)
             alive = row is not None and not row.entry.deleted
@@ -266,19 +269,20 @@ class Reader:
         return found[0] if found else None
 
     def staged(self, *leftings: str) -> list[Staged]:
-        """Which of these are ours, as far as we know; inode 0: about to be made; negative: either
-        the one with that inode, or one that is about to be made."""
+        """Which of these are ours, as far as we know. inode 0: the file is about to be made.
+        Negative: the file with that inode exists, or another one that is about to be made."""
         found = self._among("SELECT lefting, inode FROM staging WHERE lefting IN", leftings)
         return [Staged(lefting, inode) for lefting, inode in found]
 
     def resumable(self, *leftings: str) -> list[Staged]:
-        """Those of them that exist, as far as we know, and are not to be thrown away."""
+        """Those of them that exist, as far as we know, and are not to be deleted."""
         whole = "SELECT lefting, inode FROM staging WHERE inode > 0 AND content != x''"
         found = self._among(f"{whole} AND lefting IN", leftings)
         return [Staged(lefting, inode) for lefting, inode in found]
 
     def intended(self, *leftings: str) -> list[Staged]:
-        """Those of them that are about to be made, and were not when an earlier life ended."""
+        """Those of them that are about to be made. Those that were about to be made when an earlier
+        life ended are not included."""
         meant = "SELECT lefting, inode FROM staging WHERE inode = 0 AND content != x''"
         found = self._among(f"{meant} AND lefting IN", leftings)
         return [Staged(lefting, inode) for lefting, inode in found]
@@ -298,7 +302,7 @@ class Reader:
             yield path_of_key(path), Staged(lefting, inode), content
 
     def is_staging_below(self, folder: str) -> bool:
-        """Whether a `.lefting` of ours lies below this folder."""
+        """Whether a `.lefting` of ours is below this directory."""
         found = self._ask(
             "SELECT 1 FROM staging WHERE lefting > ? AND lefting < ?", (f"{folder}/", f"{folder}0")
         ).fetchone()
@@ -316,7 +320,7 @@ class Reader:
         left = list(values)
         while left:
             some, left = left[: VALUES_AT_ONCE[-1]], left[VALUES_AT_ONCE[-1] :]
-            # NULLs fill up, so that few statements are prepared; NULL is among nothing.
+            # NULLs fill up the list, so that few statements are prepared; NULL equals no value.
             size = next(size for size in VALUES_AT_ONCE if size >= len(some))
             some += [None] * (size - len(some))
             marks = ",".join("?" * size)
@@ -338,7 +342,7 @@ def _at(path: str) -> tuple[str, tuple[object, ...]]:
 
 
 def _below(folder: str) -> tuple[bytes, bytes]:
-    """Open interval of the sort keys below `folder`."""
+    """The open interval of the sort keys below `folder`."""
     if not folder:
         return b"", b"\xff"  # no UTF-8 text starts with it
     key = sort_key(folder)

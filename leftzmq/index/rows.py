@@ -21,19 +21,20 @@ COLUMNS: Final = (
 _SCAN = struct.Struct("<BQqqQ?I")  # kind, size, mtime, ctime, inode, exec, links
 _INODE = struct.Struct("<Q")
 _UINT32 = 0xFFFFFFFF
-ROW_BYTES: Final = 120  # of numbers, and of what SQLite keeps of a row and of its place in indexes
+# The numbers of a row, and what SQLite keeps for a row and for its entries in indexes.
+ROW_BYTES: Final = 120
 
 
 ANYBODY: Final = -1  # as a set of devices
 
 
 class Row(Struct, frozen=True, gc=False):
-    """One version of one path, and who holds it.
+    """One version of one path, and which devices hold it.
 
     id:   of the row; 0: not stored yet
     seq:  ours: the sequence under which it entered our index, else None
-    scan: ours and alive: what lstat said when the bytes were these, if known
-    noise: these bytes were read, here or on their way here, and look encrypted
+    scan: ours and live: the stat when the bytes were these, if known
+    noise: these bytes were read, here or while they arrived, and look encrypted
     """
 
     entry: Entry
@@ -58,7 +59,7 @@ def ours_of(rows: Iterable[Row]) -> Row | None:
 
 
 def best_of(rows: Sequence[Row], holders: int) -> Row | None:
-    """The highest version of a path that one of these devices holds, of what may be taken: none
+    """The highest version of a path that one of these devices holds and that may be taken: not one
     that leaps (tree/entry)."""
     row_of_ours = ours_of(rows)
     ours = row_of_ours.entry if row_of_ours else None
@@ -75,7 +76,7 @@ def theirs_of(rows: Iterable[Row], content: bytes) -> Entry | None:
 
 
 def row_bytes(entry: Entry) -> int:
-    """About how long a row of it is, with what indexes repeat of it."""
+    """About how many bytes the entry's row takes, with what indexes repeat of it."""
     path = len(entry.path.encode())
     return 2 * path + 20 * len(entry.vector.pairs) + 2 * len(entry.content) + ROW_BYTES
 
@@ -95,7 +96,7 @@ def pack_scan(key: ScanKey | None) -> bytes | None:
 
 
 def pack_inode(inode: int) -> bytes:
-    """As it stands in a packed scan."""
+    """The inode as it is in a packed scan."""
     return _INODE.pack(inode)
 
 

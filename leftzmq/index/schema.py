@@ -1,9 +1,9 @@
-"""The shape of the index: one SQLite file a folder, in the state directory.
+"""The schema of the index: one SQLite file for each folder, in the state directory.
 
-One row per version of a path that somebody holds, with a bit per device that holds it; bit 0 is
-ours. Usually that is one row a path. The winner is the row of the highest rank; ours is the row
-with our bit; a row without bits is gone. So sources, acknowledgements and "in sync" are one look,
-and a winner that nobody holds any more vanishes by itself.
+One row for each version of a path that some device holds, with a bit for each device that holds it;
+bit 0 is ours. Usually that is one row for each path. The winner is the row of the highest rank.
+Ours is the row with our bit. A row without bits is deleted. So sources, acknowledgements and "in
+sync" need one lookup, and a winner that no device holds any more disappears by itself.
 
 Paths are stored as tree.path.sort_key, so that the index reads in the order of a sorted walk.
 """
@@ -21,13 +21,13 @@ SCHEMA_VERSION: Final = 3
 OUR_BIT: Final = 0
 MAX_BITS: Final = 63  # SQLite integers are signed 64 bits
 NOTHING_LIES: Final = 4
-"""In `held`: from this reason on nothing lies at the path."""
+"""In `held`: reasons from this number on mean that nothing lies at the path."""
 BUSY_TIMEOUT_MS: Final = 500
-"""For another program that holds a lock: the loop waits so long. None of ours waits for another:
-there is one writer, and a checkpoint keeps nobody from reading or writing."""
+"""How long the loop waits for another program that holds a lock. No part of leftzmq waits for
+another one: there is one writer, and a checkpoint prevents nobody from reading or writing."""
 CHECKPOINT_BYTES: Final = 8 << 20
-"""A -wal file above this is moved into the database: reading through a long one gets slow. When
-nothing else is to be done it is cut to so much."""
+"""A -wal file above this size is moved into the database, because reading through a long one gets
+slow. When there is nothing else to do, the file is cut to this size."""
 IN_MEMORY: Final = ":memory:"  # instead of a file
 BUILT_AGAIN: Final = "move it away: it is built again from the share and from the peers"
 
@@ -42,7 +42,7 @@ _ENTRY: Final = """\
   writer   BLOB NOT NULL,
   stamp    INTEGER NOT NULL,
   deleted  INTEGER NOT NULL,"""
-"""A version of a path, but for the path: as in Entry."""
+"""The columns of a version, without its path, as in Entry."""
 _TABLES: Final = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
@@ -102,7 +102,8 @@ CREATE TABLE IF NOT EXISTS begun(  -- nobody has these versions any more, and an
 {_ENTRY}
   path     BLOB PRIMARY KEY) WITHOUT ROWID;
 """
-"""No schema of their own: a leftzmq that knows nothing of them keeps what it knows right."""
+"""These have no schema version of their own: a leftzmq that does not know them still keeps its own
+tables right."""
 
 _STEPS: Final = {
     2: """
@@ -111,15 +112,15 @@ CREATE TABLE held(path BLOB PRIMARY KEY, scan BLOB NOT NULL, why INTEGER NOT NUL
   stamp INTEGER NOT NULL, writer BLOB NOT NULL) WITHOUT ROWID;
 """
 }
-"""schema -> what makes the next one of it, in place. An index that was thrown away instead would
-have forgotten its tombstones."""
+"""schema -> the statements that turn it into the next one, in place. Throwing the index away
+instead would forget its tombstones."""
 
 
 def connect(file: Path, *, read_only: bool = False) -> Connection:
-    """Open the index; transactions are explicit. Raises IndexFailed.
+    """Opens the index; transactions are explicit. Raises IndexFailed.
 
-    WAL without a flush at commit: a killed process loses nothing, and after a power cut the file
-    is consistent but may lack the last commits. What must be durable before it is told is made so
+    WAL without a flush at commit: a killed process loses nothing. After a power cut the file is
+    consistent but may lack the last commits. What must be durable before it is announced is flushed
     by index/flush, off the loop.
     """
     mode = "ro" if read_only else "rwc"
@@ -130,7 +131,7 @@ def connect(file: Path, *, read_only: bool = False) -> Connection:
             isolation_level=None,
             timeout=BUSY_TIMEOUT_MS / 1000,
             cached_statements=256,
-            # The one that writes may be opened by a worker, which hands it over to the loop.
+            # A worker may open the writing connection, and hands it over to the loop.
             check_same_thread=read_only,
             factory=Connection,
         )
@@ -146,9 +147,9 @@ def connect(file: Path, *, read_only: bool = False) -> Connection:
 
 
 def open_index(file: Path) -> tuple[Connection, Path | None]:
-    """The writing connection; makes the tables on first use. A damaged index is set aside, where
-    the path says, and a new one made. Raises IndexFailed, and LeftError where another leftzmq made
-    it."""
+    """The writing connection; makes the tables on first use. A damaged index is set aside, and a
+    new one is made; the path returned says where the old one is. Raises IndexFailed, and LeftError
+    where another version of leftzmq made the index."""
     aside = set_aside(file)
     try:
         return _open(file), aside
@@ -184,8 +185,9 @@ def _open(file: Path) -> Connection:
                 str(file),
                 f"{BUILT_AGAIN}, or run the version of leftzmq that wrote it",
             )
-        # What an earlier life committed goes into the database, and to the disk: where a flush of
-        # the -wal failed, the kernel may take it for flushed, and a second flush would do nothing.
+        # What an earlier life committed is moved into the database, and to the disk. Where a flush
+        # of the -wal failed, the kernel may count it as flushed, and a second flush would do
+        # nothing.
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     except BaseException:
         connection.close()

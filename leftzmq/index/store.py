@@ -1,10 +1,10 @@
 """The writing side of one folder's index. The loop owns it; nobody else writes.
 
-Invariants: a path has at most one row with our bit, and it alone has a sequence; no row is
-without holders; sequences only grow, and what `commit` returned has survives a killed process.
+Invariants: a path has at most one row with our bit, and this row alone has a sequence; no row is
+without holders; sequences only grow, and the changes that `commit` wrote survive a killed process.
 
-Whatever reads or writes may raise IndexFailed. Nothing of the transaction stays then, and the store
-is of no use any more: the values in memory are ahead of the disk. A new one is opened.
+Every read or write may raise IndexFailed. Then the transaction is lost, and the store cannot be
+used any more: the values in memory are ahead of the disk. A new store is opened.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from leftzmq.tree.version import Life
 
 SWEEP_ROWS: Final = 2048  # in one step: 1 to 2 ms
 CUT_BYTES: Final = 2 << 20
-"""At once: a commit takes 1 to 4 ms for it, and 26 ms for 120 MB (2 cores, ext4, other work)."""
-MEANT: Final = b"meant"  # no content's id: whoever means to make it knows what it is to become
+"""The most that is cut at once: a commit takes 1 to 4 ms for it, and 26 ms for 120 MB (2 cores,
+ext4, other work)."""
+MEANT: Final = b"meant"  # no content's id: the job that is to make the file knows its content
 _RECORDS_AT_ONCE: Final = (64, 8, 1)
 _BEGUN: Final = "path, kind, size, mtime_ns, exec, content, depth, vector, writer, stamp, deleted"
 _PUT_ROWS: Final = (
@@ -44,21 +45,22 @@ _PUT_ROWS: Final = (
 
 
 class Store(Reader):
-    """Rows, lists, staging and heads of one folder."""
+    """Rows, chunk lists, staging and heads of one folder."""
 
     def __init__(self, file: Path) -> None:
-        """set_aside: where a damaged index lies now in whose place this one is new."""
+        """set_aside: where a damaged index is now, if this one replaces it."""
         connection, self.set_aside = open_index(file)
         super().__init__(connection)
         self.file = file
         self._open = False
-        self.log_bytes = 0  # of the -wal that is not in the database yet, as far as is known
-        self.log_length = 0  # of the -wal file, with what is in the database
-        self.commits = 0  # how many there were since it was opened
-        self._dropped: set[str] | None = None  # since somebody began to look for `.lefting` files
+        self.log_bytes = 0  # of the -wal: bytes not in the database yet, as far as is known
+        self.log_length = 0  # of the -wal file, including what is in the database
+        self.commits = 0  # the number of commits since it was opened
+        self._dropped: set[str] | None = None  # since a walk began to look for `.lefting` files
         self._meant: Counter[str] = Counter()  # `.lefting` files that are about to be made
-        self._reborn: set[Staged] = set()  # exist, and one just like it is being thrown away
-        self._doubted: set[str] = set()  # those of them whose name another one may still have
+        # Existing files; one with the same name and inode is being deleted.
+        self._reborn: set[Staged] = set()
+        self._doubted: set[str] = set()  # `.lefting` files whose name another one may have by now
         self._leftings: dict[str, tuple[str, Staged, bytes]] = {}  # by name: those that exist
         self._changed: dict[int, Row | None] = {}  # not in SQLite yet; None: to be deleted
         (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM version").fetchone()
@@ -69,13 +71,13 @@ class Store(Reader):
                 self._leftings[staged.path] = path, Staged(staged.path, abs(staged.inode)), content
 
     def begin(self) -> None:
-        """Start a transaction unless one is running. Every writing method calls it."""
+        """Starts a transaction unless one is running. Every writing method calls it."""
         if not self._open:
             self._db.execute("BEGIN IMMEDIATE")
             self._open = True
 
     def commit(self) -> None:
-        """End the transaction. Sequences given in it are ours from here on."""
+        """Ends the transaction. Sequences given in it are ours from here on."""
         self._write_rows()
         if self._open:
             self.heads.save()
@@ -85,53 +87,54 @@ class Store(Reader):
             self.commits += 1
 
     def flushed(self) -> None:
-        """All that was committed some time ago is in the database, if there was much of it: the
-        next commit shows whether the log could be begun anew."""
+        """Everything committed before the flush is in the database, if it was much. The next commit
+        shows whether SQLite could start the -wal again from the beginning."""
         self.log_bytes = 0
 
     def cut_log(self) -> None:
-        """Write a row, whose commit takes at most CUT_BYTES off the end of a -wal that is in the
-        database as a whole (https://www.sqlite.org/pragma.html#pragma_journal_size_limit)."""
+        """Writes a row whose commit cuts at most CUT_BYTES off the end of the -wal. All of the -wal
+        must be in the database (https://www.sqlite.org/pragma.html#pragma_journal_size_limit)."""
         limit = max(CHECKPOINT_BYTES, self.log_length - CUT_BYTES)
         self._db.execute(f"PRAGMA journal_size_limit = {limit}").fetchone()
         self.put_meta("log cut", b"")
 
     def begin_life(self, life: Life) -> None:
-        """A new start. What a killed one committed is durable after this, so that its last
-        sequence may be told."""
+        """Begins the life of a new start. After this, what a killed process committed is durable,
+        so that its last sequence may be announced."""
         self.heads.begin_life(life)
         self.commit()
         flush(self.file)
 
     def close(self) -> None:
-        """Keep what can be kept, and let go of the file."""
+        """Commits what can be committed, and closes the file."""
         with suppress(IndexFailed):
             self.commit()
         super().close()
 
     @property
     def failed(self) -> IndexFailed | None:
-        """Why nothing of it can be used any more, if that is so."""
+        """Why the store cannot be used any more, or None if it can."""
         return self._db.fault
 
     def give_up(self) -> None:
-        """Nothing of it is to be used any more: what is asked from now on fails, and what was not
-        committed is gone. Closed at once: a connection that is closed after its file was set aside
-        would throw away the -wal of the new one."""
+        """The store is not to be used any more: every later call fails, and what was not committed
+        is lost. The connection is closed at once: if it were closed after its file was set aside,
+        it would delete the -wal of the new file."""
         if self._db.fault is None:
             self._db.fault = index_failed(IndexFault.IO, self.file, "it was given up")
         self._db.close()
 
     @classmethod
     def empty(cls) -> Store:
-        """In memory alone: what stands for an index that could not be opened."""
+        """A store in memory alone, in place of an index that could not be opened."""
         return cls(Path(IN_MEMORY))
 
     # -- rows ------------------------------------------------------------------------------
 
     def put(self, row: Row) -> Row:
-        """Insert a row (id 0) or store its vector, holders, seq, scan and noise anew; the row as
-        it is stored. It reaches SQLite with many others, before the next question or commit."""
+        """Inserts a row (id 0) or stores its vector, holders, seq, scan and noise anew. Returns the
+        row as it is stored. It is written to SQLite together with many others, before the next
+        query or commit."""
         if row.id == 0:
             self._last_id += 1
             row = replace(row, id=self._last_id)
@@ -139,12 +142,12 @@ class Store(Reader):
         return row
 
     def remove(self, row: Row) -> None:
-        """Forget a version that nobody holds any more."""
+        """Deletes a version that no device holds any more."""
         self._changed[row.id] = None
 
     def replace(self, before: list[Row], after: list[Row]) -> list[Row]:
-        """Make the rows of one path `after`, and return them as they are stored; rows without
-        holders are dropped."""
+        """Replaces the rows of one path with `after`, and returns them as they are stored. Rows
+        without holders are dropped."""
         known = {row.id: row for row in before}
         kept = {row.id for row in after if row.holders}
         for row in before:
@@ -157,8 +160,9 @@ class Store(Reader):
         return super()._ask(question, values)
 
     def _write_rows(self) -> None:
-        """What changed since the last time, in few steps of SQLite. Rows that go and rows that
-        lose their sequence come first, so that a sequence is never in two rows."""
+        """Writes the rows that changed since the last time, in few steps of SQLite. Rows that are
+        deleted or lose their sequence are written first, so that a sequence is never in two rows.
+        """
         if not self._changed:
             return
         self.begin()
@@ -171,7 +175,8 @@ class Store(Reader):
             self._write(_PUT_ROWS, some)
 
     def _write(self, statement: str, records: Sequence[tuple[object, ...]]) -> None:
-        """Run `statement` with as many records as `{}` bears; each size is prepared once."""
+        """Runs `statement` with as many records at once as _RECORDS_AT_ONCE allows; each size is
+        prepared once."""
         at = 0
         for size in _RECORDS_AT_ONCE:
             while len(records) - at >= size:
@@ -183,14 +188,14 @@ class Store(Reader):
                 at += size
 
     def sweep(self, *bits: int) -> None:
-        """Take these bits from all rows, drop those without holders, and free the bits."""
+        """Removes these bits from all rows, deletes rows without holders, and frees the bits."""
         at = 0
         while (end := self.sweep_some(bits, at)) is not None:
             at = end
 
     def sweep_some(self, bits: Collection[int], after: int) -> int | None:
-        """The same for some of the rows, those of the ids above `after`; the id to go on from, or
-        None when it was the last of them and the bits are free."""
+        """Sweeps some of the rows: those with ids above `after`. Returns the id to go on from, or
+        None when these were the last and the bits are free."""
         self._write_rows()
         self.begin()
         end = after + SWEEP_ROWS
@@ -215,9 +220,9 @@ class Store(Reader):
         self._db.execute("INSERT OR REPLACE INTO list(id, rows) VALUES(?, ?)", (id, rows))
 
     def intend_staged(self, *meant: tuple[str, str, bytes]) -> None:
-        """(target, the `.lefting` that is about to be made for it, the content it is to become).
-        What is known of a file of that name stays: it may go before that. Each wants its
-        `intent_over`."""
+        """Stores (target, the `.lefting` that is about to be made for it, the content that it is to
+        become). A row of an existing file of that name stays: that file may be deleted before the
+        new one is made. Each call must be followed by `intent_over`."""
         self.begin()
         self._meant.update(lefting for _, lefting, _ in meant)
         self._write(
@@ -227,12 +232,13 @@ class Store(Reader):
         self._doubt(*(lefting for _, lefting, _ in meant))
 
     def intend_to_go_on(self, lefting: str) -> None:
-        """As `intend_staged`, with the file that is known. Wants its `intent_over`."""
+        """As `intend_staged`, for the file that exists already. Must be
+        followed by `intent_over`."""
         self._meant[lefting] += 1
 
     def put_staged(self, *found: tuple[str, Staged, bytes]) -> None:
-        """(target, its `.lefting`, the content it is to become). Where one that is being thrown
-        away had this very name and inode, that one is gone, and this one got both."""
+        """Stores (target, its `.lefting`, the content that it is to become). If a file that is
+        being deleted has this very name and inode, that file is gone, and the new file got both."""
         for _, staged, content in found:
             if content and self._leftings.get(staged.path, ("", None, b""))[1:] == (staged, b""):
                 self._reborn.add(staged)
@@ -244,8 +250,9 @@ class Store(Reader):
         )
 
     def intent_over(self, *leftings: str) -> None:
-        """Who meant to make each of these has made it, or another one, or none. Somebody else may
-        still be about to; and what a crash left under the name may still wait to be thrown away."""
+        """The jobs that meant to make these files have ended: each made its file, or another one,
+        or none. Another job may still mean to make one; and a file that a crash left under the name
+        may still wait for its deletion."""
         self.begin()
         self._meant.subtract(leftings)
         over = [lefting for lefting in leftings if self._meant[lefting] <= 0]
@@ -260,11 +267,11 @@ class Store(Reader):
         self._doubt(*(lefting for lefting in leftings if self.is_meant(lefting)))
 
     def is_meant(self, lefting: str) -> bool:
-        """Whether somebody is about to make it, or another one in its stead."""
+        """Whether a job is about to make this `.lefting`, or another one in its place."""
         return self._meant[lefting] > 0
 
     def doom_staged(self, staged: Staged) -> None:
-        """Nobody is to go on with it: it is about to be thrown away."""
+        """The file is about to be deleted: no transfer is to continue with it."""
         if self._is_known(staged):
             self._leftings[staged.path] = *self._leftings[staged.path][:2], b""
         self.begin()
@@ -274,8 +281,9 @@ class Store(Reader):
         )
 
     def _doubt(self, *leftings: str) -> None:
-        """There is one, and another one may get its name when it goes: a crash leaves either of
-        them there, or both. The inode of the first one is negative as long as that is so."""
+        """A `.lefting` of each of these names exists, and a second one may get the name once the
+        first is deleted. After a crash the name may hold either file. As long as that is so, the
+        row's inode is negative."""
         for staged in self.staged(*leftings):
             if staged.inode > 0:
                 self._doubted.add(staged.path)
@@ -284,7 +292,7 @@ class Store(Reader):
                 )
 
     def _now_only_meant(self, gone: Sequence[Staged]) -> None:
-        """The first one is no more; the other one may be there."""
+        """The first file of the name is deleted; the second one may exist."""
         names = self._doubted.intersection(staged.path for staged in gone)
         for each in [each for each in gone if each.path in names]:
             done = self._db.execute(
@@ -295,9 +303,9 @@ class Store(Reader):
                 self._doubted.discard(each.path)
 
     def drop_staged(self, *gone: Staged) -> None:
-        """These have another name now, or none. Not before that: what a crash leaves behind is
-        known to be ours by its row alone. Another file that got the name since keeps its row, also
-        where it got the inode."""
+        """Deletes the rows of these files, which have another name now, or none. Never called
+        before that: only the row tells that a file that a crash leaves behind is ours. Another file
+        that got the name since keeps its row, even if it also got the inode."""
         reborn = self._reborn.intersection(gone)
         self._reborn -= reborn
         gone = tuple(staged for staged in gone if staged not in reborn)
@@ -314,7 +322,7 @@ class Store(Reader):
 
     def leftings(self) -> list[tuple[str, Staged, bytes]]:
         """(target, `.lefting`, content) of all that exist, from memory: also what was not
-        committed, and after the index failed."""
+        committed, and also after the index failed."""
         return list(self._leftings.values())
 
     def _is_known(self, staged: Staged) -> bool:
@@ -322,14 +330,14 @@ class Store(Reader):
         return known is not None and known[1].inode == abs(staged.inode)
 
     def before_walk(self) -> None:
-        """Somebody begins to look what lies in the share: one of ours that is seen may have got its
-        name, or be gone, by the time that we hear of it."""
+        """A walk begins to look what lies in the share. A `.lefting` of ours that it sees may have
+        its final name, or be deleted, by the time its result arrives."""
         self._dropped = set()
 
     def foreign(self, found: Iterable[Staged]) -> list[Staged]:
-        """The `.lefting` files among those found since `before_walk` whose paths were never ours.
-        Where one is about to be made, a hidden one may be the one: it got another name than was
-        meant."""
+        """Of the `.lefting` files found since `before_walk`, those whose paths were never ours. A
+        hidden file in a directory where one is about to be made may be ours: it may have got
+        another name than was meant."""
         dropped, self._dropped = self._dropped or (), None
         unknown = [
             each for each in found if each.path not in dropped and not self.is_staging(each.path)
@@ -341,7 +349,7 @@ class Store(Reader):
             if not (name_of(each.path).startswith(".") and parent_of(each.path) in busy)
         ]
 
-    # -- what may have its name ----------------------------------------------------------------
+    # -- versions that may be on disk ----------------------------------------------------------
 
     def all_begun(self) -> dict[str, Entry]:
         found = self._ask(f"SELECT NULL, {_BEGUN} FROM begun").fetchall()
@@ -357,11 +365,11 @@ class Store(Reader):
         self.begin()
         self._db.execute("DELETE FROM begun WHERE path = ?", (sort_key(path),))
 
-    # -- what is held back ---------------------------------------------------------------------
+    # -- withheld files ------------------------------------------------------------------------
 
     def held(self, path: str) -> tuple[ScanKey, int, tuple[int, bytes]] | None:
-        """What lies at `path` and is not told, why (sync/versions/withheld), and stamp and writer
-        of the version that we had."""
+        """The stat of what lies at `path` and is not announced, the reason
+        (sync/versions/withheld), and stamp and writer of the version that we had."""
         found = self._ask(
             "SELECT scan, why, stamp, writer FROM held WHERE path = ?", (sort_key(path),)
         ).fetchone()
@@ -372,8 +380,8 @@ class Store(Reader):
         return key, found[1], (found[2], found[3])
 
     def held_for_nobody(self, why: int, limit: int) -> list[str]:
-        """Paths at which something is held back for this reason, and of which nobody, known or
-        away, has a version any more."""
+        """Paths where something is withheld for this reason, and of which no device, reachable or
+        not, has a version any more."""
         found = self._ask(
             "SELECT path FROM held WHERE why = ? AND NOT EXISTS"
             " (SELECT 1 FROM version WHERE version.path = held.path) LIMIT ?",
@@ -389,19 +397,19 @@ class Store(Reader):
         )
 
     def let_go(self, path: str) -> None:
-        """Nothing is held back at `path` any more."""
+        """Nothing is withheld at `path` any more."""
         self.begin()
         self._db.execute("DELETE FROM held WHERE path = ?", (sort_key(path),))
 
     def let_go_of(self, why: int, told: int) -> None:
-        """Nothing is held back for this reason any more. told: the reason to be there where we had
-        a version."""
+        """Nothing is withheld for the reason `why` any more. told: the new reason where we had a
+        version."""
         self.begin()
         self._db.execute("UPDATE held SET why = ? WHERE why = ? AND writer != x''", (told, why))
         self._db.execute("DELETE FROM held WHERE why = ?", (why,))
 
     def count_held(self) -> dict[int, int]:
-        """How much is held back, by reason."""
+        """The number of withheld paths, by reason."""
         return dict(self._ask("SELECT why, count(*) FROM held GROUP BY why").fetchall())
 
     # -- meta ---------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""Which versions a user has let pass the guard: ranges of counters per life.
+"""Which versions a user has let pass the guard: ranges of counters for each life.
 
-A set that only grows by joining, so it may be passed on in any order and any number of times.
-Pure. Must not know how the ranges travel or where they are kept.
+The set only grows by joining, so it may be passed on in any order and any number of times. Pure.
+Must not know how the ranges travel or where they are kept.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from leftzmq.tree.entry import Entry
 from leftzmq.tree.version import LIFE_BYTES, Life, birth
 
 MAX_RANGES: Final = 64
-"""Those of the youngest lives stay. One decision makes one range for each writer whose versions it
-was about: one, mostly."""
+"""The ranges of the youngest lives stay. One decision makes one range for each writer of the
+versions that it covers: mostly one."""
 
 Range = tuple[Life, int, int]
-"""(writer, lowest counter, highest counter), both included; counters are from 1 on."""
+"""(writer, lowest counter, highest counter), both included; counters begin at 1."""
 
 _PACKED: Final = struct.Struct(f">{LIFE_BYTES}sQQ")
 
@@ -34,26 +34,26 @@ class Accepted:
         return bool(self.ranges)
 
     def covers(self, entry: Entry) -> bool:
-        """Whether this version was let pass."""
+        """Whether a user let this version pass."""
         return any(
             life == entry.writer and low <= entry.counter <= high for life, low, high in self.ranges
         )
 
     def joined(self, other: Accepted) -> Accepted:
-        """What either of them lets pass, cut to MAX_RANGES."""
+        """What either of the two lets pass, cut to MAX_RANGES."""
         if other.ranges == self.ranges or not other.ranges:
             return self
         return Accepted(_cut(_merged((*self.ranges, *other.ranges))))
 
     def includes(self, other: Accepted) -> bool:
-        """Whether all that `other` lets pass is let pass here."""
+        """Whether everything that `other` lets pass is let pass here, too."""
         return all(
             any(life == ours and at <= low and high <= end for ours, at, end in self.ranges)
             for life, low, high in other.ranges
         )
 
     def upto(self, life: Life, head: int) -> Accepted:
-        """Without what this life has not told yet: its versions above `head`."""
+        """This set without versions that this life has not announced yet: those above `head`."""
         kept = [
             (each, low, min(high, head) if each == life else high)
             for each, low, high in self.ranges

@@ -1,7 +1,7 @@
 """The name and the entry of a conflict copy, and what its name says.
 
-Both are made of the losing version alone, so that every device that makes the copy makes the
-SAME one, and a user's edit or delete of it is above all of them.
+Both are made from the losing version alone. So every device that makes the copy makes the SAME one,
+and a user's edit or delete of the copy is above all of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from leftzmq.tree.version import device_letters
 
 CONFLICT_MARK: Final = ".conflict-"
 HEX_DIGITS: Final = 4
-"""Digits of the content's id in a copy's name; more where other bytes have that name."""
+"""Digits of the content's id in a copy's name; more where a file with other bytes has that name."""
 MAX_DIGITS: Final = 64
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,8 +37,9 @@ _COPY: Final = re.compile(
 class CopyName:
     """What the name of a conflict copy says.
 
-    path: of the file that it is a copy of (of a very long name only what was left of it).
-    time: YYYYMMDD-HHMMSS, UTC. device: the letters of who wrote it (version.device_letters).
+    path: of the file that it is a copy of; of a very long name only the part that was kept
+    time: YYYYMMDD-HHMMSS, UTC
+    device: the letters of the device that wrote it (version.device_letters)
     """
 
     path: str
@@ -59,7 +60,7 @@ def read_name(path: str) -> CopyName | None:
 
 
 def is_conflict_name(path: str) -> bool:
-    """Whether the last component of `path` is made as `conflict_path` makes it."""
+    """Whether the last component of `path` has the form that `conflict_path` makes."""
     return read_name(path) is not None
 
 
@@ -70,7 +71,8 @@ def is_copy_of(copy: str, path: str) -> bool:
 
 
 def copies_between(path: str) -> tuple[str, str]:
-    """Two paths between which all conflict copies of `path` sort (not all there are copies)."""
+    """Two paths between which all conflict copies of `path` sort. Not all paths between them are
+    copies."""
     stem, _ = _split(name_of(path))
     low = join(parent_of(path), stem + CONFLICT_MARK)
     return low, low[:-1] + chr(ord(low[-1]) + 1)
@@ -79,7 +81,8 @@ def copies_between(path: str) -> tuple[str, str]:
 def kept_path(copy: CopyName, device: str, *, again: bool = False) -> str:
     """`name (DEVICE DATE).ext`: the name of a copy that a user keeps as a file of its own.
 
-    device: how a person calls it. again: with the digits, for where that name is taken.
+    device: what a person calls the device
+    again: adds the digits, where that name is taken
     """
     stem, extension = _split(name_of(copy.path))
     clear = "".join(c if c.isprintable() and c != "/" else "-" for c in device)
@@ -101,7 +104,7 @@ def conflict_path(loser: Entry, digits: int = HEX_DIGITS) -> str:
 
 
 def _id_of(loser: Entry) -> str:
-    """MAX_DIGITS digits. Of a link a hash of its target: most targets begin with the same
+    """MAX_DIGITS digits. For a link, a hash of its target: most targets begin with the same
     characters, and a link has no mtime that would tell two copies apart."""
     if loser.kind is Kind.SYMLINK:
         return hashlib.blake2b(loser.content, digest_size=MAX_DIGITS // 2).hexdigest()
@@ -109,7 +112,8 @@ def _id_of(loser: Entry) -> str:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Stem, and extension with its dot. Without a dot, and of a dotfile, all of it is stem."""
+    """The stem, and the extension with its dot. A name without a dot, or of a
+    dotfile, is all stem."""
     stem, dot, extension = name.rpartition(".")
     return (stem, dot + extension) if stem else (name, "")
 

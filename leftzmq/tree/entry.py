@@ -16,18 +16,19 @@ from msgspec.structs import replace
 from leftzmq.tree.version import Life, Vector
 
 ContentId = NewType("ContentId", bytes)
-"""32 bytes for a file: the id of its one chunk or of its list. For a link: its target in UTF-8.
-Empty for a folder."""
+"""32 bytes for a file: the id of its one chunk or of its chunk list. For a link: its target in
+UTF-8. Empty for a directory."""
 
 ID_BYTES: Final = 32
 MAX_LINK_BYTES: Final = 4095  # PATH_MAX without its NUL
 MAX_SIZE: Final = 2**60
 MAX_TIME_IN_STAMP: Final = 2**62 - 2**40
-"""A file, or a clock, from the year 2116 gets this stamp, so that 2**40 changes of it still fit
-below the wire's limit of 2**62."""
+"""A file or a clock with a time in the year 2116 or later gets this stamp, so that 2**40 changes of
+it still fit below the wire's limit of 2**62."""
 MAX_LEAP: Final = 2**16
-"""Above MAX_TIME_IN_STAMP stamps grow by one a change: nobody gets further ahead of us than so many
-changes. Without this one version at the limit would leave no room above it for anybody's edit."""
+"""Above MAX_TIME_IN_STAMP stamps grow by one for each change. No version that is ahead of ours by
+more than this number of changes is taken. Without this limit, one version at the end of all stamps
+would leave no stamp above it for anybody's edit."""
 
 
 class Kind(IntEnum):
@@ -63,8 +64,8 @@ class ScanKey(Struct, frozen=True, gc=False):
         )
 
     def has_grown(self, now: ScanKey) -> bool:
-        """Whether this file may only have more behind what it was, at that later stat. What it was
-        is still to be read twice: it may have been written to as well."""
+        """Whether this file may only have got more bytes at its end by the later stat `now`. Its
+        old content must still be read twice: somebody may have written to that as well."""
         is_same = (self.kind, self.inode, self.exec) == (now.kind, now.inode, now.exec)
         return is_same and now.size > self.size
 
@@ -72,9 +73,9 @@ class ScanKey(Struct, frozen=True, gc=False):
 class Observed(Struct, frozen=True, gc=False):
     """What a scan found at a path: everything of an entry that the disk knows.
 
-    size is 0 for folders and links; mtime_ns counts for files, and for the stamp of a link; depth
-    is the number of list levels above the chunks, 0 for a file of one chunk. noise: a file whose
-    bytes look encrypted; no part of an entry.
+    size is 0 for directories and links. mtime_ns counts for files, and for the stamp of a link.
+    depth is the number of list levels above the chunks, 0 for a file of one chunk. noise: the bytes
+    of the file look encrypted; no part of an entry.
     """
 
     path: str
@@ -90,16 +91,16 @@ class Observed(Struct, frozen=True, gc=False):
 Rank = tuple[int, bytes, bytes, tuple[int, int, int, int, int, int]]
 """(stamp, writer, content id, tie): a TOTAL order that extends "seen".
 
-The tie decides nothing between honest devices (a writer gives a stamp once a path); it keeps
-the order total when a hostile one gives one name to two versions.
+The tie decides nothing between honest devices (a writer gives one stamp to a path only once). It
+keeps the order total when a hostile device gives one name to two versions.
 """
 
 
 class Entry(Struct, frozen=True, gc=False):
     """One version of one path (docs/design.md, "Versions").
 
-    mtime_ns is that of a file; 0 for folders and links. A tombstone (deleted) keeps the kind and
-    content id that it deleted; its size, mtime, exec and depth are 0.
+    mtime_ns is that of a file; 0 for directories and links. A tombstone (deleted) keeps the kind
+    and content id that it deleted; its size, mtime, exec and depth are 0.
     """
 
     path: str
@@ -136,13 +137,13 @@ class Entry(Struct, frozen=True, gc=False):
         return other.vector.saw(self.writer, self.counter)
 
     def leaps(self, ours: Entry | None) -> bool:
-        """Whether this comes from nearer to the end of all stamps than changes of `ours` lead."""
+        """Whether this version is nearer to the end of all stamps than changes of `ours` lead."""
         floor = MAX_TIME_IN_STAMP if ours is None else max(ours.stamp, MAX_TIME_IN_STAMP)
         return self.stamp > floor + MAX_LEAP
 
     def same_content(self, other: Entry) -> bool:
-        """Same kind and bytes (or both gone, having deleted the same): never a conflict. One that
-        gives the same content another size lies, and is never joined."""
+        """Whether kind and bytes are the same (or both are deleted, and deleted the same): never a
+        conflict. An entry that gives the same content another size lies, and is never joined."""
         return (
             self.kind == other.kind
             and self.content == other.content
@@ -157,9 +158,10 @@ def _vector_after(base: Entry | None, life: Life, sequence: int) -> Vector:
 
 
 def local_change(found: Observed, base: Entry | None, life: Life, sequence: int) -> Entry:
-    """The new version that a scan found; `base` is what this device had, never what it wants.
+    """The new version that a scan found. `base` is the version that this device had, never one that
+    it wants.
 
-    stamp = max(mtime, the base's + 1) for files and links, the base's + 1 alone for folders.
+    stamp = max(mtime, the base's + 1) for files and links, the base's + 1 alone for directories.
     """
     stamp = base.stamp + 1 if base else 0
     if found.kind is not Kind.DIRECTORY:
@@ -180,7 +182,8 @@ def local_change(found: Observed, base: Entry | None, life: Life, sequence: int)
 
 
 def tombstone(base: Entry, life: Life, sequence: int, now_ns: int) -> Entry:
-    """The version that says `base` was deleted here; it remembers the content id it deleted."""
+    """The version that says that `base` was deleted here; it keeps the content
+    id that it deleted."""
     return Entry(
         path=base.path,
         kind=base.kind,
@@ -199,7 +202,7 @@ def tombstone(base: Entry, life: Life, sequence: int, now_ns: int) -> Entry:
 def published_again(ours: Entry, above: Entry, life: Life, sequence: int) -> Entry:
     """`ours` as a new local change above a concurrent winner that must not be taken.
 
-    The winner's vector is NOT joined: it was not seen, it was outbid.
+    The winner's vector is NOT joined: the winner was not seen, it was outbid.
     """
     return replace(
         ours,
@@ -210,7 +213,8 @@ def published_again(ours: Entry, above: Entry, life: Life, sequence: int) -> Ent
 
 
 def joined(ours: Entry, theirs: Entry) -> Entry:
-    """Two versions of the same kind and content as one: the higher rank's, vectors joined."""
+    """Two versions of the same kind and content as one: the version of higher rank, with the
+    vectors joined."""
     assert ours.same_content(theirs)
     higher = ours if ours.rank >= theirs.rank else theirs
     vector = ours.vector.joined(theirs.vector, keep=(ours.writer, theirs.writer))
@@ -218,17 +222,17 @@ def joined(ours: Entry, theirs: Entry) -> Entry:
 
 
 def with_other_deletes(entry: Entry, others: Iterable[Entry]) -> Entry:
-    """`entry`, if it is a tombstone, having seen what the lower tombstones among `others` had seen,
-    whatever they deleted; anything else as it is.
+    """If `entry` is a tombstone: `entry`, having also seen what the lower tombstones among `others`
+    had seen, whatever they deleted. Any other entry is returned as it is.
 
-    Without this the next device, which is told of this one only, would take what the others
+    Without this the next device, which receives only this tombstone, would take what the others
     deleted for something that nobody has seen, and would bring it back.
     """
     if not entry.deleted:
         return entry
     vector = entry.vector
     for other in others:
-        # Ranks extend "seen": a lower one that says that it saw this one lies.
+        # Ranks extend "seen": a lower entry that claims to have seen this one lies.
         if other.deleted and other.rank < entry.rank and not entry.seen_by(other):
             vector = vector.joined(other.vector, keep=(entry.writer,))
     return entry if vector == entry.vector else replace(entry, vector=vector)

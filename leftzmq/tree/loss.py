@@ -10,15 +10,15 @@ from typing import Final
 from leftzmq.tree.entry import Kind
 
 NOTHING_BYTES: Final = 16
-"""A file of so many bytes, and fewer, is as good as empty where it was longer."""
+"""A file that was longer and has this many bytes, or fewer, counts as empty."""
 SHRUNK_FROM_BYTES: Final = 4096
 SHRUNK_BY: Final = 256
-"""A file of SHRUNK_FROM_BYTES or more is lost where less than this part of it is left."""
+"""A file of SHRUNK_FROM_BYTES or more is lost if less than this part of it is left (1/256)."""
 
 
 def loses(file_bytes: int, kind: Kind, size: int, *, deleted: bool = False) -> bool:
-    """Whether a file of `file_bytes` is lost where this comes in its place: nothing (`deleted`), a
-    folder or link, or a file of `size` bytes that has shrunk to nothing."""
+    """Whether a file of `file_bytes` is lost when it is replaced: by nothing (`deleted`), by a
+    directory or link, or by a file of `size` bytes that has shrunk to nothing."""
     if deleted or kind is not Kind.FILE:
         return True
     if size == 0:

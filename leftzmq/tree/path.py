@@ -30,9 +30,9 @@ _IGNORABLE: Final = re.compile(
 
 
 def check_path(path: str) -> str:
-    """Return `path` if it may be synced.
+    """Returns `path` if it may be synced.
 
-    Raises Refused with one of the PATH_* refusals. Whoever sent such a path over the wire is
+    Raises Refused with one of the PATH_* refusals. A device that sent such a path over the wire is
     dropped; on disk it becomes a Problem.
     """
     if not path:
@@ -59,24 +59,25 @@ def check_path(path: str) -> str:
 
 
 def _folded(path: str) -> str:
-    """What a case-folding file system compares: there `.LEFT` is our own folder.
+    """The form that a case-folding file system compares: there `.LEFT` is our own directory.
 
-    Such a one (ext4 and f2fs with casefold, HFS+) also passes over what Unicode calls default
-    ignorable, so `.le<ZWNJ>ft` would be our folder as well.
+    Some of these file systems (ext4 and f2fs with casefold, HFS+) also ignore the characters that
+    Unicode calls default ignorable, so `.le<ZWNJ>ft` would be our directory as well.
     """
     return path.lower() if path.isascii() else _IGNORABLE.sub("", path.casefold())
 
 
 def folded(path: str) -> str:
-    """What two paths have in common that some file systems cannot tell apart, by case or by the
-    form of Unicode. No disk folds exactly so: it tells which of several names it means."""
+    """The same string for all paths that some file systems cannot tell apart, by case or by the
+    form of Unicode. No disk folds exactly like this: the disk tells which of several names it
+    means."""
     if path.isascii():
         return path.lower()
     return normalize("NFC", normalize("NFD", path).casefold())
 
 
 def parent_of(path: str) -> str:
-    """The folder that holds `path`; "" is the share's root."""
+    """The directory that holds `path`; "" is the share's root."""
     return path.rpartition("/")[0]
 
 
@@ -86,25 +87,26 @@ def name_of(path: str) -> str:
 
 
 def join(parent: str, name: str) -> str:
-    """The path of `name` in the folder `parent` ("" is the share's root)."""
+    """The path of `name` in the directory `parent` ("" is the share's root)."""
     return f"{parent}/{name}" if parent else name
 
 
 def is_below(path: str, folder: str) -> bool:
-    """Whether `path` lies inside `folder` (not: is it)."""
+    """Whether `path` is inside `folder`, and is not `folder` itself."""
     return not folder or path.startswith(folder + "/")
 
 
 def is_within(path: str, top: str) -> bool:
-    """Whether `path` is `top` or lies inside it."""
+    """Whether `path` is `top` or is inside it."""
     return path == top or is_below(path, top)
 
 
 def sort_key(path: str) -> bytes:
-    """Bytes whose order is that of a sorted walk: a folder, all that is in it, then its sibling.
+    """Bytes whose order is that of a sorted walk: a directory, all that is in it, then its next
+    sibling.
 
-    `/` becomes NUL, which no name can contain, so `a/b` sorts before `a-b`. It is also the form
-    in which the index stores a path: one walk and one cursor can be merged.
+    `/` becomes NUL, which no name can contain, so `a/b` sorts before `a-b`. It is also the form in
+    which the index stores a path: one walk and one cursor can be merged.
     """
     return path.encode().replace(b"/", b"\0")
 

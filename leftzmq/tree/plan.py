@@ -28,7 +28,8 @@ class Verb(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What our index says lies at a path now; what comes out on a replace must be this."""
+    """What our index says lies at a path now. The file that a replace takes out
+    must be this one."""
 
     key: ScanKey
     content: ContentId
@@ -44,9 +45,10 @@ class Staged:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Where the bytes of a MOVE_FILE lie.
+    """The source of a MOVE_FILE.
 
-    entry: the tombstone of that path. held: what must be there
+    entry: the tombstone of that path
+    held: what must be there
     """
 
     entry: Entry
@@ -59,9 +61,9 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """Where what was at a name lies since the disk let it neither go on nor back.
+    """Where an old version lies after the disk allowed neither its move nor its way back.
 
-    ours: the stat of what we had put there instead; None: nothing
+    ours: the stat of what we had put in its place; None: nothing
     """
 
     path: str
@@ -70,16 +72,17 @@ class Aside:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One change of one path; of two, for a move.
+    """One change of one path; for a move, of two paths.
 
     entry:   the version that will be there (for REMOVE its tombstone; for NAME_COPY: that is there)
-    old:     what must be there now, None where nothing may be there
-    copy_to: where the old bytes go as a conflict copy; None: to the trash
-    staged:  the bytes, for PUT_FILE; for NAME_COPY: what they were, the old ones have its name now
-    moved:   the bytes, for MOVE_FILE
-    aside:   what is to have the name again, for GO_BACK
-    spelled: for MAKE_DIRECTORY: what the folder is called until now, on a disk that takes both for
-             one name
+    old:     what must be there now; None: nothing may be there
+    copy_to: where the old bytes are put as a conflict copy; None: they are moved to the trash
+    staged:  for PUT_FILE: the bytes; for NAME_COPY: the `.lefting` under whose name the old bytes
+        are
+    moved:   the source of the bytes, for MOVE_FILE
+    aside:   the old version that is to have the name again, for GO_BACK
+    spelled: for MAKE_DIRECTORY: the present spelling of the directory, on a disk that takes both
+             spellings for one name
     """
 
     verb: Verb
@@ -97,14 +100,14 @@ class Operation:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every final name that it may give."""
+        """Every final name that the operation may give."""
         return (self.path,) if self.copy_to is None else (self.path, self.copy_to)
 
 
 def ordered(operations: Iterable[Operation]) -> list[Operation]:
-    """Children are removed before parents, then parents are made before children.
+    """Sorts operations: children are removed before parents, then parents are made before children.
 
-    Removing first frees the names for swaps (file <-> folder <-> link) and for renames that only
+    Removing first frees the names for swaps (file <-> directory <-> link) and for renames that only
     change the case.
     """
     removes: list[Operation] = []

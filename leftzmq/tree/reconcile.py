@@ -1,7 +1,7 @@
-"""Which of two versions of a path wins, and what becomes of the other one.
+"""Which of two versions of a path wins, and what happens to the other one.
 
-Pure: no order of arrival, no clock, no device in it, so every device comes to the same answer.
-The higher rank wins, everywhere, always; the vector only says whether the lower one was SEEN
+Pure: it uses no order of arrival, no clock and no device, so every device gets the same answer. The
+higher rank wins, everywhere, always; the vector only says whether the lower one was SEEN
 (docs/design.md, "Versions", model-checked; do not change a line without the simulation).
 """
 
@@ -26,12 +26,12 @@ class Verdict(Enum):
 def reconcile(
     ours: Entry | None, theirs: Entry, known: Iterable[Entry] = (), *, in_use: bool = False
 ) -> Verdict:
-    """Decide about one path.
+    """Decides about one path.
 
-    known:  all versions of the path that we know of; a version of which one of them is a
-            successor is neither published again nor copied.
-    in_use: `ours` is a folder below which something lives that must stay (a child that the
-            maker of `theirs` had not seen, something ignored or not yet scanned).
+    known:  all versions of the path that we know of. A version that one of them succeeds is neither
+            published again nor copied.
+    in_use: `ours` is a directory below which something lives that must stay (a child that the maker
+            of `theirs` had not seen, something ignored or not yet scanned).
     """
     if ours is None:
         return Verdict.TAKE
@@ -46,16 +46,17 @@ def reconcile(
     if any(succeeds(version, ours) for version in (theirs, *known)):
         return Verdict.TAKE
     if theirs.deleted:
-        # The same bytes were deleted by someone who had them: a touch does not save a file.
+        # Somebody who had the same bytes deleted them: a touch does not save a file.
         deleted_this = theirs.kind == ours.kind and theirs.content == ours.content
         return Verdict.TAKE if deleted_this else Verdict.PUBLISH_AGAIN  # case (a)
     if ours.kind is Kind.DIRECTORY:
-        return Verdict.PUBLISH_AGAIN  # case (b): the folder stays, the file becomes the copy
+        return Verdict.PUBLISH_AGAIN  # case (b): the directory stays, the file becomes the copy
     return Verdict.TAKE_AND_COPY
 
 
 def succeeds(later: Entry, earlier: Entry) -> bool:
-    """Whether the maker of `later` had seen `earlier` (and `later` is not it, or its namesake)."""
+    """Whether the maker of `later` had seen `earlier`. False if `later` is `earlier` itself, or has
+    the same writer and counter."""
     if later.vector == earlier.vector:
         return False  # equal vectors with other bytes count as concurrent
     if (later.writer, later.counter) == (earlier.writer, earlier.counter):

@@ -1,7 +1,7 @@
-"""Lives, version vectors and ranks: who made a version, and what had its maker seen.
+"""Lives, version vectors and ranks: who made a version, and what its maker had seen.
 
-The rules are those of docs/design.md, "Versions", and were model-checked; a vector only ever says
-whether a version was SEEN by another one, the rank alone says which one wins.
+The rules are those of docs/design.md, "Versions", and were model-checked. A vector only ever says
+whether another version had SEEN a version; the rank alone says which version wins.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from msgspec import Struct
 Life = NewType("Life", bytes)
 """12 bytes: 4 of the device key's hash, 4 of unix time (big-endian), 4 random.
 
-One device, one folder, one START of the agent: never used by two lives.
+One device, one folder, one START of the agent: no other start has the same life.
 """
 
 LIFE_BYTES: Final = 12
@@ -40,20 +40,20 @@ def device_letters(writer: Life) -> str:
 
 
 def is_by(writer: Life, device_mark: bytes) -> bool:
-    """Whether the device of this mark (content/keys) wrote it, in whichever of its lives."""
+    """Whether the device of this mark (content/keys) wrote it, in any of its lives."""
     return writer.startswith(device_mark)
 
 
 def birth(writer: Life) -> int:
-    """The unix time, in seconds, at which this life began, as it says itself."""
+    """The unix time, in seconds, at which this life began, as the life itself says."""
     return int.from_bytes(writer[4:8], "big")
 
 
 class Vector(Struct, frozen=True, gc=False):
     """{writer: counter}, in ascending order of the writer; at most MAX_WRITERS.
 
-    packed: 20 bytes a pair, the writer and then the counter big-endian. It is what the index and
-    the wire hold: most vectors pass through without ever being taken apart.
+    packed: 20 bytes for each pair, the writer and then the counter big-endian. The index and the
+    wire hold this form: most vectors are never unpacked.
     """
 
     packed: bytes = b""
@@ -75,7 +75,7 @@ class Vector(Struct, frozen=True, gc=False):
         )
 
     def counter(self, writer: Life) -> int:
-        """The counter of `writer`, 0 where the vector does not hold it."""
+        """The counter of `writer`; 0 if the vector does not have it."""
         packed = self.packed
         for at in range(0, len(packed), _PAIR_BYTES):
             if packed[at : at + LIFE_BYTES] == writer:
@@ -89,8 +89,8 @@ class Vector(Struct, frozen=True, gc=False):
     def with_own(self, writer: Life, counter: int, base_writer: Life | None) -> Vector:
         """This vector with our own counter set, cut to MAX_WRITERS.
 
-        Own and base's writer are always kept, then the youngest lives: dropping an ancient one
-        costs at worst one conflict copy too many.
+        Our own and the base's writer are always kept, then the youngest lives: dropping a very old
+        one costs at worst one conflict copy too many.
         """
         assert 0 < counter <= MAX_COUNTER
         merged = dict(self.pairs)
@@ -99,8 +99,8 @@ class Vector(Struct, frozen=True, gc=False):
         return Vector.of(_cut(merged, keep))
 
     def joined(self, other: Vector, keep: Iterable[Life]) -> Vector:
-        """The pairwise maximum. Only same kind and content may be joined, and deletes; nothing else
-        ever."""
+        """The pairwise maximum. Only versions of the same kind and content, and deletes, may ever
+        be joined."""
         if self.packed == other.packed:
             return self
         merged = dict(self.pairs)

@@ -1,4 +1,4 @@
-"""The jobs of the worker threads: the one place where a job meets the disk, the index and the keys.
+"""Runs the jobs of the worker threads. Only here does a job use the disk, the index and the keys.
 
 Must not know sockets, nor what a job is for.
 """

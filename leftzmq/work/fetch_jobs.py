@@ -1,7 +1,6 @@
-"""Runs the jobs about bytes on their way into a `.lefting`, from its first name to its last byte.
+"""Runs the jobs that write received bytes into a `.lefting`, from its creation to its last byte.
 
-Part of work/runner. Knows the share and the keys. Must not know who asked, nor where bytes come
-from.
+Part of work/runner. Knows the share and the keys. Must not know who asked, nor who sent the bytes.
 """
 
 from __future__ import annotations
@@ -36,19 +35,20 @@ _HELD_UP: Final = (
     staging.Unstageable,
     OSError,
 )
-"""What keeps bytes from being staged; `_problem` says what it means for the path."""
+"""Errors that keep bytes from being staged. `_problem` says what one means for the path."""
 
 
 def run(context: FolderContext, now_ns: int, job: Any) -> JobDone:
-    """The fact that answers `job`. now_ns: wall clock."""
+    """Run `job`. Returns the fact that answers it. now_ns: wall clock."""
     answer: JobDone = HANDLERS[type(job)](context, now_ns, job)
     return answer
 
 
 def no_room(context: FolderContext, reader: Reader, entry: Entry) -> Problem | None:
-    """Why there is no room for a large file, before anything is done for it."""
+    """The Problem if there is no space for a large file, before anything is done for it; else
+    None."""
     if mount_check.problem(context, entry.path) is not None:
-        return None  # the job that makes its `.lefting` says so
+        return None  # the job that makes its `.lefting` reports that
     known = next(iter(reader.resumable(*lefting.lefting_paths(entry.path))), None)
     if known is not None and not lefting.is_there(context.root, known):
         known = None
@@ -76,7 +76,7 @@ def _open_staging(context: FolderContext, now_ns: int, job: jobs.OpenStaging) ->
     except _HELD_UP as error:
         problem = _problem(context, entry, error)
         kept = _left(context, now_ns, error) or job.known
-        room = isinstance(error, LowSpace)  # its folder could be looked at
+        room = isinstance(error, LowSpace)  # the folder could be opened
         if room and kept is not None and not _may_be_there(context, kept):
             kept = None
         return jobs.StagingOpened(job.folder, entry, kept, kept is not None, problem)
@@ -201,7 +201,7 @@ def _sample(context: FolderContext, now_ns: int, job: jobs.Sample) -> JobDone:
     try:
         noise = staging.is_staged_noise(context.root, job.staged, job.entry.size)
     except staging.StagingLost:
-        pass  # whoever gives it its name finds that out
+        pass  # the job that gives the file its final name finds that
     except _HELD_UP as error:
         problem = _problem(context, job.entry, error)
     return jobs.Sampled(job.folder, job.entry, job.staged, noise, problem)
@@ -228,7 +228,8 @@ def _clear_staging(context: FolderContext, now_ns: int, job: jobs.ClearStaging) 
 
 
 def _may_be_there(context: FolderContext, staged: Staged) -> bool:
-    """Whether it is there, or cannot be looked at: whoever goes on with it finds out."""
+    """Whether the `.lefting` is there. True also if that cannot be checked: the next job that uses
+    the `.lefting` finds out. OSError that says nothing about it."""
     try:
         return lefting.is_there(context.root, staged)
     except OSError as error:
@@ -237,9 +238,9 @@ def _may_be_there(context: FolderContext, staged: Staged) -> bool:
 
 
 def _is_flushed(context: FolderContext, staged: Staged) -> bool:
-    """Whether what it holds is on the disk. If some of it was lost that is told here for the last
-    time: a read finds it in memory, and a later flush says that all is well. True where it cannot
-    be looked at, or lies where nothing may be touched now."""
+    """Whether the bytes of the `.lefting` are on the disk. This is the last chance to learn that
+    some were lost: later a read finds them in memory, and another flush reports success. True also
+    if the `.lefting` cannot be opened, or if nothing may be touched there now."""
     if context.still_there() is not None or mount_check.problem(context, staged.path) is not None:
         return True
     return lefting.is_flushed(context.root, staged)
@@ -252,14 +253,14 @@ def _is_swapped(context: FolderContext, leftover: jobs.Leftover) -> bool:
         return lefting.is_swapped(context.root, leftover.staged, leftover.path)
     except OSError as error:
         raise_if_short(error)
-        return False  # what lies there goes to the trash, not away
+        return False  # then the file there is moved to the trash, not unlinked
 
 
 def _gone(
     context: FolderContext, now_ns: int, leftings: tuple[Staged, ...]
 ) -> tuple[tuple[Staged, ...], tuple[Staged, ...]]:
-    """Those of which nothing is left; and which of these were not there. Of a mount that is away
-    nothing is gone, and what lies in its place is not ours."""
+    """Delete `leftings`. Returns those that are gone now, and which of these were not there before.
+    Below a missing mount none is gone, and a file in its place is not ours."""
     if context.still_there() is not None:
         return (), ()
     gone: list[Staged] = []
@@ -298,7 +299,8 @@ def _open_lists(context: FolderContext, now_ns: int, job: jobs.OpenLists) -> Job
 def _bytes_of(
     context: FolderContext, file: jobs.SmallFile, body: memoryview, home: LastFolder
 ) -> bytes | None:
-    """The checked bytes of a small file; None where its home copy is not there (any more)."""
+    """The checked bytes of a small file; None if its local copy is missing or changed. Raises
+    Refused for bytes that do not match the id."""
     entry = file.entry
     if file.box_start >= 0:
         box = body[file.box_start : file.box_start + file.box_bytes]
@@ -319,7 +321,7 @@ def _check_room(context: FolderContext, job: jobs.WriteChunks | jobs.LookAtHome,
 
 
 def _left(context: FolderContext, now_ns: int, error: Exception) -> Staged | None:
-    """The `.lefting` that a failed staging could not throw away."""
+    """The `.lefting` that a failed staging could not delete; None: there is none."""
     left = error.left if isinstance(error, staging.DiskFull | staging.Unstageable) else None
     if left is not None and left.inode == 0 and left in _gone(context, now_ns, (left,))[0]:
         return None
@@ -327,7 +329,7 @@ def _left(context: FolderContext, now_ns: int, error: Exception) -> Staged | Non
 
 
 def _problem(context: FolderContext, entry: Entry, error: Exception) -> Problem:
-    """What a failed staging means for the path."""
+    """The Problem of the path after a failed staging."""
     match error:
         case LowSpace():
             return Shortage(

@@ -1,5 +1,5 @@
-"""What the jobs of one folder work on: its share, its keys, its index, and what goes on from job to
-job. Knows no job.
+"""Holds what the jobs of one folder use: its share, keys and index, and work that continues from
+job to job. Knows no job.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from leftzmq.work.unflushed_names import UnflushedNames
 
 @dataclass(slots=True)
 class FolderContext:
-    """Of one folder.
+    """The context of one folder's jobs.
 
     still_there: None while the share is the one we know, else why it is not (I11)
     watched:     whether a watcher will report a cookie
-    mounts:      the folders in it that are mounts
-    unflushed:   what a power cut may take back, and is flushed before it is believed
-    lacks:       what its file system cannot do, in sentences
-    walks, sweeps, ways, listings, counts: what goes on from job to job, by number; one of each at
-                 a time
+    mounts:      the folders in the share that are mounts
+    unflushed_names: names that a power cut may undo; they are flushed before they are believed
+    lacks:       sentences that say what the share's file system cannot do
+    walks, sweeps, ways, listings, counts: work that continues from job to job, by number; one of
+                 each at a time
     """
 
     id: str
@@ -54,8 +54,8 @@ class FolderContext:
     counts: dict[int, LossCount] = field(default_factory=dict)
 
     def ours(self, after: bytes, limit: int) -> list[tuple[bytes, ScanKey | None]]:
-        """What is alive in its index (disk/scan/index_cursor). For once: who asks often has a
-        reader."""
+        """The live entries of its index (disk/scan/index_cursor). This opens the index each time:
+        frequent callers use their own reader."""
         reader = Reader.open(self.index)
         try:
             return reader.alive_after(after, limit)

@@ -1,4 +1,4 @@
-"""Runs the jobs by which nothing is lost by an agent's hand: trash, conflict copies, the guard.
+"""Runs the jobs that keep an agent from losing data: trash, conflict copies, the guard.
 
 Part of work/runner. Knows the share and the index. Must not know who asked.
 """
@@ -29,14 +29,14 @@ from leftzmq.work.unflushed_names import FlushBatch
 
 COPIES_A_JOB: Final = 500
 MORE_OF_TRASH: Final = 1 / 8
-"""Of what the trash may take up: so much more goes than is needed, so that of many files that come
-not every one has the whole trash looked at."""
+"""This part of the trash's limit is freed in addition to the need, so that not every one of many
+received files has the whole trash read."""
 SHOWN_COPIES: Final = 8
-"""Of one file: with its own, at most 9 MiB of text in a reply of 16."""
+"""How many copies of one file are shown: with the file, at most 9 MiB of text in a reply of 16."""
 
 
 def run(context: FolderContext, reader: Reader, now_ns: int, job: Any) -> JobDone:
-    """The fact that answers `job`. reader: of this thread. now_ns: wall clock."""
+    """Run `job`. Returns the fact that answers it. reader: of this thread. now_ns: wall clock."""
     answer: JobDone = HANDLERS[type(job)](context, reader, now_ns, job)
     return answer
 
@@ -63,7 +63,7 @@ def _make_room(context: FolderContext, reader: Reader, now_ns: int, job: jobs.Ma
     if way is None:
         fits, total = _room_at(context, job.path)
         need = job.need_bytes - fits
-        if need <= 0 or not total:  # other jobs made room, or the trash lies on another disk
+        if need <= 0 or not total:  # other jobs freed space, or the trash is on another disk
             return jobs.RoomMade(job.folder, job.number, 0, 0, fits, True)
         more = int(total * context.limits.trash_percent / 100 * MORE_OF_TRASH)
         spared_ns = DAY_NS if job.spare_day else SPARED_NS
@@ -75,8 +75,8 @@ def _make_room(context: FolderContext, reader: Reader, now_ns: int, job: jobs.Ma
 
 
 def _room_at(context: FolderContext, path: str) -> tuple[int, int]:
-    """How many bytes may come to `path`, and the size of its file system; 0 where that is not the
-    one of the trash."""
+    """How many bytes may be written at `path`, and the size of its file system in bytes; 0 if the
+    trash is on another file system."""
     with nearest(context.root, parent_of(path)) as folder, context.root.folder("") as top:
         fits = fits_bytes(folder, context.limits.min_free_percent)
         here = folder.own_stat().device == top.own_stat().device
@@ -154,14 +154,15 @@ def _resolve(context: FolderContext, reader: Reader, now_ns: int, job: jobs.Reso
         return jobs.CopyResolved(job.folder, job.number, choice)
     try:
         ending, why, path = _carry_out(context, reader, row, choice, job, now_ns)
-    except Refused as refused:  # of `x.lefting.conflict-...`, or where the new name is too long
+    except Refused as refused:  # a copy of `x.lefting`, or the new name is too long
         return jobs.CopyResolved(job.folder, job.number, Resolved.FAILED, str(refused))
     copy = row.entry.path
     return jobs.CopyResolved(job.folder, job.number, ending, why, copy, path, choice=choice)
 
 
 def _chosen(context: FolderContext, reader: Reader, copy: Row, wish: Wish) -> Choice | Resolved:
-    """What a user means, by who wrote the two versions: a name says nothing of that."""
+    """The choice that `wish` means. It depends on who wrote the two versions, which their names do
+    not say."""
     name = read_name(copy.entry.path)
     assert name is not None
     mark = device_mark(context.device)
@@ -178,7 +179,8 @@ def _carry_out(
     job: jobs.Resolve,
     now_ns: int,
 ) -> tuple[Resolved, str, str]:
-    """How it ended, what the system said, and the other path that it concerned. Raises Refused."""
+    """Carry out `choice`. Returns how it ended, what the system said, and the other path that it
+    concerned. Raises Refused."""
     name, copy = read_name(row.entry.path), _known(row)
     assert name is not None
     if copy is None:
@@ -212,14 +214,14 @@ def _resolved(
 
 
 def _file_of(reader: Reader, copy: Row) -> Row | None:
-    """What we have under the name that `copy` is a copy of."""
+    """Our live row of the file that `copy` is a copy of; None: there is none."""
     name = read_name(copy.entry.path)
     row = None if name is None else reader.ours(name.path)
     return None if row is None or row.entry.deleted else row
 
 
 def _known(row: Row) -> Known | None:
-    """None: what lies there was never looked at since it was taken."""
+    """None: the file was not scanned since we took its version."""
     return None if row.scan is None else Known(row.entry, Held(row.scan, row.entry.content))
 
 

@@ -1,7 +1,7 @@
-"""Jobs below a folder that was a mount and is not there now (I11): nothing is believed, nothing is
-written, and the Problem names the mount.
+"""Checks the mounts in a share for jobs (I11). Below a missing mount nothing is believed or
+written; the Problem names the mount.
 
-Knows mounts and what jobs answer. Must not know what a job was for.
+Knows mounts and the results of jobs. Must not know what a job was for.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from leftzmq.work.unflushed_names import FlushBatch
 
 
 def problem(context: FolderContext, path: str) -> Problem | None:
-    """What is the matter with a path whose mount is not there, or cannot be looked at; None:
-    nothing."""
+    """The Problem of a path whose mount is missing or cannot be checked; None: there is none.
+    OSError that says nothing about the path."""
     try:
         mount = context.mounts.gone_above(context.root, path, context.ours)
     except CannotTell as cannot:
@@ -33,7 +33,7 @@ def problem(context: FolderContext, path: str) -> Problem | None:
 
 
 class _Problems:
-    """`problem` of many paths at about the same time: asked once for all that lie in one folder."""
+    """`problem` for many paths at about the same time, with one check for all paths of a folder."""
 
     def __init__(self, context: FolderContext) -> None:
         self._context = context
@@ -50,8 +50,8 @@ class _Problems:
 
 
 def believed(context: FolderContext, sightings: Iterable[Sighting]) -> list[Sighting]:
-    """The same, but what was seen where a mount is missing says nothing. To be asked after the
-    look: only while the mount is there does "gone" mean gone."""
+    """The `sightings`, with a Problem in place of those below a missing mount. Call this after the
+    look: GONE means deleted only while the mount is there."""
     problems = _Problems(context)
     out: list[Sighting] = []
     for seen in sightings:
@@ -64,7 +64,8 @@ def believed(context: FolderContext, sightings: Iterable[Sighting]) -> list[Sigh
 def carried_out(
     context: FolderContext, operations: Sequence[Operation], now_ns: int
 ) -> list[Outcome]:
-    """As apply, but nothing is done where a mount is missing."""
+    """As disk/apply, but nothing is done below a missing mount: those operations are FAILED, and
+    their Outcomes come first."""
     problems = _Problems(context)
     held: list[Outcome] = []
     free: list[Operation] = []

@@ -1,7 +1,7 @@
-"""Runs jobs: the one place where a job meets the disk, the index and the keys.
+"""Runs jobs, with the disk, the index and the keys.
 
-Every job is answered by one fact. What can be foreseen (a file that is gone, a full disk, a box
-that does not open) is part of the answer; anything else is our own mistake and is raised.
+Every job is answered by one fact. Expected failures (a deleted file, a full disk, a box that does
+not open) are part of the answer. Any other error is our own mistake and is raised.
 Knows folders. Must not know sockets, or why a job was asked for.
 """
 
@@ -29,14 +29,16 @@ from leftzmq.work import fetch_jobs, keep_jobs, mount_check, serve_jobs
 from leftzmq.work.folder_context import FolderContext
 
 PAGE_ENTRIES: Final = 48
-"""Of an answer's page: hearing it (about 70 us an entry) is one turn of the asker's loop."""
+"""Entries on a page of an answer. The receiver takes a page in one turn of its loop, about 70 us an
+entry."""
 
 
 class JobRunner:
-    """Runs one job at a time a thread; each thread has its own readers and cutters.
+    """Runs one job at a time in each thread. Each thread has its own readers and cutters.
 
-    index_room: how much may still come onto the disk of an index, given what is to stay free
-    open_anew: opens a folder that was stopped once more. Raises LeftError or OSError
+    index_room: how many bytes may still be written on the disk of an index, for a minimum of free
+                space in percent
+    open_anew: opens a stopped folder again. Raises LeftError or OSError
     """
 
     def __init__(
@@ -52,11 +54,11 @@ class JobRunner:
         self._own = threading.local()
 
     def add(self, context: FolderContext) -> None:
-        """Its folder's jobs stand on it from now on, and none stands on the one before."""
+        """Use `context` for its folder's jobs from now on. No job may use the one before now."""
         self._contexts[context.id] = context
 
     def run(self, job: Job) -> JobDone | JobStopped:
-        """The fact that answers `job`."""
+        """Run `job`. Returns the fact that answers it."""
         if isinstance(job, jobs.OpenFolder):
             return self._open_folder(job)
         handler: Any = _HANDLERS[type(job)]
@@ -66,7 +68,7 @@ class JobRunner:
         except IndexFailed as failed:
             return JobStopped(job, Stop(StopCause.INDEX, str(failed)))
         except OSError as error:
-            # Of a path it would be part of the answer: here the share itself cannot be worked in.
+            # An error of a path is part of the answer; this one means the share cannot be used.
             return JobStopped(job, cannot_be_used(error, context.id).stop)
         return answer
 
@@ -84,7 +86,7 @@ class JobRunner:
         return jobs.FolderOpened(job.folder, stop)
 
     def _reader(self, context: FolderContext) -> Reader:
-        """This thread's, of this ground: an index that was opened anew is read anew."""
+        """This thread's reader for this context. An index that was opened anew gets a new one."""
         readers: dict[str, tuple[FolderContext, Reader]] = self._own.__dict__.setdefault(
             "readers", {}
         )
@@ -117,11 +119,11 @@ class JobRunner:
                 lambda after, limit: self._reader(context).alive_after(after, limit),
                 context.mounts,
             )
-            context.walks = {job.walk: walk}  # one at a time; an older one was given up
+            context.walks = {job.walk: walk}  # one at a time; an older walk was abandoned
         part = walk.step()
         if part.done:
             context.walks.pop(job.walk, None)
-            stop = context.still_there()  # a share that went away half-way looks like deletes
+            stop = context.still_there()  # a share unmounted during the walk looks like deletes
             if stop is not None:
                 return _walked_nothing(job, stop)
         return jobs.Walked(
@@ -146,7 +148,7 @@ class JobRunner:
             context.keys,
             now_ns=self._now_ns,
         )
-        # Asked after the look: only while the share is still there does "gone" mean gone.
+        # Checked after the look: GONE means deleted only while the share is still there.
         stop = context.still_there()
         if stop is not None:
             return jobs.Looked(job.folder, (), job.paths, stop)
@@ -177,12 +179,12 @@ class JobRunner:
             problem = Problem(context.id, job.name, ProblemKind.UNWRITABLE, str(error))
         return jobs.CookieDropped(job.folder, job.name, context.watched(), problem)
 
-    # -- bytes on their way -----------------------------------------------------------------------
+    # -- received bytes ---------------------------------------------------------------------------
 
     def _fetch(self, context: FolderContext, job: Any) -> JobDone:
         return fetch_jobs.run(context, self._now_ns(), job)
 
-    # -- what a user gets back ------------------------------------------------------------------
+    # -- trash, guard and conflict copies -------------------------------------------------------
 
     def _keep(self, context: FolderContext, job: Any) -> JobDone:
         return keep_jobs.run(context, self._reader(context), self._now_ns(), job)
@@ -194,8 +196,8 @@ class JobRunner:
         if stop is not None:
             return jobs.Applied(job.folder, job.batch, (), stop)
         if any(operation.copy_to and operation.staged for operation in job.operations):
-            # A power cut between an exchange and the naming of the copy leaves the old version
-            # under the name of the `.lefting`: only its row says whose that is.
+            # A power cut between the exchange and the naming of the copy leaves the old version
+            # under the name of the `.lefting`. Only the row of the `.lefting` says so.
             self._make_durable(context.index)
         outcomes = mount_check.carried_out(context, job.operations, self._now_ns())
         return jobs.Applied(job.folder, job.batch, tuple(outcomes))

@@ -1,6 +1,7 @@
-"""Jobs about chunks: what a file is made of, what of it lies at home, what others asked for.
+"""Runs the jobs about chunks: the chunks of a file, its chunks in local files, and the chunks that
+other devices asked for.
 
-Knows the index, the keys and files of ours. Must not know sockets, or why a job was asked for.
+Knows the index, the keys and our files. Must not know sockets, or why a job was asked for.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ from leftzmq.tree.path import name_of, parent_of
 from leftzmq.wire.messages import Want
 
 Found = tuple[list[tuple[bytes, bytes]], list[bytes], list[tuple[str, Asked]]]
-"""(id, bytes) of what was found; ids that were not; paths that are not what the index says, with
-what they lacked."""
+"""(id, bytes) of the chunks found; ids of the chunks not found; paths that are not what the index
+says, each with its first missing chunk."""
 
 
 def expand_lists(reader: Reader, job: jobs.ExpandLists) -> jobs.ListsExpanded:
-    """One step of it."""
+    """Do one step of expanding the chunk lists of a file. The answer has `begun` set until the last
+    step."""
     entry, expansion = job.entry, job.begun
     if expansion is None:
         try:
@@ -112,8 +114,9 @@ def read_asked(
 def check_bytes(
     reader: Reader, root: Root, keys: FolderKeys, job: jobs.CheckBytes
 ) -> jobs.BytesChecked:
-    """Only what our own lists say counts: who asked may have asked for anything. OSError that says
-    nothing of the path."""
+    """Check whether a file has lost bytes on the disk. Only our own lists decide which chunk
+    belongs there, because the device that asked may have asked for anything. Raises OSError if the
+    error says nothing about the path."""
     doubt = job.doubt
     fine = jobs.BytesChecked(job.folder, doubt.path, None)
     ours = ours_of(reader.rows_of((doubt.path,))[doubt.path])
@@ -134,7 +137,7 @@ def check_bytes(
                 data, why = b"", error.strerror or str(error)
             if not why and chunk_id(keys, data) == doubt.id:
                 return fine
-            again = folder.stat(name)  # after it was read: what was written since has a later one
+            again = folder.stat(name)  # after the read: a later write changes the stat
     except OSError as error:
         raise_if_short(error)
         return fine
@@ -144,7 +147,7 @@ def check_bytes(
 
 
 def _is_part(reader: Reader, entry: Entry, doubt: jobs.Doubt) -> bool:
-    """Whether this file of ours has such a chunk there."""
+    """Whether this file of ours has that chunk at that offset, by our lists."""
     if entry.deleted or entry.kind is not Kind.FILE:
         return False
     if not entry.depth:
@@ -157,7 +160,7 @@ def _is_part(reader: Reader, entry: Entry, doubt: jobs.Doubt) -> bool:
 
 
 def _rows_of(reader: Reader, entry: Entry) -> Rows | None:
-    """All rows of a large file of ours."""
+    """All rows of a large file of ours; None if it is none, or if a list is missing."""
     if entry.kind is not Kind.FILE or entry.deleted or not entry.depth:
         return None
     try:
@@ -170,12 +173,13 @@ def _rows_of(reader: Reader, entry: Entry) -> Rows | None:
 def _read(
     reader: Reader, near: LastFolder, home: str | None, want: Want, keys: FolderKeys
 ) -> Found:
-    """What disk/chunk_reader says of one want: from `home`; what that lacks, from the other files;
-    and where no file of ours has the content, from what of it has arrived so far."""
+    """The result of disk/chunk_reader for one want. The chunks are read from `home`, and those it
+    lacks from other files with the same content. If no file of ours has the content, they are read
+    from its `.lefting`, as far as it has arrived."""
     asks = [(ask.id, ask.offset, ask.length) for ask in want.asks]
     if home is None:
         found, lacking, _ = read_chunks(near, _arriving(reader, want.content), asks, keys)
-        return found, lacking, []  # what is not there yet is not stale
+        return found, lacking, []  # a chunk that has not arrived yet is not stale
     found, lacking, moved = read_chunks(near, [home], asks, keys)
     if lacking:
         others = [row.entry.path for row in reader.twins(want.content) if row.entry.path != home]
@@ -187,5 +191,6 @@ def _read(
 
 
 def _arriving(reader: Reader, content: bytes) -> Sequence[str]:
-    """The `.lefting` of a content; and where it goes: it may have been renamed a moment ago."""
+    """The paths of the `.lefting` of a content and of its target: the `.lefting` may have been
+    renamed to that a moment ago."""
     return [path for staged, target in reader.staged_as(content) for path in (staged.path, target)]

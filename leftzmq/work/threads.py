@@ -1,4 +1,4 @@
-"""Threads that run jobs, in two lanes: an edit never waits behind a gigabyte.
+"""Runs jobs in threads, in two lanes: a small edit never waits behind a large transfer.
 
 Knows queues and threads. Must not know what a job does (work/runner), nor what follows from it.
 """
@@ -19,15 +19,15 @@ Run = Callable[[Job], JobDone | JobStopped]
 
 
 class Workers:
-    """Runs every submitted job once, and has one answer for each in `done()`.
+    """Runs every submitted job once. `done()` returns one answer for each job.
 
-    run:   called in a worker's thread; what it raises becomes a JobBroke
+    run:   called in a worker's thread; an exception becomes a JobBroke
     wake:  called in a worker's thread after each answer
-    small, bulk: threads of each lane. Jobs of a lane start in the order they were submitted, so
-           with one thread they also end in it.
+    small, bulk: number of threads of each lane. Jobs of a lane start in the order in which they
+           were submitted. With one thread they also end in that order.
 
-    `pending`: jobs of each lane submitted and not yet handed out by `done()`. All methods are for
-    the one thread that owns the loop.
+    `pending`: number of jobs of each lane that are submitted and not yet returned by `done()`. Only
+    the thread that owns the loop may call the methods.
     """
 
     def __init__(self, run: Run, wake: Callable[[], None], small: int = 1, bulk: int = 2) -> None:
@@ -52,7 +52,7 @@ class Workers:
         self._waiting[lane].put(job)
 
     def done(self) -> list[Answer]:
-        """The answers that came since the last call, in the order they came."""
+        """The answers that arrived since the last call, in their order."""
         answers = []
         while self._answers:
             lane, answer = self._answers.popleft()
@@ -61,12 +61,13 @@ class Workers:
         return answers
 
     def stop(self, deadline_s: float) -> bool:
-        """Let running jobs end, drop those that wait. False: some still ran after `deadline_s`."""
+        """Let running jobs end, and drop the waiting ones. False: some still ran after
+        `deadline_s` seconds."""
         self._stopping = True
         for lane, queue in self._waiting.items():
             try:
                 while True:
-                    # Nones are of an earlier stop() that did not wait long enough.
+                    # A None is from an earlier stop() that did not wait long enough.
                     self.pending[lane] -= queue.get_nowait() is not None
             except Empty:
                 pass
@@ -83,11 +84,11 @@ class Workers:
         while (job := queue.get()) is not None:
             try:
                 answer: Answer = self._run(job)
-            except BaseException as error:  # whatever it is, the machine that asked must hear
+            except BaseException as error:  # whatever it is, the machine that asked needs an answer
                 answer = JobBroke(job, _why(error))
             self._answers.append((lane, answer))
             self._wake()
-            del job, answer  # a buffer must not live until the next job comes
+            del job, answer  # a buffer must not stay in memory until the next job
 
 
 def _why(error: BaseException) -> str:

@@ -1,12 +1,12 @@
-"""Names in a share that a power cut may take back: the flush of their folder failed, or an earlier
-life may have ended before it.
+"""Remembers names in a share that a power cut may undo: the flush of their folder failed, or an
+earlier life may have ended before the flush.
 
-Whoever tells what a look found says to all that it is so. If a power cut takes it back then, it
-looks like a user's doing: a delete that the others carry out, or a file that comes back. So those
-folders are flushed before what was seen there is believed.
+The result of a look is told to all devices. If a power cut then undoes the change, that looks like
+an act of the user: a delete that the others carry out, or a deleted file that is back. So these
+folders are flushed before the result of a look there is believed.
 
-And bytes that are lost although nobody is told any more: the error of a flush of everything is told
-to one of those that wait for theirs (disk/apply/flush).
+It also remembers a failed syncfs: the kernel reports its error to one caller only, although bytes
+of other callers may be lost, too (disk/apply/flush).
 
 Knows folders and the paths that depend on them. Must not know what was done there, nor what was
 seen.
@@ -26,21 +26,21 @@ from leftzmq.errors import Problem, ProblemKind
 from leftzmq.tree.path import is_below
 
 _NEWS = frozenset((Sight.FOUND, Sight.LARGE, Sight.GONE))
-"""What a look can tell that the index does not say yet."""
+"""The results of a look that the index may not have yet."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Doubt:
-    """paths: those that depend on the flush of a folder, beside what lies below it. Another one
-    each time that it fails."""
+    """A folder whose flush failed. paths: depend on that flush, in addition to all paths below the
+    folder. Each failure makes a new object."""
 
     paths: frozenset[str]
 
 
 class UnflushedNames:
-    """Of one share, for all its workers.
+    """The unflushed names of one share, for all its workers.
 
-    everything: an earlier life may have left anything so
+    everything: an earlier life may have left any name unflushed
     """
 
     def __init__(self, *, everything: bool = False) -> None:
@@ -50,8 +50,8 @@ class UnflushedNames:
         self._lock, self._one_flush = threading.Lock(), threading.Lock()
 
     def failed(self, folder: str, paths: Iterable[str]) -> None:
-        """The names in `folder` could not be flushed; what was done at these paths, and what lies
-        below the folder, depends on them."""
+        """Note that the names in `folder` could not be flushed. The changes at `paths`, and all
+        paths below the folder, depend on them."""
         with self._lock:
             before = self._by_folder.get(folder)
             known = before.paths if before else frozenset()
@@ -59,19 +59,21 @@ class UnflushedNames:
 
     @property
     def together(self) -> bool:
-        """Whether no flush of everything has failed here (disk/apply/flush)."""
+        """Whether no syncfs has failed here (disk/apply/flush)."""
         return not self._is_sick
 
     def flush_all(self, root: Root) -> None:
-        """Flush everything. OSError, also where a flush of somebody else failed since `together`
-        was asked: it may have been told of these bytes, and this one would not be."""
+        """Flush the whole file system. OSError, also if another caller's syncfs has failed since
+        `together` was read: that call may have got the error for these bytes, and this one would
+        not get it."""
         with self._one_flush:
             if self._is_sick:
                 raise OSError(errno.EIO, "another flush of everything failed")
             self._flush_all(root)
 
     def _flush_names(self, root: Root) -> None:
-        """Flush everything, for the names: these are not lost where that failed before. OSError."""
+        """Flush the whole file system, for the names. An earlier failed syncfs does not matter
+        here: it loses no names. OSError."""
         with self._one_flush:
             self._flush_all(root)
 
@@ -83,8 +85,8 @@ class UnflushedNames:
             raise
 
     def believed(self, root: Root, id: str, sightings: Iterable[Sighting]) -> list[Sighting]:
-        """What was seen, where it is durable now; else a Problem. id: of the folder. OSError where
-        it says nothing of a path: then nothing of the look counts."""
+        """The sightings that are durable now; a Problem for each of the others. id: of the folder.
+        Raises OSError if the error says nothing about a path: then discard the whole look."""
         seen = list(sightings)
         if not (self._everything or self._by_folder):
             return seen
@@ -96,7 +98,8 @@ class UnflushedNames:
         return [self._problem(id, each, doubted) or each for each in seen]
 
     def _flush(self, root: Root, paths: Sequence[str]) -> dict[str, str]:
-        """Flush what these depend on: those of them that are in doubt still, and why."""
+        """Flush the folders that `paths` depend on. Returns path -> why, for the paths that are
+        still not durable."""
         with self._lock:
             known = dict(self._by_folder)
         doubted: dict[str, str] = {}
@@ -109,7 +112,7 @@ class UnflushedNames:
                 doubted.update(dict.fromkeys(asked, why))
                 continue
             with self._lock:
-                if self._by_folder.get(folder) is doubt:  # else it failed again meanwhile
+                if self._by_folder.get(folder) is doubt:  # else the flush failed again meanwhile
                     del self._by_folder[folder]
         return doubted
 
@@ -121,7 +124,7 @@ class UnflushedNames:
         return Sighting(seen.path, Sight.PROBLEM, problem=problem)
 
     def _flushed(self, root: Root, folder: str) -> str:
-        """Why not; "" if it was."""
+        """Flush `folder`. Returns why that failed; "" if it worked."""
         try:
             with root.folder(folder) as held:
                 held.flush()
@@ -129,14 +132,14 @@ class UnflushedNames:
             raise_if_short(error)
             if not is_gone(error):
                 return error.strerror or str(error)
-            self._flush_names(root)  # it may have another name now
+            self._flush_names(root)  # the folder may have another name now
         return ""
 
 
 @dataclass(frozen=True, slots=True)
 class FlushBatch:
-    """One batch of operations on a share, for disk/apply/flush. paths: those that each of them
-    concerns, by position."""
+    """One batch of operations on a share, for disk/apply/flush. paths: by position, the paths that
+    each operation concerns."""
 
     share: UnflushedNames
     paths: Sequence[Sequence[str]]

@@ -284,8 +284,8 @@ LOOKS: Final = (
             Edit(
                 "leftzmq/work/runner.py",
                 (
-                    "        # Asked after the look: only while the share is"
-                    ' still there does "gone" mean gone.\n'
+                    "        # Checked after the look: GONE means deleted only while"
+                    " the share is still there.\n"
                     "        stop = context.still_there()\n"
                 ),
                 "        stop = None\n",
@@ -293,8 +293,8 @@ LOOKS: Final = (
             Edit(
                 "leftzmq/work/runner.py",
                 (
-                    "            stop = context.still_there()  # a share that"
-                    " went away half-way looks like deletes\n"
+                    "            stop = context.still_there()  # a share"
+                    " unmounted during the walk looks like deletes\n"
                 ),
                 "            stop = None\n",
             ),

@@ -1,4 +1,4 @@
-"""The write order from the whole `.lefting` to the final name: the only place that replaces files.
+"""The write order from the complete `.lefting` to the final name. No other package replaces files.
 
-Steps 2 to 4 of "Write order" in docs/design.md. Must not know the index.
+These are steps 2 to 4 of "Write order" in docs/design.md. Must not know the index.
 """

@@ -1,17 +1,18 @@
-"""The write order, whole: steps 2 to 4 of "Write order" in docs/design.md. The only place that
-gives a file its final name.
+"""Carries out steps 2 to 4 of "Write order" in docs/design.md. No other module gives a file its
+final name.
 
 2. (disk/apply/ready) Staged files get mtime, owner and mode and are flushed.
-3. A new name is taken only while nothing has it. What is replaced or removed is first exchanged
-   or moved aside, then looked at (disk/apply/swap): if it is not what the index says, a user wrote
-   meanwhile, and it goes back. Old bytes become the conflict copy or trash; nothing is ever
-   overwritten or unlinked unseen.
+3. A new name is taken only while nothing has it. A file that is replaced or removed is first
+   exchanged or moved aside, then checked (disk/apply/swap). If it differs from the index, a user
+   wrote it meanwhile, and it gets its name back. Old bytes become the conflict copy or trash;
+   nothing is ever overwritten or unlinked unchecked.
 4. (disk/apply/flush) The touched folders are flushed. Then the caller may commit its index.
 
-After every single call a file's name leads to the old bytes or to the new ones, whole. Only
-where a file gives way to a folder, or a loser to a link, or an empty folder to something else, or
-is moved, is there an instant without either; then the old bytes are the conflict copy, or in the
-trash. Where a disk takes two names for one, what only gets the other one is renamed in one step.
+After every system call a file's name leads to the old bytes or to the new ones, complete. There are
+four exceptions, in which the name is absent for an instant: a folder replaces a file, a link
+replaces the loser of a conflict, something replaces an empty folder, or a file is moved. In that
+instant the old bytes are in the conflict copy or in the trash. A disk that folds names takes two
+spellings for one name; there, a change of spelling alone is one rename.
 
 Knows operations. Must not know why they are wanted, nor the index.
 """
@@ -46,11 +47,11 @@ def apply(
     group_from: int = GROUP_FROM,
     beside: Beside = ALONE,
 ) -> list[Outcome]:
-    """Carry out `operations` in their order; one Outcome each, in the same order.
+    """Carry out `operations` in their order. Returns one Outcome for each, in the same order.
 
-    now_ns: wall clock, names the trash. beside: the other batches of the share.
-    One operation's failure never stops the others. OSError only if the root itself cannot be
-    opened; nothing was done then.
+    now_ns: wall clock; it names the trash batch. beside: the other batches of the share.
+    A failed operation never stops the others. Raises OSError only if the root itself cannot be
+    opened; then nothing was done.
     """
     flushes = Flushes(root, group_from, beside)
     ready, ended = make_ready(root, operations, flushes)
@@ -83,7 +84,7 @@ class _Batch:
         self._moved = any(operation.verb is Verb.MOVE_FILE for operation in operations)
 
     def tidy(self) -> None:
-        """What was moved by way of the trash has left nothing there."""
+        """Remove the empty trash folders that moved files passed through."""
         if self._moved:
             self._trash.remove_empty()
 
@@ -103,7 +104,7 @@ class _Batch:
         try:
             return self._near.at(parent_of(operation.path))
         except FileNotFoundError as error:
-            # Without its folder, what is to go is gone.
+            # Its folder is gone, so the file to be removed is gone too.
             done = operation.verb is Verb.REMOVE
             raise Stopped(Ending.DONE if done else Ending.NO_PARENT) from error
         except NotADirectoryError as error:
@@ -133,9 +134,9 @@ class _Batch:
                 return place.name_copy()
 
     def _move_file(self, place: Place) -> tuple[ScanKey, Copied]:
-        """It leaves the path where it is to go as whatever goes does, is looked at where no user
-        reaches it, and gets its name. Renamed to that at once, nobody could say of what lies there
-        then, and is not what it was, whether a user wrote it to the one path or to the other."""
+        """Move the file aside like a deleted one, check it where no user reaches it, then give it
+        its new name. A direct rename would be ambiguous: if the bytes at the new name then differed
+        from the index, nobody could tell whether a user wrote them at the old or the new path."""
         moved = place.operation.moved
         assert moved is not None
         where, key = parent_of(moved.path), moved.held.key
@@ -159,7 +160,8 @@ class _Batch:
         return key_now(place.folder, place.name, key), NOT_COPIED
 
     def _respell_file(self, place: Place, spelled: str, key: ScanKey) -> ScanKey:
-        """What a user writes in this instant lies at the new name, and differs from `key`."""
+        """Returns the key at the new name. Bytes that a user writes in this instant are at the new
+        name, too, and differ from `key`."""
         if not is_still(place.folder.stat(spelled), key):
             raise Stopped(Ending.CHANGED, "something else is there")
         place.folder.respell(spelled, place.name)
@@ -177,7 +179,7 @@ class _Batch:
 
 
 def _give_name(place: Place, new: Spot, ready: Ready) -> tuple[ScanKey, Copied]:
-    """What lies at `new`, the file that is `ready`, gets the final name."""
+    """Give the final name to the file at `new`, which is `ready`."""
     ours = ready.key
     if _is_free(place):
         new.folder.rename_new(new.name, place.folder, place.name)
@@ -190,10 +192,11 @@ def _give_name(place: Place, new: Spot, ready: Ready) -> tuple[ScanKey, Copied]:
 
 
 def _is_free(place: Place) -> bool:
-    """Whether the name is free, as the index says; an empty folder is removed for it. False: what
-    is there is the file or link that the index says. Raises Stopped for anything else."""
+    """Whether the name is free, as the index says. An empty folder at the name is removed first.
+
+    False: the file or link that the index says is there. Raises Stopped for anything else."""
     if place.operation.old is None:
-        return True  # as far as we know: what takes the name fails where something is
+        return True  # as far as we know: the call that takes the name fails if something has it
     found = place.look()
     if found is None:
         raise Stopped(Ending.CHANGED, "what was there is gone")
@@ -216,7 +219,7 @@ def _remove_folder(place: Place) -> None:
 def _remove(place: Place) -> Copied:
     found = place.look()
     if found is None:
-        place.touch()  # it may be gone by an operation that could not be flushed
+        place.touch()  # an operation that could not be flushed may have removed it
         return NOT_COPIED
     if found.kind is Kind.DIRECTORY:
         _remove_folder(place)
@@ -232,9 +235,9 @@ def _remove(place: Place) -> Copied:
 def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:
     found = place.folder.stat(place.name)
     if found is not None and found.kind is Kind.DIRECTORY:
-        # A user's. No stat is given, so that the next look goes into it: what he moved here in
-        # this instant has no event of its own.
-        place.touch()  # or made by an operation that could not be flushed
+        # A user made it. No stat is returned, so that the next scan walks the folder: files that
+        # he moved here in this instant have no event of their own.
+        place.touch()  # an operation that could not be flushed may have made it instead
         return None, NOT_COPIED
     copied = NOT_COPIED
     if place.operation.spelled is not None:
@@ -253,7 +256,8 @@ def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:
 
 
 def _respell_folder(place: Place, spelled: str) -> None:
-    """No stat is given, so that the next look goes into it: what is in it came along."""
+    """Rename a folder to its other spelling. No stat is returned, so that the next scan walks the
+    folder: its content was renamed with it."""
     found = place.folder.stat(spelled)
     if found is None or found.kind is not Kind.DIRECTORY:
         raise Stopped(Ending.CHANGED, f"{spelled} is gone, or no folder any more")
@@ -270,7 +274,7 @@ def _folder_for_file(place: Place, aside: Spot) -> Copied:
     try:
         return place.settle(aside)
     except (OSError, Stopped):
-        with suppress(OSError):  # then what is in it keeps the name
+        with suppress(OSError):  # a folder that is no longer empty keeps the name
             place.folder.remove_folder(place.name)
         place.put_back(aside)
         raise
@@ -281,11 +285,11 @@ def _put_link(place: Place) -> tuple[ScanKey, Copied]:
     if _is_free(place):
         return _made_link(place, target), NOT_COPIED
     if place.operation.copy_to is not None:
-        # Not by an exchange with the trash: after a crash before the naming of the copy what came
-        # out would be there only, and no row of the index would say so.
+        # Not by an exchange with the trash: after a crash before the copy is named, the old version
+        # would be in the trash only, and no row of the index would say so.
         with place.moved_aside() as aside:
             return _link_beside_copy(place, aside, target)
-    # Made in the trash, at the spot of what it replaces: after the exchange both are in place.
+    # Made in the trash, at the path for the replaced version: the exchange puts both in place.
     with place.trash.spot(place.operation.path) as spot:
         try:
             return _link_for_file(place, spot, target)
@@ -329,8 +333,8 @@ def _link_for_file(place: Place, new: Spot, target: bytes) -> tuple[ScanKey, Cop
 
 
 def _unmake_link(spot: Spot, made: ScanKey) -> None:
-    """The link that was made there, if it still is. Where even that fails it stays: what is being
-    raised may say where the old version lies."""
+    """Remove the link that was made at `spot`, if it is still there. If that fails, the link stays,
+    and no error is raised: the error being handled may say where the old version lies."""
     with suppress(OSError):
         if is_still(spot.folder.stat(spot.name), made):
             spot.folder.unlink(spot.name)
@@ -343,7 +347,7 @@ def _ended(operation: Operation, error: Exception) -> Outcome:
         other = join(parent_of(operation.path), error.other) if error.other else ""
         return Outcome(operation, Ending.OTHER_SPELLING, why=str(error), other=other)
     if isinstance(error, FileExistsError | FileNotFoundError):
-        return Outcome(operation, Ending.CHANGED, why=str(error))  # since the look before
+        return Outcome(operation, Ending.CHANGED, why=str(error))  # since the check before
     if isinstance(error, OSError) and is_full(error):
         return Outcome(operation, Ending.DISK_FULL, why=str(error))
     return Outcome(operation, Ending.FAILED, why=str(error))

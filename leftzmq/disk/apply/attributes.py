@@ -1,7 +1,7 @@
-"""Mtime and exec of a file that has its bytes already.
+"""Sets mtime and exec of a file that has its bytes already.
 
-Set in place, while it is what the index says; a file with more than one name gives way to a copy of
-itself, because the other names must keep theirs.
+They are set in place, while the file is what the index says. A file with more than one name is
+replaced by a copy of itself, because the other names must keep their mtime and exec.
 
 Knows one name, and what must be there. Must not know why its attributes change.
 """
@@ -22,7 +22,7 @@ from leftzmq.tree.plan import Staged
 
 
 class LeftBehind(Exception):
-    """What was to be thrown away after `error` would not go."""
+    """After `error`, the `.lefting` `staged` was to be deleted, and that failed too."""
 
     def __init__(self, error: Exception, staged: Staged) -> None:
         self.error, self.staged = error, staged
@@ -30,7 +30,11 @@ class LeftBehind(Exception):
 
 
 def set_attributes(place: Place, together: bool) -> tuple[ScanKey, Copied]:
-    """together: one flush may do for all of the batch. Raises Stopped, LeftBehind or OSError."""
+    """Set mtime and exec of the file at `place`. Returns the key found then, and where the old
+    bytes are. Raises Stopped, LeftBehind or OSError.
+
+    together: one flush may cover the whole batch.
+    """
     found, entry = place.look(), place.operation.entry
     if found is None:
         raise Stopped(Ending.CHANGED, "nothing is there")
@@ -46,13 +50,13 @@ def set_attributes(place: Place, together: bool) -> tuple[ScanKey, Copied]:
         file.set_times(entry.mtime_ns)
         if place.flushes.file(file, together):
             place.flushes.wait()
-        # A write between the look and set_times would be hidden by the mtime just set. A ctime
-        # that no file has makes the next scan read the bytes once more: then it is found.
+        # The mtime just set would hide a write between the check and set_times. A ctime that no
+        # file has makes the next scan read the bytes once more and find that write.
         return replace(file.stat().key(), ctime_ns=0), NOT_COPIED
 
 
 def _copy_with_attributes(place: Place, source: File) -> tuple[ScanKey, Copied]:
-    """The other names of this file must keep their mtime and exec: this name gets a copy."""
+    """Replace this name by a copy: the file's other names must keep their mtime and exec."""
     entry = place.operation.entry
     try:
         target, staged = create_lefting(place.folder, place.operation.path)
@@ -70,7 +74,7 @@ def _copy_with_attributes(place: Place, source: File) -> tuple[ScanKey, Copied]:
             copied = place.exchange(new, ours, seen, lost)
         except (OSError, Stopped) as error:
             if isinstance(error, Stopped) and error.aside is not None:
-                raise  # under that name lies the old version
+                raise  # the old version lies under the name of the `.lefting`
             if thrown_away(place.folder, staged) is not None:
                 raise LeftBehind(error, staged) from error
             raise

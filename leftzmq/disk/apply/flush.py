@@ -1,14 +1,14 @@
-"""What must be durable before the index may commit: staged files, attributes, folders.
+"""Flushes what must be durable before the index may commit: staged files, attributes, folders.
 
-A few things are flushed one by one, many of them by one flush of the whole file system; what lies
-on a file system that is mounted inside the share is always flushed by itself.
+A few items are flushed one by one; many are flushed by one syncfs of the whole file system. Items
+on a file system that is mounted inside the share are always flushed one by one.
 
-When a flush of everything fails, nobody is told whose bytes were lost, and the kernel says so to
-one caller only: the next such flush is silent about them. The file itself still says it, when it
-is flushed alone. So after that nothing goes together any more.
+A failed syncfs does not say whose bytes were lost. The kernel reports the error to one caller only:
+the next syncfs says nothing about it. A flush of the file alone still reports it. So after a failed
+syncfs every item is flushed alone.
 
-A folder that could not be flushed may be gone after a power cut, with all that lies in it: what was
-done below it is not durable either, however well its own folder was flushed.
+A power cut may delete a folder that could not be flushed, with all its content. So changes below it
+are not durable either, even if their own folder was flushed.
 
 Knows which operation touched which folder. Must not know what the operations are.
 """
@@ -22,26 +22,26 @@ from leftzmq.disk.fs.interface import File, Root, Stat
 from leftzmq.tree.path import parent_of
 
 GROUP_FROM: Final = 8
-"""So many staged files, attributes or folders, and more, share one flush of the file system."""
+"""From this many staged files, attributes or folders on, one syncfs flushes them all."""
 
 
 class Beside(Protocol):
-    """What the batches of one share must know of each other."""
+    """State that the batches of one share have in common."""
 
     @property
     def together(self) -> bool:
-        """Whether a flush of everything still tells whether all that is waited for is durable."""
+        """Whether the result of a syncfs still says if everything waited for is durable."""
 
     def flush_all(self, root: Root) -> None:
-        """Flush everything, where it tells that. OSError."""
+        """Flush the whole file system. OSError if that fails, or while `together` is False."""
 
     def unflushed(self, folder: str, positions: frozenset[int]) -> None:
-        """This folder could not be flushed; the operations in it or below it are at these
-        positions."""
+        """This folder could not be flushed. The operations in it or below it have these positions
+        in their batch."""
 
 
 class Alone:
-    """No other batch is beside this one, and only who asked for it has to know."""
+    """For a batch without others: only its caller has to know of a failed flush."""
 
     together = True
 
@@ -58,7 +58,7 @@ ALONE: Final = Alone()
 class Flushes:
     """The flushes of one batch. `at` is the position of the operation being carried out.
 
-    group_from: so many things, and more, are flushed by one call
+    group_from: from this many items on, one call flushes them all
     """
 
     def __init__(
@@ -79,27 +79,27 @@ class Flushes:
         self._touched.setdefault(folder, []).append(self.at)
 
     def many(self, count: int) -> bool:
-        """Whether so many things are flushed by one call."""
+        """Whether one call flushes `count` items."""
         return count >= self._group_from and self._beside.together
 
     def file(self, file: File, together: bool) -> bool:
-        """Flush it now, or, if many go `together` and one call reaches it, leave it for
-        `everything` and return True. OSError."""
+        """Flush the file now and return False. If one call flushes many items `together` and
+        reaches this file, leave it for `everything` and return True. OSError."""
         if together and self.reaches(file.stat(), together):
             return True
         file.flush()
         return False
 
     def reaches(self, found: Stat, together: bool) -> bool:
-        """Whether the one call that many share makes the file of this stat durable."""
+        """Whether the one call for many items makes the file of this stat durable."""
         return together and found.device == self._device
 
     def wait(self) -> None:
-        """What operation `at` wrote becomes durable in `finish`."""
+        """Note that `finish` makes durable what operation `at` wrote."""
         self._waiting.append(self.at)
 
     def everything(self) -> OSError | None:
-        """Flush the whole file system. The error, if that failed."""
+        """Flush the whole file system. Returns the error, or None."""
         try:
             self._beside.flush_all(self._root)
         except OSError as error:
@@ -107,7 +107,8 @@ class Flushes:
         return None
 
     def finish(self) -> dict[int, str]:
-        """Flush each touched folder once. The operations that did not become durable, and why."""
+        """Flush each touched folder once. Returns position -> why, for each operation that did not
+        become durable."""
         failed: dict[int, str] = {}
         left: list[str] = []
         lost: dict[str, OSError] = {}
@@ -130,14 +131,14 @@ class Flushes:
         return failed
 
     def _folder(self, path: str, together: bool) -> tuple[bool, OSError | None]:
-        """(whether it is left for `everything`, the error if its flush failed)."""
+        """Returns (whether the folder is left for `everything`, the error if its flush failed)."""
         try:
             with self._root.folder(path) as folder:
                 if together and folder.own_stat().device == self._device:
                     return True, None
                 folder.flush()
         except (FileNotFoundError, NotADirectoryError):
-            return False, None  # removed since: what held it was touched by that
+            return False, None  # removed since, and its removal touched the folder above
         except OSError as error:
             return False, error
         return False, None

@@ -1,4 +1,4 @@
-"""How one operation on the share ended, as a value. disk/apply makes these."""
+"""How one operation on the share ended, as a value. disk/apply makes these values."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from leftzmq.tree.plan import Aside, Operation, Staged
 class Ending(Enum):
     """What became of an operation."""
 
-    DONE = auto()  # on disk and flushed; `key` is the stat found now (None: gone, or a user's)
-    CHANGED = auto()  # something else than the index says is there: nothing was done, look again
-    NOT_EMPTY = auto()  # the folder to go still holds something
-    NO_PARENT = auto()  # the folder it belongs into is not there
+    DONE = auto()  # on disk and flushed; `key` is the stat found now (None: deleted, or a user's)
+    CHANGED = auto()  # the path is not what the index says: nothing was done, scan it again
+    NOT_EMPTY = auto()  # the folder to be removed is not empty
+    NO_PARENT = auto()  # the parent folder is not there
     OTHER_SPELLING = auto()  # `other` is there, and the disk takes both for one name; nothing done
     NO_STAGED = auto()  # the .lefting is gone or is not ours: fetch again
     FLUSH_FAILED = auto()  # the .lefting was thrown away: fetch again
-    FULL_AT_FLUSH = auto()  # the same, for want of room
-    DISK_FULL = auto()  # nothing was done; wait for room
+    FULL_AT_FLUSH = auto()  # as FLUSH_FAILED, because the disk was full
+    DISK_FULL = auto()  # nothing was done; wait for free space
     FAILED = auto()  # `why` says what the system said; nothing was done, but see `aside`
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One operation's end.
+    """The result of one operation.
 
-    copied_to, copy_key: where the old bytes are now as a conflict copy, and their stat
-    lost: DONE, and what of the access to the old version could not be kept (disk/fs/permissions)
-    aside: FAILED, and what was at the name could not go back to it: it is to be tried again
-    left: a `.lefting` that was made for this operation alone and could not be thrown away
-    other: OTHER_SPELLING: the path of what is there; "" where the disk does not tell
+    copied_to, copy_key: path and key of the conflict copy that has the old bytes now
+    lost: with DONE: what of the access to the old version could not be kept (disk/fs/permissions)
+    aside: with FAILED: the old version could not get its name back; that is to be tried again
+    left: a `.lefting` that was made for this operation alone and could not be deleted
+    other: with OTHER_SPELLING: the path that is there; "" where the disk does not tell
     """
 
     operation: Operation

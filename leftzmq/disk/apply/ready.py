@@ -1,9 +1,9 @@
-"""Step 2 of the write order: staged files get their mtime, owner and mode and are flushed. Until
+"""Step 2 of the write order: gives staged files their mtime, owner and mode and flushes them. Until
 then nobody else may read them.
 
-A `.lefting` whose flush failed is thrown away and never flushed again: after a failed fsync the
-kernel may call pages clean that never reached the disk, and a second one would say all is well.
-Where even that fails it stays under its name, and its end says that it is of no use.
+A `.lefting` whose flush failed is deleted and never flushed again: after a failed fsync the
+kernel may call pages clean that never reached the disk, and a second fsync would report success.
+If the delete fails, the `.lefting` keeps its name, and its Outcome says that it is of no use.
 
 Knows staged files. Must not give one its final name.
 """
@@ -27,8 +27,8 @@ from leftzmq.tree.plan import Operation, Staged, Verb
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A staged file that is whole and durable. seen: whose access it took over, as it was then;
-    None: nobody's. lost: what of that could not be kept, in words."""
+    """A staged file that is complete and durable. seen: the access that it took over from the file
+    it replaces; None: it took over none. lost: what of that could not be kept, in words."""
 
     key: ScanKey
     seen: Access | None = None
@@ -36,7 +36,7 @@ class Ready:
 
 
 class _FlushFailed(Exception):
-    """The `.lefting` is gone; `error` says why."""
+    """The flush of a `.lefting` failed with `error`; the `.lefting` is deleted."""
 
     def __init__(self, error: OSError) -> None:
         self.error = error
@@ -46,8 +46,8 @@ class _FlushFailed(Exception):
 def make_ready(
     root: Root, operations: Sequence[Operation], flushes: Flushes
 ) -> tuple[dict[int, Ready], dict[int, Outcome]]:
-    """By position: each staged file that is whole and durable, and how the others ended (NO_STAGED,
-    FLUSH_FAILED, FULL_AT_FLUSH, DISK_FULL, FAILED)."""
+    """Returns two dicts by position: the staged files that are complete and durable, and the
+    Outcomes of the others (NO_STAGED, FLUSH_FAILED, FULL_AT_FLUSH, DISK_FULL, FAILED)."""
     ready: dict[int, Ready] = {}
     ended: dict[int, Outcome] = {}
     puts = [at for at, operation in enumerate(operations) if operation.verb is Verb.PUT_FILE]
@@ -82,14 +82,14 @@ def _one(
     entry, heir = operation.entry, _heir(folder, operation)
     found = folder.stat(name_of(staged.path))
     if found is None or not is_ours(found, staged) or found.size != entry.size:
-        raise FileNotFoundError  # not ours, or not whole: as good as none
+        raise FileNotFoundError  # not ours, or not complete: the same as no file
     is_done = not heir and found.mtime_ns == entry.mtime_ns and is_new(found, folder, entry.exec)
     if is_done and flushes.reaches(found, together):
         return Ready(found.key()), True
     seen, lost = None, ""
     with folder.open_read(name_of(staged.path)) as file:
         if not is_ours(file.stat(), staged):
-            raise FileNotFoundError  # exchanged since the look
+            raise FileNotFoundError  # exchanged since the stat
         if not is_done:
             if heir:
                 seen, lost = keep_from(file, folder, heir, entry.exec)
@@ -106,7 +106,8 @@ def _one(
 
 
 def _heir(folder: Directory, operation: Operation) -> str:
-    """The file that will be replaced: who may read it may read the new one, and nobody else."""
+    """The name of the file whose access the new one takes over; "": none. Who may read that file
+    may read the new one, and nobody else."""
     old = operation.old
     return (
         "" if old is not None and old.key.kind is not Kind.FILE else heir_of(folder, operation.path)
@@ -122,7 +123,8 @@ def _not_ready(operation: Operation, error: OSError | OverflowError) -> Outcome:
 
 
 def _not_flushed(operation: Operation, error: OSError) -> Outcome:
-    """A file system that finds room late says so only here."""
+    """The Outcome after a failed flush. A file system that allocates late reports a full disk only
+    here."""
     ending = Ending.FULL_AT_FLUSH if is_full(error) else Ending.FLUSH_FAILED
     return Outcome(operation, ending, why=error.strerror or str(error))
 

@@ -1,7 +1,8 @@
-"""What a user decides about a conflict copy, carried out: nothing is overwritten unseen.
+"""Carries out what a user decides about a conflict copy. Nothing is overwritten unchecked.
 
-The copy and its file must be what the index says, looked at after they gave way (disk/apply/swap);
-what a user has changed a moment ago goes back. What follows is found by a scan, as local changes.
+The copy and its file must be what the index says; they are checked after they left their names
+(disk/apply/swap). A file that a user changed a moment ago gets its name back. A scan finds the
+result as local changes.
 
 Knows one copy and the name that it is a copy of. Must not know versions.
 """
@@ -30,26 +31,26 @@ MAX_TEXT_BYTES: Final = 1 << 20
 
 
 class Wish(Enum):
-    """What a user says about a copy and its file. A version is his whose device wrote it, whichever
-    of the two names it has."""
+    """What a user says about a copy and its file. A version belongs to the device that wrote it,
+    whichever of the two names it has."""
 
     MINE = auto()  # the version that this device wrote wins
     THEIRS = auto()  # the other one wins
-    FILE = auto()  # what has the file's name wins
-    COPY = auto()  # what has the copy's name wins
+    FILE = auto()  # the version with the file's name wins
+    COPY = auto()  # the version with the copy's name wins
     BOTH = auto()  # both stay
 
 
 class Choice(Enum):
     """What becomes of a copy."""
 
-    FILE = auto()  # the file stays, the copy goes to the trash
-    COPY = auto()  # the copy gets the file's name, what the file was goes to the trash
+    FILE = auto()  # the file stays, the copy is moved to the trash
+    COPY = auto()  # the copy gets the file's name, the file's old version is moved to the trash
     BOTH = auto()  # the copy gets a name of its own
 
 
 class Resolved(Enum):
-    """How it ended. The value is the sentence that the user reads."""
+    """How a resolution ended. The value is the sentence that the user reads."""
 
     DONE = "resolved"
     NO_COPY = (
@@ -75,10 +76,10 @@ class Known:
 
 
 def chosen(wish: Wish, copy_is_ours: bool, file_is_ours: bool | None) -> Choice | Resolved:
-    """What is to become of the copy, or why that is not clear.
+    """What becomes of the copy, or why that is not clear.
 
-    copy_is_ours, file_is_ours: whether this device wrote what has that name, be it a delete. None:
-    nothing ever had it, as far as we know
+    copy_is_ours, file_is_ours: whether this device wrote the version (or delete) with that name.
+    None: as far as we know, no version ever had the file's name
     """
     if wish.name in Choice.__members__:
         return Choice[wish.name]
@@ -99,10 +100,10 @@ def resolve(
     now_ns: int,
     beside: Beside = ALONE,
 ) -> tuple[Resolved, str]:
-    """Carry out `choice`; how it ended, and what the system said.
+    """Carry out `choice`. Returns how it ended, and what the system said.
 
-    path: for COPY the name that the copy is to have, and `file` what is there by our index; for
-    BOTH its new name. Both are beside the copy. beside: the other batches of the share.
+    path: the new path of the copy, in the same folder; for COPY, the file's path. file: for COPY,
+    what our index has at `path`. beside: the other batches of the share.
     Raises Refused for a path that may not be synced.
     """
     check_path(copy.entry.path)
@@ -129,8 +130,8 @@ def resolve(
 
 
 def read_text(root: Root, entry: Entry) -> str | None:
-    """The text of a file of at most MAX_TEXT_BYTES that is UTF-8 without a NUL, as it is now; None
-    for anything else."""
+    """The present text of a file of at most MAX_TEXT_BYTES that is UTF-8 without a NUL. None for
+    anything else."""
     if entry.kind is not Kind.FILE or entry.size > MAX_TEXT_BYTES:
         return None
     try:
@@ -148,7 +149,8 @@ def read_text(root: Root, entry: Entry) -> str | None:
 def _rename(
     root: Root, copy: Known, path: str, file: Known | None, flushes: Flushes, now_ns: int
 ) -> str:
-    """What of the access to `file` could not be kept, in words."""
+    """Rename the copy to `path`. Returns what of the access to `file` could not be kept, in words.
+    Raises Stopped or OSError."""
     where, name = parent_of(path), name_of(copy.entry.path)
     with root.folder(where) as folder:
         if not is_still(folder.stat(name), copy.held.key):

@@ -1,9 +1,9 @@
-"""What lies in the trash, and putting it back.
+"""Lists the versions in the trash, and puts them back.
 
-A version goes back by one rename from the trash to a name that nothing has (write order, step 3);
-the folders are flushed. From there on it is like anything that a user puts into the share.
+One rename moves a version from the trash to a free name (write order, step 3); then the folders are
+flushed. From then on the version is like any file that a user puts into the share.
 
-Knows batches and paths. Must not know versions: the next scan makes one of what it finds.
+Knows batches and paths. Must not know index versions: the next scan makes one for what it finds.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from leftzmq.disk.trash.trash import TRASH_PATH, copy_bytes, is_batch, our_names
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import check_path, is_below, join, name_of, parent_of, sort_key
 
-STEP_CALLS: Final = 400  # as of a sweep of the trash (disk/trash/retention)
-PART_NAMES: Final = 128  # of one folder, stat while it is open
+STEP_CALLS: Final = 400  # as in a sweep of the trash (disk/trash/retention)
+PART_NAMES: Final = 128  # names of one folder, all stat'ed while it is open
 
 Between = tuple[str, str]
-"""Names of batches: from which one on, and up to which one (not including it); "" is any."""
+"""Names of batches: the first one, and the end (not included). "" is no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trashed:
-    """One version in the trash: it was taken from `path` by `batch`, whose name is the time (UTC).
+    """One version in the trash. `batch` moved it there from `path`; its name is the time (UTC).
 
-    size: bytes of a file. mtime_ns: that of the version itself.
+    size: bytes of a file. mtime_ns: of the version itself.
     """
 
     batch: str
@@ -46,14 +46,14 @@ class Trashed:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A part of what is there."""
+    """A part of the listing. done: it is the last part."""
 
     found: tuple[Trashed, ...]
     done: bool
 
 
 class Restored(Enum):
-    """How putting back ended. The value is the sentence that the user reads."""
+    """How a restore ended. The value is the sentence that the user reads."""
 
     DONE = "is back"
     TAKEN = "something has that name already: rename it, or restore under another one with --to"
@@ -65,7 +65,7 @@ class Restored(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """A version in the trash, and the path in the share that it is to have."""
+    """A version in the trash, and `target`, the path that it is to have in the share."""
 
     batch: str
     path: str
@@ -74,7 +74,7 @@ class PutBack:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """made: folders that were made for it, the outermost first."""
+    """The result of one restore. made: folders that were made for it, the outermost first."""
 
     wanted: PutBack
     ending: Restored
@@ -84,18 +84,18 @@ class Return:
 
 @dataclass(slots=True)
 class _Level:
-    """A folder on the way. names: those in it that were not looked at yet, the next one last."""
+    """A folder of the walk. names: its names that are still to be listed, the next one last."""
 
     where: str
     names: list[str]
 
 
 class TrashListing:
-    """Lists the versions of `path` and of all below it ("": everything), newest batch first, and
-    those of a batch in the order of a sorted walk.
+    """Lists the versions of `path` and of all paths below it ("": everything). The newest batch
+    comes first; the versions of one batch are in the order of a sorted walk.
 
-    between: those of which batches. after: (batch, path) of the last version
-    that is not wanted any more; it need not be there
+    between: which batches. after: (batch, path); the listing starts behind this version, which need
+    not exist
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class TrashListing:
                 yield from self._batch(batch, self._after if batch == self._first else "")
 
     def _batch(self, batch: str, after: str) -> Iterator[list[Trashed]]:
-        """after: the versions up to this path are passed over."""
+        """after: the versions up to this path are skipped."""
         top = _Level(parent_of(self._path), [name_of(self._path)])
         way = [top if self._path else self._level(batch, "", after)]
         while way:
@@ -149,7 +149,7 @@ class TrashListing:
                 way.append(self._level(batch, inner, after))
 
     def _level(self, batch: str, where: str, after: str) -> _Level:
-        """What lies in a folder; nothing where it is not there."""
+        """The names in a folder; none if the folder does not exist."""
         self._calls += 3
         try:
             with self._root.folder(_in_trash(batch, where)) as folder:
@@ -164,7 +164,8 @@ class TrashListing:
         return _Level(where, names)
 
     def _part(self, batch: str, level: _Level) -> tuple[list[Trashed], str]:
-        """The versions among the next names, up to the first folder; and that folder, or ""."""
+        """The versions among the next names, up to the first folder; and the path of that folder,
+        or ""."""
         self._calls += 3
         found: list[Trashed] = []
         try:
@@ -187,12 +188,13 @@ class TrashListing:
 
 
 def restore(root: Root, wanted: Sequence[PutBack], beside: Beside = ALONE) -> list[Return]:
-    """Put these back; one answer each, in the order given. Nothing is ever overwritten. OSError
-    only if the root itself cannot be opened.
+    """Put the `wanted` versions back. Returns one Return each, in the same order. Nothing is ever
+    overwritten.
 
     beside: the other batches of the share.
 
-    Raises Refused for a target that may not be synced; nothing was done then.
+    Raises OSError only if the root itself cannot be opened, and Refused for a path that may not be
+    synced; then nothing was done.
     """
     for one in wanted:
         check_path(one.path)
@@ -212,7 +214,7 @@ def restore(root: Root, wanted: Sequence[PutBack], beside: Beside = ALONE) -> li
             _unmake(root, made)
         returns.append(Return(one, ending, tuple(made), why))
     for at, why in flushes.finish().items():
-        if returns[at].ending is Restored.DONE:  # it is there, and may not be after a power cut
+        if returns[at].ending is Restored.DONE:  # it is back, but a power cut may undo that
             returns[at] = Return(wanted[at], Restored.DONE, returns[at].made, why)
     return returns
 
@@ -261,7 +263,7 @@ def _move(source: Directory, name: str, goal: Directory, target: str, found: Sta
 
 
 def _copy(source: Directory, name: str, goal: Directory, target: str) -> None:
-    """Whole and flushed before it has its name, as anything that arrives."""
+    """Copy the file; the copy is complete and flushed before it gets its name, as in a download."""
     file, staged = create_lefting(goal, target)
     with file, source.open_read(name) as old:
         try:
@@ -274,7 +276,7 @@ def _copy(source: Directory, name: str, goal: Directory, target: str) -> None:
 
 
 def _folder(root: Root, path: str, flushes: Flushes, made: list[str]) -> Directory:
-    """The folder at `path`; what is missing on the way to it is made."""
+    """The folder at `path`, opened. Missing folders are made and added to `made`. OSError."""
     try:
         return root.folder(path)
     except FileNotFoundError:
@@ -293,7 +295,7 @@ def _folder(root: Root, path: str, flushes: Flushes, made: list[str]) -> Directo
 
 
 def _unmake(root: Root, made: list[str]) -> None:
-    """Folders that were made for nothing, if they are still empty."""
+    """Remove the folders that a failed restore made, if they are still empty."""
     while made:
         path = made.pop()
         try:

@@ -1,8 +1,8 @@
-"""Step 3 of the write order: what lies at a name gives way, is looked at, and is put somewhere.
+"""Step 3 of the write order: replaces or removes the old version at a name, checks it, keeps it.
 
-The look comes after the exchange (or the rename aside), because before it a user can still write.
-What comes out and is not what the index says goes back; where even that has become impossible,
-because a user put something new there again, it goes to the trash. Nothing is unlinked.
+The check comes after the exchange (or the rename aside), because a user can still write before it.
+An old version that differs from the index gets its name back. If a user has put something new at
+the name meanwhile, the old version is moved to the trash. Nothing is unlinked.
 
 Knows one name and what must be there. Must not know what is put there instead.
 """
@@ -27,7 +27,7 @@ from leftzmq.tree.plan import Aside, Operation
 
 
 class Stopped(Exception):
-    """The operation ends here and is not DONE."""
+    """The operation ends here with `ending`."""
 
     def __init__(self, ending: Ending, why: str = "", aside: Aside | None = None) -> None:
         self.ending, self.why, self.aside = ending, why, aside
@@ -35,19 +35,20 @@ class Stopped(Exception):
 
 
 Copied = tuple[str | None, ScanKey | None, str]
-"""Where the old bytes are as a conflict copy, and their stat; (None, None): in the trash. And what
-of the access to them could not be kept, in words."""
+"""(path of the conflict copy with the old bytes, its key, what of their access could not be kept,
+in words). Path and key are None where the old bytes are in the trash."""
 
 NOT_COPIED: Final[Copied] = (None, None, "")
 
 
 def is_still(found: Stat | None, key: ScanKey) -> bool:
-    """Whether this stat is that of the bytes that had `key`."""
+    """Whether this stat shows the same bytes as `key`."""
     return found is not None and found.kind is not None and found.key().same_bytes(key)
 
 
 def key_now(folder: Directory, name: str, ours: ScanKey) -> ScanKey:
-    """The stat found at `name` now; `ours` if a user wrote there since, so that it is noticed."""
+    """The key found at `name` now. If a user wrote there since, `ours`: the next scan then sees the
+    difference."""
     found = folder.stat(name)
     return found.key() if found is not None and is_still(found, ours) else ours
 
@@ -70,7 +71,8 @@ class Place:
         return parent_of(self.operation.path)
 
     def look(self) -> Stat | None:
-        """What is there: None, or what the index says. Raises Stopped (CHANGED) for all else."""
+        """The stat at the name: None, or that of the version in the index. Raises Stopped (CHANGED)
+        if anything else is there."""
         found, old = self.folder.stat(self.name), self.operation.old
         if found is not None and (old is None or not is_still(found, old.key)):
             raise Stopped(Ending.CHANGED, "something else is there")
@@ -85,10 +87,11 @@ class Place:
     def exchange(
         self, new: Spot, ours: ScanKey, seen: Access | None = None, lost: str = ""
     ) -> Copied:
-        """Give the name to what lies at `new`, whose stat is `ours`. Raises Stopped or OSError;
+        """Give the name to the file at `new`, which has the key `ours`. Raises Stopped or OSError;
         then the name is as it was, or as a user made it meanwhile.
 
-        seen: the access of the file that has the name, as it was taken over; lost: without what.
+        seen: the access of the old file, as the new one took it over. lost: what of that access
+        could not be kept.
         """
         new.folder.exchange(new.name, self.folder, self.name)
         self.touch()
@@ -104,26 +107,27 @@ class Place:
             raise
 
     def _follow(self, new: Spot, ours: ScanKey, seen: Access, lost: str) -> str:
-        """What came out may be open to others than it was when its access was taken over: who
-        changed that meanwhile meant the file of this name. What could not be kept, in words."""
+        """Take over the access of the old file again, if somebody changed it after `seen` was read:
+        who changed it meant the file of this name. Returns what could not be kept, in words."""
         with new.folder.open_read(new.name) as old:
             if access_of(old) == seen:
                 return lost
             with self.folder.open_read(self.name) as file:
                 if not is_still(file.stat(), ours):
-                    return lost  # a user's by now
+                    return lost  # a user has replaced our file
                 lost = keep(file, old, ours.exec)
                 file.flush()
         return lost
 
     @contextmanager
     def moved_aside(self) -> Iterator[Spot]:
-        """Free the name: what was there is the conflict copy at once, where there is to be one,
-        else it lies in the trash, or beside where that is on another file system. It was looked
-        at and waits for `settle` or `put_back`. Raises Stopped or OSError, as `exchange`."""
+        """Free the name, and give the spot of the old version, which was checked there. The spot is
+        the conflict copy if there is to be one, else in the trash, or in the same folder if the
+        trash is on another file system. `settle` or `put_back` must follow. Raises Stopped or
+        OSError, as `exchange`."""
         copy_to = self.operation.copy_to
         if copy_to is not None:
-            # Not by way of the trash: where the way back fails too, it would be there only.
+            # Not by way of the trash: if the rename back failed, it would be in the trash only.
             yield self._move_aside(Spot(self.folder, name_of(copy_to), self.where))
             return
         with self.trash.spot(self.operation.path) as spot:
@@ -147,9 +151,9 @@ class Place:
         return spot
 
     def put_back(self, spot: Spot) -> None:
-        """Give what was moved aside its name again; if something took the name, it stays the
-        conflict copy, or is trash. Raises Stopped where it can do neither, and says where it
-        lies."""
+        """Give the version at `spot` its name again. If something else took the name, the version
+        stays the conflict copy, or is moved to the trash. If all of that fails, raises Stopped,
+        which says where the version lies."""
         try:
             try:
                 spot.folder.rename_new(spot.name, self.folder, self.name)
@@ -162,8 +166,8 @@ class Place:
         self.flushes.touch(spot.where)
 
     def settle(self, spot: Spot) -> Copied:
-        """What came out becomes the conflict copy or goes to the trash. Raises Stopped or OSError;
-        then it is still at `spot`."""
+        """Make the old version at `spot` the conflict copy, or move it to the trash. Raises Stopped
+        or OSError; then the version is still at `spot`."""
         copy_to = self.operation.copy_to
         if copy_to is None:
             self.trash.take(spot, self.operation.path)
@@ -191,22 +195,22 @@ class Place:
     def _go_back(self, new: Spot, ours: ScanKey) -> None:
         try:
             at_name = self.folder.stat(self.name)
-            if at_name is None:  # a user deleted ours: his own version comes back
+            if at_name is None:  # a user deleted our file: his own version gets the name back
                 new.folder.rename_new(new.name, self.folder, self.name)
                 return
             if is_still(at_name, ours):
                 new.folder.exchange(new.name, self.folder, self.name)
                 if is_still(new.folder.stat(new.name), ours):
                     return
-                # He wrote again between the look and the exchange: the newest keeps the name.
+                # A user wrote again between check and exchange: the newest version keeps the name.
                 new.folder.exchange(new.name, self.folder, self.name)
             self.trash.take(new, self.operation.path)
         except OSError as error:
             raise _left_aside(new, ours, error) from error
 
     def return_aside(self, root: Root) -> None:
-        """What an earlier operation had to leave aside gets its name again, as far as nobody took
-        one of the two meanwhile. Raises Stopped, as `put_back`; OSError."""
+        """Give a version that an earlier operation left aside its name again, unless a user has
+        replaced the file at either name. Raises Stopped, as `put_back`; OSError."""
         aside = self.operation.aside
         assert aside is not None
         where, name = parent_of(aside.path), name_of(aside.path)
@@ -227,8 +231,9 @@ class Place:
                 folder.unlink(name)  # a link or a copy that was made for this name alone
 
     def name_copy(self) -> tuple[ScanKey, Copied]:
-        """A crash came between the exchange and `settle`: what came out lies under the name of
-        what was staged. Raises Stopped, where either is something else; OSError."""
+        """Finish an operation that crashed between the exchange and `settle`: make the old version,
+        which lies under the name of the `.lefting`, the conflict copy. Raises Stopped if either
+        name holds something else; OSError."""
         staged, entry = self.operation.staged, self.operation.entry
         assert staged is not None
         found = self.folder.stat(self.name)
@@ -236,13 +241,13 @@ class Place:
             raise Stopped(Ending.CHANGED, "what was put there is gone")
         copied = self.settle(Spot(self.folder, name_of(staged.path), self.where))
         self.touch()
-        # As it was when it got its name, but for its ctime: the next walk looks at it.
+        # The key from when the file got its name, except for the ctime: the next walk checks it.
         kind, inode = Kind.FILE, staged.inode
         key = ScanKey(kind, entry.size, entry.mtime_ns, 0, inode, entry.exec, found.key().links)
         return key, copied
 
     def beside(self) -> Spot:
-        """A free name in the same folder that nobody takes for a file; not to be closed."""
+        """A free `.lefting` name in the same folder. The caller must not close this spot."""
         path = self.operation.path
         names = [name_of(path) for path in lefting_paths(path)]
         free = (name for name in names if is_free(self.folder, name))

@@ -1,4 +1,4 @@
-"""The only file system calls: `interface` says what disk/ needs, `real` is the one of this machine.
+"""All file system calls: `interface` says what disk/ needs, `real` implements it on this machine.
 
-The simulation has another one behind the same interface. Must not know shares, trash or versions.
+The simulation implements the same interface. Must not know shares, trash or versions.
 """

@@ -1,7 +1,8 @@
-"""What an error of the file system says: of the path, or only of this machine at this moment.
+"""Says what a file system error means: something about the path, or only about this machine now.
 
-The one place that reads an errno for that. "Too many open files" says nothing of a path: who reads
-it as "gone" deletes what is there, and who reads it as "not our share" stops for nothing.
+No other module reads an errno for that. "Too many open files" says nothing about a path: code that
+reads it as "gone" deletes a file that is there, and code that reads it as "not our share" stops for
+no reason.
 
 Knows errno. Must not know which call failed, nor what follows from it.
 """
@@ -16,22 +17,22 @@ from leftzmq.errors import StopCause
 
 
 class ErrnoMeaning(Enum):
-    """What kind of error it is."""
+    """The kind of an error."""
 
-    GONE = auto()  # nothing of that name is there, or a link or file is where a folder should be
+    GONE = auto()  # nothing has that name, or a link or file is in the place of a folder
     SHORT = auto()  # this process or machine has no descriptors, no memory, or was interrupted
-    SICK = auto()  # the disk, or the way to it, does not answer as it should: it may again
-    FULL = auto()  # no room, on the disk or in the quota
-    FINAL = auto()  # anything else: it stays so until somebody does something about it
+    SICK = auto()  # the disk, or the connection to it, fails: it may recover
+    FULL = auto()  # no free space, on the disk or in the quota
+    FINAL = auto()  # anything else: it lasts until somebody does something about it
 
     @property
     def passes(self) -> bool:
-        """Whether the same call may succeed in a while without anybody's doing."""
+        """Whether the same call may succeed later without anybody doing anything."""
         return self in (ErrnoMeaning.SHORT, ErrnoMeaning.SICK, ErrnoMeaning.FULL)
 
     @property
     def is_of_path(self) -> bool:
-        """Whether it says something of the path that was asked for."""
+        """Whether the error says something about the path of the call."""
         return self is not ErrnoMeaning.SHORT
 
 
@@ -49,9 +50,9 @@ _SHORT: Final = frozenset(
 _SICK: Final = frozenset(
     (
         errno.EIO,
-        errno.ESTALE,  # of NFS: the server began anew
+        errno.ESTALE,  # NFS: the server was restarted
         errno.ETIMEDOUT,
-        errno.ENOTCONN,  # of FUSE: its process ended
+        errno.ENOTCONN,  # FUSE: its process ended
         errno.ECONNABORTED,
         errno.ECONNRESET,
         errno.EHOSTDOWN,
@@ -66,7 +67,7 @@ _FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 def trouble_of(error: OSError) -> ErrnoMeaning:
-    """What this error says."""
+    """The meaning of this error."""
     code = error.errno
     if code in _GONE:
         return ErrnoMeaning.GONE
@@ -80,24 +81,24 @@ def trouble_of(error: OSError) -> ErrnoMeaning:
 
 
 def is_gone(error: OSError) -> bool:
-    """Whether nothing is there: the only error that means so."""
+    """Whether nothing is at the path. No other error means that."""
     return trouble_of(error) is ErrnoMeaning.GONE
 
 
 def raise_if_short(error: OSError) -> None:
-    """Raises it again if it says nothing of the path: whoever was about to make something of it
-    for the path must not. The job is not done; its folder is opened anew when it has passed."""
+    """Raise the error again if it says nothing about the path: the caller must draw no conclusion
+    about the path from it. The job fails, and its folder is opened anew when the error is over."""
     if trouble_of(error) is ErrnoMeaning.SHORT:
         raise error
 
 
 def is_full(error: OSError) -> bool:
-    """Whether there is no room, on the disk or in the quota."""
+    """Whether there is no free space, on the disk or in the quota."""
     return trouble_of(error) is ErrnoMeaning.FULL
 
 
 def cause_of(error: OSError) -> StopCause:
-    """Why a folder stops whose share gave this error where nobody could go on without it."""
+    """Why a folder stops after this error in a call on its share that it cannot work without."""
     match trouble_of(error):
         case ErrnoMeaning.GONE:
             return StopCause.SHARE_AWAY

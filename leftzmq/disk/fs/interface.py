@@ -1,10 +1,11 @@
-"""What disk/ needs of a file system: an open root, open folders in it, open files in those.
+"""The interface of the file systems under disk/: an open root, open folders in it, open files in
+those.
 
-There is no call that overwrites, that follows a link below the root, or that takes a path with
-`..` in it, so nothing built on this can leave the share (I9) or replace what it has not seen
-(I2). Names are str that are valid UTF-8; only `names` gives what is really there.
+No call overwrites, follows a link below the root, or takes a path with `..` in it. So nothing built
+on this interface can leave the share (I9) or replace a file that was not checked (I2). Names are
+str and valid UTF-8; only `names` gives the raw bytes on disk.
 
-disk/fs has the real one; a simulated one passes the same contract (tests/test_disk_fs.py).
+`fs/real` implements it; a simulated one passes the same contract (tests/test_disk_fs.py).
 
 Knows kinds and stats. Must not know descriptors, entries, the index or the write order.
 """
@@ -21,24 +22,24 @@ from leftzmq.tree.entry import Kind, ScanKey
 Buffer = bytes | bytearray | memoryview
 
 PRIVATE_MODE: Final = 0o600
-"""Of a file that is not whole yet: nobody else reads what may be a private one."""
+"""Mode of an incomplete file: nobody else reads it, because the file may be private."""
 
 ACL_NAME: Final = "system.posix_acl_access"
 """The ACL of a file as an extended attribute (acl(5), xattr(7))."""
 USER_PREFIX: Final = "user."
 
 CLONE_BYTES: Final = 4096
-"""Blocks of the file systems that share them (btrfs, xfs)."""
+"""Block size in bytes of the file systems that can share blocks (btrfs, xfs)."""
 CANNOT_CLONE: Final = frozenset((errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY))
 
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """What lstat said. Times are ns since the epoch, held to signed 64 bits as in the index.
+    """The result of lstat. Times are ns since the epoch, limited to signed 64 bits as in the index.
 
-    kind: None for what is neither file, folder nor link. exec: the owner's x bit of a file.
+    kind: None if it is neither file, folder nor link. exec: the owner's x bit of a file.
     mode: permission bits. device: compared only within one run. allocated: bytes on the disk, fewer
-    than `size` where a file is sparse. owner, group: numbers, as this machine has them.
+    than `size` if a file is sparse. owner, group: the numeric ids on this machine.
     """
 
     kind: Kind | None
@@ -55,7 +56,8 @@ class Stat:
     group: int
 
     def key(self) -> ScanKey:
-        """What the index keeps of it. A folder's key does not change when its children do."""
+        """The part of the stat that the index keeps. A change in a folder does not change its
+        key."""
         assert self.kind is not None
         if self.kind is Kind.DIRECTORY:
             return ScanKey(self.kind, 0, 0, 0, self.inode, False, 0)
@@ -66,8 +68,8 @@ class Stat:
 
 
 class OtherSpelling(FileExistsError):
-    """Nothing can be made at `name`: this file system takes `other`, which is there, for it. other:
-    "" where it cannot be told which name that is."""
+    """Nothing can be made at `name`: `other` is there, and this file system takes both for one
+    name. other: "" if nobody can tell which name that is."""
 
     def __init__(self, name: str, other: str) -> None:
         self.name, self.other = name, other
@@ -76,20 +78,21 @@ class OtherSpelling(FileExistsError):
 
 
 class NotKept(OSError):
-    """This file system gives another name than the one that was asked for; nothing was made."""
+    """This file system would change the name that was asked for; nothing was made."""
 
     def __init__(self, name: str) -> None:
         super().__init__(errno.EINVAL, "this disk would give it another name", name)
 
 
 def with_exec(mode: int, exec: bool) -> int:
-    """The mode with x for whoever may read, or without x."""
+    """The mode with x for everybody who may read, or without x."""
     return mode | (mode & 0o444) >> 2 | 0o100 if exec else mode & ~0o111
 
 
 def mode_below(mode: int, folder_mode: int) -> int:
-    """What of `mode` a new file or folder may have in a folder of `folder_mode`: who may not enter
-    that gets nothing, who may not change what is in it gets no w. The owner keeps what he has."""
+    """The part of `mode` that a new file or folder may have in a folder of `folder_mode`. Who may
+    not enter the folder gets nothing; who may not change its content gets no w. The owner's bits
+    stay."""
     for shift in (0, 3):
         may = folder_mode >> shift & 0o7
         allowed = 0 if not may & 0o1 else 0o5 | may & 0o2
@@ -98,13 +101,13 @@ def mode_below(mode: int, folder_mode: int) -> int:
 
 
 class Owned(Protocol):
-    """An open file or folder, as somebody's. Errors are OSError."""
+    """The owner and mode of an open file or folder. Errors are OSError."""
 
     def set_owner(self, owner: int, group: int) -> None:
-        """-1 leaves that one as it is. PermissionError where this process may not."""
+        """Set the numeric ids; -1 leaves one unchanged. PermissionError if not allowed."""
 
     def set_mode(self, mode: int) -> None:
-        """Permission bits."""
+        """Set the permission bits."""
 
 
 class Closing(Protocol):
@@ -126,16 +129,17 @@ class File(Closing, Owned, Protocol):
     """An open regular file. Offsets and lengths are bytes. Errors are OSError."""
 
     def read(self, offset: int, length: int) -> bytes:
-        """`length` bytes, fewer only where the file ends."""
+        """Returns `length` bytes, fewer only at the end of the file."""
 
     def write(self, offset: int, data: Buffer) -> None:
-        """All of `data`, or OSError."""
+        """Write all of `data`, or raise OSError."""
 
     def clone(self, offset: int, source: Self, source_offset: int, length: int) -> None:
-        """Take over `length` bytes of `source` without a copy; all three are whole CLONE_BYTES.
+        """Share `length` bytes of `source` without a copy. Both offsets and the length are
+        multiples of CLONE_BYTES.
 
-        OSError with an errno of CANNOT_CLONE where that is not possible; any other one may have
-        come half-way."""
+        OSError with an errno of CANNOT_CLONE if that is not possible. After any other OSError a
+        part of the bytes may be written."""
 
     def truncate(self, size: int) -> None: ...
 
@@ -144,21 +148,21 @@ class File(Closing, Owned, Protocol):
     def set_times(self, mtime_ns: int) -> None: ...
 
     def set_exec(self, exec: bool) -> None:
-        """Set or clear the x bits (set: for whoever may read)."""
+        """Set the x bits (for everybody who may read) or clear them."""
 
     def xattrs(self) -> dict[str, bytes]:
-        """Name -> value: the ACL, under ACL_NAME, and what begins with USER_PREFIX. Empty where the
-        file system has neither."""
+        """Name -> value: the ACL, under ACL_NAME, and the names with USER_PREFIX. Empty if the file
+        system has neither."""
 
     def set_xattr(self, name: str, value: bytes) -> None:
-        """One of the names that `xattrs` gives. An ACL changes the permission bits, too."""
+        """Set an attribute that `xattrs` could list. An ACL changes the permission bits, too."""
 
     def remove_xattr(self, name: str) -> None:
-        """One that is there."""
+        """Remove an attribute that is there."""
 
     def begin_flush(self, offset: int, length: int) -> None:
-        """Let these bytes begin to go to the disk, if it is not behind already. Hardly waits,
-        promises nothing and never fails: `flush` does, and then has little left to wait for."""
+        """Start the writeback of these bytes, unless the disk is behind already. This is a hint
+        that hardly waits and never fails. A later `flush` reports errors and then waits less."""
 
     def flush(self) -> None: ...
 
@@ -166,119 +170,119 @@ class File(Closing, Owned, Protocol):
 class Directory(Closing, Owned, Protocol):
     """An open directory. A name is one component: never empty, `.`, `..` or with `/` or NUL.
 
-    Errors are OSError: FileNotFoundError and FileExistsError where they say so.
-    What the file system itself makes of a name is seen at `raw`; that of a share goes by the exact
-    spelling, whatever its disk does (disk/fs/spelling), and says OtherSpelling and NotKept.
+    Errors are OSError; FileNotFoundError and FileExistsError mean what their names say.
+    `raw` shows names as the file system itself treats them. A directory of a share uses the exact
+    spelling, whatever its disk does (disk/fs/spelling), and raises OtherSpelling and NotKept.
     """
 
     @property
     def raw(self) -> Directory:
-        """The file system's own."""
+        """The directory as the file system itself has it."""
 
     def stat(self, name: str) -> Stat | None:
-        """What lies at `name` itself, links not followed; None if nothing does."""
+        """The stat of `name` itself, links not followed; None if nothing is there."""
 
     def stat_listed(self, name: str) -> Stat | None:
-        """The same of a name that `names` gave right before."""
+        """As `stat`, for a name that `names` returned right before."""
 
     def own_stat(self) -> Stat:
         """The stat of the directory itself."""
 
     def device(self) -> int:
-        """The number of the file system that it lies on, as in `own_stat`; cheaper."""
+        """The device number of its file system, as in `own_stat`, but cheaper."""
 
     def spelled(self, name: str) -> str | None:
-        """The name in it that the disk takes for `name`, where that is another spelling; "" where
-        it cannot be told which one. None: nothing is there, or `name` itself."""
+        """The other spelling that is there and that the disk takes for `name`; "" if nobody can
+        tell which one it is. None: nothing is there, or `name` itself."""
 
     def names(self) -> list[bytes]:
-        """The names on disk as they are, in no order."""
+        """The raw names on disk, in no order."""
 
     def folder(self, name: str) -> Directory:
-        """NotADirectoryError where `name` is a link or anything else than a folder."""
+        """Open the folder `name`. NotADirectoryError if it is a link or anything else."""
 
     def open_read(self, name: str) -> File:
-        """A regular file, or OSError; a link is an error."""
+        """Open a regular file. OSError; a link is an error."""
 
     def open_write(self, name: str) -> File:
-        """An existing regular file for reading and writing, or OSError; a link is an error."""
+        """Open an existing regular file for reading and writing. OSError; a link is an error."""
 
     def create(self, name: str) -> File:
-        """A new file, open for reading and writing, PRIVATE_MODE; or FileExistsError. Who else may
-        read it is said when it has its bytes: by then it is known."""
+        """Create a file with PRIVATE_MODE, open for reading and writing. FileExistsError. The final
+        mode is set when the file has its bytes: only then is it known."""
 
     def new_mode(self, exec: bool) -> int:
-        """The permission bits of a file that replaces none: 0666 less the umask, less what nobody
-        of this kind may do in this folder (mode_below), and where it is `exec`, x for whoever may
-        read."""
+        """The permission bits of a file that replaces none: 0666 less the umask, less what this
+        folder does not allow (mode_below). With `exec`, x for everybody who may read."""
 
     def make_folder(self, name: str, mode: int = 0o777) -> None:
-        """A new folder, `mode` less the umask; or FileExistsError."""
+        """Make a folder with `mode` less the umask. FileExistsError."""
 
     def make_link(self, name: str, target: bytes) -> None: ...
 
     def read_link(self, name: str) -> bytes: ...
 
     def rename_new(self, name: str, to: Directory, to_name: str) -> None:
-        """Rename where nothing is; FileExistsError if something is, and nothing has changed."""
+        """Rename to a free name. FileExistsError if the name is taken; then nothing has changed."""
 
     def respell(self, name: str, to_name: str) -> None:
-        """Give what lies at `name` another spelling, in one step; only where the disk takes both
-        for one name: nothing else can be at `to_name` there. FileNotFoundError, FileExistsError."""
+        """Give `name` another spelling, in one step. Only for a disk that takes both for one name:
+        there nothing else can be at `to_name`. FileNotFoundError, FileExistsError."""
 
     def exchange(self, name: str, to: Directory, to_name: str) -> None:
-        """Swap two names at one instant; both must be there and neither may be a folder."""
+        """Exchange two names in one step. Both must exist and neither may be a folder."""
 
     def unlink(self, name: str) -> None: ...
 
     def remove_folder(self, name: str) -> None:
-        """OSError(ENOTEMPTY) if something is in it."""
+        """Remove an empty folder. OSError(ENOTEMPTY) if it is not empty."""
 
     def flush(self) -> None:
         """Make the names in this directory durable."""
 
     def free_bytes(self) -> int:
-        """What we may still write on this folder's file system."""
+        """How many bytes we may still write on this folder's file system."""
 
     def total_bytes(self) -> int:
-        """The size of this folder's file system."""
+        """The size of this folder's file system in bytes."""
 
 
 class Root(Protocol):
     """A share's root, held open."""
 
     def folder(self, path: str) -> Directory:
-        """The folder at `path` ("" is the root). FileNotFoundError if it is not there;
-        NotADirectoryError if it, or anything on the way to it, is a link or not a folder."""
+        """Open the folder at `path` ("" is the root). FileNotFoundError if it does not exist.
+        NotADirectoryError if a component of `path` is a link or not a folder."""
 
     def still_there(self) -> bool:
-        """Whether the place that it was opened at still leads to this very directory. OSError where
-        that cannot be told now; what is not there is no error."""
+        """Whether the path of the root still leads to this very directory; False if nothing is
+        there. OSError if that cannot be told now."""
 
     def flush_all(self) -> None:
-        """Flush everything on the root's file system (not on one that is mounted inside)."""
+        """Flush the root's file system (not the ones that are mounted inside)."""
 
     def missing_at(self, path: str, name: str, other: str) -> tuple[str, ...]:
-        """What the file system of the folder `path` cannot do, as sentences; tried on two files
-        of ours in it, which may be exchanged."""
+        """Sentences that say what the file system of the folder `path` cannot do. The test uses two
+        files of ours in the folder, and may exchange them."""
 
     def met(self, device: int) -> None:
-        """A file system of this number was found in the share, perhaps in the place of another one
-        that had it: what was known of it counts no more."""
+        """Forget what is known of the file system with this device number: it was found in the
+        share now, and an earlier file system may have had the same number."""
 
     def close(self) -> None: ...
 
 
 def is_free(folder: Directory, name: str) -> bool:
-    """Whether something can get this name now: neither it nor another spelling of it is there."""
+    """Whether the name is free: neither it nor another spelling of it is there. OSError."""
     return folder.stat(name) is None and folder.spelled(name) is None
 
 
 class LastFolder:
-    """The folder of the last path stays open: paths come folder by folder.
+    """Keeps the last folder open: consecutive paths are mostly in the same folder.
 
-    `at` lends a folder until the next `at` or `close`. Whoever moves a folder away meanwhile takes
-    what is done in it along, as with any folder held open: so hold it for one run of paths only.
+    The caller may use a folder from `at` until the next `at` or `close`. If a user moves the open
+    folder away meanwhile, changes in it happen at its new path. So keep this object for one run of
+    paths only.
     """
 
     def __init__(self, root: Root) -> None:
@@ -287,7 +291,7 @@ class LastFolder:
         self._folder: Directory | None = None
 
     def at(self, path: str) -> Directory:
-        """The folder at `path`; OSError as of Root.folder."""
+        """The folder at `path`, open. OSError as from Root.folder."""
         if self._folder is None or self._path != path:
             self.close()
             self._folder, self._path = self._root.folder(path), path

@@ -1,10 +1,10 @@
-"""The Linux calls that Python does not wrap: renameat2, openat2, syncfs, sync_file_range,
+"""Wraps the Linux calls that Python does not: renameat2, openat2, syncfs, sync_file_range,
 FICLONERANGE. Only disk/fs uses them.
 
-Each is looked for once. Where one is missing its function raises OSError(ENOSYS), fs has its
-documented way around it, and `missing_calls` says so in a sentence at start. FICLONERANGE alone is
-tried each time: whether it can be done is a matter of the file system. sync_file_range is a
-hint, and simply not given.
+The module looks for each call once. If a call is missing, its function raises OSError(ENOSYS), fs
+uses its documented replacement, and `missing_calls` says so in a sentence at start. There are two
+exceptions. FICLONERANGE is tried each time, because it depends on the file system. sync_file_range
+is only a hint, and is left out if missing.
 
 Knows numbers and structures of the kernel. Must not know what the calls are used for.
 """
@@ -28,7 +28,7 @@ RENAME_NOREPLACE: Final = 1
 RENAME_EXCHANGE: Final = 2
 
 _SYNC_FILE_RANGE_WRITE: Final = 2
-_FICLONERANGE: Final = 0x4020940D  # of most machines; elsewhere it is a call that no file knows
+_FICLONERANGE: Final = 0x4020940D  # on most machines; on the others no file knows this number
 _CLONE_RANGE: Final = struct.Struct("=qQQQ")  # struct file_clone_range
 
 # include/uapi/linux/openat2.h
@@ -36,14 +36,14 @@ RESOLVE_NO_MAGICLINKS: Final = 0x02
 RESOLVE_NO_SYMLINKS: Final = 0x04
 RESOLVE_BENEATH: Final = 0x08
 
-# arch/*/entry/syscalls; openat2 came after the numbers were made the same everywhere
+# arch/*/entry/syscalls; openat2 is so new that it has the same number everywhere
 _RENAMEAT2_NUMBER: Final = {"x86_64": 316, "aarch64": 276, "riscv64": 276}
 _OPENAT2_NUMBER: Final = 437
 
 BEHIND_BYTES: Final = 4 << 20
-"""A disk that has so much to write gets nothing before it must: on ext4 the flush of a small file
-waits for all that was begun, and for nothing that was not (80 MB/s: an edit took 0.16 s at the
-median with 4 MiB, 0.41 s with 16 MiB)."""
+"""With this much writeback under way we start no more before a flush must: on ext4 the flush of a
+small file waits for all writeback that was begun, and for nothing else (at 80 MB/s an edit took
+0.16 s at the median with 4 MiB, 0.41 s with 16 MiB)."""
 _VMSTAT: Final = Path("/proc/vmstat")
 _UTIME_OMIT: Final = (1 << 30) - 2  # <bits/stat.h>
 _LINUX: Final = sys.platform.startswith("linux")
@@ -72,8 +72,8 @@ def _checked(result: int) -> int:
 
 
 def renameat2(from_fd: int, name: bytes, to_fd: int, to_name: bytes, flags: int) -> None:
-    """Rename under RENAME_NOREPLACE or RENAME_EXCHANGE. OSError: ENOSYS, or EINVAL where the
-    file system does not know the flag."""
+    """Rename with the flag RENAME_NOREPLACE or RENAME_EXCHANGE. OSError; ENOSYS if the call is
+    missing, EINVAL if the file system does not know the flag."""
     arguments = (
         ctypes.c_int(from_fd),
         ctypes.c_char_p(name),
@@ -88,7 +88,8 @@ def renameat2(from_fd: int, name: bytes, to_fd: int, to_name: bytes, flags: int)
 
 
 def openat2(folder_fd: int, path: bytes, flags: int, resolve: int) -> int:
-    """Open `path` below `folder_fd`; `resolve` says what its components may not be."""
+    """Open `path` below `folder_fd`. Returns the descriptor. `resolve` says what the components of
+    `path` may not be. OSError."""
     how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
     return _syscall(
         _OPENAT2_NUMBER,
@@ -100,24 +101,24 @@ def openat2(folder_fd: int, path: bytes, flags: int, resolve: int) -> int:
 
 
 def syncfs(fd: int) -> None:
-    """Flush the whole file system that `fd` lies on; reports write errors since Linux 5.8."""
+    """Flush the whole file system of `fd`. OSError; write errors are reported since Linux 5.8."""
     if _LIBC is None or not hasattr(_LIBC, "syncfs"):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     _checked(_LIBC.syncfs(ctypes.c_int(fd)))
 
 
 def begin_writeback(fd: int, offset: int, length: int) -> None:
-    """Begin to write out a part of a file. Nothing where that is missing or not possible.
+    """Begin to write out a part of a file (bytes). Does nothing if that is missing or impossible.
 
-    With this flag alone sync_file_range(2) reports no write error, and so takes none away from the
-    fsync to come: an error is told to one caller."""
+    The kernel reports a write error to one caller only. With this flag alone sync_file_range(2)
+    reports none, so the next fsync still gets it."""
     if _LIBC is not None and hasattr(_LIBC, "sync_file_range"):
         part = (ctypes.c_int64(offset), ctypes.c_int64(length))
         _LIBC.sync_file_range(ctypes.c_int(fd), *part, ctypes.c_uint(_SYNC_FILE_RANGE_WRITE))
 
 
 def disks_are_behind() -> bool:
-    """Whether this machine has begun to write more than its disks took so far (proc_vmstat(5))."""
+    """Whether at least BEHIND_BYTES of writeback are under way on this machine (proc_vmstat(5))."""
     try:
         said = _VMSTAT.read_bytes()
     except OSError:
@@ -127,8 +128,8 @@ def disks_are_behind() -> bool:
 
 
 def clone_range(fd: int, offset: int, source_fd: int, source_offset: int, length: int) -> None:
-    """Let bytes of `fd` share the blocks of those of `source_fd` (ioctl_ficlonerange(2)). OSError:
-    EOPNOTSUPP, EXDEV, EINVAL or ENOTTY where the file system cannot."""
+    """Let `length` bytes of `fd` share the blocks of `source_fd` (ioctl_ficlonerange(2)). OSError;
+    EOPNOTSUPP, EXDEV, EINVAL or ENOTTY if the file system cannot do it."""
     if not _LINUX:
         raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
     asked = _CLONE_RANGE.pack(source_fd, source_offset, length, offset)
@@ -140,7 +141,7 @@ class _Timespec(ctypes.Structure):
 
 
 def set_mtime(fd: int, mtime_ns: int) -> None:
-    """Set the mtime and nothing else, in one call: os.utime wants the atime as well."""
+    """Set the mtime and nothing else, in one call: os.utime needs the atime, too. OSError."""
     assert _LIBC is not None
     seconds, nanoseconds = divmod(mtime_ns, 1_000_000_000)
     times = (_Timespec * 2)(_Timespec(0, _UTIME_OMIT), _Timespec(seconds, nanoseconds))
@@ -174,7 +175,7 @@ HAS_FUTIMENS: Final = _LIBC is not None and hasattr(_LIBC, "futimens")
 
 
 def missing_calls() -> tuple[str, ...]:
-    """A sentence for each call that this machine lacks, to be said at start."""
+    """A sentence for each call that this machine lacks, to be logged at start."""
     said = []
     if not HAS_RENAMEAT2:
         said.append(

@@ -1,11 +1,12 @@
-"""Who may read and write what another device changed: the same as before, and nobody more.
+"""Sets who may read and write a file that another device changed: the same users as before, and
+nobody else.
 
-A version that replaces a file takes over its owner, group, mode, ACL and user attributes. Where
-this process may not give it all of them, some who could read it cannot any more; the caller says
-so. The bits that let a file run as its owner (setuid, setgid) and its capabilities are not taken
-over: other bytes must not get them. A file or folder that replaces nothing belongs to whom its
-folder belongs, as far as this process may give it away, and is open to those to whom its folder is
-open.
+A version that replaces a file takes over its owner, group, mode, ACL and user attributes. If this
+process may not set all of them, some users lose their access, and the caller reports that. The bits
+that let a file run as its owner (setuid, setgid) and its capabilities are not taken over: other
+bytes must not get them. A file or folder that replaces nothing gets the owner and group of its
+parent folder, as far as this process may set them. It is open to the users to whom the parent
+folder is open.
 
 Knows owners, modes and extended attributes. Must not know versions, nor why a file changes.
 """
@@ -27,7 +28,7 @@ _MAY_NOT: Final = frozenset(
     (
         errno.EPERM,
         errno.EACCES,
-        errno.EINVAL,  # of a user namespace: it has no such user
+        errno.EINVAL,  # a user namespace has no such user
         errno.EOPNOTSUPP,
         errno.ENOSYS,
     )
@@ -46,14 +47,15 @@ class Access:
 
 
 def access_of(file: File) -> Access:
-    """OSError."""
+    """The present access of an open file. OSError."""
     found = file.stat()
     return Access(found.owner, found.group, found.mode, file.xattrs())
 
 
 def heir_of(folder: Directory, path: str) -> str:
-    """The name in this open folder of the file whose access a new version of `path` takes over: its
-    own; for a conflict copy that is not there yet, that of the file it is a copy of; "": none."""
+    """The name, in this open folder, of the file whose access a new version of `path` takes over:
+    the file at `path`, or for a conflict copy that is not there yet, the file that it is a copy of.
+    "": no file. OSError."""
     for name in (name_of(path), _copied(path)):
         found = folder.stat(name) if name else None
         if found is not None:
@@ -62,28 +64,29 @@ def heir_of(folder: Directory, path: str) -> str:
 
 
 def keep(target: File, source: File, exec: bool) -> str:
-    """Let `target` have what `source` has of owner, group, mode, ACL and user attributes; the x
-    bits are those of `exec`. What could not be kept, in words; "": everything was.
+    """Give `target` the owner, group, mode, ACL and user attributes of `source`, and the x bits by
+    `exec`. Returns what could not be kept, in words; "": everything was kept.
 
-    Whatever cannot be kept never lets in anybody who was kept out before. OSError.
+    A user without access to `source` never gets access to `target`. OSError.
     """
     before = source.stat()
     return _keep(target, before, source.xattrs(), exec)
 
 
 def keep_from(target: File, folder: Directory, name: str, exec: bool) -> tuple[Access | None, str]:
-    """As `keep`, with the file of that name; and what was read of it (None: it cannot be opened, so
-    that nobody but the owner may read the target). OSError."""
+    """As `keep`, with the file `name` as the source. Returns its access and what could not be kept.
+    The access is None if the file cannot be opened; then only the owner may read the target.
+    OSError."""
     try:
         source = folder.open_read(name)
     except OSError as error:
         if trouble_of(error).passes:
-            raise  # it says nothing of who may
+            raise  # a passing error says nothing about permissions
         _clear_acl(target, target.xattrs())
         target.set_mode(with_exec(0o600, exec))
         found = None if is_gone(error) else folder.stat(name)
         if found is None or found.kind is not Kind.FILE:
-            return None, ""  # a user was quicker
+            return None, ""  # a user has deleted or replaced it already
         return None, "" if _is_for_nobody_else(found, target.stat()) else _UNREADABLE
     with source:
         seen = access_of(source)
@@ -91,8 +94,9 @@ def keep_from(target: File, folder: Directory, name: str, exec: bool) -> tuple[A
 
 
 def _is_for_nobody_else(found: Stat, target: Stat) -> bool:
-    """No more than the owner may read or write it, and the target has the same. An ACL gives others
-    nothing where the mode's bits for the group, which are then its mask, are none: acl(5)."""
+    """Whether only the owner may read or write the file, and the target has the same owner. With an
+    ACL the mode's group bits are its mask: if they are 0, the ACL gives nothing to others,
+    acl(5)."""
     return found.mode & 0o077 == 0 and found.owner == target.owner
 
 
@@ -108,13 +112,13 @@ def _keep(target: File, before: Stat, wanted: dict[str, bytes], exec: bool) -> s
         mode = with_exec(mode, exec)
     acl = wanted.get(ACL_NAME)
     if acl is None:
-        # One that the folder gives every new file may let in whom the old one did not.
+        # The folder's default ACL may give access to users who had none to the old file.
         if not _clear_acl(target, has):
             mode &= 0o700
             lost.append("mode")
     elif not group_kept or not _is_set(target, has, ACL_NAME, acl):
         _clear_acl(target, target.xattrs())
-        mode &= 0o700  # what the others may is said by the ACL together with the bits
+        mode &= 0o700  # without the ACL these bits would give others different rights
         lost.append("ACL")
     if not group_kept:
         mode = _without_group(mode)
@@ -123,47 +127,48 @@ def _keep(target: File, before: Stat, wanted: dict[str, bytes], exec: bool) -> s
 
 
 def give_new(file: File, folder: Directory, exec: bool) -> None:
-    """A file that replaces none, in its open folder. OSError."""
+    """Set owner, group and mode of a file that replaces none, in its open folder. OSError."""
     _, group_kept = _give(file, file.stat(), folder.own_stat())
     mode = folder.new_mode(exec)
     file.set_mode(mode if group_kept else _without_group(mode))
 
 
 def is_new(found: Stat, folder: Directory, exec: bool) -> bool:
-    """Whether this is the stat of a file to which `give_new` has nothing more to give. OSError."""
+    """Whether this stat already has all that `give_new` would set. OSError."""
     above = folder.own_stat()
     same = (found.owner, found.group) == (above.owner, above.group)
     return same and found.mode == folder.new_mode(exec)
 
 
 def make_folder(folder: Directory, name: str) -> None:
-    """A new folder, with whom its parent has. FileExistsError; OSError."""
+    """Make a folder with the owner and group of its parent. FileExistsError; OSError."""
     above = folder.own_stat()
     mode = folder.new_mode(True) & (above.mode | 0o700)
-    # Before its group is known to be that of its parent, it is for nobody's group.
+    # Until it has the group of its parent, its group gets no access of its own.
     folder.make_folder(name, _without_group(mode))
     made = folder.stat(name)
     if made is None or made.kind is not Kind.DIRECTORY:
-        return  # a user was quicker; who made it looks what is there
+        return  # a user has replaced it already; the caller checks what is there
     is_given = (made.owner, made.group) == (above.owner, above.group)
     if is_given and made.mode & 0o777 == mode:
         return
     with suppress(FileNotFoundError, NotADirectoryError), folder.folder(name) as inner:
         if inner.own_stat().inode != made.inode or inner.names():
-            return  # not the one that was made, or somebody works in it already
+            return  # it is not the folder that was made, or a user works in it already
         _, group_kept = _give(inner, made, above)
         if group_kept:
             inner.set_mode(mode)
 
 
 def _copied(path: str) -> str:
-    """The name of the file that `path` is a conflict copy of; "": it is none."""
+    """The name of the file that `path` is a conflict copy of; "": it is no copy."""
     copy = read_name(path)
     return "" if copy is None or parent_of(copy.path) != parent_of(path) else name_of(copy.path)
 
 
 def _give(target: Owned, now: Stat, like: Stat) -> tuple[bool, bool]:
-    """Whether it has the owner, and the group, of `like` now. OSError."""
+    """Give `target` the owner and group of `like`. Returns whether it has the owner, and whether it
+    has the group. OSError."""
     owner, group = now.owner == like.owner, now.group == like.group
     if not owner and _allowed(target, like.owner, -1 if group else like.group):
         return True, True
@@ -183,8 +188,9 @@ def _allowed(target: Owned, owner: int, group: int) -> bool:
 
 
 def _without_group(mode: int) -> int:
-    """The group is another one: its members were others so far, and those of the old one are others
-    from now on. Neither gets more than both had."""
+    """The mode for a file whose group could not be kept. Members of the new group were "others"
+    before, and members of the old group are "others" now. Both get only the bits that group and
+    others had in common."""
     both = mode >> 3 & mode & 0o7
     return mode & ~0o077 | both << 3 | both
 

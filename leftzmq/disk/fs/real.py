@@ -1,7 +1,8 @@
-"""The only calls into the file system, relative to open directories; links are never followed.
+"""Makes the only calls into the file system, relative to open directories. Links are never
+followed.
 
-`RealRoot`, `RealDirectory` and `RealFile` are the `Root`, `Folder` and `File` of disk/fs/interface
-over descriptors of this machine.
+`RealRoot`, `RealDirectory` and `RealFile` implement `Root`, `Directory` and `File` of
+disk/fs/interface with descriptors of this machine.
 
 Knows descriptors and errno. Must not know entries, the index or the write order.
 """
@@ -40,15 +41,15 @@ __all__ = [
 ]
 
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not hold us up
+_FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not block us
 _BENEATH: Final = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS
-_BLOCK_BYTES: Final = 512  # of st_blocks, whatever the file system's own blocks are
+_BLOCK_BYTES: Final = 512  # the unit of st_blocks, whatever the file system's block size is
 _MAX_CALL_BYTES: Final = 4096  # PATH_MAX with its NUL; a path in the trash can be longer
 _NO_MODES: Final = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS))
 _NO_XATTRS: Final = frozenset((errno.EOPNOTSUPP, errno.ENOSYS))
 _HAS_XATTRS: Final = hasattr(os, "listxattr")
-_TABLE_BYTES: Final = 64 << 10  # read at once
-_COARSEST_NS: Final = 2_000_000_000  # FAT has times of two seconds
+_TABLE_BYTES: Final = 64 << 10  # of one read
+_COARSEST_NS: Final = 2_000_000_000  # FAT stores times in steps of two seconds
 _I64_MIN: Final = -(2**63)
 _I64_MAX: Final = 2**63 - 1
 
@@ -56,7 +57,7 @@ _I64_MAX: Final = 2**63 - 1
 def _raw(name: str) -> bytes:
     raw = name.encode()
     if raw in (b"", b".", b"..") or b"/" in raw or b"\0" in raw:
-        raise ValueError(f"not a name: {name!r}")  # held also under -O: I9 hangs on it
+        raise ValueError(f"not a name: {name!r}")  # no assert: I9 depends on it, also under -O
     return raw
 
 
@@ -109,7 +110,7 @@ class _Open:
 
 
 class RealFile(_Open):
-    """`File` over a descriptor."""
+    """A `File` with a descriptor."""
 
     __slots__ = ()
 
@@ -147,7 +148,7 @@ class RealFile(_Open):
             linux.set_mtime(self._fd, mtime_ns)
             if abs(os.fstat(self._fd).st_mtime_ns - mtime_ns) <= _COARSEST_NS:
                 return
-            # A file system in FUSE may not know that the atime is to stay, and set both to now.
+            # A FUSE file system may not know UTIME_OMIT, and set both times to now.
         os.utime(self._fd, ns=(os.fstat(self._fd).st_atime_ns, mtime_ns))
 
     def set_exec(self, exec: bool) -> None:
@@ -163,7 +164,7 @@ class RealFile(_Open):
         try:
             os.fchmod(self._fd, mode)
         except OSError as error:
-            # Where a mount says who may read everything, no file is private to begin with.
+            # On a mount with one fixed mode for all files, no file starts with PRIVATE_MODE.
             if now == PRIVATE_MODE or error.errno not in _NO_MODES:
                 raise
 
@@ -197,7 +198,7 @@ class RealFile(_Open):
 
 
 class RealDirectory(_Open):
-    """`Folder` over a descriptor: as the file system has it."""
+    """A `Directory` with a descriptor; names are as the file system treats them."""
 
     __slots__ = ()
 
@@ -226,9 +227,9 @@ class RealDirectory(_Open):
         return [os.fsencode(name) for name in os.listdir(self._fd)]
 
     def folders(self) -> list[bytes]:
-        """The names of the folders in it, as they are on disk; links to folders are none.
+        """The raw names of the folders in it, without links to folders.
 
-        For the watcher, which needs no stats: the kernel's listing tells the kinds.
+        For the watcher, which needs no stats: the kernel's listing has the kinds.
         """
         with os.scandir(self._fd) as found:
             return [os.fsencode(e.name) for e in found if e.is_dir(follow_symlinks=False)]
@@ -263,8 +264,8 @@ class RealDirectory(_Open):
         os.fchown(self._fd, owner, group)
 
     def set_mode(self, mode: int) -> None:
-        """Without S_ISGID, which a folder takes from the one that it lies in, new files in it would
-        get another group."""
+        """Keeps S_ISGID, which a folder inherits from its parent. Without it new files in the
+        folder would get another group."""
         os.fchmod(self._fd, mode | os.fstat(self._fd).st_mode & modes.S_ISGID)
 
     def new_mode(self, exec: bool) -> int:
@@ -284,7 +285,7 @@ class RealDirectory(_Open):
         renaming.rename_new(self._fd, _raw(name), _fd_of(to), _raw(to_name))
 
     def respell(self, name: str, to_name: str) -> None:
-        # It would overwrite what is at the other name, were that another one.
+        # os.rename overwrites; here both names are one name, so nothing else can be there.
         os.rename(_raw(name), _raw(to_name), src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def exchange(self, name: str, to: Directory, to_name: str) -> None:
@@ -309,8 +310,8 @@ class RealDirectory(_Open):
 
 
 class RealRoot:
-    """`Root` over a path of this machine. The path itself may lead through links: the user chose
-    it. OSError if it cannot be opened as a folder."""
+    """A `Root` at a path of this machine. The path itself may contain links: the user chose it.
+    OSError if it cannot be opened as a folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -350,15 +351,15 @@ class RealRoot:
             return renaming.missing_at(folder.fd, _raw(name), _raw(other))
 
     def met(self, device: int) -> None:
-        pass  # it knows nothing of any
+        pass  # this class keeps nothing by device
 
     def close(self) -> None:
         self._top.close()
 
 
 class MountTable(_Open):
-    """The kernel's table of what is mounted where, as this process sees it. Polled for POLLPRI, its
-    descriptor tells of every change. OSError where there is none."""
+    """The kernel's mount table, as this process sees it. Its descriptor, polled for POLLPRI,
+    signals every change. OSError if there is no such table."""
 
     __slots__ = ()
 
@@ -374,12 +375,12 @@ class MountTable(_Open):
 
 
 def real_path(path: Path) -> bytes:
-    """Where a path leads, without links on the way."""
+    """The path with all links resolved."""
     return os.fsencode(os.path.realpath(path))
 
 
 def make_root(path: Path) -> None:
-    """Make the folder at `path`, and what is missing above it, and flush their names."""
+    """Make the folder at `path` and missing folders above it, and flush their names. OSError."""
     made = []
     for folder in (path, *path.parents):
         if folder.exists():
@@ -392,7 +393,8 @@ def make_root(path: Path) -> None:
 
 
 def _umask() -> int:
-    """Of this process. It can only be read by setting it: so once, before there are threads."""
+    """The umask of this process. It can be read only by setting it: so this is done once, before
+    there are threads."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
@@ -416,7 +418,8 @@ def _open_beneath(fd: int, path: bytes) -> int:
 
 
 def _as_not_a_directory(error: OSError, name: bytes) -> OSError:
-    """A link in the way is ELOOP or ENOTDIR, by the call that met it: one error for both."""
+    """One error, ENOTDIR, for a link in the path: the calls report it as ELOOP, EXDEV or
+    ENOTDIR."""
     code = errno.ENOTDIR if error.errno in (errno.ELOOP, errno.EXDEV) else error.errno or 0
     return OSError(code, os.strerror(code), os.fsdecode(name))
 

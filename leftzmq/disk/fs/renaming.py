@@ -1,7 +1,7 @@
-"""The two renames that never overwrite anything unseen, and what is done where renameat2 is missing
-or the file system does not know its flags.
+"""The two renames that never overwrite anything unchecked, and their replacements where renameat2
+is missing or the file system does not know its flags. Only disk/fs uses them.
 
-Knows renameat2, links and errno. Must not know folders, or what is renamed: it is disk/fs's alone.
+Knows renameat2, links and errno. Must not know folders, or what is renamed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LINKS_ASIDE: Final = (
 
 
 def rename_new(fd: int, old: bytes, to_fd: int, new: bytes) -> None:
-    """`old` below the directory `fd` becomes `new` below `to_fd`. FileExistsError: it is taken."""
+    """Rename `old` in the directory `fd` to `new` in `to_fd`. FileExistsError if `new` is taken."""
     _either(
         lambda: linux.renameat2(fd, old, to_fd, new, linux.RENAME_NOREPLACE),
         lambda: _link_then_unlink(fd, old, to_fd, new),
@@ -36,7 +36,7 @@ def rename_new(fd: int, old: bytes, to_fd: int, new: bytes) -> None:
 
 
 def exchange(fd: int, old: bytes, to_fd: int, new: bytes) -> None:
-    """Two names change places. OSError(EOPNOTSUPP) where nothing of the kind is possible."""
+    """Exchange two names. OSError(EOPNOTSUPP) if the file system has no way to do it."""
     _either(
         lambda: linux.renameat2(fd, old, to_fd, new, linux.RENAME_EXCHANGE),
         lambda: _link_aside_then_rename(fd, old, to_fd, new),
@@ -44,8 +44,8 @@ def exchange(fd: int, old: bytes, to_fd: int, new: bytes) -> None:
 
 
 def missing_at(fd: int, name: bytes, other: bytes) -> tuple[str, ...]:
-    """What this file system lacks, in sentences; tried with two files below `fd`, which may have
-    changed places afterwards. That renameat2 itself is missing is said by disk/fs/linux."""
+    """Sentences that say what this file system lacks. The test uses two files in the directory
+    `fd`; they may be exchanged afterwards. disk/fs/linux says if renameat2 itself is missing."""
     if linux.HAS_RENAMEAT2:
         try:
             linux.renameat2(fd, name, fd, other, linux.RENAME_EXCHANGE)
@@ -73,8 +73,9 @@ def _either(call: Callable[[], None], instead: Callable[[], None]) -> None:
 
 
 def _link_then_unlink(fd: int, old: bytes, to_fd: int, new: bytes) -> None:
-    """A link fails where something is, as RENAME_NOREPLACE does; a crash between the two leaves
-    two names of one file. A folder, or a file where links cannot be, is renamed after a look."""
+    """link(2) fails if the new name is taken, as RENAME_NOREPLACE does. A crash between link and
+    unlink leaves two names of one file. A folder cannot be linked, nor a file on a file system
+    without links: there the new name is checked, then the old one is renamed."""
     found = os.stat(old, dir_fd=fd, follow_symlinks=False)
     if not modes.S_ISDIR(found.st_mode):
         try:
@@ -94,12 +95,13 @@ def _link_then_unlink(fd: int, old: bytes, to_fd: int, new: bytes) -> None:
 
 
 def _link_aside_then_rename(fd: int, old: bytes, to_fd: int, new: bytes) -> None:
-    """The final name is never without a file: what lies there is linked aside, then replaced,
-    then its link takes the other name. Where links cannot be, nothing is done: moving the old
-    one away first would leave, after a crash, a hole that the next scan takes for a delete."""
+    """Exchange without a moment in which the final name has no file: the file at `new` gets a link
+    aside, is replaced, then the link is renamed to `old`. Where links are impossible, nothing is
+    done: if the file were moved away first, a crash would leave no file, and the next scan would
+    take that for a delete."""
     inode = os.stat(new, dir_fd=to_fd, follow_symlinks=False).st_ino
     os.stat(old, dir_fd=fd, follow_symlinks=False)
-    # The inode in the name: an aside that a crash left is another link to this very file.
+    # The name contains the inode: an aside that a crash left is another link to this very file.
     mark = blake2b(b"%d %s" % (inode, new), digest_size=8).hexdigest()
     aside = f".{mark}.old{LEFTING_SUFFIX}".encode()
     try:

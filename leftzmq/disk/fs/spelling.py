@@ -1,14 +1,15 @@
-"""Names on file systems that take two spellings for one name: `Foo` and `foo`, or an a with its
-dots in one character and in two.
+"""Handles file systems that take two spellings for one name: `Foo` and `foo`, or an accented letter
+as one character and as two.
 
-Such a disk answers for `foo` where only `Foo` is. Whoever believes it takes one file for two, and
-the delete of one spelling for the delete of the other. So a name is there only if the listing of
-its folder has exactly that spelling, and what cannot be made beside another spelling is told from
-what is taken by itself (`OtherSpelling`). With that, all that stands above works as on any disk.
+Such a disk finds `foo` where only `Foo` exists. Code that believes it takes one file for two, and
+the delete of one spelling for the delete of the other. So a name exists only if the listing of its
+folder has exactly that spelling. If a name cannot be made because another spelling is there, the
+error is `OtherSpelling`, which differs from that for a taken name. With that, all callers work as
+on any disk.
 
-The share's own file system is tried when the share is opened. One that is mounted inside is asked,
-without writing to it, by the first names that are found there; each has its own answer. Where it is
-exact, nothing is done here but to look up its device number.
+The share's own file system is tested when the share is opened. A file system mounted inside is
+tested without writing to it, by its first names; each mount has its own result. If all of them tell
+spellings apart, this module only looks up the device number.
 
 Knows folders and their listings. Must not know entries, the index or what a call is made for.
 """
@@ -24,12 +25,13 @@ from leftzmq.disk.fs.interface import Closing, Directory, File, NotKept, OtherSp
 from leftzmq.tree.path import LEFT_DIRECTORY, folded, name_of, parent_of
 
 ASKED_NAMES: Final = 64
-"""So many names of a folder are tried to learn of its file system. One with a letter is enough."""
+"""How many names of a folder are tested to learn how its file system treats spellings. One name
+with a letter is enough."""
 
 
 def tell_apart(folder: Directory, name: str) -> bool | None:
-    """Whether this file system tells the spellings of `name`, which lies in `folder`, apart; None:
-    it has only one. OSError."""
+    """Whether this file system tells the spellings of `name`, which is in `folder`, apart. None:
+    the name has only one spelling. OSError."""
     asked = False
     for other in _spellings(name):
         try:
@@ -37,7 +39,7 @@ def tell_apart(folder: Directory, name: str) -> bool | None:
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.EILSEQ):
                 raise
-            continue  # not a name on this disk
+            continue  # this disk does not allow that name
         asked = True
         if found is not None and other.encode() not in folder.names():
             return False
@@ -45,7 +47,7 @@ def tell_apart(folder: Directory, name: str) -> bool | None:
 
 
 class SpelledRoot:
-    """`Root` over another one. exact: whether the share's own file system tells spellings apart."""
+    """Wraps another `Root`. exact: whether the share's own file system tells spellings apart."""
 
     def __init__(self, root: Root, *, exact: bool) -> None:
         self._root = root
@@ -90,8 +92,8 @@ class SpelledRoot:
         self._root.close()
 
     def _check_spelling(self, path: str) -> None:
-        """Each component by its exact spelling; but our own folder, of which there can be only one
-        there. FileNotFoundError."""
+        """Check the exact spelling of each component, except for our own folder `.left`, which can
+        exist only once. FileNotFoundError."""
         while path and path != LEFT_DIRECTORY:
             with self._root.folder(parent_of(path)) as above:
                 if self._exact.get(above.device()) is not True:
@@ -99,7 +101,8 @@ class SpelledRoot:
             path = parent_of(path)
 
     def _learn(self, folder: Directory) -> bool:
-        """Of a mount inside. While no name in it tells, each is looked up in its listing."""
+        """Whether a mount inside the share tells spellings apart. False also while none of its
+        names shows that: then every name is looked up in its listing. OSError."""
         for raw in folder.names()[:ASKED_NAMES]:
             with suppress(UnicodeDecodeError):
                 exact = tell_apart(folder, raw.decode())
@@ -111,10 +114,10 @@ class SpelledRoot:
 
 
 class SpelledDirectory:
-    """`Folder` over another one. folds: its file system may take two spellings for one name.
+    """Wraps another `Directory`. folds: its file system may take two spellings for one name.
 
-    What is renamed away, unlinked or exchanged was looked at by its exact name right before, so
-    that is not done once more.
+    `exchange`, `unlink` and the source of `rename_new` do not check the spelling: the caller has
+    just checked that exact name with `stat`.
     """
 
     def __init__(self, folder: Directory, folds: bool) -> None:
@@ -149,7 +152,8 @@ class SpelledDirectory:
         return not self._folds or name.encode() in self.raw.names()
 
     def _check(self, name: str, opened: Closing | None = None) -> None:
-        """FileNotFoundError, and what was opened is closed, where it has another spelling."""
+        """If the name on disk is spelled differently, close `opened` and raise
+        FileNotFoundError."""
         try:
             if self._folds:
                 _check_listed(self.raw, name)
@@ -244,13 +248,15 @@ class SpelledDirectory:
             raise NotKept(to_name)
 
     def _taken(self, name: str, error: FileExistsError) -> FileExistsError:
-        """Why nothing can be made at `name`: something is there, or another spelling of it."""
+        """The error for a `name` that cannot be made: `error` if `name` itself is there,
+        OtherSpelling if another spelling is."""
         other = self.spelled(name)
         return error if other is None else OtherSpelling(name, other)
 
     def _check_kept(self, name: str) -> None:
-        """Some disks give another name than the one that was asked for: in small letters, in
-        another form of Unicode, without a dot at the end. Under that one nobody would find it."""
+        """Raise NotKept if the disk changed the name that was just made. Some disks change it to
+        small letters or another form of Unicode, or drop a dot at the end. Nobody would find the
+        file under that name."""
         if not self._lists(name):
             raise NotKept(name)
 
@@ -296,14 +302,14 @@ def _check_listed(folder: Directory, name: str) -> None:
 
 
 def _other_spelling(folder: Directory, names: list[bytes], name: str, found: Stat) -> str:
-    """The one of the `names` that the disk takes for `name`, whose stat is `found`; "" where that
-    cannot be told."""
+    """The one of `names` that the disk takes for `name`; "" if that cannot be told. found: the stat
+    of `name`. OSError."""
     listed: list[str] = []
     for raw in names:
         with suppress(UnicodeDecodeError):
             listed.append(raw.decode())
     same = [each for each in listed if folded(each) == folded(name)]
-    if len(same) != 1:  # the disk folds otherwise than we do
+    if len(same) != 1:  # the disk folds names by other rules than ours
         same = [each for each in listed if _has_inode(folder, each, found.inode)]
     return same[0] if len(same) == 1 else ""
 
@@ -315,7 +321,7 @@ def _has_inode(folder: Directory, name: str, inode: int) -> bool:
 
 def _spellings(name: str) -> list[str]:
     """Other spellings that some file systems take for `name`."""
-    # Of ASCII letters alone: others have no other case everywhere.
+    # Swap ASCII letters only: not every file system folds other letters.
     case = "".join(each.swapcase() if each.isascii() else each for each in name)
     forms = (case, normalize("NFD", name), normalize("NFC", name))
     return [other for other in dict.fromkeys(forms) if other != name]

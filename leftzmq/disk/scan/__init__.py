@@ -1,4 +1,5 @@
-"""What lies in a share: walks of all of it, looks at single paths, and which folders are mounts.
+"""Finds what is in a share: walks all of it, scans single paths, and knows which folders are
+mounts.
 
 Must not change anything in a share.
 """

@@ -1,4 +1,4 @@
-"""What our index remembers of a share, read along with a walk: one key ahead, page by page.
+"""Reads our index of a share in step with a walk: one key ahead, page by page.
 
 Knows sort keys. Must not know folders.
 """
@@ -12,24 +12,24 @@ from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.path import sort_key
 
 Ours = Callable[[bytes, int], list[tuple[bytes, ScanKey | None]]]
-"""ours(after, limit): (sort key, ScanKey) of what is alive in our index, in key order strictly
-after `after`, `limit` of them at most, an empty list only at the end. ScanKey None: never equal."""
+"""ours(after, limit): (sort key, ScanKey) of the live entries in our index, in key order, strictly
+after `after`, at most `limit`. Empty only at the end. ScanKey None: equal to no stat."""
 
 OURS_AT_ONCE: Final = 1000
 OURS_AT_FIRST: Final = 8
-"""Most walks are of a new folder, of which the index has nothing: what comes behind it need not be
-read. A page of 1,000 was five sixths of such a walk, which took 0.9 ms."""
+"""Most walks are of a new folder that the index has no entries for, so the entries behind it need
+not be read. A first page of 1,000 was five sixths of such a walk, which took 0.9 ms."""
 _GROWTH: Final = 5  # times the page before: 8, 40, 200, 1,000
 
 
 class IndexCursor:
-    """Our index from `prefix` on, one key ahead; `key` is None behind the last one of it."""
+    """A cursor over our index below `prefix`. `key` is the next key; None after the last one."""
 
     __slots__ = ("_after", "_end", "_ours", "_page", "_size", "key", "scan")
 
     def __init__(self, ours: Ours, prefix: str) -> None:
         self._ours, self._size = ours, OURS_AT_FIRST
-        # No key has 0xff in it (not UTF-8), so these are borders that no key can touch.
+        # No key contains 0xff (it is not UTF-8), so no key equals one of these limits.
         first = sort_key(prefix)
         self._after = first[:-1] + bytes((first[-1] - 1, 0xFF)) if first else b""
         self._end = first + b"\0\xff" if first else b"\xff"
@@ -53,7 +53,7 @@ class IndexCursor:
             self.key, self.scan = found
 
     def skip(self, key: bytes) -> None:
-        """Pass over `key` and all below it without a word."""
+        """Skip `key` and all keys below it."""
         border = key + b"\0\xff" if key else b"\xff"
         if self.key is not None and self.key < border:
             self._page, self._after = iter(()), border

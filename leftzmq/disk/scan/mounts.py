@@ -1,15 +1,15 @@
-"""Which folders inside a share are mounts, and whether each is still the one that it was (I11).
+"""Knows which folders inside a share are mounts, and whether each is still the same mount (I11).
 
-A folder that was a mount and is none now, or on which another file system is mounted, may be empty
-for no other reason: nothing below it counts as changed until what our index has is found there
-again. Knows paths and device numbers. Must not know what an index says, but where.
+If a mount is away, or another file system is mounted in its place, its folder may be empty only for
+that reason. Nothing below it counts as changed until files of our index are found there again.
+Knows paths and device numbers. Must not know what an index says, except at which paths.
 
-Device numbers are compared only within one run; the paths outlive it, so that a mount that is
-missing at a start is missed, and another disk in its place is not taken for it.
+Device numbers are compared only within one run. The paths are kept beyond it. So a mount that is
+missing at a start is noticed, and another disk in its place is not taken for it.
 
-Whoever comes first below one that was not seen in this run, be it a walk, a look or an operation,
-holds it against our index, before anything is believed or written there: later what he did would
-be found there, and speak for it.
+The first walk, look or operation below a mount not yet seen in this run compares the mount with our
+index. This happens before anything is believed or written there: otherwise a file written there
+could later be taken as proof that it is the same mount.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from leftzmq.disk.scan.index_cursor import Ours
 from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import name_of, parent_of, path_of_key, sort_key
 
-SAMPLE: Final = 64  # of what our index has below a mount
+SAMPLE: Final = 64  # how many index entries below a mount are checked
 
 
 class CannotTell(Exception):
-    """Whether a mount is there cannot be seen for now; it is not known to be gone. path: the mount,
-    or what was asked about, where nobody knows of any."""
+    """It cannot be told now whether a mount is there. path: the mount, or the path that was asked
+    about if no mount is known there."""
 
     def __init__(self, path: str, error: OSError) -> None:
         self.path, self.why = path, error.strerror or str(error)
@@ -36,13 +36,13 @@ class CannotTell(Exception):
 
 
 class Mounts:
-    """Of one share in one run: path -> device number (None: not seen in this run yet). Asked and
-    told by several threads, each time about one path."""
+    """The mounts of one share in one run: path -> device number (None: not seen in this run yet).
+    Several threads use it, each call for one path."""
 
     def __init__(self, paths: Iterable[str] = ()) -> None:
         self._devices: dict[str, int | None] = dict.fromkeys(paths)
         self._gone: set[str] = set()
-        self._new: set[str] = set()  # found by others than a walk, and passed by none since
+        self._new: set[str] = set()  # not found by a walk, and not passed by one since
         self._top: int | None = None  # the share's own device
 
     @classmethod
@@ -61,11 +61,11 @@ class Mounts:
     def in_doubt(
         self, path: str, device: int, above: int, root: Root, ours: Ours, came: list[str]
     ) -> bool:
-        """A walk passes the folder at `path`, on that device; the folder it is in is on `above`.
-        Whether it may be empty only because something is not mounted, or something else is.
+        """Whether the folder at `path` may be empty only because its mount is missing or replaced.
+        Called when a walk passes the folder. device: of the folder; above: of its parent folder.
 
-        came: it is added there if it is a mount now, or none any more, and holds what is ours; not
-        one that was known at the start and is there
+        came: `path` is added to it if the folder became a mount, or is no mount any more, and has
+        entries of ours. A mount that was known at the start and is there is not added.
         """
         known = path in self._devices
         if not known and device == above:
@@ -91,13 +91,14 @@ class Mounts:
         return False
 
     def lost(self, path: str) -> None:
-        """It is not there: nothing below it is looked at until a walk finds it again."""
+        """The mount is not there: nothing below it is scanned until a walk finds it again."""
         self._devices.setdefault(path, None)
         self._gone.add(path)
 
     def gone_above(self, root: Root, path: str, ours: Ours) -> str | None:
-        """The mount at or above `path` that is not there now, or that may not be the one that our
-        index knows, if there is one. Only a walk finds out that it is back. Raises CannotTell."""
+        """The mount at or above `path` that is missing now, or that may be another one than our
+        index knows; None if there is no such mount. Only a walk finds that a missing mount is back.
+        Raises CannotTell; OSError that says nothing about the path."""
         for mount in self._over(path):
             if mount not in self._gone and not self._is_there(root, mount, ours):
                 self._gone.add(mount)
@@ -141,10 +142,10 @@ class Mounts:
     def _is_it(self, path: str, device: int, above: int) -> bool:
         return device != above and self._devices.get(path) == device
 
-    # ---- those that nobody knows yet ----------------------------------------------------------
+    # ---- mounts not known yet -----------------------------------------------------------------
 
     def _new_above(self, root: Root, folder: str, ours: Ours) -> str | None:
-        """The same, of mounts at or above a folder that no walk has passed."""
+        """As `gone_above`, for mounts at or above `folder` that no walk has passed. OSError."""
         *_, known = ("", *self._over(folder))
         above = self._devices.get(known) if known else self._device_of_top(root)
         found = _device_of_nearest(root, folder)
@@ -171,7 +172,8 @@ class Mounts:
 
 
 def _device_of_nearest(root: Root, path: str) -> int:
-    """Of the folder at `path`, or of the deepest above it that is there."""
+    """The device number of the folder at `path`, or of the nearest existing one above it.
+    OSError."""
     while path:
         device = _device_of(root, path)
         if device is not None:
@@ -182,7 +184,7 @@ def _device_of_nearest(root: Root, path: str) -> int:
 
 
 def _device_of(root: Root, path: str) -> int | None:
-    """Of the folder at `path`; None: there is none."""
+    """The device number of the folder at `path`; None: there is no folder. OSError."""
     try:
         with root.folder(path) as folder:
             return folder.own_stat().device
@@ -193,7 +195,7 @@ def _device_of(root: Root, path: str) -> int | None:
 
 
 def _below(above: str, folder: str) -> Iterator[str]:
-    """The folders on the way from `above` down to `folder`, which is the last."""
+    """The folders below `above` down to `folder`, which is the last."""
     at = len(above)
     while at < len(folder):
         end = folder.find("/", at + 1)
@@ -202,8 +204,8 @@ def _below(above: str, folder: str) -> Iterator[str]:
 
 
 def _holds(root: Root, ours: Ours, head: bytes) -> bool:
-    """Whether something of what our index has below a folder is there, or it has nothing. Folders
-    count where there are no files: many a disk has the same ones."""
+    """Whether at least one entry of our index below a folder is there, or the index has none there.
+    Folders count only if the index has no files: many disks have folders of the same names."""
     rows = [row for row in ours(head, SAMPLE) if row[0].startswith(head)]
     files = [row for row in rows if row[1] is not None and row[1].kind is Kind.FILE]
     seen = [row for row in rows if row[1] is not None]
@@ -212,14 +214,15 @@ def _holds(root: Root, ours: Ours, head: bytes) -> bool:
 
 
 def _is_there(root: Root, path: str, ours: ScanKey | None) -> bool:
-    """By all that does not depend on the file system. ours None: a folder that was there when we
-    were to make it, and of which we know no more (disk/apply)."""
+    """Whether the entry is at `path`, judged by kind, size and mtime, which do not depend on the
+    file system. ours None: a folder that existed before we could make it, so that we have no key of
+    it (disk/apply)."""
     try:
         with root.folder(parent_of(path)) as folder:
             stat = folder.stat(name_of(path))
     except OSError as error:
         raise_if_short(error)
-        return False  # also where it cannot be read: then the mount stays in doubt
+        return False  # also if it cannot be read: then the mount stays in doubt
     if stat is None or stat.kind is None:
         return False
     if ours is None:

@@ -1,10 +1,10 @@
-"""A look at single paths: what lies there, read only if it may have changed.
+"""Scans single paths (a "look"). A file is read only if it may have changed.
 
 Knows stats, contents and ids. Must not know why it looks, nor what the index makes of it.
 
-Nothing is believed that moved while it was read: the stat must be the same before and after. A
-stat alone cannot tell two writes in one tick of the kernel's clock apart, so what changed less
-than RACY_NS before the look is not believed either, but called RESTLESS: look again.
+A file that changed while it was read is not believed: the stat must be the same before and after.
+A stat alone cannot tell two writes in one tick of the kernel's clock apart. So a file that changed
+less than RACY_NS before the look is not believed either. Both are RESTLESS: look again.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
 from leftzmq.tree.entry import MAX_LINK_BYTES, ContentId, Kind, Observed, ScanKey
 from leftzmq.tree.path import check_path, join, name_of, parent_of
 
-RACY_NS: Final = 20_000_000  # a tick is 10 ms where HZ is 100, and times are rounded down to one
+RACY_NS: Final = 20_000_000  # a tick is 10 ms if HZ is 100, and times are rounded down to a tick
 LOOK_BYTES: Final = 1 << 20
 LOOK_PATHS: Final = 128
 WINDOW_BYTES: Final = 4 << 20
-"""Read at once to be cut. Measured, read and cut and hashed: 1.5 GB/s with windows of 2 and 4 MiB,
-1.0 with 16, which is more than the caches hold; and a job stays at 3 ms."""
+"""Bytes that one slice reads, cuts and hashes. Measured: 1.5 GB/s with 2 and 4 MiB, 1.0 GB/s with
+16 MiB, which is more than the CPU caches hold. With 4 MiB a job takes 3 ms."""
 
 _ANOTHER_KIND: Final = frozenset((errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.ENXIO))
-"""How opening ends when the file that was there a moment ago is now a folder, special or a link."""
+"""Errors of opening a file that was replaced since its stat by a folder, special file or link."""
 
 
 def look(
@@ -48,12 +48,13 @@ def look(
     budget_bytes: int = LOOK_BYTES,
     budget_paths: int = LOOK_PATHS,
 ) -> tuple[list[Sighting], tuple[str, ...]]:
-    """What lies at each path, in the order given, and the paths that did not fit any more.
+    """Look at `paths`. Returns one Sighting each, in the order given, and the paths that are left
+    because a budget was used up.
 
-    known:  what our index remembers of our live entry at a path, if it knows its stat
+    known:  the ScanKey in our index of the live entry at a path, if there is one
     now_ns: the wall clock, in ns since the epoch
-    At least one path is looked at; the look ends after the one that used up a budget. Paths of
-    one folder that follow each other are cheaper. OSError that says nothing of any path.
+    At least one path is looked at. The look ends after the path that used up a budget. Consecutive
+    paths of one folder are cheaper. Raises OSError if the error says nothing about the path.
     """
     sightings: list[Sighting] = []
     with LastFolder(root) as near:
@@ -77,15 +78,15 @@ def cut_slice(
     grows_at_ns: int | None = None,
     window_bytes: int = WINDOW_BYTES,
 ) -> SliceSighting:
-    """Read [offset, offset + window_bytes) of a file, cut and hash it; one of at most
+    """Read [offset, offset + window_bytes) of a file, cut and hash it. A file of at most
     ONE_CHUNK_MAX_BYTES is one chunk.
 
-    grows_at_ns: the wall clock now, where the file may be longer than `key` says: then the part is
-    read all the same, and `grew` says so. Only where no later write can have the times of `key`.
-    `end` is behind the last cut that is certain: the offset to go on from, or the size of the
-    file. Whatever keeps the bytes from being those of `key` (changed, vanished, cut short) gives
-    `still` False without rows: a look will tell what is the matter. What could not be read gives
-    `why`, too. OSError where that says nothing of the path.
+    grows_at_ns: the wall clock now, if the file may be longer than `key` says. Such a part is read
+    all the same, and `grew` says so, but only if no later write can have the times of `key`.
+    `end` is the offset after the last cut that is certain: the next slice begins there, or it is
+    the size of the file. If the bytes are not those of `key` (changed, deleted, truncated), `still`
+    is False and there are no rows: a look will find the reason. If the file could not be read,
+    `why` is set, too. Raises OSError if the error says nothing about the path.
     """
     assert 0 <= offset < key.size and window_bytes >= MAX_CHUNK_BYTES
     moved = SliceSighting(path, key, offset, offset, b"", False)
@@ -128,8 +129,8 @@ def cut_slice(
 
 
 def _samples(size: int, offset: int, data: bytes) -> Iterator[bytes]:
-    """Those of a file's samples that begin in this part of it; one that the part cuts off begins
-    earlier."""
+    """The samples of a file that begin in this part of it. A sample that the end of the part would
+    cut off is taken from an earlier offset."""
     for place in places(size):
         if offset <= place < offset + len(data):
             at = max(0, min(place - offset, len(data) - SAMPLE_BYTES))
@@ -160,7 +161,7 @@ class _Scanner:
         except Refused as refused:
             return self._problem(path, ProblemKind.BAD_NAME, refused.refusal.value)
         except (FileNotFoundError, NotADirectoryError):
-            # Also where a folder on the way is now a link: what lies behind it is not ours.
+            # Also if a folder above is now a link: the files behind a link are not ours.
             return self._gone(path)
         except OSError as error:
             if error.errno in _ANOTHER_KIND:
@@ -228,8 +229,8 @@ class _Scanner:
 
 
 def _is_empty(above: Directory, path: str, stat: Stat) -> bool:
-    """Whether this is a folder on the disk of the one above it, with nothing in it. False where it
-    cannot be told: then a walk looks for itself, and says what is the matter."""
+    """Whether this is an empty folder on the same file system as its parent. False also if that
+    cannot be told: then a walk enters the folder and reports the error."""
     if stat.kind is not Kind.DIRECTORY or stat.device != above.own_stat().device:
         return False
     try:
@@ -245,7 +246,7 @@ def _is_empty(above: Directory, path: str, stat: Stat) -> bool:
 def _is_racy(stat: Stat | ScanKey, now_ns: int) -> bool:
     """Whether another write could still get the same times.
 
-    Times from the future are not racy: a write would bring them back to now.
+    Times in the future are not racy: a write would set them to now.
     """
     return any(abs(now_ns - time_ns) < RACY_NS for time_ns in (stat.mtime_ns, stat.ctime_ns))
 

@@ -1,4 +1,4 @@
-"""What was found at one path, as a value. No file system here: the scanner makes these."""
+"""The result of a look at one path, as a value. The scanner makes it; no file system here."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from leftzmq.tree.entry import Observed, ScanKey
 class Sight(Enum):
     """How a look at one path ended."""
 
-    SAME = auto()  # its ScanKey is that of our index: not read
-    FOUND = auto()  # read (or a folder, or a link): `observed` and `key` hold
-    LARGE = auto()  # a file over one chunk: to be cut in slices; `key` holds
-    GONE = auto()  # nothing is there; `key` is what our index says was
+    SAME = auto()  # its ScanKey is the one in our index: not read
+    FOUND = auto()  # read (or a folder, or a link): `observed` and `key` are set
+    LARGE = auto()  # a file over one chunk: to be cut in slices; `key` is set
+    GONE = auto()  # nothing is there; `key` is the last one in our index
     RESTLESS = auto()  # changed while it was read, or too young to be trusted: look again
-    PROBLEM = auto()  # cannot be synced or read: `problem` holds
+    PROBLEM = auto()  # cannot be synced or read: `problem` is set
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One path as it was at one look.
+    """One path at the time of one look.
 
-    age_ns: the wall clock at the look minus the younger of mtime and ctime (negative: from the
-            future), so that the settler can tell what may still be under someone's pen.
-    empty:  it is a folder, no mount, and nothing was in it: a walk would find nothing
-    other:  GONE: the path that the disk takes for this one, and that is there
+    age_ns: the wall clock at the look minus the later of mtime and ctime (negative: in the
+            future), so that the scheduler can tell which files may still be being written
+    empty:  it is an empty folder and no mount: a walk would find nothing
+    other:  GONE: the existing path that the disk takes for this one; "" if there is none
     """
 
     path: str
@@ -46,11 +46,11 @@ class SliceSighting:
 
     rows: packed list rows (32-byte id, 4-byte big-endian length) of [offset, end)
     still: the file's ScanKey was `key` before and after the part was read
-    known, noise: the file says what it is by its first bytes; a sample in this part looks encrypted
-    why: what kept it from being read; "" otherwise
-    grew: the file was longer than `key` says, and otherwise the same one: whether the part is what
-          it was then is not known yet
-    before, after: the file's ScanKey around the reading; None where it was not `still`
+    known: the first bytes show a known format. noise: a sample in this part looks encrypted
+    why: why the part could not be read; "" otherwise
+    grew: the file was longer than `key` says, and otherwise the same: it is not known yet whether
+          this part is unchanged
+    before, after: the file's ScanKey before and after the read; None if `still` is False
     """
 
     path: str

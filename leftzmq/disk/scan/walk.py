@@ -1,8 +1,8 @@
-"""The walk of a share: names and stats in sorted order, merged with what our index remembers.
+"""Walks a share: reads names and stats in sorted order and merges them with our index.
 
-Knows folders and scan keys. Must not know what a difference means, nor read a file: what is dirty
-is looked at by disk/scan/scanner. Nothing here counts as gone that could not be looked for (I10,
-I11). A mount inside is walked like a folder, while it is there (disk/scan/mounts).
+Knows folders and scan keys. Must not know what a difference means, nor read a file: disk/scan/
+scanner looks at the dirty paths. A path that could not be checked never counts as gone (I10, I11).
+A mount inside is walked like a folder, while it is there (disk/scan/mounts).
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from leftzmq.tree.path import (
 from leftzmq.tree.plan import Staged
 
 STATS_AT_ONCE: Final = 512
-"""Names are kept for a whole folder (60 bytes each), stats only for so many of them (350 each)."""
+"""Names are kept for a whole folder (60 bytes each), stats only for this many (350 bytes each)."""
 
 
 @dataclass(frozen=True, slots=True)
 class WalkSlice:
     """What one step passed.
 
-    dirty:    new, changed or gone, in the order of `sort_key`
-    seen:     names found on disk
-    problems: what cannot be synced or looked at; none of it is dirty
-    foreign:  what ends in .lefting: the caller knows which of them are ours
-    came:     folders that became mounts, are mounts again, or are folders like any other now
+    dirty:    paths that are new, changed or gone, in the order of `sort_key`
+    seen:     number of names found on disk
+    problems: of paths that cannot be synced or checked; none of these is dirty
+    foreign:  names with the suffix .lefting: the caller knows which of them are ours
+    came:     folders that became mounts, are mounts again, or are normal folders now
     """
 
     dirty: tuple[str, ...]
@@ -53,9 +53,9 @@ class WalkSlice:
 
 @dataclass(slots=True)
 class _Listing:
-    """A folder on the way: all its names in order, and the stats of the next few of them.
+    """An open level of the walk: all names of a folder in order, and the stats of the next few.
 
-    head: what the sort keys of its children begin with. device: of the folder itself
+    head: the prefix of its children's sort keys. device: of the folder itself
     """
 
     path: str
@@ -69,7 +69,7 @@ class _Listing:
 
 @dataclass(slots=True)
 class _Gathered:
-    """What a step has passed so far; `passed` counts what is on disk and what is gone."""
+    """What a step has passed so far. `passed` counts paths on disk and paths that are gone."""
 
     passed: int = 0
     seen: int = 0
@@ -80,11 +80,11 @@ class _Gathered:
 
 
 class TreeWalk:
-    """A walk of `prefix` ("" is the whole share; a file or nothing at all is fine, too).
+    """A walk of `prefix` ("" is the whole share). The prefix may also be a file or not exist.
 
-    Holds no descriptor between steps; what it remembers is the names of the folders on the way.
-    An error of `ours`, and an OSError that says nothing of any path, leave it where it was broken:
-    begin a new one.
+    Holds no descriptor between steps, only the names in the folders above the current path. After
+    an error of `ours`, or an OSError that says nothing about any path, the walk cannot go on: begin
+    a new one.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class TreeWalk:
             out.problems.append(self._problem(prefix, ProblemKind.BAD_NAME, refused.refusal.value))
             self._index.skip(sort_key(prefix))
         except (FileNotFoundError, NotADirectoryError):
-            pass  # all that the index has of it is gone
+            pass  # every index entry at or below it is gone
         except OSError as error:
             self._unreadable(prefix, sort_key(prefix), error, out)
         else:
@@ -142,7 +142,7 @@ class TreeWalk:
     # ---- one folder ---------------------------------------------------------------------------
 
     def _enter(self, path: str, head: bytes, out: _Gathered) -> None:
-        """List a folder. What cannot be listed hides what is below it; none of that is gone."""
+        """List a folder. If it cannot be listed, none of the paths below it counts as gone."""
         try:
             with self._root.folder(path) as folder:
                 names = sorted(folder.names())
@@ -155,7 +155,7 @@ class TreeWalk:
 
     def _lost_sight(self, path: str, head: bytes, error: OSError, out: _Gathered) -> None:
         if path and isinstance(error, FileNotFoundError | NotADirectoryError):
-            # It went, or became something else, under our eyes: a look will tell.
+            # It was deleted or replaced during the walk: a look will tell.
             out.dirty.append(path)
             self._index.skip(head[:-1])
         else:
@@ -188,7 +188,7 @@ class TreeWalk:
             self._pass(key, next(listing.stats), listing.device, out)
 
     def _gone_before(self, key: bytes | None, out: _Gathered, budget: int) -> bool:
-        """Whether our index has more, before `key`, than the budget allows to call gone now."""
+        """Report the index entries before `key` as gone. Returns True if the budget ended first."""
         index = self._index
         while index.key is not None and (key is None or index.key < key):
             if out.passed >= budget:
@@ -212,12 +212,12 @@ class TreeWalk:
         out.seen += 1
         index = self._index
         known = index.key == key
-        # Only what the index does not have needs its name checked: nothing else comes into it.
+        # Only names that the index does not have need a check: the index accepts only valid ones.
         path = "" if known else self._checked(key, found, out)
         if path is None:
             return
         if found is None:
-            return  # it vanished since its folder was listed: if we have it, it is gone
+            return  # deleted since its folder was listed: an index entry of it is reported as gone
         if isinstance(found, OSError):
             self._unreadable(path or path_of_key(key), key, found, out)
             return
@@ -243,7 +243,7 @@ class TreeWalk:
         return self._mounts.in_doubt(path, found.device, above, self._root, self._ours, out.came)
 
     def _mount_gone(self, path: str, key: bytes, out: _Gathered) -> None:
-        """I11: nothing below it counts as changed, nor does the folder itself."""
+        """Report a missing mount. I11: neither the folder nor any path below counts as changed."""
         out.problems.append(self._problem(path, ProblemKind.MOUNT_GONE))
         self._index.skip(key)
 
@@ -267,7 +267,7 @@ class TreeWalk:
             return None
 
     def _unreadable(self, path: str, key: bytes, error: OSError, out: _Gathered) -> None:
-        """I10, I11: what cannot be looked at is not gone, nor is anything below it."""
+        """Report a path that cannot be checked. I10, I11: neither it nor any path below is gone."""
         raise_if_short(error)
         why = error.strerror or str(error)
         out.problems.append(self._problem(path, ProblemKind.UNREADABLE, why))
@@ -278,9 +278,9 @@ class TreeWalk:
 
 
 def _stats(stat: Callable[[str], Stat | None], names: list[bytes]) -> list[Stat | OSError | None]:
-    """The stat of each name, what kept us from it, or None if nothing is there.
+    """For each name its stat, the error of the stat, or None if nothing is there.
 
-    A name that is not UTF-8 cannot be asked for; it is refused for its name before its stat counts.
+    A name that is not UTF-8 gets None: it is refused for its name before the stat is used.
     """
     found: list[Stat | OSError | None] = []
     for raw in names:

@@ -1,4 +1,4 @@
-"""`.lefting` files: what is still arriving, where its bytes come from, and the room that it needs.
+"""`.lefting` files: files that are being received, local sources of their bytes, and free space.
 
 Step 1 of the write order. Must not know how a file gets its final name.
 """

@@ -1,6 +1,6 @@
-"""The floor under the disk's free space: what arrives leaves that much.
+"""Checks the minimum of free disk space that received files must leave.
 
-A disk that is filled to its last byte stops its user's own programs, and our index with them.
+A completely full disk stops the user's own programs, and our index, too.
 Knows free bytes. Must not know what needs them.
 """
 
@@ -11,8 +11,8 @@ from leftzmq.tree.path import parent_of
 
 
 class LowSpace(Exception):
-    """Too little would stay free. need_bytes: of what is to come. fits_bytes: what may come now.
-    free: how much is free, in words."""
+    """Too little space would stay free. need_bytes: still to be written. fits_bytes: may be written
+    now. free: how much is free, in words."""
 
     def __init__(self, path: str, need_bytes: int, fits_bytes: int, need: str, free: str) -> None:
         self.path, self.need_bytes, self.fits_bytes, self.free = path, need_bytes, fits_bytes, free
@@ -21,7 +21,7 @@ class LowSpace(Exception):
 
 
 def nearest(root: Root, path: str) -> Directory:
-    """The folder at `path`, or the nearest one above it that is there. OSError."""
+    """Open the folder at `path`, or the nearest existing one above it. OSError."""
     while path:
         try:
             return root.folder(path)
@@ -31,7 +31,8 @@ def nearest(root: Root, path: str) -> Directory:
 
 
 def fits_bytes(folder: Directory, min_free_percent: float) -> int:
-    """How much may still come onto the file system of `folder`; below the floor it is negative."""
+    """How many bytes may still be written on the file system of `folder`. Negative if less than
+    the minimum is free. OSError."""
     return folder.free_bytes() - int(folder.total_bytes() * min_free_percent / 100)
 
 
@@ -42,16 +43,16 @@ def check_room(
     min_free_percent: float,
     need_bytes: int | None = None,
 ) -> None:
-    """Raises LowSpace if the floor would not hold with `now_bytes` more. OSError.
+    """Raises LowSpace if `now_bytes` more would leave less than the minimum free. OSError.
 
-    need_bytes: all that is still to come for `path`, if that is more. A floor of 0 is none: then
-    the file system itself says when it is full.
+    need_bytes: all that is still to be written for `path`, if that is more. A minimum of 0 turns
+    the check off: then the file system itself reports that it is full.
     """
     if now_bytes <= 0 or min_free_percent <= 0:
         return
     total = folder.total_bytes()
     fits = fits_bytes(folder, min_free_percent)
-    if total and fits < now_bytes:  # some network file systems do not know their size: 0
+    if total and fits < now_bytes:  # 0: some network file systems do not know their size
         need = max(now_bytes, need_bytes or 0)
         free = folder.free_bytes()
         said = f"{_mib(free)} of {_mib(total)} are free, min_free_percent = {min_free_percent:g}"
@@ -59,7 +60,7 @@ def check_room(
 
 
 def check_size(folder: Directory, path: str, size: int) -> None:
-    """Raises LowSpace where the file system could not hold so much if it were empty. OSError."""
+    """Raises LowSpace if `size` is larger than the whole file system. OSError."""
     total = folder.total_bytes()
     if total and size > total:
         said = f"the whole file system {_mib(total)}"

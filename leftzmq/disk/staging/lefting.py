@@ -1,10 +1,10 @@
-"""What a `.lefting` is called, whose it is, and how it goes.
+"""Names, creates and deletes `.lefting` files, and tells ours from the user's.
 
-A `.lefting` is ours by its inode, which the index keeps; any other file of that suffix is the
-user's. One whose inode was never learned, because a crash came first, may be either, so it is never
+A `.lefting` is ours if its inode is the one in the index; any other file with that suffix is the
+user's. If a crash came before its inode was learned, a `.lefting` may be either, so it is never
 unlinked.
 
-Knows names and inodes. Must not know what is in one: that is disk/staging/staging.
+Knows names and inodes. Must not know the content: that is disk/staging/staging.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import LEFTING_SUFFIX, MAX_NAME_BYTES, join, name_of, parent_of
 from leftzmq.tree.plan import Staged
 
-HASHED_NAMES: Final = 8  # so many power cuts at the same file, without anybody cleaning up
-HASH_BYTES: Final = 8  # HASH16: 16 hex digits in the name of a .lefting whose own is too long
+HASHED_NAMES: Final = 8  # as many power cuts may hit one file before anybody cleans up
+HASH_BYTES: Final = 8  # HASH16: 16 hex digits in the name of a .lefting for a name that is too long
 
 
 def lefting_path(path: str) -> str:
-    """Where the `.lefting` of `path` lies: beside it."""
+    """The first choice for the path of the `.lefting` of `path`, in the same folder."""
     return next(lefting_paths(path))
 
 
 def lefting_paths(path: str) -> Iterator[str]:
-    """Its names, in the order in which they are tried: those before may be a user's, or lie there
-    since a power cut that took what the index knew of them. A name over 255 bytes is hashed."""
+    """The paths for the `.lefting` of `path`, in the order in which they are tried. An earlier name
+    may be taken: by a user's file, or by a `.lefting` whose index row a power cut has lost. A name
+    over 255 bytes is hashed."""
     above, whole = parent_of(path), name_of(path) + LEFTING_SUFFIX
     if len(whole.encode()) <= MAX_NAME_BYTES:
         yield join(above, whole)
@@ -42,7 +43,7 @@ def lefting_paths(path: str) -> Iterator[str]:
 
 
 class Unlearned(OSError):
-    """A `.lefting` was made, and its inode could not be learned: it is `staged`, with inode 0."""
+    """A `.lefting` was made, but its inode could not be read. `staged` has its path and inode 0."""
 
     def __init__(self, error: OSError, staged: Staged) -> None:
         super().__init__(error.errno, error.strerror, staged.path)
@@ -50,7 +51,7 @@ class Unlearned(OSError):
 
 
 def create_lefting(folder: Directory, path: str) -> tuple[File, Staged]:
-    """A new `.lefting` for `path` in its open folder.
+    """Create a `.lefting` for `path` in its open folder. Returns it open, with its path and inode.
 
     Raises FileExistsError if all names are taken by files that are not ours; Unlearned; OSError.
     """
@@ -73,7 +74,7 @@ def is_ours(found: Stat | None, staged: Staged) -> bool:
 
 
 def is_there(root: Root, staged: Staged) -> bool:
-    """Whether what lies there is the file that we staged. OSError where that cannot be told."""
+    """Whether the file that we staged is still there. OSError if that cannot be told."""
     try:
         with root.folder(parent_of(staged.path)) as folder:
             return is_ours(folder.stat(name_of(staged.path)), staged)
@@ -84,7 +85,8 @@ def is_there(root: Root, staged: Staged) -> bool:
 
 
 def is_flushed(root: Root, staged: Staged) -> bool:
-    """Flush a file that we staged. False only where that failed. OSError says nothing of it."""
+    """Flush a file that we staged. False only if the flush failed; True also if the file could not
+    be opened. Raises OSError if the error says nothing about the file."""
     try:
         with root.folder(parent_of(staged.path)) as folder:
             file = folder.open_read(name_of(staged.path))
@@ -101,8 +103,8 @@ def is_flushed(root: Root, staged: Staged) -> bool:
 
 
 def is_swapped(root: Root, staged: Staged, path: str) -> bool:
-    """Whether the file that we staged for `path` has that name, and something else has its own: a
-    crash came right after they were exchanged. OSError where that cannot be told."""
+    """Whether a crash came right after the exchange: the file that we staged is at `path`, and
+    another file has the name of the `.lefting`. OSError if that cannot be told."""
     try:
         with root.folder(parent_of(path)) as folder:
             other = folder.stat(name_of(staged.path))
@@ -114,13 +116,13 @@ def is_swapped(root: Root, staged: Staged, path: str) -> bool:
 
 
 def throw_away(folder: Directory, staged: Staged) -> None:
-    """Unlink a `.lefting` in its open folder if it is ours, by its inode."""
+    """Unlink a `.lefting` in its open folder if it is ours, by its inode. OSError."""
     if is_ours(folder.stat(name_of(staged.path)), staged):
         folder.unlink(name_of(staged.path))
 
 
 def thrown_away(folder: Directory, staged: Staged) -> Staged | None:
-    """Throw away what could not be used; what is left of it on a disk that fails."""
+    """Unlink a `.lefting` that could not be used. Returns it if that fails, else None."""
     try:
         throw_away(folder, staged)
     except OSError:
@@ -129,13 +131,17 @@ def thrown_away(folder: Directory, staged: Staged) -> Staged | None:
 
 
 def discard(root: Root, staged: Staged, now_ns: int) -> bool:
-    """Throw away a `.lefting` that nobody needs any more. Whether it may have been there. OSError.
+    """Remove a `.lefting` that nobody needs any more. Returns whether it may have been there.
+    OSError.
 
-    Ours, by its inode: unlinked. Its inode was never learned (0): to the trash, it might be a
-    user's (and is, if other names were made: these go then). Negative: one was being thrown away
-    and another one made: both go, the one with that inode first. Another file, while ours already
-    has another name beside it: a crash came between the exchange and the look, and this is the old
-    version: to the trash. Any other: not touched.
+    - Ours, by its inode: unlinked.
+    - Inode 0, never learned: moved to the trash, because it might be a user's. If `.lefting` files
+      with the hashed names exist, this one is a user's, and they are moved instead.
+    - Negative inode: one `.lefting` was being deleted while another was made. The one with that
+      inode is unlinked first, then the other is treated like inode 0.
+    - Another file, while ours has another name in the folder: a crash came between the exchange and
+      the check, and this file is the old version. Moved to the trash.
+    - Any other file: not touched.
     """
     try:
         folder = root.folder(parent_of(staged.path))
@@ -157,7 +163,8 @@ def discard(root: Root, staged: Staged, now_ns: int) -> bool:
 
 
 def _to_trash(root: Root, folder: Directory, paths: Sequence[str], now_ns: int) -> None:
-    """Those of the `paths` in this folder that are files or links."""
+    """Move those of the `paths` in this folder that are files or links to the trash, and flush.
+    OSError."""
     touched: list[str] = []
     trash = Trash(root, now_ns, touched.append)
     for path in paths:

@@ -1,11 +1,11 @@
-"""Chunks that lie in other files of ours: brought into a `.lefting` without asking anybody.
+"""Copies chunks from other local files into a `.lefting`, without asking another device.
 
-Where the file system can share blocks (btrfs, xfs), they are shared: one call for a run of chunks
-that follow each other in both files, as they do in a copy or in the old version of a file that grew
-at its end. The blocks at the ends of a run, and everything on other file systems, are copied.
+If the file system can share blocks (btrfs, xfs), blocks are shared. One call shares a run of chunks
+that are consecutive in both files, as in a copy or in the old version of a file that grew at its
+end. The blocks at the ends of a run, and everything on other file systems, are copied.
 
-Whatever was shared is read back from the `.lefting` and checked there: a user may have written into
-the source between any two calls, and from then on only what he did NOT write is shared.
+All shared bytes are read back from the `.lefting` and checked there: a user may have written into
+the source between any two calls. Blocks that he writes later are no longer shared.
 
 Knows chunks and offsets. Must not know why these files were thought of.
 """
@@ -30,11 +30,11 @@ _NOTHING: Final = range(0)
 def copy_home(
     root: Root, staged: Staged, source: str, chunks: Sequence[HomeCopy], keys: FolderKeys
 ) -> list[int]:
-    """Bring what `source`, a file of ours, holds of `chunks`; the offsets in the target that hold
-    their chunk now.
+    """Copy `chunks` from `source`, a local file. Returns the offsets in the target that have their
+    chunk now.
 
-    A source that moved, shrank or cannot be read holds less: no error. Raises StagingLost,
-    DiskFull, or Unstageable where the target cannot be written.
+    A source that was moved, shrank or cannot be read is no error: fewer chunks are copied. Raises
+    StagingLost, DiskFull, or Unstageable if the target cannot be written.
     """
     here: list[int] = []
     with open_ours(root, staged, write=True) as target:
@@ -55,7 +55,8 @@ def copy_home(
 def _brought(
     source: File, target: File, staged: Staged, chunk: HomeCopy, shared: range, keys: FolderKeys
 ) -> bool:
-    """Whether the target holds the chunk in the end. shared: bytes of it that came unseen."""
+    """Make sure that the target has the chunk, or zeros. Returns whether it has the chunk. shared:
+    the range of the target that was shared and is not checked yet."""
     id, length, source_offset, offset = chunk
     unseen = offset < shared.stop and shared.start < offset + length
     if unseen and held(target, offset, length, id, keys) is not None:
@@ -63,13 +64,14 @@ def _brought(
     data = held(source, source_offset, length, id, keys)
     if data is None and not unseen:
         return False
-    # What came unseen and is not the chunk goes: where no chunk was written there are zeros.
+    # Shared bytes that are not the chunk are overwritten: a range without a chunk must be zeros.
     put(target, staged, offset, bytes(length) if data is None else data)
     return data is not None
 
 
 def _share(source: File, target: File, run: Sequence[HomeCopy]) -> range:
-    """Bytes of the target that may be those of the source now: the whole blocks of the run."""
+    """Share the whole blocks of the run. Returns the range of the target that may have bytes of the
+    source now."""
     _, _, source_offset, first = run[0]
     end = run[-1][3] + run[-1][1]
     start, stop = -(-first // CLONE_BYTES) * CLONE_BYTES, end // CLONE_BYTES * CLONE_BYTES
@@ -85,7 +87,7 @@ def _share(source: File, target: File, run: Sequence[HomeCopy]) -> range:
 
 
 def _runs(chunks: Sequence[HomeCopy]) -> Iterator[list[HomeCopy]]:
-    """Chunks that follow each other in both files."""
+    """Split `chunks` into runs of chunks that are consecutive in both files."""
     run: list[HomeCopy] = []
     for chunk in chunks:
         if run and (run[-1][2] + run[-1][1], run[-1][3] + run[-1][1]) != chunk[2:]:

@@ -1,10 +1,11 @@
-"""`.lefting` files: what is still arriving, beside its target (write order, step 1).
+"""Writes received chunks into `.lefting` files, each in the folder of its target (write order,
+step 1).
 
-Not one byte goes into a `.lefting` of ours whose chunk was not checked by its id. Which are ours,
-and what they are called, is in disk/staging/lefting.
+A chunk is written into a `.lefting` of ours only after its id was checked. disk/staging/lefting
+says which `.lefting` files are ours, and their names.
 
-Knows chunks, offsets and inodes. Must not know where chunks come from, nor give a file its name:
-that is disk/apply.
+Knows chunks, offsets and inodes. Must not know where chunks come from, nor give a file its final
+name: that is disk/apply.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import LEFTING_SUFFIX, name_of, parent_of
 from leftzmq.tree.plan import Staged
 
-HOLE_BYTES: Final = 64 << 10  # fewer zeros are written: a hole is worth whole blocks only
+HOLE_BYTES: Final = 64 << 10  # fewer zeros are written: a hole saves whole blocks only
 FLUSH_STEP_BYTES: Final = 4 << 20
-"""Whoever writes across a multiple of this begins to flush what lies before it: so the disk works
-while the rest arrives, and at the end there is little left, behind which every edit of a small file
-would wait (1 GiB: 0.35 s on a disk of 3 GB/s; docs/performance.md)."""
+"""A write across a multiple of this starts the writeback of the bytes before it. So the disk works
+while the rest is received, and little is left for the final flush, which every edit of a small file
+would wait for (1 GiB: 0.35 s on a disk of 3 GB/s; docs/performance.md)."""
 Chunk = tuple[bytes, int, int]
 """(id, offset in the target, length)."""
 
@@ -47,19 +48,19 @@ Box = tuple[bytes, int, int, Buffer]
 
 
 class DiskFull(Exception):
-    """No room, on the disk or in the quota: the ticket waits. left: as with Unstageable."""
+    """No free space, on the disk or in the quota: the ticket waits. left: as in Unstageable."""
 
     left: Staged | None = None
 
 
 class StagingLost(Exception):
-    """The `.lefting` is gone, or another file has its name: begin anew."""
+    """The `.lefting` is gone, or another file has its name: begin again with a new one."""
 
 
 class Unstageable(Exception):
-    """Nothing can be staged at `path` now; `kind` and `detail` are those of the Problem.
+    """Nothing can be staged at `path` now. `kind` and `detail` are those of the Problem.
 
-    left: a new `.lefting` that could not even be thrown away
+    left: a new `.lefting` that could not be deleted either
     """
 
     left: Staged | None = None
@@ -72,10 +73,10 @@ class Unstageable(Exception):
 def open_staging(
     root: Root, path: str, known: Staged | None, size: int, min_free_percent: float = 0.0
 ) -> tuple[Staged, bool]:
-    """The `.lefting` for `path`, `size` bytes long: that of an earlier life (True: verify it), or
-    a new one, which is one hole.
+    """Prepare the `.lefting` for `path`, `size` bytes long. Returns it with True if it is from an
+    earlier life (verify it), or with False if it is new: a single hole.
 
-    known: what the index remembers. `min_free_percent` of the disk is to be left in the end.
+    known: the `.lefting` in the index. min_free_percent: of the disk, must be free in the end.
     Raises Unstageable, DiskFull, StagingLost or LowSpace.
     """
     left: Staged | None = None
@@ -86,8 +87,8 @@ def open_staging(
                 assert known is not None
                 check_room(folder, path, _missing(folder, known, size), min_free_percent)
                 with open_ours(root, known, write=True) as file:
-                    file.set_mode(PRIVATE_MODE)  # it may have been made when all could read it
-                    file.truncate(size)  # of an earlier version it may be longer
+                    file.set_mode(PRIVATE_MODE)  # it may date from when all users could read it
+                    file.truncate(size)  # that of an earlier version may be longer
                 return known, True
             check_room(folder, path, size, min_free_percent)
             file, staged = create_lefting(folder, path)
@@ -105,9 +106,9 @@ def open_staging(
 def check_whole(
     folder: Directory, path: str, known: Staged | None, size: int, min_free_percent: float
 ) -> None:
-    """Whether a file of `size` bytes may come to `path`, which is below `folder`, or in it where
-    there is a `.lefting` already. Raises LowSpace: also without a floor where the whole file system
-    has less. OSError."""
+    """Raises LowSpace if there is no space for a file of `size` bytes at `path`, also without a
+    minimum if the whole file system is smaller. OSError. folder: above `path`; its parent if there
+    is a `.lefting` already."""
     missing = size if known is None else _missing(folder, known, size)
     check_size(folder, path, size)
     check_room(folder, path, missing, min_free_percent)
@@ -116,15 +117,15 @@ def check_whole(
 def verify_chunks(
     root: Root, staged: Staged, chunks: Sequence[Chunk], keys: FolderKeys
 ) -> list[int]:
-    """Offsets of those `chunks` that the `.lefting` holds. Raises StagingLost, DiskFull or
+    """The offsets of those `chunks` that the `.lefting` has. Raises StagingLost, DiskFull or
     Unstageable."""
     with open_ours(root, staged, write=False) as file:
         return [at for id, at, length in chunks if held(file, at, length, id, keys) is not None]
 
 
 def is_staged_noise(root: Root, staged: Staged, size: int) -> bool:
-    """Whether a whole `.lefting` of `size` bytes looks encrypted. Raises StagingLost,
-    DiskFull or Unstageable."""
+    """Whether a complete `.lefting` of `size` bytes looks encrypted. Raises StagingLost, DiskFull
+    or Unstageable."""
     with open_ours(root, staged, write=False) as file:
         try:
             samples = [file.read(at, SAMPLE_BYTES) for at in places(size)]
@@ -136,8 +137,8 @@ def is_staged_noise(root: Root, staged: Staged, size: int) -> bool:
 def check_staging(
     root: Root, staged: Staged, more: int, size: int, min_free_percent: float
 ) -> None:
-    """Raises LowSpace if `more` bytes in a `.lefting` that is to hold `size` in the end would leave
-    less than `min_free_percent` of the disk; StagingLost, DiskFull or Unstageable."""
+    """Raises LowSpace if `more` bytes in the `.lefting` would leave less than `min_free_percent` of
+    the disk free; StagingLost, DiskFull or Unstageable. size: of the complete file."""
     try:
         with root.folder(parent_of(staged.path)) as folder:
             missing = _missing(folder, staged, size)
@@ -149,9 +150,9 @@ def check_staging(
 def write_chunks(
     root: Root, staged: Staged, pieces: Sequence[Box], keys: FolderKeys
 ) -> tuple[list[int], list[int]]:
-    """Open the boxes and write what is in them; positions in `pieces` that were written, and that
-    were bad: not what their id says, or longer or shorter than the list has it (it would spill
-    over its neighbour). Raises StagingLost, DiskFull or Unstageable.
+    """Open the boxes and write their chunks. Returns the positions in `pieces` that were written,
+    and those that were bad. A bad chunk does not match its id, or is longer or shorter than the
+    list says (it would overwrite its neighbour). Raises StagingLost, DiskFull or Unstageable.
     """
     written: list[int] = []
     bad: list[int] = []
@@ -170,8 +171,9 @@ def write_chunks(
 def stage_small(
     near: LastFolder, entry: Entry, data: bytes, min_free_percent: float = 0.0
 ) -> Staged:
-    """A whole file of checked bytes, with its mtime, and its mode if it replaces none; not flushed:
-    disk/apply does that for a batch at once. Raises Unstageable, DiskFull or LowSpace.
+    """Write a whole file of checked bytes, with its mtime, and with its mode if it replaces no
+    file. Returns its `.lefting`, not flushed: disk/apply flushes a whole batch. Raises Unstageable,
+    DiskFull or LowSpace.
     """
     left: Staged | None = None
     try:
@@ -181,7 +183,7 @@ def stage_small(
         with file:
             try:
                 file.write(0, data)
-                if not heir_of(folder, entry.path):  # else it is as readable as that one
+                if not heir_of(folder, entry.path):  # else it gets the access of the old file
                     give_new(file, folder, entry.exec)
                 file.set_times(entry.mtime_ns)
             except OSError:
@@ -193,13 +195,13 @@ def stage_small(
 
 
 def _missing(folder: Directory, staged: Staged, size: int) -> int:
-    """Bytes that are still to be written, at most."""
+    """How many bytes are still to be written, at most. OSError."""
     found = folder.stat(name_of(staged.path))
     return size - (found.allocated if found is not None and is_ours(found, staged) else 0)
 
 
 def open_ours(root: Root, staged: Staged, *, write: bool) -> File:
-    """The `.lefting` itself. Raises StagingLost, DiskFull or Unstageable."""
+    """Open the `.lefting` itself. Raises StagingLost, DiskFull or Unstageable."""
     try:
         with root.folder(parent_of(staged.path)) as folder:
             name = name_of(staged.path)
@@ -213,7 +215,7 @@ def open_ours(root: Root, staged: Staged, *, write: bool) -> File:
 
 
 def held(file: File, offset: int, length: int, id: bytes, keys: FolderKeys) -> bytes | None:
-    """The chunk `id` if it lies at `offset`, else None."""
+    """The bytes of the chunk `id` if they are at `offset`, else None."""
     try:
         data = file.read(offset, length)
     except OSError:
@@ -224,8 +226,8 @@ def held(file: File, offset: int, length: int, id: bytes, keys: FolderKeys) -> b
 def put(file: File, staged: Staged, offset: int, data: bytes) -> None:
     """Write a chunk into the `.lefting`. Raises DiskFull or Unstageable.
 
-    Zeros at its end stay a hole where one is; a `.lefting` that an earlier life began may have
-    something else there.
+    Zeros at the end of the chunk are not written where the file has a hole. A `.lefting` from an
+    earlier life may have other bytes there.
     """
     try:
         body = trimmed(data)
@@ -244,7 +246,7 @@ def put(file: File, staged: Staged, offset: int, data: bytes) -> None:
 
 
 def _lost_or(staged: Staged, error: OSError) -> StagingLost | DiskFull | Unstageable:
-    """A `.lefting` that cannot be opened now is not gone."""
+    """StagingLost only if the `.lefting` is gone: one that cannot be opened now is still there."""
     if is_gone(error):
         return StagingLost(f"{staged.path}: {error.strerror}")
     return _why_not(staged.path.removesuffix(LEFTING_SUFFIX), error)

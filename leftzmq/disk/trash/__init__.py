@@ -1,4 +1,4 @@
-"""Where old versions go, how long they stay, and which of them go first when there is no room.
+"""The trash: keeps old versions, deletes them after a time, or earlier when the disk is full.
 
-Nothing of a user's leaves a share but into here.
+A user's file leaves a share only into the trash.
 """

@@ -1,21 +1,21 @@
-"""What of the trash goes when there is no room for what is to come, a little at a time.
+"""Deletes versions from the trash when a new file needs the space, a little at a time.
 
-Nothing goes in vain: if all that may go does not make room enough, all of it stays. Else as much
-goes as is needed, and a little more, so that not every file asks anew. In this order, the oldest of
-each first:
+Nothing is deleted for no use: if the deletable versions do not free enough space, all of them stay.
+Otherwise as much is deleted as is needed, and a little more, so that not every file starts this
+again. "That hour" is the last one (`spared_ns`). The order, the oldest of each group first:
 
-1. versions of a path of which both a newer and an older one from the same hour stay, and those
-   from before that hour of which a newer one stays;
-2. everything else from before that hour;
-3. of a path the older versions of that hour.
+1. versions from that hour between a newer and an older one of the same path that stay; versions
+   from before that hour with a newer one of the same path;
+2. all other versions from before that hour;
+3. the remaining versions from that hour, except the newest of each path.
 
-The newest version of a path that was taken within the last hour (`spared_ns`: while the guard holds
-something, everything from the last day) never goes: at most one version of each path keeps a
-ticket waiting. What was seen is looked at again before it goes, by its inode: a user may put
-something there.
+The newest version of a path from within that hour is never deleted, so at most one version of each
+path can keep a ticket waiting. While the guard holds something, everything from the last day stays.
+A version is checked again by its inode before it is deleted: a user may have put another file
+there.
 
-Unlinks inside `.left/trash` alone, as disk/trash/retention. Knows batches, paths and sizes. Must
-not know what needs the room.
+Unlinks inside `.left/trash` alone, like disk/trash/retention. Knows batches, paths and sizes. Must
+not know what needs the space.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import join, name_of, parent_of
 
 MAX_PATHS: Final = 200_000
-"""Whose newest version is known, by their hashes: 15 MiB. What lies below these counts as the
-newest of its path, and so goes late or not at all."""
+"""How many paths have their newest version remembered, by hash: 15 MiB. Every version of a further
+path counts as the newest of its path, and so is deleted late or not at all."""
 MAX_VERSIONS: Final = 50_000
-"""Of each of the three groups, the oldest: about 15 MiB. What is left is found the next time."""
+"""How many versions each of the three groups holds, the oldest ones: about 15 MiB. The other
+versions are found the next time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What one step let go of."""
+    """What one step deleted."""
 
     files: int
     bytes: int
@@ -55,10 +56,11 @@ class _Version:
 
 
 class GiveWay(TrashLooks):
-    """One time that room is needed on the file system of the trash; `step` until it is done.
+    """Frees space once on the file system of the trash; call `step` until it is done.
 
-    need_bytes: without so much more it is of no use. more_bytes: as much again, if it is there.
-    spares_all: nothing that was taken within `spared_ns` goes, and not only the newest of a path
+    need_bytes: if less than this can be freed, nothing is deleted. more_bytes: freed in addition,
+    if possible. spares_all: every version from within `spared_ns` stays, not only the newest of a
+    path
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class GiveWay(TrashLooks):
         self._spares_all = spares_all
         self._files = self._bytes = 0
         self._newest: set[int] = set()
-        # Newest first; where there are too many the newest are forgotten.
+        # Newest first; if there are too many, the newest are dropped.
         self._middle: deque[_Version] = deque(maxlen=MAX_VERSIONS)
         self._old: deque[_Version] = deque(maxlen=MAX_VERSIONS)
         self._last: deque[_Version] = deque(maxlen=MAX_VERSIONS)
@@ -86,7 +88,7 @@ class GiveWay(TrashLooks):
         self._going = self._run()
 
     def step(self) -> Given:
-        """So much work as one job does. What cannot be read or removed is passed over."""
+        """Do the work of one job. Versions that cannot be read or removed are skipped."""
         self._calls = self._files = self._bytes = 0
         done = False
         while not done and self._calls < STEP_CALLS:
@@ -100,7 +102,7 @@ class GiveWay(TrashLooks):
                 names = our_names(trash)
                 self._device = trash.own_stat().device
         except OSError:
-            return  # a trash that is not there, or a link in its place, holds nothing of ours
+            return  # a missing trash, or a link in its place, has no files of ours
         for batch in sorted(filter(is_batch, names), reverse=True):
             yield from self._look_at(batch)
         self._last.extend(self._of_hour.values())
@@ -116,7 +118,7 @@ class GiveWay(TrashLooks):
             yield True
 
     def _look_at(self, batch: str) -> Iterator[bool]:
-        """Sort what lies in a batch; they come from the newest to the oldest."""
+        """Sort the versions of a batch into the groups. Batches are passed newest first."""
         young = self._spared < batch < self._future
         spared = young and self._spares_all
         top = join(TRASH_PATH, batch)
@@ -154,7 +156,7 @@ class GiveWay(TrashLooks):
             self._of_hour[path] = version
 
     def _unlink(self, version: _Version) -> int:
-        """Bytes that are free now."""
+        """Delete a version. Returns the bytes that this freed."""
         self._calls += 3
         where, name = parent_of(version.where), name_of(version.where)
         try:

@@ -1,17 +1,19 @@
-"""How long the trash keeps what it took, and letting go of the rest, a little at a time.
+"""Deletes old batches of the trash, a little at a time.
 
-A batch goes when it is older than so many days, and while all of them take up more than so much of
-the disk: the oldest first, whole. Its age is the time in its name against the trash's clock, which
-follows the wall clock by at most a week a day: a clock that jumps years ahead shortens what is kept
-by a week, and does not empty the trash. A batch from the future has no age that could be known:
-time alone never takes it; where room is needed it counts as the oldest, so that it does not
-displace what is taken from now on. What was taken in the last hour stays, however much it is; while
-the guard holds something (docs/decisions/0003), what was taken in the last day. (What goes when
-there is no room for a file that is to come is another matter: disk/trash/make_room.)
+A batch is deleted when it is older than a number of days. Batches are also deleted while the whole
+trash is larger than a part of the disk: the oldest first, always a whole batch. The age of a batch
+is the trash's clock minus the time in its name. That clock follows the wall clock by at most a week
+a day, so a wall clock that jumps years ahead shortens the retention by a week; the trash is not
+emptied.
+A batch from the future has no known age, so it is never deleted for its age. If space is needed it
+counts as the oldest, so that it does not displace new batches. Batches from the last hour stay,
+whatever their size; while the guard holds something (docs/decisions/0003), those from the last day.
+(disk/trash/make_room deletes when there is no space for a new file.)
 
 Unlinks inside `.left/trash` alone, relative to open folders, follows no link and enters no other
-file system. What goes is first given a name that nobody lists, and what a user rescues by renaming
-it meanwhile is opened anew, not found, and so left alone. Only batches by name are touched.
+file system. A batch is first renamed to a name that nobody lists. If a user rescues it by renaming
+it meanwhile, it is not found when it is opened again, and so stays. Only batches, recognised by
+their names, are touched.
 
 Knows batches and sizes. Must not know what is in them, nor why it was taken.
 """
@@ -30,19 +32,19 @@ from leftzmq.tree.path import join, name_of, parent_of
 
 DAY_NS: Final = 86_400_000_000_000
 CLOCK_STEP_NS: Final = 7 * DAY_NS  # a device that was off for a month catches up within five days
-CLOCK_DAY_NS: Final = DAY_NS - DAY_NS // 6  # a sweep that comes a little early is a day's, too
+CLOCK_DAY_NS: Final = DAY_NS - DAY_NS // 6  # a daily sweep may run a little early
 SPARED_NS: Final = DAY_NS // 24
 FUTURE_NS: Final = DAY_NS
-"""A batch so far ahead of both clocks was made by a wrong one."""
+"""A batch this far ahead of both clocks was made with a wrong clock."""
 STEP_CALLS: Final = 400
 """File system calls of one step: 2 to 4 ms, measured on ext4."""
-PART_NAMES: Final = 128  # of one folder, stat or unlinked while it is open
+PART_NAMES: Final = 128  # names of one folder, stat'ed or unlinked while it is open
 
 
 @dataclass(frozen=True, slots=True)
 class TrashClock:
-    """shown_ns: what the age of batches is measured with; it never goes back.
-    wall_ns: the wall clock when it was last moved."""
+    """The trash's clock. shown_ns: its time, which batch ages are measured with; it never goes
+    back. wall_ns: the wall clock at the last update of shown_ns."""
 
     shown_ns: int
     wall_ns: int
@@ -50,7 +52,7 @@ class TrashClock:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What one step did. batches, bytes: let go of. clock: to be remembered for the next sweep."""
+    """What one step did. batches, bytes: deleted. clock: to be kept for the next sweep."""
 
     clock: TrashClock
     batches: int
@@ -61,8 +63,8 @@ class Swept:
 def moved(clock: TrashClock | None, now_ns: int, newest_ns: int | None) -> TrashClock:
     """The clock at a new sweep.
 
-    clock: as it was left by the last one; None: nobody remembers. newest_ns: the time of the
-    newest batch up to now: where nobody remembers, time is known to have reached that.
+    clock: the one from the last sweep; None if it is not known. newest_ns: the time of the newest
+    batch up to now; without a known clock, time has reached at least that.
     """
     if clock is None:
         return TrashClock(now_ns if newest_ns is None else min(newest_ns, now_ns), now_ns)
@@ -73,7 +75,7 @@ def moved(clock: TrashClock | None, now_ns: int, newest_ns: int | None) -> Trash
 
 
 class TrashLooks:
-    """Looks into the trash, and counts its calls. Whatever cannot be read is passed over."""
+    """Reads the trash, and counts its file system calls. What cannot be read is skipped."""
 
     def __init__(self, root: Root) -> None:
         self._root = root
@@ -105,8 +107,8 @@ class TrashLooks:
 
 
 class TrashSweep(TrashLooks):
-    """One sweep of one share's trash; `step` until it is done. spared_ns: what was taken so long
-    ago, or later, stays."""
+    """One sweep of one share's trash; call `step` until it is done. spared_ns: batches younger than
+    this are not deleted."""
 
     def __init__(
         self,
@@ -125,7 +127,7 @@ class TrashSweep(TrashLooks):
         self._going = self._run()
 
     def step(self) -> Swept:
-        """So much work as one job does. What cannot be read or removed is passed over."""
+        """Do the work of one job. What cannot be read or removed is skipped."""
         self._calls = self._batches = self._bytes = 0
         done = False
         while not done and self._calls < STEP_CALLS:
@@ -142,7 +144,7 @@ class TrashSweep(TrashLooks):
                 self._device = trash.own_stat().device
                 limit = int(trash.total_bytes() * self._limits.trash_percent / 100)
         except OSError:
-            return  # a trash that is not there, or a link in its place, holds nothing of ours
+            return  # a missing trash, or a link in its place, has no files of ours
         yield True
         for name in names:
             if name.startswith(GOING) and is_batch(name.removeprefix(GOING)):
@@ -167,7 +169,7 @@ class TrashSweep(TrashLooks):
         self._clock = moved(None if self._first else self._clock, self._now_ns, newest_ns)
 
     def _down_to(self, limit: int, batches: list[str]) -> Iterator[bool]:
-        """Let the oldest of `batches` go until all of them take up at most `limit` bytes."""
+        """Delete the oldest of `batches` until all of them together have at most `limit` bytes."""
         sizes: list[tuple[str, int]] = []
         for batch in batches:
             size = 0
@@ -187,7 +189,7 @@ class TrashSweep(TrashLooks):
             over -= size
 
     def _sizes(self, batch: str) -> Iterator[int]:
-        """Bytes on the disk of what lies below a batch, part by part."""
+        """Yields the allocated bytes of the files in a batch, part by part."""
         way = [join(TRASH_PATH, batch)]
         while way:
             where = way.pop()
@@ -202,20 +204,21 @@ class TrashSweep(TrashLooks):
                         size += found.allocated
                 yield size
 
-    # -- letting go --------------------------------------------------------------------------------
+    # -- deleting ----------------------------------------------------------------------------------
 
     def _let_go(self, batch: str) -> Iterator[bool]:
-        """Take a batch out of sight, then away. A crash in between leaves it for the next sweep."""
+        """Rename a batch so that it is not listed, then delete it. After a crash in between the
+        next sweep deletes it."""
         try:
             with self._root.folder(TRASH_PATH) as trash:
                 trash.rename_new(batch, trash, GOING + batch)
         except OSError:
-            return  # a user was quicker
+            return  # a user has removed it already
         self._batches += 1
         yield from self._remove(join(TRASH_PATH, GOING + batch))
 
     def _remove(self, top: str) -> Iterator[bool]:
-        """Remove `top` and what is below it, the innermost first; what does not go stays."""
+        """Remove `top` and everything below it, innermost first. What cannot be removed stays."""
         way = [(top, self._names(top))]
         while way:
             where, names = way[-1]
@@ -229,7 +232,7 @@ class TrashSweep(TrashLooks):
             yield True
 
     def _unlink(self, where: str, names: list[str]) -> list[str]:
-        """Unlink what of `names` is no folder; the folders."""
+        """Unlink those of `names` that are not folders. Returns the names of the folders."""
         inner = []
         try:
             with self._root.folder(where) as folder:
@@ -241,7 +244,7 @@ class TrashSweep(TrashLooks):
                     folder.unlink(name)
                     self._bytes += found.allocated
         except OSError:
-            return inner  # read-only, or gone: the rest of these stays for the next sweep
+            return inner  # read-only, or deleted: the rest stays for the next sweep
         return inner
 
     def _remove_folder(self, where: str) -> None:
@@ -250,4 +253,4 @@ class TrashSweep(TrashLooks):
             with self._root.folder(parent_of(where)) as folder:
                 folder.remove_folder(name_of(where))
         except OSError:
-            return  # something in it stayed
+            return  # it is not empty

@@ -1,9 +1,9 @@
 """The trash: `.left/trash/<YYYYMMDD-HHMMSS>-<8 hex>/<the path it had>`, one folder per batch.
 
-The name is the time of the batch, UTC; the hex digits are its nanoseconds, so that names sort as
-the batches were made. What a delete or a newer version takes away lies there under its own path, so
-it can be put back by hand. Nothing in it is ever overwritten. Knows where things go. Must not know
-why, nor whether what lies at a path may be taken (disk/apply looks), nor when it may go for good
+The name is the time of the batch, UTC; the hex digits are its nanoseconds, so that names sort by
+time. A deleted or replaced version keeps its own path there, so that a user can put it back by
+hand. Nothing in the trash is ever overwritten. Knows the paths in the trash. Must not know why a
+version is moved here, nor whether it may be (disk/apply checks), nor when it may be deleted
 (disk/trash/retention).
 """
 
@@ -26,13 +26,13 @@ TRASH_NAME: Final = "trash"
 TRASH_PATH: Final = f"{LEFT_DIRECTORY}/{TRASH_NAME}"
 
 GOING: Final = "going-"
-"""Begins the name of a batch that is on its way out (disk/trash/retention)."""
+"""Prefix of the name of a batch that is being deleted (disk/trash/retention)."""
 
 COPY_BYTES: Final = 1 << 20
-"""Read and written at once where bytes must be copied."""
+"""Size of one read and write when a file must be copied."""
 
 _PRIVATE_MODE: Final = 0o700
-_TRIES: Final = 16  # a batch meets a taken name once or twice; more is a loop of ours
+_TRIES: Final = 16  # a batch finds a taken name once or twice; more would be an endless loop
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND_NS: Final = 1_000_000_000
 _BATCH: Final = re.compile(r"(\d{8}-\d{6})-([0-9a-f]{8})", re.ASCII)
@@ -49,7 +49,7 @@ def is_batch(name: str) -> bool:
 
 
 def taken_ns(batch: str) -> int | None:
-    """The time in a batch's name (unix time); None: it is not the name of a batch."""
+    """The time in a batch's name, in ns since the epoch; None: it is not the name of a batch."""
     found = _BATCH.fullmatch(batch)
     if found is None:
         return None
@@ -62,7 +62,8 @@ def taken_ns(batch: str) -> int | None:
 
 
 def our_names(folder: Directory) -> list[str]:
-    """The names in a folder of the trash; one that is not UTF-8 was not put there by us."""
+    """The names in a folder of the trash. Names that are not UTF-8 are left out: they are not
+    ours. OSError."""
     names = []
     for raw in folder.names():
         try:
@@ -74,9 +75,11 @@ def our_names(folder: Directory) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A name in an open folder. where: the folder's path. in_trash: what lies there is settled.
+    """A name in an open folder. where: the folder's path. in_trash: a file there is in the trash
+    already.
 
-    Leaving the `with` closes the folder; a spot in somebody else's folder is not used in one.
+    Leaving the `with` closes the folder. So do not use `with` for a spot whose folder belongs to
+    other code.
     """
 
     folder: Directory
@@ -92,16 +95,16 @@ class Spot:
 
 
 class Trash:
-    """The trash of one batch. `touch` is told each folder whose names change."""
+    """One batch of the trash. `touch` is called with each folder whose names change."""
 
     def __init__(self, root: Root, now_ns: int, touch: Callable[[str], None]) -> None:
         self._root, self._now_ns, self._touch = root, now_ns, touch
         self._top = ""
         self._made = self._copied = 0
-        self._folders: list[str] = []  # that this made, parents first
+        self._folders: list[str] = []  # made by this object, parents first
 
     def spot(self, path: str) -> Spot:
-        """A free name for what lies at `path`; whoever takes it closes it. OSError."""
+        """A free name in the trash for the file at `path`. The caller closes the spot. OSError."""
         for _ in range(_TRIES):
             top = self._top = self._top or self._begin()
             where = join(top, parent_of(path)) if parent_of(path) else top
@@ -121,8 +124,8 @@ class Trash:
         raise OSError(errno.EEXIST, "no free name in the trash", path)
 
     def take(self, spot: Spot, path: str) -> None:
-        """Move what lies at `spot`, and was at `path`, into the trash; from another file system
-        it is copied, flushed, looked at again and only then unlinked."""
+        """Move the file at `spot`, which was at `path`, into the trash. From another file system it
+        is copied, flushed, checked again and only then unlinked. OSError."""
         if spot.in_trash:
             return
         with self.spot(path) as goal:
@@ -136,14 +139,15 @@ class Trash:
         self._touch(spot.where)
 
     def remove_empty(self) -> None:
-        """Those of its folders in which nothing stayed. One that will not go stays empty."""
+        """Remove the folders that this object made and that are empty. If that fails, they stay."""
         while self._folders:
             path = self._folders.pop()
             with suppress(OSError), self._root.folder(parent_of(path)) as above:
                 above.remove_folder(name_of(path))
 
     def _copy_whole(self, spot: Spot, goal: Spot) -> None:
-        """All of it, flushed, or nothing: half a file in the trash would pass for a user's."""
+        """Copy the whole file and flush it, or leave nothing: half a file in the trash would look
+        like a version of the user. OSError."""
         found = spot.folder.stat(spot.name)
         if found is not None and found.kind is Kind.SYMLINK:
             goal.folder.make_link(goal.name, spot.folder.read_link(spot.name))
@@ -152,8 +156,8 @@ class Trash:
         goal.folder.flush()
 
     def _copy_file(self, spot: Spot, goal: Spot) -> None:
-        """By way of what a sweep throws away: where even the half of it could not be removed, it
-        goes with that."""
+        """Copy the file through a folder that a sweep deletes: if half a copy cannot be removed,
+        the next sweep deletes it. OSError."""
         self._copied += 1
         above, part = f"{GOING}{name_of(self._top)}", str(self._copied)
         with self._root.folder(TRASH_PATH) as trash:
@@ -173,7 +177,7 @@ class Trash:
                 trash.remove_folder(above)
 
     def _begin(self) -> str:
-        """The next folder of the trash that nobody had before."""
+        """Make a new batch folder. Returns its path. OSError."""
         with self._root.folder(LEFT_DIRECTORY) as left:
             if left.stat(TRASH_NAME) is None:
                 left.make_folder(TRASH_NAME, _PRIVATE_MODE)
@@ -209,8 +213,8 @@ class Trash:
 
 
 def copy_bytes(source: File, target: File) -> str:
-    """Bytes, exec, mtime and who may read; what of that last could not be kept, in words. OSError;
-    EBUSY: the source was written meanwhile."""
+    """Copy bytes, exec, mtime and access. Returns what of the access could not be kept, in words.
+    OSError; EBUSY if the source was written meanwhile."""
     before = source.stat()
     offset = 0
     while data := source.read(offset, COPY_BYTES):

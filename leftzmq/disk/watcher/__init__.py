@@ -1,6 +1,6 @@
-"""What happens in a share, as it happens: reports out of watchdog's events.
+"""Watches a share and reports its changes as they happen, from watchdog's events.
 
-Knows events and paths. Must not know what a report leads to. The only door to watchdog.
+Knows events and paths. Must not know what a report leads to. No other package uses watchdog.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ __all__ = [
 
 
 RETRY_S: Final = 60.0
-"""So often it is tried again, where nothing can be watched at all."""
+"""Time between two attempts to watch, where nothing can be watched at all."""
 
 
 class _Trying(BaseThread):
-    """Calls `begin` from time to time until it says that it began."""
+    """Calls `begin` every RETRY_S until it returns True."""
 
     def __init__(self, begin: Callable[[], bool]) -> None:
         super().__init__()
@@ -63,11 +63,12 @@ class _Trying(BaseThread):
 class Watcher:
     """Watches one share from `start` to `stop`.
 
-    report: called in watchdog's thread (in the caller's, before `start` returns, for what cannot
-    be watched from the beginning). It must be quick, must not raise and must not call `stop`.
+    report: called in watchdog's thread. Folders that cannot be watched from the beginning are
+    reported in the caller's thread, before `start` returns. It must be quick, must not raise and
+    must not call `stop`.
 
     has_close: whether the end of a write is reported. Without it (no inotify: native=True, and
-    every system but Linux) a file has to stand still before it can be believed.
+    every system but Linux) a file is believed only after it has not changed for a while.
     """
 
     def __init__(self, path: Path, report: Reporter, *, native: bool = False) -> None:
@@ -79,12 +80,13 @@ class Watcher:
 
     @property
     def watches(self) -> bool:
-        """Whether all of the share is watched, and a cookie reported after what came before."""
+        """Whether all of the share is watched, and a cookie is reported after all events before
+        it."""
         return self._source is not None and self._source.is_whole
 
     def start(self) -> None:
-        """Begin; what is done in the share after this returned is reported. Blocks while it
-        watches every folder that is there. Raises OSError if the share cannot be opened."""
+        """Begin. All changes in the share after this call returns are reported. Blocks until every
+        folder is watched. Raises OSError if the share cannot be opened."""
         assert self._source is None and self._trying is None
         root = RealRoot(self._path)
         try:
@@ -95,7 +97,7 @@ class Watcher:
             self._trying.start()
 
     def _try_again(self) -> bool:
-        """Whether it begins now."""
+        """Try to begin. Returns whether that worked."""
         with suppress(OSError):
             self._begin(RealRoot(self._path))
             self._report(Watched(""))
@@ -120,7 +122,7 @@ class Watcher:
             raise
 
     def stop(self) -> None:
-        """No report comes after this returned."""
+        """Stop; no report is made after this call returns."""
         if self._trying is not None:
             self._trying.stop()
             self._trying.join()

@@ -1,13 +1,13 @@
-"""Watching with inotify: the lowest layer of watchdog 7, and a table of watches of our own.
+"""Watches a share with inotify: with the lowest layer of watchdog 7, and our own table of watches.
 
-watchdog's observers above that layer hold an unpaired move back for half a second, hand every
-event through two more threads, pass over in silence a folder that could not be watched, and do
-not say when the kernel's queue overflowed. Of `InotifyFD` only the descriptor, the reading
-thread and its end are used.
+watchdog's observers above that layer delay an unpaired move for half a second, pass every event
+through two more threads, ignore silently a folder that could not be watched, and do not report
+an overflow of the kernel's queue. Of `InotifyFD` only the descriptor, the reading thread and its
+end are used.
 
-How a folder that is made or moved in is not lost: it is watched first, then listed for folders,
-which are watched in the same way, then reported as MADE. What was in it before its watch is found
-by the walk that this report leads to; what comes later has an event of its own.
+A new folder is not lost, because it is watched first. Then its subfolders are listed and watched
+in the same way, then it is reported as MADE. That report leads to a walk, which finds the content
+from before the watch; later changes have an event of their own.
 """
 
 from __future__ import annotations
@@ -45,12 +45,13 @@ from leftzmq.disk.watcher.watches import Watch, Watches
 from leftzmq.tree.path import LEFT_DIRECTORY, is_within
 
 MOUNTS_REST_S: Final = 0.02
-"""Containers come and go by the hundred: the table of mounts is not read oftener."""
+"""Shortest time between two reads of the mount table: containers mount and unmount by the
+hundred."""
 MAX_POLLED: Final = 64
-"""Subtrees that are named one by one as polled; with one more, the whole share is."""
+"""How many subtrees are polled one by one; with one more, the whole share is polled."""
 
 RETRY_S: Final = 60.0
-"""So often it is tried again to watch what is polled: the limit may have been raised."""
+"""Time between two attempts to watch the polled subtrees: the limit may have been raised."""
 
 _APPEARS: Final = IN.IN_CREATE | IN.IN_MOVED_TO
 _LEAVES: Final = IN.IN_DELETE | IN.IN_MOVED_FROM
@@ -64,27 +65,27 @@ _COOKIES: Final = Mask(_APPEARS | _HOW)
 _LEFT: Final = LEFT_DIRECTORY.encode()
 _COOKIE: Final = COOKIE_PREFIX.encode()
 _NOT_HERE: Final = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP))
-"""It vanished, or became something else: that has an event of its own."""
+"""The folder was deleted or replaced: that has an event of its own."""
 
 
 class Inotify(InotifyFD):
-    """The watches of one share, and the thread that reads what they see.
+    """The watches of one share, and the thread that reads their events.
 
-    Once the thread runs it alone touches the table. Raises OSError (EMFILE) if there are too many
+    Once the thread runs, only it uses the table. Raises OSError (EMFILE) if there are too many
     watchers.
     """
 
     def __init__(self, root: RealRoot, base: bytes, where: bytes, report: Reporter) -> None:
-        """base: the share's path. where: the same without links, as the table of mounts has it"""
+        """base: the share's path. where: the same without links, as in the mount table"""
         super().__init__()
         self._root, self._base, self._where = root, base, where
         self._batch = ReportBatch(report)
         self._watches = Watches()
         self._cookies = -1  # the watch on `.left`
         self._polled: set[str] = set()
-        self._again_at = 0.0  # when those are tried again (monotonic)
+        self._again_at = 0.0  # when the polled subtrees are tried again (monotonic)
         self._trying: str | None = None
-        self._complete = False  # all folders were gone through
+        self._complete = False  # all folders have been visited
         self._broken = False
         self._rests = Rests()
         self._table: MountTable | None = None
@@ -93,7 +94,7 @@ class Inotify(InotifyFD):
 
     @property
     def is_whole(self) -> bool:
-        """Read in other threads: whether nothing can happen in the share without a report."""
+        """Whether every change in the share is reported. Other threads read this."""
         return self._complete and self._cookies >= 0 and not self._polled and not self._broken
 
     # ---- the thread ---------------------------------------------------------------------------
@@ -113,7 +114,7 @@ class Inotify(InotifyFD):
                 self._batch.flush()
                 self.stopped_event.wait(rest_s)
         except Exception as error:
-            # Whatever ends this thread ends the events: that is never silent.
+            # Without this thread there are no events, so its end is always reported.
             self._broken = True
             if self.should_keep_running():
                 self._batch.say(Lost("", True, f"the watcher broke: {error!r}"))
@@ -122,7 +123,7 @@ class Inotify(InotifyFD):
                 self._table.close()
 
     def _check_inotify_fd(self) -> bool:
-        """Called by read_events, which waits here: the table of mounts ends the wait, too."""
+        """Called by read_events, to wait. A change of the mount table ends the wait, too."""
         assert self._poller is not None, "Linux has poll"
         wait_ms = None
         if self._polled:
@@ -168,7 +169,7 @@ class Inotify(InotifyFD):
         try:
             name = raw.decode()
         except UnicodeDecodeError:
-            if mask & _APPEARS:  # the walk of its folder names it
+            if mask & _APPEARS:  # the walk of its folder reports the name
                 self._batch.touch(watch.path, TouchReport.MADE, folder=True)
             return
         if mask & IN.IN_ISDIR:
@@ -193,12 +194,13 @@ class Inotify(InotifyFD):
             self._polled = {p for p in self._polled if not is_within(p, path)}
             self._batch.touch(path, TouchReport.GONE, folder=True)
         elif mask & _APPEARS or name not in watch.below:
-            # Or its attributes changed, and it may be watched now that it can be read.
+            # A change of attributes counts, too: the folder may have become readable.
             self._watch_below(watch, name)
             self._batch.touch(path, TouchReport.MADE, folder=True)
 
     def _overflowed(self) -> None:
-        """Folders may have come and gone unseen: watch all anew, then have all walked."""
+        """Folders may have been made or deleted without an event: watch all of them anew, then
+        report that all must be walked."""
         self._batch.flush()
         before = self._watches.numbers()
         now = self.watch_all()
@@ -212,13 +214,13 @@ class Inotify(InotifyFD):
     # ---- mounts -------------------------------------------------------------------------------
 
     def watch_mounts(self) -> None:
-        """From now on what is mounted in the share, on it or above it is reported. To be called
-        before `watch_all`, so that none is missed. Without a table of mounts none is reported."""
+        """Report from now on every mount in the share, on it or above it. Call this before
+        `watch_all`, so that no mount is missed. Without a mount table none is reported."""
         try:
             self._table = MountTable()
             self._mounted = mounts_near(self._table.read(), self._where)
         except OSError:
-            return  # a walk finds them, and what is in them is polled
+            return  # a walk finds mounts, and their content is polled
         assert self._poller is not None, "Linux has poll"
         self._poller.register(self._table.fd, select.POLLPRI | select.POLLERR)
 
@@ -231,7 +233,7 @@ class Inotify(InotifyFD):
             self._batch.say(Remounted(path))
 
     def _watch_at(self, path: str) -> None:
-        """What lies at `path` is another folder now: watch that one, and all in it."""
+        """Watch the folder that is at `path` now, and all folders in it."""
         above, _, name = path.rpartition("/")
         parent: Watch | None = self._watches.top
         for each in above.split("/") if above else ():
@@ -242,13 +244,13 @@ class Inotify(InotifyFD):
     # ---- watching ----------------------------------------------------------------------------
 
     def watch_all(self) -> set[int]:
-        """Watch every folder of the share; returns the numbers of the watches it now has."""
+        """Watch every folder of the share. Returns the numbers of all its watches."""
         self._complete = False
         self._polled.clear()
         self._watch_left()
         numbers: set[int] = set()
         try:
-            # The share's own path may lead through a link: the user chose it.
+            # The share's own path may contain a link: the user chose it.
             wd = self._add(self._base + b"/.", _TOP)
         except OSError as error:
             self._not_watched("", why_not_watched(error))
@@ -290,7 +292,7 @@ class Inotify(InotifyFD):
             with self._root.folder(path) as folder:
                 found = folder.folders()
         except (FileNotFoundError, NotADirectoryError, PermissionError):
-            return []  # gone, or for the walk to name
+            return []  # deleted, or the walk reports it
         except OSError as error:
             self._not_watched(path, why_not_watched(error))
             return []
@@ -318,7 +320,8 @@ class Inotify(InotifyFD):
         return watch
 
     def _add(self, path: bytes, mask: Mask) -> int:
-        """The number of the watch, or -1 if the folder may not be read: the walk names that."""
+        """The number of the watch, or -1 if the folder may not be read: the walk reports that.
+        OSError."""
         # Under this lock the descriptor stays open.
         with self._lock:
             if self._closed:
@@ -329,9 +332,9 @@ class Inotify(InotifyFD):
             return wd
 
     def _not_watched(self, path: str, why: str) -> None:
-        """What is below `path` has to be polled. Never silent, but said once for a subtree."""
+        """Have everything below `path` polled. This is always reported, once for a subtree."""
         if self._trying is not None and is_within(path, self._trying):
-            self._polled.add(self._trying)  # it was said
+            self._polled.add(self._trying)  # already reported
         if any(is_within(path, p) for p in self._polled):
             return
         if not self._polled:
@@ -343,7 +346,7 @@ class Inotify(InotifyFD):
         self._batch.say(Lost(path, True, why))
 
     def _try_again(self) -> None:
-        """Watch what is polled, if that is possible now."""
+        """Try to watch the polled subtrees."""
         self._again_at = time.monotonic() + RETRY_S
         for path in sorted(self._polled):
             self._trying = path

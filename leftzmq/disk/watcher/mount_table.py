@@ -1,4 +1,4 @@
-"""What is mounted in a share, on it and above it, out of the kernel's table of mounts.
+"""Finds the mounts in a share, on it and above it, in the kernel's mount table.
 
 Knows the lines of mountinfo (proc_pid_mountinfo(5)). Must not know when they are read, nor what
 follows from a change.
@@ -12,22 +12,22 @@ from typing import Final
 
 from leftzmq.tree.path import LEFT_DIRECTORY
 
-_POINT: Final = 4  # the field that says where; those before it say what
+_POINT: Final = 4  # the field with the mount point; the fields before it identify the mount
 _ESCAPED: Final = re.compile(rb"\\([0-7]{3})")
 
 
 @dataclass(frozen=True, slots=True)
 class Mounted:
-    """what: tells one mount from another one at the same place. path: in the share; "" for the
-    share itself and for all that it lies in."""
+    """One mount. what: tells it from another mount at the same path. path: in the share; "" for the
+    share itself and for the folders above it."""
 
     what: bytes
     path: str
 
 
 def mounts_near(table: bytes, share: bytes) -> frozenset[Mounted]:
-    """Those in, on and above `share`, an absolute path without links. What is mounted in `.left`,
-    or has a name that cannot be synced, is left out."""
+    """The mounts in, on and above `share`, an absolute path without links. Mounts in `.left`, and
+    those with a name that cannot be synced, are left out."""
     found: set[Mounted] = set()
     for line in table.splitlines():
         fields = line.split(b" ", _POINT + 1)

@@ -1,6 +1,6 @@
-"""Watching where there is no inotify: whatever watchdog's observer of this platform gives.
+"""Watches a share where there is no inotify, with watchdog's observer for this platform.
 
-Its events come in no certain order and may be put together, so a cookie means nothing here.
+Its events have no certain order and may be merged, so a cookie means nothing here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _KINDS: Final = {
     "created": TouchReport.MADE,
     "attrib": TouchReport.MADE,
     "modified": TouchReport.MODIFIED,
-    # One promise for all systems without inotify: has_close is False.
+    # All systems without inotify behave alike: has_close is False.
     "closed": TouchReport.MODIFIED,
     "deleted": TouchReport.GONE,
     "moved": TouchReport.GONE,
@@ -59,7 +59,7 @@ class Native(FileSystemEventHandler):
         names = path.split("/")
         if names[0] == LEFT_DIRECTORY or any(n.lower().endswith(LEFTING_SUFFIX) for n in names):
             return
-        while not _is_utf8(path):  # the innermost folder whose path can be said
+        while not _is_utf8(path):  # report the innermost folder whose path is valid UTF-8
             path, what, folder = path.rpartition("/")[0], TouchReport.MADE, True
         self._report(Touched(path, what, folder))
 

@@ -1,4 +1,4 @@
-"""What a watcher reports, as values. All of it is a hint to look, none of it is the record."""
+"""The reports of a watcher, as values. Each is only a hint to scan, never a fact by itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import Final
 
 COOKIE_PREFIX: Final = "cookie-"
-"""Files of this prefix, made in `.left/`, are reported; nothing else in there is."""
+"""Files with this prefix in `.left/` are reported; nothing else in `.left/` is."""
 
 
 class TouchReport(Enum):
@@ -17,14 +17,14 @@ class TouchReport(Enum):
 
     CLOSED = auto()  # closed after writing, or moved here
     MODIFIED = auto()  # written to, still open
-    MADE = auto()  # a folder, file or link appeared, or attributes changed
+    MADE = auto()  # a folder, file or link was made, or attributes changed
     GONE = auto()  # deleted or moved away
 
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """folder: it is, or was, a folder: what is below it came, changed or went with it, and is
-    not reported by itself. "" is the share's root."""
+    """Something happened to `path` ("" is the share's root). folder: it is, or was, a folder. Its
+    content appeared, changed or disappeared with it, and is not reported separately."""
 
     path: str
     what: TouchReport
@@ -33,7 +33,8 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Events below `prefix` ("" is all) were lost; polled: and none will come. Walk it."""
+    """Events below `prefix` ("" is the whole share) were lost: walk it. polled: there are no events
+    below it from now on, so it must be polled."""
 
     prefix: str
     polled: bool
@@ -42,22 +43,23 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What is below `prefix` ("" is all) could not be watched, and is from now on. Walk it once."""
+    """Everything below `prefix` ("" is the whole share) was polled, and is watched from now on:
+    walk it once."""
 
     prefix: str
 
 
 @dataclass(frozen=True, slots=True)
 class CookieReport:
-    """All that happened in the share before this cookie was made has been reported."""
+    """All changes in the share before this cookie was made have been reported."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Remounted:
-    """Something was mounted at `path`, or is not any more; what is there now is watched. "": at
-    the share itself, or above it."""
+    """Something was mounted or unmounted at `path`; the folder there now is watched. "": at the
+    share itself, or above it."""
 
     path: str
 
@@ -69,7 +71,7 @@ Reporter = Callable[[Report], None]
 class ReportBatch:
     """The touches of one read of the kernel's queue, one for each path.
 
-    Several events of one path lead to one look; the last of them says how long to wait with it.
+    Several events of one path lead to one scan; the last event decides how long the scan waits.
     """
 
     def __init__(self, report: Reporter) -> None:
@@ -81,7 +83,7 @@ class ReportBatch:
         self._touches[path] = (what, folder or (before is not None and before[1]))
 
     def attributes(self, path: str) -> None:
-        """They open no file again: one that was closed in this batch stays so."""
+        """The attributes of `path` changed. A file that was closed in this batch stays CLOSED."""
         self._touches.setdefault(path, (TouchReport.MADE, False))
 
     def flush(self) -> None:
@@ -90,12 +92,12 @@ class ReportBatch:
             self._report(Touched(path, what, folder))
 
     def say(self, report: Report) -> None:
-        """Report something behind all that came before it."""
+        """Report something, after all the touches before it."""
         self.flush()
         self._report(report)
 
     def only_write(self) -> str | None:
-        """The path, if all that came is writes to one file."""
+        """The path, if all touches are writes to one file; else None."""
         if len(self._touches) != 1:
             return None
         path, (what, _) = next(iter(self._touches.items()))
@@ -103,7 +105,7 @@ class ReportBatch:
 
 
 def why_not_watched(error: OSError) -> str:
-    """What kept us from watching, and what the user can do about it."""
+    """A sentence: why watching failed, and what the user can do about it."""
     if error.errno == errno.ENOSPC:
         return "the limit of watched folders is reached: raise fs.inotify.max_user_watches"
     if error.errno == errno.EMFILE:

@@ -1,4 +1,4 @@
-"""The table of watches: which folders of a share are watched, as a tree and by their numbers.
+"""The table of watches: the watched folders of a share, as a tree and by watch number.
 
 Knows names and numbers. Must not know the kernel's calls, nor what an event means.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 class Watch:
-    """A watched folder in the tree of them: when one moves, those below it move along."""
+    """A node in the tree of watched folders. When a folder moves, the nodes below move with it."""
 
     __slots__ = ("below", "name", "parent", "wd")
 
@@ -18,7 +18,7 @@ class Watch:
         self.below: dict[str, Watch] = {}
 
     def way_up(self) -> Iterator[Watch]:
-        """Itself, its parent, and so on up to the share's root."""
+        """This node, its parent, and so on up to the share's root."""
         watch: Watch | None = self
         while watch is not None:
             yield watch
@@ -34,7 +34,7 @@ class Watch:
         return f"{above}/{name}" if above else name
 
     def everything(self) -> Iterator[Watch]:
-        """Itself and all below it."""
+        """This node and all nodes below it."""
         todo = [self]
         while todo:
             watch = todo.pop()
@@ -43,10 +43,10 @@ class Watch:
 
 
 class Watches:
-    """number -> Watch; `top` is that of the share's root.
+    """number -> Watch. `top` is the watch of the share's root.
 
-    The kernel does not give the number of a watch a second time, so late events of one that was
-    dropped are known by their number.
+    The kernel does not reuse watch numbers, so late events of a dropped watch are recognised by
+    their number.
     """
 
     def __init__(self) -> None:
@@ -67,16 +67,17 @@ class Watches:
         self._by_number[number] = self.top
 
     def put(self, number: int, parent: Watch, name: str) -> tuple[Watch | None, list[int]]:
-        """The folder `name` in `parent` has this number: its watch, or None if it is one of those
-        above; and the numbers of the watches that are to end, because it took their place."""
+        """Note that the folder `name` in `parent` has this watch number. Returns its watch, or None
+        if the folder is one of its own ancestors; and the numbers of the watches to end, because
+        this folder replaced theirs."""
         watch = self._by_number.get(number)
         if watch is None:
             watch = self._by_number[number] = Watch(number, None, name)
         elif watch.parent is parent and watch.name == name:
             return watch, []
         elif any(watch is above for above in parent.way_up()):
-            return None, []  # a mount of a folder inside itself: it is watched, under its own name
-        # This folder was watched at another place: it is here now, whatever event is to come.
+            return None, []  # a folder mounted inside itself: it is watched at its own path
+        # The folder was watched at another path. It is here now, whatever events are still queued.
         _unhook(watch)
         before = parent.below.get(name)
         ended = self.drop(before) if before is not None else []
@@ -85,12 +86,13 @@ class Watches:
         return watch, ended
 
     def forget(self, watch: Watch) -> None:
-        """The kernel ended this watch: its folder was deleted."""
+        """Remove a watch that the kernel ended because its folder was deleted."""
         del self._by_number[watch.wd]
         _unhook(watch)
 
     def drop(self, watch: Watch) -> list[int]:
-        """A folder left, with all below it: the numbers of the watches that are to end."""
+        """Remove the watches of a folder that was moved away or deleted, and of all folders below
+        it. Returns the numbers of the watches to end."""
         _unhook(watch)
         gone = [each.wd for each in watch.everything()]
         return [number for number in gone if self._by_number.pop(number, None) is not None]

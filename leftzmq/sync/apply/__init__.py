@@ -1,4 +1,4 @@
-"""From tickets with all their bytes to operations on the share, and what their ends mean.
+"""From tickets that have all their bytes to operations on the share, and what their results mean.
 
 Must not know where the bytes came from.
 """

@@ -14,11 +14,12 @@ from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Operation, Staged
 
 Account = tuple[int, bool]
-"""Whose places, by its bit in the index; and whether for tickets that need bytes."""
+"""The owner of slots: a device, by its bit in the index; and whether the slots are for tickets that
+need bytes."""
 
 
 class TicketStage(Enum):
-    """Where a ticket is on its way."""
+    """The stage of a ticket."""
 
     WANTED = auto()  # the downloader has it
     READY = auto()  # an operation can be made of it
@@ -56,14 +57,15 @@ class ActiveTicket:
     """A ticket in the window.
 
     operation: set for what a scan found (FoundDeleted), else made from the ticket
-    retry_at: monotonic; 0: it waits for something else than time
-    walked: the folder was not empty, and a walk has looked what is in it
+    retry_at: monotonic; 0: the ticket waits for something else than time
+    walked: the directory was not empty, and a walk has looked what is in it
     digits: of the content id in the name of the conflict copy
-    in_heap: it lies in one of the heaps of ready tickets
-    source: a path that is to go and has the bytes: to be moved
-    fetch: moving it did not work
-    account: whose place it has in the window; None: it needs none. since: when it got it
-    no_folder_since: when it was first found that the folder it belongs into is not there
+    in_heap: the ticket is in one of the heaps of ready tickets
+    source: a path that is to be removed and has the bytes: to be moved
+    fetch: moving the file did not work
+    account: whose slot the ticket has in the window; None: it needs none
+    since: when the ticket got its slot
+    no_folder_since: when it was first found that the directory of the path is not there
     """
 
     stage: TicketStage

@@ -1,7 +1,7 @@
-"""What becomes of tickets: bytes are wanted, and operations are made of them.
+"""Carries out tickets: asks for their bytes, and makes operations of them.
 
 Knows at which stage a ticket is. Must not know how bytes arrive (the downloader does), how an
-operation is carried out (disk/apply does) or what its end leads to (`ends`).
+operation is carried out (disk/apply does) or what follows from its end (`results` does).
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ from leftzmq.tree.plan import Operation, Verb
 from leftzmq.wire.local import EventKind, Scalar
 
 REMOVE_REST_S: Final = 0.25
-"""A file that is to go stays so long: where it was renamed, the news of its new name follows."""
+"""A file that is to be removed stays for this time: if it was renamed, the news of its new name
+follows."""
 FOLDER_RETRY_S: Final = 0.2
 FOLDER_LATE_S: Final = 10.0
 _LIES: Final = "what lies there is not what it was: `touch` it to keep it as it is"
@@ -61,7 +62,7 @@ _FULL: Final = (Ending.DISK_FULL, Ending.FULL_AT_FLUSH)
 
 
 class Applier:
-    """Of one folder."""
+    """The applier of one folder."""
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class Applier:
 
     @property
     def considered(self) -> bool:
-        """Whether every ticket there is was looked at."""
+        """Whether every ticket has been looked at."""
         return self._window.considered
 
     @property
@@ -124,29 +125,31 @@ class Applier:
     # -- beginning ------------------------------------------------------------------------------
 
     def clear(self) -> Outputs:
-        """At the start, before anything else: what an earlier life left behind; and what may lie
-        there since before the folder was stopped is looked for: a walk passes where nothing is."""
+        """At the start, before anything else: clears up what an earlier life left behind. Paths
+        where something may have been left since before the folder was stopped are looked at,
+        because a walk skips a path at which nothing is."""
         out = self.leftings.clear(spare=self._set_aside.holds)
         unsure = tuple(sorted(self._index_view.unsure))
         return [*out, RescanWanted(self.folder, unsure)] if unsure else out
 
     def goes_on_after(self, before: Applier) -> None:
-        """It takes the place of the one that was stopped."""
+        """This applier takes the place of the one that was stopped."""
         self.leftings.go_on_after(before.leftings)
         self._set_aside.go_on_after(before._set_aside)
 
     # -- facts ---------------------------------------------------------------------------------
 
     def on_paths_cleared(self, fact: PathsCleared, now: float) -> None:
-        """Our share, by others than the applier: no device may take all the time now."""
+        """Somebody else than the applier changed our share: no device may take all the time now."""
         self._batches.source_pace.user_changed(now)
         for seen in fact.sightings:
             if seen.observed is not None and seen.observed.kind is Kind.DIRECTORY:
                 self._window.folder_made(seen.path)
 
     def on_paths_reconsidered(self, fact: PathsReconsidered, now: float) -> Outputs:
-        """These paths may be tickets now; no paths: who can be reached changed, all may be. Also
-        without a ticket left: what is in the window may be none any more."""
+        """These paths may be tickets now. No paths: the set of reachable devices changed, and every
+        path may be one. Also called without a ticket left: what is in the work window may be no
+        ticket any more."""
         if not fact.paths:
             self._index_view.held.let_be_unwanted()
         if not fact.paths and (self._index_view.counters.tickets or self._window.active):
@@ -164,7 +167,7 @@ class Applier:
         if active is not None and active.operation is not None:
             active.found_again(entry, operation)  # by the walk below it
         else:
-            out = self._drop(entry.path)  # what was to come there has a .lefting, perhaps
+            out = self._drop(entry.path)  # a version that was to be put there may have a .lefting
             active = ActiveTicket(TicketStage.WAITING, entry, operation=operation)
             self._window.active[entry.path] = active
         if active.stage is not TicketStage.APPLYING and not self._results.awaits_walk(entry.path):
@@ -191,7 +194,8 @@ class Applier:
         return []
 
     def _goes(self, ticket: Ticket, now: float) -> bool:
-        """Whether the guard lets it; if not it is found again in the index, or is none any more."""
+        """Whether the guard lets the ticket pass. If not, the ticket is found again in the index,
+        or is none any more."""
         way = self._guard.way(ticket, now)
         if way is GuardVerdict.REVERT:
             self._resolver.stay(ticket.entry.path)
@@ -217,7 +221,8 @@ class Applier:
         if fact.problem.kind is ProblemKind.WAITING_FOR_FOLDER:
             return self._wait_for_folder(active, fact.problem, now)
         if isinstance(fact.problem, Shortage):
-            # Not in the window, which would fill with what waits: it is found again in the index.
+            # Not kept in the window, which would fill with waiting tickets: it is found again in
+            # the index.
             self._space_waits.refused(fact.problem, fact.entry, now)
             self._window.drop(fact.entry.path)
             if self._space_waits.hopes:
@@ -236,15 +241,16 @@ class Applier:
         return asked + self._problems.show(fact.problem)
 
     def _wait_for_folder(self, active: ActiveTicket, problem: Problem, now: float) -> Outputs:
-        """Until it is made. That it has not come for a while is worth a word, and not before: it
-        may be told later than what is in it, wait for another one, or be a user's, just removed."""
+        """Waits until the directory is made. Only if it has not been made for a while is a Problem
+        shown: the directory may be announced later than what is in it, wait for another one, or be
+        a user's who has just removed it."""
         parent = parent_of(active.entry.path)
         row = self._index_view.ours(parent)
         is_made = row is not None and not row.entry.deleted and row.entry.kind is Kind.DIRECTORY
         out: Outputs = []
         if active.no_folder_since is None:
             active.no_folder_since = now
-            if is_made:  # since this was staged, or a user has removed it and nobody looked yet
+            if is_made:  # since the file was staged; or a user removed it and nobody looked yet
                 out.append(RescanWanted(self.folder, (parent,)))
         is_late = now >= active.no_folder_since + FOLDER_LATE_S
         retry_s = FOLDER_RETRY_S if is_made and not is_late else FULL_RETRY_S
@@ -255,7 +261,8 @@ class Applier:
         if self._space_waits.on_room_seen(fact, now):
             self._window.consider_all()
         elif (first := self._space_waits.first) and self._resolver.ticket(first) is None:
-            self._window.consider(first)  # its holder may be away: of that no path is told
+            # The holder of `first` may have gone offline: no fact reports the paths of that.
+            self._window.consider(first)
         return self.go_on(now)
 
     def on_room_made(self, fact: RoomMade, now: float) -> Outputs:
@@ -282,7 +289,8 @@ class Applier:
         return self.go_on(now)
 
     def _may_be_found_below(self, folder: str) -> bool:
-        """Whether what a walk found there is still to go, or something could not be looked at."""
+        """Whether something that a walk found below `folder` is still to be removed, or something
+        there could not be looked at."""
         if self._window.is_found_below(folder):
             return True
         shown = (problem for problem in self._problems.all() if problem.kind in TRIED_AGAIN)
@@ -313,7 +321,7 @@ class Applier:
         return [*asked, *self.go_on(now)]
 
     def go_on(self, now: float) -> Outputs:
-        """Handle some ends, derive some tickets, start batches."""
+        """Handles some results, derives some tickets, starts batches."""
         if self.stopped or self.leftings.clearing:
             return []
         out = [*self._set_aside.start(now), *self._results.handle_some(now)]
@@ -321,8 +329,8 @@ class Applier:
             if not self._is_under_way(path):
                 out += self.leftings.useless(path)
             if self._name_clashes.other(path) is not None:
-                self._window.consider(path)  # perhaps nobody has it any more
-        if not out:  # else in the next turn: each is half a turn
+                self._window.consider(path)  # perhaps no device has it any more
+        if not out:  # else in the next turn: each of the two takes half a turn
             paths = self._window.take(now)
             self._index_view.recall(paths)
             for path in paths:
@@ -346,11 +354,12 @@ class Applier:
     def _consider(self, path: str, now: float) -> Outputs:
         active = self._window.active.get(path)
         if self._name_clashes.freed(path):
-            self._window.consider_all()  # what could not be here, or lies below that
+            self._window.consider_all()  # what could not be here, or what lies below that
         for waits in self._name_clashes.waiting(path):
-            self._window.consider_within(waits)  # it may go now, or not go any more
+            # `path` may be about to be removed now, or not any more.
+            self._window.consider_within(waits)
         if self._is_under_way(path):
-            return []  # its end is considered
+            return []  # the path is considered when the work ends
         for above in self._absent_deletes.ended(path):
             self._window.consider(above)
         if before := self._absent_deletes.first(path):
@@ -393,7 +402,7 @@ class Applier:
         out = self._drop(path)
         holders = self._holders(ticket.entry)
         if not self._window.has_place(path, holders, ticket.needs_bytes):
-            return out  # it is found again in the index
+            return out  # the ticket is found again in the index
         if not self._goes(ticket, now) or self._lies_below_what_waits(path):
             return out
         active = self._window.come(ticket.entry, holders, ticket.needs_bytes, now)
@@ -404,7 +413,8 @@ class Applier:
         return out + self._reready(path, active, ticket)
 
     def _is_under_way(self, path: str) -> bool:
-        """Whether something is done there now, or waits to go back."""
+        """Whether an operation works at `path` now, or an old version waits to
+        be put back there."""
         active = self._window.active.get(path)
         applying = active is not None and active.stage is TicketStage.APPLYING
         return applying or self._set_aside.holds(path)
@@ -418,7 +428,8 @@ class Applier:
         return holders & self._index_view.reach
 
     def _lies_below_what_waits(self, path: str) -> bool:
-        """Whether a file of ours, which the guard keeps, is in the place of a folder above it."""
+        """Whether a file of ours, which the guard keeps, is in the place of a directory above
+        `path`."""
         if not self._guard.waits_elsewhere:
             return False
         while path := parent_of(path):
@@ -441,8 +452,8 @@ class Applier:
         return ticket.lies is None and self._name_clashes.may_have_come(path)
 
     def _cannot_be_beside(self, path: str, apart: Apart, now: float) -> Outputs:
-        """It is none to be worked at; said of what cannot be here itself, which names what is below
-        it, too."""
+        """Stops the work at `path`, which cannot be here beside another spelling. The Problem is
+        shown at the path that has the clash itself; it covers what is below that path, too."""
         active = self._window.active.get(path)
         out: Outputs = []
         if active is not None and now < (said_at := self._name_clashes.said_at(apart.path)):
@@ -452,18 +463,18 @@ class Applier:
             out = self.leftings.discard(staged)
         out += self._drop(path)
         if path != apart.path:
-            return out + self._solved(path, ProblemKind.LOW_SPACE)  # not that is why it waits
+            return out + self._solved(path, ProblemKind.LOW_SPACE)  # that is not why it waits
         beside = Problem(self.folder, path, ProblemKind.NAME_FOLDS, f"here is {apart.other}")
         return out + self._problems.show(beside)
 
     def _reready(self, path: str, active: ActiveTicket, ticket: Ticket | None = None) -> Outputs:
-        """Its way (again): to the downloader, or straight to an operation."""
+        """Passes the ticket on (again): to the downloader, or straight to an operation."""
         ticket = ticket or (None if active.operation else self._resolver.ticket(path))
         if ticket is not None and ticket.needs_bytes and active.staged is None:
             active.move(TicketMove.WANT)
             previous = ticket.ours.entry if ticket.ours else None
             if ticket.lies is not None:
-                previous = ticket.entry  # what gives way to it may hold most of it
+                previous = ticket.entry  # the file that it replaces may hold most of its bytes
             return [FileWanted(self.folder, ticket.entry, previous)]
         self._batches.push(path, active)
         return []
@@ -475,12 +486,12 @@ class Applier:
         return replace(each, kept=kept) if kept is not None else each
 
     def _as_room_is(self, each: Action | Fact) -> Outputs:
-        """The same; where bytes are wanted for which there is no room (for all but a move there
-        must be) a Problem instead."""
+        """Passes `each` on. If it wants bytes for which there is no space, a Problem is returned
+        instead. Every ticket except a move needs space."""
         if not isinstance(each, FileWanted) or self._space_waits.may_come(each.entry):
             return [self._with_kept(each)]
         path, kind = each.entry.path, ProblemKind.LOW_SPACE
-        self._window.drop(path)  # it is found again in the index
+        self._window.drop(path)  # the ticket is found again in the index
         if self._space_waits.hopes:
             return []
         return self._problems.show(

@@ -1,4 +1,4 @@
-"""Ready tickets into batches of operations, parents before children, children gone before parents.
+"""Puts ready tickets into batches: parents are made before children, and removed after them.
 
 Knows what must be there, or be gone, before an operation is possible. Must not know how an
 operation is carried out (disk/apply does) or what follows from its end (the applier does).
@@ -28,26 +28,28 @@ from leftzmq.tree.path import parent_of, path_of_key, sort_key
 from leftzmq.tree.plan import Operation, Verb, ordered
 
 SMALL_AT_ONCE: Final = 2  # as many as there are workers for small jobs
-CLAIMED_RETRY_S: Final = 0.05  # the settler looks at the path: a few ms mostly
+CLAIMED_RETRY_S: Final = 0.05  # the scheduler looks at the path: mostly for a few ms
 STAYING_SAMPLE: Final = 64
 
 Heap = RoundRobin[Lane, tuple[int, bytes]]
-"""(depth, sort key); the depth is negative where children go first. Of each lane that has them, one
-after another."""
+"""(depth, sort key); the depth is negative where children are removed first. The lanes that have
+such items take turns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """lanes: how many operations of each; none if it is of a large file. began: monotonic"""
+    """lanes: how many operations of each lane; empty if the batch is of a large file
+    began: monotonic
+    """
 
     lanes: Mapping[Lane, int]
     began: float
 
 
 class Batches:
-    """Of one folder: two batches of small operations, none of which has any of the other one's
-    lanes, and one of a large file at a time. So who changes much keeps another one's edit waiting
-    for no batch of its own."""
+    """The batches of one folder: two batches of small operations that have no lane in common, and
+    one of a large file at a time. So a device that changes much delays another device's edit by no
+    batch of its own."""
 
     def __init__(
         self,
@@ -70,8 +72,8 @@ class Batches:
         self.source_pace = SourcePace()
 
     def push(self, path: str, active: ActiveTicket) -> None:
-        """It is ready: into the heap of its kind, once. A retry that it waited for is not to come
-        any more: it would come while it is worked at, and be lost."""
+        """The ticket is ready: puts it into the heap of its kind, once. A retry for which it waited
+        is cancelled: the retry would find the path at work, and be lost."""
         active.prepare()
         if active.in_heap:
             return
@@ -85,7 +87,7 @@ class Batches:
             self._puts.put(lane, (depth, sort_key(path)))
 
     def unstick(self) -> None:
-        """What waited for a folder, or for a folder's children, may be possible now."""
+        """What waited for a directory, or for the children of a directory, may be possible now."""
         stuck, self._stuck = self._stuck, []
         for path in stuck:
             active = self._window.active.get(path)
@@ -126,10 +128,12 @@ class Batches:
     def _gather(
         self, heaps: tuple[Heap, ...], busy: frozenset[Lane], most: int, now: float
     ) -> dict[str, Operation]:
-        """busy: lanes of which nothing is to be taken. most: operations"""
+        """busy: lanes from which nothing is to be taken
+        most: the highest number of operations
+        """
         batch: dict[str, Operation] = {}
         made: set[str] = set()
-        # Puts first: a file that is to go may be what a put moves.
+        # Puts first: a put may move a file that is to be removed.
         for heap in heaps:
             while heap.has(busy) and len(batch) < most:
                 path = path_of_key(heap.pop(busy)[1])
@@ -168,11 +172,11 @@ class Batches:
         made: set[str],
         now: float,
     ) -> Operation | None:
-        """The operation for a ready ticket, or None: it is stuck, or is none any more."""
+        """The operation for a ready ticket. None: the ticket is stuck, or is no ticket any more."""
         if active.operation is not None:
             if self._still_deleted(path, active.operation):
                 if self._window.is_found_below(path, batch):
-                    self._stuck.append(path)  # what is in it goes first
+                    self._stuck.append(path)  # what is in it is removed first
                     return None
                 return active.operation
             active.give_up_operation()
@@ -215,24 +219,26 @@ class Batches:
         return Operation(verb, ticket.entry, ticket.held, copy_to, staged)
 
     def goes(self, path: str) -> bool:
-        """Whether what we have at `path` is to go."""
+        """Whether what we have at `path` is to be removed."""
         active = self._window.active.get(path)
         if active is not None and active.stage is TicketStage.APPLYING:
-            # No ticket is made meanwhile: it may take a version that the end of this is not above.
+            # No ticket is made meanwhile: it may take a version that ranks higher than the result
+            # of this operation.
             return active.entry.deleted
         ticket = self._resolver.ticket(path)
         return ticket is not None and ticket.entry.deleted
 
     def _waits_for_spelling(self, path: str, ticket: Ticket, now: float) -> str | None:
-        """The other spelling that has to go first; "": a folder above may only get another one.
-        None: nothing of the kind."""
+        """The other spelling that has to be removed first; "": a directory above may only be about
+        to get another spelling. None: neither."""
         if ticket.entry.deleted:
             return "" if self._name_clashes.may_be_respelled(path, now) else None
         return self._name_clashes.other(path)
 
     def _is_respelled(self, other: str, path: str) -> bool:
-        """Whether our folder at `other` is to go with all that we have in it, and what is in it, or
-        some of it, is wanted below `path`: it only gets the other spelling. Judged by a sample."""
+        """Whether our directory at `other` is to be removed with all that we have in it, and what
+        is in it, or some of it, is wanted below `path`: then the directory only gets the other
+        spelling. Judged by a sample."""
         ours = self._index_view.ours(other)
         if ours is None or ours.entry.kind is not Kind.DIRECTORY or not self.goes(other):
             return False
@@ -242,29 +248,30 @@ class Batches:
         if any(self._resolver.stays(child) for child in children):
             return False
         if self._index_view.store.is_staging_below(other):
-            return False  # it would come along, and nobody would know whose it is
+            return False  # it would move along, and nobody would know whose it is
         wanted = (
             self._resolver.wants_same(child, path + child[len(other) :]) for child in children
         )
         return not children or any(wanted)
 
     def _waits_for_name(self, operation: Operation) -> bool:
-        """Whether it makes a `.lefting`, and a job makes one for the same path now: of another
-        version, which was to come before."""
+        """Whether the operation makes a `.lefting` while a job makes one for the same path: of
+        another version, which was wanted before."""
         is_made = self._index_view.store.is_meant(lefting_path(operation.path))
         return is_made and makes_lefting(operation)
 
     def _still_deleted(self, path: str, found: Operation) -> bool:
         """Whether what a scan found is still nothing of ours. Since then it may have been
-        published, or said to be gone by a later delete, below which our version must not go."""
+        published, or deleted by a later delete. Our version must not rank below that delete."""
         ours = self._index_view.ours(path)
         if ours is None:
             return True
         return ours.entry.deleted and ours.entry.rank <= found.entry.rank
 
     def _may_go(self, path: str, active: ActiveTicket, batch: dict[str, Operation]) -> bool:
-        """Whether our folder at `path` can be removed after what is in the batch. What must stay
-        below it makes us publish it again; what is still to go makes it wait."""
+        """Whether our directory at `path` can be removed after what is in the batch. If something
+        must stay below it, the directory is published again. If something below it is still to be
+        removed, the directory waits."""
         key = sort_key(path)
         below = self._index_view.store.alive_after(key + b"\0", STAYING_SAMPLE, key + b"\1")
         children = [path_of_key(child) for child, _ in below]
@@ -280,7 +287,8 @@ class Batches:
 
 
 def _lane(active: ActiveTicket) -> Lane:
-    """Of the device whose place it has, by who changed it; bit 0: nobody's place."""
+    """The lane of a ticket: the device whose slot it has, and who changed it. Bit 0: it has no
+    slot."""
     return lane_of(active.account[0] if active.account else 0, active.entry.writer)
 
 

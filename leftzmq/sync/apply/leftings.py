@@ -1,8 +1,10 @@
-"""`.lefting` files that nobody waits for now: those of an earlier life, and what a ticket leaves
-behind that became another one, or whose holders went away. Those too that are not where they were
-made, as a folder above them has another name now.
+"""`.lefting` files that no ticket waits for now.
 
-Knows what the index remembers of them. Must not know what is in them, nor how they are made.
+Some are of an earlier life. A ticket leaves others behind when it becomes another ticket, or when
+its holders go offline. Some are not where they were made, because a directory above them has
+another name now.
+
+Knows what the index stores of them. Must not know what is in them, nor how they are made.
 """
 
 from __future__ import annotations
@@ -25,37 +27,38 @@ T = TypeVar("T")
 
 LEFT_RETRY_S: Final = 10.0
 MAX_STRAYS: Final = 1_000
-"""So many of ours that were not where they were made, and so many that nobody knows, are
-remembered; of more than these some stay problems."""
+"""The number of our `.lefting` files away from their place, and of unknown ones, that are
+remembered. Those beyond this number may stay problems."""
 
 
 class Leftings:
-    """Of one folder. clearing: those of an earlier life are looked at; nothing is staged yet"""
+    """The leftings of one folder. clearing: those of an earlier life are being looked at; nothing
+    is staged yet."""
 
     def __init__(self, folder: str, index_view: IndexView, problems: Problems) -> None:
         self._problems = problems
         self._folder, self._index_view, self._store = folder, index_view, index_view.store
         self._resumable: dict[str, tuple[Staged, bytes]] = {}  # by target, with content
         index_view.kept = self._resumable.keys()
-        self._left: dict[Staged, None] = {}  # could not be thrown away: tried again
+        self._left: dict[Staged, None] = {}  # could not be deleted: tried again
         self._retry_at = 0.0
-        # By name and inode: both stay what they are where a folder above is renamed.
+        # By name and inode: both stay the same when a directory above is renamed.
         self._missing: dict[tuple[str, int], None] = {}
         self._strange: dict[tuple[str, int], Staged] = {}
-        self._known: dict[str, tuple[str, Staged, bytes]] = {}  # by name: not in the index yet
+        self._known: dict[str, tuple[str, Staged, bytes]] = {}  # by name; not in the index yet
         self.clearing = False
 
     def made(self, path: str, staged: Staged, content: bytes) -> None:
-        """A job of a folder that was stopped meanwhile made this one for `path`; with inode 0:
-        it may have."""
+        """A job of a folder that was stopped meanwhile made this file for `path`. With inode 0 it
+        is not known whether the job did."""
         self._known[staged.path] = path, staged, content
 
     def go_on_after(self, before: Leftings) -> None:
-        """What the folder that was stopped knew is known here, too: its index may have lost it."""
+        """Takes over what the stopped folder knew: its index may have lost it."""
         self._known = {at[1].path: at for at in before._store.leftings()} | before._known
 
     def _recall(self) -> None:
-        """What the index does not know of it already."""
+        """Puts into the index what it does not know yet."""
         for path, staged, content in self._known.values():
             at_name = self._store.staged(staged.path)
             if not any(each.inode or not staged.inode for each in at_name):
@@ -65,11 +68,12 @@ class Leftings:
         self._known.clear()
 
     def deadline(self) -> float | None:
-        """When `tick` has something to throw away again (monotonic)."""
+        """When `on_time_passed` has something to delete again (monotonic)."""
         return self._retry_at if self._left else None
 
     def on_time_passed(self, now: float) -> Outputs:
-        """What would not go is tried again: a folder that is to go waits for it."""
+        """Tries again to delete what could not be deleted: a directory that is to be removed waits
+        for it."""
         if not self._left or now < self._retry_at:
             return []
         known = self._store.staged(*(staged.path for staged in self._left))
@@ -81,9 +85,9 @@ class Leftings:
         return [Work(Discard(self._folder, again))] if again else []
 
     def clear(self, spare: Callable[[str], bool]) -> Outputs:
-        """At the start, before anything new is staged: `.lefting` files of an earlier life. Those
-        of large files that somebody wants stay: what they hold is verified then. spare: whether
-        that of a path is somebody else's, who knows more of it."""
+        """At the start, before anything new is staged: clears up the `.lefting` files of an earlier
+        life. Those of large files that are still wanted stay, and their content is verified then.
+        spare: whether the `.lefting` of a path belongs to another part, which knows more of it."""
         useless: list[Leftover] = []
         resumable: list[Leftover] = []
         self._recall()
@@ -103,7 +107,7 @@ class Leftings:
         return [Work(ClearStaging(self._folder, tuple(useless), tuple(resumable)))]
 
     def _remember(self, path: str, content: bytes) -> None:
-        """It may have its name already, by an operation that was not committed any more."""
+        """The file may have its name already, by an operation that was not committed any more."""
         wanted = theirs_of(self._index_view.rows(path), content)
         if wanted is not None:
             self._index_view.begun[path] = wanted
@@ -123,7 +127,7 @@ class Leftings:
         return self._missed(fact.missing)
 
     def found(self, strange: Sequence[Staged]) -> Outputs:
-        """A walk came upon these, which our index does not know."""
+        """A walk found these, which our index does not know."""
         if not strange:
             return []
         ours = {_mark(staged) for _, staged, _ in self._store.leftings()} | self._missing.keys()
@@ -148,43 +152,44 @@ class Leftings:
         return out
 
     def _back(self, staged: Staged) -> Outputs:
-        """Ours, in a folder that has another name now: what it was for is asked for anew."""
+        """The file is ours, in a directory that has another name now. It is deleted; what it was
+        for is requested anew."""
         self._missing.pop(_mark(staged), None)
         self._store.put_staged((staged.path.removesuffix(LEFTING_SUFFIX), staged, b""))
         return [*self._problems.clear(staged.path), *self.discard(staged)]
 
     def taken(self, path: str) -> Staged | None:
-        """What is left of `path`; from now on the downloader cares for it."""
+        """The `.lefting` that is left for `path`. From now on the downloader is
+        responsible for it."""
         found = self._resumable.pop(path, None)
         return None if found is None else found[0]
 
     def turned(self) -> list[str]:
-        """Paths of which something is left, and that others say something else of since this was
-        asked; or we do."""
+        """Paths with a `.lefting` left whose rows changed since the last call."""
         paths, self._index_view.turned = self._index_view.turned, set()
         return sorted(paths)
 
     def useless(self, path: str) -> Outputs:
-        """Throw away what is left for `path`, if it will be wanted no more."""
+        """Deletes what is left for `path`, if it will not be wanted any more."""
         if path not in self._resumable or self._may_go_on(path, self._resumable[path][1]):
             return []
         return self.discard(self._resumable.pop(path)[0])
 
     def left(self, entry: Entry, staged: Staged) -> Outputs:
-        """A ticket is none any more: keep what there is for when its holders are back, or throw
-        it away."""
+        """A ticket is none any more: keeps its `.lefting` until its holders are back, or deletes
+        it."""
         if not self._may_go_on(entry.path, entry.content):
             return self.discard(staged)
         self._resumable[entry.path] = staged, entry.content
         return []
 
     def discard(self, staged: Staged) -> Outputs:
-        """Throw one away; it is ours until it is gone."""
+        """Deletes one. It is ours until it is gone."""
         self._store.doom_staged(staged)
         return [Work(Discard(self._folder, (staged,)))]
 
     def meant(self, operations: Iterable[Operation]) -> None:
-        """These are about to be carried out; some make a `.lefting` of their own."""
+        """These operations are about to be carried out. Some make a `.lefting` of their own."""
         self._store.intend_staged(
             *((o.path, lefting_path(o.path), bytes(o.entry.content)) for o in _copying(operations))
         )
@@ -193,17 +198,19 @@ class Leftings:
         self._store.intent_over(*(lefting_path(o.path) for o in _copying(operations)))
 
     def lie_below(self, folder: str) -> bool:
-        """Whether one of ours that will go soon is in the way of the folder's removal."""
+        """Whether a `.lefting` of ours that will be deleted soon prevents the removal of the
+        directory."""
         if any(is_below(path, folder) for path in self._resumable):
-            return False  # it stays for what its holders may still give
+            return False  # it stays for the bytes that its holders may still give
         return self._store.is_staging_below(folder)
 
     def gone(self, *staged: Staged) -> None:
-        """These are no more: thrown away, or under their own names."""
+        """These do not exist any more: they were deleted, or have their own names."""
         self._store.drop_staged(*staged)
 
     def _stands_alone(self, staged: Staged) -> bool:
-        """Whether what a crash made for a file cannot be mistaken for what is made for it now."""
+        """Whether a file that a crash left cannot be confused with one that is made for the same
+        path now."""
         if staged.inode > 0:
             return True
         _, *others = lefting_paths(staged.path.removesuffix(LEFTING_SUFFIX))
@@ -216,7 +223,7 @@ class Leftings:
             self._retry_at = now + LEFT_RETRY_S
 
     def _may_go_on(self, path: str, content: bytes) -> bool:
-        """Whether a `.lefting` of a large file may be wanted once more: also while those who have
+        """Whether a `.lefting` of a large file may be wanted again, even if the devices that have
         the winning version are away."""
         winner = max(self._index_view.rows(path), key=lambda row: row.entry.rank, default=None)
         if winner is None or winner.is_ours or winner.entry.deleted:
@@ -225,7 +232,8 @@ class Leftings:
 
 
 def makes_lefting(operation: Operation) -> bool:
-    """Mtime and exec of a file with other names are changed in a copy of it (disk/apply)."""
+    """Whether the operation makes a `.lefting`: mtime and exec of a file with other names are
+    changed in a copy of it (disk/apply)."""
     old = operation.old if operation.verb is Verb.SET_ATTRIBUTES else None
     return old is not None and old.key.links > 1
 
@@ -235,7 +243,7 @@ def _mark(staged: Staged) -> tuple[str, int]:
 
 
 def _keep(marks: dict[tuple[str, int], T], mark: tuple[str, int], what: T) -> None:
-    """The oldest one gives way."""
+    """Keeps a mark. The oldest one is dropped."""
     marks.pop(mark, None)
     marks[mark] = what
     if len(marks) > MAX_STRAYS:

@@ -1,4 +1,4 @@
-"""A file that is to go from one path and to come at another is renamed, not copied.
+"""A file that is to be removed at one path and to be put at another is renamed, not copied.
 
 Knows the index and which tickets wait. Must not know how a rename is done (disk/apply does).
 """
@@ -23,7 +23,7 @@ _FREE = (TicketStage.READY, TicketStage.WAITING)
 
 
 class Renames:
-    """Of one folder."""
+    """The renames of one folder."""
 
     def __init__(
         self, store: Store, resolver: Resolver, locks: PathLocks, window: WorkWindow
@@ -31,8 +31,9 @@ class Renames:
         self._store, self._resolver, self._locks, self._window = store, resolver, locks, window
 
     def at_home(self, out: Outputs) -> tuple[Outputs, list[str]]:
-        """What lies at home already is moved, if it is to go from there, or copied: what is left
-        of `out`, and the paths to which something is moved."""
+        """A file whose bytes are in the share already is moved, if its old path is to be removed,
+        or copied from there. Returns what is left of `out`, and the paths to which something is
+        moved."""
         homes = self._homes([fact for fact in out if isinstance(fact, FileWanted)])
         if not homes:
             return out, []
@@ -48,7 +49,8 @@ class Renames:
         return left, moving
 
     def _goes(self, path: str, home: str) -> bool:
-        """Whether the file at `home` is to go, and is in all that is synced what `path` wants."""
+        """Whether the file at `home` is to be removed, and has everything that is synced of what
+        `path` wants."""
         active, ticket = self._window.active[path], self._resolver.ticket(path)
         if active.fetch or ticket is None or self._moved(home, ticket) is None:
             return False
@@ -56,7 +58,8 @@ class Renames:
         return True
 
     def _homes(self, wanted: Sequence[FileWanted]) -> dict[str, str]:
-        """path -> the path of ours that has its bytes, of those wanted whose bytes are at home."""
+        """path -> the path of ours that has its bytes, for those wanted files whose bytes are in
+        the share."""
         contents = {bytes(fact.entry.content) for fact in wanted if fact.entry.size}
         homes = self._store.homes(contents) if contents else {}
         return {
@@ -66,8 +69,8 @@ class Renames:
         }
 
     def operation(self, active: ActiveTicket, ticket: Ticket) -> Operation | None:
-        """The rename, with both paths claimed but its own; None where it is not possible (any
-        more): then the bytes are copied or fetched."""
+        """The rename. Both paths are locked by then; the ticket's own path by the caller. None
+        where a rename is not possible (any more): then the bytes are copied or fetched."""
         assert active.source
         moved = self._moved(active.source, ticket)
         if moved is None or not self._locks.take(active.source, LockOwner.APPLIER):
@@ -82,7 +85,7 @@ class Renames:
 
     def _moved(self, home: str, ticket: Ticket) -> Moved | None:
         if ticket.held is not None:
-            return None  # what is at the target has to go first, or is kept as a copy
+            return None  # what is at the target is removed first, or kept as a copy
         going = self._window.active.get(home)
         if going is not None and (going.stage not in _FREE or going.operation is not None):
             return None

@@ -1,7 +1,7 @@
-"""What the ends of operations mean: what was done is ours now, what was not is looked at or tried
-again.
+"""What the results of operations mean: what was done is ours now, the rest is looked at or retried.
 
-Knows what each end leads to. Must not know how a ticket is made, nor an operation carried out.
+Knows what follows from each result. Must not know how a ticket is made, nor how an operation is
+carried out.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Moved, Operation
 from leftzmq.wire.local import EventKind
 
-ENDS_A_TURN: Final = 32  # of operations (about 70 us each): a batch's are handled in slices
+ENDS_A_TURN: Final = 32  # results (about 70 us each): those of a batch are handled in slices
 RESPELLED_AT_ONCE: Final = 1000  # paths; about 30 us each
 CHANGED_RETRY_S: Final = 2.0
 FULL_RETRY_S: Final = 5.0
 FAILED_RETRY_S: Final = 30.0
 
 Source = Callable[[Entry, int], str]
-"""The name of the device from which a version came, given the bit of one that has it (0: nobody);
-"" where it is not known."""
+"""The name of the device from which a version came, given the bit of a device that has it (0:
+none); "" where it is not known."""
 
 
 class Results:
-    """Of one folder: the outcomes of its batches, until they are handled."""
+    """The outcomes of the batches of one folder, until they are handled."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Results:
         self._waiting.extend(outcomes)
 
     def awaits_walk(self, path: str) -> bool:
-        """Whether the folder at `path` could not be removed and is being walked."""
+        """Whether the directory at `path` could not be removed and is being walked."""
         return path in self._waiting_walks
 
     def on_walk_ended(self, prefix: str) -> None:
@@ -80,7 +80,7 @@ class Results:
             self._window.consider(prefix)
 
     def handle_some(self, now: float) -> Outputs:
-        """What the next few operations that ended mean; what they did is ours now."""
+        """Handles the results of the next few operations. What they did is ours now."""
         outcomes = [self._waiting.popleft() for _ in range(min(ENDS_A_TURN, len(self._waiting)))]
         if not outcomes:
             return []
@@ -108,7 +108,8 @@ class Results:
         active.move(TicketMove.END)
         if outcome.operation.moved is not None and outcome.ending is not Ending.DONE:
             active.give_up_source()
-            looked_at = (Ending.FLUSH_FAILED, Ending.OTHER_SPELLING)  # it lies there; or another
+            # With these endings the file is there, or another one is: a look tells.
+            looked_at = (Ending.FLUSH_FAILED, Ending.OTHER_SPELLING)
             if outcome.ending not in looked_at:
                 self._window.consider(path)
                 return []
@@ -140,7 +141,8 @@ class Results:
                 return self._show(path, ProblemKind.UNWRITABLE, outcome.why)
 
     def _other_spelling(self, outcome: Outcome, active: ActiveTicket, now: float) -> Outputs:
-        """Another spelling of it is there. Where that is nothing of ours yet, a look is to tell."""
+        """Another spelling of the path is there. If that spelling is not ours yet, a look is to
+        tell."""
         path, other = outcome.operation.path, outcome.other
         active.give_up_operation()
         if other and self._name_clashes.is_here(other):
@@ -152,8 +154,9 @@ class Results:
         return [*out, RescanWanted(self._folder, (other,))] if other else out
 
     def _begin_anew(self, outcome: Outcome, active: ActiveTicket, now: float) -> Outputs:
-        """Its `.lefting` is of no use, or got its name and the flush of a folder failed then: a
-        look tells which; what is found there is taken for what it is."""
+        """The operation begins anew. Its `.lefting` is of no use; or the file has its name, and the
+        flush of a directory failed then. A look tells which, and what it finds there is judged as
+        it is."""
         operation, staged = outcome.operation, active.give_up_staged()
         self._window.wait(active, now + CHANGED_RETRY_S)
         out: Outputs = []
@@ -182,7 +185,7 @@ class Results:
         if outcome.lost:
             out += self._show(path, ProblemKind.ACCESS_LOST, f"not kept: {outcome.lost}")
         if active.staged is not None and outcome.operation.staged is None:
-            out += self._leftings.discard(active.staged)  # its bytes came here another way
+            out += self._leftings.discard(active.staged)  # its bytes arrived here another way
         out.append(self._finished(outcome.operation.entry, active))
         if outcome.copied_to is not None:
             fields = {"folder": self._folder, "path": path, "copy": outcome.copied_to}
@@ -190,8 +193,9 @@ class Results:
         return out
 
     def _gone_with(self, folder: str) -> None:
-        """The folder is called otherwise now. What was in it and was to go is not at its path any
-        more; until our index says so, a version that comes there would be taken for ours."""
+        """The directory has another name now. What was in it and was to be removed is not at its
+        path any more. Until our index says so, a version that is put there would be taken for ours.
+        """
         for path in self._resolver.alive_below(folder, RESPELLED_AT_ONCE):
             active = self._window.active.get(path)
             if active is not None and active.stage is TicketStage.APPLYING:
@@ -202,14 +206,14 @@ class Results:
             self._window.consider(path)
 
     def _moved(self, operation: Operation, moved: Moved, ending: Ending, now: float) -> Outputs:
-        """The other end of a move."""
+        """Handles the path from which a file was moved."""
         self._locks.release((moved.path,), LockOwner.APPLIER)
         if ending is not Ending.DONE and self._name_clashes.may_have_come(operation.path):
-            # Its folder was called otherwise first: it came along, and is at that path no more.
+            # Its directory was renamed first: the file moved along, and is not at that path now.
             self._resolver.take(moved.entry, None)
             ending = Ending.DONE
         if ending is not Ending.DONE:
-            # Whatever it waited for before may have come meanwhile, and found it at work.
+            # Whatever it waited for may have happened meanwhile, and found the path at work.
             self._window.wait(self._window.active[moved.path], now + CHANGED_RETRY_S)
             return [RescanWanted(self._folder, (moved.path,))]
         self._window.consider(moved.path)
@@ -217,7 +221,7 @@ class Results:
         return [*self._problems.clear(moved.path), self._finished(moved.entry, active)]
 
     def _finished(self, entry: Entry, active: ActiveTicket | None) -> Tell:
-        """doing: its ticket, which has left the window."""
+        """active: the ticket, which has left the window."""
         account = active.account if active is not None else None
         device = self._source(entry, account[0] if account is not None else 0)
         more = {"device": device} if device else {}
@@ -229,7 +233,7 @@ class Results:
             return []
         if active.walked:
             # A walk found nothing below it that could be synced: what is there stays, so the
-            # folder does (case c).
+            # directory stays (case c).
             self._window.consider(path)
             if active.operation is not None:
                 self._resolver.keep_found(active.operation)

@@ -1,7 +1,6 @@
-"""What waits of several sources, taken one of each in its turn, so that none waits for the whole of
-another one.
+"""Items of several sources, taken from each source in turn: no source waits for all of another's.
 
-Knows sources, and that what waits can be ordered. Must not know what either is.
+Knows sources, and that items can be ordered. Must not know what either is.
 """
 
 from __future__ import annotations
@@ -15,27 +14,27 @@ T = TypeVar("T", bound=tuple[Any, ...])
 
 
 class RoundRobin(Generic[S, T]):
-    """The least of a source comes first."""
+    """The smallest item of a source is taken first."""
 
     def __init__(self) -> None:
-        self._of: dict[S, list[T]] = {}  # heaps; first that of the source whose turn it is
+        self._of: dict[S, list[T]] = {}  # heaps; the source whose turn it is comes first
 
     def __len__(self) -> int:
         return sum(map(len, self._of.values()))
 
     def has(self, but: Container[S] = ()) -> bool:
-        """Whether anything waits that is not of these sources."""
+        """Whether an item waits that is not of the sources `but`."""
         return any(source not in but for source in self._of)
 
     def of(self, source: S) -> int:
-        """How many wait of this source."""
+        """How many items of this source wait."""
         return len(self._of.get(source, ()))
 
     def put(self, source: S, item: T) -> None:
         heapq.heappush(self._of.setdefault(source, []), item)
 
     def pop(self, but: Container[S] = ()) -> T:
-        """The next one that is not of these sources. There is one."""
+        """Takes the next item that is not of the sources `but`. There must be one."""
         source = next(source for source in self._of if source not in but)
         waiting = self._of.pop(source)
         item = heapq.heappop(waiting)

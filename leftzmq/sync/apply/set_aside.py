@@ -1,11 +1,11 @@
-"""Old versions that lie aside: neither under their name nor where they were to go.
+"""Old versions that are set aside: neither under their name nor where they were to be moved.
 
-A failing disk let one go neither on nor back: it is put back later. Or a crash came between an
-exchange and the naming of the conflict copy: that is made good at the start. Until then nobody
-works at that path: a look would call the old version deleted, and an operation would call what was
-put there instead the user's.
+A failing disk may prevent both the move of an old version and its way back: it is put back later.
+Or a crash came between an exchange and the naming of the conflict copy: that is repaired at the
+start. Until then the path stays locked: a look would call the old version deleted, and an operation
+would take what was put there instead for the user's.
 
-Knows where the old versions lie. Must not know how one goes back or on (disk/apply/swap does).
+Knows where the old versions lie. Must not know how one is moved back or on (disk/apply/swap does).
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from leftzmq.tree.plan import Operation, Verb
 from leftzmq.wire.local import EventKind
 
 GOING_BACK: Final = 0
-"""The number of their batches; those of others begin with 1."""
+"""The number of these batches; the numbers of other batches begin with 1."""
 RETRY_S: Final = 5.0
 
 
 class SetAside:
-    """Of one folder. A crash forgets them: then they are what the next start finds."""
+    """The set-aside versions of one folder. A crash forgets them: then the next
+    start finds them."""
 
     def __init__(
         self,
@@ -50,17 +51,18 @@ class SetAside:
         return bool(self._waiting or self._under_way)
 
     def go_on_after(self, before: SetAside) -> None:
-        """What the folder that was stopped left aside lies there still."""
+        """What the stopped folder set aside is still there."""
         for operation in (*before._under_way, *before._waiting):
             self._wait(operation)
 
     def holds(self, path: str) -> bool:
-        """Whether no ticket is to be made of this path: it is told when one may be again."""
+        """Whether no ticket is to be made of this path. A fact reports when one
+        may be made again."""
         return self._locks.has(path, LockOwner.ASIDE)
 
     def add(self, outcome: Outcome, now: float) -> None:
-        """An operation ended, and nobody has its paths; it may have left something aside. Of a
-        move that is what was to be moved."""
+        """An operation ended, and nobody has a lock on its paths. It may have set an old version
+        aside; of a move, that is the file that was to be moved."""
         if outcome.aside is None:
             return
         operation, moved = outcome.operation, outcome.operation.moved
@@ -70,8 +72,8 @@ class SetAside:
         self._retry_at = now + RETRY_S
 
     def swapped(self, leftover: Leftover) -> Outputs:
-        """At the start: what had the name lies under that of the `.lefting`. It becomes the
-        conflict copy if it has to, else it goes to the trash."""
+        """At the start: the file that had the name is now under the name of the `.lefting`. It
+        becomes the conflict copy if one is needed, else it is moved to the trash."""
         path, staged = leftover.path, leftover.staged
         operation = self._resolver.owed_copy(path, leftover.content, staged)
         if operation is None:
@@ -94,7 +96,7 @@ class SetAside:
         return [Work(Apply(self._folder, GOING_BACK, self._under_way))]
 
     def on_applied(self, fact: Applied, now: float) -> Outputs:
-        """What went back, or on, is looked at; the rest is tried again."""
+        """Has the paths of finished operations looked at; the other operations are tried again."""
         self._under_way = ()
         out: Outputs = []
         for outcome in fact.outcomes:
@@ -113,7 +115,7 @@ class SetAside:
         return out
 
     def _named(self, outcome: Outcome) -> Outputs:
-        """A conflict copy has its name, and what replaced it is ours."""
+        """A conflict copy has its name, and the version that replaced it is ours."""
         operation, copy_to = outcome.operation, outcome.copied_to
         assert operation.staged is not None
         self._leftings.gone(operation.staged)

@@ -1,10 +1,10 @@
-"""The tickets that are worked at: a window of them. The rest is found again in the index.
+"""The work window: the tickets that are being worked at. The rest is found again in the index.
 
-Each device has its own part of the window, so that the tickets of one that is silent, or that
-cannot be carried out, keep no ticket of another one out of it.
+Each device has its own slots in the window. So the tickets of a device that is silent, or tickets
+that cannot be carried out, keep no ticket of another device out of it.
 
-Knows which path is at which stage, and when it is to be looked at again. Must not know what a
-ticket leads to: the applier does.
+Knows which path is at which stage, and when it is to be looked at again. Must not know what follows
+from a ticket: the applier does.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from leftzmq.tree.path import is_below, sort_key
 
 WINDOW_TICKETS: Final = 4096
 LEAST_TICKETS: Final = 512
-"""Of one device, however many there are: what two gets ask for."""
+"""The slots of one device, however many devices there are: as many files as two gets ask for."""
 STALE_S: Final = 10.0
-"""A ticket that has waited for so long makes room for another one of the same device."""
+"""A ticket that has waited for this long leaves its slot to another one of the same device."""
 TEND_S: Final = 1.0
 CONSIDER_A_TURN: Final = 64  # tickets derived in one turn of the loop (about 20 us each)
 
 
 class WorkWindow:
-    """Of one folder: path -> Doing, and what is to be considered next.
+    """The work window of one folder: path -> ActiveTicket, and what is to be considered next.
 
     Tickets that need bytes and those that need none have accounts of their own: a file never keeps
-    out the folder that it waits for. A device is named by its bit in the index.
+    out the directory that it waits for. A device is named by its bit in the index.
     """
 
     def __init__(self, index_view: IndexView) -> None:
@@ -40,10 +40,12 @@ class WorkWindow:
         self.active: dict[str, ActiveTicket] = {}
         self._places: dict[Account, dict[str, None]] = {}  # paths, the oldest first
         self._passed: dict[int, bytes] = {}  # bit -> the cursor after which it has more tickets
-        self._made_room: dict[int, float] = {}  # bit -> when what left is looked at again, at best
+        # Bit -> when the tickets that left are looked at again, at the earliest.
+        self._made_room: dict[int, float] = {}
         self._tended_at = 0.0
-        self._scan_for = 0  # the bit of which tickets are looked for; 0: all
-        self._below: dict[str, dict[str, None]] = {}  # a folder to be made -> what waits for it
+        self._scan_for = 0  # the bit of the device whose tickets are looked for; 0: of all devices
+        # A directory to be made -> the paths that wait for it.
+        self._below: dict[str, dict[str, None]] = {}
         self._next: RoundRobin[int, tuple[int, str]] = RoundRobin()
         self._scanned: RoundRobin[int, tuple[int, str]] = (
             RoundRobin()
@@ -71,11 +73,12 @@ class WorkWindow:
         return min(times, default=None)
 
     def consider(self, path: str, source: int = 0) -> None:
-        """There may be a ticket at `path`. source: the bit of who said so, 0: nobody else."""
+        """There may be a ticket at `path`. source: the bit of the device that announced it; 0: none
+        did."""
         if path in self._queued:
             return
         if path not in self.active and self._next.of(source) >= WINDOW_TICKETS:
-            self._begin_again()  # it is found again in the index
+            self._begin_again()  # the ticket is found again in the index
             return
         self._put(self._next, source, path)
 
@@ -97,8 +100,8 @@ class WorkWindow:
             self.consider(path)
 
     def has_place(self, path: str, holders: int, needs_bytes: bool) -> bool:
-        """Whether a ticket of these devices (bits) may come in; if not, it is found again when one
-        of them has a place."""
+        """Whether a ticket that these devices (bits) have may get a slot. If not, it is found again
+        when one of the devices has a free slot."""
         bits = _bits(holders)
         if not bits or any(not self._is_full((bit, needs_bytes)) for bit in bits):
             return True
@@ -108,7 +111,7 @@ class WorkWindow:
         return False
 
     def come(self, entry: Entry, holders: int, needs_bytes: bool, now: float) -> ActiveTicket:
-        """The ticket has a place: that of the device which has most of them left."""
+        """Gives the ticket a slot: of the device that has most slots free."""
         accounts = [(bit, needs_bytes) for bit in _bits(holders)]
         account = min(accounts, key=lambda at: len(self._places.get(at, ())), default=None)
         active = ActiveTicket(TicketStage.WAITING, entry, account=account, since=now)
@@ -118,7 +121,7 @@ class WorkWindow:
         return active
 
     def leave(self, path: str) -> ActiveTicket | None:
-        """It gives its place back."""
+        """Frees the ticket's slot."""
         active = self.active.pop(path, None)
         if active is not None and active.account is not None:
             del self._places[active.account][path]
@@ -127,8 +130,8 @@ class WorkWindow:
         return active
 
     def stale(self, now: float) -> list[str]:
-        """Tickets that nothing can be done about now, where others of the same device wait for a
-        place: they are to leave, and are looked at again after the others."""
+        """Tickets that cannot go on now, of devices whose other tickets wait for a slot. They are
+        to leave the window, and are looked at again after the others."""
         if not self._passed or now < self._tended_at + TEND_S:
             return []
         self._tended_at = now
@@ -142,7 +145,7 @@ class WorkWindow:
         return found
 
     def take(self, now: float) -> list[str]:
-        """The paths to be considered in this turn, after a look into the index for more."""
+        """The paths to be considered in this turn, after a search in the index for more."""
         self._refill(now)
         paths = [self._next.pop()[1] for _ in range(min(CONSIDER_A_TURN, len(self._next)))]
         more = max(CONSIDER_A_TURN - len(paths), CONSIDER_A_TURN // 4)
@@ -151,17 +154,17 @@ class WorkWindow:
         return paths
 
     def wait(self, active: ActiveTicket, until: float) -> None:
-        """It is considered again at `until` (monotonic)."""
+        """The ticket is considered again at `until` (monotonic)."""
         active.put_off(until)
         heapq.heappush(self._retries, (until, active.entry.path))
 
     def wait_for_folder(self, active: ActiveTicket, folder: str, until: float) -> None:
-        """It is considered again when `folder` was made, and at `until` at the latest."""
+        """The ticket is considered again when `folder` is made, and at `until` at the latest."""
         self.wait(active, until)
         self._below.setdefault(folder, {})[active.entry.path] = None
 
     def folder_made(self, folder: str) -> None:
-        """What waited for it is possible now."""
+        """The tickets that waited for `folder` are possible now."""
         for path in self._below.pop(folder, ()):
             active = self.active.get(path)
             if active is not None and active.stage is TicketStage.WAITING:
@@ -169,19 +172,20 @@ class WorkWindow:
                 self.consider(path)
 
     def is_found_below(self, folder: str, but: Container[str] = ()) -> bool:
-        """Whether something that a look found below `folder`, none of `but`, is still to go."""
+        """Whether something that a look found below `folder`, other than `but`, is still to be
+        removed."""
         found = (path for path, active in self.active.items() if active.operation is not None)
         return any(is_below(path, folder) and path not in but for path in found)
 
     def drop(self, path: str) -> ActiveTicket | None:
-        """It is a ticket no more; what waits for it finds out by itself."""
+        """The path is no ticket any more. Tickets that wait for it find out by themselves."""
         active = self.leave(path)
         if active is not None:
             self._below.pop(path, None)
         return active
 
     def wake(self, now: float) -> Iterator[str]:
-        """Those whose time has come."""
+        """The tickets whose retry is due."""
         while self._retries and self._retries[0][0] <= now:
             until, path = heapq.heappop(self._retries)
             active = self.active.get(path)
@@ -194,7 +198,7 @@ class WorkWindow:
                 yield path
 
     def _most(self) -> int:
-        """Places of one account: of a device, and as many for what needs no bytes."""
+        """The slots of one account. A device has as many again for tickets that need no bytes."""
         return max(LEAST_TICKETS, WINDOW_TICKETS // 2 // max(1, self._index_view.reach.bit_count()))
 
     def _is_full(self, account: Account) -> bool:
@@ -215,7 +219,8 @@ class WorkWindow:
         self._passed.clear()
 
     def _resumable(self, now: float) -> int:
-        """The bit of a device that has tickets that were passed over, and places for them; or 0."""
+        """The bit of a device that has tickets that were passed over, and free slots for them; or
+        0."""
         for bit, cursor in self._passed.items():
             most = max(len(self._places.get(at, ())) for at in _accounts(bit))
             if most <= self._most() // 2 and (cursor or now >= self._made_room.get(bit, 0.0)):
@@ -234,7 +239,7 @@ class WorkWindow:
                 self._made_room.pop(self._scan_for, None)
         bits = _bits(self._scan_for or self._index_view.reach)
         if bits and all(any(map(self._is_full, _accounts(bit))) for bit in bits):
-            self._behind = False  # the rest is looked for when there are places for it
+            self._behind = False  # the rest is looked for when there are free slots
             for bit in bits:
                 self._passed[bit] = min(self._passed.get(bit, self._cursor), self._cursor)
             return
@@ -256,7 +261,7 @@ class WorkWindow:
 
 
 def _bits(holders: int) -> list[int]:
-    """Each of them alone."""
+    """Each bit alone."""
     found = []
     while holders:
         found.append(holders & -holders)

@@ -1,6 +1,7 @@
-"""Facts, past tense: from the world, and from one machine to another.
+"""Facts, in the past tense: from outside, and from one machine to another.
 
-Answers of workers are facts too: see jobs. Must not know which machine hears of what: see routes.
+Answers of workers are facts too: see jobs. Must not know which machine receives which fact: see
+routes.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ __all__ = [
     "WatchRegained",
 ]
 
-# What one machine decided that another one must know.
+# Decisions of one machine that another one must know.
 Inner = (
     PathsSettled
     | PathsCleared

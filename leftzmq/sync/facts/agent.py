@@ -1,4 +1,4 @@
-"""What concerns the agent as a whole: its start, its clock, its questions."""
+"""Facts about the agent as a whole: its start, its clock, the questions to it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question at the admin socket. asker: where its answer goes."""
+    """A question at the admin socket. asker: where the answer is sent."""
 
     asker: bytes
     verb: str
@@ -17,9 +17,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class TimePassed:
-    """The loop woke up; deadlines are looked at."""
+    """The loop woke up; deadlines are checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """All sockets are bound and the gate is tested."""
+    """All sockets are bound and the ZAP gate is tested."""

@@ -1,4 +1,4 @@
-"""Between machines: what changed in the share, from the settler's sighting to a version of ours."""
+"""Between machines: what changed in the share, from a sighting of the scheduler to our version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from leftzmq.tree.plan import Held
 
 @dataclass(frozen=True, slots=True)
 class PathsSettled:
-    """The settler is sure of these sightings (FOUND and GONE only)."""
+    """The scheduler is sure of these sightings (FOUND and GONE only)."""
 
     folder: str
     sightings: tuple[Sighting, ...]
@@ -21,7 +21,7 @@ class PathsSettled:
 
 @dataclass(frozen=True, slots=True)
 class PathsCleared:
-    """Those of the settled sightings that are no flood of deletes: they may be versions of ours."""
+    """Those of the settled sightings that are no flood of losses: they may be versions of ours."""
 
     folder: str
     sightings: tuple[Sighting, ...]
@@ -29,7 +29,7 @@ class PathsCleared:
 
 @dataclass(frozen=True, slots=True)
 class RescanWanted:
-    """Somebody found these paths to be other than the index says; `walk`: also below them."""
+    """Somebody found that these paths differ from the index. walk: also below them."""
 
     folder: str
     paths: tuple[str, ...]
@@ -38,7 +38,7 @@ class RescanWanted:
 
 @dataclass(frozen=True, slots=True)
 class BytesDoubted:
-    """What was read of files of ours was not what its ids say."""
+    """Bytes that were read from files of ours did not match their ids."""
 
     folder: str
     doubts: tuple[Doubt, ...]
@@ -46,7 +46,7 @@ class BytesDoubted:
 
 @dataclass(frozen=True, slots=True)
 class WalkEnded:
-    """A walk is over and everything that it found has been looked at."""
+    """A walk is over, and everything that it found has been looked at."""
 
     folder: str
     prefix: str
@@ -54,10 +54,11 @@ class WalkEnded:
 
 @dataclass(frozen=True, slots=True)
 class FoundDeleted:
-    """A scan found the very bytes that a tombstone, which our index did not hold, deleted.
+    """A scan found the very bytes that a tombstone deleted, and our index did not have that
+    tombstone.
 
-    Where `entry` is no tombstone: those of a version that is wanted there, and that nobody put
-    there: they are to get its mtime and exec.
+    Where `entry` is no tombstone, the bytes are those of a version that is wanted there, and nobody
+    put them there. They are to get the mtime and exec of that version.
     """
 
     entry: Entry
@@ -66,7 +67,7 @@ class FoundDeleted:
 
 @dataclass(frozen=True, slots=True)
 class FoundDeletedBytes:
-    """A scan found what a tombstone, new to us, deleted: it goes to the trash."""
+    """A scan found what a tombstone, new to us, deleted: it is moved to the trash."""
 
     folder: str
     found: FoundDeleted
@@ -74,8 +75,8 @@ class FoundDeletedBytes:
 
 @dataclass(frozen=True, slots=True)
 class FolderStopped:
-    """The share is not there or not the one we know (I11), or the index cannot be used: the folder
-    stops, the others go on."""
+    """The share is not there, or not the one that we know (I11), or the index cannot be used: the
+    folder stops, the other folders go on."""
 
     folder: str
     stop: Stop
@@ -83,6 +84,6 @@ class FolderStopped:
 
 @dataclass(frozen=True, slots=True)
 class FolderBegun:
-    """The folder that was stopped is open anew, with machines of a new life."""
+    """The folder that was stopped is open again, with machines of a new life."""
 
     folder: str

@@ -1,6 +1,6 @@
-"""What comes of other devices: links, messages, pages and chunks.
+"""What arrives from other devices: links, messages, pages and chunks.
 
-By the time something is a fact it has passed codec and check, and its sender is authenticated.
+A fact has passed the codec and the check, and its sender is authenticated.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PageArrived:
 
     link: Link
     page: Page
-    answer: bool  # to index_since; False: news
+    answer: bool  # whether it answers an index_since; False: news
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class FolderNamedOtherwise:
 
 @dataclass(frozen=True, slots=True)
 class ChunksArrived:
-    """(A part of) the answer to a get; `body` is ours now."""
+    """The answer to a get, or a part of it; `body` is ours now."""
 
     link: Link
     header: Chunks
@@ -78,7 +78,7 @@ class LinkClosed:
 
 @dataclass(frozen=True, slots=True)
 class DeviceDropped:
-    """We shut a device out, and cut every connection with it."""
+    """We refuse a device, and cut every connection with it."""
 
     device: DeviceKey
     why: str
@@ -86,15 +86,15 @@ class DeviceDropped:
 
 @dataclass(frozen=True, slots=True)
 class BulkRestored:
-    """A dialed bulk connection is up again after it was broken, or took long to come: what was
-    asked over it until now may never be answered."""
+    """A dialed bulk connection is up again after it was broken, or took long to open: what was
+    requested over it until now may never be answered."""
 
     device: DeviceKey
 
 
 @dataclass(frozen=True, slots=True)
 class DialFailed:
-    """A dialed device could not be reached this time. why: the sentence"""
+    """A dialed device could not be reached this time. why: the sentence that says so"""
 
     device: DeviceKey
     why: str
@@ -103,13 +103,16 @@ class DialFailed:
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """A device's SUB arrived at our news socket (which one is not known)."""
+    """A SUB socket of a device arrived at our news socket (which device is not known)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """Who is not in our list of peers. key: as `leftzmq id` prints it there. address: it came from
-    there, as far as that is known"""
+    """A device that is not in our list of peers.
+
+    key: as `leftzmq id` prints it on that device
+    address: where it connected from, as far as that is known
+    """
 
     key: str
     address: str
@@ -117,9 +120,9 @@ class Stranger:
 
 @dataclass(frozen=True, slots=True)
 class StrangerRefused:
-    """Someone outside was not let in, or a paired device sent what it must not.
+    """An unknown device was refused, or a paired device sent what it must not.
 
-    stranger: who it was, where it showed a key
+    stranger: the unknown device, if it showed a key
     """
 
     device: DeviceKey | None

@@ -10,7 +10,7 @@ from leftzmq.wire.hello import Standing
 
 @dataclass(frozen=True, slots=True)
 class PeerGreeted:
-    """A device said hello (or welcome): these are its folders whose secret we hold both."""
+    """A device said hello (or welcome). folders: its folders whose secret both of us have."""
 
     link: Link
     folders: tuple[Standing, ...]
@@ -18,8 +18,8 @@ class PeerGreeted:
 
 @dataclass(frozen=True, slots=True)
 class PeerLeft:
-    """A device that greeted us is in these folders of ours no more: they are stopped there, or
-    have another id."""
+    """A device that greeted us is in these folders of ours no more: they are stopped on that
+    device, or have another id there."""
 
     device: DeviceKey
     folders: tuple[str, ...]
@@ -27,14 +27,14 @@ class PeerLeft:
 
 @dataclass(frozen=True, slots=True)
 class PeerForgot:
-    """A device that we never lost says hello again: it lost us, and what we asked it."""
+    """A device that we never lost says hello again: it lost us, and what we requested from it."""
 
     device: DeviceKey
 
 
 @dataclass(frozen=True, slots=True)
 class PeerConnected:
-    """A device can be asked. max_credit: bytes it bears unanswered."""
+    """A device can be asked. max_credit: the bytes that may be unanswered at a time."""
 
     device: DeviceKey
     max_credit: int
@@ -42,6 +42,6 @@ class PeerConnected:
 
 @dataclass(frozen=True, slots=True)
 class PeerLost:
-    """No link to a device is left; asks in flight go elsewhere."""
+    """No link to a device is left; requests in flight are sent to other devices."""
 
     device: DeviceKey

@@ -11,7 +11,7 @@ class Touch(Enum):
 
     CLOSED = auto()  # closed after writing, or moved here: whole, as far as anyone can tell
     MODIFIED = auto()  # written to, still open
-    MADE = auto()  # a folder or link appeared, or attributes changed
+    MADE = auto()  # a directory or link appeared, or attributes changed
     GONE = auto()  # deleted or moved away
 
 
@@ -23,7 +23,7 @@ class PathsTouched:
 
 @dataclass(frozen=True, slots=True)
 class WatchRegained:
-    """What is below `prefix` was polled, and is watched from now on: walk it once."""
+    """Paths below `prefix` were polled, and are watched from now on: walk them once."""
 
     folder: str
     prefix: str
@@ -31,7 +31,7 @@ class WatchRegained:
 
 @dataclass(frozen=True, slots=True)
 class WatchLost:
-    """Events below `prefix` were lost, or are not to be had (`polled`): walk it."""
+    """Events below `prefix` were lost, or are not available (`polled`): walk it."""
 
     folder: str
     prefix: str
@@ -49,8 +49,8 @@ class CookieSeen:
 
 @dataclass(frozen=True, slots=True)
 class MountChanged:
-    """Something was mounted at `path`, or is not any more; what is there now is watched. "": at
-    the share itself, or above it."""
+    """Something was mounted or unmounted at `path`; what is there now is watched. "": at the share
+    itself, or above it."""
 
     folder: str
     path: str

@@ -12,7 +12,7 @@ from leftzmq.tree.plan import Staged
 @dataclass(frozen=True, slots=True)
 class PathsReconsidered:
     """The rows of these paths changed: there may be tickets. source: the bit (as a set of bits) of
-    the device that said so; 0: it was us."""
+    the device that announced the change; 0: we made it."""
 
     folder: str
     paths: tuple[str, ...]
@@ -23,8 +23,9 @@ class PathsReconsidered:
 class FileWanted:
     """The applier wants the bytes of this version.
 
-    previous: the version that we have at this path. home: a path of ours with the same content.
-    kept: a `.lefting` that holds a part of them; from now on the downloader cares for it
+    previous: the version that we have at this path
+    home: a path of ours with the same content
+    kept: a `.lefting` that holds a part of the bytes; the downloader is responsible for it from now
     """
 
     folder: str
@@ -36,7 +37,7 @@ class FileWanted:
 
 @dataclass(frozen=True, slots=True)
 class HoldersChanged:
-    """Others than before may have a version that is wanted."""
+    """The set of devices that may have a wanted version changed."""
 
     folder: str
     path: str
@@ -63,7 +64,7 @@ class FileStaged:
 
 @dataclass(frozen=True, slots=True)
 class FileLeft:
-    """A version is not wanted now; this is what has arrived of it."""
+    """A version is not wanted now; `staged` is what has arrived of it."""
 
     folder: str
     entry: Entry
@@ -72,7 +73,8 @@ class FileLeft:
 
 @dataclass(frozen=True, slots=True)
 class FileHeldUp:
-    """The bytes of this version cannot be had or kept for now; `problem` says why."""
+    """The bytes of this version are not available, or cannot be kept, for now;
+    `problem` says why."""
 
     folder: str
     entry: Entry

@@ -1,1 +1,1 @@
-"""Floods of deletes and waves of noise are held back until a user decides (docs/decisions/0003)."""
+"""Holds back floods of deletes and waves of noise until a user decides (docs/decisions/0003)."""

@@ -1,8 +1,9 @@
-"""A wave that would lose more than half of a folder, or turn much of it to noise, is held back
-until a user decides (docs/decisions/0003).
+"""Holds back a wave of changes that would lose more than half of a folder, or turn much of it to
+noise, until a user decides (docs/decisions/0003).
 
-Joins the two sides: what was lost here on its way to the replica, and what others did on its way
-to the applier. Knows their states, and what users let pass. Must not know files or links.
+Joins the two sides: losses here on their way to the announcer, and losses by other devices on their
+way to the applier. Knows the states of both sides, and what users let pass. Must not know files or
+links.
 """
 
 from __future__ import annotations
@@ -41,16 +42,17 @@ from leftzmq.wire.local import EventKind, Scalar
 _META: Final = "guard"
 _WHO: Final = ("here", "elsewhere")
 _LINES: Final = 6
-"""What is held, the wave and the turning of each side; an index of before had the first four: held
-and wave of each."""
+"""The saved lines: what is held and the wave of each side, then the turning of each side. An older
+index has only the first four lines."""
 
 
 class Guard:
-    """Of one folder.
+    """The guard of one folder.
 
-    quiet: whether the settler has read all that it knows of; walks: whether a walk of everything
-    is under way or still to come; settled: whether no index is being received; considered: whether
-    the applier has looked at every ticket.
+    quiet: whether the scheduler has read all that it knows of
+    walks: whether a walk of everything is under way or still to come
+    settled: whether no index is being received
+    considered: whether the applier has looked at every ticket
     """
 
     def __init__(
@@ -81,10 +83,10 @@ class Guard:
         self._here.restarted()
         self._told: list[GuardState] = [GuardState.OPEN, GuardState.OPEN]
         self._wall_ns = 0
-        self._before = 0  # our last sequence when the replica was given what it has now
-        self._decision: dict[Life, tuple[int, int]] = {}  # what the last one let pass
-        self._undeclared: list[Entry] = []  # let pass, and not among what was accepted yet
-        self._lost: list[bytes] = []  # contents that an operation took
+        self._before = 0  # our last sequence when the announcer was given what it has now
+        self._decision: dict[Life, tuple[int, int]] = {}  # what the last decision let pass
+        self._undeclared: list[Entry] = []  # let pass, and not yet in `accepted`
+        self._lost: list[bytes] = []  # contents of files that an operation removed
         self._turned = 0
 
     @property
@@ -94,12 +96,12 @@ class Guard:
 
     @property
     def busy(self) -> bool:
-        """Something waits: for more to come, or for a user."""
+        """Whether something waits for further losses, or for a user."""
         return any(side.busy for side in self._sides)
 
     @property
     def waits_elsewhere(self) -> bool:
-        """Whether tickets are left where they are."""
+        """Whether the applier leaves tickets where they are."""
         return self._elsewhere.waits
 
     def deadline(self) -> float | None:
@@ -107,7 +109,7 @@ class Guard:
         return min((time for time in times if time is not None), default=None)
 
     def status(self) -> dict[str, int]:
-        """How many files would be lost, or turn to noise, of what is held back."""
+        """How many files would be lost, or turn to noise, by the changes that are held back."""
         return {
             who: side.count
             for who, side in zip(_WHO, self._sides, strict=True)
@@ -115,7 +117,8 @@ class Guard:
         }
 
     def now_is(self, wall_ns: int) -> None:
-        """Before each fact. A wave is one across a restart: its time is the wall clock's."""
+        """Called before each fact. A wave goes on across a restart, so its time is the wall
+        clock's."""
         self._wall_ns = wall_ns
 
     # -- what was lost here ----------------------------------------------------------------------
@@ -123,16 +126,16 @@ class Guard:
     def on_paths_settled(
         self, fact: PathsSettled, now: float
     ) -> tuple[PathsCleared | None, Outputs]:
-        """What a scan is sure of goes on to the replica, but for a flood: at once, because the end
-        of a walk must come after what it found."""
+        """Passes settled sightings to the announcer, except for a flood. They are passed on at
+        once, because the end of a walk must come after what the walk found."""
         self._before = self._index_view.store.heads.sequence
         passed = self._here.pass_on(fact.sightings, now, self._wall_ns)
         cleared = PathsCleared(self.folder, tuple(passed)) if passed else None
         return cleared, self._tell()
 
     def on_paths_cleared(self) -> Outputs:
-        """The replica has what went on: what was lost by it belongs to the wave, or to what a user
-        let pass."""
+        """The announcer has what was passed on. What was lost by it belongs to the wave, or to what
+        a user let pass."""
         self._here.count_went(self._wall_ns)
         last = self._index_view.store.heads.sequence
         if self._here.let_pass and last > self._before:
@@ -153,8 +156,8 @@ class Guard:
     # -- what others did -------------------------------------------------------------------------
 
     def way(self, ticket: Ticket, now: float) -> GuardVerdict:
-        """What is to become of a ticket: asked by the applier before it takes it up, and again when
-        its bytes have come and are noise."""
+        """What is to become of a ticket. The applier asks before it takes up a ticket, and again
+        when the ticket's bytes have arrived and are noise."""
         ours, entry = ticket.ours, ticket.entry
         if ours is None or ticket.held is None or ticket.copy:
             return GuardVerdict.GO
@@ -180,7 +183,7 @@ class Guard:
         self._elsewhere.turning.went(pairs, self._wall_ns)
 
     def taking(self, done: Iterable[Operation]) -> None:
-        """These were carried out, and are about to be in the index."""
+        """These were carried out, and are about to be put in the index."""
         self._declare()
         for operation in done:
             old, entry = operation.old, operation.entry
@@ -195,7 +198,7 @@ class Guard:
                 self._turned += 1
 
     def went(self) -> None:
-        """What was being taken is in the index."""
+        """The operations that `taking` was told of are in the index."""
         if self._lost or self._turned:
             self._elsewhere.wave.went(self._index_view.deleted(self._lost), self._wall_ns)
             self._elsewhere.turning.went(self._turned, self._wall_ns)
@@ -229,7 +232,7 @@ class Guard:
         return [*out, *work, *self._released(released), *self._tell()]
 
     def start(self) -> Outputs:
-        """What an earlier life held is held."""
+        """What an earlier life held is still held."""
         return self._tell()
 
     def decide(self, asker: bytes, decision: GuardMove, now: float) -> Outputs:
@@ -252,7 +255,7 @@ class Guard:
         return RescanWanted(self.folder, ("",), walk=True)
 
     def _declare(self) -> None:
-        """What was let pass of others' versions is accepted for all devices."""
+        """Accepts the versions of other devices that were let pass, for all devices."""
         undeclared, self._undeclared = self._undeclared, []
         for entry in undeclared:
             self._let_pass(entry.writer, entry.counter, entry.counter, tell=False)
@@ -260,7 +263,8 @@ class Guard:
             self._accept()
 
     def _let_pass(self, life: Life, low: int, high: int, *, tell: bool = True) -> None:
-        """One decision makes one range for each writer: what it wrote in between belongs to it."""
+        """One decision makes one range for each writer: what the writer wrote in between belongs to
+        it."""
         least, most = self._decision.get(life, (low, high))
         self._decision[life] = min(low, least), max(high, most)
         if tell:
@@ -270,11 +274,11 @@ class Guard:
         ranges = ((life, low, high) for life, (low, high) in self._decision.items())
         self._index_view.accept(Accepted(tuple(sorted(ranges))))
 
-    # -- saying ----------------------------------------------------------------------------------
+    # -- reporting -----------------------------------------------------------------------------
 
     def _tell(self) -> Outputs:
-        """What became of it since: an event, a Problem while it is held, the index, and paths that
-        are to be looked at again."""
+        """Reports what changed since the last call: an event, a Problem while something is held,
+        the saved state, and paths that are to be looked at again."""
         out: Outputs = []
         if again := [*self._here.look_again(), *self._index_view.held.to_look_at()]:
             out.append(RescanWanted(self.folder, tuple(again)))
@@ -305,7 +309,8 @@ class Guard:
         return out
 
     def _save(self) -> None:
-        """A wave is one wave across a restart, and what is held stays held until it is decided."""
+        """Saves the state: a wave goes on across a restart, and what is held stays held until it is
+        decided."""
         held: list[bytes] = []
         turning: list[bytes] = []
         for side in self._sides:
@@ -323,7 +328,8 @@ _WHAT: Final = ("lost", "lost or encrypted")
 
 
 def _unpacked(packed: bytes) -> tuple[list[tuple[int, ...]], list[bytes], list[Wave]]:
-    """(the numbers of what is held or (), by side; the packed waves; what turned to noise)."""
+    """Returns (the numbers of what is held or (), by side; the packed waves;
+    what turned to noise)."""
     lines = packed.split(b"\n") if packed else []
     lines += [b""] * (_LINES - len(lines))
     held = [tuple(map(int, line.split())) for line in (lines[0], lines[2])]

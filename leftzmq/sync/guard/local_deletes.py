@@ -1,8 +1,8 @@
-"""What this device lost, on its way into its index: a flood is held back, and a wave of noise.
+"""Losses on this device, on their way into its index: floods and waves of noise are held back.
 
 Knows sightings and counts. Must not know pages or tickets. What is held is not kept in memory: the
-index still has the old version. A walk finds again what is gone; of what lies there instead the
-stat is remembered (sync/versions/withheld).
+index still has the old version. A walk finds again what is gone. Of a file that lies there in place
+of the old version, the stat is stored (sync/versions/withheld).
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from leftzmq.tree.loss import loses
 from leftzmq.tree.path import parent_of
 
 GATHER_MAX_S: Final = 60.0
-"""So long a rename of a large tree may be read anew before what is missing counts as deleted."""
+"""How long files of a large renamed tree may be read again before the missing ones count as
+deleted."""
 JUDGED_A_TURN: Final = 64  # paths (about 50 us each)
 TWINS_LOOKED_AT: Final = 8
 
@@ -40,8 +41,10 @@ TWINS_LOOKED_AT: Final = 8
 class Suspect:
     """A sighting that may be part of a flood.
 
-    lost: a file of ours would be lost. turned: its content turned to noise. A link or what lies
-    below a lost file is neither, and goes with the rest
+    lost: a file of ours would be lost
+    turned: its content turned to noise
+
+    A link, or what lies below a lost file, is neither, and passes with the rest.
     """
 
     sighting: Sighting
@@ -58,7 +61,7 @@ class Suspect:
 
     @property
     def why(self) -> WhyWithheld:
-        """For what lies there."""
+        """Why what lies there is withheld."""
         return (
             WhyWithheld.LOST
             if self.lost
@@ -69,14 +72,18 @@ class Suspect:
 
 
 class Unhave(Protocol):
-    """sync/versions/resolver.Versions.unhave."""
+    """sync/versions/resolver.Resolver.unhave."""
 
     def __call__(self, path: str, seen: ScanKey | None, *, gone: bool) -> bool: ...
 
 
 class LocalDeletes(Side):
-    """Of one folder. quiet: whether the settler has read all that it knows of; unhave: makes what
-    we had a ticket again, where another device has it (sync/versions/resolver)."""
+    """The local side of the guard of one folder.
+
+    quiet: whether the scheduler has read all that it knows of
+    unhave: makes a version that we had a ticket again, where another device has it
+            (sync/versions/resolver)
+    """
 
     def __init__(
         self,
@@ -95,12 +102,13 @@ class LocalDeletes(Side):
         self._began = self._due = 0.0
         self._unjudged: list[str] = []
         self._lost = 0
-        self._went: list[bytes] = []  # contents of what went on since the wave was counted
+        # Contents of files that were passed on since the wave was counted.
+        self._went: list[bytes] = []
         self._back: list[str] = []  # these are tickets again
         self._seen_gone = 0  # while held, since the last walk of everything
-        self._walks = 0  # of everything, that ended while held
+        self._walks = 0  # walks of everything that ended while something was held
         self._walk_ended_at: float | None = None  # after a user decided
-        self.let_pass = False  # something passed because a user accepts it
+        self.let_pass = False  # something was passed on because a user accepts it
 
     @property
     def turned_pending(self) -> int:
@@ -129,8 +137,9 @@ class LocalDeletes(Side):
         self._index_view.held.forget_undecided()
 
     def decision_ends(self, now: float, *, walk_ended: bool = False) -> None:
-        """A user's decision is carried out when a walk of everything has ended, and what it found
-        was read: of a file that is young, or from the future, that is a while later."""
+        """Ends the decision of a user. It has been carried out when a walk of everything has ended,
+        and what the walk found was read. A file that is young, or whose time is in the future, is
+        read later."""
         if self.state not in (GuardState.ACCEPTING, GuardState.REVERTING):
             return
         if walk_ended and self._walk_ended_at is None:
@@ -148,15 +157,16 @@ class LocalDeletes(Side):
         self.move(GuardMove.PASS)
 
     def drop_what_is_left_over(self) -> bool:
-        """Whether something was kept back below what has come back, or was told, since: a walk
-        finds it."""
+        """Whether something was withheld below a path that has been brought back, or announced,
+        since. A walk finds it."""
         if self.state is not GuardState.OPEN or not self._index_view.held.is_left_over:
             return False
         self._index_view.held.forget_undecided()
         return True
 
     def restarted(self) -> None:
-        """The next walk of everything begins after it was held. What only waited is found by it."""
+        """The next walk of everything begins after the loss was held. That walk also finds what
+        only waited."""
         self._walks = 1
         if self.state is not GuardState.HELD:
             self._index_view.held.forget_undecided()
@@ -164,7 +174,7 @@ class LocalDeletes(Side):
     # -- sightings -------------------------------------------------------------------------------
 
     def pass_on(self, sightings: tuple[Sighting, ...], now: float, wall_ns: int) -> list[Sighting]:
-        """Those that may go on to the replica now."""
+        """The sightings that may be passed on to the announcer now."""
         self._index_view.recall(sighting.path for sighting in sightings)
         passed: list[Sighting] = []
         suspects: list[Suspect] = []
@@ -187,9 +197,9 @@ class LocalDeletes(Side):
         return passed + self._sort_out(suspects, turned, now, wall_ns)
 
     def _of_gone(self, sightings: tuple[Sighting, ...], at: int) -> Suspect | None:
-        """None: nothing of ours was there, or a folder (which is said to be gone only after what
-        was in it: sync/scan/pending_deletes), or the next sighting found the same file under
-        another name."""
+        """The suspect of a sighting that found something gone. None: nothing of ours was there; or
+        a directory was, which is reported as gone only after what was in it
+        (sync/scan/pending_deletes); or the next sighting found the same file under another name."""
         gone = sightings[at]
         ours = self._live(gone.path)
         if ours is None or ours.entry.kind is Kind.DIRECTORY:
@@ -201,7 +211,8 @@ class LocalDeletes(Side):
         return self._moved(suspect, ours, found.observed if found else None)
 
     def _moved(self, suspect: Suspect, ours: Row, found: Observed | None) -> Suspect | None:
-        """Our file has another name now; None if it is still itself there."""
+        """Our file has another name now. Returns None if its content there still counts as our
+        file."""
         if ours.entry.kind is not Kind.FILE or found is None:
             return None
         if _turns(ours, found):
@@ -222,7 +233,7 @@ class LocalDeletes(Side):
         return Suspect(sighting, turned=True) if _turns(ours, found) else None
 
     def _is_kept_back(self, sighting: Sighting) -> bool:
-        """Whether it is to make way for our version, or lies below what is to."""
+        """Whether what was found is to be replaced by our version, or lies below such a path."""
         held = self._index_view.held
         if not held or sighting.key is None or sighting.sight is Sight.GONE:
             return False
@@ -237,7 +248,8 @@ class LocalDeletes(Side):
         return False
 
     def _is_below_a_file(self, path: str) -> bool:
-        """Whether our index has a file where this lies in a folder: that comes first."""
+        """Whether our index has a file where a directory above `path` lies now: that loss is
+        decided first."""
         while path := parent_of(path):
             ours = self._live(path)
             if ours is not None:
@@ -245,7 +257,8 @@ class LocalDeletes(Side):
         return False
 
     def _is_new_noise(self, sighting: Sighting, wall_ns: int) -> int:
-        """How many files turned to noise by it: 1 if another one is gone from its folder."""
+        """How many files turned to noise by it: 1 if another file is gone from the same directory,
+        else 0."""
         found = sighting.observed
         if found is None or not found.noise or self._live(sighting.path) is not None:
             return 0
@@ -254,7 +267,7 @@ class LocalDeletes(Side):
     def _sort_out(
         self, suspects: list[Suspect], turned: int, now: float, wall_ns: int
     ) -> list[Sighting]:
-        """turned: of what is not among the suspects."""
+        """turned: how many files turned to noise that are not among the suspects."""
         match self.state:
             case GuardState.ACCEPTING:
                 self.let_pass |= bool(suspects)
@@ -288,7 +301,7 @@ class LocalDeletes(Side):
         turned = 0
         for suspect in suspects:
             if suspect.path in self._pending:
-                continue  # it was counted
+                continue  # it was counted before
             if suspect.turned:
                 turned += 1
             elif suspect.lost and suspect.is_gone:
@@ -298,7 +311,7 @@ class LocalDeletes(Side):
         return turned
 
     def _gather(self, suspects: list[Suspect], wave: int, files: int, now: float) -> list[Sighting]:
-        """What may go at once of these; the rest waits until no more come."""
+        """Returns those that may pass at once. The rest waits until no more arrive."""
         if not suspects:
             return []
         if self.state is GuardState.OPEN:
@@ -308,7 +321,8 @@ class LocalDeletes(Side):
             self.move(GuardMove.GATHER)
             self._began = now
         if any(suspect.path not in self._pending for suspect in suspects):
-            # Not for one that is only seen again: what waits for it to go looks every two seconds.
+            # A path that is only seen again does not put it off: what waits for its delete looks at
+            # it every two seconds.
             self._due = min(now + QUIET_S, max(now, self._began + GATHER_MAX_S))
         for suspect in suspects:
             self._forget(suspect.path)
@@ -317,12 +331,12 @@ class LocalDeletes(Side):
             if key is not None and suspect.is_gone:
                 self._by_inode[key.inode] = suspect.path
             elif key is not None:
-                # Else a walk would find it again, and again have it looked at.
+                # Without this a walk would find the path again, and have it looked at again.
                 self._index_view.held.hold(suspect.path, key, suspect.why)
         return []
 
     def _keep_back(self, suspects: Iterable[Suspect]) -> None:
-        """These are not told."""
+        """These are withheld: they are not announced."""
         for suspect in suspects:
             key = suspect.sighting.key
             if suspect.is_gone or key is None:
@@ -342,7 +356,8 @@ class LocalDeletes(Side):
         return True
 
     def _with_origin(self, found: Sighting) -> list[Sighting]:
-        """What was found, behind what it was called before if that waits here."""
+        """What was found. If the path that the file had before waits here, its sighting comes
+        first."""
         self._forget(found.path)
         key = found.key
         path = self._by_inode.get(key.inode) if key is not None else None
@@ -350,7 +365,7 @@ class LocalDeletes(Side):
             return [found]
         origin, ours = self._pending[path], self._live(path)
         if ours is not None and self._moved(origin, ours, found.observed) is not None:
-            return [found]  # it is not itself any more: what it was is gone
+            return [found]  # its content is not the same any more: the file that it was is gone
         self._forget(path)
         return [*self._still_so([origin]), found]
 
@@ -362,7 +377,7 @@ class LocalDeletes(Side):
     # -- judging ---------------------------------------------------------------------------------
 
     def judge(self, now: float, wall_ns: int) -> list[Sighting] | None:
-        """What goes on after all; None: nothing is decided yet, or it is held now."""
+        """What is passed on after all. None: nothing is decided yet, or it is held now."""
         if now < self._due:
             return None
         if self.state is GuardState.GATHERING:
@@ -403,8 +418,8 @@ class LocalDeletes(Side):
         return sightings
 
     def _still_so(self, waited: list[Suspect]) -> list[Sighting]:
-        """Without those at whose paths the applier has come to work meanwhile: what it did, or
-        does, there is not what was seen."""
+        """Leaves out those at whose paths the applier has begun to work meanwhile: what the applier
+        did there is not what was seen."""
         self._index_view.recall(suspect.path for suspect in waited)
         still: list[Sighting] = []
         for suspect in waited:
@@ -420,24 +435,25 @@ class LocalDeletes(Side):
         return None if ours is None or ours.entry.deleted else ours
 
     def _known(self, path: str) -> ScanKey | None:
-        """What a look at the path compares with."""
+        """The stat with which a look at the path compares."""
         held, ours = self._index_view.held.at(path), self._index_view.ours(path)
         if held is not None and held.why is not WhyWithheld.WANTED:
             return held.key
         return ours.scan if ours is not None else None
 
     def look_again(self) -> list[str]:
-        """Paths at which something happened while they waited here."""
+        """Paths at which something changed while their sightings waited here."""
         paths, self._to_look_at = self._to_look_at, []
         return paths
 
     def brought_back(self) -> list[str]:
-        """Paths that are tickets again since this was asked."""
+        """Paths that became tickets again since the last call."""
         paths, self._back = self._back, []
         return paths
 
     def _note(self, going: list[Suspect]) -> None:
-        """These go on; whether anything is lost by them is seen when the replica has them."""
+        """These are passed on. Whether anything is lost by them is seen when the announcer has
+        them."""
         self._index_view.recall(suspect.path for suspect in going)
         for suspect in going:
             ours = self._live(suspect.path)
@@ -445,13 +461,14 @@ class LocalDeletes(Side):
                 self._went.append(bytes(ours.entry.content))
 
     def count_went(self, wall_ns: int) -> None:
-        """The replica has what went on. A content that another file of ours has was only moved."""
+        """The announcer has what was passed on. A content that another file of ours has was only
+        moved."""
         if self._went:
             self.wave.went(self._index_view.deleted(self._went), wall_ns)
             self._went.clear()
 
     def _lives_on(self, path: str) -> bool:
-        """Whether another file of ours, that is there, has its content."""
+        """Whether another file of ours that still exists has the same content."""
         ours = self._live(path)
         if ours is None or ours.entry.kind is not Kind.FILE:
             return True
@@ -461,13 +478,13 @@ class LocalDeletes(Side):
     # -- walks -----------------------------------------------------------------------------------
 
     def on_walk_ended(self) -> bool:
-        """A walk of everything is over. Whether what was held is not a flood any more."""
+        """A walk of everything is over. Returns whether what was held is not a flood any more."""
         if self.state is not GuardState.HELD:
             return False
         lost = self._seen_gone + self._index_view.held.count(WhyWithheld.LOST)
         self._walks, self._seen_gone = self._walks + 1, 0
         if self._walks == 1:
-            return False  # it may have begun before it was held, and so have missed most of it
+            return False  # the walk may have begun before the hold, and so have missed most of it
         files = self._index_view.counters.files
         if not self.judged.is_still_so(lost, self.turned_pending, files):
             return True

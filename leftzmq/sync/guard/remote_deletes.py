@@ -1,5 +1,5 @@
-"""What other devices did, on its way into our share: a flood of losses is held back, and a wave of
-noise.
+"""Changes by other devices, on their way into our share: floods of losses and waves of noise are
+held back.
 
 Knows counts. Must not know how anything is carried out. What is held is in the index alone: it
 stays a ticket that the applier does not take up.
@@ -45,8 +45,11 @@ _DECIDED: Final = {
 
 
 class RemoteDeletes(Side):
-    """Of one folder. settled: whether no index is being received; considered: whether the applier
-    has looked at every ticket."""
+    """The remote side of the guard of one folder.
+
+    settled: whether no index is being received
+    considered: whether the applier has looked at every ticket
+    """
 
     def __init__(
         self,
@@ -62,9 +65,9 @@ class RemoteDeletes(Side):
         self._settled, self._considered = settled, considered
         self._credit = 0  # losses that were judged to be no flood
         self._began = self._due = 0.0
-        self._counted = -1  # pending when the last one came
+        self._counted = -1  # the number of pending losses when it last changed
         self._count_number = 0
-        self._file_waits = False  # for the judgement that is being made
+        self._file_waits = False  # in the judgement that is being made
 
     @property
     def pending(self) -> int:
@@ -84,8 +87,8 @@ class RemoteDeletes(Side):
         return self._due if waits else None
 
     def may_go(self, is_file: bool, now: float, wall_ns: int) -> GuardVerdict:
-        """About the loss of something that we have. A folder or link is not counted: it goes with
-        the files, or where none are to go."""
+        """Decides about the loss of something that we have. A directory or link is not counted: it
+        is removed with the files, or where no file is to be removed."""
         if (decided := _DECIDED.get(self.state)) is not None:
             return decided
         if self._hold_noise(wall_ns):
@@ -94,7 +97,7 @@ class RemoteDeletes(Side):
             wave = self.wave.count(wall_ns)
             if goes_at_once(wave + self.pending, self._index_view.counters.files + wave):
                 return GuardVerdict.GO
-            # A file is judged even where none is counted: `pending` passes over one of which a
+            # A file is judged even where no loss is counted: `pending` leaves out a file if a
             # device that is away has a live version of higher rank.
             if self._credit > 0 or (self.pending == 0 and not is_file):
                 self._credit -= is_file
@@ -107,13 +110,14 @@ class RemoteDeletes(Side):
         return GuardVerdict.WAIT
 
     def may_turn(self, wall_ns: int) -> GuardVerdict:
-        """About a file of ours that is to be replaced by noise; it is counted as pending."""
+        """Decides about a file of ours that is to be replaced by noise. The file is counted as
+        pending."""
         if (decided := _DECIDED.get(self.state)) is not None:
             return decided
         return GuardVerdict.WAIT if self._hold_noise(wall_ns) else GuardVerdict.GO
 
     def _hold_noise(self, wall_ns: int) -> bool:
-        """Whether it is a wave of noise, and is held from now on."""
+        """Whether there is a wave of noise, which is held from now on."""
         turned, wave = self.turning.count(wall_ns), self.wave.count(wall_ns)
         files = self._index_view.counters.files + wave
         if not is_noise_wave(turned + self.turned_pending, files):
@@ -122,10 +126,10 @@ class RemoteDeletes(Side):
         return True
 
     def on_time_passed(self, now: float, wall_ns: int) -> tuple[bool, list[Work]]:
-        """(whether what waits may go on, what is to be counted)."""
+        """Returns (whether what waits may go on, what is to be counted)."""
         if self.state is GuardState.HELD:
             if not self._index_view.swept:
-                return False, []  # it is being counted anew
+                return False, []  # the losses are being counted again
             files = self._index_view.counters.files
             if self.judged.is_still_so(self.pending, self.turned_pending, files):
                 return False, []
@@ -154,7 +158,7 @@ class RemoteDeletes(Side):
     def on_losses_counted(
         self, fact: LossesCounted, now: float, wall_ns: int
     ) -> tuple[bool, list[Work]]:
-        """As `tick`, when a slice of the pending losses was counted."""
+        """As `on_time_passed`, when a slice of the pending losses was counted."""
         if self.state is not GuardState.JUDGING or fact.number != self._count_number:
             return False, []
         if not fact.done:

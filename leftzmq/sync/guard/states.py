@@ -10,12 +10,12 @@ from typing import Final
 
 
 class GuardState(Enum):
-    """Of one side of the guard."""
+    """The state of one side of the guard."""
 
     OPEN = auto()
-    GATHERING = auto()  # too many to go at once: wait until no more come
+    GATHERING = auto()  # too many to pass at once: wait until no more arrive
     JUDGING = auto()  # how many of them were only moved?
-    HELD = auto()  # until a user decides, or it is not a flood any more
+    HELD = auto()  # until a user decides, or until it is no flood any more
     ACCEPTING = auto()
     REVERTING = auto()
 

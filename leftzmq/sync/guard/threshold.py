@@ -1,5 +1,5 @@
-"""When losses are a flood, and noise is a wave (docs/decisions/0003): how many at once, against how
-many files.
+"""When losses are a flood, and when noise is a wave (docs/decisions/0003): how many files at once,
+out of how many.
 
 Pure arithmetic over counts. Must not know which files, nor where the losses come from.
 """
@@ -13,24 +13,25 @@ from leftzmq.sync.guard.states import MOVES, GuardMove, GuardState
 
 WINDOW_S: Final = 60
 GUARDED_FILES: Final = 100
-"""A folder of so many files, and fewer, is never guarded against losses."""
+"""A folder of this many files, or fewer, is never guarded against losses."""
 ALLOWED_FILES: Final = 10
 ALLOWED_SHARE: Final = 10
-"""A wave of so many files, or of this part of the folder (a tenth), goes at once."""
+"""A wave of this many files, or of this part of the folder (a tenth), passes at once."""
 QUIET_S: Final = 2.0
 
 TURNING_WINDOW_S: Final = 600
 TURNED_FILES: Final = 50
 TURNED_SHARE: Final = 20
-"""So many files, if they are this part of the folder (a twentieth), do not turn to noise."""
+"""So many files, if they are at least this part of the folder (a twentieth), are held when they
+turn to noise."""
 SWAPPING_FOLDERS: Final = 4096
-"""Folders of which it is remembered what went and what came; about 200 bytes each."""
+"""The number of directories whose swaps are remembered; about 200 bytes each."""
 
 _SECOND_NS: Final = 1_000_000_000
 
 
 class Wave:
-    """What went in the last `window_s`, by the wall clock's seconds."""
+    """What was lost or turned in the last `window_s` seconds of the wall clock."""
 
     def __init__(self, packed: bytes = b"", window_s: int = WINDOW_S) -> None:
         self._window_s = window_s
@@ -48,7 +49,8 @@ class Wave:
             self._went[second] = self._went.get(second, 0) + count
 
     def count(self, wall_ns: int) -> int:
-        """Of a clock that was set back or forth, what is not near any more is forgotten."""
+        """The count in the window. If the clock was set back or forward, seconds that are not near
+        `wall_ns` any more are forgotten."""
         second, window = wall_ns // _SECOND_NS, self._window_s
         self._went = {at: n for at, n in self._went.items() if abs(second - at) <= window}
         return sum(self._went.values())
@@ -58,18 +60,19 @@ class Wave:
 
 
 class Swaps:
-    """Files that are gone, and noise that is new in the same folder: of each two that belong
-    together one file turned to noise. In memory alone; a restart forgets what has no other half."""
+    """Files that are gone, and noise that is new in the same directory: each pair of both counts as
+    one file that turned to noise. In memory alone; a restart forgets those without a pair."""
 
     def __init__(self) -> None:
         self._folders: dict[str, list[int]] = {}  # [gone, came, the last second]
 
     def gone(self, folder: str, wall_ns: int) -> int:
-        """A file that was no noise is gone; how many pairs that makes: 0 or 1."""
+        """A file that was no noise is gone from the directory. Returns how many pairs that makes: 0
+        or 1."""
         return self._pair(folder, 0, wall_ns)
 
     def came(self, folder: str, wall_ns: int) -> int:
-        """Noise is new there; how many pairs that makes."""
+        """New noise is in the directory. Returns how many pairs that makes: 0 or 1."""
         return self._pair(folder, 1, wall_ns)
 
     def forget(self) -> None:
@@ -92,7 +95,9 @@ class Swaps:
 
 
 def goes_at_once(wave: int, files: int) -> bool:
-    """wave: losses in the window and pending. files: what is there and what went."""
+    """wave: losses in the window and pending
+    files: the files that are there and those that were lost
+    """
     return files <= GUARDED_FILES or wave <= max(ALLOWED_FILES, files // ALLOWED_SHARE)
 
 
@@ -108,8 +113,10 @@ def is_noise_wave(turned: int, files: int) -> bool:
 class Judged(NamedTuple):
     """Why something is held.
 
-    losses, files: of the wave, as judged. went: its losses that were not held. turned: files that
-    turned to noise and were not held. noise: 1: it is held for the noise
+    losses, files: of the wave, as it was judged
+    went: the losses of the wave that were not held
+    turned: files that turned to noise and were not held
+    noise: 1: it is held because of the noise
     """
 
     losses: int = 0
@@ -119,12 +126,12 @@ class Judged(NamedTuple):
     noise: int = 0
 
     def is_still_so(self, lost: int, turned: int, files: int) -> bool:
-        """Whether so much that is pending is a flood, of so many files that are there. Time alone
-        lifts nothing: what went counts for as long as the rest is held."""
+        """Whether the pending losses are still a flood, given the files that are there. Time alone
+        releases nothing: losses that were not held count for as long as the rest is held."""
         if not (lost or turned):
             return False
         total = self.went + files
-        # Of what is gone nobody knows any more whether noise took its place.
+        # Of files that are gone nobody knows any more whether noise took their place.
         noise = self.turned + turned + (lost if self.noise else 0)
         return is_flood(self.went + lost, total) or is_noise_wave(noise, total)
 
@@ -132,7 +139,8 @@ class Judged(NamedTuple):
 class Side(ABC):
     """What both sides of the guard have.
 
-    wave, turning: what was lost, and what turned to noise, and was not held
+    wave: what was lost and was not held
+    turning: what turned to noise and was not held
     """
 
     def __init__(self, wave: Wave, turning: Wave) -> None:
@@ -146,16 +154,16 @@ class Side(ABC):
 
     @property
     def count(self) -> int:
-        """How many files would be lost, of what is held."""
+        """How many files would be lost by what is held."""
         return self.judged.losses + self.turned_pending
 
     @property
     @abstractmethod
     def turned_pending(self) -> int:
-        """Files that would turn to noise."""
+        """How many files would turn to noise."""
 
     def hold(self, judged: Judged) -> None:
-        """Also at a start, where an earlier life held something."""
+        """Holds the wave. Also called at a start, where an earlier life held something."""
         self.move(GuardMove.HOLD)
         self.judged = judged
 

@@ -1,8 +1,8 @@
 """Jobs: about 1 MiB of work each, as frozen values, and the fact that answers each.
 
 A machine asks with `Work(job)`; a worker (work/threads), or the simulation, runs it against the
-disk (work/runner) and hands back exactly one fact. No callables cross; a buffer is handed over and
-never shared: who sends it does not touch it again.
+disk (work/runner) and returns exactly one fact. No callables cross. A buffer is handed over and
+never shared: the sender does not touch it again.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ __all__ = [
 
 
 class Lane(Enum):
-    """An edit never waits behind a gigabyte: two lanes of workers."""
+    """The two lanes of workers: an edit never waits behind a gigabyte."""
 
     SMALL = auto()
     BULK = auto()
@@ -251,7 +251,7 @@ JobDone = (
 
 @dataclass(frozen=True, slots=True)
 class JobBroke:
-    """A job ended in an exception that nobody foresaw: our own mistake, said aloud."""
+    """A job ended in an exception that nobody foresaw: a bug of ours, which is reported."""
 
     job: Job
     why: str
@@ -259,8 +259,8 @@ class JobBroke:
 
 @dataclass(frozen=True, slots=True)
 class JobStopped:
-    """A job could not be done because the share, or the index, cannot be worked with; no answer of
-    its kind can say so. Its folder stops."""
+    """A job could not be done because the share, or the index, cannot be worked with, and its own
+    fact has no field for that. Its folder stops."""
 
     job: Job
     stop: Stop
@@ -284,7 +284,8 @@ BULK_JOBS = (
 
 
 def lane_of(job: Job) -> Lane:
-    """Large things have a lane of their own; a small get or a small apply never waits for them."""
+    """The lane of a job. Large files have a lane of their own; a small get or a small apply never
+    waits for them."""
     if isinstance(job, BULK_JOBS):
         return Lane.BULK
     if isinstance(job, ReadChunks):

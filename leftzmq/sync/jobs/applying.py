@@ -1,4 +1,4 @@
-"""Changes of the share, whether there is room for them, and how many of them lose a file."""
+"""Jobs that change the share, look for disk space, or count how many changes lose a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """stop: the share is not there, or is not the one we know: nothing was done."""
+    """stop: the share is not there, or is not the one that we know: nothing was done."""
 
     folder: str
     batch: int
@@ -31,7 +31,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class LookForRoom:
-    """How much may come onto the disk where `path` is to be?"""
+    """How many bytes fit onto the disk where `path` is to be?"""
 
     folder: str
     path: str
@@ -39,7 +39,8 @@ class LookForRoom:
 
 @dataclass(frozen=True, slots=True)
 class RoomSeen:
-    """fits_bytes: so much more leaves the floor of free space; negative below it."""
+    """fits_bytes: the bytes that may be added until the floor of free space is reached; negative
+    below it."""
 
     folder: str
     fits_bytes: int
@@ -47,9 +48,9 @@ class RoomSeen:
 
 @dataclass(frozen=True, slots=True)
 class MakeRoom:
-    """Let the trash give way (disk/trash/make_room) until `need_bytes` may come to `path`, or to
-    nothing if it cannot; the first job of a number begins it. spare_day: nothing of the last day
-    goes."""
+    """Free space in the trash (disk/trash/make_room) until `need_bytes` fit at `path`, or free
+    nothing if that is impossible. The first job of a number begins it. spare_day: nothing of the
+    last day is deleted."""
 
     folder: str
     number: int
@@ -60,8 +61,10 @@ class MakeRoom:
 
 @dataclass(frozen=True, slots=True)
 class RoomMade:
-    """files, bytes: what this step let go of. fits_bytes: as of RoomSeen. stop: the share is not
-    there, or is not the one we know: nothing was done."""
+    """files, bytes: what this step deleted
+    fits_bytes: as in RoomSeen
+    stop: the share is not there, or is not the one that we know: nothing was done
+    """
 
     folder: str
     number: int
@@ -74,9 +77,12 @@ class RoomMade:
 
 @dataclass(frozen=True, slots=True)
 class CountLosses:
-    """Go on counting (index/losses) how many files of ours would be lost by what was heard of; the
-    first job of a number begins it. reach: bits of the devices that can be asked. accepted: what
-    does not count."""
+    """Go on counting (index/losses) how many files of ours the announced changes would lose. The
+    first job of a number begins it.
+
+    reach: bits of the devices that can be asked
+    accepted: what does not count
+    """
 
     folder: str
     number: int

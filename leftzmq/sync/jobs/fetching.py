@@ -1,4 +1,4 @@
-"""Bytes on their way into a `.lefting`: lists, what lies at home, what came over the wire."""
+"""Jobs that fill a `.lefting`: chunk lists, and chunks of local files and of other devices."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from leftzmq.wire.messages import Ask
 
 @dataclass(frozen=True, slots=True)
 class ExpandLists:
-    """Which chunks is this large file made of, by the lists that are here? Its size is held
-    against the room on the disk first. begun: what an earlier step left; it goes with the job."""
+    """Which chunks is this large file made of, by the lists that are here? Its size is first
+    compared with the free space on the disk. begun: the state that an earlier step returned; the
+    job takes it over."""
 
     folder: str
     entry: Entry
@@ -28,10 +29,11 @@ class ExpandLists:
 
 @dataclass(frozen=True, slots=True)
 class ListsExpanded:
-    """rows: all of them; None while lists are `missing`, when these lists cannot be of such a
-    file (`lie`), when it has no room (`problem`), or when there is more to be done (`begun`).
-    repeats: first row -> the later rows with the same chunk, as ranges. once: the rows that are not
-    among those, as a set (sync/download/row_sets)."""
+    """rows: all rows. None while lists are `missing`, when these lists cannot be of such a file
+        (`lie`), when there is no space for it (`problem`), or when more is to be done (`begun`)
+    repeats: first row -> the later rows with the same chunk, as ranges
+    once: the rows that are not among those, as a set (sync/download/row_sets)
+    """
 
     folder: str
     entry: Entry
@@ -46,8 +48,8 @@ class ListsExpanded:
 
 @dataclass(frozen=True, slots=True)
 class SearchHome:
-    """Which of these rows lie in files of ours: in the version that we have (`previous`), or in
-    one with the same content?"""
+    """Which of these rows are in files of ours: in the version that we have (`previous`), or in a
+    file with the same content?"""
 
     folder: str
     entry: Entry
@@ -57,7 +59,7 @@ class SearchHome:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A file of ours, and what of the wanted one it should hold: rows, and their offsets in it."""
+    """A file of ours, and what it should hold of the wanted file: rows, and their offsets in it."""
 
     path: str
     rows: array[int]
@@ -73,9 +75,9 @@ class HomeSearched:
 
 @dataclass(frozen=True, slots=True)
 class OpenStaging:
-    """Make the `.lefting` of a large file, or find ours of an earlier life.
+    """Make the `.lefting` of a large file, or find the one of an earlier life.
 
-    known: what our index remembers of a `.lefting` for this path, if anything
+    known: what our index has stored of a `.lefting` for this path, if anything
     """
 
     folder: str
@@ -85,8 +87,9 @@ class OpenStaging:
 
 @dataclass(frozen=True, slots=True)
 class StagingOpened:
-    """staged: None when it could not be made (`problem`); with a problem, one that has to wait.
-    found: it was there: verify it."""
+    """staged: None when it could not be made (`problem`); with a problem: the one that has to wait
+    found: the file was there: verify it
+    """
 
     folder: str
     entry: Entry
@@ -107,7 +110,7 @@ class VerifyStaging:
 
 @dataclass(frozen=True, slots=True)
 class HomeChunk:
-    """One chunk that lies in a file of ours, and where it belongs in the `.lefting`."""
+    """One chunk in a file of ours, and where it belongs in the `.lefting`."""
 
     id: bytes
     length: int
@@ -117,7 +120,8 @@ class HomeChunk:
 
 @dataclass(frozen=True, slots=True)
 class LookAtHome:
-    """Copy chunks from a file that we have (the old version, a twin) into the `.lefting`."""
+    """Copy chunks from a file that we have (the old version, or one with the same content) into the
+    `.lefting`."""
 
     folder: str
     entry: Entry
@@ -128,8 +132,11 @@ class LookAtHome:
 
 @dataclass(frozen=True, slots=True)
 class ChunksKept:
-    """Answers VerifyStaging and LookAtHome: offsets in the target that hold their chunk. doubts: of
-    files of ours which should have had some."""
+    """Answers VerifyStaging and LookAtHome.
+
+    offsets: offsets in the target that hold their chunk
+    doubts: files of ours that should have had some of the chunks
+    """
 
     folder: str
     entry: Entry
@@ -142,8 +149,8 @@ class ChunksKept:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One sealed chunk in a body: its id, where it goes in the file and how long it is there, and
-    its box: shorter where the chunk ends with zeros."""
+    """One sealed chunk in a body: its id, its offset and length in the file, and its box. The box
+    is shorter where the chunk ends with zeros."""
 
     id: bytes
     offset: int
@@ -154,7 +161,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class WriteChunks:
-    """Open the boxes, check the ids, write them into the `.lefting`."""
+    """Open the boxes, check the ids, write the chunks into the `.lefting`."""
 
     folder: str
     device: DeviceKey
@@ -166,8 +173,9 @@ class WriteChunks:
 
 @dataclass(frozen=True, slots=True)
 class ChunksWritten:
-    """written, bad: pieces that were written, and those whose box was not what its id says.
-    body_bytes: of the body that the job has let go of."""
+    """written, bad: pieces that were written, and those whose box did not match its id
+    body_bytes: the bytes of the body that the job has released
+    """
 
     folder: str
     device: DeviceKey
@@ -181,7 +189,7 @@ class ChunksWritten:
 
 @dataclass(frozen=True, slots=True)
 class SmallFile:
-    """A file of one chunk: its bytes are a box in the body, or lie in a file of ours."""
+    """A file of one chunk: its bytes are a box in the body, or are in a file of ours."""
 
     entry: Entry
     box_start: int = -1
@@ -201,10 +209,14 @@ class StageSmall:
 
 @dataclass(frozen=True, slots=True)
 class SmallStaged:
-    """staged: entries with their `.lefting`; bad: boxes that were not what their id says;
-    unfound: home copies whose source was not what the index says; problems: the rest. left: what of
-    these could not even be thrown away. noise: the staged ones that look encrypted. doubts: of the
-    sources of `unfound`."""
+    """staged: entries with their `.lefting`
+    bad: entries whose box did not match its id
+    unfound: local copies whose source was not what the index says
+    problems: the rest
+    left: the `.lefting` files of these that could not even be deleted
+    noise: the staged files that look encrypted
+    doubts: the sources of `unfound`
+    """
 
     folder: str
     device: DeviceKey | None
@@ -220,7 +232,7 @@ class SmallStaged:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Does a large file that is whole in its `.lefting` look encrypted?"""
+    """Does a large file that is complete in its `.lefting` look encrypted?"""
 
     folder: str
     entry: Entry
@@ -229,8 +241,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """What is not there any more is no noise: whoever gives it its name finds that out. problem:
-    why it could not be read."""
+    """noise: False where the file is not there any more; the operation that gives it its name finds
+    that out. problem: why the file could not be read."""
 
     folder: str
     entry: Entry
@@ -241,8 +253,8 @@ class Sampled:
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """Throw away `.lefting` files that nobody needs any more (only with the inode that is ours;
-    one whose inode was never learned (0) goes to the trash: it might be a user's)."""
+    """Delete `.lefting` files that nobody needs any more. A file is deleted only if its inode is
+    ours. A file whose inode was never learned (0) is moved to the trash: it might be a user's."""
 
     folder: str
     staged: tuple[Staged, ...]
@@ -250,8 +262,10 @@ class Discard:
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """staged: those of which nothing is left, or nothing of ours. left: those that would not go, or
-    that lie on a mount that is not there. missing: which of `staged` were not there."""
+    """staged: those of which nothing is left, or nothing of ours
+    left: those that could not be deleted, or that are on a mount that is not there
+    missing: which of `staged` were not there
+    """
 
     folder: str
     staged: tuple[Staged, ...]
@@ -270,8 +284,8 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class ClearStaging:
-    """What an earlier life left: `useless` is thrown away as by Discard; of `resumable` what is
-    not ours any more."""
+    """Clear up what an earlier life left: `useless` is deleted as by Discard; of `resumable` those
+    are deleted that are not ours any more."""
 
     folder: str
     useless: tuple[Leftover, ...]
@@ -280,10 +294,12 @@ class ClearStaging:
 
 @dataclass(frozen=True, slots=True)
 class StagingCleared:
-    """gone: those of which nothing is left, or nothing of ours. left: the useless ones that would
-    not go, or that lie on a mount that is not there. missing: which of `gone` were not there.
-    swapped: those that have their name, while what had it before lies under theirs; nothing was
-    done about these."""
+    """gone: those of which nothing is left, or nothing of ours
+    left: the useless ones that could not be deleted, or that are on a mount that is not there
+    missing: which of `gone` were not there
+    swapped: those that have their final name, while the file that had it before is under the name
+             of the `.lefting`; nothing was done about these
+    """
 
     folder: str
     gone: tuple[Staged, ...]

@@ -1,4 +1,4 @@
-"""What a user gets back: the trash, and both versions of a conflict."""
+"""Jobs that give files back to a user: from the trash, and both versions of a conflict."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from leftzmq.tree.entry import Entry
 
 @dataclass(frozen=True, slots=True)
 class SweepTrash:
-    """Go on with a sweep of the trash (disk/trash/retention) for one step; the first job of a
-    number begins it, with the clock that the last sweep left. spare_day: nothing that was taken
-    within the last day goes."""
+    """Go on with a sweep of the trash (disk/trash/retention) for one step. The first job of a
+    number begins it, with the clock that the last sweep left. spare_day: nothing is deleted that
+    was moved to the trash within the last day."""
 
     folder: str
     sweep: int
@@ -26,7 +26,7 @@ class SweepTrash:
 
 @dataclass(frozen=True, slots=True)
 class TrashSwept:
-    """stop: as of TrashListed; then there is nothing in `swept`."""
+    """stop: as in TrashListed; then `swept` is None."""
 
     folder: str
     sweep: int
@@ -36,9 +36,14 @@ class TrashSwept:
 
 @dataclass(frozen=True, slots=True)
 class ListTrash:
-    """Go on with a listing of the trash (disk/apply/restore) for one step; the first job of a
-    number begins it. path: "" is everything. between: which batches. after: (batch, path) of the
-    version that comes before the first one that is wanted; ("", "") at the beginning."""
+    """Go on with a listing of the trash (disk/apply/restore) for one step. The first job of a
+    number begins it.
+
+    path: "" is everything
+    between: which batches
+    after: (batch, path) of the version before the first one that is wanted; ("", "") at the
+           beginning
+    """
 
     folder: str
     listing: int
@@ -49,7 +54,7 @@ class ListTrash:
 
 @dataclass(frozen=True, slots=True)
 class TrashListed:
-    """stop: the share is not there, or is not the one we know: nothing was done."""
+    """stop: the share is not there, or is not the one that we know: nothing was done."""
 
     folder: str
     listing: int
@@ -68,7 +73,7 @@ class RestoreTrash:
 
 @dataclass(frozen=True, slots=True)
 class TrashRestored:
-    """stop: as of TrashListed."""
+    """stop: as in TrashListed."""
 
     folder: str
     listing: int
@@ -106,8 +111,8 @@ class ReadVersions:
 
 @dataclass(frozen=True, slots=True)
 class VersionsRead:
-    """found: the file, if there is one, and its copies; each with its text, if it is a small one
-    that is UTF-8, else None. No copies: `found` is empty."""
+    """found: the file, if there is one, and its copies. Each has its text, if it is small and
+    UTF-8, else None. Without copies, `found` is empty."""
 
     folder: str
     number: int
@@ -118,7 +123,7 @@ class VersionsRead:
 class Resolve:
     """Carry out what a user decided about the conflict copy at `path` (or the one of `path`).
 
-    names: how a person calls the devices, by their letters; for the new name of a copy
+    names: what a person calls the devices, by their letters; for the new name of a copy
     """
 
     folder: str
@@ -130,9 +135,12 @@ class Resolve:
 
 @dataclass(frozen=True, slots=True)
 class CopyResolved:
-    """copy: what was decided about. path: the name that it has now; where it is gone that of its
-    file. choice: what became of it, if that was clear. copies: those that could be meant, if
-    several. stop: as of TrashListed."""
+    """copy: the copy that was decided about
+    path: the name that the copy has now; if the copy is gone, the name of its file
+    choice: what was done with the copy, if that was clear
+    copies: those that could be meant, if several
+    stop: as in TrashListed
+    """
 
     folder: str
     number: int

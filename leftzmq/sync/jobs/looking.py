@@ -1,4 +1,4 @@
-"""What lies in the share: walks, looks, and cutting large files."""
+"""Jobs that read what lies in the share: walks, looks, and cutting large files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from leftzmq.tree.plan import Staged
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Go on with a walk of `prefix` ("" = all), merged with our index, for one slice.
+    """Go on with a walk of `prefix` ("" = all), compared with our index, for one slice.
 
     walk: its number; the first job of a number begins it. Nothing is read but names and stats.
     """
@@ -24,11 +24,11 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """dirty: paths whose stat is not that of our index, or that are gone; in sorted order.
-
-    seen: how many paths the slice passed. stop: the share is not there, or is not the one we know:
-    nothing of this walk counts.
-    came: mounts that are there since this slice. mounts: all that are known, packed
+    """dirty: paths whose stat is not that of our index, or that are gone; in sorted order
+    seen: how many paths the slice passed
+    stop: the share is not there, or is not the one that we know: nothing of this walk counts
+    came: mounts that appeared since the slice before
+    mounts: all mounts that are known, packed
     """
 
     folder: str
@@ -46,7 +46,7 @@ class Walked:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Look at these paths and read what changed; files over one chunk are only named."""
+    """Look at these paths and read what changed. Files of more than one chunk are only named."""
 
     folder: str
     paths: tuple[str, ...]
@@ -54,7 +54,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """left: paths that did not fit into this job's work; ask again. stop: as of Walked."""
+    """left: paths that did not fit into this job: ask again. stop: as in Walked."""
 
     folder: str
     sightings: tuple[Sighting, ...]
@@ -64,9 +64,10 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class CutSlice:
-    """Cut and hash a part of a file, from a chunk's border on; one of at most a chunk is one.
+    """Cut and hash a part of a file, beginning at a chunk's border. A file of at most one chunk is
+    one part.
 
-    grows: the file may be longer by now, if it is the same one: what it was at `key` is wanted.
+    grows: the file may be longer by now, if it is the same file: its content at `key` is wanted.
     """
 
     folder: str
@@ -84,7 +85,8 @@ class SliceCut:
 
 @dataclass(frozen=True, slots=True)
 class DropCookie:
-    """Write a cookie file into `.left/`: the watcher will see it after all that came before."""
+    """Write a cookie file into `.left/`: the watcher sees it after everything
+    that happened before."""
 
     folder: str
     name: str
@@ -92,7 +94,8 @@ class DropCookie:
 
 @dataclass(frozen=True, slots=True)
 class CookieDropped:
-    """watched: whether the watcher will report it; False: only a walk can tell what changed."""
+    """watched: whether the watcher will report the cookie. False: only a walk can tell what
+    changed."""
 
     folder: str
     name: str
@@ -102,14 +105,15 @@ class CookieDropped:
 
 @dataclass(frozen=True, slots=True)
 class LookForIndexRoom:
-    """How much may come onto the disk of the state directory?"""
+    """How many bytes fit onto the disk of the state directory?"""
 
     folder: str
 
 
 @dataclass(frozen=True, slots=True)
 class IndexRoomSeen:
-    """fits_bytes: so much more leaves the floor of free space; negative below it."""
+    """fits_bytes: the bytes that may be added until the floor of free space is reached; negative
+    below it."""
 
     folder: str
     fits_bytes: int

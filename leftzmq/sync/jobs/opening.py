@@ -1,4 +1,4 @@
-"""A folder that was stopped, opened anew."""
+"""The job that opens a stopped folder again."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from leftzmq.errors import Stop
 
 @dataclass(frozen=True, slots=True)
 class OpenFolder:
-    """Close what is still open of the folder's share, and open the folder as a start does. Not
-    while another job of the folder is under way."""
+    """Close what is still open of the folder's share, and open the folder as at a start. Not while
+    another job of the folder is running."""
 
     folder: str
 
 
 @dataclass(frozen=True, slots=True)
 class FolderOpened:
-    """None: it is open, and waits to be taken over (actions.TakeOver). Else why it is not."""
+    """stop: None: the folder is open, and waits to be taken over (actions.TakeOver). Else why it is
+    not."""
 
     folder: str
     stop: Stop | None

@@ -1,4 +1,4 @@
-"""What others hear of us: durable sequences, pages of our index, chunks."""
+"""Jobs for what other devices receive from us: durable sequences, pages of our index, chunks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from leftzmq.wire.messages import Want
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """Make what the index committed so far durable; `head` is the sequence it had then."""
+    """Make durable what the index has committed so far; `head` is the sequence that it had then."""
 
     folder: str
     head: int
@@ -28,7 +28,7 @@ class Flushed:
 
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """Read and seal one page of our index: what came after `after`, up to the durable `upto`.
+    """Read and seal one page of our index: the entries after `after`, up to the durable `upto`.
     accepted: what users let pass."""
 
     folder: str
@@ -42,7 +42,9 @@ class ReadPage:
 
 @dataclass(frozen=True, slots=True)
 class PageRead:
-    """sealed: the page. last: where it ends; the answer goes on from there until `upto`."""
+    """sealed: the page
+    last: where the page ends; the answer goes on from there until `upto`
+    """
 
     folder: str
     link: Link
@@ -67,18 +69,19 @@ class ReadChunks:
 
     @property
     def asks(self) -> int:
-        """How many lists and chunks."""
+        """The number of lists and chunks."""
         return len(self.lists) + sum(len(want.asks) for want in self.wants)
 
     @property
     def is_small(self) -> bool:
-        """Whether it is about lists and small files alone."""
+        """Whether only lists and small files are asked for."""
         return not any(ask.offset or len(w.asks) > 1 for w in self.wants for ask in w.asks)
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A file of ours of which `length` bytes at `offset` were not what somebody called them."""
+    """A file of ours whose `length` bytes at `offset` did not match the id that
+    they should have."""
 
     path: str
     id: bytes
@@ -88,7 +91,8 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class CheckBytes:
-    """Are these bytes of a file of ours what our own index says, if its stat still is?"""
+    """Are these bytes of a file of ours what our own index says, if the file's stat is still the
+    same?"""
 
     folder: str
     doubt: Doubt
@@ -96,8 +100,8 @@ class CheckBytes:
 
 @dataclass(frozen=True, slots=True)
 class BytesChecked:
-    """key: the stat with which they are not, or cannot be read (`why`); None: they are, or the file
-    was changed, which a look finds, or they are no part of it."""
+    """key: the stat of the file whose bytes are wrong, or cannot be read (`why`). None: the bytes
+    are right; or they are no part of the file; or the file was changed, which a look finds."""
 
     folder: str
     path: str
@@ -107,8 +111,10 @@ class BytesChecked:
 
 @dataclass(frozen=True, slots=True)
 class ChunksRead:
-    """parts: (id, length) of what `body` holds; stale: files whose bytes are not what we said.
-    asked_bytes, asks, is_small: of the job."""
+    """parts: (id, length) of what `body` holds
+    stale: files whose bytes are not what we announced
+    asked_bytes, asks, is_small: of the job
+    """
 
     folder: str
     link: Link
@@ -124,10 +130,12 @@ class ChunksRead:
 
 @dataclass(frozen=True, slots=True)
 class FindLacking:
-    """At `path` and below it ("": everywhere), what does each of these devices (by its bit, as a
-    set of bits; 0: it has nothing) lack of ours, and we of anybody's?
+    """At `path` and below it ("": everywhere): what does each of these devices lack of ours, and
+    what do we lack of anybody's?
 
-    number: the answer carries it. shown: how many paths are named of each
+    number: the answer carries it
+    masks: the bit of each device, as a set of bits; 0: a device that has nothing
+    shown: how many paths are named for each
     """
 
     folder: str
@@ -139,7 +147,7 @@ class FindLacking:
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """bytes: the sizes of the versions that are lacking. first: the first paths, in path order"""
+    """bytes: the sizes of the versions that are lacking. first: the first paths, in path order."""
 
     paths: int
     bytes: int
@@ -148,7 +156,7 @@ class Lacking:
 
 @dataclass(frozen=True, slots=True)
 class LackingFound:
-    """lacking: of each of the masks. coming: what we lack"""
+    """lacking: one for each of the masks. coming: what we lack."""
 
     folder: str
     number: int

@@ -1,6 +1,6 @@
-"""Large files that are being cut, slice by slice, and how many of them at a time.
+"""Large files that are being cut into chunks, slice by slice, and how many of them at a time.
 
-Knows slices and their rows. Must not know when a file has settled, nor what its list is for.
+Knows slices and their rows. Must not know when a file has settled, nor what its chunk list is for.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from leftzmq.tree.entry import ScanKey
 
 CUTS_AT_ONCE: Final = 2
 GROWS_ON_S: Final = 1.0
-"""A file that grew under the first reading waits so long for its next write, and then for none."""
+"""A file that grew during the first reading waits for its next write, but no longer than this."""
 
 
 @dataclass(slots=True)
 class _Cutting:
     """One file.
 
-    again: the parts of the second reading, of a file that grew under the first one
-    bound: until when the second reading waits for another write (monotonic); None: no first one
-           that needs it is over
+    again: the slices of the second reading, of a file that grew during the first one
+    bound: until when the second reading waits for another write (monotonic); None: no first reading
+           that needs a second one has ended
     """
 
     key: ScanKey
@@ -47,14 +47,17 @@ class _Cutting:
 
     @property
     def stopped(self) -> bool:
-        """Nothing was written between the two readings: how its writer writes is not known."""
+        """Nothing was written between the two readings: it is not known how the writer writes."""
         return bool(self.again) and self.again[0].before == self.parts[-1].after
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """rows: packed. noise: the file looks encrypted. grew: it is longer now. torn: it grew, and
-    the two readings differ, or its writer stopped"""
+    """rows: packed
+    noise: the file looks encrypted
+    grew: the file is longer now
+    torn: the file grew, and the two readings differ, or its writer stopped
+    """
 
     rows: bytes
     noise: bool
@@ -63,12 +66,13 @@ class Cut:
 
 
 class Cuts:
-    """path -> the parts so far, of one folder."""
+    """path -> the slices read so far, of one folder."""
 
     def __init__(self) -> None:
         self._by_path: dict[str, _Cutting] = {}
         self._to_begin: deque[str] = deque()
-        self._resting: dict[str, float] = {}  # whose second reading is to come -> when it is due
+        # Path of a file that waits for its second reading -> when that is due (monotonic).
+        self._resting: dict[str, float] = {}
 
     def __bool__(self) -> bool:
         return bool(self._by_path)
@@ -80,22 +84,22 @@ class Cuts:
         return path in self._by_path
 
     def wants(self, path: str, key: ScanKey, *, grows: bool) -> None:
-        """The file of this key is to be cut when it is its turn. grows: what it was at this key is
-        wanted, also where it grows meanwhile."""
+        """The file of this key is to be cut when it is its turn. grows: its content at this key is
+        wanted even if the file grows meanwhile."""
         self._by_path[path] = _Cutting(key, grows)
         self._to_begin.append(path)
 
     def touched(self, path: str, now: float) -> None:
-        """It was written: what waits for that goes on."""
+        """The file was written: a second reading that waits for a write may begin."""
         if path in self._resting:
             self._resting[path] = now
 
     def deadline(self) -> float | None:
-        """When `begin` may have something that rested (monotonic)."""
+        """When `begin` may have a file whose second reading waited (monotonic)."""
         return min(self._resting.values(), default=None)
 
     def begin(self, now: float) -> list[tuple[str, ScanKey, bool]]:
-        """Those that are to be read now from their beginning, and whether they may grow."""
+        """The files that are to be read now from their beginning, and whether they may grow."""
         begun = []
         for path in [path for path, due in self._resting.items() if due <= now]:
             del self._resting[path]
@@ -110,7 +114,7 @@ class Cuts:
         return begun
 
     def take(self, part: SliceSighting, now: float) -> bool:
-        """The next slice of a file. False: not of one that is being cut."""
+        """Takes the next slice of a file. Returns False if this file is not being cut."""
         cutting = self._by_path.get(part.path)
         if cutting is None or cutting.key != part.key:
             return False
@@ -127,15 +131,16 @@ class Cuts:
         return True
 
     def rests(self, path: str) -> bool:
-        """Whether its second reading waits for the next write."""
+        """Whether the second reading of the file waits for the next write."""
         return path in self._resting
 
     def next_offset(self, path: str) -> int | None:
-        """Where the next slice of this file begins; None: it is read.
+        """Where the next slice of this file begins, in bytes; None: the file has been read.
 
-        What grew under the first reading is read twice, with another write in between that it grew
-        by: only the first bytes of a file that is written at its end are the same in both. Those of
-        one that is rewritten, and got longer by that, would be no state that it ever had.
+        A file that grew during the first reading is read twice, with another write in between by
+        which it grew. A file that is only appended to has the same first bytes in both readings.
+        The bytes of a file that is rewritten, and got longer by that, would be a state that the
+        file never had.
         """
         cutting = self._by_path[path]
         if not cutting.is_read:
@@ -148,7 +153,7 @@ class Cuts:
         return self._by_path[path].grows
 
     def end(self, path: str) -> Cut:
-        """What came of it; it is not being cut any more."""
+        """Returns the result. The file is no longer being cut."""
         cutting = self._by_path.pop(path)
         parts = cutting.parts
         noise = any(part.noise for part in parts) and not any(part.known for part in parts)

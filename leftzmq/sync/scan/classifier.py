@@ -1,7 +1,7 @@
-"""What a sighting means: it has settled, is to be looked at once more, or is a Problem.
+"""What a sighting means: the path has settled, is to be looked at once more, or is a Problem.
 
-Knows sightings, and our index as scan keys. Must not know when looks and walks are made, nor what
-a version is. What has settled is said when nothing speaks against it any more.
+Knows sightings, and our index as scan keys. Must not know when looks and walks are made, nor what a
+version is. A settled sighting is reported when nothing speaks against it any more.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from leftzmq.tree.entry import Kind, ScanKey
 
 QUIET_NS: Final = 1_000_000_000
 OTHER_SPELLING_S: Final = 1.5
-"""A file system in FUSE is believed for a second what it said of a file under one spelling (the
-default of libfuse), whatever was written to it under another one."""
+"""The kernel caches for a second (the default of libfuse) what a FUSE file system said of a file
+under one spelling, whatever was written to the file under another one."""
 ENTERED_MAX: Final = 1_000
 OF_TICKETS: Final = frozenset((ProblemKind.UNWRITABLE, ProblemKind.NAME_FOLDS))
-"""What cannot be put at a path is no better for nothing being there."""
+"""Problems of paths at which a version cannot be put. That nothing is there does not solve them."""
 NOT_IN_A_STAT: Final = frozenset((ProblemKind.ACCESS_LOST, ProblemKind.ROTTEN))
-"""That the stat is still that of our index says nothing of these."""
+"""Problems that a stat cannot solve, even when it is still the stat of our index."""
 TRIED_AGAIN: Final = frozenset((ProblemKind.UNREADABLE, ProblemKind.FLUSH_FAILED))
 
 
 class Classifier:
-    """Of one folder.
+    """The classifier of one folder.
 
-    departed:   what was found gone, and is not said yet
-    unreadable: what could not be read, and is tried again
+    pending_deletes: paths that were found gone; their deletes are not reported yet
+    read_retries: files that could not be read, and are tried again
     """
 
     def __init__(
@@ -53,21 +53,24 @@ class Classifier:
         self.folder, self._store, self._locks = problems.folder, store, locks
         self._problems, self._look_queue, self._walks = problems, look_queue, walks
         self.pending_deletes, self.read_retries = PendingDeletes(), ReadRetries()
-        self._made: set[str] = set()  # touched so, and not looked at since
-        self._entered: dict[str, ScanKey] = {}  # found so, walked into, and not ours since
+        self._made: set[str] = set()  # touched with MADE, and not looked at since
+        # Directories found with this key, walked into, and not ours since.
+        self._entered: dict[str, ScanKey] = {}
 
     def made(self, path: str) -> None:
-        """It was made, or came here: there may be more to find in it than its next look sees."""
+        """`path` was made or moved here: there may be more to find below it than its next look
+        sees."""
         self._made.add(path)
 
     # -- what was seen ---------------------------------------------------------------------------
 
     def judge(self, sighting: Sighting, now: float, settled: list[Sighting]) -> Outputs:
-        """What a look saw. What has settled by it is added to `settled`."""
+        """Judges what a look saw. What has settled is added to `settled`."""
         path = sighting.path
         touched = self._look_queue.touched.pop(path)
         made = path in self._made
-        if touched is None or not touched.again:  # else it was made, perhaps, after it was seen
+        # If touched again, the path was perhaps made after the look.
+        if touched is None or not touched.again:
             self._made.discard(path)
         if touched is None:
             touched = self._look_queue.touched.new(now, closed=False)
@@ -77,16 +80,16 @@ class Classifier:
                 if made and path == "":
                     self._walks.soon(now)
                 elif made and sighting.key is not None and sighting.key.kind is Kind.DIRECTORY:
-                    # Removed and made anew, it may have got the same inode; or the applier was
-                    # faster. What was put in it before it was watched has no event of its own; nor
-                    # has what cannot be called by its name.
+                    # A directory that was removed and made anew may have the same inode, or the
+                    # applier was faster. What was put in it before it was watched has no event of
+                    # its own. Neither has a file that cannot be opened by its name.
                     self._walk_into(sighting)
                 clear = self._problems.kind_of(path) not in NOT_IN_A_STAT
                 return self.finish(path, touched, now, clear=clear)
             case Sight.GONE:
                 self._walks.poll_no_more(path)
                 if sighting.other:
-                    # What was touched under this name lies there under another spelling.
+                    # The path that was touched under this name is there under another spelling.
                     self._look_queue.wait(sighting.other, now + OTHER_SPELLING_S, closed=True)
                 if path not in self.pending_deletes:
                     if sighting.key is None or sighting.key.kind is Kind.DIRECTORY:
@@ -125,7 +128,7 @@ class Classifier:
             self._look_queue.cut(path, touched, key, grows=overdue)
             return []
         if key.kind is Kind.DIRECTORY:
-            # The walk finds the folder itself once more, as long as it is not ours.
+            # The walk finds the directory itself again, as long as it is not ours.
             if key != entered:
                 self._walk_into(sighting)
             if len(self._entered) >= ENTERED_MAX:
@@ -135,38 +138,38 @@ class Classifier:
         return self.taken(path, touched, key, now) if written else self.finish(path, touched, now)
 
     def _walk_into(self, sighting: Sighting) -> None:
-        """What is in a folder is looked for. Where nothing is, on disk and in our index, there is
-        nothing to be found; what comes into it later has events of its own."""
+        """Walks the directory. If it is empty on disk and in our index, there is nothing to find:
+        what appears in it later has events of its own."""
         if not (sighting.empty and self._is_empty(sighting.path)):
             self._walks.later(sighting.path)
 
     def _under_a_pen(
         self, touched: TouchedPath, sighting: Sighting, key: ScanKey, now: float
     ) -> bool:
-        """Young, not closed, and not seen standing still for a second yet."""
+        """The file is young, not closed, and has not yet been seen standing still for a second."""
         if touched.closed or key.kind is not Kind.FILE or sighting.age_ns >= QUIET_NS:
             return False
         return not touched.stood_still(key, now)
 
     def _put_off(self, path: str, touched: TouchedPath, key: ScanKey, now: float) -> Outputs:
-        """It is being written: look again when it stands still, or at its bound."""
+        """The file is being written: looks again when it stands still, or at its bound."""
         changed = touched.saw(key, self._look_queue.touched.patience_s, now)
         self._look_again(path, touched, now)
         return self._being_written(path) if changed and touched.is_long(now) else []
 
     def taken(self, path: str, touched: TouchedPath, key: ScanKey, now: float) -> Outputs:
-        """Its state at `key` goes on, although it is being written; the next look tells whether it
-        still is."""
+        """The state of the file at `key` is taken, although the file is being written. The next
+        look tells whether it still is."""
         touched.taken(key, now)
         self._look_again(path, touched, now)
         return self._being_written(path)
 
     def restless(self, path: str, touched: TouchedPath, key: ScanKey | None, now: float) -> Outputs:
-        """It changed while it was read, or is too young for its stat to be trusted."""
+        """The file changed while it was read, or is too young for its stat to be trusted."""
         if touched.is_overdue(now):
             return self._overdue(path, touched, key, now)
         if touched.closed and touched.key != key:
-            # A first look that was too early by a few milliseconds: look once more, soon.
+            # The first look was too early by a few milliseconds: looks once more, soon.
             touched.note(key, now)
             self._look_queue.look_at(path, touched, min(now + SETTLE_S, touched.bound))
             return []
@@ -178,8 +181,9 @@ class Classifier:
         return self._put_off(path, touched, key, now)
 
     def _overdue(self, path: str, touched: TouchedPath, key: ScanKey | None, now: float) -> Outputs:
-        """Its state is to be taken, and no look can. One that only grows may be taken as it was at
-        the look before; else look again, and less and less often."""
+        """The state of the file is due, and no look can read it in one piece. A file that only
+        grows may be taken as it was at the look before. Any other file is looked at again, less and
+        less often."""
         before = touched.note(key, now)
         if not touched.again:
             touched.closed = False
@@ -191,7 +195,8 @@ class Classifier:
         return self._being_written(path)
 
     def _look_again(self, path: str, touched: TouchedPath, now: float) -> None:
-        """When nothing touches it for a while; sooner, if something did while it was looked at."""
+        """Looks again when nothing touches the path for a while, and sooner if something touched it
+        during the look."""
         due = touched.rested(now)
         if touched.again:
             due = touched.touched(now, SETTLE_S if touched.closed else QUIET_S)
@@ -201,22 +206,23 @@ class Classifier:
         return self._problems.show(Problem(self.folder, path, ProblemKind.BEING_WRITTEN))
 
     def finish(self, path: str, touched: TouchedPath, now: float, *, clear: bool = True) -> Outputs:
-        """Nothing more is to be seen of this look; a touch that came meanwhile counts anew."""
+        """This look is over. A touch that arrived during the look counts anew."""
         self._look_queue.finish(path, touched, now)
         if self._walks.is_polled(path) and self._problems.kind_of(path) is ProblemKind.WATCH_LIMIT:
-            return []  # of the folder itself nothing is wrong
+            return []  # the directory itself has no problem
         return self._problems.clear(path) if clear else []
 
     def problem(self, problem: Problem, now: float) -> Outputs:
-        """A look or a walk came upon this; what could not be read, or flushed, is tried again."""
+        """A look or a walk found this problem. What could not be read or flushed is tried again."""
         if problem.kind in TRIED_AGAIN:
             self.read_retries.failed("" if problem.path == "." else problem.path, now)
         return self._problems.show(problem)
 
-    # -- what may be said ------------------------------------------------------------------------
+    # -- what may be reported ------------------------------------------------------------------
 
     def let_go(self, now: float, *, quiet: bool) -> Outputs:
-        """What was held as gone, and may be said now. quiet: nothing else is looked at"""
+        """Reports the pending deletes that may be reported now. quiet: nothing else is being looked
+        at."""
         gone, doubted = self.pending_deletes.let_go(now, self._is_empty, quiet=quiet)
         for path in doubted:
             self._look_queue.wait(path, now, closed=True, rest_s=0.0)
@@ -224,8 +230,9 @@ class Classifier:
         return [PathsSettled(self.folder, said)] if said else []
 
     def settle(self, settled: list[Sighting], held: set[str], now: float) -> Outputs:
-        """What may go on of these, behind what it was called before. held: paths that were held as
-        gone when they were looked at."""
+        """Reports those of the settled sightings that may be reported, each behind the delete of
+        the path that its file had before. held: paths whose deletes were pending when they were
+        looked at."""
         alone = self._without_replacements(settled, held, now)
         together = self._still_so(self.pending_deletes.with_origins(alone), now)
         return [PathsSettled(self.folder, together)] if together else []
@@ -233,8 +240,9 @@ class Classifier:
     def _without_replacements(
         self, settled: list[Sighting], held: set[str], now: float
     ) -> list[Sighting]:
-        """Without files and links in the place of folders below which our index has something; a
-        walk finds out that it is gone. held: where one began already."""
+        """Leaves out files and links in the place of directories below which our index has
+        something. A walk finds that it is gone. held: the paths for which such a walk has begun
+        already."""
         files = [
             seen.path
             for seen in settled
@@ -253,8 +261,8 @@ class Classifier:
         return out
 
     def _still_so(self, sightings: Sequence[Sighting], now: float) -> tuple[Sighting, ...]:
-        """Without those that were held while the applier came to work at their paths: what it did,
-        or does, there is not what was seen."""
+        """Leaves out sightings at paths that the applier locked or changed while they were held:
+        what the applier did there is not what was seen."""
         gone = [seen.path for seen in sightings if seen.sight is Sight.GONE]
         keys = self._store.scan_keys(gone) if gone else {}
         out: list[Sighting] = []
@@ -268,6 +276,7 @@ class Classifier:
         return tuple(out)
 
     def _is_empty(self, path: str) -> bool:
-        """Whether all below it was said to be gone, and nothing is being made or taken there."""
+        """Whether everything below `path` was reported as gone, and no operation changes anything
+        there."""
         is_busy = any(each != path for each in self._locks.changing(path))
         return not is_busy and not self._store.has_alive_below(path)

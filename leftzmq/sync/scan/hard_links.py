@@ -1,9 +1,9 @@
-"""Files with more than one name: what is written through one of them is under all of them, and the
-watcher tells of that one only.
+"""Files with more than one name: a write through one name changes what is under all of them, and
+the watcher reports that one name only.
 
-The names that our index knows are looked at with the one that changed. A file that has names which
-it does not know, outside of the share, is polled; and looked at when somebody wants to be sure.
-Files with one name cost nothing: the index has a list of the others.
+When one name changes, the other names that our index knows are looked at, too. A file may have
+names outside of the share, which the index does not know. Such a file is polled, and looked at when
+somebody wants to be sure. Files with one name cost nothing: the index has a list of the others.
 
 Knows our index and time. Must not know how a look is made.
 """
@@ -21,25 +21,25 @@ from leftzmq.tree.entry import Kind, ScanKey
 POLL_PERIOD_S: Final = 30.0
 STEP_S: Final = 1.0
 STEP_NAMES: Final = 256
-"""Polled in one step: 7,680 names are gone through in a period, more of them take longer."""
+"""Names polled in one step: 7,680 names are polled in one period; more names take longer."""
 MAX_NAMES: Final = 4_096
-"""Of one file, looked at together; what has more is found by walks."""
+"""The names of one file that are looked at together. Walks find further names."""
 MAX_TWINS: Final = 64
 
 
 class HardLinks:
-    """Of one folder.
+    """The hard links of one folder.
 
-    urgent: somebody wants to be sure: not all was looked at yet since
-    unsure: a file has names that are nowhere in the index as names of it: perhaps they are there
+    urgent: somebody wants to be sure, and not every file has been looked at since
+    unsure: a file has names that the index does not have as names of it. They may be in the index
             as what they were before, and only a walk of everything finds out
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._after = b""
-        self._next: float | None = 0.0  # when the next step is due; None: nothing is to be polled
-        self._some = False  # in this round
+        self._next: float | None = 0.0  # when the next step is due; None: no file is to be polled
+        self._some = False  # whether this round found a file to poll
         self.urgent = self.unsure = False
 
     def deadline(self) -> float | None:
@@ -49,8 +49,8 @@ class HardLinks:
     # -- what was seen -----------------------------------------------------------------------
 
     def others(self, settled: Collection[Sighting], now: float) -> list[str]:
-        """The other names of files that were found changed, where our index does not say the same
-        of them yet."""
+        """The other names of files that were found changed, as far as our index does not have the
+        new state under them yet."""
         linked = [seen for seen in settled if _has_more_names(seen)]
         if not linked:
             return []
@@ -72,8 +72,8 @@ class HardLinks:
         return [name for name in found if name not in seen_now]
 
     def left_behind(self, seen: Collection[Sighting]) -> list[str]:
-        """The other names of files of which one name is gone, or another file's, by now. What was
-        written through that one before is under them, and nothing else tells of it."""
+        """The other names of files of which one name is gone, or belongs to another file by now.
+        What was written through that name before is under the others, and no event tells of it."""
         if not self._store.has_linked:
             return []
         changed = [s for s in seen if s.sight in (Sight.FOUND, Sight.LARGE, Sight.GONE)]
@@ -91,8 +91,8 @@ class HardLinks:
         return [name for name in found if name not in seen_now]
 
     def _before_the_link(self, linked: Collection[Sighting], key: ScanKey) -> list[str]:
-        """Names that the index knows as the only one of this file: no event tells of them that it
-        got another one. They have its bytes, if nobody has written to it since."""
+        """Names that the index knows as the only name of this file: no event tells that the file
+        got another one. The rows have the file's bytes, unless somebody has written to it since."""
         contents = {s.observed.content for s in linked if s.key == key and s.observed is not None}
         rows = [row for content in contents for row in self._store.twins(content, MAX_TWINS)]
         same = [row for row in rows if row.scan is not None and row.scan.inode == key.inode]
@@ -101,23 +101,23 @@ class HardLinks:
     # -- polling -------------------------------------------------------------------------------
 
     def look_at_all(self, now: float) -> None:
-        """Somebody wants to be sure: everything that is polled is looked at now."""
+        """Somebody wants to be sure: looks at all polled files now."""
         if self._next is not None:
             self._after, self._next, self.urgent = b"", now, True
 
     def walked_all(self) -> None:
-        """A walk of everything began."""
+        """A walk of everything has begun."""
         self.unsure = False
 
     def due(self, now: float) -> list[str]:
-        """What is to be looked at now: one name of each file, a step."""
+        """The paths to be looked at now: one step, with one name of each file."""
         if self._next is None or now < self._next:
             return []
         rows = self._store.linked_after(self._after, STEP_NAMES)
         files = [list(names) for _, names in groupby(rows, lambda row: row[1].inode)]
         is_end = len(rows) < STEP_NAMES
         if not is_end and len(files) > 1:
-            files.pop()  # there may be more names of the last one
+            files.pop()  # the last file may have more names
         paths = [
             names[0][0] for names in files if any(len(names) < key.links for _, key, _ in names)
         ]
@@ -141,6 +141,6 @@ def _has_more_names(seen: Sighting) -> bool:
 
 
 def unsettled(seen: Collection[Sighting], settled: Collection[Sighting]) -> list[Sighting]:
-    """Those of files with more than one name that have not settled. Of 64 in a look hardly one has:
-    the others are not compared."""
+    """Files with more than one name that have not settled. Of the 64 paths of a look hardly one is
+    such a file, so the other paths are not compared."""
     return [each for each in seen if _has_more_names(each) and each not in settled]

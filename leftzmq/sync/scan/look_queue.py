@@ -1,7 +1,7 @@
-"""Which paths wait for a look, are looked at or cut, or are to be looked at again; their claims.
+"""Which paths wait for a look, are looked at or cut, or are to be looked at again; and their locks.
 
-Knows paths, times and claims. Must not know what was seen at a path, nor what it means: `judging`
-does. One look at a path at a time, and none while somebody else works there.
+Knows paths, times and locks. Must not know what was seen at a path, nor what it means: `classifier`
+does. One look at a path at a time, and none while somebody else has a lock on it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from leftzmq.tree.path import is_within
 LOOK_PATHS: Final = 64
 LOOKS_AT_ONCE: Final = 2
 WALK_AHEAD_PATHS: Final = 4096
-"""A walk pauses while so many paths wait, so that a million new files do not lie in memory."""
+"""A walk pauses while this many paths wait, so that a million new files are not held in memory."""
 
 TOUCHED_PATHS_MAX: Final = 16_384
-"""Of more a walk finds out: they are looked at in 2 s, and take 10 MB."""
+"""A walk finds further paths. So many paths are looked at in 2 s, and take 10 MB."""
 
 
 class LookQueue:
-    """Of one folder.
+    """The look queue of one folder.
 
-    waiting: the paths that were touched and have not settled yet
+    touched: the paths that were touched and have not settled yet
     cuts:    those of them that are being cut, which takes more than one look
     """
 
@@ -36,7 +36,7 @@ class LookQueue:
         self.touched, self.cuts = TouchedPaths(patience_s), Cuts()
         self._looking: set[str] = set()
         self._unanswered = 0
-        self._next_claims = 0.0  # when what the applier works at is claimed again
+        self._next_claims = 0.0  # when the paths that the applier has locked are tried again
 
     def __bool__(self) -> bool:
         """Whether a path waits, is looked at or cut."""
@@ -44,7 +44,7 @@ class LookQueue:
 
     @property
     def busy(self) -> bool:
-        """The same, but for paths that have shown that they will not settle soon."""
+        """The same, without paths that have shown that they will not settle soon."""
         return self.touched.any_eager or self.reading
 
     @property
@@ -54,12 +54,12 @@ class LookQueue:
 
     @property
     def has_room(self) -> bool:
-        """Whether what a walk finds has a place to wait."""
+        """Whether the queue has space for what a walk finds."""
         return len(self.touched) + len(self._looking) < WALK_AHEAD_PATHS
 
     @property
     def is_full(self) -> bool:
-        """Whether no more touched paths are noted."""
+        """Whether no more touched paths are added."""
         return len(self.touched) >= TOUCHED_PATHS_MAX
 
     def first_due(self) -> float | None:
@@ -85,32 +85,34 @@ class LookQueue:
                 self._looking.add(path)
                 paths.append(path)
             else:
-                if now >= self._next_claims:  # in step: each by itself would be a turn of the loop
+                # All paths at one time: a time for each path would be a turn of the loop for each.
+                if now >= self._next_claims:
                     self._next_claims = now + SETTLE_S
                 self.look_again(path, self._next_claims)
         return paths
 
     def answered(self) -> None:
-        """One of the looks that were begun is over: its paths are `left` one by one."""
+        """One of the looks that were begun is over: `left` is called for each of its paths."""
         self._unanswered -= 1
 
     def left(self, path: str) -> None:
-        """It is not being looked at any more."""
+        """The path is not being looked at any more."""
         self._looking.discard(path)
 
     def cut(self, path: str, touched: TouchedPath, key: ScanKey, *, grows: bool) -> None:
-        """It is cut when it is its turn, and waits for the end of that. grows: see CutSlice"""
+        """The file is cut when it is its turn, and waits for the end of that.
+        grows: see CutSlice."""
         self.touched.keep(path, touched)
         self.cuts.wants(path, key, grows=grows)
 
-    # -- waiting ---------------------------------------------------------------------------------
+    # -- waiting paths -------------------------------------------------------------------------
 
     def wait(self, path: str, now: float, *, closed: bool | None, rest_s: float = SETTLE_S) -> None:
-        """It was touched: look so much later (seconds), or at its bound; once more, if it is being
-        looked at now.
+        """The path was touched: it is looked at `rest_s` seconds later, or at its bound. If it is
+        being looked at now, it is looked at once more.
 
-        closed: the change is over, so it need not stand still first; None: as it was, or, if it did
-        not wait, no
+        closed: the change is over, so the path need not stand still first. None: as the path was
+        before, or False if it did not wait.
         """
         touched = self.touched.get(path)
         if touched is None:
@@ -126,7 +128,7 @@ class LookQueue:
             self.touched.due_at(path, touched, touched.touched(now, rest_s))
 
     def look_again(self, path: str, due: float) -> None:
-        """This look came to nothing; another one is to come then, if the path still waits."""
+        """This look had no result. If the path still waits, it is looked at again at `due`."""
         touched = self.touched.get(path)
         if touched is None:
             self._locks.release((path,), LockOwner.SETTLER)
@@ -134,21 +136,21 @@ class LookQueue:
             self.look_at(path, touched, due)
 
     def look_again_below(self, prefix: str) -> None:
-        """What is being looked at there may have gone since it was seen, and no walk misses it: our
-        index lacks it yet."""
+        """The paths below `prefix` that are being looked at may have been deleted after the look.
+        No walk misses them, because our index does not have them yet."""
         for path in (*self._looking, *self.cuts):
             touched = self.touched.get(path)
             if touched is not None and is_within(path, prefix):
                 touched.again = True
 
     def look_at(self, path: str, touched: TouchedPath, due: float) -> None:
-        """This look is over; another one is to come then."""
+        """This look is over. The path is looked at again at `due`."""
         touched.again = False
         self._locks.release((path,), LockOwner.SETTLER)
         self.touched.due_at(path, touched, due)
 
     def finish(self, path: str, touched: TouchedPath, now: float) -> None:
-        """Nothing more is to be seen of this look; a touch that came meanwhile counts anew."""
+        """This look is over. A touch that arrived during the look counts anew."""
         self._locks.release((path,), LockOwner.SETTLER)
         if touched.again:
             self.wait(path, now, closed=touched.closed)

@@ -1,5 +1,5 @@
-"""Which folders of a share are mounts, as far as walks have found out, and when to look for them:
-not everywhere an event says that one was taken away, or is back.
+"""Which directories of a share are mounts, as far as walks have found out, and when to look for
+them: not every system sends an event when a mount is taken away or is back.
 
 Knows paths and time. Must not know devices (disk/scan/mounts does), nor what a look is.
 """
@@ -12,13 +12,14 @@ from leftzmq.index.store import Store
 from leftzmq.sync.jobs import Walked
 
 MOUNTS: Final = "mounts"
-"""Where the index keeps them: one that is missing at a start is missed."""
+"""The key in the index of the mounts that are known: a mount that is missing at a start is
+reported."""
 LOOK_PERIOD_S: Final = 10.0
 
 
 class MountPolls:
-    """Of one folder. watched: paths at which something was mounted, or no more, since the start,
-    and that are watched as they are now"""
+    """The mounts of one folder. watched: paths where something was mounted or unmounted since the
+    start, and which are watched in their present state."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -33,7 +34,7 @@ class MountPolls:
         self.watched.add(path)
 
     def on_walked(self, fact: Walked, now: float) -> None:
-        """What a walk found out outlives this run."""
+        """Stores the mounts that a walk found, so that they outlive this run."""
         if fact.mounts != self._packed:
             self._packed = fact.mounts
             self._store.put_meta(MOUNTS, fact.mounts)

@@ -1,10 +1,10 @@
-"""What was found gone, held for a moment before it is said to be.
+"""Paths that were found gone. Their deletes are held for a moment before they are reported.
 
-A file may only have another name now. Others make a rename of it only if they hear of both names
-together: so it is said to be gone right before its inode is said to be found elsewhere, or when
-nothing else is looked at any more, or after HOLD_S. A folder is said to be gone, or to be something
-else now, after everything below it: who heard of the folder first would think that the rest is to
-stay, and keep it.
+A file may only have another name now. Other devices rename their copy only if both names are
+announced together. So a delete is reported right before the same inode is reported under another
+name, or when nothing else is being looked at any more, or after HOLD_S. A directory is reported as
+gone, or as replaced, after everything below it: a device that received the directory's delete first
+would think that the rest is to stay, and keep it.
 
 Knows sightings and time; pure.
 """
@@ -20,14 +20,15 @@ from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import parent_of
 
-HOLD_S: Final = 10.0  # 10,000 files that were renamed take 3 s to be read anew
+HOLD_S: Final = 10.0  # 10,000 renamed files take 3 s to be read again
 FOLDER_HOLD_S: Final = 60.0
-"""Below a folder that is gone something was not found to be gone in so long: then nothing is said,
-and the next walk looks again."""
+"""If something below a deleted directory is not found to be gone within this time, nothing is
+reported, and the next walk looks again."""
 FOLDER_RETRY_S: Final = 0.05
 FOLDERS_A_TURN: Final = 128
-"""So many are asked for at once (15 us each): those below which something was said to be gone, and
-a few of the others in turn, so that what a tree of folders costs grows with their number alone."""
+"""The number of directories that are checked at once (15 us each): those below which a delete was
+reported, and a few of the others in turn. So the cost of a tree of directories grows with their
+number alone."""
 OTHERS_A_TURN: Final = 32
 
 
@@ -39,12 +40,12 @@ class _Held:
 
 
 class PendingDeletes:
-    """Of one folder of the config."""
+    """The pending deletes of one folder of the config."""
 
     def __init__(self) -> None:
         self._files: dict[str, _Held] = {}
         self._by_inode: dict[int, str] = {}
-        self._folders: dict[str, _Held] = {}  # who was asked for longest ago comes first
+        self._folders: dict[str, _Held] = {}  # the one that was checked longest ago is first
         self._likely: dict[str, None] = {}  # those of them that may be empty now
         self._next_try = 0.0
         self._doubted: set[str] = set()  # looked at once more, and not held again
@@ -56,7 +57,8 @@ class PendingDeletes:
         return path in self._files or path in self._folders
 
     def hold(self, sighting: Sighting, now: float) -> bool:
-        """Whether it is held: files and folders are, if our index knows what they were."""
+        """Returns whether the delete is held: deletes of files and directories are, if our index
+        knows what they were."""
         if sighting.path in self._doubted:
             self._doubted.discard(sighting.path)
             return False
@@ -71,7 +73,8 @@ class PendingDeletes:
         return False
 
     def hold_replacement(self, sighting: Sighting, now: float) -> None:
-        """A file or link is in the place of a folder: said after everything below that one, too."""
+        """A file or link is in the place of a directory. It, too, is reported after everything
+        below the directory."""
         self._hold_folder(sighting, now)
 
     def _hold_folder(self, sighting: Sighting, now: float) -> None:
@@ -80,7 +83,7 @@ class PendingDeletes:
         self._next_try = now
 
     def told(self, paths: Iterable[str], now: float) -> None:
-        """Our index says now that these are gone: what they were in may be empty."""
+        """Our index now has these paths as gone: their directories may be empty."""
         for path in paths:
             folder = parent_of(path)
             if folder in self._folders:
@@ -88,12 +91,12 @@ class PendingDeletes:
                 self._next_try = now
 
     def is_replaced(self, path: str) -> bool:
-        """Whether what is held for it is that something took the folder's place."""
+        """Whether the sighting held for `path` is of something that took the directory's place."""
         held = self._folders.get(path)
         return held is not None and held.sighting.sight is Sight.FOUND
 
     def forget(self, path: str) -> None:
-        """Something was seen at this path since."""
+        """Something has been seen at this path since."""
         self._doubted.discard(path)
         self._folders.pop(path, None)
         self._likely.pop(path, None)
@@ -102,7 +105,8 @@ class PendingDeletes:
             self._by_inode.pop(held.sighting.key.inode, None)
 
     def with_origins(self, found: Iterable[Sighting]) -> list[Sighting]:
-        """These sightings, each behind that of the path that its file went from, if one is held."""
+        """These sightings. If the delete of the path that a file had before is held, it comes right
+        before the sighting of that file."""
         together: list[Sighting] = []
         for sighting in found:
             path = None
@@ -124,11 +128,13 @@ class PendingDeletes:
     def let_go(
         self, now: float, is_empty: Callable[[str], bool], *, quiet: bool
     ) -> tuple[list[Sighting], list[str]]:
-        """What is gone, as far as anyone can tell, and the paths to be looked at once more first:
-        while they were held a folder above may have come back with them, and the walk of that
-        found nothing new, because what is held is not said yet.
+        """Returns the paths that are gone, as far as anyone can tell, and the paths to be looked at
+        once more first. While those were held, a directory above them may have been put back
+        together with them. The walk of that directory found nothing new, because the held deletes
+        are not reported yet.
 
-        quiet: nothing else is looked at. is_empty: whether all below a folder was said to be gone
+        quiet: nothing else is being looked at. is_empty: whether everything below a directory has
+        been reported as gone
         """
         gone = [held for held in self._files.values() if quiet or held.until <= now]
         if not gone and self._folders and now >= self._next_try:
@@ -141,8 +147,8 @@ class PendingDeletes:
         return [held.sighting for held in gone if held.since >= now], doubted
 
     def _empty_folders(self, now: float, is_empty: Callable[[str], bool]) -> list[_Held]:
-        """Of those that are asked for now; never one together with what it is in, of which the
-        index still has this one."""
+        """The empty ones of the directories that are checked now. A directory and the one that it
+        is in are never returned together, because the index still has the inner one."""
         asked = [*islice(self._likely, FOLDERS_A_TURN - OTHERS_A_TURN)]
         asked += [path for path in islice(self._folders, OTHERS_A_TURN) if path not in self._likely]
         gone: list[_Held] = []

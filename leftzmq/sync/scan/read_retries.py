@@ -1,7 +1,7 @@
-"""What could not be read, and when it is tried again: a disk that failed, or had no room, for a
-moment is no reason to wait for the hourly walk.
+"""Files that could not be read, and when they are tried again: a disk that failed, or had no space,
+for a moment is no reason to wait for the hourly walk.
 
-Knows paths and times. Must not know why something could not be read, nor how a try went.
+Knows paths and times. Must not know why a file could not be read, nor how a try went.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import Final
 RETRY_S: Final = 5.0  # doubled each time, up to the period of walks
 RETRY_MAX_S: Final = 3600.0
 MAX_PATHS: Final = 256
-"""More than so many are left to the hourly walk: a tree without permissions stays cheap."""
+"""Further paths are left to the hourly walk: a tree without permissions stays cheap."""
 
 
 @dataclass(slots=True)
 class _Try:
-    """due: monotonic; infinite while it is under way"""
+    """due: monotonic; infinite while the try is under way"""
 
     due: float
     patience_s: float
 
 
 class ReadRetries:
-    """Of one folder."""
+    """The retries of one folder."""
 
     def __init__(self) -> None:
         self._by_path: dict[str, _Try] = {}
@@ -35,8 +35,8 @@ class ReadRetries:
         return min((each.due for each in self._by_path.values()), default=None)
 
     def failed(self, path: str, now: float) -> None:
-        """It could not be read (again). What others' questions find out meanwhile costs no
-        patience: the next try is as near as it was."""
+        """The path could not be read (again). If a look that somebody else asked for failed, the
+        wait is not doubled: the next try stays as near as it was."""
         before = self._by_path.get(path)
         if before is not None:
             if before.due != math.inf:
@@ -56,7 +56,7 @@ class ReadRetries:
         return paths
 
     def tried(self, path: str) -> bool:
-        """A try is over. Whether it did not fail; then the path is forgotten."""
+        """A try is over. Returns whether it succeeded; then the path is forgotten."""
         each = self._by_path.get(path)
         if each is None or each.due != math.inf:
             return False

@@ -1,11 +1,12 @@
-"""What to look at, and when: paths that were touched wait here until they stand still.
+"""When to look at which path: paths that were touched wait here until they stand still.
 
-Knows touches, sightings and time. Must not know what a version is: what has settled goes on to
-the replica.
+Knows touches, sightings and time. Must not know what a version is: settled sightings are passed on
+to the announcer.
 
-A path is taken up when it is due: at once after a close, after a second without one. A file that
-keeps changing is looked at again with doubling patience and shown as a Problem. Walks yield paths
-that are treated the same way, so everything that is read comes through here, one look at a time.
+A path is looked at when it is due: at once after a close, after a second without one. A file that
+keeps changing is looked at again with doubling patience and shown as a Problem. The paths that
+walks find are treated the same way, so everything that is read passes through here, one look at a
+time.
 """
 
 from __future__ import annotations
@@ -45,10 +46,14 @@ from leftzmq.tree.plan import Staged
 
 
 class Scheduler:
-    """Of one folder. may_look: False while what a crash left half done waits to be put in order: a
-    look would take it for a user's doing. strange: says whose the `.lefting` files are that a walk
-    found and our index does not know. patience_s: so long a file that does not stand still is
-    waited for."""
+    """The scheduler of one folder.
+
+    may_look: False while what a crash left half done waits to be repaired: a look would take it for
+              a user's change
+    strange: tells which operations left the `.lefting` files that a walk found and our index does
+             not know
+    patience_s: how long to wait for a file that does not stand still
+    """
 
     def __init__(
         self,
@@ -66,7 +71,7 @@ class Scheduler:
         self._strange = strange
         self._look_queue = LookQueue(locks, patience_s)
         self._mount_polls, self._hard_links = MountPolls(store), HardLinks(store)
-        self._whole_walk = 0  # the number of the last one
+        self._whole_walk = 0  # the number of the last walk of everything
         self.walks = Walks()
         self._classifier = Classifier(store, locks, problems, self._look_queue, self.walks)
         self._pending_deletes, self._read_retries = (
@@ -79,7 +84,7 @@ class Scheduler:
 
     @property
     def idle(self) -> bool:
-        """Nothing waits, is looked at or walked."""
+        """Whether no path waits, is looked at or walked."""
         busy = (
             self._look_queue
             or self.walks.under_way
@@ -90,13 +95,15 @@ class Scheduler:
 
     def is_idle_at(self, path: str) -> bool:
         """Whether nothing at `path` or below it waits, is looked at or walked, as far as is known.
-        What only goes on being written counts as a problem."""
+        A file that is only being written on and on counts as a problem, and not as a path that
+        waits."""
         waits = self._look_queue.touched.first_eager(path)
         return not (waits or self.walks.under_way or self._pending_deletes)
 
     @property
     def read_all(self) -> bool:
-        """Nothing is left to be looked at, as far as is known, but what is being written."""
+        """Whether nothing is left to be looked at, as far as is known, except files that are being
+        written."""
         return not (self._look_queue.busy or self.walks.under_way)
 
     @property
@@ -129,8 +136,8 @@ class Scheduler:
     def on_paths_touched(self, fact: PathsTouched, now: float) -> Outputs:
         for path, touch in fact.touches:
             if self._look_queue.is_full and path not in self._look_queue.touched:
-                # Names that come and go faster than anyone can look at them; a walk finds what is
-                # left of them, and whatever else was touched meanwhile.
+                # Names appear and disappear faster than anyone can look at them. A walk finds those
+                # that are left, and whatever else was touched meanwhile.
                 self.walks.later("")
                 continue
             match touch:
@@ -148,7 +155,7 @@ class Scheduler:
 
     def on_rescan_wanted(self, fact: RescanWanted, now: float) -> Outputs:
         for path in fact.paths:
-            # Who found out may have found a file that is being written: that goes on to be so.
+            # The report may be of a file that is being written: such a file still counts as that.
             self._look_queue.wait(
                 path, now, closed=None if path in self._look_queue.touched else True
             )
@@ -173,8 +180,8 @@ class Scheduler:
         return self._solve(fact.prefix, ProblemKind.WATCH_LIMIT) + self.go_on(now)
 
     def on_mount_changed(self, fact: MountChanged, now: float) -> Outputs:
-        """What is there now is watched, and looked at as soon as may be. At the share itself any
-        look tells whether it is still the one that we know."""
+        """What is at the path now is watched, and looked at as soon as possible. At the share
+        itself, any look tells whether it is still the share that we know."""
         if fact.path:
             self._mount_polls.is_watched(fact.path)
             self._look_queue.look_again_below(fact.path)
@@ -184,13 +191,13 @@ class Scheduler:
         return self.go_on(now)
 
     def look_at_linked(self, now: float) -> Outputs:
-        """Somebody wants to be sure: look at what may be written to under a name that is not
+        """Somebody wants to be sure: looks at files that may be written to under a name that is not
         watched."""
         self._hard_links.look_at_all(now)
         return self.go_on(now)
 
     def walk_all(self, now: float) -> Outputs:
-        """Somebody wants to be sure: walk everything now."""
+        """Somebody wants to be sure: walks everything now."""
         self.walks.later("")
         return self.go_on(now)
 
@@ -215,13 +222,15 @@ class Scheduler:
         for path in fact.dirty:
             self._look_queue.wait(path, now, closed=None, rest_s=0.0)
         for path in self._locks.changing(fact.prefix):
-            # The walk held what it saw there against an index that does not know of it yet.
+            # The walk compared what it saw there with an index that does not know of the change
+            # yet.
             self._look_queue.wait(path, now, closed=True)
         if fact.done:
             self.walks.walked(fact.prefix)
             out += self._solve(fact.prefix, ProblemKind.WATCH_LOST)
             if fact.seen and all(problem.path != fact.prefix for problem in fact.problems):
-                # A look that began while it was away may have been answered after it came.
+                # A look that began while the mount was away may have been answered after it was
+                # back.
                 out += self._solve(fact.prefix, ProblemKind.MOUNT_GONE)
         return out + self.go_on(now)
 
@@ -234,7 +243,7 @@ class Scheduler:
         held = {seen.path for seen in fact.sightings if seen.path in self._pending_deletes}
         for path in self._hard_links.left_behind(fact.sightings):
             self._look_queue.wait(path, now, closed=True)
-        # What is gone comes first: it may be what is found elsewhere.
+        # Deletes are judged first: the same file may be found elsewhere.
         for sighting in sorted(fact.sightings, key=lambda seen: seen.sight is not Sight.GONE):
             self._look_queue.left(sighting.path)
             if sighting.sight is not Sight.GONE or self._pending_deletes.is_replaced(sighting.path):
@@ -248,12 +257,14 @@ class Scheduler:
             self._look_queue.look_again(path, now)
         self._look_at_other_names(settled, now)
         for path in self._hard_links.others(unsettled(fact.sightings, settled), now):
-            # What was written through a name before that became another file's is under the others.
+            # What was written through a name, before that name became another file's, is under the
+            # other names.
             self._look_queue.wait(path, now, closed=None, rest_s=QUIET_S)
         return [*out, *self._classifier.settle(settled, held, now), *self.go_on(now)]
 
     def _look_at_other_names(self, settled: list[Sighting], now: float) -> None:
-        """What was written through one name is under the others, too, and no event tells."""
+        """What was written through one name is under the other names, too, and no event tells of
+        it."""
         for path in self._hard_links.others(settled, now):
             self._look_queue.wait(path, now, closed=True)
         if self._hard_links.unsure and self.walks.first_done:
@@ -295,7 +306,7 @@ class Scheduler:
         return [*out, *self._classifier.settle([settled], held, now), *self.go_on(now)]
 
     def _content(self, key: ScanKey, packed: bytes) -> tuple[ContentId, int]:
-        """Content and depth of a file with these rows; its lists are in the index then."""
+        """Content and depth of a file with these rows. Its chunk lists are put in the index."""
         if key.size <= ONE_CHUNK_MAX_BYTES:
             return ContentId(packed[:ID_BYTES]), 0
         listed = build(self._keys, packed)
@@ -303,10 +314,10 @@ class Scheduler:
             self._store.put_list(id, rows)
         return listed.content, listed.depth
 
-    # -- going on -----------------------------------------------------------------------------
+    # -- starting work -------------------------------------------------------------------------
 
     def go_on(self, now: float) -> Outputs:
-        """Whatever can be started now."""
+        """Starts whatever can be started now."""
         if self.stopped or not self._may_look():
             return []
         out = self._classifier.let_go(now, quiet=self.read_all)
@@ -344,7 +355,8 @@ class Scheduler:
         return out + [WalkEnded(self.folder, prefix) for prefix in over]
 
     def _mounted(self, fact: Walked, now: float) -> Outputs:
-        """A mount that came since the first walk, and that nobody told us of, is not watched."""
+        """A mount that appeared since the first walk, without an event, is not watched: it is
+        polled."""
         self._mount_polls.on_walked(fact, now)
         out: Outputs = []
         for path in fact.came:
@@ -354,7 +366,8 @@ class Scheduler:
         return out
 
     def _missed(self, path: str) -> None:
-        """A look came upon it. One that no walk has found is looked for by nobody but a walk."""
+        """A look found that this mount is gone. A mount that no walk has found is looked for only
+        by a walk."""
         if path not in self._mount_polls:
             self.walks.later(path)
 
@@ -366,6 +379,6 @@ class Scheduler:
                 self._look_queue.wait(path, now, closed=True, rest_s=0.0)
 
     def _solve(self, prefix: str, kind: ProblemKind) -> Outputs:
-        """A walk of `prefix` made good what its problem was, if it is of this kind."""
+        """A walk of `prefix` solved the problem there, if it is of this kind."""
         path = prefix or "."
         return self._problems.clear(path) if self._problems.kind_of(path) is kind else []

@@ -14,32 +14,33 @@ from leftzmq.tree.entry import ScanKey
 from leftzmq.tree.path import is_within
 
 SETTLE_S: Final = 0.025
-"""From a close to the first look: more than the 20 ms in which a stat cannot be trusted."""
+"""The time from a close to the first look: more than the 20 ms in which a stat
+cannot be trusted."""
 QUIET_S: Final = 1.0
 EAGER_S: Final = 2.0
-"""What is touched for longer than this keeps nobody else waiting: no walk, no rename, no guard."""
+"""A path that is touched for longer than this delays nothing else: no walk, no rename, no guard."""
 PATIENCE_MAX_S: Final = 60.0
 MAX_TRIES: Final = 12  # 2**12 * SETTLE_S is more than PATIENCE_MAX_S
 
 
 @dataclass(slots=True)
 class TouchedPath:
-    """A path that was touched and not yet settled.
+    """A path that was touched and has not settled yet.
 
     closed: a close or move ended the last change: no need to wait for quiet
-    since:  when it was touched first, or its state was last taken although it was being written
-            (monotonic)
-    bound:  it is looked at then at the latest, whatever happens to it, and what is seen counts
-    patience_s: from `since` to `bound`; doubled each time that its state is taken so
-    rest_s: how long to wait for the next look while nothing touches it
-    tries:  how often nothing could be read in one piece since the bound was reached
-    key:    what the last look saw, to tell whether it stood still since
-    key_at: when it was seen first (monotonic)
-    due:    when to look (monotonic); `due_at` says it
+    since:  when the path was touched first, or when its state was last taken although it was being
+            written (monotonic)
+    bound:  when the path is looked at at the latest, whatever happens to it; what is seen counts
+    patience_s: from `since` to `bound`; doubled each time that the state is taken during writing
+    rest_s: how long to wait for the next look while nothing touches the path
+    tries:  how often the file could not be read in one piece since the bound was reached
+    key:    what the last look saw, to tell whether the path has stood still since
+    key_at: when that key was seen first (monotonic)
+    due:    when to look (monotonic); `due_at` sets it
     place:  the number of its place in the order of looks, which may be earlier; 0: it has none
-    slow:   it has shown that it will not settle soon
-    written: what is being cut is taken although it is being written
-    again:  touched while it was being looked at
+    slow:   the path has shown that it will not settle soon
+    written: the file that is being cut is taken although it is being written
+    again:  the path was touched while it was being looked at
     """
 
     closed: bool
@@ -57,30 +58,30 @@ class TouchedPath:
     again: bool = False
 
     def touched(self, now: float, rest_s: float) -> float:
-        """When to look (monotonic), after a touch that wants a look `rest_s` later: nearer than it
-        was, or further off, but not behind the bound. What looks saw before it says nothing of how
-        long to wait after the next one."""
+        """When to look (monotonic) after a touch that wants a look `rest_s` later. This may be
+        sooner or later than before, but not after the bound. What looks saw before the touch says
+        nothing of how long to wait after the next one."""
         if now + QUIET_S >= self.bound:
-            # Right behind a write is the longest time until the next one.
+            # Right after a write is the longest time until the next one.
             self.bound = min(self.bound, now + SETTLE_S)
         self.slow = self.slow or self.is_long(now)
         self.rest_s = QUIET_S
         return min(now + rest_s, self.bound)
 
     def rested(self, now: float) -> float:
-        """When to look (monotonic) if nothing touches it."""
+        """When to look (monotonic) if nothing touches the path."""
         return min(now + self.rest_s, self.bound)
 
     def is_long(self, now: float) -> bool:
-        """Whether it has been touched for so long that it need not be waited for."""
+        """Whether the path has been touched for so long that nothing need wait for it."""
         return now - self.since > EAGER_S
 
     def is_overdue(self, now: float) -> bool:
-        """Whether its state is to be taken now, although it is being written."""
+        """Whether the state of the path is to be taken now, although it is being written."""
         return now >= self.bound
 
     def note(self, key: ScanKey | None, now: float) -> ScanKey | None:
-        """A look saw this. What the one before saw."""
+        """A look saw this. Returns what the look before saw."""
         before, self.key = self.key, key
         if before != key:
             self.key_at = now
@@ -94,8 +95,8 @@ class TouchedPath:
         return (before.size, before.mtime_ns) == (key.size, key.mtime_ns)
 
     def saw(self, key: ScanKey, patience_s: float, now: float) -> bool:
-        """A look saw this, and it is not to be believed yet. Whether it has changed since the look
-        before; another file under this name is waited for as if it were the first one."""
+        """A look saw this, and it is not to be trusted yet. Returns whether the path has changed
+        since the look before. If another file has this name now, the waiting starts anew."""
         before = self.note(key, now)
         if before is None or before == key:
             return False
@@ -107,7 +108,7 @@ class TouchedPath:
         return True
 
     def taken(self, key: ScanKey, now: float) -> None:
-        """Its state went on, and somebody is still writing it."""
+        """The state of the path was taken, and somebody is still writing it."""
         self.note(key, now)
         self.slow = True
         self.rest_s, self.tries = QUIET_S, 0
@@ -115,15 +116,15 @@ class TouchedPath:
         self.since, self.bound = now, now + self.patience_s
 
     def not_taken(self, now: float) -> None:
-        """It was overdue, and could not be read in one piece."""
+        """The path was overdue, and could not be read in one piece."""
         self.slow = True
         self.bound = now + min(SETTLE_S * 2**self.tries, PATIENCE_MAX_S)
         self.tries = min(self.tries + 1, MAX_TRIES)
 
 
 class TouchedPaths:
-    """path -> Waiting, of one folder. patience_s: so long a file that does not stand still is
-    waited for"""
+    """path -> TouchedPath, of one folder. patience_s: how long to wait for a file that does not
+    stand still"""
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self.patience_s = patience_s
@@ -137,15 +138,15 @@ class TouchedPaths:
 
     @property
     def any_eager(self) -> bool:
-        """Whether one waits that has not yet shown that it will not settle soon."""
+        """Whether a path waits that has not yet shown that it will not settle soon."""
         return len(self._by_path) > len(self._slow)
 
     def new(self, now: float, *, closed: bool) -> TouchedPath:
-        """One that is touched first now."""
+        """A path that is touched now for the first time."""
         return TouchedPath(closed, now, self.patience_s, now + self.patience_s)
 
     def keep(self, path: str, touched: TouchedPath) -> None:
-        """It waits for something else than a look that is due."""
+        """The path waits for something else than a look that is due."""
         self._by_path[path] = touched
         if touched.slow:
             self._slow.add(path)
@@ -164,27 +165,28 @@ class TouchedPaths:
         return touched
 
     def due_at(self, path: str, touched: TouchedPath, due: float) -> None:
-        """It waits, and is to be looked at then (monotonic)."""
+        """The path waits, and is to be looked at at `due` (monotonic)."""
         is_put_off = touched.place != 0 and due >= touched.due
         self.keep(path, touched)
         touched.due = due
-        # What is put off keeps its place until that comes up: a file that is written for a minute
-        # is put off thousands of times, and each place is a turn of the loop when it comes up.
+        # A path that is put off keeps its place until that place comes up. A file that is written
+        # for a minute is put off thousands of times, and each place is a turn of the loop when it
+        # comes up.
         if not is_put_off:
             self._put(path, touched)
 
     def first_due(self) -> float | None:
-        """When a look is due; nothing may come of it, if that path has settled meanwhile."""
+        """When a look is due. If that path has settled meanwhile, no look is made."""
         return self._due[0][0] if self._due else None
 
     def take_due(self, now: float) -> str | None:
-        """The next path that is due. It goes on waiting, but is due again only when it is
-        said to be."""
+        """The next path that is due. It still waits, but is due again only
+        after another `due_at`."""
         while self._due and self._due[0][0] <= now:
             _, place, path = heapq.heappop(self._due)
             touched = self._by_path.get(path)
             if touched is None or touched.place != place:
-                continue  # it has settled, or was given an earlier place, meanwhile
+                continue  # the path has settled, or was given an earlier place, meanwhile
             if touched.due <= now:
                 touched.place = 0
                 return path
@@ -197,12 +199,13 @@ class TouchedPaths:
         heapq.heappush(self._due, (touched.due, touched.place, path))
 
     def is_eager(self, path: str) -> bool:
-        """Whether it waits, and has not yet shown that it will not settle soon."""
+        """Whether the path waits, and has not yet shown that it will not settle soon."""
         touched = self._by_path.get(path)
         return touched is not None and not touched.slow
 
     def first_eager(self, prefix: str) -> str:
-        """A path at or below `prefix` that is eager; "" if there is none. Goes through them all."""
+        """A path at or below `prefix` that is eager; "" if there is none. Searches all waiting
+        paths."""
         for path, touched in self._by_path.items():
             if not touched.slow and is_within(path, prefix):
                 return path

@@ -1,4 +1,4 @@
-"""Which version of a path is here, which are elsewhere, which wins, and what follows from it.
+"""Which version of a path is here, which others hold, which one wins, and what follows from it.
 
-Knows the index. Must not know the disk, messages, or who is connected.
+Knows the index. Must not know the disk, messages, or which devices are connected.
 """

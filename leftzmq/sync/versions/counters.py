@@ -1,6 +1,6 @@
 """Counts over one folder that `status` shows, kept up to date row by row.
 
-Knows rows; counts what they say. They are derived: a restart counts the index anew.
+Knows rows. The counts are derived from them: after a restart the index is counted again.
 """
 
 from __future__ import annotations
@@ -22,10 +22,15 @@ ROWS_A_TURN: Final = 256  # about 8 us each
 
 @dataclass(slots=True)
 class Counters:
-    """files: regular files that we have; bytes: their sizes; tickets: paths whose highest-ranked
-    version we do not have; need_bytes: the sizes of those versions; losses, turned: those of them
-    by which a file of ours would be lost or turn to noise (index/losses); conflicts: live things of
-    ours that carry the name of a conflict copy. accepted: what does not count as either."""
+    """files: regular files that we have
+    bytes: the sizes of those files
+    tickets: paths whose highest-ranked version we do not have
+    need_bytes: the sizes of those versions
+    losses, turned: those tickets by which a file of ours would be lost, or would turn to noise
+        (index/losses)
+    conflicts: live entries of ours that have the name of a conflict copy
+    accepted: what users let pass; it counts neither as lost nor as turned
+    """
 
     files: int = 0
     bytes: int = 0
@@ -41,7 +46,7 @@ class Counters:
         return Recount.whole(reader, accepted or NOTHING).counters
 
     def change(self, before: Iterable[Row], after: Iterable[Row]) -> None:
-        """The rows of one path became others."""
+        """The rows of one path change from `before` to `after`."""
         self._add(tuple(before), -1)
         self._add([row for row in after if row.holders], 1)
 
@@ -70,7 +75,7 @@ class Counters:
 
 
 class Recount:
-    """A tally that is counted anew, some rows a turn, while rows go on changing."""
+    """Counts that are made anew, some rows in each turn, while rows go on changing."""
 
     def __init__(self, accepted: Accepted) -> None:
         self.counters, self.peer_counts = Counters(accepted=accepted), PeerCounts()
@@ -78,14 +83,14 @@ class Recount:
 
     @classmethod
     def whole(cls, reader: Reader, accepted: Accepted) -> Recount:
-        """All rows at once."""
+        """Counts all rows at once."""
         count = cls(accepted)
         while count.step(reader, 1 << 12):
             pass
         return count
 
     def step(self, reader: Reader, rows: int = ROWS_A_TURN) -> bool:
-        """Count about so many rows more; False when there were none."""
+        """Counts about `rows` rows more. Returns False when no row was left."""
         groups = reader.paths(self._after, rows)
         for group in groups:
             self.counters.change((), group)
@@ -94,7 +99,8 @@ class Recount:
         return bool(groups)
 
     def change(self, before: Iterable[Row], after: Iterable[Row], key: bytes) -> None:
-        """The rows of the path with this sort key became others; it counts if it was passed."""
+        """The rows of the path with this sort key change. The change counts only if the recount has
+        already passed the key."""
         if key <= self._after:
             self.counters.change(before, after)
             self.peer_counts.change(before, after)

@@ -1,7 +1,8 @@
-"""The local index and the open index of one folder: who holds which version of a path.
+"""The local index and the remote indexes of one folder: which device holds which version of a path.
 
-One table holds both, a row for each version and a bit for each device; the rows that are looked at
-are remembered. Knows rows, bits and sequences. Must not know which version wins, or what follows.
+One table holds both: a row for each version, and in it a bit for each device. Rows that were looked
+up are kept in memory. Knows rows, bits and sequences. Must not know which version wins, or what
+follows from it.
 """
 
 from __future__ import annotations
@@ -26,23 +27,29 @@ from leftzmq.tree.version import Life
 OURS: Final = 1 << OUR_BIT
 _ACCEPTED: Final = "accepted"
 MEMO_PATHS: Final = 8192  # about 1 KiB each
-BEGUN_MAX: Final = 16_384  # about 1 KiB each; what is beyond is called an edit of this device
+# About 1 KiB each; a version beyond this limit counts as an edit of this device.
+BEGUN_MAX: Final = 16_384
 
 
 class IndexView:
     """Both indexes, changed inside the store's running transaction.
 
-    reach: the bits of the devices that can be asked now tally: what `status` counts; holdings: how
-    much each device says that it has unsure: paths at which something may lie that an operation put
-    there and that could not be flushed: until a look tells, no delete is taken over there begun:
-    versions that an operation may have put there, of an earlier life or of now, by path: they may
-    have their names without being ours, and those who had them have the next version changing:
-    whether somebody changes what is at a path, or will walked: everything that was in the share at
-    the start has been looked at held: what lies in the share and is not told accepted: what users
-    let pass the guard, here or on another device kept: paths of which `leftings` keeps something
-    that is to be gone on with; apart: those that cannot be here beside another spelling
-    (sync/versions/name_clashes); turned: those whose rows are others since they were asked for:
-    whoever changes a row, they are asked for again
+    reach: the bits of the devices that can be asked now
+    counters: what `status` counts
+    peer_counts: how much each device says that it has
+    unsure: paths where an operation may have left something that could not be flushed. Until a look
+        tells, no delete is taken over there
+    begun: versions that an operation may have put on disk, in an earlier life or in this one, by
+        path. They may have their names on disk without being ours. The devices that had such a
+        version have the next one
+    changing: whether somebody changes what is at a path, or is about to
+    walked: everything that was in the share at the start has been looked at
+    held: what lies in the share and is not announced
+    accepted: what users let pass the guard, here or on another device
+    kept: paths of which `leftings` keeps a partial file with which a transfer is to continue
+    apart: paths that cannot be here beside another spelling (sync/versions/name_clashes)
+    turned: paths of `kept` and `apart` whose rows changed since this set was last emptied. These
+        paths are considered again, whoever changed the rows
     """
 
     def __init__(self, store: Store) -> None:
@@ -61,27 +68,29 @@ class IndexView:
         self.apart: Collection[str] = ()
         self.turned: set[str] = set()
         self._memo: dict[str, list[Row]] = {}
-        self._sweeping: tuple[frozenset[int], int] | None = None  # bits; the row they are gone from
-        self._to_sweep: set[int] = set()  # in the next pass through the rows
+        # The bits; the row that was swept last.
+        self._sweeping: tuple[frozenset[int], int] | None = None
+        self._to_sweep: set[int] = set()  # bits for the next pass through the rows
         self._recount: Recount | None = None
 
     # -- looking ---------------------------------------------------------------------------------
 
     def goes_on_after(self, before: IndexView) -> None:
-        """What operations may have put into the share is there still."""
+        """Takes over what the view before this one knew of operations: what they may have put into
+        the share is still there."""
         self.begun = before.begun | self.begun
         self._guessed |= before._guessed
         self.unsure |= before.unsure
 
     def rows(self, path: str) -> list[Row]:
-        """All versions of a path that somebody holds. A ticket is looked at a dozen times on its
-        way, so the rows are remembered until they change."""
+        """All versions of a path that some device holds. A ticket looks up its path a dozen times,
+        so the rows stay in memory until they change."""
         if path not in self._memo:
             self.recall((path,))
         return self._memo[path]
 
     def recall(self, paths: Iterable[str]) -> None:
-        """Look up many paths at once, before each of them is asked for."""
+        """Looks up many paths at once, before each of them is asked for."""
         unknown = [path for path in paths if path not in self._memo]
         if unknown:
             for path in list(islice(self._memo, max(0, len(self._memo) - MEMO_PATHS))):
@@ -92,11 +101,12 @@ class IndexView:
             self._memo.update(found)
 
     def ours(self, path: str) -> Row | None:
-        """The version of a path that we have (a tombstone, too, is something we have)."""
+        """The version of a path that we have. A tombstone, too, is a version that we have."""
         return ours_of(self.rows(path))
 
     def deleted(self, contents: Sequence[bytes]) -> int:
-        """How many of these, of files that are gone, no other file of ours has: not only moved."""
+        """How many of these contents of deleted files no other file of ours has: files that were
+        not only moved."""
         homes = self.store.homes(set(contents))
         return sum(content not in homes for content in contents)
 
@@ -106,7 +116,8 @@ class IndexView:
         return self.store.heads.next_sequence()
 
     def change(self, before: list[Row], after: list[Row]) -> None:
-        """The rows of one path become others; those without holders are dropped."""
+        """The rows of one path change from `before` to `after`. Rows without
+        holders are dropped."""
         path = (before or after)[0].entry.path
         self.counters.change(before, after)
         self.peer_counts.change(before, after)
@@ -116,12 +127,12 @@ class IndexView:
         if path in self.kept or path in self.apart:
             self.turned.add(path)
 
-    # -- what may have its name ------------------------------------------------------------------
+    # -- versions that may be on disk ----------------------------------------------------------
 
     def outdated(self, entry: Entry) -> None:
-        """Nobody holds this version any more. It may be here all the same: an operation is under
-        way at its path, or one was that the index does not know of. Some leave a `.lefting` behind;
-        a file that was moved, and a link, do not."""
+        """No device holds this version any more. It may still be on disk: an operation is under way
+        at its path, or one was that the index does not know of. Some operations leave a `.lefting`
+        behind; the move of a file and the making of a link do not."""
         path = entry.path
         if entry.deleted or entry.kind is Kind.DIRECTORY:
             return
@@ -142,7 +153,7 @@ class IndexView:
         return entry.kind is Kind.SYMLINK or bool(self.store.twins(entry.content, 1))
 
     def begun_is_over(self, *paths: str) -> None:
-        """It is known what is at these paths."""
+        """It is known now what is at these paths."""
         for path in paths:
             self.begun.pop(path, None)
             self._guessed.discard(path)
@@ -151,7 +162,8 @@ class IndexView:
                 self.store.drop_begun(path)
 
     def all_walked(self) -> None:
-        """What is in the share was looked at. What could not be is remembered in this life."""
+        """Everything in the share has been looked at. Versions at paths that still change stay in
+        memory for this life."""
         self.walked = True
         self.begun_is_over(*(path for path in self._guessed if not self.changing(path)))
         for path in [path for path in self._kept_begun if not self.changing(path)]:
@@ -159,7 +171,7 @@ class IndexView:
             self.store.drop_begun(path)
 
     def change_row(self, rows: list[Row], row: Row, after: Row) -> None:
-        """One of the rows of a path becomes another."""
+        """One row of a path changes from `row` to `after`."""
         self.change(rows, [*(other for other in rows if other is not row), after])
 
     def set_ours(
@@ -170,8 +182,9 @@ class IndexView:
         key: ScanKey | None,
         noise: bool = False,
     ) -> None:
-        """Our bit moves to the row of this entry's rank, which may be a new one. noise: its bytes
-        are known to be; what the path's rows know of the same bytes goes on to hold."""
+        """Moves our bit to the row of this entry's rank, which may be a new row. noise: the entry's
+        bytes are known to be noise. If another row of the path has the same content and is noise,
+        this one is, too."""
         self.held.told(entry.path)
         after: list[Row] = []
         placed = False
@@ -193,7 +206,7 @@ class IndexView:
     def take_row(
         self, rows: list[Row], entry: Entry, key: ScanKey | None, noise: bool = False
     ) -> None:
-        """Our bit moves to the row of this rank; it is announced under a new sequence."""
+        """Moves our bit to the row of this rank and announces the entry under a new sequence."""
         ours = ours_of(rows)
         if ours is not None and ours.entry == entry:
             self.change_row(rows, ours, replace(ours, scan=key, noise=ours.noise or noise))
@@ -201,14 +214,14 @@ class IndexView:
         self.set_ours(rows, entry, self.next_sequence(), key, noise)
 
     def is_noise(self, entry: Entry) -> None:
-        """The bytes of this version came, and are noise."""
+        """The bytes of this version arrived, and they are noise."""
         rows = self.rows(entry.path)
         for row in rows:
             if row.entry.rank == entry.rank and not row.noise:
                 self.change_row(rows, row, replace(row, noise=True))
 
     def accept(self, more: Accepted) -> None:
-        """A user let these pass, here or on another device."""
+        """A user accepted these, here or on another device."""
         if self.accepted.includes(more):
             return
         before, self.accepted = self.accepted, self.accepted.joined(more)
@@ -222,9 +235,9 @@ class IndexView:
     # -- generations -----------------------------------------------------------------------------
 
     def new_generation(self, device: bytes, life: Life) -> Head | None:
-        """The first page of a device's whole index: what it said before counts for nothing. What
-        was old before goes now: an index that never ends would keep it for ever. None: no bit is
-        free, and nothing changed."""
+        """The first page of a device's whole index arrives: what the device said before no longer
+        counts. Older generations are swept first, because an index that never ends would keep them
+        for ever. Returns None, and changes nothing, if no bit is free."""
         self.sweep(device)
         before = self.store.heads.of(device).mask
         head = self.store.heads.new_generation(device, life)
@@ -233,8 +246,8 @@ class IndexView:
         return head
 
     def begin_anew(self, device: bytes) -> Head | None:
-        """What a device said until now counts for nothing, and its index can come under another
-        bit, which it has from now on. None: no bit is free, and nothing changed."""
+        """What a device said until now no longer counts. The device gets a new bit, under which its
+        index can arrive. Returns None, and changes nothing, if no bit is free."""
         heads = self.store.heads
         if not heads.bits_left:
             return None
@@ -246,7 +259,7 @@ class IndexView:
         return head
 
     def give_up(self, device: bytes) -> None:
-        """What a device said until now counts for nothing; its bit is free when it is swept."""
+        """What a device said until now no longer counts. Its bit is free when it has been swept."""
         self.reach &= ~self.store.heads.of(device).mask
         self.store.heads.forget(device)
         self._memo.clear()
@@ -257,23 +270,26 @@ class IndexView:
         self._memo.clear()
 
     def sweep(self, device: bytes) -> None:
-        """Its last page is here: the bits of its old generations go, some rows a turn."""
+        """The last page of the device's index is here: the bits of its old generations are removed,
+        some rows in each turn."""
         under_way = self._sweeping[0] if self._sweeping else frozenset()
         self._to_sweep.update(set(self.store.heads.to_sweep(device)) - under_way)
 
     def sweep_all(self) -> bool:
-        """No bit is free: those of all old generations go now. Whether there are any."""
+        """No bit is free: the bits of all old generations are removed now. Returns whether there
+        are any."""
         for device in self.store.heads.swept_keys():
             self.sweep(device)
         return self._sweeping is not None or bool(self._to_sweep)
 
     @property
     def swept(self) -> bool:
-        """Whether nothing is left to sweep, and all is counted."""
+        """Whether nothing is left to sweep, and the recount is complete."""
         return not self._sweeping and not self._to_sweep and self._recount is None
 
     def sweep_some(self) -> None:
-        """One step of sweeping; then rows are gone that were counted, so count anew."""
+        """Does one step of sweeping. When rows that were counted have been removed, the count
+        starts again."""
         if self._sweeping is None and self._to_sweep:
             self._sweeping, self._to_sweep = (frozenset(self._to_sweep), 0), set()
         if self._sweeping is not None:
@@ -281,7 +297,8 @@ class IndexView:
             end = self.store.sweep_some(bits, at)
             self._sweeping = None if end is None else (bits, end)
             if end is None:
-                self.turned.update(self.kept, self.apart)  # who held it may hold it no more
+                # A device that held them may no longer hold them.
+                self.turned.update(self.kept, self.apart)
                 self._recount = None if self._to_sweep else Recount(self.accepted)
         elif self._recount is not None and not self._recount.step(self.store):
             self.counters, self.peer_counts = self._recount.counters, self._recount.peer_counts
@@ -289,6 +306,6 @@ class IndexView:
 
 
 def _swept(rows: Iterable[Row], mask: int) -> list[Row]:
-    """The rows without these bits; without a holder it is no row any more."""
+    """The rows without these bits. Rows without a holder are left out."""
     left = (replace(row, holders=row.holders & ~mask) for row in rows)
     return [row for row in left if row.holders]

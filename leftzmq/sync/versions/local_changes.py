@@ -1,7 +1,7 @@
-"""What a scan found at a path, or found gone: a version of ours, one that others hold, or neither.
+"""What a scan found at a path, or found gone: our version, one that others hold, or a new one.
 
-Knows the rows of a path and the rules of `tree`. Must not know who can be reached now, nor what
-follows for the share (`versions` does). Inside the store's running transaction.
+Knows the rows of a path and the rules of `tree`. Must not know which devices can be reached now,
+nor what follows for the share (`resolver` does). Runs inside the store's running transaction.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from leftzmq.tree.reconcile import succeeds
 
 
 def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | FoundDeleted | None:
-    """A scan found this at its path. Returns our new version, if that is one."""
+    """A scan found this at its path. Returns our new version, if it is one."""
     rows = index_view.rows(observed.path)
     index_view.unsure.discard(observed.path)
     begun = index_view.begun.get(observed.path)
@@ -50,16 +50,17 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
         return FoundDeleted(grave, Held(key, observed.content))
     late = ours.entry if ours is not None and ours.entry.deleted else None
     if begun and late and _says(begun, observed) and succeeds(late, begun):
-        # It came by an operation that was not committed, and its delete was heard of since, while
-        # it could not be looked at.
+        # An operation that was not committed put the file there. Its delete arrived since, while
+        # the file could not be looked at.
         return FoundDeleted(late, Held(key, observed.content))
     base = ours.entry if ours else None
     if base is None and begun and (begun.kind, begun.content) == (observed.kind, observed.content):
-        base = begun  # it came here, and its user changed its mode or time since
+        base = begun  # an operation put it here, and its user changed its mode or time since
     entry = local_change(observed, base, index_view.store.heads.life, index_view.next_sequence())
     if ours is None and held is not None and held.had != NOTHING_TOLD:
-        # It was written before what was wanted back here had come, or is all that is left: beside
-        # that, and above what we had told.
+        # The file was written before the version that was wanted back here had arrived, or the file
+        # is all that is left. It is announced beside that version, and above the version that we
+        # had announced.
         entry = replace(entry, stamp=max(entry.stamp, held.had[0] + 1))
     index_view.set_ours(rows, entry, entry.counter, key, observed.noise)
     return entry
@@ -81,9 +82,9 @@ def gone(index_view: IndexView, path: str, now_ns: int) -> Entry | None:
 
 
 def adoptable(others: Iterable[Entry], ours: Row | None, observed: Observed) -> Entry | None:
-    """A version of exactly these bytes that a peer holds, or that an earlier life was fetching, and
-    that our index may take: we have no entry, or ours was seen by it (a crash came before the
-    index commit)."""
+    """A version of exactly these bytes that our index may take. A peer holds it, or an earlier life
+    was fetching it. The index may take it where we have no entry, or where the version succeeds
+    ours: a crash came before the index commit."""
     best: Entry | None = None
     for entry in others:
         if entry.deleted or not _says(entry, observed):
@@ -98,20 +99,21 @@ def adoptable(others: Iterable[Entry], ours: Row | None, observed: Observed) -> 
 
 
 def _says(entry: Entry, observed: Observed) -> bool:
-    """Whether the entry is what was observed: bytes and all that is synced beside them."""
+    """Whether the entry describes what was observed: its bytes and all
+    attributes that are synced."""
     if (entry.kind, entry.content) != (observed.kind, observed.content):
         return False
     if entry.kind is not Kind.FILE:
         return True
     if (entry.size, entry.depth) != (observed.size, observed.depth):
-        return False  # a lie about these bytes
+        return False  # the entry lies about these bytes
     return (entry.mtime_ns, entry.exec) == (observed.mtime_ns, observed.exec)
 
 
 def _is_ours(ours: Row, observed: Observed, key: ScanKey) -> bool:
-    """Whether our version is what was observed; or the disk still shows for it what it showed when
-    it was last known to be there. Not every disk can show what the version says: some have no x
-    bits, or whole seconds."""
+    """Whether our version is what was observed, or the disk still shows for it the same stat as
+    when our version was last known to be there. Not every disk can show what the version says: some
+    have no x bits, or only whole seconds."""
     entry, before = ours.entry, ours.scan
     if _says(entry, observed):
         return True
@@ -124,7 +126,7 @@ def _is_ours(ours: Row, observed: Observed, key: ScanKey) -> bool:
 
 
 def _grave(rows: list[Row], ours: Row | None, observed: Observed) -> Entry | None:
-    """The winning tombstone, if it deleted exactly these bytes and is none of ours."""
+    """The winning tombstone, if it deleted exactly these bytes and is not ours."""
     if ours is not None and not ours.entry.deleted:
         return None
     best = best_of(rows, ANYBODY)

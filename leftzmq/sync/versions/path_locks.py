@@ -1,7 +1,7 @@
-"""At any time at most one of settler, applier and asides works at a path, and does one thing there.
+"""Locks on paths: at most one of scheduler, applier and set_aside works at a path at any time.
 
-A look that ran while the same path was being applied would find bytes that no index knows yet,
-and call them a user's. A claim is refused, never waited for: who was refused tries again a
+A look that ran while the same path was being applied would find bytes that no index knows yet, and
+call them a user's. A lock is refused, never waited for: a caller that was refused tries again a
 little later.
 """
 
@@ -16,18 +16,18 @@ from leftzmq.tree.path import is_within
 class LockOwner(Enum):
     SETTLER = auto()
     APPLIER = auto()
-    ASIDE = auto()  # what lay at the path waits to be put back (sync/apply/set_aside)
+    ASIDE = auto()  # the file that lay at the path waits to be put back (sync/apply/set_aside)
 
 
 class PathLocks:
-    """The paths of one folder that somebody works at."""
+    """The locked paths of one folder."""
 
     def __init__(self) -> None:
         self._by: dict[str, LockOwner] = {}
 
     def take(self, path: str, claimant: LockOwner) -> bool:
-        """Claim a path; False while it is claimed, by whomever: the conflict copy of one file may
-        be itself what another operation puts there."""
+        """Locks a path. Returns False while anybody has a lock on it, the claimant included: the
+        conflict copy of one file may be the very path at which another operation writes."""
         if path in self._by:
             return False
         self._by[path] = claimant
@@ -37,12 +37,13 @@ class PathLocks:
         return self._by.get(path) is claimant
 
     def is_changing(self, path: str) -> bool:
-        """Whether somebody works at a path who changes what is there, or will: all but the
-        settler."""
+        """Whether somebody changes what is at a path, or is about to. Every owner of a lock does so
+        except the scheduler."""
         return self._by.get(path, LockOwner.SETTLER) is not LockOwner.SETTLER
 
     def changing(self, prefix: str) -> list[str]:
-        """The paths at and below `prefix` at which somebody changes what is there, or will."""
+        """The paths at and below `prefix` at which somebody changes what is
+        there, or is about to."""
         changing = [path for path, by in self._by.items() if by is not LockOwner.SETTLER]
         return [path for path in changing if is_within(path, prefix)]
 

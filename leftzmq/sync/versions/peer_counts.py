@@ -1,7 +1,7 @@
-"""How much each device says that it has, and how far it and we are behind each other.
+"""How much each device says that it has, and how far each device and we are behind each other.
 
-Counted row by row, like the tally, and derived like it. Knows rows and bits. Must not know how much
-is too much.
+Counted row by row and derived from the rows, like `counters`. Knows rows and bits. Must not know
+how much is too much.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from leftzmq.index.rows import Row, row_bytes
 
 @dataclass(frozen=True, slots=True)
 class HeldCount:
-    """bytes: that the entries take up in the index"""
+    """bytes: the bytes that the entries take up in the index"""
 
     entries: int = 0
     bytes: int = 0
@@ -22,42 +22,45 @@ class HeldCount:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """Paths of which one device has a version that another one lacks. bytes: the sizes of those
-    versions"""
+    """paths: paths of which one device has a version that another one lacks
+    bytes: the sizes of those versions
+    """
 
     paths: int = 0
     bytes: int = 0
 
 
 Counts = dict[int, list[int]]
-"""A set of devices -> how many, and how many bytes. Changed in place: it is done for every row."""
+"""A set of devices -> the number of rows, and of bytes. Changed in place, because every row counts.
+"""
 
 
 class PeerCounts:
-    """Rows are counted by the set of devices that hold them, of which there are few: a row that all
-    hold is one step.
+    """Rows are counted by the set of devices that hold them. There are few such sets: a row that
+    all devices hold is one step.
 
-    changed: whether it did since somebody set it to False
+    changed: whether a count changed since somebody set this to False
     """
 
     def __init__(self) -> None:
         self._by_holders: Counts = {}
-        self._ours: Counts = {}  # by who has our version, or a higher one
-        self._theirs: Counts = {}  # above ours, or where we have none: by who holds it
+        self._ours: Counts = {}  # by the devices that have our version, or a higher one
+        # Versions above ours, or where we have none: by the devices that hold them.
+        self._theirs: Counts = {}
         self.changed = True
 
     def change(self, before: Iterable[Row], after: Iterable[Row]) -> None:
-        """The rows of one path became others."""
+        """The rows of one path change from `before` to `after`."""
         self.changed = True
         self._add(before, -1)
         self._add(after, 1)
 
     def of(self, mask: int) -> HeldCount:
-        """What the device of this bit (as a set of bits) holds."""
+        """What the device of this bit (given as a set of bits) holds."""
         return HeldCount(*_sum(self._by_holders, mask, holds=True))
 
     def lacking(self, mask: int) -> Lack:
-        """What we have and the device of this bit lacks. mask 0: a device that has nothing"""
+        """What we have and the device of this bit lacks. mask 0: a device that has nothing."""
         return Lack(*_sum(self._ours, mask, holds=False))
 
     def coming(self, mask: int) -> Lack:
@@ -95,7 +98,7 @@ def _count(counts: Counts, holders: int, sign: int, size: int) -> None:
 
 
 def _sum(counts: Counts, mask: int, *, holds: bool) -> tuple[int, int]:
-    """Of the sets that have this bit, or of those that do not."""
+    """The sum over the sets that have this bit, or over those that do not."""
     count = size = 0
     for holders, (some, more) in counts.items():
         if bool(holders & mask) is holds:

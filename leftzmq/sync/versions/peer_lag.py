@@ -1,6 +1,6 @@
 """Since when each device lacks something of a folder that we have.
 
-Knows heads, counts and time. Must not know who is connected.
+Knows heads, counts and time. Must not know which devices are connected.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from leftzmq.sync.versions.index_view import IndexView
 
 
 class PeerLag:
-    """Of one folder; of the devices that have a place in its index."""
+    """The lags of one folder, for the devices that have a bit in its index."""
 
     def __init__(self, index_view: IndexView) -> None:
         self._index_view = index_view
         self._since: dict[bytes, float] = {}
 
     def watch(self, now: float) -> None:
-        """After rows may have changed."""
+        """To be called after rows may have changed."""
         peer_counts = self._index_view.peer_counts
         if not peer_counts.changed:
             return
@@ -30,5 +30,5 @@ class PeerLag:
         self._since = {key: self._since.get(key, now) for key in behind}
 
     def since(self, device: DeviceKey) -> float | None:
-        """Monotonic seconds; None: it lacks nothing, or has no place."""
+        """Monotonic seconds. None: the device lacks nothing, or has no bit."""
         return self._since.get(device)

@@ -1,7 +1,7 @@
-"""What another device says that it has: its bit moves to that version.
+"""What another device says that it has: the device's bit moves to that version.
 
-Knows the rows of a path. Must not know links or pages, nor which version wins (`versions` does).
-Inside the store's running transaction.
+Knows the rows of a path. Must not know links or pages, nor which version wins (`resolver` does).
+Runs inside the store's running transaction.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from leftzmq.tree.entry import Entry
 
 
 class Heard(Enum):
-    """What hearing an entry of another device means."""
+    """What an entry that another device announced means."""
 
-    OLDER = auto()  # it must not say so: it said a newer one before
-    SAME = auto()  # it has what we have, and nobody has anything else
+    OLDER = auto()  # the device breaks the rules: it announced a newer version before
+    SAME = auto()  # the device has what we have, and no device has anything else
     OPEN = auto()  # there may be a ticket now
 
 
 def heard(index_view: IndexView, bit: int, entry: Entry) -> Heard:
-    """The device of `bit` has `entry`. Within one chain an entry is replaced only by one of the
-    same or higher rank."""
+    """The device of `bit` has `entry`. Within one chain of lives, only an entry of the same or a
+    higher rank replaces an entry."""
     rows = index_view.rows(entry.path)
     mask = 1 << bit
     before = next((row for row in rows if row.holders & mask), None)

@@ -1,8 +1,9 @@
 """What follows from what we have and what others have, path by path: taking, joining, outbidding.
 
-Knows the two indexes and the rules of `tree`. Must not know devices' links, files, or how a
-version came into the rows (`found`, `heard`). Every method leaves the rows of a path in one of the
-states that docs/design.md, "Versions" allows, inside the store's running transaction.
+Knows the local and the remote indexes and the rules of `tree`. Must not know devices' links, files,
+or how a version got into the rows (`local_changes`, `remote_changes`). Every method leaves the rows
+of a path in one of the states that docs/design.md, "Versions" allows, inside the store's running
+transaction.
 """
 
 from __future__ import annotations
@@ -43,16 +44,16 @@ class Resolver:
 
     @property
     def may_find(self) -> bool:
-        """Whether files that this index has never known may be in the share: it is new, and has
-        not been through the share yet."""
+        """Whether files that this index has never known may be in the share: the index is new, and
+        no walk has covered the share yet."""
         return not self.walked and len(self._heads.chain) <= 1
 
     # -- what follows ------------------------------------------------------------------------------
 
     def ticket(self, path: str) -> Ticket | None:
-        """What is to be done about `path` on disk, if anything. Does first, in the index alone,
-        what needs no disk: joins, deletes of what we do not have, publishing again. Nothing where
-        a user is to decide first what lies there."""
+        """What is to be done about `path` on disk, if anything. First makes those changes of the
+        index that need no disk: joins, deletes of what we do not have, publishing again. Returns
+        None where a user is to decide first what happens to the file at `path`."""
         held = self._index_view.held.at(path)
         if held is not None and held.why not in WANTED_BACK:
             return None
@@ -65,7 +66,7 @@ class Resolver:
                 return None
             is_here = ours is not None and not ours.entry.deleted
             if theirs.entry.deleted and not is_here and path in self._index_view.unsure:
-                return None  # what lies there, perhaps, is what it deleted
+                return None  # what may lie there is perhaps what this delete deleted
             if held is not None and held.is_above(theirs.entry):
                 return None
             if not self.walked and theirs.entry.deleted and _may_hide(ours):
@@ -97,15 +98,15 @@ class Resolver:
         return None
 
     def may_lie(self, entry: Entry, *paths: str) -> None:
-        """An operation may have put something at these paths, which is not ours yet; at its own
-        it is this version. A look is to tell."""
+        """An operation may have put something at these paths, which is not ours yet. At the entry's
+        own path that is this version. A look is to tell."""
         self._index_view.unsure.update(paths)
         if not entry.deleted:
             self._index_view.begun[entry.path] = entry
 
     def bury(self, path: str) -> bool:
-        """Take over the delete that wins, where we have nothing and nothing lies. Whether it was
-        one."""
+        """Takes over the winning delete, where we have nothing and nothing lies on disk. Returns
+        whether it did."""
         rows = self._index_view.rows(path)
         ours, theirs = ours_of(rows), best_of(rows, self._index_view.reach)
         is_here = ours is not None and not ours.entry.deleted
@@ -129,8 +130,8 @@ class Resolver:
         self._index_view.take_row(rows, entry, key, noise)
 
     def copy_path(self, loser: Entry, digits: int) -> str | None:
-        """Where the loser's bytes go as a conflict copy; None: they are there already, or somebody
-        who had the copy deleted or replaced it: it is not made again."""
+        """The path at which the loser's bytes become a conflict copy. None: the copy is there
+        already, or a device that had the copy deleted or replaced it, and it is not made again."""
         path = conflict_path(loser, digits)
         copy = conflict_copy(loser, path)
         rows = self._index_view.rows(path)
@@ -143,8 +144,9 @@ class Resolver:
         return path
 
     def owed_copy(self, path: str, content: bytes, staged: Staged) -> Operation | None:
-        """Bytes of `content` have the name already, and ours lies under that of the `.lefting`:
-        what makes it the conflict copy, if it is to be one."""
+        """Bytes of `content` have the name already, and our file lies under the name of the
+        `.lefting`. Returns the operation that makes our file the conflict copy, or None if it is
+        not to become one."""
         rows = self._index_view.rows(path)
         ours = ours_of(rows)
         taken = theirs_of(rows, content)
@@ -158,7 +160,7 @@ class Resolver:
         return Operation(Verb.NAME_COPY, taken, held, copy_to, staged) if copy_to else None
 
     def _free_copy_path(self, loser: Entry) -> str | None:
-        """As `copy_path`, with so many digits that nothing of ours has the name."""
+        """As `copy_path`, with as many digits as are needed for a name that nothing of ours has."""
         for digits in range(HEX_DIGITS, MAX_DIGITS + 1, HEX_DIGITS):
             path = self.copy_path(loser, digits)
             if path is None:
@@ -171,10 +173,10 @@ class Resolver:
     def take_copy(
         self, loser: Entry, path: str, key: ScanKey | None, noise: bool = False
     ) -> FoundDeleted | None:
-        """The loser's bytes are at `path` now, as a conflict copy: the same entry everywhere. If
-        meanwhile we heard that somebody deleted it, it is to go again. Where another copy, or a
-        user's file, had that name and was deleted, nobody has seen this one: it stays, above that
-        delete."""
+        """The loser's bytes are at `path` now, as a conflict copy: the same entry on every device.
+        If the delete of the copy arrived meanwhile, the copy is to be deleted again. If that delete
+        was of another copy, or of a user's file, that had the same name, no device has seen this
+        copy: it stays, above that delete."""
         entry = conflict_copy(loser, path)
         rows = self._index_view.rows(path)
         ours = ours_of(rows)
@@ -188,8 +190,8 @@ class Resolver:
         return None
 
     def keep_folder(self, path: str) -> bool:
-        """Something lives below our folder that must stay: publish it again above whatever would
-        take its place (case c). False where nothing would."""
+        """Something that must stay lives below our directory: publishes the directory again above
+        whatever would take its place (case c). Returns False where nothing would."""
         rows = self._index_view.rows(path)
         ours, theirs = ours_of(rows), best_of(rows, self._index_view.reach)
         if ours is None or theirs is None:
@@ -201,8 +203,8 @@ class Resolver:
         return True
 
     def keep_found(self, found: Operation) -> None:
-        """A folder that a tombstone deleted was found, is nothing of ours, and cannot go because of
-        what is in it: it is ours from now on, above its delete (case c)."""
+        """A scan found a directory that a tombstone deleted and that is not ours. It cannot be
+        removed because of what is in it. It is ours from now on, above its delete (case c)."""
         grave = found.entry
         rows = self._index_view.rows(grave.path)
         ours = ours_of(rows)
@@ -215,8 +217,8 @@ class Resolver:
         self._index_view.set_ours(rows, above, sequence, found.old.key)
 
     def stay(self, path: str) -> bool:
-        """A user wants ours kept: publish it again above whatever would replace or delete it.
-        False where nothing would."""
+        """A user wants our version kept: publishes it again above whatever would replace or delete
+        it. Returns False where nothing would."""
         rows = self._index_view.rows(path)
         ours, theirs = ours_of(rows), best_of(rows, self._index_view.reach)
         if ours is None or theirs is None or theirs.entry.rank <= ours.entry.rank:
@@ -225,10 +227,10 @@ class Resolver:
         return True
 
     def unhave(self, path: str, seen: ScanKey | None = None, *, gone: bool = True) -> bool:
-        """What we had is not here any more, and is wanted back: it is ours no longer, and a ticket
-        where another device holds it, or what followed it. seen: its stat; gone: False: that of
-        what lies there instead and gives way. False where no device does; nothing is changed
-        then."""
+        """The version that we had is not on disk any more, and is wanted back. It is ours no
+        longer, and becomes a ticket where another device holds it, or a successor of it. seen: the
+        stat of our version; with gone=False the stat of what lies there instead and is to be
+        replaced. Returns False, and changes nothing, where no device holds such a version."""
         rows = self._index_view.rows(path)
         ours = ours_of(rows)
         if ours is None or ours.entry.deleted:
@@ -245,18 +247,20 @@ class Resolver:
         return True
 
     def lies_in_the_way(self, path: str) -> bool:
-        """What was to give way to our version at `path` cannot: it is told, beside that."""
+        """What our version at `path` was to replace cannot be moved away: it is announced beside
+        our version."""
         return self._index_view.held.lies_in_the_way(path)
 
     def leap(self, path: str) -> bool:
-        """Whether a reachable device holds a version of `path` that leaps: nobody takes it."""
+        """Whether a reachable device holds a version of `path` that leaps. No device takes such a
+        version."""
         rows = self._index_view.rows(path)
         ours, reach = ours_of(rows), self._index_view.reach
         held = [row.entry for row in rows if row.holders & reach]
         return any(entry.leaps(ours.entry if ours else None) for entry in held)
 
     def stays(self, path: str) -> bool:
-        """Whether the version of `path` that wins among what can be had now is a live one."""
+        """Whether the winner among the versions of `path` that are available now is a live one."""
         rows = self._index_view.rows(path)
         best = max(
             (row.entry for row in rows if row.holders & (self._index_view.reach | OURS)),
@@ -266,7 +270,7 @@ class Resolver:
         return best is not None and not best.deleted
 
     def alive_below(self, folder: str, limit: int) -> list[str]:
-        """What we have below a folder, children before parents; `limit` paths at most."""
+        """What we have below a directory, children before parents; `limit` paths at most."""
         head = sort_key(folder) + b"\0"
         found = [key for key, _ in self._index_view.store.alive_after(head, limit)]
         paths = [path_of_key(key) for key in found if key.startswith(head)]
@@ -274,12 +278,13 @@ class Resolver:
         return paths[::-1]
 
     def wanted(self, path: str) -> Entry | None:
-        """The live version of `path` that wins among what can be had now."""
+        """The winner among the versions of `path` that are available now, if it is live."""
         theirs = best_of(self._index_view.rows(path), self._index_view.reach)
         return None if theirs is None or theirs.entry.deleted else theirs.entry
 
     def wants_same(self, path: str, other: str) -> bool:
-        """Whether what we have at `path` is, by kind and content, what wins at `other`."""
+        """Whether what we have at `path` is, by kind and content, the version
+        that wins at `other`."""
         ours, theirs = (
             self._index_view.ours(path),
             best_of(self._index_view.rows(other), self._index_view.reach),
@@ -289,7 +294,8 @@ class Resolver:
     # -- rows -----------------------------------------------------------------------------------
 
     def _join(self, rows: list[Row], ours: Row, theirs: Row) -> Ticket | None:
-        """Same kind and content, theirs perhaps of higher rank: a ticket for mtime and exec."""
+        """Kind and content are the same, and their rank may be higher: returns a ticket for mtime
+        and exec."""
         if ours is theirs or ours.entry.rank == theirs.entry.rank:
             return None
         entry = joined(ours.entry, theirs.entry)
@@ -303,8 +309,8 @@ class Resolver:
         return None
 
     def _join_lower(self, rows: list[Row], ours: Row | None) -> None:
-        """Ours stands: what others hold of the same content under lower ranks is joined into it;
-        into a tombstone, their other tombstones."""
+        """Our version stays. Versions of the same content that others hold under lower ranks are
+        joined into it. Other tombstones that others hold are joined into a tombstone."""
         ours = ours or ours_of(rows)
         if ours is None:
             return
@@ -317,7 +323,7 @@ class Resolver:
             self._grow(rows, ours, entry)
 
     def _grow(self, rows: list[Row], ours: Row, entry: Entry) -> None:
-        """Our version has seen more: it is announced under a new sequence."""
+        """Our version now includes more versions: it is announced under a new sequence."""
         seq = self._index_view.next_sequence()
         self._index_view.change_row(rows, ours, replace(ours, entry=entry, seq=seq))
 
@@ -330,6 +336,7 @@ class Resolver:
 
 
 def _may_hide(ours: Row | None) -> bool:
-    """Before the first walk is over: a crash may have hidden from us what it is going to find at
-    this path; or below it, and then a folder would be said to be gone before its children."""
+    """Whether a crash may have hidden from us what the first walk is still going to find at this
+    path, or below it. If it is below, the delete of a directory would be announced before its
+    children's."""
     return ours is None or ours.entry.deleted or ours.entry.kind is Kind.DIRECTORY

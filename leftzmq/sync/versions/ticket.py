@@ -17,7 +17,7 @@ class Ticket:
     ours:    the row that we have now, if any
     copy:    our bytes become a conflict copy
     attributes: only mtime and exec differ: no bytes move
-    lies:    the stat of what is there and is nothing of ours: it gives way to the version
+    lies:    the stat of what is there and is nothing of ours: the version replaces it
     """
 
     entry: Entry
@@ -37,6 +37,6 @@ class Ticket:
 
     @property
     def needs_bytes(self) -> bool:
-        """Whether content has to come, from another device or from home."""
+        """Whether content is needed, from another device or from a local file."""
         entry = self.entry
         return entry.kind is Kind.FILE and not entry.deleted and not self.attributes

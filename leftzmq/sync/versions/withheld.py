@@ -1,9 +1,11 @@
-"""What lies in the share instead of our version, and is not told: until a user decides, or until
-our version is back. And what we told of a path and gave up there: no device takes an older version
-of us than it heard before, so what we have there next must be above it.
+"""What lies in the share in place of our version, and is not announced.
 
-Its stat is remembered, so that no walk reads it again. In the index alone; nothing but counts is
-kept in memory. Must not know when something is held back (the guard does).
+It is withheld until a user decides, or until our version is back. This also holds what we announced
+for a path and gave up there: no device takes an older version from us than one that it received
+before, so the next version that we have there must be above it.
+
+The stat is stored, so that no walk reads the file again. All of it is in the index; only counts are
+kept in memory. Must not know when something is withheld (the guard does).
 """
 
 from __future__ import annotations
@@ -18,13 +20,14 @@ from leftzmq.tree.entry import Entry, ScanKey
 
 
 class WhyWithheld(IntEnum):
-    """The numbers are in the index."""
+    """Why something is withheld. The index stores these numbers."""
 
-    LOST = 0  # our file would be lost: it is empty now, or something else than a file
+    LOST = 0  # our file would be lost: it is empty now, or is no file any more
     TURNED = 1  # our file's content turned to noise
     BELOW = 2  # it lies below a path at which our file would be lost
-    GIVES_WAY = 3  # decided: our version is wanted back here, and this goes to the trash
-    WANTED = NOTHING_LIES  # our version is wanted back here, if somebody has it; nothing is held
+    GIVES_WAY = 3  # decided: our version is wanted back here, and what lies here moves to the trash
+    # Our version is wanted back here, if a device has it; nothing is withheld.
+    WANTED = NOTHING_LIES
 
 
 LET_BE_AT_ONCE: Final = 1_000
@@ -37,7 +40,8 @@ NOTHING_TOLD: Final = (0, b"")
 class Found:
     """What lies at a path: the stat with which it was found.
 
-    had: stamp and writer of the version that we had told there: what we have next must be above it
+    had: stamp and writer of the version that we had announced there. The next version that we have
+    must be above it.
     """
 
     key: ScanKey
@@ -45,12 +49,12 @@ class Found:
     had: tuple[int, bytes]
 
     def is_above(self, entry: Entry) -> bool:
-        """Whether we told there of a later version than this one."""
+        """Whether we announced a later version than this one there."""
         return (entry.stamp, entry.writer) < self.had
 
 
 class Withheld:
-    """Of one folder, inside the store's running transaction."""
+    """What is withheld in one folder, inside the store's running transaction."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -78,13 +82,13 @@ class Withheld:
         self._counts[why] = self.count(why) + 1
 
     def forget(self, path: str) -> None:
-        """What our index says of the path holds again, and is told."""
+        """What our index says of the path is true again, and is announced."""
         if (found := self.at(path)) is not None:
             self._store.let_go(path)
             self._counts[found.why] -= 1
 
     def let_go(self, path: str) -> None:
-        """Nothing is held back at the path any more. What we told there goes on to hold."""
+        """Nothing is withheld at the path any more. What we announced there still counts."""
         found = self.at(path)
         if found is None or found.why is WhyWithheld.WANTED:
             return
@@ -94,28 +98,28 @@ class Withheld:
             self.hold(path, found.key, WhyWithheld.WANTED)
 
     def told(self, path: str) -> None:
-        """Our index has a version there again, above what we had told."""
+        """Our index has a version there again, above the one that we had announced."""
         found = self.at(path)
         if found is not None and found.why is WhyWithheld.WANTED:
             self.forget(path)
 
     def let_be(self, path: str) -> None:
-        """Our version is not wanted back any more: what lies there is a user's."""
+        """Our version is not wanted back any more: what lies there is a user's file."""
         if (found := self.at(path)) is not None:
             self.let_go(path)
             if found.why is WhyWithheld.GIVES_WAY:
                 self._let_be.append(path)
 
     def let_be_unwanted(self) -> None:
-        """What would give way to a version that nobody has any more, be it reachable or not, is
-        all that is left of it."""
+        """Files that are to be replaced by a version that no device holds any more, reachable or
+        not, are all that is left at their paths. They are users' files from now on."""
         if self.count(WhyWithheld.GIVES_WAY):
             for path in self._store.held_for_nobody(WhyWithheld.GIVES_WAY, LET_BE_AT_ONCE):
                 self.let_be(path)
 
     def lies_in_the_way(self, path: str) -> bool:
-        """Our version cannot come back: what lies there stays, and is told beside it. False where
-        nothing was to give way."""
+        """Our version cannot come back: what lies there stays, and is announced beside it. Returns
+        False where nothing was to be replaced."""
         found = self.at(path)
         if found is None or found.why is not WhyWithheld.GIVES_WAY:
             return False
@@ -123,17 +127,18 @@ class Withheld:
         return True
 
     def to_look_at(self) -> list[str]:
-        """Paths that were let be since this was asked."""
+        """Paths that became users' files since the last call."""
         paths, self._let_be = self._let_be, []
         return paths
 
     @property
     def is_left_over(self) -> bool:
-        """Whether something waits and nothing is there any more for which it would wait."""
+        """Whether something is withheld without anything left for which it would wait."""
         return any(map(self.count, UNDECIDED)) and not self.count(WhyWithheld.GIVES_WAY)
 
     def forget_undecided(self) -> None:
-        """A user decided, or it is no flood any more: the next walk finds all of it once more."""
+        """A user decided, or the guard no longer counts too many losses: the next walk finds all of
+        it again."""
         for why in UNDECIDED:
             if self.count(why):
                 self._store.let_go_of(why, WhyWithheld.WANTED)
