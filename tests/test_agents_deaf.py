@@ -12,7 +12,7 @@ from buses import new_keys
 
 from leftzmq.cli.demo.stage import Stage, wait_until
 from leftzmq.statedir import ipc_endpoints
-from leftzmq.transport.activity import Activity
+from leftzmq.transport.connections.activity import Activity
 from leftzmq.transport.context import Context
 from leftzmq.transport.ipc.server import IpcServer
 from leftzmq.transport.poller import Poller

@@ -23,10 +23,10 @@ from test_bus_hostile import GREETING, LONG_FRAME, dial, rss_mib, serves
 from leftzmq.errors import Refusal
 from leftzmq.sync.facts import LinkOpened, StrangerRefused, Subscribed
 from leftzmq.sync.link import Link, Way
-from leftzmq.transport import connection_limits as rules
-from leftzmq.transport.activity import Activity
-from leftzmq.transport.connection_ends import ConnectionEnds
-from leftzmq.transport.connection_limits import (
+from leftzmq.transport.connections import limits as rules
+from leftzmq.transport.connections.activity import Activity
+from leftzmq.transport.connections.ends import ConnectionEnds
+from leftzmq.transport.connections.limits import (
     DEVICE_MAX,
     SILENT_MAX,
     ConnectionLimits,

@@ -15,7 +15,7 @@ from leftzmq.errors import GateError, Refusal
 from leftzmq.sync.facts import LinkOpened, StrangerRefused, Subscribed
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.transport import selftest
-from leftzmq.transport.activity import Activity
+from leftzmq.transport.connections.activity import Activity
 from leftzmq.transport.context import Context
 from leftzmq.transport.device_key import public_text
 from leftzmq.transport.frames import RawFrame

@@ -13,8 +13,8 @@ from buses import during, sides, until
 from leftzmq.endpoint import Endpoint
 from leftzmq.sync.facts import LinkClosed, LinkOpened
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.transport.connection_ends import ConnectionEnds
-from leftzmq.transport.name_lookup import LookedUpName, NameLookup
+from leftzmq.transport.connections.ends import ConnectionEnds
+from leftzmq.transport.connections.name_lookup import LookedUpName, NameLookup
 from leftzmq.transport.server_sockets import _address
 
 DEVICE = DeviceKey(b"d" * 32)
@@ -45,7 +45,7 @@ def leads_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
         return [(family, kind, 6, "", (address, 0)) for address in addresses]
 
-    monkeypatch.setattr("leftzmq.transport.name_lookup.socket.getaddrinfo", found)
+    monkeypatch.setattr("leftzmq.transport.connections.name_lookup.socket.getaddrinfo", found)
 
 
 def test_a_name_leads_elsewhere_when_nobody_answers_where_it_led(monkeypatch, silent) -> None:

@@ -9,7 +9,7 @@ from buses import during, sides, until
 
 from leftzmq.sync.facts import LinkClosed, LinkOpened
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.transport.connection_ends import ConnectionEnds, left
+from leftzmq.transport.connections.ends import ConnectionEnds, left
 
 OURS, ALSO_OURS = "127.0.0.1", "127.0.0.2"
 NOBODYS = "192.0.2.1"  # of RFC 5737

@@ -11,8 +11,8 @@ from typing import Final
 
 from leftzmq.sync.link import DeviceKey
 from leftzmq.transport.client_sockets import ClientSockets
-from leftzmq.transport.connection_ends import ConnectionEnds, left
-from leftzmq.transport.name_lookup import LookedUpName, NameLookup
+from leftzmq.transport.connections.ends import ConnectionEnds, left
+from leftzmq.transport.connections.name_lookup import LookedUpName, NameLookup
 
 LOOK_S: Final = 2.0
 LOOKS_A_NAME: Final = 3

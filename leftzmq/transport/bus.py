@@ -19,10 +19,10 @@ from leftzmq.errors import Refusal
 from leftzmq.statedir import Ports
 from leftzmq.sync.facts import LinkClosed
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.transport.activity import Activity
 from leftzmq.transport.address_watch import AddressWatch
 from leftzmq.transport.client_sockets import ClientSockets
-from leftzmq.transport.connection_limits import ConnectionLimits, PeerConnection
+from leftzmq.transport.connections.activity import Activity
+from leftzmq.transport.connections.limits import ConnectionLimits, PeerConnection
 from leftzmq.transport.context import Context
 from leftzmq.transport.device_key import DeviceKeyPair
 from leftzmq.transport.frames import Raw

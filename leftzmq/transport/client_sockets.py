@@ -28,8 +28,8 @@ from leftzmq.sync.facts import (
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.transport import socket_options
 from leftzmq.transport.bounded_read import BoundedReader
-from leftzmq.transport.connection_ends import ConnectionEnds
-from leftzmq.transport.connection_limits import PeerConnection
+from leftzmq.transport.connections.ends import ConnectionEnds
+from leftzmq.transport.connections.limits import PeerConnection
 from leftzmq.transport.context import Context
 from leftzmq.transport.frames import Raw, RawFrame
 from leftzmq.transport.socket_monitor import SocketMonitor

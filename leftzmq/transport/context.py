@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import zmq
 
-from leftzmq.transport.activity import Activity
+from leftzmq.transport.connections.activity import Activity
 from leftzmq.transport.device_key import DeviceKeyPair
 from leftzmq.transport.poller import Poller
 from leftzmq.transport.refusal_log import RefusalLog

@@ -18,7 +18,7 @@ MIN_LIBZMQ: Final = (4, 3, 5)
 """Older ones have holes that are open before the handshake (CVE-2019-13132, CVE-2020-15166)."""
 
 MAX_DESCRIPTORS: Final = 65_536
-"""More are not asked for. Connections are bounded where they come in (transport/connection_limits,
+"""More are not asked for. Connections are bounded where they come in (transport/connections/limits,
 transport/ipc/server)."""
 NEEDED_DESCRIPTORS: Final = 3600
 """Without peers. 3003 connections can come before the loop looks at one of them (1001 a socket),

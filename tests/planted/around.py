@@ -97,7 +97,7 @@ BUGS: Final = (
         "What libzmq holds of one device is bounded, however slowly it comes.",
         (
             Edit(
-                "leftzmq/transport/connection_limits.py",
+                "leftzmq/transport/connections/limits.py",
                 "            unread = sum(self._unread(each, now) for each in connections)\n",
                 "            unread = sum(self._unread(each, now) for each in stirred[1:])\n",
             ),

@@ -24,8 +24,8 @@ import zmq
 
 from leftzmq.errors import Refusal
 from leftzmq.sync.link import DeviceKey
-from leftzmq.transport.activity import Activity
-from leftzmq.transport.connection_ends import ConnectionEnds
+from leftzmq.transport.connections.activity import Activity
+from leftzmq.transport.connections.ends import ConnectionEnds
 from leftzmq.transport.refusal_log import RefusalLog
 from leftzmq.wire.codec import Socket
 

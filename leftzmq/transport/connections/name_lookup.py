@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from leftzmq.sync.link import DeviceKey
-from leftzmq.transport.connection_ends import ConnectionEnds
+from leftzmq.transport.connections.ends import ConnectionEnds
 
 ANSWER_S: Final = 1.5
 """For who is still there to answer at the old address: several round trips, and a lost packet."""

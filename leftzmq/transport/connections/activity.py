@@ -2,7 +2,7 @@
 
 Knows descriptors, and one epoll set of them: where nothing comes, nobody is woken and nothing is
 looked at. Must not know whose they are, nor what follows. Linux only; elsewhere nothing is ever
-seen to come, and what libzmq holds cannot be asked for either (transport/connection_limits).
+seen to come, and what libzmq holds cannot be asked for either (transport/connections/limits).
 """
 
 from __future__ import annotations
