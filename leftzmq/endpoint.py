@@ -1,4 +1,4 @@
-"""How a device is called: the endpoint where it listens, and the public key that it is.
+"""How a device is identified: the endpoint where it listens, and its public key.
 
 Knows how both are written. Must not know sockets, nor what a key does: nothing is resolved,
 connected or computed here.
@@ -23,7 +23,7 @@ _ENDPOINT_DO = "write tcp://HOST:PORT, such as tcp://127.0.0.1:7700 or tcp://[::
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """host: IPv4, IPv6 (without brackets) or a host's name; port: 0 = any that is free."""
+    """host: IPv4, IPv6 (without brackets) or a host name; port: 0 = any free port."""
 
     host: str
     port: int
@@ -36,7 +36,7 @@ class Endpoint:
     def parse(cls, text: str, where: str, *, own: bool = False) -> Endpoint:
         """Read "tcp://HOST:PORT". ConfigError names `where`.
 
-        own: this device binds it: port 0 is allowed, and so are 0.0.0.0 and [::]
+        own: this device binds it, so port 0 is allowed, and so are 0.0.0.0 and [::].
         """
 
         def wrong(why: str) -> ConfigError:
@@ -60,7 +60,7 @@ class Endpoint:
 
 
 def is_key(text: str) -> bool:
-    """Whether `text` is a device's public key as z85 writes it (40 characters, 32 bytes)."""
+    """Return whether `text` is a device's public key as z85 writes it (40 characters, 32 bytes)."""
     if len(text) != KEY_CHARS or any(letter not in _Z85 for letter in text):
         return False
     for at in range(0, KEY_CHARS, 5):
@@ -73,8 +73,8 @@ def is_key(text: str) -> bool:
 
 
 def _needs_zone(host: str) -> bool:
-    """Whether it is a link-local address without a zone (RFC 4007): the system cannot tell over
-    which interface it is to be reached."""
+    """Return whether the host is a link-local address without a zone (RFC 4007): the system cannot
+    tell which interface leads to it."""
     if not _is_ipv6(host):
         return False
     address = ipaddress.IPv6Address(host)
@@ -90,7 +90,7 @@ def _is_ipv6(host: str) -> bool:
 
 def _is_ipv4_or_name(host: str) -> bool:
     labels = host.removesuffix(".").split(".")
-    if labels[-1].isdigit():  # no top-level domain is a number: this wants to be IPv4
+    if labels[-1].isdigit():  # no top-level domain is a number, so this must be IPv4
         try:
             return bool(ipaddress.IPv4Address(host))
         except ValueError:

@@ -1,15 +1,14 @@
-"""Everything that can go wrong and that a person will read about.
+"""Everything that can go wrong and that a user reads about.
 
 Three different things have three different types here:
 
 * a `Problem` concerns one path: it is shown, and everything else goes on;
-* a `LeftError` stops the part that it names: it carries what is wrong, where, and what to do;
-* `Refused` says why bytes from outside were not taken: its reason is a member of `Refusal`.
+* a `LeftError` stops the part that it names: it contains what is wrong, where, and what to do;
+* `Refused` says why bytes from outside were refused: its reason is a member of `Refusal`.
 
-Conflicts are none of these: they are data (both versions are kept) and live in `tree`.
+Conflicts are none of these: they are data (both versions are kept) and belong to `tree`.
 
-This module knows sentences. It must not know how any of them came about: it imports nothing
-of this package.
+Knows sentences. Must not know what caused any of them: it imports nothing of this package.
 """
 
 from __future__ import annotations
@@ -19,7 +18,8 @@ from enum import Enum
 
 
 def counted(number: int, noun: str, nouns: str = "") -> str:
-    """So many of something: "1 file", "2,000 files". nouns: where it is not `noun` with an s."""
+    """Return a number with its noun: "1 file", "2,000 files". nouns: if it is not `noun` with an
+    s."""
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
@@ -40,13 +40,13 @@ class LeftError(Exception):
 
 
 class ConfigError(LeftError):
-    """peer.toml, or a file that it names, is not usable as it is."""
+    """peer.toml, or a file that it names, cannot be used as it is."""
 
     exit_code = 2
 
 
 class UsageError(LeftError):
-    """The command line is not usable as it is."""
+    """The command line cannot be used as it is."""
 
     exit_code = 2
 
@@ -72,23 +72,24 @@ class PlatformError(LeftError):
 
 
 class StopCause(Enum):
-    """Why a folder is stopped. The value is a word for it, as `status --json` has it."""
+    """Why a folder is stopped. The value is the word in `status --json`."""
 
     SHARE_AWAY = "share away"  # missing, unmounted or replaced; no marker, or not ours
     SHARE_UNUSABLE = "share unusable"  # it may not be read or written
-    HELD_UP = "held up"  # no descriptors or memory, an i/o error: it says nothing of the share
+    HELD_UP = "held up"  # no descriptors or memory, an i/o error: the share itself may be fine
     INDEX = "index"  # it cannot be read or written for now
-    INDEX_BROKEN = "index broken"  # for good, until somebody does something about it
+    INDEX_BROKEN = "index broken"  # until a user does something about it
 
     @property
     def can_pass(self) -> bool:
-        """Whether the folder is looked at again while the agent runs."""
+        """Whether the folder is checked again while the agent runs."""
         return self is not StopCause.INDEX_BROKEN
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A folder does nothing any more; the others go on. why: the sentence that the user reads."""
+    """A folder that does nothing any more; the others go on. why: the sentence that the user
+    reads."""
 
     cause: StopCause
     why: str
@@ -97,7 +98,7 @@ class Stop:
 class ShareError(LeftError):
     """A share is missing, replaced or unusable; its folder stops, the others go on (I11).
 
-    cause: what kind of trouble it is
+    cause: the kind of the error.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class ShareError(LeftError):
 
 
 class IndexFault(Enum):
-    """Why SQLite could not do what was asked. The value is the sentence."""
+    """Why SQLite failed. The value is the sentence."""
 
     FULL = "no room for the index: the disk of the state directory is full"
     IO = "the index cannot be read or written"
@@ -125,7 +126,7 @@ class IndexFault(Enum):
 
     @property
     def answer(self) -> str:
-        """What is done about it, or is to be done."""
+        """What is done about it, or what the user can do."""
         return _ANSWERS[self]
 
 
@@ -138,7 +139,8 @@ _ANSWERS = {
 
 
 class IndexFailed(LeftError):
-    """An index could not be used; its folder waits, or gets a new one. said: by the system"""
+    """An index could not be used; its folder waits, or gets a new index. said: the system's own
+    words."""
 
     def __init__(self, fault: IndexFault, said: str, file: str) -> None:
         self.fault, self.file = fault, file
@@ -158,18 +160,18 @@ class OutputError(LeftError):
 
 
 class Declined(LeftError):
-    """The agent understood what it was asked to do, and cannot or must not do it."""
+    """The agent understood the request, and cannot or must not carry it out."""
 
 
 class Away(Enum):
-    """Why a device is not connected, as far as it is known now. The value is a word for it, as
-    `status --json` has it."""
+    """Why a device is not connected, as far as it is known now. The value is the word in `status
+    --json`."""
 
     NO_ADDRESS = "no address"  # our config has none, and it has not connected to us
     NOBODY_ANSWERS = "nobody answers"
     REFUSED_OUR_KEY = "refused our key"
-    HUNG_UP = "hung up"  # during the handshake: most likely another key is there
-    NO_AGENT = "no agent"  # what answers speaks something else
+    HUNG_UP = "hung up"  # during the handshake: most likely the device has another key
+    NO_AGENT = "no agent"  # another protocol answers
     LOST = "connection lost"
     STOPPED = "stopped"  # it said goodbye
     OTHER_VERSION = "other version"
@@ -178,7 +180,7 @@ class Away(Enum):
 
 
 class Refusal(Enum):
-    """Why bytes, names or people from outside were not let in. The value is the sentence."""
+    """Why bytes, names or devices from outside were refused. The value is the sentence."""
 
     # frames and schemas (wire/codec)
     TOO_LONG = "the frame is longer than this socket allows"
@@ -189,7 +191,7 @@ class Refusal(Enum):
     UNKNOWN_MESSAGE = "the message is of a kind that does not exist"
     WRONG_SOCKET = "the message does not belong on this socket"
     WRONG_BODY = "the parts named in the header do not add up to the body"
-    # versions and people (bus, sync/peers/greeting)
+    # versions and devices (bus, sync/peers/greeting)
     OTHER_VERSION = "the device speaks another version of the protocol"
     NOTHING_SHARED = (
         "it is connected, but shares none of our folders: a folder is shared when both have the "
@@ -229,7 +231,7 @@ class Refusal(Enum):
 
 
 class Refused(Exception):
-    """Something from outside was refused; `detail` says which thing, never a secret."""
+    """Something from outside was refused; `detail` names the thing, never a secret."""
 
     def __init__(self, refusal: Refusal, detail: str = "") -> None:
         self.refusal, self.detail = refusal, detail
@@ -237,7 +239,7 @@ class Refused(Exception):
 
 
 class ProblemKind(Enum):
-    """What is the matter with one path. The value is the sentence that `status` shows."""
+    """What is wrong with one path. The value is the sentence that `status` shows."""
 
     BAD_NAME = "the name cannot be synced"
     SPECIAL = "not a file, folder or link: not synced"
@@ -295,7 +297,7 @@ class Problem:
     goes on.
 
     detail: what only this occurrence knows (an errno's text, a refusal's sentence)
-    device: its name, where it concerns what that device says it has; then path is ""
+    device: the device's name, if it concerns what that device announces; then path is ""
     """
 
     folder: str
@@ -306,7 +308,7 @@ class Problem:
 
     @property
     def subject(self) -> str:
-        """What it is about, in words. "." is the path of the share's root."""
+        """What it concerns, in words. "." is the path of the share's root."""
         if self.device:
             return f"the index of {self.device}"
         return "the whole share" if self.path == "." else self.path

@@ -1,14 +1,14 @@
-"""The state directory: who may be in it, what lies where, and how a secret becomes a file.
+"""The state directory: who may enter it, which files it has, and how a secret becomes a file.
 
 Knows names, modes, the lock and the write order of small private files. Must not know what is in
 them (keys, rows), nor sockets: the ipc endpoints are text here.
 
     <state>/            0700, ours
       lock              held with flock by the one agent; its process id inside
-      device.key        made by bus
+      device.key        made by transport
       HASH.sqlite       the index of one folder, made by index
       ports.json        the bulk and news ports that were free last time
-      way               a short way to it, where others have taken the usual names of one
+      way               a short link to this directory, if its usual names are taken
       events, admin     ipc sockets, bound by the holder of the lock only
 """
 
@@ -40,14 +40,14 @@ _PRIVATE_DIR, _PRIVATE_FILE, _OTHERS = 0o700, 0o600, 0o077
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Ports of this device's own sockets; 0 = none is remembered, any will do."""
+    """Ports of this device's own sockets; 0 = none is remembered, any port will do."""
 
     bulk: int = 0
     news: int = 0
 
 
 class StateDir:
-    """The state directory while its lock is held: one agent, and only it, has one of these."""
+    """The state directory while its lock is held: exactly one agent has one of these."""
 
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
@@ -57,7 +57,8 @@ class StateDir:
     def open(cls, path: Path) -> StateDir:
         """Make the directory if needed and take its lock.
 
-        StateLocked: another agent holds it. ConfigError: it cannot be made private or locked.
+        StateLocked: another agent holds the lock. ConfigError: the directory cannot be made private
+        or locked.
         """
         made = make_state_dir(path)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -75,13 +76,14 @@ class StateDir:
         except OSError as error:
             os.close(lock)
             raise _unusable(made / "lock", error) from None
-        with suppress(OSError):  # a hint for people, for which a full disk has no room
+        with suppress(OSError):  # a hint for users, which a full disk cannot hold
             os.ftruncate(lock, 0)
             os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         return cls(made, lock)
 
     def close(self) -> None:
-        """Let the lock go; the file stays, for one that is unlinked could be locked twice."""
+        """Release the lock. The file stays, because a lock file that is unlinked could be locked
+        twice."""
         lock, self._lock = self._lock, None
         if lock is not None:
             with suppress(OSError):
@@ -99,12 +101,14 @@ class StateDir:
         return device_key_file(self.path)
 
     def index_file(self, folder_id: str) -> Path:
-        """The SQLite file of a folder; an id may hold what a file name may not, so it is hashed."""
+        """Return the SQLite file of a folder. Its name is a hash, because an id may contain
+        characters that a file name cannot."""
         name = hashlib.blake2b(folder_id.encode(), digest_size=8).hexdigest()
         return self.path / f"{name}.sqlite"
 
     def load_ports(self) -> Ports:
-        """The remembered ports. A convenience: a damaged file means that none are remembered."""
+        """Return the remembered ports. They are a convenience: if the file is damaged, none are
+        remembered."""
         try:
             found = json.loads((self.path / "ports.json").read_bytes())
         except (OSError, ValueError, RecursionError):
@@ -114,8 +118,9 @@ class StateDir:
         return Ports(_port(found.get("bulk")), _port(found.get("news")))
 
     def save_ports(self, ports: Ports) -> str:
-        """Remember them; a crash leaves the old file or the new one, whole. What the disk said
-        where it would not, else "": the next start may have other ports then."""
+        """Remember the ports; after a crash the file is the old one or the new one, whole. Return
+        the error of the disk as a sentence, else "". After an error the next start may have other
+        ports."""
         if ports == self.load_ports():
             return ""
         text = json.dumps({"bulk": ports.bulk, "news": ports.news}) + "\n"
@@ -132,9 +137,9 @@ class StateDir:
 
 
 def make_state_dir(path: Path) -> Path:
-    """Make `path` if it is missing, see that nobody else may enter it, return it resolved.
+    """Make `path` if it is missing, make it private, and return it resolved.
 
-    Takes no lock: `leftzmq id` makes the device key beside an agent that runs.
+    Takes no lock: `leftzmq id` makes the device key while an agent may run.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,11 +168,11 @@ def device_key_file(state: Path) -> Path:
 
 
 def ipc_endpoints(state: Path) -> tuple[str, str]:
-    """(events, admin) of an agent with this state directory, running or not.
+    """Return (events, admin) of an agent with this state directory, running or not.
 
-    The sockets always lie in the state directory. Where its path is too long for a socket's
-    address, the endpoints lead there through a link in a short directory of this user's own. So
-    agent and clients need not agree about the environment: each finds or makes its own way in.
+    The sockets always lie in the state directory. If its path is too long for a socket's address,
+    the endpoints lead there through a link in a short directory of this user's own ("short way").
+    So agent and clients need not agree about the environment: each finds or makes its own link.
     """
     where = state.resolve()
     if len(os.fsencode(where / "events")) > MAX_IPC_PATH_BYTES:
@@ -176,7 +181,7 @@ def ipc_endpoints(state: Path) -> tuple[str, str]:
 
 
 def forget_short_ways(state: Path) -> None:
-    """Take away what led to a state directory that is thrown away."""
+    """Remove the short links to a state directory that is deleted."""
     where = state.resolve()
     remembered = _remembered_way(where)
     for link in [*_short_links(where), *([] if remembered is None else [remembered])]:
@@ -187,7 +192,7 @@ def forget_short_ways(state: Path) -> None:
 
 
 def _short_links(state: Path) -> list[Path]:
-    """Where the short way to it may lie, the best place first."""
+    """Return the possible short links to the state directory, best first."""
     uid = os.geteuid()
     mark = hashlib.blake2b(os.fsencode(state) + b"\0%d" % uid, digest_size=8).hexdigest()
     return [base / f"leftzmq-{mark}" / "s" for base in _bases()]
@@ -199,8 +204,9 @@ def _bases() -> list[Path]:
 
 
 def _short_way(state: Path) -> Path:
-    """Whoever may write to a base can have taken our name there: the next one is tried, and in the
-    end a name that nobody could know, which the state directory remembers."""
+    """Return a short link to the state directory. Another user who may write to a base directory
+    can have taken our name there. Then the next base is tried, and at last a random name, which the
+    state directory remembers."""
     for link in _short_links(state):
         if _fits(link) and _is_private_link(link, state):
             return link
@@ -220,9 +226,9 @@ def _fits(link: Path) -> bool:
 
 
 def _is_private_link(link: Path, state: Path, *, make: bool = True) -> bool:
-    """Whether it leads to the state, and only this user can change that.
+    """Return whether the link leads to the state directory, and only this user can change the link.
 
-    make: it is made if it is not there
+    make: make the link if it is missing.
     """
     private = link.parent
     try:
@@ -237,23 +243,25 @@ def _is_private_link(link: Path, state: Path, *, make: bool = True) -> bool:
             with suppress(FileExistsError):
                 link.symlink_to(state)
         return link.readlink() == state
-    except (OSError, ValueError):  # a NUL
+    except (OSError, ValueError):  # a NUL in the path
         return False
 
 
 def _remembered_way(state: Path) -> Path | None:
-    """What the state directory remembers, if it leads there; else that is forgotten."""
+    """Return the remembered link if it leads to the state directory; else forget it and return
+    None."""
     with suppress(KeyFileError, ValueError):
         link = Path(read_private(state / WAY_FILE).decode())
         if link.is_absolute() and _fits(link) and _is_private_link(link, state, make=False):
             return link
-    with suppress(OSError):  # there is none, or what cleans up /tmp took it away
+    with suppress(OSError):  # there is none, or a cleaner of /tmp deleted it
         (state / WAY_FILE).unlink()
     return None
 
 
 def _secret_way(state: Path, base: Path) -> Path:
-    """A new one, or that of somebody who was quicker. Raises OSError, KeyFileError."""
+    """Return a new link with a random name, or the one of a process that was faster. Raises
+    OSError, KeyFileError."""
     private = base / _SECRET_NAME.format(os.urandom(_SECRET_LETTERS // 2).hex())
     private.mkdir(_PRIVATE_DIR)
     link = private / "s"
@@ -269,7 +277,7 @@ def _secret_way(state: Path, base: Path) -> Path:
 
 
 def read_private(path: Path) -> bytes:
-    """What is in a key or secret file. KeyFileError if others can read or change it."""
+    """Return the bytes of a key or secret file. KeyFileError if others can read or change it."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would hang
     except FileNotFoundError:
@@ -295,10 +303,10 @@ def read_private(path: Path) -> bytes:
 
 
 def make_private(path: Path, data: bytes, random: Callable[[int], bytes] = os.urandom) -> bool:
-    """Give `path` these bytes unless it exists; of several who try at once one wins.
+    """Write these bytes to `path` unless it exists; of several processes that try at once one wins.
 
-    Whole and flushed under a name of its own first, then link(): whoever sees `path` sees all of
-    it, also after a crash. Returns whether it was ours.
+    The bytes are written and flushed under a temporary name, then linked. So every reader of `path`
+    sees all of them, also after a crash. Return whether this process made the file.
     """
     temporary = path.with_name(f".{path.name[:128]}.{os.getpid()}-{random(8).hex()}")
     try:
@@ -320,7 +328,7 @@ def make_private(path: Path, data: bytes, random: Callable[[int], bytes] = os.ur
 
 
 def read_secret(path: Path) -> bytes:
-    """The folder secret in `path`, 32 bytes. KeyFileError never says what was found instead."""
+    """Return the folder secret in `path`, 32 bytes. KeyFileError never quotes the contents."""
     text = read_private(path).strip()
     wanted = 2 * SECRET_BYTES
     do = "copy the whole file again from a device that has it"
@@ -333,7 +341,7 @@ def read_secret(path: Path) -> bytes:
 
 
 def make_secret(path: Path, random: Callable[[int], bytes] = os.urandom) -> bytes:
-    """Make the folder secret unless it is there, and return the one that is."""
+    """Make the folder secret unless it exists, and return it."""
     make_private(path, random(SECRET_BYTES).hex().encode() + b"\n", random)
     return read_secret(path)
 
@@ -341,7 +349,7 @@ def make_secret(path: Path, random: Callable[[int], bytes] = os.urandom) -> byte
 def _write_flushed(path: Path, data: bytes, how: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | how
     with os.fdopen(os.open(path, flags, _PRIVATE_FILE), "wb") as writer:
-        os.fchmod(writer.fileno(), _PRIVATE_FILE)  # of an old file too, whatever its mode was
+        os.fchmod(writer.fileno(), _PRIVATE_FILE)  # also for an old file, whatever its mode was
         writer.write(data)
         writer.flush()
         os.fsync(writer.fileno())

@@ -1,1 +1,1 @@
-"""The command lines: parse, call, print. Nothing is decided here."""
+"""The command lines: parse, call, print. Must not decide anything."""

@@ -1,4 +1,4 @@
-"""leftzmq: accept, revert: what becomes of a wave of losses, or of noise, that was held back."""
+"""leftzmq accept, revert: the user's decision about losses, or noise, that the guard holds back."""
 
 from __future__ import annotations
 

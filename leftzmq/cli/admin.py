@@ -47,7 +47,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         case "trash":
             return trash(options)
         case _:
-            with Importing():  # rich and three agents: only when they are wanted
+            with Importing():  # rich and three agents: only when they are used
                 from leftzmq.cli.demo.command import demo
             return demo(as_json=options.json, size=options.size)
 
@@ -89,7 +89,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _size(text: str) -> int:
-    """256M, 2G, or bytes; at least 16M, so that it is cut, killed half-way, and changed."""
+    """Return the bytes of 256M, 2G, or a plain number; at least 16M, so that the file is cut into
+    chunks, and is large enough for the kill and the change."""
     units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
     unit = units.get(text[-1:].upper(), 1)
     size = int(text[:-1] if unit > 1 else text) * unit

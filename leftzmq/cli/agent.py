@@ -1,6 +1,6 @@
 """leftzmq-agent: runs one agent in the foreground.
 
-stdout: one line `ready control=EP bulk=EP news=EP`; stderr: the log. Neither is waited for.
+stdout: one line `ready control=EP bulk=EP news=EP`; stderr: the log. The agent waits for neither.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from leftzmq.errors import LeftError, UsageError
 from leftzmq.runtime.agent import Agent
 
 NOTICED: Final = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-"""They would end the process; nobody who sends one to an agent means that."""
+"""Their default is to end the process, which nobody who sends one to an agent wants."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,7 +87,7 @@ def _hear_signals(agent: Agent) -> None:
         signal.signal(number, lambda *_: agent.stop())
     for number in NOTICED:
         signal.signal(number, lambda number, _: agent.noticed(signal.Signals(number).name))
-    # In the background of a terminal with `stty tostop` a line of the log would stop the process.
+    # With `stty tostop`, a line of the log would stop a process in the background of a terminal.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 
 

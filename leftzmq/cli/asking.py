@@ -1,4 +1,4 @@
-"""What the commands that ask an agent to do something in a folder have in common."""
+"""The common parts of the commands that ask an agent to do something in a folder."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from leftzmq.errors import Refused, UsageError
 from leftzmq.tree.path import check_path
 
 ANSWER_S: Final = 600.0
-"""The agent goes through the trash for it, between all else that it does."""
+"""For the agent to read through the trash, beside its other work."""
 
 
 def the_command(commands: Any, name: str, text: str) -> Any:
-    """A command that has verbs of its own; the chosen one is `options.verb`."""
+    """Return a command that has verbs of its own; the chosen verb is `options.verb`."""
     command = commands.add_parser(name, help=text, description=text)
     return command.add_subparsers(dest="verb", required=True, metavar="VERB")
 
@@ -22,7 +22,7 @@ def the_command(commands: Any, name: str, text: str) -> Any:
 def add_common(
     command: argparse.ArgumentParser, dest: str = "folder", left_out: str = "the only one"
 ) -> None:
-    """dest: of --folder, where `folder` is taken by an argument without a name."""
+    """Add the common options. dest: of --folder, if a positional argument is named `folder`."""
     command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
     command.add_argument(
         "--folder",
@@ -35,7 +35,7 @@ def add_common(
 
 
 def as_path(given: str) -> str:
-    """A path in the share, as it was typed: `./a/` is `a`. Raises UsageError."""
+    """Return a path in the share, from what was typed: `./a/` is `a`. Raises UsageError."""
     path = given.rstrip("/") if given.strip("/") else given
     while path.startswith("./"):
         path = path[2:].lstrip("/")

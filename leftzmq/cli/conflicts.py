@@ -32,7 +32,7 @@ _COLOURS: Final = {"+": "32", "-": "31", "@": "36"}
 
 
 def add_conflicts(commands: Any) -> None:
-    """`leftzmq conflicts ...` as a command of the parser."""
+    """Add `leftzmq conflicts ...` to the parser."""
     verbs = the_command(commands, "conflicts", "see conflict copies, and decide about them")
     listing = verbs.add_parser("list", help=_LIST, description=_LIST)
     show = verbs.add_parser("show", help=_SHOW, description=_SHOW)
@@ -87,7 +87,7 @@ def _list(state: Path, fields: dict[str, str], options: argparse.Namespace) -> i
 
 
 def _dated(version: Item) -> Item:
-    """With `written` for scripts; None where there is no mtime."""
+    """Return the version with `written` for scripts; None where there is no mtime."""
     is_file = version["kind"] == "file"
     return {"written": iso_time(version["mtime_ns"] / 1e9) if is_file else None, **version}
 
@@ -143,7 +143,7 @@ def _without_text(version: dict[str, Any]) -> dict[str, Any]:
 
 
 def _diff(file: dict[str, Any] | None, copy: dict[str, Any]) -> list[str] | None:
-    """The lines of a unified diff, or None if they are not both text."""
+    """Return the lines of a unified diff, or None if they are not both text."""
     if file is None or file["text"] is None or copy["text"] is None:
         return None
     return list(

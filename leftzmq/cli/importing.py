@@ -1,5 +1,6 @@
-"""What comes before everything else: Ctrl-C while something is imported, and standard streams that
-are closed. Must import nothing that takes a moment itself.
+"""Handles Ctrl-C during imports, and standard streams that are closed. Runs before everything else.
+
+Must not import anything that takes a moment itself.
 """
 
 import os
@@ -10,17 +11,18 @@ INTERRUPTED: Final = 130
 
 
 def keep_descriptors() -> None:
-    """No file and no socket gets the number of a standard stream that is closed: who writes to
-    stderr, as libzmq does where it aborts, would write into it."""
+    """Open closed standard streams on /dev/null. Otherwise a file or socket could get the number of
+    stderr, and libzmq, which writes to stderr when it aborts, would write into it."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
 
 
 def end_at_once(last_words: bytes = b"") -> None:
-    """From now on Ctrl-C ends the process, whatever it does; that is written to stdout before."""
+    """From now on Ctrl-C ends the process at once, in any state; `last_words` are written to stdout
+    first."""
 
     def end(*_: object) -> None:
         try:
@@ -30,13 +32,13 @@ def end_at_once(last_words: bytes = b"") -> None:
 
     if (
         signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
-    ):  # nohup, and what a shell starts with &
+    ):  # not for nohup, nor for what a shell starts with &
         signal.signal(signal.SIGINT, end)
 
 
 class Importing:
-    """Within it Ctrl-C ends the process at once. A KeyboardInterrupt would not: half-way through an
-    import some code turns it into another error, and some swallows it."""
+    """Within this context Ctrl-C ends the process at once. A KeyboardInterrupt would not: during an
+    import some code turns it into another error, and some code swallows it."""
 
     def __enter__(self) -> None:
         self._before = signal.getsignal(signal.SIGINT)

@@ -1,7 +1,7 @@
-"""The agent's own log: lines on stderr, which may stall, fill up or be closed.
+"""The agent's own log: lines on stderr, which may block, be full or be closed.
 
-Knows which events are lines at which level. Must not know what an agent does, nor wait for anybody
-who reads.
+Knows which events are lines at which level. Must not know what an agent does, nor wait for a
+reader.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from leftzmq.runtime.line_writer import LineWriter
 from leftzmq.wire.local import Event, EventKind
 
 END_S: Final = 0.2
-"""What waits at the end has so long to be written: all of a stop takes less than 2 s."""
+"""Waiting lines have so long to be written at the end: the whole stop takes less than 2 s."""
 
 
 class Level(IntEnum):
-    """How much a line matters. Of a log with a level nothing below it is written."""
+    """How important a line is. A log does not write lines below its own level."""
 
     DEBUG = 10
     INFO = 20
@@ -54,10 +54,10 @@ _OF_BATCHES: Final = {what: _LEVELS[kind] for kind, what in WHAT.items()}
 
 
 class Log:
-    """Lines to `fd`: each event at DEBUG, else what came together as one.
+    """Writes lines to `fd`: at level DEBUG one for each event, else one for each batch of changes.
 
     closed: there is no such descriptor; nothing is written
-    level: what is below it is not written. as_json: a JSON object a line
+    level: lines below it are not written. as_json: a JSON object a line
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Log:
         self._batches, self._clock = EventBatches(), clock
 
     def __call__(self, event: Event, now: float) -> None:
-        """now: monotonic seconds, as in all of these"""
+        """now: monotonic seconds, as in all of these."""
         if event.kind is EventKind.STOPPED:
             self._say_rest()
         level = level_of(event)
@@ -83,20 +83,20 @@ class Log:
             self._say_event(event, level)
 
     def deadline(self) -> float | None:
-        """When `tick` has something to say."""
+        """Return when `tick` has something to write."""
         return self._batches.deadline()
 
     def tick(self, now: float) -> None:
-        """Say what came together, and is over."""
+        """Write the batches that are over."""
         for batch in self._batches.due(now):
             self._say_batch(batch)
 
     def say(self, text: str) -> None:
-        """What is no event: why the agent ends. At every level."""
+        """Write a text that is no event: why the agent ends. At every level."""
         self._put(self._object(Level.ERROR, "error", text, {}) if self.as_json else text)
 
     def close(self) -> None:
-        """To be called last."""
+        """Write what is left. To be called last."""
         self._say_rest()
         if self._writer is not None:
             self._writer.close(END_S)
@@ -129,7 +129,7 @@ class Log:
         fields: Mapping[str, Any],
         unix_time: float | None = None,
     ) -> str:
-        """One line of JSON: `time` as events have it, `date` the same for people."""
+        """Return one line of JSON: `time` as events have it, `date` the same for people."""
         at = self._clock() if unix_time is None else unix_time
         date = datetime.fromtimestamp(at).astimezone().isoformat(timespec="milliseconds")
         head = {"time": at, "date": date, "level": level.name.lower(), "event": event}
@@ -148,7 +148,7 @@ class Log:
 
 
 def level_of(event: Event) -> Level:
-    """How much an event matters; the steps in between least."""
+    """Return the importance of an event; steps of a transfer have the lowest."""
     if event.kind is not EventKind.PROBLEM:
         return _LEVELS.get(event.kind, Level.DEBUG)
     problem = event.fields.get("problem")

@@ -1,7 +1,7 @@
-"""leftzmq-monitor: tails an agent's events.
+"""leftzmq-monitor: prints an agent's events as they happen.
 
-Started late it shows the last events first; what it lost while it did not read is asked for again,
-and said where the agent has forgotten it.
+If it starts late, it prints the last events first. It asks again for events that it lost while it
+did not read, and reports those that the agent does not keep any more.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from leftzmq.transport.ipc.client import ask, listen
 from leftzmq.wire.local import Event, EventKind
 
 Ask = Callable[[int], dict[str, Any]]
-"""The agent's answer to `events` above a number. Raises AgentAway."""
+"""Returns the agent's answer to `events` above a number. Raises AgentAway."""
 
 
 class Tail:
-    """Every event once, in the order of their numbers.
+    """Returns every event once, in the order of their numbers.
 
-    say: told, in words, of what is missing
+    say: called with a sentence about missing events.
     """
 
     def __init__(self, ask: Ask, say: Callable[[str], None]) -> None:
         self._ask, self._say = ask, say
         self._number = 0
         self._began: float | None = None
-        self._waits = False  # for an agent that can be asked; it was said
+        self._waits = False  # for an agent that can be asked; this was reported
 
     def follow(self, heard: Iterable[Event | None]) -> Iterator[Event]:
-        """heard: what the agent tells, from now on (None: nothing for a second)."""
+        """heard: the events of the agent from now on (None: no event for a second)."""
         yield from self._catch_up()
         for event in heard:
             if event is None or self._has(event):
@@ -76,7 +76,7 @@ class Tail:
             yield self._next(Event(EventKind(kind), number, unix_time, fields, began))
 
     def _goes_on_with(self, began: float) -> None:
-        """Another run of the agent: its numbers begin at 1, and may go on by chance."""
+        """Another run of the agent: its numbers begin at 1, and may continue ours by chance."""
         if self._began is not None:
             self._say("the agent was started again")
         self._began, self._number = began, 0
@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check_folders(options: argparse.Namespace) -> None:
-    """UsageError for a folder that peer.toml does not have: nothing would ever be shown."""
+    """Raise UsageError for a folder that peer.toml does not have: nothing would ever be shown."""
     known = [folder.id for folder in load(options.config).folders]
     for id in options.folder:
         if id not in known:

@@ -1,7 +1,8 @@
-"""Long lists of an agent, page by page, as all commands that have one show them.
+"""Long lists of an agent, page by page, for all commands that show one.
 
-A script reads all of it, or so many lines after the `cursor` of another one. A person reads the
-first ones, and how many there are beside these. Must not know what is listed.
+A script reads all of a list, or a number of lines after the `cursor` of another line. A person sees
+the first lines, and the number of the others. Knows pages and cursors. Must not know what is
+listed.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ def add_paging(command: argparse.ArgumentParser) -> None:
 
 
 class Pages:
-    """The items of a list after a cursor, each fetched when it is wanted.
+    """The items of a list after a cursor, each fetched when it is needed.
 
-    answer: the page that the last item came from
+    answer: the page that the last item came from.
     """
 
     def __init__(self, state: Path, verb: str, fields: dict[str, str], key: str) -> None:
@@ -49,7 +50,7 @@ class Pages:
         self.answer: dict[str, Any] = {}
 
     def after(self, cursor: str) -> Iterator[Item]:
-        """Raises AgentAway, Declined."""
+        """Yield the items after the cursor. Raises AgentAway, Declined."""
         while True:
             fields = self._fields | {"after": cursor}
             self.answer = ask(self._state, self._verb, fields, timeout_s=ANSWER_S)
@@ -61,7 +62,7 @@ class Pages:
 
 
 def print_json(items: Iterable[Item], limit: int | None) -> None:
-    """A list, each item as soon as it is there."""
+    """Print a list, each item as soon as it is there."""
     before = "["
     for item in islice(items, limit):
         print(f"{before}\n{textwrap.indent(json_text(item), '  ')}", end="")
@@ -70,7 +71,7 @@ def print_json(items: Iterable[Item], limit: int | None) -> None:
 
 
 def shown(items: Iterator[Item], limit: int | None) -> tuple[list[Item], int]:
-    """The first ones, and how many more there are."""
+    """Return the first items, and the number of the others."""
     first = list(islice(items, SHOWN if limit is None else limit))
     return first, sum(1 for _ in items)
 

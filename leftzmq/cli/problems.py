@@ -14,7 +14,7 @@ _TEXT: Final = "what keeps paths of a folder from being in sync, the oldest firs
 
 
 def add_problems(commands: Any) -> None:
-    """`leftzmq problems` as a command of the parser."""
+    """Add `leftzmq problems` to the parser."""
     command = commands.add_parser("problems", help=_TEXT, description=_TEXT)
     add_common(command)
     add_paging(command)

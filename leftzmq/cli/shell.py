@@ -1,7 +1,7 @@
-"""What every command line does alike: what it prints, how it fails, and how it ends.
+"""The common parts of all command lines: what they print, how they fail, and how they end.
 
 An error becomes a line on stderr and an exit code, and so does a standard output that is closed or
-full. Nothing that is printed can steer a terminal. What stderr does not take is nobody's error.
+full. Nothing that is printed can steer a terminal. A stderr that cannot be written is no error.
 
 Exit codes: 0 done, 1 error, 2 usage or config, 3 not in sync in time, 130 Ctrl-C.
 """
@@ -25,13 +25,14 @@ from leftzmq.errors import LeftError, NotStarted, OutputError
 
 STDOUT, STDERR = 1, 2
 LONGEST_LETTERS: Final = 8 << 10
-"""Of an error: more than that nobody reads, and a path or a key of the config may be that long."""
+"""Of an error: nobody reads more, and a path or a key of the config may be that long."""
 
 
 def guarded(
     name: str, main: Callable[[], int], complain: Callable[[str], None] | None = None
 ) -> int:
-    """Run a command; what it could not do is said on stderr, or to `complain`."""
+    """Run a command and return its exit code; an error is written to stderr, or passed to
+    `complain`."""
     keep_descriptors()
     streams = _Streams()
     say = complain or _say
@@ -57,8 +58,8 @@ def guarded(
 
 
 def json_text(value: object, indent: int | None = 2) -> str:
-    """JSON that holds all of `value` and cannot steer a terminal: what is not printable is escaped
-    in it, and where the output is no UTF-8, what is not ASCII is, too."""
+    """Return JSON that contains all of `value` and cannot steer a terminal: unprintable characters
+    are escaped. If the output is not UTF-8, all characters beyond ASCII are escaped, too."""
     is_utf = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
     text = json.dumps(value, ensure_ascii=not is_utf, indent=indent)
     if all(line.isprintable() for line in text.split("\n")):
@@ -67,7 +68,7 @@ def json_text(value: object, indent: int | None = 2) -> str:
 
 
 class Parser(argparse.ArgumentParser):
-    """As ever, but what was typed is escaped when it is repeated: a script may have typed it."""
+    """Like argparse's, but typed text is escaped in error messages: a script may have typed it."""
 
     def error(self, message: str) -> NoReturn:
         super().error(printable(message)[:LONGEST_LETTERS])
@@ -85,7 +86,7 @@ def _sentence(error: LeftError) -> str:
 
 
 def _escaped(letter: str) -> str:
-    """\\u009b; what needs more than 16 bits is two of them."""
+    """Return \\u009b or the like; a character of more than 16 bits becomes two of them."""
     pair = letter.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{pair[at : at + 2].hex()}" for at in range(0, len(pair), 2))
 
@@ -93,7 +94,7 @@ def _escaped(letter: str) -> str:
 def _code_of(main: Callable[[], int]) -> int:
     try:
         return main()
-    except SystemExit as end:  # argparse, and rich where a pipe broke
+    except SystemExit as end:  # from argparse, and from rich if a pipe broke
         return end.code if isinstance(end.code, int) else int(end.code is not None)
 
 
@@ -101,9 +102,9 @@ def _code_of(main: Callable[[], int]) -> int:
 
 
 class _Raw(io.RawIOBase):
-    """A standard stream's descriptor.
+    """The descriptor of a standard stream.
 
-    closed_before: it was closed when we were started, and what has its number now is another file
+    closed_before: it was closed when we were started, and its number belongs to another file now.
     """
 
     def __init__(self, fd: int, *, closed_before: bool) -> None:
@@ -124,17 +125,17 @@ class _Raw(io.RawIOBase):
         while True:
             try:
                 return os.write(self._fd, data)
-            except BlockingIOError:  # somebody else made the terminal non-blocking
+            except BlockingIOError:  # another process made the terminal non-blocking
                 select.select((), (self._fd,), ())
 
 
 class _RawOut(_Raw):
-    """stdout. over: nobody is to hear of it any more."""
+    """stdout. over: drop everything that is written from now on."""
 
     over = False
 
     def write(self, data: Any) -> int:
-        """Raises OutputError, or BrokenPipeError where the reader has gone."""
+        """Raises OutputError, or BrokenPipeError if the reader is gone."""
         if self.over:
             return len(data)
         try:
@@ -147,7 +148,7 @@ class _RawOut(_Raw):
 
 
 class _RawError(_Raw):
-    """stderr: where it fails there is nobody to tell."""
+    """stderr: an error in writing to it cannot be reported."""
 
     def write(self, data: Any) -> int:
         try:
@@ -157,7 +158,7 @@ class _RawError(_Raw):
 
 
 class _Streams:
-    """stdout and stderr for one command. What a test has put in their place stays there."""
+    """stdout and stderr for one command. Replacements that a test has installed are kept."""
 
     def __init__(self) -> None:
         self._out = _RawOut(STDOUT, closed_before=sys.stdout is None)
@@ -172,7 +173,7 @@ class _Streams:
         sys.stdout.flush()
 
     def settle(self) -> None:
-        """What can still be written is; what cannot is not tried again when Python ends."""
+        """Write what can still be written; the rest is not tried again when Python ends."""
         with suppress(OutputError, OSError):
             sys.stdout.flush()
         self._out.over = True

@@ -1,9 +1,9 @@
-"""Where the commands begin: from the import of this on Ctrl-C is quiet, then the rest is imported.
+"""The entry points of the commands: handles Ctrl-C from its own import on, then imports the rest.
 
-Must import nothing that takes a moment: what comes before it is interrupted with a traceback. Only
-entry points import it: from then on Ctrl-C ends the process at once, whatever it does. That is
-right for all commands but two, the demo and the agent, which have something to clean up, and
-handlers of their own.
+Must not import anything that takes a moment: an interrupt before this module ends with a traceback.
+Only entry points import it: from then on Ctrl-C ends the process at once, in any state. That is
+right for all commands but two. The demo and the agent have something to clean up, and have handlers
+of their own.
 """
 
 import os
@@ -28,7 +28,7 @@ def admin() -> int:
 
 def agent() -> int:
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(number, signal.SIG_IGN)  # until the agent can say that they came
+        signal.signal(number, signal.SIG_IGN)  # until the agent can report them
     from leftzmq.cli.agent import main
 
     return _run(main)
@@ -46,5 +46,5 @@ def _run(main: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:
-        # How it ended is known. What Python does at the very end is not to be interrupted aloud.
+        # The exit code is known. Ctrl-C must not print a traceback while Python ends.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,6 +1,6 @@
-"""`leftzmq status` for a person: devices, folders, what is under way, and what needs a hand.
+"""`leftzmq status` for a person: devices, folders, transfers, and what needs attention.
 
-Knows the fields of the answer and how to lay them out.
+Knows the fields of the answer and how to lay them out. Must not know where they come from.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def status(options: argparse.Namespace) -> int:
 
 
 def _of_folder(answer: dict[str, Any], id: str) -> dict[str, Any]:
-    """The same about one folder alone; "": all. Raises Declined."""
+    """Return the answer for one folder only; "": all. Raises Declined."""
     if not id:
         return answer
     there = {folder["id"]: folder for folder in answer["folders"]}
@@ -72,7 +72,7 @@ def _of_folder(answer: dict[str, Any], id: str) -> dict[str, Any]:
 
 
 def status_view(status: dict[str, Any]) -> RenderableType:
-    """The whole answer, with what needs attention last."""
+    """Return the whole answer, with what needs attention last."""
     parts: list[RenderableType] = [_devices(status), "", _folders(status["folders"])]
     if who := _members(status):
         parts += ["", who]
@@ -107,7 +107,7 @@ def _devices(status: dict[str, Any]) -> RenderableType:
 
 
 def _connection(peer: dict[str, Any]) -> Text:
-    """How far it is with us, since when, and why."""
+    """Return how far the device is with us, since when, and why."""
     match peer["state"]:
         case "in sync":
             return Text("in sync", "green")
@@ -129,7 +129,8 @@ def _connection(peer: dict[str, Any]) -> Text:
 
 
 def _behind(one: dict[str, Any]) -> str:
-    """What it lacks of ours: "behind by 2 paths (3.0 MiB) since 2026-10-05 16:03:07"."""
+    """Return what the device lacks of ours: "behind by 2 paths (3.0 MiB) since 2026-10-05
+    16:03:07"."""
     size = human_bytes(one["behind_bytes"])
     return f"behind by {counted(one['behind_paths'], 'path')} ({size}){_since(one['behind_since'])}"
 
@@ -139,7 +140,7 @@ def _since(unix_s: float | None) -> str:
 
 
 def _dated(answer: Any) -> Any:
-    """The same, with times as text and not as seconds."""
+    """Return the answer with its times as text, not as seconds."""
     if isinstance(answer, list):
         return [_dated(item) for item in answer]
     if not isinstance(answer, dict):
@@ -151,8 +152,8 @@ def _dated(answer: Any) -> Any:
 
 
 def _members(status: dict[str, Any]) -> RenderableType | None:
-    """Who is in which folder. Those that are in sync stand in one line; who is not connected, and
-    lacks nothing that we know of, stands among the devices alone."""
+    """Return which device is in which folder. Devices in sync share one line. A device that is not
+    connected, and lacks nothing that we know of, is shown only among the devices."""
     table = _table("folder", "with")
     shown = left_out = 0
     for folder in status["folders"]:
@@ -196,13 +197,14 @@ def _member(member: dict[str, Any]) -> Text | None:
 
 
 def _accepted(member: dict[str, Any]) -> Text:
-    """It holds back what was accepted here, or has not heard of it."""
+    """Return the text for a device that withholds what was accepted here, or has not received
+    it."""
     what = f"{counted(member['accepted_left'], 'path')} of what was accepted"
     return Text(f"{printable(member['name'])}: has yet to let through {what}", "yellow")
 
 
 def _strangers(strangers: list[dict[str, Any]]) -> list[RenderableType]:
-    """Who was refused, as it can be put into the config."""
+    """Return the refused keys, in a form that can be put into the config."""
     lines: list[RenderableType] = [
         Text("refused, as its key is not in the config; if it is yours, add:", "yellow")
     ]
@@ -257,7 +259,8 @@ def _bars(files: list[dict[str, Any]]) -> RenderableType:
 
 
 def sources_of(file: dict[str, Any]) -> str:
-    """Who gives it, and how fast: "beta 81 MB/s, gamma 69 MB/s"; or what else is done about it."""
+    """Return the sources of a file and their rates: "beta 81 MB/s, gamma 69 MB/s"; or what else is
+    done with it."""
     sources = [f"{printable(one['name'])} {_rate(one['rate'])}" for one in file["sources"]]
     return ", ".join(sources) or _AT_HOME.get(file["phase"], "")
 
@@ -267,7 +270,7 @@ def _rate(bytes_s: int) -> str:
 
 
 def _time_left(left: int, rate: int) -> str:
-    """All of them share the line, so they end at about the same time."""
+    """Return the time left. All transfers share the line, so they end at about the same time."""
     if not rate:
         return "?"
     seconds = left / rate

@@ -24,7 +24,7 @@ _RESTORE: Final = "put a path back into the share, with all below it; nothing is
 
 
 def add_trash(commands: Any) -> None:
-    """`leftzmq trash ...` as a command of the parser."""
+    """Add `leftzmq trash ...` to the parser."""
     verbs = the_command(commands, "trash", "see what was taken away here, and get it back")
     listing = verbs.add_parser("list", help=_LIST, description=_LIST)
     listing.add_argument("path", nargs="?", default="", metavar="PATH", help="only this, and below")
@@ -85,12 +85,13 @@ def _versions(items: Iterator[Item]) -> Iterator[Item]:
 
 
 def _taken(batch: str) -> float:
-    """Unix seconds out of 20261005-140307-0000abcd."""
+    """Return the unix seconds of 20261005-140307-0000abcd."""
     return unix_of(batch.rpartition("-")[0])
 
 
 def _when(typed: str) -> tuple[str, str]:
-    """Between which names of batches those of this time lie; a batch's own name is its time."""
+    """Return the lower and upper bound of the names of batches of this time; the name of a batch is
+    a time, too."""
     if is_batch(typed):
         return typed, f"{typed}-"
     found = period(typed)

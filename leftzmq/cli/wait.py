@@ -1,6 +1,6 @@
-"""leftzmq wait: until all is in sync, or who is behind, and with what.
+"""leftzmq wait: waits until everything is in sync; else says which device is behind, and with what.
 
-Knows the fields of the answer and how to say them.
+Knows the fields of the answer and how to print them. Must not know when a device counts as in sync.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from leftzmq.transport.ipc.client import ask
 
 NOT_IN_SYNC: Final = 3
 DEFAULT_WAIT_S: Final = 60.0
-LONGEST_WAIT_S: Final = 1_000_000_000  # 31 years; `inf` is no number of an answer
+LONGEST_WAIT_S: Final = 1_000_000_000  # 31 years; JSON has no `inf`
 ANSWER_S: Final = 10.0
-"""Beyond the timeout: then the agent looks up what is missing, for 3 s at most."""
+"""In addition to the timeout: the agent then searches for what is missing, for 3 s at most."""
 SHOWN: Final = 20
 _TEXT: Final = "wait until all that was written before is in sync with every connected peer"
 
 
 def add_wait(commands: Any) -> None:
-    """`leftzmq wait` as a command of the parser."""
+    """Add `leftzmq wait` to the parser."""
     command = commands.add_parser(
         "wait",
         help=_TEXT,

@@ -1,6 +1,6 @@
 """peer.toml, read and checked, as frozen values.
 
-Knows the file's keys, their limits and which places must not lie inside each other. Must not know
+Knows the file's keys, their limits and which paths must not lie inside each other. Must not know
 what any of it is used for.
 """
 

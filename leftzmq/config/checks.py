@@ -1,7 +1,8 @@
-"""What no single table of peer.toml can say: that names differ, that a peer is another device, and
-that no place lies in another.
+"""Checks over several tables of peer.toml: that names differ, that a peer is another device, and
+that no configured path lies inside another.
 
-Knows how a place is recognized under two names. It looks at the disk for that, and changes nothing.
+Knows how to recognize one path under two names, for which it reads the disk and changes nothing.
+Must not know how the file is written.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ _PEER_DO: Final = (
 
 
 def all_different(found: list[tuple[Table, Any]], key: str) -> None:
-    """ConfigError where two of them say the same; what leaves `key` out is not compared.
+    """Raise ConfigError if two tables have the same value; tables without `key` are not compared.
 
-    found: each table of the file with the value that was made of it
+    found: each table of the file with the value that was made of it.
     """
     seen: dict[Any, str] = {}
     for table, one in found:
@@ -33,7 +34,7 @@ def all_different(found: list[tuple[Table, Any]], key: str) -> None:
 
 
 def nobody_is_us(device: DeviceConfig, found: list[tuple[Table, PeerConfig]]) -> None:
-    """ConfigError where a [[peer]] has the name or the address of this device."""
+    """Raise ConfigError if a [[peer]] has the name or the address of this device."""
     for table, peer in found:
         for key, theirs, ours, ours_key in (
             ("name", peer.name, device.name, "name"),
@@ -45,7 +46,7 @@ def nobody_is_us(device: DeviceConfig, found: list[tuple[Table, PeerConfig]]) ->
 
 
 def nobody_has_our_key(config: Config, key: str) -> None:
-    """ConfigError where a [[peer]] has `key` (z85), which is this device's own."""
+    """Raise ConfigError if a [[peer]] has `key` (z85), which is this device's own."""
     for n, peer in enumerate(config.peers, start=1):
         if peer.key == key:
             where = f"{config.file}: [[peer]] no. {n} key"
@@ -53,9 +54,10 @@ def nobody_has_our_key(config: Config, key: str) -> None:
 
 
 def check_places(top: Table, config: Config) -> None:
-    """No share holds another one, the keys or this file, and none lies where the keys are.
+    """Check that no share contains another share, a secret, the state or this file, and that no
+    share lies in the state directory.
 
-    top: the file itself. ConfigError says which place lies in which
+    top: the file itself. Raises ConfigError, which says which path lies in which.
     """
     shares = [(f"[[folder]] no. {n}", one) for n, one in enumerate(config.folders, start=1)]
     above = {one.path: _lineage(one.path) for _, one in shares}
@@ -83,7 +85,8 @@ def check_places(top: Table, config: Config) -> None:
 
 
 def _identities(place: Path) -> set[str | tuple[int, int]]:
-    """How `place` is known: its name and, where it exists, its inode (folded case, bind mounts)."""
+    """Return what identifies `place`: its path and, if it exists, its inode (folded case, bind
+    mounts)."""
     try:
         stat = place.stat()
     except OSError:

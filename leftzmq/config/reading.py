@@ -1,6 +1,7 @@
-"""peer.toml from its bytes to its values: which keys each table has, and which it must have.
+"""Reads peer.toml from bytes to values: which keys each table has, and which it must have.
 
-Opens nothing but peer.toml, makes nothing and binds nothing.
+Knows peer.toml, the only file that it opens; makes and binds nothing. Must not know what a value is
+used for.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from leftzmq.endpoint import KEY_CHARS, Endpoint, is_key
 from leftzmq.errors import ConfigError
 
 MAX_FILE_BYTES: Final = 1 << 20
-"""As many folders and peers as there may be, with paths of the longest kind, take half of it."""
+"""The largest allowed number of folders and peers, with paths of the greatest length, takes half of
+it."""
 
 
 def load(file: Path) -> Config:
@@ -61,7 +63,7 @@ def load(file: Path) -> Config:
 
 
 def load_device(file: Path) -> DeviceConfig:
-    """Only [device]; whatever else is in the file may be missing or wrong."""
+    """Read only [device]; whatever else is in the file may be missing or wrong."""
     top = _read(file)
     if "device" not in top.values:
         top.allow("device", "folder", "peer")
@@ -84,7 +86,7 @@ def _read(file: Path) -> Table:
     except RecursionError:
         do = "a list of this file holds no other list"
         raise ConfigError("is nested too deeply", str(file), do) from None
-    except ValueError as error:  # a number of more digits than Python reads
+    except ValueError as error:  # an integer with more digits than Python reads
         do = "write numbers of a few digits"
         raise ConfigError(f"cannot be read: {error}", str(file), do) from None
     except OSError as error:
@@ -93,11 +95,11 @@ def _read(file: Path) -> Table:
 
 
 def _bytes_of(file: Path) -> bytes:
-    """What is in a regular file that is not too long. Raises OSError, ConfigError."""
+    """Return the bytes of a regular file that is not too long. Raises OSError, ConfigError."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would hang
     with os.fdopen(descriptor, "rb") as reader:
         mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of a folder read() says what it is
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # read() of a directory fails
             raise ConfigError("is not a regular file", str(file), "name the file itself")
         data = reader.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:

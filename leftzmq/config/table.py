@@ -1,4 +1,5 @@
-"""One table of peer.toml: its keys, read one by one, each refused with a sentence that names it.
+"""One table of peer.toml: reads its keys one by one, and refuses each wrong one with a sentence
+that names it.
 
 Knows what kinds of values there are. Must not know which table has which of them.
 """
@@ -35,9 +36,9 @@ _TOML_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the file, and how to call it: "[device]", "[[peer]] no. 2", "" for the file.
+    """One table of the file, and its title: "[device]", "[[peer]] no. 2", "" for the file.
 
-    What reads a key raises ConfigError where its value is none of that kind.
+    The methods that read a key raise ConfigError if its value is of another kind.
     """
 
     file: Path
@@ -98,13 +99,14 @@ class Table:
             raise ConfigError(f"is no usable path: {error}", self.where(key), do) from None
 
     def number(self, key: str, low: int, high: int, unit: str, default: float) -> float:
-        """A number from `low` to `high`, with or without a point; `default` if it is left out."""
+        """Return a number from `low` to `high`, with or without a point; `default` if it is left
+        out."""
         value = self.values.get(key, default)
         do = f"write a number of {unit} from {low} to {high}, or leave it out: {default:g}"
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise ConfigError(f"wants a number, got {kind_of(value)}", self.where(key), do)
         if not low <= value <= high:  # also false for nan
-            # Of a number that no float holds Python does not even write the digits.
+            # Python does not even write the digits of an integer that is too large for a float.
             what = (
                 f"is {value}" if isinstance(value, float) or abs(value) < 1 << 63 else "is far off"
             )
@@ -112,7 +114,7 @@ class Table:
         return float(value)
 
     def count(self, key: str, low: int, high: int, unit: str, default: int) -> int:
-        """A whole number from `low` to `high`; `default` if it is left out."""
+        """Return an integer from `low` to `high`; `default` if it is left out."""
         value = self.number(key, low, high, unit, default)
         if value != int(value):
             do = f"write a whole number of {unit}"
@@ -138,5 +140,5 @@ class Table:
 
 
 def kind_of(value: object) -> str:
-    """What kind of value this is, in words."""
+    """Return the kind of this value, in words."""
     return _TOML_TYPES.get(type(value), "a date or time")

@@ -1,7 +1,7 @@
-"""What peer.toml says, as frozen values, and the limits of its numbers.
+"""The values of peer.toml, frozen, and the limits of its numbers.
 
-A value of these types is usable: whoever holds one need not check it again. Must not know how the
-file is written.
+Knows that a value of these types is usable: nobody need check it again. Must not know how the file
+is written.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ TRASH_PERCENT: Final = 10.0
 MIN_FREE_PERCENT: Final = 1.0
 INDEX_ENTRIES: Final = 1_000_000
 INDEX_ENTRY_BYTES: Final = 1_024
-"""Two to three times as much as entries of real trees take up: a path of 60 to 120 bytes counts
-twice, and three writers are 60 (sync/exchange/index_quota)."""
+"""Two to three times as much as entries of real trees take: a path of 60 to 120 bytes counts twice,
+and three writers are 60 (sync/exchange/index_quota)."""
 PATIENCE_S: Final = 10.0
-MIN_PATIENCE_S: Final = 2  # below it a file could not show that it stands still for a second
+MIN_PATIENCE_S: Final = 2  # with less, a file could not be seen to stay unchanged for a second
 MAX_PATIENCE_S: Final = 86_400
-MAX_TRASH_DAYS: Final = 36_500  # a hundred years; the clock of a batch's name goes further
+MAX_TRASH_DAYS: Final = 36_500  # a hundred years; the date in a batch's name allows more
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,11 @@ class Limits:
     """What a folder may take up on its disk, and must leave free; percent of the disk's size.
 
     trash_days, trash_percent: how long the trash is kept, and how large it may be
-    min_free_percent: under it, nothing arrives that needs room; of the disk of the state directory
-                      too: nothing that others say is stored there
-    index_entries:    so many entries each other device may have, or twice as many as we have
-    index_entry_bytes: and so many bytes in our index for each of them, on an average
+    min_free_percent: below this, nothing that needs space is received. It also holds for the disk
+        of the state directory: below it, nothing that others announce is stored there
+    index_entries: the number of entries that each other device may have; or twice as many as we
+        have, if that is more
+    index_entry_bytes: the bytes in our index for each of them, on an average
     """
 
     trash_days: float = TRASH_DAYS
@@ -62,8 +63,8 @@ class Limits:
 class FolderConfig:
     """One [[folder]]; its paths are absolute, links in them followed.
 
-    patience_s: so long a file that is being written is waited for, before its state is taken as it
-                is at that moment
+    patience_s: how long to wait for a file that is being written, before its present state is
+    taken.
     """
 
     id: str

@@ -1,4 +1,4 @@
 """Contents: keys, ids, cuts, lists and seals. Bytes in, bytes out.
 
-The only door to nacl, blake3 and pyfastcdc. Knows no paths, no files, no sockets, no clock.
+Only this package uses nacl, blake3 and pyfastcdc. Must not know paths, files, sockets or clocks.
 """

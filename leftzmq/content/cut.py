@@ -1,7 +1,7 @@
 """Where a large file is cut into chunks: FastCDC 2020 with a seed from the folder's secret.
 
-Knows bytes in a window. Must not know where they came from; reading is the caller's.
-The sizes are constants of the protocol: two devices that cut differently give one file two ids.
+Knows bytes in a buffer. Must not know where they came from; the caller reads them. The sizes are
+constants of the protocol: two devices that cut differently give one file two ids.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ MIN_CHUNK_BYTES: Final = 64 << 10
 AVERAGE_CHUNK_BYTES: Final = 256 << 10
 MAX_CHUNK_BYTES: Final = 1 << 20
 ONE_CHUNK_MAX_BYTES: Final = 256 << 10
-"""A file of at most this size is one chunk and never comes here."""
+"""A file of at most this size is one chunk and is never cut here."""
 
 NORMALISED_LEVEL: Final = 2
 """borg measured 0.74 -> 0.31 for the spread of chunk sizes with level 2 (its PR 9823)."""
 
 
 def require_compiled() -> None:
-    """Make sure that pyfastcdc cuts in C. Raises PlatformError.
+    """Check that pyfastcdc cuts in C. Raises PlatformError.
 
     Its Python fallback gives the same cuts at 0.5 % of the speed, holding the GIL.
     """
@@ -40,8 +40,8 @@ def require_compiled() -> None:
 class Cutter:
     """Cuts the files of one folder.
 
-    One per thread: pyfastcdc's objects must not be used by two at once. The caller keeps it in
-    its threading.local.
+    One per thread: two threads must not use pyfastcdc's objects at once. The caller keeps it in its
+    threading.local.
     """
 
     __slots__ = ("_fastcdc",)
@@ -56,16 +56,16 @@ class Cutter:
         )
 
     def cut(self, window: memoryview, *, last: bool) -> list[int]:
-        """The lengths in bytes of the chunks of `window`, which begins at a chunk's border.
+        """Return the lengths in bytes of the chunks of `window`, which begins at a chunk's border.
 
-        last: the window ends where the file ends; all of it is cut. Otherwise a chunk that the
-        window's end may have cut short is left out, and the next window begins at the sum of the
-        lengths: the cuts are then those of the whole file at once. A window of MAX_CHUNK_BYTES
-        or more always gives at least one chunk.
+        last: the window ends where the file ends, so all of it is cut. Otherwise the last chunk is
+        left out if the window's end may have cut it short, and the next window begins at the sum of
+        the lengths. The cuts are then the same as for the whole file at once. A window of
+        MAX_CHUNK_BYTES or more always gives at least one chunk.
         """
         lengths = [chunk.length for chunk in self._fastcdc.cut_buf(window)]
-        # A border that FastCDC found depends on nothing behind it, nor does one at the maximum.
-        # Only the chunk that ends with the window for want of bytes may go on in the file.
+        # A border that FastCDC found depends on nothing after it, nor does a border at the maximum
+        # size. Only a chunk that ends because the window ends may continue in the file.
         if not last and lengths and lengths[-1] != MAX_CHUNK_BYTES:
             lengths.pop()
         return lengths

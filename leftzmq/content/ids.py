@@ -1,6 +1,6 @@
 """The id of a chunk and the id of a list: keyed BLAKE3 over their bytes.
 
-Two keys, so that no file's bytes can pass for a list. Knows nothing of what the bytes mean.
+Knows two keys, so that no file's bytes can be taken for a list. Must not know what the bytes mean.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ ListId = NewType("ListId", bytes)
 
 
 def chunk_id(keys: FolderKeys, data: bytes | bytearray | memoryview) -> ChunkId:
-    """The id of a chunk; for a file of one chunk it is the content id too."""
+    """Return the id of a chunk; for a file of one chunk it is the content id, too."""
     return ChunkId(blake3(data, key=keys.chunk_id_key).digest())
 
 
 def list_id(keys: FolderKeys, data: bytes | bytearray | memoryview) -> ListId:
-    """The id of a packed list; that of the topmost list is the content id of its file."""
+    """Return the id of a packed list; the id of the top list is the content id of its file."""
     return ListId(blake3(data, key=keys.list_id_key).digest())

@@ -13,7 +13,7 @@ from blake3 import blake3
 from leftzmq.tree.version import DEVICE_MARK_BYTES
 
 FolderTag = NewType("FolderTag", bytes)
-"""16 bytes that stand for a folder on the wire; whoever lacks its secret cannot make them."""
+"""16 bytes that identify a folder on the wire; only a device with its secret can compute them."""
 
 SECRET_BYTES: Final = 32
 TAG_BYTES: Final = 16
@@ -21,7 +21,7 @@ KEY_BYTES: Final = 32
 PROOF_BYTES: Final = 16
 
 _CONTEXT: Final = "leftzmq 2026 v1 "
-"""Begins every derive_key context. Another derivation is another protocol: raise the v."""
+"""Begins every derive_key context. Another derivation is another protocol: increase the v."""
 
 _SEED_BITS: Final = 63
 """pyfastcdc shifts its seed left by one into a uint64: 2**63 overflows (0.3.1, fastcdc.pyx)."""
@@ -29,16 +29,16 @@ _SEED_BITS: Final = 63
 
 @dataclass(frozen=True, slots=True)
 class FolderKeys:
-    """The keys of one folder. Its repr shows the tag alone, so that no log holds a key.
+    """The keys of one folder. Its repr shows only the tag, so that no log holds a key.
 
-    tag:         stands for the folder on the wire
+    tag: identifies the folder on the wire
     chunk_id_key, list_id_key: 32 bytes each, for keyed BLAKE3
-    seal_key:    32 bytes, for the boxes of chunks and of lists: their nonces are parts of ids, and
-                 ids of the two kinds are made under different keys
-    hello_key:   32 bytes, to prove to one device that one holds the secret (Pair)
-    page_key:    32 bytes, for news and index pages, whose nonces are random
-    cut_seed:    1 to 2**63 - 1: changes where files are cut, so that the lengths of the chunks of
-                 a known file do not name it
+    seal_key: 32 bytes, for the boxes of chunks and of lists: their nonces are parts of ids, and the
+        ids of the two kinds are made with different keys
+    hello_key: 32 bytes, to prove to one device that the sender holds the secret (Pair)
+    page_key: 32 bytes, for news and index pages, whose nonces are random
+    cut_seed: 1 to 2**63 - 1: changes where files are cut, so that the lengths of chunks do not
+        identify a known file
     """
 
     tag: FolderTag
@@ -51,7 +51,7 @@ class FolderKeys:
 
 
 def derive_keys(secret: bytes) -> FolderKeys:
-    """All keys of the folder whose secret this is (SECRET_BYTES, uniformly random)."""
+    """Return all keys of the folder with this secret (SECRET_BYTES, uniformly random)."""
     assert len(secret) == SECRET_BYTES
     return FolderKeys(
         tag=FolderTag(_derive(secret, "folder tag", TAG_BYTES)),
@@ -66,10 +66,10 @@ def derive_keys(secret: bytes) -> FolderKeys:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Of one folder, one sender and one receiver.
+    """The keys of one folder, one sender and one receiver.
 
-    proof: 16 bytes that only who holds the folder's secret can make
-    key:   32 bytes, for what the sender says of the folder in a hello
+    proof: 16 bytes that only a holder of the folder's secret can compute
+    key: 32 bytes, for what the sender says of the folder in a hello
     """
 
     proof: bytes = field(repr=False)
@@ -77,14 +77,16 @@ class Pair:
 
 
 def pair_of(keys: FolderKeys, sender: bytes, receiver: bytes) -> Pair:
-    """The keys of a pair of devices (public keys of 32 bytes); another one for the way back."""
+    """Return the keys of a pair of devices (public keys of 32 bytes). The other direction has other
+    keys."""
     assert len(sender) == len(receiver) == KEY_BYTES
     out = blake3(sender + receiver, key=keys.hello_key).digest(PROOF_BYTES + KEY_BYTES)
     return Pair(out[:PROOF_BYTES], out[PROOF_BYTES:])
 
 
 def device_mark(public_key: bytes) -> bytes:
-    """The 4 bytes that stand for a device in its lives (tree.version), from its 32-byte key."""
+    """Return the 4 bytes that identify a device in its lives (tree.version), from its 32-byte
+    key."""
     assert len(public_key) == KEY_BYTES
     return blake3(public_key).digest(DEVICE_MARK_BYTES)
 

@@ -1,10 +1,10 @@
-"""The lists of a large file: which chunks it is made of, in order.
+"""The lists of a large file: which chunks it consists of, in order.
 
 A list is packed rows of ROW_BYTES: 32-byte id, 4-byte big-endian length. Rows of the lowest level
-are chunks. Where they do not fit into one list they are cut into several, which are listed again:
-a row is then a list's id and the length of its packed form (a file's length would not fit).
+are chunks. If they do not fit into one list, they are cut into several lists. These are listed
+again: a row is then a list's id and the length of its packed form (a file's length would not fit).
 
-Knows rows. Must not know where lists are kept or how they arrive; `get` is the caller's.
+Knows rows. Must not know where lists are kept or how they arrive; the caller supplies `get`.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ MAX_LIST_BYTES: Final = 512 << 10
 MAX_LEVELS: Final = 4
 MAX_ROWS: Final = 1 << 22
 """Chunks of one file. Lists may repeat (a sparse file of a terabyte is one list, over and over), so
-four lists of 512 KiB could name 2**55 rows: without this a peer fills our memory with 2 MiB.
-2**22 rows that all differ are 184 MiB here, and files of 256 GiB at the least, 1.2 TiB on average;
-a list that comes again takes no room."""
+four lists of 512 KiB could name 2**55 rows: without this limit a peer could fill our memory with 2
+MiB. 2**22 rows that all differ take 184 MiB here, and are files of 256 GiB at the least, 1.2 TiB on
+average. A repeated list takes no memory."""
 
 MAX_DISTINCT: Final = 1 << 18
 """Chunks held in a table at a time: about 40 MiB; a file of 64 GiB has so many."""
 
 MAX_RUNS: Final = 1 << 15
-"""Runs of rows whose chunk came before, of one file: about 5 MiB, and 30 ms of a turn."""
+"""Runs of rows whose chunk occurred before, in one file: about 5 MiB, and 30 ms of a turn."""
 
 STEP_ROWS: Final = 1 << 16
-"""That one step of an expansion looks at: about 30 ms."""
+"""Rows that one step of an expansion reads: about 30 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ class Listed:
 
 
 class Rows:
-    """The chunk rows of a whole file, with any of them at hand at once.
+    """The chunk rows of a whole file, with fast access to each of them.
 
-    Row i is the chunk id(i) of length(i) bytes at offset(i) of the file; `total` is the file's
-    size in bytes. Takes 44 bytes for each row of each list that differs from the others.
+    Row i is the chunk id(i) of length(i) bytes at offset(i) of the file; `total` is the file's size
+    in bytes. Takes 44 bytes for each row of each distinct list.
     """
 
     __slots__ = ("_ends", "_lists", "_offsets", "_step", "total")
@@ -69,7 +69,7 @@ class Rows:
         """lists: the packed lists of the lowest level, in order; all but the last are of one
         length."""
         assert not any(len(packed) % ROW_BYTES for packed in lists)
-        same = {packed: packed for packed in lists}  # one of each
+        same = {packed: packed for packed in lists}  # one object for equal lists
         self._lists = [same[packed] for packed in lists]
         offsets = {packed: array("Q", accumulate(_lengths(packed), initial=0)) for packed in same}
         self._offsets = [offsets[packed] for packed in lists]
@@ -82,7 +82,7 @@ class Rows:
 
     @property
     def lists(self) -> int:
-        """How many lists it is made of."""
+        """The number of lists that it consists of."""
         return len(self._lists)
 
     @property
@@ -91,7 +91,7 @@ class Rows:
         return b"".join(self._lists)
 
     def one_list(self, number: int) -> tuple[int, bytes]:
-        """(its first row, its packed rows) of one of the lists."""
+        """Return (first row, packed rows) of one of the lists."""
         return number * self._step, self._lists[number]
 
     def id(self, row: int) -> ChunkId:
@@ -103,12 +103,13 @@ class Rows:
         return self._offsets[number][at + 1] - self._offsets[number][at]
 
     def offset(self, row: int) -> int:
-        """Where the row's chunk begins; of the row after the last one: where the file ends."""
+        """Return the byte offset of the row's chunk; for the row after the last one, the end of the
+        file."""
         number, at = divmod(row, self._step)
         return self._ends[number] + (self._offsets[number][at] if number < self.lists else 0)
 
     def at(self, offset: int) -> int | None:
-        """The row whose chunk begins at `offset` of the file, if one does."""
+        """Return the row whose chunk begins at `offset` of the file, or None."""
         number = bisect_right(self._ends, offset) - 1
         if not 0 <= number < self.lists:
             return None
@@ -117,7 +118,7 @@ class Rows:
         return number * self._step + at if offsets[at] == within else None
 
     def ids(self, first: int = 0, count: int | None = None) -> Iterator[ChunkId]:
-        """The ids of so many rows from `first` on, in order; one that repeats comes again."""
+        """Yield the ids of `count` rows from `first` on, in order, repeated ids included."""
         end = len(self) if count is None else min(first + count, len(self))
         while first < end:
             number, at = divmod(first, self._step)
@@ -128,7 +129,7 @@ class Rows:
             first += stop - at
 
     def find(self, wanted: Collection[bytes]) -> Iterator[int]:
-        """The numbers of all rows whose id is among `wanted` (a set or dict), in order."""
+        """Yield the numbers of all rows whose id is in `wanted` (a set or dict), in order."""
         found: dict[bytes, list[int]] = {}
         for number, packed in enumerate(self._lists):
             if packed not in found:
@@ -141,11 +142,11 @@ class Rows:
 
 
 class Expansion:
-    """Which rows of a file have a chunk that came before, looked for step by step.
+    """Finds the rows of a file whose chunk occurred before, step by step.
 
-    repeats: the first row of each chunk that stands in several -> the later ones, as ranges; of
-    the first MAX_DISTINCT chunks and MAX_RUNS ranges only: the others count as if each stood in one
-    row. What is handed on to a worker is not touched meanwhile.
+    repeats: the first row of each chunk that occurs in several rows -> the later rows, as ranges.
+    Only the first MAX_DISTINCT chunks and MAX_RUNS ranges are tracked: others count as if each
+    occurred once. While a worker has an expansion, no other thread may use it.
     """
 
     def __init__(self, rows: Rows) -> None:
@@ -160,14 +161,14 @@ class Expansion:
         return {at: tuple(runs) for at, runs in self._later.items()}
 
     def step(self) -> bool:
-        """Look at some more lists. False when that was the end."""
+        """Read some more lists. Return False at the end."""
         looked = 0
         while self._number < self.rows.lists and looked < STEP_ROWS:
             row, packed = self.rows.one_list(self._number)
             self._number += 1
             count = len(packed) // ROW_BYTES
             looked += count
-            if count and packed == packed[:ROW_BYTES] * count:  # as those of a hole are
+            if count and packed == packed[:ROW_BYTES] * count:  # as the lists of a hole are
                 self._came(packed[:ID_BYTES], row, count)
                 continue
             for at in range(count):
@@ -178,7 +179,7 @@ class Expansion:
         return True
 
     def _came(self, id: bytes, row: int, count: int) -> None:
-        """`count` rows from `row` on have this chunk."""
+        """Note that `count` rows from `row` on have this chunk."""
         first = self._first.get(id)
         if first is None:
             if len(self._first) >= MAX_DISTINCT:
@@ -196,13 +197,13 @@ class Expansion:
 
 
 def pack_row(id: bytes, length: int) -> bytes:
-    """One row of a list."""
+    """Return one row of a list."""
     assert len(id) == ID_BYTES
     return id + length.to_bytes(ROW_BYTES - ID_BYTES, "big")
 
 
 def build(keys: FolderKeys, rows: bytes) -> Listed:
-    """The lists of a file whose chunks, in order, are these packed rows: 1 to MAX_ROWS."""
+    """Return the lists of a file whose chunks, in order, are these packed rows: 1 to MAX_ROWS."""
     assert rows and len(rows) % ROW_BYTES == 0 and len(rows) // ROW_BYTES <= MAX_ROWS
     step = _full_list_bytes()
     lists: dict[ListId, bytes] = {}
@@ -220,12 +221,12 @@ def build(keys: FolderKeys, rows: bytes) -> Listed:
 def expand(
     content: ContentId, depth: int, size: int, get: Callable[[bytes], bytes | None]
 ) -> Rows | list[ListId]:
-    """All chunk rows of a file of `size` bytes, or the ids of the lists still missing.
+    """Return all chunk rows of a file of `size` bytes, or the ids of the lists still missing.
 
-    get: the packed list of an id, already checked against it, or None. Missing are those that
-    are known by now, in the file's order, each once; behind them more may come to light.
-    Raises Refused (BAD_LIST) as soon as what is at hand cannot be what `build` makes of such a
-    file; so one sequence of chunks has one content id.
+    get: returns the packed list of an id, already checked against that id, or None. The missing ids
+    are those that are known so far, in the file's order, each once; their lists may name further
+    ones. Raises Refused (BAD_LIST) as soon as the known lists cannot be those that `build` makes of
+    such a file. So one sequence of chunks has one content id.
     """
     if not 1 <= depth <= MAX_LEVELS:
         raise _bad(f"depth {depth}")
@@ -255,7 +256,7 @@ def _collect(
     get: Callable[[bytes], bytes | None],
     missing: dict[ListId, None],
 ) -> list[bytes]:
-    """The lists of these names that are at hand; the others become `missing`."""
+    """Return the available lists of these names; add the other names to `missing`."""
     pieces = []
     held: dict[ListId, bytes | None] = {}
     for id, length in names:
@@ -272,7 +273,7 @@ def _collect(
 
 
 def _check(piece: bytes, most_bytes: int) -> None:
-    """Whether one list is well-formed, its rows naming 1 to `most_bytes` bytes each."""
+    """Check that one list is well-formed, and that its rows name 1 to `most_bytes` bytes each."""
     if not piece or len(piece) % ROW_BYTES or len(piece) > MAX_LIST_BYTES:
         raise _bad(f"a list of {len(piece)} bytes")
     lengths = _lengths(piece)
@@ -281,7 +282,7 @@ def _check(piece: bytes, most_bytes: int) -> None:
 
 
 def _check_least(pieces: list[bytes]) -> None:
-    """Whether all chunks but the last of the file are as long as the cutter makes them."""
+    """Check that all chunks of the file but the last are as long as the cutter makes them."""
     last = pieces[-1]
     for piece in {*pieces[:-1], last[:-ROW_BYTES]}:
         if piece and (least := min(_lengths(piece))) < MIN_CHUNK_BYTES:
@@ -289,10 +290,10 @@ def _check_least(pieces: list[bytes]) -> None:
 
 
 def _check_count(rows: int, level: int, depth: int, most: int) -> None:
-    """Whether so many rows of a level can lead to at most `most` chunks.
+    """Check that so many rows of a level can lead to at most `most` chunks.
 
-    All lists but the last of a level are full, so that every row but one stands for that many
-    chunks. What is built from the rows afterwards is bounded by this.
+    All lists of a level but the last are full, so that every row but one stands for that many
+    chunks. This limits what is built from the rows afterwards.
     """
     if level == depth > 1 and rows == 1:
         raise _bad("a top list that names one list")
@@ -310,7 +311,7 @@ def _full_list_bytes() -> int:
 
 
 def _lengths(packed: bytes) -> array[int]:
-    """The lengths of all rows, without a step of Python for each."""
+    """Return the lengths of all rows, without a Python step for each."""
     words = array("I", memoryview(packed).cast("I")[ID_BYTES // 4 :: ROW_BYTES // 4])
     if sys.byteorder == "little":
         words.byteswap()

@@ -1,9 +1,9 @@
-"""How much memory this process has, and how glibc's malloc keeps it. Elsewhere than on Linux with
-glibc it does nothing and says so.
+"""Tunes how glibc's malloc keeps memory, and reads how much memory this process has. On other
+systems than Linux with glibc it does nothing and says so.
 
-glibc maps every buffer of 128 KiB and more anew and gives it back at once: 480 page faults to
-copy and seal 1 MiB, which halves the speed. Measured on two cores with five threads that seal and
-open 2.4 GB of chunks: 12.6 s of CPU as it is, 7.4 s tuned.
+By default glibc maps every buffer of 128 KiB and more anew and releases it at once: 480 page faults
+to copy and seal 1 MiB, which halves the speed. Measured on two cores with five threads that seal
+and open 2.4 GB of chunks: 12.6 s of CPU by default, 7.4 s tuned.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ _M_MMAP_THRESHOLD: Final = -3
 
 MMAP_THRESHOLD_BYTES: Final = 32 << 20  # the most that 64-bit glibc accepts
 TRIM_THRESHOLD_BYTES: Final = 16 << 20
-"""What each thread's arena may keep at its end, and malloc_trim() does not take from it. 128 MiB
-is no faster (0.6 GB/s both ends at either) and leaves about 15 MiB more behind after a burst."""
+"""The free memory that each thread's arena may keep at its end, which malloc_trim() does not
+release. 128 MiB is no faster (0.6 GB/s both ends at either) and leaves about 15 MiB more after a
+burst."""
 
 TOP_PAD_BYTES: Final = 4 << 20
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
@@ -30,7 +31,7 @@ _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 def tune_malloc() -> bool:
     """Let malloc keep buffers of our sizes. Call once, before the first thread.
 
-    False where there is no glibc (musl, macOS) or it refused: slower, nothing else.
+    Return False if there is no glibc (musl, macOS) or it refused: this only makes sealing slower.
     """
     libc = _glibc()
     if libc is None:
@@ -40,20 +41,20 @@ def tune_malloc() -> bool:
         (_M_TRIM_THRESHOLD, TRIM_THRESHOLD_BYTES),
         (_M_TOP_PAD, TOP_PAD_BYTES),
     )
-    # A list, so that a refused setting does not keep the next from being tried.
+    # A list, so that a refused setting does not prevent the next one.
     taken = [libc.mallopt(what, value) == 1 for what, value in settings]
     return all(taken)
 
 
 def trim() -> None:
-    """Give what malloc keeps back to the system. For idle moments: it takes milliseconds."""
+    """Return malloc's free memory to the system. For idle moments: it takes milliseconds."""
     libc = _glibc()
     if libc is not None:
         libc.malloc_trim(ctypes.c_size_t(0))
 
 
 def resident_bytes() -> int:
-    """What of this process lies in memory; 0 where the system does not say so in /proc."""
+    """Return the bytes of this process in memory; 0 if the system does not say so in /proc."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
     except OSError:
@@ -64,5 +65,5 @@ def _glibc() -> ctypes.CDLL | None:
     if not sys.platform.startswith("linux"):
         return None
     libc = ctypes.CDLL(None)
-    # gnu_get_libc_version is glibc's own mark: musl has neither it nor mallopt.
+    # Only glibc has gnu_get_libc_version: musl has neither that nor mallopt.
     return libc if hasattr(libc, "gnu_get_libc_version") else None

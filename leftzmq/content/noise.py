@@ -1,7 +1,7 @@
 """Whether bytes look like noise: encrypted, or as if they were (docs/decisions/0003).
 
-Compressed files are as random as encrypted ones, but begin with a known magic; who encrypts a
-folder leaves none. Pure: bytes in, one bit out. Must not know which file they are of.
+Compressed files are as random as encrypted ones, but begin with a known magic; a program that
+encrypts a folder leaves no magic. Knows bytes; pure. Must not know which file they are from.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Final
 
 SAMPLE_BYTES: Final = 4096
 LEAST_BYTES: Final = 1024
-"""Fewer bytes say nothing: their entropy is low however random they are."""
+"""Fewer bytes show nothing: their entropy is low however random they are."""
 NOISE_BITS: Final = 7.5
-"""Bits a byte. Of 4 KiB of random bytes none was ever seen below 7.9, of 1 KiB none below 7.74."""
+"""Bits a byte. No 4 KiB of random bytes were ever seen below 7.9, no 1 KiB below 7.74."""
 _LEAST_VALUES: Final = 181  # different bytes: fewer cannot reach NOISE_BITS (2 ** 7.5)
 
 _MAGIC: Final = (
@@ -103,31 +103,31 @@ _TAR: Final = (257, b"ustar")
 
 
 def places(size: int) -> tuple[int, ...]:
-    """Where in a file of `size` bytes the samples begin: the head, and the middle of a longer
-    one."""
+    """Return the offsets of the samples in a file of `size` bytes: the head, and in a longer file
+    the middle."""
     if size < 2 * SAMPLE_BYTES:
         return (0,)
     return (0, size // 2)
 
 
 def is_noise(data: bytes | memoryview) -> bool:
-    """Whether a whole file that is at hand is noise."""
+    """Return whether a whole file, given as its bytes, is noise."""
     if len(data) < LEAST_BYTES or is_known(data[:_HEAD_BYTES]):
         return False
     return any(looks_random(data[at : at + SAMPLE_BYTES]) for at in places(len(data)))
 
 
 def is_known(head: bytes | memoryview) -> bool:
-    """Whether a file that begins like this says what it is. head: its first bytes."""
+    """Return whether a file with this beginning has a known type. head: its first bytes."""
     head = bytes(head)
     at, tar = _TAR
     return head.startswith(_MAGIC) or head[4:8] in _FTYP or head[at : at + len(tar)] == tar
 
 
 def looks_random(sample: bytes | memoryview) -> bool:
-    """Whether so many bytes have over NOISE_BITS a byte; too few never do."""
+    """Return whether these bytes have over NOISE_BITS a byte; too few bytes never do."""
     data = bytes(sample)
-    # Text first: it is most of what people have, and asking costs next to nothing.
+    # Text first: most files are text, and the check costs next to nothing.
     if len(data) < LEAST_BYTES or data.isascii() or len(set(data)) < _LEAST_VALUES:
         return False
     counts = Counter(data).values()

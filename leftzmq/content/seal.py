@@ -1,9 +1,9 @@
 """Boxes: chunks and lists sealed under their id, pages sealed under a random nonce.
 
-libsodium's secretbox (XSalsa20-Poly1305). Knows keys, ids and bytes; must not know what chunks
-belong to or what pages say. A chunk's box is deterministic: the id covers the whole chunk under
-another key, and what is sealed is the chunk without the zeros at its end, whoever seals it. So a
-nonce made of the id never meets two plaintexts.
+Knows keys, ids and bytes, and libsodium's secretbox (XSalsa20-Poly1305). Must not know what chunks
+belong to or what pages say. A chunk's box is deterministic. The id covers the whole chunk under
+another key, and every device seals the chunk without the zeros at its end. So a nonce made from the
+id is never used for two plaintexts.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ NONCE_BYTES: Final = 24
 
 
 def seal_chunk(keys: FolderKeys, id: bytes, data: bytes | bytearray | memoryview) -> bytes:
-    """The box of a chunk: MAC_BYTES longer than `data` without the zeros at its end. `id` must be
-    the id of `data`."""
+    """Return the box of a chunk: MAC_BYTES longer than `data` without the zeros at its end. `id`
+    must be the id of `data`."""
     return crypto_secretbox_easy(trimmed(_as_bytes(data)), id[:NONCE_BYTES], keys.seal_key)
 
 
 def open_chunk(
     keys: FolderKeys, id: bytes, box: bytes | bytearray | memoryview, length: int
 ) -> bytes:
-    """The chunk `id` of `length` bytes that is in the box, checked against that id.
+    """Return the chunk `id` of `length` bytes that is in the box, checked against that id.
 
     Raises Refused: DOES_NOT_OPEN (other folder, damaged, cut short, or sealed for another id) or
     WRONG_ID (a holder of the secret sealed other bytes, or more of them, under this id).
@@ -45,12 +45,12 @@ def open_chunk(
 
 
 def seal_list(keys: FolderKeys, id: bytes, rows: bytes) -> bytes:
-    """The box of a list: MAC_BYTES longer than `rows`, which it holds whole."""
+    """Return the box of a list: MAC_BYTES longer than `rows`, all of which it contains."""
     return crypto_secretbox_easy(rows, id[:NONCE_BYTES], keys.seal_key)
 
 
 def open_list(keys: FolderKeys, id: bytes, box: bytes | bytearray | memoryview) -> bytes:
-    """The list `id` that is in the box, checked against that id. Raises as open_chunk."""
+    """Return the list `id` that is in the box, checked against that id. Raises as open_chunk."""
     rows = _open(box, id[:NONCE_BYTES], keys.seal_key, id)
     if not compare_digest(list_id(keys, rows), id):
         raise Refused(Refusal.WRONG_ID, id.hex()[:16])
@@ -58,41 +58,43 @@ def open_list(keys: FolderKeys, id: bytes, box: bytes | bytearray | memoryview) 
 
 
 def fresh_nonce() -> bytes:
-    """24 random bytes from the OS, for one page."""
+    """Return 24 random bytes from the OS, for one page."""
     return os.urandom(NONCE_BYTES)
 
 
 def seal_page(keys: FolderKeys, plain: bytes, nonce: bytes) -> bytes:
-    """A sealed page: the nonce, then the box. `nonce` must be fresh; it is never used again."""
+    """Return a sealed page: the nonce, then the box. `nonce` must be fresh; it is never used
+    again."""
     assert len(nonce) == NONCE_BYTES
     return nonce + crypto_secretbox_easy(plain, nonce, keys.page_key)
 
 
 def open_page(keys: FolderKeys, sealed: bytes | bytearray | memoryview) -> bytes:
-    """What a sealed page says. Raises Refused (DOES_NOT_OPEN)."""
+    """Return the plain bytes of a sealed page. Raises Refused (DOES_NOT_OPEN)."""
     view = memoryview(sealed)
     return _open(view[NONCE_BYTES:], bytes(view[:NONCE_BYTES]), keys.page_key, b"")
 
 
 def seal_row(key: bytes, plain: bytes, nonce: bytes) -> bytes:
-    """What is said of a folder in a hello: the nonce, then the box. key: of the pair; `nonce` must
-    be fresh; it is never used again."""
+    """Return the sealed part of a folder row in a hello: the nonce, then the box. key: of the pair;
+    `nonce` must be fresh; it is never used again."""
     assert len(nonce) == NONCE_BYTES
     return nonce + crypto_secretbox_easy(plain, nonce, key)
 
 
 def open_row(key: bytes, sealed: bytes) -> bytes:
-    """The inverse of `seal_row`. Raises Refused (DOES_NOT_OPEN)."""
+    """Return the plain bytes of a folder row; the inverse of `seal_row`. Raises Refused
+    (DOES_NOT_OPEN)."""
     return _open(sealed[NONCE_BYTES:], sealed[:NONCE_BYTES], key, b"")
 
 
 def _open(box: bytes | bytearray | memoryview, nonce: bytes, key: bytes, id: bytes) -> bytes:
     try:
         return crypto_secretbox_open_easy(_as_bytes(box), nonce, key)
-    except CryptoError as error:  # what PyNaCl raises for short boxes and nonces is one as well
+    except CryptoError as error:  # includes PyNaCl's errors for short boxes and nonces
         raise Refused(Refusal.DOES_NOT_OPEN, id.hex()[:16]) from error
 
 
 def _as_bytes(data: bytes | bytearray | memoryview) -> bytes:
-    # The binding takes nothing but bytes (cffi: "must be a cdata pointer").
+    # The binding accepts only bytes (cffi: "must be a cdata pointer").
     return data if isinstance(data, bytes) else bytes(data)

@@ -1,7 +1,7 @@
 """Zeros at the end of a chunk: they are neither sealed nor written.
 
-Knows bytes. So a file that is mostly holes costs next to nothing on the wire and on the disk, with
-no table of what is a hole anywhere.
+So a file that is mostly holes costs next to nothing on the wire and on the disk, without any table
+of holes. Knows bytes. Must not know which chunk they are from.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _ZEROS: Final = bytes(_STEP_BYTES)
 
 
 def trimmed(data: bytes) -> bytes:
-    """`data` without the zeros at its end; b"" if it holds nothing else."""
+    """Return `data` without the zeros at its end; b"" if it contains nothing else."""
     if not data or data[-1]:
         return data
     end = len(data)

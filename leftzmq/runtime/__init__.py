@@ -1,1 +1,1 @@
-"""The running agent: everything is built here, and one thread drives it."""
+"""The running agent: builds all parts and runs them in one thread."""

@@ -1,8 +1,8 @@
-"""Builds everything and executes actions.
+"""Builds all parts of the agent and executes actions.
 
-The one place where config, state, shares, machines, workers and sockets meet. It decides nothing:
-what happens is a fact for the node, what the node wants is an action for the bus, the workers or
-the log.
+Knows config, state, shares, machines, workers and sockets; no other module knows them all. Must not
+decide anything: events become facts for the node, and the node's actions go to the bus, the workers
+or the log.
 """
 
 from __future__ import annotations
@@ -54,32 +54,32 @@ from leftzmq.work.runner import JobRunner
 from leftzmq.work.threads import Workers
 
 STOP_S: Final = 1.2
-"""For running jobs to end after SIGTERM; all of the stop takes less than 2 s."""
+"""For running jobs to end after SIGTERM; the whole stop takes less than 2 s."""
 WORKERS_SMALL: Final = 2
 WORKERS_BULK: Final = 2
 MEMORY_CEILING_BYTES: Final = 1 << 30
-"""A paired device can make libzmq hold more than any of its options bounds (docs/design.md, threat
-model): above this the bound sockets are bound anew, which lets go of it."""
+"""A paired device can make libzmq hold more memory than any option limits (docs/design.md, threat
+model). Above this the server sockets are bound anew, which frees that memory."""
 MEMORY_CHECK_S: Final = 10.0
 SWITCH_INTERVAL_S: Final = 0.0005
-"""A worker that comes back from a system call waits so long for the loop to let it go on; with
+"""A worker that returns from a system call waits so long until the loop hands over the GIL. With
 Python's 5 ms, staging 10,000 small files is mostly waiting."""
 
 GC_THRESHOLDS: Final = (10_000, 20, 50)
 """Almost nothing here is part of a cycle, and rows and entries are not tracked at all. With
-Python's own (700, 10, 10) a full collection took 27 ms in the middle of 10,000 small files."""
+Python's default (700, 10, 10) a full collection took 27 ms while 10,000 small files were synced."""
 
 NOTICED_S: Final = 1.0
 MAX_DETAIL_LETTERS: Final = 256  # of messages.ShortText
 
 
 class AgentLog(Protocol):
-    """Where the agent tells of its events. now: monotonic seconds"""
+    """The agent's log of events. now: monotonic seconds."""
 
     def __call__(self, event: Event, now: float) -> None: ...
 
     def deadline(self) -> float | None:
-        """When it is to be asked again, by `tick`."""
+        """Return when to call `tick` next (monotonic seconds)."""
 
     def tick(self, now: float) -> None: ...
 
@@ -94,14 +94,15 @@ class Agent:
         self._hub: Node | None = None
         self._event_log = EventLog(time.time())
         self._next_memory_check = 0.0
-        self._wake = Wake()  # a signal may come before everything else
+        self._wake = Wake()  # a signal may arrive before everything else
         self._noticed: set[str] = set()
         self._silent_until: dict[str, float] = {}
 
     # -- building ----------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Everything up to `ready`: gate tested, sockets bound, shares there and watched."""
+        """Do everything up to `ready`: test the gate, bind the sockets, open and watch the
+        shares."""
         platform.require(len(self.config.peers))
         require_compiled()
         tune_malloc()
@@ -195,18 +196,18 @@ class Agent:
             self._check_memory()
 
     def stop(self) -> None:
-        """End run() soon; from a signal handler or another thread."""
+        """End run() soon. May be called from a signal handler or another thread."""
         self._stopping = True
         self._wake.signal()
 
     def noticed(self, name: str) -> None:
-        """A signal that means nothing to us; from its handler. The loop tells of each kind at
-        most once in NOTICED_S."""
+        """A signal arrived that the agent ignores; called from the signal's handler. The loop
+        reports each kind at most once in NOTICED_S."""
         self._noticed.add(name)
         self._wake.signal()
 
     def close(self) -> None:
-        """Say goodbye, let running jobs end, and let go of everything that was opened."""
+        """Say goodbye, let running jobs end, and release everything that was opened."""
         if self._hub is not None:
             for held in self.node.event_batching.rest():
                 self._tell(held)
@@ -255,13 +256,13 @@ class Agent:
         return fact
 
     def _too_fast(self, raw: Raw) -> Fact | None:
-        """Asked before anything is decoded."""
+        """Check the rate limits before anything is decoded. Return the refusal, if there is one."""
         if not isinstance(raw, RawFrame):
             return None
         return self.node.came(raw.link.device, raw.frames[0].buffer, time.monotonic())
 
     def _refuse(self, raw: RawFrame, refused: StrangerRefused) -> None:
-        """A hello in another version is answered: its sender cannot know otherwise."""
+        """Answer a hello in another version: otherwise its sender could not know the reason."""
         link = raw.link
         asks = raw.socket is Socket.CONTROL and link.way is Way.CAME
         if asks and refused.refusal is Refusal.OTHER_VERSION:
@@ -269,8 +270,8 @@ class Agent:
             self.bus.send(link, Refusing(VERSION, refused.refusal.name, detail))
 
     def _open_page(self, arrived: SealedArrived) -> Fact | None:
-        """The page inside; a page of a folder that is not ours is of no concern (PUB reaches all
-        paired devices, the secret decides who belongs)."""
+        """Open a sealed page. None for a folder that is not ours: PUB reaches all paired devices,
+        and only the secret decides which of them are members."""
         folder = self._by_tag.get(arrived.tag)
         return folder.opened(arrived.link, arrived.sealed, arrived.answer) if folder else None
 
@@ -297,7 +298,7 @@ class Agent:
                 self.bus.answer(asker, encode_reply(dict(fields) | self._figures()))
 
     def _take_over(self, id: str) -> None:
-        """A folder that was stopped is open anew."""
+        """A stopped folder is open again: use its new machines."""
         opened = self._openings.taken(id)
         assert opened.context is not None
         self._folders[id] = self._by_tag[opened.folder.tag] = opened.folder
@@ -314,8 +315,8 @@ class Agent:
             self.bus.send(link, news)
 
     def _drop(self, device: DeviceKey, refusal: Refusal, detail: str) -> None:
-        """Named once, and shut out for a while: what it sent is not heard, and we do not dial it.
-        What jobs still find out about its bytes changes nothing."""
+        """Report the device once, and shut it out for a while: its messages are not handled, and we
+        do not dial it. Later results of jobs about its bytes change nothing."""
         if self.bus.is_shut_out(device):
             return
         fields = {
@@ -329,7 +330,7 @@ class Agent:
         self._handle(DeviceDropped(device, refusal.value))
 
     def _say(self, folder: str, *sentences: str) -> None:
-        """What is wrong, or cannot be done here, with a folder, or ("") with this machine."""
+        """Report what is wrong or impossible with a folder, or (folder "") with this machine."""
         for text in sentences:
             self._tell(actions.Tell(EventKind.PROBLEM, {"folder": folder, "text": text}))
 

@@ -1,4 +1,4 @@
-"""The last events of this run of the agent, numbered, for monitors that come late or lose some.
+"""The last events of this run of the agent, numbered, for monitors that start late or lose some.
 
 Knows events as values. Must not know what happened, nor who listens.
 """
@@ -13,20 +13,20 @@ from leftzmq.wire.local import Event, EventKind, Scalar, bounded, fields_bytes
 
 KEPT_EVENTS: Final = 1000
 KEPT_BYTES: Final = 4 << 20
-"""Of all of them: each may have 64 KiB. A quarter of what one reply holds."""
+"""Of all kept events: each may have 64 KiB. This is a quarter of the size of one reply."""
 
 
 class EventLog:
-    """began: unix seconds; tells this run of the agent from another one."""
+    """began: unix seconds; distinguishes this run of the agent from others."""
 
     def __init__(self, began: float) -> None:
         self._began = began
-        self._kept: deque[tuple[Event, int]] = deque()  # with its bytes
+        self._kept: deque[tuple[Event, int]] = deque()  # each with its size in bytes
         self._bytes = 0
         self._number = 0
 
     def note(self, kind: EventKind, fields: Mapping[str, Scalar], unix_time: float) -> Event:
-        """The next event, with fields that fit."""
+        """Return the next event, with its fields cut to fit."""
         self._number += 1
         event = Event(kind, self._number, unix_time, bounded(fields), self._began)
         size = fields_bytes(event.fields)
@@ -37,7 +37,7 @@ class EventLog:
         return event
 
     def reply(self, after: int) -> dict[str, Any]:
-        """What answers the question `events`: those above the number `after` that are kept, the
+        """Return the reply to the question `events`: the kept events above the number `after`,
         oldest first, as [kind, number, unix_time, fields]."""
         return {
             "began": self._began,

@@ -1,7 +1,7 @@
-"""What was taken from the sockets and is not handed out yet: of each device one thing in its turn.
+"""Frames that were taken from the sockets and are not handled yet, one per device in turn.
 
-A device that sends much keeps what others send waiting for one of its messages, not for all of
-them. Knows whose a message is and how long. Must not know what is in it.
+A device that sends much delays another device's message by one of its own messages, not by all of
+them. Knows the device and the length of a message. Must not know what is in it.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.transport.frames import Raw, RawFrame
 
 TAKE_BELOW: Final = 256
-"""Where more waits, nothing is taken from the sockets: what is there costs its sender a connection
-that does not take any more, and us no memory."""
+"""At or above this, nothing is taken from the sockets. The frames stay in the sender's connection,
+which then accepts no more, and take no memory here."""
 TAKE_BELOW_BYTES: Final = 4 << 20
 
 
 class FrameQueue:
-    """In the order in which each device's came."""
+    """Keeps the order of the frames of each device."""
 
     def __init__(self) -> None:
-        self._of: dict[DeviceKey | None, deque[Raw]] = {}  # first that of whose turn it is
+        self._of: dict[DeviceKey | None, deque[Raw]] = {}  # the device whose turn it is comes first
         self._count = self._bytes = 0
 
     def __len__(self) -> int:
@@ -41,7 +41,7 @@ class FrameQueue:
             self._bytes += _length(raw)
 
     def pop(self) -> Raw:
-        """The next one. There is one."""
+        """Return the next frame. The queue must not be empty."""
         device = next(iter(self._of))
         waiting = self._of.pop(device)
         raw = waiting.popleft()
@@ -52,14 +52,14 @@ class FrameQueue:
         return raw
 
     def forget(self, device: DeviceKey) -> None:
-        """What is of this device is not handed out any more."""
+        """Drop the frames of this device."""
         for raw in self._of.pop(device, ()):
             self._count -= 1
             self._bytes -= _length(raw)
 
 
 def _device_of(raw: Raw) -> DeviceKey | None:
-    """None: of nobody."""
+    """Return the device; None if the event belongs to no device."""
     match raw:
         case RawFrame(link) | LinkOpened(link) | LinkClosed(link):
             return link.device

@@ -1,7 +1,7 @@
-"""The loop: whatever happened is handed out as facts, turn by turn, and no source starves another.
+"""The loop: hands out facts from all sources, turn by turn, so that no source starves another.
 
-Knows where facts come from (frames, answers of workers, reports of watchers, sends that failed,
-time) and how long a turn may take. Must not know what a fact means, nor how an action is executed.
+Knows where facts come from (frames, results of workers, reports of watchers, failed sends, time)
+and how long a turn may take. Must not know what a fact means, nor how an action is executed.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from leftzmq.transport.frames import Raw
 from leftzmq.work.threads import Answer, Workers
 
 TURN_S: Final = 0.004
-"""After so much of a turn nothing more is begun in it: a turn should not take over 5 ms."""
+"""After this time a turn begins nothing more: a turn should not take over 5 ms."""
 LONGEST_WAIT_S: Final = 60.0
 
 
 class Loop:
     """The sources of facts of one agent. All methods are for the one thread that owns it.
 
-    read:     the fact in what the bus brought; None where it is of no concern
-    handle:   called with every fact; what follows from it is done when it returns
-    deadline: given now, when TimePassed is due at the latest (monotonic seconds)
+    read: returns the fact in what the bus returned; None if nobody needs it
+    handle: called with every fact; what follows from it is done when it returns
+    deadline: called with now, returns when TimePassed is due at the latest (monotonic seconds)
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Loop:
         self.longest_turn_s = 0.0
 
     def turn(self) -> None:
-        """Wait until there is something, and hand it out."""
+        """Wait until something happens, and hand out the facts."""
         now = self._clock()
         due = self._deadline(now)
         wait_s = max(0.0, due - now)
@@ -66,16 +66,17 @@ class Loop:
         self.longest_turn_s = max(self.longest_turn_s, self._clock() - began)
 
     def send_failed(self, link: Link) -> None:
-        """A link does not take any more: that is a fact of this turn or of the next one."""
+        """A link accepts no more messages: this becomes a fact of this turn or of the next one."""
         self._failed_sends.append(link)
 
     def forget(self, device: DeviceKey) -> None:
-        """What was taken from the sockets and is of this device is not handed out any more."""
+        """Drop the frames of this device that are not handed out yet."""
         self._frames.forget(device)
 
     def _hand_out(self, now: float, due: float) -> None:
-        """Frames and answers until the turn's time is used up; the rest waits for the next one.
-        due: the deadline as it was before them; an earlier one is the next turn's."""
+        """Hand out frames and results until the turn's time is used up; the rest waits for the next
+        turn. due: the deadline from before the turn; a deadline that became earlier is for the next
+        turn."""
         end = now + TURN_S
         self._wake.clear()
         self._answers.extend(self._workers.done())
@@ -95,7 +96,7 @@ class Loop:
             if link.way is Way.DIALED:
                 self._bus.redial(link.device)
         if now >= due and now >= self._deadline(now):
-            # When the time is used up it waits for the next turn, but never for two.
+            # When the time is used up TimePassed waits for the next turn, but never for two.
             self._late = not self._late and self._clock() >= end
             if not self._late:
                 self._handle(TimePassed())

@@ -1,7 +1,7 @@
-"""Opening a folder: secret, index, share, life, watcher and the ground that its jobs stand on.
+"""Opens a folder: secret, index, share, life, watcher and the folder context of its jobs.
 
-Knows the order of these, and what stops a folder before it begins (I11): at a start of the agent,
-and again when what stopped the folder has passed. Must not know sockets, nor what is done with an
+Knows the order of these, and what stops a folder before it begins (I11), both at a start of the
+agent and when the reason for a stop has passed. Must not know sockets, nor what is done with an
 open folder.
 """
 
@@ -43,8 +43,8 @@ class Opening:
     """What all folders of an agent are opened with.
 
     device: our own; listed: the keys of paired devices
-    reporter: of a folder's id: who hears from now on what happens in its share, instead of those
-              before
+    reporter: for a folder's id, returns the function that receives the reports about its share from
+        now on, in place of the earlier one
     """
 
     state: StateDir
@@ -55,8 +55,8 @@ class Opening:
 
 
 class Opened:
-    """A folder that is open. ground: None where its share is not the one we know, or cannot be
-    used: then it is stopped, and says why."""
+    """A folder that is open. context: None if its share is not the one we know, or cannot be used.
+    Then the folder is stopped, and has the reason."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
@@ -65,7 +65,7 @@ class Opened:
         self.token: bytes | None = None  # of the share, once it was open
 
     def close_share(self) -> None:
-        """Let go of the share: no report comes any more, and its disk can be unmounted."""
+        """Release the share: no more reports arrive, and its disk can be unmounted."""
         self._share.close()
 
     def close(self) -> None:
@@ -73,8 +73,8 @@ class Opened:
         self.folder.store.close()
 
     def begin(self, opening: Opening, config: FolderConfig, adopting: bool) -> None:
-        """The folder's share, watched from now on. Raises ShareError; then nothing of it is
-        open."""
+        """Open and watch the folder's share, and begin a life. Raises ShareError; then no part of
+        the share is open."""
 
         def open_share(token: bytes | None) -> Share:
             share = _open_share(config, token, adopting)
@@ -143,9 +143,9 @@ class Openings:
         self._anew: dict[str, Opened] = {}  # opened, and not taken over yet
 
     def start(self, id: str, adopting: bool) -> Opened:
-        """Open it at a start of the agent; a share that is not the one we know stops it, and so
-        does an index for which there is no room. Raises LeftError where its secret cannot be used,
-        or another leftzmq made its index."""
+        """Open a folder at a start of the agent. It is stopped if its share is not the one we know,
+        or if its index cannot be used. Raises LeftError if its secret cannot be used, or if another
+        leftzmq made its index."""
         keys = self._keys(id)
         try:
             opened = self._open[id] = self._folder(id, keys, adopting)
@@ -162,8 +162,8 @@ class Openings:
         return opened
 
     def open_anew(self, id: str) -> None:
-        """Open it once more, for `taken`; called in a worker. Raises ShareError, and LeftError or
-        OSError where its index or its secret cannot be used; then nothing new is open."""
+        """Open a folder again, for `taken`; runs in a worker. Raises ShareError; LeftError or
+        OSError if its index or its secret cannot be used. Then nothing new is open."""
         self._open[id].close_share()
         opened = self._folder(id, self._keys(id), adopting=False)
         opened.token = self._open[id].token
@@ -175,7 +175,7 @@ class Openings:
         self._anew[id] = opened
 
     def taken(self, id: str) -> Opened:
-        """The one that `open_anew` opened, in the place of the one before, which is closed."""
+        """Return the folder that `open_anew` opened. It replaces the old one, which is closed."""
         before, opened = self._open[id], self._anew.pop(id)
         self._open[id] = opened
         opened.folder.goes_on_after(before.folder)
@@ -192,10 +192,10 @@ class Openings:
         return derive_keys(_secret_of(config, is_new))
 
     def _folder(self, id: str, keys: FolderKeys, adopting: bool) -> Opened:
-        """Its index, and its machines over that."""
+        """Open the folder's index, and build its machines."""
         file = self._opening.state.index_file(id)
         if adopting:
-            # The share is as it should be, whatever we remember: a new index.
+            # The share is right, whatever our index says: start a new index.
             for path in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
                 path.unlink(missing_ok=True)
         store = Store(file)
@@ -218,8 +218,8 @@ def _set_aside(store: Store) -> Iterator[str]:
 
 
 def forget_unlisted(store: Store, listed: Collection[bytes]) -> None:
-    """What devices that are not our peers any more have said counts for nothing. Before the
-    folder's rows are counted, so that they are counted once."""
+    """Forget what devices said that are no longer our peers. This is done before the folder's rows
+    are counted, so that they are counted once."""
     for key in [head.key for head in store.heads.known() if head.key not in listed]:
         store.heads.forget(key)
     swept = [bit for key in store.heads.swept_keys() for bit in store.heads.to_sweep(key)]
@@ -229,7 +229,7 @@ def forget_unlisted(store: Store, listed: Collection[bytes]) -> None:
 
 
 def _secret_of(config: FolderConfig, is_new: bool) -> bytes:
-    """The folder's secret; made only while the state does not know the folder."""
+    """Return the folder's secret. It is made only if the state does not know the folder yet."""
     if is_new:
         return make_secret(config.secret)
     try:
@@ -243,7 +243,7 @@ def _secret_of(config: FolderConfig, is_new: bool) -> bytes:
 
 
 def _open_share(config: FolderConfig, token: bytes | None, adopting: bool) -> Share:
-    """Raises ShareError where the share is not the one of this token, unless it is adopted."""
+    """Open the share. Raises ShareError if its token is another one, unless it is adopted."""
     if adopting:
         return Share.adopt(config.path, config.id)
     return Share.open(config.path, config.id, token, token is None)

@@ -1,4 +1,4 @@
-"""Reports of watchers become facts here, in the order in which they came.
+"""Turns the reports of watchers into facts, in the order of their arrival.
 
 Knows what a watcher reports. Must not know what follows from it.
 """
@@ -23,29 +23,29 @@ from leftzmq.sync.facts import (
 
 REPORTS_A_TURN: Final = 2000
 REPORTS_MAX: Final = 65_536
-"""Touches that wait for the loop; four times what the kernel keeps for us. Of more a walk finds
-out."""
+"""Touches that wait for the loop; four times what the kernel queues for us. If there are more, a
+walk finds the changes."""
 _TOO_MANY: Final = "more changes at a time than can be looked at one by one"
 
 
 class WatchInbox:
     """The reports of all folders' watchers, until the loop takes them.
 
-    wake: called in a watcher's thread after each report
+    wake: called in a watcher's thread after each report.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._waiting: deque[tuple[str, object, Report]] = deque()
-        self._heard: dict[str, object] = {}  # of each folder the one watcher that is heard
-        self._lossy: dict[str, object] = {}  # those of which touches were left out
+        self._heard: dict[str, object] = {}  # the current watcher of each folder
+        self._lossy: dict[str, object] = {}  # watchers of which touches were left out
 
     def __bool__(self) -> bool:
         return bool(self._waiting or self._lossy)
 
     def reporter(self, folder: str) -> Callable[[Report], None]:
-        """For a watcher that begins now, to be called in its thread. What earlier ones of this
-        folder said is of no concern any more."""
+        """Return the function that a new watcher calls in its thread. Reports of earlier watchers
+        of this folder are ignored from now on."""
         watcher = self._heard[folder] = object()
 
         def put(report: Report) -> None:
@@ -58,7 +58,8 @@ class WatchInbox:
         return put
 
     def take(self) -> Iterator[Fact]:
-        """Facts out of at most REPORTS_A_TURN reports; the touches of a folder come together."""
+        """Yield the facts of at most REPORTS_A_TURN reports; the touches of a folder are one
+        fact."""
         touches: dict[str, list[tuple[str, Touch]]] = {}
         for _ in range(min(len(self._waiting), REPORTS_A_TURN)):
             folder, watcher, report = self._waiting.popleft()
@@ -74,7 +75,7 @@ class WatchInbox:
                 case Remounted(path):
                     yield MountChanged(folder, path)
                 case CookieReport(name):
-                    # The touches before the cookie come before it here, too.
+                    # Touches before the cookie must be handled before it.
                     yield from _touched(touches)
                     touches.clear()
                     yield from self._left_out(folder)

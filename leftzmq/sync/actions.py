@@ -1,4 +1,4 @@
-"""Actions: what a machine wants done in the world. agent.py executes them."""
+"""Actions: what a machine wants done outside the machines. agent.py executes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from leftzmq.wire.page import Page
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Seal this page and broadcast it on PUB; over `links` to those who cannot subscribe."""
+    """Seal this page and broadcast it on PUB; send it over `links` to devices that cannot
+    subscribe."""
 
     folder: str
     page: Page
@@ -42,8 +43,8 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """A folder was opened anew: its machines take the place of the old ones, and FolderBegun
-    follows at once."""
+    """A folder was opened anew: its machines replace the old ones, and FolderBegun follows at
+    once."""
 
     folder: str
 
@@ -59,7 +60,8 @@ class Subscribe:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Close what connects us with a device that broke the rules, and say who and why."""
+    """Close all connections to a device that broke the rules, and report the device and the
+    reason."""
 
     device: DeviceKey
     refusal: Refusal
@@ -95,11 +97,12 @@ class Answer:
 
 
 def declined(asker: bytes, what: str, where: str = "", do: str = "") -> Answer:
-    """The answer to a question that cannot be met; shown as an error (errors.Declined)."""
+    """Return the answer to a question that cannot be met; it is shown as an error
+    (errors.Declined)."""
     return Answer(asker, {"declined": {"what": what, "where": where, "do": do}})
 
 
 Action = Publish | Send | Work | TakeOver | Subscribe | Drop | Tell | Answer
 
 Outputs = list[Action | Fact]
-"""What a machine answers to a fact, in the order in which it is to happen."""
+"""What a machine answers to a fact, in the order of execution."""

@@ -1,4 +1,4 @@
-"""One folder's machines, wired together: the one page that shows who knows whom."""
+"""Wires the machines of one folder together: this module shows which machine knows which."""
 
 from __future__ import annotations
 
@@ -46,12 +46,13 @@ class FolderState(Enum):
     SCANNING = "scanning"
     SYNCING = "syncing"
     IDLE = "idle"
-    ALONE = "alone"  # as IDLE, and no device that is connected has the folder with us
+    ALONE = "alone"  # as IDLE, but no connected device shares the folder
     STOPPED = "stopped"
 
 
 class Folder:
-    """settler -> replica, hearing -> applier, over the two indexes; and what `status` counts."""
+    """scheduler -> announcer, index_client -> applier, over the two indexes; and what `status`
+    counts."""
 
     def __init__(
         self,
@@ -128,8 +129,8 @@ class Folder:
         self.received_bytes = 0
 
     def on_disk(self, folds: bool, is_there: Callable[[str], bool]) -> None:
-        """At a start, before its life begins. folds: whether the disk takes two spellings for one
-        name. is_there: whether something is at a path."""
+        """Set up names at a start, before the folder's life begins. folds: whether the disk takes
+        two spellings for one name. is_there: returns whether something exists at a path."""
         self._name_clashes.disk_folds(folds, is_there, self._resolver.unhave)
 
     @property
@@ -148,8 +149,8 @@ class Folder:
     def opened(
         self, link: Link, sealed: bytes, answer: bool
     ) -> PageArrived | FolderNamedOtherwise | StrangerRefused | None:
-        """The page in a box that came over `link`, or why it was refused; a stopped folder hears
-        nothing. answer: to index_since; False: news."""
+        """Open a sealed page that arrived over `link`. Return it, or why it was refused; None if
+        the folder is stopped. answer: whether the page answers index_since; else it is news."""
         if self.stopped is not None:
             return None
         device = link.device
@@ -163,12 +164,13 @@ class Folder:
 
     @property
     def stopped_why(self) -> str:
-        """The sentence that a user reads; "" while it runs."""
+        """The sentence that a user reads; "" while the folder runs."""
         return "" if self.stopped is None else self.stopped.why
 
     def within(self, decide: Callable[[], Outputs]) -> Outputs:
-        """What machines of this folder decide; where its index fails meanwhile, that it stops:
-        nothing of what they decided stands, and their values in memory are ahead of the disk."""
+        """Return what machines of this folder decide. If its index fails meanwhile, return only
+        that the folder stops: those decisions are void, and the machines' memory is ahead of the
+        disk."""
         try:
             return decide()
         except IndexFailed as failed:
@@ -177,8 +179,8 @@ class Folder:
             return [FolderStopped(self.id, Stop(StopCause.INDEX, str(failed)))]
 
     def stop(self, stop: Stop) -> Outputs:
-        """Nothing is scanned, applied, told or heard any more (I11). What was decided until now is
-        committed, as jobs that are out were made from it; after that nothing is."""
+        """From now on nothing is scanned, applied, announced or received (I11). Decisions made so
+        far are committed, because running jobs were made from them. Nothing is committed later."""
         self.stopped = stop
         self.scheduler.stopped = self.applier.stopped = True
         self.index_client.on_folder_stopped()
@@ -196,7 +198,7 @@ class Folder:
         return Tell(EventKind.PROBLEM, fields)
 
     def goes_on_after(self, before: Folder) -> None:
-        """It takes the place of the one that was stopped."""
+        """Take over the counters and the memory of the stopped folder that this one replaces."""
         self.sent_bytes, self.received_bytes = before.sent_bytes, before.received_bytes
         self.index_view.goes_on_after(before.index_view)
         self.applier.goes_on_after(before.applier)
@@ -213,7 +215,7 @@ class Folder:
 
     @property
     def at_rest(self) -> bool:
-        """IDLE, as far as we know: who only claims to be a member is not waited for."""
+        """IDLE, as far as we know. A device that only claims to be a member is not waited for."""
         if self.stopped is not None or not self.scheduler.walks.first_done:
             return False
         return self._done and self.index_client.settled_with_heard

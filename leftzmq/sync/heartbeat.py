@@ -1,7 +1,7 @@
-"""Heartbeats: every device hears the heads of our folders from time to time, so that a piece of
-news that was lost is missed.
+"""Heartbeats: every device regularly receives the heads of our folders, so that it notices lost
+news.
 
-Knows when. Must not know what is in one: the replica does.
+Knows when one is due. Must not know what is in a heartbeat: the announcer does.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from leftzmq.sync.folder import Folder
 
 HEARTBEAT_PERIOD_S: Final = 10.0
 SUBSCRIBED_PAUSE_S: Final = 0.1
-"""A new subscriber hears the heads at once; many at once hear them together."""
+"""A new subscriber receives the heads at once; many new subscribers receive them together."""
 
 
 class Heartbeat:
-    """Of the agent."""
+    """One per agent."""
 
     def __init__(self, folders: Mapping[str, Folder]) -> None:
         self._folders = folders

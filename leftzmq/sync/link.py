@@ -11,18 +11,18 @@ DeviceKey = NewType("DeviceKey", bytes)
 
 
 class Way(Enum):
-    """Who made the connection."""
+    """Which side made the connection."""
 
-    DIALED = "dialed"  # we: our DEALERs, the peer's key pinned
-    CAME = "came"  # they: their DEALERs at our ROUTERs, known by the authenticated User-Id
+    DIALED = "dialed"  # by us: our DEALERs, the peer's key pinned
+    CAME = "came"  # by the peer: its DEALERs at our ROUTERs, known by the authenticated User-Id
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
     """route: the ROUTER's name for the connection (5 bytes starting with 0); b"" when dialed.
 
-    A link that came has one route on control and another one on bulk: an answer goes back to the
-    route that its question came from.
+    A link that the peer made has one route on control and another one on bulk: an answer goes back
+    to the route that its question came from.
     """
 
     device: DeviceKey

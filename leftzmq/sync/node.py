@@ -1,7 +1,7 @@
-"""The hub: takes each fact to its machine, and what a machine decided on to the next one.
+"""The hub: takes each fact to its machine, and each machine's decisions to the next machine.
 
-Which machine that is, the tables in routes say. It decides nothing: a handler here that decides
-something belongs into a machine. Pure, so that the simulation drives the same hub as the agent.
+The tables in sync/routes say which machine that is. The hub decides nothing: a handler here that
+decides something belongs in a machine. Pure, so the simulation runs the same hub as the agent.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ from leftzmq.wire.messages import Capability
 from leftzmq.wire.strict import Frame
 
 _FOR_ALL: Final = (Asked, BulkRestored, PeerConnected, PeerForgot, PeerGreeted, PeerLeft, PeerLost)
-"""Facts that every folder and every shared machine must have heard; to hear one twice is harmless.
-Who was interrupted by an index that failed hears it again."""
+"""Facts that every folder and every shared machine must handle; handling one twice is harmless. A
+fact that was interrupted by a failed index is handled again."""
 
 ASK_LATER: Final = "ask again when some of them are answered"
 
@@ -99,7 +99,7 @@ class Node:
         self._routes = self._route(Routes(folders, peers.by_key))
 
     def _route(self, routes: Routes) -> Routes:
-        """The facts of the agent as a whole are our own."""
+        """Enter all handlers. Facts about the agent as a whole are handled here."""
         routes.to(Started, lambda fact, now: self._start(now))
         routes.to(TimePassed, lambda fact, now: self._on_time_passed(now))
         routes.to(Asked, self._on_asked)
@@ -129,12 +129,13 @@ class Node:
         return routes
 
     def came(self, device: DeviceKey, frame: Frame, now: float) -> StrangerRefused | None:
-        """Asked for every message of a device, before anybody looks into it: nothing, or the fact
-        that it becomes."""
+        """Check a message of a device before anybody reads it. Return None, or the fact that
+        replaces it."""
         return self._rate_limits.came(device, frame, now)
 
     def handle(self, fact: Fact, now: float, wall_ns: int) -> list[Action]:
-        """Everything that follows from a fact. now: monotonic seconds; wall_ns: unix time."""
+        """Return everything that follows from a fact. now: monotonic seconds; wall_ns: unix time in
+        ns."""
         self._now, self._wall_ns = now, wall_ns
         if isinstance(fact, JobDone):
             self.reopening.job_ended(fact.folder)
@@ -147,7 +148,8 @@ class Node:
         while facts or self._stirred:
             while facts or self._stirred:
                 _sort(self._decide(facts, now), actions, facts)
-            # One transaction a fact, ended before any action: a job finds what it was made from.
+            # One transaction for each fact, ended before any action: so a job finds in the index
+            # what it was made from.
             for folder in self._running():
                 _sort(folder.within(folder.announcer.committed), actions, facts)
                 folder.peer_lag.watch(now)
@@ -160,7 +162,7 @@ class Node:
         return out
 
     def _passed(self, action: Action, now: float) -> list[Action]:
-        """The action, as those hear of it that count actions."""
+        """Show the action to the machines that count actions; return what remains to be done."""
         match action:
             case Tell():
                 return list(self.event_batching.tell(action, now))
@@ -173,14 +175,16 @@ class Node:
         return [action]
 
     def _decide(self, facts: deque[Fact], now: float) -> Outputs:
-        """What follows from the next fact, or where there is none from those before it."""
+        """Return what follows from the next fact; if there is none, what follows from earlier
+        facts."""
         fact = facts.popleft() if facts else None
         try:
             return self._settle(now) if fact is None else self._routes.follow(fact, now)
         except IndexFailed as failed:
-            # In the middle of a machine that all folders share: all begin anew, as after a crash.
+            # A machine that all folders share was interrupted: all folders begin anew, as after a
+            # crash.
             if isinstance(fact, Asked):
-                self._open.answered(fact.asker)  # it is asked once more
+                self._open.answered(fact.asker)  # the question is asked once more
             if isinstance(fact, _FOR_ALL):
                 facts.append(fact)
             return [self._stop_for(folder, failed) for folder in self._running()]
@@ -194,8 +198,8 @@ class Node:
         return [folder for folder in self.folders.values() if folder.stopped is None]
 
     def _stands(self, action: Action) -> bool:
-        """Whether it may go out: what was decided over an index that failed since was never
-        committed."""
+        """Return whether the action may go out. Decisions over an index that has failed since were
+        never committed."""
         match action:
             case Work(job):
                 id = job.folder
@@ -207,7 +211,7 @@ class Node:
         return opens or self.folders[id].store.failed is None
 
     def _settle(self, now: float) -> Outputs:
-        """Let a machine that was given many facts in a row go on once, after the last of them."""
+        """Let one machine go on that was given many facts in a row, after the last of them."""
         return self._stirred.pop(0).go_on(now)
 
     def _stir(self, machine: Applier | Downloader) -> None:
@@ -215,7 +219,7 @@ class Node:
             self._stirred.append(machine)
 
     def deadline(self, now: float) -> float:
-        """When TimePassed is due at the latest (monotonic)."""
+        """Return when TimePassed is due at the latest (monotonic seconds)."""
         times = [
             self._heartbeat.deadline(),
             self.downloader.deadline(now),
@@ -240,7 +244,8 @@ class Node:
         return out
 
     def _begin_anew(self, folder: Folder, now: float) -> Outputs:
-        """It was stopped and is open again: as at a start; all devices hear of its new life."""
+        """A stopped folder is open again. It begins as at a start, and all devices receive its new
+        life."""
         fields: dict[str, Scalar] = {"folder": folder.id, "path": ""}
         fields |= {"problem": "SOLVED", "text": "the folder goes on"}
         self.downloader.begun(_number_of_this_life(self.folders))
@@ -291,7 +296,7 @@ class Node:
         )
 
     def _folder_of(self, device: DeviceKey, tag: bytes) -> str | None:
-        """The folder of a tag, if that device said hello with it."""
+        """Return the folder of a tag, if that device said hello with it."""
         for folder in self.folders.values():
             runs = folder.stopped is None
             if runs and folder.tag == tag and device in folder.index_client.members:
@@ -303,7 +308,7 @@ class Node:
 
 
 def _begun(folder: Folder, now: float) -> Outputs:
-    """A folder begins: first what an earlier life left half done, then everything else."""
+    """A folder begins: clear what an earlier life left half done, then start everything else."""
     out = folder.applier.clear()
     out += folder.guard.start()
     out += folder.scheduler.start(now)
@@ -330,7 +335,7 @@ def _sort(outputs: Iterable[Action | Fact], actions: list[Action], facts: deque[
 
 
 def _number_of_this_life(folders: Mapping[str, Folder]) -> int:
-    """What the random part of a life says; 0 where no folder began one."""
+    """Return the random part of a folder's life as an int; 0 if no folder began a life."""
     lives = (folder.store.heads.life for folder in folders.values() if folder.stopped is None)
     life = next(lives, None)
     return 0 if life is None else int.from_bytes(life[-4:])

@@ -1,8 +1,9 @@
-"""The problems of one folder as they stand, and telling each once.
+"""The present problems of one folder; reports each of them once.
 
-A Problem concerns one path, or one device's index, and stays shown until that is well again.
-Another device can make as many as it has entries: so many of each kind are kept, and of the rest
-only their number is known. So no kind hides another one.
+A Problem concerns one path, or one device's index, and stays shown until it is solved. Another
+device can cause as many problems as it has entries. So a limited number of each kind is kept, and
+only the number of the rest is known; no kind hides another one. Knows problems. Must not know how
+they are found.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from leftzmq.wire.local import EventKind, Scalar
 
 MAX_OF_A_KIND: Final = 1_000
 MAX_LETTERS_OF_A_KIND: Final = 256 << 10
-"""Of paths and details. With 17 kinds less than 5 MiB of a folder."""
+"""Of paths and details. With 17 kinds this is less than 5 MiB for a folder."""
 MAX_HIDDEN: Final = 100_000
-"""About 10 MiB. More problems than these and those that are kept are not counted."""
+"""About 10 MiB. Problems beyond these and the kept ones are not counted."""
 MAX_DETAIL_LETTERS: Final = 512
 
 _OF_WALKS: Final = {
@@ -33,7 +34,7 @@ _OF_WALKS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """number: in which order they came."""
+    """number: the position in the order of arrival."""
 
     number: int
     problem: Problem
@@ -41,13 +42,13 @@ class _Kept:
 
 @dataclass(slots=True)
 class _Share:
-    """What the kept problems of one kind take up."""
+    """The space that the kept problems of one kind take."""
 
     count: int = 0
     letters: int = 0
 
     def take(self, problem: Problem) -> bool:
-        """False: there is no room for it."""
+        """Count a problem. Return False if there is no space for it."""
         letters = self.letters + len(problem.path) + len(problem.detail)
         if self.count >= MAX_OF_A_KIND or letters > MAX_LETTERS_OF_A_KIND:
             return False
@@ -60,8 +61,8 @@ class _Share:
 
 
 class Problems:
-    """path, or name of a device -> Problem, of one folder. Its length: all that are known of, kept
-    or hidden."""
+    """The problems of one folder, by path or by name of a device. Its length counts kept and hidden
+    problems."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -75,40 +76,40 @@ class Problems:
         return len(self._by_path) + len(self._hidden)
 
     def after(self, number: int) -> Iterator[tuple[int, Problem]]:
-        """Those that are kept and came after the one of this number, with theirs (from 1)."""
+        """Return the kept problems with a number above this one, each with its number (from 1)."""
         return (
             (kept.number, kept.problem) for kept in self._by_path.values() if kept.number > number
         )
 
     def all(self) -> list[Problem]:
-        """Those that are kept, the oldest first."""
+        """Return the kept problems, oldest first."""
         return [kept.problem for kept in self._by_path.values()]
 
     def of(self, path: str) -> Problem | None:
-        """The problem of a path, if it is kept: see kind_of."""
+        """Return the problem of a path, if it is kept: see kind_of."""
         kept = self._by_path.get(path)
         return None if kept is None else kept.problem
 
     @property
     def hidden(self) -> int:
-        """How many are there of which nothing more is known."""
+        """The number of problems that are only counted."""
         return len(self._hidden)
 
     def kept_besides(self, kinds: Collection[ProblemKind]) -> int:
-        """How many are kept that are not of these kinds."""
+        """Return the number of kept problems of other kinds than these."""
         return sum(share.count for kind, share in self._shares.items() if kind not in kinds)
 
     def hidden_besides(self, kinds: Collection[ProblemKind]) -> int:
-        """How many are hidden that are not of these kinds."""
+        """Return the number of hidden problems of other kinds than these."""
         return sum(kind not in kinds for kind in self._hidden.values())
 
     def kind_of(self, path: str) -> ProblemKind | None:
-        """What is the matter with a path; None: nothing."""
+        """Return the kind of a path's problem, kept or hidden. None: the path has no problem."""
         kept = self._by_path.get(path)
         return self._hidden.get(hash(path)) if kept is None else kept.problem.kind
 
     def show(self, problem: Problem) -> Outputs:
-        """A problem as it is now; told only when it is new or has become another one."""
+        """Show a problem. It is reported only if it is new, or of another kind than before."""
         if len(problem.detail) > MAX_DETAIL_LETTERS:
             problem = replace(problem, detail=problem.detail[:MAX_DETAIL_LETTERS] + "...")
         key = _key(problem.path, problem.device)
@@ -133,21 +134,22 @@ class Problems:
         return [_told(problem, problem.kind.name, str(problem))]
 
     def clear(self, path: str, device: str = "") -> Outputs:
-        """The path, or (path "") the index of a device, is well again."""
+        """Remove the problem of the path or (path "") of a device's index: it is solved."""
         key = _key(path, device)
         self._hidden.pop(hash(key), None)
         kept = self._by_path.pop(key, None)
         if kept is None:
-            return []  # of what was not told it is not told that it is over
+            return []  # a problem that was not reported is not reported as solved
         self._shares[kept.problem.kind].give_back(kept.problem)
         return [_told(kept.problem, "SOLVED", f"{kept.problem.subject}: solved")]
 
     def walk_begins(self) -> None:
-        """A walk of everything: what it does not show again by its end is solved."""
+        """A full walk begins: problems of walks that it does not show again are solved at its
+        end."""
         self._in_walk.clear()
 
     def settled_by_walk(self) -> Outputs:
-        """A walk of everything ended: what walks find and this one did not is solved."""
+        """A full walk has ended: remove problems of walks that this one did not find."""
         out: Outputs = []
         for path, kept in list(self._by_path.items()):
             if kept.problem.kind in _OF_WALKS and hash(path) not in self._in_walk:

@@ -1,11 +1,11 @@
-"""Folders that are stopped: when each is looked at again, and opened anew.
+"""Decides when each stopped folder is checked again, and when it is opened anew.
 
 A folder that goes on does so as after a restart of the agent: from its durable index, with machines
-of a new life. None of the old ones hears or does anything any more, and no job of theirs is under
-way when the new ones begin.
+of a new life. The old machines receive and do nothing any more. None of their jobs is running when
+the new machines begin.
 
-Knows folders by their ids, jobs that are out, and time. Must not know what stopped a folder, nor
-how one is opened: a job does that.
+Knows folders by their ids, running jobs, and time. Must not know what stopped a folder, nor how one
+is opened: a job does that.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from leftzmq.sync.jobs import FolderOpened, OpenFolder
 LOOK_PERIOD_S: Final = 3.0
 LOOK_PERIOD_MAX_S: Final = 60.0
 STANDS_S: Final = 60.0
-"""Where a folder stops again before it ran so long, the next look comes later than the last did."""
+"""If a folder stops again after less than this time, the next check comes later than the last one
+did."""
 
 
 class FolderRest(Enum):
-    """Of one folder."""
+    """The state of one folder."""
 
     RUNNING = auto()
-    RESTING = auto()  # stopped: until it is looked at again, and its last job has ended
+    RESTING = auto()  # stopped, until the next check and until its last job has ended
     OPENING = auto()  # a worker opens it
     OVER = auto()  # stopped for good
 
@@ -37,9 +38,9 @@ class FolderRest(Enum):
 class FolderMove(Enum):
     """What happens to a folder."""
 
-    STOPPED = auto()  # for a reason that can pass; or it could not be opened for one
-    ENDED = auto()  # for one that cannot
-    DUE = auto()  # it has rested, and none of its jobs is out
+    STOPPED = auto()  # for a reason that can pass; or a check found such a reason
+    ENDED = auto()  # for a reason that cannot pass
+    DUE = auto()  # its waiting time is over, and none of its jobs is running
     OPENED = auto()
 
 
@@ -66,7 +67,8 @@ MOVES: Final[dict[tuple[FolderRest, FolderMove], FolderRest]] = {
 
 @dataclass(slots=True)
 class _Rest:
-    """due: when it is looked at again; began: when it was opened last (both monotonic)"""
+    """due: when the folder is checked again; began: when it was last opened (both monotonic
+    seconds)."""
 
     state: FolderRest = FolderRest.RUNNING
     due: float = 0.0
@@ -78,8 +80,8 @@ class _Rest:
 
 
 class Reopening:
-    """Of the agent. It counts the jobs of every folder: told of each that begins and each that is
-    answered."""
+    """One per agent. It counts the jobs of every folder, so it is told of each start and each end
+    of a job."""
 
     def __init__(self) -> None:
         self._rests: dict[str, _Rest] = {}
@@ -96,7 +98,7 @@ class Reopening:
     # -- questions ---------------------------------------------------------------------------------
 
     def deadline(self) -> float | None:
-        """When `tick` has something (monotonic)."""
+        """Return when `on_time_passed` has something to do (monotonic seconds)."""
         return min((rest.due for _, rest in self._ready()), default=None)
 
     # -- facts -------------------------------------------------------------------------------------
@@ -104,7 +106,7 @@ class Reopening:
     def on_folder_stopped(self, fact: FolderStopped, now: float) -> None:
         rest = self._rests.setdefault(fact.folder, _Rest())
         if rest.state is not FolderRest.RUNNING:
-            return  # it is known, and the first reason counts
+            return  # the stop is known, and the first reason counts
         is_quick = rest.began is not None and now - rest.began < STANDS_S
         rest.rest_s = min(2 * rest.rest_s, LOOK_PERIOD_MAX_S) if is_quick else LOOK_PERIOD_S
         rest.due = now + rest.rest_s
@@ -119,7 +121,7 @@ class Reopening:
         return out
 
     def on_folder_opened(self, fact: FolderOpened, now: float) -> list[TakeOver]:
-        """A worker opened it, or found that it cannot be yet."""
+        """A worker opened the folder, or found that it cannot be opened yet."""
         rest = self._rests[fact.folder]
         if fact.stop is None:
             rest.move(FolderMove.OPENED)
@@ -130,7 +132,7 @@ class Reopening:
         return []
 
     def _ready(self) -> list[tuple[str, _Rest]]:
-        """Those that wait for nothing but time."""
+        """Return the folders that wait only for time."""
         return [
             (folder, rest)
             for folder, rest in self._rests.items()

@@ -1,8 +1,7 @@
-"""When the trash is swept, and what the command line asks of it.
+"""Schedules the sweeps of the trash, and answers the command line's questions about it.
 
-Knows sweeps, listings and time. Must not know what lies in the trash (disk/apply/restore looks),
-nor what becomes of a version that is put back: the settler finds it like anything that a user puts
-there.
+Knows sweeps, listings and time. Must not know what lies in the trash (disk/apply/restore does), nor
+what becomes of a version that is put back: the scheduler finds it like any file of a user.
 """
 
 from __future__ import annotations
@@ -34,7 +33,8 @@ SWEEP_PERIOD_S: Final = 86_400.0
 RESTORES_AT_ONCE: Final = 128
 RESTORES_MAX: Final = 100_000
 RESTORES_MAX_LETTERS: Final = 16 << 20
-"""Paths put back by one question, and their letters: each is remembered until it is answered."""
+"""The limit of paths that one question puts back, and of their characters: each path is remembered
+until the question is answered."""
 SAID_MAX: Final = 1_000  # of them named in the answer
 SAID_BYTES: Final = 4 << 20
 
@@ -44,12 +44,12 @@ _SEE: Final = "`leftzmq trash list` shows what is there"
 
 @dataclass(slots=True)
 class TrashQuestion:
-    """One question. target: None for a list, else where `path` is to be.
+    """One question. target: None for a list, else where `path` is put back.
 
-    between: of which batches (disk/apply/restore)
-    after, found: for a list, where it goes on, and what it has
-    number: of its listing; 0 before it is begun
-    seen: for the others, paths whose newest version was taken up; back, stayed: what became of them
+    between: the batches in question (disk/apply/restore)
+    after, found: for a list, where it goes on, and what it has found
+    number: of its listing; 0 before that is begun
+    seen: for a restore, the paths whose newest version is handled; back, stayed: its results
     """
 
     asker: bytes
@@ -69,13 +69,14 @@ class TrashQuestion:
 
     @property
     def is_full(self) -> bool:
-        """Whether no more paths are put back by it."""
+        """Whether the question puts back no more paths."""
         return len(self.seen) >= RESTORES_MAX or self.seen_letters >= RESTORES_MAX_LETTERS
 
 
 class TrashKeeper:
-    """Of one folder. One sweep and one question at a time; the others wait. holds: whether the
-    guard holds something: what went before it did lies in the trash."""
+    """One per folder. One sweep and one question run at a time; the others wait. holds: returns
+    whether the guard withholds something: files that were deleted before it did so are in the
+    trash."""
 
     def __init__(self, folder: str, store: Store, holds: Callable[[], bool]) -> None:
         self.folder, self._store, self._holds = folder, store, holds
@@ -85,7 +86,7 @@ class TrashKeeper:
         self._next_sweep: float | None = None
         self._questions: deque[TrashQuestion] = deque()
         self._rest: TrashQuestion | None = None
-        """What goes on where the last page ended; its listing waits. A folder of 100,000 names is
+        """The continuation of the last page; its listing waits. So a folder of 100,000 names is
         read once, and not for every page."""
 
     def deadline(self) -> float | None:
@@ -138,8 +139,8 @@ class TrashKeeper:
     def ask_list(
         self, asker: bytes, path: str, between: Between, after: tuple[str, str]
     ) -> Outputs:
-        """What is there of `path` and below ("": all), newest first, in pages: an answer with
-        `after` goes on when it is asked again with that, as batch and path."""
+        """List the versions of `path` and below ("": all), newest first, in pages. A page with
+        `after` is continued by a question with that value, as batch and path."""
         question = TrashQuestion(asker, path, between, after)
         rest = self._rest
         if rest is not None and (rest.path, rest.between, rest.after) == (path, between, after):
@@ -191,7 +192,7 @@ class TrashKeeper:
         question = self._questions[0]
         rest, self._rest = self._rest, None
         if question.number and question.number != (rest.number if rest else 0):
-            # Another listing came between: it begins anew, after the same version.
+            # Another listing came between: begin this one again, after the same version.
             question.number, question.listed = 0, False
             question.found.clear()
             question.found_letters = 0
@@ -201,7 +202,8 @@ class TrashKeeper:
         return self._page_or_more(question) if question.found else self._go_on(question)
 
     def _take_up(self, question: TrashQuestion, target: str, found: tuple[Trashed, ...]) -> None:
-        """The newest of each path comes first; what comes later stays where it is."""
+        """Take the first version of each path, which is the newest. Older ones stay in the
+        trash."""
         for one in found:
             if one.path in question.seen or question.is_full:
                 continue
@@ -276,7 +278,7 @@ class TrashKeeper:
         return [answer, *self._begin()]
 
     def stop(self, why: str) -> Outputs:
-        """The folder is stopped: nothing more is asked of its share."""
+        """The folder is stopped: decline its questions, and start no more jobs."""
         asked = [declined(question.asker, why, self.folder) for question in self._questions]
         self._questions.clear()
         self._rest = None

@@ -1,7 +1,7 @@
-"""Whether both ends of what we dialed are still where they were. Looked at from time to time.
+"""Checks from time to time whether both ends of each dialed connection still have their addresses.
 
-Knows what was dialed. Must not know what is done about it. TCP alone would find out 8 s after
-something is sent, which in quiet times is up to 10 s later.
+Knows what was dialed. Must not know what is done about a change. TCP alone would notice 8 s after
+something is sent, and in quiet times nothing is sent for up to 10 s.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from leftzmq.transport.connections.name_lookup import LookedUpName, NameLookup
 
 LOOK_S: Final = 2.0
 LOOKS_A_NAME: Final = 3
-"""A name is looked up as often as libzmq itself does while nobody answers, or nearly (5 s)."""
+"""A name is looked up about as often as libzmq looks it up while nobody answers (every 5 s)."""
 
 
 class AddressWatch:
-    """dialed: of the moment. dials_us: whether a device came to us; then it will again.
+    """dialed: the devices that are dialed now. dials_us: returns whether a device has dialed us;
+    then it will dial again.
 
-    again_at: when `moved` wants to be called, monotonic seconds
+    again_at: when to call `moved` next (monotonic seconds).
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class AddressWatch:
         self.again_at = 0.0
 
     def moved(self, now: float) -> dict[DeviceKey, str]:
-        """What has to be dialed anew, and why."""
+        """Return the devices that must be dialed anew, each with the reason."""
         if now < self.again_at:
             return {}
         self.again_at = now + LOOK_S

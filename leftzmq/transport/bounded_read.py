@@ -1,4 +1,4 @@
-"""Reading one socket a bounded amount at a time, so that none starves the others.
+"""Reads one socket a bounded amount at a time, so that no socket starves the others.
 
 Knows frames. Must not know what is in them or who may send them.
 """
@@ -18,10 +18,10 @@ _MAX_SKIPPED_A_TURN: Final = 4096  # frames of a message that is too long; about
 class BoundedReader:
     """A socket to read from.
 
-    messages: how many are taken in one turn
-    frames:   how many one message may have; of more than that only the first ones and an extra
-              are handed out, and the rest is skipped, over several turns if it must be (libzmq
-              has no bound on the frames of a message)
+    messages: how many messages are taken in one turn
+    frames: how many frames one message may have. Of a longer message `frames` + 1 frames are
+        returned, and the rest is skipped, over several turns if necessary (libzmq does not limit
+        the frames of a message)
     """
 
     socket: zmq.Socket[bytes]
@@ -30,7 +30,8 @@ class BoundedReader:
     _skipping: bool = False
 
     def take(self) -> Iterator[list[zmq.Frame]]:
-        """The messages that wait, at most `messages`; over-long ones have frames + 1 frames."""
+        """Yield waiting messages, at most `messages`. An over-long message has `frames` + 1
+        frames."""
         for _ in range(self.messages):
             if self._skipping and not self._skip():
                 return
@@ -47,7 +48,7 @@ class BoundedReader:
         return self.socket.recv(zmq.DONTWAIT, copy=False)
 
     def _skip(self) -> bool:
-        """Whether the end of an over-long message was reached."""
+        """Skip frames of an over-long message. Return whether its end was reached."""
         for _ in range(_MAX_SKIPPED_A_TURN):
             try:
                 if not self._frame().more:

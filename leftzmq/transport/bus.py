@@ -1,6 +1,6 @@
-"""The bus: every socket of an agent, behind six verbs. Only its own thread may touch it.
+"""The bus: every socket of an agent, behind six verbs. Only its own thread may use it.
 
-Knows which socket carries what, and the order in which they come to life: gate, bound sockets,
+Knows which socket carries what, and the order in which they are opened: gate, server sockets,
 self-test. Must not know what a message is about, nor when anything is to be sent.
 """
 
@@ -37,10 +37,10 @@ from leftzmq.transport.zap_gate import Gate
 from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.messages import Message, News, Open
 
-IO_THREADS: Final = 2  # CURVE runs in them, about 1 s of CPU per GB and end; a connection has one
+IO_THREADS: Final = 2  # CURVE runs here: about 1 s of CPU per GB and end; one thread a connection
 BYE_LINGER_MS: Final = 200
-SERVE_S: Final = 2.0  # libzmq closes the sockets that the self-test went to in another thread
-SHUT_OUT_S: Final = 60.0  # what breaks the rules once mostly does it again
+SERVE_S: Final = 2.0  # libzmq closes the sockets of the self-test in another thread
+SHUT_OUT_S: Final = 60.0  # a device that breaks the rules once mostly does it again
 ZERO_COPY_BYTES: Final = 64 << 10  # below it, copying is cheaper than the bookkeeping
 _CROWDED: Final = (
     "nearly all file descriptors are in use: the connections that came were ended, and nobody is "
@@ -49,15 +49,16 @@ _CROWDED: Final = (
 
 
 class Bus:
-    """All sockets, made, bound and tested by the time the constructor returns. Nobody else is let
-    in before `serve`.
+    """All sockets. They are made, bound and tested when the constructor returns. No other device is
+    let in before `serve`.
 
-    keys:      of this device
-    allowed:   whether a key (32 bytes) is in the list of the moment
+    keys: of this device
+    allowed: returns whether a key (32 bytes) is in the present list
     listening: where to bind
-    ipc:       endpoints of events and admin (statedir.ipc_endpoints)
-    wake_fd:   makes `poll` return when it is readable; whoever owns it clears it
-    Raises PortTaken, GateError. An address that this machine does not have yet is waited for.
+    ipc: endpoints of events and admin (statedir.ipc_endpoints)
+    wake_fd: makes `poll` return when it is readable; its owner clears it
+    Raises PortTaken, GateError. An address that this machine does not have yet is no error: it is
+        tried again.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class Bus:
             self._closing.append(lambda: self._gate.close())
             self._add_gate()
             self._bound = ServerSockets(self._context, listening, self._connection_limits)
-            # Before the gate: without one, anybody comes in.
+            # Closed before the gate: without a gate libzmq lets any key in.
             self._closing.append(lambda: self._bound.close(BYE_LINGER_MS))
             self._test()
             self._bound.hold()
@@ -115,7 +116,7 @@ class Bus:
             self._poller.add(activity.fd, activity.take_note)
 
     def serve(self) -> None:
-        """Let others in from now on: `poll` is about to be called, again and again."""
+        """Let others in from now on. The caller is about to call `poll` again and again."""
         self._bound.serve()
         deadline = time.monotonic() + SERVE_S
         while self._bound.closes and time.monotonic() < deadline:
@@ -136,20 +137,20 @@ class Bus:
 
     @property
     def ports(self) -> Ports:
-        """Of bulk and news: told in hello and welcome, and remembered."""
+        """The ports of bulk and news, for hello and welcome, and for the next start."""
         bound = self._bound.endpoints
         return Ports(bulk=bound[Socket.BULK].port, news=bound[Socket.NEWS].port)
 
     def dial(self, device: DeviceKey, host: str, port: int) -> None:
-        """Connect control to `device`, and go on trying. LinkOpened, DialFailed follow."""
+        """Connect control to `device`, and keep trying. LinkOpened or DialFailed follows."""
         known = self._dialed.get(device)
         if known is None or known.control.endpoint != Endpoint(host, port):
             self.undial(device)
             self._dialed[device] = ClientSockets(self._context, device, Endpoint(host, port))
 
     def redial(self, device: DeviceKey) -> None:
-        """Connect anew to a device that we dialed, whatever the old connection is stuck on: a new
-        one begins with a new hello. One that is shut out is left alone."""
+        """Connect anew to a device that we dialed, even if the old connection hangs. A new
+        connection begins with a new hello. A device that is shut out is not dialed."""
         dialed = self._dialed.get(device)
         if dialed is not None and not self.is_shut_out(device):
             endpoint = dialed.control.endpoint
@@ -168,28 +169,28 @@ class Bus:
             dialed.close()
 
     def drop(self, device: DeviceKey) -> None:
-        """Cut every connection with `device`, and have none for SHUT_OUT_S. What was polled of it
-        before is with the caller still."""
+        """Close every connection with `device`, and allow none for SHUT_OUT_S. Messages of the
+        device that were polled before remain with the caller."""
         now = self._clock()
         self._shut_out[device] = now + SHUT_OUT_S
-        # The gate will call it unknown, which it is not.
+        # The gate will report it as unknown, which is wrong.
         self._refusal_log.hush(Refusal.UNKNOWN_DEVICE, device, now)
         if device in self._dialed:
             self._dialed[device].rest(SHUT_OUT_S)
         self._connection_limits.end_all_of(device)
 
     def is_shut_out(self, device: DeviceKey) -> bool:
-        """Whether it was dropped less than SHUT_OUT_S ago."""
+        """Return whether the device was dropped less than SHUT_OUT_S ago."""
         return self._clock() < self._shut_out.get(device, 0.0)
 
     def rebind(self) -> None:
-        """Cut every connection that came: the gate judges each anew."""
+        """Close every connection that others made: the gate judges each of them anew."""
         self._bound.rebind()
 
     def send(self, link: Link, message: Message, body: Buffer | None = None) -> bool:
-        """Never waits. False: the link is gone, or too much waits there already.
+        """Send without waiting. Return False if the link is gone, or if its queue is full.
 
-        body: the second frame of Chunks, handed over; nobody may change it from now on
+        body: the second frame of Chunks. The bus owns it now, and nobody may change it.
         """
         kind = Socket.BULK if type(message) in Socket.BULK.carries else Socket.CONTROL
         if link.way is Way.DIALED and type(message) is Open:
@@ -201,7 +202,7 @@ class Bus:
             frames.append(body)
         copy = body is None or len(body) < ZERO_COPY_BYTES
         if link.way is Way.CAME:
-            # Its connection may have outlived its place in the list.
+            # The connection may still be open although its key was removed from the list.
             allowed = self._allowed(link.device)
             return allowed and self._bound.send(kind, link.route, frames, copy)
         dialed = self._dialed.get(link.device)
@@ -209,12 +210,12 @@ class Bus:
         return line is not None and line.send(frames, copy)
 
     def publish(self, news: News) -> None:
-        """Broadcast to every subscriber that has room."""
+        """Broadcast to every subscriber with space in its queue."""
         self._bound.publish(encode(news))
 
     @property
     def has_listeners(self) -> bool:
-        """Whether anybody listens to events."""
+        """Whether anybody subscribes to events."""
         return self._own.has_listeners
 
     def tell(self, frames: list[bytes]) -> None:
@@ -222,14 +223,15 @@ class Bus:
         self._own.tell(frames)
 
     def answer(self, asker: bytes, frame: bytes) -> bool:
-        """Answer a RawAsk. False: who asked is gone."""
+        """Answer a RawAsk. Return False if the asker is gone."""
         return self._own.answer(asker, frame)
 
     def poll(self, timeout_ms: int) -> list[Raw]:
-        """Wait for something, and take it: of every socket a bounded number of messages.
+        """Wait for messages and events, and return them: a bounded number from each socket.
 
-        Empty after `timeout_ms`, after a wake-up, or after something that concerns only the bus.
-        GateError: its place was not to be had again, or it does not judge.
+        Returns an empty list after `timeout_ms`, after a wake-up, or after something that concerns
+        only the bus. Raises GateError if the gate's socket cannot be made again, or if the gate
+        fails the self-test.
         """
         found = self._move()
         found += self._poller.poll(0 if found else min(timeout_ms, self._tick(timeout_ms)))
@@ -239,7 +241,7 @@ class Bus:
         return found
 
     def close(self) -> None:
-        """Close everything; what was sent last (bye) has BYE_LINGER_MS to leave."""
+        """Close everything; messages sent last (bye) have BYE_LINGER_MS to leave."""
         for dialed in self._dialed.values():
             dialed.close(BYE_LINGER_MS)
         self._dialed.clear()
@@ -250,14 +252,14 @@ class Bus:
         return self._listed(key) and not self.is_shut_out(DeviceKey(key))
 
     def _tick(self, timeout_ms: int) -> int:
-        """Do what is due; milliseconds until something is due again."""
+        """Do what is due. Return the milliseconds until something is due again."""
         now = self._clock()
         if self._gate.socket.closed:
-            self._serve_gate()  # a poller says nothing of a closed socket
+            self._serve_gate()  # a poller does not report a closed socket
         if self._gate.remade != self._gates_seen:
             self._gates_seen = self._gate.remade
             self._add_gate()
-            self._bound.rebind()  # who came while there was no gate goes
+            self._bound.rebind()  # closes connections that came while there was no gate
         self._connection_limits.tick(now)
         if self._connection_limits.crowded:
             self._rest_crowded(now)
@@ -269,14 +271,14 @@ class Bus:
         return timeout_ms if soonest is None else max(0, round((soonest - now) * 1000) + 1)
 
     def _rest_crowded(self, now: float) -> None:
-        """Nearly all descriptors are in use. What needs the next one may be a file of a user, or
-        libzmq, which ends this process where a local connection finds none (4.3.5)."""
+        """Nearly all descriptors are in use. The next one may be needed for a file of a user, or by
+        libzmq, which ends this process if it finds none for a local connection (4.3.5)."""
         self._socket_errors.note(_CROWDED, now)
         self._own.rest(now + CROWDED_REST_S)
         self._bound.rebind(CROWDED_REST_S)
 
     def _test(self) -> None:
-        """Nothing stays bound that has not been seen to refuse a stranger."""
+        """Test new sockets: no socket stays bound that has not been seen to refuse a stranger."""
         if untested := self._bound.untested():
             self_test(self._context, self._gate, untested, self._bound.watch)
 
@@ -284,7 +286,7 @@ class Bus:
         return [each for dialed in self._dialed.values() for each in dialed.connections()]
 
     def _move(self) -> list[Raw]:
-        """Dial anew what was dialed from, or to, where nobody is any more."""
+        """Dial devices anew if their address, or ours, has changed."""
         moved = self._address_watch.moved(self._clock())
         for device in moved:
             self.redial(device)

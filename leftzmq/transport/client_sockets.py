@@ -1,8 +1,8 @@
 """The sockets that we dialed to one device: control, and after its welcome bulk and news.
 
-Knows connecting, and how libzmq tells of it. Must not know what is said over a connection.
-A frame on a dialed socket has no User-Id (measured): the pinned server key names the sender, so
-each socket belongs to one device.
+Knows connecting, and how libzmq reports it. Must not know what is said over a connection. A frame
+on a dialed socket has no User-Id (measured). The pinned server key names the sender, so each socket
+belongs to one device.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ from leftzmq.wire.messages import NEWS_TOPIC, VERSION, Open
 
 MESSAGES_A_TURN: Final = {Socket.CONTROL: 64, Socket.NEWS: 64, Socket.BULK: 16}
 FRAMES: Final = {Socket.CONTROL: 1, Socket.NEWS: 2, Socket.BULK: 2}
-"""Of one message, without the route that a ROUTER puts before it. News: topic and payload."""
+"""Frames of one message, without the route that a ROUTER puts before it. News: topic and
+payload."""
 
 _FIRST_REST_S: Final = 0.5
 _LONGEST_REST_S: Final = 10.0
@@ -98,11 +99,11 @@ MOVES: Final[dict[tuple[LineState, LineMove], LineState]] = {
 
 
 class ClientLine:
-    """One dialed socket with its monitor, made anew when libzmq would not try again.
+    """One dialed socket with its monitor. It is made anew when libzmq would not try again.
 
-    libzmq itself goes on trying while nobody answers. After a handshake that failed it either
-    never tries again (refused key, foreign protocol) or five times a second (wrong server key);
-    both measured. So we take the socket away and rest, longer each time.
+    libzmq itself keeps trying while nobody answers. After a failed handshake it either never tries
+    again (refused key, foreign protocol) or tries five times a second (wrong server key); both were
+    measured. So we close the socket and wait, longer each time.
     """
 
     def __init__(
@@ -111,11 +112,11 @@ class ClientLine:
         self._context, self._device, self.kind, self.endpoint = context, device, kind, endpoint
         self.link = Link(device, Way.DIALED)
         self.socket: zmq.Socket[bytes] | None = None
-        self.refused = False  # whether the last thing that happened was that our key was refused
-        self.connection: PeerConnection | None = None  # while there is one, if it could be learnt
+        self.refused = False  # whether the last event was that our key was refused
+        self.connection: PeerConnection | None = None  # while connected, if it could be learnt
         self._monitor: SocketMonitor | None = None
         self._state = LineState.CLOSED
-        self._swallowed = False  # what was sent over it may have got lost
+        self._swallowed = False  # a message sent over it may be lost
         self.up_at = self.lost_at = -math.inf
         self._early: deque[tuple[list[Buffer], bool]] = deque()
         self._rest_s = _FIRST_REST_S
@@ -124,14 +125,15 @@ class ClientLine:
 
     @property
     def again_at(self) -> float | None:
-        """When `tick` wants to be called: monotonic seconds."""
+        """When to call `tick` next (monotonic seconds)."""
         return self._again_at
 
     def send(self, frames: list[Buffer], copy: bool) -> bool:
-        """Never waits. False: not connected, or too much waits there already.
+        """Send without waiting. Return False if not connected, or if the queue is full.
 
-        Bulk connects when the welcome has come, and the first gets follow at once: what is sent
-        meanwhile waits, as much as would in the connected socket, and is lost if nobody answers.
+        Bulk connects after the welcome, and the first gets follow at once. Messages sent before the
+        connection is up are queued, as many as the connected socket would queue. They are lost if
+        nobody answers.
         """
         if self.kind is Socket.BULK and self._state is not LineState.UP:
             has_room = len(self._early) < socket_options.BULK_HWM
@@ -147,7 +149,8 @@ class ClientLine:
         return True
 
     def say_open(self) -> None:
-        """Where it is up: the ROUTER at its other end knows by what route we can be asked."""
+        """Send open over a connection that is up, so the ROUTER at the other end learns the route
+        to us."""
         if self._state is LineState.UP:
             self.send([encode(Open(VERSION))], copy=True)
 
@@ -162,7 +165,7 @@ class ClientLine:
             self._open()
 
     def outlived(self, other: ClientLine) -> bool:
-        """Whether it is up since before the other one was lost."""
+        """Return whether it was up before the other one was lost, and still is."""
         return self._state is LineState.UP and self.up_at < other.lost_at
 
     def close(self, linger_ms: int = 0) -> None:
@@ -177,7 +180,8 @@ class ClientLine:
             socket.close(linger_ms)
 
     def _open(self) -> None:
-        """No socket to be had (descriptors, or libzmq's 1023) is like nobody there: it rests."""
+        """Open and connect the socket. If none can be made (descriptors, or libzmq's limit of
+        1023), wait and try again, as if nobody answered."""
         context, host = self._context, self.endpoint.host
         socket: zmq.Socket[bytes] | None = None
         try:
@@ -202,7 +206,8 @@ class ClientLine:
             self._rest(self._rest_s)
             return
         reader = BoundedReader(socket, MESSAGES_A_TURN[self.kind], FRAMES[self.kind])
-        # Data first: what came before a connection broke is taken before it is said to be gone.
+        # Data first: frames that arrived before a connection broke are read before the break is
+        # reported.
         context.poller.add(socket, lambda: self._frames(reader))
         context.poller.add(monitor.socket, lambda: self._events(monitor))
         self.socket, self._monitor = socket, monitor
@@ -246,14 +251,14 @@ class ClientLine:
                 self.say_open()  # the route is a new one
                 if self._swallowed:
                     self._swallowed = False
-                    self._early.clear()  # it is asked for again, like the rest
+                    self._early.clear()  # its gets are sent again, like the rest
                     yield BulkRestored(self._device)
                 while self._early:
                     self.send(*self._early.popleft())
             elif self.kind is Socket.CONTROL:
                 yield LinkOpened(self.link)
         elif event == zmq.EVENT_CONNECT_RETRIED:
-            # After a loss the first of these only says that libzmq is going to try.
+            # After a loss the first of these events only says that libzmq is going to try.
             if self._state is LineState.LOST:
                 self._move(LineMove.TRY_AGAIN)
                 self._again_at = None
@@ -274,7 +279,8 @@ class ClientLine:
             yield from self._failed(_REASONS.get(event, Away.NO_AGENT))
 
     def _failed(self, away: Away) -> Iterator[DialFailed]:
-        """Said of control alone: who reads it knows that address, out of the config."""
+        """Report a failed dial, of control only: its address is the one that a user wrote in the
+        config."""
         self._early.clear()
         self._swallowed = True
         if self.kind is Socket.CONTROL:
@@ -286,7 +292,7 @@ class ClientLine:
 
 
 class ClientSockets:
-    """What connects us with one device that we dial."""
+    """The sockets to one device that we dial."""
 
     def __init__(self, context: Context, device: DeviceKey, control: Endpoint) -> None:
         self._context, self._device = context, device
@@ -294,10 +300,12 @@ class ClientSockets:
         self._more: dict[Socket, ClientLine] = {}
 
     def subscribe(self, bulk_port: int, news_port: int) -> None:
-        """Connect bulk and news, on the host of control; anew where the port is another one.
+        """Connect bulk and news, on the host of control. A socket is made anew if the port has
+        changed.
 
-        Anew too where control was lost and they were not: they have led to the same place, and
-        would be found out only when something was sent over them and not acknowledged for 8 s.
+        It is also made anew if control was lost meanwhile and this socket was not. Such a socket
+        leads to the old place. This would be noticed only 8 s after something is sent over it and
+        not acknowledged.
         """
         for kind, port in ((Socket.BULK, bulk_port), (Socket.NEWS, news_port)):
             endpoint = Endpoint(self.control.endpoint.host, port)
@@ -308,8 +316,9 @@ class ClientSockets:
                 self._more[kind] = ClientLine(self._context, self._device, kind, endpoint)
 
     def open_again(self) -> None:
-        """Say open where bulk is connected: who was greeted anew may have forgotten the route that
-        leads to us. Else the line itself says it as soon as it is."""
+        """Send open over bulk if it is connected, because a device that was greeted anew may have
+        forgotten its route to us. If bulk is not connected, the line sends open as soon as it
+        is."""
         if (line := self._more.get(Socket.BULK)) is not None:
             line.say_open()
 
@@ -321,14 +330,15 @@ class ClientSockets:
 
     @property
     def ends(self) -> ConnectionEnds | None:
-        """Of one of its connections: all are between the same two addresses."""
+        """The ends of one of its connections: all of them have the same two addresses."""
         return next((connection.ends for connection in self.connections()), None)
 
     def connections(self) -> list[PeerConnection]:
         return [line.connection for line in self.lines() if line.connection is not None]
 
     def tick(self, now: float) -> float | None:
-        """Try again what rested long enough. When to be called next; None: nothing rests."""
+        """Reopen sockets whose waiting time is over. Return when to call this next; None: none
+        waits."""
         if self.control.refused:
             self._close_more()  # they would be refused as well, again and again
         for line in self.lines():
@@ -346,7 +356,7 @@ class ClientSockets:
         self.control.close(linger_ms)
 
     def _close_more(self) -> None:
-        # The next welcome brings them back.
+        # The next welcome opens them again.
         for line in self._more.values():
             line.close()
         self._more.clear()

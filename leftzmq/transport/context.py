@@ -1,6 +1,6 @@
 """What the sockets of a bus have in common.
 
-Knows shapes. Must not know what any socket does.
+Knows data only. Must not know what any socket does.
 """
 
 from __future__ import annotations
@@ -20,12 +20,10 @@ from leftzmq.transport.socket_errors import SocketErrors
 @dataclass(frozen=True, slots=True)
 class Context:
     """keys: of this device
-
-    allowed: whether a key (32 bytes) is in the list of the moment
-    strangers: where refusals are noted; troubles: where is noted what hinders our own sockets
-    clock: monotonic seconds
-    activity: knows over which connections of devices something came
-    """
+    allowed: returns whether a key (32 bytes) is in the present list
+    refusal_log: collects refusals; socket_errors: collects errors of our own sockets
+    clock: returns monotonic seconds
+    activity: knows over which connections of devices bytes arrived"""
 
     context: zmq.Context[zmq.Socket[bytes]]
     keys: DeviceKeyPair

@@ -1,7 +1,7 @@
-"""Frames become facts here: whatever the bytes are, what comes out is a fact.
+"""Turns frames into facts: whatever the bytes are, the result is a fact.
 
-Knows the codec and which message may have a body. Must not know sockets, nor folders' keys: what
-is sealed stays so (agent.py opens it).
+Knows the codec and which message may have a body. Must not know sockets, nor folders' keys: sealed
+parts stay sealed (agent.py opens them).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from leftzmq.wire.messages import Chunks, IndexPage, News
 
 @dataclass(frozen=True, slots=True)
 class SealedArrived:
-    """A sealed page. answer: to index_since; False: news."""
+    """A sealed page. answer: whether it answers index_since; else it is news."""
 
     link: Link
     tag: bytes
@@ -32,7 +32,7 @@ class SealedArrived:
 
 @dataclass(frozen=True, slots=True)
 class AdminAsk:
-    """A question at the admin socket. asker: where the answer goes."""
+    """A question at the admin socket. asker: the routing id for the answer."""
 
     asker: bytes
     verb: str
@@ -40,7 +40,7 @@ class AdminAsk:
 
 
 def read(raw: Raw) -> Fact | SealedArrived | AdminAsk | SocketTrouble:
-    """The fact in what the bus brought. Never raises: a refusal is a StrangerRefused.
+    """Return the fact in what the bus returned. Never raises: a refusal becomes a StrangerRefused.
 
     A body is not copied: it is a view of the frame in which zmq received it.
     """

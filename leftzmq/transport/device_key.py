@@ -1,6 +1,7 @@
 """The device key: a CURVE key pair in a private file. Its public half IS the device.
 
-Knows the file's form and z85. Must not know who may talk (gate), nor where the state lies.
+Knows the file's format and z85. Must not know who may connect (zap_gate does), nor where the state
+lies.
 """
 
 from __future__ import annotations
@@ -30,28 +31,29 @@ class DeviceKeyPair:
 
 
 def load_or_make(path: Path) -> DeviceKeyPair:
-    """The key pair in `path`, made there on first use.
+    """Return the key pair in `path`; make it there on first use.
 
-    KeyFileError: readable by others, malformed, or its halves do not belong together.
+    KeyFileError: the file is readable by others, or malformed, or its halves do not belong
+    together.
     """
     if not path.exists():
         public, secret = zmq.curve_keypair()
         text = f"{_HEAD}\npublic {public.decode()}\nsecret {secret.decode()}\n"
-        # Of several processes that come here at once one wins, and all read what it wrote.
+        # Of several processes that run this at once one wins, and all of them read what it wrote.
         make_private(path, text.encode())
     return _parse(read_private(path), path)
 
 
 def make_anew(path: Path) -> DeviceKeyPair:
-    """Another key pair in `path`; the one before, if there is any, lies beside it from now on, as
-    `.old`. No agent uses it meanwhile. KeyFileError; OSError: it could not be moved."""
+    """Return a new key pair, written to `path`. An older pair is kept beside it as `.old`. No agent
+    may use the file meanwhile. KeyFileError; OSError: the old file could not be moved."""
     if path.exists():
         path.replace(path.with_name(f"{path.name}.old"))
     return load_or_make(path)
 
 
 def public_text(key: bytes) -> str:
-    """The z85 form of a public key (40 characters), as `leftzmq id` prints it."""
+    """Return the z85 form of a public key (40 characters), as `leftzmq id` prints it."""
     text: bytes = z85.encode(key)
     return text.decode()
 

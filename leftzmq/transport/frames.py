@@ -1,6 +1,6 @@
-"""What one turn of the poller brings: frames with their sender, and facts that need no decoding.
+"""What one turn of the poller returns: frames with their sender, and facts that need no decoding.
 
-Knows shapes. Must not know sockets.
+Knows data only. Must not know sockets.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from leftzmq.wire.codec import Socket
 
 @dataclass(frozen=True, slots=True)
 class RawFrame:
-    """A message of a paired device: 1 frame, or 2 on bulk. transport/decode makes a fact of it."""
+    """A message of a paired device: 1 frame, or 2 on bulk. transport/decode turns it into a
+    fact."""
 
     link: Link
     socket: Socket
@@ -34,7 +35,8 @@ class RawFrame:
 
 @dataclass(frozen=True, slots=True)
 class RawAsk:
-    """A question at the admin socket; wire/local decodes it. asker: where the answer goes."""
+    """A question at the admin socket; wire/local decodes it. asker: the routing id for the
+    answer."""
 
     asker: bytes
     frame: bytes

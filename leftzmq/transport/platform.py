@@ -1,4 +1,4 @@
-"""What this machine must have before the first socket is made, and what is set for the process.
+"""Checks what this machine must have before the first socket is made, and sets up the process.
 
 Knows libzmq's build, libc and the limit on descriptors. Must not know keys, endpoints or sockets.
 """
@@ -15,19 +15,19 @@ import zmq
 from leftzmq.errors import PlatformError
 
 MIN_LIBZMQ: Final = (4, 3, 5)
-"""Older ones have holes that are open before the handshake (CVE-2019-13132, CVE-2020-15166)."""
+"""Older versions can be attacked before the handshake (CVE-2019-13132, CVE-2020-15166)."""
 
 MAX_DESCRIPTORS: Final = 65_536
-"""More are not asked for. Connections are bounded where they come in (transport/connections/limits,
-transport/ipc/server)."""
+"""A higher limit is not requested. Connections are limited where they are accepted
+(transport/connections/limits, transport/ipc/server)."""
 NEEDED_DESCRIPTORS: Final = 3600
-"""Without peers. 3003 connections can come before the loop looks at one of them (1001 a socket),
-224 of those that it looked at may be silent, 80 are local; the rest is for our own sockets, files
-and indexes. With fewer a stranger could take the last one, and libzmq ends the process where it
-finds none for a local connection."""
+"""Without peers. 3003 connections can be accepted before the loop checks one of them (1001 a
+socket). 224 of those that were checked may be silent, and 80 are local. The rest is for our own
+sockets, files and indexes. With fewer, a stranger could take the last descriptor, and libzmq ends
+the process if it finds none for a local connection."""
 NEEDED_FOR_A_PEER: Final = 24
-"""Three sockets, each with a connection, two eventfds and a monitor's; four connections of its own
-to each of our three."""
+"""For each peer: three sockets, each with a connection, two eventfds and its monitor's one; and
+four connections of the peer to each of our three sockets."""
 
 
 def require(peers: int) -> None:
@@ -41,7 +41,7 @@ def require(peers: int) -> None:
 
 
 def descriptors() -> int:
-    """How many this process may have open."""
+    """Return how many descriptors this process may have open."""
     import resource
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -61,7 +61,8 @@ def _check(platform: str, has_curve: bool, version: tuple[int, int, int], text: 
 
 
 def _seed_routing_ids() -> None:
-    """Let no peer guess the next automatic routing id: a chosen id that equals it aborts us.
+    """Make the next automatic routing id unpredictable: a peer that chose the same id would abort
+    us.
 
     libzmq takes the first one from libc's rand(), which starts the same in every process.
     """

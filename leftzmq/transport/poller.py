@@ -1,4 +1,5 @@
-"""One poller for everything: each socket has a handler, called when something waits there.
+"""One poller for everything: each socket has a handler, which is called when the socket is
+readable.
 
 Knows zmq.Poller. Must not know what the sockets are for.
 """
@@ -28,16 +29,16 @@ class Poller:
         self._poller.register(readable, zmq.POLLIN)
 
     def drop(self, readable: Readable) -> None:
-        """To be called before the socket is closed."""
+        """Remove a socket. To be called before the socket is closed."""
         if self._handlers.pop(readable, None) is not None:
             self._poller.unregister(readable)
 
     def poll(self, timeout_ms: int) -> list[Raw]:
-        """What came, from every socket at most what its handler takes in one turn."""
+        """Return what the handlers read; each handler reads a bounded amount in one turn."""
         waiting: dict[Any, int] = dict(self._poller.poll(timeout_ms))
         found: list[Raw] = []
         for readable, handler in list(self._handlers.items()) if waiting else ():
-            # One handler may have dropped the socket of another one in this very turn.
+            # One handler may have removed the socket of another one in this very turn.
             if readable in waiting and self._handlers.get(readable) is handler:
                 found.extend(handler())
         return found

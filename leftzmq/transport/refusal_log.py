@@ -1,4 +1,4 @@
-"""Who was refused, said once in a while: a flood of strangers is one line per key and minute.
+"""Reports refusals with a limit: a flood of strangers is one line per key and minute.
 
 Knows keys, refusals and a clock that is passed in. Must not know sockets.
 """
@@ -33,10 +33,10 @@ class RefusalLog:
         now: float,
         stranger: Stranger | None = None,
     ) -> None:
-        """`who` was refused: said unless the same was said within QUIET_S.
+        """Note that `who` was refused. It is reported unless the same was reported within QUIET_S.
 
-        device: the paired device that it was, if it was one. now: monotonic seconds
-        stranger: who it was, where it showed a key
+        device: the paired device that was refused, if it was one. now: monotonic seconds. stranger:
+        its key and address, if it showed a key.
         """
         key = (who, refusal)
         self._forget(now)
@@ -50,12 +50,13 @@ class RefusalLog:
         self._facts.append(StrangerRefused(device, refusal, detail, stranger))
 
     def hush(self, refusal: Refusal, who: bytes, now: float) -> None:
-        """That `who` is refused so from now on is known already, and not said for QUIET_S."""
-        self._said.pop((who, refusal), None)  # the oldest stay first
+        """Do not report this refusal of `who` for QUIET_S, because its reason is known already."""
+        self._said.pop((who, refusal), None)  # keeps the dict in order of time
         self._said[who, refusal] = now
 
     def take(self, now: float) -> list[StrangerRefused]:
-        """What is to be said now. Those over MAX_REMEMBERED are one line a minute, as a number."""
+        """Return the refusals to report now. Those over MAX_REMEMBERED are one line a minute, as a
+        number."""
         if self._unsaid and now - self._unsaid_since >= QUIET_S:
             detail = f"and {counted(self._unsaid, 'more time')}, from others"
             self._facts.append(StrangerRefused(None, Refusal.UNKNOWN_DEVICE, detail))
@@ -64,7 +65,7 @@ class RefusalLog:
         return facts
 
     def _forget(self, now: float) -> None:
-        # The oldest come first: nothing is said twice without having been forgotten.
+        # Oldest first: a refusal is reported again only after it was forgotten.
         while self._said:
             oldest = next(iter(self._said))
             if now - self._said[oldest] < QUIET_S:

@@ -1,4 +1,4 @@
-"""Is the gate there, and does it judge? Asked of every bound socket before anybody else may come.
+"""Tests whether the gate judges: each server socket is tested before anybody else may connect.
 
 Knows how a stranger and a guest look to the gate. Must not know the rest of the bus.
 """
@@ -34,10 +34,11 @@ def self_test(
     bound: Iterable[tuple[Socket, Endpoint]],
     watch: Callable[[], None],
 ) -> None:
-    """A random key must be refused at each endpoint, and ours, as a guest, let in. Serves the gate.
+    """Check that each endpoint refuses a random key and accepts our own key as a guest. Serves the
+    gate meanwhile.
 
-    watch: lets the bound sockets take note of who came; others may come meanwhile
-    GateError: one of them was judged otherwise, or not within DEADLINE_S.
+    watch: lets the server sockets count new connections; others may connect meanwhile. Raises
+    GateError if a key was judged otherwise, or not within DEADLINE_S.
     """
     public, secret = (z85.decode(half) for half in zmq.curve_keypair())
     stranger = DeviceKeyPair(DeviceKey(public), secret)
@@ -61,7 +62,8 @@ def _judged(
     kind: Socket,
     endpoint: Endpoint,
 ) -> int | None:
-    """How the handshake of `client` ended: an event of libzmq, None if it did not in time."""
+    """Return how the handshake of `client` ended, as an event of libzmq; None if it did not end in
+    time."""
     socket = socket_options.dialed(
         context.context, kind, client, context.keys.public, endpoint.host
     )
@@ -86,5 +88,5 @@ def _judged(
 
 
 def _reachable(host: str) -> str:
-    """An address that leads to a socket bound to `host`."""
+    """Return an address that leads to a socket bound to `host`."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)

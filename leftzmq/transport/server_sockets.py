@@ -1,8 +1,8 @@
 """The sockets that other devices connect to: control, bulk and news.
 
-Knows binding, routes, and whether a sender is in the list of the moment. Must not know what is
-said. The gate lets a connection in once; the list may change while it lives, so every message's
-User-Id (set by libzmq from the gate's answer; a sender cannot) is looked up again.
+Knows binding, routes, and whether a sender is in the present list. Must not know what is said. The
+gate checks a connection once, and the list may change while the connection is open. So the User-Id
+of every message is checked again (libzmq sets it from the gate's answer; a sender cannot).
 """
 
 from __future__ import annotations
@@ -34,16 +34,19 @@ from leftzmq.transport.zap_gate import key_of_user
 from leftzmq.wire.codec import Socket
 from leftzmq.wire.messages import NEWS_TOPIC
 
-REBIND_RETRY_S: Final = 0.02  # libzmq closes a listener in another thread
-CLOSES_S: Final = 2.0  # after that it is somebody else's
+REBIND_RETRY_S: Final = 0.02  # libzmq closes a listening socket in another thread
+CLOSES_S: Final = 2.0  # after that the port belongs to another program
 ABSENT_RETRY_S: Final = 2.0
-"""An address that this machine does not have yet, a port that another one has, no descriptor."""
+"""Before the next try, if this machine lacks the address, or another program has the port, or no
+descriptor is free."""
 CROWDED_REST_S: Final = 1.0
 SUBSCRIPTIONS_MAX: Final = 8
-"""Over one connection. A device subscribes once; libzmq keeps each one until we have read it."""
+"""Over one connection. A device subscribes once; libzmq keeps each subscription until we read
+it."""
 EVENTS_A_TURN: Final = 100
-"""Connections that come or go, of one socket (about 40 us each). While 1001 wait to be read libzmq
-lets nobody else in at that socket, so that is how many can come unseen."""
+"""Connections that open or close, of one socket (about 40 us each). While 1001 events wait to be
+read, libzmq accepts no more at that socket, so that is how many connections can be open and
+uncounted."""
 _SUBSCRIBE: Final = b"\x01" + NEWS_TOPIC
 _UNSUBSCRIBE: Final = b"\x00" + NEWS_TOPIC
 _ROUTE_BYTES: Final = 5  # of an automatic routing id: 0 and a counter
@@ -53,7 +56,8 @@ _MONITORED: Final = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where to bind. bulk, news: None = any port on the host of control, `remembered` if free."""
+    """Where to bind. bulk, news: None = any port on the host of control, `remembered` if it is
+    free."""
 
     control: Endpoint
     bulk: Endpoint | None = None
@@ -63,12 +67,13 @@ class Listening:
 
 @dataclass(slots=True)
 class _Server:
-    """One of the three. choices: the first that can be bound is taken, and is the only one then.
+    """One of the three. choices: the first that can be bound is used, and is then the only one.
 
-    key: in the config, that names its host
+    key: of the config, under which the host is set
     socket, monitor: None while there is none
-    again_at: when to try to bind it, inf: it is bound. taken_since: it was tried, and taken
-    trouble: what was said of it
+    again_at: when to try to bind it, inf: it is bound
+    taken_since: since when its port was found taken
+    trouble: what was reported of it
     """
 
     kind: Socket
@@ -91,9 +96,10 @@ class _Server:
 
 
 class ServerSockets:
-    """Tries to bind all of them at once; what has to wait is bound by `tick`.
+    """The three server sockets. The constructor tries to bind all of them; `tick` binds those that
+    must wait.
 
-    Raises PortTaken where waiting would not help.
+    Raises PortTaken if waiting would not help.
     """
 
     def __init__(
@@ -106,7 +112,7 @@ class ServerSockets:
         self._servers = {
             Socket.BULK: _Server(Socket.BULK, "bulk" if listening.bulk else "listen", bulk),
             Socket.NEWS: _Server(Socket.NEWS, "news" if listening.news else "listen", news),
-            # Last: who reaches control is told where the other two are.
+            # Last: a device that reaches control is told where the other two are.
             Socket.CONTROL: _Server(Socket.CONTROL, "listen", [listening.control]),
         }
         try:
@@ -117,11 +123,11 @@ class ServerSockets:
 
     @property
     def endpoints(self) -> dict[Socket, Endpoint]:
-        """Where each is bound, or is to be."""
+        """Where each socket is bound, or is to be bound."""
         return {kind: server.endpoint for kind, server in self._servers.items()}
 
     def send(self, kind: Socket, route: bytes, frames: list[Buffer], copy: bool) -> bool:
-        """Never waits. False: that connection is gone, or too much waits there already."""
+        """Send without waiting. Return False if the connection is gone, or if its queue is full."""
         socket = self._servers[kind].socket
         if socket is None:
             return False
@@ -132,17 +138,18 @@ class ServerSockets:
         return True
 
     def publish(self, frame: bytes) -> None:
-        """To every subscriber that has room; the others find the gap themselves (I7)."""
+        """Send to every subscriber with space in its queue; the others find the gap themselves
+        (I7)."""
         socket = self._servers[Socket.NEWS].socket
         if socket is not None:
             socket.send_multipart([NEWS_TOPIC, frame], zmq.DONTWAIT)
 
     def has_seen(self, device: DeviceKey) -> bool:
-        """Whether a connection of this device may be open."""
+        """Return whether a connection of this device may be open."""
         return self._connection_limits.has_seen(device)
 
     def rebind(self, rest_s: float = 0.0) -> None:
-        """Cut every connection that came, and bind anew, at once or in the next ticks."""
+        """Close every connection that others made, and bind anew, at once or in the next ticks."""
         now = self._context.clock()
         self._connection_limits.forget_all()
         for server in self._servers.values():
@@ -151,20 +158,20 @@ class ServerSockets:
         self.tick(now)
 
     def tick(self, now: float) -> float | None:
-        """Bind what is not bound. When to be called next; None: all is bound, or held."""
+        """Bind what is not bound. Return when to call this next; None: all are bound, or held."""
         if self._is_held:
             return None
         self._bind_all(now, first=False)
-        # The first one that waits: those behind it wait for it.
+        # The first one that waits: those after it wait for it.
         return next((s.again_at for s in self._servers.values() if not s.is_bound), None)
 
     def hold(self) -> None:
-        """Let go of what is bound until `serve`: who comes while nobody looks is not counted."""
+        """Unbind until `serve`: connections made while nobody polls would not be counted."""
         self._is_held = True
         self.rebind()
 
     def serve(self) -> None:
-        """Bind at the ports of before; what is not free at once is bound by `tick`."""
+        """Bind at the same ports as before; a port that is not free at once is bound by `tick`."""
         self._is_held = False
         now = self._context.clock()
         for server in self._servers.values():
@@ -174,19 +181,20 @@ class ServerSockets:
 
     @property
     def closes(self) -> bool:
-        """Whether a port of ours is taken, and not for long: most likely by ourselves."""
+        """Whether a port of ours is taken for a short time only: most likely by ourselves."""
         waits = (s for s in self._servers.values() if not s.is_bound)
         return any(s.taken_since < math.inf and not s.trouble for s in waits)
 
     def untested(self) -> list[tuple[Socket, Endpoint]]:
-        """What is bound, and was not given by an earlier call."""
+        """Return the bound sockets that no earlier call returned."""
         found = [s for s in self._servers.values() if s.is_bound and not s.is_tested]
         for server in found:
             server.is_tested = True
         return [(server.kind, server.endpoint) for server in found]
 
     def watch(self) -> None:
-        """Take note of who came and who went. libzmq lets nobody else in while this is not done."""
+        """Count connections that opened or closed. libzmq accepts no more while this is not
+        done."""
         for server in self._servers.values():
             self._watch(server)
 
@@ -197,7 +205,7 @@ class ServerSockets:
     def _bind_all(self, now: float, *, first: bool) -> None:
         for server in self._servers.values():
             if now < server.again_at:
-                # Those behind it wait: who reaches control must find the others.
+                # Those after it wait: a device that reaches control must find the others.
                 if not server.is_bound:
                     break
                 continue
@@ -205,7 +213,8 @@ class ServerSockets:
                 break
 
     def _bind(self, server: _Server, now: float, first: bool) -> bool:
-        """Whether it is bound now. PortTaken: at the `first` try, where only a person can help."""
+        """Bind one socket. Return whether it is bound now. PortTaken: at the `first` try, if only a
+        user can help."""
         for last, endpoint in enumerate(server.choices, start=1 - len(server.choices)):
             try:
                 socket = server.socket or self._make(server, endpoint.host)
@@ -231,7 +240,7 @@ class ServerSockets:
 
     def _wait(self, server: _Server, taken: PortTaken, number: int | None, now: float) -> None:
         if number == errno.EADDRINUSE:
-            # Most likely it is our own listener of a moment ago, which another thread closes.
+            # Most likely our own listening socket of a moment ago, which another thread closes.
             server.taken_since = min(server.taken_since, now)
             if now < server.taken_since + CLOSES_S:
                 server.again_at = now + REBIND_RETRY_S
@@ -247,7 +256,7 @@ class ServerSockets:
         news = kind is Socket.NEWS
         reader = BoundedReader(socket, MESSAGES_A_TURN[kind], 1 if news else 1 + FRAMES[kind])
         take = self._subscriptions if news else lambda inlet: self._messages(kind, inlet)
-        # First who comes and goes: frames name the connection that they came over.
+        # First the events: frames name the connection that they came over.
         context.poller.add(monitor.socket, lambda: self._watch(server))
         context.poller.add(socket, lambda: take(reader))
         return socket
@@ -294,7 +303,7 @@ class ServerSockets:
     def _subscriptions(self, reader: BoundedReader) -> Iterator[Raw]:
         for frame, *more in reader.take():
             if frame.bytes == _UNSUBSCRIBE and not more:
-                continue  # nobody's: libzmq makes one itself when the last subscriber is gone
+                continue  # of no device: libzmq makes one itself when the last subscriber is gone
             device, connection = self._sender(Socket.NEWS, frame)
             if connection is not None:
                 connection.took([frame, *more])
@@ -311,14 +320,15 @@ class ServerSockets:
     def _sender(
         self, kind: Socket, frame: zmq.Frame
     ) -> tuple[DeviceKey | None, PeerConnection | None]:
-        """The paired device that a frame came from, and over which connection; without a device,
-        and noted, if it is not paired any more: then that connection ends."""
+        """Return the paired device that a frame came from, and its connection. If the device is not
+        paired any more, note this, end the connection and return no device."""
         refusal_log, now = self._context.refusal_log, self._context.clock()
         try:
             key = DeviceKey(key_of_user(str(frame.get("User-Id"))))
         except (zmq.ZMQError, ValueError, KeyError):
-            # It came in while no gate answered. Not so on news: what libzmq makes there itself of
-            # a device's later frames is nobody's, too.
+            # The connection was accepted while no gate answered. On news this is not so: frames
+            # that libzmq itself makes there for a device's later subscriptions have no User-Id,
+            # either.
             if kind is not Socket.NEWS:
                 refusal_log.note(None, Refusal.UNKNOWN_DEVICE, b"", "met no gate", now)
             self._connection_limits.end(frame, kind)
@@ -326,7 +336,7 @@ class ServerSockets:
         if self._context.allowed(key):
             connection = self._connection_limits.heard(frame, kind, key)
             if connection is None:
-                # Its first frame was read before the word that it was let in.
+                # The first frame was read before the event that the connection was accepted.
                 self._watch(self._servers[kind])
                 connection = self._connection_limits.heard(frame, kind, key)
             return key, connection
@@ -340,20 +350,22 @@ class ServerSockets:
 
 
 def _free(host: str, remembered: int) -> list[Endpoint]:
-    """Any port of this host, best the one of last time."""
+    """Return the choices for any port of this host: first the remembered one."""
     return [Endpoint(host, port) for port in dict.fromkeys((remembered, 0))]
 
 
 def _address(host: str) -> str:
-    """libzmq binds to addresses only. Raises OSError for a name that has none."""
+    """Return the address of a host, because libzmq binds to addresses only. Raises OSError for a
+    name without address."""
     if "%" in host:
-        return host  # an address with its zone, of which the system gives back only a number
+        return host  # an address with its zone; getaddrinfo returns the zone only as a number
     found = dns.getaddrinfo(host, None, type=dns.SOCK_STREAM)
     return str(found[0][4][0])
 
 
 def _is_absent(error: zmq.ZMQError | OSError) -> bool:
-    """Whether the address may still come: an interface that is not up, a name not known yet."""
+    """Return whether the address may still appear: an interface that is not up, a name not known
+    yet."""
     return error.errno in _NOT_HERE or isinstance(error, dns.gaierror)
 
 

@@ -1,4 +1,4 @@
-"""What keeps our own sockets from being made or bound, said once in a while.
+"""Errors that prevent our own sockets from being made or bound, each reported with a limit.
 
 Knows sentences and a clock that is passed in. Must not know sockets.
 """
@@ -20,14 +20,14 @@ class SocketTrouble:
 
 
 class SocketErrors:
-    """Collects sentences; the same one is said again after QUIET_S at the earliest."""
+    """Collects sentences; the same sentence is reported again after QUIET_S at the earliest."""
 
     def __init__(self) -> None:
         self._said: dict[str, float] = {}
         self._new: list[SocketTrouble] = []
 
     def note(self, text: str, now: float) -> None:
-        """now: monotonic seconds"""
+        """Report a sentence, unless it was reported lately. now: monotonic seconds."""
         if now - self._said.get(text, -QUIET_S) < QUIET_S:
             return
         self._said.pop(text, None)
@@ -37,7 +37,7 @@ class SocketErrors:
         self._new.append(SocketTrouble(text))
 
     def over(self, text: str) -> None:
-        """If it comes again, it is said again at once."""
+        """The error is over: if it occurs again, it is reported at once."""
         self._said.pop(text, None)
 
     def take(self) -> list[SocketTrouble]:

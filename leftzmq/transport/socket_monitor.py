@@ -1,4 +1,4 @@
-"""What libzmq tells of a connection: made, refused, lost.
+"""What libzmq reports of a connection: made, refused, lost.
 
 Knows socket monitors. Must not know what follows from an event.
 """
@@ -12,15 +12,16 @@ from typing import Final
 import zmq
 
 _EVENT: Final = struct.Struct("=HI")  # zmq_socket_monitor(3): the event and its value
-# A name is not free again at once when its socket is closed; so none is used twice.
+# An endpoint's name is not free at once when its socket is closed; so none is used twice.
 _numbers = itertools.count()
 
 
 class SocketMonitor:
-    """Collects `events` (a mask) of `socket`. To be closed before that. `socket` of it: a PAIR.
+    """Collects `events` (a mask) of `socket`. To be closed before that socket. The monitor's own
+    `socket` is a PAIR.
 
-    waits: so many events, and 1000 more, wait to be read; then the thread of libzmq that has one
-        more stands still until they are
+    waits: this number of events, and 1000 more, can wait to be read; then the libzmq thread that
+        has a further event blocks until they are read
     value: what libzmq said beside the last event; with CONNECTED, ACCEPTED and DISCONNECTED the
         connection's descriptor
     """
@@ -42,7 +43,7 @@ class SocketMonitor:
         self.socket.connect(where)
 
     def next(self) -> int | None:
-        """The next event, a zmq.EVENT_*; None: nothing more happened."""
+        """Return the next event, a zmq.EVENT_*; None: there is no further event."""
         try:
             said, _ = self.socket.recv_multipart(zmq.DONTWAIT)
         except zmq.ZMQError:
@@ -52,7 +53,7 @@ class SocketMonitor:
         return event
 
     def close(self) -> None:
-        # A thread that stands still holds the lock that is needed to end this.
+        # A blocked thread holds the lock that closing needs.
         while self.next() is not None:
             pass
         self._monitored.disable_monitor()

@@ -23,22 +23,22 @@ from leftzmq.wire.messages import (
 HANDSHAKE_MS: Final = 5_000  # a silent stranger holds a descriptor this long; the default is 30 s
 RECONNECT_MS: Final = 200
 RECONNECT_MAX_MS: Final = 5_000
-CONNECT_MS: Final = 5_000  # a firewall that drops everything would keep it for two minutes
+CONNECT_MS: Final = 5_000  # a firewall that drops everything would hold it for two minutes
 KEEPALIVE_IDLE_S: Final = 10
 KEEPALIVE_INTERVAL_S: Final = 5
-"""The kernel asks whether the other machine is still there. libzmq's own heartbeats are off: they
-abort the process when a connection breaks while messages of it wait to be read (decision 0010)."""
+"""The kernel probes whether the other machine is still there. libzmq's own heartbeats are off: they
+abort the process if a connection breaks while its messages wait to be read (decision 0010)."""
 UNACKNOWLEDGED_MS: Final = 8_000
-"""A connection on which nothing was acknowledged for so long, a question of the kernel's included,
-is given up and made anew. TCP alone tries again at ever longer intervals (13 s after packets were
-lost, then 26 s), though the network was back long ago."""
+"""If nothing was acknowledged on a connection for so long, keep-alive probes included, it is given
+up and made anew. TCP alone tries again at ever longer intervals (13 s after packets were lost, then
+26 s), even when the network was back long ago."""
 
-_CURVE_BYTES: Final = 64  # a MESSAGE command takes 33 bytes around what is in it
+_CURVE_BYTES: Final = 64  # a MESSAGE command adds 33 bytes to its contents
 
-# HWMs count messages, per connection and direction, whatever their size; the default of 1000
-# would be 1 GiB on bulk. Each is: what may wait for one device that has stopped reading.
+# HWMs count messages, per connection and direction, whatever their size; the default of 1000 would
+# be 1 GiB on bulk. Each of these is what may be queued for one device that has stopped reading.
 CONTROL_HWM: Final = 128  # x 64 KiB = 8 MiB
-NEWS_HWM: Final = 128  # x 64 KiB = 8 MiB; what does not fit is lost, and found by the next hello
+NEWS_HWM: Final = 128  # x 64 KiB = 8 MiB; what does not fit is lost; the next hello shows it
 BULK_HWM: Final = 32  # x 1 MiB = 32 MiB: twice the largest credit
 
 _HWM: Final = {
@@ -56,7 +56,7 @@ _MAX_INBOUND_BYTES: Final = {
 def bound(
     context: zmq.Context[zmq.Socket[bytes]], kind: Socket, keys: DeviceKeyPair, host: str
 ) -> zmq.Socket[bytes]:
-    """A socket ready to be bound: ROUTER, or XPUB for news. The gate must be there by then."""
+    """Return a socket ready to be bound: ROUTER, or XPUB for news. The gate must exist by then."""
     socket = context.socket(zmq.XPUB if kind is Socket.NEWS else zmq.ROUTER)
     _common(socket, kind, host)
     socket.curve_server = 1
@@ -64,10 +64,10 @@ def bound(
     socket.zap_domain = ZAP_DOMAIN
     if kind is Socket.NEWS:
         socket.maxmsgsize = MAX_PUB_INBOUND_BYTES
-        # Every subscription is shown, not only the first of each topic: each is a device.
+        # Every subscription is reported, not only the first of each topic: each is a device.
         socket.setsockopt(zmq.XPUB_VERBOSE, 1)
     else:
-        # A send to who is not there fails, instead of being lost in silence.
+        # A send to a route that is gone fails, instead of being lost silently.
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
     return socket
 
@@ -79,7 +79,7 @@ def dialed(
     device: bytes,
     host: str,
 ) -> zmq.Socket[bytes]:
-    """A socket ready to be connected to `device` and nobody else: DEALER, or SUB for news."""
+    """Return a socket ready to be connected to `device` only: DEALER, or SUB for news."""
     socket = context.socket(zmq.SUB if kind is Socket.NEWS else zmq.DEALER)
     _common(socket, kind, host)
     socket.curve_publickey, socket.curve_secretkey = keys.public, keys.secret
@@ -87,14 +87,14 @@ def dialed(
     socket.reconnect_ivl, socket.reconnect_ivl_max = RECONNECT_MS, RECONNECT_MAX_MS
     socket.connect_timeout = CONNECT_MS
     if kind is not Socket.NEWS:
-        # Nothing waits for a connection that may never come. On a SUB it would lose the
-        # subscription itself (measured, libzmq 4.3.5).
+        # Nothing is queued for a connection that may never be made. On a SUB this option would lose
+        # the subscription itself (measured, libzmq 4.3.5).
         socket.immediate = 1
     return socket
 
 
 def _common(socket: zmq.Socket[bytes], kind: Socket, host: str) -> None:
-    socket.linger = 0  # what was not sent when we close is asked for again
+    socket.linger = 0  # what was not sent when we close is requested again
     socket.sndhwm = socket.rcvhwm = _HWM[kind]
     socket.maxmsgsize = _MAX_INBOUND_BYTES[kind]
     socket.handshake_ivl = HANDSHAKE_MS

@@ -1,8 +1,8 @@
 """The gate (ZAP): libzmq asks it about every connection; it lets in paired devices only.
 
-Knows ZAP (https://rfc.zeromq.org/spec/27/) and a question to ask about a key. Must not know why a
-device is paired. Where no gate answers, libzmq lets ANY key in (measured, 4.3.5): so it is
-there before anything is bound, and what breaks in it is answered, never raised.
+Knows ZAP (https://rfc.zeromq.org/spec/27/) and a callable that says whether a key is paired. Must
+not know why a device is paired. Without a gate libzmq lets ANY key in (measured, 4.3.5). So the
+gate exists before anything is bound, and an error in it becomes an answer, never an exception.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ ZAP_ENDPOINT: Final = "inproc://zeromq.zap.01"
 ZAP_DOMAIN: Final = b"leftzmq"
 _VERSION: Final = b"1.0"
 _KEY_BYTES: Final = 32
-_MAX_REQUESTS_A_TURN: Final = 256  # strangers must not keep the loop from everybody else
+_MAX_REQUESTS_A_TURN: Final = 256  # so strangers cannot keep the loop from other work
 _REMAKE_DEADLINE_S: Final = 2.0
-_KEYS_REMEMBERED: Final = 256  # asked for with every frame; paired devices only, so there are few
+_KEYS_REMEMBERED: Final = 256  # asked for with every frame; only paired devices, so there are few
 
 
 class Gate:
-    """Answers who may come in. `socket` belongs into the poller; `serve()` when it is readable.
+    """Answers which keys may connect. Its `socket` must be in the poller; call `serve()` when it is
+    readable.
 
-    remade: how often the socket had to be made anew. Connections that came meanwhile met no gate:
-        whoever owns bound sockets must bind them anew.
+    remade: how often the socket was made anew. Connections made meanwhile were not checked, so the
+        owner of server sockets must bind them anew
     guest: one more key that is let in, while the self-test runs
     """
 
@@ -44,9 +45,9 @@ class Gate:
         self.socket = self._bound()
 
     def serve(self) -> None:
-        """Answer what waits. Never raises for anything that a connection can cause.
+        """Answer waiting requests. Never raises for anything that a connection can cause.
 
-        GateError: the socket died and cannot be made anew; nothing may stay bound then.
+        GateError: the socket is closed and cannot be made anew; nothing may stay bound then.
         """
         for _ in range(_MAX_REQUESTS_A_TURN):
             try:
@@ -68,12 +69,13 @@ class Gate:
         number = request[3] if len(request) > 3 else b""
         try:
             status, text, user = self._judge(request[2:])
-        except Exception as error:  # a gate that raises would be dead, and let anybody in
+        except Exception as error:  # a gate that raises would stop, and libzmq would let any key in
             status, text, user = b"500", type(error).__name__.encode(), b""
         return [route, b"", _VERSION, number, status, text, user, b""]
 
     def _judge(self, request: list[bytes]) -> tuple[bytes, bytes, bytes]:
-        """(status, text, user id) for [version, request id, domain, address, ..., credentials]."""
+        """Return (status, text, user id) for [version, request id, domain, address, ...,
+        credentials]."""
         version, _, domain, address, _, mechanism, *credentials = request
         if version != _VERSION or domain != ZAP_DOMAIN or mechanism != b"CURVE":
             self._refuse(b"", f"{mechanism[:16]!r} from {_printable(address)}")
@@ -101,7 +103,7 @@ class Gate:
         return socket
 
     def _remake(self) -> None:
-        # Its name is given free by another thread of libzmq, a moment after close().
+        # Another thread of libzmq frees the endpoint's name, a moment after close().
         self.socket.close(0)
         deadline = time.monotonic() + _REMAKE_DEADLINE_S
         while True:
@@ -118,7 +120,7 @@ class Gate:
 
 @lru_cache(maxsize=_KEYS_REMEMBERED)
 def key_of_user(user_id: str) -> bytes:
-    """The key behind a `User-Id` that this gate gave out."""
+    """Return the key behind a `User-Id` that this gate gave out."""
     key: bytes = z85.decode(user_id)
     return key
 

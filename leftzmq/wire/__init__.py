@@ -1,4 +1,4 @@
-"""The protocol: messages, codec, checks, sealed pages. The only door to msgpack.
+"""The protocol: messages, codec, checks, sealed pages. Only this package uses msgpack.
 
-docs/protocol.md is its authority. Knows bytes and values. Must not know sockets or files.
+docs/protocol.md is the authority. Knows bytes and values. Must not know sockets or files.
 """

@@ -1,6 +1,6 @@
-"""What types cannot say of an entry: a version that contradicts itself does not come in.
+"""Checks of an entry that types cannot express: a version that contradicts itself is refused.
 
-Knows WireEntry and tree.Entry and turns one into the other. Must not know who sent it, or why.
+Knows WireEntry and tree.Entry and converts one into the other. Must not know who sent it, or why.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from leftzmq.wire.messages import WireEntry
 
 
 def check_entry(wire: WireEntry) -> Entry:
-    """The entry that `wire` stands for.
+    """Return the entry that `wire` stands for.
 
     Raises Refused: PATH_*, BAD_ENTRY, BAD_LINK, BAD_VECTOR, OUT_OF_RANGE; the detail names the
-    path. Whoever sent such an entry is dropped.
+    path. A device that sends such an entry is dropped.
     """
     path = check_path(wire.path)
     try:
@@ -47,7 +47,7 @@ def check_entry(wire: WireEntry) -> Entry:
 
 
 def to_wire(entry: Entry) -> WireEntry:
-    """The inverse of `check_entry`."""
+    """Return the WireEntry of an entry; the inverse of `check_entry`."""
     return WireEntry(
         path=entry.path,
         kind=int(entry.kind),

@@ -1,6 +1,7 @@
-"""Messages as frames and back: limits, tags, versions. docs/protocol.md is the authority.
+"""Encodes messages as frames and decodes them: limits, tags, versions. docs/protocol.md is the
+authority.
 
-Knows which message belongs on which socket. Must not know what anybody does about one, nor what
+Knows which message belongs on which socket. Must not know what follows from a message, nor what
 lies inside a seal (wire/page).
 """
 
@@ -39,7 +40,7 @@ _TEXT_BYTES: Final = 4 * 256  # a ShortText of the widest characters
 
 
 class Socket(Enum):
-    """The sockets that other devices reach, with what a frame on each may hold."""
+    """The sockets that other devices reach, with the limits of a frame on each."""
 
     CONTROL = "control"
     NEWS = "news"
@@ -51,7 +52,7 @@ class Socket(Enum):
 
     @property
     def carries(self) -> frozenset[type[Message]]:
-        """The messages that belong here; any other one is refused as WRONG_SOCKET."""
+        """The messages that this socket may carry; any other message is refused as WRONG_SOCKET."""
         return _CARRIES[self]
 
 
@@ -85,12 +86,12 @@ _BY_TAG: Final[dict[int, type[Message]]] = {
 _ROOM: Final = {kind: socket.limits.frame for socket, kinds in _CARRIES.items() for kind in kinds}
 
 _GREETINGS: Final = frozenset((Hello, Welcome, Open))
-"""Their second field is the version, in every version of the protocol. Refusing has it too, but
-is taken whatever it says: its shape never changes, so that a refusal can always be read."""
+"""Their second field is the version, in every version of the protocol. Refusing has it too, but is
+accepted with any version: its shape never changes, so that a refusal can always be read."""
 
 
 def encode(message: Message) -> bytes:
-    """One frame: the msgpack array [tag, field, ...].
+    """Return one frame: the msgpack array [tag, field, ...].
 
     Every message that is within the ranges of messages.py fits the limit of its socket.
     """
@@ -100,16 +101,16 @@ def encode(message: Message) -> bytes:
 
 
 def decode(frame: Frame, socket: Socket) -> Message:
-    """The message in a frame that came over `socket`.
+    """Return the message in a frame that came over `socket`.
 
-    Raises Refused, and nothing else, for whatever bytes: TOO_LONG, NOT_MSGPACK, UNKNOWN_MESSAGE,
+    Raises Refused, and nothing else, for any bytes: TOO_LONG, NOT_MSGPACK, UNKNOWN_MESSAGE,
     WRONG_SOCKET, OTHER_VERSION, WRONG_SHAPE, OUT_OF_RANGE.
     """
     try:
         value = unpack(frame, socket.limits)
     except Refused as refused:
-        # Another socket's message, or another version's greeting, may hold what our limits here
-        # do not allow; it is called what it is.
+        # A message for another socket, or a greeting of another version, may exceed the limits of
+        # this socket. The refusal then names that reason.
         if refused.refusal is Refusal.NOT_MSGPACK:
             _check_head(head_of(frame), socket)
         raise
@@ -125,7 +126,7 @@ def decode(frame: Frame, socket: Socket) -> Message:
 
 
 def kind_of(frame: Frame) -> type[Message] | None:
-    """The kind of message that a frame begins as, whatever follows; None where there is none.
+    """Return the kind of message that a frame begins as, whatever follows; None if there is none.
 
     Looks at 23 bytes at most.
     """
@@ -134,7 +135,7 @@ def kind_of(frame: Frame) -> type[Message] | None:
 
 
 def check_body(header: Chunks, body_length: int) -> None:
-    """That the body after `header` is as long as its boxes.
+    """Check that the body after `header` is as long as its boxes together.
 
     Raises Refused: WRONG_BODY, or TOO_LONG for more than a body may ever hold.
     """
@@ -146,7 +147,7 @@ def check_body(header: Chunks, body_length: int) -> None:
 
 
 def _check_head(head: Sequence[object], socket: Socket) -> type[Message] | None:
-    """The kind of message that begins with these items; None where there is no such kind."""
+    """Return the kind of message that begins with these items; None if there is no such kind."""
     kind = _BY_TAG.get(head[0]) if head and type(head[0]) is int else None
     if kind is None:
         return None

@@ -1,8 +1,9 @@
-"""Folder rows: what a hello or welcome says of a folder, to those alone who hold its secret.
+"""Folder rows: what a hello or welcome says of a folder, readable only with the folder's secret.
 
-A row proves that its sender holds the folder's secret, to the one device that it is for, and says
-the rest in a box under a key of that pair. Whoever lacks the secret learns nothing from one but
-that there is a row: no id, no tag, no life, no head. What was said to it is of no use elsewhere.
+A row proves that its sender holds the folder's secret, to the one device that it is for. The rest
+of the row is in a box under a key of that pair of devices. A device without the secret learns only
+that there is a row: no id, no tag, no life, no head. It cannot use a row that it received anywhere
+else.
 
 Knows how a row is made and opened. Must not know which folders there are, or who is asked.
 """
@@ -27,18 +28,19 @@ _CAUSES: Final = {
     4: StopCause.INDEX,
     5: StopCause.INDEX_BROKEN,
 }
-"""As the head of a row of a folder that is stopped. Any other number is a cause unknown here."""
+"""The value of the head field in a row of a stopped folder. Any other number is a cause unknown
+here."""
 _NUMBERS: Final = {cause: number for number, cause in _CAUSES.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a device is in a folder, and how far it knows the device that it tells.
+    """A device's state in a folder, and how far it knows the index of the receiver.
 
-    folder: the id that its secret has here; it is never said
+    folder: the id that its secret has here; it is never sent
     life, head: the sender's life and the last sequence that it has made durable
-    your_life, your_head: the life and head of the receiver's index that the sender holds
-            (12 zero bytes and 0: none)
+    your_life, your_head: the life and head of the receiver's index that the sender holds (12 zero
+        bytes and 0: none)
     """
 
     folder: str
@@ -50,9 +52,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Halted:
-    """The device has this folder, and it is stopped there: nothing can be asked of it.
+    """The device has this folder, and the folder is stopped there: it cannot be asked for anything.
 
-    cause: None: one that this version does not know
+    cause: None if this version does not know it.
     """
 
     folder: str
@@ -62,9 +64,9 @@ class Halted:
 def row(
     keys: FolderKeys, sender: bytes, receiver: bytes, said: Standing | Halted, nonce: bytes
 ) -> FolderHello:
-    """The row of a folder in a hello of `sender` to `receiver` (public keys of 32 bytes).
+    """Return the row of a folder in a hello of `sender` to `receiver` (public keys of 32 bytes).
 
-    nonce: 24 random bytes, never used twice
+    nonce: 24 random bytes, never used twice.
     """
     pair = pair_of(keys, sender, receiver)
     if isinstance(said, Halted):
@@ -76,14 +78,14 @@ def row(
 
 
 def proof_of(keys: FolderKeys, sender: bytes, receiver: bytes) -> bytes:
-    """The proof that such a row must have."""
+    """Return the proof that such a row must have."""
     return pair_of(keys, sender, receiver).proof
 
 
 def opened(
     keys: FolderKeys, sender: bytes, receiver: bytes, folder: str, told: FolderHello
 ) -> Standing | Halted:
-    """What a row says whose proof is that of this folder.
+    """Return the content of a row whose proof is that of this folder.
 
     Raises Refused: DOES_NOT_OPEN, OUT_OF_RANGE.
     """

@@ -1,9 +1,9 @@
-"""The agent's own doors: events for monitors, questions and replies for the command line.
+"""Encodes the agent's local messages: events for monitors, questions and replies for the command
+line.
 
-Both are ipc sockets in the state directory of this agent, never another device's door; what
-comes in is checked all the same, since a broken tool must not stop an agent.
-
-What goes out always fits: nothing that is to be said can stop an agent.
+Both go over ipc sockets in the state directory of this agent, never to another device. What arrives
+is checked all the same, because a broken tool must not stop an agent. What is sent always fits, so
+no event or reply can stop an agent.
 
 Knows the bytes of events, questions and replies. Must not know what any of them is about.
 """
@@ -28,9 +28,9 @@ MAX_REPLY_LEVELS: Final = 16
 MAX_VERB_LETTERS: Final = 64
 _NUMBER_BYTES: Final = 8
 _FIELD_BYTES: Final = 20
-"""Of a field beside its texts: the headers of key and value, or a number."""
+"""Of a field, in addition to its texts: the headers of key and value, or a number."""
 _EVENT_HEAD_BYTES: Final = 41
-_LEAST: Final = -(1 << 63)  # of the numbers that msgpack can hold
+_LEAST: Final = -(1 << 63)  # of the integers that msgpack can hold
 _MOST: Final = (1 << 64) - 1
 
 _EVENT_LIMITS: Final = SizeLimits(
@@ -43,7 +43,7 @@ _REPLY_LIMITS: Final = SizeLimits(
 
 
 class EventKind(Enum):
-    """What an agent tells its monitors. The value is the topic to subscribe to."""
+    """What an agent reports to its monitors. The value is the topic to subscribe to."""
 
     SCAN = "scan"
     HAVE_NEWS = "have_news"
@@ -68,7 +68,7 @@ class Event:
 
     number: counts the events of this run of the agent; a gap means that the monitor lost some
     unix_time: seconds since the epoch
-    began: of this run, likewise: two runs number alike
+    began: when this run began, in seconds since the epoch; two runs use the same numbers
     """
 
     kind: EventKind
@@ -87,9 +87,10 @@ class Question:
 
 
 def bounded(fields: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """The fields of an event as they are told: they fit MAX_EVENT_BYTES, whatever is in them.
+    """Return the fields of an event as they are sent: they fit MAX_EVENT_BYTES, whatever is in
+    them.
 
-    Where they would not, every text is cut off at the same number of bytes, and ends in "...".
+    If they would not fit, every text is cut off at the same number of bytes, and ends in "...".
     """
     said: dict[str, Scalar] = sayable(fields)
     room = MAX_EVENT_BYTES - _EVENT_HEAD_BYTES
@@ -100,19 +101,20 @@ def bounded(fields: Mapping[str, Scalar]) -> dict[str, Scalar]:
 
 
 def fields_bytes(fields: Mapping[str, Scalar]) -> int:
-    """At least the bytes that these fields, as `bounded` gives them, take up in an event."""
+    """Return an upper bound of the bytes that these fields, as `bounded` returns them, take in an
+    event."""
     texts = (text.encode() for pair in fields.items() for text in pair if isinstance(text, str))
     return len(fields) * _FIELD_BYTES + sum(map(len, texts))
 
 
 def encode_event(event: Event) -> list[bytes]:
-    """[topic, number as 8 bytes big-endian, msgpack [unix_time, fields, began]]; it fits."""
+    """Return [topic, number as 8 bytes big-endian, msgpack [unix_time, fields, began]]; it fits."""
     body = pack([float(event.unix_time), bounded(event.fields), float(event.began)])
     return [event.kind.value.encode(), event.number.to_bytes(_NUMBER_BYTES, "big"), body]
 
 
 def decode_event(frames: list[bytes]) -> Event:
-    """The inverse of `encode_event`. Raises Refused."""
+    """Return the event in these frames; the inverse of `encode_event`. Raises Refused."""
     if len(frames) != 3:
         refusal = Refusal.TOO_MANY_FRAMES if len(frames) > 3 else Refusal.WRONG_SHAPE
         raise Refused(refusal, f"an event of {len(frames)} frames")
@@ -130,12 +132,12 @@ def decode_event(frames: list[bytes]) -> Event:
 
 
 def encode_ask(verb: str, fields: Mapping[str, Scalar]) -> bytes:
-    """msgpack [verb, fields]."""
+    """Return msgpack [verb, fields]."""
     return pack([verb, sayable(fields)])
 
 
 def decode_ask(frame: Frame) -> Question:
-    """The inverse of `encode_ask`. Raises Refused."""
+    """Return the question in this frame; the inverse of `encode_ask`. Raises Refused."""
     match unpack(frame, _ASK_LIMITS):
         case [str(verb), dict(fields)] if 0 < len(verb) <= MAX_VERB_LETTERS:
             return Question(verb, _scalars(fields))
@@ -143,8 +145,8 @@ def decode_ask(frame: Frame) -> Question:
 
 
 def encode_reply(fields: Mapping[str, Any]) -> bytes:
-    """msgpack of a map of what JSON knows. It always fits: an answer that does not is an error
-    to the asker, like one that nobody knows."""
+    """Return the msgpack of a map of values that JSON has, too. It always fits: an answer that is
+    too long becomes an error reply."""
     frame = pack(sayable(fields))
     if len(frame) <= MAX_REPLY_BYTES:
         return frame
@@ -153,12 +155,12 @@ def encode_reply(fields: Mapping[str, Any]) -> bytes:
 
 
 def packed_bytes(value: Any) -> int:
-    """How many bytes of a reply this is."""
+    """Return the bytes that this value takes in a reply."""
     return len(pack(sayable(value)))
 
 
 def decode_reply(frame: Frame) -> dict[str, Any]:
-    """The inverse of `encode_reply`. Raises Refused."""
+    """Return the reply in this frame; the inverse of `encode_reply`. Raises Refused."""
     reply = unpack(frame, _REPLY_LIMITS)
     if type(reply) is not dict:
         raise Refused(Refusal.WRONG_SHAPE, "a reply is a map")
@@ -170,8 +172,9 @@ _KINDS: Final = {kind.value.encode(): kind for kind in EventKind}
 
 
 def sayable(value: Any) -> Any:
-    """`value` as msgpack can say it: names that are not UTF-8 are escaped (they are Problems, and
-    so they are shown), and of a number that is too large (a sum of sizes) the largest is said."""
+    """Return `value` as msgpack can hold it. Names that are not UTF-8 are escaped (they are
+    Problems, so they are shown). An integer that is too large (a sum of sizes) becomes the largest
+    one."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, Mapping):

@@ -1,7 +1,8 @@
 """Every message of the wire as a frozen value; docs/protocol.md is the authority.
 
-A message is one msgpack array [tag, field, ...]. Field order is the wire's order: append only,
-and only with a new VERSION. Ranges that a type cannot say are in wire/check.
+A message is one msgpack array [tag, field, ...]. Field order is the wire's order: fields are only
+appended, and only with a new VERSION. Knows shapes. Must not know the ranges that a type cannot
+express (wire/check does).
 """
 
 from __future__ import annotations
@@ -12,21 +13,21 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 VERSION: Final = 3
-"""The protocol's version; apart from the package's."""
+"""The protocol's version; independent of the package's version."""
 
 MAX_CONTROL_FRAME_BYTES: Final = 64 << 10
 MAX_NEWS_FRAME_BYTES: Final = 64 << 10
 MAX_PUB_INBOUND_BYTES: Final = 512  # less breaks the CURVE handshake (measured)
 MAX_CHUNK_BYTES: Final = 1 << 20
 MAX_BODY_BYTES: Final = MAX_CHUNK_BYTES + (64 << 10)
-"""Of any bulk frame: 1 MiB of chunks and their MACs in one."""
+"""Of any bulk frame: 1 MiB of chunks together with their MACs."""
 MAX_BULK_HEADER_BYTES: Final = 128 << 10
-"""Of a bulk frame that is a message. MAX_ASKS wants of one chunk each take 85 bytes apiece."""
+"""Of a bulk frame that is a message. MAX_ASKS wants of one chunk each take 85 bytes each."""
 MAX_SEALED_BYTES: Final = MAX_CONTROL_FRAME_BYTES - 64  # the message around it takes 25
 MAX_FOLDERS: Final = 64
 MAX_PAGE_ENTRIES: Final = 128  # one page is one turn of the loop (under 5 ms)
 MAX_ASKS: Final = 1024  # chunks in one get
-MAX_HAVE_BYTES: Final = 48 << 10  # a bit a chunk: files of 100 GB; of longer ones the beginning
+MAX_HAVE_BYTES: Final = 48 << 10  # a bit a chunk: files of 100 GB; the start of longer ones
 MAX_CAPABILITIES: Final = 64
 MAX_RANGES: Final = 64  # of versions that users let pass
 NEWS_TOPIC: Final = b"n"
@@ -57,10 +58,10 @@ OUR_CAPABILITIES: Final = tuple(Capability)
 
 
 class FolderHello(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """One folder in a hello or welcome, for those who hold its secret (wire/hello).
+    """One folder in a hello or welcome, for devices that hold its secret (wire/hello).
 
-    proof:  that the sender holds it, to this one receiver
-    sealed: where the sender is in it: a nonce, then a box of 40 bytes
+    proof: proves to this one receiver that the sender holds the secret
+    sealed: the sender's state in the folder: a nonce, then a box of 40 bytes
     """
 
     proof: Bytes16
@@ -68,7 +69,7 @@ class FolderHello(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
 
 
 class Hello(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=1):
-    """control, dialer -> dialed: who am I and what do I have. First on every connection.
+    """control, dialer -> dialed: who I am and what I have. First on every connection.
 
     can: the capabilities of the sender, by name
     """
@@ -80,10 +81,11 @@ class Hello(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, ta
 
 
 class Welcome(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=2):
-    """control, dialed -> dialer: the answer to a hello, with where the rest is.
+    """control, dialed -> dialer: the answer to a hello, with the ports of the other sockets.
 
     bulk_port, news_port: on the host that was dialed
-    max_credit: bytes asked for and not answered that the sender bears; more, and it drops
+    max_credit: requested and unanswered bytes that the sender allows; if exceeded, it drops the
+        receiver
     wants_news_here: the sender cannot dial the receiver, so cannot subscribe to it: send your news
         over this link
     can: the capabilities of the sender, by name
@@ -116,14 +118,14 @@ class IndexSince(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
 
 
 class IndexPage(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=5):
-    """control: a part of the answer to index_since; a sealed Page inside."""
+    """control: a part of the answer to index_since; it contains a sealed Page."""
 
     tag: Bytes16
     sealed: Sealed
 
 
 class News(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=6):
-    """news, and control for those who cannot be dialed: a sealed Page inside.
+    """news, or control for devices that cannot be dialed: it contains a sealed Page.
 
     Without entries it is the heartbeat: it names the head.
     """
@@ -133,9 +135,11 @@ class News(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag
 
 
 class Have(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=7):
-    """control: chunks of a file over 8 MiB that is still arriving here; bit i is row i's chunk.
+    """control: the chunks that the sender has of an unfinished file over 8 MiB; bit i is row i's
+    chunk.
 
-    An empty bitmap: it does not arrive here any more. Rows behind its end are not told of.
+    An empty bitmap: the sender does not download the file any more. Rows beyond its end are not
+    reported.
     """
 
     tag: Bytes16
@@ -150,13 +154,13 @@ class Bye(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=
 
 
 class Open(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=16):
-    """bulk, dialer -> dialed: I am here; you may ask me over this connection too."""
+    """bulk, dialer -> dialed: I am here; you may send me requests over this connection, too."""
 
     version: int
 
 
 class Ask(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """One chunk of a content: its id and where it lies in the file."""
+    """One chunk of a content: its id and its place in the file."""
 
     id: Bytes32
     offset: Offset
@@ -164,16 +168,16 @@ class Ask(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
 
 class Want(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Chunks of one content. A file of one chunk is asked for as itself at offset 0."""
+    """Chunks of one content. A file of one chunk is requested by its content id, at offset 0."""
 
     content: Bytes32
     asks: Annotated[list[Ask], Meta(min_length=1, max_length=MAX_ASKS)]
 
 
 class Get(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=17):
-    """bulk: send me these lists and these chunks. Each is answered once, with bytes or missing.
+    """bulk: send me these lists and these chunks. Each is answered once, with bytes or as missing.
 
-    number: chosen by the asker; answers carry it
+    number: chosen by the asker; responses carry it.
     """
 
     number: Number
@@ -183,18 +187,18 @@ class Get(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=
 
 
 class Part(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """One sealed chunk or list in the body that follows; its box is `length` + 16 bytes. A chunk
-    is as long as was asked for: the zeros at its end are not in the box."""
+    """One sealed chunk or list in the body that follows; its box is `length` + 16 bytes. `length`
+    leaves out the zeros at the end of a chunk; they are not in the box."""
 
     id: Bytes32
     length: ChunkLength
 
 
 class Chunks(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=18):
-    """bulk: (a part of) the answer to a get; a second frame holds the boxes one after another.
+    """bulk: (a part of) the response to a get; a second frame holds the boxes one after another.
 
-    parts:   what the body holds, in its order
-    missing: what the sender cannot give (any more): ask elsewhere
+    parts: what the body holds, in its order
+    missing: what the sender cannot give (any more): ask another device
     """
 
     number: Number
@@ -236,11 +240,11 @@ class WirePage(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     """What lies inside the seal of news and index pages.
 
     device, folder: must name the device of the link and the folder of the tag
-    life:     the sender's life: entries are of its index in this life
+    life: the sender's life: entries are of its index in this life
     after, last: every change of the index with after < sequence <= last is here
-    head:     the sender's head when the answer was made (news: equals last)
-    whole:    the page belongs to a whole index (a new generation starts with after == 0)
-    accepted: what users let pass, as far as the sender knows
+    head: the sender's head when the answer was made (news: equals last)
+    whole: the page belongs to a whole index (a new generation starts with after == 0)
+    accepted: versions that users let pass the guard, as far as the sender knows
     """
 
     device: Bytes32

@@ -1,9 +1,9 @@
-"""Filling up to steps before sealing: a box is not longer for a longer name.
+"""Pads texts to fixed steps before sealing, so a longer name does not make a longer box.
 
-A page of one entry takes 60 to 300 bytes without its path, and most paths are shorter than 200: so
-the first step is one at which news of an edit, whatever its name, and the heartbeat are alike. The
-steps double up to 4 KiB, and stay 4 KiB from there: at most twice the bytes for a short page, at
-most 9% of the longest. What remains visible is about how much was changed at once.
+A page of one entry takes 60 to 300 bytes without its path, and most paths are shorter than 200. So
+within the first step, news of an edit with any name looks like a heartbeat. The steps double up to
+4 KiB, and stay 4 KiB from there: at most twice the bytes for a short page, at most 9% of the
+longest. An observer still sees about how much was changed at once.
 
 Knows bytes. Must not know what they say.
 """
@@ -20,15 +20,16 @@ _LENGTH_BYTES: Final = 4
 
 
 def padded(plain: bytes) -> bytes:
-    """The length of `plain` (4 bytes, big-endian), `plain`, and zeros up to the next step."""
+    """Return the length of `plain` (4 bytes, big-endian), `plain`, and zeros up to the next
+    step."""
     size = len(plain) + _LENGTH_BYTES
     return (len(plain).to_bytes(_LENGTH_BYTES, "big") + plain).ljust(_step(size), b"\0")
 
 
 def unpadded(filled: bytes) -> bytes:
-    """The inverse of `padded`.
+    """Return the plain bytes; the inverse of `padded`.
 
-    Raises Refused (BAD_PADDING): of each text there is one padded form, and this is none.
+    Raises Refused (BAD_PADDING): each text has exactly one padded form, and this is not one.
     """
     length = int.from_bytes(filled[:_LENGTH_BYTES], "big")
     end = _LENGTH_BYTES + length

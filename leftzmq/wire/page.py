@@ -1,7 +1,7 @@
-"""Pages: what lies inside the seal of news and of the answers to index_since.
+"""Pages: the sealed part of news and of the answers to index_since.
 
-Knows how a page is packed, sealed, opened and checked, and how a run of entries is cut into
-pages. Must not know where entries are kept, or who asked.
+Knows how a page is packed, sealed, opened and checked, and how a run of entries is cut into pages.
+Must not know where entries are kept, or who asked.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from leftzmq.wire.strict import SizeLimits, pack, shaped, unpack
 
 MAX_PAGE_BYTES: Final = 48 << 10
 """Of packed entries. The largest one (4 KiB path, 4 KiB link, 64 writers) takes less than 10 KiB;
-64 accepted ranges take 2.2 KiB; what else is around them in a sealed page and its message less than
-1 KiB, and what fills it up less than 4 KiB."""
+64 accepted ranges take 2.2 KiB; the rest of a sealed page and its message takes less than 1 KiB,
+and its padding less than 4 KiB."""
 
 _LIMITS: Final = SizeLimits(
     frame=MAX_SEALED_BYTES,
-    str=4 * MAX_PATH_BYTES,  # characters that are too many are named as such by check_path
+    str=4 * MAX_PATH_BYTES,  # too long a path passes here: check_path refuses it by name
     bin=MAX_LINK_BYTES,
     array=MAX_PAGE_ENTRIES,
 )
@@ -42,12 +42,12 @@ class Page:
     """A part of a device's index, or news of it.
 
     device: the sender's public key, 32 bytes
-    life:   the sender's, of the index that the entries are from
+    life: the sender's life, of the index that the entries are from
     after, last: every change of that index with after < sequence <= last is here, as the newest
-            entry of its path, in the order of their sequences
-    head:   the last sequence of that index when the answer was made (news: equals last)
-    whole:  part of a whole index: a new generation, which begins with after == 0
-    accepted: what users let pass the guard; of `life` nothing above `head`
+        entry of its path, in the order of their sequences
+    head: the last sequence of that index when the answer was made (news: equals last)
+    whole: part of a whole index: a new generation, which begins with after == 0
+    accepted: versions that users let pass the guard; of `life` nothing above `head`
     """
 
     device: bytes
@@ -62,8 +62,8 @@ class Page:
 
 
 class OtherFolder(Refused):
-    """The page was sealed with our folder's key and names another folder: its sender, who holds the
-    secret, calls it that. named: 1 to 128 characters. life: the sender's"""
+    """The page was sealed with our folder's key and names another folder. Its sender holds the
+    secret and has this other id for the folder. named: 1 to 128 characters. life: the sender's."""
 
     def __init__(self, named: str, life: Life) -> None:
         super().__init__(Refusal.UNKNOWN_FOLDER, repr(named))
@@ -72,7 +72,7 @@ class OtherFolder(Refused):
 
 @dataclass(frozen=True, slots=True)
 class PageCut:
-    """What one page of a run holds; fields as in Page."""
+    """The contents of one page of a run; fields as in Page."""
 
     after: int
     last: int
@@ -81,12 +81,13 @@ class PageCut:
 
 
 def seal(page: Page, keys: FolderKeys, nonce: bytes) -> bytes:
-    """What travels as `sealed` in IndexPage and News. nonce: 24 random bytes, never used twice."""
+    """Return the bytes of the field `sealed` in IndexPage and News. nonce: 24 random bytes, never
+    used twice."""
     return seal_page(keys, padded(plaintext(page)), nonce)
 
 
 def open_sealed(sealed: bytes, keys: FolderKeys, *, device: bytes, folder: str) -> Page:
-    """The page in a box that came from `device` about `folder`.
+    """Return the page in a box that came from `device` about `folder`.
 
     Raises OtherFolder; Refused: DOES_NOT_OPEN, BAD_PADDING, NOT_ITS_NAME, BAD_PAGE, those of
     check_entry, and those of a frame.
@@ -95,7 +96,7 @@ def open_sealed(sealed: bytes, keys: FolderKeys, *, device: bytes, folder: str) 
 
 
 def plaintext(page: Page) -> bytes:
-    """The msgpack of a page, as it goes into the seal."""
+    """Return the msgpack of a page, before sealing."""
     return pack(
         WirePage(
             device=page.device,
@@ -112,10 +113,11 @@ def plaintext(page: Page) -> bytes:
 
 
 def read_plaintext(plain: bytes, *, device: bytes, folder: str) -> Page:
-    """The inverse of `plaintext`, with every check; see open_sealed."""
+    """Return the page in this msgpack, with every check; the inverse of `plaintext`, see
+    open_sealed."""
     wire = shaped(unpack(plain, _LIMITS), WirePage)
-    # What a device says lies inside the seal too, so that nobody can pass on another's page as
-    # its own; all members of a folder have the key.
+    # The sender's key is inside the seal, too. So no member can send another member's page as its
+    # own, although all members of a folder have the folder's key.
     if wire.device != device:
         raise Refused(Refusal.NOT_ITS_NAME, f"a page of {wire.device.hex()[:16]}")
     if wire.folder != folder:
@@ -143,8 +145,8 @@ def cut_pages(
     """Cut a run of (sequence, entry) in ascending order into pages that may be sent.
 
     The run is all that the index holds with after < sequence <= upto. A page's `last` is the
-    sequence of its last entry, that of the final page is `upto`; at least one page comes out,
-    so that an answer without entries moves the asker on as well.
+    sequence of its last entry; that of the final page is `upto`. At least one page is returned, so
+    that an answer without entries also moves the asker on.
     """
     pages: list[PageCut] = []
     begun: list[Entry] = []
@@ -162,8 +164,9 @@ def cut_pages(
 
 
 def _accepted(wire: WirePage) -> Accepted:
-    """What users let pass. Who says so is not asked: a device passes on what others decided, and
-    whoever may write may as well write again what was held."""
+    """Return the versions that users let pass the guard. The sender is not checked: a device passes
+    on the decisions of others, and a device that may write could also write the withheld changes
+    again."""
     ranges = tuple((Life(each.life), each.low, each.high) for each in wire.accepted)
     for life, low, high in ranges:
         if life == _NO_LIFE or not 1 <= low <= high:
@@ -182,7 +185,7 @@ def _check_sequences(wire: WirePage) -> None:
     if not wire.after <= wire.last <= wire.head:
         raise Refused(Refusal.BAD_PAGE, f"({wire.after}, {wire.last}] of {wire.head}")
     if wire.after == wire.last < wire.head:
-        # Whoever asks on after such a page would ask for ever.
+        # After such a page the asker would ask the same question for ever.
         raise Refused(Refusal.BAD_PAGE, f"a page that ends at its beginning, {wire.last}")
     if len(wire.entries) > wire.last - wire.after:
         count = counted(len(wire.entries), "entry", "entries")

@@ -1,4 +1,4 @@
-"""How much of a long list one answer to the command line holds.
+"""Decides how much of a long list fits into one answer to the command line.
 
 Knows counts and bytes. Must not know what is listed.
 """
@@ -12,12 +12,12 @@ from leftzmq.wire.local import packed_bytes
 
 PAGE_ITEMS: Final = 1_000
 PAGE_BYTES: Final = 512 << 10
-"""About 5 ms of the loop, which packs it."""
+"""About 5 ms of the loop to pack."""
 
 
 def fitting(items: Iterable[Any], most: int, most_bytes: int) -> tuple[list[Any], bool]:
-    """The first of the items, as values of a reply, that are at most so many and so many bytes
-    together; and whether these are all. There is at least one of them, if there is any."""
+    """Return the first items, as values of a reply, within `most` items and `most_bytes` bytes; and
+    whether these are all. At least one item is returned, if there is any."""
     page: list[Any] = []
     left = most_bytes
     for item in items:

@@ -1,7 +1,7 @@
-"""msgpack with limits, then a schema with exact types: bytes from outside become values here.
+"""msgpack with limits, then a schema with exact types: turns bytes from outside into values.
 
-Knows msgpack and msgspec; the only module that calls the former. Must not know what any message
-means. Whatever the bytes are, what comes out is a value of the type asked for, or `Refused`.
+Knows msgpack and msgspec; no other module calls msgpack. Must not know what any message means. For
+any bytes, the result is a value of the requested type, or `Refused`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _ENCODER = msgspec.msgpack.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class SizeLimits:
-    """What one frame may hold. Bytes, but for `array` and `map` (items of one array or map).
+    """The limits of one frame: bytes, but for `array` and `map` (items of one array or map).
 
-    Memory stays below 8 * array * 1024 bytes (msgpack makes room for an array at its header, and
-    stops at 1024 levels) and 75 times the frame (empty arrays; measured with msgpack 1.2.1).
+    Memory stays below 8 * array * 1024 bytes (msgpack allocates an array at its header, and stops
+    at 1024 levels) and 75 times the frame (empty arrays; measured with msgpack 1.2.1).
     """
 
     frame: int
@@ -36,12 +36,13 @@ class SizeLimits:
 
 
 def pack(value: object) -> bytes:
-    """msgpack of a struct, or of plain lists, dicts, str, bytes, numbers, bool and None."""
+    """Return the msgpack of a struct, or of plain lists, dicts, str, bytes, numbers, bool and
+    None."""
     return _ENCODER.encode(value)
 
 
 def unpack(frame: Frame, limits: SizeLimits) -> Any:
-    """The plain value that one frame holds, whole and without a byte after it.
+    """Return the plain value in a frame. The frame must hold one whole value and no further byte.
 
     Raises Refused: TOO_LONG, or NOT_MSGPACK for everything else that is wrong with it.
     """
@@ -61,17 +62,18 @@ def unpack(frame: Frame, limits: SizeLimits) -> Any:
             max_ext_len=0,
         )
     except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
-        # A UnicodeDecodeError quotes nothing but one byte and its place; the others no bytes.
+        # A UnicodeDecodeError quotes only one byte and its position; the others quote no bytes.
         raise Refused(Refusal.NOT_MSGPACK, str(error) or type(error).__name__) from error
 
 
 def shaped(value: object, shape: type[Shape]) -> Shape:
-    """`value` as a struct, with exact types: a bool is no int, a float neither, a str no bytes.
+    """Return `value` as a struct, with exact types: bool is not int, float is not int, str is not
+    bytes.
 
     Raises Refused: OUT_OF_RANGE for a number, WRONG_SHAPE for the rest.
     """
     try:
-        # Without builtin_types even strict mode would take a str as the base64 of bytes.
+        # Without builtin_types even strict mode would read a str as the base64 of bytes.
         return msgspec.convert(value, shape, strict=True, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
         text = str(error)
@@ -81,9 +83,10 @@ def shaped(value: object, shape: type[Shape]) -> Shape:
 
 
 def head_of(frame: Frame) -> list[Any]:
-    """The first two items of the array that `frame` begins with, as far as they are numbers.
+    """Return the first two items of the array that `frame` begins with, as far as they are numbers.
 
-    Looks at 23 bytes and never at what follows, so it reads what the limits forbid to unpack.
+    Looks at 23 bytes and never at what follows, so it can read frames that the limits forbid to
+    unpack.
     """
     reader = msgpack.Unpacker(
         max_buffer_size=_HEAD_BYTES,
@@ -101,7 +104,7 @@ def head_of(frame: Frame) -> list[Any]:
         for _ in range(min(2, reader.read_array_header())):
             head.append(reader.unpack())
     except (ValueError, TypeError, OverflowError, msgpack.UnpackException):
-        pass  # what was read before is the answer
+        pass  # the items read so far are the answer
     return head
 
 

@@ -33,7 +33,7 @@ BUGS: Final = (
                 "leftzmq/sync/exchange/index_client.py",
                 (
                     "        self._index_view.accept(fact.page.accepted)"
-                    "  # before what it may let pass\n"
+                    "  # before the entries that it may let pass\n"
                 ),
                 "",
             ),

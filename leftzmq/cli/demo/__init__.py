@@ -1,1 +1,1 @@
-"""`leftzmq demo`: three agents on this machine live through a story, and a table proves it."""
+"""`leftzmq demo`: three agents on this machine go through a story, and a table shows the proof."""

@@ -1,7 +1,7 @@
-"""What the demo shows while a step lasts: a bar for each file that arrives somewhere, who gives it,
-and what is being done.
+"""What the demo shows during a step: a bar for each file in transfer, its sources, and the present
+work.
 
-Knows how it is shown. Must not know the story. Nothing is shown where nobody looks.
+Knows how it is shown. Must not know the story. Nothing is shown if the output is no terminal.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BAR_COLUMNS: Final = 20
 
 
 class Bars:
-    """Of these devices. `show` is to be called again and again."""
+    """The bars of these devices. `show` is to be called again and again."""
 
     def __init__(self, console: Console, actors: list[Actor]) -> None:
         self._actors = actors
@@ -34,7 +34,7 @@ class Bars:
             TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[sources]}"),
         )
-        self._doing = Spinner("line", style="dim")  # turns by itself, also while we are busy
+        self._doing = Spinner("line", style="dim")  # turns without calls from us
         shown = Group(self._files, self._doing)
         self._live = Live(shown, console=console, transient=True) if console.is_terminal else None
         self._tasks: dict[tuple[str, str], TaskID] = {}
@@ -50,7 +50,8 @@ class Bars:
             self._live.stop()
 
     def show(self, doing: str) -> None:
-        """doing: in words; "" while the devices do it. They are asked a few times a second."""
+        """Show the present state. doing: the present work in words; "" while the devices do it. The
+        devices are asked a few times a second."""
         if self._live is None:
             return
         if doing:
@@ -75,7 +76,7 @@ class Bars:
                     text = f"{file['path']} to {name}"
                     self._tasks[key] = self._files.add_task(text, total=file["size"], sources="")
                 sources = sources_of(file)
-                if sources:  # between two gets there may be none: the last ones stay
+                if sources:  # between two gets there may be none: keep the last ones
                     self._files.update(self._tasks[key], sources=f"from {sources}")
                 self._files.update(self._tasks[key], completed=file["have"])
         for key in set(self._tasks) - seen:

@@ -1,4 +1,5 @@
-"""What passes the loopback interface, to show that nothing readable does. Linux, and root."""
+"""Captures the packets on the loopback interface, to show that nothing in them is readable. Linux,
+as root."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ _ALL_PROTOCOLS: Final = 3  # ETH_P_ALL
 _BUFFER_BYTES: Final = 32 << 20
 _LOOK_S: Final = 0.2
 _LATE_S: Final = 5.0
-"""For packets that were sent to be seen."""
+"""The time in which packets that were sent are expected."""
 
 
 def can_capture() -> bool:
@@ -21,7 +22,7 @@ def can_capture() -> bool:
 
 
 class Capture:
-    """Everything that passes, from the beginning of the block to its end. Raises OSError."""
+    """All packets from the beginning of the block to its end. Raises OSError."""
 
     def __init__(self) -> None:
         self.seen = bytearray()
@@ -44,7 +45,8 @@ class Capture:
         self._socket.close()
 
     def until(self, count: int) -> bytes:
-        """What was seen, when it is so many bytes at least; or what there is after a while."""
+        """Return the captured bytes when there are at least `count`; or what was captured after a
+        while."""
         end = time.monotonic() + _LATE_S
         while len(self.seen) < count and time.monotonic() < end:
             time.sleep(_LOOK_S / 4)

@@ -1,6 +1,7 @@
-"""`leftzmq demo`: three agents on this machine live through the story; a table proves it.
+"""`leftzmq demo`: three agents on this machine go through the story; a table shows the proof.
 
-Knows how the story is shown (cli/demo/steps tells it). The agents are real ones.
+Knows how the story is shown. Must not know its steps (cli/demo/steps does). The agents are real
+ones.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ from leftzmq.cli.shell import json_text
 from leftzmq.errors import LeftError, UsageError
 
 COPIES: Final = 4
-"""Of the large file that may lie on the disk at once: three shares, and one old version."""
+"""Copies of the large file that may lie on the disk at once: three shares, and one old version."""
 NARROW_COLUMNS: Final = 90
 LARGER: Final = "set TMPDIR to a folder on a larger disk"
 
 
 def demo(*, as_json: bool, size: int) -> int:
-    """Run it with a large file of `size` bytes; exit code 0 when every step went as it should."""
+    """Run the demo with a large file of `size` bytes; exit code 0 if every step went as
+    expected."""
     file = sys.stderr if as_json else sys.stdout
     console = Console(file=file, highlight=False, color_system=colour_system())
     _must_fit(size)
@@ -53,7 +55,7 @@ def demo(*, as_json: bool, size: int) -> int:
 
 
 def _tell(stage: Stage, size: int, steps: list[Step], console: Console, ending: Interrupts) -> None:
-    """The story, until a step did not go as it should. steps: those that were told are put here."""
+    """Run the story, until a step fails. steps: the steps that were run are appended here."""
     with Bars(console, stage.actors) as bars:
 
         def show(doing: str) -> None:
@@ -78,7 +80,8 @@ def _tell(stage: Stage, size: int, steps: list[Step], console: Console, ending: 
 
 @contextmanager
 def _in_order() -> Iterator[Interrupts]:
-    """What ends it is heard once, and what the disk has against it is a sentence."""
+    """Handle what can end the demo: an interrupt is handled once, and an error of the disk becomes
+    a sentence."""
     try:
         with Interrupts() as ending:
             yield ending
@@ -101,7 +104,7 @@ def _must_fit(size: int) -> None:
 
 
 def _safe(text: str) -> str:
-    """Neither markup nor control characters."""
+    """Return the text without markup and control characters."""
     return escape("\n".join(map(printable, text.split("\n"))))
 
 

@@ -1,7 +1,7 @@
-"""What ends the demo before its end: Ctrl-C, SIGTERM, a closed terminal.
+"""Handles what ends the demo early: Ctrl-C, SIGTERM, a closed terminal.
 
-A KeyboardInterrupt can be lost: what Python calls by itself (a weak reference, a destructor) has
-nobody who could take it. So that it came is remembered, too, and looked for again and again. Knows
+A KeyboardInterrupt can be lost: when Python itself calls code (a weak reference, a destructor), no
+caller can catch it. So the interrupt is also remembered, and checked for again and again. Knows
 signals. Must not know what is ended.
 """
 
@@ -14,8 +14,9 @@ HEARD: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """Within it the first one is a KeyboardInterrupt, and none after it: it must not keep anybody
-    from cleaning up. What was ignored before stays so (nohup)."""
+    """Within this context the first interrupt raises KeyboardInterrupt, and further ones do
+    nothing, so they cannot prevent the cleanup. A signal that was ignored before stays ignored
+    (nohup)."""
 
     def __init__(self) -> None:
         self.came = False
@@ -31,24 +32,24 @@ class Interrupts:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Raises KeyboardInterrupt if one came and was lost, or came while it was calm."""
+        """Raises KeyboardInterrupt if one was lost, or was only remembered after `calm`."""
         if not self.came:
             for number, handler in self._before.items():
                 signal.signal(number, handler)
         else:
-            # The process is on its way out. Where Python ends it takes every handler of ours away,
-            # and the next one would kill; what is ignored stays ignored.
+            # The process is about to end. At its end Python removes our handlers, and the next
+            # signal would kill it; an ignored signal stays ignored.
             for number in self._before:
                 signal.signal(number, signal.SIG_IGN)
             if kind is None:
                 raise KeyboardInterrupt
 
     def calm(self) -> None:
-        """From now on it is only remembered: what is done now is to be done to its end."""
+        """From now on an interrupt is only remembered: the following work must be completed."""
         self._calm = True
 
     def look(self) -> None:
-        """Raises KeyboardInterrupt if one came."""
+        """Raises KeyboardInterrupt if an interrupt occurred."""
         if self.came and not self._calm:
             raise KeyboardInterrupt
 

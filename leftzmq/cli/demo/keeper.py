@@ -1,7 +1,8 @@
-"""Who cleans up after a demo that was killed: a small process that outlives it.
+"""Cleans up after a demo that was killed: a small process that outlives the demo.
 
-It holds one end of a pipe. When the other end is gone, and nobody dismissed it, it kills the agents
-whose config lies below the demo's folder, and removes the folder. Must not know the story.
+It holds one end of a pipe. When the other end is closed and nobody dismissed the keeper, it kills
+the agents whose config lies below the demo's folder, and removes the folder. Knows that folder.
+Must not know the story.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ AGENT: Final = "leftzmq.cli.agent"
 CLEAR_S: Final = 600.0
 _DYING_S: Final = 0.01
 _AGAIN_S: Final = 0.2
-"""One that was just being started when the demo was killed is not seen at the first look."""
+"""An agent that was just being started when the demo was killed is not found by the first
+search."""
 
 
 class Keeper:
-    """The demo's end of it."""
+    """The demo's end of the pipe, and the keeper's process."""
 
     def __init__(self, home: Path) -> None:
         self._process = subprocess.Popen(
@@ -34,16 +36,16 @@ class Keeper:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # neither Ctrl-C nor a closed terminal is for it
+            start_new_session=True,  # so neither Ctrl-C nor a closed terminal ends it
         )
 
     def leave_it(self) -> None:
-        """The demo could not clean up: from now on it is the keeper's."""
+        """The demo could not clean up: let the keeper do it."""
         if self._process.stdin is not None:
             self._process.stdin.close()
 
     def dismiss(self) -> None:
-        """The demo has cleaned up itself."""
+        """The demo has cleaned up itself: end the keeper."""
         self._process.kill()
         self._process.wait()
         if self._process.stdin is not None:
@@ -51,7 +53,8 @@ class Keeper:
 
 
 def agents(home: Path) -> list[int]:
-    """The agents whose config lies below it: /proc says so, which only Linux has."""
+    """Return the process ids of agents whose config lies below `home`: from /proc, which only Linux
+    has."""
     below = os.fsencode(home) + b"/"
     found = []
     for process in Path("/proc").glob("[0-9]*"):
@@ -63,7 +66,8 @@ def agents(home: Path) -> list[int]:
 
 
 def kill_agents(home: Path) -> bool:
-    """Whether there were any. What they have is thrown away in any case: no need to be gentle."""
+    """Kill these agents. Return whether there were any. Their data is deleted in any case, so
+    SIGKILL is safe."""
     pids = agents(home)
     for pid in pids:
         with suppress(ProcessLookupError):
@@ -72,24 +76,24 @@ def kill_agents(home: Path) -> bool:
 
 
 def throw_away(home: Path) -> None:
-    """The demo's folder, and what its agents put elsewhere."""
+    """Delete the demo's folder, and the short links that its agents made elsewhere."""
     for state in home.glob("*/state"):
         forget_short_ways(state)
     shutil.rmtree(home, ignore_errors=True)
 
 
 def clear(home: Path, timeout_s: float, looks: int = 1) -> bool:
-    """Kill who works below it and throw it away, until nobody and nothing is there. False: not in
-    that time.
+    """Kill the agents below `home` and delete it, until neither is found. Return False if that took
+    longer than `timeout_s`.
 
-    looks: how often nothing is to be found there, one after the other
+    looks: how many searches in a row must find nothing.
     """
     end = time.monotonic() + timeout_s
     nothing = 0
     while nothing < looks and time.monotonic() < end:
         if nothing:
             time.sleep(_AGAIN_S)
-        found = kill_agents(home)  # and until they are dead they may make files and folders anew
+        found = kill_agents(home)  # until they are dead they may make new files and folders
         throw_away(home)
         nothing = 0 if found or home.exists() else nothing + 1
         if found:

@@ -1,4 +1,4 @@
-"""Three agents in a temporary folder: the stage of the demo.
+"""Three agents in a temporary folder, for the demo.
 
 Knows how to set agents up, start, ask, kill and clean up. Must not know the story.
 """
@@ -48,7 +48,7 @@ key     = "{key}"
 
 
 class Actor:
-    """One device of the story. within: the command that its agent is started by, if any."""
+    """One device of the story. within: the command that starts its agent, if any."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Actor:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 text=True,
-                start_new_session=True,  # Ctrl-C is ours: we end them in order
+                start_new_session=True,  # Ctrl-C is for us: we end them in order
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -101,7 +101,7 @@ class Actor:
             raise NotStarted(f"the agent of {self.name} did not start", "", self.log_tail())
 
     def kill(self) -> None:
-        """SIGKILL: as a power cut for the process."""
+        """SIGKILL: like a power cut for the process."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -115,12 +115,12 @@ class Actor:
                 self.kill()
 
     def exit_code(self, timeout_s: float) -> int:
-        """Wait for its end. Raises subprocess.TimeoutExpired."""
+        """Return the exit code of the agent, after its end. Raises subprocess.TimeoutExpired."""
         assert self._process is not None
         return self._process.wait(timeout_s)
 
     def status(self) -> dict[str, Any]:
-        """The folder's part of `status`; {} while the agent does not answer."""
+        """Return the folder's part of `status`; {} while the agent does not answer."""
         with suppress(AgentAway, IndexError):
             answer = ask(self.state, "status", timeout_s=2.0)
             folder: dict[str, Any] = answer["folders"][0]
@@ -128,7 +128,7 @@ class Actor:
         return {}
 
     def digest(self, path: str) -> str:
-        """What stands under the name right now: its SHA-256, or ""."""
+        """Return the SHA-256 of the file at this path now, or ""."""
         try:
             with (self.share / path).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
@@ -136,7 +136,7 @@ class Actor:
             return ""
 
     def look(self, path: str) -> tuple[int, int] | None:
-        """Size and mtime of what stands under the name right now."""
+        """Return size and mtime of the file at this path now."""
         try:
             found = (self.share / path).stat()
         except OSError:
@@ -150,18 +150,18 @@ class Actor:
 
 
 class Stage:
-    """All of them; everything is gone afterwards, also after Ctrl-C and SIGKILL."""
+    """All devices of the story. Everything is removed at the end, also after Ctrl-C and SIGKILL."""
 
     def __init__(self, names: str = "ABC", home: Path | None = None) -> None:
         self.home = home or Path(tempfile.gettempdir()) / f"leftzmq-demo-{os.urandom(6).hex()}"
         self.actors: list[Actor] = []
         self._keeper: Keeper | None = None
         try:
-            # First who throws it away, then what is thrown away: in between it may be ended.
+            # First the keeper, then the folder: the demo may be ended in between.
             self._keeper = Keeper(self.home)
             self.home.mkdir(0o700, exist_ok=home is not None)
             self._furnish(names)
-        except BaseException:  # Ctrl-C too: __exit__ is not called for what was never entered
+        except BaseException:  # Ctrl-C too: __exit__ is not called if __init__ fails
             self.__exit__()
             raise
 
@@ -181,15 +181,16 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         for actor in self.actors:
             actor.stop()
-        # Ctrl-C may have come before Actor.start knew whom it had started.
+        # Ctrl-C may have come before Actor.start knew the process that it had started.
         gone = clear(self.home, CLEAR_S)
         if self._keeper is not None:
             self._keeper.dismiss() if gone else self._keeper.leave_it()
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, also minutes later: below those that systems give to outgoing
-    connections (from 32768 on, Linux; from 49152 on, macOS), of which one may come in between."""
+    """Return ports on which nobody listens, also minutes later. They are below the range that
+    systems use for outgoing connections (from 32768 on, Linux; from 49152 on, macOS), as such a
+    connection could take one meanwhile."""
     ports: list[int] = []
     for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
@@ -205,7 +206,8 @@ def wait_until(
     each: Callable[[], None] | None = None,
     period_s: float = 0.05,
 ) -> bool:
-    """Poll until the condition holds; `each` is called in between. False after `timeout_s`."""
+    """Poll until the condition holds; `each` is called in between. Return False after
+    `timeout_s`."""
     end = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > end:

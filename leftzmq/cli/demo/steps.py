@@ -1,8 +1,8 @@
-"""The seven steps of the story, told with three real agents.
+"""The seven steps of the story, run with three real agents.
 
 It is the original's story to its end, with the two things that the original could not do: resume,
-and encryption. Knows what is done, what has to follow, and how that is proved. Must not know how
-it is shown.
+and encryption. Knows what is done, what has to follow, and how that is proved. Must not know how it
+is shown.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ SMALL_BYTES: Final = 239_366  # the original's first file
 STEP_S: Final = 300.0
 KILLED_AFTER_S: Final = 2.0
 IN_FLIGHT_BYTES: Final = 48 << 20
-"""What may be fetched again after a kill: gets that were under way at two sources, and pages of the
-file that the disk had not taken yet."""
-EDIT_BYTES: Final = 3 << 20  # a changed byte: at most two chunks of 1 MiB, and the list
+"""What may be fetched again after a kill: open gets at two sources, and pages of the file that were
+not on the disk yet."""
+EDIT_BYTES: Final = 3 << 20  # for a changed byte: at most two chunks of 1 MiB, and the list
 TROUBLE_S: Final = 10.0
-"""A problem that an agent shows for so long is not going to pass: the step ends, and says it."""
+"""A problem that an agent shows for so long will not pass: the step ends, and reports it."""
 _LOOK_S: Final = 1.0
 _BLOCK: Final = 1 << 20
 
 
 @dataclass(slots=True)
 class Step:
-    """One line of the closing table. moved: bytes of files that arrived in it. skipped: it could
-    not be looked at here, `happened` says why."""
+    """One line of the final table. moved: bytes of files that arrived during the step. skipped: the
+    step could not be checked here; `happened` says why."""
 
     number: int
     expected: str
@@ -54,13 +54,13 @@ class Step:
 
 
 class Story:
-    """size: bytes of the large file. each: called again and again while a step waits, with what is
-    being done, in words; "" while it is the devices who do it."""
+    """size: bytes of the large file. each: called again and again while a step waits, with the
+    present work in words; "" while the devices do it."""
 
     def __init__(self, stage: Stage, size: int, each: Callable[[str], None]) -> None:
         self.a, self.b, self.c = stage.actors
         self._size, self._each = size, each
-        self._troubles: dict[str, float] = {}  # since when each is there
+        self._troubles: dict[str, float] = {}  # since when each problem is shown
         self._looked = 0.0
         self._began = 0.0  # when the clock of this step started
         self._told = (
@@ -77,11 +77,11 @@ class Story:
         return len(self._told)
 
     def step(self, number: int) -> Step:
-        """The step of this number, from 1, still to be told."""
+        """Return the step of this number, from 1, before it is run."""
         return Step(number, (self._told[number - 1].__doc__ or "").strip())
 
     def tell(self, step: Step) -> None:
-        """Let it happen; not to go on after one that is not ok."""
+        """Run the step. After a step that is not ok no further step may be run."""
         self._began = time.monotonic()
         self._told[step.number - 1](step)
         step.seconds = step.seconds or time.monotonic() - self._began
@@ -186,7 +186,7 @@ class Story:
         return bool(met)
 
     def _trouble(self) -> str:
-        """What an agent has shown as a problem for some time, or "". Looks once a second."""
+        """Return what an agent has shown as a problem for some time, or "". Asks once a second."""
         now = time.monotonic()
         if now >= self._looked + _LOOK_S:
             self._looked = now
@@ -202,8 +202,8 @@ class Story:
         return next(lasting, "")
 
     def _kill_on_the_way(self) -> int:
-        """SIGKILL for A two seconds after its first chunk, or half-way, what comes first; the
-        bytes that it had."""
+        """Send SIGKILL to A two seconds after its first chunk, or half-way, whichever is first.
+        Return the bytes that it had."""
         had, first = 0, 0.0
 
         def due() -> bool:
@@ -228,14 +228,15 @@ class Story:
         return b, c
 
     def _everywhere(self, path: str, step: Step) -> None:
-        """The file is the same on all three, to the byte and the mtime."""
+        """Check that the file is the same on all three, in every byte and in its mtime."""
         actors = (self.a, self.b, self.c)
 
         def same() -> bool:
             looks = {actor.look(path) for actor in actors}
             if len(looks) > 1 or None in looks:
                 return False
-            # A file has its name when it is whole: to read it again is ours, not the devices'.
+            # A file gets its name when it is whole: reading it again takes our time, not the
+            # devices'.
             stood_at = time.monotonic()
             digests = {self._digest(actor, path) for actor in actors}
             if len(digests) > 1:

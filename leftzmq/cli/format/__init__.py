@@ -1,1 +1,1 @@
-"""How times, columns, events and colours are printed. Must not know how an agent is asked."""
+"""Prints times, columns, events and colours. Must not know how an agent is asked."""

@@ -1,10 +1,10 @@
-"""Changes of files as the agent's log tells them: a line for all that came within a moment.
+"""Batches the file changes in the agent's log: one line for all changes that occur close together.
 
 Knows events and times. Must not know how a line is worded, nor where it goes.
 
-However many changes there are, no more than LINES_A_S lines come of them: a batch whose time is
-over waits for its turn, and what comes meanwhile is counted in it. There is one batch for each
-folder and device, so what is kept is bounded.
+However many changes there are, they make no more than LINES_A_S lines a second. A batch whose time
+is over waits for its turn, and further changes are counted in it meanwhile. There is one batch for
+each folder and device, so memory is limited.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from typing import Final
 from leftzmq.wire.local import Event, EventKind
 
 QUIET_S: Final = 0.7
-"""A batch ends when so long nothing of it came: what a user copies comes closer together."""
+"""A batch ends after so long without a change: files that a user copies follow each other
+faster."""
 LONGEST_S: Final = 5.0
-"""While changes go on there is a line so often."""
+"""While changes go on, a line is written this often."""
 LINES_A_S: Final = 2.0
 LINES_AT_ONCE: Final = 8
 _ROUNDING: Final = 1e-6  # of a line, where time was divided
 MAX_WANTED: Final = 4096
-"""Files of which it is known since when they were wanted; as many as the window has tickets."""
+"""Files whose time of being wanted is known; as many as the work window has tickets."""
 
 
 class What(Enum):
-    """The value is the word for it in the log."""
+    """What a batch is about. The value is its word in the log."""
 
     FOUND = "found"  # by our own scanner
     RECEIVED = "received"
@@ -36,12 +37,13 @@ class What(Enum):
 
 @dataclass(slots=True)
 class EventBatch:
-    """What came together.
+    """Changes that occurred close together.
 
-    device: from which it came; "": from here, or not known
-    path: of the only one that there is; "": there are several. kind, deleted: as the event has it
+    device: the device from which they came; "": this one, or not known
+    path: of the only change; "": there are several
+    kind, deleted: as the event has it
     copy: the copy of the only conflict
-    changes: events. files, folders, links: put there; deletes: of all kinds
+    changes: events. files, folders, links: created or changed; deletes: of all kinds
     bytes: of the files. seconds: since the first of them was wanted, or found
     """
 
@@ -85,7 +87,8 @@ Key = tuple[What, str, str]
 
 @dataclass(slots=True)
 class _OpenBatch:
-    """came: when the first came, last: when the last did. since: the first was wanted."""
+    """came: time of the first change, last: of the last one. since: when the first one was
+    wanted."""
 
     batch: EventBatch
     came: float
@@ -105,27 +108,27 @@ WHAT: Final = {
 
 
 class EventBatches:
-    """Of one agent's log. All times are monotonic seconds."""
+    """The batches of one agent's log. All times are monotonic seconds."""
 
     def __init__(self) -> None:
         self._open: dict[Key, _OpenBatch] = {}
-        self._said: dict[Key, float] = {}  # until when what came is told
+        self._said: dict[Key, float] = {}  # the time up to which changes are logged
         self._wanted: dict[int, float] = {}  # by the hash of folder and path
         self._lines, self._lines_at = float(LINES_AT_ONCE), 0.0
 
     def wanted(self, event: Event, now: float) -> None:
-        """A version is wanted: from now on its time counts."""
+        """A version is wanted: its time counts from now on."""
         self._wanted.setdefault(_mark(event), now)
         if len(self._wanted) > MAX_WANTED:
             del self._wanted[next(iter(self._wanted))]
 
     def add(self, event: Event, now: float) -> None:
-        """A file, folder or link that was found here, or came; or a conflict."""
+        """Add a file, folder or link that was found here, or received; or a conflict."""
         fields, what = event.fields, WHAT[event.kind]
         key = what, str(fields.get("folder") or ""), str(fields.get("device") or "")
         since = now
         if what is What.RECEIVED:
-            # What a line has told of already is not told of again.
+            # Time that an earlier line has counted is not counted again.
             since = max(self._wanted.pop(_mark(event), now), self._said.get(key, 0.0))
         found = self._open.get(key)
         if found is None:
@@ -135,14 +138,14 @@ class EventBatches:
         found.last, found.since = now, min(found.since, since)
 
     def deadline(self) -> float | None:
-        """When `due` has one."""
+        """Return when `due` has a batch."""
         over = min((each.over for each in self._open.values()), default=None)
         if over is None:
             return None
         return max(over, self._lines_at + max(0.0, 1.0 - self._lines) / LINES_A_S)
 
     def due(self, now: float) -> list[EventBatch]:
-        """Those that are over, as many as may be told now."""
+        """Return the batches that are over, as many as may be logged now."""
         gained = (now - self._lines_at) * LINES_A_S
         self._lines, self._lines_at = min(self._lines + gained, LINES_AT_ONCE), now
         over = [key for key, each in self._open.items() if each.over <= now]
@@ -152,7 +155,7 @@ class EventBatches:
         return [self._end(key) for key in told]
 
     def rest(self) -> list[EventBatch]:
-        """All that there are: nothing comes any more."""
+        """Return all batches: no further changes follow."""
         return [self._end(key) for key in list(self._open)]
 
     def _end(self, key: Key) -> EventBatch:

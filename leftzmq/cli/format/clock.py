@@ -1,8 +1,8 @@
 """Times as people read and type them: this machine's local time, with its date.
 
 Knows calendars and time zones. Must not know what happened at a time. The names of conflict copies
-and of the trash's batches carry UTC, so that they are the same on every device; what a person reads
-does not.
+and of the trash's batches contain UTC, so that they are the same on every device; the times that a
+user reads are local.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 UNDATED: Final = "-"
-"""What has no mtime: a link, a folder."""
+"""For an item without mtime: a link, a folder."""
 
 _PACKED: Final = "%Y%m%d-%H%M%S"
 _SHOWN: Final = "%Y-%m-%d %H:%M:%S"
@@ -20,7 +20,7 @@ _TYPED: Final = re.compile(r"\d{4}((-\d\d){0,2}|-\d\d-\d\d[ T]\d\d(:\d\d){0,2})"
 
 
 def local_time(unix_s: float) -> str:
-    """2026-10-05 16:03:07; UNDATED for what no calendar holds."""
+    """Return 2026-10-05 16:03:07; UNDATED for a time that no calendar holds."""
     try:
         return datetime.fromtimestamp(unix_s).strftime(_SHOWN)
     except (OverflowError, ValueError, OSError):
@@ -28,7 +28,7 @@ def local_time(unix_s: float) -> str:
 
 
 def iso_time(unix_s: float) -> str | None:
-    """The same for scripts, with its offset from UTC: 2026-10-05T16:03:07+02:00."""
+    """Return the same for scripts, with its offset from UTC: 2026-10-05T16:03:07+02:00."""
     try:
         return datetime.fromtimestamp(int(unix_s), UTC).astimezone().isoformat()
     except (OverflowError, ValueError, OSError):
@@ -36,14 +36,15 @@ def iso_time(unix_s: float) -> str | None:
 
 
 def unix_of(packed: str) -> float:
-    """20261005-140307, UTC, as the names of batches carry it. ValueError: it is none."""
+    """Return the unix seconds of 20261005-140307, UTC, as in the names of batches. ValueError: it
+    is none."""
     return datetime.strptime(packed, _PACKED).replace(tzinfo=UTC).timestamp()
 
 
 def period(typed: str) -> tuple[str, str] | None:
-    """From when, and up to (not including) when a typed time lasts, both packed, as UTC.
+    """Return the beginning and the end (excluded) of a typed time, both packed, as UTC.
 
-    typed: as `local_time` writes it, or only its beginning, to the year; or as `iso_time` does.
+    typed: as `local_time` writes it, or only its beginning, to the year; or as `iso_time` does
     None: it is no time
     """
     try:
@@ -58,7 +59,7 @@ def period(typed: str) -> tuple[str, str] | None:
 
 
 def _next(begins: datetime, parts: int) -> datetime:
-    """When the next year, month, day, hour, minute or second begins."""
+    """Return the beginning of the next year, month, day, hour, minute or second."""
     if parts == 1:
         return begins.replace(year=begins.year + 1)
     if parts == 2:
@@ -68,6 +69,7 @@ def _next(begins: datetime, parts: int) -> datetime:
 
 
 def _span(begins: datetime, ends: datetime) -> tuple[str, str]:
-    """A time without an offset is local; of an hour that comes twice it is both."""
+    """Return both packed, as UTC. A time without an offset is local; an hour that occurs twice
+    means both."""
     ends = ends.replace(fold=1)
     return begins.astimezone(UTC).strftime(_PACKED), ends.astimezone(UTC).strftime(_PACKED)

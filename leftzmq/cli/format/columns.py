@@ -1,4 +1,5 @@
-"""Rows as columns for a terminal: what came from outside is escaped, colour is for a tty alone.
+"""Formats rows as columns for a terminal: text from outside is escaped, and only a tty gets
+colours.
 
 Knows text and widths. Must not know what the rows are about.
 """
@@ -18,7 +19,7 @@ _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 def columns(
     head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()
 ) -> str:
-    """The rows below their heads. right: columns that are set flush right."""
+    """Return the rows below their heads. right: the columns that are aligned to the right."""
     table = [[printable(cell) for cell in row] for row in (head, *rows)]
     widths = [max(_width(row[at]) for row in table) for at in range(len(head))]
     lines = []
@@ -38,6 +39,6 @@ def bold(text: str) -> str:
 
 
 def _width(text: str) -> int:
-    """Cells of a terminal: wide letters take two, combining marks none."""
+    """Return the cells on a terminal: wide characters take two, combining marks none."""
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
     return len(text) + wide - sum(unicodedata.combining(c) != 0 for c in text)

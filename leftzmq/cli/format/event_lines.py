@@ -1,4 +1,4 @@
-"""Events, and batches of them, as lines that a person reads. An event is told in the spirit of the
+"""Events, and batches of them, as lines for a person. An event is written in the style of the
 original's `filename: share/1.mp4 block: 125601 recv_size: 2457395200`.
 
 Knows kinds of events and their fields. Must not know where they come from.
@@ -17,7 +17,7 @@ from leftzmq.wire.local import Event, EventKind, Scalar
 Fields = Mapping[str, Scalar]
 
 SAID_FROM_S: Final = 1.0
-"""What one file took is said from here on."""
+"""From this time on, a line says how long one file took."""
 
 _RED, _GREEN, _YELLOW, _BLUE, _DIM, _PLAIN = "31", "32", "33", "34", "2", "0"
 _COLOURS: Final = {
@@ -35,7 +35,7 @@ _OF_BATCHES: Final = {What.FOUND: _BLUE, What.RECEIVED: _GREEN, What.CONFLICTS: 
 
 
 def human_bytes(count: float) -> str:
-    """1536 -> "1.5 KiB"."""
+    """Return the size in powers of 1024: 1536 -> "1.5 KiB"."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -44,7 +44,7 @@ def human_bytes(count: float) -> str:
 
 
 def size_text(count: float) -> str:
-    """4100 -> "4.1 KB": as shops and file managers count."""
+    """Return the size in powers of 1000, as file managers count: 4100 -> "4.1 KB"."""
     for unit in ("B", "KB", "MB", "GB"):
         if count < (1000 if unit == "B" else 999.95):
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -53,24 +53,24 @@ def size_text(count: float) -> str:
 
 
 def printable(text: object) -> str:
-    """A name that cannot steer the terminal: control characters are escaped."""
+    """Return the text with its control characters escaped, so that it cannot steer the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def line(event: Event, *, colour: bool = False) -> str:
-    """One event as one line, with the local date and time."""
+    """Return one event as one line, with the local date and time."""
     colours = _COLOURS.get(event.kind, _PLAIN) if colour else ""
     return dated(event.unix_time, event.kind.value, text_of(event), colours)
 
 
 def batch_line(batch: EventBatch, unix_time: float, *, colour: bool = False) -> str:
-    """A batch as one line."""
+    """Return a batch as one line."""
     colours = _OF_BATCHES[batch.what] if colour else ""
     return dated(unix_time, batch.what.value, batch_text(batch), colours)
 
 
 def dated(unix_time: float, name: str, text: str, colour: str = "") -> str:
-    """A line of the log. colour: of its name, as terminals number them; "": none"""
+    """Return a line of the log. colour: of the name, as a terminal's number; "": none."""
     word = f"{name:<12}"
     if colour:
         word = f"\x1b[{colour}m{word}\x1b[0m"
@@ -78,7 +78,7 @@ def dated(unix_time: float, name: str, text: str, colour: str = "") -> str:
 
 
 def text_of(event: Event) -> str:
-    """What an event says, without its kind and time."""
+    """Return what an event says, without its kind and time."""
     text = printable(_TEXTS[event.kind](event.fields))
     if more := int(event.fields.get("more") or 0):
         text += f" (and {counted(more, 'more time')})"
@@ -86,12 +86,12 @@ def text_of(event: Event) -> str:
 
 
 def batch_text(batch: EventBatch) -> str:
-    """What a batch says."""
+    """Return what a batch says."""
     return printable(_several(batch) if not batch.path else _only(batch))
 
 
 def _only(batch: EventBatch) -> str:
-    """Of one path: by its name."""
+    """Return the text for a batch of one path, with its name."""
     where = f"{batch.folder}/{batch.path}"
     again = f", {batch.changes:,} times" if batch.changes > 1 else ""
     if batch.what is What.CONFLICTS:
@@ -127,7 +127,7 @@ def _whence(batch: EventBatch) -> str:
 
 
 def _took(batch: EventBatch) -> str:
-    """In which time; "" where that is none."""
+    """Return the time that it took; "" if there is none."""
     seconds = batch.seconds
     if seconds < 0.05:
         return ""

@@ -1,4 +1,4 @@
-"""What the command line asks of a running agent, and what it is answered.
+"""Answers the questions that the command line asks of a running agent.
 
-Decides nothing about files by itself.
+Must not decide anything about files by itself.
 """

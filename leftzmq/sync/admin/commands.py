@@ -1,4 +1,4 @@
-"""Questions of the command line that concern one folder: which one, and may it be asked now?
+"""Questions of the command line about one folder: which folder, and may it be asked now?
 
 Knows verbs and their fields. Must not know what a question leads to: the folder's machines do.
 """
@@ -21,17 +21,18 @@ from leftzmq.sync.guard.states import GuardMove
 from leftzmq.tree.path import check_path
 
 _NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
-_BOUND: Final = re.compile(r"\d{8}-\d{6}(-[0-9a-f]{8}-?)?", re.ASCII)  # of batches' names
+_BOUND: Final = re.compile(r"\d{8}-\d{6}(-[0-9a-f]{8}-?)?", re.ASCII)  # of the names of batches
 
 
 class Commands:
-    """Of the agent."""
+    """One per agent."""
 
     def __init__(self, folders: Mapping[str, Folder], conflicts: Conflicts) -> None:
         self._folders, self._about_copies = folders, conflicts
 
     def on_asked(self, fact: Asked, now: float) -> Outputs | None:
-        """None: nobody here knows the question."""
+        """Return the answer, or the jobs that lead to it. None: this class does not know the
+        verb."""
         match fact.verb:
             case "trash list" | "trash restore":
                 ask = self._trash
@@ -51,7 +52,8 @@ class Commands:
         return bad_path(fact) or ask(fact, folder, now)
 
     def _folder(self, id: str) -> Folder | str:
-        """The folder of this id, or the only one; or what is wrong."""
+        """Return the folder of this id, or the only folder; or a sentence that says what is
+        wrong."""
         names = ", ".join(self._folders)
         if not id and len(self._folders) == 1:
             return next(iter(self._folders.values()))
@@ -105,7 +107,8 @@ class Commands:
 
 
 def bad_path(fact: Asked) -> Outputs:
-    """That a path of a question is none; empty: they are paths, or there are none."""
+    """Return the answer for a field that should be a path and is not one; empty if every path is
+    valid."""
     for key in ("path", "target"):
         try:
             if _text(fact, key):

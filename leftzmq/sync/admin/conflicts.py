@@ -1,7 +1,7 @@
-"""What the command line asks about conflict copies, and what follows from an answer.
+"""Answers the command line's questions about conflict copies, and carries out the user's decisions.
 
-Knows questions, and how a person calls the devices. Must not know where a copy lies or how it gives
-way (jobs do), nor versions: what a user decided is found by the settler like any local change.
+Knows questions, and the names of devices. Must not know where a copy lies or how it is removed
+(jobs do), nor versions: the scheduler finds a user's decision like any local change.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ from leftzmq.wire.paging import PAGE_BYTES, PAGE_ITEMS, fitting
 
 
 class Conflicts:
-    """Of the agent. devices: (key, name) of this one and its peers."""
+    """One per agent. devices: (key, name) of this one and its peers."""
 
     def __init__(self, devices: Iterable[tuple[DeviceKey, str]]) -> None:
         self._names = {
             device_letters(Life(device_mark(key) + bytes(8))): name for key, name in devices
         }
-        self._askers: dict[int, tuple[bytes, str, str]] = {}  # who, about which folder and path
+        self._askers: dict[int, tuple[bytes, str, str]] = {}  # asker, folder and path
         self._number = 0
 
     def by(self, copy: str) -> str:
-        """How a person calls the device that wrote this conflict copy, by the copy's name."""
+        """Return the name of the device that wrote this conflict copy, by the copy's name."""
         name = read_name(copy)
         return "" if name is None else self._names.get(name.device, name.device)
 
     # -- questions -------------------------------------------------------------------------------
 
     def ask_list(self, asker: bytes, folder: str, after: str) -> Outputs:
-        """A page of what there is after the copy of this path ("": from the first one on). An
-        answer with `after` goes on when it is asked with that."""
+        """Ask for a page of the conflict copies that follow the copy with this path ("": from the
+        first one). An answer with `after` is continued by a question with that value."""
         key = sort_key(after) if after else b""
         return [Work(ListCopies(folder, self._asked(asker, folder, after), key))]
 
@@ -86,7 +86,7 @@ class Conflicts:
             return [FolderStopped(fact.folder, fact.stop)]
         asker, _, path = self._askers.pop(fact.number)
         out: Outputs = []
-        if fact.copy:  # also where it was changed a moment ago: then that is scanned now
+        if fact.copy:  # also if it was changed a moment ago: then it is scanned now
             paths = (fact.copy,) if fact.choice is Choice.FILE else (fact.copy, fact.path)
             out.append(RescanWanted(fact.folder, paths))
         if fact.resolved is Resolved.DONE and fact.choice is not None:
@@ -96,7 +96,8 @@ class Conflicts:
         return [*out, _no(asker, path, fact.resolved, fact.why or ", ".join(fact.copies))]
 
     def on_folder_stopped(self, folder: str, why: str) -> Outputs:
-        """The folder is stopped: none of its answers is heard any more."""
+        """The folder is stopped: answer its open questions, and ignore later results of their
+        jobs."""
         asked = {n: asker for n, (asker, about, _) in self._askers.items() if about == folder}
         for number in asked:
             del self._askers[number]

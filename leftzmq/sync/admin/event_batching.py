@@ -1,12 +1,12 @@
-"""Which events are told at once, and which are only counted for a moment.
+"""Decides which events are reported at once and which are only counted for a moment, so that no
+device can fill a log.
 
-Whatever a device does, it cannot fill a log.
+Some events a device can cause by sending (up, down, refused, news): of these, one a second and
+device is reported. Of problems, one a second, folder and kind. Further events within that second
+are counted, and the last of them is reported when the second is over. Nothing is lost for `status`,
+which is asked and shows the present state.
 
-Of events that a device can cause by talking (up, down, refused, news) one a second and device is
-told, of problems one a second, folder and kind. What comes within that second is counted, and the
-last of it told when it is over. `status` knows more: it is asked, not told.
-
-Knows kinds of events and times. Must not know what led to one.
+Knows kinds of events and times. Must not know what led to an event.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ Key = tuple[EventKind, Scalar, Scalar]
 
 @dataclass(slots=True)
 class _Line:
-    """until: when the next one may be told (monotonic). last: not told yet. held: how many."""
+    """until: when the next event may be reported (monotonic seconds). last: the latest event that
+    is not reported yet. held: how many are not reported yet."""
 
     until: float
     last: Tell | None = None
@@ -36,13 +37,13 @@ class _Line:
 
 
 class EventBatching:
-    """Of the agent."""
+    """One per agent."""
 
     def __init__(self) -> None:
         self._lines: dict[Key, _Line] = {}
 
     def tell(self, tell: Tell, now: float) -> list[Tell]:
-        """An event that happened: it is told now, or by `due`."""
+        """Return the event if it is reported now; else `due` returns it later."""
         key = _key(tell)
         if key is None:
             return [tell]
@@ -50,7 +51,7 @@ class EventBatching:
         if line is None:
             self._lines[key] = _Line(now + PERIOD_S)
             return [tell]
-        # To the end: what is told later is told in the order in which it happened last.
+        # Moved to the end: held events are reported in the order in which they last occurred.
         self._lines[key] = self._lines.pop(key)
         line.last, line.held = tell, line.held + 1
         return []
@@ -59,7 +60,8 @@ class EventBatching:
         return min((line.until for line in self._lines.values()), default=None)
 
     def due(self, now: float) -> list[Tell]:
-        """What was held long enough; the last of each, and how many more there were."""
+        """Return the events that were held long enough: the last of each key, with the number of
+        the others."""
         out: list[Tell] = []
         for key, line in list(self._lines.items()):
             if line.until > now:
@@ -72,14 +74,14 @@ class EventBatching:
         return out
 
     def rest(self) -> list[Tell]:
-        """All that is held: nothing comes any more."""
+        """Return all held events: no further ones follow."""
         held = [line for line in self._lines.values() if line.last is not None]
         self._lines.clear()
         return [_counted(line.last, line.held - 1) for line in held if line.last is not None]
 
 
 def _key(tell: Tell) -> Key | None:
-    """Of which events there is one a second; None: of these there is no limit."""
+    """Return the key of events of which one a second is reported. None: no limit for this event."""
     fields = tell.fields
     if tell.kind in _OF_DEVICE:
         return tell.kind, fields.get("device"), None

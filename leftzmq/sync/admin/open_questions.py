@@ -1,4 +1,5 @@
-"""How many questions of the command line are open, so that nobody can ask more than is bearable.
+"""Counts the open questions of the command line, so that nobody can ask more than the agent can
+bear.
 
 Knows who asked. Must not know what was asked, nor what becomes of a question.
 """
@@ -12,7 +13,8 @@ MAX_OPEN_OF_ONE: Final = 16  # asker: one connection to the admin socket
 
 
 class OpenQuestions:
-    """Of the agent. Every question is opened, and every answer closes one of its asker."""
+    """One per agent. Every question is opened here, and every answer closes one question of its
+    asker."""
 
     def __init__(self) -> None:
         self._of: dict[bytes, int] = {}
@@ -23,17 +25,17 @@ class OpenQuestions:
 
     @property
     def full(self) -> bool:
-        """Whether there are more than MAX_OPEN."""
+        """Whether more than MAX_OPEN questions are open."""
         return self._count > MAX_OPEN
 
     def opened(self, asker: bytes) -> bool:
-        """False: this asker has too many of them."""
+        """Count a question. Return False if this asker has too many open questions."""
         self._count += 1
         self._of[asker] = self._of.get(asker, 0) + 1
         return self._of[asker] <= MAX_OPEN_OF_ONE
 
     def answered(self, asker: bytes) -> None:
-        """The machines answer every question once, and nothing else."""
+        """Close a question. The machines answer every question once, and answer nothing else."""
         self._count -= 1
         self._of[asker] -= 1
         if not self._of[asker]:

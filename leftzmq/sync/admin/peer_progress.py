@@ -1,7 +1,7 @@
-"""How far each device is with us, in each folder and over all: as words, counts and reasons.
+"""How far each device is with us, in each folder and in total, as words, counts and reasons.
 
-Derived when somebody asks, from what peers, hearing and the indexes know. Knows no question and no
-answer's form: see status and barrier.
+Computed on request, from what peers, index_client and the indexes know. Must not know questions or
+the form of answers (status and wait do).
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from leftzmq.sync.versions.peer_counts import Lack
 
 
 class MemberState(Enum):
-    """Of one device in one folder. The value is a word for it, as `status --json` has it."""
+    """The state of one device in one folder. The value is the word in `status --json`."""
 
     IN_SYNC = "in sync"
     BEHIND = "behind"  # it lacks something that we have
-    SYNCING = "syncing"  # we lack something that it has, or its index is on its way
-    TWO_OF_KEY = "two of that key"  # two agents have its key: nothing that it says holds
+    SYNCING = "syncing"  # we lack something that it has, or its index is arriving
+    TWO_OF_KEY = "two of that key"  # two agents have its key: nothing that it says is reliable
     SILENT = "silent"  # it holds the secret, and has said nothing of the folder yet
     STOPPED_HERE = "stopped here"
     STOPPED_THERE = "stopped there"
     OTHER_ID = "other id"
-    NOT_THERE = "not there"  # it has no folder that we do not share
-    OTHER_SECRET = "other secret"  # it has folders whose secrets are none of ours
-    NOT_SHARED = "not shared"  # one of these two: it never said how many it has
+    NOT_THERE = "not there"  # it has no folder besides those that we share
+    OTHER_SECRET = "other secret"  # it has folders with secrets that we do not have
+    NOT_SHARED = "not shared"  # NOT_THERE or OTHER_SECRET: it never said how many folders it has
     AWAY = "not connected"
 
 
 class PeerState(Enum):
-    """Of one device. The value is a word for it, as `status --json` has it."""
+    """The state of one device. The value is the word in `status --json`."""
 
     IN_SYNC = "in sync"  # in each folder that it shares with us
     BEHIND = "behind"
@@ -55,7 +55,7 @@ IN_FOLDER: Final = {
     MemberState.SILENT: PeerState.SYNCING,
     MemberState.TWO_OF_KEY: PeerState.TWO_OF_KEY,
 }
-"""What a connected device is in a folder that it shares with us."""
+"""The state of a connected device for each of its states in a folder that it shares with us."""
 ACCEPTED_LOOKED_AT: Final = 256
 """About 2 ms of the loop for each question."""
 _WORST: Final = (PeerState.TWO_OF_KEY, PeerState.BEHIND, PeerState.SYNCING, PeerState.IN_SYNC)
@@ -65,10 +65,10 @@ _WORST: Final = (PeerState.TWO_OF_KEY, PeerState.BEHIND, PeerState.SYNCING, Peer
 class Member:
     """One device in one folder.
 
-    why: the reason of now, as a sentence, where there is something to be said
-    behind: what it lacks of ours, as far as we know; None: we know nothing of it
-    ahead: what it has and we lack, likewise
-    since: since when it lacks something (monotonic); None: it does not
+    why: the present reason as a sentence, if there is one to report
+    behind: what the device lacks of ours, as far as we know; None: we know nothing of it
+    ahead: what the device has and we lack, likewise
+    since: since when the device lacks something (monotonic seconds); None: it lacks nothing
     """
 
     peer: Peer
@@ -80,7 +80,7 @@ class Member:
 
 
 def member(folder: Folder, peer: Peer) -> Member:
-    """How far this device is in this folder."""
+    """Return how far this device is in this folder."""
     if folder.stopped is not None:
         return Member(peer, MemberState.STOPPED_HERE)
     mask = folder.store.heads.of(peer.key).mask
@@ -114,7 +114,7 @@ def _of_member(folder: Folder, peer: Peer, behind: Lack | None, ahead: Lack | No
 
 
 def _apart(folder: Folder, peer: Peer) -> tuple[MemberState, str]:
-    """Of a device that is not in the folder now, and why."""
+    """Return the state of a device that is not in the folder now, and the reason."""
     if peer.state is not PeerPhase.CONNECTED:
         return MemberState.AWAY, ""
     if folder.id in peer.halted:
@@ -137,8 +137,9 @@ def members(folder: Folder, peers: Iterable[Peer]) -> list[Member]:
 
 
 def accepted_left(folder: Folder, found: Iterable[Member]) -> dict[DeviceKey, int]:
-    """How many of the versions that a user let pass the guard each device lacks, of our last
-    ACCEPTED_LOOKED_AT changes; only who lacks some. It holds them back, or has not heard yet."""
+    """Return the number of versions that each device lacks, of those that a user let pass the
+    guard, within our last ACCEPTED_LOOKED_AT changes. Only devices that lack some are included.
+    Such a device withholds them, or has not received them yet."""
     behind = [each for each in found if each.behind is not None and each.behind.paths]
     accepted = folder.index_view.accepted
     if not accepted or not behind:
@@ -153,7 +154,7 @@ def accepted_left(folder: Folder, found: Iterable[Member]) -> dict[DeviceKey, in
 
 
 def peer_state(peer: Peer, found: Iterable[Member]) -> PeerState:
-    """found: the device in each of our folders"""
+    """Return the state of the device over all folders. found: the device in each of our folders."""
     if peer.state is not PeerPhase.CONNECTED:
         return PeerState.CONNECTING if peer.away is None else PeerState.AWAY
     states = {IN_FOLDER[each.state] for each in found if each.state in IN_FOLDER}
@@ -161,7 +162,7 @@ def peer_state(peer: Peer, found: Iterable[Member]) -> PeerState:
 
 
 def alone_because(found: Iterable[Member]) -> str:
-    """Why nobody else is in a folder, as a sentence."""
+    """Return the reason why no other device is in a folder, as a sentence."""
     found = list(found)
     if not found:
         return "no other device is in the config: add a [[peer]]"

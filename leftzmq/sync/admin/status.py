@@ -1,7 +1,7 @@
-"""What `leftzmq status` and `leftzmq problems` say, as plain values.
+"""The answers to `leftzmq status` and `leftzmq problems`, as plain values.
 
-Knows the names of fields. Of lists that others can make long it says the first ones; beside each
-stands how many there are.
+Knows the names of fields. Must not know how an answer is printed. Others can make some lists long:
+of these the answer holds the first items, and beside them the total number.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Times:
     unix: float
 
     def unix_of(self, at: float | None) -> float | None:
-        """The unix time of a monotonic one."""
+        """Return the unix time of a monotonic time."""
         return None if at is None else round(self.unix - (self.now - at), 3)
 
 
@@ -55,8 +55,9 @@ def status(
     times: Times,
     by: Callable[[str], str],
 ) -> dict[str, Any]:
-    """The whole answer. keyless: peers of peer.toml that have no key and are never connected. by:
-    which device wrote a conflict copy, by the path of that"""
+    """Return the whole answer. keyless: peers in peer.toml that have no key and are never
+    connected. by: returns the name of the device that wrote a conflict copy, from the copy's
+    path."""
     shares = list(folders)
     devices = list(peers.by_key.values())
     found = {folder.id: members(folder, devices) for folder in shares}
@@ -79,7 +80,7 @@ def status(
 
 
 def _peer(peer: Peer, found: list[Member], times: Times) -> dict[str, Any]:
-    """found: it in each of our folders"""
+    """found: the device in each of our folders."""
     state = peer_state(peer, found)
     near = [each for each in found if each.state in IN_FOLDER]
     behind = [each.behind for each in near if each.behind is not None]
@@ -114,8 +115,8 @@ def _visit(visit: Visit, times: Times) -> dict[str, Any]:
 
 
 def _member(found: Member, accepted: int, times: Times) -> dict[str, Any]:
-    """accepted: of what it lacks, at least so much was let pass the guard by a user. behind_...,
-    ahead_...: None where nothing is known of it"""
+    """accepted: at least so many of the versions that the device lacks were let pass the guard by a
+    user. behind_..., ahead_...: None where nothing is known of the device."""
     behind, ahead = found.behind, found.ahead
     return {
         "name": found.peer.name,
@@ -131,10 +132,10 @@ def _member(found: Member, accepted: int, times: Times) -> dict[str, Any]:
 
 
 def problems(folder: Folder, after: int) -> dict[str, Any]:
-    """A page of the problems that came after the one with this number, the oldest first.
+    """Return a page of the problems that came after the one with this number, oldest first.
 
-    after: the cursor of the last one, where there are more; else "". hidden: problems of which only
-    their number is known
+    after: the cursor of the last problem on the page, if more follow; else ""
+    hidden: the problems of which only the number is known
     """
     found = (_problem(p) | {"cursor": str(number)} for number, p in folder.problems.after(after))
     page, whole = fitting(found, PAGE_ITEMS, PAGE_BYTES)
@@ -159,7 +160,7 @@ def _folder(
     by: Callable[[str], str],
     most_bytes: int,
 ) -> dict[str, Any]:
-    """found: each device in it. most_bytes: of each list."""
+    """found: each device in the folder. most_bytes: the limit of each list."""
     counters = folder.index_view.counters
     runs = folder.stopped is None
     copies = folder.store.conflict_copies(limit=SHOWN) if runs and counters.conflicts else []

@@ -1,12 +1,14 @@
-"""`leftzmq wait`: when is everything that was written before the question in sync, and with whom?
+"""`leftzmq wait`: when is everything that was written before the question in sync, and with which
+devices?
 
-First a cookie in each share shows that the watcher has reported all that came before it; then the
-machines must be quiet, and the devices that are waited for must have all that we have, and we what
-they have. Those are the ones that were named, or else every connected one; a device counts from
-the first page on that we opened of it: one that only says that it has a folder keeps nobody
-waiting. Who is behind, and with what, is said when the time is over.
+First a cookie in each share shows that the watcher has reported everything up to the cookie. Then
+the machines must be idle. The devices that are waited for must have all that we have, and we all
+that they have. Those devices are the ones that were named, or else every connected one. A connected
+device counts only after we have opened a first page from it, so a device that only claims to have a
+folder delays nobody. When the time is over, the answer says which device is behind, and with what.
 
-Knows questions, folders and time. How far a device is, members says.
+Knows questions, folders and time. Must not know how far a device is (sync/admin/peer_progress
+does).
 """
 
 from __future__ import annotations
@@ -29,12 +31,12 @@ from leftzmq.wire.paging import fitting
 CHECK_PERIOD_S: Final = 0.05
 DEFAULT_TIMEOUT_S: Final = 3600.0
 NAMING_S: Final = 3.0
-"""When the time is over, what is missing is looked up for so long at most."""
+"""When the time is over, missing paths are searched for this long at most."""
 SHOWN_PATHS: Final = 5
 """Of each device and folder."""
 COUNTS_AT_ONCE: Final = 4
 RECOUNT_S: Final = 0.5
-"""Those who wait for a part of a folder are each a question to the index, again and again."""
+"""Each waiter for a part of a folder runs a query on the index, again and again."""
 SHOWN: Final = 100
 MOST_BYTES: Final = 1 << 20
 """Of each list in an answer."""
@@ -47,23 +49,24 @@ NEVER_SYNCED: Final = frozenset(
         ProblemKind.TOO_LARGE,
     )
 )
-"""Nothing that is waited for can come of these: they are named, and keep nobody waiting."""
+"""No waiting can help here: these problems are reported and delay nobody."""
 _LOOKED_AT: Final = frozenset((ProblemKind.WATCH_LIMIT,))
-"""What is polled is walked for each question: nothing is missing there when the walk is over."""
+"""Polled paths are walked for each question: nothing is missing there when the walk has ended."""
 _PASSED_OVER: Final = frozenset(
     (MemberState.NOT_THERE, MemberState.OTHER_SECRET, MemberState.NOT_SHARED)
 )
-"""A device that was named need not be in every folder."""
+"""A device that was named need not be a member of every folder."""
 
 
 @dataclass(slots=True)
 class Waiter:
     """One `leftzmq wait`.
 
-    folders: those that it is about. path: what it is about there, with all below; "": everything
+    folders: the folders in question
+    path: the path in question in each of them, with everything below; "": the whole folder
     named: the devices that it waits for; None: the connected ones
-    strangers: names that were asked for of devices that can never be connected
-    cookies: folder -> the cookie not yet seen there ("" : a walk)
+    strangers: requested names of devices that can never be connected
+    cookies: folder -> the cookie that was not seen there yet ("": a walk)
     """
 
     asker: bytes
@@ -74,13 +77,13 @@ class Waiter:
     strangers: tuple[str, ...]
     cookies: dict[str, str] = field(default_factory=dict)
     again_at: float = 0.0  # when its part of a folder may be counted again
-    clear: set[str] = field(default_factory=set)  # folders in whose part at `path` nobody lacks
+    clear: set[str] = field(default_factory=set)  # folders where no device lacks anything at `path`
 
 
 @dataclass(slots=True)
 class _Naming:
-    """A waiter whose time is over, until it is known what is missing. open: folders of which that
-    is not known yet"""
+    """A waiter whose time is over, until it is known what is missing. open: the folders for which
+    that is not known yet."""
 
     waiter: Waiter
     why: str
@@ -90,7 +93,8 @@ class _Naming:
 
 
 class WaitQuestions:
-    """Of the agent. peers: all that have a key. keyless: names of the others in the config."""
+    """One per agent. peers: the peers that have a key. keyless: names of the other peers in the
+    config."""
 
     def __init__(
         self,
@@ -103,10 +107,10 @@ class WaitQuestions:
         self._keyless = tuple(keyless)
         self._waiters: list[Waiter] = []
         self._endings: dict[int, _Naming] = {}
-        self._counting: dict[int, tuple[Waiter, str]] = {}  # who, and about which folder
+        self._counting: dict[int, tuple[Waiter, str]] = {}  # waiter and folder
         self._number = 0
         self._next_check = 0.0
-        self._seen: dict[tuple[str, bytes], Member] = {}  # in this check
+        self._seen: dict[tuple[str, bytes], Member] = {}  # cached during one check
 
     def deadline(self) -> float | None:
         return self._next_check if self._waiters or self._endings else None
@@ -114,7 +118,7 @@ class WaitQuestions:
     # -- questions -----------------------------------------------------------------------------
 
     def on_asked(self, fact: Asked, now: float) -> Outputs:
-        """path: checked by who asks us"""
+        """Start a waiter. The caller has checked the path."""
         waiter = self._waiter(fact, now)
         if isinstance(waiter, Answer):
             return [waiter]
@@ -152,7 +156,7 @@ class WaitQuestions:
         return Waiter(fact.asker, now + timeout_s, folders, path, peers, strangers)
 
     def _named(self, fact: Asked) -> tuple[tuple[Peer, ...] | None, tuple[str, ...]] | Answer:
-        """The devices to be waited for, and the names of those that cannot be."""
+        """Return the devices to wait for, and the names of those that can never be connected."""
         known = {peer.name: peer for peer in self._peers()}
         names = [name for name in _text(fact, "peers").split("\n") if name]
         if fact.fields.get("all") is True:
@@ -168,7 +172,7 @@ class WaitQuestions:
         return peers, tuple(name for name in dict.fromkeys(names) if name not in known)
 
     def give_up_one(self) -> Outputs:
-        """Answer who has waited longest, so that there is room for somebody else."""
+        """Answer the oldest waiter, to make space for a new one."""
         self._seen.clear()
         if self._waiters:
             return [self._no(self._waiters.pop(0), "too many others ask", {})]
@@ -180,7 +184,8 @@ class WaitQuestions:
     # -- answers of jobs -------------------------------------------------------------------------
 
     def on_cookie_dropped(self, fact: CookieDropped, now: float) -> Outputs:
-        """Where not all is watched only a walk can tell what was written before the question."""
+        """Walk if not everything is watched: then only a walk shows what was written before the
+        question."""
         scheduler = self._folders[fact.folder].scheduler
         if fact.watched and fact.problem is None and not scheduler.walks.polls:
             return []
@@ -201,7 +206,7 @@ class WaitQuestions:
                 del waiter.cookies[fact.folder]
 
     def on_folder_stopped(self, folder: str) -> None:
-        """It is opened anew some day: the walk at its beginning tells as much as a cookie."""
+        """When the folder is opened again, its first walk tells as much as a cookie."""
         for waiter in self._waiters:
             waiter.cookies.pop(folder, None)
             waiter.clear.discard(folder)
@@ -223,10 +228,10 @@ class WaitQuestions:
         waiter.clear.add(folder)
         return self.on_time_passed(now)
 
-    # -- going on --------------------------------------------------------------------------------
+    # -- checking --------------------------------------------------------------------------------
 
     def on_time_passed(self, now: float) -> Outputs:
-        """Look whether a waiter can be answered."""
+        """Answer the waiters that can be answered."""
         self._next_check = now + CHECK_PERIOD_S
         self._seen.clear()
         out: Outputs = []
@@ -253,8 +258,8 @@ class WaitQuestions:
         return out
 
     def _has_all(self, waiter: Waiter, out: Outputs, now: float) -> bool:
-        """Whether every device that is waited for has all, and we what they have. Of a part of a
-        folder that is counted first."""
+        """Return whether every device that is waited for has all that we have, and we all that it
+        has. For a part of a folder a job counts that first."""
         for id in waiter.folders:
             folder = self._folders[id]
             if not waiter.path:
@@ -291,7 +296,7 @@ class WaitQuestions:
         return [each for each in found if each.state not in _PASSED_OVER]
 
     def _unquiet(self, waiter: Waiter) -> str:
-        """Why it is not quiet here; "" when it is."""
+        """Return the reason why the folders are not quiet here; "" if they are."""
         if waiter.strangers:
             return f"{waiter.strangers[0]} has no key in the config"
         if waiter.named is None and not self._connected():
@@ -309,7 +314,7 @@ class WaitQuestions:
         return self._unshared(waiter)
 
     def _unshared(self, waiter: Waiter) -> str:
-        """Which of the devices that were named is not there; "": none."""
+        """Return which of the named devices cannot be waited for, as a sentence; "" if none."""
         for peer in waiter.named or ():
             found = [self._member(self._folders[id], peer) for id in waiter.folders]
             shared = [each for each in found if each.state not in _PASSED_OVER]
@@ -331,10 +336,10 @@ class WaitQuestions:
             return "the watcher has not reported everything yet"
         return why or "a peer has not acknowledged everything yet"
 
-    # -- saying ----------------------------------------------------------------------------------
+    # -- answers ---------------------------------------------------------------------------------
 
     def _over(self, waiter: Waiter, why: str, now: float) -> Outputs:
-        """Its time is over: what is missing is looked up where something is."""
+        """The waiter's time is over: search for missing paths in folders that run."""
         self._counting = {n: e for n, e in self._counting.items() if e[0] is not waiter}
         self._number += 1
         ending = _Naming(waiter, why, now + NAMING_S, set())
@@ -356,7 +361,7 @@ class WaitQuestions:
             folder = self._folders[id]
             lacks = found.get(id)
             masks = dict(zip(lacks.masks, lacks.lacking, strict=True)) if lacks else {}
-            # Where nobody has the folder, everybody is the reason.
+            # If no device has the folder, every device is listed.
             found_there = self._waited_for(waiter, folder)
             for each in found_there or [self._member(folder, peer) for peer in self._peers()]:
                 lack = masks.get(folder.store.heads.of(each.peer.key).mask)
@@ -378,7 +383,7 @@ class WaitQuestions:
         return Answer(waiter.asker, fields | self._lists(waiter))
 
     def _lists(self, waiter: Waiter) -> dict[str, Any]:
-        """What was passed over, and what is in the way, each with its number."""
+        """Return the skipped paths and the open problems, each list with its length."""
         skipped: list[Problem] = []
         troubles: list[Problem] = []
         for id in waiter.folders:
@@ -396,12 +401,12 @@ class WaitQuestions:
 
 
 def _lags(found: Member) -> bool:
-    """Whether it lacks something of ours, or we of its."""
+    """Return whether the device lacks something of ours, or we lack something of the device's."""
     return any(lack is None or lack.paths for lack in (found.behind, found.ahead))
 
 
 def _is_quiet(folder: Folder, path: str) -> bool:
-    """Whether all that is in the share there is in our index, as far as the watcher has told."""
+    """Return whether everything at `path` is in our index, as far as the watcher has reported."""
     if not path:
         return folder.at_rest
     if folder.stopped is not None or not folder.scheduler.walks.first_done:
@@ -410,7 +415,7 @@ def _is_quiet(folder: Folder, path: str) -> bool:
 
 
 def _below(folder: Folder, path: str) -> list[Problem]:
-    """The problems that concern `path`, or what lies below it or above it."""
+    """Return the problems of `path` and of paths above or below it, and those of devices."""
     found = folder.problems.all()
     if not path:
         return found
@@ -418,7 +423,8 @@ def _below(folder: Folder, path: str) -> list[Problem]:
 
 
 def _troubles(folder: Folder, path: str) -> int:
-    """How many problems are in the way. Hidden ones are of no known path, but of a known kind."""
+    """Return the number of problems that prevent the wait. Hidden problems have no known path, but
+    a known kind."""
     passed = NEVER_SYNCED | _LOOKED_AT
     if not len(folder.problems):
         return 0

@@ -1,7 +1,9 @@
-"""`have`: what is told of files that are still arriving, and what was heard of them.
+"""`have` messages: which rows of unfinished files this device announces, and which rows others
+announced.
 
-A hint, never the record: whoever asks for what is not there (any more) is told `missing`. Knows
-bitmaps and when they were sent. Must not know what to ask for (sync/download/rarest_first does).
+A `have` is a hint, never the record: a device that is asked for a chunk that it does not have (any
+more) answers `missing`. Knows bitmaps and when they were sent. Must not know what to request
+(sync/download/rarest_first does).
 """
 
 from __future__ import annotations
@@ -16,17 +18,19 @@ from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.tree.entry import Entry
 from leftzmq.wire.messages import MAX_HAVE_BYTES, Have
 
-HAVE_MIN_BYTES: Final = 8 << 20  # of a file; smaller ones are through before it would be of use
+HAVE_MIN_BYTES: Final = 8 << 20  # of a file; a smaller one has arrived before it would be of use
 HAVE_PERIOD_S: Final = 0.25
 HAVE_BYTES_S: Final = 64 << 10
-"""Of the haves of one file, to each device: those of 100 GB are 48 KiB each."""
+"""Of the `have` messages for one file, to each device. A file of 100 GB takes 48 KiB for each
+message."""
 HEARD_MAX: Final = 64  # files of one device; the oldest is forgotten
 
 Key = tuple[str, bytes]  # folder, content
 
 
 class Members(Protocol):
-    """Of a folder: its tag, and who can be told."""
+    """What this module needs to know of a folder: its tag, and which devices receive its `have`
+    messages."""
 
     @property
     def tag(self) -> bytes: ...
@@ -39,8 +43,10 @@ class Members(Protocol):
 
 @dataclass(slots=True)
 class Told:
-    """Of one file: what was said last, when, and to whom. over: it has arrived, or is not wanted
-    any more; `have` is the last word."""
+    """What was announced last about one file, when, and to whom.
+
+    over: the file has arrived, or nobody wants it any more; `have` is the last announcement
+    """
 
     entry: Entry
     have: int = -1
@@ -55,20 +61,21 @@ class Told:
 
 
 class Availability:
-    """Of the agent. link_to: the control link to a device."""
+    """One per agent. link_to: returns the control link to a device."""
 
     def __init__(
         self, folders: Mapping[str, Members], link_to: Callable[[DeviceKey], Link | None]
     ) -> None:
         self._folders, self._link_to = folders, link_to
         self._told: dict[Key, Told] = {}
-        self._ended: dict[Key, int] = {}  # not told yet: what it had at its end
+        self._ended: dict[Key, int] = {}  # not announced yet: each file's final rows
         self._heard: dict[DeviceKey, dict[Key, int]] = {}
 
-    # -- what others tell ------------------------------------------------------------------------
+    # -- what other devices announce -------------------------------------------------------------
 
     def heard(self, device: DeviceKey, folder: str, have: Have) -> int | None:
-        """The rows that the device has; None: it does not download this file any more."""
+        """Return the rows that the device has as a bit set. None: it does not download this file
+        any more."""
         of_device = self._heard.setdefault(device, {})
         key = (folder, have.content)
         of_device.pop(key, None)
@@ -80,7 +87,7 @@ class Availability:
         return rows
 
     def of(self, folder: str, content: bytes) -> list[tuple[DeviceKey, int]]:
-        """What was heard of a file, of devices that can be asked."""
+        """Return the devices that announced rows of this file, each with its rows."""
         key = (folder, content)
         return [(device, rows[key]) for device, rows in self._heard.items() if key in rows]
 
@@ -90,16 +97,16 @@ class Availability:
             told.to.discard(device)
 
     def forget_folder(self, folder: str) -> None:
-        """Of this folder nothing is told, and what was heard of it counts for nothing."""
+        """Forget what was announced about this folder, by us and by others."""
         self._told = {key: told for key, told in self._told.items() if key[0] != folder}
         self._ended = {key: rows for key, rows in self._ended.items() if key[0] != folder}
         for device, heard in self._heard.items():
             self._heard[device] = {key: rows for key, rows in heard.items() if key[0] != folder}
 
-    # -- what we tell ----------------------------------------------------------------------------
+    # -- what we announce ------------------------------------------------------------------------
 
     def deadline(self, files: Iterable[Transfer]) -> float | None:
-        """When something is to be told (monotonic), if anything changed."""
+        """Return when the next announcement is due (monotonic seconds). None: nothing changed."""
         times = [self._told[key].due for key in self._ended]
         for transfer in files:
             told = self._told.get((transfer.folder, bytes(transfer.entry.content)))
@@ -108,7 +115,8 @@ class Availability:
         return min(times, default=None)
 
     def tell(self, files: Iterable[Transfer], now: float) -> list[Send]:
-        """To the members of each folder that do not have the whole file."""
+        """Return the `have` messages to the members of each folder that do not have the whole
+        file."""
         out: list[Send] = []
         for transfer in files:
             if transfer.entry.size <= HAVE_MIN_BYTES or transfer.staged is None:
@@ -129,7 +137,7 @@ class Availability:
         return out
 
     def ended(self, transfer: Transfer) -> None:
-        """It is whole, or not wanted any more: one last word follows."""
+        """The transfer is complete or not wanted any more: one last announcement follows."""
         key = (transfer.folder, bytes(transfer.entry.content))
         if key in self._told:
             self._ended[key] = transfer.here if transfer.whole else 0
@@ -156,5 +164,6 @@ class Availability:
 
 
 def _bitmap(rows: int, size: int) -> bytes:
-    """Bit i, the lowest of a byte first, is row i; those that have no room are not told."""
+    """Return the bitmap: bit i is row i, lowest bit of each byte first. Rows beyond `size` bytes
+    are left out."""
     return (rows & (1 << 8 * size) - 1).to_bytes(size, "little")

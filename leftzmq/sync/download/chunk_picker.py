@@ -1,7 +1,7 @@
-"""What to ask a device for next, of the large files that are on their way.
+"""Picks what to request next from a device, among the large files that are being downloaded.
 
-Knows who has what, and phases and rows. Must not know credit (it is told how much there is room
-for) or links: the downloader asks.
+Knows which device has which rows, and the phases of transfers. Must not know flow control (the
+caller says how many bytes fit) or links: the downloader sends the requests.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from leftzmq.sync.link import DeviceKey
 
 LISTS_A_GET: Final = 2
 LISTS_ROOM_BYTES: Final = LISTS_A_GET * MAX_LIST_BYTES
-TWICE_SHARE: Final = 50  # at most a fiftieth of a file is asked for twice
+TWICE_SHARE: Final = 50  # at most a fiftieth of a file is requested twice
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What to ask a device for next: lists or rows of one file."""
+    """What to request next from a device: lists or rows of one file."""
 
     transfer: Transfer
     lists: tuple[bytes, ...] = ()
@@ -30,7 +30,7 @@ class Asking:
 
 
 class ChunkPicker:
-    """files: those on their way, smallest first."""
+    """files: the files that are being downloaded, smallest first."""
 
     def __init__(
         self, folders: Mapping[str, FolderView], files: Callable[[], list[Transfer]]
@@ -38,8 +38,8 @@ class ChunkPicker:
         self._folders, self._files = folders, files
 
     def next_for(self, device: DeviceKey, room: int, most: int, now: float) -> Iterator[Asking]:
-        """What to ask a device for next: rows of at most `most` bytes, or one of any length, where
-        there is room for them."""
+        """Yield what to request next from a device: rows of at most `most` bytes in total, or a
+        single row of any length, if `room` has space for them."""
         for transfer in self._files():
             if not transfer.lacks or transfer.lacking.get(device, 0.0) > now:
                 continue
@@ -64,7 +64,7 @@ class ChunkPicker:
     def again_for(
         self, device: DeviceKey, transfer: Transfer, slow: Iterator[tuple[DeviceKey, int]]
     ) -> Asking | None:
-        """The last of a file is asked of a second device where the first is slow."""
+        """Request the last rows of a file from a second device when the first device is slow."""
         assert transfer.rows is not None
         left = transfer.entry.size // TWICE_SHARE - transfer.twice_bytes
         complete = self._has_all(device, transfer)
@@ -78,13 +78,13 @@ class ChunkPicker:
         return None
 
     def ends(self) -> list[Transfer]:
-        """Files of which nothing is left to ask for, and something to come."""
+        """Return the files that have every row requested and some rows still outstanding."""
         return [a for a in self._files() if a.phase is TransferPhase.FETCHING and not a.missing]
 
     def lacks(
         self, device: DeviceKey, transfer: Transfer, rows: Collection[int], until: float
     ) -> None:
-        """The device did not give these rows when asked."""
+        """The device was asked for these rows and did not send them."""
         if self._has_all(device, transfer):
             transfer.lacking[device] = until
         transfer.rarest_first.lacks(device, rows)
@@ -94,8 +94,8 @@ class ChunkPicker:
 
 
 def _some(transfer: Transfer, order: Iterator[int], room: int, most: int) -> tuple[int, ...]:
-    """The first rows of `order` that fit; of rows with the same chunk one, as an answer is known by
-    its chunk's id."""
+    """Return the first rows of `order` that fit. Of several rows with the same chunk it returns
+    one, because a response names a chunk only by its id."""
     assert transfer.rows is not None
     taken: dict[bytes, int] = {}
     size = 0

@@ -1,10 +1,12 @@
-"""Tickets into gets, and answers into whole `.lefting` files: from whom, how much, in which order.
+"""Turns tickets into get messages, and responses into whole `.lefting` files: from which device,
+how much, in which order.
 
-One downloader an agent. Knows who is to be asked for what next. Must not know what a version is
-worth (the replica said so) or how bytes are written (jobs do).
+Knows which device to ask for what next; one downloader per agent. Must not know what a version is
+worth (the announcer decides that) or how bytes are written (jobs do that).
 
-Small files go before large ones: many of them travel in one frame and are staged by one job.
-Every ask is answered once, or goes elsewhere when its device dies, lies or stays silent.
+Small files go before large ones: many of them travel in one frame, and one job stages them. Every
+request is answered once. If its device disconnects, lies or stays silent, the request moves to
+another device.
 """
 
 from __future__ import annotations
@@ -54,12 +56,13 @@ from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.wire.messages import Ask, Get, Have, Want
 
 SMALL_ROOM_BYTES: Final = 1 << 20
-"""Small files may be asked for beyond the credit: they never wait for the bytes of a large one."""
+"""Requests for small files may exceed the credit by this much, so they never wait for the bytes of
+a large file."""
 
 
 class Downloader:
-    """Of the agent. bulk_link, have_link: where to send a device gets, and haves. number: of the
-    first get, less one (sync/download/requests)."""
+    """One per agent. bulk_link, have_link: return the links for gets and for haves to a device.
+    number: the number of the first get, minus one (sync/download/requests)."""
 
     def __init__(
         self,
@@ -97,7 +100,7 @@ class Downloader:
         return self.large.all()
 
     def sources(self, transfer: Transfer) -> dict[DeviceKey, float]:
-        """Who gives us this file now, and how many bytes a second come from there."""
+        """Return the devices that send us this file now, each with its rate in bytes a second."""
         return self._requests.sources(transfer)
 
     # -- facts ---------------------------------------------------------------------------------
@@ -121,13 +124,14 @@ class Downloader:
     def on_peer_connected(self, fact: PeerConnected, now: float) -> Outputs:
         for pending in self._requests.forget_device(
             fact.device
-        ):  # what was asked over an older connection
+        ):  # what was requested over an older connection
             self._responses.put_back(pending, pending.left)
         self._requests.connected(fact.device, fact.max_credit)
         return self.go_on(now)
 
     def on_requests_lost(self, device: DeviceKey, now: float) -> Outputs:
-        """What this device was asked until now it may never answer."""
+        """The device may never answer what it was asked so far: request that from any device
+        again."""
         for pending in self._requests.given_up(device):
             self._responses.put_back(pending, pending.left)
         return self.go_on(now)
@@ -143,7 +147,7 @@ class Downloader:
         return self.go_on(now)
 
     def on_have(self, device: DeviceKey, folder: str, have: Have, now: float) -> Outputs:
-        """A device that downloads a file says what it has of it."""
+        """A device that downloads a file announces which rows of it it has."""
         rows = self._availability.heard(device, folder, have)
         for transfer in self.large.all():
             if (transfer.folder, transfer.entry.content) == (folder, have.content):
@@ -154,28 +158,30 @@ class Downloader:
         return self._go_on_with(device, now)
 
     def on_folder_stopped(self, folder: str) -> None:
-        """The folder is stopped: nothing of it is wanted, asked for or told any more. What still
-        comes of it was asked for by nobody."""
+        """The folder is stopped: forget all of its files, requests and announcements. A response
+        that still arrives counts as unrequested."""
         self.small.forget_folder(folder)
         self.large.forget_folder(folder)
         self._availability.forget_folder(folder)
         self._requests.forget_folder(folder)
 
     def begun(self, number: int) -> None:
-        """A folder was opened anew; `number` as at a start, if nothing began one then."""
+        """A folder was opened anew. `number` is the one of a start; it counts only if none was set
+        before."""
         self._requests.number_from(number)
 
     def let_go(self, device: DeviceKey | None, count: int) -> None:
-        """So many bytes that a device gave are not written, for their folder is stopped."""
+        """A device sent `count` bytes that are not written, because their folder is stopped."""
         if device is not None:
             self._requests.let_go(device, count)
 
     def on_chunks_arrived(self, fact: ChunksArrived, now: float) -> Outputs:
-        """(A part of) an answer: hand the body to a job that opens, checks and writes it."""
+        """(A part of) a response arrived: hand its body to a job that opens, checks and writes
+        it."""
         device, header = fact.link.device, fact.header
         pending = self._requests.of(device, header.number)
         if pending is None:
-            self._requests.late(device, now)  # it was asked elsewhere meanwhile
+            self._requests.late(device, now)  # another device was asked meanwhile
             return []
         folder = self._folders[pending.folder]
         came = [part.id for part in header.parts]
@@ -188,7 +194,7 @@ class Downloader:
         self._requests.answered(header.number, pending, came, header.missing, now)
         folder.received(sum(part.length + MAC_BYTES for part in header.parts))
         if header.missing:
-            return out + self.go_on(now)  # somebody else may have them
+            return out + self.go_on(now)  # another device may have them
         return out + self._go_on_with(device, now)
 
     def on_staging_opened(self, fact: StagingOpened, now: float) -> Outputs:
@@ -242,20 +248,21 @@ class Downloader:
         not_given = self.small.not_given(now) + self.large.not_given(now)
         return not_given + self.go_on(now)
 
-    # -- asking -----------------------------------------------------------------------------------
+    # -- requests ---------------------------------------------------------------------------------
 
     def go_on(self, now: float) -> Outputs:
-        """Start what needs no asking; then ask every device as much as it bears."""
+        """Start what needs no request. Then send each device as many requests as its credit
+        allows."""
         out = self._begin(now)
         for device, flow in self._requests.credits.items():
             out += self._ask_all(device, flow, now)
         return out
 
     def _go_on_with(self, device: DeviceKey, now: float) -> Outputs:
-        """The same, after what leaves the others nothing new to be asked: this device has more
-        chunks, or bears more questions. (A swarm has many such facts, and many devices.)"""
+        """Do the same for one device, after a fact that changes nothing for the others: this device
+        has more chunks or more free credit. (A swarm has many such facts, and many devices.)"""
         if self._chunk_picker.ends():
-            return self.go_on(now)  # who is slow with the last of a file is a matter of time
+            return self.go_on(now)  # time decides who is slow with the last rows of a file
         out = self._begin(now)
         flow = self._requests.credits.get(device)
         return out + self._ask_all(device, flow, now) if flow is not None else out
@@ -265,7 +272,7 @@ class Downloader:
         return out + self._availability.tell(self.large.all(), now)
 
     def _ask_all(self, device: DeviceKey, flow: FlowControl, now: float) -> Outputs:
-        """The gets that it bears."""
+        """Return the gets that the device's credit allows."""
         out: Outputs = []
         while now >= flow.rests_until and flow.gets < GETS_AT_ONCE:
             get = self._next_get(device, flow, now)

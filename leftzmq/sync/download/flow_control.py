@@ -1,9 +1,10 @@
-"""How much may be asked of a device at once: near 2 x rate x round trip, 1 to 16 MiB.
+"""Flow control: how many bytes may be requested from a device at once, near 2 x rate x round trip,
+1 to 16 MiB.
 
-Knows bytes and times; pure. The law is that of every window (a fixed 2 MiB window is what limits
-OpenSSH over long lines). The round trip is that of a line on which nothing waits: what we have
-asked for ourselves lies in the same queue, and a law that took it for distance would fill any
-queue, with every edit of a small file behind it.
+Knows bytes and times; pure. Like every flow-control window, the credit follows the bandwidth-delay
+product (a fixed window of 2 MiB is what limits OpenSSH over long lines). The round trip is that of
+an idle line. Our own requests wait in the same queue. A rule that took this wait for distance would
+fill any queue, and every edit of a small file would wait behind it.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ CREDIT_MAX_BYTES: Final = 16 << 20
 ASK_MIN_BYTES: Final = 512 << 10
 ASK_MAX_BYTES: Final = 1 << 20
 QUEUE_S: Final = 0.04
-"""So much may wait on top, or a fast line runs dry between two answers: 7 MiB at 170 MB/s."""
+"""So much may be queued beyond that, or a fast line idles between two responses: 7 MiB at 170
+MB/s."""
 _WINDOW_S: Final = 0.25
 _WINDOWS_A_LOOK: Final = 40
-"""Every 10 s one window is asked for with the least credit, to see how short the round trip is."""
-_FORGET_RATE: Final = 0.3  # weight of the newest
-_FORGET_TRIP: Final = 1.005  # longer by so much a window, while none is as short
-_FORGET_WAIT: Final = 0.9  # an answer
+"""Every 10 s one measuring window uses the least credit, to measure the round trip of an idle
+line."""
+_FORGET_RATE: Final = 0.3  # weight of the newest sample
+_FORGET_TRIP: Final = 1.005  # growth per window, until a shorter trip is measured
+_FORGET_WAIT: Final = 0.9  # for each response
 _LATE_S: Final = 2.0
 _LONGEST_WAIT_S: Final = 10.0
 _REST_S: Final = 2.0
@@ -31,15 +34,17 @@ _LONGEST_REST_S: Final = 60.0
 
 @dataclass(slots=True)
 class FlowControl:
-    """Of one device.
+    """The flow control of one device.
 
-    most: bytes that its welcome bears; limit: bytes we may have unanswered, never above that
-    outstanding: bytes asked for and not answered; gets: in so many questions
+    most: bytes that the device's welcome allows; limit: bytes we may have unanswered, never above
+        `most`
+    outstanding: bytes requested and not answered; gets: the number of those requests
     held: bytes that arrived and are not written yet: a slow disk must not fill the memory
-    rate_bytes_s: what arrived a second, smoothed
-    heard_at: when it last answered anything (monotonic)
-    wait_s: the longest that an answer took lately: on a slow line that many ask, several seconds
-    rests_until: it was silent: not to be asked before (monotonic)
+    rate_bytes_s: bytes that arrived a second, smoothed
+    heard_at: when the device last answered anything (monotonic seconds)
+    wait_s: the longest recent wait for a response: several seconds on a slow line that many devices
+        use
+    rests_until: the device was silent and gets no request before this time (monotonic seconds)
     """
 
     most: int
@@ -64,13 +69,14 @@ class FlowControl:
 
     @property
     def bears_more(self) -> bool:
-        """Whether there is room for a whole get, or nothing to wait for. The crumbs that answers
-        leave of it are saved up: a get of any size costs both sides as much as one of 1 MiB."""
+        """Return whether a whole get fits, or nothing is outstanding. Smaller remainders of credit
+        are saved up: a get of any size costs both sides as much as one of 1 MiB."""
         return self.room >= self.ask_bytes or (self.room > 0 and not self.outstanding + self.held)
 
     @property
     def ask_bytes(self) -> int:
-        """Of one get: a quarter of the credit, so that several are under way."""
+        """Return the bytes of one get: a quarter of the credit, so that several gets are open at
+        once."""
         return min(max(self.limit // 4, ASK_MIN_BYTES), ASK_MAX_BYTES)
 
     def asked(self, size: int) -> None:
@@ -78,28 +84,29 @@ class FlowControl:
         self.gets += 1
 
     def returned(self, size: int) -> None:
-        """Asked for and not to be answered any more (missing, or gone elsewhere)."""
+        """`size` requested bytes will not arrive (they are missing, or were requested
+        elsewhere)."""
         self.outstanding = max(0, self.outstanding - size)
 
     def silent(self, now: float) -> None:
-        """It left a get unanswered: it rests, longer each time until it answers one."""
+        """The device left a get unanswered: it rests, longer each time until it answers one."""
         if now < self.rests_until:
-            return  # another get of the same silence
+            return  # another get of the same silent period
         self.rests_until = now + self._rest_s
         self._rest_s = min(2 * self._rest_s, _LONGEST_REST_S)
 
     def heard(self) -> None:
-        """It answers (again)."""
+        """The device answers (again)."""
         self.rests_until, self._rest_s = 0.0, _REST_S
 
     def late(self, now: float) -> None:
-        """It answered what we do not wait for any more: we were not patient enough."""
+        """The device answered a get that was given up: the timeout was too short."""
         self.heard_at = now
         self.heard()
         self.wait_s = min(max(2 * self.wait_s, _LATE_S), _LONGEST_WAIT_S)
 
     def arrived(self, size: int, waited_s: float, now: float) -> None:
-        """An answer of `size` bytes came `waited_s` after its question."""
+        """A response of `size` bytes arrived `waited_s` seconds after its request."""
         self.returned(size)
         self.heard()
         self.wait_s = max(waited_s, _FORGET_WAIT * self.wait_s)

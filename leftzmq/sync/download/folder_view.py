@@ -1,6 +1,6 @@
-"""What the downloader sees of a folder: who holds what, and where the index is.
+"""What the downloader sees of a folder: which device holds what, and where the index is.
 
-Knows shapes only. The folder (sync/folder) is one.
+Knows interfaces only. sync/folder implements this one.
 """
 
 from __future__ import annotations
@@ -24,20 +24,21 @@ class FolderView(Protocol):
 
     @property
     def members(self) -> Iterable[DeviceKey]:
-        """Reachable devices that have the folder, too."""
+        """Return the reachable devices that have the folder, too."""
 
     def holders(self, entry: Entry) -> list[DeviceKey]:
-        """Reachable devices that say they have this version."""
+        """Return the reachable devices that say they have this version."""
 
     def name_of(self, device: DeviceKey | None) -> str:
-        """How a person calls it."""
+        """Return the name that a user gives this device."""
 
     def received(self, count: int) -> None:
-        """So many sealed bytes arrived."""
+        """Count `count` sealed bytes that arrived."""
 
 
 def asked_of(view: FolderView, holders: Iterable[DeviceKey]) -> str:
-    """Who was asked, for the Problem of a file that none of them gives: the first few by name."""
+    """Return the names of the first few devices that were asked, for the Problem of a file that
+    none of them sends."""
     names = sorted(map(view.name_of, holders))
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return f"asked: {', '.join(names[:NAMED])}{more}"

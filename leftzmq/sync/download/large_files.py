@@ -1,7 +1,7 @@
-"""Files of many chunks on their way, a few at a time.
+"""Downloads files of many chunks, a few at a time.
 
-Part of the downloader. Knows phases, and which job each leads to. Must not know whom to ask for
-what: that is sync/download/chunk_picker.
+Part of the downloader. Knows phases, and which job each leads to. Must not know which device to ask
+for what (sync/download/chunk_picker does).
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ from leftzmq.wire.local import EventKind, Scalar
 
 PROGRESS_PERIOD_S: Final = 0.25
 MARKS_KEPT: Final = 64
-"""Files that are held up and whose rows we know: as sets, of at most 512 KiB each."""
+"""Held-up files whose rows are known, as sets of at most 512 KiB each."""
 
 Key = tuple[str, str]  # folder, path
 
 
 @dataclass(frozen=True, slots=True)
 class BeginningFile:
-    """What there is of a file that is to begin (again). here: rows that it holds for certain, of
-    so many bytes; 0: it is verified."""
+    """What exists of a file that is to begin (again). here: rows that are certainly in its
+    `.lefting`, have_bytes in total; 0: the `.lefting` must be verified."""
 
     entry: Entry
     staged: Staged
@@ -63,17 +63,18 @@ class BeginningFile:
 
 
 class LargeFiles:
-    """`_active`: those with a phase, smallest first; `_queue`: those that wait for their turn;
-    `_held`: what there is of those that did not begin (again) yet; `_jobs`: those under way that
-    open its `.lefting`; `_leaving`: what nobody wants any more, until they are over; `_tries`: how
-    often nobody gave a file.
+    """`_active`: files with a phase, smallest first
+    `_queue`: files that wait for a slot
+    `_held`: what exists of files that have not begun (again) yet
+    `_jobs`: running jobs that have a file's `.lefting` open
+    `_leaving`: files that nobody wants any more, until their jobs are over
+    `_tries`: how often no holder sent a file
+    sources: returns how many devices can be asked now
 
-    A `.lefting` is gone on with, said to be whole or let go only when no job is under way that
-    opens it. One that was forgotten may still take over what it has to throw out again
-    (disk/staging/local_copy); and after it was thrown away, another file at its name can have its
-    inode number, and would get its bytes (seed 1200902).
-
-    sources: how many devices can be asked now.
+    A `.lefting` is continued, declared whole or released only while no job has it open. Two things
+    could go wrong otherwise. A job of a forgotten file may still take over a file that it has to
+    discard again (disk/staging/local_copy). And after a `.lefting` is deleted, another file at its
+    name can get its inode number, and the job would write into that file (seed 1200902).
     """
 
     def __init__(
@@ -124,12 +125,12 @@ class LargeFiles:
         self._offer(key)
 
     def on_holders_changed(self, folder: str, path: str) -> None:
-        """What waits for a place may have one of another device."""
+        """A file that waits for a slot may get a slot of another device."""
         if (folder, path) in self._queue:
             self._offer((folder, path))
 
     def forget_device(self, device: DeviceKey) -> None:
-        """It cannot be asked any more."""
+        """The device cannot be asked any more."""
         self._slots.forget_device(
             device, lambda key: self._holders(key[0], self._active[key].entry)
         )
@@ -151,7 +152,7 @@ class LargeFiles:
         return [FileLeft(folder, held.entry, held.staged)]
 
     def forget_folder(self, folder: str) -> None:
-        """Nothing of this folder is wanted any more, nor is a job of it under way when it is wanted
+        """Forget this folder's files. None of its jobs is still running when the folder is opened
         again."""
         for key in [key for key in self._queue if key[0] == folder]:
             del self._queue[key]
@@ -167,7 +168,7 @@ class LargeFiles:
         self._jobs = Counter({key: n for key, n in self._jobs.items() if key[0] != folder})
 
     def start(self) -> Outputs:
-        """Begin with what waits, smallest first, while there are places for it."""
+        """Start waiting files, smallest first, while there are free slots."""
         out: Outputs = []
         later: list[Key] = []
         for key, device, very in self._slots.free():
@@ -179,7 +180,7 @@ class LargeFiles:
                 later.append(key)
                 continue
             if device not in self._holders(key[0], entry):
-                continue  # any more; it is offered where it is
+                continue  # any more; the file is offered to its present holders
             del self._queue[key]
             self._slots.take(key, device, very)
             rarest_first = RarestFirst(self._folders[key[0]].device)
@@ -192,15 +193,17 @@ class LargeFiles:
             self._offer(key)
         return out
 
-    # -- what nobody gives --------------------------------------------------------------------
+    # -- files that no holder sends -----------------------------------------------------------
 
     def in_vain(self, transfer: Transfer, device: DeviceKey, since: float) -> None:
-        """The device gives nothing of what it was asked for, since then (monotonic)."""
+        """Since `since` (monotonic seconds) the device has sent nothing of what it was asked
+        for."""
         if self.is_current(transfer):
             self._failed_requests.asked((transfer.folder, transfer.entry.path), device, since)
 
     def not_given(self, now: float) -> Outputs:
-        """Files that none of their holders gives lose their places."""
+        """Return the Problems of files that none of their holders sends. Those files lose their
+        slots."""
         out: Outputs = []
         for key in self._failed_requests.due(now):
             transfer = self._active[key]
@@ -216,10 +219,10 @@ class LargeFiles:
                 self._tries[key] += 1
         return out
 
-    # -- what jobs found ----------------------------------------------------------------------
+    # -- results of jobs ----------------------------------------------------------------------
 
     def on_lists_opened(self, fact: ListsOpened, now: float) -> Outputs:
-        """Some lists are here; those that were not what their ids say are to be asked for again."""
+        """Some lists arrived. Those that do not match their ids are requested again."""
         out: Outputs = []
         came = {id for id, _ in fact.lists}
         for transfer in self._active.values():
@@ -234,7 +237,7 @@ class LargeFiles:
         return out
 
     def on_lists_expanded(self, fact: ListsExpanded, now: float) -> Outputs:
-        """All lists here? Then on to the `.lefting`."""
+        """If all lists are here, open the `.lefting`."""
         key = (fact.folder, fact.entry.path)
         transfer = self._of(fact.folder, fact.entry)
         if (
@@ -257,7 +260,7 @@ class LargeFiles:
             return self._lied(transfer, fact.lie)
         if fact.rows is None:
             transfer.lists_left(fact.missing)
-            return []  # next_for asks for them
+            return []  # next_for requests them
         transfer.set_rows(fact.rows, fact.repeats, fact.once)
         entry, store = transfer.entry, self._folders[transfer.folder].store
         held = self._held.pop((transfer.folder, entry.path), None)
@@ -305,7 +308,7 @@ class LargeFiles:
         return self._next_job(transfer, now)
 
     def write(self, job: WriteChunks) -> Outputs:
-        """What came is to be written."""
+        """Return the job that writes chunks that arrived."""
         return self._opens(job)
 
     def on_chunks_written(self, fact: ChunksWritten, now: float) -> Outputs:
@@ -327,10 +330,11 @@ class LargeFiles:
         transfer.asked_in_vain(row for row in rows if row is not None)
         return self._tell(transfer, now) + self._go_on(transfer)
 
-    # -- phases -----------------------------------------------------------------------------------
+    # -- the phases of a transfer -----------------------------------------------------------------
 
     def _expand(self, transfer: Transfer) -> Outputs:
-        """Very large ones in turn, one at a time: a table of all chunks is made for each."""
+        """Expand the lists; of very large files one at a time, because each needs a table of all
+        its chunks."""
         if transfer.entry.size <= VERY_LARGE_BYTES:
             return [Work(ExpandLists(transfer.folder, transfer.entry))]
         self._to_expand[transfer.folder, transfer.entry.path] = None
@@ -354,7 +358,7 @@ class LargeFiles:
         return self._folders[folder].holders(entry)
 
     def _end(self, transfer: Transfer) -> Transfer:
-        """It gives its place back."""
+        """Remove the transfer and release its slot."""
         key = (transfer.folder, transfer.entry.path)
         del self._active[key]
         self._to_expand.pop(key, None)
@@ -364,7 +368,8 @@ class LargeFiles:
         return transfer
 
     def _next_job(self, transfer: Transfer, now: float) -> Outputs:
-        """The next slice of verifying or of copying from home; then the rest is fetched."""
+        """Return the next slice of verifying or of local copying; after the last slice, fetch the
+        rest."""
         folder, entry, staged = transfer.folder, transfer.entry, transfer.staged
         assert staged is not None and transfer.rows is not None
         if transfer.phase is TransferPhase.VERIFYING:
@@ -380,13 +385,14 @@ class LargeFiles:
         return self._tell(transfer, now) + self._go_on(transfer)
 
     def _go_on(self, transfer: Transfer) -> Outputs:
-        """While it is fetched: copy what came once and belongs to several rows; is it whole?"""
+        """During FETCHING: copy a chunk that belongs to several rows, and check whether the file is
+        whole."""
         assert transfer.staged is not None
         if transfer.phase is TransferPhase.WHOLE:
             return []
         if transfer.whole:
             if self._jobs[transfer.folder, transfer.entry.path]:
-                return []  # their end comes here again
+                return []  # when the jobs end, this method runs again
             transfer.move(TransferMove.COMPLETE)
             return self._opens(Sample(transfer.folder, transfer.entry, transfer.staged))
         if transfer.copying is not None or (chunks := transfer.copy_slice()) is None:
@@ -395,7 +401,7 @@ class LargeFiles:
         return self._opens(LookAtHome(transfer.folder, transfer.entry, staged, staged.path, chunks))
 
     def on_sampled(self, fact: Sampled, now: float) -> Outputs:
-        """It was whole: the applier may have it, if it could be read."""
+        """The file is whole: hand it to the applier, if it could be read."""
         left = self._job_over(fact.folder, fact.entry.path)
         transfer = self._of(fact.folder, fact.entry)
         if transfer is None or transfer.staged != fact.staged or not transfer.whole:
@@ -411,7 +417,7 @@ class LargeFiles:
         return [Work(job)]
 
     def _job_over(self, folder: str, path: str) -> Outputs:
-        """After the last one what nobody wants any more is let go."""
+        """After its last job, release a file that nobody wants any more."""
         self._jobs -= Counter({(folder, path): 1})  # keeps no zeros
         if self._jobs[folder, path] or (folder, path) not in self._leaving:
             return []
@@ -419,8 +425,8 @@ class LargeFiles:
         return [FileLeft(folder, held.entry, held.staged)]
 
     def _hold_up(self, transfer: Transfer, problem: Problem) -> Outputs:
-        """It must wait; its `.lefting` stays, and is verified when it is wanted again if it was
-        something of ours that failed."""
+        """Hold the file up. Its `.lefting` stays. If the failure was local, the `.lefting` is
+        verified when the file is wanted again."""
         self._end(transfer)
         key = (transfer.folder, transfer.entry.path)
         if transfer.staged is not None:
@@ -431,8 +437,8 @@ class LargeFiles:
         return [FileHeldUp(transfer.folder, transfer.entry, problem)]
 
     def _lied(self, transfer: Transfer, lie: Refused) -> Outputs:
-        """Lists that are what their ids say and do not add up to the entry: nobody can have such a
-        file, and whoever says so is dropped."""
+        """The lists match their ids and do not add up to the entry. Nobody can have such a file, so
+        every device that claims to have it is dropped."""
         entry = transfer.entry
         why = Problem(transfer.folder, entry.path, ProblemKind.UNREADABLE, str(lie))
         holders = self._folders[transfer.folder].holders(entry)

@@ -1,8 +1,10 @@
-"""Who else has which chunks of a file that is arriving, and which to ask a device for next.
+"""Tracks which devices have which chunks of a file in transfer, and orders what to request from
+each.
 
-Rarest first, without a word between the devices that download one file: each has a part of it
-that it asks the complete holders for before anything else, the same part by everybody's count. So
-a seed sends each chunk once before it sends any twice, and the others give the rest to each other.
+The order is rarest first, without any message between the devices that download the same file. Each
+of them has its own part of the file, which all of them compute in the same way. It requests this
+part from the complete holders before anything else. So a seed sends each chunk once before it sends
+any twice, and the downloading devices exchange the rest.
 
 Knows rows and devices. Must not know links, credit or files. Sets of rows are ints: bit i is row i.
 """
@@ -16,31 +18,31 @@ from leftzmq.sync.link import DeviceKey
 
 
 class RarestFirst:
-    """Of one file; `us` is our own key."""
+    """One per file; `us` is our own key."""
 
     def __init__(self, us: DeviceKey) -> None:
         self._us = us
         self._rows = 0
         self._loading: frozenset[DeviceKey] = frozenset()
-        self._parts: dict[DeviceKey, int] = {}  # what those have who download it, too
+        self._parts: dict[DeviceKey, int] = {}  # rows of each other downloading device
         self._some = self._several = 0  # rows that at least one, and at least two of them have
-        self._place, self._devices = 0, 1  # ours among those who download
-        self._share = (0, 0)  # ours, of the rows
+        self._place, self._devices = 0, 1  # our position among the downloaders, their number
+        self._share = (0, 0)  # our part: first row, and row after the last
 
     def set_loading(self, others: frozenset[DeviceKey]) -> None:
-        """Who does not have the file, besides us: they download it, too, or will in a moment."""
+        """Set the other devices that do not have the file: they download it, too, or will soon."""
         if others != self._loading:
             self._loading = others
             self._count()
 
     def set_rows(self, count: int) -> None:
-        """How many rows the file has is known."""
+        """Set how many rows the file has."""
         self._rows = count
         self._parts = {device: have & self._all for device, have in self._parts.items()}
         self._count()
 
     def heard(self, device: DeviceKey, have: int) -> None:
-        """A device that downloads the file, too, says what it has so far."""
+        """Another device that downloads the file announced the rows that it has so far."""
         self._parts[device] = have & self._all if self._rows else have
         self._count()
 
@@ -49,21 +51,22 @@ class RarestFirst:
             self._count()
 
     def lacks(self, device: DeviceKey, rows: Collection[int]) -> None:
-        """It did not give these: what it said was a hint."""
+        """The device did not send these rows: its announcement was only a hint."""
         had = self._parts.get(device, 0)
         if lacking := had & set_of(rows):
             self._parts[device] = had ^ lacking
             self._count()
 
     def knows(self, device: DeviceKey) -> bool:
-        """Whether it downloads the file, too: then it has its lists."""
+        """Return whether the device downloads the file, too: then it has the file's lists."""
         return device in self._parts
 
     def has(self, device: DeviceKey, row: int) -> bool:
         return bool(self._parts.get(device, 0) >> row & 1)
 
     def order(self, device: DeviceKey, complete: bool, missing: int) -> Iterator[int]:
-        """Rows of `missing` that the device has, in the order in which to ask it for them."""
+        """Yield the rows of `missing` that the device has, in the order in which to request
+        them."""
         low, high = self._share
         if not complete:
             found = missing & self._parts.get(device, 0)
@@ -73,9 +76,9 @@ class RarestFirst:
         fresh = missing & ~self._some
         ours = fresh >> low << low & (1 << high) - 1
         yield from _up(ours, 0)
-        # Then what is left of the others' parts. As it may be all of one whose device is slow, it
-        # is parted again, so that no two of us turn to the same rows; and from the ends: whose
-        # part it was comes from the other side.
+        # Then the rest of the others' parts. All of that rest may belong to one slow device. So it
+        # is divided again, and no two devices turn to the same rows. Each share is taken from its
+        # end, because the owner of a part works from the beginning.
         rest = fresh & ~ours
         end = _lowest(rest, rest.bit_count() * (self._place + 1) // self._devices)
         yield from _down(end)
@@ -101,7 +104,7 @@ class RarestFirst:
 
 
 def _up(rows: int, start: int) -> Iterator[int]:
-    """The rows of a set in ascending order from `start`, then those before it."""
+    """Yield the rows of a set in ascending order from `start`, then those before `start`."""
     after = rows >> start
     row = start
     while after:
@@ -115,9 +118,9 @@ def _up(rows: int, start: int) -> Iterator[int]:
 
 
 def _lowest(rows: int, count: int) -> int:
-    """The first `count` rows of a set."""
+    """Return the set of the first `count` rows of a set."""
     low, high = 0, rows.bit_length()
-    while low < high:  # how many bits of it hold so many rows
+    while low < high:  # how many bits hold `count` rows
         middle = (low + high) // 2
         if (rows & (1 << middle) - 1).bit_count() < count:
             low = middle + 1

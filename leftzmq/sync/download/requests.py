@@ -1,7 +1,8 @@
-"""Asks that are under way: what was asked of whom, until it is answered or goes elsewhere.
+"""Open requests: what was requested from which device, until it is answered or moves to another
+device.
 
-Knows devices, credit and times. Must not know what a file still lacks, nor what its bytes are for:
-small and large files do.
+Knows devices, credit and times. Must not know what a file still lacks, nor what its bytes are for
+(small_files and large_files do).
 """
 
 from __future__ import annotations
@@ -19,23 +20,24 @@ from leftzmq.tree.entry import Entry
 from leftzmq.wire.messages import Get
 
 GETS_AT_ONCE: Final = 12
-"""Of one device: more messages than that only fill queues; what waits here travels in fewer."""
-LARGE_GETS_AT_ONCE: Final = 8  # of those: a small file never waits for one to be answered
+"""Of one device. More messages only fill queues; files that wait here travel in fewer messages."""
+LARGE_GETS_AT_ONCE: Final = 8  # of those 12: so a small file never waits for one to be answered
 SILENT_S: Final = 2.0
-"""When a device answered nothing for so long, or for twice as long as its answers took lately, what
-it was asked for goes elsewhere, if somebody else has it. One that answers is not silent: on a slow
-line a get waits behind those of others."""
-SILENT_ALONE_S: Final = 30.0  # with nobody else to ask, or if it answers all but this one
-RETRY_S: Final = 1.0  # between two looks at what nobody else can be asked for
+"""When a device has answered nothing for so long, or for twice its recent response time, its
+requests move to another device that has the same content. A device that answers other gets is not
+silent: on a slow line a get waits behind those of others."""
+SILENT_ALONE_S: Final = 30.0  # if no other device has it, or the device answers all other gets
+RETRY_S: Final = 1.0  # between two checks of requests that no other device can serve
 SLOW_S: Final = 1.0
-"""What is the last of a file and so long under way may be asked of another one as well."""
+"""After so long a request for the last rows of a file may be sent to a second device as well."""
 
 
 @dataclass(slots=True)
 class Request:
-    """A get that is not fully answered. Of the three kinds it holds one.
+    """A get that is not fully answered. It is for one of three kinds: lists, small files or rows.
 
-    files: content -> the entries that wait for it; rows: chunk id -> the row of `arriving`
+    files: content -> the entries that wait for it
+    rows: chunk id -> the row of `transfer`
     """
 
     device: DeviceKey
@@ -49,9 +51,9 @@ class Request:
 
 
 class Requests:
-    """Of the agent. link_to: where to send a device a get. number: of the first get, less one;
-    not one that an earlier life began with: what that one asked for may still be answered, over a
-    link that a peer made again."""
+    """One per agent. link_to: returns the link for gets to a device. number: the number of the
+    first get, minus one. It must differ from the number that an earlier life began with: that
+    life's gets may still be answered, over a link that a peer opened again."""
 
     def __init__(self, link_to: Callable[[DeviceKey], Link | None], number: int = 0) -> None:
         self._link_to = link_to
@@ -64,12 +66,13 @@ class Requests:
         self.credits[device] = FlowControl(max_credit)
 
     def forget_device(self, device: DeviceKey) -> list[Request]:
-        """What it will not answer any more."""
+        """Return the requests that the device will not answer any more."""
         self.credits.pop(device, None)
         return [self._pending.pop(key) for key in list(self._pending) if key[0] == device]
 
     def given_up(self, device: DeviceKey) -> list[Request]:
-        """What was asked over a connection that broke; the device can be asked again."""
+        """Return the requests that were sent over a broken connection. The device can be asked
+        again."""
         keys = [key for key in self._pending if key[0] == device]
         found = [self._close(key) for key in keys]
         for pending in found:
@@ -78,18 +81,18 @@ class Requests:
         return found
 
     def forget_folder(self, folder: str) -> None:
-        """Nobody waits for what was asked of this folder."""
+        """Drop the requests of this folder."""
         for key in [key for key, pending in self._pending.items() if pending.folder == folder]:
             pending = self._close(key)
             if pending.device in self.credits:
                 self.credits[pending.device].returned(sum(pending.left.values()))
 
     def number_from(self, number: int) -> None:
-        """The number of the first get, less one, if nothing was asked yet."""
+        """Set the number of the first get, minus one, if nothing was requested yet."""
         self._number = self._number or number
 
     def send(self, pending: Request, get: Get, now: float) -> Send | None:
-        """The get under a number of its own; None when there is no link."""
+        """Return the get with its own number; None when there is no link."""
         link = self._link_to(pending.device)
         if link is None:
             return None
@@ -104,7 +107,7 @@ class Requests:
         return self._pending.get((device, number))
 
     def late(self, device: DeviceKey, now: float) -> None:
-        """An answer to what was given up, or to nothing at all."""
+        """A response arrived for a request that was given up, or that was never sent."""
         flow = self.credits.get(device)
         if flow is not None:
             flow.late(now)
@@ -112,7 +115,7 @@ class Requests:
     def answered(
         self, number: int, pending: Request, came: list[bytes], missing: list[bytes], now: float
     ) -> None:
-        """(A part of) an answer; an empty one is silence."""
+        """Count (a part of) a response; an empty one counts as silence."""
         flow = self.credits.get(pending.device)
         if flow is not None and (came or missing):
             flow.arrived(sum(pending.left.pop(id, 0) for id in came), now - pending.sent, now)
@@ -123,8 +126,9 @@ class Requests:
             self._close((pending.device, number))
 
     def silent(self, now: float, others: Callable[[Request], bool]) -> list[Request]:
-        """Those that stayed without an answer too long are given up. others: whether somebody
-        else can be asked for (something of) it; where nobody can, they are looked at again."""
+        """Give up and return the requests that stayed unanswered too long. others: whether another
+        device can be asked for (some of) a request. A request that only one device can serve is
+        checked again later."""
         given_up = []
         look_at = math.inf
         for key, pending in list(self._pending.items()):
@@ -142,25 +146,27 @@ class Requests:
         return given_up
 
     def silent_at(self) -> float:
-        """When to look for silence next (monotonic): not after the first get is silent too long,
-        and mostly a little before. Asked in every turn, so it is not worked out anew."""
+        """Return when to check for silence next (monotonic seconds). It is never after the first
+        request times out, and mostly a little before. The loop asks in every turn, so the time is
+        kept, not computed."""
         return self._look_at
 
     def slow(self, transfer: Transfer, now: float) -> Iterator[tuple[DeviceKey, int]]:
-        """Rows of a file that were asked for a while ago, and of whom; the oldest first."""
+        """Yield the rows of a file that have been open for SLOW_S, each with its device, oldest
+        first."""
         for pending in self._pending.values():
             if pending.transfer is transfer and now >= pending.heard + SLOW_S:
                 left = (pending.rows.get(id) for id in pending.left)
                 yield from ((pending.device, row) for row in left if row is not None)
 
     def sources(self, transfer: Transfer) -> dict[DeviceKey, float]:
-        """Who was asked for (something of) a file; and how many bytes a second come from each, of
-        all that it gives us."""
+        """Return the devices that were asked for (some of) a file, each with its rate in bytes a
+        second over all files that it sends us."""
         asked = {p.device for p in self._pending.values() if p.transfer is transfer}
         return {d: self.credits[d].rate_bytes_s for d in asked if d in self.credits}
 
     def let_go(self, device: DeviceKey, count: int) -> None:
-        """So many bytes that arrived are written, or thrown away."""
+        """`count` bytes that arrived are written, or were discarded."""
         flow = self.credits.get(device)
         if flow is not None:
             flow.held = max(0, flow.held - count)
@@ -174,7 +180,7 @@ class Requests:
         return heard_at + self._patience_s(pending.device)
 
     def _waits(self, device: DeviceKey, now: float) -> None:
-        """The device was asked, or heard: from now on it may be silent for so long."""
+        """The device was asked or has answered: its timeout starts again."""
         self._look_at = min(self._look_at, now + self._patience_s(device))
 
     def _patience_s(self, device: DeviceKey) -> float:

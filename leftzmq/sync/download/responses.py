@@ -1,6 +1,6 @@
-"""What an answer means: the jobs that write what came; what did not come goes elsewhere.
+"""Turns a response into the jobs that write its contents, and requests missing contents elsewhere.
 
-Part of the downloader. Knows what was asked for. Must not know whom to ask next
+Part of the downloader. Knows what was requested. Must not know whom to ask next
 (sync/download/chunk_picker does).
 """
 
@@ -20,7 +20,7 @@ from leftzmq.sync.jobs import OpenLists, Piece, SmallFile, StageSmall, WriteChun
 
 
 class Responses:
-    """Of the agent."""
+    """One per agent."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Responses:
         self._small, self._large = small, large
 
     def hand_over(self, fact: ChunksArrived, pending: Request) -> Outputs:
-        """The jobs that write what came; their bytes are held until they end."""
+        """Return the jobs that write the contents. Their bytes count as held until the jobs end."""
         pieces: list[Piece] = []
         boxes: list[SmallFile] = []
         lists: list[Piece] = []
@@ -46,7 +46,7 @@ class Responses:
                 boxes += [SmallFile(entry, start, size) for entry in pending.files[part.id]]
             elif part.id in pending.rows:
                 assert transfer is not None
-                if not transfer.marks[pending.rows[part.id]]:  # else it came from elsewhere
+                if not transfer.marks[pending.rows[part.id]]:  # else another device sent it first
                     ask = transfer.ask_of(pending.rows[part.id])
                     pieces.append(Piece(ask.id, ask.offset, ask.length, start, size))
             else:
@@ -76,8 +76,8 @@ class Responses:
             self.put_back(pending, ids)
 
     def lacks(self, pending: Request, ids: Iterable[bytes], until: float, since: float) -> None:
-        """The device did not give these, when asked, since `since`: not to be asked for them before
-        `until`."""
+        """Since `since` the device was asked for these and did not send them. It is not asked for
+        them before `until`."""
         device, rows = pending.device, pending.rows
         if pending.transfer is not None:
             self._large.in_vain(pending.transfer, device, since)
@@ -88,7 +88,7 @@ class Responses:
                 self._small.lacks(device, pending.folder, pending.files[id], until, since)
 
     def put_back(self, pending: Request, ids: Iterable[bytes]) -> None:
-        """These will not come: they are missing again and go to whoever else has them."""
+        """These will not arrive: they are missing again and are requested from other holders."""
         transfer = pending.transfer
         for id in ids:
             if id in pending.files:
@@ -99,7 +99,7 @@ class Responses:
             transfer.asked_in_vain(pending.rows[id] for id in ids if id in pending.rows)
 
     def others(self, pending: Request) -> bool:
-        """Whether somebody else can be asked for (something of) it."""
+        """Return whether another device can be asked for (some of) this request."""
         view, device, transfer = self._folders[pending.folder], pending.device, pending.transfer
         entries = [e for es in pending.files.values() for e in es[:1]]
         if transfer is not None:

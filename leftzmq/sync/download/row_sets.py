@@ -1,7 +1,7 @@
 """Sets of rows of a file, as ints: bit i stands for row i.
 
-A file has up to four million rows; each operation on such an int copies half a MiB. So many rows
-are never put in or taken out one by one.
+A file has up to four million rows, and each operation on such an int copies half a MiB. So many
+rows are never added or removed one by one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _DIGITS = bytes.maketrans(b"01", b"\0\1")
 
 
 def set_of(rows: Collection[int]) -> int:
-    """The set of these rows."""
+    """Return the set of these rows."""
     if not rows:
         return 0
     bits = bytearray(max(rows) // 8 + 1)
@@ -23,7 +23,7 @@ def set_of(rows: Collection[int]) -> int:
 
 
 def set_of_runs(runs: Iterable[range]) -> int:
-    """The set of the rows in these ranges."""
+    """Return the set of the rows in these ranges."""
     some = [run for run in runs if run]
     if not some:
         return 0
@@ -41,6 +41,6 @@ def set_of_runs(runs: Iterable[range]) -> int:
 
 
 def marks_of(rows: int, count: int) -> bytearray:
-    """A byte for each of `count` rows: 1 where it is in the set."""
+    """Return a byte for each of `count` rows: 1 where the row is in the set."""
     digits = f"{rows:b}"[::-1].encode().translate(_DIGITS) if rows else b""
     return bytearray(digits[:count].ljust(count, b"\0"))

@@ -1,6 +1,6 @@
-"""Files of one chunk on their way: many in a frame, many in a job.
+"""Downloads files of one chunk: many in one frame, many in one job.
 
-Part of the downloader. Knows who has what; asks nobody itself.
+Part of the downloader. Knows which device has which file. Sends no requests itself.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ GET_BYTES: Final = 768 << 10
 GET_FILES: Final = 256
 HOME_FILES_A_JOB: Final = 64
 LOOK_AHEAD: Final = 512
-"""Tickets of one device that are looked at before we say that it has none of them."""
+"""Tickets of one device that are checked before the device counts as having none of them."""
 
 Key = tuple[str, str]  # folder, path
 
 
 class SmallFiles:
-    """wanted: every small ticket of the window; of those, `_queue` is not asked for yet. `_of`:
-    what of the queue each device has, so that nobody's tickets are behind those of another one."""
+    """`_wanted`: every small ticket of the work window
+    `_queue`: those of them that are not requested yet
+    `_of`: the part of the queue that each device has, so that no device's tickets wait behind those
+        of another device"""
 
     def __init__(self, folders: Mapping[str, FolderView]) -> None:
         self._folders = folders
@@ -53,13 +55,13 @@ class SmallFiles:
         self._new[key] = (entry, home)
 
     def on_holders_changed(self, folder: str, path: str) -> None:
-        """What is not asked for yet may be asked of others."""
+        """A file that is not requested yet may be requested from other holders."""
         entry = self._queue.get((folder, path))
         if entry is not None:
             self._enqueue((folder, path), entry)
 
     def forget_device(self, device: DeviceKey) -> None:
-        """It cannot be asked any more."""
+        """The device cannot be asked any more."""
         self._of.pop(device, None)
 
     def forget(self, folder: str, path: str) -> None:
@@ -76,7 +78,8 @@ class SmallFiles:
         self._lacking = {at: until for at, until in self._lacking.items() if at[1][0] != folder}
 
     def from_home(self) -> Outputs:
-        """What need not be fetched: empty files, and bytes that another file of ours has."""
+        """Return the jobs for files that need no download: empty files, and content that another
+        local file has."""
         jobs: dict[str, list[SmallFile]] = {}
         new, self._new = self._new, {}
         for (folder, path), (entry, home) in new.items():
@@ -93,7 +96,8 @@ class SmallFiles:
         ]
 
     def next_for(self, device: DeviceKey, room: int) -> Iterator[tuple[str, list[Entry]]]:
-        """What to ask a device for next: entries of one folder; nothing when it has nothing."""
+        """Yield what to request next from a device: entries of one folder. Yields nothing if it has
+        nothing."""
         chosen: list[Entry] = []
         folder = ""
         size = 0
@@ -117,7 +121,7 @@ class SmallFiles:
     def arrived(
         self, folder: str, device: DeviceKey, boxes: Iterable[SmallFile], body: Buffer
     ) -> Outputs:
-        """Boxes came: stage those of what is still wanted."""
+        """The contents of files arrived: stage those that are still wanted."""
         files = [
             file for file in boxes if self._wanted.get((folder, file.entry.path)) == file.entry
         ]
@@ -148,8 +152,9 @@ class SmallFiles:
         return out
 
     def _is_being_made(self, folder: str, path: str) -> bool:
-        """Whether a job makes a `.lefting` for it now, of another version. There is never a second
-        one: after a kill nobody would know which of two names was a user's already."""
+        """Return whether a job is writing a `.lefting` for another version of this path now. There
+        is never a second `.lefting`: after a kill nobody would know which of the two names was a
+        user's already."""
         return self._folders[folder].store.is_meant(lefting_path(path))
 
     def _discard(self, folder: str, staged: Staged) -> Work:
@@ -157,7 +162,7 @@ class SmallFiles:
         return Work(Discard(folder, (staged,)))
 
     def put_back(self, folder: str, entries: Iterable[Entry]) -> None:
-        """To be asked for again, if they are still wanted."""
+        """Request these entries again, if they are still wanted."""
         for entry in entries:
             if self._wanted.get((folder, entry.path)) == entry:
                 self._enqueue((folder, entry.path), entry)
@@ -170,8 +175,8 @@ class SmallFiles:
         until: float,
         since: float,
     ) -> None:
-        """The device did not give these, when asked, since `since`: not to be asked before
-        `until`."""
+        """Since `since` the device was asked for these and did not send them. It is not asked for
+        them before `until`."""
         for entry in entries:
             key = (folder, entry.path)
             self._lacking[device, key] = until
@@ -179,12 +184,13 @@ class SmallFiles:
                 self._failed_requests.asked(key, device, since)
 
     def not_given(self, now: float) -> Outputs:
-        """Those that none of their holders gives make room for others."""
+        """Return the Problems of files that none of their holders sends. They are forgotten, so
+        that others can follow."""
         out: Outputs = []
         for key in self._failed_requests.due(now):
             entry = self._queue.get(key)
             if entry is None or key in self._new:
-                continue  # it is being asked for, or staged
+                continue  # it is being requested, or staged
             view = self._folders[key[0]]
             holders = view.holders(entry)
             if self._failed_requests.nobody_gives(key, holders, now):
@@ -194,7 +200,7 @@ class SmallFiles:
         return out
 
     def expire(self, now: float) -> None:
-        """Devices may be asked again for what they lacked a while ago."""
+        """Allow devices to be asked again for what they lacked a while ago."""
         self._lacking = {k: until for k, until in self._lacking.items() if until > now}
 
     def _enqueue(self, key: Key, entry: Entry) -> None:
@@ -216,7 +222,8 @@ class SmallFiles:
     def _stage(
         self, folder: str, device: DeviceKey | None, files: list[SmallFile], body: Buffer
     ) -> Work:
-        """The job, and before it the intent: a `.lefting` that a crash leaves behind is ours."""
+        """Return the job, and record its intent first: a `.lefting` that a crash leaves behind is
+        then known as ours."""
         store = self._folders[folder].store
         entries = (file.entry for file in files)
         store.intend_staged(*((e.path, lefting_path(e.path), bytes(e.content)) for e in entries))

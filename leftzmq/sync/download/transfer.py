@@ -1,7 +1,8 @@
-"""One large file that is arriving: its lists, its `.lefting`, and which chunks it has.
+"""The transfer of one large file: its lists, its `.lefting`, and which chunks are in it.
 
-Knows rows and marks. Must not know devices, links or files: the downloader asks and writes. A
-chunk that stands in several rows is fetched for the first of them and copied to the others.
+Knows rows and marks. Must not know devices, links or files: the downloader sends requests and
+writes. A chunk that occurs in several rows is fetched for the first of them and copied to the
+others.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ from leftzmq.tree.plan import Staged
 from leftzmq.wire.messages import Ask
 
 SLICE_BYTES: Final = 16 << 20
-"""Of a file that one verifying or copying job looks at."""
+"""Bytes of a file that one verifying or copying job reads."""
 SLICE_CHUNKS: Final = 256
 SLICE_ROWS: Final = 1 << 14
-"""Rows that one turn goes through to find them: about 5 ms."""
+"""Rows that one turn searches for them: about 5 ms."""
 
 
 class TransferPhase(Enum):
-    """What is being done about the file; each leads to the next."""
+    """What is being done with the file; each phase leads to the next."""
 
     LISTS = auto()  # its lists are not all here
     OPENING = auto()  # its `.lefting` is being made or found
-    VERIFYING = auto()  # what a `.lefting` of an earlier life holds
-    AT_HOME = auto()  # copying chunks that other files of ours have
-    FETCHING = auto()  # the rest comes from the others
-    WHOLE = auto()  # what it looks like is being asked
+    VERIFYING = auto()  # checking the contents of a `.lefting` of an earlier life
+    AT_HOME = auto()  # copying chunks that other local files have
+    FETCHING = auto()  # the rest comes from other devices
+    WHOLE = auto()  # a job checks whether it looks like noise
 
 
 class TransferMove(Enum):
@@ -62,12 +63,16 @@ MOVES: Final[dict[tuple[TransferPhase, TransferMove], TransferPhase]] = {
 
 @dataclass(slots=True)
 class Transfer:
-    """marks: a byte a row, 1: its chunk is in the `.lefting`. Sets of rows are ints, bit i for
-    row i: `here` is the same as marks, `missing` are rows to be asked for. asked: how often a row
-    is asked for now. fresh: the `.lefting` was made in this life: where nothing was written it
-    is a hole. copies: (row that is here, rows with the same chunk). twice_bytes: asked for while
-    they were asked for elsewhere. certain: a `.lefting` of this life, and the rows that were
-    written into it, with their bytes.
+    """The state of one large file.
+
+    marks: one byte for each row; 1: its chunk is in the `.lefting`
+    here: the same as marks, as a set. Sets of rows are ints, bit i for row i
+    missing: the rows to be requested, as a set
+    asked: how many open requests each row has
+    fresh: the `.lefting` was made in this life, so what was not written is a hole
+    copies: (row that is here, rows with the same chunk)
+    twice_bytes: bytes requested from a second device while the first request was open
+    certain: a `.lefting` of this life, the rows that were written into it, and their bytes
     """
 
     folder: str
@@ -91,7 +96,7 @@ class Transfer:
     at: int = 0  # the next row to verify, or of the first home to copy
     homes: deque[Home] = field(default_factory=deque)
     copies: deque[tuple[int, Iterator[int]]] = field(default_factory=deque)
-    copying: tuple[HomeChunk, ...] | None = None  # by the job that is under way, if one is
+    copying: tuple[HomeChunk, ...] | None = None  # by the running job, if there is one
     lacking: dict[bytes, float] = field(default_factory=dict)  # device -> not before (monotonic)
     told_at: float = 0.0
     certain: tuple[Staged, int, int] | None = None
@@ -100,7 +105,7 @@ class Transfer:
         self.phase = MOVES[self.phase, move]
 
     def set_rows(self, rows: Rows, repeats: Mapping[int, tuple[range, ...]], once: int) -> None:
-        """All lists are here. once: the rows that are to be asked for: of each chunk the first."""
+        """All lists are here. once: the set of rows to be requested: the first row of each chunk."""
         self.rows, self.repeats = rows, repeats
         self.marks = bytearray(len(rows))
         self.missing = once
@@ -137,7 +142,7 @@ class Transfer:
 
     @property
     def lacks(self) -> bool:
-        """Whether there is something of it to be asked for."""
+        """Whether some of the file is left to request."""
         if self.phase is TransferPhase.LISTS:
             return bool(self.lists_missing)
         return self.phase is TransferPhase.FETCHING and self.missing != 0
@@ -153,7 +158,7 @@ class Transfer:
     # -- what is here --------------------------------------------------------------------------
 
     def got(self, offsets: Iterable[int]) -> None:
-        """The chunks at these offsets are verified and in the `.lefting`."""
+        """Mark the chunks at these offsets: they are verified and in the `.lefting`."""
         assert self.rows is not None
         found = {self.rows.at(offset) for offset in offsets}
         new = [row for row in found if row is not None and not self.marks[row]]
@@ -172,20 +177,21 @@ class Transfer:
         self.fetched_bytes += sum(piece.length for piece in written)
 
     def repeat(self, row: int, *, zeros: bool) -> None:
-        """The chunk of `row` came: it belongs to other rows, too."""
+        """The chunk of `row` arrived: schedule copies for the other rows that it belongs to."""
         assert self.rows is not None
         runs = self.repeats.get(row, ())
         if not (zeros and self.fresh):
             if runs:
                 self.copies.append((row, _all_of(runs)))
             return
-        for run in runs:  # holes already
+        for run in runs:  # these rows are holes already
             self.marks[run.start : run.stop] = b"\1" * len(run)
             self.have_bytes += self.rows.offset(run.stop) - self.rows.offset(run.start)
         self.here |= set_of_runs(runs)
 
     def repeat_what_is_here(self) -> None:
-        """After looking at home: of rows with the same chunk, one that is here serves all."""
+        """After copying local chunks: if one of several rows with the same chunk is here, copy it
+        to the others."""
         if not self.here:
             return
         served: list[int] = []
@@ -201,7 +207,8 @@ class Transfer:
         self.missing &= ~set_of(served)
 
     def go_on_from_what_is_certain(self) -> None:
-        """What this life has written into the `.lefting` before need not be read again."""
+        """Use the rows that this life has written into the `.lefting` before: they need not be read
+        again."""
         if self.rows is None or self.certain is None:
             return
         (staged, here, have_bytes), self.certain = self.certain, None
@@ -211,7 +218,7 @@ class Transfer:
             self.have_bytes = have_bytes
             self.at = len(self.rows)
 
-    # -- asking ----------------------------------------------------------------------------------
+    # -- requests --------------------------------------------------------------------------------
 
     def ask_twice(self, row: int) -> None:
         """It is asked for elsewhere already."""
@@ -225,7 +232,7 @@ class Transfer:
         self.missing &= ~set_of(rows)
 
     def asked_in_vain(self, rows: Iterable[int]) -> None:
-        """These will not come from where they were asked: they are missing again."""
+        """These rows will not arrive from the device that was asked: they are missing again."""
         again: list[int] = []
         for row in rows:
             left = self.asked.get(row, 0) - 1
@@ -239,7 +246,7 @@ class Transfer:
     # -- slices of work ---------------------------------------------------------------------------
 
     def verify_slice(self) -> tuple[Ask, ...]:
-        """The next rows to be looked for in the `.lefting` itself; empty at the end."""
+        """Return the next rows to verify in the `.lefting` itself; empty at the end."""
         assert self.rows is not None
         first = self.at
         size = 0
@@ -249,8 +256,8 @@ class Transfer:
         return tuple(self.ask_of(row) for row in range(first, self.at))
 
     def home_slice(self) -> tuple[str, tuple[HomeChunk, ...]] | None:
-        """The next chunks to copy, and from which file of ours; None at the end. There may be none
-        in a slice: what is here already takes time, too."""
+        """Return the path of a local file and the next chunks to copy from it; None at the end. A
+        slice may contain no chunk, because skipping rows that are here takes time, too."""
         if not self.homes:
             return None
         home = self.homes[0]
@@ -269,8 +276,8 @@ class Transfer:
         return home.path, tuple(chunks)
 
     def copy_slice(self) -> tuple[HomeChunk, ...] | None:
-        """The next chunks to copy within the `.lefting`; None when there are none. There may be
-        none in a slice, as in one from home."""
+        """Return the next chunks to copy within the `.lefting`; None when there are none. A slice
+        may contain no chunk, as in `home_slice`."""
         assert self.rows is not None
         if not self.copies:
             return None

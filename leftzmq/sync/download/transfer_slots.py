@@ -1,7 +1,7 @@
-"""Places at which large files arrive, shared among the devices that have them.
+"""Slots for transfers of large files, divided among the devices that have the files.
 
-A device that is silent, slow or lying keeps its own places and nobody else's. Knows sizes, and who
-has what. Must not know what becomes of a file that has its place.
+A device that is silent, slow or lying occupies its own slots and no others. Knows sizes, and which
+device has which file. Must not know what happens to a file in its slot.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from leftzmq.sync.link import DeviceKey
 
 VERY_LARGE_BYTES: Final = 16 << 20
 AT_ONCE: Final = 16
-VERY_LARGE_AT_ONCE: Final = 2  # places of their own: the others are never behind them
+VERY_LARGE_AT_ONCE: Final = 2  # slots of their own, so that other files never wait behind them
 LEAST_AT_ONCE: Final = 4
-"""Of one device, however many there are: a file of 300 KB waits for three answers and four jobs,
-and a swarm of twenty that has one seed is to go on beside that."""
+"""The minimum for one device, however many devices there are. A file of 300 KB waits for three
+responses and four jobs. A swarm of twenty devices with one seed must make progress meanwhile."""
 VERY_LARGE_LEAST: Final = 1
 
 Key = tuple[str, str]  # folder, path
 
 
 class Offers:
-    """Of one device and one class of files: what waits for a place. What was begun in vain less
-    often comes first; then the smallest."""
+    """The files of one size class that wait for a slot of one device. Files with fewer failed tries
+    come first, then the smallest."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Key]] = []
@@ -38,7 +38,7 @@ class Offers:
             heapq.heappush(self._heap, (tries, size, key))
 
     def remove(self, key: Key) -> None:
-        self._order.pop(key, None)  # and from the heap when it is its turn
+        self._order.pop(key, None)  # its heap entry is dropped when it reaches the top
 
     def next(self) -> Key | None:
         while self._heap:
@@ -50,7 +50,7 @@ class Offers:
 
 
 class TransferSlots:
-    """sources: how many devices can be asked now."""
+    """sources: returns how many devices can be asked now."""
 
     def __init__(self, sources: Callable[[], int]) -> None:
         self._sources = sources
@@ -59,20 +59,21 @@ class TransferSlots:
         self._by: dict[Key, tuple[DeviceKey, bool]] = {}
 
     def offer(self, key: Key, size: int, tries: int, holders: Iterable[DeviceKey]) -> None:
-        """It waits for a place of one of these. tries: how often it had one in vain."""
+        """Let the file wait for a slot of any of these holders. tries: how often it failed in a
+        slot."""
         for device in sorted(holders):
             by_class = self._offers.setdefault(device, {False: Offers(), True: Offers()})
             by_class[size > VERY_LARGE_BYTES].add(key, size, tries)
 
     def withdraw(self, key: Key) -> None:
-        """It does not wait any more."""
+        """The file does not wait any more."""
         for by_class in self._offers.values():
             for offers in by_class.values():
                 offers.remove(key)
 
     def free(self) -> Iterator[tuple[Key, DeviceKey, bool]]:
-        """(what may have a place, whose, whether very large), while there are free ones. It is
-        taken with `take`, or else offered again."""
+        """Yield (file, device whose slot it may have, whether it is very large) while there are
+        free slots. The caller takes the slot with `take`, or offers the file again."""
         for device, by_class in tuple(self._offers.items()):
             for very, offers in by_class.items():
                 while self._taken[device, very] < self._most(very):
@@ -92,7 +93,8 @@ class TransferSlots:
     def forget_device(
         self, device: DeviceKey, holders: Callable[[Key], Iterable[DeviceKey]]
     ) -> None:
-        """It has no places any more: what has one goes on at a place of another holder."""
+        """The device has no slots any more. A file in one of its slots continues in a slot of
+        another holder."""
         self._offers.pop(device, None)
         for key, (of, very) in list(self._by.items()):
             others = [other for other in holders(key) if other != device]
@@ -101,7 +103,7 @@ class TransferSlots:
                 self.take(key, min(others, key=lambda other: self._taken[other, very]), very)
 
     def whose(self, key: Key) -> DeviceKey:
-        """Whose place it has."""
+        """Return the device whose slot the file has."""
         return self._by[key][0]
 
     def _most(self, very: bool) -> int:

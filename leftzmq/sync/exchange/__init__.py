@@ -1,1 +1,1 @@
-"""The index of a folder, to the other devices and from them: news, and answers to index_since."""
+"""Exchanges the index of a folder with other devices: news, and answers to index_since."""

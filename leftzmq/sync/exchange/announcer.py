@@ -1,8 +1,8 @@
-"""The index of one folder towards the others: what we have, told as news and when we are asked.
+"""Announces our index of one folder: what we have, sent as news and on request.
 
-A version is announced when it is on disk, and named when its sequence is durable. Knows pages and
-sequences; what a version means is in `versions`. Must not know what others say: that is in
-`hearing`.
+A version is announced when it is on disk, and news names it when its sequence is durable. Knows
+pages and sequences. Must not know what a version means (sync/versions/resolver does), nor what
+other devices announce (`index_client` does).
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ from leftzmq.wire.messages import IndexSince
 from leftzmq.wire.page import Page, cut_pages
 
 NEWS_ENTRIES_MAX: Final = 64
-"""More than this at once is told as a bare head: whoever wants it asks."""
+"""Of more changes than this, news names only the head: a device that wants them asks."""
 
 
 class Announcer:
-    """Of one folder."""
+    """One per folder."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Announcer:
         self._index_view, self._resolver, self._store = index_view, resolver, index_view.store
         self._locks, self._name_clashes, self._absent_deletes = locks, name_clashes, absent_deletes
         self._index_server = IndexServer(folder, tag, self._store, lambda: index_view.accepted)
-        self.flushed = self._store.heads.sequence  # made durable by the start itself
+        self.flushed = self._store.heads.sequence  # the start itself made it durable
         self._published = self.flushed
         self._flushing = False
 
@@ -73,30 +73,30 @@ class Announcer:
 
     @property
     def settled(self) -> bool:
-        """All that we committed is durable and told."""
+        """Whether all that we committed is durable and announced."""
         return self._published == self._store.heads.sequence
 
     def standing_for(self, device: DeviceKey) -> Standing:
-        """What a hello or welcome to this device says of the folder."""
+        """Return what a hello or welcome to this device says of the folder."""
         head = self._store.heads.of(device)
         return Standing(self.folder, self._store.heads.life, self.flushed, head.life, head.head)
 
     def heartbeat(self) -> Publish:
-        """News without entries: it names the head."""
+        """Return news without entries: it names only the head."""
         return Publish(self.folder, self._page(self.flushed, self.flushed, ()), self._news_links())
 
     # -- our own changes ---------------------------------------------------------------------
 
     def on_paths_cleared(self, fact: PathsCleared, now: float, wall_ns: int) -> Outputs:
-        """A scan is sure of these: versions of ours, or nothing new."""
+        """A scan has confirmed these paths: record changes as versions of ours."""
         out: Outputs = []
         self._index_view.recall(sighting.path for sighting in fact.sightings)
         again: list[str] = []
         buried: list[str] = []
-        left: Row | None = None  # what was at the path before, if that is gone
+        left: Row | None = None  # what the last sighting showed deleted: perhaps a rename
         for sighting in fact.sightings:
             if self._locks.is_changing(sighting.path):
-                # It began to work there after the look was over: that is not what is there now.
+                # The applier took a lock on the path after the scan: the sighting is out of date.
                 again.append(sighting.path)
                 continue
             if self._is_no_folder_now(sighting):
@@ -131,9 +131,10 @@ class Announcer:
         return seen.observed is None or seen.observed.kind is not Kind.DIRECTORY
 
     def _came_along(self, observed: Observed, key: ScanKey, wall_ns: int) -> Outputs | None:
-        """Something that is there only because a folder above got another spelling here: nobody put
-        it there. It is what is wanted, but for mtime and exec; or gives way to that; or goes, where
-        nothing is wanted. None: it is none of these, or just what is wanted."""
+        """Handle an object that exists only because a directory above it got another spelling here.
+        No user put it there. There are three cases. The object is what is wanted, except for mtime
+        and exec. Or it is replaced by what is wanted. Or it is deleted, because nothing is wanted
+        there. None: the object is none of these, or exactly what is wanted."""
         path = observed.path
         if not self._name_clashes.carried(observed):
             return None
@@ -145,7 +146,7 @@ class Announcer:
             return None
         entry = self._resolver.wanted(path)
         if entry is None and ours is not None:
-            entry = ours.entry  # what is gone there was heard of before this was found
+            entry = ours.entry  # the deletion was received before this object was found
         if entry is None:
             life = self._store.heads.life
             came = local_change(observed, None, life, self._index_view.next_sequence())
@@ -159,7 +160,8 @@ class Announcer:
         return [FoundDeletedBytes(self.folder, FoundDeleted(entry, Held(key, observed.content)))]
 
     def took(self, outcomes: Sequence[Outcome]) -> list[FoundDeletedBytes]:
-        """Operations that are on disk now: their versions are ours (one commit a batch)."""
+        """Record finished operations of the applier: their versions are ours now (one commit a
+        batch)."""
         self._index_view.recall(outcome.operation.path for outcome in outcomes)
         out: list[FoundDeletedBytes] = []
         for outcome in outcomes:
@@ -182,7 +184,8 @@ class Announcer:
         return out
 
     def committed(self) -> Outputs:
-        """Commit what was decided about one fact; what got a sequence is flushed, then told."""
+        """Commit what was decided about one fact. Entries that got a sequence are flushed, then
+        announced."""
         self._store.commit()
         is_told = self._published == self._store.heads.sequence
         if self._flushing or (is_told and self._store.log_bytes <= CHECKPOINT_BYTES):
@@ -191,11 +194,11 @@ class Announcer:
         return [Work(Flush(self.folder, self._store.heads.sequence))]
 
     def on_flushed(self, fact: Flushed, now: float) -> Outputs:
-        """Sequences up to `head` are durable: now, and not before, news may name them."""
+        """Sequences up to `head` are durable: from now on, and not earlier, news may name them."""
         self._flushing = False
         self._store.flushed()
         if fact.head == self._published:
-            return []  # others said much: their entries are ours to keep, and nobody's news
+            return []  # entries of others had filled the log: they are not our news
         self.flushed = fact.head
         out: Outputs = []
         entries = self._store.changes(self._published, self.flushed, NEWS_ENTRIES_MAX + 1)
@@ -209,7 +212,7 @@ class Announcer:
         self._published = self.flushed
         return out
 
-    # -- what others ask -------------------------------------------------------------------------
+    # -- requests of other devices ---------------------------------------------------------------
 
     def on_index_since(self, fact: MessageArrived, now: float) -> Outputs:
         assert isinstance(fact.message, IndexSince)
@@ -221,7 +224,7 @@ class Announcer:
     def on_device_lost(self, device: DeviceKey) -> None:
         self._index_server.forget_device(device)
 
-    # -- saying ------------------------------------------------------------------------------------
+    # -- pages -------------------------------------------------------------------------------------
 
     def _page(self, after: int, last: int, entries: tuple[Entry, ...]) -> Page:
         life = self._store.heads.life
@@ -230,8 +233,8 @@ class Announcer:
 
 
 def _as_it_was(observed: Observed, key: ScanKey, left: Row | None) -> Observed:
-    """What was found, if it is what `left` was, just renamed, with the mtime and exec that this had
-    as a version: not every disk can show these."""
+    """Return `observed`, with the mtime and exec of `left` if it is the same content, just renamed:
+    not every disk can store these two."""
     if left is None or left.scan is None or left.entry.deleted or not left.scan.same_bytes(key):
         return observed
     if (left.entry.kind, left.entry.content) != (observed.kind, observed.content):

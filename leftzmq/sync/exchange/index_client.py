@@ -1,8 +1,10 @@
-"""What others say they have: news, and answers to our index_since. It keeps up the open index.
+"""Receives the indexes of other devices, as news and as answers to our index_since, into the open
+index.
 
-News is a hint, never the record: a gap, another life or an impossible number has one cure, to ask
-that device for its index since the last sequence that we hold. Knows pages and heads; what a
-version means is in `heard` and `versions`. Must not know what we have to say ourselves.
+News is a hint, never the record. A gap, another life or an impossible number has one remedy: ask
+that device for its index since the last sequence that we hold. Knows pages and heads. Must not know
+what a version means (sync/versions/remote_changes and sync/versions/resolver do), nor what we
+announce ourselves.
 """
 
 from __future__ import annotations
@@ -35,22 +37,24 @@ from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import IndexSince
 from leftzmq.wire.page import Page
 
-KEPT_PAGES_MAX: Final = 64  # news above the end of a running answer; more, and we ask once more
+KEPT_PAGES_MAX: Final = 64  # news beyond the end of a running answer; after more, we ask once more
 ANSWER_TIMEOUT_S: Final = 20.0
 GENERATIONS_MAX: Final = 4
-"""Of one device, that are not swept yet. Each has a bit, of which a folder has 62."""
+"""Generations of one device that are not swept yet. Each has a bit, and a folder has 62 bits."""
 BEHIND_BYTES: Final = 4 * CHECKPOINT_BYTES
 RESUME_S: Final = 0.05
 BIT_HELD_S: Final = 60.0
-"""Where all bits are taken and none is to be swept, the device that sent no page for longest loses
-its own, if it was this long. A device that can be reached sends one every 10 s (heartbeats)."""
+"""When all bits are taken and none can be swept, the device that has sent no page for longest loses
+its bit, if that time is at least BIT_HELD_S. A reachable device sends a page every 10 s
+(heartbeats)."""
 
 
 @dataclass(slots=True)
 class Running:
-    """An answer to our index_since that is not over yet.
+    """An answer to our index_since that is not finished yet.
 
-    whole: its pages are a new generation. kept: news that came meanwhile, above its end
+    whole: its pages are a new generation
+    kept: news that arrived meanwhile, beyond its end
     """
 
     since: float
@@ -60,11 +64,11 @@ class Running:
 
 
 class IndexClient:
-    """Of one folder.
+    """One per folder.
 
-    members: the devices that proved to hold its secret, and can be reached
-    heard: those of them of whom a page was opened since they connected. The others claim to have
-           the folder, and may for ever say nothing: nobody waits for them
+    members: the reachable devices that proved to hold the folder's secret
+    heard: those members that have sent a readable page since they connected. The others only claim
+        to have the folder and may never send anything: nobody waits for them
     """
 
     def __init__(
@@ -84,12 +88,12 @@ class IndexClient:
         self._index_quota = IndexQuota(folder, limits)
         self._paused: set[DeviceKey] = set()  # asked on when our own log is short again
         self._resume_at = 0.0
-        self._paged_at: dict[DeviceKey, float] = {}  # when its last page came, or it got its bit
+        self._paged_at: dict[DeviceKey, float] = {}  # time of its last page, or when it got its bit
         self.members: set[DeviceKey] = set()
         self.heard: set[DeviceKey] = set()
 
     def holders(self, entry: Entry) -> list[DeviceKey]:
-        """Reachable devices that say they have this very version's bytes."""
+        """Return the reachable devices that say they have the bytes of exactly this version."""
         bits = 0
         for row in self._index_view.rows(entry.path):
             if row.entry.same_content(entry):
@@ -97,8 +101,9 @@ class IndexClient:
         return [device for device in self.members if self._heads.of(device).mask & bits]
 
     def source(self, entry: Entry, bit: int) -> str:
-        """The name of the device from which a version came: of who made it or, where that is none
-        of our peers, of the device with this bit in the index, which has it. "": unknown."""
+        """Return the name of the device from which a version came: its author, if the author is a
+        peer of ours; else the device with this bit in the index, which has the version. "":
+        unknown."""
         name = self._peers.maker(entry.writer)
         if name or not bit:
             return name
@@ -107,8 +112,8 @@ class IndexClient:
         return self._peers.name(DeviceKey(key)) if key is not None else ""
 
     def on_peer_greeted(self, fact: PeerGreeted, now: float, hello: Standing) -> Outputs:
-        """A device that shares this folder: it can be reached now; ask for what we lack. A new
-        one is asked in any case: its answer is what shows that it speaks."""
+        """A device that shares this folder is reachable now: ask for what we lack. A new member is
+        asked in any case, because its answer shows that it can send a readable page."""
         device = fact.link.device
         is_new = device not in self.members
         self.members.add(device)
@@ -124,18 +129,19 @@ class IndexClient:
         return [*told, *out, *([PathsReconsidered(self._folder, ())] if is_new else [])]
 
     def on_requests_lost(self, device: DeviceKey) -> None:
-        """An answer of this device that is running may never go on; its hello, which comes next,
-        leads to a new one."""
+        """A running answer of this device may never continue. Its hello, which follows, leads to a
+        new one."""
         self._running.pop(device, None)
 
     def on_folder_stopped(self) -> None:
-        """Nobody is in a folder that is stopped; who comes back is greeted by its successor."""
+        """A stopped folder has no members. A device that connects later is greeted by its
+        successor."""
         self.members.clear()
         self.heard.clear()
         self._running.clear()
 
     def on_device_lost(self, device: DeviceKey) -> Outputs:
-        """No link to the device is left: what only it holds is pending from now on."""
+        """No link to the device is left: what only this device holds is pending from now on."""
         self._running.pop(device, None)
         self._paused.discard(device)
         out = self._waits.end(device, self._peers.name(device))
@@ -150,17 +156,17 @@ class IndexClient:
         return [*out, PathsReconsidered(self._folder, ())]
 
     def on_page_arrived(self, fact: PageArrived, now: float) -> Outputs:
-        """A page of another device's index: (a part of) an answer, or news."""
+        """A page of another device's index arrived: news, or (a part of) an answer."""
         device = fact.link.device
         if device not in self.members:
-            return []  # it has not said hello over this connection yet; then we ask anyway
+            return []  # it has not said hello over this connection yet; after that we ask anyway
         self.heard.add(device)
         self._paged_at[device] = now
         told = self._look_for_twins(device, fact.page.life, now)
         return told + self._page(fact, device, now)
 
     def _look_for_twins(self, device: DeviceKey, life: Life, now: float) -> Outputs:
-        """Two agents with one key are a Problem, as long as both are heard."""
+        """Show a Problem while two agents with one key are both active."""
         before = self.cloned_devices.are_there(device)
         self.cloned_devices.heard(device, life, now)
         if self.cloned_devices.are_there(device) is before:
@@ -171,9 +177,9 @@ class IndexClient:
         return self._problems.show(Problem(self._folder, "", ProblemKind.TWO_OF_KEY, "", name))
 
     def _page(self, fact: PageArrived, device: DeviceKey, now: float) -> Outputs:
-        self._index_view.accept(fact.page.accepted)  # before what it may let pass
+        self._index_view.accept(fact.page.accepted)  # before the entries that it may let pass
         if device in self._waits or device in self._paused:
-            return []  # it is asked again
+            return []  # the device is asked again later
         running = self._running.get(device)
         if fact.answer:
             return self._answer(fact.page, device, running, now) if running else []
@@ -185,28 +191,28 @@ class IndexClient:
 
     @property
     def heard_mask(self) -> int:
-        """The bits of those who were heard: what they hold is acknowledged."""
+        """The bits of the devices in `heard`: what they hold is acknowledged."""
         mask = 0
         for device in self.heard:
             mask |= self._heads.of(device).mask
         return mask
 
     def receives(self, device: DeviceKey) -> bool:
-        """Whether its index is on its way, or waits to be asked for."""
+        """Return whether the device's index is arriving, or waits to be requested."""
         return device in self._running or device in self._paused or device in self._waits
 
     @property
     def settled_with_heard(self) -> bool:
-        """`settled`, but for answers of devices that never gave one."""
+        """Like `settled`, but without the answers of devices that never sent a page."""
         return self._running.keys().isdisjoint(self.heard) and self._index_view.swept
 
     @property
     def settled(self) -> bool:
-        """No answer is running, and what counts for nothing is swept."""
+        """Whether no answer is running and all invalid generations are swept."""
         return not self._running and not self._paused and self._index_view.swept
 
     def on_time_passed(self, now: float) -> Outputs:
-        """Answers that stay out are asked for once more; what counts for nothing is swept."""
+        """Ask again for answers that are late; sweep invalid generations."""
         out = [*self._index_quota.on_time_passed(now), *self._sweep_some(), *self._end_waits(now)]
         out += self._resume(now)
         late = [d for d, r in self._running.items() if now - r.since > ANSWER_TIMEOUT_S]
@@ -216,7 +222,7 @@ class IndexClient:
         return out
 
     def _sweep_some(self) -> Outputs:
-        """After the last step, what only an old generation held is no ticket any more."""
+        """After the last step, tickets that only an old generation held are reconsidered."""
         if self._index_view.swept:
             return []
         self._index_view.sweep_some()
@@ -232,7 +238,7 @@ class IndexClient:
 
     def _news(self, page: Page, device: DeviceKey, now: float) -> Outputs:
         if device in self._waits or device in self._paused:
-            return []  # one of those that were kept, after another one that may not be heard
+            return []  # a kept page; after an earlier one the device had to wait
         head = self._heads.of(device)
         if page.life == head.life and page.last <= head.head:
             return []
@@ -264,7 +270,7 @@ class IndexClient:
         out = self._hear(page, device, now)
         if page.last < page.head:
             if device not in self._running:
-                return out  # it waits
+                return out  # the device waits
             if running.pages_left == 0 and self._is_behind:
                 return out + self._pause(device, now)
             if running.pages_left == 0:
@@ -278,23 +284,23 @@ class IndexClient:
             out += self._news(kept, device, now)
         return out
 
-    # -- waiting -------------------------------------------------------------------------------
+    # -- devices that wait for a bit -----------------------------------------------------------
 
     def _wait_for_bit(self, device: DeviceKey, now: float) -> Outputs:
-        """All bits are taken: what it says is not heard until one is free."""
+        """All bits are taken: the device's answer is ignored until a bit is free."""
         del self._running[device]
         name = self._peers.name(device)
         out = self._waits.begin(device, name, ProblemKind.INDEX_WAITS, "", now)
         return [*out, *self._free_bits(now)]
 
     def _end_waits(self, now: float) -> Outputs:
-        """Who waits and need not any more is asked again."""
+        """Ask the devices again whose reason to wait has passed."""
         out: Outputs = []
         for device in self._waits.of(ProblemKind.INDEX_WAITS):
-            # It has the bit from now on, so that nobody who came later takes it.
+            # The device gets its bit now, so that no later device takes it.
             if self._index_view.begin_anew(device) is None:
                 break
-            self._paged_at[device] = now  # as if: it has so long to send one
+            self._paged_at[device] = now  # as if a page came now: it has BIT_HELD_S to send one
             out += self._waits.end(device, self._peers.name(device))
             out += self._ask(device, now)
         for device, kind in self._waits.due(now):
@@ -307,8 +313,9 @@ class IndexClient:
         return [*out, *self._free_bits(now)]
 
     def _free_bits(self, now: float) -> Outputs:
-        """Those of old generations first; where there are none, of who waits: what it said is to be
-        replaced anyway; else of the device that sent no page for longest."""
+        """Free bits, of old generations first. If there are none, take the bits of waiting devices,
+        whose indexes are replaced anyway. Else take the bit of the device that has sent no page for
+        longest."""
         waiting = self._waits.of(ProblemKind.INDEX_WAITS)
         if not waiting or self._index_view.sweep_all():
             return []
@@ -330,15 +337,15 @@ class IndexClient:
         holder = min(holders, key=lambda device: self._paged_at.get(device, 0.0))
         return holder if now - self._paged_at.get(holder, 0.0) >= BIT_HELD_S else None
 
-    # -- room ----------------------------------------------------------------------------------
+    # -- space in the database -----------------------------------------------------------------
 
     def on_index_room_seen(self, fact: IndexRoomSeen, now: float) -> Outputs:
-        """What the disk of the state directory bears."""
+        """A job found out how much the disk of the state directory can take."""
         self._index_quota.on_index_room_seen(fact, now)
         return []
 
     def _more(self, page: Page, mask: int) -> HeldCount:
-        """What this page adds to what its device said before."""
+        """Return what this page adds to what its device announced before."""
         entries = size = 0
         for entry in page.entries:
             rows = self._index_view.rows(entry.path)
@@ -348,7 +355,8 @@ class IndexClient:
         return HeldCount(entries, size)
 
     def _held_up(self, device: DeviceKey, more: HeldCount, now: float) -> Outputs | None:
-        """The page may not be stored: its device waits. None: it may."""
+        """Return the Outputs that make the device wait if the page may not be stored; None if it
+        may."""
         peer_counts = self._index_view.peer_counts
         held = peer_counts.of(self._heads.of(device).mask)
         kind, detail = ProblemKind.INDEX_TOO_LARGE, ""
@@ -359,12 +367,13 @@ class IndexClient:
         if not detail:
             return None
         self._running.pop(device, None)
-        self._index_view.sweep(device)  # the rest of this generation may never come
+        self._index_view.sweep(device)  # the rest of this generation may never arrive
         return self._waits.begin(device, self._peers.name(device), kind, detail, now)
 
     @property
     def _is_behind(self) -> bool:
-        """What others said is not in the database yet, and much: who says more waits a moment."""
+        """Whether much of what others announced is not in the database yet: then further pages must
+        wait."""
         return self._index_view.store.log_bytes > BEHIND_BYTES
 
     def _pause(self, device: DeviceKey, now: float) -> Outputs:
@@ -383,10 +392,10 @@ class IndexClient:
                     out += self._ask(device, now)
         return out
 
-    # -- hearing -------------------------------------------------------------------------------
+    # -- storing pages -------------------------------------------------------------------------
 
     def _hear(self, page: Page, device: DeviceKey, now: float) -> Outputs:
-        """The entries and the head that they lead to, in one commit."""
+        """Store the entries of a page and the head that they lead to, in one commit."""
         head = self._heads.of(device)
         open_paths: list[str] = []
         self._index_view.recall(entry.path for entry in page.entries)
@@ -416,7 +425,7 @@ class IndexClient:
     def _since(self, device: DeviceKey) -> Outputs:
         link = self._peers.control_link(device)
         if link is None:
-            return []  # its PeerLost is on its way here
+            return []  # a PeerLost of this device is about to be handled
         head = self._heads.of(device)
         after = 0 if head.life == NO_LIFE else head.head
         return [Send(link, IndexSince(self._tag, head.life, after))]

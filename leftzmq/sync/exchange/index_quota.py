@@ -1,7 +1,7 @@
-"""Whether what others say they have may be stored: how much each of them may say, and how much the
-disk of the state directory bears.
+"""Limits how much of other devices' indexes may be stored: by device, and by the free space of the
+state directory's disk.
 
-Knows limits, and free bytes as a job saw them. Must not know pages, nor what waits meanwhile.
+Knows limits, and the free bytes that a job reported. Must not know pages, nor what waits meanwhile.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from leftzmq.sync.jobs import IndexRoomSeen, LookForIndexRoom
 from leftzmq.sync.versions.peer_counts import HeldCount
 
 SPARE_BYTES: Final = 16 << 20
-"""Of each device, beside what its entries may take up on an average."""
+"""Allowance of each device, beyond the average size of its entries."""
 ON_DISK: Final = 2
-"""A row of so many bytes takes up so many times as much in the database and in its -wal together:
-2.5 to 3.6 were measured (tests/test_sync_index_bounds.py)."""
-LOOK_BYTES: Final = 4 << 20  # of rows, said by others between two looks at the disk
-UNSEEN_BYTES: Final = 64 << 20  # on the disk, before the first look is over
-LOOK_PERIOD_S: Final = 5.0  # while there is no room
+"""A row takes this many times its size in the database and its -wal together: 2.5 to 3.6 were
+measured (tests/test_sync_index_bounds.py)."""
+LOOK_BYTES: Final = 4 << 20  # of rows that others announced between two checks of the disk
+UNSEEN_BYTES: Final = 64 << 20  # on the disk, before the first check has ended
+LOOK_PERIOD_S: Final = 5.0  # while there is no space
 
 
 class IndexQuota:
-    """Of one folder."""
+    """One per folder."""
 
     def __init__(self, folder: str, limits: Limits) -> None:
         self._folder, self._limits = folder, limits
         self._left = UNSEEN_BYTES
-        self._unlooked = LOOK_BYTES  # the first page is a reason to look
+        self._unlooked = LOOK_BYTES  # so the first page starts a check
         self._looking = False
         self._look_at: float | None = None
 
-    # -- how much one device may say ---------------------------------------------------------------
+    # -- how much one device may announce ----------------------------------------------------------
 
     def too_large(self, held: HeldCount, more: HeldCount, ours: int) -> str:
-        """Why a device that said `held` may not say `more`; "" where it may. ours: how many entries
-        this device has: who has twice as many is no rarity."""
+        """Return why a device that announced `held` may not announce `more`; "" if it may. ours:
+        the number of our own entries: twice as many at another device are not unusual."""
         entries, size = held.entries + more.entries, held.bytes + more.bytes
         most = max(self._limits.index_entries, 2 * ours)
         if more.entries > 0 and entries > most:
@@ -50,14 +50,14 @@ class IndexQuota:
             return f"{count} of {size >> 20} MiB: index_entry_bytes = {average}"
         return ""
 
-    # -- how much the disk bears -------------------------------------------------------------------
+    # -- how much the disk can take ----------------------------------------------------------------
 
     @property
     def is_left(self) -> bool:
         return self._left > 0
 
     def spend(self, size: int, now: float) -> None:
-        """Rows of so many bytes were stored."""
+        """Count `size` bytes of rows that were stored."""
         self._left -= ON_DISK * size
         self._unlooked += size
         if self._look_at is None and (self._unlooked >= LOOK_BYTES or not self.is_left):

@@ -1,7 +1,7 @@
-"""Our answers to index_since, page by page.
+"""Answers index_since requests, page by page.
 
-Knows our sequences and which of them are durable. Must not know what others hold: that is in
-`hearing`.
+Knows our sequences and which of them are durable. Must not know what others hold (`index_client`
+does).
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from leftzmq.tree.version import Life
 from leftzmq.wire.messages import IndexPage, IndexSince
 
 PAGES_AN_ASK: Final = 16
-"""index_since is answered with so many pages; the asker asks on from the last one."""
+"""The number of pages in one answer to index_since; the other device asks on from the last of
+them."""
 
 
 @dataclass(slots=True)
 class _Answer:
-    """An answer that is being read; `at`: the sequence up to which it was sent. whole: of all.
-    link: over which it was asked for last."""
+    """An answer that is being read. at: the sequence up to which it was sent. whole: whether it
+    covers the whole index. link: the link of the latest request."""
 
     link: Link
     life: Life
@@ -35,10 +36,11 @@ class _Answer:
 
 
 class IndexServer:
-    """The answers of one folder, one a device. accepted: what users let pass; flushed: the last
-    durable sequence of ours
+    """The answers of one folder, one per device. accepted: what users let pass the guard; flushed:
+    our last durable sequence.
 
-    One page for a device is read at a time, however often and over however many links it asks.
+    At any time one page is being read for a device, however often and over however many links it
+    asks.
     """
 
     def __init__(
@@ -49,7 +51,8 @@ class IndexServer:
         self._reading: set[DeviceKey] = set()
 
     def on_index_since(self, link: Link, ask: IndexSince, flushed: int) -> Outputs:
-        """From N if that life is in our chain and N possible, else everything."""
+        """Answer from sequence N if the life is in our chain and N is possible, else with
+        everything."""
         life, after = Life(ask.life), ask.after
         delta = self._store.heads.answers_from(life, after) and after <= flushed
         if not delta:

@@ -1,13 +1,13 @@
-"""How fast a device may send: every message passes here before anything else acts on it.
+"""Limits how fast a device may send: every message is counted here before anything else acts on it.
 
-A token bucket for each device and kind of message. Answers are let through as far as we asked for
-them. Knows the kinds of messages and how long they are. Must not know what is in one: it is judged
-before it is opened, as what is in it is the work that is to be bounded.
+There is a token bucket for each device and kind of message. Answers pass as far as we asked for
+them. Knows the kinds of messages and their lengths. Must not know what a message contains: it is
+counted before it is opened, because opening it is the work that must be limited.
 
-The rates are far above what honest devices were seen to send. In brackets the most in one second
-that any device heard of another one, with real agents on one machine: 10,000 small files at a start
-and while connected, 100,000 empty ones at a start, 4,700 files written one by one in 15 s, files of
-500 and 1,500 MB, and four devices with 3,000 small and 30 large files.
+The rates are far above what honest devices were seen to send. Each figure in brackets is the most
+that any device received from another one in one second, with real agents on one machine: 10,000
+small files at a start and while connected, 100,000 empty ones at a start, 4,700 files written one
+by one in 15 s, files of 500 and 1,500 MB, and four devices with 3,000 small and 30 large files.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ from leftzmq.wire.strict import Frame
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """a_second: what may come for long. burst: what may come at once after a silence.
-    step_bytes: a message counts once for each step that it begins, as long ones are more work."""
+    """a_second: how many messages a device may send over a long time. burst: how many at once after
+    a silence. step_bytes: a message counts once for each step that it begins, because long messages
+    are more work."""
 
     name: str
     a_second: float
@@ -55,23 +56,24 @@ class Rate:
 
 
 GREETINGS: Final = Rate("greetings", 10, 100)
-"""(3) A link that breaks whenever it is up is dialed again each 0.5 s, from both ends: 6."""
+"""(3) A link that breaks whenever it is up is dialed again every 0.5 s, from both ends: 6."""
 QUESTIONS: Final = Rate("questions for the index", 10, 4 * MAX_FOLDERS)
-"""(5) One for each 16 pages: 20,000 entries a second, for as long as it lasts; what honest devices
-take in was 9,700. One that is half as fast again as the rate may be so for 650,000 entries."""
+"""(5) One for each 16 pages: 20,000 entries a second, for any length of time. Honest devices
+received 9,700 a second. A device half as fast again as the rate can go on for 650,000 entries."""
 PAGES: Final = Rate("pages that we did not ask for", 2, 64)
-"""(76, all of them asked for) On top of those: what answers a question of an earlier connection."""
+"""(76, all of them asked for) In addition to those: answers to a question of an earlier
+connection."""
 NEWS: Final = Rate("news", 1000, 2000)
-"""(185) One for each flush of its index, which a fast disk bears a thousand times a second; and one
-for each folder and heartbeat."""
+"""(185) One for each flush of the device's index, which a fast disk can do a thousand times a
+second; and one for each folder and heartbeat."""
 HAVES: Final = Rate("haves", 500, 1000)
-"""(19) Each 0.25 s for each of 16 files at once, and three for each file that is through sooner."""
+"""(19) Every 0.25 s for each of 16 files at once, and three for each file that finishes sooner."""
 GETS: Final = Rate("gets", 1000, 2000, step_bytes=1 << 10)
-"""(178) At most 12 are under way, so it takes a round trip of 12 ms to come to the rate; each of a
-large file is for half a MiB and more. One of 1,024 chunks is 16 ms of work where none of them is
-found, and counts 74 times: 13,000 chunks a second."""
+"""(178) At most 12 are open, so a device reaches the rate only with a round trip of 12 ms or less.
+Each get of a large file is for half a MiB or more. A get of 1,024 chunks is 16 ms of work if none
+of them is found, and counts 74 times: 13,000 chunks a second."""
 CHUNKS: Final = Rate("chunks that we did not ask for", 10, 256)
-"""(178, all of them asked for) On top of those: what an earlier life asked for."""
+"""(178, all of them asked for) In addition to those: answers to an earlier life's requests."""
 
 RATE_OF: Final[dict[type[Message], Rate]] = {
     Hello: GREETINGS,
@@ -88,12 +90,13 @@ RATE_OF: Final[dict[type[Message], Rate]] = {
 }
 
 _GRANTED_MOST: Final = {PAGES: 2 * MAX_FOLDERS * PAGES_AN_ASK, CHUNKS: 16 * MAX_ASKS}
-"""What was asked for and not answered can be answered late, but is not remembered for ever."""
+"""Requested answers may arrive late, but a grant for more than this is not remembered."""
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """left: how much may come at once. granted: answers that may come on top, however long."""
+    """left: the present capacity for messages. granted: requested answers that may arrive in
+    addition, of any length."""
 
     left: float
     at: float
@@ -112,15 +115,16 @@ class _Bucket:
 
 
 class RateLimits:
-    """Of the agent. paired: the devices there are, which bounds how many buckets there are."""
+    """One per agent. paired: the paired devices, which limits the number of buckets."""
 
     def __init__(self, paired: Iterable[DeviceKey]) -> None:
         self._buckets: dict[DeviceKey, dict[Rate, _Bucket]] = {device: {} for device in paired}
 
     def came(self, device: DeviceKey, frame: Frame, now: float) -> StrangerRefused | None:
-        """A message of a device, by its first frame: nothing, or why it goes no further.
+        """Count a message of a device, by its first frame. Return None if it may pass, else the
+        refusal.
 
-        What is no message at all passes: it is refused by its name when it is read.
+        A frame that is no message passes: it is refused by name when it is decoded.
         """
         buckets, kind = self._buckets.get(device), kind_of(frame)
         if buckets is None or kind is None:
@@ -134,12 +138,12 @@ class RateLimits:
         )
 
     def asked(self, device: DeviceKey, message: Message, now: float) -> None:
-        """A message of ours goes out: if it is a question, its answers may come."""
+        """Count a message of ours: if it is a request, its answers may pass."""
         match message:
             case IndexSince():
                 self._grant(device, PAGES, PAGES_AN_ASK, now)
             case Get():
-                # Each may be answered by itself.
+                # Each chunk may be answered by itself.
                 asks = len(message.lists) + sum(len(want.asks) for want in message.wants)
                 self._grant(device, CHUNKS, asks, now)
 

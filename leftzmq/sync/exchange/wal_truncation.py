@@ -1,7 +1,9 @@
-"""The write-ahead log of an index that had much to write is cut back when nothing is to be done.
+"""Truncates the write-ahead log of an index after much was written, when nothing else is to be
+done.
 
-Knows how long the log is, and time. Must not know what is in it. A log that is moved into the
-database while somebody goes on writing is not begun anew: it grows with the work, and stays so.
+Knows how long the log is, and time. Must not know what is in it. SQLite does not restart the log
+while another connection keeps writing during a checkpoint: the log grows with the work and stays
+long.
 """
 
 from __future__ import annotations
@@ -12,25 +14,26 @@ from leftzmq.index.schema import CHECKPOINT_BYTES
 from leftzmq.index.store import Store
 
 QUIET_S: Final = 1.0
-"""After the last commit of somebody else."""
+"""The time after the last commit of other code."""
 BETWEEN_S: Final = 0.25
-"""Between two cuts: meanwhile a worker moves what was written into the database."""
+"""The time between two truncations. Meanwhile a worker copies the log into the database."""
 BETWEEN_MAX_S: Final = 60.0
-"""Where it does not get shorter, as another program goes on reading what is in it."""
+"""The longest interval, used when the log does not get shorter because another program keeps
+reading it."""
 
 
 class WalTruncation:
-    """Of one folder."""
+    """One per folder."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._commits = 0
-        self._length = 0  # before the last cut
+        self._length = 0  # before the last truncation
         self._between_s = BETWEEN_S
         self._due = 0.0  # monotonic
 
     def on_time_passed(self, now: float) -> None:
-        """Cut a piece off, if it is time; the commit of this turn does it."""
+        """Truncate a part of the log, if it is time; the commit of this turn does it."""
         length = self._store.log_length
         if length <= CHECKPOINT_BYTES:
             return
@@ -44,5 +47,5 @@ class WalTruncation:
             self._due = now + self._between_s
 
     def deadline(self) -> float | None:
-        """When `tick` has something to do (monotonic)."""
+        """Return when `on_time_passed` has something to do (monotonic seconds)."""
         return self._due if self._store.log_length > CHECKPOINT_BYTES else None

@@ -1,4 +1,5 @@
-"""The other devices: who they are, over which link they are there, and which folders they are in.
+"""The other devices: who they are, over which links they are connected, and in which folders they
+are.
 
 Must not know what lies in a folder.
 """

@@ -1,7 +1,7 @@
-"""Two agents that have one key: a machine that was cloned runs beside the original.
+"""Detects two agents that have one key: a cloned machine that runs beside the original.
 
-A life ends where the next one of its device begins. One that is heard of some time after that
-belongs to a second agent. Knows lives and time. Must not know how one is heard of.
+A life ends where the next life of its device begins. A message of an old life, some time after
+that, comes from a second agent. Knows lives and time. Must not know how messages arrive.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.tree.version import Life
 
 LATE_S: Final = 15.0
-"""What a life said before it ended may be read so long after the next one's first word: more than
-a heartbeat (10 s), and than a turn of the loop ever took."""
+"""A message that a life sent before its end may be read this long after the next life's first
+message. This is more than a heartbeat period (10 s), and more than a turn of the loop ever took."""
 RECENT_S: Final = 60.0
 LIVES_KEPT: Final = 8
-"""Of a device, the ones heard last."""
+"""Lives of one device: the ones heard last."""
 
 
 @dataclass(slots=True)
 class _Heard:
-    """When a life was heard of (monotonic)."""
+    """The first and last time a life was heard (monotonic seconds)."""
 
     first: float
     last: float
 
 
 class ClonedDevices:
-    """Of one folder: which devices have two agents there."""
+    """One per folder: which devices have two agents there."""
 
     def __init__(self) -> None:
         self._lives: dict[DeviceKey, dict[Life, _Heard]] = {}
@@ -38,16 +38,17 @@ class ClonedDevices:
         lives = self._lives.setdefault(device, {})
         first = lives[life].first if life in lives else now
         lives.pop(life, None)
-        lives[life] = _Heard(first, now)  # the last one heard stands last
+        lives[life] = _Heard(first, now)  # the life heard last is last in the order
         while len(lives) > LIVES_KEPT:
             del lives[next(iter(lives))]
 
     def forget(self, device: DeviceKey) -> None:
-        """No link to it is left."""
+        """No link to the device is left."""
         self._lives.pop(device, None)
 
     def are_there(self, device: DeviceKey) -> bool:
-        """Whether two lives of it go on side by side, as of the last word of any of them."""
+        """Return whether two lives of the device run side by side, as of the last message of
+        either."""
         lives = self._lives.get(device, {})
         if len(lives) < 2:
             return False

@@ -1,9 +1,9 @@
-"""The other devices: who is there, over which link, and have we greeted each other.
+"""The other devices: which are connected, over which link, and whether we have greeted each other.
 
-No socket and no clock here.
+Knows links, hellos and welcomes. Must not know sockets or clocks.
 
-Links are symmetric: both sides may ask and answer over a link, whoever dialed it. A device asks
-over the link that it dialed while that is up, else over the other's.
+Links are symmetric: both sides may ask and answer over a link, whichever side dialed it. A device
+asks over the link that it dialed while that is up, else over the other's.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ from leftzmq.wire.messages import (
 
 PORTS_STAY_S: Final = 5.0
 """An agent has the same ports as long as it runs, and mostly after a restart, too. Each change
-costs us six sockets of libzmq, which lets go of the old ones a little later; it has 1,023."""
+costs us six sockets of libzmq, which releases the old ones a little later; it has 1,023."""
 ASK_TO_GREET_S: Final = 5.0
 TELL_STOPS_S: Final = 0.5
-"""What stops several folders (a disk, a shortage) does so within less."""
+"""A single cause (a disk, a shortage) stops several folders in less time than this."""
 
 _NO_ADDRESS: Final = "it has not connected to us, and the config has no address of it"
 _HALTED: Final[dict[StopCause | None, str]] = {
@@ -75,7 +75,7 @@ class OurSide:
 
 
 class Peers:
-    """Of the agent."""
+    """One per agent."""
 
     def __init__(
         self,
@@ -96,11 +96,12 @@ class Peers:
         return peer.name if peer else (device.hex()[:16] if device else "somebody")
 
     def maker(self, writer: Life) -> str:
-        """The name of the peer whose life this is, as the life itself says; "": of none of them."""
+        """Return the name of the peer whose life this is, by the mark in the life; "": no
+        peer's."""
         return self._by_mark.get(writer[:DEVICE_MARK_BYTES], "")
 
     def control_link(self, device: DeviceKey) -> Link | None:
-        """Where to ask this device for its index."""
+        """Return the link over which to ask this device for its index."""
         peer = self.by_key[device]
         return Link(device, Way.DIALED) if peer.welcomed else peer.came
 
@@ -111,13 +112,13 @@ class Peers:
         return self.control_link(device) if named else None
 
     def bulk_link(self, device: DeviceKey) -> Link | None:
-        """Where to send this device a get."""
+        """Return the link over which to send this device a get."""
         peer = self.by_key[device]
         return Link(device, Way.DIALED) if peer.welcomed else peer.came_bulk
 
     def news_links(self) -> tuple[Link, ...]:
-        """Control links of devices that cannot subscribe to our news otherwise: they said so, or
-        have an address of ours that leads nowhere, and no link to us."""
+        """Return the control links of devices that cannot subscribe to our news in another way:
+        they said so, or our address does not work for them, and they have no link to us."""
         return tuple(
             Link(peer.key, Way.DIALED)
             for peer in self.by_key.values()
@@ -128,7 +129,7 @@ class Peers:
         return [key for key, peer in self.by_key.items() if peer.state is PeerPhase.CONNECTED]
 
     def deadline(self) -> float | None:
-        """When `tick` has something (monotonic)."""
+        """Return when `on_time_passed` has something to do (monotonic seconds)."""
         return self._tell_stops_at
 
     # -- facts ---------------------------------------------------------------------------------
@@ -140,7 +141,8 @@ class Peers:
                 peer.away, peer.away_why = Away.NO_ADDRESS, _NO_ADDRESS
 
     def on_link_opened(self, fact: LinkOpened, now: float) -> Outputs:
-        """Our dial got through: say hello; bulk and news follow on its welcome."""
+        """We dialed with success: say hello. The bulk and news connections follow on the
+        welcome."""
         peer = self.by_key[fact.link.device]
         peer.dialed, peer.away, peer.told = True, None, None
         peer.move(PeerMove.OPENED)
@@ -154,25 +156,25 @@ class Peers:
         if peer is None:
             return []
         if fact.link.way is Way.DIALED:
-            # Whatever ended it probably ended the other direction too. If not, its next hello
-            # or heartbeat over that link says so. Not where it came anew since.
+            # Whatever ended it probably ended the other direction too. If not, the device's next
+            # hello or heartbeat over that link says so. A link that came later is kept.
             if peer.welcomed:
                 peer.came = peer.came_bulk = None
             peer.dialed = peer.welcomed = False
         elif fact.link == peer.came:
             peer.came = None
         elif fact.link == peer.came_bulk:
-            # Not of its control: a device that came anew says hello and open in any order, and
-            # the last thing sent over its old bulk may fail only after both.
+            # Its control link stays. A device that connects anew sends hello and open in any order,
+            # and the last send over its old bulk link may fail only after both.
             peer.came_bulk = None
             if peer.came is not None and not peer.welcomed:
-                # Its bulk may stand, and the one that is gone be another machine's with its key: on
-                # a welcome it says open once more.
+                # Its bulk link may be up, and the closed one may belong to another machine with its
+                # key. After a welcome the device sends open once more.
                 return [self._our_welcome(peer, peer.came)]
         return self._unlinked(peer, away, fact.why, now)
 
     def on_device_dropped(self, fact: DeviceDropped, now: float) -> Outputs:
-        """It is shut out: none of its links is used any more."""
+        """The device is shut out: none of its links is used any more."""
         peer = self.by_key.get(fact.device)
         if peer is None:
             return []
@@ -181,8 +183,8 @@ class Peers:
         return self._unlinked(peer, Away.SHUT_OUT, fact.why, now)
 
     def _unlinked(self, peer: Peer, away: Away, why: str, now: float) -> Outputs:
-        """Something is not there any more over which it could be asked. The one place where a
-        device is lost."""
+        """A link to the device is gone. If no greeted link is left, the device is lost. This is the
+        only place where a device becomes lost."""
         if peer.greeted:
             return []
         was = peer.state
@@ -198,7 +200,7 @@ class Peers:
         return [Tell(EventKind.PEER_DOWN, fields), PeerLost(peer.key)]
 
     def on_dial_failed(self, fact: DialFailed, now: float) -> Outputs:
-        """Each reason is said once, until another one is found or the device was reached again."""
+        """Report each reason once, until another reason occurs or the device was reached again."""
         peer = self.by_key.get(fact.device)
         if peer is None or peer.state is PeerPhase.CONNECTED:
             return []
@@ -209,13 +211,14 @@ class Peers:
         return [Tell(EventKind.PEER_DOWN, {"device": peer.name, "why": fact.why})]
 
     def on_stranger_refused(self, fact: StrangerRefused, now: float) -> Outputs:
-        """What came was not taken: a stranger is shown, one of ours is dropped. A device of another
-        version breaks no rule: it stays, and is heard as soon as it speaks ours."""
+        """A message was refused: a stranger is reported, a peer is dropped. A device of another
+        version breaks no rule: it stays, and its messages are read as soon as it speaks our
+        version."""
         peer = self.by_key.get(fact.device) if fact.device else None
         if peer is None:
             who = fact.stranger
             if who is not None and all(who.key != peer.text for peer in self.by_key.values()):
-                self.refused_keys.came(who, now)  # one that is shut out is no stranger
+                self.refused_keys.came(who, now)  # a peer that is shut out is no stranger
             fields = {"device": self.name(fact.device), "why": fact.refusal.value}
             return [Tell(EventKind.REFUSED, fields | {"detail": fact.detail})]
         if fact.refusal is Refusal.OTHER_VERSION:
@@ -244,8 +247,8 @@ class Peers:
                 return []
 
     def overheard(self, link: Link, now: float) -> Outputs:
-        """It says something else than hello. Where it has not greeted us, for us the link over
-        which it did so is gone, and for the device it is not: then it is to greet us once more."""
+        """The device sent something other than hello. If it has not greeted us, its link is closed
+        for us and open for the device: ask it to greet us once more."""
         peer = self.by_key[link.device]
         early = now < peer.asked_to_greet_at + ASK_TO_GREET_S
         if peer.greeted or early or link.way is not Way.CAME:
@@ -255,8 +258,8 @@ class Peers:
         return [Send(link, Refusing(VERSION, why.name, why.value))]
 
     def _refusing(self, peer: Peer, refusing: Refusing, now: float) -> Outputs:
-        """It will not talk to us, over whichever link; until it greets us again. Or it would, if
-        we said hello."""
+        """The device refuses to talk to us over any link, until it greets us again. With
+        NOT_GREETED it asks only for our hello."""
         if refusing.reason == Refusal.NOT_GREETED.name:
             return [self._our_hello(peer)] if peer.dialed else []
         peer.welcomed, peer.came = False, None
@@ -289,11 +292,14 @@ class Peers:
         return out + (self._connected(peer) if peer.came_bulk is not None else [])
 
     def greet_again(self, folder: str) -> Outputs:
-        """A folder has begun anew: every device hears of its new life, and is asked what it has.
-        By a hello over the link that we dialed, and by a welcome, unasked, over the other: a
-        greeting from before may be on its way over either, and would be the last word. What the
-        device said when it greeted us counts once more at once: what it asks over its other link
-        may be here before its answer, and would be a question of nobody."""
+        """A folder has begun anew: tell every device its new life, and ask what each device has.
+        The hello goes over the link that we dialed. An unasked welcome goes over the other link.
+        Both are needed: an older greeting may be on its way over either link and would otherwise be
+        the last one.
+
+        What the device said when it greeted us counts again at once. A request of the device over
+        its other link may arrive before its answer, and would otherwise belong to no member.
+        """
         out: Outputs = []
         for peer in self.by_key.values():
             if peer.dialed:
@@ -307,13 +313,13 @@ class Peers:
         return out
 
     def on_folder_stopped(self, now: float) -> None:
-        """One of ours: its members are to hear of it, soon, and of several that stop at once in one
-        greeting."""
+        """A folder of ours is stopped: its members are told soon. Several folders that stop
+        together are told in one greeting."""
         if self._tell_stops_at is None:
             self._tell_stops_at = now + TELL_STOPS_S
 
     def on_time_passed(self, now: float) -> Outputs:
-        """Over both links, as an older greeting may be on its way over the other one."""
+        """Greet over both links, because an older greeting may be on its way over the other one."""
         if self._tell_stops_at is None or now < self._tell_stops_at:
             return []
         self._tell_stops_at = None
@@ -326,7 +332,8 @@ class Peers:
         return out
 
     def on_folder_named_otherwise(self, fact: FolderNamedOtherwise, now: float) -> Outputs:
-        """It holds the secret of a folder of ours, and has another id for it: it is no member."""
+        """The device holds the secret of a folder of ours and has another id for it: it is no
+        member."""
         peer = self.by_key.get(fact.device)
         if peer is None or fact.folder not in {at.folder for at in peer.folders}:
             return []
@@ -354,8 +361,9 @@ class Peers:
         return Send(link, welcome)
 
     def _doubted(self, peer: Peer) -> Outputs:
-        """It came anew: it may be at another place now, and what we dialed dead unbeknown.
-        It is asked over its links until a welcome over ours says that ours is alive."""
+        """The device connected anew. It may be at another address now, and the link that we dialed
+        may be dead without our knowledge. The device's own links are used until a welcome over ours
+        shows that ours works."""
         peer.welcomed = False
         return [self._our_hello(peer)]
 
@@ -366,7 +374,7 @@ class Peers:
 
     def _welcome(self, peer: Peer, link: Link, welcome: Welcome, now: float) -> Outputs:
         if link.way is not Way.DIALED or not peer.dialed:
-            return []  # after its bye nothing is open until our dial gets through again
+            return []  # after its bye nothing is open until we dial successfully again
         ports = (welcome.bulk_port, welcome.news_port)
         if not _takes_ports(peer, ports, now):
             detail = f"bulk {ports[0]}, news {ports[1]}"
@@ -388,8 +396,8 @@ class Peers:
         return out
 
     def _connected(self, peer: Peer) -> Outputs:
-        """It made its bulk connection: if we cannot dial it, that is where we ask, once it said
-        hello."""
+        """The device made its bulk connection. If we cannot dial the device, we send requests
+        there, once it said hello."""
         if peer.welcomed or peer.state is not PeerPhase.CONNECTED:
             return []
         return [PeerConnected(peer.key, MAX_CREDIT_BYTES)]
@@ -410,20 +418,20 @@ class Peers:
             peer.since = now
             out.append(Tell(EventKind.PEER_UP, {"device": peer.name, "way": link.way.value}))
         if said or not self._membership.any:
-            peer.refusal_told = ""  # we talk: what was the matter before is over
+            peer.refusal_told = ""  # we talk: the earlier refusal is over
         else:
             out += self._told_refusal(peer, Refusal.NOTHING_SHARED.value)
         left = tuple(sorted(before - {at.folder for at in shared}))
         if left:
             out.append(PeerLeft(peer.key, left))
             if peer.dialed:
-                # It may be an old word, overtaken by one over the other link: the answer to this
-                # is the last one.
+                # This greeting may be an old one, overtaken by one over the other link. The answer
+                # to this hello is the last one.
                 out.append(self._our_hello(peer))
         return [*out, PeerGreeted(link, shared)]
 
     def _halted(self, peer: Peer, said: Iterable[Standing | Halted]) -> Outputs:
-        """Which folders are stopped there: what is new of it is told."""
+        """Note which folders are stopped on the device. Changes are told."""
         before = peer.halted
         peer.halted = {at.folder: at.cause for at in said if isinstance(at, Halted)}
         out: Outputs = []
@@ -444,12 +452,12 @@ class Peers:
 
 
 def halted_there(cause: StopCause | None) -> str:
-    """Why a folder is stopped on another device, as it is to be read here. None: not known"""
+    """Return the sentence for a folder that is stopped on another device. cause None: not known."""
     return _HALTED.get(cause, "the folder is stopped there")
 
 
 def _takes_ports(peer: Peer, ports: tuple[int, int], now: float) -> bool:
-    """Note where its bulk and news are. False: it moved again too soon."""
+    """Note the ports of its bulk and news sockets. Return False if it changed them too soon."""
     if peer.ports not in (None, ports):
         if now < peer.ports_changed_at + PORTS_STAY_S:
             return False
@@ -459,7 +467,7 @@ def _takes_ports(peer: Peer, ports: tuple[int, int], now: float) -> bool:
 
 
 def _why(refusing: Refusing) -> str:
-    """A refusal as it is to be read here; about versions, both sides say the same."""
+    """Return the text of a refusal. For OTHER_VERSION it is the same on both sides."""
     if refusing.reason == Refusal.OTHER_VERSION.name:
         said = f"it speaks {refusing.version}, this device speaks {VERSION}"
         return f"{Refusal.OTHER_VERSION.value} ({said})"

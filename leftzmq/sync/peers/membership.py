@@ -1,6 +1,7 @@
-"""Who is in which folder: what we say of our folders to a device, and what it proved to us.
+"""Folder membership: what we say of our folders to a device, and what the device proved to us.
 
-Knows secrets and proofs. Must not know links, or what follows from a greeting: see peers, hearing.
+Knows secrets and proofs. Must not know links (greeting does), or what follows from a greeting
+(index_client does).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from leftzmq.wire.messages import FolderHello
 
 
 class Shared(Protocol):
-    """Of a folder: its keys, why it is stopped if it is, and where we are in it."""
+    """What this module needs of a folder: its keys, why it is stopped if it is, and our standing in
+    it."""
 
     @property
     def keys(self) -> FolderKeys: ...
@@ -29,10 +31,11 @@ class Shared(Protocol):
 
 
 class Membership:
-    """Of the agent. us: our key. folders: by id; they may come later. nonce: 24 fresh random bytes.
+    """One per agent. us: our key. folders: by id; may be filled later. nonce: returns 24 fresh
+    random bytes.
 
-    Of a folder that is stopped its members hear that it is, and why. What a device proves of it is
-    kept for when it goes on.
+    Members of a stopped folder are told that it is stopped, and why. What a device proves of the
+    folder meanwhile is kept for when the folder runs again.
     """
 
     def __init__(
@@ -42,15 +45,16 @@ class Membership:
 
     @property
     def any(self) -> bool:
-        """Whether there is anything to be shared."""
+        """Whether any folder of ours can be shared now."""
         return any(folder.stopped is None for folder in self._folders.values())
 
     def said_to(self, device: DeviceKey) -> list[FolderHello]:
-        """The rows of our hello: of all folders, as only who holds a secret can tell which."""
+        """Return the rows of our hello: of all folders, because only a holder of a secret can
+        recognize its row."""
         return self.answered_to(device, self._folders)
 
     def answered_to(self, device: DeviceKey, proved: Collection[str]) -> list[FolderHello]:
-        """The rows of our welcome: of the folders that the device's hello proved."""
+        """Return the rows of our welcome: of the folders that the device's hello proved."""
         return [
             hello.row(folder.keys, self._us, device, _said_of(id, folder, device), self._nonce())
             for id, folder in self._folders.items()
@@ -60,11 +64,11 @@ class Membership:
     def proved_by(
         self, device: DeviceKey, rows: Iterable[FolderHello]
     ) -> tuple[Standing | Halted, ...]:
-        """Where the device is in the folders whose secret it holds; each once.
+        """Return the device's standing in the folders whose secret it holds, one per folder.
 
-        A row of a folder that is not ours, or that was made for or by another device, is one that
-        nobody here can tell from any other bytes: it is passed over.
-        Raises Refused: a row that proves the secret and then makes no sense.
+        A row of a folder that is not ours, or that was made for or by another device, looks like
+        any other bytes here: it is skipped. Raises Refused for a row that proves the secret and is
+        otherwise malformed.
         """
         expected = {
             hello.proof_of(folder.keys, device, self._us): (id, folder)

@@ -1,7 +1,8 @@
-"""One other device: how far we are with each other, and over which links.
+"""The state of one other device: how far the greeting is, and over which links.
 
-Every change of its state is a row of MOVES. It is CONNECTED exactly while it is `greeted`, and
-AWAY exactly while it is neither that nor `dialed`. Must not know what is said over a link.
+Every change of its state is a row of MOVES. The state is CONNECTED exactly while the device is
+`greeted`. It is AWAY exactly while the device is neither `greeted` nor `dialed`. Knows states and
+links. Must not know what is said over a link.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ from leftzmq.wire.hello import Standing
 
 
 class PeerPhase(Enum):
-    """Of one peer."""
+    """The phase of one peer."""
 
     AWAY = auto()  # no link
     GREETING = auto()  # a link is open; hello is out
-    CONNECTED = auto()  # it greeted us, and that link is up: it can be asked
+    CONNECTED = auto()  # the device greeted us, and that link is up: it can be asked
 
 
 class PeerMove(Enum):
     """What happens to a peer."""
 
     OPENED = auto()  # a control link that we dialed is open
-    GREETED = auto()  # it said hello or welcome
-    UNGREETED = auto()  # no link is left over which it greeted us: that is gone, or it refused
-    CLOSED = auto()  # the last link is gone
+    GREETED = auto()  # the device said hello or welcome
+    UNGREETED = auto()  # no link over which it greeted us is left: it closed, or the device refused
+    CLOSED = auto()  # the last link is closed
 
 
 S, M = PeerPhase, PeerMove
@@ -56,21 +57,23 @@ class Peer:
     """A [[peer]] with a key.
 
     text: its key as `leftzmq id` prints it there
-    dialed: our control link is open. came, came_bulk: its links to us, newest first comer wins
+    dialed: our control link is open. came, came_bulk: its links to us; the newest one replaces the
+        one before
     welcomed: its welcome came over the dialed link, so bulk and news are connected there
-    wants_news_here: it cannot subscribe to us: our news goes over the link that we dialed
-    said_hello: since it was CONNECTED
+    wants_news_here: the peer cannot subscribe to us, so our news goes over the link that we dialed
+    said_hello: whether it said hello since it was CONNECTED
     ports: of bulk and news, as its last welcome named them
-    ports_changed_at: when a welcome named others than the one before (monotonic seconds)
-    since: when it became CONNECTED, or ceased to be (monotonic)
-    away: why it is not connected, as far as we know by now. None: it is, or is being connected
-    away_why: the sentence. told: what was said of it since it was CONNECTED
-    proved: the folders of ours whose secret it holds, as it greeted us last
-    folders: those of them that can be asked for. halted: those that are stopped there
-    other_ids: how it calls those that have another id there, and in which life it said so
-    asked_to_greet_at: when it was, over a link of which we knew nothing (monotonic)
+    ports_changed_at: when a welcome last named other ports than the one before (monotonic seconds)
+    since: when it became CONNECTED, or ceased to be (monotonic seconds)
+    away: why it is not connected, as far as we know. None: it is connected or being connected
+    away_why: the same as a sentence. told: what was reported of it since it was CONNECTED
+    proved: the folders of ours whose secret it holds, by its last greeting
+    folders: those of them that can be requested. halted: those that are stopped there
+    other_ids: the folders that have another id there: that id, and the life in which it was said
+    asked_to_greet_at: when it was last asked to greet, over a link unknown to us (monotonic
+        seconds)
     can: the capabilities that it named when it greeted us last
-    others: how many rows of its last hello prove nothing to us; None: it never said one
+    others: how many rows of its last hello prove nothing to us; None: it never said hello
     """
 
     key: DeviceKey
@@ -101,7 +104,7 @@ class Peer:
 
     @property
     def greeted(self) -> bool:
-        """Whether there is a link over which it greeted us."""
+        """Whether there is a link over which the peer greeted us."""
         return self.welcomed or self.came is not None
 
     def move(self, move: PeerMove) -> None:

@@ -1,8 +1,8 @@
-"""Who was refused lately because its key is not in our list: shown by `status`, so that a person
-can add it.
+"""Keys that were refused lately because they are not in our list: `status` shows them, so that a
+user can add them.
 
-A stranger can make keys without end, so few are kept; one that comes again and again stays.
-Knows keys, addresses and time. Must not know how anybody is refused.
+A stranger can make any number of keys, so few are kept; a key that returns again and again stays.
+Knows keys, addresses and time. Must not know how a key is refused.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from leftzmq.sync.facts import Stranger
 
 MAX_KEPT: Final = 16
 LATELY_S: Final = 600.0
-"""A device that tries goes on trying every 10 s at least, and is told of once a minute."""
+"""A device that tries to connect tries at least every 10 s, and is reported once a minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """first, last: when it was refused (monotonic). times: how often that was told, at most once a
-    minute"""
+    """first, last: when the key was refused (monotonic seconds). times: how often that was
+    reported, at most once a minute."""
 
     stranger: Stranger
     first: float
@@ -29,7 +29,7 @@ class Visit:
 
 
 class RefusedKeys:
-    """Of the agent."""
+    """One per agent."""
 
     def __init__(self) -> None:
         self._by_key: dict[str, Visit] = {}
@@ -43,7 +43,7 @@ class RefusedKeys:
         self._by_key[stranger.key] = Visit(stranger, first, now, times + 1)
 
     def lately(self, now: float) -> list[Visit]:
-        """Who came last is the first."""
+        """Return the visits, latest first."""
         self._forget(now)
         return sorted(self._by_key.values(), key=lambda visit: visit.last, reverse=True)
 
@@ -54,5 +54,6 @@ class RefusedKeys:
 
 
 def _worth(visit: Visit) -> tuple[bool, float]:
-    """Who came once is forgotten before who came again; of two of them who did so longer ago."""
+    """Return the sort key for forgetting: keys that came once go first, then the oldest of the
+    rest."""
     return visit.times > 1, visit.last

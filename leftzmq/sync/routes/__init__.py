@@ -1,6 +1,7 @@
-"""Which machine each fact goes to, as tables: one module for each kind of fact.
+"""Tables that say which machine each fact goes to: one module for each kind of fact.
 
-Facts of the agent as a whole (its start, its clock, its questions) are the hub's own: see node.
+Facts about the agent as a whole (its start, its clock, its questions) are handled by the hub
+itself: see node.
 """
 
 from leftzmq.sync.routes.chunks import ChunkRoutes

@@ -1,6 +1,6 @@
-"""Where what the downloader wants goes, and what the listener gives.
+"""Routes the jobs and facts of the downloader and of the listener.
 
-Knows the jobs that answer them. Must not know which chunks they are about.
+Knows which jobs answer them. Must not know which chunks they are about.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from leftzmq.tree.plan import Staged
 
 @dataclass(frozen=True, slots=True)
 class ChunkRoutes:
-    """Of the agent."""
+    """One per agent."""
 
     folders: Mapping[str, Folder]
     downloader: Downloader
@@ -48,8 +48,8 @@ class ChunkRoutes:
         to(ChunksKept, self._on_chunks_kept)
         to(Sampled, downloader.on_sampled)
         to(ListsOpened, downloader.on_lists_opened)
-        # A device's bytes are let go of also where their folder was stopped meanwhile, and what was
-        # made there is ours.
+        # A device's held bytes are released even if the folder was stopped meanwhile. The files
+        # that were made there stay recorded as ours.
         routes.to(StagingOpened, self._on_staging_opened)
         routes.to(ChunksWritten, self._on_chunks_written)
         routes.to(SmallStaged, self._on_small_staged)
@@ -92,5 +92,5 @@ class ChunkRoutes:
 
 
 def _doubted(fact: ChunksKept | SmallStaged) -> Outputs:
-    """What lay at home and was not what our index says."""
+    """Return the fact about local files that differ from our index, if there are any."""
     return [BytesDoubted(fact.folder, fact.doubts)] if fact.doubts else []

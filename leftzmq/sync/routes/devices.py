@@ -1,4 +1,4 @@
-"""Where what comes of other devices goes, and how they come and go.
+"""Routes the messages of other devices, and their connects and disconnects.
 
 Knows which machine each message is for. Must not know what a message asks for.
 """
@@ -40,7 +40,7 @@ from leftzmq.wire.messages import Get, Have, IndexSince
 
 @dataclass(frozen=True, slots=True)
 class DeviceRoutes:
-    """folder_of: the folder of a tag, if that device said hello with it."""
+    """folder_of: returns the folder of a tag, if that device said hello with it."""
 
     folders: Mapping[str, Folder]
     peers: Peers

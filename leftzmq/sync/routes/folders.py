@@ -1,6 +1,6 @@
-"""Where a folder's end and its new beginning go: all machines that know something of it.
+"""Routes a folder's stop and its reopening to all machines that know something of it.
 
-Knows who holds what of a folder. Must not know why it is stopped, nor how it is opened.
+Knows which machines hold state of a folder. Must not know why it is stopped, nor how it is opened.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from leftzmq.tree.plan import Staged
 
 @dataclass(frozen=True, slots=True)
 class FolderRoutes:
-    """Of the agent. begin: what follows when a folder begins anew."""
+    """One per agent. begin: returns the outputs that follow when a folder begins anew."""
 
     folders: Mapping[str, Folder]
     reopening: Reopening
@@ -84,7 +84,7 @@ class FolderRoutes:
         self.folders[folder].applier.leftings.made(entry.path, staged, bytes(entry.content))
 
     def _on_folder_opened(self, fact: FolderOpened, now: float) -> Outputs:
-        """What a look at a stopped folder found; another reason than before is told."""
+        """A worker tried to open a stopped folder. A new reason is reported."""
         out: Outputs = [*self.reopening.on_folder_opened(fact, now)]
         folder = self.folders[fact.folder]
         if fact.stop is None or fact.stop == folder.stopped:

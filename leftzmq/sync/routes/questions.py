@@ -1,6 +1,6 @@
-"""Where the answers go that barrier, conflicts and trash wait for, to answer the command line.
+"""Routes the job results that wait, conflicts and trash need to answer the command line.
 
-Must not know who asked, or what.
+Knows which machine needs which result. Must not know who asked, or what.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from leftzmq.sync.routes.table import Routes
 
 @dataclass(frozen=True, slots=True)
 class QuestionRoutes:
-    """Of the agent; a trash is of a folder."""
+    """One per agent; the trash keepers are per folder."""
 
     wait_questions: WaitQuestions
     conflicts: Conflicts

@@ -1,6 +1,6 @@
-"""Where what the settler finds in the share goes, and what the replica tells.
+"""Routes what the scheduler finds in the share, and what the announcer announces.
 
-Knows which machines hear of it, in which order. Must not know what counts as a change.
+Knows which machines receive it, in which order. Must not know what counts as a change.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from leftzmq.sync.routes.table import Routes
 
 @dataclass(frozen=True, slots=True)
 class ShareRoutes:
-    """wall_ns: the unix time of the fact that is handled."""
+    """wall_ns: returns the unix time of the fact that is handled, in ns."""
 
     wait_questions: WaitQuestions
     wall_ns: Callable[[], int]
@@ -81,6 +81,6 @@ class ShareRoutes:
         before = folder.store.heads.sequence
         out = folder.announcer.on_paths_cleared(fact, now, self.wall_ns())
         folder.scheduler.on_paths_cleared(fact, now)
-        if folder.store.heads.sequence != before:  # not what the applier itself took away
+        if folder.store.heads.sequence != before:  # false for deletes by the applier itself
             folder.applier.on_paths_cleared(fact, now)
         return out + folder.guard.on_paths_cleared()

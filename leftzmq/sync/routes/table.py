@@ -1,4 +1,4 @@
-"""Which machine a fact goes to, as a table: one handler for each type of fact.
+"""The table that says which machine a fact goes to: one handler for each type of fact.
 
 Knows types. Must not know what any fact means.
 """
@@ -16,7 +16,7 @@ from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey, Link
 
 Stir = Callable[[Applier | Downloader], None]
-"""Lets a machine that is given many facts in a row go on once, after the last of them."""
+"""Marks a machine that is given many facts in a row: it goes on once, after the last of them."""
 
 
 class OfFolder(Protocol):
@@ -43,7 +43,7 @@ Handler = Callable[[F, float], Outputs]
 class Routes:
     """The table.
 
-    paired: the devices that may send us something
+    paired: the devices that may send us something.
     """
 
     def __init__(self, folders: Mapping[str, Folder], paired: Container[DeviceKey]) -> None:
@@ -55,8 +55,8 @@ class Routes:
         self._handlers[kind] = handler
 
     def to_folder(self, kind: type[G], handler: Callable[[Folder], Handler[G]]) -> None:
-        """To a handler of the folder that the fact names. A stopped one hears nothing: its jobs are
-        answered to nobody."""
+        """Route facts of this type to a handler of the folder that the fact names. Facts of a
+        stopped folder are dropped, because its jobs are no longer of use."""
 
         def handle(fact: G, now: float) -> Outputs:
             folder = self._folders[fact.folder]
@@ -67,8 +67,8 @@ class Routes:
         self.to(kind, handle)
 
     def to_shared(self, kind: type[G], handler: Handler[G]) -> None:
-        """The same for a machine that all folders share: an index that fails in the middle of it
-        is a matter for the hub."""
+        """The same for a machine that all folders share. If an index fails within the handler, the
+        hub handles the failure."""
 
         def handle(fact: G, now: float) -> Outputs:
             return handler(fact, now) if self._folders[fact.folder].stopped is None else []
@@ -76,10 +76,10 @@ class Routes:
         self.to(kind, handle)
 
     def to_linked(self, kind: type[L], handler: Handler[L]) -> None:
-        """The handler hears paired devices alone."""
+        """Route facts of this type to the handler, if they come from paired devices."""
         paired = self._paired
         self.to(kind, lambda fact, now: handler(fact, now) if fact.link.device in paired else [])
 
     def follow(self, fact: Fact, now: float) -> Outputs:
-        """What the fact's machine decides on."""
+        """Return what the fact's machine decides."""
         return self._handlers[type(fact)](fact, now)

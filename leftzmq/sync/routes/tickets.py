@@ -1,4 +1,4 @@
-"""Where tickets go, and what the applier makes of them.
+"""Routes tickets, and the applier's results for them.
 
 Knows which machines wait for the same paths. Must not know what is done to the share.
 """
@@ -23,7 +23,7 @@ from leftzmq.sync.routes.table import Routes, Stir
 
 @dataclass(frozen=True, slots=True)
 class TicketRoutes:
-    """Of every folder."""
+    """One for all folders."""
 
     stir: Stir
 

@@ -1,2 +1,2 @@
-"""Answers get: chunks for other devices, and what happens when bytes of ours have changed on the
+"""Answers get messages with chunks for other devices, and handles local bytes that changed on
 disk."""

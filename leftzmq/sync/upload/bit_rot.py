@@ -1,12 +1,14 @@
-"""Bytes that changed without a change of time: found when they are to be given, said, replaced.
+"""Finds bytes that changed without a change of mtime when they are to be sent, reports and replaces
+them.
 
-A disk, a cable or memory can turn a bit, and no stat tells. What is given to others is checked by
-its id, so it never spreads; but as long as our index says that we have it, others wait for it. So
-what failed its id is checked once more, by our own list of its chunks. If its stat is still that of
-our index, it is a Problem; and as soon as a device can be asked that has the version, or the next
-one, ours is given up (Versions.unhave): a ticket, like any other, except that what lies there gives
-way to it, into the trash. Nothing is given up while nobody else has it, and nothing is told: the
-version stays what it is, under the same writer and stamp.
+A disk, a cable or memory can flip a bit, and no stat shows it. Chunks for other devices are checked
+against their ids, so a bad chunk never spreads. But as long as our index says that we have the
+file, other devices wait for it. So a file that failed this check is checked once more, against our
+own list of its chunks. If its stat still matches our index, it is a Problem. As soon as a reachable
+device has the version, or the next one, ours is given up (Resolver.unhave). This makes a ticket
+like any other, except that the bad file on disk is replaced and goes into the trash. Nothing is
+given up while no other device has it, and nothing is announced: the version stays what it is, under
+the same writer and stamp.
 
 Knows rows and stats. Must not know how bytes are read, or fetched.
 """
@@ -26,10 +28,11 @@ from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.resolver import Resolver
 
 MAX_PATHS: Final = 1_000
-"""Doubted, and known to be bad; of more the next who asks tells."""
+"""Files that are doubted, and files known to be bad. A further one is found at the next request for
+it."""
 REST: Final = 9
-"""After a check so many times as long as it took: a device that asks for what no file has keeps a
-tenth of a worker busy, whatever size the file is."""
+"""After a check, the next one waits so many times as long as the check took. A device that asks for
+chunks that no file has keeps a tenth of a worker busy, whatever the size of the file."""
 TRY_PERIOD_S: Final = 10.0
 
 _ALONE: Final = (
@@ -40,7 +43,7 @@ _AGAIN: Final = "it is fetched again, and what lies there goes to the trash"
 
 
 class BitRot:
-    """Of one folder."""
+    """One per folder."""
 
     def __init__(
         self, index_view: IndexView, resolver: Resolver, locks: PathLocks, problems: Problems
@@ -49,7 +52,7 @@ class BitRot:
         self._problems, self.folder = problems, problems.folder
         self._doubts: dict[str, Doubt] = {}
         self._bad: dict[str, BytesChecked] = {}
-        self._began: float | None = None  # the check that is under way
+        self._began: float | None = None  # the start of the running check
         self._next_check = self._next_try = 0.0
 
     def deadline(self) -> float | None:
@@ -59,7 +62,7 @@ class BitRot:
         return min(times, default=None)
 
     def on_bytes_doubted(self, fact: BytesDoubted, now: float) -> Outputs:
-        """What was read of these files was not what their ids say."""
+        """What was read from these files did not match its ids."""
         for doubt in fact.doubts:
             if doubt.path not in self._bad and len(self._doubts) < MAX_PATHS:
                 self._doubts.setdefault(doubt.path, doubt)
@@ -92,7 +95,7 @@ class BitRot:
     def _mend(self, bad: BytesChecked) -> Outputs:
         path = bad.path
         if self._locks.is_changing(path):
-            return []  # the next time
+            return []  # the check is made the next time
         ours = self._index_view.ours(path)
         if ours is None or ours.scan is None or ours.scan != bad.key:
             del self._bad[path]  # it was written, or replaced
@@ -103,7 +106,7 @@ class BitRot:
         return self._show(bad, _ALONE)
 
     def _is_elsewhere(self, path: str, ours: Row) -> bool:
-        """Whether a device can be asked now that has it, or what followed it."""
+        """Return whether a reachable device has this version, or a later one."""
         others = self._index_view.reach & ~OURS
         rows = (row for row in self._index_view.rows(path) if row.holders & others)
         return any(row.entry.rank >= ours.entry.rank for row in rows)

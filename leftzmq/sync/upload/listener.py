@@ -1,6 +1,6 @@
-"""Answers get: what to read for whom, how much at a time.
+"""Answers get messages: what to read for which device, how much at a time.
 
-Knows what each device has asked for and not been given yet. Must not know where chunks lie (the
+Knows what each device has requested and not received yet. Must not know where chunks lie (the
 reading job finds them in the index) or how they are sealed.
 """
 
@@ -21,19 +21,23 @@ from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.wire.messages import Ask, Chunks, Get, Part, Want
 
 MAX_CREDIT_BYTES: Final = 32 << 20
-"""Bytes a device may have asked for and not been given; told in welcome."""
+"""Bytes that a device may have requested and not received; sent in welcome."""
 MAX_ASKS: Final = 16 << 10
-"""Lists and chunks a device may have asked for and not been given: those of no bytes wait, too."""
+"""Lists and chunks that a device may have requested and not received. Those of no bytes count,
+too."""
 READ_BYTES: Final = 1 << 20
 READS_AT_ONCE: Final = 4
-"""Jobs of one device under way in each lane: the others get their turn between them, however much
-one asks for."""
+"""Running jobs of one device in each lane. The others get their turn in between, however much one
+device requests."""
 
 
 @dataclass(slots=True)
 class Asker:
-    """A device that asks. owed: bytes asked for and not answered; asks: lists and chunks they are.
-    reading: jobs under way, queue: those that wait; in each lane."""
+    """A device that sends gets.
+
+    owed: bytes requested and not answered; asks: the number of those lists and chunks
+    reading: running jobs; queue: jobs that wait; both for each lane
+    """
 
     owed: int = 0
     asks: int = 0
@@ -44,7 +48,7 @@ class Asker:
 
 
 class Listener:
-    """Of the agent. folder_of: the folder of a tag, if that device shares it with us."""
+    """One per agent. folder_of: returns the folder of a tag, if that device shares it with us."""
 
     def __init__(
         self,
@@ -59,7 +63,7 @@ class Listener:
         device = link.device
         folder = self._folder_of(device, get.tag)
         if folder is None:
-            return []  # a folder that stopped, or is not shared with it: nobody answers
+            return []  # the folder is stopped, or not shared with this device: no response
         asker = self._askers.setdefault(device, Asker())
         size = len(get.lists) * MAX_LIST_BYTES
         size += sum(ask.length for want in get.wants for ask in want.asks)
@@ -77,7 +81,7 @@ class Listener:
         return self._go_on(asker)
 
     def on_chunks_read(self, fact: ChunksRead, now: float) -> Outputs:
-        """What a job read goes out; what it found changed is looked at again."""
+        """Send what a job read. Files that the job found changed are scanned again."""
         out: Outputs = []
         header = Chunks(
             fact.number,
@@ -100,7 +104,7 @@ class Listener:
         return out
 
     def on_chunks_not_read(self, job: ReadChunks) -> Outputs:
-        """It could not be done, and is not answered."""
+        """The job failed, and its get is not answered."""
         asker = self._askers.get(job.link.device)
         if asker is None:
             return []
@@ -110,7 +114,8 @@ class Listener:
         return self._go_on(asker)
 
     def on_folder_stopped(self, folder: str) -> None:
-        """What waits to be read of this folder is not read; who asked asks again, or elsewhere."""
+        """Drop the waiting jobs of this folder. The devices send their gets again, or ask
+        elsewhere."""
         for asker in self._askers.values():
             for queue in asker.queue.values():
                 for job in [job for job in queue if job.folder == folder]:
@@ -118,11 +123,12 @@ class Listener:
                     _let_go(asker, job)
 
     def on_device_lost(self, device: DeviceKey) -> None:
-        """Nobody waits for these answers any more."""
+        """Nobody waits for these responses any more."""
         self._askers.pop(device, None)
 
     def _go_on(self, asker: Asker) -> Outputs:
-        """Small ones never wait behind a gigabyte: each lane by itself."""
+        """Start the jobs that may run. Each lane is separate, so a small read never waits behind a
+        gigabyte."""
         out: Outputs = []
         for lane, queue in asker.queue.items():
             while queue and asker.reading[lane] < READS_AT_ONCE:
@@ -137,7 +143,7 @@ def _let_go(asker: Asker, job: ReadChunks) -> None:
 
 
 def _jobs(folder: str, link: Link, get: Get) -> list[ReadChunks]:
-    """A get as reading jobs of at most READ_BYTES: each becomes one frame."""
+    """Split a get into reading jobs of at most READ_BYTES: each becomes one frame."""
     jobs = [ReadChunks(folder, link, get.number, (id,), (), MAX_LIST_BYTES) for id in get.lists]
     wants: list[Want] = []
     size = 0

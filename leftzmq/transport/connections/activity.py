@@ -1,8 +1,9 @@
-"""Over which connections something came since they were last looked at.
+"""Tells over which watched connections bytes arrived since the last check.
 
-Knows descriptors, and one epoll set of them: where nothing comes, nobody is woken and nothing is
-looked at. Must not know whose they are, nor what follows. Linux only; elsewhere nothing is ever
-seen to come, and what libzmq holds cannot be asked for either (transport/connections/limits).
+Knows descriptors, and one epoll set of them: while nothing arrives, the loop is not woken and
+nothing is checked. Must not know whose descriptors they are, nor what follows. Linux only. On other
+systems no activity is ever reported; there the system cannot tell what libzmq holds, either
+(transport/connections/limits).
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ _ONCE: Final = select.EPOLLIN | select.EPOLLONESHOT if hasattr(select, "epoll") 
 
 
 class Activity:
-    """`fd` is readable when something came over a descriptor that is watched; None: not here.
+    """`fd` is readable when bytes arrived over a watched descriptor. None: not supported here.
 
-    A descriptor is told of once, and again only when it is watched again: bulk would wake us a
-    thousand times a second. When it is closed the kernel forgets it by itself.
+    A descriptor is reported once, and again only after it is watched again: bulk would otherwise
+    wake the loop a thousand times a second. The kernel removes a descriptor from the set when it is
+    closed.
     """
 
     def __init__(self) -> None:
@@ -30,7 +32,8 @@ class Activity:
         return None if self._epoll is None else self._epoll.fileno()
 
     def watch(self, descriptor: int) -> None:
-        """From now on, what libzmq has not read yet included. Nothing happens if it is gone."""
+        """Watch a descriptor from now on. Bytes that libzmq has not read yet count. Does nothing if
+        it is closed."""
         if self._epoll is None:
             return
         with suppress(OSError):
@@ -40,18 +43,19 @@ class Activity:
                 self._epoll.modify(descriptor, _ONCE)
 
     def take_note(self) -> tuple[()]:
-        """To be called when `fd` is readable."""
+        """Collect the ready descriptors. To be called when `fd` is readable."""
         if self._epoll is not None:
             self._seen.update(descriptor for descriptor, _ in self._epoll.poll(0))
         return ()
 
     @property
     def is_seen(self) -> bool:
-        """Whether something came that `take` has not told."""
+        """Whether there is activity that `take` has not returned."""
         return bool(self._seen)
 
     def take(self) -> set[int]:
-        """Those over which something came; they are not watched until `watch`."""
+        """Return the descriptors with activity. They are not watched until the next call of
+        `watch`."""
         found, self._seen = self._seen, set()
         return found
 

@@ -1,8 +1,8 @@
-"""The two ends of a connection, and whether ours is still at an address of this device.
+"""The two ends of a TCP connection, and whether our end still has an address of this device.
 
-Knows addresses, and asks the system about them; nothing is sent. Must not know who is at the other
-end. TCP does not say that the address a connection was made from is gone: it waits for an answer
-that cannot come, and where nothing is sent it does not even wait.
+Knows addresses, and asks the system about them; sends nothing. Must not know who is at the other
+end. TCP does not report that the local address of a connection is gone. It waits for an
+acknowledgement that cannot arrive, and if nothing is sent it does not even wait.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import Any, Final
 from leftzmq.sync.link import DeviceKey
 
 _TCP: Final = (socket.AF_INET, socket.AF_INET6)
-_NOT_OURS: Final = (errno.EADDRNOTAVAIL, errno.ENODEV)  # the latter: its interface went, too
+_NOT_OURS: Final = (errno.EADDRNOTAVAIL, errno.ENODEV)  # the latter: its interface is gone, too
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionEnds:
-    """Of a TCP connection. here, there: as the socket module writes addresses of that family."""
+    """The ends of a TCP connection. here, there: addresses in the socket module's form for that
+    family."""
 
     family: int
     here: tuple[Any, ...]
@@ -29,8 +30,8 @@ class ConnectionEnds:
 
     @classmethod
     def of_descriptor(cls, descriptor: int) -> ConnectionEnds | None:
-        """Those of the TCP connection that has this number now, which libzmq may close at any time.
-        None: there is none."""
+        """Return the ends of the TCP connection with this descriptor. libzmq may close it at any
+        time. None: there is none."""
         try:
             borrowed = socket.socket(fileno=descriptor)
         except OSError:
@@ -45,18 +46,18 @@ class ConnectionEnds:
 
     @classmethod
     def of(cls, descriptor: int, port: int) -> ConnectionEnds | None:
-        """Those of a connection of libzmq's to this port. None: it is closed already, and its
-        number may be another one's."""
+        """Return the ends of a connection of libzmq to this port. None: it is closed already, and
+        its descriptor may belong to another one."""
         ends = cls.of_descriptor(descriptor)
         return ends if ends is not None and ends.there[1] == port else None
 
     @property
     def address(self) -> tuple[Any, ...]:
-        """Of our end, whatever its port."""
+        """The address of our end, with port 0."""
         return (self.here[0], 0, *self.here[2:])
 
     def is_ours(self) -> bool:
-        """Whether this device still has the address of its end."""
+        """Return whether this device still has the address of our end."""
         try:
             with socket.socket(self.family, socket.SOCK_DGRAM) as probe:
                 probe.bind(self.address)
@@ -65,19 +66,19 @@ class ConnectionEnds:
         return True
 
     def would_move(self) -> bool:
-        """Whether this device would call the other end from another address now. Not when it has
-        none: the old one may come back, and the connection goes on then."""
+        """Return whether this device would now connect to the other end from another address. False
+        if it has no route there: the old address may come back, and the connection then goes on."""
         try:
             with socket.socket(self.family, socket.SOCK_DGRAM) as probe:
-                probe.connect(self.there)  # of UDP: the system chooses an address, no more
+                probe.connect(self.there)  # UDP: this only makes the system choose an address
                 return bool(probe.getsockname()[0] != self.here[0])
         except OSError:
             return False
 
 
 def left(ends: Mapping[DeviceKey, ConnectionEnds]) -> list[DeviceKey]:
-    """The devices to which we are connected from an address that this device has left."""
-    # Mostly all are from one address: one question is enough, however many devices there are.
+    """Return the devices that are connected from an address that this device has lost."""
+    # Mostly all connections are from one address, so one check serves for all of them.
     asked = {those.address: those for those in ends.values()}
     gone = {address for address, those in asked.items() if not those.is_ours()}
     return [key for key, those in ends.items() if those.address in gone and those.would_move()]

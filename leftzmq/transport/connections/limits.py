@@ -1,12 +1,13 @@
-"""The connections that others made to our sockets: which one has to end, so that all are served.
+"""Limits the connections that others make to our sockets: decides which one must end, so that all
+are served.
 
-libzmq bounds neither how many connections come, nor how long one stays silent once its handshake
-is over, nor what one message holds. But it tells the descriptor of each connection that comes, and
-every frame names the descriptor that it came over (measured, libzmq 4.3.5). So each can be counted,
+libzmq limits neither the number of connections, nor how long one stays silent after its handshake,
+nor the size of one message. But it reports the descriptor of each new connection, and every frame
+names the descriptor that it came over (measured, libzmq 4.3.5). So each connection can be counted,
 and a single one can be ended.
 
 Knows descriptors, addresses, and which device a connection belongs to. Must not know what is said
-over one, nor why a device is dropped.
+over a connection, nor why a device is dropped.
 """
 
 from __future__ import annotations
@@ -30,36 +31,38 @@ from leftzmq.transport.refusal_log import RefusalLog
 from leftzmq.wire.codec import Socket
 
 SILENT_MAX: Final = {Socket.CONTROL: 96, Socket.BULK: 32, Socket.NEWS: 96}
-"""Connections to a socket over which no paired device has said anything yet. A stranger can let
-each hold one unfinished frame: 1 MiB on bulk, 64 KiB on the others, 46 MiB over all."""
+"""Connections to a socket over which no paired device has sent anything yet ("silent"). A stranger
+can have one unfinished frame on each: 1 MiB on bulk, 64 KiB on the others, 46 MiB in total."""
 SILENT_S: Final = 10.0
-"""A paired device speaks first, and at once; libzmq gives the handshake 5 s."""
+"""A paired device sends first, and at once; libzmq gives the handshake 5 s."""
 SILENT_BYTES: Final = {Socket.CONTROL: 128 << 10, Socket.BULK: 16 << 10, Socket.NEWS: 16 << 10}
-"""A handshake takes under 2 KiB, a hello at most 64 KiB, and what is said first over the others
-some bytes: who sent more and is not known yet is no device of ours."""
+"""A handshake takes under 2 KiB, a hello at most 64 KiB, and the first message on the others some
+bytes. A connection with more bytes and no known device is not from a device of ours."""
 DEVICE_MAX: Final = 4
-"""Connections of one device to one socket. It has one, or two for a moment when it comes anew."""
+"""Connections of one device to one socket. A device has one, or two for a moment when it connects
+anew."""
 UNREAD_BYTES: Final = 64 << 20
-"""What one device may have sent us and we have not been given by libzmq. The high-water marks allow
+"""Bytes that one device may have sent and libzmq has not handed to us. The high-water marks allow
 34 MiB on bulk and 8 MiB on each of the others, the kernel 6 MiB each; more than that is a message
 that does not end."""
-LOOK_S: Final = 0.02  # at those over which nobody has said anything
+LOOK_S: Final = 0.02  # between two checks of the silent connections
 UNREAD_LOOK_S: Final = 0.05
-"""Between two looks at what libzmq holds of a device of which something came. It opens
-about 1 GB a second and thread (transport/bus): a message that does not end is 50 MB further on."""
+"""Time between two checks of what libzmq holds of active devices. libzmq decrypts about 1 GB a
+second and thread (transport/bus), so an endless message grows by 50 MB meanwhile."""
 TRIM_S: Final = 0.25
-"""While strangers are ended, what malloc keeps of what they began to say goes back to the system so
-often (1 to 10 ms each): 12,000 connections a second with 1 MiB begun took 200 MiB without it, 70
-with it, of which libzmq held a small part at any time."""
+"""While strangers' connections are ended, malloc's free memory is returned to the system at this
+interval (1 to 10 ms each time). 12,000 connections a second with 1 MiB begun on each took 200 MiB
+without it, 70 with it, of which libzmq held a small part at any time."""
 SPARE_SHARE: Final = 8
-"""An eighth of the descriptors is not for connections: walks, workers and indexes need some."""
+"""An eighth of the descriptors is kept free of connections: walks, workers and indexes need
+some."""
 
 LOOKED_AT: Final = 16
-"""Connections of one source, before its oldest one ends whatever has come over it."""
+"""Connections of one source that are checked; if all are in a handshake, the oldest one ends."""
 
 _HELLO_BYTES: Final = 64 + 200
-"""A greeting and the first command of a CURVE handshake. Only who knows our public key can make one
-after which the connection goes on."""
+"""A greeting and the first command of a CURVE handshake. Only a client that knows our public key
+can make one after which the connection goes on."""
 _FRAME_BYTES: Final = 64  # around each frame: ZMTP's header and CURVE's nonce and MAC take 42
 _IDLE_BYTES_S: Final = 64  # pings of another libzmq: under 200 bytes in 10 s
 _BYTES_RECEIVED: Final = struct.Struct("=Q")
@@ -68,10 +71,11 @@ _BYTES_RECEIVED_AT: Final = 128  # in struct tcp_info of Linux 4.1 and later
 
 @dataclass(slots=True, eq=False)
 class PeerConnection:
-    """since: when it came (monotonic). device: whose it is; None: nobody has said anything yet.
+    """since: when it was accepted (monotonic seconds). device: its device; None: nothing was
+    received from it.
 
-    taken: bytes that libzmq has handed us, with what is around them on the wire, rather too many
-    messages: that were handed out
+    taken: bytes that libzmq has handed to us, with their overhead on the wire; rather too many
+    messages: the number of messages handed to us
     """
 
     kind: Socket
@@ -83,19 +87,20 @@ class PeerConnection:
     messages: int = 0
 
     def took(self, frames: Sequence[zmq.Frame]) -> None:
-        """libzmq handed us this message."""
+        """Count a message that libzmq handed to us."""
         self.taken += sum(len(frame) + _FRAME_BYTES for frame in frames)
         self.messages += 1
 
     def end(self) -> None:
-        """Let libzmq find it closed. Nothing happens where it is gone already: its descriptor may
-        be another one's by now."""
+        """Shut the connection down, so that libzmq finds it closed. Does nothing if it is gone
+        already, because its descriptor may belong to another one now."""
         with suppress(OSError), _borrowed(self.descriptor, self.ends.family) as borrowed:
             if (borrowed.getsockname(), borrowed.getpeername()) == self._both:
                 borrowed.shutdown(tcp.SHUT_RDWR)
 
     def received(self) -> int | None:
-        """Bytes that came over it so far. None: it is gone. 0 where the system does not say."""
+        """Return the bytes received over it so far. None: it is gone. 0 if the system does not
+        say."""
         try:
             with _borrowed(self.descriptor, self.ends.family) as borrowed:
                 if (borrowed.getsockname(), borrowed.getpeername()) != self._both:
@@ -105,7 +110,7 @@ class PeerConnection:
             return None
 
     def unread(self, now: float) -> int | None:
-        """How much of it libzmq still has, rather too little. None: it is gone."""
+        """Return the bytes that libzmq has not handed to us; rather too few. None: it is gone."""
         received = self.received()
         if received is None:
             return None
@@ -113,12 +118,13 @@ class PeerConnection:
 
     @property
     def is_in_handshake(self) -> bool:
-        """Whether as much came over it as when somebody who knows our public key begins one."""
+        """Whether it has received as many bytes as when a client that knows our public key begins a
+        handshake."""
         return _HELLO_BYTES <= (self.received() or 0) <= SILENT_BYTES[self.kind]
 
     @property
     def source(self) -> str:
-        """Whom to count it to: an address, of IPv6 its network of 64 bits."""
+        """What it is counted under: the IPv4 address, or the /64 network of an IPv6 address."""
         return source_of(str(self.ends.there[0]))
 
     @property
@@ -127,12 +133,12 @@ class PeerConnection:
 
 
 class ConnectionLimits:
-    """Of all bound sockets.
+    """One for all server sockets.
 
-    descriptors: how many this process may have open. dialed: the connections that we made
-    activity: knows over which of those of devices something came
-    trim: gives back what malloc keeps
-    again_at: when `tick` wants to be called; None: there is nothing to look at
+    descriptors: how many this process may have open. dialed: returns the connections that we made
+    activity: knows over which of the devices' connections bytes arrived
+    trim: returns malloc's free memory to the system
+    again_at: when to call `tick`; None: there is nothing to check
     """
 
     def __init__(
@@ -151,7 +157,8 @@ class ConnectionLimits:
         self._of_device: dict[DeviceKey, list[PeerConnection]] = {}
         self._look_at = self._unread_look_at = 0.0
         self.crowded = False
-        """A descriptor of the spare ones was given to a connection: nobody should be let in."""
+        """A connection got a descriptor of the spare share: no more connections should be
+        accepted."""
 
     @property
     def again_at(self) -> float | None:
@@ -162,11 +169,11 @@ class ConnectionLimits:
         return min(due, default=None)
 
     def has_seen(self, device: DeviceKey) -> bool:
-        """Whether a connection of this device is open, as far as we know."""
+        """Return whether a connection of this device is open, as far as we know."""
         return device in self._of_device
 
     def accepted(self, kind: Socket, descriptor: int, port: int, now: float) -> None:
-        """libzmq let one more in, at this port of ours; it may be gone already."""
+        """libzmq accepted a connection at this port of ours; it may be gone already."""
         if descriptor >= self._highest:
             self.crowded = True
         ends = ConnectionEnds.of_descriptor(descriptor)
@@ -183,7 +190,7 @@ class ConnectionLimits:
             self._refusal_log.note(None, refusal, who.encode(), f"from {who}", now)
 
     def closed(self, kind: Socket, descriptor: int) -> None:
-        """libzmq says that it is gone, or we end it."""
+        """libzmq reports that the connection is closed, or we end it."""
         connection = self._all.pop((kind, descriptor), None)
         if connection is None:
             return
@@ -196,8 +203,8 @@ class ConnectionLimits:
             del self._of_device[connection.device]
 
     def heard(self, frame: zmq.Frame, kind: Socket, device: DeviceKey) -> PeerConnection | None:
-        """A paired device said something, of which `frame` is a part. The connection that it came
-        over; None: we have not been told of it."""
+        """`frame` is part of a message of a paired device. Return its connection; None if libzmq
+        has not reported that connection yet."""
         connection = self._all.get((kind, _descriptor(frame)))
         if connection is None:
             return None
@@ -212,31 +219,32 @@ class ConnectionLimits:
         return connection
 
     def end(self, frame: zmq.Frame, kind: Socket) -> None:
-        """Who sent this frame is nobody that we talk to (any more)."""
+        """End the connection that this frame came over: its sender is not (or no longer) paired."""
         connection = self._all.get((kind, _descriptor(frame)))
         if connection is not None:
             self._end(connection)
 
     def end_all_of(self, device: DeviceKey) -> None:
-        """The device is dropped."""
+        """End every connection of a device that is dropped."""
         for connection in list(self._of_device.get(device, ())):
             self._end(connection)
 
     def end_silent(self) -> None:
-        """Every connection over which nobody has said anything goes."""
+        """End every connection over which no paired device has sent anything."""
         for silent in self._silent.values():
             for connection in silent.all():
                 self._end(connection)
 
     def forget_all(self) -> None:
-        """The sockets are made anew: with the old ones all of it is gone."""
+        """The sockets are made anew: all their connections are gone."""
         self._all.clear()
         self._silent = {kind: _Silent() for kind in Socket}
         self._of_device.clear()
         self.crowded = False
 
     def tick(self, now: float) -> None:
-        """Who has been silent too long, or holds too much, is ended or noted."""
+        """End connections that were silent too long or sent too much; note devices with too much
+        unread."""
         if now >= self._look_at:
             self._look_at = now + LOOK_S
             self._look_at_silent(now)
@@ -257,7 +265,7 @@ class ConnectionLimits:
                     self._end(connection)
 
     def _look_at_unread(self, now: float) -> None:
-        """Notes who has sent too much that we have not been given."""
+        """Note devices that have sent too much that libzmq has not handed to us."""
         seen = self._activity.take()
         came = (connection for those in self._of_device.values() for connection in those)
         of_device: dict[DeviceKey | None, list[PeerConnection]] = {}
@@ -278,7 +286,7 @@ class ConnectionLimits:
         unread = connection.unread(now)
         if unread is not None:
             return max(0, unread)
-        # Of one that we made its owner hears from libzmq.
+        # For a connection that we made, libzmq tells its owner.
         if self._all.get((connection.kind, connection.descriptor)) is connection:
             self.closed(connection.kind, connection.descriptor)
         return 0
@@ -290,7 +298,7 @@ class ConnectionLimits:
 
 
 class _Silent:
-    """Of one socket: connections over which nobody has said anything, the oldest first."""
+    """The silent connections of one socket, oldest first."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -311,16 +319,16 @@ class _Silent:
         self.count -= 1
 
     def to_end(self) -> PeerConnection:
-        """Of the source that has most of them the oldest in whose handshake nothing has happened;
-        where all of the oldest are in the middle of one, the oldest."""
+        """Return the connection to end. It is from the source with the most connections: the oldest
+        one outside a handshake; if all of the oldest are in a handshake, the oldest."""
         most = max(self._by_source.values(), key=len)
         oldest = list(islice(most.values(), LOOKED_AT))
         return next((each for each in oldest if not each.is_in_handshake), oldest[0])
 
 
 def source_of(address: str) -> str:
-    """IPv4 addresses as they are, also inside IPv6; of IPv6 the network of 64 bits, which is what
-    one household has."""
+    """Return the key under which an address is counted: an IPv4 address as it is, also inside IPv6;
+    for IPv6 the /64 network, which is what one household has."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -333,8 +341,9 @@ def source_of(address: str) -> str:
 
 
 def _descriptor(frame: zmq.Frame) -> int:
-    """Of the connection that it came over; -1: libzmq does not say. It says nothing of what an XPUB
-    makes itself, and of the later parts of what others send to one."""
+    """Return the descriptor of the connection that a frame came over; -1 if libzmq does not say. It
+    does not say for frames that an XPUB makes itself, nor for later parts of messages to an
+    XPUB."""
     try:
         return int(frame.get(zmq.SRCFD))
     except zmq.ZMQError:
@@ -343,9 +352,9 @@ def _descriptor(frame: zmq.Frame) -> int:
 
 @contextmanager
 def _borrowed(descriptor: int, family: int) -> Iterator[tcp.socket]:
-    """libzmq's own, for a moment. Between a question and what follows from it libzmq can close it
-    and somebody else get its number: at worst an honest device's connection ends, and it comes back
-    in 200 ms."""
+    """Use a socket of libzmq for a moment. Between a check and the next call libzmq can close it,
+    and another connection can get its number. At worst an honest device's connection ends, and is
+    back in 200 ms."""
     borrowed = tcp.socket(family, tcp.SOCK_STREAM, tcp.IPPROTO_TCP, fileno=descriptor)
     try:
         yield borrowed

@@ -1,9 +1,9 @@
-"""Whether a name by which a device was dialed leads to another address now, and the device is gone
-from the one that it led to. A thread of its own asks: a resolver may take long.
+"""Looks up whether the host name of a dialed device has another address now, and whether the device
+has left the old address.
 
-Knows the resolver. Must not know what follows from an answer. A connection over which nothing is
-sent does not say that the other end left, and the device that left cannot say so either where it
-has no address of ours.
+Knows the resolver, which may take long and so has a thread of its own. Must not know what follows
+from an answer. A connection over which nothing is sent does not show that the other end has left.
+The device cannot tell us either if it has no address of ours.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.transport.connections.ends import ConnectionEnds
 
 ANSWER_S: Final = 1.5
-"""For who is still there to answer at the old address: several round trips, and a lost packet."""
+"""For a device at the old address to answer: several round trips, and a lost packet."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookedUpName:
-    """host: as the config has it; ends: of the connection that was made by it."""
+    """host: as the config has it; ends: of the connection that was made with it."""
 
     device: DeviceKey
     host: str
     ends: ConnectionEnds
 
     def leads_elsewhere(self) -> bool:
-        """May take as long as the resolver, and ANSWER_S. Not where the old address still answers:
-        some names lead to several, another one each time."""
+        """Return whether the name leads to another address. May take as long as the resolver, plus
+        ANSWER_S. False if the old address still answers: some names have several addresses in
+        turn."""
         try:
             found = socket.getaddrinfo(self.host, None, self.ends.family, socket.SOCK_STREAM)
         except (OSError, UnicodeError):
@@ -49,27 +50,27 @@ class LookedUpName:
 
 
 class NameLookup:
-    """All but the asking itself is for the thread that owns the sockets."""
+    """All methods but the lookup itself are for the thread that owns the sockets."""
 
     def __init__(self) -> None:
         self._asked: SimpleQueue[LookedUpName | None] = SimpleQueue()
         self._answers: deque[tuple[LookedUpName, bool]] = deque()
         self._under_way: set[DeviceKey] = set()
-        self._thread: threading.Thread | None = None  # most configs have no names
+        self._thread: threading.Thread | None = None  # made late: most configs have no names
 
     def ask(self, name: LookedUpName) -> None:
-        """At most one question for each device at a time."""
+        """Queue a lookup. At most one lookup for each device runs at a time."""
         if name.device in self._under_way:
             return
         self._under_way.add(name.device)
         self._asked.put(name)
         if self._thread is None:
-            # A resolver that does not answer must not hold up the end of the agent.
+            # A resolver that does not answer must not delay the end of the agent.
             self._thread = threading.Thread(target=self._work, name="names", daemon=True)
             self._thread.start()
 
     def elsewhere(self) -> list[LookedUpName]:
-        """Those that were found to lead elsewhere since the last call."""
+        """Return the names that were found to lead to another address since the last call."""
         found = []
         while self._answers:
             name, elsewhere = self._answers.popleft()

@@ -1,1 +1,2 @@
-"""The agent's own doors in the state directory: one side is the agent's, one the command line's."""
+"""The local sockets in the state directory: `server` is the agent's side, `client` the command
+line's."""

@@ -1,4 +1,5 @@
-"""The other side of an agent's own doors: how the command line asks, and how a monitor listens.
+"""The client side of the agent's local sockets: the command line asks questions, a monitor reads
+events.
 
 Knows the ipc endpoints of one state directory. Must not know what questions or events mean.
 """
@@ -25,7 +26,7 @@ from leftzmq.wire.local import (
 )
 
 ANSWER_S: Final = 5.0
-"""An agent answers within a turn of its loop; so long means that it hangs."""
+"""An agent answers within a turn of its loop; after this time it counts as hanging."""
 EVENTS_HWM: Final = 100_000
 _START: Final = "start it: leftzmq-agent -c FILE"
 
@@ -33,7 +34,8 @@ _START: Final = "start it: leftzmq-agent -c FILE"
 def ask(
     state: Path, verb: str, fields: Mapping[str, Scalar] | None = None, timeout_s: float = ANSWER_S
 ) -> dict[str, Any]:
-    """Ask the agent of a state directory one question. Raises AgentAway or Declined."""
+    """Return the reply of the agent of a state directory to one question. Raises AgentAway or
+    Declined."""
     _, admin = ipc_endpoints(state)
     _must_exist(admin, state)
     with closing(_context().socket(zmq.DEALER)) as socket:
@@ -57,9 +59,11 @@ def ask(
 
 
 def listen(state: Path, topics: tuple[str, ...] = ()) -> Iterator[Event | None]:
-    """The events of an agent as they happen, for ever; None about once a second without any.
+    """Yield the events of an agent as they happen, without end; None about once a second if there
+    are none.
 
-    A restarted agent is found again by itself. topics: kinds to listen to; none: all.
+    A restarted agent is found again without a new call. topics: kinds of events to receive; none:
+    all.
     """
     events, _ = ipc_endpoints(state)
     with closing(_context().socket(zmq.SUB)) as socket:
@@ -76,12 +80,13 @@ def listen(state: Path, topics: tuple[str, ...] = ()) -> Iterator[Event | None]:
             try:
                 yield decode_event(socket.recv_multipart())
             except Refused:
-                continue  # an agent of another version says something that we do not know
+                continue  # an agent of another version sends an event that we do not know
 
 
 def _context() -> zmq.Context[zmq.Socket[bytes]]:
-    """The one of this process, which is never ended: to end a context waits for its sockets, for
-    ever where Ctrl-C came while one was being made and nobody has it to close it."""
+    """Return the context of this process, which is never terminated. Termination waits for all
+    sockets. It would wait for ever if Ctrl-C came while a socket was being made, because nobody
+    could close it."""
     return zmq.Context.instance()
 
 

@@ -1,7 +1,7 @@
-"""The agent's own doors in the state directory: events for monitors, questions of the CLI.
+"""The agent's local sockets in the state directory: events for monitors, questions of the CLI.
 
-Knows the two ipc sockets. Must not know what an event or a question says (wire/local). Who can
-enter the state directory (0700) is this user.
+Knows the two ipc sockets. Must not know what an event or a question says (wire/local does). Only
+this user can enter the state directory (0700).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ ASKS_HWM: Final = 16
 MAX_TOPICS: Final = 64
 EVENTS_CONNECTIONS: Final = 48
 ADMIN_CONNECTIONS: Final = 32
-"""At once; the newest above it is ended. libzmq ends the whole process where it finds no descriptor
-for one (4.3.5), so that there may not be any number of them."""
+"""The limit of open connections; a further one is ended. libzmq ends the whole process if it finds
+no descriptor for a local connection (4.3.5), so their number must be limited."""
 RETRY_S: Final = 1.0
 _ASKS_A_TURN: Final = 16
 _PRIVATE_MODE: Final = 0o600
@@ -35,7 +35,7 @@ _MONITORED: Final = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
 
 class _IpcSocket:
-    """One ipc socket, and who is connected to it."""
+    """One ipc socket, and its connections."""
 
     def __init__(
         self, context: Context, socket: zmq.Socket[bytes], endpoint: str, most: int
@@ -46,7 +46,8 @@ class _IpcSocket:
         self._monitor: SocketMonitor | None = None
 
     def bind(self, take: Callable[[], Iterator[Raw]]) -> None:
-        """Raises ZMQError, OSError. Nobody but this user can come to the place where it is made."""
+        """Bind the socket. Raises ZMQError, OSError. Its directory is accessible to this user
+        only."""
         poller = self._context.poller
         if self._monitor is None:
             monitor = self._monitor = SocketMonitor(
@@ -58,7 +59,7 @@ class _IpcSocket:
         os.chmod(self._path, _PRIVATE_MODE)
 
     def unbind(self) -> None:
-        """Ends all connections, too."""
+        """Unbind the socket, which also ends all its connections."""
         self._open.clear()
         with suppress(zmq.ZMQError):
             self.socket.unbind(self._endpoint)
@@ -118,7 +119,7 @@ class IpcServer:
         self._topics: set[bytes] = set()
         self._due: dict[_IpcSocket, float] = dict.fromkeys(
             self._takes, 0.0
-        )  # not bound: when to try
+        )  # sockets that are not bound, with the time of the next try
         try:
             for door, take in self._takes.items():
                 door.bind(take)
@@ -131,7 +132,7 @@ class IpcServer:
 
     @property
     def has_listeners(self) -> bool:
-        """Whether anybody listens to events: if not, none need be encoded."""
+        """Whether anybody subscribes to events. If not, events need not be encoded."""
         return bool(self._topics)
 
     def tell(self, frames: list[bytes]) -> None:
@@ -139,7 +140,7 @@ class IpcServer:
             self._events.socket.send_multipart(frames, zmq.DONTWAIT)
 
     def answer(self, asker: bytes, frame: bytes) -> bool:
-        """Never waits. False: who asked is gone."""
+        """Send an answer without waiting. Return False if the asker is gone."""
         try:
             self._admin.socket.send_multipart([asker, frame], zmq.DONTWAIT)
         except zmq.ZMQError:
@@ -147,13 +148,14 @@ class IpcServer:
         return True
 
     def rest(self, until: float) -> None:
-        """Let nobody in until then (monotonic)."""
+        """Accept no connections until then (monotonic seconds)."""
         for door in self._takes:
             door.unbind()
             self._due[door] = until
 
     def tick(self, now: float) -> float | None:
-        """Let them in again. When to be called next; None: nothing is to be done."""
+        """Bind again when it is time. Return when to call this next; None: both sockets are
+        bound."""
         for door, due in list(self._due.items()):
             if now < due:
                 continue
@@ -172,7 +174,8 @@ class IpcServer:
             door.close(linger_ms)
 
     def _subscriptions(self, reader: BoundedReader) -> Iterator[Raw]:
-        """An XPUB says when the first subscriber of a topic comes and when the last one goes."""
+        """Track the topics. An XPUB reports the first subscriber of a topic, and the end of the
+        last one."""
         for frames in reader.take():
             for frame in frames:
                 begins, topic = frame.bytes[:1], frame.bytes[1:]
