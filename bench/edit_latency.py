@@ -1,10 +1,10 @@
-"""How long until a 4 KiB edit on A is under its name on B, on loopback: two agents, then two
-Syncthings where it is installed.
+"""Measures how long it takes until a 4 KiB edit on A is under its name on B, on loopback: two
+agents, then two Syncthings where it is installed.
 
 usage: python bench/edit_latency.py [--edits N] [--rival-edits N] [--rival-delay S]
 Prints one JSON line: milliseconds from the writer's close to the first look that finds the new
-bytes on B (looks every 0.5 ms): median, 90th percentile, longest. Syncthing's watcher waits until
-it saw nothing more for 10 s, if nobody sets it otherwise; --rival-delay sets it (1 is the least).
+bytes on B (looks every 0.5 ms): median, 90th percentile, longest. By default Syncthing's watcher
+waits until it saw nothing more for 10 s; --rival-delay sets this time (1 is the least).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from leftzmq.cli.demo.stage import Stage, free_ports, wait_until
 
 EDIT_BYTES = 4096
 LONGEST_S = 60.0
-RIVAL_RESTS_S = 0.5  # between two edits: until B's answer is through
+RIVAL_RESTS_S = 0.5  # between two edits: until B's answer has arrived
 
 
 def latencies(source: Path, target: Path, edits: int, rest: Callable[[], object]) -> list[float]:
@@ -36,7 +36,7 @@ def latencies(source: Path, target: Path, edits: int, rest: Callable[[], object]
         while not stands(target, data):
             assert time.monotonic() - began < LONGEST_S, f"not there within {LONGEST_S:g} s"
             time.sleep(0.0005)
-        if number:  # the first one finds the devices still greeting each other
+        if number:  # during the first edit the devices still greet each other
             found.append((time.monotonic() - began) * 1000)
         rest()
     return found
@@ -51,7 +51,7 @@ def ours(edits: int) -> list[float]:
             a.share / "edited",
             b.share / "edited",
             edits,
-            # Until B's acknowledgement is through, as a user's next edit is.
+            # Until B's acknowledgement has arrived, as before a user's next edit.
             lambda: wait_until(lambda: b.status().get("state") == "idle", 5),
         )
 

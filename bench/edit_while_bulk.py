@@ -1,11 +1,11 @@
-"""How long until a 4 KiB edit on A is under its name on B while a large file is under way from A to
-B (two real agents on loopback).
+"""Measures how long it takes until a 4 KiB edit on A is under its name on B while a large file is
+sent from A to B (two real agents on loopback).
 
 usage: python bench/edit_while_bulk.py [--mib N] [--edits N]
-The large file is given anew until there were enough edits. Prints one JSON line: milliseconds from
+The large file is sent anew until there were enough edits. Prints one JSON line: milliseconds from
 the writer's close to the first look that finds the new bytes on B (looks every 1 ms): median, 90th
-percentile, longest; how many edits were made while bytes were on their way; and MB/s of the
-large file meanwhile.
+percentile, longest; how many edits were made while bytes were on their way; and MB/s of the large
+file meanwhile.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def one_edit(a: Actor, b: Actor) -> float:
 
 
 def fill(a: Actor, size: int) -> None:
-    """A large file appears under its name at once."""
+    """Make a large file appear under its name at once."""
     made = a.home / "large"
     with made.open("wb") as file:
         for _ in range(size >> 20):

@@ -1,10 +1,10 @@
-"""What it costs to be told of files of 4 TiB (or of SIZE): the longest turn of the loop, the
-longest job, and the memory.
+"""Measures what it costs to be told of files of 4 TiB (or of SIZE): the longest turn of the loop,
+the longest job, and the memory.
 
     python bench/expansion.py [--shape one|two|all] [--files N] [--room TIB] [--gib SIZE]
 
-Three devices of the tests' mesh, in one process and on a real share; the disk is said to have so
-much room. "one": all chunks are the same; "two": two by turns; "all": all differ.
+Three devices of the tests' mesh run in one process on a real share; --room is the free space that
+the disk claims. "one": all chunks are the same; "two": two by turns; "all": all differ.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MIB = 1 << 20
 
 
 class Watch:
-    """The longest of each kind of thing, with its name; and the memory at most."""
+    """The longest turn or job of each kind, with its name; and the peak of the memory."""
 
     def __init__(self) -> None:
         self.longest: dict[str, tuple[float, str]] = {}

@@ -1,15 +1,17 @@
-"""What the guard (docs/decisions/0003) makes of things that people do to whole trees, and of things
-that are done to them.
+"""Measures how the guard (docs/decisions/0003) reacts to what people do to whole trees, and to
+damage that is done to them.
 
 usage: python bench/guard_figures.py [--old PACKAGE==VERSION] [--new PACKAGE==VERSION] [--only WORD]
 The trees are Python's standard library and two versions of one package, which pip fetches; git, tar
-and ruff are needed for the lines that name them. Each deed is done to a copy in a temporary folder
-between two walks of one device: so the guard sees all of it at once, which is the worst case. The
-device has the machines, jobs and disk code of an agent, no peer, and a clock that does not wait.
+and ruff are needed for the lines that name them. Each deed is done to a copy in a temporary
+directory between two walks of one device: so the guard sees all of it at once, which is the worst
+case. The device has the state machines, jobs and disk code of an agent, no peer, and a clock that
+does not wait.
 
-Prints one JSON line for each: files (regular ones, before), changed, new, gone, emptied (as the
-disk has them), noise (files that look encrypted, before and after), held (as the guard says), and
-told: how many of the files that were lost or turned to noise went into the index, so would be told.
+Prints one JSON line for each deed: files (regular ones, before), changed, new, gone, emptied (as
+the disk has them), noise (files that look encrypted, before and after), held (as the guard says),
+and told: how many of the files that were lost or turned to noise reached the index, and so would be
+told.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ NAME = "share"
 
 
 class Lone:
-    """One device without a peer; what it has to do is done at once, and its time jumps."""
+    """One device without a peer; its jobs are done at once, and its time jumps."""
 
     def __init__(self, share: Path, state: Path) -> None:
         state.mkdir(parents=True)
@@ -97,7 +99,7 @@ class Lone:
         self.settle()
 
     def files(self) -> dict[str, tuple[int, bytes, bool]]:
-        """path -> size, content and noise of the files in its index."""
+        """Returns path -> size, content and noise of the files in its index."""
         found, after = {}, b""
         while groups := self.store.paths(after, 4096):
             for row in (row for rows in groups for row in rows):
@@ -109,7 +111,8 @@ class Lone:
 
 
 def measured(name: str, tree: Path, deed: Callable[[Path], None], steps: int = 1) -> dict[str, Any]:
-    """Do it to a copy. steps: how often, with eleven minutes in between."""
+    """Do the deed to a copy. steps: how often, with eleven minutes in between. Returns the
+    figures."""
     with tempfile.TemporaryDirectory(prefix="guard-") as base:
         share = Path(base, "share")
         shutil.copytree(tree, share, symlinks=True)
@@ -172,7 +175,7 @@ def run(*command: str, where: Path | None = None) -> None:
 
 
 def replace_with(other: Path) -> Callable[[Path], None]:
-    """As a package manager does: the old tree goes, the new one is put there."""
+    """As a package manager does: the old tree is removed, the new one is put there."""
 
     def deed(share: Path) -> None:
         for path in share.iterdir():
@@ -196,7 +199,7 @@ def unpack_over(other: Path) -> Callable[[Path], None]:
 
 
 def repository(base: Path, old: Path, new: Path) -> Path:
-    """Two commits far from each other; the first one is checked out."""
+    """Make a repository with two commits far from each other; the first one is checked out."""
     tree = base / "repository"
     who = ("-c", "user.name=x", "-c", "user.email=x@x", "-c", "gc.auto=0")
     git = ("git", "-C", str(tree), *who)

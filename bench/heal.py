@@ -1,15 +1,15 @@
-"""How long after healing two devices are in sync again: one slept, or its cable was out, or its
-packets vanished in silence, or it came back with another address.
+"""Measures how long after healing two devices are in sync again: one slept, its cable was out, its
+packets vanished without an error, or it came back with another address.
 
 usage: python bench/heal.py [--away S ...] [--only WAY]
 The network is one of namespaces (root, ip and tc); without them only sleep is measured. While the
 second device is away, 20 files appear on each. Prints one JSON line for each way and each time
-away: seconds from healing until both shares are the same, and (edit_s) from a file's appearing
-after that until it is on the other, for each direction.
+away: seconds from healing until both shares are the same, and (edit_s) from the appearance of a
+file after that until it is on the other device, for each direction.
 
-Of two devices of which the second one moves, only one dials ("dials": the moved one an address, or
-the other one a name), and 20 files appear on one ("writes") a second after the last heartbeat: what
-the others do not say cannot show them that their connection is dead.
+Where the second of two devices moves, only one device dials ("dials": the moved one dials an
+address, or the other one a name). 20 files appear on one device ("writes") a second after the last
+heartbeat: then the silence of the others cannot show a device that its connection is dead.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Away = tuple[Callable[[], None], Callable[[], None]]
 def files(actor: Actor) -> dict[str, bytes]:
     found = {}
     for path in actor.share.iterdir():
-        # What is still arriving may have got its name meanwhile.
+        # A file that is still arriving may have got its name meanwhile.
         with suppress(FileNotFoundError, IsADirectoryError):
             found[path.name] = path.read_bytes()
     return found

@@ -1,9 +1,9 @@
-"""Ctrl-C at a random moment of the first second of a command, again and again: it ends, in time,
-without a word, and nothing stays.
+"""Presses Ctrl-C at a random moment of the first second of a command, again and again. The command
+must end in time, without output, and leave nothing behind.
 
     .venv/bin/python bench/interrupted.py --times 1000 --at-once 8 monitor demo agent status
 
-Under load on its own: `--at-once` of them are started together.
+It makes its own load: `--at-once` commands are started together.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pathlib import Path
 
 PATIENCE_S = 60.0
 STAYS_S = 10.0
-"""Where who cleans up after the demo is not done when the demo ends, it has so long."""
+"""The process that cleans up after the demo may go on for so long after the demo's end."""
 CONFIG = """
 [device]
 name = "a"
@@ -51,7 +51,7 @@ def defaults() -> None:
 
 
 def once(name: str, longest_ms: float, seed: int) -> str:
-    """What was wrong, or ""."""
+    """Returns what was wrong, or ""."""
     after_s = random.Random(seed).uniform(0.0, longest_ms) / 1000
     with tempfile.TemporaryDirectory(prefix="lzi-") as text:
         home = Path(text)

@@ -1,7 +1,7 @@
 """Network namespaces joined by a bridge, one device in each, on lines that can be shaped and cut.
 
-Knows ip and tc; needs root and both. Everything is taken away again, also after Ctrl-C. Must not
-know what talks over it.
+Knows ip and tc; needs root and both. Everything is removed at the end, also after Ctrl-C. Must not
+know which programs talk over it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import subprocess
 from pathlib import Path
 
 BURST = "128kb"
-"""10 ms at 100 Mbit/s. Above the largest packet (64 KiB and its headers): a larger one than this is
-cut into 1,500 bytes in software, at both ends of a line, what a real one does in hardware: with
-nine devices on two cores that was all there was to measure."""
+"""10 ms at 100 Mbit/s, and above the largest packet (64 KiB and its headers). A packet larger than
+the burst is cut into 1,500 bytes in software, at both ends of a line; a real line does this in
+hardware. With nine devices on two cores a bench measured nothing but this cutting."""
 LATENCY = "50ms"
 
 
@@ -24,7 +24,7 @@ def run(*command: str) -> str:
 
 
 def missing() -> list[str]:
-    """What this machine lacks, by name."""
+    """Returns what this machine lacks, by name."""
     lacks = [] if os.geteuid() == 0 else ["root"]
     lacks += [name for name in ("ip", "tc") if shutil.which(name) is None]
     if not lacks:
@@ -36,8 +36,8 @@ def missing() -> list[str]:
 
 
 class Network:
-    """`spaces[i]` is the namespace of device i, at `hosts[i]`. mbit: of every line, each way; 0:
-    as fast as the machine is."""
+    """`spaces[i]` is the namespace of device i, at `hosts[i]`. mbit: rate of every line, each way;
+    0: as fast as the machine is."""
 
     def __init__(self, count: int, mbit: int = 0) -> None:
         mark = f"lzq{os.getpid() % 100_000}"
@@ -59,35 +59,37 @@ class Network:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for space in (*self.spaces, self._bridge):  # their interfaces go with them
+        for space in (*self.spaces, self._bridge):  # their interfaces are deleted with them
             subprocess.run(["ip", "netns", "del", space], capture_output=True, check=False)
 
     def within(self, number: int) -> tuple[str, ...]:
-        """The command that starts another one inside a device's namespace."""
+        """Returns the command that starts another command inside a device's namespace."""
         return ("ip", "netns", "exec", self.spaces[number])
 
     def wire_bytes(self, number: int) -> tuple[int, int]:
-        """What a device has sent and received so far, as the kernel counts it."""
+        """Returns the bytes that a device has sent and received so far, as the kernel counts
+        them."""
         said = run("ip", "-n", self._bridge, "-s", "-j", "link", "show", f"p{number}")
         counted = json.loads(said)[0]["stats64"]
         return counted["rx"]["bytes"], counted["tx"]["bytes"]
 
     def unplug(self, number: int) -> None:
-        """The device's own interface goes down: its system knows, and its address is gone."""
+        """The device's own interface is set down: its system notices, and its address is gone."""
         run("ip", "-n", self.spaces[number], "link", "set", "eth", "down")
 
     def plug(self, number: int) -> None:
         run("ip", "-n", self.spaces[number], "link", "set", "eth", "up")
 
     def swallow(self, number: int) -> None:
-        """Whatever the device sends, and is sent, vanishes at the bridge: nobody is told."""
+        """Everything that the device sends, and that is sent to it, vanishes at the bridge; no end
+        notices."""
         run("ip", "-n", self._bridge, "link", "set", f"p{number}", "nomaster")
 
     def pass_again(self, number: int) -> None:
         run("ip", "-n", self._bridge, "link", "set", f"p{number}", "master", "hub")
 
     def take_address(self, number: int) -> None:
-        """The device has no address any more; nobody is told."""
+        """The device loses its address; no process is told."""
         address = f"{self.hosts[number]}/24"
         run("ip", "-n", self.spaces[number], "addr", "del", address, "dev", "eth")
 
@@ -101,8 +103,9 @@ class Network:
         self.give_address(number, host)
 
     def within_with_names(self, number: int, hosts: Path) -> tuple[str, ...]:
-        """As `within`, where this file says whose name leads where; it may change meanwhile."""
-        # ip gives what it starts mounts of its own: nobody else sees this one.
+        """As `within`, with this hosts file to look names up in; the file may change meanwhile."""
+        # ip gives the processes that it starts a mount namespace of their own: no other process
+        # sees this mount.
         script = 'mount --bind "$0" /etc/hosts && exec "$@"'
         return (*self.within(number), "sh", "-c", script, str(hosts))
 

@@ -1,7 +1,8 @@
-"""The picture of the demo in the README: runs it in a terminal of 100 columns, draws the screen.
+"""Draws the picture of the demo in the README: runs the demo in a terminal of 100 columns, and
+draws its screen.
 
 usage: python bench/picture.py [--size 512M] [--to docs/demo.svg]
-What stands on the screen at the end is drawn, nothing is added or left out.
+The picture is the screen at the end; nothing is added or left out.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from rich.console import Console
 from rich.text import Text
 
 COLUMNS, ROWS = 100, 40
-# A font from elsewhere would be fetched by whoever looks at it.
+# Everybody who looks at the picture would fetch a font from another server.
 FORMAT = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 CONTROL = re.compile(r"\x1b\[(\??\d*)([A-Za-z])|([\r\n])")
 
 
 def recorded(size: str) -> str:
-    """What the demo writes to its terminal."""
+    """Returns what the demo writes to its terminal."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.environ |= {"TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
@@ -37,7 +38,7 @@ def recorded(size: str) -> str:
         os.execv(sys.executable, command)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     said = b""
-    with suppress(OSError):  # it is closed at the end
+    with suppress(OSError):  # the terminal is closed at the end
         while data := os.read(terminal, 65536):
             said += data
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -48,8 +49,8 @@ def recorded(size: str) -> str:
 
 
 def screen(said: str) -> list[str]:
-    """The lines that are left, in their colours. Knows only what rich's bars do: a line is erased,
-    or the cursor goes up, before anything is written over it."""
+    """Returns the lines that are left on the screen, in their colours. Knows only what rich's bars
+    do: a line is erased, or the cursor moves up, before anything is written over it."""
     lines, row, at = [""], 0, 0
     for control in CONTROL.finditer(said):
         lines[row] += said[at : control.start()]

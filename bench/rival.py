@@ -1,9 +1,9 @@
 """Syncthing beside leftzmq: the same files, the same file system, the same way to look.
 
-Knows how a Syncthing of its own is set up and run without a word to anybody but the other devices:
-no discovery, relays, NAT, upgrades, reports, and no web page (its API answers on a Unix socket).
-Everything else is as it comes, but for its low priority, which would slow it down beside others.
-Must not know what is measured.
+Knows how a Syncthing of its own is set up and run so that it talks only to the other devices: no
+discovery, relays, NAT, upgrades, reports, and no web page (its API answers on a Unix socket). All
+else is its default, except its low priority, which would slow it down beside other processes. Must
+not know what is measured.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from xml.sax.saxutils import quoteattr
 
 PROGRAM: Final = "syncthing"
 WATCHER_DELAY_S: Final = 10
-"""Its default: a change is taken when the watcher saw nothing more for so long."""
+"""Syncthing's default: a change is taken when the watcher saw nothing more for so many seconds."""
 _API_KEY: Final = "bench"
 _STOP_S: Final = 10.0
 _QUIET: Final = {
@@ -41,7 +41,7 @@ _QUIET: Final = {
 
 
 def missing() -> str:
-    """Why there is no rival here, or ""."""
+    """Returns why Syncthing cannot run here, or ""."""
     return "" if shutil.which(PROGRAM) else f"{PROGRAM} is not installed"
 
 
@@ -51,7 +51,7 @@ def version() -> str:
 
 
 class Syncthing:
-    """One device, as cli/demo/stage's Actor. within: the command that it is started by, if any."""
+    """One device, as Actor in cli/demo/stage. within: the command that starts it, if any."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Syncthing:
         )
 
     def start(self) -> None:
-        # STMONITORED: one process that is ours to measure, no second one that watches it.
+        # STMONITORED: only one process, which is measured, and no second process that watches it.
         with (self.home / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -136,7 +136,7 @@ class Syncthing:
         return ""
 
     def files(self) -> int:
-        """In its index; 0 while it scans or does not answer."""
+        """Returns the number of files in its index; 0 while it scans or does not answer."""
         status = self._ask("/rest/db/status?folder=share")
         return int(status["localFiles"]) if status.get("state") == "idle" else 0
 
@@ -145,12 +145,12 @@ class Syncthing:
         return sum(each["connected"] for each in found.get("connections", {}).values())
 
     def moved(self) -> tuple[int, int]:
-        """Bytes sent and received since its start, over all connections."""
+        """Returns the bytes sent and received since its start, over all connections."""
         total = self._ask("/rest/system/connections").get("total", {})
         return total.get("outBytesTotal", 0), total.get("inBytesTotal", 0)
 
     def _ask(self, path: str) -> dict[str, Any]:
-        """What its API answers; {} while there is nobody."""
+        """Returns the answer of its API; {} while it does not answer."""
         connection = _OverUnix(str(self._api))
         try:
             connection.request("GET", path, headers={"X-API-Key": _API_KEY})
@@ -164,7 +164,7 @@ class Syncthing:
 
 @contextmanager
 def pair(ports: Sequence[int], delay_s: int = WATCHER_DELAY_S) -> Iterator[list[Syncthing]]:
-    """A and B on these ports of this machine, not started; gone afterwards."""
+    """Yields A and B on these ports of this machine, not started; both are removed afterwards."""
     with TemporaryDirectory(prefix="leftzmq-rival-") as home:
         both = [
             Syncthing(name, Path(home) / name, port) for name, port in zip("AB", ports, strict=True)

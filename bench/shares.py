@@ -1,5 +1,5 @@
-"""What the benches do with a share, the same way whoever syncs it: fill it, look whether all of it
-is there, make the same files without any sync.
+"""What the benches do with a share, the same way whichever program syncs it: fill it, check whether
+all files are there, make the same files without any sync.
 
 Knows files. Must not know agents.
 """
@@ -14,8 +14,9 @@ from pathlib import Path
 
 BLOCK = 1 << 20
 DELETED_S = 61
-"""So long ext4 gives away no deleted inode's number, and looks at each whenever it makes a file
-(fs/ext4/ialloc.c, recently_deleted: 60 s, and 300 s more while the inode is not written)."""
+"""For so many seconds ext4 gives no deleted inode's number to a new file, and looks at each deleted
+inode whenever it makes a file (fs/ext4/ialloc.c, recently_deleted: 60 s, and 300 s more while the
+inode is not written)."""
 SMALL_MOST = 11_600  # 58 MB in 10,000 files
 
 Manifest = dict[str, int]
@@ -23,7 +24,7 @@ Manifest = dict[str, int]
 
 
 def fill(share: Path, size: int, files: int) -> Manifest:
-    """Random bytes: one file of `size`, or `files` small ones."""
+    """Make random bytes: one file of `size`, or `files` small ones. Returns the manifest."""
     found: Manifest = {}
     if not files:
         with (share / "large").open("wb") as file:
@@ -42,15 +43,16 @@ def fill(share: Path, size: int, files: int) -> Manifest:
 
 
 class Arrival:
-    """Which files of a manifest are still to come. Looks at names and sizes: both programs give a
-    file its name when it is whole; `differs` looks at the bytes afterwards."""
+    """Finds which files of a manifest are still to come. Looks at names and sizes: both programs
+    give a file its name when it is whole; `differs` compares the bytes afterwards."""
 
     def __init__(self, share: Path, manifest: Manifest) -> None:
         self._share, self._manifest = share, manifest
         self._left = sorted(manifest, reverse=True)
 
     def whole(self) -> bool:
-        """Goes on where the last look found nothing, so that looking costs next to nothing."""
+        """Whether all files are there. Continues where the last look found a missing file, so that
+        looking costs almost nothing."""
         while self._left:
             path = self._left[-1]
             try:
@@ -63,16 +65,16 @@ class Arrival:
         return True
 
     def differs(self, source: Path) -> list[str]:
-        """Paths whose bytes are not those of the source."""
+        """Returns the paths whose bytes are not those of the source."""
         paths = list(self._manifest)
         _, other, unreadable = filecmp.cmpfiles(source, self._share, paths, shallow=False)
         return other + unreadable
 
 
 def plain_s(source: Path, target: Path, manifest: Manifest) -> float:
-    """Seconds in which one thread of plain Python makes the same files: read it (from memory, as it
-    was just written), create under another name, write, rename. Nothing is flushed, hashed or
-    sent: what the file system alone costs."""
+    """Returns the seconds in which one thread of plain Python makes the same files: read it (from
+    memory, as it was just written), create under another name, write, rename. Nothing is flushed,
+    hashed or sent: this is the cost of the file system alone."""
     target.mkdir()
     began = time.monotonic()
     for path in manifest:
@@ -90,12 +92,12 @@ def stands(target: Path, data: bytes) -> bool:
     """Whether a file is there now, with these bytes."""
     try:
         return target.read_bytes() == data
-    except FileNotFoundError:  # Syncthing takes the old file away before it renames the new one
+    except FileNotFoundError:  # Syncthing removes the old file before it renames the new one
         return False
 
 
 def forget_the_deleted() -> None:
-    """Wait until what was deleted does not make new files dear any more: right after the 30,000
-    files of the run before, each cost 0.3 ms of the kernel's time more."""
+    """Wait until deleted files no longer make new files expensive: right after the 30,000 files of
+    the run before, each new file took 0.3 ms more of the kernel's time."""
     os.sync()
     time.sleep(DELETED_S)

@@ -1,12 +1,12 @@
-"""What strangers and hostile paired devices cost a real agent, and whether it serves meanwhile and
-afterwards. Everything happens on 127.0.0.1; each attack has agents of its own.
+"""Measures what strangers and hostile paired devices cost a real agent, and whether it serves
+meanwhile and afterwards. Everything happens on 127.0.0.1; each attack has agents of its own.
 
 usage: python bench/siege.py [--seconds S] [--only NAME ...] [--json FILE] [--list]
-The agent A (with a hard limit of 4096 descriptors) shares a folder with the honest device B; once a
+The agent A (with a hard limit of 4096 descriptors) shares a folder with the honest device B. Once a
 second each of the two edits a file of 4 KiB, which must arrive at the other one within 15 s. Prints
-a table, a row an attack, and under it what A wrote to its log about it. Columns:
+a table with one row for each attack, and under it what A wrote to its log about it. Columns:
 
-  did          messages, or connections, that the attacker got rid of, a second
+  did          messages, or connections, that the attacker sent or made, a second
   cpu          processor seconds of A a second (the machine's others: `else`)
   MiB          resident memory of A before, and at most
   fds          its descriptors at most
@@ -16,10 +16,11 @@ a table, a row an attack, and under it what A wrote to its log about it. Columns
   A            lives; or when it ended
   folder       what `status` says of it afterwards
   after        seconds of an edit from B to A / from A to B when the attack was over
-  over         which of the bounds was passed: cpu (of paired devices), memory, edit, log;
+  over         which bound was passed: cpu (of paired devices), memory, edit, log;
                and ended, stopped, adopt, after
 
-The attacking process takes processor time too: on a machine of two cores a flood leaves A one.
+The attacking process takes processor time too: on a machine of two cores a flood leaves one core to
+A.
 """
 
 from __future__ import annotations
@@ -64,12 +65,12 @@ MONITORS: Final = 45
 LIMITS: Final = (32, 64, 256)
 
 Beside = Callable[[Fortress, Flood, dict[str, Any]], None]
-"""What is done while the flood goes on; it notes what it found."""
+"""An action during the flood; it notes what it found."""
 
 
 @dataclass(frozen=True)
 class Attack:
-    """flood: of tests/floods.py. by: how many paired devices attack; 0: a stranger; X: the one
+    """flood: of tests/floods.py. by: how many paired devices attack; 0: a stranger; X: the device
     that is in no folder. fill: files of A before: how many, of which size, their name."""
 
     name: str
@@ -85,7 +86,7 @@ class Attack:
 
 
 def a_third_dials_in(stage: Fortress, flood: Flood, notes: dict[str, Any]) -> None:
-    """C is started again and again: how long from its `ready` until it is connected."""
+    """C is started again and again; notes the time from its `ready` until it is connected."""
     found = notes.setdefault("C connected after, s", [])
     time.sleep(1.0)
     while flood.goes_on:
@@ -95,7 +96,7 @@ def a_third_dials_in(stage: Fortress, flood: Flood, notes: dict[str, Any]) -> No
 
 
 def asked(stage: Fortress, flood: Flood, notes: dict[str, Any]) -> None:
-    """A user types `status` and starts a monitor, again and again."""
+    """Types `status` and starts a monitor as a user would, again and again; notes how they end."""
     said = notes.setdefault("status, monitor", [])
     time.sleep(1.0)
     while flood.goes_on:
@@ -104,7 +105,7 @@ def asked(stage: Fortress, flood: Flood, notes: dict[str, Any]) -> None:
 
 
 def run_monitor(actor: Actor) -> str:
-    """Two seconds of `leftzmq-monitor`, then Ctrl-C."""
+    """Returns how two seconds of `leftzmq-monitor`, then Ctrl-C, end."""
     words = [sys.executable, "-m", "leftzmq.cli.monitor", "-c", str(actor.home / "peer.toml")]
     process = subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -123,7 +124,7 @@ def run_monitor(actor: Actor) -> str:
 
 
 def names_of_all_lengths(stage: Fortress, flood: Flood, notes: dict[str, Any]) -> None:
-    """A makes files, whose names X must not learn. Somebody waits for everyone before X claims the
+    """A makes files, whose names X must not learn. A user waits for all devices before X claims the
     folder, and while it does."""
     wait_until(lambda: is_connected(stage.a, "X"), 10.0)
     began = time.monotonic()
@@ -141,7 +142,8 @@ def names_of_all_lengths(stage: Fortress, flood: Flood, notes: dict[str, Any]) -
 
 
 def asked_after(stage: Fortress, notes: dict[str, Any]) -> None:
-    """`status`; a start, the same again from the attacker, and `status` again."""
+    """Ask for `status`; restart A, let the attacker repeat its attack, and ask for `status`
+    again."""
     notes["status after"] = run_status(stage.a)
     notes["A lives then"] = stage.a.runs
     stage.a.stop()
@@ -153,7 +155,7 @@ def asked_after(stage: Fortress, notes: dict[str, Any]) -> None:
 
 
 def victims_left(stage: Fortress, notes: dict[str, Any]) -> None:
-    """How many of A's files are what they were."""
+    """Note how many of A's files are unchanged."""
     whole = 0
     for path in stage.a.share.glob("victim*"):
         whole += not path.is_symlink() and path.read_bytes()[:6] == b"victim"
@@ -219,7 +221,7 @@ S2_LIMITS: Final = "S2 limits"
 
 
 def attacked(attack: Attack, seconds: float, descriptors: int) -> dict[str, Any]:
-    """All figures of one attack."""
+    """Returns all figures of one attack."""
     notes: dict[str, Any] = {}
     with Fortress(attack.by if isinstance(attack.by, int) else 0, descriptors) as stage:
         if attack.fill is VICTIMS:
@@ -242,8 +244,8 @@ def attacked(attack: Attack, seconds: float, descriptors: int) -> dict[str, Any]
 
 
 def small_limits(seconds: float) -> dict[str, Any]:
-    """Agents with few descriptors: what they say; and of those that start, whether they live with
-    45 monitors and with a flood."""
+    """Starts agents with few descriptors: what they say; and whether those that start live with 45
+    monitors and with a flood."""
     notes: dict[str, Any] = {}
     for limit in LIMITS:
         with Fortress(0, limit) as stage:
@@ -291,7 +293,7 @@ CPU: Final = 0.5
 MEMORY_MIB: Final = 128
 EDIT_MS: Final = 250
 LINES_A_S: Final = 4
-"""What a device may cost (issue 12): the median of the edits is held against EDIT_MS."""
+"""The bounds for a device's cost (issue 12): the median of the edits is compared with EDIT_MS."""
 
 
 def row(found: dict[str, Any]) -> tuple[str, ...]:
@@ -318,7 +320,7 @@ def row(found: dict[str, Any]) -> tuple[str, ...]:
 
 
 def over(found: dict[str, Any]) -> list[str]:
-    """Which bounds A did not keep."""
+    """Returns which bounds A did not keep."""
     after, edits = found["after"], list(found["edits"].values())
     own_lines = 2 * sum(each["edits"] for each in edits) / found["seconds"]
     slow = any(each["missed"] or (each["median_ms"] or 0) > EDIT_MS for each in edits[:2])
@@ -383,7 +385,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="which attacks there are")
     options = parser.parse_args()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell starts it in the background like this; every monitor would inherit it.
+        # A shell starts background processes like this; every monitor would inherit it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if options.list:
         print("\n".join([*(attack.name for attack in ATTACKS), S2_LIMITS]))
@@ -404,7 +406,7 @@ def main() -> None:
             try:
                 found.append(attacked(attack, options.seconds, options.descriptors))
                 tell(found[-1])
-            except Exception as error:  # one that could not be set up must not end the others
+            except Exception as error:  # a failed setup must not end the other attacks
                 print(f"{attack.name}: was not measured: {error!r}", flush=True)
     if is_wanted(S2_LIMITS, ""):
         found.append(small_limits(options.seconds))

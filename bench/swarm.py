@@ -1,17 +1,17 @@
-"""One device to N others, each on a line of its own: how long until all have a file. leftzmq, then
-Syncthing where it is installed.
+"""Measures how long it takes to send a file from one device to N others, each on a line of its own.
+leftzmq, then Syncthing where it is installed.
 
 usage: python bench/swarm.py [--devices N] [--mib F] [--mbit U] [--home DIR] [--only NAME]
 Makes N + 1 network namespaces joined by a bridge, each line shaped to U Mbit/s each way (tc tbf),
-and takes everything away again, also after Ctrl-C. Needs root, ip and tc. Prints one JSON line a
-program: seconds from when the first device has the file in its index until it stands under its name
-at each of the others, and the ratio to the bound (F/u)(1 + floor(log2 N)/M), M chunks of
-256 KiB. `indexed_s` is what came before: from the file's appearing (Syncthing's watcher is set to
-1 s). `wire`: bytes that each device sent and received, as the kernel counts them, over the file's
-size.
+and removes everything at the end, also after Ctrl-C. Needs root, ip and tc. Prints one JSON line a
+program: seconds from when the first device has the file in its index until the file is under its
+name on each of the others, and the ratio to the bound (F/u)(1 + floor(log2 N)/M), M chunks of 256
+KiB. `indexed_s` is the time before that, from the file's appearance on (Syncthing's watcher is set
+to 1 s). `wire`: bytes that each device sent and received, as the kernel counts them, over the
+file's size.
 
-The devices share one machine: their shares lie in memory (/dev/shm) unless --home says otherwise,
-or one disk would stand in for N.
+The devices share one machine: their shares lie in memory (/dev/shm) unless --home says otherwise;
+else one disk would serve for N.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def bound_s(others: int, size: int, mbit: int) -> float:
 
 
 def measure(devices: Sequence[Device], size: int, most_s: float) -> list[float]:
-    """Seconds until the first device has the file in its index, then of each of the others."""
+    """Returns the seconds until the first device has the file in its index, then until each of the
+    others has the file."""
     first, *others = devices
     for device in devices:
         device.start()
@@ -91,7 +92,7 @@ def has_indexed(device: Device) -> bool:
 
 
 def state_of(devices: Sequence[Device]) -> str:
-    """What can be said of a run that came to nothing, before it is cleaned away."""
+    """Returns what is known of a failed run, before it is cleaned up."""
     return "".join(f"\n== {device.name}\n{device.log_tail(8)}" for device in devices)
 
 
@@ -101,7 +102,7 @@ def cpu_s(device: Device) -> float:
 
 
 def twice(devices: Sequence[Device], size: int) -> dict[str, object]:
-    """What only leftzmq tells: sealed chunk bytes over the file's size."""
+    """Returns what only leftzmq reports: sealed chunk bytes over the file's size."""
     found = [actor.status() for actor in devices if isinstance(actor, Actor)]
     if not found:
         return {}

@@ -1,12 +1,13 @@
-"""How long until B has what A has, on loopback: plain file making, leftzmq, and Syncthing where it
-is installed, one after the other in the same run and on the same file system (TMPDIR).
+"""Measures how long it takes until B has what A has, on loopback: plain file making, leftzmq, and
+Syncthing where it is installed, one after the other in the same run and on the same file system
+(TMPDIR).
 
 usage: python bench/two_agents.py [--bytes N | --files N] [--runs N] [--only NAME]
 Prints one JSON line a run. `plain`: seconds in which one thread of Python makes the same files;
-`leftzmq`, `syncthing`: seconds from B's start until all files stand in B's share under their names,
-MB/s, files/s, times the seconds of plain, CPU seconds and peak memory of both. A has
-scanned all before B starts. With --files nothing is deleted during a measurement nor a minute
-before it (shares.forget_the_deleted says why). Run it with the project installed (or PYTHONPATH=.).
+`leftzmq`, `syncthing`: seconds from B's start until all files are in B's share under their names,
+MB/s, files/s, times the seconds of plain, CPU seconds and peak memory of both. A has scanned all
+files before B starts. With --files nothing is deleted during a measurement nor a minute before it
+(shares.forget_the_deleted says why). Run it with the project installed (or PYTHONPATH=.).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Device = Actor | rival.Syncthing
 
 
 def used(device: Device) -> dict[str, float]:
-    """CPU seconds and peak MiB so far."""
+    """Returns CPU seconds and peak MiB so far."""
     fields = Path(f"/proc/{device.pid}/stat").read_text().rsplit(")", 1)[1].split()
     status = Path(f"/proc/{device.pid}/status").read_text()
     peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
@@ -41,7 +42,7 @@ def used(device: Device) -> dict[str, float]:
 
 
 def arrive(a: Device, b: Device, manifest: Manifest, plain: float) -> dict[str, object]:
-    """B starts, and has it all."""
+    """Start B, and wait until it has all files. Returns the figures."""
     total, count = sum(manifest.values()), len(manifest)
     arrival = Arrival(b.share, manifest)
     began = time.monotonic()

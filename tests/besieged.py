@@ -1,8 +1,9 @@
 """A real agent A under attack, and what can be measured of it from outside.
 
-B is an honest device of A's folder, C another one, M0, M1 ... hostile ones that hold the folder's
-secret, X a paired one that does not. Knows how to set them up, to start a flood (tests/floods.py)
-in a process of its own, and to measure. Must not know which figures are good: the tests do.
+B is an honest device of A's folder, C another one. M0, M1 ... are hostile devices that hold the
+folder's secret, X is a paired device that does not. Knows how to set them up, to start a flood
+(tests/floods.py) in a process of its own, and to measure. Must not know which figures are good: the
+tests do.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ MIB: Final = 1 << 20
 EDIT_BYTES: Final = 4096
 EDIT_EVERY_S: Final = 1.0
 EDIT_DEADLINE_S: Final = 15.0
-LONG_S: Final = 2.0  # an edit that waits so long when the attack ends counts as one that was missed
+LONG_S: Final = 2.0  # an edit that waits so long when the attack ends counts as missed
 LARGE_BYTES: Final = 8 * MIB
 LARGE_EVERY_S: Final = 5.0
 LOOK_S: Final = 0.1
 MEET_S: Final = 30.0
 AFTERWARDS_S: Final = 90.0
 DESCRIPTORS: Final = 4096
-"""The hard limit that A gets, whatever this machine's is: systemd gives services 524288, shells
-1024 and up; the agent itself asks for no more than so many."""
+"""The hard limit that A gets, whatever the limit of this machine is: systemd gives services 524288,
+shells 1024 and up; the agent itself asks for no more than this."""
 ASK_S: Final = 20.0
 KEPT_LOG_BYTES: Final = 64 * MIB
 FLOOD_S: Final = 4.0
@@ -74,13 +75,13 @@ class Fortress(Stage):
         config.write_text(config.read_text().replace("share.secret", "other.secret"))
 
     def fill(self, count: int, size: int, name: str) -> None:
-        """Files of A, before it is started."""
+        """Make files in A's share, before A is started."""
         self.a.share.mkdir(exist_ok=True)
         for number in range(count):
             (self.a.share / f"{name}{number}").write_bytes(os.urandom(size))
 
     def begin(self) -> None:
-        """Start A and B, and wait until they have the same."""
+        """Start A and B, and wait until their shares are equal."""
         self.a.start()
         self.b.start()
         met = wait_until(lambda: is_connected(self.b, "A") and is_connected(self.a, "B"), MEET_S)
@@ -90,7 +91,7 @@ class Fortress(Stage):
         assert same, f"B has not what A has\n{self.b.log_tail()}"
 
     def starts_again(self, actor: Actor, within_s: float) -> bool:
-        """Whether its agent says ready in time."""
+        """Whether its agent prints `ready` in time."""
         ready: list[Actor] = []
         starter = threading.Thread(target=_start, args=(actor, ready), daemon=True)
         starter.start()
@@ -105,7 +106,7 @@ def _start(actor: Actor, ready: list[Actor]) -> None:
 
 
 def limited(descriptors: int) -> list[str]:
-    """A command that runs another one with this hard limit of descriptors."""
+    """Returns a command that runs another command with this hard limit of descriptors."""
     return ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh"]
 
 
@@ -141,7 +142,7 @@ class Flood:
         return self._process.poll() is None
 
     def end(self, within_s: float = 10.0) -> dict[str, Any]:
-        """Wait for its end, or make one."""
+        """Wait for its end, or end it. Returns what it did."""
         try:
             out, errors = self._process.communicate(timeout=within_s)
         except subprocess.TimeoutExpired:
@@ -173,7 +174,8 @@ _NUMBERS: Final = re.compile(r"\d+")
 
 
 class LogReader:
-    """What an agent writes to its log, counted while it comes; a log that grows without end is cut.
+    """The lines that an agent writes to its log, counted as they arrive; a log that grows without
+    end is cut.
 
     telling: lines that say what happened, without clock and with numbers as #, and how often
     """
@@ -204,7 +206,7 @@ class LogReader:
     def _look(self, block: bytes) -> None:
         *lines, self._rest = (self._rest + block).split(b"\n")
         self._rest = self._rest[-4096:]
-        # Of a flood of lines a part says all.
+        # A part of a flood of lines is enough.
         for raw in lines[:2000]:
             line = _CLOCK.sub("", raw.decode("utf-8", "replace"))[:200]
             if _TELLING.search(line):
@@ -215,7 +217,7 @@ class LogReader:
 
 
 class Watch(threading.Thread):
-    """Looks at A ten times a second until it is told to stop."""
+    """Measures A ten times a second until it is told to stop."""
 
     def __init__(self, actor: Actor) -> None:
         super().__init__(daemon=True)
@@ -250,20 +252,20 @@ class Watch(threading.Thread):
             self.state = max(self.state, size_mib(self._actor.state))
 
     def stop(self) -> float:
-        """The seconds that it watched."""
+        """Returns the seconds that it watched."""
         self._told.set()
         self.join()
         return time.monotonic() - self.began
 
 
 def cpu_s(pid: int) -> float:
-    """The processor time that a process has used, all threads, in seconds."""
+    """Returns the processor time that a process has used, all threads, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def descriptors(actor: Actor) -> int:
-    """How many it has open; 0 if it does not run."""
+    """Returns how many descriptors the agent has open; 0 if it does not run."""
     with suppress(OSError):
         return len(os.listdir(f"/proc/{actor.pid}/fd"))
     return 0
@@ -274,7 +276,7 @@ def rss_mib(pid: int) -> float:
 
 
 def size_mib(folder: Path) -> float:
-    """What a folder takes on the disk."""
+    """Returns the size of a directory on the disk, in MiB."""
     total = 0
     for entry in folder.iterdir():
         with suppress(OSError):
@@ -283,7 +285,8 @@ def size_mib(folder: Path) -> float:
 
 
 def machine_busy_s() -> float:
-    """The processor time that everything on this machine has used since its start, in seconds."""
+    """Returns the processor time that everything on this machine has used since its start, in
+    seconds."""
     fields = [int(word) for word in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
     idle = fields[3] + fields[4]
     return (sum(fields[:8]) - idle) / os.sysconf("SC_CLK_TCK")
@@ -294,7 +297,7 @@ def machine_busy_s() -> float:
 
 @dataclass
 class Latencies:
-    """Milliseconds of the edits that got through, and how many did not."""
+    """Milliseconds of the edits that arrived, and how many edits did not arrive."""
 
     found: list[float] = field(default_factory=list)
     missed: int = 0
@@ -309,7 +312,7 @@ class Latencies:
 
 
 class Edits(threading.Thread):
-    """An honest user of `source`, who writes a file once in a while, until it is told to stop."""
+    """An honest user of `source`, who writes a file at intervals, until it is told to stop."""
 
     def __init__(
         self,
@@ -352,7 +355,8 @@ def edit(
     deadline_s: float,
     stop: threading.Event | None = None,
 ) -> float | None:
-    """Seconds from the end of a write until the other device has it; None: not in time."""
+    """Returns the seconds from the end of a write until the other device has it; None: not in
+    time."""
     data = os.urandom(size)
     began = time.monotonic()
     with suppress(OSError):
@@ -372,7 +376,8 @@ def stands(path: Path, data: bytes) -> bool:
 
 
 def until_connected(actor: Actor, name: str, within_s: float) -> float | None:
-    """Seconds from its `ready` until it is connected; None: not in time, or it did not start."""
+    """Returns the seconds from its `ready` until it is connected; None: not in time, or it did not
+    start."""
     with suppress(Exception):
         actor.start()
         began = time.monotonic()
@@ -385,7 +390,7 @@ def until_connected(actor: Actor, name: str, within_s: float) -> float | None:
 
 
 def run_status(actor: Actor) -> str:
-    """How `leftzmq status` ends, and in what time."""
+    """Returns how `leftzmq status` ends, and in what time."""
     words = [sys.executable, "-m", "leftzmq.cli.admin", "status", "-c"]
     return ended([*words, str(actor.home / "peer.toml")])
 
@@ -405,10 +410,10 @@ def ended(words: Sequence[str]) -> str:
 
 @contextmanager
 def listening(actor: Actor, count: int) -> Iterator[None]:
-    """So many monitors of an agent, without a process for each."""
+    """Connects so many monitors to an agent, without a process for each."""
     events, _ = ipc_endpoints(actor.state)
     with zmq.Context() as context:
-        sockets = [context.socket(zmq.SUB) for _ in range(count)]  # kept: one that is not is closed
+        sockets = [context.socket(zmq.SUB) for _ in range(count)]  # kept: else they would be closed
         for socket in sockets:
             socket.linger = 0
             socket.subscribe(b"")
@@ -426,7 +431,7 @@ def listening(actor: Actor, count: int) -> Iterator[None]:
 def measured(
     stage: Fortress, flood: Flood | None, *, large: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Figures of A while the body runs; the map is filled at its end."""
+    """Yields a map that is filled at the end with the figures of A while the body ran."""
     figures: dict[str, Any] = {}
     helpers = [actor.pid for actor in stage.actors if actor.runs]
     helpers += [flood.pid] if flood is not None else []
@@ -464,7 +469,8 @@ def measured(
 
 
 def ours_s(pids: Sequence[int]) -> float:
-    """The processor time of these and of this process, in seconds; who is gone counts nothing."""
+    """Returns the processor time of these processes and of this one, in seconds; ended ones count
+    nothing."""
     total = sum(os.times()[:4])
     for pid in pids:
         with suppress(OSError, ValueError, IndexError):
@@ -473,7 +479,8 @@ def ours_s(pids: Sequence[int]) -> float:
 
 
 def afterwards(stage: Fortress, within_s: float = AFTERWARDS_S) -> dict[str, Any]:
-    """Whether A serves as before: an edit each way, and in what time; what it says of itself."""
+    """Returns whether A serves as before: an edit each way, and in what time; what A says of
+    itself."""
     a = stage.a
     out: dict[str, Any] = {"lives": a.runs}
     if not a.runs:
@@ -511,7 +518,7 @@ def attacked(
     *,
     large: bool = False,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The figures of A under a flood, and what the attacker did."""
+    """Returns the figures of A under a flood, and what the attacker did."""
     with (
         flooded(stage, name, by, seconds) as flood,
         measured(stage, flood, large=large) as figures,
@@ -521,7 +528,8 @@ def attacked(
 
 
 def serves(stage: Fortress, figures: dict[str, Any]) -> None:
-    """It lived through it, its folder runs, and edits get through both ways, then and now."""
+    """Asserts that A lived through the flood, its folder runs, and edits arrive both ways, during
+    the flood and afterwards."""
     assert figures["ended_after_s"] is None, figures["last_words"]
     assert not any("--adopt" in line for line in figures["log"]), figures["log"]
     after = afterwards(stage, SOON_AFTERWARDS_S)

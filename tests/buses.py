@@ -1,4 +1,4 @@
-"""Buses on the loopback for tests: made, turned until something holds, closed."""
+"""Buses on the loopback for tests: makes them, turns them until a condition holds, closes them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ class Side:
         self.bus.subscribe(other.device, other.bus.ports.bulk, other.bus.ports.news)
 
     def client(self, kind: Socket, keys: DeviceKeyPair | None, type: int | None = None, **options):
-        """A raw client of this side's bound socket, from a context of its own; keys None: NULL."""
+        """Returns a raw client of this side's bound socket, from a context of its own; keys None:
+        NULL."""
         context = zmq.Context()
         news = kind is Socket.NEWS
         socket = context.socket(type or (zmq.SUB if news else zmq.DEALER))
@@ -83,7 +84,7 @@ class Side:
 
 @contextmanager
 def sides(place: Path, count: int) -> Iterator[list[Side]]:
-    """Sides of which each has all others in its list; nobody has dialed yet."""
+    """Yields sides of which each has all others in its list; no side has dialed yet."""
     made: list[Side] = []
     try:
         for n in range(count):

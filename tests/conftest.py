@@ -1,4 +1,4 @@
-"""What many rooms of tests begin with."""
+"""Fixtures and settings that many test modules share."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from mesh import Mesh
 BEFORE = pytest.StashKey[str | None]()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell without job control starts what it runs in the background like this, and whatever we
-    # start would inherit it: no agent would hear the Ctrl-C of a test.
+    # A shell without job control starts background processes like this, and whatever we start would
+    # inherit it: no agent would receive the Ctrl-C of a test.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The paths of tests are long: the short ways to them (leftzmq/statedir) go with the run."""
+    """The paths of tests are long: the short paths for their sockets (leftzmq/statedir) are removed
+    with the run."""
     config.stash[BEFORE] = os.environ.get("XDG_RUNTIME_DIR")
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="lzq-")
 
@@ -33,7 +34,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def mesh(tmp_path: Path) -> Mesh:
-    """A and B, started and quiet; a test module that wants others has its own."""
+    """A and B, started and quiet; a test module that needs other devices has its own mesh."""
     mesh = Mesh(tmp_path, "AB")
     for device in mesh.devices.values():
         device.start()

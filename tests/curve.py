@@ -1,7 +1,7 @@
-"""A raw client of ZMTP 3.1 with CURVE: it says what libzmq would never let anybody say.
+"""A raw client of ZMTP 3.1 with CURVE: it sends what libzmq would never let anybody send.
 
-Knows the bytes of the handshake and of a message (RFC 23 and 26). Must not know what a message is
-about. It blocks, so that it is exactly as fast as who reads it.
+Knows the bytes of the handshake and of a message (RFC 23 and 26). Must not know the meaning of a
+message. It blocks, so it is exactly as fast as its reader.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class NotLetIn(Exception):
 
 
 class Hand:
-    """A client's short-term key against one server, with the hello that goes with it.
+    """A client's short-term key against one server, with the hello that belongs to it.
 
     It may serve any number of connections, so that each costs the client little: the server does
-    not remember it.
+    not remember the key.
     """
 
     def __init__(self, server: bytes) -> None:
@@ -54,7 +54,7 @@ class Hand:
 class Connection:
     """One connection to a bound socket, as the device with these long-term keys.
 
-    Raises NotLetIn, or OSError where the other side is not there or hung up.
+    Raises NotLetIn, or OSError where the other side is not there or ended the connection.
     """
 
     def __init__(
@@ -72,12 +72,12 @@ class Connection:
         self._tcp.close()
 
     def reset(self) -> None:
-        """End it with a TCP reset: what is on its way is thrown away."""
+        """End it with a TCP reset: data under way is thrown away."""
         self._tcp.setsockopt(tcp.SOL_SOCKET, tcp.SO_LINGER, struct.pack("ii", 1, 0))
         self._tcp.close()
 
     def push(self, data: bytes) -> int:
-        """As much of it as goes without waiting, in bytes. data: of `frame`"""
+        """Send as much as possible without waiting. data: of `frame`. Returns the bytes sent."""
         self._tcp.setblocking(False)
         try:
             return self._tcp.send(data)
@@ -89,7 +89,7 @@ class Connection:
         self._tcp.sendall(self.frame(payload, more=more))
 
     def frame(self, payload: bytes, *, more: bool = False) -> bytes:
-        """The next frame as it is to be sent; each once, in this order."""
+        """Returns the next frame as it is to be sent; send each frame once, in this order."""
         self._nonce += 1
         nonce = self._nonce.to_bytes(8, "big")
         box = crypto_box_afternm(bytes([more]) + payload, b"CurveZMQMESSAGEC" + nonce, self._shared)
@@ -97,7 +97,7 @@ class Connection:
         return LONG_FRAME + len(body).to_bytes(8, "big") + body
 
     def _shake(self, hand: Hand, public: bytes, secret: bytes) -> bytes:
-        """The key of the connection."""
+        """Returns the key of the connection."""
         self._tcp.sendall(hand.opening)
         self._exactly(len(GREETING))
         welcome = self._command(b"\x07WELCOME")
@@ -125,7 +125,7 @@ class Connection:
         return shared
 
     def _command(self, name: bytes) -> bytes:
-        """The body of the next command behind its name."""
+        """Returns the body of the next command after its name."""
         flags, size = self._exactly(2)
         if flags & 2:
             size = int.from_bytes(bytes([size]) + self._exactly(7), "big")

@@ -1,11 +1,12 @@
-"""What hostile devices do to one agent, each as fast as it goes: by strangers and by paired ones.
+"""What hostile devices do to one agent, each as fast as possible: strangers and paired devices.
 
-usage: python tests/floods.py NAME --home DIR --agent A [--by M ...] [--seconds S] It runs in a
-process of its own, so that who measures is not slowed down by it. DIR holds the homes of the actors
-(leftzmq.cli.demo.stage); those of `--by` run no agent. At the end it prints one JSON line with what
-it did. Traffic goes to 127.0.0.1 alone.
+usage: python tests/floods.py NAME --home DIR --agent A [--by M ...] [--seconds S]
+It runs in a process of its own, so that it does not slow the measuring process down. DIR holds the
+homes of the actors (leftzmq.cli.demo.stage); those of `--by` run no agent. At the end it prints one
+JSON line with what it did. Traffic goes to 127.0.0.1 alone.
 
-Knows how to say it. Must not know what it does to the agent: tests/besieged.py measures that.
+Knows how to send a flood. Must not know what the flood does to the agent: tests/besieged.py
+measures that.
 """
 
 from __future__ import annotations
@@ -74,16 +75,17 @@ from leftzmq.wire.strict import pack
 
 MIB: Final = 1 << 20
 MOST_HELD: Final = 15_000
-"""Connections that a stranger holds: below the ports that one address has for one door (28,000)."""
+"""Connections that a stranger holds: fewer than the ports that one address has for one listening
+port (28,000)."""
 FRAMES_HELD: Final = 900
 REDIAL_S: Final = 0.02
-"""Between two dials of who was cut: libzmq needs a moment to give its sockets back."""
+"""Between a cut connection and the next dial: libzmq needs a moment to close its sockets."""
 HANDSHAKE_S: Final = 2.0
-BURST: Final = 64  # messages between two looks at what came
-CREDIT_BYTES: Final = 32 * MIB  # that an agent bears (docs/protocol.md, section 7)
+BURST: Final = 64  # messages between two reads
+CREDIT_BYTES: Final = 32 * MIB  # what an agent accepts (docs/protocol.md, section 7)
 SUBSCRIPTIONS: Final = 2000
 SUBSCRIPTIONS_REST_S: Final = 0.002
-"""XSUB never waits: what does not fit it throws away, and would turn round and round for it."""
+"""XSUB never waits: it drops what does not fit, and the flood would run in a busy loop."""
 FULL_CONNECTIONS: Final = 300
 FULL_MESSAGES: Final = 300  # more than an agent lets wait for one connection
 FULL_BEFORE_S: Final = 0.1
@@ -124,7 +126,7 @@ class Place:
 
 @dataclass
 class Raid:
-    """One attack. until: monotonic seconds. counts: what was done, for the report."""
+    """One attack. until: monotonic seconds. counts: actions by name, for the report."""
 
     agent: Place
     places: list[Place]
@@ -139,7 +141,7 @@ class Raid:
         return time.monotonic() < self.until
 
     def raiders(self) -> list[Raider]:
-        """One for each of `--by`, not dialed yet."""
+        """Returns one raider for each of `--by`, not dialed yet."""
         taken = {place.port for place in (self.agent, *self.places)}
         return [
             Raider(
@@ -150,7 +152,8 @@ class Raid:
 
 
 def secret_of(place: Place) -> str:
-    """The name of the secret that its config names: who is in no folder has another one."""
+    """Returns the name of the secret in its config: a device that is in no folder has another
+    secret."""
     config = tomllib.loads((place.home / "peer.toml").read_text())
     return Path(config["folder"][0]["secret"]).stem
 
@@ -170,10 +173,10 @@ def flood(name: str) -> Callable[[Callable[[Raid], None]], Callable[[Raid], None
 
 
 class Crowd:
-    """Raw connections to some ports, `most` at a time, each made anew when it was cut.
+    """Raw connections to some ports, `most` at a time; each is made anew when it was cut.
 
-    said: what each says, as far as the other side reads it
-    hangs_up: whether a connection ends itself when it has said it
+    said: the bytes that each connection sends, as far as the other side reads them
+    hangs_up: whether a connection ends itself when it has sent them
     """
 
     def __init__(
@@ -261,7 +264,8 @@ def silent_connections(raid: Raid) -> None:
 
 @flood("silence-after-hello")
 def silence_after_hello(raid: Raid) -> None:
-    """As far as a stranger gets: the agent has answered a good hello, and waits for the next."""
+    """The furthest state of a stranger: the agent has answered a good hello, and waits for the next
+    command."""
     hello = Hand(device_key.parse_public(raid.agent.key)).opening
     Crowd(raid, list(doors(raid).values()), MOST_HELD, hello).run()
 
@@ -271,25 +275,26 @@ UNFINISHED: Final = GREETING + LONG_FRAME + MIB.to_bytes(8, "big") + bytes(MIB -
 
 @flood("unfinished-frames")
 def unfinished_frames(raid: Raid) -> None:
-    """All but the last byte of a frame of 1 MiB on bulk, from each of 900; again at once if cut."""
+    """All but the last byte of a frame of 1 MiB on bulk, over each of 900 connections; again at
+    once if cut."""
     Crowd(raid, [doors(raid)[Socket.BULK]], FRAMES_HELD, UNFINISHED).run()
 
 
 @flood("unfinished-frames-churn")
 def unfinished_frames_churn(raid: Raid) -> None:
-    """The same, and each hangs up when it has said so much, and comes again."""
+    """The same, and each connection ends when it has sent so much, and is made again."""
     Crowd(raid, [doors(raid)[Socket.BULK]], FRAMES_HELD, UNFINISHED, hangs_up=True).run()
 
 
 @flood("unfinished-frames-everywhere")
 def unfinished_frames_everywhere(raid: Raid) -> None:
-    """On all three ports, from 4,000: on control and news such a frame is too long."""
+    """On all three ports, over 4,000 connections: on control and news such a frame is too long."""
     Crowd(raid, list(doors(raid).values()), 4000, UNFINISHED).run()
 
 
 @flood("wrong-keys")
 def wrong_keys(raid: Raid) -> None:
-    """Whole handshakes with a key that is in nobody's list, from four at a time."""
+    """Whole handshakes with a key that is in no peer list, over four connections at a time."""
     server = device_key.parse_public(raid.agent.key)
     public, secret = (bytes(key) for key in _new_pair())
     at = list(doors(raid).values())
@@ -330,10 +335,10 @@ def _in_threads(work: Callable[[int], None], count: int) -> None:
 
 
 class Raider(Stranger):
-    """A paired device that dials again at once whenever it was cut.
+    """A paired device that dials again at once whenever its connection was cut.
 
-    What it heard is counted and forgotten. served: whether it answers index_since with pages that
-    an agent would send; it may be taken over by an attack.
+    Received messages are counted and forgotten. served: whether it answers index_since with pages
+    that an agent would send; an attack may replace this method.
     """
 
     def __init__(self, raid: Raid, place: Place, secret: bytes, taken: set[int]) -> None:
@@ -349,11 +354,11 @@ class Raider(Stranger):
 
     @property
     def is_up(self) -> bool:
-        """Whether control, bulk and news are connected, as far as it has looked."""
+        """Whether control, bulk and news are connected, as far as it has read."""
         return not self._cut and len(self._up) == len(Socket)
 
     def dial_again(self) -> None:
-        """Dial if it was cut, or is not let in."""
+        """Dial if the connection was cut, or was not let in."""
         now = time.monotonic()
         self._watch()
         waits_too_long = not self.is_up and now - self._dialed_at > HANDSHAKE_S
@@ -374,7 +379,8 @@ class Raider(Stranger):
 
     def _before_connect(self, kind: Socket, socket: zmq.Socket[bytes]) -> None:
         self._watched[kind] = socket.get_monitor_socket(WATCHED)
-        # Else its own libzmq aborts when it does not read and the agent hangs up (hang-up-full).
+        # Otherwise its own libzmq aborts when it does not read and the agent ends the connection
+        # (hang-up-full).
         socket.heartbeat_ivl = 0
 
     def hang_up(self) -> None:
@@ -393,7 +399,8 @@ class Raider(Stranger):
                     self._cut = True
 
     def put(self, kind: Socket, message: object) -> bool:
-        """Say it if there is room. False: there is none, or nobody."""
+        """Send it if there is space in the queue. Returns False if there is none, or no
+        connection."""
         return self.put_raw(kind, encode(message))  # type: ignore[arg-type]
 
     def put_raw(self, kind: Socket, *frames: bytes) -> bool:
@@ -404,7 +411,7 @@ class Raider(Stranger):
         return True
 
     def drain(self) -> None:
-        """Throw away what came."""
+        """Throw away received messages."""
         for socket in (*self._bound.values(), *self._dialed.values()):
             while take(socket) is not None:
                 self.raid.counts["heard"] += 1
@@ -451,7 +458,7 @@ def read(frame: bytes, kind: Socket) -> Struct | None:
 
 
 def answered(raider: Raider, asked: IndexSince) -> list[Page]:
-    """What an agent would answer: up to sixteen pages from where the asker is."""
+    """Returns what an agent would answer: up to sixteen pages from the asker's head on."""
     whole = asked.life != raider.life
     after, head = 0 if whole else asked.after, len(raider.entries)
     out: list[Page] = []
@@ -465,7 +472,7 @@ def answered(raider: Raider, asked: IndexSince) -> list[Page]:
 
 
 def fitting(entries: Sequence[Entry]) -> list[Entry]:
-    """As many of them as one page takes."""
+    """Returns as many of the entries as one page takes."""
     sizes = itertools.accumulate(len(pack(to_wire(entry))) for entry in entries)
     return [entry for entry, size in zip(entries, sizes, strict=True) if size <= PAGE_BYTES]
 
@@ -477,9 +484,10 @@ def pour(
     *,
     reads: bool = True,
 ) -> None:
-    """Each raider says its messages over what it dialed, as fast as they are taken.
+    """Each raider sends its messages over the connections that it dialed, as fast as they are
+    taken.
 
-    reads: whether it reads what comes
+    reads: whether it reads received messages
     """
     raiders = raid.raiders()
     streams = [messages(raider) for raider in raiders]
@@ -524,7 +532,7 @@ def close(raiders: list[Raider]) -> None:
 
 @flood("nothing")
 def nothing(raid: Raid) -> None:
-    """An honest device that is connected: what all others are compared with."""
+    """An honest device that is connected: all floods are compared with it."""
     keep(raid, raid.raiders())
 
 
@@ -543,7 +551,7 @@ def hello(raid: Raid) -> None:
 
 @flood("refusing")
 def refusing(raid: Raid) -> None:
-    """Each time with another reason, so that none is the same as the last."""
+    """Each time with another reason, so that no message equals the one before."""
 
     def messages(raider: Raider) -> Iterator[tuple[bytes, ...]]:
         for number in itertools.count():
@@ -554,7 +562,7 @@ def refusing(raid: Raid) -> None:
 
 @flood("hello-refusing-bye")
 def hello_refusing_bye(raid: Raid) -> None:
-    """Once; and then it stays and says nothing more."""
+    """Each message once; then it stays connected and sends nothing more."""
     (raider,) = raid.raiders()
     raider.greets = False
     said = [raider.hello(), Refusing(raider.version, "OTHER_VERSION", "no"), Bye("")]
@@ -570,7 +578,7 @@ def hello_refusing_bye(raid: Raid) -> None:
 
 @flood("any-order")
 def any_order(raid: Raid) -> None:
-    """Good messages of control in any order, 200 a second: no flood, and no sense."""
+    """Valid messages of control in any order, 200 a second: no flood, but without sense."""
     (raider,) = raid.raiders()
     say_one = in_any_order(raid, raider)
     keep(raid, [raider], say_one)
@@ -588,7 +596,7 @@ def any_order_dialed(raid: Raid) -> None:
 
 
 def in_any_order(raid: Raid, raider: Raider) -> Callable[[], None]:
-    """What says the next message, and waits a moment."""
+    """Returns a function that sends the next message, and waits a moment."""
     chance = Random(12)
     raider.offer(raider.file("of a hostile device", b"which is good"))
     page = raider.page(list(raider.entries), 0, whole=True)
@@ -612,8 +620,8 @@ def in_any_order(raid: Raid, raider: Raider) -> Callable[[], None]:
 
 @flood("welcome")
 def welcome(raid: Raid) -> None:
-    """It is dialed, and welcomes again and again, with other ports each time: of its own, where
-    somebody listens who never says a word."""
+    """The agent dials it, and it sends welcome again and again, each time with other ports of its
+    own, where a socket listens and never answers."""
     (raider,) = raid.raiders()
     silent = [tcp.create_server((HOST, 0), backlog=1000) for _ in range(SILENT_PORTS)]
     own = [server.getsockname()[1] for server in silent]
@@ -634,13 +642,13 @@ def welcome(raid: Raid) -> None:
 
 @flood("subscriptions")
 def subscriptions(raid: Raid) -> None:
-    """The one that there is, again and again."""
+    """The only valid subscription, again and again."""
     pour(raid, Socket.NEWS, lambda raider: itertools.repeat((b"\x01n",)))
 
 
 @flood("other-topics")
 def other_topics(raid: Raid) -> None:
-    """To topics that nobody has, each another one."""
+    """Subscriptions to topics that nobody has, each time to another one."""
 
     def messages(raider: Raider) -> Iterator[tuple[bytes, ...]]:
         for number in itertools.count():
@@ -651,7 +659,7 @@ def other_topics(raid: Raid) -> None:
 
 @flood("index-since")
 def index_since(raid: Raid) -> None:
-    """Our whole index, please: as often as the question is taken."""
+    """Ask for the whole index, as often as the question is taken."""
     pour(raid, Socket.CONTROL, whole_indexes)
 
 
@@ -667,7 +675,7 @@ def whole_indexes(raider: Raider) -> Iterator[tuple[bytes, ...]]:
 
 @flood("gets")
 def gets(raid: Raid) -> None:
-    """Chunks of the largest file there, so many that the credit is used up all the time."""
+    """Asks for chunks of the largest file there, so that the credit is always used up."""
     asker = Asker(raid)
     while raid.goes_on:
         asker.raider.dial_again()
@@ -679,7 +687,7 @@ def gets(raid: Raid) -> None:
 
 @flood("gets-unread")
 def gets_unread(raid: Raid) -> None:
-    """As many as the credit allows, and what comes is not read."""
+    """As many gets as the credit allows, and the answers are not read."""
     asker = Asker(raid)
     while raid.goes_on:
         asker.raider.dial_again()
@@ -690,7 +698,7 @@ def gets_unread(raid: Raid) -> None:
 
 @flood("gets-and-leave")
 def gets_and_leave(raid: Raid) -> None:
-    """As many as the credit allows; then it hangs up, and dials again."""
+    """As many gets as the credit allows; then it ends the connection, and dials again."""
     asker = Asker(raid)
     while raid.goes_on:
         asker.raider.dial_again()
@@ -701,7 +709,7 @@ def gets_and_leave(raid: Raid) -> None:
 
 
 class Asker:
-    """A raider that asks for chunks of the largest file there is, up to its credit."""
+    """A raider that asks for chunks of the largest file of the agent, up to its credit."""
 
     def __init__(self, raid: Raid) -> None:
         (self.raider,) = raid.raiders()
@@ -713,7 +721,7 @@ class Asker:
             at += length
         self._content = ContentId(self.raider.file("", data).content)
         self._some = itertools.cycle(asks[at : at + 4] for at in range(0, len(asks), 4))
-        self._out: dict[int, int] = {}  # number of a get -> bytes to come
+        self._out: dict[int, int] = {}  # number of a get -> bytes still to come
         self._number = 0
 
     def ask(self) -> bool:
@@ -753,7 +761,7 @@ def _size_of(path: Path) -> int:
 
 @flood("haves")
 def haves(raid: Raid) -> None:
-    """Of a content that nobody has, each time another one, for a file of 2 GiB."""
+    """For contents that nobody has, each time another one, for a file of 2 GiB."""
 
     def messages(raider: Raider) -> Iterator[tuple[bytes, ...]]:
         bitmap = b"\xaa" * 1024
@@ -767,7 +775,7 @@ def haves(raid: Raid) -> None:
 
 
 class Shelf(Sequence[Entry]):
-    """Entries that are made when they are looked at: the n-th from n."""
+    """Entries that are made when they are read: the n-th from the number n."""
 
     def __init__(self, count: int, make: Callable[[int], Entry]) -> None:
         self._numbers, self._make = range(count), make
@@ -785,21 +793,21 @@ class Shelf(Sequence[Entry]):
 
 
 def fat_vector(raider: Raider, counter: int) -> Vector:
-    """64 writers, of which one is the raider."""
+    """Returns a vector of 64 writers, of which one is the raider."""
     chance = Random(counter)
     others = {Life(b"\xff" + chance.randbytes(11)) for _ in range(MAX_WRITERS - 1)}
     return Vector.of([(w, counter + 1) for w in sorted({*others, raider.life})])
 
 
 def offers(raid: Raid, count: int, make: Callable[[Raider, int], Entry]) -> None:
-    """It has so many entries in its index, from its first hello on."""
+    """The raider has so many entries in its index, from its first hello on."""
     (raider,) = raid.raiders()
     raider.entries = Shelf(count, lambda number: make(raider, number))  # type: ignore[assignment]
     keep(raid, [raider])
 
 
 DEEP: Final = [f"{level}".ljust(245, "d") for level in range(14)]
-"""Names of folders that make a path of 3.4 KB."""
+"""Names of folders that together make a path of 3.4 KB."""
 
 
 @flood("empty-entries")
@@ -836,7 +844,8 @@ def links(raid: Raid) -> None:
 
 @flood("problems")
 def problems(raid: Raid) -> None:
-    """10,000 paths of 3.6 KB that cannot be taken: from the end of time, or with no folder."""
+    """10,000 paths of 3.6 KB that cannot be taken: with stamps near 2^62, or without their
+    folder."""
 
     def make(raider: Raider, number: int) -> Entry:
         if number % 2:
@@ -850,7 +859,8 @@ def problems(raid: Raid) -> None:
 
 @flood("begun-indexes")
 def begun_indexes(raid: Raid) -> None:
-    """Each begins its whole index anew ten times a second, with a new life, and never ends it."""
+    """Each device begins its whole index anew ten times a second, with a new life, and never ends
+    it."""
     raiders = raid.raiders()
     chance = Random(62)
 
@@ -878,7 +888,7 @@ def begun_indexes(raid: Raid) -> None:
 
 
 def lists_alone(stranger: Stranger, get: Get) -> list[bytes] | None:
-    """Says which chunks there are, and gives none."""
+    """Gives the lists, and no chunk."""
     return (
         answer_of(stranger, get, {id: stranger.data[id] for id in get.lists}) if get.lists else None
     )
@@ -898,7 +908,7 @@ def announced(raid: Raid, answer: Answer) -> None:
 
 @flood("announced-files")
 def announced_files(raid: Raid) -> None:
-    """16 files of 300 KB and two of 20 MB, of which nothing is ever given."""
+    """16 files of 300 KB and two of 20 MB, of which no list and no chunk is given."""
     announced(raid, silent)
 
 
@@ -910,7 +920,8 @@ def announced_lists(raid: Raid) -> None:
 
 @flood("huge-files")
 def huge_files(raid: Raid) -> None:
-    """40 files of 4 TiB, each with lists that add up, made of two lists alone; no chunk."""
+    """40 files of 4 TiB, each with lists that add up, made of only two different lists; no chunk is
+    given."""
     (raider,) = raid.raiders()
     raider.answer = lists_alone
     raider.entries = [huge_file(raider, number) for number in range(40)]
@@ -937,7 +948,7 @@ def huge_file(raider: Raider, number: int) -> Entry:
 
 
 def whole_index(raid: Raid, raider: Raider) -> list[Entry]:
-    """All that the agent has; [] if it does not say so in time."""
+    """Returns all entries of the agent; [] if it does not send them in time."""
     found: dict[str, Entry] = {}
     told = [0, 1]
     theirs = device_key.parse_public(raid.agent.key)
@@ -961,7 +972,8 @@ def whole_index(raid: Raid, raider: Raider) -> list[Entry]:
 
 
 def replaced(raid: Raid, change: Callable[[Raider, Entry], Entry]) -> None:
-    """Every file of the prefix `victim` becomes something else, with a version that has seen it."""
+    """Every file of the prefix `victim` gets another entry, whose version has seen the file's
+    version."""
     (raider,) = raid.raiders()
     victims = [
         entry
@@ -999,7 +1011,7 @@ def made_links(raid: Raid) -> None:
 
 @flood("made-noise")
 def made_noise(raid: Raid) -> None:
-    """As ransomware does it: each file becomes as many bytes of noise."""
+    """As ransomware does it: each file is replaced by as many bytes of noise."""
     chance = Random(300)
     replaced(raid, lambda raider, entry: raider.file(entry.path, chance.randbytes(entry.size)))
 
@@ -1008,7 +1020,7 @@ def made_noise(raid: Raid) -> None:
 
 
 def endless(raid: Raid, kind: Socket, frame: bytes) -> None:
-    """One message that never ends, of as many frames as are taken."""
+    """One message that never ends, of as many frames as the agent takes."""
     (place,) = raid.places
     pair = device_key.load_or_make(device_key_file(place.state))
     hand = Hand(device_key.parse_public(raid.agent.key))
@@ -1046,9 +1058,9 @@ def endless_small(raid: Raid) -> None:
 
 @flood("hang-up-full")
 def hang_up_full(raid: Raid) -> None:
-    """300 connections of one device say more than is read, and end just before libzmq, in the
-    agent, wants to ping them: it aborts where the ping finds a connection that is gone and whose
-    messages are not all read (4.3.5, stream_engine_base.cpp, out_event)."""
+    """300 connections of one device send more than the agent reads, and end just before libzmq, in
+    the agent, wants to ping them. libzmq aborts where the ping finds a connection that is gone and
+    whose messages are not all read (4.3.5, stream_engine_base.cpp, out_event)."""
     (place,) = raid.places
     pair = device_key.load_or_make(device_key_file(place.state))
     hand = Hand(device_key.parse_public(raid.agent.key))
@@ -1084,7 +1096,7 @@ def hang_up_full(raid: Raid) -> None:
 
 @flood("outsider")
 def outsider(raid: Raid) -> None:
-    """What it is told; in the second half it says again the rows that it was told, as its own."""
+    """Records what it is told; in the second half it sends the received rows again, as its own."""
     (raider,) = raid.raiders()
     half = raid.until - raid.seconds / 2
     told: list[bytes] = []
@@ -1113,12 +1125,12 @@ def outsider(raid: Raid) -> None:
         raider.turn()
         if time.monotonic() > half and not claimed:
             claimed = True
-            claims = list(rows.values())  # a replay: it cannot make any of its own
+            claims = list(rows.values())  # a replay: it cannot make rows of its own
             raider._folders = lambda *_, claims=claims: claims
             raider.put(Socket.CONTROL, raider.hello())
             raider.put(Socket.BULK, Open(raider.version))
         time.sleep(0.005)
-    # What it must not have been told is known here from the files of this machine.
+    # The files of this machine tell what it must not have been told.
     folder = derive_keys(read_secret(raid.agent.home.parent / "share.secret"))
     raid.learned |= {
         "told the folder's id": any(b"share" in frame for frame in told),

@@ -1,7 +1,7 @@
 """Real disks that take two spellings for one name: images with exFAT or NTFS, mounted by FUSE.
 
-exFAT keeps the spelling that a name was made with; lowntfs-3g with `ignore_case` shows every name
-in small letters. Both need root; where one cannot be made, `Impossible` says why.
+exFAT keeps the spelling with which a name was made; lowntfs-3g with `ignore_case` shows every name
+in small letters. Both need root; where a disk cannot be made, `Impossible` says why.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Impossible(Exception):
 
 @contextmanager
 def disk(kind: str, where: Path, at: Path | None = None) -> Iterator[Path]:
-    """A new disk of this kind (of KINDS) in `where`, mounted there or at `at`. Raises
-    Impossible."""
+    """Makes a new disk of this kind (of KINDS) in `where`, mounted there or at `at`, and yields its
+    path. Raises Impossible."""
     if missing := [tool for tool in KINDS[kind] if shutil.which(tool) is None]:
         raise Impossible(f"{missing[0]} is missing")
     if os.geteuid() != 0 or not Path("/dev/fuse").exists():
@@ -63,7 +63,7 @@ def _run(*command: str) -> str:
 
 
 def remount(kind: str, mounted: Path, where: Path) -> None:
-    """Take the disk at `mounted`, which `disk` made in `where`, away and put it back."""
+    """Unmount the disk at `mounted`, which `disk` made in `where`, and mount it again."""
     table = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
     device = next(source for source, at, *_ in table if at == str(mounted))
     _run("umount", str(mounted))

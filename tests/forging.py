@@ -1,6 +1,6 @@
-"""A device of the mesh whose index says what is not true: files of any size, made of any chunks.
+"""A device of the mesh whose index lies: files of any size, made of any chunks.
 
-Knows entries and lists. Must not know what the others make of them.
+Knows entries and lists. Must not know how the other devices react.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ TIB = 1 << 40
 
 
 def rows(device: Device, shape: str, count: int) -> bytes:
-    """Packed rows of `count` chunks of 1 MiB. "one": all the same; "two": by turns; "all": no two
-    are the same."""
+    """Returns packed rows of `count` chunks of 1 MiB. "one": all are the same; "two": two by turns;
+    "all": no two are the same."""
     if shape == "all":
         ids = (bytes(28) + at.to_bytes(4, "big") for at in range(count))
         return b"".join(pack_row(id, MAX_CHUNK_BYTES) for id in ids)
@@ -29,10 +29,11 @@ def rows(device: Device, shape: str, count: int) -> bytes:
 
 
 def forge(device: Device, *files: tuple[str, str, int]) -> list[Listed]:
-    """(path, shape, size in bytes) of each file that the device is to say it has."""
+    """Put files into the device's index. files: (path, shape, size in bytes) of each. Returns the
+    lists that were built for each."""
     made: list[Listed] = []
     index_view, life = device.folder.index_view, device.store.heads.life
-    device.folder.scheduler.stopped = True  # no walk is to find out
+    device.folder.scheduler.stopped = True  # so that no walk finds the lie
     for path, shape, size in files:
         listed = build(device.keys, rows(device, shape, size // MAX_CHUNK_BYTES))
         made.append(listed)

@@ -1,7 +1,8 @@
 """Nodes on real shares and real indexes, joined by a mesh in one thread: no socket, no thread.
 
-Messages pass the codec, pages their seal, jobs run at once, time is a number. So a test says
-"A writes, then all is quiet, then B has it", and when it fails it fails the same way again.
+Messages pass through the codec, pages through their seal, jobs run at once, and time is a number.
+So a test says "A writes, then all is quiet, then B has it", and a failing test fails the same way
+again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from leftzmq.wire.messages import Message
 
 
 class Device(node.Device):
-    """On real files; every other device dials it and is dialed by it."""
+    """A device on real files; every other device dials it and is dialed by it."""
 
     def __init__(self, mesh: Mesh, name: str, base: Path) -> None:
         super().__init__(mesh, name)
@@ -47,7 +48,7 @@ class Device(node.Device):
                 other.take(LinkOpened(Link(self.key, Way.DIALED)))
 
     def start_and_walk_last(self) -> None:
-        """A start in which what the others say comes before the first walk."""
+        """Start so that the other devices' messages arrive before the first walk."""
         walks: list[actions.Action] = []
         do = self.do
 
@@ -64,7 +65,7 @@ class Device(node.Device):
         self.mesh.settle()
 
     def kill(self) -> None:
-        """As a SIGKILL would: what is committed stays, nothing else does."""
+        """Ends as after a SIGKILL: only committed data stays."""
         self.end()
         for other in self.mesh.devices.values():
             if other.alive:
@@ -83,7 +84,7 @@ class Device(node.Device):
         os.utime(target, (seconds, seconds))
 
     def tree(self) -> dict[str, object]:
-        """Everything that is synced: path -> what it is."""
+        """Returns everything that is synced: path -> what it is."""
         found: dict[str, object] = {}
         for root, folders, files in os.walk(self.share):
             base = Path(root)
@@ -104,7 +105,7 @@ class Device(node.Device):
 
 
 class Mesh:
-    """The devices, the time, and everything that is under way between them."""
+    """The devices, the time, and all messages under way between the devices."""
 
     def __init__(self, base: Path, names: str = "ABC", seed: int = 1) -> None:
         self.random = random.Random(seed)
@@ -183,7 +184,8 @@ class Mesh:
 
 
 class Held:
-    """A device whose jobs of some kinds wait until they are let go, and are not answered then."""
+    """A device whose jobs of some kinds wait until the test releases them, and are not answered
+    then."""
 
     def __init__(self, device: Device, *kinds: type) -> None:
         self.device, self.kinds, self.jobs = device, kinds, list[Job]()

@@ -1,8 +1,8 @@
-"""A mesh whose devices have lines: what is sent takes its time, by its size, up and down.
+"""A mesh whose devices have lines of a limited rate: a message takes time by its size, up and down.
 
-Each device has one line up and one down, of so many bytes a second. What is sent to several devices
-takes turns on the way up, as connections do. So a swarm can be looked at by the clock of the mesh,
-the same way every time.
+Each device has one line up and one line down, of so many bytes a second. Messages to several
+devices take turns on the line up, as connections do. So a test can measure a swarm by the clock of
+the mesh, with the same result every time.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from leftzmq.sync.link import Link
 from leftzmq.wire.messages import Chunks, Get, Have, Message
 
 LATENCY_S = 0.001
-FRAME_BYTES = 100  # of anything but chunks
+FRAME_BYTES = 100  # any frame but chunks
 
 
 class Line:
-    """The way up of a device: what waits for each receiver, in turns."""
+    """The line up of a device: a queue for each receiver; the receivers take turns."""
 
     def __init__(self) -> None:
         self.waiting: dict[str, deque[tuple[Device, Fact, int]]] = {}
@@ -32,7 +32,7 @@ class Line:
         self.free_at = 0.0
 
     def next(self, now: float, rate: float) -> None:
-        """Begin to send what is next, if the line is free."""
+        """Begin to send the next message, if the line is free."""
         if self.leaving is not None or not self.waiting:
             return
         name = next(iter(self.waiting))
@@ -44,11 +44,10 @@ class Line:
 
 
 class Shaped(Mesh):
-    """rate: bytes a second, each way; `slow`: of some devices, on the way up; `slow_down`: down.
+    """rate: bytes a second, each way; `slow`: rates up of some devices; `slow_down`: rates down.
 
     asks: (asker, asked, get) of every get; haves: (teller, told, have); chunks: (sender, receiver,
-    id) of every chunk; sent: chunk bytes by (sender, receiver). Who is in `mute` swallows what it
-    is asked.
+    id) of every chunk; sent: chunk bytes by (sender, receiver). A device in `mute` answers nothing.
     """
 
     def __init__(self, base: Path, names: str, rate: float, seed: int = 1) -> None:
@@ -80,7 +79,7 @@ class Shaped(Mesh):
         before = len(self.queue)
         super().send(sender, link, message, body)
         if len(self.queue) == before:
-            return  # nobody is there
+            return  # no such device
         receiver, fact = self.queue.pop()
         size = FRAME_BYTES
         if isinstance(fact, ChunksArrived):
@@ -106,7 +105,8 @@ class Shaped(Mesh):
         return True
 
     def _move(self) -> float:
-        """Let everything go on that is due by now; when the next thing happens on a line."""
+        """Do everything that is due by now. Returns when the next message leaves or arrives, in
+        seconds."""
         while True:
             for name, line in self._up.items():
                 line.next(self.now, self.slow.get(name, self.rate))
@@ -130,7 +130,8 @@ class Shaped(Mesh):
                 receiver.take(fact)
 
     def run_until(self, condition: Callable[[], bool], seconds: float = 600.0) -> float:
-        """Go on until it holds; how long that took by the clock of the mesh."""
+        """Run until the condition holds. Returns the seconds that this took by the clock of the
+        mesh."""
         began = self.now
         while not condition():
             assert self.now < began + seconds, "it takes too long"

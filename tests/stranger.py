@@ -1,8 +1,9 @@
-"""A device made by hand, to say what no agent says: raw bytes, lies, another version, silence.
+"""A device made by hand, which sends what no agent sends: raw bytes, lies, another version,
+silence.
 
 It has an Actor's device key, port and folder secret, and no agent behind them. It listens like an
-agent, so one can dial it, and it dials when it is told to. Nothing of it runs by itself: a test
-gives it its turns, so it can be told when to answer.
+agent, so agents can dial it, and it dials when it is told to. It does nothing by itself: a test
+calls `turn`, and so decides when it answers.
 """
 
 from __future__ import annotations
@@ -53,11 +54,11 @@ PAGE_ENTRIES = 500
 MTIME_NS = 1_600_000_000_000_000_000
 
 Answer = Callable[["Stranger", Get], list[bytes] | None]
-"""The frames that answer a get; None: silence."""
+"""Returns the frames that answer a get; None: silence."""
 
 
 def ports(agent: Actor) -> dict[Socket, int]:
-    """Where a running agent is bound."""
+    """Returns the ports that a running agent has bound."""
     remembered = json.loads((agent.state / "ports.json").read_text())
     return {
         Socket.CONTROL: agent.port,
@@ -67,12 +68,13 @@ def ports(agent: Actor) -> dict[Socket, int]:
 
 
 class Stranger:
-    """greets: answers hello, and says it. tells_index: answers index_since. version: what it says
-    it speaks. answer: to every get.
+    """greets: answers hello, and says hello. tells_index: answers index_since. version: the version
+    that it sends. answer: called for every get.
 
-    agents: to whom it says that it has the folder
-    others: ports that are not to be taken, though they are free still
-    heard: what it was told, decoded, in order. asked: every get. data: plain bytes by their ids
+    agents: the devices to which it proves that it has the folder
+    others: ports that it must not take, though they are still free
+    heard: the received messages, decoded, in order. asked: every get. data: plain bytes by their
+    ids
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class Stranger:
         self.heard: list[Message] = []
         self.asked: list[Get] = []
         self._context, self._pair = context, pair
-        # No gate answers in this context, so whoever pins our key comes in.
+        # No gate answers in this context, so every device that pins our key is let in.
         self._bound = {kind: socket_options.bound(context, kind, pair, HOST) for kind in Socket}
         self._bound[Socket.CONTROL].bind(f"tcp://{HOST}:{actor.port}")
         self._ports = [self._bind(kind, others) for kind in (Socket.BULK, Socket.NEWS)]
@@ -139,7 +141,7 @@ class Stranger:
             self.say(Socket.BULK, encode(Open(self.version)))
 
     def _before_connect(self, kind: Socket, socket: zmq.Socket) -> None:
-        """For who wants to watch how a connection is made: a monitor that comes later misses it."""
+        """For tests that watch how a connection is made: a later monitor would miss it."""
 
     def _raw_subscriber(self, key: bytes) -> zmq.Socket:
         socket = self._context.socket(zmq.XSUB)
@@ -149,7 +151,8 @@ class Stranger:
         return socket
 
     def say(self, kind: Socket, *frames: bytes) -> None:
-        """Raw frames, over what we dialed or else to whoever came; all of ours on news."""
+        """Send raw frames over what we dialed, or else to the devices that dialed us; all of ours
+        on news."""
         if kind in self._dialed:
             self._dialed[kind].send_multipart(frames, zmq.DONTWAIT)
         elif kind is Socket.NEWS:
@@ -162,7 +165,8 @@ class Stranger:
         return kind in self._routes
 
     def offer(self, *entries: Entry) -> None:
-        """Have these, and say so: in every index from now on, and as news to who listens."""
+        """Have these entries, and tell them: in every index from now on, and as news to
+        subscribers."""
         before = len(self.entries)
         self.entries += entries
         page = self.page(self.entries[before:], before)
@@ -181,7 +185,8 @@ class Stranger:
     # -- what it has -----------------------------------------------------------------------------
 
     def file(self, path: str, data: bytes) -> Entry:
-        """A file of this device, which it can serve; nothing of it is checked."""
+        """Returns the entry of a file of this device, which it can serve; nothing of it is
+        checked."""
         content, depth = self._store(data)
         counter = len(self.entries) + 1
         return Entry(
@@ -199,7 +204,7 @@ class Stranger:
         )
 
     def folder(self, path: str) -> Entry:
-        """A folder of this device."""
+        """Returns the entry of a folder of this device."""
         entry = self.file(path, b"")
         return replace(entry, kind=Kind.DIRECTORY, mtime_ns=0, content=ContentId(b""), stamp=0)
 
@@ -223,7 +228,7 @@ class Stranger:
     # -- its turn --------------------------------------------------------------------------------
 
     def turn(self) -> None:
-        """Take what waits, and answer it."""
+        """Take the waiting messages, and answer them."""
         for kind in (Socket.CONTROL, Socket.BULK):
             for came in (self._bound.get(kind), self._dialed.get(kind)):
                 while came is not None and (frames := _take(came)) is not None:
@@ -260,10 +265,10 @@ class Stranger:
         try:
             came.send_multipart([*route, *frames], zmq.DONTWAIT)
         except zmq.ZMQError:
-            return  # it is gone
+            return  # its connection is gone
 
     def _index(self, asked: IndexSince) -> list[bytes]:
-        """In pages, as a frame holds so much and no more."""
+        """Returns the index in pages that each fit a frame."""
         whole, head = asked.life != self.life, len(self.entries)
         after = 0 if whole else asked.after
         return [
@@ -272,7 +277,8 @@ class Stranger:
         ]
 
     def _folders(self) -> list[FolderHello]:
-        """A row for each agent: who dialed is not known here, and finds its own."""
+        """Returns a row for each agent: the dialing agent is not known here, and finds its own
+        row."""
         said = Standing("share", self.life, len(self.entries), NO_LIFE, 0)
         return [
             row(self.keys, self.device, device_key.parse_public(agent.key), said, fresh_nonce())
@@ -285,7 +291,8 @@ class Stranger:
 
 
 def honest(stranger: Stranger, get: Get) -> list[bytes] | None:
-    """All that was asked for, in one answer: not more than a frame holds, please."""
+    """Returns one answer with all chunks that were asked for: a test must not ask for more than a
+    frame holds."""
     return answer_of(stranger, get, {id: stranger.data[id] for id in ids_of(get)})
 
 
@@ -298,7 +305,7 @@ def ids_of(get: Get) -> list[bytes]:
 
 
 def answer_of(stranger: Stranger, get: Get, plain: dict[bytes, bytes]) -> list[bytes]:
-    """The answer that says these bytes were behind these ids, truly sealed."""
+    """Returns an answer that claims these bytes for these ids, correctly sealed."""
     keys = stranger.keys
     boxes = [
         (id, seal_list(keys, id, data) if id in get.lists else seal_chunk(keys, id, data))
@@ -317,7 +324,8 @@ def _take(socket: zmq.Socket) -> list[bytes] | None:
 
 @contextmanager
 def strangers(actors: list[Actor], agents: list[Actor]) -> Iterator[list[Stranger]]:
-    """One for each of these actors, none of which runs an agent; the `agents` do, later."""
+    """Yields a stranger for each of these actors, none of which runs an agent; the `agents` do,
+    later."""
     context = zmq.Context()
     taken = {actor.port for actor in (*actors, *agents)}
     made: list[Stranger] = []

@@ -1,7 +1,7 @@
-"""The house keeps its order: rooms import downwards only, and some things have one door.
+"""Packages import in one direction only, and some libraries are imported by one package only.
 
 Reads every import with ast (those inside functions and under TYPE_CHECKING too), so it also sees
-what no test runs. docs/design.md, "The rooms", is where the order comes from.
+what no test runs. docs/design.md, "The packages", is where the order comes from.
 """
 
 from __future__ import annotations

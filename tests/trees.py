@@ -1,4 +1,4 @@
-"""A tiny vocabulary of versions, so that tables of tests can be read."""
+"""Short names for versions, so that tables of tests are easy to read."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ S_NS = 1_000_000_000
 
 
 def life(device: str, start: int = 0) -> Life:
-    """The life of a one-letter device in its start-th start."""
+    """Returns the life of a one-letter device in its start-th start."""
     return make_life(device.encode() * 4, 1_700_000_000 + start, bytes(4))
 
 
 def content(text: str) -> ContentId:
-    """A content id that can be told from others."""
+    """Returns a content id that differs for each text."""
     return ContentId(text.encode().ljust(32, b"."))
 
 
@@ -31,7 +31,7 @@ def link(path: str = "p", target: str = "there", mtime: int = 10) -> Observed:
 
 
 def made(by: str, what: Observed, base: Entry | None = None, number: int = 1) -> Entry:
-    """The version that device `by` makes of what it found."""
+    """Returns the version that device `by` makes of an observed file."""
     return local_change(what, base, life(by), number)
 
 

@@ -1,7 +1,7 @@
 """Golden vectors of the wire: each message as a value and as the bytes that it must be for ever.
 
-The hex was written down from msgpack of plain lists, not by the encoder that it tests. A change
-of any of it is another version of the protocol.
+The hex was written down from msgpack of plain lists, not by the encoder that it tests. A change of
+any vector is another version of the protocol.
 """
 
 from __future__ import annotations

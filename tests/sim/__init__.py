@@ -1,17 +1,17 @@
 """The seeded simulation: real nodes, jobs, disk/ code and indexes over a simulated disk, network,
-clock and worker pool, in one thread. One seed, one run (I12).
+clock and worker pool, in one thread. One seed gives one run (I12).
 
-    disk     inodes, what of them is durable, and what a power cut leaves
-    fs       Root, Folder and File of disk/fs/interface over such a disk; crashes at any call
+    disk     inodes, which of their data is durable, and what a power cut leaves
+    fs       Root, Directory and File of disk/fs/interface over such a disk; crashes at any call
     hands    a user's calls on such a disk
-    watching what a watcher would say of it
+    watching what a watcher reports of such a disk
     node     one device: what the mesh on real files and the simulation have in common
-    wires    connections and what is under way on them
+    wires    connections and the messages under way on them
     world    devices, time, workers; everything that happens, in one order
     users    what users do, and what they could see when they did it
-    faults   what befalls devices and lines
+    faults   what goes wrong with devices and lines
     laws     I1 to I12 as checks
-    hostile  a paired device that obeys nothing; lies, sayings: what it says; siege: a world with it
+    hostile  a paired device that obeys nothing; lies, sayings: its messages; siege: its world
     besieged a seed as a story with a hostile device
     plan     a seed as steps; shrink makes a failing plan small
 """

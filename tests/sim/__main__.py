@@ -1,6 +1,6 @@
-"""Run seeds of the simulation: python -m tests.sim --seeds 0:500. What fails is shrunk, and told
-with the command that replays it. Exit code 1 if anything failed. `--fresh 500` takes seeds that
-nobody has run, so that no range is ever the one that all was tuned to."""
+"""Run seeds of the simulation: python -m tests.sim --seeds 0:500. A failing seed is shrunk, and
+printed with the command that replays it. Exit code 1 if any seed failed. `--fresh 500` takes seeds
+that nobody has run, so that no range is the one that the code was tuned to."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def main() -> int:
 
 
 def besiege(seeds: str) -> int:
-    """One seed is told whole; of many, those that fail."""
+    """The story of one seed is printed whole; of many seeds, only the failing ones are printed."""
     first, colon, last = seeds.partition(":")
     if not colon:
         return tell(endure(siege_of(int(first)), story=True))

@@ -1,8 +1,9 @@
-"""Stories with a hostile device in them: a seed as a plan, and running one.
+"""Stories with a hostile device in them: makes a plan from a seed, and runs it.
 
-Honest users do what they always do, one device lies all the time; then it goes, and what it leaves
-behind must be bearable: honest devices come to rest with equal trees, nothing that a user wrote is
-nowhere, nothing outside the share was touched, and whoever was refused was named.
+Honest users do what they always do, and one device lies all the time. Then the hostile device
+leaves, and the honest ones must bear what it leaves behind: they come to rest with equal trees,
+everything that a user wrote is somewhere, nothing outside the share was touched, and every refused
+device was named.
 
 Knows plans. Must not know what a lie says.
 """
@@ -31,14 +32,15 @@ from .world import Knobs, SimDevice
 LIED_S: Final = 20.0
 AWAY_S: Final = 5.0
 SERVED_S: Final = 30.0
-"""For what an honest user writes while the hostile device is there, and all that it did: to be
-everywhere."""
+"""How long a file that an honest user writes in the presence of the hostile device, after all that
+it did, may take to be on all honest devices."""
 OWN: Final = {b"marker", b"trash"}
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """number: its chance; a lie or a deed, to or by a device."""
+    """number: seeds the step's random choices. what: a lie told to a device, or a deed done on
+    it."""
 
     number: int
     at: float
@@ -91,7 +93,8 @@ def siege_of(seed: int) -> Siegeplan:
 
 
 def alone(seed: int, lie: str) -> Siegeplan:
-    """The same, with one lie in it, to every device, and a few deeds before and after it."""
+    """The plan of this seed with one lie in it, to every device, and a few deeds before and after
+    it."""
     plan = siege_of(seed)
     acts = [act for act in plan.acts if act.what in DEEDS][:6]
     lies = [Act(100 + at, 10.0, name, lie) for at, name in enumerate(plan.names)]
@@ -99,7 +102,7 @@ def alone(seed: int, lie: str) -> Siegeplan:
 
 
 def endure(plan: Siegeplan, *, story: bool = False) -> Outcome:
-    """Live through it, and look whether the laws hold."""
+    """Run the plan, and check whether the laws hold."""
     return lived(plan, Siege, _live, story=story)
 
 
@@ -146,7 +149,7 @@ def _do(plan: Siegeplan, world: Siege, ledger: Ledger, users: Users, act: Act) -
 
 
 def _watch(witness: laws.Witness, device: SimDevice) -> None:
-    """I9: every call of the disk names what is in the share."""
+    """I9: every call of the disk names a path inside the share."""
     witness.look_after(device)
     before = device.calls.before
 
@@ -160,7 +163,7 @@ def _watch(witness: laws.Witness, device: SimDevice) -> None:
 
 
 def _serves(world: Siege, ledger: Ledger) -> None:
-    """Whatever was done to them, honest devices serve each other, in a time that has a bound."""
+    """Whatever was done to them, honest devices serve each other within SERVED_S."""
     first = next(iter(world.devices.values()))
     probes = {"probe": b"small", "probe, large": random.Random(1).randbytes(300_000)}
     for path, data in probes.items():
@@ -205,7 +208,7 @@ def _bearable(world: Siege, ledger: Ledger) -> None:
 
 @contextmanager
 def besieged(base: Path, names: str = "AB") -> Iterator[Siege]:
-    """Honest devices that are connected, and the hostile one, which has not come yet."""
+    """Yields a world of connected honest devices, and a hostile one that has not connected yet."""
     dials = {(a, b) for a in names for b in names if a != b}
     world = Siege("story", base, names, dials, Knobs())
     world.hostile.manner = 0.0

@@ -1,10 +1,10 @@
-"""A simulated disk: a tree of inodes, and apart from it what of that tree is durable.
+"""A simulated disk: a tree of inodes, and separately the part of that tree that is durable.
 
-Bytes, mtime and mode of a file are durable after a flush of the file; names after a flush of
-their folder; both after a flush of everything. A power cut leaves what is durable and, of the
-rest, what an adversary picks within the rules of a file system: of each folder's name changes a
-prefix, a rename over two folders whole or not at all, bytes that were not flushed lost, cut off
-or zero.
+Bytes, mtime and mode of a file are durable after a flush of the file. Names are durable after a
+flush of their folder. Both are durable after a flush of everything. A power cut leaves what is
+durable. Of the rest it leaves what an adversary picks within the rules of a file system: of each
+folder's name changes a prefix, a rename over two folders whole or not at all, and bytes that were
+not flushed lost, cut off or zero.
 
 Knows inodes. Must not know shares, agents or users.
 """
@@ -30,13 +30,13 @@ class Inode:
     """A file, folder or link. Identity is the object; `number` may be given again once it is free.
 
     where:  its names, as (folder, name); a folder has one at most, links counts the rest
-    safe:   a file's bytes, mtime and mode as they were flushed last; None: never
+    safe:   a file's bytes, mtime and mode as they were flushed last; None: never flushed
     users:  a user wrote these bytes
-    doomed: a flush failed: the kernel called its pages clean, they never reach the disk
-    owes:   that was a flush of everything: the file says so itself, when it is flushed next
-    device: of the file system that it is on; root: it is mounted
-    closed: an agent cannot read it, nor look into it; nor can a group or others
-    owner: and group
+    doomed: a flush failed: the kernel called its pages clean, so they never reach the disk
+    owes:   that was a flush of everything: the next flush of the file itself reports the error
+    device: number of the file system that it is on; root: it is the root of a mount
+    closed: an agent cannot read the file, nor list the folder; nor can group and others
+    owner:  (owner, group)
     """
 
     __slots__ = (
@@ -94,12 +94,12 @@ class Inode:
         )
 
     def give(self, owner: int, group: int) -> None:
-        """-1 leaves that one as it is."""
+        """Set owner and group; -1 leaves a value as it is."""
         now, new = self.owner, (owner, group)
         self.owner = (now[0] if new[0] < 0 else new[0], now[1] if new[1] < 0 else new[1])
 
     def put_on(self, device: int) -> None:
-        """It lies in a folder of that file system; all below it, too."""
+        """It now lies in a folder of that file system, and so does everything below it."""
         if self.device != device and not self.root:
             self.device = device
             for child in self.children.values():
@@ -112,7 +112,7 @@ Name = tuple[Inode, bytes]
 
 @dataclass(slots=True)
 class Change:
-    """Name changes that happen at one instant. before: (folder, name, what was there)."""
+    """Name changes that happen at one instant. before: (folder, name, the inode there before)."""
 
     folders: tuple[Inode, ...]
     before: tuple[tuple[Inode, bytes, Inode | None], ...]
@@ -124,11 +124,11 @@ class Disk:
     """One device's disk. top: the folder that the share's path leads to now; None: nothing.
 
     clock:   the device's wall clock, ns
-    watched: told (folder, name, what) of each change that a watcher would see
-    remounted: told (folder, name) where something was mounted, or is not any more
-    shares_blocks: as btrfs and xfs do; else as ext4
+    watched: called with (folder, name, what) for each change that a watcher would see
+    remounted: called with (folder, name) where something was mounted or unmounted
+    shares_blocks: files can share blocks, as on btrfs and xfs; otherwise as on ext4
     folds: the device numbers of the file systems that take `a` and `A` for one name
-    size_bytes: of all of them together; what users write finds room all the same
+    size_bytes: size of all file systems together; users' writes succeed even when it is reached
     """
 
     clock: Callable[[], int]
@@ -152,7 +152,7 @@ class Disk:
     # ---- inodes -------------------------------------------------------------------------
 
     def make(self, kind: Kind, mode: int, data: bytes = b"") -> Inode:
-        """A new inode without a name. The number of one that went is given again."""
+        """Returns a new inode without a name. The number of a deleted inode is given again."""
         if self._free:
             number = self._free.pop()
         else:
@@ -164,7 +164,7 @@ class Disk:
         return inode
 
     def soil(self, inode: Inode) -> None:
-        """Its bytes, mtime or mode are not those that were flushed."""
+        """Note that its bytes, mtime or mode differ from the flushed ones."""
         self.dirty[id(inode)] = inode
 
     def write(
@@ -174,7 +174,8 @@ class Disk:
         data: bytes | bytearray | memoryview,
         through: Name | None = None,
     ) -> None:
-        """through: the name under which it was opened. Of the others no watcher tells."""
+        """through: the name under which the file was opened. A watcher reports none of its other
+        names."""
         held = inode.data
         if offset > len(held):
             held.extend(bytes(offset - len(held)))
@@ -212,7 +213,7 @@ class Disk:
         self._tell(inode, "attributes", through)
 
     def closed(self, inode: Inode, through: Name | None = None) -> None:
-        """Someone who had written to it closed it."""
+        """A process that had written to the file closed it."""
         self._tell(inode, "closed", through)
 
     def _tell(self, inode: Inode, what: str, through: Name | None) -> None:
@@ -222,7 +223,8 @@ class Disk:
     # ---- names --------------------------------------------------------------------------
 
     def called(self, folder: Inode, name: bytes) -> bytes:
-        """The name in this folder that `name` leads to; itself where there is none."""
+        """Returns the name in this folder that `name` leads to; `name` itself where there is
+        none."""
         if folder.device in self.folds and name not in folder.children:
             wanted = _fold(name)
             for other in folder.children:
@@ -278,8 +280,8 @@ class Disk:
             self.dirty.pop(id(inode), None)
 
     def flush_folder(self, folder: Inode) -> None:
-        """Its name changes, and of every folder that a rename among them concerns what came
-        before that."""
+        """Make its name changes durable. If a rename among them concerns another folder, that
+        folder's earlier changes become durable too."""
         reached = {id(folder)}
         left: list[Change] = []
         for change in reversed(self.pending):
@@ -296,7 +298,7 @@ class Disk:
             self.flush_file(inode)
 
     def power_cut(self, chance: random.Random) -> None:
-        """Leave what is durable, and of the rest what `chance` picks."""
+        """Leave what is durable, and of the rest the part that `chance` picks."""
         self._cut_names(chance)
         for inode in list(self.dirty.values()):
             self._cut_bytes(inode, chance)
@@ -330,7 +332,8 @@ class Disk:
         if fate == 1 or (fate and data == inode.data):  # written back in time, by luck
             data, mtime_ns, mode = bytes(inode.data), inode.mtime_ns, inode.mode
         elif fate == 2 or (fate == 3 and inode.users):
-            # A user's zeros under an unchanged stat could be known only by reading everything.
+            # The flushed bytes may differ while the stat is the same. An agent could notice a
+            # user's zeros under an unchanged stat only by reading every file.
             data = bytes(inode.data[: chance.randint(0, len(inode.data))])
         elif fate == 3:  # the size is there, the bytes are not
             at = chance.randint(0, len(inode.data))
@@ -341,7 +344,7 @@ class Disk:
         inode.doomed = inode.owes = False
 
     def _recount(self) -> None:
-        """Names as the folders have them now."""
+        """Recompute each inode's names from the folders as they are now."""
         if self.top is None:
             return
         found: list[tuple[Inode, bytes, Inode]] = []
@@ -360,8 +363,8 @@ class Disk:
         self._free = [number for number in self._free if number not in alive]
 
     def mount(self, folder: Inode, name: bytes, device: int, tree: Inode | None) -> Inode:
-        """Something is mounted at a name, or (None) what lies under it is seen again. Returns what
-        was seen there before."""
+        """Mount `tree` at a name, or (None) unmount it, so that the inode under it is visible
+        again. Returns the inode that was visible there before."""
         before = folder.children[name]
         new = tree or Inode(0, Kind.DIRECTORY, 0o755, self.now_ns())
         if tree is None:
@@ -380,14 +383,14 @@ class Disk:
     # ---- whole trees ----------------------------------------------------------------------
 
     def restore(self, tree: Inode, *, fresh: bool) -> None:
-        """The share becomes a copy of this tree; nothing of the old one is left."""
+        """The share becomes a copy of this tree; nothing of the old tree is left."""
         self.top = self._copied(tree, {}, fresh)
         self.pending.clear()
         self.dirty.clear()
         self._free.clear()
 
     def copy_of(self, other: Disk, *, fresh: bool) -> None:
-        """The disk of another machine becomes a copy of that one's."""
+        """This machine's disk becomes a copy of the other machine's."""
         assert other.top is not None
         self._next = other._next
         self.shares_blocks, self.folds, self.size_bytes = (
@@ -398,8 +401,8 @@ class Disk:
         self.restore(other.top, fresh=fresh)
 
     def copy(self, *, fresh: bool) -> Inode | None:
-        """The tree as it is, as another one. fresh: as a backup brings it back, with inodes and
-        ctimes of its own; else as a snapshot of the disk does."""
+        """Returns a copy of the tree as it is now. fresh: as a backup restores it, with inodes and
+        ctimes of its own; otherwise as a snapshot of the disk does."""
         return self._copied(self.top, {}, fresh) if self.top is not None else None
 
     def _copied(self, inode: Inode, done: dict[int, Inode], fresh: bool) -> Inode:
@@ -420,7 +423,8 @@ class Disk:
         return new
 
     def path_of(self, inode: Inode) -> str | None:
-        """Where a folder lies, relative to the share; None: not in it (any more)."""
+        """Returns the path of a folder, relative to the share; None: it is not in the share (any
+        more)."""
         names: list[bytes] = []
         while inode is not self.top:
             if not inode.where or len(names) > 200:
@@ -438,7 +442,8 @@ class Disk:
         return max(0, self.size_bytes - used)
 
     def everything(self) -> Iterator[tuple[str, Inode]]:
-        """(path, inode) of all that is in the share, `.left` too; sorted within each folder."""
+        """Yields (path, inode) of everything in the share, `.left` too; sorted within each
+        folder."""
         todo: list[tuple[str, Inode]] = [("", self.top)] if self.top is not None else []
         while todo:
             path, folder = todo.pop()

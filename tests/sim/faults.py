@@ -1,6 +1,6 @@
-"""What befalls devices and lines, and how it ends.
+"""What goes wrong with devices and lines, and how each fault ends.
 
-Knows devices from outside. Must not know what agents make of it.
+Knows devices from outside. Must not know how agents react.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .users import ANCHOR, MOUNT, Users
 from .world import SimDevice, World
 
 IN_A_JOB: Final = 60
-"""So many calls of the disk, at most, pass before something happens in the middle of a job."""
+"""At most so many calls of the disk pass before something happens in the middle of a job."""
 
 FAILING: Final = frozenset(
     (
@@ -50,7 +50,7 @@ FAILING: Final = frozenset(
 OPENING: Final = frozenset(
     ("open folder", "folder", "open_read", "open_write", "create", "still_there")
 )
-"""What takes a descriptor, or looks whether the share is there."""
+"""Calls that take a descriptor, or check whether the share is there."""
 FLUSHING: Final = frozenset(("flush file", "flush folder", "flush all"))
 NAMING: Final = frozenset(("rename_new", "exchange", "make_folder", "make_link", "unlink"))
 
@@ -68,7 +68,7 @@ class Faults:
         self._before: dict[str, dict[str, Content]] = {}
         self._mounts: set[str] = set()  # devices with a mount in their shares
         self._turned: dict[bytes, bytes] = {}  # bytes of a file -> before one of their bits turned
-        self._others: dict[str, list[bytes]] = {}  # what is on another disk in its place
+        self._others: dict[str, list[bytes]] = {}  # contents on another disk in its place
         self._clones: dict[SimDevice, SimDevice] = {}
 
     def do(self, fault: str, device: SimDevice, chance: random.Random) -> None:
@@ -76,7 +76,7 @@ class Faults:
         FAULTS_BY_NAME[fault](self, device, chance)
 
     def end(self) -> None:
-        """All is well from now on."""
+        """No fault is active from now on."""
         self._over = True
         for inode in self._closed:
             self._open(inode)
@@ -111,7 +111,7 @@ class Faults:
         self._back(device, chance)
 
     def _crash(self, device: SimDevice, chance: random.Random) -> Callable[[], None]:
-        """To be raised in the middle of something."""
+        """Returns a function that raises a crash in the middle of a job."""
         ends = device.cut_power if chance.random() < 0.6 else device.kill
 
         def crash() -> None:
@@ -130,7 +130,7 @@ class Faults:
         crash = self._crash(device, chance)
 
     def crash_in_a_download(self, device: SimDevice, chance: random.Random) -> None:
-        """While chunks of a large file are written."""
+        """The crash happens while chunks of a large file are written."""
         calls = chance.randint(1, 12)
 
         def spring(call: str, path: str) -> None:
@@ -148,12 +148,13 @@ class Faults:
     # ---- errors of SQLite -------------------------------------------------------------------
 
     def fail_index(self, device: SimDevice, chance: random.Random) -> None:
-        """Its disk is full, or it cannot be read, or is locked, for a while; or it is damaged."""
+        """For a while its disk is full, cannot be read, or its index is locked; or its index is
+        damaged."""
         if not device.alive:
             return
         fault = chance.choice(tuple(IndexFault))
         if fault is IndexFault.CORRUPT and device.name in self._mounts:
-            fault = IndexFault.IO  # which mounts there were nobody would know
+            fault = IndexFault.IO  # after damage nobody would know the mounts
         damaged = fault is IndexFault.CORRUPT
         lasts_s = 0.0 if damaged else chance.choice((0.0, 0.5, 8.0))
 
@@ -165,7 +166,8 @@ class Faults:
         device.fail_index(chance.choice((0, 3, 30, 200)), fault, lasts_s, sprung)
 
     def forgot_index(self, device: SimDevice) -> None:
-        """Its index is damaged, and built again; the agent still knows which `.lefting` is its."""
+        """Its index is damaged, and built again; the agent still knows which `.lefting` files are
+        its own."""
         device.disk.flush_all()
         strays = self._ledger.stray_leftings
         knew = device.name not in strays
@@ -177,7 +179,7 @@ class Faults:
     # ---- in the middle of a job -------------------------------------------------------------
 
     def hand_in_a_job(self, device: SimDevice, chance: random.Random) -> None:
-        """A user does something between two calls, mostly where the call is."""
+        """A user acts between two calls, mostly at the path of the call."""
 
         def spring(call: str, path: str) -> None:
             deed = chance.choice(HAND_IN_A_JOB)
@@ -188,7 +190,7 @@ class Faults:
         device.set_trap(chance.randint(1, IN_A_JOB), spring)
 
     def hand_at_a_name(self, device: SimDevice, chance: random.Random) -> None:
-        """The same, just before or just after something gets its final name."""
+        """A user acts just before or just after a file gets its final name."""
         late = chance.random() < 0.5
 
         def spring(call: str, path: str) -> None:
@@ -226,7 +228,7 @@ class Faults:
             wait_for_one(each)
 
     def job_in_a_job(self, device: SimDevice, chance: random.Random) -> None:
-        """Another worker has its turn between two calls."""
+        """Another worker runs a job between two calls."""
         device.set_trap(chance.randint(1, IN_A_JOB), lambda call, path: device.run_another())
 
     def fail_a_call(self, device: SimDevice, chance: random.Random) -> None:
@@ -268,7 +270,8 @@ class Faults:
         device.set_trap(chance.randint(1, IN_A_JOB), spring)
 
     def close_some(self, device: SimDevice, chance: random.Random) -> None:
-        """A file or folder cannot be read for a while; never what alone tells a mount."""
+        """A file or folder cannot be read for a while; never a file by which alone a mount is
+        recognised."""
         tree = [inode for path, inode in device.hands.tree() if path not in (ANCHOR, MOUNT)]
         found = [inode for inode in tree if inode.kind is not Kind.SYMLINK]
         if not found or self._over:
@@ -285,23 +288,24 @@ class Faults:
         inode.closed = False
 
     def shrink_disk(self, device: SimDevice, chance: random.Random) -> None:
-        """Before anything begins: a disk on which the old versions of some files have no room."""
+        """Before the agents begin: a disk without space for the old versions of some files."""
         device.disk.size_bytes = chance.choice((3_000, 8_000, 20_000)) * self._users.scale
         self._ledger.gives_way = True
 
     # ---- lost and restored ------------------------------------------------------------------
 
     def take_snapshot(self, device: SimDevice, chance: random.Random) -> None:
-        """A backup of the state and of the share, for one of the next. Before the first start the
-        share has no marker: put back, it would be another one, for which there is --adopt."""
+        """Keep a backup of the state and of the share, for a later fault to restore. Not before the
+        first start: until then the share has no marker, and restored it would be another share, for
+        which there is --adopt."""
         if device.starts == 0:
             return
         self._come(device)
         self._snapshots[device.name] = (device.snapshot(), device.disk.copy(fresh=False))
 
     def clone_machine(self, device: SimDevice, chance: random.Random) -> None:
-        """A copy of the machine runs beside it for a while. Nobody works at it: what a user did
-        there would be gone with it."""
+        """A copy of the machine runs beside it for a while. No user works at the copy: his changes
+        would disappear with it."""
         if device.starts == 0 or device.name in self._mounts or device in self._clones:
             return
         if device.token is None or self._is_unmounted(device):
@@ -309,7 +313,8 @@ class Faults:
         clone = self._world.clone(device, fresh=chance.random() < 0.5)
         self._clones[device] = clone
         for path, content in self._contents(device).items():
-            # The clone may tell it in its own life, whatever becomes of it here meanwhile.
+            # The clone may tell the delete in its own life, whatever happens to the file here
+            # meanwhile.
             self._ledger.put_hands_on(path, content, clone.shown, self._world.now)
         self._world.after(chance.choice((1.0, 10.0, 30.0)), lambda: self._clone_ends(device))
 
@@ -318,8 +323,8 @@ class Faults:
             self._world.clone_ends(device, self._clones.pop(device))
 
     def lose_state(self, device: SimDevice, chance: random.Random) -> None:
-        """Never while its share is away: an agent that knows of none makes one where it is told to,
-        and nothing can tell it that this is the bare folder of a mount."""
+        """Its state is lost. Never while its share is away: an agent that knows no share makes one
+        at the configured path, and nothing can tell it that this is the bare folder of a mount."""
         self._come(device)
         self._mount(device)
         device.kill()
@@ -340,7 +345,8 @@ class Faults:
         self._back(device, chance)
 
     def older_share(self, device: SimDevice, chance: random.Random) -> None:
-        """From a backup, file by file; the state stays, or goes too, or is of the same age."""
+        """The share is restored from a backup, file by file. The state stays, or is lost too, or is
+        of the same age."""
         state, tree = self._snapshots.get(device.name, (None, None))
         if tree is None or self._is_unmounted(device):
             return
@@ -358,9 +364,9 @@ class Faults:
         self._back(device, chance)
 
     def unmount(self, device: SimDevice, chance: random.Random) -> None:
-        """The share is not there for a while, or an empty folder is; what was opened of it before
-        may be empty, too. Not before it was opened once (there may be no room for its marker): see
-        lose_state."""
+        """For a while the share is missing, or an empty folder is in its place; its files that are
+        open may appear empty, too. Not before the share was opened once (there may be no space for
+        its marker): see lose_state."""
         if self._is_unmounted(device) or device.starts == 0 or device.token is None:
             return
         device.unmounted = device.disk.top
@@ -386,15 +392,15 @@ class Faults:
     # ---- a disk that folds names --------------------------------------------------------------
 
     def fold_names(self, device: SimDevice, chance: random.Random) -> None:
-        """Before anything begins: its disk takes two spellings for one name; or only what is
+        """Before the agents begin: its disk takes two spellings for one name; or only a file system
         mounted in the share does."""
         device.disk.folds = frozenset((1, 2, 3) if chance.random() < 0.8 else (2, 3))
 
     # ---- a bit turns ------------------------------------------------------------------------
 
     def turn_a_bit(self, device: SimDevice, chance: random.Random) -> None:
-        """Of a file that lies quietly on its disk. Of what it was, this device has nothing any
-        more; what it is now nobody wrote, and nobody is owed."""
+        """A bit turns in a file that lies unchanged on its disk. This device then has nothing of
+        the file's old bytes. No user wrote the new bytes, so no device must keep them."""
         found = [
             (path, inode)
             for path, inode in device.hands.tree()
@@ -407,11 +413,11 @@ class Faults:
         path, inode = chance.choice(found)
         before = bytes(inode.data)
         if not device.alive or not self._is_told(device, path, before):
-            return  # what its device did not look at yet is what a user may have written
+            return  # a user may have written bytes that the device has not looked at yet
         if before in self._turned.values():
             return  # where it turned on two devices nobody may have it any more
         at = chance.randrange(len(before))
-        inode.data[at] ^= 0x80  # so that it is nothing that a user writes some day
+        inode.data[at] ^= 0x80  # so that the result is nothing that a user will ever write
         inode.safe = (bytes(inode.data), inode.mtime_ns, inode.mode)
         self._turned[bytes(inode.data)] = before
         now_is, was = (Kind.FILE, bytes(inode.data)), self._ledger.values.get((Kind.FILE, before))
@@ -430,8 +436,8 @@ class Faults:
         return bool(self._turned)
 
     def turn_back(self) -> None:
-        """What nobody read, or nobody else had: as it was. What a user touched since: as its device
-        tells it."""
+        """Files that no device read, or that no other device had, get their old bytes back. A file
+        that a user touched since keeps the bytes that its device tells."""
         for device in self._world.devices.values():
             self._turn_back(device)
             device.scan()
@@ -447,17 +453,19 @@ class Faults:
                 seen.add(data)
                 data = self._turned[data]
             if data != inode.data and len(inode.where) > 1:
-                # A user gave it another name, and so wrote what it is now: all of it is told.
+                # A user gave the file another name, and so wrote its present bytes: all of the file
+                # is told.
                 device.disk.attributes(inode, mtime_ns=device.disk.now_ns())
             elif data != inode.data:
                 inode.data[:] = data
                 inode.safe = (data, inode.mtime_ns, inode.mode)
                 for each in seen:
-                    # A user who copied it, and took the copy away, had the rest of it here.
+                    # A user who copied the file, and removed the copy, had the other bytes here.
                     value = self._ledger.values[_file(each)]
                     value.ended = value.ended or value.replaced
                 if device.alive and device.folder.problems.kind_of(path) is ProblemKind.ROTTEN:
-                    # Its user read of it, and put it back from a backup: that has a new ctime.
+                    # Its user noticed the damage, and restored the file from a backup: it gets a
+                    # new ctime.
                     device.disk.attributes(inode, mtime_ns=inode.mtime_ns)
 
     def _is_told(self, device: SimDevice, path: str, data: bytes) -> bool:
@@ -468,7 +476,7 @@ class Faults:
     # ---- a mount in the share -----------------------------------------------------------------
 
     def mount_inside(self, device: SimDevice, chance: random.Random) -> None:
-        """Before anything begins: a disk of its own, with something on it."""
+        """Before the agents begin: a disk of its own is mounted in the share, with a file on it."""
         if not device.hands.make_folder(MOUNT) or device.disk.top is None:
             return
         self._mounts.add(device.name)
@@ -476,13 +484,15 @@ class Faults:
         device.disk.mount(device.disk.top, MOUNT.encode(), 2, tree)
         data = f"the anchor of {device.name}".encode()
         device.hands.write(ANCHOR, data)
-        # It lay there long before. A power cut that empties the only thing that a disk is known by
-        # makes it another disk: --adopt is the way out (docs/design.md, "Mounts inside a share").
+        # The file has lain there for a long time. If a power cut empties the only file by which a
+        # disk is recognised, it counts as another disk: --adopt is the way out (docs/design.md,
+        # "Mounts inside a share").
         device.disk.flush_all()
         self._ledger.wrote((Kind.FILE, data), device.name, ANCHOR, self._world.now)
 
     def unmount_inside(self, device: SimDevice, chance: random.Random) -> None:
-        """Once it is known: of a mount that was never walked nobody can know anything."""
+        """Unmount it, once the mount is known: an agent knows nothing of a mount that it never
+        walked."""
         found = device.hands.at(MOUNT)
         if self._is_unmounted(device) or found is None or not found.root:
             return
@@ -503,8 +513,8 @@ class Faults:
             self._world.after(inserted_s, lambda: self._insert_another(device, empty))
 
     def _insert_another(self, device: SimDevice, empty: bool) -> None:
-        """Another disk in its place. It gets the same device number only while no agent compares
-        them: with the same one, between two looks, nobody can tell."""
+        """Put another disk in its place. The new disk gets the same device number only while no
+        agent compares numbers: with the same number, between two looks, no agent can notice."""
         if device.away is None:
             return
         assert device.disk.top is not None
@@ -544,7 +554,8 @@ class Faults:
     # ---- lines, clocks, watchers --------------------------------------------------------------
 
     def cut_lines(self, device: SimDevice, chance: random.Random) -> None:
-        """One alone, halves, or one pair; for a while, or on and off."""
+        """Cut off one device, split the devices into halves, or cut one pair; for a while, or on
+        and off."""
         names = list(self._world.devices)
         match chance.randrange(3):
             case 0:
@@ -598,7 +609,7 @@ class Faults:
         return found
 
     def _everywhere(self) -> set[Content]:
-        """All contents on all disks: in trees and in trashes."""
+        """Returns all contents on all disks: in trees and in trashes."""
         found = set()
         for device in self._world.devices.values():
             for path, inode in device.disk.everything():
@@ -608,13 +619,14 @@ class Faults:
         return found
 
     def _forgot(self, device: SimDevice) -> None:
-        """Its index is gone or older: deletes that it may not have told are nobody's any more, and
-        neither are its `.lefting` files."""
+        """Its index is lost or older: deletes that it may not have told belong to nobody any more,
+        nor do its `.lefting` files."""
         self._ledger.stray_leftings.add(device.name)
         others = [other for other in self._world.devices.values() if other is not device]
         for path, content in self._contents(device).items():
             self._ledger.forgotten.add((device.name, path, content))
-            # It may find its old bytes before it hears that others have newer ones, or none.
+            # It may find its old bytes before it hears that others have newer ones, or deleted
+            # them.
             self._ledger.hands_on.setdefault((path, content), []).append(
                 (self._world.now, device.name)
             )
@@ -622,8 +634,9 @@ class Faults:
             if delete.device != device.name or delete.excused:
                 continue
             for other in others:
-                # Told is not enough while it still stands there, or would if the disk were there;
-                # not there is not enough while it may be on its way there.
+                # That the delete was told is not enough while the file is still there, or would be
+                # if the disk were there. That the file is not there is not enough while it may be
+                # on its way there.
                 inode = other.hands.at(delete.path)
                 stands = inode is not None and content_of(inode) == delete.content
                 stands = stands or self._is_unmounted(other)
@@ -637,7 +650,8 @@ class Faults:
                 self._ledger.folders.remove(taken)
 
     def _restored(self, device: SimDevice, before: dict[str, Content]) -> None:
-        """A backup, or a power cut, made the share another one: as if a user had written it."""
+        """A backup, or a power cut, changed the share: the ledger notes it as if a user had written
+        it."""
         self._ledger.restored = True
         after, now = self._contents(device), self._world.now
         everywhere = self._everywhere()
@@ -659,7 +673,7 @@ class Faults:
         self._before[device.name] = self._contents(device)
 
     def _was_cut(self, device: SimDevice) -> None:
-        """A careful user's bytes are all there. Of a careless one's, some are torn."""
+        """A careful user's bytes are all there. Some of a careless user's bytes are torn."""
         for path, inode in device.hands.tree():
             content = content_of(inode)
             if content is None or self._ledger.is_known(content) or path.endswith(".lefting"):
@@ -679,13 +693,13 @@ def _file(data: bytes) -> Content:
 
 
 def _aim(path: str) -> str:
-    """The name that users see of what a call is about; "" if it is the agent's own."""
+    """Returns the name that users see of the path of a call; "" if it is the agent's own."""
     name = path.removesuffix(".lefting")
     return "" if "/" in name or name.startswith((".", "2027")) else name
 
 
 def _copies(job: Job | None) -> list[str]:
-    """The conflict copies that this job may make."""
+    """Returns the conflict copies that this job may make."""
     operations = job.operations if isinstance(job, Apply) else ()
     return [each.copy_to for each in operations if each.copy_to is not None]
 
@@ -694,7 +708,8 @@ Fault = Callable[[Faults, SimDevice, random.Random], None]
 
 
 def _was_told(device: SimDevice, path: str) -> bool:
-    """Whether it knows, as far as it can be asked, that the folder at `path` was taken away."""
+    """Whether the device, as far as it can be asked, knows that the folder at `path` was
+    deleted."""
     if not device.alive:
         return False
     with device.reading() as reader:
@@ -734,8 +749,9 @@ FAULTS_BY_NAME: Final[dict[str, Fault]] = {
 }
 
 FAULTS: Final = tuple(FAULTS_BY_NAME)[:-7]
-"""What befalls any device at any time; mounts only those that have one, an index and bits in some
-seeds, and what a disk is like it is from the beginning."""
+"""Faults that happen to any device at any time. The last seven are not among them: faults of mounts
+happen only to devices that have one, those of indexes and bits only in some seeds, and the kind of
+a disk is fixed from the beginning."""
 FAULT_WEIGHTS: Final = {
     "crash in a job": 4,
     "hand in a job": 4,

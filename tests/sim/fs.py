@@ -1,8 +1,8 @@
-"""`Root`, `Folder` and `File` of disk/fs/interface over a simulated disk: what an agent gets of it.
+"""`Root`, `Directory` and `File` of disk/fs/interface over a simulated disk, as an agent uses them.
 
-Every call is counted, and something can be made to happen before the N-th one: a crash (which is
-no Exception, as no job may catch it), an error of the disk, or a user's hand. After a crash the
-handles of that life are dead: whatever a `finally` still tries does not reach the disk.
+Every call is counted. Before the N-th call something can happen: a crash (which is no Exception, as
+no job may catch it), an error of the disk, or a user's change. After a crash the handles of that
+life are dead: calls in a `finally` do not reach the disk.
 
 Knows a disk and one life of an agent. Must not know why a call is made.
 """
@@ -21,7 +21,7 @@ from leftzmq.tree.entry import Kind
 from .disk import Disk, Inode
 
 _OF_ITSELF = ("flush folder", "names", "own_stat", "set_owner", "set_mode")
-"""Calls on a folder that name nothing in it."""
+"""Calls on a folder that name no file in it."""
 
 
 class Crash(BaseException):
@@ -44,8 +44,9 @@ def _raw(name: str) -> bytes:
 class Calls:
     """The calls of one life of an agent. before: called ahead of each, with its name and a path.
 
-    named: told (folder, name, inode) of whatever the agent gave a name; it looks whether it may
-    wrote: told of an inode that the agent wrote to; gone: of one whose name it took away for good
+    named: called with (folder, name, inode) for each name that the agent gave; checks if it may
+    wrote: called with each inode that the agent wrote to
+    gone:  called with each inode whose last name the agent removed
     """
 
     def __init__(self, disk: Disk) -> None:
@@ -152,7 +153,8 @@ class SimFile(_Handle):
         del self.inode.xattrs[name]
 
     def begin_flush(self, offset: int, length: int) -> None:
-        """What the disk does of its own accord is in the power cut (tests/sim/disk)."""
+        """Does nothing: in disk.power_cut the disk may have written these bytes of its own
+        accord."""
 
     def flush(self) -> None:
         try:
@@ -172,7 +174,7 @@ class SimFile(_Handle):
 
 
 class SimFolder(_Handle):
-    """`Folder` over an inode."""
+    """`Directory` over an inode."""
 
     def __init__(self, calls: Calls, inode: Inode) -> None:
         self._calls, self._disk, self.inode = calls, calls.disk, inode
@@ -362,7 +364,7 @@ class SimFolder(_Handle):
 
 
 class SimRoot(_Handle):
-    """`Root` over what lies at the share's path when it is opened."""
+    """`Root` over the inode at the share's path when it is opened."""
 
     def __init__(self, calls: Calls) -> None:
         if calls.disk.top is None:

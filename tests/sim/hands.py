@@ -1,7 +1,7 @@
 """A user's calls on a simulated disk, by path. Links on the way are not followed.
 
-Knows a disk. Must not know an agent. Whatever a path leads to now is what the user sees; a call
-that is not possible now does nothing and returns False.
+Knows a disk. Must not know an agent. The user sees the file that a path leads to now; a call that
+is not possible now does nothing and returns False.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LEFT = ".left"
 
 
 class Hands:
-    """careful: what the user does is durable at once, as if it were followed by a sync."""
+    """careful: the user's changes are durable at once, as if he called sync after each."""
 
     def __init__(self, disk: Disk, *, careful: bool = True) -> None:
         self.disk, self.careful = disk, careful
@@ -33,12 +33,12 @@ class Hands:
         return inode
 
     def exactly_at(self, path: str) -> Inode | None:
-        """What is listed by just these names."""
+        """Returns the inode whose listed names are exactly these."""
         return self.at(path) if self.listed(path) == path else None
 
     def listed(self, path: str) -> str:
-        """As what the path would be listed: where the disk has another spelling of a name, by
-        that."""
+        """Returns the path as it is listed: a name that the disk spells otherwise is replaced by
+        the disk's spelling."""
         names: list[bytes] = []
         inode = self.disk.top
         for name in path.split("/") if path else []:
@@ -50,13 +50,13 @@ class Hands:
         return b"/".join(names).decode(errors="surrogateescape")
 
     def tree(self) -> Iterator[tuple[str, Inode]]:
-        """All of the share but `.left`."""
+        """Yields everything in the share except `.left`."""
         for path, inode in self.disk.everything():
             if path.split("/", 1)[0] != LEFT:
                 yield path, inode
 
     def below(self, path: str) -> Iterator[tuple[str, Inode]]:
-        """What lies below `path`, and at it."""
+        """Yields the inode at `path` and everything below it."""
         for found, inode in self.tree():
             if found == path or found.startswith(path + "/"):
                 yield found, inode
@@ -64,7 +64,7 @@ class Hands:
     # ---- changing -------------------------------------------------------------------------
 
     def write(self, path: str, data: bytes) -> bool:
-        """Into the file itself, or into a new one."""
+        """Write into the existing file, or into a new one."""
         inode = self.at(path)
         if inode is not None and inode.kind is not Kind.FILE:
             return False
@@ -99,7 +99,7 @@ class Hands:
         return self._written(inode, through)
 
     def write_open(self, path: str, data: bytes, *, at_end: bool) -> bool:
-        """Through a descriptor that stays open: at its end, or over all of it."""
+        """Write through a descriptor that stays open: at the end of the file, or over all of it."""
         inode = self.at(path)
         if inode is None or inode.kind is not Kind.FILE:
             return False
@@ -111,7 +111,7 @@ class Hands:
         return self._flushed(inode)
 
     def close(self, path: str) -> None:
-        """What was written to it is whole."""
+        """The writer closes the file: its bytes are complete."""
         inode = self.at(path)
         if inode is not None and inode.kind is Kind.FILE:
             self.disk.closed(inode, self._name(path))
@@ -120,7 +120,7 @@ class Hands:
         return self._new(path, Kind.DIRECTORY, b"") is not None and self._done()
 
     def make_folders(self, path: str) -> bool:
-        """This one and what is missing above it."""
+        """Make this folder and the missing folders above it."""
         names = path.split("/") if path else []
         for count in range(1, len(names) + 1):
             there = self.at("/".join(names[:count]))
@@ -159,8 +159,8 @@ class Hands:
         return self._done()
 
     def rename(self, path: str, to: str) -> bool:
-        """rename(2): what is at `to` goes, if it is a file, a link or an empty folder. Where the
-        disk takes both for one name, it is spelled so from now on."""
+        """rename(2): a file, a link or an empty folder at `to` is replaced. Where the disk takes
+        both for one name, the file is spelled as `to` from now on."""
         inode, over = self.at(path), self.at(to)
         (source, name), (folder, new) = self._place(path), self._place(to)
         if inode is None or source is None or folder is None:
@@ -237,7 +237,8 @@ class Hands:
         return True
 
     def _flush_up(self, folder: Inode) -> None:
-        """A sync of a folder that has no durable name would be worth nothing."""
+        """Flush the folders up to a durable name: a sync of a folder without one would have no
+        effect."""
         while True:
             self.disk.flush_folder(folder)
             if not folder.where:

@@ -1,8 +1,9 @@
-"""A paired device that holds the folder's secret and obeys nothing: what it has, how it says it.
+"""A paired device that holds the folder's secret and obeys nothing: what it has, and how it says
+it.
 
-It packs its frames with a msgpack of its own; what it says arrives as bytes, through the codec, the
-checks and the seal that an agent has. Knows honest devices by what they say. Must not know what a
-lie is good for (`lies`, `sayings`), nor when it comes and goes (`siege`).
+It packs its frames with a msgpack of its own. Its frames arrive as bytes and pass through the
+codec, the checks and the seal of an agent. Knows honest devices by their messages. Must not know
+the purpose of a lie (`lies`, `sayings`), nor when the device connects and leaves (`siege`).
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ STARTED_S: Final = 1_799_999_000
 MTIME_NS: Final = 1_790_000_000_000_000_000
 
 Due = frozenset[Refusal]
-"""One of these must be what comes of it; none: it breaks no rule that a codec can see."""
+"""One of these refusals must follow; empty: the message breaks no rule that a codec can see."""
 Fields = list[object]
 """Of an entry or a page, in the order of the wire."""
 PATH, KIND, SIZE, MTIME, EXEC, CONTENT, DEPTH, VECTOR, WRITER, STAMP, DELETED = range(11)
@@ -55,7 +56,7 @@ Say = Callable[[SimDevice, Socket, Way, list[bytes], Due], None]
 
 @dataclass(slots=True)
 class Known:
-    """What an honest device said: its life, its head, its entries by path."""
+    """What an honest device told: its life, its head, its entries by path."""
 
     life: bytes
     head: int
@@ -63,7 +64,7 @@ class Known:
 
 
 class Hostile:
-    """say: puts frames on their way. manner: how it answers gets and asks for its index now."""
+    """say: sends frames. manner: how often it lies when it is asked for chunks or for its index."""
 
     def __init__(self, device: SimDevice, chance: random.Random, say: Say) -> None:
         self.key = DeviceKey(NAME.encode().ljust(32, b"-"))
@@ -74,9 +75,9 @@ class Hostile:
         self.data: dict[bytes, bytes] = {}
         self.lists: set[bytes] = set()
         self.known: dict[str, Known] = {}
-        self.manner = 0.3  # so often it lies when it is asked
+        self.manner = 0.3  # how often it lies when it is asked
         self.asked: list[Get] = []
-        self.withheld: set[bytes] = set()  # contents: of these it answers no get
+        self.withheld: set[bytes] = set()  # contents: it answers no get for these
         self.serve: Callable[[SimDevice, Get], None] = self._answer
         self.hang_up: Callable[[SimDevice], None] = lambda device: None
         self.heard_chunks: Callable[[Chunks], None] = lambda chunks: None
@@ -88,7 +89,8 @@ class Hostile:
         self._say(device, Socket.CONTROL, Way.DIALED, [packed(message)], due)
 
     def says(self, device: SimDevice, way: Way, message: object) -> None:
-        """A message on control, over the link that it dialed or over the other one."""
+        """Send a message on control, over the link that the hostile device dialed or over the other
+        one."""
         self._say(device, Socket.CONTROL, way, [packed(message)], frozenset())
 
     def raw(
@@ -102,7 +104,7 @@ class Hostile:
         self._say(device, Socket.BULK, Way.CAME, [packed(message), *body], due)
 
     def page(self, device: SimDevice, fields: Fields, due: Due = frozenset(), tag: int = 6) -> None:
-        """A page made by hand. tag: 6: news; 5: an answer to index_since."""
+        """Send a page made by hand. tag: 6: news; 5: an answer to index_since."""
         frame = packed([tag, self.keys.tag, self.sealed(packed(fields))])
         socket = Socket.NEWS if tag == 6 else Socket.CONTROL
         self._say(device, socket, Way.DIALED, [frame], due)
@@ -111,7 +113,7 @@ class Hostile:
         return seal_page(self.keys, padded(plain), self._chance.randbytes(24))
 
     def fields(self, entries: list[Fields], after: int, last: int, **other: object) -> Fields:
-        """A page of ours, all right but for what `other` says."""
+        """Returns a page of ours that is correct except for the fields in `other`."""
         page: dict[str, object] = {
             "device": bytes(self.key),
             "folder": FOLDER,
@@ -126,7 +128,7 @@ class Hostile:
         return list((page | other).values())
 
     def offer(self, device: SimDevice, *entries: Fields, due: Due = frozenset()) -> None:
-        """Have these from now on, and say so as an honest device would."""
+        """Have these entries from now on, and announce them as an honest device would."""
         before = self.head
         for entry in entries:
             self.head += 1
@@ -138,7 +140,7 @@ class Hostile:
     # -- what it has ----------------------------------------------------------------------------
 
     def file(self, path: object, data: bytes) -> Fields:
-        """A version of ours of a file that can be had from us, with nothing wrong in it."""
+        """Returns a correct version of a file that others can fetch from us."""
         content, depth = self._store(data)
         vector = pairs((self.life, self.head + 1))
         kind = int(Kind.FILE)
@@ -148,7 +150,7 @@ class Hostile:
         ]
 
     def withholds(self, path: str, size: int) -> Fields:
-        """A version of a file of which it gives nothing, not even an answer."""
+        """Returns a version of a file of which the device gives nothing, not even an answer."""
         content = self._chance.randbytes(32)
         self.withheld.add(content)
         other = {SIZE: size, CONTENT: content, DEPTH: int(size > ONE_CHUNK_MAX_BYTES)}
@@ -162,7 +164,7 @@ class Hostile:
         return changed(self._bare(path), {KIND: int(Kind.SYMLINK), CONTENT: target})
 
     def gone(self, entry: Entry, **other: int) -> Fields:
-        """The tombstone of an honest device's version."""
+        """Returns the tombstone of an honest device's version."""
         tomb = changed(self._bare(entry.path), {KIND: int(entry.kind), DELETED: True})
         return changed(tomb, {CONTENT: bytes(entry.content), STAMP: entry.stamp + 1})
 
@@ -170,7 +172,7 @@ class Hostile:
         return changed(self.file(path, b""), {MTIME: 0, CONTENT: b""})
 
     def above(self, fields: Fields, entry: Entry) -> Fields:
-        """As if it had been made from this version."""
+        """Returns the fields as if they had been made from this version."""
         both = dict(entry.vector.pairs) | {self.life: self.head + 1}
         vector = pairs(*sorted(both.items())[:64])
         return changed(fields, {VECTOR: vector, STAMP: min(entry.stamp + 1, 2**62)})
@@ -193,11 +195,12 @@ class Hostile:
         return bytes(listed.content), listed.depth
 
     def contents(self) -> list[tuple[Kind, bytes]]:
-        """All bytes and targets that may come from it, and have not been asked for here yet."""
+        """Returns all bytes and targets that others may get from it, and that this method has not
+        returned yet."""
         new, self._new = self._new, []
         return new
 
-    # -- hearing --------------------------------------------------------------------------------
+    # -- receiving ------------------------------------------------------------------------------
 
     def hear(self, device: SimDevice, message: Message) -> None:
         match message:
@@ -217,7 +220,7 @@ class Hostile:
                 self.heard_chunks(message)
 
     def greet(self, device: SimDevice) -> None:
-        """Over connections that it made itself."""
+        """Greet the device over connections that the hostile device made itself."""
         self.says(device, Way.CAME, self.hello(device))
         self._say(device, Socket.BULK, Way.CAME, [packed([16, VERSION])], frozenset())
 
@@ -228,7 +231,7 @@ class Hostile:
         return [2, VERSION, NAME, [self.row(device)], 1, 2, 32 << 20, False]
 
     def row(self, device: SimDevice, head: int | None = None) -> list[object]:
-        """Of its folder, for this device: it has the secret, and proves it."""
+        """Returns a row of its folder for this device: it has the secret, and proves it."""
         plain = self.life + (self.head if head is None else head).to_bytes(8, "big") + bytes(20)
         pair = pair_of(self.keys, self.key, device.key)
         return [pair.proof, seal_row(pair.key, plain, self._chance.randbytes(24))]
@@ -250,7 +253,7 @@ class Hostile:
         self.page(device, page, tag=5)
 
     def lie_about_index(self, device: SimDevice, times: int) -> None:
-        """A whole index that never ends, begun again and again under other lives."""
+        """Send a whole index that never ends, begun again and again under other lives."""
         for number in range(times):
             life = make_life(device_mark(self.key), STARTED_S + number, b"more")
             self.page(device, self.fields([], 0, 1, head=9, whole=True, life=life), tag=5)
@@ -274,7 +277,7 @@ class Hostile:
                 self.give(device, get, {id: self.data.get(id, b"") + b"more" for id in ids})
             case 4:
                 self.give(device, get, {bytes(32): b"you will like this"})
-            case 5:  # each twice, and as missing
+            case 5:  # each chunk twice, and as missing
                 have = {id: self.data[id] for id in ids if id in self.data}
                 self.give(device, get, have)
                 self.give(device, get, have)
@@ -288,7 +291,7 @@ class Hostile:
                 self.bulk(device, frame, bytes(2 * MAC_BYTES))
 
     def give(self, device: SimDevice, get: Get, plain: dict[bytes, bytes]) -> None:
-        """These bytes, truly sealed, as the answer; what of it is not there is missing."""
+        """Answer with these bytes, correctly sealed; ids that are not in `plain` are missing."""
         asked = [*get.lists, *(ask.id for want in get.wants for ask in want.asks)]
         boxes = [
             (id, seal_list(self.keys, id, data) if id in get.lists else self._box(id, data))
@@ -309,7 +312,8 @@ class Hostile:
 
 
 def packed(what: object) -> bytes:
-    """msgpack as the wire has it; bytes that are no UTF-8 may stand where a text belongs."""
+    """Returns msgpack as the wire has it; bytes that are no UTF-8 may stand where a text
+    belongs."""
     data: bytes = msgpack.packb(what, use_bin_type=True, unicode_errors="surrogateescape")
     return data
 

@@ -1,4 +1,4 @@
-"""One small story again and again, each time with an error of SQLite at another statement.
+"""Runs one small story again and again, each time with an error of SQLite at another statement.
 
 All of them, each kind of error at each statement: python -m tests.sim.index_faults
 """
@@ -38,8 +38,8 @@ LASTS_S = {
 
 
 def statement(fault: IndexFault, number: int) -> bool:
-    """The story with this error at that statement of the first device. Whether there was one so
-    late; raises what is broken."""
+    """Run the story with this error at that statement of the first device. Returns whether the
+    story has so many statements; raises the law that is broken."""
     where = MEMORY if MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="leftzmq-index-", dir=where) as base:
         world = World("index faults", Path(base), "AB", {("A", "B"), ("B", "A")}, Knobs())
@@ -86,7 +86,7 @@ def _live(world: World, fault: IndexFault, number: int) -> bool:
 
 
 def all_of(fault: IndexFault, first: int, step: int) -> Iterator[int]:
-    """The numbers of the statements that were tried."""
+    """Yields the numbers of the statements that were tried."""
     number = first
     while statement(fault, number):
         yield number

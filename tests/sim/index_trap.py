@@ -1,4 +1,4 @@
-"""Errors of SQLite at a statement of one's choice, raised where SQLite would raise them.
+"""Raises errors of SQLite at a chosen statement, where SQLite would raise them.
 
 Knows connections and their statements. Must not know what an index is used for.
 """
@@ -43,7 +43,7 @@ class _Arm:
 
 
 class IndexTrap:
-    """While it is entered. sql: the statement at which a fault came last"""
+    """Active while it is entered. sql: the statement at which the last fault happened"""
 
     def __init__(self) -> None:
         self._arms: dict[Path, _Arm] = {}
@@ -79,8 +79,9 @@ class IndexTrap:
         lasting: bool = False,
         sprung: Callable[[], None] = lambda: None,
     ) -> None:
-        """The statement after so many more of this index fails; lasting: and all that follow, of
-        every connection, and every flush, until `clear`. sprung: called at the first of them"""
+        """After so many more statements of this index, one fails. lasting: all later statements of
+        every connection, and every flush, fail too, until `clear`. sprung: called at the first
+        failure"""
         self._arms[file] = _Arm(fault, statements, lasting, sprung)
 
     def is_set(self, file: Path) -> bool:
@@ -90,14 +91,14 @@ class IndexTrap:
         self._arms.pop(file, None)
 
     def flushed(self, file: Path) -> None:
-        """A flush of this index: raises IndexFailed where its disk does not work now."""
+        """A flush of this index: raises IndexFailed while the index's disk fails."""
         arm = self._arms.get(file)
         if arm is not None and arm.has_sprung:
             raise index_failed(arm.fault, file, "said by a test")
 
     @contextmanager
     def suspended(self) -> Iterator[None]:
-        """A test looks at an index."""
+        """No faults happen while a test looks at an index."""
         self._suspended = True
         try:
             yield

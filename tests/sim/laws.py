@@ -19,7 +19,7 @@ Tree = dict[str, tuple[object, ...]]
 
 
 class Broken(AssertionError):
-    """A law does not hold. law: its short name; the text says what was found."""
+    """A law does not hold. law: its short name; the text says what the check found."""
 
     def __init__(self, law: str, what: str) -> None:
         self.law = law
@@ -27,7 +27,7 @@ class Broken(AssertionError):
 
 
 def tree_of(device: SimDevice) -> Tree:
-    """Everything that is synced: path -> what it is."""
+    """Returns everything that is synced: path -> what it is."""
     found: Tree = {}
     for path, inode in device.hands.tree():
         if path.endswith(LEFTING_SUFFIX):
@@ -54,8 +54,9 @@ def is_final(path: str | None) -> bool:
 
 
 class Witness:
-    """I4: what an agent gives a final name is whole; it never writes to what has one, and never
-    unlinks what a user wrote. And it never names a sequence that a power cut would take back."""
+    """I4: a file to which an agent gives a final name is whole; the agent never writes to a file
+    with a final name, and never unlinks what a user wrote. And the agent never names a sequence
+    that a power cut would take back."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -88,11 +89,12 @@ class Witness:
             if inode.users and not inode.where and not in_trash(inode):
                 path = path_of(folder, name)
                 if self._ledger.gives_way and (path or "").startswith(".left/trash/"):
-                    return  # it made room
+                    return  # the agent made space in the trash
                 raise Broken("I2", f"{device.name} unlinked {path}: {_short(content_of(inode))}")
 
         def in_trash(inode: Inode) -> bool:
-            """From another file system it gets there as a copy, flushed before this goes."""
+            """Whether the inode is in the trash. From another file system a file gets there as a
+            copy, which is flushed before the original is removed."""
             return any(
                 path.startswith(".left/trash/") and other.data == inode.data
                 for path, other in disk.everything()
@@ -151,13 +153,13 @@ def converged(world: World, ledger: Ledger) -> Tree:
 
 
 def _whole_tree(alive: list[SimDevice]) -> Tree:
-    """That of a device whose disk bears every name."""
+    """Returns the tree of a device whose disk can hold every name."""
     return tree_of(min(alive, key=lambda device: bool(device.disk.folds)))
 
 
 def _missing(device: SimDevice, first: Tree) -> bool:
-    """Whether its tree is another one, but for what its disk cannot hold beside something else: of
-    that nothing may be there."""
+    """Whether its tree differs from `first`, apart from paths that its disk cannot hold beside
+    another spelling: at those nothing may be there."""
     here, apart = tree_of(device), _apart(device)
     wanted = {p: what for p, what in first.items() if not any(is_within(p, at) for at in apart)}
     return here != wanted
@@ -169,7 +171,7 @@ def _apart(device: SimDevice) -> set[str]:
 
 
 def _folds_with(path: str, first: Tree, here: Tree) -> bool:
-    """Whether it is somewhere, and another spelling of it here."""
+    """Whether the path is in `first`, and another spelling of it is here."""
     others = [each for each in here if each != path and folded(each) == folded(path)]
     return path in first and bool(others)
 
@@ -185,10 +187,10 @@ def differences(a: str, first: Tree, b: str, second: Tree) -> str:
 
 def _is_known(problem: Problem, device: SimDevice, ledger: Ledger) -> bool:
     """Known gaps: an index that is lost or older, after a power cut too, does not know a `.lefting`
-    that is on the disk, nor does one that was damaged before a kill; and a user can rename the
-    folder that one lies in. Then nobody can say whose it is. And what a disk cannot hold is a
-    problem for as long as it is wanted there; and where a device was refused once to open what it
-    replaced, its user is to look at it."""
+    that is on the disk. Nor does an index that was damaged before a kill; and a user can rename the
+    folder that a `.lefting` lies in. Then nobody can say whose it is. A path that a disk cannot
+    hold is a problem for as long as it is wanted there. And where a device was once not allowed to
+    read a file that it replaced, its user must look at that file."""
     if problem.kind is ProblemKind.ACCESS_LOST and device.name in ledger.refused:
         return True
     if problem.kind is ProblemKind.NAME_FOLDS and device.disk.folds:
@@ -201,7 +203,7 @@ def _has_strays(device: SimDevice, ledger: Ledger) -> bool:
 
 
 def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
-    """I2, and beyond it: what no user replaced anywhere is in the tree, not only in a trash."""
+    """I2, and more: a value that no user replaced anywhere is in the tree, not only in a trash."""
     in_tree = {_content(what) for what in tree.values()}
     kept = set(in_tree)
     for device in world.devices.values():
@@ -215,27 +217,28 @@ def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
             continue
         who = f"{_short(content)} by {value.device} at {value.path} ({value.when:.3f})"
         if content not in kept and value.replaced and ledger.gives_way:
-            continue  # its old versions made room for what came
+            continue  # its old versions were deleted to make space
         if content not in kept:
             raise Broken("I2", f"{who} is nowhere")
         # Known gaps: a file that is renamed to and fro, where the second rename adopts a version
         # that the first one is about to delete, ends in the trash.
-        # And so does the loser whose copy's very name a user took with the same life: what he
-        # wrote there counts as having seen all that this life wrote before.
+        # And so does the loser whose copy's exact name a user took with the same life: his write
+        # there counts as having seen everything that this life wrote before.
         is_taken = any(
             name.startswith((f"{path}.", f"{path.rpartition('.')[0] or path}."))
             for path in (value.path, *(at for at, moved in ledger.hands_on if moved == content))
             for name in ledger.taken_names
         )
-        # And a copy that a user moved back to its name, where it lost once more: its copy would
-        # have the very name that he took it from, and that is deleted with just these bytes.
+        # And a copy that a user moved back to its name, where it lost once more: its new copy would
+        # have the exact name from which he took it, and that name is deleted with exactly these
+        # bytes.
         is_back = any(d.content == content and is_conflict_name(d.path) for d in ledger.deletes)
         to_and_fro = len(ledger.moved.get(content, ())) > 1 or any(
             is_within(value.path, old) and (new, old) in ledger.renames
             for old, new in ledger.renames
         )
         # And a file that was renamed to and fro by a device that then lost its state: others hold
-        # the delete of the name that it has again, of just these bytes.
+        # the delete of the file's present name, with exactly these bytes.
         forgotten = any(each == content for *_, each in ledger.forgotten)
         is_forgotten = content in ledger.moved and forgotten
         excused = to_and_fro or is_taken or is_back or is_forgotten or content in adrift
@@ -244,8 +247,8 @@ def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
 
 
 def _adrift(world: World, ledger: Ledger) -> set[Content | None]:
-    """Known gap: between an exchange and the naming of the copy the device ended, and before its
-    next start a user renamed the folder: the old version lies there as a Problem."""
+    """Known gap: the device ended between an exchange and the naming of the copy, and a user
+    renamed the folder before the device's next start: the old version lies there as a Problem."""
     return {
         content_of(inode)
         for device in world.devices.values()
@@ -275,15 +278,15 @@ def nothing_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
         ):
             continue  # moved to another name, where it lost: this is the name of its copy again
         if is_conflict_name(delete.path) and _is_told_above(ledger, delete):
-            continue  # so it lost once more there
+            continue  # it lost once more there
         who = f"{_short(delete.content)} at {delete.path}"
         raise Broken("I3", f"{who}, deleted by {delete.device} ({delete.when:.3f}), is back")
 
 
 def _is_respelled(world: World, ledger: Ledger, path: str) -> bool:
-    """A known gap: where one device's disk folds names, and users spelled a folder at or above it
-    otherwise more than once, or one inside another: what came along there may be found before it is
-    known that it was moved on, or deleted."""
+    """A known gap: one device's disk folds names, and users respelled a folder at or above the path
+    more than once, or one folder inside another. A file that was renamed together with the folder
+    may be found before the device knows that the file was moved on, or deleted."""
     if not any(device.disk.folds for device in world.devices.values()):
         return False
     respelled = [pair for pair in ledger.renamed if folded(pair[0]) == folded(pair[1])]
@@ -291,8 +294,9 @@ def _is_respelled(world: World, ledger: Ledger, path: str) -> bool:
 
 
 def _is_told_above(ledger: Ledger, delete: Delete) -> bool:
-    """Whether what a conflict copy is of was another device's, under its own name, that no user
-    took away: it may not have heard that it lost, and so have kept it above what was deleted."""
+    """Whether another device had the original of this conflict copy under the original's name, and
+    no user removed it there. That device may not have heard that its version lost, and so have told
+    it again above the delete."""
     value = ledger.values[delete.content]
     if value.device == delete.device or value.path == delete.path:
         return False
@@ -304,10 +308,10 @@ def _is_told_above(ledger: Ledger, delete: Delete) -> bool:
 def _another_delete(
     world: World, ledger: Ledger, path: str, device: str, content: Content | None
 ) -> bool:
-    """A known gap: of two deletes at one path, each of something else, the higher one wins, with
-    what it had not seen: a third device keeps above both what it still has, and has not yet heard
-    that it was deleted. So for two deletes of one folder, of which one had not seen all that was
-    below it. content: what this device deleted; None: a folder."""
+    """A known gap: two deletes at one path, each of another content: the higher one wins, without
+    having seen what the other one deleted. A third device tells what it still has above both if it
+    has not yet heard of that delete. The same holds for two deletes of one folder, of which one had
+    not seen everything below the folder. content: what this device deleted; None: a folder."""
     if len(world.devices) < 3:
         return False
     return any(
@@ -317,8 +321,8 @@ def _another_delete(
 
 
 def no_folder_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
-    """I3 for folders: one that a user took away is there only if somebody needs it, be it for a
-    `.lefting` that a power cut made nobody's."""
+    """I3 for folders: a folder that a user deleted is there only if something needs it, even if
+    that is a `.lefting` whose row a power cut took."""
     strays = [
         path
         for device in world.devices.values()
@@ -342,10 +346,10 @@ def no_folder_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
 
 
 def no_folder_lost(world: World, ledger: Ledger, tree: Tree) -> None:
-    """I2 for folders: one that a user made, and nobody took away, is there; or came along where a
-    disk that folds names gave a folder above it the other spelling, as others had done (and was
-    taken away under that); or where
-    a user renamed a folder above while it was being made there."""
+    """I2 for folders: a folder that a user made, and nobody deleted, is there. It may also have
+    been renamed along with a folder above it, which a disk that folds names respelled as others had
+    done (and then deleted under the new spelling). Or a user renamed a folder above it while the
+    device was making the folder there."""
     folds = any(device.disk.folds for device in world.devices.values())
     there = {folded(path) for path, what in tree.items() if what == ("folder",)} if folds else set()
     there |= {folded(path) for path in ledger.gone_folders} if folds else set()
@@ -362,8 +366,8 @@ def no_folder_lost(world: World, ledger: Ledger, tree: Tree) -> None:
 
 
 def index_is_the_disk(device: SimDevice, *, exact: bool) -> None:
-    """I8: what the index says of us is what a scan of the disk would say. exact: so are the stats,
-    as they are after a walk (a new hard link changes one, and no watcher tells)."""
+    """I8: our rows in the index are what a scan of the disk would say. exact: the stats are equal
+    too, as after a walk (a new hard link changes the stat, and no watcher reports it)."""
     said: Tree = {}
     after = b""
     while groups := device.store.paths(after, 1000):

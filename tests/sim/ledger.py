@@ -1,9 +1,9 @@
-"""Everything that users ever wrote, and what became of it by users' hands.
+"""Records everything that users ever wrote, and what users did with it later.
 
-Every value is unique, so that whatever is found anywhere names who wrote it. A value ends when a
-user removes its last name on a device where he saw it; from then on nothing is owed to it.
+Every value is unique, so any value found anywhere identifies its writer. A value ends when a user
+removes its last name on a device where he saw it; from then on no device must keep it.
 
-Knows values. Must not know agents: what they do with a value is for the laws to judge.
+Knows values. Must not know agents: the laws judge what agents do with a value.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Value:
 
 @dataclass(slots=True)
 class Delete:
-    """A user saw this at this path, and deleted or moved it. excused: why it may come back."""
+    """A user saw this content at this path, and deleted or moved it. excused: why it may come
+    back."""
 
     path: str
     content: Content
@@ -52,21 +53,21 @@ class Ledger:
     deletes: list[Delete] = field(default_factory=list)
     hands_on: dict[tuple[str, Content], list[tuple[float, str]]] = field(default_factory=dict)
     made: list[tuple[float, str, str]] = field(default_factory=list)  # when, device, path
-    folders: list[tuple[float, str, str]] = field(default_factory=list)  # that were taken away
+    folders: list[tuple[float, str, str]] = field(default_factory=list)  # deleted ones
     made_folders: set[str] = field(default_factory=set)
-    gone_folders: set[str] = field(default_factory=set)  # somebody took or moved one from there
-    turned: dict[Content, Content] = field(default_factory=dict)  # a bit of them -> before
+    gone_folders: set[str] = field(default_factory=set)  # a user deleted or moved one from there
+    turned: dict[Content, Content] = field(default_factory=dict)  # with a turned bit -> before
     renamed: list[tuple[str, str]] = field(default_factory=list)  # folders, by users
-    renames: set[tuple[str, str]] = field(default_factory=set)  # of anything, by users
+    renames: set[tuple[str, str]] = field(default_factory=set)  # of any path, by users
     restored: bool = False
-    gives_way: bool = False  # some device has so small a disk that its trash gives way
+    gives_way: bool = False  # some device has so small a disk that its trash is emptied for space
     moved: dict[Content, set[str]] = field(default_factory=dict)
     taken_names: set[str] = field(default_factory=set)  # of conflict copies, by users
     forgotten: set[tuple[str, str, Content]] = field(default_factory=set)  # device, path
     stray_leftings: set[str] = field(default_factory=set)
     tombs: set[tuple[str, str]] = field(default_factory=set)  # device, path; of no value
-    refused: set[str] = field(default_factory=set)  # devices that once might not, and could
-    adrift: set[Content] = field(default_factory=set)  # old versions in them that users moved
+    refused: set[str] = field(default_factory=set)  # devices that were once denied a call
+    adrift: set[Content] = field(default_factory=set)  # old versions in folders that users moved
 
     def wrote(self, content: Content, device: str, path: str, now: float) -> None:
         """A user, or a power cut that tore a file, made these bytes at this path."""
@@ -79,20 +80,20 @@ class Ledger:
             self.put_hands_on(path, content, device, now)
 
     def made_at(self, path: str, device: str, now: float) -> None:
-        """A user made or wrote something there: what is above it has to be there, too."""
+        """A user made or wrote something there: the folders above it have to be there, too."""
         self.made.append((now, device, path))
 
     def put_hands_on(self, path: str, content: Content, device: str, now: float) -> None:
-        """Touched, moved there, or put back: not what was there when it was first written."""
+        """The value was touched, moved there, or restored after it was first written."""
         self.made_at(path, device, now)
         self.hands_on.setdefault((path, content), []).append((now, device))
 
     def removed(
         self, path: str, content: Content, device: str, now: float, how: str, hands: Hands
     ) -> None:
-        """A user took this value away from this path (and saw what he took)."""
-        # What a device does not know that it had, its delete has not seen: it may have a copy
-        # elsewhere that is a concurrent edit to everybody.
+        """A user removed this value from this path (and saw it there)."""
+        # A device does not know that it had this value, so its delete has not seen the value: it
+        # may have a copy elsewhere that is a concurrent edit to everybody.
         knew_not = (device, path, content) in self.forgotten
         excused = "its device had forgotten that it had it" if knew_not else ""
         self.deletes.append(Delete(path, content, device, now, excused))
@@ -102,7 +103,7 @@ class Ledger:
             self.ends(content, how, hands)
 
     def ends(self, content: Content, how: str, hands: Hands) -> None:
-        """A user took one of its names away on this device; it may have another one there."""
+        """A user removed one of its names on this device; it may have another name there."""
         ended: set[Content] = set()
         each: Content | None = content
         while each is not None and each not in ended:  # a bit may turn, and turn back
@@ -112,7 +113,7 @@ class Ledger:
                 value.replaced = how
                 if not is_in_tree(hands, each):
                     value.ended = how
-            each = self.turned.get(each)  # for its user it was this
+            each = self.turned.get(each)  # its user knew it as this
 
     def is_known(self, content: Content) -> bool:
         return content in self.values or content == (Kind.FILE, b"")
@@ -123,9 +124,9 @@ def content_of(inode: Inode) -> Content | None:
 
 
 def is_in_tree(hands: Hands, content: Content) -> bool:
-    """Whether it has a name here. That of a `.lefting` counts only for what a user wrote: an
-    exchange put the old version there, and the agent owes it a name. What is being fetched has
-    none."""
+    """Whether it has a name here. The name of a `.lefting` counts only for bytes that a user wrote:
+    an exchange put the old version there, and the agent must give it a name. A file that is being
+    fetched has no name."""
     return any(
         content_of(inode) == content and (inode.users or not path.endswith(LEFTING_SUFFIX))
         for path, inode in hands.tree()

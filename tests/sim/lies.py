@@ -1,7 +1,8 @@
-"""Versions that a hostile device says it has, each with what is due if a check can see it.
+"""Versions that a hostile device says it has, each with the refusal that is due if a check can see
+the lie.
 
-Where nothing is due, a paired device is allowed to say it: the laws tell whether what follows is
-bearable. Knows entries as they are packed. Must not know when it is said.
+Where no refusal is due, a paired device is allowed to say it: the laws judge whether the
+consequences are bearable. Knows entries as they are packed. Must not know when a lie is said.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def _bend(name: str) -> Lie:
 
 
 def _vectors(m: Hostile, device: SimDevice, chance: random.Random) -> None:
-    """Writers without end, counters out of their range, in no order, twice."""
+    """Too many writers, counters out of their range, out of order, or repeated."""
     own = (m.life, m.head + 1)
     vector, due = chance.choice(
         (
@@ -128,7 +129,7 @@ def _names(m: Hostile, device: SimDevice, chance: random.Random) -> None:
 
 
 def _targets(m: Hostile, device: SimDevice, chance: random.Random) -> None:
-    """A link to anywhere; and things below it, as if it were a folder."""
+    """A link to anywhere; and paths below it, as if it were a folder."""
     target, due = chance.choice(
         (
             (b"..", NONE),
@@ -159,8 +160,8 @@ def _raw(entry: Entry) -> Fields:
 
 
 def _about_theirs(m: Hostile, device: SimDevice, chance: random.Random) -> None:
-    """Of a version that an honest device has: it is deleted, replaced, seen or not, named twice,
-    of another size, of another writer, or seen by all that there is."""
+    """A version that an honest device has is told as deleted, replaced, seen or not seen, named
+    twice, of another size, of another writer, or seen by everything that there is."""
     entry = one_of(m, device, chance)
     if entry is None:
         return
@@ -201,7 +202,7 @@ def _other(entry: Entry) -> bytes:
 
 
 def _grows(m: Hostile, device: SimDevice, chance: random.Random) -> None:
-    """The same version, seen by ever more."""
+    """The same version again and again, seen by ever more."""
     entry = one_of(m, device, chance)
     if entry is None:
         return
@@ -211,7 +212,7 @@ def _grows(m: Hostile, device: SimDevice, chance: random.Random) -> None:
 
 
 def _older(m: Hostile, device: SimDevice, chance: random.Random) -> None:
-    """A version, then an older one of the same path, in one chain."""
+    """A version, then an older version of the same path, in one chain."""
     path = chance.choice(NAMES)
     m.offer(device, m.file(path, b"newer" + chance.randbytes(4)))
     m.offer(device, changed(m.file(path, b"older" + chance.randbytes(4)), {STAMP: 5, MTIME: 5}))
@@ -221,7 +222,7 @@ def _older(m: Hostile, device: SimDevice, chance: random.Random) -> None:
 
 
 def _within_itself(m: Hostile, device: SimDevice, chance: random.Random) -> None:
-    """A folder in itself, over and over; and a link to what is above it."""
+    """A folder in itself, over and over; and a link to a folder above it."""
     deep = ["/".join(["a"] * depth) for depth in range(1, chance.choice((3, 40, 128)))]
     for at in range(0, len(deep), 60):
         m.offer(device, *(m.folder(path) for path in deep[at : at + 60]))
@@ -232,8 +233,8 @@ def _within_itself(m: Hostile, device: SimDevice, chance: random.Random) -> None
 
 
 def _torn_trees(m: Hostile, device: SimDevice, chance: random.Random) -> None:
-    """Files below files, twins that some file systems cannot tell apart, children without
-    parents, parents that go before their children."""
+    """Files below files, names that some file systems cannot tell apart, children without parents,
+    parents that are deleted before their children."""
     said: list[Fields] = chance.choice(
         (
             [m.file("f", b"f"), m.file("f/below", b"below a file")],
@@ -249,7 +250,7 @@ def _torn_trees(m: Hostile, device: SimDevice, chance: random.Random) -> None:
 
 
 def _large(m: Hostile, device: SimDevice, chance: random.Random) -> None:
-    """A large file: a true one, or one whose lists lie about length, depth or each other."""
+    """A large file: a correct one, or one whose lists lie about length, depth or each other."""
     data = random.Random(chance.random()).randbytes(chance.choice((300_000, 700_000)))
     true = m.file(chance.choice(NAMES), data)
     top, again = _list_of_lists(m)
@@ -272,14 +273,15 @@ def _large(m: Hostile, device: SimDevice, chance: random.Random) -> None:
 
 
 def _withheld(m: Hostile, device: SimDevice, chance: random.Random) -> None:
-    """More files than anybody works at at once, and no answer to a question for one."""
+    """More files than any device works at at once, and no answer to a get for one of them."""
     size = chance.choice((1000, 20_000, 300_000, 20_000_000))
     said = [m.withholds(f"{size} never {number}", size) for number in range(60)]
     m.offer(device, *said)
 
 
 def _list_of_lists(m: Hostile) -> tuple[bytes, bytes]:
-    """A list that names one chunk, and a list, all over; what it names names itself the same."""
+    """A list that names one chunk and one list over and over; the inner list names itself as the
+    same."""
     bottom = pack_row(chunk_id(m.keys, b"chunk"), 1 << 20) * 14_563
     ids: list[bytes] = []
     for _ in range(4):

@@ -1,7 +1,7 @@
-"""200 names and more that a hostile device could send as paths, each with what is due: a refusal,
-or None where the name is legal and must be handled like any other.
+"""200 names and more that a hostile device could send as paths, each with its due refusal, or None
+where the name is legal and must be handled like any other.
 
-Nothing here is written by hand twice: a table of shapes makes them.
+Tables of shapes make the names; none is written by hand twice.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ NO_TEXT: Final = (b"\xff", b"a\xffb", b"\xc3", b"\xed\xa0\x80", b"\xc0\xaf", b"\
 
 
 def table() -> Iterator[tuple[str, bytes, Due]]:
-    """(what it is, the bytes of the path, what is due)."""
+    """Yields (what it is, the bytes of the path, the due refusal)."""
     rows: list[tuple[str, tuple[str, ...], Due]] = [
         ("up", UP, UNCLEAN),
         ("dots", DOTS, UNCLEAN),
@@ -239,4 +239,4 @@ def table() -> Iterator[tuple[str, bytes, Due]]:
 
 
 TABLE: Final = tuple(table())
-"""Each once."""
+"""Each name once."""

@@ -1,8 +1,8 @@
 """One device: its node over its store and share. The mesh on real files and the simulation are two
-settings of it.
+surroundings for it.
 
 Knows how an agent opens a folder and what it does with each action. Must not know how messages
-travel, when jobs run, or what lies under the share: its surroundings do.
+travel, when jobs run, or which disk is under the share: its surroundings do.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Dropped(AssertionError):
 
 
 class Surroundings(Protocol):
-    """What a device finds itself in."""
+    """What a device uses of the mesh or the simulation around it."""
 
     now: float
     random: random.Random
@@ -73,7 +73,7 @@ class Device:
         self.sent: list[object] = []
         self.alive = False
         self.starts = 0
-        self.index_fits = 1 << 40  # bytes that the disk of its state directory still bears
+        self.index_fits = 1 << 40  # bytes of an index that fit on the disk of its state directory
 
     def begin(
         self,
@@ -81,11 +81,12 @@ class Device:
         open_share: Callable[[bytes | None], Share],
         peers: list[Peer],
     ) -> None:
-        """What agent.Agent does between the lock of its state directory and `Started`."""
+        """Does what Agent of runtime/agent does between the lock of its state directory and
+        `Started`."""
         self.starts += 1
         self.index_file, self._share_of = index, open_share
         self._listed = {peer.key for peer in peers}
-        self.token: bytes | None = None  # of the share that this agent had open last
+        self.token: bytes | None = None  # of the share that this agent opened last
         self.runner = JobRunner(
             lambda: self.around.wall_ns(self),
             self.make_durable,
@@ -143,7 +144,7 @@ class Device:
         self._anew = folder
 
     def began(self) -> None:
-        """A folder begins, over a store that nobody had before."""
+        """A folder begins, over a new store."""
 
     def take_over(self) -> None:
         assert self._anew is not None
@@ -156,7 +157,7 @@ class Device:
         self.handle(FolderBegun(FOLDER))
 
     def end(self) -> None:
-        """The process is gone: what was committed stays, nothing else does."""
+        """The process ends: only committed data stays."""
         self.alive = False
         for folder in (self.folder, self._anew):
             if folder is not None:
@@ -196,10 +197,10 @@ class Device:
         raise Dropped(f"{self.name} dropped {drop.device!r}: {drop.refusal} {drop.detail}")
 
     def scan(self) -> None:
-        """What the watcher would have said, in one go."""
+        """Hand over all pending touches of the watcher at once."""
         for output in self.folder.scheduler.walk_all(self.around.now):
             if not isinstance(output, actions.Action):
-                self.handle(output)  # what was held as gone until now
+                self.handle(output)  # deletes that were held back until now
                 continue
             if isinstance(output, actions.Work):
                 self.node.reopening.job_begins(FOLDER)
@@ -210,7 +211,7 @@ class Device:
 
 
 def content_id(keys: FolderKeys, data: bytes | bytearray) -> bytes:
-    """What the content of a file of these bytes is called."""
+    """Returns the content id of a file of these bytes."""
     if len(data) <= ONE_CHUNK_MAX_BYTES:
         return chunk_id(keys, data)
     rows, at = [], 0
@@ -238,7 +239,7 @@ def arrival(receiver: Device, came: Link, message: Message, body: object) -> Fac
 
 
 def heads_in(sender: Device, to: DeviceKey, message: Message) -> list[int]:
-    """The sequences that a message of this sender says to be its last durable ones."""
+    """Returns the sequences that a message of this sender names as its last durable ones."""
     if isinstance(message, Hello | Welcome):
         rows = (opened(sender.keys, sender.key, to, FOLDER, row) for row in message.folders)
         return [row.head for row in rows if isinstance(row, Standing)]

@@ -1,7 +1,8 @@
-"""A seed as a plan: who there is, how rough it is, and what happens when. And running one.
+"""Makes a plan from a seed: which devices there are, how rough the world is, and what happens when.
+Also runs a plan.
 
-Every step takes a chance of its own (seed and number), so that a plan stays what it is when steps
-are left out of it.
+Every step has random choices of its own (from seed and number), so the other steps stay the same
+when some are left out.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ from .world import Knobs, World
 QUIET_S: Final = 15.0
 LOOKED_S: Final = 30.0
 NOTICED_S: Final = RECENT_S + 2 * HEARTBEAT_PERIOD_S
-"""After which it is known that a clone is gone."""
+"""After so many seconds every device knows that a clone is gone."""
 PATIENCE_S: Final = 600.0
 MEMORY: Final = Path("/dev/shm")
 W = TypeVar("W", bound=World)
-"""Where a flush of an index costs nothing, if there is such a place."""
+"""MEMORY: a directory where a flush of an index costs nothing, if it exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """number: in the plan as the seed made it."""
+    """number: the step's place in the plan as the seed made it."""
 
     number: int
     at: float
@@ -68,7 +69,7 @@ class Outcome:
 
 
 def plan_of(seed: int, devices: int = 0) -> Plan:
-    """What this seed stands for. devices: 0: the seed says how many."""
+    """Returns the plan of this seed. devices: how many; 0: the seed decides."""
     chance = random.Random(f"{seed}/plan")
     count = devices or chance.choice((2, 2, 2, 3, 3, 4))
     names = "ABCD"[:count]
@@ -93,13 +94,13 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     dials = dials_of(chance, names)
     if any(step.what == "fold names" for step in more):
-        # What a device cannot hold it cannot pass on: nobody may depend on it.
+        # A device cannot pass on a file that it cannot hold: no device may depend on this one.
         dials |= {(a, b) for a in names for b in names if a < b}
     return Plan(seed, names, dials, knobs, large, steps)
 
 
 def _mounts(seed: int, names: str, span: float) -> list[Step]:
-    """In some seeds one device has a mount in its share, which goes and comes."""
+    """In some seeds one device has a mount in its share, which is unmounted and mounted again."""
     chance = random.Random(f"{seed}/mounts")
     if chance.random() > 0.15:
         return []
@@ -110,8 +111,8 @@ def _mounts(seed: int, names: str, span: float) -> list[Step]:
 
 
 def _folding(seed: int, names: str, span: float) -> list[Step]:
-    """In every fifth seed one device has a disk that folds names, and everybody changes the case of
-    some."""
+    """In every fifth seed one device has a disk that folds names, and all users change the case of
+    some names."""
     chance = random.Random(f"{seed}/folding")
     if chance.random() > 0.2:
         return []
@@ -125,8 +126,8 @@ def _folding(seed: int, names: str, span: float) -> list[Step]:
 def _now_and_then(
     seed: int, names: str, span: float, word: str, share: float, counts: tuple[int, ...], what: Step
 ) -> list[Step]:
-    """In a share of the seeds it happens so many times, now here and now there. what: the first of
-    these steps, but for time and device; word: names the chances that are drawn for it."""
+    """In a share of the seeds `what` happens so many times, on changing devices. what: the first of
+    these steps, except for time and device; word: names the random choices of these steps."""
     chance = random.Random(f"{seed}/{word}")
     if chance.random() > share:
         return []
@@ -138,19 +139,19 @@ def _now_and_then(
 
 
 def _index_faults(seed: int, names: str, span: float) -> list[Step]:
-    """SQLite fails."""
+    """Errors of SQLite."""
     what = Step(2000, 0.0, "", "fail index")
     return _now_and_then(seed, names, span, "index", 0.2, (1, 2, 5), what)
 
 
 def _open_files(seed: int, names: str, span: float) -> list[Step]:
-    """Files are written all the time."""
+    """Files that are written all the time."""
     what = Step(3000, 0.0, "", "keep open")
     return _now_and_then(seed, names, span, "open", 0.15, (1, 1, 2), what)
 
 
 def _turned_bits(seed: int, names: str, span: float) -> list[Step]:
-    """Bits of files turn, and no stat tells."""
+    """Bits of files turn, and no stat changes."""
     what = Step(5000, 0.0, "", "turn a bit")
     return _now_and_then(seed, names, span, "bits", 0.1, (1, 3, 6), what)
 
@@ -162,13 +163,13 @@ def _small_disks(seed: int, names: str) -> list[Step]:
 
 
 def _clones(seed: int, names: str, span: float) -> list[Step]:
-    """A copy of a machine runs beside it."""
+    """A copy of a machine runs beside it for a while."""
     what = Step(7000, 0.0, "", "clone machine")
     return _now_and_then(seed, names, span, "clones", 0.07, (1, 1, 2), what)
 
 
 def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:
-    """Who dials whom: both ways, one way, a ring, or all to one."""
+    """Returns which device dials which: both ways, one way, a ring, or all to one."""
     shape = chance.choice(("both", "both", "one way", "ring", "star"))
     pairs = [(a, b) for a in names for b in names if a < b]
     match shape:
@@ -193,13 +194,13 @@ def _steps(
             steps.append((-1.0, name, chance.choice(("create", "make tree", "make folder"))))
     for _ in range(deeds):
         at = chance.uniform(0.0, span)
-        if steps and chance.random() < 0.3:  # at nearly the same time as another one
+        if steps and chance.random() < 0.3:  # at nearly the same time as another step
             at = max(0.0, chance.choice(steps)[0]) + chance.random() * 0.05
         steps.append((at, chance.choice(names), chance.choices(kinds, weights)[0]))
     chances = [FAULT_WEIGHTS.get(fault, 1) for fault in FAULTS]
     for _ in range(faults):
         at = chance.uniform(0.0, span)
-        if chance.random() < 0.5:  # in the middle of what follows a deed
+        if chance.random() < 0.5:  # soon after another step, while its effects go on
             at = max(0.0, chance.choice(steps)[0]) + chance.choice((0.005, 0.1, 1.0))
         steps.append((at, chance.choice(names), chance.choices(FAULTS, chances)[0]))
     steps.sort(key=lambda step: step[0])
@@ -207,12 +208,12 @@ def _steps(
 
 
 def run(plan: Plan, *, story: bool = False) -> Outcome:
-    """Live through it, and look whether the laws hold."""
+    """Run the plan, and check whether the laws hold."""
     return lived(plan, World, _live, story=story)
 
 
 def lived(plan: Any, kind: type[W], live: Callable[[Any, W], None], *, story: bool) -> Outcome:
-    """What comes of `live` in a world of this kind, made as the plan says."""
+    """Returns the outcome of `live` in a world of this kind, made as the plan says."""
     where = MEMORY if MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="leftzmq-sim-", dir=where) as base:
         world = kind(plan.seed, Path(base), plan.names, set(plan.dials), plan.knobs)
@@ -257,7 +258,7 @@ def _live(plan: Plan, world: World) -> None:
     world.run_until(world.now + last + 1.5)
     faults.end()
     if faults.bits_turned:
-        world.run_until(world.now + LOOKED_S)  # what is being looked at is told before
+        world.run_until(world.now + LOOKED_S)  # looks under way are told before
         faults.turn_back()
     if world.clones:
         world.run_until(world.now + NOTICED_S)
@@ -274,12 +275,12 @@ def _live(plan: Plan, world: World) -> None:
 
 
 def settle(world: World) -> None:
-    """Until all have had what they need, or patience is over."""
+    """Run until all devices have what they need, or PATIENCE_S is over."""
     world.delays.calm = True
     end = world.now + PATIENCE_S
     while world.now < end:
         messages = world.messages
-        world.run_until(world.now + 2.13 * HEARTBEAT_PERIOD_S)  # never in step with them
+        world.run_until(world.now + 2.13 * HEARTBEAT_PERIOD_S)  # never in step with heartbeats
         if laws.is_quiet(world) and world.messages == messages:
             return
 

@@ -1,5 +1,5 @@
-"""Pages and messages that a hostile device says: impossible numbers, questions that nobody asks,
-answers that nobody wanted, and noise. Each is said with what is due for it.
+"""Pages and messages that a hostile device sends: impossible numbers, questions that nobody asks,
+answers that nobody wanted, and noise. Each has its due refusal.
 
 Knows pages and messages as they are packed. Must not know what versions mean (`lies` does).
 """
@@ -30,14 +30,14 @@ NAMES: Final = ("a", "b", "c", "A", "d.txt", "ä", "a/b", "b/c", "b/a")
 
 
 def one_of(m: Hostile, device: SimDevice, chance: random.Random) -> Entry | None:
-    """A version that this device has, as far as it was heard."""
+    """Returns a version that this device has, as far as the hostile device has heard."""
     known = m.known.get(device.name)
     entries = [e for e in known.entries.values() if not e.deleted] if known else []
     return chance.choice(sorted(entries, key=lambda e: e.path)) if entries else None
 
 
 def _lives(count: int) -> list[list[object]]:
-    """All that so many lives will ever write is said to be accepted."""
+    """Returns ranges that accept everything that so many lives will ever write."""
     return [[bytes([number]) * 12, 1, 2**53] for number in range(1, count + 1)]
 
 
@@ -45,7 +45,7 @@ def _lives(count: int) -> list[list[object]]:
 
 
 def _sequences(m: Hostile, device: SimDevice, chance: random.Random) -> None:
-    """Numbers that go backwards, repeat, leave gaps, or cannot be."""
+    """Sequences that go backwards, repeat, leave gaps, or are impossible."""
     entry = m.file(chance.choice(NAMES), chance.randbytes(9))
     head, end = m.head, 2**53
     theirs = m.known[device.name].life if device.name in m.known else m.life
@@ -92,7 +92,7 @@ def _the(refusal: Refusal) -> Due:
 
 
 def _messages(m: Hostile, device: SimDevice, chance: random.Random) -> None:
-    """Questions and greetings that no honest device would ask or say."""
+    """Questions and greetings that no honest device would send."""
     tag, end = m.keys.tag, 2**53
     row, other = m.row(device, chance.choice((0, 7, end))), [bytes(16), bytes(80)]
     said, due = chance.choice(
@@ -115,7 +115,7 @@ def _messages(m: Hostile, device: SimDevice, chance: random.Random) -> None:
 
 
 def _rows(m: Hostile, device: SimDevice, chance: random.Random) -> None:
-    """Hellos of rows that are another's, or whose box is not what the proof promises."""
+    """Hellos with rows of another device, or with boxes that do not fit their proofs."""
     row = m.row(device)
     proof, box = row
     assert isinstance(box, bytes)
@@ -134,7 +134,7 @@ def _rows(m: Hostile, device: SimDevice, chance: random.Random) -> None:
 
 
 def _orders(m: Hostile, device: SimDevice, chance: random.Random) -> None:
-    """What honest devices say, in any order, over either link; and it hangs up in between."""
+    """Messages of honest devices, in any order, over either link; connections end in between."""
     tag = m.keys.tag
     page = m.fields([], m.head, m.head, head=m.head)
     for _ in range(chance.randrange(2, 8)):
@@ -179,7 +179,7 @@ def _floods(m: Hostile, device: SimDevice, chance: random.Random) -> None:
 
 
 def _questions(m: Hostile, device: SimDevice, chance: random.Random) -> None:
-    """Gets of what was never held, beside what is, longer than it is, or without end."""
+    """Gets for chunks that were never held, for more bytes than a chunk has, or without end."""
     tag, entry = m.keys.tag, one_of(m, device, chance)
     held = bytes(entry.content) if entry and entry.kind is Kind.FILE else bytes(32)
     never = chance.randbytes(32)

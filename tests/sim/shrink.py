@@ -1,4 +1,5 @@
-"""A failing plan with fewer steps, fewer devices and a calmer world, that breaks the same law.
+"""Makes a failing plan smaller: fewer steps, fewer devices and a calmer world that break the same
+law.
 
 Knows plans. Must not know why they fail.
 """
@@ -15,7 +16,7 @@ Runs = Callable[[Plan], Outcome]
 
 
 def shrunk(failed: Outcome, tries: int = 400, runs: Runs = run) -> Outcome:
-    """The smallest plan that was found in so many runs to break the same law."""
+    """Returns the smallest plan that broke the same law in at most `tries` runs."""
     best = failed
     left = tries
     again = True
@@ -33,7 +34,7 @@ def shrunk(failed: Outcome, tries: int = 400, runs: Runs = run) -> Outcome:
 
 
 def _smaller(plan: Plan) -> Iterator[Plan]:
-    """Plans with less in them, the boldest first."""
+    """Yields smaller plans, the largest reductions first."""
     steps = plan.steps
     size = len(steps) // 2
     while size:
@@ -58,12 +59,13 @@ def _calmer(knobs: Knobs) -> Iterator[Knobs]:
 
 
 def command(plan: Plan) -> str:
-    """What replays it."""
+    """Returns the command that replays the plan."""
     return f"python -m tests.sim --replay '{pack(plan)}'"
 
 
 def pack(plan: Plan) -> str:
-    """A plan in one word: its seed, who is left, which steps, and what of the world was calmed."""
+    """Returns a plan as one word: its seed, the remaining devices and steps, and what was
+    calmed."""
     keep = ",".join(str(step.number) for step in plan.steps)
     calm = [k for k in Knobs.__dataclass_fields__ if getattr(plan.knobs, k) == getattr(Knobs(), k)]
     return f"{plan.seed}/{plan.names}/{keep}/{int(plan.large)}/{','.join(calm)}"

@@ -1,9 +1,12 @@
-"""A world with a hostile device in it: connections to it, what is refused, and who is shut out.
+"""A world with a hostile device in it: connections to it, its refused messages, and which devices
+shut it out.
 
-What it says is handed to honest devices as frames, the way bus/ does: through inbox, and a page
-through the folder that its tag names. A device that drops it hears nothing of it for a while.
+Its messages are given to honest devices as frames, the way transport/ does: through decode, and a
+page through the folder that its tag names. A device that drops it receives nothing from it for a
+while.
 
-Knows frames and facts. Must not know what was wrong with a frame: its sender says what is due.
+Knows frames and facts. Must not know what was wrong with a frame: its sender says which refusal is
+due.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ DIAL_S = 0.5
 
 @dataclass(slots=True)
 class Wire:
-    """To one honest device. number: of the connection; 0: none. starts: of the agent it is to."""
+    """To one honest device. number: of the connection; 0: none. starts: of the agent at its end."""
 
     number: int = 0
     starts: int = 0
@@ -45,7 +48,7 @@ class Wire:
 
 
 class Siege(World):
-    """refused: (device, refusal) of each time that the hostile one was dropped, in order."""
+    """refused: (device, refusal) for each time that a device dropped the hostile one, in order."""
 
     def __init__(
         self, seed: object, base: Path, names: str, dials: set[tuple[str, str]], knobs: Knobs
@@ -69,7 +72,7 @@ class Siege(World):
         self._tend()
 
     def leave(self) -> None:
-        """It is gone for good, and with it what only it had."""
+        """The hostile device leaves for good, and its data with it."""
         self.here = False
         for device in self.devices.values():
             if self._is_up(device):
@@ -105,12 +108,12 @@ class Siege(World):
         device.later(0.0, lambda: device.take(closed))
 
     def _hang_up(self, device: SimDevice) -> None:
-        """It ends its connections; it will come again."""
+        """The hostile device ends its connections; it will connect again."""
         if self._is_up(device):
             self._close(device, "the connection is gone")
 
     def _cut(self, device: SimDevice, why: str) -> None:
-        """As agent.Agent._drop."""
+        """Does what Agent._drop of runtime/agent does."""
         self.lines[device.name].number = 0
         cut = DeviceDropped(self.hostile.key, why)
         device.later(0.0, lambda: device.take(cut))
@@ -171,13 +174,14 @@ class Siege(World):
                 raise Broken("refusal", f"{device.name} did not name who sent it: {said}")
 
     def _member_or_forgotten(self, device: SimDevice) -> None:
-        """Whatever it said in whichever order: it can be asked, or nothing of it is kept."""
+        """Whatever it said in whichever order: either it can be asked, or the device keeps nothing
+        of it."""
         key, node = self.hostile.key, device.node
         if node.peers.control_link(key) is None and key in device.folder.members:
             raise Broken("member", f"{device.name} has a member that cannot be asked")
 
     def _fact_of(self, device: SimDevice, raw: RawFrame) -> Fact | None:
-        """As agent.Agent._fact_of and _open_page."""
+        """Does what Agent._fact_of and Agent._open_page of runtime/agent do."""
         first = raw.frames[0].buffer
         fact = device.node.came(raw.link.device, first, self.now) or read(raw)
         if isinstance(fact, SealedArrived):

@@ -15,7 +15,7 @@ from leftzmq.tree.plan import Operation
 
 
 def brief(what: object) -> str:
-    """What this fact or job is about."""
+    """Returns the subject of this fact or job in a few words."""
     match what:
         case PathsTouched(_, touches):
             return ", ".join(f"{path} {touch.name}" for path, touch in touches)

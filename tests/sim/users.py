@@ -1,7 +1,7 @@
 """Users: what they do, where, and what they see when they do it.
 
-Trees begin as perturbations of one another and names are few, so that paths collide. Each deed
-takes a chance of its own, so that leaving one out changes no other.
+Trees begin as perturbations of one another and names are few, so that paths collide. Each deed has
+random choices of its own, so leaving a deed out does not change the others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .world import SimDevice, World
 NAMES: Final = ("a", "b", "c", "A", "d.txt", "ä")
 MOUNT: Final = "m"
 ANCHOR: Final = "m/.anchor"
-"""What no user touches: a mount inside a share, and what tells that it is back."""
+"""A file that no user touches: it proves that a mount inside the share is there."""
 LARGE_BYTES: Final = (262_145, 400_000, 900_000)
 
 
@@ -30,12 +30,12 @@ class Users:
 
     def __init__(self, world: World, ledger: Ledger, *, large: bool) -> None:
         self._world, self._ledger, self._large = world, ledger, large
-        self.scale = 60 if large else 1  # of the files that are written, to those of other stories
+        self.scale = 60 if large else 1  # factor for the sizes of files
         self._numbers = 0
-        self.aim = ""  # where the next deed is to be done, if that can be
+        self.aim = ""  # where the next deed is to be done, if possible
 
     def do(self, deed: str, device: SimDevice, chance: random.Random) -> None:
-        """One deed; nothing happens where it is not possible now."""
+        """Do one deed; nothing happens where the deed is not possible now."""
         if device.unmounted is not None or device.away is not None:
             return
         said = (DEEDS | SOME_DEEDS)[deed](self, device, chance)
@@ -61,7 +61,7 @@ class Users:
         return chance.choice(found) if found else None
 
     def _place(self, device: SimDevice, chance: random.Random) -> str:
-        """A path in a folder that is there; perhaps something is at it."""
+        """Returns a path in an existing folder; a file may be at the path already."""
         folders = [p for p, i in device.hands.tree() if i.kind is Kind.DIRECTORY and _is_place(p)]
         folder = chance.choice(["", "", *[f for f in folders if f.count("/") < 3]])
         name = self.aim or chance.choice(NAMES)
@@ -69,8 +69,9 @@ class Users:
         return name if self._is_proof(device, path) else path
 
     def _is_proof(self, device: SimDevice, path: str) -> bool:
-        """Whether a disk may be known by it alone, as long as the anchor is in no index: changed
-        while nobody looks, it would be another disk, and stay so until --adopt."""
+        """Whether a disk may be recognised by this path alone, as long as the anchor is in no
+        index. If the path changed while no agent looks, the disk would be another one until
+        --adopt."""
         if not is_within(path, MOUNT) or device.starts == 0:
             return False
         at, anchor = device.hands.at(path), device.hands.at(ANCHOR)
@@ -89,7 +90,7 @@ class Users:
                 self._put_hands_on(device, inode)
 
     def _put_hands_on(self, device: SimDevice, inode: Inode) -> None:
-        """Its mtime or mode was changed: under all its names."""
+        """Note that the inode's mtime or mode was changed: under all its names."""
         for folder, name in inode.where:
             above, last = device.disk.path_of(folder), name.decode(errors="surrogateescape")
             path = f"{above}/{last}" if above else last
@@ -97,7 +98,7 @@ class Users:
 
     def _removed(self, device: SimDevice, path: str, content: Content | None, how: str) -> None:
         if path.endswith(".lefting"):
-            return  # went with its folder
+            return  # was removed with its folder
         if content is not None and content != (Kind.FILE, b""):
             self._ledger.removed(path, content, device.name, self._world.now, how, device.hands)
             if not device.knows(path, content):
@@ -140,7 +141,7 @@ class Users:
     # ---- deeds ----------------------------------------------------------------------------
 
     def take_name(self, device: SimDevice, path: str, chance: random.Random) -> None:
-        """A file at a path that is free, if it is."""
+        """Make a file at `path`, if the path is free."""
         if device.unmounted is None and device.hands.at(path) is None:
             self._write(device, path, self._value(device, chance))
             self._ledger.taken_names.add(path)
@@ -163,7 +164,7 @@ class Users:
             files = [(p, i) for p, i in device.hands.tree() if i.kind is Kind.FILE and _is_plain(p)]
             found = max(files, key=lambda at: len(at[1].data))
         data, old = self._value(device, chance), bytes(found[1].data)
-        if len(old) > ONE_CHUNK_MAX_BYTES and chance.random() < 0.5:  # what was there moves on
+        if len(old) > ONE_CHUNK_MAX_BYTES and chance.random() < 0.5:  # the old bytes move
             data = data[:100] + old
         self._write(device, found[0], data, anew=chance.random() < 0.5)
         return f"{found[0]} {data[:12]!r}"
@@ -182,7 +183,7 @@ class Users:
         return path
 
     def write_slowly(self, device: SimDevice, chance: random.Random) -> str:
-        """Half now, the rest a little later; both are bytes that the user wrote."""
+        """Write half of a file now, the rest a little later; a user wrote both."""
         path, data = self._place(device, chance), self._value(device, chance)
         if not self._write(device, path, data[:4] + b"half of " + data[4:]):
             return ""
@@ -190,7 +191,7 @@ class Users:
         def rest() -> None:
             inode = device.hands.at(path)
             if device.away is not None and is_within(path, MOUNT):
-                return  # what is in the place of his file now is on another disk, and goes with it
+                return  # his file's place is now on another disk, and is lost with that
             if inode is not None and inode.kind is Kind.FILE:
                 old = content_of(inode)
                 device.hands.append(path, b" and the rest of " + data[:16])
@@ -203,8 +204,8 @@ class Users:
         return f"{path} {data[:12]!r}"
 
     def keep_open(self, device: SimDevice, chance: random.Random) -> str:
-        """A log or a database: written again and again through one descriptor, and closed at last
-        or never. Whatever is in it at any time is what its user wrote."""
+        """A log or a database: it is written again and again through one descriptor, and closed at
+        last or never. Its user wrote whatever it holds at any time."""
         path = self._place(device, chance)
         if not self._write(device, path, self._value(device, chance)[:40]):
             return ""
@@ -215,7 +216,7 @@ class Users:
 
         def more() -> None:
             if inode is None or device.hands.at(path) is not inode or device.unmounted is not None:
-                return  # its writer has another file, or none: it ends
+                return  # another file is at the path now, or none: the writer ends
             if times[0] <= 0:
                 if closes:
                     device.hands.close(path)
@@ -262,11 +263,11 @@ class Users:
         lost = content_of(over) if over is not None else None
         below = list(device.hands.below(path))
         moved = [(p, content_of(i)) for p, i in below]
-        # One that is just being made comes into the folder wherever that is by then; of that one
-        # nobody knows more than where it was to be, until it is made.
+        # A `.lefting` that is just being made ends up in the folder, wherever the folder is by
+        # then. Until it is made, its agent knows only the path where it was to be.
         making = device.store._meant if device.alive else ()
         old = [_sure(inode) for at, inode in below if _is_old_version(at, inode)]
-        # After a kill its inode may never have been learnt.
+        # After a kill its inode may never have been learned.
         unsure = not device.alive and any(at.endswith(".lefting") for at, _ in below)
         if old or unsure or any(is_within(lefting, path) for lefting in making):
             self._ledger.stray_leftings.add(device.name)
@@ -342,7 +343,7 @@ class Users:
         return top
 
     def put_back(self, device: SimDevice, chance: random.Random) -> str:
-        """What was deleted or overwritten there comes back as it was."""
+        """Restore a file that was deleted or overwritten at the path."""
         if not self._ledger.deletes:
             return ""
         old = chance.choice(self._ledger.deletes)
@@ -400,7 +401,8 @@ def _sure(inode: Inode) -> Content:
 
 
 def _is_old_version(path: str, inode: Inode) -> bool:
-    """Whether an exchange put it under the name of a `.lefting`, and it has no other one yet."""
+    """Whether an exchange put the inode under the name of a `.lefting`, and it has no other name
+    yet."""
     return path.endswith(".lefting") and inode.users
 
 
@@ -434,6 +436,6 @@ DEEDS: Final[dict[str, Deed]] = {
 }
 
 SOME_DEEDS: Final[dict[str, Deed]] = {"keep open": Users.keep_open}
-"""In some seeds only, with numbers of their own: a plan goes on to mean what it did without."""
+"""Deeds of some seeds only, with numbers of their own: so the other seeds' plans stay the same."""
 
 WEIGHTS: Final = {"create": 4, "edit": 5, "delete": 3, "rename": 4, "make tree": 2, "swap kind": 2}

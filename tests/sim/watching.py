@@ -1,6 +1,7 @@
-"""What the watcher of one device would say: touches in batches, late, sometimes lost.
+"""Reports what the watcher of one device would report: touches in batches, late, sometimes lost.
 
-Knows changes of a disk. Must not know who made them: the agent's own are reported like a user's.
+Knows changes of a disk. Must not know who made them: the agent's own changes are reported like a
+user's.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _APPEARS = frozenset(("made", "moved here"))
 
 
 class Watching:
-    """Collects what happens; `take` hands it over, as facts."""
+    """Collects changes; `take` returns them, as facts."""
 
     def __init__(self, disk: Disk, folder: str) -> None:
         self._disk, self._folder = disk, folder
@@ -46,7 +47,7 @@ class Watching:
         self._forget()
 
     def lose(self) -> None:
-        """The kernel's queue ran over; of mounts another one tells."""
+        """The kernel's queue overflowed; mounts are reported separately."""
         remounts = list(self._remounts)
         self._forget()
         self._remounts = remounts

@@ -1,10 +1,11 @@
-"""Connections between devices, and what is under way on them.
+"""Connections between devices, and the messages under way on them.
 
-A wire is what one device dialed to another: control first, bulk and news after the welcome. What
-goes one way over one socket arrives in its order, or is lost with the wire. Who dialed hears of a
-loss after a while; who was dialed finds out when it sends (transport/bus says the same).
+A wire is a device's connection to another: control first, bulk and news after the welcome. Messages
+in one direction over one socket arrive in order, or are lost with the wire. The device that dialed
+notices a loss after a while; the device that was dialed notices it when it sends (as with
+transport/bus).
 
-Knows devices and messages. Must not know what they mean.
+Knows devices and messages. Must not know what messages mean.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Wire:
-    """number: of the connection; a new one each time it is made. more: bulk and news are wanted.
-    opening: they are being made, and the dialer's open is under way on bulk. accepter: who answers
-    at the address of `dialed`"""
+    """number: of the connection; new each time it is made. more: bulk and news are wanted. opening:
+    they are being made, and the dialer's open is under way on bulk. accepter: the device that
+    answers at the address of `dialed`"""
 
     dialer: SimDevice
     dialed: SimDevice
@@ -39,7 +40,7 @@ class Wire:
     opening: bool = False
     number: int = 0
     last: dict[tuple[bool, Socket], float] = field(default_factory=dict)
-    noticed_at: float = 0.0  # by the accepter, that it is gone
+    noticed_at: float = 0.0  # when the accepter notices the loss
 
     def route(self, socket: Socket) -> bytes:
         return b"\0" + (2 * self.number + (socket is Socket.BULK)).to_bytes(4, "big")
@@ -65,8 +66,8 @@ class Wires:
         self._by[dialer, dialed.key] = Wire(dialer, dialed, dialed)
 
     def cloned(self, device: SimDevice, clone: SimDevice) -> None:
-        """Both have one key, and dial the same; who dials that key reaches now one, now the
-        other."""
+        """Both have one key, and dial the same devices; a device that dials this key reaches now
+        one, now the other."""
         self._clones[device] = clone
         for a, b in sorted(self._pairs):
             if a == device.name:
@@ -80,7 +81,7 @@ class Wires:
     # ---- coming and going -----------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Dial what can be dialed, and break what cannot stay."""
+        """Dial missing connections, and break those that cannot stay."""
         for wire in self._by.values():
             if wire.up and not self._possible(wire):
                 self._break(wire)
@@ -88,7 +89,7 @@ class Wires:
                 self._dial(wire)
 
     def forget(self, device: SimDevice) -> None:
-        """Its process is gone: what it knew of its wires is, too."""
+        """The device's process ended: its knowledge of its wires is lost, too."""
         for wire in self._by.values():
             if device in (wire.dialer, wire.accepter):
                 if wire.up:
@@ -127,7 +128,7 @@ class Wires:
         if wire.up:
             return
         if not self._possible(wire):
-            self._dial(wire)  # the other one of two may be there
+            self._dial(wire)  # the clone may be there
             return
         self._numbers += 1
         wire.number, wire.up = self._numbers, True
@@ -141,7 +142,7 @@ class Wires:
         delay = self._world.delays.noticing()
         wire.noticed_at = self._world.now + delay
         if wire.dialer.alive:
-            wire.trying = True  # not before it has noticed
+            wire.trying = True  # not before the loss is noticed
             link = Link(wire.accepter.key, Way.DIALED)
             starts = wire.dialer.starts
 
@@ -172,7 +173,7 @@ class Wires:
         self._world.after(self._world.delays.message(), subscribed)
 
     def send(self, device: SimDevice, link: Link, message: Message, body: object) -> bool:
-        """False: that link does not take it."""
+        """Returns False if that link does not take the message."""
         socket = socket_of(message)
         if link.way is Way.DIALED:
             wire = self._dialed(device, link.device)
@@ -180,7 +181,7 @@ class Wires:
                 wire.opening = False
                 return True
             if not wire.up and wire.trying and wire.number:
-                return True  # gone, and not noticed: lost
+                return True  # lost, and the loss is not noticed
             if not wire.up or (socket is Socket.BULK and not wire.more):
                 return False
             self._carry(wire, True, message, body)
@@ -204,7 +205,8 @@ class Wires:
         return None
 
     def _carry(self, wire: Wire, there: bool, message: Message, body: object) -> None:
-        """In order, one way, over one socket. there: to the one who was dialed."""
+        """Deliver in order, in one direction, over one socket. there: to the device that was
+        dialed."""
         socket = socket_of(message)
         receiver = wire.accepter if there else wire.dialer
         if there:
@@ -226,7 +228,7 @@ class Wires:
         self._world.after(at - self._world.now, arrive)
 
     def publish(self, device: SimDevice, publish: actions.Publish) -> None:
-        """To every subscriber: late, twice, in another order, or not at all."""
+        """Deliver to every subscriber: late, twice, in another order, or not at all."""
         news = device.sealed(publish)
         for link in publish.links:
             self.send(device, link, news, None)

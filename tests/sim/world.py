@@ -1,7 +1,7 @@
 """The simulated world: devices, time, workers and wires. Everything happens here, in one order.
 
-Knows when. Must not know what users do (users), what befalls devices (faults), or what must hold
-(laws): they ask the world to do something at a time, and look.
+Knows when things happen. Must not know what users do (users), what goes wrong (faults), or what
+must hold (laws): those modules ask the world to do something at a time, and look.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from .watching import Watching
 from .wires import Wires
 
 IDLE_TURNS = 100
-"""So many in a second, with nothing but time passing, keep a processor busy for nothing."""
+"""So many turns in a second in which only time passes mean that a processor is busy for nothing."""
 STARTED_NS = 1_800_000_000_000_000_000
 WORKERS = 2
-"""Of each lane, as in agent.py."""
+"""Of each lane, as in runtime/agent."""
 
 WAL_HEADER_BYTES = 32
 _LOOKING = frozenset(
@@ -67,9 +67,9 @@ State = tuple[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """How rough the world is. Seconds, and chances of 0 to 1.
+    """How rough the world is. Seconds, and probabilities of 0 to 1.
 
-    lag_s: of messages and jobs, mostly; slow: how often they take up to 3 s
+    lag_s: usual delay of messages and jobs; slow: how often they take up to 3 s
     """
 
     lag_s: float = 0.005
@@ -83,7 +83,7 @@ class Knobs:
 
 
 class Delays:
-    """How long things take now; `calm` once nothing may be lost any more."""
+    """Present delays; `calm` once nothing may be lost any more."""
 
     def __init__(self, chance: random.Random, knobs: Knobs) -> None:
         self._chance, self._knobs = chance, knobs
@@ -110,7 +110,7 @@ class Delays:
         return self._lag(self._knobs.watch_lag_s)
 
     def news(self) -> list[float]:
-        """One delay for each time that this news arrives at one subscriber."""
+        """Returns one delay for each time that this news arrives at one subscriber."""
         if self.calm:
             return [self._lag(self._knobs.lag_s)]
         if self._chance.random() < self._knobs.news_lost:
@@ -135,11 +135,11 @@ class SimDevice(Device):
         self.commits_left = 0
         self.doom: Callable[[], None] | None = None
         self.unmounted: Inode | None = None
-        self.away: Inode | None = None  # what is mounted in the share at other times
-        self.job: Job | None = None  # that runs now
+        self.away: Inode | None = None  # mounted in the share at other times
+        self.job: Job | None = None  # running now
         self._blind = False
-        self._lost: Folder | None = None  # had the index that is damaged
-        self.forgot_leftings = False  # it ended before another one knew what that one did
+        self._lost: Folder | None = None  # had the damaged index
+        self.forgot_leftings = False  # it ended before the rebuilt index knew its own
         self._indexed: set[bytes] = set()
         self._lanes: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
         self._running = dict.fromkeys(Lane, 0)
@@ -147,7 +147,7 @@ class SimDevice(Device):
         self._idle_turns, self._idle_since = 0, 0.0
         self._watch_due = False
         self.state: State | None = None
-        self.durable_wal = 0  # bytes of the -wal that a power cut leaves, as long as it begins so:
+        self.durable_wal = 0  # bytes of the -wal that a power cut leaves, while its salt is:
         self.durable_salt = b""
         self.durable_head = 0  # the last sequence in them
         self.told: Callable[[int], None] = lambda head: None
@@ -200,7 +200,7 @@ class SimDevice(Device):
 
     def _open_share(self, known: bytes | None) -> Share:
         if self.disk.top is None:
-            # disk/share says the same of a path that leads nowhere.
+            # disk/share raises the same for a path that leads nowhere.
             raise ShareError("the share is missing or not mounted", "", "")
         root = SimRoot(self.calls)
         random_bytes = self.world.random.randbytes
@@ -212,12 +212,12 @@ class SimDevice(Device):
         doom()
 
     def kill(self) -> None:
-        """SIGKILL, at whatever it is."""
+        """SIGKILL, at any point."""
         if self.alive:
             self._down(cut=False)
 
     def cut_power(self) -> None:
-        """The machine stops; a kill before it makes no difference."""
+        """The machine stops; a kill before the power cut makes no difference."""
         if self.alive:
             self._down(cut=True)
         self.world.before_cut(self)
@@ -225,7 +225,7 @@ class SimDevice(Device):
         self.world.was_cut(self)
 
     def stop(self) -> None:
-        """SIGTERM: it says goodbye."""
+        """SIGTERM: the agent says bye."""
         if not self.alive:
             return
         peers = self.node.peers
@@ -246,7 +246,7 @@ class SimDevice(Device):
         self._indexed = set() if cut or self._blind else self._indexed_now()
         self.end()
         if cut:
-            # One that was begun anew since: all that it held before is in the database.
+            # If the -wal was begun anew since, all that the old one held is in the database.
             kept = self.durable_wal if _salt(log) == self.durable_salt else 0
             if self.world.random.random() < 0.4:
                 kept = self.world.random.randint(kept, len(log))
@@ -256,7 +256,7 @@ class SimDevice(Device):
         self.world.wires.forget(self)
 
     def put_state(self, state: State | None) -> None:
-        """Another state directory lies there when it comes back."""
+        """Another state directory is there at the next start."""
         assert not self.alive
         self.state = state
         log = state[1] if state else b""
@@ -264,9 +264,9 @@ class SimDevice(Device):
         self._blind = True
 
     def knows(self, path: str, content: tuple[Kind, bytes]) -> bool:
-        """Whether its index has this at that path. It has not if it was lost or is older, if the
-        end came before its commit, or just now, between a name and the commit: what users take
-        away then was never there for it."""
+        """Whether its index has this content at that path. It has not if it was lost or is older,
+        if the device ended before its commit, or just now, between a name and the commit. A file
+        that users delete then was never there for the index."""
         if not self.alive:
             return not self._blind and sort_key(path) in self._indexed
         if self._blind and self.folder is not self._lost and self.folder.scheduler.walks.first_done:
@@ -286,7 +286,8 @@ class SimDevice(Device):
 
     @contextmanager
     def reading(self) -> Iterator[Reader]:
-        """What its index has now, also while it is of no use to the device itself."""
+        """Yields a reader of its present index, also while the device itself cannot use the
+        index."""
         with self.world.index_trap.suspended():
             if self.store.failed is None:
                 yield self.store
@@ -302,7 +303,7 @@ class SimDevice(Device):
     def fail_index(
         self, statements: int, fault: IndexFault, lasts_s: float, sprung: Callable[[], None]
     ) -> None:
-        """After so many more statements SQLite says this, for so long."""
+        """After so many more statements SQLite raises this fault, for so long."""
         trap, file = self.world.index_trap, self.index
 
         def begins() -> None:
@@ -313,12 +314,12 @@ class SimDevice(Device):
         trap.set(file, statements, fault, lasting=lasts_s > 0, sprung=begins)
 
     def lost_index(self) -> None:
-        """It is damaged: another one is built in its place."""
+        """Its index is damaged: a new index is built in its place."""
         self._blind, self._lost = True, self.folder
 
     @property
     def state_is_new(self) -> bool:
-        """It never began: what is at the share's path would become its share."""
+        """It never began: a directory at the share's path would become its share."""
         return self.state is None and not self.alive
 
     def snapshot(self) -> State | None:
@@ -331,7 +332,7 @@ class SimDevice(Device):
     # ---- facts ------------------------------------------------------------------------------
 
     def take(self, fact: Fact) -> None:
-        """Handle it now."""
+        """Handle the fact now."""
         if not self.alive:
             return
         self._idle_turns = self._idle_turns + 1 if isinstance(fact, TimePassed) else 0
@@ -355,11 +356,11 @@ class SimDevice(Device):
         self._tick_at = -1.0
         if self.node.deadline(self.world.now) <= self.world.now:
             self.take(TimePassed())
-        else:  # it was put off meanwhile
+        else:  # it was postponed meanwhile
             self._schedule_tick()
 
     def later(self, delay: float, what: Callable[[], None]) -> None:
-        """Do it then, if this life of the agent is not over."""
+        """Call `what` after `delay` seconds, if this life of the agent is not over then."""
         starts = self.starts
 
         def then() -> None:
@@ -386,11 +387,11 @@ class SimDevice(Device):
             self.later(self.world.delays.job(), lambda job=job: self._run(lane, job))
 
     def waiting_jobs(self) -> list[Job]:
-        """Those that no worker has begun."""
+        """Returns the jobs that no worker has begun."""
         return [job for jobs in self._lanes.values() for job in jobs]
 
     def run_another(self) -> None:
-        """A job that waits, in the middle of the one that runs."""
+        """Run a waiting job, in the middle of the running one."""
         for lane, jobs in self._lanes.items():
             if jobs:
                 self._running[lane] += 1
@@ -433,7 +434,8 @@ class SimDevice(Device):
             spring(call, path)
 
     def set_trap(self, calls: int, spring: Callable[[str, str], None]) -> None:
-        """Before so many more calls of the disk, `spring` is called with its name and path."""
+        """Before so many more calls of the disk, `spring` is called with the call's name and
+        path."""
         self.trap = (self.calls.count + calls, spring)
 
     def after_commits(self, count: int, spring: Callable[[], None]) -> None:
@@ -449,7 +451,7 @@ class SimDevice(Device):
     # ---- the watcher ------------------------------------------------------------------------
 
     def _note_watched(self) -> None:
-        """Something may have happened that the watcher will tell."""
+        """A change may have happened that the watcher will report."""
         if self._watch_due or not self.alive or not len(self.watching):
             return
         self._watch_due = True
@@ -466,16 +468,16 @@ class SimDevice(Device):
         self.world.after(self.world.delays.watching(), tell)
 
     def scan_soon(self, delay: float) -> None:
-        """Somebody lets it walk everything, as it does every hour."""
+        """Make the device walk everything, as it does every hour."""
         self.later(delay, lambda: self.scan() if not self.folder.stopped_why else None)
 
     def touched(self) -> None:
-        """A user did something on this disk."""
+        """A user changed something on this disk."""
         self._note_watched()
 
 
 class World:
-    """The devices and all that is to come."""
+    """The devices and all future events."""
 
     def __init__(
         self,
@@ -512,8 +514,8 @@ class World:
         self.index_trap = IndexTrap()
 
     def clone(self, device: SimDevice, *, fresh: bool) -> SimDevice:
-        """Another machine with a copy of its state and of its disk, which begins to run. fresh: its
-        files were copied, and have inodes of their own; else its disk was."""
+        """Another machine starts with a copy of its state and of its disk. fresh: its files were
+        copied one by one, and have inodes of their own; otherwise its disk was copied."""
         base = self._base / f"clone-{len(self.clones)}"
         clone = SimDevice(self, device.name, base, device.skew_ns / 1e9)
         clone.shown += "'"
@@ -525,7 +527,7 @@ class World:
         return clone
 
     def clone_ends(self, device: SimDevice, clone: SimDevice) -> None:
-        """It is switched off for good."""
+        """The clone is switched off for good."""
         clone.kill()
         self.wires.clone_is_gone(device)
         self.wires.refresh()
@@ -572,7 +574,7 @@ class World:
         heapq.heappush(self._coming, (self.now + max(delay, 0.0), next(self._count), what))
 
     def run_until(self, end: float, limit: int = 30_000) -> None:
-        """Let everything happen that comes before `end`."""
+        """Let everything happen that is due before `end`."""
         for _ in range(limit):
             if not self._coming or self._coming[0][0] > end:
                 self.now = end
@@ -605,6 +607,6 @@ class World:
 
 
 def _salt(log: bytes) -> bytes:
-    """It is another one each time SQLite begins a -wal anew: https://www.sqlite.org/fileformat.html
-    (4.1)."""
+    """Returns the salt, which changes each time SQLite begins a -wal anew:
+    https://www.sqlite.org/fileformat.html (4.1)."""
     return log[16:24]

@@ -105,7 +105,8 @@ class Transfer:
         self.phase = MOVES[self.phase, move]
 
     def set_rows(self, rows: Rows, repeats: Mapping[int, tuple[range, ...]], once: int) -> None:
-        """All lists are here. once: the set of rows to be requested: the first row of each chunk."""
+        """All lists are here. once: the set of rows to be requested: the first row of each
+        chunk."""
         self.rows, self.repeats = rows, repeats
         self.marks = bytearray(len(rows))
         self.missing = once
