@@ -225,10 +225,10 @@ class Hostile:
         self._say(device, Socket.BULK, Way.CAME, [packed([16, VERSION])], frozenset())
 
     def hello(self, device: SimDevice) -> list[object]:
-        return [1, VERSION, NAME, [self.row(device)]]
+        return [1, VERSION, NAME, [self.row(device)], ["have", "what comes later"]]
 
     def welcome(self, device: SimDevice) -> list[object]:
-        return [2, VERSION, NAME, [self.row(device)], 1, 2, 32 << 20, False]
+        return [2, VERSION, NAME, [self.row(device)], 1, 2, 32 << 20, False, ["have"]]
 
     def row(self, device: SimDevice, head: int | None = None) -> list[object]:
         """Returns a row of its folder for this device: it has the secret, and proves it."""

@@ -97,10 +97,11 @@ def _messages(m: Hostile, device: SimDevice, chance: random.Random) -> None:
     row, other = m.row(device, chance.choice((0, 7, end))), [bytes(16), bytes(80)]
     said, due = chance.choice(
         (
-            ([1, VERSION, "x" * 256, [row] * 64], NONE),
-            ([2, VERSION, "\x1b[2J", [row], 1, 65535, 1 << 30, True], NONE),
-            ([2, VERSION, "M", [other, other], 1, 2, 1 << 20, False], NONE),
-            ([1, VERSION, "M", [["share", tag, m.life, 3, NO_LIFE, 0]]], FRAME),
+            ([1, VERSION, "x" * 256, [row] * 64, ["\x1b[2J" * 8] * 64], NONE),
+            ([2, VERSION, "\x1b[2J", [row], 1, 65535, 1 << 30, True, []], NONE),
+            ([2, VERSION, "M", [other, other], 1, 2, 1 << 20, False, ["have"] * 2], NONE),
+            ([1, VERSION, "M", [["share", tag, m.life, 3, NO_LIFE, 0]], []], FRAME),
+            ([1, VERSION, "M", [row]], FRAME),
             ([3, VERSION, "\x1b[31m", "\n" * 256], NONE),
             ([4, tag, m.life, end], NONE),
             ([4, tag, bytes(b"\xff" * 12), 3], NONE),
@@ -130,7 +131,7 @@ def _rows(m: Hostile, device: SimDevice, chance: random.Random) -> None:
         )
     )
     rows = chance.choice(([bent], [row, bent], [bent, row]))
-    m.says(device, Way.CAME, [1, VERSION, "M", rows])
+    m.says(device, Way.CAME, [1, VERSION, "M", rows, ["have"]])
 
 
 def _orders(m: Hostile, device: SimDevice, chance: random.Random) -> None:
@@ -234,7 +235,7 @@ def _garbage(m: Hostile, device: SimDevice, chance: random.Random) -> None:
             (packed([17, 1, m.keys.tag, [], []]), _the(Refusal.WRONG_SOCKET)),
             (packed([6, m.keys.tag, bytes(100)]), _the(Refusal.DOES_NOT_OPEN)),
             (packed([8, "bye", 1]), FRAME),
-            (packed([1, VERSION + 1, "M", []]), _the(Refusal.OTHER_VERSION)),
+            (packed([1, VERSION + 1, "M", [], []]), _the(Refusal.OTHER_VERSION)),
             (chance.randbytes(1 << 17), FRAME | _the(Refusal.UNKNOWN_MESSAGE)),
         )
     )
