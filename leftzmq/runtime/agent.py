@@ -58,8 +58,9 @@ STOP_S: Final = 1.2
 WORKERS_SMALL: Final = 2
 WORKERS_BULK: Final = 2
 MEMORY_CEILING_BYTES: Final = 1 << 30
-"""A paired device can make libzmq hold more memory than any option limits (docs/design.md, threat
-model). Above this the server sockets are bound anew, which frees that memory."""
+"""A paired device can make libzmq hold more memory than any option limits (docs/design.md, "Who may
+talk, and what a stranger can do"). Above this the server sockets are bound anew, which frees that
+memory."""
 MEMORY_CHECK_S: Final = 10.0
 SWITCH_INTERVAL_S: Final = 0.0005
 """A worker that returns from a system call waits so long until the loop hands over the GIL. With
