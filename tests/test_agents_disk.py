@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from listing import files_in
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.transport.ipc.client import ask
@@ -65,8 +66,7 @@ def has(actor: Actor, path: str, data: bytes) -> bool:
 
 
 def trashed(actor: Actor) -> list[bytes]:
-    found = (actor.share / ".left/trash").rglob("*")
-    return [path.read_bytes() for path in found if path.is_file()]
+    return list(files_in(actor.share / ".left/trash").values())
 
 
 def turn_a_bit(disk: Path, file: Path, at: int) -> None:

@@ -17,6 +17,7 @@ from time import monotonic
 
 import pytest
 import zmq
+from listing import files_in, paths_in
 from msgspec.structs import replace
 from stranger import NO_LIFE, Answer, Stranger, answer_of, honest, ids_of, ports, silent, strangers
 from test_bus_hostile import RUBBISH
@@ -88,13 +89,7 @@ def has(actor: Actor, path: str, data: bytes) -> bool:
 
 def files(actor: Actor) -> dict[str, bytes]:
     """All files in its share but for our own folder."""
-    found: dict[str, bytes] = {}
-    for path in actor.share.rglob("*"):
-        name = str(path.relative_to(actor.share))
-        with suppress(FileNotFoundError):  # a .lefting that has got its name meanwhile
-            if not name.startswith(".left/") and path.is_file():
-                found[name] = path.read_bytes()
-    return found
+    return files_in(actor.share)
 
 
 def notes(actor: Actor) -> dict[str, str]:
@@ -507,7 +502,7 @@ def test_no_entry_leaves_the_share_or_enters_ours(scene: Scene) -> None:
 def around(actor: Actor) -> dict[str, bytes]:
     """What a path that escapes from the share could reach first: what lies around the share,
     and our own folder in it."""
-    own = [path for path in (actor.share / ".left").rglob("*") if path.is_file()]
+    own = [path for path in paths_in(actor.share / ".left") if path.is_file()]
     beside = [path for path in actor.home.iterdir() if path.is_file() and path.name != "log"]
     found = {str(path): path.read_bytes() for path in own + beside}
     places = (actor.home, actor.home.parent, actor.share / ".left")

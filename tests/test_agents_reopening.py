@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from listing import files_in
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 
@@ -31,11 +32,7 @@ def has(actor: Actor, path: str, data: bytes) -> bool:
 
 
 def tree(actor: Actor) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(actor.share)): path.read_bytes()
-        for path in actor.share.rglob("*")
-        if path.is_file() and ".left" not in path.parts
-    }
+    return files_in(actor.share)
 
 
 def state(actor: Actor) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import foldings
 import pytest
+from listing import paths_in
 from test_agents_keep import done, has
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
@@ -34,7 +35,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def listed(actor: Actor) -> set[str]:
     """What readdir says, folder by folder."""
-    found = {str(path.relative_to(actor.share)) for path in actor.share.rglob("*")}
+    found = {str(path.relative_to(actor.share)) for path in paths_in(actor.share)}
     return {path for path in found if not path.startswith(".left")}
 
 

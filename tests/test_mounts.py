@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from listing import files_in
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
 from leftzmq.transport.ipc.client import ask
@@ -92,10 +93,7 @@ def has(actor: Actor, path: str, data: bytes) -> bool:
 
 
 def files(actor: Actor) -> set[str]:
-    found = actor.share.rglob("*")
-    return {
-        str(p.relative_to(actor.share)) for p in found if p.is_file() and ".left" not in p.parts
-    }
+    return set(files_in(actor.share))
 
 
 def is_missed(actor: Actor) -> bool:
