@@ -13,6 +13,7 @@ from typing import Final, NewType
 from msgspec import Struct
 from msgspec.structs import replace
 
+from leftzmq.tree.attributes import Attributes
 from leftzmq.tree.version import Life, Vector
 
 ContentId = NewType("ContentId", bytes)
@@ -53,6 +54,10 @@ class ScanKey(Struct, frozen=True, gc=False):
     exec: bool
     links: int
 
+    @property
+    def attributes(self) -> Attributes:
+        return Attributes(self.mtime_ns, self.exec)
+
     def same_bytes(self, other: ScanKey) -> bool:
         """Whether nothing but a rename, or a new link to it, happened in between."""
         return (self.kind, self.size, self.mtime_ns, self.inode, self.exec) == (
@@ -87,6 +92,10 @@ class Observed(Struct, frozen=True, gc=False):
     depth: int = 0
     noise: bool = False
 
+    @property
+    def attributes(self) -> Attributes:
+        return Attributes(self.mtime_ns, self.exec)
+
 
 Rank = tuple[int, bytes, bytes, tuple[int, int, int, int, int, int]]
 """(stamp, writer, content id, tie): a TOTAL order that extends "seen".
@@ -114,6 +123,10 @@ class Entry(Struct, frozen=True, gc=False):
     writer: Life
     stamp: int
     deleted: bool
+
+    @property
+    def attributes(self) -> Attributes:
+        return Attributes(self.mtime_ns, self.exec)
 
     @property
     def rank(self) -> Rank:

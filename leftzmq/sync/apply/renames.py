@@ -95,6 +95,6 @@ class Renames:
         assert leaving.ours is not None
         ours, entry = leaving.ours.entry, ticket.entry
         same = (ours.kind, ours.content, ours.size) == (Kind.FILE, entry.content, entry.size)
-        if not same or (ours.mtime_ns, ours.exec) != (entry.mtime_ns, entry.exec):
+        if not same or ours.attributes != entry.attributes:
             return None
         return Moved(leaving.entry, leaving.held)

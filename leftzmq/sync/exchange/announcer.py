@@ -239,4 +239,4 @@ def _as_it_was(observed: Observed, key: ScanKey, left: Row | None) -> Observed:
         return observed
     if (left.entry.kind, left.entry.content) != (observed.kind, observed.content):
         return observed
-    return replace(observed, mtime_ns=left.entry.mtime_ns, exec=left.entry.exec)
+    return replace(observed, **left.entry.attributes._asdict())

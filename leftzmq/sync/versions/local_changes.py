@@ -107,7 +107,7 @@ def _says(entry: Entry, observed: Observed) -> bool:
         return True
     if (entry.size, entry.depth) != (observed.size, observed.depth):
         return False  # the entry lies about these bytes
-    return (entry.mtime_ns, entry.exec) == (observed.mtime_ns, observed.exec)
+    return entry.attributes == observed.attributes
 
 
 def _is_ours(ours: Row, observed: Observed, key: ScanKey) -> bool:
@@ -122,7 +122,7 @@ def _is_ours(ours: Row, observed: Observed, key: ScanKey) -> bool:
     same = (entry.content, entry.size, entry.depth)
     if same != (observed.content, observed.size, observed.depth):
         return False
-    return (before.mtime_ns, before.exec) == (key.mtime_ns, key.exec)
+    return before.attributes == key.attributes
 
 
 def _grave(rows: list[Row], ours: Row | None, observed: Observed) -> Entry | None:

@@ -299,7 +299,7 @@ class Resolver:
         if ours is theirs or ours.entry.rank == theirs.entry.rank:
             return None
         entry = joined(ours.entry, theirs.entry)
-        differ = (entry.mtime_ns, entry.exec) != (ours.entry.mtime_ns, ours.entry.exec)
+        differ = entry.attributes != ours.entry.attributes
         if differ and not entry.deleted and entry.kind is Kind.FILE:
             return Ticket(entry, ours, False, True)
         if entry.rank != ours.entry.rank:
