@@ -17,13 +17,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-
-from forging import TIB, forge
-from mesh import Mesh
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from leftzmq.content.memory import resident_bytes
 from leftzmq.disk.fs.real import RealDirectory
+from tests.helpers.forging import TIB, forge
+from tests.helpers.mesh import Mesh
 
 MIB = 1 << 20
 

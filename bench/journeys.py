@@ -29,14 +29,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-
-from mesh import Device, Mesh
-from sim.node import FOLDER
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from leftzmq.sync.actions import Action, Answer, Publish, Tell
 from leftzmq.sync.facts import Asked, ChunksArrived, Fact, PageArrived, PathsTouched, Touch
 from leftzmq.wire.local import EventKind
+from tests.helpers.mesh import Device, Mesh
+from tests.sim.node import FOLDER
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PACKAGE: Final = ROOT / "leftzmq"

@@ -37,9 +37,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from besieged import (
+from leftzmq.cli.demo.keeper import AGENT
+from leftzmq.cli.demo.stage import Actor, wait_until
+from tests.helpers.besieged import (
     ASK_S,
     DESCRIPTORS,
     EDIT_BYTES,
@@ -57,9 +59,6 @@ from besieged import (
     until_connected,
 )
 
-from leftzmq.cli.demo.keeper import AGENT
-from leftzmq.cli.demo.stage import Actor, wait_until
-
 MIB: Final = 1 << 20
 MONITORS: Final = 45
 LIMITS: Final = (32, 64, 256)
@@ -70,8 +69,8 @@ Beside = Callable[[Fortress, Flood, dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Attack:
-    """flood: of tests/floods.py. by: how many paired devices attack; 0: a stranger; X: the device
-    that is in no folder. fill: files of A before: how many, of which size, their name."""
+    """flood: of tests/helpers/floods.py. by: how many paired devices attack; 0: a stranger; X: the
+    device that is in no folder. fill: files of A before: how many, of which size, their name."""
 
     name: str
     flood: str

@@ -9,8 +9,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from mesh import Mesh
 
+from tests.helpers.mesh import Mesh
+
+SLOW = {"agents", "planted", "scenes", "sim"}
 BEFORE = pytest.StashKey[str | None]()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -30,6 +32,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(os.environ.pop("XDG_RUNTIME_DIR"), ignore_errors=True)
     if (before := config.stash[BEFORE]) is not None:
         os.environ["XDG_RUNTIME_DIR"] = before
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts agents, or runs many seeds, is slow as a whole."""
+    for item in items:
+        if SLOW.intersection(item.path.relative_to(Path(__file__).parent).parts[:1]):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

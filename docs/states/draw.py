@@ -1,6 +1,6 @@
 """Draws every transition table of leftzmq as a Mermaid picture: python docs/states/draw.py
 
-Writes docs/states/README.md. `tests/test_states.py` says when that is not current.
+Writes docs/states/README.md. `tests/unit/test_states.py` says when that is not current.
 """
 
 from __future__ import annotations

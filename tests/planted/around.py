@@ -21,7 +21,7 @@ BUGS: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_problems.py", "tests/test_sync_paging.py"),
+        ("tests/unit/sync/test_problems.py", "tests/unit/sync/admin/test_paging.py"),
     ),
     Bug(
         "a page ends without saying where it goes on",
@@ -34,7 +34,7 @@ BUGS: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_trash.py",),
+        ("tests/unit/sync/test_trash_keeper.py",),
     ),
     Bug(
         "an open question is never closed",
@@ -47,7 +47,7 @@ BUGS: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_paging.py",),
+        ("tests/unit/sync/admin/test_paging.py",),
     ),
     Bug(
         "the log is waited for",
@@ -62,7 +62,7 @@ BUGS: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_bus_outlet.py",),
+        ("tests/unit/runtime/test_line_writer.py",),
     ),
     Bug(
         "the demo's folder before who throws it away",
@@ -77,7 +77,7 @@ BUGS: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_cli_ending.py",),
+        ("tests/unit/cli/test_ending.py",),
     ),
     Bug(
         "an edit waits behind another writer's flood",
@@ -90,7 +90,7 @@ BUGS: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_pace.py",),
+        ("tests/unit/sync/apply/test_source_pace.py",),
     ),
     Bug(
         "a message that does not end grows slowly and is not seen",
@@ -103,7 +103,7 @@ BUGS: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_bus_connections.py",),
+        ("tests/unit/transport/test_connections.py",),
     ),
     Bug(
         "a flood of changes is a flood of lines",
@@ -121,7 +121,7 @@ BUGS: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_cli_log.py",),
+        ("tests/unit/cli/test_log.py",),
     ),
     Bug(
         "a change is said to come from who gave it",
@@ -134,7 +134,7 @@ BUGS: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_finished.py",),
+        ("tests/unit/sync/apply/test_finished.py",),
     ),
     Bug(
         "a folder that is empty on disk is never walked",
@@ -147,6 +147,6 @@ BUGS: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_mesh.py",),
+        ("tests/unit/sync/test_mesh.py",),
     ),
 )

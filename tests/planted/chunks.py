@@ -22,7 +22,7 @@ CHUNKS: Final = (
             ),
         ),
         frozenset(("I4",)),
-        ("tests/test_disk_home.py", "tests/test_sync_swarm.py"),
+        ("tests/unit/disk/test_local_copy.py", "tests/unit/sync/download/test_swarm.py"),
     ),
     Bug(
         "what was shared with a file at home is believed",
@@ -35,7 +35,7 @@ CHUNKS: Final = (
             ),
         ),
         frozenset(("I1", "I4")),
-        ("tests/test_disk_home.py",),
+        ("tests/unit/disk/test_local_copy.py",),
     ),
     Bug(
         "a chunk beside its offset",
@@ -48,7 +48,7 @@ CHUNKS: Final = (
             ),
         ),
         frozenset(("I1", "I4")),
-        ("tests/test_disk_staging.py",),
+        ("tests/unit/disk/test_staging.py",),
     ),
     Bug(
         "named before all chunks are there",
@@ -61,7 +61,7 @@ CHUNKS: Final = (
             ),
         ),
         frozenset(("I4",)),
-        ("tests/test_sync_swarm.py", "tests/test_sync_mesh.py"),
+        ("tests/unit/sync/download/test_swarm.py", "tests/unit/sync/test_mesh.py"),
     ),
     Bug(
         "a found .lefting is believed",
@@ -75,7 +75,7 @@ CHUNKS: Final = (
             ),
         ),
         frozenset(("I4",)),
-        ("tests/test_disk_staging.py", "tests/test_sync_crash.py"),
+        ("tests/unit/disk/test_staging.py", "tests/unit/sync/test_crash.py"),
     ),
     Bug(
         "who overtakes a file that waits for its holder says so to nobody",
@@ -88,7 +88,7 @@ CHUNKS: Final = (
             ),
         ),
         frozenset(("I6",)),
-        ("tests/test_sync_leftings.py",),
+        ("tests/unit/sync/apply/test_leftings.py",),
     ),
     Bug(
         "two versions of a path are made at once",
@@ -101,7 +101,7 @@ CHUNKS: Final = (
             ),
         ),
         frozenset(("I1", "I6")),
-        ("tests/test_sync_leftings.py",),
+        ("tests/unit/sync/apply/test_leftings.py",),
     ),
     Bug(
         "whose a .lefting is goes with the index that is damaged",
@@ -115,7 +115,7 @@ CHUNKS: Final = (
             ),
         ),
         frozenset(("I1", "I6")),
-        ("tests/test_sync_leftings.py",),
+        ("tests/unit/sync/apply/test_leftings.py",),
     ),
     Bug(
         "a chunk is served unchecked",
@@ -128,7 +128,7 @@ CHUNKS: Final = (
             ),
         ),
         frozenset(("Dropped",)),
-        ("tests/test_sync_mesh.py", "tests/test_sync_found.py"),
+        ("tests/unit/sync/test_mesh.py", "tests/unit/sync/versions/test_local_changes.py"),
     ),
     Bug(
         "a chunk is accepted unchecked",
@@ -141,7 +141,7 @@ CHUNKS: Final = (
             ),
         ),
         frozenset(("I4",)),
-        ("tests/test_content_seal.py",),
+        ("tests/unit/content/test_seal.py",),
     ),
 )
 
@@ -157,7 +157,7 @@ LOOKS: Final = (
             ),
         ),
         frozenset(("I2", "I2 tree", "I8")),
-        ("tests/test_disk_scanner.py",),
+        ("tests/unit/disk/test_scanner.py",),
     ),
     Bug(
         "a stat of the last 20 ms is believed",
@@ -170,7 +170,7 @@ LOOKS: Final = (
             ),
         ),
         frozenset(("I2", "I2 tree", "I8", "I1")),
-        ("tests/test_disk_scanner.py",),
+        ("tests/unit/disk/test_scanner.py",),
     ),
     Bug(
         "settled while it is still written",
@@ -186,7 +186,7 @@ LOOKS: Final = (
             ),
         ),
         frozenset(("I4",)),
-        ("tests/test_sync_found.py",),
+        ("tests/unit/sync/versions/test_local_changes.py",),
     ),
     Bug(
         "every touch puts a look off",
@@ -199,7 +199,7 @@ LOOKS: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_looks.py", "tests/test_sync_written.py"),
+        ("tests/unit/sync/scan/test_look_queue.py", "tests/unit/sync/scan/test_written.py"),
     ),
     Bug(
         "a touch leaves the patience as it was lost",
@@ -212,7 +212,7 @@ LOOKS: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_written.py",),
+        ("tests/unit/sync/scan/test_written.py",),
     ),
     Bug(
         "a write through one name is under that one",
@@ -225,7 +225,7 @@ LOOKS: Final = (
             ),
         ),
         frozenset(("I1", "I8")),
-        ("tests/test_sync_linked.py",),
+        ("tests/unit/sync/scan/test_hard_links.py",),
     ),
     Bug(
         "what grew is read once",
@@ -238,7 +238,7 @@ LOOKS: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_written.py",),
+        ("tests/unit/sync/scan/test_written.py",),
     ),
     Bug(
         "what grew is read twice before anything is written",
@@ -256,7 +256,7 @@ LOOKS: Final = (
             ),
         ),
         frozenset(("I4",)),
-        ("tests/test_sync_written.py",),
+        ("tests/unit/sync/scan/test_written.py",),
     ),
     Bug(
         "what cannot be read is gone",
@@ -275,7 +275,7 @@ LOOKS: Final = (
             ),
         ),
         frozenset(("I2", "I2 tree", "I1", "I8")),
-        ("tests/test_disk_scanner.py", "tests/test_disk_walk.py"),
+        ("tests/unit/disk/test_scanner.py", "tests/unit/disk/test_walk.py"),
     ),
     Bug(
         "a share that is missing is empty",
@@ -311,7 +311,7 @@ LOOKS: Final = (
             ),
         ),
         frozenset(("I2", "I2 tree", "I1", "I8", "I11")),
-        ("tests/test_sync_mesh.py",),
+        ("tests/unit/sync/test_mesh.py",),
     ),
 )
 
@@ -327,7 +327,7 @@ PLACES: Final = (
             ),
         ),
         frozenset(("served",)),
-        ("tests/test_sync_places.py",),
+        ("tests/unit/sync/download/test_transfer_slots.py",),
     ),
     Bug(
         "what nobody gives keeps its place",
@@ -340,7 +340,7 @@ PLACES: Final = (
             ),
         ),
         frozenset(("served",)),
-        ("tests/test_sync_places.py",),
+        ("tests/unit/sync/download/test_transfer_slots.py",),
     ),
     Bug(
         "the lists of what has no room are fetched",
@@ -353,7 +353,7 @@ PLACES: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_expansion.py",),
+        ("tests/unit/sync/download/test_expansion.py",),
     ),
 )
 

@@ -9,7 +9,11 @@ from typing import Final
 
 from .bug import Bug, Edit
 
-_MESH = ("tests/test_sync_mesh.py", "tests/test_sync_many.py", "tests/test_sync_crash.py")
+_MESH = (
+    "tests/unit/sync/test_mesh.py",
+    "tests/unit/sync/test_many.py",
+    "tests/unit/sync/test_crash.py",
+)
 
 TOLD: Final = (
     Bug(
@@ -110,7 +114,7 @@ HEARD: Final = (
             ),
         ),
         frozenset(("I1",)),
-        ("tests/test_index_store.py", *_MESH),
+        ("tests/unit/index/test_store.py", *_MESH),
     ),
     Bug(
         "an old generation still counts",
@@ -135,7 +139,7 @@ HEARD: Final = (
             ),
         ),
         frozenset(("I1", "I2", "I2 tree", "I3", "AssertionError")),
-        ("tests/test_sync_found.py", *_MESH),
+        ("tests/unit/sync/versions/test_local_changes.py", *_MESH),
     ),
     Bug(
         "an old generation keeps its bit although none is free",
@@ -148,7 +152,7 @@ HEARD: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_index_waits.py",),
+        ("tests/unit/sync/exchange/test_index_waits.py",),
     ),
     Bug(
         "what an index that failed did not commit goes out",
@@ -161,7 +165,7 @@ HEARD: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_index_fails.py",),
+        ("tests/unit/sync/test_index_fails.py",),
     ),
     Bug(
         "the log of an index grows while others say much",
@@ -175,7 +179,7 @@ HEARD: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_index_bounds.py",),
+        ("tests/unit/sync/exchange/test_index_bounds.py",),
     ),
 )
 
@@ -191,7 +195,7 @@ COME_AND_GO: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_twins.py",),
+        ("tests/unit/sync/peers/test_cloned_device.py",),
     ),
     Bug(
         "mine is what has the file's name",
@@ -204,7 +208,7 @@ COME_AND_GO: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_conflicts.py",),
+        ("tests/unit/sync/admin/test_conflicts.py",),
     ),
     Bug(
         "the first reason why a device is not connected stays",
@@ -217,7 +221,7 @@ COME_AND_GO: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_members.py",),
+        ("tests/unit/sync/admin/test_peer_progress.py",),
     ),
     Bug(
         "a folder that stops is told to nobody",
@@ -233,7 +237,7 @@ COME_AND_GO: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_members.py",),
+        ("tests/unit/sync/admin/test_peer_progress.py",),
     ),
     Bug(
         "who is ahead of us counts as behind",
@@ -246,7 +250,7 @@ COME_AND_GO: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_members.py",),
+        ("tests/unit/sync/admin/test_peer_progress.py",),
     ),
     Bug(
         "a proof is good for both ways",
@@ -260,7 +264,7 @@ COME_AND_GO: Final = (
             ),
         ),
         frozenset(("I1",)),
-        ("tests/test_sync_membership.py",),
+        ("tests/unit/sync/peers/test_membership.py",),
     ),
     Bug(
         "greetings have no rate",
@@ -273,7 +277,7 @@ COME_AND_GO: Final = (
             ),
         ),
         frozenset(("AssertionError",)),
-        ("tests/test_sync_rates.py",),
+        ("tests/unit/sync/exchange/test_rate_limits.py",),
     ),
     Bug(
         "a device that refuses stays a member",
@@ -288,7 +292,7 @@ COME_AND_GO: Final = (
             ),
         ),
         frozenset(("AssertionError",)),
-        ("tests/test_sync_orders.py",),
+        ("tests/unit/sync/peers/test_orders.py",),
     ),
 )
 

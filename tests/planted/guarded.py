@@ -9,7 +9,7 @@ from typing import Final
 
 from .bug import Bug, Edit
 
-_LOSSES = ("tests/test_sync_losses.py",)
+_LOSSES = ("tests/unit/sync/guard/test_losses.py",)
 
 BUGS: Final = (
     Bug(

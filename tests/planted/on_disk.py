@@ -26,7 +26,7 @@ FLUSHES: Final = (
             ),
         ),
         frozenset(("I4",)),
-        ("tests/test_disk_apply.py",),
+        ("tests/unit/disk/test_apply.py",),
     ),
     Bug(
         "no flush of directories",
@@ -39,7 +39,7 @@ FLUSHES: Final = (
             ),
         ),
         frozenset(("I2", "I2 tree")),
-        ("tests/test_disk_apply.py",),
+        ("tests/unit/disk/test_apply.py",),
     ),
     Bug(
         "what could not be flushed is believed",
@@ -58,7 +58,7 @@ FLUSHES: Final = (
             ),
         ),
         frozenset(("I2", "I2 tree", "I2 folder", "I3", "I3 folder")),
-        ("tests/test_bus_unflushed.py", "tests/test_sim_unflushed.py"),
+        ("tests/unit/work/test_unflushed_names.py", "tests/sim/test_unflushed.py"),
     ),
     Bug(
         "together also after a flush of everything failed",
@@ -72,7 +72,7 @@ FLUSHES: Final = (
             ),
         ),
         frozenset(("I4",)),
-        ("tests/test_bus_unflushed.py", "tests/test_sim_unflushed.py"),
+        ("tests/unit/work/test_unflushed_names.py", "tests/sim/test_unflushed.py"),
     ),
     Bug(
         "what an earlier life did is believed to be flushed",
@@ -86,7 +86,7 @@ FLUSHES: Final = (
             ),
         ),
         frozenset(("I2", "I2 tree", "I2 folder", "I3", "I3 folder")),
-        ("tests/test_bus_unflushed.py", "tests/test_sim_unflushed.py"),
+        ("tests/unit/work/test_unflushed_names.py", "tests/sim/test_unflushed.py"),
     ),
     Bug(
         "a failed flush is passed over",
@@ -102,7 +102,7 @@ FLUSHES: Final = (
             ),
         ),
         frozenset(("I4",)),
-        ("tests/test_disk_apply.py",),
+        ("tests/unit/disk/test_apply.py",),
     ),
 )
 
@@ -120,7 +120,7 @@ NAMES: Final = (
             ),
         ),
         frozenset(("I2", "I2 tree")),
-        ("tests/test_disk_apply.py",),
+        ("tests/unit/disk/test_apply.py",),
     ),
     Bug(
         "a copy takes the name of another copy",
@@ -143,7 +143,7 @@ NAMES: Final = (
             ),
         ),
         frozenset(("I2", "I2 tree")),
-        ("tests/test_disk_apply.py",),
+        ("tests/unit/disk/test_apply.py",),
     ),
     Bug(
         "what was replaced is unlinked",
@@ -157,7 +157,7 @@ NAMES: Final = (
             ),
         ),
         frozenset(("I2",)),
-        ("tests/test_disk_apply.py",),
+        ("tests/unit/disk/test_apply.py",),
     ),
     Bug(
         "a crash forgets a copy that is due",
@@ -172,7 +172,7 @@ NAMES: Final = (
             ),
         ),
         frozenset(("I2 tree",)),
-        ("tests/test_sim_cuts.py",),
+        ("tests/sim/test_cuts.py",),
     ),
     Bug(
         "a copy is begun before its row is durable",
@@ -187,7 +187,7 @@ NAMES: Final = (
             ),
         ),
         frozenset(("I2", "I2 tree")),
-        ("tests/test_sim_cuts.py",),
+        ("tests/sim/test_cuts.py",),
     ),
     Bug(
         "parents deleted before children",
@@ -200,7 +200,7 @@ NAMES: Final = (
             ),
         ),
         frozenset(("I1", "I3 folder")),
-        ("tests/test_tree_plan.py",),
+        ("tests/unit/tree/test_plan.py",),
     ),
 )
 
@@ -218,7 +218,7 @@ READERS: Final = (
             ),
         ),
         frozenset(("private",)),
-        ("tests/test_disk_staging.py",),
+        ("tests/unit/disk/test_staging.py",),
     ),
     Bug(
         "a group that cannot be kept leaves its bits to another one",
@@ -231,7 +231,7 @@ READERS: Final = (
             ),
         ),
         frozenset(("private",)),
-        ("tests/test_disk_access.py",),
+        ("tests/unit/disk/test_permissions.py",),
     ),
     Bug(
         "a chmod between the look and the exchange is lost",
@@ -244,7 +244,7 @@ READERS: Final = (
             ),
         ),
         frozenset(("private",)),
-        ("tests/test_disk_access.py",),
+        ("tests/unit/disk/test_permissions.py",),
     ),
 )
 
@@ -262,7 +262,7 @@ ROOM: Final = (
             ),
         ),
         frozenset(("I2",)),
-        ("tests/test_disk_giveway.py",),
+        ("tests/unit/disk/test_make_room.py",),
     ),
     Bug(
         "what waits for room may wait without a Problem",
@@ -283,7 +283,7 @@ ROOM: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_small_disk.py", "tests/test_sync_room.py"),
+        ("tests/unit/sync/apply/test_small_disk.py", "tests/unit/sync/apply/test_space_waits.py"),
     ),
 )
 
@@ -299,7 +299,7 @@ ROT: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_rot.py",),
+        ("tests/unit/sync/upload/test_bit_rot.py",),
     ),
     Bug(
         "who asks for what a file never had makes it rotten",
@@ -312,7 +312,7 @@ ROT: Final = (
             ),
         ),
         frozenset(),
-        ("tests/test_sync_rot.py",),
+        ("tests/unit/sync/upload/test_bit_rot.py",),
     ),
 )
 
@@ -329,7 +329,7 @@ ERRORS: Final = (
             ),
         ),
         frozenset(("I11",)),
-        ("tests/test_sync_reopening.py",),
+        ("tests/unit/sync/test_reopening.py",),
     ),
     Bug(
         "no descriptors means gone",
@@ -342,7 +342,7 @@ ERRORS: Final = (
             ),
         ),
         frozenset(("I1", "I2", "I2 tree", "I11", "AssertionError", "KeyError")),
-        ("tests/test_sync_reopening.py",),
+        ("tests/unit/sync/test_reopening.py",),
     ),
     Bug(
         "a folder is opened while its jobs run",
@@ -355,7 +355,7 @@ ERRORS: Final = (
             ),
         ),
         frozenset(("I1", "I2", "I2 tree", "I4", "AssertionError", "KeyError")),
-        ("tests/test_sync_reopening.py",),
+        ("tests/unit/sync/test_reopening.py",),
     ),
 )
 
@@ -371,7 +371,7 @@ MOUNTS: Final = (
             ),
         ),
         frozenset(("I4", "I11")),
-        ("tests/test_disk_mounts.py",),
+        ("tests/unit/disk/test_mounts.py",),
     ),
     Bug(
         "what was mounted on top of a folder is known by walks alone",
@@ -384,7 +384,7 @@ MOUNTS: Final = (
             ),
         ),
         frozenset(("I4", "I11")),
-        ("tests/test_bus_mounted.py", "tests/test_disk_mounts.py"),
+        ("tests/unit/work/test_mount_check.py", "tests/unit/disk/test_mounts.py"),
     ),
 )
 
@@ -400,7 +400,7 @@ SPELLINGS: Final = (
             ),
         ),
         frozenset(("I1", "I2", "I2 tree", "I3", "I8")),
-        ("tests/test_disk_spelling.py",),
+        ("tests/unit/disk/test_spelling.py",),
     ),
     Bug(
         "what is beside another spelling is tried without a Problem",
@@ -413,7 +413,7 @@ SPELLINGS: Final = (
             ),
         ),
         frozenset(("I1",)),
-        ("tests/test_sim_spellings.py",),
+        ("tests/sim/test_spellings.py",),
     ),
 )
 

@@ -19,7 +19,7 @@ from typing import Final
 
 from .copied import start
 
-LAW_TESTS: Final = ("tests/test_laws_versions.py", "tests/test_laws_plan.py")
+LAW_TESTS: Final = ("tests/unit/sync/versions/test_laws.py", "tests/unit/tree/test_laws_plan.py")
 PATIENCE_S: Final = 600.0
 """A ring that takes longer is ended: what hangs is not caught by it."""
 

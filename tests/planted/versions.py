@@ -10,7 +10,11 @@ from typing import Final
 
 from .bug import Bug, Edit
 
-_LAWS = ("tests/test_tree_reconcile.py", "tests/test_sync_mesh.py", "tests/test_sync_found.py")
+_LAWS = (
+    "tests/unit/tree/test_reconcile.py",
+    "tests/unit/sync/test_mesh.py",
+    "tests/unit/sync/versions/test_local_changes.py",
+)
 
 MADE: Final = (
     Bug(
@@ -24,7 +28,7 @@ MADE: Final = (
             ),
         ),
         frozenset(("I3 folder",)),
-        ("tests/test_sync_graves.py",),
+        ("tests/unit/sync/versions/test_absent_deletes.py",),
     ),
     Bug(
         "a path is claimed twice by one kind of worker",
@@ -40,7 +44,7 @@ MADE: Final = (
             ),
         ),
         frozenset(("Dropped",)),
-        ("tests/test_sync_claims.py",),
+        ("tests/unit/sync/versions/test_path_locks.py",),
     ),
     Bug(
         "a delete is taken over where something may lie that was not flushed",
@@ -58,7 +62,7 @@ MADE: Final = (
             ),
         ),
         frozenset(("I3",)),
-        ("tests/test_sim_seeds.py",),
+        ("tests/sim/test_seeds.py",),
     ),
     Bug(
         "vectors joined when publishing again",
@@ -130,7 +134,7 @@ MADE: Final = (
             ),
         ),
         frozenset(("I3",)),
-        ("tests/test_sync_versions.py", "tests/test_tree_reconcile.py"),
+        ("tests/unit/sync/versions/test_resolver.py", "tests/unit/tree/test_reconcile.py"),
     ),
     Bug(
         "one writer in two lives",
@@ -243,7 +247,7 @@ CHOSEN: Final = (
             ),
         ),
         frozenset(("I1", "I2", "I2 tree", "I3")),
-        ("tests/test_sync_versions.py",),
+        ("tests/unit/sync/versions/test_resolver.py",),
     ),
 )
 

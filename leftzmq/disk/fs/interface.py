@@ -5,7 +5,7 @@ No call overwrites, follows a link below the root, or takes a path with `..` in 
 on this interface can leave the share (I9) or replace a file that was not checked (I2). Names are
 str and valid UTF-8; only `names` gives the raw bytes on disk.
 
-`fs/real` implements it; a simulated one passes the same contract (tests/test_disk_fs.py).
+`fs/real` implements it; a simulated one passes the same contract (tests/unit/disk/test_real.py).
 
 Knows kinds and stats. Must not know descriptors, entries, the index or the write order.
 """

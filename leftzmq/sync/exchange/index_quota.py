@@ -18,7 +18,7 @@ SPARE_BYTES: Final = 16 << 20
 """Allowance of each device, beyond the average size of its entries."""
 ON_DISK: Final = 2
 """A row takes this many times its size in the database and its -wal together: 2.5 to 3.6 were
-measured (tests/test_sync_index_bounds.py)."""
+measured (tests/unit/sync/exchange/test_index_bounds.py)."""
 LOOK_BYTES: Final = 4 << 20  # of rows that others announced between two checks of the disk
 UNSEEN_BYTES: Final = 64 << 20  # on the disk, before the first check has ended
 LOOK_PERIOD_S: Final = 5.0  # while there is no space

@@ -1,0 +1,1 @@
+"""What several tests build on: meshes in one thread, strangers, floods, trees."""

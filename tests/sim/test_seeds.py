@@ -1,0 +1,185 @@
+"""Stories of the simulation that once ended badly, as small as they were made then.
+
+A change of what is drawn may turn one into another story; each has a test of its own in the room
+where the fault was.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sim.plan import plan_of, run
+from tests.sim.shrink import unpack
+
+PLANS = {
+    "a walk, after lost events, while what it walks past is being applied": (
+        "19832/ABCD/0,1,2,3,5,7,8,9,10,11,13/0/careful"
+    ),
+    "a large file that was replaced, and taken away before its device knew": (
+        "704003/ABD/0,1,2,3/1/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "a folder that was renamed while its device's index was damaged": (
+        "910003/ABC/0,3,2000,9,10/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
+        "skews_s"
+    ),
+    "two power cuts while the same file was staged": (
+        "8/AB/0,3,4,5/0/slow,news_twice,watch_lost,careful,skews_s"
+    ),
+    "a mount is back and all that our index has below it is a folder that stood there already": (
+        "702078/AB/1000,0,1,1003,13/0/lag_s,watch_lag_s,watch_lost,careful,skews_s"
+    ),
+    "a .lefting waits for its holder, and a folder of ours is told above its file": (
+        "700953/ABC/0,1,2,3,4,5,8,9,12,13,15,17,18,19/1/watch_lost,careful,skews_s"
+    ),
+    "a user deletes a folder when the index is lost already and the next one is not yet open": (
+        "940225/AB/1,2,4,2000,8,9/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "a delete that its device forgot before the only other one had its disk back": (
+        "730159/AB/3,22,25,26,28/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
+        "skews_s"
+    ),
+    "a file is told again above a folder that went, and was edited elsewhere meanwhile": (
+        "720208/ABCD/1000,1,2,4,5,6,8,9,19,21,23,24/0/news_twice,watch_lag_s,watch_lost,careful"
+    ),
+    "a user takes away what lies in a .lefting, too, which is still being fetched": (
+        "714253/AB/1000,0,2,6,8,14,22,23,24/0/slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "a link is replaced, and elsewhere a folder at its path is deleted": (
+        "707788/ABC/0,2,3,6,8,12,13,20,24/0/lag_s,news_twice,watch_lost,careful,skews_s"
+    ),
+    "a conflict copy of a link gets the name of one that was deleted by a clock that is ahead": (
+        "720935/AB/0,1,2,3,4,5,6,8,9,10,11,14,18,19,20,21/0/news_lost,watch_lost,careful"
+    ),
+    "a link was deleted, and then a folder of its name elsewhere, before a third device heard": (
+        "720208/ABCD/1000,0,1,2,4,5,6,7,8,9,10,11,12,13,21/0/news_twice,watch_lag_s,careful"
+    ),
+    "a link loses where the copy of another link was deleted, whose target begins as its own": (
+        "66858/AB/1,3,4,5,6,9,10,16,21,25,26/0/lag_s,slow,news_lost,news_twice,watch_lag_s,"
+        "watch_lost,careful"
+    ),
+    "a user makes a folder where a file was moved a moment ago": (
+        "62356/AB/0,4,5,7/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "a link over a folder is deleted, and the folder itself by one who was cut off": (
+        "63146/ABC/0,1,8,10,11,12,15/0/lag_s,slow,news_twice,watch_lag_s,watch_lost,careful"
+    ),
+    "chunks of a file that is wanted no more come late, and its inode number is another's": (
+        "1200902/ABCD/0,1,2,4,5,6,7,8,9/1/news_lost,watch_lag_s,watch_lost,careful,skews_s"
+    ),
+    "two versions of a file are staged when an index that is locked for a while stops the folder": (
+        "730756/ABC/1,2,4,5,2000,10/0/watch_lost,careful,skews_s"
+    ),
+    "a folder goes on while the word that it is stopped is on its way over the other link": (
+        "3106/ABCD/0,1,2,4,5,6,7,2001,2004,9,11/0/skews_s"
+    ),
+    "what waits to be tried again is worked at, and must wait once more": (
+        "3010299/ABC/0,1,3,4,14,15,2003,16,17,19,2004,27/1/slow,careful,skews_s"
+    ),
+    "a name of a file is another file's right after it was written through": (
+        "2224/AB/0,1,2,3,4,5,11,13,14,16,17,18/0/slow,news_twice,watch_lost,careful,skews_s"
+    ),
+    "a folder is renamed, and those below it were deleted by one whose index comes just now": (
+        "5000172/ABCD/0,1,2,3,4,5,7,8,9,13,2000,14,15,16,18/0/slow,news_lost,news_twice,"
+        "watch_lost,careful,skews_s"
+    ),
+    "a disk is known by one file, which its user replaces while the share is not looked at": (
+        "5000374/AB/1000,0,2,3,4,5,6,10,11/0/lag_s,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "a ticket is ready when its path is found with what a delete took": (
+        "6003888/AB/0,4006,2,3,4004,4,5,6,7/0/slow,news_lost,news_twice,watch_lag_s,watch_lost,"
+        "careful,skews_s"
+    ),
+    "a file is rewritten, and longer each time, between two looks": (
+        "6000217/AB/0,1,6,7,9,11,12,4003,13,3000/0/slow,news_lost,news_twice,watch_lost,careful"
+    ),
+    "a version has its name, its flush fails for a while, and it is deleted elsewhere": (
+        "6020165/AB/2,3,5,6,7/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
+        "skews_s"
+    ),
+    "the same, and the share cannot be looked at meanwhile": (
+        "6030590/AB/1000,0,1,2,5,6,7,10,12,2000,13,14,15,17,1002,18,19,3000,21,22/0/slow,news_lost,"
+        "news_twice,watch_lag_s,watch_lost,careful"
+    ),
+    "a folder that came along cannot be looked into, and a file in it is spelled otherwise": (
+        "6031225/AB/4000,0,3,4,6,16,18,4003,20,22/0/lag_s,slow,news_lost,news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
+    "rotten bytes give way to a version that its only holder forgets right then": (
+        "6033753/AB/0,1,2,3,2001,7,8,5000,9,10/0/news_lost,watch_lost,careful,skews_s"
+    ),
+    "an old version lies aside when the share cannot be looked at, and its user takes the name": (
+        "6051153/AB/0,1,2,3,5,11/0/lag_s,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "the same, and the disk fails once more": (
+        "6050960/AB/0,1,3,4,5,6,7,8,10/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "a folder goes on, a line breaks, and the word that it is stopped comes late over the other": (
+        "6051349/ABC/0,1,2,3,4,5,6,8,9,12,13,14,15,16,17,20,21,22,23,2000,24,25,27/0/news_lost,"
+        "watch_lag_s,watch_lost,careful,skews_s"
+    ),
+    "a folder inside a respelled one is spelled otherwise before it was told under its name": (
+        "6051882/AB/4000,7,9,4004,4001/0/slow,news_lost,news_twice,watch_lag_s,watch_lost,careful"
+    ),
+    "a file is touched through a second name that is another file's at once": (
+        "6052064/AB/5,6,7,12/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
+        "skews_s"
+    ),
+    "a folder is renamed to and fro while it is looked at under its first name": (
+        "6053825/AB/4000,0,1,2,4001,3,7,8,10,11,12,13,14,15,16,17,18,19,20,21,23,4002/0/slow,"
+        "watch_lost,careful,skews_s"
+    ),
+    "the next version cannot be flushed, ours is still there, and it is deleted elsewhere": (
+        "6083467/ABCD/1000,12,14,15/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "killed before the index knows, on a mount that is away when the delete is heard": (
+        "6084055/AB/4000,1000,0,1,2,3,4006,4,5,6,7,8,9,10,11,12,13,4004,14,4005,1002,4007,4002,19,"
+        "1001,20,21,22,23,1003,4001/0/slow,news_lost,news_twice,watch_lost,careful"
+    ),
+    "the copy of a file that its user closed for a moment": (
+        "5000728/ABC/1,2,8/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "what is left of a version that rotted, and that nobody has any more, is told": (
+        "6202074/ABC/0,2001,5000,5,7/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,"
+        "careful,skews_s"
+    ),
+    "a folder is spelled otherwise while a .lefting lies in it": (
+        "6220523/ABC/4000,0,1,2,4,5,6,4003,4001,7/0/watch_lost,careful,skews_s"
+    ),
+    "a flush fails, and the share is away before the look that is to tell what lies there": (
+        "7503363/AB/0,1,2,3,4,5,8,9/0/slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
+    "a .lefting gets name and inode of the one that is being thrown away": (
+        "7506262/ABCD/1000,0,2,3,4,5,6,7000,8,9,11,7001,12,14,15,17,18/0/news_lost,careful,skews_s"
+    ),
+    "a cloned machine is switched off, and what it opened last is all that is known of the two": (
+        "7506393/AB/7001,2,4,5,7,9,10,13,14,7000/0/slow,news_lost,news_twice,watch_lag_s,watch_lost,"
+        "careful,skews_s"
+    ),
+    "two folders wait for one path below them": (
+        "7604461/AB/0,1,8,2000,9,2001/0/news_twice,watch_lag_s,watch_lost,careful"
+    ),
+    "what came while the index failed gets another mode from its user before it is looked at": (
+        "7707550/AB/0,1,2,6,7,8,9,10,13,2000,17,21,23/1/slow,news_lost,news_twice,watch_lost,"
+        "careful,skews_s"
+    ),
+    "a file in a folder that is deleted elsewhere is written all the time": (
+        "6220999/ABCD/0,3001,4007,18,2000,4005,4004,21/0/slow,news_lost,news_twice,watch_lost,"
+        "careful"
+    ),
+}
+DISKS = {
+    920064: "what another disk holds, put in the place of a mount, is told as ours",
+    920274: "the same, and it becomes a conflict copy",
+    920636: "what others have is written on another disk",
+    920677: "what another disk holds reaches a device two lines away",
+}
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_a_story_that_ended_badly(plan: str) -> None:
+    assert run(unpack(plan, plan_of)).broken is None
+
+
+@pytest.mark.parametrize("seed", DISKS, ids=DISKS.get)
+def test_another_disk_in_the_place_of_a_mount(seed: int) -> None:
+    assert run(plan_of(seed)).broken is None

@@ -1,0 +1,1 @@
+"""Tests of single packages, in the order of leftzmq/."""

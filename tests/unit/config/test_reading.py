@@ -1,0 +1,472 @@
+"""peer.toml: what a good one becomes, and the sentence that a user reads for each bad one."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leftzmq.config import (
+    Config,
+    DeviceConfig,
+    Endpoint,
+    FolderConfig,
+    Limits,
+    PeerConfig,
+    load,
+    load_device,
+)
+from leftzmq.endpoint import is_key
+from leftzmq.errors import ConfigError
+
+KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"  # the zmq_curve manual's example keys
+OTHER_KEY = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
+DEVICE = """
+[device]
+name = "peer-a"
+state = "state"
+listen = "tcp://127.0.0.1:7700"
+"""
+FOLDER = """
+[[folder]]
+id = "share"
+path = "share"
+secret = "share.secret"
+"""
+PEER = f"""
+[[peer]]
+name = "peer-b"
+address = "tcp://127.0.0.1:7710"
+key = "{KEY}"
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "peer.toml"
+    file.write_text(text)
+    return file
+
+
+def complaint(tmp_path: Path, text: str) -> str:
+    """What the user reads, with the folder's name cut off."""
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, text))
+    assert caught.value.exit_code == 2
+    assert caught.value.do, "it says what is wrong, but not what to do"
+    return str(caught.value).removeprefix(f"{tmp_path}/")
+
+
+def folder(name: str, path: str | Path, secret: str | Path) -> str:
+    return f'[[folder]]\nid = "{name}"\npath = "{path}"\nsecret = "{secret}"\n'
+
+
+def test_a_whole_file_becomes_values_with_absolute_paths(tmp_path: Path) -> None:
+    file = written(tmp_path, DEVICE + 'bulk = "tcp://[::1]:7"\n' + FOLDER + PEER)
+    assert load(file) == Config(
+        file=file,
+        device=DeviceConfig(
+            "peer-a", tmp_path / "state", Endpoint("127.0.0.1", 7700), Endpoint("::1", 7), None
+        ),
+        folders=(FolderConfig("share", tmp_path / "share", tmp_path / "share.secret"),),
+        peers=(PeerConfig("peer-b", Endpoint("127.0.0.1", 7710), KEY),),
+    )
+
+
+def test_paths_are_relative_to_the_file_and_not_to_where_we_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").mkdir()
+    text = (DEVICE + FOLDER).replace('"share"\nsecret', '"../share"\nsecret')
+    written(tmp_path / "config", text)
+    monkeypatch.chdir(tmp_path)
+    config = load(Path("config/peer.toml"))
+    assert config.folders[0].path == tmp_path / "share"
+    assert config.file == tmp_path / "config" / "peer.toml"
+
+
+def test_the_shipped_file_loads_as_it_is_and_its_examples_are_known_keys(tmp_path: Path) -> None:
+    shipped = (Path(__file__).parents[3] / "config" / "peer.toml").read_text()
+    (tmp_path / "config").mkdir()
+    config = load(written(tmp_path / "config", shipped))
+    assert config.peers == ()
+    assert config.device.state == tmp_path / "state" / "peer-a"
+    examples = re.sub(r'^(?:# )+(?=\w+ += "|\[\[)', "", shipped, flags=re.MULTILINE)
+    text = examples.replace("paste its key here", KEY)
+    config = load(written(tmp_path / "config", text))
+    assert config.peers == (PeerConfig("peer-b", Endpoint("192.168.1.20", 7700), KEY),)
+    assert config.device.bulk == Endpoint("127.0.0.1", 7701)
+
+
+@pytest.mark.parametrize("line", ["", 'key = ""\n'])
+def test_a_peer_without_a_key_or_an_address_is_kept(tmp_path: Path, line: str) -> None:
+    config = load(written(tmp_path, DEVICE + FOLDER + f'[[peer]]\nname = "b"\n{line}'))
+    assert config.peers == (PeerConfig("b", None, None),)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            DEVICE.replace("listen", "lisen") + FOLDER,
+            'peer.toml: [device] lisen: is not known (did you mean "listen"? '
+            "Known here: name, state, listen, bulk, news)",
+        ),
+        (
+            DEVICE + FOLDER + "encryption = false\n",
+            "peer.toml: [[folder]] no. 1 encryption: is not known (did you mean",
+        ),
+        (
+            DEVICE + FOLDER + "[[peers]]\n",
+            'peer.toml: peers: is not known (did you mean "peer"? '
+            "Known here: device, folder, peer)",
+        ),
+        (
+            DEVICE + FOLDER + PEER + "adress = 1\n",
+            'peer.toml: [[peer]] no. 1 adress: is not known (did you mean "address"?',
+        ),
+    ],
+)
+def test_an_unknown_key_is_named_with_the_nearest_known_one(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    assert complaint(tmp_path, text).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            DEVICE.replace('"tcp://127.0.0.1:7700"', "7700") + FOLDER,
+            "peer.toml: [device] listen: wants text in quotes, got a whole number "
+            '(write listen = "...")',
+        ),
+        (
+            DEVICE.replace('"peer-a"', "true") + FOLDER,
+            "peer.toml: [device] name: wants text in quotes, got true or false",
+        ),
+        (
+            DEVICE + FOLDER.replace('"share"\npath', "[]\npath"),
+            "peer.toml: [[folder]] no. 1 id: wants text in quotes, got a list",
+        ),
+        (
+            DEVICE + FOLDER + '[[peer]]\nname = "b"\nkey = 1979-05-27\n',
+            "peer.toml: [[peer]] no. 1 key: wants text in quotes, got a date or time",
+        ),
+        (
+            DEVICE + FOLDER.replace("[[folder]]", "[folder]"),
+            "peer.toml: [[folder]]: wants tables in a list, got a table",
+        ),
+        ("device = 1.5", "peer.toml: device: wants one table, got a number with a point"),
+        ("[[device]]", "peer.toml: device: wants one table, got a list"),
+    ],
+)
+def test_a_wrong_type_says_what_is_wanted_and_what_was_found(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    assert complaint(tmp_path, text).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (FOLDER, 'peer.toml: device: is missing (add [device] with name = "peer-a")'),
+        (DEVICE, "peer.toml: [[folder]]: is missing"),
+        (
+            DEVICE.replace("listen", "# listen") + FOLDER,
+            'peer.toml: [device] listen: is missing (add listen = "tcp://127.0.0.1:7700")',
+        ),
+        (DEVICE.replace("state =", "# ") + FOLDER, "peer.toml: [device] state: is missing"),
+        (
+            DEVICE + FOLDER.replace("secret =", "# "),
+            "peer.toml: [[folder]] no. 1 secret: is missing",
+        ),
+        (DEVICE + FOLDER + "[[peer]]\n", "peer.toml: [[peer]] no. 1 name: is missing"),
+        (DEVICE.replace("peer-a", "") + FOLDER, "peer.toml: [device] name: is empty"),
+        (DEVICE.replace('"state"', '" "') + FOLDER, "peer.toml: [device] state: is empty"),
+        (DEVICE.replace("peer-a", "peer\\na") + FOLDER, "peer.toml: [device] name: is 'peer\\na'"),
+        (DEVICE + folder("s" * 129, "p", "s"), "peer.toml: [[folder]] no. 1 id: is 'ssss"),
+        (DEVICE + folder("s ", "p", "s"), "peer.toml: [[folder]] no. 1 id: is 's ' (2 characters)"),
+        (DEVICE.replace('"state"', '"~/s"') + FOLDER, "peer.toml: [device] state: begins with ~"),
+        (
+            DEVICE.replace('"state"', '"a\\u0000b"') + FOLDER,
+            "peer.toml: [device] state: is no usable",
+        ),
+        (
+            DEVICE + 'news = "tcp://127.0.0.1:7700"' + FOLDER,
+            "peer.toml: [device] news: is the same as",
+        ),
+        (DEVICE + FOLDER + PEER + PEER, "peer.toml: [[peer]] no. 2 name: is the same as that of"),
+        (
+            DEVICE + FOLDER + PEER + PEER.replace("peer-b", "peer-c"),
+            f"peer.toml: [[peer]] no. 2 key: is the same as that of [[peer]] no. 1: {KEY}",
+        ),
+        (
+            DEVICE + FOLDER + PEER.replace("peer-b", "peer-a"),
+            "peer.toml: [[peer]] no. 1 name: is the same as [device] name: peer-a",
+        ),
+        (
+            DEVICE + FOLDER + PEER.replace("7710", "7700"),
+            "peer.toml: [[peer]] no. 1 address: is the same as [device] listen: "
+            "tcp://127.0.0.1:7700",
+        ),
+        (
+            DEVICE + FOLDER + PEER.replace(KEY, "..."),
+            "peer.toml: [[peer]] no. 1 key: is not a device's key: 3 characters, 40 of z85 "
+            "are wanted (copy what `leftzmq id` prints on that device)",
+        ),
+        (
+            DEVICE + FOLDER + PEER.replace(KEY, KEY[:-1] + "~"),
+            "peer.toml: [[peer]] no. 1 key: is not",
+        ),
+        (
+            DEVICE + FOLDER + "".join(f'[[peer]]\nname = "p{n}"\n' for n in range(63)),
+            "peer.toml: [[peer]]: there are 63 of them (leave at most 62)",
+        ),
+        (
+            DEVICE + "".join(folder(f"f{n}", f"p{n}", f"s{n}") for n in range(65)),
+            "peer.toml: [[folder]]: there are 65 of them (leave at most 64)",
+        ),
+    ],
+)
+def test_what_is_missing_empty_doubled_or_too_much(tmp_path: Path, text: str, said: str) -> None:
+    assert complaint(tmp_path, text).startswith(said)
+
+
+def test_the_limits_themselves_are_allowed(tmp_path: Path) -> None:
+    text = "".join(folder(f"{n:0128}", f"p{n}", f"s{n}") for n in range(64))
+    text += "".join(f'[[peer]]\nname = "p{n}"\n' for n in range(62))
+    config = load(written(tmp_path, DEVICE + text))
+    assert (len(config.folders), len(config.peers)) == (64, 62)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            folder("a", "one", "a.secret") + folder("b", "other/../one", "b.secret"),
+            "[[folder]] no. 2 path: is the same as that of [[folder]] no. 1: {}/one",
+        ),
+        (
+            folder("a", "one", "a.secret") + folder("b", "link", "b.secret"),
+            "[[folder]] no. 2 path: is the same as that of [[folder]] no. 1: {}/one",
+        ),
+        (
+            folder("a", "one", "a.secret") + folder("b", "link/deeper", "b.secret"),
+            "[[folder]] no. 2 path: {0}/one/deeper is inside {0}/one, the share of",
+        ),
+        (
+            folder("a", "one/new", "a.secret") + folder("b", "one", "b.secret"),
+            "[[folder]] no. 1 path: {0}/one/new is inside {0}/one, the share of [[folder]] no. 2",
+        ),
+        (
+            folder("a", "one", "a.secret") + folder("a", "two", "b.secret"),
+            "[[folder]] no. 2 id: is the same as that of [[folder]] no. 1: a",
+        ),
+        (
+            folder("a", "one", "a.secret") + folder("b", "two", "a.secret"),
+            "[[folder]] no. 2 secret: is the same as that of [[folder]] no. 1",
+        ),
+        (
+            folder("a", "one", "a.secret") + folder("b", "two", "link/b.secret"),
+            "[[folder]] no. 2 secret: {0}/one/b.secret is inside the share {0}/one",
+        ),
+        (folder("a", "state/in", "s"), "[[folder]] no. 1 path: {0}/state/in is inside the state"),
+        (folder("a", "state", "s"), "[device] state: {0}/state is inside the share {0}/state"),
+        (
+            folder("a", "tatees", "s"),
+            "[device] state: {0}/tatees/state is inside the share {0}/tatees",
+        ),
+        (folder("a", "../up/..", "/s"), "[device] state: {0}/state is inside the share"),
+    ],
+)
+def test_places_that_must_not_meet(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "link").symlink_to("one")
+    device = DEVICE.replace('"state"', '"tatees/state"') if "tatees" in text else DEVICE
+    assert complaint(tmp_path, device + text).startswith(f"peer.toml: {said.format(tmp_path)}")
+
+
+def test_the_file_itself_must_not_be_in_a_share(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    text = DEVICE.replace('"state"', '"../state"') + folder("a", ".", "../a.secret")
+    assert "holds this very file" in complaint(tmp_path / "in", text)
+
+
+def test_neighbours_whose_names_begin_alike_are_no_relatives(tmp_path: Path) -> None:
+    text = folder("a", "share", "share.secret") + folder("b", "share-2", "share/../share-2.secret")
+    assert len(load(written(tmp_path, DEVICE + text)).folders) == 2
+
+
+def test_a_missing_file_a_folder_and_bytes_that_are_no_toml(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: there is no such file \(name a peer"):
+        load(tmp_path / "nowhere.toml")
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load(tmp_path)
+    assert "(at line 2, column" in complaint(tmp_path, "[device]\nname = peer-a\n")
+    (tmp_path / "peer.toml").write_bytes(b"name = '\xff'")
+    with pytest.raises(ConfigError, match="is not UTF-8 at byte 8"):
+        load(tmp_path / "peer.toml")
+
+
+def test_windows_editors_may_save_it(tmp_path: Path) -> None:
+    file = tmp_path / "peer.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + (DEVICE + FOLDER).replace("\n", "\r\n").encode())
+    assert load(file).device.name == "peer-a"
+
+
+@pytest.mark.parametrize("rest", ["", "folder = 3\n", '[[peer]]\nkey = "no"\n', "[wrong]\n"])
+def test_id_needs_only_the_device(tmp_path: Path, rest: str) -> None:
+    text = rest + DEVICE if "folder" in rest else DEVICE + rest
+    assert load_device(written(tmp_path, text)).state == tmp_path / "state"
+
+
+def test_id_says_what_is_wrong_with_the_device(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r'devcie: is not known \(did you mean "device"\?'):
+        load_device(written(tmp_path, DEVICE.replace("device", "devcie")))
+    with pytest.raises(ConfigError, match=r"\[device\] nam: is not known"):
+        load_device(written(tmp_path, DEVICE.replace("name", "nam")))
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("tcp://127.0.0.1:1", Endpoint("127.0.0.1", 1)),
+        ("tcp://host-1.example.org:65535", Endpoint("host-1.example.org", 65535)),
+        ("tcp://[fe80::1%eth0]:80", Endpoint("fe80::1%eth0", 80)),
+    ],
+)
+def test_an_endpoint_reads_and_writes_the_same(text: str, endpoint: Endpoint) -> None:
+    assert Endpoint.parse(text, "here") == endpoint
+    assert str(endpoint) == text
+
+
+def test_only_our_own_sockets_take_any_port_and_every_address() -> None:
+    for text in ("tcp://127.0.0.1:0", "tcp://0.0.0.0:7700", "tcp://[::]:7700"):
+        assert str(Endpoint.parse(text, "here", own=True)) == text
+        with pytest.raises(ConfigError, match=r"^here: 'tcp:"):
+            Endpoint.parse(text, "here")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "127.0.0.1:7700",
+        "udp://127.0.0.1:7700",
+        "ipc:///tmp/x",
+        "tcp://127.0.0.1",
+        "tcp://127.0.0.1:",
+        "tcp://127.0.0.1:65536",
+        "tcp://127.0.0.1:-1",
+        "tcp://127.0.0.1:٣",
+        "tcp://:7700",
+        "tcp://*:7700",
+        "tcp://300.1.1.1:7700",
+        "tcp://1.2.3:7700",
+        "tcp://::1:7700",
+        "tcp://[]:7700",
+        "tcp://[127.0.0.1]:7700",
+        "tcp://[::1]",
+        "tcp://[fe80::1]:7700",
+        "tcp://a b:7700",
+        "tcp://-a:7700",
+        "tcp://a..b:7700",
+        "tcp://eth0;127.0.0.1:7700",
+        "tcp://127.0.0.1:7700\n",
+        f"tcp://{'a' * 64}:7700",
+    ],
+)
+def test_what_is_no_endpoint(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"write tcp://HOST:PORT, such as"):
+        Endpoint.parse(text, "here", own=True)
+
+
+def test_a_key_is_40_characters_that_stand_for_32_bytes() -> None:
+    assert is_key(KEY) and is_key(OTHER_KEY) and is_key("0" * 40)
+    assert not is_key("#" * 40)  # 85^5 - 1 does not fit into four bytes
+    assert not is_key(KEY + "0") and not is_key(KEY[1:]) and not is_key(" " * 40)
+
+
+def test_what_a_folder_may_take_up_is_configurable(tmp_path: Path) -> None:
+    text = DEVICE + FOLDER + "trash_days = 7\ntrash_percent = 0.5\nmin_free_percent = 0\n"
+    (folder,) = load(written(tmp_path, text)).folders
+    assert folder.limits == Limits(7, 0.5, 0.0)
+    (folder,) = load(written(tmp_path, DEVICE + FOLDER)).folders
+    assert folder.limits == Limits(30, 10.0, 1.0)
+    assert folder.patience_s == 10.0
+    (folder,) = load(written(tmp_path, DEVICE + FOLDER + "patience_s = 2.5\n")).folders
+    assert folder.patience_s == 2.5
+
+
+LIMITS = [
+    ("trash_days = 0", "trash_days: is 0 (write a number of days from 1 to 36500"),
+    ("trash_days = true", "trash_days: wants a number, got true or false"),
+    ('trash_percent = "10"', "trash_percent: wants a number, got text"),
+    ("trash_percent = nan", "trash_percent: is nan (write a number of percent from 0 to 100"),
+    ("trash_percent = -1", "trash_percent: is -1 "),
+    ("min_free_percent = 51", "min_free_percent: is 51 "),
+    ("index_entries = 999", "index_entries: is 999 "),
+    ("index_entries = 5000.5", "index_entries: is 5000.5 (write a whole number of entries)"),
+    ('index_entries = "many"', "index_entries: wants a number, got text"),
+    ("index_entry_bytes = 20000", "index_entry_bytes: is 20000 "),
+    ("patience_s = 1", "patience_s: is 1 (write a number of seconds from 2 to 86400"),
+    ("min_free = 1", 'min_free: is not known (did you mean "min_free_percent"?'),
+    ("trash_day = 1", 'trash_day: is not known (did you mean "trash_days"?'),
+]
+
+
+@pytest.mark.parametrize("line, said", LIMITS, ids=[line for line, _ in LIMITS])
+def test_a_limit_that_cannot_be_is_named(tmp_path: Path, line: str, said: str) -> None:
+    assert f"[[folder]] no. 1 {said}" in complaint(tmp_path, DEVICE + FOLDER + line)
+
+
+# ---- a file that is no peer.toml at all ----------------------------------------------------------
+
+DIGITS = "1" * 5000
+NO_FILES = {
+    "arrays": ("a = " + "[" * 5000 + "]" * 5000, "is nested too deeply"),
+    "tables": ("a = " + "{a=" * 5000 + "1" + "}" * 5000, "is nested too deeply"),
+    "a dotted key": (".".join("a" * 5000) + " = 1", "is not known"),
+    "a long key": (f"{'k' * 100_000} = 1", "is not known"),
+    "a long number": (f"a = {DIGITS}", "cannot be read: Exceeds the limit"),
+    "a long hex number": (f"{DEVICE}{FOLDER}trash_days = 0x{DIGITS}", "is far off"),
+    "a long negative number": (f"{DEVICE}{FOLDER}trash_days = -{'9' * 4000}", "is far off"),
+    "a long float": (f"{DEVICE}{FOLDER}trash_days = {DIGITS}.5", "is inf"),
+    "no day": ("a = 2026-13-45", "is not TOML"),
+    "a date": (f"{DEVICE}{FOLDER}trash_days = 9999-12-31", "wants a number, got a date or time"),
+    "NUL": ("a = 1\0", "is not TOML"),
+    "NUL in a name": (DEVICE.replace("peer-a", "a\\u0000"), "printable characters"),
+    "NUL in a path": (DEVICE.replace('"state"', '"a\\u0000"'), "is no usable path"),
+    "half a letter": ('a = "\\ud800"', "is not TOML"),
+    "too long": ("# " + "x" * (1 << 20), "is over 1 MiB long"),
+    "a long endpoint": (DEVICE.replace("tcp://", "tcp://" + "x" * 100_000), "host"),
+    "a long path": (DEVICE.replace('"state"', f'"{"x/" * 50_000}"') + FOLDER, "no usable path"),
+}
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_what_is_no_config_is_a_sentence(tmp_path: Path, name: str) -> None:
+    text, said = NO_FILES[name]
+    file = tmp_path / "peer.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+        load(file)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("read", [load, load_device])
+def test_what_is_no_file_does_not_hang(tmp_path: Path, read: Any) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "huge").touch()
+    os.truncate(tmp_path / "huge", 1 << 40)
+    for place, said in (
+        (tmp_path / "fifo", "is not a regular file"),
+        (tmp_path, "Is a directory"),
+        (Path("/dev/zero"), "is not a regular file"),
+        (tmp_path / "huge", "is over 1 MiB long"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            read(place)

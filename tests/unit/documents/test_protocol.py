@@ -1,0 +1,53 @@
+"""docs/protocol.md is the authority: what the code has must stand there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from leftzmq.errors import Refusal
+from leftzmq.wire import messages
+from leftzmq.wire.local import EventKind
+
+TEXT = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text()
+WORDS = set(re.findall(r"\w+", TEXT))
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<=.)([A-Z])", r"_\1", name).lower()
+
+
+@pytest.mark.parametrize("message", get_args(messages.Message), ids=lambda m: m.__name__)
+def test_every_message_stands_there_with_its_number_and_fields(message: type) -> None:
+    tag = message.__struct_config__.tag  # type: ignore[attr-defined]
+    heading = f"**{tag} {snake(message.__name__)}**"
+    assert TEXT.count(heading) == 1
+    section = TEXT.split(heading)[1].split("\n**")[0].split("\n## ")[0]
+    if message is messages.News:
+        assert "Fields as index_page" in section
+        return
+    described = set(re.findall(r"\w+", section))
+    assert set(message.__struct_fields__) <= described  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "struct", [messages.FolderHello, messages.Want, messages.Ask, messages.Part]
+)
+def test_every_row_stands_there_in_its_order(struct: type) -> None:
+    assert f"`[{', '.join(struct.__struct_fields__)}]`" in TEXT  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("struct", [messages.WirePage, messages.WireEntry])
+def test_pages_and_entries_stand_there_in_their_order(struct: type) -> None:
+    assert f"`[{', '.join(struct.__struct_fields__)}]`" in TEXT  # type: ignore[attr-defined]
+
+
+def test_the_version_and_every_refusal_and_event_stand_there() -> None:
+    assert f"# The protocol, version {messages.VERSION}\n" in TEXT
+    for refusal in Refusal:
+        assert refusal.name in WORDS or (refusal.name.startswith("PATH_") and "PATH_..." in TEXT)
+    for kind in EventKind:
+        assert f"`{kind.value}`" in TEXT

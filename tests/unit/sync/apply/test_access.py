@@ -1,0 +1,101 @@
+"""Who may read a file after another device changed it, on meshes of real shares."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from leftzmq.disk.fs.real import RealFile
+from tests.helpers.mesh import Device, Mesh
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Mesh, Device, Device]:
+    mesh = Mesh(tmp_path, "AB")
+    a, b = mesh.devices.values()
+    a.start()
+    b.start()
+    mesh.settle()
+    return mesh, a, b
+
+
+def shared(mesh: Mesh, a: Device, b: Device) -> Path:
+    """A file that both have; where it lies on B."""
+    a.write("d/f", b"one")
+    mesh.scan_all()
+    mesh.settle()
+    return b.share / "d/f"
+
+
+def edit(mesh: Mesh, a: Device, data: bytes) -> None:
+    a.write("d/f", data)
+    mesh.scan_all()
+    mesh.settle()
+
+
+@needs_root
+@pytest.mark.parametrize("size", [100, 3 << 20])
+def test_what_is_replaced_stays_its_owners(pair: tuple[Mesh, Device, Device], size: int) -> None:
+    mesh, a, b = pair
+    path = shared(mesh, a, b)
+    os.chown(path, 1000, 1001)
+    path.chmod(0o640)
+    os.setxattr(path, "user.note", b"of a user")
+    edit(mesh, a, os.urandom(size))
+    found = path.stat()
+    assert found.st_size == size
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (1000, 1001, 0o640)
+    assert os.getxattr(path, "user.note") == b"of a user"
+    assert not b.folder.problems.all()
+
+
+@pytest.mark.parametrize("size", [100, 3 << 20])
+def test_what_is_new_is_open_to_those_to_whom_its_folder_is(
+    pair: tuple[Mesh, Device, Device], size: int
+) -> None:
+    mesh, a, b = pair
+    shared(mesh, a, b)
+    (b.share / "d").chmod(0o700)
+    a.write("d/new", os.urandom(size))
+    a.write("d/e/inner", b"1")
+    mesh.scan_all()
+    mesh.settle()
+    modes = {
+        name: (b.share / name).stat().st_mode & 0o777 for name in ("d/new", "d/e", "d/e/inner")
+    }
+    assert modes == {"d/new": 0o600, "d/e": 0o700, "d/e/inner": 0o600}
+
+
+@needs_root
+def test_what_cannot_be_kept_is_a_problem_until_somebody_sets_it(
+    pair: tuple[Mesh, Device, Device], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mesh, a, b = pair
+    path = shared(mesh, a, b)
+    os.chown(path, 1000, 1001)
+    path.chmod(0o640)
+
+    def refused(self: RealFile, owner: int, group: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RealFile, "set_owner", refused)
+        edit(mesh, a, b"two")
+    assert path.read_bytes() == b"two" and path.stat().st_mode & 0o777 == 0o600
+    for _ in range(2):  # looks and walks that find nothing new leave it
+        (problem,) = b.folder.problems.all()
+        assert problem.path == "d/f" and problem.kind.name == "ACCESS_LOST"
+        assert "owner 1000, group 1001" in str(problem)
+        b.scan()
+        mesh.settle(120.0)
+    os.chown(path, 1000, 1001)
+    b.scan()
+    mesh.settle()
+    assert not b.folder.problems.all()
+    edit(mesh, a, b"three")
+    assert path.stat().st_uid == 1000 and not b.folder.problems.all()

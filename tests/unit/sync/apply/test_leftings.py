@@ -1,0 +1,463 @@
+"""`.lefting` files that cannot be thrown away when nobody needs them stay ours, and go later."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from leftzmq.content.keys import derive_keys
+from leftzmq.disk.fs.real import RealFile
+from leftzmq.disk.scan.mounts import Mounts
+from leftzmq.disk.staging import lefting, staging
+from leftzmq.errors import IndexFault
+from leftzmq.index.store import Store
+from leftzmq.sync import jobs
+from leftzmq.sync.actions import Work
+from leftzmq.sync.apply.leftings import LEFT_RETRY_S, Leftings
+from leftzmq.sync.facts import LinkClosed
+from leftzmq.sync.link import Link, Way
+from leftzmq.sync.problems import Problems
+from leftzmq.sync.versions.index_view import IndexView
+from leftzmq.tree.entry import Kind
+from leftzmq.tree.plan import Staged
+from leftzmq.work import fetch_jobs
+from leftzmq.work.folder_context import FolderContext
+from leftzmq.work.runner import JobRunner
+from tests.helpers.mesh import Device, Held, Mesh
+from tests.sim.disk import Disk, Inode
+from tests.sim.fs import Calls, SimRoot
+from tests.sim.hands import Hands
+from tests.sim.index_trap import IndexTrap
+from tests.sim.node import FOLDER, SECRET
+from tests.unit.sync.test_crash import after, crashes, leftings
+from tests.unit.sync.test_mesh import together
+
+LARGE_BYTES = 2_000_000
+
+
+def fails(*_: object) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def left_behind(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> Device:
+    """B has a `.lefting` of a file that A deleted meanwhile."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("large", os.urandom(LARGE_BYTES))
+    with monkeypatch.context() as planted:
+        planted.setattr(JobRunner, "run", after(jobs.WriteChunks))
+        crashes(mesh, b)
+    (a.share / "large").unlink()
+    a.scan()
+    mesh.settle()
+    assert leftings(b)
+    return b
+
+
+def test_what_could_not_be_thrown_away_at_a_start_goes_while_the_agent_runs(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = left_behind(mesh, monkeypatch)
+    with monkeypatch.context() as broken:
+        broken.setattr(lefting, "discard", fails)
+        b.start()
+        mesh.settle(15.0)
+        assert leftings(b) and not b.folder.problems.all()
+    mesh.settle()
+    assert not leftings(b) and not list(b.store.all_staged())
+    assert together(mesh) == {}
+
+
+def test_what_a_crash_made_is_not_mistaken_for_what_is_made_now(tmp_path: Path) -> None:
+    """Its inode was never learned: that only one name is taken tells which file it is."""
+    store = Store(tmp_path / "index.db")
+    left = Staged("f.lefting", 0)
+    store.put_staged(("f", left, b"of an earlier life"))
+    again = Leftings(FOLDER, IndexView(store), Problems(FOLDER))
+    again.on_staging_cleared(jobs.StagingCleared(FOLDER, (), (left,)), 0.0)
+    store.intend_staged(("f", "f.lefting", b"content"))
+    assert not again.on_time_passed(LEFT_RETRY_S), "somebody is about to make one"
+    made = Staged([*lefting.lefting_paths("f")][1], 7)
+    store.put_staged(("f", made, b"content"))
+    store.intent_over("f.lefting")
+    assert not again.on_time_passed(2 * LEFT_RETRY_S), "there is another one"
+    store.drop_staged(made)
+    assert again.on_time_passed(3 * LEFT_RETRY_S) == [Work(jobs.Discard(FOLDER, (left,)))]
+    assert again.deadline() is None
+    again.on_discarded(jobs.Discarded(FOLDER, (left,)), 31.0)
+    assert not list(store.all_staged())
+
+
+class Away:
+    """A share with a mount at `m` that comes and goes, and a `.lefting` of ours on it."""
+
+    def __init__(self, state: Path) -> None:
+        Store(state / "index.db").close()
+        self.disk = Disk(lambda: 0)
+        self.hands = Hands(self.disk)
+        self.hands.make_folder("m")
+        self.place(2, self.disk.make(Kind.DIRECTORY, 0o755))
+        self.hands.write("m/f.lefting", b"arriving")
+        self.context = FolderContext(
+            FOLDER,
+            SimRoot(Calls(self.disk)),
+            derive_keys(SECRET),
+            state / "index.db",
+            b"A",
+            lambda: None,
+            mounts=Mounts(["m"]),
+        )
+
+    def place(self, device: int, tree: Inode | None) -> Inode:
+        assert self.disk.top is not None
+        return self.disk.mount(self.disk.top, b"m", device, tree)
+
+
+@pytest.mark.parametrize("clear", [False, True])
+def test_on_a_mount_that_is_away_nothing_is_gone(tmp_path: Path, clear: bool) -> None:
+    """Nor does what lies in its place become ours, whatever its inode."""
+    away = Away(tmp_path)
+    found = away.hands.at("m/f.lefting")
+    assert found is not None
+    ours = Staged("m/f.lefting", found.number)
+    tree = away.place(1, None)
+    away.hands.write("m/f.lefting", b"a user's")
+    stray = away.hands.at("m/f.lefting")
+    assert stray is not None
+    for staged in (ours, Staged("m/f.lefting", stray.number), Staged("m/f.lefting", 0)):
+        if clear:
+            leftover = jobs.Leftover("m/f", staged, b"content")
+            cleared = fetch_jobs.run(away.context, 0, jobs.ClearStaging(FOLDER, (leftover,), ()))
+            assert cleared == jobs.StagingCleared(FOLDER, (), (staged,))
+            kept = fetch_jobs.run(away.context, 0, jobs.ClearStaging(FOLDER, (), (leftover,)))
+            assert kept == jobs.StagingCleared(FOLDER, (), ())
+        else:
+            done = fetch_jobs.run(away.context, 0, jobs.Discard(FOLDER, (staged,)))
+            assert done == jobs.Discarded(FOLDER, (), (staged,))
+    assert away.hands.at("m/f.lefting") is stray
+    away.place(2, tree)
+    away.context.mounts = Mounts(["m"])  # a walk found it again
+    done = fetch_jobs.run(away.context, 0, jobs.Discard(FOLDER, (ours,)))
+    assert done == jobs.Discarded(FOLDER, (ours,)) and away.hands.at("m/f.lefting") is None
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_what_lost_its_bytes_before_a_start_is_not_gone_on_with(stays: bool) -> None:
+    """A read would find them in memory, and the flush before it gets its name would say that all is
+    well: the error was told already."""
+    disk = Disk(lambda: 0)
+    hands = Hands(disk)
+    calls = Calls(disk)
+    share = SimRoot(calls)
+    context = FolderContext(FOLDER, share, derive_keys(SECRET), Path("index"), b"A", lambda: None)
+    leftovers = []
+    for name in ("whole", "spoilt"):
+        hands.write(f"{name}.lefting", b"arriving")
+        inode = hands.at(f"{name}.lefting")
+        assert inode is not None
+        staged = Staged(f"{name}.lefting", inode.number)
+        leftovers.append(jobs.Leftover(name, staged, b"content"))
+    inode.owes = True  # a flush of everything failed in an earlier life
+
+    def fail(call: str, path: str) -> None:
+        if stays and call == "unlink":
+            raise OSError(errno.EIO, "no")
+
+    calls.before = fail
+    spoilt = leftovers[1].staged
+    cleared = fetch_jobs.run(context, 0, jobs.ClearStaging(FOLDER, (), tuple(leftovers)))
+    gone = () if stays else (spoilt,)
+    assert cleared == jobs.StagingCleared(FOLDER, gone, (spoilt,) if stays else ())
+    assert (hands.at("spoilt.lefting") is not None) is stays and hands.at("whole.lefting")
+
+
+@pytest.mark.parametrize("size", [100, LARGE_BYTES])
+def test_what_could_be_made_and_not_filled_nor_thrown_away_goes_when_the_disk_is_well_again(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("f", os.urandom(size))
+    with monkeypatch.context() as broken:
+        broken.setattr(lefting, "throw_away", fails)
+        broken.setattr(lefting, "discard", fails)
+        broken.setattr(RealFile, "truncate" if size > 100 else "set_times", fails)
+        mesh.scan_all()
+        mesh.settle(1.0)
+        assert b.folder.problems.of("f") is not None and b.store.is_staging("f.lefting")
+    assert set(together(mesh)) == {"f"}
+    assert not leftings(b) and not list(b.store.all_staged())
+
+
+def test_killed_while_two_versions_are_on_their_way_nothing_is_left_behind(mesh: Mesh) -> None:
+    """Seed 730756: of two that are made for one path, nobody knew whether the first name was a
+    user's."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    held = Held(b, jobs.StageSmall)
+    for data in (b"one", b"another"):
+        a.write("f", data)
+        mesh.scan_all()
+        mesh.settle(1.0)
+    for job in held.jobs:
+        b.runner.run(job)
+    b.kill()
+    del b.do
+    b.start()
+    assert together(mesh)["f"][1] == b"another"  # type: ignore[index]
+    assert not leftings(b) and not list(b.store.all_staged()) and not b.folder.problems.all()
+
+
+@pytest.mark.parametrize("fault", [IndexFault.LOCKED, IndexFault.CORRUPT])
+@pytest.mark.parametrize("size", [100, LARGE_BYTES])
+@pytest.mark.parametrize("when", ["before", "late", "unsaid"])
+@pytest.mark.parametrize("users", ["f.lefting", "mine.lefting"])
+def test_what_is_on_its_way_when_the_index_fails_is_known_to_the_next_one(
+    mesh: Mesh, fault: IndexFault, size: int, when: str, users: str
+) -> None:
+    """The agent knew, or hears of it after the stop, or only that it was about to be made."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    (b.share / users).write_bytes(b"a user's")
+    makes = jobs.StageSmall if size == 100 else jobs.OpenStaging
+    held = Held(b, jobs.WriteChunks, jobs.Apply) if when == "before" else Held(b, makes)
+    a.write("f", os.urandom(size))
+    mesh.scan_all()
+    mesh.settle(1.0)
+    a.kill()
+    (a.share / "f").unlink()
+    b.take(LinkClosed(Link(a.key, Way.CAME), "connection lost"))
+    with IndexTrap() as trap:
+        trap.set(b.index_file, 0, fault)
+        b.scan()
+        mesh.settle(1.0)
+    assert b.folder.stopped is not None
+    stop = b.folder.stopped
+    for job in held.jobs:
+        answer = b.runner.run(job) if when != "before" else None
+        b.take(answer if answer is not None and when == "late" else jobs.JobStopped(job, stop))
+    assert len(leftings(b)) == 2
+    del b.do
+    mesh.settle(90.0)
+    assert b.folder.stopped is None
+    a.start()
+    mesh.scan_all()
+    mesh.settle()
+    assert not a.tree() and not list(b.store.all_staged())
+    assert leftings(b) == [b.share / users] and (b.share / users).read_bytes() == b"a user's"
+
+
+@pytest.mark.parametrize("first", ["thrown away", "made"])
+@pytest.mark.parametrize("answered", [False, True])
+def test_killed_while_one_is_thrown_away_and_another_is_made_nothing_is_left_behind(
+    mesh: Mesh, first: str, answered: bool
+) -> None:
+    """The second one gets the name of the first, or another one, before anybody knows of it."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    held = Held(b, jobs.StageSmall, jobs.Discard)
+    a.write("f", b"one")
+    mesh.scan_all()
+    mesh.settle(1.0)
+    one = held.take(jobs.StageSmall)
+    a.write("f", b"another")
+    mesh.scan_all()
+    mesh.settle(1.0)
+    assert not held.jobs, "it waits for the name"
+    b.take(b.runner.run(one))
+    mesh.settle(0.1)
+    away, two = held.take(jobs.Discard), held.take(jobs.StageSmall)
+    done = [b.runner.run(job) for job in ((away, two) if first == "thrown away" else (two, away))]
+    if answered:
+        b.take(next(each for each in done if isinstance(each, jobs.Discarded)))
+        mesh.settle(0.1)
+    assert len(leftings(b)) == 1
+    b.kill()
+    del b.do
+    b.start()
+    assert set(together(mesh)) == {"f"}
+    assert not leftings(b) and not list(b.store.all_staged())
+
+
+def test_killed_while_one_gets_its_name_after_another_was_wanted_nothing_is_left_behind(
+    tmp_path: Path,
+) -> None:
+    """The winner came and went with its only holder; its bytes had come already."""
+    mesh = Mesh(tmp_path, "ABC")
+    a, b, c = mesh.devices.values()
+    for device in (a, b, c):
+        device.start()
+    mesh.settle()
+    held = Held(b, jobs.StageSmall, jobs.Apply)
+    a.write("f", b"one")
+    mesh.scan_all()
+    mesh.settle(1.0)
+    assert set(c.tree()) == {"f"}
+    one = held.take(jobs.StageSmall)
+    held_c = Held(c, jobs.StageSmall)
+    a.write("f", b"another")
+    mesh.scan_all()
+    mesh.settle(1.0)
+    assert not held.jobs, "it waits for the name"
+    a.kill()
+    b.take(LinkClosed(Link(a.key, Way.CAME), "connection lost"))
+    mesh.settle(1.0)
+    b.take(b.runner.run(one))
+    mesh.settle(0.1)
+    b.runner.run(held.take(jobs.Apply))
+    assert (b.share / "f").read_bytes() == b"one" and not held.jobs
+    b.kill()
+    del b.do, c.do
+    c.take(held_c.device.runner.run(held_c.take(jobs.StageSmall)))
+    b.start()
+    a.start()
+    assert together(mesh)["f"][1] == b"another"  # type: ignore[index]
+    assert not leftings(b) and not list(b.store.all_staged())
+
+
+def test_one_that_could_not_be_opened_goes_when_it_is_wanted_no_more(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("large", os.urandom(LARGE_BYTES))
+    with monkeypatch.context() as planted:
+        planted.setattr(JobRunner, "run", after(jobs.WriteChunks))
+        crashes(mesh, b)
+    assert leftings(b)
+    with monkeypatch.context() as broken:
+        broken.setattr(lefting, "is_there", lambda *_: True)
+        broken.setattr(staging, "is_there", lambda *_: False)
+        broken.setattr(staging, "create_lefting", fails)
+        b.start()
+        mesh.settle(2.0)
+        assert b.folder.problems.of("large") is not None
+    (a.share / "large").unlink()
+    a.scan()
+    mesh.settle(1.0)
+    assert not leftings(b) and not list(b.store.all_staged())
+    assert together(mesh) == {}
+
+
+def half_a_file(mesh: Mesh) -> Device:
+    """B has a `.lefting` of a file that only A can give, and A is away."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    held = Held(b, jobs.WriteChunks)
+    a.write("large", os.urandom(LARGE_BYTES))
+    mesh.scan_all()
+    mesh.settle(1.0)
+    assert held.jobs
+    a.kill()
+    b.take(LinkClosed(Link(a.key, Way.CAME), "connection lost"))
+    mesh.settle(1.0)
+    del b.do
+    for job in held.jobs[:1]:
+        mesh.submit(b, job)
+    for job in held.jobs[1:]:
+        b.take(not_written(job))
+    mesh.settle(1.0)
+    assert leftings(b) and b.folder.applier.idle, "it is to be gone on with"
+    return b
+
+
+def not_written(job: jobs.Job) -> jobs.ChunksWritten:
+    """The answer of a job that came too late."""
+    assert isinstance(job, jobs.WriteChunks)
+    size = len(job.body)
+    return jobs.ChunksWritten(job.folder, job.device, job.entry, job.staged, (), (), size)
+
+
+def test_what_our_own_version_puts_an_end_to_goes_when_that_is_told_above_it(mesh: Mesh) -> None:
+    """Seed 700953: the folder is told again, above the file, when A is back: until then the file
+    was to win, so its bytes were kept, and nobody asked once more."""
+    b = half_a_file(mesh)
+    (b.share / "large").mkdir()
+    b.scan()
+    mesh.settle(2.0)
+    mesh.devices["A"].start()
+    assert together(mesh)["large"] == ("folder",)
+    assert not leftings(b) and not list(b.store.all_staged())
+
+
+def test_what_nobody_has_any_more_goes_when_its_last_holder_has_told_all(mesh: Mesh) -> None:
+    """A comes back without its state and the file: no page of it names the path."""
+    b, a = half_a_file(mesh), mesh.devices["A"]
+    (a.share / "large").unlink()
+    for file in a.state.iterdir():
+        file.unlink()
+    a.start()
+    mesh.settle()
+    assert together(mesh) == {}
+    assert not leftings(b) and not list(b.store.all_staged())
+
+
+def test_what_is_left_is_gone_on_with_when_its_holder_is_back(mesh: Mesh) -> None:
+    b, a = half_a_file(mesh), mesh.devices["A"]
+    (left,) = leftings(b)
+    inode = left.stat().st_ino
+    a.start()
+    assert set(together(mesh)) == {"large"}
+    assert (b.share / "large").stat().st_ino == inode and not leftings(b)
+
+
+@pytest.mark.parametrize("goes", [True, False])
+def test_a_large_file_that_lost_bytes_before_a_start_is_fetched_anew(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, goes: bool
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    data = os.urandom(LARGE_BYTES * 5)
+    a.write("large", data)
+    with monkeypatch.context() as planted:
+        planted.setattr(JobRunner, "run", after(jobs.WriteChunks))
+        crashes(mesh, b)
+    gone_on_with: list[Staged | None] = []
+    taken = Leftings.taken
+
+    def take(self: Leftings, path: str) -> Staged | None:
+        gone_on_with.append(taken(self, path))
+        return gone_on_with[-1]
+
+    with monkeypatch.context() as spoilt:
+        spoilt.setattr(Leftings, "taken", take)
+        spoilt.setattr(lefting, "is_flushed", lambda *_: False)
+        if not goes:
+            spoilt.setattr(lefting, "discard", fails)
+        b.start()
+        before_bytes = b.folder.received_bytes
+        mesh.settle(5.0)
+    assert together(mesh)["large"][1] == data  # type: ignore[index]
+    assert b.folder.received_bytes - before_bytes >= len(data)
+    assert gone_on_with and not any(gone_on_with)
+    mesh.settle(3 * LEFT_RETRY_S)
+    assert not leftings(b)
+
+
+@pytest.mark.parametrize("when", ["while no agent runs", "and it is walked first", "and applied"])
+def test_one_in_a_folder_that_its_user_renames_goes_and_a_users_own_stays(
+    mesh: Mesh, when: str
+) -> None:
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    (a.share / "d").mkdir()
+    a.write("d/kept", b"kept")
+    assert set(together(mesh)) == {"d", "d/kept"}
+    held = Held(b, jobs.Apply)
+    a.write("d/f", b"f")
+    mesh.scan_all()
+    mesh.settle(1.0)
+    apply = held.take(jobs.Apply)
+    (b.share / "d/mine.lefting").write_bytes(b"a user's")
+    assert leftings(b) == [b.share / "d/f.lefting", b.share / "d/mine.lefting"]
+    (b.share / "d").rename(b.share / "e")
+    if when == "while no agent runs":
+        b.kill()
+    if when == "and it is walked first":
+        b.scan()
+        mesh.settle(1.0)
+    del b.do
+    if when == "while no agent runs":
+        b.start()
+    else:
+        b.take(b.runner.run(apply))
+        mesh.settle(1.0)
+    mesh.scan_all()
+    mesh.settle()
+    assert {*a.tree()} == {*b.tree()} - {"e/mine.lefting"}
+    assert leftings(b) == [b.share / "e/mine.lefting"] and not list(b.store.all_staged())
+    assert [problem.path for problem in b.folder.problems.all()] == ["e/mine.lefting"]

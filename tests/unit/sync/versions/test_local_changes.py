@@ -1,0 +1,272 @@
+"""What the simulation found, as the small histories that show it."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from leftzmq.errors import ProblemKind
+from leftzmq.sync.versions.path_locks import LockOwner
+from leftzmq.tree.entry import Kind
+from tests.sim.laws import Tree, tree_of
+from tests.sim.world import Knobs, SimDevice, World
+
+Make = Callable[..., World]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """A calm world of devices that dial each other, or only as `dials` says."""
+
+    def made(names: str, *dials: tuple[str, str]) -> World:
+        both = {(a, b) for a in names for b in names if a != b}
+        world = World(1, tmp_path, names, set(dials) or both, Knobs())
+        for device in world.devices.values():
+            device.start()
+        live(world, 3.0)
+        return world
+
+    return made
+
+
+def live(world: World, seconds: float) -> None:
+    world.run_until(world.now + seconds)
+
+
+def does(device: SimDevice, deed: str, *arguments: object) -> None:
+    """What a user does, and the watcher sees."""
+    assert getattr(device.hands, deed)(*arguments), f"{deed} {arguments} was not possible"
+    device.touched()
+
+
+def together(world: World) -> Tree:
+    """All is quiet and equal; the tree that everyone has."""
+    live(world, 40.0)
+    first, *rest = [tree_of(device) for device in world.devices.values()]
+    for tree in rest:
+        assert tree == first
+    for device in world.devices.values():
+        assert device.folder.state.value == "idle"
+        assert not device.folder.problems.all()
+    return first
+
+
+def copies(tree: Tree) -> list[str]:
+    return [path for path in tree if ".conflict-" in path]
+
+
+def test_what_went_while_a_look_was_under_way_and_its_event_was_lost_is_found(make: Make) -> None:
+    world = make("AB")
+    a = world.devices["A"]
+    world.delays.job = lambda: 1.0  # type: ignore[method-assign]
+    does(a, "make_link", "gone soon", b"x")
+    live(world, 1.5)  # the look ran; its answer is on its way
+    does(a, "delete", "gone soon")
+    a.watching.lose()
+    a.touched()
+    live(world, 10.0)
+    assert together(world) == {}
+
+
+@pytest.mark.parametrize("is_heard", [False, True])
+def test_what_is_still_written_is_not_taken_before_it_stands_still(
+    make: Make, is_heard: bool
+) -> None:
+    """Nobody closed it; neither an event of it nor a walk means that it is whole."""
+    world = make("AB")
+    a, b = world.devices["A"], world.devices["B"]
+    inode = a.disk.make(Kind.FILE, 0o644)
+    assert a.disk.top is not None
+    a.disk.change((a.disk.top, b"log", inode))
+    for part in range(10):
+        a.disk.write(inode, len(inode.data), b"part %d " % part)
+        if not is_heard:
+            a.watching.lose()
+        a.touched()
+        live(world, 0.7)
+        assert "log" not in tree_of(b)
+    assert together(world)["log"][1] == bytes(inode.data)
+
+
+def test_lost_events_are_a_problem_until_the_walk_is_over(make: Make) -> None:
+    world = make("AB")
+    a = world.devices["A"]
+    a.watching.lose()
+    a.touched()
+    while not a.folder.problems.all():
+        live(world, 0.01)
+    assert a.folder.problems.all()[0].kind is ProblemKind.WATCH_LOST
+    together(world)
+
+
+def conflict_without(world: World, late: str) -> Tree:
+    """A's version of x loses against B's while `late`, which has A's, is away."""
+    a, b = world.devices["A"], world.devices["B"]
+    world.wires.cut = {frozenset("AB"), frozenset("BC")}
+    world.wires.refresh()
+    does(a, "write", "x", b"by A")
+    does(b, "write", "x", b"by B, later")
+    does(b, "set_mtime", "x", b.disk.now_ns() + 5_000_000_000)
+    live(world, 10.0)
+    assert tree_of(world.devices[late])["x"][1] == b"by A"
+    world.wires.cut = {frozenset((late, other)) for other in "AB"}
+    world.wires.refresh()
+    live(world, 40.0)
+    assert tree_of(a)["x"][1] == b"by B, later"
+    return tree_of(a)
+
+
+def test_a_conflict_copy_that_was_deleted_is_not_made_again_by_who_comes_late(make: Make) -> None:
+    world = make("ABC")
+    (copy,) = copies(conflict_without(world, "C"))
+    does(world.devices["A"], "delete", copy)
+    live(world, 10.0)
+    world.wires.cut.clear()
+    world.wires.refresh()
+    assert list(together(world)) == ["x"]
+
+
+def test_who_comes_late_makes_no_second_copy(make: Make) -> None:
+    world = make("ABC")
+    conflict_without(world, "C")
+    world.wires.cut.clear()
+    world.wires.refresh()
+    assert len(copies(together(world))) == 1
+
+
+def loses_a_link(world: World, target: bytes) -> None:
+    """A makes a link of x, and B, without having heard of it, a file that is later."""
+    a, b = world.devices["A"], world.devices["B"]
+    world.wires.cut = {frozenset("AB")}
+    world.wires.refresh()
+    if a.hands.at("x") is not None:
+        does(a, "delete", "x")
+    does(a, "make_link", "x", target)
+    does(b, "write", "x", target)
+    does(b, "set_mtime", "x", b.disk.now_ns() + 5_000_000_000)
+    live(world, 10.0)
+
+
+@pytest.mark.parametrize("who", "AB")
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("above", ["../", "../../../../../../../../../../../the same/"])
+def test_the_copy_of_a_link_is_not_taken_for_that_of_another_link(
+    make: Make, who: str, late: bool, above: str
+) -> None:
+    """Its copy was deleted, perhaps when the next link was there already."""
+    world = make("AB")
+    loses_a_link(world, f"{above}1".encode())
+    world.wires.cut.clear()
+    world.wires.refresh()
+    (copy,) = copies(together(world))
+    if not late:
+        does(world.devices[who], "delete", copy)
+        live(world, 10.0)
+    loses_a_link(world, f"{above}2".encode())
+    if late:
+        does(world.devices[who], "delete", copy)
+        live(world, 10.0)
+    world.wires.cut.clear()
+    world.wires.refresh()
+    tree = together(world)
+    assert [tree[path][1] for path in copies(tree)] == [f"{above}2".encode()]
+
+
+def test_a_ticket_whose_only_holder_forgot_it_is_none_any_more(make: Make) -> None:
+    world = make("AB")
+    a, b = world.devices["A"], world.devices["B"]
+    does(b, "write", "f", b"bytes")
+    while not a.folder.index_view.counters.tickets:
+        live(world, 0.001)
+    b.kill()
+    does(b, "delete", "f")
+    b.put_state(None)
+    b.start()
+    assert together(world) == {}
+
+
+def test_what_could_not_be_read_for_a_moment_is_read_soon(make: Make) -> None:
+    world = make("AB")
+    a = world.devices["A"]
+
+    def fail(call: str, path: str) -> None:
+        if call != "open_read":
+            a.set_trap(1, fail)
+            return
+        raise OSError(errno.EIO, "a bad moment")
+
+    does(a, "write", "f", b"bytes")
+    a.set_trap(1, fail)
+    while not a.folder.problems.all():
+        live(world, 0.01)
+    assert list(together(world)) == ["f"]
+
+
+def test_a_folder_that_went_elsewhere_while_a_file_took_its_name_is_gone_everywhere(
+    make: Make,
+) -> None:
+    world = make("AB")
+    a = world.devices["A"]
+    for path in ("d/e/1", "d/2"):
+        a.hands.make_folders(path.rpartition("/")[0])
+        does(a, "write", path, path.encode())
+    together(world)
+    a.hands.rename("d", "moved")
+    does(a, "write", "d", b"a file now")
+    tree = together(world)
+    assert sorted(tree) == ["d", "moved", "moved/2", "moved/e", "moved/e/1"]
+    assert tree["d"][1] == b"a file now"
+
+
+def test_bytes_that_came_another_way_leave_no_lefting_behind(make: Make) -> None:
+    world = make("AB")
+    a, b = world.devices["A"], world.devices["B"]
+    world.delays.watching = lambda: 1.0  # type: ignore[method-assign]
+    does(b, "write", "f", b"the same bytes")
+    while not a.folder.index_view.counters.tickets:
+        live(world, 0.001)
+    does(a, "write", "f", b"the same bytes")
+    does(a, "set_mtime", "f", 1_600_000_000_000_000_000)
+    together(world)
+    assert not [path for path, _ in a.hands.tree() if path.endswith(".lefting")]
+
+
+def test_what_is_held_as_gone_is_not_said_while_the_applier_works_there(make: Make) -> None:
+    world = make("AB")
+    a = world.devices["A"]
+    does(a, "write", "f", b"1")
+    does(a, "write", "g", b"2")
+    together(world)
+    world.delays.job = lambda: 1.0  # type: ignore[method-assign]
+    does(a, "delete", "f")
+    live(world, 0.5)
+    does(a, "delete", "g")  # while it is looked at, f is held: it may have another name now
+    while not a.folder.scheduler._pending_deletes:
+        live(world, 0.01)
+    assert a.folder.locks.take("f", LockOwner.APPLIER)
+    live(world, 15.0)
+    row = a.folder.index_view.ours("f")
+    assert row is not None and not row.entry.deleted
+    a.folder.locks.release(("f",), LockOwner.APPLIER)
+    assert together(world) == {}
+
+
+def test_what_was_moved_to_where_a_folder_was_to_be_made_is_found(make: Make) -> None:
+    world = make("AB")
+    a, b = world.devices["A"], world.devices["B"]
+    does(b, "make_folder", "e")
+    does(b, "write", "e/inside", b"1")
+    together(world)
+
+    def move(call: str, path: str) -> None:
+        if call == "stat" and path == "d":
+            assert b.hands.rename("e", "d")
+        else:
+            b.set_trap(1, move)
+
+    b.set_trap(1, move)
+    does(a, "make_folder", "d")
+    assert sorted(together(world)) == ["d", "d/inside"]
