@@ -366,8 +366,10 @@ class Faults:
     def unmount(self, device: SimDevice, chance: random.Random) -> None:
         """For a while the share is missing, or an empty folder is in its place; its files that are
         open may appear empty, too. Not before the share was opened once (there may be no space for
-        its marker): see lose_state."""
+        its marker), nor between the loss of the state and the next start: see lose_state."""
         if self._is_unmounted(device) or device.starts == 0 or device.token is None:
+            return
+        if device.state_is_new:
             return
         device.unmounted = device.disk.top
         device.disk.flush_all()

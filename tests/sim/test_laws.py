@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.reconcile import Verdict, reconcile
 from tests.sim import laws
 from tests.sim.disk import Disk
+from tests.sim.faults import Faults
 from tests.sim.hands import Hands
 from tests.sim.ledger import Content, Delete, Ledger, content_of, is_in_tree
 from tests.sim.plan import plan_of, run, settle
@@ -55,6 +57,25 @@ def all_hold(world: World, ledger: Ledger) -> laws.Tree:
     laws.nothing_came_back(world, ledger, tree)
     laws.no_folder_came_back(world, ledger, tree)
     return tree
+
+
+# ---- a share that goes away -------------------------------------------------------------------
+
+
+def test_a_share_goes_away_only_from_an_agent_that_knows_it(world: World) -> None:
+    """One that knows of none makes one of what lies there: of the bare folder of a mount, too."""
+    users, ledger = users_of(world)
+    faults, chance, a = Faults(world, ledger, users), random.Random(1), world.devices["A"]
+    faults.do("lose state", a, chance)
+    faults.do("unmount", a, chance)
+    assert a.unmounted is None
+    while not a.alive:
+        world.run_until(world.now + 1.0)
+    faults.do("unmount", a, chance)
+    assert a.unmounted is not None
+    faults.end()
+    settle(world)
+    all_hold(world, ledger)
 
 
 # ---- what is in a .lefting --------------------------------------------------------------------

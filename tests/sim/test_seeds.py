@@ -162,6 +162,10 @@ PLANS = {
         "7707550/AB/0,1,2,6,7,8,9,10,13,2000,17,21,23/1/slow,news_lost,news_twice,watch_lost,"
         "careful,skews_s"
     ),
+    "a share is to go away when its device has lost its state and is not back yet": (
+        "8002562/AB/12,13,7000/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
+        "skews_s"
+    ),
     "a file in a folder that is deleted elsewhere is written all the time": (
         "6220999/ABCD/0,3001,4007,18,2000,4005,4004,21/0/slow,news_lost,news_twice,watch_lost,"
         "careful"

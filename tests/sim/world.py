@@ -319,7 +319,7 @@ class SimDevice(Device):
 
     @property
     def state_is_new(self) -> bool:
-        """It never began: a directory at the share's path would become its share."""
+        """It never began, or lost all: a directory at the share's path would become its share."""
         return self.state is None and not self.alive
 
     def snapshot(self) -> State | None:
