@@ -624,7 +624,9 @@ class Faults:
         """Its index is lost or older: deletes that it may not have told belong to nobody any more,
         nor do its `.lefting` files."""
         self._ledger.stray_leftings.add(device.name)
+        # A clone is one more that may have it still: those who were told may forget it as well.
         others = [other for other in self._world.devices.values() if other is not device]
+        others += [clone for clone in self._world.clones if clone.alive]
         for path, content in self._contents(device).items():
             self._ledger.forgotten.add((device.name, path, content))
             # It may find its old bytes before it hears that others have newer ones, or deleted

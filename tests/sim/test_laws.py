@@ -78,6 +78,32 @@ def test_a_share_goes_away_only_from_an_agent_that_knows_it(world: World) -> Non
     all_hold(world, ledger)
 
 
+# ---- what nobody knows any more ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_folder_may_come_back_from_a_clone_that_was_not_told(world: World, runs: bool) -> None:
+    """Whoever was told may forget it as well. One that is switched off brings nothing back."""
+    users, ledger = users_of(world)
+    faults, a, b = Faults(world, ledger, users), world.devices["A"], world.devices["B"]
+    a.hands.make_folder("f")
+    a.touched()
+    settle(world)
+    clone = world.clone(a, fresh=False)
+    clone.take = lambda fact: None  # type: ignore[method-assign]  # it hears nothing
+    if not runs:
+        world.clone_ends(a, clone)
+    users._delete(b, "f")
+    b.touched()
+    assert [path for _, _, path in ledger.folders] == ["f"]
+    settle(world)
+    assert all(device.hands.at("f") is None for device in world.devices.values())
+    faults.do("lose state", b, random.Random(1))
+    assert bool(ledger.folders) is not runs
+    if runs:
+        world.clone_ends(a, clone)
+
+
 # ---- what is in a .lefting --------------------------------------------------------------------
 
 

@@ -166,6 +166,10 @@ PLANS = {
         "8002562/AB/12,13,7000/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
         "skews_s"
     ),
+    "who deleted a folder and who was told of it forget both, and a clone has it still": (
+        "8000771/AB/4,5,4001,6,7,8,2001,12,7000,2000,13,14,15,4008,19,20/0/watch_lost,careful,"
+        "skews_s"
+    ),
     "a file in a folder that is deleted elsewhere is written all the time": (
         "6220999/ABCD/0,3001,4007,18,2000,4005,4004,21/0/slow,news_lost,news_twice,watch_lost,"
         "careful"
