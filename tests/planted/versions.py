@@ -62,7 +62,20 @@ MADE: Final = (
             ),
         ),
         frozenset(("I3",)),
-        ("tests/sim/test_seeds.py",),
+        ("tests/unit/sync/test_crash.py",),
+    ),
+    Bug(
+        "what lost stands although what won may lie in its place",
+        "Where an operation had begun, nothing follows from ours before a look tells.",
+        (
+            Edit(
+                "leftzmq/sync/versions/resolver.py",
+                "in _IN_THE_INDEX and self._is_in_doubt(path):",
+                "in _IN_THE_INDEX and False:",
+            ),
+        ),
+        frozenset(("I3",)),
+        ("tests/unit/sync/test_crash.py",),
     ),
     Bug(
         "vectors joined when publishing again",

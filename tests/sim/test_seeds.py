@@ -170,6 +170,9 @@ PLANS = {
         "8000771/AB/4,5,4001,6,7,8,2001,12,7000,2000,13,14,15,4008,19,20/0/watch_lost,careful,"
         "skews_s"
     ),
+    "the index fails after a conflict, and what won is renamed elsewhere before it is looked at": (
+        "8003706/AB/3,6,2000,7,8,2001,10,13/0/slow,news_lost,news_twice,watch_lost,careful"
+    ),
     "a file in a folder that is deleted elsewhere is written all the time": (
         "6220999/ABCD/0,3001,4007,18,2000,4005,4004,21/0/slow,news_lost,news_twice,watch_lost,"
         "careful"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from leftzmq.disk.apply.outcome import Ending
+from leftzmq.disk.scan.sighting import Sight
 from leftzmq.errors import Problem, ProblemKind, Shortage
 from leftzmq.sync.actions import Action, Outputs, Tell, Work, tell_entry
 from leftzmq.sync.apply.active_ticket import ActiveTicket, TicketMove, TicketStage
@@ -38,7 +39,15 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.guard.guard import Guard
 from leftzmq.sync.guard.remote_deletes import GuardVerdict
-from leftzmq.sync.jobs import Applied, Apply, Discarded, RoomMade, RoomSeen, StagingCleared
+from leftzmq.sync.jobs import (
+    Applied,
+    Apply,
+    Discarded,
+    Looked,
+    RoomMade,
+    RoomSeen,
+    StagingCleared,
+)
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.scan.classifier import TRIED_AGAIN
 from leftzmq.sync.versions.absent_deletes import AbsentDeletes
@@ -145,6 +154,13 @@ class Applier:
         for seen in fact.sightings:
             if seen.observed is not None and seen.observed.kind is Kind.DIRECTORY:
                 self._window.folder_made(seen.path)
+
+    def on_looked(self, fact: Looked, now: float) -> Outputs:
+        """Work can go on at paths that were looked at, and at those that waited for the look."""
+        for seen in fact.sightings:
+            if seen.sight is Sight.SAME and self._resolver.stands(seen.path):
+                self._window.consider(seen.path)
+        return self.go_on(now)
 
     def on_paths_reconsidered(self, fact: PathsReconsidered, now: float) -> Outputs:
         """These paths may be tickets now. No paths: the set of reachable devices changed, and every

@@ -67,7 +67,7 @@ class ShareRoutes:
         to(PageRead, lambda folder: folder.announcer.on_page_read)
 
     def _on_looked(self, folder: Folder, fact: Looked, now: float) -> Outputs:
-        return folder.scheduler.on_looked(fact, now) + folder.applier.go_on(now)
+        return folder.scheduler.on_looked(fact, now) + folder.applier.on_looked(fact, now)
 
     def _on_walk_ended(self, folder: Folder, fact: WalkEnded, now: float) -> Outputs:
         self.wait_questions.on_walk_ended(fact, now)

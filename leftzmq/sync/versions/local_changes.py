@@ -24,7 +24,7 @@ from leftzmq.tree.entry import (
     with_other_deletes,
 )
 from leftzmq.tree.plan import Held
-from leftzmq.tree.reconcile import succeeds
+from leftzmq.tree.reconcile import Verdict, reconcile, succeeds
 
 
 def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | FoundDeleted | None:
@@ -42,6 +42,8 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
         return None
     others = [row.entry for row in rows if row is not ours]
     adopted = adoptable([*others, begun] if begun else others, ours, observed)
+    if adopted is None and begun and _says(begun, observed) and _was_to_come(begun, ours, others):
+        adopted = begun  # and what it replaced unseen has the name of its copy
     if adopted is not None and not (held and held.is_above(adopted)):
         index_view.take_row(rows, adopted, key, observed.noise)
         return adopted
@@ -96,6 +98,14 @@ def adoptable(others: Iterable[Entry], ours: Row | None, observed: Observed) -> 
         if best is None or entry.rank > best.rank:
             best = entry
     return best
+
+
+def _was_to_come(begun: Entry, ours: Row | None, others: list[Entry]) -> bool:
+    """Whether an operation was to put this version in the place of ours, seen or not."""
+    if begun.leaps(ours.entry if ours else None):
+        return False
+    verdict = reconcile(ours.entry if ours else None, begun, others)
+    return verdict in (Verdict.TAKE, Verdict.TAKE_AND_COPY)
 
 
 def _says(entry: Entry, observed: Observed) -> bool:

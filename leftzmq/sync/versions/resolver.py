@@ -8,6 +8,8 @@ transaction.
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from leftzmq.index.rows import Row, best_of, ours_of, theirs_of
@@ -29,6 +31,9 @@ from leftzmq.tree.entry import (
 from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.tree.plan import Held, Operation, Staged, Verb
 from leftzmq.tree.reconcile import Verdict, reconcile
+
+_IN_THE_INDEX: Final = (Verdict.JOIN, Verdict.PUBLISH_AGAIN)
+"""Done there alone, where an operation would look first at what lies in the share."""
 
 
 class Resolver:
@@ -72,7 +77,10 @@ class Resolver:
             if not self.walked and theirs.entry.deleted and _may_hide(ours):
                 return None
             known = [row.entry for row in rows]
-            match reconcile(ours.entry if ours else None, theirs.entry, known):
+            verdict = reconcile(ours.entry if ours else None, theirs.entry, known)
+            if verdict in _IN_THE_INDEX and self._is_in_doubt(path):
+                return None
+            match verdict:
                 case Verdict.KEEP:
                     self._join_lower(rows, ours)
                     return None
@@ -86,7 +94,7 @@ class Resolver:
                         return ticket
                     self._join_lower(self._index_view.rows(path), None)
                     return None
-                case verdict:
+                case _:
                     if theirs.entry.deleted and not is_here:
                         self._index_view.held.let_be(path)
                         self._index_view.take_row(
@@ -103,6 +111,21 @@ class Resolver:
         self._index_view.unsure.update(paths)
         if not entry.deleted:
             self._index_view.begun[entry.path] = entry
+
+    def stands(self, path: str) -> bool:
+        """A look saw at this path what our index has. Whether anything else might have lain there
+        until then."""
+        if path not in self._index_view.unsure:
+            return False
+        self._index_view.unsure.discard(path)
+        self._index_view.begun_is_over(path)
+        return True
+
+    def _is_in_doubt(self, path: str) -> bool:
+        """Whether an operation may have put something else there than our index has: what ours
+        lost to. Then nothing follows from ours before a look tells, or the first walk."""
+        begun = not self.walked and path in self._index_view.begun
+        return begun or path in self._index_view.unsure
 
     def bury(self, path: str) -> bool:
         """Takes over the winning delete, where we have nothing and nothing lies on disk. Returns

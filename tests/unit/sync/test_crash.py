@@ -3,10 +3,12 @@ of them."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -457,3 +459,152 @@ def test_what_was_done_and_then_changed_elsewhere_is_no_edit_of_ours(
     (a.share / "f").unlink()
     assert "f" not in together(mesh)
     assert not b.folder.index_view.begun and not b.store.all_begun()
+
+
+def both_write(mesh: Mesh) -> None:
+    """B's version loses, unseen."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("f", b"draft")
+    together(mesh)
+    mesh.now += 5
+    b.write("f", b"of b")
+    mesh.now += 1
+    a.write("f", b"written by a")
+
+
+def is_a_conflict(done: jobs.JobDone) -> bool:
+    return isinstance(done, jobs.Applied) and any(each.copied_to for each in done.outcomes)
+
+
+def deletes_it(a: Device) -> None:
+    (a.share / "f").unlink()
+
+
+def renames_it(a: Device) -> None:
+    (a.share / "f").rename(a.share / "g")
+
+
+def makes_a_folder_of_it(a: Device) -> None:
+    (a.share / "f").unlink()
+    (a.share / "f").mkdir()
+
+
+def writes_what_lost(a: Device) -> None:
+    a.write("f", b"of b")
+
+
+def puts_back_what_lost(a: Device) -> None:
+    """With its mtime: as a version it differs in nothing that a disk shows."""
+    (copy,) = a.mesh.devices["B"].share.glob("*.conflict-*")
+    a.write("f", b"of b", mtime=copy.stat().st_mtime)
+
+
+def edits_it(a: Device) -> None:
+    a.write("f", b"edited by a")
+
+
+BY_OTHERS = (
+    deletes_it,
+    renames_it,
+    makes_a_folder_of_it,
+    writes_what_lost,
+    puts_back_what_lost,
+    edits_it,
+)
+
+
+def is_what_a_left(mesh: Mesh, wanted: dict[str, object]) -> None:
+    tree = together(mesh)
+    assert copies(tree) == [b"of b"]
+    assert {path: each for path, each in tree.items() if not is_conflict_name(path)} == wanted
+
+
+@pytest.mark.parametrize("deed", BY_OTHERS)
+def test_what_lost_before_a_crash_does_not_stand_against_what_others_did_since(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, deed: Callable[[Device], None]
+) -> None:
+    """The copy has its name, the winner lies at the path, and the index says that the loser does.
+    What followed the winner is heard before the first walk comes to it."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    both_write(mesh)
+    run = JobRunner.run
+
+    def crash(self: JobRunner, job: jobs.Job) -> jobs.JobDone:
+        done = run(self, job)
+        if is_a_conflict(done):
+            raise Crash
+        return done
+
+    with monkeypatch.context() as planted:
+        planted.setattr(JobRunner, "run", crash)
+        crashes(mesh, b)
+    assert (b.share / "f").read_bytes() == b"written by a"
+    mesh.now += 5
+    deed(a)
+    wanted = a.tree()
+    a.scan()
+    mesh.settle()
+    b.start_and_walk_last()
+    is_what_a_left(mesh, wanted)
+
+
+def hears_before_it_looks(
+    mesh: Mesh, patch: pytest.MonkeyPatch, deed: Callable[[Device], None], *, came: bool
+) -> dict[str, object]:
+    """B cannot flush what won: its folder, when it came there, or its bytes, so that it did not.
+    Then A does something, and B hears of it before a look tells what lies there. The tree of A."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    both_write(mesh)
+    finish, file, failed = Flushes.finish, Flushes.file, list[Held]()
+
+    def fails(flushes: Flushes) -> bool:
+        ours, share = b.folder.index_view.ours("f"), b.opened_share
+        assert ours is not None and share is not None
+        if failed or flushes._root is not share.root or ours.entry.size != len(b"of b"):
+            return False
+        failed.append(Held(b, jobs.Look))
+        return True
+
+    def finish_fails(self: Flushes) -> dict[int, str]:
+        done = finish(self)
+        return dict.fromkeys(chain(*self._touched.values()), "sick") if fails(self) else done
+
+    def file_fails(self: Flushes, *arguments: Any) -> bool:
+        if fails(self):
+            raise OSError(errno.EIO, "sick")
+        return file(self, *arguments)
+
+    if came:
+        patch.setattr(Flushes, "finish", finish_fails)
+    else:
+        patch.setattr(Flushes, "file", file_fails)
+    mesh.scan_all()
+    mesh.settle(5.0)
+    (held,) = failed
+    assert held.jobs and (b.share / "f").read_bytes() == (b"written by a" if came else b"of b")
+    deed(a)
+    tree = a.tree()
+    a.scan()
+    mesh.settle(5.0)
+    del b.do
+    for job in held.jobs:
+        b.do(actions.Work(job))
+    mesh.settle()
+    return tree
+
+
+@pytest.mark.parametrize("deed", BY_OTHERS)
+def test_what_lost_before_a_flush_failed_does_not_stand_against_what_others_did_since(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, deed: Callable[[Device], None]
+) -> None:
+    wanted = hears_before_it_looks(mesh, monkeypatch, deed, came=True)
+    is_what_a_left(mesh, wanted)
+
+
+@pytest.mark.parametrize("deed", [deletes_it, renames_it])
+def test_what_was_to_lose_stands_again_when_a_look_tells_that_it_is_there(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, deed: Callable[[Device], None]
+) -> None:
+    wanted = hears_before_it_looks(mesh, monkeypatch, deed, came=False)
+    tree = together(mesh)
+    assert tree.pop("f")[1] == b"of b" and tree == wanted  # type: ignore[index]
