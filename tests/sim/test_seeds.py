@@ -177,6 +177,10 @@ PLANS = {
         "6220999/ABCD/0,3001,4007,18,2000,4005,4004,21/0/slow,news_lost,news_twice,watch_lost,"
         "careful"
     ),
+    "what came along with a respelled folder is not wanted yet, and then it is": (
+        "8002088/ABCD/4000,0,1,2,3,4,6,4003,7,8,4006/0/news_lost,watch_lag_s,watch_lost,careful,"
+        "skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from leftzmq.errors import ProblemKind
+from leftzmq.sync.facts import PathsTouched, Touch
 from tests.sim import plan
 from tests.sim.laws import tree_of
+from tests.sim.node import FOLDER
 from tests.sim.world import Knobs, SimDevice, World
 
 Story = tuple[World, SimDevice, SimDevice, SimDevice]
@@ -225,3 +227,32 @@ def test_a_copy_on_such_a_disk_that_lost_a_spelling_deletes_nothing(world: World
     settle(world)
     assert contents(a) == contents(c) and everything.items() <= contents(a).items()
     assert apart(b) == {"case", "D"}
+
+
+def test_what_came_along_before_its_new_name_was_told_is_not_deleted(story: Story) -> None:
+    world, a, b, _ = story
+    a.hands.make_folder("d")
+    a.hands.make_folder("d/deep")
+    a.hands.write("d/deep/er", b"e")
+    settle(world)
+    before = b.calls.before
+
+    def cut_off(call: str, path: str) -> None:
+        if call == "respell":
+            world.wires.cut |= {frozenset("AB"), frozenset("BC")}
+            world.after(0.0, world.wires.refresh)
+        before(call, path)
+
+    b.calls.before = cut_off
+    a.hands.rename("d", "D")
+    a.watching.take()  # comes late: the file is missed before it is found
+    a.handle(PathsTouched(FOLDER, (("d/deep/er", Touch.GONE),)))
+    world.run_until(world.now + 3.0)
+    a.hands.set_mtime("D/deep/er", world.wall_ns(a))  # not at rest: found after its folder
+    a.handle(PathsTouched(FOLDER, (("d", Touch.GONE), ("D", Touch.MADE))))
+    settle(world)
+    assert world.wires.cut
+    world.wires.cut.clear()
+    world.wires.refresh()
+    settle(world)
+    all_have(world, {"D": "folder", "D/deep": "folder", "D/deep/er": b"e"})

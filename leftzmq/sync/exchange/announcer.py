@@ -34,7 +34,7 @@ from leftzmq.sync.versions.local_changes import adoptable, found, gone
 from leftzmq.sync.versions.name_clashes import NameClashes
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.resolver import Resolver
-from leftzmq.sync.versions.withheld import WhyWithheld
+from leftzmq.sync.versions.withheld import NOTHING_TOLD, WhyWithheld
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey, local_change, tombstone
 from leftzmq.tree.plan import Held
 from leftzmq.wire.hello import Standing
@@ -44,6 +44,8 @@ from leftzmq.wire.page import Page, cut_pages
 
 NEWS_ENTRIES_MAX: Final = 64
 """Of more changes than this, news names only the head: a device that wants them asks."""
+BELOW_ALL: Final = -1
+"""What is found has a stamp of 0 at least."""
 
 
 class Announcer:
@@ -108,7 +110,7 @@ class Announcer:
             else:
                 assert sighting.observed is not None and sighting.key is not None
                 observed, left = _as_it_was(sighting.observed, sighting.key, left), None
-                came = self._came_along(observed, sighting.key, wall_ns)
+                came = self._came_along(observed, sighting.key)
                 if came is not None:
                     out += came
                     continue
@@ -130,7 +132,7 @@ class Announcer:
             return False
         return seen.observed is None or seen.observed.kind is not Kind.DIRECTORY
 
-    def _came_along(self, observed: Observed, key: ScanKey, wall_ns: int) -> Outputs | None:
+    def _came_along(self, observed: Observed, key: ScanKey) -> Outputs | None:
         """Handle an object that exists only because a directory above it got another spelling here.
         No user put it there. There are three cases. The object is what is wanted, except for mtime
         and exec. Or it is replaced by what is wanted. Or it is deleted, because nothing is wanted
@@ -148,9 +150,7 @@ class Announcer:
         if entry is None and ours is not None:
             entry = ours.entry  # the deletion was received before this object was found
         if entry is None:
-            life = self._store.heads.life
-            came = local_change(observed, None, life, self._index_view.next_sequence())
-            entry = tombstone(came, life, self._index_view.next_sequence(), wall_ns)
+            entry = self._unsaid_delete(observed)
         elif not entry.deleted and (entry.content, entry.size) != (
             observed.content,
             observed.size,
@@ -158,6 +158,16 @@ class Announcer:
             self._index_view.held.hold(path, key, WhyWithheld.GIVES_WAY)
             return []
         return [FoundDeletedBytes(self.folder, FoundDeleted(entry, Held(key, observed.content)))]
+
+    def _unsaid_delete(self, observed: Observed) -> Entry:
+        """What takes away what came along and is not wanted. No user deleted it at this path, and
+        whoever spelled the folder otherwise may have it there, with a word that is still on its
+        way: so this is below whatever anybody makes, and above what we told there."""
+        life, held = self._store.heads.life, self._index_view.held.at(observed.path)
+        came = local_change(observed, None, life, self._index_view.next_sequence())
+        grave = tombstone(came, life, self._index_view.next_sequence(), 0)
+        told = held.had if held is not None else NOTHING_TOLD
+        return replace(grave, stamp=BELOW_ALL if told == NOTHING_TOLD else told[0] + 1)
 
     def took(self, outcomes: Sequence[Outcome]) -> list[FoundDeletedBytes]:
         """Record finished operations of the applier: their versions are ours now (one commit a
