@@ -349,11 +349,13 @@ def no_folder_lost(world: World, ledger: Ledger, tree: Tree) -> None:
     """I2 for folders: a folder that a user made, and nobody deleted, is there. It may also have
     been renamed along with a folder above it, which a disk that folds names respelled as others had
     done (and then deleted under the new spelling). Or a user renamed a folder above it while the
-    device was making the folder there."""
+    device was making the folder there. Or a user did so while the folder
+    was being removed there, as another device had: no one call opens a folder and removes what is
+    in it, and nothing was in it."""
     folds = any(device.disk.folds for device in world.devices.values())
     there = {folded(path) for path, what in tree.items() if what == ("folder",)} if folds else set()
     there |= {folded(path) for path in ledger.gone_folders} if folds else set()
-    for path in sorted(ledger.made_folders - ledger.gone_folders):
+    for path in sorted(ledger.made_folders - ledger.gone_folders - ledger.going_folders):
         if folded(path) in there:
             continue
         if any(

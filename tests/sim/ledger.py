@@ -57,6 +57,7 @@ class Ledger:
     made_folders: set[str] = field(default_factory=set)
     gone_folders: set[str] = field(default_factory=set)  # a user deleted or moved one from there
     turned: dict[Content, Content] = field(default_factory=dict)  # with a turned bit -> before
+    going_folders: set[str] = field(default_factory=set)  # to there, while a job removed them
     renamed: list[tuple[str, str]] = field(default_factory=list)  # folders, by users
     renames: set[tuple[str, str]] = field(default_factory=set)  # of any path, by users
     restored: bool = False

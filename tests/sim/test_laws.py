@@ -177,6 +177,49 @@ def test_a_folder_goes_with_an_old_version_that_has_no_name_yet(
             laws.nothing_lost(world, ledger, tree)
 
 
+# ---- folders ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("late", (False, True))
+def test_a_folder_that_is_just_being_removed_as_elsewhere_may_go_where_it_is_moved(
+    world: World, late: bool
+) -> None:
+    """B's user moves the folder above, in the instant of the call or when all is over."""
+    users, ledger = users_of(world)
+    a, b = world.devices["A"], world.devices["B"]
+    users._make_folder(a, "d")
+    users._make_folder(a, "d/s")
+    a.touched()
+    settle(world)
+    before = b.calls.before
+
+    def moves(call: str, path: str) -> None:
+        before(call, path)
+        if call == "remove_folder" and b.hands.at("d/s") is not None:
+            users._rename(b, "d", "e")
+
+    if late:
+        cut(world, "AB", "BC")
+        users._rename(b, "d", "e")
+        b.touched()
+    else:
+        b.calls.before = moves
+    users._delete(a, "d/s")
+    a.touched()
+    world.run_until(world.now + 5.0)
+    cut(world)
+    settle(world)
+    tree = all_hold(world, ledger)
+    laws.no_folder_lost(world, ledger, tree)
+    assert ("e/s" in tree) is late and "e" in tree
+    ledger.going_folders.clear()
+    if late:
+        laws.no_folder_lost(world, ledger, tree)
+    else:
+        with pytest.raises(laws.Broken, match="I2 folder"):
+            laws.no_folder_lost(world, ledger, tree)
+
+
 # ---- two deletes ------------------------------------------------------------------------------
 
 

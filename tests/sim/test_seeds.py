@@ -181,6 +181,10 @@ PLANS = {
         "8002088/ABCD/4000,0,1,2,3,4,6,4003,7,8,4006/0/news_lost,watch_lag_s,watch_lost,careful,"
         "skews_s"
     ),
+    "a folder is moved while the one in it is being removed, as elsewhere": (
+        "8002761/AB/0,2,3,5,2000,7,8,10,11,12,14,15,18,19,20,21/0/slow,news_lost,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import Final
 
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
+from leftzmq.sync.jobs import Apply
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import is_within
+from leftzmq.tree.plan import Verb
 
 from .disk import Inode
 from .ledger import Content, Ledger, content_of
@@ -272,9 +274,12 @@ class Users:
         if old or unsure or any(is_within(lefting, path) for lefting in making):
             self._ledger.stray_leftings.add(device.name)
         folders = self._folders(device, path)
+        # The job has the folder above open, wherever that is by the time of its next call.
+        going = [to + at[len(path) :] for at in _to_be_removed(device) if at in folders]
         if not device.hands.rename(path, to):
             return ""
         self._ledger.adrift.update(old)
+        self._ledger.going_folders.update(at for at in going if at != to)
         self._took(device, folders)
         self._ledger.renames.add((path, to))
         if path in folders:
@@ -404,6 +409,12 @@ def _is_old_version(path: str, inode: Inode) -> bool:
     """Whether an exchange put the inode under the name of a `.lefting`, and it has no other name
     yet."""
     return path.endswith(".lefting") and inode.users
+
+
+def _to_be_removed(device: SimDevice) -> list[str]:
+    """What the job that runs now takes away, because another device did."""
+    operations = device.job.operations if isinstance(device.job, Apply) else ()
+    return [each.path for each in operations if each.verb is Verb.REMOVE]
 
 
 def _is_plain(path: str) -> bool:
