@@ -185,6 +185,9 @@ PLANS = {
         "8002761/AB/0,2,3,5,2000,7,8,10,11,12,14,15,18,19,20,21/0/slow,news_lost,watch_lag_s,"
         "watch_lost,careful,skews_s"
     ),
+    "a file is touched while what another one touched is flushed": (
+        "8054941/ABC/20,25,26,29,30/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

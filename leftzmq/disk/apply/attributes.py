@@ -8,6 +8,8 @@ Knows one name, and what must be there. Must not know why its attributes change.
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from leftzmq.disk.apply.outcome import Ending
@@ -16,9 +18,11 @@ from leftzmq.disk.fs.interface import File
 from leftzmq.disk.fs.permissions import access_of
 from leftzmq.disk.staging.lefting import Unlearned, create_lefting, thrown_away
 from leftzmq.disk.trash.trash import Spot, copy_bytes
-from leftzmq.tree.entry import Kind, ScanKey
+from leftzmq.tree.entry import Entry, Kind, ScanKey
 from leftzmq.tree.path import name_of
 from leftzmq.tree.plan import Staged
+
+TRIES: Final = 4
 
 
 class LeftBehind(Exception):
@@ -46,13 +50,27 @@ def set_attributes(place: Place, together: bool) -> tuple[ScanKey, Copied]:
             raise Stopped(Ending.CHANGED, "something else is there")
         if found.links > 1:
             return _copy_with_attributes(place, file)
-        file.set_exec(entry.exec)
-        file.set_times(entry.mtime_ns)
+        shown = _set_and_shown(file, entry)
         if place.flushes.file(file, together):
             place.flushes.wait()
         # The mtime just set would hide a write between the check and set_times. A ctime that no
         # file has makes the next scan read the bytes once more and find that write.
-        return replace(file.stat().key(), ctime_ns=0), NOT_COPIED
+        return replace(shown, ctime_ns=0), NOT_COPIED
+
+
+def _set_and_shown(file: File, entry: Entry) -> ScanKey:
+    """Set both, and return the stat by which a look knows them. Not every disk can show them as
+    they are. What a user sets in this instant, or while the file is flushed, must not count as what
+    the disk shows of ours: so anything else counts only where it is shown twice."""
+    before = None
+    for _ in range(TRIES):
+        file.set_exec(entry.exec)
+        file.set_times(entry.mtime_ns)
+        found = file.stat().key()
+        if found.attributes in (entry.attributes, before):
+            return found
+        before = found.attributes
+    raise Stopped(Ending.CHANGED, "its mtime or mode is changed all the time")
 
 
 def _copy_with_attributes(place: Place, source: File) -> tuple[ScanKey, Copied]:

@@ -270,3 +270,41 @@ def test_what_was_moved_to_where_a_folder_was_to_be_made_is_found(make: Make) ->
     b.set_trap(1, move)
     does(a, "make_folder", "d")
     assert sorted(together(world)) == ["d", "d/inside"]
+
+
+@pytest.mark.parametrize("deed", [("set_mtime", 1_700_000_000_000_000_000), ("set_exec", False)])
+def test_what_a_user_sets_while_what_another_one_set_is_flushed_is_an_edit(
+    make: Make, deed: tuple[str, object]
+) -> None:
+    tree = sets_just_before(make, "flush file", *deed)
+    assert tree["f"][2 if deed[0] == "set_mtime" else 3] == deed[1]
+
+
+@pytest.mark.parametrize("deed", [("set_mtime", 1_700_000_000_000_000_000), ("set_exec", False)])
+def test_what_a_user_sets_before_the_look_at_what_another_one_set_is_not_taken_for_that(
+    make: Make, deed: tuple[str, object]
+) -> None:
+    """Whose is the last is as it falls; all have the same."""
+    sets_just_before(make, "fstat", *deed)
+
+
+def sets_just_before(make: Make, wanted: str, deed: str, to: object) -> Tree:
+    """B's user sets mtime or mode of a file in the middle of what A's user did to it."""
+    world = make("AB")
+    a, b = world.devices["A"], world.devices["B"]
+    does(a, "write", "f", b"f")
+    together(world)
+    before, calls = b.calls.before, [""]
+
+    def sets(call: str, path: str) -> None:
+        before(call, path)
+        if (call, calls[-1]) == (wanted, "set_times") or (call == wanted == "flush file"):
+            b.calls.before = before
+            does(b, deed, "f", to)
+        calls.append(call)
+
+    b.calls.before = sets
+    does(a, "set_exec", "f", True)
+    tree = together(world)
+    assert b.calls.before is before
+    return tree
