@@ -188,6 +188,10 @@ PLANS = {
     "a file is touched while what another one touched is flushed": (
         "8054941/ABC/20,25,26,29,30/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),
+    "what waits for room is forgotten by the only one who had it": (
+        "8051912/ABC/6000,0,1,2,3,4005,4,5,6,11,13,14,15,4002,16,17,4001,18,20,23,27,28/1/slow,"
+        "news_lost,news_twice,watch_lost,careful"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -66,6 +66,8 @@ REMOVE_REST_S: Final = 0.25
 follows."""
 FOLDER_RETRY_S: Final = 0.2
 FOLDER_LATE_S: Final = 10.0
+NOT_IN_THE_WINDOW: Final = frozenset((ProblemKind.LOW_SPACE, ProblemKind.FAR_FUTURE))
+"""What has one of these is found again in the index, as long as somebody holds it."""
 _LIES: Final = "what lies there is not what it was: `touch` it to keep it as it is"
 _FULL: Final = (Ending.DISK_FULL, Ending.FULL_AT_FLUSH)
 
@@ -168,6 +170,9 @@ class Applier:
         ticket any more."""
         if not fact.paths:
             self._index_view.held.let_be_unwanted()
+            for problem in self._problems.all():
+                if problem.kind in NOT_IN_THE_WINDOW:
+                    self._window.consider(problem.path)  # nor in the index, if nobody has it
         if not fact.paths and (self._index_view.counters.tickets or self._window.active):
             self._window.consider_all()
         for path in fact.paths:

@@ -188,6 +188,28 @@ def test_a_ticket_whose_only_holder_forgot_it_is_none_any_more(make: Make) -> No
     assert together(world) == {}
 
 
+def test_tickets_that_wait_for_room_are_none_where_their_only_holder_forgot_them(
+    make: Make,
+) -> None:
+    world = make("AB")
+    a, b = world.devices["A"], world.devices["B"]
+    a.disk.size_bytes, size = 1_000, a.disk.size_bytes
+    for path in ("f", "g", "h"):
+        does(b, "write", path, path.encode() * 2_000)
+    live(world, 20.0)
+    shown = {each.path: each.kind for each in a.folder.problems.all()}
+    assert shown == dict.fromkeys("fgh", ProblemKind.LOW_SPACE)
+    b.kill()
+    for path in ("f", "g", "h"):
+        does(b, "delete", path)
+    b.put_state(None)
+    b.start()
+    live(world, 20.0)
+    assert not a.folder.problems.all()
+    a.disk.size_bytes = size
+    assert together(world) == {}
+
+
 def test_what_could_not_be_read_for_a_moment_is_read_soon(make: Make) -> None:
     world = make("AB")
     a = world.devices["A"]
