@@ -544,6 +544,20 @@ def test_attributes_are_set_in_place(root: RealRoot, tmp_path: Path) -> None:
     assert outcome.key != now and (tmp_path / "a").read_bytes() == OLD
 
 
+def test_attributes_are_known_by_what_the_disk_shows_of_them(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on FAT: whole seconds, and no x bit."""
+    (tmp_path / "a").write_bytes(OLD)
+    old, real = held(root, "a"), RealFile.set_times
+    second = 1_000_000_000
+    monkeypatch.setattr(RealFile, "set_times", lambda f, ns: real(f, ns // second * second))
+    monkeypatch.setattr(RealFile, "set_exec", lambda f, exec: None)
+    outcome = one(root, attributes("a", old, mtime_ns=THEN_NS // second * second + 1))
+    assert outcome.ending is Ending.DONE and outcome.key is not None
+    assert (outcome.key.mtime_ns, outcome.key.exec) == (THEN_NS // second * second, False)
+
+
 def test_attributes_of_a_linked_file_leave_the_other_name_alone(
     root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
