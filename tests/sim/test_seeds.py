@@ -192,6 +192,10 @@ PLANS = {
         "8051912/ABC/6000,0,1,2,3,4005,4,5,6,11,13,14,15,4002,16,17,4001,18,20,23,27,28/1/slow,"
         "news_lost,news_twice,watch_lost,careful"
     ),
+    "another spelling goes no more while what is to come in its place arrives": (
+        "893337/AB/4000,0,4002,3,4,5,6,8,4008,4001,4004,4005,4007,4006,11,12/0/slow,news_lost,"
+        "watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

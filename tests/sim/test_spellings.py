@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from leftzmq.errors import ProblemKind
-from leftzmq.sync.facts import PathsTouched, Touch
+from leftzmq.sync.facts import Fact, PathsTouched, Touch
+from leftzmq.sync.jobs import SmallStaged
 from tests.sim import plan
 from tests.sim.laws import tree_of
 from tests.sim.node import FOLDER
@@ -256,3 +257,34 @@ def test_what_came_along_before_its_new_name_was_told_is_not_deleted(story: Stor
     world.wires.refresh()
     settle(world)
     all_have(world, {"D": "folder", "D/deep": "folder", "D/deep/er": b"e"})
+
+
+def test_what_is_staged_when_the_other_spelling_goes_no_more_is_said_to_be_apart(
+    story: Story,
+) -> None:
+    world, a, b, _ = story
+    a.hands.write("Case", b"1")
+    settle(world)
+    a.hands.write("case", b"2")
+    a.touched()
+    while b.folder.applier._name_clashes.other("case") is None:
+        world.run_until(world.now + 0.01)
+    handle = b.handle
+
+    def comes_late(fact: Fact) -> None:
+        if isinstance(fact, SmallStaged):
+            b.handle = handle  # type: ignore[method-assign]
+            b.hands.write("Case", b"mine")
+            b.touched()
+            world.after(0.5, lambda: handle(fact))
+        else:
+            handle(fact)
+
+    b.handle = comes_late  # type: ignore[method-assign]
+    a.hands.delete("Case")
+    a.hands.write("case", b"3")
+    settle(world)
+    assert b.handle == handle
+    assert contents(a) == {"Case": b"mine", "case": b"3"}
+    assert contents(b) == {"Case": b"mine"} and apart(b) == {"case"}
+    assert b.folder.state.value == "idle"

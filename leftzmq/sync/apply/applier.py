@@ -212,6 +212,8 @@ class Applier:
             elif not self._goes(ticket, now):
                 return self._drop(path)
         self._batches.push(path, active)
+        if self._name_clashes.apart(path):
+            self._window.consider(path)  # when it is to be said that it cannot be here
         return []
 
     def _goes(self, ticket: Ticket, now: float) -> bool:
