@@ -196,6 +196,10 @@ PLANS = {
         "893337/AB/4000,0,4002,3,4,5,6,8,4008,4001,4004,4005,4007,4006,11,12/0/slow,news_lost,"
         "watch_lost,careful,skews_s"
     ),
+    "a folder is built into a new index, found twice, and was deleted elsewhere": (
+        "897166/AB/0,1,2,3,4,5,6,5002,9,4006,11,12,4008,16,2000/0/news_lost,watch_lag_s,careful,"
+        "skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -37,8 +37,9 @@ class IndexView:
     reach: the bits of the devices that can be asked now
     counters: what `status` counts
     peer_counts: how much each device says that it has
-    unsure: paths where an operation may have left something that could not be flushed. Until a look
-        tells, no delete is taken over there
+    unsure: paths where an operation may have left something that could not be flushed, or where
+        something was found that is still to be deleted. Until a look tells, or that is deleted, no
+        delete is taken over there
     begun: versions that an operation may have put on disk, in an earlier life or in this one, by
         path. They may have their names on disk without being ours. The devices that had such a
         version have the next one

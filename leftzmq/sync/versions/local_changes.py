@@ -49,6 +49,7 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
         return adopted
     grave = _grave(rows, ours, observed)
     if grave is not None and not (held and held.is_above(grave)):
+        index_view.unsure.add(observed.path)  # until it went it is found once more, perhaps
         return FoundDeleted(grave, Held(key, observed.content))
     late = ours.entry if ours is not None and ours.entry.deleted else None
     if begun and late and _says(begun, observed) and succeeds(late, begun):

@@ -243,6 +243,26 @@ def test_a_folder_that_went_elsewhere_while_a_file_took_its_name_is_gone_everywh
     assert tree["d"][1] == b"a file now"
 
 
+@pytest.mark.parametrize("seed", [1, 43, 118])
+def test_folders_that_went_elsewhere_go_also_where_the_index_was_lost(
+    tmp_path: Path, seed: int
+) -> None:
+    """They are looked at twice before they go: a walk of one comes upon those in it once more."""
+    world = World(seed, tmp_path, "AB", {("A", "B"), ("B", "A")}, Knobs(lag_s=0.1))
+    a, b = world.devices.values()
+    a.start()
+    b.start()
+    for path in ("d", "d/e", "d/e/f"):
+        does(a, "make_folder", path)
+    assert together(world)
+    a.kill()
+    a.put_state(None)
+    does(b, "delete", "d")
+    live(world, 10.0)
+    a.start()
+    assert together(world) == {}
+
+
 def test_bytes_that_came_another_way_leave_no_lefting_behind(make: Make) -> None:
     world = make("AB")
     a, b = world.devices["A"], world.devices["B"]
