@@ -284,6 +284,7 @@ class Node:
         return [Answer(fact.asker, {"error": f"{what}: use the leftzmq of the same version"})]
 
     def status(self) -> dict[str, Any]:
+        """The answer to `status`, as plain values (sync/admin/replies)."""
         return status(
             self._about["name"],
             self._about["key"],
@@ -293,7 +294,7 @@ class Node:
             self.downloader,
             Times(self._now, self._wall_ns / 1e9),
             self.conflicts.by,
-        )
+        ).fields()
 
     def _folder_of(self, device: DeviceKey, tag: bytes) -> str | None:
         """Return the folder of a tag, if that device said hello with it."""

@@ -65,7 +65,7 @@ class Commands:
         after = _text(fact, "after")
         if not _NUMBER.fullmatch(after or "0"):
             return [_no_cursor(fact)]
-        return [Answer(fact.asker, problems(folder, int(after or "0")))]
+        return [Answer(fact.asker, problems(folder, int(after or "0")).fields())]
 
     def _held(self, fact: Asked, folder: Folder, now: float) -> Outputs:
         decision = GuardMove.ACCEPT if fact.verb == "accept" else GuardMove.REVERT

@@ -1,14 +1,14 @@
-"""The answers to `leftzmq status` and `leftzmq problems`, as plain values.
+"""The answers to `leftzmq status` and `leftzmq problems`.
 
-Knows the names of fields. Must not know how an answer is printed. Others can make some lists long:
-of these the answer holds the first items, and beside them the total number.
+Knows where each value is found. Must not know how an answer is printed. Others can make some lists
+long: of these the answer holds the first items, and beside them the total number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from leftzmq.errors import Problem
 from leftzmq.sync.admin.peer_progress import (
@@ -19,6 +19,18 @@ from leftzmq.sync.admin.peer_progress import (
     alone_because,
     members,
     peer_state,
+)
+from leftzmq.sync.admin.replies import (
+    FolderStatus,
+    MemberStatus,
+    NumberedProblem,
+    PeerStatus,
+    ProblemPage,
+    ShownProblem,
+    Source,
+    Status,
+    Stranger,
+    UnderWay,
 )
 from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.folder import Folder, FolderState
@@ -54,7 +66,7 @@ def status(
     downloader: Downloader,
     times: Times,
     by: Callable[[str], str],
-) -> dict[str, Any]:
+) -> Status:
     """Return the whole answer. keyless: peers in peer.toml that have no key and are never
     connected. by: returns the name of the device that wrote a conflict copy, from the copy's
     path."""
@@ -65,90 +77,88 @@ def status(
         _peer(peer, [of_folder[at] for of_folder in found.values()], times)
         for at, peer in enumerate(devices)
     ]
-    shown += [_keyless(name) for name in keyless]
+    shown += [
+        PeerStatus(name=other, key="", connected=False, state=PeerState.NO_KEY.value)
+        for other in keyless
+    ]
     room = SHOWN_BYTES // (_LISTS * max(1, len(shares)))
-    return {
-        "device": name,
-        "key": key,
-        "peers": shown,
-        "strangers": [_visit(visit, times) for visit in peers.refused_keys.lately(times.now)],
-        "folders": [
+    return Status(
+        device=name,
+        key=key,
+        peers=shown,
+        strangers=[_stranger(visit, times) for visit in peers.refused_keys.lately(times.now)],
+        folders=[
             _folder(folder, downloader, peers, found[folder.id], times, by, room)
             for folder in shares
         ],
-    }
+    )
 
 
-def _peer(peer: Peer, found: list[Member], times: Times) -> dict[str, Any]:
+def _peer(peer: Peer, found: list[Member], times: Times) -> PeerStatus:
     """found: the device in each of our folders."""
     state = peer_state(peer, found)
     near = [each for each in found if each.state in IN_FOLDER]
     behind = [each.behind for each in near if each.behind is not None]
     lags = [each.since for each in near if each.since is not None]
-    return {
-        "name": peer.name,
-        "key": peer.text,
-        "connected": peer.state is PeerPhase.CONNECTED,
-        "state": state.value,
-        "reason": peer.away.value if peer.away and state is PeerState.AWAY else "",
-        "note": peer.away_why if state is PeerState.AWAY else peer.refusal_told,
-        "since": times.unix_of(peer.since),
-        "behind_paths": sum(lack.paths for lack in behind),
-        "behind_bytes": sum(lack.bytes for lack in behind),
-        "behind_since": times.unix_of(min(lags, default=None)),
-    }
+    return PeerStatus(
+        name=peer.name,
+        key=peer.text,
+        connected=peer.state is PeerPhase.CONNECTED,
+        state=state.value,
+        reason=peer.away.value if peer.away and state is PeerState.AWAY else "",
+        note=peer.away_why if state is PeerState.AWAY else peer.refusal_told,
+        since=times.unix_of(peer.since),
+        behind_paths=sum(lack.paths for lack in behind),
+        behind_bytes=sum(lack.bytes for lack in behind),
+        behind_since=times.unix_of(min(lags, default=None)),
+    )
 
 
-def _keyless(name: str) -> dict[str, Any]:
-    nothing = {"behind_paths": 0, "behind_bytes": 0, "behind_since": None}
-    said = {"name": name, "key": "", "connected": False, "state": PeerState.NO_KEY.value}
-    return said | {"reason": "", "note": "", "since": None} | nothing
+def _stranger(visit: Visit, times: Times) -> Stranger:
+    return Stranger(
+        key=visit.stranger.key,
+        address=visit.stranger.address,
+        first=times.unix_of(visit.first),
+        last=times.unix_of(visit.last),
+    )
 
 
-def _visit(visit: Visit, times: Times) -> dict[str, Any]:
-    return {
-        "key": visit.stranger.key,
-        "address": visit.stranger.address,
-        "first": times.unix_of(visit.first),
-        "last": times.unix_of(visit.last),
-    }
-
-
-def _member(found: Member, accepted: int, times: Times) -> dict[str, Any]:
+def _member(found: Member, accepted: int, times: Times) -> MemberStatus:
     """accepted: at least so many of the versions that the device lacks were let pass the guard by a
     user. behind_..., ahead_...: None where nothing is known of the device."""
     behind, ahead = found.behind, found.ahead
-    return {
-        "name": found.peer.name,
-        "state": found.state.value,
-        "why": found.why,
-        "behind_paths": None if behind is None else behind.paths,
-        "behind_bytes": None if behind is None else behind.bytes,
-        "behind_since": times.unix_of(found.since),
-        "accepted_left": accepted,
-        "ahead_paths": None if ahead is None else ahead.paths,
-        "ahead_bytes": None if ahead is None else ahead.bytes,
-    }
+    return MemberStatus(
+        name=found.peer.name,
+        state=found.state.value,
+        why=found.why,
+        behind_paths=None if behind is None else behind.paths,
+        behind_bytes=None if behind is None else behind.bytes,
+        behind_since=times.unix_of(found.since),
+        accepted_left=accepted,
+        ahead_paths=None if ahead is None else ahead.paths,
+        ahead_bytes=None if ahead is None else ahead.bytes,
+    )
 
 
-def problems(folder: Folder, after: int) -> dict[str, Any]:
-    """Return a page of the problems that came after the one with this number, oldest first.
-
-    after: the cursor of the last problem on the page, if more follow; else ""
-    hidden: the problems of which only the number is known
-    """
-    found = (_problem(p) | {"cursor": str(number)} for number, p in folder.problems.after(after))
+def problems(folder: Folder, after: int) -> ProblemPage:
+    """Return a page of the problems that came after the one with this number, oldest first."""
+    found = (
+        NumberedProblem(
+            path=problem.path, problem=problem.kind.name, text=str(problem), cursor=str(number)
+        )
+        for number, problem in folder.problems.after(after)
+    )
     page, whole = fitting(found, PAGE_ITEMS, PAGE_BYTES)
-    return {
-        "folder": folder.id,
-        "problems": page,
-        "hidden": folder.problems.hidden,
-        "after": "" if whole else page[-1]["cursor"],
-    }
+    return ProblemPage(
+        folder=folder.id,
+        problems=page,
+        hidden=folder.problems.hidden,
+        after="" if whole else page[-1].cursor,
+    )
 
 
-def _problem(problem: Problem) -> dict[str, str]:
-    return {"path": problem.path, "problem": problem.kind.name, "text": str(problem)}
+def _problem(problem: Problem) -> ShownProblem:
+    return ShownProblem(path=problem.path, problem=problem.kind.name, text=str(problem))
 
 
 def _folder(
@@ -159,7 +169,7 @@ def _folder(
     times: Times,
     by: Callable[[str], str],
     most_bytes: int,
-) -> dict[str, Any]:
+) -> FolderStatus:
     """found: each device in the folder. most_bytes: the limit of each list."""
     counters = folder.index_view.counters
     runs = folder.stopped is None
@@ -167,40 +177,40 @@ def _folder(
     shown_copies = fitting((row.entry.path for row in copies), SHOWN, most_bytes)[0]
     transfer = [a for a in downloader.under_way() if a.folder == folder.id]
     under_way = (
-        {
-            "path": a.entry.path,
-            "size": a.entry.size,
-            "have": a.have_bytes,
-            "phase": a.phase.name,
-            "sources": [
-                {"name": peers.by_key[device].name, "rate": int(rate)}
+        UnderWay(
+            path=a.entry.path,
+            size=a.entry.size,
+            have=a.have_bytes,
+            phase=a.phase.name,
+            sources=[
+                Source(name=peers.by_key[device].name, rate=int(rate))
                 for device, rate in sorted(downloader.sources(a).items())
             ],
-        }
+        )
         for a in transfer
     )
     accepted = accepted_left(folder, found)
     is_alone = folder.state is FolderState.ALONE
     troubles = (_problem(problem) for _, problem in folder.problems.after(0))
-    return {
-        "id": folder.id,
-        "state": folder.state.value,
-        "shared_with": sorted(peers.name(device) for device in folder.members),
-        "members": [_member(m, accepted.get(m.peer.key, 0), times) for m in found],
-        "why": folder.stopped_why or (alone_because(found) if is_alone else ""),
-        "files": counters.files,
-        "bytes": counters.bytes,
-        "tickets": counters.tickets,
-        "need_bytes": counters.need_bytes,
-        "problems": len(folder.problems),
-        "conflicts": counters.conflicts,
-        "sent_bytes": folder.sent_bytes,
-        "received_bytes": folder.received_bytes,
-        "held": folder.guard.status(),
-        "rate": int(downloader.rate_bytes_s()),
-        "arriving": len(transfer),
-        "under_way": fitting(under_way, SHOWN, most_bytes)[0],
-        "problem_list": fitting(troubles, SHOWN, most_bytes)[0],
-        "conflict_list": shown_copies,
-        "conflict_devices": [by(path) for path in shown_copies],
-    }
+    return FolderStatus(
+        id=folder.id,
+        state=folder.state.value,
+        shared_with=sorted(peers.name(device) for device in folder.members),
+        members=[_member(m, accepted.get(m.peer.key, 0), times) for m in found],
+        why=folder.stopped_why or (alone_because(found) if is_alone else ""),
+        files=counters.files,
+        bytes=counters.bytes,
+        tickets=counters.tickets,
+        need_bytes=counters.need_bytes,
+        problems=len(folder.problems),
+        conflicts=counters.conflicts,
+        sent_bytes=folder.sent_bytes,
+        received_bytes=folder.received_bytes,
+        held=folder.guard.status(),
+        rate=int(downloader.rate_bytes_s()),
+        arriving=len(transfer),
+        under_way=fitting(under_way, SHOWN, most_bytes)[0],
+        problem_list=fitting(troubles, SHOWN, most_bytes)[0],
+        conflict_list=shown_copies,
+        conflict_devices=[by(path) for path in shown_copies],
+    )
