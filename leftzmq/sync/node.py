@@ -284,7 +284,7 @@ class Node:
         return [Answer(fact.asker, {"error": f"{what}: use the leftzmq of the same version"})]
 
     def status(self) -> dict[str, Any]:
-        """The answer to `status`, as plain values (sync/admin/replies)."""
+        """The answer to `status`, as plain values (wire/replies)."""
         return status(
             self._about["name"],
             self._about["key"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 from leftzmq.disk.apply.restore import Between, PutBack, Restored, Trashed
 from leftzmq.disk.trash.retention import TrashClock
@@ -28,6 +28,7 @@ from leftzmq.sync.jobs import (
 from leftzmq.tree.path import check_path
 from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.paging import PAGE_BYTES, PAGE_ITEMS, fitting
+from leftzmq.wire.replies import Reply, RestoredReply, Stayed, TrashPage, TrashVersion
 
 SWEEP_PERIOD_S: Final = 86_400.0
 RESTORES_AT_ONCE: Final = 128
@@ -230,19 +231,19 @@ class TrashKeeper:
 
     def _answer_list(self, question: TrashQuestion) -> Outputs:
         found = (
-            {
-                "batch": one.batch,
-                "path": one.path,
-                "kind": one.kind.name.lower(),
-                "size": one.size,
-                "mtime_ns": one.mtime_ns,
-                "cursor": f"{one.batch}/{one.path}",
-            }
+            TrashVersion(
+                batch=one.batch,
+                path=one.path,
+                kind=one.kind.name.lower(),
+                size=one.size,
+                mtime_ns=one.mtime_ns,
+                cursor=f"{one.batch}/{one.path}",
+            )
             for one in question.found
         )
         versions, whole = fitting(found, PAGE_ITEMS, PAGE_BYTES)
         more = versions and not (whole and question.listed)
-        after = versions[-1]["cursor"] if more else ""
+        after = versions[-1].cursor if more else ""
         if more:
             rest = question.found[len(versions) :]
             last = question.found[len(versions) - 1]
@@ -252,26 +253,27 @@ class TrashKeeper:
                 found=rest,
                 found_letters=sum(len(version.path) for version in rest),
             )
-        return self._answer({"folder": self.folder, "versions": versions, "after": after})
+        return self._answer(TrashPage(folder=self.folder, versions=versions, after=after))
 
     def _answer_restore(self, question: TrashQuestion) -> Outputs:
         if not question.seen:
             when = " of that time" if any(question.between) else ""
             what = f"nothing{when} is in the trash under this path"
             return self._over(declined(question.asker, what, question.path, _SEE))
-        stayed = ({"path": path, "why": why} for path, why in question.stayed)
-        fields: dict[str, Any] = {
-            "folder": self.folder,
-            "restored": len(question.back),
-            "stayed": len(question.stayed),
-            "more": question.is_full,
-            "restored_list": fitting(question.back, SAID_MAX, SAID_BYTES)[0],
-            "stayed_list": fitting(stayed, SAID_MAX, SAID_BYTES)[0],
-        }
-        return self._answer(fields)
+        stayed = (Stayed(path=path, why=why) for path, why in question.stayed)
+        return self._answer(
+            RestoredReply(
+                folder=self.folder,
+                restored=len(question.back),
+                stayed=len(question.stayed),
+                more=question.is_full,
+                restored_list=fitting(question.back, SAID_MAX, SAID_BYTES)[0],
+                stayed_list=fitting(stayed, SAID_MAX, SAID_BYTES)[0],
+            )
+        )
 
-    def _answer(self, fields: dict[str, Any]) -> Outputs:
-        return self._over(Answer(self._questions[0].asker, fields))
+    def _answer(self, reply: Reply) -> Outputs:
+        return self._over(Answer(self._questions[0].asker, reply.fields()))
 
     def _over(self, answer: Answer) -> Outputs:
         self._questions.popleft()

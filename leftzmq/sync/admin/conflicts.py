@@ -7,7 +7,6 @@ Knows questions, and the names of devices. Must not know where a copy lies or ho
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from leftzmq.content.keys import device_mark
 from leftzmq.disk.apply.resolve import Choice, Resolved, Wish
@@ -27,6 +26,13 @@ from leftzmq.tree.entry import Entry
 from leftzmq.tree.path import sort_key
 from leftzmq.tree.version import Life, device_letters
 from leftzmq.wire.paging import PAGE_BYTES, PAGE_ITEMS, fitting
+from leftzmq.wire.replies import (
+    ConflictCopy,
+    ConflictPage,
+    ConflictResolved,
+    ConflictVersion,
+    ConflictVersions,
+)
 
 
 class Conflicts:
@@ -71,15 +77,16 @@ class Conflicts:
         found = (self._copy(entry) for entry in fact.copies)
         copies, whole = fitting(found, PAGE_ITEMS, PAGE_BYTES)
         more = bool(fact.after) or not whole
-        after = copies[-1]["cursor"] if more else ""
-        return [Answer(asker, {"folder": fact.folder, "copies": copies, "after": after})]
+        after = copies[-1].cursor if more else ""
+        page = ConflictPage(folder=fact.folder, copies=copies, after=after)
+        return [Answer(asker, page.fields())]
 
     def on_versions_read(self, fact: VersionsRead, now: float) -> Outputs:
         asker, _, path = self._askers.pop(fact.number)
         if not fact.found:
             return [_no(asker, path, Resolved.NO_COPY)]
-        versions = [self._version(entry) | {"text": text} for entry, text in fact.found]
-        return [Answer(asker, {"folder": fact.folder, "versions": versions})]
+        versions = [self._version(entry, text) for entry, text in fact.found]
+        return [Answer(asker, ConflictVersions(folder=fact.folder, versions=versions).fields())]
 
     def on_copy_resolved(self, fact: CopyResolved, now: float) -> Outputs:
         if fact.stop is not None:
@@ -90,9 +97,9 @@ class Conflicts:
             paths = (fact.copy,) if fact.choice is Choice.FILE else (fact.copy, fact.path)
             out.append(RescanWanted(fact.folder, paths))
         if fact.resolved is Resolved.DONE and fact.choice is not None:
-            fields = {"folder": fact.folder, "copy": fact.copy, "path": fact.path}
-            fields["kept"] = fact.choice.name.lower()
-            return [*out, Answer(asker, fields)]
+            kept = fact.choice.name.lower()
+            done = ConflictResolved(folder=fact.folder, copy=fact.copy, path=fact.path, kept=kept)
+            return [*out, Answer(asker, done.fields())]
         return [*out, _no(asker, path, fact.resolved, fact.why or ", ".join(fact.copies))]
 
     def on_folder_stopped(self, folder: str, why: str) -> Outputs:
@@ -103,31 +110,32 @@ class Conflicts:
             del self._askers[number]
         return [declined(asker, why, folder) for asker in asked.values()]
 
-    def _copy(self, entry: Entry) -> dict[str, Any]:
+    def _copy(self, entry: Entry) -> ConflictCopy:
         name = read_name(entry.path)
         assert name is not None
-        return {
-            "path": name.path,
-            "copy": entry.path,
-            "cursor": entry.path,
-            "mtime_ns": entry.mtime_ns,
-            "device": self._names.get(name.device, name.device),
-            "letters": name.device,
-            "kind": entry.kind.name.lower(),
-            "size": entry.size,
-        }
+        return ConflictCopy(
+            path=name.path,
+            copy=entry.path,
+            cursor=entry.path,
+            mtime_ns=entry.mtime_ns,
+            device=self._names.get(name.device, name.device),
+            letters=name.device,
+            kind=entry.kind.name.lower(),
+            size=entry.size,
+        )
 
-    def _version(self, entry: Entry) -> dict[str, Any]:
+    def _version(self, entry: Entry, text: str | None) -> ConflictVersion:
         letters = device_letters(entry.writer)
-        return {
-            "path": entry.path,
-            "copy": read_name(entry.path) is not None,
-            "kind": entry.kind.name.lower(),
-            "size": entry.size,
-            "mtime_ns": entry.mtime_ns,
-            "device": self._names.get(letters, letters),
-            "letters": letters,
-        }
+        return ConflictVersion(
+            path=entry.path,
+            copy=read_name(entry.path) is not None,
+            kind=entry.kind.name.lower(),
+            size=entry.size,
+            mtime_ns=entry.mtime_ns,
+            device=self._names.get(letters, letters),
+            letters=letters,
+            text=text,
+        )
 
 
 def _no(asker: bytes, path: str, why: Resolved, detail: str = "") -> Answer:

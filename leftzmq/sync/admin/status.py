@@ -20,7 +20,13 @@ from leftzmq.sync.admin.peer_progress import (
     members,
     peer_state,
 )
-from leftzmq.sync.admin.replies import (
+from leftzmq.sync.download.downloader import Downloader
+from leftzmq.sync.folder import Folder, FolderState
+from leftzmq.sync.peers.greeting import Peers
+from leftzmq.sync.peers.peer_state import Peer, PeerPhase
+from leftzmq.sync.peers.refused_keys import Visit
+from leftzmq.wire.paging import PAGE_BYTES, PAGE_ITEMS, fitting
+from leftzmq.wire.replies import (
     FolderStatus,
     MemberStatus,
     NumberedProblem,
@@ -32,12 +38,6 @@ from leftzmq.sync.admin.replies import (
     Stranger,
     UnderWay,
 )
-from leftzmq.sync.download.downloader import Downloader
-from leftzmq.sync.folder import Folder, FolderState
-from leftzmq.sync.peers.greeting import Peers
-from leftzmq.sync.peers.peer_state import Peer, PeerPhase
-from leftzmq.sync.peers.refused_keys import Visit
-from leftzmq.wire.paging import PAGE_BYTES, PAGE_ITEMS, fitting
 
 SHOWN: Final = 100
 SHOWN_BYTES: Final = 6 << 20

@@ -346,7 +346,11 @@ def test_whom_a_connection_counts_to(address, source):
 def test_a_full_connection_that_breaks_while_nobody_reads_aborts_nobody(tmp_path):
     """libzmq's own heartbeats ended the process here, 10 s after the handshake (4.3.5)."""
     reads_not = subprocess.run(
-        [sys.executable, __file__, str(tmp_path)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", __name__, str(tmp_path)],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert reads_not.returncode == 0, reads_not.stderr
 

@@ -136,3 +136,95 @@ class Status(Reply, frozen=True, kw_only=True):
     peers: list[PeerStatus]
     strangers: list[Stranger]
     folders: list[FolderStatus]
+
+
+# ---- conflicts ----------------------------------------------------------------------------------
+
+
+class ConflictCopy(Reply, frozen=True, kw_only=True):
+    """A conflict copy and the file it belongs to. device: who wrote it, by name if that is known;
+    letters: as the copy's name has them. kind: file or symlink."""
+
+    path: str
+    copy: str
+    cursor: str
+    mtime_ns: int
+    device: str
+    letters: str
+    kind: str
+    size: int
+
+
+class ConflictPage(Reply, frozen=True, kw_only=True):
+    """after: the cursor of the last copy, if more follow; else ""."""
+
+    folder: str
+    copies: list[ConflictCopy]
+    after: str
+
+
+class ConflictVersion(Reply, frozen=True, kw_only=True):
+    """copy: whether it lies under the name of a copy. text: its text; None: it is none, or long."""
+
+    path: str
+    copy: bool
+    kind: str
+    size: int
+    mtime_ns: int
+    device: str
+    letters: str
+    text: str | None
+
+
+class ConflictVersions(Reply, frozen=True, kw_only=True):
+    folder: str
+    versions: list[ConflictVersion]
+
+
+class ConflictResolved(Reply, frozen=True, kw_only=True):
+    """kept: file, copy or both."""
+
+    folder: str
+    copy: str
+    path: str
+    kept: str
+
+
+# ---- trash --------------------------------------------------------------------------------------
+
+
+class TrashVersion(Reply, frozen=True, kw_only=True):
+    """batch: the name of its batch, which begins with the time when it was taken."""
+
+    batch: str
+    path: str
+    kind: str
+    size: int
+    mtime_ns: int
+    cursor: str
+
+
+class TrashPage(Reply, frozen=True, kw_only=True):
+    """after: the cursor of the last version, if more follow; else ""."""
+
+    folder: str
+    versions: list[TrashVersion]
+    after: str
+
+
+class Stayed(Reply, frozen=True, kw_only=True):
+    """What could not be put back."""
+
+    path: str
+    why: str
+
+
+class RestoredReply(Reply, frozen=True, kw_only=True):
+    """more: there is more under the path than one answer restores. The lists are the first ones."""
+
+    folder: str
+    restored: int
+    stayed: int
+    more: bool
+    restored_list: list[str]
+    stayed_list: list[Stayed]
