@@ -106,13 +106,13 @@ class Share:
         """
         root = _open_root(path, folder_id, make)
         try:
-            return cls.over(root, str(path), folder_id, known_token, make, random)
+            return cls.over_root(root, str(path), folder_id, known_token, make, random)
         except BaseException:
             root.close()
             raise
 
     @classmethod
-    def over(
+    def over_root(
         cls,
         root: Root,
         where: str,
@@ -165,7 +165,7 @@ class Share:
         """Whether the share's file system takes two spellings for one name."""
         return self.root.folds
 
-    def has(self, path: str) -> bool:
+    def is_there(self, path: str) -> bool:
         """Whether something is at `path`. Raises ShareError where that cannot be told."""
         try:
             with self.root.folder(parent_of(path)) as folder:

@@ -51,15 +51,15 @@ class Connection(sqlite3.Connection):
             cursor = self.cursor(_Cursor)
             return cursor.execute(sql, parameters)
         except sqlite3.Error as error:
-            raise self.failed(error) from error
+            raise self.fault_of(error) from error
 
     def executescript(self, sql_script: str, /) -> sqlite3.Cursor:
         try:
             return super().executescript(sql_script)
         except sqlite3.Error as error:
-            raise self.failed(error) from error
+            raise self.fault_of(error) from error
 
-    def failed(self, error: sqlite3.Error) -> Exception:
+    def fault_of(self, error: sqlite3.Error) -> Exception:
         """Returns the exception to raise for an error of SQLite: the error itself if it is a bug.
         For any other error everything uncommitted is rolled back."""
         fault = fault_of(error)
@@ -83,19 +83,19 @@ class _Cursor(sqlite3.Cursor):
         try:
             return super().fetchone()
         except sqlite3.Error as error:
-            raise self.connection.failed(error) from error
+            raise self.connection.fault_of(error) from error
 
     def fetchall(self) -> list[Any]:
         try:
             return super().fetchall()
         except sqlite3.Error as error:
-            raise self.connection.failed(error) from error
+            raise self.connection.fault_of(error) from error
 
     def __next__(self) -> Any:
         try:
             return super().__next__()
         except sqlite3.Error as error:
-            raise self.connection.failed(error) from error
+            raise self.connection.fault_of(error) from error
 
 
 def fault_of(error: sqlite3.Error) -> IndexFault | None:

@@ -110,7 +110,7 @@ class Heads:
 
     # -- the other devices -----------------------------------------------------------------
 
-    def of(self, key: bytes) -> Head:
+    def head_of(self, key: bytes) -> Head:
         """How far we hold a device's index; at first (NO_LIFE, 0) without a bit."""
         return self._devices.get(key) or Head(key, NO_BIT, NO_LIFE, 0)
 
@@ -142,7 +142,7 @@ class Heads:
             return self._devices[key]
         if self.bits_left == 0:
             return None
-        self.forget(key)
+        self.give_up_device(key)
         return self._allot(key, life)
 
     @property
@@ -167,7 +167,7 @@ class Heads:
             if bit in bits:
                 bits.remove(bit)
 
-    def forget(self, key: bytes) -> None:
+    def give_up_device(self, key: bytes) -> None:
         """What we hold of a device no longer counts: its bit is to be swept."""
         head = self._devices.pop(key, None)
         if head is not None:

@@ -65,12 +65,12 @@ class Store(Reader):
         self._changed: dict[int, Row | None] = {}  # not in SQLite yet; None: to be deleted
         (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM version").fetchone()
         self._last_id: int = last
-        self.heads = Heads(self._db, self.begin)
+        self.heads = Heads(self._db, self.begin_transaction)
         for path, staged, content in self.all_staged():
             if staged.inode:
                 self._leftings[staged.path] = path, Staged(staged.path, abs(staged.inode)), content
 
-    def begin(self) -> None:
+    def begin_transaction(self) -> None:
         """Starts a transaction unless one is running. Every writing method calls it."""
         if not self._open:
             self._db.execute("BEGIN IMMEDIATE")
@@ -165,7 +165,7 @@ class Store(Reader):
         """
         if not self._changed:
             return
-        self.begin()
+        self.begin_transaction()
         changed, self._changed = self._changed, {}
         gone = [(id,) for id, row in changed.items() if row is None]
         rows = [row for row in changed.values() if row is not None]
@@ -197,7 +197,7 @@ class Store(Reader):
         """Sweeps some of the rows: those with ids above `after`. Returns the id to go on from, or
         None when these were the last and the bits are free."""
         self._write_rows()
-        self.begin()
+        self.begin_transaction()
         end = after + SWEEP_ROWS
         mask = sum(1 << bit for bit in bits)
         self._db.execute(
@@ -216,14 +216,14 @@ class Store(Reader):
     # -- lists and staging --------------------------------------------------------------------
 
     def put_list(self, id: bytes, rows: bytes) -> None:
-        self.begin()
+        self.begin_transaction()
         self._db.execute("INSERT OR REPLACE INTO list(id, rows) VALUES(?, ?)", (id, rows))
 
     def intend_staged(self, *meant: tuple[str, str, bytes]) -> None:
         """Stores (target, the `.lefting` that is about to be made for it, the content that it is to
         become). A row of an existing file of that name stays: that file may be deleted before the
         new one is made. Each call must be followed by `intent_over`."""
-        self.begin()
+        self.begin_transaction()
         self._meant.update(lefting for _, lefting, _ in meant)
         self._write(
             "INSERT OR IGNORE INTO staging(path, lefting, inode, content) VALUES {}",
@@ -243,7 +243,7 @@ class Store(Reader):
             if content and self._leftings.get(staged.path, ("", None, b""))[1:] == (staged, b""):
                 self._reborn.add(staged)
         self._leftings.update((each[1].path, each) for each in found)
-        self.begin()
+        self.begin_transaction()
         self._write(
             "INSERT OR REPLACE INTO staging(path, lefting, inode, content) VALUES {}",
             [(sort_key(path), staged.path, staged.inode, id) for path, staged, id in found],
@@ -253,7 +253,7 @@ class Store(Reader):
         """The jobs that meant to make these files have ended: each made its file, or another one,
         or none. Another job may still mean to make one; and a file that a crash left under the name
         may still wait for its deletion."""
-        self.begin()
+        self.begin_transaction()
         self._meant.subtract(leftings)
         over = [lefting for lefting in leftings if self._meant[lefting] <= 0]
         for lefting in over:
@@ -274,7 +274,7 @@ class Store(Reader):
         """The file is about to be deleted: no transfer is to continue with it."""
         if self._is_known(staged):
             self._leftings[staged.path] = *self._leftings[staged.path][:2], b""
-        self.begin()
+        self.begin_transaction()
         self._db.execute(
             "UPDATE staging SET content = x'' WHERE lefting = ? AND inode IN (?, ?)",
             (staged.path, staged.inode, -staged.inode),
@@ -314,7 +314,7 @@ class Store(Reader):
                 del self._leftings[staged.path]
         known = set(self.staged(*(staged.path for staged in gone)))
         names = [staged.path for staged in gone if staged in known]
-        self.begin()
+        self.begin_transaction()
         self._now_only_meant(gone)
         self._write("DELETE FROM staging WHERE lefting IN (VALUES {})", [(n,) for n in names])
         if self._dropped is not None:
@@ -356,13 +356,13 @@ class Store(Reader):
         return {entry.path: entry for entry in map(entry_of, found)}
 
     def put_begun(self, entry: Entry) -> None:
-        self.begin()
+        self.begin_transaction()
         columns = columns_of(Row(entry, 0))[: len(_BEGUN.split(","))]
         marks = ", ".join("?" * len(columns))
         self._db.execute(f"INSERT OR REPLACE INTO begun({_BEGUN}) VALUES({marks})", columns)
 
     def drop_begun(self, path: str) -> None:
-        self.begin()
+        self.begin_transaction()
         self._db.execute("DELETE FROM begun WHERE path = ?", (sort_key(path),))
 
     # -- withheld files ------------------------------------------------------------------------
@@ -389,22 +389,24 @@ class Store(Reader):
         )
         return [path_of_key(key) for (key,) in found]
 
-    def hold(self, path: str, key: ScanKey, why: int, had: tuple[int, bytes] = (0, b"")) -> None:
-        self.begin()
+    def put_withheld(
+        self, path: str, key: ScanKey, why: int, had: tuple[int, bytes] = (0, b"")
+    ) -> None:
+        self.begin_transaction()
         self._db.execute(
             "INSERT OR REPLACE INTO held(path, scan, why, stamp, writer) VALUES(?, ?, ?, ?, ?)",
             (sort_key(path), pack_scan(key), why, *had),
         )
 
-    def let_go(self, path: str) -> None:
+    def drop_withheld(self, path: str) -> None:
         """Nothing is withheld at `path` any more."""
-        self.begin()
+        self.begin_transaction()
         self._db.execute("DELETE FROM held WHERE path = ?", (sort_key(path),))
 
     def let_go_of(self, why: int, told: int) -> None:
         """Nothing is withheld for the reason `why` any more. told: the new reason where we had a
         version."""
-        self.begin()
+        self.begin_transaction()
         self._db.execute("UPDATE held SET why = ? WHERE why = ? AND writer != x''", (told, why))
         self._db.execute("DELETE FROM held WHERE why = ?", (why,))
 
@@ -419,5 +421,5 @@ class Store(Reader):
         return found[0] if found else None
 
     def put_meta(self, key: str, value: bytes) -> None:
-        self.begin()
+        self.begin_transaction()
         self._db.execute("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)", (key, value))

@@ -260,7 +260,7 @@ class Agent:
         """Check the rate limits before anything is decoded. Return the refusal, if there is one."""
         if not isinstance(raw, RawFrame):
             return None
-        return self.node.came(raw.link.device, raw.frames[0].buffer, time.monotonic())
+        return self.node.admit(raw.link.device, raw.frames[0].buffer, time.monotonic())
 
     def _refuse(self, raw: RawFrame, refused: StrangerRefused) -> None:
         """Answer a hello in another version: otherwise its sender could not know the reason."""
@@ -300,7 +300,7 @@ class Agent:
 
     def _take_over(self, id: str) -> None:
         """A stopped folder is open again: use its new machines."""
-        opened = self._openings.taken(id)
+        opened = self._openings.take_over(id)
         assert opened.context is not None
         self._folders[id] = self._by_tag[opened.folder.tag] = opened.folder
         self._runner.add(opened.context)
@@ -327,7 +327,7 @@ class Agent:
         }
         self._tell(actions.Tell(EventKind.REFUSED, fields))
         self.bus.drop(device)
-        self._loop.forget(device)
+        self._loop.drop_device(device)
         self._handle(DeviceDropped(device, refusal.value))
 
     def _say(self, folder: str, *sentences: str) -> None:

@@ -51,7 +51,7 @@ class FrameQueue:
         self._bytes -= _length(raw)
         return raw
 
-    def forget(self, device: DeviceKey) -> None:
+    def drop_device(self, device: DeviceKey) -> None:
         """Drop the frames of this device."""
         for raw in self._of.pop(device, ()):
             self._count -= 1

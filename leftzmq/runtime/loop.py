@@ -69,9 +69,9 @@ class Loop:
         """A link accepts no more messages: this becomes a fact of this turn or of the next one."""
         self._failed_sends.append(link)
 
-    def forget(self, device: DeviceKey) -> None:
+    def drop_device(self, device: DeviceKey) -> None:
         """Drop the frames of this device that are not handed out yet."""
-        self._frames.forget(device)
+        self._frames.drop_device(device)
 
     def _hand_out(self, now: float, due: float) -> None:
         """Hand out frames and results until the turn's time is used up; the rest waits for the next
@@ -88,7 +88,7 @@ class Loop:
                 self._handle(fact)
             if self._clock() >= end:
                 break
-        for fact in self._watch_inbox.take():
+        for fact in self._watch_inbox.facts():
             self._handle(fact)
         while self._failed_sends:
             link = self._failed_sends.popleft()

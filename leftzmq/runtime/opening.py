@@ -72,7 +72,7 @@ class Opened:
         self.close_share()
         self.folder.store.close()
 
-    def begin(self, opening: Opening, config: FolderConfig, adopting: bool) -> None:
+    def begin_life_of(self, opening: Opening, config: FolderConfig, adopting: bool) -> None:
         """Open and watch the folder's share, and begin a life. Raises ShareError; then no part of
         the share is open."""
 
@@ -119,7 +119,7 @@ def begin_life(
     store = folder.store
     share = open_share(store.meta(_TOKEN) or token)
     store.put_meta(_TOKEN, share.token)
-    folder.on_disk(share.folds, share.has)
+    folder.on_disk(share.folds, share.is_there)
     store.begin_life(life())
     context = FolderContext(
         folder.id, share.root, folder.keys, store.file, device, share.still_there
@@ -154,7 +154,7 @@ class Openings:
             opened.folder.stop(Stop(StopCause.INDEX, str(failed)))
             return opened
         try:
-            opened.begin(self._opening, self._configs[id], adopting)
+            opened.begin_life_of(self._opening, self._configs[id], adopting)
         except ShareError as error:
             opened.folder.stop(error.stop)
         except IndexFailed as failed:
@@ -162,19 +162,19 @@ class Openings:
         return opened
 
     def open_anew(self, id: str) -> None:
-        """Open a folder again, for `taken`; runs in a worker. Raises ShareError; LeftError or
+        """Open a folder again, for `take_over`; runs in a worker. Raises ShareError; LeftError or
         OSError if its index or its secret cannot be used. Then nothing new is open."""
         self._open[id].close_share()
         opened = self._folder(id, self._keys(id), adopting=False)
         opened.token = self._open[id].token
         try:
-            opened.begin(self._opening, self._configs[id], adopting=False)
+            opened.begin_life_of(self._opening, self._configs[id], adopting=False)
         except BaseException:
             opened.close()
             raise
         self._anew[id] = opened
 
-    def taken(self, id: str) -> Opened:
+    def take_over(self, id: str) -> Opened:
         """Return the folder that `open_anew` opened. It replaces the old one, which is closed."""
         before, opened = self._open[id], self._anew.pop(id)
         self._open[id] = opened
@@ -221,7 +221,7 @@ def forget_unlisted(store: Store, listed: Collection[bytes]) -> None:
     """Forget what devices said that are no longer our peers. This is done before the folder's rows
     are counted, so that they are counted once."""
     for key in [head.key for head in store.heads.known() if head.key not in listed]:
-        store.heads.forget(key)
+        store.heads.give_up_device(key)
     swept = [bit for key in store.heads.swept_keys() for bit in store.heads.to_sweep(key)]
     if swept:
         store.sweep(*swept)

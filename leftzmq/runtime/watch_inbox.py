@@ -57,7 +57,7 @@ class WatchInbox:
 
         return put
 
-    def take(self) -> Iterator[Fact]:
+    def facts(self) -> Iterator[Fact]:
         """Yield the facts of at most REPORTS_A_TURN reports; the touches of a folder are one
         fact."""
         touches: dict[str, list[tuple[str, Touch]]] = {}

@@ -95,7 +95,7 @@ class Folder:
             self.locks,
             self.problems,
             may_look=lambda: not self.applier.leftings.clearing,
-            strange=lambda found: self.applier.leftings.found(found),
+            strange=lambda found: self.applier.leftings.found_by_walk(found),
             patience_s=patience_s,
         )
         self.guard = Guard(

@@ -128,10 +128,10 @@ class Node:
         ).enter(routes)
         return routes
 
-    def came(self, device: DeviceKey, frame: Frame, now: float) -> StrangerRefused | None:
+    def admit(self, device: DeviceKey, frame: Frame, now: float) -> StrangerRefused | None:
         """Check a message of a device before anybody reads it. Return None, or the fact that
         replaces it."""
-        return self._rate_limits.came(device, frame, now)
+        return self._rate_limits.admit(device, frame, now)
 
     def handle(self, fact: Fact, now: float, wall_ns: int) -> list[Action]:
         """Return everything that follows from a fact. now: monotonic seconds; wall_ns: unix time in

@@ -47,7 +47,7 @@ class _Share:
     count: int = 0
     letters: int = 0
 
-    def take(self, problem: Problem) -> bool:
+    def count_in(self, problem: Problem) -> bool:
         """Count a problem. Return False if there is no space for it."""
         letters = self.letters + len(problem.path) + len(problem.detail)
         if self.count >= MAX_OF_A_KIND or letters > MAX_LETTERS_OF_A_KIND:
@@ -85,7 +85,7 @@ class Problems:
         """Return the kept problems, oldest first."""
         return [kept.problem for kept in self._by_path.values()]
 
-    def of(self, path: str) -> Problem | None:
+    def problem_of(self, path: str) -> Problem | None:
         """Return the problem of a path, if it is kept: see kind_of."""
         kept = self._by_path.get(path)
         return None if kept is None else kept.problem
@@ -117,7 +117,7 @@ class Problems:
         before = self._by_path.get(key)
         if before is not None:
             self._shares[before.problem.kind].give_back(before.problem)
-        if not self._shares[problem.kind].take(problem):
+        if not self._shares[problem.kind].count_in(problem):
             self._by_path.pop(key, None)
             if mark in self._hidden or len(self._hidden) < MAX_HIDDEN:
                 self._hidden[mark] = problem.kind

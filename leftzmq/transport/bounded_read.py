@@ -29,7 +29,7 @@ class BoundedReader:
     frames: int
     _skipping: bool = False
 
-    def take(self) -> Iterator[list[zmq.Frame]]:
+    def read_some(self) -> Iterator[list[zmq.Frame]]:
         """Yield waiting messages, at most `messages`. An over-long message has `frames` + 1
         frames."""
         for _ in range(self.messages):

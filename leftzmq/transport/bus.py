@@ -103,7 +103,7 @@ class Bus:
             # Closed before the gate: without a gate libzmq lets any key in.
             self._closing.append(lambda: self._bound.close(BYE_LINGER_MS))
             self._test()
-            self._bound.hold()
+            self._bound.unbind()
             self._address_watch = AddressWatch(self._dialed, self._bound.has_seen)
             self._closing.append(self._address_watch.close)
             self._own = IpcServer(self._context, *ipc)
@@ -176,7 +176,7 @@ class Bus:
         # The gate will report it as unknown, which is wrong.
         self._refusal_log.hush(Refusal.UNKNOWN_DEVICE, device, now)
         if device in self._dialed:
-            self._dialed[device].rest(SHUT_OUT_S)
+            self._dialed[device].close_for(SHUT_OUT_S)
         self._connection_limits.end_all_of(device)
 
     def is_shut_out(self, device: DeviceKey) -> bool:
@@ -236,8 +236,8 @@ class Bus:
         found = self._move()
         found += self._poller.poll(0 if found else min(timeout_ms, self._tick(timeout_ms)))
         now = self._clock()
-        found.extend(self._refusal_log.take(now))
-        found.extend(self._socket_errors.take())
+        found.extend(self._refusal_log.to_report(now))
+        found.extend(self._socket_errors.to_report())
         return found
 
     def close(self) -> None:
@@ -274,7 +274,7 @@ class Bus:
         """Nearly all descriptors are in use. The next one may be needed for a file of a user, or by
         libzmq, which ends this process if it finds none for a local connection (4.3.5)."""
         self._socket_errors.note(_CROWDED, now)
-        self._own.rest(now + CROWDED_REST_S)
+        self._own.unbind_until(now + CROWDED_REST_S)
         self._bound.rebind(CROWDED_REST_S)
 
     def _test(self) -> None:

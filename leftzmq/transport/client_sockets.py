@@ -154,7 +154,7 @@ class ClientLine:
         if self._state is LineState.UP:
             self.send([encode(Open(VERSION))], copy=True)
 
-    def rest(self, rest_s: float) -> None:
+    def close_for(self, rest_s: float) -> None:
         """Close, and connect again after `rest_s`."""
         self.close()
         self._rest(rest_s)
@@ -217,7 +217,7 @@ class ClientLine:
         self._state = MOVES[self._state, move]
 
     def _frames(self, reader: BoundedReader) -> Iterator[Raw]:
-        for frames in reader.take():
+        for frames in reader.read_some():
             if self.connection is not None:
                 self.connection.took(frames)
             if len(frames) > reader.frames:
@@ -275,7 +275,7 @@ class ClientLine:
                 yield LinkClosed(self.link, f"the connection to {self.endpoint} is gone")
         else:
             self.refused = event == zmq.EVENT_HANDSHAKE_FAILED_AUTH
-            self.rest(self._rest_s)
+            self.close_for(self._rest_s)
             yield from self._failed(_REASONS.get(event, Away.NO_AGENT))
 
     def _failed(self, away: Away) -> Iterator[DialFailed]:
@@ -346,10 +346,10 @@ class ClientSockets:
         due = [line.again_at for line in self.lines() if line.again_at is not None]
         return min(due, default=None)
 
-    def rest(self, rest_s: float) -> None:
+    def close_for(self, rest_s: float) -> None:
         """Close everything, and dial again after `rest_s`."""
         self._close_more()
-        self.control.rest(rest_s)
+        self.control.close_for(rest_s)
 
     def close(self, linger_ms: int = 0) -> None:
         self._close_more()

@@ -54,7 +54,7 @@ class RefusalLog:
         self._said.pop((who, refusal), None)  # keeps the dict in order of time
         self._said[who, refusal] = now
 
-    def take(self, now: float) -> list[StrangerRefused]:
+    def to_report(self, now: float) -> list[StrangerRefused]:
         """Return the refusals to report now. Those over MAX_REMEMBERED are one line a minute, as a
         number."""
         if self._unsaid and now - self._unsaid_since >= QUIET_S:

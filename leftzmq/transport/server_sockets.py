@@ -165,7 +165,7 @@ class ServerSockets:
         # The first one that waits: those after it wait for it.
         return next((s.again_at for s in self._servers.values() if not s.is_bound), None)
 
-    def hold(self) -> None:
+    def unbind(self) -> None:
         """Unbind until `serve`: connections made while nobody polls would not be counted."""
         self._is_held = True
         self.rebind()
@@ -233,7 +233,7 @@ class ServerSockets:
             server.choices = [Endpoint.parse(text, "libzmq", own=True)]
             server.again_at = server.taken_since = math.inf
             if server.trouble:
-                self._context.socket_errors.over(server.trouble)
+                self._context.socket_errors.is_over(server.trouble)
                 server.trouble = ""
             return True
         return False
@@ -286,7 +286,7 @@ class ServerSockets:
         return ()
 
     def _messages(self, kind: Socket, reader: BoundedReader) -> Iterator[Raw]:
-        for route, *frames in reader.take():
+        for route, *frames in reader.read_some():
             device, connection = self._sender(kind, frames[0])
             if connection is not None:
                 connection.took(frames)
@@ -301,7 +301,7 @@ class ServerSockets:
                 yield RawFrame(Link(device, Way.CAME, route.bytes), kind, frames)
 
     def _subscriptions(self, reader: BoundedReader) -> Iterator[Raw]:
-        for frame, *more in reader.take():
+        for frame, *more in reader.read_some():
             if frame.bytes == _UNSUBSCRIBE and not more:
                 continue  # of no device: libzmq makes one itself when the last subscriber is gone
             device, connection = self._sender(Socket.NEWS, frame)
@@ -331,18 +331,18 @@ class ServerSockets:
             # either.
             if kind is not Socket.NEWS:
                 refusal_log.note(None, Refusal.UNKNOWN_DEVICE, b"", "met no gate", now)
-            self._connection_limits.end(frame, kind)
+            self._connection_limits.end_connection(frame, kind)
             return None, None
         if self._context.allowed(key):
-            connection = self._connection_limits.heard(frame, kind, key)
+            connection = self._connection_limits.frame_came(frame, kind, key)
             if connection is None:
                 # The first frame was read before the event that the connection was accepted.
                 self._watch(self._servers[kind])
-                connection = self._connection_limits.heard(frame, kind, key)
+                connection = self._connection_limits.frame_came(frame, kind, key)
             return key, connection
         detail = f"{public_text(key)} is connected still"
         refusal_log.note(None, Refusal.UNKNOWN_DEVICE, key, detail, now)
-        self._connection_limits.end(frame, kind)
+        self._connection_limits.end_connection(frame, kind)
         return None, None
 
     def _note(self, device: DeviceKey, refusal: Refusal, detail: str) -> None:

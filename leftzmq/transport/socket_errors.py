@@ -36,10 +36,10 @@ class SocketErrors:
             del self._said[next(iter(self._said))]
         self._new.append(SocketTrouble(text))
 
-    def over(self, text: str) -> None:
+    def is_over(self, text: str) -> None:
         """The error is over: if it occurs again, it is reported at once."""
         self._said.pop(text, None)
 
-    def take(self) -> list[SocketTrouble]:
+    def to_report(self) -> list[SocketTrouble]:
         new, self._new = self._new, []
         return new

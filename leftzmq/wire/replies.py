@@ -59,7 +59,7 @@ class PeerStatus(Reply, frozen=True, kw_only=True):
     behind_since: float | None = None
 
 
-class Stranger(Reply, frozen=True, kw_only=True):
+class StrangerShown(Reply, frozen=True, kw_only=True):
     """A key that was refused because it is in no [[peer]]. first, last: unix seconds."""
 
     key: str
@@ -134,7 +134,7 @@ class Status(Reply, frozen=True, kw_only=True):
     device: str
     key: str
     peers: list[PeerStatus]
-    strangers: list[Stranger]
+    strangers: list[StrangerShown]
     folders: list[FolderStatus]
 
 

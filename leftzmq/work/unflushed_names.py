@@ -49,7 +49,7 @@ class UnflushedNames:
         self._is_sick = False
         self._lock, self._one_flush = threading.Lock(), threading.Lock()
 
-    def failed(self, folder: str, paths: Iterable[str]) -> None:
+    def flush_failed(self, folder: str, paths: Iterable[str]) -> None:
         """Note that the names in `folder` could not be flushed. The changes at `paths`, and all
         paths below the folder, depend on them."""
         with self._lock:
@@ -152,4 +152,4 @@ class FlushBatch:
         self.share.flush_all(root)
 
     def unflushed(self, folder: str, positions: frozenset[int]) -> None:
-        self.share.failed(folder, (path for at in positions for path in self.paths[at]))
+        self.share.flush_failed(folder, (path for at in positions for path in self.paths[at]))

@@ -151,8 +151,10 @@ NAMES: Final = (
         (
             Edit(
                 "leftzmq/disk/apply/swap.py",
-                "        if copy_to is None:\n"
-                "            self.trash.take(spot, self.operation.path)\n",
+                (
+                    "        if copy_to is None:\n"
+                    "            self.trash.move_in(spot, self.operation.path)\n"
+                ),
                 "        if copy_to is None:\n            spot.folder.unlink(spot.name)\n",
             ),
         ),

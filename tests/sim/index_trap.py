@@ -56,7 +56,7 @@ class IndexTrap:
 
         def execute(connection: Connection, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
             if connection.fault is None and (error := trap._error_at(connection.file, sql)):
-                raise connection.failed(error)
+                raise connection.fault_of(error)
             return real(connection, sql, parameters)
 
         Connection.execute = execute  # type: ignore[method-assign]

@@ -230,7 +230,7 @@ def arrival(receiver: Device, came: Link, message: Message, body: object) -> Fac
     else:
         socket = Socket.BULK if isinstance(message, BULK) else Socket.CONTROL
     frame = encode(message)
-    if (refused := receiver.node.came(came.device, frame, receiver.around.now)) is not None:
+    if (refused := receiver.node.admit(came.device, frame, receiver.around.now)) is not None:
         return refused
     fact = arrived(came, socket, frame, None if body is None else bytes(body))  # type: ignore[call-overload]
     if isinstance(fact, SealedArrived):

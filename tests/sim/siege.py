@@ -183,7 +183,7 @@ class Siege(World):
     def _fact_of(self, device: SimDevice, raw: RawFrame) -> Fact | None:
         """Does what Agent._fact_of and Agent._open_page of runtime/agent do."""
         first = raw.frames[0].buffer
-        fact = device.node.came(raw.link.device, first, self.now) or read(raw)
+        fact = device.node.admit(raw.link.device, first, self.now) or read(raw)
         if isinstance(fact, SealedArrived):
             if fact.tag != device.folder.tag:
                 return None

@@ -84,7 +84,7 @@ def test_a_version_from_the_end_of_all_times_keeps_nobody_from_editing(world: Si
         world.hostile.offer(device, changed(last, {STAMP: 2**62, MTIME: 2**62}))
     go_on(world)
     for device in (a, b):
-        shown = device.folder.problems.of("f")
+        shown = device.folder.problems.problem_of("f")
         assert shown is not None and shown.kind is ProblemKind.FAR_FUTURE
     writes(a, "f", b"second")
     writes(b, "f", b"third")

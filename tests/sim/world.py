@@ -204,7 +204,7 @@ class SimDevice(Device):
             raise ShareError("the share is missing or not mounted", "", "")
         root = SimRoot(self.calls)
         random_bytes = self.world.random.randbytes
-        return Share.over(root, "share", FOLDER, known, known is None, random_bytes)
+        return Share.over_root(root, "share", FOLDER, known, known is None, random_bytes)
 
     def _end_doomed(self) -> None:
         doom, self.doom = self.doom, None

@@ -238,6 +238,16 @@ def test_no_package_is_crowded() -> None:
     assert len(RANK["sync"]) <= 20
 
 
+def test_no_class_has_the_name_of_another_one() -> None:
+    where: dict[str, list[str]] = {}
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                where.setdefault(node.name, []).append(str(file.relative_to(PACKAGE)))
+    assert len(where) > 300
+    assert not [f"{name}: {files}" for name, files in where.items() if len(files) > 1]
+
+
 def test_no_package_has_a_circle_of_imports() -> None:
     """Seen from each package: its modules and packages never import each other in a circle."""
     arrows: dict[tuple[str, str], set[str]] = {}

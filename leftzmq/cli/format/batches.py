@@ -96,7 +96,7 @@ class _OpenBatch:
     since: float
 
     @property
-    def over(self) -> float:
+    def ends_at(self) -> float:
         return min(self.last + QUIET_S, self.came + LONGEST_S)
 
 
@@ -139,7 +139,7 @@ class EventBatches:
 
     def deadline(self) -> float | None:
         """Return when `due` has a batch."""
-        over = min((each.over for each in self._open.values()), default=None)
+        over = min((each.ends_at for each in self._open.values()), default=None)
         if over is None:
             return None
         return max(over, self._lines_at + max(0.0, 1.0 - self._lines) / LINES_A_S)
@@ -148,8 +148,8 @@ class EventBatches:
         """Return the batches that are over, as many as may be logged now."""
         gained = (now - self._lines_at) * LINES_A_S
         self._lines, self._lines_at = min(self._lines + gained, LINES_AT_ONCE), now
-        over = [key for key, each in self._open.items() if each.over <= now]
-        over.sort(key=lambda key: self._open[key].over)
+        over = [key for key, each in self._open.items() if each.ends_at <= now]
+        over.sort(key=lambda key: self._open[key].ends_at)
         told = over[: int(self._lines + _ROUNDING)]
         self._lines -= len(told)
         return [self._end(key) for key in told]

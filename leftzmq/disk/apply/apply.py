@@ -226,7 +226,7 @@ def _remove(place: Place) -> Copied:
         return NOT_COPIED
     with place.moved_aside() as aside:
         try:
-            return place.settle(aside)
+            return place.keep_old(aside)
         except (OSError, Stopped):
             place.put_back(aside)
             raise
@@ -272,7 +272,7 @@ def _folder_for_file(place: Place, aside: Spot) -> Copied:
         place.put_back(aside)
         raise
     try:
-        return place.settle(aside)
+        return place.keep_old(aside)
     except (OSError, Stopped):
         with suppress(OSError):  # a folder that is no longer empty keeps the name
             place.folder.remove_folder(place.name)
@@ -312,7 +312,7 @@ def _link_beside_copy(place: Place, aside: Spot, target: bytes) -> tuple[ScanKey
     made: ScanKey | None = None
     try:
         made = _made_link(place, target)
-        return made, place.settle(aside)
+        return made, place.keep_old(aside)
     except (OSError, Stopped):
         if made is not None:
             _unmake_link(Spot(place.folder, place.name, place.where), made)

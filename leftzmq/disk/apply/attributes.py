@@ -52,7 +52,7 @@ def set_attributes(place: Place, together: bool) -> tuple[ScanKey, Copied]:
             return _copy_with_attributes(place, file)
         shown = _set_and_shown(file, entry)
         if place.flushes.file(file, together):
-            place.flushes.wait()
+            place.flushes.cover()
         # The mtime just set would hide a write between the check and set_times. A ctime that no
         # file has makes the next scan read the bytes once more and find that write.
         return replace(shown, ctime_ns=0), NOT_COPIED

@@ -94,7 +94,7 @@ class Flushes:
         """Whether the one call for many items makes the file of this stat durable."""
         return together and found.device == self._device
 
-    def wait(self) -> None:
+    def cover(self) -> None:
         """Note that `finish` makes durable what operation `at` wrote."""
         self._waiting.append(self.at)
 

@@ -100,7 +100,7 @@ class Place:
             self._look_again(new)
             if seen is not None:
                 lost = self._follow(new, ours, seen, lost)
-            copied_to, key, _ = self.settle(new)
+            copied_to, key, _ = self.keep_old(new)
             return copied_to, key, lost
         except (OSError, Stopped):
             self._go_back(new, ours)
@@ -123,7 +123,7 @@ class Place:
     def moved_aside(self) -> Iterator[Spot]:
         """Free the name, and give the spot of the old version, which was checked there. The spot is
         the conflict copy if there is to be one, else in the trash, or in the same folder if the
-        trash is on another file system. `settle` or `put_back` must follow. Raises Stopped or
+        trash is on another file system. `keep_old` or `put_back` must follow. Raises Stopped or
         OSError, as `exchange`."""
         copy_to = self.operation.copy_to
         if copy_to is not None:
@@ -159,18 +159,18 @@ class Place:
                 spot.folder.rename_new(spot.name, self.folder, self.name)
             except FileExistsError:
                 if not self._is_copy(spot):
-                    self.trash.take(spot, self.operation.path)
+                    self.trash.move_in(spot, self.operation.path)
         except OSError as error:
             raise _left_aside(spot, None, error) from error
         self.touch()
         self.flushes.touch(spot.where)
 
-    def settle(self, spot: Spot) -> Copied:
+    def keep_old(self, spot: Spot) -> Copied:
         """Make the old version at `spot` the conflict copy, or move it to the trash. Raises Stopped
         or OSError; then the version is still at `spot`."""
         copy_to = self.operation.copy_to
         if copy_to is None:
-            self.trash.take(spot, self.operation.path)
+            self.trash.move_in(spot, self.operation.path)
             return NOT_COPIED
         assert parent_of(copy_to) == self.where
         found = self._look_again(spot)
@@ -204,7 +204,7 @@ class Place:
                     return
                 # A user wrote again between check and exchange: the newest version keeps the name.
                 new.folder.exchange(new.name, self.folder, self.name)
-            self.trash.take(new, self.operation.path)
+            self.trash.move_in(new, self.operation.path)
         except OSError as error:
             raise _left_aside(new, ours, error) from error
 
@@ -231,15 +231,15 @@ class Place:
                 folder.unlink(name)  # a link or a copy that was made for this name alone
 
     def name_copy(self) -> tuple[ScanKey, Copied]:
-        """Finish an operation that crashed between the exchange and `settle`: make the old version,
-        which lies under the name of the `.lefting`, the conflict copy. Raises Stopped if either
-        name holds something else; OSError."""
+        """Finish an operation that crashed between the exchange and `keep_old`: make the old
+        version, which lies under the name of the `.lefting`, the conflict copy. Raises Stopped if
+        either name holds something else; OSError."""
         staged, entry = self.operation.staged, self.operation.entry
         assert staged is not None
         found = self.folder.stat(self.name)
         if found is None or not is_ours(found, staged):
             raise Stopped(Ending.CHANGED, "what was put there is gone")
-        copied = self.settle(Spot(self.folder, name_of(staged.path), self.where))
+        copied = self.keep_old(Spot(self.folder, name_of(staged.path), self.where))
         self.touch()
         # The key from when the file got its name, except for the ctime: the next walk checks it.
         kind, inode = Kind.FILE, staged.inode

@@ -77,7 +77,7 @@ class Mounts:
             return False
         seen_before = path in self._gone or self._devices.get(path, device) is not None
         if not _holds(root, ours, sort_key(path) + b"\0"):
-            self.lost(path)
+            self.mount_lost(path)
             return True
         if device != above:
             self._devices[path] = device
@@ -90,7 +90,7 @@ class Mounts:
             came.append(path)
         return False
 
-    def lost(self, path: str) -> None:
+    def mount_lost(self, path: str) -> None:
         """The mount is not there: nothing below it is scanned until a walk finds it again."""
         self._devices.setdefault(path, None)
         self._gone.add(path)
@@ -158,7 +158,7 @@ class Mounts:
             if device == above:
                 continue
             if not _holds(root, ours, sort_key(at) + b"\0"):
-                self.lost(at)
+                self.mount_lost(at)
                 return at
             self._devices[at] = above = device
             root.met(device)

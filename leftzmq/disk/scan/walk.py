@@ -196,7 +196,7 @@ class TreeWalk:
             path = path_of_key(index.key)
             out.passed += 1
             if path in self._mounts:
-                self._mounts.lost(path)
+                self._mounts.mount_lost(path)
                 self._mount_gone(path, index.key, out)
                 continue
             out.dirty.append(path)

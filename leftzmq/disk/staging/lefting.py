@@ -170,7 +170,7 @@ def _to_trash(root: Root, folder: Directory, paths: Sequence[str], now_ns: int) 
     for path in paths:
         found = folder.stat(name_of(path))
         if found is not None and found.kind in (Kind.FILE, Kind.SYMLINK):
-            trash.take(Spot(folder, name_of(path), parent_of(path)), path)
+            trash.move_in(Spot(folder, name_of(path), parent_of(path)), path)
     for where in dict.fromkeys(touched):
         with root.folder(where) as changed:
             changed.flush()

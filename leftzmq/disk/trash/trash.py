@@ -123,7 +123,7 @@ class Trash:
             self._top = ""
         raise OSError(errno.EEXIST, "no free name in the trash", path)
 
-    def take(self, spot: Spot, path: str) -> None:
+    def move_in(self, spot: Spot, path: str) -> None:
         """Move the file at `spot`, which was at `path`, into the trash. From another file system it
         is copied, flushed, checked again and only then unlinked. OSError."""
         if spot.in_trash:

@@ -146,7 +146,7 @@ class Inotify(InotifyFD):
         if event.name:
             self._named(watch, event.name, mask)
         elif mask & IN.IN_IGNORED:
-            self._watches.forget(watch)
+            self._watches.watch_ended(watch)
         elif mask & IN.IN_UNMOUNT:
             self._batch.say(Lost(watch.path, False, "the file system was unmounted"))
         elif watch is self._watches.top and mask & _SELF:

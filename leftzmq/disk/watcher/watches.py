@@ -85,7 +85,7 @@ class Watches:
         parent.below[name] = watch
         return watch, ended
 
-    def forget(self, watch: Watch) -> None:
+    def watch_ended(self, watch: Watch) -> None:
         """Remove a watch that the kernel ended because its folder was deleted."""
         del self._by_number[watch.wd]
         _unhook(watch)

@@ -83,7 +83,7 @@ def member(folder: Folder, peer: Peer) -> Member:
     """Return how far this device is in this folder."""
     if folder.stopped is not None:
         return Member(peer, MemberState.STOPPED_HERE)
-    mask = folder.store.heads.of(peer.key).mask
+    mask = folder.store.heads.head_of(peer.key).mask
     is_member = peer.key in folder.members
     if not mask and not is_member:
         behind, ahead = None, None
@@ -147,7 +147,7 @@ def accepted_left(folder: Folder, found: Iterable[Member]) -> dict[DeviceKey, in
     rows = [row for row in folder.store.newest(ACCEPTED_LOOKED_AT) if accepted.covers(row.entry)]
     heads = folder.store.heads
     left = {
-        each.peer.key: sum(not row.holders & heads.of(each.peer.key).mask for row in rows)
+        each.peer.key: sum(not row.holders & heads.head_of(each.peer.key).mask for row in rows)
         for each in behind
     }
     return {key: count for key, count in left.items() if count}

@@ -35,7 +35,7 @@ from leftzmq.wire.replies import (
     ShownProblem,
     Source,
     Status,
-    Stranger,
+    StrangerShown,
     UnderWay,
 )
 
@@ -114,8 +114,8 @@ def _peer(peer: Peer, found: list[Member], times: Times) -> PeerStatus:
     )
 
 
-def _stranger(visit: Visit, times: Times) -> Stranger:
-    return Stranger(
+def _stranger(visit: Visit, times: Times) -> StrangerShown:
+    return StrangerShown(
         key=visit.stranger.key,
         address=visit.stranger.address,
         first=times.unix_of(visit.first),

@@ -279,7 +279,7 @@ class WaitQuestions:
 
     def _find(self, number: int, waiter: Waiter, folder: Folder) -> Work:
         heads = folder.store.heads
-        masks = tuple(heads.of(m.peer.key).mask for m in self._waited_for(waiter, folder))
+        masks = tuple(heads.head_of(m.peer.key).mask for m in self._waited_for(waiter, folder))
         return Work(FindLacking(folder.id, number, masks, waiter.path, SHOWN_PATHS))
 
     def _member(self, folder: Folder, peer: Peer) -> Member:
@@ -364,7 +364,7 @@ class WaitQuestions:
             # If no device has the folder, every device is listed.
             found_there = self._waited_for(waiter, folder)
             for each in found_there or [self._member(folder, peer) for peer in self._peers()]:
-                lack = masks.get(folder.store.heads.of(each.peer.key).mask)
+                lack = masks.get(folder.store.heads.head_of(each.peer.key).mask)
                 if each.state is MemberState.IN_SYNC and not (lack and lack.paths):
                     continue
                 said = {"name": each.peer.name, "folder": id, "state": each.state.value}

@@ -96,7 +96,7 @@ class ActiveTicket:
         self.move(TicketMove.PUT_OFF)
         self.retry_at = until
 
-    def came(self, staged: Staged) -> None:
+    def bytes_came(self, staged: Staged) -> None:
         """All bytes of it lie in this `.lefting`."""
         self.staged, self.no_folder_since = staged, None
 

@@ -202,7 +202,7 @@ class Applier:
         active = self._window.active.get(path)
         if active is None or active.entry.content != fact.entry.content:
             return self.leftings.discard(fact.staged)
-        active.came(fact.staged)
+        active.bytes_came(fact.staged)
         if active.stage is TicketStage.APPLYING:
             return []
         ticket = self._resolver.ticket(path) if fact.noise else None
@@ -227,7 +227,7 @@ class Applier:
     def on_file_left(self, fact: FileLeft, now: float) -> Outputs:
         if self._name_clashes.apart(fact.entry.path):
             return self.leftings.discard(fact.staged)
-        return self.leftings.left(fact.entry, fact.staged)
+        return self.leftings.ticket_ended(fact.entry, fact.staged)
 
     def on_discarded(self, fact: Discarded, now: float) -> Outputs:
         return self.leftings.on_discarded(fact, now)
@@ -251,16 +251,16 @@ class Applier:
             if self._space_waits.hopes:
                 return []
         elif fact.problem.kind is ProblemKind.NOT_GIVEN:
-            self._window.wait(active, now + FAILED_RETRY_S)
+            self._window.put_off(active, now + FAILED_RETRY_S)
             ticket = self._resolver.ticket(fact.entry.path)
             if ticket is not None and ticket.lies is not None:
                 detail = f"{fact.problem.detail}; {_LIES}"
                 return self._problems.show(replace(fact.problem, detail=detail))
         else:
-            self._window.wait(active, now + FULL_RETRY_S)
+            self._window.put_off(active, now + FULL_RETRY_S)
         asked: Outputs = []
         if fact.problem.kind is ProblemKind.DISK_FULL:
-            asked += self._space_waits.full(fact.entry.path, fact.entry.size, now)
+            asked += self._space_waits.disk_full(fact.entry.path, fact.entry.size, now)
         return asked + self._problems.show(fact.problem)
 
     def _wait_for_folder(self, active: ActiveTicket, problem: Problem, now: float) -> Outputs:
@@ -320,7 +320,7 @@ class Applier:
         return any(is_within(problem.path, folder) for problem in shown)
 
     def on_time_passed(self, now: float) -> Outputs:
-        self._name_clashes.settle(self._may_be_found_below)
+        self._name_clashes.end_respelling(self._may_be_found_below)
         for path in self._window.wake(now):
             self._window.consider(path)
         again = [] if self.stopped else self.leftings.on_time_passed(now)
@@ -329,7 +329,7 @@ class Applier:
 
     def on_applied(self, fact: Applied, now: float) -> Outputs:
         if fact.batch != GOING_BACK:
-            self._batches.ended(fact.batch, now)
+            self._batches.batch_ended(fact.batch, now)
         if fact.stop is not None:
             return [FolderStopped(self.folder, fact.stop)]
         if fact.batch == GOING_BACK:
@@ -337,7 +337,7 @@ class Applier:
         self._results.add(fact.outcomes)
         full = [o.operation for o in fact.outcomes if o.ending in _FULL]
         asked = (
-            self._space_waits.full(full[0].path, max(o.entry.size for o in full), now)
+            self._space_waits.disk_full(full[0].path, max(o.entry.size for o in full), now)
             if full
             else []
         )
@@ -354,7 +354,7 @@ class Applier:
             if self._name_clashes.other(path) is not None:
                 self._window.consider(path)  # perhaps no device has it any more
         if not out:  # else in the next turn: each of the two takes half a turn
-            paths = self._window.take(now)
+            paths = self._window.next_paths(now)
             self._index_view.recall(paths)
             for path in paths:
                 out += self._consider(path, now)
@@ -383,7 +383,7 @@ class Applier:
             self._window.consider_within(waits)
         if self._is_under_way(path):
             return []  # the path is considered when the work ends
-        for above in self._absent_deletes.ended(path):
+        for above in self._absent_deletes.waited_for(path):
             self._window.consider(above)
         if before := self._absent_deletes.first(path):
             for each in before:
@@ -402,7 +402,7 @@ class Applier:
             if ticket is not None and solved:
                 return solved + self._consider(path, now)
         if ticket is None or ticket.entry.deleted:
-            if self._name_clashes.forget(path):
+            if self._name_clashes.not_apart(path):
                 self._window.consider_all()  # what lies below it
         elif apart := self._name_clashes.apart(path):
             if not self._batches.goes(apart.other):
@@ -431,7 +431,7 @@ class Applier:
         active = self._window.come(ticket.entry, holders, ticket.needs_bytes, now)
         out.append(tell_entry(EventKind.TICKET, self.folder, ticket.entry))
         if ticket.entry.deleted and ticket.entry.kind is Kind.FILE:
-            self._window.wait(active, now + REMOVE_REST_S)
+            self._window.put_off(active, now + REMOVE_REST_S)
             return out
         return out + self._reready(path, active, ticket)
 
@@ -480,7 +480,7 @@ class Applier:
         active = self._window.active.get(path)
         out: Outputs = []
         if active is not None and now < (said_at := self._name_clashes.said_at(apart.path)):
-            self._window.wait(active, said_at)
+            self._window.put_off(active, said_at)
             return out
         if active is not None and (staged := active.give_up_staged()) is not None:
             out = self.leftings.discard(staged)
@@ -505,7 +505,7 @@ class Applier:
     def _with_kept(self, each: Action | Fact) -> Action | Fact:
         if not isinstance(each, FileWanted):
             return each
-        kept = self.leftings.taken(each.entry.path)
+        kept = self.leftings.hand_over(each.entry.path)
         return replace(each, kept=kept) if kept is not None else each
 
     def _as_room_is(self, each: Action | Fact) -> Outputs:
@@ -527,7 +527,7 @@ class Applier:
             return []
         out = self._problems.clear(path)
         if active.staged is not None:
-            out += self.leftings.left(active.entry, active.staged)
+            out += self.leftings.ticket_ended(active.entry, active.staged)
         elif active.stage is TicketStage.WANTED or not active.entry.deleted:
             out.append(FileNotWanted(self.folder, path))
         return out

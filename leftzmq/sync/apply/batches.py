@@ -94,9 +94,9 @@ class Batches:
             if active is not None and active.stage is TicketStage.READY:
                 self.push(path, active)
 
-    def ended(self, number: int, now: float) -> None:
+    def batch_ended(self, number: int, now: float) -> None:
         batch = self._running.pop(number)
-        self.source_pace.ended(batch.lanes, batch.began, now)
+        self.source_pace.batch_ended(batch.lanes, batch.began, now)
 
     def start(self, now: float) -> list[tuple[int, tuple[Operation, ...]]]:
         """(number, operations) of each batch that can be started now."""
@@ -135,7 +135,7 @@ class Batches:
         made: set[str] = set()
         # Puts first: a put may move a file that is to be removed.
         for heap in heaps:
-            while heap.has(busy) and len(batch) < most:
+            while heap.has_beside(busy) and len(batch) < most:
                 path = path_of_key(heap.pop(busy)[1])
                 active = self._window.active.get(path)
                 if active is None:
@@ -143,8 +143,8 @@ class Batches:
                 active.in_heap = False
                 if active.stage is not TicketStage.READY or path in batch:
                     continue
-                if not self._locks.take(path, LockOwner.APPLIER):
-                    self._window.wait(active, now + CLAIMED_RETRY_S)
+                if not self._locks.lock(path, LockOwner.APPLIER):
+                    self._window.put_off(active, now + CLAIMED_RETRY_S)
                     continue
                 operation = self._operation(path, active, batch, made, now)
                 if operation is None:
@@ -153,10 +153,10 @@ class Batches:
                 copy_to = operation.copy_to
                 if self._waits_for_name(operation) or (
                     # A look before the index knows of the copy would call it a user's.
-                    copy_to is not None and not self._locks.take(copy_to, LockOwner.APPLIER)
+                    copy_to is not None and not self._locks.lock(copy_to, LockOwner.APPLIER)
                 ):
                     self._locks.release((path,), LockOwner.APPLIER)
-                    self._window.wait(active, now + CLAIMED_RETRY_S)
+                    self._window.put_off(active, now + CLAIMED_RETRY_S)
                     continue
                 active.move(TicketMove.START)
                 batch[path] = operation

@@ -48,7 +48,7 @@ class Leftings:
         self._known: dict[str, tuple[str, Staged, bytes]] = {}  # by name; not in the index yet
         self.clearing = False
 
-    def made(self, path: str, staged: Staged, content: bytes) -> None:
+    def made_by_job(self, path: str, staged: Staged, content: bytes) -> None:
         """A job of a folder that was stopped meanwhile made this file for `path`. With inode 0 it
         is not known whether the job did."""
         self._known[staged.path] = path, staged, content
@@ -113,7 +113,7 @@ class Leftings:
             self._index_view.begun[path] = wanted
 
     def on_staging_cleared(self, fact: StagingCleared, now: float) -> Outputs:
-        self.gone(*fact.gone)
+        self.files_gone(*fact.gone)
         self._stayed(fact.left, now)
         lost = {*fact.gone, *fact.left, *(leftover.staged for leftover in fact.swapped)}
         for path in [path for path, found in self._resumable.items() if found[0] in lost]:
@@ -122,11 +122,11 @@ class Leftings:
         return self._missed(fact.missing)
 
     def on_discarded(self, fact: Discarded, now: float) -> Outputs:
-        self.gone(*fact.staged)
+        self.files_gone(*fact.staged)
         self._stayed(fact.left, now)
         return self._missed(fact.missing)
 
-    def found(self, strange: Sequence[Staged]) -> Outputs:
+    def found_by_walk(self, strange: Sequence[Staged]) -> Outputs:
         """A walk found these, which our index does not know."""
         if not strange:
             return []
@@ -158,7 +158,7 @@ class Leftings:
         self._store.put_staged((staged.path.removesuffix(LEFTING_SUFFIX), staged, b""))
         return [*self._problems.clear(staged.path), *self.discard(staged)]
 
-    def taken(self, path: str) -> Staged | None:
+    def hand_over(self, path: str) -> Staged | None:
         """The `.lefting` that is left for `path`. From now on the downloader is
         responsible for it."""
         found = self._resumable.pop(path, None)
@@ -175,7 +175,7 @@ class Leftings:
             return []
         return self.discard(self._resumable.pop(path)[0])
 
-    def left(self, entry: Entry, staged: Staged) -> Outputs:
+    def ticket_ended(self, entry: Entry, staged: Staged) -> Outputs:
         """A ticket is none any more: keeps its `.lefting` until its holders are back, or deletes
         it."""
         if not self._may_go_on(entry.path, entry.content):
@@ -204,7 +204,7 @@ class Leftings:
             return False  # it stays for the bytes that its holders may still give
         return self._store.is_staging_below(folder)
 
-    def gone(self, *staged: Staged) -> None:
+    def files_gone(self, *staged: Staged) -> None:
         """These do not exist any more: they were deleted, or have their own names."""
         self._store.drop_staged(*staged)
 

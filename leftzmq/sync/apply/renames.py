@@ -73,7 +73,7 @@ class Renames:
         where a rename is not possible (any more): then the bytes are copied or fetched."""
         assert active.source
         moved = self._moved(active.source, ticket)
-        if moved is None or not self._locks.take(active.source, LockOwner.APPLIER):
+        if moved is None or not self._locks.lock(active.source, LockOwner.APPLIER):
             return None
         going = self._window.active.get(active.source)
         if going is None:

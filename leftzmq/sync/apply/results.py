@@ -85,7 +85,7 @@ class Results:
         if not outcomes:
             return []
         done = [o.operation for o in outcomes if o.ending is Ending.DONE]
-        self._leftings.gone(*(o.staged for o in done if o.staged))
+        self._leftings.files_gone(*(o.staged for o in done if o.staged))
         self._leftings.carried_out(outcome.operation for outcome in outcomes)
         self._guard.taking(done)
         out: Outputs = [*self._announcer.took(outcomes)]
@@ -120,24 +120,24 @@ class Results:
                 if outcome.operation.copy_to is not None:
                     active.lengthen_copy_name()
                 active.give_up_operation()
-                self._window.wait(active, now + CHANGED_RETRY_S)
+                self._window.put_off(active, now + CHANGED_RETRY_S)
                 return [RescanWanted(self._folder, (path,))]
             case Ending.OTHER_SPELLING:
                 return self._other_spelling(outcome, active, now)
             case Ending.NOT_EMPTY:
                 return self._not_empty(path, active, now)
             case Ending.NO_PARENT:
-                self._window.wait(active, now + CHANGED_RETRY_S)
+                self._window.put_off(active, now + CHANGED_RETRY_S)
                 return [RescanWanted(self._folder, (parent_of(path),))] if "/" in path else []
             case Ending.NO_STAGED | Ending.FLUSH_FAILED | Ending.FULL_AT_FLUSH:
                 return self._begin_anew(outcome, active, now)
             case Ending.DISK_FULL:
-                self._window.wait(active, now + FULL_RETRY_S)
+                self._window.put_off(active, now + FULL_RETRY_S)
                 return self._show(path, ProblemKind.DISK_FULL, outcome.why)
             case Ending.FAILED:
                 if outcome.aside is not None:
                     active.give_up_staged()  # who puts the old version back throws it away
-                self._window.wait(active, now + FAILED_RETRY_S)
+                self._window.put_off(active, now + FAILED_RETRY_S)
                 return self._show(path, ProblemKind.UNWRITABLE, outcome.why)
 
     def _other_spelling(self, outcome: Outcome, active: ActiveTicket, now: float) -> Outputs:
@@ -149,7 +149,7 @@ class Results:
             self._name_clashes.stands(path, other, now)
             self._window.consider_within(path)
             return []
-        self._window.wait(active, now + FULL_RETRY_S)
+        self._window.put_off(active, now + FULL_RETRY_S)
         out = self._show(path, ProblemKind.NAME_FOLDS, f"here is {other}" if other else "")
         return [*out, RescanWanted(self._folder, (other,))] if other else out
 
@@ -158,7 +158,7 @@ class Results:
         flush of a directory failed then. A look tells which, and what it finds there is judged as
         it is."""
         operation, staged = outcome.operation, active.give_up_staged()
-        self._window.wait(active, now + CHANGED_RETRY_S)
+        self._window.put_off(active, now + CHANGED_RETRY_S)
         out: Outputs = []
         if staged is not None:
             out += self._leftings.discard(staged)
@@ -167,7 +167,7 @@ class Results:
             out.append(RescanWanted(self._folder, operation.paths))
             out += self._show(operation.path, ProblemKind.FLUSH_FAILED, outcome.why)
         if outcome.ending is Ending.FULL_AT_FLUSH:
-            self._window.wait(active, now + FULL_RETRY_S)
+            self._window.put_off(active, now + FULL_RETRY_S)
             out += self._show(operation.path, ProblemKind.DISK_FULL, outcome.why)
         return out
 
@@ -176,7 +176,7 @@ class Results:
         self._window.leave(path)
         self._window.consider(path)
         self._window.folder_made(path)
-        self._name_clashes.forget(path)
+        self._name_clashes.not_apart(path)
         out = self._problems.clear(path)
         if spelled is not None:
             self._name_clashes.respelled(path, spelled)
@@ -202,7 +202,7 @@ class Results:
                 continue
             ticket = self._resolver.ticket(path)
             if ticket is not None and ticket.entry.deleted:
-                self._resolver.take(ticket.entry, None)
+                self._resolver.take_over(ticket.entry, None)
             self._window.consider(path)
 
     def _moved(self, operation: Operation, moved: Moved, ending: Ending, now: float) -> Outputs:
@@ -210,11 +210,11 @@ class Results:
         self._locks.release((moved.path,), LockOwner.APPLIER)
         if ending is not Ending.DONE and self._name_clashes.may_have_come(operation.path):
             # Its directory was renamed first: the file moved along, and is not at that path now.
-            self._resolver.take(moved.entry, None)
+            self._resolver.take_over(moved.entry, None)
             ending = Ending.DONE
         if ending is not Ending.DONE:
             # Whatever it waited for may have happened meanwhile, and found the path at work.
-            self._window.wait(self._window.active[moved.path], now + CHANGED_RETRY_S)
+            self._window.put_off(self._window.active[moved.path], now + CHANGED_RETRY_S)
             return [RescanWanted(self._folder, (moved.path,))]
         self._window.consider(moved.path)
         active = self._window.leave(moved.path)
@@ -229,7 +229,7 @@ class Results:
 
     def _not_empty(self, path: str, active: ActiveTicket, now: float) -> Outputs:
         if self._leftings.lie_below(path):
-            self._window.wait(active, now + CHANGED_RETRY_S)
+            self._window.put_off(active, now + CHANGED_RETRY_S)
             return []
         if active.walked:
             # A walk found nothing below it that could be synced: what is there stays, so the

@@ -22,11 +22,11 @@ class RoundRobin(Generic[S, T]):
     def __len__(self) -> int:
         return sum(map(len, self._of.values()))
 
-    def has(self, but: Container[S] = ()) -> bool:
+    def has_beside(self, but: Container[S] = ()) -> bool:
         """Whether an item waits that is not of the sources `but`."""
         return any(source not in but for source in self._of)
 
-    def of(self, source: S) -> int:
+    def count_of(self, source: S) -> int:
         """How many items of this source wait."""
         return len(self._of.get(source, ()))
 

@@ -58,7 +58,7 @@ class SetAside:
     def holds(self, path: str) -> bool:
         """Whether no ticket is to be made of this path. A fact reports when one
         may be made again."""
-        return self._locks.has(path, LockOwner.ASIDE)
+        return self._locks.is_locked_by(path, LockOwner.ASIDE)
 
     def add(self, outcome: Outcome, now: float) -> None:
         """An operation ended, and nobody has a lock on its paths. It may have set an old version
@@ -83,7 +83,7 @@ class SetAside:
 
     def _wait(self, operation: Operation) -> None:
         for path in operation.paths:
-            self._locks.take(path, LockOwner.ASIDE)
+            self._locks.lock(path, LockOwner.ASIDE)
         self._waiting.append(operation)
 
     def deadline(self) -> float | None:
@@ -118,6 +118,6 @@ class SetAside:
         """A conflict copy has its name, and the version that replaced it is ours."""
         operation, copy_to = outcome.operation, outcome.copied_to
         assert operation.staged is not None
-        self._leftings.gone(operation.staged)
+        self._leftings.files_gone(operation.staged)
         fields = {"folder": self._folder, "path": operation.path, "copy": copy_to}
         return [*self._announcer.took([outcome]), Tell(EventKind.CONFLICT, fields)]

@@ -63,7 +63,7 @@ class SourcePace:
         """A batch of so many operations of each lane began."""
         self._active.update(dict.fromkeys(lanes, now))
 
-    def ended(self, lanes: Mapping[Lane, int], began: float, now: float) -> None:
+    def batch_ended(self, lanes: Mapping[Lane, int], began: float, now: float) -> None:
         """A batch that began at `began` ended."""
         self._forget(now)
         if len(self._active.keys() | lanes.keys()) > 1:

@@ -91,7 +91,7 @@ class SpaceWaits:
             self._refused[entry.path] = (entry.content, shortage.need_bytes)
         self._wait(entry, shortage.need_bytes)
 
-    def full(self, path: str, need: int, now: float) -> list[Work]:
+    def disk_full(self, path: str, need: int, now: float) -> list[Work]:
         """The file system itself said that it is full, at `path`: the trash is
         asked to free space."""
         if self._looking or now < self._next_give:

@@ -77,7 +77,7 @@ class WorkWindow:
         did."""
         if path in self._queued:
             return
-        if path not in self.active and self._next.of(source) >= WINDOW_TICKETS:
+        if path not in self.active and self._next.count_of(source) >= WINDOW_TICKETS:
             self._begin_again()  # the ticket is found again in the index
             return
         self._put(self._next, source, path)
@@ -144,7 +144,7 @@ class WorkWindow:
                 found += some
         return found
 
-    def take(self, now: float) -> list[str]:
+    def next_paths(self, now: float) -> list[str]:
         """The paths to be considered in this turn, after a search in the index for more."""
         self._refill(now)
         paths = [self._next.pop()[1] for _ in range(min(CONSIDER_A_TURN, len(self._next)))]
@@ -153,14 +153,14 @@ class WorkWindow:
         self._queued.difference_update(paths)
         return paths
 
-    def wait(self, active: ActiveTicket, until: float) -> None:
+    def put_off(self, active: ActiveTicket, until: float) -> None:
         """The ticket is considered again at `until` (monotonic)."""
         active.put_off(until)
         heapq.heappush(self._retries, (until, active.entry.path))
 
     def wait_for_folder(self, active: ActiveTicket, folder: str, until: float) -> None:
         """The ticket is considered again when `folder` is made, and at `until` at the latest."""
-        self.wait(active, until)
+        self.put_off(active, until)
         self._below.setdefault(folder, {})[active.entry.path] = None
 
     def folder_made(self, folder: str) -> None:

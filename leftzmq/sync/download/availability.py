@@ -73,7 +73,7 @@ class Availability:
 
     # -- what other devices announce -------------------------------------------------------------
 
-    def heard(self, device: DeviceKey, folder: str, have: Have) -> int | None:
+    def have_came(self, device: DeviceKey, folder: str, have: Have) -> int | None:
         """Return the rows that the device has as a bit set. None: it does not download this file
         any more."""
         of_device = self._heard.setdefault(device, {})
@@ -86,7 +86,7 @@ class Availability:
             del of_device[next(iter(of_device))]
         return rows
 
-    def of(self, folder: str, content: bytes) -> list[tuple[DeviceKey, int]]:
+    def announced(self, folder: str, content: bytes) -> list[tuple[DeviceKey, int]]:
         """Return the devices that announced rows of this file, each with its rows."""
         key = (folder, content)
         return [(device, rows[key]) for device, rows in self._heard.items() if key in rows]
@@ -114,7 +114,7 @@ class Availability:
                 times.append(told.due)
         return min(times, default=None)
 
-    def tell(self, files: Iterable[Transfer], now: float) -> list[Send]:
+    def announcements(self, files: Iterable[Transfer], now: float) -> list[Send]:
         """Return the `have` messages to the members of each folder that do not have the whole
         file."""
         out: list[Send] = []
@@ -136,7 +136,7 @@ class Availability:
                 del self._ended[key], self._told[key]
         return out
 
-    def ended(self, transfer: Transfer) -> None:
+    def transfer_ended(self, transfer: Transfer) -> None:
         """The transfer is complete or not wanted any more: one last announcement follows."""
         key = (transfer.folder, bytes(transfer.entry.content))
         if key in self._told:

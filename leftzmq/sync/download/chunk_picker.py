@@ -69,7 +69,7 @@ class ChunkPicker:
         left = transfer.entry.size // TWICE_SHARE - transfer.twice_bytes
         complete = self._has_all(device, transfer)
         for first, row in slow:
-            has = complete or transfer.rarest_first.has(device, row)
+            has = complete or transfer.rarest_first.is_at(device, row)
             if first == device or not has or transfer.asked.get(row, 0) != 1:
                 continue
             if transfer.rows.length(row) <= left:
@@ -81,13 +81,13 @@ class ChunkPicker:
         """Return the files that have every row requested and some rows still outstanding."""
         return [a for a in self._files() if a.phase is TransferPhase.FETCHING and not a.missing]
 
-    def lacks(
+    def not_sent(
         self, device: DeviceKey, transfer: Transfer, rows: Collection[int], until: float
     ) -> None:
         """The device was asked for these rows and did not send them."""
         if self._has_all(device, transfer):
             transfer.lacking[device] = until
-        transfer.rarest_first.lacks(device, rows)
+        transfer.rarest_first.not_sent(device, rows)
 
     def _has_all(self, device: DeviceKey, transfer: Transfer) -> bool:
         return device in self._folders[transfer.folder].holders(transfer.entry)

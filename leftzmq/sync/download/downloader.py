@@ -113,8 +113,8 @@ class Downloader:
         return []
 
     def on_file_not_wanted(self, fact: FileNotWanted, now: float) -> Outputs:
-        self.small.forget(fact.folder, fact.path)
-        return self.large.forget(fact.folder, fact.path)
+        self.small.not_wanted(fact.folder, fact.path)
+        return self.large.not_wanted(fact.folder, fact.path)
 
     def on_holders_changed(self, fact: HoldersChanged, now: float) -> Outputs:
         self.small.on_holders_changed(fact.folder, fact.path)
@@ -125,7 +125,7 @@ class Downloader:
         for pending in self._requests.forget_device(
             fact.device
         ):  # what was requested over an older connection
-            self._responses.put_back(pending, pending.left)
+            self._responses.request_again(pending, pending.left)
         self._requests.connected(fact.device, fact.max_credit)
         return self.go_on(now)
 
@@ -133,7 +133,7 @@ class Downloader:
         """The device may never answer what it was asked so far: request that from any device
         again."""
         for pending in self._requests.given_up(device):
-            self._responses.put_back(pending, pending.left)
+            self._responses.request_again(pending, pending.left)
         return self.go_on(now)
 
     def on_peer_lost(self, fact: PeerLost, now: float) -> Outputs:
@@ -143,18 +143,18 @@ class Downloader:
         for transfer in self.large.all():
             transfer.rarest_first.forget_device(fact.device)
         for pending in self._requests.forget_device(fact.device):
-            self._responses.put_back(pending, pending.left)
+            self._responses.request_again(pending, pending.left)
         return self.go_on(now)
 
     def on_have(self, device: DeviceKey, folder: str, have: Have, now: float) -> Outputs:
         """A device that downloads a file announces which rows of it it has."""
-        rows = self._availability.heard(device, folder, have)
+        rows = self._availability.have_came(device, folder, have)
         for transfer in self.large.all():
             if (transfer.folder, transfer.entry.content) == (folder, have.content):
                 if rows is None:
                     transfer.rarest_first.forget_device(device)
                 else:
-                    transfer.rarest_first.heard(device, rows)
+                    transfer.rarest_first.have_came(device, rows)
         return self._go_on_with(device, now)
 
     def on_folder_stopped(self, folder: str) -> None:
@@ -170,16 +170,16 @@ class Downloader:
         before."""
         self._requests.number_from(number)
 
-    def let_go(self, device: DeviceKey | None, count: int) -> None:
+    def not_written(self, device: DeviceKey | None, count: int) -> None:
         """A device sent `count` bytes that are not written, because their folder is stopped."""
         if device is not None:
-            self._requests.let_go(device, count)
+            self._requests.written(device, count)
 
     def on_chunks_arrived(self, fact: ChunksArrived, now: float) -> Outputs:
         """(A part of) a response arrived: hand its body to a job that opens, checks and writes
         it."""
         device, header = fact.link.device, fact.header
-        pending = self._requests.of(device, header.number)
+        pending = self._requests.request_of(device, header.number)
         if pending is None:
             self._requests.late(device, now)  # another device was asked meanwhile
             return []
@@ -207,7 +207,7 @@ class Downloader:
         return self.large.on_home_searched(fact, now) + self.go_on(now)
 
     def on_chunks_written(self, fact: ChunksWritten, now: float) -> Outputs:
-        self._requests.let_go(fact.device, fact.body_bytes)
+        self._requests.written(fact.device, fact.body_bytes)
         out = self.large.on_chunks_written(fact, now)
         if fact.bad:
             detail = f"{counted(len(fact.bad), 'chunk')} of {fact.entry.path}"
@@ -217,7 +217,7 @@ class Downloader:
 
     def on_small_staged(self, fact: SmallStaged, now: float) -> Outputs:
         if fact.device is not None:
-            self._requests.let_go(fact.device, fact.body_bytes)
+            self._requests.written(fact.device, fact.body_bytes)
         out = self.small.on_small_staged(fact, now)
         if fact.bad and fact.device is not None:
             detail = f"{counted(len(fact.bad), 'file')}, {fact.bad[0].path} among them"
@@ -243,8 +243,8 @@ class Downloader:
         self._ticked = now
         self.small.expire(now)
         for pending in self._requests.silent(now, self._responses.others):
-            self._responses.lacks(pending, pending.left, now + SILENT_S, pending.heard)
-            self._responses.put_back(pending, pending.left)
+            self._responses.not_sent(pending, pending.left, now + SILENT_S, pending.heard)
+            self._responses.request_again(pending, pending.left)
         not_given = self.small.not_given(now) + self.large.not_given(now)
         return not_given + self.go_on(now)
 
@@ -269,7 +269,7 @@ class Downloader:
 
     def _begin(self, now: float) -> Outputs:
         out = self.small.from_home() + self.large.start()
-        return out + self._availability.tell(self.large.all(), now)
+        return out + self._availability.announcements(self.large.all(), now)
 
     def _ask_all(self, device: DeviceKey, flow: FlowControl, now: float) -> Outputs:
         """Return the gets that the device's credit allows."""
@@ -318,5 +318,5 @@ class Downloader:
         get = Get(0, self._folders[pending.folder].tag, lists, wants)
         send = self._requests.send(pending, get, now)
         if send is None:
-            self._responses.put_back(pending, pending.left)
+            self._responses.request_again(pending, pending.left)
         return send

@@ -95,20 +95,20 @@ class FlowControl:
         self.rests_until = now + self._rest_s
         self._rest_s = min(2 * self._rest_s, _LONGEST_REST_S)
 
-    def heard(self) -> None:
+    def answers_again(self) -> None:
         """The device answers (again)."""
         self.rests_until, self._rest_s = 0.0, _REST_S
 
     def late(self, now: float) -> None:
         """The device answered a get that was given up: the timeout was too short."""
         self.heard_at = now
-        self.heard()
+        self.answers_again()
         self.wait_s = min(max(2 * self.wait_s, _LATE_S), _LONGEST_WAIT_S)
 
     def arrived(self, size: int, waited_s: float, now: float) -> None:
         """A response of `size` bytes arrived `waited_s` seconds after its request."""
         self.returned(size)
-        self.heard()
+        self.answers_again()
         self.wait_s = max(waited_s, _FORGET_WAIT * self.wait_s)
         self._window_bytes += size
         self._window_trip_s = min(self._window_trip_s, max(waited_s, 0.001))

@@ -135,7 +135,7 @@ class LargeFiles:
             device, lambda key: self._holders(key[0], self._active[key].entry)
         )
 
-    def forget(self, folder: str, path: str) -> Outputs:
+    def not_wanted(self, folder: str, path: str) -> Outputs:
         key = (folder, path)
         if self._queue.pop(key, None) is not None:
             self._slots.withdraw(key)
@@ -182,10 +182,10 @@ class LargeFiles:
             if device not in self._holders(key[0], entry):
                 continue  # any more; the file is offered to its present holders
             del self._queue[key]
-            self._slots.take(key, device, very)
+            self._slots.occupy(key, device, very)
             rarest_first = RarestFirst(self._folders[key[0]].device)
-            for other, have in self._availability.of(key[0], bytes(entry.content)):
-                rarest_first.heard(other, have)
+            for other, have in self._availability.announced(key[0], bytes(entry.content)):
+                rarest_first.have_came(other, have)
             self._active[key] = Transfer(key[0], entry, rarest_first, previous)
             self._active = dict(sorted(self._active.items(), key=lambda at: at[1].entry.size))
             out += self._expand(self._active[key])
@@ -307,7 +307,7 @@ class LargeFiles:
         transfer.copied()
         return self._next_job(transfer, now)
 
-    def write(self, job: WriteChunks) -> Outputs:
+    def write_arrived(self, job: WriteChunks) -> Outputs:
         """Return the job that writes chunks that arrived."""
         return self._opens(job)
 
@@ -364,7 +364,7 @@ class LargeFiles:
         self._to_expand.pop(key, None)
         self._slots.give_back(key)
         self._failed_requests.given(key)
-        self._availability.ended(transfer)
+        self._availability.transfer_ended(transfer)
         return transfer
 
     def _next_job(self, transfer: Transfer, now: float) -> Outputs:

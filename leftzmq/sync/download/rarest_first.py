@@ -41,7 +41,7 @@ class RarestFirst:
         self._parts = {device: have & self._all for device, have in self._parts.items()}
         self._count()
 
-    def heard(self, device: DeviceKey, have: int) -> None:
+    def have_came(self, device: DeviceKey, have: int) -> None:
         """Another device that downloads the file announced the rows that it has so far."""
         self._parts[device] = have & self._all if self._rows else have
         self._count()
@@ -50,7 +50,7 @@ class RarestFirst:
         if self._parts.pop(device, None) is not None:
             self._count()
 
-    def lacks(self, device: DeviceKey, rows: Collection[int]) -> None:
+    def not_sent(self, device: DeviceKey, rows: Collection[int]) -> None:
         """The device did not send these rows: its announcement was only a hint."""
         had = self._parts.get(device, 0)
         if lacking := had & set_of(rows):
@@ -61,7 +61,7 @@ class RarestFirst:
         """Return whether the device downloads the file, too: then it has the file's lists."""
         return device in self._parts
 
-    def has(self, device: DeviceKey, row: int) -> bool:
+    def is_at(self, device: DeviceKey, row: int) -> bool:
         return bool(self._parts.get(device, 0) >> row & 1)
 
     def order(self, device: DeviceKey, complete: bool, missing: int) -> Iterator[int]:

@@ -103,7 +103,7 @@ class Requests:
         self._waits(pending.device, now)
         return Send(link, Get(self._number, get.tag, get.lists, get.wants))
 
-    def of(self, device: DeviceKey, number: int) -> Request | None:
+    def request_of(self, device: DeviceKey, number: int) -> Request | None:
         return self._pending.get((device, number))
 
     def late(self, device: DeviceKey, now: float) -> None:
@@ -165,7 +165,7 @@ class Requests:
         asked = {p.device for p in self._pending.values() if p.transfer is transfer}
         return {d: self.credits[d].rate_bytes_s for d in asked if d in self.credits}
 
-    def let_go(self, device: DeviceKey, count: int) -> None:
+    def written(self, device: DeviceKey, count: int) -> None:
         """`count` bytes that arrived are written, or were discarded."""
         flow = self.credits.get(device)
         if flow is not None:

@@ -63,7 +63,7 @@ class Responses:
             entry, staged = transfer.entry, transfer.staged
             device, body = pending.device, fact.body
             job = WriteChunks(pending.folder, device, entry, staged, tuple(pieces), body)
-            out += self._large.write(job)
+            out += self._large.write_arrived(job)
         jobs = [action.job for action in out if isinstance(action, Work)]
         held = [len(job.body) for job in jobs if isinstance(job, WriteChunks | StageSmall)]
         if pending.device in self._requests.credits:
@@ -72,27 +72,27 @@ class Responses:
 
     def missing(self, pending: Request, ids: list[bytes], now: float) -> None:
         if ids:
-            self.lacks(pending, ids, now + RETRY_S, now)
-            self.put_back(pending, ids)
+            self.not_sent(pending, ids, now + RETRY_S, now)
+            self.request_again(pending, ids)
 
-    def lacks(self, pending: Request, ids: Iterable[bytes], until: float, since: float) -> None:
+    def not_sent(self, pending: Request, ids: Iterable[bytes], until: float, since: float) -> None:
         """Since `since` the device was asked for these and did not send them. It is not asked for
         them before `until`."""
         device, rows = pending.device, pending.rows
         if pending.transfer is not None:
             self._large.in_vain(pending.transfer, device, since)
             lacking = [rows[id] for id in ids if id in rows]
-            self._chunk_picker.lacks(device, pending.transfer, lacking, until)
+            self._chunk_picker.not_sent(device, pending.transfer, lacking, until)
         for id in ids:
             if id in pending.files:
-                self._small.lacks(device, pending.folder, pending.files[id], until, since)
+                self._small.not_sent(device, pending.folder, pending.files[id], until, since)
 
-    def put_back(self, pending: Request, ids: Iterable[bytes]) -> None:
+    def request_again(self, pending: Request, ids: Iterable[bytes]) -> None:
         """These will not arrive: they are missing again and are requested from other holders."""
         transfer = pending.transfer
         for id in ids:
             if id in pending.files:
-                self._small.put_back(pending.folder, pending.files[id])
+                self._small.request_again(pending.folder, pending.files[id])
             elif transfer is not None:
                 transfer.lists_asked.discard(id)
         if transfer is not None and transfer.rows is not None:
@@ -106,6 +106,6 @@ class Responses:
             entries = [transfer.entry]
             rows = list(pending.rows.values())
             others = [other for other in self._requests.credits if other != device]
-            if any(transfer.rarest_first.has(other, row) for other in others for row in rows):
+            if any(transfer.rarest_first.is_at(other, row) for other in others for row in rows):
                 return True
         return any(h != device for entry in entries[:8] for h in view.holders(entry))

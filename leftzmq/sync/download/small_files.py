@@ -64,7 +64,7 @@ class SmallFiles:
         """The device cannot be asked any more."""
         self._of.pop(device, None)
 
-    def forget(self, folder: str, path: str) -> None:
+    def not_wanted(self, folder: str, path: str) -> None:
         key = (folder, path)
         self._wanted.pop(key, None)
         self._new.pop(key, None)
@@ -74,7 +74,7 @@ class SmallFiles:
     def forget_folder(self, folder: str) -> None:
         """Nothing of this folder is wanted any more."""
         for key in [key for key in self._wanted if key[0] == folder]:
-            self.forget(*key)
+            self.not_wanted(*key)
         self._lacking = {at: until for at, until in self._lacking.items() if at[1][0] != folder}
 
     def from_home(self) -> Outputs:
@@ -126,7 +126,7 @@ class SmallFiles:
             file for file in boxes if self._wanted.get((folder, file.entry.path)) == file.entry
         ]
         later = [file.entry for file in files if self._is_being_made(folder, file.entry.path)]
-        self.put_back(folder, later)
+        self.request_again(folder, later)
         files = [file for file in files if file.entry not in later]
         return [self._stage(folder, device, files, body)] if files else []
 
@@ -140,12 +140,12 @@ class SmallFiles:
         store.intent_over(*(lefting_path(entry.path) for entry in meant))
         for entry, staged in fact.staged:
             if self._wanted.get((fact.folder, entry.path)) == entry:
-                self.forget(fact.folder, entry.path)
+                self.not_wanted(fact.folder, entry.path)
                 out.append(FileStaged(fact.folder, entry, staged, staged in fact.noise))
             else:
                 out.append(self._discard(fact.folder, staged))
         out += [self._discard(fact.folder, staged) for _, staged in fact.left]
-        self.put_back(fact.folder, (*fact.bad, *fact.unfound))
+        self.request_again(fact.folder, (*fact.bad, *fact.unfound))
         for entry, problem in fact.problems:
             self._wanted.pop((fact.folder, entry.path), None)
             out.append(FileHeldUp(fact.folder, entry, problem))
@@ -161,13 +161,13 @@ class SmallFiles:
         self._folders[folder].store.doom_staged(staged)
         return Work(Discard(folder, (staged,)))
 
-    def put_back(self, folder: str, entries: Iterable[Entry]) -> None:
+    def request_again(self, folder: str, entries: Iterable[Entry]) -> None:
         """Request these entries again, if they are still wanted."""
         for entry in entries:
             if self._wanted.get((folder, entry.path)) == entry:
                 self._enqueue((folder, entry.path), entry)
 
-    def lacks(
+    def not_sent(
         self,
         device: DeviceKey,
         folder: str,
@@ -194,7 +194,7 @@ class SmallFiles:
             view = self._folders[key[0]]
             holders = view.holders(entry)
             if self._failed_requests.nobody_gives(key, holders, now):
-                self.forget(*key)
+                self.not_wanted(*key)
                 problem = Problem(*key, ProblemKind.NOT_GIVEN, asked_of(view, holders))
                 out.append(FileHeldUp(key[0], entry, problem))
         return out

@@ -73,7 +73,7 @@ class TransferSlots:
 
     def free(self) -> Iterator[tuple[Key, DeviceKey, bool]]:
         """Yield (file, device whose slot it may have, whether it is very large) while there are
-        free slots. The caller takes the slot with `take`, or offers the file again."""
+        free slots. The caller takes the slot with `occupy`, or offers the file again."""
         for device, by_class in tuple(self._offers.items()):
             for very, offers in by_class.items():
                 while self._taken[device, very] < self._most(very):
@@ -82,7 +82,7 @@ class TransferSlots:
                         break
                     yield key, device, very
 
-    def take(self, key: Key, device: DeviceKey, very: bool) -> None:
+    def occupy(self, key: Key, device: DeviceKey, very: bool) -> None:
         self.withdraw(key)
         self._by[key] = device, very
         self._taken[device, very] += 1
@@ -100,7 +100,7 @@ class TransferSlots:
             others = [other for other in holders(key) if other != device]
             if of == device and others:
                 self.give_back(key)
-                self.take(key, min(others, key=lambda other: self._taken[other, very]), very)
+                self.occupy(key, min(others, key=lambda other: self._taken[other, very]), very)
 
     def whose(self, key: Key) -> DeviceKey:
         """Return the device whose slot the file has."""

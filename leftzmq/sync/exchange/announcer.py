@@ -80,7 +80,7 @@ class Announcer:
 
     def standing_for(self, device: DeviceKey) -> Standing:
         """Return what a hello or welcome to this device says of the folder."""
-        head = self._store.heads.of(device)
+        head = self._store.heads.head_of(device)
         return Standing(self.folder, self._store.heads.life, self.flushed, head.life, head.head)
 
     def heartbeat(self) -> Publish:
@@ -146,7 +146,7 @@ class Announcer:
         others = [row.entry for row in rows if row is not ours]
         if adoptable(others, ours, observed) is not None:
             return None
-        entry = self._resolver.wanted(path)
+        entry = self._resolver.winner_of(path)
         if entry is None and ours is not None:
             entry = ours.entry  # the deletion was received before this object was found
         if entry is None:
@@ -155,7 +155,7 @@ class Announcer:
             observed.content,
             observed.size,
         ):
-            self._index_view.held.hold(path, key, WhyWithheld.GIVES_WAY)
+            self._index_view.held.withhold(path, key, WhyWithheld.GIVES_WAY)
             return []
         return [FoundDeletedBytes(self.folder, FoundDeleted(entry, Held(key, observed.content)))]
 
@@ -182,7 +182,7 @@ class Announcer:
             if moved is not None:
                 source = self._index_view.ours(moved.path)
                 noise = source is not None and source.noise
-                self._resolver.take(moved.entry, None)
+                self._resolver.take_over(moved.entry, None)
             ours = self._index_view.ours(entry.path)
             if outcome.copied_to is not None and ours is not None:
                 grave = self._resolver.take_copy(
@@ -190,7 +190,7 @@ class Announcer:
                 )
                 if grave is not None:
                     out.append(FoundDeletedBytes(self.folder, grave))
-            self._resolver.take(entry, None if entry.deleted else outcome.key, noise)
+            self._resolver.take_over(entry, None if entry.deleted else outcome.key, noise)
         return out
 
     def committed(self) -> Outputs:

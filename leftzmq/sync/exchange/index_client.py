@@ -98,7 +98,7 @@ class IndexClient:
         for row in self._index_view.rows(entry.path):
             if row.entry.same_content(entry):
                 bits |= row.holders
-        return [device for device in self.members if self._heads.of(device).mask & bits]
+        return [device for device in self.members if self._heads.head_of(device).mask & bits]
 
     def source(self, entry: Entry, bit: int) -> str:
         """Return the name of the device from which a version came: its author, if the author is a
@@ -118,7 +118,7 @@ class IndexClient:
         is_new = device not in self.members
         self.members.add(device)
         told = self._look_for_twins(device, hello.life, now)
-        head = self._heads.of(device)
+        head = self._heads.head_of(device)
         self._index_view.reach |= head.mask
         known = (head.life, head.head) == (hello.life, hello.head) and device in self.heard
         waits = device in self._waits or device in self._paused
@@ -144,13 +144,13 @@ class IndexClient:
         """No link to the device is left: what only this device holds is pending from now on."""
         self._running.pop(device, None)
         self._paused.discard(device)
-        out = self._waits.end(device, self._peers.name(device))
+        out = self._waits.wait_over(device, self._peers.name(device))
         if self.cloned_devices.are_there(device):
             out += self._problems.clear("", self._peers.name(device))
-        self.cloned_devices.forget(device)
+        self.cloned_devices.device_left(device)
         if device not in self.members:
             return out
-        self._index_view.reach &= ~self._heads.of(device).mask
+        self._index_view.reach &= ~self._heads.head_of(device).mask
         self.members.discard(device)
         self.heard.discard(device)
         return [*out, PathsReconsidered(self._folder, ())]
@@ -168,7 +168,7 @@ class IndexClient:
     def _look_for_twins(self, device: DeviceKey, life: Life, now: float) -> Outputs:
         """Show a Problem while two agents with one key are both active."""
         before = self.cloned_devices.are_there(device)
-        self.cloned_devices.heard(device, life, now)
+        self.cloned_devices.life_heard(device, life, now)
         if self.cloned_devices.are_there(device) is before:
             return []
         name = self._peers.name(device)
@@ -194,7 +194,7 @@ class IndexClient:
         """The bits of the devices in `heard`: what they hold is acknowledged."""
         mask = 0
         for device in self.heard:
-            mask |= self._heads.of(device).mask
+            mask |= self._heads.head_of(device).mask
         return mask
 
     def receives(self, device: DeviceKey) -> bool:
@@ -239,7 +239,7 @@ class IndexClient:
     def _news(self, page: Page, device: DeviceKey, now: float) -> Outputs:
         if device in self._waits or device in self._paused:
             return []  # a kept page; after an earlier one the device had to wait
-        head = self._heads.of(device)
+        head = self._heads.head_of(device)
         if page.life == head.life and page.last <= head.head:
             return []
         if page.life != head.life or page.after > head.head:
@@ -253,7 +253,7 @@ class IndexClient:
         return out + self._hear(page, device, now)
 
     def _answer(self, page: Page, device: DeviceKey, running: Running, now: float) -> Outputs:
-        head = self._heads.of(device)
+        head = self._heads.head_of(device)
         if page.whole and page.after == 0 and not running.whole:
             if len(self._heads.to_sweep(device)) >= GENERATIONS_MAX:
                 detail = f"{GENERATIONS_MAX} times in a moment"
@@ -290,18 +290,18 @@ class IndexClient:
         """All bits are taken: the device's answer is ignored until a bit is free."""
         del self._running[device]
         name = self._peers.name(device)
-        out = self._waits.begin(device, name, ProblemKind.INDEX_WAITS, "", now)
+        out = self._waits.wait_for(device, name, ProblemKind.INDEX_WAITS, "", now)
         return [*out, *self._free_bits(now)]
 
     def _end_waits(self, now: float) -> Outputs:
         """Ask the devices again whose reason to wait has passed."""
         out: Outputs = []
-        for device in self._waits.of(ProblemKind.INDEX_WAITS):
+        for device in self._waits.waiting_for(ProblemKind.INDEX_WAITS):
             # The device gets its bit now, so that no later device takes it.
             if self._index_view.begin_anew(device) is None:
                 break
             self._paged_at[device] = now  # as if a page came now: it has BIT_HELD_S to send one
-            out += self._waits.end(device, self._peers.name(device))
+            out += self._waits.wait_over(device, self._peers.name(device))
             out += self._ask(device, now)
         for device, kind in self._waits.due(now):
             no_room = kind is ProblemKind.INDEX_NO_ROOM and not self._index_quota.is_left
@@ -316,10 +316,10 @@ class IndexClient:
         """Free bits, of old generations first. If there are none, take the bits of waiting devices,
         whose indexes are replaced anyway. Else take the bit of the device that has sent no page for
         longest."""
-        waiting = self._waits.of(ProblemKind.INDEX_WAITS)
+        waiting = self._waits.waiting_for(ProblemKind.INDEX_WAITS)
         if not waiting or self._index_view.sweep_all():
             return []
-        holders = [device for device in waiting if self._heads.of(device).mask]
+        holders = [device for device in waiting if self._heads.head_of(device).mask]
         if not holders and (silent := self._silent_longest(now)) is not None:
             holders = [silent]
         out: Outputs = []
@@ -329,7 +329,7 @@ class IndexClient:
             if holder in self.members and holder not in self._waits:
                 self._running.pop(holder, None)
                 name = self._peers.name(holder)
-                out += self._waits.begin(holder, name, ProblemKind.INDEX_WAITS, "", now)
+                out += self._waits.wait_for(holder, name, ProblemKind.INDEX_WAITS, "", now)
         return out
 
     def _silent_longest(self, now: float) -> DeviceKey | None:
@@ -358,17 +358,17 @@ class IndexClient:
         """Return the Outputs that make the device wait if the page may not be stored; None if it
         may."""
         peer_counts = self._index_view.peer_counts
-        held = peer_counts.of(self._heads.of(device).mask)
+        held = peer_counts.held_by(self._heads.head_of(device).mask)
         kind, detail = ProblemKind.INDEX_TOO_LARGE, ""
         if more.entries > 0 or more.bytes > 0:
-            detail = self._index_quota.too_large(held, more, peer_counts.of(OURS).entries)
+            detail = self._index_quota.too_large(held, more, peer_counts.held_by(OURS).entries)
             if not detail and not self._index_quota.is_left:
                 kind, detail = ProblemKind.INDEX_NO_ROOM, "min_free_percent"
         if not detail:
             return None
         self._running.pop(device, None)
         self._index_view.sweep(device)  # the rest of this generation may never arrive
-        return self._waits.begin(device, self._peers.name(device), kind, detail, now)
+        return self._waits.wait_for(device, self._peers.name(device), kind, detail, now)
 
     @property
     def _is_behind(self) -> bool:
@@ -396,13 +396,13 @@ class IndexClient:
 
     def _hear(self, page: Page, device: DeviceKey, now: float) -> Outputs:
         """Store the entries of a page and the head that they lead to, in one commit."""
-        head = self._heads.of(device)
+        head = self._heads.head_of(device)
         open_paths: list[str] = []
         self._index_view.recall(entry.path for entry in page.entries)
         more = self._more(page, head.mask)
         if (held_up := self._held_up(device, more, now)) is not None:
             return held_up
-        out: Outputs = [*self._waits.heard(device, self._peers.name(device))]
+        out: Outputs = [*self._waits.page_stored(device, self._peers.name(device))]
         for entry in page.entries:
             meaning = heard(self._index_view, head.bit, entry)
             if meaning is Heard.OPEN:
@@ -426,6 +426,6 @@ class IndexClient:
         link = self._peers.control_link(device)
         if link is None:
             return []  # a PeerLost of this device is about to be handled
-        head = self._heads.of(device)
+        head = self._heads.head_of(device)
         after = 0 if head.life == NO_LIFE else head.head
         return [Send(link, IndexSince(self._tag, head.life, after))]

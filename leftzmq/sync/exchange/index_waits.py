@@ -38,7 +38,7 @@ class IndexWaits:
     def __contains__(self, device: DeviceKey) -> bool:
         return device in self._waits
 
-    def begin(
+    def wait_for(
         self, device: DeviceKey, name: str, kind: ProblemKind, detail: str, now: float
     ) -> Outputs:
         """The device's index waits (still). name: the name that a user gives the device."""
@@ -46,7 +46,7 @@ class IndexWaits:
         self._tried.discard(device)
         return self._problems.show(Problem(self._folder, "", kind, detail, name))
 
-    def end(self, device: DeviceKey, name: str) -> Outputs:
+    def wait_over(self, device: DeviceKey, name: str) -> Outputs:
         """The device's index is received again, or the device has left."""
         if self._waits.pop(device, None) is None and device not in self._tried:
             return []
@@ -54,15 +54,15 @@ class IndexWaits:
         return self._problems.clear("", name)
 
     def ask_again(self, device: DeviceKey) -> None:
-        """The device is asked again. Its problem is shown until a page of it is `heard`."""
+        """The device is asked again. Its problem is shown until a page of it is stored."""
         del self._waits[device]
         self._tried.add(device)
 
-    def heard(self, device: DeviceKey, name: str) -> Outputs:
+    def page_stored(self, device: DeviceKey, name: str) -> Outputs:
         """A page of the device was stored."""
-        return self.end(device, name) if device in self._tried else []
+        return self.wait_over(device, name) if device in self._tried else []
 
-    def of(self, kind: ProblemKind) -> list[DeviceKey]:
+    def waiting_for(self, kind: ProblemKind) -> list[DeviceKey]:
         """Return the devices that wait for this reason, longest wait first."""
         return [device for device, wait in self._waits.items() if wait.kind is kind]
 

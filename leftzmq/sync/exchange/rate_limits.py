@@ -120,7 +120,7 @@ class RateLimits:
     def __init__(self, paired: Iterable[DeviceKey]) -> None:
         self._buckets: dict[DeviceKey, dict[Rate, _Bucket]] = {device: {} for device in paired}
 
-    def came(self, device: DeviceKey, frame: Frame, now: float) -> StrangerRefused | None:
+    def admit(self, device: DeviceKey, frame: Frame, now: float) -> StrangerRefused | None:
         """Count a message of a device, by its first frame. Return None if it may pass, else the
         refusal.
 

@@ -167,7 +167,7 @@ class Guard:
         if entry.deleted or (is_file and loses(ours.entry.size, entry.kind, entry.size)):
             way = self._elsewhere.may_go(is_file, now, self._wall_ns)
             if way is GuardVerdict.GO and entry.deleted and is_file and not ours.noise:
-                pairs = self._elsewhere.swaps.gone(parent_of(entry.path), self._wall_ns)
+                pairs = self._elsewhere.swaps.file_went(parent_of(entry.path), self._wall_ns)
                 self._elsewhere.turning.went(pairs, self._wall_ns)
         elif is_file and self._turns(entry, ours):
             way = self._elsewhere.may_turn(self._wall_ns)
@@ -179,7 +179,7 @@ class Guard:
 
     def noise_came(self, path: str) -> None:
         """Noise was staged for a path at which we have nothing."""
-        pairs = self._elsewhere.swaps.came(parent_of(path), self._wall_ns)
+        pairs = self._elsewhere.swaps.noise_came(parent_of(path), self._wall_ns)
         self._elsewhere.turning.went(pairs, self._wall_ns)
 
     def taking(self, done: Iterable[Operation]) -> None:

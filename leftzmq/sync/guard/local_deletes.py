@@ -243,7 +243,7 @@ class LocalDeletes(Side):
         while path := parent_of(path):
             above = held.at(path)
             if above is not None and above.why is WhyWithheld.GIVES_WAY:
-                held.hold(sighting.path, sighting.key, WhyWithheld.BELOW)
+                held.withhold(sighting.path, sighting.key, WhyWithheld.BELOW)
                 return True
         return False
 
@@ -262,7 +262,7 @@ class LocalDeletes(Side):
         found = sighting.observed
         if found is None or not found.noise or self._live(sighting.path) is not None:
             return 0
-        return self.swaps.came(parent_of(sighting.path), wall_ns)
+        return self.swaps.noise_came(parent_of(sighting.path), wall_ns)
 
     def _sort_out(
         self, suspects: list[Suspect], turned: int, now: float, wall_ns: int
@@ -307,7 +307,7 @@ class LocalDeletes(Side):
             elif suspect.lost and suspect.is_gone:
                 ours = self._live(suspect.path)
                 if ours is not None and not ours.noise:
-                    turned += self.swaps.gone(parent_of(suspect.path), wall_ns)
+                    turned += self.swaps.file_went(parent_of(suspect.path), wall_ns)
         return turned
 
     def _gather(self, suspects: list[Suspect], wave: int, files: int, now: float) -> list[Sighting]:
@@ -332,7 +332,7 @@ class LocalDeletes(Side):
                 self._by_inode[key.inode] = suspect.path
             elif key is not None:
                 # Without this a walk would find the path again, and have it looked at again.
-                self._index_view.held.hold(suspect.path, key, suspect.why)
+                self._index_view.held.withhold(suspect.path, key, suspect.why)
         return []
 
     def _keep_back(self, suspects: Iterable[Suspect]) -> None:
@@ -340,10 +340,10 @@ class LocalDeletes(Side):
         for suspect in suspects:
             key = suspect.sighting.key
             if suspect.is_gone or key is None:
-                self._index_view.held.let_go(suspect.path)
+                self._index_view.held.release(suspect.path)
                 self._seen_gone += suspect.lost
             else:
-                self._index_view.held.hold(suspect.path, key, suspect.why)
+                self._index_view.held.withhold(suspect.path, key, suspect.why)
 
     def _comes_back(self, sighting: Sighting) -> bool:
         """Whether a user wants back what we had there, and another device has it."""

@@ -55,7 +55,7 @@ class Wave:
         self._went = {at: n for at, n in self._went.items() if abs(second - at) <= window}
         return sum(self._went.values())
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self._went.clear()
 
 
@@ -66,16 +66,16 @@ class Swaps:
     def __init__(self) -> None:
         self._folders: dict[str, list[int]] = {}  # [gone, came, the last second]
 
-    def gone(self, folder: str, wall_ns: int) -> int:
+    def file_went(self, folder: str, wall_ns: int) -> int:
         """A file that was no noise is gone from the directory. Returns how many pairs that makes: 0
         or 1."""
         return self._pair(folder, 0, wall_ns)
 
-    def came(self, folder: str, wall_ns: int) -> int:
+    def noise_came(self, folder: str, wall_ns: int) -> int:
         """New noise is in the directory. Returns how many pairs that makes: 0 or 1."""
         return self._pair(folder, 1, wall_ns)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self._folders.clear()
 
     def _pair(self, folder: str, half: int, wall_ns: int) -> int:
@@ -173,8 +173,8 @@ class Side(ABC):
     def begin(self, decision: GuardMove) -> None:
         """A user decided: ACCEPT or REVERT. What went before is settled with it."""
         self.move(decision)
-        self.turning.forget()
-        self.swaps.forget()
+        self.turning.reset()
+        self.swaps.reset()
 
     @abstractmethod
     def deadline(self) -> float | None:

@@ -34,7 +34,7 @@ class ClonedDevices:
     def __init__(self) -> None:
         self._lives: dict[DeviceKey, dict[Life, _Heard]] = {}
 
-    def heard(self, device: DeviceKey, life: Life, now: float) -> None:
+    def life_heard(self, device: DeviceKey, life: Life, now: float) -> None:
         lives = self._lives.setdefault(device, {})
         first = lives[life].first if life in lives else now
         lives.pop(life, None)
@@ -42,7 +42,7 @@ class ClonedDevices:
         while len(lives) > LIVES_KEPT:
             del lives[next(iter(lives))]
 
-    def forget(self, device: DeviceKey) -> None:
+    def device_left(self, device: DeviceKey) -> None:
         """No link to the device is left."""
         self._lives.pop(device, None)
 

@@ -218,7 +218,7 @@ class Peers:
         if peer is None:
             who = fact.stranger
             if who is not None and all(who.key != peer.text for peer in self.by_key.values()):
-                self.refused_keys.came(who, now)  # a peer that is shut out is no stranger
+                self.refused_keys.note_refused(who, now)  # a peer that is shut out is no stranger
             fields = {"device": self.name(fact.device), "why": fact.refusal.value}
             return [Tell(EventKind.REFUSED, fields | {"detail": fact.detail})]
         if fact.refusal is Refusal.OTHER_VERSION:

@@ -34,7 +34,7 @@ class RefusedKeys:
     def __init__(self) -> None:
         self._by_key: dict[str, Visit] = {}
 
-    def came(self, stranger: Stranger, now: float) -> None:
+    def note_refused(self, stranger: Stranger, now: float) -> None:
         self._forget(now)
         before = self._by_key.get(stranger.key)
         first, times = (now, 0) if before is None else (before.first, before.times)

@@ -61,13 +61,13 @@ class ChunkRoutes:
     def _on_chunks_written(self, fact: ChunksWritten, now: float) -> Outputs:
         if self.folders[fact.folder].stopped is None:
             return self.downloader.on_chunks_written(fact, now)
-        self.downloader.let_go(fact.device, fact.body_bytes)
+        self.downloader.not_written(fact.device, fact.body_bytes)
         return []
 
     def _on_small_staged(self, fact: SmallStaged, now: float) -> Outputs:
         if self.folders[fact.folder].stopped is None:
             return self.downloader.on_small_staged(fact, now) + _doubted(fact)
-        self.downloader.let_go(fact.device, fact.body_bytes)
+        self.downloader.not_written(fact.device, fact.body_bytes)
         for entry, staged in (*fact.staged, *fact.left):
             self._made(fact.folder, entry, staged)
         return []
@@ -80,7 +80,7 @@ class ChunkRoutes:
         return []
 
     def _made(self, folder: str, entry: Entry, staged: Staged) -> None:
-        self.folders[folder].applier.leftings.made(entry.path, staged, bytes(entry.content))
+        self.folders[folder].applier.leftings.made_by_job(entry.path, staged, bytes(entry.content))
 
     def _on_file_wanted(self, fact: FileWanted, now: float) -> Outputs:
         self.stir(self.downloader)

@@ -68,20 +68,20 @@ class FolderRoutes:
         out: Outputs = []
         match fact.job:
             case StageSmall() as job:
-                self.downloader.let_go(job.device, len(job.body))
+                self.downloader.not_written(job.device, len(job.body))
                 for file in job.files:
                     self._may_have_made(job.folder, file.entry)
             case OpenStaging() as job:
                 self._may_have_made(job.folder, job.entry)
             case WriteChunks() as job:
-                self.downloader.let_go(job.device, len(job.body))
+                self.downloader.not_written(job.device, len(job.body))
             case ReadChunks() as job:
                 out += self.listener.on_chunks_not_read(job)
         return [*out, FolderStopped(fact.job.folder, fact.stop)]
 
     def _may_have_made(self, folder: str, entry: Entry) -> None:
         staged = Staged(lefting_path(entry.path), 0)
-        self.folders[folder].applier.leftings.made(entry.path, staged, bytes(entry.content))
+        self.folders[folder].applier.leftings.made_by_job(entry.path, staged, bytes(entry.content))
 
     def _on_folder_opened(self, fact: FolderOpened, now: float) -> Outputs:
         """A worker tried to open a stopped folder. A new reason is reported."""

@@ -95,10 +95,10 @@ class Cuts:
             self._resting[path] = now
 
     def deadline(self) -> float | None:
-        """When `begin` may have a file whose second reading waited (monotonic)."""
+        """When `files_to_begin` may have a file whose second reading waited (monotonic)."""
         return min(self._resting.values(), default=None)
 
-    def begin(self, now: float) -> list[tuple[str, ScanKey, bool]]:
+    def files_to_begin(self, now: float) -> list[tuple[str, ScanKey, bool]]:
         """The files that are to be read now from their beginning, and whether they may grow."""
         begun = []
         for path in [path for path, due in self._resting.items() if due <= now]:
@@ -113,7 +113,7 @@ class Cuts:
             begun.append((path, cutting.key, cutting.grows))
         return begun
 
-    def take(self, part: SliceSighting, now: float) -> bool:
+    def take_slice(self, part: SliceSighting, now: float) -> bool:
         """Takes the next slice of a file. Returns False if this file is not being cut."""
         cutting = self._by_path.get(part.path)
         if cutting is None or cutting.key != part.key:
@@ -152,7 +152,7 @@ class Cuts:
     def may_grow(self, path: str) -> bool:
         return self._by_path[path].grows
 
-    def end(self, path: str) -> Cut:
+    def result_of(self, path: str) -> Cut:
         """Returns the result. The file is no longer being cut."""
         cutting = self._by_path.pop(path)
         parts = cutting.parts

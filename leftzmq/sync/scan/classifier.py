@@ -57,7 +57,7 @@ class Classifier:
         # Directories found with this key, walked into, and not ours since.
         self._entered: dict[str, ScanKey] = {}
 
-    def made(self, path: str) -> None:
+    def made_here(self, path: str) -> None:
         """`path` was made or moved here: there may be more to find below it than its next look
         sees."""
         self._made.add(path)
@@ -90,13 +90,13 @@ class Classifier:
                 self._walks.poll_no_more(path)
                 if sighting.other:
                     # The path that was touched under this name is there under another spelling.
-                    self._look_queue.wait(sighting.other, now + OTHER_SPELLING_S, closed=True)
+                    self._look_queue.touch(sighting.other, now + OTHER_SPELLING_S, closed=True)
                 if path not in self.pending_deletes:
                     if sighting.key is None or sighting.key.kind is Kind.DIRECTORY:
                         self._look_queue.look_again_below(path)
                     if self._store.has_alive_below(path):
                         self._walks.later(path)
-                    if not self.pending_deletes.hold(sighting, now):
+                    if not self.pending_deletes.hold_delete(sighting, now):
                         settled.append(sighting)
                 told = self._problems.kind_of(path) in OF_TICKETS
                 return self.finish(path, touched, now, clear=not told)
@@ -135,7 +135,11 @@ class Classifier:
                 self._entered.clear()
             self._entered[path] = key
         settled.append(sighting)
-        return self.taken(path, touched, key, now) if written else self.finish(path, touched, now)
+        return (
+            self.state_taken(path, touched, key, now)
+            if written
+            else self.finish(path, touched, now)
+        )
 
     def _walk_into(self, sighting: Sighting) -> None:
         """Walks the directory. If it is empty on disk and in our index, there is nothing to find:
@@ -157,10 +161,10 @@ class Classifier:
         self._look_again(path, touched, now)
         return self._being_written(path) if changed and touched.is_long(now) else []
 
-    def taken(self, path: str, touched: TouchedPath, key: ScanKey, now: float) -> Outputs:
+    def state_taken(self, path: str, touched: TouchedPath, key: ScanKey, now: float) -> Outputs:
         """The state of the file at `key` is taken, although the file is being written. The next
         look tells whether it still is."""
-        touched.taken(key, now)
+        touched.state_taken(key, now)
         self._look_again(path, touched, now)
         return self._being_written(path)
 
@@ -215,21 +219,21 @@ class Classifier:
     def problem(self, problem: Problem, now: float) -> Outputs:
         """A look or a walk found this problem. What could not be read or flushed is tried again."""
         if problem.kind in TRIED_AGAIN:
-            self.read_retries.failed("" if problem.path == "." else problem.path, now)
+            self.read_retries.read_failed("" if problem.path == "." else problem.path, now)
         return self._problems.show(problem)
 
     # -- what may be reported ------------------------------------------------------------------
 
-    def let_go(self, now: float, *, quiet: bool) -> Outputs:
+    def report_pending(self, now: float, *, quiet: bool) -> Outputs:
         """Reports the pending deletes that may be reported now. quiet: nothing else is being looked
         at."""
-        gone, doubted = self.pending_deletes.let_go(now, self._is_empty, quiet=quiet)
+        gone, doubted = self.pending_deletes.to_report(now, self._is_empty, quiet=quiet)
         for path in doubted:
-            self._look_queue.wait(path, now, closed=True, rest_s=0.0)
+            self._look_queue.touch(path, now, closed=True, rest_s=0.0)
         said = self._still_so(gone, now)
         return [PathsSettled(self.folder, said)] if said else []
 
-    def settle(self, settled: list[Sighting], held: set[str], now: float) -> Outputs:
+    def report(self, settled: list[Sighting], held: set[str], now: float) -> Outputs:
         """Reports those of the settled sightings that may be reported, each behind the delete of
         the path that its file had before. held: paths whose deletes were pending when they were
         looked at."""
@@ -270,7 +274,7 @@ class Classifier:
             is_held = seen.sight is Sight.GONE and seen.key is not None
             taken = self._locks.is_changing(seen.path)
             if taken or (is_held and keys.get(seen.path) != seen.key):
-                self._look_queue.wait(seen.path, now, closed=True)
+                self._look_queue.touch(seen.path, now, closed=True)
             else:
                 out.append(seen)
         return tuple(out)

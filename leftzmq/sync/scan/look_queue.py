@@ -63,12 +63,12 @@ class LookQueue:
         return len(self.touched) >= TOUCHED_PATHS_MAX
 
     def first_due(self) -> float | None:
-        """When `begin` may have something (monotonic)."""
+        """When `next_looks` may have something (monotonic)."""
         return self.touched.first_due() if self._unanswered < LOOKS_AT_ONCE else None
 
     # -- looking ---------------------------------------------------------------------------------
 
-    def begin(self, now: float) -> list[tuple[str, ...]]:
+    def next_looks(self, now: float) -> list[tuple[str, ...]]:
         """The paths of each look that is to be made now."""
         begun: list[tuple[str, ...]] = []
         while self._unanswered < LOOKS_AT_ONCE and (paths := self._due_now(now)):
@@ -81,7 +81,7 @@ class LookQueue:
         while len(paths) < LOOK_PATHS and (path := self.touched.take_due(now)) is not None:
             if path in self._looking or path in self.cuts:
                 continue
-            if self._locks.take(path, LockOwner.SETTLER):
+            if self._locks.lock(path, LockOwner.SETTLER):
                 self._looking.add(path)
                 paths.append(path)
             else:
@@ -92,10 +92,11 @@ class LookQueue:
         return paths
 
     def answered(self) -> None:
-        """One of the looks that were begun is over: `left` is called for each of its paths."""
+        """One of the looks that were begun is over: `not_looked_at` is called for each of its
+        paths."""
         self._unanswered -= 1
 
-    def left(self, path: str) -> None:
+    def not_looked_at(self, path: str) -> None:
         """The path is not being looked at any more."""
         self._looking.discard(path)
 
@@ -107,7 +108,9 @@ class LookQueue:
 
     # -- waiting paths -------------------------------------------------------------------------
 
-    def wait(self, path: str, now: float, *, closed: bool | None, rest_s: float = SETTLE_S) -> None:
+    def touch(
+        self, path: str, now: float, *, closed: bool | None, rest_s: float = SETTLE_S
+    ) -> None:
         """The path was touched: it is looked at `rest_s` seconds later, or at its bound. If it is
         being looked at now, it is looked at once more.
 
@@ -153,4 +156,4 @@ class LookQueue:
         """This look is over. A touch that arrived during the look counts anew."""
         self._locks.release((path,), LockOwner.SETTLER)
         if touched.again:
-            self.wait(path, now, closed=touched.closed)
+            self.touch(path, now, closed=touched.closed)

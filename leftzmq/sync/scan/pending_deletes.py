@@ -56,7 +56,7 @@ class PendingDeletes:
     def __contains__(self, path: str) -> bool:
         return path in self._files or path in self._folders
 
-    def hold(self, sighting: Sighting, now: float) -> bool:
+    def hold_delete(self, sighting: Sighting, now: float) -> bool:
         """Returns whether the delete is held: deletes of files and directories are, if our index
         knows what they were."""
         if sighting.path in self._doubted:
@@ -95,7 +95,7 @@ class PendingDeletes:
         held = self._folders.get(path)
         return held is not None and held.sighting.sight is Sight.FOUND
 
-    def forget(self, path: str) -> None:
+    def seen_again(self, path: str) -> None:
         """Something has been seen at this path since."""
         self._doubted.discard(path)
         self._folders.pop(path, None)
@@ -114,18 +114,18 @@ class PendingDeletes:
                 path = self._by_inode.get(sighting.key.inode)
             if path is not None:
                 together.append(self._files[path].sighting)
-                self.forget(path)
+                self.seen_again(path)
             together.append(sighting)
         return together
 
     def deadline(self) -> float | None:
-        """When `let_go` may have something (monotonic)."""
+        """When `to_report` may have something (monotonic)."""
         times = [held.until for held in self._files.values()][:1]
         if self._folders:
             times.append(self._next_try)
         return min(times, default=None)
 
-    def let_go(
+    def to_report(
         self, now: float, is_empty: Callable[[str], bool], *, quiet: bool
     ) -> tuple[list[Sighting], list[str]]:
         """Returns the paths that are gone, as far as anyone can tell, and the paths to be looked at
@@ -141,7 +141,7 @@ class PendingDeletes:
             gone = self._empty_folders(now, is_empty)
             self._next_try = now if gone or self._likely else now + FOLDER_RETRY_S
         for held in gone:
-            self.forget(held.sighting.path)
+            self.seen_again(held.sighting.path)
         doubted = [held.sighting.path for held in gone if held.since < now]
         self._doubted.update(doubted)
         return [held.sighting for held in gone if held.since >= now], doubted

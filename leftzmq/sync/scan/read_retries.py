@@ -34,7 +34,7 @@ class ReadRetries:
         """When `due` has something (monotonic)."""
         return min((each.due for each in self._by_path.values()), default=None)
 
-    def failed(self, path: str, now: float) -> None:
+    def read_failed(self, path: str, now: float) -> None:
         """The path could not be read (again). If a look that somebody else asked for failed, the
         wait is not doubled: the next try stays as near as it was."""
         before = self._by_path.get(path)

@@ -142,11 +142,11 @@ class Scheduler:
                 continue
             match touch:
                 case Touch.CLOSED | Touch.GONE | Touch.MADE:
-                    self._look_queue.wait(path, now, closed=touch is Touch.CLOSED)
+                    self._look_queue.touch(path, now, closed=touch is Touch.CLOSED)
                     if touch is Touch.MADE:
-                        self._classifier.made(path)
+                        self._classifier.made_here(path)
                 case Touch.MODIFIED:
-                    self._look_queue.wait(path, now, closed=False, rest_s=QUIET_S)
+                    self._look_queue.touch(path, now, closed=False, rest_s=QUIET_S)
         return self.go_on(now)
 
     def on_paths_cleared(self, fact: PathsCleared, now: float) -> None:
@@ -156,7 +156,7 @@ class Scheduler:
     def on_rescan_wanted(self, fact: RescanWanted, now: float) -> Outputs:
         for path in fact.paths:
             # The report may be of a file that is being written: such a file still counts as that.
-            self._look_queue.wait(
+            self._look_queue.touch(
                 path, now, closed=None if path in self._look_queue.touched else True
             )
             if fact.walk:
@@ -187,7 +187,7 @@ class Scheduler:
             self._look_queue.look_again_below(fact.path)
             self.walks.later(fact.path)
         else:
-            self._look_queue.wait("", now, closed=True, rest_s=0.0)
+            self._look_queue.touch("", now, closed=True, rest_s=0.0)
         return self.go_on(now)
 
     def look_at_linked(self, now: float) -> Outputs:
@@ -220,11 +220,11 @@ class Scheduler:
             out += self._classifier.problem(problem, now)
         out += self._strange(foreign)
         for path in fact.dirty:
-            self._look_queue.wait(path, now, closed=None, rest_s=0.0)
+            self._look_queue.touch(path, now, closed=None, rest_s=0.0)
         for path in self._locks.changing(fact.prefix):
             # The walk compared what it saw there with an index that does not know of the change
             # yet.
-            self._look_queue.wait(path, now, closed=True)
+            self._look_queue.touch(path, now, closed=True)
         if fact.done:
             self.walks.walked(fact.prefix)
             out += self._solve(fact.prefix, ProblemKind.WATCH_LOST)
@@ -242,42 +242,44 @@ class Scheduler:
         settled: list[Sighting] = []
         held = {seen.path for seen in fact.sightings if seen.path in self._pending_deletes}
         for path in self._hard_links.left_behind(fact.sightings):
-            self._look_queue.wait(path, now, closed=True)
+            self._look_queue.touch(path, now, closed=True)
         # Deletes are judged first: the same file may be found elsewhere.
         for sighting in sorted(fact.sightings, key=lambda seen: seen.sight is not Sight.GONE):
-            self._look_queue.left(sighting.path)
+            self._look_queue.not_looked_at(sighting.path)
             if sighting.sight is not Sight.GONE or self._pending_deletes.is_replaced(sighting.path):
-                self._pending_deletes.forget(sighting.path)
+                self._pending_deletes.seen_again(sighting.path)
             out += self._classifier.judge(sighting, now, settled)
             problem = sighting.problem
             if problem is not None and problem.kind is ProblemKind.MOUNT_GONE:
                 self._missed(problem.path)
         for path in fact.left:
-            self._look_queue.left(path)
+            self._look_queue.not_looked_at(path)
             self._look_queue.look_again(path, now)
         self._look_at_other_names(settled, now)
         for path in self._hard_links.others(unsettled(fact.sightings, settled), now):
             # What was written through a name, before that name became another file's, is under the
             # other names.
-            self._look_queue.wait(path, now, closed=None, rest_s=QUIET_S)
-        return [*out, *self._classifier.settle(settled, held, now), *self.go_on(now)]
+            self._look_queue.touch(path, now, closed=None, rest_s=QUIET_S)
+        return [*out, *self._classifier.report(settled, held, now), *self.go_on(now)]
 
     def _look_at_other_names(self, settled: list[Sighting], now: float) -> None:
         """What was written through one name is under the other names, too, and no event tells of
         it."""
         for path in self._hard_links.others(settled, now):
-            self._look_queue.wait(path, now, closed=True)
+            self._look_queue.touch(path, now, closed=True)
         if self._hard_links.unsure and self.walks.first_done:
             self.walks.soon(now)
 
     def on_slice_cut(self, fact: SliceCut, now: float) -> Outputs:
         part = fact.slice
-        if not self._look_queue.cuts.take(part, now) or self._look_queue.cuts.rests(part.path):
+        if not self._look_queue.cuts.take_slice(part, now) or self._look_queue.cuts.rests(
+            part.path
+        ):
             return self.go_on(now)
         grows = self._look_queue.cuts.may_grow(part.path)
         if part.still and (offset := self._look_queue.cuts.next_offset(part.path)) is not None:
             return [Work(CutSlice(self.folder, part.path, part.key, offset, grows))]
-        cut = self._look_queue.cuts.end(part.path)
+        cut = self._look_queue.cuts.result_of(part.path)
         packed = cut.rows
         touched = self._look_queue.touched.pop(part.path)
         assert touched is not None, "what is cut waits"
@@ -298,12 +300,12 @@ class Scheduler:
         )
         settled = Sighting(part.path, Sight.FOUND, key, observed)
         if cut.grew or touched.written:
-            out = self._classifier.taken(part.path, touched, key, now)
+            out = self._classifier.state_taken(part.path, touched, key, now)
         else:
             out = self._classifier.finish(part.path, touched, now)
         held = {part.path} if part.path in self._pending_deletes else set()
         self._look_at_other_names([settled], now)
-        return [*out, *self._classifier.settle([settled], held, now), *self.go_on(now)]
+        return [*out, *self._classifier.report([settled], held, now), *self.go_on(now)]
 
     def _content(self, key: ScanKey, packed: bytes) -> tuple[ContentId, int]:
         """Content and depth of a file with these rows. Its chunk lists are put in the index."""
@@ -320,13 +322,13 @@ class Scheduler:
         """Starts whatever can be started now."""
         if self.stopped or not self._may_look():
             return []
-        out = self._classifier.let_go(now, quiet=self.read_all)
+        out = self._classifier.report_pending(now, quiet=self.read_all)
         if self._polls_linked:
             for path in self._hard_links.due(now):
-                self._look_queue.wait(path, now, closed=None, rest_s=0.0)
-        for paths in self._look_queue.begin(now):
+                self._look_queue.touch(path, now, closed=None, rest_s=0.0)
+        for paths in self._look_queue.next_looks(now):
             out.append(Work(Look(self.folder, paths)))
-        for path, key, grows in self._look_queue.cuts.begin(now):
+        for path, key, grows in self._look_queue.cuts.files_to_begin(now):
             out.append(Work(CutSlice(self.folder, path, key, 0, grows)))
         if (walk := self.walks.step(room=self._look_queue.has_room)) is not None:
             if walk[1] == "" and walk[0] != self._whole_walk:
@@ -344,7 +346,7 @@ class Scheduler:
     def _ended(self) -> Outputs:
         if self._look_queue.reading or self._pending_deletes:
             return []
-        over = self.walks.over(self._look_queue.touched)
+        over = self.walks.prefixes_done(self._look_queue.touched)
         out: Outputs = []
         for prefix in over:
             if self._read_retries.tried(prefix):
@@ -376,7 +378,7 @@ class Scheduler:
             if self._problems.kind_of(path) is ProblemKind.MOUNT_GONE:
                 self.walks.later(path)
             else:
-                self._look_queue.wait(path, now, closed=True, rest_s=0.0)
+                self._look_queue.touch(path, now, closed=True, rest_s=0.0)
 
     def _solve(self, prefix: str, kind: ProblemKind) -> Outputs:
         """A walk of `prefix` solved the problem there, if it is of this kind."""

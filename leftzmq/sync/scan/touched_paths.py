@@ -107,7 +107,7 @@ class TouchedPath:
         self.rest_s, self.slow = min(2 * self.rest_s, PATIENCE_MAX_S), True
         return True
 
-    def taken(self, key: ScanKey, now: float) -> None:
+    def state_taken(self, key: ScanKey, now: float) -> None:
         """The state of the path was taken, and somebody is still writing it."""
         self.note(key, now)
         self.slow = True

@@ -119,7 +119,7 @@ class Walks:
         self._running = None
         self._ending[prefix] = ""
 
-    def over(self, touched: TouchedPaths) -> list[str]:
+    def prefixes_done(self, touched: TouchedPaths) -> list[str]:
         """The prefixes below which every path has settled, or has shown that it will not settle for
         now."""
         done: list[str] = []

@@ -56,7 +56,7 @@ class AbsentDeletes:
                 taken.append(path)
         return taken, ""
 
-    def ended(self, path: str) -> Iterable[str]:
+    def waited_for(self, path: str) -> Iterable[str]:
         """The directories that waited for the end of the work at `path`."""
         return self._waiting.pop(path, ())
 

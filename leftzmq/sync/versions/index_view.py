@@ -186,7 +186,7 @@ class IndexView:
         """Moves our bit to the row of this entry's rank, which may be a new row. noise: the entry's
         bytes are known to be noise. If another row of the path has the same content and is noise,
         this one is, too."""
-        self.held.told(entry.path)
+        self.held.announced_above(entry.path)
         after: list[Row] = []
         placed = False
         noise = noise or any(row.noise and row.entry.content == entry.content for row in rows)
@@ -240,7 +240,7 @@ class IndexView:
         counts. Older generations are swept first, because an index that never ends would keep them
         for ever. Returns None, and changes nothing, if no bit is free."""
         self.sweep(device)
-        before = self.store.heads.of(device).mask
+        before = self.store.heads.head_of(device).mask
         head = self.store.heads.new_generation(device, life)
         if head is not None:
             self._stands_as(before, head)
@@ -252,7 +252,7 @@ class IndexView:
         heads = self.store.heads
         if not heads.bits_left:
             return None
-        before = heads.of(device).mask
+        before = heads.head_of(device).mask
         self.give_up(device)
         head = heads.place(device)
         assert head is not None, "a bit is left"
@@ -261,8 +261,8 @@ class IndexView:
 
     def give_up(self, device: bytes) -> None:
         """What a device said until now no longer counts. Its bit is free when it has been swept."""
-        self.reach &= ~self.store.heads.of(device).mask
-        self.store.heads.forget(device)
+        self.reach &= ~self.store.heads.head_of(device).mask
+        self.store.heads.give_up_device(device)
         self._memo.clear()
         self.sweep(device)
 

@@ -34,7 +34,7 @@ def found(index_view: IndexView, observed: Observed, key: ScanKey) -> Entry | Fo
     begun = index_view.begun.get(observed.path)
     index_view.begun_is_over(observed.path)
     held = index_view.held.at(observed.path)
-    index_view.held.let_go(observed.path)
+    index_view.held.release(observed.path)
     ours = ours_of(rows)
     if ours and not ours.entry.deleted and _is_ours(ours, observed, key):
         if ours.scan != key or observed.noise != ours.noise:
@@ -74,7 +74,7 @@ def gone(index_view: IndexView, path: str, now_ns: int) -> Entry | None:
     rows = index_view.rows(path)
     ours = ours_of(rows)
     index_view.unsure.discard(path)
-    index_view.held.let_go(path)
+    index_view.held.release(path)
     index_view.begun_is_over(path)
     if ours is None or ours.entry.deleted:
         return None

@@ -95,11 +95,11 @@ class NameClashes:
         """`path` could not be made: `other` is there, and the disk takes both for one name."""
         before = self._others.get(path)
         since = before[1] if before is not None and before[0] == other else now
-        self.forget(path)
+        self.not_apart(path)
         self._others[path] = other, since
         self._by_other.setdefault(other, set()).add(path)
 
-    def forget(self, path: str) -> bool:
+    def not_apart(self, path: str) -> bool:
         """`path` is here, or is not wanted any more. Returns whether it was known to be apart."""
         before = self._others.pop(path, None)
         if before is None:
@@ -139,7 +139,7 @@ class NameClashes:
         if not waiting or self.is_here(path):
             return False
         for each in list(waiting):
-            self.forget(each)
+            self.not_apart(each)
         return True
 
     def disk_folds(self, folds: bool, is_there: Callable[[str], bool], unhave: UnhavePath) -> None:
@@ -178,7 +178,7 @@ class NameClashes:
         self._walked.update(found)
         return bool(found)
 
-    def settle(self, is_busy: Callable[[str], bool]) -> None:
+    def end_respelling(self, is_busy: Callable[[str], bool]) -> None:
         """What appears below a respelled directory from now on did not move with it. is_busy:
         whether something that moved with it is still to be removed, and may be looked at again."""
         for path in [path for path in self._walked if not is_busy(path)]:

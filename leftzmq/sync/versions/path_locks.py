@@ -25,7 +25,7 @@ class PathLocks:
     def __init__(self) -> None:
         self._by: dict[str, LockOwner] = {}
 
-    def take(self, path: str, claimant: LockOwner) -> bool:
+    def lock(self, path: str, claimant: LockOwner) -> bool:
         """Locks a path. Returns False while anybody has a lock on it, the claimant included: the
         conflict copy of one file may be the very path at which another operation writes."""
         if path in self._by:
@@ -33,7 +33,7 @@ class PathLocks:
         self._by[path] = claimant
         return True
 
-    def has(self, path: str, claimant: LockOwner) -> bool:
+    def is_locked_by(self, path: str, claimant: LockOwner) -> bool:
         return self._by.get(path) is claimant
 
     def is_changing(self, path: str) -> bool:
@@ -49,5 +49,5 @@ class PathLocks:
 
     def release(self, paths: Iterable[str], claimant: LockOwner) -> None:
         for path in paths:
-            if self.has(path, claimant):
+            if self.is_locked_by(path, claimant):
                 del self._by[path]

@@ -55,7 +55,7 @@ class PeerCounts:
         self._add(before, -1)
         self._add(after, 1)
 
-    def of(self, mask: int) -> HeldCount:
+    def held_by(self, mask: int) -> HeldCount:
         """What the device of this bit (given as a set of bits) holds."""
         return HeldCount(*_sum(self._by_holders, mask, holds=True))
 

@@ -143,9 +143,9 @@ class Resolver:
         self._index_view.take_row(rows, with_other_deletes(theirs.entry, known), None)
         return True
 
-    def take(self, entry: Entry, key: ScanKey | None, noise: bool = False) -> None:
+    def take_over(self, entry: Entry, key: ScanKey | None, noise: bool = False) -> None:
         """`entry` is on disk (or its delete is): it is ours now, with the stat found now."""
-        self._index_view.held.forget(entry.path)
+        self._index_view.held.true_again(entry.path)
         self._index_view.unsure.discard(entry.path)
         self._index_view.begun_is_over(entry.path)
         rows = self._index_view.rows(entry.path)
@@ -264,7 +264,7 @@ class Resolver:
         key = seen or ours.scan
         if key is not None:
             why = WhyWithheld.WANTED if gone else WhyWithheld.GIVES_WAY
-            self._index_view.held.hold(path, key, why, (ours.entry.stamp, ours.entry.writer))
+            self._index_view.held.withhold(path, key, why, (ours.entry.stamp, ours.entry.writer))
         others = replace(ours, holders=ours.holders & ~OURS, seq=None, scan=None)
         self._index_view.change_row(rows, ours, others)
         return True
@@ -300,7 +300,7 @@ class Resolver:
         self._index_view.recall(paths)
         return paths[::-1]
 
-    def wanted(self, path: str) -> Entry | None:
+    def winner_of(self, path: str) -> Entry | None:
         """The winner among the versions of `path` that are available now, if it is live."""
         theirs = best_of(self._index_view.rows(path), self._index_view.reach)
         return None if theirs is None or theirs.entry.deleted else theirs.entry

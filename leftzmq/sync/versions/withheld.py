@@ -72,41 +72,41 @@ class Withheld:
         held = self._store.held(path) if self else None
         return None if held is None else Found(held[0], WhyWithheld(held[1]), held[2])
 
-    def hold(
+    def withhold(
         self, path: str, key: ScanKey, why: WhyWithheld, had: tuple[int, bytes] = NOTHING_TOLD
     ) -> None:
         if (found := self.at(path)) is not None:
             had = max(had, found.had)
-            self.forget(path)
-        self._store.hold(path, key, why, had)
+            self.true_again(path)
+        self._store.put_withheld(path, key, why, had)
         self._counts[why] = self.count(why) + 1
 
-    def forget(self, path: str) -> None:
+    def true_again(self, path: str) -> None:
         """What our index says of the path is true again, and is announced."""
         if (found := self.at(path)) is not None:
-            self._store.let_go(path)
+            self._store.drop_withheld(path)
             self._counts[found.why] -= 1
 
-    def let_go(self, path: str) -> None:
+    def release(self, path: str) -> None:
         """Nothing is withheld at the path any more. What we announced there still counts."""
         found = self.at(path)
         if found is None or found.why is WhyWithheld.WANTED:
             return
         if found.had == NOTHING_TOLD:
-            self.forget(path)
+            self.true_again(path)
         else:
-            self.hold(path, found.key, WhyWithheld.WANTED)
+            self.withhold(path, found.key, WhyWithheld.WANTED)
 
-    def told(self, path: str) -> None:
+    def announced_above(self, path: str) -> None:
         """Our index has a version there again, above the one that we had announced."""
         found = self.at(path)
         if found is not None and found.why is WhyWithheld.WANTED:
-            self.forget(path)
+            self.true_again(path)
 
     def let_be(self, path: str) -> None:
         """Our version is not wanted back any more: what lies there is a user's file."""
         if (found := self.at(path)) is not None:
-            self.let_go(path)
+            self.release(path)
             if found.why is WhyWithheld.GIVES_WAY:
                 self._let_be.append(path)
 
@@ -123,7 +123,7 @@ class Withheld:
         found = self.at(path)
         if found is None or found.why is not WhyWithheld.GIVES_WAY:
             return False
-        self.let_go(path)
+        self.release(path)
         return True
 
     def to_look_at(self) -> list[str]:

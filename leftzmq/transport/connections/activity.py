@@ -53,7 +53,7 @@ class Activity:
         """Whether there is activity that `take` has not returned."""
         return bool(self._seen)
 
-    def take(self) -> set[int]:
+    def active(self) -> set[int]:
         """Return the descriptors with activity. They are not watched until the next call of
         `watch`."""
         found, self._seen = self._seen, set()

@@ -91,7 +91,7 @@ class PeerConnection:
         self.taken += sum(len(frame) + _FRAME_BYTES for frame in frames)
         self.messages += 1
 
-    def end(self) -> None:
+    def shut_down(self) -> None:
         """Shut the connection down, so that libzmq finds it closed. Does nothing if it is gone
         already, because its descriptor may belong to another one now."""
         with suppress(OSError), _borrowed(self.descriptor, self.ends.family) as borrowed:
@@ -202,7 +202,9 @@ class ConnectionLimits:
         if not others:
             del self._of_device[connection.device]
 
-    def heard(self, frame: zmq.Frame, kind: Socket, device: DeviceKey) -> PeerConnection | None:
+    def frame_came(
+        self, frame: zmq.Frame, kind: Socket, device: DeviceKey
+    ) -> PeerConnection | None:
         """`frame` is part of a message of a paired device. Return its connection; None if libzmq
         has not reported that connection yet."""
         connection = self._all.get((kind, _descriptor(frame)))
@@ -218,7 +220,7 @@ class ConnectionLimits:
                 self._end(oldest)
         return connection
 
-    def end(self, frame: zmq.Frame, kind: Socket) -> None:
+    def end_connection(self, frame: zmq.Frame, kind: Socket) -> None:
         """End the connection that this frame came over: its sender is not (or no longer) paired."""
         connection = self._all.get((kind, _descriptor(frame)))
         if connection is not None:
@@ -266,7 +268,7 @@ class ConnectionLimits:
 
     def _look_at_unread(self, now: float) -> None:
         """Note devices that have sent too much that libzmq has not handed to us."""
-        seen = self._activity.take()
+        seen = self._activity.active()
         came = (connection for those in self._of_device.values() for connection in those)
         of_device: dict[DeviceKey | None, list[PeerConnection]] = {}
         for connection in (*came, *self._dialed()):
@@ -293,7 +295,7 @@ class ConnectionLimits:
 
     def _end(self, connection: PeerConnection) -> None:
         self._trim_is_due = self._trim_is_due or connection.device is None
-        connection.end()
+        connection.shut_down()
         self.closed(connection.kind, connection.descriptor)
 
 

@@ -147,7 +147,7 @@ class IpcServer:
             return False
         return True
 
-    def rest(self, until: float) -> None:
+    def unbind_until(self, until: float) -> None:
         """Accept no connections until then (monotonic seconds)."""
         for door in self._takes:
             door.unbind()
@@ -176,7 +176,7 @@ class IpcServer:
     def _subscriptions(self, reader: BoundedReader) -> Iterator[Raw]:
         """Track the topics. An XPUB reports the first subscriber of a topic, and the end of the
         last one."""
-        for frames in reader.take():
+        for frames in reader.read_some():
             for frame in frames:
                 begins, topic = frame.bytes[:1], frame.bytes[1:]
                 if begins == b"\x01" and len(self._topics) < MAX_TOPICS:
@@ -186,6 +186,6 @@ class IpcServer:
         yield from ()
 
     def _asks(self, reader: BoundedReader) -> Iterator[Raw]:
-        for frames in reader.take():
+        for frames in reader.read_some():
             if len(frames) == 2:
                 yield RawAsk(frames[0].bytes, frames[1].bytes)

@@ -33,7 +33,7 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Root]:
     """Of a share on a disk that keeps the spelling of a name, and takes all of them for it."""
     if request.param == "simulated":
         raw = SimRoot(Calls(Disk(time.time_ns, folds=frozenset((1,)))))
-        yield Share.over(raw, "share", "f", None, True, token_bytes).root
+        yield Share.over_root(raw, "share", "f", None, True, token_bytes).root
         return
     try:
         with foldings.disk("exfat", tmp_path) as path:

@@ -50,7 +50,7 @@ def a_day(store: Store) -> Iterator[None]:
     yield
     assert heads.new_generation(b"b" * 32, life("b", 2)) is not None
     store.sweep(*heads.to_sweep(b"b" * 32))
-    heads.forget(b"b" * 32)
+    heads.give_up_device(b"b" * 32)
     store.commit()
     yield
 

@@ -243,7 +243,7 @@ def test_an_index_of_the_schema_before_is_opened_and_keeps_all(tmp_path: Path) -
     assert [each for _, each in store.changes(0, 2, 9)] == [dead, alive]
     assert not any(row.noise for row in store.rows("alive"))
     key = ScanKey(Kind.SYMLINK, 1, 2, 3, 4, False, 1)
-    store.hold("alive", key, 1)
+    store.put_withheld("alive", key, 1)
     store.commit()
     assert store.held("alive") == (key, 1, (0, b"")) and store.scan_keys(["alive"]) == {
         "alive": key

@@ -179,7 +179,7 @@ def test_what_was_read_of_a_device_is_forgotten_with_it(sources: Sources) -> Non
         [opened(B), opened(A), refused, DialFailed(A, "", Away.NOBODY_ANSWERS), opened(B, 1)]
     )
     assert sources.turn() == [opened(B)]
-    sources.loop.forget(A)
+    sources.loop.drop_device(A)
     assert sources.turn() == [opened(B, 1)]
 
 

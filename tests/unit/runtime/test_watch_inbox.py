@@ -24,7 +24,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> WatchInbox:
 def taken(waiting: WatchInbox) -> list[Fact]:
     facts: list[Fact] = []
     while waiting:
-        facts += waiting.take()
+        facts += waiting.facts()
     return facts
 
 

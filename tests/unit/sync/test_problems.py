@@ -44,7 +44,7 @@ def test_long_paths_are_bounded_by_their_letters() -> None:
 def test_a_flood_of_one_kind_does_not_hide_another() -> None:
     found, _ = flood(20_000)
     assert len(found.show(problem(-1, BAD))) == 1
-    assert found.of("-1") is not None
+    assert found.problem_of("-1") is not None
 
 
 def test_a_long_detail_is_cut_off() -> None:
@@ -75,7 +75,7 @@ def test_one_that_becomes_another_takes_its_room_there() -> None:
     assert found.kind_of("5") is BAD
     assert len(found.show(problem(MAX_OF_A_KIND))) == 1
     assert found.show(problem(5)) == [], "there is no room for it any more"
-    assert (found.kind_of("5"), found.of("5")) == (FAR, None)
+    assert (found.kind_of("5"), found.problem_of("5")) == (FAR, None)
     assert len(found) == MAX_OF_A_KIND + 1
 
 

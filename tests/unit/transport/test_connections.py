@@ -271,7 +271,7 @@ def test_a_device_that_we_dialed_is_named_for_what_it_does_not_end_too(monkeypat
         assert looks.again_at is not None
         looks.tick(1.0)
         assert looks.again_at is None
-        (refused,) = refusal_log.take(1.0)
+        (refused,) = refusal_log.to_report(1.0)
         assert (refused.device, refused.refusal) == (keys.public, Refusal.ENDLESS)
         dialed.taken += sent
         assert dialed.unread(1.0) <= 0

@@ -342,19 +342,19 @@ def test_a_flood_is_one_line_per_key_and_minute():
     refusal_log = RefusalLog()
     for n in range(1000):
         note(refusal_log, n % 2, now=n / 1000)
-    assert [fact.detail for fact in refusal_log.take(1.0)] == ["0", "1"]
+    assert [fact.detail for fact in refusal_log.to_report(1.0)] == ["0", "1"]
     note(refusal_log, 1, now=QUIET_S - 0.5)
     note(refusal_log, 0, now=QUIET_S + 0.0005)
-    assert [fact.detail for fact in refusal_log.take(QUIET_S)] == ["0"]
+    assert [fact.detail for fact in refusal_log.to_report(QUIET_S)] == ["0"]
 
 
 def test_a_flood_of_keys_is_a_number_and_bounded_memory():
     refusal_log = RefusalLog()
     for n in range(10_000):
         note(refusal_log, n, now=1.0)
-    assert len(refusal_log.take(1.0)) == MAX_REMEMBERED == len(refusal_log._said)
-    (fact,) = refusal_log.take(1.0 + QUIET_S)
+    assert len(refusal_log.to_report(1.0)) == MAX_REMEMBERED == len(refusal_log._said)
+    (fact,) = refusal_log.to_report(1.0 + QUIET_S)
     assert fact.detail == f"and {10_000 - MAX_REMEMBERED:,} more times, from others"
-    assert refusal_log.take(1.0 + 3 * QUIET_S) == []
+    assert refusal_log.to_report(1.0 + 3 * QUIET_S) == []
     note(refusal_log, 20_000, now=1.0 + QUIET_S)
     assert len(refusal_log._said) == 1

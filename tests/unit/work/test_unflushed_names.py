@@ -61,7 +61,7 @@ def test_nothing_is_flushed_where_nothing_failed(place: Place) -> None:
 
 def test_what_lies_below_is_believed_when_the_flush_works_again(place: Place) -> None:
     unflushed_names = UnflushedNames()
-    unflushed_names.failed("a", ["a/b", "c/other"])
+    unflushed_names.flush_failed("a", ["a/b", "c/other"])
     place.fails = {"flush folder": errno.EIO}
     other = Sighting("c/other", Sight.FOUND)  # its bytes went to or from there
     seen = unflushed_names.believed(place.root, "share", (BELOW, GONE, ELSEWHERE, other))
@@ -81,14 +81,14 @@ def test_what_lies_below_is_believed_when_the_flush_works_again(place: Place) ->
 
 def test_what_the_index_says_already_asks_for_no_flush(place: Place) -> None:
     unflushed_names = UnflushedNames(everything=True)
-    unflushed_names.failed("a", ["a/b"])
+    unflushed_names.flush_failed("a", ["a/b"])
     old = (Sighting("a/b/f", Sight.SAME), Sighting("a/r", Sight.RESTLESS))
     assert place.sights(unflushed_names, *old) == [Sight.SAME, Sight.RESTLESS] and not place.calls
 
 
 def test_too_few_descriptors_say_nothing_of_a_path(place: Place) -> None:
     unflushed_names = UnflushedNames()
-    unflushed_names.failed("a", ["a/b"])
+    unflushed_names.flush_failed("a", ["a/b"])
     place.fails = {"open folder a": errno.EMFILE}
     with pytest.raises(OSError, match="Too many open files"):
         place.sights(unflushed_names, BELOW)
@@ -98,7 +98,7 @@ def test_too_few_descriptors_say_nothing_of_a_path(place: Place) -> None:
 
 def test_a_folder_that_has_another_name_now_is_flushed_with_everything(place: Place) -> None:
     unflushed_names = UnflushedNames()
-    unflushed_names.failed("a/b", ["a/b/f"])
+    unflushed_names.flush_failed("a/b", ["a/b/f"])
     place.hands.rename("a/b", "c/d")
     assert place.sights(unflushed_names, BELOW) == [Sight.FOUND]
     assert place.calls == ["open folder a/b", "flush all"]
@@ -153,7 +153,7 @@ def test_a_batch_names_the_paths_of_its_operations(place: Place) -> None:
 
 def test_what_fails_again_while_it_is_flushed_stays_in_doubt(place: Place) -> None:
     unflushed_names = UnflushedNames()
-    unflushed_names.failed("a", ["a/b"])
-    place.meanwhile = lambda: unflushed_names.failed("a", ["a/b"])
+    unflushed_names.flush_failed("a", ["a/b"])
+    place.meanwhile = lambda: unflushed_names.flush_failed("a", ["a/b"])
     for _ in range(2):
         assert place.sights(unflushed_names, BELOW) == [Sight.FOUND] and place.calls

@@ -80,7 +80,7 @@ def test_status_of_many_folders_fits(mesh: Mesh) -> None:
         peer.away_why = "\u20ac" * 256
     peers = Peers(OurSide("A", 1, 2), others, Membership(a.key, {}, bytes))
     for n in range(MAX_KEPT):
-        peers.refused_keys.came(Stranger(f"{n:40}", "x" * 64), 0.0)
+        peers.refused_keys.note_refused(Stranger(f"{n:40}", "x" * 64), 0.0)
     times = module.Times(0.0, 0.0)
     folders, downloader = [a.folder] * 64, a.node.downloader
     answer = module.status(a.name, a.name, [], peers, folders, downloader, times, str).fields()

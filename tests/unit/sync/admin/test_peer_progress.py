@@ -311,9 +311,9 @@ def test_a_stranger_is_shown_with_its_key_and_for_a_while(mesh: Mesh) -> None:
 
 def test_keys_without_end_drive_out_nobody_who_comes_again() -> None:
     refused_keys, friend = RefusedKeys(), Stranger("friend", "")
-    refused_keys.came(friend, 0.0)
-    refused_keys.came(friend, 60.0)
+    refused_keys.note_refused(friend, 0.0)
+    refused_keys.note_refused(friend, 60.0)
     for number in range(1000):
-        refused_keys.came(Stranger(f"{number}", ""), 61.0 + number / 1000)
+        refused_keys.note_refused(Stranger(f"{number}", ""), 61.0 + number / 1000)
     kept = [visit.stranger.key for visit in refused_keys.lately(62.0)]
     assert len(kept) == MAX_KEPT and friend.key in kept and "999" in kept

@@ -185,7 +185,7 @@ def test_what_could_be_made_and_not_filled_nor_thrown_away_goes_when_the_disk_is
         broken.setattr(RealFile, "truncate" if size > 100 else "set_times", fails)
         mesh.scan_all()
         mesh.settle(1.0)
-        assert b.folder.problems.of("f") is not None and b.store.is_staging("f.lefting")
+        assert b.folder.problems.problem_of("f") is not None and b.store.is_staging("f.lefting")
     assert set(together(mesh)) == {"f"}
     assert not leftings(b) and not list(b.store.all_staged())
 
@@ -328,7 +328,7 @@ def test_one_that_could_not_be_opened_goes_when_it_is_wanted_no_more(
         broken.setattr(staging, "create_lefting", fails)
         b.start()
         mesh.settle(2.0)
-        assert b.folder.problems.of("large") is not None
+        assert b.folder.problems.problem_of("large") is not None
     (a.share / "large").unlink()
     a.scan()
     mesh.settle(1.0)
@@ -408,14 +408,14 @@ def test_a_large_file_that_lost_bytes_before_a_start_is_fetched_anew(
         planted.setattr(JobRunner, "run", after(jobs.WriteChunks))
         crashes(mesh, b)
     gone_on_with: list[Staged | None] = []
-    taken = Leftings.taken
+    taken = Leftings.hand_over
 
     def take(self: Leftings, path: str) -> Staged | None:
         gone_on_with.append(taken(self, path))
         return gone_on_with[-1]
 
     with monkeypatch.context() as spoilt:
-        spoilt.setattr(Leftings, "taken", take)
+        spoilt.setattr(Leftings, "hand_over", take)
         spoilt.setattr(lefting, "is_flushed", lambda *_: False)
         if not goes:
             spoilt.setattr(lefting, "discard", fails)

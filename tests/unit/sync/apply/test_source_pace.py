@@ -27,7 +27,7 @@ FLOOD, EDIT = lane_of(1, b"flooder."), lane_of(2, b"editor..")
 def test_alone_nobody_rests() -> None:
     source_pace = SourcePace()
     source_pace.began({FLOOD: OPERATIONS_ALONE}, 10.0)
-    source_pace.ended({FLOOD: OPERATIONS_ALONE}, 10.0, 10.4)
+    source_pace.batch_ended({FLOOD: OPERATIONS_ALONE}, 10.0, 10.4)
     assert not source_pace.resting(10.4) and source_pace.deadline() is None
     assert source_pace.operations(10.4) == OPERATIONS_ALONE
 
@@ -36,8 +36,8 @@ def test_while_another_one_edits_the_flood_rests_longer_than_it_worked() -> None
     source_pace = SourcePace()
     source_pace.began({FLOOD: 100}, 10.0)
     source_pace.began({EDIT: 1}, 10.1)
-    source_pace.ended({EDIT: 1}, 10.1, 10.15)
-    source_pace.ended({FLOOD: 100}, 10.0, 10.5)
+    source_pace.batch_ended({EDIT: 1}, 10.1, 10.15)
+    source_pace.batch_ended({FLOOD: 100}, 10.0, 10.5)
     assert source_pace.resting(10.5) == {FLOOD}
     rested = 10.5 + REST * (0.5 + 100 * AFTERWARDS_S)
     assert source_pace.deadline() == pytest.approx(rested)
@@ -52,7 +52,7 @@ def test_what_follows_from_a_batch_counts_however_fast_the_disk_is() -> None:
         source_pace.user_changed(now)
         count = source_pace.operations(now)
         source_pace.began({FLOOD: count}, now)
-        source_pace.ended({FLOOD: count}, now, now)
+        source_pace.batch_ended({FLOOD: count}, now, now)
         done += count
         now = source_pace.deadline() or now
     assert done * AFTERWARDS_S < 0.51 * (now - 10.0)
@@ -62,7 +62,7 @@ def test_a_change_of_this_devices_user_counts_as_well() -> None:
     source_pace = SourcePace()
     source_pace.user_changed(10.0)
     source_pace.began({FLOOD: RESTS_FROM}, 10.0)
-    source_pace.ended({FLOOD: RESTS_FROM}, 10.0, 10.5)
+    source_pace.batch_ended({FLOOD: RESTS_FROM}, 10.0, 10.5)
     assert source_pace.resting(10.5) == {FLOOD}
 
 
@@ -71,7 +71,7 @@ def test_what_is_long_ago_counts_no_more() -> None:
     source_pace.user_changed(10.0)
     later = 10.0 + ACTIVE_S
     source_pace.began({FLOOD: 100}, later)
-    source_pace.ended({FLOOD: 100}, later, later + 0.5)
+    source_pace.batch_ended({FLOOD: 100}, later, later + 0.5)
     assert not source_pace.resting(later + 0.5)
 
 

@@ -217,7 +217,7 @@ def test_what_was_held_up_and_is_not_wanted_while_it_begins_again_is_left(tmp_pa
     large.on_staging_opened(StagingOpened("share", entry, staged, False, full), 0.0)
     large.want("share", entry, None)
     large.start()
-    assert large.forget("share", "f") == [FileLeft("share", entry, staged)]
+    assert large.not_wanted("share", "f") == [FileLeft("share", entry, staged)]
 
 
 def test_what_was_forgotten_while_a_job_brings_chunks_from_home_begins_again_after_it(
@@ -229,7 +229,7 @@ def test_what_was_forgotten_while_a_job_brings_chunks_from_home_begins_again_aft
     home = Home("home", array("q", [0]), array("q", [0]))
     (work,) = large.on_home_searched(HomeSearched("share", entry, (home,)), 0.0)
     assert isinstance(work, Work) and isinstance(work.job, LookAtHome)
-    large.forget("share", "f")
+    large.not_wanted("share", "f")
     large.want("share", entry, None, staged)
     assert large.start() == []
     large.on_chunks_kept(ChunksKept("share", entry, staged, (), 1), 0.0)

@@ -160,7 +160,7 @@ def test_what_is_not_wanted_any_more_does_not_keep_the_others_from_it() -> None:
     for path in ("m1", "o1"):
         large.want("share", entry(path, VERY_LARGE_BYTES + 1), None)
     assert expansions(large.start()) == ["m1"]
-    large.forget("share", "m1")
+    large.not_wanted("share", "m1")
     begun = Expansion(Rows(pack_row(bytes(32), 1 << 20)))
     answer = ListsExpanded("share", entry("m1", VERY_LARGE_BYTES + 1), begun=begun)
     assert expansions(large.on_lists_expanded(answer, 0.0)) == ["o1"]

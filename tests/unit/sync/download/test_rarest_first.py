@@ -61,8 +61,8 @@ def test_fewer_rows_than_devices_are_asked_for_all_the_same() -> None:
 
 def test_what_nobody_else_has_comes_first_then_what_one_has_then_what_several_have() -> None:
     rarest_first = spreads(3)[0]
-    rarest_first.heard(OTHERS[1], 0b0110)
-    rarest_first.heard(OTHERS[2], 0b0100)
+    rarest_first.have_came(OTHERS[1], 0b0110)
+    rarest_first.have_came(OTHERS[2], 0b0100)
     assert list(rarest_first.order(SEED, True, 0b1111)) == [0, 3, 1, 2]
     assert list(rarest_first.order(OTHERS[1], False, 0b1111)) == [1, 2]
 

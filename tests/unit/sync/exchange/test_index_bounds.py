@@ -73,7 +73,7 @@ class Index:
 
     @property
     def held(self) -> int:
-        return self.crowd.device.store.heads.of(self.crowd.keys[self.number]).head
+        return self.crowd.device.store.heads.head_of(self.crowd.keys[self.number]).head
 
 
 def thin(count: int, first: int = 0) -> list[Made]:
@@ -145,8 +145,8 @@ def test_what_each_says_is_counted_as_a_recount_would(crowd: Crowd) -> None:
     index_view, store = crowd.device.folder.index_view, crowd.device.store
     counted = Recount.whole(store, NOTHING).peer_counts
     for key in crowd.keys:
-        mask = store.heads.of(key).mask
-        assert index_view.peer_counts.of(mask) == counted.of(mask) != HeldCount()
+        mask = store.heads.head_of(key).mask
+        assert index_view.peer_counts.held_by(mask) == counted.held_by(mask) != HeldCount()
 
 
 def _whole_again(crowd: Crowd) -> tuple[Link, Page, bool]:
@@ -238,4 +238,4 @@ def test_room_is_looked_for_at_the_first_page_and_then_by_what_was_said() -> Non
 
 
 def test_nothing_is_held_of_what_went() -> None:
-    assert PeerCounts().of(-1) == HeldCount()
+    assert PeerCounts().held_by(-1) == HeldCount()

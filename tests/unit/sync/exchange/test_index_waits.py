@@ -161,7 +161,7 @@ class Crowd:
 
     def holds(self, number: int) -> list[str]:
         """Paths that this device is known to have."""
-        mask = self.device.store.heads.of(self.keys[number]).mask
+        mask = self.device.store.heads.head_of(self.keys[number]).mask
         rows = self.device.store.rows(f"of {number}")
         return [row.entry.path for row in rows if row.holders & mask]
 
@@ -194,7 +194,7 @@ def test_62_devices_and_one_new_index(full: Crowd) -> None:
     assert full.asked[full.keys[7]] == IndexSince(full.device.keys.tag, heads.NO_LIFE, 0)
     full.whole(7, generation=2)
     full.pass_time(1.0)
-    assert full.holds(7) and full.device.store.heads.of(full.keys[7]).head == HEAD
+    assert full.holds(7) and full.device.store.heads.head_of(full.keys[7]).head == HEAD
     assert full.device.store.heads.bits_left == 0 and not full.dropped
 
 
@@ -319,9 +319,9 @@ def test_no_bit_is_no_exception(tmp_path: Path) -> None:
     for number in range(OTHERS):
         assert store.heads.place(number.to_bytes(32, "big")) is not None
     one = b"one more".ljust(32, b"-")
-    assert store.heads.place(one) is None and store.heads.of(one).mask == 0
+    assert store.heads.place(one) is None and store.heads.head_of(one).mask == 0
     assert store.heads.new_generation(one, life(1)) is None
-    store.heads.forget((5).to_bytes(32, "big"))
+    store.heads.give_up_device((5).to_bytes(32, "big"))
     assert store.heads.new_generation(one, life(1)) is None, "it is to be swept first"
     store.sweep(*store.heads.to_sweep((5).to_bytes(32, "big")))
     fresh = store.heads.new_generation(one, life(1))

@@ -64,21 +64,21 @@ def test_a_burst_then_the_rate_and_no_more(message: Message) -> None:
     rate, rate_limits = RATE_OF[type(message)], RateLimits([M, OTHER])
     frame = encode(message)
     for _ in range(int(rate.burst)):
-        assert rate_limits.came(M, frame, 100.0) is None
-    refused = rate_limits.came(M, frame, 100.0)
+        assert rate_limits.admit(M, frame, 100.0) is None
+    refused = rate_limits.admit(M, frame, 100.0)
     assert refused is not None and refused.device == M and refused.refusal is Refusal.TOO_FAST
     assert rate.name in refused.detail
-    assert rate_limits.came(OTHER, frame, 100.0) is None, "each device has its own"
+    assert rate_limits.admit(OTHER, frame, 100.0) is None, "each device has its own"
     for n in range(1, 50):
-        assert rate_limits.came(M, frame, 100.0 + n * 1.01 / rate.a_second) is None
-    assert rate_limits.came(M, frame, 100.0 + 49 * 1.01 / rate.a_second) is not None
+        assert rate_limits.admit(M, frame, 100.0 + n * 1.01 / rate.a_second) is None
+    assert rate_limits.admit(M, frame, 100.0 + 49 * 1.01 / rate.a_second) is not None
 
 
 def test_a_long_message_counts_for_each_step_that_it_begins() -> None:
     rate_limits = RateLimits([M])
     frame = encode(News(TAG, bytes(15 * NEWS.step_bytes)))
     count = 0
-    while rate_limits.came(M, frame, 1.0) is None:
+    while rate_limits.admit(M, frame, 1.0) is None:
         count += 1
     assert count == int(NEWS.burst) // 16
 
@@ -87,20 +87,20 @@ def test_answers_that_we_asked_for_are_let_through() -> None:
     rate_limits, frame = RateLimits([M]), encode(IndexPage(TAG, bytes(60_000)))
     for n in range(300):
         rate_limits.asked(M, IndexSince(TAG, bytes(12), n), 1.0)
-        assert all(rate_limits.came(M, frame, 1.0) is None for _ in range(16))
+        assert all(rate_limits.admit(M, frame, 1.0) is None for _ in range(16))
     asks = [Ask(ID, 0, 5)] * 1000
     for _ in range(100):
         rate_limits.asked(M, Get(1, TAG, [], [Want(ID, asks)]), 1.0)
-        assert all(rate_limits.came(M, encode(of_kind(Chunks)), 1.0) is None for _ in range(1000))
+        assert all(rate_limits.admit(M, encode(of_kind(Chunks)), 1.0) is None for _ in range(1000))
     left = int(PAGES.burst) // 15
-    assert sum(rate_limits.came(M, frame, 1.0) is None for _ in range(1000)) <= left
+    assert sum(rate_limits.admit(M, frame, 1.0) is None for _ in range(1000)) <= left
 
 
 def test_what_is_no_message_and_who_is_no_peer_is_refused_elsewhere() -> None:
     rate_limits = RateLimits([M])
     for _ in range(5000):
-        assert rate_limits.came(M, b"\xc1", 1.0) is None
-        assert rate_limits.came(OTHER, encode(Open(VERSION)), 1.0) is None
+        assert rate_limits.admit(M, b"\xc1", 1.0) is None
+        assert rate_limits.admit(OTHER, encode(Open(VERSION)), 1.0) is None
 
 
 def test_thousands_of_files_at_once_trip_nothing(tmp_path: Path) -> None:

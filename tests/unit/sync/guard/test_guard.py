@@ -452,7 +452,7 @@ def test_deletes_from_the_end_of_all_times_are_no_flood(
     """Nobody takes them (docs/decisions/0004), so a few honest ones do not wait behind them."""
     a, b = filled(mesh)
     store, index_view = a.store, a.folder.index_view
-    bit = store.heads.of(b.key).bit
+    bit = store.heads.head_of(b.key).bit
     for path in some(a, 150):
         ours = index_view.ours(str(path.relative_to(a.share)))
         assert ours is not None

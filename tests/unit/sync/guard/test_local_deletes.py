@@ -110,7 +110,7 @@ def test_while_the_settler_reads_a_delete_may_be_a_rename(side: Side) -> None:
 def test_what_the_applier_worked_at_meanwhile_is_looked_at_again(side: Side) -> None:
     side.gone(*range(50))
     side.has(7, "f8")  # a version of another device came, and is on disk
-    assert side.locks.take("f9", LockOwner.APPLIER), "or is about to"
+    assert side.locks.lock("f9", LockOwner.APPLIER), "or is about to"
     assert side.judged(QUIET_S) == 48
     assert side.local_deletes.look_again() == ["f8", "f9"] and side.local_deletes.look_again() == []
     side.gone(*range(50, 100))
@@ -213,12 +213,12 @@ def test_a_walk_of_everything_is_to_come_until_the_last_one_is_over() -> None:
     walks.later("d")
     walks.stepped()
     walks.walked("")
-    assert walks.over(nothing) == [""] and walks.whole_to_come, "the second one"
+    assert walks.prefixes_done(nothing) == [""] and walks.whole_to_come, "the second one"
     assert walks.step(room=True) == (2, "")
     walks.stepped()
     walks.walked("")
     assert walks.whole_to_come
-    assert walks.over(nothing) == [""] and not walks.whole_to_come
+    assert walks.prefixes_done(nothing) == [""] and not walks.whole_to_come
 
 
 def test_everything_is_walked_soon_but_not_again_and_again() -> None:

@@ -23,7 +23,7 @@ ONE, OTHER, THIRD = (Life(bytes([n]) * 12) for n in (1, 2, 3))
 def heard(*said: tuple[float, Life]) -> bool:
     cloned_devices = ClonedDevices()
     for now, life in said:
-        cloned_devices.heard(DEVICE, life, now)
+        cloned_devices.life_heard(DEVICE, life, now)
     return cloned_devices.are_there(DEVICE)
 
 
@@ -48,9 +48,9 @@ def test_a_life_that_goes_on_beside_a_later_one_is_a_second_agent(
 def test_lives_without_end_are_not_kept() -> None:
     cloned_devices = ClonedDevices()
     for number in range(1000):
-        cloned_devices.heard(DEVICE, Life(number.to_bytes(12)), float(number))
+        cloned_devices.life_heard(DEVICE, Life(number.to_bytes(12)), float(number))
     assert len(cloned_devices._lives[DEVICE]) == LIVES_KEPT
-    cloned_devices.forget(DEVICE)
+    cloned_devices.device_left(DEVICE)
     assert not cloned_devices._lives
 
 

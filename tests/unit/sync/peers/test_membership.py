@@ -115,7 +115,7 @@ def test_who_does_not_learns_no_id_head_life_or_name(met: Met) -> None:
     kinds = {type(message) for message in met.messages}
     assert kinds == {Hello, Welcome}, "and nothing that it asks for"
     heads = met.a.store.heads
-    for secret in (b"share", heads.life, heads.of(met.b.key).life, b"a name of seventeen"):
+    for secret in (b"share", heads.life, heads.head_of(met.b.key).life, b"a name of seventeen"):
         assert not any(bytes(secret) in frame for frame in met.to_m)
     with pytest.raises(Refused):
         opened(OTHER_KEYS, met.a.key, met.m.key, "share", said[-1].folders[0])

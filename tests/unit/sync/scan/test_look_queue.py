@@ -14,7 +14,7 @@ from leftzmq.tree.entry import Kind, ScanKey
 def over(look_queue: LookQueue, path: str, now: float) -> None:
     """The look at this path was answered, and nothing more is to be seen of it."""
     look_queue.answered()
-    look_queue.left(path)
+    look_queue.not_looked_at(path)
     touched = look_queue.touched.pop(path)
     assert touched is not None
     look_queue.finish(path, touched, now)
@@ -23,62 +23,62 @@ def over(look_queue: LookQueue, path: str, now: float) -> None:
 def test_a_touch_during_a_look_counts_anew() -> None:
     locks = PathLocks()
     look_queue = LookQueue(locks)
-    look_queue.wait("f", 1.0, closed=True, rest_s=0.0)
-    assert look_queue.begin(1.0) == [("f",)]
-    look_queue.wait("f", 1.01, closed=True)
-    assert look_queue.begin(2.0) == [], "one look at a path at a time"
+    look_queue.touch("f", 1.0, closed=True, rest_s=0.0)
+    assert look_queue.next_looks(1.0) == [("f",)]
+    look_queue.touch("f", 1.01, closed=True)
+    assert look_queue.next_looks(2.0) == [], "one look at a path at a time"
     over(look_queue, "f", 2.0)
-    assert look_queue.first_due() == 2.0 + SETTLE_S and look_queue.begin(2.0) == []
-    assert look_queue.begin(2.0 + SETTLE_S) == [("f",)]
+    assert look_queue.first_due() == 2.0 + SETTLE_S and look_queue.next_looks(2.0) == []
+    assert look_queue.next_looks(2.0 + SETTLE_S) == [("f",)]
     over(look_queue, "f", 3.0)
-    assert not look_queue and locks.take("f", LockOwner.APPLIER)
+    assert not look_queue and locks.lock("f", LockOwner.APPLIER)
 
 
 def test_what_the_applier_works_at_is_looked_at_afterwards() -> None:
     locks = PathLocks()
     look_queue = LookQueue(locks)
-    assert locks.take("f", LockOwner.APPLIER)
-    look_queue.wait("f", 1.0, closed=True, rest_s=0.0)
-    assert look_queue.begin(1.0) == [] and look_queue and not look_queue.reading
+    assert locks.lock("f", LockOwner.APPLIER)
+    look_queue.touch("f", 1.0, closed=True, rest_s=0.0)
+    assert look_queue.next_looks(1.0) == [] and look_queue and not look_queue.reading
     locks.release(("f",), LockOwner.APPLIER)
-    assert look_queue.begin(1.0 + SETTLE_S) == [("f",)]
+    assert look_queue.next_looks(1.0 + SETTLE_S) == [("f",)]
 
 
 def test_what_went_with_its_folder_while_it_was_looked_at_is_looked_at_again() -> None:
     look_queue = LookQueue(PathLocks())
     for path in ("d/f", "dd"):
-        look_queue.wait(path, 1.0, closed=True, rest_s=0.0)
-    assert look_queue.begin(1.0) == [("d/f", "dd")]
+        look_queue.touch(path, 1.0, closed=True, rest_s=0.0)
+    assert look_queue.next_looks(1.0) == [("d/f", "dd")]
     look_queue.look_again_below("d")
-    look_queue.left("dd")
+    look_queue.not_looked_at("dd")
     over(look_queue, "d/f", 2.0)
-    assert look_queue.begin(2.0 + SETTLE_S) == [("d/f",)]
+    assert look_queue.next_looks(2.0 + SETTLE_S) == [("d/f",)]
 
 
 def test_so_many_looks_at_once_and_so_many_paths_a_look() -> None:
     look_queue = LookQueue(PathLocks())
     for number in range(LOOK_PATHS * LOOKS_AT_ONCE + 1):
-        look_queue.wait(f"{number:04}", 1.0, closed=True, rest_s=0.0)
-    begun = look_queue.begin(1.0)
+        look_queue.touch(f"{number:04}", 1.0, closed=True, rest_s=0.0)
+    begun = look_queue.next_looks(1.0)
     assert [len(paths) for paths in begun] == [LOOK_PATHS] * LOOKS_AT_ONCE
     assert look_queue.first_due() is None, "until one of them is answered"
     look_queue.answered()
-    assert [len(paths) for paths in look_queue.begin(1.0)] == [1]
+    assert [len(paths) for paths in look_queue.next_looks(1.0)] == [1]
 
 
 def test_a_file_that_is_written_all_the_time_is_come_back_to_once_a_second() -> None:
     look_queue = LookQueue(PathLocks(), patience_s=60.0)
     turns, now = 0, 0.0
     while now < 58.0:
-        look_queue.wait("f", now, closed=False, rest_s=1.0)
+        look_queue.touch("f", now, closed=False, rest_s=1.0)
         now += 0.005
         due = look_queue.first_due()
         assert due is not None
         if due <= now:
             turns += 1
-            assert look_queue.begin(now) == []
+            assert look_queue.next_looks(now) == []
     assert turns <= 61
-    begun = [look_queue.begin(now + at) for at in (0.5, 0.99, 0.996, 2.0)]
+    begun = [look_queue.next_looks(now + at) for at in (0.5, 0.99, 0.996, 2.0)]
     assert begun == [[], [], [("f",)], []], "a second after the last write"
 
 
@@ -90,12 +90,12 @@ def test_whatever_is_touched_again_and_again_is_looked_at_right_after_a_touch_wh
     """Also names that are closed, deleted and made anew every few milliseconds."""
     look_queue = LookQueue(PathLocks(), patience_s=10.0)
     last = now = 0.0
-    while not (begun := look_queue.begin(now)) or (closed and now < 8.0):
+    while not (begun := look_queue.next_looks(now)) or (closed and now < 8.0):
         if begun:
             over(look_queue, "f", now)
         if now >= last + every_s or now == 0.0:
             last = now
-            look_queue.wait("f", now, closed=closed, rest_s=SETTLE_S if closed else 1.0)
+            look_queue.touch("f", now, closed=closed, rest_s=SETTLE_S if closed else 1.0)
         now += 0.001
         assert now < 11.0
     if not closed or every_s < SETTLE_S:
@@ -108,38 +108,38 @@ def test_whatever_is_touched_again_and_again_is_looked_at_right_after_a_touch_wh
 def test_what_is_written_for_long_keeps_nobody_waiting() -> None:
     look_queue, now = LookQueue(PathLocks()), 0.0
     while now < 3.0:
-        look_queue.wait("f", now, closed=False, rest_s=1.0)
+        look_queue.touch("f", now, closed=False, rest_s=1.0)
         now += 0.4
     assert look_queue and not look_queue.busy
-    look_queue.wait("g", now, closed=True)
+    look_queue.touch("g", now, closed=True)
     assert look_queue.busy and look_queue.touched.first_eager("") == "g"
 
 
 def test_another_touch_brings_a_look_nearer_that_was_far_off() -> None:
     look_queue = LookQueue(PathLocks())
-    look_queue.wait("f", 0.0, closed=False, rest_s=1.0)
-    assert look_queue.begin(1.0) == [("f",)]
+    look_queue.touch("f", 0.0, closed=False, rest_s=1.0)
+    assert look_queue.next_looks(1.0) == [("f",)]
     look_queue.answered()
-    look_queue.left("f")
+    look_queue.not_looked_at("f")
     touched = look_queue.touched.get("f")
     assert touched is not None
     touched.rest_s = 8.0
     look_queue.look_at("f", touched, touched.rested(1.0))
     assert look_queue.first_due() == 9.0
-    look_queue.wait("f", 2.0, closed=False)
+    look_queue.touch("f", 2.0, closed=False)
     assert look_queue.first_due() == 2.0 + SETTLE_S
 
 
 def test_a_close_brings_a_look_forward_and_what_was_put_off_comes_once() -> None:
     look_queue = LookQueue(PathLocks())
-    look_queue.wait("f", 0.0, closed=False, rest_s=1.0)
-    look_queue.wait("f", 0.5, closed=False, rest_s=1.0)
-    look_queue.wait("f", 0.6, closed=True, rest_s=0.0)
-    assert look_queue.first_due() == 0.6 and look_queue.begin(0.6) == [("f",)]
+    look_queue.touch("f", 0.0, closed=False, rest_s=1.0)
+    look_queue.touch("f", 0.5, closed=False, rest_s=1.0)
+    look_queue.touch("f", 0.6, closed=True, rest_s=0.0)
+    assert look_queue.first_due() == 0.6 and look_queue.next_looks(0.6) == [("f",)]
     over(look_queue, "f", 0.7)
-    look_queue.wait("f", 2.0, closed=False, rest_s=1.0)
-    assert look_queue.begin(2.0) == [], "what was its place before leads nowhere"
-    assert look_queue.begin(3.0) == [("f",)]
+    look_queue.touch("f", 2.0, closed=False, rest_s=1.0)
+    assert look_queue.next_looks(2.0) == [], "what was its place before leads nowhere"
+    assert look_queue.next_looks(3.0) == [("f",)]
     assert look_queue.first_due() is None
 
 
@@ -151,7 +151,7 @@ def test_another_file_under_the_name_is_waited_for_as_if_it_were_the_first() -> 
     for size in (2, 3, 4):
         assert touched.saw(replace(one, size=size), patience_s, now)
     assert touched.rest_s == 8.0 and touched.slow
-    touched.taken(one, now + 10.0)
+    touched.state_taken(one, now + 10.0)
     assert touched.bound == now + 30.0, "doubled"
     assert not touched.saw(replace(one, inode=8), patience_s, now + 11.0)
     assert touched.rest_s == 1.0 and touched.bound == now + 21.0

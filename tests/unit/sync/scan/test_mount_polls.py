@@ -53,7 +53,7 @@ def test_a_look_that_began_while_it_was_away_is_answered_after_the_walk_that_fou
     scene.scheduler.on_looked(
         Looked("share", (Sighting("m/f", Sight.PROBLEM, problem=GONE),), ()), 2.0
     )
-    assert scene.problems.of("m") is GONE
+    assert scene.problems.problem_of("m") is GONE
     scene.walked(scene.scheduler.on_time_passed(2.0 + LOOK_PERIOD_S))
     assert not scene.problems.all()
 
@@ -69,7 +69,7 @@ def test_it_stays_while_walks_find_it_away(scene: Scene) -> None:
     scene.scheduler.on_walked(
         Walked("share", walk.walk, "m", (), 1, (GONE,), (), True, mounts=b"m"), 13.0
     )
-    assert scene.problems.of("m") is GONE
+    assert scene.problems.problem_of("m") is GONE
 
 
 def walks(out: Sequence[Action | Fact]) -> list[Walk]:

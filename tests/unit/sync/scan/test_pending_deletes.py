@@ -22,7 +22,7 @@ class Story:
         self.pending_deletes, self.alive, self.asked = PendingDeletes(), set(paths), 0
         self.order: list[str] = []
         for inode, (path, kind) in enumerate(paths.items(), start=1):
-            assert self.pending_deletes.hold(gone(path, kind, inode), 0.0)
+            assert self.pending_deletes.hold_delete(gone(path, kind, inode), 0.0)
 
     def is_empty(self, folder: str) -> bool:
         self.asked += 1
@@ -30,14 +30,14 @@ class Story:
 
     def tell(self, paths: list[str], now: float) -> None:
         for path in paths:
-            self.pending_deletes.forget(path)
+            self.pending_deletes.seen_again(path)
             self.alive.discard(path)
             self.order.append(path)
         self.pending_deletes.told(paths, now)
 
     def turn(self, now: float, *, quiet: bool = False) -> None:
         """What was held for a while is looked at once more, and is still gone."""
-        settled, doubted = self.pending_deletes.let_go(now, self.is_empty, quiet=quiet)
+        settled, doubted = self.pending_deletes.to_report(now, self.is_empty, quiet=quiet)
         self.tell([seen.path for seen in settled] + doubted, now)
 
 
@@ -80,7 +80,7 @@ def test_what_is_emptied_by_others_is_found_too() -> None:
     paths = {"t": Kind.DIRECTORY} | {f"t/d{n}": Kind.DIRECTORY for n in range(200)}
     story, now = Story(paths | {f"t/d{n}/f": Kind.FILE for n in range(200)}), 0.0
     for n in range(200):
-        story.pending_deletes.forget(f"t/d{n}/f")
+        story.pending_deletes.seen_again(f"t/d{n}/f")
     story.turn(now)
     assert not story.order
     story.alive = {path for path in story.alive if not path.endswith("/f")}
@@ -93,7 +93,7 @@ def test_what_is_emptied_by_others_is_found_too() -> None:
 def test_what_never_gets_empty_is_given_up() -> None:
     paths = {"t": Kind.DIRECTORY, "t/stays": Kind.FILE}
     story, now = Story(paths), 0.0
-    story.pending_deletes.forget("t/stays")
+    story.pending_deletes.seen_again("t/stays")
     while story.pending_deletes:
         now = max(now + 0.001, story.pending_deletes.deadline() or now)
         story.turn(now)

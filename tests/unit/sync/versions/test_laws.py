@@ -78,7 +78,7 @@ class Device:
         self.store.commit()
         for table in ("version", "device", "life"):
             self.store._db.execute(f"DELETE FROM {table}")
-        self.store.heads.__init__(self.store._db, self.store.begin)  # type: ignore[misc]
+        self.store.heads.__init__(self.store._db, self.store.begin_transaction)  # type: ignore[misc]
 
     def scan(self, path: str, now_ns: int) -> None:
         observed = self.disk.get(path)
@@ -89,7 +89,7 @@ class Device:
         if isinstance(change, FoundDeleted):
             self.trash.append(observed.content)
             del self.disk[path]
-            self.resolver.take(change.entry, None)
+            self.resolver.take_over(change.entry, None)
 
     def tree(self) -> dict[str, tuple[object, ...]]:
         """All that is synced of the disk."""
@@ -134,12 +134,12 @@ class Device:
         elif old is not None and (entry.deleted or old.content != entry.content):
             self.trash.append(old.content)
         if entry.deleted:
-            self.resolver.take(entry, None)
+            self.resolver.take_over(entry, None)
             return
         self.disk[path] = Observed(
             path, entry.kind, entry.size, entry.mtime_ns, entry.exec, entry.content, entry.depth
         )
-        self.resolver.take(entry, key_of(self.disk[path]))
+        self.resolver.take_over(entry, key_of(self.disk[path]))
 
 
 class World:

@@ -288,7 +288,7 @@ def test_what_is_held_as_gone_is_not_said_while_the_applier_works_there(make: Ma
     does(a, "delete", "g")  # while it is looked at, f is held: it may have another name now
     while not a.folder.scheduler._pending_deletes:
         live(world, 0.01)
-    assert a.folder.locks.take("f", LockOwner.APPLIER)
+    assert a.folder.locks.lock("f", LockOwner.APPLIER)
     live(world, 15.0)
     row = a.folder.index_view.ours("f")
     assert row is not None and not row.entry.deleted

@@ -48,7 +48,7 @@ def test_what_was_seen_before_the_applier_began_is_looked_at_again(a: Device) ->
     """Its claim came between the look and the version that would have been made of it: then a
     version of ours would be followed by an older one, and the others would drop us."""
     entry, key = ours(a)
-    assert a.folder.locks.take("f", LockOwner.APPLIER)
+    assert a.folder.locks.lock("f", LockOwner.APPLIER)
     a.take(PathsCleared("share", (Sighting("f", Sight.GONE, key),)))
     a.mesh.settle(seconds=1.0)
     assert ours(a) == (entry, key), "nothing is said of it while the applier is there"
@@ -74,7 +74,7 @@ def test_a_folder_that_is_found_deleted_again_and_again_is_tried_once(a: Device)
     (a.share / "d/mine").write_bytes(b"mine")
     a.folder.index_view.walked = False
     grave = deleted("z", made("z", folder("d")))
-    a.store.put(Row(grave, a.store.heads.of(a.mesh.devices["B"].key).mask))
+    a.store.put(Row(grave, a.store.heads.head_of(a.mesh.devices["B"].key).mask))
     a.take(RescanWanted("share", ("d",), walk=True))
     a.mesh.settle(limit=20_000)
     assert (a.share / "d/mine").read_bytes() == b"mine"
@@ -94,7 +94,7 @@ def test_many_paths_that_the_applier_works_at_are_one_turn_each_time(a: Device) 
 
     a.handle = counted  # type: ignore[method-assign]
     for path in paths:
-        assert a.folder.locks.take(path, LockOwner.APPLIER)
+        assert a.folder.locks.lock(path, LockOwner.APPLIER)
         a.mesh.now += 0.003
         a.take(PathsTouched("share", ((path, Touch.MADE),)))
         while a.mesh.step():
@@ -109,8 +109,8 @@ def test_many_paths_that_the_applier_works_at_are_one_turn_each_time(a: Device) 
 def test_one_thing_at_a_time_is_done_at_a_path(a: Device) -> None:
     """The applier, too: it puts a file where the conflict copy of another one is to be."""
     locks = a.folder.locks
-    assert locks.take("g", LockOwner.APPLIER) and not locks.take("g", LockOwner.APPLIER)
+    assert locks.lock("g", LockOwner.APPLIER) and not locks.lock("g", LockOwner.APPLIER)
     locks.release(("g",), LockOwner.SETTLER)
     assert locks.is_changing("g")
     locks.release(("g",), LockOwner.APPLIER)
-    assert locks.take("g", LockOwner.APPLIER)
+    assert locks.lock("g", LockOwner.APPLIER)

@@ -40,7 +40,7 @@ def test_before_the_first_walk_no_folder_is_deleted(tmp_path: Path, found: Obser
     store.begin_life(life("a"))
     index_view, theirs = IndexView(store), made("b", found)
     resolver = Resolver(index_view)
-    resolver.take(theirs, ScanKey(found.kind, found.size, found.mtime_ns, 0, 1, False, 1))
+    resolver.take_over(theirs, ScanKey(found.kind, found.size, found.mtime_ns, 0, 1, False, 1))
     head = store.heads.place(OTHER)
     assert head is not None
     index_view.reach |= head.mask
@@ -61,7 +61,7 @@ def test_the_name_of_a_copy_was_deleted(tmp_path: Path, text: str) -> None:
     loser = made("b", file("p", "the copy"))
     path = conflict_path(loser)
     grave = deleted("c", made("c", file(path, text)), now=30)
-    resolver.take(grave, None)
+    resolver.take_over(grave, None)
     assert resolver.copy_path(loser, 4) == (None if text == "the copy" else path)
     key = ScanKey(Kind.FILE, loser.size, 10 * S_NS, 0, 1, False, 1)
     again = resolver.take_copy(loser, path, key)
@@ -92,7 +92,7 @@ class Device:
         self.index_view.reach |= head.mask
         heard(self.index_view, head.bit, entry)
         while (ticket := self.resolver.ticket("p")) is not None:
-            self.resolver.take(ticket.entry, None)
+            self.resolver.take_over(ticket.entry, None)
 
     @property
     def ours(self) -> Entry:
@@ -133,7 +133,7 @@ def test_a_delete_of_ours_has_seen_what_other_deletes_had(tmp_path: Path) -> Non
     """The folder is ours, and was published again above the delete of a link that lay there."""
     d, c = Device(tmp_path, "d"), Device(tmp_path, "c")
     c.hear("d", LINK)
-    d.resolver.take(made("d", folder(), None, 1), None)
+    d.resolver.take_over(made("d", folder(), None, 1), None)
     d.hear("b", LINK_GONE)
     assert not d.ours.deleted
     tombstone = gone(d.index_view, "p", 0)
@@ -145,7 +145,7 @@ def test_a_delete_of_ours_has_seen_what_other_deletes_had(tmp_path: Path) -> Non
 def test_a_write_that_no_delete_had_seen_stays(tmp_path: Path) -> None:
     a, c = Device(tmp_path, "a"), Device(tmp_path, "c")
     c.hear("a", LINK)
-    c.resolver.take(made("c", link(target="elsewhere", mtime=11), LINK, 7), None)
+    c.resolver.take_over(made("c", link(target="elsewhere", mtime=11), LINK, 7), None)
     a.hear("b", LINK_GONE)
     a.hear("d", FOLDER_GONE)
     c.hear("a", a.ours)
