@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 import msgspec
 
 from leftzmq.errors import Refusal, Refused

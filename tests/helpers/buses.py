@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import zmq
 from zmq.utils import z85
@@ -44,7 +45,7 @@ class Side:
     def turn(self, timeout_ms: int = 5) -> None:
         self.raws += self.bus.poll(timeout_ms)
 
-    def of(self, kind: type) -> list:
+    def of(self, kind: type) -> list[Any]:
         return [raw for raw in self.raws if isinstance(raw, kind)]
 
     def dials(self, other: Side) -> None:
@@ -54,7 +55,9 @@ class Side:
     def subscribes(self, other: Side) -> None:
         self.bus.subscribe(other.device, other.bus.ports.bulk, other.bus.ports.news)
 
-    def client(self, kind: Socket, keys: DeviceKeyPair | None, type: int | None = None, **options):
+    def client(
+        self, kind: Socket, keys: DeviceKeyPair | None, type: int | None = None, **options: Any
+    ) -> zmq.Socket[bytes]:
         """Returns a raw client of this side's bound socket, from a context of its own; keys None:
         NULL."""
         context = zmq.Context()

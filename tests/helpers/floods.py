@@ -28,6 +28,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final, overload
@@ -351,6 +352,10 @@ class Raider(Stranger):
         self._up: set[Socket] = set()
         self._cut = True
         self._dialed_at = 0.0
+        self.claims: list[FolderHello] | None = None  # rows to say instead of its own
+
+    def _folders(self) -> list[FolderHello]:
+        return super()._folders() if self.claims is None else self.claims
 
     @property
     def is_up(self) -> bool:
@@ -512,6 +517,10 @@ def pour(
         elif kind is Socket.NEWS:
             time.sleep(SUBSCRIPTIONS_REST_S)
     close(raiders)
+
+
+def _empty_file(raider: Raider, number: int) -> Entry:
+    return raider.file(f"{number}", b"")
 
 
 def keep(raid: Raid, raiders: list[Raider], each: Callable[[], None] = lambda: None) -> None:
@@ -802,7 +811,7 @@ def fat_vector(raider: Raider, counter: int) -> Vector:
 def offers(raid: Raid, count: int, make: Callable[[Raider, int], Entry]) -> None:
     """The raider has so many entries in its index, from its first hello on."""
     (raider,) = raid.raiders()
-    raider.entries = Shelf(count, lambda number: make(raider, number))  # type: ignore[assignment]
+    raider.entries = Shelf(count, lambda number: make(raider, number))
     keep(raid, [raider])
 
 
@@ -870,7 +879,7 @@ def begun_indexes(raid: Raid) -> None:
 
     for raider in raiders:
         raider.on_index = first_page
-        raider.entries = Shelf(1000, lambda number, raider=raider: raider.file(f"{number}", b""))
+        raider.entries = Shelf(1000, partial(_empty_file, raider))
     again_at = [0.0]
 
     def again() -> None:
@@ -1126,7 +1135,7 @@ def outsider(raid: Raid) -> None:
         if time.monotonic() > half and not claimed:
             claimed = True
             claims = list(rows.values())  # a replay: it cannot make rows of its own
-            raider._folders = lambda *_, claims=claims: claims
+            raider.claims = claims
             raider.put(Socket.CONTROL, raider.hello())
             raider.put(Socket.BULK, Open(raider.version))
         time.sleep(0.005)

@@ -122,17 +122,17 @@ class Mesh:
     def others(self, device: Device) -> list[Device]:
         return [d for d in self.devices.values() if d is not device and d.alive]
 
-    def submit(self, device: Device, job: Job) -> None:  # type: ignore[override]
+    def submit(self, device: Device, job: Job) -> None:
         device.take(device.runner.run(job))
 
-    def send(self, device: Device, link: Link, message: Message, body: object) -> None:  # type: ignore[override]
+    def send(self, device: Device, link: Link, message: Message, body: object) -> None:
         receiver = next(d for d in self.devices.values() if d.key == link.device)
         if receiver.alive:
             back = Way.CAME if link.way is Way.DIALED else Way.DIALED
             came = Link(device.key, back, b"\0" + device.key[:4] if back is Way.CAME else b"")
             self._take(receiver, node.arrival(receiver, came, message, body))
 
-    def publish(self, device: Device, publish: actions.Publish) -> None:  # type: ignore[override]
+    def publish(self, device: Device, publish: actions.Publish) -> None:
         news = device.sealed(publish)
         for other in self.others(device):
             if not self.drop_news:
@@ -143,7 +143,7 @@ class Mesh:
         if fact is not None:
             receiver.take(fact)
 
-    def subscribe(self, device: Device, key: DeviceKey) -> None:  # type: ignore[override]
+    def subscribe(self, device: Device, key: DeviceKey) -> None:
         pass
 
     def step(self) -> bool:

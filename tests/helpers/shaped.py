@@ -67,7 +67,7 @@ class Shaped(Mesh):
     def name_of(self, link: Link) -> str:
         return next(d.name for d in self.devices.values() if d.key == link.device)
 
-    def send(self, sender: Device, link: Link, message: Message, body: object) -> None:  # type: ignore[override]
+    def send(self, sender: Device, link: Link, message: Message, body: object) -> None:
         to = self.name_of(link)
         if isinstance(message, Get):
             self.asks.append((sender.name, to, message))

@@ -9,7 +9,7 @@ calls `turn`, and so decides when it answers.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import zmq
@@ -79,17 +79,18 @@ class Stranger:
 
     def __init__(
         self,
-        context: zmq.Context,
+        context: zmq.Context[zmq.Socket[bytes]],
         actor: Actor,
         secret: bytes,
         agents: list[Actor],
-        others: set[int] = frozenset(),
+        others: Collection[int] = frozenset(),
     ) -> None:
         pair = device_key.load_or_make(device_key_file(actor.state))
         self.name, self.device, self.keys = actor.name, pair.public, derive_keys(secret)
         self._agents = agents
         self.life = make_life(device_mark(self.device), 1_700_000_000, b"test")
-        self.version, self.greets, self.answer = VERSION, True, honest
+        self.version, self.greets = VERSION, True
+        self.answer: Answer = honest
         self.tells_index = True
         self.entries: list[Entry] = []
         self.data: dict[bytes, bytes] = {}
@@ -102,9 +103,9 @@ class Stranger:
         self._bound[Socket.CONTROL].bind(f"tcp://{HOST}:{actor.port}")
         self._ports = [self._bind(kind, others) for kind in (Socket.BULK, Socket.NEWS)]
         self._routes: dict[Socket, bytes] = {}
-        self._dialed: dict[Socket, zmq.Socket] = {}
+        self._dialed: dict[Socket, zmq.Socket[bytes]] = {}
 
-    def _bind(self, kind: Socket, others: set[int]) -> int:
+    def _bind(self, kind: Socket, others: Collection[int]) -> int:
         socket = self._bound[kind]
         while True:
             socket.bind(f"tcp://{HOST}:0")
@@ -140,10 +141,10 @@ class Stranger:
             self.say(Socket.CONTROL, encode(Hello(self.version, self.name, self._folders(), [])))
             self.say(Socket.BULK, encode(Open(self.version)))
 
-    def _before_connect(self, kind: Socket, socket: zmq.Socket) -> None:
+    def _before_connect(self, kind: Socket, socket: zmq.Socket[bytes]) -> None:
         """For tests that watch how a connection is made: a later monitor would miss it."""
 
-    def _raw_subscriber(self, key: bytes) -> zmq.Socket:
+    def _raw_subscriber(self, key: bytes) -> zmq.Socket[bytes]:
         socket = self._context.socket(zmq.XSUB)
         socket.linger = 0
         socket.curve_publickey, socket.curve_secretkey = self._pair.public, self._pair.secret
@@ -238,7 +239,7 @@ class Stranger:
         while _take(self._bound[Socket.NEWS]) is not None:
             self._routes[Socket.NEWS] = b""  # a subscription
 
-    def _hear(self, kind: Socket, came: zmq.Socket, frames: list[bytes]) -> None:
+    def _hear(self, kind: Socket, came: zmq.Socket[bytes], frames: list[bytes]) -> None:
         try:
             message = decode(frames[0], kind)
         except Refused:
@@ -260,7 +261,7 @@ class Stranger:
                 if answer is not None:
                     self._reply(kind, came, *answer)
 
-    def _reply(self, kind: Socket, came: zmq.Socket, *frames: bytes) -> None:
+    def _reply(self, kind: Socket, came: zmq.Socket[bytes], *frames: bytes) -> None:
         route = [self._routes[kind]] if came is self._bound[kind] else []
         try:
             came.send_multipart([*route, *frames], zmq.DONTWAIT)
@@ -287,7 +288,8 @@ class Stranger:
 
     def _welcome(self) -> Welcome:
         folders = self._folders()
-        return Welcome(self.version, self.name, folders, *self._ports, 32 << 20, False, [])
+        bulk, news = self._ports
+        return Welcome(self.version, self.name, folders, bulk, news, 32 << 20, False, [])
 
 
 def honest(stranger: Stranger, get: Get) -> list[bytes] | None:
@@ -315,7 +317,7 @@ def answer_of(stranger: Stranger, get: Get, plain: dict[bytes, bytes]) -> list[b
     return [encode(Chunks(get.number, get.tag, parts, [])), b"".join(box for _, box in boxes)]
 
 
-def _take(socket: zmq.Socket) -> list[bytes] | None:
+def _take(socket: zmq.Socket[bytes]) -> list[bytes] | None:
     try:
         return socket.recv_multipart(zmq.DONTWAIT)
     except zmq.ZMQError:

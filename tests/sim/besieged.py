@@ -14,6 +14,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -118,7 +119,7 @@ def _live(plan: Siegeplan, world: Siege) -> None:
                 act.what, world.devices[act.device], random.Random(f"{plan.seed}/{act.number}")
             )
         else:
-            world.after(act.at + 2.0, lambda act=act: _do(plan, world, ledger, users, act))
+            world.after(act.at + 2.0, partial(_do, plan, world, ledger, users, act))
     for device in world.devices.values():
         world.after(0.0, device.start)
     world.after(1.0, world.arrive)

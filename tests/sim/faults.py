@@ -375,6 +375,7 @@ class Faults:
         device.disk.flush_all()
         device.watching.stop()
         if chance.random() < 0.5:
+            assert device.unmounted is not None
             self._hidden[device.name] = dict(device.unmounted.children)
             device.unmounted.children.clear()
             if device.alive:

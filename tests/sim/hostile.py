@@ -9,7 +9,7 @@ the purpose of a lie (`lies`, `sayings`), nor when the device connects and leave
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -322,5 +322,5 @@ def pairs(*some: tuple[bytes, int]) -> bytes:
     return b"".join(writer + (count % 2**64).to_bytes(8, "big") for writer, count in some)
 
 
-def changed(fields: Fields, other: dict[int, object]) -> Fields:
+def changed(fields: Fields, other: Mapping[int, object]) -> Fields:
     return [other.get(at, field) for at, field in enumerate(fields)]

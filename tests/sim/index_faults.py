@@ -9,6 +9,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from leftzmq.errors import IndexFault
@@ -71,7 +72,7 @@ def _live(world: World, fault: IndexFault, number: int) -> bool:
     for at, (deed, when) in enumerate(DEEDS):
         for device in world.devices.values():
             chance = random.Random(f"{at}/{device.name}")
-            world.after(1.0 + when, lambda e=deed, d=device, c=chance: users.do(e, d, c))
+            world.after(1.0 + when, partial(users.do, deed, device, chance))
     world.run_until(world.now + 12.0)
     faults.end()
     settle(world)

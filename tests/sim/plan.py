@@ -11,6 +11,7 @@ import random
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -251,7 +252,7 @@ def _live(plan: Plan, world: World) -> None:
         if step.at < 0:
             act(step)
         else:
-            world.after(step.at + 1.0, lambda step=step: act(step))
+            world.after(step.at + 1.0, partial(act, step))
     for device in world.devices.values():
         world.after(world.random.choice((0.0, 0.0, 2.0)), device.start)
     last = max((step.at for step in plan.steps), default=0.0)

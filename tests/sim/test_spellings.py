@@ -3,7 +3,7 @@ the simulation (docs/decisions/0012). B has such a disk; A and C have exact ones
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -54,7 +54,7 @@ def contents(device: SimDevice) -> dict[str, object]:
     return {path: what[1] if len(what) > 1 else what[0] for path, what in tree_of(device).items()}
 
 
-def all_have(world: World, wanted: dict[str, object]) -> None:
+def all_have(world: World, wanted: Mapping[str, object]) -> None:
     for device in world.devices.values():
         assert contents(device) == wanted, device.name
         assert not device.folder.problems.all() and not device.folder.index_view.counters.tickets

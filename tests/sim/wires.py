@@ -186,12 +186,12 @@ class Wires:
                 return False
             self._carry(wire, True, message, body)
             return True
-        wire = self._came(device, link, socket)
-        if wire is None:
+        came = self._came(device, link, socket)
+        if came is None:
             return False
-        if not wire.up:
-            return self._world.now < wire.noticed_at
-        self._carry(wire, False, message, body)
+        if not came.up:
+            return self._world.now < came.noticed_at
+        self._carry(came, False, message, body)
         return True
 
     def _dialed(self, device: SimDevice, key: DeviceKey) -> Wire:

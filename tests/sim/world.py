@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from leftzmq.disk.share import Share
@@ -384,7 +385,7 @@ class SimDevice(Device):
         while self._running[lane] < WORKERS and self._lanes[lane]:
             job = self._lanes[lane].popleft()
             self._running[lane] += 1
-            self.later(self.world.delays.job(), lambda job=job: self._run(lane, job))
+            self.later(self.world.delays.job(), partial(self._run, lane, job))
 
     def waiting_jobs(self) -> list[Job]:
         """Returns the jobs that no worker has begun."""
