@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.errors import Refused, UsageError
-from leftzmq.tree.path import check_path
+from leftzmq.tree.rules import check_path
 
 ANSWER_S: Final = 600.0
 """For the agent to read through the trash, beside its other work."""

@@ -5,7 +5,7 @@ what any of it is used for.
 """
 
 from leftzmq.config.checks import nobody_has_our_key
-from leftzmq.config.reading import load, load_device
+from leftzmq.config.peer_toml import load, load_device
 from leftzmq.config.values import (
     MAX_PEERS,
     PATIENCE_S,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from leftzmq.config.table import Table
+from leftzmq.config.toml_table import Table
 from leftzmq.config.values import Config, DeviceConfig, PeerConfig
 from leftzmq.errors import ConfigError
 

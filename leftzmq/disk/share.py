@@ -21,7 +21,8 @@ from leftzmq.disk.fs.real import RealRoot, make_root
 from leftzmq.disk.fs.spelling import SpelledRoot, tell_apart
 from leftzmq.disk.trash.trash import TRASH_NAME
 from leftzmq.errors import ShareError, Stop, StopCause
-from leftzmq.tree.path import LEFT_DIRECTORY, name_of, parent_of
+from leftzmq.tree.path import name_of, parent_of
+from leftzmq.tree.rules import LEFT_DIRECTORY
 
 MARKER_NAME: Final = "marker"
 MARKER_VERSION: Final = 1

@@ -36,7 +36,7 @@ from leftzmq.sync.versions.peer_lag import PeerLag
 from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.tree.entry import Entry
 from leftzmq.wire import page as pages
-from leftzmq.wire.hello import Standing
+from leftzmq.wire.folder_rows import Standing
 from leftzmq.wire.local import EventKind, Scalar
 
 

@@ -25,7 +25,7 @@ from leftzmq.sync.jobs import (
     TrashRestored,
     TrashSwept,
 )
-from leftzmq.tree.path import check_path
+from leftzmq.tree.rules import check_path
 from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.paging import PAGE_BYTES, PAGE_ITEMS, fitting
 from leftzmq.wire.replies import Reply, RestoredReply, Stayed, TrashPage, TrashVersion

@@ -15,7 +15,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from leftzmq.tree.entry import Entry, Kind
-from leftzmq.tree.path import MAX_NAME_BYTES, join, name_of, parent_of
+from leftzmq.tree.path import join, name_of, parent_of
+from leftzmq.tree.rules import MAX_NAME_BYTES
 from leftzmq.tree.version import device_letters
 
 CONFLICT_MARK: Final = ".conflict-"

@@ -11,7 +11,7 @@ from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
 from leftzmq.content.lists import MAX_LEVELS
 from leftzmq.errors import Refusal, Refused
 from leftzmq.tree.entry import ID_BYTES, MAX_LINK_BYTES, MAX_SIZE, ContentId, Entry, Kind
-from leftzmq.tree.path import check_path
+from leftzmq.tree.rules import check_path
 from leftzmq.tree.version import MAX_COUNTER, MAX_STAMP, MAX_WRITERS, Life, Vector
 from leftzmq.wire.messages import WireEntry
 

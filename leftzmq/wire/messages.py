@@ -58,7 +58,7 @@ OUR_CAPABILITIES: Final = tuple(Capability)
 
 
 class FolderHello(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """One folder in a hello or welcome, for devices that hold its secret (wire/hello).
+    """One folder in a hello or welcome, for devices that hold its secret (wire/folder_rows).
 
     proof: proves to this one receiver that the sender holds the secret
     sealed: the sender's state in the folder: a nonce, then a box of 40 bytes

@@ -16,7 +16,7 @@ from leftzmq.content.seal import open_page, seal_page
 from leftzmq.errors import Refusal, Refused, counted
 from leftzmq.tree.accepted import NOTHING, Accepted
 from leftzmq.tree.entry import MAX_LINK_BYTES, Entry
-from leftzmq.tree.path import MAX_PATH_BYTES
+from leftzmq.tree.rules import MAX_PATH_BYTES
 from leftzmq.tree.version import LIFE_BYTES, Life
 from leftzmq.wire.check import check_entry, to_wire
 from leftzmq.wire.messages import MAX_PAGE_ENTRIES, MAX_SEALED_BYTES, WirePage, WireRange

@@ -23,7 +23,7 @@ from leftzmq.index.flush import fits_bytes, flush
 from leftzmq.index.reader import Reader
 from leftzmq.sync import jobs
 from leftzmq.sync.jobs import Job, JobDone, JobStopped
-from leftzmq.tree.path import LEFT_DIRECTORY
+from leftzmq.tree.rules import LEFT_DIRECTORY
 from leftzmq.wire.page import Page, cut_pages, seal
 from leftzmq.work import fetch_jobs, keep_jobs, mount_check, serve_jobs
 from leftzmq.work.folder_context import FolderContext

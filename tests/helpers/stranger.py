@@ -29,7 +29,7 @@ from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector, make_life
 from leftzmq.wire import page as pages
 from leftzmq.wire.codec import Socket, decode, encode
-from leftzmq.wire.hello import Standing, row
+from leftzmq.wire.folder_rows import Standing, row
 from leftzmq.wire.messages import (
     NEWS_TOPIC,
     VERSION,

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.path import LEFT_DIRECTORY
+from leftzmq.tree.rules import LEFT_DIRECTORY
 
 from . import laws
 from .ledger import Ledger

@@ -14,7 +14,7 @@ from typing import Final
 from leftzmq.errors import IndexFault, ProblemKind
 from leftzmq.sync.jobs import Apply, Job, WriteChunks
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.path import LEFT_DIRECTORY
+from leftzmq.tree.rules import LEFT_DIRECTORY
 
 from .disk import DISK_BYTES, Inode
 from .fs import Crash

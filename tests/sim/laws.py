@@ -8,7 +8,8 @@ from __future__ import annotations
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX, folded, is_within
+from leftzmq.tree.path import folded, is_within
+from leftzmq.tree.rules import LEFT_DIRECTORY, LEFTING_SUFFIX
 
 from .disk import Inode
 from .ledger import Content, Delete, Ledger, content_of

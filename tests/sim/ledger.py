@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.path import LEFTING_SUFFIX
+from leftzmq.tree.rules import LEFTING_SUFFIX
 
 from .disk import Inode
 from .hands import Hands

@@ -35,7 +35,7 @@ from leftzmq.transport.decode import SealedArrived, arrived
 from leftzmq.tree.version import Life, make_life
 from leftzmq.wire import page as pages
 from leftzmq.wire.codec import Socket, encode
-from leftzmq.wire.hello import Standing, opened
+from leftzmq.wire.folder_rows import Standing, opened
 from leftzmq.wire.messages import Chunks, Get, Hello, IndexPage, Message, News, Open, Welcome
 from leftzmq.work.runner import JobRunner
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from leftzmq.disk.watcher.reports import Lost, Report, ReportBatch, Touched
 from leftzmq.disk.watcher.reports import TouchReport as Seen
 from leftzmq.sync.facts import Fact, MountChanged, PathsTouched, Touch, WatchLost
-from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX
+from leftzmq.tree.rules import LEFT_DIRECTORY, LEFTING_SUFFIX
 
 from .disk import Disk, Inode
 

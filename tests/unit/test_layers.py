@@ -386,7 +386,7 @@ def test_a_breach_is_a_sentence(tmp_path: Path, module: str, source: str, said: 
         ("disk/fs/real.py", "import os\nfrom leftzmq.disk.fs import linux\nopen('x')"),
         ("disk/fs/linux.py", "import ctypes, os"),
         ("disk/share.py", "from pathlib import Path\ndef f(p: Path, root):\n  root.stat(p.name)"),
-        ("disk/watcher/native.py", "import watchdog.observers"),
+        ("disk/watcher/fallback.py", "import watchdog.observers"),
         ("cli/a.py", "from leftzmq.runtime.agent import x\nimport rich"),
         ("transport/a.py", "import zmq, threading, time, os"),
     ],

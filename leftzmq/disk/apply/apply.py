@@ -35,8 +35,9 @@ from leftzmq.disk.fs.permissions import make_folder
 from leftzmq.disk.trash.trash import Spot, Trash
 from leftzmq.errors import Refused
 from leftzmq.tree.entry import Kind, ScanKey
-from leftzmq.tree.path import check_path, join, name_of, parent_of
+from leftzmq.tree.path import join, name_of, parent_of
 from leftzmq.tree.plan import Operation, Verb
+from leftzmq.tree.rules import check_path
 
 
 def apply(

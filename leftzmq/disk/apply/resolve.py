@@ -24,8 +24,9 @@ from leftzmq.disk.fs.interface import Root
 from leftzmq.disk.fs.permissions import keep_from
 from leftzmq.disk.trash.trash import Spot, Trash
 from leftzmq.tree.entry import Entry, Kind
-from leftzmq.tree.path import check_path, name_of, parent_of
+from leftzmq.tree.path import name_of, parent_of
 from leftzmq.tree.plan import Held, Operation, Verb
+from leftzmq.tree.rules import check_path
 
 MAX_TEXT_BYTES: Final = 1 << 20
 

@@ -21,7 +21,8 @@ from leftzmq.disk.fs.permissions import make_folder
 from leftzmq.disk.staging.lefting import create_lefting, throw_away
 from leftzmq.disk.trash.trash import TRASH_PATH, copy_bytes, is_batch, our_names
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.path import check_path, is_below, join, name_of, parent_of, sort_key
+from leftzmq.tree.path import is_below, join, name_of, parent_of, sort_key
+from leftzmq.tree.rules import check_path
 
 STEP_CALLS: Final = 400  # as in a sweep of the trash (disk/trash/retention)
 PART_NAMES: Final = 128  # names of one folder, all stat'ed while it is open

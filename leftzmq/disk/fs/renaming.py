@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Final
 
 from leftzmq.disk.fs import linux
-from leftzmq.tree.path import LEFTING_SUFFIX
+from leftzmq.tree.rules import LEFTING_SUFFIX
 
 _NOT_KNOWN_HERE: Final = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
 _NEITHER: Final = (

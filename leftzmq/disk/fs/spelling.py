@@ -22,7 +22,8 @@ from typing import Final
 from unicodedata import normalize
 
 from leftzmq.disk.fs.interface import Closing, Directory, File, NotKept, OtherSpelling, Root, Stat
-from leftzmq.tree.path import LEFT_DIRECTORY, folded, name_of, parent_of
+from leftzmq.tree.path import folded, name_of, parent_of
+from leftzmq.tree.rules import LEFT_DIRECTORY
 
 ASKED_NAMES: Final = 64
 """How many names of a folder are tested to learn how its file system treats spellings. One name

@@ -24,7 +24,8 @@ from leftzmq.disk.fs.interface import Directory, LastFolder, Root, Stat
 from leftzmq.disk.scan.sighting import Sight, Sighting, SliceSighting
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
 from leftzmq.tree.entry import MAX_LINK_BYTES, ContentId, Kind, Observed, ScanKey
-from leftzmq.tree.path import check_path, join, name_of, parent_of
+from leftzmq.tree.path import join, name_of, parent_of
+from leftzmq.tree.rules import check_path
 
 RACY_NS: Final = 20_000_000  # a tick is 10 ms if HZ is 100, and times are rounded down to a tick
 LOOK_BYTES: Final = 1 << 20

@@ -17,16 +17,9 @@ from leftzmq.disk.scan.index_cursor import IndexCursor, Ours
 from leftzmq.disk.scan.mounts import Mounts
 from leftzmq.errors import Problem, ProblemKind, Refusal, Refused
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.path import (
-    LEFT_DIRECTORY,
-    LEFTING_SUFFIX,
-    check_path,
-    name_of,
-    parent_of,
-    path_of_key,
-    sort_key,
-)
+from leftzmq.tree.path import name_of, parent_of, path_of_key, sort_key
 from leftzmq.tree.plan import Staged
+from leftzmq.tree.rules import LEFT_DIRECTORY, LEFTING_SUFFIX, check_path
 
 STATS_AT_ONCE: Final = 512
 """Names are kept for a whole folder (60 bytes each), stats only for this many (350 bytes each)."""

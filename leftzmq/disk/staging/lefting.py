@@ -17,8 +17,9 @@ from leftzmq.disk.fs.errno_meaning import is_gone, raise_if_short
 from leftzmq.disk.fs.interface import Directory, File, Root, Stat
 from leftzmq.disk.trash.trash import Spot, Trash
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.path import LEFTING_SUFFIX, MAX_NAME_BYTES, join, name_of, parent_of
+from leftzmq.tree.path import join, name_of, parent_of
 from leftzmq.tree.plan import Staged
+from leftzmq.tree.rules import LEFTING_SUFFIX, MAX_NAME_BYTES
 
 HASHED_NAMES: Final = 8  # as many power cuts may hit one file before anybody cleans up
 HASH_BYTES: Final = 8  # HASH16: 16 hex digits in the name of a .lefting for a name that is too long

@@ -32,8 +32,9 @@ from leftzmq.disk.staging.lefting import (
 )
 from leftzmq.errors import ProblemKind, Refused
 from leftzmq.tree.entry import Entry
-from leftzmq.tree.path import LEFTING_SUFFIX, name_of, parent_of
+from leftzmq.tree.path import name_of, parent_of
 from leftzmq.tree.plan import Staged
+from leftzmq.tree.rules import LEFTING_SUFFIX
 
 HOLE_BYTES: Final = 64 << 10  # fewer zeros are written: a hole saves whole blocks only
 FLUSH_STEP_BYTES: Final = 4 << 20

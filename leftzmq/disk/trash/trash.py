@@ -20,7 +20,8 @@ from typing import Final, Self
 from leftzmq.disk.fs.interface import Directory, File, Root, is_free
 from leftzmq.disk.fs.permissions import keep
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.path import LEFT_DIRECTORY, join, name_of, parent_of
+from leftzmq.tree.path import join, name_of, parent_of
+from leftzmq.tree.rules import LEFT_DIRECTORY
 
 TRASH_NAME: Final = "trash"
 TRASH_PATH: Final = f"{LEFT_DIRECTORY}/{TRASH_NAME}"

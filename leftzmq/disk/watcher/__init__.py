@@ -14,7 +14,7 @@ from typing import Final
 from watchdog.utils import BaseThread
 
 from leftzmq.disk.fs.real import RealRoot, real_path
-from leftzmq.disk.watcher.native import Native
+from leftzmq.disk.watcher.fallback import Fallback
 from leftzmq.disk.watcher.reports import (
     COOKIE_PREFIX,
     CookieReport,
@@ -75,7 +75,7 @@ class Watcher:
         self.has_close = sys.platform == "linux" and not native
         self._path, self._report = path, report
         self._root: RealRoot | None = None
-        self._source: Inotify | Native | None = None
+        self._source: Inotify | Fallback | None = None
         self._trying: _Trying | None = None
 
     @property
@@ -113,7 +113,7 @@ class Watcher:
                 self._source.watch_mounts()
                 self._source.watch_all()
             else:
-                self._source = Native(str(self._path), self._report)
+                self._source = Fallback(str(self._path), self._report)
             self._source.start()
             self._root = root
         except OSError:

@@ -42,7 +42,8 @@ from leftzmq.disk.watcher.reports import (
 )
 from leftzmq.disk.watcher.rests import Rests, is_lefting
 from leftzmq.disk.watcher.watches import Watch, Watches
-from leftzmq.tree.path import LEFT_DIRECTORY, is_within
+from leftzmq.tree.path import is_within
+from leftzmq.tree.rules import LEFT_DIRECTORY
 
 MOUNTS_REST_S: Final = 0.02
 """Shortest time between two reads of the mount table: containers mount and unmount by the

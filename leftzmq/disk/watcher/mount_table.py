@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from leftzmq.tree.path import LEFT_DIRECTORY
+from leftzmq.tree.rules import LEFT_DIRECTORY
 
 _POINT: Final = 4  # the field with the mount point; the fields before it identify the mount
 _ESCAPED: Final = re.compile(rb"\\([0-7]{3})")

@@ -11,7 +11,7 @@ from typing import Final
 from watchdog.observers.inotify_c import InotifyConstants as IN
 from watchdog.observers.inotify_c import InotifyEvent
 
-from leftzmq.tree.path import LEFTING_SUFFIX
+from leftzmq.tree.rules import LEFTING_SUFFIX
 
 REST_S: Final = 0.002
 """Sleep between two reads of the queue, so that events arrive in batches. It cuts the CPU time for

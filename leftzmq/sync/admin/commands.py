@@ -18,7 +18,7 @@ from leftzmq.sync.admin.status import problems
 from leftzmq.sync.facts import Asked
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.guard.states import GuardMove
-from leftzmq.tree.path import check_path
+from leftzmq.tree.rules import check_path
 
 _NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
 _BOUND: Final = re.compile(r"\d{8}-\d{6}(-[0-9a-f]{8}-?)?", re.ASCII)  # of the names of batches

@@ -20,8 +20,9 @@ from leftzmq.sync.jobs import ClearStaging, Discard, Discarded, Leftover, Stagin
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.tree.entry import Entry
-from leftzmq.tree.path import LEFTING_SUFFIX, is_below, name_of
+from leftzmq.tree.path import is_below, name_of
 from leftzmq.tree.plan import Operation, Staged, Verb
+from leftzmq.tree.rules import LEFTING_SUFFIX
 
 T = TypeVar("T")
 

@@ -37,7 +37,7 @@ from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.sync.versions.withheld import NOTHING_TOLD, WhyWithheld
 from leftzmq.tree.entry import Entry, Kind, Observed, ScanKey, local_change, tombstone
 from leftzmq.tree.plan import Held
-from leftzmq.wire.hello import Standing
+from leftzmq.wire.folder_rows import Standing
 from leftzmq.wire.local import EventKind
 from leftzmq.wire.messages import IndexSince
 from leftzmq.wire.page import Page, cut_pages

@@ -32,7 +32,7 @@ from leftzmq.sync.versions.peer_counts import HeldCount
 from leftzmq.sync.versions.remote_changes import Heard, heard
 from leftzmq.tree.entry import Entry
 from leftzmq.tree.version import Life
-from leftzmq.wire.hello import Standing
+from leftzmq.wire.folder_rows import Standing
 from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import IndexSince
 from leftzmq.wire.page import Page

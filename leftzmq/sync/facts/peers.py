@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leftzmq.sync.link import DeviceKey, Link
-from leftzmq.wire.hello import Standing
+from leftzmq.wire.folder_rows import Standing
 
 
 @dataclass(frozen=True, slots=True)

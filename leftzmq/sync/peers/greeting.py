@@ -35,7 +35,7 @@ from leftzmq.sync.peers.peer_state import Peer, PeerMove, PeerPhase
 from leftzmq.sync.peers.refused_keys import RefusedKeys
 from leftzmq.sync.upload.listener import MAX_CREDIT_BYTES
 from leftzmq.tree.version import DEVICE_MARK_BYTES, Life
-from leftzmq.wire.hello import Halted, Standing
+from leftzmq.wire.folder_rows import Halted, Standing
 from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import (
     OUR_CAPABILITIES,

@@ -12,8 +12,8 @@ from typing import Protocol
 from leftzmq.content.keys import FolderKeys
 from leftzmq.errors import Stop
 from leftzmq.sync.link import DeviceKey
-from leftzmq.wire import hello
-from leftzmq.wire.hello import Halted, Standing
+from leftzmq.wire import folder_rows
+from leftzmq.wire.folder_rows import Halted, Standing
 from leftzmq.wire.messages import FolderHello
 
 
@@ -56,7 +56,9 @@ class Membership:
     def answered_to(self, device: DeviceKey, proved: Collection[str]) -> list[FolderHello]:
         """Return the rows of our welcome: of the folders that the device's hello proved."""
         return [
-            hello.row(folder.keys, self._us, device, _said_of(id, folder, device), self._nonce())
+            folder_rows.row(
+                folder.keys, self._us, device, _said_of(id, folder, device), self._nonce()
+            )
             for id, folder in self._folders.items()
             if id in proved
         ]
@@ -71,7 +73,7 @@ class Membership:
         otherwise malformed.
         """
         expected = {
-            hello.proof_of(folder.keys, device, self._us): (id, folder)
+            folder_rows.proof_of(folder.keys, device, self._us): (id, folder)
             for id, folder in self._folders.items()
         }
         found: list[Standing | Halted] = []
@@ -79,7 +81,7 @@ class Membership:
             match = expected.pop(row.proof, None)
             if match is not None:
                 id, folder = match
-                found.append(hello.opened(folder.keys, device, self._us, id, row))
+                found.append(folder_rows.opened(folder.keys, device, self._us, id, row))
         return tuple(found)
 
 

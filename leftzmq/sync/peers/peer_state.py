@@ -15,7 +15,7 @@ from typing import Final
 from leftzmq.errors import Away, StopCause
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.tree.version import Life
-from leftzmq.wire.hello import Standing
+from leftzmq.wire.folder_rows import Standing
 
 
 class PeerPhase(Enum):

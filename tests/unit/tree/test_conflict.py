@@ -16,7 +16,8 @@ from leftzmq.tree.conflict import (
     read_name,
 )
 from leftzmq.tree.entry import Entry
-from leftzmq.tree.path import check_path, name_of, sort_key
+from leftzmq.tree.path import name_of, sort_key
+from leftzmq.tree.rules import check_path
 from leftzmq.tree.version import device_letters
 from tests.helpers.trees import file, life, link, made
 

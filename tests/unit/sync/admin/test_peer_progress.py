@@ -29,7 +29,7 @@ from leftzmq.sync.peers.refused_keys import LATELY_S, MAX_KEPT, RefusedKeys
 from leftzmq.sync.versions.peer_counts import Lack, PeerCounts
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector
-from leftzmq.wire.hello import Standing, row
+from leftzmq.wire.folder_rows import Standing, row
 from leftzmq.wire.messages import VERSION, Bye, FolderHello, Hello, Refusing
 from tests.helpers.mesh import Device, Mesh
 

@@ -32,7 +32,7 @@ from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector
-from leftzmq.wire.hello import Standing, row
+from leftzmq.wire.folder_rows import Standing, row
 from leftzmq.wire.messages import VERSION, IndexSince, Message, Welcome
 from leftzmq.wire.page import Page
 from tests.helpers.mesh import Device, Mesh

@@ -19,7 +19,7 @@ from leftzmq.sync.link import Link, Way
 from leftzmq.sync.peers.membership import Membership
 from leftzmq.tree.version import Life, make_life
 from leftzmq.wire.codec import encode
-from leftzmq.wire.hello import Halted, Standing, opened, row
+from leftzmq.wire.folder_rows import Halted, Standing, opened, row
 from leftzmq.wire.messages import (
     VERSION,
     FolderHello,

@@ -28,8 +28,8 @@ from leftzmq.sync.facts import (
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.peers.peer_state import Peer, PeerPhase
 from leftzmq.tree.version import Life, make_life
-from leftzmq.wire.hello import Standing
-from leftzmq.wire.hello import row as wire_row
+from leftzmq.wire.folder_rows import Standing
+from leftzmq.wire.folder_rows import row as wire_row
 from leftzmq.wire.messages import (
     VERSION,
     Bye,

@@ -7,18 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leftzmq.errors import Refusal, Refused
-from leftzmq.tree.path import (
-    MAX_DEPTH,
-    MAX_NAME_BYTES,
-    MAX_PATH_BYTES,
-    check_path,
-    is_below,
-    join,
-    name_of,
-    parent_of,
-    path_of_key,
-    sort_key,
-)
+from leftzmq.tree.path import is_below, join, name_of, parent_of, path_of_key, sort_key
+from leftzmq.tree.rules import MAX_DEPTH, MAX_NAME_BYTES, MAX_PATH_BYTES, check_path
 
 GOOD = [
     "a",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from leftzmq.config.checks import all_different, check_places, nobody_is_us
-from leftzmq.config.table import Table, kind_of
+from leftzmq.config.toml_table import Table, kind_of
 from leftzmq.config.values import (
     INDEX_ENTRIES,
     INDEX_ENTRY_BYTES,

@@ -11,7 +11,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from leftzmq.disk.watcher.reports import Reporter, Touched, TouchReport
-from leftzmq.tree.path import LEFT_DIRECTORY, LEFTING_SUFFIX
+from leftzmq.tree.rules import LEFT_DIRECTORY, LEFTING_SUFFIX
 
 _KINDS: Final = {
     "created": TouchReport.MADE,
@@ -24,7 +24,7 @@ _KINDS: Final = {
 }
 
 
-class Native(FileSystemEventHandler):
+class Fallback(FileSystemEventHandler):
     """Reports changes below `base`, an absolute path."""
 
     is_whole = False
