@@ -200,6 +200,10 @@ PLANS = {
         "897166/AB/0,1,2,3,4,5,6,5002,9,4006,11,12,4008,16,2000/0/news_lost,watch_lag_s,careful,"
         "skews_s"
     ),
+    "a folder that was found, and was to go, is kept, and its next version comes": (
+        "8350483/ABC/1000,0,1,3,4,5,6,7,8,9,10,12,2000,13,15,16,17,18,19,20,3000,21,22,2001,23,24,"
+        "25,26/0/slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

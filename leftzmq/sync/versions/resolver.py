@@ -238,6 +238,7 @@ class Resolver:
         entry = local_change(observed, ours.entry if ours else None, life, sequence)
         above = published_again(entry, grave, life, sequence)
         self._index_view.set_ours(rows, above, sequence, found.old.key)
+        self._index_view.unsure.discard(grave.path)  # it does not go any more
 
     def stay(self, path: str) -> bool:
         """A user wants our version kept: publishes it again above whatever would replace or delete

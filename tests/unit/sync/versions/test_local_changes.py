@@ -263,6 +263,33 @@ def test_folders_that_went_elsewhere_go_also_where_the_index_was_lost(
     assert together(world) == {}
 
 
+def test_a_folder_that_was_found_and_could_not_go_takes_what_others_make_of_it(make: Make) -> None:
+    world = make("AB")
+    a, b = world.devices.values()
+    does(a, "make_folder", "d")
+    together(world)
+    a.kill()
+    a.put_state(None)
+    does(a, "write", "d/a user's.lefting", b"not synced")
+    does(b, "delete", "d")
+    live(world, 10.0)
+    world.delays.job = lambda: 1.0  # type: ignore[method-assign]  # A hears of it before it looks
+    a.start()
+    live(world, 20.0)
+    assert list(tree_of(b)) == ["d"], "it was kept, with what is in it"
+    world.wires.cut = {frozenset("AB")}
+    world.wires.refresh()
+    does(b, "delete", "d")
+    live(world, 15.0)
+    does(b, "make_folder", "d")
+    live(world, 15.0)
+    world.wires.cut.clear()
+    world.wires.refresh()
+    live(world, 15.0)
+    assert list(tree_of(a)) == list(tree_of(b)) == ["d"]
+    assert a.folder.index_view.counters.tickets == 0
+
+
 def test_bytes_that_came_another_way_leave_no_lefting_behind(make: Make) -> None:
     world = make("AB")
     a, b = world.devices["A"], world.devices["B"]
