@@ -23,7 +23,7 @@ class Verb(Enum):
     PUT_LINK = "put the link"
     SET_ATTRIBUTES = "set mtime and exec"
     GO_BACK = "put the old version back"
-    NAME_COPY = "name the conflict copy"
+    NAME_COPY = "name the conflict copy"  # or move what needs none to the trash
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Aside:
 class Operation:
     """One change of one path; for a move, of two paths.
 
-    entry:   the version that will be there (for REMOVE its tombstone; for NAME_COPY: that is there)
+    entry:   the version that will be there (for REMOVE its tombstone; for NAME_COPY: that was put)
     old:     what must be there now; None: nothing may be there
     copy_to: where the old bytes are put as a conflict copy; None: they are moved to the trash
     staged:  for PUT_FILE: the bytes; for NAME_COPY: the `.lefting` under whose name the old bytes

@@ -250,7 +250,7 @@ def _is_swapped(context: FolderContext, leftover: jobs.Leftover) -> bool:
     if context.still_there() is not None or mount_check.problem(context, leftover.path) is not None:
         return False
     try:
-        return lefting.is_swapped(context.root, leftover.staged, leftover.path)
+        return lefting.is_swapped(context.root, leftover.staged, leftover.path, leftover.old)
     except OSError as error:
         raise_if_short(error)
         return False  # then the file there is moved to the trash, not unlinked

@@ -204,6 +204,9 @@ PLANS = {
         "8350483/ABC/1000,0,1,3,4,5,6,7,8,9,10,12,2000,13,15,16,17,18,19,20,3000,21,22,2001,23,24,"
         "25,26/0/slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),
+    "killed after an exchange, and its user moves what came before the next start": (
+        "8350517/AB/0,1,2,3,11,12,13,16/0/slow,news_lost,watch_lag_s,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -232,18 +232,20 @@ class Place:
 
     def name_copy(self) -> tuple[ScanKey, Copied]:
         """Finish an operation that crashed between the exchange and `keep_old`: make the old
-        version, which lies under the name of the `.lefting`, the conflict copy. Raises Stopped if
-        either name holds something else; OSError."""
+        version, which lies under the name of the `.lefting`, the conflict copy, or move it to the
+        trash. Only the exchange put it there: what a user has done since with the new version, or
+        with its name, is found by a look. Raises Stopped if something else lies there; OSError."""
         staged, entry = self.operation.staged, self.operation.entry
         assert staged is not None
-        found = self.folder.stat(self.name)
-        if found is None or not is_ours(found, staged):
-            raise Stopped(Ending.CHANGED, "what was put there is gone")
-        copied = self.keep_old(Spot(self.folder, name_of(staged.path), self.where))
+        spot = Spot(self.folder, name_of(staged.path), self.where)
+        self._look_again(spot)
+        copied = self.keep_old(spot)
         self.touch()
+        found = self.folder.stat(self.name)
+        links = found.links if found is not None and is_ours(found, staged) else 1
         # The key from when the file got its name, except for the ctime: the next walk checks it.
         kind, inode = Kind.FILE, staged.inode
-        key = ScanKey(kind, entry.size, entry.mtime_ns, 0, inode, entry.exec, found.key().links)
+        key = ScanKey(kind, entry.size, entry.mtime_ns, 0, inode, entry.exec, links)
         return key, copied
 
     def beside(self) -> Spot:

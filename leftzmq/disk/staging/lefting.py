@@ -16,7 +16,7 @@ from typing import Final
 from leftzmq.disk.fs.errno_meaning import is_gone, raise_if_short
 from leftzmq.disk.fs.interface import Directory, File, Root, Stat
 from leftzmq.disk.trash.trash import Spot, Trash
-from leftzmq.tree.entry import Kind
+from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import join, name_of, parent_of
 from leftzmq.tree.plan import Staged
 from leftzmq.tree.rules import LEFTING_SUFFIX, MAX_NAME_BYTES
@@ -103,17 +103,26 @@ def is_flushed(root: Root, staged: Staged) -> bool:
     return True
 
 
-def is_swapped(root: Root, staged: Staged, path: str) -> bool:
-    """Whether a crash came right after the exchange: the file that we staged is at `path`, and
-    another file has the name of the `.lefting`. OSError if that cannot be told."""
+def is_swapped(root: Root, staged: Staged, path: str, old: ScanKey | None) -> bool:
+    """Whether a crash came right after the exchange: another file has the name of the `.lefting`,
+    and the file that we staged is at `path`. A user may have moved, deleted or replaced that one
+    since: then `old`, the stat of our version at `path`, tells. OSError if that cannot be told."""
     try:
         with root.folder(parent_of(path)) as folder:
             other = folder.stat(name_of(staged.path))
-            return other is not None and is_ours(folder.stat(name_of(path)), staged)
+            if other is None or is_ours(other, staged):
+                return False
+            if old is not None and staged.inode > 0 and _is_still(other, old):
+                return True
+            return is_ours(folder.stat(name_of(path)), staged)
     except OSError as error:
         if is_gone(error):
             return False
         raise
+
+
+def _is_still(found: Stat, key: ScanKey) -> bool:
+    return found.kind is not None and found.key().same_bytes(key)
 
 
 def throw_away(folder: Directory, staged: Staged) -> None:

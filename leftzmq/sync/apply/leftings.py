@@ -95,7 +95,8 @@ class Leftings:
         known = [each for each in self._store.all_staged() if not spare(each[0])]
         self._index_view.recall(path for path, _, _ in known)
         for path, staged, content in known:
-            leftover = Leftover(path, staged, content)
+            ours = self._index_view.ours(path)
+            leftover = Leftover(path, staged, content, ours.scan if ours is not None else None)
             self._remember(path, content)
             if staged.inode > 0 and self._may_go_on(path, content):
                 self._resumable[path] = (staged, content)

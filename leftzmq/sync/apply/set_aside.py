@@ -75,7 +75,7 @@ class SetAside:
         """At the start: the file that had the name is now under the name of the `.lefting`. It
         becomes the conflict copy if one is needed, else it is moved to the trash."""
         path, staged = leftover.path, leftover.staged
-        operation = self._resolver.owed_copy(path, leftover.content, staged)
+        operation = self._resolver.owed_move(path, leftover.content, staged)
         if operation is None:
             return self._leftings.discard(staged)
         self._wait(operation)
@@ -115,9 +115,12 @@ class SetAside:
         return out
 
     def _named(self, outcome: Outcome) -> Outputs:
-        """A conflict copy has its name, and the version that replaced it is ours."""
+        """The old version is the conflict copy or in the trash, and what replaced it is ours."""
         operation, copy_to = outcome.operation, outcome.copied_to
         assert operation.staged is not None
         self._leftings.files_gone(operation.staged)
-        fields = {"folder": self._folder, "path": operation.path, "copy": copy_to}
-        return [*self._announcer.took([outcome]), Tell(EventKind.CONFLICT, fields)]
+        out: Outputs = [*self._announcer.took([outcome])]
+        if copy_to is not None:
+            fields = {"folder": self._folder, "path": operation.path, "copy": copy_to}
+            out.append(Tell(EventKind.CONFLICT, fields))
+        return out

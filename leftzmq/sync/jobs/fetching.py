@@ -11,7 +11,7 @@ from leftzmq.disk.fs.interface import Buffer
 from leftzmq.errors import Problem, Refused
 from leftzmq.sync.jobs.telling import Doubt
 from leftzmq.sync.link import DeviceKey
-from leftzmq.tree.entry import Entry
+from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.plan import Staged
 from leftzmq.wire.messages import Ask
 
@@ -275,11 +275,15 @@ class Discarded:
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A `.lefting` of an earlier life, and what it was to become: `content` at `path`."""
+    """A `.lefting` of an earlier life, and what it was to become: `content` at `path`.
+
+    old: the stat of our version at `path`, if any
+    """
 
     path: str
     staged: Staged
     content: bytes
+    old: ScanKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +301,7 @@ class StagingCleared:
     """gone: those of which nothing is left, or nothing of ours
     left: the useless ones that could not be deleted, or that are on a mount that is not there
     missing: which of `gone` were not there
-    swapped: those that have their final name, while the file that had it before is under the name
+    swapped: those that got their final name, while the file that had it before is under the name
              of the `.lefting`; nothing was done about these
     """
 

@@ -166,21 +166,22 @@ class Resolver:
                 return None
         return path
 
-    def owed_copy(self, path: str, content: bytes, staged: Staged) -> Operation | None:
-        """Bytes of `content` have the name already, and our file lies under the name of the
-        `.lefting`. Returns the operation that makes our file the conflict copy, or None if it is
-        not to become one."""
+    def owed_move(self, path: str, content: bytes, staged: Staged) -> Operation | None:
+        """Bytes of `content` got the name already, and our file lies under the name of the
+        `.lefting`. Returns the operation that makes our file the conflict copy, or moves it to the
+        trash if it is not to become one; None where nobody has such a version any more."""
         rows = self._index_view.rows(path)
         ours = ours_of(rows)
         taken = theirs_of(rows, content)
         if ours is None or ours.scan is None or taken is None:
             return None
-        known = [row.entry for row in rows]
-        if reconcile(ours.entry, taken, known) is not Verdict.TAKE_AND_COPY:
+        verdict = reconcile(ours.entry, taken, [row.entry for row in rows])
+        if verdict not in (Verdict.TAKE, Verdict.TAKE_AND_COPY):
             return None
-        copy_to = self._free_copy_path(ours.entry)
+        copies = verdict is Verdict.TAKE_AND_COPY
+        copy_to = self._free_copy_path(ours.entry) if copies else None
         held = Held(ours.scan, ours.entry.content)
-        return Operation(Verb.NAME_COPY, taken, held, copy_to, staged) if copy_to else None
+        return Operation(Verb.NAME_COPY, taken, held, copy_to, staged)
 
     def _free_copy_path(self, loser: Entry) -> str | None:
         """As `copy_path`, with as many digits as are needed for a name that nothing of ours has."""

@@ -170,6 +170,42 @@ def test_where_the_name_of_such_a_copy_is_taken_the_old_version_is_in_the_trash(
     assert trash(b) == [b"of b"] and not leftings(b)
 
 
+@pytest.mark.parametrize("size", [100, LARGE_BYTES])
+@pytest.mark.parametrize("seen", [False, True], ids=["copied", "seen"])
+@pytest.mark.parametrize("then", ["gone", "moved", "replaced"])
+def test_what_a_user_does_with_the_new_version_after_such_a_crash_leaves_no_old_one_behind(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, then: str, seen: bool, size: int
+) -> None:
+    """The new version is not there any more that would tell whose the file under the `.lefting`'s
+    name is. A program that saves a file replaces it so, too."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    old, new = os.urandom(size), os.urandom(size)
+    if seen:
+        b.write("f", old)
+        together(mesh)
+        mesh.now += 5
+        a.write("f", new)
+        with monkeypatch.context() as planted:
+            planted.setattr(Place, "_look_again", lambda *_: (_ for _ in ()).throw(Crash))
+            crashes(mesh, b)
+    else:
+        crashes_at_an_exchange(mesh, monkeypatch, old, new)
+    mesh.now += 5
+    if then == "gone":
+        (b.share / "f").unlink()
+    elif then == "moved":
+        (b.share / "f").rename(b.share / "g")
+    else:
+        b.write("saved", b"edited")
+        (b.share / "saved").rename(b.share / "f")
+    b.start()
+    tree = together(mesh)
+    there = {path: value[1] for path, value in tree.items() if not is_conflict_name(path)}  # type: ignore[index]
+    assert there == {"gone": {}, "moved": {"g": new}, "replaced": {"f": b"edited"}}[then]
+    assert copies(tree) == ([] if seen else [old]) and (old in trash(b)) is seen
+    assert not leftings(b) and not b.folder.problems.all() and not list(b.store.all_staged())
+
+
 @pytest.mark.parametrize("job", [jobs.OpenStaging, jobs.StageSmall, jobs.WriteChunks, jobs.Apply])
 @pytest.mark.parametrize("where", [before, after])
 def test_around_any_job_that_writes_nothing_is_left_behind(
