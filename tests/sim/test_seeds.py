@@ -207,6 +207,10 @@ PLANS = {
     "killed after an exchange, and its user moves what came before the next start": (
         "8350517/AB/0,1,2,3,11,12,13,16/0/slow,news_lost,watch_lag_s,watch_lost,careful,skews_s"
     ),
+    "a machine is cloned whose index was never written": (
+        "8353586/AB/0,1,2,3,2003,2000,3000,4,2004,2001,5,6,7,7000,7001,2002/0/slow,news_lost,"
+        "watch_lost,careful"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

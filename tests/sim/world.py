@@ -328,7 +328,8 @@ class SimDevice(Device):
         if not self.alive:
             return self.state
         wal = self.index.with_name("index.db-wal")
-        return self.index.read_bytes(), wal.read_bytes()
+        # A folder that was stopped before it wrote anything has none.
+        return self.index.read_bytes(), wal.read_bytes() if wal.exists() else b""
 
     # ---- facts ------------------------------------------------------------------------------
 
