@@ -35,18 +35,20 @@ from typing import Any
 
 from leftzmq.content.keys import derive_keys, device_mark
 from leftzmq.content.noise import is_noise
+from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.share import Share
 from leftzmq.index.store import Store
+from leftzmq.runtime.opening import begin_life
 from leftzmq.sync import actions
 from leftzmq.sync.facts import Fact, Started, TimePassed
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.node import Node
 from leftzmq.sync.peers.greeting import OurSide, Peers
+from leftzmq.sync.peers.membership import Membership
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.loss import loses
-from leftzmq.tree.version import make_life
-from leftzmq.work.folder_context import FolderContext
+from leftzmq.tree.version import Life, make_life
 from leftzmq.work.runner import JobRunner
 
 CHANCE = random.Random(3)
@@ -62,15 +64,19 @@ class Lone:
         keys, key = derive_keys(bytes(32)), DeviceKey(bytes(32))
         self.store = Store(state / "index.db")
         self.runner = JobRunner(lambda: self.wall_ns)
-        peers = Peers(OurSide("bench", 1, 2), [], lambda device: self.node.hellos(device), str)
-        self.folder = Folder(NAME, keys, key, self.store, peers)
-        opened = Share.open(share, NAME, None, True)
-        unix_s = self.wall_ns // 1_000_000_000
-        self.store.begin_life(make_life(device_mark(key), unix_s, bytes(4)))
-        self.runner.add(
-            FolderContext(NAME, opened.root, keys, self.store.file, key, opened.still_there)
-        )
-        self.node = Node({NAME: self.folder}, peers, {"name": "", "key": "", "keyless": []})
+        folders: dict[str, Folder] = {}
+        peers = Peers(OurSide("bench", 1, 2), [], Membership(key, folders, fresh_nonce))
+        self.folder = folders[NAME] = Folder(NAME, keys, key, self.store, peers)
+
+        def open_share(token: bytes | None) -> Share:
+            return Share.open(share, NAME, token, token is None)
+
+        def life() -> Life:
+            return make_life(device_mark(key), self.wall_ns // 1_000_000_000, bytes(4))
+
+        _, context = begin_life(self.folder, key, open_share, None, life)
+        self.runner.add(context)
+        self.node = Node(folders, peers, {"name": "", "key": "", "keyless": []})
         self.queue: deque[Fact] = deque((Started(),))
 
     @property
