@@ -121,12 +121,16 @@ def begin_life(
     store.put_meta(_TOKEN, share.token)
     folder.on_disk(share.folds, share.is_there)
     store.begin_life(life())
-    context = FolderContext(
-        folder.id, share.root, folder.keys, store.file, device, share.still_there
+    return share, FolderContext(
+        folder.id,
+        share.root,
+        folder.keys,
+        store.file,
+        device,
+        share.still_there,
+        mounts=Mounts.unpack(store.meta(MOUNTS)),
+        unflushed_names=UnflushedNames(everything=not share.made),
     )
-    context.mounts = Mounts.unpack(store.meta(MOUNTS))
-    context.unflushed_names = UnflushedNames(everything=not share.made)
-    return share, context
 
 
 def _new_life(device: DeviceKey) -> Life:

@@ -16,7 +16,6 @@ PAGE_ITEMS: Final = 1_000
 PAGE_BYTES: Final = 512 << 10
 """About 5 ms of the loop to pack."""
 
-
 T = TypeVar("T")
 
 

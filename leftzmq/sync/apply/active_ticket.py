@@ -91,8 +91,8 @@ class ActiveTicket:
         self.move(TicketMove.PREPARE)
         self.retry_at = 0.0
 
-    def put_off(self, until: float = 0.0) -> None:
-        """until: monotonic; 0: it waits for something else than time."""
+    def put_off(self, until: float) -> None:
+        """It is considered again at `until` (monotonic)."""
         self.move(TicketMove.PUT_OFF)
         self.retry_at = until
 
