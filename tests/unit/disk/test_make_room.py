@@ -86,9 +86,9 @@ def test_what_a_user_put_there_meanwhile_stays(trash: Path) -> None:
     way = GiveWay(root_of(trash), SIZE, 0, NOW_NS)
     next(way._going)
     next(way._going)  # it was seen
-    (trash / name / "f").unlink()
-    (trash / name / "other").write_bytes(b"1" * SIZE)  # so that the inode is not given again
-    (trash / name / "f").write_bytes(b"of a user")
+    other = trash / name / "other"
+    other.write_bytes(b"of a user")  # beside the old one: it cannot have that one's inode
+    other.replace(trash / name / "f")
     while not way.step().done:
         pass
     assert (trash / name / "f").read_bytes() == b"of a user"
