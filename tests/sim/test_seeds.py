@@ -211,6 +211,9 @@ PLANS = {
         "8353586/AB/0,1,2,3,2003,2000,3000,4,2004,2001,5,6,7,7000,7001,2002/0/slow,news_lost,"
         "watch_lost,careful"
     ),
+    "what is in a folder is told before it, and then a file has the folder's name": (
+        "898894/ABC/0,10,16,19/0/lag_s,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -92,8 +92,6 @@ class Classifier:
                     # The path that was touched under this name is there under another spelling.
                     self._look_queue.touch(sighting.other, now + OTHER_SPELLING_S, closed=True)
                 if path not in self.pending_deletes:
-                    if sighting.key is None or sighting.key.kind is Kind.DIRECTORY:
-                        self._look_queue.look_again_below(path)
                     if self._store.has_alive_below(path):
                         self._walks.later(path)
                     if not self.pending_deletes.hold_delete(sighting, now):
@@ -245,18 +243,21 @@ class Classifier:
         self, settled: list[Sighting], held: set[str], now: float
     ) -> list[Sighting]:
         """Leaves out files and links in the place of directories below which our index has
-        something. A walk finds that it is gone. held: the paths for which such a walk has begun
-        already."""
-        files = [
+        something. A walk finds that it is gone. The index may not have the directory itself: what
+        is in it may have been looked at, and reported, before it. held: the paths for which such a
+        walk has begun already."""
+        files = {
             seen.path
             for seen in settled
             if seen.observed is not None and seen.observed.kind is not Kind.DIRECTORY
-        ]
+        }
         keys = self._store.scan_keys(files) if files else {}
+        folders = {path for path, key in keys.items() if key and key.kind is Kind.DIRECTORY}
         out: list[Sighting] = []
         for seen in settled:
-            key = keys.get(seen.path)
-            if key is None or key.kind is not Kind.DIRECTORY or self._is_empty(seen.path):
+            # Nothing is made or taken in what is not ours. And every new file gets here.
+            is_empty = self._is_empty if seen.path in folders else self._has_nothing_below
+            if seen.path not in files or is_empty(seen.path):
                 out.append(seen)
                 continue
             self.pending_deletes.hold_replacement(seen, now)
@@ -283,4 +284,7 @@ class Classifier:
         """Whether everything below `path` was reported as gone, and no operation changes anything
         there."""
         is_busy = any(each != path for each in self._locks.changing(path))
-        return not is_busy and not self._store.has_alive_below(path)
+        return not is_busy and self._has_nothing_below(path)
+
+    def _has_nothing_below(self, path: str) -> bool:
+        return not self._store.has_alive_below(path)

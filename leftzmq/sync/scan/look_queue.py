@@ -6,6 +6,7 @@ does. One look at a path at a time, and none while somebody else has a lock on i
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from leftzmq.config import PATIENCE_S
@@ -13,7 +14,7 @@ from leftzmq.sync.scan.chunking import Cuts
 from leftzmq.sync.scan.touched_paths import SETTLE_S, TouchedPath, TouchedPaths
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.tree.entry import ScanKey
-from leftzmq.tree.path import is_within
+from leftzmq.tree.path import is_within, parent_of
 
 LOOK_PATHS: Final = 64
 LOOKS_AT_ONCE: Final = 2
@@ -144,6 +145,16 @@ class LookQueue:
         for path in (*self._looking, *self.cuts):
             touched = self.touched.get(path)
             if touched is not None and is_within(path, prefix):
+                touched.again = True
+
+    def saw_no_folders(self, paths: Collection[str], gone: Collection[str]) -> None:
+        """The same: a look found no directory at these paths, and what is below them may have been
+        looked at before. gone: paths that the same look found gone."""
+        for path in (*self._looking, *self.cuts):
+            touched, above = self.touched.get(path), parent_of(path)
+            while above and above not in paths:
+                above = parent_of(above)
+            if touched is not None and above and path not in gone:
                 touched.again = True
 
     def look_at(self, path: str, touched: TouchedPath, due: float) -> None:

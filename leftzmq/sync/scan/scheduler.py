@@ -243,6 +243,13 @@ class Scheduler:
         held = {seen.path for seen in fact.sightings if seen.path in self._pending_deletes}
         for path in self._hard_links.left_behind(fact.sightings):
             self._look_queue.touch(path, now, closed=True)
+        gone = {seen.path for seen in fact.sightings if seen.sight is Sight.GONE}
+        files = {
+            seen.path
+            for seen in fact.sightings
+            if seen.key is not None and seen.key.kind is not Kind.DIRECTORY
+        }
+        self._look_queue.saw_no_folders(gone | files, gone)
         # Deletes are judged first: the same file may be found elsewhere.
         for sighting in sorted(fact.sightings, key=lambda seen: seen.sight is not Sight.GONE):
             self._look_queue.not_looked_at(sighting.path)

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from leftzmq.errors import ProblemKind
+from leftzmq.sync.facts import PathsTouched, Touch
 from leftzmq.sync.versions.path_locks import LockOwner
-from leftzmq.tree.entry import Kind
-from tests.sim.laws import Tree, tree_of
+from leftzmq.tree.entry import Entry, Kind
+from tests.sim.laws import Tree, index_is_the_disk, tree_of
+from tests.sim.node import FOLDER
 from tests.sim.world import Knobs, SimDevice, World
 
 Make = Callable[..., World]
@@ -288,6 +290,74 @@ def test_a_folder_that_was_found_and_could_not_go_takes_what_others_make_of_it(m
     live(world, 15.0)
     assert list(tree_of(a)) == list(tree_of(b)) == ["d"]
     assert a.folder.index_view.counters.tickets == 0
+
+
+@pytest.mark.parametrize("was", ["nothing", "a file"])
+@pytest.mark.parametrize("now", ["a file", "a link", "a large file"])
+def test_what_was_told_before_its_folder_goes_with_it(make: Make, was: str, now: str) -> None:
+    """No one asks for it, so no one finds that it is gone."""
+    world = make("A")
+    a = world.devices["A"]
+    if was == "a file":
+        does(a, "write", "d", b"a file before")
+        live(world, 5.0)
+        assert a.hands.delete("d")
+    _only_what_is_in_it_is_seen(a)
+    live(world, 0.2)
+    assert a.folder.index_view.ours("d/1") is not None
+    key = a.folder.store.scan_keys(["d"]).get("d")
+    assert key is None if was == "nothing" else key is not None and key.kind is Kind.FILE
+    a.hands.rename("d", "moved")
+    if now == "a link":
+        does(a, "make_link", "d", b"x")
+    else:
+        does(a, "write", "d", b"a file now" * (1 if now == "a file" else 1 << 17))
+    assert found_out(world, a) == ["d", "moved", "moved/1"]
+    assert told(a, "d").counter > told(a, "d/1").counter
+
+
+@pytest.mark.parametrize("was", ["nothing", "a file"])
+@pytest.mark.parametrize("now", ["nothing", "a file"])
+def test_what_was_seen_in_a_folder_goes_with_it_where_that_was_told_first(
+    make: Make, was: str, now: str
+) -> None:
+    """Of two looks the later one is answered first."""
+    world = make("A")
+    a = world.devices["A"]
+    if was == "a file":
+        does(a, "write", "d", b"a file before")
+        live(world, 5.0)
+        assert a.hands.delete("d")
+    delays = iter((0.1, 2.0))
+    world.delays.job = lambda: next(delays, 0.1)  # type: ignore[method-assign]
+    _only_what_is_in_it_is_seen(a)
+    live(world, 0.5)
+    does(a, "rename", "d", "moved")
+    if now == "a file":
+        does(a, "write", "d", b"a file now")
+    assert found_out(world, a) == [*(["d"] if now == "a file" else []), "moved", "moved/1"]
+
+
+def _only_what_is_in_it_is_seen(device: SimDevice) -> None:
+    """A user makes a folder with a file in it; nobody looks at the folder yet."""
+    assert device.hands.make_folder("d") and device.hands.write("d/1", b"1")
+    device.watching.take()
+    device.take(PathsTouched(FOLDER, (("d/1", Touch.CLOSED),)))
+
+
+def found_out(world: World, device: SimDevice) -> list[str]:
+    """What is there, when the index of a device that is alone says the same."""
+    live(world, 40.0)
+    index_is_the_disk(device, exact=False)
+    assert not device.folder.problems.all()
+    return sorted(tree_of(device))
+
+
+def told(device: SimDevice, path: str) -> Entry:
+    """The version that the device has at the path."""
+    row = device.folder.index_view.ours(path)
+    assert row is not None
+    return row.entry
 
 
 def test_bytes_that_came_another_way_leave_no_lefting_behind(make: Make) -> None:
