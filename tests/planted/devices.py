@@ -57,7 +57,7 @@ TOLD: Final = (
             ),
             Edit(
                 "leftzmq/sync/scan/pending_deletes.py",
-                "        gone = [held for held in self._files.values()"
+                "        gone = [held for held in self._files"
                 " if quiet or held.until <= now]\n"
                 "        if not gone and self._folders and now >= self._next_try:\n"
                 "            gone = self._empty_folders(now, is_empty)\n",

@@ -23,6 +23,7 @@ from leftzmq.sync.guard.threshold import (
     is_flood,
     is_noise_wave,
 )
+from leftzmq.sync.versions.held_sightings import HeldSightings, still_true
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.withheld import WhyWithheld
@@ -97,8 +98,7 @@ class LocalDeletes(Side):
         super().__init__(wave, turning)
         self._index_view, self._locks, self._quiet, self._unhave = index_view, locks, quiet, unhave
         self._to_look_at: list[str] = []
-        self._pending: dict[str, Suspect] = {}
-        self._by_inode: dict[int, str] = {}
+        self._pending: HeldSightings[Suspect] = HeldSightings()
         self._began = self._due = 0.0
         self._unjudged: list[str] = []
         self._lost = 0
@@ -124,11 +124,8 @@ class LocalDeletes(Side):
     def hold(self, judged: Judged) -> None:
         super().hold(judged)
         self._seen_gone, self._walks = 0, 0
-        pending = list(self._pending.values())
-        self._pending.clear()
-        self._by_inode.clear()
         self._unjudged.clear()
-        self._keep_back(pending)
+        self._keep_back(self._pending.release_all())
 
     def decide(self, decision: GuardMove) -> None:
         """ACCEPT or REVERT, until a walk of everything has found all of it once more."""
@@ -285,7 +282,7 @@ class LocalDeletes(Side):
         wave, before = self.wave.count(wall_ns), self.turning.count(wall_ns)
         files = self._index_view.counters.files + wave
         if is_noise_wave(before + turned, files):
-            lost = sum(s.lost for s in (*suspects, *self._pending.values()))
+            lost = sum(s.lost for s in (*suspects, *self._pending))
             held = sum(s.turned and not s.is_gone for s in suspects)
             self.hold(Judged(wave + lost, files, wave, before + turned - held, noise=1))
             self._keep_back(suspects)
@@ -293,7 +290,7 @@ class LocalDeletes(Side):
         self.turning.went(turned, wall_ns)
         passed = [s.sighting for s in suspects if s.turned and not s.lost]
         for sighting in passed:
-            self._forget(sighting.path)
+            self._pending.release(sighting.path)
         rest = [suspect for suspect in suspects if suspect.lost or not suspect.turned]
         return passed + self._gather(rest, wave, files, now)
 
@@ -325,12 +322,9 @@ class LocalDeletes(Side):
             # it every two seconds.
             self._due = min(now + QUIET_S, max(now, self._began + GATHER_MAX_S))
         for suspect in suspects:
-            self._forget(suspect.path)
-            self._pending[suspect.path] = suspect
+            self._pending.hold(suspect)
             key = suspect.sighting.key
-            if key is not None and suspect.is_gone:
-                self._by_inode[key.inode] = suspect.path
-            elif key is not None:
+            if key is not None and not suspect.is_gone:
                 # Without this a walk would find the path again, and have it looked at again.
                 self._index_view.held.withhold(suspect.path, key, suspect.why)
         return []
@@ -358,21 +352,15 @@ class LocalDeletes(Side):
     def _with_origin(self, found: Sighting) -> list[Sighting]:
         """What was found. If the path that the file had before waits here, its sighting comes
         first."""
-        self._forget(found.path)
-        key = found.key
-        path = self._by_inode.get(key.inode) if key is not None else None
-        if path is None or key is None or key.kind is Kind.DIRECTORY:
+        self._pending.release(found.path)
+        origin = self._pending.origin_of(found)
+        if origin is None:
             return [found]
-        origin, ours = self._pending[path], self._live(path)
+        ours = self._live(origin.path)
         if ours is not None and self._moved(origin, ours, found.observed) is not None:
             return [found]  # its content is not the same any more: the file that it was is gone
-        self._forget(path)
-        return [*self._still_so([origin]), found]
-
-    def _forget(self, path: str) -> None:
-        suspect = self._pending.pop(path, None)
-        if suspect is not None and suspect.is_gone and suspect.sighting.key is not None:
-            self._by_inode.pop(suspect.sighting.key.inode, None)
+        self._pending.release(origin.path)
+        return [*self._still_true([origin]), found]
 
     # -- judging ---------------------------------------------------------------------------------
 
@@ -385,17 +373,18 @@ class LocalDeletes(Side):
                 self._due = now + QUIET_S / 4
                 return None
             wave = self.wave.count(wall_ns)
-            count = sum(suspect.lost for suspect in self._pending.values())
+            count = sum(suspect.lost for suspect in self._pending)
             if not is_flood(wave + count, self._index_view.counters.files + wave):
                 return self._let_go()
             self.move(GuardMove.COUNT)
             self._lost = 0
-            self._unjudged = list(self._pending)
+            self._unjudged = [suspect.path for suspect in self._pending]
         if self.state is not GuardState.JUDGING:
             return None
         for _ in range(min(JUDGED_A_TURN, len(self._unjudged))):
             path = self._unjudged.pop()
-            if path in self._pending and self._pending[path].lost and not self._lives_on(path):
+            suspect = self._pending.at(path)
+            if suspect is not None and suspect.lost and not self._lives_on(path):
                 self._lost += 1
         if self._unjudged:
             return None
@@ -407,39 +396,28 @@ class LocalDeletes(Side):
         return None
 
     def _let_go(self) -> list[Sighting]:
-        suspects = list(self._pending.values())
-        sightings = self._still_so(suspects)
-        self._pending.clear()
-        self._by_inode.clear()
+        suspects = self._pending.release_all()
+        sightings = self._still_true(suspects)
         self._unjudged.clear()
         self.move(GuardMove.PASS)
         going = {sighting.path for sighting in sightings}
         self._note([suspect for suspect in suspects if suspect.path in going])
         return sightings
 
-    def _still_so(self, waited: list[Suspect]) -> list[Sighting]:
-        """Leaves out those at whose paths the applier has begun to work meanwhile: what the applier
-        did there is not what was seen."""
-        self._index_view.recall(suspect.path for suspect in waited)
-        still: list[Sighting] = []
-        for suspect in waited:
-            taken = self._locks.is_changing(suspect.path)
-            if taken or self._known(suspect.path) != suspect.sighting.key:
-                self._to_look_at.append(suspect.path)
-            else:
-                still.append(suspect.sighting)
-        return still
+    def _still_true(self, waited: list[Suspect]) -> list[Sighting]:
+        """Those of them that may be reported. The paths of the others are looked at once more."""
+        true, changed = still_true(
+            (suspect.sighting for suspect in waited),
+            self._index_view.store,
+            self._locks,
+            lambda _: True,  # of what was found there, `_gather` put the stat into the index
+        )
+        self._to_look_at += changed
+        return true
 
     def _live(self, path: str) -> Row | None:
         ours = self._index_view.ours(path)
         return None if ours is None or ours.entry.deleted else ours
-
-    def _known(self, path: str) -> ScanKey | None:
-        """The stat with which a look at the path compares."""
-        held, ours = self._index_view.held.at(path), self._index_view.ours(path)
-        if held is not None and held.why is not WhyWithheld.WANTED:
-            return held.key
-        return ours.scan if ours is not None else None
 
     def look_again(self) -> list[str]:
         """Paths at which something changed while their sightings waited here."""

@@ -20,6 +20,7 @@ from leftzmq.sync.scan.pending_deletes import PendingDeletes
 from leftzmq.sync.scan.read_retries import ReadRetries
 from leftzmq.sync.scan.touched_paths import QUIET_S, SETTLE_S, TouchedPath
 from leftzmq.sync.scan.walks import Walks
+from leftzmq.sync.versions.held_sightings import still_true
 from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.tree.entry import Kind, ScanKey
 
@@ -228,7 +229,7 @@ class Classifier:
         gone, doubted = self.pending_deletes.to_report(now, self._is_empty, quiet=quiet)
         for path in doubted:
             self._look_queue.touch(path, now, closed=True, rest_s=0.0)
-        said = self._still_so(gone, now)
+        said = self._still_true(gone, now)
         return [PathsSettled(self.folder, said)] if said else []
 
     def report(self, settled: list[Sighting], held: set[str], now: float) -> Outputs:
@@ -236,7 +237,7 @@ class Classifier:
         the path that its file had before. held: paths whose deletes were pending when they were
         looked at."""
         alone = self._without_replacements(settled, held, now)
-        together = self._still_so(self.pending_deletes.with_origins(alone), now)
+        together = self._still_true(self.pending_deletes.with_origins(alone), now)
         return [PathsSettled(self.folder, together)] if together else []
 
     def _without_replacements(
@@ -265,20 +266,12 @@ class Classifier:
                 self._walks.later(seen.path)
         return out
 
-    def _still_so(self, sightings: Sequence[Sighting], now: float) -> tuple[Sighting, ...]:
-        """Leaves out sightings at paths that the applier locked or changed while they were held:
-        what the applier did there is not what was seen."""
-        gone = [seen.path for seen in sightings if seen.sight is Sight.GONE]
-        keys = self._store.scan_keys(gone) if gone else {}
-        out: list[Sighting] = []
-        for seen in sightings:
-            is_held = seen.sight is Sight.GONE and seen.key is not None
-            taken = self._locks.is_changing(seen.path)
-            if taken or (is_held and keys.get(seen.path) != seen.key):
-                self._look_queue.touch(seen.path, now, closed=True)
-            else:
-                out.append(seen)
-        return tuple(out)
+    def _still_true(self, sightings: Sequence[Sighting], now: float) -> tuple[Sighting, ...]:
+        """Those of them that may be reported. The paths of the others are looked at once more."""
+        true, changed = still_true(sightings, self._store, self._locks, _is_held_delete)
+        for path in changed:
+            self._look_queue.touch(path, now, closed=True)
+        return tuple(true)
 
     def _is_empty(self, path: str) -> bool:
         """Whether everything below `path` was reported as gone, and no operation changes anything
@@ -288,3 +281,7 @@ class Classifier:
 
     def _has_nothing_below(self, path: str) -> bool:
         return not self._store.has_alive_below(path)
+
+
+def _is_held_delete(seen: Sighting) -> bool:
+    return seen.sight is Sight.GONE and seen.key is not None

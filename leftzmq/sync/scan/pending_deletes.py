@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Final
 
 from leftzmq.disk.scan.sighting import Sight, Sighting
+from leftzmq.sync.versions.held_sightings import HeldSightings
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import parent_of
 
@@ -43,8 +44,7 @@ class PendingDeletes:
     """The pending deletes of one folder of the config."""
 
     def __init__(self) -> None:
-        self._files: dict[str, _Held] = {}
-        self._by_inode: dict[int, str] = {}
+        self._files: HeldSightings[_Held] = HeldSightings()
         self._folders: dict[str, _Held] = {}  # the one that was checked longest ago is first
         self._likely: dict[str, None] = {}  # those of them that may be empty now
         self._next_try = 0.0
@@ -64,8 +64,7 @@ class PendingDeletes:
             return False
         key = sighting.key
         if key is not None and key.kind is Kind.FILE:
-            self._files[sighting.path] = _Held(sighting, now, now + HOLD_S)
-            self._by_inode[key.inode] = sighting.path
+            self._files.hold(_Held(sighting, now, now + HOLD_S))
             return True
         if key is not None and key.kind is Kind.DIRECTORY:
             self._hold_folder(sighting, now)
@@ -100,27 +99,22 @@ class PendingDeletes:
         self._doubted.discard(path)
         self._folders.pop(path, None)
         self._likely.pop(path, None)
-        held = self._files.pop(path, None)
-        if held is not None and held.sighting.key is not None:
-            self._by_inode.pop(held.sighting.key.inode, None)
+        self._files.release(path)
 
     def with_origins(self, found: Iterable[Sighting]) -> list[Sighting]:
         """These sightings. If the delete of the path that a file had before is held, it comes right
         before the sighting of that file."""
         together: list[Sighting] = []
         for sighting in found:
-            path = None
-            if sighting.sight is Sight.FOUND and sighting.key is not None:
-                path = self._by_inode.get(sighting.key.inode)
-            if path is not None:
-                together.append(self._files[path].sighting)
-                self.seen_again(path)
+            if (origin := self._files.origin_of(sighting)) is not None:
+                together.append(origin.sighting)
+                self.seen_again(origin.sighting.path)
             together.append(sighting)
         return together
 
     def deadline(self) -> float | None:
         """When `to_report` may have something (monotonic)."""
-        times = [held.until for held in self._files.values()][:1]
+        times = [held.until for held in islice(self._files, 1)]
         if self._folders:
             times.append(self._next_try)
         return min(times, default=None)
@@ -136,7 +130,7 @@ class PendingDeletes:
         quiet: nothing else is being looked at. is_empty: whether everything below a directory has
         been reported as gone
         """
-        gone = [held for held in self._files.values() if quiet or held.until <= now]
+        gone = [held for held in self._files if quiet or held.until <= now]
         if not gone and self._folders and now >= self._next_try:
             gone = self._empty_folders(now, is_empty)
             self._next_try = now if gone or self._likely else now + FOLDER_RETRY_S
