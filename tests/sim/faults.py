@@ -495,11 +495,14 @@ class Faults:
 
     def unmount_inside(self, device: SimDevice, chance: random.Random) -> None:
         """Unmount it, once the mount is known: an agent knows nothing of a mount that it never
-        walked."""
+        walked. Nor does it know one of which its index has nothing: it takes whatever disk lies
+        there for it."""
         found = device.hands.at(MOUNT)
         if self._is_unmounted(device) or found is None or not found.root:
             return
         if not device.alive or not device.folder.scheduler.walks.first_done:
+            return
+        if not _has_durably(device, ANCHOR):
             return
         assert device.disk.top is not None
         device.disk.flush_all()
@@ -710,6 +713,14 @@ def _copies(job: Job | None) -> list[str]:
 
 
 Fault = Callable[[Faults, SimDevice, random.Random], None]
+
+
+def _has_durably(device: SimDevice, path: str) -> bool:
+    """Whether its index has something at `path` that neither an error of the index nor a power cut
+    takes back."""
+    with device.reading() as reader:
+        ours = reader.ours(path)
+    return ours is not None and ours.seq is not None and ours.seq <= device.durable_head
 
 
 def _was_told(device: SimDevice, path: str) -> bool:

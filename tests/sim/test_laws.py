@@ -17,7 +17,7 @@ from tests.sim.hands import Hands
 from tests.sim.ledger import Content, Delete, Ledger, content_of, is_in_tree
 from tests.sim.plan import plan_of, run, settle
 from tests.sim.test_cuts import ends_after
-from tests.sim.users import Users
+from tests.sim.users import ANCHOR, Users
 from tests.sim.world import Knobs, World
 
 LINK: Content = (Kind.SYMLINK, b"nowhere")
@@ -73,6 +73,31 @@ def test_a_share_goes_away_only_from_an_agent_that_knows_it(world: World) -> Non
         world.run_until(world.now + 1.0)
     faults.do("unmount", a, chance)
     assert a.unmounted is not None
+    faults.end()
+    settle(world)
+    all_hold(world, ledger)
+
+
+def test_a_mount_goes_away_only_from_an_agent_whose_index_keeps_something_of_it(
+    world: World,
+) -> None:
+    """One of which its index has nothing is whatever disk lies there. What no flush has made
+    durable may be taken back."""
+    ledger, a = Ledger(), world.devices["A"]
+    users = Users(world, ledger, large=False)
+    faults, chance = Faults(world, ledger, users), random.Random(1)
+    world.look_after = laws.Witness(ledger).look_after
+    faults.do("mount inside", a, chance)
+    for device in world.devices.values():
+        device.start()
+    knows = False
+    while not knows or a.durable_head < a.store.heads.sequence:
+        faults.do("unmount inside", a, chance)
+        assert a.away is None
+        world.run_until(world.now + 0.001)
+        knows = a.knows(ANCHOR, (Kind.FILE, b"the anchor of A"))
+    faults.do("unmount inside", a, chance)
+    assert a.away is not None
     faults.end()
     settle(world)
     all_hold(world, ledger)

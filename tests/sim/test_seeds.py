@@ -214,6 +214,14 @@ PLANS = {
     "what is in a folder is told before it, and then a file has the folder's name": (
         "898894/ABC/0,10,16,19/0/lag_s,news_lost,news_twice,watch_lost,careful,skews_s"
     ),
+    "another disk lies where a mount is known of which the index has nothing yet": (
+        "8301280/ABCD/1000,1,3,2000,1001,13/0/slow,news_lost,news_twice,watch_lag_s,watch_lost,"
+        "careful,skews_s"
+    ),
+    "the same, and a power cut takes back what the index had of it": (
+        "8301280/ABCD/1000,1,3,4,2000,1001,13/0/slow,news_lost,news_twice,watch_lag_s,watch_lost,"
+        "careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -24,7 +24,7 @@ from leftzmq.index.reader import Reader
 from leftzmq.sync import actions
 from leftzmq.sync.facts import Fact, LinkClosed, Started, TimePassed
 from leftzmq.sync.folder import Folder
-from leftzmq.sync.jobs import Flush, Job, Lane, lane_of
+from leftzmq.sync.jobs import Flushed, Job, Lane, lane_of
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.tree.entry import Kind
@@ -409,8 +409,8 @@ class SimDevice(Device):
             answer = self.runner.run(job)
         finally:
             self.job = outer
-        if isinstance(job, Flush):
-            self.durable_head = job.head
+        if isinstance(answer, Flushed):  # not where the flush failed
+            self.durable_head = answer.head
         self._note_watched()
 
         def answered() -> None:
