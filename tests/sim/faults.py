@@ -724,12 +724,13 @@ def _has_durably(device: SimDevice, path: str) -> bool:
 
 
 def _was_told(device: SimDevice, path: str) -> bool:
-    """Whether the device, as far as it can be asked, knows that the folder at `path` was
-    deleted."""
+    """Whether the device, as far as it can be asked, knows that what was at `path` was deleted. An
+    older delete, above which the path was made again, tells nothing of that."""
     if not device.alive:
         return False
     with device.reading() as reader:
-        return any(row.entry.deleted for row in reader.rows(path))
+        entries = [row.entry for row in reader.rows(path)]
+    return bool(entries) and max(entries, key=lambda entry: entry.rank).deleted
 
 
 FAULTS_BY_NAME: Final[dict[str, Fault]] = {

@@ -106,6 +106,51 @@ def test_a_mount_goes_away_only_from_an_agent_whose_index_keeps_something_of_it(
 # ---- what nobody knows any more ---------------------------------------------------------------
 
 
+@pytest.mark.parametrize("what", ["folder", "file"])
+@pytest.mark.parametrize("heard", [True, False])
+def test_an_older_delete_does_not_tell_of_one_that_was_forgotten(
+    world: World, heard: bool, what: str
+) -> None:
+    """Who deleted it once, and heard that it was made again, brings it back if nobody says that it
+    was deleted a second time."""
+    users, ledger = users_of(world)
+    faults, (a, *others) = Faults(world, ledger, users), world.devices.values()
+
+    def make() -> None:
+        if what == "folder":
+            a.hands.make_folder("f")
+        else:
+            a.hands.write("f", b"of a")
+            ledger.wrote((Kind.FILE, b"of a"), "A", "f", world.now)
+        a.touched()
+
+    make()
+    settle(world)
+    users._delete(others[0], "f")
+    others[0].touched()
+    settle(world)
+    assert all(device.hands.at("f") is None for device in world.devices.values())
+    ledger.folders.clear()
+    ledger.deletes.clear()
+    for other in others:  # they hear, and do nothing
+        other._next_job = lambda lane: None  # type: ignore[method-assign]
+    make()
+    world.run_until(world.now + 5.0)
+    users._delete(a, "f")
+    a.touched()
+    if heard:
+        world.run_until(world.now + 20.0)
+    faults.do("lose state", a, random.Random(1))
+    told = bool(ledger.folders) if what == "folder" else not ledger.deletes[0].excused
+    assert told is heard
+    for other in others:
+        del other._next_job
+        for lane in other._lanes:
+            other._next_job(lane)
+    settle(world)
+    all_hold(world, ledger)
+
+
 @pytest.mark.parametrize("runs", [True, False])
 def test_a_folder_may_come_back_from_a_clone_that_was_not_told(world: World, runs: bool) -> None:
     """Whoever was told may forget it as well. One that is switched off brings nothing back."""

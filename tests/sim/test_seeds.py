@@ -222,6 +222,10 @@ PLANS = {
         "8301280/ABCD/1000,1,3,4,2000,1001,13/0/slow,news_lost,news_twice,watch_lag_s,watch_lost,"
         "careful,skews_s"
     ),
+    "a folder is moved away, and forgotten, by the one who kept it above an older delete": (
+        "894023/AB/0,1,3,5,6,7,8,9,10,11,13,14,18,21,22,26/0/slow,news_lost,news_twice,watch_lost,"
+        "careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",
