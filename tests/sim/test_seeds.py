@@ -226,6 +226,12 @@ PLANS = {
         "894023/AB/0,1,3,5,6,7,8,9,10,11,13,14,18,21,22,26/0/slow,news_lost,news_twice,watch_lost,"
         "careful,skews_s"
     ),
+    "a file is to be moved to where another one came along with a respelled folder": (
+        "8351677/AB/4000,0,1,6,7,11,4003,4004,4007/0/slow,news_lost,watch_lost,careful,skews_s"
+    ),
+    "the same, and three devices": (
+        "8700573/ABC/4000,0,1,6,7,4001,8,9,4004,11/0/slow,news_lost,news_twice,watch_lost,careful"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

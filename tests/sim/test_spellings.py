@@ -259,6 +259,31 @@ def test_what_came_along_before_its_new_name_was_told_is_not_deleted(story: Stor
     all_have(world, {"D": "folder", "D/deep": "folder", "D/deep/er": b"e"})
 
 
+def test_what_was_to_move_to_where_something_came_along_goes_from_where_it_is(
+    story: Story,
+) -> None:
+    world, a, b, _ = story
+    a.hands.make_folder("d")
+    a.hands.write("d/in", b"old")
+    a.hands.write("d/same", b"same")
+    a.hands.write("elsewhere", b"new")
+    settle(world)
+    a.hands.rename("d", "D")
+    a.touched()
+    while b.folder.applier._name_clashes.other("D") is None:
+        world.run_until(world.now + 0.001)
+    world.wires.cut |= {frozenset("AB"), frozenset("BC")}
+    world.wires.refresh()
+    a.hands.delete("D/in")
+    a.hands.rename("elsewhere", "D/in")
+    a.touched()
+    world.run_until(world.now + 2.0)
+    world.wires.cut.clear()
+    world.wires.refresh()
+    settle(world)
+    all_have(world, {"D": "folder", "D/in": b"new", "D/same": b"same"})
+
+
 def test_what_is_staged_when_the_other_spelling_goes_no_more_is_said_to_be_apart(
     story: Story,
 ) -> None:

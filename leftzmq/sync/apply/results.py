@@ -208,8 +208,9 @@ class Results:
     def _moved(self, operation: Operation, moved: Moved, ending: Ending, now: float) -> Outputs:
         """Handles the path from which a file was moved."""
         self._locks.release((moved.path,), LockOwner.APPLIER)
-        if ending is not Ending.DONE and self._name_clashes.may_have_come(operation.path):
-            # Its directory was renamed first: the file moved along, and is not at that path now.
+        if ending is not Ending.DONE and self._name_clashes.went_along(moved.path):
+            # Its directory was renamed first: the file moved along, and is not at that path now. A
+            # source that lies elsewhere is still there, whatever came to the path it was for.
             self._resolver.take_over(moved.entry, None)
             ending = Ending.DONE
         if ending is not Ending.DONE:

@@ -194,6 +194,12 @@ class NameClashes:
         above = self._respelled_above(path) if self._respelled else ""
         return bool(above) and above not in self._walked
 
+    def went_along(self, path: str) -> bool:
+        """Whether what was at `path` is there no more, because a directory above it was spelled
+        otherwise and no walk has looked since."""
+        fresh = (other for new, other in self._respelled.items() if new not in self._walked)
+        return any(is_within(path, other) for other in fresh)
+
     def carried(self, observed: Observed) -> bool:
         """Whether this file is at its path only because a directory above was spelled otherwise
         here: it is what was at the path before, and another device deleted it there. Not for
