@@ -232,6 +232,10 @@ PLANS = {
     "the same, and three devices": (
         "8700573/ABC/4000,0,1,6,7,4001,8,9,4004,11/0/slow,news_lost,news_twice,watch_lost,careful"
     ),
+    "a name is back with its folder when another name of its file is found": (
+        "8351677/AB/4000,0,1,5,6,4005,4001,7,8,10,4006,11,4003,4004,4007/0/lag_s,slow,news_lost,"
+        "news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -237,7 +237,7 @@ class Classifier:
         the path that its file had before. held: paths whose deletes were pending when they were
         looked at."""
         alone = self._without_replacements(settled, held, now)
-        together = self._still_true(self.pending_deletes.with_origins(alone), now)
+        together = self._still_true(self.pending_deletes.with_origins(alone, now), now)
         return [PathsSettled(self.folder, together)] if together else []
 
     def _without_replacements(

@@ -101,12 +101,14 @@ class PendingDeletes:
         self._likely.pop(path, None)
         self._files.release(path)
 
-    def with_origins(self, found: Iterable[Sighting]) -> list[Sighting]:
+    def with_origins(self, found: Iterable[Sighting], now: float) -> list[Sighting]:
         """These sightings. If the delete of the path that a file had before is held, it comes right
-        before the sighting of that file."""
+        before the sighting of that file. A file with several names may be at that path again, put
+        back together with a directory above it: then only a look in the same turn counts."""
         together: list[Sighting] = []
         for sighting in found:
-            if (origin := self._files.origin_of(sighting)) is not None:
+            origin = self._files.origin_of(sighting)
+            if origin is not None and _is_certain(origin, sighting, now):
                 together.append(origin.sighting)
                 self.seen_again(origin.sighting.path)
             together.append(sighting)
@@ -154,3 +156,9 @@ class PendingDeletes:
             if held.until > now:
                 self._folders[path] = held  # behind the others
         return gone
+
+
+def _is_certain(origin: _Held, found: Sighting, now: float) -> bool:
+    """Whether the name of the origin is still gone, as the file was found under another name. If it
+    has several names, that says so only where both were seen in the same turn."""
+    return origin.since >= now or found.key is None or found.key.links == 1

@@ -447,3 +447,21 @@ def sets_just_before(make: Make, wanted: str, deed: str, to: object) -> Tree:
     tree = together(world)
     assert b.calls.before is before
     return tree
+
+
+def test_a_name_that_is_back_with_its_folder_is_not_gone_as_another_name_is_found(
+    make: Make,
+) -> None:
+    world = make("AB")
+    a = world.devices["A"]
+    does(a, "make_folder", "d")
+    does(a, "write", "d/x", b"one")
+    live(world, 0.2)
+    does(a, "hard_link", "d/x", "y")  # closed by nobody: taken when it has stood still
+    does(a, "rename", "d/x", "d/z")
+    live(world, 0.3)
+    does(a, "rename", "d", "e")
+    live(world, 0.3)
+    does(a, "rename", "e", "d")
+    tree = together(world)
+    assert tree["d/z"][1] == tree["y"][1] == b"one" and tree.keys() == {"d", "d/z", "y"}
