@@ -236,6 +236,9 @@ PLANS = {
         "8351677/AB/4000,0,1,5,6,4005,4001,7,8,10,4006,11,4003,4004,4007/0/lag_s,slow,news_lost,"
         "news_twice,watch_lost,careful,skews_s"
     ),
+    "the index fails before the walk that finds a .lefting in a renamed folder": (
+        "8701780/ABC/1,2,4,5,2000/0/news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -55,8 +55,10 @@ class Leftings:
         self._known[staged.path] = path, staged, content
 
     def go_on_after(self, before: Leftings) -> None:
-        """Takes over what the stopped folder knew: its index may have lost it."""
+        """Takes over what the stopped folder knew: its index may have lost it, and no index says
+        which files are not where they were made."""
         self._known = {at[1].path: at for at in before._store.leftings()} | before._known
+        self._missing = before._missing
 
     def _recall(self) -> None:
         """Puts into the index what it does not know yet."""

@@ -429,7 +429,10 @@ def test_a_large_file_that_lost_bytes_before_a_start_is_fetched_anew(
     assert not leftings(b)
 
 
-@pytest.mark.parametrize("when", ["while no agent runs", "and it is walked first", "and applied"])
+@pytest.mark.parametrize(
+    "when",
+    ["while no agent runs", "and it is walked first", "and applied", "and the index fails then"],
+)
 def test_one_in_a_folder_that_its_user_renames_goes_and_a_users_own_stays(
     mesh: Mesh, when: str
 ) -> None:
@@ -456,8 +459,18 @@ def test_one_in_a_folder_that_its_user_renames_goes_and_a_users_own_stays(
     else:
         b.take(b.runner.run(apply))
         mesh.settle(1.0)
+    if when == "and the index fails then":
+        assert not list(b.store.all_staged()), "only the agent knows that it is not there"
+        with IndexTrap() as trap:
+            trap.set(b.index_file, 0, IndexFault.LOCKED)
+            a.write("g", b"g")
+            a.scan()
+            mesh.settle(1.0)
+            assert b.folder.stopped is not None
+        mesh.settle(90.0)
+        assert b.folder.stopped is None
     mesh.scan_all()
     mesh.settle()
-    assert {*a.tree()} == {*b.tree()} - {"e/mine.lefting"}
+    assert {*a.tree()} - {"g"} == {*b.tree()} - {"g", "e/mine.lefting"}
     assert leftings(b) == [b.share / "e/mine.lefting"] and not list(b.store.all_staged())
     assert [problem.path for problem in b.folder.problems.all()] == ["e/mine.lefting"]
