@@ -34,6 +34,8 @@ SWEEP_ROWS: Final = 2048  # in one step: 1 to 2 ms
 CUT_BYTES: Final = 2 << 20
 """The most that is cut at once: a commit takes 1 to 4 ms for it, and 26 ms for 120 MB (2 cores,
 ext4, other work)."""
+MAX_REPLACED: Final = 1_000
+"""As MAX_STRAYS of sync/apply/leftings, which takes them over at the next walk that finds one."""
 MEANT: Final = b"meant"  # no content's id: the job that is to make the file knows its content
 _RECORDS_AT_ONCE: Final = (64, 8, 1)
 _BEGUN: Final = "path, kind, size, mtime_ns, exec, content, depth, vector, writer, stamp, deleted"
@@ -62,6 +64,7 @@ class Store(Reader):
         self._reborn: set[Staged] = set()
         self._doubted: set[str] = set()  # `.lefting` files whose name another one may have by now
         self._leftings: dict[str, tuple[str, Staged, bytes]] = {}  # by name: those that exist
+        self._replaced: dict[Staged, None] = {}  # those of them whose name another one has now
         self._changed: dict[int, Row | None] = {}  # not in SQLite yet; None: to be deleted
         (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM version").fetchone()
         self._last_id: int = last
@@ -242,12 +245,28 @@ class Store(Reader):
         for _, staged, content in found:
             if content and self._leftings.get(staged.path, ("", None, b""))[1:] == (staged, b""):
                 self._reborn.add(staged)
+            self._replaces(staged)
         self._leftings.update((each[1].path, each) for each in found)
         self.begin_transaction()
         self._write(
             "INSERT OR REPLACE INTO staging(path, lefting, inode, content) VALUES {}",
             [(sort_key(path), staged.path, staged.inode, id) for path, staged, id in found],
         )
+
+    def _replaces(self, made: Staged) -> None:
+        """Another file has the name: the one that had it is not there, and may be in a directory
+        that was renamed. Who is deleting a file says himself where it was not."""
+        _, staged, content = self._leftings.get(made.path, ("", made, b""))
+        if content and 0 < abs(staged.inode) != made.inode:
+            self._replaced[Staged(staged.path, abs(staged.inode))] = None
+            if len(self._replaced) > MAX_REPLACED:
+                del self._replaced[next(iter(self._replaced))]
+
+    def take_replaced(self) -> list[Staged]:
+        """Those that gave way to others since the last call, and were not said to be gone. From
+        memory."""
+        replaced, self._replaced = list(self._replaced), {}
+        return replaced
 
     def intent_over(self, *leftings: str) -> None:
         """The jobs that meant to make these files have ended: each made its file, or another one,
@@ -310,6 +329,7 @@ class Store(Reader):
         self._reborn -= reborn
         gone = tuple(staged for staged in gone if staged not in reborn)
         for staged in gone:
+            self._replaced.pop(Staged(staged.path, abs(staged.inode)), None)
             if self._is_known(staged):
                 del self._leftings[staged.path]
         known = set(self.staged(*(staged.path for staged in gone)))

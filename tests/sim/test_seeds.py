@@ -239,6 +239,9 @@ PLANS = {
     "the index fails before the walk that finds a .lefting in a renamed folder": (
         "8701780/ABC/1,2,4,5,2000/0/news_lost,news_twice,watch_lost,careful,skews_s"
     ),
+    "the folder of a .lefting is renamed, and another one gets its name in a new folder": (
+        "8302369/ABC/0,1,2,2000,5,6,7/1/slow,news_lost,news_twice,watch_lag_s,watch_lost,careful"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -58,6 +58,7 @@ class Leftings:
         """Takes over what the stopped folder knew: its index may have lost it, and no index says
         which files are not where they were made."""
         self._known = {at[1].path: at for at in before._store.leftings()} | before._known
+        before._look_for_replaced()
         self._missing = before._missing
 
     def _recall(self) -> None:
@@ -134,6 +135,7 @@ class Leftings:
         """A walk found these, which our index does not know."""
         if not strange:
             return []
+        self._look_for_replaced()
         ours = {_mark(staged) for _, staged, _ in self._store.leftings()} | self._missing.keys()
         out: Outputs = []
         for staged in strange:
@@ -144,6 +146,11 @@ class Leftings:
             problem = Problem(self._folder, staged.path, ProblemKind.FOREIGN_LEFTING)
             out += self._problems.show(problem)
         return out
+
+    def _look_for_replaced(self) -> None:
+        """Another one was made where these were: they are not there either."""
+        for staged in self._store.take_replaced():
+            _keep(self._missing, _mark(staged), None)
 
     def _missed(self, missing: Iterable[Staged]) -> Outputs:
         """These are not where they were made."""
@@ -211,6 +218,8 @@ class Leftings:
     def files_gone(self, *staged: Staged) -> None:
         """These do not exist any more: they were deleted, or have their own names."""
         self._store.drop_staged(*staged)
+        for each in staged:
+            self._missing.pop(_mark(each), None)
 
     def _stands_alone(self, staged: Staged) -> bool:
         """Whether a file that a crash left cannot be confused with one that is made for the same

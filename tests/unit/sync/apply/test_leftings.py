@@ -336,11 +336,11 @@ def test_one_that_could_not_be_opened_goes_when_it_is_wanted_no_more(
     assert together(mesh) == {}
 
 
-def half_a_file(mesh: Mesh) -> Device:
+def half_a_file(mesh: Mesh, path: str = "large") -> Device:
     """B has a `.lefting` of a file that only A can give, and A is away."""
     a, b = mesh.devices["A"], mesh.devices["B"]
     held = Held(b, jobs.WriteChunks)
-    a.write("large", os.urandom(LARGE_BYTES))
+    a.write(path, os.urandom(LARGE_BYTES))
     mesh.scan_all()
     mesh.settle(1.0)
     assert held.jobs
@@ -474,3 +474,37 @@ def test_one_in_a_folder_that_its_user_renames_goes_and_a_users_own_stays(
     assert {*a.tree()} - {"g"} == {*b.tree()} - {"g", "e/mine.lefting"}
     assert leftings(b) == [b.share / "e/mine.lefting"] and not list(b.store.all_staged())
     assert [problem.path for problem in b.folder.problems.all()] == ["e/mine.lefting"]
+
+
+def test_one_whose_name_another_one_got_goes_where_it_is_found(mesh: Mesh) -> None:
+    """Seed 8302369: only its row knew its inode, and the row gave way to that of the new one."""
+    b, a = half_a_file(mesh, "d/large"), mesh.devices["A"]
+    (b.share / "d").rename(b.share / "e")
+    (b.share / "d").mkdir()
+    a.start()
+    mesh.settle(2.0)
+    assert (b.share / "d/large").exists(), "it was made anew"
+    (b.share / "e/mine.lefting").write_bytes(b"a user's")
+    mesh.scan_all()
+    mesh.settle()
+    assert {"d/large", "e"} <= {*a.tree()} == {*b.tree()} - {"e/mine.lefting"}
+    assert leftings(b) == [b.share / "e/mine.lefting"] and not list(b.store.all_staged())
+    assert [problem.path for problem in b.folder.problems.all()] == ["e/mine.lefting"]
+
+
+def test_what_got_its_final_name_after_another_one_was_made_is_no_stray(tmp_path: Path) -> None:
+    """A user may give that file any name, also the one under which it came."""
+    store = Store(tmp_path / "index.db")
+    kept = Leftings(FOLDER, IndexView(store), Problems(FOLDER))
+    first, moved = Staged("d/f.lefting", 7), Staged("e/f.lefting", 7)
+    for walked in (False, True):
+        store.put_staged(("d/f", first, b"content"))
+        store.put_staged(("d/f", Staged("d/f.lefting", 8), b"other"))
+        if walked:
+            kept.found_by_walk([Staged("mine.lefting", 9)])
+        kept.files_gone(first)
+        assert Work(jobs.Discard(FOLDER, (moved,))) not in kept.found_by_walk([moved])
+    store.put_staged(("d/f", first, b"content"))
+    assert Work(jobs.Discard(FOLDER, (Staged("e/f.lefting", 8),))) in kept.found_by_walk(
+        [Staged("e/f.lefting", 8)]
+    )
