@@ -34,6 +34,8 @@ from leftzmq.tree.path import parent_of
 GATHER_MAX_S: Final = 60.0
 """How long files of a large renamed tree may be read again before the missing ones count as
 deleted."""
+CONFIRM_S: Final = 60.0
+"""What is gone, and is no flood, is reported if a look within this time finds it gone once more."""
 JUDGED_A_TURN: Final = 64  # paths (about 50 us each)
 TWINS_LOOKED_AT: Final = 8
 
@@ -72,6 +74,17 @@ class Suspect:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """A path that is gone, and is no part of a flood. It is looked at once more.
+
+    until: monotonic. lost: a file is lost if that look finds it gone, too
+    """
+
+    until: float
+    lost: bool
+
+
 class Unhave(Protocol):
     """sync/versions/resolver.Resolver.unhave."""
 
@@ -98,9 +111,11 @@ class LocalDeletes(Side):
         super().__init__(wave, turning)
         self._index_view, self._locks, self._quiet, self._unhave = index_view, locks, quiet, unhave
         self._to_look_at: list[str] = []
+        self._to_confirm: dict[str, _Allowed] = {}
         self._pending: HeldSightings[Suspect] = HeldSightings()
         self._began = self._due = 0.0
         self._unjudged: list[str] = []
+        self._moved_away: set[str] = set()  # lost, but another file of ours has the content
         self._lost = 0
         # Contents of files that were passed on since the wave was counted.
         self._went: list[bytes] = []
@@ -125,6 +140,8 @@ class LocalDeletes(Side):
         super().hold(judged)
         self._seen_gone, self._walks = 0, 0
         self._unjudged.clear()
+        self._moved_away.clear()
+        self._to_confirm.clear()
         self._keep_back(self._pending.release_all())
 
     def decide(self, decision: GuardMove) -> None:
@@ -179,11 +196,14 @@ class LocalDeletes(Side):
         for at, sighting in enumerate(sightings):
             if sighting.sight is Sight.GONE:
                 suspect = self._of_gone(sightings, at)
-                if suspect is not None:
+                if self._is_confirmed(sighting.path, suspect, now):
+                    passed.append(sighting)
+                elif suspect is not None:
                     suspects.append(suspect)
                 elif not self._comes_back(sighting):
                     passed.append(sighting)
                 continue
+            self._to_confirm.pop(sighting.path, None)
             if self._is_kept_back(sighting):
                 continue
             if (suspect := self._of_found(sighting)) is not None:
@@ -206,6 +226,14 @@ class LocalDeletes(Side):
         if not _is_same_file(gone, found):
             return suspect
         return self._moved(suspect, ours, found.observed if found else None)
+
+    def _is_confirmed(self, path: str, suspect: Suspect | None, now: float) -> bool:
+        """Whether this is the second look at what was gone, and is no flood."""
+        allowed = self._to_confirm.pop(path, None)
+        if suspect is None or suspect.turned or allowed is None or allowed.until <= now:
+            return False
+        self._note([suspect])
+        return True
 
     def _moved(self, suspect: Suspect, ours: Row, found: Observed | None) -> Suspect | None:
         """Our file has another name now. Returns None if its content there still counts as our
@@ -354,8 +382,8 @@ class LocalDeletes(Side):
         first."""
         self._pending.release(found.path)
         origin = self._pending.origin_of(found)
-        if origin is None:
-            return [found]
+        if origin is None or (found.key is not None and found.key.links > 1):
+            return [found]  # another name says nothing of a file with several names
         ours = self._live(origin.path)
         if ours is not None and self._moved(origin, ours, found.observed) is not None:
             return [found]  # its content is not the same any more: the file that it was is gone
@@ -373,36 +401,55 @@ class LocalDeletes(Side):
                 self._due = now + QUIET_S / 4
                 return None
             wave = self.wave.count(wall_ns)
-            count = sum(suspect.lost for suspect in self._pending)
+            count = sum(suspect.lost for suspect in self._pending) + self._confirming(now)
             if not is_flood(wave + count, self._index_view.counters.files + wave):
-                return self._let_go()
+                return self._let_go(now)
             self.move(GuardMove.COUNT)
-            self._lost = 0
+            self._lost = self._confirming(now)
             self._unjudged = [suspect.path for suspect in self._pending]
         if self.state is not GuardState.JUDGING:
             return None
         for _ in range(min(JUDGED_A_TURN, len(self._unjudged))):
             path = self._unjudged.pop()
             suspect = self._pending.at(path)
-            if suspect is not None and suspect.lost and not self._lives_on(path):
+            if suspect is None or not suspect.lost:
+                continue
+            if self._lives_on(path):
+                self._moved_away.add(path)
+            else:
                 self._lost += 1
         if self._unjudged:
             return None
         wave = self.wave.count(wall_ns)
         files = self._index_view.counters.files + wave
         if not is_flood(wave + self._lost, files):
-            return self._let_go()
+            return self._let_go(now)
         self.hold(Judged(wave + self._lost, files, wave, self.turning.count(wall_ns)))
         return None
 
-    def _let_go(self) -> list[Sighting]:
+    def _let_go(self, now: float) -> list[Sighting]:
+        """Returns what was found, and is reported after all. What is gone is looked at once more
+        first: while it waited here, a directory above it may have been put back together with it.
+        The walk of that directory found nothing new, because the index still has it."""
         suspects = self._pending.release_all()
-        sightings = self._still_true(suspects)
+        gone = [suspect for suspect in suspects if suspect.is_gone]
+        for suspect in gone:
+            lost = suspect.lost and suspect.path not in self._moved_away
+            self._to_confirm[suspect.path] = _Allowed(now + CONFIRM_S, lost)
+            self._to_look_at.append(suspect.path)
+        sightings = self._still_true([each for each in suspects if not each.is_gone])
         self._unjudged.clear()
+        self._moved_away.clear()
         self.move(GuardMove.PASS)
         going = {sighting.path for sighting in sightings}
         self._note([suspect for suspect in suspects if suspect.path in going])
         return sightings
+
+    def _confirming(self, now: float) -> int:
+        """The number of files that are lost if a second look finds them gone, too."""
+        for path in [path for path, each in self._to_confirm.items() if each.until <= now]:
+            del self._to_confirm[path]
+        return sum(each.lost for each in self._to_confirm.values())
 
     def _still_true(self, waited: list[Suspect]) -> list[Sighting]:
         """Those of them that may be reported. The paths of the others are looked at once more."""

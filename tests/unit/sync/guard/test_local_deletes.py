@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.index.losses import LossCount
 from leftzmq.index.store import Store
-from leftzmq.sync.guard.local_deletes import GATHER_MAX_S, LocalDeletes
+from leftzmq.sync.guard.local_deletes import CONFIRM_S, GATHER_MAX_S, LocalDeletes
 from leftzmq.sync.guard.states import GuardState
 from leftzmq.sync.guard.threshold import QUIET_S, Judged, Wave
 from leftzmq.sync.scan.touched_paths import TouchedPaths
@@ -62,17 +65,36 @@ class Side:
         sightings = tuple(Sighting(f"f{n}", Sight.GONE, self.key(n)) for n in numbers)
         return self.passed(sightings)
 
+    def emptied(self, *numbers: int) -> list[str]:
+        """These were cut to nothing: the paths that go on."""
+        empty = ContentId(b"%032d" % 999_999)
+        return self.passed(
+            tuple(
+                Sighting(
+                    f"f{number}",
+                    Sight.FOUND,
+                    structs.replace(self.key(number), size=0),
+                    Observed(f"f{number}", Kind.FILE, 0, 1, False, empty),
+                )
+                for number in numbers
+            )
+        )
+
     def passed(self, sightings: tuple[Sighting, ...]) -> list[str]:
         passed = self.local_deletes.pass_on(sightings, self.now, WALL_NS)
         return [sighting.path for sighting in passed]
 
-    def judged(self, after_s: float = 0.0) -> int | None:
-        """How many go on now; None: nothing is decided."""
+    def judged(self, after_s: float = 0.0, back: Collection[str] = ()) -> int | None:
+        """How many go on now; None: nothing is decided. back: paths that are there when they are
+        looked at once more."""
         self.now += after_s
         for _ in range(100):
             passed = self.local_deletes.judge(self.now, WALL_NS)
-            if passed is not None or self.local_deletes.state is not GuardState.JUDGING:
-                return None if passed is None else len(passed)
+            if passed is not None:
+                again = [int(path[1:]) for path in self.local_deletes.look_again()]
+                return len(passed) + len(self.gone(*(n for n in again if f"f{n}" not in back)))
+            if self.local_deletes.state is not GuardState.JUDGING:
+                return None
         raise AssertionError("it is never decided")
 
 
@@ -108,15 +130,49 @@ def test_while_the_settler_reads_a_delete_may_be_a_rename(side: Side) -> None:
 
 
 def test_what_the_applier_worked_at_meanwhile_is_looked_at_again(side: Side) -> None:
-    side.gone(*range(50))
+    side.emptied(*range(50))
     side.has(7, "f8")  # a version of another device came, and is on disk
     assert side.locks.lock("f9", LockOwner.APPLIER), "or is about to"
-    assert side.judged(QUIET_S) == 48
+    side.now += QUIET_S
+    passed = side.local_deletes.judge(side.now, WALL_NS)
+    assert passed is not None and len(passed) == 48
     assert side.local_deletes.look_again() == ["f8", "f9"] and side.local_deletes.look_again() == []
     side.gone(*range(50, 100))
     side.has(7, "f60")
     assert side.passed((side.seen("new", 60),)) == ["new"]
     assert side.local_deletes.look_again() == ["f60"]
+
+
+@pytest.mark.parametrize("back", [(), ("f3",), tuple(f"f{n}" for n in range(50))])
+def test_what_was_put_back_while_it_waited_does_not_go(side: Side, back: tuple[str, ...]) -> None:
+    side.gone(*range(50))
+    assert side.judged(QUIET_S, back) == 50 - len(back)
+
+
+def test_what_is_looked_at_once_more_still_counts(side: Side) -> None:
+    side.gone(*range(70))
+    side.now += QUIET_S
+    assert side.local_deletes.judge(side.now, WALL_NS) == []
+    side.gone(*range(70, 140))
+    assert side.judged(QUIET_S) is None and side.local_deletes.state is GuardState.HELD
+
+
+def test_what_comes_again_much_later_is_judged_anew(side: Side) -> None:
+    side.gone(*range(50))
+    side.now += QUIET_S
+    assert side.local_deletes.judge(side.now, WALL_NS) == []
+    side.now += CONFIRM_S
+    assert side.gone(*range(50)) == []
+
+
+def test_another_name_of_a_file_with_several_names_says_nothing_of_the_one_that_is_gone(
+    side: Side,
+) -> None:
+    side.quiet = False
+    side.gone(*range(50))
+    other = side.seen("other", 7)
+    assert other.key is not None
+    assert side.passed((replace(other, key=structs.replace(other.key, links=2)),)) == ["other"]
 
 
 def test_a_settler_that_always_reads_does_not_hold_it_open(side: Side) -> None:

@@ -360,6 +360,28 @@ def told(device: SimDevice, path: str) -> Entry:
     return row.entry
 
 
+@pytest.mark.parametrize("away_s", [0.3, 1.0, 2.0, 3.0])
+def test_a_folder_that_is_back_before_its_deletes_are_told_stays_everywhere(
+    make: Make, away_s: float
+) -> None:
+    """A user moves it out of the share, and back. The guard gathers its deletes meanwhile."""
+    world = make("AB")
+    a = world.devices["A"]
+    for number in range(120):
+        assert a.hands.write(f"f{number}", b"%d" % number)
+    assert a.hands.make_folder("d")
+    for number in range(40):
+        assert a.hands.write(f"d/{number}", b"%d in d" % number)
+    a.touched()
+    before = together(world)
+    live(world, 60.0)
+    does(a, "rename", "d", ".left/not synced")
+    live(world, away_s)
+    does(a, "rename", ".left/not synced", "d")
+    assert together(world) == before
+    index_is_the_disk(a, exact=False)
+
+
 def test_bytes_that_came_another_way_leave_no_lefting_behind(make: Make) -> None:
     world = make("AB")
     a, b = world.devices["A"], world.devices["B"]
