@@ -19,7 +19,7 @@ from leftzmq.config import load
 from leftzmq.errors import LeftError, UsageError
 from leftzmq.runtime.agent import Agent
 
-NOTICED: Final = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+NOTICED: Final = (signal.SIGUSR1, signal.SIGUSR2)
 """Their default is to end the process, which nobody who sends one to an agent wants."""
 
 
@@ -87,6 +87,7 @@ def _hear_signals(agent: Agent) -> None:
         signal.signal(number, lambda *_: agent.stop())
     for number in NOTICED:
         signal.signal(number, lambda number, _: agent.noticed(signal.Signals(number).name))
+    signal.signal(signal.SIGHUP, lambda *_: agent.read_peers())
     # With `stty tostop`, a line of the log would stop a process in the background of a terminal.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 

@@ -41,6 +41,7 @@ _LEVELS: Final = {
     EventKind.READY: Level.INFO,
     EventKind.STOPPED: Level.INFO,
     EventKind.PEER_UP: Level.INFO,
+    EventKind.PEER_LIST: Level.INFO,
     EventKind.SWEPT: Level.INFO,
     EventKind.SCAN: Level.INFO,
     EventKind.FINISHED: Level.INFO,

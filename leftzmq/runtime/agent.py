@@ -11,17 +11,19 @@ import gc
 import sys
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
-from leftzmq.config import Config, nobody_has_our_key
+from leftzmq.config import Config, PeerConfig, load, nobody_has_our_key
 from leftzmq.content.cut import require_compiled
 from leftzmq.content.memory import resident_bytes, trim, tune_malloc
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.fs.real import missing_calls
-from leftzmq.errors import Refusal
+from leftzmq.errors import LeftError, Refusal
 from leftzmq.runtime.event_log import EventLog
 from leftzmq.runtime.loop import Loop
 from leftzmq.runtime.opening import Opening, Openings
+from leftzmq.runtime.peer_list import changes
 from leftzmq.runtime.wake import Wake
 from leftzmq.runtime.watch_inbox import WatchInbox
 from leftzmq.statedir import StateDir, ipc_endpoints
@@ -31,11 +33,14 @@ from leftzmq.sync.facts import (
     DeviceDropped,
     Fact,
     FolderBegun,
+    LinkClosed,
+    PeerListed,
+    PeerUnlisted,
     Started,
     StrangerRefused,
 )
 from leftzmq.sync.folder import Folder
-from leftzmq.sync.link import DeviceKey, Way
+from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.node import Node
 from leftzmq.sync.peers.greeting import OurSide, Peers
 from leftzmq.sync.peers.membership import Membership
@@ -97,6 +102,8 @@ class Agent:
         self._next_memory_check = 0.0
         self._wake = Wake()  # a signal may arrive before everything else
         self._noticed: set[str] = set()
+        self._peers_are_due = False
+        self._next_read = 0.0
         self._silent_until: dict[str, float] = {}
 
     # -- building ----------------------------------------------------------------------------------
@@ -120,7 +127,8 @@ class Agent:
             for peer in self.config.peers
             if peer.key
         ]
-        self._listed = {bytes(peer.key) for peer in self._peers}
+        self._listed = {bytes(peer.key) for peer in self._peers}  # the gate asks it
+        self._keyless = [peer.name for peer in self.config.peers if not peer.key]
         self._runner = JobRunner(open_anew=lambda id: self._openings.open_anew(id))
         self._folders: dict[str, Folder] = {}
         self._open_bus()
@@ -172,7 +180,7 @@ class Agent:
         about = {
             "name": self.config.device.name,
             "key": device_key.public_text(self.device),
-            "keyless": [peer.name for peer in self.config.peers if not peer.key],
+            "keyless": self._keyless,
         }
         self._hub = Node(self._folders, peers, about)
 
@@ -186,19 +194,25 @@ class Agent:
     def run(self) -> None:
         """Serve until stop(). Raises LeftError when it cannot go on."""
         for peer in self.config.peers:
-            if peer.key and peer.address:
-                key = device_key.parse_public(peer.key)
-                self.bus.dial(key, peer.address.host, peer.address.port)
+            self._dial(peer)
         self._handle(Started())
         while not self._stopping:
             self._loop.turn()
             self._tell_noticed()
+            if self._peers_are_due and time.monotonic() >= self._next_read:
+                self._read_peers()
             self._log.tick(time.monotonic())
             self._check_memory()
 
     def stop(self) -> None:
         """End run() soon. May be called from a signal handler or another thread."""
         self._stopping = True
+        self._wake.signal()
+
+    def read_peers(self) -> None:
+        """Read the [[peer]] entries of peer.toml again, soon. May be called from a signal's
+        handler."""
+        self._peers_are_due = True
         self._wake.signal()
 
     def noticed(self, name: str) -> None:
@@ -227,13 +241,66 @@ class Agent:
                 self._say("", f"{name} came and is ignored: the agent goes on as it is")
 
     def _deadline(self, now: float) -> float:
-        logs = self._log.deadline()
-        due = self.node.deadline(now)
-        return due if logs is None else min(due, logs)
+        due = [self.node.deadline(now), self._log.deadline()]
+        due += [self._next_read] if self._peers_are_due else []
+        return min(at for at in due if at is not None)
 
     def _handle(self, fact: Fact) -> None:
         for action in self.node.handle(fact, time.monotonic(), time.time_ns()):
             self._do(action)
+
+    # -- the list of peers ------------------------------------------------------------------------
+
+    def _dial(self, peer: PeerConfig) -> None:
+        if peer.key and peer.address:
+            key = device_key.parse_public(peer.key)
+            self.bus.dial(key, peer.address.host, peer.address.port)
+
+    def _read_peers(self) -> None:
+        """Takes over what changed in the [[peer]] entries. A file that is wrong changes nothing."""
+        self._peers_are_due, self._next_read = False, time.monotonic() + NOTICED_S
+        try:
+            config = load(self.config.file)
+            nobody_has_our_key(config, device_key.public_text(self.device))
+            platform.require(len(config.peers))
+        except LeftError as error:
+            self._say("", f"the peers stay as they are: {error}")
+            return
+        found = changes(self.config, config)
+        for peer in found.removed:
+            self._unlist(device_key.parse_public(peer.key or ""))
+        for peer in found.moved:
+            key = device_key.parse_public(peer.key or "")
+            self.bus.undial(key)
+            gone = Link(key, Way.DIALED)
+            self._handle(LinkClosed(gone, "peer.toml has another address of it"))
+        for peer in (*found.moved, *found.added):
+            self._list(peer)
+        self._keyless[:] = [peer.name for peer in config.peers if not peer.key]
+        self.config = replace(self.config, peers=config.peers)
+        names = {
+            "added": ", ".join(peer.name for peer in found.added),
+            "removed": ", ".join(peer.name for peer in found.removed),
+            "moved": ", ".join(peer.name for peer in found.moved),
+        }
+        self._tell(actions.Tell(EventKind.PEER_LIST, dict(names)))
+        for what in found.need_a_start:
+            self._say("", f"{what} changed in peer.toml: start the agent again to use that")
+
+    def _list(self, peer: PeerConfig) -> None:
+        """The peer may connect, and is dialed, from now on; or it is dialed elsewhere."""
+        assert peer.key is not None, "peers without a key are not listed"
+        key = device_key.parse_public(peer.key)
+        self._listed.add(bytes(key))
+        self._handle(PeerListed(key, peer.name, peer.address is not None, peer.key))
+        self._dial(peer)
+
+    def _unlist(self, device: DeviceKey) -> None:
+        """The gate refuses the device, and all its connections end."""
+        self._listed.discard(bytes(device))
+        self.bus.end(device)
+        self._loop.drop_device(device)
+        self._handle(PeerUnlisted(device))
 
     # -- facts from outside ---------------------------------------------------------------------
 

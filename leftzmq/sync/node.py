@@ -7,7 +7,7 @@ decides something belongs in a machine. Pure, so the simulation runs the same hu
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from leftzmq.sync.facts import (
     PeerGreeted,
     PeerLeft,
     PeerLost,
+    PeerRemoved,
     Started,
     StrangerRefused,
     TimePassed,
@@ -56,7 +57,16 @@ from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import Capability
 from leftzmq.wire.strict import Frame
 
-_FOR_ALL: Final = (Asked, BulkRestored, PeerConnected, PeerForgot, PeerGreeted, PeerLeft, PeerLost)
+_FOR_ALL: Final = (
+    Asked,
+    BulkRestored,
+    PeerConnected,
+    PeerForgot,
+    PeerGreeted,
+    PeerLeft,
+    PeerLost,
+    PeerRemoved,
+)
 """Facts that every folder and every shared machine must handle; handling one twice is harmless. A
 fact that was interrupted by a failed index is handled again."""
 
@@ -85,9 +95,7 @@ class Node:
         self.wait_questions = WaitQuestions(
             folders, peers.by_key.values, peers.connected, about.get("keyless", ())
         )
-        devices = [(peer.key, peer.name) for peer in peers.by_key.values()]
-        devices += [(folder.device, about["name"]) for folder in folders.values()]
-        self.conflicts = Conflicts(devices)
+        self.conflicts = Conflicts(self._names_of_devices)
         self.commands = Commands(folders, self.conflicts)
         self._heartbeat = Heartbeat(folders)
         self.reopening = Reopening()
@@ -97,6 +105,13 @@ class Node:
         self._stirred: list[Applier | Downloader] = []
         self._now, self._wall_ns = 0.0, 0
         self._routes = self._route(Routes(folders, peers.by_key))
+
+    def _names_of_devices(self) -> Iterator[tuple[DeviceKey, str]]:
+        """This device and its peers, as they are now."""
+        for peer in self.peers.by_key.values():
+            yield peer.key, peer.name
+        for folder in self.folders.values():
+            yield folder.device, self._about["name"]
 
     def _route(self, routes: Routes) -> Routes:
         """Enter all handlers. Facts about the agent as a whole are handled here."""

@@ -179,6 +179,12 @@ class Bus:
             self._dialed[device].close_for(SHUT_OUT_S)
         self._connection_limits.end_all_of(device)
 
+    def end(self, device: DeviceKey) -> None:
+        """Close every connection with a device that is in the present list no more."""
+        self.undial(device)
+        self._shut_out.pop(device, None)
+        self._connection_limits.end_all_of(device)
+
     def is_shut_out(self, device: DeviceKey) -> bool:
         """Return whether the device was dropped less than SHUT_OUT_S ago."""
         return self._clock() < self._shut_out.get(device, 0.0)

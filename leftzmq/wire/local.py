@@ -53,6 +53,7 @@ class EventKind(Enum):
     FINISHED = "finished"
     PEER_UP = "peer_up"
     PEER_DOWN = "peer_down"
+    PEER_LIST = "peer_list"
     PROBLEM = "problem"
     CONFLICT = "conflict"
     SWEPT = "swept"

@@ -91,6 +91,9 @@ class Faults:
             device.disk.size_bytes = DISK_BYTES
             device.start()
         self._world.wires.cut.clear()
+        for device in self._world.devices.values():
+            for name in sorted(device.unlisted):
+                device.list_peer(self._world.devices[name])
         self._world.wires.refresh()
 
     def _back(self, device: SimDevice, chance: random.Random) -> None:
@@ -321,6 +324,22 @@ class Faults:
     def _clone_ends(self, device: SimDevice) -> None:
         if device in self._clones:
             self._world.clone_ends(device, self._clones.pop(device))
+
+    def unlist_peer(self, device: SimDevice, chance: random.Random) -> None:
+        """A user takes a peer out of peer.toml, and puts it back later."""
+        if not device.alive:
+            return
+        others = [d for d in self._world.devices.values() if d.key in device.agents.by_key]
+        if not others:
+            return
+        other = chance.choice(others)
+        device.unlist_peer(other)
+
+        def back() -> None:
+            if other.name in device.unlisted:
+                device.list_peer(other)
+
+        self._world.after(chance.choice((0.1, 1.0, 5.0, 30.0)), back)
 
     def lose_state(self, device: SimDevice, chance: random.Random) -> None:
         """Its state is lost. Never while its share is away: an agent that knows no share makes one
@@ -763,10 +782,11 @@ FAULTS_BY_NAME: Final[dict[str, Fault]] = {
     "turn a bit": Faults.turn_a_bit,
     "small disk": Faults.shrink_disk,
     "clone machine": Faults.clone_machine,
+    "unlist peer": Faults.unlist_peer,
 }
 
-FAULTS: Final = tuple(FAULTS_BY_NAME)[:-7]
-"""Faults that happen to any device at any time. The last seven are not among them: faults of mounts
+FAULTS: Final = tuple(FAULTS_BY_NAME)[:-8]
+"""Faults that happen to any device at any time. The last eight are not among them: faults of mounts
 happen only to devices that have one, those of indexes and bits only in some seeds, and the kind of
 a disk is fixed from the beginning."""
 FAULT_WEIGHTS: Final = {

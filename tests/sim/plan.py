@@ -91,7 +91,7 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     more = [*_mounts(seed, names, span), *_index_faults(seed, names, span)]
     more += [*_open_files(seed, names, span), *_folding(seed, names, span)]
     more += [*_turned_bits(seed, names, span), *_small_disks(seed, names)]
-    more += _clones(seed, names, span)
+    more += [*_clones(seed, names, span), *_unlisted_peers(seed, names, span)]
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     dials = dials_of(chance, names)
     if any(step.what == "fold names" for step in more):
@@ -167,6 +167,12 @@ def _clones(seed: int, names: str, span: float) -> list[Step]:
     """A copy of a machine runs beside it for a while."""
     what = Step(7000, 0.0, "", "clone machine")
     return _now_and_then(seed, names, span, "clones", 0.07, (1, 1, 2), what)
+
+
+def _unlisted_peers(seed: int, names: str, span: float) -> list[Step]:
+    """A user takes a peer out of peer.toml for a while."""
+    what = Step(8000, 0.0, "", "unlist peer")
+    return _now_and_then(seed, names, span, "unlisted", 0.1, (1, 2, 4), what)
 
 
 def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:

@@ -107,6 +107,8 @@ class Wires:
 
     def _possible(self, wire: Wire) -> bool:
         pair = frozenset((wire.dialer.name, wire.accepter.name))
+        if wire.dialer.unlisted & pair or wire.accepter.unlisted & pair:
+            return False
         return wire.dialer.alive and wire.accepter.alive and pair not in self.cut
 
     def _dial(self, wire: Wire) -> None:

@@ -22,7 +22,14 @@ from leftzmq.disk.share import Share
 from leftzmq.errors import IndexFault, ShareError
 from leftzmq.index.reader import Reader
 from leftzmq.sync import actions
-from leftzmq.sync.facts import Fact, LinkClosed, Started, TimePassed
+from leftzmq.sync.facts import (
+    Fact,
+    LinkClosed,
+    PeerListed,
+    PeerUnlisted,
+    Started,
+    TimePassed,
+)
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import Flushed, Job, Lane, lane_of
 from leftzmq.sync.link import DeviceKey, Link, Way
@@ -136,6 +143,7 @@ class SimDevice(Device):
         self.commits_left = 0
         self.doom: Callable[[], None] | None = None
         self.unmounted: Inode | None = None
+        self.unlisted: set[str] = set()  # devices that are taken out of its peer.toml now
         self.away: Inode | None = None  # mounted in the share at other times
         self.job: Job | None = None  # running now
         self._blind = False
@@ -178,7 +186,8 @@ class SimDevice(Device):
         peers = [
             Peer(other.key, other.name, dials=wires.dials(self.name, other.name))
             for other in self.world.devices.values()
-            if wires.dials(self.name, other.name) or wires.dials(other.name, self.name)
+            if other.name not in self.unlisted
+            and (wires.dials(self.name, other.name) or wires.dials(other.name, self.name))
         ]
         peers += self.world.more_peers(self)
         try:
@@ -188,6 +197,23 @@ class SimDevice(Device):
             return
         self.take(Started())
         wires.refresh()
+
+    def list_peer(self, other: SimDevice) -> None:
+        """A user puts the other device into peer.toml again."""
+        self.unlisted.discard(other.name)
+        if self.alive:
+            self._listed.add(other.key)
+            dials = self.world.wires.dials(self.name, other.name)
+            self.take(PeerListed(other.key, other.name, dials))
+        self.world.wires.refresh()
+
+    def unlist_peer(self, other: SimDevice) -> None:
+        """A user takes the other device out of peer.toml. Its connections end."""
+        self.unlisted.add(other.name)
+        self.world.wires.refresh()
+        if self.alive:
+            self._listed.discard(other.key)
+            self.take(PeerUnlisted(other.key))
 
     def began(self) -> None:
         self.make_durable(self.index)
@@ -521,6 +547,7 @@ class World:
         base = self._base / f"clone-{len(self.clones)}"
         clone = SimDevice(self, device.name, base, device.skew_ns / 1e9)
         clone.shown += "'"
+        clone.unlisted |= device.unlisted
         self.clones.append(clone)
         clone.disk.copy_of(device.disk, fresh=fresh)
         clone.put_state(device.snapshot())

@@ -198,6 +198,11 @@ def _news(fields: Fields) -> str:
     return f"{paths} of {fields.get('folder')} changed on {fields.get('device')}"
 
 
+def _peer_list(fields: Fields) -> str:
+    said = [f"{what}: {fields[what]}" for what in ("added", "removed", "moved") if fields.get(what)]
+    return f"peer.toml was read again; peers {', '.join(said) or 'are the same'}"
+
+
 def _refused(fields: Fields) -> str:
     detail = f" ({fields['detail']})" if fields.get("detail") else ""
     return f"{fields.get('device')}: {fields.get('why')}{detail}"
@@ -212,6 +217,7 @@ _TEXTS: Final[dict[EventKind, Callable[[Fields], str]]] = {
     EventKind.FINISHED: _finished,
     EventKind.PEER_UP: lambda f: f"{f.get('device')} is connected",
     EventKind.PEER_DOWN: _down,
+    EventKind.PEER_LIST: _peer_list,
     EventKind.PROBLEM: _problem,
     EventKind.CONFLICT: lambda f: f"{_where(f)} both versions are kept, one as {f.get('copy')}",
     EventKind.SWEPT: _swept,

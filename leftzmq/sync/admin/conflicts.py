@@ -6,7 +6,7 @@ Knows questions, and the names of devices. Must not know where a copy lies or ho
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from leftzmq.content.keys import device_mark
 from leftzmq.disk.apply.resolve import Choice, Resolved, Wish
@@ -36,14 +36,24 @@ from leftzmq.wire.replies import (
 
 
 class Conflicts:
-    """One per agent. devices: (key, name) of this one and its peers."""
+    """One per agent. devices: returns (key, name) of this one and its peers, which may change."""
 
-    def __init__(self, devices: Iterable[tuple[DeviceKey, str]]) -> None:
-        self._names = {
-            device_letters(Life(device_mark(key) + bytes(8))): name for key, name in devices
-        }
+    def __init__(self, devices: Callable[[], Iterable[tuple[DeviceKey, str]]]) -> None:
+        self._devices = devices
+        self._named: tuple[tuple[DeviceKey, str], ...] = ()
+        self._by_letters: dict[str, str] = {}
         self._askers: dict[int, tuple[bytes, str, str]] = {}  # asker, folder and path
         self._number = 0
+
+    @property
+    def _names(self) -> dict[str, str]:
+        """The names of devices by the letters that are in the names of their copies."""
+        if (named := tuple(self._devices())) != self._named:
+            self._named = named
+            self._by_letters = {
+                device_letters(Life(device_mark(key) + bytes(8))): name for key, name in named
+            }
+        return self._by_letters
 
     def by(self, copy: str) -> str:
         """Return the name of the device that wrote this conflict copy, by the copy's name."""

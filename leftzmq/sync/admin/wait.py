@@ -14,7 +14,7 @@ does).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -94,17 +94,17 @@ class _Naming:
 
 class WaitQuestions:
     """One per agent. peers: the peers that have a key. keyless: names of the other peers in the
-    config."""
+    config, which may change."""
 
     def __init__(
         self,
         folders: Mapping[str, Folder],
         peers: Callable[[], Iterable[Peer]],
         connected: Callable[[], list[Any]],
-        keyless: Iterable[str] = (),
+        keyless: Sequence[str] = (),
     ) -> None:
         self._folders, self._peers, self._connected = folders, peers, connected
-        self._keyless = tuple(keyless)
+        self._keyless = keyless
         self._waiters: list[Waiter] = []
         self._endings: dict[int, _Naming] = {}
         self._counting: dict[int, tuple[Waiter, str]] = {}  # waiter and folder

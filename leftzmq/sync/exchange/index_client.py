@@ -21,7 +21,7 @@ from leftzmq.sync.actions import Drop, Outputs, Send, Tell
 from leftzmq.sync.exchange.index_quota import IndexQuota
 from leftzmq.sync.exchange.index_server import PAGES_AN_ASK
 from leftzmq.sync.exchange.index_waits import IndexWaits
-from leftzmq.sync.facts import PageArrived, PathsReconsidered, PeerGreeted
+from leftzmq.sync.facts import PageArrived, PathsReconsidered, PeerGreeted, PeerRemoved
 from leftzmq.sync.jobs import IndexRoomSeen
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.cloned_device import ClonedDevices
@@ -154,6 +154,12 @@ class IndexClient:
         self.members.discard(device)
         self.heard.discard(device)
         return [*out, PathsReconsidered(self._folder, ())]
+
+    def on_peer_removed(self, fact: PeerRemoved, now: float) -> Outputs:
+        """The device is no peer any more: what it said counts for nothing."""
+        self._paged_at.pop(fact.device, None)
+        self._index_view.give_up(fact.device)
+        return [PathsReconsidered(self._folder, ())]
 
     def on_page_arrived(self, fact: PageArrived, now: float) -> Outputs:
         """A page of another device's index arrived: news, or (a part of) an answer."""

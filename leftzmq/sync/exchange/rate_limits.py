@@ -12,7 +12,7 @@ by one in 15 s, files of 500 and 1,500 MB, and four devices with 3,000 small and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
@@ -115,10 +115,18 @@ class _Bucket:
 
 
 class RateLimits:
-    """One per agent. paired: the paired devices, which limits the number of buckets."""
+    """One per agent. paired: the paired devices, which limits the number of buckets. They may
+    change."""
 
-    def __init__(self, paired: Iterable[DeviceKey]) -> None:
-        self._buckets: dict[DeviceKey, dict[Rate, _Bucket]] = {device: {} for device in paired}
+    def __init__(self, paired: Container[DeviceKey]) -> None:
+        self._paired = paired
+        self._by_device: dict[DeviceKey, dict[Rate, _Bucket]] = {}
+
+    def _buckets(self, device: DeviceKey) -> dict[Rate, _Bucket] | None:
+        if device in self._paired:
+            return self._by_device.setdefault(device, {})
+        self._by_device.pop(device, None)
+        return None
 
     def admit(self, device: DeviceKey, frame: Frame, now: float) -> StrangerRefused | None:
         """Count a message of a device, by its first frame. Return None if it may pass, else the
@@ -126,7 +134,7 @@ class RateLimits:
 
         A frame that is no message passes: it is refused by name when it is decoded.
         """
-        buckets, kind = self._buckets.get(device), kind_of(frame)
+        buckets, kind = self._buckets(device), kind_of(frame)
         if buckets is None or kind is None:
             return None
         rate = RATE_OF[kind]
@@ -148,7 +156,7 @@ class RateLimits:
                 self._grant(device, CHUNKS, asks, now)
 
     def _grant(self, device: DeviceKey, rate: Rate, count: int, now: float) -> None:
-        buckets = self._buckets.get(device)
+        buckets = self._buckets(device)
         if buckets is not None:
             bucket = buckets.setdefault(rate, _Bucket(rate.burst, now))
             bucket.granted = min(_GRANTED_MOST[rate], bucket.granted + count)

@@ -32,6 +32,8 @@ from leftzmq.sync.facts.devices import (
     LinkOpened,
     MessageArrived,
     PageArrived,
+    PeerListed,
+    PeerUnlisted,
     Stranger,
     StrangerRefused,
     Subscribed,
@@ -42,6 +44,7 @@ from leftzmq.sync.facts.peers import (
     PeerGreeted,
     PeerLeft,
     PeerLost,
+    PeerRemoved,
 )
 from leftzmq.sync.facts.share import (
     CookieSeen,
@@ -96,7 +99,10 @@ __all__ = [
     "PeerForgot",
     "PeerGreeted",
     "PeerLeft",
+    "PeerListed",
     "PeerLost",
+    "PeerRemoved",
+    "PeerUnlisted",
     "RescanWanted",
     "Started",
     "Stranger",
@@ -129,6 +135,7 @@ Inner = (
     | PeerConnected
     | PeerLeft
     | PeerLost
+    | PeerRemoved
     | FolderStopped
     | FolderBegun
 )
@@ -142,6 +149,8 @@ Fact = (
     | LinkClosed
     | DeviceDropped
     | DialFailed
+    | PeerListed
+    | PeerUnlisted
     | BulkRestored
     | Subscribed
     | StrangerRefused

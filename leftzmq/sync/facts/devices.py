@@ -85,6 +85,27 @@ class DeviceDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerListed:
+    """A device is in our list of peers from now on, or has another entry there.
+
+    dials: whether the config has an address of it
+    text: its key as `leftzmq id` prints it there
+    """
+
+    device: DeviceKey
+    name: str
+    dials: bool
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerUnlisted:
+    """A device is no peer of ours any more. All its connections are closed."""
+
+    device: DeviceKey
+
+
+@dataclass(frozen=True, slots=True)
 class BulkRestored:
     """A dialed bulk connection is up again after it was broken, or took long to open: what was
     requested over it until now may never be answered."""

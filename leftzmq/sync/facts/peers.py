@@ -41,6 +41,13 @@ class PeerConnected:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerRemoved:
+    """A device is no peer any more, and no link to it is left: what it said is given up."""
+
+    device: DeviceKey
+
+
+@dataclass(frozen=True, slots=True)
 class PeerLost:
     """No link to a device is left; requests in flight are sent to other devices."""
 

@@ -26,7 +26,10 @@ from leftzmq.sync.facts import (
     PeerForgot,
     PeerGreeted,
     PeerLeft,
+    PeerListed,
     PeerLost,
+    PeerRemoved,
+    PeerUnlisted,
     StrangerRefused,
 )
 from leftzmq.sync.link import DeviceKey, Link, Way
@@ -139,6 +142,34 @@ class Peers:
             peer.since = now
             if not peer.dials:
                 peer.away, peer.away_why = Away.NO_ADDRESS, _NO_ADDRESS
+
+    def on_peer_listed(self, fact: PeerListed, now: float) -> Outputs:
+        """The device is a peer from now on; or its entry says something else of its address."""
+        peer = self.by_key.get(fact.device)
+        if peer is None:
+            peer = self.by_key[fact.device] = Peer(fact.device, fact.name, fact.dials, fact.text)
+            peer.since = now
+            self._by_mark[device_mark(fact.device)] = fact.name
+            self.refused_keys.forget(fact.text)
+        peer.dials = fact.dials
+        if peer.state is PeerPhase.AWAY:
+            peer.away, peer.away_why, peer.told = None, "", None
+            if not peer.dials:
+                peer.away, peer.away_why = Away.NO_ADDRESS, _NO_ADDRESS
+        return []
+
+    def on_peer_unlisted(self, fact: PeerUnlisted, now: float) -> Outputs:
+        """The device is no peer any more: it is lost first, by the name that it has here."""
+        if fact.device not in self.by_key:
+            return []
+        gone = DeviceDropped(fact.device, "it is no peer of ours any more")
+        return [*self.on_device_dropped(gone, now), PeerRemoved(fact.device)]
+
+    def on_peer_removed(self, fact: PeerRemoved, now: float) -> Outputs:
+        """Nothing is left to be said of the device."""
+        self.by_key.pop(fact.device, None)
+        self._by_mark.pop(device_mark(fact.device), None)
+        return []
 
     def on_link_opened(self, fact: LinkOpened, now: float) -> Outputs:
         """We dialed with success: say hello. The bulk and news connections follow on the

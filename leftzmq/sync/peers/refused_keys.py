@@ -42,6 +42,10 @@ class RefusedKeys:
             del self._by_key[min(self._by_key.values(), key=_worth).stranger.key]
         self._by_key[stranger.key] = Visit(stranger, first, now, times + 1)
 
+    def forget(self, key: str) -> None:
+        """A user has added this key."""
+        self._by_key.pop(key, None)
+
     def lately(self, now: float) -> list[Visit]:
         """Return the visits, latest first."""
         self._forget(now)

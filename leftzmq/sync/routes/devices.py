@@ -25,7 +25,10 @@ from leftzmq.sync.facts import (
     PeerForgot,
     PeerGreeted,
     PeerLeft,
+    PeerListed,
     PeerLost,
+    PeerRemoved,
+    PeerUnlisted,
     StrangerRefused,
     Subscribed,
 )
@@ -56,6 +59,9 @@ class DeviceRoutes:
         to_linked(MessageArrived, self._on_message_arrived)
         to_linked(ChunksArrived, self.downloader.on_chunks_arrived)
         to(DeviceDropped, peers.on_device_dropped)
+        to(PeerListed, peers.on_peer_listed)
+        to(PeerUnlisted, peers.on_peer_unlisted)
+        to(PeerRemoved, self._on_peer_removed)
         to(BulkRestored, self._on_bulk_restored)
         to(PageArrived, self._on_page_arrived)
         to(DialFailed, peers.on_dial_failed)
@@ -114,6 +120,12 @@ class DeviceRoutes:
             folder.announcer.on_device_lost(fact.device)
             out += folder.within(partial(folder.index_client.on_device_lost, fact.device))
         return out + self.downloader.on_peer_lost(fact, now)
+
+    def _on_peer_removed(self, fact: PeerRemoved, now: float) -> Outputs:
+        out = self._on_peer_lost(PeerLost(fact.device), now)
+        for folder in self._running:
+            out += folder.within(partial(folder.index_client.on_peer_removed, fact, now))
+        return out + self.peers.on_peer_removed(fact, now)
 
     def _on_peer_left(self, fact: PeerLeft, now: float) -> Outputs:
         out: Outputs = []
