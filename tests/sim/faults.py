@@ -669,12 +669,17 @@ class Faults:
                 stands = stands or self._is_unmounted(other)
                 if stands or not _was_told(other, delete.path):
                     delete.excused = f"{device.name} forgot it before it was told"
+
+        def was_told(path: str) -> bool:
+            return all(_was_told(other, path) and not self._is_unmounted(other) for other in others)
+
         for taken in list(self._ledger.folders):
             _, by, path = taken
-            if by == device.name and not all(
-                _was_told(other, path) and not self._is_unmounted(other) for other in others
-            ):
+            if by == device.name and not was_told(path):
                 self._ledger.folders.remove(taken)
+        for delete in self._ledger.bare_deletes:
+            if delete.device == device.name and not was_told(delete.path):
+                delete.excused = f"{device.name} forgot it before it was told"
 
     def _restored(self, device: SimDevice, before: dict[str, Content]) -> None:
         """A backup, or a power cut, changed the share: the ledger notes it as if a user had written

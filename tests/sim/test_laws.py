@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.sim import laws
 from tests.sim.disk import Disk
 from tests.sim.faults import Faults
 from tests.sim.hands import Hands
-from tests.sim.ledger import Content, Delete, Ledger, content_of, is_in_tree
+from tests.sim.ledger import FOLDER, Content, Delete, Ledger, content_of, is_in_tree
 from tests.sim.plan import plan_of, run, settle
 from tests.sim.test_cuts import ends_after
 from tests.sim.users import ANCHOR, Users
@@ -172,6 +173,80 @@ def test_a_folder_may_come_back_from_a_clone_that_was_not_told(world: World, run
     assert bool(ledger.folders) is not runs
     if runs:
         world.clone_ends(a, clone)
+
+
+@pytest.mark.parametrize("what", ["file", "empty file", "link", "folder"])
+def test_a_folder_stays_that_was_needed_by_what_its_device_had_forgotten(
+    world: World, what: str
+) -> None:
+    """B's user takes something away while B knows nothing of it, and the folder when B knows of the
+    folder again. A has both still, so both are back. A's user deletes the one thing only."""
+    users, ledger = users_of(world)
+    faults, a, b = Faults(world, ledger, users), world.devices["A"], world.devices["B"]
+    users._make_folder(b, "d")
+    if what == "folder":
+        users._make_folder(b, "d/p")
+    elif what == "link":
+        b.hands.make_link("d/p", LINK[1])
+        users._wrote(b, "d/p")
+    else:
+        users._write(b, "d/p", b"of b" if what == "file" else b"")
+    b.touched()
+    settle(world)
+    cut(world, "AB", "BC")
+    faults.do("lose state", b, random.Random(1))
+    users._delete(b, "d/p")
+    while not b.alive:
+        world.run_until(world.now + 1.0)
+    settle_apart(world)
+    users._delete(b, "d")
+    b.touched()
+    assert [path for _, _, path in ledger.folders] == ["d"]
+    settle_apart(world)
+    cut(world)
+    settle(world)
+    assert "d/p" in all_hold(world, ledger), "it is not the story any more"
+    users._delete(a, "d/p")
+    a.touched()
+    settle(world)
+    tree = all_hold(world, ledger)
+    assert tree == {"d": ("folder",)}
+    for delete in (*ledger.deletes, *ledger.bare_deletes):
+        delete.excused = ""
+    with pytest.raises(laws.Broken, match="I3 folder"):
+        laws.no_folder_came_back(world, ledger, tree)
+
+
+@pytest.mark.parametrize("thing", (LINK, FOLDER), ids=("link", "folder"))
+@pytest.mark.parametrize(
+    ("first", "excused"),
+    [
+        (Delete("d/p", LINK, "A", 4.0, "forgotten"), True),
+        (Delete("d/p", LINK, "A", 4.0), False),
+        (Delete("d/p", LINK, "C", 4.0, "forgotten"), False),
+        (Delete("d/p", LINK, "A", 5.5, "forgotten"), False),
+        (Delete("d/q", LINK, "A", 4.0, "forgotten"), False),
+        (Delete("d", LINK, "A", 4.0, "forgotten"), False),
+        (Delete("dp", LINK, "A", 4.0, "forgotten"), False),
+        (Delete("d/p", OF_B, "A", 4.0, "forgotten"), False),
+    ],
+)
+@pytest.mark.parametrize("later", (6.0, 4.5))
+def test_only_what_was_back_in_a_folder_excuses_that_the_folder_stays(
+    tmp_path: Path, first: Delete, later: float, excused: bool, thing: Content
+) -> None:
+    """It was back if a user took it away once more, after the folder."""
+    world = World(1, tmp_path, "AC", set(), Knobs())
+    content = thing if first.content == LINK else first.content
+    deletes = [replace(first, content=content), Delete("d/p", thing, "C", later)]
+    ledger = Ledger(folders=[(5.0, "A", "d")])
+    (ledger.bare_deletes if thing == FOLDER else ledger.deletes).extend(deletes)
+    tree: laws.Tree = {"d": ("folder",)}
+    if excused and later > 5.0:
+        laws.no_folder_came_back(world, ledger, tree)
+        return
+    with pytest.raises(laws.Broken, match="I3 folder"):
+        laws.no_folder_came_back(world, ledger, tree)
 
 
 # ---- what is in a .lefting --------------------------------------------------------------------

@@ -242,6 +242,10 @@ PLANS = {
     "the folder of a .lefting is renamed, and another one gets its name in a new folder": (
         "8302369/ABC/0,1,2,2000,5,6,7/1/slow,news_lost,news_twice,watch_lag_s,watch_lost,careful"
     ),
+    "a folder is kept for a file whose move its device forgot, and the file goes later": (
+        "9005509/AB/0,1,2,4,7,8,10,11,2002,2004,13,15,19,21/0/slow,news_twice,watch_lost,careful,"
+        "skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

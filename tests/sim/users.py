@@ -17,7 +17,7 @@ from leftzmq.tree.path import is_within
 from leftzmq.tree.plan import Verb
 
 from .disk import Inode
-from .ledger import Content, Ledger, content_of
+from .ledger import FOLDER, Content, Delete, Ledger, content_of
 from .world import SimDevice, World
 
 NAMES: Final = ("a", "b", "c", "A", "d.txt", "ä")
@@ -105,8 +105,18 @@ class Users:
             self._ledger.removed(path, content, device.name, self._world.now, how, device.hands)
             if not device.knows(path, content):
                 self._ledger.deletes[-1].excused = f"{device.name} did not know of it"
-        elif content is not None and how != "overwritten" and device.knows(path, content):
+        elif content is not None and how != "overwritten":
+            self._removed_bare(device, path, content)
+
+    def _removed_bare(self, device: SimDevice, path: str, content: Content) -> bool:
+        """Returns whether its device knew of this folder or empty file."""
+        knew = device.knows(path, content)
+        if knew:
             self._ledger.tombs.add((device.name, path))
+        excused = "" if knew else f"{device.name} did not know of it"
+        delete = Delete(path, content, device.name, self._world.now, excused)
+        self._ledger.bare_deletes.append(delete)
+        return knew
 
     def _write(self, device: SimDevice, path: str, data: bytes, *, anew: bool = False) -> bool:
         path = device.hands.listed(path)
@@ -128,9 +138,8 @@ class Users:
     def _took(self, device: SimDevice, folders: list[str]) -> None:
         self._ledger.gone_folders.update(folders)
         for folder in folders:
-            if device.knows(folder, (Kind.DIRECTORY, b"")):
+            if self._removed_bare(device, folder, FOLDER):
                 self._ledger.folders.append((self._world.now, device.name, folder))
-                self._ledger.tombs.add((device.name, folder))
 
     def _make_folder(self, device: SimDevice, path: str) -> bool:
         path = device.hands.listed(path)
