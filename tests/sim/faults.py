@@ -11,9 +11,11 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from leftzmq.errors import IndexFault, ProblemKind
+from leftzmq.disk.scan.mounts import SAMPLE
+from leftzmq.errors import IndexFailed, IndexFault, ProblemKind
 from leftzmq.sync.jobs import Apply, Job, WriteChunks
 from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import parent_of, path_of_key, sort_key
 from leftzmq.tree.rules import LEFT_DIRECTORY
 
 from .disk import DISK_BYTES, Inode
@@ -22,7 +24,7 @@ from .laws import Broken
 from .ledger import Content, Ledger, content_of, is_in_tree
 from .node import content_id
 from .users import ANCHOR, MOUNT, Users
-from .world import SimDevice, World
+from .world import SimDevice, State, World
 
 IN_A_JOB: Final = 60
 """At most so many calls of the disk pass before something happens in the middle of a job."""
@@ -300,11 +302,14 @@ class Faults:
     def take_snapshot(self, device: SimDevice, chance: random.Random) -> None:
         """Keep a backup of the state and of the share, for a later fault to restore. Not before the
         first start: until then the share has no marker, and restored it would be another share, for
-        which there is --adopt."""
+        which there is --adopt. Nor while its index knows a mount by something that a user may
+        delete before the state is restored."""
         if device.starts == 0:
             return
         self._come(device)
-        self._snapshots[device.name] = (device.snapshot(), device.disk.copy(fresh=False))
+        state = device.snapshot()
+        if not self._proofs(device, state):
+            self._snapshots[device.name] = (state, device.disk.copy(fresh=False))
 
     def clone_machine(self, device: SimDevice, chance: random.Random) -> None:
         """A copy of the machine runs beside it for a while. No user works at the copy: his changes
@@ -365,9 +370,9 @@ class Faults:
 
     def older_share(self, device: SimDevice, chance: random.Random) -> None:
         """The share is restored from a backup, file by file. The state stays, or is lost too, or is
-        of the same age."""
+        of the same age. Not while its index knows a mount by something that the backup may lack."""
         state, tree = self._snapshots.get(device.name, (None, None))
-        if tree is None or self._is_unmounted(device):
+        if tree is None or self._is_unmounted(device) or self._proofs(device, device.snapshot()):
             return
         device.kill()
         fresh = chance.random() < 0.5
@@ -521,7 +526,7 @@ class Faults:
             return
         if not device.alive or not device.folder.scheduler.walks.first_done:
             return
-        if not _has_durably(device, ANCHOR):
+        if not device.has_durably(ANCHOR):
             return
         assert device.disk.top is not None
         device.disk.flush_all()
@@ -564,6 +569,21 @@ class Faults:
         device.touched()
         if [*bare.children] != self._others.pop(device.name, []):
             raise Broken("I11", f"{device.name} wrote where nothing or another disk was mounted")
+
+    def _proofs(self, device: SimDevice, state: State | None) -> list[str]:
+        """The paths by which alone the index in this state recognises a mount: those that it has
+        there, as long as it has not the anchor. If none of them is there at the next start, the
+        disk counts as another one until --adopt."""
+        if device.name not in self._mounts or state is None:
+            return []
+        head = sort_key(MOUNT) + b"\0"
+        try:
+            with device.reading_state(state) as reader:
+                rows = reader.alive_after(head, SAMPLE, before=head + b"\xff")
+        except IndexFailed:
+            return []  # the first start ended before the index had its tables
+        paths = [path_of_key(key) for key, _ in rows]
+        return [] if ANCHOR in paths else paths
 
     def _is_unmounted(self, device: SimDevice) -> bool:
         return device.unmounted is not None or device.away is not None
@@ -702,6 +722,14 @@ class Faults:
                 self._ledger.put_hands_on(path, content, device.name, now)
 
     def _before_cut(self, device: SimDevice) -> None:
+        """A cut takes nothing by which alone a mount is recognised. The anchor is durable, but the
+        next start's index may not have it yet."""
+        for path in self._proofs(device, device.state):
+            folder, inode = device.hands.at(parent_of(path)), device.hands.at(path)
+            if folder is not None and inode is not None:
+                device.disk.flush_folder(folder)
+                if inode.kind is Kind.FILE:
+                    device.disk.flush_file(inode)
         self._before[device.name] = self._contents(device)
 
     def _was_cut(self, device: SimDevice) -> None:
@@ -737,14 +765,6 @@ def _copies(job: Job | None) -> list[str]:
 
 
 Fault = Callable[[Faults, SimDevice, random.Random], None]
-
-
-def _has_durably(device: SimDevice, path: str) -> bool:
-    """Whether its index has something at `path` that neither an error of the index nor a power cut
-    takes back."""
-    with device.reading() as reader:
-        ours = reader.ours(path)
-    return ours is not None and ours.seq is not None and ours.seq <= device.durable_head
 
 
 def _was_told(device: SimDevice, path: str) -> bool:

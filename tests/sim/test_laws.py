@@ -104,6 +104,73 @@ def test_a_mount_goes_away_only_from_an_agent_whose_index_keeps_something_of_it(
     all_hold(world, ledger)
 
 
+def on_a_new_mount(world: World) -> tuple[Users, Faults, Ledger]:
+    """A's index keeps `m/b`, and not the anchor yet: only by `m/b` it recognises its mount. There
+    is a backup from before `m/b` was made, and A's user does not flush."""
+    ledger, a = Ledger(), world.devices["A"]
+    users = Users(world, ledger, large=False)
+    faults, chance = Faults(world, ledger, users), random.Random(1)
+    world.look_after = laws.Witness(ledger).look_after
+    faults.do("mount inside", a, chance)
+    for device in world.devices.values():
+        device.start()
+    faults.do("take snapshot", a, chance)
+    a.hands.careful = False
+    a.hands.make_folder("m/b")
+    a.touched()
+    while not a.has_durably("m/b"):
+        world.run_until(world.now + 0.001)
+    assert not a.knows(ANCHOR, (Kind.FILE, b"the anchor of A"))
+    return users, faults, ledger
+
+
+def delete_something(world: World, users: Users) -> None:
+    for number in range(10):
+        users.do("delete", world.devices["A"], random.Random(number))
+
+
+def all_hold_at_the_end(world: World, faults: Faults, ledger: Ledger) -> None:
+    faults.end()
+    settle(world)
+    all_hold(world, ledger)
+
+
+@pytest.mark.parametrize("fault", ["cut power", "older share"])
+@pytest.mark.parametrize("number", range(6))
+def test_a_disk_keeps_what_its_mount_is_recognised_by_until_the_anchor_is_known(
+    world: World, number: int, fault: str
+) -> None:
+    """Else the disk counts as another one until --adopt: a known gap."""
+    _, faults, ledger = on_a_new_mount(world)
+    faults.do(fault, world.devices["A"], random.Random(number))
+    all_hold_at_the_end(world, faults, ledger)
+
+
+def test_a_user_deletes_on_a_mount_only_when_a_power_cut_leaves_the_anchor_in_the_index(
+    world: World,
+) -> None:
+    users, faults, ledger = on_a_new_mount(world)
+    a = world.devices["A"]
+    while not a.has_durably(ANCHOR):
+        delete_something(world, users)
+        assert a.hands.at("m/b") is not None
+        world.run_until(world.now + 0.001)
+    delete_something(world, users)
+    assert a.hands.at("m/b") is None
+    all_hold_at_the_end(world, faults, ledger)
+
+
+def test_no_state_is_kept_that_knows_a_mount_by_what_a_user_may_delete_later(world: World) -> None:
+    users, faults, ledger = on_a_new_mount(world)
+    a, chance = world.devices["A"], random.Random(1)
+    faults.do("take snapshot", a, chance)
+    while not a.has_durably(ANCHOR):
+        world.run_until(world.now + 0.001)
+    delete_something(world, users)
+    faults.do("older state", a, chance)
+    all_hold_at_the_end(world, faults, ledger)
+
+
 # ---- what nobody knows any more ---------------------------------------------------------------
 
 

@@ -246,6 +246,9 @@ PLANS = {
         "9005509/AB/0,1,2,4,7,8,10,11,2002,2004,13,15,19,21/0/slow,news_twice,watch_lost,careful,"
         "skews_s"
     ),
+    "a power cut takes all that the index has of a mount, of which no walk saw the rest settle": (
+        "9001764/ABC/1000,3,4,9/0/slow,news_lost,news_twice,watch_lost,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

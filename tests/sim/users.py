@@ -72,12 +72,16 @@ class Users:
 
     def _is_proof(self, device: SimDevice, path: str) -> bool:
         """Whether a disk may be recognised by this path alone, as long as the anchor is in no
-        index. If the path changed while no agent looks, the disk would be another one until
-        --adopt."""
+        index, or a power cut may take it back from there. If the path changed while no agent looks,
+        the disk would be another one until --adopt."""
         if not is_within(path, MOUNT) or device.starts == 0:
             return False
         at, anchor = device.hands.at(path), device.hands.at(ANCHOR)
-        return at is not None and anchor is not None and not device.knows(ANCHOR, _sure(anchor))
+        if at is None or anchor is None:
+            return False
+        if not device.knows(ANCHOR, _sure(anchor)):
+            return True
+        return device.alive and not device.has_durably(ANCHOR)
 
     # ---- noting ---------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import heapq
 import itertools
 import os
 import random
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -356,6 +357,26 @@ class SimDevice(Device):
         wal = self.index.with_name("index.db-wal")
         # A folder that was stopped before it wrote anything has none.
         return self.index.read_bytes(), wal.read_bytes() if wal.exists() else b""
+
+    @contextmanager
+    def reading_state(self, state: State) -> Iterator[Reader]:
+        """Yields a reader of the index in this state, which may be one of another time."""
+        with tempfile.TemporaryDirectory(dir=self._base) as base, self.world.index_trap.suspended():
+            path = Path(base) / "index.db"
+            path.write_bytes(state[0])
+            path.with_name("index.db-wal").write_bytes(state[1])
+            reader = Reader.open(path)
+            try:
+                yield reader
+            finally:
+                reader.close()
+
+    def has_durably(self, path: str) -> bool:
+        """Whether its index has something at `path` that neither an error of the index nor a power
+        cut takes back."""
+        with self.reading() as reader:
+            ours = reader.ours(path)
+        return ours is not None and ours.seq is not None and ours.seq <= self.durable_head
 
     # ---- facts ------------------------------------------------------------------------------
 
