@@ -1,0 +1,489 @@
+"""Facts, in the past tense: from outside, and from one machine to another.
+
+Answers of workers are facts too: see jobs. Must not know which machine receives which fact: see
+routes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from leftzmq.disk.fs.interface import Buffer
+from leftzmq.disk.scan.sighting import Sighting
+from leftzmq.errors import Away, Problem, Refusal, Stop
+from leftzmq.sync.jobs import Doubt, JobBroke, JobDone, JobStopped
+from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.tree.entry import Entry
+from leftzmq.tree.plan import Held, Staged
+from leftzmq.tree.version import Life
+from leftzmq.wire.folder_rows import Standing
+from leftzmq.wire.messages import Bye, Chunks, Get, Have, Hello, IndexSince, Open, Refusing, Welcome
+from leftzmq.wire.page import Page
+
+# -- the agent as a whole --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question at the admin socket. asker: where the answer is sent."""
+
+    asker: bytes
+    verb: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The loop woke up; deadlines are checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """All sockets are bound and the ZAP gate is tested."""
+
+
+# -- from other devices ----------------------------------------------------------------------------
+# A fact has passed the codec and the check, and its sender is authenticated.
+
+
+@dataclass(frozen=True, slots=True)
+class MessageArrived:
+    """A message that carries no sealed page and no body."""
+
+    link: Link
+    message: Hello | Welcome | Refusing | IndexSince | Have | Bye | Open | Get
+
+
+@dataclass(frozen=True, slots=True)
+class PageArrived:
+    """An opened page of an index: it was sealed with the folder's key and names its device."""
+
+    link: Link
+    page: Page
+    answer: bool  # whether it answers an index_since; False: news
+
+
+@dataclass(frozen=True, slots=True)
+class FolderNamedOtherwise:
+    """A device that holds the secret of a folder of ours has another id for it, in this life."""
+
+    device: DeviceKey
+    folder: str
+    theirs: str
+    life: Life
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksArrived:
+    """The answer to a get, or a part of it; `body` is ours now."""
+
+    link: Link
+    header: Chunks
+    body: Buffer
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOpened:
+    """A dialed control connection finished its handshake (again)."""
+
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class LinkClosed:
+    """A link is gone."""
+
+    link: Link
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDropped:
+    """We refuse a device, and cut every connection with it."""
+
+    device: DeviceKey
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerListed:
+    """A device is in our list of peers from now on, or has another entry there.
+
+    dials: whether the config has an address of it
+    text: its key as `leftzmq id` prints it there
+    """
+
+    device: DeviceKey
+    name: str
+    dials: bool
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerUnlisted:
+    """A device is no peer of ours any more. All its connections are closed."""
+
+    device: DeviceKey
+
+
+@dataclass(frozen=True, slots=True)
+class BulkRestored:
+    """A dialed bulk connection is up again after it was broken, or took long to open: what was
+    requested over it until now may never be answered."""
+
+    device: DeviceKey
+
+
+@dataclass(frozen=True, slots=True)
+class DialFailed:
+    """A dialed device could not be reached this time. why: the sentence that says so"""
+
+    device: DeviceKey
+    why: str
+    away: Away
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """A SUB socket of a device arrived at our news socket (which device is not known)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A device that is not in our list of peers.
+
+    key: as `leftzmq id` prints it on that device
+    address: where it connected from, as far as that is known
+    """
+
+    key: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class StrangerRefused:
+    """An unknown device was refused, or a paired device sent what it must not.
+
+    stranger: the unknown device, if it showed a key
+    """
+
+    device: DeviceKey | None
+    refusal: Refusal
+    detail: str
+    stranger: Stranger | None = None
+
+
+# -- between machines: devices ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PeerGreeted:
+    """A device said hello (or welcome). folders: its folders whose secret both of us have."""
+
+    link: Link
+    folders: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLeft:
+    """A device that greeted us is in these folders of ours no more: they are stopped on that
+    device, or have another id there."""
+
+    device: DeviceKey
+    folders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerForgot:
+    """A device that we never lost says hello again: it lost us, and what we requested from it."""
+
+    device: DeviceKey
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConnected:
+    """A device can be asked. max_credit: the bytes that may be unanswered at a time."""
+
+    device: DeviceKey
+    max_credit: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRemoved:
+    """A device is no peer any more, and no link to it is left: what it said is given up."""
+
+    device: DeviceKey
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLost:
+    """No link to a device is left; requests in flight are sent to other devices."""
+
+    device: DeviceKey
+
+
+# -- from the watcher ------------------------------------------------------------------------------
+
+
+class Touch(Enum):
+    """What the watcher saw happen to a path."""
+
+    CLOSED = auto()  # closed after writing, or moved here: whole, as far as anyone can tell
+    MODIFIED = auto()  # written to, still open
+    MADE = auto()  # a directory or link appeared, or attributes changed
+    GONE = auto()  # deleted or moved away
+
+
+@dataclass(frozen=True, slots=True)
+class PathsTouched:
+    folder: str
+    touches: tuple[tuple[str, Touch], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRegained:
+    """Paths below `prefix` were polled, and are watched from now on: walk them once."""
+
+    folder: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchLost:
+    """Events below `prefix` were lost, or are not available (`polled`): walk it."""
+
+    folder: str
+    prefix: str
+    polled: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CookieSeen:
+    """Everything that happened in the share before this cookie has been reported."""
+
+    folder: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MountChanged:
+    """Something was mounted or unmounted at `path`; what is there now is watched. "": at the share
+    itself, or above it."""
+
+    folder: str
+    path: str
+
+
+# -- between machines: what changed in the share ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PathsSettled:
+    """The scheduler is sure of these sightings (FOUND and GONE only)."""
+
+    folder: str
+    sightings: tuple[Sighting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PathsCleared:
+    """Those of the settled sightings that are no flood of losses: they may be versions of ours."""
+
+    folder: str
+    sightings: tuple[Sighting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RescanWanted:
+    """Somebody found that these paths differ from the index. walk: also below them."""
+
+    folder: str
+    paths: tuple[str, ...]
+    walk: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BytesDoubted:
+    """Bytes that were read from files of ours did not match their ids."""
+
+    folder: str
+    doubts: tuple[Doubt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WalkEnded:
+    """A walk is over, and everything that it found has been looked at."""
+
+    folder: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDeleted:
+    """A scan found the very bytes that a tombstone deleted, and our index did not have that
+    tombstone.
+
+    Where `entry` is no tombstone, the bytes are those of a version that is wanted there, and nobody
+    put them there. They are to get the mtime and exec of that version.
+    """
+
+    entry: Entry
+    held: Held
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDeletedBytes:
+    """A scan found what a tombstone, new to us, deleted: it is moved to the trash."""
+
+    folder: str
+    found: FoundDeleted
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStopped:
+    """The share is not there, or not the one that we know (I11), or the index cannot be used: the
+    folder stops, the other folders go on."""
+
+    folder: str
+    stop: Stop
+
+
+@dataclass(frozen=True, slots=True)
+class FolderBegun:
+    """The folder that was stopped is open again, with machines of a new life."""
+
+    folder: str
+
+
+# -- between machines: tickets ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PathsReconsidered:
+    """The rows of these paths changed: there may be tickets. source: the bit (as a set of bits) of
+    the device that announced the change; 0: we made it."""
+
+    folder: str
+    paths: tuple[str, ...]
+    source: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FileWanted:
+    """The applier wants the bytes of this version.
+
+    previous: the version that we have at this path
+    home: a path of ours with the same content
+    kept: a `.lefting` that holds a part of the bytes; the downloader is responsible for it from now
+    """
+
+    folder: str
+    entry: Entry
+    previous: Entry | None
+    home: str | None = None
+    kept: Staged | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldersChanged:
+    """The set of devices that may have a wanted version changed."""
+
+    folder: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileNotWanted:
+    """A version is not wanted any more (a newer one is, or it was taken)."""
+
+    folder: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileStaged:
+    """The bytes of this version are whole and verified in their `.lefting`. noise: they look
+    encrypted."""
+
+    folder: str
+    entry: Entry
+    staged: Staged
+    noise: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileLeft:
+    """A version is not wanted now; `staged` is what has arrived of it."""
+
+    folder: str
+    entry: Entry
+    staged: Staged
+
+
+@dataclass(frozen=True, slots=True)
+class FileHeldUp:
+    """The bytes of this version are not available, or cannot be kept, for now;
+    `problem` says why."""
+
+    folder: str
+    entry: Entry
+    problem: Problem
+
+
+# -- the unions ------------------------------------------------------------------------------------
+
+# Decisions of one machine that another one must know.
+Inner = (
+    PathsSettled
+    | PathsCleared
+    | PathsReconsidered
+    | RescanWanted
+    | BytesDoubted
+    | WalkEnded
+    | FoundDeletedBytes
+    | FileWanted
+    | FileNotWanted
+    | HoldersChanged
+    | FileStaged
+    | FileLeft
+    | FileHeldUp
+    | PeerGreeted
+    | PeerForgot
+    | PeerConnected
+    | PeerLeft
+    | PeerLost
+    | PeerRemoved
+    | FolderStopped
+    | FolderBegun
+)
+
+Fact = (
+    MessageArrived
+    | PageArrived
+    | FolderNamedOtherwise
+    | ChunksArrived
+    | LinkOpened
+    | LinkClosed
+    | DeviceDropped
+    | DialFailed
+    | PeerListed
+    | PeerUnlisted
+    | BulkRestored
+    | Subscribed
+    | StrangerRefused
+    | PathsTouched
+    | WatchLost
+    | WatchRegained
+    | MountChanged
+    | CookieSeen
+    | Asked
+    | TimePassed
+    | Started
+    | JobDone
+    | JobBroke
+    | JobStopped
+    | Inner
+)
