@@ -249,6 +249,10 @@ PLANS = {
     "a power cut takes all that the index has of a mount, of which no walk saw the rest settle": (
         "9001764/ABC/1000,3,4,9/0/slow,news_lost,news_twice,watch_lost,skews_s"
     ),
+    "a folder that was held as gone is back with the one above it, and then is renamed": (
+        "9004705/AB/4000,0,1,2,3,5,6,4008,4001,4003/0/slow,news_lost,news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -92,11 +92,12 @@ class Classifier:
                 if sighting.other:
                     # The path that was touched under this name is there under another spelling.
                     self._look_queue.touch(sighting.other, now + OTHER_SPELLING_S, closed=True)
-                if path not in self.pending_deletes:
-                    if self._store.has_alive_below(path):
-                        self._walks.later(path)
-                    if not self.pending_deletes.hold_delete(sighting, now):
-                        settled.append(sighting)
+                is_held = path in self.pending_deletes
+                is_news = not is_held or self.pending_deletes.was_doubted(path)
+                if is_news and self._store.has_alive_below(path):
+                    self._walks.later(path)
+                if not is_held and not self.pending_deletes.hold_delete(sighting, now):
+                    settled.append(sighting)
                 told = self._problems.kind_of(path) in OF_TICKETS
                 return self.finish(path, touched, now, clear=not told)
             case Sight.PROBLEM:

@@ -6,14 +6,19 @@ name, or when nothing else is being looked at any more, or after HOLD_S. A direc
 gone, or as replaced, after everything below it: a device that received the directory's delete first
 would think that the rest is to stay, and keep it.
 
+What is held is true of the moment in which it was seen: it may have been put back since, together
+with a directory above it, and nothing tells of that. So it is looked at once more before it is
+reported, and a directory also where it waits in vain for what is below it.
+
 Knows sightings and time; pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from math import inf
 from typing import Final
 
 from leftzmq.disk.scan.sighting import Sight, Sighting
@@ -25,6 +30,9 @@ HOLD_S: Final = 10.0  # 10,000 renamed files take 3 s to be read again
 FOLDER_HOLD_S: Final = 60.0
 """If something below a deleted directory is not found to be gone within this time, nothing is
 reported, and the next walk looks again."""
+FOLDER_DOUBT_S: Final = 1.0
+"""A directory that is held for this time while nothing is being looked at is looked at once more,
+and then after times that double: a walk of it may have to find what is below it."""
 FOLDER_RETRY_S: Final = 0.05
 FOLDERS_A_TURN: Final = 128
 """The number of directories that are checked at once (15 us each): those below which a delete was
@@ -38,6 +46,7 @@ class _Held:
     sighting: Sighting
     since: float  # monotonic
     until: float
+    doubt_at: float = inf  # of a directory that is gone: when it is looked at once more
 
 
 class PendingDeletes:
@@ -49,6 +58,7 @@ class PendingDeletes:
         self._likely: dict[str, None] = {}  # those of them that may be empty now
         self._next_try = 0.0
         self._doubted: set[str] = set()  # looked at once more, and not held again
+        self._doubted_folders: set[str] = set()  # looked at once more, and still held
 
     def __bool__(self) -> bool:
         return bool(self._files or self._folders)
@@ -67,7 +77,7 @@ class PendingDeletes:
             self._files.hold(_Held(sighting, now, now + HOLD_S))
             return True
         if key is not None and key.kind is Kind.DIRECTORY:
-            self._hold_folder(sighting, now)
+            self._hold_folder(sighting, now, now + FOLDER_DOUBT_S)
             return True
         return False
 
@@ -76,8 +86,8 @@ class PendingDeletes:
         below the directory."""
         self._hold_folder(sighting, now)
 
-    def _hold_folder(self, sighting: Sighting, now: float) -> None:
-        self._folders[sighting.path] = _Held(sighting, now, now + FOLDER_HOLD_S)
+    def _hold_folder(self, sighting: Sighting, now: float, doubt_at: float = inf) -> None:
+        self._folders[sighting.path] = _Held(sighting, now, now + FOLDER_HOLD_S, doubt_at)
         self._likely[sighting.path] = None
         self._next_try = now
 
@@ -89,6 +99,13 @@ class PendingDeletes:
                 self._likely[folder] = None
                 self._next_try = now
 
+    def was_doubted(self, path: str) -> bool:
+        """Whether this look is the one that the held directory was waiting for. It is gone still,
+        or anew: what the walk for its first look found below it may have been back meanwhile."""
+        is_doubted = path in self._doubted_folders
+        self._doubted_folders.discard(path)
+        return is_doubted
+
     def is_replaced(self, path: str) -> bool:
         """Whether the sighting held for `path` is of something that took the directory's place."""
         held = self._folders.get(path)
@@ -97,6 +114,7 @@ class PendingDeletes:
     def seen_again(self, path: str) -> None:
         """Something has been seen at this path since."""
         self._doubted.discard(path)
+        self._doubted_folders.discard(path)
         self._folders.pop(path, None)
         self._likely.pop(path, None)
         self._files.release(path)
@@ -133,29 +151,46 @@ class PendingDeletes:
         been reported as gone
         """
         gone = [held for held in self._files if quiet or held.until <= now]
+        stuck: list[_Held] = []
         if not gone and self._folders and now >= self._next_try:
-            gone = self._empty_folders(now, is_empty)
+            gone, stuck = self._empty_folders(now, is_empty)
             self._next_try = now if gone or self._likely else now + FOLDER_RETRY_S
         for held in gone:
             self.seen_again(held.sighting.path)
         doubted = [held.sighting.path for held in gone if held.since < now]
         self._doubted.update(doubted)
+        if quiet and not gone:
+            doubted = [self._doubt(held, now) for held in stuck]
         return [held.sighting for held in gone if held.since >= now], doubted
 
-    def _empty_folders(self, now: float, is_empty: Callable[[str], bool]) -> list[_Held]:
-        """The empty ones of the directories that are checked now. A directory and the one that it
-        is in are never returned together, because the index still has the inner one."""
+    def _doubt(self, held: _Held, now: float) -> str:
+        path = held.sighting.path
+        self._folders[path] = replace(held, doubt_at=now + (now - held.since))
+        self._doubted_folders.add(path)
+        return path
+
+    def _empty_folders(
+        self, now: float, is_empty: Callable[[str], bool]
+    ) -> tuple[list[_Held], list[_Held]]:
+        """The empty ones of the directories that are checked now, and those of the others that may
+        be looked at once more. A directory and the one that it is in are never returned together,
+        because the index still has the inner one, and the look at the outer one tells of both."""
         asked = [*islice(self._likely, FOLDERS_A_TURN - OTHERS_A_TURN)]
         asked += [path for path in islice(self._folders, OTHERS_A_TURN) if path not in self._likely]
         gone: list[_Held] = []
+        stuck: list[_Held] = []
         for path in asked:
             self._likely.pop(path, None)
             held = self._folders.pop(path)
             if is_empty(path):
                 gone.append(held)
+            elif held.doubt_at <= now < held.until and parent_of(path) not in self._folders:
+                stuck.append(held)
             if held.until > now:
                 self._folders[path] = held  # behind the others
-        return gone
+            else:
+                self._doubted_folders.discard(path)
+        return gone, stuck
 
 
 def _is_certain(origin: _Held, found: Sighting, now: float) -> bool:

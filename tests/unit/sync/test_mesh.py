@@ -542,6 +542,30 @@ def test_what_came_back_while_it_was_held_as_gone_is_not_said_to_be_gone(mesh: M
     assert (b.share / "d/f").read_bytes() == b"bytes"
 
 
+@pytest.mark.parametrize("rest_s", [0.3, 5.0])
+def test_a_folder_that_came_back_and_is_moved_away_later_is_gone(
+    mesh: Mesh, tmp_path: Path, rest_s: float
+) -> None:
+    """It was held as gone when the folder above it was moved to and fro. That it is gone anew is
+    the only word of what is in it."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("d/inner/f", b"bytes")
+    together(mesh)
+    (a.share / "d").rename(tmp_path / "aside")
+    a.write("pen", b"under a")
+    a.take(PathsTouched("share", (("d", Touch.GONE), ("pen", Touch.MODIFIED))))
+    mesh.settle(seconds=0.5)
+    assert not a.folder.scheduler.idle, "it is held, because something else is to be looked at"
+    (tmp_path / "aside").rename(a.share / "d")
+    a.take(PathsTouched("share", (("d", Touch.MADE), ("d/inner/f", Touch.CLOSED))))
+    mesh.settle(seconds=rest_s)
+    (a.share / "d/inner").rename(tmp_path / "aside")
+    a.take(PathsTouched("share", (("d/inner", Touch.GONE),)))
+    mesh.settle(seconds=10)
+    assert not (b.share / "d/inner").exists()
+    assert (b.share / "d").is_dir()
+
+
 def test_a_device_that_says_hello_again_is_asked_again_at_once(
     mesh: Mesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:

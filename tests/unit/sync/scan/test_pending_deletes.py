@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.sync.scan.pending_deletes import FOLDER_HOLD_S, PendingDeletes
 from leftzmq.tree.entry import Kind, ScanKey
@@ -98,3 +100,32 @@ def test_what_never_gets_empty_is_given_up() -> None:
         now = max(now + 0.001, story.pending_deletes.deadline() or now)
         story.turn(now)
     assert FOLDER_HOLD_S <= now < FOLDER_HOLD_S + 1.0 and story.alive == set(paths)
+
+
+def test_what_waits_in_vain_is_looked_at_once_more_ever_less_often() -> None:
+    paths = {"t": Kind.DIRECTORY, "t/d": Kind.DIRECTORY, "t/d/f": Kind.FILE}
+    story, now = Story(paths), 0.0
+    pending = story.pending_deletes
+    pending.seen_again("t/d/f")
+    looks: list[float] = []
+    while pending:
+        now = max(now + 0.001, pending.deadline() or now)
+        settled, doubted = pending.to_report(now, story.is_empty, quiet=now > 0.5)
+        assert not settled and doubted in ([], ["t"])
+        if doubted:
+            looks.append(now)
+            assert pending.was_doubted("t") and not pending.was_doubted("t")
+    assert 1.0 <= looks[0] < 1.1 and len(looks) == 6
+    assert all(2 * last <= each for last, each in pairwise(looks))
+
+
+def test_what_is_back_is_held_no_more_and_then_what_is_in_it_is_looked_at() -> None:
+    story = Story({"t": Kind.DIRECTORY, "t/d": Kind.DIRECTORY, "t/d/f": Kind.FILE})
+    pending = story.pending_deletes
+    pending.seen_again("t/d/f")
+    assert pending.to_report(2.0, story.is_empty, quiet=False) == ([], [])
+    assert pending.to_report(2.1, story.is_empty, quiet=True) == ([], ["t"])
+    pending.seen_again("t")
+    assert pending.to_report(2.2, story.is_empty, quiet=True) == ([], ["t/d"])
+    pending.seen_again("t/d")
+    assert not pending and not pending.was_doubted("t")
