@@ -114,6 +114,7 @@ class Device:
     def _made(self) -> Folder:
         """The folder over its index."""
         store = Store(self.index_file)
+        self.index_opened()
         forget_unlisted(store, self._listed)
         return Folder(FOLDER, self.keys, self.key, store, self.agents)
 
@@ -143,6 +144,9 @@ class Device:
             folder.store.close()
             raise
         self._anew = folder
+
+    def index_opened(self) -> None:
+        """Its index was opened, and nothing was written to it since."""
 
     def began(self) -> None:
         """A folder begins, over a new store."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from leftzmq.errors import ShareError
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.reconcile import Verdict, reconcile
 from tests.sim import laws
@@ -16,6 +17,7 @@ from tests.sim.disk import Disk
 from tests.sim.faults import Faults
 from tests.sim.hands import Hands
 from tests.sim.ledger import FOLDER, Content, Delete, Ledger, content_of, is_in_tree
+from tests.sim.node import FOLDER as SHARE
 from tests.sim.plan import plan_of, run, settle
 from tests.sim.test_cuts import ends_after
 from tests.sim.users import ANCHOR, Users
@@ -546,3 +548,20 @@ def test_what_comes_back_without_such_a_reason_is_found(
             assert broken.law in ("I3", "I3 folder")
             return
     pytest.fail("not found in 40 seeds")
+
+
+def test_what_an_index_had_when_it_was_opened_outlives_a_power_cut(world: World) -> None:
+    """It is in the database then: with a part of the -wal the pages of two states would be mixed.
+    The share is away, so no life begins, which would begin the -wal anew."""
+    device = world.devices["A"]
+    device.start()
+    device.store.put_meta("said", b"before")
+    device.store.put_meta("long", bytes(1 << 17))  # the -wal grows beyond what was flushed
+    device.store.commit()
+    top, device.disk.top = device.disk.top, None
+    with pytest.raises(ShareError):
+        device._open_anew(SHARE)
+    device.disk.top = top
+    device.cut_power()
+    device.start()
+    assert device.store.meta("said") == b"before"

@@ -253,6 +253,10 @@ PLANS = {
         "9004705/AB/4000,0,1,2,3,5,6,4008,4001,4003/0/slow,news_lost,news_twice,watch_lag_s,"
         "watch_lost,careful,skews_s"
     ),
+    "a power cut while a folder is opened anew whose index got more since its last flush": (
+        "9006781/AB/1,3,9,10,13/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
+        "skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -470,7 +470,20 @@ class SimDevice(Device):
     def make_durable(self, index: Path) -> None:
         self.world.index_trap.flushed(index)
         super().make_durable(index)
-        with index.with_name("index.db-wal").open("rb") as log:
+        self._note_durable()
+
+    def index_opened(self) -> None:
+        """Opening moves what the -wal holds into the database, and SQLite flushes the -wal before.
+        A power cut that took a part of it then would mix the pages of two states."""
+        self._note_durable()
+
+    def _begin(self, folder: Folder) -> None:
+        super()._begin(folder)
+        self._note_durable()  # the store flushes the life that begins
+
+    def _note_durable(self) -> None:
+        """All of the -wal was flushed just now."""
+        with self.index.with_name("index.db-wal").open("rb") as log:
             self.durable_salt = _salt(log.read(WAL_HEADER_BYTES))
             self.durable_wal = log.seek(0, os.SEEK_END)
 
