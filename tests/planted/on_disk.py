@@ -34,7 +34,7 @@ FLUSHES: Final = (
         (
             Edit(
                 "leftzmq/disk/apply/flush.py",
-                "        for path in self._touched:\n",
+                "        for path in dict.fromkeys((*self._made, *self._touched)):\n",
                 "        for path in ():\n",
             ),
         ),

@@ -257,6 +257,9 @@ PLANS = {
         "9006781/AB/1,3,9,10,13/0/lag_s,slow,news_lost,news_twice,watch_lag_s,watch_lost,careful,"
         "skews_s"
     ),
+    "the power fails when a file left its folder, and its new one in the trash has no name": (
+        "9006747/AB/7,8,9,13,20,22,23,5000,24/0/slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -79,7 +79,7 @@ class _Batch:
         now_ns: int,
     ) -> None:
         self._root, self._near, self._flushes = root, near, flushes
-        self._trash = Trash(root, now_ns, flushes.touch)
+        self._trash = Trash(root, now_ns, flushes.touch, flushes.settle)
         attributes = sum(operation.verb is Verb.SET_ATTRIBUTES for operation in operations)
         self._attributes_together = flushes.many(attributes)
         self._moved = any(operation.verb is Verb.MOVE_FILE for operation in operations)
@@ -151,6 +151,7 @@ class _Batch:
             source = Place(folder, going, self._trash, self._flushes)
             if source.look() is None:
                 raise Stopped(Ending.CHANGED, f"{moved.path} is gone")
+            self._flushes.settle_way(place.where)
             with source.moved_aside() as aside:
                 try:
                     aside.folder.rename_new(aside.name, place.folder, place.name)
@@ -238,7 +239,8 @@ def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:
     if found is not None and found.kind is Kind.DIRECTORY:
         # A user made it. No stat is returned, so that the next scan walks the folder: files that
         # he moved here in this instant have no event of their own.
-        place.touch()  # an operation that could not be flushed may have made it instead
+        # An operation that could not be flushed may have made it instead.
+        place.flushes.made(place.where)
         return None, NOT_COPIED
     copied = NOT_COPIED
     if place.operation.spelled is not None:
@@ -246,10 +248,10 @@ def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:
         return None, NOT_COPIED
     if _is_free(place):
         make_folder(place.folder, place.name)
-        place.touch()
     else:
         with place.moved_aside() as aside:
             copied = _folder_for_file(place, aside)
+    place.flushes.made(place.where)
     made = place.folder.stat(place.name)
     if made is None or made.kind is not Kind.DIRECTORY:
         raise Stopped(Ending.CHANGED, "the folder was replaced at once")

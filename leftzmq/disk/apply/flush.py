@@ -8,7 +8,9 @@ the next syncfs says nothing about it. A flush of the file alone still reports i
 syncfs every item is flushed alone.
 
 A power cut may delete a folder that could not be flushed, with all its content. So changes below it
-are not durable either, even if their own folder was flushed.
+are not durable either, even if their own folder was flushed. So the name of a new folder is durable
+before anything is moved into it. Else the flush of the folder that a file left would make only its
+leaving durable: the file would have neither name.
 
 Knows which operation touched which folder. Must not know what the operations are.
 """
@@ -70,6 +72,9 @@ class Flushes:
         self.at = 0
         self._root, self._group_from, self._beside = root, group_from, beside
         self._touched: dict[str, list[int]] = {}
+        self._made: dict[str, None] = {}  # folders in which folders were made, not flushed since
+        self._settled: set[str] = set()  # folders that were not touched since they were flushed
+        self._lost: dict[str, OSError] = {}  # folders that could not be flushed
         self._waiting: list[int] = []
         with root.folder("") as top:
             self._device = top.own_stat().device
@@ -77,6 +82,32 @@ class Flushes:
     def touch(self, folder: str) -> None:
         """Operation `at` changed names in this folder."""
         self._touched.setdefault(folder, []).append(self.at)
+        self._settled.discard(folder)
+
+    def made(self, folder: str) -> None:
+        """Operation `at` made a folder in this folder."""
+        self.touch(folder)
+        self._made[folder] = None
+
+    def settle(self, folders: Iterable[str], *, at_once: bool = False) -> None:
+        """Make durable what was made in these folders, before something is moved into it. Where so
+        much was touched that one call flushes all of it, that call does this, too, unless it must
+        be `at_once`. OSError."""
+        together = self.many(len(self._touched)) and not at_once
+        for path in folders:
+            self._made[path] = None
+            waits, error = self._folder(path, together)
+            if error is not None:
+                self._lost[path] = error
+                raise error
+            if not waits:
+                del self._made[path]
+                self._settled.add(path)
+
+    def settle_way(self, where: str, *, at_once: bool = False) -> None:
+        """The same, for what was made on the way to the folder `where`. OSError."""
+        above = list(_upwards(parent_of(where)))[::-1] if where else []
+        self.settle([path for path in above if path in self._made], at_once=at_once)
 
     def many(self, count: int) -> bool:
         """Whether one call flushes `count` items."""
@@ -111,9 +142,11 @@ class Flushes:
         become durable."""
         failed: dict[int, str] = {}
         left: list[str] = []
-        lost: dict[str, OSError] = {}
+        lost = dict(self._lost)  # the kernel may say once only that a flush failed
         together = self.many(len(self._touched))
-        for path in self._touched:
+        for path in dict.fromkeys((*self._made, *self._touched)):
+            if path in self._settled:
+                continue
             waits, error = self._folder(path, together)
             if waits:
                 left.append(path)

@@ -160,7 +160,7 @@ def _rename(
         if file is None:
             folder.rename_new(name, folder, name_of(path))
             return ""
-        trash = Trash(root, now_ns, flushes.touch)
+        trash = Trash(root, now_ns, flushes.touch, flushes.settle)
         operation = Operation(Verb.PUT_FILE, replace(copy.entry, path=path), file.held)
         seen, lost = None, ""
         if copy.entry.kind is Kind.FILE and file.entry.kind is Kind.FILE:

@@ -236,6 +236,7 @@ def _restore(root: Root, wanted: PutBack, flushes: Flushes, made: list[str]) -> 
             return Restored.NO_FOLDER
         with goal:
             try:
+                flushes.settle_way(parent_of(wanted.target), at_once=True)
                 _move(source, name_of(at), goal, wanted.target, found)
             except FileExistsError:
                 return Restored.TAKEN
@@ -291,7 +292,7 @@ def _folder(root: Root, path: str, flushes: Flushes, made: list[str]) -> Directo
         except FileExistsError:
             return above.folder(name_of(path))  # a user was quicker
         made.append(path)
-        flushes.touch(where)
+        flushes.made(where)
         return above.folder(name_of(path))
 
 

@@ -10,6 +10,7 @@ Knows names and inodes. Must not know the content: that is disk/staging/staging.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import Final
 
@@ -176,12 +177,17 @@ def _to_trash(root: Root, folder: Directory, paths: Sequence[str], now_ns: int) 
     """Move those of the `paths` in this folder that are files or links to the trash, and flush.
     OSError."""
     touched: list[str] = []
-    trash = Trash(root, now_ns, touched.append)
+    trash = Trash(root, now_ns, touched.append, partial(_flush, root))
     for path in paths:
         found = folder.stat(name_of(path))
         if found is not None and found.kind in (Kind.FILE, Kind.SYMLINK):
             trash.move_in(Spot(folder, name_of(path), parent_of(path)), path)
-    for where in dict.fromkeys(touched):
+    _flush(root, tuple(dict.fromkeys(touched)))
+
+
+def _flush(root: Root, folders: Sequence[str]) -> None:
+    """Flush each of these folders. OSError."""
+    for where in folders:
         with root.folder(where) as changed:
             changed.flush()
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from typing import Final, Self
 from leftzmq.disk.fs.interface import Directory, File, Root, is_free
 from leftzmq.disk.fs.permissions import keep
 from leftzmq.tree.entry import Kind
-from leftzmq.tree.path import join, name_of, parent_of
+from leftzmq.tree.path import is_within, join, name_of, parent_of
 from leftzmq.tree.rules import LEFT_DIRECTORY
 
 TRASH_NAME: Final = "trash"
@@ -96,13 +96,25 @@ class Spot:
 
 
 class Trash:
-    """One batch of the trash. `touch` is called with each folder whose names change."""
+    """One batch of the trash.
 
-    def __init__(self, root: Root, now_ns: int, touch: Callable[[str], None]) -> None:
-        self._root, self._now_ns, self._touch = root, now_ns, touch
+    touch:  called with each folder whose names change
+    settle: called with the folders in which new ones were made, before anything is moved into
+            these: a power cut must not take them, and leave the file without its old name. OSError
+    """
+
+    def __init__(
+        self,
+        root: Root,
+        now_ns: int,
+        touch: Callable[[str], None],
+        settle: Callable[[Sequence[str]], None],
+    ) -> None:
+        self._root, self._now_ns, self._touch, self._settle = root, now_ns, touch, settle
         self._top = ""
         self._made = self._copied = 0
         self._folders: list[str] = []  # made by this object, parents first
+        self._unsettled: dict[str, None] = {}  # folders in which it made some
 
     def spot(self, path: str) -> Spot:
         """A free name in the trash for the file at `path`. The caller closes the spot. OSError."""
@@ -116,10 +128,16 @@ class Trash:
                     ""  # a file of this batch lies where a folder is needed, or it was emptied
                 )
                 continue
-            name = name_of(path)
-            if is_free(folder, name):
-                self._touch(where)
-                return Spot(folder, name, where, in_trash=True)
+            spot = Spot(folder, name_of(path), where, in_trash=True)
+            try:
+                if is_free(folder, spot.name):
+                    self._touch(where)
+                    self._settle(tuple(self._unsettled))
+                    self._unsettled.clear()
+                    return spot
+            except OSError:
+                folder.close()
+                raise
             folder.close()
             self._top = ""
         raise OSError(errno.EEXIST, "no free name in the trash", path)
@@ -155,6 +173,12 @@ class Trash:
         else:
             self._copy_file(spot, goal)
         goal.folder.flush()
+        # The original is removed on another disk, which no flush of this one waits for.
+        above = parent_of(goal.where)
+        while is_within(above, TRASH_PATH):
+            with self._root.folder(above) as folder:
+                folder.flush()
+            above = parent_of(above)
 
     def _copy_file(self, spot: Spot, goal: Spot) -> None:
         """Copy the file through a folder that a sweep deletes: if half a copy cannot be removed,
@@ -182,7 +206,7 @@ class Trash:
         with self._root.folder(LEFT_DIRECTORY) as left:
             if left.stat(TRASH_NAME) is None:
                 left.make_folder(TRASH_NAME, _PRIVATE_MODE)
-                self._touch(LEFT_DIRECTORY)
+                self._made_in(LEFT_DIRECTORY)
         with self._root.folder(TRASH_PATH) as trash:
             while True:
                 name = batch_name(self._now_ns + self._made)
@@ -191,9 +215,13 @@ class Trash:
                     trash.make_folder(name, _PRIVATE_MODE)
                 except FileExistsError:
                     continue
-                self._touch(TRASH_PATH)
+                self._made_in(TRASH_PATH)
                 self._folders.append(join(TRASH_PATH, name))
                 return join(TRASH_PATH, name)
+
+    def _made_in(self, where: str) -> None:
+        self._touch(where)
+        self._unsettled[where] = None
 
     def _folder(self, top: str, below: str) -> Directory:
         try:
@@ -206,7 +234,7 @@ class Trash:
             with folder as above:
                 if above.stat(name) is None:
                     above.make_folder(name, _PRIVATE_MODE)
-                    self._touch(where)
+                    self._made_in(where)
                     self._folders.append(join(where, name))
                 folder = above.folder(name)
             where = join(where, name)
