@@ -147,6 +147,24 @@ class IndexFailed(LeftError):
         super().__init__(f"{fault.value}: {said}", file, fault.answer)
 
 
+class OurMistake(LeftError):
+    """A bug of ours ends the agent. trace: where in our code, for those who look for it."""
+
+    def __init__(self, what: str, trace: str = "", do: str = "report it") -> None:
+        self.trace = trace
+        super().__init__(what, "", do)
+
+
+def flight_kept(file: str) -> str:
+    """What a user does after a mistake of ours. file: what happened before it."""
+    return f"report it, and attach {file}: there are paths of files in it, but nothing of a file"
+
+
+def flight_lost(where: str, why: str) -> str:
+    """What a user does after a mistake of ours where the disk took no file."""
+    return f"report it; what happened before it could not be written to {where}: {why}"
+
+
 class AgentAway(LeftError):
     """No agent answers on the admin socket of this state directory."""
 

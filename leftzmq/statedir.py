@@ -8,6 +8,7 @@ them (keys, rows), nor sockets: the ipc endpoints are text here.
       device.key        made by transport
       HASH.sqlite       the index of one folder, made by index
       ports.json        the bulk and news ports that were free last time
+      flight-TIME.log   what happened before a mistake of ours, for a report; the last few
       way               a short link to this directory, if its usual names are taken
       events, admin     ipc sockets, bound by the holder of the lock only
 """
@@ -23,6 +24,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
 from typing import Final, Self
@@ -33,6 +35,8 @@ SECRET_BYTES: Final = 32
 MAX_PRIVATE_FILE_BYTES: Final = 4096  # a key or a secret is a line or two
 MAX_IPC_PATH_BYTES: Final = 100  # sun_path holds 104 on macOS, 108 on Linux, with its NUL
 WAY_FILE: Final = "way"
+KEPT_FLIGHTS: Final = 3
+_FLIGHT_NAME: Final = "flight-{:%Y%m%d-%H%M%S}.log"  # UTC, so names are in the order of time
 _SECRET_NAME: Final = "leftzmq-{}"
 _SECRET_LETTERS: Final = 16
 _PRIVATE_DIR, _PRIVATE_FILE, _OTHERS = 0o700, 0o600, 0o077
@@ -124,16 +128,34 @@ class StateDir:
         if ports == self.load_ports():
             return ""
         text = json.dumps({"bulk": ports.bulk, "news": ports.news}) + "\n"
-        new = self.path / "ports.json.new"
         try:
-            _write_flushed(new, text.encode(), os.O_TRUNC)
-            new.replace(self.path / "ports.json")
-            _flush_dir(self.path)
+            self._write_whole("ports.json", text.encode())
         except OSError as error:
-            with suppress(OSError):
-                new.unlink(missing_ok=True)
             return f"the ports cannot be remembered: {error.strerror}"
         return ""
+
+    def save_flight(self, text: str, unix_time: float) -> Path:
+        """Write what happened before a mistake of ours, and delete the oldest of these files above
+        KEPT_FLIGHTS. Return the file. Raises OSError."""
+        name = _FLIGHT_NAME.format(datetime.fromtimestamp(unix_time, UTC))
+        self._write_whole(name, text.encode(errors="backslashreplace"))
+        others = sorted(file for file in self.path.glob("flight-*.log") if file.name != name)
+        for file in others[: len(others) + 1 - KEPT_FLIGHTS]:
+            with suppress(OSError):  # one file too many is no reason to lose the new one
+                file.unlink()
+        return self.path / name
+
+    def _write_whole(self, name: str, data: bytes) -> None:
+        """Write a file, whole or not at all, also after a crash. Raises OSError."""
+        new = self.path / f"{name}.new"
+        try:
+            _write_flushed(new, data, os.O_TRUNC)
+            new.replace(self.path / name)
+            _flush_dir(self.path)
+        except OSError:
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
+            raise
 
 
 def make_state_dir(path: Path) -> Path:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from leftzmq import __version__
+from leftzmq.cli.format.event_lines import printable
 from leftzmq.cli.log import LEVELS, Log
 from leftzmq.cli.shell import STDERR, STDOUT, Parser, guarded
 from leftzmq.config import load
-from leftzmq.errors import LeftError, UsageError
+from leftzmq.errors import LeftError, OurMistake, UsageError
 from leftzmq.runtime.agent import Agent
 
 NOTICED: Final = (signal.SIGUSR1, signal.SIGUSR2)
@@ -72,6 +73,9 @@ def _main(arguments: Sequence[str] | None, log: Log, out: Log) -> int:
         ends = (bus.control_endpoint, bus.bulk_endpoint, bus.news_endpoint)
         out.say("ready control={} bulk={} news={}".format(*ends))
         agent.run()
+    except OurMistake as mistake:
+        log.say("\n".join(map(printable, mistake.trace.rstrip().split("\n"))))
+        raise
     except LeftError:
         raise
     except Exception:

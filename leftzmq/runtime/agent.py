@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
+import traceback
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Final, Protocol
@@ -19,8 +20,9 @@ from leftzmq.content.cut import require_compiled
 from leftzmq.content.memory import resident_bytes, trim, tune_malloc
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.fs.real import missing_calls
-from leftzmq.errors import LeftError, Refusal
+from leftzmq.errors import LeftError, OurMistake, Refusal, flight_kept, flight_lost
 from leftzmq.runtime.event_log import EventLog
+from leftzmq.runtime.flight_recorder import FlightRecorder
 from leftzmq.runtime.loop import Loop
 from leftzmq.runtime.opening import Opening, Openings
 from leftzmq.runtime.peer_list import changes
@@ -56,7 +58,7 @@ from leftzmq.wire.codec import Socket
 from leftzmq.wire.local import Event, EventKind, encode_event, encode_reply
 from leftzmq.wire.messages import VERSION, Bye, News, Refusing
 from leftzmq.work.runner import JobRunner
-from leftzmq.work.threads import Workers
+from leftzmq.work.threads import Workers, broke_at
 
 STOP_S: Final = 1.2
 """For running jobs to end after SIGTERM; the whole stop takes less than 2 s."""
@@ -99,6 +101,7 @@ class Agent:
         self._opened = ExitStack()
         self._hub: Node | None = None
         self._event_log = EventLog(time.time())
+        self._flight_recorder = FlightRecorder()
         self._next_memory_check = 0.0
         self._wake = Wake()  # a signal may arrive before everything else
         self._noticed: set[str] = set()
@@ -192,7 +195,19 @@ class Agent:
     # -- serving ----------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Serve until stop(). Raises LeftError when it cannot go on."""
+        """Serve until stop(). Raises LeftError when it cannot go on; OurMistake, if that is our
+        fault: then what happened before is in a file that its sentence names."""
+        try:
+            self._serve()
+        except OurMistake as mistake:
+            raise self._with_flight(mistake.what, mistake.trace) from mistake
+        except LeftError:
+            raise
+        except Exception as error:
+            what = f"a mistake of ours: {broke_at(error)}"
+            raise self._with_flight(what, traceback.format_exc()) from error
+
+    def _serve(self) -> None:
         for peer in self.config.peers:
             self._dial(peer)
         self._handle(Started())
@@ -203,6 +218,19 @@ class Agent:
                 self._read_peers()
             self._log.tick(time.monotonic())
             self._check_memory()
+
+    def _with_flight(self, what: str, trace: str) -> OurMistake:
+        """Write what happened last to the state directory. Return the mistake with what the user is
+        to do now."""
+        now_ns = time.time_ns()
+        try:
+            text = self._flight_recorder.text(what, trace, now_ns, self.node.peers.name)
+            do = flight_kept(str(self._state.save_flight(text, now_ns / 1e9)))
+        except OSError as error:
+            do = flight_lost(str(self._state.path), error.strerror or str(error))
+        except Exception as error:  # the first mistake must be told, whatever the second one is
+            do = flight_lost(str(self._state.path), broke_at(error))
+        return OurMistake(what, trace, do)
 
     def stop(self) -> None:
         """End run() soon. May be called from a signal handler or another thread."""
@@ -246,7 +274,9 @@ class Agent:
         return min(at for at in due if at is not None)
 
     def _handle(self, fact: Fact) -> None:
-        for action in self.node.handle(fact, time.monotonic(), time.time_ns()):
+        now, wall_ns = time.monotonic(), time.time_ns()
+        self._flight_recorder.note(fact, now, wall_ns)
+        for action in self.node.handle(fact, now, wall_ns):
             self._do(action)
 
     # -- the list of peers ------------------------------------------------------------------------

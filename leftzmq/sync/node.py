@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from leftzmq.errors import IndexFailed, LeftError, Stop, StopCause
+from leftzmq.errors import IndexFailed, OurMistake, Stop, StopCause
 from leftzmq.sync.actions import Action, Answer, Outputs, Publish, Send, Tell, Work, declined
 from leftzmq.sync.admin.commands import Commands, bad_path
 from leftzmq.sync.admin.conflicts import Conflicts
@@ -358,4 +358,4 @@ def _number_of_this_life(folders: Mapping[str, Folder]) -> int:
 
 
 def _on_job_broke(fact: JobBroke, now: float) -> Outputs:
-    raise LeftError(f"a mistake of ours in {type(fact.job).__name__}: {fact.why}")
+    raise OurMistake(f"a mistake of ours in {type(fact.job).__name__}: {fact.why}", fact.trace)

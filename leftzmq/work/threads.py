@@ -11,8 +11,12 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from typing import Final
 
 from leftzmq.sync.jobs import Job, JobBroke, JobDone, JobStopped, Lane, lane_of
+
+MAX_BROKEN_LETTERS: Final = 1_000
+"""Of what an exception says: what a user is to do stands behind it."""
 
 Answer = JobDone | JobStopped | JobBroke
 Run = Callable[[Job], JobDone | JobStopped]
@@ -85,14 +89,16 @@ class Workers:
             try:
                 answer: Answer = self._run(job)
             except BaseException as error:  # whatever it is, the machine that asked needs an answer
-                answer = JobBroke(job, _why(error))
+                trace = "".join(traceback.format_exception(error))
+                answer = JobBroke(job, broke_at(error), trace)
             self._answers.append((lane, answer))
             self._wake()
             del job, answer  # a buffer must not stay in memory until the next job
 
 
-def _why(error: BaseException) -> str:
-    text = "".join(traceback.format_exception_only(error)).strip()
+def broke_at(error: BaseException) -> str:
+    """Return one line: what broke, and where."""
+    text = "".join(traceback.format_exception_only(error)).strip()[:MAX_BROKEN_LETTERS]
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return text

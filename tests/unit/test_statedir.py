@@ -20,6 +20,7 @@ import pytest
 from leftzmq import statedir
 from leftzmq.errors import ConfigError, KeyFileError, StateLocked
 from leftzmq.statedir import (
+    KEPT_FLIGHTS,
     Ports,
     StateDir,
     forget_short_ways,
@@ -207,6 +208,43 @@ def test_damaged_ports_are_forgotten(tmp_path: Path, text: str) -> None:
     (tmp_path / "ports.json").write_text(text)
     with StateDir.open(tmp_path) as state:
         assert state.load_ports() == Ports(0, 0)
+
+
+def flights(state: Path) -> list[str]:
+    return sorted(file.name for file in state.glob("flight-*"))
+
+
+def test_what_happened_before_a_mistake_is_kept_privately_and_only_the_last_few(
+    tmp_path: Path,
+) -> None:
+    with StateDir.open(tmp_path) as state:
+        for second in range(KEPT_FLIGHTS + 2):
+            file = state.save_flight(f"{second} caf\udce9\n", 1_795_600_000.5 + second)
+            assert file.read_text() == f"{second} caf\\udce9\n" and mode(file) == 0o600
+        assert flights(tmp_path) == [
+            "flight-20261125-094642.log",
+            "flight-20261125-094643.log",
+            "flight-20261125-094644.log",
+        ]
+        assert state.save_flight("the clock was set back", 1e9).read_text()
+        assert flights(tmp_path)[0] == "flight-20010909-014640.log"
+        assert len(flights(tmp_path)) == KEPT_FLIGHTS
+
+
+def test_a_disk_without_room_for_what_happened_keeps_the_old_files_and_no_half_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with StateDir.open(tmp_path) as state:
+        for second in range(KEPT_FLIGHTS):
+            state.save_flight("old", 1e9 + second)
+        before = flights(tmp_path)
+        monkeypatch.setattr("leftzmq.statedir.os.fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            state.save_flight("new", 2e9)
+        assert flights(tmp_path) == before
 
 
 # ---------------------------------------------------------------- the way to its sockets

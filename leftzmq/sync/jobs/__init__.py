@@ -251,10 +251,12 @@ JobDone = (
 
 @dataclass(frozen=True, slots=True)
 class JobBroke:
-    """A job ended in an exception that nobody foresaw: a bug of ours, which is reported."""
+    """A job ended in an exception that nobody foresaw: a bug of ours, which is reported. trace:
+    where in our code."""
 
     job: Job
     why: str
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ def test_a_job_that_raises_is_answered_and_the_next_one_runs(yard):
     assert isinstance(broke, JobBroke) and broke.job == small(666)
     assert broke.why.startswith("ValueError: a number that we do not like (")
     assert __file__ in broke.why and broke.why.endswith("in run)")
+    assert broke.trace.startswith("Traceback") and broke.trace.count(" line ") >= 2
     assert fine == Flushed("share", 1)
 
 
