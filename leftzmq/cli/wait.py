@@ -17,6 +17,7 @@ from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
 from leftzmq.errors import counted
 from leftzmq.transport.ipc.client import ask
+from leftzmq.wire.replies import PeerBehind, ShownInFolder, ToCome, Waited
 
 NOT_IN_SYNC: Final = 3
 DEFAULT_WAIT_S: Final = 60.0
@@ -75,31 +76,32 @@ def wait(options: argparse.Namespace) -> int:
         "path": as_path(options.path) if options.path else "",
     }
     answer = ask(state, "wait", fields, timeout_s=options.timeout + ANSWER_S)
-    code = 0 if answer["in_sync"] else NOT_IN_SYNC
+    waited = Waited.of(answer)
+    code = 0 if waited.in_sync else NOT_IN_SYNC
     if options.json:
         print(json_text({key: value for key, value in answer.items() if key != "longest_turn_ms"}))
         return code
     if code:
-        why = printable(answer["why"])
-        _say(f"leftzmq: not in sync within {options.timeout:g} s: {why}")
-        _say_missing(answer)
-    _say_list("never synced, and passed over", answer["skipped_list"], answer["skipped"])
+        _say(f"leftzmq: not in sync within {options.timeout:g} s: {printable(waited.why)}")
+        _say_missing(waited)
+    _say_list("never synced, and passed over", waited.skipped_list, waited.skipped)
     return code
 
 
-def _say_missing(answer: dict[str, Any]) -> None:
-    several = len({one["folder"] for one in (*answer["behind"], *answer["to_come"])}) > 1
-    for one in answer["behind"]:
-        who = f"{one['name']}, folder {one['folder']}" if several else one["name"]
-        why = f": {one['why']}" if one["why"] else ""
-        lacks = f", lacks {_what(one)}" if one["paths"] else ""
-        _say(f"{printable(who)} is {_state(one['state'])}{printable(why)}{lacks}")
-        _say_first(one)
-    for one in answer["to_come"]:
-        where = f", folder {one['folder']}" if several else ""
-        _say(f"to come here{printable(where)}: {_what(one)}")
-        _say_first(one)
-    _say_list("in the way", answer["problem_list"], answer["problems"])
+def _say_missing(waited: Waited) -> None:
+    behind, to_come = waited.behind or [], waited.to_come or []
+    several = len({one.folder for one in behind} | {one.folder for one in to_come}) > 1
+    for peer in behind:
+        who = f"{peer.name}, folder {peer.folder}" if several else peer.name
+        why = f": {peer.why}" if peer.why else ""
+        lacks = f", lacks {_what(peer)}" if peer.paths else ""
+        _say(f"{printable(who)} is {_state(peer.state)}{printable(why)}{lacks}")
+        _say_first(peer)
+    for coming in to_come:
+        where = f", folder {coming.folder}" if several else ""
+        _say(f"to come here{printable(where)}: {_what(coming)}")
+        _say_first(coming)
+    _say_list("in the way", waited.problem_list, waited.problems)
 
 
 _AS_SAID: Final = {
@@ -118,24 +120,24 @@ def _state(state: str) -> str:
     return _AS_SAID.get(state, state)
 
 
-def _what(one: dict[str, Any]) -> str:
-    return f"{counted(one['paths'], 'path')} ({human_bytes(one['bytes'])})"
+def _what(one: PeerBehind | ToCome) -> str:
+    return f"{counted(one.paths, 'path')} ({human_bytes(one.bytes)})"
 
 
-def _say_first(one: dict[str, Any]) -> None:
-    for path in one["first"]:
+def _say_first(one: PeerBehind | ToCome) -> None:
+    for path in one.first:
         _say(f"  {printable(path)}")
-    more = one["paths"] - len(one["first"])
-    if one["first"] and more > 0:
+    more = one.paths - len(one.first)
+    if one.first and more > 0:
         _say(f"  and {more:,} more")
 
 
-def _say_list(head: str, problems: list[dict[str, Any]], count: int) -> None:
+def _say_list(head: str, problems: list[ShownInFolder], count: int) -> None:
     if not problems:
         return
     _say(f"{head}:")
     for problem in problems[:SHOWN]:
-        _say(f"  {printable(problem['text'])}")
+        _say(f"  {printable(problem.text)}")
     if count > SHOWN:
         _say(f"  and {count - SHOWN:,} more: see `leftzmq problems`")
 

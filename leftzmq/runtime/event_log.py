@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from leftzmq.wire.local import Event, EventKind, Scalar, bounded, fields_bytes
+from leftzmq.wire.replies import EventsReply
 
 KEPT_EVENTS: Final = 1000
 KEPT_BYTES: Final = 4 << 20
@@ -39,11 +40,9 @@ class EventLog:
     def reply(self, after: int) -> dict[str, Any]:
         """Return the reply to the question `events`: the kept events above the number `after`,
         oldest first, as [kind, number, unix_time, fields]."""
-        return {
-            "began": self._began,
-            "events": [
-                [event.kind.value, event.number, event.unix_time, dict(event.fields)]
-                for event, _ in self._kept
-                if event.number > after
-            ],
-        }
+        events = [
+            [event.kind.value, event.number, event.unix_time, dict(event.fields)]
+            for event, _ in self._kept
+            if event.number > after
+        ]
+        return EventsReply(began=self._began, events=events).fields()

@@ -15,6 +15,7 @@ from leftzmq.tree.entry import Entry
 from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import Message
 from leftzmq.wire.page import Page
+from leftzmq.wire.replies import DeclinedReply, WhyDeclined
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ class Answer:
 def declined(asker: bytes, what: str, where: str = "", do: str = "") -> Answer:
     """Return the answer to a question that cannot be met; it is shown as an error
     (errors.Declined)."""
-    return Answer(asker, {"declined": {"what": what, "where": where, "do": do}})
+    reply = DeclinedReply(declined=WhyDeclined(what=what, where=where, do=do))
+    return Answer(asker, reply.fields())
 
 
 Action = Publish | Send | Work | TakeOver | Subscribe | Drop | Tell | Answer

@@ -123,7 +123,7 @@ class Folder:
         )
         self.wal_truncation = WalTruncation(store)
         self.bit_rot = BitRot(self.index_view, resolver, self.locks, self.problems)
-        self.trash = TrashKeeper(id, store, holds=lambda: bool(self.guard.status()))
+        self.trash = TrashKeeper(id, store, holds=lambda: self.guard.holds)
         self.stopped: Stop | None = None
         self.sent_bytes = 0
         self.received_bytes = 0

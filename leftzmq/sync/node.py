@@ -55,6 +55,7 @@ from leftzmq.sync.routes import (
 from leftzmq.sync.upload.listener import Listener
 from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import Capability
+from leftzmq.wire.replies import ErrorReply
 from leftzmq.wire.strict import Frame
 
 _FOR_ALL: Final = (
@@ -296,7 +297,8 @@ class Node:
         if answers is not None:
             return answers
         what = f"this agent does not know the question {fact.verb}"
-        return [Answer(fact.asker, {"error": f"{what}: use the leftzmq of the same version"})]
+        unknown = ErrorReply(error=f"{what}: use the leftzmq of the same version")
+        return [Answer(fact.asker, unknown.fields())]
 
     def status(self) -> dict[str, Any]:
         """The answer to `status`, as plain values (wire/replies)."""

@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Any, Final
 
 from leftzmq.errors import Refusal, Refused
+from leftzmq.wire.replies import ErrorReply
 from leftzmq.wire.strict import Frame, SizeLimits, pack, unpack
 
 Scalar = str | int | float | bool | None
@@ -152,7 +153,7 @@ def encode_reply(fields: Mapping[str, Any]) -> bytes:
     if len(frame) <= MAX_REPLY_BYTES:
         return frame
     error = f"the answer is too long: {len(frame)} bytes, {MAX_REPLY_BYTES} are allowed"
-    return pack({"error": error})
+    return pack(ErrorReply(error=error).fields())
 
 
 def packed_bytes(value: Any) -> int:

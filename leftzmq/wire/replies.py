@@ -6,9 +6,10 @@ Must not know how a value is found, nor how it is printed.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
-from msgspec import Struct, to_builtins
+from msgspec import UNSET, Struct, UnsetType, convert, to_builtins
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -18,6 +19,53 @@ class Reply(Struct, frozen=True, kw_only=True):
         """The answer as plain values, for the wire and for JSON."""
         fields: dict[str, Any] = to_builtins(self)
         return fields
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Self:
+        """Return the answer that has these fields; fields that are not known are ignored. The
+        inverse of `fields`. Raises msgspec.ValidationError."""
+        return convert(fields, cls)
+
+
+# ---- what any question may be answered with -----------------------------------------------------
+
+
+class WhyDeclined(Reply, frozen=True, kw_only=True):
+    """The parts of a LeftError (errors.Declined)."""
+
+    what: str
+    where: str
+    do: str
+
+
+class DeclinedReply(Reply, frozen=True, kw_only=True):
+    """The agent understood the question, and cannot or must not do it."""
+
+    declined: WhyDeclined
+
+
+class ErrorReply(Reply, frozen=True, kw_only=True):
+    """The question is not known, or its answer is too long."""
+
+    error: str
+
+
+class EventsReply(Reply, frozen=True, kw_only=True):
+    """events: each is [kind, number, unix_time, fields]. began: unix seconds."""
+
+    began: float
+    events: list[list[Any]]
+
+
+# ---- status and problems ------------------------------------------------------------------------
+
+
+class HeldBack(Reply, frozen=True, kw_only=True):
+    """How many files would be lost or turn to noise, by the side of the guard that holds them. A
+    side that holds nothing is absent."""
+
+    here: int | UnsetType = UNSET
+    elsewhere: int | UnsetType = UNSET
 
 
 class ShownProblem(Reply, frozen=True, kw_only=True):
@@ -102,9 +150,8 @@ class UnderWay(Reply, frozen=True, kw_only=True):
 
 
 class FolderStatus(Reply, frozen=True, kw_only=True):
-    """held: how many files would be lost or turn to noise, by the side of the guard that holds
-    them. rate: bytes a second, of the whole agent. arriving: the number of large files that arrive,
-    of which under_way has the first."""
+    """rate: bytes a second, of the whole agent. arriving: the number of large files that arrive, of
+    which under_way has the first."""
 
     id: str
     state: str
@@ -119,7 +166,7 @@ class FolderStatus(Reply, frozen=True, kw_only=True):
     conflicts: int
     sent_bytes: int
     received_bytes: int
-    held: dict[str, int]
+    held: HeldBack
     rate: int
     arriving: int
     under_way: list[UnderWay]
@@ -136,6 +183,60 @@ class Status(Reply, frozen=True, kw_only=True):
     peers: list[PeerStatus]
     strangers: list[StrangerShown]
     folders: list[FolderStatus]
+
+
+# ---- accept, revert and wait --------------------------------------------------------------------
+
+
+class HeldDecided(Reply, frozen=True, kw_only=True):
+    """held: what was decided about."""
+
+    folder: str
+    held: HeldBack
+
+
+class ShownInFolder(Reply, frozen=True, kw_only=True):
+    """A problem. text: the sentence that a user reads, the path included."""
+
+    folder: str
+    path: str
+    text: str
+
+
+class PeerBehind(Reply, frozen=True, kw_only=True):
+    """A device that is not in sync in a folder. paths, bytes: what it lacks of ours; first: the
+    first of these paths."""
+
+    name: str
+    folder: str
+    state: str
+    why: str
+    paths: int
+    bytes: int
+    first: list[str]
+
+
+class ToCome(Reply, frozen=True, kw_only=True):
+    """What we lack of a folder. first: the first of these paths."""
+
+    folder: str
+    paths: int
+    bytes: int
+    first: list[str]
+
+
+class Waited(Reply, frozen=True, kw_only=True):
+    """behind, to_come: only if not in sync. skipped: the number of problems that keep nobody
+    waiting; problems: the number of those that do; the lists are the first ones."""
+
+    in_sync: bool
+    why: str
+    behind: list[PeerBehind] | UnsetType = UNSET
+    to_come: list[ToCome] | UnsetType = UNSET
+    skipped: int
+    skipped_list: list[ShownInFolder]
+    problems: int
+    problem_list: list[ShownInFolder]
 
 
 # ---- conflicts ----------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def spoil(users: Users, device: SimDevice, what: str, chance: random.Random) -> 
 
 def decide(device: SimDevice, chance: random.Random) -> bool:
     """Whether something was held there."""
-    if not device.alive or not device.folder.guard.status():
+    if not device.alive or not device.folder.guard.holds:
         return False
     device.take(Asked(b"x", chance.choice(("accept", "revert")), {}))
     return True

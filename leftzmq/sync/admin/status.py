@@ -206,7 +206,7 @@ def _folder(
         conflicts=counters.conflicts,
         sent_bytes=folder.sent_bytes,
         received_bytes=folder.received_bytes,
-        held=folder.guard.status(),
+        held=folder.guard.held_back(),
         rate=int(downloader.rate_bytes_s()),
         arriving=len(transfer),
         under_way=fitting(under_way, SHOWN, most_bytes)[0],

@@ -18,15 +18,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from msgspec import UNSET, UnsetType
+
 from leftzmq.errors import Problem, ProblemKind, counted
 from leftzmq.sync.actions import Answer, Outputs, Work, declined
 from leftzmq.sync.admin.peer_progress import Member, MemberState, member
 from leftzmq.sync.facts import Asked, CookieSeen, WalkEnded
 from leftzmq.sync.folder import Folder
-from leftzmq.sync.jobs import CookieDropped, DropCookie, FindLacking, LackingFound
+from leftzmq.sync.jobs import CookieDropped, DropCookie, FindLacking, Lacking, LackingFound
 from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.tree.path import is_within
 from leftzmq.wire.paging import fitting
+from leftzmq.wire.replies import PeerBehind, ShownInFolder, ToCome, Waited
 
 CHECK_PERIOD_S: Final = 0.05
 DEFAULT_TIMEOUT_S: Final = 3600.0
@@ -40,6 +43,8 @@ RECOUNT_S: Final = 0.5
 SHOWN: Final = 100
 MOST_BYTES: Final = 1 << 20
 """Of each list in an answer."""
+
+_NOTHING: Final = Lacking(0, 0, ())
 
 NEVER_SYNCED: Final = frozenset(
     (
@@ -252,9 +257,7 @@ class WaitQuestions:
                 waiter.clear.clear()
             elif self._has_all(waiter, out, now):
                 self._waiters.remove(waiter)
-                out.append(
-                    Answer(waiter.asker, {"in_sync": True, "why": "", **self._lists(waiter)})
-                )
+                out.append(self._answer(waiter, in_sync=True))
         return out
 
     def _has_all(self, waiter: Waiter, out: Outputs, now: float) -> bool:
@@ -303,7 +306,7 @@ class WaitQuestions:
             return "no peer is connected"
         for id in waiter.folders:
             folder = self._folders[id]
-            if folder.guard.status():
+            if folder.guard.holds:
                 return f"folder {id} holds losses back: leftzmq accept, or leftzmq revert"
             if not _is_quiet(folder, waiter.path):
                 return f"folder {id} is {folder.state.value}"
@@ -355,8 +358,8 @@ class WaitQuestions:
         return out
 
     def _no(self, waiter: Waiter, why: str, found: Mapping[str, LackingFound]) -> Answer:
-        behind: list[dict[str, Any]] = []
-        to_come: list[dict[str, Any]] = []
+        behind: list[PeerBehind] = []
+        to_come: list[ToCome] = []
         for id in waiter.folders:
             folder = self._folders[id]
             lacks = found.get(id)
@@ -367,23 +370,47 @@ class WaitQuestions:
                 lack = masks.get(folder.store.heads.head_of(each.peer.key).mask)
                 if each.state is MemberState.IN_SYNC and not (lack and lack.paths):
                     continue
-                said = {"name": each.peer.name, "folder": id, "state": each.state.value}
-                said["why"] = each.why or each.peer.away_why
-                paths, size, first = (lack.paths, lack.bytes, lack.first) if lack else (0, 0, ())
-                behind.append(said | {"paths": paths, "bytes": size, "first": list(first)})
+                lack = lack or _NOTHING
+                behind.append(
+                    PeerBehind(
+                        name=each.peer.name,
+                        folder=id,
+                        state=each.state.value,
+                        why=each.why or each.peer.away_why,
+                        paths=lack.paths,
+                        bytes=lack.bytes,
+                        first=list(lack.first),
+                    )
+                )
             if lacks and lacks.coming.paths:
-                coming = {"folder": id, "paths": lacks.coming.paths, "bytes": lacks.coming.bytes}
-                to_come.append(coming | {"first": list(lacks.coming.first)})
-        fields = {
-            "in_sync": False,
-            "why": why,
-            "behind": fitting(behind, len(behind), MOST_BYTES)[0],
-            "to_come": fitting(to_come, len(to_come), MOST_BYTES)[0],
-        }
-        return Answer(waiter.asker, fields | self._lists(waiter))
+                coming = lacks.coming
+                to_come.append(
+                    ToCome(
+                        folder=id,
+                        paths=coming.paths,
+                        bytes=coming.bytes,
+                        first=list(coming.first),
+                    )
+                )
+        return self._answer(
+            waiter,
+            in_sync=False,
+            why=why,
+            behind=fitting(behind, len(behind), MOST_BYTES)[0],
+            to_come=fitting(to_come, len(to_come), MOST_BYTES)[0],
+        )
 
-    def _lists(self, waiter: Waiter) -> dict[str, Any]:
-        """Return the skipped paths and the open problems, each list with its length."""
+    def _answer(
+        self,
+        waiter: Waiter,
+        *,
+        in_sync: bool,
+        why: str = "",
+        behind: list[PeerBehind] | UnsetType = UNSET,
+        to_come: list[ToCome] | UnsetType = UNSET,
+    ) -> Answer:
+        """Return the answer with the skipped paths and the open problems, each list with its
+        length."""
         skipped: list[Problem] = []
         troubles: list[Problem] = []
         for id in waiter.folders:
@@ -392,12 +419,17 @@ class WaitQuestions:
                     skipped.append(problem)
                 elif problem.kind not in _LOOKED_AT:
                     troubles.append(problem)
-        return {
-            "skipped": len(skipped),
-            "skipped_list": fitting(map(_said, skipped), SHOWN, MOST_BYTES)[0],
-            "problems": len(troubles),
-            "problem_list": fitting(map(_said, troubles), SHOWN, MOST_BYTES)[0],
-        }
+        reply = Waited(
+            in_sync=in_sync,
+            why=why,
+            behind=behind,
+            to_come=to_come,
+            skipped=len(skipped),
+            skipped_list=fitting(map(_said, skipped), SHOWN, MOST_BYTES)[0],
+            problems=len(troubles),
+            problem_list=fitting(map(_said, troubles), SHOWN, MOST_BYTES)[0],
+        )
+        return Answer(waiter.asker, reply.fields())
 
 
 def _lags(found: Member) -> bool:
@@ -434,9 +466,8 @@ def _troubles(folder: Folder, path: str) -> int:
     return sum(problem.kind not in passed for problem in _below(folder, path)) + hidden
 
 
-def _said(problem: Problem) -> dict[str, str]:
-    text = str(problem)
-    return {"folder": problem.folder, "path": problem.path, "text": text}
+def _said(problem: Problem) -> ShownInFolder:
+    return ShownInFolder(folder=problem.folder, path=problem.path, text=str(problem))
 
 
 def _text(fact: Asked, key: str) -> str:

@@ -109,7 +109,7 @@ class Applier:
             source,
         )
         self._set_aside = self._results.set_aside
-        self._space_waits = SpaceWaits(folder, holds=lambda: bool(guard.status()))
+        self._space_waits = SpaceWaits(folder, holds=lambda: guard.holds)
         self.stopped = False
 
     @property

@@ -9,7 +9,9 @@ links.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
+
+from msgspec import UNSET
 
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.index.rows import Row
@@ -38,6 +40,7 @@ from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Operation, Verb
 from leftzmq.tree.version import Life
 from leftzmq.wire.local import EventKind, Scalar
+from leftzmq.wire.replies import HeldBack, HeldDecided
 
 _META: Final = "guard"
 _WHO: Final = ("here", "elsewhere")
@@ -108,13 +111,17 @@ class Guard:
         times = [side.deadline() for side in self._sides]
         return min((time for time in times if time is not None), default=None)
 
-    def status(self) -> dict[str, int]:
+    @property
+    def holds(self) -> bool:
+        """Whether changes are held back until a user decides."""
+        return any(side.state is GuardState.HELD for side in self._sides)
+
+    def held_back(self) -> HeldBack:
         """How many files would be lost, or turn to noise, by the changes that are held back."""
-        return {
-            who: side.count
-            for who, side in zip(_WHO, self._sides, strict=True)
-            if side.state is GuardState.HELD
-        }
+        here, elsewhere = (
+            side.count if side.state is GuardState.HELD else UNSET for side in self._sides
+        )
+        return HeldBack(here=here, elsewhere=elsewhere)
 
     def now_is(self, wall_ns: int) -> None:
         """Called before each fact. A wave goes on across a restart, so its time is the wall
@@ -237,10 +244,10 @@ class Guard:
 
     def decide(self, asker: bytes, decision: GuardMove, now: float) -> Outputs:
         """accept (ACCEPT) or revert (REVERT) what is held."""
-        held: dict[str, Any] = self.status()
-        if not held:
+        if not self.holds:
             return [declined(asker, "nothing is held back in this folder", self.folder)]
-        out: Outputs = [Answer(asker, {"folder": self.folder, "held": held})]
+        decided = HeldDecided(folder=self.folder, held=self.held_back())
+        out: Outputs = [Answer(asker, decided.fields())]
         self._declare()
         self._decision.clear()
         if self._here.state is GuardState.HELD:

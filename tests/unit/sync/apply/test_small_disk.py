@@ -119,7 +119,7 @@ def test_while_the_guard_holds_something_the_trash_keeps_all(
         (b.share / f"many/{number}").unlink()
     b.scan()
     mesh.settle()
-    assert b.folder.guard.status()
+    assert b.folder.guard.holds
     for number in range(5, 20):
         save(mesh, a, number)
         assert all(data in trashed(b) for data in kept)
