@@ -53,17 +53,17 @@ TOLD: Final = (
             Edit(
                 "leftzmq/sync/scan/pending_deletes.py",
                 "            if is_empty(path):\n                gone.append(held)\n",
-                "            gone.append(held)\n",
+                "            if True:\n                gone.append(held)\n",
             ),
             Edit(
                 "leftzmq/sync/scan/pending_deletes.py",
                 "        gone = [held for held in self._files"
                 " if quiet or held.until <= now]\n"
+                "        stuck: list[_Held] = []\n"
                 "        if not gone and self._folders and now >= self._next_try:\n"
-                "            gone = self._empty_folders(now, is_empty)\n",
-                "        gone = self._empty_folders(now, is_empty)\n"
-                "        gone += [held for held in self._files.values()"
-                " if quiet or held.until <= now]\n"
+                "            gone, stuck = self._empty_folders(now, is_empty)\n",
+                "        gone, stuck = self._empty_folders(now, is_empty)\n"
+                "        gone += [held for held in self._files if quiet or held.until <= now]\n"
                 "        if True:\n",
             ),
         ),
