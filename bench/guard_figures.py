@@ -151,7 +151,7 @@ def measured(name: str, tree: Path, deed: Callable[[Path], None], steps: int = 1
             "gone": len(sizes.keys() - now.keys()),
             "emptied": sum(now.get(p, (1, 0))[0] == 0 < what[0] for p, what in sizes.items()),
             "noise": [sum(noise for _, _, noise in before.values()), noise_in(share)],
-            "held": lone.folder.guard.status(),
+            "held": lone.folder.guard.held_back().fields(),
             "told": len(lost) + len(turned),
         }
 

@@ -46,7 +46,7 @@ MAX_ASKED_LETTERS: Final = 1_024
 
 _HEAD: Final = """\
 What happened last in an agent of leftzmq, for those who look for its mistake. There are paths of
-files in here and names of devices, but no key, no secret, and nothing that is in a file.
+files in here, names and addresses of devices, but no key, no secret, and nothing of a file.
 
 leftzmq {version}, Python {python}, {system}
 {now}: {why}
@@ -91,6 +91,8 @@ class FlightRecorder:
     def __init__(self) -> None:
         self._kept: deque[_Kept] = deque(maxlen=KEPT_FACTS)
         self._picks: dict[type, Pick] = {}
+        for kind in get_args(Fact):
+            self._learnt(kind)  # now, as it takes a moment that the loop does not have
 
     def note(self, fact: Fact, now: float, wall_ns: int) -> None:
         """Keep this fact. now: monotonic seconds; wall_ns: unix time. Many TimePassed in a row are
