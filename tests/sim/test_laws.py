@@ -20,8 +20,8 @@ from tests.sim.ledger import FOLDER, Content, Delete, Ledger, content_of, is_in_
 from tests.sim.node import FOLDER as SHARE
 from tests.sim.plan import plan_of, run, settle
 from tests.sim.test_cuts import ends_after
-from tests.sim.users import ANCHOR, Users
-from tests.sim.world import Knobs, World
+from tests.sim.users import ANCHOR, MOUNT, Users
+from tests.sim.world import Knobs, SimDevice, World
 
 LINK: Content = (Kind.SYMLINK, b"nowhere")
 OF_B: Content = (Kind.FILE, b"of b")
@@ -106,22 +106,34 @@ def test_a_mount_goes_away_only_from_an_agent_whose_index_keeps_something_of_it(
     all_hold(world, ledger)
 
 
+def with_a_mount(world: World) -> tuple[Users, Faults, Ledger]:
+    """A has a mount, and all devices have begun."""
+    ledger = Ledger()
+    users = Users(world, ledger, large=False)
+    faults = Faults(world, ledger, users)
+    world.look_after = laws.Witness(ledger).look_after
+    faults.do("mount inside", world.devices["A"], random.Random(1))
+    for device in world.devices.values():
+        device.start()
+    return users, faults, ledger
+
+
+def run_until_kept(world: World, path: str) -> None:
+    """Until A's index has something at `path` to stay."""
+    while not world.devices["A"].has_durably(path):
+        world.run_until(world.now + 0.001)
+
+
 def on_a_new_mount(world: World) -> tuple[Users, Faults, Ledger]:
     """A's index keeps `m/b`, and not the anchor yet: only by `m/b` it recognises its mount. There
     is a backup from before `m/b` was made, and A's user does not flush."""
-    ledger, a = Ledger(), world.devices["A"]
-    users = Users(world, ledger, large=False)
-    faults, chance = Faults(world, ledger, users), random.Random(1)
-    world.look_after = laws.Witness(ledger).look_after
-    faults.do("mount inside", a, chance)
-    for device in world.devices.values():
-        device.start()
+    users, faults, ledger = with_a_mount(world)
+    a, chance = world.devices["A"], random.Random(1)
     faults.do("take snapshot", a, chance)
     a.hands.careful = False
     a.hands.make_folder("m/b")
     a.touched()
-    while not a.has_durably("m/b"):
-        world.run_until(world.now + 0.001)
+    run_until_kept(world, "m/b")
     assert not a.knows(ANCHOR, (Kind.FILE, b"the anchor of A"))
     return users, faults, ledger
 
@@ -166,11 +178,52 @@ def test_no_state_is_kept_that_knows_a_mount_by_what_a_user_may_delete_later(wor
     users, faults, ledger = on_a_new_mount(world)
     a, chance = world.devices["A"], random.Random(1)
     faults.do("take snapshot", a, chance)
-    while not a.has_durably(ANCHOR):
-        world.run_until(world.now + 0.001)
+    run_until_kept(world, ANCHOR)
     delete_something(world, users)
     faults.do("older state", a, chance)
     all_hold_at_the_end(world, faults, ledger)
+
+
+def test_a_user_takes_no_name_where_a_mount_is_away(world: World) -> None:
+    """What he writes there would count as written by the agent."""
+    users, faults, ledger = with_a_mount(world)
+    a, chance = world.devices["A"], random.Random(1)
+    run_until_kept(world, ANCHOR)
+    faults.do("unmount inside", a, chance)
+    assert a.away is not None
+    for path in ("m/f", "f"):
+        users.take_name(a, path, chance)
+    assert ledger.taken_names == {"f"}
+    all_hold_at_the_end(world, faults, ledger)
+
+
+@pytest.mark.parametrize("deed", ["write slowly", "keep open", "put back"])
+def test_no_user_writes_again_to_what_a_mount_is_recognised_by_alone(
+    world: World, deed: str
+) -> None:
+    """He chose the path before his agent had it in its index, and writes while no agent looks."""
+    users, faults, ledger = with_a_mount(world)
+    a = world.devices["A"]
+    run_until_kept(world, MOUNT)
+    chances = (random.Random(number) for number in range(100))
+    if deed == "put back":
+        users._write(a, "m/f", b"once")
+        users._write(a, "m/f", b"now")
+    else:
+        while not in_the_mount(a):
+            users.do(deed, a, next(chances))
+    run_until_kept(world, in_the_mount(a))
+    assert not a.has_durably(ANCHOR)
+    a.kill()
+    if deed == "put back":
+        users.do(deed, a, next(chances))
+    world.run_until(world.now + 5.0)
+    all_hold_at_the_end(world, faults, ledger)
+
+
+def in_the_mount(a: SimDevice) -> str:
+    """A file that a user made there; "" if there is none."""
+    return next((p for p, _ in a.hands.tree() if p.startswith("m/") and p != ANCHOR), "")
 
 
 # ---- what nobody knows any more ---------------------------------------------------------------

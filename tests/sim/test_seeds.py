@@ -260,6 +260,9 @@ PLANS = {
     "the power fails when a file left its folder, and its new one in the trash has no name": (
         "9006747/AB/7,8,9,13,20,22,23,5000,24/0/slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),
+    "a user takes the name of a conflict copy on a mount that is away": (
+        "9007402/AB/1000,3,4,7,1002/0/slow,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

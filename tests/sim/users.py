@@ -83,6 +83,16 @@ class Users:
             return True
         return device.alive and not device.has_durably(ANCHOR)
 
+    def _may_write(self, device: SimDevice, path: str) -> bool:
+        """Whether a user writes to a path that he did not choose among what is there now. Where its
+        disk is away he does not: he would write on what is in its place, and a law would take that
+        for the agent's. Nor where a disk is recognised by it."""
+        if device.unmounted is not None:
+            return False
+        if device.away is not None and is_within(path, MOUNT):
+            return False
+        return not self._is_proof(device, path)
+
     # ---- noting ---------------------------------------------------------------------------
 
     def _wrote(self, device: SimDevice, path: str) -> None:
@@ -157,7 +167,7 @@ class Users:
 
     def take_name(self, device: SimDevice, path: str, chance: random.Random) -> None:
         """Make a file at `path`, if the path is free."""
-        if device.unmounted is None and device.hands.at(path) is None:
+        if self._may_write(device, path) and device.hands.at(path) is None:
             self._write(device, path, self._value(device, chance))
             self._ledger.taken_names.add(path)
             self._world.say(device, f"user: takes {path}")
@@ -204,9 +214,9 @@ class Users:
             return ""
 
         def rest() -> None:
+            if not self._may_write(device, path):
+                return
             inode = device.hands.at(path)
-            if device.away is not None and is_within(path, MOUNT):
-                return  # his file's place is now on another disk, and is lost with that
             if inode is not None and inode.kind is Kind.FILE:
                 old = content_of(inode)
                 device.hands.append(path, b" and the rest of " + data[:16])
@@ -230,8 +240,10 @@ class Users:
         closes = chance.random() < 0.5
 
         def more() -> None:
-            if inode is None or device.hands.at(path) is not inode or device.unmounted is not None:
+            if inode is None or device.hands.at(path) is not inode:
                 return  # another file is at the path now, or none: the writer ends
+            if not self._may_write(device, path):
+                return
             if times[0] <= 0:
                 if closes:
                     device.hands.close(path)
@@ -365,7 +377,7 @@ class Users:
         if not self._ledger.deletes:
             return ""
         old = chance.choice(self._ledger.deletes)
-        if old.content[0] is not Kind.FILE:
+        if old.content[0] is not Kind.FILE or not self._may_write(device, old.path):
             return ""
         if not device.hands.make_folders(old.path.rpartition("/")[0]):
             return ""
