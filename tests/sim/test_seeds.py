@@ -263,6 +263,9 @@ PLANS = {
     "a user takes the name of a conflict copy on a mount that is away": (
         "9007402/AB/1000,3,4,7,1002/0/slow,watch_lost,careful,skews_s"
     ),
+    "a mount goes away with a file on it that is being written, and is back": (
+        "9230483/AB/1000,0,1,2,4,6,3000,7,8,1001,12/1/news_twice,careful"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -103,7 +103,11 @@ class Classifier:
             case Sight.PROBLEM:
                 assert sighting.problem is not None
                 shown = self.problem(sighting.problem, now)
-                return shown + self.finish(path, touched, now, clear=False)
+                # The problem may be that of the mount which this path is on. This path does not
+                # wait any more then, and once the mount is back a walk passes what is as our index
+                # has it: nothing would ever tell that nobody writes here.
+                is_written = self._problems.kind_of(path) is ProblemKind.BEING_WRITTEN
+                return shown + self.finish(path, touched, now, clear=is_written)
             case Sight.RESTLESS:
                 return self.restless(path, touched, sighting.key, now)
             case Sight.FOUND | Sight.LARGE:

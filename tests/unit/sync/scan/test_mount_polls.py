@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from leftzmq.config import PATIENCE_S
 from leftzmq.content.keys import derive_keys
 from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.errors import Problem, ProblemKind
@@ -17,9 +18,12 @@ from leftzmq.sync.jobs import Look, Looked, Walk, Walked
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.scan.mount_polls import LOOK_PERIOD_S, MOUNTS
 from leftzmq.sync.scan.scheduler import Scheduler
+from leftzmq.sync.scan.touched_paths import QUIET_S
 from leftzmq.sync.versions.path_locks import PathLocks
+from leftzmq.tree.entry import ContentId, Kind, Observed, ScanKey
 
 GONE = Problem("share", "m", ProblemKind.MOUNT_GONE)
+IN_DOUBT = Problem("share", "m", ProblemKind.UNREADABLE, "cannot be told")
 
 
 class Scene:
@@ -70,6 +74,39 @@ def test_it_stays_while_walks_find_it_away(scene: Scene) -> None:
         Walked("share", walk.walk, "m", (), 1, (GONE,), (), True, mounts=b"m"), 13.0
     )
     assert scene.problems.problem_of("m") is GONE
+
+
+@pytest.mark.parametrize("why", [GONE, IN_DOUBT], ids=["gone", "in doubt"])
+def test_a_file_that_is_written_is_not_known_to_be_while_its_mount_is_away(
+    scene: Scene, why: Problem
+) -> None:
+    """Nothing tells when it is not any more: it is as our index has it when the mount is back."""
+    scheduler, bound = scene.scheduler, 1.0 + PATIENCE_S
+    scheduler.on_paths_touched(PathsTouched("share", (("m/f", Touch.MODIFIED),)), 1.0)
+    scheduler.on_time_passed(bound)
+    key = ScanKey(Kind.FILE, 1, 5, 5, 7, False, 1)
+    found = Observed("m/f", Kind.FILE, 1, 5, False, ContentId(bytes(32)))
+    scheduler.on_looked(
+        Looked("share", (Sighting("m/f", Sight.FOUND, key, found, age_ns=1),), ()), bound
+    )
+    assert scene.problems.kind_of("m/f") is ProblemKind.BEING_WRITTEN
+    scheduler.on_time_passed(bound + QUIET_S)
+    scheduler.on_looked(
+        Looked("share", (Sighting("m/f", Sight.PROBLEM, problem=why),), ()), bound + QUIET_S
+    )
+    assert scene.problems.all() == [why]
+
+
+def test_what_is_known_of_a_file_is_known_while_its_mount_is_away(scene: Scene) -> None:
+    """A stat does not tell that it is solved, nor does the mount that is missing."""
+    rotten = Problem("share", "m/f", ProblemKind.ROTTEN)
+    scene.problems.show(rotten)
+    scene.scheduler.on_paths_touched(PathsTouched("share", (("m/f", Touch.GONE),)), 1.0)
+    scene.scheduler.on_time_passed(2.0)
+    scene.scheduler.on_looked(
+        Looked("share", (Sighting("m/f", Sight.PROBLEM, problem=GONE),), ()), 2.0
+    )
+    assert scene.problems.all() == [rotten, GONE]
 
 
 def walks(out: Sequence[Action | Fact]) -> list[Walk]:
