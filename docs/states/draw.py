@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from leftzmq.index import lefting_states
 from leftzmq.sync import reopening
 from leftzmq.sync.apply import active_ticket
 from leftzmq.sync.download import transfer
@@ -46,6 +47,12 @@ MACHINES: Final = (
         "leftzmq/sync/download/transfer.py",
         transfer.TransferPhase.LISTS,
         transfer.MOVES,
+    ),
+    Machine(
+        "The name of a `.lefting`",
+        "leftzmq/index/lefting_states.py",
+        lefting_states.LeftingState.FREE,
+        lefting_states.MOVES,
     ),
     Machine(
         "One side of the guard",

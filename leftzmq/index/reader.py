@@ -6,27 +6,25 @@ Every query may raise IndexFailed (index/connection).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from leftzmq.index.connection import Connection
+from leftzmq.index.lefting_states import LeftingState
 from leftzmq.index.rows import COLUMNS, Row, entry_of, pack_inode, row_of, unpack_scan
 from leftzmq.index.schema import INODE, LINKED, NOTHING_LIES, connect
+from leftzmq.index.statements import among
 from leftzmq.tree.conflict import CONFLICT_MARK, copies_between, is_conflict_name, is_copy_of
 from leftzmq.tree.entry import Entry, ScanKey
 from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.tree.plan import Staged
 
-VALUES_AT_ONCE: Final = (1, 16, 128)
-"""Every step of SQLite releases the interpreter lock and queues for it again, behind workers that
-are mostly in system calls: one step for many values saves more than a better query plan would."""
-
-
 _RANK: Final = "({0}.stamp, {0}.writer, {0}.content)"
 """The rank of a version, as tree/entry defines it: SQLite compares rows as
 Python compares tuples."""
+_MADE: Final = f"lefting WHERE state = '{LeftingState.MADE.value}'"
 
 
 class Reader:
@@ -60,8 +58,8 @@ class Reader:
     def rows_of(self, paths: Iterable[str]) -> dict[str, list[Row]]:
         """The rows of many paths at once; an empty list where no device holds anything."""
         rows: dict[str, list[Row]] = {path: [] for path in paths}
-        for columns in self._among(
-            f"SELECT {COLUMNS} FROM version WHERE path IN", map(sort_key, rows)
+        for columns in among(
+            self._ask, f"SELECT {COLUMNS} FROM version WHERE path IN", map(sort_key, rows)
         ):
             row = row_of(columns)
             rows[row.entry.path].append(row)
@@ -76,7 +74,7 @@ class Reader:
         return {
             path_of_key(key): unpack_scan(scan)
             for question in (ours, held)
-            for key, scan in self._among(question, keys)
+            for key, scan in among(self._ask, question, keys)
         }
 
     def alive_after(
@@ -171,7 +169,8 @@ class Reader:
         """content -> the path of a live file of ours that has it, where there is one."""
         return {
             content: path_of_key(key)
-            for content, key in self._among(
+            for content, key in among(
+                self._ask,
                 "SELECT content, min(path) FROM version INDEXED BY version_content"
                 " WHERE seq IS NOT NULL AND kind = 0 AND deleted = 0 AND content IN",
                 contents,
@@ -268,63 +267,17 @@ class Reader:
         found = self._ask("SELECT rows FROM list WHERE id = ?", (id,)).fetchone()
         return found[0] if found else None
 
-    def staged(self, *leftings: str) -> list[Staged]:
-        """Which of these are ours, as far as we know. inode 0: the file is about to be made.
-        Negative: the file with that inode exists, or another one that is about to be made."""
-        found = self._among("SELECT lefting, inode FROM staging WHERE lefting IN", leftings)
-        return [Staged(lefting, inode) for lefting, inode in found]
-
     def resumable(self, *leftings: str) -> list[Staged]:
-        """Those of them that exist, as far as we know, and are not to be deleted."""
-        whole = "SELECT lefting, inode FROM staging WHERE inode > 0 AND content != x''"
-        found = self._among(f"{whole} AND lefting IN", leftings)
-        return [Staged(lefting, inode) for lefting, inode in found]
-
-    def intended(self, *leftings: str) -> list[Staged]:
-        """Those of them that are about to be made. Those that were about to be made when an earlier
-        life ended are not included."""
-        meant = "SELECT lefting, inode FROM staging WHERE inode = 0 AND content != x''"
-        found = self._among(f"{meant} AND lefting IN", leftings)
-        return [Staged(lefting, inode) for lefting, inode in found]
+        """Those of these `.lefting` files that exist, as far as we know, and are not to be
+        deleted."""
+        found = among(self._ask, f"SELECT file, inode FROM {_MADE} AND file IN", leftings)
+        return [Staged(file, inode) for file, inode in found]
 
     def staged_as(self, content: bytes) -> list[tuple[Staged, str]]:
         """Our `.lefting` files that are to become this content, and their targets."""
-        found = self._ask(
-            "SELECT lefting, inode, path FROM staging WHERE content = ? AND inode > 0", (content,)
-        ).fetchall()
-        return [(Staged(path, inode), path_of_key(key)) for path, inode, key in found]
-
-    def all_staged(self) -> Iterator[tuple[str, Staged, bytes]]:
-        """(target, `.lefting`, content) of everything that was under way."""
-        for path, lefting, inode, content in self._ask(
-            "SELECT path, lefting, inode, content FROM staging"
-        ).fetchall():
-            yield path_of_key(path), Staged(lefting, inode), content
-
-    def is_staging_below(self, folder: str) -> bool:
-        """Whether a `.lefting` of ours is below this directory."""
-        found = self._ask(
-            "SELECT 1 FROM staging WHERE lefting > ? AND lefting < ?", (f"{folder}/", f"{folder}0")
-        ).fetchone()
-        return found is not None
-
-    def is_staging(self, lefting: str) -> bool:
-        """Whether this `.lefting` is one of ours."""
-        found = self._ask("SELECT 1 FROM staging WHERE lefting = ?", (lefting,)).fetchone()
-        return found is not None
-
-    def _among(
-        self, question: str, values: Iterable[object], end: str = ""
-    ) -> Iterator[tuple[Any, ...]]:
-        """Answers to `question IN (values)`, in as few steps of SQLite as it takes."""
-        left = list(values)
-        while left:
-            some, left = left[: VALUES_AT_ONCE[-1]], left[VALUES_AT_ONCE[-1] :]
-            # NULLs fill up the list, so that few statements are prepared; NULL equals no value.
-            size = next(size for size in VALUES_AT_ONCE if size >= len(some))
-            some += [None] * (size - len(some))
-            marks = ",".join("?" * size)
-            yield from self._ask(f"{question} ({marks}){end}", some).fetchall()
+        question = f"SELECT file, inode, target FROM {_MADE} AND content = ?"
+        found = self._ask(question, (content,)).fetchall()
+        return [(Staged(file, inode), path_of_key(key)) for file, inode, key in found]
 
 
 def _linked(columns: tuple[bytes, bytes]) -> tuple[str, ScanKey, bytes]:

@@ -17,7 +17,7 @@ from typing import Final
 from leftzmq.errors import IndexFailed, IndexFault, LeftError
 from leftzmq.index.connection import Connection, disk_errors, index_failed, set_aside
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 OUR_BIT: Final = 0
 MAX_BITS: Final = 63  # SQLite integers are signed 64 bits
 NOTHING_LIES: Final = 4
@@ -74,12 +74,12 @@ CREATE INDEX version_content ON version(content)
 
 CREATE TABLE list(id BLOB PRIMARY KEY, rows BLOB NOT NULL) WITHOUT ROWID;
 
-CREATE TABLE staging(         -- the .lefting files that are ours, until they are gone
-  lefting TEXT PRIMARY KEY,
-  path    BLOB NOT NULL,      -- of the target
-  inode   INTEGER NOT NULL,   -- 0: about to be made, its inode was never learned; negative: that,
-                              -- or the one with this inode is still there
-  content BLOB NOT NULL)      -- that it is to become; empty: it is to be thrown away
+CREATE TABLE lefting(         -- the .lefting files that are ours, until they are gone
+  file    TEXT PRIMARY KEY,
+  target  BLOB NOT NULL,      -- its path: tree.path.sort_key
+  inode   INTEGER,            -- NULL: it was never learned
+  content BLOB NOT NULL,      -- of the version that it was made for; empty: not known
+  state   TEXT NOT NULL)      -- index/lefting_states
   WITHOUT ROWID;
 
 CREATE TABLE held(            -- what lies in the share instead of our version, and is not told
@@ -110,7 +110,21 @@ _STEPS: Final = {
 ALTER TABLE version ADD COLUMN noise INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE held(path BLOB PRIMARY KEY, scan BLOB NOT NULL, why INTEGER NOT NULL,
   stamp INTEGER NOT NULL, writer BLOB NOT NULL) WITHOUT ROWID;
-"""
+""",
+    # Inode 0 said that it was never learned, a negative one that it was in doubt, an empty content
+    # that the file was to be thrown away, and the content "meant" that nobody had noted it.
+    3: """
+CREATE TABLE lefting(file TEXT PRIMARY KEY, target BLOB NOT NULL, inode INTEGER,
+  content BLOB NOT NULL, state TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO lefting(file, target, inode, content, state)
+  SELECT lefting, path, nullif(abs(inode), 0),
+    CASE content WHEN CAST('meant' AS BLOB) THEN x'' ELSE content END,
+    CASE WHEN inode = 0 AND content = x'' THEN 'unknown doomed' WHEN inode = 0 THEN 'meant'
+      WHEN inode < 0 AND content = x'' THEN 'doubted doomed' WHEN inode < 0 THEN 'doubted'
+      WHEN content = x'' THEN 'doomed' ELSE 'made' END
+  FROM staging;
+DROP TABLE staging;
+""",
 }
 """schema -> the statements that turn it into the next one, in place. Throwing the index away
 instead would forget its tombstones."""

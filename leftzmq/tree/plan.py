@@ -6,7 +6,7 @@ Knows paths and entries. Must not know how an operation is carried out (disk/app
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from leftzmq.tree.entry import ContentId, Entry, ScanKey
@@ -37,10 +37,25 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A whole and verified `.lefting`: its path in the share, and the inode that makes it ours."""
+    """A `.lefting`: its path in the share, and the inode that makes it ours.
+
+    inode: None: it was never learned
+    in_doubt: another one was about to get the name; it or the file with this inode has it now
+    """
 
     path: str
-    inode: int
+    inode: int | None
+    in_doubt: bool = False
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the inode tells if a file of that name is ours."""
+        return self.inode is not None and not self.in_doubt
+
+    @property
+    def undoubted(self) -> Staged:
+        """The file with this inode, whether it still has the name or not."""
+        return replace(self, in_doubt=False) if self.in_doubt else self
 
 
 @dataclass(frozen=True, slots=True)

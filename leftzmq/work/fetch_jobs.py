@@ -323,7 +323,7 @@ def _check_room(context: FolderContext, job: jobs.WriteChunks | jobs.LookAtHome,
 def _left(context: FolderContext, now_ns: int, error: Exception) -> Staged | None:
     """The `.lefting` that a failed staging could not delete; None: there is none."""
     left = error.left if isinstance(error, staging.DiskFull | staging.Unstageable) else None
-    if left is not None and left.inode == 0 and left in _gone(context, now_ns, (left,))[0]:
+    if left is not None and left.inode is None and left in _gone(context, now_ns, (left,))[0]:
         return None
     return left
 

@@ -96,8 +96,8 @@ CHUNKS: Final = (
         (
             Edit(
                 "leftzmq/sync/download/small_files.py",
-                "        return self._folders[folder].store.is_meant(lefting_path(path))\n",
-                "        return False\n",
+                "        return self._folders[folder].store.leftings.is_meant(",
+                "        return False and (",
             ),
         ),
         frozenset(("I1", "I6")),
@@ -109,7 +109,7 @@ CHUNKS: Final = (
         (
             Edit(
                 "leftzmq/sync/apply/leftings.py",
-                "        self._known = {at[1].path: at for at in before._store.leftings()}"
+                "        self._known = {each.staged.path: each for each in existing}"
                 " | before._known\n",
                 "        self._known = {}\n",
             ),

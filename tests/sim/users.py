@@ -292,7 +292,7 @@ class Users:
         moved = [(p, content_of(i)) for p, i in below]
         # A `.lefting` that is just being made ends up in the folder, wherever the folder is by
         # then. Until it is made, its agent knows only the path where it was to be.
-        making = device.store._meant if device.alive else ()
+        making = device.store.leftings._meant if device.alive else ()
         old = [_sure(inode) for at, inode in below if _is_old_version(at, inode)]
         # After a kill its inode may never have been learned.
         unsure = not device.alive and any(at.endswith(".lefting") for at, _ in below)

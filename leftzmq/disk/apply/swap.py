@@ -236,7 +236,7 @@ class Place:
         trash. Only the exchange put it there: what a user has done since with the new version, or
         with its name, is found by a look. Raises Stopped if something else lies there; OSError."""
         staged, entry = self.operation.staged, self.operation.entry
-        assert staged is not None
+        assert staged is not None and staged.inode is not None
         spot = Spot(self.folder, name_of(staged.path), self.where)
         self._look_again(spot)
         copied = self.keep_old(spot)

@@ -253,7 +253,9 @@ class TreeWalk:
             return check_path(path)
         except Refused as refused:
             if refused.refusal is Refusal.PATH_RESERVED and _ends_in_lefting(path):
-                out.foreign.append(Staged(path, found.inode if isinstance(found, Stat) else 0))
+                out.foreign.append(
+                    Staged(path, (found.inode or None) if isinstance(found, Stat) else None)
+                )
             else:
                 why = refused.refusal.value
                 out.problems.append(self._problem(path, ProblemKind.BAD_NAME, why))

@@ -45,7 +45,7 @@ def lefting_paths(path: str) -> Iterator[str]:
 
 
 class Unlearned(OSError):
-    """A `.lefting` was made, but its inode could not be read. `staged` has its path and inode 0."""
+    """A `.lefting` was made, but its inode could not be read. `staged` has its path alone."""
 
     def __init__(self, error: OSError, staged: Staged) -> None:
         super().__init__(error.errno, error.strerror, staged.path)
@@ -63,16 +63,19 @@ def create_lefting(folder: Directory, path: str) -> tuple[File, Staged]:
         except FileExistsError:
             continue
         try:
-            return file, Staged(name, file.stat().inode)
+            # Some file systems number nothing: their inode 0 says nothing.
+            return file, Staged(name, file.stat().inode or None)
         except OSError as error:
             file.close()
-            raise Unlearned(error, Staged(name, 0)) from error
+            raise Unlearned(error, Staged(name, None)) from error
     raise FileExistsError(path)
 
 
 def is_ours(found: Stat | None, staged: Staged) -> bool:
-    """Whether this is the stat of the file that we staged."""
-    return found is not None and found.kind is Kind.FILE and 0 != found.inode == staged.inode
+    """Whether this is the stat of the file that we staged, by its inode."""
+    if found is None or found.kind is not Kind.FILE:
+        return False
+    return staged.inode is not None and found.inode == staged.inode
 
 
 def is_there(root: Root, staged: Staged) -> bool:
@@ -111,9 +114,9 @@ def is_swapped(root: Root, staged: Staged, path: str, old: ScanKey | None) -> bo
     try:
         with root.folder(parent_of(path)) as folder:
             other = folder.stat(name_of(staged.path))
-            if other is None or is_ours(other, staged):
+            if other is None or not staged.is_certain or is_ours(other, staged):
                 return False
-            if old is not None and staged.inode > 0 and _is_still(other, old):
+            if old is not None and _is_still(other, old):
                 return True
             return is_ours(folder.stat(name_of(path)), staged)
     except OSError as error:
@@ -146,10 +149,10 @@ def discard(root: Root, staged: Staged, now_ns: int) -> bool:
     OSError.
 
     - Ours, by its inode: unlinked.
-    - Inode 0, never learned: moved to the trash, because it might be a user's. If `.lefting` files
-      with the hashed names exist, this one is a user's, and they are moved instead.
-    - Negative inode: one `.lefting` was being deleted while another was made. The one with that
-      inode is unlinked first, then the other is treated like inode 0.
+    - Its inode was never learned: moved to the trash, because it might be a user's. If `.lefting`
+      files with the hashed names exist, this one is a user's, and they are moved instead.
+    - In doubt: one `.lefting` was being deleted while another was made. The one with the inode is
+      unlinked first, then the other is treated like one whose inode was never learned.
     - Another file, while ours has another name in the folder: a crash came between the exchange and
       the check, and this file is the old version. Moved to the trash.
     - Any other file: not touched.
@@ -159,14 +162,14 @@ def discard(root: Root, staged: Staged, now_ns: int) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     with folder:
-        if staged.inode <= 0:
-            throw_away(folder, Staged(staged.path, -staged.inode))
+        if not staged.is_certain:
+            throw_away(folder, staged)
             _, *others = lefting_paths(staged.path.removesuffix(LEFTING_SUFFIX))
             made = [path for path in others if folder.stat(name_of(path))] or [staged.path]
             _to_trash(root, folder, made, now_ns)
         elif is_ours(folder.stat(name_of(staged.path)), staged):
             folder.unlink(name_of(staged.path))
-        elif _has_inode(folder, staged.inode):
+        elif _is_among(folder, staged):
             _to_trash(root, folder, [staged.path], now_ns)
         else:
             return False
@@ -192,12 +195,13 @@ def _flush(root: Root, folders: Sequence[str]) -> None:
             changed.flush()
 
 
-def _has_inode(folder: Directory, inode: int) -> bool:
+def _is_among(folder: Directory, staged: Staged) -> bool:
+    """Whether the file that we staged has any name in the folder."""
     for raw in folder.names():
         try:
             found = folder.stat(raw.decode())
         except UnicodeDecodeError:
             continue
-        if found is not None and found.kind is Kind.FILE and found.inode == inode:
+        if is_ours(found, staged):
             return True
     return False

@@ -247,7 +247,7 @@ class Batches:
         children = [path_of_key(child) for child, _ in below if child.startswith(key)]
         if any(self._resolver.stays(child) for child in children):
             return False
-        if self._index_view.store.is_staging_below(other):
+        if self._index_view.store.leftings.has_below(other):
             return False  # it would move along, and nobody would know whose it is
         wanted = (
             self._resolver.wants_same(child, path + child[len(other) :]) for child in children
@@ -257,7 +257,7 @@ class Batches:
     def _waits_for_name(self, operation: Operation) -> bool:
         """Whether the operation makes a `.lefting` while a job makes one for the same path: of
         another version, which was wanted before."""
-        is_made = self._index_view.store.is_meant(lefting_path(operation.path))
+        is_made = self._index_view.store.leftings.is_meant(lefting_path(operation.path))
         return is_made and makes_lefting(operation)
 
     def _still_deleted(self, path: str, found: Operation) -> bool:

@@ -10,10 +10,11 @@ Knows what the index stores of them. Must not know what is in them, nor how they
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from leftzmq.disk.staging.lefting import lefting_path, lefting_paths
 from leftzmq.errors import Problem, ProblemKind
+from leftzmq.index.lefting_ledger import Lefting
 from leftzmq.index.rows import theirs_of
 from leftzmq.sync.actions import Outputs, Work
 from leftzmq.sync.jobs import ClearStaging, Discard, Discarded, Leftover, StagingCleared
@@ -25,6 +26,7 @@ from leftzmq.tree.plan import Operation, Staged, Verb
 from leftzmq.tree.rules import LEFTING_SUFFIX
 
 T = TypeVar("T")
+Mark: TypeAlias = tuple[str, int | None]
 
 LEFT_RETRY_S: Final = 10.0
 MAX_STRAYS: Final = 1_000
@@ -38,37 +40,39 @@ class Leftings:
 
     def __init__(self, folder: str, index_view: IndexView, problems: Problems) -> None:
         self._problems = problems
-        self._folder, self._index_view, self._store = folder, index_view, index_view.store
+        self._folder, self._index_view, self._ledger = folder, index_view, index_view.store.leftings
         self._resumable: dict[str, tuple[Staged, bytes]] = {}  # by target, with content
         index_view.kept = self._resumable.keys()
         self._left: dict[Staged, None] = {}  # could not be deleted: tried again
         self._retry_at = 0.0
         # By name and inode: both stay the same when a directory above is renamed.
-        self._missing: dict[tuple[str, int], None] = {}
-        self._strange: dict[tuple[str, int], Staged] = {}
-        self._known: dict[str, tuple[str, Staged, bytes]] = {}  # by name; not in the index yet
+        self._missing: dict[Mark, None] = {}
+        self._strange: dict[Mark, Staged] = {}
+        self._known: dict[str, Lefting] = {}  # by name; not in the index yet
         self.clearing = False
 
     def made_by_job(self, path: str, staged: Staged, content: bytes) -> None:
-        """A job of a folder that was stopped meanwhile made this file for `path`. With inode 0 it
-        is not known whether the job did."""
-        self._known[staged.path] = path, staged, content
+        """A job of a folder that was stopped meanwhile made this file for `path`. Without an
+        inode it is not known whether the job did."""
+        self._known[staged.path] = Lefting(path, staged, content)
 
     def go_on_after(self, before: Leftings) -> None:
         """Takes over what the stopped folder knew: its index may have lost it, and no index says
         which files are not where they were made."""
-        self._known = {at[1].path: at for at in before._store.leftings()} | before._known
+        existing = before._ledger.existing()
+        self._known = {each.staged.path: each for each in existing} | before._known
         before._look_for_replaced()
         self._missing = before._missing
 
     def _recall(self) -> None:
         """Puts into the index what it does not know yet."""
-        for path, staged, content in self._known.values():
-            at_name = self._store.staged(staged.path)
-            if not any(each.inode or not staged.inode for each in at_name):
-                self._store.put_staged((path, staged, content))
-            if staged.inode:
-                self._store.drop_staged(*self._store.intended(lefting_path(path)))
+        for known in self._known.values():
+            is_learned = known.staged.inode is not None
+            at_name = self._ledger.staged(known.staged.path)
+            if not any(each.inode is not None or not is_learned for each in at_name):
+                self._ledger.put(known)
+            if is_learned:
+                self._ledger.drop(*self._ledger.intended(lefting_path(known.path)))
         self._known.clear()
 
     def deadline(self) -> float | None:
@@ -80,9 +84,9 @@ class Leftings:
         for it."""
         if not self._left or now < self._retry_at:
             return []
-        known = self._store.staged(*(staged.path for staged in self._left))
-        inodes = {(staged.path, abs(staged.inode)) for staged in known}
-        ours = [staged for staged in self._left if (staged.path, abs(staged.inode)) in inodes]
+        known = self._ledger.staged(*(staged.path for staged in self._left))
+        files = {staged.undoubted for staged in known}
+        ours = [staged for staged in self._left if staged.undoubted in files]
         again = tuple(staged for staged in ours if self._stands_alone(staged))
         self._left = dict.fromkeys(staged for staged in ours if staged not in again)
         self._retry_at = now + LEFT_RETRY_S
@@ -95,13 +99,14 @@ class Leftings:
         useless: list[Leftover] = []
         resumable: list[Leftover] = []
         self._recall()
-        known = [each for each in self._store.all_staged() if not spare(each[0])]
-        self._index_view.recall(path for path, _, _ in known)
-        for path, staged, content in known:
+        known = [each for each in self._ledger.all() if not spare(each.path)]
+        self._index_view.recall(each.path for each in known)
+        for each in known:
+            path, staged, content = each.path, each.staged, each.wanted
             ours = self._index_view.ours(path)
             leftover = Leftover(path, staged, content, ours.scan if ours is not None else None)
             self._remember(path, content)
-            if staged.inode > 0 and self._may_go_on(path, content):
+            if staged.is_certain and self._may_go_on(path, content):
                 self._resumable[path] = (staged, content)
                 resumable.append(leftover)
             else:
@@ -136,10 +141,11 @@ class Leftings:
         if not strange:
             return []
         self._look_for_replaced()
-        ours = {_mark(staged) for _, staged, _ in self._store.leftings()} | self._missing.keys()
+        existing = {_mark(each.staged) for each in self._ledger.existing()}
+        ours = existing | self._missing.keys()
         out: Outputs = []
         for staged in strange:
-            if staged.inode and _mark(staged) in ours:
+            if staged.inode is not None and _mark(staged) in ours:
                 out += self._back(staged)
                 continue
             _keep(self._strange, _mark(staged), staged)
@@ -149,7 +155,7 @@ class Leftings:
 
     def _look_for_replaced(self) -> None:
         """Another one was made where these were: they are not there either."""
-        for staged in self._store.take_replaced():
+        for staged in self._ledger.take_replaced():
             _keep(self._missing, _mark(staged), None)
 
     def _missed(self, missing: Iterable[Staged]) -> Outputs:
@@ -158,7 +164,7 @@ class Leftings:
         for mark in map(_mark, missing):
             if (staged := self._strange.pop(mark, None)) is not None:
                 out += self._back(staged)
-            elif mark[1] > 0:
+            elif mark[1] is not None:
                 _keep(self._missing, mark, None)
         return out
 
@@ -166,7 +172,8 @@ class Leftings:
         """The file is ours, in a directory that has another name now. It is deleted; what it was
         for is requested anew."""
         self._missing.pop(_mark(staged), None)
-        self._store.put_staged((staged.path.removesuffix(LEFTING_SUFFIX), staged, b""))
+        path = staged.path.removesuffix(LEFTING_SUFFIX)
+        self._ledger.put(Lefting(path, staged, b"", is_doomed=True))
         return [*self._problems.clear(staged.path), *self.discard(staged)]
 
     def hand_over(self, path: str) -> Staged | None:
@@ -196,42 +203,42 @@ class Leftings:
 
     def discard(self, staged: Staged) -> Outputs:
         """Deletes one. It is ours until it is gone."""
-        self._store.doom_staged(staged)
+        self._ledger.doom(staged)
         return [Work(Discard(self._folder, (staged,)))]
 
     def meant(self, operations: Iterable[Operation]) -> None:
         """These operations are about to be carried out. Some make a `.lefting` of their own."""
-        self._store.intend_staged(
+        self._ledger.intend(
             *((o.path, lefting_path(o.path), bytes(o.entry.content)) for o in _copying(operations))
         )
 
     def carried_out(self, operations: Iterable[Operation]) -> None:
-        self._store.intent_over(*(lefting_path(o.path) for o in _copying(operations)))
+        self._ledger.intent_over(*(lefting_path(o.path) for o in _copying(operations)))
 
     def lie_below(self, folder: str) -> bool:
         """Whether a `.lefting` of ours that will be deleted soon prevents the removal of the
         directory."""
         if any(is_below(path, folder) for path in self._resumable):
             return False  # it stays for the bytes that its holders may still give
-        return self._store.is_staging_below(folder)
+        return self._ledger.has_below(folder)
 
     def files_gone(self, *staged: Staged) -> None:
         """These do not exist any more: they were deleted, or have their own names."""
-        self._store.drop_staged(*staged)
+        self._ledger.drop(*staged)
         for each in staged:
             self._missing.pop(_mark(each), None)
 
     def _stands_alone(self, staged: Staged) -> bool:
         """Whether a file that a crash left cannot be confused with one that is made for the same
         path now."""
-        if staged.inode > 0:
+        if staged.is_certain:
             return True
         _, *others = lefting_paths(staged.path.removesuffix(LEFTING_SUFFIX))
-        return not (self._store.is_meant(staged.path) or self._store.staged(*others))
+        return not (self._ledger.is_meant(staged.path) or self._ledger.staged(*others))
 
     def _stayed(self, left: Iterable[Staged], now: float) -> None:
         for staged in left:
-            self._store.doom_staged(staged)
+            self._ledger.doom(staged)
             self._left[staged] = None
             self._retry_at = now + LEFT_RETRY_S
 
@@ -251,11 +258,11 @@ def makes_lefting(operation: Operation) -> bool:
     return old is not None and old.key.links > 1
 
 
-def _mark(staged: Staged) -> tuple[str, int]:
-    return name_of(staged.path), abs(staged.inode)
+def _mark(staged: Staged) -> Mark:
+    return name_of(staged.path), staged.inode
 
 
-def _keep(marks: dict[tuple[str, int], T], mark: tuple[str, int], what: T) -> None:
+def _keep(marks: dict[Mark, T], mark: Mark, what: T) -> None:
     """Keeps a mark. The oldest one is dropped."""
     marks.pop(mark, None)
     marks[mark] = what

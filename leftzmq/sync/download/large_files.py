@@ -14,6 +14,7 @@ from typing import Final
 from leftzmq.content.seal import MAC_BYTES
 from leftzmq.disk.staging.lefting import lefting_path, lefting_paths
 from leftzmq.errors import Problem, ProblemKind, Refused
+from leftzmq.index.lefting_ledger import Lefting
 from leftzmq.sync.actions import Drop, Outputs, Work, tell_entry
 from leftzmq.sync.download.availability import Availability
 from leftzmq.sync.download.failed_requests import FailedRequests
@@ -175,8 +176,8 @@ class LargeFiles:
             if key not in self._queue:
                 continue
             entry, previous = self._queue[key]
-            store = self._folders[key[0]].store
-            if key in self._active or self._jobs[key] or store.is_meant(lefting_path(key[1])):
+            leftings = self._folders[key[0]].store.leftings
+            if key in self._active or self._jobs[key] or leftings.is_meant(lefting_path(key[1])):
                 later.append(key)
                 continue
             if device not in self._holders(key[0], entry):
@@ -269,16 +270,16 @@ class LargeFiles:
         known = next(iter(store.resumable(*lefting_paths(entry.path))), None)
         first = lefting_path(entry.path)
         if known is not None and known.path == first:
-            store.intend_to_go_on(first)
+            store.leftings.intend_to_go_on(first)
         else:
-            store.intend_staged((entry.path, first, bytes(entry.content)))
+            store.leftings.intend((entry.path, first, bytes(entry.content)))
         return [Work(OpenStaging(transfer.folder, entry, known))]
 
     def on_staging_opened(self, fact: StagingOpened, now: float) -> Outputs:
-        store, path = self._folders[fact.folder].store, fact.entry.path
+        leftings, path = self._folders[fact.folder].store.leftings, fact.entry.path
         if fact.staged is not None:
-            store.put_staged((path, fact.staged, bytes(fact.entry.content)))
-        store.intent_over(lefting_path(path))
+            leftings.put(Lefting(path, fact.staged, bytes(fact.entry.content)))
+        leftings.intent_over(lefting_path(path))
         transfer = self._of(fact.folder, fact.entry)
         if transfer is None or transfer.phase is not TransferPhase.OPENING:
             return self._discard(fact.folder, fact.staged) if fact.staged else []
@@ -446,7 +447,7 @@ class LargeFiles:
         return [*self._hold_up(transfer, why), *liars]
 
     def _discard(self, folder: str, staged: Staged) -> Outputs:
-        self._folders[folder].store.doom_staged(staged)
+        self._folders[folder].store.leftings.doom(staged)
         return [Work(Discard(folder, (staged,)))]
 
     def _of(self, folder: str, entry: Entry) -> Transfer | None:

@@ -11,6 +11,7 @@ from typing import Final
 from leftzmq.disk.fs.interface import Buffer
 from leftzmq.disk.staging.lefting import lefting_path
 from leftzmq.errors import Problem, ProblemKind
+from leftzmq.index.lefting_ledger import Lefting
 from leftzmq.sync.actions import Outputs, Work
 from leftzmq.sync.download.failed_requests import FailedRequests
 from leftzmq.sync.download.folder_view import FolderView, asked_of
@@ -131,13 +132,13 @@ class SmallFiles:
         return [self._stage(folder, device, files, body)] if files else []
 
     def on_small_staged(self, fact: SmallStaged, now: float) -> Outputs:
-        store = self._folders[fact.folder].store
+        leftings = self._folders[fact.folder].store.leftings
         out: Outputs = []
         made = (*fact.staged, *fact.left)
-        store.put_staged(*((e.path, staged, bytes(e.content)) for e, staged in made))
+        leftings.put(*(Lefting(e.path, staged, bytes(e.content)) for e, staged in made))
         others = (*fact.bad, *fact.unfound, *(entry for entry, _ in fact.problems))
         meant = (*(entry for entry, _ in fact.staged), *others)
-        store.intent_over(*(lefting_path(entry.path) for entry in meant))
+        leftings.intent_over(*(lefting_path(entry.path) for entry in meant))
         for entry, staged in fact.staged:
             if self._wanted.get((fact.folder, entry.path)) == entry:
                 self.not_wanted(fact.folder, entry.path)
@@ -155,10 +156,10 @@ class SmallFiles:
         """Return whether a job is writing a `.lefting` for another version of this path now. There
         is never a second `.lefting`: after a kill nobody would know which of the two names was a
         user's already."""
-        return self._folders[folder].store.is_meant(lefting_path(path))
+        return self._folders[folder].store.leftings.is_meant(lefting_path(path))
 
     def _discard(self, folder: str, staged: Staged) -> Work:
-        self._folders[folder].store.doom_staged(staged)
+        self._folders[folder].store.leftings.doom(staged)
         return Work(Discard(folder, (staged,)))
 
     def request_again(self, folder: str, entries: Iterable[Entry]) -> None:
@@ -224,7 +225,7 @@ class SmallFiles:
     ) -> Work:
         """Return the job, and record its intent first: a `.lefting` that a crash leaves behind is
         then known as ours."""
-        store = self._folders[folder].store
+        leftings = self._folders[folder].store.leftings
         entries = (file.entry for file in files)
-        store.intend_staged(*((e.path, lefting_path(e.path), bytes(e.content)) for e in entries))
+        leftings.intend(*((e.path, lefting_path(e.path), bytes(e.content)) for e in entries))
         return Work(StageSmall(folder, device, tuple(files), body))

@@ -254,7 +254,7 @@ class Sampled:
 @dataclass(frozen=True, slots=True)
 class Discard:
     """Delete `.lefting` files that nobody needs any more. A file is deleted only if its inode is
-    ours. A file whose inode was never learned (0) is moved to the trash: it might be a user's."""
+    ours. A file whose inode was never learned is moved to the trash: it might be a user's."""
 
     folder: str
     staged: tuple[Staged, ...]

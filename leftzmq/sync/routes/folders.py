@@ -80,7 +80,7 @@ class FolderRoutes:
         return [*out, FolderStopped(fact.job.folder, fact.stop)]
 
     def _may_have_made(self, folder: str, entry: Entry) -> None:
-        staged = Staged(lefting_path(entry.path), 0)
+        staged = Staged(lefting_path(entry.path), None)
         self.folders[folder].applier.leftings.made_by_job(entry.path, staged, bytes(entry.content))
 
     def _on_folder_opened(self, fact: FolderOpened, now: float) -> Outputs:

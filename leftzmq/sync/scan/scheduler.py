@@ -212,7 +212,7 @@ class Scheduler:
 
     def on_walked(self, fact: Walked, now: float) -> Outputs:
         self.walks.stepped()
-        foreign = self._store.foreign(fact.foreign)
+        foreign = self._store.leftings.foreign(fact.foreign)
         if fact.stop is not None:
             return [FolderStopped(self.folder, fact.stop)]
         out = self._mounted(fact, now)
@@ -342,7 +342,7 @@ class Scheduler:
                 self._whole_walk = walk[0]
                 self._problems.walk_begins()
                 self._hard_links.walked_all()
-            self._store.before_walk()
+            self._store.leftings.before_walk()
             out.append(Work(Walk(self.folder, *walk)))
         return out + self._ended()
 

@@ -100,7 +100,7 @@ def test_a_new_one_then_the_same_again(root: RealRoot, tmp_path: Path) -> None:
 def test_a_users_file_of_that_name_is_not_touched(root: RealRoot, tmp_path: Path) -> None:
     user = tmp_path / "d/a.lefting"
     user.write_bytes(b"mine")
-    staged, found = staging.open_staging(root, "d/a", Staged("d/a.lefting", 0), 0)
+    staged, found = staging.open_staging(root, "d/a", Staged("d/a.lefting", None), 0)
     assert staged.path == names("d/a")[1] and not found
     known = Staged("d/a.lefting", user.stat().st_ino + 1)
     assert staging.open_staging(root, "d/a", known, 0)[0].path == names("d/a")[2]
@@ -287,11 +287,25 @@ def test_ours_is_unlinked_and_nothing_else(root: RealRoot, tmp_path: Path) -> No
 
 def test_one_that_was_never_learned_goes_to_the_trash(root: RealRoot, tmp_path: Path) -> None:
     (tmp_path / "d/a.lefting").write_bytes(b"whose?")
-    lefting.discard(root, Staged("d/a.lefting", 0), NOW_NS)
+    lefting.discard(root, Staged("d/a.lefting", None), NOW_NS)
     assert not list((tmp_path / "d").iterdir()) and trashed(tmp_path) == [b"whose?"]
     (tmp_path / "d/a.lefting").mkdir()
-    lefting.discard(root, Staged("d/a.lefting", 0), NOW_NS)
+    lefting.discard(root, Staged("d/a.lefting", None), NOW_NS)
     assert (tmp_path / "d/a.lefting").is_dir()
+
+
+@pytest.mark.parametrize("which", ["the one that was going", "the one that got its name"])
+def test_of_one_in_doubt_only_what_is_ours_by_its_inode_is_unlinked(
+    root: RealRoot, tmp_path: Path, which: str
+) -> None:
+    (tmp_path / "d/a").write_bytes(b"a user's")
+    (tmp_path / "d/a.lefting").write_bytes(b"whose?")
+    inode = (tmp_path / "d/a.lefting").stat().st_ino + (0 if "going" in which else 1_000_000)
+    staged = Staged("d/a.lefting", inode, in_doubt=True)
+    assert not lefting.is_swapped(root, staged, "d/a", None)
+    assert lefting.discard(root, staged, NOW_NS)
+    assert [path.name for path in (tmp_path / "d").iterdir()] == ["a"]
+    assert trashed(tmp_path) == ([] if "going" in which else [b"whose?"])
 
 
 def test_what_a_crash_left_after_an_exchange_goes_to_the_trash(
@@ -315,7 +329,7 @@ def test_no_descriptor_is_left_open(root: RealRoot, tmp_path: Path) -> None:
     copy_home(root, staged, "none", [], KEYS)
     with pytest.raises(StagingLost):
         staging.verify_chunks(root, Staged(staged.path, 1), CHUNKS, KEYS)
-    lefting.discard(root, Staged(staged.path, 0), NOW_NS)
+    lefting.discard(root, Staged(staged.path, None), NOW_NS)
     stage_small(root, entry("d/x"), b"abc")
     assert len(os.listdir("/proc/self/fd")) == before
 

@@ -13,6 +13,7 @@ import pytest
 
 from leftzmq.errors import IndexFailed, IndexFault
 from leftzmq.index.flush import flush
+from leftzmq.index.lefting_ledger import Lefting
 from leftzmq.index.reader import Reader
 from leftzmq.index.rows import Row
 from leftzmq.index.store import Store
@@ -36,16 +37,16 @@ def a_day(store: Store) -> Iterator[None]:
     store.commit()
     yield
     store.put_list(b"l" * 32, b"rows")
-    store.intend_staged(("d/x", "d/x.lefting", b"c" * 32), ("d/y", "d/y.lefting", b"c" * 32))
-    store.put_staged(("d/x", Staged("d/x.lefting", 12), b"c" * 32))
-    store.intent_over("d/x.lefting", "d/y.lefting")
+    store.leftings.intend(("d/x", "d/x.lefting", b"c" * 32), ("d/y", "d/y.lefting", b"c" * 32))
+    store.leftings.put(Lefting("d/x", Staged("d/x.lefting", 12), b"c" * 32))
+    store.leftings.intent_over("d/x.lefting", "d/y.lefting")
     store.put_meta("key", b"value")
     store.commit()
     yield
     for rows in store.paths(b"", 9):
         store.replace(rows, [])
-    store.doom_staged(Staged("d/x.lefting", 12))
-    store.drop_staged(Staged("d/x.lefting", 12))
+    store.leftings.doom(Staged("d/x.lefting", 12))
+    store.leftings.drop(Staged("d/x.lefting", 12))
     store.commit()
     yield
     assert heads.new_generation(b"b" * 32, life("b", 2)) is not None
@@ -56,7 +57,7 @@ def a_day(store: Store) -> Iterator[None]:
 
 
 def content(store: Store) -> list[object]:
-    tables = ("meta", "life", "device", "version", "list", "staging")
+    tables = ("meta", "life", "device", "version", "list", "lefting")
     return [store._db.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
 
 

@@ -11,16 +11,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from leftzmq.errors import LeftError
 from leftzmq.index import schema
 from leftzmq.index.flush import flush
 from leftzmq.index.heads import NO_LIFE
 from leftzmq.index.reader import Reader
-from leftzmq.index.rows import Row, columns_of
+from leftzmq.index.rows import Row
 from leftzmq.index.store import Store
 from leftzmq.tree.entry import Kind, ScanKey
 from leftzmq.tree.path import sort_key
-from leftzmq.tree.plan import Staged
 from tests.helpers.trees import deleted, file, folder, life, made
 
 KEY = ScanKey(Kind.FILE, 3, -5, 2**62, 2**64 - 1, True, 1)
@@ -157,15 +155,6 @@ def test_what_a_device_lacks_and_what_we_lack_is_counted_below_a_path(store: Sto
     assert store.coming("d/x", 9) == (0, 0, ())
 
 
-def test_staging_is_remembered(store: Store) -> None:
-    store.put_staged(("a/b", Staged("a/b.lefting", 7), b"c"))
-    assert store.staged("a/b.lefting", "x.lefting") == [Staged("a/b.lefting", 7)]
-    assert store.is_staging("a/b.lefting") and not store.is_staging("a/c.lefting")
-    assert list(store.all_staged()) == [("a/b", Staged("a/b.lefting", 7), b"c")]
-    store.drop_staged(Staged("a/b.lefting", 7))
-    assert store.staged("a/b.lefting") == []
-
-
 def test_readers_see_what_is_committed(store: Store) -> None:
     reader = Reader.open(store.file)
     put_ours(store, "x")
@@ -216,43 +205,6 @@ def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
     assert [number for number, _ in store.changes(0, head, head + 1)] == list(range(1, head + 1))
 
 
-def test_an_index_of_another_version_is_not_touched(tmp_path: Path) -> None:
-    Store(tmp_path / "index").close()
-    with sqlite3.connect(tmp_path / "index") as database:
-        database.execute("PRAGMA user_version = 1")
-    with pytest.raises(LeftError, match=r"has schema 1, .*knows 3.*move it away"):
-        Store(tmp_path / "index")
-    with sqlite3.connect(tmp_path / "index") as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (1,)
-
-
-def test_an_index_of_the_schema_before_is_opened_and_keeps_all(tmp_path: Path) -> None:
-    """Made anew instead, it would have forgotten its tombstones."""
-    old, column = schema._TABLES, " noise "
-    before, _, _ = old.partition("CREATE TABLE held(")
-    tables = "\n".join(line for line in before.splitlines() if column not in line)
-    with sqlite3.connect(tmp_path / "index") as database:
-        database.executescript(tables.replace("scan     BLOB, ", "scan     BLOB); "))
-        database.execute("PRAGMA user_version = 2")
-        database.execute("INSERT INTO life(life, last) VALUES(?, 2)", (life("a"),))
-        dead, alive = deleted("a", made("a", file("dead"))), made("a", file("alive"))
-        for number, each in enumerate((dead, alive), 1):
-            row = (number, *columns_of(Row(each, 1, seq=number)))[:15]
-            database.execute(f"INSERT INTO version VALUES({','.join('?' * 15)})", row)
-    store = Store(tmp_path / "index")
-    assert [each for _, each in store.changes(0, 2, 9)] == [dead, alive]
-    assert not any(row.noise for row in store.rows("alive"))
-    key = ScanKey(Kind.SYMLINK, 1, 2, 3, 4, False, 1)
-    store.put_withheld("alive", key, 1)
-    store.commit()
-    assert store.held("alive") == (key, 1, (0, b"")) and store.scan_keys(["alive"]) == {
-        "alive": key
-    }
-    assert [scan for _, scan in store.alive_after(b"", 9)] == [key]
-    with sqlite3.connect(tmp_path / "index") as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (3,)
-
-
 def test_flushing_without_a_wal_is_fine(tmp_path: Path) -> None:
     flush(tmp_path / "nothing here")
 
@@ -275,84 +227,6 @@ def test_a_new_life_makes_durable_what_a_killed_one_committed(
     killed.commit()
     Store(tmp_path / "index").begin_life(life("a", 2))
     assert flushed == [(tmp_path / "index", [0]), (tmp_path / "index", [1, 1])]
-
-
-def test_an_intent_is_over_when_all_who_had_it_are_done(store: Store) -> None:
-    meant = ("f", "f.lefting", b"c")
-    store.intend_staged(meant)
-    store.intend_staged(meant)
-    store.intent_over("f.lefting")
-    assert store.is_staging("f.lefting"), "the other one is still about to make it"
-    store.put_staged(("f", Staged("f.lefting", 7), b"c"))
-    store.intent_over("f.lefting")
-    assert store.staged("f.lefting") == [Staged("f.lefting", 7)]
-    store.drop_staged(Staged("f.lefting", 7))
-    store.intend_staged(meant)
-    store.intent_over("f.lefting")
-    assert not store.is_staging("f.lefting")
-
-
-def test_what_a_crash_left_is_not_forgotten_with_an_intent_of_the_same_name(store: Store) -> None:
-    left = Staged("f.lefting", 0)
-    store.put_staged(("f", left, b"of an earlier life"))
-    store.doom_staged(left)
-    store.intend_staged(("f", "f.lefting", b"content"))
-    assert store.is_meant("f.lefting")
-    store.intent_over("f.lefting")
-    assert store.staged("f.lefting") == [left] and not store.is_meant("f.lefting")
-    store.drop_staged(left)
-    assert not store.is_staging("f.lefting")
-
-
-def test_one_that_goes_is_told_from_one_that_is_about_to_get_its_name(store: Store) -> None:
-    first = Staged("f.lefting", 7)
-    store.put_staged(("f", first, b"content"))
-    store.doom_staged(first)
-    for _ in range(2):
-        store.intend_staged(("f", "f.lefting", b"other"))
-        assert store.staged("f.lefting") == [Staged("f.lefting", -7)]
-        store.intent_over("f.lefting")
-        assert store.staged("f.lefting") == [first] and not store.resumable("f.lefting")
-    store.intend_staged(("f", "f.lefting", b"other"))
-    store.drop_staged(first)
-    assert store.staged("f.lefting") == [Staged("f.lefting", 0)]
-    store.intent_over("f.lefting")
-    assert not store.is_staging("f.lefting")
-
-
-def test_one_that_somebody_means_to_make_anew_may_go_as_well(store: Store) -> None:
-    first, second = Staged("f.lefting", 7), Staged("f.lefting", 9)
-    store.intend_staged(("f", "f.lefting", b"content"), ("f", "f.lefting", b"other"))
-    store.put_staged(("f", first, b"content"))
-    store.intent_over("f.lefting")
-    store.doom_staged(first)
-    assert store.staged("f.lefting") == [Staged("f.lefting", -7)]
-    store.put_staged(("f", second, b"other"))
-    store.intent_over("f.lefting")
-    store.drop_staged(first)
-    assert store.staged("f.lefting") == [second]
-
-
-def test_one_that_got_name_and_inode_of_one_that_was_thrown_away_is_kept(store: Store) -> None:
-    staged = Staged("f.lefting", 7)
-    store.put_staged(("f", staged, b"one"))
-    store.doom_staged(staged)
-    store.put_staged(("f", staged, b"another"))
-    store.drop_staged(staged)
-    assert store.staged("f.lefting") == [staged] and store.leftings() == [("f", staged, b"another")]
-    store.drop_staged(staged)
-    assert not store.staged("f.lefting") and not store.leftings()
-
-
-def test_what_may_be_another_name_of_one_about_to_be_made_is_not_foreign_yet(store: Store) -> None:
-    names = "d/.0123456789abcdef.lefting", "d/mine.lefting", "e/.0123456789abcdef.lefting"
-    found = [Staged(name, 7) for name in names]
-    store.before_walk()
-    store.intend_staged(("d/f", "d/f.lefting", b"content"))
-    assert store.foreign(found) == found[1:]
-    store.intent_over("d/f.lefting")
-    store.before_walk()
-    assert store.foreign(found) == found
 
 
 # ---- files with more than one name ------------------------------------------------------------

@@ -137,7 +137,7 @@ def test_between_the_exchange_and_the_naming_of_the_copy_it_is_named_at_the_next
     assert tree["f"][1] == new and copies(tree) == [old]  # type: ignore[index]
     assert not trash(b) and not leftings(b) and not b.folder.problems.all()
     is_named = again is jobs.Apply and where is after  # no index knows: it may be fetched again
-    assert (b.folder.received_bytes == 0 or is_named) and not list(b.store.all_staged())
+    assert (b.folder.received_bytes == 0 or is_named) and not b.store.leftings.all()
     assert {row.entry for row in b.store.rows("f") if row.is_ours} == {
         row.entry for row in a.store.rows("f") if row.is_ours
     }
@@ -203,7 +203,7 @@ def test_what_a_user_does_with_the_new_version_after_such_a_crash_leaves_no_old_
     there = {path: value[1] for path, value in tree.items() if not is_conflict_name(path)}  # type: ignore[index]
     assert there == {"gone": {}, "moved": {"g": new}, "replaced": {"f": b"edited"}}[then]
     assert copies(tree) == ([] if seen else [old]) and (old in trash(b)) is seen
-    assert not leftings(b) and not b.folder.problems.all() and not list(b.store.all_staged())
+    assert not leftings(b) and not b.folder.problems.all() and not b.store.leftings.all()
 
 
 @pytest.mark.parametrize("job", [jobs.OpenStaging, jobs.StageSmall, jobs.WriteChunks, jobs.Apply])

@@ -15,6 +15,7 @@ from msgspec import structs
 from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.disk.fs.real import RealDirectory
 from leftzmq.errors import Problem, ProblemKind
+from leftzmq.index.lefting_ledger import Lefting
 from leftzmq.sync.actions import Action, Tell, Work
 from leftzmq.sync.apply.applier import FOLDER_LATE_S
 from leftzmq.sync.facts import (
@@ -655,12 +656,12 @@ def test_a_deleted_folder_waits_for_what_is_staged_in_it(mesh: Mesh) -> None:
     lefting = b.share / "d/x.lefting"
     lefting.write_bytes(b"")
     staged = Staged("d/x.lefting", lefting.stat().st_ino)
-    b.store.put_staged(("d/x", staged, b"c" * 32))
+    b.store.leftings.put(Lefting("d/x", staged, b"c" * 32))
     (a.share / "d").rmdir()
     a.scan()
     mesh.settle(seconds=5.0)
     lefting.unlink()
-    b.store.drop_staged(staged)
+    b.store.leftings.drop(staged)
     mesh.settle(seconds=5.0)
     assert not (a.share / "d").exists() and not (b.share / "d").exists()
 

@@ -13,6 +13,7 @@ from leftzmq.disk.fs.real import RealFile
 from leftzmq.disk.scan.mounts import Mounts
 from leftzmq.disk.staging import lefting, staging
 from leftzmq.errors import IndexFault
+from leftzmq.index.lefting_ledger import Lefting
 from leftzmq.index.store import Store
 from leftzmq.sync import jobs
 from leftzmq.sync.actions import Work
@@ -66,28 +67,28 @@ def test_what_could_not_be_thrown_away_at_a_start_goes_while_the_agent_runs(
         mesh.settle(15.0)
         assert leftings(b) and not b.folder.problems.all()
     mesh.settle()
-    assert not leftings(b) and not list(b.store.all_staged())
+    assert not leftings(b) and not b.store.leftings.all()
     assert together(mesh) == {}
 
 
 def test_what_a_crash_made_is_not_mistaken_for_what_is_made_now(tmp_path: Path) -> None:
     """Its inode was never learned: that only one name is taken tells which file it is."""
     store = Store(tmp_path / "index.db")
-    left = Staged("f.lefting", 0)
-    store.put_staged(("f", left, b"of an earlier life"))
+    left = Staged("f.lefting", None)
+    store.leftings.put(Lefting("f", left, b"of an earlier life"))
     again = Leftings(FOLDER, IndexView(store), Problems(FOLDER))
     again.on_staging_cleared(jobs.StagingCleared(FOLDER, (), (left,)), 0.0)
-    store.intend_staged(("f", "f.lefting", b"content"))
+    store.leftings.intend(("f", "f.lefting", b"content"))
     assert not again.on_time_passed(LEFT_RETRY_S), "somebody is about to make one"
     made = Staged([*lefting.lefting_paths("f")][1], 7)
-    store.put_staged(("f", made, b"content"))
-    store.intent_over("f.lefting")
+    store.leftings.put(Lefting("f", made, b"content"))
+    store.leftings.intent_over("f.lefting")
     assert not again.on_time_passed(2 * LEFT_RETRY_S), "there is another one"
-    store.drop_staged(made)
+    store.leftings.drop(made)
     assert again.on_time_passed(3 * LEFT_RETRY_S) == [Work(jobs.Discard(FOLDER, (left,)))]
     assert again.deadline() is None
     again.on_discarded(jobs.Discarded(FOLDER, (left,)), 31.0)
-    assert not list(store.all_staged())
+    assert not store.leftings.all()
 
 
 class Away:
@@ -126,7 +127,7 @@ def test_on_a_mount_that_is_away_nothing_is_gone(tmp_path: Path, clear: bool) ->
     away.hands.write("m/f.lefting", b"a user's")
     stray = away.hands.at("m/f.lefting")
     assert stray is not None
-    for staged in (ours, Staged("m/f.lefting", stray.number), Staged("m/f.lefting", 0)):
+    for staged in (ours, Staged("m/f.lefting", stray.number), Staged("m/f.lefting", None)):
         if clear:
             leftover = jobs.Leftover("m/f", staged, b"content")
             cleared = fetch_jobs.run(away.context, 0, jobs.ClearStaging(FOLDER, (leftover,), ()))
@@ -185,9 +186,9 @@ def test_what_could_be_made_and_not_filled_nor_thrown_away_goes_when_the_disk_is
         broken.setattr(RealFile, "truncate" if size > 100 else "set_times", fails)
         mesh.scan_all()
         mesh.settle(1.0)
-        assert b.folder.problems.problem_of("f") is not None and b.store.is_staging("f.lefting")
+        assert b.folder.problems.problem_of("f") is not None and b.store.leftings.has("f.lefting")
     assert set(together(mesh)) == {"f"}
-    assert not leftings(b) and not list(b.store.all_staged())
+    assert not leftings(b) and not b.store.leftings.all()
 
 
 def test_killed_while_two_versions_are_on_their_way_nothing_is_left_behind(mesh: Mesh) -> None:
@@ -205,7 +206,7 @@ def test_killed_while_two_versions_are_on_their_way_nothing_is_left_behind(mesh:
     del b.do
     b.start()
     assert together(mesh)["f"][1] == b"another"  # type: ignore[index]
-    assert not leftings(b) and not list(b.store.all_staged()) and not b.folder.problems.all()
+    assert not leftings(b) and not b.store.leftings.all() and not b.folder.problems.all()
 
 
 @pytest.mark.parametrize("fault", [IndexFault.LOCKED, IndexFault.CORRUPT])
@@ -242,7 +243,7 @@ def test_what_is_on_its_way_when_the_index_fails_is_known_to_the_next_one(
     a.start()
     mesh.scan_all()
     mesh.settle()
-    assert not a.tree() and not list(b.store.all_staged())
+    assert not a.tree() and not b.store.leftings.all()
     assert leftings(b) == [b.share / users] and (b.share / users).read_bytes() == b"a user's"
 
 
@@ -274,7 +275,7 @@ def test_killed_while_one_is_thrown_away_and_another_is_made_nothing_is_left_beh
     del b.do
     b.start()
     assert set(together(mesh)) == {"f"}
-    assert not leftings(b) and not list(b.store.all_staged())
+    assert not leftings(b) and not b.store.leftings.all()
 
 
 def test_killed_while_one_gets_its_name_after_another_was_wanted_nothing_is_left_behind(
@@ -310,7 +311,7 @@ def test_killed_while_one_gets_its_name_after_another_was_wanted_nothing_is_left
     b.start()
     a.start()
     assert together(mesh)["f"][1] == b"another"  # type: ignore[index]
-    assert not leftings(b) and not list(b.store.all_staged())
+    assert not leftings(b) and not b.store.leftings.all()
 
 
 def test_one_that_could_not_be_opened_goes_when_it_is_wanted_no_more(
@@ -332,7 +333,7 @@ def test_one_that_could_not_be_opened_goes_when_it_is_wanted_no_more(
     (a.share / "large").unlink()
     a.scan()
     mesh.settle(1.0)
-    assert not leftings(b) and not list(b.store.all_staged())
+    assert not leftings(b) and not b.store.leftings.all()
     assert together(mesh) == {}
 
 
@@ -373,7 +374,7 @@ def test_what_our_own_version_puts_an_end_to_goes_when_that_is_told_above_it(mes
     mesh.settle(2.0)
     mesh.devices["A"].start()
     assert together(mesh)["large"] == ("folder",)
-    assert not leftings(b) and not list(b.store.all_staged())
+    assert not leftings(b) and not b.store.leftings.all()
 
 
 def test_what_nobody_has_any_more_goes_when_its_last_holder_has_told_all(mesh: Mesh) -> None:
@@ -385,7 +386,7 @@ def test_what_nobody_has_any_more_goes_when_its_last_holder_has_told_all(mesh: M
     a.start()
     mesh.settle()
     assert together(mesh) == {}
-    assert not leftings(b) and not list(b.store.all_staged())
+    assert not leftings(b) and not b.store.leftings.all()
 
 
 def test_what_is_left_is_gone_on_with_when_its_holder_is_back(mesh: Mesh) -> None:
@@ -460,7 +461,7 @@ def test_one_in_a_folder_that_its_user_renames_goes_and_a_users_own_stays(
         b.take(b.runner.run(apply))
         mesh.settle(1.0)
     if when == "and the index fails then":
-        assert not list(b.store.all_staged()), "only the agent knows that it is not there"
+        assert not b.store.leftings.all(), "only the agent knows that it is not there"
         with IndexTrap() as trap:
             trap.set(b.index_file, 0, IndexFault.LOCKED)
             a.write("g", b"g")
@@ -472,7 +473,7 @@ def test_one_in_a_folder_that_its_user_renames_goes_and_a_users_own_stays(
     mesh.scan_all()
     mesh.settle()
     assert {*a.tree()} - {"g"} == {*b.tree()} - {"g", "e/mine.lefting"}
-    assert leftings(b) == [b.share / "e/mine.lefting"] and not list(b.store.all_staged())
+    assert leftings(b) == [b.share / "e/mine.lefting"] and not b.store.leftings.all()
     assert [problem.path for problem in b.folder.problems.all()] == ["e/mine.lefting"]
 
 
@@ -488,7 +489,7 @@ def test_one_whose_name_another_one_got_goes_where_it_is_found(mesh: Mesh) -> No
     mesh.scan_all()
     mesh.settle()
     assert {"d/large", "e"} <= {*a.tree()} == {*b.tree()} - {"e/mine.lefting"}
-    assert leftings(b) == [b.share / "e/mine.lefting"] and not list(b.store.all_staged())
+    assert leftings(b) == [b.share / "e/mine.lefting"] and not b.store.leftings.all()
     assert [problem.path for problem in b.folder.problems.all()] == ["e/mine.lefting"]
 
 
@@ -498,13 +499,13 @@ def test_what_got_its_final_name_after_another_one_was_made_is_no_stray(tmp_path
     kept = Leftings(FOLDER, IndexView(store), Problems(FOLDER))
     first, moved = Staged("d/f.lefting", 7), Staged("e/f.lefting", 7)
     for walked in (False, True):
-        store.put_staged(("d/f", first, b"content"))
-        store.put_staged(("d/f", Staged("d/f.lefting", 8), b"other"))
+        store.leftings.put(Lefting("d/f", first, b"content"))
+        store.leftings.put(Lefting("d/f", Staged("d/f.lefting", 8), b"other"))
         if walked:
             kept.found_by_walk([Staged("mine.lefting", 9)])
         kept.files_gone(first)
         assert Work(jobs.Discard(FOLDER, (moved,))) not in kept.found_by_walk([moved])
-    store.put_staged(("d/f", first, b"content"))
+    store.leftings.put(Lefting("d/f", first, b"content"))
     assert Work(jobs.Discard(FOLDER, (Staged("e/f.lefting", 8),))) in kept.found_by_walk(
         [Staged("e/f.lefting", 8)]
     )

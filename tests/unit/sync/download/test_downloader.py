@@ -50,7 +50,7 @@ class View:
     device = DeviceKey(b"u" * 32)
 
     def __init__(self) -> None:
-        self.store = self
+        self.store = self.leftings = self
         self.have = [MUTE]
 
     def holders(self, entry: Entry) -> list[DeviceKey]:

@@ -447,4 +447,4 @@ def test_what_has_arrived_is_thrown_away_when_nobody_will_want_it(
     a.start()
     mesh.settle(30)
     assert not list(b.share.rglob("*.lefting"))
-    assert not list(b.store.all_staged())
+    assert not b.store.leftings.all()
