@@ -1,0 +1,995 @@
+"""Jobs: about 1 MiB of work each, as frozen values, and the fact that answers each.
+
+A machine asks with `Work(job)`; a worker (work/threads), or the simulation, runs it against the
+disk (work/runner) and returns exactly one fact. No callables cross. A buffer is handed over and
+never shared: the sender does not touch it again.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from leftzmq.content.lists import Expansion, Rows
+from leftzmq.disk.apply.outcome import Outcome
+from leftzmq.disk.apply.resolve import Choice, Resolved, Wish
+from leftzmq.disk.apply.restore import Between, Listing, PutBack, Return
+from leftzmq.disk.fs.interface import Buffer
+from leftzmq.disk.scan.sighting import Sighting, SliceSighting
+from leftzmq.disk.trash.retention import Swept, TrashClock
+from leftzmq.errors import Problem, Refused, Stop
+from leftzmq.sync.link import DeviceKey, Link
+from leftzmq.tree.accepted import NOTHING, Accepted
+from leftzmq.tree.entry import Entry, ScanKey
+from leftzmq.tree.plan import Operation, Staged
+from leftzmq.tree.version import Life
+from leftzmq.wire.messages import Ask, Want
+
+# -- what lies in the share: walks, looks, large files cut -----------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Go on with a walk of `prefix` ("" = all), compared with our index, for one slice.
+
+    walk: its number; the first job of a number begins it. Nothing is read but names and stats.
+    """
+
+    folder: str
+    walk: int
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """dirty: paths whose stat is not that of our index, or that are gone; in sorted order
+    seen: how many paths the slice passed
+    stop: the share is not there, or is not the one that we know: nothing of this walk counts
+    came: mounts that appeared since the slice before
+    mounts: all mounts that are known, packed
+    """
+
+    folder: str
+    walk: int
+    prefix: str
+    dirty: tuple[str, ...]
+    seen: int
+    problems: tuple[Problem, ...]
+    foreign: tuple[Staged, ...]  # all that ends in .lefting
+    done: bool
+    stop: Stop | None = None
+    came: tuple[str, ...] = ()
+    mounts: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Look at these paths and read what changed. Files of more than one chunk are only named."""
+
+    folder: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """left: paths that did not fit into this job: ask again. stop: as in Walked."""
+
+    folder: str
+    sightings: tuple[Sighting, ...]
+    left: tuple[str, ...]
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CutSlice:
+    """Cut and hash a part of a file, beginning at a chunk's border. A file of at most one chunk is
+    one part.
+
+    grows: the file may be longer by now, if it is the same file: its content at `key` is wanted.
+    """
+
+    folder: str
+    path: str
+    key: ScanKey
+    offset: int
+    grows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SliceCut:
+    folder: str
+    slice: SliceSighting
+
+
+@dataclass(frozen=True, slots=True)
+class DropCookie:
+    """Write a cookie file into `.left/`: the watcher sees it after everything
+    that happened before."""
+
+    folder: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CookieDropped:
+    """watched: whether the watcher will report the cookie. False: only a walk can tell what
+    changed."""
+
+    folder: str
+    name: str
+    watched: bool
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LookForIndexRoom:
+    """How many bytes fit onto the disk of the state directory?"""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRoomSeen:
+    """fits_bytes: the bytes that may be added until the floor of free space is reached; negative
+    below it."""
+
+    folder: str
+    fits_bytes: int
+
+
+# -- a `.lefting` is filled: lists, chunks of local files and of other devices ---------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ExpandLists:
+    """Which chunks is this large file made of, by the lists that are here? Its size is first
+    compared with the free space on the disk. begun: the state that an earlier step returned; the
+    job takes it over."""
+
+    folder: str
+    entry: Entry
+    begun: Expansion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListsExpanded:
+    """rows: all rows. None while lists are `missing`, when these lists cannot be of such a file
+        (`lie`), when there is no space for it (`problem`), or when more is to be done (`begun`)
+    repeats: first row -> the later rows with the same chunk, as ranges
+    once: the rows that are not among those, as a set (sync/download/row_sets)
+    """
+
+    folder: str
+    entry: Entry
+    rows: Rows | None = None
+    repeats: Mapping[int, tuple[range, ...]] = field(default_factory=dict)
+    once: int = 0
+    missing: tuple[bytes, ...] = ()
+    lie: Refused | None = None
+    problem: Problem | None = None
+    begun: Expansion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHome:
+    """Which of these rows are in files of ours: in the version that we have (`previous`), or in a
+    file with the same content?"""
+
+    folder: str
+    entry: Entry
+    rows: Rows
+    previous: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A file of ours, and what it should hold of the wanted file: rows, and their offsets in it."""
+
+    path: str
+    rows: array[int]
+    offsets: array[int]
+
+
+@dataclass(frozen=True, slots=True)
+class HomeSearched:
+    folder: str
+    entry: Entry
+    homes: tuple[Home, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStaging:
+    """Make the `.lefting` of a large file, or find the one of an earlier life.
+
+    known: what our index has stored of a `.lefting` for this path, if anything
+    """
+
+    folder: str
+    entry: Entry
+    known: Staged | None
+
+
+@dataclass(frozen=True, slots=True)
+class StagingOpened:
+    """staged: None when it could not be made (`problem`); with a problem: the one that has to wait
+    found: the file was there: verify it
+    """
+
+    folder: str
+    entry: Entry
+    staged: Staged | None
+    found: bool
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyStaging:
+    """Which of these chunks does the `.lefting` hold? asks: (row's id, offset, length) in order."""
+
+    folder: str
+    entry: Entry
+    staged: Staged
+    asks: tuple[Ask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HomeChunk:
+    """One chunk in a file of ours, and where it belongs in the `.lefting`."""
+
+    id: bytes
+    length: int
+    source_offset: int
+    target_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtHome:
+    """Copy chunks from a file that we have (the old version, or one with the same content) into the
+    `.lefting`."""
+
+    folder: str
+    entry: Entry
+    staged: Staged
+    source: str
+    chunks: tuple[HomeChunk, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksKept:
+    """Answers VerifyStaging and LookAtHome.
+
+    offsets: offsets in the target that hold their chunk
+    doubts: files of ours that should have had some of the chunks
+    """
+
+    folder: str
+    entry: Entry
+    staged: Staged
+    offsets: tuple[int, ...]
+    tried: int
+    problem: Problem | None = None
+    doubts: tuple[Doubt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One sealed chunk in a body: its id, its offset and length in the file, and its box. The box
+    is shorter where the chunk ends with zeros."""
+
+    id: bytes
+    offset: int
+    length: int
+    box_start: int
+    box_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteChunks:
+    """Open the boxes, check the ids, write the chunks into the `.lefting`."""
+
+    folder: str
+    device: DeviceKey
+    entry: Entry
+    staged: Staged
+    pieces: tuple[Piece, ...]
+    body: Buffer
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksWritten:
+    """written, bad: pieces that were written, and those whose box did not match its id
+    body_bytes: the bytes of the body that the job has released
+    """
+
+    folder: str
+    device: DeviceKey
+    entry: Entry
+    staged: Staged
+    written: tuple[Piece, ...]
+    bad: tuple[Piece, ...]
+    body_bytes: int
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SmallFile:
+    """A file of one chunk: its bytes are a box in the body, or are in a file of ours."""
+
+    entry: Entry
+    box_start: int = -1
+    box_bytes: int = 0
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageSmall:
+    """Stage whole small files. Empty ones need neither box nor source."""
+
+    folder: str
+    device: DeviceKey | None
+    files: tuple[SmallFile, ...]
+    body: Buffer = b""
+
+
+@dataclass(frozen=True, slots=True)
+class SmallStaged:
+    """staged: entries with their `.lefting`
+    bad: entries whose box did not match its id
+    unfound: local copies whose source was not what the index says
+    problems: the rest
+    left: the `.lefting` files of these that could not even be deleted
+    noise: the staged files that look encrypted
+    doubts: the sources of `unfound`
+    """
+
+    folder: str
+    device: DeviceKey | None
+    staged: tuple[tuple[Entry, Staged], ...]
+    bad: tuple[Entry, ...]
+    unfound: tuple[Entry, ...]
+    problems: tuple[tuple[Entry, Problem], ...]
+    body_bytes: int
+    left: tuple[tuple[Entry, Staged], ...] = ()
+    noise: frozenset[Staged] = frozenset()
+    doubts: tuple[Doubt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Does a large file that is complete in its `.lefting` look encrypted?"""
+
+    folder: str
+    entry: Entry
+    staged: Staged
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """noise: False where the file is not there any more; the operation that gives it its name finds
+    that out. problem: why the file could not be read."""
+
+    folder: str
+    entry: Entry
+    staged: Staged
+    noise: bool
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Delete `.lefting` files that nobody needs any more. A file is deleted only if its inode is
+    ours. A file whose inode was never learned is moved to the trash: it might be a user's."""
+
+    folder: str
+    staged: tuple[Staged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """staged: those of which nothing is left, or nothing of ours
+    left: those that could not be deleted, or that are on a mount that is not there
+    missing: which of `staged` were not there
+    """
+
+    folder: str
+    staged: tuple[Staged, ...]
+    left: tuple[Staged, ...] = ()
+    missing: tuple[Staged, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A `.lefting` of an earlier life, and what it was to become: `content` at `path`.
+
+    old: the stat of our version at `path`, if any
+    """
+
+    path: str
+    staged: Staged
+    content: bytes
+    old: ScanKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClearStaging:
+    """Clear up what an earlier life left: `useless` is deleted as by Discard; of `resumable` those
+    are deleted that are not ours any more."""
+
+    folder: str
+    useless: tuple[Leftover, ...]
+    resumable: tuple[Leftover, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StagingCleared:
+    """gone: those of which nothing is left, or nothing of ours
+    left: the useless ones that could not be deleted, or that are on a mount that is not there
+    missing: which of `gone` were not there
+    swapped: those that got their final name, while the file that had it before is under the name
+             of the `.lefting`; nothing was done about these
+    """
+
+    folder: str
+    gone: tuple[Staged, ...]
+    left: tuple[Staged, ...] = ()
+    missing: tuple[Staged, ...] = ()
+    swapped: tuple[Leftover, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLists:
+    """Open boxes that hold lists. Offsets and lengths of the pieces are unused (0)."""
+
+    folder: str
+    device: DeviceKey
+    pieces: tuple[Piece, ...]
+    body: Buffer
+
+
+@dataclass(frozen=True, slots=True)
+class ListsOpened:
+    folder: str
+    device: DeviceKey
+    lists: tuple[tuple[bytes, bytes], ...]
+    bad: tuple[bytes, ...]
+
+
+# -- the share is changed; disk space, and changes that lose a file --------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """A batch of operations, in order; steps 2 to 4 of the write order (docs/design.md)."""
+
+    folder: str
+    batch: int
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """stop: the share is not there, or is not the one that we know: nothing was done."""
+
+    folder: str
+    batch: int
+    outcomes: tuple[Outcome, ...]
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LookForRoom:
+    """How many bytes fit onto the disk where `path` is to be?"""
+
+    folder: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSeen:
+    """fits_bytes: the bytes that may be added until the floor of free space is reached; negative
+    below it."""
+
+    folder: str
+    fits_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class MakeRoom:
+    """Free space in the trash (disk/trash/make_room) until `need_bytes` fit at `path`, or free
+    nothing if that is impossible. The first job of a number begins it. spare_day: nothing of the
+    last day is deleted."""
+
+    folder: str
+    number: int
+    path: str
+    need_bytes: int
+    spare_day: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoomMade:
+    """files, bytes: what this step deleted
+    fits_bytes: as in RoomSeen
+    stop: the share is not there, or is not the one that we know: nothing was done
+    """
+
+    folder: str
+    number: int
+    files: int
+    bytes: int
+    fits_bytes: int
+    done: bool
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CountLosses:
+    """Go on counting (index/losses) how many files of ours the announced changes would lose. The
+    first job of a number begins it.
+
+    reach: bits of the devices that can be asked
+    accepted: what does not count
+    """
+
+    folder: str
+    number: int
+    reach: int
+    accepted: Accepted
+
+
+@dataclass(frozen=True, slots=True)
+class LossesCounted:
+    folder: str
+    number: int
+    files: int
+    done: bool
+
+
+# -- what other devices receive: durable sequences, pages of our index, chunks ---------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Make durable what the index has committed so far; `head` is the sequence that it had then."""
+
+    folder: str
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    folder: str
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """Read and seal one page of our index: the entries after `after`, up to the durable `upto`.
+    accepted: what users let pass."""
+
+    folder: str
+    link: Link
+    life: Life
+    after: int
+    upto: int
+    whole: bool
+    accepted: Accepted = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """sealed: the page
+    last: where the page ends; the answer goes on from there until `upto`
+    """
+
+    folder: str
+    link: Link
+    life: Life
+    after: int
+    last: int
+    upto: int
+    whole: bool
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReadChunks:
+    """Read, check and seal what a get asked for, at most about 1 MiB of it."""
+
+    folder: str
+    link: Link
+    number: int
+    lists: tuple[bytes, ...]
+    wants: tuple[Want, ...]
+    asked_bytes: int
+
+    @property
+    def asks(self) -> int:
+        """The number of lists and chunks."""
+        return len(self.lists) + sum(len(want.asks) for want in self.wants)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether only lists and small files are asked for."""
+        return not any(ask.offset or len(w.asks) > 1 for w in self.wants for ask in w.asks)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A file of ours whose `length` bytes at `offset` did not match the id that
+    they should have."""
+
+    path: str
+    id: bytes
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckBytes:
+    """Are these bytes of a file of ours what our own index says, if the file's stat is still the
+    same?"""
+
+    folder: str
+    doubt: Doubt
+
+
+@dataclass(frozen=True, slots=True)
+class BytesChecked:
+    """key: the stat of the file whose bytes are wrong, or cannot be read (`why`). None: the bytes
+    are right; or they are no part of the file; or the file was changed, which a look finds."""
+
+    folder: str
+    path: str
+    key: ScanKey | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksRead:
+    """parts: (id, length) of what `body` holds
+    stale: files whose bytes are not what we announced
+    asked_bytes, asks, is_small: of the job
+    """
+
+    folder: str
+    link: Link
+    number: int
+    parts: tuple[tuple[bytes, int], ...]
+    missing: tuple[bytes, ...]
+    body: Buffer
+    stale: tuple[Doubt, ...]
+    asked_bytes: int
+    asks: int
+    is_small: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FindLacking:
+    """At `path` and below it ("": everywhere): what does each of these devices lack of ours, and
+    what do we lack of anybody's?
+
+    number: the answer carries it
+    masks: the bit of each device, as a set of bits; 0: a device that has nothing
+    shown: how many paths are named for each
+    """
+
+    folder: str
+    number: int
+    masks: tuple[int, ...]
+    path: str
+    shown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """bytes: the sizes of the versions that are lacking. first: the first paths, in path order."""
+
+    paths: int
+    bytes: int
+    first: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LackingFound:
+    """lacking: one for each of the masks. coming: what we lack."""
+
+    folder: str
+    number: int
+    masks: tuple[int, ...]
+    lacking: tuple[Lacking, ...]
+    coming: Lacking
+
+
+# -- files for a user: from the trash, and both versions of a conflict -----------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SweepTrash:
+    """Go on with a sweep of the trash (disk/trash/retention) for one step. The first job of a
+    number begins it, with the clock that the last sweep left. spare_day: nothing is deleted that
+    was moved to the trash within the last day."""
+
+    folder: str
+    sweep: int
+    clock: TrashClock | None
+    spare_day: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrashSwept:
+    """stop: as in TrashListed; then `swept` is None."""
+
+    folder: str
+    sweep: int
+    swept: Swept | None
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListTrash:
+    """Go on with a listing of the trash (disk/apply/restore) for one step. The first job of a
+    number begins it.
+
+    path: "" is everything
+    between: which batches
+    after: (batch, path) of the version before the first one that is wanted; ("", "") at the
+           beginning
+    """
+
+    folder: str
+    listing: int
+    path: str
+    between: Between
+    after: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TrashListed:
+    """stop: the share is not there, or is not the one that we know: nothing was done."""
+
+    folder: str
+    listing: int
+    part: Listing
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreTrash:
+    """Put these versions back into the share."""
+
+    folder: str
+    listing: int
+    wanted: tuple[PutBack, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrashRestored:
+    """stop: as in TrashListed."""
+
+    folder: str
+    listing: int
+    returns: tuple[Return, ...]
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListCopies:
+    """Which conflict copies are there, after the sort key `after`?"""
+
+    folder: str
+    number: int
+    after: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesListed:
+    """after: where to go on; b"" at the end."""
+
+    folder: str
+    number: int
+    copies: tuple[Entry, ...]
+    after: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReadVersions:
+    """What are the versions of a path (or of the file that this conflict copy is one of)?"""
+
+    folder: str
+    number: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsRead:
+    """found: the file, if there is one, and its copies. Each has its text, if it is small and
+    UTF-8, else None. Without copies, `found` is empty."""
+
+    folder: str
+    number: int
+    found: tuple[tuple[Entry, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Carry out what a user decided about the conflict copy at `path` (or the one of `path`).
+
+    names: what a person calls the devices, by their letters; for the new name of a copy
+    """
+
+    folder: str
+    number: int
+    path: str
+    wish: Wish
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CopyResolved:
+    """copy: the copy that was decided about
+    path: the name that the copy has now; if the copy is gone, the name of its file
+    choice: what was done with the copy, if that was clear
+    copies: those that could be meant, if several
+    stop: as in TrashListed
+    """
+
+    folder: str
+    number: int
+    resolved: Resolved
+    why: str = ""
+    copy: str = ""
+    path: str = ""
+    copies: tuple[str, ...] = ()
+    choice: Choice | None = None
+    stop: Stop | None = None
+
+
+# -- a stopped folder is opened again --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFolder:
+    """Close what is still open of the folder's share, and open the folder as at a start. Not while
+    another job of the folder is running."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderOpened:
+    """stop: None: the folder is open, and waits to be taken over (actions.TakeOver). Else why it is
+    not."""
+
+    folder: str
+    stop: Stop | None
+
+
+# -- the unions, mistakes, and lanes ---------------------------------------------------------------
+
+
+class Lane(Enum):
+    """The two lanes of workers: an edit never waits behind a gigabyte."""
+
+    SMALL = auto()
+    BULK = auto()
+
+
+Job = (
+    Walk
+    | Look
+    | CutSlice
+    | ExpandLists
+    | SearchHome
+    | OpenStaging
+    | VerifyStaging
+    | LookAtHome
+    | WriteChunks
+    | StageSmall
+    | Sample
+    | Discard
+    | ClearStaging
+    | OpenLists
+    | Apply
+    | Flush
+    | ReadPage
+    | ReadChunks
+    | FindLacking
+    | CheckBytes
+    | DropCookie
+    | SweepTrash
+    | ListTrash
+    | RestoreTrash
+    | ListCopies
+    | ReadVersions
+    | Resolve
+    | LookForRoom
+    | MakeRoom
+    | CountLosses
+    | LookForIndexRoom
+    | OpenFolder
+)
+
+JobDone = (
+    Walked
+    | Looked
+    | SliceCut
+    | ListsExpanded
+    | HomeSearched
+    | StagingOpened
+    | ChunksKept
+    | ChunksWritten
+    | SmallStaged
+    | Sampled
+    | Discarded
+    | StagingCleared
+    | ListsOpened
+    | Applied
+    | Flushed
+    | PageRead
+    | ChunksRead
+    | LackingFound
+    | BytesChecked
+    | CookieDropped
+    | TrashSwept
+    | TrashListed
+    | TrashRestored
+    | CopiesListed
+    | VersionsRead
+    | CopyResolved
+    | RoomSeen
+    | RoomMade
+    | LossesCounted
+    | IndexRoomSeen
+    | FolderOpened
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JobBroke:
+    """A job ended in an exception that nobody foresaw: a bug of ours, which is reported. trace:
+    where in our code."""
+
+    job: Job
+    why: str
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobStopped:
+    """A job could not be done because the share, or the index, cannot be worked with, and its own
+    fact has no field for that. Its folder stops."""
+
+    job: Job
+    stop: Stop
+
+
+BULK_JOBS = (
+    OpenFolder,
+    CutSlice,
+    ExpandLists,
+    SearchHome,
+    VerifyStaging,
+    LookAtHome,
+    WriteChunks,
+    Walk,
+    SweepTrash,
+    ListTrash,
+    MakeRoom,
+    CountLosses,
+    CheckBytes,
+)
+
+
+def lane_of(job: Job) -> Lane:
+    """The lane of a job. Large files have a lane of their own; a small get or a small apply never
+    waits for them."""
+    if isinstance(job, BULK_JOBS):
+        return Lane.BULK
+    if isinstance(job, ReadChunks):
+        return Lane.SMALL if job.is_small else Lane.BULK
+    if isinstance(job, Apply):
+        return Lane.BULK if any(o.staged and o.entry.depth for o in job.operations) else Lane.SMALL
+    return Lane.SMALL
