@@ -74,6 +74,22 @@ TOLD: Final = (
 
 HEARD: Final = (
     Bug(
+        "what a removed device said still counts",
+        "A device that is taken out is given up in every folder.",
+        (
+            Edit(
+                "leftzmq/sync/exchange/index_client.py",
+                (
+                    "        self._paged_at.pop(fact.device, None)\n"
+                    "        self._index_view.give_up(fact.device)\n"
+                ),
+                "        self._paged_at.pop(fact.device, None)\n",
+            ),
+        ),
+        frozenset(),
+        ("tests/unit/sync/peers/test_peer_list.py",),
+    ),
+    Bug(
         "a gap in sequences is ignored",
         "A gap, another life or an impossible number has one cure: index_since.",
         (

@@ -41,4 +41,28 @@ BUGS: Final = (
         frozenset(),
         _LOSSES,
     ),
+    Bug(
+        "what is gone passes without a second look",
+        "What the guard holds back is true of the moment in which it was seen.",
+        (
+            Edit(
+                "leftzmq/sync/guard/local_deletes.py",
+                "        gone = [suspect for suspect in suspects if suspect.is_gone]\n",
+                "        gone: list[Suspect] = []\n",
+            ),
+            Edit(
+                "leftzmq/sync/guard/local_deletes.py",
+                (
+                    "        sightings = self._still_true("
+                    "[each for each in suspects if not each.is_gone])\n"
+                ),
+                "        sightings = self._still_true(suspects)\n",
+            ),
+        ),
+        frozenset(),
+        (
+            "tests/unit/sync/guard/test_local_deletes.py",
+            "tests/unit/sync/versions/test_local_changes.py",
+        ),
+    ),
 )

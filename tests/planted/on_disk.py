@@ -29,6 +29,19 @@ FLUSHES: Final = (
         ("tests/unit/disk/test_apply.py",),
     ),
     Bug(
+        "a file is moved into a new folder of the trash that is not durable",
+        "Write order 4: a new folder is durable before anything is moved into it.",
+        (
+            Edit(
+                "leftzmq/disk/trash/trash.py",
+                "                    self._settle(tuple(self._unsettled))\n",
+                "",
+            ),
+        ),
+        frozenset(("I2", "I2 tree", "I2 folder")),
+        ("tests/sim/test_cut_batches.py", "tests/sim/test_seeds.py"),
+    ),
+    Bug(
         "no flush of directories",
         "Write order 4: the directories are flushed. 5: the index commits.",
         (
