@@ -370,7 +370,10 @@ def no_folder_lost(world: World, ledger: Ledger, tree: Tree) -> None:
     done (and then deleted under the new spelling). Or a user renamed a folder above it while the
     device was making the folder there. Or a user did so while the folder
     was being removed there, as another device had: no one call opens a folder and removes what is
-    in it, and nothing was in it."""
+    in it, and nothing was in it. Or he put it at the name of a conflict copy between the rename
+    that makes the copy and the look there: no one call renames a file only if it is the one that is
+    meant, so what lies there may as well be what he wrote at the old name just before. It is at the
+    old name then."""
     folds = any(device.disk.folds for device in world.devices.values())
     there = {folded(path) for path, what in tree.items() if what == ("folder",)} if folds else set()
     there |= {folded(path) for path in ledger.gone_folders} if folds else set()
@@ -380,6 +383,11 @@ def no_folder_lost(world: World, ledger: Ledger, tree: Tree) -> None:
         if any(
             is_within(path, old) and tree.get(new + path[len(old) :]) == ("folder",)
             for old, new in ledger.renamed
+        ):
+            continue
+        if any(
+            old == path and (tree.get(new) == ("folder",) or new in ledger.gone_folders)
+            for old, new in ledger.at_copies
         ):
             continue
         if tree.get(path) != ("folder",) and not ledger.restored:

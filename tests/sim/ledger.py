@@ -63,6 +63,9 @@ class Ledger:
     gone_folders: set[str] = field(default_factory=set)  # a user deleted or moved one from there
     turned: dict[Content, Content] = field(default_factory=dict)  # with a turned bit -> before
     going_folders: set[str] = field(default_factory=set)  # to there, while a job removed them
+    at_copies: set[tuple[str, str]] = field(default_factory=set)
+    """Folders that a user put at the name of a conflict copy while a job moved the old version
+    there, and where they are if the job took them for that version."""
     renamed: list[tuple[str, str]] = field(default_factory=list)  # folders, by users
     renames: set[tuple[str, str]] = field(default_factory=set)  # of any path, by users
     restored: bool = False

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.errors import ShareError
+from leftzmq.sync.jobs import Apply
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.reconcile import Verdict, reconcile
 from tests.sim import laws
@@ -480,6 +481,47 @@ def test_a_folder_that_is_just_being_removed_as_elsewhere_may_go_where_it_is_mov
     laws.no_folder_lost(world, ledger, tree)
     assert ("e/s" in tree) is late and "e" in tree
     ledger.going_folders.clear()
+    if late:
+        laws.no_folder_lost(world, ledger, tree)
+    else:
+        with pytest.raises(laws.Broken, match="I2 folder"):
+            laws.no_folder_lost(world, ledger, tree)
+
+
+@pytest.mark.parametrize("late", (False, True))
+def test_a_folder_at_the_name_of_a_copy_may_be_taken_for_the_old_version(
+    world: World, late: bool
+) -> None:
+    """B's user puts it there before the old version was looked at there, or right after that."""
+    users, ledger = users_of(world)
+    a, b = world.devices["A"], world.devices["B"]
+    cut(world, "AB", "BC")
+    users._write(b, "d", b"of b")
+    b.touched()
+    world.run_until(world.now + 5.0)
+    users._make_folder(a, "d")
+    a.touched()
+    world.run_until(world.now + 5.0)
+    before, copies = b.calls.before, list[str]()
+
+    def takes_the_name(call: str, path: str) -> None:
+        before(call, path)
+        for each in b.job.operations if isinstance(b.job, Apply) else ():
+            copy = each.copy_to
+            is_moved = copy is not None and b.hands.at(copy) is not None and not copies
+            if is_moved and copy is not None and (not late or call == "make_folder"):
+                copies.append(copy)
+                users._delete(b, copy)
+                users._make_folder(b, copy)
+                b.touched()
+
+    b.calls.before = takes_the_name
+    cut(world)
+    settle(world)
+    tree = all_hold(world, ledger)
+    assert len(copies) == 1 and tree["d"] == ("folder",) and (copies[0] in tree) is late
+    laws.no_folder_lost(world, ledger, tree)
+    ledger.at_copies.clear()
     if late:
         laws.no_folder_lost(world, ledger, tree)
     else:

@@ -266,6 +266,9 @@ PLANS = {
     "a mount goes away with a file on it that is being written, and is back": (
         "9230483/AB/1000,0,1,2,4,6,3000,7,8,1001,12/1/news_twice,careful"
     ),
+    "a user makes a folder at the name of a conflict copy that was put there in this instant": (
+        "9012145/ABCD/1,3,4,5/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -7,7 +7,7 @@ random choices of its own, so leaving a deed out does not change the others.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES
@@ -161,6 +161,7 @@ class Users:
         made = device.hands.make_folder(path)
         if made:
             self._ledger.made_folders.add(path)
+            self._ledger.at_copies.update(_taken_for_old(device, path))
         return made
 
     # ---- deeds ----------------------------------------------------------------------------
@@ -312,6 +313,7 @@ class Users:
         for folder in folders:
             self._ledger.made_at(to + folder[len(path) :], device.name, self._world.now)
             self._ledger.made_folders.add(to + folder[len(path) :])
+            self._ledger.at_copies.update(_taken_for_old(device, to + folder[len(path) :]))
         for each, content in moved:
             self._removed(device, each, content, "moved")
             if content is not None:
@@ -440,6 +442,15 @@ def _to_be_removed(device: SimDevice) -> list[str]:
     """What the job that runs now takes away, because another device did."""
     operations = device.job.operations if isinstance(device.job, Apply) else ()
     return [each.path for each in operations if each.verb is Verb.REMOVE]
+
+
+def _taken_for_old(device: SimDevice, path: str) -> Iterator[tuple[str, str]]:
+    """Yields the folder at `path`, and where it goes if the job that runs now takes it for an old
+    version: the job has just moved that one to the name of its copy, and has not looked there."""
+    for each in device.job.operations if isinstance(device.job, Apply) else ():
+        copy_to = each.copy_to
+        if copy_to is not None and is_within(path, copy_to) and device.hands.at(each.path) is None:
+            yield path, each.path + path[len(copy_to) :]
 
 
 def _is_plain(path: str) -> bool:

@@ -146,15 +146,21 @@ class Place:
         try:
             self._look_again(spot)
         except (OSError, Stopped):
-            self.put_back(spot)
+            self.put_back(spot, was_seen=False)
             raise
         return spot
 
-    def put_back(self, spot: Spot) -> None:
+    def put_back(self, spot: Spot, *, was_seen: bool = True) -> None:
         """Give the version at `spot` its name again. If something else took the name, the version
         stays the conflict copy, or is moved to the trash. If all of that fails, raises Stopped,
-        which says where the version lies."""
+        which says where the version lies.
+
+        was_seen: the version was once seen at `spot`: what lies at the name of the copy now, and is
+        another file, is a user's, who put it there. Before that nobody can tell whether he put it
+        there or, just before, at the final name, as editors do: it gets the final name."""
         try:
+            if self._is_copy(spot) and self._left(spot, was_seen):
+                return
             try:
                 spot.folder.rename_new(spot.name, self.folder, self.name)
             except FileExistsError:
@@ -165,6 +171,14 @@ class Place:
         self.touch()
         self.flushes.touch(spot.where)
 
+    def _left(self, copy: Spot, was_seen: bool) -> bool:
+        """Whether a user took the version away from the name of the copy."""
+        found, old = copy.folder.stat(copy.name), self.operation.old
+        if found is None or old is None:
+            return found is None
+        is_other = (found.kind, found.inode) != (old.key.kind, old.key.inode)
+        return was_seen and is_other
+
     def keep_old(self, spot: Spot) -> Copied:
         """Make the old version at `spot` the conflict copy, or move it to the trash. Raises Stopped
         or OSError; then the version is still at `spot`."""
@@ -173,9 +187,10 @@ class Place:
             self.trash.move_in(spot, self.operation.path)
             return NOT_COPIED
         assert parent_of(copy_to) == self.where
+        if self._is_copy(spot):  # and was seen there: from then on a user changes the copy
+            assert self.operation.old is not None
+            return copy_to, key_now(spot.folder, spot.name, self.operation.old.key), ""
         found = self._look_again(spot)
-        if self._is_copy(spot):
-            return copy_to, found.key(), ""
         try:
             spot.folder.rename_new(spot.name, self.folder, name_of(copy_to))
         except FileExistsError as error:

@@ -15,6 +15,7 @@ import pytest
 from leftzmq.disk.apply.apply import apply
 from leftzmq.disk.apply.flush import GROUP_FROM, Alone, Flushes
 from leftzmq.disk.apply.outcome import Ending, Outcome
+from leftzmq.disk.apply.swap import Place
 from leftzmq.disk.fs.interface import LastFolder, Root, Stat
 from leftzmq.disk.fs.real import RealDirectory, RealFile, RealRoot
 from leftzmq.disk.staging import staging
@@ -641,8 +642,8 @@ def test_a_write_just_before_the_exchange_comes_back(
         "link": lambda: link("a", old, copy_to),
         "linked": lambda: attributes("a", old),
     }[verb]()
-    gives_way = "rename_new" if verb == "link" and copy else "exchange"
-    Meddler(monkeypatch, gives_way).act = lambda: _write(path, how)
+    method = "rename_new" if verb == "link" and copy else "exchange"
+    Meddler(monkeypatch, method).act = lambda: _write(path, how)
     assert one(root, operation).ending is Ending.CHANGED
     assert path.read_bytes() == USER
     assert not (tmp_path / "a.conflict").exists() and not trashed(tmp_path)
@@ -797,14 +798,76 @@ def test_a_copy_name_taken_while_it_is_moved_aside(
     path = tmp_path / "a"
     path.write_bytes(OLD)
     old = held(root, "a")
-    operation = {
+    operation = gives_way(verb, old)
+    Meddler(monkeypatch, "rename_new").act = lambda: _new(tmp_path / "a.conflict", USER)
+    assert one(root, operation).ending is Ending.CHANGED
+    assert path.read_bytes() == OLD and (tmp_path / "a.conflict").read_bytes() == USER
+
+
+def gives_way(verb: str, old: Held) -> Operation:
+    """An operation at `a`, whose old version is to become the copy `a.conflict`."""
+    return {
         "remove": Operation(Verb.REMOVE, entry("a", deleted=True), old, "a.conflict"),
         "folder": directory("a", old, "a.conflict"),
         "link": link("a", old, "a.conflict"),
     }[verb]
-    Meddler(monkeypatch, "rename_new").act = lambda: _new(tmp_path / "a.conflict", USER)
-    assert one(root, operation).ending is Ending.CHANGED
-    assert path.read_bytes() == OLD and (tmp_path / "a.conflict").read_bytes() == USER
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("verb", ["remove", "folder", "link"])
+def test_what_a_user_puts_where_a_copy_was_seen_stays_there(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, kind: str
+) -> None:
+    path, copy = tmp_path / "a", tmp_path / "a.conflict"
+    path.write_bytes(OLD)
+    operation = gives_way(verb, held(root, "a"))
+    seen = Meddler(monkeypatch, "_look_again", 1, Place)
+    seen.before, seen.act = False, lambda: _another(copy, kind)
+    outcome = one(root, operation)
+    assert outcome.ending is Ending.DONE and outcome.copied_to == "a.conflict"
+    assert operation.old is not None and outcome.copy_key == operation.old.key
+    assert is_there(copy, kind)
+    assert {"remove": not path.exists(), "folder": path.is_dir(), "link": path.is_symlink()}[verb]
+
+
+@pytest.mark.parametrize("verb", ["remove", "folder", "link"])
+def test_a_copy_that_is_taken_away_before_it_is_seen_does_not_go_back(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    path, copy = tmp_path / "a", tmp_path / "a.conflict"
+    path.write_bytes(OLD)
+    operation = gives_way(verb, held(root, "a"))
+    after = Meddler(monkeypatch, "rename_new")
+    after.before, after.act = False, lambda: copy.rename(tmp_path / "of the user")
+    outcome = one(root, operation)
+    assert outcome.ending is Ending.CHANGED and outcome.aside is None
+    assert (tmp_path / "of the user").read_bytes() == OLD
+    assert not path.exists() and not copy.exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_user_puts_where_a_copy_was_left_aside_stays_there(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The folder could not be made, nor the copy be renamed back."""
+    path, copy = tmp_path / "a", tmp_path / "a.conflict"
+    path.write_bytes(OLD)
+    operation = directory("a", held(root, "a"), "a.conflict")
+    Meddler(monkeypatch, "make_folder", 1).act = _broken
+    Meddler(monkeypatch, "rename_new", 2).act = _broken
+    outcome = one(root, operation)
+    assert outcome.ending is Ending.FAILED and outcome.aside is not None
+    if kind == "file":
+        _write(copy, "by rename")  # a new inode
+    else:
+        _another(copy, kind)
+    back = replace(operation, verb=Verb.GO_BACK, aside=outcome.aside)
+    assert one(root, back).ending is Ending.DONE
+    assert is_there(copy, kind) and is_there(path, "nothing")
+
+
+def _broken() -> None:
+    raise OSError(errno.EIO, "broken")
 
 
 def test_a_folder_that_cannot_be_made_gives_the_file_back(
