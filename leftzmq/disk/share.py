@@ -273,7 +273,7 @@ def _read_marker(root: Root) -> Marker | None:
 
 def _write_marker(root: Root, marker: Marker, random: Random) -> Marker:
     """Write the marker under a temporary name, flush it, then rename it: no crash leaves half a
-    marker."""
+    marker. Where there is an old one, a crash may leave none: the share is adopted once more."""
     with root.folder("") as top:
         _make_private(top, LEFT_DIRECTORY)
         top.flush()
@@ -282,11 +282,9 @@ def _write_marker(root: Root, marker: Marker, random: Random) -> Marker:
         with left.create(name) as file:
             file.write(0, marker.pack())
             file.flush()
-        if left.stat(MARKER_NAME) is None:
-            left.rename_new(name, left, MARKER_NAME)
-        else:
-            left.exchange(name, left, MARKER_NAME)
-            left.unlink(name)  # the old marker, in our own folder, at the user's word
+        if left.stat(MARKER_NAME) is not None:
+            left.unlink(MARKER_NAME)  # the old one, in our own folder, at the user's word
+        left.rename_new(name, left, MARKER_NAME)
         left.flush()
     return marker
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,6 +118,41 @@ def test_a_touch_by_another_spelling_is_a_touch_of_what_is_there(stage: Stage) -
         file.write(b", two")
     assert wait_until(lambda: has(a, "Name", b"one, two"), DEADLINE_S)
     assert wait_until(lambda: are(stage, "Name"), DEADLINE_S)  # what was replaced goes to the trash
+
+
+def test_what_is_edited_elsewhere_replaces_the_file_there(stage: Stage) -> None:
+    """exFAT can neither exchange two names nor link a file: the old version is moved aside."""
+    a, b = start(stage)
+    for number in range(5):
+        data = b"%d " % number * (1 + number * 100_000)
+        (a.share / "file").write_bytes(data)
+        (a.share / "other").write_bytes(data[:100])
+        assert wait_until(lambda data=data: has(b, "file", data), DEADLINE_S)
+        assert wait_until(lambda data=data: has(b, "other", data[:100]), DEADLINE_S)
+        assert not problems(b) and listed(b) == {"file", "other"}
+    trashed = [path.read_bytes() for path in (b.share / ".left/trash").rglob("file")]
+    assert b"3 " * 300_001 in trashed
+    (b.share / "file").write_bytes(b"of B")
+    assert wait_until(lambda: has(a, "file", b"of B"), DEADLINE_S)
+    done(a, "wait", "--timeout", "30")
+    assert are(stage, "file", "other") and not problems(a)
+
+
+def test_a_conflict_there_leaves_both_versions(stage: Stage) -> None:
+    a, b = start(stage)
+    (a.share / "file").write_bytes(b"before")
+    assert wait_until(lambda: has(b, "file", b"before"), DEADLINE_S)
+    b.stop()
+    (b.share / "file").write_bytes(b"of B")
+    time.sleep(2.1)  # exFAT has times of two seconds: the later version wins
+    (a.share / "file").write_bytes(b"of A, later")
+    assert wait_until(lambda: a.status()["state"] in ("alone", "idle"), DEADLINE_S)
+    b.start()
+    assert wait_until(lambda: len(listed(b)) == 2 and listed(a) == listed(b), DEADLINE_S)
+    for actor in (a, b):
+        found = {(actor.share / path).read_bytes() for path in listed(actor)}
+        assert found == {b"of B", b"of A, later"}
+    assert not problems(b)
 
 
 def test_a_disk_that_keeps_no_spelling_says_what_it_does_not_take(tmp_path: Path) -> None:

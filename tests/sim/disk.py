@@ -127,6 +127,7 @@ class Disk:
     watched: called with (folder, name, what) for each change that a watcher would see
     remounted: called with (folder, name) where something was mounted or unmounted
     shares_blocks: files can share blocks, as on btrfs and xfs; otherwise as on ext4
+    can_exchange: two names can be exchanged; not so on exFAT
     folds: the device numbers of the file systems that take `a` and `A` for one name
     size_bytes: size of all file systems together; users' writes succeed even when it is reached
     """
@@ -138,6 +139,7 @@ class Disk:
     watched: Callable[[Inode, bytes, str, bool], None] = lambda folder, name, what, is_folder: None
     remounted: Callable[[Inode, bytes], None] = lambda folder, name: None
     shares_blocks: bool = False
+    can_exchange: bool = True
     folds: frozenset[int] = frozenset()
     size_bytes: int = DISK_BYTES
     _next: int = 2
@@ -393,11 +395,8 @@ class Disk:
         """This machine's disk becomes a copy of the other machine's."""
         assert other.top is not None
         self._next = other._next
-        self.shares_blocks, self.folds, self.size_bytes = (
-            other.shares_blocks,
-            other.folds,
-            other.size_bytes,
-        )
+        self.shares_blocks, self.can_exchange = other.shares_blocks, other.can_exchange
+        self.folds, self.size_bytes = other.folds, other.size_bytes
         self.restore(other.top, fresh=fresh)
 
     def copy(self, *, fresh: bool) -> Inode | None:

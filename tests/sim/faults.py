@@ -297,6 +297,10 @@ class Faults:
         device.disk.size_bytes = chance.choice((3_000, 8_000, 20_000)) * self._users.scale
         self._ledger.gives_way = True
 
+    def cannot_exchange(self, device: SimDevice, chance: random.Random) -> None:
+        """Before the agents begin: a disk that cannot exchange two names, as exFAT."""
+        device.disk.can_exchange = False
+
     # ---- lost and restored ------------------------------------------------------------------
 
     def take_snapshot(self, device: SimDevice, chance: random.Random) -> None:
@@ -808,10 +812,11 @@ FAULTS_BY_NAME: Final[dict[str, Fault]] = {
     "small disk": Faults.shrink_disk,
     "clone machine": Faults.clone_machine,
     "unlist peer": Faults.unlist_peer,
+    "cannot exchange": Faults.cannot_exchange,
 }
 
-FAULTS: Final = tuple(FAULTS_BY_NAME)[:-8]
-"""Faults that happen to any device at any time. The last eight are not among them: faults of mounts
+FAULTS: Final = tuple(FAULTS_BY_NAME)[:-9]
+"""Faults that happen to any device at any time. The last nine are not among them: faults of mounts
 happen only to devices that have one, those of indexes and bits only in some seeds, and the kind of
 a disk is fixed from the beginning."""
 FAULT_WEIGHTS: Final = {

@@ -321,6 +321,8 @@ class SimFolder(_Handle):
     def exchange(self, name: str, to: AnyFolder, to_name: str) -> None:
         raw, new = _raw(name), _raw(to_name)
         self._call("exchange", name)
+        if not self._disk.can_exchange:
+            raise _error(errno.EOPNOTSUPP, name)
         to = to.raw
         assert isinstance(to, SimFolder)
         raw, new = self._called(raw), to._called(new)
@@ -407,6 +409,8 @@ class SimRoot(_Handle):
         self._disk.flush_all()
 
     def missing_at(self, path: str, name: str, other: str) -> tuple[str, ...]:
+        if not self._disk.can_exchange:
+            return ("it cannot exchange two names",)
         with self.folder(path) as folder:
             folder.exchange(name, folder, other)
         return ()

@@ -92,6 +92,7 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     more += [*_open_files(seed, names, span), *_folding(seed, names, span)]
     more += [*_turned_bits(seed, names, span), *_small_disks(seed, names)]
     more += [*_clones(seed, names, span), *_unlisted_peers(seed, names, span)]
+    more += _no_exchange(seed, names)
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     dials = dials_of(chance, names)
     if any(step.what == "fold names" for step in more):
@@ -161,6 +162,14 @@ def _small_disks(seed: int, names: str) -> list[Step]:
     """In some seeds one device has a small disk, with its trash on it."""
     chance = random.Random(f"{seed}/room")
     return [Step(6000, -3.0, chance.choice(names), "small disk")] if chance.random() < 0.1 else []
+
+
+def _no_exchange(seed: int, names: str) -> list[Step]:
+    """In some seeds one device has a disk that cannot exchange two names."""
+    chance = random.Random(f"{seed}/exchange")
+    if chance.random() > 0.1:
+        return []
+    return [Step(9000, -3.0, chance.choice(names), "cannot exchange")]
 
 
 def _clones(seed: int, names: str, span: float) -> list[Step]:

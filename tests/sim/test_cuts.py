@@ -19,10 +19,12 @@ from tests.sim.world import Knobs, SimDevice, World
 CALLS_AFTER = 8  # of the disk: a look, the naming, flushes
 
 
-@pytest.fixture(params=(1, 2))
+@pytest.fixture(params=((1, True), (2, True), (1, False)), ids=("1", "2", "no exchange"))
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    world = World(request.param, tmp_path, "AB", {("A", "B"), ("B", "A")}, Knobs())
+    seed, can_exchange = request.param
+    world = World(seed, tmp_path, "AB", {("A", "B"), ("B", "A")}, Knobs())
     for device in world.devices.values():
+        device.disk.can_exchange = can_exchange
         device.start()
     world.devices["A"].hands.write("f", b"draft")
     world.devices["A"].touched()

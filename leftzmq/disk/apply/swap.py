@@ -93,7 +93,12 @@ class Place:
         seen: the access of the old file, as the new one took it over. lost: what of that access
         could not be kept.
         """
-        new.folder.exchange(new.name, self.folder, self.name)
+        try:
+            new.folder.exchange(new.name, self.folder, self.name)
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
+            return self._replace(new, ours, seen, lost)
         self.touch()
         self.flushes.touch(new.where)
         try:
@@ -105,6 +110,37 @@ class Place:
         except (OSError, Stopped):
             self._go_back(new, ours)
             raise
+
+    def _replace(self, new: Spot, ours: ScanKey, seen: Access | None, lost: str) -> Copied:
+        """As `exchange`, where the file system can neither exchange two names nor link a file. The
+        old version is moved aside first (docs/decisions/0016): for a moment nothing has the name,
+        and a crash just then looks like a delete, which loses to the version that was to come."""
+        with self.moved_aside() as aside:
+            try:
+                new.folder.rename_new(new.name, self.folder, self.name)
+            except OSError:
+                self.put_back(aside)
+                raise
+            self.touch()
+            self.flushes.touch(new.where)
+            try:
+                if seen is not None:
+                    lost = self._follow(aside, ours, seen, lost)
+                copied_to, key, _ = self.keep_old(aside)
+                return copied_to, key, lost
+            except (OSError, Stopped):
+                self._take_back(new, ours, aside)
+                raise
+
+    def _take_back(self, new: Spot, ours: ScanKey, aside: Spot) -> None:
+        """Take the name from our file again, unless a user has replaced it, and give it to the old
+        version at `aside`. Raises Stopped, as `put_back`."""
+        try:
+            if is_still(self.folder.stat(self.name), ours):
+                self.folder.rename_new(self.name, new.folder, new.name)
+        except OSError as error:
+            raise _left_aside(aside, None, error) from error
+        self.put_back(aside)
 
     def _follow(self, new: Spot, ours: ScanKey, seen: Access, lost: str) -> str:
         """Take over the access of the old file again, if somebody changed it after `seen` was read:

@@ -18,8 +18,9 @@ from leftzmq.tree.rules import LEFTING_SUFFIX
 
 _NOT_KNOWN_HERE: Final = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
 _NEITHER: Final = (
-    "the file system can neither exchange two names nor link a file: what changes elsewhere "
-    "cannot replace a file here"
+    "the file system can neither exchange two names nor link a file: the old version of a file is "
+    "moved aside before the new one gets its name, and a program that makes a file of that name in "
+    "that instant can lose it"
 )
 _LINKS_ASIDE: Final = (
     "the file system cannot exchange two names: a file is linked aside before it is replaced, "
@@ -97,8 +98,7 @@ def _link_then_unlink(fd: int, old: bytes, to_fd: int, new: bytes) -> None:
 def _link_aside_then_rename(fd: int, old: bytes, to_fd: int, new: bytes) -> None:
     """Exchange without a moment in which the final name has no file: the file at `new` gets a link
     aside, is replaced, then the link is renamed to `old`. Where links are impossible, nothing is
-    done: if the file were moved away first, a crash would leave no file, and the next scan would
-    take that for a delete."""
+    done: the caller moves the file away first (disk/apply/swap)."""
     inode = os.stat(new, dir_fd=to_fd, follow_symlinks=False).st_ino
     os.stat(old, dir_fd=fd, follow_symlinks=False)
     # The name contains the inode: an aside that a crash left is another link to this very file.

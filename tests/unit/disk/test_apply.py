@@ -16,6 +16,7 @@ from leftzmq.disk.apply.apply import apply
 from leftzmq.disk.apply.flush import GROUP_FROM, Alone, Flushes
 from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.disk.apply.swap import Place
+from leftzmq.disk.fs import renaming
 from leftzmq.disk.fs.interface import LastFolder, Root, Stat
 from leftzmq.disk.fs.real import RealDirectory, RealFile, RealRoot
 from leftzmq.disk.staging import staging
@@ -1342,3 +1343,84 @@ def test_no_descriptor_is_left_open(root: RealRoot, tmp_path: Path) -> None:
     run(root, remove("a", old), put(root, "a", old), directory("b", old), attributes("c", old))
     run(root, remove("a", held(root, "a")), directory("a/x"))
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+# ---- a file system that can neither exchange nor link --------------------------------------------
+
+
+@pytest.fixture
+def no_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As exFAT."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(renaming, "exchange", refuse)
+
+
+@pytest.mark.usefixtures("no_exchange")
+@pytest.mark.parametrize("copy_to", [None, "a.conflict"])
+def test_without_exchange_the_old_version_is_kept_and_the_new_one_has_the_name(
+    root: RealRoot, tmp_path: Path, copy_to: str | None
+) -> None:
+    (tmp_path / "a").write_bytes(OLD)
+    outcome = one(root, put(root, "a", held(root, "a"), copy_to))
+    assert outcome.ending is Ending.DONE and (tmp_path / "a").read_bytes() == NEW
+    assert outcome.key is not None and outcome.key.same_bytes(scanned(root, "a"))
+    assert outcome.copied_to == copy_to
+    if copy_to is None:
+        assert trashed(tmp_path) == {"a": OLD}
+    else:
+        assert (tmp_path / copy_to).read_bytes() == OLD and not trashed(tmp_path)
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.usefixtures("no_exchange")
+@pytest.mark.parametrize("how", ["in place", "by rename"])
+def test_without_exchange_a_write_just_before_comes_back(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    (tmp_path / "a").write_bytes(OLD)
+    operation = put(root, "a", held(root, "a"))
+    Meddler(monkeypatch, "rename_new").act = lambda: _write(tmp_path / "a", how)
+    assert one(root, operation).ending is Ending.CHANGED
+    assert (tmp_path / "a").read_bytes() == USER and not trashed(tmp_path)
+    assert leftovers(tmp_path) == ["a.lefting"]
+
+
+@pytest.mark.usefixtures("no_exchange")
+@pytest.mark.parametrize("copy_to", [None, "a.conflict"])
+def test_without_exchange_what_a_user_makes_in_the_instant_keeps_the_name(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copy_to: str | None
+) -> None:
+    """For a moment nothing has the name."""
+    (tmp_path / "a").write_bytes(OLD)
+    operation = put(root, "a", held(root, "a"), copy_to)
+    meddler = Meddler(monkeypatch, "rename_new")
+    meddler.before, meddler.act = False, lambda: _new(tmp_path / "a", USER)
+    assert one(root, operation).ending is Ending.CHANGED
+    assert (tmp_path / "a").read_bytes() == USER
+    kept = trashed(tmp_path) if copy_to is None else {"a": (tmp_path / copy_to).read_bytes()}
+    assert kept == {"a": OLD} and leftovers(tmp_path) == ["a.lefting"]
+
+
+@pytest.mark.usefixtures("no_exchange")
+@pytest.mark.parametrize("replaced", [False, True])
+def test_without_exchange_an_old_version_that_cannot_be_kept_has_its_name_again(
+    root: RealRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: bool
+) -> None:
+    (tmp_path / "a").write_bytes(OLD)
+    operation = put(root, "a", held(root, "a"))
+
+    def full(*_: object) -> None:
+        if replaced:
+            _write(tmp_path / "a", "by rename")
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Place, "keep_old", full)
+    assert one(root, operation).ending is Ending.FAILED
+    if replaced:
+        assert (tmp_path / "a").read_bytes() == USER and trashed(tmp_path) == {"a": OLD}
+    else:
+        assert (tmp_path / "a").read_bytes() == OLD and not trashed(tmp_path)
+        assert leftovers(tmp_path) == ["a.lefting"]
