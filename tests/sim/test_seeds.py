@@ -269,6 +269,10 @@ PLANS = {
     "a user makes a folder at the name of a conflict copy that was put there in this instant": (
         "9012145/ABCD/1,3,4,5/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),
+    "a folder is found that was deleted, and another device makes it again before it goes": (
+        "9007704/ABCD/0,1,3,4,5,6,7,10,12,13,14,15/1/slow,news_lost,news_twice,watch_lag_s,"
+        "watch_lost,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

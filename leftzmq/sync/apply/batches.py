@@ -262,7 +262,13 @@ class Batches:
 
     def _still_deleted(self, path: str, found: Operation) -> bool:
         """Whether what a scan found is still nothing of ours. Since then it may have been
-        published, or deleted by a later delete. Our version must not rank below that delete."""
+        published, or deleted by a later delete. Our version must not rank below that delete. Nor
+        does a directory go that others have again, above the delete: what is to come into it may
+        lie in it already. That would keep the directory there, and would wait for it."""
+        winner, gone = self._resolver.winner_of(path), found.entry
+        is_folder = winner is not None and winner.kind is gone.kind is Kind.DIRECTORY
+        if winner is not None and is_folder and winner.rank > gone.rank:
+            return False
         ours = self._index_view.ours(path)
         if ours is None:
             return True

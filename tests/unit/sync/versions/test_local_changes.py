@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.errors import ProblemKind
+from leftzmq.sync.apply.active_ticket import TicketStage
 from leftzmq.sync.facts import PathsTouched, Touch
 from leftzmq.sync.versions.path_locks import LockOwner
 from leftzmq.tree.entry import Entry, Kind
@@ -290,6 +291,28 @@ def test_a_folder_that_was_found_and_could_not_go_takes_what_others_make_of_it(m
     live(world, 15.0)
     assert list(tree_of(a)) == list(tree_of(b)) == ["d"]
     assert a.folder.index_view.counters.tickets == 0
+
+
+def test_a_folder_that_was_found_and_is_to_go_stays_where_others_have_it_again(make: Make) -> None:
+    """What is to come into it lies in it already: it could not go, and the file waited for it."""
+    world = make("AB")
+    a, b = world.devices.values()
+    does(a, "make_folder", "d")
+    together(world)
+    a.kill()
+    a.put_state(None)
+    does(b, "delete", "d")
+    live(world, 10.0)
+    delay_s = [2.0]
+    world.delays.job = lambda: delay_s[0]  # type: ignore[method-assign]
+    a.start()  # and hears of it before it looks
+    active = a.folder.applier._window.active
+    while "d" not in active or active["d"].stage is not TicketStage.APPLYING:
+        live(world, 0.001)
+    delay_s[0] = 0.01  # of what comes now: it is still to be removed
+    does(b, "make_folder", "d")
+    does(b, "write", "d/f", b"")
+    assert sorted(together(world)) == ["d", "d/f"]
 
 
 @pytest.mark.parametrize("was", ["nothing", "a file"])
