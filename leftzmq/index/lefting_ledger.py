@@ -14,7 +14,7 @@ made or thrown away.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Final, NamedTuple
 
 from leftzmq.index.connection import Connection
@@ -63,6 +63,7 @@ class LeftingLedger:
         self._existing: dict[str, Lefting] = {}  # by name
         self._replaced: dict[Staged, None] = {}  # those of them whose name another one has now
         self._dropped: set[str] | None = None  # since a walk began to look for `.lefting` files
+        self._veiled: dict[str, Staged] = {}  # that a walk found, by name: see `foreign`
         for each in self.all():
             if each.staged.inode is not None:
                 self._existing[each.staged.path] = each._replace(staged=each.staged.undoubted)
@@ -248,15 +249,41 @@ class LeftingLedger:
     def foreign(self, found: Iterable[Staged]) -> list[Staged]:
         """Of the `.lefting` files found since `before_walk`, those whose paths were never ours. A
         hidden file in a directory where one is about to be made may be ours: it may have got
-        another name than was meant."""
+        another name than was meant. What cannot be told now is told by `unveiled`."""
+        found = list(found)
         dropped, self._dropped = self._dropped or (), None
-        unknown = [each for each in found if each.path not in dropped and not self.has(each.path)]
-        busy = {parent_of(file) for file in self._meant} if unknown else ()
-        return [
+        unknown = {each for each in found if each.path not in dropped and not self.has(each.path)}
+        busy = self._busy() if unknown else set()
+        foreign = [each for each in found if each in unknown and not _may_be_in(busy, each)]
+        told = unknown.intersection(foreign)
+        for each in found:
+            if each not in told and each.inode is not None and self._known(each) is None:
+                self._veiled[each.path] = each
+                if len(self._veiled) > MAX_REPLACED:
+                    del self._veiled[next(iter(self._veiled))]
+        return foreign
+
+    @property
+    def is_veiled(self) -> bool:
+        """Whether a walk found something of which it is not known what it is."""
+        return bool(self._veiled)
+
+    def unveiled(self) -> list[Staged]:
+        """What walks found under names that somebody was about to use, and nobody is now: those
+        that he did not make, or that are gone by now. Names that are ours now say nothing."""
+        busy = self._busy()
+        over = [
             each
-            for each in unknown
-            if not (name_of(each.path).startswith(".") and parent_of(each.path) in busy)
+            for each in self._veiled.values()
+            if not (self.is_meant(each.path) or _may_be_in(busy, each))
         ]
+        for each in over:
+            del self._veiled[each.path]
+        return [each for each in over if not self.has(each.path)]
+
+    def _busy(self) -> set[str]:
+        """Directories in which one is about to be made."""
+        return {parent_of(file) for file in self._meant}
 
     # -- statements ---------------------------------------------------------------------------
 
@@ -276,6 +303,11 @@ class LeftingLedger:
 
 def _staged(file: str, inode: int | None, state: str) -> Staged:
     return Staged(file, inode, in_doubt=LeftingState(state) in IN_DOUBT)
+
+
+def _may_be_in(busy: Set[str], found: Staged) -> bool:
+    """Whether this may be one that is being made there, by its name."""
+    return name_of(found.path).startswith(".") and parent_of(found.path) in busy
 
 
 def _going(staged: Staged) -> LeftingMove:

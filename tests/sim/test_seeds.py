@@ -273,6 +273,9 @@ PLANS = {
         "9007704/ABCD/0,1,3,4,5,6,7,10,12,13,14,15/1/slow,news_lost,news_twice,watch_lag_s,"
         "watch_lost,skews_s"
     ),
+    "a renamed folder with a .lefting is walked while one of the same name is made in it": (
+        "9530598/ABCD/0,1,2,3,4002,4001,4,5,4003,4004/0/news_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

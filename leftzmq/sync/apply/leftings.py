@@ -77,12 +77,13 @@ class Leftings:
 
     def deadline(self) -> float | None:
         """When `on_time_passed` has something to delete again (monotonic)."""
-        return self._retry_at if self._left else None
+        return self._retry_at if self._left or self._ledger.is_veiled else None
 
     def on_time_passed(self, now: float) -> Outputs:
         """Tries again to delete what could not be deleted: a directory that is to be removed waits
-        for it."""
-        if not self._left or now < self._retry_at:
+        for it. And what a walk took for one that was being made may be one of ours from
+        elsewhere."""
+        if now < self._retry_at or self.deadline() is None:
             return []
         known = self._ledger.staged(*(staged.path for staged in self._left))
         files = {staged.undoubted for staged in known}
@@ -90,7 +91,10 @@ class Leftings:
         again = tuple(staged for staged in ours if self._stands_alone(staged))
         self._left = dict.fromkeys(staged for staged in ours if staged not in again)
         self._retry_at = now + LEFT_RETRY_S
-        return [Work(Discard(self._folder, again))] if again else []
+        out: Outputs = [Work(Discard(self._folder, again))] if again else []
+        for staged in self._not_ours(self._ledger.unveiled(), out):
+            _keep(self._strange, _mark(staged), staged)
+        return out
 
     def clear(self, spare: Callable[[str], bool]) -> Outputs:
         """At the start, before anything new is staged: clears up the `.lefting` files of an earlier
@@ -138,20 +142,27 @@ class Leftings:
 
     def found_by_walk(self, strange: Sequence[Staged]) -> Outputs:
         """A walk found these, which our index does not know."""
-        if not strange:
-            return []
-        self._look_for_replaced()
-        existing = {_mark(each.staged) for each in self._ledger.existing()}
-        ours = existing | self._missing.keys()
         out: Outputs = []
-        for staged in strange:
-            if staged.inode is not None and _mark(staged) in ours:
-                out += self._back(staged)
-                continue
+        for staged in self._not_ours(strange, out):
             _keep(self._strange, _mark(staged), staged)
             problem = Problem(self._folder, staged.path, ProblemKind.FOREIGN_LEFTING)
             out += self._problems.show(problem)
         return out
+
+    def _not_ours(self, found: Sequence[Staged], out: Outputs) -> list[Staged]:
+        """Those of them that are not ours. The others are deleted (to `out`)."""
+        if not found:
+            return []
+        self._look_for_replaced()
+        existing = {_mark(each.staged) for each in self._ledger.existing()}
+        ours = existing | self._missing.keys()
+        others: list[Staged] = []
+        for staged in found:
+            if staged.inode is not None and _mark(staged) in ours:
+                out += self._back(staged)
+            else:
+                others.append(staged)
+        return others
 
     def _look_for_replaced(self) -> None:
         """Another one was made where these were: they are not there either."""

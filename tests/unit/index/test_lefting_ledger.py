@@ -193,3 +193,22 @@ def test_what_may_be_another_name_of_one_about_to_be_made_is_not_foreign_yet(sto
     store.leftings.intent_over("d/f.lefting")
     store.leftings.before_walk()
     assert store.leftings.foreign(found) == found
+
+
+def test_what_a_walk_found_under_a_name_about_to_be_used_is_told_later(store: Store) -> None:
+    """Of what is ours by then nothing is told, and of what is at its place nothing was unclear."""
+    ledger = store.leftings
+    ledger.put(Lefting("d/known", Staged("d/known.lefting", 5), b"content"))
+    found = [
+        Staged(f"d/{name}.lefting", inode)
+        for inode, name in enumerate(("known", "f", "g", ".0123456789abcdef"), 5)
+    ]
+    ledger.before_walk()
+    ledger.intend(("d/f", "d/f.lefting", b"content"), ("d/g", "d/g.lefting", b"other"))
+    assert ledger.foreign(found) == [] and ledger.is_veiled
+    ledger.put(Lefting("d/f", Staged("d/.fedcba9876543210.lefting", 9), b"content"))
+    ledger.intent_over("d/f.lefting")
+    assert ledger.unveiled() == [found[1]], "the other one may be hidden in the same directory"
+    ledger.put(Lefting("d/g", found[2], b"other"))
+    ledger.intent_over("d/g.lefting")
+    assert ledger.unveiled() == [found[3]] and not ledger.is_veiled

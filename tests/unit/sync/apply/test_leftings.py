@@ -493,6 +493,42 @@ def test_one_whose_name_another_one_got_goes_where_it_is_found(mesh: Mesh) -> No
     assert [problem.path for problem in b.folder.problems.all()] == ["e/mine.lefting"]
 
 
+@pytest.mark.parametrize("users", ["mine.lefting", "f.lefting"])
+def test_one_that_a_walk_finds_where_its_name_is_about_to_be_used_goes(
+    mesh: Mesh, users: str
+) -> None:
+    """Seed 9530598: both users rename the folder. The walk took it for the one that was being made
+    there, which got another name, and nobody looked at it again until the next walk."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    (a.share / "d").mkdir()
+    a.write("d/kept", b"kept")
+    assert set(together(mesh)) == {"d", "d/kept"}
+    (b.share / "d" / users).write_bytes(b"a user's")
+    held = Held(b, jobs.Apply)
+    a.write("d/f", b"f")
+    mesh.scan_all()
+    mesh.settle(1.0)
+    apply = held.take(jobs.Apply)
+    for device in (a, b):
+        (device.share / "d").rename(device.share / "e")
+    del b.do
+    held = Held(b, jobs.StageSmall)
+    b.take(b.runner.run(apply))
+    a.scan()
+    mesh.settle(1.0)
+    answers = [b.runner.run(job) for job in held.jobs]
+    assert len(leftings(b)) == 3
+    b.scan()
+    mesh.settle(1.0)
+    del b.do
+    for answer in answers:
+        b.take(answer)
+    mesh.settle(2 * LEFT_RETRY_S)
+    assert {"e/f", "e/kept"} < {*a.tree()} == {*b.tree()} - {f"e/{users}"}
+    assert leftings(b) == [b.share / "e" / users] and not b.store.leftings.all()
+    assert b.folder.applier.leftings.deadline() is None
+
+
 def test_what_got_its_final_name_after_another_one_was_made_is_no_stray(tmp_path: Path) -> None:
     """A user may give that file any name, also the one under which it came."""
     store = Store(tmp_path / "index.db")
