@@ -204,7 +204,7 @@ class LeftingLedger:
     def drop(self, *gone: Staged) -> None:
         """Deletes the rows of these files, which have another name now, or none. Never called
         before that. Another file that got the name since keeps its row, even if it also got the
-        inode."""
+        inode. One that a job is about to make keeps it, too: it may have the name by now."""
         reborn = self._reborn.intersection(gone)
         self._reborn -= reborn
         gone = tuple(staged for staged in gone if staged not in reborn)
@@ -213,13 +213,17 @@ class LeftingLedger:
             if self._known(staged) is not None:
                 del self._existing[staged.path]
         states = self._states(*(staged.path for staged in gone))
-        names = [
-            staged.path
+        free = [
+            staged
             for staged in gone
             if staged in states and MOVES[states[staged], _going(staged)] is LeftingState.FREE
         ]
+        names = [staged.path for staged in free if not self.is_meant(staged.path)]
         self._begin()
         self._now_only_meant(gone)
+        for staged in free:
+            if self.is_meant(staged.path):
+                self._mean_again(staged.path)
         write_all(
             self._db, "DELETE FROM lefting WHERE file IN (VALUES {})", [(name,) for name in names]
         )
@@ -234,6 +238,14 @@ class LeftingLedger:
             where, also = "file = ? AND inode IS ?", ", inode = NULL, content = x''"
             if self._move(LeftingMove.GO, where, each.path, each.inode, also=also):
                 self._doubted.discard(each.path)
+
+    def _mean_again(self, file: str) -> None:
+        """What an earlier life left under this name is gone, and a job is about to make another
+        one."""
+        self._db.execute(
+            "UPDATE lefting SET state = ?, inode = NULL, content = x'' WHERE file = ?",
+            (MOVES[LeftingState.FREE, LeftingMove.MEAN].value, file),
+        )
 
     def _known(self, staged: Staged) -> Lefting | None:
         known = self._existing.get(staged.path)

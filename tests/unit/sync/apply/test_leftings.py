@@ -278,6 +278,45 @@ def test_killed_while_one_is_thrown_away_and_another_is_made_nothing_is_left_beh
     assert not leftings(b) and not b.store.leftings.all()
 
 
+@pytest.mark.parametrize("killed", ["while one is made", "and another is meant"])
+def test_killed_while_one_is_made_where_what_an_earlier_life_left_is_gone_nothing_is_left_behind(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, killed: str
+) -> None:
+    """Its row went with what was left, and was that of the new one, too."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    held = Held(b, jobs.StageSmall, jobs.Discard)
+    for data in (b"one", b"another"):
+        a.write("f", data)
+        mesh.scan_all()
+        mesh.settle(1.0)
+    answer = b.runner.run(held.take(jobs.StageSmall))
+    if killed == "and another is meant":
+        b.take(answer)
+        mesh.settle(0.1)
+    b.kill()
+    a.kill()
+    del b.do
+    with monkeypatch.context() as broken:
+        broken.setattr(lefting, "discard", fails)
+        b.start()
+        mesh.settle(5.0)
+    held = Held(b, jobs.Discard, jobs.StageSmall)
+    mesh.settle(LEFT_RETRY_S)
+    away = held.take(jobs.Discard)
+    a.start()
+    mesh.settle(1.0)
+    done = b.runner.run(away)
+    b.runner.run(held.take(jobs.StageSmall))
+    b.take(done)
+    mesh.settle(0.1)
+    assert len(leftings(b)) == 1
+    b.kill()
+    del b.do
+    b.start()
+    assert together(mesh)["f"][1] == b"another"  # type: ignore[index]
+    assert not leftings(b) and not b.store.leftings.all()
+
+
 def test_killed_while_one_gets_its_name_after_another_was_wanted_nothing_is_left_behind(
     tmp_path: Path,
 ) -> None:
