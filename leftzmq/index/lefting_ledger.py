@@ -46,7 +46,8 @@ class Lefting(NamedTuple):
     def state(self) -> LeftingState:
         """The state of a row that knows this, and that nobody doubts."""
         learned = self.staged.inode is not None
-        state = MOVES[LeftingState.FREE, LeftingMove.LEARN if learned else LeftingMove.MISS]
+        missed = LeftingMove.MISREAD if self.staged.unread else LeftingMove.MISS
+        state = MOVES[LeftingState.FREE, LeftingMove.LEARN if learned else missed]
         return MOVES[state, LeftingMove.DOOM] if self.is_doomed else state
 
 
@@ -65,7 +66,7 @@ class LeftingLedger:
         self._dropped: set[str] | None = None  # since a walk began to look for `.lefting` files
         self._veiled: dict[str, Staged] = {}  # that a walk found, by name: see `foreign`
         for each in self.all():
-            if each.staged.inode is not None:
+            if each.staged.inode is not None or each.staged.unread:
                 self._existing[each.staged.path] = each._replace(staged=each.staged.undoubted)
 
     # -- what is known ------------------------------------------------------------------------
@@ -112,6 +113,13 @@ class LeftingLedger:
     def is_meant(self, file: str) -> bool:
         """Whether a job is about to make this `.lefting`, or another one in its place."""
         return self._meant[file] > 0
+
+    def is_taken(self, file: str) -> bool:
+        """Whether nobody may begin to make this `.lefting`: a job is about to, or one is to be
+        thrown away of which only the name is known. After a kill nobody would know which of two
+        names is whose."""
+        known = self._existing.get(file)
+        return self.is_meant(file) or (known is not None and known.staged.unread)
 
     # -- making one ---------------------------------------------------------------------------
 
@@ -314,7 +322,8 @@ class LeftingLedger:
 
 
 def _staged(file: str, inode: int | None, state: str) -> Staged:
-    return Staged(file, inode, in_doubt=LeftingState(state) in IN_DOUBT)
+    known = LeftingState(state)
+    return Staged(file, inode, known in IN_DOUBT, known is LeftingState.UNREAD)
 
 
 def _may_be_in(busy: Set[str], found: Staged) -> bool:

@@ -41,11 +41,13 @@ class Staged:
 
     inode: None: it was never learned
     in_doubt: another one was about to get the name; it or the file with this inode has it now
+    unread: one was certainly made under this very name, and its inode could not be read
     """
 
     path: str
     inode: int | None
     in_doubt: bool = False
+    unread: bool = False
 
     @property
     def is_certain(self) -> bool:

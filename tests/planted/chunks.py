@@ -96,7 +96,7 @@ CHUNKS: Final = (
         (
             Edit(
                 "leftzmq/sync/download/small_files.py",
-                "        return self._folders[folder].store.leftings.is_meant(",
+                "        return self._folders[folder].store.leftings.is_taken(",
                 "        return False and (",
             ),
         ),

@@ -45,7 +45,8 @@ def lefting_paths(path: str) -> Iterator[str]:
 
 
 class Unlearned(OSError):
-    """A `.lefting` was made, but its inode could not be read. `staged` has its path alone."""
+    """A `.lefting` was made, but its inode could not be read. `staged` has its path alone, and no
+    other name is meant by it."""
 
     def __init__(self, error: OSError, staged: Staged) -> None:
         super().__init__(error.errno, error.strerror, staged.path)
@@ -67,7 +68,7 @@ def create_lefting(folder: Directory, path: str) -> tuple[File, Staged]:
             return file, Staged(name, file.stat().inode or None)
         except OSError as error:
             file.close()
-            raise Unlearned(error, Staged(name, None)) from error
+            raise Unlearned(error, Staged(name, None, unread=True)) from error
     raise FileExistsError(path)
 
 
@@ -150,7 +151,8 @@ def discard(root: Root, staged: Staged, now_ns: int) -> bool:
 
     - Ours, by its inode: unlinked.
     - Its inode was never learned: moved to the trash, because it might be a user's. If `.lefting`
-      files with the hashed names exist, this one is a user's, and they are moved instead.
+      files with the hashed names exist, this one is a user's, and they are moved instead. One that
+      was certainly made under this name is moved in any case, and they are not.
     - In doubt: one `.lefting` was being deleted while another was made. The one with the inode is
       unlinked first, then the other is treated like one whose inode was never learned.
     - Another file, while ours has another name in the folder: a crash came between the exchange and
@@ -164,9 +166,7 @@ def discard(root: Root, staged: Staged, now_ns: int) -> bool:
     with folder:
         if not staged.is_certain:
             throw_away(folder, staged)
-            _, *others = lefting_paths(staged.path.removesuffix(LEFTING_SUFFIX))
-            made = [path for path in others if folder.stat(name_of(path))] or [staged.path]
-            _to_trash(root, folder, made, now_ns)
+            _to_trash(root, folder, _made(folder, staged), now_ns)
         elif is_ours(folder.stat(name_of(staged.path)), staged):
             folder.unlink(name_of(staged.path))
         elif _is_among(folder, staged):
@@ -174,6 +174,14 @@ def discard(root: Root, staged: Staged, now_ns: int) -> bool:
         else:
             return False
     return True
+
+
+def _made(folder: Directory, staged: Staged) -> list[str]:
+    """Under which names it may have been made, if its inode was never learned. OSError."""
+    if staged.unread:
+        return [staged.path]
+    _, *others = lefting_paths(staged.path.removesuffix(LEFTING_SUFFIX))
+    return [path for path in others if folder.stat(name_of(path))] or [staged.path]
 
 
 def _to_trash(root: Root, folder: Directory, paths: Sequence[str], now_ns: int) -> None:

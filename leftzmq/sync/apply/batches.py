@@ -255,9 +255,9 @@ class Batches:
         return not children or any(wanted)
 
     def _waits_for_name(self, operation: Operation) -> bool:
-        """Whether the operation makes a `.lefting` while a job makes one for the same path: of
-        another version, which was wanted before."""
-        is_made = self._index_view.store.leftings.is_meant(lefting_path(operation.path))
+        """Whether the operation makes a `.lefting` while a job makes one for the same path, of
+        another version, which was wanted before; or while one waits for its deletion."""
+        is_made = self._index_view.store.leftings.is_taken(lefting_path(operation.path))
         return is_made and makes_lefting(operation)
 
     def _still_deleted(self, path: str, found: Operation) -> bool:

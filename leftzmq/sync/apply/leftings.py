@@ -53,7 +53,7 @@ class Leftings:
 
     def made_by_job(self, path: str, staged: Staged, content: bytes) -> None:
         """A job of a folder that was stopped meanwhile made this file for `path`. Without an
-        inode it is not known whether the job did."""
+        inode it is not known whether the job did, unless it is `unread`."""
         self._known[staged.path] = Lefting(path, staged, content)
 
     def go_on_after(self, before: Leftings) -> None:
@@ -67,11 +67,11 @@ class Leftings:
     def _recall(self) -> None:
         """Puts into the index what it does not know yet."""
         for known in self._known.values():
-            is_learned = known.staged.inode is not None
+            is_sure = known.staged.inode is not None or known.staged.unread
             at_name = self._ledger.staged(known.staged.path)
-            if not any(each.inode is not None or not is_learned for each in at_name):
+            if not any(each.inode is not None or not is_sure for each in at_name):
                 self._ledger.put(known)
-            if is_learned:
+            if is_sure:
                 self._ledger.drop(*self._ledger.intended(lefting_path(known.path)))
         self._known.clear()
 
@@ -223,7 +223,11 @@ class Leftings:
             *((o.path, lefting_path(o.path), bytes(o.entry.content)) for o in _copying(operations))
         )
 
-    def carried_out(self, operations: Iterable[Operation]) -> None:
+    def carried_out(
+        self, operations: Iterable[Operation], left: Iterable[tuple[Operation, Staged]] = ()
+    ) -> None:
+        """left: what they made and could neither use nor delete: it is ours until it is gone."""
+        self._ledger.put(*(Lefting(o.path, staged, b"", is_doomed=True) for o, staged in left))
         self._ledger.intent_over(*(lefting_path(o.path) for o in _copying(operations)))
 
     def lie_below(self, folder: str) -> bool:
@@ -242,7 +246,7 @@ class Leftings:
     def _stands_alone(self, staged: Staged) -> bool:
         """Whether a file that a crash left cannot be confused with one that is made for the same
         path now."""
-        if staged.is_certain:
+        if staged.is_certain or staged.unread:
             return True
         _, *others = lefting_paths(staged.path.removesuffix(LEFTING_SUFFIX))
         return not (self._ledger.is_meant(staged.path) or self._ledger.staged(*others))

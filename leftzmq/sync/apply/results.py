@@ -86,7 +86,8 @@ class Results:
             return []
         done = [o.operation for o in outcomes if o.ending is Ending.DONE]
         self._leftings.files_gone(*(o.staged for o in done if o.staged))
-        self._leftings.carried_out(outcome.operation for outcome in outcomes)
+        left = [(o.operation, o.left) for o in outcomes if o.left is not None]
+        self._leftings.carried_out((outcome.operation for outcome in outcomes), left)
         self._guard.taking(done)
         out: Outputs = [*self._announcer.took(outcomes)]
         self._guard.went()

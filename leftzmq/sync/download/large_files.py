@@ -70,6 +70,7 @@ class LargeFiles:
     `_jobs`: running jobs that have a file's `.lefting` open
     `_leaving`: files that nobody wants any more, until their jobs are over
     `_tries`: how often no holder sent a file
+    `_put_off`: whether a file could begin, and something of it is still under way
     sources: returns how many devices can be asked now
 
     A `.lefting` is continued, declared whole or released only while no job has it open. Two things
@@ -93,13 +94,14 @@ class LargeFiles:
         self._leaving: dict[Key, BeginningFile] = {}
         self._failed_requests: FailedRequests[Key] = FailedRequests()
         self._tries: Counter[Key] = Counter()
+        self._put_off = False
         self._to_expand: dict[Key, None] = {}
         self._expanding: tuple[Key, bytes] | None = None
         self._expanded_for: DeviceKey | None = None
 
     @property
     def waits(self) -> bool:
-        return any(
+        return self._put_off or any(
             a.phase in (TransferPhase.LISTS, TransferPhase.FETCHING) for a in self._active.values()
         )
 
@@ -177,7 +179,7 @@ class LargeFiles:
                 continue
             entry, previous = self._queue[key]
             leftings = self._folders[key[0]].store.leftings
-            if key in self._active or self._jobs[key] or leftings.is_meant(lefting_path(key[1])):
+            if key in self._active or self._jobs[key] or leftings.is_taken(lefting_path(key[1])):
                 later.append(key)
                 continue
             if device not in self._holders(key[0], entry):
@@ -190,6 +192,7 @@ class LargeFiles:
             self._active[key] = Transfer(key[0], entry, rarest_first, previous)
             self._active = dict(sorted(self._active.items(), key=lambda at: at[1].entry.size))
             out += self._expand(self._active[key])
+        self._put_off = bool(later)
         for key in later:
             self._offer(key)
         return out
@@ -277,15 +280,20 @@ class LargeFiles:
 
     def on_staging_opened(self, fact: StagingOpened, now: float) -> Outputs:
         leftings, path = self._folders[fact.folder].store.leftings, fact.entry.path
-        if fact.staged is not None:
-            leftings.put(Lefting(path, fact.staged, bytes(fact.entry.content)))
+        staged = fact.staged
+        out: Outputs = []
+        if staged is not None:
+            leftings.put(Lefting(path, staged, bytes(fact.entry.content)))
         leftings.intent_over(lefting_path(path))
+        if staged is not None and staged.unread:  # nobody could go on with it
+            out = self._discard(fact.folder, staged)
+            staged = None
         transfer = self._of(fact.folder, fact.entry)
         if transfer is None or transfer.phase is not TransferPhase.OPENING:
-            return self._discard(fact.folder, fact.staged) if fact.staged else []
-        transfer.lies_in(fact.staged, fresh=not fact.found)
+            return self._discard(fact.folder, staged) if staged else out
+        transfer.lies_in(staged, fresh=not fact.found)
         if fact.problem is not None:
-            return self._hold_up(transfer, fact.problem)
+            return out + self._hold_up(transfer, fact.problem)
         transfer.move(TransferMove.OPEN)
         transfer.go_on_from_what_is_certain()
         return self._next_job(transfer, 0.0)

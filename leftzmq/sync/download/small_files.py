@@ -134,8 +134,8 @@ class SmallFiles:
     def on_small_staged(self, fact: SmallStaged, now: float) -> Outputs:
         leftings = self._folders[fact.folder].store.leftings
         out: Outputs = []
-        made = (*fact.staged, *fact.left)
-        leftings.put(*(Lefting(e.path, staged, bytes(e.content)) for e, staged in made))
+        leftings.put(*(Lefting(e.path, staged, bytes(e.content)) for e, staged in fact.staged))
+        leftings.put(*(Lefting(e.path, staged, b"", is_doomed=True) for e, staged in fact.left))
         others = (*fact.bad, *fact.unfound, *(entry for entry, _ in fact.problems))
         meant = (*(entry for entry, _ in fact.staged), *others)
         leftings.intent_over(*(lefting_path(entry.path) for entry in meant))
@@ -153,10 +153,10 @@ class SmallFiles:
         return out
 
     def _is_being_made(self, folder: str, path: str) -> bool:
-        """Return whether a job is writing a `.lefting` for another version of this path now. There
-        is never a second `.lefting`: after a kill nobody would know which of the two names was a
-        user's already."""
-        return self._folders[folder].store.leftings.is_meant(lefting_path(path))
+        """Return whether a job is writing a `.lefting` for another version of this path now, or
+        one that was made waits for its deletion. There is never a second `.lefting`: after a kill
+        nobody would know which of the two names was a user's already."""
+        return self._folders[folder].store.leftings.is_taken(lefting_path(path))
 
     def _discard(self, folder: str, staged: Staged) -> Work:
         self._folders[folder].store.leftings.doom(staged)

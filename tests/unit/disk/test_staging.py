@@ -294,6 +294,16 @@ def test_one_that_was_never_learned_goes_to_the_trash(root: RealRoot, tmp_path: 
     assert (tmp_path / "d/a.lefting").is_dir()
 
 
+def test_one_that_was_certainly_made_goes_and_no_other_one(root: RealRoot, tmp_path: Path) -> None:
+    """Its inode could not be read. One under a hashed name may be made, or gone on with, by now."""
+    _, hashed, *_ = lefting.lefting_paths("d/a")
+    (tmp_path / "d/a.lefting").write_bytes(b"ours")
+    (tmp_path / hashed).write_bytes(b"another")
+    assert lefting.discard(root, Staged("d/a.lefting", None, unread=True), NOW_NS)
+    assert [path.read_bytes() for path in (tmp_path / "d").iterdir()] == [b"another"]
+    assert trashed(tmp_path) == [b"ours"]
+
+
 @pytest.mark.parametrize("which", ["the one that was going", "the one that got its name"])
 def test_of_one_in_doubt_only_what_is_ours_by_its_inode_is_unlinked(
     root: RealRoot, tmp_path: Path, which: str

@@ -33,6 +33,7 @@ ACTS: Final[dict[LeftingMove, Callable[[LeftingLedger], None]]] = {
     M.MEAN: lambda ledger: ledger.intend(("f", FILE, b"other")),
     M.LEARN: lambda ledger: ledger.put(Lefting("f", Staged(FILE, 7), b"content")),
     M.MISS: lambda ledger: ledger.put(Lefting("f", Staged(FILE, None), b"content")),
+    M.MISREAD: lambda ledger: ledger.put(Lefting("f", Staged(FILE, None, unread=True), b"")),
     M.DOOM: doom,
     M.OVER: lambda ledger: ledger.intent_over(FILE),
     M.GO: go,
@@ -46,6 +47,7 @@ WAYS: Final = {
     S.DOOMED: (M.LEARN, M.DOOM),
     S.DOUBTED_DOOMED: (M.LEARN, M.DOOM, M.MEAN),
     S.UNKNOWN_DOOMED: (M.MISS, M.DOOM),
+    S.UNREAD: (M.MISREAD,),
 }
 
 
@@ -128,6 +130,19 @@ def test_what_an_earlier_life_left_may_go_while_another_one_is_about_to_be_made(
         again.put(Lefting("f", Staged(FILE, 9), b"third"))
     again.intent_over(FILE)
     assert again.staged(FILE) == ([Staged(FILE, 9)] if made else [])
+
+
+def test_nobody_makes_another_one_where_only_the_name_is_known(store: Store) -> None:
+    unread = Staged(FILE, None, unread=True)
+    store.leftings.intend(("f", FILE, b"content"))
+    store.leftings.put(Lefting("f", unread, b"", is_doomed=True))
+    store.leftings.intent_over(FILE)
+    store.commit()
+    for ledger in (store.leftings, Store(store.file).leftings):
+        assert ledger.staged(FILE) == [unread]
+        assert ledger.is_taken(FILE) and not ledger.is_meant(FILE)
+    ledger.drop(unread)
+    assert not ledger.is_taken(FILE) and not ledger.all()
 
 
 def test_staging_is_remembered(store: Store) -> None:

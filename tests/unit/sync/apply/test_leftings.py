@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from leftzmq.content.keys import derive_keys
+from leftzmq.disk.apply import attributes
+from leftzmq.disk.fs.interface import Directory, File
 from leftzmq.disk.fs.real import RealFile
 from leftzmq.disk.scan.mounts import Mounts
 from leftzmq.disk.staging import lefting, staging
@@ -23,6 +25,7 @@ from leftzmq.sync.link import Link, Way
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.tree.entry import Kind
+from leftzmq.tree.path import name_of
 from leftzmq.tree.plan import Staged
 from leftzmq.work import fetch_jobs
 from leftzmq.work.folder_context import FolderContext
@@ -189,6 +192,104 @@ def test_what_could_be_made_and_not_filled_nor_thrown_away_goes_when_the_disk_is
         assert b.folder.problems.problem_of("f") is not None and b.store.leftings.has("f.lefting")
     assert set(together(mesh)) == {"f"}
     assert not leftings(b) and not b.store.leftings.all()
+
+
+def one_that_nobody_can_read(folder: Directory, path: str) -> tuple[File, Staged]:
+    """As `create_lefting`, where the disk fails right after the file was made."""
+    for name in lefting.lefting_paths(path):
+        try:
+            folder.create(name_of(name)).close()
+        except FileExistsError:
+            continue
+        failed = OSError(errno.EIO, os.strerror(errno.EIO))
+        raise lefting.Unlearned(failed, Staged(name, None, unread=True))
+    raise FileExistsError(path)
+
+
+def is_to_be_copied(mesh: Mesh) -> None:
+    """The mtime of A's file `f`, which has another name at B, is changed."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    mesh.scan_all()
+    mesh.settle(2.0)
+    os.link(b.share / "f", b.share / "other")
+    mesh.scan_all()
+    mesh.settle(15.0)
+    os.utime(a.share / "f", (2e9, 2e9))
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("users", [False, True])
+def test_a_copy_that_could_not_be_filled_nor_thrown_away_goes_when_the_disk_is_well_again(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, killed: bool, users: bool
+) -> None:
+    """Its inode was in no row, and the row of its intent went. It may have another name, too."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    a.write("f", b"f")
+    is_to_be_copied(mesh)
+    if users:
+        (b.share / "f.lefting").write_bytes(b"a user's")
+    with monkeypatch.context() as broken:
+        broken.setattr(attributes, "copy_bytes", fails)
+        broken.setattr(attributes, "thrown_away", lambda _, staged: staged)
+        broken.setattr(lefting, "discard", fails)
+        mesh.scan_all()
+        mesh.settle(1.0)
+        assert len(leftings(b)) == 1 + users
+        if killed:
+            b.kill()
+    if killed:
+        b.start()
+    mesh.settle(60.0)
+    assert len(leftings(b)) == users and not b.store.leftings.all()
+    assert (b.share / "f").stat().st_mtime_ns == (a.share / "f").stat().st_mtime_ns
+
+
+@pytest.mark.parametrize("size", [100, LARGE_BYTES, None])
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("name", ["f.lefting", "mine.lefting"])
+def test_what_was_made_and_could_not_be_read_goes_when_the_disk_is_well_again(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, size: int | None, killed: bool, name: str
+) -> None:
+    """Nobody knows its inode; its row went with the intent of the job. size: None: the file is
+    there, under two names, and a copy is made for its new mtime. Users have one, too."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    (b.share / name).write_bytes(b"a user's")
+    a.write("f", os.urandom(100 if size is None else size))
+    if size is None:
+        is_to_be_copied(mesh)
+    with monkeypatch.context() as broken:
+        for module in (staging, attributes):
+            broken.setattr(module, "create_lefting", one_that_nobody_can_read)
+        for module in (lefting, attributes):
+            broken.setattr(module, "thrown_away", lambda _, staged: staged)
+        broken.setattr(lefting, "discard", fails)
+        mesh.scan_all()
+        mesh.settle(1.0)
+        assert len(leftings(b)) == 2, "one is ours"
+        if killed:
+            b.kill()
+    if killed:
+        b.start()
+    mesh.settle(60.0)
+    assert leftings(b) == [b.share / name] and not b.store.leftings.all()
+    assert (b.share / "f").read_bytes() == (a.share / "f").read_bytes()
+    assert (b.share / "f").stat().st_mtime_ns == (a.share / "f").stat().st_mtime_ns
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_of_one_that_could_not_be_read_before_a_stop_the_name_is_known(
+    tmp_path: Path, number: int
+) -> None:
+    """If it is not the first name, a user has that one."""
+    made = Staged([*lefting.lefting_paths("f")][number], None, unread=True)
+    before = Store(tmp_path / "index.db")
+    before.leftings.intend(("f", "f.lefting", b"content"))
+    before.commit()
+    store = Store(tmp_path / "index.db")
+    again = Leftings(FOLDER, IndexView(store), Problems(FOLDER))
+    again.made_by_job("f", made, b"content")
+    again.clear(lambda _: False)
+    assert [each.staged for each in store.leftings.all()] == [made]
 
 
 def test_killed_while_two_versions_are_on_their_way_nothing_is_left_behind(mesh: Mesh) -> None:

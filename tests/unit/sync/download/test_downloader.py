@@ -20,9 +20,17 @@ from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.download.flow_control import CREDIT_MIN_BYTES, FlowControl
 from leftzmq.sync.download.large_files import LargeFiles
 from leftzmq.sync.download.requests import RETRY_S, SILENT_ALONE_S, SILENT_S, Request, Requests
-from leftzmq.sync.facts import ChunksArrived, FileLeft, FileNotWanted, FileWanted, PeerConnected
+from leftzmq.sync.facts import (
+    ChunksArrived,
+    FileHeldUp,
+    FileLeft,
+    FileNotWanted,
+    FileWanted,
+    PeerConnected,
+)
 from leftzmq.sync.jobs import (
     ChunksKept,
+    Discard,
     ExpandLists,
     Home,
     HomeSearched,
@@ -62,7 +70,7 @@ class View:
     def received(self, count: int) -> None:
         pass
 
-    def is_meant(self, lefting: str) -> bool:
+    def is_taken(self, lefting: str) -> bool:
         return False
 
 
@@ -218,6 +226,25 @@ def test_what_was_held_up_and_is_not_wanted_while_it_begins_again_is_left(tmp_pa
     large.want("share", entry, None)
     large.start()
     assert large.not_wanted("share", "f") == [FileLeft("share", entry, staged)]
+
+
+def test_where_only_the_name_of_one_is_known_a_file_begins_again_when_that_is_gone(
+    tmp_path: Path,
+) -> None:
+    large, entry, _ = begun(tmp_path)
+    unread, failed = (
+        Staged("f.lefting", None, unread=True),
+        Problem("share", "f", ProblemKind.UNWRITABLE),
+    )
+    opened = StagingOpened("share", entry, unread, True, failed)
+    assert large.on_staging_opened(opened, 0.0) == [
+        Work(Discard("share", (unread,))),
+        FileHeldUp("share", entry, failed),
+    ]
+    large.want("share", entry, None)
+    assert large.start() == [] and large.waits
+    large._folders["share"].store.leftings.drop(unread)
+    assert large.start() == [Work(ExpandLists("share", entry))]
 
 
 def test_what_was_forgotten_while_a_job_brings_chunks_from_home_begins_again_after_it(
