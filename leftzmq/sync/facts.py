@@ -315,10 +315,12 @@ class BytesDoubted:
 
 @dataclass(frozen=True, slots=True)
 class WalkEnded:
-    """A walk is over, and everything that it found has been looked at."""
+    """A walk is over, and everything that it found has been looked at. saw_more: some of that could
+    not be looked at before, since the start."""
 
     folder: str
     prefix: str
+    saw_more: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,7 @@ class Folder:
             strange=lambda found: self.applier.leftings.found_by_walk(found),
             patience_s=patience_s,
         )
+        self.index_view.unseen = self.scheduler.is_unseen
         self.guard = Guard(
             id,
             self.index_view,

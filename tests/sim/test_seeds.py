@@ -276,6 +276,9 @@ PLANS = {
     "a renamed folder with a .lefting is walked while one of the same name is made in it": (
         "9530598/ABCD/0,1,2,3,4002,4001,4,5,4003,4004/0/news_lost,careful,skews_s"
     ),
+    "killed when a folder was made on a mount that is away at the start, and deleted elsewhere": (
+        "9100147/AB/1000,0,1,3,4,1001,8/0/slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

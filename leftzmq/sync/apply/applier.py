@@ -301,7 +301,8 @@ class Applier:
         return out + self.go_on(now)
 
     def on_walk_ended(self, fact: WalkEnded, now: float) -> Outputs:
-        if fact.prefix == "" and not self._resolver.walked:
+        is_first = fact.prefix == "" and not self._resolver.walked
+        if is_first or (fact.saw_more and self._resolver.walked):
             self._index_view.all_walked()
             self._window.consider_all()
         self._results.on_walk_ended(fact.prefix)

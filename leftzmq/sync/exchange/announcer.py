@@ -190,6 +190,10 @@ class Announcer:
                 )
                 if grave is not None:
                     out.append(FoundDeletedBytes(self.folder, grave))
+            if entry.deleted and self._index_view.unseen(entry.path):
+                # What was deleted below this folder was not taken over yet, as nobody could look
+                # there. Nothing lies there now, and it is told before the folder.
+                self._absent_deletes.take_below(entry.path)
             self._resolver.take_over(entry, None if entry.deleted else outcome.key, noise)
         return out
 

@@ -19,6 +19,7 @@ from leftzmq.sync.scan.look_queue import LookQueue
 from leftzmq.sync.scan.pending_deletes import PendingDeletes
 from leftzmq.sync.scan.read_retries import ReadRetries
 from leftzmq.sync.scan.touched_paths import QUIET_S, SETTLE_S, TouchedPath
+from leftzmq.sync.scan.unseen_parts import UnseenParts
 from leftzmq.sync.scan.walks import Walks
 from leftzmq.sync.versions.held_sightings import still_true
 from leftzmq.sync.versions.path_locks import PathLocks
@@ -34,13 +35,16 @@ OF_TICKETS: Final = frozenset((ProblemKind.UNWRITABLE, ProblemKind.NAME_FOLDS))
 NOT_IN_A_STAT: Final = frozenset((ProblemKind.ACCESS_LOST, ProblemKind.ROTTEN))
 """Problems that a stat cannot solve, even when it is still the stat of our index."""
 TRIED_AGAIN: Final = frozenset((ProblemKind.UNREADABLE, ProblemKind.FLUSH_FAILED))
+NOT_SEEN: Final = TRIED_AGAIN | {ProblemKind.MOUNT_GONE}
+"""Nobody knows what is at a path with one of these, nor below it."""
 
 
 class Classifier:
     """The classifier of one folder.
 
     pending_deletes: paths that were found gone; their deletes are not reported yet
-    read_retries: files that could not be read, and are tried again
+    read_retries: what could not be read, and is tried again
+    unseen: what could not be looked at since the start
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Classifier:
         self.folder, self._store, self._locks = problems.folder, store, locks
         self._problems, self._look_queue, self._walks = problems, look_queue, walks
         self.pending_deletes, self.read_retries = PendingDeletes(), ReadRetries()
+        self.unseen = UnseenParts()
         self._made: set[str] = set()  # touched with MADE, and not looked at since
         # Directories found with this key, walked into, and not ours since.
         self._entered: dict[str, ScanKey] = {}
@@ -221,9 +226,16 @@ class Classifier:
         return self._problems.clear(path) if clear else []
 
     def problem(self, problem: Problem, now: float) -> Outputs:
-        """A look or a walk found this problem. What could not be read or flushed is tried again."""
-        if problem.kind in TRIED_AGAIN:
-            self.read_retries.read_failed("" if problem.path == "." else problem.path, now)
+        """A look or a walk found this problem. What could not be read or flushed is tried again,
+        and so is a mount that is away since the start."""
+        path = "" if problem.path == "." else problem.path
+        is_unseen = problem.kind in NOT_SEEN and self.unseen.not_seen(
+            path, is_new=not self._walks.first_done
+        )
+        if problem.kind in TRIED_AGAIN or is_unseen:
+            # A mount that is back is walked at once. But a look that began before may be answered
+            # after that walk.
+            self.read_retries.read_failed(path, now)
         return self._problems.show(problem)
 
     # -- what may be reported ------------------------------------------------------------------

@@ -78,6 +78,7 @@ class Scheduler:
             self._classifier.pending_deletes,
             self._classifier.read_retries,
         )
+        self._unseen = self._classifier.unseen
         self.stopped = False
 
     # -- questions -------------------------------------------------------------------------
@@ -110,6 +111,11 @@ class Scheduler:
     def unsure(self) -> bool:
         """Whether only a walk of everything tells what was written under other names."""
         return self._hard_links.unsure
+
+    def is_unseen(self, path: str) -> bool:
+        """Whether nobody could look at `path` since the start, although the first walk may be
+        over."""
+        return path in self._unseen
 
     def deadline(self) -> float | None:
         """When something is due next (monotonic)."""
@@ -216,6 +222,7 @@ class Scheduler:
         if fact.stop is not None:
             return [FolderStopped(self.folder, fact.stop)]
         out = self._mounted(fact, now)
+        self._unseen.stepped(fact.walk)
         for problem in fact.problems:
             out += self._classifier.problem(problem, now)
         out += self._strange(foreign)
@@ -227,6 +234,7 @@ class Scheduler:
             self._look_queue.touch(path, now, closed=True)
         if fact.done:
             self.walks.walked(fact.prefix)
+            self._unseen.passed(fact.prefix)
             out += self._solve(fact.prefix, ProblemKind.WATCH_LOST)
             if fact.seen and all(problem.path != fact.prefix for problem in fact.problems):
                 # A look that began while the mount was away may have been answered after it was
@@ -361,7 +369,7 @@ class Scheduler:
                     out += self._solve(prefix, kind)
             if prefix == "":
                 out += self._problems.settled_by_walk()
-        return out + [WalkEnded(self.folder, prefix) for prefix in over]
+        return out + [WalkEnded(self.folder, each, self._unseen.settled(each)) for each in over]
 
     def _mounted(self, fact: Walked, now: float) -> Outputs:
         """A mount that appeared since the first walk, without an event, is not watched: it is

@@ -35,7 +35,7 @@ class AbsentDeletes:
         """The winning version at `folder` is a delete, and nothing is here. Returns the paths that
         are to be considered first, in this order. An empty list: `folder` itself may be considered.
         """
-        if not self._resolver.walked or not self._is_open(folder):
+        if not self._index_view.is_walked(folder) or not self._is_open(folder):
             return []
         taken, busy = self.take_below(folder)
         if busy:

@@ -44,7 +44,9 @@ class IndexView:
         path. They may have their names on disk without being ours. The devices that had such a
         version have the next one
     changing: whether somebody changes what is at a path, or is about to
-    walked: everything that was in the share at the start has been looked at
+    walked: everything that was in the share at the start has been looked at, except for what is
+        `unseen`
+    unseen: whether nobody could look at a path since the start
     held: what lies in the share and is not announced
     accepted: what users let pass the guard, here or on another device
     kept: paths of which `leftings` keeps a partial file with which a transfer is to continue
@@ -63,6 +65,7 @@ class IndexView:
         self.begun = store.all_begun()
         self._kept_begun, self._guessed = set(self.begun), set[str]()
         self.changing: Callable[[str], bool] = lambda path: False
+        self.unseen: Callable[[str], bool] = lambda path: False
         self.walked = False
         self.unsure: set[str] = set()
         self.kept: Collection[str] = ()
@@ -111,6 +114,10 @@ class IndexView:
         homes = self.store.homes(set(contents))
         return sum(content not in homes for content in contents)
 
+    def is_walked(self, path: str) -> bool:
+        """Whether what was at `path` at the start has been looked at."""
+        return self.walked and not self.unseen(path)
+
     # -- changing --------------------------------------------------------------------------------
 
     def next_sequence(self) -> int:
@@ -141,7 +148,7 @@ class IndexView:
         if known is not None and known.rank != entry.rank:
             return
         if known is None and not self.changing(path):
-            if self.walked or not self._needs_no_lefting(entry):
+            if self.is_walked(path) or not self._needs_no_lefting(entry):
                 return
             if len(self.begun) >= BEGUN_MAX:
                 return
@@ -163,13 +170,17 @@ class IndexView:
                 self.store.drop_begun(path)
 
     def all_walked(self) -> None:
-        """Everything in the share has been looked at. Versions at paths that still change stay in
-        memory for this life."""
+        """Everything in the share has been looked at, except for what is unseen. Versions at paths
+        that still change stay in memory for this life."""
         self.walked = True
-        self.begun_is_over(*(path for path in self._guessed if not self.changing(path)))
-        for path in [path for path in self._kept_begun if not self.changing(path)]:
+        self.begun_is_over(*(path for path in self._guessed if self._is_over(path)))
+        for path in [path for path in self._kept_begun if self._is_over(path)]:
             self._kept_begun.discard(path)
             self.store.drop_begun(path)
+
+    def _is_over(self, path: str) -> bool:
+        """Whether what an earlier life put there is known, and nothing is being put there."""
+        return not self.unseen(path) and not self.changing(path)
 
     def change_row(self, rows: list[Row], row: Row, after: Row) -> None:
         """One row of a path changes from `row` to `after`."""

@@ -70,7 +70,8 @@ class Resolver:
             if theirs is None:
                 return None
             is_here = ours is not None and not ours.entry.deleted
-            if theirs.entry.deleted and not is_here and path in self._index_view.unsure:
+            unknown = path in self._index_view.unsure or self._index_view.unseen(path)
+            if theirs.entry.deleted and not is_here and unknown:
                 return None  # what may lie there is perhaps what this delete deleted
             if held is not None and held.is_above(theirs.entry):
                 return None
@@ -123,8 +124,8 @@ class Resolver:
 
     def _is_in_doubt(self, path: str) -> bool:
         """Whether an operation may have put something else there than our index has: what ours
-        lost to. Then nothing follows from ours before a look tells, or the first walk."""
-        begun = not self.walked and path in self._index_view.begun
+        lost to. Then nothing follows from ours before a look tells, or the first walk there."""
+        begun = path in self._index_view.begun and not self._index_view.is_walked(path)
         return begun or path in self._index_view.unsure
 
     def bury(self, path: str) -> bool:
