@@ -23,7 +23,7 @@ MADE: Final = (
         (
             Edit(
                 "leftzmq/sync/versions/absent_deletes.py",
-                "        if not self._resolver.walked or not",
+                "        if not self._index_view.is_walked(folder) or not",
                 "        if folder or not",
             ),
         ),
@@ -52,8 +52,8 @@ MADE: Final = (
         (
             Edit(
                 "leftzmq/sync/versions/resolver.py",
-                "not is_here and path in self._index_view.unsure:",
-                "False and path in self._index_view.unsure:",
+                "unknown = path in self._index_view.unsure or",
+                "unknown =",
             ),
             Edit(
                 "leftzmq/sync/versions/resolver.py",
