@@ -169,6 +169,17 @@ class AgentAway(LeftError):
     """No agent answers on the admin socket of this state directory."""
 
 
+class OtherAnswer(LeftError):
+    """The agent's answer lacks what this command needs: it runs another version."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the agent that runs is of another version than this command",
+            "",
+            "start the agent again, with the version that is installed",
+        )
+
+
 class NotStarted(LeftError):
     """An agent of the demo did not start. `do` holds the last lines of its log."""
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from msgspec import UNSET, Struct, UnsetType, convert, to_builtins
+from msgspec import UNSET, Struct, UnsetType, ValidationError, convert, to_builtins
+
+from leftzmq.errors import OtherAnswer
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -23,8 +25,11 @@ class Reply(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Self:
         """Return the answer that has these fields; fields that are not known are ignored. The
-        inverse of `fields`. Raises msgspec.ValidationError."""
-        return convert(fields, cls)
+        inverse of `fields`. Raises OtherAnswer."""
+        try:
+            return convert(fields, cls)
+        except ValidationError:
+            raise OtherAnswer from None
 
 
 # ---- what any question may be answered with -----------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from leftzmq.errors import OtherAnswer
 from leftzmq.runtime.event_log import EventLog
 from leftzmq.sync.actions import declined
 from leftzmq.wire.local import EventKind, decode_reply, encode_reply
@@ -94,3 +95,9 @@ def test_events_are_the_bytes_of_their_map() -> None:
     events = [["ready", 1, 1795600001.5, {}], ["scan", 2, 1795600002.5, fields]]
     assert encode_reply(log.reply(0)) == encode_reply({"began": 1795600000.0, "events": events})
     assert log.reply(1)["events"] == events[1:]
+
+
+@pytest.mark.parametrize("answer", [{}, {"in_sync": True}, {"in_sync": "yes"}])
+def test_an_answer_of_another_version_is_a_sentence(answer: dict[str, Any]) -> None:
+    with pytest.raises(OtherAnswer, match="another version"):
+        Waited.of(answer)
