@@ -140,8 +140,7 @@ class Peers:
     def start(self, now: float) -> None:
         for peer in self.by_key.values():
             peer.since = now
-            if not peer.dials:
-                peer.away, peer.away_why = Away.NO_ADDRESS, _NO_ADDRESS
+            _to_be_met(peer)
 
     def on_peer_listed(self, fact: PeerListed, now: float) -> Outputs:
         """The device is a peer from now on; or its entry says something else of its address."""
@@ -153,9 +152,7 @@ class Peers:
             self.refused_keys.forget(fact.text)
         peer.dials = fact.dials
         if peer.state is PeerPhase.AWAY:
-            peer.away, peer.away_why, peer.told = None, "", None
-            if not peer.dials:
-                peer.away, peer.away_why = Away.NO_ADDRESS, _NO_ADDRESS
+            _to_be_met(peer)
         return []
 
     def on_peer_unlisted(self, fact: PeerUnlisted, now: float) -> Outputs:
@@ -480,6 +477,13 @@ class Peers:
             return []
         peer.refusal_told = why
         return [Tell(EventKind.REFUSED, {"device": peer.name, "why": why})]
+
+
+def _to_be_met(peer: Peer) -> None:
+    """Nothing is known yet of why the device is not connected, except that it has no address."""
+    peer.away, peer.away_why, peer.told = None, "", None
+    if not peer.dials:
+        peer.away, peer.away_why = Away.NO_ADDRESS, _NO_ADDRESS
 
 
 def halted_there(cause: StopCause | None) -> str:
