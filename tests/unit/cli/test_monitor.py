@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from leftzmq.cli.monitor import Tail
 from leftzmq.errors import AgentAway
 from leftzmq.runtime.event_log import KEPT_BYTES, KEPT_EVENTS, EventLog
@@ -48,6 +50,7 @@ def test_only_the_last_events_are_kept() -> None:
     assert shown == list(range(6, KEPT_EVENTS + 6)) and not said
 
 
+@pytest.mark.slow
 def test_what_is_kept_fits_an_answer_however_long_the_events_are() -> None:
     agent = Agent()
     for _ in range(2 * KEPT_EVENTS):

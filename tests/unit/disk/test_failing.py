@@ -144,6 +144,7 @@ def test_what_a_user_writes_in_the_instant_stays_in_the_share(
         assert USER in in_share(share) or not written, (disk.said, outcome)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("far_trash")
 @pytest.mark.parametrize("row", ROWS)
 @pytest.mark.parametrize("verb", ["remove", "folder", "file"])

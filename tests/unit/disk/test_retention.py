@@ -265,6 +265,7 @@ def test_what_a_crash_left_half_way_goes_at_the_next_sweep(
     assert names(trash) == set()
 
 
+@pytest.mark.slow
 def test_a_step_is_bounded_whatever_there_is(trash: Path) -> None:
     for age in range(40):
         batch(trash, (40 + age) * DAY_NS, *(f"d{i % 7}/f{i}" for i in range(50)))

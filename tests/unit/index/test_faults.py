@@ -71,6 +71,7 @@ def states(base: Path) -> list[list[object]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", IndexFault)
 def test_each_fault_at_every_statement(fault: IndexFault, tmp_path: Path) -> None:
     allowed = states(tmp_path)

@@ -17,6 +17,7 @@ from tests.unit.sync.test_mesh import together
 FILES = 1500
 
 
+@pytest.mark.slow
 def test_many_small_files_take_few_gets_flushes_and_commits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def test_a_named_version_is_restored(mesh: Mesh) -> None:
     assert tree["letters/f"][1] == b"one" and tree["second"][1] == b"second"  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_a_deleted_tree_comes_back_whole(mesh: Mesh) -> None:
     a, b = mesh.devices["A"], mesh.devices["B"]
     contents = {f"photos/{i % 5}/{i}": os.urandom(20) for i in range(300)}

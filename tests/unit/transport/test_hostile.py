@@ -89,6 +89,7 @@ def test_a_frame_of_a_gibibyte_is_cut_off_at_its_head(tmp_path, kind, flags):
         serves(a, friend, 1)
 
 
+@pytest.mark.slow
 def test_many_silent_connections_do_not_keep_a_friend_out(tmp_path):
     with sides(tmp_path, 2) as (a, friend):
         silent = [dial(a, Socket.CONTROL) for _ in range(200)]

@@ -105,6 +105,7 @@ class Slow(Mesh):
         self.settle()
 
 
+@pytest.mark.slow
 def test_an_edit_told_by_who_tells_of_anothers_flood_too_does_not_wait_behind_it(
     tmp_path: Path,
 ) -> None:
@@ -131,6 +132,7 @@ def test_an_edit_told_by_who_tells_of_anothers_flood_too_does_not_wait_behind_it
         device.end()
 
 
+@pytest.mark.slow
 def test_while_the_user_changes_something_what_comes_is_carried_out_in_short_pieces(
     tmp_path: Path,
 ) -> None:

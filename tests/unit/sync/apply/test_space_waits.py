@@ -190,6 +190,7 @@ def test_a_rename_needs_no_room(mesh: Mesh, disk: Disk) -> None:
     together(mesh)
 
 
+@pytest.mark.slow
 def test_tickets_that_wait_take_no_place_in_the_window(
     mesh: Mesh, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,6 +86,7 @@ def test_what_has_room_in_the_end_goes_on_by_itself(mesh: Mesh, disk: Disk) -> N
     assert lists_asked_for(b) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", ["one", "two"])
 def test_four_tebibytes_are_expanded_in_short_steps(mesh: Mesh, disk: Disk, shape: str) -> None:
     a, b, m = (mesh.devices[name] for name in "ABM")

@@ -280,6 +280,7 @@ def test_a_page_of_a_device_without_a_bit_that_is_no_beginning_is_asked_for_anew
         assert crowd.keys[0] in crowd.asked
 
 
+@pytest.mark.slow
 def test_in_a_mesh_with_fewer_bits_than_indexes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,6 +103,7 @@ def test_what_is_no_message_and_who_is_no_peer_is_refused_elsewhere() -> None:
         assert rate_limits.admit(OTHER, encode(Open(VERSION)), 1.0) is None
 
 
+@pytest.mark.slow
 def test_thousands_of_files_at_once_trip_nothing(tmp_path: Path) -> None:
     """No time passes in the mesh while they are sent: only bursts and what was asked for count.
     What is refused would be a Drop, at which the mesh raises."""

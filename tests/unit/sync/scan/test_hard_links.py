@@ -136,6 +136,7 @@ def test_a_name_outside_of_the_share_is_polled_and_looked_at_when_somebody_waits
         assert (b.share / "z").read_bytes() == data
 
 
+@pytest.mark.slow
 def test_many_of_them_are_polled_bit_by_bit(mesh: Counting, tmp_path: Path) -> None:
     a = mesh.devices["A"]
     count = 3 * STEP_NAMES

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from leftzmq.sync.facts import PathsTouched, Touch
 from leftzmq.sync.scan.look_queue import TOUCHED_PATHS_MAX
 from tests.helpers.mesh import Mesh
 from tests.sim.node import FOLDER
 
 
+@pytest.mark.slow
 def test_a_storm_of_names_is_noted_up_to_a_bound_and_hides_nothing(tmp_path: Path) -> None:
     mesh = Mesh(tmp_path, "AB")
     a, b = mesh.devices.values()

@@ -21,6 +21,7 @@ def assert_folders_are_last(at: dict[str, int]) -> None:
         assert not above or at[above] > number, f"{above} is told before {path}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folders", [3, 150])
 def test_a_new_device_tells_a_folders_delete_after_those_below_it(
     tmp_path: Path, folders: int
