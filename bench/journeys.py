@@ -14,13 +14,15 @@ journeys, of one new file of 1,000 bytes:
 A stay is a stretch of the run in which control does not leave a place. The place is the package
 (leftzmq.<a>.<b> in sync and disk, else leftzmq.<a>; with --modules the module) whose function is
 called and has not returned. A function of the mesh, of Python, of a library, or one that Python
-makes (of a dataclass), counts for the place that called it.
+makes (of a dataclass), counts for the place that called it. The last column leaves out the stays in
+values and stores (tree, index, disk/fs, content, wire).
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import itertools
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -41,6 +43,10 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 PACKAGE: Final = ROOT / "leftzmq"
 DIVIDED: Final = ("sync", "disk")
 """Each of their packages is a place."""
+VALUES_AND_STORES: Final = tuple(
+    f"leftzmq.{place}" for place in ("tree", "index", "disk.fs", "content", "wire")
+)
+"""A call into these makes a value or reads a row; then control is where it was."""
 
 
 # -- modules and arrows --------------------------------------------------------------------------
@@ -199,11 +205,14 @@ def main() -> None:
         counts, arrows = parts_of(inside)
         each = ", ".join(f"{part} {count}" for part, count in counts.items())
         print(f"{inside or PACKAGE.name:<16}{len(counts):>7}{len(arrows):>8}  {each}")
-    print(f"\n{'journey':<16}{'stays':>7}{'in':>8}  {'modules' * options.modules or 'packages'}")
+    places_are = "modules" if options.modules else "packages"
+    print(f"\n{'journey':<16}{'stays':>7}{'in':>8}  {places_are}; stays without values and stores")
     with tempfile.TemporaryDirectory() as base:
         for journey in journeys(Path(base), options.modules):
             places = journey.trail.places
-            print(f"{journey.name:<16}{len(places):>7}{len(set(places)):>8}")
+            walked = [place for place in places if not place.startswith(VALUES_AND_STORES)]
+            stays = len(list(itertools.groupby(walked)))
+            print(f"{journey.name:<16}{len(places):>7}{len(set(places)):>8}  {stays:>28}")
 
 
 if __name__ == "__main__":
