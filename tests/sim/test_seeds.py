@@ -279,6 +279,9 @@ PLANS = {
     "killed when a folder was made on a mount that is away at the start, and deleted elsewhere": (
         "9100147/AB/1000,0,1,3,4,1001,8/0/slow,news_lost,news_twice,watch_lost,careful,skews_s"
     ),
+    "a respelled folder is made before it is considered that its other spelling is gone": (
+        "9604527/AB/4000,0,1,2,4,5,6,4002,4003,4001/0/news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -153,6 +153,24 @@ def test_folders_of_two_spellings_are_never_mixed(story: Story) -> None:
     all_have(world, {"D": "folder", "D/two": b"2"})
 
 
+def test_a_folder_that_comes_as_soon_as_the_other_spelling_is_gone_comes_with_all_in_it(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, a, b, _ = story
+    a.hands.make_folder("d")
+    a.hands.write("d/one", b"1")
+    settle(world)
+    a.hands.make_folders("D/deep")
+    a.hands.write("D/deep/two", b"2")
+    settle(world)
+    assert apart(b) == {"D"}
+    # The folder is made before B turns to what follows from the end of the other spelling.
+    monkeypatch.setattr(world.delays, "job", lambda: 0.0)
+    a.hands.delete("d")
+    settle(world)
+    all_have(world, {"D": "folder", "D/deep": "folder", "D/deep/two": b"2"})
+
+
 def test_an_edit_right_after_a_rename_by_case_makes_no_conflict(story: Story) -> None:
     world, a, b, _ = story
     a.hands.write("foo", b"f")

@@ -24,7 +24,7 @@ from leftzmq.sync.problems import Problems
 from leftzmq.sync.versions.name_clashes import NameClashes
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.sync.versions.resolver import Resolver
-from leftzmq.tree.entry import Entry
+from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import parent_of
 from leftzmq.tree.plan import Moved, Operation
 from leftzmq.wire.local import EventKind
@@ -177,7 +177,11 @@ class Results:
         self._window.leave(path)
         self._window.consider(path)
         self._window.folder_made(path)
-        self._name_clashes.not_apart(path)
+        was_apart = self._name_clashes.not_apart(path)
+        if was_apart and outcome.operation.entry.kind is Kind.DIRECTORY:
+            # What lies below it left the window. That the other spelling is gone may not have been
+            # considered yet, and nothing waits for it any more then.
+            self._window.consider_all()
         out = self._problems.clear(path)
         if spelled is not None:
             self._name_clashes.respelled(path, spelled)
