@@ -282,6 +282,10 @@ PLANS = {
     "a respelled folder is made before it is considered that its other spelling is gone": (
         "9604527/AB/4000,0,1,2,4,5,6,4002,4003,4001/0/news_twice,watch_lost,careful,skews_s"
     ),
+    "a folder is renamed to and fro during the first walk, and others gave its first name up": (
+        "9701265/AB/4000,1,2,4007,4005,4004/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,"
+        "skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

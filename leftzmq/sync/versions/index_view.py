@@ -147,6 +147,11 @@ class IndexView:
         known = self.begun.get(path)
         if known is not None and known.rank != entry.rank:
             return
+        ours = self.ours(path)
+        if known is None and ours is not None and ours.entry.rank > entry.rank:
+            # No operation puts a version there that ours is above. If its bytes come back to a path
+            # that our index has as deleted, a user put them there.
+            return
         if known is None and not self.changing(path):
             if self.is_walked(path) or not self._needs_no_lefting(entry):
                 return

@@ -510,3 +510,36 @@ def test_a_name_that_is_back_with_its_folder_is_not_gone_as_another_name_is_foun
     does(a, "rename", "e", "d")
     tree = together(world)
     assert tree["d/z"][1] == tree["y"][1] == b"one" and tree.keys() == {"d", "d/z", "y"}
+
+
+@pytest.mark.parametrize("mover", "AB")
+@pytest.mark.parametrize("killed", [False, True], ids=["", "killed meanwhile"])
+def test_what_is_moved_to_and_fro_during_the_first_walk_stays(
+    make: Make, mover: str, killed: bool
+) -> None:
+    """C, which is connected to A alone, is the last to have the file's new name. A has the delete
+    of the old one then: nobody but A's user can put the file back under it."""
+    world = make("ABC", ("A", "B"), ("A", "C"))
+    a, c = world.devices["A"], world.devices["C"]
+    does(a, "write", "f", b"of A")
+    together(world)
+    a.kill()
+    log = a.disk.make(Kind.FILE, 0o644)  # it does not stand still, so the walk is not over
+    assert a.disk.top is not None
+    a.disk.change((a.disk.top, b"log", log))
+    a.start()
+    live(world, 0.5)
+    does(world.devices[mover], "rename", "f", "g")
+    while "g" not in tree_of(c) or "f" in tree_of(c):
+        a.disk.write(log, len(log.data), b"more ")
+        a.touched()
+        live(world, 0.02)
+    live(world, 0.05)
+    assert "g" in tree_of(a) and not a.folder.index_view.walked
+    if killed:
+        a.kill()
+    a.hands.rename("g", "f")
+    if killed:
+        a.start()
+    a.touched()
+    assert together(world).keys() == {"f", "log"}
