@@ -175,10 +175,12 @@ class IndexView:
                 self.store.drop_begun(path)
 
     def all_walked(self) -> None:
-        """Everything in the share has been looked at, except for what is unseen. Versions at paths
-        that still change stay in memory for this life."""
+        """Everything in the share has been looked at, except for what is unseen. What an earlier
+        life may have put elsewhere is known then, also where nothing lies that a look would report.
+        Versions at paths that still change, or at which a look is to tell, stay in memory."""
         self.walked = True
-        self.begun_is_over(*(path for path in self._guessed if self._is_over(path)))
+        over = [path for path in self.begun if self._is_over(path)]
+        self.begun_is_over(*(path for path in over if path not in self.unsure))
         for path in [path for path in self._kept_begun if self._is_over(path)]:
             self._kept_begun.discard(path)
             self.store.drop_begun(path)

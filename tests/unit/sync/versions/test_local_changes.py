@@ -543,3 +543,29 @@ def test_what_is_moved_to_and_fro_during_the_first_walk_stays(
         a.start()
     a.touched()
     assert together(world).keys() == {"f", "log"}
+
+
+def test_what_was_put_there_before_a_kill_and_is_gone_may_come_back(make: Make) -> None:
+    """A made a link and was killed before its index knew. B deletes it, and A hears of that before
+    its walk is over. A's user has deleted it as well; he makes it again much later."""
+    world = make("AB")
+    a, b = world.devices["A"], world.devices["B"]
+    does(b, "make_link", "x", b"of B")
+    while a.hands.at("x") is None:
+        live(world, 0.001)
+    assert a.folder.index_view.ours("x") is None
+    a.kill()
+    a.disk.flush_all()
+    does(b, "delete", "x")
+    live(world, 5.0)
+    world.delays.job = lambda: 0.5  # type: ignore[method-assign]
+    a.start()
+    while "x" not in a.folder.index_view.begun:
+        live(world, 0.001)
+    assert not a.folder.index_view.walked
+    a.kill()
+    a.hands.delete("x")
+    a.start()
+    assert together(world) == {}
+    does(a, "make_link", "x", b"of B")
+    assert together(world) == {"x": ("link", b"of B")}
