@@ -286,6 +286,10 @@ PLANS = {
         "9701265/AB/4000,1,2,4007,4005,4004/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
     ),
+    "on a disk that folds names, a folder's other spelling goes right before the folder is made": (
+        "9604744/AB/4000,0,1,5,8,4008,9,4007,4004,10,11,4005,4006,12,15,16/1/slow,news_lost,"
+        "news_twice,watch_lag_s,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

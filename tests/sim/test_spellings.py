@@ -10,7 +10,7 @@ import pytest
 
 from leftzmq.errors import ProblemKind
 from leftzmq.sync.facts import Fact, PathsTouched, Touch
-from leftzmq.sync.jobs import SmallStaged
+from leftzmq.sync.jobs import Apply, Job, SmallStaged
 from tests.sim import plan
 from tests.sim.laws import tree_of
 from tests.sim.node import FOLDER
@@ -331,3 +331,31 @@ def test_what_is_staged_when_the_other_spelling_goes_no_more_is_said_to_be_apart
     assert contents(a) == {"Case": b"mine", "case": b"3"}
     assert contents(b) == {"Case": b"mine"} and apart(b) == {"case"}
     assert b.folder.state.value == "idle"
+
+
+def test_what_lies_below_comes_also_where_its_folder_is_made_within_a_turn(story: Story) -> None:
+    world, a, b, _ = story
+    a.hands.make_folder("d")
+    settle(world)
+    queue = b.queue
+
+    def is_made_at_once(job: Job) -> None:
+        """No turn comes between the two results: that `d` is gone, and that `D` is made."""
+        if isinstance(job, Apply) and job.operations[0].path == "D":
+            b.later(0.0, lambda: b.take(b.runner.run(job)))
+        else:
+            queue(job)
+
+    b.queue = is_made_at_once  # type: ignore[method-assign]
+    a.hands.make_folder("D")
+    a.touched()
+    while b.folder.applier._name_clashes.other("D") is None:
+        world.run_until(world.now + 0.01)
+    a.hands.write("D/in", b"i")
+    a.touched()
+    while not b.folder.index_view.rows("D/in"):
+        world.run_until(world.now + 0.01)
+    a.hands.delete("d")
+    a.touched()
+    settle(world)
+    all_have(world, {"D": "folder", "D/in": b"i"})
