@@ -290,6 +290,10 @@ PLANS = {
         "9604744/AB/4000,0,1,5,8,4008,9,4007,4004,10,11,4005,4006,12,15,16/1/slow,news_lost,"
         "news_twice,watch_lag_s,watch_lost,careful,skews_s"
     ),
+    "a disk that folds names has no memory for a look at a .lefting, nor for taking it back": (
+        "9606748/AB/4000,0,1,2,3,4,5,6,4002/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,"
+        "skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -17,6 +17,7 @@ Knows folders and their listings. Must not know entries, the index or what a cal
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 from unicodedata import normalize
@@ -193,10 +194,9 @@ class SpelledDirectory:
         except FileExistsError as error:
             raise self._taken(name, error) from error
         try:
-            self._check_kept(name)
+            self._keep(name, lambda: self.raw.unlink(name))
         except BaseException:
             file.close()
-            self.raw.unlink(name)
             raise
         return file
 
@@ -208,22 +208,14 @@ class SpelledDirectory:
             self.raw.make_folder(name, mode)
         except FileExistsError as error:
             raise self._taken(name, error) from error
-        try:
-            self._check_kept(name)
-        except BaseException:
-            self.raw.remove_folder(name)
-            raise
+        self._keep(name, lambda: self.raw.remove_folder(name))
 
     def make_link(self, name: str, target: bytes) -> None:
         try:
             self.raw.make_link(name, target)
         except FileExistsError as error:
             raise self._taken(name, error) from error
-        try:
-            self._check_kept(name)
-        except BaseException:
-            self.raw.unlink(name)
-            raise
+        self._keep(name, lambda: self.raw.unlink(name))
 
     def rename_new(self, name: str, to: Directory, to_name: str) -> None:
         try:
@@ -232,21 +224,15 @@ class SpelledDirectory:
             if isinstance(to, SpelledDirectory):
                 raise to._taken(to_name, error) from error
             raise
-        if not isinstance(to, SpelledDirectory):
-            return
-        try:
-            to._check_kept(to_name)
-        except BaseException:
-            to.raw.rename_new(to_name, self.raw, name)
-            raise
+        if isinstance(to, SpelledDirectory):
+            to._keep(to_name, lambda: to.raw.rename_new(to_name, self.raw, name))
 
     def respell(self, name: str, to_name: str) -> None:
         self._check(name)
         if self.spelled(to_name) != name:
             raise FileExistsError(errno.EEXIST, "not another spelling of it", to_name)
         self.raw.respell(name, to_name)
-        if not self._lists(to_name):
-            raise NotKept(to_name)
+        self._keep(to_name, lambda: self.raw.respell(to_name, name))
 
     def _taken(self, name: str, error: FileExistsError) -> FileExistsError:
         """The error for a `name` that cannot be made: `error` if `name` itself is there,
@@ -254,12 +240,22 @@ class SpelledDirectory:
         other = self.spelled(name)
         return error if other is None else OtherSpelling(name, other)
 
-    def _check_kept(self, name: str) -> None:
-        """Raise NotKept if the disk changed the name that was just made. Some disks change it to
-        small letters or another form of Unicode, or drop a dot at the end. Nobody would find the
-        file under that name."""
-        if not self._lists(name):
-            raise NotKept(name)
+    def _keep(self, name: str, take_back: Callable[[], None]) -> None:
+        """Check a name that was just made. If the disk changed it, or if that cannot be told, it is
+        taken back: NotKept, OSError. Some disks change names to small letters or another form of
+        Unicode, or drop a dot at the end. Nobody would find the file under that name.
+
+        What cannot be taken back either counts as made: an error says that nothing was, so nobody
+        would look after what lies there, and a file that was moved would look deleted."""
+        try:
+            if not self._lists(name):
+                raise NotKept(name)
+        except OSError:
+            try:
+                take_back()
+            except OSError:
+                return
+            raise
 
     # ---- the rest ------------------------------------------------------------------------------
 

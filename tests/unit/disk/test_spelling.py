@@ -3,8 +3,10 @@ names in small letters. What a share's Root says of them goes by the exact spell
 
 from __future__ import annotations
 
+import errno
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from secrets import token_bytes
 
@@ -166,6 +168,69 @@ def test_the_trash_has_a_place_for_both_spellings(root: Root, top: Directory) ->
         top.rename_new("A", spot.folder, spot.name)
     batches = root.folder(".left/trash").names()
     assert len(batches) == 2 and not names(top)
+
+
+# ---- names that cannot be looked at -------------------------------------------------------------
+
+
+MAKING: dict[str, Callable[[Directory], object]] = {
+    "create": lambda top: top.create("new"),
+    "make_folder": lambda top: top.make_folder("new"),
+    "make_link": lambda top: top.make_link("new", b"x"),
+    "rename_new": lambda top: top.rename_new("old", top, "new"),
+    "respell": lambda top: top.respell("old", "OLD"),
+}
+
+
+@pytest.mark.parametrize("call", MAKING)
+def test_what_cannot_be_looked_at_is_not_made_or_counts_as_made(call: str) -> None:
+    for for_long in (False, True):
+        calls, root = folding()
+        top = root.folder("")
+        put(top, "old")
+        fail(calls, call, for_long=for_long)
+        try:
+            MAKING[call](top)
+            is_made = True
+        except OSError:
+            is_made = False
+        calls.before = lambda call, path: None
+        assert is_made == (names(top) != {"old"}), "who made it knows whether it is there"
+        assert is_made == for_long
+
+
+def test_a_file_that_is_stuck_in_the_trash_is_not_taken_for_one_that_a_user_deleted() -> None:
+    calls, root = folding()
+    top = root.folder("")
+    put(top, "a", b"x")
+    remove = Operation(Verb.REMOVE, entry("a", deleted=True), held(top, "a"))
+    fail(calls, "rename_new", for_long=True)
+    (outcome,) = apply(root, [remove], now_ns=time.time_ns())
+    calls.before = lambda call, path: None
+    assert outcome.ending is Ending.FAILED and not names(top)
+    assert outcome.aside is not None and outcome.aside.path.startswith(".left/trash/")
+
+
+def folding() -> tuple[Calls, Root]:
+    """A share on a simulated disk that takes all spellings for one name."""
+    calls = Calls(Disk(time.time_ns, folds=frozenset((1,))))
+    share = Share.over_root(SimRoot(calls), "share", "f", None, True, token_bytes)
+    return calls, share.root
+
+
+def fail(calls: Calls, after: str, *, for_long: bool) -> None:
+    """After the next call of this name the machine has no memory: for one listing, or for all
+    calls."""
+    short = False
+
+    def before(call: str, path: str) -> None:
+        nonlocal short
+        if short:
+            short = for_long
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), path)
+        short = call == after
+
+    calls.before = before
 
 
 # ---- operations ---------------------------------------------------------------------------------
