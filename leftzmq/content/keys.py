@@ -1,6 +1,6 @@
-"""Every key of a folder, derived by purpose from its one secret.
+"""Every key of a folder, derived by purpose from its one secret; and checks of what people copy.
 
-Knows which purposes there are. Must not know where the secret is kept or who holds it.
+Knows which purposes a folder has. Must not know where the secret is kept or who holds it.
 """
 
 from __future__ import annotations
@@ -89,6 +89,16 @@ def device_mark(public_key: bytes) -> bytes:
     key."""
     assert len(public_key) == KEY_BYTES
     return blake3(public_key).digest(DEVICE_MARK_BYTES)
+
+
+def check_bits(purpose: str, data: bytes, bits: int) -> int:
+    """Return a check of `data` for text that a person copies: a number of this many bits (1 to 64).
+
+    It finds mistakes, and proves nothing. Another purpose gives another check, so that one text is
+    not taken for another.
+    """
+    assert 1 <= bits <= 64
+    return int.from_bytes(_derive(data, purpose, 8), "big") >> (64 - bits)
 
 
 def _derive(secret: bytes, purpose: str, length: int) -> bytes:

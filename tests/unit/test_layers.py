@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parents[2] / "leftzmq"
 # in lines before its own, and its own. Rooms on one line do not know each other.
 ORDER = {
     "": (
-        ("errors",),
+        ("crockford", "errors"),
         ("endpoint", "statedir", "tree"),
         ("config", "content", "index"),
         ("disk", "wire"),

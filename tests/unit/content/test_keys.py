@@ -8,7 +8,7 @@ import pytest
 from blake3 import blake3
 
 from leftzmq.content.ids import chunk_id, list_id
-from leftzmq.content.keys import derive_keys, device_mark
+from leftzmq.content.keys import check_bits, derive_keys, device_mark
 
 SECRET = bytes(range(32))
 KEYS = derive_keys(SECRET)
@@ -40,6 +40,14 @@ def test_the_contexts_are_those_of_the_protocol() -> None:
     assert derived("page", 32) == KEYS.page_key
     assert derived("hello", 32) == KEYS.hello_key
     assert int.from_bytes(derived("cut seed", 8), "big") >> 1 == KEYS.cut_seed
+
+
+def test_checks_are_the_top_bits_of_a_derived_key_of_their_purpose() -> None:
+    whole = blake3(b"text", derive_key_context="leftzmq 2026 v1 code 1").digest()
+    for bits in (1, 12, 14, 16, 64):
+        assert check_bits("code 1", b"text", bits) == int.from_bytes(whole, "big") >> (256 - bits)
+    assert check_bits("code 1", b"text", 16) == 0xBC8B
+    assert check_bits("code 2", b"text", 16) != check_bits("code 1", b"text", 16)
 
 
 def test_another_secret_shares_nothing() -> None:
