@@ -55,6 +55,10 @@ class KeyFileError(ConfigError):
     """A key or secret file is malformed or readable by others."""
 
 
+class InvitationError(LeftError):
+    """An invitation code cannot be read, or cannot be made."""
+
+
 class StateLocked(LeftError):
     """Another agent runs on the same state directory."""
 

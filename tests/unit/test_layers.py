@@ -20,8 +20,9 @@ ORDER = {
     "": (
         ("crockford", "errors"),
         ("endpoint", "statedir", "tree"),
-        ("config", "content", "index"),
-        ("disk", "wire"),
+        ("content", "index"),
+        ("config",),
+        ("disk", "pairing", "wire"),
         ("sync",),
         ("transport", "work"),
         ("runtime",),
