@@ -1,7 +1,6 @@
-"""How a device is identified: the endpoint where it listens, and its public key.
+"""Where a device listens: a host and a port.
 
-Knows how both are written. Must not know sockets, nor what a key does: nothing is resolved,
-connected or computed here.
+Knows how they are written. Must not know sockets: nothing is resolved or connected here.
 """
 
 from __future__ import annotations
@@ -9,14 +8,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import Final
 
 from leftzmq.errors import ConfigError
 
-KEY_CHARS: Final = 40  # 32 bytes as z85
-
-# https://rfc.zeromq.org/spec/32/: five characters, in base 85, are four bytes
-_Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _ENDPOINT_DO = "write tcp://HOST:PORT, such as tcp://127.0.0.1:7700 or tcp://[::1]:7700"
 
@@ -57,19 +51,6 @@ class Endpoint:
         if not own and bare in ("0.0.0.0", "::"):
             raise wrong("means every address of a machine, not one that can be called")
         return cls(bare, int(digits))
-
-
-def is_key(text: str) -> bool:
-    """Return whether `text` is a device's public key as z85 writes it (40 characters, 32 bytes)."""
-    if len(text) != KEY_CHARS or any(letter not in _Z85 for letter in text):
-        return False
-    for at in range(0, KEY_CHARS, 5):
-        number = 0
-        for letter in text[at : at + 5]:
-            number = number * 85 + _Z85.index(letter)
-        if number >= 1 << 32:
-            return False
-    return True
 
 
 def _needs_zone(host: str) -> bool:

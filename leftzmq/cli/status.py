@@ -51,7 +51,7 @@ def status(options: argparse.Namespace) -> int:
         return 0
     console = Console(highlight=False, color_system=colour_system())
     if not options.watch:
-        console.print(status_view(answer))
+        console.print(status_view(answer), crop=False)  # a key that is pasted is whole
         return 0
     end_at_once(_SHOW_CURSOR if console.is_terminal else b"")
     with Live(status_view(answer), console=console, auto_refresh=False) as live:

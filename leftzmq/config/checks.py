@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from leftzmq.config.toml_table import Table
 from leftzmq.config.values import Config, DeviceConfig, PeerConfig
+from leftzmq.content.key_text import key_text
 from leftzmq.errors import ConfigError
 
 _PEER_DO: Final = (
@@ -28,7 +29,8 @@ def all_different(found: list[tuple[Table, Any]], key: str) -> None:
     for table, one in found:
         value = getattr(one, key)
         if value is not None and seen.setdefault(value, table.title) != table.title:
-            what = f"is the same as that of {seen[value]}: {value}"
+            shown = key_text(value) if isinstance(value, bytes) else value
+            what = f"is the same as that of {seen[value]}: {shown}"
             do = "each needs its own" if key != "key" else "one device is one [[peer]]"
             raise ConfigError(what, table.where(key), do)
 
@@ -45,8 +47,8 @@ def nobody_is_us(device: DeviceConfig, found: list[tuple[Table, PeerConfig]]) ->
                 raise ConfigError(what, table.where(key), _PEER_DO)
 
 
-def nobody_has_our_key(config: Config, key: str) -> None:
-    """Raise ConfigError if a [[peer]] has `key` (z85), which is this device's own."""
+def nobody_has_our_key(config: Config, key: bytes) -> None:
+    """Raise ConfigError if a [[peer]] has `key` (32 bytes), which is this device's own."""
     for n, peer in enumerate(config.peers, start=1):
         if peer.key == key:
             where = f"{config.file}: [[peer]] no. {n} key"

@@ -32,7 +32,8 @@ from leftzmq.config.values import (
     Limits,
     PeerConfig,
 )
-from leftzmq.endpoint import KEY_CHARS, Endpoint, is_key
+from leftzmq.content.key_text import read_key
+from leftzmq.endpoint import Endpoint
 from leftzmq.errors import ConfigError
 
 MAX_FILE_BYTES: Final = 1 << 20
@@ -151,9 +152,10 @@ def _limits(table: Table) -> Limits:
 
 def _peer(table: Table) -> PeerConfig:
     table.allow("name", "address", "key")
-    name, key = table.name("name"), table.text("key") or None
-    if key is not None and not is_key(key):
-        what = f"is not a device's key: {len(key)} characters, {KEY_CHARS} of z85 are wanted"
+    name, text = table.name("name"), table.text("key")
+    try:
+        key = read_key(text) if text else None
+    except ValueError as error:
         do = "copy what `leftzmq id` prints on that device"
-        raise ConfigError(what, table.where("key"), do)
+        raise ConfigError(str(error), table.where("key"), do) from None
     return PeerConfig(name, table.endpoint("address", own=False), key)

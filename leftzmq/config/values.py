@@ -76,11 +76,11 @@ class FolderConfig:
 
 @dataclass(frozen=True, slots=True)
 class PeerConfig:
-    """One [[peer]]. address: None = it dials us; key (z85): None = shown, never connected."""
+    """One [[peer]]. address: None = it dials us; key (32 bytes): None = shown, never connected."""
 
     name: str
     address: Endpoint | None = None
-    key: str | None = None
+    key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,11 +124,11 @@ class Agent:
         self._opened.callback(self._state.close)
         self._keys = device_key.load_or_make(self._state.device_key_file)
         self.device = self._keys.public
-        nobody_has_our_key(self.config, device_key.public_text(self.device))
+        nobody_has_our_key(self.config, self.device)
         self._peers = [
-            Peer(device_key.parse_public(peer.key), peer.name, peer.address is not None, peer.key)
+            Peer(DeviceKey(key), peer.name, peer.address is not None, device_key.public_text(key))
             for peer in self.config.peers
-            if peer.key
+            if (key := peer.key)
         ]
         self._listed = {bytes(peer.key) for peer in self._peers}  # the gate asks it
         self._keyless = [peer.name for peer in self.config.peers if not peer.key]
@@ -283,24 +283,23 @@ class Agent:
 
     def _dial(self, peer: PeerConfig) -> None:
         if peer.key and peer.address:
-            key = device_key.parse_public(peer.key)
-            self.bus.dial(key, peer.address.host, peer.address.port)
+            self.bus.dial(DeviceKey(peer.key), peer.address.host, peer.address.port)
 
     def _read_peers(self) -> None:
         """Takes over what changed in the [[peer]] entries. A file that is wrong changes nothing."""
         self._peers_are_due, self._next_read = False, time.monotonic() + NOTICED_S
         try:
             config = load(self.config.file)
-            nobody_has_our_key(config, device_key.public_text(self.device))
+            nobody_has_our_key(config, self.device)
             platform.require(len(config.peers))
         except LeftError as error:
             self._say("", f"the peers stay as they are: {error}")
             return
         found = changes(self.config, config)
         for peer in found.removed:
-            self._unlist(device_key.parse_public(peer.key or ""))
+            self._unlist(_key_of(peer))
         for peer in found.moved:
-            key = device_key.parse_public(peer.key or "")
+            key = _key_of(peer)
             self.bus.undial(key)
             gone = Link(key, Way.DIALED)
             self._handle(LinkClosed(gone, "peer.toml has another address of it"))
@@ -319,10 +318,10 @@ class Agent:
 
     def _list(self, peer: PeerConfig) -> None:
         """The peer may connect, and is dialed, from now on; or it is dialed elsewhere."""
-        assert peer.key is not None, "peers without a key are not listed"
-        key = device_key.parse_public(peer.key)
+        key = _key_of(peer)
         self._listed.add(bytes(key))
-        self._handle(PeerListed(key, peer.name, peer.address is not None, peer.key))
+        text = device_key.public_text(key)
+        self._handle(PeerListed(key, peer.name, peer.address is not None, text))
         self._dial(peer)
 
     def _unlist(self, device: DeviceKey) -> None:
@@ -454,3 +453,8 @@ class Agent:
             self.bus.rebind()
             text = f"{used >> 20} MiB in memory: the sockets were bound anew"
             self._say("", text)
+
+
+def _key_of(peer: PeerConfig) -> DeviceKey:
+    assert peer.key is not None, "peers without a key are not listed"
+    return DeviceKey(peer.key)

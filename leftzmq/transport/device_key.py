@@ -1,7 +1,7 @@
 """The device key: a CURVE key pair in a private file. Its public half IS the device.
 
-Knows the file's format and z85. Must not know who may connect (zap_gate does), nor where the state
-lies.
+Knows the file's format, which has z85. Must not know who may connect (zap_gate does), nor where the
+state lies.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 import zmq
 from zmq.utils import z85
 
-from leftzmq.endpoint import is_key
+from leftzmq.content.key_text import key_text, read_key, z85_key
 from leftzmq.errors import ConfigError, KeyFileError
 from leftzmq.statedir import make_private, read_private
 from leftzmq.sync.link import DeviceKey
@@ -53,17 +53,17 @@ def make_anew(path: Path) -> DeviceKeyPair:
 
 
 def public_text(key: bytes) -> str:
-    """Return the z85 form of a public key (40 characters), as `leftzmq id` prints it."""
-    text: bytes = z85.encode(key)
-    return text.decode()
+    """Return the text of a public key (32 bytes), as `leftzmq id` prints it."""
+    return key_text(key)
 
 
 def parse_public(text: str) -> DeviceKey:
-    """The inverse of `public_text`. Raises ConfigError."""
-    if not is_key(text):
+    """The inverse of `public_text`; z85 is read, too. Raises ConfigError."""
+    try:
+        return DeviceKey(read_key(text))
+    except ValueError as error:
         do = "copy what `leftzmq id` prints on that device"
-        raise ConfigError("is not a device's key", repr(text[:60]), do)
-    return DeviceKey(z85.decode(text))
+        raise ConfigError(str(error), repr(text[:70]), do) from None
 
 
 def _parse(data: bytes, path: Path) -> DeviceKeyPair:
@@ -71,7 +71,7 @@ def _parse(data: bytes, path: Path) -> DeviceKeyPair:
     pairs = [tuple(line.split()) for line in lines if line.strip()]
     found = {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
     well_formed = len(pairs) == len(found) == 2 and found.keys() == {"public", "secret"}
-    if not well_formed or not all(map(is_key, found.values())):
+    if not well_formed or None in map(z85_key, found.values()):
         raise KeyFileError("is not a device key file", str(path), _DO)
     if zmq.curve_public(found["secret"].encode()).decode() != found["public"]:
         raise KeyFileError("the public key is not that of the secret one", str(path), _DO)

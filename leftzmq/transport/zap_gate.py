@@ -83,12 +83,11 @@ class Gate:
         (key,) = credentials
         if len(key) != _KEY_BYTES:
             return b"400", b"not a key", b""
-        text = public_text(key)
         if key != self.guest and not self._context.allowed(key):
-            stranger = Stranger(text, _printable(address))
-            self._refuse(key, f"{text} from {stranger.address}", stranger)
+            stranger = Stranger(public_text(key), _printable(address))
+            self._refuse(key, f"{stranger.key} from {stranger.address}", stranger)
             return b"400", b"not in the list of peers", b""
-        return b"200", b"", text.encode()
+        return b"200", b"", z85.encode(key)
 
     def _refuse(self, key: bytes, detail: str, stranger: Stranger | None = None) -> None:
         if self.guest is None:  # the strangers of the self-test are our own

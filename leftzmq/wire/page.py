@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from leftzmq.content.key_text import key_beginning
 from leftzmq.content.keys import FolderKeys
 from leftzmq.content.seal import open_page, seal_page
 from leftzmq.errors import Refusal, Refused, counted
@@ -119,7 +120,7 @@ def read_plaintext(plain: bytes, *, device: bytes, folder: str) -> Page:
     # The sender's key is inside the seal, too. So no member can send another member's page as its
     # own, although all members of a folder have the folder's key.
     if wire.device != device:
-        raise Refused(Refusal.NOT_ITS_NAME, f"a page of {wire.device.hex()[:16]}")
+        raise Refused(Refusal.NOT_ITS_NAME, f"a page of {key_beginning(wire.device)}")
     if wire.folder != folder:
         raise OtherFolder(wire.folder, Life(wire.life))
     _check_sequences(wire)

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from zmq.utils import z85
 
 from leftzmq.cli.demo.capture import Capture, can_capture
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
+from leftzmq.content.key_text import read_key
 from leftzmq.errors import Refusal
 
 DEADLINE_S = 30.0
@@ -314,10 +316,11 @@ def test_a_copy_of_a_device_gets_a_key_of_its_own_and_goes_on(stage: Stage) -> N
     a.stop()
     made = run("admin", "id", "--new", "-c", config(a))
     key = made.stdout.strip()
-    assert made.returncode == 0 and key != a.key and len(key) == 40
+    assert made.returncode == 0 and key != a.key and len(key) == 62
     assert run("admin", "id", "-c", config(a)).stdout == f"{key}\n"
     old = a.state / "device.key.old"
-    assert a.key in old.read_text() and old.stat().st_mode & 0o777 == 0o600
+    assert "public " + z85.encode(read_key(a.key)).decode() in old.read_text()
+    assert old.stat().st_mode & 0o777 == 0o600
     b.stop()
     Path(config(b)).write_text(Path(config(b)).read_text().replace(a.key, key))
     (b.share / "f").write_bytes(b"two")

@@ -102,7 +102,7 @@ def test_what_happened_before_a_mistake_is_in_a_file_that_is_named(
     assert "a mistake that was planted" in text and "Traceback" in text and "in broken" in text
     assert re.search(r"PathsTouched folder='share' len\(touches\)=\d+ first=\('trigger'", text)
     assert re.search(r"LinkOpened link\.device='B'|link\.device='B'", text)
-    assert CONTENT.decode() not in text and stage.actors[1].key not in text
+    assert CONTENT.decode() not in text and stage.actors[1].key[:13] not in text
     assert (a.home.parent / "share.secret").read_text().strip() not in text
     a._within = ()
     a.start()

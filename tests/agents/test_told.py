@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from leftzmq.cli.demo.stage import Actor, Stage, wait_until
+from leftzmq.content.key_text import key_text
 from leftzmq.transport.ipc.client import ask
 
 DEADLINE_S = 20.0
@@ -83,7 +84,7 @@ def test_a_refused_key_is_the_reason_also_after_nobody_answered_and_is_pasted_th
 
 def test_another_key_at_that_address_is_told(stage: Stage) -> None:
     a, b = stage.actors
-    change(a, b.key, f"{b.key[:-5]}{'00000' if b.key[-5:] != '00000' else '00001'}")
+    change(a, b.key, key_text(bytes(range(32))))
     a.start()
     b.start()
     soon(lambda: peer(a), ("not connected", "hung up"))

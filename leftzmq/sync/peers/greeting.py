@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from leftzmq.content.key_text import key_beginning
 from leftzmq.content.keys import device_mark
 from leftzmq.errors import Away, Refusal, Refused, StopCause
 from leftzmq.sync.actions import Drop, Outputs, Send, Subscribe, Tell
@@ -96,7 +97,7 @@ class Peers:
 
     def name(self, device: DeviceKey | None) -> str:
         peer = self.by_key.get(device) if device else None
-        return peer.name if peer else (device.hex()[:16] if device else "somebody")
+        return peer.name if peer else (key_beginning(device) if device else "somebody")
 
     def maker(self, writer: Life) -> str:
         """Return the name of the peer whose life this is, by the mark in the life; "": no

@@ -13,6 +13,7 @@ from rich.console import Console
 from leftzmq.cli.demo.bars import Bars
 from leftzmq.cli.demo.stage import Actor
 from leftzmq.cli.status import sources_of, status_view
+from leftzmq.content.key_text import key_text
 
 Status = dict[str, Any]
 NOON = datetime(2026, 10, 5, 12, 0, 7).timestamp()
@@ -74,7 +75,7 @@ def answer(*folders: Status, **fields: object) -> Status:
 
 def shown(status: Status, width: int = 100) -> str:
     console = Console(file=io.StringIO(), width=width, highlight=False)
-    console.print(status_view(status))
+    console.print(status_view(status), crop=False)
     return cast(io.StringIO, console.file).getvalue()
 
 
@@ -159,7 +160,7 @@ def test_many_members_do_not_flood() -> None:
 
 @pytest.mark.parametrize("width", [50, 60, 80])
 def test_a_stranger_is_shown_as_it_can_be_pasted(width: int) -> None:
-    key = "!@v[U5/Q+MrtJ!66J]ir1y{4p642=gJ.F0lQRR#]"
+    key = key_text(bytes(range(32)))
     seen = {"key": key, "address": "192.0.2.7", "first": NOON, "last": NOON}
     text = shown(answer(folder(), strangers=[seen] * 9), width)
     assert "and 6 more" in text

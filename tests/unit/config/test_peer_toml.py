@@ -18,12 +18,14 @@ from leftzmq.config import (
     PeerConfig,
     load,
     load_device,
+    nobody_has_our_key,
 )
-from leftzmq.endpoint import is_key
+from leftzmq.content.key_text import key_text, read_key
 from leftzmq.errors import ConfigError
 
 KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"  # the zmq_curve manual's example keys
-OTHER_KEY = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
+KEY_BYTES = read_key(KEY)
+SHOWN = key_text(KEY_BYTES)  # the same key, as `leftzmq id` prints it
 DEVICE = """
 [device]
 name = "peer-a"
@@ -71,7 +73,7 @@ def test_a_whole_file_becomes_values_with_absolute_paths(tmp_path: Path) -> None
             "peer-a", tmp_path / "state", Endpoint("127.0.0.1", 7700), Endpoint("::1", 7), None
         ),
         folders=(FolderConfig("share", tmp_path / "share", tmp_path / "share.secret"),),
-        peers=(PeerConfig("peer-b", Endpoint("127.0.0.1", 7710), KEY),),
+        peers=(PeerConfig("peer-b", Endpoint("127.0.0.1", 7710), KEY_BYTES),),
     )
 
 
@@ -96,8 +98,17 @@ def test_the_shipped_file_loads_as_it_is_and_its_examples_are_known_keys(tmp_pat
     examples = re.sub(r'^(?:# )+(?=\w+ += "|\[\[)', "", shipped, flags=re.MULTILINE)
     text = examples.replace("paste its key here", KEY)
     config = load(written(tmp_path / "config", text))
-    assert config.peers == (PeerConfig("peer-b", Endpoint("192.168.1.20", 7700), KEY),)
+    assert config.peers == (PeerConfig("peer-b", Endpoint("192.168.1.20", 7700), KEY_BYTES),)
     assert config.device.bulk == Endpoint("127.0.0.1", 7701)
+
+
+@pytest.mark.parametrize("text", [KEY, SHOWN, SHOWN.replace("-", ""), f" {SHOWN.upper()} "])
+def test_a_key_is_read_in_each_of_its_forms_and_ours_is_found(tmp_path: Path, text: str) -> None:
+    config = load(written(tmp_path, DEVICE + FOLDER + PEER.replace(KEY, text)))
+    assert config.peers == (PeerConfig("peer-b", Endpoint("127.0.0.1", 7710), KEY_BYTES),)
+    nobody_has_our_key(config, bytes(32))
+    with pytest.raises(ConfigError, match=r"no. 1 key: is this device's own key \(a \[\[peer"):
+        nobody_has_our_key(config, KEY_BYTES)
 
 
 @pytest.mark.parametrize("line", ["", 'key = ""\n'])
@@ -201,7 +212,11 @@ def test_a_wrong_type_says_what_is_wanted_and_what_was_found(
         (DEVICE + FOLDER + PEER + PEER, "peer.toml: [[peer]] no. 2 name: is the same as that of"),
         (
             DEVICE + FOLDER + PEER + PEER.replace("peer-b", "peer-c"),
-            f"peer.toml: [[peer]] no. 2 key: is the same as that of [[peer]] no. 1: {KEY}",
+            f"peer.toml: [[peer]] no. 2 key: is the same as that of [[peer]] no. 1: {SHOWN}",
+        ),
+        (
+            DEVICE + FOLDER + PEER + PEER.replace("peer-b", "peer-c").replace(KEY, SHOWN.upper()),
+            f"peer.toml: [[peer]] no. 2 key: is the same as that of [[peer]] no. 1: {SHOWN}",
         ),
         (
             DEVICE + FOLDER + PEER.replace("peer-b", "peer-a"),
@@ -213,9 +228,14 @@ def test_a_wrong_type_says_what_is_wanted_and_what_was_found(
             "tcp://127.0.0.1:7700",
         ),
         (
-            DEVICE + FOLDER + PEER.replace(KEY, "..."),
-            "peer.toml: [[peer]] no. 1 key: is not a device's key: 3 characters, 40 of z85 "
+            DEVICE + FOLDER + PEER.replace(KEY, "abc"),
+            "peer.toml: [[peer]] no. 1 key: is not a device's key: 3 letters and digits, 54 "
             "are wanted (copy what `leftzmq id` prints on that device)",
+        ),
+        (
+            DEVICE + FOLDER + PEER.replace(KEY, SHOWN[:-1] + ("1" if SHOWN[-1] != "1" else "2")),
+            "peer.toml: [[peer]] no. 1 key: is not a device's key: there is a mistake in it, its "
+            "check does not fit (copy what `leftzmq id` prints on that device)",
         ),
         (
             DEVICE + FOLDER + PEER.replace(KEY, KEY[:-1] + "~"),
@@ -382,12 +402,6 @@ def test_only_our_own_sockets_take_any_port_and_every_address() -> None:
 def test_what_is_no_endpoint(text: str) -> None:
     with pytest.raises(ConfigError, match=r"write tcp://HOST:PORT, such as"):
         Endpoint.parse(text, "here", own=True)
-
-
-def test_a_key_is_40_characters_that_stand_for_32_bytes() -> None:
-    assert is_key(KEY) and is_key(OTHER_KEY) and is_key("0" * 40)
-    assert not is_key("#" * 40)  # 85^5 - 1 does not fit into four bytes
-    assert not is_key(KEY + "0") and not is_key(KEY[1:]) and not is_key(" " * 40)
 
 
 def test_what_a_folder_may_take_up_is_configurable(tmp_path: Path) -> None:

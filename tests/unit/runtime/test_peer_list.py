@@ -11,14 +11,14 @@ from leftzmq.config import Config, DeviceConfig, Endpoint, FolderConfig, PeerCon
 from leftzmq.runtime.peer_list import PeerChanges, changes
 
 HERE = Endpoint("127.0.0.1", 7700)
-B = PeerConfig("b", Endpoint("192.168.1.2", 7700), "k" * 40)
-C = PeerConfig("c", None, "l" * 40)
+B = PeerConfig("b", Endpoint("192.168.1.2", 7700), b"k" * 32)
+C = PeerConfig("c", None, b"l" * 32)
 KEYLESS = PeerConfig("d", Endpoint("192.168.1.4", 7700))
 FOLDER = FolderConfig("share", Path("/share"), Path("/secret"))
 BEFORE = Config(Path("/peer.toml"), DeviceConfig("a", Path("/state"), HERE), (FOLDER,), (B, C))
 
-KEYED = replace(KEYLESS, key="n" * 40)
-OTHER_KEY, OTHER_NAME = replace(B, key="m" * 40), replace(B, name="bb")
+KEYED = replace(KEYLESS, key=b"n" * 32)
+OTHER_KEY, OTHER_NAME = replace(B, key=b"m" * 32), replace(B, name="bb")
 MOVED, UNREACHABLE = replace(B, address=Endpoint("192.168.1.9", 7700)), replace(B, address=None)
 
 
