@@ -294,6 +294,10 @@ PLANS = {
         "9606748/AB/4000,0,1,2,3,4,5,6,4002/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
     ),
+    "a folder is found that was deleted, and what is in it is found at the end of its walk": (
+        "9703129/AB/0,1,2,5,6,2003,11,12,2000,17,18,2002,26/0/lag_s,slow,news_lost,news_twice,"
+        "watch_lost,careful"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -21,7 +21,7 @@ from leftzmq.sync.apply.work_window import WorkWindow
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.sync.versions.name_clashes import NameClashes
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
-from leftzmq.sync.versions.resolver import Resolver
+from leftzmq.sync.versions.resolver import STAYING_SAMPLE, Resolver
 from leftzmq.sync.versions.ticket import Ticket
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import parent_of, path_of_key, sort_key
@@ -29,7 +29,6 @@ from leftzmq.tree.plan import Operation, Verb, ordered
 
 SMALL_AT_ONCE: Final = 2  # as many as there are workers for small jobs
 CLAIMED_RETRY_S: Final = 0.05  # the scheduler looks at the path: mostly for a few ms
-STAYING_SAMPLE: Final = 64
 
 Heap = RoundRobin[Lane, tuple[int, bytes]]
 """(depth, sort key); the depth is negative where children are removed first. The lanes that have
@@ -175,7 +174,7 @@ class Batches:
         """The operation for a ready ticket. None: the ticket is stuck, or is no ticket any more."""
         if active.operation is not None:
             if self._still_deleted(path, active.operation):
-                if self._window.is_found_below(path, batch):
+                if self._goes_below(path, active.operation, batch):
                     self._stuck.append(path)  # what is in it is removed first
                     return None
                 return active.operation
@@ -259,6 +258,14 @@ class Batches:
         another version, which was wanted before; or while one waits for its deletion."""
         is_made = self._index_view.store.leftings.is_taken(lefting_path(operation.path))
         return is_made and makes_lefting(operation)
+
+    def _goes_below(self, path: str, found: Operation, batch: dict[str, Operation]) -> bool:
+        """Whether something below what a scan found at `path` is to be removed first: found, too,
+        or ours by now."""
+        if found.entry.kind is not Kind.DIRECTORY:
+            return False
+        found_below = self._window.is_found_below(path, batch)
+        return found_below or self._resolver.goes_below(path, batch)
 
     def _still_deleted(self, path: str, found: Operation) -> bool:
         """Whether what a scan found is still nothing of ours. Since then it may have been

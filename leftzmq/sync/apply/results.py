@@ -238,6 +238,10 @@ class Results:
             self._window.put_off(active, now + CHANGED_RETRY_S)
             return []
         if active.walked:
+            if self._window.is_found_below(path) or self._resolver.goes_below(path):
+                # What is in it is still to be removed: the directory waits for that.
+                self._window.put_off(active, now + CHANGED_RETRY_S)
+                return []
             # A walk found nothing below it that could be synced: what is there stays, so the
             # directory stays (case c).
             self._window.consider(path)

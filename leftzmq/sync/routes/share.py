@@ -13,6 +13,7 @@ from leftzmq.sync.actions import Outputs
 from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.facts import (
     BytesDoubted,
+    FoundDeletedBytes,
     MountChanged,
     PathsCleared,
     PathsSettled,
@@ -83,4 +84,12 @@ class ShareRoutes:
         folder.scheduler.on_paths_cleared(fact, now)
         if folder.store.heads.sequence != before:  # false for deletes by the applier itself
             folder.applier.on_paths_cleared(fact, now)
-        return out + folder.guard.on_paths_cleared()
+        # At once, because the end of a walk must come after what the walk found: a directory that
+        # is not empty after its walk is kept.
+        follows: Outputs = []
+        for each in out:
+            if isinstance(each, FoundDeletedBytes):
+                follows += folder.applier.on_found_deleted_bytes(each, now)
+            else:
+                follows.append(each)
+        return follows + folder.guard.on_paths_cleared()

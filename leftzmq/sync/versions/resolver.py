@@ -8,6 +8,7 @@ transaction.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Final
 
 from msgspec.structs import replace
@@ -32,6 +33,7 @@ from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.tree.plan import Held, Operation, Staged, Verb
 from leftzmq.tree.reconcile import Verdict, reconcile
 
+STAYING_SAMPLE: Final = 64
 _IN_THE_INDEX: Final = (Verdict.JOIN, Verdict.PUBLISH_AGAIN)
 """Done there alone, where an operation would look first at what lies in the share."""
 
@@ -302,6 +304,13 @@ class Resolver:
         paths = [path_of_key(key) for key in found if key.startswith(head)]
         self._index_view.recall(paths)
         return paths[::-1]
+
+    def goes_below(self, folder: str, but: Container[str] = ()) -> bool:
+        """Whether what we have below a directory, other than `but`, is still to be removed. Judged
+        by a sample; False where something stays, and where we have nothing."""
+        below = self.alive_below(folder, STAYING_SAMPLE)
+        left = [path for path in below if path not in but]
+        return bool(left) and not any(self.stays(path) for path in left)
 
     def winner_of(self, path: str) -> Entry | None:
         """The winner among the versions of `path` that are available now, if it is live."""

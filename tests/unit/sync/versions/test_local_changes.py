@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -313,6 +314,108 @@ def test_a_folder_that_was_found_and_is_to_go_stays_where_others_have_it_again(m
     does(b, "make_folder", "d")
     does(b, "write", "d/f", b"")
     assert sorted(together(world)) == ["d", "d/f"]
+
+
+def _forgets(world: World, device: SimDevice) -> None:
+    """It goes, and loses its index. All have d/f, which is to be looked at for a second."""
+    assert device.hands.make_folder("d")
+    does(device, "write", "d/f", b"bytes")
+    does(device, "set_mtime", "d/f", device.disk.now_ns() + 86_400_000_000_000)
+    together(world)
+    device.kill()
+    device.put_state(None)
+
+
+def _hears_before_it_looks(world: World, device: SimDevice) -> None:
+    delays = iter((1.0, 1.0))
+    world.delays.job = lambda: next(delays, 0.01)  # type: ignore[method-assign]
+    device.start()
+
+
+def test_a_folder_that_was_found_goes_also_where_what_is_in_it_is_found_last(make: Make) -> None:
+    world = make("AB")
+    a, b = world.devices.values()
+    _forgets(world, a)
+    does(b, "delete", "d")
+    live(world, 10.0)
+    _hears_before_it_looks(world, a)
+    assert together(world) == {}
+
+
+@pytest.mark.parametrize("seed", [1, 9, 11])
+def test_the_end_of_a_walk_comes_after_what_it_found(make: Make, seed: int) -> None:
+    """The two deletes are of two lives, so they may be carried out at the same time."""
+    world = make("AB")
+    a, b = world.devices.values()
+    _forgets(world, a)
+    does(b, "delete", "d/f")
+    live(world, 10.0)
+    b.kill()
+    b.start()
+    live(world, 10.0)
+    does(b, "delete", "d")
+    live(world, 10.0)
+    _hears_before_it_looks(world, a)
+    live(world, 2.1)
+    chance = random.Random(seed)
+    world.delays.job = lambda: chance.choice((0.001, 0.2))  # type: ignore[method-assign]
+    assert together(world) == {}
+
+
+def _goes_when_it_can(world: World, device: SimDevice) -> None:
+    """For a while d/f cannot be removed. The folder is not tried more often than the file."""
+    calls: list[str] = []
+
+    def fail(call: str, path: str) -> None:
+        device.set_trap(1, fail)
+        calls.append(f"{call} {path}")
+        if calls[-1] == "rename_new f":
+            raise OSError(errno.EIO, "a bad moment")
+
+    device.set_trap(1, fail)
+    live(world, 70.0)
+    tried = calls.count("rename_new f")
+    assert tried > 1 and calls.count("remove_folder d") <= tried + 2
+    device.trap = None
+    live(world, 40.0)
+    assert not device.folder.applier._window.active
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_a_folder_waits_for_what_is_in_it_and_cannot_be_removed(make: Make, forgets: bool) -> None:
+    world = make("AB")
+    a, b = world.devices.values()
+    _forgets(world, a)
+    if forgets:
+        does(b, "delete", "d")
+        live(world, 10.0)
+        _hears_before_it_looks(world, a)
+    else:
+        a.start()
+        together(world)
+        does(b, "delete", "d")
+    _goes_when_it_can(world, a)
+    assert together(world) == {}
+
+
+def test_a_folder_that_was_found_waits_for_what_is_ours_in_it_and_is_to_go(make: Make) -> None:
+    """C, which has not heard of the deletes, comes when the folder is found and the file is not."""
+    world = make("ABC")
+    a, b, _ = world.devices.values()
+    _forgets(world, a)
+    world.wires.cut = {frozenset("AC"), frozenset("BC")}
+    world.wires.refresh()
+    does(b, "delete", "d")
+    live(world, 10.0)
+    _hears_before_it_looks(world, a)
+    while "d" not in a.folder.applier._window.active:
+        live(world, 0.001)
+    world.wires.cut = {frozenset("BC")}
+    world.wires.refresh()
+    _goes_when_it_can(world, a)
+    world.wires.cut.clear()
+    world.wires.refresh()
+    assert together(world) == {}
 
 
 @pytest.mark.parametrize("was", ["nothing", "a file"])
