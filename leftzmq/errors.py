@@ -83,6 +83,7 @@ class StopCause(Enum):
     HELD_UP = "held up"  # no descriptors or memory, an i/o error: the share itself may be fine
     INDEX = "index"  # it cannot be read or written for now
     INDEX_BROKEN = "index broken"  # until a user does something about it
+    OPENING = "opening"  # it was added a moment ago
 
     @property
     def can_pass(self) -> bool:

@@ -154,7 +154,7 @@ class Openings:
         try:
             opened = self._open[id] = self._folder(id, keys, adopting)
         except IndexFailed as failed:
-            opened = self._open[id] = Opened(self._over(id, keys, Store.empty()))
+            opened = self._open[id] = Opened(self._over(self._configs[id], keys, Store.empty()))
             opened.folder.stop(Stop(StopCause.INDEX, str(failed)))
             return opened
         try:
@@ -163,6 +163,15 @@ class Openings:
             opened.folder.stop(error.stop)
         except IndexFailed as failed:
             opened.folder.stop(Stop(StopCause.INDEX, str(failed)))
+        return opened
+
+    def add(self, config: FolderConfig) -> Opened:
+        """Return a new folder that is stopped until `open_anew` and `take_over`. Its secret must
+        exist. Raises KeyFileError; then there is no such folder."""
+        folder = self._over(config, derive_keys(read_secret(config.secret)), Store.empty())
+        folder.stop(Stop(StopCause.OPENING, "it is being opened"))
+        self._configs[config.id] = config
+        opened = self._open[config.id] = Opened(folder)
         return opened
 
     def open_anew(self, id: str) -> None:
@@ -205,15 +214,15 @@ class Openings:
         store = Store(file)
         try:
             forget_unlisted(store, self._opening.listed)
-            return Opened(self._over(id, keys, store))
+            return Opened(self._over(self._configs[id], keys, store))
         except BaseException:
             store.close()
             raise
 
-    def _over(self, id: str, keys: FolderKeys, store: Store) -> Folder:
-        config, opening = self._configs[id], self._opening
+    def _over(self, config: FolderConfig, keys: FolderKeys, store: Store) -> Folder:
+        device, peers = self._opening.device, self._opening.peers
         limits, patience_s = config.limits, config.patience_s
-        return Folder(id, keys, opening.device, store, opening.peers, limits, patience_s)
+        return Folder(config.id, keys, device, store, peers, limits, patience_s)
 
 
 def _set_aside(store: Store) -> Iterator[str]:

@@ -354,6 +354,14 @@ class FolderStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderAdded:
+    """The user added a folder while the agent runs. It is stopped (OPENING) until a worker has
+    opened it."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class FolderBegun:
     """The folder that was stopped is open again, with machines of a new life."""
 
@@ -459,6 +467,7 @@ Inner = (
     | PeerLost
     | PeerRemoved
     | FolderStopped
+    | FolderAdded
     | FolderBegun
 )
 

@@ -126,6 +126,7 @@ class Folder:
         self.bit_rot = BitRot(self.index_view, resolver, self.locks, self.problems)
         self.trash = TrashKeeper(id, store, holds=lambda: self.guard.holds)
         self.stopped: Stop | None = None
+        self._goes_on = False
         self.sent_bytes = 0
         self.received_bytes = 0
 
@@ -198,8 +199,19 @@ class Folder:
         fields |= {"problem": self.stopped.cause.name, "text": self.stopped.why}
         return Tell(EventKind.PROBLEM, fields)
 
+    def tell_begun(self) -> list[Tell]:
+        """The folder begins, stopped before or new. Of a new one nobody was told that it was
+        stopped."""
+        if not self._goes_on:
+            return []
+        fields: dict[str, Scalar] = {"folder": self.id, "path": ""}
+        fields |= {"problem": "SOLVED", "text": "the folder goes on"}
+        return [Tell(EventKind.PROBLEM, fields)]
+
     def goes_on_after(self, before: Folder) -> None:
         """Take over the counters and the memory of the stopped folder that this one replaces."""
+        assert before.stopped is not None
+        self._goes_on = before.stopped.cause is not StopCause.OPENING
         self.sent_bytes, self.received_bytes = before.sent_bytes, before.received_bytes
         self.index_view.goes_on_after(before.index_view)
         self.applier.goes_on_after(before.applier)

@@ -53,7 +53,7 @@ from leftzmq.sync.routes import (
     TicketRoutes,
 )
 from leftzmq.sync.upload.listener import Listener
-from leftzmq.wire.local import EventKind, Scalar
+from leftzmq.wire.local import EventKind
 from leftzmq.wire.messages import Capability
 from leftzmq.wire.replies import ErrorReply
 from leftzmq.wire.strict import Frame
@@ -91,7 +91,7 @@ class Node:
             _number_of_this_life(folders),
         )
         self.listener = Listener(
-            self._folder_of, {f.id: f.tag for f in folders.values()}, self._count_sent
+            self._folder_of, lambda folder: folders[folder].tag, self._count_sent
         )
         self.wait_questions = WaitQuestions(
             folders, peers.by_key.values, peers.connected, about.get("keyless", ())
@@ -262,10 +262,8 @@ class Node:
     def _begin_anew(self, folder: Folder, now: float) -> Outputs:
         """A stopped folder is open again. It begins as at a start, and all devices receive its new
         life."""
-        fields: dict[str, Scalar] = {"folder": folder.id, "path": ""}
-        fields |= {"problem": "SOLVED", "text": "the folder goes on"}
         self.downloader.begun(_number_of_this_life(self.folders))
-        out: Outputs = [Tell(EventKind.PROBLEM, fields)]
+        out: Outputs = [*folder.tell_begun()]
         out += folder.within(partial(_begun, folder, now))
         return [*out, folder.announcer.heartbeat(), *self.peers.greet_again(folder.id)]
 

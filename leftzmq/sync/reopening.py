@@ -16,7 +16,7 @@ from enum import Enum, auto
 from typing import Final
 
 from leftzmq.sync.actions import TakeOver, Work
-from leftzmq.sync.facts import FolderStopped
+from leftzmq.sync.facts import FolderAdded, FolderStopped
 from leftzmq.sync.jobs import FolderOpened, OpenFolder
 
 LOOK_PERIOD_S: Final = 3.0
@@ -111,6 +111,10 @@ class Reopening:
         rest.rest_s = min(2 * rest.rest_s, LOOK_PERIOD_MAX_S) if is_quick else LOOK_PERIOD_S
         rest.due = now + rest.rest_s
         rest.move(FolderMove.STOPPED if fact.stop.cause.can_pass else FolderMove.ENDED)
+
+    def on_folder_added(self, fact: FolderAdded, now: float) -> None:
+        """The folder is opened at once, by the same steps as one that was stopped."""
+        self._rests[fact.folder] = _Rest(FolderRest.RESTING, due=now)
 
     def on_time_passed(self, now: float) -> list[Work]:
         out: list[Work] = []

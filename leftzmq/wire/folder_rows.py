@@ -27,6 +27,7 @@ _CAUSES: Final = {
     3: StopCause.HELD_UP,
     4: StopCause.INDEX,
     5: StopCause.INDEX_BROKEN,
+    6: StopCause.OPENING,
 }
 """The value of the head field in a row of a stopped folder. Any other number is a cause unknown
 here."""

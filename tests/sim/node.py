@@ -18,12 +18,12 @@ from leftzmq.content.keys import FolderKeys, derive_keys, device_mark
 from leftzmq.content.lists import build, pack_row
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.share import Share
-from leftzmq.errors import ShareError
+from leftzmq.errors import ShareError, Stop, StopCause
 from leftzmq.index.flush import flush
 from leftzmq.index.store import Store
 from leftzmq.runtime.opening import begin_life, forget_unlisted
 from leftzmq.sync import actions
-from leftzmq.sync.facts import Fact, FolderBegun
+from leftzmq.sync.facts import Fact, FolderAdded, FolderBegun
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey, Link, Way
@@ -63,7 +63,11 @@ class Surroundings(Protocol):
 
 
 class Device:
-    """`alive` between `begin` and `end`."""
+    """`alive` between `begin` and `end`.
+
+    waits: its user adds the folder while the agent runs (`add_folder`); until then nothing of it is
+        open
+    """
 
     def __init__(self, around: Surroundings, name: str) -> None:
         self.around, self.name = around, name
@@ -73,6 +77,7 @@ class Device:
         self.answers: list[dict[str, Any]] = []
         self.sent: list[object] = []
         self.alive = False
+        self.waits = False
         self.starts = 0
         self.index_fits = 1 << 40  # bytes of an index that fit on the disk of its state directory
 
@@ -100,16 +105,32 @@ class Device:
         self.agents = Peers(OurSide(self.name, 1, 2), peers, membership)
         self.opened_share: Share | None = None
         self._anew: Folder | None = None
-        self.folder = self.folders[FOLDER] = self._made()
+        self.folder = self._to_be_opened() if self.waits else self._made()
         self.store = self.folder.store
+        if not self.waits:
+            self.folders[FOLDER] = self.folder
+            self._begin_at_start()
+        about = {"name": self.name, "key": self.name, "keyless": []}
+        self.node = Node(self.folders, self.agents, about)
+
+    def _to_be_opened(self) -> Folder:
+        folder = Folder(FOLDER, self.keys, self.key, Store.empty(), self.agents)
+        folder.stop(Stop(StopCause.OPENING, "it is being opened"))
+        return folder
+
+    def _begin_at_start(self) -> None:
         try:
             self._begin(self.folder)
         except ShareError as error:
             self.folder.stop(error.stop)
         else:
             self.began()
-        about = {"name": self.name, "key": self.name, "keyless": []}
-        self.node = Node(self.folders, self.agents, about)
+
+    def add_folder(self) -> None:
+        """Does what Agent.add_folder of runtime/agent does."""
+        self.waits = False
+        self.folders[FOLDER] = self.folder
+        self.handle(FolderAdded(FOLDER))
 
     def _made(self) -> Folder:
         """The folder over its index."""

@@ -66,6 +66,7 @@ _HALTED: Final[dict[StopCause | None, str]] = {
     StopCause.HELD_UP: "the folder is stopped there: that machine is short of something",
     StopCause.INDEX: "the folder is stopped there: its index cannot be used for now",
     StopCause.INDEX_BROKEN: "the folder is stopped there: its index cannot be used",
+    StopCause.OPENING: "the folder is being opened there",
 }
 
 

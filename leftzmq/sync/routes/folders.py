@@ -13,7 +13,7 @@ from leftzmq.sync.actions import Outputs
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.download.downloader import Downloader
-from leftzmq.sync.facts import FolderBegun, FolderStopped
+from leftzmq.sync.facts import FolderAdded, FolderBegun, FolderStopped
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import (
     FolderOpened,
@@ -49,6 +49,7 @@ class FolderRoutes:
         to(FolderStopped, self._on_folder_stopped)
         to(JobStopped, self._on_job_stopped)
         to(FolderOpened, self._on_folder_opened)
+        to(FolderAdded, self._on_folder_added)
         to(FolderBegun, lambda fact, now: self.begin(self.folders[fact.folder], now))
 
     def _on_folder_stopped(self, fact: FolderStopped, now: float) -> Outputs:
@@ -82,6 +83,10 @@ class FolderRoutes:
     def _may_have_made(self, folder: str, entry: Entry) -> None:
         staged = Staged(lefting_path(entry.path), None)
         self.folders[folder].applier.leftings.made_by_job(entry.path, staged, bytes(entry.content))
+
+    def _on_folder_added(self, fact: FolderAdded, now: float) -> Outputs:
+        self.reopening.on_folder_added(fact, now)
+        return []
 
     def _on_folder_opened(self, fact: FolderOpened, now: float) -> Outputs:
         """A worker tried to open a stopped folder. A new reason is reported."""

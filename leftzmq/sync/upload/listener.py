@@ -7,7 +7,7 @@ reading job finds them in the index) or how they are sealed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,15 +48,16 @@ class Asker:
 
 
 class Listener:
-    """One per agent. folder_of: returns the folder of a tag, if that device shares it with us."""
+    """One per agent. folder_of: returns the folder of a tag, if that device shares it with us.
+    tag_of: returns the tag of a folder."""
 
     def __init__(
         self,
         folder_of: Callable[[DeviceKey, bytes], str | None],
-        tags: Mapping[str, bytes],
+        tag_of: Callable[[str], bytes],
         sent: Callable[[str, int], None],
     ) -> None:
-        self._folder_of, self._tags, self._sent = folder_of, tags, sent
+        self._folder_of, self._tag_of, self._sent = folder_of, tag_of, sent
         self._askers: dict[DeviceKey, Asker] = {}
 
     def on_get(self, link: Link, get: Get) -> Outputs:
@@ -85,7 +86,7 @@ class Listener:
         out: Outputs = []
         header = Chunks(
             fact.number,
-            self._tags[fact.folder],
+            self._tag_of(fact.folder),
             [Part(id, length) for id, length in fact.parts],
             list(fact.missing),
         )

@@ -14,7 +14,7 @@ import pytest
 from leftzmq.disk.fs.real import RealDirectory, RealFile, RealRoot
 from leftzmq.errors import Stop, StopCause
 from leftzmq.sync.actions import TakeOver, Work
-from leftzmq.sync.facts import FolderStopped, WatchLost
+from leftzmq.sync.facts import FolderAdded, FolderStopped, WatchLost
 from leftzmq.sync.jobs import Apply, FolderOpened, Job, OpenFolder
 from leftzmq.sync.reopening import (
     LOOK_PERIOD_MAX_S,
@@ -176,6 +176,63 @@ def test_a_start_without_the_share_goes_on_when_it_appears(mesh: Mesh) -> None:
     a.write("g", b"new")
     together(mesh)
     assert a.tree() == b.tree()
+
+
+# -- a folder that is added ------------------------------------------------------------------------
+
+
+def test_a_folder_that_is_added_is_opened_at_once_and_looked_at_like_any_other() -> None:
+    reopening = Reopening()
+    reopening.on_folder_added(FolderAdded("a"), 10.0)
+    assert reopening.deadline() == 10.0
+    assert reopening.on_time_passed(10.0) == [Work(OpenFolder("a"))]
+    assert reopening.on_folder_opened(FolderOpened("a", AWAY), 10.5) == []
+    assert reopening.on_time_passed(10.5 + LOOK_PERIOD_S) == [Work(OpenFolder("a"))]
+    assert reopening.on_folder_opened(FolderOpened("a", None), 20.0) == [TakeOver("a")]
+
+
+def test_a_folder_that_is_added_while_the_agent_runs_is_synced_both_ways(tmp_path: Path) -> None:
+    mesh = Mesh(tmp_path, "ABC")
+    a, b, c = mesh.devices.values()
+    b.waits = True
+    b.write("kept", b"of B")
+    for device in (a, b, c):
+        device.start()
+    a.write("d/f", b"of A")
+    together_b(mesh, a)
+    mesh.settle()
+    assert [at.name for at in b.share.iterdir()] == ["kept"] and set(c.tree()) == {"d", "d/f"}
+    assert mesh.ask(b, "status")["folders"] == []
+    b.add_folder()
+    mesh.settle(10.0)
+    assert a.tree() == b.tree() == c.tree() and set(a.tree()) == {"d", "d/f", "kept"}
+    assert texts(b) == [] and mesh.ask(b, "status")["folders"][0]["state"] == "idle"
+    b.write("d/f", b"edited by B, later")
+    together_b(mesh, b)
+    mesh.settle()
+    assert (c.share / "d/f").read_bytes() == b"edited by B, later"
+
+
+def test_a_folder_that_is_added_while_its_share_cannot_be_opened_says_so_and_goes_on(
+    tmp_path: Path,
+) -> None:
+    mesh = Mesh(tmp_path, "AB")
+    a, b = mesh.devices.values()
+    b.waits = True
+    b.share.parent.mkdir(parents=True, exist_ok=True)
+    b.share.write_bytes(b"a file is in the way")
+    for device in (a, b):
+        device.start()
+    a.write("f", b"of A")
+    together_b(mesh, a)
+    b.add_folder()
+    mesh.settle(10.0)
+    assert b.folder.stopped is not None and b.folder.stopped.cause is not StopCause.OPENING
+    assert texts(b) == [b.folder.stopped_why]
+    b.share.unlink()
+    mesh.settle(10.0)
+    assert b.folder.stopped is None and a.tree() == b.tree()
+    assert texts(b)[-1] == "the folder goes on"
 
 
 @pytest.mark.parametrize("large", [False, True])

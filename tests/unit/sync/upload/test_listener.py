@@ -26,7 +26,9 @@ class Serving:
     """The listener with one worker, which does one job at a time in the order they came."""
 
     def __init__(self) -> None:
-        self.listener = Listener(lambda device, tag: "share", {"share": TAG}, lambda *more: None)
+        self.listener = Listener(
+            lambda device, tag: "share", lambda folder: TAG, lambda *more: None
+        )
         self.waiting: deque[ReadChunks] = deque()
         self.answered: list[DeviceKey] = []
 
