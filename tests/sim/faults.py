@@ -92,6 +92,7 @@ class Faults:
             self._mount(device)
             device.disk.size_bytes = DISK_BYTES
             device.start()
+            self._folder_comes(device)
         self._world.wires.cut.clear()
         for device in self._world.devices.values():
             for name in sorted(device.unlisted):
@@ -301,6 +302,16 @@ class Faults:
         """Before the agents begin: a disk that cannot exchange two names, as exFAT."""
         device.disk.can_exchange = False
 
+    def wait_for_folder(self, device: SimDevice, chance: random.Random) -> None:
+        """Before the agents begin: the user of a device adds the folder while its agent runs, as
+        with an invitation. What is in the share until then was never seen."""
+        device.waits = True
+        self._world.after(chance.uniform(1.0, 12.0), lambda: self._folder_comes(device))
+
+    def _folder_comes(self, device: SimDevice) -> None:
+        if device.waits and device.alive:
+            device.add_folder()
+
     # ---- lost and restored ------------------------------------------------------------------
 
     def take_snapshot(self, device: SimDevice, chance: random.Random) -> None:
@@ -308,7 +319,7 @@ class Faults:
         first start: until then the share has no marker, and restored it would be another share, for
         which there is --adopt. Nor while its index knows a mount by something that a user may
         delete before the state is restored."""
-        if device.starts == 0:
+        if not device.has_begun:
             return
         self._come(device)
         state = device.snapshot()
@@ -318,7 +329,7 @@ class Faults:
     def clone_machine(self, device: SimDevice, chance: random.Random) -> None:
         """A copy of the machine runs beside it for a while. No user works at the copy: his changes
         would disappear with it."""
-        if device.starts == 0 or device.name in self._mounts or device in self._clones:
+        if not device.has_begun or device.name in self._mounts or device in self._clones:
             return
         if device.token is None or self._is_unmounted(device):
             return
@@ -395,7 +406,7 @@ class Faults:
         """For a while the share is missing, or an empty folder is in its place; its files that are
         open may appear empty, too. Not before the share was opened once (there may be no space for
         its marker), nor between the loss of the state and the next start: see lose_state."""
-        if self._is_unmounted(device) or device.starts == 0 or device.token is None:
+        if self._is_unmounted(device) or not device.has_begun or device.token is None:
             return
         if device.state_is_new:
             return
@@ -813,10 +824,11 @@ FAULTS_BY_NAME: Final[dict[str, Fault]] = {
     "clone machine": Faults.clone_machine,
     "unlist peer": Faults.unlist_peer,
     "cannot exchange": Faults.cannot_exchange,
+    "wait for folder": Faults.wait_for_folder,
 }
 
-FAULTS: Final = tuple(FAULTS_BY_NAME)[:-9]
-"""Faults that happen to any device at any time. The last nine are not among them: faults of mounts
+FAULTS: Final = tuple(FAULTS_BY_NAME)[:-10]
+"""Faults that happen to any device at any time. The last ten are not among them: faults of mounts
 happen only to devices that have one, those of indexes and bits only in some seeds, and the kind of
 a disk is fixed from the beginning."""
 FAULT_WEIGHTS: Final = {

@@ -92,7 +92,7 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     more += [*_open_files(seed, names, span), *_folding(seed, names, span)]
     more += [*_turned_bits(seed, names, span), *_small_disks(seed, names)]
     more += [*_clones(seed, names, span), *_unlisted_peers(seed, names, span)]
-    more += _no_exchange(seed, names)
+    more += [*_no_exchange(seed, names), *_late_folders(seed, names)]
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     dials = dials_of(chance, names)
     if any(step.what == "fold names" for step in more):
@@ -170,6 +170,14 @@ def _no_exchange(seed: int, names: str) -> list[Step]:
     if chance.random() > 0.1:
         return []
     return [Step(9000, -3.0, chance.choice(names), "cannot exchange")]
+
+
+def _late_folders(seed: int, names: str) -> list[Step]:
+    """In some seeds the user of one device adds the folder while its agent runs."""
+    chance = random.Random(f"{seed}/late folder")
+    if chance.random() > 0.1:
+        return []
+    return [Step(10_000, -3.0, chance.choice(names), "wait for folder")]
 
 
 def _clones(seed: int, names: str, span: float) -> list[Step]:

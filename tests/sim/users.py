@@ -74,7 +74,7 @@ class Users:
         """Whether a disk may be recognised by this path alone, as long as the anchor is in no
         index, or a power cut may take it back from there. If the path changed while no agent looks,
         the disk would be another one until --adopt."""
-        if not is_within(path, MOUNT) or device.starts == 0:
+        if not is_within(path, MOUNT) or not device.has_begun:
             return False
         at, anchor = device.hands.at(path), device.hands.at(ANCHOR)
         if at is None or anchor is None:

@@ -162,6 +162,11 @@ class SimDevice(Device):
         self.durable_head = 0  # the last sequence in them
         self.told: Callable[[int], None] = lambda head: None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether an agent of this device ever had the folder."""
+        return self.starts > 0 and not self.waits
+
     # ---- life and death -------------------------------------------------------------------
 
     @property
@@ -266,6 +271,10 @@ class SimDevice(Device):
     def _down(self, *, cut: bool) -> None:
         self.calls.dead = True
         self.watching.stop()
+        if not self.index.exists():  # its folder was not opened yet
+            self.end()
+            self.world.wires.forget(self)
+            return
         wal = self.index.with_name("index.db-wal")
         database = self.index.read_bytes()
         log = wal.read_bytes() if wal.exists() else b""
@@ -520,7 +529,7 @@ class SimDevice(Device):
 
         def tell() -> None:
             self._watch_due = False
-            if not self.alive:
+            if not self.alive or self.waits:
                 return
             if self.world.lose_watch():
                 self.watching.lose()

@@ -284,8 +284,7 @@ class Peers:
         if peer.greeted or early or link.way is not Way.CAME:
             return []
         peer.asked_to_greet_at = now
-        why = Refusal.NOT_GREETED
-        return [Send(link, Refusing(VERSION, why.name, why.value))]
+        return [_asked_to_greet(peer, link)]
 
     def _refusing(self, peer: Peer, refusing: Refusing, now: float) -> Outputs:
         """The device refuses to talk to us over any link, until it greets us again. With
@@ -327,6 +326,10 @@ class Peers:
         Both are needed: an older greeting may be on its way over either link and would otherwise be
         the last one.
 
+        A device that only dials us may have proved the folder when this device did not have it, and
+        the row of its hello was skipped. Nobody but the device can prove it again, so it is asked to
+        greet us once more.
+
         What the device said when it greeted us counts again at once. A request of the device over
         its other link may arrive before its answer, and would otherwise belong to no member.
         """
@@ -335,7 +338,9 @@ class Peers:
             if peer.dialed:
                 out.append(self._our_hello(peer))
             if peer.came is not None and peer.said_hello:
-                out.append(self._our_welcome(peer, peer.came))
+                is_proved = folder in peer.proved
+                again = self._our_welcome if is_proved else _asked_to_greet
+                out.append(again(peer, peer.came))
             link = self.control_link(peer.key)
             if link is not None:
                 theirs = tuple(at for at in peer.folders if at.folder == folder)
@@ -479,6 +484,12 @@ class Peers:
             return []
         peer.refusal_told = why
         return [Tell(EventKind.REFUSED, {"device": peer.name, "why": why})]
+
+
+def _asked_to_greet(peer: Peer, link: Link) -> Send:
+    """The device is to say hello over this link once more."""
+    why = Refusal.NOT_GREETED
+    return Send(link, Refusing(VERSION, why.name, why.value))
 
 
 def _to_be_met(peer: Peer) -> None:

@@ -209,6 +209,13 @@ def test_who_speaks_over_a_link_without_a_greeting_is_asked_for_one_now_and_then
     assert peers.overheard(OLD, 20.0) == [] and peers.control_link(DEVICE) == OLD
 
 
+def test_a_device_that_greeted_us_before_a_folder_was_added_is_asked_to_greet_us_again() -> None:
+    """Its row of that folder was skipped, as nobody here could recognize it."""
+    peers = peers_that_dial_us()
+    says(peers, OLD, HELLO)
+    assert Send(OLD, NOT_GREETED) in peers.greet_again("added")
+
+
 def test_who_is_asked_for_a_greeting_says_hello_where_it_dialed() -> None:
     peers = Peers(OurSide("us", 1, 2), [Peer(DEVICE, "d", dials=True)], NOTHING)
     dialed = Link(DEVICE, Way.DIALED)
