@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from leftzmq.errors import Refusal
-from leftzmq.wire import messages
+from leftzmq.wire import door, messages
 from leftzmq.wire.local import EventKind
 
 TEXT = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text()
@@ -20,7 +20,11 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=.)([A-Z])", r"_\1", name).lower()
 
 
-@pytest.mark.parametrize("message", get_args(messages.Message), ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    "message",
+    [*get_args(messages.Message), door.Knock, door.Admitted, door.NotAdmitted],
+    ids=lambda m: m.__name__,
+)
 def test_every_message_stands_there_with_its_number_and_fields(message: type) -> None:
     tag = message.__struct_config__.tag  # type: ignore[attr-defined]
     heading = f"**{tag} {snake(message.__name__)}**"
@@ -49,5 +53,7 @@ def test_the_version_and_every_refusal_and_event_stand_there() -> None:
     assert f"# The protocol, version {messages.VERSION}\n" in TEXT
     for refusal in Refusal:
         assert refusal.name in WORDS or (refusal.name.startswith("PATH_") and "PATH_..." in TEXT)
+    for reason in door.NotAdmittedReason:
+        assert reason.name in WORDS
     for kind in EventKind:
         assert f"`{kind.value}`" in TEXT
