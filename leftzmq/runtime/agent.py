@@ -50,7 +50,7 @@ from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.transport import device_key, platform
 from leftzmq.transport.bus import SHUT_OUT_S, Bus
 from leftzmq.transport.decode import AdminAsk, SealedArrived, read
-from leftzmq.transport.frames import Raw, RawFrame
+from leftzmq.transport.frames import Knocked, Raw, RawFrame
 from leftzmq.transport.server_sockets import Listening
 from leftzmq.transport.socket_errors import SocketTrouble
 from leftzmq.wire import page as pages
@@ -339,6 +339,8 @@ class Agent:
             case SocketTrouble(text):
                 self._say("", text)
                 return None
+            case Knocked():
+                return None  # nobody opens a door yet
             case SealedArrived():
                 return self._open_page(fact)
             case AdminAsk(asker, "events", fields):

@@ -237,7 +237,7 @@ class ClientLine:
                 ends = ConnectionEnds.of(monitor.value, self.endpoint.port)
                 if ends is not None:
                     now, device = self._context.clock(), self._device
-                    self.connection = PeerConnection(self.kind, monitor.value, ends, now, device)
+                    self.connection = PeerConnection(monitor.value, ends, now, self.kind, device)
                     self._context.activity.watch(monitor.value)
             else:
                 yield from self._event(event)

@@ -13,7 +13,7 @@ from leftzmq.disk.fs.interface import Buffer
 from leftzmq.errors import Refusal, Refused
 from leftzmq.sync.facts import ChunksArrived, Fact, MessageArrived, StrangerRefused
 from leftzmq.sync.link import Link
-from leftzmq.transport.frames import Raw, RawAsk, RawFrame
+from leftzmq.transport.frames import Knocked, Raw, RawAsk, RawFrame
 from leftzmq.transport.socket_errors import SocketTrouble
 from leftzmq.wire.codec import Socket, check_body, decode
 from leftzmq.wire.local import Scalar, decode_ask
@@ -39,7 +39,7 @@ class AdminAsk:
     fields: Mapping[str, Scalar]
 
 
-def read(raw: Raw) -> Fact | SealedArrived | AdminAsk | SocketTrouble:
+def read(raw: Raw) -> Fact | SealedArrived | AdminAsk | Knocked | SocketTrouble:
     """Return the fact in what the bus returned. Never raises: a refusal becomes a StrangerRefused.
 
     A body is not copied: it is a view of the frame in which zmq received it.

@@ -18,9 +18,10 @@ from leftzmq.sync.facts import (
     StrangerRefused,
     Subscribed,
 )
-from leftzmq.sync.link import Link
+from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.transport.socket_errors import SocketTrouble
 from leftzmq.wire.codec import Socket
+from leftzmq.wire.door import Knock
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,24 @@ class RawAsk:
     frame: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Knocked:
+    """Somebody knocked at the door, and waits for an answer.
+
+    caller: for Door.answer. device: its key, proved by CURVE; it may be in no list. address: where
+    it connected from, as text
+    """
+
+    caller: bytes
+    device: DeviceKey
+    address: str
+    knock: Knock
+
+
 Raw = (
     RawFrame
     | RawAsk
+    | Knocked
     | LinkOpened
     | LinkClosed
     | DialFailed

@@ -218,7 +218,7 @@ class ServerSockets:
         for last, endpoint in enumerate(server.choices, start=1 - len(server.choices)):
             try:
                 socket = server.socket or self._make(server, endpoint.host)
-                socket.bind(str(Endpoint(_address(endpoint.host), endpoint.port)))
+                socket.bind(str(Endpoint(bindable(endpoint.host), endpoint.port)))
             except (zmq.ZMQError, OSError) as error:
                 if last < 0:
                     self._close(server, 0)  # the next one may be of another family
@@ -292,7 +292,7 @@ class ServerSockets:
                 connection.took(frames)
             if device is None:
                 continue
-            if len(route) != _ROUTE_BYTES or route.bytes[0] != 0:
+            if is_chosen(route):
                 self._note(device, Refusal.BAD_ROUTE, repr(route.bytes[:16]))
             elif len(frames) > FRAMES[kind]:
                 detail = f"over {FRAMES[kind]} on {kind.value}"
@@ -354,7 +354,12 @@ def _free(host: str, remembered: int) -> list[Endpoint]:
     return [Endpoint(host, port) for port in dict.fromkeys((remembered, 0))]
 
 
-def _address(host: str) -> str:
+def is_chosen(route: zmq.Frame) -> bool:
+    """Return whether a route was chosen by the other side, and not by libzmq."""
+    return len(route) != _ROUTE_BYTES or route.bytes[0] != 0
+
+
+def bindable(host: str) -> str:
     """Return the address of a host, because libzmq binds to addresses only. Raises OSError for a
     name without address."""
     if "%" in host:

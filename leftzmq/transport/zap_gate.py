@@ -22,6 +22,7 @@ from leftzmq.transport.device_key import public_text
 
 ZAP_ENDPOINT: Final = "inproc://zeromq.zap.01"
 ZAP_DOMAIN: Final = b"leftzmq"
+DOOR_DOMAIN: Final = b"leftzmq.door"
 _VERSION: Final = b"1.0"
 _KEY_BYTES: Final = 32
 _MAX_REQUESTS_A_TURN: Final = 256  # so strangers cannot keep the loop from other work
@@ -33,13 +34,14 @@ class Gate:
     """Answers which keys may connect. Its `socket` must be in the poller; call `serve()` when it is
     readable.
 
+    domain: of the sockets that it judges, and of no others
     remade: how often the socket was made anew. Connections made meanwhile were not checked, so the
         owner of server sockets must bind them anew
     guest: one more key that is let in, while the self-test runs
     """
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, context: Context, domain: bytes = ZAP_DOMAIN) -> None:
+        self._context, self._domain = context, domain
         self.guest: bytes | None = None
         self.remade = 0
         self.socket = self._bound()
@@ -77,7 +79,7 @@ class Gate:
         """Return (status, text, user id) for [version, request id, domain, address, ...,
         credentials]."""
         version, _, domain, address, _, mechanism, *credentials = request
-        if version != _VERSION or domain != ZAP_DOMAIN or mechanism != b"CURVE":
+        if version != _VERSION or domain != self._domain or mechanism != b"CURVE":
             self._refuse(b"", f"{mechanism[:16]!r} from {_printable(address)}")
             return b"400", b"not for this gate", b""
         (key,) = credentials

@@ -24,7 +24,7 @@ from leftzmq.sync.facts import DeviceDropped, Fact, LinkClosed, LinkOpened, Stra
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.transport.decode import AdminAsk, SealedArrived, read
-from leftzmq.transport.frames import RawFrame
+from leftzmq.transport.frames import Knocked, RawFrame
 from leftzmq.transport.socket_errors import SocketTrouble
 from leftzmq.wire.codec import Socket
 from leftzmq.wire.messages import Message
@@ -189,7 +189,7 @@ class Siege(World):
             if fact.tag != device.folder.tag:
                 return None
             return device.folder.opened(fact.link, fact.sealed, fact.answer)
-        assert not isinstance(fact, AdminAsk | SocketTrouble)
+        assert not isinstance(fact, AdminAsk | Knocked | SocketTrouble)
         return fact
 
     # ---- what is said to it -------------------------------------------------------------------

@@ -12,11 +12,7 @@ over a connection, nor why a device is dropped.
 
 from __future__ import annotations
 
-import ipaddress
-import socket as tcp
-import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -27,6 +23,7 @@ from leftzmq.errors import Refusal
 from leftzmq.sync.link import DeviceKey
 from leftzmq.transport.connections.activity import Activity
 from leftzmq.transport.connections.ends import ConnectionEnds
+from leftzmq.transport.connections.tcp_connection import TcpConnection
 from leftzmq.transport.refusal_log import RefusalLog
 from leftzmq.wire.codec import Socket
 
@@ -65,23 +62,17 @@ _HELLO_BYTES: Final = 64 + 200
 can make one after which the connection goes on."""
 _FRAME_BYTES: Final = 64  # around each frame: ZMTP's header and CURVE's nonce and MAC take 42
 _IDLE_BYTES_S: Final = 64  # pings of another libzmq: under 200 bytes in 10 s
-_BYTES_RECEIVED: Final = struct.Struct("=Q")
-_BYTES_RECEIVED_AT: Final = 128  # in struct tcp_info of Linux 4.1 and later
 
 
 @dataclass(slots=True, eq=False)
-class PeerConnection:
-    """since: when it was accepted (monotonic seconds). device: its device; None: nothing was
-    received from it.
+class PeerConnection(TcpConnection):
+    """device: its device; None: nothing was received from it.
 
     taken: bytes that libzmq has handed to us, with their overhead on the wire; rather too many
     messages: the number of messages handed to us
     """
 
     kind: Socket
-    descriptor: int
-    ends: ConnectionEnds
-    since: float
     device: DeviceKey | None = None
     taken: int = 0
     messages: int = 0
@@ -90,24 +81,6 @@ class PeerConnection:
         """Count a message that libzmq handed to us."""
         self.taken += sum(len(frame) + _FRAME_BYTES for frame in frames)
         self.messages += 1
-
-    def shut_down(self) -> None:
-        """Shut the connection down, so that libzmq finds it closed. Does nothing if it is gone
-        already, because its descriptor may belong to another one now."""
-        with suppress(OSError), _borrowed(self.descriptor, self.ends.family) as borrowed:
-            if (borrowed.getsockname(), borrowed.getpeername()) == self._both:
-                borrowed.shutdown(tcp.SHUT_RDWR)
-
-    def received(self) -> int | None:
-        """Return the bytes received over it so far. None: it is gone. 0 if the system does not
-        say."""
-        try:
-            with _borrowed(self.descriptor, self.ends.family) as borrowed:
-                if (borrowed.getsockname(), borrowed.getpeername()) != self._both:
-                    return None
-                return _received(borrowed)
-        except OSError:
-            return None
 
     def unread(self, now: float) -> int | None:
         """Return the bytes that libzmq has not handed to us; rather too few. None: it is gone."""
@@ -121,15 +94,6 @@ class PeerConnection:
         """Whether it has received as many bytes as when a client that knows our public key begins a
         handshake."""
         return _HELLO_BYTES <= (self.received() or 0) <= SILENT_BYTES[self.kind]
-
-    @property
-    def source(self) -> str:
-        """What it is counted under: the IPv4 address, or the /64 network of an IPv6 address."""
-        return source_of(str(self.ends.there[0]))
-
-    @property
-    def _both(self) -> tuple[object, object]:
-        return self.ends.here, self.ends.there
 
 
 class ConnectionLimits:
@@ -180,7 +144,7 @@ class ConnectionLimits:
         if ends is None or ends.here[1] != port:
             return
         self.closed(kind, descriptor)
-        connection = self._all[kind, descriptor] = PeerConnection(kind, descriptor, ends, now)
+        connection = self._all[kind, descriptor] = PeerConnection(descriptor, ends, now, kind)
         silent = self._silent[kind]
         silent.add(connection)
         if silent.count > SILENT_MAX[kind]:
@@ -207,7 +171,7 @@ class ConnectionLimits:
     ) -> PeerConnection | None:
         """`frame` is part of a message of a paired device. Return its connection; None if libzmq
         has not reported that connection yet."""
-        connection = self._all.get((kind, _descriptor(frame)))
+        connection = self._all.get((kind, descriptor_of(frame)))
         if connection is None:
             return None
         if connection.device is None:
@@ -222,7 +186,7 @@ class ConnectionLimits:
 
     def end_connection(self, frame: zmq.Frame, kind: Socket) -> None:
         """End the connection that this frame came over: its sender is not (or no longer) paired."""
-        connection = self._all.get((kind, _descriptor(frame)))
+        connection = self._all.get((kind, descriptor_of(frame)))
         if connection is not None:
             self._end(connection)
 
@@ -328,21 +292,7 @@ class _Silent:
         return next((each for each in oldest if not each.is_in_handshake), oldest[0])
 
 
-def source_of(address: str) -> str:
-    """Return the key under which an address is counted: an IPv4 address as it is, also inside IPv6;
-    for IPv6 the /64 network, which is what one household has."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, 64), strict=False))
-
-
-def _descriptor(frame: zmq.Frame) -> int:
+def descriptor_of(frame: zmq.Frame) -> int:
     """Return the descriptor of the connection that a frame came over; -1 if libzmq does not say. It
     does not say for frames that an XPUB makes itself, nor for later parts of messages to an
     XPUB."""
@@ -350,26 +300,3 @@ def _descriptor(frame: zmq.Frame) -> int:
         return int(frame.get(zmq.SRCFD))
     except zmq.ZMQError:
         return -1
-
-
-@contextmanager
-def _borrowed(descriptor: int, family: int) -> Iterator[tcp.socket]:
-    """Use a socket of libzmq for a moment. Between a check and the next call libzmq can close it,
-    and another connection can get its number. At worst an honest device's connection ends, and is
-    back in 200 ms."""
-    borrowed = tcp.socket(family, tcp.SOCK_STREAM, tcp.IPPROTO_TCP, fileno=descriptor)
-    try:
-        yield borrowed
-    finally:
-        borrowed.detach()
-
-
-def _received(borrowed: tcp.socket) -> int:
-    if not hasattr(tcp, "TCP_INFO"):
-        return 0
-    length = _BYTES_RECEIVED_AT + _BYTES_RECEIVED.size
-    info = borrowed.getsockopt(tcp.IPPROTO_TCP, tcp.TCP_INFO, length)
-    if len(info) < length:
-        return 0
-    found: int = _BYTES_RECEIVED.unpack_from(info, _BYTES_RECEIVED_AT)[0]
-    return found

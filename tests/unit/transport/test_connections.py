@@ -27,8 +27,8 @@ from leftzmq.transport.connections.limits import (
     SILENT_MAX,
     ConnectionLimits,
     PeerConnection,
-    source_of,
 )
+from leftzmq.transport.connections.tcp_connection import source_of
 from leftzmq.transport.device_key import DeviceKeyPair
 from leftzmq.transport.frames import RawFrame
 from leftzmq.transport.ipc.server import ADMIN_CONNECTIONS
@@ -257,7 +257,7 @@ def test_a_device_that_we_dialed_is_named_for_what_it_does_not_end_too(monkeypat
     theirs.setblocking(False)
     keys, refusal_log = new_keys(), RefusalLog()
     ends = ConnectionEnds.of(ours.fileno(), server.getsockname()[1])
-    dialed = PeerConnection(Socket.BULK, ours.fileno(), ends, 0.0, keys.public)
+    dialed = PeerConnection(ours.fileno(), ends, 0.0, Socket.BULK, keys.public)
     activity = Activity()
     activity.watch(ours.fileno())
     looks = ConnectionLimits(refusal_log, 1000, lambda: [dialed], activity, lambda: None)

@@ -14,7 +14,7 @@ from leftzmq.sync.facts import LinkClosed, LinkOpened
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.transport.connections.ends import ConnectionEnds
 from leftzmq.transport.connections.name_lookup import LookedUpName, NameLookup
-from leftzmq.transport.server_sockets import _address
+from leftzmq.transport.server_sockets import bindable
 from tests.helpers.buses import during, sides, until
 
 pytestmark = pytest.mark.slow
@@ -124,5 +124,5 @@ def test_only_who_was_dialed_by_a_name_and_does_not_dial_us_is_looked_up(
 
 def test_an_address_of_one_link_is_bound_with_its_zone() -> None:
     """getaddrinfo gives back the address without it, and libzmq cannot bind that."""
-    assert _address("fe80::1%eth0") == "fe80::1%eth0"
-    assert _address("127.0.0.1") == "127.0.0.1"
+    assert bindable("fe80::1%eth0") == "fe80::1%eth0"
+    assert bindable("127.0.0.1") == "127.0.0.1"
