@@ -174,6 +174,11 @@ class AgentAway(LeftError):
     """No agent answers on the admin socket of this state directory."""
 
 
+class DoorAway(LeftError):
+    """No door of an invitation answered: `what` has each address that was tried, and why that
+    failed."""
+
+
 class OtherAnswer(LeftError):
     """The agent's answer lacks what this command needs: it runs another version."""
 

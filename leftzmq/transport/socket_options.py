@@ -44,7 +44,9 @@ BULK_HWM: Final = 32  # x 1 MiB = 32 MiB: twice the largest credit
 
 DOOR_HWM: Final = 4  # x 4 KiB; a knock and its answer are one message each
 DOOR_BACKLOG: Final = 8  # connections that the kernel keeps until libzmq accepts them
-DOOR_RECONNECT_MAX_MS: Final = 1_000  # a door that is crowded is shut for 1 s
+DOOR_RECONNECT_MAX_MS: Final = 0
+"""No longer interval than RECONNECT_MS: a door that is crowded is shut for 1 s, and a person
+waits."""
 _MAX_DOOR_BYTES: Final = MAX_ADMITTED_BYTES + _CURVE_BYTES
 
 _HWM: Final = {
@@ -107,12 +109,17 @@ def dialed(
 
 
 def knocking(
-    context: zmq.Context[zmq.Socket[bytes]], keys: DeviceKeyPair, door: bytes, host: str
+    context: zmq.Context[zmq.Socket[bytes]],
+    keys: DeviceKeyPair,
+    door: bytes,
+    host: str,
+    connect_ms: int,
 ) -> zmq.Socket[bytes]:
     """Return a DEALER ready to be connected to the door with this public key only."""
     socket = context.socket(zmq.DEALER)
     _common(socket, host, DOOR_HWM, _MAX_DOOR_BYTES)
     _dialing(socket, keys, door, DOOR_RECONNECT_MAX_MS)
+    socket.connect_timeout = connect_ms
     socket.immediate = 1
     return socket
 

@@ -25,8 +25,10 @@ DEADLINE_S = 8.0
 class OpenDoor:
     """A door, its poller, and everything that it yielded. ahead_s: how far its clock is ahead."""
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.keys, self.poller, self.raws = new_keys(), Poller(), list[Raw]()
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 0, keys: DeviceKeyPair | None = None
+    ) -> None:
+        self.keys, self.poller, self.raws = keys or new_keys(), Poller(), list[Raw]()
         self.ahead_s = 0.0
         self.door = Door(self.keys, host, port, self.poller, self.now)
         self.due: float | None = None
@@ -59,8 +61,10 @@ class OpenDoor:
 
 
 @contextmanager
-def opened(host: str = "127.0.0.1", port: int = 0) -> Iterator[OpenDoor]:
-    door = OpenDoor(host, port)
+def opened(
+    host: str = "127.0.0.1", port: int = 0, keys: DeviceKeyPair | None = None
+) -> Iterator[OpenDoor]:
+    door = OpenDoor(host, port, keys)
     try:
         yield door
     finally:
@@ -123,6 +127,24 @@ def silent(at: OpenDoor, source: str = "127.0.0.1") -> tcp.socket:
     made = tcp.create_connection(("127.0.0.1", at.door.port), source_address=(source, 0))
     made.setblocking(False)
     return made
+
+
+def burst(at: OpenDoor, count: int) -> None:
+    """Connect and hang up, one after the other."""
+    for _ in range(count):
+        with silent(at):
+            at.turn(1)
+
+
+def shut_by_a_flood(at: OpenDoor) -> None:
+    """Connect so often that the door shuts. libzmq closes the listening socket a moment later."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        try:
+            burst(at, 1)
+        except OSError:
+            break
+    at.until(lambda: at.door.is_shut)
 
 
 def is_cut(connection: tcp.socket) -> bool:
