@@ -25,11 +25,12 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.transport import socket_options
 from leftzmq.transport.bounded_read import BoundedReader
 from leftzmq.transport.connections.activity import Activity
-from leftzmq.transport.connections.limits import descriptor_of
+from leftzmq.transport.connections.limits import SPARE_SHARE, descriptor_of
 from leftzmq.transport.context import Context
 from leftzmq.transport.device_key import DeviceKeyPair
 from leftzmq.transport.door.visits import ACCEPTS_A_SECOND, VISITS_MAX, DoorVisit, Visits
 from leftzmq.transport.frames import Knocked, Raw
+from leftzmq.transport.platform import descriptors
 from leftzmq.transport.poller import Poller
 from leftzmq.transport.refusal_log import RefusalLog
 from leftzmq.transport.server_sockets import CLOSES_S, REBIND_RETRY_S, bindable, is_chosen
@@ -86,6 +87,7 @@ class Door:
             self._activity,
         )
         self._visits = Visits(self._refusal_log)
+        self._highest = descriptors() - descriptors() // SPARE_SHARE
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: SocketMonitor | None = None
         self._shut_at = self._open_at = -math.inf
@@ -175,9 +177,10 @@ class Door:
             soon = now < self._shut_at + CROWDED_REST_S + CLOSES_S
             self._open_at = now + (REBIND_RETRY_S if soon else CROWDED_REST_S)
 
-    def _shut(self, now: float) -> None:
-        """Nobody is let in for a while. libzmq ends all connections of a listening socket with
-        it."""
+    def _shut(self, why: str, now: float) -> None:
+        """Let nobody in for a while. libzmq ends all connections of a listening socket with it."""
+        detail = f"{why}: the door is shut for {CROWDED_REST_S:.0f} s"
+        self._refusal_log.note(None, Refusal.TOO_MANY_CONNECTIONS, b"", detail, now)
         self._close_socket()
         self._shut_at, self._open_at = now, now + CROWDED_REST_S
 
@@ -223,9 +226,11 @@ class Door:
                 continue
             self._visits.accepted(monitor.value, self.port, now)
             if self._visits.is_flooded:
-                detail = f"over {ACCEPTS_A_SECOND} within a second: the door is shut for 1 s"
-                self._refusal_log.note(None, Refusal.TOO_MANY_CONNECTIONS, b"", detail, now)
-                self._shut(now)
+                self._shut(f"over {ACCEPTS_A_SECOND} within a second", now)
+                return
+            if monitor.value >= self._highest:
+                # The next one may be needed for a file of a user.
+                self._shut("nearly all file descriptors are in use", now)
                 return
 
     def _knocks(self, reader: BoundedReader) -> Iterator[Raw]:

@@ -14,6 +14,7 @@ import zmq
 
 from leftzmq.errors import GateError, PortTaken, Refusal
 from leftzmq.sync.facts import StrangerRefused
+from leftzmq.transport.door import door as doors
 from leftzmq.transport.door import visits as bounds
 from leftzmq.transport.door.door import CROWDED_REST_S, Door
 from leftzmq.transport.poller import Poller
@@ -442,8 +443,18 @@ def test_over_50_accepts_a_second_shut_the_door_for_a_second(at, stack):
     assert [detail for detail in said if "over 50 within a second" in detail]
 
 
+@pytest.mark.parametrize(("limit", "shut"), [(8, True), (4096, False)])
+def test_where_descriptors_run_out_the_door_shuts(monkeypatch, limit, shut):
+    monkeypatch.setattr(doors, "descriptors", lambda: limit)
+    with opened() as at, silent(at):
+        at.until(lambda: at.door.is_shut or len(at.door._visits))
+        assert at.door.is_shut == shut
+        said = [raw.detail for raw in at.of(StrangerRefused)]
+        assert bool(said) == shut and all("descriptors are in use" in text for text in said)
+
+
 def test_a_port_that_another_program_took_meanwhile_is_waited_for(at):
-    at.door._shut(at.now())
+    at.door._shut("in this test", at.now())
     other = None
     deadline = time.monotonic() + 5
     while other is None:
