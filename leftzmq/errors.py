@@ -170,6 +170,10 @@ def flight_lost(where: str, why: str) -> str:
     return f"report it; what happened before it could not be written to {where}: {why}"
 
 
+NO_FOLDER = "there is no folder here yet"
+BEGIN_ONE = "`leftzmq share DIR` begins one"
+
+
 class AgentAway(LeftError):
     """No agent answers on the admin socket of this state directory."""
 

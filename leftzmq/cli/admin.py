@@ -9,13 +9,14 @@ from pathlib import Path
 
 from leftzmq import __version__
 from leftzmq.cli.accept import add_held, decide
+from leftzmq.cli.asking import add_config
 from leftzmq.cli.conflicts import add_conflicts, conflicts
 from leftzmq.cli.importing import Importing
 from leftzmq.cli.problems import add_problems, problems
 from leftzmq.cli.shell import Parser, guarded
 from leftzmq.cli.trash import add_trash, trash
 from leftzmq.cli.wait import add_wait, wait
-from leftzmq.config import load_device
+from leftzmq.config import config_file, load_device
 from leftzmq.errors import KeyFileError
 from leftzmq.statedir import StateDir, device_key_file, make_state_dir
 from leftzmq.transport import device_key
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
+    if "config" in options:
+        options.config = config_file(options.config)
     match options.command:
         case "id":
             return _id(options)
@@ -61,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         ("status", "how far each device is with us, what is to come, problems"),
     ):
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
+        add_config(command)
         if name == "id":
             command.add_argument(
                 "--new",

@@ -9,14 +9,14 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from leftzmq import __version__
+from leftzmq.cli.asking import add_config
 from leftzmq.cli.format.event_lines import printable
 from leftzmq.cli.log import LEVELS, Log
 from leftzmq.cli.shell import STDERR, STDOUT, Parser, guarded
-from leftzmq.config import load
+from leftzmq.config import config_file, load
 from leftzmq.errors import LeftError, OurMistake, UsageError
 from leftzmq.runtime.agent import Agent
 
@@ -38,7 +38,7 @@ def _main(arguments: Sequence[str] | None, log: Log, out: Log) -> int:
         prog="leftzmq-agent",
         description="Keep the shares of peer.toml equal with those of its peers.",
     )
-    parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
+    add_config(parser)
     parser.add_argument(
         "--adopt",
         action="append",
@@ -59,7 +59,7 @@ def _main(arguments: Sequence[str] | None, log: Log, out: Log) -> int:
     options = parser.parse_args(arguments)
     log.as_json = options.log_json
     log.level = LEVELS[options.log_level or ("debug" if options.verbose else "info")]
-    config = load(options.config)
+    config = load(config_file(options.config))
     unknown = set(options.adopt) - {folder.id for folder in config.folders}
     if unknown:
         raise UsageError(

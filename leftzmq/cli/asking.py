@@ -19,11 +19,23 @@ def the_command(commands: Any, name: str, text: str) -> Any:
     return command.add_subparsers(dest="verb", required=True, metavar="VERB")
 
 
+def add_config(command: argparse.ArgumentParser) -> None:
+    """Add -c. Left out, it is None: `config_file` says which file that is."""
+    command.add_argument(
+        "-c",
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="peer.toml; left out: $LEFTZMQ_CONFIG, else leftzmq/peer.toml in the user's config "
+        "directory",
+    )
+
+
 def add_common(
     command: argparse.ArgumentParser, dest: str = "folder", left_out: str = "the only one"
 ) -> None:
     """Add the common options. dest: of --folder, if a positional argument is named `folder`."""
-    command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
+    add_config(command)
     command.add_argument(
         "--folder",
         dest=dest,

@@ -9,14 +9,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from leftzmq import __version__
+from leftzmq.cli.asking import add_config
 from leftzmq.cli.format.event_lines import line, printable
 from leftzmq.cli.format.terminal import may_style
 from leftzmq.cli.shell import Parser, guarded, json_text
-from leftzmq.config import load, load_device
+from leftzmq.config import config_file, load, load_device
 from leftzmq.errors import AgentAway, UsageError, counted
 from leftzmq.transport.ipc.client import ask, listen
 from leftzmq.wire.local import Event, EventKind
@@ -92,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
+    options.config = config_file(options.config)
     device = load_device(options.config)
     if options.folder:
         _check_folders(options)
@@ -109,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="leftzmq-monitor",
         description="Show what an agent does, line by line, until Ctrl-C: first its last events.",
     )
-    parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
+    add_config(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     text = "only what concerns this folder (may be given more than once)"
     parser.add_argument("--folder", action="append", default=[], metavar="ID", help=text)
@@ -127,7 +128,7 @@ def _check_folders(options: argparse.Namespace) -> None:
     known = [folder.id for folder in load(options.config).folders]
     for id in options.folder:
         if id not in known:
-            do = f"there is {', '.join(known)}"
+            do = f"there is {', '.join(known) or 'none yet'}"
             raise UsageError("there is no such folder", f"--folder {printable(id)}", do)
 
 

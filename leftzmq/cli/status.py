@@ -67,7 +67,8 @@ def _of_folder(answer: dict[str, Any], id: str) -> dict[str, Any]:
         return answer
     there = {folder["id"]: folder for folder in answer["folders"]}
     if id not in there:
-        raise Declined(f"there is no such folder here; there is {', '.join(there)}", id)
+        known = ", ".join(there) or "none yet"
+        raise Declined(f"there is no such folder here; there is {known}", id)
     return answer | {"folders": [there[id]]}
 
 

@@ -6,6 +6,7 @@ what any of it is used for.
 
 from leftzmq.config.checks import nobody_has_our_key
 from leftzmq.config.peer_toml import load, load_device
+from leftzmq.config.places import config_file, make_config
 from leftzmq.config.values import (
     MAX_PEERS,
     PATIENCE_S,
@@ -26,7 +27,9 @@ __all__ = [
     "FolderConfig",
     "Limits",
     "PeerConfig",
+    "config_file",
     "load",
     "load_device",
+    "make_config",
     "nobody_has_our_key",
 ]

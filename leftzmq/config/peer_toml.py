@@ -48,9 +48,6 @@ def load(file: Path) -> Config:
     device = _device(top)
     folders = [(table, _folder(table)) for table in top.tables("folder", MAX_FOLDERS)]
     peers = [(table, _peer(table)) for table in top.tables("peer", MAX_PEERS)]
-    if not folders:
-        do = "add one, with id, path and secret: without a folder there is nothing to keep"
-        raise ConfigError("is missing", top.where("[[folder]]"), do)
     for key in ("id", "path", "secret"):
         all_different(folders, key)
     for key in ("name", "key"):
@@ -65,7 +62,15 @@ def load(file: Path) -> Config:
 
 def load_device(file: Path) -> DeviceConfig:
     """Read only [device]; whatever else is in the file may be missing or wrong."""
-    top = _read(file)
+    return _only_device(_read(file))
+
+
+def device_of(text: str, file: Path) -> DeviceConfig:
+    """Return [device] as `load_device` would read it from `file`, if `text` were in it."""
+    return _only_device(Table(file, "", tomllib.loads(text)))
+
+
+def _only_device(top: Table) -> DeviceConfig:
     if "device" not in top.values:
         top.allow("device", "folder", "peer")
     return _device(top)
@@ -76,7 +81,7 @@ def _read(file: Path) -> Table:
         text = _bytes_of(file).decode("utf-8-sig")  # some editors begin a file with a BOM
         return Table(file, "", tomllib.loads(text))
     except FileNotFoundError:
-        do = "name a peer.toml with -c; config/peer.toml of the project is one to start from"
+        do = "`leftzmq share DIR` makes one there; or name another one with -c"
         raise ConfigError("there is no such file", str(file), do) from None
     except UnicodeDecodeError as error:
         what = f"is not UTF-8 at byte {error.start}"

@@ -20,7 +20,15 @@ from leftzmq.content.cut import require_compiled
 from leftzmq.content.memory import resident_bytes, trim, tune_malloc
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.fs.real import missing_calls
-from leftzmq.errors import LeftError, OurMistake, Refusal, flight_kept, flight_lost
+from leftzmq.errors import (
+    BEGIN_ONE,
+    NO_FOLDER,
+    LeftError,
+    OurMistake,
+    Refusal,
+    flight_kept,
+    flight_lost,
+)
 from leftzmq.runtime.event_log import EventLog
 from leftzmq.runtime.flight_recorder import FlightRecorder
 from leftzmq.runtime.loop import Loop
@@ -171,6 +179,8 @@ class Agent:
         self._openings = Openings(opening, self.config.folders)
         self._opened.callback(self._openings.close)
         self._say("", *missing_calls())
+        if not self.config.folders:
+            self._say("", f"{NO_FOLDER}: {BEGIN_ONE}")
         for config in self.config.folders:
             opened = self._openings.start(config.id, adopting=config.id in self._adopt)
             self._folders[config.id] = opened.folder

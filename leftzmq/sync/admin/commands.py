@@ -11,7 +11,7 @@ from typing import Final
 
 from leftzmq.disk.apply.resolve import Wish
 from leftzmq.disk.trash.trash import is_batch
-from leftzmq.errors import Refused
+from leftzmq.errors import BEGIN_ONE, NO_FOLDER, Refused
 from leftzmq.sync.actions import Answer, Outputs, declined
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.status import problems
@@ -44,6 +44,8 @@ class Commands:
                 ask = self._conflicts
             case _:
                 return None
+        if not self._folders:
+            return [declined(fact.asker, NO_FOLDER, "", BEGIN_ONE)]
         folder = self._folder(_text(fact, "folder"))
         if isinstance(folder, str):
             return [declined(fact.asker, folder, _text(fact, "folder"), "name one with --folder")]

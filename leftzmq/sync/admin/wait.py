@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
 
-from leftzmq.errors import Problem, ProblemKind, counted
+from leftzmq.errors import BEGIN_ONE, NO_FOLDER, Problem, ProblemKind, counted
 from leftzmq.sync.actions import Answer, Outputs, Work, declined
 from leftzmq.sync.admin.peer_progress import Member, MemberState, member
 from leftzmq.sync.facts import Asked, CookieSeen, WalkEnded
@@ -148,6 +148,8 @@ class WaitQuestions:
             timeout_s = DEFAULT_TIMEOUT_S
         id, path = _text(fact, "folder"), _text(fact, "path")
         names = ", ".join(self._folders)
+        if not self._folders:
+            return declined(fact.asker, NO_FOLDER, id, BEGIN_ONE)
         if id and id not in self._folders:
             return declined(fact.asker, f"there is no such folder here; there is {names}", id)
         if path and not id and len(self._folders) != 1:

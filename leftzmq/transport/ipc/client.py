@@ -28,7 +28,7 @@ from leftzmq.wire.local import (
 ANSWER_S: Final = 5.0
 """An agent answers within a turn of its loop; after this time it counts as hanging."""
 EVENTS_HWM: Final = 100_000
-_START: Final = "start it: leftzmq-agent -c FILE"
+_START: Final = "start it: leftzmq up"
 
 
 def ask(

@@ -77,6 +77,11 @@ def test_a_whole_file_becomes_values_with_absolute_paths(tmp_path: Path) -> None
     )
 
 
+def test_a_file_without_a_folder_is_one(tmp_path: Path) -> None:
+    config = load(written(tmp_path, DEVICE + PEER))
+    assert (config.folders, len(config.peers)) == ((), 1)
+
+
 def test_paths_are_relative_to_the_file_and_not_to_where_we_stand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,7 +189,6 @@ def test_a_wrong_type_says_what_is_wanted_and_what_was_found(
     ("text", "said"),
     [
         (FOLDER, 'peer.toml: device: is missing (add [device] with name = "peer-a")'),
-        (DEVICE, "peer.toml: [[folder]]: is missing"),
         (
             DEVICE.replace("listen", "# listen") + FOLDER,
             'peer.toml: [device] listen: is missing (add listen = "tcp://127.0.0.1:7700")',
@@ -321,7 +325,7 @@ def test_neighbours_whose_names_begin_alike_are_no_relatives(tmp_path: Path) -> 
 
 
 def test_a_missing_file_a_folder_and_bytes_that_are_no_toml(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.toml: there is no such file \(name a peer"):
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: there is no such file \(`leftzmq share"):
         load(tmp_path / "nowhere.toml")
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         load(tmp_path)
