@@ -195,7 +195,7 @@ class OtherAnswer(LeftError):
 
 
 class NotStarted(LeftError):
-    """An agent of the demo did not start. `do` holds the last lines of its log."""
+    """An agent did not start. `do` holds the last lines of its log."""
 
 
 class OutputError(LeftError):

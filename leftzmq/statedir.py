@@ -9,12 +9,15 @@ them (keys, rows), nor sockets: the ipc endpoints are text here.
       HASH.sqlite       the index of one folder, made by index
       ports.json        the bulk and news ports that were free last time
       flight-TIME.log   what happened before a mistake of ours, for a report; the last few
+      agent.log         the log of an agent in the background (cli/service/background)
+      up.lock           held by the one command that starts or stops the agent (cli/up)
       way               a short link to this directory, if its usual names are taken
       events, admin     ipc sockets, bound by the holder of the lock only
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -107,8 +110,7 @@ class StateDir:
     def index_file(self, folder_id: str) -> Path:
         """Return the SQLite file of a folder. Its name is a hash, because an id may contain
         characters that a file name cannot."""
-        name = hashlib.blake2b(folder_id.encode(), digest_size=8).hexdigest()
-        return self.path / f"{name}.sqlite"
+        return index_file(self.path, folder_id)
 
     def load_ports(self) -> Ports:
         """Return the remembered ports. They are a convenience: if the file is damaged, none are
@@ -172,10 +174,7 @@ def make_state_dir(path: Path) -> Path:
         raise _unusable(path, error) from None
     try:
         found = os.fstat(directory)
-        if found.st_uid != os.geteuid():
-            what = f"the state directory belongs to another user (uid {found.st_uid})"
-            do = "run as that user, or name another state in [device]"
-            raise ConfigError(what, str(path), do)
+        _must_be_ours(path, found)
         if found.st_mode & _OTHERS or found.st_mode & _PRIVATE_DIR != _PRIVATE_DIR:
             os.fchmod(directory, _PRIVATE_DIR)
     except OSError as error:
@@ -185,8 +184,72 @@ def make_state_dir(path: Path) -> Path:
     return path.resolve()
 
 
+def check_state_dir(path: Path) -> None:
+    """Raise the ConfigError of `make_state_dir`, as far as it can be foreseen; make and change
+    nothing."""
+    try:
+        found = path.stat()
+        if not stat.S_ISDIR(found.st_mode):
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    except FileNotFoundError:
+        error = why_not_made(path)
+        if error is not None:
+            raise _unusable(path, error) from None
+    except OSError as error:
+        raise _unusable(path, error) from None
+    else:
+        _must_be_ours(path, found)
+
+
+def why_not_made(path: Path) -> OSError | None:
+    """Return why this user could not make the missing `path`, with directories above it; None if
+    nothing is in the way."""
+    above = next(each for each in path.absolute().parents if os.path.lexists(each))
+    number = 0
+    if not above.is_dir():
+        number = errno.ENOTDIR
+    elif not os.access(above, os.W_OK | os.X_OK):
+        number = errno.EACCES
+    return OSError(number, os.strerror(number)) if number else None
+
+
+def index_file(state: Path, folder_id: str) -> Path:
+    name = hashlib.blake2b(folder_id.encode(), digest_size=8).hexdigest()
+    return state / f"{name}.sqlite"
+
+
 def device_key_file(state: Path) -> Path:
     return state / "device.key"
+
+
+def lock_holder(state: Path) -> int | None:
+    """Return the process that holds the lock of a state directory: the lock file names it, and the
+    kernel (/proc) says that it holds the lock. None: nobody does, or it cannot be seen.
+
+    The lock is not tried, not even for a moment: an agent that begins would find it taken.
+    """
+    try:
+        lock = os.open(state / "lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            process, found = int(os.read(lock, 32)), os.fstat(lock)
+        finally:
+            os.close(lock)
+        holds = any(_is_locked(each, found) for each in Path(f"/proc/{process}/fd").iterdir())
+    except (OSError, ValueError):
+        return None
+    return process if holds else None
+
+
+def _is_locked(descriptor: Path, lock: os.stat_result) -> bool:
+    """Return whether a descriptor in /proc/PID/fd is of this file, and holds its lock."""
+    try:
+        if not os.path.samestat(descriptor.stat(), lock):
+            return False
+        # https://docs.kernel.org/filesystems/proc.html, /proc/PID/fdinfo: a line for each lock
+        said = (descriptor.parent.parent / "fdinfo" / descriptor.name).read_text()
+    except OSError:
+        return False
+    return any(line.startswith("lock:") and "FLOCK" in line for line in said.splitlines())
 
 
 def ipc_endpoints(state: Path) -> tuple[str, str]:
@@ -383,6 +446,13 @@ def _flush_dir(path: Path) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def _must_be_ours(path: Path, found: os.stat_result) -> None:
+    if found.st_uid != os.geteuid():
+        what = f"the state directory belongs to another user (uid {found.st_uid})"
+        do = "run as that user, or name another state in [device]"
+        raise ConfigError(what, str(path), do)
 
 
 def _port(value: object) -> int:

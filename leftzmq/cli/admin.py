@@ -1,4 +1,4 @@
-"""leftzmq: id, status, wait, problems, trash, conflicts, accept, revert, demo."""
+"""leftzmq: check, id, status, wait, problems, trash, conflicts, accept, revert, demo."""
 
 from __future__ import annotations
 
@@ -39,6 +39,10 @@ def _main(arguments: Sequence[str] | None) -> int:
             with Importing():  # rich, which takes a moment
                 from leftzmq.cli.status import status
             return status(options)
+        case "check":
+            with Importing():  # the rooms of the agent, whose sentences it says
+                from leftzmq.cli.check import check
+            return check(options)
         case "wait":
             return wait(options)
         case "accept" | "revert":
@@ -61,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in (
         ("id", "print this device's public key, making it on first use"),
+        ("check", "what is wrong with peer.toml and what it names; nothing is started or changed"),
         ("status", "how far each device is with us, what is to come, problems"),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -71,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
                 action="store_true",
                 help="make another one, as for a copy of a machine; its agent must not run",
             )
+        elif name == "check":
+            command.add_argument("--json", action="store_true", help="for scripts")
         else:
             command.add_argument(
                 "--folder", default="", metavar="ID", help="which [[folder]]; left out: all"

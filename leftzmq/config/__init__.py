@@ -5,7 +5,7 @@ what any of it is used for.
 """
 
 from leftzmq.config.checks import nobody_has_our_key
-from leftzmq.config.peer_toml import load, load_device
+from leftzmq.config.peer_toml import load, load_device, load_with_mistakes
 from leftzmq.config.places import config_file, make_config
 from leftzmq.config.values import (
     MAX_PEERS,
@@ -30,6 +30,7 @@ __all__ = [
     "config_file",
     "load",
     "load_device",
+    "load_with_mistakes",
     "make_config",
     "nobody_has_our_key",
 ]

@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -43,21 +46,63 @@ it."""
 
 def load(file: Path) -> Config:
     """Read and check the whole of `file`; ConfigError says what is wrong, where, what to do."""
-    top = _read(file)
-    top.allow("device", "folder", "peer")
-    device = _device(top)
-    folders = [(table, _folder(table)) for table in top.tables("folder", MAX_FOLDERS)]
-    peers = [(table, _peer(table)) for table in top.tables("peer", MAX_PEERS)]
+    config, mistakes = load_with_mistakes(file)
+    if mistakes:
+        raise mistakes[0]
+    assert config is not None
+    return config
+
+
+def load_with_mistakes(file: Path) -> tuple[Config | None, list[ConfigError]]:
+    """Return the tables of `file` that can be read, None if [device] cannot; and what is wrong: the
+    first mistake of each table, and of each comparison of those that can be read."""
+    mistakes: list[ConfigError] = []
+    noted = partial(_noted, mistakes)
+    try:
+        top = _read(file)
+    except ConfigError as error:
+        return None, [error]
+    device: DeviceConfig | None = None
+    folders: list[tuple[Table, FolderConfig]] = []
+    peers: list[tuple[Table, PeerConfig]] = []
+    with noted():
+        top.allow("device", "folder", "peer")
+    with noted():
+        device = _device(top)
+    with noted():
+        for table in top.tables("folder", MAX_FOLDERS):
+            with noted():
+                folders.append((table, _folder(table)))
+    are_whole = not mistakes
+    with noted():
+        for table in top.tables("peer", MAX_PEERS):
+            with noted():
+                peers.append((table, _peer(table)))
     for key in ("id", "path", "secret"):
-        all_different(folders, key)
+        with noted():
+            all_different(folders, key)
     for key in ("name", "key"):
-        all_different(peers, key)
-    nobody_is_us(device, peers)
+        with noted():
+            all_different(peers, key)
+    if device is None:
+        return None, mistakes
+    with noted():
+        nobody_is_us(device, peers)
     config = Config(
         file.absolute(), device, tuple(one for _, one in folders), tuple(one for _, one in peers)
     )
-    check_places(top, config)
-    return config
+    if are_whole:  # else the folders' numbers would be wrong
+        with noted():
+            check_places(top, config)
+    return config, mistakes
+
+
+@contextmanager
+def _noted(mistakes: list[ConfigError]) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        mistakes.append(error)
 
 
 def load_device(file: Path) -> DeviceConfig:

@@ -211,6 +211,23 @@ class Share:
         self.root.close()
 
 
+def check_unopened(path: Path, folder_id: str, is_new: bool) -> None:
+    """Raise the ShareError of `Share.open`, as far as it can be told without the token that the
+    state remembers; make and change nothing. is_new: the state does not know the folder."""
+    root = _open_root(path, folder_id, make=False)
+    try:
+        marker = _read_marker(root)
+    except ValueError as error:
+        raise _not_a_marker(error, str(path), folder_id) from error
+    except OSError as error:
+        raise cannot_be_used(error, str(path)) from error
+    finally:
+        root.close()
+    wrong = "" if marker is None and is_new else _what_is_wrong(marker, folder_id, None)
+    if wrong:
+        raise ShareError(wrong, str(path), _mount_or_adopt(folder_id))
+
+
 def cannot_be_used(error: OSError, where: str) -> ShareError:
     """The ShareError for a failed call that the folder cannot work without."""
     cause, said = cause_of(error), error.strerror or str(error)

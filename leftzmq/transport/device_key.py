@@ -41,6 +41,11 @@ def load_or_make(path: Path) -> DeviceKeyPair:
         text = f"{_HEAD}\npublic {public.decode()}\nsecret {secret.decode()}\n"
         # Of several processes that run this at once one wins, and all of them read what it wrote.
         make_private(path, text.encode())
+    return load(path)
+
+
+def load(path: Path) -> DeviceKeyPair:
+    """Return the key pair in `path`. KeyFileError as `load_or_make`, also if there is none."""
     return _parse(read_private(path), path)
 
 

@@ -223,7 +223,7 @@ class ServerSockets:
                 if last < 0:
                     self._close(server, 0)  # the next one may be of another family
                     continue
-                taken = _port_taken(server, endpoint, error)
+                taken = _port_taken(server.key, endpoint, error)
                 waits = _is_absent(error) or error.errno in (errno.EMFILE, errno.ENFILE)
                 if first and not waits:
                     raise taken from None
@@ -349,6 +349,24 @@ class ServerSockets:
         self._context.refusal_log.note(device, refusal, device, detail, self._context.clock())
 
 
+def why_not_bound(key: str, endpoint: Endpoint) -> PortTaken | None:
+    """Return why an agent that begins could not bind this endpoint, where only a user can help.
+
+    A socket is bound, and closed at once; it never listens. key: of [device]
+    """
+    try:
+        found = dns.getaddrinfo(endpoint.host, endpoint.port, type=dns.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
+        with dns.socket(family, kind, protocol) as socket:
+            socket.setsockopt(dns.SOL_SOCKET, dns.SO_REUSEADDR, 1)  # as libzmq does
+            if family == dns.AF_INET6:
+                socket.setsockopt(dns.IPPROTO_IPV6, dns.IPV6_V6ONLY, 0)
+            socket.bind(address)
+    except OSError as error:
+        return None if _is_absent(error) else _port_taken(key, endpoint, error)
+    return None
+
+
 def _free(host: str, remembered: int) -> list[Endpoint]:
     """Return the choices for any port of this host: first the remembered one."""
     return [Endpoint(host, port) for port in dict.fromkeys((remembered, 0))]
@@ -374,8 +392,7 @@ def _is_absent(error: zmq.ZMQError | OSError) -> bool:
     return error.errno in _NOT_HERE or isinstance(error, dns.gaierror)
 
 
-def _port_taken(server: _Server, endpoint: Endpoint, error: zmq.ZMQError | OSError) -> PortTaken:
-    key = server.key
+def _port_taken(key: str, endpoint: Endpoint, error: zmq.ZMQError | OSError) -> PortTaken:
     if error.errno == errno.EADDRINUSE:
         what, do = "is taken by another program", f"stop it, or give {key} in [device] another port"
     elif error.errno == errno.EACCES:

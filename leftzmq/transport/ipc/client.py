@@ -6,6 +6,7 @@ Knows the ipc endpoints of one state directory. Must not know what questions or 
 
 from __future__ import annotations
 
+import socket as unix
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -56,6 +57,21 @@ def ask(
     if "declined" in reply:
         raise Declined(**{key: str(value) for key, value in reply["declined"].items()})
     return reply
+
+
+def is_served(state: Path) -> bool:
+    """Return at once whether a process listens for questions there. What a killed agent left behind
+    is no such process."""
+    _, admin = ipc_endpoints(state)
+    with unix.socket(unix.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(admin.removeprefix("ipc://"))
+        except BlockingIOError:  # so many wait that it takes no more for the moment
+            return True
+        except OSError:
+            return False
+    return True
 
 
 def listen(state: Path, topics: tuple[str, ...] = ()) -> Iterator[Event | None]:
