@@ -1,4 +1,4 @@
-"""leftzmq: check, id, status, wait, problems, trash, conflicts, accept, revert, demo."""
+"""leftzmq: up, down, check, id, status, wait, problems, trash, conflicts, accept, revert, demo."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from leftzmq.cli.importing import Importing
 from leftzmq.cli.problems import add_problems, problems
 from leftzmq.cli.shell import Parser, guarded
 from leftzmq.cli.trash import add_trash, trash
+from leftzmq.cli.up import add_up, down, up
 from leftzmq.cli.wait import add_wait, wait
 from leftzmq.config import config_file, load_device
 from leftzmq.errors import KeyFileError
@@ -39,6 +40,10 @@ def _main(arguments: Sequence[str] | None) -> int:
             with Importing():  # rich, which takes a moment
                 from leftzmq.cli.status import status
             return status(options)
+        case "up":
+            return up(options)
+        case "down":
+            return down(options)
         case "check":
             with Importing():  # the rooms of the agent, whose sentences it says
                 from leftzmq.cli.check import check
@@ -63,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="leftzmq", description="Ask an agent, or see a demo.")
     parser.add_argument("--version", action="version", version=f"leftzmq {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add_up(commands)
     for name, text in (
         ("id", "print this device's public key, making it on first use"),
         ("check", "what is wrong with peer.toml and what it names; nothing is started or changed"),
