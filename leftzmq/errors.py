@@ -273,6 +273,19 @@ class Refusal(Enum):
     PATH_RESERVED = "the name is reserved: .left in the share's root, and names ending in .lefting"
 
 
+class NotAdmittedReason(Enum):
+    """Why a door does not let somebody in. The name travels; the value is the sentence."""
+
+    UNKNOWN = "no invitation here has this code"
+    EXPIRED = "the invitation is over: its time has run out"
+    USED_UP = "the invitation was used already"
+    CANCELLED = "the invitation was cancelled"
+    ASKING = "a person is being asked there: come again in 2 s"
+    FOLDER_FULL = "the folder has as many members as it can have"
+    ALREADY_A_MEMBER = "this device is a member of the folder already"
+    OTHER_VERSION = "the other device speaks another version: install the same one on both"
+
+
 class Refused(Exception):
     """Something from outside was refused; `detail` names the thing, never a secret."""
 

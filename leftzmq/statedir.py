@@ -7,6 +7,8 @@ them (keys, rows), nor sockets: the ipc endpoints are text here.
       lock              held with flock by the one agent; its process id inside
       device.key        made by transport
       HASH.sqlite       the index of one folder, made by index
+      pairing.json      what invitations brought: devices, folders, open invitations
+      HASH.secret       the secret of a folder that was shared or joined by a command
       ports.json        the bulk and news ports that were free last time
       flight-TIME.log   what happened before a mistake of ours, for a report; the last few
       agent.log         the log of an agent in the background (cli/service/background)
@@ -38,6 +40,7 @@ SECRET_BYTES: Final = 32
 MAX_PRIVATE_FILE_BYTES: Final = 4096  # a key or a secret is a line or two
 MAX_IPC_PATH_BYTES: Final = 100  # sun_path holds 104 on macOS, 108 on Linux, with its NUL
 WAY_FILE: Final = "way"
+PAIRING_FILE: Final = "pairing.json"
 KEPT_FLIGHTS: Final = 3
 _FLIGHT_NAME: Final = "flight-{:%Y%m%d-%H%M%S}.log"  # UTC, so names are in the order of time
 _SECRET_NAME: Final = "leftzmq-{}"
@@ -111,6 +114,27 @@ class StateDir:
         """Return the SQLite file of a folder. Its name is a hash, because an id may contain
         characters that a file name cannot."""
         return index_file(self.path, folder_id)
+
+    def secret_file(self, folder_id: str) -> Path:
+        """Return the file of the secret of a folder that no peer.toml names."""
+        return self.index_file(folder_id).with_suffix(".secret")
+
+    def load_pairing(self) -> tuple[bytes | None, str]:
+        """Return the bytes of what invitations brought, None: nothing yet; and the file's name.
+        Raises ConfigError."""
+        file = self.path / PAIRING_FILE
+        try:
+            return file.read_bytes(), str(file)
+        except FileNotFoundError:
+            return None, str(file)
+        except OSError as error:
+            what, do = f"cannot be read: {error.strerror}", "make it readable for this user"
+            raise ConfigError(what, str(file), do) from None
+
+    def save_pairing(self, text: str) -> None:
+        """Replace the file of what invitations brought, flushed. Raises OSError; then the old one
+        is there."""
+        self._write_whole(PAIRING_FILE, text.encode())
 
     def load_ports(self) -> Ports:
         """Return the remembered ports. They are a convenience: if the file is damaged, none are

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from leftzmq.index import lefting_states
+from leftzmq.pairing import invitations
 from leftzmq.sync import reopening
 from leftzmq.sync.apply import active_ticket
 from leftzmq.sync.download import transfer
@@ -71,6 +72,12 @@ MACHINES: Final = (
         "leftzmq/transport/client_sockets.py",
         client_sockets.LineState.CLOSED,
         client_sockets.MOVES,
+    ),
+    Machine(
+        "An invitation",
+        "leftzmq/pairing/invitations.py",
+        invitations.InvitationState.OPEN,
+        invitations.MOVES,
     ),
     Machine(
         "A folder that can be stopped",

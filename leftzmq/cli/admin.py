@@ -1,4 +1,4 @@
-"""leftzmq: up, down, check, id, status, wait, problems, trash, conflicts, accept, revert, demo."""
+"""leftzmq: the command, each of whose verbs is a module beside this one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from leftzmq.cli.accept import add_held, decide
 from leftzmq.cli.asking import add_config
 from leftzmq.cli.conflicts import add_conflicts, conflicts
 from leftzmq.cli.importing import Importing
+from leftzmq.cli.pairing.join import add_join, join
+from leftzmq.cli.pairing.peers import add_peers, peers
+from leftzmq.cli.pairing.share import add_share, share
 from leftzmq.cli.problems import add_problems, problems
 from leftzmq.cli.shell import Parser, guarded
 from leftzmq.cli.trash import add_trash, trash
@@ -40,6 +43,12 @@ def _main(arguments: Sequence[str] | None) -> int:
             with Importing():  # rich, which takes a moment
                 from leftzmq.cli.status import status
             return status(options)
+        case "share":
+            return share(options)
+        case "join":
+            return join(options)
+        case "peers" | "folders" | "invite":
+            return peers(options)
         case "up":
             return up(options)
         case "down":
@@ -65,9 +74,14 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="leftzmq", description="Ask an agent, or see a demo.")
+    parser = Parser(
+        prog="leftzmq", description="Share folders with other devices, ask an agent, or see a demo."
+    )
     parser.add_argument("--version", action="version", version=f"leftzmq {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add_share(commands)
+    add_join(commands)
+    add_peers(commands)
     add_up(commands)
     for name, text in (
         ("id", "print this device's public key, making it on first use"),

@@ -92,7 +92,7 @@ def _noted(found: list[LeftError]) -> Iterator[None]:
 def _check_key(config: Config, file: Path) -> None:
     if file.exists():
         pair = device_key.load(file)
-        nobody_has_our_key(config, device_key.public_text(pair.public))
+        nobody_has_our_key(config, pair.public)
 
 
 def _check_secret(file: Path, is_known: bool) -> None:

@@ -42,6 +42,8 @@ _LEVELS: Final = {
     EventKind.STOPPED: Level.INFO,
     EventKind.PEER_UP: Level.INFO,
     EventKind.PEER_LIST: Level.INFO,
+    EventKind.JOINED: Level.INFO,
+    EventKind.FOLDER_ADDED: Level.INFO,
     EventKind.SWEPT: Level.INFO,
     EventKind.SCAN: Level.INFO,
     EventKind.FINISHED: Level.INFO,

@@ -86,6 +86,29 @@ def check_places(top: Table, config: Config) -> None:
                 raise refuse(other_title, "path", why)
 
 
+def check_share(config: Config, path: Path, who: str) -> None:
+    """Check that one more share may lie at `path`: not in another share, in the state directory or
+    around one of them, around a secret or this file. who: begins the sentence. Raises
+    ConfigError."""
+    itself, above = _identities(path), _lineage(path)
+    do = "name another place: what is in a share goes to every device"
+    state = config.device.state
+    for other in config.folders:
+        if _identities(other.path) & above:
+            where = f"inside {other.path}, the share of the folder {other.id}"
+            raise ConfigError(f"lies {where}", f"{who} {path}", do)
+        if itself & _lineage(other.path):
+            where = f"{other.path}, the share of the folder {other.id}"
+            raise ConfigError(f"would hold {where}", f"{who} {path}", do)
+        if itself & _lineage(other.secret):
+            raise ConfigError(f"would hold {other.secret}, a secret", f"{who} {path}", do)
+    if _identities(state) & above:
+        raise ConfigError(f"lies inside the state directory {state}", f"{who} {path}", do)
+    for held in (state, config.file.resolve()):
+        if itself & _lineage(held):
+            raise ConfigError(f"would hold {held}", f"{who} {path}", do)
+
+
 def _identities(place: Path) -> set[str | tuple[int, int]]:
     """Return what identifies `place`: its path and, if it exists, its inode (folded case, bind
     mounts)."""

@@ -101,6 +101,12 @@ def check_bits(purpose: str, data: bytes, bits: int) -> int:
     return int.from_bytes(_derive(data, purpose, 8), "big") >> (64 - bits)
 
 
+def token_mark(token: bytes) -> bytes:
+    """Return the 32 bytes by which an invitation's token is recognized, and from which it cannot be
+    found."""
+    return blake3(token).digest()
+
+
 def _derive(secret: bytes, purpose: str, length: int) -> bytes:
     return blake3(secret, derive_key_context=_CONTEXT + purpose).digest(length)
 

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
-from leftzmq.config import Config, PeerConfig, load, nobody_has_our_key
+from leftzmq.config import Config, FolderConfig, PeerConfig, load, nobody_has_our_key
 from leftzmq.content.cut import require_compiled
 from leftzmq.content.memory import resident_bytes, trim, tune_malloc
 from leftzmq.content.seal import fresh_nonce
@@ -25,15 +25,18 @@ from leftzmq.errors import (
     NO_FOLDER,
     LeftError,
     OurMistake,
+    PortTaken,
     Refusal,
     flight_kept,
     flight_lost,
 )
+from leftzmq.pairing.learnt import DoorKept, Learnt, merged
+from leftzmq.runtime.config_changes import changes
 from leftzmq.runtime.event_log import EventLog
 from leftzmq.runtime.flight_recorder import FlightRecorder
 from leftzmq.runtime.loop import Loop
 from leftzmq.runtime.opening import Opening, Openings
-from leftzmq.runtime.peer_list import changes
+from leftzmq.runtime.pairing_desk import PairingDesk, load_learnt
 from leftzmq.runtime.wake import Wake
 from leftzmq.runtime.watch_inbox import WatchInbox
 from leftzmq.statedir import StateDir, ipc_endpoints
@@ -42,6 +45,7 @@ from leftzmq.sync.facts import (
     Asked,
     DeviceDropped,
     Fact,
+    FolderAdded,
     FolderBegun,
     LinkClosed,
     PeerListed,
@@ -49,7 +53,7 @@ from leftzmq.sync.facts import (
     Started,
     StrangerRefused,
 )
-from leftzmq.sync.folder import Folder
+from leftzmq.sync.folder import Folder, FolderState
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.node import Node
 from leftzmq.sync.peers.greeting import OurSide, Peers
@@ -58,11 +62,14 @@ from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.transport import device_key, platform
 from leftzmq.transport.bus import SHUT_OUT_S, Bus
 from leftzmq.transport.decode import AdminAsk, SealedArrived, read
+from leftzmq.transport.device_key import DeviceKeyPair
+from leftzmq.transport.door.own_addresses import Reachable, reachable
 from leftzmq.transport.frames import Knocked, Raw, RawFrame
 from leftzmq.transport.server_sockets import Listening
 from leftzmq.transport.socket_errors import SocketTrouble
 from leftzmq.wire import page as pages
 from leftzmq.wire.codec import Socket
+from leftzmq.wire.door import Admitted, NotAdmitted
 from leftzmq.wire.local import Event, EventKind, encode_event, encode_reply
 from leftzmq.wire.messages import VERSION, Bye, News, Refusing
 from leftzmq.work.runner import JobRunner
@@ -104,7 +111,8 @@ class Agent:
     """One agent: open() makes it ready, run() serves until stop() is called, from any thread."""
 
     def __init__(self, config: Config, log: AgentLog, adopt: frozenset[str] = frozenset()) -> None:
-        self.config, self._log, self._adopt = config, log, adopt
+        self._written, self._log, self._adopt = config, log, adopt
+        self.config = config  # peer.toml, and what was learnt
         self._stopping = False
         self._opened = ExitStack()
         self._hub: Node | None = None
@@ -122,7 +130,7 @@ class Agent:
     def open(self) -> None:
         """Do everything up to `ready`: test the gate, bind the sockets, open and watch the
         shares."""
-        platform.require(len(self.config.peers))
+        platform.require(len(self._written.peers))
         require_compiled()
         tune_malloc()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -132,7 +140,11 @@ class Agent:
         self._opened.callback(self._state.close)
         self._keys = device_key.load_or_make(self._state.device_key_file)
         self.device = self._keys.public
-        nobody_has_our_key(self.config, self.device)
+        learnt = load_learnt(self._state)
+        self.config = self._merged(self._written, learnt)
+        self._pairing = PairingDesk(
+            self, self._state, self.device, learnt, time.monotonic, time.time
+        )
         self._peers = [
             Peer(DeviceKey(key), peer.name, peer.address is not None, device_key.public_text(key))
             for peer in self.config.peers
@@ -144,6 +156,7 @@ class Agent:
         self._folders: dict[str, Folder] = {}
         self._open_bus()
         self._open_folders()
+        self._open_door_again()
         self._workers = Workers(
             self._runner.run, self._wake.signal, small=WORKERS_SMALL, bulk=WORKERS_BULK
         )
@@ -226,6 +239,7 @@ class Agent:
             self._tell_noticed()
             if self._peers_are_due and time.monotonic() >= self._next_read:
                 self._read_peers()
+            self._pairing.tick()
             self._log.tick(time.monotonic())
             self._check_memory()
 
@@ -279,7 +293,7 @@ class Agent:
                 self._say("", f"{name} came and is ignored: the agent goes on as it is")
 
     def _deadline(self, now: float) -> float:
-        due = [self.node.deadline(now), self._log.deadline()]
+        due = [self.node.deadline(now), self._log.deadline(), self._pairing.deadline()]
         due += [self._next_read] if self._peers_are_due else []
         return min(at for at in due if at is not None)
 
@@ -289,22 +303,31 @@ class Agent:
         for action in self.node.handle(fact, now, wall_ns):
             self._do(action)
 
-    # -- the list of peers ------------------------------------------------------------------------
+    # -- devices and folders that come and go ------------------------------------------------------
 
     def _dial(self, peer: PeerConfig) -> None:
         if peer.key and peer.address:
             self.bus.dial(DeviceKey(peer.key), peer.address.host, peer.address.port)
 
     def _read_peers(self) -> None:
-        """Takes over what changed in the [[peer]] entries. A file that is wrong changes nothing."""
+        """Takes over what changed in peer.toml. A file that is wrong changes nothing."""
         self._peers_are_due, self._next_read = False, time.monotonic() + NOTICED_S
         try:
-            config = load(self.config.file)
-            nobody_has_our_key(config, self.device)
-            platform.require(len(config.peers))
+            written = load(self.config.file)
+            self._use(written, self._pairing.learnt)
         except LeftError as error:
             self._say("", f"the peers stay as they are: {error}")
-            return
+
+    def check_learnt(self, learnt: Learnt) -> None:
+        self._merged(self._written, learnt)
+
+    def use_learnt(self, learnt: Learnt) -> None:
+        self._use(self._written, learnt)
+
+    def _use(self, written: Config, learnt: Learnt) -> None:
+        """List, dial and open what is new in peer.toml or was learnt. Raises LeftError; then nothing
+        has changed."""
+        config = self._merged(written, learnt)
         found = changes(self.config, config)
         for peer in found.removed:
             self._unlist(_key_of(peer))
@@ -312,19 +335,43 @@ class Agent:
             key = _key_of(peer)
             self.bus.undial(key)
             gone = Link(key, Way.DIALED)
-            self._handle(LinkClosed(gone, "peer.toml has another address of it"))
+            self._handle(LinkClosed(gone, "it has another address now"))
+        self._written = written
+        self._keyless[:] = [peer.name for peer in config.peers if not peer.key]
+        folders = (*self.config.folders, *found.folders)
+        self.config = replace(self.config, peers=config.peers, folders=folders)
         for peer in (*found.moved, *found.added):
             self._list(peer)
-        self._keyless[:] = [peer.name for peer in config.peers if not peer.key]
-        self.config = replace(self.config, peers=config.peers)
         names = {
             "added": ", ".join(peer.name for peer in found.added),
             "removed": ", ".join(peer.name for peer in found.removed),
             "moved": ", ".join(peer.name for peer in found.moved),
         }
-        self._tell(actions.Tell(EventKind.PEER_LIST, dict(names)))
+        if any(names.values()) or not found.folders:
+            self._tell(actions.Tell(EventKind.PEER_LIST, dict(names)))
+        for folder in found.folders:
+            self._add_folder(folder)
         for what in found.need_a_start:
             self._say("", f"{what} changed in peer.toml: start the agent again to use that")
+
+    def _merged(self, written: Config, learnt: Learnt) -> Config:
+        """Return peer.toml with what was learnt. Raises LeftError."""
+        config = merged(written, learnt, self._state.secret_file)
+        nobody_has_our_key(config, self.device)
+        platform.require(len(config.peers))
+        return config
+
+    def _add_folder(self, config: FolderConfig) -> None:
+        """The folder is opened soon, by a worker."""
+        try:
+            opened = self._openings.add(config)
+        except LeftError as error:
+            self._say(config.id, f"it cannot be opened before the next start: {error}")
+            return
+        self._folders[config.id] = opened.folder
+        fields = {"folder": config.id, "path": str(config.path)}
+        self._tell(actions.Tell(EventKind.FOLDER_ADDED, dict(fields)))
+        self._handle(FolderAdded(config.id))
 
     def _list(self, peer: PeerConfig) -> None:
         """The peer may connect, and is dialed, from now on; or it is dialed elsewhere."""
@@ -341,6 +388,51 @@ class Agent:
         self._loop.drop_device(device)
         self._handle(PeerUnlisted(device))
 
+    # -- the door, for runtime/pairing_desk --------------------------------------------------------
+
+    def _open_door_again(self) -> None:
+        try:
+            self._pairing.start()
+        except LeftError as error:
+            self._say("", f"the invitations that are open cannot be used: {error}")
+
+    @property
+    def control_port(self) -> int:
+        return self.bus.control.port
+
+    def reachable(self) -> Reachable:
+        return reachable(self.config.device.listen)
+
+    def open_door(self, keys: DeviceKeyPair | None, port: int) -> DoorKept:
+        """A new door takes any port if another program has `port`."""
+        pair = keys or device_key.fresh_pair()
+        try:
+            port = self.bus.open_door(pair, port)
+        except PortTaken:
+            if keys is not None:
+                raise
+            port = self.bus.open_door(pair, 0)
+        return DoorKept(bytes(pair.public), pair.secret, port)
+
+    def close_door(self) -> None:
+        self.bus.close_door()
+
+    def answer_at_door(self, caller: bytes, message: Admitted | NotAdmitted) -> None:
+        self.bus.answer_at_door(caller, message)
+
+    def tell_joined(self, name: str, folder: str, address: str) -> None:
+        fields = {"device": name, "folder": folder, "address": address}
+        self._tell(actions.Tell(EventKind.JOINED, dict(fields)))
+
+    def peers_shown(self) -> dict[str, tuple[bool, float | None]]:
+        return {
+            peer["name"]: (peer["connected"], peer["since"]) for peer in self.node.status()["peers"]
+        }
+
+    def folder_state(self, id: str) -> str:
+        folder = self._folders.get(id)
+        return FolderState.STOPPED.value if folder is None else folder.state.value
+
     # -- facts from outside ---------------------------------------------------------------------
 
     def _fact_of(self, raw: Raw) -> Fact | None:
@@ -350,13 +442,17 @@ class Agent:
                 self._say("", text)
                 return None
             case Knocked():
-                return None  # nobody opens a door yet
+                self._pairing.on_knocked(fact)
+                return None
             case SealedArrived():
                 return self._open_page(fact)
             case AdminAsk(asker, "events", fields):
                 after = fields.get("after")
                 reply = self._event_log.reply(after if type(after) is int else 0)
                 self.bus.answer(asker, encode_reply(reply))
+                return None
+            case AdminAsk(asker, verb, fields) if self._pairing.knows(verb):
+                self.bus.answer(asker, encode_reply(self._pairing.answer(verb, fields)))
                 return None
             case AdminAsk(asker, verb, fields):
                 return Asked(asker, verb, dict(fields))

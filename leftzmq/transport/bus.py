@@ -25,6 +25,7 @@ from leftzmq.transport.connections.activity import Activity
 from leftzmq.transport.connections.limits import ConnectionLimits, PeerConnection
 from leftzmq.transport.context import Context
 from leftzmq.transport.device_key import DeviceKeyPair
+from leftzmq.transport.door.door import Door
 from leftzmq.transport.frames import Raw
 from leftzmq.transport.ipc.server import IpcServer
 from leftzmq.transport.platform import descriptors
@@ -35,6 +36,7 @@ from leftzmq.transport.server_sockets import CROWDED_REST_S, Listening, ServerSo
 from leftzmq.transport.socket_errors import SocketErrors
 from leftzmq.transport.zap_gate import Gate
 from leftzmq.wire.codec import Socket, encode
+from leftzmq.wire.door import Admitted, NotAdmitted
 from leftzmq.wire.messages import Message, News, Open
 
 IO_THREADS: Final = 2  # CURVE runs here: about 1 s of CPU per GB and end; one thread a connection
@@ -90,6 +92,7 @@ class Bus:
             activity,
         )
         self._dialed: dict[DeviceKey, ClientSockets] = {}
+        self._door: Door | None = None
         self._connection_limits = ConnectionLimits(
             self._refusal_log, descriptors(), self._dialed_connections, activity, trim
         )
@@ -126,6 +129,10 @@ class Bus:
     @property
     def control_endpoint(self) -> str:
         return str(self._bound.endpoints[Socket.CONTROL])
+
+    @property
+    def control(self) -> Endpoint:
+        return self._bound.endpoints[Socket.CONTROL]
 
     @property
     def bulk_endpoint(self) -> str:
@@ -189,6 +196,23 @@ class Bus:
         """Return whether the device was dropped less than SHUT_OUT_S ago."""
         return self._clock() < self._shut_out.get(device, 0.0)
 
+    def open_door(self, keys: DeviceKeyPair, port: int) -> int:
+        """Open the door at the host of control, unless it is open. port: 0 = any. Return its
+        port. Raises PortTaken."""
+        if self._door is None:
+            self._door = Door(keys, self.control.host, port, self._poller, self._clock)
+        return self._door.port
+
+    def close_door(self) -> None:
+        """End every connection at the door; nobody listens there any more."""
+        door, self._door = self._door, None
+        if door is not None:
+            door.close()
+
+    def answer_at_door(self, caller: bytes, message: Admitted | NotAdmitted) -> bool:
+        """Return False if the caller is gone."""
+        return self._door is not None and self._door.answer(caller, message)
+
     def rebind(self) -> None:
         """Close every connection that others made: the gate judges each of them anew."""
         self._bound.rebind()
@@ -251,6 +275,7 @@ class Bus:
         for dialed in self._dialed.values():
             dialed.close(BYE_LINGER_MS)
         self._dialed.clear()
+        self.close_door()
         while self._closing:
             self._closing.pop()()
 
@@ -272,9 +297,20 @@ class Bus:
         due = [self._address_watch.again_at if self._dialed else None, self._bound.tick(now)]
         self._test()
         due += [self._own.tick(now), self._connection_limits.again_at]
+        due.append(self._tick_door(now))
         due += (dialed.tick(now) for dialed in self._dialed.values())
         soonest = min((at for at in due if at is not None), default=None)
         return timeout_ms if soonest is None else max(0, round((soonest - now) * 1000) + 1)
+
+    def _tick_door(self, now: float) -> float | None:
+        """A door whose gate broke has closed itself."""
+        if self._door is None:
+            return None
+        again_at = self._door.tick(now)
+        if self._door.is_closed:
+            self._door = None
+            self._socket_errors.note("the door for invitations broke: invite again", now)
+        return again_at
 
     def _rest_crowded(self, now: float) -> None:
         """Nearly all descriptors are in use. The next one may be needed for a file of a user, or by

@@ -30,6 +30,12 @@ class DeviceKeyPair:
     secret: bytes = field(repr=False)
 
 
+def fresh_pair() -> DeviceKeyPair:
+    """Return a new key pair, which is in no file."""
+    public, secret = zmq.curve_keypair()
+    return DeviceKeyPair(DeviceKey(z85.decode(public)), z85.decode(secret))
+
+
 def load_or_make(path: Path) -> DeviceKeyPair:
     """Return the key pair in `path`; make it there on first use.
 

@@ -8,14 +8,13 @@ two devices meet there that share nothing yet, and that may run different versio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 from typing import Annotated, Final, Literal, NoReturn, TypeVar
 
 from msgspec import Meta, Struct
 
 from leftzmq.config.values import MAX_NAME_CHARS
 from leftzmq.endpoint import Endpoint
-from leftzmq.errors import ConfigError, Refusal, Refused
+from leftzmq.errors import ConfigError, NotAdmittedReason, Refusal, Refused
 from leftzmq.wire.messages import Bytes16, Bytes32
 from leftzmq.wire.strict import Frame, SizeLimits, head_of, pack, shaped, unpack
 
@@ -45,19 +44,6 @@ _DoorCanDo = Annotated[
     list[Annotated[str, Meta(pattern=r"\A[a-z0-9-]{1,16}\Z")]],
     Meta(max_length=MAX_DOOR_CAPABILITIES),
 ]
-
-
-class NotAdmittedReason(Enum):
-    """Why a door does not let somebody in. The name travels; the value is the sentence."""
-
-    UNKNOWN = "no invitation here has this code"
-    EXPIRED = "the invitation is over: its time has run out"
-    USED_UP = "the invitation was used already"
-    CANCELLED = "the invitation was cancelled"
-    ASKING = "a person is being asked there: come again in 2 s"
-    FOLDER_FULL = "the folder has as many members as it can have"
-    ALREADY_A_MEMBER = "this device is a member of the folder already"
-    OTHER_VERSION = "the other device speaks another version: install the same one on both"
 
 
 class Knock(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=32):

@@ -55,6 +55,8 @@ class EventKind(Enum):
     PEER_UP = "peer_up"
     PEER_DOWN = "peer_down"
     PEER_LIST = "peer_list"
+    JOINED = "joined"
+    FOLDER_ADDED = "folder_added"
     PROBLEM = "problem"
     CONFLICT = "conflict"
     SWEPT = "swept"

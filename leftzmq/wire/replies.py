@@ -334,3 +334,104 @@ class RestoredReply(Reply, frozen=True, kw_only=True):
     more: bool
     restored_list: list[str]
     stayed_list: list[Stayed]
+
+
+# ---- devices, folders and invitations -----------------------------------------------------------
+
+
+class SharedFolder(Reply, frozen=True, kw_only=True):
+    """The folder of a share. is_new: it was made now."""
+
+    folder: str
+    path: str
+    is_new: bool
+
+
+class PlaceShown(Reply, frozen=True, kw_only=True):
+    """folder: the id of the folder whose share lies there; "": a share can be made there."""
+
+    folder: str
+
+
+class InvitationOpened(Reply, frozen=True, kw_only=True):
+    """code: what the other device joins with. addresses: where the door can be reached, as the code
+    has them; left_out: how many addresses did not fit. mark: identifies the invitation (hex).
+    until: unix seconds."""
+
+    code: str
+    mark: str
+    folder: str
+    addresses: list[str]
+    left_out: int
+    port: int
+    until: float
+
+
+class CameIn(Reply, frozen=True, kw_only=True):
+    """A device that came in by an invitation."""
+
+    name: str
+    key: str
+
+
+class ShownInvitation(Reply, frozen=True, kw_only=True):
+    """state: of InvitationState, its value. opened, until: unix seconds."""
+
+    mark: str
+    folder: str
+    state: str
+    uses: int
+    uses_left: int
+    opened: float
+    until: float
+    came_in: list[CameIn]
+
+
+class InvitationList(Reply, frozen=True, kw_only=True):
+    invitations: list[ShownInvitation]
+
+
+class InvitationsCancelled(Reply, frozen=True, kw_only=True):
+    cancelled: int
+
+
+class Joined(Reply, frozen=True, kw_only=True):
+    """is_new: the folder was not here before. inviter: its name on this device."""
+
+    folder: str
+    path: str
+    inviter: str
+    is_new: bool
+
+
+class ListedPeer(Reply, frozen=True, kw_only=True):
+    """addresses: of its control socket, best first. since: of this state, unix seconds. origin:
+    where it comes from."""
+
+    name: str
+    key: str
+    addresses: list[str]
+    connected: bool
+    since: float | None
+    origin: str
+
+
+class PeerList(Reply, frozen=True, kw_only=True):
+    peers: list[ListedPeer]
+
+
+class PeerRemovedReply(Reply, frozen=True, kw_only=True):
+    name: str
+
+
+class ListedFolder(Reply, frozen=True, kw_only=True):
+    """state: of FolderState, its value."""
+
+    id: str
+    path: str
+    state: str
+    origin: str
+
+
+class FolderList(Reply, frozen=True, kw_only=True):
+    folders: list[ListedFolder]

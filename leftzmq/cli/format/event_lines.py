@@ -24,6 +24,7 @@ _COLOURS: Final = {
     EventKind.SCAN: _BLUE,
     EventKind.FINISHED: _GREEN,
     EventKind.PEER_UP: _GREEN,
+    EventKind.JOINED: _GREEN,
     EventKind.PEER_DOWN: _YELLOW,
     EventKind.PROBLEM: _RED,
     EventKind.CONFLICT: _YELLOW,
@@ -200,7 +201,12 @@ def _news(fields: Fields) -> str:
 
 def _peer_list(fields: Fields) -> str:
     said = [f"{what}: {fields[what]}" for what in ("added", "removed", "moved") if fields.get(what)]
-    return f"peer.toml was read again; peers {', '.join(said) or 'are the same'}"
+    return f"peers {', '.join(said) or 'are the same'}"
+
+
+def _joined(fields: Fields) -> str:
+    where = f" from {fields['address']}" if fields.get("address") else ""
+    return f"{fields.get('device')} joined {fields.get('folder')} by an invitation{where}"
 
 
 def _refused(fields: Fields) -> str:
@@ -218,6 +224,8 @@ _TEXTS: Final[dict[EventKind, Callable[[Fields], str]]] = {
     EventKind.PEER_UP: lambda f: f"{f.get('device')} is connected",
     EventKind.PEER_DOWN: _down,
     EventKind.PEER_LIST: _peer_list,
+    EventKind.JOINED: _joined,
+    EventKind.FOLDER_ADDED: lambda f: f"{f.get('folder')} is a folder of this device: {f['path']}",
     EventKind.PROBLEM: _problem,
     EventKind.CONFLICT: lambda f: f"{_where(f)} both versions are kept, one as {f.get('copy')}",
     EventKind.SWEPT: _swept,

@@ -326,9 +326,8 @@ class Peers:
         Both are needed: an older greeting may be on its way over either link and would otherwise be
         the last one.
 
-        A device that only dials us may have proved the folder when this device did not have it, and
-        the row of its hello was skipped. Nobody but the device can prove it again, so it is asked to
-        greet us once more.
+        A device that only dials us may have proved the folder when this device did not have it. The
+        row of its hello was skipped then. So the device is asked to greet us once more.
 
         What the device said when it greeted us counts again at once. A request of the device over
         its other link may arrive before its answer, and would otherwise belong to no member.
@@ -466,8 +465,10 @@ class Peers:
         return [*out, PeerGreeted(link, shared)]
 
     def _halted(self, peer: Peer, said: Iterable[Standing | Halted]) -> Outputs:
-        """Note which folders are stopped on the device. Changes are told."""
+        """Note which folders are stopped on the device. Changes are told, but for a folder that was
+        added there a moment ago."""
         before = peer.halted
+        said = [at for at in said if not _is_opening(at)]
         peer.halted = {at.folder: at.cause for at in said if isinstance(at, Halted)}
         out: Outputs = []
         for folder, cause in peer.halted.items():
@@ -497,6 +498,10 @@ def _to_be_met(peer: Peer) -> None:
     peer.away, peer.away_why, peer.told = None, "", None
     if not peer.dials:
         peer.away, peer.away_why = Away.NO_ADDRESS, _NO_ADDRESS
+
+
+def _is_opening(at: Standing | Halted) -> bool:
+    return isinstance(at, Halted) and at.cause is StopCause.OPENING
 
 
 def halted_there(cause: StopCause | None) -> str:

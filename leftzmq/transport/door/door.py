@@ -20,7 +20,7 @@ from typing import Final
 import zmq
 
 from leftzmq.endpoint import Endpoint
-from leftzmq.errors import GateError, PortTaken, Refusal, Refused
+from leftzmq.errors import GateError, NotAdmittedReason, PortTaken, Refusal, Refused
 from leftzmq.sync.link import DeviceKey
 from leftzmq.transport import socket_options
 from leftzmq.transport.bounded_read import BoundedReader
@@ -42,7 +42,6 @@ from leftzmq.wire.door import (
     Admitted,
     Knock,
     NotAdmitted,
-    NotAdmittedReason,
     decode_knock,
     encode,
 )

@@ -1,7 +1,9 @@
-"""What changes for a running agent when peer.toml is read again.
+"""What changes for a running agent when peer.toml is read again, or when an invitation brought a
+device or a folder.
 
-Only its `[[peer]]` entries can change while the agent runs. Whatever else is another value now is
-named, because it needs a new start. Knows values of the config. Must not know sockets or machines.
+Devices can come, go and move while the agent runs, and folders can come. Whatever else is another
+value now is named, because it needs a new start. Knows values of the config. Must not know sockets
+or machines.
 """
 
 from __future__ import annotations
@@ -9,31 +11,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from leftzmq.config import Config, PeerConfig
+from leftzmq.config import Config, FolderConfig, PeerConfig
 
 
 @dataclass(frozen=True, slots=True)
-class PeerChanges:
+class ConfigChanges:
     """Peers that have a key. A peer with another name or key is removed and added.
 
     moved: the same name and key, and another address or none
+    folders: those that were not there before
     need_a_start: what else changed, as it is called in peer.toml
     """
 
     removed: tuple[PeerConfig, ...] = ()
     added: tuple[PeerConfig, ...] = ()
     moved: tuple[PeerConfig, ...] = ()
+    folders: tuple[FolderConfig, ...] = ()
     need_a_start: tuple[str, ...] = ()
 
 
-def changes(before: Config, after: Config) -> PeerChanges:
+def changes(before: Config, after: Config) -> ConfigChanges:
     old = {(peer.name, peer.key): peer for peer in before.peers if peer.key}
     new = {(peer.name, peer.key): peer for peer in after.peers if peer.key}
-    return PeerChanges(
+    need_a_start = tuple(_need_a_start(before, after))
+    ids = {folder.id for folder in before.folders}
+    come = tuple(folder for folder in after.folders if folder.id not in ids)
+    if need_a_start:
+        # A folder that goes or changes runs on until then. It may have the share of one that comes.
+        need_a_start += tuple(f"[[folder]] {folder.id}" for folder in come)
+        come = ()
+    return ConfigChanges(
         tuple(peer for who, peer in old.items() if who not in new),
         tuple(peer for who, peer in new.items() if who not in old),
         tuple(peer for who, peer in new.items() if who in old and peer != old[who]),
-        tuple(_need_a_start(before, after)),
+        come,
+        need_a_start,
     )
 
 
@@ -42,6 +54,6 @@ def _need_a_start(before: Config, after: Config) -> Iterator[str]:
         yield "[device]"
     old = {folder.id: folder for folder in before.folders}
     new = {folder.id: folder for folder in after.folders}
-    for id in sorted(old.keys() | new.keys()):
-        if old.get(id) != new.get(id):
+    for id in sorted(old):
+        if old[id] != new.get(id):
             yield f"[[folder]] {id}"

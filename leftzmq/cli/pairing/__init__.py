@@ -1,0 +1,1 @@
+"""The commands by which devices come to each other: share, join, peers, folders, invite."""

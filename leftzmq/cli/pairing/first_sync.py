@@ -1,0 +1,104 @@
+"""Shows how the first sync of a folder goes, until it is complete.
+
+Knows the answers to `status` and `wait`. Must not know how the devices came together.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from leftzmq.cli.format.event_lines import printable, size_text
+from leftzmq.errors import counted
+from leftzmq.transport.ipc.client import ask
+
+STEP_S: Final = 0.5
+"""Of one question `wait`: how soon the screen changes."""
+ANSWER_S: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSync:
+    """How it ended. files, bytes: of the folder here. why: "" if all is there."""
+
+    files: int
+    bytes: int
+    seconds: float
+    why: str = ""
+
+
+class Screen:
+    """One line that changes, on a terminal; elsewhere nothing but the lines that stay."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._width = 0
+
+    def show(self, text: str) -> None:
+        if self._is_terminal:
+            text = printable(text)[:100]
+            print(f"\r{text:<{self._width}}", end="", file=sys.stderr, flush=True)
+            self._width = len(text)
+
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
+        self.show("")
+        if self._is_terminal:
+            print("\r", end="", file=sys.stderr)
+        print(printable(text), file=sys.stderr, flush=True)
+        self._width = 0
+
+
+def follow(
+    state: Path,
+    folder: str,
+    peer: str,
+    screen: Screen,
+    deadline: float | None,
+    clock: Callable[[], float] = time.monotonic,
+) -> FirstSync:
+    """Wait until this device and `peer` have the same in the folder. deadline: monotonic seconds;
+    None: no end. Raises AgentAway and Declined."""
+    began = clock()
+    while True:
+        rest_s = STEP_S if deadline is None else max(0.0, min(STEP_S, deadline - clock()))
+        fields: dict[str, str | float] = {"timeout": rest_s, "folder": folder, "peers": peer}
+        waited = ask(state, "wait", fields, timeout_s=rest_s + ANSWER_S)
+        seconds = clock() - began
+        status = ask(state, "status")
+        here = next(one for one in status["folders"] if one["id"] == folder)
+        if waited["in_sync"]:
+            return FirstSync(here["files"], here["bytes"], seconds)
+        if deadline is not None and clock() >= deadline:
+            return FirstSync(here["files"], here["bytes"], seconds, str(waited["why"]))
+        screen.show(_line(status, here, peer))
+
+
+def _line(status: dict[str, Any], here: dict[str, Any], peer: str) -> str:
+    """Return how far the sync is."""
+    other = next((one for one in status["peers"] if one["name"] == peer), None)
+    if here["state"] == "stopped":
+        return f"{here['id']}: {here['why']}"
+    if other is None or not other["connected"]:
+        note = (other or {}).get("note") or "it was not met yet"
+        return f"connecting to {peer}: {note}"
+    if here["state"] == "scanning":
+        return f"reading what is here: {counted(here['files'], 'file')}"
+    parts = [f"{counted(here['files'], 'file')}, {size_text(here['bytes'])} here"]
+    if here["tickets"]:
+        parts.append(f"{counted(here['tickets'], 'path')}, {size_text(here['need_bytes'])} to come")
+    if here["rate"]:
+        parts.append(f"{size_text(here['rate'])}/s")
+    member = next((one for one in here["members"] if one["name"] == peer), None)
+    if member is not None and member["behind_paths"]:
+        lacks = f"{counted(member['behind_paths'], 'path')}, {size_text(member['behind_bytes'])}"
+        parts.append(f"{peer} lacks {lacks}")
+    return "; ".join(parts)
+
+
+def summary(sync: FirstSync) -> str:
+    return f"{counted(sync.files, 'file')}, {size_text(sync.bytes)}, in {sync.seconds:.1f} s"

@@ -1,0 +1,137 @@
+"""leftzmq peers, folders and invite: what this device has, and where each of it comes from."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from leftzmq.cli.format.clock import local_time
+from leftzmq.cli.format.columns import columns
+from leftzmq.cli.format.event_lines import printable
+from leftzmq.cli.shell import json_text
+from leftzmq.config import config_file, load_device
+from leftzmq.errors import counted
+from leftzmq.transport.ipc.client import ask
+
+_LIST: Final = "list"
+
+
+def add_peers(commands: Any) -> None:
+    """Add `leftzmq peers`, `folders` and `invite` to the parser."""
+    verbs = _command(commands, "peers", "the other devices, and where each comes from")
+    _verb(verbs, _LIST, "each with its key and addresses")
+    remove = _verb(verbs, "remove", "this device shares nothing with it any more")
+    remove.add_argument("name", metavar="NAME")
+    verbs = _command(commands, "folders", "the folders of this device, and where each comes from")
+    _verb(verbs, _LIST, "each with its directory")
+    verbs = _command(commands, "invite", "the invitations that are open")
+    _verb(verbs, _LIST, "each with who came in by it")
+    cancel = _verb(verbs, "cancel", "nobody can join by them any more")
+    cancel.add_argument("--folder", default="", metavar="ID", help="which folder's; left out: all")
+
+
+def _command(commands: Any, name: str, text: str) -> Any:
+    command = commands.add_parser(name, help=text, description=text)
+    _add_common(command)
+    return command.add_subparsers(dest="verb", metavar="VERB")
+
+
+def _verb(verbs: Any, name: str, text: str) -> argparse.ArgumentParser:
+    verb: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+    _add_common(verb)
+    return verb
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    default = argparse.SUPPRESS  # what was given before the verb counts, too
+    command.add_argument("-c", "--config", type=Path, default=default, metavar="FILE")
+    command.add_argument("--json", action="store_true", default=default, help="for scripts")
+
+
+def peers(options: argparse.Namespace) -> int:
+    """Carry out `peers`, `folders` or `invite`; without a verb, list."""
+    state = load_device(config_file(getattr(options, "config", None))).state
+    as_json: bool = getattr(options, "json", False)
+    return _VERBS[options.command, options.verb or _LIST](state, options, as_json)
+
+
+def _print(answer: dict[str, Any], as_json: bool, lines: Iterable[str]) -> int:
+    if as_json:
+        print(json_text({key: it for key, it in answer.items() if key != "longest_turn_ms"}))
+    else:
+        for line in lines:
+            print(line)
+    return 0
+
+
+def _list_peers(state: Path, options: argparse.Namespace, as_json: bool) -> int:
+    answer = ask(state, "peers")
+    rows = [
+        (
+            printable(one["name"]),
+            _connection(one),
+            printable(one["origin"]),
+            ", ".join(one["addresses"]) or "it dials this device",
+            one["key"] or "no key",
+        )
+        for one in answer["peers"]
+    ]
+    head = ("device", "state", "comes from", "addresses", "key")
+    return _print(answer, as_json, [columns(head, rows).rstrip()] if rows else ["no peers yet"])
+
+
+def _connection(peer: dict[str, Any]) -> str:
+    since = "" if peer["since"] is None else f" since {local_time(peer['since'])}"
+    return ("connected" if peer["connected"] else "not connected") + since
+
+
+def _remove_peer(state: Path, options: argparse.Namespace, as_json: bool) -> int:
+    answer = ask(state, "peer_remove", {"name": options.name})
+    said = f"{printable(answer['name'])} is no peer of this device any more"
+    return _print(answer, as_json, [said])
+
+
+def _list_folders(state: Path, options: argparse.Namespace, as_json: bool) -> int:
+    answer = ask(state, "folders")
+    rows = [
+        (printable(one["id"]), one["state"], printable(one["origin"]), printable(one["path"]))
+        for one in answer["folders"]
+    ]
+    head = ("folder", "state", "comes from", "directory")
+    empty = ["no folders yet: leftzmq share DIR"]
+    return _print(answer, as_json, [columns(head, rows).rstrip()] if rows else empty)
+
+
+def _list_invitations(state: Path, options: argparse.Namespace, as_json: bool) -> int:
+    answer = ask(state, "invitations")
+    rows = [
+        (
+            printable(one["folder"]),
+            one["state"],
+            str(one["uses_left"]),
+            local_time(one["until"]),
+            printable(", ".join(each["name"] for each in one["came_in"])) or "nobody yet",
+        )
+        for one in answer["invitations"]
+    ]
+    head = ("folder", "state", "uses left", "until", "came in")
+    return _print(
+        answer, as_json, [columns(head, rows).rstrip()] if rows else ["no invitation is open"]
+    )
+
+
+def _cancel(state: Path, options: argparse.Namespace, as_json: bool) -> int:
+    answer = ask(state, "invite_cancel", {"folder": options.folder})
+    taken = counted(answer["cancelled"], "invitation")
+    return _print(answer, as_json, [f"{taken} taken back"])
+
+
+_VERBS: Final[dict[tuple[str, str], Callable[[Path, argparse.Namespace, bool], int]]] = {
+    ("peers", _LIST): _list_peers,
+    ("peers", "remove"): _remove_peer,
+    ("folders", _LIST): _list_folders,
+    ("invite", _LIST): _list_invitations,
+    ("invite", "cancel"): _cancel,
+}

@@ -1,0 +1,257 @@
+"""What this device learnt by invitations: devices, folders, and the invitations that are open.
+
+It lies in one private file of the state directory, beside peer.toml, which only persons write. The
+file is JSON, so that it can be read and corrected. It is replaced whole.
+
+Knows the file's form, and how what was learnt and peer.toml make one config. Must not know who
+writes the file, nor when.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig, PeerConfig
+from leftzmq.config.checks import check_share
+from leftzmq.config.values import MAX_FOLDERS
+from leftzmq.errors import ConfigError
+from leftzmq.pairing.invitations import Invitation, InvitationState, Use
+
+FORM: Final = 1
+"""Of the file. A later form is refused: what it holds is not known."""
+KEY_BYTES: Final = 32
+_DO: Final = "correct it, or move it away: the devices and folders in it must then be joined again"
+
+
+class Origin(Enum):
+    """Where a device or a folder comes from. The value is the word that a user reads."""
+
+    FILE = "peer.toml"
+    INVITED = "invited by this device"
+    JOINED = "by an invitation"
+    SHARED = "leftzmq share"
+
+
+@dataclass(frozen=True, slots=True)
+class LearntDevice:
+    """key: 32 bytes. addresses: of its control socket, best first. since: unix seconds."""
+
+    name: str
+    key: bytes
+    addresses: tuple[Endpoint, ...]
+    origin: Origin
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class LearntFolder:
+    """Its secret is in a file of its own (StateDir.secret_file). since: unix seconds."""
+
+    id: str
+    path: Path
+    origin: Origin
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class DoorKept:
+    """The door while an invitation is open: its key pair (32 bytes each) and port."""
+
+    public: bytes
+    secret: bytes = field(repr=False)
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """The whole file."""
+
+    devices: tuple[LearntDevice, ...] = ()
+    folders: tuple[LearntFolder, ...] = ()
+    invitations: tuple[Invitation, ...] = ()
+    door: DoorKept | None = None
+
+    def device(self, key: bytes) -> LearntDevice | None:
+        return next((one for one in self.devices if one.key == key), None)
+
+    def with_device(self, device: LearntDevice) -> Learnt:
+        """A device that is known already has the new addresses, and keeps its name."""
+        before = self.device(device.key)
+        if before is None:
+            return replace(self, devices=(*self.devices, device))
+        addresses = (
+            *device.addresses,
+            *(one for one in before.addresses if one not in device.addresses),
+        )
+        now = replace(before, addresses=addresses)
+        return replace(self, devices=tuple(now if one is before else one for one in self.devices))
+
+    def without_device(self, key: bytes) -> Learnt:
+        return replace(self, devices=tuple(one for one in self.devices if one.key != key))
+
+    def with_folder(self, folder: LearntFolder) -> Learnt:
+        others = tuple(one for one in self.folders if one.id != folder.id)
+        return replace(self, folders=(*others, folder))
+
+    def without_folder(self, id: str) -> Learnt:
+        return replace(self, folders=tuple(one for one in self.folders if one.id != id))
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """Return the name, or if it is taken, the first of "name-2", "name-3"... that is free."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}-{number}"
+    return free
+
+
+def merged(
+    config: Config,
+    learnt: Learnt,
+    secret_file: Callable[[str], Path],
+) -> Config:
+    """Return the config together with what was learnt. What a person wrote wins: a device that is a
+    [[peer]], or a folder that is a [[folder]], is taken from peer.toml.
+
+    secret_file: returns the file of a folder's secret.
+    Raises ConfigError if a share that was learnt lies in a place that is none for it now.
+    """
+    written = {peer.key for peer in config.peers}
+    names = {peer.name for peer in config.peers} | {config.device.name}
+    peers = list(config.peers)
+    for device in learnt.devices:
+        if device.key in written:
+            continue
+        name = free_name(device.name, names)
+        names.add(name)
+        peers.append(PeerConfig(name, next(iter(device.addresses), None), device.key))
+    ids = {folder.id for folder in config.folders}
+    found = replace(config, peers=tuple(peers[:MAX_PEERS]))
+    for folder in learnt.folders:
+        if folder.id in ids or len(found.folders) >= MAX_FOLDERS:
+            continue
+        check_share(found, folder.path, f"the folder {folder.id}, which was shared or joined,")
+        more = FolderConfig(folder.id, folder.path, secret_file(folder.id))
+        found = replace(found, folders=(*found.folders, more))
+    return found
+
+
+# ---- the file -----------------------------------------------------------------------------------
+
+
+def text_of(learnt: Learnt) -> str:
+    """Return the file. The inverse of `read`."""
+    value: dict[str, Any] = {
+        "form": FORM,
+        "devices": [
+            {
+                "name": one.name,
+                "key": one.key.hex(),
+                "addresses": [str(address) for address in one.addresses],
+                "origin": one.origin.name,
+                "since": one.since,
+            }
+            for one in learnt.devices
+        ],
+        "folders": [
+            {
+                "id": one.id,
+                "path": str(one.path),
+                "origin": one.origin.name,
+                "since": one.since,
+            }
+            for one in learnt.folders
+        ],
+        "invitations": [
+            {
+                "mark": one.mark.hex(),
+                "folder": one.folder,
+                "uses": one.uses,
+                "opened": one.opened,
+                "ttl_s": one.ttl_s,
+                "used_by": [{"device": use.device.hex(), "name": use.name} for use in one.used_by],
+                "state": one.state.name,
+            }
+            for one in learnt.invitations
+        ],
+        "door": None
+        if learnt.door is None
+        else {
+            "public": learnt.door.public.hex(),
+            "secret": learnt.door.secret.hex(),
+            "port": learnt.door.port,
+        },
+    }
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def read(data: bytes, where: str) -> Learnt:
+    """Return what a file holds. Raises ConfigError, which names the file: `where`."""
+    try:
+        value = json.loads(data)
+        if not isinstance(value, dict) or value["form"] != FORM:
+            what = "is of another version of leftzmq"
+            raise ConfigError(what, where, "use the leftzmq that wrote it, or move it away")
+        door = value["door"]
+        return Learnt(
+            tuple(_device(one, where) for one in value["devices"]),
+            tuple(_folder(one) for one in value["folders"]),
+            tuple(_invitation(one) for one in value["invitations"]),
+            None if door is None else _door(door),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        what = f"cannot be read: {type(error).__name__}: {error}"
+        raise ConfigError(what, where, _DO) from None
+
+
+def _device(one: Any, where: str) -> LearntDevice:
+    addresses = tuple(Endpoint.parse(text, where) for text in one["addresses"])
+    name, since = _text(one["name"]), float(one["since"])
+    return LearntDevice(name, _bytes(one["key"]), addresses, Origin[one["origin"]], since)
+
+
+def _folder(one: Any) -> LearntFolder:
+    path = Path(_text(one["path"]))
+    if not path.is_absolute():
+        raise ValueError(f"{path} is relative")
+    return LearntFolder(_text(one["id"]), path, Origin[one["origin"]], float(one["since"]))
+
+
+def _invitation(one: Any) -> Invitation:
+    return Invitation(
+        _bytes(one["mark"]),
+        _text(one["folder"]),
+        int(one["uses"]),
+        float(one["opened"]),
+        float(one["ttl_s"]),
+        tuple(_uses(one["used_by"])),
+        InvitationState[one["state"]],
+    )
+
+
+def _uses(found: Any) -> Iterator[Use]:
+    for one in found:
+        yield Use(_bytes(one["device"]), _text(one["name"]))
+
+
+def _door(one: Any) -> DoorKept:
+    return DoorKept(_bytes(one["public"]), _bytes(one["secret"]), int(one["port"]))
+
+
+def _bytes(text: Any) -> bytes:
+    found = bytes.fromhex(text)
+    if len(found) != KEY_BYTES:
+        raise ValueError(f"{len(found)} bytes, {KEY_BYTES} are wanted")
+    return found
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError(f"{value!r} is no text")
+    return value

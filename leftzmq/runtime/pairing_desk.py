@@ -1,0 +1,518 @@
+"""Invitations, and the devices and folders that they bring, while the agent runs.
+
+Answers what the command line asks about them, and who knocks at the door. Knows the file of what
+was learnt and its write order: what is answered is durable before. Must not know sockets (the host
+opens the door), nor how a folder is opened or a device dialed: it says what it has learnt, and the
+host acts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig
+from leftzmq.config.checks import check_share
+from leftzmq.config.values import MAX_FOLDERS, MAX_NAME_CHARS
+from leftzmq.errors import (
+    ConfigError,
+    KeyFileError,
+    LeftError,
+    NotAdmittedReason,
+    UsageError,
+)
+from leftzmq.pairing import learnt as files
+from leftzmq.pairing.code import Code, code_text
+from leftzmq.pairing.invitations import MOST_OPEN, Invitation, Invitations, LetIn
+from leftzmq.pairing.learnt import DoorKept, Learnt, LearntDevice, LearntFolder, Origin
+from leftzmq.statedir import SECRET_BYTES, StateDir, make_private, make_secret, read_secret
+from leftzmq.sync.link import DeviceKey
+from leftzmq.transport.device_key import DeviceKeyPair, parse_public, public_text
+from leftzmq.transport.door.own_addresses import Reachable
+from leftzmq.transport.frames import Knocked
+from leftzmq.wire.door import DOOR_VERSION, MAX_DOOR_NAME_CHARS, Admitted, NotAdmitted
+from leftzmq.wire.local import Scalar
+from leftzmq.wire.replies import (
+    CameIn,
+    DeclinedReply,
+    FolderList,
+    InvitationList,
+    InvitationOpened,
+    InvitationsCancelled,
+    Joined,
+    ListedFolder,
+    ListedPeer,
+    PeerList,
+    PeerRemovedReply,
+    PlaceShown,
+    Reply,
+    SharedFolder,
+    ShownInvitation,
+    WhyDeclined,
+)
+
+TOKEN_BYTES: Final = 16
+LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # as in codes
+RANDOM_LETTERS: Final = 4
+MOST_ENDPOINTS: Final = 8  # in an answer of the door
+DOOR_PORT: Final = 7710
+FULL: Final = "full"
+Fields = Mapping[str, Scalar]
+
+
+class Host(Protocol):
+    """What the desk uses of the agent."""
+
+    @property
+    def config(self) -> Config: ...
+
+    @property
+    def control_port(self) -> int: ...
+
+    def reachable(self) -> Reachable:
+        """Where others can reach this machine."""
+
+    def open_door(self, keys: DeviceKeyPair | None, port: int) -> DoorKept:
+        """Open the door unless it is open. keys: None: new ones. Raises PortTaken."""
+
+    def close_door(self) -> None: ...
+
+    def answer_at_door(self, caller: bytes, message: Admitted | NotAdmitted) -> None: ...
+
+    def check_learnt(self, learnt: Learnt) -> None:
+        """Raise LeftError if `use_learnt` could not use this."""
+
+    def use_learnt(self, learnt: Learnt) -> None:
+        """List, dial and open what is new in it."""
+
+    def tell_joined(self, name: str, folder: str, address: str) -> None: ...
+
+    def peers_shown(self) -> Mapping[str, tuple[bool, float | None]]:
+        """Of each peer's name: whether it is connected, and since when (unix seconds)."""
+
+    def folder_state(self, id: str) -> str: ...
+
+
+class PairingDesk:
+    """One per agent.
+
+    device: our own key, 32 bytes
+    clock, wall: return monotonic and unix seconds; random: returns random bytes
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        state: StateDir,
+        device: bytes,
+        learnt: Learnt,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._host, self._state, self._device, self.learnt = host, state, device, learnt
+        self._clock, self._wall, self._random = clock, wall, random
+        self._invitations = Invitations(learnt.invitations, wall(), clock())
+        self._address: Endpoint | None = None  # that the user named for the open door
+        self._verbs: dict[str, Callable[[Fields], Reply]] = {
+            "share": self._share,
+            "place": self._place,
+            "invite": self._invite,
+            "invitations": self._list_invitations,
+            "invite_cancel": self._cancel,
+            "joined": self._joined,
+            "peers": self._list_peers,
+            "peer_remove": self._remove_peer,
+            "folders": self._list_folders,
+        }
+
+    # -- the command line -------------------------------------------------------------------------
+
+    def knows(self, verb: str) -> bool:
+        return verb in self._verbs
+
+    def answer(self, verb: str, fields: Fields) -> dict[str, Any]:
+        """Return the answer to a question, or why it is declined."""
+        try:
+            return self._verbs[verb](fields).fields()
+        except LeftError as error:
+            why = WhyDeclined(what=error.what, where=error.where, do=error.do)
+        except OSError as error:
+            do = "look at the disk of the state directory"
+            what = f"cannot be written: {error.strerror}"
+            why = WhyDeclined(what=what, where=str(self._state.path), do=do)
+        return DeclinedReply(declined=why).fields()
+
+    def _share(self, fields: Fields) -> SharedFolder:
+        path, id = Path(_text(fields, "path")), str(fields.get("id") or "")
+        config = self._host.config
+        for folder in config.folders:
+            if folder.path == path:
+                if id and id != folder.id:
+                    what = f"is shared already, as {folder.id}"
+                    raise UsageError(what, str(path), "leave out --folder")
+                return SharedFolder(folder=folder.id, path=str(path), is_new=False)
+        check_share(config, path, "the share")
+        self._must_fit(id)
+        id = id or self._fresh_id(path)
+        _make_share(path)
+        make_secret(self._state.secret_file(id), self._random)
+        now = self._wall()
+        self._save(self.learnt.with_folder(LearntFolder(id, path, Origin.SHARED, now)))
+        return SharedFolder(folder=id, path=str(path), is_new=True)
+
+    def _place(self, fields: Fields) -> PlaceShown:
+        """Say whether a share can lie at a path. Declines if not."""
+        path, config = Path(_text(fields, "path")), self._host.config
+        here = next((one.id for one in config.folders if one.path == path), "")
+        if not here:
+            check_share(config, path, "the share")
+        return PlaceShown(folder=here)
+
+    def _must_fit(self, id: str) -> None:
+        """Raise UsageError if there is no place for one more folder, or not for one of this id."""
+        folders = self._host.config.folders
+        if len(folders) >= MAX_FOLDERS:
+            what = f"this device has {MAX_FOLDERS} folders, and can have no more"
+            raise UsageError(what, "", "share what holds several of them instead")
+        if id and any(folder.id == id for folder in folders):
+            what = "is the name of another folder of this device"
+            raise UsageError(what, id, "name it otherwise with --folder, or leave that out")
+        if len(id) > MAX_NAME_CHARS or not id.isprintable() or id != id.strip():
+            what = f"is no name of a folder: 1 to {MAX_NAME_CHARS} printable characters are wanted"
+            raise UsageError(what, id[:MAX_NAME_CHARS], "name it otherwise with --folder")
+
+    def _fresh_id(self, path: Path) -> str:
+        """Two people's "docs" are not one folder."""
+        name = "".join(c for c in path.name if c.isprintable()).strip()[:32] or "folder"
+        draw = self._random(RANDOM_LETTERS)
+        return f"{name}-{''.join(LETTERS[byte % len(LETTERS)] for byte in draw)}"
+
+    def _invite(self, fields: Fields) -> InvitationOpened:
+        id, uses = _text(fields, "folder"), int(fields.get("uses") or 1)
+        ttl_s = float(fields.get("ttl_s") or 600.0)
+        folder = self._folder(id)
+        read_secret(folder.secret)
+        named = str(fields.get("address") or "")
+        reachable = self._host.reachable()
+        if not reachable.addresses and not named:
+            what = (
+                f"listens at {self._host.config.device.listen} alone, where no other device comes"
+            )
+            do = 'write listen = "tcp://0.0.0.0:7700" there, and start the agent again'
+            raise UsageError(what, f"{self._host.config.file}: [device] listen", do)
+        if self._invitations.is_full:
+            what = f"{MOST_OPEN} invitations are open, more cannot be"
+            raise UsageError(what, "", "take some back: leftzmq invite cancel")
+        _named_address(named, 1)  # it is refused before anything is opened
+        door = self._open_door()
+        self._address = _named_address(named, door.port)
+        token = self._random(TOKEN_BYTES)
+        wall, now = self._wall(), self._clock()
+        invitation = self._invitations.add(id, token, uses, ttl_s, wall, now)
+        self._keep()
+        addresses = reachable.for_code(door.port, self._address)
+        code = code_text(Code(addresses, door.port, door.public, token))
+        left_out = len(
+            [one for one in reachable.addresses if Endpoint(one, door.port) not in addresses]
+        )
+        return InvitationOpened(
+            code=code,
+            mark=invitation.mark.hex(),
+            folder=id,
+            addresses=[str(one) for one in addresses],
+            left_out=left_out,
+            port=door.port,
+            until=wall + ttl_s,
+        )
+
+    def _list_invitations(self, fields: Fields) -> InvitationList:
+        now, wall = self._clock(), self._wall()
+        self._invitations.pass_time(now)
+        return InvitationList(
+            invitations=[
+                ShownInvitation(
+                    mark=one.mark.hex(),
+                    folder=one.folder,
+                    state=one.state.value,
+                    uses=one.uses,
+                    uses_left=one.uses_left,
+                    opened=one.opened,
+                    until=wall + self._invitations.ends_in_s(one, now),
+                    came_in=[
+                        CameIn(name=use.name, key=public_text(use.device)) for use in one.used_by
+                    ],
+                )
+                for one in self._invitations.kept
+            ]
+        )
+
+    def _cancel(self, fields: Fields) -> InvitationsCancelled:
+        folder = str(fields.get("folder") or "") or None
+        count = self._invitations.cancel(folder, self._clock())
+        self._keep()
+        return InvitationsCancelled(cancelled=count)
+
+    def _joined(self, fields: Fields) -> Joined:
+        """The door of another device has let us in: keep what it said, then act on it."""
+        id, path = _text(fields, "folder"), Path(_text(fields, "path"))
+        secret = bytes.fromhex(_text(fields, "secret"))
+        device = parse_public(_text(fields, "device"))
+        where = "the answer of the door"
+        if len(secret) != SECRET_BYTES:
+            raise UsageError(f"holds a secret of {len(secret)} bytes", where, "join again")
+        if device == self._device:
+            raise UsageError("comes from this very device", where, "join on another one")
+        addresses = tuple(
+            Endpoint.parse(text, where) for text in str(fields["addresses"]).split("\n") if text
+        )
+        config = self._host.config
+        here = next((one for one in config.folders if one.id == id), None)
+        if here is None:
+            check_share(config, path, "the share")
+            self._must_fit(id)
+            _make_share(path)
+            self._keep_secret(id, secret)
+        elif read_secret(here.secret) != secret:
+            what = f"is the name of another folder of this device, at {here.path}"
+            raise UsageError(what, id, "share it there under another name: --folder")
+        learnt, now = self.learnt, self._wall()
+        name = _text(fields, "name")
+        if all(peer.key != device for peer in config.peers):
+            if len(config.peers) >= MAX_PEERS:
+                raise _too_many_peers()
+            taken = {peer.name for peer in config.peers} | {config.device.name}
+            name = files.free_name(name, taken)
+        learnt = learnt.with_device(LearntDevice(name, device, addresses, Origin.JOINED, now))
+        if here is None:
+            learnt = learnt.with_folder(LearntFolder(id, path, Origin.JOINED, now))
+        self._save(learnt)
+        inviter = next((p.name for p in self._host.config.peers if p.key == device), name)
+        at = path if here is None else here.path
+        return Joined(folder=id, path=str(at), inviter=inviter, is_new=here is None)
+
+    def _keep_secret(self, id: str, secret: bytes) -> None:
+        file = self._state.secret_file(id)
+        make_private(file, secret.hex().encode() + b"\n", self._random)
+        if read_secret(file) != secret:
+            what = "is the secret of another folder of that name, which was here before"
+            raise KeyFileError(what, str(file), "move it away, and join again")
+
+    def _list_peers(self, fields: Fields) -> PeerList:
+        shown, learnt = self._host.peers_shown(), {one.key: one for one in self.learnt.devices}
+        found: list[ListedPeer] = []
+        for peer in self._host.config.peers:
+            device = learnt.get(peer.key) if peer.key else None
+            addresses = [str(peer.address)] if peer.address else []
+            if device is not None:
+                addresses += [str(one) for one in device.addresses if one != peer.address]
+            connected, since = shown.get(peer.name, (False, None))
+            found.append(
+                ListedPeer(
+                    name=peer.name,
+                    key=public_text(peer.key) if peer.key else "",
+                    addresses=addresses,
+                    connected=connected,
+                    since=since,
+                    origin=(device.origin if device is not None else Origin.FILE).value,
+                )
+            )
+        return PeerList(peers=found)
+
+    def _remove_peer(self, fields: Fields) -> PeerRemovedReply:
+        name, config = _text(fields, "name"), self._host.config
+        peer = next((one for one in config.peers if one.name == name), None)
+        if peer is None:
+            names = ", ".join(one.name for one in config.peers) or "nobody"
+            raise UsageError("is no peer of this device", name, f"it has {names}")
+        device = self.learnt.device(peer.key) if peer.key else None
+        if device is None:
+            do = "take its [[peer]] out there, and send the agent SIGHUP"
+            raise UsageError(f"is written in {config.file}", name, do)
+        self._save(self.learnt.without_device(device.key))
+        return PeerRemovedReply(name=name)
+
+    def _list_folders(self, fields: Fields) -> FolderList:
+        learnt = {one.id: one for one in self.learnt.folders}
+        return FolderList(
+            folders=[
+                ListedFolder(
+                    id=folder.id,
+                    path=str(folder.path),
+                    state=self._host.folder_state(folder.id),
+                    origin=(learnt[folder.id].origin if folder.id in learnt else Origin.FILE).value,
+                )
+                for folder in self._host.config.folders
+            ]
+        )
+
+    # -- the door ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Open the door again, if an invitation is left from before. Raises PortTaken."""
+        if self._invitations.kept:
+            self._open_door()
+
+    def tick(self) -> None:
+        """End what is due; close the door when nobody may come any more. If that cannot be written,
+        the wall clock ends it after the next start."""
+        if self._invitations.pass_time(self._clock()):
+            with suppress(OSError):
+                self._keep()
+
+    def deadline(self) -> float | None:
+        return self._invitations.deadline()
+
+    def on_knocked(self, knocked: Knocked) -> None:
+        """Let a device in, or say why not. Its use is durable before it may connect, and it may
+        connect before the answer goes out."""
+        self._host.answer_at_door(knocked.caller, self._judged(knocked))
+
+    def _judged(self, knocked: Knocked) -> Admitted | NotAdmitted:
+        knock, device = knocked.knock, bytes(knocked.device)
+        if knock.version != DOOR_VERSION:
+            detail = f"it speaks {DOOR_VERSION}, this device speaks {knock.version}"
+            return _no(NotAdmittedReason.OTHER_VERSION, detail)
+        found = self._invitations.knocked(device, knock.token, knock.name, self._clock())
+        if not isinstance(found, LetIn):
+            reason, invitation = found
+            names = ", ".join(use.name for use in invitation.used_by) if invitation else ""
+            return _no(reason, names and f"by {names}")
+        if device == self._device:
+            return _no(NotAdmittedReason.ALREADY_A_MEMBER, "it is the device that invited")
+        config = self._host.config
+        is_listed = any(peer.key == device for peer in config.peers)
+        if not is_listed and len(config.peers) >= MAX_PEERS:
+            return _no(NotAdmittedReason.FOLDER_FULL, f"{MAX_PEERS} peers")
+        try:
+            secret = read_secret(self._folder(found.invitation.folder).secret)
+        except LeftError:
+            return _no(NotAdmittedReason.UNKNOWN, "the folder is not there any more")
+        if found.is_new and not self._let_in(found, device, knocked.address, is_listed):
+            return _no(NotAdmittedReason.UNKNOWN, "the other device cannot keep it: see its log")
+        folder = found.invitation.folder
+        return Admitted(
+            version=DOOR_VERSION,
+            folder=folder,
+            mode=FULL,
+            secret=secret,
+            epoch_tag=bytes(16),
+            epoch_secret=secret,
+            pins=[],
+            admission=b"",
+            device=self._device,
+            name=config.device.name[:MAX_DOOR_NAME_CHARS],
+            endpoints=self._endpoints(),
+        )
+
+    def _let_in(self, let_in: LetIn, device: bytes, address: str, is_listed: bool) -> bool:
+        """Keep the use and the device; then it may connect. Return False if that cannot be."""
+        config, now, before = self._host.config, self._clock(), self.learnt
+        learnt = before
+        if not is_listed:
+            taken = {peer.name for peer in config.peers} | {config.device.name}
+            name = files.free_name(let_in.use.name, taken)
+            let_in = replace(let_in, use=replace(let_in.use, name=name))
+            came = LearntDevice(name, device, (), Origin.INVITED, self._wall())
+            learnt = learnt.with_device(came)
+        kept = Invitations(self._invitations.kept, self._wall(), now)
+        self._invitations.use(let_in, now)
+        try:
+            self._save(learnt)
+        except (OSError, LeftError):
+            self._invitations = kept
+            return False
+        self._host.tell_joined(let_in.use.name, let_in.invitation.folder, address)
+        return True
+
+    def _endpoints(self) -> list[str]:
+        port = self._host.control_port
+        hosts = [self._address.host] if self._address is not None else []
+        hosts += self._host.reachable().addresses
+        return [str(Endpoint(host, port)) for host in dict.fromkeys(hosts)][:MOST_ENDPOINTS]
+
+    def _open_door(self) -> DoorKept:
+        """The key pair and the port stay the same while any invitation is known."""
+        kept = self.learnt.door
+        if kept is None:
+            port = DOOR_PORT if self._host.config.device.listen.port else 0
+            door = self._host.open_door(None, port)
+        else:
+            keys = DeviceKeyPair(DeviceKey(kept.public), kept.secret)
+            door = self._host.open_door(keys, kept.port)
+        self.learnt = replace(self.learnt, door=door)
+        return door
+
+    # -- the file ---------------------------------------------------------------------------------
+
+    def _folder(self, id: str) -> FolderConfig:
+        folders = self._host.config.folders
+        found = next((one for one in folders if one.id == id), None)
+        if found is None:
+            names = ", ".join(one.id for one in folders) or "none"
+            raise UsageError("there is no such folder here", id, f"there is {names}")
+        return found
+
+    def _keep(self) -> None:
+        """Write the invitations as they are now. The door closes with the last of them."""
+        kept: tuple[Invitation, ...] = self._invitations.kept
+        door = self.learnt.door if kept else None
+        self.learnt = replace(self.learnt, invitations=kept, door=door)
+        if not kept:
+            self._host.close_door()
+        self._state.save_pairing(files.text_of(self.learnt))
+
+    def _save(self, learnt: Learnt) -> None:
+        """Write what was learnt; when it is durable, act on it. Raises OSError and LeftError; then
+        nothing has changed."""
+        learnt = replace(learnt, invitations=self._invitations.kept)
+        self._host.check_learnt(learnt)
+        self._state.save_pairing(files.text_of(learnt))
+        self.learnt = learnt
+        self._host.use_learnt(learnt)
+
+
+def load_learnt(state: StateDir) -> Learnt:
+    """Return what invitations brought so far. Raises ConfigError."""
+    data, where = state.load_pairing()
+    return Learnt() if data is None else files.read(data, where)
+
+
+def _no(reason: NotAdmittedReason, detail: str = "") -> NotAdmitted:
+    return NotAdmitted(version=DOOR_VERSION, reason=reason.name, detail=detail[:256])
+
+
+def _text(fields: Fields, key: str) -> str:
+    value = fields.get(key)
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"{key} is missing", "the question", "use the leftzmq of the same version")
+    return value
+
+
+def _named_address(text: str, port: int) -> Endpoint | None:
+    """Return what the user wrote as --address; without a port it has the door's."""
+    if not text:
+        return None
+    host, colon, digits = text.rpartition(":")
+    has_port = bool(colon) and digits.isdecimal() and not host.endswith(":")
+    return Endpoint.parse(f"tcp://{text}" if has_port else f"tcp://{text}:{port}", "--address")
+
+
+def _make_share(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"cannot be made: {error.strerror}"
+        raise ConfigError(what, str(path), "name a directory, or a place for one") from None
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        do = "name a directory where this user may write"
+        raise ConfigError("may not be read or written by this user", str(path), do)
+
+
+def _too_many_peers() -> UsageError:
+    what = f"this device has {MAX_PEERS} peers, and can have no more"
+    return UsageError(what, "", "leftzmq peers remove NAME")
