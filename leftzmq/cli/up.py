@@ -75,11 +75,13 @@ def ensure_agent(file: Path, say: Callable[[str], None]) -> bool:
     check_state_dir(device.state)
     state, deadline = make_state_dir(device.state), time.monotonic() + START_S
     with _turn(state, deadline):
-        runs = lock_holder(state) is not None or is_served(state)
-        starting = None if runs else _start(file, state)
+        starting: Background | systemd.Service | None = None
         while not (name := _name_told(state, deadline)):
-            if starting is not None and starting.has_ended():
-                if lock_holder(state) is None:
+            runs = lock_holder(state) is not None or is_served(state)
+            if starting is None and not runs:  # there was none, or it ended just now
+                starting = _start(file, state)
+            elif starting is not None and starting.has_ended():
+                if not runs:
                     raise _not_started("the agent ended", starting)
                 starting = None  # one that was started otherwise was faster
             if time.monotonic() >= deadline:

@@ -264,6 +264,19 @@ def test_one_that_does_not_answer_is_named(user: User, monkeypatch: pytest.Monke
         stop(user.state, timeout_s=0.1)
 
 
+def test_one_that_ends_meanwhile_is_started_anew(user: User) -> None:
+    assert user.run("up")[0] == 0
+    first = lock_holder(user.state)
+    assert first is not None
+    os.kill(first, signal.SIGSTOP)
+    (user.state / "up.lock").unlink()
+    waiting = user.start("up")
+    assert wait_until((user.state / "up.lock").exists, DEADLINE_S)
+    os.kill(first, signal.SIGKILL)
+    said, _ = waiting.communicate(timeout=DEADLINE_S)
+    assert said.startswith(f"the agent of alpha was started (process {lock_holder(user.state)})")
+
+
 def test_the_agent_of_another_device_on_that_state_is_an_error(user: User) -> None:
     assert user.run("up")[0] == 0
     other = user.home / "other.toml"

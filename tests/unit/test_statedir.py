@@ -25,6 +25,7 @@ from leftzmq.statedir import (
     StateDir,
     forget_short_ways,
     ipc_endpoints,
+    lock_holder,
     make_private,
     make_secret,
     make_state_dir,
@@ -101,6 +102,20 @@ def test_a_second_agent_reads_who_holds_it_and_may_have_it_after_a_kill(tmp_path
         holder.send_signal(signal.SIGKILL)
         holder.communicate(timeout=PATIENCE_S)
     StateDir.open(tmp_path / "state").close()
+
+
+def test_who_holds_it_is_known_without_trying_it(tmp_path: Path) -> None:
+    assert lock_holder(tmp_path / "nowhere") is None
+    with StateDir.open(tmp_path / "state") as held:
+        assert lock_holder(held.path) == os.getpid()
+        (held.path / "lock").write_text("1\n")
+        assert lock_holder(held.path) is None, "process 1 does not hold it"
+        (held.path / "lock").write_text("x" * 40)
+        assert lock_holder(held.path) is None
+    (tmp_path / "state" / "lock").write_text(f"{os.getpid()}\n")
+    assert lock_holder(tmp_path / "state") is None, "as a killed agent leaves it"
+    with (tmp_path / "state" / "lock").open():
+        assert lock_holder(tmp_path / "state") is None, "open, and not locked"
 
 
 def test_after_close_the_next_one_may_have_it(tmp_path: Path) -> None:
