@@ -72,7 +72,6 @@ def ensure_agent(file: Path, say: Callable[[str], None]) -> bool:
     """
     file = _spelled(file)
     device = load(file).device
-    check_state_dir(device.state)
     state, deadline = make_state_dir(device.state), time.monotonic() + START_S
     with _turn(state, deadline):
         starting: Background | systemd.Service | None = None

@@ -156,6 +156,12 @@ def test_up_starts_one_says_it_of_one_that_runs_and_down_stops_it(user: User) ->
     code, said = user.run("up", "--json")
     assert json.loads(said) == {"device": "alpha", "started": False, "process": pid}
     assert user.run("check")[1].endswith("nothing wrong\n"), "its ports are its own"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f":{other.getsockname()[1]}"
+        moved = user.home / "moved.toml"
+        moved.write_text(user.file.read_text().replace(f":{user.port}", taken))
+        code, said = user.run("check", "-c", str(moved))
+        assert code == 2 and f"tcp://127.0.0.1{taken}: is taken by another program" in said
     assert user.run("down") == (0, "the agent was stopped\n")
     assert lock_holder(user.state) is None
     assert user.run("down") == (0, "no agent runs\n")
