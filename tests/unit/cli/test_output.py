@@ -206,7 +206,11 @@ def test_a_path_of_an_error_is_escaped(tmp_path: Path) -> None:
     home.mkdir()
     file = home / "peer.toml"
     device = '[device]\nname = "a"\nstate = "state"\nlisten = "tcp://127.0.0.1:0"\n'
-    for text in (device + f'[[folder]]\n"{json.dumps("x" + NASTY)[1:-1]}" = 1\n', device, "x"):
+    for text in (
+        device + f'[[folder]]\n"{json.dumps("x" + NASTY)[1:-1]}" = 1\n',
+        device + "[[folder]]\n",
+        "x",
+    ):
         file.write_text(text)
         for module, *words in (["agent"], ["admin", "status"], ["admin", "id"]):
             ran = subprocess.run(
