@@ -176,6 +176,33 @@ def test_a_door_that_opens_meanwhile_is_found(at, stack):
     assert visitor.result == (ADMITTED, where)
 
 
+def test_a_right_door_after_a_wrong_one_is_found(at, stack):
+    keys = new_keys()
+    visitor = Knocking(stack, keys.public, here(at))
+    at.until(lambda: len(at.door._visits))
+    at.until(lambda: not len(at.door._visits))  # the handshake failed
+    at.door.close()
+    with opened(port=at.door.port, keys=keys) as right:
+        until_done(right, visitor)
+    assert visitor.result == (ADMITTED, here(at))
+
+
+def test_where_packets_are_lost_each_dial_waits_longer(stack):
+    """With half a second for ever nobody far away would be reached."""
+    context, began = zmq.Context(), time.monotonic()
+    one = DoorDial(context, new_keys(), bytes(32), dropping(stack), began)
+    try:
+        while one.socket is None or one.socket.connect_timeout == dials.FIRST_CONNECT_MS:
+            assert not one.tick(time.monotonic())
+            assert time.monotonic() < began + 3
+            time.sleep(0.005)
+        assert one.socket.connect_timeout == 2 * dials.FIRST_CONNECT_MS
+        assert one.trouble is DialTrouble.SILENT and time.monotonic() - began >= 0.5
+    finally:
+        one.close()
+        context.destroy(0)
+
+
 @pytest.mark.slow
 def test_a_connection_that_is_lost_before_the_answer_is_made_again(at, stack):
     visitor = Knocking(stack, at.keys.public, here(at))
