@@ -27,7 +27,7 @@ _VERSION: Final = b"1.0"
 _KEY_BYTES: Final = 32
 _MAX_REQUESTS_A_TURN: Final = 256  # so strangers cannot keep the loop from other work
 _REMAKE_DEADLINE_S: Final = 2.0
-_KEYS_REMEMBERED: Final = 256  # asked for with every frame; only paired devices, so there are few
+_KEYS_REMEMBERED: Final = 256  # asked for with every frame; paired devices, and who knocks
 
 
 class Gate:

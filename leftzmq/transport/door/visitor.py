@@ -78,6 +78,7 @@ class _KnockVisit:
         self._timeout_s, self._ends_at = timeout_s, time.monotonic() + timeout_s
         self._troubles = dict.fromkeys(addresses, DialTrouble.NOT_TRIED)
         self._told: set[str] = set()
+        self._lost: set[Endpoint] = set()
 
     def find(self) -> DoorDial:
         """Return the first dial whose handshake succeeds; the others are closed. Raises
@@ -108,6 +109,7 @@ class _KnockVisit:
         socket, monitor, began = dial.socket, dial.monitor, time.monotonic()
         assert socket is not None and monitor is not None, "its handshake succeeded"
         self._troubles[dial.endpoint] = DialTrouble.LOST
+        self._lost.add(dial.endpoint)  # unless it answers, and then nobody asks
         try:
             socket.send(frame, zmq.DONTWAIT)
         except zmq.ZMQError:
@@ -158,15 +160,20 @@ class _KnockVisit:
         if not self._troubles:
             return DoorAway("the invitation names no address", "", "ask for a new code")
         reasons = "; ".join(
-            f"{endpoint}: {trouble.value.format(port=endpoint.port)}"
+            f"{endpoint}: {self._reason(endpoint, trouble)}"
             for endpoint, trouble in self._troubles.items()
         )
         what = f"no door of an invitation answered within {self._timeout_s:.0f} s: {reasons}"
         return DoorAway(what, "", "; ".join(self._advice()))
 
+    def _reason(self, endpoint: Endpoint, trouble: DialTrouble) -> str:
+        text = trouble.value.format(port=endpoint.port)
+        was_lost = endpoint in self._lost and trouble not in _IT_IS_THERE
+        return f"{text}; before that, {DialTrouble.LOST.value}" if was_lost else text
+
     def _advice(self) -> Iterator[str]:
         troubles = set(self._troubles.values())
-        if troubles & _IT_IS_THERE:
+        if self._lost or troubles & _IT_IS_THERE:
             yield "type the same line again: it goes on where it was, and costs no further use"
         if troubles & _CANNOT_TELL:
             unsure = (e.port for e, why in self._troubles.items() if why in _CANNOT_TELL)

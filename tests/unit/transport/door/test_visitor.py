@@ -269,6 +269,15 @@ def test_who_is_not_answered_in_time_reads_to_try_again(at, stack):
     assert "type the same line again" in visitor.error.do
 
 
+def test_who_lost_the_door_before_the_answer_reads_to_try_again(at, stack):
+    visitor = Knocking(stack, at.keys.public, here(at), timeout_s=0.9)
+    at.until(lambda: at.knocks)
+    at.door.close()
+    text = str(visitor.future.exception(5))
+    assert "nobody listens there; before that, the connection was lost before the answer" in text
+    assert "type the same line again" in text
+
+
 @pytest.mark.slow
 def test_an_answer_that_takes_over_a_second_is_told_once(at, stack):
     visitor = Knocking(stack, at.keys.public, here(at))
@@ -382,7 +391,6 @@ def test_one_who_knocks_when_a_flood_has_just_shut_the_door_is_answered_within_2
     assert Refusal.TOO_MANY_CONNECTIONS in [raw.refusal for raw in at.of(StrangerRefused)]
 
 
-@pytest.mark.slow
 def test_who_knocks_gets_in_while_others_keep_the_door_full(at, stack):
     """Nine sources come again as soon as they are cut, but stay below what shuts the door."""
     quiet = [silent(at, f"127.0.2.{n}") for n in range(1, 10)]
