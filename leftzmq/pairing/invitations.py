@@ -79,6 +79,7 @@ class Invitation:
     mark: of the token (content.keys.token_mark); the token itself is not kept
     uses: how many devices may come in by it
     opened: unix seconds
+    host: as which its user named this machine; "": by its own addresses
     """
 
     mark: bytes = field(repr=False)
@@ -88,6 +89,7 @@ class Invitation:
     ttl_s: float
     used_by: tuple[Use, ...] = ()
     state: InvitationState = InvitationState.OPEN
+    host: str = ""
 
     @property
     def uses_left(self) -> int:
@@ -148,12 +150,19 @@ class Invitations:
         return min([*ends, *self._forgotten.values()], default=None)
 
     def add(
-        self, folder: str, token: bytes, uses: int, ttl_s: float, wall: float, now: float
+        self,
+        folder: str,
+        token: bytes,
+        uses: int,
+        ttl_s: float,
+        host: str,
+        wall: float,
+        now: float,
     ) -> Invitation:
         """Open an invitation. Of MOST_OPEN that are open none may be left out: ask `is_full`
         before."""
         assert not self.is_full and 1 <= uses <= MOST_USES and 0 < ttl_s <= MOST_TTL_S
-        one = Invitation(token_mark(token), folder, uses, wall, ttl_s)
+        one = Invitation(token_mark(token), folder, uses, wall, ttl_s, host=host)
         self._all[one.mark], self._ends[one.mark] = one, now + ttl_s
         return one
 

@@ -177,6 +177,7 @@ def text_of(learnt: Learnt) -> str:
                 "ttl_s": one.ttl_s,
                 "used_by": [{"device": use.device.hex(), "name": use.name} for use in one.used_by],
                 "state": one.state.name,
+                "host": one.host,
             }
             for one in learnt.invitations
         ],
@@ -232,6 +233,7 @@ def _invitation(one: Any) -> Invitation:
         float(one["ttl_s"]),
         tuple(_uses(one["used_by"])),
         InvitationState[one["state"]],
+        _text(one["host"]) if one["host"] else "",
     )
 
 

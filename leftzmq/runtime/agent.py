@@ -325,8 +325,8 @@ class Agent:
         self._use(self._written, learnt)
 
     def _use(self, written: Config, learnt: Learnt) -> None:
-        """List, dial and open what is new in peer.toml or was learnt. Raises LeftError; then nothing
-        has changed."""
+        """List, dial and open what is new in peer.toml or was learnt. Raises LeftError; then all is
+        as before."""
         config = self._merged(written, learnt)
         found = changes(self.config, config)
         for peer in found.removed:

@@ -117,7 +117,6 @@ class PairingDesk:
         self._host, self._state, self._device, self.learnt = host, state, device, learnt
         self._clock, self._wall, self._random = clock, wall, random
         self._invitations = Invitations(learnt.invitations, wall(), clock())
-        self._address: Endpoint | None = None  # that the user named for the open door
         self._verbs: dict[str, Callable[[Fields], Reply]] = {
             "share": self._share,
             "place": self._place,
@@ -210,12 +209,13 @@ class PairingDesk:
             raise UsageError(what, "", "take some back: leftzmq invite cancel")
         _named_address(named, 1)  # it is refused before anything is opened
         door = self._open_door()
-        self._address = _named_address(named, door.port)
+        address = _named_address(named, door.port)
         token = self._random(TOKEN_BYTES)
         wall, now = self._wall(), self._clock()
-        invitation = self._invitations.add(id, token, uses, ttl_s, wall, now)
+        host = address.host if address else ""
+        invitation = self._invitations.add(id, token, uses, ttl_s, host, wall, now)
         self._keep()
-        addresses = reachable.for_code(door.port, self._address)
+        addresses = reachable.for_code(door.port, address)
         code = code_text(Code(addresses, door.port, door.public, token))
         left_out = len(
             [one for one in reachable.addresses if Endpoint(one, door.port) not in addresses]
@@ -406,7 +406,7 @@ class PairingDesk:
             admission=b"",
             device=self._device,
             name=config.device.name[:MAX_DOOR_NAME_CHARS],
-            endpoints=self._endpoints(),
+            endpoints=self._endpoints(found.invitation),
         )
 
     def _let_in(self, let_in: LetIn, device: bytes, address: str, is_listed: bool) -> bool:
@@ -429,9 +429,9 @@ class PairingDesk:
         self._host.tell_joined(let_in.use.name, let_in.invitation.folder, address)
         return True
 
-    def _endpoints(self) -> list[str]:
+    def _endpoints(self, invitation: Invitation) -> list[str]:
         port = self._host.control_port
-        hosts = [self._address.host] if self._address is not None else []
+        hosts = [invitation.host] if invitation.host else []
         hosts += self._host.reachable().addresses
         return [str(Endpoint(host, port)) for host in dict.fromkeys(hosts)][:MOST_ENDPOINTS]
 

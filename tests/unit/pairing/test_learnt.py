@@ -28,7 +28,14 @@ HERE, THERE = Endpoint("192.168.1.2", 7700), Endpoint("fd00::2", 7700)
 DEVICE = LearntDevice("beta", B, (HERE, THERE), Origin.JOINED, 1_800_000_000.5)
 FOLDER = LearntFolder("docs-k3x9", Path("/home/ä/docs"), Origin.SHARED, 1_800_000_000.0)
 INVITATION = Invitation(
-    b"m" * 32, "docs-k3x9", 2, 1_800_000_000.0, 600.0, (Use(C, "gamma"),), InvitationState.EXPIRED
+    b"m" * 32,
+    "docs-k3x9",
+    2,
+    1_800_000_000.0,
+    600.0,
+    (Use(C, "gamma"),),
+    InvitationState.EXPIRED,
+    "example.org",
 )
 LEARNT = Learnt((DEVICE,), (FOLDER,), (INVITATION,), DoorKept(b"p" * 32, b"s" * 32, 7710))
 

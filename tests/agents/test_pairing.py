@@ -1,0 +1,350 @@
+"""Two commands on two machines with clean homes, `leftzmq share` and `leftzmq join`, with everything
+that can be wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leftzmq.cli.demo.stage import free_ports, wait_until
+from leftzmq.transport.ipc.client import ask
+
+DEADLINE_S = 40.0
+SOON_S = 20.0
+
+
+class Machine:
+    """A home with a peer.toml that listens at loopback, as tests may talk nowhere else."""
+
+    def __init__(self, name: str, base: Path) -> None:
+        self.name, self.home = name, base / name
+        self.state = self.home / "state"
+        (self.port,) = free_ports(1)
+        programs = self.home / "bin"
+        programs.mkdir(parents=True)
+        (programs / "systemctl").write_text("#!/bin/sh\nexit 1\n")
+        (programs / "systemctl").chmod(0o755)
+        self.config = self.home / "peer.toml"
+        self.config.write_text(
+            f'[device]\nname = "{name}"\nstate = "state"\nlisten = "tcp://127.0.0.1:{self.port}"\n'
+        )
+        self._env = os.environ | {
+            "LEFTZMQ_CONFIG": str(self.config),
+            "HOME": str(self.home),
+            "PATH": f"{programs}:{os.environ['PATH']}",
+        }
+
+    def start(self, *words: str, stdin: Any = subprocess.DEVNULL) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "leftzmq.cli.admin", *words],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.home,
+            env=self._env,
+        )
+
+    def run(self, *words: str, typed: str | None = None) -> tuple[int, str]:
+        process = self.start(*words, stdin=subprocess.PIPE)
+        said, _ = process.communicate(typed or "", timeout=DEADLINE_S)
+        print(f"$ leftzmq {' '.join(words)}\n{said}", end="")
+        assert "Traceback" not in said
+        return process.returncode, said
+
+    def does(self, *words: str) -> str:
+        code, said = self.run(*words)
+        assert code == 0, said
+        return said
+
+    def shares(self, place: str = "docs", *words: str) -> str:
+        """Return the code of a new invitation."""
+        options = ("--address", "localhost", "--json", *words)
+        opened = json.loads(json_of(self.does("share", place, *options)))
+        return str(opened["code"])
+
+    def joins(self, code: str, place: str = "here", *words: str) -> str:
+        return self.does("join", code, place, *words)
+
+    def refused(self, *words: str, code: int = 1) -> str:
+        """Return the sentence of a command that ends with this exit code."""
+        found, said = self.run(*words)
+        assert found == code, said
+        return said.strip().split("\n")[-1]
+
+    def json(self, *words: str) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(json_of(self.does(*words, "--json")))
+        return answer
+
+    def log(self) -> str:
+        try:
+            return (self.state / "agent.log").read_text()
+        except OSError:
+            return ""
+
+    def pid(self) -> int:
+        return int((self.state / "lock").read_text())
+
+    def write(self, path: str, data: bytes) -> None:
+        (self.home / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.home / path).write_bytes(data)
+
+    def has(self, path: str, data: bytes) -> bool:
+        try:
+            return (self.home / path).read_bytes() == data
+        except OSError:
+            return False
+
+    def down(self) -> None:
+        self.run("down")
+
+
+def json_of(said: str) -> str:
+    return said[said.index("{") :]
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> Iterator[Callable[[str], Machine]]:
+    made: list[Machine] = []
+
+    def make(name: str) -> Machine:
+        made.append(Machine(name, tmp_path))
+        return made[-1]
+
+    yield make
+    for machine in made:
+        machine.down()
+        print(f"--- log of {machine.name}\n{machine.log()}")
+
+
+@pytest.fixture
+def a(machines: Callable[[str], Machine]) -> Machine:
+    return machines("alpha")
+
+
+@pytest.fixture
+def b(machines: Callable[[str], Machine]) -> Machine:
+    return machines("beta")
+
+
+def soon(what: Callable[[], object], within_s: float = SOON_S) -> None:
+    assert wait_until(lambda: bool(what()), within_s)
+
+
+# ---- two commands -------------------------------------------------------------------------------
+
+
+def test_two_commands_and_both_have_the_same_and_edits_go_both_ways(a: Machine, b: Machine) -> None:
+    first = os.urandom(3_000_000)
+    a.write("docs/d/first", first)
+    sharing = a.start("share", "docs", "--address", "localhost")
+    assert sharing.stdout is not None
+    code = next(line for line in sharing.stdout if line.startswith("    leftzmq join "))
+    said = b.joins(code.split()[-1])
+    assert b.has("here/d/first", first) and "The first sync is complete." in said
+    rest, _ = sharing.communicate(timeout=DEADLINE_S)
+    print(rest)
+    assert sharing.returncode == 0
+    assert "beta has joined." in rest and "beta and this device have the same" in rest
+    b.write("here/second", b"of beta")
+    soon(lambda: a.has("docs/second", b"of beta"))
+    a.write("docs/second", b"edited by alpha")
+    soon(lambda: b.has("here/second", b"edited by alpha"))
+    assert "joined" in a.log() and "being opened" not in a.log()
+
+
+def test_what_was_learnt_is_shown_with_where_it_comes_from(a: Machine, b: Machine) -> None:
+    b.joins(a.shares())
+    (folder,) = a.json("folders")["folders"]
+    assert folder["origin"] == "leftzmq share" and folder["path"] == str(a.home / "docs")
+    (joined,) = b.json("folders", "list")["folders"]
+    assert joined["origin"] == "by an invitation" and joined["id"] == folder["id"]
+    (peer,) = b.json("peers")["peers"]
+    assert peer["name"] == "alpha" and peer["connected"] and peer["origin"] == "by an invitation"
+    assert peer["addresses"] == [f"tcp://localhost:{a.port}"]
+    (peer,) = a.json("peers")["peers"]
+    assert peer["name"] == "beta" and peer["origin"] == "invited by this device"
+    (invitation,) = a.json("invite")["invitations"]
+    assert invitation["state"] == "used up"
+    assert [one["name"] for one in invitation["came_in"]] == ["beta"]
+    assert a.config.read_text().startswith("[device]") and "peer" not in a.config.read_text()[10:]
+
+
+def test_it_goes_on_after_both_agents_were_killed(a: Machine, b: Machine) -> None:
+    b.joins(a.shares())
+    for machine in (a, b):
+        os.kill(machine.pid(), signal.SIGKILL)
+    a.write("docs/later", b"written while nobody ran")
+    for machine in (a, b):
+        machine.does("up")
+    soon(lambda: b.has("here/later", b"written while nobody ran"))
+
+
+def test_a_code_is_asked_for_where_none_is_given(a: Machine, b: Machine) -> None:
+    code = a.shares()
+    found, said = b.run("join", typed=f"  {code.upper()}\n")
+    assert found == 0, said
+    assert (b.home / "docs").is_dir(), "left out, DIR is the folder's name, here"
+
+
+def test_an_invitation_of_two_uses_lets_two_in_whatever_their_names_are(
+    a: Machine, b: Machine, machines: Callable[[str], Machine]
+) -> None:
+    c = machines("gamma")
+    c.config.write_text(c.config.read_text().replace('"gamma"', '"beta"'))
+    code = a.shares("docs", "--uses", "2")
+    a.write("docs/f", b"bytes")
+    b.joins(code)
+    c.joins(code)
+    assert b.has("here/f", b"bytes") and c.has("here/f", b"bytes")
+    assert sorted(peer["name"] for peer in a.json("peers")["peers"]) == ["beta", "beta-2"]
+
+
+def test_a_directory_that_is_not_empty_is_merged_with_yes_and_refused_without(
+    a: Machine, b: Machine
+) -> None:
+    a.write("docs/same", b"same")
+    a.write("docs/of alpha", b"of alpha")
+    b.write("here/same", b"same")
+    b.write("here/of beta", b"of beta")
+    code = a.shares()
+    assert "is not empty" in b.refused("join", code, "here", code=2)
+    assert not b.has("here/of alpha", b"of alpha")
+    b.joins(code, "here", "--yes")
+    assert b.has("here/of alpha", b"of alpha") and a.has("docs/of beta", b"of beta")
+    assert ask(a.state, "status")["folders"][0]["conflicts"] == 0
+
+
+# ---- the same line again ------------------------------------------------------------------------
+
+
+def test_the_same_line_typed_again_uses_nothing_more_and_asks_nothing(
+    a: Machine, b: Machine, machines: Callable[[str], Machine]
+) -> None:
+    a.write("docs/f", b"bytes")
+    code = a.shares()
+    b.joins(code)
+    b.joins(code)
+    (invitation,) = a.json("invite")["invitations"]
+    assert len(invitation["came_in"]) == 1
+    said = machines("gamma").refused("join", code, "here")
+    assert "used" in said and "beta" in said, "who was invited reads who took it"
+
+
+@pytest.mark.parametrize("moment_s", [0.2, 0.5, 0.8])
+def test_a_join_that_is_killed_goes_on_when_it_is_typed_again(
+    a: Machine, b: Machine, moment_s: float
+) -> None:
+    a.write("docs/f", os.urandom(1_000_000))
+    code = a.shares()
+    joining = b.start("join", code, "here")
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() > began + moment_s, DEADLINE_S)
+    joining.kill()
+    joining.communicate()
+    b.joins(code, "here", "--yes")
+    assert b.has("here/f", (a.home / "docs/f").read_bytes())
+    assert len(a.json("peers")["peers"]) == 1
+
+
+def test_the_inviters_agent_is_killed_and_its_invitation_goes_on(a: Machine, b: Machine) -> None:
+    code = a.shares()
+    os.kill(a.pid(), signal.SIGKILL)
+    a.does("up")
+    b.joins(code)
+
+
+# ---- what is refused ----------------------------------------------------------------------------
+
+
+def test_an_invitation_that_is_taken_back_lets_nobody_in(a: Machine, b: Machine) -> None:
+    code = a.shares()
+    assert "1 invitation taken back" in a.does("invite", "cancel")
+    assert "cancelled" in b.refused("join", code, "here")
+    assert a.json("peers")["peers"] == [] and b.json("folders")["folders"] == []
+
+
+def test_an_invitation_whose_time_is_over_lets_nobody_in(a: Machine, b: Machine) -> None:
+    code = a.shares("docs", "--ttl", "1s")
+    soon(lambda: a.json("invite")["invitations"][0]["state"] == "expired")
+    assert "time has run out" in b.refused("join", code, "here")
+
+
+def test_a_code_with_a_mistake_starts_nothing(a: Machine, b: Machine) -> None:
+    code = a.shares()
+    letter = "x" if code[-1] != "x" else "y"
+    assert "the token part" in b.refused("join", code[:-1] + letter, "here")
+    assert not b.state.exists()
+
+
+def test_nobody_comes_in_by_their_own_invitation(a: Machine) -> None:
+    assert "member" in a.refused("join", a.shares(), "other")
+
+
+def test_a_share_that_only_this_machine_reaches_is_refused_with_the_line_to_change(
+    a: Machine,
+) -> None:
+    said = a.refused("share", "docs")
+    assert "127.0.0.1" in said and 'listen = "tcp://0.0.0.0:7700"' in said
+
+
+def test_a_door_that_nobody_opens_any_more_is_named_with_all_that_can_be(
+    a: Machine, b: Machine
+) -> None:
+    code = a.shares()
+    a.down()
+    said = b.refused("join", code, "here")
+    assert "localhost" in said
+
+
+@pytest.mark.parametrize("place", ["docs/in", "state", "state/in", "."])
+def test_a_directory_that_is_no_place_for_a_share_is_refused(a: Machine, place: str) -> None:
+    a.shares()
+    said = a.refused("share", place, "--address", "localhost")
+    assert str(a.home) in said
+    assert len(a.json("folders")["folders"]) == 1
+
+
+def test_a_file_is_no_directory(a: Machine, b: Machine) -> None:
+    b.write("here", b"a file")
+    assert "is no directory" in b.refused("join", a.shares(), "here", code=2)
+    a.write("file", b"a file")
+    assert "cannot be made" in a.refused("share", "file", "--address", "localhost")
+
+
+def test_a_peer_that_is_removed_gets_nothing_any_more(a: Machine, b: Machine) -> None:
+    b.joins(a.shares())
+    a.does("peers", "remove", "beta")
+    a.write("docs/later", b"not for beta")
+    soon(lambda: not b.json("peers")["peers"][0]["connected"])
+    assert not b.has("here/later", b"not for beta")
+    assert "is no peer" in a.refused("peers", "remove", "beta")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("share",),
+        ("share", "docs", "--ttl", "0s"),
+        ("share", "docs", "--ttl", "25h"),
+        ("share", "docs", "--uses", "0"),
+        ("share", "docs", "--uses", "63"),
+        ("join", "a", "b", "c"),
+        ("peers", "remove"),
+        ("invite", "nope"),
+    ],
+)
+def test_a_line_that_cannot_be_understood_starts_nothing(
+    a: Machine, words: tuple[str, ...]
+) -> None:
+    a.refused(*words, code=2)
+    assert not a.state.exists()
