@@ -268,7 +268,7 @@ class PairingDesk:
         if device == self._device:
             raise UsageError("comes from this very device", where, "join on another one")
         addresses = tuple(
-            Endpoint.parse(text, where) for text in str(fields["addresses"]).split("\n") if text
+            Endpoint.parse(text, where) for text in str(fields.get("addresses") or "").split("\n") if text
         )
         config = self._host.config
         here = next((one for one in config.folders if one.id == id), None)

@@ -1,5 +1,5 @@
-"""Two commands on two machines with clean homes, `leftzmq share` and `leftzmq join`, with everything
-that can be wrong."""
+"""Two commands on two machines with clean homes, `leftzmq share` and `leftzmq join`, and everything
+that can be wrong with them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Machine:
         assert code == 0, said
         return said
 
-    def shares(self, place: str = "docs", *words: str) -> str:
+    def shares(self, place: str = "notes", *words: str) -> str:
         """Return the code of a new invitation."""
         options = ("--address", "localhost", "--json", *words)
         opened = json.loads(json_of(self.does("share", place, *options)))
@@ -145,8 +145,8 @@ def soon(what: Callable[[], object], within_s: float = SOON_S) -> None:
 
 def test_two_commands_and_both_have_the_same_and_edits_go_both_ways(a: Machine, b: Machine) -> None:
     first = os.urandom(3_000_000)
-    a.write("docs/d/first", first)
-    sharing = a.start("share", "docs", "--address", "localhost")
+    a.write("notes/d/first", first)
+    sharing = a.start("share", "notes", "--address", "localhost")
     assert sharing.stdout is not None
     code = next(line for line in sharing.stdout if line.startswith("    leftzmq join "))
     said = b.joins(code.split()[-1])
@@ -156,8 +156,8 @@ def test_two_commands_and_both_have_the_same_and_edits_go_both_ways(a: Machine, 
     assert sharing.returncode == 0
     assert "beta has joined." in rest and "beta and this device have the same" in rest
     b.write("here/second", b"of beta")
-    soon(lambda: a.has("docs/second", b"of beta"))
-    a.write("docs/second", b"edited by alpha")
+    soon(lambda: a.has("notes/second", b"of beta"))
+    a.write("notes/second", b"edited by alpha")
     soon(lambda: b.has("here/second", b"edited by alpha"))
     assert "joined" in a.log() and "being opened" not in a.log()
 
@@ -165,7 +165,7 @@ def test_two_commands_and_both_have_the_same_and_edits_go_both_ways(a: Machine, 
 def test_what_was_learnt_is_shown_with_where_it_comes_from(a: Machine, b: Machine) -> None:
     b.joins(a.shares())
     (folder,) = a.json("folders")["folders"]
-    assert folder["origin"] == "leftzmq share" and folder["path"] == str(a.home / "docs")
+    assert folder["origin"] == "leftzmq share" and folder["path"] == str(a.home / "notes")
     (joined,) = b.json("folders", "list")["folders"]
     assert joined["origin"] == "by an invitation" and joined["id"] == folder["id"]
     (peer,) = b.json("peers")["peers"]
@@ -183,7 +183,7 @@ def test_it_goes_on_after_both_agents_were_killed(a: Machine, b: Machine) -> Non
     b.joins(a.shares())
     for machine in (a, b):
         os.kill(machine.pid(), signal.SIGKILL)
-    a.write("docs/later", b"written while nobody ran")
+    a.write("notes/later", b"written while nobody ran")
     for machine in (a, b):
         machine.does("up")
     soon(lambda: b.has("here/later", b"written while nobody ran"))
@@ -193,7 +193,7 @@ def test_a_code_is_asked_for_where_none_is_given(a: Machine, b: Machine) -> None
     code = a.shares()
     found, said = b.run("join", typed=f"  {code.upper()}\n")
     assert found == 0, said
-    assert (b.home / "docs").is_dir(), "left out, DIR is the folder's name, here"
+    assert (b.home / "notes").is_dir(), "left out, DIR is the folder's name, here"
 
 
 def test_an_invitation_of_two_uses_lets_two_in_whatever_their_names_are(
@@ -201,8 +201,8 @@ def test_an_invitation_of_two_uses_lets_two_in_whatever_their_names_are(
 ) -> None:
     c = machines("gamma")
     c.config.write_text(c.config.read_text().replace('"gamma"', '"beta"'))
-    code = a.shares("docs", "--uses", "2")
-    a.write("docs/f", b"bytes")
+    code = a.shares("notes", "--uses", "2")
+    a.write("notes/f", b"bytes")
     b.joins(code)
     c.joins(code)
     assert b.has("here/f", b"bytes") and c.has("here/f", b"bytes")
@@ -212,15 +212,15 @@ def test_an_invitation_of_two_uses_lets_two_in_whatever_their_names_are(
 def test_a_directory_that_is_not_empty_is_merged_with_yes_and_refused_without(
     a: Machine, b: Machine
 ) -> None:
-    a.write("docs/same", b"same")
-    a.write("docs/of alpha", b"of alpha")
+    a.write("notes/same", b"same")
+    a.write("notes/of alpha", b"of alpha")
     b.write("here/same", b"same")
     b.write("here/of beta", b"of beta")
     code = a.shares()
     assert "is not empty" in b.refused("join", code, "here", code=2)
     assert not b.has("here/of alpha", b"of alpha")
     b.joins(code, "here", "--yes")
-    assert b.has("here/of alpha", b"of alpha") and a.has("docs/of beta", b"of beta")
+    assert b.has("here/of alpha", b"of alpha") and a.has("notes/of beta", b"of beta")
     assert ask(a.state, "status")["folders"][0]["conflicts"] == 0
 
 
@@ -230,7 +230,7 @@ def test_a_directory_that_is_not_empty_is_merged_with_yes_and_refused_without(
 def test_the_same_line_typed_again_uses_nothing_more_and_asks_nothing(
     a: Machine, b: Machine, machines: Callable[[str], Machine]
 ) -> None:
-    a.write("docs/f", b"bytes")
+    a.write("notes/f", b"bytes")
     code = a.shares()
     b.joins(code)
     b.joins(code)
@@ -244,7 +244,7 @@ def test_the_same_line_typed_again_uses_nothing_more_and_asks_nothing(
 def test_a_join_that_is_killed_goes_on_when_it_is_typed_again(
     a: Machine, b: Machine, moment_s: float
 ) -> None:
-    a.write("docs/f", os.urandom(1_000_000))
+    a.write("notes/f", os.urandom(1_000_000))
     code = a.shares()
     joining = b.start("join", code, "here")
     began = time.monotonic()
@@ -252,7 +252,7 @@ def test_a_join_that_is_killed_goes_on_when_it_is_typed_again(
     joining.kill()
     joining.communicate()
     b.joins(code, "here", "--yes")
-    assert b.has("here/f", (a.home / "docs/f").read_bytes())
+    assert b.has("here/f", (a.home / "notes/f").read_bytes())
     assert len(a.json("peers")["peers"]) == 1
 
 
@@ -274,7 +274,7 @@ def test_an_invitation_that_is_taken_back_lets_nobody_in(a: Machine, b: Machine)
 
 
 def test_an_invitation_whose_time_is_over_lets_nobody_in(a: Machine, b: Machine) -> None:
-    code = a.shares("docs", "--ttl", "1s")
+    code = a.shares("notes", "--ttl", "1s")
     soon(lambda: a.json("invite")["invitations"][0]["state"] == "expired")
     assert "time has run out" in b.refused("join", code, "here")
 
@@ -293,7 +293,7 @@ def test_nobody_comes_in_by_their_own_invitation(a: Machine) -> None:
 def test_a_share_that_only_this_machine_reaches_is_refused_with_the_line_to_change(
     a: Machine,
 ) -> None:
-    said = a.refused("share", "docs")
+    said = a.refused("share", "notes")
     assert "127.0.0.1" in said and 'listen = "tcp://0.0.0.0:7700"' in said
 
 
@@ -306,7 +306,7 @@ def test_a_door_that_nobody_opens_any_more_is_named_with_all_that_can_be(
     assert "localhost" in said
 
 
-@pytest.mark.parametrize("place", ["docs/in", "state", "state/in", "."])
+@pytest.mark.parametrize("place", ["notes/in", "state", "state/in", "."])
 def test_a_directory_that_is_no_place_for_a_share_is_refused(a: Machine, place: str) -> None:
     a.shares()
     said = a.refused("share", place, "--address", "localhost")
@@ -324,7 +324,7 @@ def test_a_file_is_no_directory(a: Machine, b: Machine) -> None:
 def test_a_peer_that_is_removed_gets_nothing_any_more(a: Machine, b: Machine) -> None:
     b.joins(a.shares())
     a.does("peers", "remove", "beta")
-    a.write("docs/later", b"not for beta")
+    a.write("notes/later", b"not for beta")
     soon(lambda: not b.json("peers")["peers"][0]["connected"])
     assert not b.has("here/later", b"not for beta")
     assert "is no peer" in a.refused("peers", "remove", "beta")
@@ -334,10 +334,10 @@ def test_a_peer_that_is_removed_gets_nothing_any_more(a: Machine, b: Machine) ->
     "words",
     [
         ("share",),
-        ("share", "docs", "--ttl", "0s"),
-        ("share", "docs", "--ttl", "25h"),
-        ("share", "docs", "--uses", "0"),
-        ("share", "docs", "--uses", "63"),
+        ("share", "notes", "--ttl", "0s"),
+        ("share", "notes", "--ttl", "25h"),
+        ("share", "notes", "--uses", "0"),
+        ("share", "notes", "--uses", "63"),
         ("join", "a", "b", "c"),
         ("peers", "remove"),
         ("invite", "nope"),

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
+import msgspec
 import pytest
 
 from leftzmq.errors import Away, Problem, ProblemKind, Refusal
 from leftzmq.runtime.agent import Agent
 from leftzmq.runtime.event_log import EventLog
+from leftzmq.runtime.pairing_desk import PairingDesk
 from leftzmq.sync.admin.peer_progress import MemberState, PeerState
 from leftzmq.sync.download.transfer import TransferPhase
 from leftzmq.sync.facts import Asked, CookieSeen, Stranger, StrangerRefused, TimePassed
@@ -23,6 +26,7 @@ from leftzmq.sync.folder import FolderState
 from leftzmq.sync.guard.guard import _WHO
 from leftzmq.sync.jobs import DropCookie, Job, WriteChunks
 from leftzmq.wire.local import EventKind
+from leftzmq.wire.replies import Reply
 from tests.helpers.mesh import Device, Held, Mesh
 from tests.sim.node import FOLDER
 
@@ -30,9 +34,12 @@ ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs" / "admin.md"
 CODE = [*(ROOT / "leftzmq/sync/admin").glob("*.py"), ROOT / "leftzmq/sync/node.py"]
 AGENT = ROOT / "leftzmq/runtime/agent.py"
+DESK = ROOT / "leftzmq/runtime/pairing_desk.py"
 EVERY = "Every answer"
 
 _ITEMS = {dict: "maps", list: "lists", str: "text"}
+
+_WORDS = {str: "text", int: "integer", float: "number", bool: "bool", type(None): "null"}
 
 Types = dict[str, set[str]]
 """Path of a field, such as peers[].name -> the types that it had."""
@@ -149,20 +156,52 @@ def asked_of(tree: ast.AST, *readers: str) -> Iterator[str]:
             yield from (str(a.value) for a in node.args if isinstance(a, ast.Constant))
 
 
+def desk_verbs() -> dict[str, type[Reply]]:
+    """Each verb of the pairing desk, with its answer."""
+    tree = ast.parse(DESK.read_text())
+    table = next(
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "self._verbs"
+    )
+    assert isinstance(table, ast.Dict)
+    found: dict[str, type[Reply]] = {}
+    for key, method in zip(table.keys, table.values, strict=True):
+        assert isinstance(key, ast.Constant) and isinstance(method, ast.Attribute)
+        answer = get_type_hints(getattr(PairingDesk, method.attr))["return"]
+        found[str(key.value)] = answer
+    return found
+
+
+def fields_of(answer: type[Reply], before: str = "") -> Iterator[tuple[str, str]]:
+    """Each field of a typed answer, with its type as the page writes it."""
+    for field in msgspec.structs.fields(answer):
+        name, kind = before + field.name, field.type
+        items = get_args(kind)
+        if isinstance(kind, types.UnionType):
+            yield name, " or ".join(_WORDS[one] for one in items)
+        elif get_origin(kind) is list and issubclass(items[0], Reply):
+            yield name, "list of maps"
+            yield from fields_of(items[0], f"{name}[].")
+        else:
+            yield name, "list of text" if items else _WORDS[kind]
+
+
 # -- tests ---------------------------------------------------------------------------------------
 
 
 def test_every_verb_has_a_section() -> None:
     trees = (ast.parse(file.read_text()) for file in (*CODE, AGENT))
     found = {verb for tree in trees for verb in verbs_of(tree)}
-    assert len(found) > 10
-    assert sections().keys() == found | {EVERY}
+    assert len(found) > 10 and len(desk_verbs()) > 5
+    assert sections().keys() == found | desk_verbs().keys() | {EVERY}
 
 
 def test_every_field_that_a_question_may_have_is_there() -> None:
     found = set(asked_of(ast.parse(AGENT.read_text()), "fields.get"))
     for file in CODE:
         found |= set(asked_of(ast.parse(file.read_text()), "_text", "fact.fields.get"))
+    found |= set(asked_of(ast.parse(DESK.read_text()), "_text", "fields.get"))
     assert found == {name for section in sections().values() for name in section.asked}
 
 
@@ -298,9 +337,17 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 
 def test_the_story_asks_every_verb(story: Story) -> None:
-    assert story.seen.keys() == sections().keys() - {EVERY, "events"}
+    assert story.seen.keys() == sections().keys() - desk_verbs().keys() - {EVERY, "events"}
 
 
-@pytest.mark.parametrize("verb", sorted(sections().keys() - {EVERY, "events"}))
+@pytest.mark.parametrize("verb", sorted(desk_verbs()))
+def test_an_answer_of_the_pairing_desk_has_the_fields_of_its_section(verb: str) -> None:
+    said = {name: kind for name, (kind, _) in sections()[verb].answered.items()}
+    assert dict(fields_of(desk_verbs()[verb])) == said
+
+
+@pytest.mark.parametrize(
+    "verb", sorted(sections().keys() - desk_verbs().keys() - {EVERY, "events"})
+)
 def test_an_answer_has_the_fields_of_its_section(story: Story, verb: str) -> None:
     agreed(sections()[verb], story.seen[verb])
