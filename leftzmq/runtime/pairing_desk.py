@@ -27,7 +27,14 @@ from leftzmq.errors import (
 )
 from leftzmq.pairing import learnt as files
 from leftzmq.pairing.code import Code, code_text
-from leftzmq.pairing.invitations import MOST_OPEN, Invitation, Invitations, LetIn
+from leftzmq.pairing.invitations import (
+    MOST_OPEN,
+    MOST_TTL_S,
+    MOST_USES,
+    Invitation,
+    Invitations,
+    LetIn,
+)
 from leftzmq.pairing.learnt import DoorKept, Learnt, LearntDevice, LearntFolder, Origin
 from leftzmq.statedir import SECRET_BYTES, StateDir, make_private, make_secret, read_secret
 from leftzmq.sync.link import DeviceKey
@@ -61,6 +68,7 @@ RANDOM_LETTERS: Final = 4
 MOST_ENDPOINTS: Final = 8  # in an answer of the door
 DOOR_PORT: Final = 7710
 FULL: Final = "full"
+TTL_S: Final = 600.0
 Fields = Mapping[str, Scalar]
 
 
@@ -192,8 +200,9 @@ class PairingDesk:
         return f"{name}-{''.join(LETTERS[byte % len(LETTERS)] for byte in draw)}"
 
     def _invite(self, fields: Fields) -> InvitationOpened:
-        id, uses = _text(fields, "folder"), int(fields.get("uses") or 1)
-        ttl_s = float(fields.get("ttl_s") or 600.0)
+        id = _text(fields, "folder")
+        uses = int(_number("uses", fields.get("uses"), 1, MOST_USES, 1))
+        ttl_s = _number("ttl_s", fields.get("ttl_s"), 1, MOST_TTL_S, TTL_S)
         folder = self._folder(id)
         read_secret(folder.secret)
         named = str(fields.get("address") or "")
@@ -260,16 +269,13 @@ class PairingDesk:
     def _joined(self, fields: Fields) -> Joined:
         """The door of another device has let us in: keep what it said, then act on it."""
         id, path = _text(fields, "folder"), Path(_text(fields, "path"))
-        secret = bytes.fromhex(_text(fields, "secret"))
+        secret = _secret(_text(fields, "secret"))
         device = parse_public(_text(fields, "device"))
         where = "the answer of the door"
-        if len(secret) != SECRET_BYTES:
-            raise UsageError(f"holds a secret of {len(secret)} bytes", where, "join again")
         if device == self._device:
             raise UsageError("comes from this very device", where, "join on another one")
-        addresses = tuple(
-            Endpoint.parse(text, where) for text in str(fields.get("addresses") or "").split("\n") if text
-        )
+        lines = str(fields.get("addresses") or "").split("\n")
+        addresses = tuple(Endpoint.parse(text, where) for text in lines if text)
         config = self._host.config
         here = next((one for one in config.folders if one.id == id), None)
         if here is None:
@@ -491,6 +497,26 @@ def _text(fields: Fields, key: str) -> str:
     if not isinstance(value, str) or not value:
         raise UsageError(f"{key} is missing", "the question", "use the leftzmq of the same version")
     return value
+
+
+def _number(key: str, value: Scalar, low: float, high: float, default: float) -> float:
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        do = "use the leftzmq of the same version"
+        raise UsageError(f"is no number from {low:g} to {high:g}", key, do)
+    return float(value)
+
+
+def _secret(text: str) -> bytes:
+    try:
+        secret = bytes.fromhex(text)
+    except ValueError:
+        secret = b""
+    if len(secret) != SECRET_BYTES:
+        what = f"holds a secret that is not one of {2 * SECRET_BYTES} hex digits"
+        raise UsageError(what, "the answer of the door", "join again")
+    return secret
 
 
 def _named_address(text: str, port: int) -> Endpoint | None:

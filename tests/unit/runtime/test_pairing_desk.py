@@ -1,0 +1,421 @@
+"""The pairing desk: who comes in, what is kept before it is answered, and what is declined."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leftzmq.config import MAX_PEERS, Config, DeviceConfig, Endpoint, FolderConfig, PeerConfig
+from leftzmq.errors import NotAdmittedReason, PlatformError, PortTaken
+from leftzmq.pairing.code import read_code
+from leftzmq.pairing.learnt import DoorKept, Learnt, merged
+from leftzmq.runtime.pairing_desk import PairingDesk, load_learnt
+from leftzmq.statedir import StateDir, make_secret, read_secret
+from leftzmq.sync.link import DeviceKey
+from leftzmq.transport.device_key import DeviceKeyPair, public_text
+from leftzmq.transport.door.own_addresses import Reachable
+from leftzmq.transport.frames import Knocked
+from leftzmq.wire.door import DOOR_VERSION, Admitted, Knock, NotAdmitted
+
+US, B, C = b"a" * 32, b"b" * 32, b"c" * 32
+WALL = 1_800_000_000.0
+
+
+class World:
+    """The agent around the desk. said: what it was told and did, in order.
+
+    broken: raised when it is asked whether it can use what was learnt
+    """
+
+    def __init__(self, base: Path, state: StateDir) -> None:
+        self.state, self.now, self.wall = state, 100.0, WALL
+        share = base / "share"
+        share.mkdir(exist_ok=True)
+        make_secret(base / "share.secret")
+        device = DeviceConfig("alpha", state.path, Endpoint("0.0.0.0", 7700))
+        self.written = Config(
+            base / "peer.toml",
+            device,
+            (FolderConfig("share", share, base / "share.secret"),),
+        )
+        self.config = self.written
+        self.said: list[object] = []
+        self.door: DoorKept | None = None
+        self.broken: PlatformError | None = None
+        self.addresses: tuple[str, ...] = ("192.168.1.2",)
+        self.begin()
+
+    def begin(self) -> None:
+        """An agent starts on this state directory."""
+        learnt = load_learnt(self.state)
+        self.config = self._merged(learnt)
+        self.door = None
+        self.desk = PairingDesk(
+            self, self.state, US, learnt, lambda: self.now, lambda: self.wall, self._random
+        )
+        self.desk.start()
+
+    _drawn = 0
+
+    def _random(self, count: int) -> bytes:
+        self._drawn += 1
+        return self._drawn.to_bytes(count, "big")
+
+    # -- what the desk uses
+
+    control_port = 7700
+
+    def reachable(self) -> Reachable:
+        return Reachable(self.addresses)
+
+    def open_door(self, keys: DeviceKeyPair | None, port: int) -> DoorKept:
+        if self.door is None:
+            secret = keys.secret if keys else b"s" * 32
+            self.door = DoorKept(b"d" * 32, secret, port)
+        return self.door
+
+    def close_door(self) -> None:
+        self.door = None
+
+    def answer_at_door(self, caller: bytes, message: Admitted | NotAdmitted) -> None:
+        self.said.append(message)
+
+    def _merged(self, learnt: Learnt) -> Config:
+        return merged(self.written, learnt, self.state.secret_file)
+
+    def check_learnt(self, learnt: Learnt) -> None:
+        if self.broken is not None:
+            raise self.broken
+        self._merged(learnt)
+
+    def use_learnt(self, learnt: Learnt) -> None:
+        assert load_learnt(self.state) == learnt, "what is used is durable"
+        self.config = self._merged(learnt)
+        self.said.append("used")
+
+    def tell_joined(self, name: str, folder: str, address: str) -> None:
+        self.said.append(f"{name} joined {folder} from {address}")
+
+    def peers_shown(self) -> Mapping[str, tuple[bool, float | None]]:
+        return {}
+
+    def folder_state(self, id: str) -> str:
+        return "idle"
+
+    # -- what a test does
+
+    def ask(self, verb: str, **fields: Any) -> dict[str, Any]:
+        return self.desk.answer(verb, fields)
+
+    def invites(self, **fields: Any) -> bytes:
+        """Return the token of a new invitation."""
+        opened = self.ask("invite", folder="share", **fields)
+        assert "code" in opened, opened
+        return read_code(opened["code"]).token
+
+    def knocks(
+        self, device: bytes, token: bytes, name: str = "beta", version: int = DOOR_VERSION
+    ) -> Any:
+        knock = Knock(version=version, token=token, sign_key=bytes(32), name=name, can=[])
+        self.desk.on_knocked(Knocked(b"caller", DeviceKey(device), "192.168.1.9", knock))
+        return self.said[-1]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with StateDir.open(tmp_path / "state") as state:
+        yield World(tmp_path, state)
+
+
+def reason(answer: Any) -> NotAdmittedReason:
+    assert isinstance(answer, NotAdmitted)
+    return NotAdmittedReason[answer.reason]
+
+
+def disk_is_full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+# -- who comes in ---------------------------------------------------------------------------------
+
+
+def test_a_device_is_durably_let_in_and_listed_before_it_is_answered(world: World) -> None:
+    token = world.invites()
+    answer = world.knocks(B, token)
+    assert isinstance(answer, Admitted) and answer.folder == "share" and answer.device == US
+    assert answer.secret == read_secret(world.written.folders[0].secret)
+    assert answer.endpoints == ["tcp://192.168.1.2:7700"]
+    assert world.said == ["used", "beta joined share from 192.168.1.9", answer]
+    learnt = load_learnt(world.state)
+    assert [device.key for device in learnt.devices] == [B]
+    assert [use.device for use in learnt.invitations[0].used_by] == [B]
+
+
+def test_the_same_device_gets_the_same_answer_again_and_nothing_more_is_used(world: World) -> None:
+    token = world.invites()
+    first = world.knocks(B, token)
+    assert world.knocks(B, token) == first
+    assert world.said.count("used") == 1
+    assert reason(world.knocks(C, token)) is NotAdmittedReason.USED_UP
+    assert "beta" in world.said[-1].detail  # type: ignore[attr-defined]
+
+
+def test_after_a_start_the_door_has_the_same_key_and_port_and_lets_the_same_in(
+    world: World,
+) -> None:
+    token = world.invites(uses=2)
+    before = world.door
+    world.knocks(B, token)
+    world.begin()
+    assert world.door == before
+    assert isinstance(world.knocks(B, token), Admitted)
+    assert isinstance(world.knocks(C, token, "gamma"), Admitted)
+    assert reason(world.knocks(b"d" * 32, token)) is NotAdmittedReason.USED_UP
+
+
+def test_names_are_unique_and_a_name_of_ours_is_taken(world: World) -> None:
+    token = world.invites(uses=3)
+    for device, name in ((B, "beta"), (C, "beta"), (b"d" * 32, "alpha")):
+        world.knocks(device, token, name)
+    assert [peer.name for peer in world.config.peers] == ["beta", "beta-2", "alpha-2"]
+
+
+def test_a_device_of_peer_toml_is_let_into_a_folder_and_keeps_its_name(world: World) -> None:
+    world.written = replace(world.written, peers=(PeerConfig("my laptop", None, B),))
+    world.config = world.written
+    assert isinstance(world.knocks(B, world.invites()), Admitted)
+    assert [peer.name for peer in world.config.peers] == ["my laptop"]
+    assert load_learnt(world.state).devices == ()
+
+
+# -- who does not ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (lambda world: None, NotAdmittedReason.UNKNOWN),
+        (lambda world: world.ask("invite_cancel"), NotAdmittedReason.CANCELLED),
+        (lambda world: setattr(world, "now", 701.0), NotAdmittedReason.EXPIRED),
+    ],
+)
+def test_who_comes_too_late_or_with_another_token(
+    world: World, spoil: Callable[[World], object], expected: NotAdmittedReason
+) -> None:
+    token = world.invites()
+    spoil(world)
+    token = b"x" * 16 if expected is NotAdmittedReason.UNKNOWN else token
+    assert reason(world.knocks(B, token)) is expected
+    assert world.config.peers == () and load_learnt(world.state).devices == ()
+
+
+def test_our_own_device_and_another_version_use_nothing(world: World) -> None:
+    token = world.invites()
+    assert reason(world.knocks(US, token)) is NotAdmittedReason.ALREADY_A_MEMBER
+    other = world.knocks(B, token, version=DOOR_VERSION + 1)
+    assert reason(other) is NotAdmittedReason.OTHER_VERSION
+    assert isinstance(world.knocks(B, token), Admitted)
+
+
+def test_a_list_of_peers_that_is_full_lets_nobody_in(world: World) -> None:
+    token = world.invites()
+    many = tuple(PeerConfig(f"p{n}", None, bytes([n] * 32)) for n in range(MAX_PEERS))
+    world.written = world.config = replace(world.written, peers=many)
+    assert reason(world.knocks(B, token)) is NotAdmittedReason.FOLDER_FULL
+
+
+@pytest.mark.parametrize("how", ["disk", "machine"])
+def test_what_cannot_be_kept_lets_nobody_in_and_uses_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    token = world.invites()
+    with monkeypatch.context() as patch:
+        if how == "disk":
+            patch.setattr(StateDir, "save_pairing", disk_is_full)
+        else:
+            world.broken = PlatformError("too few descriptors")
+        assert isinstance(world.knocks(B, token), NotAdmitted)
+        assert "used" not in world.said and world.config.peers == ()
+    world.broken = None
+    assert isinstance(world.knocks(B, token), Admitted)
+
+
+def test_a_secret_that_is_gone_lets_nobody_in_and_uses_nothing(world: World) -> None:
+    token = world.invites()
+    secret = world.written.folders[0].secret
+    data = secret.read_bytes()
+    secret.unlink()
+    assert reason(world.knocks(B, token)) is NotAdmittedReason.UNKNOWN
+    secret.write_bytes(data)
+    secret.chmod(0o600)
+    assert isinstance(world.knocks(B, token), Admitted)
+
+
+# -- invitations ----------------------------------------------------------------------------------
+
+
+def test_the_door_is_open_as_long_as_somebody_may_read_why(world: World) -> None:
+    world.invites()
+    assert world.door is not None
+    deadline = world.desk.deadline()
+    assert deadline == 700.0
+    world.now = deadline
+    world.desk.tick()
+    assert world.door is not None
+    world.now = world.desk.deadline() or 0.0
+    world.desk.tick()
+    assert world.door is None and world.desk.deadline() is None
+    assert load_learnt(world.state) == Learnt()
+
+
+def test_a_new_door_has_another_key_and_an_old_code_leads_nowhere(world: World) -> None:
+    token = world.invites()
+    world.ask("invite_cancel")
+    world.now += 1000.0
+    world.desk.tick()
+    again = world.invites()
+    assert again != token
+    assert reason(world.knocks(B, token)) is NotAdmittedReason.UNKNOWN
+
+
+def test_a_full_disk_opens_no_invitation_that_a_start_would_forget(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StateDir, "save_pairing", disk_is_full)
+    declined = world.ask("invite", folder="share")["declined"]
+    assert "No space left" in declined["what"]
+
+
+def test_an_end_that_cannot_be_written_ends_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.invites()
+    world.now = 701.0
+    monkeypatch.setattr(StateDir, "save_pairing", disk_is_full)
+    world.desk.tick()
+    assert world.ask("invitations")["invitations"][0]["state"] == "expired"
+
+
+def test_what_cannot_be_invited_is_declined(world: World) -> None:
+    assert "no such folder" in world.ask("invite", folder="nope")["declined"]["what"]
+    assert "--address" in world.ask("invite", folder="share", address="a b:1")["declined"]["where"]
+    world.addresses = ()
+    assert "listens at" in world.ask("invite", folder="share")["declined"]["what"]
+    assert world.door is None, "nothing was opened for it"
+    assert "code" in world.ask("invite", folder="share", address="example.org")
+    for _ in range(7):
+        world.invites(address="example.org")
+    declined = world.ask("invite", folder="share", address="example.org")["declined"]
+    assert "8 invitations are open" in declined["what"]
+
+
+@pytest.mark.parametrize(
+    "more", [{"uses": 0}, {"uses": 63}, {"uses": "x"}, {"ttl_s": -1}, {"ttl_s": 86_401.0}]
+)
+def test_a_number_that_is_none_is_declined(world: World, more: dict[str, Any]) -> None:
+    assert "is no number" in world.ask("invite", folder="share", **more)["declined"]["what"]
+
+
+def test_a_port_that_is_taken_is_declined(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(*_: object) -> DoorKept:
+        raise PortTaken("is taken by another program", "tcp://0.0.0.0:7710")
+
+    monkeypatch.setattr(World, "open_door", taken)
+    assert "is taken" in world.ask("invite", folder="share")["declined"]["what"]
+    assert load_learnt(world.state).invitations == ()
+
+
+# -- the joiner's side ----------------------------------------------------------------------------
+
+
+def joins(world: World, place: Path, **more: Any) -> dict[str, Any]:
+    fields = {
+        "folder": "music-k3x9",
+        "path": str(place),
+        "secret": "ab" * 32,
+        "device": public_text(B),
+        "name": "beta",
+        "addresses": "tcp://192.168.1.9:7700\ntcp://10.0.0.9:7700",
+    }
+    return world.ask("joined", **(fields | more))
+
+
+def test_a_folder_that_was_joined_is_there_after_a_start(world: World, tmp_path: Path) -> None:
+    joined = joins(world, tmp_path / "music")
+    assert joined["inviter"] == "beta" and joined["is_new"]
+    world.begin()
+    assert [folder.id for folder in world.config.folders] == ["share", "music-k3x9"]
+    assert read_secret(world.config.folders[1].secret) == bytes([0xAB] * 32)
+    (peer,) = world.config.peers
+    assert peer.key == B and peer.address == Endpoint("192.168.1.9", 7700)
+
+
+def test_joining_again_changes_nothing_but_addresses(world: World, tmp_path: Path) -> None:
+    joins(world, tmp_path / "music")
+    again = joins(world, tmp_path / "elsewhere", addresses="tcp://10.0.0.7:7700")
+    assert not again["is_new"] and again["path"] == str(tmp_path / "music")
+    assert not (tmp_path / "elsewhere").exists()
+    assert world.config.peers[0].address == Endpoint("10.0.0.7", 7700)
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        ({"folder": "share"}, "another folder"),
+        ({"device": public_text(US)}, "this very device"),
+        ({"device": "nope"}, "key"),
+        ({"secret": "ab" * 31}, "hex digits"),
+        ({"secret": "no hex"}, "secret"),
+        ({"addresses": "udp://x:1"}, "tcp://"),
+        ({"folder": "a\x1bb"}, "printable"),
+        ({"name": ""}, "name"),
+        ({"path": ""}, "path"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_changes_nothing(
+    world: World, tmp_path: Path, more: dict[str, str], word: str
+) -> None:
+    answer = joins(world, tmp_path / "music", **more)
+    assert word in " ".join(answer["declined"].values())
+    assert load_learnt(world.state) == Learnt() and "used" not in world.said
+
+
+@pytest.mark.parametrize("place", ["share", "share/in", "state/in", "."])
+def test_a_place_that_is_none_is_declined_before_and_after(
+    world: World, tmp_path: Path, place: str
+) -> None:
+    where = (tmp_path / place).resolve()
+    if place != "share":
+        assert "declined" in world.ask("place", path=str(where))
+    assert "declined" in joins(world, where)
+    assert load_learnt(world.state) == Learnt()
+
+
+def test_a_folder_that_is_shared_has_a_name_and_a_secret_of_its_own(
+    world: World, tmp_path: Path
+) -> None:
+    shared = world.ask("share", path=str(tmp_path / "music"))
+    assert shared["folder"].startswith("music-") and shared["is_new"]
+    assert world.ask("share", path=str(tmp_path / "music")) == shared | {"is_new": False}
+    assert world.ask("share", path=str(tmp_path / "share"))["folder"] == "share"
+    for place, id, word in (("music", "x", "shared already"), ("m2", "share", "another folder")):
+        declined = world.ask("share", path=str(tmp_path / place), id=id)["declined"]
+        assert word in declined["what"]
+
+
+def test_a_peer_that_was_learnt_is_removed_and_one_that_was_written_is_not(
+    world: World, tmp_path: Path
+) -> None:
+    world.written = world.config = replace(world.written, peers=(PeerConfig("own", None, C),))
+    joins(world, tmp_path / "music")
+    origins = [one["origin"] for one in world.ask("peers")["peers"]]
+    assert origins == ["peer.toml", "by an invitation"]
+    assert "is written in" in world.ask("peer_remove", name="own")["declined"]["what"]
+    assert world.ask("peer_remove", name="beta") == {"name": "beta"}
+    assert [peer.name for peer in world.config.peers] == ["own"]
+    assert "no peer" in world.ask("peer_remove", name="beta")["declined"]["what"]
