@@ -228,6 +228,27 @@ def check_unopened(path: Path, folder_id: str, is_new: bool) -> None:
         raise ShareError(wrong, str(path), _mount_or_adopt(folder_id))
 
 
+def folder_in(path: Path) -> str | None:
+    """Return the id of the folder whose share the directory is, or was: that of its marker. None if
+    it has no marker, or if there is no directory. Raises ShareError."""
+    try:
+        root = RealRoot(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise cannot_be_used(error, str(path)) from error
+    try:
+        marker = _read_marker(root)
+    except ValueError as error:
+        do = f"see what it is, and delete it: {path / LEFT_DIRECTORY / MARKER_NAME}"
+        raise ShareError(f"its marker cannot be read: {error}", str(path), do) from error
+    except OSError as error:
+        raise cannot_be_used(error, str(path)) from error
+    finally:
+        root.close()
+    return None if marker is None else marker.folder_id
+
+
 def cannot_be_used(error: OSError, where: str) -> ShareError:
     """The ShareError for a failed call that the folder cannot work without."""
     cause, said = cause_of(error), error.strerror or str(error)

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol
 from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig
 from leftzmq.config.checks import check_share
 from leftzmq.config.values import MAX_FOLDERS, MAX_NAME_CHARS
+from leftzmq.disk.share import folder_in
 from leftzmq.errors import (
     ConfigError,
     KeyFileError,
@@ -41,6 +42,7 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.transport.device_key import DeviceKeyPair, parse_public, public_text
 from leftzmq.transport.door.own_addresses import Reachable
 from leftzmq.transport.frames import Knocked
+from leftzmq.tree.rules import LEFT_DIRECTORY
 from leftzmq.wire.door import DOOR_VERSION, MAX_DOOR_NAME_CHARS, Admitted, NotAdmitted
 from leftzmq.wire.local import Scalar
 from leftzmq.wire.replies import (
@@ -164,8 +166,10 @@ class PairingDesk:
                     raise UsageError(what, str(path), "leave out --folder")
                 return SharedFolder(folder=folder.id, path=str(path), is_new=False)
         check_share(config, path, "the share")
+        id = id or folder_in(path) or ""
         self._must_fit(id)
         id = id or self._fresh_id(path)
+        _must_be_of(path, id)
         _make_share(path)
         make_secret(self._state.secret_file(id), self._random)
         now = self._wall()
@@ -281,6 +285,7 @@ class PairingDesk:
         if here is None:
             check_share(config, path, "the share")
             self._must_fit(id)
+            _must_be_of(path, id)
             _make_share(path)
             self._keep_secret(id, secret)
         elif read_secret(here.secret) != secret:
@@ -526,6 +531,15 @@ def _named_address(text: str, port: int) -> Endpoint | None:
     host, colon, digits = text.rpartition(":")
     has_port = bool(colon) and digits.isdecimal() and not host.endswith(":")
     return Endpoint.parse(f"tcp://{text}" if has_port else f"tcp://{text}:{port}", "--address")
+
+
+def _must_be_of(path: Path, id: str) -> None:
+    """Raise ConfigError if the directory has the marker of another folder: it would not be used."""
+    other = folder_in(path)
+    if other not in (None, id):
+        what = f"is the share of the folder {other}, or was it"
+        do = f"name another directory; if it is that no more, delete {LEFT_DIRECTORY}/marker in it"
+        raise ConfigError(what, str(path), do)
 
 
 def _make_share(path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from leftzmq.config import MAX_PEERS, Config, DeviceConfig, Endpoint, FolderConfig, PeerConfig
+from leftzmq.disk.share import Share
 from leftzmq.errors import NotAdmittedReason, PlatformError, PortTaken
 from leftzmq.pairing.code import read_code
 from leftzmq.pairing.learnt import DoorKept, Learnt, merged
@@ -406,6 +407,25 @@ def test_a_folder_that_is_shared_has_a_name_and_a_secret_of_its_own(
     for place, id, word in (("music", "x", "shared already"), ("m2", "share", "another folder")):
         declined = world.ask("share", path=str(tmp_path / place), id=id)["declined"]
         assert word in declined["what"]
+
+
+def test_a_directory_that_was_a_share_is_that_of_the_same_folder_again(
+    world: World, tmp_path: Path
+) -> None:
+    """As after the state was lost, or where the whole directory was copied."""
+    place = tmp_path / "old"
+    Share.open(place, "old-k3x9", None, make=True).root.close()
+    assert "share of the folder old-k3x9" in joins(world, place)["declined"]["what"]
+    assert "old-k3x9" in world.ask("share", path=str(place), id="other")["declined"]["what"]
+    assert load_learnt(world.state) == Learnt()
+    assert world.ask("share", path=str(place))["folder"] == "old-k3x9"
+
+
+def test_a_marker_that_cannot_be_read_is_named(world: World, tmp_path: Path) -> None:
+    place = tmp_path / "old"
+    Share.open(place, "old-k3x9", None, make=True).root.close()
+    (place / ".left" / "marker").write_text("nonsense")
+    assert "marker" in world.ask("share", path=str(place))["declined"]["what"]
 
 
 def test_a_peer_that_was_learnt_is_removed_and_one_that_was_written_is_not(
