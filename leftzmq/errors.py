@@ -84,11 +84,12 @@ class StopCause(Enum):
     INDEX = "index"  # it cannot be read or written for now
     INDEX_BROKEN = "index broken"  # until a user does something about it
     OPENING = "opening"  # it was added a moment ago
+    REMOVED = "removed"  # its user took it off this device
 
     @property
     def can_pass(self) -> bool:
         """Whether the folder is checked again while the agent runs."""
-        return self is not StopCause.INDEX_BROKEN
+        return self not in (StopCause.INDEX_BROKEN, StopCause.REMOVED)
 
 
 @dataclass(frozen=True, slots=True)

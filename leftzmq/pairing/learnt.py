@@ -88,8 +88,13 @@ class Learnt:
             *device.addresses,
             *(one for one in before.addresses if one not in device.addresses),
         )
-        now = replace(before, addresses=addresses)
-        return replace(self, devices=tuple(now if one is before else one for one in self.devices))
+        return self.with_changed(replace(before, addresses=addresses))
+
+    def with_changed(self, device: LearntDevice) -> Learnt:
+        """The device of this key has another name or other addresses."""
+        return replace(
+            self, devices=tuple(device if one.key == device.key else one for one in self.devices)
+        )
 
     def without_device(self, key: bytes) -> Learnt:
         return replace(self, devices=tuple(one for one in self.devices if one.key != key))

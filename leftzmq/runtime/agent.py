@@ -8,6 +8,7 @@ or the log.
 from __future__ import annotations
 
 import gc
+import math
 import sys
 import time
 import traceback
@@ -23,10 +24,13 @@ from leftzmq.disk.fs.real import missing_calls
 from leftzmq.errors import (
     BEGIN_ONE,
     NO_FOLDER,
+    ConfigError,
     LeftError,
     OurMistake,
     PortTaken,
     Refusal,
+    Stop,
+    StopCause,
     flight_kept,
     flight_lost,
 )
@@ -47,6 +51,7 @@ from leftzmq.sync.facts import (
     Fact,
     FolderAdded,
     FolderBegun,
+    FolderStopped,
     LinkClosed,
     PeerListed,
     PeerUnlisted,
@@ -93,6 +98,12 @@ GC_THRESHOLDS: Final = (10_000, 20, 50)
 Python's default (700, 10, 10) a full collection took 27 ms while 10,000 small files were synced."""
 
 NOTICED_S: Final = 1.0
+DOOR_S: Final = 10.0
+DOOR_AGAIN_S: Final = 0.5
+TAKEN_OFF: Final = (
+    "it was taken off this device: nothing of it is sent, received or changed here any more; its "
+    "files stay where they are"
+)
 MAX_DETAIL_LETTERS: Final = 256  # of messages.ShortText
 
 
@@ -123,6 +134,7 @@ class Agent:
         self._noticed: set[str] = set()
         self._peers_are_due = False
         self._next_read = 0.0
+        self._door_until = self._door_again_at = math.inf
         self._silent_until: dict[str, float] = {}
 
     # -- building ----------------------------------------------------------------------------------
@@ -240,6 +252,8 @@ class Agent:
             if self._peers_are_due and time.monotonic() >= self._next_read:
                 self._read_peers()
             self._pairing.tick()
+            if time.monotonic() >= self._door_again_at:
+                self._open_door_again()
             self._log.tick(time.monotonic())
             self._check_memory()
 
@@ -294,6 +308,7 @@ class Agent:
 
     def _deadline(self, now: float) -> float:
         due = [self.node.deadline(now), self._log.deadline(), self._pairing.deadline()]
+        due.append(self._door_again_at)
         due += [self._next_read] if self._peers_are_due else []
         return min(at for at in due if at is not None)
 
@@ -314,6 +329,10 @@ class Agent:
         self._peers_are_due, self._next_read = False, time.monotonic() + NOTICED_S
         try:
             written = load(self.config.file)
+            if self._written.folders and not written.folders:
+                # It may be half of a file that is being written.
+                do = "start the agent again if that is meant"
+                raise ConfigError("has no [[folder]] any more", str(written.file), do)
             self._use(written, self._pairing.learnt)
         except LeftError as error:
             self._say("", f"the peers stay as they are: {error}")
@@ -329,16 +348,20 @@ class Agent:
         as before."""
         config = self._merged(written, learnt)
         found = changes(self.config, config)
+        # What a person wrote may be an edit that is not finished: such a folder runs on until then.
+        held = tuple(id for id in found.gone if any(id == one.id for one in self._written.folders))
+        gone = tuple(id for id in found.gone if id not in held)
         for peer in found.removed:
             self._unlist(_key_of(peer))
         for peer in found.moved:
             key = _key_of(peer)
             self.bus.undial(key)
-            gone = Link(key, Way.DIALED)
-            self._handle(LinkClosed(gone, "it has another address now"))
+            dialed = Link(key, Way.DIALED)
+            self._handle(LinkClosed(dialed, "it has another address now"))
         self._written = written
         self._keyless[:] = [peer.name for peer in config.peers if not peer.key]
-        folders = (*self.config.folders, *found.folders)
+        stay = (folder for folder in self.config.folders if folder.id not in gone)
+        folders = (*stay, *found.folders)
         self.config = replace(self.config, peers=config.peers, folders=folders)
         for peer in (*found.moved, *found.added):
             self._list(peer)
@@ -347,11 +370,13 @@ class Agent:
             "removed": ", ".join(peer.name for peer in found.removed),
             "moved": ", ".join(peer.name for peer in found.moved),
         }
-        if any(names.values()) or not found.folders:
+        if any(names.values()) or not (found.folders or gone):
             self._tell(actions.Tell(EventKind.PEER_LIST, dict(names)))
+        for id in gone:
+            self._handle(FolderStopped(id, Stop(StopCause.REMOVED, TAKEN_OFF)))
         for folder in found.folders:
             self._add_folder(folder)
-        for what in found.need_a_start:
+        for what in (*found.need_a_start, *(f"[[folder]] {id}" for id in held)):
             self._say("", f"{what} changed in peer.toml: start the agent again to use that")
 
     def _merged(self, written: Config, learnt: Learnt) -> Config:
@@ -391,10 +416,17 @@ class Agent:
     # -- the door, for runtime/pairing_desk --------------------------------------------------------
 
     def _open_door_again(self) -> None:
+        """Open the door for invitations from before. Its port may be held a moment longer by the
+        agent that was here before."""
+        now = time.monotonic()
+        self._door_until = min(self._door_until, now + DOOR_S)
         try:
             self._pairing.start()
+            self._door_again_at = math.inf
         except LeftError as error:
-            self._say("", f"the invitations that are open cannot be used: {error}")
+            self._door_again_at = now + DOOR_AGAIN_S if now < self._door_until else math.inf
+            if self._door_again_at == math.inf:
+                self._say("", f"the invitations that are open cannot be used: {error}")
 
     @property
     def control_port(self) -> int:

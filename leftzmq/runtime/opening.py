@@ -171,6 +171,9 @@ class Openings:
         folder = self._over(config, derive_keys(read_secret(config.secret)), Store.empty())
         folder.stop(Stop(StopCause.OPENING, "it is being opened"))
         self._configs[config.id] = config
+        for before in (self._open.get(config.id), self._anew.pop(config.id, None)):
+            if before is not None:  # it was taken off this device, and is back
+                before.close()
         opened = self._open[config.id] = Opened(folder)
         return opened
 

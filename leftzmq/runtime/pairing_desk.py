@@ -49,6 +49,7 @@ from leftzmq.wire.replies import (
     CameIn,
     DeclinedReply,
     FolderList,
+    FolderRemoved,
     InvitationList,
     InvitationOpened,
     InvitationsCancelled,
@@ -56,7 +57,7 @@ from leftzmq.wire.replies import (
     ListedFolder,
     ListedPeer,
     PeerList,
-    PeerRemovedReply,
+    PeerNamed,
     PlaceShown,
     Reply,
     SharedFolder,
@@ -68,7 +69,9 @@ TOKEN_BYTES: Final = 16
 LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # as in codes
 RANDOM_LETTERS: Final = 4
 MOST_ENDPOINTS: Final = 8  # in an answer of the door
-DOOR_PORT: Final = 7710
+DOOR_ABOVE: Final = 10
+"""The door's port is so far above that of control, if it is free: 7710 for 7700."""
+MOST_PORT: Final = 65_535
 FULL: Final = "full"
 TTL_S: Final = 600.0
 Fields = Mapping[str, Scalar]
@@ -136,7 +139,10 @@ class PairingDesk:
             "joined": self._joined,
             "peers": self._list_peers,
             "peer_remove": self._remove_peer,
+            "peer_rename": self._rename_peer,
+            "peer_address": self._move_peer,
             "folders": self._list_folders,
+            "folder_remove": self._remove_folder,
         }
 
     # -- the command line -------------------------------------------------------------------------
@@ -166,6 +172,7 @@ class PairingDesk:
                     raise UsageError(what, str(path), "leave out --folder")
                 return SharedFolder(folder=folder.id, path=str(path), is_new=False)
         check_share(config, path, "the share")
+        _must_be_no_file(path)
         id = id or folder_in(path) or ""
         self._must_fit(id)
         id = id or self._fresh_id(path)
@@ -285,6 +292,7 @@ class PairingDesk:
         if here is None:
             check_share(config, path, "the share")
             self._must_fit(id)
+            _must_be_no_file(path)
             _must_be_of(path, id)
             _make_share(path)
             self._keep_secret(id, secret)
@@ -334,18 +342,42 @@ class PairingDesk:
             )
         return PeerList(peers=found)
 
-    def _remove_peer(self, fields: Fields) -> PeerRemovedReply:
-        name, config = _text(fields, "name"), self._host.config
+    def _remove_peer(self, fields: Fields) -> PeerNamed:
+        device = self._learnt_device(_text(fields, "name"))
+        self._save(self.learnt.without_device(device.key))
+        return PeerNamed(name=_text(fields, "name"))
+
+    def _rename_peer(self, fields: Fields) -> PeerNamed:
+        device, new = self._learnt_device(_text(fields, "name")), _text(fields, "new")
+        config = self._host.config
+        if len(new) > MAX_NAME_CHARS or not new.isprintable() or new != new.strip():
+            what = f"is no name: 1 to {MAX_NAME_CHARS} printable characters are wanted"
+            raise UsageError(what, new[:MAX_NAME_CHARS], "name it otherwise")
+        if new in (config.device.name, *(peer.name for peer in config.peers)):
+            raise UsageError("is the name of another device", new, "name it otherwise")
+        self._save(self.learnt.with_changed(replace(device, name=new)))
+        return PeerNamed(name=new)
+
+    def _move_peer(self, fields: Fields) -> PeerNamed:
+        device = self._learnt_device(_text(fields, "name"))
+        address = Endpoint.parse(_text(fields, "address"), "the address")
+        others = tuple(one for one in device.addresses if one != address)
+        self._save(self.learnt.with_changed(replace(device, addresses=(address, *others))))
+        return PeerNamed(name=_text(fields, "name"))
+
+    def _learnt_device(self, name: str) -> LearntDevice:
+        """Return the device that this one calls so. Raises UsageError if it is none, or if it is
+        written in peer.toml."""
+        config = self._host.config
         peer = next((one for one in config.peers if one.name == name), None)
         if peer is None:
             names = ", ".join(one.name for one in config.peers) or "nobody"
             raise UsageError("is no peer of this device", name, f"it has {names}")
         device = self.learnt.device(peer.key) if peer.key else None
         if device is None:
-            do = "take its [[peer]] out there, and send the agent SIGHUP"
+            do = "change its [[peer]] there, and send the agent SIGHUP"
             raise UsageError(f"is written in {config.file}", name, do)
-        self._save(self.learnt.without_device(device.key))
-        return PeerRemovedReply(name=name)
+        return device
 
     def _list_folders(self, fields: Fields) -> FolderList:
         learnt = {one.id: one for one in self.learnt.folders}
@@ -360,6 +392,16 @@ class PairingDesk:
                 for folder in self._host.config.folders
             ]
         )
+
+    def _remove_folder(self, fields: Fields) -> FolderRemoved:
+        """Its files, its secret and its index stay: who joins it here again goes on."""
+        folder = self._folder(_text(fields, "folder"))
+        if all(one.id != folder.id for one in self.learnt.folders):
+            do = "take its [[folder]] out there, and send the agent SIGHUP"
+            raise UsageError(f"is written in {self._host.config.file}", folder.id, do)
+        self._invitations.cancel(folder.id, self._clock())
+        self._save(self.learnt.without_folder(folder.id))
+        return FolderRemoved(folder=folder.id, path=str(folder.path))
 
     # -- the door ---------------------------------------------------------------------------------
 
@@ -450,7 +492,8 @@ class PairingDesk:
         """The key pair and the port stay the same while any invitation is known."""
         kept = self.learnt.door
         if kept is None:
-            port = DOOR_PORT if self._host.config.device.listen.port else 0
+            listen = self._host.config.device.listen.port
+            port = listen + DOOR_ABOVE if 0 < listen <= MOST_PORT - DOOR_ABOVE else 0
             door = self._host.open_door(None, port)
         else:
             keys = DeviceKeyPair(DeviceKey(kept.public), kept.secret)
@@ -540,6 +583,11 @@ def _must_be_of(path: Path, id: str) -> None:
         what = f"is the share of the folder {other}, or was it"
         do = f"name another directory; if it is that no more, delete {LEFT_DIRECTORY}/marker in it"
         raise ConfigError(what, str(path), do)
+
+
+def _must_be_no_file(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise ConfigError("is no directory", str(path), "name a directory, or a place for one")
 
 
 def _make_share(path: Path) -> None:

@@ -105,12 +105,14 @@ class Reopening:
 
     def on_folder_stopped(self, fact: FolderStopped, now: float) -> None:
         rest = self._rests.setdefault(fact.folder, _Rest())
+        if not fact.stop.cause.can_pass:
+            rest.move(FolderMove.ENDED)
         if rest.state is not FolderRest.RUNNING:
             return  # the stop is known, and the first reason counts
         is_quick = rest.began is not None and now - rest.began < STANDS_S
         rest.rest_s = min(2 * rest.rest_s, LOOK_PERIOD_MAX_S) if is_quick else LOOK_PERIOD_S
         rest.due = now + rest.rest_s
-        rest.move(FolderMove.STOPPED if fact.stop.cause.can_pass else FolderMove.ENDED)
+        rest.move(FolderMove.STOPPED)
 
     def on_folder_added(self, fact: FolderAdded, now: float) -> None:
         """The folder is opened at once, by the same steps as one that was stopped."""
@@ -127,6 +129,8 @@ class Reopening:
     def on_folder_opened(self, fact: FolderOpened, now: float) -> list[TakeOver]:
         """A worker opened the folder, or found that it cannot be opened yet."""
         rest = self._rests[fact.folder]
+        if rest.state is FolderRest.OVER:
+            return []  # it ended for good while a worker opened it
         if fact.stop is None:
             rest.move(FolderMove.OPENED)
             rest.began = now

@@ -28,6 +28,7 @@ _CAUSES: Final = {
     4: StopCause.INDEX,
     5: StopCause.INDEX_BROKEN,
     6: StopCause.OPENING,
+    7: StopCause.REMOVED,
 }
 """The value of the head field in a row of a stopped folder. Any other number is a cause unknown
 here."""

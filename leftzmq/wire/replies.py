@@ -420,8 +420,17 @@ class PeerList(Reply, frozen=True, kw_only=True):
     peers: list[ListedPeer]
 
 
-class PeerRemovedReply(Reply, frozen=True, kw_only=True):
+class PeerNamed(Reply, frozen=True, kw_only=True):
+    """The device that was removed or changed. name: as this device calls it (now)."""
+
     name: str
+
+
+class FolderRemoved(Reply, frozen=True, kw_only=True):
+    """path: where its files stay."""
+
+    folder: str
+    path: str
 
 
 class ListedFolder(Reply, frozen=True, kw_only=True):

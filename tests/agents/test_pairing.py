@@ -318,7 +318,7 @@ def test_a_file_is_no_directory(a: Machine, b: Machine) -> None:
     b.write("here", b"a file")
     assert "is no directory" in b.refused("join", a.shares(), "here", code=2)
     a.write("file", b"a file")
-    assert "cannot be made" in a.refused("share", "file", "--address", "localhost")
+    assert "is no directory" in a.refused("share", "file", "--address", "localhost")
 
 
 def test_a_peer_that_is_removed_gets_nothing_any_more(a: Machine, b: Machine) -> None:
@@ -328,6 +328,37 @@ def test_a_peer_that_is_removed_gets_nothing_any_more(a: Machine, b: Machine) ->
     soon(lambda: not b.json("peers")["peers"][0]["connected"])
     assert not b.has("here/later", b"not for beta")
     assert "is no peer" in a.refused("peers", "remove", "beta")
+
+
+def test_a_peer_that_was_learnt_is_renamed_and_called_elsewhere(a: Machine, b: Machine) -> None:
+    b.joins(a.shares())
+    b.does("peers", "rename", "alpha", "the big one")
+    b.does("peers", "address", "the big one", f"tcp://127.0.0.1:{a.port}")
+    (peer,) = b.json("peers")["peers"]
+    assert peer["name"] == "the big one"
+    assert peer["addresses"] == [f"tcp://127.0.0.1:{a.port}", f"tcp://localhost:{a.port}"]
+    soon(lambda: b.json("peers")["peers"][0]["connected"])
+    assert "name of another device" in b.refused("peers", "rename", "the big one", "beta")
+    assert "tcp://" in b.refused("peers", "address", "the big one", "nowhere")
+
+
+def test_a_folder_that_is_removed_stays_as_it_is_and_can_be_added_again(
+    a: Machine, b: Machine
+) -> None:
+    b.joins(a.shares())
+    (folder,) = b.json("folders")["folders"]
+    b.does("folders", "remove", folder["id"])
+    assert b.json("folders")["folders"] == []
+    a.write("notes/later", b"written meanwhile")
+    soon(lambda: "taken off" in json.dumps(ask(a.state, "status")))
+    assert not b.has("here/later", b"written meanwhile")
+    added = b.json("folders", "add", "here")
+    assert added["folder"] == folder["id"], "its marker says which folder it is"
+    soon(lambda: b.has("here/later", b"written meanwhile"))
+    b.does("folders", "remove", folder["id"])
+    b.down()
+    b.does("up")
+    assert ask(b.state, "status")["folders"] == []
 
 
 @pytest.mark.parametrize(

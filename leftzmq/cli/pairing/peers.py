@@ -24,8 +24,19 @@ def add_peers(commands: Any) -> None:
     _verb(verbs, _LIST, "each with its key and addresses")
     remove = _verb(verbs, "remove", "this device shares nothing with it any more")
     remove.add_argument("name", metavar="NAME")
+    rename = _verb(verbs, "rename", "this device calls it otherwise")
+    rename.add_argument("name", metavar="NAME")
+    rename.add_argument("new", metavar="NEW")
+    move = _verb(verbs, "address", "this device calls it there first")
+    move.add_argument("name", metavar="NAME")
+    move.add_argument("address", metavar="tcp://HOST:PORT")
     verbs = _command(commands, "folders", "the folders of this device, and where each comes from")
     _verb(verbs, _LIST, "each with its directory")
+    add = _verb(verbs, "add", "share a directory, and invite nobody yet")
+    add.add_argument("dir", type=Path, metavar="DIR")
+    add.add_argument("--folder", default="", metavar="ID", help="its name; left out: DIR's")
+    remove = _verb(verbs, "remove", "this device has it no more; its files stay where they are")
+    remove.add_argument("folder", metavar="ID")
     verbs = _command(commands, "invite", "the invitations that are open")
     _verb(verbs, _LIST, "each with who came in by it")
     cancel = _verb(verbs, "cancel", "nobody can join by them any more")
@@ -93,6 +104,33 @@ def _remove_peer(state: Path, options: argparse.Namespace, as_json: bool) -> int
     return _print(answer, as_json, [said])
 
 
+def _rename_peer(state: Path, options: argparse.Namespace, as_json: bool) -> int:
+    answer = ask(state, "peer_rename", {"name": options.name, "new": options.new})
+    return _print(
+        answer, as_json, [f"{printable(options.name)} is {printable(answer['name'])} now"]
+    )
+
+
+def _move_peer(state: Path, options: argparse.Namespace, as_json: bool) -> int:
+    answer = ask(state, "peer_address", {"name": options.name, "address": options.address})
+    said = f"{printable(answer['name'])} is called at {printable(options.address)} first"
+    return _print(answer, as_json, [said])
+
+
+def _add_folder(state: Path, options: argparse.Namespace, as_json: bool) -> int:
+    path = options.dir.expanduser().resolve()
+    answer = ask(state, "share", {"path": str(path), "id": options.folder})
+    again = "is a folder" if answer["is_new"] else "was a folder already"
+    said = f"{printable(answer['path'])} {again} of this device, {printable(answer['folder'])}"
+    return _print(answer, as_json, [said])
+
+
+def _remove_folder(state: Path, options: argparse.Namespace, as_json: bool) -> int:
+    answer = ask(state, "folder_remove", {"folder": options.folder})
+    said = f"{printable(answer['folder'])} is off this device; its files stay at"
+    return _print(answer, as_json, [f"{said} {printable(answer['path'])}"])
+
+
 def _list_folders(state: Path, options: argparse.Namespace, as_json: bool) -> int:
     answer = ask(state, "folders")
     rows = [
@@ -131,7 +169,11 @@ def _cancel(state: Path, options: argparse.Namespace, as_json: bool) -> int:
 _VERBS: Final[dict[tuple[str, str], Callable[[Path, argparse.Namespace, bool], int]]] = {
     ("peers", _LIST): _list_peers,
     ("peers", "remove"): _remove_peer,
+    ("peers", "rename"): _rename_peer,
+    ("peers", "address"): _move_peer,
     ("folders", _LIST): _list_folders,
+    ("folders", "add"): _add_folder,
+    ("folders", "remove"): _remove_folder,
     ("invite", _LIST): _list_invitations,
     ("invite", "cancel"): _cancel,
 }

@@ -27,7 +27,8 @@ from leftzmq.transport.ipc.client import ask
 NOT_IN_TIME: Final = 3
 FIRST_PORT: Final = 7700
 PORTS_TRIED: Final = 10  # the door's is behind them
-POLL_S: Final = 0.3
+POLL_S: Final = 0.1
+READ_S: Final = 10.0
 TTL_S: Final = 600.0
 MOST_TTL_S: Final = 86_400.0
 MOST_USES: Final = 62
@@ -119,6 +120,7 @@ def share(options: argparse.Namespace) -> int:
     state = state_of(options, screen)
     path = options.dir.expanduser().resolve()
     shared = ask(state, "share", {"path": str(path), "id": options.folder})
+    is_read = _read(state, shared["folder"], screen)
     opened = ask(
         state,
         "invite",
@@ -134,7 +136,23 @@ def share(options: argparse.Namespace) -> int:
         print(json_text(shown | {"path": shared["path"], "is_new": shared["is_new"]}))
         return 0
     _say_invitation(shared, opened, options)
+    if not is_read:
+        print("It is still being read: the other machine gets the rest as it is read.")
     return 0 if options.no_wait else _wait(state, opened, options.uses, screen)
+
+
+def _read(state: Path, folder: str, screen: Screen) -> bool:
+    """Wait until the agent has read the whole folder once, READ_S at most: who joins before knows
+    of a part only, and takes it for all. Return whether it is read."""
+    until = time.monotonic() + READ_S
+    while True:
+        here = next(one for one in ask(state, "status")["folders"] if one["id"] == folder)
+        if here["state"] not in ("scanning", "stopped"):
+            return True
+        if time.monotonic() >= until:
+            return False
+        screen.show(f"reading {counted(here['files'], 'file')}")
+        time.sleep(POLL_S)
 
 
 def _say_invitation(

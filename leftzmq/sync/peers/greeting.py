@@ -67,6 +67,7 @@ _HALTED: Final[dict[StopCause | None, str]] = {
     StopCause.INDEX: "the folder is stopped there: its index cannot be used for now",
     StopCause.INDEX_BROKEN: "the folder is stopped there: its index cannot be used",
     StopCause.OPENING: "the folder is being opened there",
+    StopCause.REMOVED: "the folder was taken off that device",
 }
 
 

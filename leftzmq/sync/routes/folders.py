@@ -55,7 +55,7 @@ class FolderRoutes:
     def _on_folder_stopped(self, fact: FolderStopped, now: float) -> Outputs:
         folder = self.folders[fact.folder]
         if folder.stopped is not None:
-            return []
+            return self._ended(folder, fact, now)
         out = folder.stop(fact.stop)
         out += self.conflicts.on_folder_stopped(folder.id, fact.stop.why)
         self.wait_questions.on_folder_stopped(folder.id)
@@ -64,6 +64,16 @@ class FolderRoutes:
         self.reopening.on_folder_stopped(fact, now)
         self.peers.on_folder_stopped(now)
         return out
+
+    def _ended(self, folder: Folder, fact: FolderStopped, now: float) -> Outputs:
+        """The folder is stopped already. A reason that cannot pass replaces one that can."""
+        assert folder.stopped is not None
+        if fact.stop.cause.can_pass or not folder.stopped.cause.can_pass:
+            return []
+        folder.stopped = fact.stop
+        self.reopening.on_folder_stopped(fact, now)
+        self.peers.on_folder_stopped(now)
+        return [folder.tell_stop()]
 
     def _on_job_stopped(self, fact: JobStopped, now: float) -> Outputs:
         out: Outputs = []

@@ -52,14 +52,13 @@ def test_what_else_changed_needs_a_start() -> None:
     )
     there, back = changes(BEFORE, after), changes(after, BEFORE)
     assert there.need_a_start == ("[device]", "[[folder]] share", "[[folder]] more")
-    assert back.need_a_start == ("[device]", "[[folder]] more", "[[folder]] share")
-    assert there.folders == back.folders == ()
+    assert back.need_a_start == ("[device]", "[[folder]] share") and back.gone == ("more",)
+    assert there.folders == back.folders == () and there.gone == ()
 
 
-def test_a_folder_that_comes_needs_no_start() -> None:
+def test_a_folder_that_comes_or_goes_needs_no_start() -> None:
     more = FolderConfig("more", Path("/more"), Path("/other secret"))
     after = replace(BEFORE, folders=(FOLDER, more))
     assert changes(BEFORE, after) == ConfigChanges(folders=(more,))
     renamed = replace(BEFORE, folders=(replace(FOLDER, id="renamed"),))
-    named = ("[[folder]] share", "[[folder]] renamed")
-    assert changes(BEFORE, renamed) == ConfigChanges(need_a_start=named)
+    assert changes(BEFORE, renamed) == ConfigChanges(folders=renamed.folders, gone=("share",))

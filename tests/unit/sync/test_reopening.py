@@ -42,8 +42,23 @@ def test_every_move_from_every_state_is_in_the_table() -> None:
     assert all(MOVES[FolderRest.OVER, move] is FolderRest.OVER for move in FolderMove)
 
 
-def test_only_a_broken_index_is_for_good() -> None:
-    assert [cause for cause in StopCause if not cause.can_pass] == [StopCause.INDEX_BROKEN]
+def test_only_a_broken_index_and_a_removal_are_for_good() -> None:
+    for_good = [cause for cause in StopCause if not cause.can_pass]
+    assert for_good == [StopCause.INDEX_BROKEN, StopCause.REMOVED]
+
+
+@pytest.mark.parametrize("moment", ["running", "resting", "opening"])
+def test_a_folder_that_is_removed_is_never_opened_again(moment: str) -> None:
+    reopening = Reopening()
+    if moment != "running":
+        reopening.on_folder_stopped(FolderStopped("a", AWAY), 0.0)
+    if moment == "opening":
+        assert reopening.on_time_passed(LOOK_PERIOD_S) == [Work(OpenFolder("a"))]
+    reopening.on_folder_stopped(FolderStopped("a", Stop(StopCause.REMOVED, "off")), 5.0)
+    assert reopening.on_folder_opened(FolderOpened("a", None), 6.0) == []
+    assert reopening.on_time_passed(1e6) == [] and reopening.deadline() is None
+    reopening.on_folder_added(FolderAdded("a"), 2e6)
+    assert reopening.on_time_passed(2e6) == [Work(OpenFolder("a"))], "but for one that is added"
 
 
 def test_it_is_looked_at_again_when_it_has_rested_and_its_jobs_have_ended() -> None:
