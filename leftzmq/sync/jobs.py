@@ -342,6 +342,7 @@ class SmallStaged:
     left: the `.lefting` files of these that could not even be deleted
     noise: the staged files that look encrypted
     doubts: the sources of `unfound`
+    stop: the folder stops; what the job had made by then is in the answer
     """
 
     folder: str
@@ -354,6 +355,7 @@ class SmallStaged:
     left: tuple[tuple[Entry, Staged], ...] = ()
     noise: frozenset[Staged] = frozenset()
     doubts: tuple[Doubt, ...] = ()
+    stop: Stop | None = None
 
 
 @dataclass(frozen=True, slots=True)

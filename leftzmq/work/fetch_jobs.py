@@ -6,6 +6,7 @@ Part of work/runner. Knows the share and the keys. Must not know who asked, nor 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from leftzmq.disk.fs.interface import LastFolder
 from leftzmq.disk.staging import lefting, staging
 from leftzmq.disk.staging.free_space import LowSpace, fits_bytes, nearest
 from leftzmq.disk.staging.local_copy import copy_home
-from leftzmq.errors import Problem, ProblemKind, Refusal, Refused, Shortage
+from leftzmq.errors import IndexFailed, Problem, ProblemKind, Refusal, Refused, Shortage
 from leftzmq.index.reader import Reader
 from leftzmq.sync import jobs
 from leftzmq.sync.jobs import JobDone
@@ -156,10 +157,17 @@ def _stage_small(context: FolderContext, now_ns: int, job: jobs.StageSmall) -> J
     left: list[tuple[Entry, Staged]] = []
     noise: set[Staged] = set()
     doubts: list[jobs.Doubt] = []
+    stop = None
     with LastFolder(context.root) as here, LastFolder(context.root) as home:
         for file in job.files:
             entry = file.entry
-            if (gone := mount_check.problem(context, entry.path)) is not None:
+            try:
+                gone = mount_check.problem(context, entry.path)
+            except (IndexFailed, OSError) as error:
+                # Only this answer knows which file is which of those that were made before.
+                stop = context.stop_after(error)
+                break
+            if gone is not None:
                 problems.append((entry, gone))
                 continue
             try:
@@ -193,6 +201,7 @@ def _stage_small(context: FolderContext, now_ns: int, job: jobs.StageSmall) -> J
         tuple(left),
         frozenset(noise),
         tuple(doubts),
+        stop,
     )
 
 
@@ -321,10 +330,13 @@ def _check_room(context: FolderContext, job: jobs.WriteChunks | jobs.LookAtHome,
 
 
 def _left(context: FolderContext, now_ns: int, error: Exception) -> Staged | None:
-    """The `.lefting` that a failed staging could not delete; None: there is none."""
+    """The `.lefting` that a failed staging could not delete; None: there is none. Where it cannot
+    be told whether its mount is there, it stays."""
     left = error.left if isinstance(error, staging.DiskFull | staging.Unstageable) else None
-    if left is not None and left.inode is None and left in _gone(context, now_ns, (left,))[0]:
-        return None
+    if left is not None and left.inode is None:
+        with suppress(IndexFailed, OSError):
+            if left in _gone(context, now_ns, (left,))[0]:
+                return None
     return left
 
 

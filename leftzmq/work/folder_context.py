@@ -14,9 +14,10 @@ from leftzmq.disk.apply.restore import TrashListing
 from leftzmq.disk.fs.interface import Root
 from leftzmq.disk.scan.mounts import Mounts
 from leftzmq.disk.scan.walk import TreeWalk
+from leftzmq.disk.share import cannot_be_used
 from leftzmq.disk.trash.make_room import GiveWay
 from leftzmq.disk.trash.retention import TrashSweep
-from leftzmq.errors import Stop
+from leftzmq.errors import IndexFailed, Stop, StopCause
 from leftzmq.index.losses import LossCount
 from leftzmq.index.reader import Reader
 from leftzmq.tree.entry import ScanKey
@@ -61,3 +62,10 @@ class FolderContext:
             return reader.alive_after(after, limit)
         finally:
             reader.close()
+
+    def stop_after(self, error: IndexFailed | OSError) -> Stop:
+        """Why the folder stops after this error. An error of a path is part of an answer; this one
+        means that the index or the share cannot be used."""
+        if isinstance(error, IndexFailed):
+            return Stop(StopCause.INDEX, str(error))
+        return cannot_be_used(error, self.id).stop

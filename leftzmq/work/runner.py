@@ -65,11 +65,8 @@ class JobRunner:
         context = self._contexts[job.folder]
         try:
             answer: JobDone = handler(self, context, job)
-        except IndexFailed as failed:
-            return JobStopped(job, Stop(StopCause.INDEX, str(failed)))
-        except OSError as error:
-            # An error of a path is part of the answer; this one means the share cannot be used.
-            return JobStopped(job, cannot_be_used(error, context.id).stop)
+        except (IndexFailed, OSError) as error:
+            return JobStopped(job, context.stop_after(error))
         return answer
 
     def _open_folder(self, job: jobs.OpenFolder) -> JobDone:

@@ -298,6 +298,10 @@ PLANS = {
         "9703129/AB/0,1,2,5,6,2003,11,12,2000,17,18,2002,26/0/lag_s,slow,news_lost,news_twice,"
         "watch_lost,careful"
     ),
+    "a job stops its folder after its first .lefting, and a user renames the folder of that": (
+        "9707108/ABC/6,7,10,21,22,24,25/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,"
+        "skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 
 from leftzmq.sync.actions import Outputs
 from leftzmq.sync.download.downloader import Downloader
-from leftzmq.sync.facts import BytesDoubted, FileNotWanted, FileWanted, HoldersChanged
+from leftzmq.sync.facts import (
+    BytesDoubted,
+    FileNotWanted,
+    FileWanted,
+    FolderStopped,
+    HoldersChanged,
+)
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import (
     ChunksKept,
@@ -65,12 +71,12 @@ class ChunkRoutes:
         return []
 
     def _on_small_staged(self, fact: SmallStaged, now: float) -> Outputs:
-        if self.folders[fact.folder].stopped is None:
+        if self.folders[fact.folder].stopped is None and fact.stop is None:
             return self.downloader.on_small_staged(fact, now) + _doubted(fact)
         self.downloader.not_written(fact.device, fact.body_bytes)
         for entry, staged in (*fact.staged, *fact.left):
             self._made(fact.folder, entry, staged)
-        return []
+        return [] if fact.stop is None else [FolderStopped(fact.folder, fact.stop)]
 
     def _on_staging_opened(self, fact: StagingOpened, now: float) -> Outputs:
         if self.folders[fact.folder].stopped is None:

@@ -14,20 +14,20 @@ from leftzmq.disk.fs.interface import Directory, File
 from leftzmq.disk.fs.real import RealFile
 from leftzmq.disk.scan.mounts import Mounts
 from leftzmq.disk.staging import lefting, staging
-from leftzmq.errors import IndexFault
+from leftzmq.errors import IndexFailed, IndexFault, Problem, Stop, StopCause
 from leftzmq.index.lefting_ledger import Lefting
 from leftzmq.index.store import Store
 from leftzmq.sync import jobs
 from leftzmq.sync.actions import Work
 from leftzmq.sync.apply.leftings import LEFT_RETRY_S, Leftings
-from leftzmq.sync.facts import LinkClosed
+from leftzmq.sync.facts import FolderStopped, LinkClosed
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.problems import Problems
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import name_of
 from leftzmq.tree.plan import Staged
-from leftzmq.work import fetch_jobs
+from leftzmq.work import fetch_jobs, mount_check
 from leftzmq.work.folder_context import FolderContext
 from leftzmq.work.runner import JobRunner
 from tests.helpers.mesh import Device, Held, Mesh
@@ -613,6 +613,56 @@ def test_one_in_a_folder_that_its_user_renames_goes_and_a_users_own_stays(
     mesh.scan_all()
     mesh.settle()
     assert {*a.tree()} - {"g"} == {*b.tree()} - {"g", "e/mine.lefting"}
+    assert leftings(b) == [b.share / "e/mine.lefting"] and not b.store.leftings.all()
+    assert [problem.path for problem in b.folder.problems.all()] == ["e/mine.lefting"]
+
+
+SHORT = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+@pytest.mark.parametrize("error", [SHORT, IndexFailed(IndexFault.LOCKED, "locked", "index.db")])
+@pytest.mark.parametrize("at", ["g", "g.lefting"])
+def test_one_that_a_job_made_before_it_had_to_stop_goes_from_a_folder_that_is_renamed(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, error: Exception, at: str
+) -> None:
+    """Seed 9707108: only the job knew its inode. at: where nobody can tell whether a mount is away:
+    at the next file, or at what was made for it and could not be read."""
+    a, b = mesh.devices["A"], mesh.devices["B"]
+    (a.share / "d").mkdir()
+    a.write("d/kept", b"kept")
+    assert set(together(mesh)) == {"d", "d/kept"}
+    (b.share / "d/mine.lefting").write_bytes(b"a user's")
+    checked, made = mount_check.problem, staging.create_lefting
+
+    def check(context: FolderContext, path: str) -> Problem | None:
+        if path == at:
+            raise error
+        return checked(context, path)
+
+    def make(folder: Directory, path: str) -> tuple[File, Staged]:
+        is_bad = path == "g" and at == "g.lefting"
+        return (one_that_nobody_can_read if is_bad else made)(folder, path)
+
+    held = Held(b, jobs.StageSmall)
+    a.write("d/f", b"f")
+    a.write("g", b"g")
+    mesh.scan_all()
+    mesh.settle(1.0)
+    if at == "g.lefting":
+        b.take(FolderStopped("share", Stop(StopCause.HELD_UP, str(error))))
+    with monkeypatch.context() as broken:
+        broken.setattr(mount_check, "problem", check)
+        broken.setattr(staging, "create_lefting", make)
+        b.take(b.runner.run(held.take(jobs.StageSmall)))
+    mesh.settle(0.1)
+    assert b.folder.stopped is not None and (b.share / "d/f.lefting").exists()
+    (b.share / "d").rename(b.share / "e")
+    del b.do
+    mesh.settle(90.0)
+    assert b.folder.stopped is None
+    mesh.scan_all()
+    mesh.settle()
+    assert {*a.tree()} == {*b.tree()} - {"e/mine.lefting"}
     assert leftings(b) == [b.share / "e/mine.lefting"] and not b.store.leftings.all()
     assert [problem.path for problem in b.folder.problems.all()] == ["e/mine.lefting"]
 
