@@ -372,6 +372,45 @@ def test_only_what_was_back_in_a_folder_excuses_that_the_folder_stays(
         laws.no_folder_came_back(world, ledger, tree)
 
 
+@pytest.mark.parametrize("calls", range(2))
+@pytest.mark.parametrize("over", ["file", "link"])
+@pytest.mark.parametrize(("by", "last"), [("file", "rename_new"), ("link", "exchange")])
+def test_what_an_index_did_not_get_in_the_place_of_another_is_back(
+    tmp_path: Path, by: str, last: str, over: str, calls: int
+) -> None:
+    """B ends when it has named what A made there, and before its index has that. Its user takes it
+    away then, and B can only say that what was there before is deleted. last: the last call by
+    which B could tell that it had named it."""
+    world = World(1, tmp_path, "AB", {("A", "B")}, Knobs())
+    users, ledger = users_of(world)
+    a, b = world.devices["A"], world.devices["B"]
+
+    def put(what: str, data: bytes) -> Content:
+        users._delete(a, "f")
+        if what == "file":
+            users._write(a, "f", data)
+        else:
+            a.hands.make_link("f", data)
+            users._wrote(a, "f")
+        a.touched()
+        return (Kind.FILE if what == "file" else Kind.SYMLINK, data)
+
+    old = put(over, b"draft")
+    settle(world)
+    ends_after(b, last, calls, cut=False)
+    new = put(by, b"of a")
+    while b.alive:
+        world.run_until(world.now + 0.1)
+    assert b.knows("f", old) and not b.knows("f", new)
+    users._delete(b, "f")
+    settle(world)
+    tree = all_hold(world, ledger)
+    assert tree["f"][:2] == (by, new[1]), "it is not the story any more"
+    ledger.deletes[-1].excused = ""
+    with pytest.raises(laws.Broken, match="I3"):
+        laws.nothing_came_back(world, ledger, tree)
+
+
 # ---- what is in a .lefting --------------------------------------------------------------------
 
 

@@ -302,6 +302,10 @@ PLANS = {
         "9707108/ABC/6,7,10,21,22,24,25/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,"
         "skews_s"
     ),
+    "stopped when a link has a file's place and not yet its row, and then it is taken away": (
+        "9740236/AB/0,1,4,5,6,7,8,9,10,11,12,14,15,18/0/slow,news_lost,news_twice,watch_lag_s,"
+        "watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

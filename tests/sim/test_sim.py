@@ -20,6 +20,7 @@ from leftzmq.sync.exchange.index_client import IndexClient
 from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.tree.entry import Entry, Kind
 from tests.sim import laws
+from tests.sim.ledger import FOLDER
 from tests.sim.plan import plan_of, run, settle
 from tests.sim.shrink import command, pack, shrunk, unpack
 from tests.sim.world import Knobs, World
@@ -84,9 +85,13 @@ def test_what_an_index_knows_is_known_by_its_bytes(tmp_path: Path, size: int) ->
     device.touched()
     assert not device.knows("f", (Kind.FILE, data))
     settle(world)
-    assert device.knows("f", (Kind.FILE, data))
-    assert not device.knows("f", (Kind.FILE, data[:-1]))
-    device.kill()
+    for _ in ("while it runs", "afterwards"):
+        assert device.knows("f", (Kind.FILE, data))
+        assert not device.knows("f", (Kind.FILE, data[:-1]))
+        assert not device.knows("f", (Kind.SYMLINK, b"nowhere"))
+        assert not device.knows("f", FOLDER)
+        assert not device.knows("g", (Kind.FILE, data))
+        device.kill()
 
 
 # A simulation that finds nothing is suspect: what it finds, when something is taken out.

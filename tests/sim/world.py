@@ -35,8 +35,8 @@ from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import Flushed, Job, Lane, lane_of
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers.peer_state import Peer
-from leftzmq.tree.entry import Kind
-from leftzmq.tree.path import sort_key
+from leftzmq.tree.entry import Entry, Kind
+from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.wire.messages import Bye, Message
 
 from .disk import Disk, Inode
@@ -150,7 +150,7 @@ class SimDevice(Device):
         self._blind = False
         self._lost: Folder | None = None  # had the damaged index
         self.forgot_leftings = False  # it ended before the rebuilt index knew its own
-        self._indexed: set[bytes] = set()
+        self._indexed: dict[bytes, Entry] = {}  # what its index has, while it does not run
         self._lanes: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
         self._running = dict.fromkeys(Lane, 0)
         self._tick_at = -1.0
@@ -280,7 +280,7 @@ class SimDevice(Device):
         log = wal.read_bytes() if wal.exists() else b""
         self.world.index_trap.clear(self.index)
         self.forgot_leftings |= self._blind
-        self._indexed = set() if cut or self._blind else self._indexed_now()
+        self._indexed = {} if cut or self._blind else self._indexed_now()
         self.end()
         if cut:
             # If the -wal was begun anew since, all that the old one held is in the database.
@@ -305,21 +305,24 @@ class SimDevice(Device):
         if the device ended before its commit, or just now, between a name and the commit. A file
         that users delete then was never there for the index."""
         if not self.alive:
-            return not self._blind and sort_key(path) in self._indexed
+            # What another device made may have its name here already, over what the index has.
+            entry = None if self._blind else self._indexed.get(sort_key(path))
+            return entry is not None and self._is_of(entry, content)
         if self._blind and self.folder is not self._lost and self.folder.scheduler.walks.first_done:
             self._blind, self._lost = False, None
         if self._blind:
             return False
         with self.reading() as reader:
             ours = reader.ours(path)
-        if ours is None:
-            return False
+        return ours is not None and self._is_of(ours.entry, content)
+
+    def _is_of(self, entry: Entry, content: tuple[Kind, bytes]) -> bool:
         kind, data = content
         if kind is Kind.DIRECTORY:
-            return ours.entry.kind is kind and not ours.entry.deleted
+            return entry.kind is kind and not entry.deleted
         if kind is Kind.SYMLINK:
-            return ours.entry.content == data
-        return ours.entry.content == content_id(self.keys, data)
+            return entry.content == data
+        return entry.content == content_id(self.keys, data)
 
     @contextmanager
     def reading(self) -> Iterator[Reader]:
@@ -333,9 +336,12 @@ class SimDevice(Device):
             yield reader
             reader.close()
 
-    def _indexed_now(self) -> set[bytes]:
+    def _indexed_now(self) -> dict[bytes, Entry]:
         with self.reading() as reader:
-            return {key for key, _ in reader.alive_after(b"", 10_000)}
+            keys = [key for key, _ in reader.alive_after(b"", 10_000)]
+            found = reader.rows_of([path_of_key(key) for key in keys])
+        rows = [row for rows in found.values() for row in rows if row.is_ours]
+        return {row.sort_key: row.entry for row in rows}
 
     def fail_index(
         self, statements: int, fault: IndexFault, lasts_s: float, sprung: Callable[[], None]
