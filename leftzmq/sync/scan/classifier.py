@@ -254,7 +254,12 @@ class Classifier:
         the path that its file had before. held: paths whose deletes were pending when they were
         looked at."""
         alone = self._without_replacements(settled, held, now)
-        together = self._still_true(self.pending_deletes.with_origins(alone, now), now)
+        with_origins = self.pending_deletes.with_origins(alone, now)
+        for path in {seen.path for seen in with_origins}.difference(seen.path for seen in alone):
+            # The look that found the file elsewhere may be out of date. Where the file is back, a
+            # walk has passed it: our index had it still.
+            self._look_queue.touch(path, now, closed=True)
+        together = self._still_true(with_origins, now)
         return [PathsSettled(self.folder, together)] if together else []
 
     def _without_replacements(

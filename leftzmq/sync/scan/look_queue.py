@@ -14,7 +14,7 @@ from leftzmq.sync.scan.chunking import Cuts
 from leftzmq.sync.scan.touched_paths import SETTLE_S, TouchedPath, TouchedPaths
 from leftzmq.sync.versions.path_locks import LockOwner, PathLocks
 from leftzmq.tree.entry import ScanKey
-from leftzmq.tree.path import is_within, parent_of
+from leftzmq.tree.path import is_below, is_within, parent_of
 
 LOOK_PATHS: Final = 64
 LOOKS_AT_ONCE: Final = 2
@@ -146,6 +146,19 @@ class LookQueue:
             touched = self.touched.get(path)
             if touched is not None and is_within(path, prefix):
                 touched.again = True
+
+    def walk_begins(self, prefix: str) -> list[str]:
+        """The same, for all that is below `prefix`: what these looks saw may change before the walk
+        gets there. The walk compares with an index that does not have yet what they saw, and so
+        passes what was put back. Returns the paths."""
+        again: list[str] = []
+        for path in (*self._looking, *self.cuts):
+            # The prefix itself has touches of its own, and looks at it begin walks: not for ever.
+            touched = self.touched.get(path) if is_below(path, prefix) else None
+            if touched is not None:
+                touched.again = True
+                again.append(path)
+        return again
 
     def saw_no_folders(self, paths: Collection[str], gone: Collection[str]) -> None:
         """The same: a look found no directory at these paths, and what is below them may have been

@@ -106,6 +106,11 @@ class PendingDeletes:
         self._doubted_folders.discard(path)
         return is_doubted
 
+    def doubt_anew(self, paths: Iterable[str]) -> None:
+        """The looks that are under way at these paths may be out of date when they are answered: if
+        they were to tell whether something is still gone, one more is to."""
+        self._doubted.difference_update(paths)
+
     def is_replaced(self, path: str) -> bool:
         """Whether the sighting held for `path` is of something that took the directory's place."""
         held = self._folders.get(path)

@@ -71,7 +71,7 @@ class Scheduler:
         self._strange = strange
         self._look_queue = LookQueue(locks, patience_s)
         self._mount_polls, self._hard_links = MountPolls(store), HardLinks(store)
-        self._whole_walk = 0  # the number of the last walk of everything
+        self._last_walk = 0  # the number of the last walk that began
         self.walks = Walks()
         self._classifier = Classifier(store, locks, problems, self._look_queue, self.walks)
         self._pending_deletes, self._read_retries = (
@@ -346,10 +346,12 @@ class Scheduler:
         for path, key, grows in self._look_queue.cuts.files_to_begin(now):
             out.append(Work(CutSlice(self.folder, path, key, 0, grows)))
         if (walk := self.walks.step(room=self._look_queue.has_room)) is not None:
-            if walk[1] == "" and walk[0] != self._whole_walk:
-                self._whole_walk = walk[0]
-                self._problems.walk_begins()
-                self._hard_links.walked_all()
+            if walk[0] != self._last_walk:
+                self._last_walk = walk[0]
+                self._pending_deletes.doubt_anew(self._look_queue.walk_begins(walk[1]))
+                if walk[1] == "":
+                    self._problems.walk_begins()
+                    self._hard_links.walked_all()
             self._store.leftings.before_walk()
             out.append(Work(Walk(self.folder, *walk)))
         return out + self._ended()
