@@ -101,8 +101,10 @@ def state_of(options: argparse.Namespace, screen: Screen) -> Path:
     if options.name and device.name != options.name:
         do = "change it there, or leave out --name"
         raise UsageError(f"is not the name in {file}: {device.name}", options.name, do)
-    if ensure_agent(file, screen.say):
-        screen.say("the agent runs from now on")
+    said: list[str] = []
+    if ensure_agent(file, said.append):
+        for line in said:
+            screen.say(line)
     return device.state
 
 
