@@ -188,6 +188,8 @@ def _member(member: dict[str, Any]) -> Text | None:
             ahead = member["ahead_paths"]
             what = f"{counted(ahead, 'path')} of it to come" if ahead else "its index is on its way"
             return Text(f"{name}: {what}", "cyan")
+        case "reading":
+            return Text(f"{name}: is reading its files, more may come", "cyan")
         case "silent":
             return Text(f"{name}: has said nothing of it yet", "cyan")
         case "not connected":

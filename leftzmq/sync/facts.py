@@ -19,7 +19,18 @@ from leftzmq.tree.entry import Entry
 from leftzmq.tree.plan import Held, Staged
 from leftzmq.tree.version import Life
 from leftzmq.wire.folder_rows import Standing
-from leftzmq.wire.messages import Bye, Chunks, Get, Have, Hello, IndexSince, Open, Refusing, Welcome
+from leftzmq.wire.messages import (
+    Bye,
+    Chunks,
+    Get,
+    Have,
+    Hello,
+    IndexSince,
+    Open,
+    Reading,
+    Refusing,
+    Welcome,
+)
 from leftzmq.wire.page import Page
 
 # -- the agent as a whole --------------------------------------------------------------------------
@@ -53,7 +64,7 @@ class MessageArrived:
     """A message that carries no sealed page and no body."""
 
     link: Link
-    message: Hello | Welcome | Refusing | IndexSince | Have | Bye | Open | Get
+    message: Hello | Welcome | Refusing | IndexSince | Have | Bye | Reading | Open | Get
 
 
 @dataclass(frozen=True, slots=True)

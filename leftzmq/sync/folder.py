@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 
 from leftzmq.config import PATIENCE_S, Limits
 from leftzmq.content.keys import FolderKeys
@@ -13,6 +14,7 @@ from leftzmq.index.store import Store
 from leftzmq.sync.actions import Outputs, Tell
 from leftzmq.sync.apply.applier import Applier
 from leftzmq.sync.exchange.announcer import Announcer
+from leftzmq.sync.exchange.first_reading import FirstReading
 from leftzmq.sync.exchange.index_client import IndexClient
 from leftzmq.sync.exchange.wal_truncation import WalTruncation
 from leftzmq.sync.facts import (
@@ -38,6 +40,7 @@ from leftzmq.tree.entry import Entry
 from leftzmq.wire import page as pages
 from leftzmq.wire.folder_rows import Standing
 from leftzmq.wire.local import EventKind, Scalar
+from leftzmq.wire.messages import Capability
 
 
 class FolderState(Enum):
@@ -122,6 +125,12 @@ class Folder:
             self.problems,
             source=self.index_client.source,
         )
+        self.first_reading = FirstReading(
+            self.tag,
+            read_until=self._read_until,
+            heard_until=lambda device: store.heads.head_of(device).head,
+            link_for=partial(peers.link_for, Capability.READING),
+        )
         self.wal_truncation = WalTruncation(store)
         self.bit_rot = BitRot(self.index_view, resolver, self.locks, self.problems)
         self.trash = TrashKeeper(id, store, holds=lambda: self.guard.holds)
@@ -134,6 +143,12 @@ class Folder:
         """Set up names at a start, before the folder's life begins. folds: whether the disk takes
         two spellings for one name. is_there: returns whether something exists at a path."""
         self._name_clashes.disk_folds(folds, is_there, self._resolver.unhave)
+
+    def _read_until(self) -> int:
+        """Return our next sequence when the first walk is over and all that it found is announced;
+        0: not yet."""
+        is_read = self.scheduler.walks.first_done and self.scheduler.idle
+        return self.store.heads.sequence + 1 if is_read and self.announcer.settled else 0
 
     @property
     def members(self) -> set[DeviceKey]:

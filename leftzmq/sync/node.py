@@ -168,6 +168,7 @@ class Node:
             # what it was made from.
             for folder in self._running():
                 _sort(folder.within(folder.announcer.committed), actions, facts)
+                _sort(folder.first_reading.look(), actions, facts)
                 folder.peer_lag.watch(now)
         out: list[Action] = []
         for action in actions:

@@ -31,6 +31,7 @@ from leftzmq.wire.messages import (
     Message,
     News,
     Open,
+    Reading,
     Refusing,
     Welcome,
 )
@@ -71,7 +72,7 @@ _LIMITS: Final = {
 
 _CARRIES: Final[dict[Socket, frozenset[type[Message]]]] = {
     Socket.CONTROL: frozenset(
-        (Hello, Welcome, Refusing, IndexSince, IndexPage, News, Have, Bye),
+        (Hello, Welcome, Refusing, IndexSince, IndexPage, News, Have, Bye, Reading),
     ),
     Socket.NEWS: frozenset((News,)),
     Socket.BULK: frozenset((Open, Get, Chunks)),

@@ -52,6 +52,7 @@ class Capability(StrEnum):
     sent what belongs to a capability that it did not name."""
 
     HAVE = "have"  # Have: which chunks of a large file have arrived so far
+    READING = "reading"  # Reading: the sender has not read all of a folder yet
 
 
 OUR_CAPABILITIES: Final = tuple(Capability)
@@ -153,6 +154,17 @@ class Bye(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=
     reason: ShortText
 
 
+class Reading(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=12):
+    """control: whether the sender has read the folder since its start.
+
+    until: 0: not yet, so what it says that it has may be a part. Else it has, and all of it is said
+    before this sequence
+    """
+
+    tag: Bytes16
+    until: Sequence
+
+
 class Open(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=16):
     """bulk, dialer -> dialed: I am here; you may send me requests over this connection, too."""
 
@@ -207,7 +219,7 @@ class Chunks(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, t
     missing: Annotated[list[Bytes32], Meta(max_length=MAX_ASKS)]
 
 
-ControlMessage = Hello | Welcome | Refusing | IndexSince | IndexPage | News | Have | Bye
+ControlMessage = Hello | Welcome | Refusing | IndexSince | IndexPage | News | Have | Bye | Reading
 BulkMessage = Open | Get | Chunks
 Message = ControlMessage | BulkMessage
 

@@ -17,6 +17,7 @@ from leftzmq.cli.demo.stage import wait_until
 
 README = Path(__file__).parents[2] / "README.md"
 DEADLINE_S = 60.0
+SHARE = "docs"  # as the README has it
 LACKS = missing()
 
 pytestmark = pytest.mark.skipif(bool(LACKS), reason=f"needs {', '.join(LACKS)}")
@@ -61,7 +62,7 @@ class Home:
 
     def file(self, path: str) -> bytes:
         try:
-            return (self.home / path).read_bytes()
+            return (self.home / SHARE / path).read_bytes()
         except OSError:
             return b""
 
@@ -86,9 +87,9 @@ def test_the_two_commands_of_the_readme_and_a_third_machine_with_one(homes: list
     a, b, c = homes
     share, join = typed()
     first, large = os.urandom(1000), os.urandom(20_000_000)
-    (a.home / "docs" / "d").mkdir(parents=True)
-    (a.home / "docs" / "d" / "first").write_bytes(first)
-    (a.home / "docs" / "large").write_bytes(large)
+    (a.home / SHARE / "d").mkdir(parents=True)
+    (a.home / SHARE / "d" / "first").write_bytes(first)
+    (a.home / SHARE / "large").write_bytes(large)
     for number, home in enumerate((b, c)):
         sharing = a.types(share)
         assert sharing.stdout is not None
@@ -96,9 +97,9 @@ def test_the_two_commands_of_the_readme_and_a_third_machine_with_one(homes: list
         code = line.split()[-1]
         said = home.ends(join.replace("CODE", code))
         assert "The first sync is complete." in said
-        assert home.file("docs/d/first") == first and home.file("docs/large") == large
+        assert home.file("d/first") == first and home.file("large") == large
         rest, _ = sharing.communicate(timeout=DEADLINE_S)
         assert sharing.returncode == 0 and "has joined" in rest, rest
-        (home.home / "docs" / f"of {number}").write_bytes(b"written there")
-        assert wait_until(lambda name=f"docs/of {number}": a.file(name), DEADLINE_S)
-    assert wait_until(lambda: c.file("docs/of 0") and b.file("docs/of 1"), DEADLINE_S)
+        (home.home / SHARE / f"of {number}").write_bytes(b"written there")
+        assert wait_until(lambda name=f"of {number}": a.file(name), DEADLINE_S)
+    assert wait_until(lambda: c.file("of 0") and b.file("of 1"), DEADLINE_S)

@@ -21,6 +21,7 @@ from leftzmq.wire.messages import (
     News,
     Open,
     Part,
+    Reading,
     Refusing,
     Want,
     Welcome,
@@ -88,6 +89,11 @@ GOLDEN: list[tuple[Message, Socket, str]] = [
         Bye("stopping"),
         Socket.CONTROL,
         "9208a873746f7070696e67",
+    ),
+    (
+        Reading(TAG, 2**32),
+        Socket.CONTROL,
+        "930cc410000102030405060708090a0b0c0d0e0fcf0000000100000000",
     ),
     (
         Open(3),

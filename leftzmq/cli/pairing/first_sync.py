@@ -61,7 +61,8 @@ def follow(
     deadline: float | None,
     clock: Callable[[], float] = time.monotonic,
 ) -> FirstSync:
-    """Wait until this device and `peer` have the same in the folder. deadline: monotonic seconds;
+    """Wait until this device and `peer` have the same in the folder, and `peer` has read all of
+    it. deadline: monotonic seconds;
     None: no end. Raises AgentAway and Declined."""
     began = clock()
     while True:
@@ -71,7 +72,7 @@ def follow(
         seconds = clock() - began
         status = ask(state, "status")
         here = next(one for one in status["folders"] if one["id"] == folder)
-        if waited["in_sync"]:
+        if waited["in_sync"] and _state_of(here, peer) != "reading":
             return FirstSync(here["files"], here["bytes"], seconds)
         if deadline is not None and clock() >= deadline:
             return FirstSync(here["files"], here["bytes"], seconds, str(waited["why"]))
@@ -93,11 +94,18 @@ def _line(status: dict[str, Any], here: dict[str, Any], peer: str) -> str:
         parts.append(f"{counted(here['tickets'], 'path')}, {size_text(here['need_bytes'])} to come")
     if here["rate"]:
         parts.append(f"{size_text(here['rate'])}/s")
+    if _state_of(here, peer) == "reading":
+        parts.append(f"{peer} is still reading its files")
     member = next((one for one in here["members"] if one["name"] == peer), None)
     if member is not None and member["behind_paths"]:
         lacks = f"{counted(member['behind_paths'], 'path')}, {size_text(member['behind_bytes'])}"
         parts.append(f"{peer} lacks {lacks}")
     return "; ".join(parts)
+
+
+def _state_of(here: dict[str, Any], peer: str) -> str:
+    """Return the word for how far the device is in this folder."""
+    return next((str(one["state"]) for one in here["members"] if one["name"] == peer), "")
 
 
 def summary(sync: FirstSync) -> str:

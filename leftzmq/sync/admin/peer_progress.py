@@ -24,6 +24,7 @@ class MemberState(Enum):
     IN_SYNC = "in sync"
     BEHIND = "behind"  # it lacks something that we have
     SYNCING = "syncing"  # we lack something that it has, or its index is arriving
+    READING = "reading"  # it has read a part of its files since its start, and that is in sync
     TWO_OF_KEY = "two of that key"  # two agents have its key: nothing that it says is reliable
     SILENT = "silent"  # it holds the secret, and has said nothing of the folder yet
     STOPPED_HERE = "stopped here"
@@ -53,6 +54,7 @@ IN_FOLDER: Final = {
     MemberState.BEHIND: PeerState.BEHIND,
     MemberState.SYNCING: PeerState.SYNCING,
     MemberState.SILENT: PeerState.SYNCING,
+    MemberState.READING: PeerState.SYNCING,
     MemberState.TWO_OF_KEY: PeerState.TWO_OF_KEY,
 }
 """The state of a connected device for each of its states in a folder that it shares with us."""
@@ -110,7 +112,10 @@ def _of_member(folder: Folder, peer: Peer, behind: Lack | None, ahead: Lack | No
         return MemberState.SYNCING
     if behind is not None and behind.paths:
         return MemberState.BEHIND
-    return MemberState.SYNCING if ahead is not None and ahead.paths else MemberState.IN_SYNC
+    if ahead is not None and ahead.paths:
+        return MemberState.SYNCING
+    is_reading = folder.first_reading.is_reading(peer.key)
+    return MemberState.READING if is_reading else MemberState.IN_SYNC
 
 
 def _apart(folder: Folder, peer: Peer) -> tuple[MemberState, str]:

@@ -370,7 +370,7 @@ class WaitQuestions:
             found_there = self._waited_for(waiter, folder)
             for each in found_there or [self._member(folder, peer) for peer in self._peers()]:
                 lack = masks.get(folder.store.heads.head_of(each.peer.key).mask)
-                if each.state is MemberState.IN_SYNC and not (lack and lack.paths):
+                if each.state in _IN_STEP and not (lack and lack.paths):
                     continue
                 lack = lack or _NOTHING
                 behind.append(
@@ -432,6 +432,10 @@ class WaitQuestions:
             problem_list=fitting(map(_said, troubles), SHOWN, MOST_BYTES)[0],
         )
         return Answer(waiter.asker, reply.fields())
+
+
+_IN_STEP: Final = frozenset((MemberState.IN_SYNC, MemberState.READING))
+"""What was written here has arrived there, whatever else that device is about to read."""
 
 
 def _lags(found: Member) -> bool:

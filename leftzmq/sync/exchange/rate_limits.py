@@ -34,6 +34,7 @@ from leftzmq.wire.messages import (
     Message,
     News,
     Open,
+    Reading,
     Refusing,
     Welcome,
 )
@@ -66,6 +67,8 @@ connection."""
 NEWS: Final = Rate("news", 1000, 2000)
 """(185) One for each flush of the device's index, which a fast disk can do a thousand times a
 second; and one for each folder and heartbeat."""
+READINGS: Final = Rate("words about reading", 2, 4 * MAX_FOLDERS)
+"""(2) Two for each folder and greeting."""
 HAVES: Final = Rate("haves", 500, 1000)
 """(19) Every 0.25 s for each of 16 files at once, and three for each file that finishes sooner."""
 GETS: Final = Rate("gets", 1000, 2000, step_bytes=1 << 10)
@@ -85,6 +88,7 @@ RATE_OF: Final[dict[type[Message], Rate]] = {
     IndexPage: PAGES,
     News: NEWS,
     Have: HAVES,
+    Reading: READINGS,
     Get: GETS,
     Chunks: CHUNKS,
 }

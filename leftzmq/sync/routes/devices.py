@@ -38,7 +38,7 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.routes.table import Routes
 from leftzmq.sync.upload.listener import Listener
-from leftzmq.wire.messages import Get, Have, IndexSince
+from leftzmq.wire.messages import Get, Have, IndexSince, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,9 @@ class DeviceRoutes:
             case Have() as have:
                 id = self.folder_of(device, have.tag)
                 return self.downloader.on_have(device, id, have, now) if id else []
+            case Reading() as reading:
+                id = self.folder_of(device, reading.tag)
+                return self.folders[id].first_reading.on_reading(device, reading) if id else []
         return self.peers.on_message_arrived(fact, now)
 
     def _on_page_arrived(self, fact: PageArrived, now: float) -> Outputs:
@@ -111,6 +114,7 @@ class DeviceRoutes:
                 out += folder.within(
                     partial(folder.index_client.on_peer_greeted, fact, now, standing)
                 )
+                out += folder.first_reading.on_peer_greeted(fact.link.device)
         return out
 
     def _on_peer_lost(self, fact: PeerLost, now: float) -> Outputs:
@@ -118,6 +122,7 @@ class DeviceRoutes:
         out: Outputs = []
         for folder in self._running:
             folder.announcer.on_device_lost(fact.device)
+            folder.first_reading.on_device_lost(fact.device)
             out += folder.within(partial(folder.index_client.on_device_lost, fact.device))
         return out + self.downloader.on_peer_lost(fact, now)
 
@@ -133,6 +138,7 @@ class DeviceRoutes:
             folder = self.folders[id]
             if folder.stopped is None:
                 folder.announcer.on_device_lost(fact.device)
+                folder.first_reading.on_device_lost(fact.device)
                 out += folder.within(partial(folder.index_client.on_device_lost, fact.device))
         return out
 

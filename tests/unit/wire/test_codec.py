@@ -68,7 +68,7 @@ def test_a_message_is_taken_on_its_sockets_alone(
     message: Message, socket: Socket, frame: bytes
 ) -> None:
     at_home = {
-        Socket.CONTROL: {1, 2, 3, 4, 5, 6, 7, 8},
+        Socket.CONTROL: {1, 2, 3, 4, 5, 6, 7, 8, 12},
         Socket.NEWS: {6},
         Socket.BULK: {16, 17, 18},
     }

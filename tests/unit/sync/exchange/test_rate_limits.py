@@ -25,6 +25,7 @@ from leftzmq.wire.messages import (
     News,
     Open,
     Part,
+    Reading,
     Refusing,
     Want,
     Welcome,
@@ -44,6 +45,7 @@ EACH: list[Message] = [
     IndexPage(TAG, bytes(40)),
     News(TAG, bytes(40)),
     Have(TAG, ID, b"\1"),
+    Reading(TAG, 0),
     Get(1, TAG, [ID], []),
     Chunks(1, TAG, [Part(ID, 5)], []),
 ]

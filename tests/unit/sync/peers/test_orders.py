@@ -39,6 +39,7 @@ from leftzmq.wire.messages import (
     IndexSince,
     Message,
     Open,
+    Reading,
     Refusing,
     Welcome,
 )
@@ -77,6 +78,7 @@ class Orders:
             "bye": Bye("it was stopped"),
             "index_since": IndexSince(tag, NO_LIFE, 0),
             "have": Have(tag, ID, b"\1"),
+            "reading": Reading(tag, 0),
         }
         bulk: dict[str, Message] = {"open": Open(VERSION), "get": Get(1, tag, [ID], [])}
         found: dict[str, Callable[[], Fact]] = {}
@@ -165,8 +167,8 @@ class Orders:
 
 NAMES = [
     *(f"{way} {what}" for way in ("dialed", "came") for what in (
-        "hello", "welcome", "refusing", "bye", "index_since", "have", "open", "get", "closed",
-        "page", "news",
+        "hello", "welcome", "refusing", "bye", "index_since", "have", "reading", "open", "get",
+        "closed", "page", "news",
     )),
     "dialed opened", "came bulk closed", "bulk restored", "dial failed",
 ]  # fmt: skip
@@ -184,7 +186,7 @@ def test_any_three_over_both_links(tmp_path: Path, first: str) -> None:
 
 
 def some(orders: Iterator[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
-    """Every fifth (there are 11 names, and 15); all with
+    """Every fifth (there are 12 names, and 17); all with
     LEFTZMQ_ALL_ORDERS=1."""
     return orders if "LEFTZMQ_ALL_ORDERS" in os.environ else islice(orders, 0, None, 5)
 

@@ -1,0 +1,132 @@
+"""Who reads a folder for the first time since its start says so, until all of it is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from leftzmq.sync.actions import Send
+from leftzmq.sync.exchange.first_reading import FirstReading
+from leftzmq.sync.facts import Fact
+from leftzmq.sync.jobs import Job, Walked
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.wire.messages import Capability, Reading
+from tests.helpers.mesh import Device, Mesh
+
+TAG, B, C = b"t" * 16, DeviceKey(b"b" * 32), DeviceKey(b"c" * 32)
+
+
+class World:
+    """One device's side: until: our next sequence when all is read; heard: of the other devices."""
+
+    def __init__(self) -> None:
+        self.until, self.heard = 0, {B: 0, C: 0}
+        self.understood = {B, C}
+        self.reading = FirstReading(
+            TAG,
+            lambda: self.until,
+            self.heard.__getitem__,
+            lambda device: link(device) if device in self.understood else None,
+        )
+
+
+def link(device: DeviceKey) -> Link:
+    return Link(device, Way.DIALED)
+
+
+def test_a_device_that_greets_meanwhile_is_told_so_and_once_more_when_it_is_over() -> None:
+    world = World()
+    assert world.reading.on_peer_greeted(B) == [Send(link(B), Reading(TAG, 0))]
+    assert world.reading.look() == []
+    world.until = 8
+    assert world.reading.look() == [Send(link(B), Reading(TAG, 8))]
+    world.until = 0  # something is touched: the folder has been read all the same
+    assert world.reading.look() == [] and world.reading.on_peer_greeted(C) == []
+
+
+def test_who_does_not_understand_it_is_told_nothing() -> None:
+    world = World()
+    world.understood = set()
+    assert world.reading.on_peer_greeted(B) == []
+    world.until = 8
+    assert world.reading.look() == []
+
+
+def test_a_device_is_reading_until_all_that_it_said_has_been_heard() -> None:
+    world = World()
+    assert not world.reading.is_reading(B)
+    world.reading.on_reading(B, Reading(TAG, 0))
+    assert world.reading.is_reading(B) and not world.reading.is_reading(C)
+    world.reading.on_reading(B, Reading(TAG, 8))
+    world.heard[B] = 6
+    assert world.reading.is_reading(B), "its news of sequence 7 may be on another way"
+    world.heard[B] = 7
+    assert not world.reading.is_reading(B)
+
+
+def test_an_empty_folder_has_been_read_too() -> None:
+    world = World()
+    world.reading.on_reading(B, Reading(TAG, 0))
+    world.reading.on_reading(B, Reading(TAG, 1))
+    assert not world.reading.is_reading(B)
+
+
+@pytest.mark.parametrize("how", ["lost", "greets"])
+def test_an_earlier_word_does_not_count(how: str) -> None:
+    world = World()
+    world.until = 8
+    world.reading.on_reading(B, Reading(TAG, 0))
+    if how == "lost":
+        world.reading.on_device_lost(B)
+    else:
+        world.reading.on_peer_greeted(B)
+    assert not world.reading.is_reading(B)
+
+
+# -- with its neighbours --------------------------------------------------------------------------
+
+
+def member(mesh: Mesh, device: Device) -> str:
+    return str(mesh.ask(device, "status")["folders"][0]["members"][0]["state"])
+
+
+def test_a_sync_with_a_device_that_still_reads_is_not_called_complete(tmp_path: Path) -> None:
+    mesh = Mesh(tmp_path, "AB")
+    a, b = mesh.devices.values()
+    for number in range(3):
+        a.write(f"f{number}", b"bytes")
+    held: list[Fact] = []
+    submit = mesh.submit
+
+    def later(device: Device, job: Job) -> None:
+        answer = device.runner.run(job)
+        if device is a and isinstance(answer, Walked) and not held:
+            held.append(answer)
+        else:
+            device.take(answer)
+
+    mesh.submit = later  # type: ignore[method-assign, assignment]
+    b.start()
+    a.start()
+    mesh.settle(5.0)
+    assert held and member(mesh, b) == "reading"
+    mesh.submit = submit  # type: ignore[method-assign]
+    a.take(held[0])
+    mesh.settle(5.0)
+    assert member(mesh, b) == "in sync" and a.tree() == b.tree() and len(b.tree()) == 3
+
+
+def test_a_device_that_does_not_name_it_is_met_as_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = tuple(one for one in Capability if one is not Capability.READING)
+    monkeypatch.setattr("leftzmq.sync.peers.greeting.OUR_CAPABILITIES", names)
+    mesh = Mesh(tmp_path, "AB")
+    a, b = mesh.devices.values()
+    a.write("f", b"bytes")
+    for device in (a, b):
+        device.start()
+    mesh.settle()
+    assert a.tree() == b.tree() and member(mesh, b) == "in sync"
+    assert not [one for one in (*a.sent, *b.sent) if isinstance(one, Reading)]
