@@ -71,8 +71,8 @@ class FolderRoutes:
         if fact.stop.cause.can_pass or not folder.stopped.cause.can_pass:
             return []
         folder.stopped = fact.stop
-        self.reopening.on_folder_stopped(fact, now)
         self.peers.on_folder_stopped(now)
+        self.reopening.on_folder_stopped(fact, now)
         return [folder.tell_stop()]
 
     def _on_job_stopped(self, fact: JobStopped, now: float) -> Outputs:
