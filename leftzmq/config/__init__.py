@@ -5,13 +5,19 @@ what any of it is used for.
 """
 
 from leftzmq.config.checks import nobody_has_our_key
-from leftzmq.config.peer_toml import load, load_device, load_with_mistakes
+from leftzmq.config.peer_toml import (
+    load,
+    load_device,
+    load_discovery,
+    load_with_mistakes,
+)
 from leftzmq.config.places import config_file, make_config
 from leftzmq.config.values import (
     MAX_PEERS,
     PATIENCE_S,
     Config,
     DeviceConfig,
+    DiscoveryConfig,
     FolderConfig,
     Limits,
     PeerConfig,
@@ -23,6 +29,7 @@ __all__ = [
     "PATIENCE_S",
     "Config",
     "DeviceConfig",
+    "DiscoveryConfig",
     "Endpoint",
     "FolderConfig",
     "Limits",
@@ -30,6 +37,7 @@ __all__ = [
     "config_file",
     "load",
     "load_device",
+    "load_discovery",
     "load_with_mistakes",
     "make_config",
     "nobody_has_our_key",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from leftzmq.config.checks import all_different, check_places, nobody_is_us
-from leftzmq.config.toml_table import Table, kind_of
+from leftzmq.config.toml_table import Table
 from leftzmq.config.values import (
     INDEX_ENTRIES,
     INDEX_ENTRY_BYTES,
@@ -31,6 +31,7 @@ from leftzmq.config.values import (
     TRASH_PERCENT,
     Config,
     DeviceConfig,
+    DiscoveryConfig,
     FolderConfig,
     Limits,
     PeerConfig,
@@ -42,6 +43,7 @@ from leftzmq.errors import ConfigError
 MAX_FILE_BYTES: Final = 1 << 20
 """The largest allowed number of folders and peers, with paths of the greatest length, takes half of
 it."""
+_TABLES: Final = ("device", "discovery", "folder", "peer")
 
 
 def load(file: Path) -> Config:
@@ -63,12 +65,15 @@ def load_with_mistakes(file: Path) -> tuple[Config | None, list[ConfigError]]:
     except ConfigError as error:
         return None, [error]
     device: DeviceConfig | None = None
+    discovery = DiscoveryConfig()
     folders: list[tuple[Table, FolderConfig]] = []
     peers: list[tuple[Table, PeerConfig]] = []
     with noted():
-        top.allow("device", "folder", "peer")
+        top.allow(*_TABLES)
     with noted():
         device = _device(top)
+    with noted():
+        discovery = _discovery(top)
     with noted():
         for table in top.tables("folder", MAX_FOLDERS):
             with noted():
@@ -89,7 +94,11 @@ def load_with_mistakes(file: Path) -> tuple[Config | None, list[ConfigError]]:
     with noted():
         nobody_is_us(device, peers)
     config = Config(
-        file.absolute(), device, tuple(one for _, one in folders), tuple(one for _, one in peers)
+        file.absolute(),
+        device,
+        tuple(one for _, one in folders),
+        tuple(one for _, one in peers),
+        discovery,
     )
     if are_whole:  # else the folders' numbers would be wrong
         with noted():
@@ -110,6 +119,11 @@ def load_device(file: Path) -> DeviceConfig:
     return _only_device(_read(file))
 
 
+def load_discovery(file: Path) -> DiscoveryConfig:
+    """Read only [discovery], likewise."""
+    return _discovery(_read(file))
+
+
 def device_of(text: str, file: Path) -> DeviceConfig:
     """Return [device] as `load_device` would read it from `file`, if `text` were in it."""
     return _only_device(Table(file, "", tomllib.loads(text)))
@@ -117,7 +131,7 @@ def device_of(text: str, file: Path) -> DeviceConfig:
 
 def _only_device(top: Table) -> DeviceConfig:
     if "device" not in top.values:
-        top.allow("device", "folder", "peer")
+        top.allow(*_TABLES)
     return _device(top)
 
 
@@ -159,14 +173,18 @@ def _bytes_of(file: Path) -> bytes:
     return data
 
 
+def _discovery(top: Table) -> DiscoveryConfig:
+    if "discovery" not in top.values:
+        return DiscoveryConfig()
+    table = top.table("discovery")
+    table.allow("local")
+    return DiscoveryConfig(table.yes_or_no("local", True))
+
+
 def _device(top: Table) -> DeviceConfig:
-    values = top.values.get("device")
-    if values is None:
+    if "device" not in top.values:
         raise top.missing("device")
-    if not isinstance(values, dict):
-        what = f"wants one table, got {kind_of(values)}"
-        raise ConfigError(what, top.where("device"), "begin it with a line [device]")
-    table = Table(top.file, "[device]", values)
+    table = top.table("device")
     table.allow("name", "state", "listen", "bulk", "news")
     name, state = table.name("name"), table.path("state")
     table.required("listen")

@@ -121,9 +121,26 @@ class Table:
             raise ConfigError(f"is {value}", self.where(key), do)
         return int(value)
 
+    def yes_or_no(self, key: str, default: bool) -> bool:
+        """Return true or false; `default` if it is left out."""
+        value = self.values.get(key, default)
+        if not isinstance(value, bool):
+            do = f"write {key} = true or {key} = false"
+            raise ConfigError(f"wants true or false, got {kind_of(value)}", self.where(key), do)
+        return value
+
     def endpoint(self, key: str, *, own: bool) -> Endpoint | None:
         value = self.text(key)
         return None if value is None else Endpoint.parse(value, self.where(key), own=own)
+
+    def table(self, key: str) -> Table:
+        """Return the one table of this name, which is there. Raises ConfigError if it is a list or
+        a value."""
+        values = self.values[key]
+        if not isinstance(values, dict):
+            what = f"wants one table, got {kind_of(values)}"
+            raise ConfigError(what, self.where(key), f"begin it with a line [{key}]")
+        return Table(self.file, f"[{key}]", values)
 
     def tables(self, key: str, limit: int) -> list[Table]:
         found = self.values.get(key, [])

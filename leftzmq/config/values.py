@@ -41,6 +41,13 @@ class DeviceConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DiscoveryConfig:
+    """[discovery]. local: whether devices are announced and looked for in the local network."""
+
+    local: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What a folder may take up on its disk, and must leave free; percent of the disk's size.
 
@@ -91,3 +98,4 @@ class Config:
     device: DeviceConfig
     folders: tuple[FolderConfig, ...]
     peers: tuple[PeerConfig, ...] = ()
+    discovery: DiscoveryConfig = DiscoveryConfig()

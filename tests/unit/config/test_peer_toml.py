@@ -12,12 +12,14 @@ import pytest
 from leftzmq.config import (
     Config,
     DeviceConfig,
+    DiscoveryConfig,
     Endpoint,
     FolderConfig,
     Limits,
     PeerConfig,
     load,
     load_device,
+    load_discovery,
     nobody_has_our_key,
 )
 from leftzmq.content.key_text import key_text, read_key
@@ -105,6 +107,27 @@ def test_the_shipped_file_loads_as_it_is_and_its_examples_are_known_keys(tmp_pat
     config = load(written(tmp_path / "config", text))
     assert config.peers == (PeerConfig("peer-b", Endpoint("192.168.1.20", 7700), KEY_BYTES),)
     assert config.device.bulk == Endpoint("127.0.0.1", 7701)
+    assert config.discovery == DiscoveryConfig()
+
+
+@pytest.mark.parametrize(
+    ("text", "local"),
+    [
+        ("", True),
+        ("[discovery]\n", True),
+        ("[discovery]\nlocal = true\n", True),
+        ("[discovery]\nlocal = false\n", False),
+    ],
+)
+def test_what_is_announced_in_the_network_is_for_the_user_to_say(
+    tmp_path: Path, text: str, local: bool
+) -> None:
+    file = written(tmp_path, DEVICE + text + FOLDER)
+    assert load(file).discovery == load_discovery(file) == DiscoveryConfig(local)
+
+
+def test_discovery_is_read_alone_whatever_else_is_wrong(tmp_path: Path) -> None:
+    assert not load_discovery(written(tmp_path, "nonsense = 1\n[discovery]\nlocal = false")).local
 
 
 @pytest.mark.parametrize("text", [KEY, SHOWN, SHOWN.replace("-", ""), f" {SHOWN.upper()} "])
@@ -137,7 +160,7 @@ def test_a_peer_without_a_key_or_an_address_is_kept(tmp_path: Path, line: str) -
         (
             DEVICE + FOLDER + "[[peers]]\n",
             'peer.toml: peers: is not known (did you mean "peer"? '
-            "Known here: device, folder, peer)",
+            "Known here: device, discovery, folder, peer)",
         ),
         (
             DEVICE + FOLDER + PEER + "adress = 1\n",
@@ -177,6 +200,13 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(
         ),
         ("device = 1.5", "peer.toml: device: wants one table, got a number with a point"),
         ("[[device]]", "peer.toml: device: wants one table, got a list"),
+        (
+            DEVICE + "[discovery]\nlocal = 1\n",
+            "peer.toml: [discovery] local: wants true or false, got a whole number "
+            "(write local = true or local = false)",
+        ),
+        (DEVICE + "[[discovery]]\n", "peer.toml: discovery: wants one table, got a list"),
+        (DEVICE + "[discovery]\nlocale = true\n", "peer.toml: [discovery] locale: is not known"),
     ],
 )
 def test_a_wrong_type_says_what_is_wanted_and_what_was_found(
