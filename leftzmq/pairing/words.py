@@ -15,8 +15,6 @@ from functools import cache
 from itertools import takewhile
 from typing import Final
 
-from mnemonic import Mnemonic
-
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import ConfigError, InvitationError
 
@@ -80,6 +78,23 @@ def is_code(text: str) -> bool:
     return _CODE.match("".join(text[:_MAX_TYPED_CHARS].split())) is not None
 
 
+def words_among(arguments: Sequence[str]) -> int:
+    """Return how many arguments of a command line, from the first on, are words with their digit:
+    people type them with spaces. Behind a digit, three words are wanted, right or wrong."""
+    is_sure = bool(arguments) and _DIGIT.fullmatch(arguments[0]) is not None
+    taken = words = 0
+    for argument in arguments:
+        said, at, _ = argument.partition("@")
+        parts = [one for one in _BETWEEN.split(said.lower()) if one]
+        bare = [one for one in (_DIGIT.sub("", part) for part in parts) if one]
+        if words >= WORDS or not (is_sure or all(_known(one) for one in bare)):
+            break
+        taken, words = taken + 1, words + len(bare)
+        if at:
+            break
+    return taken
+
+
 def read_words(text: str) -> TypedWords:
     """Return what `4 tiger-lamp-ocean`, or that and `@HOST` or `@HOST:PORT`, says: in either case,
     with spaces or dashes, without the digit, and with four letters or more of each word.
@@ -108,6 +123,8 @@ def read_words(text: str) -> TypedWords:
 def word_list() -> Sequence[str]:
     """Return the list: English, LIST_WORDS words in small letters, in the order of the alphabet
     (BIP 39, https://github.com/bitcoin/bips/blob/master/bip-0039.mediawiki)."""
+    from mnemonic import Mnemonic  # only when it is used
+
     return tuple(Mnemonic("english").wordlist)
 
 
@@ -117,10 +134,17 @@ def _by_letters() -> Mapping[str, str]:
     return {word[:ENOUGH_LETTERS]: word for word in word_list()}
 
 
-def _word(typed: str) -> str:
+def _known(typed: str) -> str | None:
+    """Return the word that a text is, or begins so far that no other one does."""
     found = _by_letters().get(typed[:ENOUGH_LETTERS])
-    if found is not None and found.startswith(typed):
-        return found
+    return found if found is not None and found.startswith(typed) else None
+
+
+def _word(typed: str) -> str:
+    word = _known(typed)
+    if word is not None:
+        return word
+    found = _by_letters().get(typed[:ENOUGH_LETTERS])
     what = f"{typed[:40]!r} is no word of them"
     raise InvitationError(what, _WHERE, f"is it {found or _nearest(typed)}? {_DO}")
 

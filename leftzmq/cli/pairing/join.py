@@ -1,7 +1,8 @@
 """leftzmq join CODE [DIR]: comes into a folder of another device by its invitation.
 
-Knows the order of it: the code, the place, the door, then the agent. Must not know how a door is
-reached (transport/door/visitor), nor what the agent does with the answer.
+Knows the order of it: the code, the place, the words if there is no code yet, the door, then the
+agent. Must not know how a door is reached (transport/door/visitor), nor what the agent does with
+the answer.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from typing import Any, Final
 from leftzmq.cli.format.event_lines import printable
 from leftzmq.cli.pairing.first_sync import Screen, follow, summary
 from leftzmq.cli.pairing.share import add_device, state_of
+from leftzmq.cli.pairing.words import fetch_code
 from leftzmq.cli.shell import json_text
 from leftzmq.config import Endpoint, load_device
 from leftzmq.content.signing import sign_key
-from leftzmq.errors import InvitationError, NotAdmittedReason, UsageError, counted
+from leftzmq.errors import DoorAway, InvitationError, NotAdmittedReason, UsageError, counted
 from leftzmq.pairing.code import Code, read_code
+from leftzmq.pairing.words import is_code, read_words, words_among
 from leftzmq.statedir import device_key_file
 from leftzmq.transport import device_key
 from leftzmq.transport.door.visitor import knock
@@ -30,7 +33,7 @@ from leftzmq.wire.door import DOOR_VERSION, MAX_DOOR_NAME_CHARS, Admitted, Knock
 NOT_IN_TIME: Final = 3
 KNOCK_S: Final = 30.0
 _TEXT: Final = (
-    "come into a folder of another device, with the code that `leftzmq share` printed there"
+    "come into a folder of another device, with the code or words that `leftzmq share` shows there"
 )
 _ASK_THERE: Final = "have a new one made there: leftzmq share DIR"
 _DO: Final = {
@@ -43,13 +46,12 @@ _DO: Final = {
 def add_join(commands: Any) -> None:
     """Add `leftzmq join` to the parser."""
     command = commands.add_parser("join", help=_TEXT, description=_TEXT)
-    command.add_argument("code", nargs="?", default="", metavar="CODE", help="left out: asked for")
     command.add_argument(
-        "dir",
-        nargs="?",
-        type=Path,
-        metavar="DIR",
-        help="where the folder is to lie; left out: its name, here",
+        "typed",
+        nargs="*",
+        metavar="CODE [DIR]",
+        help="CODE: the code, or the words and their digit, or these and @HOST; left out: asked "
+        "for. DIR: where the folder is to lie; left out: its name, here",
     )
     add_device(command)
     command.add_argument("--yes", action="store_true", help="do not ask if DIR is not empty")
@@ -61,12 +63,22 @@ def add_join(commands: Any) -> None:
 
 def join(options: argparse.Namespace) -> int:
     screen = Screen()
-    code = read_code(options.code or _asked_code(options.json))
-    place = options.dir.expanduser().resolve() if options.dir else None
+    typed, place = _apart(options.typed)
+    typed = typed or _asked_code(options.json)
+    words = None if is_code(typed) else read_words(typed)
+    code = read_code(typed) if words is None else None
     state = state_of(options, screen)
     if place is not None:
         _agree(place, state, options)
-    admitted, reached = _knock(code, state, load_device(options.config).name, screen)
+    if words is not None:
+        typed = fetch_code(words, options.config, screen)
+    try:
+        code = code or read_code(typed)
+        admitted, reached = _knock(code, state, load_device(options.config).name, screen)
+    except DoorAway:
+        if words is not None:  # they may be used up
+            screen.say(f"the words brought this, with which it goes on: leftzmq join {typed}")
+        raise
     if place is None:
         place = Path.cwd() / _place_name(admitted.folder)
         _agree(place, state, options)
@@ -96,10 +108,19 @@ def join(options: argparse.Namespace) -> int:
     return NOT_IN_TIME if sync.why else 0
 
 
+def _apart(typed: Sequence[str]) -> tuple[str, Path | None]:
+    """Return the code or the words, "" if there are none, and DIR. Raises UsageError."""
+    count = words_among(typed) or 1
+    code, rest = " ".join(typed[:count]), typed[count:]
+    if len(rest) > 1:
+        raise UsageError("there is too much behind CODE and DIR", rest[1], "leave it out")
+    return code, Path(rest[0]).expanduser().resolve() if rest else None
+
+
 def _asked_code(quiet: bool) -> str:
     """Return what the user types, or pastes, or a script writes to stdin."""
     if not quiet and sys.stdin is not None and sys.stdin.isatty():
-        print("code: ", end="", file=sys.stderr, flush=True)
+        print("code or words: ", end="", file=sys.stderr, flush=True)
     line = sys.stdin.readline() if sys.stdin is not None else ""
     if not line.strip():
         raise UsageError(

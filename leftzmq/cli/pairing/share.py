@@ -9,6 +9,7 @@ import argparse
 import math
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from leftzmq.cli.asking import add_config
 from leftzmq.cli.format.clock import local_time
 from leftzmq.cli.format.event_lines import printable
 from leftzmq.cli.pairing.first_sync import Screen, follow, summary
+from leftzmq.cli.pairing.words import OfferedWords
 from leftzmq.cli.shell import json_text
 from leftzmq.cli.up import ensure_agent
 from leftzmq.config import load_device
@@ -28,7 +30,6 @@ NOT_IN_TIME: Final = 3
 FIRST_PORT: Final = 7700
 PORTS_TRIED: Final = 10  # the door's is behind them
 POLL_S: Final = 0.1
-READ_S: Final = 10.0
 TTL_S: Final = 600.0
 MOST_TTL_S: Final = 86_400.0
 MOST_USES: Final = 62
@@ -122,7 +123,6 @@ def share(options: argparse.Namespace) -> int:
     state = state_of(options, screen)
     path = options.dir.expanduser().resolve()
     shared = ask(state, "share", {"path": str(path), "id": options.folder})
-    is_read = _read(state, shared["folder"], screen)
     opened = ask(
         state,
         "invite",
@@ -137,33 +137,26 @@ def share(options: argparse.Namespace) -> int:
         shown = {key: value for key, value in opened.items() if key != "longest_turn_ms"}
         print(json_text(shown | {"path": shared["path"], "is_new": shared["is_new"]}))
         return 0
-    _say_invitation(shared, opened, options)
-    if not is_read:
-        print("It is still being read: the other machine gets the rest as it is read.")
-    return 0 if options.no_wait else _wait(state, opened, options.uses, screen)
-
-
-def _read(state: Path, folder: str, screen: Screen) -> bool:
-    """Wait until the agent has read the whole folder once, READ_S at most: who joins before knows
-    of a part only, and takes it for all. Return whether it is read."""
-    until = time.monotonic() + READ_S
-    while True:
-        here = next(one for one in ask(state, "status")["folders"] if one["id"] == folder)
-        if here["state"] not in ("scanning", "stopped"):
-            return True
-        if time.monotonic() >= until:
-            return False
-        screen.show(f"reading {counted(here['files'], 'file')}")
-        time.sleep(POLL_S)
+    if options.no_wait:
+        _say_invitation(shared, opened, (), options)
+        return 0
+    with OfferedWords(options.config, opened, options.uses) as words:
+        _say_invitation(shared, opened, words.lines, options)
+        return _wait(state, opened, options.uses, words, screen)
 
 
 def _say_invitation(
-    shared: dict[str, Any], opened: dict[str, Any], options: argparse.Namespace
+    shared: dict[str, Any],
+    opened: dict[str, Any],
+    words: Sequence[str],
+    options: argparse.Namespace,
 ) -> None:
     again = "is shared" if shared["is_new"] else "was shared already"
     print(f"{printable(shared['path'])} {again}, as {printable(shared['folder'])}.\n")
     print("On the other machine, type:\n")
     print(f"    leftzmq join {opened['code']}\n")
+    for line in words:
+        print(line)
     if options.qr:
         _draw(opened["code"])
     who = "one device" if options.uses == 1 else counted(options.uses, "device")
@@ -180,13 +173,16 @@ def _draw(code: str) -> None:
     print()
 
 
-def _wait(state: Path, opened: dict[str, Any], uses: int, screen: Screen) -> int:
+def _wait(
+    state: Path, opened: dict[str, Any], uses: int, words: OfferedWords, screen: Screen
+) -> int:
     """Show who joins and how the first sync goes, until all who may come are there."""
     print("\nWaiting for it. Ctrl-C ends only the waiting.", flush=True)
     met: list[str] = []
     while True:
         listed = ask(state, "invitations")["invitations"]
         found = next((one for one in listed if one["mark"] == opened["mark"]), None)
+        words.say_end(screen)
         names = [one["name"] for one in found["came_in"]] if found else met
         for name in names[len(met) :]:
             screen.say(f"{name} has joined.")

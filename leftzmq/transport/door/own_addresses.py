@@ -10,6 +10,7 @@ import ipaddress
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import ifaddr
@@ -18,6 +19,7 @@ from leftzmq.endpoint import Endpoint
 from leftzmq.pairing.code import MAX_ADDRESS_BYTES, MAX_OF_A_KIND
 
 _HEAD_BYTES: Final = 3  # of the address part of a code
+_IFF_UP: Final = 1  # linux/if.h
 _EVERY: Final = ("0.0.0.0", "::")
 # Documentation addresses (RFC 5737, RFC 3849): a UDP socket that is connected there sends nothing,
 # and gets the address from which this machine would send.
@@ -54,6 +56,37 @@ def reachable(listen: Endpoint) -> Reachable:
     found = list(dict.fromkeys(_of_interfaces(both=listen.host == "::")))
     routes = {version: _of_route(version) for version in (4, 6)}
     return Reachable(tuple(sorted(found, key=lambda one: one != routes[_version(one)])))
+
+
+def at_interfaces(listen: Endpoint) -> tuple[str, ...]:
+    """Return one address of each kind for each interface that is up, is not the loopback, and is
+    listened at: where to speak to a local network."""
+    if _is_of_no_use(listen.host) and listen.host not in _EVERY:
+        return ()
+    found: list[str] = []
+    for adapter in ifaddr.get_adapters():
+        addresses = [ip.ip if isinstance(ip.ip, str) else ip.ip[0] for ip in adapter.ips]
+        if not _is_up(adapter.name) or any(map(_is_loopback, addresses)):
+            continue
+        if listen.host not in _EVERY:
+            found += [one for one in addresses if one == listen.host]
+            continue
+        for version in (4, 6) if listen.host == "::" else (4,):
+            found += [one for one in addresses if _version(one) == version][:1]
+    return tuple(found)
+
+
+def _is_up(interface: str) -> bool:
+    """Return whether an interface is up; True if the system does not say."""
+    try:
+        flags = int(Path("/sys/class/net", interface, "flags").read_text(), 16)
+    except (OSError, ValueError):
+        return True
+    return bool(flags & _IFF_UP)
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
 def _of_interfaces(both: bool) -> Iterator[str]:

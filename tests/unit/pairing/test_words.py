@@ -15,6 +15,7 @@ from leftzmq.pairing.words import (
     new_words,
     read_words,
     word_list,
+    words_among,
 )
 
 SHOWN = Words(4, ("tiger", "lamp", "ocean"))
@@ -161,3 +162,29 @@ def test_too_few_and_too_many_are_counted(text: str, what: str) -> None:
 )
 def test_what_begins_with_lz_and_a_digit_is_a_code(text: str, is_one: bool) -> None:
     assert is_code(text) is is_one
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ("4 tiger-lamp-ocean", 2),
+        ("4 tiger-lamp-ocean docs", 2),
+        ("4 tiger-lamp-ocean ocean", 2),
+        ("4-tiger-lamp-ocean ocean", 1),
+        ("4 tiger lamp ocean", 4),
+        ("4 tiger lamp ocean docs", 4),
+        ("tiger lamp ocean docs", 3),
+        ("tiger-lamp-ocean docs", 1),
+        ("4 tiger-lamp-ocean@nas docs", 2),
+        ("4 tiger lamp ocean@nas ocean", 4),
+        ("4 tigre lamp ocean docs", 4),
+        ("4 tiger-lamp@nas docs", 2),
+        ("a b c", 0),
+        ("lz1-abc docs", 0),
+        ("docs", 0),
+        ("4", 1),
+        ("", 0),
+    ],
+)
+def test_words_of_a_command_line_may_have_spaces_between(line: str, count: int) -> None:
+    assert words_among(line.split()) == count
