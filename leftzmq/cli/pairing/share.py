@@ -177,7 +177,7 @@ def _wait(
     state: Path, opened: dict[str, Any], uses: int, words: OfferedWords, screen: Screen
 ) -> int:
     """Show who joins and how the first sync goes, until all who may come are there."""
-    print("\nWaiting for it. Ctrl-C ends only the waiting.", flush=True)
+    print("\nWaiting for it. Ctrl-C ends the waiting and the words, nothing else.", flush=True)
     met: list[str] = []
     while True:
         listed = ask(state, "invitations")["invitations"]

@@ -6,7 +6,8 @@ import pytest
 
 from leftzmq.endpoint import Endpoint
 from leftzmq.pairing.code import Code, code_text, read_code
-from leftzmq.transport.door.own_addresses import Reachable, reachable
+from leftzmq.transport.door import own_addresses
+from leftzmq.transport.door.own_addresses import Reachable, at_interfaces, reachable
 
 FOURS = ("192.168.1.2", "10.0.0.2", "172.16.0.2")
 SIXES = ("2001:db9::2", "fd00::2", "fd01::2")
@@ -59,3 +60,47 @@ def test_a_socket_of_every_address_is_reached_at_those_that_others_can_call() ->
         assert not [one for one in found if one.startswith(("127.", "169.254.", "fe80", "::1"))]
         assert len(set(found)) == len(found)
     assert all(":" not in one for one in reachable(Endpoint("0.0.0.0", 7700)).addresses)
+
+
+class Adapter:
+    """As the package `ifaddr` tells of one. ips: IPv6 addresses as (address, flow, scope)."""
+
+    def __init__(self, name: str, *ips: str | tuple[str, int, int]) -> None:
+        self.name, self.ips = name, [IP(one) for one in ips]
+
+
+class IP:
+    def __init__(self, ip: str | tuple[str, int, int]) -> None:
+        self.ip = ip
+
+
+ADAPTERS = [
+    Adapter("no-such-lo", "127.0.0.1", ("::1", 0, 0)),
+    Adapter("no-such-eth", "192.168.1.2", "192.168.1.3", ("fe80::2", 0, 2), ("fd00::2", 0, 0)),
+    Adapter("no-such-wlan", ("fe80::3", 0, 3)),
+    Adapter("down", "10.0.0.2"),
+]
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("0.0.0.0", ("192.168.1.2",)),
+        ("::", ("192.168.1.2", "fe80::2", "fe80::3")),
+        ("192.168.1.3", ("192.168.1.3",)),
+        ("127.0.0.1", ()),
+        ("localhost", ()),
+        ("::1", ()),
+        ("10.9.9.9", ()),
+    ],
+)
+def test_a_local_network_is_spoken_to_where_we_listen_and_never_at_the_loopback(
+    host: str, expected: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_addresses.ifaddr, "get_adapters", lambda: ADAPTERS)
+    monkeypatch.setattr(own_addresses, "_is_up", lambda name: name != "down")
+    assert at_interfaces(Endpoint(host, 0)) == expected
+
+
+def test_an_interface_of_which_the_system_says_nothing_counts_as_up() -> None:
+    assert own_addresses._is_up("no-such-interface")
