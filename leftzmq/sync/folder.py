@@ -147,7 +147,7 @@ class Folder:
     def _read_until(self) -> int:
         """Return our next sequence when the first walk is over and all that it found is announced;
         0: not yet."""
-        is_read = self.scheduler.walks.first_done and self.scheduler.idle
+        is_read = self.scheduler.walks.first_done and self.scheduler.idle and not self.guard.busy
         return self.store.heads.sequence + 1 if is_read and self.announcer.settled else 0
 
     @property

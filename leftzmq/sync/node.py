@@ -168,8 +168,10 @@ class Node:
             # what it was made from.
             for folder in self._running():
                 _sort(folder.within(folder.announcer.committed), actions, facts)
-                _sort(folder.first_reading.look(), actions, facts)
                 folder.peer_lag.watch(now)
+        # Not in between: what a look found is on its way from one machine to the next one.
+        for folder in self._running():
+            _sort(folder.first_reading.look(), actions, facts)
         out: list[Action] = []
         for action in actions:
             if self._stands(action):

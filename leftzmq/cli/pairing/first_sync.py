@@ -72,7 +72,8 @@ def follow(
         seconds = clock() - began
         status = ask(state, "status")
         here = next(one for one in status["folders"] if one["id"] == folder)
-        if waited["in_sync"] and _state_of(here, peer) != "reading":
+        # Since that answer the other device may have told of more.
+        if waited["in_sync"] and _state_of(here, peer) == "in sync":
             return FirstSync(here["files"], here["bytes"], seconds)
         if deadline is not None and clock() >= deadline:
             return FirstSync(here["files"], here["bytes"], seconds, str(waited["why"]))

@@ -62,7 +62,8 @@ class FirstReading:
         self._of_others.pop(device, None)
 
     def look(self) -> Outputs:
-        """Tell those who wait for it that all has been read. Called after each transaction."""
+        """Tell those who wait for it that all has been read. Called when all that follows from a
+        fact is done."""
         if not self._told or not self._is_over():
             return []
         told, self._told = list(self._told), {}

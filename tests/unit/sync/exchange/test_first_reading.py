@@ -117,6 +117,26 @@ def test_a_sync_with_a_device_that_still_reads_is_not_called_complete(tmp_path: 
     assert member(mesh, b) == "in sync" and a.tree() == b.tree() and len(b.tree()) == 3
 
 
+@pytest.mark.parametrize("sizes", [(10,), (3_000_000,), (10, 1_000_000, 10, 3_000_000)])
+def test_nothing_that_was_found_is_left_out_when_it_is_over(
+    tmp_path: Path, sizes: tuple[int, ...]
+) -> None:
+    """Whatever the order: the word that all has been read comes after the last file's news."""
+    mesh = Mesh(tmp_path, "AB")
+    a, b = mesh.devices.values()
+    for number, size in enumerate(sizes):
+        a.write(f"f{number}", bytes([number]) * size)
+    sent = len(a.sent)
+    a.start()
+    b.start()
+    for _ in range(100):
+        mesh.settle(0.2)
+    words = [one for one in a.sent[sent:] if isinstance(one, Reading)]
+    assert [bool(one.until) for one in words][-2:] == [False, True]
+    assert words[-1].until == a.store.heads.sequence + 1, "all of it, and not a part"
+    assert a.tree() == b.tree() and member(mesh, b) == "in sync"
+
+
 def test_a_device_that_does_not_name_it_is_met_as_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
