@@ -83,11 +83,16 @@ class FolderConfig:
 
 @dataclass(frozen=True, slots=True)
 class PeerConfig:
-    """One [[peer]]. address: None = it dials us; key (32 bytes): None = shown, never connected."""
+    """One [[peer]], or a device that was learnt.
+
+    address: None = it dials us; more: other addresses, tried in turn while it is not at the first
+    key: 32 bytes; None = shown, never connected
+    """
 
     name: str
     address: Endpoint | None = None
     key: bytes | None = None
+    more: tuple[Endpoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

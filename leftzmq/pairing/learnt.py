@@ -135,7 +135,8 @@ def merged(
             continue
         name = free_name(device.name, names)
         names.add(name)
-        peers.append(PeerConfig(name, next(iter(device.addresses), None), device.key))
+        first = next(iter(device.addresses), None)
+        peers.append(PeerConfig(name, first, device.key, device.addresses[1:]))
     ids = {folder.id for folder in config.folders}
     found = replace(config, peers=tuple(peers[:MAX_PEERS]))
     for folder in learnt.folders:

@@ -35,6 +35,7 @@ from leftzmq.errors import (
     flight_lost,
 )
 from leftzmq.pairing.learnt import DoorKept, Learnt, merged
+from leftzmq.runtime.addresses import Addresses
 from leftzmq.runtime.config_changes import changes
 from leftzmq.runtime.event_log import EventLog
 from leftzmq.runtime.flight_recorder import FlightRecorder
@@ -48,6 +49,7 @@ from leftzmq.sync import actions
 from leftzmq.sync.facts import (
     Asked,
     DeviceDropped,
+    DialFailed,
     Fact,
     FolderAdded,
     FolderBegun,
@@ -127,6 +129,7 @@ class Agent:
         self._stopping = False
         self._opened = ExitStack()
         self._hub: Node | None = None
+        self._addresses = Addresses()
         self._event_log = EventLog(time.time())
         self._flight_recorder = FlightRecorder()
         self._next_memory_check = 0.0
@@ -322,7 +325,15 @@ class Agent:
 
     def _dial(self, peer: PeerConfig) -> None:
         if peer.key and peer.address:
-            self.bus.dial(DeviceKey(peer.key), peer.address.host, peer.address.port)
+            first = self._addresses.begin(DeviceKey(peer.key), (peer.address, *peer.more))
+            assert first is not None
+            self.bus.dial(DeviceKey(peer.key), first.host, first.port)
+
+    def _dial_elsewhere(self, device: DeviceKey) -> None:
+        """The device could not be reached: the next one of its addresses is tried."""
+        there = self._addresses.failed(device, time.monotonic())
+        if there is not None:
+            self.bus.dial(device, there.host, there.port)
 
     def _read_peers(self) -> None:
         """Takes over what changed in peer.toml. A file that is wrong changes nothing."""
@@ -409,6 +420,7 @@ class Agent:
     def _unlist(self, device: DeviceKey) -> None:
         """The gate refuses the device, and all its connections end."""
         self._listed.discard(bytes(device))
+        self._addresses.forget(device)
         self.bus.end(device)
         self._loop.drop_device(device)
         self._handle(PeerUnlisted(device))
@@ -473,6 +485,9 @@ class Agent:
             case SocketTrouble(text):
                 self._say("", text)
                 return None
+            case DialFailed(device):
+                self._dial_elsewhere(device)
+                return fact
             case Knocked():
                 self._pairing.on_knocked(fact)
                 return None

@@ -342,6 +342,18 @@ def test_a_peer_that_was_learnt_is_renamed_and_called_elsewhere(a: Machine, b: M
     assert "tcp://" in b.refused("peers", "address", "the big one", "nowhere")
 
 
+def test_a_peer_that_is_not_where_it_is_called_first_is_called_elsewhere(
+    a: Machine, b: Machine
+) -> None:
+    b.joins(a.shares())
+    (nobody,) = free_ports(1)
+    b.does("peers", "address", "alpha", f"tcp://127.0.0.1:{nobody}")
+    soon(lambda: f":{nobody}" in b.json("peers")["peers"][0]["addresses"][0])
+    soon(lambda: b.json("peers")["peers"][0]["connected"])
+    a.write("notes/f", b"bytes")
+    soon(lambda: b.has("here/f", b"bytes"))
+
+
 def test_a_folder_that_is_removed_stays_as_it_is_and_can_be_added_again(
     a: Machine, b: Machine
 ) -> None:

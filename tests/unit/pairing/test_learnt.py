@@ -94,7 +94,7 @@ def both(written: Config, learnt: Learnt) -> Config:
 def test_what_is_known_comes_after_what_is_written(tmp_path: Path) -> None:
     written = config(tmp_path)
     found = both(written, replace(LEARNT, folders=(replace(FOLDER, path=tmp_path / "docs"),)))
-    assert found.peers == (*written.peers, PeerConfig("beta-2", HERE, B))
+    assert found.peers == (*written.peers, PeerConfig("beta-2", HERE, B, (THERE,)))
     more = FolderConfig("docs-k3x9", tmp_path / "docs", Path("/state/docs-k3x9.secret"))
     assert found.folders == (*written.folders, more)
     assert both(written, Learnt()) == written
