@@ -33,6 +33,9 @@ from leftzmq.pairing.words import WORDS_PORT, Words
 
 GUESTS_MAX: Final = 8
 OPENING_S: Final = 5.0
+GRACE_S: Final = 0.25
+"""For an opening to arrive, in which no newer connection cuts a silent one: a joiner sends it at
+once. The newer ones wait in the system's queue."""
 CONFIRM_S: Final = 3.0
 ANSWER_S: Final = 1.0
 """From the confirmation to the answer: on a grid, so that how long a judgement took says
@@ -132,7 +135,8 @@ class WordDoor:
         """Wait until something can be read, or until something is due. Return what can be read."""
         due = [guest.due for guest in self._guests]
         listens = self.end is WordsEnd.NONE
-        if listens and (opens := max(self._accepts.free_at(now), self._deaf_until)) > now:
+        opens = max(self._accepts.free_at(now), self._deaf_until, self._room_at(now))
+        if listens and opens > now:
             due.append(opens)
             listens = False
         if any(guest.stage is _Stage.ASKED for guest in self._guests):
@@ -149,6 +153,14 @@ class WordDoor:
             for guest in self._guests:
                 selector.register(guest.socket, selectors.EVENT_READ)
             return {key.fileobj for key, _ in selector.select(wait_s)}  # type: ignore[misc]
+
+    def _room_at(self, now: float) -> float:
+        """Return when one more connection can be accepted: into a free place, into that of the
+        oldest silent one, or, where all have begun, to be closed."""
+        silent = next((one for one in self._guests if one.stage is _Stage.SILENT), None)
+        if len(self._guests) < GUESTS_MAX or silent is None:
+            return now
+        return silent.due - OPENING_S + GRACE_S
 
     def _accept(self, now: float) -> None:
         try:

@@ -101,6 +101,8 @@ def _asked(
     endpoint: Endpoint, words: TypedWords, random: Random, message_s: float
 ) -> str | WordTrouble:
     """Return the code, or why there is none."""
+    # Made before: a door that many come to cuts who says nothing at once.
+    question = WordQuestion(words.secret, words.digit, random)
     try:
         connection = tcp.create_connection((endpoint.host, endpoint.port), CONNECT_S)
     except (tcp.gaierror, UnicodeError):
@@ -110,7 +112,6 @@ def _asked(
     except OSError as error:
         return _BY_ERRNO.get(error.errno or 0, WordTrouble.NO_WAY)
     with connection:
-        question = WordQuestion(words.secret, words.digit, random)
         reply = _said(connection, question.opening, REPLY_BYTES, message_s)
         if not reply:
             return WordTrouble.NOT_FOR_US

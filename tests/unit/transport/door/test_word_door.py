@@ -19,6 +19,7 @@ from leftzmq.pairing.words import TypedWords, Words
 from leftzmq.transport.door.word_door import (
     ANSWER_S,
     CONFIRM_S,
+    GRACE_S,
     GUESTS_MAX,
     OPENING_S,
     STARTS_A_SECOND,
@@ -80,8 +81,8 @@ class Guest:
     def confirms(self) -> Guest:
         confirm = self.question.confirm(self.reply)
         assert confirm is not None
-        self.socket.sendall(confirm)
         self.confirmed_at = time.monotonic()
+        self.socket.sendall(confirm)
         return self
 
     def hears(self, size: int) -> bytes:
@@ -286,13 +287,14 @@ def test_who_says_nothing_is_cut_after_five_seconds_and_who_does_not_confirm_aft
         assert door._tries == 0
 
 
-def test_a_ninth_cuts_the_oldest_that_said_nothing() -> None:
+def test_a_ninth_cuts_the_oldest_that_said_nothing_but_leaves_it_a_moment_to_speak() -> None:
     with opened() as door:
-        guests = [Guest(door) for _ in range(GUESTS_MAX)]
+        guests, began = [Guest(door) for _ in range(GUESTS_MAX)], time.monotonic()
         until(lambda: len(door._guests) == GUESTS_MAX)
         assert not any(guest.is_cut for guest in guests)
-        Guest(door)
+        ninth = Guest(door)
         until(lambda: guests[0].is_cut)
+        assert time.monotonic() - began > GRACE_S - 0.1 and not ninth.is_cut
         assert not any(guest.is_cut for guest in guests[1:])
 
 
