@@ -8,14 +8,14 @@ two devices meet there that share nothing yet, and that may run different versio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal, NoReturn, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
 from leftzmq.config.values import MAX_NAME_CHARS
-from leftzmq.endpoint import Endpoint
-from leftzmq.errors import ConfigError, NotAdmittedReason, Refusal, Refused
+from leftzmq.errors import NotAdmittedReason, Refusal, Refused
 from leftzmq.wire.messages import Bytes16, Bytes32
+from leftzmq.wire.shown import check_endpoint, check_shown
 from leftzmq.wire.strict import Frame, SizeLimits, head_of, pack, shaped, unpack
 
 DOOR_VERSION: Final = 1
@@ -130,7 +130,7 @@ def decode_knock(frame: Frame) -> Knock:
     OTHER_VERSION, WRONG_SHAPE.
     """
     knock = shaped(*_read(frame, _KNOCK_LIMITS, _KNOCKS))
-    _check_shown("name", knock.name)
+    check_shown("name", knock.name)
     return knock
 
 
@@ -143,14 +143,14 @@ def decode_answer(frame: Frame) -> Admitted | NotAdmitted:
             detail = f"{len(frame)} bytes, {MAX_NOT_ADMITTED_BYTES} are allowed"
             raise Refused(Refusal.TOO_LONG, detail)
         refused = shaped(value, NotAdmitted)
-        _check_shown("reason", refused.reason)
-        _check_shown("detail", refused.detail)
+        check_shown("reason", refused.reason)
+        check_shown("detail", refused.detail)
         return refused
     admitted = shaped(value, Admitted)
-    _check_shown("name", admitted.name)
-    _check_shown("folder", admitted.folder)
+    check_shown("name", admitted.name)
+    check_shown("folder", admitted.folder)
     for text in admitted.endpoints:
-        _check_endpoint(text)
+        check_endpoint(text)
     return admitted
 
 
@@ -191,23 +191,3 @@ def _cut_to_fit(message: NotAdmitted) -> bytes:
         assert detail, "a reason alone fits"
         detail = detail[:-1]
     return frame
-
-
-def _check_shown(field: str, text: str) -> None:
-    """What a person reads must not steer a terminal."""
-    if not text.isprintable() or text != text.strip():
-        _wrong(field, text, "is not printable, or has a space at an end")
-
-
-def _check_endpoint(text: str) -> None:
-    _check_shown("endpoint", text)
-    try:
-        Endpoint.parse(text, "endpoint")
-    except ConfigError as error:
-        _wrong("endpoint", text, f"is none: {error.what[:MAX_ENDPOINT_CHARS]}")
-    if not text.isascii():
-        _wrong("endpoint", text, "is not ASCII")
-
-
-def _wrong(field: str, text: str, what: str) -> NoReturn:
-    raise Refused(Refusal.WRONG_SHAPE, f"{field} {text[:MAX_DOOR_NAME_CHARS]!r} {what}")

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from leftzmq.errors import Refusal
-from leftzmq.wire import door, messages
+from leftzmq.wire import door, messages, statements
 from leftzmq.wire.local import EventKind
 
 TEXT = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text()
@@ -47,6 +47,16 @@ def test_every_row_stands_there_in_its_order(struct: type) -> None:
 @pytest.mark.parametrize("struct", [messages.WirePage, messages.WireEntry])
 def test_pages_and_entries_stand_there_in_their_order(struct: type) -> None:
     assert f"`[{', '.join(struct.__struct_fields__)}]`" in TEXT  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", get_args(statements.Statement), ids=lambda kind: kind.__name__)
+def test_every_statement_stands_there_with_its_letter_and_order(kind: type) -> None:
+    letter = kind.__struct_config__.tag  # type: ignore[attr-defined]
+    fields = kind.__struct_fields__  # type: ignore[attr-defined]
+    assert f"| {letter} | `[{', '.join(fields)}]` |" in TEXT
+    section = TEXT.split("## Statements of a roster")[1].split("\n## ")[0]
+    for field in fields:
+        assert section.count(f"\n| {field} | ") == 1
 
 
 def test_the_version_and_every_refusal_and_event_stand_there() -> None:
