@@ -59,6 +59,10 @@ class InvitationError(LeftError):
     """An invitation code cannot be read, or cannot be made."""
 
 
+class RosterError(LeftError):
+    """A member cannot be let in or removed, or something else cannot be said in a roster."""
+
+
 class StateLocked(LeftError):
     """Another agent runs on the same state directory."""
 
@@ -264,6 +268,10 @@ class Refusal(Enum):
     BAD_VECTOR = "the version vector is malformed"
     BAD_LINK = "the link target is empty, too long or not valid UTF-8"
     BAD_PAGE = "the sequence numbers of the page contradict each other"
+    # statements of a roster (sync/roster)
+    NOT_SIGNED = "the signature is not of the device whose word the statement is"
+    NOT_ITS_RIGHT = "the device may not say this of another one, or not of itself"
+    ROSTER_FULL = "the roster of the folder has as many statements as it may have"
     # paths (tree/path)
     PATH_EMPTY = "the path is empty"
     PATH_ABSOLUTE = "the path is absolute"

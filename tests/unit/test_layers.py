@@ -41,6 +41,7 @@ ORDER = {
         ("actions", "versions"),
         ("download", "problems", "reopening", "trash_keeper"),
         ("guard", "scan", "upload"),
+        ("roster",),
         ("peers",),
         ("exchange",),
         ("apply",),
