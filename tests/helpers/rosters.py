@@ -94,7 +94,7 @@ class Sayings:
     def remove(
         self, signer: str, subject: str, parent: Signed, keep: Sequence[Signed] = ()
     ) -> Signed:
-        kept = sorted(each.id for each in keep)
+        kept = [bytes(id) for id in sorted(ids(keep))]
         at = AT + len(self.said)
         return self.put(signer, Removal(parent.id, device(subject).key, kept, at))
 

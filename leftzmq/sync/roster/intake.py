@@ -34,14 +34,6 @@ class Pace:
         times.append(now)
         return True
 
-    def forget(self, now: float) -> None:
-        """Forget links that brought nothing for a minute."""
-        self._times = {
-            link: times
-            for link, times in self._times.items()
-            if times and times[-1] > now - _MINUTE_S
-        }
-
 
 class WaitingRoom:
     """Statements whose parent is not here yet; their signatures could not be checked.

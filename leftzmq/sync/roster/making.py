@@ -155,9 +155,12 @@ def _remove(
     return _said(roster, signed)
 
 
+def may_write(roster: Roster, me: Signatory) -> bool:
+    """Return whether we are a full member that can sign: let in under our own signing key."""
+    return roster.mode(me.device) == "full" and bool(_let_in(roster, me))
+
+
 def _full(roster: Roster, me: Signatory) -> StatementId:
-    if roster.mode(me.device) is None:
-        raise RosterError("this device is no member of the folder", do="have it invited again")
     if roster.mode(me.device) == "read":
         raise RosterError("this device may only read the folder", do=_DO_ASK)
     return _acting(roster, me)
@@ -166,14 +169,15 @@ def _full(roster: Roster, me: Signatory) -> StatementId:
 def _acting(roster: Roster, me: Signatory) -> StatementId:
     """Return the admission under which we act: of those that let us in, the one with the lowest
     id."""
-    mine = [
-        id
-        for id, admission in roster.admissions(roster.judgement.live.get(me.device, ()))
-        if pair_of(admission) == (me.device, me.sign_key)
-    ]
+    mine = _let_in(roster, me)
     if not mine:
         raise RosterError("this device is no member of the folder", do="have it invited again")
     return mine[0]
+
+
+def _let_in(roster: Roster, me: Signatory) -> list[StatementId]:
+    live = roster.admissions(roster.judgement.live.get(me.device, ()))
+    return [id for id, admission in live if pair_of(admission) == (me.device, me.sign_key)]
 
 
 def _sign(roster: Roster, me: Signatory, statement: Statement) -> Signed:

@@ -88,8 +88,8 @@ class Roster:
     pins: ids of the roots at which this device begins: its own, and those it was told at the door
 
     What follows is computed when it is asked for, and kept until the next admission or removal. So
-    8,192 statements (4,000 admissions, 200 removals, the rest self and epochs) are added in 0.9 s,
-    signatures checked, and judged in 12 ms (one run, Python 3.11, a machine with other work).
+    8,192 statements (4,096 admissions, as many removals of 200 devices) are added in 0.39 s, their
+    signatures checked, and judged in 11 ms (CPU time, one run, Python 3.11, 2 busy cores).
     """
 
     def __init__(self, folder: bytes, pins: Iterable[StatementId] = ()) -> None:
@@ -132,7 +132,6 @@ class Roster:
         statement = signed.statement
         if statement.parent and statement.parent not in self._admissions:
             self._waiting.put(signed, came_from)
-            self._pace.forget(now)
             return Added(waits=True)
         refusal = self._refusal(signed)
         if refusal is not None:
@@ -168,7 +167,8 @@ class Roster:
             return Refusal.NOT_SIGNED
         if not _may_say(signer, statement):
             return Refusal.NOT_ITS_RIGHT
-        return None if self._has_room(statement) else Refusal.ROSTER_FULL
+        replaces = isinstance(statement, SelfStatement) and pair_of(signer) in self._selves
+        return None if replaces or self._has_room(statement) else Refusal.ROSTER_FULL
 
     def _signer_of(self, statement: Statement) -> Admission:
         """Return the admission under which a statement was signed. Its parent is here."""
@@ -400,42 +400,26 @@ class Roster:
         """Return the valid admissions that a device signed, each with the members that hang on it.
 
         What a removal keeps is chosen from these ids."""
-        valid, live = self.judgement.valid, self.live()
-        below: dict[StatementId, set[DeviceKey]] = {}
-        for id in self._admissions:
-            if id not in valid:
-                continue
-            subject = DeviceKey(self._admissions[id].device)
-            if subject not in live:
-                continue
-            for above in self._line_across(id):
-                below.setdefault(above, set()).add(subject)
+        judgement = self.judgement
+        below: dict[bytes, set[DeviceKey]] = {id: set() for id in judgement.valid}
+        founded: dict[Pair, set[DeviceKey]] = {}  # what hangs on the roots of a pair
+        for id in reversed(list(judgement.valid)):
+            admission = self._admissions[id]
+            subject, pair = DeviceKey(admission.device), pair_of(admission)
+            if id in judgement.live.get(subject, ()):
+                below[id].add(subject)
+            if admission.parent:
+                below[id] |= founded.get(pair, set())
+                below[admission.parent] |= below[id]
+            else:
+                founded.setdefault(pair, set()).update(below[id])
         return {
             id: frozenset(below[id])
-            for id in valid
-            if id in below
-            and self._admissions[id].parent
-            and self._signer_of(self._admissions[id]).device == device
+            for id in judgement.valid
+            if below[id]
+            and (parent := self._admissions[id].parent)
+            and self._admissions[StatementId(parent)].device == device
         }
-
-    def _line_across(self, id: StatementId) -> set[StatementId]:
-        """Return this admission and all above it, also above the roots that hang on others."""
-        found: set[StatementId] = set()
-        front = [id]
-        while front:
-            for each in self._line_of(front.pop()):
-                if each in found:
-                    break
-                found.add(each)
-                admission = self._admissions[each]
-                if not admission.parent:
-                    front += [
-                        other
-                        for other in self.judgement.valid
-                        if pair_of(self._admissions[other]) == pair_of(admission)
-                        and self._admissions[other].parent
-                    ]
-        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ class Judgement:
     """What follows from a set of statements.
 
     counting: the removals that count, by the device that they name
-    valid: the ids of the admissions that are valid, each with its distance from a root
+    valid: the ids of the admissions that are valid, each with its distance from a root; none stands
+        before those on which it hangs
     live: the ids of the admissions that let a device in, by device; of MAX_LIVE devices at most
     crowded_out: devices that would be live if there were not so many
     covers: the digest that a clean epoch has
@@ -55,7 +56,8 @@ class Judgement:
 def judge(admissions: Admissions, removals: Removals, pins: Collection[StatementId]) -> Judgement:
     """Return what follows from these statements for a device that begins at these roots.
 
-    Takes 11 ms for 4,096 admissions and 4,096 removals (one run, Python 3.11, a busy machine).
+    Takes 11 ms for 4,096 admissions and as many removals of 200 devices (CPU time, one run, Python
+    3.11, 2 busy cores).
     """
     tree = _Tree(admissions, pins)
     chained = {id for id, _ in tree.walk(lambda child, parent: True)}
@@ -149,16 +151,18 @@ class _Tree:
         full one, the roots of the same pair: what a device founded, before it was let in here.
         """
         found = set(self._pins)
+        paired: set[Pair] = set()
         queue = deque((id, 0) for id in sorted(self._pins))
         while queue:
             id, far = queue.popleft()
             yield id, far
             admission = self._admissions[id]
-            if admission.mode == "full":
-                for root in self.roots.get(pair_of(admission), ()):
-                    if root not in found:
-                        found.add(root)
-                        queue.appendleft((root, far))
+            pair = pair_of(admission)
+            if admission.mode == "full" and pair not in paired:
+                paired.add(pair)
+                roots = [root for root in self.roots.get(pair, ()) if root not in found]
+                found.update(roots)
+                queue.extendleft((root, far) for root in roots)
             for child in self.children.get(id, ()):
                 if child not in found and may(child, id):
                     found.add(child)
