@@ -298,10 +298,10 @@ def test_who_may_only_read_now_has_no_epoch_in_use(say):
 
 def test_of_more_than_62_the_nearest_to_the_root_are_members(say):
     root, _, r = family(say)
-    for number in range(70):
+    for number in range(240):
         say.admit("R", f"p{number}", r)
     roster = in_any_order(say.said, root)
-    assert len(roster.live()) == 62 and len(roster.judgement.crowded_out) == 11
+    assert len(roster.live()) == 62 and len(roster.judgement.crowded_out) == 181
     assert {device(name).key for name in "ABR"} <= roster.live()
     say.remove("A", "R", root)
     assert live(in_any_order(say.said, root)) == "AB"
