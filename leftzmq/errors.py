@@ -268,7 +268,7 @@ class Refusal(Enum):
     BAD_VECTOR = "the version vector is malformed"
     BAD_LINK = "the link target is empty, too long or not valid UTF-8"
     BAD_PAGE = "the sequence numbers of the page contradict each other"
-    # statements of a roster (sync/roster)
+    # statements of a roster (sync/peers/roster)
     NOT_SIGNED = "the signature is not of the device whose word the statement is"
     NOT_ITS_RIGHT = "the device may not say this of another one, or not of itself"
     ROSTER_FULL = "the roster of the folder has as many statements as it may have"

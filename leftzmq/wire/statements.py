@@ -2,7 +2,7 @@
 
 Knows the shape and limits of the four kinds, which bytes are signed, and how a signed statement is
 written on the wire and in the file; docs/protocol.md is the authority. Must not know which
-statements count, or whose a signature is (sync/roster does).
+statements count, or whose a signature is (sync/peers/roster does).
 """
 
 from __future__ import annotations

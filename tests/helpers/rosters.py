@@ -10,8 +10,8 @@ from functools import cache, partial
 from leftzmq.content.ids import StatementId, digest_of
 from leftzmq.content.signing import sign, sign_key
 from leftzmq.sync.link import DeviceKey
-from leftzmq.sync.roster.making import Newcomer, Signatory
-from leftzmq.sync.roster.roster import Mode, Roster
+from leftzmq.sync.peers.roster.making import Newcomer, Signatory
+from leftzmq.sync.peers.roster.roster import Mode, Roster
 from leftzmq.wire.statements import (
     Admission,
     EpochStatement,

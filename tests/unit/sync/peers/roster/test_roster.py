@@ -9,9 +9,9 @@ import pytest
 from leftzmq.content.ids import StatementId
 from leftzmq.content.key_text import key_text
 from leftzmq.errors import Refusal, RosterError
-from leftzmq.sync.roster import making
-from leftzmq.sync.roster.intake import MAX_WAITING
-from leftzmq.sync.roster.roster import (
+from leftzmq.sync.peers.roster import making
+from leftzmq.sync.peers.roster.intake import MAX_WAITING
+from leftzmq.sync.peers.roster.roster import (
     CROWDED,
     MAX_STATEMENTS,
     RESERVED_FROM,

@@ -14,8 +14,8 @@ from leftzmq.content.ids import StatementId
 from leftzmq.content.key_text import key_text
 from leftzmq.errors import RosterError
 from leftzmq.sync.link import DeviceKey
-from leftzmq.sync.roster.roster import Mode, Roster
-from leftzmq.sync.roster.rules import MAX_LIVE, pair_of
+from leftzmq.sync.peers.roster.roster import Mode, Roster
+from leftzmq.sync.peers.roster.rules import MAX_LIVE, pair_of
 from leftzmq.wire.statements import (
     MAX_KEEP,
     MAX_MEMBER_NAME_CHARS,

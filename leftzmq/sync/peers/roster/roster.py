@@ -1,7 +1,7 @@
 """The roster of one folder: takes statements in, and answers who is in the folder.
 
-Knows the set and its bounds; sync/roster/rules says what follows from the set, and
-sync/roster/making what a member of it says. Must not know links: who brought a statement is a key.
+Knows the set and its bounds; `rules` beside it says what follows from the set, and `making` what a
+member of it says. Must not know links: who brought a statement is a key.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from leftzmq.content.key_text import key_text
 from leftzmq.content.signing import is_signed
 from leftzmq.errors import Refusal
 from leftzmq.sync.link import DeviceKey
-from leftzmq.sync.roster import rules
-from leftzmq.sync.roster.intake import MAX_NEW_A_MINUTE, Pace, WaitingRoom
-from leftzmq.sync.roster.rules import Judgement, Pair, pair_of
+from leftzmq.sync.peers.roster import rules
+from leftzmq.sync.peers.roster.intake import MAX_NEW_A_MINUTE, Pace, WaitingRoom
+from leftzmq.sync.peers.roster.rules import Judgement, Pair, pair_of
 from leftzmq.wire.statements import (
     Admission,
     EpochStatement,
@@ -390,7 +390,7 @@ class Roster:
         device, signed = max(signers.items(), key=lambda item: (item[1], item[0]))
         return Crowding(len(kept), DeviceKey(device), signed)
 
-    # ---- for sync/roster/making ------------------------------------------------------------------
+    # ---- for `making` ----------------------------------------------------------------------------
 
     def admissions(self, ids: Collection[StatementId]) -> list[tuple[StatementId, Admission]]:
         """Return these admissions, with their ids."""

@@ -2,7 +2,7 @@
 
 Knows the rules of docs/protocol.md ("Statements of a roster"). Must not know how statements came,
 and is asked only about statements whose parent is here, whose signature is right, and whose signer
-may say that kind of thing (sync/roster/roster).
+may say that kind of thing (sync/peers/roster/roster).
 
 No statement undoes a removal, but an admission that names it. So a removed device can neither let
 itself in again, nor anybody else, not even through a member that has not heard of its removal.

@@ -1,4 +1,4 @@
-"""The random model (tests/unit/sync/roster/model.py), and what it is worth: each rule taken out.
+"""The random model (model.py beside this), and what it is worth: each rule taken out.
 
 15,000 runs (seeds 1,000 to 15,999; 192 s, 2026-11-29, one process on 2 busy cores) found nothing.
 In 10,345 of them R was removed by an honest member and not invited again, in 4,199 it was removed
@@ -13,9 +13,9 @@ from functools import lru_cache
 import pytest
 
 from leftzmq.errors import LeftError
-from leftzmq.sync.roster import roster, rules
+from leftzmq.sync.peers.roster import roster, rules
 from leftzmq.wire import statements
-from tests.unit.sync.roster.model import World, run
+from tests.unit.sync.peers.roster.model import World, run
 
 RUNS = 200
 LONG = 1_000

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from leftzmq.content.ids import StatementId, digest_of
 from leftzmq.content.signing import sign
 from leftzmq.errors import Refused, RosterError
-from leftzmq.sync.roster import making
-from leftzmq.sync.roster.roster import Roster
+from leftzmq.sync.peers.roster import making
+from leftzmq.sync.peers.roster.roster import Roster
 from leftzmq.wire.statements import (
     Admission,
     EpochStatement,

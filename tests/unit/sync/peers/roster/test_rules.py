@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from leftzmq.sync.roster.roster import Roster
+from leftzmq.sync.peers.roster.roster import Roster
 from leftzmq.wire.statements import Signed
 from tests.helpers.rosters import FOLDER, Sayings, device, in_any_order, names
 
