@@ -16,9 +16,9 @@ from leftzmq.cli.pairing.join import add_join, join
 from leftzmq.cli.pairing.peers import add_peers, peers
 from leftzmq.cli.pairing.share import add_share, share
 from leftzmq.cli.problems import add_problems, problems
+from leftzmq.cli.service.up import add_up, down, up
 from leftzmq.cli.shell import Parser, guarded
 from leftzmq.cli.trash import add_trash, trash
-from leftzmq.cli.up import add_up, down, up
 from leftzmq.cli.wait import add_wait, wait
 from leftzmq.config import config_file, load_device
 from leftzmq.errors import KeyFileError
@@ -55,7 +55,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             return down(options)
         case "check":
             with Importing():  # the rooms of the agent, whose sentences it says
-                from leftzmq.cli.check import check
+                from leftzmq.cli.service.check import check
             return check(options)
         case "wait":
             return wait(options)

@@ -16,9 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.cli import up
 from leftzmq.cli.demo.stage import free_ports, wait_until
-from leftzmq.cli.service import systemd
+from leftzmq.cli.service import systemd, up
 from leftzmq.cli.service.background import LOG_BYTES
 from leftzmq.cli.service.process import stop
 from leftzmq.config import config_file, make_config

@@ -19,8 +19,8 @@ from leftzmq.cli.format.clock import local_time
 from leftzmq.cli.format.event_lines import printable
 from leftzmq.cli.pairing.first_sync import Screen, follow, summary
 from leftzmq.cli.pairing.words import OfferedWords
+from leftzmq.cli.service.up import ensure_agent
 from leftzmq.cli.shell import json_text
-from leftzmq.cli.up import ensure_agent
 from leftzmq.config import load_device
 from leftzmq.config.places import make_config
 from leftzmq.errors import UsageError, counted
