@@ -18,6 +18,7 @@ from leftzmq.sync.download import transfer
 from leftzmq.sync.guard import states as guard
 from leftzmq.sync.peers import peer_state
 from leftzmq.transport import client_sockets
+from leftzmq.transport.door import word_door
 
 PAGE: Final = Path(__file__).parent / "README.md"
 HEAD: Final = """# States
@@ -72,6 +73,12 @@ MACHINES: Final = (
         "leftzmq/transport/client_sockets.py",
         client_sockets.LineState.CLOSED,
         client_sockets.MOVES,
+    ),
+    Machine(
+        "A connection to a word door",
+        "leftzmq/transport/door/word_door.py",
+        word_door.GuestStage.SILENT,
+        word_door.MOVES,
     ),
     Machine(
         "An invitation",

@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, auto
 from typing import Final
 
 from leftzmq.content.seal import NONCE_BYTES
@@ -139,9 +139,9 @@ class WordDoor:
         if listens and opens > now:
             due.append(opens)
             listens = False
-        if any(guest.stage is _Stage.ASKED for guest in self._guests):
+        if any(guest.stage is GuestStage.ASKED for guest in self._guests):
             due.append(self._starts.free_at(now))
-        if any(guest.stage is _Stage.CONFIRMED for guest in self._guests):
+        if any(guest.stage is GuestStage.CONFIRMED for guest in self._guests):
             due.append(self._judges_at(now))
         if listens and len(self._offers) < GUESTS_MAX:
             due.append(now)
@@ -157,7 +157,7 @@ class WordDoor:
     def _room_at(self, now: float) -> float:
         """Return when one more connection can be accepted: into a free place, into that of the
         oldest silent one, or, where all have begun, to be closed."""
-        silent = next((one for one in self._guests if one.stage is _Stage.SILENT), None)
+        silent = next((one for one in self._guests if one.stage is GuestStage.SILENT), None)
         if len(self._guests) < GUESTS_MAX or silent is None:
             return now
         return silent.due - OPENING_S + GRACE_S
@@ -173,7 +173,7 @@ class WordDoor:
         self._accepts.take(now)
         socket.setblocking(False)
         if len(self._guests) >= GUESTS_MAX:
-            waiting = [one for one in self._guests if one.stage is _Stage.SILENT]
+            waiting = [one for one in self._guests if one.stage is GuestStage.SILENT]
             if not waiting:
                 socket.close()
                 return
@@ -192,14 +192,15 @@ class WordDoor:
         guest.got += data
         if not data or len(data) > rest:
             self._drop(guest)
-        elif len(data) == rest and guest.stage is _Stage.SILENT:
-            guest.stage = _Stage.ASKED
+        elif len(data) == rest and guest.stage is GuestStage.SILENT:
+            guest.move(GuestMove.OPENING_CAME)
         elif len(data) == rest:
-            guest.stage, guest.due = _Stage.CONFIRMED, self._clock() + self._answer_s
+            guest.move(GuestMove.CONFIRMATION_CAME)
+            guest.due = self._clock() + self._answer_s
 
     def _begin_next(self, now: float) -> None:
         """Answer one opening, the oldest, if there may be one more start in this second."""
-        guest = next((one for one in self._guests if one.stage is _Stage.ASKED), None)
+        guest = next((one for one in self._guests if one.stage is GuestStage.ASKED), None)
         if guest is None or self._starts.free_at(now) > now:
             return
         offer = self._offers.popleft() if self._offers else self._offer()
@@ -212,16 +213,18 @@ class WordDoor:
         if not _sent(guest.socket, reply):
             self._drop(guest)
             return
-        guest.offer, guest.stage, guest.due = offer, _Stage.STARTED, now + CONFIRM_S
+        guest.move(GuestMove.REPLIED)
+        guest.offer, guest.due = offer, now + CONFIRM_S
         guest.got.clear()
 
     def _judge_next(self, now: float) -> None:
         """Judge one confirmation. What it was worth counts at once, and is answered later."""
-        guest = next((one for one in self._guests if one.stage is _Stage.CONFIRMED), None)
+        guest = next((one for one in self._guests if one.stage is GuestStage.CONFIRMED), None)
         if guest is None or self._judges_at(now) > now:
             return
         assert guest.offer is not None
-        verdict, guest.stage = guest.offer.judge(bytes(guest.got)), _Stage.JUDGED
+        verdict = guest.offer.judge(bytes(guest.got))
+        guest.move(GuestMove.JUDGED)
         guest.got.clear()
         if verdict is WordVerdict.WRONG:
             self._tries += 1
@@ -233,12 +236,12 @@ class WordDoor:
 
     def _judges_at(self, now: float) -> float:
         """Return when a judgement can begin so that no answer is late for it."""
-        due = (one.due for one in self._guests if one.stage is _Stage.JUDGED)
+        due = (one.due for one in self._guests if one.stage is GuestStage.JUDGED)
         return max((at for at in due if now <= at < now + _JUDGED_S), default=now)
 
     def _answer_due(self, now: float) -> None:
         for guest in list(self._guests):
-            if guest.stage is not _Stage.JUDGED or now < guest.due:
+            if guest.stage is not GuestStage.JUDGED or now < guest.due:
                 continue
             if guest.answer and _sent(guest.socket, guest.answer):
                 guest.answer = b""
@@ -249,7 +252,11 @@ class WordDoor:
 
     def _drop_late(self, now: float) -> None:
         for guest in list(self._guests):
-            if now >= guest.due and guest.stage in (_Stage.SILENT, _Stage.ASKED, _Stage.STARTED):
+            if now >= guest.due and guest.stage in (
+                GuestStage.SILENT,
+                GuestStage.ASKED,
+                GuestStage.STARTED,
+            ):
                 self._drop(guest)
 
     def _finish(self, end: WordsEnd) -> None:
@@ -259,7 +266,7 @@ class WordDoor:
         self.end = end
         self._listener.close()
         for guest in list(self._guests):
-            if guest.stage is not _Stage.JUDGED:
+            if guest.stage is not GuestStage.JUDGED:
                 self._drop(guest)
 
     def _drop(self, guest: _Guest) -> None:
@@ -272,7 +279,7 @@ class WordDoor:
         return WordOffer(self._words.secret, self._words.digit, self._random)
 
 
-class _Stage(Enum):
+class GuestStage(Enum):
     """How far a connection is."""
 
     SILENT = "its opening has not come"
@@ -282,7 +289,27 @@ class _Stage(Enum):
     JUDGED = "it waits for its second"
 
 
-_WANTED: Final = {_Stage.SILENT: OPENING_BYTES, _Stage.STARTED: CONFIRM_BYTES}
+class GuestMove(Enum):
+    """What happens to a connection."""
+
+    OPENING_CAME = auto()
+    REPLIED = auto()
+    CONFIRMATION_CAME = auto()
+    JUDGED = auto()
+
+
+S, M = GuestStage, GuestMove
+MOVES: Final[dict[tuple[GuestStage, GuestMove], GuestStage]] = {
+    # What cannot happen in a stage changes nothing.
+    **{(stage, move): stage for stage in GuestStage for move in GuestMove},
+    (S.SILENT, M.OPENING_CAME): S.ASKED,
+    (S.ASKED, M.REPLIED): S.STARTED,
+    (S.STARTED, M.CONFIRMATION_CAME): S.CONFIRMED,
+    (S.CONFIRMED, M.JUDGED): S.JUDGED,
+}
+
+
+_WANTED: Final = {GuestStage.SILENT: OPENING_BYTES, GuestStage.STARTED: CONFIRM_BYTES}
 """How many bytes come in a stage; none in the others."""
 
 
@@ -292,10 +319,13 @@ class _Guest:
 
     socket: tcp.socket
     due: float
-    stage: _Stage = _Stage.SILENT
+    stage: GuestStage = GuestStage.SILENT
     got: bytearray = field(default_factory=bytearray)
     offer: WordOffer | None = None
     answer: bytes = b""
+
+    def move(self, move: GuestMove) -> None:
+        self.stage = MOVES[self.stage, move]
 
 
 class _Pace:
