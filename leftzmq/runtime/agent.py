@@ -359,9 +359,12 @@ class Agent:
         as before."""
         config = self._merged(written, learnt)
         found = changes(self.config, config)
-        # What a person wrote may be an edit that is not finished: such a folder runs on until then.
+        # What a person wrote may be an edit that is not finished: such a folder runs on until then,
+        # and none comes that may have its share or its secret.
         held = tuple(id for id in found.gone if any(id == one.id for one in self._written.folders))
         gone = tuple(id for id in found.gone if id not in held)
+        come = () if held else found.folders
+        late = tuple(one.id for one in found.folders if one not in come)
         for peer in found.removed:
             self._unlist(_key_of(peer))
         for peer in found.moved:
@@ -372,7 +375,7 @@ class Agent:
         self._written = written
         self._keyless[:] = [peer.name for peer in config.peers if not peer.key]
         stay = (folder for folder in self.config.folders if folder.id not in gone)
-        folders = (*stay, *found.folders)
+        folders = (*stay, *come)
         self.config = replace(self.config, peers=config.peers, folders=folders)
         for peer in (*found.moved, *found.added):
             self._list(peer)
@@ -381,13 +384,13 @@ class Agent:
             "removed": ", ".join(peer.name for peer in found.removed),
             "moved": ", ".join(peer.name for peer in found.moved),
         }
-        if any(names.values()) or not (found.folders or gone):
+        if any(names.values()) or not (come or gone or late):
             self._tell(actions.Tell(EventKind.PEER_LIST, dict(names)))
         for id in gone:
             self._handle(FolderStopped(id, Stop(StopCause.REMOVED, TAKEN_OFF)))
-        for folder in found.folders:
+        for folder in come:
             self._add_folder(folder)
-        for what in (*found.need_a_start, *(f"[[folder]] {id}" for id in held)):
+        for what in (*found.need_a_start, *(f"[[folder]] {id}" for id in (*held, *late))):
             self._say("", f"{what} changed in peer.toml: start the agent again to use that")
 
     def _merged(self, written: Config, learnt: Learnt) -> Config:

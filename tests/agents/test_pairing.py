@@ -240,7 +240,7 @@ def test_the_same_line_typed_again_uses_nothing_more_and_asks_nothing(
     assert "used" in said and "beta" in said, "who was invited reads who took it"
 
 
-@pytest.mark.parametrize("moment_s", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("moment_s", [0.3, 0.7])
 def test_a_join_that_is_killed_goes_on_when_it_is_typed_again(
     a: Machine, b: Machine, moment_s: float
 ) -> None:
@@ -302,11 +302,11 @@ def test_a_door_that_nobody_opens_any_more_is_named_with_all_that_can_be(
 ) -> None:
     code = a.shares()
     a.down()
-    said = b.refused("join", code, "here")
-    assert "localhost" in said
+    said = b.refused("join", code, "here", "--timeout", "2")
+    assert "localhost" in said and "firewall" in said
 
 
-@pytest.mark.parametrize("place", ["notes/in", "state", "state/in", "."])
+@pytest.mark.parametrize("place", ["notes/in", "."])
 def test_a_directory_that_is_no_place_for_a_share_is_refused(a: Machine, place: str) -> None:
     a.shares()
     said = a.refused("share", place, "--address", "localhost")
@@ -377,9 +377,7 @@ def test_a_folder_that_is_removed_stays_as_it_is_and_can_be_added_again(
     "words",
     [
         ("share",),
-        ("share", "notes", "--ttl", "0s"),
         ("share", "notes", "--ttl", "25h"),
-        ("share", "notes", "--uses", "0"),
         ("share", "notes", "--uses", "63"),
         ("join", "a", "b", "c"),
         ("peers", "remove"),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.cli.format.event_lines import printable
+from leftzmq.cli.importing import Importing
 from leftzmq.cli.pairing.first_sync import Screen, follow, summary
 from leftzmq.cli.pairing.share import add_device, state_of
 from leftzmq.cli.pairing.words import fetch_code
@@ -26,7 +27,6 @@ from leftzmq.pairing.code import Code, read_code
 from leftzmq.pairing.words import is_code, read_words, words_among
 from leftzmq.statedir import device_key_file
 from leftzmq.transport import device_key
-from leftzmq.transport.door.visitor import knock
 from leftzmq.transport.ipc.client import ask
 from leftzmq.wire.door import DOOR_VERSION, MAX_DOOR_NAME_CHARS, Admitted, Knock, NotAdmitted
 
@@ -57,12 +57,13 @@ def add_join(commands: Any) -> None:
     command.add_argument("--yes", action="store_true", help="do not ask if DIR is not empty")
     command.add_argument("--json", action="store_true", help="for scripts; asks nothing")
     command.add_argument(
-        "--timeout", type=float, default=None, metavar="S", help="for the first sync: seconds"
+        "--timeout", type=float, default=None, metavar="S", help="for all of it: seconds"
     )
 
 
 def join(options: argparse.Namespace) -> int:
     screen = Screen()
+    deadline = None if options.timeout is None else time.monotonic() + options.timeout
     typed, place = _apart(options.typed)
     typed = typed or _asked_code(options.json)
     words = None if is_code(typed) else read_words(typed)
@@ -74,7 +75,8 @@ def join(options: argparse.Namespace) -> int:
         typed = fetch_code(words, options.config, screen)
     try:
         code = code or read_code(typed)
-        admitted, reached = _knock(code, state, load_device(options.config).name, screen)
+        name, timeout_s = load_device(options.config).name, _rest_s(deadline, KNOCK_S)
+        admitted, reached = _knock(code, state, name, timeout_s, screen)
     except DoorAway:
         if words is not None:  # they may be used up
             screen.say(f"the words brought this, with which it goes on: leftzmq join {typed}")
@@ -95,7 +97,6 @@ def join(options: argparse.Namespace) -> int:
         },
     )
     screen.say(f"joined {joined['folder']} of {joined['inviter']}, at {joined['path']}")
-    deadline = None if options.timeout is None else time.monotonic() + options.timeout
     sync = follow(state, joined["folder"], joined["inviter"], screen, deadline)
     if options.json:
         shown = {key: joined[key] for key in ("folder", "path", "inviter", "is_new")}
@@ -106,6 +107,10 @@ def join(options: argparse.Namespace) -> int:
     else:
         print(f"{printable(joined['path'])}: {summary(sync)}. The first sync is complete.")
     return NOT_IN_TIME if sync.why else 0
+
+
+def _rest_s(deadline: float | None, most_s: float) -> float:
+    return most_s if deadline is None else max(1.0, min(most_s, deadline - time.monotonic()))
 
 
 def _apart(typed: Sequence[str]) -> tuple[str, Path | None]:
@@ -129,11 +134,15 @@ def _asked_code(quiet: bool) -> str:
     return line
 
 
-def _knock(code: Code, state: Path, name: str, screen: Screen) -> tuple[Admitted, Endpoint]:
+def _knock(
+    code: Code, state: Path, name: str, timeout_s: float, screen: Screen
+) -> tuple[Admitted, Endpoint]:
     keys = device_key.load_or_make(device_key_file(state))
     name, signs = name[:MAX_DOOR_NAME_CHARS], sign_key(keys.secret)
     message = Knock(version=DOOR_VERSION, token=code.token, sign_key=signs, name=name, can=[])
-    answer, reached = knock(code.addresses, code.door, keys, message, KNOCK_S, screen.say)
+    with Importing():  # the sockets of an agent, which no other command needs
+        from leftzmq.transport.door.visitor import knock
+    answer, reached = knock(code.addresses, code.door, keys, message, timeout_s, screen.say)
     if isinstance(answer, NotAdmitted):
         reason = NotAdmittedReason.__members__.get(answer.reason)
         what = reason.value if reason else f"is not let in there ({answer.reason})"
