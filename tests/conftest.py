@@ -35,8 +35,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts agents, or runs many seeds, is slow as a whole."""
+    """What starts agents, or runs many seeds, is slow as a whole; what is long is slow."""
     for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.slow)
         if SLOW.intersection(item.path.relative_to(Path(__file__).parent).parts[:1]):
             item.add_marker(pytest.mark.slow)
 

@@ -179,6 +179,7 @@ def test_what_was_learnt_is_shown_with_where_it_comes_from(a: Machine, b: Machin
     assert a.config.read_text().startswith("[device]") and "peer" not in a.config.read_text()[10:]
 
 
+@pytest.mark.long
 def test_it_goes_on_after_both_agents_were_killed(a: Machine, b: Machine) -> None:
     b.joins(a.shares())
     for machine in (a, b):
@@ -189,6 +190,7 @@ def test_it_goes_on_after_both_agents_were_killed(a: Machine, b: Machine) -> Non
     soon(lambda: b.has("here/later", b"written while nobody ran"))
 
 
+@pytest.mark.long
 def test_a_code_is_asked_for_where_none_is_given(a: Machine, b: Machine) -> None:
     code = a.shares()
     found, said = b.run("join", typed=f"  {code.upper()}\n")
@@ -196,6 +198,7 @@ def test_a_code_is_asked_for_where_none_is_given(a: Machine, b: Machine) -> None
     assert (b.home / "notes").is_dir(), "left out, DIR is the folder's name, here"
 
 
+@pytest.mark.long
 def test_an_invitation_of_two_uses_lets_two_in_whatever_their_names_are(
     a: Machine, b: Machine, machines: Callable[[str], Machine]
 ) -> None:
@@ -330,6 +333,7 @@ def test_a_peer_that_is_removed_gets_nothing_any_more(a: Machine, b: Machine) ->
     assert "is no peer" in a.refused("peers", "remove", "beta")
 
 
+@pytest.mark.long
 def test_a_peer_that_was_learnt_is_renamed_and_called_elsewhere(a: Machine, b: Machine) -> None:
     b.joins(a.shares())
     b.does("peers", "rename", "alpha", "the big one")

@@ -257,6 +257,7 @@ def test_the_state_of_another_user_is_refused(user: User, monkeypatch: pytest.Mo
     assert not (user.state / "up.lock").exists()
 
 
+@pytest.mark.long
 def test_one_that_does_not_answer_is_named(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     assert user.run("up")[0] == 0
     pid = lock_holder(user.state)
@@ -269,6 +270,7 @@ def test_one_that_does_not_answer_is_named(user: User, monkeypatch: pytest.Monke
         stop(user.state, timeout_s=0.1)
 
 
+@pytest.mark.long
 def test_one_that_ends_meanwhile_is_started_anew(user: User) -> None:
     assert user.run("up")[0] == 0
     first = lock_holder(user.state)
@@ -334,6 +336,7 @@ def test_where_systemd_answers_it_is_a_service(managed: User) -> None:
     assert managed.run("down") == (0, "no agent runs\n")
 
 
+@pytest.mark.long
 def test_another_config_is_another_service(managed: User) -> None:
     other = managed.home / 'o "$1" 100%.toml'
     other.write_text(managed.file.read_text())
@@ -358,6 +361,7 @@ def test_a_unit_that_a_person_wrote_is_not_touched(managed: User, text: str | No
     assert unit.is_symlink() if text is None else unit.read_text() == text
 
 
+@pytest.mark.long
 def test_a_service_that_ends_is_an_error_with_its_journal(managed: User) -> None:
     with socket.create_server(("127.0.0.1", managed.port)):
         code, said = managed.run("up")

@@ -129,6 +129,7 @@ def test_after_three_wrong_words_they_are_gone_and_the_code_stays(
     assert "beta has joined." in shown.ends()
 
 
+@pytest.mark.long
 def test_words_are_there_for_as_many_as_may_come(
     a: Machine, b: Machine, machines: Callable[[str], Machine], sharing: Callable[..., Sharing]
 ) -> None:
@@ -139,6 +140,7 @@ def test_words_are_there_for_as_many_as_may_come(
     assert "gamma has joined." in shown.ends()
 
 
+@pytest.mark.long
 def test_words_end_with_the_command_that_shows_them(
     a: Machine, b: Machine, sharing: Callable[..., Sharing]
 ) -> None:
@@ -178,6 +180,7 @@ def test_nobody_is_looked_for_where_discovery_is_off(b: Machine) -> None:
     assert "local is false" in said and "WORDS@HOST" in said
 
 
+@pytest.mark.long
 def test_a_door_is_not_asked_before_the_directory_is_agreed_on(
     a: Machine, b: Machine, sharing: Callable[..., Sharing]
 ) -> None:
@@ -189,6 +192,7 @@ def test_a_door_is_not_asked_before_the_directory_is_agreed_on(
     soon(lambda: a.has("notes/mine", b"of beta"))
 
 
+@pytest.mark.long
 def test_two_shares_at_once_have_a_port_each(
     a: Machine, b: Machine, sharing: Callable[..., Sharing]
 ) -> None:

@@ -219,7 +219,8 @@ class WordDoor:
 
     def _judge_next(self, now: float) -> None:
         """Judge one confirmation. What it was worth counts at once, and is answered later."""
-        guest = next((one for one in self._guests if one.stage is GuestStage.CONFIRMED), None)
+        confirmed = (one for one in self._guests if one.stage is GuestStage.CONFIRMED)
+        guest = min(confirmed, key=lambda one: one.due, default=None)  # the one that came first
         if guest is None or self._judges_at(now) > now:
             return
         assert guest.offer is not None

@@ -82,6 +82,7 @@ def test_a_door_is_found_by_its_digit_or_without_one() -> None:
         assert "WORDS@HOST" in none.value.do and none.value.exit_code == 1
 
 
+@pytest.mark.long
 @multicast
 @pytest.mark.slow
 def test_a_door_that_is_closed_is_not_found_any_more() -> None:
@@ -91,6 +92,7 @@ def test_a_door_that_is_closed_is_not_found_any_more() -> None:
         found(4, within_s=1.5)
 
 
+@pytest.mark.long
 @multicast
 @pytest.mark.slow
 def test_more_than_four_of_one_digit_are_not_tried() -> None:
@@ -101,6 +103,7 @@ def test_more_than_four_of_one_digit_are_not_tried() -> None:
     assert "WORDS@HOST" in many.value.do
 
 
+@pytest.mark.long
 @multicast
 @pytest.mark.slow
 def test_what_is_said_in_the_network_names_nobody() -> None:

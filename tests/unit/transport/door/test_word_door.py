@@ -23,6 +23,7 @@ from leftzmq.transport.door.word_door import (
     OPENING_S,
     STARTS_A_SECOND,
     TRIES,
+    GuestStage,
     WordDoor,
     WordsEnd,
 )
@@ -148,6 +149,11 @@ def test_who_was_right_before_the_third_wrong_one_is_answered() -> None:
     with opened() as door:
         wrong = [Guest(door).starts() for _ in range(TRIES)]
         right = Guest(door, RIGHT).starts().confirms()
+        until(
+            lambda: any(
+                one.stage in (GuestStage.CONFIRMED, GuestStage.JUDGED) for one in door._guests
+            )
+        )
         for guest in wrong:
             guest.confirms()
         until(lambda: door.end is WordsEnd.TRIED)
@@ -252,6 +258,7 @@ def test_a_message_may_come_in_pieces() -> None:
 # ---- bounds -------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_who_says_nothing_is_cut_after_five_seconds_and_who_does_not_confirm_after_three() -> None:
     with opened() as door:

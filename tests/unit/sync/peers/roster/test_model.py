@@ -37,6 +37,7 @@ def test_whatever_they_do_all_end_equal_and_the_removed_one_stays_out():
     assert any(world.r_invited_again for world in worlds)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("block", range(5))
 def test_the_same_for_longer(block):
