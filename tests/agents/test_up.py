@@ -168,6 +168,7 @@ def test_up_starts_one_says_it_of_one_that_runs_and_down_stops_it(user: User) ->
     assert user.calls() == []
 
 
+@pytest.mark.long
 def test_it_has_a_session_of_its_own_and_nothing_of_ours(user: User) -> None:
     reader, writer = os.pipe()
     assert user.run("up", pass_fds=(writer,))[0] == 0
@@ -183,6 +184,7 @@ def test_it_has_a_session_of_its_own_and_nothing_of_ours(user: User) -> None:
     assert "ready control=" in Path(log).read_text()
 
 
+@pytest.mark.long
 def test_its_log_is_private_and_cut_to_its_last_megabyte(user: User) -> None:
     log = make_state_dir(user.state) / "agent.log"
     line = b"a line of an older log\n"
@@ -205,6 +207,7 @@ def test_of_two_at_once_one_starts_it_and_both_say_so(user: User) -> None:
     assert "another agent runs" not in (user.state / "agent.log").read_text()
 
 
+@pytest.mark.long
 def test_one_that_was_started_by_hand_meanwhile_counts(user: User) -> None:
     command = [sys.executable, "-m", "leftzmq.cli.agent", "-c", str(user.file)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as agent:
@@ -284,6 +287,7 @@ def test_one_that_ends_meanwhile_is_started_anew(user: User) -> None:
     assert said.startswith(f"the agent of alpha was started (process {lock_holder(user.state)})")
 
 
+@pytest.mark.long
 def test_the_agent_of_another_device_on_that_state_is_an_error(user: User) -> None:
     assert user.run("up")[0] == 0
     other = user.home / "other.toml"
@@ -292,6 +296,7 @@ def test_the_agent_of_another_device_on_that_state_is_an_error(user: User) -> No
     assert code == 1 and f"that runs there is alpha, and {other} says beta" in said
 
 
+@pytest.mark.long
 def test_down_ends_no_process_that_is_not_an_agent_with_the_lock(user: User) -> None:
     state = make_state_dir(user.state)
     with subprocess.Popen(["sleep", "60"]) as sleeper:
@@ -347,6 +352,7 @@ def test_another_config_is_another_service(managed: User) -> None:
     assert managed.calls()[-1] == f"--user disable --now {unit}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", ["[Service]\nExecStart=/bin/true\n", None])
 def test_a_unit_that_a_person_wrote_is_not_touched(managed: User, text: str | None) -> None:
     managed.units.mkdir(parents=True)
@@ -370,6 +376,7 @@ def test_a_service_that_ends_is_an_error_with_its_journal(managed: User) -> None
     assert f"tcp://127.0.0.1:{managed.port}: is taken by another program" in said
 
 
+@pytest.mark.long
 def test_one_that_was_started_otherwise_is_stopped_too(managed: User) -> None:
     (managed.fake / "away").touch()
     assert managed.run("up")[0] == 0
@@ -377,6 +384,7 @@ def test_one_that_was_started_otherwise_is_stopped_too(managed: User) -> None:
     assert managed.run("down") == (0, "the agent was stopped\n")
 
 
+@pytest.mark.long
 def test_a_systemd_that_hangs_is_none(managed: User, monkeypatch: pytest.MonkeyPatch) -> None:
     (managed.fake / "hangs").touch()
     monkeypatch.setattr(systemd, "ANSWER_S", 0.3)
@@ -385,6 +393,7 @@ def test_a_systemd_that_hangs_is_none(managed: User, monkeypatch: pytest.MonkeyP
     assert not systemd.has_manager()
 
 
+@pytest.mark.long
 def test_a_command_of_systemd_that_fails_is_a_sentence(managed: User) -> None:
     (managed.home / "bin" / "systemctl").write_text(
         '#!/bin/sh\ncase $2 in show-environment) ;; *) echo "no  bus" >&2; exit 1;; esac\n'
@@ -394,6 +403,7 @@ def test_a_command_of_systemd_that_fails_is_a_sentence(managed: User) -> None:
     assert said == "leftzmq: systemctl --user daemon-reload: failed: no bus (try it by hand)\n"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
 def test_systemd_finds_nothing_wrong_with_the_unit(managed: User) -> None:
     other = managed.home / "a %h $HOME 'b'.toml"
@@ -411,6 +421,7 @@ def test_systemd_finds_nothing_wrong_with_the_unit(managed: User) -> None:
     assert str(unit) not in ran.stdout + ran.stderr, "it is named with each mistake"
 
 
+@pytest.mark.long
 def test_the_words_of_a_unit_are_read_as_they_were() -> None:
     words = list(systemd.Service(Path("/a b/\\\"'$HOME %h\n.toml"))._words())
     assert words[-1] == '"/a b/\\\\\\"\'$$HOME %%h\\x0a.toml"'

@@ -107,6 +107,7 @@ def test_words_at_a_place_are_as_good_as_the_code(
     assert "beta has joined." in ended and "fetched with the words" in ended
 
 
+@pytest.mark.long
 def test_words_are_asked_for_as_a_code_is(
     a: Machine, b: Machine, sharing: Callable[..., Sharing]
 ) -> None:
@@ -153,12 +154,14 @@ def test_words_end_with_the_command_that_shows_them(
     b.joins(shown.code)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("option", ["--no-wait", "--json"])
 def test_who_does_not_wait_answers_no_words(a: Machine, option: str) -> None:
     said = a.does("share", "notes", "--address", "localhost", option)
     assert "lz1-" in said and "words" not in said and not WORDS.search(said)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("typed", "what"),
     [
@@ -174,6 +177,7 @@ def test_words_with_a_mistake_start_nothing(b: Machine, typed: tuple[str, ...], 
     assert not b.state.exists()
 
 
+@pytest.mark.long
 def test_nobody_is_looked_for_where_discovery_is_off(b: Machine) -> None:
     b.config.write_text(b.config.read_text() + "[discovery]\nlocal = false\n")
     said = b.refused("join", "4 tiger-lamp-ocean", "here")

@@ -18,6 +18,8 @@ from leftzmq.content.word_exchange import (
 )
 from tests.helpers.word_vectors import CODE, DIGIT, GOLDEN, NONCE, SECRET, stream
 
+pytestmark = pytest.mark.slow
+
 LOW_ORDER = [
     bytes([1]) + bytes(31),  # the neutral element
     bytes(32),

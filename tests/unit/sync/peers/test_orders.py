@@ -46,6 +46,8 @@ from leftzmq.wire.messages import (
 from leftzmq.wire.page import Page
 from tests.helpers.mesh import Mesh
 
+pytestmark = pytest.mark.slow
+
 NO_LIFE = bytes(12)
 ID = bytes(range(32))
 

@@ -24,6 +24,8 @@ from tests.helpers.buses import new_keys
 from tests.helpers.door_vectors import ADMITTED, KNOCK, NOT_ADMITTED
 from tests.helpers.doors import OpenDoor, is_cut, opened, shut_by_a_flood, silent
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def at() -> Iterator[OpenDoor]:

@@ -30,6 +30,8 @@ from leftzmq.transport.door.word_door import (
 from leftzmq.transport.door.word_visitor import fetch
 from tests.helpers.word_vectors import CODE
 
+pytestmark = pytest.mark.slow
+
 SHOWN = Words(4, ("tiger", "lamp", "ocean"))
 RIGHT = TypedWords(SHOWN.secret, 4, None)
 WRONG = TypedWords("tiger-lamp-zoo", 4, None)

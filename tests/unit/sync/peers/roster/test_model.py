@@ -17,6 +17,8 @@ from leftzmq.sync.peers.roster import roster, rules
 from leftzmq.wire import statements
 from tests.unit.sync.peers.roster.model import World, run
 
+pytestmark = pytest.mark.slow
+
 RUNS = 200
 LONG = 1_000
 
