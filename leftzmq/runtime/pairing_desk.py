@@ -27,7 +27,7 @@ from leftzmq.errors import (
     UsageError,
 )
 from leftzmq.pairing import learnt as files
-from leftzmq.pairing.code import Code, code_text
+from leftzmq.pairing.code import TOKEN_BYTES, Code, code_text
 from leftzmq.pairing.invitations import (
     MOST_OPEN,
     MOST_TTL_S,
@@ -43,7 +43,14 @@ from leftzmq.transport.device_key import DeviceKeyPair, parse_public, public_tex
 from leftzmq.transport.door.own_addresses import Reachable
 from leftzmq.transport.frames import Knocked
 from leftzmq.tree.rules import LEFT_DIRECTORY
-from leftzmq.wire.door import DOOR_VERSION, MAX_DOOR_NAME_CHARS, Admitted, NotAdmitted
+from leftzmq.wire.door import (
+    DOOR_VERSION,
+    MAX_DETAIL_CHARS,
+    MAX_DOOR_NAME_CHARS,
+    MAX_ENDPOINTS,
+    Admitted,
+    NotAdmitted,
+)
 from leftzmq.wire.local import Scalar
 from leftzmq.wire.replies import (
     CameIn,
@@ -65,10 +72,8 @@ from leftzmq.wire.replies import (
     WhyDeclined,
 )
 
-TOKEN_BYTES: Final = 16
 LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # as in codes
 RANDOM_LETTERS: Final = 4
-MOST_ENDPOINTS: Final = 8  # in an answer of the door
 DOOR_ABOVE: Final = 10
 """The door's port is so far above that of control, if it is free: 7710 for 7700."""
 MOST_PORT: Final = 65_535
@@ -304,8 +309,7 @@ class PairingDesk:
         if all(peer.key != device for peer in config.peers):
             if len(config.peers) >= MAX_PEERS:
                 raise _too_many_peers()
-            taken = {peer.name for peer in config.peers} | {config.device.name}
-            name = files.free_name(name, taken)
+            name = self._free_name(name)
         learnt = learnt.with_device(LearntDevice(name, device, addresses, Origin.JOINED, now))
         if here is None:
             learnt = learnt.with_folder(LearntFolder(id, path, Origin.JOINED, now))
@@ -464,11 +468,9 @@ class PairingDesk:
 
     def _let_in(self, let_in: LetIn, device: bytes, address: str, is_listed: bool) -> bool:
         """Keep the use and the device; then it may connect. Return False if that cannot be."""
-        config, now, before = self._host.config, self._clock(), self.learnt
-        learnt = before
+        now, learnt = self._clock(), self.learnt
         if not is_listed:
-            taken = {peer.name for peer in config.peers} | {config.device.name}
-            name = files.free_name(let_in.use.name, taken)
+            name = self._free_name(let_in.use.name)
             let_in = replace(let_in, use=replace(let_in.use, name=name))
             came = LearntDevice(name, device, (), Origin.INVITED, self._wall())
             learnt = learnt.with_device(came)
@@ -482,11 +484,16 @@ class PairingDesk:
         self._host.tell_joined(let_in.use.name, let_in.invitation.folder, address)
         return True
 
+    def _free_name(self, name: str) -> str:
+        """Return the name, made unique among this device and its peers."""
+        config = self._host.config
+        return files.free_name(name, {config.device.name, *(peer.name for peer in config.peers)})
+
     def _endpoints(self, invitation: Invitation) -> list[str]:
         port = self._host.control_port
         hosts = [invitation.host] if invitation.host else []
         hosts += self._host.reachable().addresses
-        return [str(Endpoint(host, port)) for host in dict.fromkeys(hosts)][:MOST_ENDPOINTS]
+        return [str(Endpoint(host, port)) for host in dict.fromkeys(hosts)][:MAX_ENDPOINTS]
 
     def _open_door(self) -> DoorKept:
         """The key pair and the port stay the same while any invitation is known."""
@@ -537,7 +544,7 @@ def load_learnt(state: StateDir) -> Learnt:
 
 
 def _no(reason: NotAdmittedReason, detail: str = "") -> NotAdmitted:
-    return NotAdmitted(version=DOOR_VERSION, reason=reason.name, detail=detail[:256])
+    return NotAdmitted(version=DOOR_VERSION, reason=reason.name, detail=detail[:MAX_DETAIL_CHARS])
 
 
 def _text(fields: Fields, key: str) -> str:
