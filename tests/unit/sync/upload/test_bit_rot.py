@@ -21,6 +21,8 @@ from leftzmq.sync.upload.bit_rot import TRY_PERIOD_S
 from tests.helpers.mesh import Device, Mesh
 from tests.unit.sync.test_mesh import together
 
+pytestmark = pytest.mark.slow  # each opens devices with files of 5 MB
+
 SIZES = pytest.mark.parametrize("size", [100, 5_000_000], ids=["small", "large"])
 
 
