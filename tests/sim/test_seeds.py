@@ -306,6 +306,9 @@ PLANS = {
         "9740236/AB/0,1,4,5,6,7,8,9,10,11,12,14,15,18/0/slow,news_lost,news_twice,watch_lag_s,"
         "watch_lost,careful,skews_s"
     ),
+    "a backup is made between the adding of a folder and its opening": (
+        "10001895/ABC/10000,7/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
     "a folder is renamed to and fro, and a file in it is looked at twice before it is back": (
         "897471/AB/4000,0,1,4004,4001/0/news_lost,watch_lag_s,careful,skews_s"
     ),

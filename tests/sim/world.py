@@ -369,6 +369,8 @@ class SimDevice(Device):
         """The state directory as it is now."""
         if not self.alive:
             return self.state
+        if not self.index.exists():
+            return None  # its user added the folder a moment ago, and no worker has opened it
         wal = self.index.with_name("index.db-wal")
         # A folder that was stopped before it wrote anything has none.
         return self.index.read_bytes(), wal.read_bytes() if wal.exists() else b""
