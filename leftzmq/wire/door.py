@@ -18,7 +18,7 @@ from leftzmq.wire.messages import Bytes16, Bytes32
 from leftzmq.wire.shown import check_endpoint, check_shown
 from leftzmq.wire.strict import Frame, SizeLimits, head_of, pack, shaped, unpack
 
-DOOR_VERSION: Final = 1
+DOOR_VERSION: Final = 2
 """Of these messages alone; independent of messages.VERSION."""
 
 MAX_KNOCK_BYTES: Final = 512
@@ -49,13 +49,12 @@ _DoorCanDo = Annotated[
 class Knock(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=32):
     """joiner -> door: let this device in. Its device key is the CURVE key of the connection.
 
-    token: of the invitation; sign_key: the joiner's public signing key; name: as it calls itself
+    token: of the invitation; name: as it calls itself
     can: the capabilities of the joiner, by name
     """
 
     version: int
     token: Bytes16
-    sign_key: Bytes32
     name: _DoorName
     can: _DoorCanDo
 

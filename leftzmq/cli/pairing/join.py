@@ -21,7 +21,6 @@ from leftzmq.cli.pairing.share import add_device, state_of
 from leftzmq.cli.pairing.words import fetch_code
 from leftzmq.cli.shell import json_text
 from leftzmq.config import Endpoint, load_device
-from leftzmq.content.signing import sign_key
 from leftzmq.errors import DoorAway, InvitationError, NotAdmittedReason, UsageError, counted
 from leftzmq.pairing.code import Code, read_code
 from leftzmq.pairing.words import is_code, read_words, words_among
@@ -138,8 +137,8 @@ def _knock(
     code: Code, state: Path, name: str, timeout_s: float, screen: Screen
 ) -> tuple[Admitted, Endpoint]:
     keys = device_key.load_or_make(device_key_file(state))
-    name, signs = name[:MAX_DOOR_NAME_CHARS], sign_key(keys.secret)
-    message = Knock(version=DOOR_VERSION, token=code.token, sign_key=signs, name=name, can=[])
+    name = name[:MAX_DOOR_NAME_CHARS]
+    message = Knock(version=DOOR_VERSION, token=code.token, name=name, can=[])
     with Importing():  # the sockets of an agent, which no other command needs
         from leftzmq.transport.door.visitor import knock
     answer, reached = knock(code.addresses, code.door, keys, message, timeout_s, screen.say)

@@ -122,7 +122,7 @@ class World:
     def knocks(
         self, device: bytes, token: bytes, name: str = "beta", version: int = DOOR_VERSION
     ) -> Any:
-        knock = Knock(version=version, token=token, sign_key=bytes(32), name=name, can=[])
+        knock = Knock(version=version, token=token, name=name, can=[])
         self.desk.on_knocked(Knocked(b"caller", DeviceKey(device), "192.168.1.9", knock))
         return self.said[-1]
 

@@ -32,7 +32,6 @@ from tests.helpers.door_vectors import (
     NOT_ADMITTED,
     PIN,
     SECRET,
-    SIGN_KEY,
     TOKEN,
     VECTORS,
 )
@@ -100,7 +99,6 @@ def test_no_field_is_taken_with_another_type(message, frame):
     [
         ("token", TOKEN[1:]),
         ("token", TOKEN + b"x"),
-        ("sign_key", SIGN_KEY[1:]),
         ("name", ""),
         ("name", "x" * 65),
         ("name", "a\x1b[2J"),
@@ -174,7 +172,7 @@ def test_a_frame_over_its_limit_is_too_long():
 
 
 def test_the_largest_knock_fits():
-    largest = Knock(1, TOKEN, SIGN_KEY, WIDE * 64, ["x" * 16] * 8)
+    largest = Knock(DOOR_VERSION, TOKEN, WIDE * 64, ["x" * 16] * 8)
     assert decode_knock(encode(largest)) == largest
 
 
@@ -192,11 +190,13 @@ def test_the_largest_admission_fits():
 
 
 def test_a_long_detail_is_cut_to_fit():
-    frame = encode(NotAdmitted(1, NotAdmittedReason.ALREADY_A_MEMBER.name, WIDE * 300))
+    frame = encode(NotAdmitted(DOOR_VERSION, NotAdmittedReason.ALREADY_A_MEMBER.name, WIDE * 300))
     answer = decode_answer(frame)
     assert len(frame) <= MAX_NOT_ADMITTED_BYTES < len(frame) + 4
     assert isinstance(answer, NotAdmitted) and set(answer.detail) == {WIDE}
-    assert decode_answer(encode(NotAdmitted(1, "UNKNOWN", "x" * 300))).detail == "x" * 256
+    assert (
+        decode_answer(encode(NotAdmitted(DOOR_VERSION, "UNKNOWN", "x" * 300))).detail == "x" * 256
+    )
 
 
 # ---- versions ------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ def test_a_refusal_of_any_version_and_of_any_reason_is_read():
 
 @pytest.mark.parametrize("reason", NotAdmittedReason)
 def test_a_reason_that_is_known_is_a_sentence(reason):
-    assert NotAdmitted(1, reason.name, "").why == reason.value
+    assert NotAdmitted(DOOR_VERSION, reason.name, "").why == reason.value
 
 
 def test_no_secret_is_shown():

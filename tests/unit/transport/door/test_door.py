@@ -20,7 +20,7 @@ from leftzmq.transport.door.door import CROWDED_REST_S, Door
 from leftzmq.transport.poller import Poller
 from leftzmq.transport.refusal_log import RefusalLog
 from leftzmq.wire.codec import Socket
-from leftzmq.wire.door import NotAdmitted, decode_answer, encode
+from leftzmq.wire.door import DOOR_VERSION, NotAdmitted, decode_answer, encode
 from tests.helpers import curve
 from tests.helpers.buses import Side, new_keys, sides, until
 from tests.helpers.door_vectors import ADMITTED, KNOCK, NOT_ADMITTED
@@ -105,12 +105,13 @@ def test_who_is_gone_gets_no_answer(at, stack):
     assert not at.door.answer(b"\0nope", NOT_ADMITTED)
 
 
-def test_a_knock_of_another_version_is_told_so(at, stack):
+@pytest.mark.parametrize("version", [DOOR_VERSION - 1, DOOR_VERSION + 1])
+def test_a_knock_of_another_version_is_told_so(at, stack, version):
     caller = calls(stack, at)
-    caller.says(msgpack.packb([32, 2, "what a later version has"]))
+    caller.says(msgpack.packb([32, version, "what another version has"]))
     at.until(lambda: caller.socket.poll(0))
     answer = decode_answer(caller.heard())
-    assert answer.reason == "OTHER_VERSION" and "speaks 2" in answer.detail
+    assert answer.reason == "OTHER_VERSION" and f"speaks {version}" in answer.detail
     assert not at.knocks and not caller.is_cut
 
 
