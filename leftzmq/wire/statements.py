@@ -22,7 +22,7 @@ from leftzmq.wire.shown import check_endpoint, check_shown
 from leftzmq.wire.strict import Frame, SizeLimits, pack, shaped, unpack
 
 MAX_STATEMENT_BYTES: Final = 1536
-"""On the wire. The largest admission takes 1,025 bytes, removal 1,249, self 1,396, epoch 132."""
+"""On the wire. The largest admission takes 991 bytes, removal 1,249, self 1,396, epoch 132."""
 MAX_MEMBER_NAME_CHARS: Final = 64
 MAX_OVER: Final = 32
 MAX_KEEP: Final = 62
@@ -45,7 +45,7 @@ _ParentOrNone = Annotated[bytes, Meta(max_length=STATEMENT_ID_BYTES)]
 class Admission(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="A"):
     """A full member lets a device in; or (a root) a device begins a folder.
 
-    device, sign_key: the subject's device key and public signing key
+    device: the subject's device key, with which it signs
     parent: the id of the admission under which the signer acts; empty in a root, which its own
         subject signs
     over: ids of the removals of the subject that this lifts, ascending; none in a root
@@ -53,7 +53,6 @@ class Admission(Struct, frozen=True, array_like=True, forbid_unknown_fields=True
     """
 
     device: Bytes32
-    sign_key: Bytes32
     name: _MemberName
     mode: Literal["full", "read"]
     parent: _ParentOrNone

@@ -7,8 +7,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
+from blake3 import blake3
+from nacl.bindings import crypto_scalarmult_base
+
 from leftzmq.content.ids import StatementId, digest_of
-from leftzmq.content.signing import sign, sign_key
+from leftzmq.content.signing import sign
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.making import Newcomer, Signatory
 from leftzmq.sync.peers.roster.roster import Mode, Roster
@@ -37,20 +40,29 @@ class Device:
         return self.me.device
 
     def newcomer(self, mode: Mode = "full") -> Newcomer:
-        return Newcomer(self.key, self.me.sign_key, self.name, mode)
+        return Newcomer(self.key, self.name, mode)
 
 
 @cache
 def device(name: str) -> Device:
     """The device of this name; the same in all tests."""
-    secret = name.encode().ljust(32, b".")
-    key = DeviceKey(name.encode().ljust(32, b"-"))
-    return Device(name, Signatory(key, sign_key(secret), partial(sign, secret)))
+    secret = blake3(name.encode()).digest()
+    key = DeviceKey(crypto_scalarmult_base(secret))
+    _NAMES[key] = name
+    return Device(name, Signatory(key, partial(sign, secret)))
+
+
+_NAMES: dict[bytes, str] = {}
+
+
+def name_of(key: bytes) -> str:
+    """The name by which `device` was asked for this key."""
+    return _NAMES[key]
 
 
 def names(keys: Iterable[bytes]) -> str:
     """The letters of these devices, in order."""
-    return "".join(sorted(key.decode().rstrip("-") for key in keys))
+    return "".join(sorted(map(name_of, keys)))
 
 
 class Sayings:
@@ -65,8 +77,8 @@ class Sayings:
         self.said.append(signed)
         return signed
 
-    def root(self, name: str, *, sign_key_of: str = "", mode: Mode = "full") -> Signed:
-        return self.admit(name, name, None, sign_key_of=sign_key_of, mode=mode)
+    def root(self, name: str, *, signer: str = "") -> Signed:
+        return self.admit(signer or name, name, None)
 
     def admit(
         self,
@@ -76,12 +88,9 @@ class Sayings:
         *,
         mode: Mode = "full",
         over: Sequence[Signed] = (),
-        sign_key_of: str = "",
     ) -> Signed:
-        bound = device(sign_key_of or subject).me.sign_key
         statement = Admission(
             device(subject).key,
-            bound,
             subject,
             mode,
             b"" if parent is None else parent.id,
@@ -89,7 +98,7 @@ class Sayings:
             len(self.said).to_bytes(16, "big"),
             AT,
         )
-        return self.put(sign_key_of if parent is None and sign_key_of else signer, statement)
+        return self.put(signer, statement)
 
     def remove(
         self, signer: str, subject: str, parent: Signed, keep: Sequence[Signed] = ()

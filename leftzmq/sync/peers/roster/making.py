@@ -15,7 +15,7 @@ from leftzmq.content.key_text import key_text
 from leftzmq.errors import RosterError
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.roster import Mode, Roster
-from leftzmq.sync.peers.roster.rules import MAX_LIVE, pair_of
+from leftzmq.sync.peers.roster.rules import MAX_LIVE
 from leftzmq.wire.statements import (
     MAX_KEEP,
     MAX_MEMBER_NAME_CHARS,
@@ -38,16 +38,14 @@ class Signatory:
     """A device that signs. sign: a message to its signature (content/signing)."""
 
     device: DeviceKey
-    sign_key: bytes
     sign: Callable[[bytes], bytes] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Newcomer:
-    """A device to be let in. sign_key: as it told it over a link that is known to be its own."""
+    """A device to be let in."""
 
     device: DeviceKey
-    sign_key: bytes
     name: str
     mode: Mode = "full"
 
@@ -58,7 +56,7 @@ def found(roster: Roster, me: Signatory, name: str, nonce: bytes, at: int) -> Si
     name: 1 to 64 printable characters, as everywhere here; nonce: 16 random bytes; at: unix time
     (s), which is only shown
     """
-    root = Admission(me.device, me.sign_key, name, "full", b"", [], nonce, at)
+    root = Admission(me.device, name, "full", b"", [], nonce, at)
     signed = _sign(roster, me, root)
     roster.pin(signed.id)
     return _said(roster, signed)
@@ -87,7 +85,7 @@ def admit(
     if who.device not in live and len(live) >= MAX_LIVE:
         raise RosterError(f"the folder has {MAX_LIVE} members", who.name, "remove one first")
     name = free_name(roster, who.name, who.device)
-    statement = Admission(who.device, who.sign_key, name, who.mode, parent, sorted(over), nonce, at)
+    statement = Admission(who.device, name, who.mode, parent, sorted(over), nonce, at)
     return _said(roster, _sign(roster, me, statement))
 
 
@@ -96,8 +94,7 @@ def remove(
 ) -> Signed:
     """Remove a device. Follow it with a new epoch in the same message.
 
-    keep: of roster.let_in_by(device), those that a person chose. Keep only what names the signing
-    key that the kept device told us itself: the removed one may have written another one there.
+    keep: of roster.let_in_by(device), those that a person chose
     """
     return _remove(roster, me, _full(roster, me), device, keep, at)
 
@@ -110,7 +107,7 @@ def leave(roster: Roster, me: Signatory, at: int) -> Signed:
 def tell_self(roster: Roster, me: Signatory, name: str, endpoints: Sequence[str]) -> Signed:
     """Say our name and at most 8 addresses, above all that we said before; also above what a copy
     of us said that we do not remember."""
-    counter = roster.newest_self(me.device, me.sign_key) + 1
+    counter = roster.newest_self(me.device) + 1
     statement = SelfStatement(_acting(roster, me), counter, name, list(endpoints))
     return _said(roster, _sign(roster, me, statement))
 
@@ -156,8 +153,8 @@ def _remove(
 
 
 def may_write(roster: Roster, me: Signatory) -> bool:
-    """Return whether we are a full member that can sign: let in under our own signing key."""
-    return roster.mode(me.device) == "full" and bool(_let_in(roster, me))
+    """Return whether we are a full member."""
+    return roster.mode(me.device) == "full"
 
 
 def _full(roster: Roster, me: Signatory) -> StatementId:
@@ -169,15 +166,10 @@ def _full(roster: Roster, me: Signatory) -> StatementId:
 def _acting(roster: Roster, me: Signatory) -> StatementId:
     """Return the admission under which we act: of those that let us in, the one with the lowest
     id."""
-    mine = _let_in(roster, me)
-    if not mine:
+    mine = roster.judgement.live.get(me.device)
+    if mine is None:
         raise RosterError("this device is no member of the folder", do="have it invited again")
     return mine[0]
-
-
-def _let_in(roster: Roster, me: Signatory) -> list[StatementId]:
-    live = roster.admissions(roster.judgement.live.get(me.device, ()))
-    return [id for id, admission in live if pair_of(admission) == (me.device, me.sign_key)]
 
 
 def _sign(roster: Roster, me: Signatory, statement: Statement) -> Signed:

@@ -11,7 +11,7 @@ itself in again, nor anybody else, not even through a member that has not heard 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,9 +25,6 @@ MAX_LIVE: Final = 62
 Admissions = Mapping[StatementId, Admission]
 Removals = Mapping[StatementId, Removal]
 _May = Callable[[StatementId, StatementId], bool]
-Pair = tuple[bytes, bytes]
-"""A device key and a signing key. A full member may bind any two; so the word of one pair is never
-taken for the word of another pair with the same device key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +99,23 @@ def lifts(admission: Admission, against_device: Removals) -> bool:
     )
 
 
-def is_clean(
-    epoch: EpochStatement, admissions: Admissions, judgement: Judgement, live: Iterable[StatementId]
-) -> bool:
-    """Return whether an epoch may be used. live: the live admissions of its signer's device."""
-    return is_live_and_full(pair_of(admissions[StatementId(epoch.parent)]), admissions, live) and (
-        covers_all(epoch, judgement)
-    )
+def founds(admission: Admission) -> bool:
+    """Return whether a valid admission makes the roots of its device valid: what it founded, before
+    it was let in here. A device that may only read would write through a root of its own."""
+    return admission.mode == "full"
 
 
-def is_live_and_full(pair: Pair, admissions: Admissions, live: Iterable[StatementId]) -> bool:
-    """Return whether this pair is let in now and its device may write. Not known to be removed is
-    not enough: a removed device could cover its own removal."""
-    ids = list(live)
-    return any(pair_of(admissions[id]) == pair for id in ids) and all(
-        admissions[id].mode == "full" for id in ids
-    )
+def is_clean(epoch: EpochStatement, admissions: Admissions, judgement: Judgement) -> bool:
+    """Return whether an epoch may be used."""
+    maker = DeviceKey(admissions[StatementId(epoch.parent)].device)
+    return is_live_and_full(maker, admissions, judgement) and covers_all(epoch, judgement)
+
+
+def is_live_and_full(device: DeviceKey, admissions: Admissions, judgement: Judgement) -> bool:
+    """Return whether this device is let in now and may write. Not known to be removed is not
+    enough: a removed device could cover its own removal."""
+    ids = judgement.live.get(device, ())
+    return bool(ids) and all(admissions[id].mode == "full" for id in ids)
 
 
 def covers_all(epoch: EpochStatement, judgement: Judgement) -> bool:
@@ -125,42 +123,37 @@ def covers_all(epoch: EpochStatement, judgement: Judgement) -> bool:
     return epoch.covers == judgement.covers
 
 
-def pair_of(admission: Admission) -> Pair:
-    """Return the keys that an admission binds."""
-    return (admission.device, admission.sign_key)
-
-
 class _Tree:
-    """Admissions by their parents, and the roots by the pair that they are of."""
+    """Admissions by their parents, and the roots by the device that they are of."""
 
     def __init__(self, admissions: Admissions, pins: Collection[StatementId]) -> None:
         self._admissions = admissions
         self._pins = [id for id in pins if id in admissions]
         self.children: dict[bytes, list[StatementId]] = {}
-        self.roots: dict[Pair, list[StatementId]] = {}
+        self.roots: dict[bytes, list[StatementId]] = {}
         for id, admission in admissions.items():
             if admission.parent:
                 self.children.setdefault(admission.parent, []).append(id)
             else:
-                self.roots.setdefault(pair_of(admission), []).append(id)
+                self.roots.setdefault(admission.device, []).append(id)
 
     def walk(self, may: _May) -> Iterator[tuple[StatementId, int]]:
         """Yield every admission that can be reached, nearest first, each with its distance.
 
-        From an admission lead its children, where `may` (child, parent) lets them, and, if it is a
-        full one, the roots of the same pair: what a device founded, before it was let in here.
+        From an admission lead its children, where `may` (child, parent) lets them, and the roots of
+        the same device, if it `founds`.
         """
         found = set(self._pins)
-        paired: set[Pair] = set()
+        rooted: set[bytes] = set()
         queue = deque((id, 0) for id in sorted(self._pins))
         while queue:
             id, far = queue.popleft()
             yield id, far
             admission = self._admissions[id]
-            pair = pair_of(admission)
-            if admission.mode == "full" and pair not in paired:
-                paired.add(pair)
-                roots = [root for root in self.roots.get(pair, ()) if root not in found]
+            device = admission.device
+            if founds(admission) and device not in rooted:
+                rooted.add(device)
+                roots = [root for root in self.roots.get(device, ()) if root not in found]
                 found.update(roots)
                 queue.extendleft((root, far) for root in roots)
             for child in self.children.get(id, ()):

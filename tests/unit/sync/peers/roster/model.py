@@ -13,7 +13,6 @@ import random
 from dataclasses import dataclass, field
 
 from leftzmq.content.ids import StatementId, digest_of
-from leftzmq.content.signing import sign
 from leftzmq.errors import Refused, RosterError
 from leftzmq.sync.peers.roster import making
 from leftzmq.sync.peers.roster.roster import Roster
@@ -27,7 +26,7 @@ from leftzmq.wire.statements import (
     signed_bytes,
     with_signature,
 )
-from tests.helpers.rosters import AT, FOLDER, Device, device
+from tests.helpers.rosters import AT, FOLDER, Device, device, name_of
 
 OTHER_FOLDER = b"another's folder"
 PUPPETS = "PQ"
@@ -166,15 +165,14 @@ class World:
             self.keep_an_epoch(host)
 
     def to_keep(self, host: Honest, name: str) -> list[StatementId]:
-        """Honest devices under their own keys, as the remover heard these keys from them."""
-        branches = host.roster.let_in_by(device(name).key)
-        right = []
-        for id, admission in host.roster.admissions(branches):
-            letter = admission.device.decode()[0]
-            is_own = admission.sign_key == device(letter).me.sign_key
-            if is_own and letter in [*self.honest, *GUESTS]:
-                right.append(id)
-        return [id for id in right if name != "R" or self.rng.random() < 0.8]
+        """Honest devices, as a person knows them."""
+        right = [*self.honest, *GUESTS]
+        return [
+            id
+            for id in host.roster.let_in_by(device(name).key)
+            if name_of(host.roster.statement(id).statement.device) in right
+            and (name != "R" or self.rng.random() < 0.8)
+        ]
 
     def restore_or_save(self, honest: Honest) -> None:
         if honest.backup is None:
@@ -186,8 +184,7 @@ class World:
         honest.held = set(held)
 
     def honest_tells(self, honest: Honest) -> None:
-        member = honest.roster.member(honest.who.key)
-        if member is not None and honest.who.me.sign_key in member.sign_keys:
+        if honest.who.key in honest.roster.live():
             self.told(making.tell_self(honest.roster, honest.who.me, honest.who.name.lower(), []))
 
     def keep_an_epoch(self, honest: Honest) -> None:
@@ -253,21 +250,20 @@ class World:
             self.hear(host.roster, self.evil_said, self.rng.choice([0.3, 1.0]))
 
     def evil_act(self) -> None:
-        """Sign anything, under any admission that binds a key of R's."""
-        own = {device(name).me.sign_key: name for name in "R" + PUPPETS}
+        """Sign anything, mostly under an admission of a device of R's."""
+        own = {device(name).key: name for name in "R" + PUPPETS}
         mine = [
-            (own[each.statement.sign_key], each)
+            (own[each.statement.device], each)
             for each in self.everything()
-            if isinstance(each.statement, Admission) and each.statement.sign_key in own
+            if isinstance(each.statement, Admission) and each.statement.device in own
         ]
         if not mine:
             return
         signer, under = self.rng.choice(mine)
-        secret = signer.encode().ljust(32, b".")
         statement, folder = self.lie(signer, under), FOLDER
         if self.rng.random() < 0.05:
             folder = OTHER_FOLDER
-        signature = sign(secret, signed_bytes(folder, statement))
+        signature = device(signer).me.sign(signed_bytes(folder, statement))
         try:
             signed = with_signature(FOLDER, statement, signature)
         except Refused:
@@ -293,18 +289,18 @@ class World:
         some = device(rng.choice(names))
         act = rng.random()
         if act < 0.25:  # a device that it made up, or itself, with or without lifting removals
-            lifts = rng.choice([[], against])
-            return self.admission(device(own), device(own), under.id, lifts)
+            lifts = rng.choice([[], against, against[:1]])
+            return self.admission(device(own), under.id, lifts)
         if act < 0.35:  # an honest device
-            return self.admission(some, some, under.id, [], rng.choice(["full", "full", "read"]))
-        if act < 0.43:  # an honest device with a key of its own
-            return self.admission(some, device(own), under.id, rng.choice([[], against]))
-        if act < 0.55:  # a root: of its own, of another's device, with or without `over`
+            return self.admission(some, under.id, [], rng.choice(["full", "full", "read"]))
+        if act < 0.50:  # a root: of its own, of another's device, with or without `over`
             whose = rng.choice([device(signer), some])
-            return self.admission(whose, device(signer), b"", rng.choice([[], against]))
-        if act < 0.63:  # under an admission that is not its own
+            return self.admission(whose, b"", rng.choice([[], against]))
+        if act < 0.63:  # from here on under an admission that may be another's
             others = [e for e in self.everything() if isinstance(e.statement, Admission)]
-            return self.admission(device(own), device(own), rng.choice(others).id, [])
+            under, act = rng.choice(others), rng.choice([0.6, rng.uniform(0.63, 1)])
+        if act < 0.63:
+            return self.admission(device(own), under.id, [])
         if act < 0.68:
             return Removal(under.id, some.key, [], rng.randrange(AT))
         if act < 0.72:
@@ -318,10 +314,9 @@ class World:
         return EpochStatement(under.id, tag, covers, AT)
 
     def admission(
-        self, who: Device, key: Device, parent: bytes, over: list[StatementId], mode: str = "full"
+        self, who: Device, parent: bytes, over: list[StatementId], mode: str = "full"
     ) -> Admission:
-        nonce = self.nonce()
-        return Admission(who.key, key.me.sign_key, who.name, mode, parent, list(over), nonce, AT)
+        return Admission(who.key, who.name, mode, parent, list(over), self.nonce(), AT)
 
     # ---- what must hold --------------------------------------------------------------------------
 
@@ -355,22 +350,32 @@ class World:
             assert len(used) <= 1 or not any(h.is_full() for h in members), "P1: epochs differ"
 
     def check_words(self, roster: Roster) -> None:
-        """P6: nothing counts that is in an honest one's name and key, and that it did not sign;
-        nor of R what was signed for another folder, or beyond its mode."""
+        """P6: nothing is kept that is in an honest one's name, and that it did not sign; nor of R
+        what was signed for another folder. Nothing counts that is beyond its signer's mode."""
+        for each in roster.after():
+            letter = name_of(roster.signer(each.id))
+            assert letter in "R" + PUPPETS or each.id in self.by_honest, (
+                f"P6: {letter} never said it"
+            )
+        admissions = [e for e in roster.after() if isinstance(e.statement, Admission)]
+        writers = {
+            each.statement.device
+            for each in admissions
+            if each.statement.mode == "full" and (each.statement.parent or each.id in roster.pins)
+        }
         judgement = roster.judgement
         for id in [*judgement.valid, *(r for ids in judgement.counting.values() for r in ids)]:
             signed = roster.statement(id)
             assert signed is not None
             parent = signed.statement.parent
-            binds = signed.statement if not parent else roster.statement(parent).statement
-            letter = binds.device.decode()[0]
-            if letter in self.honest and binds.sign_key == device(letter).me.sign_key:
-                assert id in self.by_honest, f"P6: {letter} never said that"
-            if parent:
-                own_removal = isinstance(signed.statement, Removal) and (
-                    signed.statement.device == binds.device
-                )
-                assert binds.mode == "full" or own_removal, "P6: beyond its mode"
+            if not parent:
+                continue
+            under = roster.statement(parent).statement
+            own_removal = isinstance(signed.statement, Removal) and (
+                signed.statement.device == under.device
+            )
+            may = under.mode == "full" and under.device in writers
+            assert may or own_removal, "P6: beyond its mode"
 
     def check_lifted(self, roster: Roster) -> None:
         """P5: a removal is undone only by an admission that names it."""
@@ -390,10 +395,6 @@ class World:
         late = self.signed_late & set(roster.judgement.valid)
         late -= {id for id in late if not roster.statement(id).statement.parent}
         assert not late, "signed after the removal, and valid"
-        for key in live:
-            member = roster.member(key)
-            letter = key.decode()[0]
-            assert member.sign_keys == {device(letter).me.sign_key}, "a key of R's is bound"
         used = roster.in_use(honest.held)
         if used is not None:
             assert used not in self.evil_held, "R knows the epoch in use"

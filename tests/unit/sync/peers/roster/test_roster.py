@@ -247,7 +247,7 @@ def test_a_folder_is_founded_and_others_are_let_in():
 def test_names_are_unique_where_the_inviter_sees_them():
     roster = founded("B", "C")
     making.tell_self(roster, device("C").me, "B", [])
-    newcomer = making.Newcomer(device("D").key, device("D").me.sign_key, "B")
+    newcomer = making.Newcomer(device("D").key, "B")
     making.admit(roster, device("A").me, newcomer, NONCE, AT)
     assert roster.member(device("D").key).name == "B-2"
     shown = roster.names()
@@ -301,6 +301,8 @@ def test_a_founder_of_a_second_root_leaves_both_trees_in():
 def test_a_read_only_member_can_leave_and_do_nothing_else():
     roster = founded("B")
     making.admit(roster, device("A").me, device("C").newcomer("read"), NONCE, AT)
+    assert making.may_write(roster, device("B").me)
+    assert not making.may_write(roster, device("C").me)
     for act in (
         lambda: making.admit(roster, device("C").me, device("D").newcomer(), NONCE, AT),
         lambda: making.remove(roster, device("C").me, device("B").key, [], AT),
@@ -352,7 +354,7 @@ def test_a_restored_device_speaks_above_what_it_had_said():
     making.tell_self(restored, device("B").me, "again", [])
     member = restored.member(device("B").key)
     assert (member.name, member.endpoints) == ("again", ())
-    assert restored.newest_self(device("B").key, device("B").me.sign_key) == 3
+    assert restored.newest_self(device("B").key) == 3
 
 
 # ---- how long it takes ---------------------------------------------------------------------------
