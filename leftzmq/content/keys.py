@@ -37,6 +37,7 @@ class FolderKeys:
         ids of the two kinds are made with different keys
     hello_key: 32 bytes, to prove to one device that the sender holds the secret (Pair)
     page_key: 32 bytes, for news and index pages, whose nonces are random
+    roster_key: 32 bytes, for the parts of a roster, whose nonces are random
     cut_seed: 1 to 2**63 - 1: changes where files are cut, so that the lengths of chunks do not
         identify a known file
     """
@@ -46,6 +47,7 @@ class FolderKeys:
     list_id_key: bytes = field(repr=False)
     seal_key: bytes = field(repr=False)
     page_key: bytes = field(repr=False)
+    roster_key: bytes = field(repr=False)
     hello_key: bytes = field(repr=False)
     cut_seed: int = field(repr=False)
 
@@ -59,6 +61,7 @@ def derive_keys(secret: bytes) -> FolderKeys:
         list_id_key=_derive(secret, "list id", KEY_BYTES),
         seal_key=_derive(secret, "seal", KEY_BYTES),
         page_key=_derive(secret, "page", KEY_BYTES),
+        roster_key=_derive(secret, "roster", KEY_BYTES),
         hello_key=_derive(secret, "hello", KEY_BYTES),
         cut_seed=_seed(_derive(secret, "cut seed", 8)),
     )

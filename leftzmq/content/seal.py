@@ -1,4 +1,4 @@
-"""Boxes: chunks and lists sealed under their id, pages sealed under a random nonce.
+"""Boxes: chunks and lists sealed under their id, pages and the like under a random nonce.
 
 Knows keys, ids and bytes, and libsodium's secretbox (XSalsa20-Poly1305). Must not know what chunks
 belong to or what pages say. A chunk's box is deterministic. The id covers the whole chunk under
@@ -58,7 +58,7 @@ def open_list(keys: FolderKeys, id: bytes, box: bytes | bytearray | memoryview) 
 
 
 def fresh_nonce() -> bytes:
-    """Return 24 random bytes from the OS, for one page."""
+    """Return 24 random bytes from the OS, for one page, row or part of a roster."""
     return os.urandom(NONCE_BYTES)
 
 
@@ -73,6 +73,18 @@ def open_page(keys: FolderKeys, sealed: bytes | bytearray | memoryview) -> bytes
     """Return the plain bytes of a sealed page. Raises Refused (DOES_NOT_OPEN)."""
     view = memoryview(sealed)
     return _open(view[NONCE_BYTES:], bytes(view[:NONCE_BYTES]), keys.page_key, b"")
+
+
+def seal_roster(keys: FolderKeys, plain: bytes, nonce: bytes) -> bytes:
+    """Return a sealed part of a roster: the nonce, then the box. `nonce` must be fresh; it is never
+    used again."""
+    assert len(nonce) == NONCE_BYTES
+    return nonce + crypto_secretbox_easy(plain, nonce, keys.roster_key)
+
+
+def open_roster(keys: FolderKeys, sealed: bytes) -> bytes:
+    """Return the plain bytes of a sealed part of a roster. Raises Refused (DOES_NOT_OPEN)."""
+    return _open(sealed[NONCE_BYTES:], sealed[:NONCE_BYTES], keys.roster_key, b"")
 
 
 def seal_row(key: bytes, plain: bytes, nonce: bytes) -> bytes:

@@ -68,7 +68,7 @@ from leftzmq.sync.peers.membership import Membership
 from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.transport import device_key, platform
 from leftzmq.transport.bus import SHUT_OUT_S, Bus
-from leftzmq.transport.decode import AdminAsk, SealedArrived, read
+from leftzmq.transport.decode import AdminAsk, RosterSealed, SealedArrived, read
 from leftzmq.transport.device_key import DeviceKeyPair
 from leftzmq.transport.door.own_addresses import Reachable, reachable
 from leftzmq.transport.frames import Knocked, Raw, RawFrame
@@ -496,6 +496,8 @@ class Agent:
                 return None
             case SealedArrived():
                 return self._open_page(fact)
+            case RosterSealed():
+                return None  # no folder has a roster yet
             case AdminAsk(asker, "events", fields):
                 after = fields.get("after")
                 reply = self._event_log.reply(after if type(after) is int else 0)

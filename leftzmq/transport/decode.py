@@ -17,7 +17,7 @@ from leftzmq.transport.frames import Knocked, Raw, RawAsk, RawFrame
 from leftzmq.transport.socket_errors import SocketTrouble
 from leftzmq.wire.codec import Socket, check_body, decode
 from leftzmq.wire.local import Scalar, decode_ask
-from leftzmq.wire.messages import Chunks, IndexPage, News
+from leftzmq.wire.messages import Chunks, IndexPage, News, RosterPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,15 @@ class SealedArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class RosterSealed:
+    """A sealed part of the roster of the folder with this tag."""
+
+    link: Link
+    tag: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class AdminAsk:
     """A question at the admin socket. asker: the routing id for the answer."""
 
@@ -39,7 +48,7 @@ class AdminAsk:
     fields: Mapping[str, Scalar]
 
 
-def read(raw: Raw) -> Fact | SealedArrived | AdminAsk | Knocked | SocketTrouble:
+def read(raw: Raw) -> Fact | SealedArrived | RosterSealed | AdminAsk | Knocked | SocketTrouble:
     """Return the fact in what the bus returned. Never raises: a refusal becomes a StrangerRefused.
 
     A body is not copied: it is a view of the frame in which zmq received it.
@@ -60,7 +69,7 @@ def read(raw: Raw) -> Fact | SealedArrived | AdminAsk | Knocked | SocketTrouble:
 
 def arrived(
     link: Link, socket: Socket, head: Buffer, body: Buffer | None
-) -> MessageArrived | ChunksArrived | SealedArrived:
+) -> MessageArrived | ChunksArrived | SealedArrived | RosterSealed:
     """The fact in one message. body: its second frame. Raises Refused."""
     message = decode(head, socket)
     if isinstance(message, Chunks):
@@ -71,4 +80,6 @@ def arrived(
     if isinstance(message, IndexPage | News):
         answer = isinstance(message, IndexPage)
         return SealedArrived(link, message.tag, message.sealed, answer)
+    if isinstance(message, RosterPart):
+        return RosterSealed(link, message.tag, message.sealed)
     return MessageArrived(link, message)

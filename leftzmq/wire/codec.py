@@ -33,6 +33,7 @@ from leftzmq.wire.messages import (
     Open,
     Reading,
     Refusing,
+    RosterPart,
     Welcome,
 )
 from leftzmq.wire.strict import Frame, SizeLimits, head_of, pack, shaped, unpack
@@ -72,7 +73,18 @@ _LIMITS: Final = {
 
 _CARRIES: Final[dict[Socket, frozenset[type[Message]]]] = {
     Socket.CONTROL: frozenset(
-        (Hello, Welcome, Refusing, IndexSince, IndexPage, News, Have, Bye, Reading),
+        (
+            Hello,
+            Welcome,
+            Refusing,
+            IndexSince,
+            IndexPage,
+            News,
+            Have,
+            Bye,
+            RosterPart,
+            Reading,
+        ),
     ),
     Socket.NEWS: frozenset((News,)),
     Socket.BULK: frozenset((Open, Get, Chunks)),

@@ -30,6 +30,7 @@ MAX_ASKS: Final = 1024  # chunks in one get
 MAX_HAVE_BYTES: Final = 48 << 10  # a bit a chunk: files of 100 GB; the start of longer ones
 MAX_CAPABILITIES: Final = 64
 MAX_RANGES: Final = 64  # of versions that users let pass
+MAX_PART_STATEMENTS: Final = 128  # of a roster; one part is one turn of the loop
 NEWS_TOPIC: Final = b"n"
 
 Bytes12 = Annotated[bytes, Meta(min_length=12, max_length=12)]
@@ -53,6 +54,7 @@ class Capability(StrEnum):
 
     HAVE = "have"  # Have: which chunks of a large file have arrived so far
     READING = "reading"  # Reading: the sender has not read all of a folder yet
+    ROSTER = "roster"  # RosterPart: who is in a folder
 
 
 OUR_CAPABILITIES: Final = tuple(Capability)
@@ -154,6 +156,14 @@ class Bye(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=
     reason: ShortText
 
 
+class RosterPart(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=9):
+    """control: statements of a folder's roster, or only its digest; it contains a sealed
+    WireRoster."""
+
+    tag: Bytes16
+    sealed: Sealed
+
+
 class Reading(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=12):
     """control: whether the sender has read the folder since its start.
 
@@ -219,7 +229,9 @@ class Chunks(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, t
     missing: Annotated[list[Bytes32], Meta(max_length=MAX_ASKS)]
 
 
-ControlMessage = Hello | Welcome | Refusing | IndexSince | IndexPage | News | Have | Bye | Reading
+ControlMessage = (
+    Hello | Welcome | Refusing | IndexSince | IndexPage | News | Have | Bye | RosterPart | Reading
+)
 BulkMessage = Open | Get | Chunks
 Message = ControlMessage | BulkMessage
 
@@ -268,3 +280,16 @@ class WirePage(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     whole: bool
     entries: Annotated[list[WireEntry], Meta(max_length=MAX_PAGE_ENTRIES)]
     accepted: Annotated[list[WireRange], Meta(max_length=MAX_RANGES)]
+
+
+class WireRoster(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What lies inside the seal of a part of a roster.
+
+    device: must name the device of the link
+    digest: of the sender's whole roster
+    statements: each as wire/statements writes it; none: only the digest is told
+    """
+
+    device: Bytes32
+    digest: Bytes16
+    statements: Annotated[list[bytes], Meta(max_length=MAX_PART_STATEMENTS)]

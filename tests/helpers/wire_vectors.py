@@ -23,6 +23,7 @@ from leftzmq.wire.messages import (
     Part,
     Reading,
     Refusing,
+    RosterPart,
     Want,
     Welcome,
 )
@@ -89,6 +90,12 @@ GOLDEN: list[tuple[Message, Socket, str]] = [
         Bye("stopping"),
         Socket.CONTROL,
         "9208a873746f7070696e67",
+    ),
+    (
+        RosterPart(TAG, bytes(range(150, 190))),
+        Socket.CONTROL,
+        "9309c410000102030405060708090a0b0c0d0e0fc428969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7"
+        "a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbd",
     ),
     (
         Reading(TAG, 2**32),

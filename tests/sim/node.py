@@ -31,7 +31,7 @@ from leftzmq.sync.node import Node
 from leftzmq.sync.peers.greeting import OurSide, Peers
 from leftzmq.sync.peers.membership import Membership
 from leftzmq.sync.peers.peer_state import Peer
-from leftzmq.transport.decode import SealedArrived, arrived
+from leftzmq.transport.decode import RosterSealed, SealedArrived, arrived
 from leftzmq.tree.version import Life, make_life
 from leftzmq.wire import page as pages
 from leftzmq.wire.codec import Socket, encode
@@ -261,7 +261,7 @@ def arrival(receiver: Device, came: Link, message: Message, body: object) -> Fac
     fact = arrived(came, socket, frame, None if body is None else bytes(body))  # type: ignore[call-overload]
     if isinstance(fact, SealedArrived):
         return receiver.folder.opened(came, fact.sealed, fact.answer)
-    return fact
+    return None if isinstance(fact, RosterSealed) else fact
 
 
 def heads_in(sender: Device, to: DeviceKey, message: Message) -> list[int]:

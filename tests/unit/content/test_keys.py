@@ -23,6 +23,7 @@ def test_golden_keys() -> None:
         "list_id_key": "d8453adfd4d068b17fc21adba2adc42dd0502a752e559bdf6c43db65393c7b0a",
         "seal_key": "d15272e7c8f1f1b607e357e48de79bdc4669e7fff57563454d1a20c27e9270e6",
         "page_key": "6218f74af098451e195ce5ee96dd89f837a0e1ca400069b7431f1825e95f22e8",
+        "roster_key": "948b316562f357286369aacbd35ce46cc6577c04ff8b86c62e800183af38c0f8",
         "hello_key": "2934eb7661a73cacbaabf0334f25431f47116181c3eb7f6f505c06c6b8bc9538",
     }
     assert KEYS.cut_seed == 577220043082730789
@@ -38,6 +39,7 @@ def test_the_contexts_are_those_of_the_protocol() -> None:
     assert derived("list id", 32) == KEYS.list_id_key
     assert derived("seal", 32) == KEYS.seal_key
     assert derived("page", 32) == KEYS.page_key
+    assert derived("roster", 32) == KEYS.roster_key
     assert derived("hello", 32) == KEYS.hello_key
     assert int.from_bytes(derived("cut seed", 8), "big") >> 1 == KEYS.cut_seed
 

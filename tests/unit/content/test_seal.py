@@ -18,9 +18,11 @@ from leftzmq.content.seal import (
     open_chunk,
     open_list,
     open_page,
+    open_roster,
     seal_chunk,
     seal_list,
     seal_page,
+    seal_roster,
 )
 from leftzmq.content.zeros import trimmed
 from leftzmq.errors import Refusal, Refused
@@ -59,6 +61,14 @@ def test_a_golden_page() -> None:
     sealed = seal_page(KEYS, b"news", NONCE)
     assert sealed.hex() == NONCE.hex() + "9cad43d7216195a6a1b6dc4d77af03084757361a"
     assert SecretBox(KEYS.page_key).decrypt(sealed) == b"news"
+
+
+def test_a_golden_part_of_a_roster() -> None:
+    sealed = seal_roster(KEYS, b"roster", NONCE)
+    assert sealed.hex() == NONCE.hex() + "dc5ae3775ffc2b796919ca2e8f34217a2ac67d0808fa"
+    assert open_roster(KEYS, sealed) == b"roster"
+    assert refusal(lambda: open_roster(OTHER, sealed)) is Refusal.DOES_NOT_OPEN
+    assert refusal(lambda: open_page(KEYS, sealed)) is Refusal.DOES_NOT_OPEN
 
 
 @settings(max_examples=40, deadline=None)

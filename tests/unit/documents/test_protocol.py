@@ -44,8 +44,8 @@ def test_every_row_stands_there_in_its_order(struct: type) -> None:
     assert f"`[{', '.join(struct.__struct_fields__)}]`" in TEXT  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("struct", [messages.WirePage, messages.WireEntry])
-def test_pages_and_entries_stand_there_in_their_order(struct: type) -> None:
+@pytest.mark.parametrize("struct", [messages.WirePage, messages.WireEntry, messages.WireRoster])
+def test_what_lies_inside_a_seal_stands_there_in_its_order(struct: type) -> None:
     assert f"`[{', '.join(struct.__struct_fields__)}]`" in TEXT  # type: ignore[attr-defined]
 
 

@@ -19,13 +19,13 @@ from leftzmq.sync.facts import (
     Subscribed,
 )
 from leftzmq.sync.link import Link, Way
-from leftzmq.transport.decode import AdminAsk, SealedArrived, read
+from leftzmq.transport.decode import AdminAsk, RosterSealed, SealedArrived, read
 from leftzmq.transport.frames import RawFrame
 from leftzmq.transport.server_sockets import Listening
 from leftzmq.transport.socket_errors import SocketTrouble
 from leftzmq.transport.socket_options import BULK_HWM
 from leftzmq.wire.local import Event, EventKind, decode_event, encode_ask, encode_event
-from leftzmq.wire.messages import VERSION, Bye, Chunks, Get, IndexPage, News, Open, Part
+from leftzmq.wire.messages import VERSION, Bye, Chunks, Get, IndexPage, News, Open, Part, RosterPart
 from tests.helpers.buses import Side, during, sides, until
 
 TAG = bytes(16)
@@ -76,6 +76,17 @@ def test_sealed_pages_stay_sealed_until_somebody_has_the_key(tmp_path):
         a.bus.send(link, News(TAG, SEALED))
         until(lambda: len(facts(b, SealedArrived)) == 2, a, b)
         assert [fact.answer for fact in facts(b, SealedArrived)] == [True, False]
+
+
+def test_a_part_of_a_roster_stays_sealed_both_ways(tmp_path):
+    with sides(tmp_path, 2) as (a, b):
+        a.bus.send(connect(a, b), RosterPart(TAG, SEALED))
+        until(lambda: facts(b, RosterSealed), a, b)
+        (asked,) = facts(b, RosterSealed)
+        assert asked.link.device == a.device and asked.link.way is Way.CAME
+        b.bus.send(asked.link, RosterPart(TAG, SEALED))
+        until(lambda: facts(a, RosterSealed), a, b)
+        assert facts(a, RosterSealed) == [RosterSealed(Link(b.device, Way.DIALED), TAG, SEALED)]
 
 
 def test_news_reaches_the_subscriber_and_is_known_to_be_from_its_maker(tmp_path):

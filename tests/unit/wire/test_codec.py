@@ -30,6 +30,7 @@ from leftzmq.wire.messages import (
     Open,
     Part,
     Refusing,
+    RosterPart,
     Want,
     Welcome,
 )
@@ -68,7 +69,7 @@ def test_a_message_is_taken_on_its_sockets_alone(
     message: Message, socket: Socket, frame: bytes
 ) -> None:
     at_home = {
-        Socket.CONTROL: {1, 2, 3, 4, 5, 6, 7, 8, 12},
+        Socket.CONTROL: {1, 2, 3, 4, 5, 6, 7, 8, 9, 12},
         Socket.NEWS: {6},
         Socket.BULK: {16, 17, 18},
     }
@@ -109,7 +110,7 @@ def test_wrong_socket_names_message_and_socket() -> None:
     assert refusal(encode(News(TAG, bytes(40_000))), Socket.BULK) is Refusal.WRONG_SOCKET
 
 
-@pytest.mark.parametrize("tag", [0, 9, 15, 19, 127, 2**64 - 1, -1])
+@pytest.mark.parametrize("tag", [0, 10, 11, 15, 19, 127, 2**64 - 1, -1])
 def test_unknown_tag(tag: int) -> None:
     assert control(tag, 1) is Refusal.UNKNOWN_MESSAGE
 
@@ -142,6 +143,8 @@ def test_lengths_of_ids_and_texts() -> None:
     assert control(4, TAG, LIFE[:-1], 1) is Refusal.WRONG_SHAPE
     assert control(5, TAG, bytes(39)) is Refusal.WRONG_SHAPE
     assert control(8, "x" * 257) is Refusal.WRONG_SHAPE
+    assert control(9, TAG, bytes(39)) is Refusal.WRONG_SHAPE
+    assert control(9, TAG[:-1], bytes(40)) is Refusal.WRONG_SHAPE
     assert control(1, VERSION, "a", [[TAG, bytes(79)]]) is Refusal.WRONG_SHAPE
     assert control(1, VERSION, "a", [[TAG[1:], bytes(80)]]) is Refusal.WRONG_SHAPE
     assert refusal(msgpack.packb([17, 0, TAG, [], [[ID, []]]]), Socket.BULK) is Refusal.WRONG_SHAPE
@@ -214,6 +217,7 @@ def test_the_largest_messages_fit_their_sockets() -> None:
         (IndexPage(TAG, bytes(MAX_SEALED_BYTES)), Socket.CONTROL),
         (News(TAG, bytes(MAX_SEALED_BYTES)), Socket.NEWS),
         (Have(TAG, ID, bytes(48 << 10)), Socket.CONTROL),
+        (RosterPart(TAG, bytes(MAX_SEALED_BYTES)), Socket.CONTROL),
         (Get(2**32 - 1, TAG, [], [Want(ID, asks)] * MAX_ASKS), Socket.BULK),
         (Get(2**32 - 1, TAG, [ID] * MAX_ASKS, []), Socket.BULK),
         (Get(2**32 - 1, TAG, [], [Want(ID, asks * MAX_ASKS)]), Socket.BULK),

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from leftzmq.content.keys import derive_keys
 from leftzmq.errors import Refusal
 from leftzmq.sync.actions import Send
 from leftzmq.sync.exchange.rate_limits import NEWS, PAGES, RATE_OF, RateLimits
 from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.peers.roster.roster import MAX_STATEMENTS
 from leftzmq.wire.codec import encode, kind_of
 from leftzmq.wire.messages import (
+    MAX_FOLDERS,
     VERSION,
     Ask,
     Bye,
@@ -27,9 +30,12 @@ from leftzmq.wire.messages import (
     Part,
     Reading,
     Refusing,
+    RosterPart,
     Want,
     Welcome,
 )
+from leftzmq.wire.roster_part import RosterSaid, parts, seal
+from leftzmq.wire.statements import MAX_KEEP, Removal, with_signature
 from tests.helpers.mesh import Mesh
 from tests.sim.besieged import besieged, go_on
 
@@ -45,6 +51,7 @@ EACH: list[Message] = [
     IndexPage(TAG, bytes(40)),
     News(TAG, bytes(40)),
     Have(TAG, ID, b"\1"),
+    RosterPart(TAG, bytes(40)),
     Reading(TAG, 0),
     Get(1, TAG, [ID], []),
     Chunks(1, TAG, [Part(ID, 5)], []),
@@ -83,6 +90,16 @@ def test_a_long_message_counts_for_each_step_that_it_begins() -> None:
     while rate_limits.admit(M, frame, 1.0) is None:
         count += 1
     assert count == int(NEWS.burst) // 16
+
+
+def test_the_longest_roster_passes_at_once_after_a_greeting_about_each_folder() -> None:
+    keys, rate_limits = derive_keys(bytes(32)), RateLimits([M])
+    ids = [bytes([n]) * 16 for n in range(MAX_KEEP)]
+    longest = with_signature(keys.tag, Removal(TAG, ID, ids, 2**53), bytes(64))
+    digests = [RosterSaid(TAG)] * (4 * MAX_FOLDERS)
+    for said in [*digests, *parts(TAG, [longest] * MAX_STATEMENTS)]:
+        frame = encode(RosterPart(keys.tag, seal(said, keys, M, bytes(24))))
+        assert rate_limits.admit(M, frame, 1.0) is None
 
 
 def test_answers_that_we_asked_for_are_let_through() -> None:
