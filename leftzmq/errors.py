@@ -157,6 +157,26 @@ class IndexFailed(LeftError):
         super().__init__(f"{fault.value}: {said}", file, fault.answer)
 
 
+_NOT_KEPT = {
+    IndexFault.FULL: ("no room for rosters: the disk of the state directory is full", "make room"),
+    IndexFault.IO: ("rosters cannot be written", "look at the disk"),
+    IndexFault.LOCKED: ("another program keeps the rosters locked", "end that program"),
+    IndexFault.CORRUPT: (
+        "the rosters are damaged",
+        "stop the agent, and put back a copy of the file",
+    ),
+}
+
+
+class RosterNotKept(LeftError):
+    """Who is in a folder could not be written down: nothing of it was. fault: of SQLite, as for an
+    index. said: the system's own words."""
+
+    def __init__(self, fault: IndexFault, said: str, file: str) -> None:
+        what, do = _NOT_KEPT[fault]
+        super().__init__(f"{what}: {said}", file, do)
+
+
 class OurMistake(LeftError):
     """A bug of ours ends the agent. trace: where in our code, for those who look for it."""
 

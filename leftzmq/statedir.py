@@ -8,6 +8,7 @@ them (keys, rows), nor sockets: the ipc endpoints are text here.
       device.key        made by transport
       HASH.sqlite       the index of one folder, made by index
       pairing.json      what invitations brought: devices, folders, open invitations
+      rosters.db        who is in the folders: signed statements, made by pairing
       HASH.secret       the secret of a folder that was shared or joined by a command
       ports.json        the bulk and news ports that were free last time
       flight-TIME.log   what happened before a mistake of ours, for a report; the last few
@@ -109,6 +110,11 @@ class StateDir:
     @property
     def device_key_file(self) -> Path:
         return device_key_file(self.path)
+
+    @property
+    def rosters_file(self) -> Path:
+        """Return the SQLite file of the rosters of all folders."""
+        return self.path / "rosters.db"
 
     def index_file(self, folder_id: str) -> Path:
         """Return the SQLite file of a folder. Its name is a hash, because an id may contain

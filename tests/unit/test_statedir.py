@@ -187,6 +187,7 @@ def test_the_index_of_a_folder_has_one_name_whatever_its_id(tmp_path: Path) -> N
         assert state.index_file("share") == tmp_path / "2a5065d4d4f1dc0d.sqlite"
         assert state.index_file("../../etc").parent == tmp_path
         assert state.device_key_file == tmp_path / "device.key"
+        assert state.rosters_file == tmp_path / "rosters.db"
 
 
 def test_ports_are_remembered(tmp_path: Path) -> None:
