@@ -38,6 +38,7 @@ from leftzmq.content.noise import is_noise
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.share import Share
 from leftzmq.index.store import Store
+from leftzmq.pairing.roster_store import RosterStore
 from leftzmq.runtime.opening import begin_life
 from leftzmq.sync import actions
 from leftzmq.sync.facts import Fact, Started, TimePassed
@@ -46,6 +47,9 @@ from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.node import Node
 from leftzmq.sync.peers.greeting import OurSide, Peers
 from leftzmq.sync.peers.membership import Membership
+from leftzmq.sync.peers.roster.exchange import RosterExchange
+from leftzmq.sync.peers.roster.making import Signatory
+from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.loss import loses
 from leftzmq.tree.version import Life, make_life
@@ -65,7 +69,12 @@ class Lone:
         self.store = Store(state / "index.db")
         self.runner = JobRunner(lambda: self.wall_ns)
         folders: dict[str, Folder] = {}
-        peers = Peers(OurSide("bench", 1, 2), [], Membership(key, folders, fresh_nonce))
+        store = RosterStore.open(state / "rosters.db")
+        rosters = Rosters(
+            Signatory(key, lambda message: b""), "bench", store, time.time, os.urandom
+        )
+        membership = Membership(key, folders, fresh_nonce, rosters.excludes)
+        peers = Peers(OurSide("bench", 1, 2), [], membership)
         self.folder = folders[NAME] = Folder(NAME, keys, key, self.store, peers)
 
         def open_share(token: bytes | None) -> Share:
@@ -76,7 +85,8 @@ class Lone:
 
         _, context = begin_life(self.folder, key, open_share, None, life)
         self.runner.add(context)
-        self.node = Node(folders, peers, {"name": "", "key": "", "keyless": []})
+        exchange = RosterExchange(rosters, peers, *2 * [lambda device: False])
+        self.node = Node(folders, peers, exchange, {"name": "", "key": "", "keyless": []})
         self.queue: deque[Fact] = deque((Started(),))
 
     @property

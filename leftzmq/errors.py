@@ -89,11 +89,12 @@ class StopCause(Enum):
     INDEX_BROKEN = "index broken"  # until a user does something about it
     OPENING = "opening"  # it was added a moment ago
     REMOVED = "removed"  # its user took it off this device
+    PUT_OUT = "put out"  # another member removed this device from it
 
     @property
     def can_pass(self) -> bool:
         """Whether the folder is checked again while the agent runs."""
-        return self not in (StopCause.INDEX_BROKEN, StopCause.REMOVED)
+        return self not in (StopCause.INDEX_BROKEN, StopCause.REMOVED, StopCause.PUT_OUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +310,7 @@ class NotAdmittedReason(Enum):
     EXPIRED = "the invitation is over: its time has run out"
     USED_UP = "the invitation was used already"
     CANCELLED = "the invitation was cancelled"
+    REMOVED = "this device was removed from the folder after the invitation was made"
     ASKING = "a person is being asked there: come again in 2 s"
     FOLDER_FULL = "the folder has as many members as it can have"
     ALREADY_A_MEMBER = "this device is a member of the folder already"

@@ -80,6 +80,8 @@ class Invitation:
     uses: how many devices may come in by it
     opened: unix seconds
     host: as which its user named this machine; "": by its own addresses
+    known: the number of what was said last in the folder's roster when the invitation was made: it
+        lifts removals up to that one, and none that came later
     """
 
     mark: bytes = field(repr=False)
@@ -90,6 +92,7 @@ class Invitation:
     used_by: tuple[Use, ...] = ()
     state: InvitationState = InvitationState.OPEN
     host: str = ""
+    known: int = 0
 
     @property
     def uses_left(self) -> int:
@@ -156,13 +159,14 @@ class Invitations:
         uses: int,
         ttl_s: float,
         host: str,
+        known: int,
         wall: float,
         now: float,
     ) -> Invitation:
         """Open an invitation. Of MOST_OPEN that are open none may be left out: ask `is_full`
         before."""
         assert not self.is_full and 1 <= uses <= MOST_USES and 0 < ttl_s <= MOST_TTL_S
-        one = Invitation(token_mark(token), folder, uses, wall, ttl_s, host=host)
+        one = Invitation(token_mark(token), folder, uses, wall, ttl_s, host=host, known=known)
         self._all[one.mark], self._ends[one.mark] = one, now + ttl_s
         return one
 

@@ -10,7 +10,7 @@ writes the file, nor when.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, Final
 from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig, PeerConfig
 from leftzmq.config.checks import check_share
 from leftzmq.config.values import MAX_FOLDERS
+from leftzmq.content.key_text import key_beginning
 from leftzmq.errors import ConfigError
 from leftzmq.pairing.invitations import Invitation, InvitationState, Use
 
@@ -35,6 +36,7 @@ class Origin(Enum):
     INVITED = "invited by this device"
     JOINED = "by an invitation"
     SHARED = "leftzmq share"
+    MEMBER = "a member of a folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,32 @@ class LearntFolder:
     path: Path
     origin: Origin
     since: float
+
+
+@dataclass(frozen=True, slots=True)
+class ListedMember:
+    """A device that the rosters of our folders name. addresses: as it says; name: a label."""
+
+    key: bytes
+    name: str
+    addresses: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FromRosters:
+    """What the rosters of our folders say of other devices.
+
+    members: those that are in a folder; shut_out: keys of those that were removed, and are in none:
+        they are listed no more, whoever invited them
+    names: how devices were called so far, by key: members keep these names while the agent runs
+    """
+
+    members: tuple[ListedMember, ...] = ()
+    shut_out: frozenset[bytes] = frozenset()
+    names: Mapping[bytes, str] = field(default_factory=dict)
+
+
+NO_ROSTERS: Final = FromRosters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +148,7 @@ def merged(
     config: Config,
     learnt: Learnt,
     secret_file: Callable[[str], Path],
+    rosters: FromRosters = NO_ROSTERS,
 ) -> Config:
     """Return the config together with what was learnt. What a person wrote wins: a device that is a
     [[peer]], or a folder that is a [[folder]], is taken from peer.toml.
@@ -127,16 +156,28 @@ def merged(
     secret_file: returns the file of a folder's secret.
     Raises ConfigError if a share that was learnt lies in a place that is none for it now.
     """
-    written = {peer.key for peer in config.peers}
-    names = {peer.name for peer in config.peers} | {config.device.name}
     peers = list(config.peers)
-    for device in learnt.devices:
-        if device.key in written:
+    known = {peer.key for peer in peers}
+    taken = {peer.name for peer in peers} | {config.device.name}
+    says = {member.key: member.addresses for member in rosters.members}
+    listed = [
+        ListedMember(one.key, one.name, (*one.addresses, *says.get(one.key, ())))
+        for one in learnt.devices
+        if one.key not in rosters.shut_out
+    ]
+    here = {one.key for one in learnt.devices}
+    listed += [
+        replace(one, name=rosters.names.get(one.key, one.name or key_beginning(one.key)))
+        for one in rosters.members
+        if one.key not in here
+    ]
+    for device in listed:
+        if device.key in known:
             continue
-        name = free_name(device.name, names)
-        names.add(name)
-        first = next(iter(device.addresses), None)
-        peers.append(PeerConfig(name, first, device.key, device.addresses[1:]))
+        name = free_name(device.name, taken)
+        taken.add(name)
+        addresses = tuple(dict.fromkeys(device.addresses))
+        peers.append(PeerConfig(name, next(iter(addresses), None), device.key, addresses[1:]))
     ids = {folder.id for folder in config.folders}
     found = replace(config, peers=tuple(peers[:MAX_PEERS]))
     for folder in learnt.folders:
@@ -184,6 +225,7 @@ def text_of(learnt: Learnt) -> str:
                 "used_by": [{"device": use.device.hex(), "name": use.name} for use in one.used_by],
                 "state": one.state.name,
                 "host": one.host,
+                "known": one.known,
             }
             for one in learnt.invitations
         ],
@@ -240,6 +282,7 @@ def _invitation(one: Any) -> Invitation:
         tuple(_uses(one["used_by"])),
         InvitationState[one["state"]],
         _text(one["host"]) if one["host"] else "",
+        int(one.get("known", 0)),
     )
 
 

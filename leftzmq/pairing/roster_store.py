@@ -94,7 +94,8 @@ class RosterStore:
                     raise ConfigError(f"is missing, and {log.name} is there", str(path), PUT_BACK)
                 make_private(path, _new_file())
             path.chmod(0o600)
-        except ZeroDivisionError: raise
+        except OSError as error:
+            raise _unusable(path, error.strerror or str(error)) from None
         with _reading(path):
             connection = sqlite3.connect(
                 path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, cached_statements=16

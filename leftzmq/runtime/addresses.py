@@ -29,6 +29,13 @@ class Addresses:
         self._left_at[device] = -math.inf
         return next(iter(self._all[device]), None)
 
+    def more(self, device: DeviceKey, addresses: tuple[Endpoint, ...]) -> None:
+        """The device has other addresses beside its first. It is dialed where it is dialed now, if
+        that is still one of them."""
+        before = self._all.get(device, ())
+        stays = [one for one in before[:1] if one in addresses]
+        self._all[device] = tuple(dict.fromkeys((*stays, *addresses)))
+
     def forget(self, device: DeviceKey) -> None:
         self._all.pop(device, None)
         self._left_at.pop(device, None)

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 import sys
 import time
 import traceback
-from contextlib import ExitStack
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Protocol
 
-from leftzmq.config import Config, FolderConfig, PeerConfig, load, nobody_has_our_key
+from leftzmq.config import Config, Endpoint, FolderConfig, PeerConfig, load, nobody_has_our_key
 from leftzmq.content.cut import require_compiled
+from leftzmq.content.keys import derive_keys
 from leftzmq.content.memory import resident_bytes, trim, tune_malloc
 from leftzmq.content.seal import fresh_nonce
+from leftzmq.content.signing import sign
 from leftzmq.disk.fs.real import missing_calls
 from leftzmq.errors import (
     BEGIN_ONE,
@@ -29,22 +34,31 @@ from leftzmq.errors import (
     OurMistake,
     PortTaken,
     Refusal,
+    Refused,
     Stop,
     StopCause,
     flight_kept,
     flight_lost,
 )
-from leftzmq.pairing.learnt import DoorKept, Learnt, merged
+from leftzmq.pairing.learnt import (
+    DoorKept,
+    FromRosters,
+    Learnt,
+    ListedMember,
+    Origin,
+    merged,
+)
+from leftzmq.pairing.roster_store import RosterStore
 from leftzmq.runtime.addresses import Addresses
 from leftzmq.runtime.config_changes import changes
 from leftzmq.runtime.event_log import EventLog
 from leftzmq.runtime.flight_recorder import FlightRecorder
 from leftzmq.runtime.loop import Loop
-from leftzmq.runtime.opening import Opening, Openings
+from leftzmq.runtime.opening import Opened, Opening, Openings
 from leftzmq.runtime.pairing_desk import PairingDesk, load_learnt
 from leftzmq.runtime.wake import Wake
 from leftzmq.runtime.watch_inbox import WatchInbox
-from leftzmq.statedir import StateDir, ipc_endpoints
+from leftzmq.statedir import StateDir, ipc_endpoints, read_secret
 from leftzmq.sync import actions
 from leftzmq.sync.facts import (
     Asked,
@@ -55,8 +69,11 @@ from leftzmq.sync.facts import (
     FolderBegun,
     FolderStopped,
     LinkClosed,
+    OurAddressesFound,
     PeerListed,
     PeerUnlisted,
+    RosterArrived,
+    RosterGrew,
     Started,
     StrangerRefused,
 )
@@ -66,6 +83,9 @@ from leftzmq.sync.node import Node
 from leftzmq.sync.peers.greeting import OurSide, Peers
 from leftzmq.sync.peers.membership import Membership
 from leftzmq.sync.peers.peer_state import Peer
+from leftzmq.sync.peers.roster.exchange import RosterExchange
+from leftzmq.sync.peers.roster.making import Signatory
+from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.transport import device_key, platform
 from leftzmq.transport.bus import SHUT_OUT_S, Bus
 from leftzmq.transport.decode import AdminAsk, RosterSealed, SealedArrived, read
@@ -75,10 +95,12 @@ from leftzmq.transport.frames import Knocked, Raw, RawFrame
 from leftzmq.transport.server_sockets import Listening
 from leftzmq.transport.socket_errors import SocketTrouble
 from leftzmq.wire import page as pages
+from leftzmq.wire import roster_part
 from leftzmq.wire.codec import Socket
 from leftzmq.wire.door import Admitted, NotAdmitted
 from leftzmq.wire.local import Event, EventKind, encode_event, encode_reply
-from leftzmq.wire.messages import VERSION, Bye, News, Refusing
+from leftzmq.wire.messages import VERSION, Bye, News, Refusing, RosterPart
+from leftzmq.wire.roster_part import RosterSaid
 from leftzmq.work.runner import JobRunner
 from leftzmq.work.threads import Workers, broke_at
 
@@ -90,7 +112,7 @@ MEMORY_CEILING_BYTES: Final = 1 << 30
 """A paired device can make libzmq hold more memory than any option limits (docs/design.md, "Who may
 talk, and what a stranger can do"). Above this the server sockets are bound anew, which frees that
 memory."""
-MEMORY_CHECK_S: Final = 10.0
+LOOK_PERIOD_S: Final = 10.0
 SWITCH_INTERVAL_S: Final = 0.0005
 """A worker that returns from a system call waits so long until the loop hands over the GIL. With
 Python's 5 ms, staging 10,000 small files is mostly waiting."""
@@ -124,7 +146,7 @@ class Agent:
     """One agent: open() makes it ready, run() serves until stop() is called, from any thread."""
 
     def __init__(self, config: Config, log: AgentLog, adopt: frozenset[str] = frozenset()) -> None:
-        self._written, self._log, self._adopt = config, log, adopt
+        self.written, self._log, self._adopt = config, log, adopt  # peer.toml
         self.config = config  # peer.toml, and what was learnt
         self._stopping = False
         self._opened = ExitStack()
@@ -132,12 +154,13 @@ class Agent:
         self._addresses = Addresses()
         self._event_log = EventLog(time.time())
         self._flight_recorder = FlightRecorder()
-        self._next_memory_check = 0.0
         self._wake = Wake()  # a signal may arrive before everything else
         self._noticed: set[str] = set()
         self._peers_are_due = False
         self._next_read = 0.0
         self._door_until = self._door_again_at = math.inf
+        self._next_look = 0.0
+        self._our_addresses: tuple[str, ...] = ()
         self._silent_until: dict[str, float] = {}
 
     # -- building ----------------------------------------------------------------------------------
@@ -145,7 +168,7 @@ class Agent:
     def open(self) -> None:
         """Do everything up to `ready`: test the gate, bind the sockets, open and watch the
         shares."""
-        platform.require(len(self._written.peers))
+        platform.require(len(self.written.peers))
         require_compiled()
         tune_malloc()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -156,10 +179,19 @@ class Agent:
         self._keys = device_key.load_or_make(self._state.device_key_file)
         self.device = self._keys.public
         learnt = load_learnt(self._state)
-        self.config = self._merged(self._written, learnt)
-        self._pairing = PairingDesk(
-            self, self._state, self.device, learnt, time.monotonic, time.time
+        store = RosterStore.open(self._state.rosters_file)
+        self._opened.callback(store.close)
+        us, name = (
+            Signatory(self.device, partial(sign, self._keys.secret)),
+            self.written.device.name,
         )
+        self._rosters = Rosters(us, name, store, time.time, os.urandom)
+        for folder in merged(self.written, learnt, self._state.secret_file).folders:
+            self._take_up_roster(folder)
+        self._pairing = PairingDesk(
+            self, self._state, self.device, learnt, self._rosters, time.monotonic, time.time
+        )
+        self.config = self._merged(self.written, learnt)
         self._peers = [
             Peer(DeviceKey(key), peer.name, peer.address is not None, device_key.public_text(key))
             for peer in self.config.peers
@@ -190,6 +222,12 @@ class Agent:
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
 
+    def _take_up_roster(self, folder: FolderConfig) -> None:
+        """Take up what is kept of a folder's members. Of a folder without a secret nothing is: it
+        is new, and follows when it is open."""
+        with suppress(FileNotFoundError):
+            self._rosters.add_folder(folder.id, derive_keys(read_secret(folder.secret)).tag)
+
     def _open_bus(self) -> None:
         device = self.config.device
         listening = Listening(device.listen, device.bulk, device.news, self._state.load_ports())
@@ -202,7 +240,8 @@ class Agent:
 
     def _open_folders(self) -> None:
         us = OurSide(self.config.device.name, self.bus.ports.bulk, self.bus.ports.news)
-        peers = Peers(us, self._peers, Membership(self.device, self._folders, fresh_nonce))
+        membership = Membership(self.device, self._folders, fresh_nonce, self._rosters.excludes)
+        peers = Peers(us, self._peers, membership)
         opening = Opening(self._state, self.device, self._listed, peers, self._watch_inbox.reporter)
         self._openings = Openings(opening, self.config.folders)
         self._opened.callback(self._openings.close)
@@ -210,8 +249,10 @@ class Agent:
         if not self.config.folders:
             self._say("", f"{NO_FOLDER}: {BEGIN_ONE}")
         for config in self.config.folders:
-            opened = self._openings.start(config.id, adopting=config.id in self._adopt)
+            opened = self._opened_at_start(config)
             self._folders[config.id] = opened.folder
+            if config.id not in self._rosters.folders:
+                self._rosters.add_folder(config.id, opened.folder.tag)
             if opened.context is not None:
                 self._runner.add(opened.context)
                 self._say(config.id, *opened.context.lacks)
@@ -223,7 +264,27 @@ class Agent:
             "key": device_key.public_text(self.device),
             "keyless": self._keyless,
         }
-        self._hub = Node(self._folders, peers, about)
+        self._exchange = RosterExchange(self._rosters, peers, self._is_vouched, self._may_found)
+        self._hub = Node(self._folders, peers, self._exchange, about)
+
+    def _opened_at_start(self, config: FolderConfig) -> Opened:
+        stop = self._rosters.put_out(config.id) if config.id in self._rosters.folders else None
+        if stop is None:
+            return self._openings.start(config.id, adopting=config.id in self._adopt)
+        opened = self._openings.add(config)
+        opened.folder.stopped = stop
+        return opened
+
+    def _is_vouched(self, device: DeviceKey) -> bool:
+        """Whether a person here wrote this device into peer.toml, let it in by an invitation, or
+        joined by one of its."""
+        return self._may_found(device) or self._pairing.learnt.device(device) is not None
+
+    def _may_found(self, device: DeviceKey) -> bool:
+        """The same, but for those who were let in here: perhaps they may only read."""
+        learnt = self._pairing.learnt.device(device)
+        joined = learnt is not None and learnt.origin is Origin.JOINED
+        return joined or any(peer.key == device for peer in self.written.peers)
 
     @property
     def node(self) -> Node:
@@ -258,7 +319,7 @@ class Agent:
             if time.monotonic() >= self._door_again_at:
                 self._open_door_again()
             self._log.tick(time.monotonic())
-            self._check_memory()
+            self._look_around()
 
     def _with_flight(self, what: str, trace: str) -> OurMistake:
         """Write what happened last to the state directory. Return the mistake with what the user is
@@ -339,20 +400,23 @@ class Agent:
         """Takes over what changed in peer.toml. A file that is wrong changes nothing."""
         self._peers_are_due, self._next_read = False, time.monotonic() + NOTICED_S
         try:
-            written = load(self.config.file)
-            if self._written.folders and not written.folders:
+            before, written = self.config, load(self.config.file)
+            if self.written.folders and not written.folders:
                 # It may be half of a file that is being written.
                 do = "start the agent again if that is meant"
                 raise ConfigError("has no [[folder]] any more", str(written.file), do)
             self._use(written, self._pairing.learnt)
+            if self.config == before:
+                nothing = {"added": "", "removed": "", "moved": ""}
+                self._tell(actions.Tell(EventKind.PEER_LIST, dict(nothing)))
         except LeftError as error:
             self._say("", f"the peers stay as they are: {error}")
 
     def check_learnt(self, learnt: Learnt) -> None:
-        self._merged(self._written, learnt)
+        self._merged(self.written, learnt)
 
     def use_learnt(self, learnt: Learnt) -> None:
-        self._use(self._written, learnt)
+        self._use(self.written, learnt)
 
     def _use(self, written: Config, learnt: Learnt) -> None:
         """List, dial and open what is new in peer.toml or was learnt. Raises LeftError; then all is
@@ -361,32 +425,38 @@ class Agent:
         found = changes(self.config, config)
         # What a person wrote may be an edit that is not finished: such a folder runs on until then,
         # and none comes that may have its share or its secret.
-        held = tuple(id for id in found.gone if any(id == one.id for one in self._written.folders))
+        held = tuple(id for id in found.gone if any(id == one.id for one in self.written.folders))
         gone = tuple(id for id in found.gone if id not in held)
         come = () if held else found.folders
         late = tuple(one.id for one in found.folders if one not in come)
         for peer in found.removed:
             self._unlist(_key_of(peer))
+        first = {peer.key: peer.address for peer in self.config.peers}
+        moved = tuple(peer for peer in found.moved if peer.address != first[peer.key])
         for peer in found.moved:
             key = _key_of(peer)
-            self.bus.undial(key)
-            dialed = Link(key, Way.DIALED)
-            self._handle(LinkClosed(dialed, "it has another address now"))
-        self._written = written
+            if peer in moved:
+                self.bus.undial(key)
+                dialed = Link(key, Way.DIALED)
+                self._handle(LinkClosed(dialed, "it has another address now"))
+            elif peer.address:
+                self._addresses.more(key, (peer.address, *peer.more))
+        self.written = written
         self._keyless[:] = [peer.name for peer in config.peers if not peer.key]
         stay = (folder for folder in self.config.folders if folder.id not in gone)
         folders = (*stay, *come)
         self.config = replace(self.config, peers=config.peers, folders=folders)
-        for peer in (*found.moved, *found.added):
+        for peer in (*moved, *found.added):
             self._list(peer)
         names = {
             "added": ", ".join(peer.name for peer in found.added),
             "removed": ", ".join(peer.name for peer in found.removed),
-            "moved": ", ".join(peer.name for peer in found.moved),
+            "moved": ", ".join(peer.name for peer in moved),
         }
-        if any(names.values()) or not (come or gone or late):
+        if any(names.values()):
             self._tell(actions.Tell(EventKind.PEER_LIST, dict(names)))
         for id in gone:
+            self._rosters.remove_folder(id)
             self._handle(FolderStopped(id, Stop(StopCause.REMOVED, TAKEN_OFF)))
         for folder in come:
             self._add_folder(folder)
@@ -395,10 +465,26 @@ class Agent:
 
     def _merged(self, written: Config, learnt: Learnt) -> Config:
         """Return peer.toml with what was learnt. Raises LeftError."""
-        config = merged(written, learnt, self._state.secret_file)
+        config = merged(written, learnt, self._state.secret_file, self._from_rosters())
         nobody_has_our_key(config, self.device)
         platform.require(len(config.peers))
         return config
+
+    def _from_rosters(self) -> FromRosters:
+        """What the rosters say of other devices. Before the agent is open, none is leaving."""
+        who: RosterExchange | Rosters = self._rosters if self._hub is None else self._exchange
+        return FromRosters(
+            tuple(
+                ListedMember(
+                    one.device,
+                    one.name,
+                    tuple(Endpoint.parse(text, "a roster") for text in one.endpoints),
+                )
+                for one in who.members()
+            ),
+            who.shut_out(),
+            {peer.key: peer.name for peer in self.config.peers if peer.key},
+        )
 
     def _add_folder(self, config: FolderConfig) -> None:
         """The folder is opened soon, by a worker."""
@@ -407,7 +493,8 @@ class Agent:
         except LeftError as error:
             self._say(config.id, f"it cannot be opened before the next start: {error}")
             return
-        self._folders[config.id] = opened.folder
+        self._folders[config.id] = self._by_tag[opened.folder.tag] = opened.folder
+        self._rosters.add_folder(config.id, opened.folder.tag)
         fields = {"folder": config.id, "path": str(config.path)}
         self._tell(actions.Tell(EventKind.FOLDER_ADDED, dict(fields)))
         self._handle(FolderAdded(config.id))
@@ -427,6 +514,10 @@ class Agent:
         self.bus.end(device)
         self._loop.drop_device(device)
         self._handle(PeerUnlisted(device))
+
+    def tell_roster(self, folder: str) -> None:
+        """The desk said something in the roster of a folder."""
+        self._handle(RosterGrew(folder))
 
     # -- the door, for runtime/pairing_desk --------------------------------------------------------
 
@@ -497,7 +588,7 @@ class Agent:
             case SealedArrived():
                 return self._open_page(fact)
             case RosterSealed():
-                return None  # no folder has a roster yet
+                return self._open_roster(fact)
             case AdminAsk(asker, "events", fields):
                 after = fields.get("after")
                 reply = self._event_log.reply(after if type(after) is int else 0)
@@ -532,6 +623,17 @@ class Agent:
         folder = self._by_tag.get(arrived.tag)
         return folder.opened(arrived.link, arrived.sealed, arrived.answer) if folder else None
 
+    def _open_roster(self, arrived: RosterSealed) -> Fact | None:
+        folder = self._by_tag.get(arrived.tag)
+        if folder is None:
+            return None
+        device = arrived.link.device
+        try:
+            said = roster_part.open_sealed(arrived.sealed, folder.keys, device)
+        except Refused as refused:
+            return StrangerRefused(device, refused.refusal, refused.detail)
+        return RosterArrived(arrived.link, folder.id, said)
+
     # -- actions --------------------------------------------------------------------------------
 
     def _do(self, action: actions.Action) -> None:
@@ -543,6 +645,10 @@ class Agent:
                     self._loop.send_failed(link)
             case actions.Publish():
                 self._publish(action)
+            case actions.SendRoster():
+                self._send_roster(action)
+            case actions.RelistMembers():
+                self._relist()
             case actions.Tell():
                 self._tell(action)
             case actions.TakeOver(folder):
@@ -570,6 +676,23 @@ class Agent:
         self.bus.publish(news)
         for link in action.links:
             self.bus.send(link, news)
+
+    def _send_roster(self, action: actions.SendRoster) -> None:
+        folder = self._folders[action.folder]
+        said: Iterable[RosterSaid] = [RosterSaid(action.digest, ())]
+        if action.statements is not None:
+            said = roster_part.parts(action.digest, action.statements)
+        for part in said:
+            sealed = roster_part.seal(part, folder.keys, self.device, fresh_nonce())
+            if not self.bus.send(action.link, RosterPart(folder.tag, sealed)):
+                self._loop.send_failed(action.link)
+                break
+
+    def _relist(self) -> None:
+        try:
+            self._use(self.written, self._pairing.learnt)
+        except LeftError as error:
+            self._say("", f"the members of the folders are not all listed: {error}")
 
     def _drop(self, device: DeviceKey, refusal: Refusal, detail: str) -> None:
         """Report the device once, and shut it out for a while: its messages are not handled, and we
@@ -600,11 +723,19 @@ class Agent:
     def _figures(self) -> dict[str, Any]:
         return {"longest_turn_ms": round(self._loop.longest_turn_s * 1000, 1)}
 
-    def _check_memory(self) -> None:
+    def _look_around(self) -> None:
+        """Look now and then at what nobody reports: our addresses, and how much memory is used."""
         now = time.monotonic()
-        if now < self._next_memory_check:
+        if now < self._next_look:
             return
-        self._next_memory_check = now + MEMORY_CHECK_S
+        self._next_look = now + LOOK_PERIOD_S
+        addresses = self._pairing.endpoints("")
+        if addresses != self._our_addresses:
+            self._our_addresses = addresses
+            self._handle(OurAddressesFound(addresses))
+        self._check_memory()
+
+    def _check_memory(self) -> None:
         used = resident_bytes()
         if used > MEMORY_CEILING_BYTES:
             trim()

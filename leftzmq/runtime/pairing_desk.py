@@ -15,15 +15,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig
+from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig, PeerConfig
 from leftzmq.config.checks import check_share
 from leftzmq.config.values import MAX_FOLDERS, MAX_NAME_CHARS
+from leftzmq.content.ids import STATEMENT_ID_BYTES, StatementId
 from leftzmq.disk.share import folder_in
 from leftzmq.errors import (
     ConfigError,
     KeyFileError,
     LeftError,
     NotAdmittedReason,
+    RosterError,
     UsageError,
 )
 from leftzmq.pairing import learnt as files
@@ -39,15 +41,19 @@ from leftzmq.pairing.invitations import (
 from leftzmq.pairing.learnt import DoorKept, Learnt, LearntDevice, LearntFolder, Origin
 from leftzmq.statedir import SECRET_BYTES, StateDir, make_private, make_secret, read_secret
 from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.peers.roster.making import Newcomer
+from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.transport.device_key import DeviceKeyPair, parse_public, public_text
 from leftzmq.transport.door.own_addresses import Reachable
 from leftzmq.transport.frames import Knocked
 from leftzmq.tree.rules import LEFT_DIRECTORY
 from leftzmq.wire.door import (
     DOOR_VERSION,
+    MAX_ADMISSION_BYTES,
     MAX_DETAIL_CHARS,
     MAX_DOOR_NAME_CHARS,
     MAX_ENDPOINTS,
+    MAX_PINS,
     Admitted,
     NotAdmitted,
 )
@@ -65,12 +71,14 @@ from leftzmq.wire.replies import (
     ListedPeer,
     PeerList,
     PeerNamed,
+    PeerRemovedReply,
     PlaceShown,
     Reply,
     SharedFolder,
     ShownInvitation,
     WhyDeclined,
 )
+from leftzmq.wire.statements import encode
 
 LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # as in codes
 RANDOM_LETTERS: Final = 4
@@ -78,6 +86,7 @@ DOOR_ABOVE: Final = 10
 """The door's port is so far above that of control, if it is free: 7710 for 7700."""
 MOST_PORT: Final = 65_535
 FULL: Final = "full"
+_NOT_KEPT: Final = "the other device cannot keep it: see its log"
 TTL_S: Final = 600.0
 Fields = Mapping[str, Scalar]
 
@@ -87,6 +96,10 @@ class Host(Protocol):
 
     @property
     def config(self) -> Config: ...
+
+    @property
+    def written(self) -> Config:
+        """peer.toml alone."""
 
     @property
     def control_port(self) -> int: ...
@@ -107,6 +120,9 @@ class Host(Protocol):
     def use_learnt(self, learnt: Learnt) -> None:
         """List, dial and open what is new in it."""
 
+    def tell_roster(self, folder: str) -> None:
+        """Something was said in the roster of a folder: act on it, and tell the members."""
+
     def tell_joined(self, name: str, folder: str, address: str) -> None: ...
 
     def peers_shown(self) -> Mapping[str, tuple[bool, float | None]]:
@@ -118,7 +134,7 @@ class Host(Protocol):
 class PairingDesk:
     """One per agent.
 
-    device: our own key, 32 bytes
+    device: our own key, 32 bytes; rosters: of all folders
     clock, wall: return monotonic and unix seconds; random: returns random bytes
     """
 
@@ -128,11 +144,13 @@ class PairingDesk:
         state: StateDir,
         device: bytes,
         learnt: Learnt,
+        rosters: Rosters,
         clock: Callable[[], float],
         wall: Callable[[], float],
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._host, self._state, self._device, self.learnt = host, state, device, learnt
+        self._rosters = rosters
         self._clock, self._wall, self._random = clock, wall, random
         self._invitations = Invitations(learnt.invitations, wall(), clock())
         self._verbs: dict[str, Callable[[Fields], Reply]] = {
@@ -233,12 +251,14 @@ class PairingDesk:
             what = f"{MOST_OPEN} invitations are open, more cannot be"
             raise UsageError(what, "", "take some back: leftzmq invite cancel")
         _named_address(named, 1)  # it is refused before anything is opened
+        self._begin_roster(id)
         door = self._open_door()
         address = _named_address(named, door.port)
         token = self._random(TOKEN_BYTES)
         wall, now = self._wall(), self._clock()
         host = address.host if address else ""
-        invitation = self._invitations.add(id, token, uses, ttl_s, host, wall, now)
+        known = self._rosters.folders[id].last_number
+        invitation = self._invitations.add(id, token, uses, ttl_s, host, known, wall, now)
         self._keep()
         addresses = reachable.for_code(door.port, address)
         code = code_text(Code(addresses, door.port, door.public, token))
@@ -254,6 +274,15 @@ class PairingDesk:
             port=door.port,
             until=wall + ttl_s,
         )
+
+    def _begin_roster(self, id: str) -> None:
+        """Who is let in is written in the folder's roster. It begins with the first invitation.
+        Raises LeftError if this device may let nobody in."""
+        stop = self._rosters.put_out(id)
+        if stop is not None:
+            raise UsageError(stop.why, id)
+        self._rosters.found(id)
+        self._host.tell_roster(id)
 
     def _list_invitations(self, fields: Fields) -> InvitationList:
         now, wall = self._clock(), self._wall()
@@ -285,7 +314,7 @@ class PairingDesk:
     def _joined(self, fields: Fields) -> Joined:
         """The door of another device has let us in: keep what it said, then act on it."""
         id, path = _text(fields, "folder"), Path(_text(fields, "path"))
-        secret = _secret(_text(fields, "secret"))
+        secret, pins = _secret(_text(fields, "secret")), _pins(str(fields.get("pins") or ""))
         device = parse_public(_text(fields, "device"))
         where = "the answer of the door"
         if device == self._device:
@@ -314,6 +343,8 @@ class PairingDesk:
         if here is None:
             learnt = learnt.with_folder(LearntFolder(id, path, Origin.JOINED, now))
         self._save(learnt)
+        if pins and not self._rosters.folders[id].roster.pins:
+            self._rosters.pin(id, pins)
         inviter = next((p.name for p in self._host.config.peers if p.key == device), name)
         at = path if here is None else here.path
         return Joined(folder=id, path=str(at), inviter=inviter, is_new=here is None)
@@ -327,12 +358,14 @@ class PairingDesk:
 
     def _list_peers(self, fields: Fields) -> PeerList:
         shown, learnt = self._host.peers_shown(), {one.key: one for one in self.learnt.devices}
+        written = {peer.key for peer in self._host.written.peers}
+        members = {one.device: one for one in self._rosters.members()}
         found: list[ListedPeer] = []
         for peer in self._host.config.peers:
             device = learnt.get(peer.key) if peer.key else None
-            addresses = [str(peer.address)] if peer.address else []
-            if device is not None:
-                addresses += [str(one) for one in device.addresses if one != peer.address]
+            addresses = [str(one) for one in (peer.address, *peer.more) if one is not None]
+            origin = Origin.MEMBER if device is None else device.origin
+            key = DeviceKey(peer.key) if peer.key else None
             connected, since = shown.get(peer.name, (False, None))
             found.append(
                 ListedPeer(
@@ -341,15 +374,36 @@ class PairingDesk:
                     addresses=addresses,
                     connected=connected,
                     since=since,
-                    origin=(device.origin if device is not None else Origin.FILE).value,
+                    origin=(
+                        Origin.FILE if peer.key is None or peer.key in written else origin
+                    ).value,
+                    folders=list(members[key].folders) if key in members else [],
+                    let_in=[
+                        name
+                        for names in (self._rosters.let_in_by(key) if key else {}).values()
+                        for name in names
+                    ],
                 )
             )
         return PeerList(peers=found)
 
-    def _remove_peer(self, fields: Fields) -> PeerNamed:
-        device = self._learnt_device(_text(fields, "name"))
-        self._save(self.learnt.without_device(device.key))
-        return PeerNamed(name=_text(fields, "name"))
+    def _remove_peer(self, fields: Fields) -> PeerRemovedReply:
+        """Remove a device from all folders here, on every member. A [[peer]] may still connect."""
+        peer = self._peer_named(_text(fields, "name"))
+        learnt = self.learnt.device(peer.key) if peer.key else None
+        is_written = any(one.key == peer.key for one in self._host.written.peers)
+        ids = (
+            self._rosters.remove(DeviceKey(peer.key), fields.get("keep_invited") is True)
+            if peer.key
+            else []
+        )
+        for id in ids:
+            self._host.tell_roster(id)
+        if learnt is not None:
+            self._save(self.learnt.without_device(learnt.key))
+        elif not ids:
+            raise self._not_ours(peer.name)
+        return PeerRemovedReply(name=peer.name, folders=ids, is_written=is_written)
 
     def _rename_peer(self, fields: Fields) -> PeerNamed:
         device, new = self._learnt_device(_text(fields, "name")), _text(fields, "new")
@@ -371,17 +425,35 @@ class PairingDesk:
 
     def _learnt_device(self, name: str) -> LearntDevice:
         """Return the device that this one calls so. Raises UsageError if it is none, or if it is
-        written in peer.toml."""
-        config = self._host.config
-        peer = next((one for one in config.peers if one.name == name), None)
-        if peer is None:
-            names = ", ".join(one.name for one in config.peers) or "nobody"
-            raise UsageError("is no peer of this device", name, f"it has {names}")
+        written in peer.toml, or known from other members alone."""
+        peer = self._peer_named(name)
         device = self.learnt.device(peer.key) if peer.key else None
         if device is None:
-            do = "change its [[peer]] there, and send the agent SIGHUP"
-            raise UsageError(f"is written in {config.file}", name, do)
+            raise self._not_ours(peer.name)
         return device
+
+    def _peer_named(self, name: str) -> PeerConfig:
+        """Return the device that this one calls so, or whose key begins so. Raises UsageError."""
+        peers = self._host.config.peers
+        named = [one for one in peers if one.name == name]
+        if not named:
+            named = [one for one in peers if one.key and public_text(one.key).startswith(name)]
+        if len(named) == 1:
+            return named[0]
+        if named:
+            names = ", ".join(one.name for one in named)
+            raise UsageError("is the beginning of several keys", name, f"it may be {names}")
+        names = ", ".join(one.name for one in peers) or "nobody"
+        raise UsageError("is no peer of this device", name, f"it has {names}")
+
+    def _not_ours(self, name: str) -> UsageError:
+        """Why a device cannot be changed by a command here."""
+        config = self._host.written
+        if any(one.name == name for one in config.peers):
+            do = "change its [[peer]] there, and send the agent SIGHUP"
+            return UsageError(f"is written in {config.file}", name, do)
+        do = "the folder's members name it: change it on that device, or write a [[peer]] for it"
+        return UsageError("was let in by another member", name, do)
 
     def _list_folders(self, fields: Fields) -> FolderList:
         learnt = {one.id: one for one in self.learnt.folders}
@@ -449,9 +521,15 @@ class PairingDesk:
             secret = read_secret(self._folder(found.invitation.folder).secret)
         except LeftError:
             return _no(NotAdmittedReason.UNKNOWN, "the folder is not there any more")
-        if found.is_new and not self._let_in(found, device, knocked.address, is_listed):
-            return _no(NotAdmittedReason.UNKNOWN, "the other device cannot keep it: see its log")
         folder = found.invitation.folder
+        if found.is_new and not self._let_in(found, device, knocked.address, is_listed):
+            return _no(NotAdmittedReason.UNKNOWN, _NOT_KEPT)
+        try:
+            admission = self._admit(folder, device, knock.name, found.invitation.known)
+        except RosterError as error:
+            return _no(NotAdmittedReason.REMOVED, str(error))
+        except LeftError:
+            return _no(NotAdmittedReason.UNKNOWN, _NOT_KEPT)
         return Admitted(
             version=DOOR_VERSION,
             folder=folder,
@@ -459,12 +537,19 @@ class PairingDesk:
             secret=secret,
             epoch_tag=bytes(16),
             epoch_secret=secret,
-            pins=[],
-            admission=b"",
+            pins=list(self._rosters.pins(folder)[:MAX_PINS]),
+            admission=admission if len(admission) <= MAX_ADMISSION_BYTES else b"",
             device=self._device,
             name=config.device.name[:MAX_DOOR_NAME_CHARS],
-            endpoints=self._endpoints(found.invitation),
+            endpoints=list(self.endpoints(found.invitation.host)),
         )
+
+    def _admit(self, folder: str, device: bytes, name: str, known: int) -> bytes:
+        """Make the device a member, unless it is one. Return its admission."""
+        who = Newcomer(DeviceKey(device), name)
+        signed = self._rosters.let_in(folder, who, known)
+        self._host.tell_roster(folder)
+        return encode(signed)
 
     def _let_in(self, let_in: LetIn, device: bytes, address: str, is_listed: bool) -> bool:
         """Keep the use and the device; then it may connect. Return False if that cannot be."""
@@ -489,11 +574,13 @@ class PairingDesk:
         config = self._host.config
         return files.free_name(name, {config.device.name, *(peer.name for peer in config.peers)})
 
-    def _endpoints(self, invitation: Invitation) -> list[str]:
+    def endpoints(self, named: str) -> tuple[str, ...]:
+        """Return where others reach this device's control socket. named: the host as which its user
+        named this machine, or ""."""
         port = self._host.control_port
-        hosts = [invitation.host] if invitation.host else []
+        hosts = [named] if named else []
         hosts += self._host.reachable().addresses
-        return [str(Endpoint(host, port)) for host in dict.fromkeys(hosts)][:MAX_ENDPOINTS]
+        return tuple(str(Endpoint(host, port)) for host in dict.fromkeys(hosts))[:MAX_ENDPOINTS]
 
     def _open_door(self) -> DoorKept:
         """The key pair and the port stay the same while any invitation is known."""
@@ -572,6 +659,18 @@ def _secret(text: str) -> bytes:
         what = f"holds a secret that is not one of {2 * SECRET_BYTES} hex digits"
         raise UsageError(what, "the answer of the door", "join again")
     return secret
+
+
+def _pins(text: str) -> list[StatementId]:
+    """Return the ids of roots, as the door told them: hex digits, one a line."""
+    try:
+        found = [StatementId(bytes.fromhex(line)) for line in text.split()]
+    except ValueError:
+        found = [StatementId(b"")]
+    if any(len(pin) != STATEMENT_ID_BYTES for pin in found):
+        what = f"names a root that is not {2 * STATEMENT_ID_BYTES} hex digits"
+        raise UsageError(what, "the answer of the door", "join again")
+    return found
 
 
 def _named_address(text: str, port: int) -> Endpoint | None:

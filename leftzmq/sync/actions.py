@@ -16,6 +16,7 @@ from leftzmq.wire.local import EventKind, Scalar
 from leftzmq.wire.messages import Message
 from leftzmq.wire.page import Page
 from leftzmq.wire.replies import DeclinedReply, WhyDeclined
+from leftzmq.wire.statements import Signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,22 @@ class Send:
     link: Link
     message: Message
     body: Buffer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendRoster:
+    """Seal statements of a folder's roster, and send them over a link in as many messages as they
+    need. digest: of the whole roster; statements: None: the digest alone."""
+
+    link: Link
+    folder: str
+    digest: bytes
+    statements: tuple[Signed, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RelistMembers:
+    """The members of a folder are others now: ask RosterExchange.members whom to list and dial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +121,9 @@ def declined(asker: bytes, what: str, where: str = "", do: str = "") -> Answer:
     return Answer(asker, reply.fields())
 
 
-Action = Publish | Send | Work | TakeOver | Subscribe | Drop | Tell | Answer
+Action = (
+    Publish | Send | SendRoster | RelistMembers | Work | TakeOver | Subscribe | Drop | Tell | Answer
+)
 
 Outputs = list[Action | Fact]
 """What a machine answers to a fact, in the order of execution."""

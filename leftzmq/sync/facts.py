@@ -32,6 +32,7 @@ from leftzmq.wire.messages import (
     Welcome,
 )
 from leftzmq.wire.page import Page
+from leftzmq.wire.roster_part import RosterSaid
 
 # -- the agent as a whole --------------------------------------------------------------------------
 
@@ -74,6 +75,16 @@ class PageArrived:
     link: Link
     page: Page
     answer: bool  # whether it answers an index_since; False: news
+
+
+@dataclass(frozen=True, slots=True)
+class RosterArrived:
+    """A device says who is in a folder: it was sealed with the folder's key and names its
+    device."""
+
+    link: Link
+    folder: str
+    said: RosterSaid
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +206,28 @@ class PeerGreeted:
 
     link: Link
     folders: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RosterGrew:
+    """A command of this device said something in the roster of a folder, and it is durable."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberExcluded:
+    """A device was removed from a folder: whatever secret it holds, it gets nothing of it."""
+
+    folder: str
+    device: DeviceKey
+
+
+@dataclass(frozen=True, slots=True)
+class OurAddressesFound:
+    """Where other devices can reach this one, as texts of endpoints, best first."""
+
+    endpoints: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -475,6 +508,10 @@ Inner = (
     | PeerForgot
     | PeerConnected
     | PeerLeft
+    | RosterArrived
+    | RosterGrew
+    | MemberExcluded
+    | OurAddressesFound
     | PeerLost
     | PeerRemoved
     | FolderStopped

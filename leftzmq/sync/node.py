@@ -42,6 +42,7 @@ from leftzmq.sync.heartbeat import Heartbeat
 from leftzmq.sync.jobs import JobBroke, JobDone, JobStopped, OpenFolder
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import Peers
+from leftzmq.sync.peers.roster.exchange import RosterExchange
 from leftzmq.sync.reopening import Reopening
 from leftzmq.sync.routes import (
     ChunkRoutes,
@@ -81,9 +82,10 @@ class Node:
         self,
         folders: Mapping[str, Folder],
         peers: Peers,
+        rosters: RosterExchange,
         about: Mapping[str, Any],
     ) -> None:
-        self.folders, self.peers, self._about = folders, peers, about
+        self.folders, self.peers, self.rosters, self._about = folders, peers, rosters, about
         self.downloader = Downloader(
             folders,
             peers.bulk_link,
@@ -91,7 +93,10 @@ class Node:
             _number_of_this_life(folders),
         )
         self.listener = Listener(
-            self._folder_of, lambda folder: folders[folder].tag, self._count_sent
+            self._folder_of,
+            lambda folder: folders[folder].tag,
+            self._count_sent,
+            rosters.excludes,
         )
         self.wait_questions = WaitQuestions(
             folders, peers.by_key.values, peers.connected, about.get("keyless", ())
@@ -125,6 +130,7 @@ class Node:
             self.peers,
             self.downloader,
             self.listener,
+            self.rosters,
             self._heartbeat,
             self._folder_of,
         ).enter(routes)
@@ -244,7 +250,7 @@ class Node:
             self.downloader.deadline(now),
             self.wait_questions.deadline(),
         ]
-        times += [self.reopening.deadline(), self.peers.deadline()]
+        times += [self.reopening.deadline(), self.peers.deadline(), self.rosters.deadline()]
         times.append(self.event_batching.deadline())
         times += [folder.deadline(now) for folder in self.folders.values()]
         return min(time for time in times if time is not None)
@@ -278,6 +284,7 @@ class Node:
         out += self.wait_questions.on_time_passed(now)
         out += self.reopening.on_time_passed(now)
         out += self.peers.on_time_passed(now)
+        out += self.rosters.on_time_passed(now)
         return out + self._heartbeat.on_time_passed(now)
 
     def _on_asked(self, fact: Asked, now: float) -> Outputs:

@@ -29,6 +29,7 @@ _CAUSES: Final = {
     5: StopCause.INDEX_BROKEN,
     6: StopCause.OPENING,
     7: StopCause.REMOVED,
+    8: StopCause.PUT_OUT,
 }
 """The value of the head field in a row of a stopped folder. Any other number is a cause unknown
 here."""

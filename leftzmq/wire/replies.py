@@ -406,7 +406,8 @@ class Joined(Reply, frozen=True, kw_only=True):
 
 class ListedPeer(Reply, frozen=True, kw_only=True):
     """addresses: of its control socket, best first. since: of this state, unix seconds. origin:
-    where it comes from."""
+    where it comes from. folders: of which it is a member, by their rosters. let_in: the names of
+    members that are in by its word."""
 
     name: str
     key: str
@@ -414,6 +415,8 @@ class ListedPeer(Reply, frozen=True, kw_only=True):
     connected: bool
     since: float | None
     origin: str
+    folders: list[str]
+    let_in: list[str]
 
 
 class PeerList(Reply, frozen=True, kw_only=True):
@@ -424,6 +427,15 @@ class PeerNamed(Reply, frozen=True, kw_only=True):
     """The device that was removed or changed. name: as this device calls it (now)."""
 
     name: str
+
+
+class PeerRemovedReply(Reply, frozen=True, kw_only=True):
+    """folders: from which it was removed, on every member. is_written: its [[peer]] still lets it
+    connect."""
+
+    name: str
+    folders: list[str]
+    is_written: bool
 
 
 class FolderRemoved(Reply, frozen=True, kw_only=True):

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,57 +12,12 @@ import pytest
 from network import Network, missing
 
 from leftzmq.cli.demo.stage import wait_until
+from tests.helpers.homes import DEADLINE_S, SHARE, Home
 
 README = Path(__file__).parents[2] / "README.md"
-DEADLINE_S = 60.0
-SHARE = "docs"  # as the README has it
 LACKS = missing()
 
 pytestmark = pytest.mark.skipif(bool(LACKS), reason=f"needs {', '.join(LACKS)}")
-
-
-class Home:
-    """A user on a machine in a namespace."""
-
-    def __init__(self, home: Path, within: tuple[str, ...]) -> None:
-        self.home, self._within = home, within
-        programs = home / "bin"
-        programs.mkdir(parents=True)
-        for name, text in (
-            ("systemctl", "exit 1"),
-            ("leftzmq", f'exec {sys.executable} -m leftzmq.cli.admin "$@"'),
-        ):
-            (programs / name).write_text(f"#!/bin/sh\n{text}\n")
-            (programs / name).chmod(0o755)
-        kept = {key: os.environ[key] for key in ("PYTHONPATH", "LANG") if key in os.environ}
-        path = f"{programs}:{os.environ['PATH']}"
-        run = home / "run"
-        run.mkdir()
-        self._env = kept | {"HOME": str(home), "PATH": path, "XDG_RUNTIME_DIR": str(run)}
-
-    def types(self, line: str) -> subprocess.Popen[str]:
-        """A shell carries out a line in the home."""
-        return subprocess.Popen(
-            [*self._within, "sh", "-c", line],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=self.home,
-            env=self._env,
-        )
-
-    def ends(self, line: str) -> str:
-        said, _ = (process := self.types(line)).communicate(timeout=DEADLINE_S)
-        print(f"$ {line}\n{said}")
-        assert process.returncode == 0, said
-        return said
-
-    def file(self, path: str) -> bytes:
-        try:
-            return (self.home / SHARE / path).read_bytes()
-        except OSError:
-            return b""
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ travel, when jobs run, or which disk is under the share: its surroundings do.
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +24,7 @@ from leftzmq.index.flush import flush
 from leftzmq.index.store import Store
 from leftzmq.runtime.opening import begin_life, forget_unlisted
 from leftzmq.sync import actions
-from leftzmq.sync.facts import Fact, FolderAdded, FolderBegun
+from leftzmq.sync.facts import Fact, FolderAdded, FolderBegun, RosterArrived
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey, Link, Way
@@ -31,13 +32,30 @@ from leftzmq.sync.node import Node
 from leftzmq.sync.peers.greeting import OurSide, Peers
 from leftzmq.sync.peers.membership import Membership
 from leftzmq.sync.peers.peer_state import Peer
+from leftzmq.sync.peers.roster.exchange import RosterExchange
+from leftzmq.sync.peers.roster.making import Signatory
+from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.transport.decode import RosterSealed, SealedArrived, arrived
 from leftzmq.tree.version import Life, make_life
 from leftzmq.wire import page as pages
+from leftzmq.wire import roster_part
 from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.folder_rows import Standing, opened
-from leftzmq.wire.messages import Chunks, Get, Hello, IndexPage, Message, News, Open, Welcome
+from leftzmq.wire.messages import (
+    Chunks,
+    Get,
+    Hello,
+    IndexPage,
+    Message,
+    News,
+    Open,
+    RosterPart,
+    Welcome,
+)
+from leftzmq.wire.roster_part import RosterSaid
+from leftzmq.wire.statements import Signed
 from leftzmq.work.runner import JobRunner
+from tests.helpers.roster_keeper import RosterKeeper
 
 FOLDER = "share"
 SECRET = bytes(range(32))
@@ -72,6 +90,8 @@ class Device:
     def __init__(self, around: Surroundings, name: str) -> None:
         self.around, self.name = around, name
         self.key = DeviceKey(name.encode().ljust(32, b"-"))
+        self.signs: Callable[[bytes], bytes] = _signs_nothing
+        self.roster_keeper = RosterKeeper()
         self.keys = derive_keys(SECRET)
         self.events: list[actions.Tell] = []
         self.answers: list[dict[str, Any]] = []
@@ -101,7 +121,11 @@ class Device:
         )
         self.alive = True
         self.folders: dict[str, Folder] = {}
-        membership = Membership(self.key, self.folders, fresh_nonce)
+        us = Signatory(self.key, self.signs)
+        wall_s = lambda: self.around.wall_ns(self) / 1e9  # noqa: E731
+        self.rosters = Rosters(us, self.name, self.roster_keeper, wall_s, os.urandom)
+        self.rosters.add_folder(FOLDER, self.keys.tag)
+        membership = Membership(self.key, self.folders, fresh_nonce, self.rosters.excludes)
         self.agents = Peers(OurSide(self.name, 1, 2), peers, membership)
         self.opened_share: Share | None = None
         self._anew: Folder | None = None
@@ -111,7 +135,10 @@ class Device:
             self.folders[FOLDER] = self.folder
             self._begin_at_start()
         about = {"name": self.name, "key": self.name, "keyless": []}
-        self.node = Node(self.folders, self.agents, about)
+        self.exchange = RosterExchange(
+            self.rosters, self.agents, self._listed.__contains__, self._listed.__contains__
+        )
+        self.node = Node(self.folders, self.agents, self.exchange, about)
 
     def _to_be_opened(self) -> Folder:
         folder = Folder(FOLDER, self.keys, self.key, Store.empty(), self.agents)
@@ -209,6 +236,10 @@ class Device:
             case actions.Send(link, message, body):
                 self.sent.append(message)
                 self.around.send(self, link, message, body)
+            case actions.SendRoster(link, _, digest, statements):
+                self.send_roster(link, digest, statements)
+            case actions.RelistMembers():
+                self.relist()
             case actions.Publish():
                 self.around.publish(self, action)
             case actions.TakeOver():
@@ -217,6 +248,19 @@ class Device:
                 self.around.subscribe(self, device)
             case actions.Drop():
                 self.dropped(action)
+
+    def send_roster(self, link: Link, digest: bytes, statements: tuple[Signed, ...] | None) -> None:
+        said: Iterable[RosterSaid] = [RosterSaid(digest, ())]
+        if statements is not None:
+            said = roster_part.parts(digest, statements)
+        for part in said:
+            sealed = roster_part.seal(part, self.keys, self.key, fresh_nonce())
+            message = RosterPart(self.keys.tag, sealed)
+            self.sent.append(message)
+            self.around.send(self, link, message, None)
+
+    def relist(self) -> None:
+        """The members are others now. Here everybody who is dialed is listed."""
 
     def dropped(self, drop: actions.Drop) -> None:
         """No honest device is ever dropped."""
@@ -234,6 +278,10 @@ class Device:
 
     def sealed(self, publish: actions.Publish) -> News:
         return News(self.keys.tag, pages.seal(publish.page, self.keys, fresh_nonce()))
+
+
+def _signs_nothing(message: bytes) -> bytes:
+    raise AssertionError("a device without a key of its own is in no roster")
 
 
 def content_id(keys: FolderKeys, data: bytes | bytearray) -> bytes:
@@ -261,7 +309,10 @@ def arrival(receiver: Device, came: Link, message: Message, body: object) -> Fac
     fact = arrived(came, socket, frame, None if body is None else bytes(body))  # type: ignore[call-overload]
     if isinstance(fact, SealedArrived):
         return receiver.folder.opened(came, fact.sealed, fact.answer)
-    return None if isinstance(fact, RosterSealed) else fact
+    if isinstance(fact, RosterSealed):
+        said = roster_part.open_sealed(fact.sealed, receiver.keys, came.device)
+        return RosterArrived(came, FOLDER, said)
+    return fact
 
 
 def heads_in(sender: Device, to: DeviceKey, message: Message) -> list[int]:

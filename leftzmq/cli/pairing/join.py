@@ -93,6 +93,7 @@ def join(options: argparse.Namespace) -> int:
             "device": device_key.public_text(admitted.device),
             "name": admitted.name,
             "addresses": "\n".join(_best_first(admitted.endpoints, reached)),
+            "pins": "\n".join(pin.hex() for pin in admitted.pins),
         },
     )
     screen.say(f"joined {joined['folder']} of {joined['inviter']}, at {joined['path']}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from leftzmq.cli.format.columns import columns
 from leftzmq.cli.format.event_lines import printable
 from leftzmq.cli.shell import json_text
 from leftzmq.config import config_file, load_device
-from leftzmq.errors import counted
+from leftzmq.errors import UsageError, counted
 from leftzmq.transport.ipc.client import ask
 
 _LIST: Final = "list"
@@ -22,8 +23,15 @@ def add_peers(commands: Any) -> None:
     """Add `leftzmq peers`, `folders` and `invite` to the parser."""
     verbs = _command(commands, "peers", "the other devices, and where each comes from")
     _verb(verbs, _LIST, "each with its key and addresses")
-    remove = _verb(verbs, "remove", "this device shares nothing with it any more")
-    remove.add_argument("name", metavar="NAME")
+    remove = _verb(verbs, "remove", "it is put out of all folders here, on every member")
+    remove.add_argument("name", metavar="NAME", help="or the beginning of its key")
+    invited = remove.add_mutually_exclusive_group()
+    invited.add_argument(
+        "--keep-invited", action="store_true", help="those that it let in stay members"
+    )
+    invited.add_argument(
+        "--with-invited", action="store_true", help="those that it let in are put out, too"
+    )
     rename = _verb(verbs, "rename", "this device calls it otherwise")
     rename.add_argument("name", metavar="NAME")
     rename.add_argument("new", metavar="NEW")
@@ -99,9 +107,39 @@ def _connection(peer: dict[str, Any]) -> str:
 
 
 def _remove_peer(state: Path, options: argparse.Namespace, as_json: bool) -> int:
-    answer = ask(state, "peer_remove", {"name": options.name})
-    said = f"{printable(answer['name'])} is no peer of this device any more"
-    return _print(answer, as_json, [said])
+    keep = _stay_invited(state, options, as_json)
+    answer = ask(state, "peer_remove", {"name": options.name, "keep_invited": keep})
+    name = printable(answer["name"])
+    lines = [
+        f"{name} was removed from {printable(id)}, on every member" for id in answer["folders"]
+    ]
+    if answer["is_written"]:
+        lines.append(f"its [[peer]] in peer.toml still lets {name} connect; it gets nothing there")
+    return _print(answer, as_json, lines or [f"{name} is no peer of this device any more"])
+
+
+def _stay_invited(state: Path, options: argparse.Namespace, as_json: bool) -> bool:
+    """Return whether those stay that the device let in. Asks, if there are any. Raises
+    UsageError."""
+    if options.keep_invited or options.with_invited:
+        return bool(options.keep_invited)
+    peers = ask(state, "peers")["peers"]
+    named = [one for one in peers if one["name"] == options.name] or [
+        one for one in peers if one["key"].startswith(options.name)
+    ]
+    let_in = sorted({name for one in named for name in one["let_in"]})
+    if not let_in:
+        return False
+    what = f"let in {', '.join(printable(name) for name in let_in)}"
+    if as_json or sys.stdin is None or not sys.stdin.isatty():
+        do = "say what becomes of them: --keep-invited or --with-invited"
+        raise UsageError(what, options.name, do)
+    print(f"{printable(options.name)} {what}. Do they stay? [Y/n] ", end="", file=sys.stderr)
+    sys.stderr.flush()
+    said = sys.stdin.readline().strip().lower()
+    if said not in ("", "y", "yes", "n", "no"):
+        raise UsageError("is no answer", said, "yes or no; nothing was changed")
+    return said in ("", "y", "yes")
 
 
 def _rename_peer(state: Path, options: argparse.Namespace, as_json: bool) -> int:

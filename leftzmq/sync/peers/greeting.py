@@ -22,6 +22,7 @@ from leftzmq.sync.facts import (
     FolderNamedOtherwise,
     LinkClosed,
     LinkOpened,
+    MemberExcluded,
     MessageArrived,
     PeerConnected,
     PeerForgot,
@@ -68,6 +69,7 @@ _HALTED: Final[dict[StopCause | None, str]] = {
     StopCause.INDEX_BROKEN: "the folder is stopped there: its index cannot be used",
     StopCause.OPENING: "the folder is being opened there",
     StopCause.REMOVED: "the folder was taken off that device",
+    StopCause.PUT_OUT: "that device was removed from the folder",
 }
 
 
@@ -377,6 +379,17 @@ class Peers:
         why = f"{peer.name} calls this folder {fact.theirs!r}: it needs the same id on both"
         told = self._tell_folder(peer, fact.folder, "OTHER_ID", why)
         return [told, PeerLeft(peer.key, (fact.folder,))]
+
+    def on_member_excluded(self, fact: MemberExcluded, now: float) -> Outputs:
+        """The device was removed from a folder: what it proved of it counts no more."""
+        peer = self.by_key.get(fact.device)
+        if peer is None:
+            return []
+        peer.proved -= {fact.folder}
+        peer.halted.pop(fact.folder, None)
+        had = any(at.folder == fact.folder for at in peer.folders)
+        peer.folders = tuple(at for at in peer.folders if at.folder != fact.folder)
+        return [PeerLeft(peer.key, (fact.folder,))] if had else []
 
     def _tell_folder(self, peer: Peer, folder: str, word: str, text: str) -> Tell:
         fields: dict[str, Scalar] = {"folder": folder, "path": "", "device": peer.name}

@@ -1,7 +1,7 @@
 """Folder membership: what we say of our folders to a device, and what the device proved to us.
 
-Knows secrets and proofs. Must not know links (greeting does), or what follows from a greeting
-(index_client does).
+Knows secrets and proofs. Must not know links (greeting does), what follows from a greeting
+(index_client does), or why a device is excluded (roster/exchange does).
 """
 
 from __future__ import annotations
@@ -32,16 +32,22 @@ class Shared(Protocol):
 
 class Membership:
     """One per agent. us: our key. folders: by id; may be filled later. nonce: returns 24 fresh
-    random bytes.
+    random bytes. excludes: whether a device was removed from a folder, so that its secret proves
+    nothing any more, and nothing is said to it.
 
     Members of a stopped folder are told that it is stopped, and why. What a device proves of the
     folder meanwhile is kept for when the folder runs again.
     """
 
     def __init__(
-        self, us: DeviceKey, folders: Mapping[str, Shared], nonce: Callable[[], bytes]
+        self,
+        us: DeviceKey,
+        folders: Mapping[str, Shared],
+        nonce: Callable[[], bytes],
+        excludes: Callable[[str, DeviceKey], bool],
     ) -> None:
         self._us, self._folders, self._nonce = us, folders, nonce
+        self._excludes = excludes
 
     @property
     def any(self) -> bool:
@@ -60,7 +66,7 @@ class Membership:
                 folder.keys, self._us, device, _said_of(id, folder, device), self._nonce()
             )
             for id, folder in self._folders.items()
-            if id in proved
+            if id in proved and not self._excludes(id, device)
         ]
 
     def proved_by(
@@ -75,6 +81,7 @@ class Membership:
         expected = {
             folder_rows.proof_of(folder.keys, device, self._us): (id, folder)
             for id, folder in self._folders.items()
+            if not self._excludes(id, device)
         }
         found: list[Standing | Halted] = []
         for row in rows:

@@ -19,7 +19,9 @@ from leftzmq.sync.facts import (
     FolderNamedOtherwise,
     LinkClosed,
     LinkOpened,
+    MemberExcluded,
     MessageArrived,
+    OurAddressesFound,
     PageArrived,
     PeerConnected,
     PeerForgot,
@@ -29,6 +31,8 @@ from leftzmq.sync.facts import (
     PeerLost,
     PeerRemoved,
     PeerUnlisted,
+    RosterArrived,
+    RosterGrew,
     StrangerRefused,
     Subscribed,
 )
@@ -36,6 +40,7 @@ from leftzmq.sync.folder import Folder
 from leftzmq.sync.heartbeat import Heartbeat
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import Peers
+from leftzmq.sync.peers.roster.exchange import RosterExchange
 from leftzmq.sync.routes.table import Routes
 from leftzmq.sync.upload.listener import Listener
 from leftzmq.wire.messages import Get, Have, IndexSince, Reading
@@ -49,6 +54,7 @@ class DeviceRoutes:
     peers: Peers
     downloader: Downloader
     listener: Listener
+    rosters: RosterExchange
     heartbeat: Heartbeat
     folder_of: Callable[[DeviceKey, bytes], str | None]
 
@@ -58,6 +64,10 @@ class DeviceRoutes:
         to_linked(LinkClosed, peers.on_link_closed)
         to_linked(MessageArrived, self._on_message_arrived)
         to_linked(ChunksArrived, self.downloader.on_chunks_arrived)
+        to_linked(RosterArrived, self.rosters.on_roster_arrived)
+        to(RosterGrew, self.rosters.on_roster_grew)
+        to(OurAddressesFound, self.rosters.on_our_addresses_found)
+        to(MemberExcluded, self._on_member_excluded)
         to(DeviceDropped, peers.on_device_dropped)
         to(PeerListed, peers.on_peer_listed)
         to(PeerUnlisted, peers.on_peer_unlisted)
@@ -106,8 +116,12 @@ class DeviceRoutes:
     def _running(self) -> list[Folder]:
         return [folder for folder in self.folders.values() if folder.stopped is None]
 
+    def _on_member_excluded(self, fact: MemberExcluded, now: float) -> Outputs:
+        self.listener.on_member_excluded(fact.device, fact.folder)
+        return self.peers.on_member_excluded(fact, now)
+
     def _on_peer_greeted(self, fact: PeerGreeted, now: float) -> Outputs:
-        out: Outputs = []
+        out = self.rosters.on_peer_greeted(fact, now)
         for standing in fact.folders:
             folder = self.folders[standing.folder]
             if folder.stopped is None:

@@ -49,15 +49,17 @@ class Asker:
 
 class Listener:
     """One per agent. folder_of: returns the folder of a tag, if that device shares it with us.
-    tag_of: returns the tag of a folder."""
+    tag_of: returns the tag of a folder. excludes: whether a device was removed from a folder."""
 
     def __init__(
         self,
         folder_of: Callable[[DeviceKey, bytes], str | None],
         tag_of: Callable[[str], bytes],
         sent: Callable[[str, int], None],
+        excludes: Callable[[str, DeviceKey], bool],
     ) -> None:
         self._folder_of, self._tag_of, self._sent = folder_of, tag_of, sent
+        self._excludes = excludes
         self._askers: dict[DeviceKey, Asker] = {}
 
     def on_get(self, link: Link, get: Get) -> Outputs:
@@ -82,16 +84,18 @@ class Listener:
         return self._go_on(asker)
 
     def on_chunks_read(self, fact: ChunksRead, now: float) -> Outputs:
-        """Send what a job read. Files that the job found changed are scanned again."""
+        """Send what a job read, unless the device was removed meanwhile. Files that the job found
+        changed are scanned again."""
         out: Outputs = []
-        header = Chunks(
-            fact.number,
-            self._tag_of(fact.folder),
-            [Part(id, length) for id, length in fact.parts],
-            list(fact.missing),
-        )
-        out.append(Send(fact.link, header, fact.body))
-        self._sent(fact.folder, sum(length + MAC_BYTES for _, length in fact.parts))
+        if not self._excludes(fact.folder, fact.link.device):
+            header = Chunks(
+                fact.number,
+                self._tag_of(fact.folder),
+                [Part(id, length) for id, length in fact.parts],
+                list(fact.missing),
+            )
+            out.append(Send(fact.link, header, fact.body))
+            self._sent(fact.folder, sum(length + MAC_BYTES for _, length in fact.parts))
         if fact.stale:
             paths = tuple(dict.fromkeys(doubt.path for doubt in fact.stale))
             out += [RescanWanted(fact.folder, paths), BytesDoubted(fact.folder, fact.stale)]
@@ -118,10 +122,13 @@ class Listener:
         """Drop the waiting jobs of this folder. The devices send their gets again, or ask
         elsewhere."""
         for asker in self._askers.values():
-            for queue in asker.queue.values():
-                for job in [job for job in queue if job.folder == folder]:
-                    queue.remove(job)
-                    _let_go(asker, job)
+            _drop_jobs(asker, folder)
+
+    def on_member_excluded(self, device: DeviceKey, folder: str) -> None:
+        """The device was removed from the folder: what it asked for is not read any more."""
+        asker = self._askers.get(device)
+        if asker is not None:
+            _drop_jobs(asker, folder)
 
     def on_device_lost(self, device: DeviceKey) -> None:
         """Nobody waits for these responses any more."""
@@ -136,6 +143,13 @@ class Listener:
                 asker.reading[lane] += 1
                 out.append(Work(queue.popleft()))
         return out
+
+
+def _drop_jobs(asker: Asker, folder: str) -> None:
+    for queue in asker.queue.values():
+        for job in [job for job in queue if job.folder == folder]:
+            queue.remove(job)
+            _let_go(asker, job)
 
 
 def _let_go(asker: Asker, job: ReadChunks) -> None:

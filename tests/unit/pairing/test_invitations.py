@@ -26,7 +26,7 @@ WALL = 1_800_000_000.0
 
 def invitations(uses: int = 1, ttl_s: float = 600.0) -> Invitations:
     found = Invitations((), WALL, 100.0)
-    found.add("docs", TOKEN, uses, ttl_s, "", WALL, 100.0)
+    found.add("docs", TOKEN, uses, ttl_s, "", 0, WALL, 100.0)
     return found
 
 
@@ -90,7 +90,7 @@ def test_a_device_that_came_in_goes_on_after_the_time_is_over_but_not_after_a_ca
 
 def test_cancel_takes_back_those_of_one_folder_or_all() -> None:
     found = invitations()
-    found.add("music", OTHER, 1, 600.0, "", WALL, 100.0)
+    found.add("music", OTHER, 1, 600.0, "", 0, WALL, 100.0)
     assert found.cancel("music", 101.0) == 1
     assert comes(found, B, 102.0).invitation.folder == "docs"
     assert reason(found, C, 102.0, OTHER) is NotAdmittedReason.CANCELLED
@@ -100,7 +100,7 @@ def test_no_more_than_a_few_are_open() -> None:
     found = Invitations((), WALL, 0.0)
     for number in range(MOST_OPEN):
         assert not found.is_full
-        found.add("docs", bytes([number] * 16), 1, 600.0, "", WALL, 0.0)
+        found.add("docs", bytes([number] * 16), 1, 600.0, "", 0, WALL, 0.0)
     assert found.is_full
     found.cancel(None, 1.0)
     assert not found.is_full

@@ -5,25 +5,36 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from nacl.public import PrivateKey
 
 from leftzmq.config import MAX_PEERS, Config, DeviceConfig, Endpoint, FolderConfig, PeerConfig
+from leftzmq.content.keys import derive_keys
+from leftzmq.content.signing import sign
 from leftzmq.disk.share import Share
 from leftzmq.errors import NotAdmittedReason, PlatformError, PortTaken
 from leftzmq.pairing.code import read_code
-from leftzmq.pairing.learnt import DoorKept, Learnt, merged
+from leftzmq.pairing.learnt import DoorKept, FromRosters, Learnt, ListedMember, merged
 from leftzmq.runtime.pairing_desk import PairingDesk, load_learnt
 from leftzmq.statedir import StateDir, make_secret, read_secret
 from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.peers.roster.making import Signatory, remove
+from leftzmq.sync.peers.roster.roster import Roster
+from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.transport.device_key import DeviceKeyPair, public_text
 from leftzmq.transport.door.own_addresses import Reachable
 from leftzmq.transport.frames import Knocked
 from leftzmq.wire.door import DOOR_VERSION, Admitted, Knock, NotAdmitted
+from leftzmq.wire.statements import decode
+from tests.helpers.roster_keeper import RosterKeeper
 
-US, B, C = b"a" * 32, b"b" * 32, b"c" * 32
+KEYS = PrivateKey(b"a" * 32)
+B_KEYS = PrivateKey(b"b" * 32)
+US, B, C = bytes(KEYS.public_key), bytes(B_KEYS.public_key), b"c" * 32
 WALL = 1_800_000_000.0
 
 
@@ -48,16 +59,27 @@ class World:
         self.said: list[object] = []
         self.door: DoorKept | None = None
         self.broken: PlatformError | None = None
+        self.keeper = RosterKeeper()
         self.addresses: tuple[str, ...] = ("192.168.1.2",)
         self.begin()
 
     def begin(self) -> None:
         """An agent starts on this state directory."""
         learnt = load_learnt(self.state)
+        us = Signatory(DeviceKey(US), partial(sign, bytes(KEYS)))
+        self.rosters = Rosters(us, "alpha", self.keeper, lambda: self.wall, self._random)
         self.config = self._merged(learnt)
+        self._take_up_rosters()
         self.door = None
         self.desk = PairingDesk(
-            self, self.state, US, learnt, lambda: self.now, lambda: self.wall, self._random
+            self,
+            self.state,
+            US,
+            learnt,
+            self.rosters,
+            lambda: self.now,
+            lambda: self.wall,
+            self._random,
         )
         self.desk.start()
 
@@ -87,7 +109,14 @@ class World:
         self.said.append(message)
 
     def _merged(self, learnt: Learnt) -> Config:
-        return merged(self.written, learnt, self.state.secret_file)
+        members = tuple(ListedMember(one.device, one.name, ()) for one in self.rosters.members())
+        said = FromRosters(members, self.rosters.shut_out())
+        return merged(self.written, learnt, self.state.secret_file, said)
+
+    def _take_up_rosters(self) -> None:
+        for folder in self.config.folders:
+            if folder.id not in self.rosters.folders:
+                self.rosters.add_folder(folder.id, derive_keys(read_secret(folder.secret)).tag)
 
     def check_learnt(self, learnt: Learnt) -> None:
         if self.broken is not None:
@@ -97,7 +126,12 @@ class World:
     def use_learnt(self, learnt: Learnt) -> None:
         assert load_learnt(self.state) == learnt, "what is used is durable"
         self.config = self._merged(learnt)
+        self._take_up_rosters()
         self.said.append("used")
+
+    def tell_roster(self, folder: str) -> None:
+        self.config = self._merged(self.desk.learnt)
+        self.said.append(f"told the roster of {folder}")
 
     def tell_joined(self, name: str, folder: str, address: str) -> None:
         self.said.append(f"{name} joined {folder} from {address}")
@@ -151,7 +185,12 @@ def test_a_device_is_durably_let_in_and_listed_before_it_is_answered(world: Worl
     assert isinstance(answer, Admitted) and answer.folder == "share" and answer.device == US
     assert answer.secret == read_secret(world.written.folders[0].secret)
     assert answer.endpoints == ["tcp://192.168.1.2:7700"]
-    assert world.said == ["used", "beta joined share from 192.168.1.9", answer]
+    told = "told the roster of share"
+    joined = "beta joined share from 192.168.1.9"
+    assert world.said == [told, "used", joined, told, answer]
+    assert world.rosters.folders["share"].roster.live() == {US, B}
+    assert decode(answer.admission, world.rosters.folders["share"].tag).statement.device == B
+    assert answer.pins == world.rosters.pins("share")
     learnt = load_learnt(world.state)
     assert [device.key for device in learnt.devices] == [B]
     assert [use.device for use in learnt.invitations[0].used_by] == [B]
@@ -436,6 +475,83 @@ def test_a_peer_that_was_learnt_is_removed_and_one_that_was_written_is_not(
     origins = [one["origin"] for one in world.ask("peers")["peers"]]
     assert origins == ["peer.toml", "by an invitation"]
     assert "is written in" in world.ask("peer_remove", name="own")["declined"]["what"]
-    assert world.ask("peer_remove", name="beta") == {"name": "beta"}
+    gone = {"name": "beta", "folders": [], "is_written": False}
+    assert world.ask("peer_remove", name="beta") == gone
     assert [peer.name for peer in world.config.peers] == ["own"]
     assert "no peer" in world.ask("peer_remove", name="beta")["declined"]["what"]
+
+
+def test_a_member_is_removed_from_all_folders_and_listed_no_more(world: World) -> None:
+    world.knocks(B, world.invites())
+    assert [peer.name for peer in world.config.peers] == ["beta"]
+    gone = {"name": "beta", "folders": ["share"], "is_written": False}
+    assert world.ask("peer_remove", name="beta") == gone
+    assert world.rosters.folders["share"].roster.live() == {US}
+    assert world.config.peers == ()
+
+
+def test_a_peer_that_was_written_is_removed_from_the_folder_and_may_still_connect(
+    world: World,
+) -> None:
+    world.written = world.config = replace(world.written, peers=(PeerConfig("own", None, B),))
+    world.knocks(B, world.invites())
+    gone = {"name": "own", "folders": ["share"], "is_written": True}
+    assert world.ask("peer_remove", name="own") == gone
+    assert world.rosters.excludes("share", DeviceKey(B))
+    assert [peer.name for peer in world.config.peers] == ["own"]
+
+
+def test_a_peer_is_named_by_the_beginning_of_its_key(world: World) -> None:
+    world.knocks(B, world.invites())
+    assert world.ask("peer_remove", name=public_text(B)[:8])["name"] == "beta"
+
+
+def test_the_beginning_of_two_keys_is_no_name(world: World, tmp_path: Path) -> None:
+    world.knocks(B, world.invites(uses=2))
+    world.knocks(B[:-1] + b"c", world.invites())
+    found = world.ask("peer_remove", name=public_text(B)[:8])["declined"]
+    assert "several keys" in found["what"] and "beta-2" in found["do"]
+
+
+def test_a_removal_is_stronger_than_an_invitation_from_before(world: World) -> None:
+    token = world.invites(uses=2)
+    world.knocks(B, token)
+    world.ask("peer_remove", name="beta")
+    assert reason(world.knocks(B, token)) is NotAdmittedReason.REMOVED
+    world.begin()  # the agent starts again
+    assert reason(world.knocks(B, token)) is NotAdmittedReason.REMOVED
+    assert isinstance(world.knocks(B, world.invites()), Admitted)
+    assert world.rosters.folders["share"].roster.live() == {US, B}
+
+
+def test_who_cannot_be_written_into_the_roster_is_not_let_in(world: World) -> None:
+    token = world.invites()
+    world.keeper.fails = True
+    assert reason(world.knocks(B, token)) is NotAdmittedReason.UNKNOWN
+    assert world.rosters.folders["share"].roster.live() == {US}
+    world.keeper.fails = False
+    assert isinstance(world.knocks(B, token), Admitted)
+
+
+def test_a_joiner_begins_at_the_roots_that_the_door_told(world: World, tmp_path: Path) -> None:
+    pins = [bytes([number]) * 16 for number in (1, 2)]
+    joins(world, tmp_path / "music", pins="\n".join(pin.hex() for pin in pins))
+    assert list(world.rosters.folders["music-k3x9"].roster.pins) == pins
+
+
+@pytest.mark.parametrize("pins", ["zz", "00", "00" * 17])
+def test_a_root_that_is_none_is_declined(world: World, tmp_path: Path, pins: str) -> None:
+    assert "names a root" in joins(world, tmp_path / "music", pins=pins)["declined"]["what"]
+    assert all(folder.id != "music-k3x9" for folder in world.config.folders)
+
+
+def test_a_device_that_was_put_out_invites_nobody(world: World) -> None:
+    world.knocks(B, world.invites())
+    tag = world.rosters.folders["share"].tag
+    roster = Roster(tag, world.rosters.pins("share"))
+    for signed in world.rosters.folders["share"].roster.after():
+        roster.add(signed, None, 0.0)
+    b, us = Signatory(DeviceKey(B), partial(sign, bytes(B_KEYS))), DeviceKey(US)
+    world.rosters.take("share", [remove(roster, b, us, roster.let_in_by(us), 0)], None, 0.0)
+    declined = world.ask("invite", folder="share")["declined"]
+    assert declined["what"].startswith("beta removed this device from the folder")

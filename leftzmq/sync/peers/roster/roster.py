@@ -284,6 +284,18 @@ class Roster:
             self._admissions[id].device == device for id in judgement.valid
         )
 
+    def called(self, device: DeviceKey) -> str:
+        """Return the name of a device, also if it is no member any more; "": it was none."""
+        said = self._newest_self(device)
+        if said is not None:
+            return said.statement.name
+        names = (each.name for each in self._admissions.values() if each.device == device)
+        return next(names, "")
+
+    def knows(self, device: DeviceKey) -> bool:
+        """Return whether this device was ever let in, whatever became of it."""
+        return any(admission.device == device for admission in self._admissions.values())
+
     def statement(self, id: StatementId) -> Signed | None:
         """Return a statement by its id, such as the removal of a device."""
         return self._signed.get(id)

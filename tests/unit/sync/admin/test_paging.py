@@ -78,7 +78,9 @@ def test_status_of_many_folders_fits(mesh: Mesh) -> None:
         peer.move(PeerMove.GREETED)
         peer.other_ids["share"] = "\U0010ffff" * 128, Life(bytes(12))
         peer.away_why = "\u20ac" * 256
-    peers = Peers(OurSide("A", 1, 2), others, Membership(a.key, {}, bytes))
+    peers = Peers(
+        OurSide("A", 1, 2), others, Membership(a.key, {}, bytes, lambda id, device: False)
+    )
     for n in range(MAX_KEPT):
         peers.refused_keys.note_refused(Stranger(f"{n:40}", "x" * 64), 0.0)
     times = module.Times(0.0, 0.0)

@@ -31,7 +31,7 @@ def test_only_a_greeting_connects_and_only_a_closed_link_sends_away() -> None:
 
 
 DEVICE = DeviceKey(b"d" * 32)
-NOTHING = Membership(DeviceKey(b"u" * 32), {}, fresh_nonce)
+NOTHING = Membership(DeviceKey(b"u" * 32), {}, fresh_nonce, lambda id, device: False)
 OLD, OLD_BULK, NEW, NEW_BULK = (
     Link(DEVICE, Way.CAME, bytes((0, 0, 0, 0, n))) for n in (1, 2, 3, 4)
 )

@@ -175,7 +175,7 @@ def test_proofs_of_others_are_worth_nothing(met: Met) -> None:
 def test_a_row_that_proves_the_secret_and_makes_no_sense_is_refused(met: Met, head: int) -> None:
     pair = pair_of(met.a.keys, met.m.key, met.a.key)
     plain = met.life + head.to_bytes(8, "big") + bytes(20)
-    members = Membership(met.a.key, {"share": met.a.folder}, fresh_nonce)
+    members = Membership(met.a.key, {"share": met.a.folder}, fresh_nonce, lambda id, device: False)
     with pytest.raises(Refused) as caught:
         members.proved_by(
             met.m.key, [FolderHello(pair.proof, seal_row(pair.key, plain, bytes(24)))]
@@ -190,7 +190,7 @@ def test_a_row_that_is_there_twice_counts_once_and_a_stopped_folder_is_said_to_b
     met: Met,
 ) -> None:
     """What a device proved of it is kept for when it goes on."""
-    members = Membership(met.a.key, {"share": met.a.folder}, fresh_nonce)
+    members = Membership(met.a.key, {"share": met.a.folder}, fresh_nonce, lambda id, device: False)
     rows = met.rows(met.a.keys) * 64
     assert len(members.proved_by(met.m.key, rows)) == 1 and members.any
     met.a.folder.stop(Stop(StopCause.SHARE_AWAY, "unplugged"))

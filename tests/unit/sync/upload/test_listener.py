@@ -27,7 +27,10 @@ class Serving:
 
     def __init__(self) -> None:
         self.listener = Listener(
-            lambda device, tag: "share", lambda folder: TAG, lambda *more: None
+            lambda device, tag: "share",
+            lambda folder: TAG,
+            lambda *more: None,
+            lambda folder, device: False,
         )
         self.waiting: deque[ReadChunks] = deque()
         self.answered: list[DeviceKey] = []

@@ -1,0 +1,328 @@
+"""The rosters of all folders of this device: kept, asked who is in, and added to by its user.
+
+Knows the write order: a statement is durable before anybody hears it, or it is in no roster. Must
+not know links, nor who is told (`exchange` beside it does); which statements count is decided by
+`roster`.
+
+A folder has a roster from its first invitation on, or when a device that shares it has one. Until
+then its members are those that hold its secret, and nobody is excluded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from leftzmq.content.ids import StatementId
+from leftzmq.content.key_text import key_beginning
+from leftzmq.errors import LeftError, Refusal, RosterError, Stop, StopCause
+from leftzmq.pairing.roster_store import Kept, KeptRoster
+from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.peers.roster import making
+from leftzmq.sync.peers.roster.making import Newcomer, Signatory
+from leftzmq.sync.peers.roster.roster import Roster
+from leftzmq.wire.statements import MAX_MEMBER_NAME_CHARS, Removal, SelfStatement, Signed
+
+NONCE_BYTES: Final = 16
+_PUT_OUT: Final = (
+    "nothing of it is sent, received or changed here any more; its files stay where they are. A "
+    "member can invite this device again: leftzmq share there, leftzmq join here"
+)
+
+
+class KeepsRosters(Protocol):
+    """Keeps rosters durably (pairing/roster_store). folder: the identity tag. Raises LeftError if
+    it cannot; then it keeps what it had."""
+
+    def load(self, folder: bytes) -> KeptRoster: ...
+
+    def keep(
+        self, folder: bytes, kept: Sequence[Kept], pins: Collection[StatementId] = ()
+    ) -> tuple[int, ...]:
+        """Keep these, and return the number of each. All of it is durable then."""
+
+    def retain(self, folder: bytes, slots: Collection[bytes]) -> None:
+        """Forget all other statements of the folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderMember:
+    """Another device that is in at least one folder of ours.
+
+    name: as it calls itself, or as the one who let it in calls it; endpoints: where it listens
+    folders: ids of those that it is in
+    """
+
+    device: DeviceKey
+    name: str
+    endpoints: tuple[str, ...]
+    folders: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class FolderRoster:
+    """numbers: of the removals, by the order in which they came here. untold: what this device
+    said and nobody has heard yet."""
+
+    id: str
+    tag: bytes
+    roster: Roster
+    numbers: dict[StatementId, int] = field(default_factory=dict)
+    last_number: int = 0
+    untold: list[Signed] = field(default_factory=list)
+
+
+class Rosters:
+    """One per agent.
+
+    name: of this device, as its config has it
+    wall_s: returns unix seconds, which are only shown; random: returns random bytes
+    """
+
+    def __init__(
+        self,
+        me: Signatory,
+        name: str,
+        keeper: KeepsRosters,
+        wall_s: Callable[[], float],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self.me, self._name, self._keeper = me, name[:MAX_MEMBER_NAME_CHARS], keeper
+        self._wall_s, self._random = wall_s, random
+        self.folders: dict[str, FolderRoster] = {}
+
+    def add_folder(self, id: str, tag: bytes) -> None:
+        """Take up what is kept of a folder. tag: its identity tag. Raises LeftError."""
+        folder = self.folders[id] = FolderRoster(id, tag, Roster(tag))
+        known = self._load(folder)
+        stays = [_slot(folder.roster, signed) for signed in folder.roster.after()]
+        if len(stays) < known:
+            self._keeper.retain(tag, stays)
+
+    def _load(self, folder: FolderRoster) -> int:
+        """Make a roster what is kept of it. Return how many statements that are."""
+        kept = self._keeper.load(folder.tag)
+        folder.roster = Roster(folder.tag, kept.pins)
+        folder.numbers.clear()
+        for number, signed in kept.statements:
+            folder.roster.add(signed, None, 0.0)
+            _number(folder, signed, number)
+        return len(kept.statements)
+
+    def remove_folder(self, id: str) -> None:
+        """The folder was taken off this device. What is kept of it stays."""
+        self.folders.pop(id, None)
+
+    # -- questions ---------------------------------------------------------------------------------
+
+    def members(self) -> list[FolderMember]:
+        """Return all other devices that are in a folder of ours."""
+        found: dict[DeviceKey, list[FolderRoster]] = {}
+        for folder in self.folders.values():
+            for device in folder.roster.live():
+                found.setdefault(device, []).append(folder)
+        return [_shown(device, its) for device, its in found.items() if device != self.me.device]
+
+    def excludes(self, id: str, device: DeviceKey) -> bool:
+        """Whether a device gets nothing of this folder, whatever secret it holds."""
+        folder = self.folders.get(id)
+        if folder is None or not folder.roster.pins or device in folder.roster.live():
+            return False
+        return not folder.roster.says_nothing_of(device)
+
+    def is_shut_out(self, device: DeviceKey) -> bool:
+        """Whether a device was removed from a folder of ours, and is in none."""
+        return any(self.excludes(id, device) for id in self.folders) and not any(
+            device in folder.roster.live() for folder in self.folders.values()
+        )
+
+    def shut_out(self) -> frozenset[DeviceKey]:
+        """Return all devices that were removed from a folder of ours, and are in none."""
+        removed = {
+            device
+            for folder in self.folders.values()
+            for device in folder.roster.judgement.counting
+        }
+        return frozenset(device for device in removed if self.is_shut_out(device))
+
+    def put_out(self, id: str) -> Stop | None:
+        """Return why this device may not use a folder; None: it was not removed from it."""
+        roster, us = self.folders[id].roster, self.me.device
+        if us in roster.live() or not roster.knows(us):
+            return None
+        by = self.remover(id, us)
+        return Stop(StopCause.PUT_OUT, f"{by} removed this device from the folder: {_PUT_OUT}")
+
+    def remover(self, id: str, device: DeviceKey) -> str:
+        """Return the name of a member that removed a device."""
+        roster = self.folders[id].roster
+        signers = [roster.signer(removal) for removal in roster.removals_of(device)]
+        for signer in signers:
+            if signer == device:
+                return "its own user"
+            if signer is not None:
+                return roster.called(signer) or key_beginning(signer)
+        return "another member"
+
+    def pins(self, id: str) -> list[StatementId]:
+        """Return the roots at which the folder's roster begins, ours first: what a joiner gets."""
+        roster = self.folders[id].roster
+        return sorted(roster.pins, key=lambda pin: (roster.signer(pin) != self.me.device, pin))
+
+    def let_in_by(self, device: DeviceKey) -> Mapping[str, list[str]]:
+        """Return, by folder, the names of those who are in it by a device's word: what becomes of
+        them is to be said when the device is removed."""
+        found: dict[str, list[str]] = {}
+        for folder in self.folders.values():
+            hangs = {one for below in folder.roster.let_in_by(device).values() for one in below}
+            names = folder.roster.names()
+            others = sorted(names[one] for one in hangs - {device, self.me.device})
+            if others:
+                found[folder.id] = others
+        return found
+
+    # -- what the user of this device says: durable when it returns, and then `untold` -------------
+
+    def found(self, id: str) -> None:
+        """Begin the folder's roster, unless it has one. Raises LeftError."""
+        folder = self.folders[id]
+        if not folder.roster.pins:
+            root = making.found(folder.roster, self.me, self._name, self._nonce(), self._at())
+            self._say(folder, root, pins=[root.id])
+
+    def pin(self, id: str, pins: Collection[StatementId]) -> None:
+        """Begin at these roots, which the door told. Raises LeftError."""
+        folder = self.folders[id]
+        self._keeper.keep(folder.tag, [], pins)
+        for root in pins:
+            folder.roster.pin(root)
+
+    def let_in(self, id: str, who: Newcomer, known: int) -> Signed:
+        """Let a device in by an invitation. Return its admission; that of a member is the one that
+        it has.
+
+        known: `last_number` when the invitation was made: a removal that came later is stronger.
+        Raises RosterError if the device was removed since, or cannot be let in; LeftError.
+        """
+        folder = self.folders[id]
+        roster = folder.roster
+        member = roster.member(who.device)
+        admission = None if member is None else roster.statement(member.admissions[0])
+        if admission is not None:
+            return admission
+        removals = roster.removals_of(who.device)
+        if any(folder.numbers[removal] > known for removal in removals):
+            do = "invite it anew"
+            raise RosterError("it was removed after the invitation was made", who.name, do)
+        signed = making.admit(roster, self.me, who, self._nonce(), self._at(), removals)
+        self._say(folder, signed)
+        return signed
+
+    def vouch(self, id: str, who: Newcomer) -> None:
+        """Make a device a member that a person here wrote into peer.toml or let in before there was
+        a roster, and that holds the secret. Raises LeftError."""
+        folder = self.folders[id]
+        self._say(folder, making.admit(folder.roster, self.me, who, self._nonce(), self._at()))
+
+    def remove(self, device: DeviceKey, keep_invited: bool) -> list[str]:
+        """Remove a device from all folders in which this one may write. Return their ids.
+
+        keep_invited: whether those stay that the device let in. Those through whom this device
+        itself is in stay in any case. Raises LeftError.
+        """
+        ids: list[str] = []
+        for folder in self.folders.values():
+            roster = folder.roster
+            if device in roster.live() and making.may_write(roster, self.me):
+                keep = [
+                    id
+                    for id, below in roster.let_in_by(device).items()
+                    if keep_invited or self.me.device in below
+                ]
+                self._say(folder, making.remove(roster, self.me, device, keep, self._at()))
+                ids.append(folder.id)
+        return ids
+
+    def tell_self(self, id: str, endpoints: tuple[str, ...]) -> None:
+        """Say our name and addresses, if we are a member and said otherwise before. Raises
+        LeftError."""
+        folder = self.folders[id]
+        me = folder.roster.member(self.me.device)
+        if me is not None and (me.name, me.endpoints) != (self._name, endpoints):
+            self._say(folder, making.tell_self(folder.roster, self.me, self._name, endpoints))
+
+    # -- what others say ---------------------------------------------------------------------------
+
+    def take(
+        self, id: str, said: Sequence[Signed], came_from: DeviceKey | None, now: float
+    ) -> tuple[list[Signed], tuple[Refusal, str] | None]:
+        """Take statements in. Return those that are new, and durable, and why another one was not
+        taken; after TOO_FAST all that follow are left out, too.
+
+        Raises LeftError if they cannot be kept: then none of them was taken in.
+        """
+        folder = self.folders[id]
+        new: list[Signed] = []
+        refused: tuple[Refusal, str] | None = None
+        for signed in said:
+            added = folder.roster.add(signed, came_from, now)
+            new += added.new
+            if added.refusal is not None:
+                refused = added.refusal, added.detail
+                if added.refusal is Refusal.TOO_FAST:
+                    break
+        self._keep(folder, new)
+        return new, refused
+
+    # -- keeping -----------------------------------------------------------------------------------
+
+    def _say(
+        self, folder: FolderRoster, signed: Signed, pins: Collection[StatementId] = ()
+    ) -> None:
+        self._keep(folder, [signed], pins)
+        folder.untold.append(signed)
+
+    def _keep(
+        self, folder: FolderRoster, new: Sequence[Signed], pins: Collection[StatementId] = ()
+    ) -> None:
+        """Make durable what is in the roster already. If that fails, the roster is again as it is
+        kept."""
+        if not new and not pins:
+            return
+        kept = [Kept(_slot(folder.roster, signed), signed) for signed in new]
+        try:
+            numbers = self._keeper.keep(folder.tag, kept, pins)
+        except LeftError:
+            self._load(folder)
+            raise
+        for signed, number in zip(new, numbers, strict=True):
+            _number(folder, signed, number)
+
+    def _nonce(self) -> bytes:
+        return self._random(NONCE_BYTES)
+
+    def _at(self) -> int:
+        return int(self._wall_s())
+
+
+def _number(folder: FolderRoster, signed: Signed, number: int) -> None:
+    folder.last_number = max(folder.last_number, number)
+    if isinstance(signed.statement, Removal):
+        folder.numbers[signed.id] = number
+
+
+def _slot(roster: Roster, signed: Signed) -> bytes:
+    """What a member says of itself replaces what it said before."""
+    signer = roster.signer(signed.id) if isinstance(signed.statement, SelfStatement) else None
+    return signed.id if signer is None else b"self" + signer
+
+
+def _shown(device: DeviceKey, folders: Sequence[FolderRoster]) -> FolderMember:
+    name, endpoints = "", dict[str, None]()
+    for folder in folders:
+        member = folder.roster.member(device)
+        if member is not None:
+            name = name or member.name
+            endpoints |= dict.fromkeys(member.endpoints)
+    return FolderMember(device, name, tuple(endpoints), tuple(one.id for one in folders))

@@ -1,0 +1,41 @@
+"""Keeps rosters in memory, as pairing/roster_store keeps them on a disk."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from leftzmq.content.ids import StatementId
+from leftzmq.errors import IndexFault, RosterNotKept
+from leftzmq.pairing.roster_store import Kept, KeptRoster
+from leftzmq.wire.statements import Signed
+
+
+class RosterKeeper:
+    """fails: the disk takes nothing."""
+
+    def __init__(self) -> None:
+        self.fails = False
+        self._last = 0
+        self._pins: dict[bytes, set[StatementId]] = {}
+        self._rows: dict[bytes, dict[bytes, tuple[int, Signed]]] = {}
+
+    def load(self, folder: bytes) -> KeptRoster:
+        rows = sorted(self._rows.get(folder, {}).values(), key=lambda row: row[0])
+        return KeptRoster(tuple(sorted(self._pins.get(folder, set()))), tuple(rows))
+
+    def keep(
+        self, folder: bytes, kept: Sequence[Kept], pins: Collection[StatementId] = ()
+    ) -> tuple[int, ...]:
+        if self.fails:
+            raise RosterNotKept(IndexFault.FULL, "database or disk is full", "rosters.db")
+        self._pins.setdefault(folder, set()).update(pins)
+        numbers = range(self._last + 1, self._last + 1 + len(kept))
+        self._last += len(kept)
+        self._rows.setdefault(folder, {}).update(
+            (one.slot, (number, one.signed)) for number, one in zip(numbers, kept, strict=True)
+        )
+        return tuple(numbers)
+
+    def retain(self, folder: bytes, slots: Collection[bytes]) -> None:
+        rows = self._rows.get(folder, {})
+        self._rows[folder] = {slot: row for slot, row in rows.items() if slot in slots}

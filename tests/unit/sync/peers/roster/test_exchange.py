@@ -1,0 +1,277 @@
+"""Rosters travel between nodes: who is let in by one is known to all, and who is removed gets
+nothing any more.
+
+The nodes are joined by the mesh, on real shares; their rosters are kept in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from blake3 import blake3
+from nacl.public import PrivateKey
+
+from leftzmq.content.signing import sign
+from leftzmq.errors import LeftError, RosterError, StopCause
+from leftzmq.sync.facts import (
+    LinkClosed,
+    LinkOpened,
+    OurAddressesFound,
+    RosterGrew,
+    TimePassed,
+)
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.sync.peers.roster.making import Newcomer
+from leftzmq.sync.peers.roster.roster import Roster
+from leftzmq.wire.messages import Chunks, RosterPart
+from tests.helpers.mesh import Device, Mesh
+from tests.sim.node import FOLDER
+
+
+class Members(Mesh):
+    """A mesh of devices with keys of their own."""
+
+    def __init__(self, base: Path, names: str = "ABC") -> None:
+        super().__init__(base, names)
+        for device in self.devices.values():
+            pair = PrivateKey(blake3(device.name.encode()).digest())
+            device.key = DeviceKey(bytes(pair.public_key))
+            device.signs = partial(sign, bytes(pair))
+
+    def start(self, names: str) -> None:
+        for name in names:
+            self.devices[name].start()
+        self.settle()
+
+    def __getitem__(self, name: str) -> Device:
+        return self.devices[name]
+
+    def roster(self, name: str) -> Roster:
+        return self[name].rosters.folders[FOLDER].roster
+
+    def invites(self, name: str, guest: str) -> None:
+        """What the door does: the guest is let in, and is told where the roster begins."""
+        device = self[name]
+        device.rosters.found(FOLDER)
+        known = device.rosters.folders[FOLDER].last_number
+        device.rosters.let_in(FOLDER, Newcomer(self[guest].key, guest), known)
+        device.take(RosterGrew(FOLDER))
+        self.settle()
+
+    def removes(self, name: str, other: str, keep_invited: bool = False) -> None:
+        device = self[name]
+        assert device.rosters.remove(self[other].key, keep_invited) == [FOLDER]
+        device.take(RosterGrew(FOLDER))
+        self.settle()
+
+    def live(self, name: str) -> str:
+        """The members by the roster of a device."""
+        keys = {device.key: device.name for device in self.devices.values()}
+        return "".join(sorted(keys[key] for key in self.roster(name).live()))
+
+    def shares_with(self, name: str) -> str:
+        """Those from whom a device takes the folder now."""
+        keys = {device.key: device.name for device in self.devices.values()}
+        return "".join(sorted(keys[key] for key in self[name].folder.members))
+
+    def until(self, happened: Callable[[], bool]) -> None:
+        """Run until something happened."""
+        for _ in range(100_000):
+            if happened():
+                return
+            if not self.step():
+                self.now += 0.01
+                for device in self.devices.values():
+                    device.take(TimePassed())
+        raise AssertionError("it does not happen")
+
+    def said(self, name: str) -> str:
+        texts = (str(event.fields.get("text", "")) for event in self[name].events)
+        return "\n".join(texts)
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Members:
+    return Members(tmp_path)
+
+
+@pytest.fixture
+def three(mesh: Members) -> Members:
+    """Three that paired by their configs, and whose folder has a roster since A invited."""
+    mesh.start("ABC")
+    mesh["A"].rosters.found(FOLDER)
+    mesh["A"].take(RosterGrew(FOLDER))
+    mesh.settle()
+    return mesh
+
+
+def test_without_an_invitation_there_is_no_roster_and_nothing_is_said_of_one(mesh: Members) -> None:
+    mesh.start("ABC")
+    assert not any(isinstance(it, RosterPart) for name in "ABC" for it in mesh[name].sent)
+    assert all(not mesh.roster(name).pins for name in "ABC")
+    assert mesh.shares_with("A") == "BC"
+
+
+def test_those_who_were_paired_before_are_members_of_one_roster(three: Members) -> None:
+    assert [three.live(name) for name in "ABC"] == ["ABC"] * 3
+    assert len({three.roster(name).digest() for name in "ABC"}) == 1
+
+
+def test_what_one_says_is_heard_by_all_at_once(three: Members) -> None:
+    for name in "ABC":
+        three[name].take(OurAddressesFound((f"tcp://192.168.1.{ord(name)}:7700",)))
+    three.settle(0.2)
+    for name in "ABC":
+        members = {one.name: one.endpoints for one in three[name].exchange.members()}
+        assert members == {
+            other: (f"tcp://192.168.1.{ord(other)}:7700",) for other in "ABC" if other != name
+        }
+    assert len({three.roster(name).digest() for name in "ABC"}) == 1
+
+
+def test_who_was_away_hears_it_at_the_next_greeting(three: Members) -> None:
+    three["C"].kill()
+    three.settle()
+    three["A"].take(OurAddressesFound(("tcp://10.0.0.1:7700",)))
+    three.settle()
+    assert three.roster("A").digest() != three.roster("C").digest()
+    three["C"].start()
+    three.settle()
+    assert len({three.roster(name).digest() for name in "ABC"}) == 1
+
+
+def test_a_roster_is_kept_across_a_start(three: Members) -> None:
+    before = three.roster("B").digest()
+    three["B"].kill()
+    three.settle()
+    three["B"].start()
+    assert three.roster("B").digest() == before
+    assert three.live("B") == "ABC"
+
+
+def test_a_removed_device_gets_nothing_from_anybody_any_more(three: Members) -> None:
+    three.removes("A", "C")
+    assert [three.live(name) for name in "AB"] == ["AB", "AB"]
+    assert (three.shares_with("A"), three.shares_with("B")) == ("B", "A")
+    three["A"].sent.clear()
+    three["B"].sent.clear()
+    three["A"].write("secret", b"not for C")
+    three.scan_all()
+    three.settle()
+    assert three["B"].tree() == three["A"].tree()
+    assert "secret" not in three["C"].tree()
+    assert "C was removed from the folder by A" in three.said("B")
+
+
+def test_the_removed_device_reads_who_did_it_and_its_folder_stops(three: Members) -> None:
+    three.removes("B", "C")
+    assert three["C"].folder.stopped is not None
+    assert three["C"].folder.stopped.cause is StopCause.PUT_OUT
+    assert three["C"].folder.stopped.why.startswith("B removed this device from the folder")
+
+
+def test_it_greets_again_and_is_still_out(three: Members) -> None:
+    three.removes("A", "C")
+    for name in "AB":
+        three[name].take(LinkClosed(Link(three["C"].key, Way.DIALED), "gone"))
+        three["C"].take(LinkClosed(Link(three[name].key, Way.DIALED), "gone"))
+    three.settle()
+    for name in "AB":
+        three[name].take(LinkOpened(Link(three["C"].key, Way.DIALED)))
+        three["C"].take(LinkOpened(Link(three[name].key, Way.DIALED)))
+    three.settle()
+    assert (three.shares_with("A"), three.shares_with("B")) == ("B", "A")
+
+
+def test_only_a_new_invitation_brings_it_back_and_its_folder_goes_on(three: Members) -> None:
+    known = three["A"].rosters.folders[FOLDER].last_number
+    three.removes("A", "C")
+    again = Newcomer(three["C"].key, "C")
+    with pytest.raises(RosterError, match="removed after the invitation"):
+        three["A"].rosters.let_in(FOLDER, again, known)
+    three.invites("A", "C")
+    assert [three.live(name) for name in "AB"] == ["ABC", "ABC"]
+    for name in "AB":  # it is listed again, and connects
+        three[name].take(LinkOpened(Link(three["C"].key, Way.DIALED)))
+        three["C"].take(LinkOpened(Link(three[name].key, Way.DIALED)))
+    three.settle()
+    assert three.live("C") == "ABC"
+    three["A"].write("again", b"for C, too")
+    three.scan_all()
+    three.settle()
+    assert three["C"].folder.stopped is None
+    assert three["C"].tree() == three["A"].tree()
+
+
+def test_the_removal_reaches_one_who_was_away_from_any_member(three: Members) -> None:
+    three["B"].kill()
+    three.settle()
+    three.removes("A", "C")
+    three["B"].start()
+    three.settle()
+    assert three.live("B") == "AB"
+    assert three.shares_with("B") == "A"
+
+
+def test_those_whom_the_removed_one_let_in_stay_or_go_as_the_user_says(tmp_path: Path) -> None:
+    for keep in (True, False):
+        mesh = Members(tmp_path / str(keep))
+        mesh.start("AB")
+        mesh["A"].rosters.found(FOLDER)
+        mesh["A"].take(RosterGrew(FOLDER))
+        mesh.settle()
+        mesh.invites("B", "C")
+        assert mesh["A"].rosters.let_in_by(mesh["B"].key) == {FOLDER: ["C"]}
+        mesh.removes("A", "B", keep)
+        assert mesh.live("A") == ("AC" if keep else "A")
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_who_removes_its_own_inviter_stays_itself(tmp_path: Path, keep: bool) -> None:
+    mesh = Members(tmp_path, "AB")
+    mesh.start("A")
+    mesh.invites("A", "B")
+    mesh.start("B")
+    mesh.removes("B", "A", keep)
+    assert mesh.live("B") == "B"
+
+
+def test_what_cannot_be_kept_was_never_said(three: Members) -> None:
+    before = three.roster("A").digest()
+    three["A"].roster_keeper.fails = True
+    with pytest.raises(LeftError, match="disk is full"):
+        three["A"].rosters.remove(three["C"].key, False)
+    three["A"].take(RosterGrew(FOLDER))
+    three.settle()
+    assert three.roster("A").digest() == three.roster("B").digest() == before
+    three["A"].roster_keeper.fails = False
+    three.removes("A", "C")
+    assert three.live("B") == "AB"
+
+
+def test_who_cannot_keep_what_it_hears_says_so_and_hears_it_later(three: Members) -> None:
+    three["B"].roster_keeper.fails = True
+    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].take(RosterGrew(FOLDER))
+    three.settle()
+    assert three.live("B") == "ABC"
+    assert "disk is full" in three.said("B")
+    three["B"].roster_keeper.fails = False
+    three["A"].take(LinkClosed(Link(three["B"].key, Way.DIALED), "gone"))
+    three["A"].take(LinkOpened(Link(three["B"].key, Way.DIALED)))
+    three.settle()
+    assert three.live("B") == "AB"
+
+
+def test_chunks_that_were_read_for_a_removed_device_are_not_sent(three: Members) -> None:
+    three["A"].write("large", bytes(range(256)) * 40_000)
+    three["A"].scan()
+    three.until(lambda: any(isinstance(it, Chunks) for it in three["A"].sent))
+    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].take(RosterGrew(FOLDER))
+    three.settle()
+    assert three["B"].tree() == three["A"].tree()
+    assert "large" not in three["C"].tree()
