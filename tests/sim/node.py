@@ -146,6 +146,10 @@ class Device:
         return folder
 
     def _begin_at_start(self) -> None:
+        stop = self.rosters.put_out(FOLDER)
+        if stop is not None:
+            self.folder.stop(stop)
+            return
         try:
             self._begin(self.folder)
         except ShareError as error:
