@@ -70,9 +70,8 @@ class Lone:
         self.runner = JobRunner(lambda: self.wall_ns)
         folders: dict[str, Folder] = {}
         store = RosterStore.open(state / "rosters.db")
-        rosters = Rosters(
-            Signatory(key, lambda message: b""), "bench", store, time.time, os.urandom
-        )
+        us = Signatory(key, lambda message: b"")
+        rosters = Rosters(us, "bench", lambda device: "", store, time.time, os.urandom)
         membership = Membership(key, folders, fresh_nonce, rosters.excludes)
         peers = Peers(OurSide("bench", 1, 2), [], membership)
         self.folder = folders[NAME] = Folder(NAME, keys, key, self.store, peers)

@@ -207,10 +207,21 @@ def _accepted(member: dict[str, Any]) -> Text:
 
 
 def _strangers(strangers: list[dict[str, Any]]) -> list[RenderableType]:
-    """Return the refused keys, in a form that can be put into the config."""
+    """Return the refused keys: those of removed devices, then the others, in a form that can be put
+    into the config."""
+    removed = [one for one in strangers if one["removed_from"]]
+    strangers = [one for one in strangers if not one["removed_from"]]
     lines: list[RenderableType] = [
-        Text("refused, as its key is not in the config; if it is yours, add:", "yellow")
+        Text(
+            f"refused: {printable(one['key'][:13])} from {printable(one['address'])}, which was "
+            f"removed from {printable(', '.join(one['removed_from']))}",
+            "yellow",
+        )
+        for one in removed[:SHOWN_STRANGERS]
     ]
+    if strangers:
+        what = "refused, as its key is not in the config; if it is yours, add:"
+        lines.append(Text(what, "yellow"))
     for stranger in strangers[:SHOWN_STRANGERS]:
         where = f"from {printable(stranger['address'])}, last {local_time(stranger['last'])}"
         lines += [

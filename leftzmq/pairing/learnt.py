@@ -136,11 +136,15 @@ class Learnt:
 
 
 def free_name(name: str, taken: set[str]) -> str:
-    """Return the name, or if it is taken, the first of "name-2", "name-3"... that is free."""
-    number, free = 1, name
+    """Return the name, or if it is taken, the first of "name-2", "name-3"... that is free. After
+    "name-2" comes "name-3", too."""
+    free, (base, dash, digits) = name, name.rpartition("-")
+    if not (dash and digits.isdecimal() and len(digits) <= 2):
+        base, digits = name, "1"
+    number = int(digits)
     while free in taken:
         number += 1
-        free = f"{name}-{number}"
+        free = f"{base}-{number}"
     return free
 
 

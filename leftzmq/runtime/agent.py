@@ -185,7 +185,7 @@ class Agent:
             Signatory(self.device, partial(sign, self._keys.secret)),
             self.written.device.name,
         )
-        self._rosters = Rosters(us, name, store, time.time, os.urandom)
+        self._rosters = Rosters(us, name, self._label, store, time.time, os.urandom)
         for folder in merged(self.written, learnt, self._state.secret_file).folders:
             self._take_up_roster(folder)
         self._pairing = PairingDesk(
@@ -221,6 +221,9 @@ class Agent:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+
+    def _label(self, device: DeviceKey) -> str:
+        return next((peer.name for peer in self.config.peers if peer.key == device), "")
 
     def _take_up_roster(self, folder: FolderConfig) -> None:
         """Take up what is kept of a folder's members. Of a folder without a secret nothing is: it

@@ -319,6 +319,7 @@ class Node:
             self.downloader,
             Times(self._now, self._wall_ns / 1e9),
             self.conflicts.by,
+            self.rosters.removed_from,
         ).fields()
 
     def _folder_of(self, device: DeviceKey, tag: bytes) -> str | None:

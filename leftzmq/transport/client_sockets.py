@@ -58,8 +58,8 @@ _REASONS: Final[dict[int, Away]] = {
 }
 _WHY_FAILED: Final[dict[Away, str]] = {
     Away.NOBODY_ANSWERS: "nobody answers at {}",
-    Away.REFUSED_OUR_KEY: "{} refused our key: is it in a [[peer]] there? (Or it has shut "
-    "us out for a minute)",
+    Away.REFUSED_OUR_KEY: "{} refused our key: is this device among the peers there? (Or it has "
+    "shut us out for a minute)",
     Away.NO_AGENT: "what answers at {} is no leftzmq agent",
     Away.HUNG_UP: "{} hung up during the handshake: it has another key than our [[peer]] says, "
     "is no leftzmq agent, or went away",

@@ -113,12 +113,14 @@ class PeerStatus(Reply, frozen=True, kw_only=True):
 
 
 class StrangerShown(Reply, frozen=True, kw_only=True):
-    """A key that was refused because it is in no [[peer]]. first, last: unix seconds."""
+    """A key that was refused because it is in no [[peer]] and no member's. first, last: unix
+    seconds. removed_from: ids of folders from which a member removed that device."""
 
     key: str
     address: str
     first: float | None
     last: float | None
+    removed_from: list[str]
 
 
 class MemberStatus(Reply, frozen=True, kw_only=True):

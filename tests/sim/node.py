@@ -123,7 +123,9 @@ class Device:
         self.folders: dict[str, Folder] = {}
         us = Signatory(self.key, self.signs)
         wall_s = lambda: self.around.wall_ns(self) / 1e9  # noqa: E731
-        self.rosters = Rosters(us, self.name, self.roster_keeper, wall_s, os.urandom)
+        self.rosters = Rosters(
+            us, self.name, lambda device: "", self.roster_keeper, wall_s, os.urandom
+        )
         self.rosters.add_folder(FOLDER, self.keys.tag)
         membership = Membership(self.key, self.folders, fresh_nonce, self.rosters.excludes)
         self.agents = Peers(OurSide(self.name, 1, 2), peers, membership)

@@ -66,10 +66,11 @@ def status(
     downloader: Downloader,
     times: Times,
     by: Callable[[str], str],
+    removed_from: Callable[[str], list[str]],
 ) -> Status:
     """Return the whole answer. keyless: peers in peer.toml that have no key and are never
-    connected. by: returns the name of the device that wrote a conflict copy, from the copy's
-    path."""
+    connected. by: returns the name of the device that wrote a conflict copy, from the copy's path.
+    removed_from: returns the folders from which the device of a key was removed."""
     shares = list(folders)
     devices = list(peers.by_key.values())
     found = {folder.id: members(folder, devices) for folder in shares}
@@ -86,7 +87,10 @@ def status(
         device=name,
         key=key,
         peers=shown,
-        strangers=[_stranger(visit, times) for visit in peers.refused_keys.lately(times.now)],
+        strangers=[
+            _stranger(visit, times, removed_from(visit.stranger.key))
+            for visit in peers.refused_keys.lately(times.now)
+        ],
         folders=[
             _folder(folder, downloader, peers, found[folder.id], times, by, room)
             for folder in shares
@@ -114,12 +118,13 @@ def _peer(peer: Peer, found: list[Member], times: Times) -> PeerStatus:
     )
 
 
-def _stranger(visit: Visit, times: Times) -> StrangerShown:
+def _stranger(visit: Visit, times: Times, removed_from: list[str]) -> StrangerShown:
     return StrangerShown(
         key=visit.stranger.key,
         address=visit.stranger.address,
         first=times.unix_of(visit.first),
         last=times.unix_of(visit.last),
+        removed_from=removed_from,
     )
 
 

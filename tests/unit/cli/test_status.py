@@ -161,11 +161,20 @@ def test_many_members_do_not_flood() -> None:
 @pytest.mark.parametrize("width", [50, 60, 80])
 def test_a_stranger_is_shown_as_it_can_be_pasted(width: int) -> None:
     key = key_text(bytes(range(32)))
-    seen = {"key": key, "address": "192.0.2.7", "first": NOON, "last": NOON}
+    seen = {"key": key, "address": "192.0.2.7", "first": NOON, "last": NOON, "removed_from": []}
     text = shown(answer(folder(), strangers=[seen] * 9), width)
     assert "and 6 more" in text
     pasted = text[text.index("# from 192.0.2.7") : text.index("and 6 more")]
     assert tomllib.loads(pasted)["peer"][2]["key"] == key
+
+
+def test_a_removed_device_is_not_offered_to_be_added() -> None:
+    key = key_text(bytes(range(32)))
+    seen = {"key": key, "address": "192.0.2.7", "first": NOON, "last": NOON}
+    text = shown(answer(folder(), strangers=[seen | {"removed_from": ["docs-k3x9"]}]))
+    assert f"refused: {key[:13]} from 192.0.2.7" in text
+    assert "removed from docs-k3x9" in " ".join(text.split())
+    assert "[[peer]]" not in text
 
 
 def test_with_nothing_under_way_there_is_no_table_of_it() -> None:

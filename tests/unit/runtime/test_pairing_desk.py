@@ -67,7 +67,9 @@ class World:
         """An agent starts on this state directory."""
         learnt = load_learnt(self.state)
         us = Signatory(DeviceKey(US), partial(sign, bytes(KEYS)))
-        self.rosters = Rosters(us, "alpha", self.keeper, lambda: self.wall, self._random)
+        self.rosters = Rosters(
+            us, "alpha", self._label, self.keeper, lambda: self.wall, self._random
+        )
         self.config = self._merged(learnt)
         self._take_up_rosters()
         self.door = None
@@ -112,6 +114,9 @@ class World:
         members = tuple(ListedMember(one.device, one.name, ()) for one in self.rosters.members())
         said = FromRosters(members, self.rosters.shut_out())
         return merged(self.written, learnt, self.state.secret_file, said)
+
+    def _label(self, device: bytes) -> str:
+        return next((peer.name for peer in self.config.peers if peer.key == device), "")
 
     def _take_up_rosters(self) -> None:
         for folder in self.config.folders:

@@ -204,7 +204,7 @@ def test_refused_then_listed_gets_in_without_a_restart(tmp_path):
         b.listed.clear()
         a.dials(b)
         until(lambda: a.of(DialFailed), a, b)
-        assert "refused our key: is it in a [[peer]] there?" in a.of(DialFailed)[0].why
+        assert "refused our key: is this device among the peers there?" in a.of(DialFailed)[0].why
         assert [raw.refusal for raw in b.of(StrangerRefused)] == [Refusal.UNKNOWN_DEVICE]
         b.listed.add(a.device)
         until(lambda: a.of(LinkOpened), a, b)

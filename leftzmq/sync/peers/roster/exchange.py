@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from leftzmq.content.key_text import read_key
 from leftzmq.errors import LeftError, Refusal
 from leftzmq.sync.actions import Drop, Outputs, RelistMembers, SendRoster, Tell
 from leftzmq.sync.facts import (
@@ -76,6 +77,10 @@ class RosterExchange:
         """Return the devices that may not connect any more, unless a person wrote them into
         peer.toml."""
         return self._rosters.shut_out() - self._leaving.keys()
+
+    def removed_from(self, key: str) -> list[str]:
+        """Return the folders from which a device was removed. key: its text."""
+        return self._rosters.removed_from(DeviceKey(read_key(key)))
 
     def deadline(self) -> float | None:
         """Return when `on_time_passed` has something to do (monotonic seconds)."""

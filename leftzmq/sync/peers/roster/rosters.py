@@ -77,6 +77,7 @@ class Rosters:
     """One per agent.
 
     name: of this device, as its config has it
+    label: returns how this device calls another one; "": it has no name for it
     wall_s: returns unix seconds, which are only shown; random: returns random bytes
     """
 
@@ -84,11 +85,13 @@ class Rosters:
         self,
         me: Signatory,
         name: str,
+        label: Callable[[DeviceKey], str],
         keeper: KeepsRosters,
         wall_s: Callable[[], float],
         random: Callable[[int], bytes],
     ) -> None:
         self.me, self._name, self._keeper = me, name[:MAX_MEMBER_NAME_CHARS], keeper
+        self._label = label
         self._wall_s, self._random = wall_s, random
         self.folders: dict[str, FolderRoster] = {}
 
@@ -162,7 +165,7 @@ class Rosters:
             if signer == device:
                 return "its own user"
             if signer is not None:
-                return roster.called(signer) or key_beginning(signer)
+                return self._called(roster, signer)
         return "another member"
 
     def pins(self, id: str) -> list[StatementId]:
@@ -176,11 +179,21 @@ class Rosters:
         found: dict[str, list[str]] = {}
         for folder in self.folders.values():
             hangs = {one for below in folder.roster.let_in_by(device).values() for one in below}
-            names = folder.roster.names()
-            others = sorted(names[one] for one in hangs - {device, self.me.device})
+            others = sorted(
+                self._called(folder.roster, one) for one in hangs - {device, self.me.device}
+            )
             if others:
                 found[folder.id] = others
         return found
+
+    def removed_from(self, device: DeviceKey) -> list[str]:
+        """Return the folders from which a device was removed."""
+        return [id for id in self.folders if self.excludes(id, device)]
+
+    def _called(self, roster: Roster, device: DeviceKey) -> str:
+        if device == self.me.device:
+            return "this device"
+        return self._label(device) or roster.called(device) or key_beginning(device)
 
     # -- what the user of this device says: durable when it returns, and then `untold` -------------
 
