@@ -36,7 +36,7 @@ class Origin(Enum):
     INVITED = "invited by this device"
     JOINED = "by an invitation"
     SHARED = "leftzmq share"
-    MEMBER = "a member of a folder"
+    MEMBER = "a member of a folder"  # known here by what its user calls it, or where
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,9 @@ class Learnt:
         return self.with_changed(replace(before, addresses=addresses))
 
     def with_changed(self, device: LearntDevice) -> Learnt:
-        """The device of this key has another name or other addresses."""
+        """The device of this key has another name or other addresses; it may be new here."""
+        if self.device(device.key) is None:
+            return replace(self, devices=(*self.devices, device))
         return replace(
             self, devices=tuple(device if one.key == device.key else one for one in self.devices)
         )
@@ -139,7 +141,7 @@ def free_name(name: str, taken: set[str]) -> str:
     """Return the name, or if it is taken, the first of "name-2", "name-3"... that is free. After
     "name-2" comes "name-3", too."""
     free, (base, dash, digits) = name, name.rpartition("-")
-    if not (dash and digits.isdecimal() and len(digits) <= 2):
+    if not (dash and digits.isdecimal() and len(digits) == 1):
         base, digits = name, "1"
     number = int(digits)
     while free in taken:
@@ -167,7 +169,7 @@ def merged(
     listed = [
         ListedMember(one.key, one.name, (*one.addresses, *says.get(one.key, ())))
         for one in learnt.devices
-        if one.key not in rosters.shut_out
+        if one.key not in rosters.shut_out and (one.origin is not Origin.MEMBER or one.key in says)
     ]
     here = {one.key for one in learnt.devices}
     listed += [

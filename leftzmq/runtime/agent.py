@@ -281,7 +281,9 @@ class Agent:
     def _is_vouched(self, device: DeviceKey) -> bool:
         """Whether a person here wrote this device into peer.toml, let it in by an invitation, or
         joined by one of its."""
-        return self._may_found(device) or self._pairing.learnt.device(device) is not None
+        learnt = self._pairing.learnt.device(device)
+        let_in = learnt is not None and learnt.origin is not Origin.MEMBER
+        return let_in or self._may_found(device)
 
     def _may_found(self, device: DeviceKey) -> bool:
         """The same, but for those who were let in here: perhaps they may only read."""

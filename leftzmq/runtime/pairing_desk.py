@@ -402,7 +402,9 @@ class PairingDesk:
         if learnt is not None:
             self._save(self.learnt.without_device(learnt.key))
         elif not ids:
-            raise self._not_ours(peer.name)
+            self._learnt_device(peer.name)  # it is written, which is said
+            do = "have it removed on a member that may write"
+            raise UsageError("cannot be removed by this device, which may only read", peer.name, do)
         return PeerRemovedReply(name=peer.name, folders=ids, is_written=is_written)
 
     def _rename_peer(self, fields: Fields) -> PeerNamed:
@@ -425,12 +427,15 @@ class PairingDesk:
 
     def _learnt_device(self, name: str) -> LearntDevice:
         """Return the device that this one calls so. Raises UsageError if it is none, or if it is
-        written in peer.toml, or known from other members alone."""
+        written in peer.toml."""
         peer = self._peer_named(name)
-        device = self.learnt.device(peer.key) if peer.key else None
-        if device is None:
-            raise self._not_ours(peer.name)
-        return device
+        if peer.key is None or any(one.key == peer.key for one in self._host.written.peers):
+            do = "change its [[peer]] there, and send the agent SIGHUP"
+            raise UsageError(f"is written in {self._host.written.file}", peer.name, do)
+        found = self.learnt.device(peer.key)
+        if found is None:
+            found = LearntDevice(peer.name, peer.key, (), Origin.MEMBER, self._wall())
+        return found
 
     def _peer_named(self, name: str) -> PeerConfig:
         """Return the device that this one calls so, or whose key begins so. Raises UsageError."""
@@ -445,15 +450,6 @@ class PairingDesk:
             raise UsageError("is the beginning of several keys", name, f"it may be {names}")
         names = ", ".join(one.name for one in peers) or "nobody"
         raise UsageError("is no peer of this device", name, f"it has {names}")
-
-    def _not_ours(self, name: str) -> UsageError:
-        """Why a device cannot be changed by a command here."""
-        config = self._host.written
-        if any(one.name == name for one in config.peers):
-            do = "change its [[peer]] there, and send the agent SIGHUP"
-            return UsageError(f"is written in {config.file}", name, do)
-        do = "the folder's members name it: change it on that device, or write a [[peer]] for it"
-        return UsageError("was let in by another member", name, do)
 
     def _list_folders(self, fields: Fields) -> FolderList:
         learnt = {one.id: one for one in self.learnt.folders}

@@ -22,7 +22,7 @@ from leftzmq.pairing.learnt import DoorKept, FromRosters, Learnt, ListedMember, 
 from leftzmq.runtime.pairing_desk import PairingDesk, load_learnt
 from leftzmq.statedir import StateDir, make_secret, read_secret
 from leftzmq.sync.link import DeviceKey
-from leftzmq.sync.peers.roster.making import Signatory, remove
+from leftzmq.sync.peers.roster.making import Newcomer, Signatory, admit, remove
 from leftzmq.sync.peers.roster.roster import Roster
 from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.transport.device_key import DeviceKeyPair, public_text
@@ -72,6 +72,7 @@ class World:
         )
         self.config = self._merged(learnt)
         self._take_up_rosters()
+        self.config = self._merged(learnt)
         self.door = None
         self.desk = PairingDesk(
             self,
@@ -552,11 +553,53 @@ def test_a_root_that_is_none_is_declined(world: World, tmp_path: Path, pins: str
 
 def test_a_device_that_was_put_out_invites_nobody(world: World) -> None:
     world.knocks(B, world.invites())
-    tag = world.rosters.folders["share"].tag
-    roster = Roster(tag, world.rosters.pins("share"))
-    for signed in world.rosters.folders["share"].roster.after():
-        roster.add(signed, None, 0.0)
+    roster = _copy(world)
     b, us = Signatory(DeviceKey(B), partial(sign, bytes(B_KEYS))), DeviceKey(US)
     world.rosters.take("share", [remove(roster, b, us, roster.let_in_by(us), 0)], None, 0.0)
     declined = world.ask("invite", folder="share")["declined"]
     assert declined["what"].startswith("beta removed this device from the folder")
+
+
+def test_a_member_that_another_one_let_in_can_be_renamed_and_called_elsewhere(
+    world: World,
+) -> None:
+    world.knocks(B, world.invites())
+    b = Signatory(DeviceKey(B), partial(sign, bytes(B_KEYS)))
+    admission = admit(_copy(world), b, Newcomer(DeviceKey(C), "gamma"), bytes(16), 0)
+    world.rosters.take("share", [admission], None, 0.0)
+    world.tell_roster("share")
+    assert {one["name"]: one["origin"] for one in world.ask("peers")["peers"]} == {
+        "beta": "invited by this device",
+        "gamma": "a member of a folder",
+    }
+    world.ask("peer_rename", name="gamma", new="attic")
+    world.ask("peer_address", name="attic", address="tcp://10.0.0.7:7700")
+    shown = {one["name"]: one for one in world.ask("peers")["peers"]}
+    assert shown["attic"]["addresses"] == ["tcp://10.0.0.7:7700"]
+    assert shown["attic"]["origin"] == "a member of a folder"
+    world.begin()
+    assert [peer.name for peer in world.config.peers] == ["beta", "attic"]
+    world.ask("peer_remove", name="attic")
+    assert [peer.name for peer in world.config.peers] == ["beta"]
+    assert world.desk.learnt.device(C) is None
+
+
+def test_who_is_no_member_any_more_is_listed_no_more_whatever_it_was_called(world: World) -> None:
+    world.knocks(B, world.invites())
+    b, roster = Signatory(DeviceKey(B), partial(sign, bytes(B_KEYS))), _copy(world)
+    admission = admit(roster, b, Newcomer(DeviceKey(C), "gamma"), bytes(16), 0)
+    world.rosters.take("share", [admission], None, 0.0)
+    world.tell_roster("share")
+    world.ask("peer_rename", name="gamma", new="attic")
+    world.rosters.take("share", [remove(roster, b, DeviceKey(C), (), 0)], None, 0.0)
+    world.tell_roster("share")
+    assert [peer.name for peer in world.config.peers] == ["beta"]
+
+
+def _copy(world: World) -> Roster:
+    """The roster of the folder as another member has it."""
+    ours = world.rosters.folders["share"]
+    roster = Roster(ours.tag, world.rosters.pins("share"))
+    for signed in ours.roster.after():
+        roster.add(signed, None, 0.0)
+    return roster
