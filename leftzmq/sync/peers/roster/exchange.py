@@ -238,8 +238,9 @@ class RosterExchange:
                 and folder.roster.says_nothing_of(device)
             ):
                 name = self._peers.name(device)[:MAX_MEMBER_NAME_CHARS]
+                who = Newcomer(device, name, folder.roster.last_mode(device))
                 try:
-                    self._rosters.vouch(folder.id, Newcomer(device, name))
+                    self._rosters.vouch(folder.id, who)
                 except LeftError:
                     return found  # it is tried again at its next greeting
                 found = True

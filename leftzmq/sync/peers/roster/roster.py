@@ -292,6 +292,12 @@ class Roster:
         names = (each.name for each in self._admissions.values() if each.device == device)
         return next(names, "")
 
+    def last_mode(self, device: DeviceKey) -> Mode:
+        """Return as what a device may be let in again, whatever became of those who let it in:
+        "read", if anybody ever said so."""
+        ours = [each.mode for each in self._admissions.values() if each.device == device]
+        return "read" if "read" in ours else "full"
+
     def knows(self, device: DeviceKey) -> bool:
         """Return whether this device was ever let in, whatever became of it."""
         return any(admission.device == device for admission in self._admissions.values())

@@ -239,6 +239,20 @@ def test_who_removes_its_own_inviter_stays_itself(tmp_path: Path, keep: bool) ->
     assert mesh.live("B") == "B"
 
 
+def test_who_was_let_in_to_read_is_not_vouched_for_as_one_who_may_write(mesh: Members) -> None:
+    mesh.start("AB")
+    mesh["B"].exchange._may_found = lambda device: False  # B's user let it in, and wrote nobody
+    a = mesh["A"]
+    a.rosters.found(FOLDER)
+    who = Newcomer(mesh["C"].key, "C", "read")
+    a.rosters.let_in(FOLDER, who, a.rosters.folders[FOLDER].last_number)
+    a.take(RosterGrew(FOLDER))
+    mesh.settle()
+    mesh.start("C")
+    mesh.removes("B", "A")  # and with it all whom A let in
+    assert mesh.roster("B").mode(mesh["C"].key) == "read"
+
+
 def test_what_cannot_be_kept_was_never_said(three: Members) -> None:
     before = three.roster("A").digest()
     three["A"].roster_keeper.fails = True
