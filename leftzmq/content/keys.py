@@ -19,6 +19,7 @@ SECRET_BYTES: Final = 32
 TAG_BYTES: Final = 16
 KEY_BYTES: Final = 32
 PROOF_BYTES: Final = 16
+LOCAL_MARK_BYTES: Final = 8
 
 _CONTEXT: Final = "leftzmq 2026 v1 "
 """Begins every derive_key context. Another derivation is another protocol: increase the v."""
@@ -92,6 +93,12 @@ def device_mark(public_key: bytes) -> bytes:
     key."""
     assert len(public_key) == KEY_BYTES
     return blake3(public_key).digest(DEVICE_MARK_BYTES)
+
+
+def local_mark(salt: bytes, public_key: bytes) -> bytes:
+    """Return the 8 bytes by which who knows a device's key recognizes it in the local network. Who
+    does not know it cannot tell whose they are."""
+    return blake3(salt + public_key).digest(LOCAL_MARK_BYTES)
 
 
 def check_bits(purpose: str, data: bytes, bits: int) -> int:

@@ -155,14 +155,16 @@ def merged(
     learnt: Learnt,
     secret_file: Callable[[str], Path],
     rosters: FromRosters = NO_ROSTERS,
+    heard: Callable[[bytes], tuple[Endpoint, ...]] = lambda key: (),
 ) -> Config:
     """Return the config together with what was learnt. What a person wrote wins: a device that is a
     [[peer]], or a folder that is a [[folder]], is taken from peer.toml.
 
-    secret_file: returns the file of a folder's secret.
+    secret_file: returns the file of a folder's secret
+    heard: returns where a device was heard of in the local network: the last places to try
     Raises ConfigError if a share that was learnt lies in a place that is none for it now.
     """
-    peers = list(config.peers)
+    peers = [_heard_too(peer, heard) for peer in config.peers]
     known = {peer.key for peer in peers}
     taken = {peer.name for peer in peers} | {config.device.name}
     says = {member.key: member.addresses for member in rosters.members}
@@ -182,7 +184,7 @@ def merged(
             continue
         name = free_name(device.name, taken)
         taken.add(name)
-        addresses = tuple(dict.fromkeys(device.addresses))
+        addresses = tuple(dict.fromkeys((*device.addresses, *heard(device.key))))
         peers.append(PeerConfig(name, next(iter(addresses), None), device.key, addresses[1:]))
     ids = {folder.id for folder in config.folders}
     found = replace(config, peers=tuple(peers[:MAX_PEERS]))
@@ -193,6 +195,13 @@ def merged(
         more = FolderConfig(folder.id, folder.path, secret_file(folder.id))
         found = replace(found, folders=(*found.folders, more))
     return found
+
+
+def _heard_too(peer: PeerConfig, heard: Callable[[bytes], tuple[Endpoint, ...]]) -> PeerConfig:
+    places = heard(peer.key) if peer.key else ()
+    known = () if peer.address is None else (peer.address, *peer.more)
+    found = tuple(dict.fromkeys((*known, *places)))
+    return replace(peer, address=found[0], more=found[1:]) if places else peer
 
 
 # ---- the file -----------------------------------------------------------------------------------

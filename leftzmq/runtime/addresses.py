@@ -29,12 +29,14 @@ class Addresses:
         self._left_at[device] = -math.inf
         return next(iter(self._all[device]), None)
 
-    def more(self, device: DeviceKey, addresses: tuple[Endpoint, ...]) -> None:
+    def more(self, device: DeviceKey, addresses: tuple[Endpoint, ...]) -> Endpoint | None:
         """The device has other addresses beside its first. It is dialed where it is dialed now, if
-        that is still one of them."""
+        that is still one of them. Return one that was not known before."""
         before = self._all.get(device, ())
         stays = [one for one in before[:1] if one in addresses]
         self._all[device] = tuple(dict.fromkeys((*stays, *addresses)))
+        self._left_at.setdefault(device, -math.inf)
+        return next((one for one in addresses if one not in before), None)
 
     def forget(self, device: DeviceKey) -> None:
         self._all.pop(device, None)

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 import traceback
+from collections import deque
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -90,8 +91,9 @@ from leftzmq.transport import device_key, platform
 from leftzmq.transport.bus import SHUT_OUT_S, Bus
 from leftzmq.transport.decode import AdminAsk, RosterSealed, SealedArrived, read
 from leftzmq.transport.device_key import DeviceKeyPair
-from leftzmq.transport.door.own_addresses import Reachable, reachable
+from leftzmq.transport.door.own_addresses import Reachable, at_interfaces, reachable
 from leftzmq.transport.frames import Knocked, Raw, RawFrame
+from leftzmq.transport.local_network.neighbours import HeardAgent, Neighbours
 from leftzmq.transport.server_sockets import Listening
 from leftzmq.transport.socket_errors import SocketTrouble
 from leftzmq.wire import page as pages
@@ -112,7 +114,11 @@ MEMORY_CEILING_BYTES: Final = 1 << 30
 """A paired device can make libzmq hold more memory than any option limits (docs/design.md, "Who may
 talk, and what a stranger can do"). Above this the server sockets are bound anew, which frees that
 memory."""
-LOOK_PERIOD_S: Final = 10.0
+MEMORY_CHECK_S: Final = 10.0
+LOOK_PERIOD_S: Final = 2.0
+"""How often our addresses are looked at; a device that moves is met again within 5 s."""
+MOST_AROUND: Final = 64
+MOST_HEARD: Final = 4
 SWITCH_INTERVAL_S: Final = 0.0005
 """A worker that returns from a system call waits so long until the loop hands over the GIL. With
 Python's 5 ms, staging 10,000 small files is mostly waiting."""
@@ -160,7 +166,11 @@ class Agent:
         self._next_read = 0.0
         self._door_until = self._door_again_at = math.inf
         self._next_look = 0.0
-        self._our_addresses: tuple[str, ...] = ()
+        self._our_addresses: tuple[str, ...] | None = None
+        self._next_memory_check = 0.0
+        self._neighbours: Neighbours | None = None
+        self._heard: deque[HeardAgent] = deque()
+        self._around: dict[str, HeardAgent] = {}  # in the local network, by its random name
         self._silent_until: dict[str, float] = {}
 
     # -- building ----------------------------------------------------------------------------------
@@ -325,6 +335,7 @@ class Agent:
                 self._open_door_again()
             self._log.tick(time.monotonic())
             self._look_around()
+            self._look_at_neighbours()
 
     def _with_flight(self, what: str, trace: str) -> OurMistake:
         """Write what happened last to the state directory. Return the mistake with what the user is
@@ -358,6 +369,8 @@ class Agent:
 
     def close(self) -> None:
         """Say goodbye, let running jobs end, and release everything that was opened."""
+        if self._neighbours is not None:
+            self._neighbours.close()
         if self._hub is not None:
             for held in self.node.event_batching.rest():
                 self._tell(held)
@@ -377,7 +390,7 @@ class Agent:
 
     def _deadline(self, now: float) -> float:
         due = [self.node.deadline(now), self._log.deadline(), self._pairing.deadline()]
-        due.append(self._door_again_at)
+        due += [self._door_again_at, self._next_look]
         due += [self._next_read] if self._peers_are_due else []
         return min(at for at in due if at is not None)
 
@@ -399,6 +412,15 @@ class Agent:
         """The device could not be reached: the next one of its addresses is tried."""
         there = self._addresses.failed(device, time.monotonic())
         if there is not None:
+            self.bus.dial(device, there.host, there.port)
+
+    def _dial_new(self, device: DeviceKey, addresses: tuple[Endpoint, ...]) -> None:
+        """The device may be reached at other addresses, too. If it is not connected, a new one is
+        tried at once."""
+        new = self._addresses.more(device, addresses)
+        if new is not None and device not in self.node.peers.connected():
+            there = self._addresses.begin(device, (new, *addresses))
+            assert there is not None
             self.bus.dial(device, there.host, there.port)
 
     def _read_peers(self) -> None:
@@ -445,7 +467,7 @@ class Agent:
                 dialed = Link(key, Way.DIALED)
                 self._handle(LinkClosed(dialed, "it has another address now"))
             elif peer.address:
-                self._addresses.more(key, (peer.address, *peer.more))
+                self._dial_new(key, (peer.address, *peer.more))
         self.written = written
         self._keyless[:] = [peer.name for peer in config.peers if not peer.key]
         stay = (folder for folder in self.config.folders if folder.id not in gone)
@@ -470,7 +492,8 @@ class Agent:
 
     def _merged(self, written: Config, learnt: Learnt) -> Config:
         """Return peer.toml with what was learnt. Raises LeftError."""
-        config = merged(written, learnt, self._state.secret_file, self._from_rosters())
+        others = self._from_rosters()
+        config = merged(written, learnt, self._state.secret_file, others, self._heard_of)
         nobody_has_our_key(config, self.device)
         platform.require(len(config.peers))
         return config
@@ -738,7 +761,54 @@ class Agent:
         if addresses != self._our_addresses:
             self._our_addresses = addresses
             self._handle(OurAddressesFound(addresses))
-        self._check_memory()
+            self._meet_neighbours()
+        if now >= self._next_memory_check:
+            self._next_memory_check = now + MEMORY_CHECK_S
+            self._check_memory()
+
+    def _meet_neighbours(self) -> None:
+        """Announce this agent in the network in which it is now, under another random name."""
+        if self._neighbours is not None:
+            self._neighbours.close()
+            self._neighbours = None
+        interfaces = at_interfaces(self.config.device.listen)
+        if interfaces and self.config.discovery.local:
+            self._neighbours = Neighbours(
+                self.device,
+                self.control_port,
+                self.reachable().addresses,
+                interfaces,
+                self._on_heard,
+                os.urandom,
+            )
+
+    def _on_heard(self, agent: HeardAgent) -> None:
+        """Called in the thread of the neighbours."""
+        self._heard.append(agent)
+        self._wake.signal()
+
+    def _look_at_neighbours(self) -> None:
+        """Devices of ours that announce themselves are called there, too."""
+        if not self._heard:
+            return
+        while self._heard:
+            agent = self._heard.popleft()
+            self._around.pop(agent.name, None)
+            self._around[agent.name] = agent
+            if len(self._around) > MOST_AROUND:
+                del self._around[next(iter(self._around))]
+        self._relist()
+
+    def _heard_of(self, device: bytes) -> tuple[Endpoint, ...]:
+        """Return where a device was heard of, latest last: the last MOST_HEARD places. So what is
+        known of it does not change when it announces itself once more."""
+        found = [
+            endpoint
+            for agent in self._around.values()
+            if agent.is_of(device)
+            for endpoint in agent.endpoints
+        ]
+        return tuple(dict.fromkeys(found))[-MOST_HEARD:]
 
     def _check_memory(self) -> None:
         used = resident_bytes()

@@ -34,8 +34,8 @@ class OfferedWords:
 
     def __init__(self, file: Path, opened: dict[str, Any], uses: int) -> None:
         with Importing():
-            from leftzmq.transport.door.local_network import Announcement
             from leftzmq.transport.door.word_door import WordDoor
+            from leftzmq.transport.local_network.word_doors import Announcement
         self._stack, self._is_said = ExitStack(), False
         self._door: WordDoor | None = None
         self.lines: tuple[str, ...] = ()
@@ -94,8 +94,8 @@ def _place(opened: dict[str, Any], port: int) -> str:
 def fetch_code(words: TypedWords, file: Path, screen: Screen) -> str:
     """Return the code that the words fetch. file: peer.toml. Raises InvitationError, DoorAway."""
     with Importing():
-        from leftzmq.transport.door.local_network import find
         from leftzmq.transport.door.word_visitor import fetch
+        from leftzmq.transport.local_network.word_doors import find
     if words.host is not None:
         doors = [[words.host]]
     elif load_discovery(file).local:

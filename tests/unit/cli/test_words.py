@@ -17,7 +17,7 @@ from leftzmq.errors import InvitationError
 from leftzmq.pairing.words import read_words
 from leftzmq.transport.door.own_addresses import Reachable
 from tests.helpers.word_vectors import CODE
-from tests.unit.transport.door.test_local_network import (
+from tests.unit.transport.local_network.test_word_doors import (
     has_multicast,  # noqa: F401  (named by `multicast`)
     multicast,
 )

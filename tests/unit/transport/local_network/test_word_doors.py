@@ -15,8 +15,8 @@ import pytest
 
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import InvitationError
-from leftzmq.transport.door.local_network import SERVICE, Announcement, _door, find
 from leftzmq.transport.door.word_visitor import DOORS_MAX
+from leftzmq.transport.local_network.word_doors import SERVICE, Announcement, _door, find
 
 LOOPBACK = ("127.0.0.1",)
 GROUP, PORT = "224.0.0.251", 5353
@@ -143,7 +143,7 @@ def test_zeroconf_is_imported_only_when_it_is_used() -> None:
 
     code = (
         "import sys, leftzmq.cli.admin, leftzmq.cli.pairing.share, leftzmq.cli.pairing.join, "
-        "leftzmq.runtime.agent, leftzmq.transport.door.local_network as _; "
+        "leftzmq.runtime.agent, leftzmq.transport.local_network.word_doors as _; "
         "print([one for one in ('zeroconf', ) if one in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
