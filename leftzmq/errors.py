@@ -312,6 +312,7 @@ class NotAdmittedReason(Enum):
     CANCELLED = "the invitation was cancelled"
     REMOVED = "this device was removed from the folder after the invitation was made"
     ASKING = "a person is being asked there: come again in 2 s"
+    DECLINED = "a person there said no"
     FOLDER_FULL = "the folder has as many members as it can have"
     ALREADY_A_MEMBER = "this device is a member of the folder already"
     OTHER_VERSION = "the other device speaks another version: install the same one on both"

@@ -3,6 +3,9 @@
 Knows tokens by their marks only, uses, and two clocks. Must not know the door, nor what a device
 gets that comes in. While the agent runs, an invitation ends by the monotonic clock; the wall clock
 counts only across a start of the agent.
+
+An invitation that asks lets a device in only after a person said yes to its key. The answer is
+kept with the invitation; who waits for one is not.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Final
 
 from leftzmq.content.keys import token_mark
 from leftzmq.errors import NotAdmittedReason
+from leftzmq.pairing.waiting import MOST_ASKED, Applicant, Waiting
 
 MOST_OPEN: Final = 8
 MOST_USES: Final = 62  # as many peers as a device can have
@@ -73,6 +77,15 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonAnswer:
+    """What a person said of a device. device: its key, 32 bytes; name: as the person read it."""
+
+    device: bytes
+    name: str
+    is_yes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Invitation:
     """One invitation, as it is kept in the file.
 
@@ -82,6 +95,7 @@ class Invitation:
     host: as which its user named this machine; "": by its own addresses
     known: the number of what was said last in the folder's roster when the invitation was made: it
         lifts removals up to that one, and none that came later
+    asks: whether a device comes in only after a person's yes; answers: what was said, one a device
     """
 
     mark: bytes = field(repr=False)
@@ -93,10 +107,28 @@ class Invitation:
     state: InvitationState = InvitationState.OPEN
     host: str = ""
     known: int = 0
+    asks: bool = False
+    answers: tuple[PersonAnswer, ...] = ()
 
     @property
     def uses_left(self) -> int:
         return self.uses - len(self.used_by) if self.state is InvitationState.OPEN else 0
+
+    @property
+    def refused(self) -> int:
+        """The number of devices to which a person said no."""
+        return sum(not one.is_yes for one in self.answers)
+
+    def answer_to(self, device: bytes) -> PersonAnswer | None:
+        return next((one for one in self.answers if one.device == device), None)
+
+    def use_of(self, device: bytes) -> Use | None:
+        return next((one for one in self.used_by if one.device == device), None)
+
+    def answered(self, answer: PersonAnswer) -> Invitation:
+        """A later answer replaces the one before."""
+        others = (one for one in self.answers if one.device != answer.device)
+        return replace(self, answers=(*others, answer))
 
     def moved(self, move: InvitationMove) -> Invitation:
         return replace(self, state=MOVES[self.state, move])
@@ -126,6 +158,7 @@ class Invitations:
         self._ends: dict[bytes, float] = {}  # of a mark: when its time is over
         self._forgotten: dict[bytes, float] = {}
         self._all: dict[bytes, Invitation] = {}
+        self._waiting: dict[bytes, Waiting] = {}  # of a mark: for a person's answer
         for one in kept:
             left_s = one.opened + one.ttl_s - wall
             is_over = left_s <= 0 or wall < one.opened - SET_BACK_S
@@ -162,11 +195,14 @@ class Invitations:
         known: int,
         wall: float,
         now: float,
+        *,
+        asks: bool = False,
     ) -> Invitation:
         """Open an invitation. Of MOST_OPEN that are open none may be left out: ask `is_full`
         before."""
         assert not self.is_full and 1 <= uses <= MOST_USES and 0 < ttl_s <= MOST_TTL_S
-        one = Invitation(token_mark(token), folder, uses, wall, ttl_s, host=host, known=known)
+        mark = token_mark(token)
+        one = Invitation(mark, folder, uses, wall, ttl_s, host=host, known=known, asks=asks)
         self._all[one.mark], self._ends[one.mark] = one, now + ttl_s
         return one
 
@@ -185,7 +221,10 @@ class Invitations:
         self, device: bytes, token: bytes, name: str, now: float
     ) -> LetIn | tuple[NotAdmittedReason, Invitation | None]:
         """Judge a knock; nothing changes. A device that was let in by this token is let in again,
-        also when no use is left: its answer was lost on the way."""
+        also when no use is left: its answer was lost on the way.
+
+        ASKING: no person has answered for this device yet: see `wait`.
+        """
         self.pass_time(now)
         mark = token_mark(token)
         found: Invitation | None = None
@@ -194,12 +233,46 @@ class Invitations:
                 found = one
         if found is None:
             return NotAdmittedReason.UNKNOWN, None
-        before = next((use for use in found.used_by if use.device == device), None)
+        before = found.use_of(device)
         if before is not None and found.state is not InvitationState.CANCELLED:
             return LetIn(found, before, is_new=False)
+        answer = found.answer_to(device)
+        if answer is not None and not answer.is_yes:
+            return NotAdmittedReason.DECLINED, found
         if found.state is not InvitationState.OPEN:
             return _REASONS[found.state], found
-        return LetIn(found, Use(device, name), is_new=True)
+        if not found.asks:
+            return LetIn(found, Use(device, name), is_new=True)
+        if answer is not None:
+            return LetIn(found, Use(device, answer.name), is_new=True)
+        is_enough = found.refused >= MOST_ASKED
+        return NotAdmittedReason.DECLINED if is_enough else NotAdmittedReason.ASKING, found
+
+    def wait(self, invitation: Invitation, applicant: Applicant, now: float) -> bool:
+        """The device waits for a person's answer. Return False if too many others do."""
+        waiting = self._waiting.setdefault(invitation.mark, Waiting())
+        return waiting.knocked(applicant, MOST_ASKED - invitation.refused, now)
+
+    def waiting(self, invitation: Invitation, now: float) -> tuple[Applicant, ...]:
+        """Return who waits for a person's answer, the first to knock first."""
+        waiting = self._waiting.get(invitation.mark)
+        return () if waiting is None else waiting.all(now)
+
+    def answer(self, invitation: Invitation, answer: PersonAnswer, now: float) -> None:
+        """A person answered for a device. It waits no more, and hears of it at its next knock."""
+        self._put(invitation.answered(answer), now)
+
+    def heard(self, invitation: Invitation, device: bytes) -> None:
+        """The answer for a device is durable."""
+        waiting = self._waiting.get(invitation.mark)
+        if waiting is not None:
+            waiting.forget(device)
+
+    def put_back(self, invitation: Invitation) -> None:
+        """An invitation is as it was: what changed in it could not be kept."""
+        self._all[invitation.mark] = invitation
+        if invitation.state is InvitationState.OPEN:
+            self._forgotten.pop(invitation.mark, None)
 
     def use(self, let_in: LetIn, now: float) -> None:
         """The device comes in by the invitation."""
@@ -219,4 +292,5 @@ class Invitations:
     def _put(self, one: Invitation, now: float) -> None:
         self._all[one.mark] = one
         if one.state is not InvitationState.OPEN:
+            self._waiting.pop(one.mark, None)
             self._forgotten[one.mark] = now + LINGER_S

@@ -21,7 +21,7 @@ from leftzmq.config.checks import check_share
 from leftzmq.config.values import MAX_FOLDERS
 from leftzmq.content.key_text import key_beginning
 from leftzmq.errors import ConfigError
-from leftzmq.pairing.invitations import Invitation, InvitationState, Use
+from leftzmq.pairing.invitations import Invitation, InvitationState, PersonAnswer, Use
 
 FORM: Final = 1
 """Of the file. A later form is refused: what it holds is not known."""
@@ -241,6 +241,11 @@ def text_of(learnt: Learnt) -> str:
                 "state": one.state.name,
                 "host": one.host,
                 "known": one.known,
+                "asks": one.asks,
+                "answers": [
+                    {"device": said.device.hex(), "name": said.name, "yes": said.is_yes}
+                    for said in one.answers
+                ],
             }
             for one in learnt.invitations
         ],
@@ -298,12 +303,19 @@ def _invitation(one: Any) -> Invitation:
         InvitationState[one["state"]],
         _text(one["host"]) if one["host"] else "",
         int(one.get("known", 0)),
+        _flag(one.get("asks", False)),
+        tuple(_person_answers(one.get("answers", ()))),
     )
 
 
 def _uses(found: Any) -> Iterator[Use]:
     for one in found:
         yield Use(_bytes(one["device"]), _text(one["name"]))
+
+
+def _person_answers(found: Any) -> Iterator[PersonAnswer]:
+    for one in found:
+        yield PersonAnswer(_bytes(one["device"]), _text(one["name"]), _flag(one["yes"]))
 
 
 def _door(one: Any) -> DoorKept:
@@ -315,6 +327,12 @@ def _bytes(text: Any) -> bytes:
     if len(found) != KEY_BYTES:
         raise ValueError(f"{len(found)} bytes, {KEY_BYTES} are wanted")
     return found
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value
 
 
 def _text(value: Any) -> str:

@@ -36,9 +36,12 @@ from leftzmq.pairing.invitations import (
     MOST_USES,
     Invitation,
     Invitations,
+    InvitationState,
     LetIn,
+    PersonAnswer,
 )
 from leftzmq.pairing.learnt import DoorKept, Learnt, LearntDevice, LearntFolder, Origin
+from leftzmq.pairing.waiting import MOST_ASKED, Applicant
 from leftzmq.statedir import SECRET_BYTES, StateDir, make_private, make_secret, read_secret
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.making import Newcomer
@@ -59,10 +62,12 @@ from leftzmq.wire.door import (
 )
 from leftzmq.wire.local import Scalar
 from leftzmq.wire.replies import (
+    AnsweredDevice,
     CameIn,
     DeclinedReply,
     FolderList,
     FolderRemoved,
+    InvitationAnswered,
     InvitationList,
     InvitationOpened,
     InvitationsCancelled,
@@ -76,6 +81,7 @@ from leftzmq.wire.replies import (
     Reply,
     SharedFolder,
     ShownInvitation,
+    WaitingDevice,
     WhyDeclined,
 )
 from leftzmq.wire.statements import encode
@@ -87,6 +93,7 @@ DOOR_ABOVE: Final = 10
 MOST_PORT: Final = 65_535
 FULL: Final = "full"
 _NOT_KEPT: Final = "the other device cannot keep it: see its log"
+_SEE_WHO: Final = "see who does: leftzmq invite list"
 TTL_S: Final = 600.0
 Fields = Mapping[str, Scalar]
 
@@ -158,6 +165,7 @@ class PairingDesk:
             "place": self._place,
             "invite": self._invite,
             "invitations": self._list_invitations,
+            "invite_answer": self._answer_for,
             "invite_cancel": self._cancel,
             "joined": self._joined,
             "peers": self._list_peers,
@@ -258,7 +266,10 @@ class PairingDesk:
         wall, now = self._wall(), self._clock()
         host = address.host if address else ""
         known = self._rosters.folders[id].last_number
-        invitation = self._invitations.add(id, token, uses, ttl_s, host, known, wall, now)
+        asks = bool(fields.get("asks"))
+        invitation = self._invitations.add(
+            id, token, uses, ttl_s, host, known, wall, now, asks=asks
+        )
         self._keep()
         addresses = reachable.for_code(door.port, address)
         code = code_text(Code(addresses, door.port, door.public, token))
@@ -300,9 +311,63 @@ class PairingDesk:
                     came_in=[
                         CameIn(name=use.name, key=public_text(use.device)) for use in one.used_by
                     ],
+                    asks=one.asks,
+                    waiting=[
+                        WaitingDevice(
+                            name=applicant.name,
+                            key=public_text(applicant.device),
+                            address=applicant.address,
+                            since=applicant.since,
+                        )
+                        for applicant in self._invitations.waiting(one, now)
+                    ],
+                    answered=[
+                        AnsweredDevice(
+                            name=said.name, key=public_text(said.device), yes=said.is_yes
+                        )
+                        for said in one.answers
+                    ],
                 )
                 for one in self._invitations.kept
             ]
+        )
+
+    def _answer_for(self, fields: Fields) -> InvitationAnswered:
+        """A person says whether a device comes in. It hears of it when it knocks next; the answer
+        is durable before."""
+        mark, key, is_yes = _text(fields, "mark"), _text(fields, "key"), fields.get("yes")
+        if not isinstance(is_yes, bool):
+            do = "use the leftzmq of the same version"
+            raise UsageError("is neither true nor false", "yes", do)
+        now = self._clock()
+        self._invitations.pass_time(now)
+        one = next((one for one in self._invitations.kept if one.mark.hex() == mark), None)
+        if one is None:
+            raise UsageError("there is no such invitation", mark[:64], _SEE_WHO)
+        if one.state is not InvitationState.OPEN:
+            do = "open another one: leftzmq share DIR --ask"
+            raise UsageError(f"is {one.state.value}", f"the invitation to {one.folder}", do)
+        waiting = self._invitations.waiting(one, now)
+        asked = {who.device: who.name for who in (*one.answers, *waiting)}
+        found = [device for device in asked if public_text(device).startswith(key)]
+        if len(found) > 1:
+            names = ", ".join(asked[device] for device in found)
+            raise UsageError("is the beginning of several keys", key, f"it may be {names}")
+        if not found:
+            raise UsageError("is the key of no device that waits", key[:64], _SEE_WHO)
+        (device,) = found
+        if one.use_of(device) is not None:
+            do = "take it out again: leftzmq peers remove NAME"
+            raise UsageError("came in already", asked[device], do)
+        self._invitations.answer(one, PersonAnswer(device, asked[device], is_yes), now)
+        try:
+            self._keep()
+        except OSError:
+            self._invitations.put_back(one)
+            raise
+        self._invitations.heard(one, device)
+        return InvitationAnswered(
+            name=asked[device], key=public_text(device), folder=one.folder, yes=is_yes
         )
 
     def _cancel(self, fields: Fields) -> InvitationsCancelled:
@@ -505,14 +570,14 @@ class PairingDesk:
         found = self._invitations.knocked(device, knock.token, knock.name, self._clock())
         if not isinstance(found, LetIn):
             reason, invitation = found
-            names = ", ".join(use.name for use in invitation.used_by) if invitation else ""
-            return _no(reason, names and f"by {names}")
-        if device == self._device:
-            return _no(NotAdmittedReason.ALREADY_A_MEMBER, "it is the device that invited")
+            if reason is NotAdmittedReason.ASKING and invitation is not None:
+                return self._cannot_come(device) or self._waits(invitation, knocked)
+            return _no(reason, _more(reason, device, invitation))
+        refusal = self._cannot_come(device)
+        if refusal is not None:
+            return refusal
         config = self._host.config
         is_listed = any(peer.key == device for peer in config.peers)
-        if not is_listed and len(config.peers) >= MAX_PEERS:
-            return _no(NotAdmittedReason.FOLDER_FULL, f"{MAX_PEERS} peers")
         try:
             secret = read_secret(self._folder(found.invitation.folder).secret)
         except LeftError:
@@ -521,7 +586,9 @@ class PairingDesk:
         if found.is_new and not self._let_in(found, device, knocked.address, is_listed):
             return _no(NotAdmittedReason.UNKNOWN, _NOT_KEPT)
         try:
-            admission = self._admit(folder, device, knock.name, found.invitation.known)
+            said = found.invitation.answer_to(device)
+            name = said.name if said else knock.name  # as a person read it
+            admission = self._admit(folder, device, name, found.invitation.known)
         except RosterError as error:
             return _no(NotAdmittedReason.REMOVED, str(error))
         except LeftError:
@@ -540,6 +607,23 @@ class PairingDesk:
             endpoints=list(self.endpoints(found.invitation.host)),
         )
 
+    def _cannot_come(self, device: bytes) -> NotAdmitted | None:
+        """Return why a device comes in by no invitation, whatever a person says; None: it may."""
+        if device == self._device:
+            return _no(NotAdmittedReason.ALREADY_A_MEMBER, "it is the device that invited")
+        peers = self._host.config.peers
+        if len(peers) >= MAX_PEERS and all(peer.key != device for peer in peers):
+            return _no(NotAdmittedReason.FOLDER_FULL, f"{MAX_PEERS} peers")
+        return None
+
+    def _waits(self, invitation: Invitation, knocked: Knocked) -> NotAdmitted:
+        """Keep that a device waits for a person's answer. It knocks again."""
+        applicant = Applicant(
+            bytes(knocked.device), knocked.knock.name, knocked.address, self._wall()
+        )
+        is_kept = self._invitations.wait(invitation, applicant, self._clock())
+        return _no(NotAdmittedReason.ASKING, "" if is_kept else "about others first")
+
     def _admit(self, folder: str, device: bytes, name: str, known: int) -> bytes:
         """Make the device a member, unless it is one. Return its admission."""
         who = Newcomer(DeviceKey(device), name)
@@ -555,12 +639,11 @@ class PairingDesk:
             let_in = replace(let_in, use=replace(let_in.use, name=name))
             came = LearntDevice(name, device, (), Origin.INVITED, self._wall())
             learnt = learnt.with_device(came)
-        kept = Invitations(self._invitations.kept, self._wall(), now)
         self._invitations.use(let_in, now)
         try:
             self._save(learnt)
         except (OSError, LeftError):
-            self._invitations = kept
+            self._invitations.put_back(let_in.invitation)
             return False
         self._host.tell_joined(let_in.use.name, let_in.invitation.folder, address)
         return True
@@ -628,6 +711,17 @@ def load_learnt(state: StateDir) -> Learnt:
 
 def _no(reason: NotAdmittedReason, detail: str = "") -> NotAdmitted:
     return NotAdmitted(version=DOOR_VERSION, reason=reason.name, detail=detail[:MAX_DETAIL_CHARS])
+
+
+def _more(reason: NotAdmittedReason, device: bytes, invitation: Invitation | None) -> str:
+    """Return what is said behind the sentence of a reason."""
+    if invitation is None:
+        return ""
+    if reason is NotAdmittedReason.DECLINED:
+        is_of_others = invitation.answer_to(device) is None
+        return f"to {MOST_ASKED} devices, and is asked no more" if is_of_others else ""
+    names = ", ".join(use.name for use in invitation.used_by)
+    return names and f"by {names}"
 
 
 def _text(fields: Fields, key: str) -> str:

@@ -376,8 +376,27 @@ class CameIn(Reply, frozen=True, kw_only=True):
     key: str
 
 
+class WaitingDevice(Reply, frozen=True, kw_only=True):
+    """A device that waits for a person's answer. name: as it calls itself; address: where it
+    knocked from last; since: of its first knock, unix seconds."""
+
+    name: str
+    key: str
+    address: str
+    since: float
+
+
+class AnsweredDevice(Reply, frozen=True, kw_only=True):
+    """A device for which a person answered. yes: it is let in."""
+
+    name: str
+    key: str
+    yes: bool
+
+
 class ShownInvitation(Reply, frozen=True, kw_only=True):
-    """state: of InvitationState, its value. opened, until: unix seconds."""
+    """state: of InvitationState, its value. opened, until: unix seconds. asks: nobody comes in
+    without a person's yes. waiting: the first to knock first."""
 
     mark: str
     folder: str
@@ -387,10 +406,22 @@ class ShownInvitation(Reply, frozen=True, kw_only=True):
     opened: float
     until: float
     came_in: list[CameIn]
+    asks: bool
+    waiting: list[WaitingDevice]
+    answered: list[AnsweredDevice]
 
 
 class InvitationList(Reply, frozen=True, kw_only=True):
     invitations: list[ShownInvitation]
+
+
+class InvitationAnswered(Reply, frozen=True, kw_only=True):
+    """The device for which a person answered. folder: of the invitation."""
+
+    name: str
+    key: str
+    folder: str
+    yes: bool
 
 
 class InvitationsCancelled(Reply, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import pytest
 
 from leftzmq.config import MAX_PEERS, Config, DeviceConfig, Endpoint, FolderConfig, PeerConfig
 from leftzmq.errors import ConfigError
-from leftzmq.pairing.invitations import Invitation, InvitationState, Use
+from leftzmq.pairing.invitations import Invitation, InvitationState, PersonAnswer, Use
 from leftzmq.pairing.learnt import (
     DoorKept,
     Learnt,
@@ -36,6 +36,9 @@ INVITATION = Invitation(
     (Use(C, "gamma"),),
     InvitationState.EXPIRED,
     "example.org",
+    3,
+    True,
+    (PersonAnswer(B, "beta", True), PersonAnswer(C, "gamma", False)),
 )
 LEARNT = Learnt((DEVICE,), (FOLDER,), (INVITATION,), DoorKept(b"p" * 32, b"s" * 32, 7710))
 
@@ -61,11 +64,22 @@ def test_the_file_is_read_as_it_was_written() -> None:
         text_of(LEARNT).replace('"beta"', '"be\\u001bta"').encode(),
         text_of(LEARNT).replace("EXPIRED", "GONE").encode(),
         text_of(LEARNT).replace('"port": 7710', '"port": "x"').encode(),
+        text_of(LEARNT).replace('"asks": true', '"asks": "false"').encode(),
+        text_of(LEARNT).replace('"yes": false', '"yes": 0').encode(),
+        text_of(LEARNT).replace('"answers": [', '"answers": [7, ').encode(),
     ],
 )
 def test_a_spoilt_file_is_named_and_nothing_of_it_is_used(spoilt: bytes) -> None:
     with pytest.raises(ConfigError, match=r"pairing\.json"):
         read(spoilt, "/state/pairing.json")
+
+
+def test_an_invitation_from_before_there_were_questions_asks_nothing() -> None:
+    value = json.loads(text_of(LEARNT))
+    for name in ("asks", "answers"):
+        del value["invitations"][0][name]
+    (found,) = read(json.dumps(value).encode(), "f").invitations
+    assert found == replace(INVITATION, asks=False, answers=())
 
 
 def test_a_device_that_is_met_anew_keeps_its_name_and_is_called_at_its_new_address() -> None:
