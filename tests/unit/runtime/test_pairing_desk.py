@@ -287,8 +287,10 @@ def test_what_cannot_be_kept_lets_nobody_in_and_uses_nothing(
             world.broken = PlatformError("too few descriptors")
         assert isinstance(world.knocks(B, token), NotAdmitted)
         assert "used" not in world.said and world.config.peers == ()
+        assert world.ask("invitations")["invitations"][0]["uses_left"] == 1
     world.broken = None
     assert isinstance(world.knocks(B, token), Admitted)
+    assert [device.key for device in load_learnt(world.state).devices] == [B]
 
 
 def test_a_secret_that_is_gone_lets_nobody_in_and_uses_nothing(world: World) -> None:
