@@ -348,7 +348,8 @@ class PairingDesk:
             do = "open another one: leftzmq share DIR --ask"
             raise UsageError(f"is {one.state.value}", f"the invitation to {one.folder}", do)
         waiting = self._invitations.waiting(one, now)
-        asked = {who.device: who.name for who in (*one.answers, *waiting)}
+        asked = {said.device: said.name for said in one.answers}
+        asked |= {applicant.device: applicant.name for applicant in waiting}
         found = [device for device in asked if public_text(device).startswith(key)]
         if len(found) > 1:
             names = ", ".join(asked[device] for device in found)

@@ -52,6 +52,16 @@ class Screen:
         print(printable(text), file=sys.stderr, flush=True)
         self._width = 0
 
+    def question(self, text: str) -> None:
+        """Print a question; the answer is typed behind it."""
+        self.show("")
+        print(f"\r{printable(text)} ", end="", file=sys.stderr, flush=True)
+        self._width = 0
+
+    def question_over(self) -> None:
+        """Nothing was typed behind the question, not even the end of the line."""
+        print(file=sys.stderr, flush=True)
+
 
 def follow(
     state: Path,
@@ -60,10 +70,11 @@ def follow(
     screen: Screen,
     deadline: float | None,
     clock: Callable[[], float] = time.monotonic,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> FirstSync:
     """Wait until this device and `peer` have the same in the folder, and `peer` has read all of
-    it. deadline: monotonic seconds;
-    None: no end. Raises AgentAway and Declined."""
+    it. deadline: monotonic seconds; None: no end. meanwhile: called every STEP_S.
+    Raises AgentAway and Declined."""
     began = clock()
     while True:
         rest_s = STEP_S if deadline is None else max(0.0, min(STEP_S, deadline - clock()))
@@ -78,6 +89,7 @@ def follow(
         if deadline is not None and clock() >= deadline:
             return FirstSync(here["files"], here["bytes"], seconds, str(waited["why"]))
         screen.show(_line(status, here, peer))
+        meanwhile()
 
 
 def _line(status: dict[str, Any], here: dict[str, Any], peer: str) -> str:

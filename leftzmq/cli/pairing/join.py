@@ -21,6 +21,7 @@ from leftzmq.cli.pairing.share import add_device, state_of
 from leftzmq.cli.pairing.words import fetch_code
 from leftzmq.cli.shell import json_text
 from leftzmq.config import Endpoint, load_device
+from leftzmq.content.key_text import key_beginning
 from leftzmq.errors import DoorAway, InvitationError, NotAdmittedReason, UsageError, counted
 from leftzmq.pairing.code import Code, read_code
 from leftzmq.pairing.words import is_code, read_words, words_among
@@ -31,13 +32,18 @@ from leftzmq.wire.door import DOOR_VERSION, MAX_DOOR_NAME_CHARS, Admitted, Knock
 
 NOT_IN_TIME: Final = 3
 KNOCK_S: Final = 30.0
+KNOCK_AGAIN_S: Final = 2.0
+"""While a person at the other machine is being asked."""
 _TEXT: Final = (
     "come into a folder of another device, with the code or words that `leftzmq share` shows there"
 )
+_WAITING: Final = "waiting for a yes at the other machine"
+_ABOUT_OTHERS: Final = "others wait there for a yes, and a person is asked about them first"
 _ASK_THERE: Final = "have a new one made there: leftzmq share DIR"
 _DO: Final = {
     NotAdmittedReason.ALREADY_A_MEMBER: "join on another device",
     NotAdmittedReason.FOLDER_FULL: "take one out there: leftzmq peers remove NAME",
+    NotAdmittedReason.DECLINED: "ask them; after `leftzmq invite allow` there, type the same line",
     NotAdmittedReason.OTHER_VERSION: "install the same version on both",
 }
 
@@ -74,12 +80,17 @@ def join(options: argparse.Namespace) -> int:
         typed = fetch_code(words, options.config, screen)
     try:
         code = code or read_code(typed)
-        name, timeout_s = load_device(options.config).name, _rest_s(deadline, KNOCK_S)
-        admitted, reached = _knock(code, state, name, timeout_s, screen)
-    except DoorAway:
-        if words is not None:  # they may be used up
-            screen.say(f"the words brought this, with which it goes on: leftzmq join {typed}")
+        came = _knock(code, state, load_device(options.config).name, deadline, screen)
+    except (DoorAway, KeyboardInterrupt):
+        if words is not None:
+            _say_code(typed, screen)
         raise
+    if came is None:
+        if words is not None:
+            _say_code(typed, screen)
+        screen.say(f"nobody said yes at the other machine within {options.timeout:g} s")
+        return NOT_IN_TIME
+    admitted, reached = came
     if place is None:
         place = Path.cwd() / _place_name(admitted.folder)
         _agree(place, state, options)
@@ -109,6 +120,11 @@ def join(options: argparse.Namespace) -> int:
     return NOT_IN_TIME if sync.why else 0
 
 
+def _say_code(code: str, screen: Screen) -> None:
+    """The words may be used up."""
+    screen.say(f"the words brought this, with which it goes on: leftzmq join {code}")
+
+
 def _rest_s(deadline: float | None, most_s: float) -> float:
     return most_s if deadline is None else max(1.0, min(most_s, deadline - time.monotonic()))
 
@@ -135,21 +151,39 @@ def _asked_code(quiet: bool) -> str:
 
 
 def _knock(
-    code: Code, state: Path, name: str, timeout_s: float, screen: Screen
-) -> tuple[Admitted, Endpoint]:
+    code: Code, state: Path, name: str, deadline: float | None, screen: Screen
+) -> tuple[Admitted, Endpoint] | None:
+    """Return the answer of the door, and where it is. Where a person there is asked first, knock
+    until there is an answer; None: there was none before the deadline. Raises DoorAway and
+    InvitationError."""
     keys = device_key.load_or_make(device_key_file(state))
     name = name[:MAX_DOOR_NAME_CHARS]
     message = Knock(version=DOOR_VERSION, token=code.token, name=name, can=[])
     with Importing():  # the sockets of an agent, which no other command needs
         from leftzmq.transport.door.visitor import knock
-    answer, reached = knock(code.addresses, code.door, keys, message, timeout_s, screen.say)
-    if isinstance(answer, NotAdmitted):
-        reason = NotAdmittedReason.__members__.get(answer.reason)
-        what = reason.value if reason else f"is not let in there ({answer.reason})"
-        detail = f" {answer.detail}" if answer.detail else ""
-        do = _DO.get(reason, _ASK_THERE) if reason else _ASK_THERE
-        raise InvitationError(f"{what}{detail}", "", do)
-    return answer, reached
+    told: set[str] = set()
+    while True:
+        timeout_s = _rest_s(deadline, KNOCK_S)
+        answer, reached = knock(code.addresses, code.door, keys, message, timeout_s, screen.say)
+        if isinstance(answer, Admitted):
+            return answer, reached
+        if answer.reason != NotAdmittedReason.ASKING.name:
+            raise _refusal(answer)
+        sentence = _ABOUT_OTHERS if answer.detail else _WAITING
+        if sentence not in told:
+            told.add(sentence)
+            screen.say(f"{sentence}; this device is {name}, key {key_beginning(keys.public)}...")
+        if deadline is not None and time.monotonic() + KNOCK_AGAIN_S >= deadline:
+            return None
+        time.sleep(KNOCK_AGAIN_S)
+
+
+def _refusal(answer: NotAdmitted) -> InvitationError:
+    reason = NotAdmittedReason.__members__.get(answer.reason)
+    what = reason.value if reason else f"is not let in there ({answer.reason})"
+    detail = f" {answer.detail}" if answer.detail else ""
+    do = _DO.get(reason, _ASK_THERE) if reason else _ASK_THERE
+    return InvitationError(f"{what}{detail}", "", do)
 
 
 def _place_name(folder: str) -> str:

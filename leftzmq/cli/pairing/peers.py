@@ -11,6 +11,7 @@ from typing import Any, Final
 from leftzmq.cli.format.clock import local_time
 from leftzmq.cli.format.columns import columns
 from leftzmq.cli.format.event_lines import printable
+from leftzmq.cli.pairing.questions import how_to_answer, key_shown, who_waits
 from leftzmq.cli.shell import json_text
 from leftzmq.config import config_file, load_device
 from leftzmq.errors import UsageError, counted
@@ -47,6 +48,10 @@ def add_peers(commands: Any) -> None:
     remove.add_argument("folder", metavar="ID")
     verbs = _command(commands, "invite", "the invitations that are open")
     _verb(verbs, _LIST, "each with who came in by it")
+    for verb, text in (("allow", "let a device in that waits"), ("refuse", "tell it no")):
+        answer = _verb(verbs, verb, text)
+        answer.add_argument("who", metavar="NAME|KEY", help="or the beginning of its key")
+        answer.add_argument("--folder", default="", metavar="ID", help="of the invitation")
     cancel = _verb(verbs, "cancel", "nobody can join by them any more")
     cancel.add_argument("--folder", default="", metavar="ID", help="which folder's; left out: all")
 
@@ -188,14 +193,69 @@ def _list_invitations(state: Path, options: argparse.Namespace, as_json: bool) -
             one["state"],
             str(one["uses_left"]),
             local_time(one["until"]),
+            "yes" if one["asks"] else "no",
             printable(", ".join(each["name"] for each in one["came_in"])) or "nobody yet",
         )
         for one in answer["invitations"]
     ]
-    head = ("folder", "state", "uses left", "until", "came in")
-    return _print(
-        answer, as_json, [columns(head, rows).rstrip()] if rows else ["no invitation is open"]
-    )
+    head = ("folder", "state", "uses left", "until", "asks", "came in")
+    lines = [columns(head, rows).rstrip()] if rows else ["no invitation is open"]
+    lines += [
+        f"{who_waits(device)} waits for a yes to {printable(one['folder'])} since "
+        f"{local_time(device['since'])}: {how_to_answer(device)}"
+        for one in answer["invitations"]
+        for device in one["waiting"]
+    ]
+    return _print(answer, as_json, lines)
+
+
+def _allow(state: Path, options: argparse.Namespace, as_json: bool) -> int:
+    return _answer_for(state, options, as_json, True)
+
+
+def _refuse(state: Path, options: argparse.Namespace, as_json: bool) -> int:
+    return _answer_for(state, options, as_json, False)
+
+
+def _answer_for(state: Path, options: argparse.Namespace, as_json: bool, is_yes: bool) -> int:
+    marks, key = _waits(state, options)
+    answers = [
+        ask(state, "invite_answer", {"mark": mark, "key": key, "yes": is_yes}) for mark in marks
+    ]
+    who = f"{printable(answers[0]['name'])} (key {key_shown(key)}...)"
+    folder = printable(answers[0]["folder"])
+    said = f"{who} is let into {folder}" if is_yes else f"{who} is told no: {folder}"
+    return _print(answers[0], as_json, [f"{said}, when it knocks next"])
+
+
+def _waits(state: Path, options: argparse.Namespace) -> tuple[list[str], str]:
+    """Return the marks of the invitations at which a device waits, or was answered for, and its
+    key. Anybody can give a device the name or the beginning of the key of another one: then it
+    must be said which. Raises UsageError."""
+    who: str = options.who
+    found: dict[str, dict[str, set[str]]] = {}  # of a key, of a folder: marks
+    names: dict[str, str] = {}
+    for one in ask(state, "invitations")["invitations"]:
+        came_in = {each["key"] for each in one["came_in"]}
+        if one["state"] != "open" or options.folder not in ("", one["folder"]):
+            continue
+        for each in (*one["answered"], *one["waiting"]):
+            is_meant = each["name"] == who or each["key"].startswith(who.lower())
+            if is_meant and who and each["key"] not in came_in:
+                names[each["key"]] = each["name"]
+                folders = found.setdefault(each["key"], {})
+                folders.setdefault(one["folder"], set()).add(one["mark"])
+    if len(found) > 1:
+        each_one = ", ".join(f"{key} ({names[key]})" for key in found)
+        raise UsageError("fits several devices", who, f"say which by its key: {each_one}")
+    if not found:
+        raise UsageError("waits at no invitation", who, "see who does: leftzmq invite list")
+    ((key, folders),) = found.items()
+    if len(folders) > 1:
+        ids = ", ".join(folders)
+        raise UsageError("waits at invitations to several folders", who, f"--folder: {ids}")
+    (marks,) = folders.values()
+    return sorted(marks), key
 
 
 def _cancel(state: Path, options: argparse.Namespace, as_json: bool) -> int:
@@ -213,5 +273,7 @@ _VERBS: Final[dict[tuple[str, str], Callable[[Path, argparse.Namespace, bool], i
     ("folders", "add"): _add_folder,
     ("folders", "remove"): _remove_folder,
     ("invite", _LIST): _list_invitations,
+    ("invite", "allow"): _allow,
+    ("invite", "refuse"): _refuse,
     ("invite", "cancel"): _cancel,
 }

@@ -9,7 +9,7 @@ import argparse
 import math
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from leftzmq.cli.asking import add_config
 from leftzmq.cli.format.clock import local_time
 from leftzmq.cli.format.event_lines import printable
 from leftzmq.cli.pairing.first_sync import Screen, follow, summary
+from leftzmq.cli.pairing.questions import Questions
 from leftzmq.cli.pairing.words import OfferedWords
 from leftzmq.cli.service.up import ensure_agent
 from leftzmq.cli.shell import json_text
@@ -34,6 +35,10 @@ TTL_S: Final = 600.0
 MOST_TTL_S: Final = 86_400.0
 MOST_USES: Final = 62
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_ANSWERED_BY: Final = (
+    "`leftzmq invite list` shows who waits; `leftzmq invite allow NAME|KEY` and "
+    "`leftzmq invite refuse NAME|KEY` answer"
+)
 _TEXT: Final = "share a directory, and print the line that another device joins with"
 
 
@@ -56,6 +61,9 @@ def add_share(commands: Any) -> None:
         default="",
         metavar="HOST[:PORT]",
         help="where this machine is reached from outside, as behind a router that forwards a port",
+    )
+    command.add_argument(
+        "--ask", action="store_true", help="let nobody in without a y here, or `invite allow`"
     )
     command.add_argument("--qr", action="store_true", help="draw the code, for a camera")
     command.add_argument("--json", action="store_true", help="for scripts; does not wait")
@@ -131,8 +139,11 @@ def share(options: argparse.Namespace) -> int:
             "ttl_s": options.ttl,
             "uses": options.uses,
             "address": options.address,
+            "asks": options.ask,
         },
     )
+    if options.ask and (options.json or options.no_wait):
+        screen.say(f"Nobody comes in without a yes. {_ANSWERED_BY}.")
     if options.json:
         shown = {key: value for key, value in opened.items() if key != "longest_turn_ms"}
         print(json_text(shown | {"path": shared["path"], "is_new": shared["is_new"]}))
@@ -142,7 +153,14 @@ def share(options: argparse.Namespace) -> int:
         return 0
     with OfferedWords(options.config, opened, options.uses) as words:
         _say_invitation(shared, opened, words.lines, options)
-        return _wait(state, opened, options.uses, words, screen)
+        look = _nobody
+        if options.ask:
+            look = Questions(state, opened["mark"], opened["folder"], screen).look
+        return _wait(state, opened, options.uses, words, screen, look)
+
+
+def _nobody() -> None:
+    """Nobody waits for a yes."""
 
 
 def _say_invitation(
@@ -160,8 +178,12 @@ def _say_invitation(
     if options.qr:
         _draw(opened["code"])
     who = "one device" if options.uses == 1 else counted(options.uses, "device")
-    print(f"It lets {who} in, until {local_time(opened['until'])}. Whoever has the code can join:")
-    print("`leftzmq join` alone asks for it, so that it is in no history.")
+    until = local_time(opened["until"])
+    if options.ask:
+        print(f"It lets {who} in, until {until}, and nobody without a yes at this machine.")
+    else:
+        print(f"It lets {who} in, until {until}. Whoever has the code can join:")
+        print("`leftzmq join` alone asks for it, so that it is in no history.")
     if opened["left_out"]:
         print(f"({counted(opened['left_out'], 'address', 'addresses')} did not fit into it.)")
 
@@ -174,19 +196,26 @@ def _draw(code: str) -> None:
 
 
 def _wait(
-    state: Path, opened: dict[str, Any], uses: int, words: OfferedWords, screen: Screen
+    state: Path,
+    opened: dict[str, Any],
+    uses: int,
+    words: OfferedWords,
+    screen: Screen,
+    look: Callable[[], None],
 ) -> int:
-    """Show who joins and how the first sync goes, until all who may come are there."""
+    """Show who joins and how the first sync goes, until all who may come are there. look: asks
+    about those who wait for a yes."""
     print("\nWaiting for it. Ctrl-C ends the waiting and the words, nothing else.", flush=True)
     met: list[str] = []
     while True:
+        look()
         listed = ask(state, "invitations")["invitations"]
         found = next((one for one in listed if one["mark"] == opened["mark"]), None)
         words.say_end(screen)
         names = [one["name"] for one in found["came_in"]] if found else met
         for name in names[len(met) :]:
             screen.say(f"{name} has joined.")
-            sync = follow(state, opened["folder"], name, screen, None)
+            sync = follow(state, opened["folder"], name, screen, None, meanwhile=look)
             screen.say(f"{name} and this device have the same: {summary(sync)}.")
             met.append(name)
         if len(met) >= uses:
