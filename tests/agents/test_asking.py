@@ -267,7 +267,7 @@ def test_ctrl_c_at_the_question_leaves_the_invitation_open(
     joins = joining(b, screen.code)
     screen.reads_until(QUESTION)
     screen.process.send_signal(signal.SIGINT)
-    assert screen.ends() == 130
+    assert screen.ends() == 130 and "stays open. leftzmq invite allow" in screen.said
     assert a.json("invite")["invitations"][0]["state"] == "open"
     a.does("invite", "allow", waiting(a)[0]["key"])
     ended(joins)

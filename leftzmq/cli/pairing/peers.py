@@ -11,7 +11,7 @@ from typing import Any, Final
 from leftzmq.cli.format.clock import local_time
 from leftzmq.cli.format.columns import columns
 from leftzmq.cli.format.event_lines import printable
-from leftzmq.cli.pairing.questions import how_to_answer, key_shown, who_waits
+from leftzmq.cli.pairing.questions import how_to_answer, key_shown, name_shown, who_waits
 from leftzmq.cli.shell import json_text
 from leftzmq.config import config_file, load_device
 from leftzmq.errors import UsageError, counted
@@ -222,10 +222,10 @@ def _answer_for(state: Path, options: argparse.Namespace, as_json: bool, is_yes:
     answers = [
         ask(state, "invite_answer", {"mark": mark, "key": key, "yes": is_yes}) for mark in marks
     ]
-    who = f"{printable(answers[0]['name'])} (key {key_shown(key)}...)"
-    folder = printable(answers[0]["folder"])
-    said = f"{who} is let into {folder}" if is_yes else f"{who} is told no: {folder}"
-    return _print(answers[0], as_json, [f"{said}, when it knocks next"])
+    who = f"{name_shown(answers[0]['name'])} (key {key_shown(key)}...)"
+    said = "is let into" if is_yes else "is not let into"
+    lines = [f"{who} {said} {printable(answers[0]['folder'])}: it hears that when it knocks next"]
+    return _print(answers[0], as_json, lines)
 
 
 def _waits(state: Path, options: argparse.Namespace) -> tuple[list[str], str]:

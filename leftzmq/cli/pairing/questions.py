@@ -6,6 +6,7 @@ answer: the agent does, which lets nobody in without one.
 
 from __future__ import annotations
 
+import re
 import select
 import sys
 import termios
@@ -26,6 +27,8 @@ APART_S: Final = 1.0
 """From a question that ended by itself to the next one, so that what a person was about to type
 answers for no other device."""
 _KEY_LETTERS: Final = 13  # two groups
+_NAME_LETTERS: Final = 24
+_PLAIN: Final = re.compile(rf"[\w.-]{{1,{_NAME_LETTERS}}}")
 _ANSWERS: Final = {"y": True, "yes": True, "n": False, "no": False, "": False}
 
 
@@ -34,10 +37,21 @@ def key_shown(key: str) -> str:
     return key[:_KEY_LETTERS]
 
 
+def name_shown(name: str) -> str:
+    """Return the name that a device gave itself. A name of several words is quoted and a long one
+    is cut: it might look like the key and the address of another device."""
+    name = printable(name)
+    if _PLAIN.fullmatch(name):
+        return name
+    is_long = len(name) > _NAME_LETTERS
+    quoted = name[:_NAME_LETTERS].replace('"', "'")
+    return f'"{quoted}..."' if is_long else f'"{quoted}"'
+
+
 def who_waits(device: dict[str, Any]) -> str:
-    """Return the name, key and address of a device that waits. The name is last to be believed."""
+    """Return the name, key and address of a device that waits."""
     key, address = key_shown(device["key"]), printable(device["address"])
-    return f"{printable(device['name'])} (key {key}..., from {address})"
+    return f"{name_shown(device['name'])} (key {key}..., from {address})"
 
 
 def how_to_answer(device: dict[str, Any]) -> str:
@@ -90,12 +104,18 @@ class Questions:
         wants = f"{who_waits(device)} wants to join {printable(self._folder)}"
         with suppress(termios.error):  # the terminal is gone
             termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before it is no answer
+        name = name_shown(device["name"])
         while True:
             self._screen.question(f"{wants}. Let it in? [y/N]")
-            typed = self._typed(device["key"])
+            try:
+                typed = self._typed(device["key"])
+            except KeyboardInterrupt:
+                self._screen.question_over()
+                self._screen.say(f"The invitation stays open. {how_to_answer(device)}")
+                raise
             if typed is None:
                 self._screen.question_over()
-                self._screen.say(f"{printable(device['name'])} waits for no answer any more.")
+                self._screen.say(f"{name} waits for no answer any more.")
                 time.sleep(APART_S)
                 return
             if not typed:  # the end of the input
@@ -129,5 +149,5 @@ class Questions:
             return
         if is_yes:
             self._left += 1
-        name = printable(device["name"])
+        name = name_shown(device["name"])
         self._screen.say(f"{name} is let in." if is_yes else f"{name} is told no.")
