@@ -363,6 +363,10 @@ class ProblemKind(Enum):
     INDEX_NO_ROOM = (
         "too little of the disk of the state directory would stay free: it waits for room"
     )
+    READS_ONLY = "this device may only read it: what is changed here reaches nobody"
+    CHANGED_BY_READER = (
+        "was changed here, and this device may only read the folder: the change reaches nobody"
+    )
     INDEX_WAITS = "waits until there is a place for it in our own, and is asked for again then"
     TWO_OF_KEY = (
         "comes from two agents that have the same key, as those of a cloned machine have: stop one "
@@ -381,8 +385,8 @@ class ProblemKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One path of one folder, or one device's index of it, that needs attention; everything else
-    goes on.
+    """One path of one folder (""; all of it), or one device's index of it, that needs attention;
+    everything else goes on.
 
     detail: what only this occurrence knows (an errno's text, a refusal's sentence)
     device: the device's name, if it concerns what that device announces; then path is ""
@@ -399,6 +403,8 @@ class Problem:
         """What it concerns, in words. "." is the path of the share's root."""
         if self.device:
             return f"the index of {self.device}"
+        if not self.path:
+            return f"the folder {self.folder}"
         return "the whole share" if self.path == "." else self.path
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ generation was swept gets one; until then the device waits (sync/exchange/index_
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -113,6 +113,15 @@ class Heads:
     def head_of(self, key: bytes) -> Head:
         """How far we hold a device's index; at first (NO_LIFE, 0) without a bit."""
         return self._devices.get(key) or Head(key, NO_BIT, NO_LIFE, 0)
+
+    def bits_of(self, keys: Iterable[bytes]) -> int:
+        """The bits of these devices, those of old generations too."""
+        mask = 0
+        for key in keys:
+            mask |= self.head_of(key).mask
+            for bit in self._swept.get(key, ()):
+                mask |= 1 << bit
+        return mask
 
     def known(self) -> list[Head]:
         """The heads of the devices that have a bit."""

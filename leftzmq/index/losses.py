@@ -14,7 +14,7 @@ from enum import Enum, auto
 from typing import Final
 
 from leftzmq.index.reader import Reader
-from leftzmq.index.rows import Row, best_of, ours_of
+from leftzmq.index.rows import Row, best_of, counting, ours_of
 from leftzmq.index.schema import OUR_BIT
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Kind
@@ -49,10 +49,11 @@ def loss(rows: Sequence[Row], best: Row, accepted: Accepted) -> Loss:
 
 
 class LossCount:
-    """reach: the bits of the devices that count beside our own."""
+    """reach: the bits of the devices that count beside our own; readers: those of devices that may
+    only read the folder."""
 
-    def __init__(self, reach: int, accepted: Accepted) -> None:
-        self._bits, self._accepted = reach | 1 << OUR_BIT, accepted
+    def __init__(self, reach: int, accepted: Accepted, readers: int = 0) -> None:
+        self._bits, self._accepted, self._readers = reach | 1 << OUR_BIT, accepted, readers
         self._after = b""
         self._lost: Counter[bytes] = Counter()
         self._moves_left = False  # the second pass: which contents live on
@@ -66,7 +67,8 @@ class LossCount:
     def step(self, reader: Reader) -> bool:
         """Counts one slice. Returns whether all is counted."""
         groups = reader.paths(self._after, STEP_ROWS)
-        for rows in groups:
+        for group in groups:
+            rows = counting(group, self._readers) if self._readers else group
             best = best_of(rows, self._bits)
             if best is None:
                 continue

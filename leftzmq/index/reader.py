@@ -14,7 +14,7 @@ from typing import Final
 from leftzmq.index.connection import Connection
 from leftzmq.index.lefting_states import LeftingState
 from leftzmq.index.rows import COLUMNS, Row, entry_of, pack_inode, row_of, unpack_scan
-from leftzmq.index.schema import INODE, LINKED, NOTHING_LIES, connect
+from leftzmq.index.schema import INODE, LINKED, NOTHING_LIES, OUR_BIT, connect
 from leftzmq.index.statements import among
 from leftzmq.tree.conflict import CONFLICT_MARK, copies_between, is_conflict_name, is_copy_of
 from leftzmq.tree.entry import Entry, ScanKey
@@ -101,14 +101,14 @@ class Reader:
         ).fetchone()
         return found is not None
 
-    def graves_below(self, folder: str, limit: int) -> list[str]:
+    def graves_below(self, folder: str, limit: int, readers: int = 0) -> list[str]:
         """Paths below `folder` of which another device, and not we, holds a tombstone: children
-        before their directories."""
+        before their directories. readers: the bits of devices that do not count."""
         low, high = _below(folder)
         found = self._ask(
             "SELECT DISTINCT path FROM version INDEXED BY version_path WHERE path > ? AND path < ?"
-            " AND seq IS NULL AND deleted = 1 ORDER BY path DESC LIMIT ?",
-            (low, high, limit),
+            " AND seq IS NULL AND deleted = 1 AND holders & ~? != 0 ORDER BY path DESC LIMIT ?",
+            (low, high, readers, limit),
         )
         return [path_of_key(key) for (key,) in found]
 
@@ -199,29 +199,33 @@ class Reader:
             groups.pop()
         return groups
 
-    def lacking(self, mask: int, path: str, limit: int) -> tuple[int, int, tuple[str, ...]]:
+    def lacking(
+        self, mask: int, path: str, limit: int, silent: int = 0
+    ) -> tuple[int, int, tuple[str, ...]]:
         """What we have at `path` and below it ("": everywhere) and the device of this bit (as a set
         of bits; 0: it has nothing) lacks. Returns how many paths, the sizes of our versions in
         bytes, and the first paths, in path order. Where the device has a higher version than ours
-        it lacks nothing."""
+        it lacks nothing; nor a version that only devices of `silent` hold."""
         where, values = _at(path)
         return self._summed(
             f"FROM version AS v WHERE {where} AND seq IS NOT NULL AND holders & ? = 0"
+            " AND holders & ~? != 0"
             " AND NOT EXISTS (SELECT 1 FROM version AS other WHERE other.path = v.path"
             f" AND other.holders & ? != 0 AND {_RANK.format('other')} > {_RANK.format('v')})",
-            (*values, mask, mask),
+            (*values, mask, silent, mask),
             limit,
         )
 
-    def coming(self, path: str, limit: int) -> tuple[int, int, tuple[str, ...]]:
+    def coming(self, path: str, limit: int, silent: int = 0) -> tuple[int, int, tuple[str, ...]]:
         """The same for what other devices have and we lack: for the highest
-        version of each path."""
+        version of each path. What other devices of `silent` alone hold does not count."""
+        readers = silent & ~(1 << OUR_BIT)
         where, values = _at(path)
         return self._summed(
-            f"FROM version AS v WHERE {where} AND seq IS NULL"
+            f"FROM version AS v WHERE {where} AND seq IS NULL AND holders & ~? != 0"
             " AND NOT EXISTS (SELECT 1 FROM version AS other WHERE other.path = v.path"
-            f" AND {_RANK.format('other')} > {_RANK.format('v')})",
-            values,
+            f" AND other.holders & ~? != 0 AND {_RANK.format('other')} > {_RANK.format('v')})",
+            (*values, readers, readers),
             limit,
         )
 

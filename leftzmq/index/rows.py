@@ -53,6 +53,12 @@ class Row(Struct, frozen=True, gc=False):
         return sort_key(self.entry.path)
 
 
+def counting(rows: Iterable[Row], readers: int) -> list[Row]:
+    """The rows that count: those that a full member holds, or we. A row that only `readers` hold,
+    the devices that may only read the folder, is their acknowledgement and nobody's offer."""
+    return [row for row in rows if row.holders & ~readers]
+
+
 def ours_of(rows: Iterable[Row]) -> Row | None:
     """The row of the version that we have."""
     return next((row for row in rows if row.is_ours), None)

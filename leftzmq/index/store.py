@@ -226,13 +226,13 @@ class Store(Reader):
         assert key is not None, "what is held has a stat"
         return key, found[1], (found[2], found[3])
 
-    def held_for_nobody(self, why: int, limit: int) -> list[str]:
+    def held_for_nobody(self, why: int, limit: int, readers: int = 0) -> list[str]:
         """Paths where something is withheld for this reason, and of which no device, reachable or
-        not, has a version any more."""
+        not, has a version any more. readers: the bits of devices that do not count."""
         found = self._ask(
             "SELECT path FROM held WHERE why = ? AND NOT EXISTS"
-            " (SELECT 1 FROM version WHERE version.path = held.path) LIMIT ?",
-            (why, limit),
+            " (SELECT 1 FROM version WHERE version.path = held.path AND holders & ~? != 0) LIMIT ?",
+            (why, readers, limit),
         )
         return [path_of_key(key) for (key,) in found]
 

@@ -216,6 +216,15 @@ class RosterGrew:
 
 
 @dataclass(frozen=True, slots=True)
+class ModesChanged:
+    """Who may only read a folder is known, or other devices may now. readers: all of them, this
+    device too if it is one."""
+
+    folder: str
+    readers: frozenset[DeviceKey]
+
+
+@dataclass(frozen=True, slots=True)
 class MemberExcluded:
     """A device was removed from a folder: whatever secret it holds, it gets nothing of it."""
 
@@ -510,6 +519,7 @@ Inner = (
     | PeerLeft
     | RosterArrived
     | RosterGrew
+    | ModesChanged
     | MemberExcluded
     | OurAddressesFound
     | PeerLost

@@ -16,10 +16,12 @@ from leftzmq.sync.apply.applier import Applier
 from leftzmq.sync.exchange.announcer import Announcer
 from leftzmq.sync.exchange.first_reading import FirstReading
 from leftzmq.sync.exchange.index_client import IndexClient
+from leftzmq.sync.exchange.reader_changes import ReaderChanges
 from leftzmq.sync.exchange.wal_truncation import WalTruncation
 from leftzmq.sync.facts import (
     FolderNamedOtherwise,
     FolderStopped,
+    ModesChanged,
     PageArrived,
     StrangerRefused,
 )
@@ -73,6 +75,7 @@ class Folder:
         self.index_view = IndexView(store)
         self.index_view.changing = self.locks.is_changing
         self.peer_lag = PeerLag(self.index_view)
+        self.reader_changes = ReaderChanges(id, self.index_view, self.problems)
         resolver, name_clashes = Resolver(self.index_view), NameClashes(self.index_view)
         self._name_clashes, self._resolver = name_clashes, resolver
         self.name_of = peers.name
@@ -149,6 +152,14 @@ class Folder:
         0: not yet."""
         is_read = self.scheduler.walks.first_done and self.scheduler.idle and not self.guard.busy
         return self.store.heads.sequence + 1 if is_read and self.announcer.settled else 0
+
+    def on_modes_changed(self, fact: ModesChanged, now: float) -> Outputs:
+        """Who may only read the folder is known anew. Rows that those alone hold count for nothing
+        (I1 to I12 are about what full members wrote)."""
+        others, we_read = fact.readers - {self.device}, self.device in fact.readers
+        may_write_now = self.index_view.we_read and not we_read
+        out = self.index_client.on_modes_changed(others, we_read, now)
+        return [*out, *self.reader_changes.may_write_now()] if may_write_now else out
 
     @property
     def members(self) -> set[DeviceKey]:

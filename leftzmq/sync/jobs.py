@@ -533,12 +533,14 @@ class CountLosses:
 
     reach: bits of the devices that can be asked
     accepted: what does not count
+    readers: bits of the devices that may only read the folder
     """
 
     folder: str
     number: int
     reach: int
     accepted: Accepted
+    readers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -676,6 +678,7 @@ class FindLacking:
     number: the answer carries it
     masks: the bit of each device, as a set of bits; 0: a device that has nothing
     shown: how many paths are named for each
+    silent: the bits of those whose versions nobody takes (sync/versions/index_view)
     """
 
     folder: str
@@ -683,6 +686,7 @@ class FindLacking:
     masks: tuple[int, ...]
     path: str
     shown: int
+    silent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

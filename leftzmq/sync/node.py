@@ -27,6 +27,7 @@ from leftzmq.sync.facts import (
     BulkRestored,
     Fact,
     FolderStopped,
+    ModesChanged,
     PeerConnected,
     PeerForgot,
     PeerGreeted,
@@ -174,6 +175,7 @@ class Node:
             # what it was made from.
             for folder in self._running():
                 _sort(folder.within(folder.announcer.committed), actions, facts)
+                _sort(folder.within(folder.reader_changes.look), actions, facts)
                 folder.peer_lag.watch(now)
         # Not in between: what a look found is on its way from one machine to the next one.
         for folder in self._running():
@@ -263,7 +265,7 @@ class Node:
         out: Outputs = [Tell(EventKind.READY, {})]
         for folder in self.folders.values():
             if folder.stopped is None:
-                out += folder.within(partial(_begun, folder, now))
+                out += folder.within(partial(self._begun, folder, now))
             else:
                 self.reopening.on_folder_stopped(FolderStopped(folder.id, folder.stopped), now)
         return out
@@ -273,8 +275,19 @@ class Node:
         life."""
         self.downloader.begun(_number_of_this_life(self.folders))
         out: Outputs = [*folder.tell_begun()]
-        out += folder.within(partial(_begun, folder, now))
+        out += folder.within(partial(self._begun, folder, now))
         return [*out, folder.announcer.heartbeat(), *self.peers.greet_again(folder.id)]
+
+    def _begun(self, folder: Folder, now: float) -> Outputs:
+        """A folder begins: learn whose versions count, clear what an earlier life left half done,
+        then start everything else."""
+        readers = self.rosters.readers(folder.id)
+        out = folder.on_modes_changed(ModesChanged(folder.id, readers), now)
+        out += folder.applier.clear()
+        out += folder.guard.start()
+        out += folder.scheduler.start(now)
+        out += folder.trash.start(now)
+        return out
 
     def _on_time_passed(self, now: float) -> Outputs:
         out: Outputs = []
@@ -332,15 +345,6 @@ class Node:
 
     def _count_sent(self, folder: str, count: int) -> None:
         self.folders[folder].sent_bytes += count
-
-
-def _begun(folder: Folder, now: float) -> Outputs:
-    """A folder begins: clear what an earlier life left half done, then start everything else."""
-    out = folder.applier.clear()
-    out += folder.guard.start()
-    out += folder.scheduler.start(now)
-    out += folder.trash.start(now)
-    return out
 
 
 def _ticked(folder: Folder, now: float) -> Outputs:

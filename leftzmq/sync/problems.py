@@ -30,6 +30,8 @@ _OF_WALKS: Final = {
     ProblemKind.UNREADABLE,
     ProblemKind.MOUNT_GONE,
 }
+_BESIDE: Final = frozenset((ProblemKind.READS_ONLY, ProblemKind.CHANGED_BY_READER))
+"""These stand beside another problem of the same path: neither solves the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class Problems:
         """Show a problem. It is reported only if it is new, or of another kind than before."""
         if len(problem.detail) > MAX_DETAIL_LETTERS:
             problem = replace(problem, detail=problem.detail[:MAX_DETAIL_LETTERS] + "...")
-        key = _key(problem.path, problem.device)
+        key = _key(problem.path, problem.device, problem.kind)
         mark = hash(key)
         before = self._by_path.get(key)
         if before is not None:
@@ -133,9 +135,21 @@ class Problems:
             return []
         return [_told(problem, problem.kind.name, str(problem))]
 
-    def clear(self, path: str, device: str = "") -> Outputs:
-        """Remove the problem of the path or (path "") of a device's index: it is solved."""
-        key = _key(path, device)
+    def count_of(self, kind: ProblemKind) -> int:
+        """Return the number of problems of this kind, kept and hidden."""
+        hidden = sum(each is kind for each in self._hidden.values()) if self._hidden else 0
+        return self._shares[kind].count + hidden
+
+    def clear_all(self, kind: ProblemKind) -> Outputs:
+        """Remove all problems of a kind."""
+        found = [each.problem for each in self._by_path.values() if each.problem.kind is kind]
+        self._hidden = {mark: each for mark, each in self._hidden.items() if each is not kind}
+        return [it for one in found for it in self.clear(one.path, one.device, kind)]
+
+    def clear(self, path: str, device: str = "", kind: ProblemKind | None = None) -> Outputs:
+        """Remove the problem of the path or (path "") of a device's index: it is solved. kind: of
+        those that stand beside another one."""
+        key = _key(path, device, kind)
         self._hidden.pop(hash(key), None)
         kept = self._by_path.pop(key, None)
         if kept is None:
@@ -161,7 +175,9 @@ class Problems:
         return out
 
 
-def _key(path: str, device: str) -> str:
+def _key(path: str, device: str, kind: ProblemKind | None = None) -> str:
+    if kind in _BESIDE:
+        return f"\0\0{path}"  # no device is called so
     return f"\0{device}" if device else path  # no path has a NUL
 
 

@@ -112,7 +112,7 @@ def _restore(
 def _count_losses(
     context: FolderContext, reader: Reader, now_ns: int, job: jobs.CountLosses
 ) -> JobDone:
-    count = context.counts.get(job.number) or LossCount(job.reach, job.accepted)
+    count = context.counts.get(job.number) or LossCount(job.reach, job.accepted, job.readers)
     done = count.step(reader)
     context.counts = {} if done else {job.number: count}
     return jobs.LossesCounted(job.folder, job.number, count.files, done)

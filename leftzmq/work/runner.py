@@ -246,9 +246,10 @@ class JobRunner:
     def _find_lacking(self, context: FolderContext, job: jobs.FindLacking) -> JobDone:
         reader = self._reader(context)
         lacking = tuple(
-            jobs.Lacking(*reader.lacking(mask, job.path, job.shown)) for mask in job.masks
+            jobs.Lacking(*reader.lacking(mask, job.path, job.shown, job.silent))
+            for mask in job.masks
         )
-        coming = jobs.Lacking(*reader.coming(job.path, job.shown))
+        coming = jobs.Lacking(*reader.coming(job.path, job.shown, job.silent))
         return jobs.LackingFound(job.folder, job.number, job.masks, lacking, coming)
 
 

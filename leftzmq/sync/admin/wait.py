@@ -52,6 +52,8 @@ NEVER_SYNCED: Final = frozenset(
         ProblemKind.BAD_NAME,
         ProblemKind.FOREIGN_LEFTING,
         ProblemKind.TOO_LARGE,
+        ProblemKind.READS_ONLY,
+        ProblemKind.CHANGED_BY_READER,
     )
 )
 """No waiting can help here: these problems are reported and delay nobody."""
@@ -285,7 +287,8 @@ class WaitQuestions:
     def _find(self, number: int, waiter: Waiter, folder: Folder) -> Work:
         heads = folder.store.heads
         masks = tuple(heads.head_of(m.peer.key).mask for m in self._waited_for(waiter, folder))
-        return Work(FindLacking(folder.id, number, masks, waiter.path, SHOWN_PATHS))
+        silent = folder.index_view.silent
+        return Work(FindLacking(folder.id, number, masks, waiter.path, SHOWN_PATHS, silent))
 
     def _member(self, folder: Folder, peer: Peer) -> Member:
         key = (folder.id, peer.key)

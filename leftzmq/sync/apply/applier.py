@@ -169,7 +169,7 @@ class Applier:
         path may be one. Also called without a ticket left: what is in the work window may be no
         ticket any more."""
         if not fact.paths:
-            self._index_view.held.let_be_unwanted()
+            self._index_view.held.let_be_unwanted(self._index_view.readers)
             for problem in self._problems.all():
                 if problem.kind in NOT_IN_THE_WINDOW:
                     self._window.consider(problem.path)  # nor in the index, if nobody has it
@@ -307,7 +307,7 @@ class Applier:
             self._window.consider_all()
         self._results.on_walk_ended(fact.prefix)
         if fact.prefix == "":
-            self._index_view.held.let_be_unwanted()
+            self._index_view.held.let_be_unwanted(self._index_view.readers)
         if self._name_clashes.on_walk_ended(fact.prefix):
             self._window.consider_all()
         return self.go_on(now)

@@ -13,6 +13,7 @@ import heapq
 from collections.abc import Container, Iterator
 from typing import Final
 
+from leftzmq.index.rows import counting
 from leftzmq.sync.apply.active_ticket import Account, ActiveTicket, TicketStage
 from leftzmq.sync.apply.round_robin import RoundRobin
 from leftzmq.sync.versions.index_view import OURS, IndexView
@@ -249,7 +250,11 @@ class WorkWindow:
             for bit in self._made_room.keys() & set(bits):
                 self._passed.setdefault(bit, b"")
             return
-        for rows in groups:
+        readers = self._index_view.readers
+        for group in groups:
+            rows = counting(group, readers) if readers else group
+            if not rows:
+                continue
             best = max(rows, key=lambda row: row.entry.rank)
             if best.is_ours and len(rows) == 1:
                 continue

@@ -21,7 +21,12 @@ from leftzmq.sync.actions import Drop, Outputs, Send, Tell
 from leftzmq.sync.exchange.index_quota import IndexQuota
 from leftzmq.sync.exchange.index_server import PAGES_AN_ASK
 from leftzmq.sync.exchange.index_waits import IndexWaits
-from leftzmq.sync.facts import PageArrived, PathsReconsidered, PeerGreeted, PeerRemoved
+from leftzmq.sync.facts import (
+    PageArrived,
+    PathsReconsidered,
+    PeerGreeted,
+    PeerRemoved,
+)
 from leftzmq.sync.jobs import IndexRoomSeen
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.cloned_device import ClonedDevices
@@ -161,6 +166,20 @@ class IndexClient:
         self._index_view.give_up(fact.device)
         return [PathsReconsidered(self._folder, ())]
 
+    def on_modes_changed(self, readers: frozenset[DeviceKey], we_read: bool, now: float) -> Outputs:
+        """These other devices may only read the folder, and so may we, or not. Who may write from
+        now on is asked for all that it has: of what it said before, not all was kept."""
+        trusted = sorted(DeviceKey(key) for key in self._index_view.readers_known - readers)
+        if not self._index_view.may_only_read(readers, we_read):
+            return []
+        out: Outputs = []
+        for device in trusted:
+            self._index_view.give_up(device)
+            waits = device in self._waits or device in self._paused
+            if device in self.members and not waits:
+                out += self._ask(device, now)
+        return [*out, PathsReconsidered(self._folder, ())]
+
     def on_page_arrived(self, fact: PageArrived, now: float) -> Outputs:
         """A page of another device's index arrived: news, or (a part of) an answer."""
         device = fact.link.device
@@ -183,7 +202,8 @@ class IndexClient:
         return self._problems.show(Problem(self._folder, "", ProblemKind.TWO_OF_KEY, "", name))
 
     def _page(self, fact: PageArrived, device: DeviceKey, now: float) -> Outputs:
-        self._index_view.accept(fact.page.accepted)  # before the entries that it may let pass
+        if device not in self._index_view.readers_known:
+            self._index_view.accept(fact.page.accepted)  # before the entries that it may let pass
         if device in self._waits or device in self._paused:
             return []  # the device is asked again later
         running = self._running.get(device)
@@ -354,7 +374,7 @@ class IndexClient:
         """Return what this page adds to what its device announced before."""
         entries = size = 0
         for entry in page.entries:
-            rows = self._index_view.rows(entry.path)
+            rows = self._index_view.all_rows(entry.path)
             before = next((row.entry for row in rows if row.holders & mask), None)
             entries += before is None
             size += row_bytes(entry) - (row_bytes(before) if before else 0)

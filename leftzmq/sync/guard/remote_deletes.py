@@ -181,9 +181,5 @@ class RemoteDeletes(Side):
         return True
 
     def _count(self) -> Work:
-        number, reach, accepted = (
-            self._count_number,
-            self._index_view.reach,
-            self._index_view.accepted,
-        )
-        return Work(CountLosses(self.folder, number, reach, accepted))
+        view, number = self._index_view, self._count_number
+        return Work(CountLosses(self.folder, number, view.reach, view.accepted, view.readers))

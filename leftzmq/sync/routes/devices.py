@@ -21,6 +21,7 @@ from leftzmq.sync.facts import (
     LinkOpened,
     MemberExcluded,
     MessageArrived,
+    ModesChanged,
     OurAddressesFound,
     PageArrived,
     PeerConnected,
@@ -67,6 +68,7 @@ class DeviceRoutes:
         to_linked(RosterArrived, self.rosters.on_roster_arrived)
         to(RosterGrew, self.rosters.on_roster_grew)
         to(OurAddressesFound, self.rosters.on_our_addresses_found)
+        routes.to_folder(ModesChanged, lambda folder: folder.on_modes_changed)
         to(MemberExcluded, self._on_member_excluded)
         to(DeviceDropped, peers.on_device_dropped)
         to(PeerListed, peers.on_peer_listed)

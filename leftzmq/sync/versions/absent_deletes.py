@@ -46,7 +46,8 @@ class AbsentDeletes:
     def take_below(self, folder: str) -> tuple[list[str], str]:
         """Takes over the tombstones below `folder`, where nothing is on disk, up to the first path
         that is locked. Returns the paths taken, and the locked path or ""."""
-        below = self._index_view.store.graves_below(folder, GRAVES_AT_ONCE)
+        readers = self._index_view.readers
+        below = self._index_view.store.graves_below(folder, GRAVES_AT_ONCE, readers)
         self._index_view.recall(below)
         taken: list[str] = []
         for path in below:

@@ -11,12 +11,14 @@ from typing import Final
 
 from leftzmq.index.losses import Loss, loss
 from leftzmq.index.reader import Reader
-from leftzmq.index.rows import Row
+from leftzmq.index.rows import Row, counting
+from leftzmq.index.schema import OUR_BIT
 from leftzmq.sync.versions.peer_counts import PeerCounts
 from leftzmq.tree.accepted import NOTHING, Accepted
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.entry import Kind
 
+_OURS: Final = 1 << OUR_BIT
 ROWS_A_TURN: Final = 256  # about 8 us each
 
 
@@ -75,32 +77,56 @@ class Counters:
 
 
 class Recount:
-    """Counts that are made anew, some rows in each turn, while rows go on changing."""
+    """Counts that are made anew, some rows in each turn, while rows go on changing.
+
+    silent: the bits of those whose versions nobody takes (sync/versions/index_view)
+    own: paths of which nobody but devices of `silent`, and we among them, has our version
+    """
 
     def __init__(self, accepted: Accepted) -> None:
         self.counters, self.peer_counts = Counters(accepted=accepted), PeerCounts()
         self._after = b""
+        self.own: list[str] = []
 
     @classmethod
-    def whole(cls, reader: Reader, accepted: Accepted) -> Recount:
+    def whole(cls, reader: Reader, accepted: Accepted, silent: int = 0) -> Recount:
         """Counts all rows at once."""
         count = cls(accepted)
-        while count.step(reader, 1 << 12):
+        while count.step(reader, 1 << 12, silent):
             pass
         return count
 
-    def step(self, reader: Reader, rows: int = ROWS_A_TURN) -> bool:
+    def step(self, reader: Reader, rows: int = ROWS_A_TURN, silent: int = 0) -> bool:
         """Counts about `rows` rows more. Returns False when no row was left."""
         groups = reader.paths(self._after, rows)
         for group in groups:
-            self.counters.change((), group)
-            self.peer_counts.change((), group)
+            self._count((), group, silent)
             self._after = group[-1].sort_key
+            if silent & _OURS and any(row.is_ours and not row.holders & ~silent for row in group):
+                self.own.append(group[0].entry.path)
         return bool(groups)
 
-    def change(self, before: Iterable[Row], after: Iterable[Row], key: bytes) -> None:
+    def change(
+        self, before: Sequence[Row], after: Sequence[Row], key: bytes, silent: int = 0
+    ) -> None:
         """The rows of the path with this sort key change. The change counts only if the recount has
         already passed the key."""
         if key <= self._after:
-            self.counters.change(before, after)
-            self.peer_counts.change(before, after)
+            self._count(before, after, silent)
+
+    def _count(self, before: Sequence[Row], after: Sequence[Row], silent: int) -> None:
+        count(self.counters, self.peer_counts, before, after, silent)
+
+
+def count(
+    counters: Counters,
+    peer_counts: PeerCounts,
+    before: Sequence[Row],
+    after: Sequence[Row],
+    silent: int,
+) -> None:
+    """The rows of one path change. Rows of readers alone count as acknowledgements only."""
+    peer_counts.change(before, after, silent)
+    if readers := silent & ~_OURS:
+        before, after = counting(before, readers), counting(after, readers)
+    counters.change(before, after)

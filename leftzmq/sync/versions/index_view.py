@@ -14,10 +14,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from leftzmq.index.heads import Head
-from leftzmq.index.rows import Row, ours_of
+from leftzmq.index.rows import Row, counting, ours_of
 from leftzmq.index.schema import OUR_BIT
 from leftzmq.index.store import Store
-from leftzmq.sync.versions.counters import Recount
+from leftzmq.sync.versions.counters import Recount, count
 from leftzmq.sync.versions.withheld import Withheld
 from leftzmq.tree.accepted import Accepted
 from leftzmq.tree.entry import Entry, Kind, ScanKey
@@ -51,6 +51,8 @@ class IndexView:
     accepted: what users let pass the guard, here or on another device
     kept: paths of which `leftings` keeps a partial file with which a transfer is to continue
     apart: paths that cannot be here beside another spelling (sync/versions/name_clashes)
+    touched: paths at which something may have changed that this device made and nobody takes; empty
+        while it may write
     turned: paths of `kept` and `apart` whose rows changed since this set was last emptied. These
         paths are considered again, whoever changed the rows
     """
@@ -60,8 +62,8 @@ class IndexView:
         self.reach = 0
         self.held = Withheld(store)
         self.accepted = Accepted.unpack(store.meta(_ACCEPTED) or b"")
-        count = Recount.whole(store, self.accepted)
-        self.counters, self.peer_counts = count.counters, count.peer_counts
+        whole = Recount.whole(store, self.accepted)
+        self.counters, self.peer_counts = whole.counters, whole.peer_counts
         self.begun = store.all_begun()
         self._kept_begun, self._guessed = set(self.begun), set[str]()
         self.changing: Callable[[str], bool] = lambda path: False
@@ -71,6 +73,9 @@ class IndexView:
         self.kept: Collection[str] = ()
         self.apart: Collection[str] = ()
         self.turned: set[str] = set()
+        self.touched: set[str] = set()
+        self.readers_known: frozenset[bytes] = frozenset()
+        self._we_read = False
         self._memo: dict[str, list[Row]] = {}
         # The bits; the row that was swept last.
         self._sweeping: tuple[frozenset[int], int] | None = None
@@ -87,6 +92,12 @@ class IndexView:
         self.unsure |= before.unsure
 
     def rows(self, path: str) -> list[Row]:
+        """All versions of a path that count: that a full member holds, or we. What is decided about
+        a path is decided from these rows."""
+        rows = self.all_rows(path)
+        return counting(rows, self.readers) if self.readers_known else rows
+
+    def all_rows(self, path: str) -> list[Row]:
         """All versions of a path that some device holds. A ticket looks up its path a dozen times,
         so the rows stay in memory until they change."""
         if path not in self._memo:
@@ -114,6 +125,22 @@ class IndexView:
         homes = self.store.homes(set(contents))
         return sum(content not in homes for content in contents)
 
+    @property
+    def readers(self) -> int:
+        """The bits of the other devices that may only read the folder. They are on rows as
+        acknowledgements; no version counts that these alone hold."""
+        return self.store.heads.bits_of(self.readers_known) if self.readers_known else 0
+
+    @property
+    def silent(self) -> int:
+        """The bits of those whose versions nobody takes: of readers, and ours if we are one."""
+        return self.readers | (OURS if self._we_read else 0)
+
+    @property
+    def we_read(self) -> bool:
+        """Whether this device may only read the folder."""
+        return self._we_read
+
     def is_walked(self, path: str) -> bool:
         """Whether what was at `path` at the start has been looked at."""
         return self.walked and not self.unseen(path)
@@ -126,14 +153,37 @@ class IndexView:
     def change(self, before: list[Row], after: list[Row]) -> None:
         """The rows of one path change from `before` to `after`. Rows without
         holders are dropped."""
-        path = (before or after)[0].entry.path
-        self.counters.change(before, after)
-        self.peer_counts.change(before, after)
+        path, silent = (before or after)[0].entry.path, self.silent
+        if readers := silent & ~OURS:
+            before, after = self._with_acknowledged(path, before, after, readers)
+        if self._we_read:
+            self.touched.add(path)
+        count(self.counters, self.peer_counts, before, after, silent)
         if self._recount is not None:
-            self._recount.change(before, after, sort_key(path))
+            self._recount.change(before, after, sort_key(path), silent)
         self._memo[path] = self.store.replace(before, after)
         if path in self.kept or path in self.apart:
             self.turned.add(path)
+
+    def _with_acknowledged(
+        self, path: str, before: list[Row], after: list[Row], readers: int
+    ) -> tuple[list[Row], list[Row]]:
+        """The rows that `readers` alone hold stay as they are. Where such a version comes to count,
+        they hold it with the others; what else they said of it counts for nothing."""
+        known = {row.id for row in before}
+        theirs = [
+            row for row in self.all_rows(path) if not row.holders & ~readers and row.id not in known
+        ]
+        if not theirs:
+            return before, after
+        ranks = {row.entry.rank: row for row in theirs}
+        joined = [
+            replace(row, holders=row.holders | ranks.pop(row.entry.rank).holders)
+            if row.holders and row.entry.rank in ranks
+            else row
+            for row in after
+        ]
+        return [*before, *theirs], [*joined, *ranks.values()]
 
     # -- versions that may be on disk ----------------------------------------------------------
 
@@ -251,6 +301,17 @@ class IndexView:
         else:
             self.counters.accepted = self.accepted
 
+    def may_only_read(self, readers: frozenset[bytes], we_do: bool) -> bool:
+        """These other devices may only read the folder; we_do: so may we. Returns whether other
+        rows count now."""
+        before = self.silent
+        self.readers_known, self._we_read = readers, we_do
+        if self.silent == before:
+            return False
+        self.turned.update(self.kept, self.apart)
+        self._recount = Recount(self.accepted)
+        return True
+
     # -- generations -----------------------------------------------------------------------------
 
     def new_generation(self, device: bytes, life: Life) -> Head | None:
@@ -319,9 +380,13 @@ class IndexView:
                 # A device that held them may no longer hold them.
                 self.turned.update(self.kept, self.apart)
                 self._recount = None if self._to_sweep else Recount(self.accepted)
-        elif self._recount is not None and not self._recount.step(self.store):
-            self.counters, self.peer_counts = self._recount.counters, self._recount.peer_counts
-            self._recount = None
+        elif self._recount is not None:
+            goes_on = self._recount.step(self.store, silent=self.silent)
+            self.touched.update(self._recount.own)
+            self._recount.own.clear()
+            if not goes_on:
+                self.counters, self.peer_counts = self._recount.counters, self._recount.peer_counts
+                self._recount = None
 
 
 def _swept(rows: Iterable[Row], mask: int) -> list[Row]:

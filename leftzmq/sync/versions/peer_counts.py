@@ -49,11 +49,12 @@ class PeerCounts:
         self._theirs: Counts = {}
         self.changed = True
 
-    def change(self, before: Iterable[Row], after: Iterable[Row]) -> None:
-        """The rows of one path change from `before` to `after`."""
+    def change(self, before: Iterable[Row], after: Iterable[Row], silent: int = 0) -> None:
+        """The rows of one path change from `before` to `after`. What only devices of `silent` hold,
+        nobody takes, so nobody lacks it."""
         self.changed = True
-        self._add(before, -1)
-        self._add(after, 1)
+        self._add(before, -1, silent)
+        self._add(after, 1, silent)
 
     def held_by(self, mask: int) -> HeldCount:
         """What the device of this bit (given as a set of bits) holds."""
@@ -67,7 +68,7 @@ class PeerCounts:
         """What the device of this bit has and we lack."""
         return Lack(*_sum(self._theirs, mask, holds=True))
 
-    def _add(self, rows: Iterable[Row], sign: int) -> None:
+    def _add(self, rows: Iterable[Row], sign: int, silent: int) -> None:
         held = [row for row in rows if row.holders]
         ours: Row | None = None
         for row in held:
@@ -75,14 +76,16 @@ class PeerCounts:
             if row.is_ours:
                 ours = row
         if len(held) == 1 and ours is not None:  # nearly every path
-            _count(self._ours, ours.holders, sign, ours.entry.size)
+            if ours.holders & ~silent:
+                _count(self._ours, ours.holders, sign, ours.entry.size)
             return
         up = 0
         for row in held:
             if ours is None or (row is not ours and row.entry.rank > ours.entry.rank):
                 up |= row.holders
-                _count(self._theirs, row.holders, sign, row.entry.size)
-        if ours is not None:
+                if row.holders & ~silent:
+                    _count(self._theirs, row.holders, sign, row.entry.size)
+        if ours is not None and ours.holders & ~silent:
             _count(self._ours, ours.holders | up, sign, ours.entry.size)
 
 

@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from msgspec.structs import replace
 
-from leftzmq.index.rows import Row
+from leftzmq.index.rows import Row, counting
 from leftzmq.sync.versions.index_view import IndexView
 from leftzmq.tree.entry import Entry
 
@@ -26,12 +26,15 @@ class Heard(Enum):
 def heard(index_view: IndexView, bit: int, entry: Entry) -> Heard:
     """The device of `bit` has `entry`. Within one chain of lives, only an entry of the same or a
     higher rank replaces an entry."""
+    mask, readers = 1 << bit, index_view.readers
+    if mask & readers:
+        return _acknowledged(index_view, mask, entry, readers)
     rows = index_view.rows(entry.path)
-    mask = 1 << bit
     before = next((row for row in rows if row.holders & mask), None)
     if before is not None and entry.rank < before.entry.rank:
         return Heard.OLDER
-    if before is not None and before.holders == mask and entry.rank > before.entry.rank:
+    is_last = before is not None and before.holders & ~readers == mask
+    if before is not None and is_last and entry.rank > before.entry.rank:
         index_view.outdated(before.entry)
     after = [replace(r, holders=r.holders & ~mask) if r is before else r for r in rows]
     same = next((r for r in after if r.entry.rank == entry.rank), None)
@@ -48,3 +51,21 @@ def heard(index_view: IndexView, bit: int, entry: Entry) -> Heard:
     index_view.change(rows, after)
     held = [row for row in after if row.holders]
     return Heard.SAME if len(held) == 1 and held[0].is_ours else Heard.OPEN
+
+
+def _acknowledged(index_view: IndexView, mask: int, entry: Entry, readers: int) -> Heard:
+    """The device of these bits, which may only read the folder, has `entry`. Its bit moves to the
+    row of exactly that version, or to one of its own, which counts for nothing. What it says of
+    other versions that this one has seen is its own word alone, so vectors are not joined."""
+    rows = index_view.all_rows(entry.path)
+    before = next((row for row in rows if row.holders & mask), None)
+    if before is not None and entry.rank < before.entry.rank:
+        return Heard.OLDER
+    after = [replace(r, holders=r.holders & ~mask) if r is before else r for r in rows]
+    same = next((r for r in after if r.entry.rank == entry.rank), None)
+    if same is None:
+        after.append(Row(entry, mask))
+    else:
+        after[after.index(same)] = replace(same, holders=same.holders | mask)
+    index_view.change(rows, after)
+    return Heard.SAME if all(row.is_ours for row in counting(after, readers)) else Heard.OPEN

@@ -110,11 +110,13 @@ class Withheld:
             if found.why is WhyWithheld.GIVES_WAY:
                 self._let_be.append(path)
 
-    def let_be_unwanted(self) -> None:
+    def let_be_unwanted(self, readers: int) -> None:
         """Files that are to be replaced by a version that no device holds any more, reachable or
-        not, are all that is left at their paths. They are users' files from now on."""
+        not, are all that is left at their paths. They are users' files from now on. readers: the
+        bits of devices that do not count."""
         if self.count(WhyWithheld.GIVES_WAY):
-            for path in self._store.held_for_nobody(WhyWithheld.GIVES_WAY, LET_BE_AT_ONCE):
+            why = WhyWithheld.GIVES_WAY
+            for path in self._store.held_for_nobody(why, LET_BE_AT_ONCE, readers):
                 self.let_be(path)
 
     def lies_in_the_way(self, path: str) -> bool:

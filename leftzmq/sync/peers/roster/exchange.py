@@ -19,6 +19,7 @@ from leftzmq.sync.facts import (
     FolderAdded,
     FolderStopped,
     MemberExcluded,
+    ModesChanged,
     OurAddressesFound,
     PeerGreeted,
     RosterArrived,
@@ -60,12 +61,17 @@ class RosterExchange:
         self._leaving: dict[DeviceKey, float] = {}  # removed: when its connections end
         self._put_out = {id for id in rosters.folders if rosters.put_out(id) is not None}
         self._offer_again_at: float | None = None
+        self._readers: dict[str, frozenset[DeviceKey]] = {}  # by folder, as they were told last
 
     # -- questions ---------------------------------------------------------------------------------
 
     def excludes(self, id: str, device: DeviceKey) -> bool:
         """Whether a device gets nothing of this folder, whatever secret it holds."""
         return self._rosters.excludes(id, device)
+
+    def readers(self, id: str) -> frozenset[DeviceKey]:
+        """Return who may only read a folder, this device too if it is one."""
+        return self._rosters.readers(id)
 
     def members(self) -> list[FolderMember]:
         """Return the devices that may connect: those in a folder of ours, and those that were
@@ -202,6 +208,10 @@ class RosterExchange:
         elif stop is None and folder.id in self._put_out:
             self._put_out.discard(folder.id)  # it was let in again
             out.append(FolderAdded(folder.id))
+        readers = self._rosters.readers(folder.id)
+        if readers != self._readers.get(folder.id, frozenset()):
+            self._readers[folder.id] = readers
+            out.append(ModesChanged(folder.id, readers))
         self._told_self(folder)
         self._vouch(folder)
         said, folder.untold = folder.untold, []

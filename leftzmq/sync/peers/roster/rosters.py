@@ -21,7 +21,7 @@ from leftzmq.pairing.roster_store import Kept, KeptRoster
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster import making
 from leftzmq.sync.peers.roster.making import Newcomer, Signatory
-from leftzmq.sync.peers.roster.roster import Roster
+from leftzmq.sync.peers.roster.roster import Mode, Roster
 from leftzmq.wire.statements import MAX_MEMBER_NAME_CHARS, Removal, SelfStatement, Signed
 
 NONCE_BYTES: Final = 16
@@ -133,6 +133,19 @@ class Rosters:
         if folder is None or not folder.roster.pins or device in folder.roster.live():
             return False
         return not folder.roster.says_nothing_of(device)
+
+    def readers(self, id: str) -> frozenset[DeviceKey]:
+        """Return the members of a folder that may only read it, this device too if it is one."""
+        folder = self.folders.get(id)
+        if folder is None:
+            return frozenset()
+        roster = folder.roster
+        return frozenset(each for each in roster.live() if roster.mode(each) == "read")
+
+    def mode(self, device: DeviceKey) -> Mode | None:
+        """Return "read" if a device may only read a folder of ours; None: no roster names it."""
+        modes = {folder.roster.mode(device) for folder in self.folders.values()} - {None}
+        return "read" if "read" in modes else "full" if modes else None
 
     def is_shut_out(self, device: DeviceKey) -> bool:
         """Whether a device was removed from a folder of ours, and is in none."""
