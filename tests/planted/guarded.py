@@ -32,10 +32,10 @@ BUGS: Final = (
             Edit(
                 "leftzmq/sync/exchange/index_client.py",
                 (
-                    "        self._index_view.accept(fact.page.accepted)"
+                    "            self._index_view.accept(fact.page.accepted)"
                     "  # before the entries that it may let pass\n"
                 ),
-                "",
+                "            pass\n",
             ),
         ),
         frozenset(),

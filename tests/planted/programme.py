@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import around, chunks, devices, guarded, on_disk, versions
+from . import around, chunks, devices, guarded, on_disk, readers, versions
 from .bug import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
@@ -14,4 +14,5 @@ BUGS: Final[tuple[Bug, ...]] = (
     *devices.BUGS,
     *around.BUGS,
     *guarded.BUGS,
+    *readers.BUGS,
 )

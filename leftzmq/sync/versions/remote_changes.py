@@ -59,7 +59,7 @@ def _acknowledged(index_view: IndexView, mask: int, entry: Entry, readers: int) 
     other versions that this one has seen is its own word alone, so vectors are not joined."""
     rows = index_view.all_rows(entry.path)
     before = next((row for row in rows if row.holders & mask), None)
-    if before is not None and entry.rank < before.entry.rank:
+    if before is not None and before.entry.rank > entry.rank:
         return Heard.OLDER
     after = [replace(r, holders=r.holders & ~mask) if r is before else r for r in rows]
     same = next((r for r in after if r.entry.rank == entry.rank), None)

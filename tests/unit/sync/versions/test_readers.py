@@ -16,13 +16,17 @@ from msgspec import structs
 
 from leftzmq.index.losses import LossCount
 from leftzmq.index.store import Store
+from leftzmq.sync.versions.absent_deletes import GRAVES_AT_ONCE, AbsentDeletes
 from leftzmq.sync.versions.counters import Recount
+from leftzmq.sync.versions.index_view import IndexView
+from leftzmq.sync.versions.path_locks import PathLocks
 from leftzmq.sync.versions.remote_changes import heard
+from leftzmq.sync.versions.resolver import Resolver
 from leftzmq.tree.accepted import NOTHING
 from leftzmq.tree.entry import Entry, Kind, Observed
 from leftzmq.tree.version import Vector
 from tests.helpers.trees import content, deleted, file, folder, life, made
-from tests.helpers.version_worlds import PATHS, Device, World
+from tests.helpers.version_worlds import PATHS, Device, World, key_of_device
 
 CASES = 600
 LATER = 1 << 50  # about two weeks in a stamp
@@ -120,6 +124,24 @@ def told(device: Device) -> tuple[object, ...]:
         device.store.coming("", 10, view.silent),
         device.store.graves_below("", 10, view.readers),
     )
+
+
+def test_deletes_of_a_reader_do_not_keep_those_of_others_from_their_turn(tmp_path: Path) -> None:
+    store = Store(tmp_path / "index")
+    store.begin_life(life("a"))
+    view = IndexView(store)
+    view.walked = True
+    full, reader = (store.heads.place(key_of_device(name)) for name in "BR")
+    assert full is not None and reader is not None
+    view.reach = full.mask | reader.mask
+    view.may_only_read(frozenset((key_of_device("R"),)), False)
+    for path in ("d", "d/a"):
+        heard(view, full.bit, deleted("b", made("b", folder(path))))
+    for number in range(2 * GRAVES_AT_ONCE):
+        heard(view, reader.bit, deleted("r", made("r", file(f"d/z{number}"))))
+    absent_deletes = AbsentDeletes(view, Resolver(view), PathLocks())
+    assert absent_deletes.first("d") == ["d/a", "d"]
+    store.close()
 
 
 @pytest.fixture(scope="module")
