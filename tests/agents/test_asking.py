@@ -219,16 +219,18 @@ def test_one_is_asked_about_while_another_one_gets_its_files(
     """The first one's agent is stopped, so its first sync does not end."""
     c = machines("gamma")
     screen = terminal("--uses", "2")
-    joins = joining(b, screen.code)
+    joining(b, screen.code)
     screen.reads_until(QUESTION)
-    screen.types("y\n")
-    ended(joins)
-    b.down()
-    a.write("notes/later", b"not on beta yet")
-    joins = joining(c, screen.code)
-    assert "gamma" in screen.reads_until(QUESTION)
-    screen.types("y\n")
-    ended(joins)
+    os.kill(b.pid(), signal.SIGSTOP)
+    try:
+        screen.types("y\n")
+        screen.reads_until("beta has joined.")
+        joins = joining(c, screen.code)
+        assert "gamma" in screen.reads_until(QUESTION)
+        screen.types("y\n")
+        ended(joins)
+    finally:
+        os.kill(b.pid(), signal.SIGCONT)
 
 
 @pytest.mark.long
@@ -357,16 +359,22 @@ def test_a_joiner_that_is_interrupted_leaves_nothing_and_may_come_again(
 
 
 @pytest.mark.long
-def test_words_lead_to_the_same_question(
-    a: Machine, b: Machine, terminal: Callable[..., Terminal]
+def test_words_lead_to_the_same_question_and_their_code_is_said_to_who_gives_up(
+    b: Machine,
+    terminal: Callable[..., Terminal],
+    joining: Callable[..., subprocess.Popen[str]],
 ) -> None:
     screen = terminal()
     found = re.search(r"leftzmq join (\d [a-z-]+@localhost\S*)", screen.said)
     assert found is not None, screen.said
     joins = b.start("join", *found[1].split(), "here")
     screen.reads_until(QUESTION)
+    joins.send_signal(signal.SIGINT)
+    said = ended(joins, 130)
+    assert "waiting for a yes" in said and f"leftzmq join {screen.code}" in said
+    joins = joining(b, screen.code)
     screen.types("y\n")
-    assert "waiting for a yes" in ended(joins)
+    ended(joins)
     assert screen.ends() == 0
 
 
