@@ -16,7 +16,7 @@ from leftzmq.errors import IndexFailed, IndexFault, ProblemKind
 from leftzmq.sync.jobs import Apply, Job, WriteChunks
 from leftzmq.tree.entry import Kind
 from leftzmq.tree.path import parent_of, path_of_key, sort_key
-from leftzmq.tree.rules import LEFT_DIRECTORY
+from leftzmq.tree.rules import LEFT_DIRECTORY, LEFTING_SUFFIX
 
 from .disk import DISK_BYTES, Inode
 from .fs import Crash
@@ -479,7 +479,8 @@ class Faults:
 
     def turn_back(self) -> None:
         """Files that no device read, or that no other device had, get their old bytes back. A file
-        that a user touched since keeps the bytes that its device tells."""
+        that a user touched since keeps the bytes that its device tells, here and where it is just
+        arriving."""
         for device in self._world.devices.values():
             self._turn_back(device)
             device.scan()
@@ -490,7 +491,8 @@ class Faults:
             while data in self._turned and data not in seen:
                 in_trash = path.startswith(LEFT_DIRECTORY)
                 owed = in_trash and not self._ledger.values[_file(data)].ended
-                if owed or self._is_told(device, path, data):
+                told = self._is_told(device, path, data) or self._arrives(device, path, data)
+                if owed or told:
                     break
                 seen.add(data)
                 data = self._turned[data]
@@ -514,6 +516,17 @@ class Faults:
         with device.reading() as reader:
             ours = reader.ours(path)
         return ours is not None and ours.entry.content == content_id(device.keys, data)
+
+    def _arrives(self, device: SimDevice, path: str, data: bytes) -> bool:
+        """Whether the device is just putting these bytes there, as another one told them: its index
+        does not call them its own before the job that does it is over."""
+        content = content_id(device.keys, data)
+        if path.endswith(LEFTING_SUFFIX):
+            leftings = device.store.leftings.all() if device.alive else []
+            return any((each.staged.path, each.wanted) == (path, content) for each in leftings)
+        with device.reading() as reader:
+            rows = reader.rows(path)
+        return any(row.entry.content == content and not row.entry.deleted for row in rows)
 
     # ---- a mount in the share -----------------------------------------------------------------
 

@@ -699,3 +699,32 @@ def test_what_an_index_had_when_it_was_opened_outlives_a_power_cut(world: World)
     device.cut_power()
     device.start()
     assert device.store.meta("said") == b"before"
+
+
+# ---- a bit turns back -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ("f.lefting", "f"))
+def test_a_bit_does_not_turn_back_in_what_is_just_arriving(world: World, path: str) -> None:
+    """A's user touched the file, so A tells its present bytes. B's index has them a moment after
+    B's disk."""
+    users, ledger = users_of(world)
+    faults, chance = Faults(world, ledger, users), random.Random(1)
+    a, b = world.devices["A"], world.devices["B"]
+    cut(world, "AB", "AC")
+    users._write(a, "f", b"of a")
+    a.disk.flush_all()
+    a.touched()
+    world.run_until(world.now + 5.0)
+    faults.do("turn a bit", a, chance)
+    assert faults.bits_turned
+    users.do("touch", a, chance)
+    world.run_until(world.now + 5.0)
+    cut(world)
+    while (found := b.hands.at(path)) is None or not found.data:
+        world.run_until(world.now + 0.0001)
+    with b.reading() as reader:
+        assert reader.ours("f") is None
+    faults.turn_back()
+    settle(world)
+    all_hold(world, ledger)
