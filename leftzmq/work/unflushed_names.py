@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from leftzmq.disk.fs.errno_meaning import is_gone, raise_if_short
-from leftzmq.disk.fs.interface import Root
+from leftzmq.disk.fs.interface import Identity, Root
 from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.tree.path import is_below
@@ -31,10 +31,12 @@ _NEWS = frozenset((Sight.FOUND, Sight.LARGE, Sight.GONE))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Doubt:
-    """A folder whose flush failed. paths: depend on that flush, in addition to all paths below the
-    folder. Each failure makes a new object."""
+    """A path of folders whose flush failed. paths: depend on that flush, in addition to all paths
+    below the folder. folders: which ones had that path, as far as known. Each failure makes a new
+    object."""
 
     paths: frozenset[str]
+    folders: frozenset[Identity]
 
 
 class UnflushedNames:
@@ -49,13 +51,16 @@ class UnflushedNames:
         self._is_sick = False
         self._lock, self._one_flush = threading.Lock(), threading.Lock()
 
-    def flush_failed(self, folder: str, paths: Iterable[str]) -> None:
-        """Note that the names in `folder` could not be flushed. The changes at `paths`, and all
-        paths below the folder, depend on them."""
+    def flush_failed(
+        self, where: str, paths: Iterable[str], folders: Iterable[Identity] = ()
+    ) -> None:
+        """Note that the names in the folder at `where` could not be flushed. The changes at
+        `paths`, and all paths below the folder, depend on them. folders: those that had that path
+        when they were changed."""
         with self._lock:
-            before = self._by_folder.get(folder)
-            known = before.paths if before else frozenset()
-            self._by_folder[folder] = _Doubt(known.union(paths))
+            before = self._by_folder.get(where, _Doubt(frozenset(), frozenset()))
+            known = before.paths.union(paths), before.folders.union(folders)
+            self._by_folder[where] = _Doubt(*known)
 
     @property
     def together(self) -> bool:
@@ -107,7 +112,7 @@ class UnflushedNames:
             asked = [path for path in paths if path in doubt.paths or is_below(path, folder)]
             if not asked:
                 continue
-            why = self._flushed(root, folder)
+            why = self._flushed(root, folder, doubt.folders)
             if why:
                 doubted.update(dict.fromkeys(asked, why))
                 continue
@@ -123,16 +128,20 @@ class UnflushedNames:
         problem = Problem(id, seen.path, ProblemKind.FLUSH_FAILED, why)
         return Sighting(seen.path, Sight.PROBLEM, problem=problem)
 
-    def _flushed(self, root: Root, folder: str) -> str:
-        """Flush `folder`. Returns why that failed; "" if it worked."""
+    def _flushed(self, root: Root, where: str, folders: frozenset[Identity]) -> str:
+        """Flush these folders, which had the path `where`. Returns why that failed; "" if it
+        worked."""
         try:
-            with root.folder(folder) as held:
+            with root.folder(where) as held:
                 held.flush()
+                is_elsewhere = not folders <= {held.identity()}
         except OSError as error:
             raise_if_short(error)
             if not is_gone(error):
                 return error.strerror or str(error)
-            self._flush_names(root)  # the folder may have another name now
+            is_elsewhere = True
+        if is_elsewhere:  # it may have another name now
+            self._flush_names(root)
         return ""
 
 
@@ -151,5 +160,8 @@ class FlushBatch:
     def flush_all(self, root: Root) -> None:
         self.share.flush_all(root)
 
-    def unflushed(self, folder: str, positions: frozenset[int]) -> None:
-        self.share.flush_failed(folder, (path for at in positions for path in self.paths[at]))
+    def unflushed(
+        self, where: str, positions: frozenset[int], folders: frozenset[Identity]
+    ) -> None:
+        paths = (path for at in positions for path in self.paths[at])
+        self.share.flush_failed(where, paths, folders)

@@ -219,6 +219,9 @@ class SimFolder(_Handle):
     def device(self) -> int:
         return self.inode.device
 
+    def identity(self) -> tuple[int, int]:
+        return self.inode.device, self.inode.number
+
     def spelled(self, name: str) -> str | None:
         return None
 

@@ -5,6 +5,7 @@ in the trash."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from typing import Final
@@ -188,6 +189,48 @@ def ends_before(number: int, act: Act) -> tuple[Share, list[str]]:
     except Crash:
         share.disk.power_cut(Worst())
     return share, said
+
+
+def moved_before(number: int, act: Act, path: str, end: int) -> tuple[Share, bool, bool]:
+    """A user renames the folder at `path` before the call of that number, and makes another one in
+    its place; the power fails before the call `end`, or afterwards. Returns the share as it is
+    then, whether he did, and whether it failed before the end."""
+    share = Share()
+    calls = Calls(share.disk)
+    moved = failed = False
+
+    def before(call: str, where: str) -> None:
+        nonlocal moved, failed
+        if calls.count == number + 1 and share.hands.at(path) is not None:
+            share.hands.rename(path, "q")
+            share.hands.make_folder(path)
+            moved = True
+        if calls.count > end:
+            calls.dead = failed = True
+            raise Crash
+
+    calls.before = before
+    with suppress(Crash):
+        act(SimRoot(calls), share)
+    share.disk.power_cut(Worst())
+    return share, moved, failed
+
+
+def calls_of(act: Act) -> int:
+    share = Share()
+    calls = Calls(share.disk)
+    assert act(SimRoot(calls), share)
+    return calls.count
+
+
+@pytest.mark.parametrize(("act", "path"), ((moved_deep, "n"), (removed, "a/b"), (put_back, "n")))
+def test_bytes_keep_a_name_where_a_user_moves_a_folder(act: Act, path: str) -> None:
+    for number in range(calls_of(act)):
+        for end in count(number):
+            share, moved, failed = moved_before(number, act, path, end)
+            assert not share.lost(), (number, end)
+            if not (moved and failed):
+                break
 
 
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)

@@ -312,6 +312,14 @@ PLANS = {
     "a folder is renamed to and fro, and a file in it is looked at twice before it is back": (
         "897471/AB/4000,0,1,4004,4001/0/news_lost,watch_lag_s,careful,skews_s"
     ),
+    "bits turn back while what a user made of the file is just arriving elsewhere": (
+        "10009830/ABCD/0,1,2,3,4,8,9,5001,12,15,16/0/news_lost,news_twice,watch_lag_s,watch_lost,"
+        "careful,skews_s"
+    ),
+    "a folder is renamed between the naming of a file in it and its flush; the power fails later": (
+        "10009999/ABCD/1000,0,1,2,3,4,5,8,10,11,12,13,16,17/0/slow,news_lost,news_twice,"
+        "watch_lag_s,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",

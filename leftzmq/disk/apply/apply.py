@@ -30,7 +30,7 @@ from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.disk.apply.ready import Ready, make_ready
 from leftzmq.disk.apply.swap import NOT_COPIED, Copied, Place, Stopped, is_still, key_now
 from leftzmq.disk.fs.errno_meaning import is_full
-from leftzmq.disk.fs.interface import Directory, LastFolder, OtherSpelling, Root
+from leftzmq.disk.fs.interface import Directory, LastFolder, OtherSpelling, Root, Stat
 from leftzmq.disk.fs.permissions import make_folder
 from leftzmq.disk.trash.trash import Spot, Trash
 from leftzmq.errors import Refused
@@ -186,7 +186,7 @@ def _give_name(place: Place, new: Spot, ready: Ready) -> tuple[ScanKey, Copied]:
     if _is_free(place):
         new.folder.rename_new(new.name, place.folder, place.name)
         place.touch()
-        place.flushes.touch(new.where)
+        place.flushes.touch(new.where, new.folder)
         copied: Copied = (None, None, ready.lost)
     else:
         copied = place.exchange(new, ours, ready.seen, ready.lost)
@@ -204,17 +204,18 @@ def _is_free(place: Place) -> bool:
         raise Stopped(Ending.CHANGED, "what was there is gone")
     if found.kind is not Kind.DIRECTORY:
         return False
-    _remove_folder(place)
+    _remove_folder(place, found)
     return True
 
 
-def _remove_folder(place: Place) -> None:
+def _remove_folder(place: Place, found: Stat) -> None:
     try:
         place.folder.remove_folder(place.name)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             raise Stopped(Ending.NOT_EMPTY) from error
         raise
+    place.flushes.removed(place.operation.path, (found.device, found.inode))
     place.touch()
 
 
@@ -224,7 +225,7 @@ def _remove(place: Place) -> Copied:
         place.touch()  # an operation that could not be flushed may have removed it
         return NOT_COPIED
     if found.kind is Kind.DIRECTORY:
-        _remove_folder(place)
+        _remove_folder(place, found)
         return NOT_COPIED
     with place.moved_aside() as aside:
         try:
@@ -240,7 +241,7 @@ def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:
         # A user made it. No stat is returned, so that the next scan walks the folder: files that
         # he moved here in this instant have no event of their own.
         # An operation that could not be flushed may have made it instead.
-        place.flushes.made(place.where)
+        place.flushes.made(place.where, place.folder)
         return None, NOT_COPIED
     copied = NOT_COPIED
     if place.operation.spelled is not None:
@@ -251,7 +252,7 @@ def _make_directory(place: Place) -> tuple[ScanKey | None, Copied]:
     else:
         with place.moved_aside() as aside:
             copied = _folder_for_file(place, aside)
-    place.flushes.made(place.where)
+    place.flushes.made(place.where, place.folder)
     made = place.folder.stat(place.name)
     if made is None or made.kind is not Kind.DIRECTORY:
         raise Stopped(Ending.CHANGED, "the folder was replaced at once")

@@ -12,15 +12,21 @@ are not durable either, even if their own folder was flushed. So the name of a n
 before anything is moved into it. Else the flush of the folder that a file left would make only its
 leaving durable: the file would have neither name.
 
+Folders are flushed by their paths, and a user may move one before its flush. It then has another
+path, or another folder has its own: so the folder at the path is compared with those that were
+touched there. One that is not there, and that no operation of the batch removed, is reached by a
+flush of everything only.
+
 Knows which operation touched which folder. Must not know what the operations are.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
-from leftzmq.disk.fs.interface import File, Root, Stat
+from leftzmq.disk.fs.interface import Directory, File, Identity, Root, Stat
 from leftzmq.tree.path import parent_of
 
 GROUP_FROM: Final = 8
@@ -37,9 +43,11 @@ class Beside(Protocol):
     def flush_all(self, root: Root) -> None:
         """Flush the whole file system. OSError if that fails, or while `together` is False."""
 
-    def unflushed(self, folder: str, positions: frozenset[int]) -> None:
-        """This folder could not be flushed. The operations in it or below it have these positions
-        in their batch."""
+    def unflushed(
+        self, where: str, positions: frozenset[int], folders: frozenset[Identity]
+    ) -> None:
+        """A folder of this path could not be flushed. The operations in it or below it have these
+        positions in their batch. folders: which ones were touched at that path."""
 
 
 class Alone:
@@ -50,7 +58,9 @@ class Alone:
     def flush_all(self, root: Root) -> None:
         root.flush_all()
 
-    def unflushed(self, folder: str, positions: frozenset[int]) -> None:
+    def unflushed(
+        self, where: str, positions: frozenset[int], folders: frozenset[Identity]
+    ) -> None:
         pass
 
 
@@ -72,6 +82,7 @@ class Flushes:
         self.at = 0
         self._root, self._group_from, self._beside = root, group_from, beside
         self._touched: dict[str, list[int]] = {}
+        self._folders: dict[str, set[Identity]] = {}  # path -> touched there, not flushed since
         self._made: dict[str, None] = {}  # folders in which folders were made, not flushed since
         self._settled: set[str] = set()  # folders that were not touched since they were flushed
         self._lost: dict[str, OSError] = {}  # folders that could not be flushed
@@ -79,15 +90,20 @@ class Flushes:
         with root.folder("") as top:
             self._device = top.own_stat().device
 
-    def touch(self, folder: str) -> None:
-        """Operation `at` changed names in this folder."""
-        self._touched.setdefault(folder, []).append(self.at)
-        self._settled.discard(folder)
+    def touch(self, where: str, folder: Directory) -> None:
+        """Operation `at` changed names in this folder, whose path was `where`."""
+        self._touched.setdefault(where, []).append(self.at)
+        self._folders.setdefault(where, set()).add(folder.identity())
+        self._settled.discard(where)
 
-    def made(self, folder: str) -> None:
+    def made(self, where: str, folder: Directory) -> None:
         """Operation `at` made a folder in this folder."""
-        self.touch(folder)
-        self._made[folder] = None
+        self.touch(where, folder)
+        self._made[where] = None
+
+    def removed(self, where: str, folder: Identity) -> None:
+        """Operation `at` removed this folder, and touches the one above it."""
+        self._folders.get(where, set()).discard(folder)
 
     def settle(self, folders: Iterable[str], *, at_once: bool = False) -> None:
         """Make durable what was made in these folders, before something is moved into it. Where so
@@ -97,11 +113,14 @@ class Flushes:
         for path in folders:
             self._made[path] = None
             waits, error = self._folder(path, together)
+            if waits and not together:
+                error = self.everything()
             if error is not None:
                 self._lost[path] = error
                 raise error
-            if not waits:
+            if not (waits and together):
                 del self._made[path]
+                self._folders.pop(path, None)
                 self._settled.add(path)
 
     def settle_way(self, where: str, *, at_once: bool = False) -> None:
@@ -158,23 +177,29 @@ class Flushes:
                 _blame(failed, self._waiting, error)
                 lost.update(dict.fromkeys(left, error))
         for path, positions in self._touched.items() if lost else ():
-            for folder in filter(lost.__contains__, _upwards(path)):
-                _blame(failed, positions, lost[folder])
-                self._beside.unflushed(folder, frozenset(positions))
+            for where in filter(lost.__contains__, _upwards(path)):
+                _blame(failed, positions, lost[where])
+                touched = frozenset(self._folders.get(where, ()))
+                self._beside.unflushed(where, frozenset(positions), touched)
         return failed
 
     def _folder(self, path: str, together: bool) -> tuple[bool, OSError | None]:
-        """Returns (whether the folder is left for `everything`, the error if its flush failed)."""
+        """Returns (whether the folder is left for `everything`, the error if its flush failed).
+        Where it is not `together`, it is left only if it is not at its path any more."""
+        elsewhere, waits = set(self._folders.get(path, ())), False
         try:
             with self._root.folder(path) as folder:
-                if together and folder.own_stat().device == self._device:
-                    return True, None
-                folder.flush()
+                elsewhere.discard(folder.identity())
+                waits = together and folder.own_stat().device == self._device
+                if not waits:
+                    folder.flush()
         except (FileNotFoundError, NotADirectoryError):
-            return False, None  # removed since, and its removal touched the folder above
+            pass  # an operation removed it, or a user did, or he moved it
         except OSError as error:
             return False, error
-        return False, None
+        if any(device != self._device for device, _ in elsewhere):
+            return False, OSError(errno.ESTALE, "its folder is not at its path any more")
+        return waits or bool(elsewhere), None
 
 
 def _blame(failed: dict[int, str], positions: Iterable[int], error: OSError) -> None:

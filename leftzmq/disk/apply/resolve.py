@@ -156,7 +156,7 @@ def _rename(
     with root.folder(where) as folder:
         if not is_still(folder.stat(name), copy.held.key):
             raise Stopped(Ending.CHANGED)
-        flushes.touch(where)
+        flushes.touch(where, folder)
         if file is None:
             folder.rename_new(name, folder, name_of(path))
             return ""

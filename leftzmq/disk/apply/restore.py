@@ -242,8 +242,8 @@ def _restore(root: Root, wanted: PutBack, flushes: Flushes, made: list[str]) -> 
                 return Restored.TAKEN
             except FileNotFoundError:
                 return Restored.GONE
-    flushes.touch(parent_of(at))
-    flushes.touch(parent_of(wanted.target))
+            flushes.touch(parent_of(at), source)
+            flushes.touch(parent_of(wanted.target), goal)
     return Restored.DONE
 
 
@@ -292,7 +292,7 @@ def _folder(root: Root, path: str, flushes: Flushes, made: list[str]) -> Directo
         except FileExistsError:
             return above.folder(name_of(path))  # a user was quicker
         made.append(path)
-        flushes.made(where)
+        flushes.made(where, above)
         return above.folder(name_of(path))
 
 

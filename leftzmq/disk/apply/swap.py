@@ -82,7 +82,7 @@ class Place:
         return found
 
     def touch(self) -> None:
-        self.flushes.touch(self.where)
+        self.flushes.touch(self.where, self.folder)
 
     def exchange(
         self, new: Spot, ours: ScanKey, seen: Access | None = None, lost: str = ""
@@ -100,7 +100,7 @@ class Place:
                 raise
             return self._replace(new, ours, seen, lost)
         self.touch()
-        self.flushes.touch(new.where)
+        self.flushes.touch(new.where, new.folder)
         try:
             self._look_again(new)
             if seen is not None:
@@ -122,7 +122,7 @@ class Place:
                 self.put_back(aside)
                 raise
             self.touch()
-            self.flushes.touch(new.where)
+            self.flushes.touch(new.where, new.folder)
             try:
                 if seen is not None:
                     lost = self._follow(aside, ours, seen, lost)
@@ -178,7 +178,7 @@ class Place:
             spot = self.beside()
             self.folder.rename_new(self.name, spot.folder, spot.name)
         self.touch()
-        self.flushes.touch(spot.where)
+        self.flushes.touch(spot.where, spot.folder)
         try:
             self._look_again(spot)
         except (OSError, Stopped):
@@ -205,7 +205,7 @@ class Place:
         except OSError as error:
             raise _left_aside(spot, None, error) from error
         self.touch()
-        self.flushes.touch(spot.where)
+        self.flushes.touch(spot.where, spot.folder)
 
     def _left(self, copy: Spot, was_seen: bool) -> bool:
         """Whether a user took the version away from the name of the copy."""
@@ -276,7 +276,7 @@ class Place:
             if not is_still(found, aside.ours):
                 self._go_back(spot, aside.ours)
                 self.touch()
-                self.flushes.touch(where)
+                self.flushes.touch(where, folder)
             staged = self.operation.staged is not None
             if not staged and is_still(folder.stat(name), aside.ours):
                 folder.unlink(name)  # a link or a copy that was made for this name alone

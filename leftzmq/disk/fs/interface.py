@@ -20,6 +20,8 @@ from typing import Final, Protocol, Self
 from leftzmq.tree.entry import Kind, ScanKey
 
 Buffer = bytes | bytearray | memoryview
+Identity = tuple[int, int]
+"""Of a folder: the device and the inode number."""
 
 PRIVATE_MODE: Final = 0o600
 """Mode of an incomplete file: nobody else reads it, because the file may be private."""
@@ -190,6 +192,10 @@ class Directory(Closing, Owned, Protocol):
 
     def device(self) -> int:
         """The device number of its file system, as in `own_stat`, but cheaper."""
+
+    def identity(self) -> Identity:
+        """Its device and inode number, as in `own_stat`, but cheaper. They stay the same while it
+        is open, whatever its path is by then."""
 
     def spelled(self, name: str) -> str | None:
         """The other spelling that is there and that the disk takes for `name`; "" if nobody can

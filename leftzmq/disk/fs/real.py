@@ -23,6 +23,7 @@ from leftzmq.disk.fs.interface import (
     USER_PREFIX,
     Buffer,
     Directory,
+    Identity,
     Stat,
     mode_below,
     with_exec,
@@ -222,6 +223,10 @@ class RealDirectory(_Open):
 
     def device(self) -> int:
         return os.fstat(self._fd).st_dev
+
+    def identity(self) -> Identity:
+        found = os.fstat(self._fd)
+        return found.st_dev, found.st_ino
 
     def names(self) -> list[bytes]:
         return [os.fsencode(name) for name in os.listdir(self._fd)]

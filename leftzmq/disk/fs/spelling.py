@@ -22,7 +22,16 @@ from contextlib import suppress
 from typing import Final
 from unicodedata import normalize
 
-from leftzmq.disk.fs.interface import Closing, Directory, File, NotKept, OtherSpelling, Root, Stat
+from leftzmq.disk.fs.interface import (
+    Closing,
+    Directory,
+    File,
+    Identity,
+    NotKept,
+    OtherSpelling,
+    Root,
+    Stat,
+)
 from leftzmq.tree.path import folded, name_of, parent_of
 from leftzmq.tree.rules import LEFT_DIRECTORY
 
@@ -139,6 +148,9 @@ class SpelledDirectory:
 
     def device(self) -> int:
         return self.raw.device()
+
+    def identity(self) -> Identity:
+        return self.raw.identity()
 
     def names(self) -> list[bytes]:
         return self.raw.names()

@@ -188,7 +188,7 @@ def _to_trash(root: Root, folder: Directory, paths: Sequence[str], now_ns: int) 
     """Move those of the `paths` in this folder that are files or links to the trash, and flush.
     OSError."""
     touched: list[str] = []
-    trash = Trash(root, now_ns, touched.append, partial(_flush, root))
+    trash = Trash(root, now_ns, lambda where, _: touched.append(where), partial(_flush, root))
     for path in paths:
         found = folder.stat(name_of(path))
         if found is not None and found.kind in (Kind.FILE, Kind.SYMLINK):

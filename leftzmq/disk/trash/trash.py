@@ -98,7 +98,7 @@ class Spot:
 class Trash:
     """One batch of the trash.
 
-    touch:  called with each folder whose names change
+    touch:  called with the path of each folder whose names change, and with the folder itself
     settle: called with the folders in which new ones were made, before anything is moved into
             these: a power cut must not take them, and leave the file without its old name. OSError
     """
@@ -107,7 +107,7 @@ class Trash:
         self,
         root: Root,
         now_ns: int,
-        touch: Callable[[str], None],
+        touch: Callable[[str, Directory], None],
         settle: Callable[[Sequence[str]], None],
     ) -> None:
         self._root, self._now_ns, self._touch, self._settle = root, now_ns, touch, settle
@@ -131,7 +131,7 @@ class Trash:
             spot = Spot(folder, name_of(path), where, in_trash=True)
             try:
                 if is_free(folder, spot.name):
-                    self._touch(where)
+                    self._touch(where, folder)
                     self._settle(tuple(self._unsettled))
                     self._unsettled.clear()
                     return spot
@@ -155,7 +155,7 @@ class Trash:
                     raise
                 self._copy_whole(spot, goal)
                 spot.folder.unlink(spot.name)
-        self._touch(spot.where)
+        self._touch(spot.where, spot.folder)
 
     def remove_empty(self) -> None:
         """Remove the folders that this object made and that are empty. If that fails, they stay."""
@@ -206,7 +206,7 @@ class Trash:
         with self._root.folder(LEFT_DIRECTORY) as left:
             if left.stat(TRASH_NAME) is None:
                 left.make_folder(TRASH_NAME, _PRIVATE_MODE)
-                self._made_in(LEFT_DIRECTORY)
+                self._made_in(LEFT_DIRECTORY, left)
         with self._root.folder(TRASH_PATH) as trash:
             while True:
                 name = batch_name(self._now_ns + self._made)
@@ -215,12 +215,12 @@ class Trash:
                     trash.make_folder(name, _PRIVATE_MODE)
                 except FileExistsError:
                     continue
-                self._made_in(TRASH_PATH)
+                self._made_in(TRASH_PATH, trash)
                 self._folders.append(join(TRASH_PATH, name))
                 return join(TRASH_PATH, name)
 
-    def _made_in(self, where: str) -> None:
-        self._touch(where)
+    def _made_in(self, where: str, folder: Directory) -> None:
+        self._touch(where, folder)
         self._unsettled[where] = None
 
     def _folder(self, top: str, below: str) -> Directory:
@@ -234,7 +234,7 @@ class Trash:
             with folder as above:
                 if above.stat(name) is None:
                     above.make_folder(name, _PRIVATE_MODE)
-                    self._made_in(where)
+                    self._made_in(where, above)
                     self._folders.append(join(where, name))
                 folder = above.folder(name)
             where = join(where, name)

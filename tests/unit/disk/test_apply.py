@@ -17,7 +17,7 @@ from leftzmq.disk.apply.flush import GROUP_FROM, Alone, Flushes
 from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.disk.apply.swap import Place
 from leftzmq.disk.fs import renaming
-from leftzmq.disk.fs.interface import LastFolder, Root, Stat
+from leftzmq.disk.fs.interface import Identity, LastFolder, Root, Stat
 from leftzmq.disk.fs.real import RealDirectory, RealFile, RealRoot
 from leftzmq.disk.staging import staging
 from leftzmq.disk.staging.staging import open_staging
@@ -481,7 +481,7 @@ def test_one_batch_takes_one_path_twice(root: RealRoot, tmp_path: Path) -> None:
 
 def test_in_the_trash_a_file_may_be_in_the_way_of_a_folder(root: RealRoot, tmp_path: Path) -> None:
     touched: list[str] = []
-    trash = Trash(root, NOW_NS, touched.append, lambda _: None)
+    trash = Trash(root, NOW_NS, lambda where, _: touched.append(where), lambda _: None)
     for path in ("b", "b/x", "c/y/z", "c"):
         with trash.spot(path) as spot:
             spot.folder.create(spot.name).close()
@@ -1166,12 +1166,58 @@ class Told(Alone):
     def __init__(self) -> None:
         self.told: list[tuple[str, frozenset[int]]] = []
 
-    def unflushed(self, folder: str, positions: frozenset[int]) -> None:
-        self.told.append((folder, positions))
+    def unflushed(
+        self, where: str, positions: frozenset[int], folders: frozenset[Identity]
+    ) -> None:
+        self.told.append((where, positions))
 
 
 def _no_flush_of_the_root(self: Flushes, path: str, together: bool) -> tuple[bool, OSError | None]:
     return (together, None) if path else (False, OSError(errno.EMFILE, "no descriptors"))
+
+
+# ---- a user moves a folder before its flush ---------------------------------------------------
+
+
+def _before_the_flush(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+    finish = Flushes.finish
+    monkeypatch.setattr(Flushes, "finish", lambda self: (act(), finish(self))[1])
+
+
+def _moved_away(share: Path) -> None:
+    (share / "d").rename(share / "e")
+
+
+def _exchanged(share: Path) -> None:
+    _moved_away(share)
+    (share / "d").mkdir()
+
+
+@pytest.mark.parametrize("act", [_moved_away, _exchanged])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_folder_that_a_user_moves_before_its_flush_is_flushed_with_everything(
+    root: RealRoot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[Path], None],
+    fails: bool,
+) -> None:
+    (tmp_path / "d").mkdir()
+    counting, beside, operation = Counting(root, fails), Told(), put(root, "d/a")
+    _before_the_flush(monkeypatch, lambda: act(tmp_path))
+    (outcome,) = apply(counting, [operation], now_ns=NOW_NS, beside=beside)
+    assert (tmp_path / "e" / "a").read_bytes() == NEW and counting.count == 1
+    assert outcome.ending is (Ending.FLUSH_FAILED if fails else Ending.DONE)
+    assert beside.told == ([("d", frozenset((0,)))] if fails else [])
+
+
+def test_a_folder_that_the_batch_removed_needs_no_flush(root: RealRoot, tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "a").write_bytes(OLD)
+    operations = [remove("d/a", held(root, "d/a")), remove("d", held(root, "d"))]
+    counting = Counting(root)
+    outcomes = apply(counting, operations, now_ns=NOW_NS)
+    assert [o.ending for o in outcomes] == [Ending.DONE] * 2 and counting.count == 0
 
 
 # ---- when the system says no ------------------------------------------------------------------

@@ -266,6 +266,18 @@ def test_a_folders_key_stays_when_its_children_change(top: Directory) -> None:
     assert before.key().size == 0 and before.key().inode == before.inode
 
 
+def test_an_open_folder_stays_the_same_whatever_its_name(top: Directory) -> None:
+    top.make_folder("d")
+    with top.folder("d") as inner:
+        stat = inner.own_stat()
+        assert inner.identity() == (stat.device, stat.inode) != top.identity()
+        top.rename_new("d", top, "e")
+        top.make_folder("d")
+        assert inner.identity() == (stat.device, stat.inode)
+        with top.folder("e") as moved, top.folder("d") as other:
+            assert moved.identity() == inner.identity() != other.identity()
+
+
 def test_names_are_given_as_they_are(top: Directory) -> None:
     made = {"ä", "tab\t", "\u202e"}
     for name in made:

@@ -299,10 +299,10 @@ def test_names_of_batches_sort_as_they_were_made(trash: Path) -> None:
     root = root_of(trash)
     made = []
     for later_ns in (0, 1, 250_000_000, 999_999_999, 1_000_000_000):
-        with Trash(root, NOW_NS + later_ns, lambda _: None, lambda _: None).spot("f"):
+        with Trash(root, NOW_NS + later_ns, lambda *_: None, lambda _: None).spot("f"):
             (new,) = names(trash) - set(made)
             made.append(new)
-    with Trash(root, NOW_NS + 1, lambda _: None, lambda _: None).spot("f"):
+    with Trash(root, NOW_NS + 1, lambda *_: None, lambda _: None).spot("f"):
         (new,) = names(trash) - set(made)
     assert made == sorted(made) and made[1] < new < made[2]
     assert taken_ns(made[2]) == NOW_NS + 250_000_000

@@ -160,7 +160,7 @@ def test_a_share_finds_out_when_it_is_opened(tmp_path: Path, root: Root) -> None
 
 def test_the_trash_has_a_place_for_both_spellings(root: Root, top: Directory) -> None:
     put(top, "a", b"1")
-    trash = Trash(root, 1_800_000_000_000_000_000, lambda path: None, lambda _: None)
+    trash = Trash(root, 1_800_000_000_000_000_000, lambda *_: None, lambda _: None)
     with trash.spot("a") as spot:
         top.rename_new("a", spot.folder, spot.name)
     put(top, "A", b"2")

@@ -104,6 +104,19 @@ def test_a_folder_that_has_another_name_now_is_flushed_with_everything(place: Pl
     assert place.calls == ["open folder a/b", "flush all"]
 
 
+def test_where_another_folder_has_its_name_now_everything_is_flushed(place: Place) -> None:
+    unflushed_names = UnflushedNames()
+    failed = place.root.folder("a/b").identity()
+    FlushBatch(unflushed_names, [("a/b/f",)]).unflushed(
+        "a/b", frozenset((0,)), frozenset((failed,))
+    )
+    assert place.sights(unflushed_names, ELSEWHERE) == [Sight.LARGE] and not place.calls
+    place.hands.rename("a/b", "c/d")
+    place.hands.make_folder("a/b")
+    assert place.sights(unflushed_names, BELOW) == [Sight.FOUND]
+    assert place.calls == ["open folder a/b", "flush folder", "flush all"]
+
+
 def test_what_an_earlier_life_left_is_flushed_once(place: Place) -> None:
     unflushed_names = UnflushedNames(everything=True)
     place.fails = {"flush all": errno.EIO}
@@ -144,7 +157,7 @@ def test_names_are_flushed_together_also_then(place: Place) -> None:
 
 def test_a_batch_names_the_paths_of_its_operations(place: Place) -> None:
     share = UnflushedNames()
-    FlushBatch(share, [("c/x",), ("a/b/y", "c/z")]).unflushed("a/b", frozenset((1,)))
+    FlushBatch(share, [("c/x",), ("a/b/y", "c/z")]).unflushed("a/b", frozenset((1,)), frozenset())
     place.fails = {"flush folder": errno.EIO}
     seen = [Sighting(path, Sight.GONE) for path in ("c/x", "a/b/y", "c/z", "a/b/other", "a/y")]
     told = [Sight.GONE, Sight.PROBLEM, Sight.PROBLEM, Sight.PROBLEM, Sight.GONE]
