@@ -1,6 +1,10 @@
-"""Every key of a folder, derived by purpose from its one secret; and checks of what people copy.
+"""Every key of a folder, derived by purpose from its secrets; and checks of what people copy.
 
-Knows which purposes a folder has. Must not know where the secret is kept or who holds it.
+A folder has one secret that never changes: its ids, its cuts and the proof of membership come from
+it. Seals, pages and the tag on the wire come from the secret of an epoch, which is another one
+after a removal. The first epoch has the secret of the folder.
+
+Knows which purposes there are. Must not know where a secret is kept or who holds it.
 """
 
 from __future__ import annotations
@@ -13,7 +17,8 @@ from blake3 import blake3
 from leftzmq.tree.version import DEVICE_MARK_BYTES
 
 FolderTag = NewType("FolderTag", bytes)
-"""16 bytes that identify a folder on the wire; only a device with its secret can compute them."""
+"""16 bytes that identify a folder and an epoch of it on the wire; only a device with the epoch's
+secret can compute them. That of the first epoch is the identity tag of the folder."""
 
 SECRET_BYTES: Final = 32
 TAG_BYTES: Final = 16
@@ -29,42 +34,66 @@ _SEED_BITS: Final = 63
 
 
 @dataclass(frozen=True, slots=True)
-class FolderKeys:
-    """The keys of one folder. Its repr shows only the tag, so that no log holds a key.
+class EpochKeys:
+    """The keys of one epoch. Its repr shows only the tag, so that no log holds a key.
 
-    tag: identifies the folder on the wire
-    chunk_id_key, list_id_key: 32 bytes each, for keyed BLAKE3
+    tag: identifies the folder and the epoch on the wire
     seal_key: 32 bytes, for the boxes of chunks and of lists: their nonces are parts of ids, and the
         ids of the two kinds are made with different keys
-    hello_key: 32 bytes, to prove to one device that the sender holds the secret (Pair)
     page_key: 32 bytes, for news and index pages, whose nonces are random
+    """
+
+    tag: FolderTag
+    seal_key: bytes = field(repr=False)
+    page_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderKeys:
+    """The keys of one folder that never change, and those of its first epoch. Its repr shows only
+    tags, so that no log holds a key.
+
+    first: of the epoch that has the folder's own secret
+    chunk_id_key, list_id_key: 32 bytes each, for keyed BLAKE3
+    hello_key: 32 bytes, to prove to one device that the sender holds the secret (Pair)
     roster_key: 32 bytes, for the parts of a roster, whose nonces are random
     cut_seed: 1 to 2**63 - 1: changes where files are cut, so that the lengths of chunks do not
         identify a known file
     """
 
-    tag: FolderTag
+    first: EpochKeys
     chunk_id_key: bytes = field(repr=False)
     list_id_key: bytes = field(repr=False)
-    seal_key: bytes = field(repr=False)
-    page_key: bytes = field(repr=False)
     roster_key: bytes = field(repr=False)
     hello_key: bytes = field(repr=False)
     cut_seed: int = field(repr=False)
+
+    @property
+    def tag(self) -> FolderTag:
+        """The identity tag: that of the first epoch."""
+        return self.first.tag
 
 
 def derive_keys(secret: bytes) -> FolderKeys:
     """Return all keys of the folder with this secret (SECRET_BYTES, uniformly random)."""
     assert len(secret) == SECRET_BYTES
     return FolderKeys(
-        tag=FolderTag(_derive(secret, "folder tag", TAG_BYTES)),
+        first=derive_epoch(secret),
         chunk_id_key=_derive(secret, "chunk id", KEY_BYTES),
         list_id_key=_derive(secret, "list id", KEY_BYTES),
-        seal_key=_derive(secret, "seal", KEY_BYTES),
-        page_key=_derive(secret, "page", KEY_BYTES),
         roster_key=_derive(secret, "roster", KEY_BYTES),
         hello_key=_derive(secret, "hello", KEY_BYTES),
         cut_seed=_seed(_derive(secret, "cut seed", 8)),
+    )
+
+
+def derive_epoch(secret: bytes) -> EpochKeys:
+    """Return the keys of the epoch with this secret (SECRET_BYTES, uniformly random)."""
+    assert len(secret) == SECRET_BYTES
+    return EpochKeys(
+        tag=FolderTag(_derive(secret, "folder tag", TAG_BYTES)),
+        seal_key=_derive(secret, "seal", KEY_BYTES),
+        page_key=_derive(secret, "page", KEY_BYTES),
     )
 
 

@@ -1,6 +1,7 @@
 """Boxes: chunks and lists sealed under their id, pages and the like under a random nonce.
 
-Knows keys, ids and bytes, and libsodium's secretbox (XSalsa20-Poly1305). Must not know what chunks
+Chunks, lists and pages are sealed with the keys of an epoch; ids do not depend on the epoch. Knows
+keys, ids and bytes, and libsodium's secretbox (XSalsa20-Poly1305). Must not know what chunks
 belong to or what pages say. A chunk's box is deterministic. The id covers the whole chunk under
 another key, and every device seals the chunk without the zeros at its end. So a nonce made from the
 id is never used for two plaintexts.
@@ -16,7 +17,7 @@ from nacl.bindings import crypto_secretbox_easy, crypto_secretbox_open_easy
 from nacl.exceptions import CryptoError
 
 from leftzmq.content.ids import chunk_id, list_id
-from leftzmq.content.keys import FolderKeys
+from leftzmq.content.keys import EpochKeys, FolderKeys
 from leftzmq.content.zeros import trimmed
 from leftzmq.errors import Refusal, Refused
 
@@ -24,34 +25,40 @@ MAC_BYTES: Final = 16
 NONCE_BYTES: Final = 24
 
 
-def seal_chunk(keys: FolderKeys, id: bytes, data: bytes | bytearray | memoryview) -> bytes:
+def seal_chunk(epoch: EpochKeys, id: bytes, data: bytes | bytearray | memoryview) -> bytes:
     """Return the box of a chunk: MAC_BYTES longer than `data` without the zeros at its end. `id`
     must be the id of `data`."""
-    return crypto_secretbox_easy(trimmed(_as_bytes(data)), id[:NONCE_BYTES], keys.seal_key)
+    return crypto_secretbox_easy(trimmed(_as_bytes(data)), id[:NONCE_BYTES], epoch.seal_key)
 
 
 def open_chunk(
-    keys: FolderKeys, id: bytes, box: bytes | bytearray | memoryview, length: int
+    keys: FolderKeys,
+    epoch: EpochKeys,
+    id: bytes,
+    box: bytes | bytearray | memoryview,
+    length: int,
 ) -> bytes:
     """Return the chunk `id` of `length` bytes that is in the box, checked against that id.
 
-    Raises Refused: DOES_NOT_OPEN (other folder, damaged, cut short, or sealed for another id) or
-    WRONG_ID (a holder of the secret sealed other bytes, or more of them, under this id).
+    Raises Refused: DOES_NOT_OPEN (other folder or epoch, damaged, cut short, or sealed for another
+    id) or WRONG_ID (a holder of the secrets sealed other bytes, or more of them, under this id).
     """
-    plain = _open(box, id[:NONCE_BYTES], keys.seal_key, id).ljust(length, b"\0")
+    plain = _open(box, id[:NONCE_BYTES], epoch.seal_key, id).ljust(length, b"\0")
     if len(plain) != length or not compare_digest(chunk_id(keys, plain), id):
         raise Refused(Refusal.WRONG_ID, id.hex()[:16])
     return plain
 
 
-def seal_list(keys: FolderKeys, id: bytes, rows: bytes) -> bytes:
+def seal_list(epoch: EpochKeys, id: bytes, rows: bytes) -> bytes:
     """Return the box of a list: MAC_BYTES longer than `rows`, all of which it contains."""
-    return crypto_secretbox_easy(rows, id[:NONCE_BYTES], keys.seal_key)
+    return crypto_secretbox_easy(rows, id[:NONCE_BYTES], epoch.seal_key)
 
 
-def open_list(keys: FolderKeys, id: bytes, box: bytes | bytearray | memoryview) -> bytes:
+def open_list(
+    keys: FolderKeys, epoch: EpochKeys, id: bytes, box: bytes | bytearray | memoryview
+) -> bytes:
     """Return the list `id` that is in the box, checked against that id. Raises as open_chunk."""
-    rows = _open(box, id[:NONCE_BYTES], keys.seal_key, id)
+    rows = _open(box, id[:NONCE_BYTES], epoch.seal_key, id)
     if not compare_digest(list_id(keys, rows), id):
         raise Refused(Refusal.WRONG_ID, id.hex()[:16])
     return rows
@@ -62,17 +69,17 @@ def fresh_nonce() -> bytes:
     return os.urandom(NONCE_BYTES)
 
 
-def seal_page(keys: FolderKeys, plain: bytes, nonce: bytes) -> bytes:
+def seal_page(epoch: EpochKeys, plain: bytes, nonce: bytes) -> bytes:
     """Return a sealed page: the nonce, then the box. `nonce` must be fresh; it is never used
     again."""
     assert len(nonce) == NONCE_BYTES
-    return nonce + crypto_secretbox_easy(plain, nonce, keys.page_key)
+    return nonce + crypto_secretbox_easy(plain, nonce, epoch.page_key)
 
 
-def open_page(keys: FolderKeys, sealed: bytes | bytearray | memoryview) -> bytes:
+def open_page(epoch: EpochKeys, sealed: bytes | bytearray | memoryview) -> bytes:
     """Return the plain bytes of a sealed page. Raises Refused (DOES_NOT_OPEN)."""
     view = memoryview(sealed)
-    return _open(view[NONCE_BYTES:], bytes(view[:NONCE_BYTES]), keys.page_key, b"")
+    return _open(view[NONCE_BYTES:], bytes(view[:NONCE_BYTES]), epoch.page_key, b"")
 
 
 def seal_roster(keys: FolderKeys, plain: bytes, nonce: bytes) -> bytes:

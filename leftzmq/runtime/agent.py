@@ -699,7 +699,7 @@ class Agent:
 
     def _publish(self, action: actions.Publish) -> None:
         folder = self._folders[action.folder]
-        sealed = pages.seal(action.page, folder.keys, fresh_nonce())
+        sealed = pages.seal(action.page, folder.keys.first, fresh_nonce())
         news = News(folder.tag, sealed)
         self.bus.publish(news)
         for link in action.links:

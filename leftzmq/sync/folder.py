@@ -183,7 +183,7 @@ class Folder:
             return None
         device = link.device
         try:
-            page = pages.open_sealed(sealed, self.keys, device=device, folder=self.id)
+            page = pages.open_sealed(sealed, self.keys.first, device=device, folder=self.id)
         except pages.OtherFolder as other:
             return FolderNamedOtherwise(device, self.id, other.named, other.life)
         except Refused as refused:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Final
 
 from leftzmq.content.key_text import key_beginning
-from leftzmq.content.keys import FolderKeys
+from leftzmq.content.keys import EpochKeys
 from leftzmq.content.seal import open_page, seal_page
 from leftzmq.errors import Refusal, Refused, counted
 from leftzmq.tree.accepted import NOTHING, Accepted
@@ -81,19 +81,19 @@ class PageCut:
     entries: tuple[Entry, ...]
 
 
-def seal(page: Page, keys: FolderKeys, nonce: bytes) -> bytes:
+def seal(page: Page, epoch: EpochKeys, nonce: bytes) -> bytes:
     """Return the bytes of the field `sealed` in IndexPage and News. nonce: 24 random bytes, never
     used twice."""
-    return seal_page(keys, padded(plaintext(page)), nonce)
+    return seal_page(epoch, padded(plaintext(page)), nonce)
 
 
-def open_sealed(sealed: bytes, keys: FolderKeys, *, device: bytes, folder: str) -> Page:
+def open_sealed(sealed: bytes, epoch: EpochKeys, *, device: bytes, folder: str) -> Page:
     """Return the page in a box that came from `device` about `folder`.
 
     Raises OtherFolder; Refused: DOES_NOT_OPEN, BAD_PADDING, NOT_ITS_NAME, BAD_PAGE, those of
     check_entry, and those of a frame.
     """
-    return read_plaintext(unpadded(open_page(keys, sealed)), device=device, folder=folder)
+    return read_plaintext(unpadded(open_page(epoch, sealed)), device=device, folder=folder)
 
 
 def plaintext(page: Page) -> bytes:

@@ -133,7 +133,9 @@ def _write_chunks(context: FolderContext, now_ns: int, job: jobs.WriteChunks) ->
     bad: list[int] = []
     try:
         _check_room(context, job, sum(piece.length for piece in job.pieces))
-        written, bad = staging.write_chunks(context.root, job.staged, boxes, context.keys)
+        written, bad = staging.write_chunks(
+            context.root, job.staged, boxes, context.keys, context.keys.first
+        )
     except _HELD_UP as error:
         problem = _problem(context, job.entry, error)
     return jobs.ChunksWritten(
@@ -299,7 +301,7 @@ def _open_lists(context: FolderContext, now_ns: int, job: jobs.OpenLists) -> Job
     for piece in job.pieces:
         box = body[piece.box_start : piece.box_start + piece.box_bytes]
         try:
-            lists.append((piece.id, open_list(context.keys, piece.id, box)))
+            lists.append((piece.id, open_list(context.keys, context.keys.first, piece.id, box)))
         except Refused:
             bad.append(piece.id)
     return jobs.ListsOpened(job.folder, job.device, tuple(lists), tuple(bad))
@@ -313,7 +315,7 @@ def _bytes_of(
     entry = file.entry
     if file.box_start >= 0:
         box = body[file.box_start : file.box_start + file.box_bytes]
-        return open_chunk(context.keys, entry.content, box, entry.size)
+        return open_chunk(context.keys, context.keys.first, entry.content, box, entry.size)
     if file.source is not None:
         asks = [(bytes(entry.content), 0, entry.size)]
         found, _, _ = read_chunks(home, [file.source], asks, context.keys)

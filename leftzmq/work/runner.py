@@ -219,7 +219,7 @@ class JobRunner:
             first.entries,
             job.accepted,
         )
-        sealed = seal(page, context.keys, fresh_nonce())
+        sealed = seal(page, context.keys.first, fresh_nonce())
         return jobs.PageRead(
             job.folder, job.link, job.life, job.after, first.last, job.upto, job.whole, sealed
         )

@@ -86,13 +86,13 @@ def read_asked(
             missing.append(id)
         else:
             parts.append((id, len(rows)))
-            boxes.append(seal_list(keys, id, rows))
+            boxes.append(seal_list(keys.first, id, rows))
     homes = reader.homes(want.content for want in job.wants)
     with LastFolder(root) as near:
         for want in job.wants:
             found, lacking, moved = _read(reader, near, homes.get(want.content), want, keys)
             for id, data in found:
-                boxes.append(seal_chunk(keys, id, data))
+                boxes.append(seal_chunk(keys.first, id, data))
                 parts.append((id, len(boxes[-1]) - MAC_BYTES))
             missing += lacking
             stale += (jobs.Doubt(path, *ask) for path, ask in moved)

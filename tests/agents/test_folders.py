@@ -156,7 +156,7 @@ def nothing_readable(outsider: Outsider, company: Company) -> None:
     for message in of_folder(outsider, company, FOR_B, News, IndexPage):
         assert isinstance(message, News | IndexPage)
         with pytest.raises(Refused):
-            pages.open_sealed(message.sealed, outsider.keys, device=device, folder=FOR_B)
+            pages.open_sealed(message.sealed, outsider.keys.first, device=device, folder=FOR_B)
 
 
 def keys_of_device(company: Company) -> bytes:

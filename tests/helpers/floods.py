@@ -964,7 +964,7 @@ def whole_index(raid: Raid, raider: Raider) -> list[Entry]:
 
     def page(raider: Raider, sealed: bytes) -> None:
         with suppress(Refused):
-            page = pages.open_sealed(sealed, raider.keys, device=theirs, folder="share")
+            page = pages.open_sealed(sealed, raider.keys.first, device=theirs, folder="share")
             found.update((entry.path, entry) for entry in page.entries)
             told[:] = max(told[0], page.last), page.head
 

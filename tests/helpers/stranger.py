@@ -181,7 +181,7 @@ class Stranger:
         return encode(News(self.keys.tag, self.seal(page)))
 
     def seal(self, page: Page) -> bytes:
-        return pages.seal(page, self.keys, fresh_nonce())
+        return pages.seal(page, self.keys.first, fresh_nonce())
 
     # -- what it has -----------------------------------------------------------------------------
 
@@ -310,7 +310,12 @@ def answer_of(stranger: Stranger, get: Get, plain: dict[bytes, bytes]) -> list[b
     """Returns an answer that claims these bytes for these ids, correctly sealed."""
     keys = stranger.keys
     boxes = [
-        (id, seal_list(keys, id, data) if id in get.lists else seal_chunk(keys, id, data))
+        (
+            id,
+            seal_list(keys.first, id, data)
+            if id in get.lists
+            else seal_chunk(keys.first, id, data),
+        )
         for id, data in plain.items()
     ]
     parts = [Part(id, len(box) - MAC_BYTES) for id, box in boxes]

@@ -110,7 +110,7 @@ class Hostile:
         self._say(device, socket, Way.DIALED, [frame], due)
 
     def sealed(self, plain: bytes) -> bytes:
-        return seal_page(self.keys, padded(plain), self._chance.randbytes(24))
+        return seal_page(self.keys.first, padded(plain), self._chance.randbytes(24))
 
     def fields(self, entries: list[Fields], after: int, last: int, **other: object) -> Fields:
         """Returns a page of ours that is correct except for the fields in `other`."""
@@ -237,7 +237,7 @@ class Hostile:
         return [pair.proof, seal_row(pair.key, plain, self._chance.randbytes(24))]
 
     def _learn(self, device: SimDevice, sealed: bytes) -> None:
-        page = open_sealed(sealed, self.keys, device=device.key, folder=FOLDER)
+        page = open_sealed(sealed, self.keys.first, device=device.key, folder=FOLDER)
         known = self.known.setdefault(device.name, Known(page.life, 0, {}))
         known.life, known.head = page.life, page.last
         known.entries.update((entry.path, entry) for entry in page.entries)
@@ -294,7 +294,7 @@ class Hostile:
         """Answer with these bytes, correctly sealed; ids that are not in `plain` are missing."""
         asked = [*get.lists, *(ask.id for want in get.wants for ask in want.asks)]
         boxes = [
-            (id, seal_list(self.keys, id, data) if id in get.lists else self._box(id, data))
+            (id, seal_list(self.keys.first, id, data) if id in get.lists else self._box(id, data))
             for id, data in plain.items()
         ]
         missing = [id for id in asked if id not in plain]
@@ -308,7 +308,7 @@ class Hostile:
             self.bulk(device, [18, get.number, get.tag, [], missing], b"")
 
     def _box(self, id: bytes, data: bytes) -> bytes:
-        return seal_chunk(self.keys, id, data)
+        return seal_chunk(self.keys.first, id, data)
 
 
 def packed(what: object) -> bytes:

@@ -283,7 +283,7 @@ class Device:
             self.do(output)
 
     def sealed(self, publish: actions.Publish) -> News:
-        return News(self.keys.tag, pages.seal(publish.page, self.keys, fresh_nonce()))
+        return News(self.keys.tag, pages.seal(publish.page, self.keys.first, fresh_nonce()))
 
 
 def _signs_nothing(message: bytes) -> bytes:
@@ -327,7 +327,9 @@ def heads_in(sender: Device, to: DeviceKey, message: Message) -> list[int]:
         rows = (opened(sender.keys, sender.key, to, FOLDER, row) for row in message.folders)
         return [row.head for row in rows if isinstance(row, Standing)]
     if isinstance(message, IndexPage):
-        page = pages.open_sealed(message.sealed, sender.keys, device=sender.key, folder=FOLDER)
+        page = pages.open_sealed(
+            message.sealed, sender.keys.first, device=sender.key, folder=FOLDER
+        )
         return [page.head]
     return []
 

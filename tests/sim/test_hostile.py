@@ -289,8 +289,8 @@ def _by_content(self: Entry, other: Entry) -> bool:
     return mine == theirs
 
 
-def _unchecked(keys: Any, id: bytes, box: Any, length: int) -> bytes:
-    return seal._open(box, id[: seal.NONCE_BYTES], keys.seal_key, id).ljust(length, b"\0")
+def _unchecked(keys: Any, epoch: Any, id: bytes, box: Any, length: int) -> bytes:
+    return seal._open(box, id[: seal.NONCE_BYTES], epoch.seal_key, id).ljust(length, b"\0")
 
 
 TAKEN_OUT: list[tuple[object, str, object, set[str]]] = [

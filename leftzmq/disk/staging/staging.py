@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from leftzmq.content.ids import chunk_id
-from leftzmq.content.keys import FolderKeys
+from leftzmq.content.keys import EpochKeys, FolderKeys
 from leftzmq.content.noise import SAMPLE_BYTES, is_known, looks_random, places
 from leftzmq.content.seal import open_chunk
 from leftzmq.content.zeros import trimmed
@@ -149,7 +149,7 @@ def check_staging(
 
 
 def write_chunks(
-    root: Root, staged: Staged, pieces: Sequence[Box], keys: FolderKeys
+    root: Root, staged: Staged, pieces: Sequence[Box], keys: FolderKeys, epoch: EpochKeys
 ) -> tuple[list[int], list[int]]:
     """Open the boxes and write their chunks. Returns the positions in `pieces` that were written,
     and those that were bad. A bad chunk does not match its id, or is longer or shorter than the
@@ -160,7 +160,7 @@ def write_chunks(
     with open_ours(root, staged, write=True) as file:
         for position, (id, offset, length, box) in enumerate(pieces):
             try:
-                data = open_chunk(keys, id, box, length)
+                data = open_chunk(keys, epoch, id, box, length)
             except Refused:
                 bad.append(position)
                 continue

@@ -8,7 +8,7 @@ import pytest
 from blake3 import blake3
 
 from leftzmq.content.ids import chunk_id, list_id
-from leftzmq.content.keys import check_bits, derive_keys, device_mark
+from leftzmq.content.keys import check_bits, derive_epoch, derive_keys, device_mark
 
 SECRET = bytes(range(32))
 KEYS = derive_keys(SECRET)
@@ -17,7 +17,10 @@ KEYS = derive_keys(SECRET)
 def test_golden_keys() -> None:
     assert KEYS.tag.hex() == "a943c529cc3b7bc9fc06775af8172034"
     assert {
-        f.name: getattr(KEYS, f.name).hex() for f in fields(KEYS) if f.name.endswith("key")
+        f.name: getattr(keys, f.name).hex()
+        for keys in (KEYS, KEYS.first)
+        for f in fields(keys)
+        if f.name.endswith("key")
     } == {
         "chunk_id_key": "3287ec39c236ae84db5ecb97d45dee749b188e114196b2f1fee2d976e04363cc",
         "list_id_key": "d8453adfd4d068b17fc21adba2adc42dd0502a752e559bdf6c43db65393c7b0a",
@@ -37,8 +40,8 @@ def test_the_contexts_are_those_of_the_protocol() -> None:
     assert derived("folder tag", 16) == KEYS.tag
     assert derived("chunk id", 32) == KEYS.chunk_id_key
     assert derived("list id", 32) == KEYS.list_id_key
-    assert derived("seal", 32) == KEYS.seal_key
-    assert derived("page", 32) == KEYS.page_key
+    assert derived("seal", 32) == KEYS.first.seal_key
+    assert derived("page", 32) == KEYS.first.page_key
     assert derived("roster", 32) == KEYS.roster_key
     assert derived("hello", 32) == KEYS.hello_key
     assert int.from_bytes(derived("cut seed", 8), "big") >> 1 == KEYS.cut_seed
@@ -54,9 +57,15 @@ def test_checks_are_the_top_bits_of_a_derived_key_of_their_purpose() -> None:
 
 def test_another_secret_shares_nothing() -> None:
     other = derive_keys(bytes(31) + b"\1")
-    assert not {getattr(KEYS, f.name) for f in fields(KEYS)} & {
-        getattr(other, f.name) for f in fields(other)
-    }
+    for ours, theirs in ((KEYS, other), (KEYS.first, other.first)):
+        assert not {getattr(ours, f.name) for f in fields(ours)} & {
+            getattr(theirs, f.name) for f in fields(theirs)
+        }
+
+
+def test_the_first_epoch_has_the_secret_of_the_folder() -> None:
+    assert derive_epoch(SECRET) == KEYS.first
+    assert KEYS.first.tag == KEYS.tag
 
 
 @pytest.mark.parametrize("last", range(0, 256, 16))
@@ -67,10 +76,11 @@ def test_every_seed_fits_the_cutter(last: int) -> None:
 def test_no_repr_shows_a_key() -> None:
     for shown in (repr(KEYS), str(KEYS), f"{KEYS!r:>5}"):
         assert "tag" in shown
-        for field in fields(KEYS):
-            if field.name != "tag":
-                value = getattr(KEYS, field.name)
-                assert field.name not in shown and repr(value) not in shown
+        for keys in (KEYS, KEYS.first):
+            for field in fields(keys):
+                if field.name not in ("tag", "first"):
+                    value = getattr(keys, field.name)
+                    assert field.name not in shown and repr(value) not in shown
 
 
 def test_a_device_mark() -> None:

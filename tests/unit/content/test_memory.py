@@ -24,7 +24,7 @@ id = ids.chunk_id(folder, data)
 def faults(times):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(times):
-        seal.seal_chunk(folder, id, data)
+        seal.seal_chunk(folder.first, id, data)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 faults(4)
 print(faults(20) // 20)

@@ -27,7 +27,7 @@ KEYS = derive_keys(b"s" * 32)
 NOW_NS = 1_700_000_000_000_000_000
 ONE, TWO, THREE = b"1" * 1000, b"2" * 70_000, b"3" * 500
 IDS = [bytes(chunk_id(KEYS, data)) for data in (ONE, TWO, THREE)]
-BOXES = [seal_chunk(KEYS, id, data) for id, data in zip(IDS, (ONE, TWO, THREE), strict=True)]
+BOXES = [seal_chunk(KEYS.first, id, data) for id, data in zip(IDS, (ONE, TWO, THREE), strict=True)]
 OFFSETS = [0, 1000, 71_000]
 CHUNKS = list(zip(IDS, OFFSETS, (1000, 70_000, 500), strict=True))
 PIECES = [(*chunk, memoryview(box)) for chunk, box in zip(CHUNKS, BOXES, strict=True)]
@@ -114,7 +114,7 @@ def test_a_link_of_that_name_is_not_followed(root: RealRoot, tmp_path: Path) -> 
     assert staged.path == names("d/a")[1]
     linked = Staged("d/a.lefting", (tmp_path / "target").stat().st_ino)
     with pytest.raises(StagingLost):
-        staging.write_chunks(root, linked, PIECES, KEYS)
+        staging.write_chunks(root, linked, PIECES, KEYS, KEYS.first)
     assert (tmp_path / "target").read_bytes() == b"mine"
 
 
@@ -140,9 +140,12 @@ def test_it_waits_for_its_folder(root: RealRoot, tmp_path: Path, parent: str) ->
 def test_chunks_are_written_verified_and_found_again(root: RealRoot, tmp_path: Path) -> None:
     staged = opened(root)
     assert staging.verify_chunks(root, staged, CHUNKS, KEYS) == []
-    assert staging.write_chunks(root, staged, [PIECES[2], PIECES[0]], KEYS) == ([0, 1], [])
+    assert staging.write_chunks(root, staged, [PIECES[2], PIECES[0]], KEYS, KEYS.first) == (
+        [0, 1],
+        [],
+    )
     assert staging.verify_chunks(root, staged, CHUNKS, KEYS) == [0, 71_000]
-    assert staging.write_chunks(root, staged, [PIECES[1]], KEYS) == ([0], [])
+    assert staging.write_chunks(root, staged, [PIECES[1]], KEYS, KEYS.first) == ([0], [])
     assert (tmp_path / staged.path).read_bytes() == ONE + TWO + THREE
     with (tmp_path / staged.path).open("r+b") as file:
         file.seek(1500)
@@ -153,16 +156,19 @@ def test_chunks_are_written_verified_and_found_again(root: RealRoot, tmp_path: P
 def test_not_one_bad_byte_goes_in(root: RealRoot, tmp_path: Path) -> None:
     staged = opened(root)
     other = derive_keys(b"t" * 32)
-    wrong_id = seal_chunk(KEYS, IDS[0], b"not what the id says")
+    wrong_id = seal_chunk(KEYS.first, IDS[0], b"not what the id says")
     bad = [
         (IDS[0], 0, 1000, BOXES[0][:-1]),  # damaged
         (IDS[0], 0, 1000, b""),
         (IDS[0], 0, 1000, BOXES[1]),  # sealed for another id
-        (IDS[0], 0, 1000, seal_chunk(other, IDS[0], ONE)),
+        (IDS[0], 0, 1000, seal_chunk(other.first, IDS[0], ONE)),
         (IDS[0], 0, len(b"not what the id says"), wrong_id),
         (IDS[0], 0, 999, BOXES[0]),  # a hostile list: it would spill over its neighbour
     ]
-    assert staging.write_chunks(root, staged, [*bad, PIECES[2]], KEYS) == ([6], [0, 1, 2, 3, 4, 5])
+    assert staging.write_chunks(root, staged, [*bad, PIECES[2]], KEYS, KEYS.first) == (
+        [6],
+        [0, 1, 2, 3, 4, 5],
+    )
     assert (tmp_path / staged.path).read_bytes() == b"\0" * 71_000 + THREE
 
 
@@ -171,7 +177,7 @@ def test_only_ours_is_written(root: RealRoot, tmp_path: Path) -> None:
     (tmp_path / staged.path).rename(tmp_path / "moved")
     for _ in range(2):
         for act in (
-            lambda: staging.write_chunks(root, staged, PIECES, KEYS),
+            lambda: staging.write_chunks(root, staged, PIECES, KEYS, KEYS.first),
             lambda: staging.verify_chunks(root, staged, CHUNKS, KEYS),
             lambda: copy_home(root, staged, "moved", [], KEYS),
         ):
@@ -217,10 +223,10 @@ def test_a_large_file_begins_to_be_flushed_while_it_arrives(
         assert len(copy_home(root, staged, "old", wanted, KEYS)) == 20
     else:
         boxes = [
-            (id, at, 1024, memoryview(seal_chunk(KEYS, id, data)))
+            (id, at, 1024, memoryview(seal_chunk(KEYS.first, id, data)))
             for id, (data, at) in zip(ids, chunks, strict=True)
         ]
-        assert len(staging.write_chunks(root, staged, boxes, KEYS)[0]) == 20
+        assert len(staging.write_chunks(root, staged, boxes, KEYS, KEYS.first)[0]) == 20
     assert sorted(begun) == [(at, 4096) for at in range(0, len(whole), 4096)]
     assert (tmp_path / staged.path).read_bytes() == whole
 
@@ -258,7 +264,7 @@ def test_a_full_disk_is_told_from_other_errors(
 
     monkeypatch.setattr(RealFile, "write", no)
     for act in (
-        lambda: staging.write_chunks(root, staged, PIECES, KEYS),
+        lambda: staging.write_chunks(root, staged, PIECES, KEYS, KEYS.first),
         lambda: copy_home(root, staged, "old", [(IDS[0], 1000, 0, 0)], KEYS),
         lambda: stage_small(root, entry("d/b"), b"abc"),
     ):
@@ -334,7 +340,7 @@ def test_what_a_crash_left_after_an_exchange_goes_to_the_trash(
 def test_no_descriptor_is_left_open(root: RealRoot, tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     staged = opened(root)
-    staging.write_chunks(root, staged, PIECES, KEYS)
+    staging.write_chunks(root, staged, PIECES, KEYS, KEYS.first)
     staging.verify_chunks(root, staged, CHUNKS, KEYS)
     copy_home(root, staged, "none", [], KEYS)
     with pytest.raises(StagingLost):
@@ -353,7 +359,7 @@ def mode_of(file: Path) -> int:
 
 def test_a_large_file_is_private_while_it_arrives(root: RealRoot, tmp_path: Path) -> None:
     staged, _ = staging.open_staging(root, "d/a", None, 71_500)
-    staging.write_chunks(root, staged, PIECES, KEYS)
+    staging.write_chunks(root, staged, PIECES, KEYS, KEYS.first)
     assert mode_of(tmp_path / staged.path) == 0o600
     (tmp_path / staged.path).chmod(0o644)  # as an earlier version made it
     assert staging.open_staging(root, "d/a", staged, 71_500) == (staged, True)

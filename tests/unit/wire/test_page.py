@@ -83,7 +83,7 @@ PLAIN = bytes.fromhex(
     "cfd0d1d2d307cf0020000000000000"
 )
 PADDED = len(PLAIN).to_bytes(4, "big") + PLAIN + bytes(512 - 4 - len(PLAIN))
-SEALED = NONCE + crypto_secretbox_easy(PADDED, NONCE, KEYS.page_key)
+SEALED = NONCE + crypto_secretbox_easy(PADDED, NONCE, KEYS.first.page_key)
 
 
 def read(plain: bytes) -> Page:
@@ -110,8 +110,8 @@ def test_a_page_is_its_golden_bytes() -> None:
 def test_a_sealed_page_is_its_golden_bytes() -> None:
     assert KEYS.tag == TAG
     assert blake3(SEALED).hexdigest(8) == "ef7de0f27c4cd77c"
-    assert seal(PAGE, KEYS, NONCE) == SEALED
-    assert open_sealed(SEALED, KEYS, device=DEVICE, folder=FOLDER) == PAGE
+    assert seal(PAGE, KEYS.first, NONCE) == SEALED
+    assert open_sealed(SEALED, KEYS.first, device=DEVICE, folder=FOLDER) == PAGE
 
 
 def test_cut_off_anywhere_it_is_refused() -> None:
@@ -120,7 +120,7 @@ def test_cut_off_anywhere_it_is_refused() -> None:
             read(PLAIN[:length])
     for length in range(len(SEALED)):
         with pytest.raises(Refused) as caught:
-            open_sealed(SEALED[:length], KEYS, device=DEVICE, folder=FOLDER)
+            open_sealed(SEALED[:length], KEYS.first, device=DEVICE, folder=FOLDER)
         assert caught.value.refusal is Refusal.DOES_NOT_OPEN
 
 
@@ -129,7 +129,7 @@ def test_no_flipped_bit_opens() -> None:
         for bit in range(8):
             flipped = SEALED[:at] + bytes([SEALED[at] ^ 1 << bit]) + SEALED[at + 1 :]
             with pytest.raises(Refused) as caught:
-                open_sealed(flipped, KEYS, device=DEVICE, folder=FOLDER)
+                open_sealed(flipped, KEYS.first, device=DEVICE, folder=FOLDER)
             assert caught.value.refusal is Refusal.DOES_NOT_OPEN
 
 
@@ -161,16 +161,16 @@ def test_mutated_inside_it_is_a_page_or_refused(data: st.DataObject) -> None:
 
 def test_another_secret_does_not_open_it() -> None:
     with pytest.raises(Refused) as caught:
-        open_sealed(SEALED, derive_keys(bytes(32)), device=DEVICE, folder=FOLDER)
+        open_sealed(SEALED, derive_keys(bytes(32)).first, device=DEVICE, folder=FOLDER)
     assert caught.value.refusal is Refusal.DOES_NOT_OPEN
 
 
 def test_a_page_of_another_device_or_folder_is_refused() -> None:
     with pytest.raises(Refused) as caught:
-        open_sealed(SEALED, KEYS, device=bytes(32), folder=FOLDER)
+        open_sealed(SEALED, KEYS.first, device=bytes(32), folder=FOLDER)
     assert caught.value.refusal is Refusal.NOT_ITS_NAME
     with pytest.raises(Refused) as caught:
-        open_sealed(SEALED, KEYS, device=DEVICE, folder="other")
+        open_sealed(SEALED, KEYS.first, device=DEVICE, folder="other")
     assert caught.value.refusal is Refusal.UNKNOWN_FOLDER
 
 
@@ -184,7 +184,12 @@ def test_what_is_sealed_is_checked_like_any_other_frame() -> None:
         (msgpack.packb({}), Refusal.WRONG_SHAPE),
     ):
         with pytest.raises(Refused) as caught:
-            open_sealed(seal_page(KEYS, padded(plain), NONCE), KEYS, device=DEVICE, folder=FOLDER)
+            open_sealed(
+                seal_page(KEYS.first, padded(plain), NONCE),
+                KEYS.first,
+                device=DEVICE,
+                folder=FOLDER,
+            )
         assert caught.value.refusal is refusal
 
 
@@ -276,11 +281,11 @@ def check_cuts(cuts: list[PageCut], after: int, upto: int, entries: list[Entry])
         folder = "\U0001f4c1" * 128
         whole = (cut.after, cut.last, cut.head, True, cut.entries)
         page = Page(DEVICE, folder, LIFE, *whole, accepted=MANY)
-        sealed = seal(page, KEYS, fresh_nonce())
+        sealed = seal(page, KEYS.first, fresh_nonce())
         frame = encode(IndexPage(KEYS.tag, sealed))
         message = decode(frame, Socket.CONTROL)
         assert isinstance(message, IndexPage)
-        assert open_sealed(message.sealed, KEYS, device=DEVICE, folder=page.folder) == page
+        assert open_sealed(message.sealed, KEYS.first, device=DEVICE, folder=page.folder) == page
 
 
 def test_an_empty_run_is_one_page_that_moves_on() -> None:

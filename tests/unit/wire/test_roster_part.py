@@ -108,7 +108,7 @@ def test_a_part_opens_with_the_folders_key_alone() -> None:
     with pytest.raises(Refused) as caught:
         open_sealed(SEALED, derive_keys(bytes(32)), SENDER)
     assert caught.value.refusal is Refusal.DOES_NOT_OPEN
-    page = NONCE + crypto_secretbox_easy(PLAIN, NONCE, KEYS.page_key)
+    page = NONCE + crypto_secretbox_easy(PLAIN, NONCE, KEYS.first.page_key)
     with pytest.raises(Refused) as caught:
         open_sealed(page, KEYS, SENDER)
     assert caught.value.refusal is Refusal.DOES_NOT_OPEN
