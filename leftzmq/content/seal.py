@@ -1,10 +1,10 @@
 """Boxes: chunks and lists sealed under their id, pages and the like under a random nonce.
 
 Chunks, lists and pages are sealed with the keys of an epoch; ids do not depend on the epoch. Knows
-keys, ids and bytes, and libsodium's secretbox (XSalsa20-Poly1305). Must not know what chunks
-belong to or what pages say. A chunk's box is deterministic. The id covers the whole chunk under
-another key, and every device seals the chunk without the zeros at its end. So a nonce made from the
-id is never used for two plaintexts.
+keys, ids and bytes, and libsodium's secretbox and box (XSalsa20-Poly1305, X25519). Must not know
+what chunks belong to or what pages say. A chunk's box is deterministic. The id covers the whole
+chunk under another key, and every device seals the chunk without the zeros at its end. So a nonce
+made from the id is never used for two plaintexts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,12 @@ import os
 from hmac import compare_digest
 from typing import Final
 
-from nacl.bindings import crypto_secretbox_easy, crypto_secretbox_open_easy
+from nacl.bindings import (
+    crypto_box_easy,
+    crypto_box_open_easy,
+    crypto_secretbox_easy,
+    crypto_secretbox_open_easy,
+)
 from nacl.exceptions import CryptoError
 
 from leftzmq.content.ids import chunk_id, list_id
@@ -105,6 +110,27 @@ def open_row(key: bytes, sealed: bytes) -> bytes:
     """Return the plain bytes of a folder row; the inverse of `seal_row`. Raises Refused
     (DOES_NOT_OPEN)."""
     return _open(sealed[NONCE_BYTES:], sealed[:NONCE_BYTES], key, b"")
+
+
+def seal_for(device_secret: bytes, receiver: bytes, plain: bytes, nonce: bytes) -> bytes:
+    """Return what only `receiver` (a device key) can open, and who has our device key: the nonce,
+    then the box. `nonce` must be fresh; it is never used again. Raises Refused (DOES_NOT_OPEN) for
+    a receiver whose key is none."""
+    assert len(nonce) == NONCE_BYTES
+    try:
+        return nonce + crypto_box_easy(plain, nonce, receiver, device_secret)
+    except CryptoError as error:
+        raise Refused(Refusal.DOES_NOT_OPEN, receiver.hex()[:16]) from error
+
+
+def open_from(device_secret: bytes, sender: bytes, sealed: bytes) -> bytes:
+    """Return what a device (its public key) sealed for us; the inverse of `seal_for`. Raises
+    Refused (DOES_NOT_OPEN)."""
+    nonce, box = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+    try:
+        return crypto_box_open_easy(box, nonce, sender, device_secret)
+    except CryptoError as error:
+        raise Refused(Refusal.DOES_NOT_OPEN, sender.hex()[:16]) from error
 
 
 def _open(box: bytes | bytearray | memoryview, nonce: bytes, key: bytes, id: bytes) -> bytes:

@@ -89,7 +89,7 @@ from leftzmq.sync.peers.roster.making import Signatory
 from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.transport import device_key, platform
 from leftzmq.transport.bus import SHUT_OUT_S, Bus
-from leftzmq.transport.decode import AdminAsk, RosterSealed, SealedArrived, read
+from leftzmq.transport.decode import AdminAsk, EpochKeySealed, RosterSealed, SealedArrived, read
 from leftzmq.transport.device_key import DeviceKeyPair
 from leftzmq.transport.door.own_addresses import Reachable, at_interfaces, reachable
 from leftzmq.transport.frames import Knocked, Raw, RawFrame
@@ -617,6 +617,8 @@ class Agent:
                 return self._open_page(fact)
             case RosterSealed():
                 return self._open_roster(fact)
+            case EpochKeySealed():
+                return None  # no folder has more than its first epoch yet
             case AdminAsk(asker, "events", fields):
                 after = fields.get("after")
                 reply = self._event_log.reply(after if type(after) is int else 0)

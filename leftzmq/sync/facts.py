@@ -22,6 +22,7 @@ from leftzmq.wire.folder_rows import Standing
 from leftzmq.wire.messages import (
     Bye,
     Chunks,
+    EpochWanted,
     Get,
     Have,
     Hello,
@@ -65,7 +66,9 @@ class MessageArrived:
     """A message that carries no sealed page and no body."""
 
     link: Link
-    message: Hello | Welcome | Refusing | IndexSince | Have | Bye | Reading | Open | Get
+    message: (
+        Hello | Welcome | Refusing | IndexSince | Have | Bye | EpochWanted | Reading | Open | Get
+    )
 
 
 @dataclass(frozen=True, slots=True)

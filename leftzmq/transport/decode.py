@@ -17,7 +17,7 @@ from leftzmq.transport.frames import Knocked, Raw, RawAsk, RawFrame
 from leftzmq.transport.socket_errors import SocketTrouble
 from leftzmq.wire.codec import Socket, check_body, decode
 from leftzmq.wire.local import Scalar, decode_ask
-from leftzmq.wire.messages import Chunks, IndexPage, News, RosterPart
+from leftzmq.wire.messages import Chunks, EpochKey, IndexPage, News, RosterPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,19 @@ class RosterSealed:
 
 
 @dataclass(frozen=True, slots=True)
+class EpochKeySealed:
+    """The sealed secret of an epoch of the folder with this identity tag."""
+
+    link: Link
+    tag: bytes
+    epoch: bytes
+    sealed: bytes
+
+
+Sealed = SealedArrived | RosterSealed | EpochKeySealed
+
+
+@dataclass(frozen=True, slots=True)
 class AdminAsk:
     """A question at the admin socket. asker: the routing id for the answer."""
 
@@ -48,7 +61,7 @@ class AdminAsk:
     fields: Mapping[str, Scalar]
 
 
-def read(raw: Raw) -> Fact | SealedArrived | RosterSealed | AdminAsk | Knocked | SocketTrouble:
+def read(raw: Raw) -> Fact | Sealed | AdminAsk | Knocked | SocketTrouble:
     """Return the fact in what the bus returned. Never raises: a refusal becomes a StrangerRefused.
 
     A body is not copied: it is a view of the frame in which zmq received it.
@@ -69,7 +82,7 @@ def read(raw: Raw) -> Fact | SealedArrived | RosterSealed | AdminAsk | Knocked |
 
 def arrived(
     link: Link, socket: Socket, head: Buffer, body: Buffer | None
-) -> MessageArrived | ChunksArrived | SealedArrived | RosterSealed:
+) -> MessageArrived | ChunksArrived | Sealed:
     """The fact in one message. body: its second frame. Raises Refused."""
     message = decode(head, socket)
     if isinstance(message, Chunks):
@@ -82,4 +95,6 @@ def arrived(
         return SealedArrived(link, message.tag, message.sealed, answer)
     if isinstance(message, RosterPart):
         return RosterSealed(link, message.tag, message.sealed)
+    if isinstance(message, EpochKey):
+        return EpochKeySealed(link, message.tag, message.epoch, message.sealed)
     return MessageArrived(link, message)

@@ -36,6 +36,7 @@ NEWS_TOPIC: Final = b"n"
 Bytes12 = Annotated[bytes, Meta(min_length=12, max_length=12)]
 Bytes16 = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Bytes32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Bytes72 = Annotated[bytes, Meta(min_length=72, max_length=72)]
 Bytes80 = Annotated[bytes, Meta(min_length=80, max_length=80)]
 Sequence = Annotated[int, Meta(ge=0, le=2**53)]
 Offset = Annotated[int, Meta(ge=0, le=2**60)]
@@ -54,7 +55,7 @@ class Capability(StrEnum):
 
     HAVE = "have"  # Have: which chunks of a large file have arrived so far
     READING = "reading"  # Reading: the sender has not read all of a folder yet
-    ROSTER = "roster"  # RosterPart: who is in a folder
+    ROSTER = "roster"  # RosterPart, EpochKey, EpochWanted: who is in a folder, and its epochs
 
 
 OUR_CAPABILITIES: Final = tuple(Capability)
@@ -164,6 +165,25 @@ class RosterPart(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     sealed: Sealed
 
 
+class EpochKey(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=10):
+    """control: the secret of an epoch, for the receiver alone.
+
+    tag: the identity tag of the folder; epoch: the tag of the epoch
+    sealed: a nonce, then a box from the sender's device key to the receiver's (wire/epoch_key)
+    """
+
+    tag: Bytes16
+    epoch: Bytes16
+    sealed: Bytes72
+
+
+class EpochWanted(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=11):
+    """control: the sender knows of this epoch and does not hold its secret."""
+
+    tag: Bytes16
+    epoch: Bytes16
+
+
 class Reading(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=12):
     """control: whether the sender has read the folder since its start.
 
@@ -219,6 +239,7 @@ class Part(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 class Chunks(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=18):
     """bulk: (a part of) the response to a get; a second frame holds the boxes one after another.
 
+    tag: of the get. Another one: the sender seals nothing under that tag any more
     parts: what the body holds, in its order
     missing: what the sender cannot give (any more): ask another device
     """
@@ -230,7 +251,18 @@ class Chunks(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, t
 
 
 ControlMessage = (
-    Hello | Welcome | Refusing | IndexSince | IndexPage | News | Have | Bye | RosterPart | Reading
+    Hello
+    | Welcome
+    | Refusing
+    | IndexSince
+    | IndexPage
+    | News
+    | Have
+    | Bye
+    | RosterPart
+    | EpochKey
+    | EpochWanted
+    | Reading
 )
 BulkMessage = Open | Get | Chunks
 Message = ControlMessage | BulkMessage

@@ -11,6 +11,8 @@ from leftzmq.wire.messages import (
     Ask,
     Bye,
     Chunks,
+    EpochKey,
+    EpochWanted,
     FolderHello,
     Get,
     Have,
@@ -96,6 +98,17 @@ GOLDEN: list[tuple[Message, Socket, str]] = [
         Socket.CONTROL,
         "9309c410000102030405060708090a0b0c0d0e0fc428969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7"
         "a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbd",
+    ),
+    (
+        EpochKey(TAG, TAG[::-1], bytes(range(72))),
+        Socket.CONTROL,
+        "940ac410000102030405060708090a0b0c0d0e0fc4100f0e0d0c0b0a09080706050403020100c448"
+        + bytes(range(72)).hex(),
+    ),
+    (
+        EpochWanted(TAG, TAG[::-1]),
+        Socket.CONTROL,
+        "930bc410000102030405060708090a0b0c0d0e0fc4100f0e0d0c0b0a09080706050403020100",
     ),
     (
         Reading(TAG, 2**32),

@@ -26,6 +26,8 @@ from leftzmq.wire.messages import (
     MAX_FOLDERS,
     Bye,
     Chunks,
+    EpochKey,
+    EpochWanted,
     Get,
     Have,
     Hello,
@@ -76,6 +78,9 @@ brings a question for the index. A whole roster of 8,192 statements is 64 parts 
 if its statements are of usual length, 211 parts and 2,700 times at the most. Nobody chooses what it
 hands on, so the longest roster must pass at once. 3,000 of these steps, full of the shortest
 statements, are opened in 0.26 s."""
+EPOCHS: Final = Rate("words about epochs", 10, 8 * MAX_FOLDERS)
+"""(reckoned) A key and a question for each folder and greeting, and a key for each new epoch. To
+open one takes 0.1 ms."""
 HAVES: Final = Rate("haves", 500, 1000)
 """(19) Every 0.25 s for each of 16 files at once, and three for each file that finishes sooner."""
 GETS: Final = Rate("gets", 1000, 2000, step_bytes=1 << 10)
@@ -96,6 +101,8 @@ RATE_OF: Final[dict[type[Message], Rate]] = {
     News: NEWS,
     Have: HAVES,
     RosterPart: ROSTERS,
+    EpochKey: EPOCHS,
+    EpochWanted: EPOCHS,
     Reading: READINGS,
     Get: GETS,
     Chunks: CHUNKS,
