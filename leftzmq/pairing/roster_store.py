@@ -1,10 +1,13 @@
-"""Where the statements of rosters are kept: one SQLite file for all folders.
+"""Where the statements of rosters and the secrets of epochs are kept: one SQLite file for all
+folders.
 
 It is not part of an index: an index is set aside when it is damaged, and is built again from the
-share. A removal that is forgotten lets a device in again.
+share. A removal that is forgotten lets a device in again, and without the secret of its epoch
+nothing of a folder can be read or said.
 
-Knows slots, numbers, and the order in which statements came. Must not know what a statement means,
-nor which of them count (sync/peers/roster does). Only the thread of the loop uses it.
+Knows slots, numbers, and the order in which statements and secrets came. Must not know what a
+statement means, nor which of them count (sync/peers/roster does). Only the thread of the loop uses
+it.
 """
 
 from __future__ import annotations
@@ -12,25 +15,36 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from zlib import crc32
 
 from leftzmq.content.ids import STATEMENT_ID_BYTES, StatementId
-from leftzmq.content.keys import TAG_BYTES
+from leftzmq.content.keys import SECRET_BYTES, TAG_BYTES
 from leftzmq.errors import ConfigError, IndexFault, Refused, RosterNotKept
 from leftzmq.index.connection import fault_of
 from leftzmq.index.schema import BUSY_TIMEOUT_MS
 from leftzmq.statedir import make_private
 from leftzmq.wire.statements import Signed, decode, encode
 
-FORM: Final = 1
-"""Of the file. A later form is refused: what it holds is not known."""
+FORM: Final = 2
+"""Of the file. A later form is refused: what it holds is not known. Form 1 had no epochs."""
 PUT_BACK: Final = (
     "put back a copy of it; without one, move away what begins with its name: its folders must "
     "then be joined again"
 )
+
+_EPOCHS: Final = f"""
+CREATE TABLE epoch(
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  folder BLOB NOT NULL,     -- the identity tag, 16 bytes
+  secret BLOB NOT NULL,
+  crc    INTEGER NOT NULL,  -- of folder and secret
+  UNIQUE(folder, secret));
+
+PRAGMA user_version = {FORM};
+"""
 
 _TABLES: Final = f"""
 CREATE TABLE pin(           -- where a roster begins for this device
@@ -46,9 +60,7 @@ CREATE TABLE statement(
   signed BLOB NOT NULL,     -- as wire/statements writes it
   crc    INTEGER NOT NULL,  -- of folder, slot and signed
   UNIQUE(folder, slot));
-
-PRAGMA user_version = {FORM};
-"""
+{_EPOCHS}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +74,11 @@ class Kept:
 @dataclass(frozen=True, slots=True)
 class KeptRoster:
     """What is kept of a folder's roster. statements: in the order in which they came, each with its
-    number, which grows."""
+    number, which grows. epochs: the secrets of epochs, in the order in which they came."""
 
     pins: tuple[StatementId, ...] = ()
     statements: tuple[tuple[int, Signed], ...] = ()
+    epochs: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 class RosterStore:
@@ -121,9 +134,13 @@ class RosterStore:
             rows = self._connection.execute(
                 "SELECT number, signed FROM statement WHERE folder = ? ORDER BY number", (folder,)
             ).fetchall()
+            epochs = self._connection.execute(
+                "SELECT secret FROM epoch WHERE folder = ? ORDER BY number", (folder,)
+            ).fetchall()
         return KeptRoster(
             tuple(StatementId(id) for (id,) in pins),
             tuple((number, self._signed(number, row, folder)) for number, row in rows),
+            tuple(secret for (secret,) in epochs),
         )
 
     def keep(
@@ -151,8 +168,22 @@ class RosterStore:
                 numbers.append(cursor.lastrowid)
         return tuple(numbers)
 
+    def keep_epoch(self, folder: bytes, secret: bytes, forgotten: Collection[bytes] = ()) -> None:
+        """Keep the secret of an epoch, and forget these. Raises RosterNotKept; then nothing of it
+        is done."""
+        assert len(folder) == TAG_BYTES and len(secret) == SECRET_BYTES
+        with self._writing() as connection:
+            connection.executemany(
+                "DELETE FROM epoch WHERE folder = ? AND secret = ?",
+                [(folder, each) for each in forgotten],
+            )
+            connection.execute(
+                "INSERT OR IGNORE INTO epoch(folder, secret, crc) VALUES(?, ?, ?)",
+                (folder, secret, crc32(folder + secret)),
+            )
+
     def retain(self, folder: bytes, slots: Collection[bytes]) -> None:
-        """Forget the statements of a folder in all other slots than these. Pins stay. Raises
+        """Forget the statements of a folder in all other slots than these. The rest stays. Raises
         RosterNotKept; then nothing is forgotten."""
         wanted = frozenset(slots)
         with self._writing() as connection:
@@ -165,10 +196,11 @@ class RosterStore:
             )
 
     def forget(self, folder: bytes) -> None:
-        """Forget all of a folder, pins too. Raises RosterNotKept; then nothing is forgotten."""
+        """Forget all of a folder. Raises RosterNotKept; then nothing is forgotten."""
         with self._writing() as connection:
             connection.execute("DELETE FROM pin WHERE folder = ?", (folder,))
             connection.execute("DELETE FROM statement WHERE folder = ?", (folder,))
+            connection.execute("DELETE FROM epoch WHERE folder = ?", (folder,))
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -202,7 +234,7 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
     if form > FORM:
         what = f"is of a later version of leftzmq: its form is {form}, this one knows {FORM}"
         raise ConfigError(what, str(file), "use the leftzmq that wrote it")
-    if form < FORM:
+    if form < 1:
         raise _damaged(file, "it is no file of rosters")
     (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
@@ -210,10 +242,17 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
     # SQLite does not see that a byte of a row has changed.
     pins = connection.execute("SELECT folder, id, crc FROM pin").fetchall()
     rows = connection.execute("SELECT folder, slot, signed, crc FROM statement").fetchall()
-    for *row, crc in (*pins, *rows):
+    epochs = []
+    if form > 1:
+        epochs = connection.execute("SELECT folder, secret, crc FROM epoch").fetchall()
+    for *row, crc in (*pins, *rows, *epochs):
         if any(type(part) is not bytes for part in row) or crc32(b"".join(row)) != crc:
             raise _damaged(file, "a row holds other bytes than were kept")
+    if any(len(secret) != SECRET_BYTES for _, secret, _ in epochs):
+        raise _damaged(file, "a secret has another length than secrets have")
     connection.execute("PRAGMA synchronous = FULL")
+    if form == 1:
+        connection.executescript(f"BEGIN IMMEDIATE; {_EPOCHS} COMMIT;")
     # What an earlier life kept is moved into the file. Where a flush of the WAL failed, the kernel
     # may count it as flushed. On a full disk it stays where it is, and is read from there.
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from leftzmq.content.ids import StatementId
 from leftzmq.errors import IndexFault, RosterNotKept
@@ -11,23 +11,27 @@ from leftzmq.wire.statements import Signed
 
 
 class RosterKeeper:
-    """fails: the disk takes nothing."""
+    """fails: the disk takes nothing. writes: how many writes it took; before: is called before each
+    of them."""
 
     def __init__(self) -> None:
         self.fails = False
+        self.writes = 0
+        self.before: Callable[[], None] = lambda: None
         self._last = 0
         self._pins: dict[bytes, set[StatementId]] = {}
         self._rows: dict[bytes, dict[bytes, tuple[int, Signed]]] = {}
+        self._epochs: dict[bytes, list[bytes]] = {}
 
     def load(self, folder: bytes) -> KeptRoster:
         rows = sorted(self._rows.get(folder, {}).values(), key=lambda row: row[0])
-        return KeptRoster(tuple(sorted(self._pins.get(folder, set()))), tuple(rows))
+        pins = tuple(sorted(self._pins.get(folder, set())))
+        return KeptRoster(pins, tuple(rows), tuple(self._epochs.get(folder, ())))
 
     def keep(
         self, folder: bytes, kept: Sequence[Kept], pins: Collection[StatementId] = ()
     ) -> tuple[int, ...]:
-        if self.fails:
-            raise RosterNotKept(IndexFault.FULL, "database or disk is full", "rosters.db")
+        self._write()
         self._pins.setdefault(folder, set()).update(pins)
         numbers = range(self._last + 1, self._last + 1 + len(kept))
         self._last += len(kept)
@@ -36,6 +40,17 @@ class RosterKeeper:
         )
         return tuple(numbers)
 
+    def keep_epoch(self, folder: bytes, secret: bytes, forgotten: Collection[bytes] = ()) -> None:
+        self._write()
+        kept = [each for each in self._epochs.get(folder, ()) if each not in (secret, *forgotten)]
+        self._epochs[folder] = [*kept, secret]
+
     def retain(self, folder: bytes, slots: Collection[bytes]) -> None:
         rows = self._rows.get(folder, {})
         self._rows[folder] = {slot: row for slot, row in rows.items() if slot in slots}
+
+    def _write(self) -> None:
+        self.before()
+        if self.fails:
+            raise RosterNotKept(IndexFault.FULL, "database or disk is full", "rosters.db")
+        self.writes += 1

@@ -25,6 +25,7 @@ from tests.helpers.statement_vectors import ADMISSION, EPOCH, REMOVAL, ROOT, SEL
 ROOT_DIR = Path(__file__).parents[3]
 FOLDER, OTHER = bytes(range(16)), bytes(range(16, 32))
 PINS = (StatementId(b"p" * 16), StatementId(b"q" * 16))
+SECRETS = (b"x" * 32, b"y" * 32, b"z" * 32)
 
 
 def signed(statement: Statement, folder: bytes = FOLDER) -> Signed:
@@ -113,8 +114,73 @@ def test_what_is_in_no_wanted_slot_is_forgotten_and_pins_stay(store: RosterStore
     assert store.load(FOLDER) == KeptRoster(PINS, ())
 
 
+def test_secrets_of_epochs_are_kept_once_each_in_the_order_in_which_they_came(
+    file: Path, store: RosterStore
+) -> None:
+    store.keep(FOLDER, [kept(ROOT)], PINS)
+    for secret in (SECRETS[1], SECRETS[0], SECRETS[1]):
+        store.keep_epoch(FOLDER, secret)
+    store.keep_epoch(OTHER, SECRETS[2])
+    store.retain(FOLDER, ())
+    store.close()
+    with closing(RosterStore.open(file)) as again:
+        assert again.load(FOLDER) == KeptRoster(PINS, (), (SECRETS[1], SECRETS[0]))
+        assert again.load(OTHER) == KeptRoster((), (), (SECRETS[2],))
+        again.keep_epoch(FOLDER, SECRETS[2], [SECRETS[1], SECRETS[2]])
+        assert again.load(FOLDER).epochs == (SECRETS[0], SECRETS[2])
+    assert SECRETS[0].hex() not in repr(KeptRoster((), (), SECRETS))
+    assert repr(SECRETS[0]) not in repr(KeptRoster((), (), SECRETS))
+
+
+def test_a_file_of_the_form_without_epochs_is_taken_over(file: Path) -> None:
+    of_form_1(file)
+    with closing(RosterStore.open(file)) as store:
+        assert store.load(FOLDER) == KeptRoster(PINS[:1], ((1, signed(ROOT)),))
+        store.keep_epoch(FOLDER, SECRETS[0])
+    with closing(RosterStore.open(file)) as store:
+        assert store.load(FOLDER).epochs == SECRETS[:1]
+    with closing(sqlite3.connect(file)) as read:
+        assert read.execute("PRAGMA user_version").fetchone() == (2,)
+
+
+def test_a_damaged_file_of_the_form_without_epochs_is_left_as_it_is(file: Path) -> None:
+    of_form_1(file)
+    bend(file, "UPDATE pin SET crc = 0")
+    before = file.read_bytes()
+    assert refused(file) == "is damaged: a row holds other bytes than were kept"
+    assert file.read_bytes() == before
+
+
+def of_form_1(file: Path) -> None:
+    """Make a file as the version before epochs wrote it."""
+    one = kept(ROOT)
+    with closing(sqlite3.connect(file)) as made, made:
+        made.executescript(
+            """
+            CREATE TABLE pin(
+              folder BLOB NOT NULL,
+              id     BLOB NOT NULL,
+              crc    INTEGER NOT NULL,
+              PRIMARY KEY(folder, id)) WITHOUT ROWID;
+            CREATE TABLE statement(
+              number INTEGER PRIMARY KEY AUTOINCREMENT,
+              folder BLOB NOT NULL,
+              slot   BLOB NOT NULL,
+              signed BLOB NOT NULL,
+              crc    INTEGER NOT NULL,
+              UNIQUE(folder, slot));
+            PRAGMA user_version = 1;
+            PRAGMA journal_mode = WAL;
+            """
+        )
+        made.execute("INSERT INTO pin VALUES(?, ?, ?)", (FOLDER, PINS[0], crc32(FOLDER + PINS[0])))
+        row = (FOLDER, one.slot, encode(one.signed))
+        made.execute("INSERT INTO statement VALUES(1, ?, ?, ?, ?)", (*row, crc32(b"".join(row))))
+
+
 def test_a_folder_is_forgotten_whole(store: RosterStore) -> None:
     store.keep(FOLDER, [kept(ROOT)], PINS)
+    store.keep_epoch(FOLDER, SECRETS[0])
     store.forget(FOLDER)
     assert store.load(FOLDER) == KeptRoster()
 
@@ -347,6 +413,7 @@ def filled(file: Path) -> bytes:
     """The bytes of a file with 300 statements."""
     with closing(RosterStore.open(file)) as store:
         store.keep(FOLDER, [numbered(at) for at in range(300)], PINS)
+        store.keep_epoch(FOLDER, SECRETS[0])
     return file.read_bytes()
 
 
@@ -389,9 +456,10 @@ def test_a_damaged_page_is_found_at_the_start(file: Path, filled: bytes) -> None
 def test_no_rotten_bit_changes_what_is_read(file: Path) -> None:
     with closing(RosterStore.open(file)) as store:
         store.keep(FOLDER, [kept(ROOT), kept(REMOVAL), kept(EPOCH)], PINS)
+        store.keep_epoch(FOLDER, SECRETS[0])
         whole = store.load(FOLDER)
     data = file.read_bytes()
-    rows = [encode(each) for _, each in whole.statements] + [FOLDER, *PINS]
+    rows = [encode(each) for _, each in whole.statements] + [FOLDER, *PINS, SECRETS[0]]
     places = [at + n for row in rows for at in places_of(row, data) for n in range(len(row))]
     assert len(places) > 500
     for at in places[::3]:
@@ -431,7 +499,7 @@ def bend(file: Path, sql: str, *parameters: object) -> None:
 def test_a_later_form_is_refused_and_left_as_it_is(file: Path, filled: bytes) -> None:
     bend(file, f"PRAGMA user_version = {FORM + 1}")
     before = file.read_bytes()
-    assert refused(file) == "is of a later version of leftzmq: its form is 2, this one knows 1"
+    assert refused(file) == "is of a later version of leftzmq: its form is 3, this one knows 2"
     assert file.read_bytes() == before
 
 
@@ -467,7 +535,8 @@ def test_a_row_that_is_no_statement_is_damage(file: Path, filled: bytes, row: by
 @pytest.mark.parametrize("value", [b"", bytes(15), "p" * 16, 7])
 def test_a_row_that_somebody_changed_is_damage(file: Path, filled: bytes, value: object) -> None:
     pin = f"UPDATE pin SET id = ? WHERE id = x'{PINS[0].hex()}'"
-    for sql in (pin, "UPDATE statement SET signed = ? WHERE number = 1"):
+    secret = "UPDATE epoch SET secret = ?"
+    for sql in (pin, "UPDATE statement SET signed = ? WHERE number = 1", secret):
         file.write_bytes(filled)
         bend(file, sql, value)
         assert refused(file) == "is damaged: a row holds other bytes than were kept"
