@@ -33,6 +33,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from leftzmq.content.epochs import Epochs
 from leftzmq.content.keys import derive_keys, device_mark
 from leftzmq.content.noise import is_noise
 from leftzmq.content.seal import fresh_nonce
@@ -74,7 +75,7 @@ class Lone:
         rosters = Rosters(us, "bench", lambda device: "", store, time.time, os.urandom)
         membership = Membership(key, folders, fresh_nonce, rosters.excludes)
         peers = Peers(OurSide("bench", 1, 2), [], membership)
-        self.folder = folders[NAME] = Folder(NAME, keys, key, self.store, peers)
+        self.folder = folders[NAME] = Folder(NAME, keys, Epochs(keys.first), key, self.store, peers)
 
         def open_share(token: bytes | None) -> Share:
             return Share.open(share, NAME, token, token is None)

@@ -1,4 +1,4 @@
-"""Contents: keys, ids, cuts, lists and seals. Bytes in, bytes out.
+"""Contents: keys, epochs, ids, cuts, lists and seals. Bytes in, bytes out.
 
 Only this package uses nacl, blake3 and pyfastcdc. Must not know paths, files, sockets or clocks.
 """

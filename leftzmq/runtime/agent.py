@@ -65,6 +65,7 @@ from leftzmq.sync.facts import (
     Asked,
     DeviceDropped,
     DialFailed,
+    EpochKeyArrived,
     Fact,
     FolderAdded,
     FolderBegun,
@@ -96,12 +97,12 @@ from leftzmq.transport.frames import Knocked, Raw, RawFrame
 from leftzmq.transport.local_network.neighbours import HeardAgent, Neighbours
 from leftzmq.transport.server_sockets import Listening
 from leftzmq.transport.socket_errors import SocketTrouble
+from leftzmq.wire import epoch_key, roster_part
 from leftzmq.wire import page as pages
-from leftzmq.wire import roster_part
 from leftzmq.wire.codec import Socket
 from leftzmq.wire.door import Admitted, NotAdmitted
 from leftzmq.wire.local import Event, EventKind, encode_event, encode_reply
-from leftzmq.wire.messages import VERSION, Bye, News, Refusing, RosterPart
+from leftzmq.wire.messages import VERSION, Bye, EpochKey, News, Refusing, RosterPart
 from leftzmq.wire.roster_part import RosterSaid
 from leftzmq.work.runner import JobRunner
 from leftzmq.work.threads import Workers, broke_at
@@ -239,7 +240,7 @@ class Agent:
         """Take up what is kept of a folder's members. Of a folder without a secret nothing is: it
         is new, and follows when it is open."""
         with suppress(FileNotFoundError):
-            self._rosters.add_folder(folder.id, derive_keys(read_secret(folder.secret)).tag)
+            self._rosters.add_folder(folder.id, derive_keys(read_secret(folder.secret)))
 
     def _open_bus(self) -> None:
         device = self.config.device
@@ -255,7 +256,14 @@ class Agent:
         us = OurSide(self.config.device.name, self.bus.ports.bulk, self.bus.ports.news)
         membership = Membership(self.device, self._folders, fresh_nonce, self._rosters.excludes)
         peers = Peers(us, self._peers, membership)
-        opening = Opening(self._state, self.device, self._listed, peers, self._watch_inbox.reporter)
+        opening = Opening(
+            self._state,
+            self.device,
+            self._listed,
+            peers,
+            self._rosters.epochs,
+            self._watch_inbox.reporter,
+        )
         self._openings = Openings(opening, self.config.folders)
         self._opened.callback(self._openings.close)
         self._say("", *missing_calls())
@@ -265,13 +273,12 @@ class Agent:
             opened = self._opened_at_start(config)
             self._folders[config.id] = opened.folder
             if config.id not in self._rosters.folders:
-                self._rosters.add_folder(config.id, opened.folder.tag)
+                self._rosters.add_folder(config.id, opened.folder.keys)
             if opened.context is not None:
                 self._runner.add(opened.context)
                 self._say(config.id, *opened.context.lacks)
             else:
                 self._tell(opened.folder.tell_stop())
-        self._by_tag = {folder.tag: folder for folder in self._folders.values()}
         about = {
             "name": self.config.device.name,
             "key": device_key.public_text(self.device),
@@ -521,8 +528,8 @@ class Agent:
         except LeftError as error:
             self._say(config.id, f"it cannot be opened before the next start: {error}")
             return
-        self._folders[config.id] = self._by_tag[opened.folder.tag] = opened.folder
-        self._rosters.add_folder(config.id, opened.folder.tag)
+        self._folders[config.id] = opened.folder
+        self._rosters.add_folder(config.id, opened.folder.keys)
         fields = {"folder": config.id, "path": str(config.path)}
         self._tell(actions.Tell(EventKind.FOLDER_ADDED, dict(fields)))
         self._handle(FolderAdded(config.id))
@@ -618,7 +625,7 @@ class Agent:
             case RosterSealed():
                 return self._open_roster(fact)
             case EpochKeySealed():
-                return None  # no folder has more than its first epoch yet
+                return self._open_epoch_key(fact)
             case AdminAsk(asker, "events", fields):
                 after = fields.get("after")
                 reply = self._event_log.reply(after if type(after) is int else 0)
@@ -650,11 +657,27 @@ class Agent:
     def _open_page(self, arrived: SealedArrived) -> Fact | None:
         """Open a sealed page. None for a folder that is not ours: PUB reaches all paired devices,
         and only the secret decides which of them are members."""
-        folder = self._by_tag.get(arrived.tag)
-        return folder.opened(arrived.link, arrived.sealed, arrived.answer) if folder else None
+        for folder in self._folders.values():
+            if folder.epochs.keys(arrived.tag) is not None:
+                return folder.opened(arrived.link, arrived.tag, arrived.sealed, arrived.answer)
+        return None
+
+    def _folder_of(self, tag: bytes) -> Folder | None:
+        """Return the folder with this identity tag."""
+        return next((one for one in self._folders.values() if one.keys.tag == tag), None)
+
+    def _open_epoch_key(self, arrived: EpochKeySealed) -> Fact | None:
+        folder, device = self._folder_of(arrived.tag), arrived.link.device
+        if folder is None:
+            return None
+        try:
+            secret = epoch_key.open_sealed(arrived.sealed, arrived.epoch, self._keys.secret, device)
+        except Refused as refused:
+            return StrangerRefused(device, refused.refusal, refused.detail)
+        return EpochKeyArrived(arrived.link, folder.id, arrived.epoch, secret)
 
     def _open_roster(self, arrived: RosterSealed) -> Fact | None:
-        folder = self._by_tag.get(arrived.tag)
+        folder = self._folder_of(arrived.tag)
         if folder is None:
             return None
         device = arrived.link.device
@@ -677,6 +700,8 @@ class Agent:
                 self._publish(action)
             case actions.SendRoster():
                 self._send_roster(action)
+            case actions.SendEpochKey():
+                self._send_epoch_key(action)
             case actions.RelistMembers():
                 self._relist()
             case actions.Tell():
@@ -694,15 +719,17 @@ class Agent:
         """A stopped folder is open again: use its new machines."""
         opened = self._openings.take_over(id)
         assert opened.context is not None
-        self._folders[id] = self._by_tag[opened.folder.tag] = opened.folder
+        self._folders[id] = opened.folder
         self._runner.add(opened.context)
         self._say(id, *opened.context.lacks)
         self._handle(FolderBegun(id))
 
     def _publish(self, action: actions.Publish) -> None:
         folder = self._folders[action.folder]
-        sealed = pages.seal(action.page, folder.keys.first, fresh_nonce())
-        news = News(folder.tag, sealed)
+        epoch = folder.epochs.in_use
+        if epoch is None:
+            return
+        news = News(epoch.tag, pages.seal(action.page, epoch, fresh_nonce()))
         self.bus.publish(news)
         for link in action.links:
             self.bus.send(link, news)
@@ -714,9 +741,20 @@ class Agent:
             said = roster_part.parts(action.digest, action.statements)
         for part in said:
             sealed = roster_part.seal(part, folder.keys, self.device, fresh_nonce())
-            if not self.bus.send(action.link, RosterPart(folder.tag, sealed)):
+            if not self.bus.send(action.link, RosterPart(folder.keys.tag, sealed)):
                 self._loop.send_failed(action.link)
                 break
+
+    def _send_epoch_key(self, action: actions.SendEpochKey) -> None:
+        folder, device = self._folders[action.folder], action.link.device
+        secret = folder.epochs.secret(action.epoch)
+        if secret is None:
+            return  # it was one of far too many, and is forgotten
+        with suppress(Refused):  # a key that is none; nobody connects with such a key
+            sealed = epoch_key.seal(secret, self._keys.secret, device, fresh_nonce())
+            key = EpochKey(folder.keys.tag, action.epoch, sealed)
+            if not self.bus.send(action.link, key):
+                self._loop.send_failed(action.link)
 
     def _relist(self) -> None:
         try:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from leftzmq.config import FolderConfig
+from leftzmq.content.epochs import Epochs
 from leftzmq.content.keys import FolderKeys, derive_keys, device_mark
 from leftzmq.disk.scan.mounts import Mounts
 from leftzmq.disk.share import Share, cannot_be_used
@@ -43,6 +44,7 @@ class Opening:
     """What all folders of an agent are opened with.
 
     device: our own; listed: the keys of paired devices
+    epochs: returns the epochs of the folder with these keys
     reporter: for a folder's id, returns the function that receives the reports about its share from
         now on, in place of the earlier one
     """
@@ -51,6 +53,7 @@ class Opening:
     device: DeviceKey
     listed: Collection[bytes]
     peers: Peers
+    epochs: Callable[[FolderKeys], Epochs]
     reporter: Callable[[str], Reporter]
 
 
@@ -125,6 +128,7 @@ def begin_life(
         folder.id,
         share.root,
         folder.keys,
+        folder.epochs,
         store.file,
         device,
         share.still_there,
@@ -225,7 +229,8 @@ class Openings:
     def _over(self, config: FolderConfig, keys: FolderKeys, store: Store) -> Folder:
         device, peers = self._opening.device, self._opening.peers
         limits, patience_s = config.limits, config.patience_s
-        return Folder(config.id, keys, device, store, peers, limits, patience_s)
+        epochs = self._opening.epochs(keys)
+        return Folder(config.id, keys, epochs, device, store, peers, limits, patience_s)
 
 
 def _set_aside(store: Store) -> Iterator[str]:

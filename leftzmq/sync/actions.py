@@ -22,7 +22,8 @@ from leftzmq.wire.statements import Signed
 @dataclass(frozen=True, slots=True)
 class Publish:
     """Seal this page and broadcast it on PUB; send it over `links` to devices that cannot
-    subscribe."""
+    subscribe. Nothing is sent while no epoch of the folder is in use: the next heartbeat says what
+    this page says."""
 
     folder: str
     page: Page
@@ -47,6 +48,16 @@ class SendRoster:
     folder: str
     digest: bytes
     statements: tuple[Signed, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SendEpochKey:
+    """Send the secret of an epoch of a folder over a link, sealed for the device of the link.
+    epoch: its tag."""
+
+    link: Link
+    folder: str
+    epoch: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +133,17 @@ def declined(asker: bytes, what: str, where: str = "", do: str = "") -> Answer:
 
 
 Action = (
-    Publish | Send | SendRoster | RelistMembers | Work | TakeOver | Subscribe | Drop | Tell | Answer
+    Publish
+    | Send
+    | SendRoster
+    | SendEpochKey
+    | RelistMembers
+    | Work
+    | TakeOver
+    | Subscribe
+    | Drop
+    | Tell
+    | Answer
 )
 
 Outputs = list[Action | Fact]

@@ -6,7 +6,7 @@ routes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
@@ -88,6 +88,17 @@ class RosterArrived:
     link: Link
     folder: str
     said: RosterSaid
+
+
+@dataclass(frozen=True, slots=True)
+class EpochKeyArrived:
+    """A device sends the secret of an epoch of a folder: it was sealed for us by that device, and
+    the tag is that of the secret. epoch: the tag."""
+
+    link: Link
+    folder: str
+    epoch: bytes
+    secret: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +236,13 @@ class ModesChanged:
 
     folder: str
     readers: frozenset[DeviceKey]
+
+
+@dataclass(frozen=True, slots=True)
+class EpochBegan:
+    """Another epoch of a folder can be opened, or is in use: what waited for it goes on."""
+
+    folder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -521,6 +539,8 @@ Inner = (
     | PeerConnected
     | PeerLeft
     | RosterArrived
+    | EpochKeyArrived
+    | EpochBegan
     | RosterGrew
     | ModesChanged
     | MemberExcluded

@@ -8,6 +8,7 @@ from enum import Enum
 from functools import partial
 
 from leftzmq.config import PATIENCE_S, Limits
+from leftzmq.content.epochs import Epochs
 from leftzmq.content.keys import FolderKeys
 from leftzmq.errors import IndexFailed, Refused, Stop, StopCause
 from leftzmq.index.store import Store
@@ -63,6 +64,7 @@ class Folder:
         self,
         id: str,
         keys: FolderKeys,
+        epochs: Epochs,
         device: DeviceKey,
         store: Store,
         peers: Peers,
@@ -70,7 +72,7 @@ class Folder:
         patience_s: float = PATIENCE_S,
     ) -> None:
         self.id, self.keys, self.device, self.store = id, keys, device, store
-        self.tag: bytes = keys.tag
+        self.epochs = epochs
         self.locks, self.problems = PathLocks(), Problems(id)
         self.index_view = IndexView(store)
         self.index_view.changing = self.locks.is_changing
@@ -82,7 +84,7 @@ class Folder:
         absent_deletes = AbsentDeletes(self.index_view, resolver, self.locks)
         self.announcer = Announcer(
             id,
-            self.tag,
+            epochs,
             device,
             self.index_view,
             resolver,
@@ -92,7 +94,7 @@ class Folder:
             peers.news_links,
         )
         self.index_client = IndexClient(
-            id, self.tag, self.index_view, peers, self.problems, limits or Limits()
+            id, epochs, self.index_view, peers, self.problems, limits or Limits()
         )
         self.scheduler = Scheduler(
             id,
@@ -129,7 +131,7 @@ class Folder:
             source=self.index_client.source,
         )
         self.first_reading = FirstReading(
-            self.tag,
+            epochs,
             read_until=self._read_until,
             heard_until=lambda device: store.heads.head_of(device).head,
             link_for=partial(peers.link_for, Capability.READING),
@@ -162,6 +164,11 @@ class Folder:
         return [*out, *self.reader_changes.may_write_now()] if may_write_now else out
 
     @property
+    def tag(self) -> bytes:
+        """The tag that our messages name."""
+        return self.epochs.tag
+
+    @property
     def members(self) -> set[DeviceKey]:
         return self.index_client.members
 
@@ -175,15 +182,17 @@ class Folder:
         self.received_bytes += count
 
     def opened(
-        self, link: Link, sealed: bytes, answer: bool
+        self, link: Link, tag: bytes, sealed: bytes, answer: bool
     ) -> PageArrived | FolderNamedOtherwise | StrangerRefused | None:
         """Open a sealed page that arrived over `link`. Return it, or why it was refused; None if
-        the folder is stopped. answer: whether the page answers index_since; else it is news."""
-        if self.stopped is not None:
+        the folder is stopped, or holds no epoch with this tag. answer: whether the page answers
+        index_since; else it is news."""
+        epoch = self.epochs.keys(tag)
+        if self.stopped is not None or epoch is None:
             return None
         device = link.device
         try:
-            page = pages.open_sealed(sealed, self.keys.first, device=device, folder=self.id)
+            page = pages.open_sealed(sealed, epoch, device=device, folder=self.id)
         except pages.OtherFolder as other:
             return FolderNamedOtherwise(device, self.id, other.named, other.life)
         except Refused as refused:

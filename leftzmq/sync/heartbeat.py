@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from leftzmq.sync.actions import Outputs
+from leftzmq.sync.facts import EpochBegan
 from leftzmq.sync.folder import Folder
 
 HEARTBEAT_PERIOD_S: Final = 10.0
 SUBSCRIBED_PAUSE_S: Final = 0.1
 """A new subscriber receives the heads at once; many new subscribers receive them together."""
+EPOCH_PAUSE_S: Final = 1.0
+"""After another epoch was told: news in it may have come before its secret, over another socket."""
 
 
 class Heartbeat:
@@ -32,6 +35,10 @@ class Heartbeat:
 
     def on_subscribed(self, now: float) -> Outputs:
         self._next = min(self._next, now + SUBSCRIBED_PAUSE_S)
+        return []
+
+    def on_epoch_began(self, fact: EpochBegan, now: float) -> Outputs:
+        self._next = min(self._next, now + EPOCH_PAUSE_S)
         return []
 
     def on_time_passed(self, now: float) -> Outputs:

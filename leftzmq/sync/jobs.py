@@ -287,13 +287,15 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class WriteChunks:
-    """Open the boxes, check the ids, write the chunks into the `.lefting`."""
+    """Open the boxes, check the ids, write the chunks into the `.lefting`. tag: of the epoch in
+    which they are sealed."""
 
     folder: str
     device: DeviceKey
     entry: Entry
     staged: Staged
     pieces: tuple[Piece, ...]
+    tag: bytes
     body: Buffer
 
 
@@ -325,11 +327,13 @@ class SmallFile:
 
 @dataclass(frozen=True, slots=True)
 class StageSmall:
-    """Stage whole small files. Empty ones need neither box nor source."""
+    """Stage whole small files. Empty ones need neither box nor source. tag: of the epoch in which
+    the boxes are sealed; b"": there is no box."""
 
     folder: str
     device: DeviceKey | None
     files: tuple[SmallFile, ...]
+    tag: bytes = b""
     body: Buffer = b""
 
 
@@ -442,11 +446,13 @@ class StagingCleared:
 
 @dataclass(frozen=True, slots=True)
 class OpenLists:
-    """Open boxes that hold lists. Offsets and lengths of the pieces are unused (0)."""
+    """Open boxes that hold lists. Offsets and lengths of the pieces are unused (0). tag: of the
+    epoch in which they are sealed."""
 
     folder: str
     device: DeviceKey
     pieces: tuple[Piece, ...]
+    tag: bytes
     body: Buffer
 
 
@@ -571,10 +577,11 @@ class Flushed:
 @dataclass(frozen=True, slots=True)
 class ReadPage:
     """Read and seal one page of our index: the entries after `after`, up to the durable `upto`.
-    accepted: what users let pass."""
+    tag: of the epoch in which it is sealed; accepted: what users let pass."""
 
     folder: str
     link: Link
+    tag: bytes
     life: Life
     after: int
     upto: int
@@ -584,12 +591,13 @@ class ReadPage:
 
 @dataclass(frozen=True, slots=True)
 class PageRead:
-    """sealed: the page
+    """sealed: the page; tag: of its epoch
     last: where the page ends; the answer goes on from there until `upto`
     """
 
     folder: str
     link: Link
+    tag: bytes
     life: Life
     after: int
     last: int
@@ -600,11 +608,13 @@ class PageRead:
 
 @dataclass(frozen=True, slots=True)
 class ReadChunks:
-    """Read, check and seal what a get asked for, at most about 1 MiB of it."""
+    """Read, check and seal what a get asked for, at most about 1 MiB of it. tag: of the get, and
+    of the epoch in which it is sealed."""
 
     folder: str
     link: Link
     number: int
+    tag: bytes
     lists: tuple[bytes, ...]
     wants: tuple[Want, ...]
     asked_bytes: int
@@ -655,12 +665,13 @@ class BytesChecked:
 class ChunksRead:
     """parts: (id, length) of what `body` holds
     stale: files whose bytes are not what we announced
-    asked_bytes, asks, is_small: of the job
+    tag, asked_bytes, asks, is_small: of the job
     """
 
     folder: str
     link: Link
     number: int
+    tag: bytes
     parts: tuple[tuple[bytes, int], ...]
     missing: tuple[bytes, ...]
     body: Buffer

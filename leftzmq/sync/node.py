@@ -95,7 +95,8 @@ class Node:
         )
         self.listener = Listener(
             self._folder_of,
-            lambda folder: folders[folder].tag,
+            self._may_come,
+            lambda folder: folders[folder].epochs,
             self._count_sent,
             rosters.excludes,
         )
@@ -336,12 +337,23 @@ class Node:
         ).fields()
 
     def _folder_of(self, device: DeviceKey, tag: bytes) -> str | None:
-        """Return the folder of a tag, if that device said hello with it."""
+        """Return the folder of a tag, of whatever epoch, if that device shares it."""
         for folder in self.folders.values():
             runs = folder.stopped is None
-            if runs and folder.tag == tag and device in folder.index_client.members:
+            is_known = folder.epochs.keys(tag) is not None
+            if runs and is_known and device in folder.index_client.members:
                 return folder.id
         return None
+
+    def _may_come(self, device: DeviceKey, tag: bytes) -> bool:
+        """Whether an epoch that is not known here may be one of a folder that this device
+        shares."""
+        if any(folder.epochs.keys(tag) for folder in self.folders.values()):
+            return False
+        return any(
+            device in folder.index_client.members and self.rosters.has_roster(folder.id)
+            for folder in self._running()
+        )
 
     def _count_sent(self, folder: str, count: int) -> None:
         self.folders[folder].sent_bytes += count

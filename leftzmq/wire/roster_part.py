@@ -94,6 +94,13 @@ def parts(digest: bytes, statements: Sequence[Signed]) -> Iterator[RosterSaid]:
         yield RosterSaid(digest, tuple(begun))
 
 
+def may_go_on(said: RosterSaid) -> bool:
+    """Return whether a part is so full that another one may follow it."""
+    size = sum(len(encode(signed)) for signed in said.statements)
+    most = MAX_PART_BYTES - MAX_STATEMENT_BYTES
+    return len(said.statements) == MAX_PART_STATEMENTS or size > most
+
+
 def _known(frame: bytes, folder: bytes) -> Signed | None:
     """Return a statement; None if it is of a later kind."""
     try:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from leftzmq.content.ids import chunk_id
+from leftzmq.content.keys import EpochKeys
 from leftzmq.content.noise import is_noise
 from leftzmq.content.seal import open_chunk, open_list
 from leftzmq.disk.chunk_reader import read_chunks
@@ -132,10 +133,9 @@ def _write_chunks(context: FolderContext, now_ns: int, job: jobs.WriteChunks) ->
     written: list[int] = []
     bad: list[int] = []
     try:
+        epoch = _epoch_of(context, job.tag)
         _check_room(context, job, sum(piece.length for piece in job.pieces))
-        written, bad = staging.write_chunks(
-            context.root, job.staged, boxes, context.keys, context.keys.first
-        )
+        written, bad = staging.write_chunks(context.root, job.staged, boxes, context.keys, epoch)
     except _HELD_UP as error:
         problem = _problem(context, job.entry, error)
     return jobs.ChunksWritten(
@@ -173,7 +173,7 @@ def _stage_small(context: FolderContext, now_ns: int, job: jobs.StageSmall) -> J
                 problems.append((entry, gone))
                 continue
             try:
-                data = _bytes_of(context, file, body, home)
+                data = _bytes_of(context, file, job.tag, body, home)
             except Refused:
                 bad.append(entry)
                 continue
@@ -298,24 +298,25 @@ def _open_lists(context: FolderContext, now_ns: int, job: jobs.OpenLists) -> Job
     body = memoryview(job.body)
     lists: list[tuple[bytes, bytes]] = []
     bad: list[bytes] = []
+    epoch = _epoch_of(context, job.tag)
     for piece in job.pieces:
         box = body[piece.box_start : piece.box_start + piece.box_bytes]
         try:
-            lists.append((piece.id, open_list(context.keys, context.keys.first, piece.id, box)))
+            lists.append((piece.id, open_list(context.keys, epoch, piece.id, box)))
         except Refused:
             bad.append(piece.id)
     return jobs.ListsOpened(job.folder, job.device, tuple(lists), tuple(bad))
 
 
 def _bytes_of(
-    context: FolderContext, file: jobs.SmallFile, body: memoryview, home: LastFolder
+    context: FolderContext, file: jobs.SmallFile, tag: bytes, body: memoryview, home: LastFolder
 ) -> bytes | None:
     """The checked bytes of a small file; None if its local copy is missing or changed. Raises
     Refused for bytes that do not match the id."""
     entry = file.entry
     if file.box_start >= 0:
         box = body[file.box_start : file.box_start + file.box_bytes]
-        return open_chunk(context.keys, context.keys.first, entry.content, box, entry.size)
+        return open_chunk(context.keys, _epoch_of(context, tag), entry.content, box, entry.size)
     if file.source is not None:
         asks = [(bytes(entry.content), 0, entry.size)]
         found, _, _ = read_chunks(home, [file.source], asks, context.keys)
@@ -324,6 +325,12 @@ def _bytes_of(
     if bytes(chunk_id(context.keys, b"")) != entry.content:
         raise Refused(Refusal.WRONG_ID, entry.path)
     return b""
+
+
+def _epoch_of(context: FolderContext, tag: bytes) -> EpochKeys:
+    """Return the keys of the epoch in which something came. It was held when the job was made; if
+    it is one of far too many and was forgotten since, nothing opens."""
+    return context.epochs.keys(tag) or context.epochs.first
 
 
 def _check_room(context: FolderContext, job: jobs.WriteChunks | jobs.LookAtHome, more: int) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from leftzmq.config import Limits
+from leftzmq.content.epochs import Epochs
 from leftzmq.content.keys import FolderKeys
 from leftzmq.disk.apply.restore import TrashListing
 from leftzmq.disk.fs.interface import Root
@@ -28,6 +29,7 @@ from leftzmq.work.unflushed_names import UnflushedNames
 class FolderContext:
     """The context of one folder's jobs.
 
+    epochs:      by the tag that a job names, the keys that seal and open; the loop adds to them
     still_there: None while the share is the one we know, else why it is not (I11)
     watched:     whether a watcher will report a cookie
     mounts:      the folders in the share that are mounts
@@ -40,6 +42,7 @@ class FolderContext:
     id: str
     root: Root
     keys: FolderKeys
+    epochs: Epochs
     index: Path
     device: bytes
     still_there: Callable[[], Stop | None]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.content.cut import Cutter
+from leftzmq.content.keys import EpochKeys
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.scan import scanner
 from leftzmq.disk.scan.walk import TreeWalk
@@ -219,13 +220,22 @@ class JobRunner:
             first.entries,
             job.accepted,
         )
-        sealed = seal(page, context.keys.first, fresh_nonce())
+        sealed = seal(page, _epoch_of(context, job.tag), fresh_nonce())
         return jobs.PageRead(
-            job.folder, job.link, job.life, job.after, first.last, job.upto, job.whole, sealed
+            job.folder,
+            job.link,
+            job.tag,
+            job.life,
+            job.after,
+            first.last,
+            job.upto,
+            job.whole,
+            sealed,
         )
 
     def _read_chunks(self, context: FolderContext, job: jobs.ReadChunks) -> JobDone:
-        return serve_jobs.read_asked(self._reader(context), context.root, context.keys, job)
+        epoch = _epoch_of(context, job.tag)
+        return serve_jobs.read_asked(self._reader(context), context.root, context.keys, epoch, job)
 
     def _check_bytes(self, context: FolderContext, job: jobs.CheckBytes) -> JobDone:
         return serve_jobs.check_bytes(self._reader(context), context.root, context.keys, job)
@@ -251,6 +261,12 @@ class JobRunner:
         )
         coming = jobs.Lacking(*reader.coming(job.path, job.shown, job.silent))
         return jobs.LackingFound(job.folder, job.number, job.masks, lacking, coming)
+
+
+def _epoch_of(context: FolderContext, tag: bytes) -> EpochKeys:
+    """Return the keys to seal with. The epoch was held when the job was made. Of one that was
+    forgotten since nothing may be sealed: what the job makes is not sent (Epochs.may_seal)."""
+    return context.epochs.keys(tag) or context.epochs.first
 
 
 def _walked_nothing(job: jobs.Walk, stop: Stop) -> JobDone:

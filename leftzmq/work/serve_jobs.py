@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Sequence
 
 from leftzmq.content.ids import chunk_id
-from leftzmq.content.keys import FolderKeys
+from leftzmq.content.keys import EpochKeys, FolderKeys
 from leftzmq.content.lists import MAX_DISTINCT, Expansion, Rows, expand
 from leftzmq.content.seal import MAC_BYTES, seal_chunk, seal_list
 from leftzmq.disk.chunk_reader import Asked, read_chunks
@@ -74,7 +74,7 @@ def search_home(reader: Reader, job: jobs.SearchHome) -> jobs.HomeSearched:
 
 
 def read_asked(
-    reader: Reader, root: Root, keys: FolderKeys, job: jobs.ReadChunks
+    reader: Reader, root: Root, keys: FolderKeys, epoch: EpochKeys, job: jobs.ReadChunks
 ) -> jobs.ChunksRead:
     parts: list[tuple[bytes, int]] = []
     boxes: list[bytes] = []
@@ -86,13 +86,13 @@ def read_asked(
             missing.append(id)
         else:
             parts.append((id, len(rows)))
-            boxes.append(seal_list(keys.first, id, rows))
+            boxes.append(seal_list(epoch, id, rows))
     homes = reader.homes(want.content for want in job.wants)
     with LastFolder(root) as near:
         for want in job.wants:
             found, lacking, moved = _read(reader, near, homes.get(want.content), want, keys)
             for id, data in found:
-                boxes.append(seal_chunk(keys.first, id, data))
+                boxes.append(seal_chunk(epoch, id, data))
                 parts.append((id, len(boxes[-1]) - MAC_BYTES))
             missing += lacking
             stale += (jobs.Doubt(path, *ask) for path, ask in moved)
@@ -101,6 +101,7 @@ def read_asked(
         job.folder,
         job.link,
         job.number,
+        job.tag,
         tuple(parts),
         tuple(missing),
         body,

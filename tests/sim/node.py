@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES, Cutter
+from leftzmq.content.epochs import Epochs
 from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys, derive_keys, device_mark
 from leftzmq.content.lists import build, pack_row
@@ -24,7 +25,7 @@ from leftzmq.index.flush import flush
 from leftzmq.index.store import Store
 from leftzmq.runtime.opening import begin_life, forget_unlisted
 from leftzmq.sync import actions
-from leftzmq.sync.facts import Fact, FolderAdded, FolderBegun, RosterArrived
+from leftzmq.sync.facts import EpochKeyArrived, Fact, FolderAdded, FolderBegun, RosterArrived
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey, Link, Way
@@ -35,14 +36,15 @@ from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.sync.peers.roster.exchange import RosterExchange
 from leftzmq.sync.peers.roster.making import Signatory
 from leftzmq.sync.peers.roster.rosters import Rosters
-from leftzmq.transport.decode import RosterSealed, SealedArrived, arrived
+from leftzmq.transport.decode import EpochKeySealed, RosterSealed, SealedArrived, arrived
 from leftzmq.tree.version import Life, make_life
+from leftzmq.wire import epoch_key, roster_part
 from leftzmq.wire import page as pages
-from leftzmq.wire import roster_part
 from leftzmq.wire.codec import Socket, encode
 from leftzmq.wire.folder_rows import Standing, opened
 from leftzmq.wire.messages import (
     Chunks,
+    EpochKey,
     Get,
     Hello,
     IndexPage,
@@ -91,6 +93,7 @@ class Device:
         self.around, self.name = around, name
         self.key = DeviceKey(name.encode().ljust(32, b"-"))
         self.signs: Callable[[bytes], bytes] = _signs_nothing
+        self.secret = b""  # the secret half of its key, where that is one
         self.roster_keeper = RosterKeeper()
         self.keys = derive_keys(SECRET)
         self.events: list[actions.Tell] = []
@@ -126,7 +129,7 @@ class Device:
         self.rosters = Rosters(
             us, self.name, lambda device: "", self.roster_keeper, wall_s, os.urandom
         )
-        self.rosters.add_folder(FOLDER, self.keys.tag)
+        self.rosters.add_folder(FOLDER, self.keys)
         membership = Membership(self.key, self.folders, fresh_nonce, self.rosters.excludes)
         self.agents = Peers(OurSide(self.name, 1, 2), peers, membership)
         self.opened_share: Share | None = None
@@ -142,8 +145,12 @@ class Device:
         )
         self.node = Node(self.folders, self.agents, self.exchange, about)
 
+    @property
+    def epochs(self) -> Epochs:
+        return self.rosters.epochs(self.keys)
+
     def _to_be_opened(self) -> Folder:
-        folder = Folder(FOLDER, self.keys, self.key, Store.empty(), self.agents)
+        folder = Folder(FOLDER, self.keys, self.epochs, self.key, Store.empty(), self.agents)
         folder.stop(Stop(StopCause.OPENING, "it is being opened"))
         return folder
 
@@ -170,7 +177,7 @@ class Device:
         store = Store(self.index_file)
         self.index_opened()
         forget_unlisted(store, self._listed)
-        return Folder(FOLDER, self.keys, self.key, store, self.agents)
+        return Folder(FOLDER, self.keys, self.epochs, self.key, store, self.agents)
 
     def _begin(self, folder: Folder) -> None:
         """A life of it begins. Raises ShareError."""
@@ -244,10 +251,13 @@ class Device:
                 self.around.send(self, link, message, body)
             case actions.SendRoster(link, _, digest, statements):
                 self.send_roster(link, digest, statements)
+            case actions.SendEpochKey(link, _, epoch):
+                self.send_epoch_key(link, epoch)
             case actions.RelistMembers():
                 self.relist()
             case actions.Publish():
-                self.around.publish(self, action)
+                if self.epochs.in_use is not None:
+                    self.around.publish(self, action)
             case actions.TakeOver():
                 self.take_over()
             case actions.Subscribe(device):
@@ -264,6 +274,14 @@ class Device:
             message = RosterPart(self.keys.tag, sealed)
             self.sent.append(message)
             self.around.send(self, link, message, None)
+
+    def send_epoch_key(self, link: Link, epoch: bytes) -> None:
+        secret = self.epochs.secret(epoch)
+        assert secret is not None
+        sealed = epoch_key.seal(secret, self.secret, link.device, fresh_nonce())
+        message = EpochKey(self.keys.tag, epoch, sealed)
+        self.sent.append(message)
+        self.around.send(self, link, message, None)
 
     def relist(self) -> None:
         """The members are others now. Here everybody who is dialed is listed."""
@@ -283,7 +301,9 @@ class Device:
             self.do(output)
 
     def sealed(self, publish: actions.Publish) -> News:
-        return News(self.keys.tag, pages.seal(publish.page, self.keys.first, fresh_nonce()))
+        epoch = self.epochs.in_use
+        assert epoch is not None
+        return News(epoch.tag, pages.seal(publish.page, epoch, fresh_nonce()))
 
 
 def _signs_nothing(message: bytes) -> bytes:
@@ -314,10 +334,13 @@ def arrival(receiver: Device, came: Link, message: Message, body: object) -> Fac
         return refused
     fact = arrived(came, socket, frame, None if body is None else bytes(body))  # type: ignore[call-overload]
     if isinstance(fact, SealedArrived):
-        return receiver.folder.opened(came, fact.sealed, fact.answer)
+        return receiver.folder.opened(came, fact.tag, fact.sealed, fact.answer)
     if isinstance(fact, RosterSealed):
         said = roster_part.open_sealed(fact.sealed, receiver.keys, came.device)
         return RosterArrived(came, FOLDER, said)
+    if isinstance(fact, EpochKeySealed):
+        secret = epoch_key.open_sealed(fact.sealed, fact.epoch, receiver.secret, came.device)
+        return EpochKeyArrived(came, FOLDER, fact.epoch, secret)
     return fact
 
 
@@ -327,9 +350,9 @@ def heads_in(sender: Device, to: DeviceKey, message: Message) -> list[int]:
         rows = (opened(sender.keys, sender.key, to, FOLDER, row) for row in message.folders)
         return [row.head for row in rows if isinstance(row, Standing)]
     if isinstance(message, IndexPage):
-        page = pages.open_sealed(
-            message.sealed, sender.keys.first, device=sender.key, folder=FOLDER
-        )
+        epoch = sender.epochs.keys(message.tag)
+        assert epoch is not None
+        page = pages.open_sealed(message.sealed, epoch, device=sender.key, folder=FOLDER)
         return [page.head]
     return []
 

@@ -23,7 +23,7 @@ from leftzmq.sync import actions
 from leftzmq.sync.facts import DeviceDropped, Fact, LinkClosed, LinkOpened, StrangerRefused
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.peers.peer_state import Peer
-from leftzmq.transport.decode import AdminAsk, RosterSealed, SealedArrived, read
+from leftzmq.transport.decode import AdminAsk, EpochKeySealed, RosterSealed, SealedArrived, read
 from leftzmq.transport.frames import Knocked, RawFrame
 from leftzmq.transport.socket_errors import SocketTrouble
 from leftzmq.wire.codec import Socket
@@ -188,8 +188,8 @@ class Siege(World):
         if isinstance(fact, SealedArrived):
             if fact.tag != device.folder.tag:
                 return None
-            return device.folder.opened(fact.link, fact.sealed, fact.answer)
-        if isinstance(fact, RosterSealed):
+            return device.folder.opened(fact.link, fact.tag, fact.sealed, fact.answer)
+        if isinstance(fact, RosterSealed | EpochKeySealed):
             return None
         assert not isinstance(fact, AdminAsk | Knocked | SocketTrouble)
         return fact

@@ -36,6 +36,7 @@ from leftzmq.sync.download.small_files import SmallFiles
 from leftzmq.sync.download.transfer import Transfer
 from leftzmq.sync.facts import (
     ChunksArrived,
+    EpochBegan,
     FileNotWanted,
     FileWanted,
     HoldersChanged,
@@ -53,8 +54,11 @@ from leftzmq.sync.jobs import (
     StagingOpened,
 )
 from leftzmq.sync.link import DeviceKey, Link
-from leftzmq.wire.messages import Ask, Get, Have, Want
+from leftzmq.wire.messages import Ask, Chunks, Get, Have, Want
 
+STALE_REST_S: Final = 1.0
+"""After a device answered that it seals nothing any more under the tag that we named, and we know
+of no other tag: what it tells about that is on its way, over another socket."""
 SMALL_ROOM_BYTES: Final = 1 << 20
 """Requests for small files may exceed the credit by this much, so they never wait for the bytes of
 a large file."""
@@ -73,6 +77,7 @@ class Downloader:
     ) -> None:
         self._folders = folders
         self._ticked = 0.0
+        self._resting: set[DeviceKey] = set()  # for STALE_REST_S
         self._requests = Requests(bulk_link, number)
         self._availability = Availability(folders, have_link)
         self.small = SmallFiles(folders)
@@ -86,6 +91,8 @@ class Downloader:
 
     def deadline(self, now: float) -> float | None:
         times = [self._requests.silent_at()]
+        if self._resting:
+            times.append(self._ticked + RETRY_S)
         if self.small.waits or self.large.waits:
             times.append(self._ticked + RETRY_S)  # for what the last tick could do nothing about
         told = self._availability.deadline(self.large.all())
@@ -185,10 +192,11 @@ class Downloader:
             return []
         folder = self._folders[pending.folder]
         came = [part.id for part in header.parts]
-        if header.tag != folder.tag or any(
-            id not in pending.left for id in (*came, *header.missing)
-        ):
+        is_stale = header.tag != pending.tag
+        if (is_stale and came) or any(id not in pending.left for id in (*came, *header.missing)):
             return [Drop(device, Refusal.UNASKED, f"chunks for get {header.number}")]
+        if is_stale:
+            return self._ask_in_another_epoch(device, header, pending, now)
         out = self._responses.hand_over(fact, pending)
         self._responses.missing(pending, header.missing, now)
         self._requests.answered(header.number, pending, came, header.missing, now)
@@ -196,6 +204,25 @@ class Downloader:
         if header.missing:
             return out + self.go_on(now)  # another device may have them
         return out + self._go_on_with(device, now)
+
+    def _ask_in_another_epoch(
+        self, device: DeviceKey, header: Chunks, pending: Request, now: float
+    ) -> Outputs:
+        """The device seals nothing any more under the tag that the get named. It may well have what
+        it was asked for."""
+        self._responses.request_again(pending, header.missing)
+        self._requests.answered(header.number, pending, [], header.missing, now)
+        if self._folders[pending.folder].tag == pending.tag:
+            self._requests.rest(device, now + STALE_REST_S)
+            self._resting.add(device)
+        return self.go_on(now)
+
+    def on_epoch_began(self, fact: EpochBegan, now: float) -> Outputs:
+        """Another epoch of a folder is known: those that waited for it can be asked."""
+        for device in self._resting:
+            self._requests.rest(device, now)
+        self._resting.clear()
+        return self.go_on(now)
 
     def on_staging_opened(self, fact: StagingOpened, now: float) -> Outputs:
         return self.large.on_staging_opened(fact, now) + self.go_on(now)
@@ -241,6 +268,7 @@ class Downloader:
 
     def on_time_passed(self, now: float) -> Outputs:
         self._ticked = now
+        self._resting.clear()
         self.small.expire(now)
         for pending in self._requests.silent(now, self._responses.others):
             self._responses.not_sent(pending, pending.left, now + SILENT_S, pending.heard)

@@ -19,8 +19,11 @@ class FolderView(Protocol):
     """What the downloader needs to know of a folder."""
 
     device: DeviceKey  # ours
-    tag: bytes
     store: Store
+
+    @property
+    def tag(self) -> bytes:
+        """Return the tag that our messages name."""
 
     @property
     def members(self) -> Iterable[DeviceKey]:

@@ -38,6 +38,7 @@ class Request:
 
     files: content -> the entries that wait for it
     rows: chunk id -> the row of `transfer`
+    tag: that the get named
     """
 
     device: DeviceKey
@@ -48,6 +49,7 @@ class Request:
     rows: dict[bytes, int] = field(default_factory=dict)
     sent: float = 0.0
     heard: float = 0.0
+    tag: bytes = b""
 
 
 class Requests:
@@ -98,6 +100,7 @@ class Requests:
             return None
         self._number = (self._number + 1) & 0xFFFFFFFF
         pending.sent = pending.heard = now
+        pending.tag = get.tag
         self._pending[pending.device, self._number] = pending
         self.credits[pending.device].asked(sum(pending.left.values()))
         self._waits(pending.device, now)
@@ -124,6 +127,12 @@ class Requests:
             self._waits(pending.device, now)
         if not pending.left:
             self._close((pending.device, number))
+
+    def rest(self, device: DeviceKey, until: float) -> None:
+        """Send the device no get before `until`."""
+        flow = self.credits.get(device)
+        if flow is not None:
+            flow.rests_until = until
 
     def silent(self, now: float, others: Callable[[Request], bool]) -> list[Request]:
         """Give up and return the requests that stayed unanswered too long. others: whether another

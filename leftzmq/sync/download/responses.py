@@ -54,15 +54,17 @@ class Responses:
             start += size
         out: Outputs = []
         if boxes:
-            out += self._small.arrived(pending.folder, pending.device, boxes, fact.body)
+            out += self._small.arrived(
+                pending.folder, pending.device, boxes, pending.tag, fact.body
+            )
         if lists:
-            opens = OpenLists(pending.folder, pending.device, tuple(lists), fact.body)
+            opens = OpenLists(pending.folder, pending.device, tuple(lists), pending.tag, fact.body)
             out.append(Work(opens))
         if pieces and transfer is not None and self._large.is_current(transfer):
             assert transfer.staged is not None
             entry, staged = transfer.entry, transfer.staged
-            device, body = pending.device, fact.body
-            job = WriteChunks(pending.folder, device, entry, staged, tuple(pieces), body)
+            device, tag, body = pending.device, pending.tag, fact.body
+            job = WriteChunks(pending.folder, device, entry, staged, tuple(pieces), tag, body)
             out += self._large.write_arrived(job)
         jobs = [action.job for action in out if isinstance(action, Work)]
         held = [len(job.body) for job in jobs if isinstance(job, WriteChunks | StageSmall)]

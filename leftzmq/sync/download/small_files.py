@@ -91,7 +91,7 @@ class SmallFiles:
             else:
                 jobs.setdefault(folder, []).append(SmallFile(entry, source=home))
         return [
-            self._stage(folder, None, files[at : at + HOME_FILES_A_JOB], b"")
+            self._stage(folder, None, files[at : at + HOME_FILES_A_JOB], b"", b"")
             for folder, files in jobs.items()
             for at in range(0, len(files), HOME_FILES_A_JOB)
         ]
@@ -120,16 +120,22 @@ class SmallFiles:
             yield folder, chosen
 
     def arrived(
-        self, folder: str, device: DeviceKey, boxes: Iterable[SmallFile], body: Buffer
+        self,
+        folder: str,
+        device: DeviceKey,
+        boxes: Iterable[SmallFile],
+        tag: bytes,
+        body: Buffer,
     ) -> Outputs:
-        """The contents of files arrived: stage those that are still wanted."""
+        """The contents of files arrived, sealed in the epoch of this tag: stage those that are
+        still wanted."""
         files = [
             file for file in boxes if self._wanted.get((folder, file.entry.path)) == file.entry
         ]
         later = [file.entry for file in files if self._is_being_made(folder, file.entry.path)]
         self.request_again(folder, later)
         files = [file for file in files if file.entry not in later]
-        return [self._stage(folder, device, files, body)] if files else []
+        return [self._stage(folder, device, files, tag, body)] if files else []
 
     def on_small_staged(self, fact: SmallStaged, now: float) -> Outputs:
         leftings = self._folders[fact.folder].store.leftings
@@ -221,11 +227,16 @@ class SmallFiles:
         return device in self._folders[key[0]].holders(entry)
 
     def _stage(
-        self, folder: str, device: DeviceKey | None, files: list[SmallFile], body: Buffer
+        self,
+        folder: str,
+        device: DeviceKey | None,
+        files: list[SmallFile],
+        tag: bytes,
+        body: Buffer,
     ) -> Work:
         """Return the job, and record its intent first: a `.lefting` that a crash leaves behind is
         then known as ours."""
         leftings = self._folders[folder].store.leftings
         entries = (file.entry for file in files)
         leftings.intend(*((e.path, lefting_path(e.path), bytes(e.content)) for e in entries))
-        return Work(StageSmall(folder, device, tuple(files), body))
+        return Work(StageSmall(folder, device, tuple(files), tag, body))

@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from leftzmq.content.epochs import Epochs
 from leftzmq.disk.apply.outcome import Ending, Outcome
 from leftzmq.disk.scan.sighting import Sight, Sighting
 from leftzmq.index.rows import Row
@@ -19,6 +20,7 @@ from leftzmq.index.schema import CHECKPOINT_BYTES
 from leftzmq.sync.actions import Outputs, Publish, Work, tell_entry
 from leftzmq.sync.exchange.index_server import IndexServer
 from leftzmq.sync.facts import (
+    EpochBegan,
     FoundDeleted,
     FoundDeletedBytes,
     MessageArrived,
@@ -54,7 +56,7 @@ class Announcer:
     def __init__(
         self,
         folder: str,
-        tag: bytes,
+        epochs: Epochs,
         device: DeviceKey,
         index_view: IndexView,
         resolver: Resolver,
@@ -63,10 +65,10 @@ class Announcer:
         locks: PathLocks,
         news_links: Callable[[], tuple[Link, ...]],
     ) -> None:
-        self.folder, self.tag, self._device, self._news_links = folder, tag, device, news_links
+        self.folder, self._device, self._news_links = folder, device, news_links
         self._index_view, self._resolver, self._store = index_view, resolver, index_view.store
         self._locks, self._name_clashes, self._absent_deletes = locks, name_clashes, absent_deletes
-        self._index_server = IndexServer(folder, tag, self._store, lambda: index_view.accepted)
+        self._index_server = IndexServer(folder, epochs, self._store, lambda: index_view.accepted)
         self.flushed = self._store.heads.sequence  # the start itself made it durable
         self._published = self.flushed
         self._flushing = False
@@ -234,6 +236,11 @@ class Announcer:
 
     def on_page_read(self, fact: PageRead, now: float) -> Outputs:
         return self._index_server.on_page_read(fact, now, self.flushed)
+
+    def on_epoch_began(self, fact: EpochBegan, now: float) -> Outputs:
+        """Answer what waited for an epoch, and say where our index stands: while none was in use,
+        our news was not sent."""
+        return [*self._index_server.go_on(self.flushed), self.heartbeat()]
 
     def on_device_lost(self, device: DeviceKey) -> None:
         self._index_server.forget_device(device)

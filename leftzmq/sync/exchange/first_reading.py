@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from leftzmq.content.epochs import Epochs
 from leftzmq.sync.actions import Outputs, Send
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.wire.messages import Reading
@@ -26,12 +27,12 @@ class FirstReading:
 
     def __init__(
         self,
-        tag: bytes,
+        epochs: Epochs,
         read_until: Callable[[], int],
         heard_until: Callable[[DeviceKey], int],
         link_for: Callable[[DeviceKey], Link | None],
     ) -> None:
-        self._tag, self._link_for = tag, link_for
+        self._epochs, self._link_for = epochs, link_for
         self._read_until, self._heard_until = read_until, heard_until
         self._until = 0
         self._told: dict[DeviceKey, None] = {}
@@ -51,7 +52,7 @@ class FirstReading:
         if link is None:
             return []
         self._told[device] = None
-        return [Send(link, Reading(self._tag, 0))]
+        return [Send(link, Reading(self._epochs.tag, 0))]
 
     def on_reading(self, device: DeviceKey, reading: Reading) -> Outputs:
         self._of_others[device] = reading.until
@@ -68,7 +69,7 @@ class FirstReading:
             return []
         told, self._told = list(self._told), {}
         links = [link for device in told if (link := self._link_for(device)) is not None]
-        return [Send(link, Reading(self._tag, self._until)) for link in links]
+        return [Send(link, Reading(self._epochs.tag, self._until)) for link in links]
 
     def _is_over(self) -> bool:
         if not self._until:

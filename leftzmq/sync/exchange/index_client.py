@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from leftzmq.config import Limits
+from leftzmq.content.epochs import Epochs
 from leftzmq.errors import Problem, ProblemKind, Refusal
 from leftzmq.index.heads import NO_LIFE
 from leftzmq.index.rows import ROW_BYTES, row_bytes
@@ -21,12 +22,7 @@ from leftzmq.sync.actions import Drop, Outputs, Send, Tell
 from leftzmq.sync.exchange.index_quota import IndexQuota
 from leftzmq.sync.exchange.index_server import PAGES_AN_ASK
 from leftzmq.sync.exchange.index_waits import IndexWaits
-from leftzmq.sync.facts import (
-    PageArrived,
-    PathsReconsidered,
-    PeerGreeted,
-    PeerRemoved,
-)
+from leftzmq.sync.facts import EpochBegan, PageArrived, PathsReconsidered, PeerGreeted, PeerRemoved
 from leftzmq.sync.jobs import IndexRoomSeen
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.cloned_device import ClonedDevices
@@ -79,13 +75,13 @@ class IndexClient:
     def __init__(
         self,
         folder: str,
-        tag: bytes,
+        epochs: Epochs,
         index_view: IndexView,
         peers: Peers,
         problems: Problems,
         limits: Limits,
     ) -> None:
-        self._folder, self._tag, self._peers = folder, tag, peers
+        self._folder, self._epochs, self._peers = folder, epochs, peers
         self._index_view, self._heads = index_view, index_view.store.heads
         self._running: dict[DeviceKey, Running] = {}
         self._waits, self._problems = IndexWaits(folder, problems), problems
@@ -179,6 +175,14 @@ class IndexClient:
             if device in self.members and not waits:
                 out += self._ask(device, now)
         return [*out, PathsReconsidered(self._folder, ())]
+
+    def on_epoch_began(self, fact: EpochBegan, now: float) -> Outputs:
+        """Ask again for answers that are under way: their pages may have come before the secret
+        that opens them."""
+        out: Outputs = []
+        for device in list(self._running):
+            out += self._ask(device, now)
+        return out
 
     def on_page_arrived(self, fact: PageArrived, now: float) -> Outputs:
         """A page of another device's index arrived: news, or (a part of) an answer."""
@@ -454,4 +458,4 @@ class IndexClient:
             return []  # a PeerLost of this device is about to be handled
         head = self._heads.head_of(device)
         after = 0 if head.life == NO_LIFE else head.head
-        return [Send(link, IndexSince(self._tag, head.life, after))]
+        return [Send(link, IndexSince(self._epochs.tag, head.life, after))]

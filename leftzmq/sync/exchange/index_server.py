@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from leftzmq.content.epochs import Epochs
 from leftzmq.index.store import Store
 from leftzmq.sync.actions import Outputs, Send, Work
 from leftzmq.sync.jobs import PageRead, ReadPage
@@ -26,9 +27,10 @@ them."""
 @dataclass(slots=True)
 class _Answer:
     """An answer that is being read. at: the sequence up to which it was sent. whole: whether it
-    covers the whole index. link: the link of the latest request."""
+    covers the whole index. link, tag: those of the latest request."""
 
     link: Link
+    tag: bytes
     life: Life
     at: int
     whole: bool
@@ -40,13 +42,14 @@ class IndexServer:
     our last durable sequence.
 
     At any time one page is being read for a device, however often and over however many links it
-    asks.
+    asks. A page is sealed in the epoch of its question. If that may not be used any more it is
+    sealed in the one in use, which the asker was told before; while there is none, answers wait.
     """
 
     def __init__(
-        self, folder: str, tag: bytes, store: Store, accepted: Callable[[], Accepted]
+        self, folder: str, epochs: Epochs, store: Store, accepted: Callable[[], Accepted]
     ) -> None:
-        self._folder, self._tag, self._store, self._accepted = folder, tag, store, accepted
+        self._folder, self._epochs, self._store, self._accepted = folder, epochs, store, accepted
         self._answers: dict[DeviceKey, _Answer] = {}
         self._reading: set[DeviceKey] = set()
 
@@ -57,9 +60,9 @@ class IndexServer:
         delta = self._store.heads.answers_from(life, after) and after <= flushed
         if not delta:
             after = 0
-        answer = _Answer(link, self._store.heads.life, after, not delta)
+        answer = _Answer(link, ask.tag, self._store.heads.life, after, not delta)
         self._answers[link.device] = answer
-        return [] if link.device in self._reading else [self._read_page(answer, flushed)]
+        return [] if link.device in self._reading else self._read_page(answer, flushed)
 
     def on_page_read(self, fact: PageRead, now: float, flushed: int) -> Outputs:
         device = fact.link.device
@@ -68,22 +71,36 @@ class IndexServer:
         if answer is None:
             return []
         read = (fact.link, fact.life, fact.after, fact.whole)
-        if (answer.link, answer.life, answer.at, answer.whole) != read:  # asked anew meanwhile
-            return [self._read_page(answer, flushed)]
-        out: Outputs = [Send(fact.link, IndexPage(self._tag, fact.sealed))]
+        is_asked_anew = (answer.link, answer.life, answer.at, answer.whole) != read
+        if is_asked_anew or not self._epochs.may_seal(fact.tag):
+            return self._read_page(answer, flushed)
+        out: Outputs = [Send(fact.link, IndexPage(fact.tag, fact.sealed))]
         answer.pages_left -= 1
         answer.at = fact.last
         if fact.last >= fact.upto or answer.pages_left == 0:
             del self._answers[device]
         else:
-            out.append(self._read_page(answer, flushed))
+            out += self._read_page(answer, flushed)
+        return out
+
+    def go_on(self, flushed: int) -> Outputs:
+        """Another epoch is in use: answer those that waited for it."""
+        out: Outputs = []
+        for device, answer in self._answers.items():
+            if device not in self._reading:
+                out += self._read_page(answer, flushed)
         return out
 
     def forget_device(self, device: DeviceKey) -> None:
         self._answers.pop(device, None)
 
-    def _read_page(self, answer: _Answer, flushed: int) -> Work:
+    def _read_page(self, answer: _Answer, flushed: int) -> Outputs:
+        tag = answer.tag
+        if not self._epochs.may_seal(tag):
+            if self._epochs.in_use is None:
+                return []
+            tag = self._epochs.in_use.tag
         self._reading.add(answer.link.device)
-        life, at, whole = answer.life, answer.at, answer.whole
+        link, life, at, whole = answer.link, answer.life, answer.at, answer.whole
         accepted = self._accepted().upto(life, flushed)
-        return Work(ReadPage(self._folder, answer.link, life, at, flushed, whole, accepted))
+        return [Work(ReadPage(self._folder, link, tag, life, at, flushed, whole, accepted))]

@@ -16,6 +16,8 @@ from leftzmq.sync.facts import (
     ChunksArrived,
     DeviceDropped,
     DialFailed,
+    EpochBegan,
+    EpochKeyArrived,
     FolderNamedOtherwise,
     LinkClosed,
     LinkOpened,
@@ -44,7 +46,7 @@ from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.peers.roster.exchange import RosterExchange
 from leftzmq.sync.routes.table import Routes
 from leftzmq.sync.upload.listener import Listener
-from leftzmq.wire.messages import Get, Have, IndexSince, Reading
+from leftzmq.wire.messages import EpochWanted, Get, Have, IndexSince, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class DeviceRoutes:
         to_linked(MessageArrived, self._on_message_arrived)
         to_linked(ChunksArrived, self.downloader.on_chunks_arrived)
         to_linked(RosterArrived, self.rosters.on_roster_arrived)
+        to_linked(EpochKeyArrived, self.rosters.on_epoch_key_arrived)
+        to(EpochBegan, self._on_epoch_began)
         to(RosterGrew, self.rosters.on_roster_grew)
         to(OurAddressesFound, self.rosters.on_our_addresses_found)
         routes.to_folder(ModesChanged, lambda folder: folder.on_modes_changed)
@@ -90,7 +94,9 @@ class DeviceRoutes:
         device = fact.link.device
         match fact.message:
             case Get() as get:
-                return self.listener.on_get(fact.link, get)
+                id = self.folder_of(device, get.tag)
+                mended = self.rosters.mended(id, get.tag, device, None, now) if id else []
+                return [*mended, *self.listener.on_get(fact.link, get)]
             case IndexSince() as ask:
                 if not_greeted := self.peers.overheard(fact.link, now):
                     return not_greeted
@@ -98,7 +104,10 @@ class DeviceRoutes:
                 if id is None:
                     return []
                 asked = partial(self.folders[id].announcer.on_index_since, fact, now)
-                return self.folders[id].within(asked)
+                mended = self.rosters.mended(id, ask.tag, device, fact.link, now)
+                return [*mended, *self.folders[id].within(asked)]
+            case EpochWanted() as wanted:
+                return self.rosters.on_epoch_wanted(device, wanted)
             case Have() as have:
                 id = self.folder_of(device, have.tag)
                 return self.downloader.on_have(device, id, have, now) if id else []
@@ -121,6 +130,15 @@ class DeviceRoutes:
     def _on_member_excluded(self, fact: MemberExcluded, now: float) -> Outputs:
         self.listener.on_member_excluded(fact.device, fact.folder)
         return self.peers.on_member_excluded(fact, now)
+
+    def _on_epoch_began(self, fact: EpochBegan, now: float) -> Outputs:
+        out = self.listener.on_epoch_began(fact, now)
+        folder = self.folders[fact.folder]
+        if folder.stopped is None:
+            out += folder.within(partial(folder.announcer.on_epoch_began, fact, now))
+            out += folder.within(partial(folder.index_client.on_epoch_began, fact, now))
+        self.heartbeat.on_epoch_began(fact, now)
+        return out + self.downloader.on_epoch_began(fact, now)
 
     def _on_peer_greeted(self, fact: PeerGreeted, now: float) -> Outputs:
         out = self.rosters.on_peer_greeted(fact, now)

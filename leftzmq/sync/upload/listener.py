@@ -7,15 +7,16 @@ reading job finds them in the index) or how they are sealed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from leftzmq.content.epochs import Epochs
 from leftzmq.content.lists import MAX_LIST_BYTES
 from leftzmq.content.seal import MAC_BYTES
 from leftzmq.errors import Refusal
 from leftzmq.sync.actions import Drop, Outputs, Send, Work
-from leftzmq.sync.facts import BytesDoubted, RescanWanted
+from leftzmq.sync.facts import BytesDoubted, EpochBegan, RescanWanted
 from leftzmq.sync.jobs import ChunksRead, Lane, ReadChunks, lane_of
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.wire.messages import Ask, Chunks, Get, Part, Want
@@ -26,6 +27,10 @@ MAX_ASKS: Final = 16 << 10
 """Lists and chunks that a device may have requested and not received. Those of no bytes count,
 too."""
 READ_BYTES: Final = 1 << 20
+MAX_EARLY_GETS: Final = 12
+MAX_EARLY_ASKS: Final = 4096
+"""Gets of one device, and chunks in them, under a tag that is not known yet: the secret of a new
+epoch comes over another socket than the first get that names it."""
 READS_AT_ONCE: Final = 4
 """Running jobs of one device in each lane. The others get their turn in between, however much one
 device requests."""
@@ -37,6 +42,7 @@ class Asker:
 
     owed: bytes requested and not answered; asks: the number of those lists and chunks
     reading: running jobs; queue: jobs that wait; both for each lane
+    early: gets under a tag that is not known yet
     """
 
     owed: int = 0
@@ -45,28 +51,43 @@ class Asker:
     queue: dict[Lane, deque[ReadChunks]] = field(
         default_factory=lambda: {lane: deque() for lane in Lane}
     )
+    early: list[tuple[Link, Get]] = field(default_factory=list)
 
 
 class Listener:
-    """One per agent. folder_of: returns the folder of a tag, if that device shares it with us.
-    tag_of: returns the tag of a folder. excludes: whether a device was removed from a folder."""
+    """One per agent.
+
+    folder_of: returns the folder of a tag, if that device shares it with us
+    may_come: whether a tag that nobody knows may be that of an epoch that this device is about to
+        tell us
+    epochs_of: returns the epochs of a folder
+    excludes: whether a device was removed from a folder
+    """
 
     def __init__(
         self,
         folder_of: Callable[[DeviceKey, bytes], str | None],
-        tag_of: Callable[[str], bytes],
+        may_come: Callable[[DeviceKey, bytes], bool],
+        epochs_of: Callable[[str], Epochs],
         sent: Callable[[str, int], None],
         excludes: Callable[[str, DeviceKey], bool],
     ) -> None:
-        self._folder_of, self._tag_of, self._sent = folder_of, tag_of, sent
-        self._excludes = excludes
+        self._folder_of, self._may_come, self._sent = folder_of, may_come, sent
+        self._epochs_of, self._excludes = epochs_of, excludes
         self._askers: dict[DeviceKey, Asker] = {}
 
     def on_get(self, link: Link, get: Get) -> Outputs:
         device = link.device
         folder = self._folder_of(device, get.tag)
         if folder is None:
-            return []  # the folder is stopped, or not shared with this device: no response
+            # The folder is stopped, or not shared with this device: no response.
+            if self._may_come(device, get.tag):
+                _keep_early(self._askers.setdefault(device, Asker()), link, get)
+            return []
+        epochs = self._epochs_of(folder)
+        if not epochs.may_seal(get.tag):
+            wants = (ask.id for want in get.wants for ask in want.asks)
+            return [_stale(link, get.number, epochs, (*get.lists, *wants))]
         asker = self._askers.setdefault(device, Asker())
         size = len(get.lists) * MAX_LIST_BYTES
         size += sum(ask.length for want in get.wants for ask in want.asks)
@@ -84,13 +105,19 @@ class Listener:
         return self._go_on(asker)
 
     def on_chunks_read(self, fact: ChunksRead, now: float) -> Outputs:
-        """Send what a job read, unless the device was removed meanwhile. Files that the job found
-        changed are scanned again."""
+        """Send what a job read, unless a device was removed meanwhile: this one, or another one
+        that has the secret of this epoch. Files that the job found changed are scanned again."""
         out: Outputs = []
-        if not self._excludes(fact.folder, fact.link.device):
+        epochs = self._epochs_of(fact.folder)
+        if self._excludes(fact.folder, fact.link.device):
+            pass
+        elif not epochs.may_seal(fact.tag):
+            ids = (*(id for id, _ in fact.parts), *fact.missing)
+            out.append(_stale(fact.link, fact.number, epochs, ids))
+        else:
             header = Chunks(
                 fact.number,
-                self._tag_of(fact.folder),
+                fact.tag,
                 [Part(id, length) for id, length in fact.parts],
                 list(fact.missing),
             )
@@ -118,6 +145,17 @@ class Listener:
         asker.reading[lane] = max(0, asker.reading[lane] - 1)
         return self._go_on(asker)
 
+    def on_epoch_began(self, fact: EpochBegan, now: float) -> Outputs:
+        """Another epoch can be opened: answer gets that came before its secret, and say of those
+        under a tag that may not be used any more that they are to be sent again."""
+        out: Outputs = []
+        for asker in self._askers.values():
+            early, asker.early = asker.early, []
+            for link, get in early:
+                out += self.on_get(link, get)
+            out += self._go_on(asker)
+        return out
+
     def on_folder_stopped(self, folder: str) -> None:
         """Drop the waiting jobs of this folder. The devices send their gets again, or ask
         elsewhere."""
@@ -140,9 +178,30 @@ class Listener:
         out: Outputs = []
         for lane, queue in asker.queue.items():
             while queue and asker.reading[lane] < READS_AT_ONCE:
-                asker.reading[lane] += 1
-                out.append(Work(queue.popleft()))
+                job = queue.popleft()
+                epochs = self._epochs_of(job.folder)
+                if epochs.may_seal(job.tag):
+                    asker.reading[lane] += 1
+                    out.append(Work(job))
+                else:
+                    _let_go(asker, job)
+                    wants = (ask.id for want in job.wants for ask in want.asks)
+                    out.append(_stale(job.link, job.number, epochs, (*job.lists, *wants)))
         return out
+
+
+def _stale(link: Link, number: int, epochs: Epochs, ids: Iterable[bytes]) -> Send:
+    """Return the answer to (a part of) a get under a tag with which nothing is sealed any more: it
+    names another tag, and the asker asks again when it has that epoch."""
+    return Send(link, Chunks(number, epochs.stale_tag, [], list(ids)), b"")
+
+
+def _keep_early(asker: Asker, link: Link, get: Get) -> None:
+    asks = len(get.lists) + sum(len(want.asks) for want in get.wants)
+    for _, early in asker.early:
+        asks += len(early.lists) + sum(len(want.asks) for want in early.wants)
+    if len(asker.early) < MAX_EARLY_GETS and asks <= MAX_EARLY_ASKS:
+        asker.early.append((link, get))
 
 
 def _drop_jobs(asker: Asker, folder: str) -> None:
@@ -159,14 +218,15 @@ def _let_go(asker: Asker, job: ReadChunks) -> None:
 
 def _jobs(folder: str, link: Link, get: Get) -> list[ReadChunks]:
     """Split a get into reading jobs of at most READ_BYTES: each becomes one frame."""
-    jobs = [ReadChunks(folder, link, get.number, (id,), (), MAX_LIST_BYTES) for id in get.lists]
+    number, tag = get.number, get.tag
+    jobs = [ReadChunks(folder, link, number, tag, (id,), (), MAX_LIST_BYTES) for id in get.lists]
     wants: list[Want] = []
     size = 0
 
     def close() -> None:
         nonlocal wants, size
         if wants:
-            jobs.append(ReadChunks(folder, link, get.number, (), tuple(wants), size))
+            jobs.append(ReadChunks(folder, link, number, tag, (), tuple(wants), size))
         wants, size = [], 0
 
     for want in get.wants:

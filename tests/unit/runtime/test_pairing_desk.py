@@ -122,7 +122,7 @@ class World:
     def _take_up_rosters(self) -> None:
         for folder in self.config.folders:
             if folder.id not in self.rosters.folders:
-                self.rosters.add_folder(folder.id, derive_keys(read_secret(folder.secret)).tag)
+                self.rosters.add_folder(folder.id, derive_keys(read_secret(folder.secret)))
 
     def check_learnt(self, learnt: Learnt) -> None:
         if self.broken is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from leftzmq.content.epochs import Epochs
 from leftzmq.content.keys import derive_keys
 from leftzmq.disk.apply.outcome import Ending
 from leftzmq.disk.scan.mounts import Mounts
@@ -24,6 +25,7 @@ from tests.sim.fs import Calls, SimRoot
 from tests.sim.hands import Hands
 from tests.sim.node import FOLDER, SECRET
 
+KEYS = derive_keys(SECRET)
 GONE = Problem(FOLDER, "plain", ProblemKind.MOUNT_GONE, "plain/f")
 
 
@@ -48,7 +50,8 @@ class Scene:
         self.context = FolderContext(
             FOLDER,
             SimRoot(Calls(self.disk)),
-            derive_keys(SECRET),
+            KEYS,
+            Epochs(KEYS.first),
             store.file,
             b"A",
             lambda: None,

@@ -1,8 +1,12 @@
-"""Rosters on the wire: what this device says of a folder's members to the others, and hears.
+"""Rosters on the wire: what this device says of a folder's members to the others, and hears; and
+how the secrets of epochs get from one member to the next.
 
 Knows links, who was told what, and what follows when somebody comes or is removed. Must not know
-which statements count (`roster` beside it does), how they are kept (`rosters`) or sealed, or who
-may connect: the host lists the members and dials them.
+which statements count (`roster` beside it does), how they and secrets are kept (`rosters`) or
+sealed, or who may connect: the host lists the members and dials them.
+
+The secret of an epoch goes to live members alone, and after all statements, over the same link: so
+whoever has it knows the removals for which it was made.
 
 docs/protocol.md ("Conversations") is the authority.
 """
@@ -10,12 +14,23 @@ docs/protocol.md ("Conversations") is the authority.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from leftzmq.content.key_text import read_key
 from leftzmq.errors import LeftError, Refusal
-from leftzmq.sync.actions import Drop, Outputs, RelistMembers, SendRoster, Tell
+from leftzmq.sync.actions import (
+    Drop,
+    Outputs,
+    RelistMembers,
+    Send,
+    SendEpochKey,
+    SendRoster,
+    Tell,
+)
 from leftzmq.sync.facts import (
+    EpochBegan,
+    EpochKeyArrived,
     FolderAdded,
     FolderStopped,
     MemberExcluded,
@@ -25,18 +40,43 @@ from leftzmq.sync.facts import (
     RosterArrived,
     RosterGrew,
 )
-from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.peers.roster.making import Newcomer, may_write
 from leftzmq.sync.peers.roster.rosters import FolderMember, FolderRoster, Rosters
 from leftzmq.wire.local import EventKind
-from leftzmq.wire.messages import Capability
-from leftzmq.wire.statements import MAX_MEMBER_NAME_CHARS, Admission, Removal, Signed
+from leftzmq.wire.messages import Capability, EpochWanted
+from leftzmq.wire.roster_part import may_go_on
+from leftzmq.wire.statements import (
+    MAX_MEMBER_NAME_CHARS,
+    Admission,
+    EpochStatement,
+    Removal,
+    Signed,
+)
 
 CUT_AFTER_S: Final = 0.5
 """A removed device hears of it before its connections end: by then it is on its way."""
 OFFER_AGAIN_S: Final = 61.0
 """After statements that came too fast: what one link may bring is counted by the minute."""
+MADE_AFTER_S: Final = 3.0
+"""Without an epoch to use, a member that may write makes one when none comes for so long: what
+follows a removal is on its way, or is withheld."""
+TOLD_AFTER_S: Final = 10.0
+ASKED_AGAIN_S: Final = 60.0
+MENDED_AGAIN_S: Final = 10.0
+MAX_ASKED: Final = 8
+"""Epochs that one device is asked for at once."""
+
+
+@dataclass(slots=True)
+class _LackOfEpoch:
+    """No epoch of a folder may be used here. Each time in monotonic seconds; told: the user was."""
+
+    make_at: float
+    tell_at: float
+    ask_at: float
+    told: bool = False
 
 
 class RosterExchange:
@@ -62,6 +102,12 @@ class RosterExchange:
         self._put_out = {id for id in rosters.folders if rosters.put_out(id) is not None}
         self._offer_again_at: float | None = None
         self._readers: dict[str, frozenset[DeviceKey]] = {}  # by folder, as they were told last
+        self._waits: dict[str, _LackOfEpoch] = {}  # by folder
+        self._ask_at: dict[str, float] = {}  # by folder: for secrets that others may have
+        # By device and folder, since its last greeting: epochs that it was asked for, and when it
+        # was told the whole roster because it named an old epoch.
+        self._asked: dict[tuple[DeviceKey, str], set[bytes]] = {}
+        self._mended: dict[tuple[DeviceKey, str], float] = {}
 
     # -- questions ---------------------------------------------------------------------------------
 
@@ -91,8 +137,17 @@ class RosterExchange:
     def deadline(self) -> float | None:
         """Return when `on_time_passed` has something to do (monotonic seconds)."""
         times = [*self._leaving.values()]
+        times += [0.0 for folder in self._rosters.folders.values() if folder.switched]
+        for wait in self._waits.values():
+            times += [wait.make_at, wait.ask_at]
+            times += [] if wait.told else [wait.tell_at]
+        times += self._ask_at.values()
         times += [] if self._offer_again_at is None else [self._offer_again_at]
         return min(times, default=None)
+
+    def has_roster(self, id: str) -> bool:
+        folder = self._rosters.folders.get(id)
+        return folder is not None and bool(folder.roster.pins)
 
     # -- facts -------------------------------------------------------------------------------------
 
@@ -106,6 +161,9 @@ class RosterExchange:
         for it."""
         device = fact.link.device
         out: Outputs = []
+        for noted in (self._asked, self._mended):
+            for key in [key for key in noted if key[0] == device]:
+                del noted[key]
         for folder in self._shared_with(device):
             if folder.roster.pins:
                 if self._vouch(folder):
@@ -122,8 +180,9 @@ class RosterExchange:
         if not folder.roster.pins:
             return self._begin(folder, device, now)
         if not fact.said.statements:
-            differs = fact.said.digest != folder.roster.digest()
-            return self._told(folder, device, folder.roster.after()) if differs else []
+            if fact.said.digest != folder.roster.digest():
+                return self._told_all(folder, device)
+            return self._wanted(folder, device)
         # Who hears the roster for the first time is told all of it at once.
         is_new_here = self._rosters.me.device not in folder.roster.live()
         try:
@@ -133,13 +192,63 @@ class RosterExchange:
         except LeftError as error:
             return [_problem(folder.id, f"the word of {self._peers.name(device)} is lost: {error}")]
         out = self._pinned(folder, new)
-        out += self._spread(folder, new, device, now) if new else []
+        if new:
+            # The epoch of a removal may come in the next part, or over another link: the removed
+            # device itself is told the removal alone, and passes it on.
+            is_part = may_go_on(fact.said) or refused is not None
+            if not is_part and not self.excludes(folder.id, device):
+                out += self._renewed(folder)
+            out += self._spread(folder, new, device, now)
+            self._note_lacking(folder, now)
         match refused:
             case (Refusal.TOO_FAST, _):
                 self._offer_again_at = now + OFFER_AGAIN_S
             case (Refusal.NOT_SIGNED | Refusal.NOT_ITS_RIGHT as refusal, detail):
                 out.append(Drop(device, refusal, detail))
         return out
+
+    def on_epoch_key_arrived(self, fact: EpochKeyArrived, now: float) -> Outputs:
+        """A member sends the secret of an epoch: keep it, use it if it is the one to be used, and
+        pass it on then."""
+        device, folder = fact.link.device, self._rosters.folders.get(fact.folder)
+        if folder is None or folder not in self._shared_with(device):
+            return []
+        roster, epochs = folder.roster, folder.epochs
+        is_told = device in roster.live() and roster.knows_epoch(fact.epoch)
+        if not is_told or epochs.keys(fact.epoch) is not None:
+            return []
+        try:
+            self._rosters.hold(folder.id, fact.secret)
+        except LeftError as error:
+            text = f"the new secret from {self._peers.name(device)} is lost: {error}"
+            return [_problem(folder.id, text)]
+        self._note_lacking(folder, now)
+        return self._switched(folder, device, now) or [EpochBegan(folder.id)]
+
+    def on_epoch_wanted(self, device: DeviceKey, wanted: EpochWanted) -> Outputs:
+        """A device asks for the secret of an epoch: send it, if it is a member."""
+        for folder in self._shared_with(device):
+            if folder.tag == wanted.tag and folder.epochs.may_seal(wanted.epoch):
+                return self._key(folder, device, wanted.epoch)
+        return []
+
+    def mended(
+        self, id: str, tag: bytes, device: DeviceKey, link: Link | None, now: float
+    ) -> Outputs:
+        """A device names an epoch that may not be used any more: tell it all that it lacks, every
+        10 s at most.
+
+        link: over which the answer to its question goes; None: over control, whichever link
+        """
+        folder = self._rosters.folders.get(id)
+        if folder is None or folder.epochs.in_use is None or folder.epochs.may_seal(tag):
+            return []
+        told_at = self._mended.get((device, id))
+        is_soon = told_at is not None and now < told_at + MENDED_AGAIN_S
+        if is_soon or folder not in self._shared_with(device):
+            return []
+        self._mended[device, id] = now
+        return self._told_all(folder, device, link)
 
     def on_our_addresses_found(self, fact: OurAddressesFound, now: float) -> Outputs:
         """Where others can reach this device is another value now."""
@@ -152,6 +261,13 @@ class RosterExchange:
 
     def on_time_passed(self, now: float) -> Outputs:
         out: Outputs = []
+        for folder in list(self._rosters.folders.values()):
+            out += self._switched(folder, None, now)
+            out += self._waited(folder, now)
+            if now >= self._ask_at.get(folder.id, now + 1.0):
+                del self._ask_at[folder.id]
+                out += self._asked_again(folder)
+                self._note_lacking(folder, now)
         due = [device for device, at in self._leaving.items() if now >= at]
         for device in due:
             del self._leaving[device]
@@ -215,14 +331,25 @@ class RosterExchange:
         self._told_self(folder)
         self._vouch(folder)
         said, folder.untold = folder.untold, []
-        for device in self._peers.connected():
-            if folder in self._proved_by(device):
-                out += self._told(folder, device, [*(heard if device != came_from else []), *said])
         removed = {
             DeviceKey(each.statement.device): None
             for each in (*heard, *said)
             if isinstance(each.statement, Removal)
         }
+        has_epoch = any(isinstance(each.statement, EpochStatement) for each in (*heard, *said))
+        for device in self._peers.connected():
+            if folder not in self._proved_by(device):
+                continue
+            told = [*(heard if device != came_from else []), *said]
+            if self.excludes(folder.id, device):
+                told = [each for each in told if not isinstance(each.statement, EpochStatement)]
+                out += self._told(folder, device, told) if device in removed else []
+                continue
+            out += self._told(folder, device, told)
+            # Also to the one that made this epoch: it does not have the one in use, perhaps.
+            if has_epoch and not folder.switched:  # else all are sent it below
+                out += self._key_in_use(folder, device)
+        out += self._switched(folder, None, now)
         for device in removed:
             if device != self._rosters.me.device and self.excludes(folder.id, device):
                 out += self._excluded(folder, device, now)
@@ -234,6 +361,110 @@ class RosterExchange:
         by = self._rosters.remover(folder.id, device)
         text = f"{self._peers.name(device)} was removed from the folder by {by}"
         return [_problem(folder.id, text), MemberExcluded(folder.id, device)]
+
+    # -- epochs ------------------------------------------------------------------------------------
+
+    def _renewed(self, folder: FolderRoster, waited: bool = False) -> Outputs:
+        """Make an epoch if there is none, and this device may write: it is told with the next
+        words. waited: also if there is one whose secret nobody sends."""
+        try:
+            self._rosters.renew(folder.id, waited)
+        except LeftError as error:
+            return [_problem(folder.id, f"the folder gets no new secret: {error}")]
+        return []
+
+    def _switched(self, folder: FolderRoster, told_by: DeviceKey | None, now: float) -> Outputs:
+        """If another epoch is in use since the last time: pass its secret on, after all statements;
+        and let everything go on that waited for it. told_by: who sent that secret."""
+        if not folder.switched:
+            return []
+        folder.switched = False
+        if folder.epochs.in_use is None:
+            if folder.id not in self._waits:
+                self._waits[folder.id] = _LackOfEpoch(
+                    now + MADE_AFTER_S, now + TOLD_AFTER_S, now + TOLD_AFTER_S
+                )
+            return []
+        out: Outputs = []
+        for device in self._peers.connected():
+            if device != told_by and folder in self._shared_with(device):
+                out += self._key_in_use(folder, device)
+        wait = self._waits.pop(folder.id, None)
+        if wait is not None and wait.told:
+            out.append(_problem(folder.id, "it has a new secret, and goes on"))
+        return [*out, EpochBegan(folder.id)]
+
+    def _waited(self, folder: FolderRoster, now: float) -> Outputs:
+        """No epoch of the folder may be used here, and some time has passed."""
+        wait = self._waits.get(folder.id)
+        if wait is None:
+            return []
+        out: Outputs = []
+        if now >= wait.make_at:
+            wait.make_at = now + ASKED_AGAIN_S
+            out += self._renewed(folder, waited=True)
+            if folder.untold:
+                return [*out, *self._spread(folder, [], None, now)]
+        if now >= wait.tell_at and not wait.told:
+            wait.told = True
+            makers = " or ".join(self._rosters.makers(folder.id)) or "a member that may write"
+            text = f"it waits for the new secret of the folder from {makers}: nothing of it is sent"
+            out.append(_problem(folder.id, text))
+        if now >= wait.ask_at:
+            wait.ask_at = now + ASKED_AGAIN_S
+            out += self._asked_again(folder)
+        return out
+
+    def _note_lacking(self, folder: FolderRoster, now: float) -> None:
+        """If a member made an epoch whose secret did not come, ask for it after a while."""
+        if not self._rosters.lacking(folder.id):
+            self._ask_at.pop(folder.id, None)
+        else:
+            self._ask_at.setdefault(folder.id, now + ASKED_AGAIN_S)
+
+    def _asked_again(self, folder: FolderRoster) -> Outputs:
+        out: Outputs = []
+        for device in self._peers.connected():
+            if folder in self._shared_with(device):
+                self._asked.pop((device, folder.id), None)
+                out += self._told(folder, device, None)
+                out += self._wanted(folder, device)
+        return out
+
+    def _wanted(self, folder: FolderRoster, device: DeviceKey) -> Outputs:
+        """Ask a device for the secrets of clean epochs that we lack, once a greeting for each."""
+        link = self._link(device)
+        if link is None:
+            return []
+        asked = self._asked.setdefault((device, folder.id), set())
+        new = [tag for tag in self._rosters.lacking(folder.id)[:MAX_ASKED] if tag not in asked]
+        asked.update(new)
+        return [Send(link, EpochWanted(folder.tag, tag)) for tag in new]
+
+    def _told_all(
+        self, folder: FolderRoster, device: DeviceKey, over: Link | None = None
+    ) -> Outputs:
+        """Send a device all statements, and then the secret of the epoch in use."""
+        out = self._told(folder, device, folder.roster.after(), over)
+        return [*out, *self._key_in_use(folder, device, over)]
+
+    def _key_in_use(
+        self, folder: FolderRoster, device: DeviceKey, over: Link | None = None
+    ) -> Outputs:
+        used = folder.epochs.in_use
+        return [] if used is None else self._key(folder, device, used.tag, over)
+
+    def _key(
+        self, folder: FolderRoster, device: DeviceKey, epoch: bytes, over: Link | None = None
+    ) -> Outputs:
+        """Send a member the secret of an epoch; that of the first one every member has."""
+        link = self._link(device, over)
+        is_held = folder.epochs.secret(epoch) is not None
+        if link is None or not is_held or device not in folder.roster.live():
+            return []
+        return [SendEpochKey(link, folder.id, epoch)]
+
+    # -- what is said ------------------------------------------------------------------------------
 
     def _vouch(self, folder: FolderRoster) -> bool:
         """Let in who is connected, holds the secret, and was written or let in by a person here, if
@@ -268,14 +499,24 @@ class RosterExchange:
         return len(folder.untold) > before
 
     def _told(
-        self, folder: FolderRoster, device: DeviceKey, statements: Iterable[Signed] | None
+        self,
+        folder: FolderRoster,
+        device: DeviceKey,
+        statements: Iterable[Signed] | None,
+        over: Link | None = None,
     ) -> Outputs:
-        """Send a device statements; None: only the digest of all."""
-        link = self._peers.link_for(Capability.ROSTER, device)
+        """Send a device statements; None: only the digest of all. over: the link; None: any."""
+        link = self._link(device, over)
         said = None if statements is None else tuple(statements)
         if link is None or said == ():
             return []
         return [SendRoster(link, folder.id, folder.roster.digest(), said)]
+
+    def _link(self, device: DeviceKey, over: Link | None = None) -> Link | None:
+        """Return the link over which to tell a device something of a roster; None: it does not
+        understand that, or there is none. over: the one that it is to be, if it may be any."""
+        link = self._peers.link_for(Capability.ROSTER, device)
+        return link if link is None or over is None else over
 
     def _shared_with(self, device: DeviceKey) -> list[FolderRoster]:
         """Return the folders whose secret a device proved, and which it may have."""

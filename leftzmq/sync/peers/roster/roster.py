@@ -334,6 +334,20 @@ class Roster:
             return True
         return any(self._is_clean(id) for id in self._epochs.get(tag, ()))
 
+    def clean_epochs(self) -> list[bytes]:
+        """Return the tags of all clean epochs, also of those whose secret we do not hold; the
+        highest first."""
+        return sorted((tag for tag in self._epochs if self.clean(tag)), reverse=True)
+
+    def knows_epoch(self, tag: bytes) -> bool:
+        """Return whether a member said that there is such an epoch."""
+        return bool(self._epochs.get(tag))
+
+    def makers(self, tag: bytes) -> list[DeviceKey]:
+        """Return the devices that made an epoch, if it is clean: normally one."""
+        ids = [id for id in self._epochs.get(tag, ()) if self._is_clean(id)]
+        return [DeviceKey(self._signer_of(self._signed[id].statement).device) for id in ids]
+
     def _is_clean(self, id: StatementId) -> bool:
         epoch = self._signed[id].statement
         assert isinstance(epoch, EpochStatement)

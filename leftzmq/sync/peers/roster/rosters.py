@@ -1,8 +1,9 @@
-"""The rosters of all folders of this device: kept, asked who is in, and added to by its user.
+"""The rosters of all folders of this device: kept, asked who is in, and added to by its user; and
+the epochs of these folders.
 
-Knows the write order: a statement is durable before anybody hears it, or it is in no roster. Must
-not know links, nor who is told (`exchange` beside it does); which statements count is decided by
-`roster`.
+Knows the write order: a statement is durable before anybody hears it, or it is in no roster. The
+secret of an epoch is durable before it is used or told, and before its statement. Must not know
+links, nor who is told (`exchange` beside it does); which statements count is decided by `roster`.
 
 A folder has a roster from its first invitation on, or when a device that shares it has one. Until
 then its members are those that hold its secret, and nobody is excluded.
@@ -10,12 +11,15 @@ then its members are those that hold its secret, and nobody is excluded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from leftzmq.content.epochs import Epochs
 from leftzmq.content.ids import StatementId
 from leftzmq.content.key_text import key_beginning
+from leftzmq.content.keys import SECRET_BYTES, FolderKeys
 from leftzmq.errors import LeftError, Refusal, RosterError, Stop, StopCause
 from leftzmq.pairing.roster_store import Kept, KeptRoster
 from leftzmq.sync.link import DeviceKey
@@ -42,6 +46,9 @@ class KeepsRosters(Protocol):
     ) -> tuple[int, ...]:
         """Keep these, and return the number of each. All of it is durable then."""
 
+    def keep_epoch(self, folder: bytes, secret: bytes, forgotten: Collection[bytes] = ()) -> None:
+        """Keep the secret of an epoch, and forget these. It is durable then."""
+
     def retain(self, folder: bytes, slots: Collection[bytes]) -> None:
         """Forget all other statements of the folder."""
 
@@ -62,15 +69,18 @@ class FolderMember:
 
 @dataclass(slots=True)
 class FolderRoster:
-    """numbers: of the removals, by the order in which they came here. untold: what this device
-    said and nobody has heard yet."""
+    """tag: the identity tag. numbers: of the removals, by the order in which they came here.
+    untold: what this device said and nobody has heard yet. switched: another epoch is in use, and
+    nobody has acted on it yet."""
 
     id: str
     tag: bytes
     roster: Roster
+    epochs: Epochs
     numbers: dict[StatementId, int] = field(default_factory=dict)
     last_number: int = 0
     untold: list[Signed] = field(default_factory=list)
+    switched: bool = False
 
 
 class Rosters:
@@ -94,11 +104,19 @@ class Rosters:
         self._label = label
         self._wall_s, self._random = wall_s, random
         self.folders: dict[str, FolderRoster] = {}
+        self._epochs: dict[bytes, Epochs] = {}  # by identity tag
 
-    def add_folder(self, id: str, tag: bytes) -> None:
-        """Take up what is kept of a folder. tag: its identity tag. Raises LeftError."""
-        folder = self.folders[id] = FolderRoster(id, tag, Roster(tag))
+    def epochs(self, keys: FolderKeys) -> Epochs:
+        """Return the epochs of a folder; the first one alone, until `add_folder`. Any thread may
+        ask."""
+        return self._epochs.setdefault(keys.tag, Epochs(keys.first))
+
+    def add_folder(self, id: str, keys: FolderKeys) -> None:
+        """Take up what is kept of a folder. Raises LeftError."""
+        tag = keys.tag
+        folder = self.folders[id] = FolderRoster(id, tag, Roster(tag), self.epochs(keys))
         known = self._load(folder)
+        folder.switched = folder.epochs.in_use is None  # it is to be waited for
         stays = [_slot(folder.roster, signed) for signed in folder.roster.after()]
         if len(stays) < known:
             self._keeper.retain(tag, stays)
@@ -111,7 +129,19 @@ class Rosters:
         for number, signed in kept.statements:
             folder.roster.add(signed, None, 0.0)
             _number(folder, signed, number)
+        for secret in kept.epochs:
+            folder.epochs.hold(secret)
+        self._judge(folder)
         return len(kept.statements)
+
+    def _judge(self, folder: FolderRoster) -> None:
+        """Find out which epoch is in use: the roster or the secrets are others now."""
+        roster, epochs = folder.roster, folder.epochs
+        clean = frozenset[bytes]()
+        # Who joined and has not heard the roster yet does not know which epochs may be used.
+        if not roster.pins or self.me.device in roster.live():
+            clean = frozenset(tag for tag in epochs.held if roster.clean(tag))
+        folder.switched |= epochs.use(clean, roster.in_use(clean))
 
     def remove_folder(self, id: str) -> None:
         """The folder was taken off this device. What is kept of it stays."""
@@ -215,7 +245,7 @@ class Rosters:
         folder = self.folders[id]
         if not folder.roster.pins:
             root = making.found(folder.roster, self.me, self._name, self._nonce(), self._at())
-            self._say(folder, root, pins=[root.id])
+            self._say(folder, [root], pins=[root.id])
 
     def pin(self, id: str, pins: Collection[StatementId]) -> None:
         """Begin at these roots, which the door told. Raises LeftError."""
@@ -223,6 +253,7 @@ class Rosters:
         self._keeper.keep(folder.tag, [], pins)
         for root in pins:
             folder.roster.pin(root)
+        self._judge(folder)
 
     def let_in(self, id: str, who: Newcomer, known: int) -> Signed:
         """Let a device in by an invitation. Return its admission; that of a member is the one that
@@ -242,17 +273,18 @@ class Rosters:
             do = "invite it anew"
             raise RosterError("it was removed after the invitation was made", who.name, do)
         signed = making.admit(roster, self.me, who, self._nonce(), self._at(), removals)
-        self._say(folder, signed)
+        self._say(folder, [signed])
         return signed
 
     def vouch(self, id: str, who: Newcomer) -> None:
         """Make a device a member that a person here wrote into peer.toml or let in before there was
         a roster, and that holds the secret. Raises LeftError."""
         folder = self.folders[id]
-        self._say(folder, making.admit(folder.roster, self.me, who, self._nonce(), self._at()))
+        self._say(folder, [making.admit(folder.roster, self.me, who, self._nonce(), self._at())])
 
     def remove(self, device: DeviceKey, keep_invited: bool) -> list[str]:
-        """Remove a device from all folders in which this one may write. Return their ids.
+        """Remove a device from all folders in which this one may write, and begin a new epoch in
+        each, which it does not get. Return their ids.
 
         keep_invited: whether those stay that the device let in. Those through whom this device
         itself is in stay in any case. Raises LeftError.
@@ -266,7 +298,9 @@ class Rosters:
                     for id, below in roster.let_in_by(device).items()
                     if keep_invited or self.me.device in below
                 ]
-                self._say(folder, making.remove(roster, self.me, device, keep, self._at()))
+                with self._undone_if_not_kept(folder):
+                    removal = making.remove(roster, self.me, device, keep, self._at())
+                    self._say(folder, [removal, *self._new_epoch(folder)])
                 ids.append(folder.id)
         return ids
 
@@ -276,7 +310,70 @@ class Rosters:
         folder = self.folders[id]
         me = folder.roster.member(self.me.device)
         if me is not None and (me.name, me.endpoints) != (self._name, endpoints):
-            self._say(folder, making.tell_self(folder.roster, self.me, self._name, endpoints))
+            self._say(folder, [making.tell_self(folder.roster, self.me, self._name, endpoints)])
+
+    # -- epochs ------------------------------------------------------------------------------------
+
+    def renew(self, id: str, waited: bool = False) -> bool:
+        """Begin a new epoch if no epoch that is held may be used. Return whether one began.
+
+        waited: also if there is a clean epoch whose secret nobody sends. Raises LeftError.
+        """
+        folder = self.folders[id]
+        is_lacking = folder.epochs.in_use is None
+        if not is_lacking or (folder.roster.clean_epochs() and not waited):
+            return False
+        with self._undone_if_not_kept(folder):
+            said = self._new_epoch(folder)
+            self._say(folder, said)
+        return bool(said)
+
+    def hold(self, id: str, secret: bytes) -> None:
+        """Keep the secret of an epoch that somebody told, and use it if it is the one to be used.
+        Raises LeftError; then it is not held."""
+        folder = self.folders[id]
+        self._hold(folder, secret)
+        self._judge(folder)
+
+    def lacking(self, id: str) -> list[bytes]:
+        """Return the tags of clean epochs that would be used if their secrets were held, that of
+        the one to be used first."""
+        folder = self.folders[id]
+        used = folder.epochs.in_use
+        return [
+            tag
+            for tag in folder.roster.clean_epochs()
+            if (used is None or tag > used.tag) and folder.epochs.keys(tag) is None
+        ]
+
+    def makers(self, id: str) -> list[str]:
+        """Return the names of those who made the epochs that are lacking."""
+        roster = self.folders[id].roster
+        found = {one: None for tag in self.lacking(id) for one in roster.makers(tag)}
+        return [roster.called(one) or key_beginning(one) for one in found]
+
+    def _new_epoch(self, folder: FolderRoster) -> list[Signed]:
+        """Make a new epoch, unless one that is held is clean or this device may not write. Its
+        secret is durable then; its statement is returned."""
+        roster, epochs = folder.roster, folder.epochs
+        if not making.may_write(roster, self.me) or roster.in_use(epochs.held) is not None:
+            return []
+        tag = self._hold(folder, self._random(SECRET_BYTES))
+        return [making.new_epoch(roster, self.me, tag, self._at())]
+
+    def _hold(self, folder: FolderRoster, secret: bytes) -> bytes:
+        surplus = folder.epochs.surplus()
+        self._keeper.keep_epoch(folder.tag, secret, surplus)
+        return folder.epochs.hold(secret, surplus).tag
+
+    @contextmanager
+    def _undone_if_not_kept(self, folder: FolderRoster) -> Iterator[None]:
+        """If something cannot be said or kept, the roster is again as it is kept."""
+        try:
+            yield
+        except LeftError:
+            self._load(folder)
+            raise
 
     # -- what others say ---------------------------------------------------------------------------
 
@@ -304,10 +401,10 @@ class Rosters:
     # -- keeping -----------------------------------------------------------------------------------
 
     def _say(
-        self, folder: FolderRoster, signed: Signed, pins: Collection[StatementId] = ()
+        self, folder: FolderRoster, said: Sequence[Signed], pins: Collection[StatementId] = ()
     ) -> None:
-        self._keep(folder, [signed], pins)
-        folder.untold.append(signed)
+        self._keep(folder, said, pins)
+        folder.untold += said
 
     def _keep(
         self, folder: FolderRoster, new: Sequence[Signed], pins: Collection[StatementId] = ()
@@ -324,6 +421,7 @@ class Rosters:
             raise
         for signed, number in zip(new, numbers, strict=True):
             _number(folder, signed, number)
+        self._judge(folder)
 
     def _nonce(self) -> bytes:
         return self._random(NONCE_BYTES)

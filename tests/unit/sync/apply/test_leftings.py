@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from leftzmq.content.epochs import Epochs
 from leftzmq.content.keys import derive_keys
 from leftzmq.disk.apply import attributes
 from leftzmq.disk.fs.interface import Directory, File
@@ -38,6 +39,8 @@ from tests.sim.index_trap import IndexTrap
 from tests.sim.node import FOLDER, SECRET
 from tests.unit.sync.test_crash import after, crashes, leftings
 from tests.unit.sync.test_mesh import together
+
+KEYS = derive_keys(SECRET)
 
 LARGE_BYTES = 2_000_000
 
@@ -107,7 +110,8 @@ class Away:
         self.context = FolderContext(
             FOLDER,
             SimRoot(Calls(self.disk)),
-            derive_keys(SECRET),
+            KEYS,
+            Epochs(KEYS.first),
             state / "index.db",
             b"A",
             lambda: None,
@@ -155,7 +159,9 @@ def test_what_lost_its_bytes_before_a_start_is_not_gone_on_with(stays: bool) -> 
     hands = Hands(disk)
     calls = Calls(disk)
     share = SimRoot(calls)
-    context = FolderContext(FOLDER, share, derive_keys(SECRET), Path("index"), b"A", lambda: None)
+    context = FolderContext(
+        FOLDER, share, KEYS, Epochs(KEYS.first), Path("index"), b"A", lambda: None
+    )
     leftovers = []
     for name in ("whole", "spoilt"):
         hands.write(f"{name}.lefting", b"arriving")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from leftzmq.content.epochs import Epochs
+from leftzmq.content.keys import derive_keys
 from leftzmq.sync.actions import Send
 from leftzmq.sync.exchange.first_reading import FirstReading
 from leftzmq.sync.facts import Fact
@@ -14,7 +16,8 @@ from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.wire.messages import Capability, Reading
 from tests.helpers.mesh import Device, Mesh
 
-TAG, B, C = b"t" * 16, DeviceKey(b"b" * 32), DeviceKey(b"c" * 32)
+EPOCHS = Epochs(derive_keys(bytes(32)).first)
+TAG, B, C = EPOCHS.tag, DeviceKey(b"b" * 32), DeviceKey(b"c" * 32)
 
 
 class World:
@@ -24,7 +27,7 @@ class World:
         self.until, self.heard = 0, {B: 0, C: 0}
         self.understood = {B, C}
         self.reading = FirstReading(
-            TAG,
+            EPOCHS,
             lambda: self.until,
             self.heard.__getitem__,
             lambda device: link(device) if device in self.understood else None,

@@ -6,6 +6,8 @@ from collections import deque
 
 import pytest
 
+from leftzmq.content.epochs import Epochs
+from leftzmq.content.keys import derive_keys
 from leftzmq.sync.actions import Action, Send, Work
 from leftzmq.sync.facts import Fact
 from leftzmq.sync.jobs import ChunksRead, ReadChunks
@@ -13,7 +15,8 @@ from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.upload.listener import MAX_ASKS, READS_AT_ONCE, Listener
 from leftzmq.wire.messages import Ask, Get, Want
 
-TAG = b"t" * 16
+EPOCHS = Epochs(derive_keys(bytes(32)).first)
+TAG = EPOCHS.tag
 GREEDY, HONEST = (Link(DeviceKey(name * 32), Way.CAME) for name in (b"g", b"h"))
 
 
@@ -28,7 +31,8 @@ class Serving:
     def __init__(self) -> None:
         self.listener = Listener(
             lambda device, tag: "share",
-            lambda folder: TAG,
+            lambda device, tag: False,
+            lambda folder: EPOCHS,
             lambda *more: None,
             lambda folder, device: False,
         )
@@ -45,7 +49,7 @@ class Serving:
         parts, missing = (), (*job.lists, *ids)
         asked, asks = job.asked_bytes, job.asks
         read = ChunksRead(
-            *(job.folder, job.link, job.number, parts, missing, b"", ()),
+            *(job.folder, job.link, job.number, job.tag, parts, missing, b"", ()),
             asked,
             asks,
             job.is_small,
