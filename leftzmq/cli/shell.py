@@ -126,7 +126,9 @@ class _Raw(io.RawIOBase):
             try:
                 return os.write(self._fd, data)
             except BlockingIOError:  # another process made the terminal non-blocking
-                select.select((), (self._fd,), ())
+                room = select.poll()
+                room.register(self._fd, select.POLLOUT)
+                room.poll()
 
 
 class _RawOut(_Raw):

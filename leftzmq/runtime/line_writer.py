@@ -73,7 +73,9 @@ class LineWriter:
             try:
                 rest = rest[os.write(self._fd, rest) :]
             except BlockingIOError:  # another process made it non-blocking
-                select.select((), (self._fd,), ())
+                room = select.poll()  # select() takes no descriptor from 1,024 on
+                room.register(self._fd, select.POLLOUT)
+                room.poll()
             except OSError:
                 self._failed += lines
                 return
