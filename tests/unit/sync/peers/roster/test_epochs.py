@@ -398,7 +398,10 @@ def test_who_may_only_read_waits_says_so_and_seals_nothing(tmp_path: Path) -> No
     mesh.settle(70.0)
     assert same_epoch(mesh, "AB") != mesh["A"].keys.tag
     assert "it has a new secret, and goes on" in mesh.said("B")
-    assert mesh["A"].tree() == mesh["B"].tree()
+    mesh["A"].write("of A", b"for both")
+    mesh["A"].scan()
+    mesh.settle()
+    assert "of A" in mesh["B"].tree() and "of B" not in mesh["A"].tree()
     check_secrecy(mesh, "C")
 
 
