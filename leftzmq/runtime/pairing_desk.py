@@ -19,6 +19,7 @@ from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig, PeerConfig
 from leftzmq.config.checks import check_share
 from leftzmq.config.values import MAX_FOLDERS, MAX_NAME_CHARS
 from leftzmq.content.ids import STATEMENT_ID_BYTES, StatementId
+from leftzmq.content.keys import derive_epoch
 from leftzmq.disk.share import folder_in
 from leftzmq.errors import (
     ConfigError,
@@ -381,6 +382,7 @@ class PairingDesk:
         """The door of another device has let us in: keep what it said, then act on it."""
         id, path = _text(fields, "folder"), Path(_text(fields, "path"))
         secret, pins = _secret(_text(fields, "secret")), _pins(str(fields.get("pins") or ""))
+        epoch = _epoch(fields)
         device = parse_public(_text(fields, "device"))
         where = "the answer of the door"
         if device == self._device:
@@ -409,6 +411,8 @@ class PairingDesk:
         if here is None:
             learnt = learnt.with_folder(LearntFolder(id, path, Origin.JOINED, now))
         self._save(learnt)
+        if epoch is not None:
+            self._rosters.hold(id, epoch)
         if pins and not self._rosters.folders[id].roster.pins:
             self._rosters.pin(id, pins)
         inviter = next((p.name for p in self._host.config.peers if p.key == device), name)
@@ -594,13 +598,15 @@ class PairingDesk:
             return _no(NotAdmittedReason.REMOVED, str(error))
         except LeftError:
             return _no(NotAdmittedReason.UNKNOWN, _NOT_KEPT)
+        epochs = self._rosters.folders[folder].epochs
+        epoch = epochs.in_use or epochs.first
         return Admitted(
             version=DOOR_VERSION,
             folder=folder,
             mode=FULL,
             secret=secret,
-            epoch_tag=bytes(16),
-            epoch_secret=secret,
+            epoch_tag=epoch.tag,
+            epoch_secret=epochs.secret(epoch.tag) or secret,
             pins=list(self._rosters.pins(folder)[:MAX_PINS]),
             admission=admission if len(admission) <= MAX_ADMISSION_BYTES else b"",
             device=self._device,
@@ -739,6 +745,19 @@ def _number(key: str, value: Scalar, low: float, high: float, default: float) ->
         do = "use the leftzmq of the same version"
         raise UsageError(f"is no number from {low:g} to {high:g}", key, do)
     return float(value)
+
+
+def _epoch(fields: Fields) -> bytes | None:
+    """Return the secret of the epoch that is in use where somebody joined; None: nothing was said
+    of it."""
+    tag, text = str(fields.get("epoch_tag") or ""), str(fields.get("epoch_secret") or "")
+    if not tag and not text:
+        return None
+    secret = _secret(text)
+    if derive_epoch(secret).tag.hex() != tag:
+        what = "holds a tag of an epoch that is not that of the secret beside it"
+        raise UsageError(what, "the answer of the door", "join again")
+    return secret
 
 
 def _secret(text: str) -> bytes:

@@ -37,6 +37,17 @@ def are_linked(one: Home, other: Home) -> bool:
     return bool(one.peers().get(other.key, {}).get("connected"))
 
 
+def goes_on(one: Home, other: Home) -> None:
+    """What one writes comes to the other, and after a start of its own it gets what came since."""
+    name = f"after {one.home.name}"
+    (one.home / SHARE / name).write_bytes(b"of one")
+    assert wait_until(lambda: other.file(name) == b"of one", DEADLINE_S)
+    one.ends("leftzmq down")
+    (other.home / SHARE / f"{name}, away").write_bytes(b"of the other")
+    one.ends("leftzmq up")
+    assert wait_until(lambda: one.file(f"{name}, away") == b"of the other", DEADLINE_S)
+
+
 def test_a_third_machine_is_met_by_all_and_a_removed_one_by_nobody(homes: list[Home]) -> None:
     a, b, c = homes
     (a.home / SHARE).mkdir()
@@ -68,7 +79,14 @@ def test_a_third_machine_is_met_by_all_and_a_removed_one_by_nobody(homes: list[H
     assert not (coming / "large").exists()
     assert "removed this device from the folder" in c.ends("leftzmq status")
 
+    # Both go on, in an epoch that C does not have; also after a start of each.
+    goes_on(a, b)
+    goes_on(b, a)
+    assert not list(coming.glob("after*"))
+
     # Only a person's new invitation brings it back.
     a.lets_in(c)
     assert wait_until(lambda: c.file("large") == large, DEADLINE_S)
     assert wait_until(lambda: are_linked(b, c), DEADLINE_S)
+    (b.home / SHARE / "for all").write_bytes(b"again")
+    assert wait_until(lambda: a.file("for all") == c.file("for all") == b"again", DEADLINE_S)

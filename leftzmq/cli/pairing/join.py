@@ -101,6 +101,8 @@ def join(options: argparse.Namespace) -> int:
             "folder": admitted.folder,
             "path": str(place),
             "secret": admitted.secret.hex(),
+            "epoch_tag": admitted.epoch_tag.hex(),
+            "epoch_secret": admitted.epoch_secret.hex(),
             "device": device_key.public_text(admitted.device),
             "name": admitted.name,
             "addresses": "\n".join(_best_first(admitted.endpoints, reached)),

@@ -13,7 +13,7 @@ import pytest
 from nacl.public import PrivateKey
 
 from leftzmq.config import MAX_PEERS, Config, DeviceConfig, Endpoint, FolderConfig, PeerConfig
-from leftzmq.content.keys import derive_keys
+from leftzmq.content.keys import derive_epoch, derive_keys
 from leftzmq.content.signing import sign
 from leftzmq.disk.share import Share
 from leftzmq.errors import NotAdmittedReason, PlatformError, PortTaken
@@ -578,6 +578,39 @@ def test_a_folder_that_was_joined_is_there_after_a_start(world: World, tmp_path:
     assert read_secret(world.config.folders[1].secret) == bytes([0xAB] * 32)
     (peer,) = world.config.peers
     assert peer.key == B and peer.address == Endpoint("192.168.1.9", 7700)
+
+
+def test_the_epoch_that_the_door_told_is_kept_before_the_answer(
+    world: World, tmp_path: Path
+) -> None:
+    secret = b"e" * 32
+    tag = derive_epoch(secret).tag
+    joins(world, tmp_path / "music", epoch_tag=tag.hex(), epoch_secret=secret.hex())
+    identity = derive_keys(bytes([0xAB] * 32)).tag
+    assert world.keeper.load(identity).epochs == (secret,)
+    world.begin()
+    assert world.rosters.folders["music-k3x9"].epochs.secret(tag) == secret
+
+
+def test_an_epoch_whose_tag_is_not_that_of_its_secret_is_refused(
+    world: World, tmp_path: Path
+) -> None:
+    for tag, secret in (("00" * 16, "ee" * 32), ("", "ee" * 32), ("00" * 16, "ee")):
+        said = joins(world, tmp_path / "music", epoch_tag=tag, epoch_secret=secret)
+        assert "declined" in said
+    assert [folder.id for folder in world.config.folders] == ["share"]
+
+
+def test_the_door_tells_the_epoch_in_use(world: World) -> None:
+    first = world.knocks(B, world.invites())
+    folder = world.rosters.folders["share"]
+    assert (first.epoch_tag, first.epoch_secret) == (folder.tag, first.secret)
+    world.rosters.remove(DeviceKey(B), False)
+    second = world.knocks(C, world.invites())
+    assert folder.epochs.in_use is not None
+    assert second.epoch_tag == folder.epochs.in_use.tag != folder.tag
+    assert second.epoch_secret == folder.epochs.secret(second.epoch_tag) != second.secret
+    assert derive_epoch(second.epoch_secret).tag == second.epoch_tag
 
 
 def test_joining_again_changes_nothing_but_addresses(world: World, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from leftzmq.content.epochs import Epochs
 from leftzmq.content.ids import StatementId
 from leftzmq.content.key_text import key_beginning
-from leftzmq.content.keys import SECRET_BYTES, FolderKeys
+from leftzmq.content.keys import SECRET_BYTES, FolderKeys, derive_epoch
 from leftzmq.errors import LeftError, Refusal, RosterError, Stop, StopCause
 from leftzmq.pairing.roster_store import Kept, KeptRoster
 from leftzmq.sync.link import DeviceKey
@@ -332,8 +332,9 @@ class Rosters:
         """Keep the secret of an epoch that somebody told, and use it if it is the one to be used.
         Raises LeftError; then it is not held."""
         folder = self.folders[id]
-        self._hold(folder, secret)
-        self._judge(folder)
+        if folder.epochs.keys(derive_epoch(secret).tag) is None:
+            self._hold(folder, secret)
+            self._judge(folder)
 
     def lacking(self, id: str) -> list[bytes]:
         """Return the tags of clean epochs that would be used if their secrets were held, that of

@@ -12,16 +12,17 @@ from msgspec.structs import replace
 
 from leftzmq.content.ids import ChunkId
 from leftzmq.content.lists import Rows, pack_row
-from leftzmq.errors import Problem, ProblemKind
+from leftzmq.errors import Problem, ProblemKind, Refusal
 from leftzmq.index.store import Store
-from leftzmq.sync.actions import Send, Work
+from leftzmq.sync.actions import Drop, Send, Work
 from leftzmq.sync.download.availability import Availability
-from leftzmq.sync.download.downloader import Downloader
+from leftzmq.sync.download.downloader import STALE_REST_S, Downloader
 from leftzmq.sync.download.flow_control import CREDIT_MIN_BYTES, FlowControl
 from leftzmq.sync.download.large_files import LargeFiles
 from leftzmq.sync.download.requests import RETRY_S, SILENT_ALONE_S, SILENT_S, Request, Requests
 from leftzmq.sync.facts import (
     ChunksArrived,
+    EpochBegan,
     FileHeldUp,
     FileLeft,
     FileNotWanted,
@@ -36,13 +37,14 @@ from leftzmq.sync.jobs import (
     HomeSearched,
     ListsExpanded,
     LookAtHome,
+    StageSmall,
     StagingOpened,
 )
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.plan import Staged
 from leftzmq.tree.version import Life, Vector
-from leftzmq.wire.messages import Chunks, Get
+from leftzmq.wire.messages import Chunks, Get, Part
 
 MUTE, OTHER = DeviceKey(b"m" * 32), DeviceKey(b"o" * 32)
 TAG = b"t" * 16
@@ -68,6 +70,9 @@ class View:
         return []
 
     def received(self, count: int) -> None:
+        pass
+
+    def intend(self, *intents: object) -> None:
         pass
 
     def is_taken(self, lefting: str) -> bool:
@@ -124,6 +129,61 @@ def test_an_answer_without_anything_in_it_is_silence(downloader: Downloader, vie
     empty = Chunks(1, TAG, [], [])
     downloader.on_chunks_arrived(ChunksArrived(Link(MUTE, Way.DIALED), empty, b""), 101.9)
     assert asked(downloader.on_time_passed(100.0 + SILENT_S)) == [OTHER]
+
+
+OTHER_TAG = b"T" * 16
+
+
+def answers(downloader: Downloader, answer: Chunks, now: float, body: bytes = b"") -> list[object]:
+    return downloader.on_chunks_arrived(ChunksArrived(Link(MUTE, Way.DIALED), answer, body), now)  # type: ignore[return-value]
+
+
+def test_who_seals_nothing_under_our_tag_is_asked_again_after_a_second(
+    downloader: Downloader,
+) -> None:
+    assert asked(answers(downloader, Chunks(1, OTHER_TAG, [], [bytes(ID)]), 100.1)) == []
+    assert asked(downloader.on_time_passed(100.1 + STALE_REST_S - 0.1)) == []
+    assert asked(downloader.on_time_passed(100.1 + STALE_REST_S)) == [MUTE]
+
+
+def test_it_is_asked_at_once_when_another_epoch_is_known(
+    downloader: Downloader, view: View
+) -> None:
+    assert asked(answers(downloader, Chunks(1, OTHER_TAG, [], [bytes(ID)]), 100.1)) == []
+    view.tag = OTHER_TAG
+    (get,) = (
+        each.message
+        for each in downloader.on_epoch_began(EpochBegan("share"), 100.2)
+        if isinstance(each, Send)
+    )
+    assert isinstance(get, Get) and get.tag == OTHER_TAG
+
+
+def test_it_is_asked_at_once_when_another_epoch_was_known_before_the_answer(
+    downloader: Downloader, view: View
+) -> None:
+    view.tag = OTHER_TAG
+    assert asked(answers(downloader, Chunks(1, OTHER_TAG, [], [bytes(ID)]), 100.1)) == [MUTE]
+
+
+def test_an_answer_under_the_tag_of_its_get_is_taken_although_another_epoch_is_in_use(
+    downloader: Downloader, view: View
+) -> None:
+    view.tag = OTHER_TAG
+    out = answers(downloader, Chunks(1, TAG, [Part(bytes(ID), 5)], []), 100.1, bytes(21))
+    (job,) = (each.job for each in out if isinstance(each, Work))
+    assert isinstance(job, StageSmall) and job.tag == TAG
+
+
+@pytest.mark.parametrize(
+    ("parts", "missing"), [([Part(bytes(ID), 5)], []), ([], [b"x" * 32]), ([], [bytes(ID)] * 0)]
+)
+def test_parts_under_another_tag_or_ids_that_were_not_asked_for_end_the_link(
+    downloader: Downloader, parts: list[Part], missing: list[bytes]
+) -> None:
+    out = answers(downloader, Chunks(1, OTHER_TAG, parts, missing), 100.1, bytes(21 * len(parts)))
+    dropped = [each.refusal for each in out if isinstance(each, Drop)]
+    assert dropped == ([Refusal.UNASKED] if parts or missing else [])
 
 
 def test_what_waits_behind_other_answers_of_the_same_device_is_not_asked_elsewhere(

@@ -7,13 +7,19 @@ from collections import deque
 import pytest
 
 from leftzmq.content.epochs import Epochs
-from leftzmq.content.keys import derive_keys
+from leftzmq.content.keys import derive_epoch, derive_keys
 from leftzmq.sync.actions import Action, Send, Work
-from leftzmq.sync.facts import Fact
+from leftzmq.sync.facts import EpochBegan, Fact
 from leftzmq.sync.jobs import ChunksRead, ReadChunks
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.sync.upload.listener import MAX_ASKS, READS_AT_ONCE, Listener
-from leftzmq.wire.messages import Ask, Get, Want
+from leftzmq.sync.upload.listener import (
+    MAX_ASKS,
+    MAX_EARLY_ASKS,
+    MAX_EARLY_GETS,
+    READS_AT_ONCE,
+    Listener,
+)
+from leftzmq.wire.messages import Ask, Chunks, Get, Want
 
 EPOCHS = Epochs(derive_keys(bytes(32)).first)
 TAG = EPOCHS.tag
@@ -94,3 +100,81 @@ def test_a_small_file_never_waits_for_chunks_of_large_ones_of_the_same_device() 
     serving = Serving()
     serving.asks(GREEDY, *FLOODS["chunks of large files"], Get(999, TAG, [], [want(1, 4096)]))
     assert any(job.number == 999 for job in serving.waiting)
+
+
+# -- epochs ---------------------------------------------------------------------------------------
+
+
+class Renewed(Serving):
+    """A listener of a folder with another epoch; the first one may not be used any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epochs = Epochs(derive_keys(bytes(32)).first)
+        self.keys = derive_epoch(b"e" * 32)
+        self.sent: list[Chunks] = []
+        self.listener = Listener(
+            lambda device, tag: "share" if self.epochs.keys(tag) else None,
+            lambda device, tag: device == HONEST.device and self.epochs.keys(tag) is None,
+            lambda folder: self.epochs,
+            lambda *more: None,
+            lambda folder, device: False,
+        )
+
+    def begins(self) -> None:
+        self.epochs.hold(b"e" * 32)
+        self.epochs.use(frozenset((self.keys.tag,)), self.keys.tag)
+        self._do(self.listener.on_epoch_began(EpochBegan("share"), 0.0))
+
+    def _do(self, out: list[Action | Fact]) -> None:
+        self.sent += [
+            each.message
+            for each in out
+            if isinstance(each, Send) and isinstance(each.message, Chunks)
+        ]
+        super()._do(out)
+
+
+def test_what_was_asked_under_an_old_tag_is_asked_anew_whatever_was_done_for_it() -> None:
+    """Queued, being read, and after the new epoch began: nothing is sealed for it any more."""
+    serving = Renewed()
+    many = [Get(n, TAG, [bytes([n]) * 32], [want(n, 1 << 16, 4)]) for n in range(12)]
+    serving.asks(HONEST, *many)
+    read = len(serving.waiting)
+    assert 0 < read < 24
+    serving.begins()
+    while serving.waiting:
+        serving.work()
+    serving.asks(HONEST, Get(99, TAG, [], [want(99, 10)]))
+    assert all(sent.tag == serving.keys.tag and not sent.parts for sent in serving.sent)
+    ids = [id for sent in serving.sent for id in sent.missing]
+    asked = [id for get in many for id in get.lists]
+    asked += [ask.id for get in many for each in get.wants for ask in each.asks]
+    asked += [ask.id for ask in want(99, 10).asks]
+    assert sorted(ids) == sorted(asked), "each once"
+    (asker,) = serving.listener._askers.values()
+    assert (asker.owed, asker.asks) == (0, 0) and not any(asker.reading.values())
+
+
+def test_a_get_that_came_before_the_secret_of_its_tag_is_kept_up_to_a_bound() -> None:
+    serving = Renewed()
+    few = [Get(n, serving.keys.tag, [], [want(n, 10)]) for n in range(MAX_EARLY_GETS + 5)]
+    serving.asks(HONEST, *few)
+    serving.asks(GREEDY, *few)
+    assert not serving.waiting and not serving.sent
+    serving.begins()
+    while serving.waiting:
+        serving.work()
+    assert {sent.tag for sent in serving.sent} == {serving.keys.tag}
+    assert serving.answered == [HONEST.device] * MAX_EARLY_GETS
+
+
+def test_early_gets_are_bounded_by_their_chunks_too_and_go_with_their_device() -> None:
+    serving = Renewed()
+    large = [Get(n, serving.keys.tag, [], [want(n, 0, 1024)]) for n in range(6)]
+    serving.asks(HONEST, *large)
+    (asker,) = serving.listener._askers.values()
+    assert len(asker.early) == MAX_EARLY_ASKS // 1024
+    serving.listener.on_device_lost(HONEST.device)
+    serving.begins()
+    assert not serving.waiting and not serving.sent
