@@ -13,7 +13,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from typing import Final
+from typing import Final, Literal
 
 from leftzmq.content.keys import token_mark
 from leftzmq.errors import NotAdmittedReason
@@ -26,6 +26,10 @@ SET_BACK_S: Final = 60.0
 """A wall clock that stands so long before an invitation was opened was set back: it is over."""
 LINGER_S: Final = 120.0
 """After its end, so that who comes late, or comes again, reads the reason."""
+
+
+Mode = Literal["full", "read"]
+"""What a device may do that comes in: "read": what it changes reaches nobody."""
 
 
 class InvitationState(Enum):
@@ -96,6 +100,7 @@ class Invitation:
     known: the number of what was said last in the folder's roster when the invitation was made: it
         lifts removals up to that one, and none that came later
     asks: whether a device comes in only after a person's yes; answers: what was said, one a device
+    mode: of who comes in
     """
 
     mark: bytes = field(repr=False)
@@ -109,6 +114,7 @@ class Invitation:
     known: int = 0
     asks: bool = False
     answers: tuple[PersonAnswer, ...] = ()
+    mode: Mode = "full"
 
     @property
     def uses_left(self) -> int:
@@ -197,12 +203,15 @@ class Invitations:
         now: float,
         *,
         asks: bool = False,
+        mode: Mode = "full",
     ) -> Invitation:
         """Open an invitation. Of MOST_OPEN that are open none may be left out: ask `is_full`
         before."""
         assert not self.is_full and 1 <= uses <= MOST_USES and 0 < ttl_s <= MOST_TTL_S
         mark = token_mark(token)
-        one = Invitation(mark, folder, uses, wall, ttl_s, host=host, known=known, asks=asks)
+        one = Invitation(
+            mark, folder, uses, wall, ttl_s, host=host, known=known, asks=asks, mode=mode
+        )
         self._all[one.mark], self._ends[one.mark] = one, now + ttl_s
         return one
 

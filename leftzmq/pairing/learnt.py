@@ -21,7 +21,13 @@ from leftzmq.config.checks import check_share
 from leftzmq.config.values import MAX_FOLDERS
 from leftzmq.content.key_text import key_beginning
 from leftzmq.errors import ConfigError
-from leftzmq.pairing.invitations import Invitation, InvitationState, PersonAnswer, Use
+from leftzmq.pairing.invitations import (
+    Invitation,
+    InvitationState,
+    Mode,
+    PersonAnswer,
+    Use,
+)
 
 FORM: Final = 1
 """Of the file. A later form is refused: what it holds is not known."""
@@ -246,6 +252,7 @@ def text_of(learnt: Learnt) -> str:
                     {"device": said.device.hex(), "name": said.name, "yes": said.is_yes}
                     for said in one.answers
                 ],
+                "mode": one.mode,
             }
             for one in learnt.invitations
         ],
@@ -305,7 +312,15 @@ def _invitation(one: Any) -> Invitation:
         int(one.get("known", 0)),
         _flag(one.get("asks", False)),
         tuple(_person_answers(one.get("answers", ()))),
+        _mode(one.get("mode", "full")),
     )
+
+
+def _mode(value: Any) -> Mode:
+    if value not in ("full", "read"):
+        raise ValueError(f"{value!r} is no mode")
+    mode: Mode = value
+    return mode
 
 
 def _uses(found: Any) -> Iterator[Use]:

@@ -39,6 +39,7 @@ from leftzmq.pairing.invitations import (
     Invitations,
     InvitationState,
     LetIn,
+    Mode,
     PersonAnswer,
 )
 from leftzmq.pairing.learnt import DoorKept, Learnt, LearntDevice, LearntFolder, Origin
@@ -92,7 +93,6 @@ RANDOM_LETTERS: Final = 4
 DOOR_ABOVE: Final = 10
 """The door's port is so far above that of control, if it is free: 7710 for 7700."""
 MOST_PORT: Final = 65_535
-FULL: Final = "full"
 _NOT_KEPT: Final = "the other device cannot keep it: see its log"
 _SEE_WHO: Final = "see who does: leftzmq invite list"
 TTL_S: Final = 600.0
@@ -246,6 +246,7 @@ class PairingDesk:
         id = _text(fields, "folder")
         uses = int(_number("uses", fields.get("uses"), 1, MOST_USES, 1))
         ttl_s = _number("ttl_s", fields.get("ttl_s"), 1, MOST_TTL_S, TTL_S)
+        mode: Mode = "read" if fields.get("read_only") is True else "full"
         folder = self._folder(id)
         read_secret(folder.secret)
         named = str(fields.get("address") or "")
@@ -269,7 +270,7 @@ class PairingDesk:
         known = self._rosters.folders[id].last_number
         asks = bool(fields.get("asks"))
         invitation = self._invitations.add(
-            id, token, uses, ttl_s, host, known, wall, now, asks=asks
+            id, token, uses, ttl_s, host, known, wall, now, asks=asks, mode=mode
         )
         self._keep()
         addresses = reachable.for_code(door.port, address)
@@ -285,6 +286,7 @@ class PairingDesk:
             left_out=left_out,
             port=door.port,
             until=wall + ttl_s,
+            mode=mode,
         )
 
     def _begin_roster(self, id: str) -> None:
@@ -293,6 +295,9 @@ class PairingDesk:
         stop = self._rosters.put_out(id)
         if stop is not None:
             raise UsageError(stop.why, id)
+        if self._device in self._rosters.readers(id):
+            do = "ask a member that may write"
+            raise UsageError("may only be read by this device, so it can let nobody in", id, do)
         self._rosters.found(id)
         self._host.tell_roster(id)
 
@@ -307,6 +312,7 @@ class PairingDesk:
                     state=one.state.value,
                     uses=one.uses,
                     uses_left=one.uses_left,
+                    mode=one.mode,
                     opened=one.opened,
                     until=wall + self._invitations.ends_in_s(one, now),
                     came_in=[
@@ -448,6 +454,7 @@ class PairingDesk:
                         Origin.FILE if peer.key is None or peer.key in written else origin
                     ).value,
                     folders=list(members[key].folders) if key in members else [],
+                    mode=(self._rosters.mode(key) if key else None) or "",
                     let_in=[
                         name
                         for names in (self._rosters.let_in_by(key) if key else {}).values()
@@ -593,7 +600,7 @@ class PairingDesk:
         try:
             said = found.invitation.answer_to(device)
             name = said.name if said else knock.name  # as a person read it
-            admission = self._admit(folder, device, name, found.invitation.known)
+            admission = self._admit(found.invitation, device, name)
         except RosterError as error:
             return _no(NotAdmittedReason.REMOVED, str(error))
         except LeftError:
@@ -603,7 +610,7 @@ class PairingDesk:
         return Admitted(
             version=DOOR_VERSION,
             folder=folder,
-            mode=FULL,
+            mode=self._rosters.folders[folder].roster.mode(DeviceKey(device)) or "full",
             secret=secret,
             epoch_tag=epoch.tag,
             epoch_secret=epochs.secret(epoch.tag) or secret,
@@ -631,11 +638,11 @@ class PairingDesk:
         is_kept = self._invitations.wait(invitation, applicant, self._clock())
         return _no(NotAdmittedReason.ASKING, "" if is_kept else "about others first")
 
-    def _admit(self, folder: str, device: bytes, name: str, known: int) -> bytes:
+    def _admit(self, invitation: Invitation, device: bytes, name: str) -> bytes:
         """Make the device a member, unless it is one. Return its admission."""
-        who = Newcomer(DeviceKey(device), name)
-        signed = self._rosters.let_in(folder, who, known)
-        self._host.tell_roster(folder)
+        who = Newcomer(DeviceKey(device), name, invitation.mode)
+        signed = self._rosters.let_in(invitation.folder, who, invitation.known)
+        self._host.tell_roster(invitation.folder)
         return encode(signed)
 
     def _let_in(self, let_in: LetIn, device: bytes, address: str, is_listed: bool) -> bool:

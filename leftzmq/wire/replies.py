@@ -358,7 +358,7 @@ class PlaceShown(Reply, frozen=True, kw_only=True):
 class InvitationOpened(Reply, frozen=True, kw_only=True):
     """code: what the other device joins with. addresses: where the door can be reached, as the code
     has them; left_out: how many addresses did not fit. mark: identifies the invitation (hex).
-    until: unix seconds."""
+    until: unix seconds. mode: of who comes in, "full" or "read"."""
 
     code: str
     mark: str
@@ -367,6 +367,7 @@ class InvitationOpened(Reply, frozen=True, kw_only=True):
     left_out: int
     port: int
     until: float
+    mode: str
 
 
 class CameIn(Reply, frozen=True, kw_only=True):
@@ -396,13 +397,15 @@ class AnsweredDevice(Reply, frozen=True, kw_only=True):
 
 class ShownInvitation(Reply, frozen=True, kw_only=True):
     """state: of InvitationState, its value. opened, until: unix seconds. asks: nobody comes in
-    without a person's yes. waiting: the first to knock first."""
+    without a person's yes. waiting: the first to knock first. mode: of who comes in, "full" or
+    "read"."""
 
     mark: str
     folder: str
     state: str
     uses: int
     uses_left: int
+    mode: str
     opened: float
     until: float
     came_in: list[CameIn]
@@ -440,7 +443,8 @@ class Joined(Reply, frozen=True, kw_only=True):
 class ListedPeer(Reply, frozen=True, kw_only=True):
     """addresses: of its control socket, best first. since: of this state, unix seconds. origin:
     where it comes from. folders: of which it is a member, by their rosters. let_in: the names of
-    members that are in by its word."""
+    members that are in by its word. mode: "read" if it may only read one of them, "full" if not, ""
+    where no roster names it."""
 
     name: str
     key: str
@@ -449,6 +453,7 @@ class ListedPeer(Reply, frozen=True, kw_only=True):
     since: float | None
     origin: str
     folders: list[str]
+    mode: str
     let_in: list[str]
 
 

@@ -56,19 +56,23 @@ class Home:
         except OSError:
             return b""
 
-    def shares(self) -> tuple[subprocess.Popen[str], str]:
+    def shares(self, options: str = "") -> tuple[subprocess.Popen[str], str]:
         """Type the README's first command. Return it, as it goes on, and the code."""
-        sharing = self.types(f"leftzmq share ~/{SHARE}")
+        sharing = self.types(f"leftzmq share ~/{SHARE} {options}".rstrip())
         assert sharing.stdout is not None
         line = next(line for line in sharing.stdout if "leftzmq join lz1-" in line)
         return sharing, line.split()[-1]
 
-    def lets_in(self, other: Home) -> None:
-        """Both type their command, and wait for its end."""
-        sharing, code = self.shares()
-        other.ends(f"leftzmq join {code}")
+    def lets_in(self, other: Home, options: str = "") -> str:
+        """Both type their command, and wait for its end. Return what the other one read.
+
+        options: of `leftzmq share`
+        """
+        sharing, code = self.shares(options)
+        said = other.ends(f"leftzmq join {code}")
         sharing.communicate(timeout=DEADLINE_S)
         assert sharing.returncode == 0
+        return said
 
     def json(self, line: str) -> dict[str, Any]:
         said = self.ends(f"{line} --json")

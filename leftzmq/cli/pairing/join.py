@@ -110,10 +110,13 @@ def join(options: argparse.Namespace) -> int:
         },
     )
     screen.say(f"joined {joined['folder']} of {joined['inviter']}, at {joined['path']}")
+    if admitted.mode == "read":
+        screen.say("this device may only read the folder: what is changed here reaches nobody")
     sync = follow(state, joined["folder"], joined["inviter"], screen, deadline)
     if options.json:
         shown = {key: joined[key] for key in ("folder", "path", "inviter", "is_new")}
         more = {"in_sync": not sync.why, "why": sync.why, "files": sync.files}
+        shown |= {"mode": admitted.mode}
         print(json_text(shown | more | {"bytes": sync.bytes, "seconds": round(sync.seconds, 3)}))
     elif sync.why:
         screen.say(f"not in sync within {options.timeout:g} s: {sync.why}")

@@ -18,6 +18,7 @@ from leftzmq.errors import UsageError, counted
 from leftzmq.transport.ipc.client import ask
 
 _LIST: Final = "list"
+_MODES: Final = {"full": "writes", "read": "reads only", "": ""}
 
 
 def add_peers(commands: Any) -> None:
@@ -96,13 +97,14 @@ def _list_peers(state: Path, options: argparse.Namespace, as_json: bool) -> int:
         (
             printable(one["name"]),
             _connection(one),
+            _MODES[one["mode"]],
             printable(one["origin"]),
             ", ".join(one["addresses"]) or "it dials this device",
             one["key"] or "no key",
         )
         for one in answer["peers"]
     ]
-    head = ("device", "state", "comes from", "addresses", "key")
+    head = ("device", "state", "mode", "comes from", "addresses", "key")
     return _print(answer, as_json, [columns(head, rows).rstrip()] if rows else ["no peers yet"])
 
 
@@ -192,13 +194,14 @@ def _list_invitations(state: Path, options: argparse.Namespace, as_json: bool) -
             printable(one["folder"]),
             one["state"],
             str(one["uses_left"]),
+            _MODES[one["mode"]],
             local_time(one["until"]),
             "yes" if one["asks"] else "no",
             printable(", ".join(each["name"] for each in one["came_in"])) or "nobody yet",
         )
         for one in answer["invitations"]
     ]
-    head = ("folder", "state", "uses left", "until", "asks", "came in")
+    head = ("folder", "state", "uses left", "mode", "until", "asks", "came in")
     lines = [columns(head, rows).rstrip()] if rows else ["no invitation is open"]
     lines += [
         f"{who_waits(device)} waits for a yes to {printable(one['folder'])} since "

@@ -65,6 +65,11 @@ def add_share(commands: Any) -> None:
     command.add_argument(
         "--ask", action="store_true", help="let nobody in without a y here, or `invite allow`"
     )
+    command.add_argument(
+        "--read-only",
+        action="store_true",
+        help="who joins may only read: what it changes stays there",
+    )
     command.add_argument("--qr", action="store_true", help="draw the code, for a camera")
     command.add_argument("--json", action="store_true", help="for scripts; does not wait")
     command.add_argument("--no-wait", action="store_true", help="do not wait for who joins")
@@ -140,6 +145,7 @@ def share(options: argparse.Namespace) -> int:
             "uses": options.uses,
             "address": options.address,
             "asks": options.ask,
+            "read_only": options.read_only,
         },
     )
     if options.ask and (options.json or options.no_wait):
@@ -184,6 +190,8 @@ def _say_invitation(
     else:
         print(f"It lets {who} in, until {until}. Whoever has the code can join:")
         print("`leftzmq join` alone asks for it, so that it is in no history.")
+    if opened["mode"] == "read":
+        print("Who joins may only read: what is changed there reaches nobody.")
     if opened["left_out"]:
         print(f"({counted(opened['left_out'], 'address', 'addresses')} did not fit into it.)")
 

@@ -39,6 +39,7 @@ INVITATION = Invitation(
     3,
     True,
     (PersonAnswer(B, "beta", True), PersonAnswer(C, "gamma", False)),
+    mode="read",
 )
 LEARNT = Learnt((DEVICE,), (FOLDER,), (INVITATION,), DoorKept(b"p" * 32, b"s" * 32, 7710))
 
@@ -48,9 +49,17 @@ def test_the_file_is_read_as_it_was_written() -> None:
         assert read(text_of(learnt).encode(), "f") == learnt
 
 
+def test_an_invitation_from_before_there_were_modes_is_to_write() -> None:
+    older = json.loads(text_of(LEARNT))
+    del older["invitations"][0]["mode"]
+    found = read(json.dumps(older).encode(), "f")
+    assert found.invitations == (replace(INVITATION, mode="full"),)
+
+
 @pytest.mark.parametrize(
     "spoilt",
     [
+        text_of(LEARNT).replace('"mode": "read"', '"mode": "own"').encode(),
         b"",
         b"[]",
         b"{}",

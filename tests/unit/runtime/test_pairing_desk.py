@@ -22,7 +22,7 @@ from leftzmq.pairing.learnt import DoorKept, FromRosters, Learnt, ListedMember, 
 from leftzmq.runtime.pairing_desk import PairingDesk, load_learnt
 from leftzmq.statedir import StateDir, make_secret, read_secret
 from leftzmq.sync.link import DeviceKey
-from leftzmq.sync.peers.roster.making import Newcomer, Signatory, admit, remove
+from leftzmq.sync.peers.roster.making import Newcomer, Signatory, admit, found, remove
 from leftzmq.sync.peers.roster.roster import Roster
 from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.transport.device_key import DeviceKeyPair, public_text
@@ -237,6 +237,32 @@ def test_a_device_of_peer_toml_is_let_into_a_folder_and_keeps_its_name(world: Wo
     assert isinstance(world.knocks(B, world.invites()), Admitted)
     assert [peer.name for peer in world.config.peers] == ["my laptop"]
     assert load_learnt(world.state).devices == ()
+
+
+def test_who_is_invited_to_read_is_let_in_to_read(world: World) -> None:
+    token = world.invites(read_only=True)
+    (shown,) = world.ask("invitations")["invitations"]
+    assert shown["mode"] == "read"
+    world.begin()  # the agent starts again
+    answer = world.knocks(B, token)
+    assert isinstance(answer, Admitted) and answer.mode == "read"
+    assert world.rosters.readers("share") == {B}
+    assert decode(answer.admission, world.rosters.folders["share"].tag).statement.mode == "read"
+    assert isinstance(world.knocks(C, world.invites(), "gamma"), Admitted)
+    modes = {one["name"]: one["mode"] for one in world.ask("peers")["peers"]}
+    assert modes == {"beta": "read", "gamma": "full"}
+
+
+def test_a_code_changes_no_member_and_says_what_it_may(world: World) -> None:
+    world.knocks(B, world.invites())
+    answer = world.knocks(B, world.invites(read_only=True))
+    assert isinstance(answer, Admitted) and answer.mode == "full"
+    assert not world.rosters.readers("share")
+
+
+def test_of_a_peer_that_no_roster_names_no_mode_is_said(world: World) -> None:
+    world.written = world.config = replace(world.written, peers=(PeerConfig("own", None, B),))
+    assert [one["mode"] for one in world.ask("peers")["peers"]] == [""]
 
 
 # -- who does not ---------------------------------------------------------------------------------
@@ -761,6 +787,20 @@ def test_a_joiner_begins_at_the_roots_that_the_door_told(world: World, tmp_path:
 def test_a_root_that_is_none_is_declined(world: World, tmp_path: Path, pins: str) -> None:
     assert "names a root" in joins(world, tmp_path / "music", pins=pins)["declined"]["what"]
     assert all(folder.id != "music-k3x9" for folder in world.config.folders)
+
+
+def test_a_device_that_may_only_read_invites_nobody(world: World) -> None:
+    tag = world.rosters.folders["share"].tag
+    b = Signatory(DeviceKey(B), partial(sign, bytes(B_KEYS)))
+    theirs = Roster(tag)
+    root = found(theirs, b, "beta", bytes(16), 0)
+    us = Newcomer(DeviceKey(US), "alpha", "read")
+    world.rosters.pin("share", [root.id])
+    said = [root, admit(theirs, b, us, bytes(16), 0)]
+    assert world.rosters.take("share", said, None, 0.0) == (said, None)
+    declined = world.ask("invite", folder="share")["declined"]
+    assert declined["what"].startswith("may only be read by this device")
+    assert world.door is None
 
 
 def test_a_device_that_was_put_out_invites_nobody(world: World) -> None:
