@@ -18,7 +18,7 @@ from leftzmq.wire.local import EventKind, Scalar
 
 MAX_OF_A_KIND: Final = 1_000
 MAX_LETTERS_OF_A_KIND: Final = 256 << 10
-"""Of paths and details. With 17 kinds this is less than 5 MiB for a folder."""
+"""Of paths and details. With 27 kinds this is less than 7 MiB for a folder."""
 MAX_HIDDEN: Final = 100_000
 """About 10 MiB. Problems beyond these and the kept ones are not counted."""
 MAX_DETAIL_LETTERS: Final = 512

@@ -100,3 +100,24 @@ def test_they_are_numbered_in_the_order_in_which_they_came() -> None:
     found.clear("3")
     assert [(n, p.path) for n, p in found.after(1)] == [(2, "1"), (3, "2"), (5, "4")]
     assert encode_reply({"n": [n for n, _ in found.after(4)]})
+
+
+def test_what_a_reader_changed_stands_beside_another_problem_of_the_path() -> None:
+    found = Problems("share")
+    changed = ProblemKind.CHANGED_BY_READER
+    told = [found.show(problem(1, kind)) for kind in (BAD, changed, BAD)]
+    assert [len(events) for events in told] == [1, 1, 0]
+    assert found.kind_of("1") is BAD and found.count_of(changed) == 1
+    found.clear("1")
+    assert [one.kind for one in found.all()] == [changed]
+    found.show(problem(1))
+    assert len(found.clear("1", kind=changed)) == 1
+    assert [one.kind for one in found.all()] == [FAR]
+
+
+def test_all_of_a_kind_are_solved_at_once_the_hidden_ones_too() -> None:
+    found, _ = flood(MAX_OF_A_KIND + 10, ProblemKind.CHANGED_BY_READER)
+    found.show(problem(1))
+    assert found.count_of(ProblemKind.CHANGED_BY_READER) == MAX_OF_A_KIND + 10
+    assert len(found.clear_all(ProblemKind.CHANGED_BY_READER)) == MAX_OF_A_KIND
+    assert (found.count_of(ProblemKind.CHANGED_BY_READER), len(found)) == (0, 1)

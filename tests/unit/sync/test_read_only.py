@@ -13,7 +13,7 @@ import pytest
 from msgspec import structs
 
 from leftzmq.errors import ProblemKind
-from leftzmq.sync.facts import Asked, CookieSeen, LinkOpened, RosterGrew, TimePassed
+from leftzmq.sync.facts import Asked, CookieSeen, LinkClosed, LinkOpened, RosterGrew, TimePassed
 from leftzmq.sync.jobs import Apply, CountLosses, DropCookie, Job, LossesCounted
 from leftzmq.sync.link import Link, Way
 from leftzmq.tree.accepted import Accepted
@@ -174,6 +174,26 @@ def test_what_it_says_counts_from_the_moment_at_which_it_may_write(mesh: Members
     for name in "ABR":
         assert contents(mesh[name]) == {"p": b"by R", "new": b"by R"}
     assert not changes(mesh["R"]) and not total(mesh["R"])
+
+
+def test_what_was_changed_in_vain_is_said_no_more_when_the_others_take_it(mesh: Members) -> None:
+    """R hears in one message that it was removed and let in again, so its folder never stops."""
+    mesh["R"].write("new", b"by R")
+    settle(mesh)
+    assert changes(mesh["R"]) == ["new"]
+    for name in "AB":
+        mesh[name].take(LinkClosed(Link(mesh["R"].key, Way.DIALED), "gone"))
+        mesh["R"].take(LinkClosed(Link(mesh[name].key, Way.DIALED), "gone"))
+    mesh.settle()
+    mesh.removes("A", "R")
+    mesh.invites("A", "R")
+    for name in "AB":
+        mesh[name].take(LinkOpened(Link(mesh["R"].key, Way.DIALED)))
+        mesh["R"].take(LinkOpened(Link(mesh[name].key, Way.DIALED)))
+    mesh.settle()
+    assert contents(mesh["A"]) == contents(mesh["B"]) == {"new": b"by R"}
+    assert not changes(mesh["R"]) and not total(mesh["R"])
+    assert not mesh["R"].folder.index_view.touched
 
 
 def test_who_may_write_now_is_asked_for_all_that_it_has(mesh: Members) -> None:
