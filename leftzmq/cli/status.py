@@ -38,6 +38,7 @@ _STATES: Final = {
     "alone": "yellow",
     "syncing": "cyan",
     "scanning": "cyan",
+    "held": "yellow",
     "stopped": "red",
 }
 
@@ -298,6 +299,8 @@ def _attention(folder: dict[str, Any]) -> list[RenderableType]:
     lines = []
     if folder["state"] == "stopped":
         lines.append(Text(f"{name}: {printable(folder['why'])}", "red"))
+    elif folder["state"] == "held":
+        lines.append(Text(f"{name}: held: {printable(folder['why'])}", "yellow"))
     elif folder["why"] and not any(map(_member, folder["members"])):
         lines.append(Text(f"{name}: alone: {printable(folder['why'])}", "yellow"))
     for problem in folder["problem_list"][:SHOWN_PROBLEMS]:

@@ -436,6 +436,13 @@ class FolderAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldEnded:
+    """The user said yes to the plan of a folder that was held, and that is durable."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class FolderBegun:
     """The folder that was stopped is open again, with machines of a new life."""
 
@@ -550,6 +557,7 @@ Inner = (
     | FolderStopped
     | FolderAdded
     | FolderBegun
+    | HoldEnded
 )
 
 Fact = (

@@ -27,6 +27,7 @@ from leftzmq.sync.facts import (
     StrangerRefused,
 )
 from leftzmq.sync.guard.guard import Guard
+from leftzmq.sync.guard.hold import WHY_HELD, Hold
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.problems import Problems
@@ -53,6 +54,7 @@ class FolderState(Enum):
     SYNCING = "syncing"
     IDLE = "idle"
     ALONE = "alone"  # as IDLE, but no connected device shares the folder
+    HELD = "held"  # it was joined, and its user has not answered the plan yet
     STOPPED = "stopped"
 
 
@@ -70,7 +72,9 @@ class Folder:
         peers: Peers,
         limits: Limits | None = None,
         patience_s: float = PATIENCE_S,
+        hold: Hold | None = None,
     ) -> None:
+        self.hold = hold = hold or Hold()
         self.id, self.keys, self.device, self.store = id, keys, device, store
         self.epochs = epochs
         self.locks, self.problems = PathLocks(), Problems(id)
@@ -92,6 +96,7 @@ class Folder:
             absent_deletes,
             self.locks,
             peers.news_links,
+            hold,
         )
         self.index_client = IndexClient(
             id, epochs, self.index_view, peers, self.problems, limits or Limits()
@@ -129,6 +134,7 @@ class Folder:
             self.locks,
             self.problems,
             source=self.index_client.source,
+            hold=hold,
         )
         self.first_reading = FirstReading(
             epochs,
@@ -152,8 +158,13 @@ class Folder:
     def _read_until(self) -> int:
         """Return our next sequence when the first walk is over and all that it found is announced;
         0: not yet."""
-        is_read = self.scheduler.walks.first_done and self.scheduler.idle and not self.guard.busy
-        return self.store.heads.sequence + 1 if is_read and self.announcer.settled else 0
+        is_told = self.announcer.settled and not self.hold.holds
+        return self.store.heads.sequence + 1 if self.is_read and is_told else 0
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the first walk is over, and all that it found is in our index."""
+        return self.scheduler.walks.first_done and self.scheduler.idle and not self.guard.busy
 
     def on_modes_changed(self, fact: ModesChanged, now: float) -> Outputs:
         """Who may only read the folder is known anew. Rows that those alone hold count for nothing
@@ -203,6 +214,24 @@ class Folder:
     def stopped_why(self) -> str:
         """The sentence that a user reads; "" while the folder runs."""
         return "" if self.stopped is None else self.stopped.why
+
+    @property
+    def held_why(self) -> str:
+        """The sentence that a user reads; "" while the folder is not held."""
+        return WHY_HELD if self.hold.holds else ""
+
+    def begin(self, now: float) -> Outputs:
+        """The folder begins: clear what an earlier life left half done, then start everything else.
+        In one that is held no old version of the trash ends before its user's yes."""
+        out = self.applier.clear()
+        out += self.guard.start()
+        out += self.scheduler.start(now)
+        return out if self.hold.holds else out + self.trash.start(now)
+
+    def on_hold_ended(self, now: float) -> Outputs:
+        """The user said yes to the plan: what was held back goes on. What is here is announced when
+        the fact is committed."""
+        return [*self.trash.start(now), *self.applier.go_on(now)]
 
     def within(self, decide: Callable[[], Outputs]) -> Outputs:
         """Return what machines of this folder decide. If its index fails meanwhile, return only
@@ -255,6 +284,8 @@ class Folder:
     def state(self) -> FolderState:
         if self.stopped is not None:
             return FolderState.STOPPED
+        if self.hold.holds:
+            return FolderState.HELD
         if not self.scheduler.walks.first_done:
             return FolderState.SCANNING
         if not (self._done and self.index_client.settled):

@@ -94,7 +94,7 @@ class Node:
             _number_of_this_life(folders),
         )
         self.listener = Listener(
-            self._folder_of,
+            self._giving_folder_of,
             self._may_come,
             lambda folder: folders[folder].epochs,
             self._count_sent,
@@ -280,15 +280,9 @@ class Node:
         return [*out, folder.announcer.heartbeat(), *self.peers.greet_again(folder.id)]
 
     def _begun(self, folder: Folder, now: float) -> Outputs:
-        """A folder begins: learn whose versions count, clear what an earlier life left half done,
-        then start everything else."""
-        readers = self.rosters.readers(folder.id)
-        out = folder.on_modes_changed(ModesChanged(folder.id, readers), now)
-        out += folder.applier.clear()
-        out += folder.guard.start()
-        out += folder.scheduler.start(now)
-        out += folder.trash.start(now)
-        return out
+        """A folder begins, and knows whose versions count."""
+        modes = ModesChanged(folder.id, self.rosters.readers(folder.id))
+        return [*folder.on_modes_changed(modes, now), *folder.begin(now)]
 
     def _on_time_passed(self, now: float) -> Outputs:
         out: Outputs = []
@@ -354,6 +348,11 @@ class Node:
             device in folder.index_client.members and self.rosters.has_roster(folder.id)
             for folder in self._running()
         )
+
+    def _giving_folder_of(self, device: DeviceKey, tag: bytes) -> str | None:
+        """Return the same, unless nothing of the folder may be given."""
+        id = self._folder_of(device, tag)
+        return None if id is None or self.folders[id].hold.holds else id
 
     def _count_sent(self, folder: str, count: int) -> None:
         self.folders[folder].sent_bytes += count

@@ -25,8 +25,16 @@ from leftzmq.index.flush import flush
 from leftzmq.index.store import Store
 from leftzmq.runtime.opening import begin_life, forget_unlisted
 from leftzmq.sync import actions
-from leftzmq.sync.facts import EpochKeyArrived, Fact, FolderAdded, FolderBegun, RosterArrived
+from leftzmq.sync.facts import (
+    EpochKeyArrived,
+    Fact,
+    FolderAdded,
+    FolderBegun,
+    HoldEnded,
+    RosterArrived,
+)
 from leftzmq.sync.folder import Folder
+from leftzmq.sync.guard.hold import Hold
 from leftzmq.sync.jobs import Job
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.node import Node
@@ -85,6 +93,7 @@ class Surroundings(Protocol):
 class Device:
     """`alive` between `begin` and `end`.
 
+    held: its user joined it into a directory that is not empty, and has not answered the plan
     waits: its user adds the folder while the agent runs (`add_folder`); until then nothing of it is
         open
     """
@@ -100,7 +109,7 @@ class Device:
         self.answers: list[dict[str, Any]] = []
         self.sent: list[object] = []
         self.alive = False
-        self.waits = False
+        self.waits = self.held = False
         self.starts = 0
         self.index_fits = 1 << 40  # bytes of an index that fit on the disk of its state directory
 
@@ -124,6 +133,7 @@ class Device:
         )
         self.alive = True
         self.folders: dict[str, Folder] = {}
+        self.hold = Hold(self.held)
         us = Signatory(self.key, self.signs)
         wall_s = lambda: self.around.wall_ns(self) / 1e9  # noqa: E731
         self.rosters = Rosters(
@@ -148,6 +158,11 @@ class Device:
     @property
     def epochs(self) -> Epochs:
         return self.rosters.epochs(self.keys)
+
+    def says_yes(self) -> None:
+        """Its user agrees to the plan: what PairingDesk does is durable by then."""
+        self.held = False
+        self.handle(HoldEnded(FOLDER))
 
     def _to_be_opened(self) -> Folder:
         folder = Folder(FOLDER, self.keys, self.epochs, self.key, Store.empty(), self.agents)
@@ -177,7 +192,9 @@ class Device:
         store = Store(self.index_file)
         self.index_opened()
         forget_unlisted(store, self._listed)
-        return Folder(FOLDER, self.keys, self.epochs, self.key, store, self.agents)
+        return Folder(
+            FOLDER, self.keys, self.epochs, self.key, store, self.agents, hold=self.hold
+        )
 
     def _begin(self, folder: Folder) -> None:
         """A life of it begins. Raises ShareError."""

@@ -23,6 +23,8 @@ from leftzmq.tree.rules import check_path
 _NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
 _BOUND: Final = re.compile(r"\d{8}-\d{6}(-[0-9a-f]{8}-?)?", re.ASCII)  # of the names of batches
 
+_CHANGES: Final = ("trash restore", "accept", "revert", "conflicts resolve")
+
 
 class Commands:
     """One per agent."""
@@ -51,6 +53,8 @@ class Commands:
             return [declined(fact.asker, folder, _text(fact, "folder"), "name one with --folder")]
         if folder.stopped_why and fact.verb != "problems":
             return [declined(fact.asker, f"the folder is stopped: {folder.stopped_why}", folder.id)]
+        if folder.held_why and fact.verb in _CHANGES:
+            return [declined(fact.asker, f"the folder is held: {folder.held_why}", folder.id)]
         return bad_path(fact) or ask(fact, folder, now)
 
     def _folder(self, id: str) -> Folder | str:

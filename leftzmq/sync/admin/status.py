@@ -202,7 +202,7 @@ def _folder(
         state=folder.state.value,
         shared_with=sorted(peers.name(device) for device in folder.members),
         members=[_member(m, accepted.get(m.peer.key, 0), times) for m in found],
-        why=folder.stopped_why or (alone_because(found) if is_alone else ""),
+        why=folder.stopped_why or folder.held_why or (alone_because(found) if is_alone else ""),
         files=counters.files,
         bytes=counters.bytes,
         tickets=counters.tickets,

@@ -25,6 +25,7 @@ from leftzmq.sync.actions import Answer, Outputs, Work, declined
 from leftzmq.sync.admin.peer_progress import Member, MemberState, member
 from leftzmq.sync.facts import Asked, CookieSeen, WalkEnded
 from leftzmq.sync.folder import Folder
+from leftzmq.sync.guard.hold import WHY_HELD
 from leftzmq.sync.jobs import CookieDropped, DropCookie, FindLacking, Lacking, LackingFound
 from leftzmq.sync.peers.peer_state import Peer
 from leftzmq.tree.path import is_within
@@ -132,8 +133,8 @@ class WaitQuestions:
         out: Outputs = []
         for id in waiter.folders:
             folder = self._folders[id]
-            if folder.stopped is not None:
-                continue  # it is not idle, so nothing is in sync while it is stopped
+            if folder.stopped is not None or folder.hold.holds:
+                continue  # it is not idle, so nothing is in sync until it goes on
             self._number += 1
             name = f"cookie-{folder.store.heads.life.hex()}-{self._number}"
             waiter.cookies[id] = name
@@ -311,6 +312,8 @@ class WaitQuestions:
             return "no peer is connected"
         for id in waiter.folders:
             folder = self._folders[id]
+            if folder.stopped is None and folder.hold.holds:
+                return f"folder {id} is held: {WHY_HELD}"
             if folder.guard.holds:
                 return f"folder {id} holds losses back: leftzmq accept, or leftzmq revert"
             if not _is_quiet(folder, waiter.path):

@@ -38,6 +38,7 @@ from leftzmq.sync.facts import (
     WalkEnded,
 )
 from leftzmq.sync.guard.guard import Guard
+from leftzmq.sync.guard.hold import Hold
 from leftzmq.sync.guard.remote_deletes import GuardVerdict
 from leftzmq.sync.jobs import (
     Applied,
@@ -73,7 +74,8 @@ _FULL: Final = (Ending.DISK_FULL, Ending.FULL_AT_FLUSH)
 
 
 class Applier:
-    """The applier of one folder."""
+    """The applier of one folder. While the folder is held, no ticket is taken up: nothing is asked
+    for, staged, moved or copied."""
 
     def __init__(
         self,
@@ -87,7 +89,9 @@ class Applier:
         locks: PathLocks,
         problems: Problems,
         source: Source,
+        hold: Hold,
     ) -> None:
+        self._hold = hold
         self.folder, self._guard, self._problems = folder, guard, problems
         self._absent_deletes = absent_deletes
         self._index_view, self._resolver = index_view, resolver
@@ -123,8 +127,13 @@ class Applier:
         waits = leftings or self._space_waits.waited_for or self._set_aside
         return self._window.idle and not waits
 
+    @property
+    def _rests(self) -> bool:
+        """Whether nothing may be begun now."""
+        return self.stopped or self._hold.holds or self.leftings.clearing
+
     def deadline(self, now: float) -> float | None:
-        if self.stopped or self.leftings.clearing:
+        if self._rests:
             return None
         if self._results or self._index_view.turned:
             return now
@@ -346,7 +355,7 @@ class Applier:
 
     def go_on(self, now: float) -> Outputs:
         """Handles some results, derives some tickets, starts batches."""
-        if self.stopped or self.leftings.clearing:
+        if self._rests:
             return []
         out = [*self._set_aside.start(now), *self._results.handle_some(now)]
         for path in self.leftings.turned():

@@ -28,6 +28,7 @@ from leftzmq.sync.facts import (
     PathsReconsidered,
     RescanWanted,
 )
+from leftzmq.sync.guard.hold import Hold
 from leftzmq.sync.jobs import Flush, Flushed, PageRead
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.versions.absent_deletes import AbsentDeletes
@@ -51,7 +52,11 @@ BELOW_ALL: Final = -1
 
 
 class Announcer:
-    """One per folder."""
+    """One per folder.
+
+    flushed: our last durable sequence. While the folder is held, nothing of it is told: others are
+    told of a head of 0, as of a device that has nothing.
+    """
 
     def __init__(
         self,
@@ -64,13 +69,15 @@ class Announcer:
         absent_deletes: AbsentDeletes,
         locks: PathLocks,
         news_links: Callable[[], tuple[Link, ...]],
+        hold: Hold,
     ) -> None:
+        self._hold = hold
         self.folder, self._device, self._news_links = folder, device, news_links
         self._index_view, self._resolver, self._store = index_view, resolver, index_view.store
         self._locks, self._name_clashes, self._absent_deletes = locks, name_clashes, absent_deletes
         self._index_server = IndexServer(folder, epochs, self._store, lambda: index_view.accepted)
         self.flushed = self._store.heads.sequence  # the start itself made it durable
-        self._published = self.flushed
+        self._published = self._told_head
         self._flushing = False
 
     # -- questions -----------------------------------------------------------------------------
@@ -83,11 +90,17 @@ class Announcer:
     def standing_for(self, device: DeviceKey) -> Standing:
         """Return what a hello or welcome to this device says of the folder."""
         head = self._store.heads.head_of(device)
-        return Standing(self.folder, self._store.heads.life, self.flushed, head.life, head.head)
+        return Standing(self.folder, self._store.heads.life, self._told_head, head.life, head.head)
 
     def heartbeat(self) -> Publish:
         """Return news without entries: it names only the head."""
-        return Publish(self.folder, self._page(self.flushed, self.flushed, ()), self._news_links())
+        head = self._told_head
+        return Publish(self.folder, self._page(head, head, ()), self._news_links())
+
+    @property
+    def _told_head(self) -> int:
+        """The last sequence that others may hear of."""
+        return 0 if self._hold.holds else self.flushed
 
     # -- our own changes ---------------------------------------------------------------------
 
@@ -201,21 +214,27 @@ class Announcer:
 
     def committed(self) -> Outputs:
         """Commit what was decided about one fact. Entries that got a sequence are flushed, then
-        announced."""
+        announced; if the folder was held, when that is over."""
         self._store.commit()
-        is_told = self._published == self._store.heads.sequence
-        if self._flushing or (is_told and self._store.log_bytes <= CHECKPOINT_BYTES):
-            return []
+        out = self._announced()
+        is_durable = self.flushed == self._store.heads.sequence
+        if self._flushing or (is_durable and self._store.log_bytes <= CHECKPOINT_BYTES):
+            return out
         self._flushing = True
-        return [Work(Flush(self.folder, self._store.heads.sequence))]
+        return [*out, Work(Flush(self.folder, self._store.heads.sequence))]
 
     def on_flushed(self, fact: Flushed, now: float) -> Outputs:
         """Sequences up to `head` are durable: from now on, and not earlier, news may name them."""
         self._flushing = False
         self._store.flushed()
-        if fact.head == self._published:
-            return []  # entries of others had filled the log: they are not our news
         self.flushed = fact.head
+        return self._announced()
+
+    def _announced(self) -> Outputs:
+        """Announce what is durable and was not announced yet. Often that is nothing: entries of
+        others had filled the log, and are not our news."""
+        if self._hold.holds or self.flushed == self._published:
+            return []
         out: Outputs = []
         entries = self._store.changes(self._published, self.flushed, NEWS_ENTRIES_MAX + 1)
         if len(entries) > NEWS_ENTRIES_MAX:
@@ -232,15 +251,15 @@ class Announcer:
 
     def on_index_since(self, fact: MessageArrived, now: float) -> Outputs:
         assert isinstance(fact.message, IndexSince)
-        return self._index_server.on_index_since(fact.link, fact.message, self.flushed)
+        return self._index_server.on_index_since(fact.link, fact.message, self._told_head)
 
     def on_page_read(self, fact: PageRead, now: float) -> Outputs:
-        return self._index_server.on_page_read(fact, now, self.flushed)
+        return self._index_server.on_page_read(fact, now, self._told_head)
 
     def on_epoch_began(self, fact: EpochBegan, now: float) -> Outputs:
         """Answer what waited for an epoch, and say where our index stands: while none was in use,
         our news was not sent."""
-        return [*self._index_server.go_on(self.flushed), self.heartbeat()]
+        return [*self._index_server.go_on(self._told_head), self.heartbeat()]
 
     def on_device_lost(self, device: DeviceKey) -> None:
         self._index_server.forget_device(device)

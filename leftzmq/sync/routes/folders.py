@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from leftzmq.disk.staging.lefting import lefting_path
 from leftzmq.sync.actions import Outputs
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.download.downloader import Downloader
-from leftzmq.sync.facts import FolderAdded, FolderBegun, FolderStopped
+from leftzmq.sync.facts import FolderAdded, FolderBegun, FolderStopped, HoldEnded
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import (
     FolderOpened,
@@ -50,6 +51,7 @@ class FolderRoutes:
         to(JobStopped, self._on_job_stopped)
         to(FolderOpened, self._on_folder_opened)
         to(FolderAdded, self._on_folder_added)
+        to(HoldEnded, self._on_hold_ended)
         to(FolderBegun, lambda fact, now: self.begin(self.folders[fact.folder], now))
 
     def _on_folder_stopped(self, fact: FolderStopped, now: float) -> Outputs:
@@ -97,6 +99,12 @@ class FolderRoutes:
     def _on_folder_added(self, fact: FolderAdded, now: float) -> Outputs:
         self.reopening.on_folder_added(fact, now)
         return []
+
+    def _on_hold_ended(self, fact: HoldEnded, now: float) -> Outputs:
+        """A folder that is stopped begins without a hold when it goes on."""
+        folder = self.folders[fact.folder]
+        folder.hold.end()
+        return [] if folder.stopped else folder.within(partial(folder.on_hold_ended, now))
 
     def _on_folder_opened(self, fact: FolderOpened, now: float) -> Outputs:
         """A worker tried to open a stopped folder. A new reason is reported."""
