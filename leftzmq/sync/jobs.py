@@ -20,6 +20,7 @@ from leftzmq.disk.fs.interface import Buffer
 from leftzmq.disk.scan.sighting import Sighting, SliceSighting
 from leftzmq.disk.trash.retention import Swept, TrashClock
 from leftzmq.errors import Problem, Refused, Stop
+from leftzmq.index.join_plan import JoinPlan
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.tree.accepted import NOTHING, Accepted
 from leftzmq.tree.entry import Entry, ScanKey
@@ -720,6 +721,29 @@ class LackingFound:
     coming: Lacking
 
 
+@dataclass(frozen=True, slots=True)
+class ReadJoinPlan:
+    """Go on with the plan of a join by one slice of the index (index/join_plan).
+
+    number: the answer carries it
+    swept: bits of the index that count no more
+    doomed: paths where something was found that others deleted
+    """
+
+    folder: str
+    number: int
+    plan: JoinPlan
+    swept: int
+    doomed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class JoinPlanRead:
+    folder: str
+    number: int
+    plan: JoinPlan
+
+
 # -- files for a user: from the trash, and both versions of a conflict -----------------------------
 
 
@@ -914,6 +938,7 @@ Job = (
     | ReadPage
     | ReadChunks
     | FindLacking
+    | ReadJoinPlan
     | CheckBytes
     | DropCookie
     | SweepTrash
@@ -948,6 +973,7 @@ JobDone = (
     | PageRead
     | ChunksRead
     | LackingFound
+    | JoinPlanRead
     | BytesChecked
     | CookieDropped
     | TrashSwept
@@ -996,6 +1022,7 @@ BULK_JOBS = (
     ListTrash,
     MakeRoom,
     CountLosses,
+    ReadJoinPlan,
     CheckBytes,
 )
 

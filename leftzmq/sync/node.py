@@ -16,6 +16,7 @@ from leftzmq.sync.actions import Action, Answer, Outputs, Publish, Send, Tell, W
 from leftzmq.sync.admin.commands import Commands, bad_path
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.event_batching import EventBatching
+from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.open_questions import OpenQuestions
 from leftzmq.sync.admin.status import Times, status
 from leftzmq.sync.admin.wait import WaitQuestions
@@ -104,7 +105,8 @@ class Node:
             folders, peers.by_key.values, peers.connected, about.get("keyless", ())
         )
         self.conflicts = Conflicts(self._names_of_devices)
-        self.commands = Commands(folders, self.conflicts)
+        self.join_plans = JoinPlans()
+        self.commands = Commands(folders, self.conflicts, self.join_plans)
         self._heartbeat = Heartbeat(folders)
         self.reopening = Reopening()
         self._rate_limits = RateLimits(peers.by_key)
@@ -139,7 +141,7 @@ class Node:
         ShareRoutes(self.wait_questions, lambda: self._wall_ns).enter(routes)
         ChunkRoutes(self.folders, self.downloader, self.listener, self._stir).enter(routes)
         TicketRoutes(self._stir).enter(routes)
-        QuestionRoutes(self.wait_questions, self.conflicts).enter(routes)
+        QuestionRoutes(self.wait_questions, self.conflicts, self.join_plans).enter(routes)
         FolderRoutes(
             self.folders,
             self.reopening,
@@ -147,6 +149,7 @@ class Node:
             self.listener,
             self.wait_questions,
             self.conflicts,
+            self.join_plans,
             self.peers,
             self._begin_anew,
         ).enter(routes)

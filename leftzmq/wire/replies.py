@@ -246,6 +246,45 @@ class Waited(Reply, frozen=True, kw_only=True):
     problem_list: list[ShownInFolder]
 
 
+# ---- the plan of a join -------------------------------------------------------------------------
+
+
+class PlannedPaths(Reply, frozen=True, kw_only=True):
+    """Files and links of one fate. bytes: their sizes. first: the first ten, in path order."""
+
+    paths: int
+    bytes: int
+    first: list[str]
+
+
+class PlannedCopy(Reply, frozen=True, kw_only=True):
+    """copy: the name that one of the two versions gets."""
+
+    path: str
+    copy: str
+
+
+class PlannedConflicts(Reply, frozen=True, kw_only=True):
+    paths: int
+    bytes: int
+    first: list[PlannedCopy]
+
+
+class JoinPlanShown(Reply, frozen=True, kw_only=True):
+    """What a yes to a join does. why: what is to be read before it is known, while `is_read` is
+    false."""
+
+    folder: str
+    is_read: bool
+    why: str
+    comes: PlannedPaths
+    same: PlannedPaths
+    replaced: PlannedPaths
+    removed: PlannedPaths
+    conflicts: PlannedConflicts
+    goes: PlannedPaths
+
+
 # ---- conflicts ----------------------------------------------------------------------------------
 
 

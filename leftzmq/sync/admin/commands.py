@@ -14,6 +14,7 @@ from leftzmq.disk.trash.trash import is_batch
 from leftzmq.errors import BEGIN_ONE, NO_FOLDER, Refused
 from leftzmq.sync.actions import Answer, Outputs, declined
 from leftzmq.sync.admin.conflicts import Conflicts
+from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.status import problems
 from leftzmq.sync.facts import Asked
 from leftzmq.sync.folder import Folder
@@ -29,8 +30,11 @@ _CHANGES: Final = ("trash restore", "accept", "revert", "conflicts resolve")
 class Commands:
     """One per agent."""
 
-    def __init__(self, folders: Mapping[str, Folder], conflicts: Conflicts) -> None:
+    def __init__(
+        self, folders: Mapping[str, Folder], conflicts: Conflicts, join_plans: JoinPlans
+    ) -> None:
         self._folders, self._about_copies = folders, conflicts
+        self._join_plans = join_plans
 
     def on_asked(self, fact: Asked, now: float) -> Outputs | None:
         """Return the answer, or the jobs that lead to it. None: this class does not know the
@@ -44,6 +48,8 @@ class Commands:
                 ask = self._problems
             case "conflicts list" | "conflicts show" | "conflicts resolve":
                 ask = self._conflicts
+            case "join_plan":
+                ask = self._join_plan
             case _:
                 return None
         if not self._folders:
@@ -72,6 +78,9 @@ class Commands:
         if not _NUMBER.fullmatch(after or "0"):
             return [_no_cursor(fact)]
         return [Answer(fact.asker, problems(folder, int(after or "0")).fields())]
+
+    def _join_plan(self, fact: Asked, folder: Folder, now: float) -> Outputs:
+        return self._join_plans.ask(fact.asker, folder, _text(fact, "peer"))
 
     def _held(self, fact: Asked, folder: Folder, now: float) -> Outputs:
         decision = GuardMove.ACCEPT if fact.verb == "accept" else GuardMove.REVERT

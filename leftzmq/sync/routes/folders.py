@@ -12,6 +12,7 @@ from functools import partial
 from leftzmq.disk.staging.lefting import lefting_path
 from leftzmq.sync.actions import Outputs
 from leftzmq.sync.admin.conflicts import Conflicts
+from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.download.downloader import Downloader
 from leftzmq.sync.facts import FolderAdded, FolderBegun, FolderStopped, HoldEnded
@@ -42,6 +43,7 @@ class FolderRoutes:
     listener: Listener
     wait_questions: WaitQuestions
     conflicts: Conflicts
+    join_plans: JoinPlans
     peers: Peers
     begin: Callable[[Folder, float], Outputs]
 
@@ -60,6 +62,7 @@ class FolderRoutes:
             return self._ended(folder, fact, now)
         out = folder.stop(fact.stop)
         out += self.conflicts.on_folder_stopped(folder.id, fact.stop.why)
+        out += self.join_plans.on_folder_stopped(folder.id, fact.stop.why)
         self.wait_questions.on_folder_stopped(folder.id)
         self.listener.on_folder_stopped(folder.id)
         self.downloader.on_folder_stopped(folder.id)

@@ -1,4 +1,5 @@
-"""Routes the job results that wait, conflicts and trash need to answer the command line.
+"""Routes the job results that are needed to answer the command line: of wait, conflicts, trash and
+the plans of joins.
 
 Knows which machine needs which result. Must not know who asked, or what.
 """
@@ -8,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leftzmq.sync.admin.conflicts import Conflicts
+from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.facts import CookieSeen
 from leftzmq.sync.jobs import (
     CookieDropped,
     CopiesListed,
     CopyResolved,
+    JoinPlanRead,
     LackingFound,
     TrashListed,
     TrashRestored,
@@ -29,6 +32,7 @@ class QuestionRoutes:
 
     wait_questions: WaitQuestions
     conflicts: Conflicts
+    join_plans: JoinPlans
 
     def enter(self, routes: Routes) -> None:
         to_folder, conflicts = routes.to_folder, self.conflicts
@@ -41,6 +45,7 @@ class QuestionRoutes:
         to_folder(CopiesListed, lambda folder: conflicts.on_copies_listed)
         to_folder(VersionsRead, lambda folder: conflicts.on_versions_read)
         to_folder(CopyResolved, lambda folder: conflicts.on_copy_resolved)
+        to_folder(JoinPlanRead, lambda folder: self.join_plans.on_join_plan_read)
         to_folder(TrashSwept, lambda folder: folder.trash.on_trash_swept)
         to_folder(TrashListed, lambda folder: folder.trash.on_trash_listed)
         to_folder(TrashRestored, lambda folder: folder.trash.on_trash_restored)

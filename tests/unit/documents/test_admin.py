@@ -323,6 +323,18 @@ class Story:
             self.ask(self.a, decision)
             self.scan()
 
+    def of_a_join(self, base: Path) -> None:
+        self.mesh = mesh = Mesh(base, "AB")
+        a, b = mesh.devices.values()
+        a.write("both", b"by A")
+        b.write("both", b"by B, later", mtime=1_900_000_000)
+        b.held = True
+        for device in (a, b):
+            device.start()
+        mesh.settle()
+        (copy,) = self.ask(b, "join_plan", peer="A")["conflicts"]["first"]
+        assert copy["path"] == "both"
+
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
@@ -330,6 +342,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     story.of_lists()
     story.of_a_file_on_its_way()
     story.of_what_is_held_back()
+    story.of_a_join(tmp_path_factory.mktemp("join"))
     for verb, at in (("status", "folders[].held"), ("accept", "held"), ("revert", "held")):
         assert f"{at}.here" in story.seen[verb]
         story.seen[verb] |= {f"{at}.{who}": {"integer"} for who in _WHO}
