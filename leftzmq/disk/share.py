@@ -249,6 +249,47 @@ def folder_in(path: Path) -> str | None:
     return None if marker is None else marker.folder_id
 
 
+def remove_marker(path: Path, folder_id: str) -> None:
+    """Remove our `.left` from a directory that is no share of this folder any more, as far as there
+    is nothing in it but what an agent makes. Where there is a marker of another folder, or no
+    directory, nothing is done. Raises ShareError."""
+    try:
+        root = RealRoot(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise cannot_be_used(error, str(path)) from error
+    try:
+        marker = _read_marker(root)
+        if marker is not None and marker.folder_id != folder_id:
+            return
+        with root.folder(LEFT_DIRECTORY) as left:
+            if left.stat(TRASH_NAME) is not None:
+                _remove_empty(left, TRASH_NAME)
+            if marker is not None:
+                left.unlink(MARKER_NAME)
+            left.flush()
+        with root.folder("") as top:
+            _remove_empty(top, LEFT_DIRECTORY)
+            top.flush()
+    except FileNotFoundError:
+        return
+    except ValueError as error:
+        raise _not_a_marker(error, str(path), folder_id) from error
+    except OSError as error:
+        raise cannot_be_used(error, str(path)) from error
+    finally:
+        root.close()
+
+
+def _remove_empty(folder: Directory, name: str) -> None:
+    try:
+        folder.remove_folder(name)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+
+
 def cannot_be_used(error: OSError, where: str) -> ShareError:
     """The ShareError for a failed call that the folder cannot work without."""
     cause, said = cause_of(error), error.strerror or str(error)

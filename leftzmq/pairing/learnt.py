@@ -56,14 +56,41 @@ class LearntDevice:
     since: float
 
 
+class JoinMade(Enum):
+    """What a join made for its folder: it goes again if the user says no to the plan."""
+
+    LEFT = "the .left in its directory"
+    INDEX = "its index"
+    SECRET = "the file of its secret"
+    DEVICE = "what is known of the device that invited"
+
+
 @dataclass(frozen=True, slots=True)
 class LearntFolder:
-    """Its secret is in a file of its own (StateDir.secret_file). since: unix seconds."""
+    """Its secret is in a file of its own (StateDir.secret_file). since: unix seconds.
+
+    held: its directory was not empty when it was joined, and its user has not said yes to the plan
+    leaves: the user said no, and it is about to go
+    made, inviter: while it is held: what its join made; the key of the device that invited, 32
+        bytes; else b""
+    """
 
     id: str
     path: Path
     origin: Origin
     since: float
+    held: bool = False
+    leaves: bool = False
+    made: tuple[JoinMade, ...] = ()
+    inviter: bytes = b""
+
+    def agreed(self) -> LearntFolder:
+        """The user said yes: from now on it is a folder like any other."""
+        return LearntFolder(self.id, self.path, self.origin, self.since)
+
+    def held_again(self) -> LearntFolder:
+        """It could not go."""
+        return replace(self, leaves=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +165,26 @@ class Learnt:
     def with_folder(self, folder: LearntFolder) -> Learnt:
         others = tuple(one for one in self.folders if one.id != folder.id)
         return replace(self, folders=(*others, folder))
+
+    def folder(self, id: str) -> LearntFolder | None:
+        return next((one for one in self.folders if one.id == id), None)
+
+    def holds(self, id: str) -> bool:
+        """Whether a folder is held until its user answers the plan."""
+        folder = self.folder(id)
+        return folder is not None and folder.held
+
+    def has_joined_besides(self, id: str) -> bool:
+        """Whether another folder came from an inviter."""
+        return any(one.origin is Origin.JOINED and one.id != id for one in self.folders)
+
+    def without_joined(self, id: str, *, is_needed: bool) -> Learnt:
+        """A join is undone. is_needed: whether the device that invited is in another folder."""
+        folder = self.folder(id)
+        found = self.without_folder(id)
+        if folder is None or JoinMade.DEVICE not in folder.made or is_needed:
+            return found
+        return found.without_device(folder.inviter)
 
     def without_folder(self, id: str) -> Learnt:
         return replace(self, folders=tuple(one for one in self.folders if one.id != id))
@@ -233,6 +280,10 @@ def text_of(learnt: Learnt) -> str:
                 "path": str(one.path),
                 "origin": one.origin.name,
                 "since": one.since,
+                "held": one.held,
+                "leaves": one.leaves,
+                "made": [made.name for made in one.made],
+                "inviter": one.inviter.hex(),
             }
             for one in learnt.folders
         ],
@@ -296,7 +347,17 @@ def _folder(one: Any) -> LearntFolder:
     path = Path(_text(one["path"]))
     if not path.is_absolute():
         raise ValueError(f"{path} is relative")
-    return LearntFolder(_text(one["id"]), path, Origin[one["origin"]], float(one["since"]))
+    inviter = one.get("inviter", "")
+    return LearntFolder(
+        _text(one["id"]),
+        path,
+        Origin[one["origin"]],
+        float(one["since"]),
+        _flag(one.get("held", False)),
+        _flag(one.get("leaves", False)),
+        tuple(JoinMade[name] for name in one.get("made", ())),
+        _bytes(inviter) if inviter else b"",
+    )
 
 
 def _invitation(one: Any) -> Invitation:

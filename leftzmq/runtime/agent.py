@@ -50,6 +50,7 @@ from leftzmq.pairing.learnt import (
     merged,
 )
 from leftzmq.pairing.roster_store import RosterStore
+from leftzmq.runtime import leaving
 from leftzmq.runtime.addresses import Addresses
 from leftzmq.runtime.config_changes import changes
 from leftzmq.runtime.event_log import EventLog
@@ -70,6 +71,7 @@ from leftzmq.sync.facts import (
     FolderAdded,
     FolderBegun,
     FolderStopped,
+    HoldEnded,
     LinkClosed,
     OurAddressesFound,
     PeerListed,
@@ -189,9 +191,9 @@ class Agent:
         self._opened.callback(self._state.close)
         self._keys = device_key.load_or_make(self._state.device_key_file)
         self.device = self._keys.public
-        learnt = load_learnt(self._state)
         store = RosterStore.open(self._state.rosters_file)
         self._opened.callback(store.close)
+        learnt, not_left = leaving.finish(self._state, load_learnt(self._state), store)
         us, name = (
             Signatory(self.device, partial(sign, self._keys.secret)),
             self.written.device.name,
@@ -213,6 +215,7 @@ class Agent:
         self._runner = JobRunner(open_anew=lambda id: self._openings.open_anew(id))
         self._folders: dict[str, Folder] = {}
         self._open_bus()
+        self._say("", *not_left)
         self._open_folders()
         self._open_door_again()
         self._workers = Workers(
@@ -263,6 +266,7 @@ class Agent:
             peers,
             self._rosters.epochs,
             self._watch_inbox.reporter,
+            lambda id: self._pairing.learnt.holds(id),
         )
         self._openings = Openings(opening, self.config.folders)
         self._opened.callback(self._openings.close)
@@ -530,9 +534,14 @@ class Agent:
             return
         self._folders[config.id] = opened.folder
         self._rosters.add_folder(config.id, opened.folder.keys)
+        self._exchange.folder_added(config.id)
         fields = {"folder": config.id, "path": str(config.path)}
         self._tell(actions.Tell(EventKind.FOLDER_ADDED, dict(fields)))
-        self._handle(FolderAdded(config.id))
+        stop = self._rosters.put_out(config.id)
+        if stop is not None:  # until the roster says otherwise (RosterExchange)
+            opened.folder.stopped = stop
+        else:
+            self._handle(FolderAdded(config.id))
 
     def _list(self, peer: PeerConfig) -> None:
         """The peer may connect, and is dialed, from now on; or it is dialed elsewhere."""
@@ -553,6 +562,14 @@ class Agent:
     def tell_roster(self, folder: str) -> None:
         """The desk said something in the roster of a folder."""
         self._handle(RosterGrew(folder))
+
+    def end_hold(self, folder: str) -> None:
+        self._handle(HoldEnded(folder))
+
+    def close_share(self, folder: str) -> None:
+        """The folder is stopped for good, before its `.left` goes."""
+        self._handle(FolderStopped(folder, Stop(StopCause.REMOVED, TAKEN_OFF)))
+        self._openings.close_share(folder)
 
     # -- the door, for runtime/pairing_desk --------------------------------------------------------
 

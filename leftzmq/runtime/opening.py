@@ -26,6 +26,7 @@ from leftzmq.errors import IndexFailed, KeyFileError, ShareError, Stop, StopCaus
 from leftzmq.index.store import Store
 from leftzmq.statedir import StateDir, make_secret, read_secret
 from leftzmq.sync.folder import Folder
+from leftzmq.sync.guard.hold import Hold
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import Peers
 from leftzmq.sync.scan.mount_polls import MOUNTS
@@ -47,6 +48,7 @@ class Opening:
     epochs: returns the epochs of the folder with these keys
     reporter: for a folder's id, returns the function that receives the reports about its share from
         now on, in place of the earlier one
+    is_held: whether a folder is held until its user answers the plan of its join
     """
 
     state: StateDir
@@ -55,6 +57,7 @@ class Opening:
     peers: Peers
     epochs: Callable[[FolderKeys], Epochs]
     reporter: Callable[[str], Reporter]
+    is_held: Callable[[str], bool]
 
 
 class Opened:
@@ -149,11 +152,13 @@ class Openings:
         self._configs = {config.id: config for config in configs}
         self._open: dict[str, Opened] = {}
         self._anew: dict[str, Opened] = {}  # opened, and not taken over yet
+        self._holds: dict[str, Hold] = {}
 
     def start(self, id: str, adopting: bool) -> Opened:
         """Open a folder at a start of the agent. It is stopped if its share is not the one we know,
         or if its index cannot be used. Raises LeftError if its secret cannot be used, or if another
         leftzmq made its index."""
+        self._holds[id] = Hold(self._opening.is_held(id))
         keys = self._keys(id)
         try:
             opened = self._open[id] = self._folder(id, keys, adopting)
@@ -172,6 +177,7 @@ class Openings:
     def add(self, config: FolderConfig) -> Opened:
         """Return a new folder that is stopped until `open_anew` and `take_over`. Its secret must
         exist. Raises KeyFileError; then there is no such folder."""
+        self._holds[config.id] = Hold(self._opening.is_held(config.id))
         folder = self._over(config, derive_keys(read_secret(config.secret)), Store.empty())
         folder.stop(Stop(StopCause.OPENING, "it is being opened"))
         self._configs[config.id] = config
@@ -202,6 +208,10 @@ class Openings:
         before.close()
         return opened
 
+    def close_share(self, id: str) -> None:
+        """Release the share of a folder that is stopped for good."""
+        self._open[id].close_share()
+
     def close(self) -> None:
         for opened in (*self._anew.values(), *self._open.values()):
             opened.close()
@@ -229,8 +239,8 @@ class Openings:
     def _over(self, config: FolderConfig, keys: FolderKeys, store: Store) -> Folder:
         device, peers = self._opening.device, self._opening.peers
         limits, patience_s = config.limits, config.patience_s
-        epochs = self._opening.epochs(keys)
-        return Folder(config.id, keys, epochs, device, store, peers, limits, patience_s)
+        epochs, hold = self._opening.epochs(keys), self._holds[config.id]
+        return Folder(config.id, keys, epochs, device, store, peers, limits, patience_s, hold)
 
 
 def _set_aside(store: Store) -> Iterator[str]:

@@ -42,8 +42,16 @@ from leftzmq.pairing.invitations import (
     Mode,
     PersonAnswer,
 )
-from leftzmq.pairing.learnt import DoorKept, Learnt, LearntDevice, LearntFolder, Origin
+from leftzmq.pairing.learnt import (
+    DoorKept,
+    JoinMade,
+    Learnt,
+    LearntDevice,
+    LearntFolder,
+    Origin,
+)
 from leftzmq.pairing.waiting import MOST_ASKED, Applicant
+from leftzmq.runtime.leaving import remove_made
 from leftzmq.statedir import SECRET_BYTES, StateDir, make_private, make_secret, read_secret
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.making import Newcomer
@@ -73,6 +81,7 @@ from leftzmq.wire.replies import (
     InvitationList,
     InvitationOpened,
     InvitationsCancelled,
+    JoinAnswered,
     Joined,
     ListedFolder,
     ListedPeer,
@@ -96,6 +105,9 @@ MOST_PORT: Final = 65_535
 _NOT_KEPT: Final = "the other device cannot keep it: see its log"
 _SEE_WHO: Final = "see who does: leftzmq invite list"
 TTL_S: Final = 600.0
+LEAVE_S: Final = 1.0
+"""Those who are connected hear that this device leaves before its connections end."""
+LEAVE_AGAIN_S: Final = 10.0
 Fields = Mapping[str, Scalar]
 
 
@@ -131,6 +143,12 @@ class Host(Protocol):
     def tell_roster(self, folder: str) -> None:
         """Something was said in the roster of a folder: act on it, and tell the members."""
 
+    def end_hold(self, folder: str) -> None:
+        """The user of this device said yes to the plan of a join."""
+
+    def close_share(self, folder: str) -> None:
+        """The folder is about to go: nothing looks into its directory any more."""
+
     def tell_joined(self, name: str, folder: str, address: str) -> None: ...
 
     def peers_shown(self) -> Mapping[str, tuple[bool, float | None]]:
@@ -161,6 +179,7 @@ class PairingDesk:
         self._rosters = rosters
         self._clock, self._wall, self._random = clock, wall, random
         self._invitations = Invitations(learnt.invitations, wall(), clock())
+        self._leaving: dict[str, float] = {}  # when these folders go
         self._verbs: dict[str, Callable[[Fields], Reply]] = {
             "share": self._share,
             "place": self._place,
@@ -169,6 +188,8 @@ class PairingDesk:
             "invite_answer": self._answer_for,
             "invite_cancel": self._cancel,
             "joined": self._joined,
+            "join_yes": self._say_yes,
+            "join_no": self._say_no,
             "peers": self._list_peers,
             "peer_remove": self._remove_peer,
             "peer_rename": self._rename_peer,
@@ -221,7 +242,11 @@ class PairingDesk:
         here = next((one.id for one in config.folders if one.path == path), "")
         if not here:
             check_share(config, path, "the share")
-        return PlaceShown(folder=here)
+        held = self.learnt.folder(here)
+        if held is None or not held.held:
+            return PlaceShown(folder=here, held=False, inviter="")
+        inviter = next((peer.name for peer in config.peers if peer.key == held.inviter), "")
+        return PlaceShown(folder=here, held=True, inviter=inviter)
 
     def _must_fit(self, id: str) -> None:
         """Raise UsageError if there is no place for one more folder, or not for one of this id."""
@@ -397,6 +422,9 @@ class PairingDesk:
         addresses = tuple(Endpoint.parse(text, where) for text in lines if text)
         config = self._host.config
         here = next((one for one in config.folders if one.id == id), None)
+        folder = LearntFolder(id, path, Origin.JOINED, self._wall())
+        if here is None and fields.get("hold") is True and not _is_empty(path):
+            folder = self._to_be_held(folder, device)
         if here is None:
             check_share(config, path, "the share")
             self._must_fit(id)
@@ -404,6 +432,8 @@ class PairingDesk:
             _must_be_of(path, id)
             _make_share(path)
             self._keep_secret(id, secret)
+        elif (known := self.learnt.folder(id)) is not None and known.leaves:
+            raise UsageError("is being left, as its user said no", id, "join again in a moment")
         elif read_secret(here.secret) != secret:
             what = f"is the name of another folder of this device, at {here.path}"
             raise UsageError(what, id, "share it there under another name: --folder")
@@ -415,7 +445,7 @@ class PairingDesk:
             name = self._free_name(name)
         learnt = learnt.with_device(LearntDevice(name, device, addresses, Origin.JOINED, now))
         if here is None:
-            learnt = learnt.with_folder(LearntFolder(id, path, Origin.JOINED, now))
+            learnt = learnt.with_folder(replace(folder, since=now))
         self._save(learnt)
         if epoch is not None:
             self._rosters.hold(id, epoch)
@@ -423,7 +453,70 @@ class PairingDesk:
             self._rosters.pin(id, pins)
         inviter = next((p.name for p in self._host.config.peers if p.key == device), name)
         at = path if here is None else here.path
-        return Joined(folder=id, path=str(at), inviter=inviter, is_new=here is None)
+        held = self.learnt.holds(id)
+        return Joined(folder=id, path=str(at), inviter=inviter, is_new=here is None, held=held)
+
+    def _to_be_held(self, folder: LearntFolder, device: bytes) -> LearntFolder:
+        """Note what there was nothing of before."""
+        state, id = self._state, folder.id
+        files_made = {
+            JoinMade.LEFT: folder.path / LEFT_DIRECTORY,
+            JoinMade.INDEX: state.index_file(id),
+            JoinMade.SECRET: state.secret_file(id),
+        }
+        made = tuple(what for what, file in files_made.items() if not os.path.lexists(file))
+        if self.learnt.device(device) is None:
+            made = (*made, JoinMade.DEVICE)
+        return replace(folder, held=True, made=made, inviter=device)
+
+    def _say_yes(self, fields: Fields) -> JoinAnswered:
+        """The plan of a join is agreed to. It is durable before anything is told or changed."""
+        folder = self._held(_text(fields, "folder"))
+        self._save(self.learnt.with_folder(folder.agreed()))
+        self._host.end_hold(folder.id)
+        return JoinAnswered(folder=folder.id, path=str(folder.path))
+
+    def _say_no(self, fields: Fields) -> JoinAnswered:
+        """The plan of a join is not agreed to: this device leaves the folder again."""
+        folder = self._held(_text(fields, "folder"))
+        self._leave(folder)
+        return JoinAnswered(folder=folder.id, path=str(folder.path))
+
+    def _held(self, id: str) -> LearntFolder:
+        folder = self.learnt.folder(id)
+        if folder is None or not folder.held:
+            raise UsageError("no plan waits for an answer in this folder", id)
+        if folder.leaves:
+            raise UsageError("is being left, as its user said no", id)
+        return folder
+
+    def _leave(self, folder: LearntFolder) -> None:
+        """Say that this device is out, then let the members hear it before the folder goes."""
+        self._save(self.learnt.with_folder(replace(folder, leaves=True)))
+        try:
+            self._rosters.leave(folder.id)
+        except LeftError:
+            self._save(self.learnt.with_folder(folder))
+            raise
+        self._leaving[folder.id] = self._clock() + LEAVE_S
+        self._host.tell_roster(folder.id)
+
+    def _go(self, id: str) -> None:
+        """Take off this device what the join of a folder made. What cannot be removed now is tried
+        again, also at the next start. Last, the folder is no more."""
+        folder = self.learnt.folder(id)
+        assert folder is not None
+        try:
+            self._host.close_share(id)
+            remove_made(self._state, folder)
+            is_needed = self._rosters.is_in_another(DeviceKey(folder.inviter), id)
+            if JoinMade.SECRET in folder.made:
+                self._rosters.forget_folder(id)
+            self._save(self.learnt.without_joined(id, is_needed=is_needed))
+        except (LeftError, OSError):
+            self._leaving[id] = self._clock() + LEAVE_AGAIN_S
+        else:
+            del self._leaving[id]
 
     def _keep_secret(self, id: str, secret: bytes) -> None:
         file = self._state.secret_file(id)
@@ -549,7 +642,10 @@ class PairingDesk:
             do = "take its [[folder]] out there, and send the agent SIGHUP"
             raise UsageError(f"is written in {self._host.config.file}", folder.id, do)
         self._invitations.cancel(folder.id, self._clock())
-        self._save(self.learnt.without_folder(folder.id))
+        if self.learnt.holds(folder.id):
+            self._leave(self._held(folder.id))
+        else:
+            self._save(self.learnt.without_folder(folder.id))
         return FolderRemoved(folder=folder.id, path=str(folder.path))
 
     # -- the door ---------------------------------------------------------------------------------
@@ -561,13 +657,16 @@ class PairingDesk:
 
     def tick(self) -> None:
         """End what is due; close the door when nobody may come any more. If that cannot be written,
-        the wall clock ends it after the next start."""
+        the wall clock ends it after the next start. Folders that are left go."""
+        for id in [id for id, at in self._leaving.items() if self._clock() >= at]:
+            self._go(id)
         if self._invitations.pass_time(self._clock()):
             with suppress(OSError):
                 self._keep()
 
     def deadline(self) -> float | None:
-        return self._invitations.deadline()
+        times = [self._invitations.deadline(), *self._leaving.values()]
+        return min((at for at in times if at is not None), default=None)
 
     def on_knocked(self, knocked: Knocked) -> None:
         """Let a device in, or say why not. Its use is durable before it may connect, and it may
@@ -806,6 +905,14 @@ def _must_be_of(path: Path, id: str) -> None:
         what = f"is the share of the folder {other}, or was it"
         do = f"name another directory; if it is that no more, delete {LEFT_DIRECTORY}/marker in it"
         raise ConfigError(what, str(path), do)
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether a directory holds nothing of its user's, or is none."""
+    try:
+        return all(entry.name == LEFT_DIRECTORY for entry in path.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return True
 
 
 def _must_be_no_file(path: Path) -> None:

@@ -389,9 +389,12 @@ class SharedFolder(Reply, frozen=True, kw_only=True):
 
 
 class PlaceShown(Reply, frozen=True, kw_only=True):
-    """folder: the id of the folder whose share lies there; "": a share can be made there."""
+    """folder: the id of the folder whose share lies there; "": a share can be made there. held: its
+    user has not answered the plan of its join, by which the device `inviter` let this one in."""
 
     folder: str
+    held: bool
+    inviter: str
 
 
 class InvitationOpened(Reply, frozen=True, kw_only=True):
@@ -471,12 +474,21 @@ class InvitationsCancelled(Reply, frozen=True, kw_only=True):
 
 
 class Joined(Reply, frozen=True, kw_only=True):
-    """is_new: the folder was not here before. inviter: its name on this device."""
+    """is_new: the folder was not here before. held: until its user answers the plan. inviter: its
+    name on this device."""
 
     folder: str
     path: str
     inviter: str
     is_new: bool
+    held: bool
+
+
+class JoinAnswered(Reply, frozen=True, kw_only=True):
+    """The user's yes or no to the plan of a join was taken. path: where the folder's files are."""
+
+    folder: str
+    path: str
 
 
 class ListedPeer(Reply, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -227,6 +228,195 @@ def test_a_directory_that_is_not_empty_is_merged_with_yes_and_refused_without(
     b.joins(code, "here", "--yes")
     assert b.has("here/of alpha", b"of alpha") and a.has("notes/of beta", b"of beta")
     assert ask(a.state, "status")["folders"][0]["conflicts"] == 0
+
+
+# ---- the plan of a join into a directory that is not empty --------------------------------------
+
+
+class Terminal:
+    """A command at a terminal. read: what it has printed so far."""
+
+    def __init__(self, machine: Machine, *words: str) -> None:
+        self._master, slave = pty.openpty()
+        self.process = machine.start(*words, stdin=slave)
+        os.close(slave)
+        assert self.process.stdout is not None
+        os.set_blocking(self.process.stdout.fileno(), False)
+        self.read = ""
+
+    def shows(self, text: str) -> bool:
+        assert self.process.stdout is not None
+        try:
+            while said := os.read(self.process.stdout.fileno(), 65_536):
+                self.read += said.decode()
+        except BlockingIOError:
+            pass
+        return text in self.read
+
+    def asks(self) -> None:
+        assert wait_until(lambda: self.shows("Go on?"), DEADLINE_S), self.read
+
+    def types(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def ends(self) -> int:
+        code = self.process.wait(DEADLINE_S)
+        self.shows("")
+        os.close(self._master)
+        print(self.read)
+        return code
+
+
+def everything(place: Path) -> list[tuple[str, int, int, int]]:
+    """Path, inode, mtime and ctime of all that lies there, but for `.left`."""
+    found = []
+    for path in sorted(place.rglob("*")):
+        if ".left" not in path.relative_to(place).parts:
+            stat = path.lstat()
+            found.append((str(path), stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns))
+    return found
+
+
+def plan_of(a: Machine, b: Machine) -> Terminal:
+    a.write("notes/same", b"same")
+    a.write("notes/of alpha", b"of alpha")
+    a.write("notes/both", b"as alpha has it")
+    b.write("here/same", b"same")
+    b.write("here/of beta", b"of beta")
+    b.write("here/both", b"as beta has it, which is another file")
+    code = a.shares()
+    joining = Terminal(b, "join", code, "here")
+    joining.asks()
+    return joining
+
+
+def names(place: Path) -> list[str]:
+    return sorted(path.name for path in place.iterdir() if path.name != ".left")
+
+
+def merged(a: Machine, b: Machine) -> bool:
+    here, there = names(b.home / "here"), names(a.home / "notes")
+    return here == there and len(here) == 5
+
+
+def test_a_yes_to_the_plan_merges_and_before_it_nothing_goes_or_changes(
+    a: Machine, b: Machine
+) -> None:
+    joining = plan_of(a, b)
+    before = everything(b.home / "here")
+    a.write("notes/later", b"written while beta thinks")
+    soon(lambda: ask(b.state, "status")["folders"][0]["tickets"] == 2)
+    assert everything(b.home / "here") == before and len(before) == 3
+    assert names(a.home / "notes") == ["both", "later", "of alpha", "same"]
+    (folder,) = ask(b.state, "status")["folders"]
+    assert folder["state"] == "held" and folder["sent_bytes"] == folder["received_bytes"] == 0
+    assert ask(a.state, "status")["folders"][0]["tickets"] == 0
+    assert "of beta" not in a.log() and "of beta" not in a.does("status")
+    (a.home / "notes/later").unlink()
+    for line in (
+        "1 file, 8 B, comes",
+        "1 file, 7 B, goes to the others",
+        "1 file, 4 B, is the same",
+    ):
+        assert line in joining.read
+    assert "both, one version as both.conflict-" in joining.read
+    joining.types("y\n")
+    assert joining.ends() == 0 and "The first sync is complete." in joining.read
+    soon(lambda: merged(a, b))
+    (folder,) = b.json("folders", "list")["folders"]
+    assert folder["state"] == "idle"
+
+
+@pytest.mark.parametrize("how", ["no", "ctrl-c"])
+def test_a_no_leaves_again_and_the_directory_is_as_it_was(a: Machine, b: Machine, how: str) -> None:
+    b.write("here/.keep", b"")
+    joining = plan_of(a, b)
+    before = everything(b.home / "here")
+    if how == "no":
+        joining.types("n\n")
+    else:
+        joining.process.send_signal(signal.SIGINT)
+    assert joining.ends() == 2 and "was not joined" in joining.read
+    assert everything(b.home / "here") == before
+    assert not (b.home / "here/.left").exists()
+    assert b.json("folders", "list")["folders"] == [] and b.json("peers")["peers"] == []
+    left = {file.name for file in b.state.iterdir()}
+    assert not [name for name in left if name.endswith((".sqlite", ".secret"))], left
+    assert json.loads((b.state / "pairing.json").read_text())["folders"] == []
+    soon(lambda: "was removed from the folder by its own user" in a.log())
+    assert names(a.home / "notes") == ["both", "of alpha", "same"]
+    code = json.loads(json_of(a.does("invite", "--json")))
+    assert code["invitations"][0]["uses_left"] == 0, "the use is spent"
+    b.joins(a.shares(), "here", "--yes")
+    soon(lambda: merged(a, b) or len(names(b.home / "here")) == 6)
+
+
+def test_a_join_that_is_killed_at_the_question_goes_on_at_the_question(
+    a: Machine, b: Machine
+) -> None:
+    joining = plan_of(a, b)
+    joining.process.kill()
+    joining.ends()
+    code = joining.process.args[-2]  # type: ignore[index]
+    os.kill(b.pid(), signal.SIGKILL)
+    b.does("up")
+    assert "--yes merges both" in b.refused("join", str(code), "here", code=2)
+    again = Terminal(b, "join", str(code), "here")
+    again.asks()
+    assert "1 file, 8 B, comes" in again.read
+    again.types("y\n")
+    assert again.ends() == 0
+    soon(lambda: merged(a, b))
+
+
+def test_the_question_is_asked_again_also_when_the_invitation_is_over(
+    a: Machine, b: Machine
+) -> None:
+    joining = plan_of(a, b)
+    joining.process.kill()
+    joining.ends()
+    a.does("invite", "cancel")
+    code = str(joining.process.args[-2])  # type: ignore[index]
+    wrong = code[:-1] + ("x" if code[-1] != "x" else "y")
+    assert "the token part" in b.refused("join", wrong, "here")
+    again = Terminal(b, "join", code, "here")
+    again.asks()
+    again.types("y\n")
+    assert again.ends() == 0
+    soon(lambda: merged(a, b))
+
+
+def test_yes_answers_what_was_asked_before_and_json_has_the_plan(a: Machine, b: Machine) -> None:
+    joining = plan_of(a, b)
+    joining.process.kill()
+    joining.ends()
+    code = str(joining.process.args[-2])  # type: ignore[index]
+    joined = json.loads(json_of(b.does("join", code, "here", "--json", "--yes")))
+    assert joined["plan"]["comes"]["first"] == ["of alpha"] and joined["in_sync"]
+    assert merged(a, b)
+
+
+def test_a_held_folder_is_left_by_folders_remove(a: Machine, b: Machine) -> None:
+    joining = plan_of(a, b)
+    joining.process.kill()
+    joining.ends()
+    (folder,) = b.json("folders", "list")["folders"]
+    code, said = b.run("wait", "--timeout", "1")
+    assert folder["state"] == "held" and code == 3 and "is held" in said
+    b.does("folders", "remove", folder["id"])
+    soon(lambda: b.json("folders", "list")["folders"] == [])
+    assert not (b.home / "here/.left").exists() and b.has("here/of beta", b"of beta")
+
+
+def test_a_no_that_is_cut_off_is_done_at_the_next_start(a: Machine, b: Machine) -> None:
+    joining = plan_of(a, b)
+    joining.types("n\n")
+    assert wait_until(lambda: '"leaves": true' in (b.state / "pairing.json").read_text(), SOON_S)
+    os.kill(b.pid(), signal.SIGKILL)
+    joining.process.wait(DEADLINE_S)
+    b.does("up")
+    assert b.json("folders", "list")["folders"] == [] and b.json("peers")["peers"] == []
+    assert not (b.home / "here/.left").exists() and b.has("here/of beta", b"of beta")
 
 
 # ---- the same line again ------------------------------------------------------------------------

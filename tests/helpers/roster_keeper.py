@@ -54,3 +54,9 @@ class RosterKeeper:
         if self.fails:
             raise RosterNotKept(IndexFault.FULL, "database or disk is full", "rosters.db")
         self.writes += 1
+
+    def forget(self, folder: bytes) -> None:
+        self._write()
+        self._pins.pop(folder, None)
+        self._rows.pop(folder, None)
+        self._epochs.pop(folder, None)

@@ -192,9 +192,7 @@ class Device:
         store = Store(self.index_file)
         self.index_opened()
         forget_unlisted(store, self._listed)
-        return Folder(
-            FOLDER, self.keys, self.epochs, self.key, store, self.agents, hold=self.hold
-        )
+        return Folder(FOLDER, self.keys, self.epochs, self.key, store, self.agents, hold=self.hold)
 
     def _begin(self, folder: Folder) -> None:
         """A life of it begins. Raises ShareError."""

@@ -1,8 +1,8 @@
 """leftzmq join CODE [DIR]: comes into a folder of another device by its invitation.
 
 Knows the order of it: the code, the place, the words if there is no code yet, the door, then the
-agent. Must not know how a door is reached (transport/door/visitor), nor what the agent does with
-the answer.
+agent, and where the place is not empty the plan and the user's answer. Must not know how a door is
+reached (transport/door/visitor), nor what the agent does with the answer.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from typing import Any, Final
 from leftzmq.cli.format.event_lines import printable
 from leftzmq.cli.importing import Importing
 from leftzmq.cli.pairing.first_sync import Screen, follow, summary
+from leftzmq.cli.pairing.join_plan import plan_lines, read_plan, wait_until_gone
 from leftzmq.cli.pairing.share import add_device, state_of
 from leftzmq.cli.pairing.words import fetch_code
 from leftzmq.cli.shell import json_text
 from leftzmq.config import Endpoint, load_device
 from leftzmq.content.key_text import key_beginning
-from leftzmq.errors import DoorAway, InvitationError, NotAdmittedReason, UsageError, counted
+from leftzmq.errors import DoorAway, InvitationError, NotAdmittedReason, UsageError
 from leftzmq.pairing.code import Code, read_code
-from leftzmq.pairing.words import is_code, read_words, words_among
+from leftzmq.pairing.words import TypedWords, is_code, read_words, words_among
 from leftzmq.statedir import device_key_file
 from leftzmq.transport import device_key
 from leftzmq.transport.ipc.client import ask
+from leftzmq.tree.rules import LEFT_DIRECTORY
 from leftzmq.wire.door import DOOR_VERSION, MAX_DOOR_NAME_CHARS, Admitted, Knock, NotAdmitted
 
 NOT_IN_TIME: Final = 3
@@ -75,7 +77,48 @@ def join(options: argparse.Namespace) -> int:
     code = read_code(typed) if words is None else None
     state = state_of(options, screen)
     if place is not None:
-        _agree(place, state, options)
+        _check_place(place, state, options)
+    try:
+        joined = _come_in(typed, words, code, place, state, options, deadline, screen)
+    except (InvitationError, DoorAway) as error:
+        held = _held_at(place, state)
+        if held is None:
+            raise
+        screen.say(f"{error}: it goes on with {held['folder']}, which was joined already")
+        joined = held
+    if joined is None:
+        return NOT_IN_TIME
+    plan = None
+    if joined["held"]:
+        plan = _answered(joined, state, options, deadline, screen)
+        if plan is None:
+            screen.say(f"{joined['folder']} is held: the same line again goes on")
+            return NOT_IN_TIME
+    sync = follow(state, joined["folder"], joined["inviter"], screen, deadline)
+    if options.json:
+        keys = ("folder", "path", "inviter", "is_new", "mode")
+        shown = {key: joined[key] for key in keys if key in joined}
+        more = {"plan": plan, "in_sync": not sync.why, "why": sync.why, "files": sync.files}
+        print(json_text(shown | more | {"bytes": sync.bytes, "seconds": round(sync.seconds, 3)}))
+    elif sync.why:
+        screen.say(f"not in sync within {options.timeout:g} s: {sync.why}")
+    else:
+        print(f"{printable(joined['path'])}: {summary(sync)}. The first sync is complete.")
+    return NOT_IN_TIME if sync.why else 0
+
+
+def _come_in(
+    typed: str,
+    words: TypedWords | None,
+    code: Code | None,
+    place: Path | None,
+    state: Path,
+    options: argparse.Namespace,
+    deadline: float | None,
+    screen: Screen,
+) -> dict[str, Any] | None:
+    """Knock, and have the agent keep the answer. Return its answer, with the mode; None: nobody
+    said yes there in time."""
     if words is not None:
         typed = fetch_code(words, options.config, screen)
     try:
@@ -89,11 +132,11 @@ def join(options: argparse.Namespace) -> int:
         if words is not None:
             _say_code(typed, screen)
         screen.say(f"nobody said yes at the other machine within {options.timeout:g} s")
-        return NOT_IN_TIME
+        return None
     admitted, reached = came
     if place is None:
         place = Path.cwd() / _place_name(admitted.folder)
-        _agree(place, state, options)
+        _check_place(place, state, options)
     joined = ask(
         state,
         "joined",
@@ -107,22 +150,13 @@ def join(options: argparse.Namespace) -> int:
             "name": admitted.name,
             "addresses": "\n".join(_best_first(admitted.endpoints, reached)),
             "pins": "\n".join(pin.hex() for pin in admitted.pins),
+            "hold": not options.yes,
         },
     )
     screen.say(f"joined {joined['folder']} of {joined['inviter']}, at {joined['path']}")
     if admitted.mode == "read":
         screen.say("this device may only read the folder: what is changed here reaches nobody")
-    sync = follow(state, joined["folder"], joined["inviter"], screen, deadline)
-    if options.json:
-        shown = {key: joined[key] for key in ("folder", "path", "inviter", "is_new")}
-        more = {"in_sync": not sync.why, "why": sync.why, "files": sync.files}
-        shown |= {"mode": admitted.mode}
-        print(json_text(shown | more | {"bytes": sync.bytes, "seconds": round(sync.seconds, 3)}))
-    elif sync.why:
-        screen.say(f"not in sync within {options.timeout:g} s: {sync.why}")
-    else:
-        print(f"{printable(joined['path'])}: {summary(sync)}. The first sync is complete.")
-    return NOT_IN_TIME if sync.why else 0
+    return joined | {"mode": admitted.mode}
 
 
 def _say_code(code: str, screen: Screen) -> None:
@@ -210,30 +244,76 @@ def _best_first(endpoints: Sequence[str], reached: Endpoint) -> list[str]:
     return [str(one) for one in ordered]
 
 
-def _agree(place: Path, state: Path, options: argparse.Namespace) -> None:
-    """Ask whether what is in the place is to be merged with the folder. It is not asked twice, if
-    the same line is typed again. Raises UsageError; Declined if no share can lie there."""
-    if ask(state, "place", {"path": str(place)})["folder"] or options.yes:
+def _check_place(place: Path, state: Path, options: argparse.Namespace) -> None:
+    """Raise UsageError if a person would have to be asked about what is in the place, and nobody
+    can be; Declined if no share can lie there."""
+    shown = ask(state, "place", {"path": str(place)})
+    if options.yes or (shown["folder"] and not shown["held"]):
         return
     try:
-        count = sum(1 for _ in place.iterdir())
+        is_empty = all(entry.name == LEFT_DIRECTORY for entry in place.iterdir())
     except FileNotFoundError:
         return
     except NotADirectoryError:
         raise UsageError(
             "is no directory", str(place), "name a directory, or a place for one"
         ) from None
-    if not count:
-        return
-    holds = f"{place} is not empty: {counted(count, 'name')} in it"
-    if options.json or sys.stdin is None or not sys.stdin.isatty():
+    if not is_empty and not _can_ask(options):
         do = "--yes merges both: nothing is deleted, and where two files differ both are kept"
         raise UsageError("is not empty", str(place), do)
-    print(printable(holds), file=sys.stderr)
-    print(
-        "Both are merged: nothing is deleted, and where two files differ both are kept.",
-        file=sys.stderr,
-    )
+
+
+def _can_ask(options: argparse.Namespace) -> bool:
+    return not options.json and sys.stdin is not None and sys.stdin.isatty()
+
+
+def _held_at(place: Path | None, state: Path) -> dict[str, Any] | None:
+    """Return the folder that was joined at this place and waits for an answer; place None: the only
+    one that lies in this directory."""
+    paths = [place] if place is not None else []
+    if place is None:
+        here = (Path(one["path"]) for one in ask(state, "folders")["folders"])
+        paths = [path for path in here if path.parent == Path.cwd()]
+    found = [{"path": str(path), **ask(state, "place", {"path": str(path)})} for path in paths]
+    held = [one | {"is_new": False} for one in found if one["held"]]
+    return held[0] if len(held) == 1 else None
+
+
+def _answered(
+    joined: dict[str, Any],
+    state: Path,
+    options: argparse.Namespace,
+    deadline: float | None,
+    screen: Screen,
+) -> dict[str, Any] | None:
+    """Show the plan, and have the user answer it. Return it; None: it was not known in time. Raises
+    UsageError if the user says no."""
+    folder = {"folder": joined["folder"]}
+    # Who says yes at once need not wait for the plan.
+    wait_until = time.monotonic() if options.yes else deadline
+    plan = read_plan(state, joined["folder"], joined["inviter"], screen, wait_until)
+    if options.yes:
+        ask(state, "join_yes", folder)
+        return plan or {}
+    if plan is None:
+        return None
+    for line in plan_lines(plan):
+        screen.say(line)
+    if not _says_yes(screen):
+        ask(state, "join_no", folder)
+        screen.show("leaving again")
+        wait_until_gone(state, joined["folder"])
+        screen.say("nothing was changed there, and this device has left the folder")
+        raise UsageError("was not joined", joined["path"], "name another directory")
+    ask(state, "join_yes", folder)
+    return plan
+
+
+def _says_yes(screen: Screen) -> bool:
+    """Ask. Ctrl-C, and the end of the input, are a no."""
     print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UsageError("was not joined", str(place), "name another directory")
+    try:
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    except KeyboardInterrupt:
+        screen.say("")
+        return False

@@ -13,6 +13,7 @@ from leftzmq.errors import ConfigError
 from leftzmq.pairing.invitations import Invitation, InvitationState, PersonAnswer, Use
 from leftzmq.pairing.learnt import (
     DoorKept,
+    JoinMade,
     Learnt,
     LearntDevice,
     LearntFolder,
@@ -45,7 +46,8 @@ LEARNT = Learnt((DEVICE,), (FOLDER,), (INVITATION,), DoorKept(b"p" * 32, b"s" * 
 
 
 def test_the_file_is_read_as_it_was_written() -> None:
-    for learnt in (Learnt(), LEARNT):
+    held = replace(FOLDER, held=True, leaves=True, made=tuple(JoinMade), inviter=B)
+    for learnt in (Learnt(), LEARNT, LEARNT.with_folder(held)):
         assert read(text_of(learnt).encode(), "f") == learnt
 
 
@@ -54,6 +56,13 @@ def test_an_invitation_from_before_there_were_modes_is_to_write() -> None:
     del older["invitations"][0]["mode"]
     found = read(json.dumps(older).encode(), "f")
     assert found.invitations == (replace(INVITATION, mode="full"),)
+
+
+def test_a_folder_of_an_earlier_file_is_not_held() -> None:
+    value = json.loads(text_of(LEARNT))
+    for name in ("held", "leaves", "made", "inviter"):
+        del value["folders"][0][name]
+    assert read(json.dumps(value).encode(), "f") == LEARNT
 
 
 @pytest.mark.parametrize(
@@ -72,6 +81,8 @@ def test_an_invitation_from_before_there_were_modes_is_to_write() -> None:
         text_of(LEARNT).replace("/home/ä/docs", "docs").encode(),
         text_of(LEARNT).replace('"beta"', '"be\\u001bta"').encode(),
         text_of(LEARNT).replace("EXPIRED", "GONE").encode(),
+        text_of(LEARNT).replace('"held": false', '"held": 0').encode(),
+        text_of(LEARNT).replace('"made": []', '"made": ["SHARE"]').encode(),
         text_of(LEARNT).replace('"port": 7710', '"port": "x"').encode(),
         text_of(LEARNT).replace('"asks": true', '"asks": "false"').encode(),
         text_of(LEARNT).replace('"yes": false', '"yes": 0').encode(),

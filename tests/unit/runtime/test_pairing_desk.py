@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,8 @@ from leftzmq.disk.share import Share
 from leftzmq.errors import NotAdmittedReason, PlatformError, PortTaken
 from leftzmq.pairing.code import read_code
 from leftzmq.pairing.learnt import DoorKept, FromRosters, Learnt, ListedMember, merged
+from leftzmq.pairing.roster_store import RosterStore
+from leftzmq.runtime import leaving
 from leftzmq.runtime.pairing_desk import PairingDesk, load_learnt
 from leftzmq.statedir import StateDir, make_secret, read_secret
 from leftzmq.sync.link import DeviceKey
@@ -138,6 +141,13 @@ class World:
     def tell_roster(self, folder: str) -> None:
         self.config = self._merged(self.desk.learnt)
         self.said.append(f"told the roster of {folder}")
+
+    def end_hold(self, folder: str) -> None:
+        assert not load_learnt(self.state).holds(folder), "the yes is durable"
+        self.said.append(f"{folder} is held no more")
+
+    def close_share(self, folder: str) -> None:
+        self.said.append(f"the share of {folder} is closed")
 
     def tell_joined(self, name: str, folder: str, address: str) -> None:
         self.said.append(f"{name} joined {folder} from {address}")
@@ -855,3 +865,177 @@ def _copy(world: World) -> Roster:
     for signed in ours.roster.after():
         roster.add(signed, None, 0.0)
     return roster
+
+
+# -- a folder that is held until its plan is answered ----------------------------------------------
+
+
+def joins_docs(world: World, place: Path, **more: Any) -> dict[str, Any]:
+    """Join the folder docs of beta there."""
+    return world.ask(
+        "joined",
+        folder="docs",
+        path=str(place),
+        secret="ab" * 32,
+        device=public_text(DeviceKey(B)),
+        name="beta",
+        addresses="tcp://192.168.1.3:7700",
+        **more,
+    )
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Path:
+    """A directory with a file in it."""
+    place = tmp_path / "docs"
+    place.mkdir()
+    (place / "file").write_bytes(b"bytes")
+    return place
+
+
+def test_a_folder_is_held_where_something_lies_and_the_user_wants_to_be_asked(
+    world: World, full: Path, tmp_path: Path
+) -> None:
+    assert not joins_docs(world, tmp_path / "missing", hold=True)["held"]
+    world.ask("folder_remove", folder="docs")
+    empty = tmp_path / "empty"
+    (empty / ".left").mkdir(parents=True)
+    assert not joins_docs(world, empty, hold=True)["held"]
+    world.ask("folder_remove", folder="docs")
+    assert not joins_docs(world, full)["held"]
+    world.ask("folder_remove", folder="docs")
+    joined = joins_docs(world, full, hold=True)
+    assert joined["held"] and load_learnt(world.state).holds("docs")
+    assert joins_docs(world, full, hold=True)["held"], "the same line again"
+    place = world.ask("place", path=str(full))
+    assert place == {"folder": "docs", "held": True, "inviter": "beta"}
+
+
+def test_a_yes_is_durable_before_the_hold_ends_and_counts_once(world: World, full: Path) -> None:
+    joins_docs(world, full, hold=True)
+    assert world.ask("join_yes", folder="docs") == {"folder": "docs", "path": str(full)}
+    assert world.said[-1] == "docs is held no more"
+    assert not load_learnt(world.state).holds("docs")
+    for verb in ("join_yes", "join_no"):
+        assert "no plan" in world.ask(verb, folder="docs")["declined"]["what"]
+    assert "no plan" in world.ask("join_yes", folder="share")["declined"]["what"]
+
+
+def test_a_yes_that_cannot_be_written_ends_nothing(
+    world: World, full: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joins_docs(world, full, hold=True)
+    monkeypatch.setattr(StateDir, "save_pairing", disk_is_full)
+    assert "cannot be written" in world.ask("join_yes", folder="docs")["declined"]["what"]
+    assert "docs is held no more" not in world.said and world.desk.learnt.holds("docs")
+
+
+def made(world: World, full: Path) -> list[Path]:
+    """What an agent makes for the folder."""
+    Share.open(full, "docs", None, make=True).close()
+    index = world.state.index_file("docs")
+    index.write_bytes(b"")
+    return [full / ".left", index, world.state.secret_file("docs")]
+
+
+@pytest.mark.parametrize("verb", ["join_no", "folder_remove"])
+def test_a_no_takes_off_what_the_join_made_and_no_file_of_the_user(
+    world: World, full: Path, verb: str
+) -> None:
+    joins_docs(world, full, hold=True)
+    files = made(world, full)
+    assert "declined" not in world.ask(verb, folder="docs")
+    assert world.said[-1] == "told the roster of docs" and all(file.exists() for file in files)
+    declined = joins_docs(world, full, hold=True)["declined"]
+    assert "is being left" in declined["what"]
+    assert "is being left" in world.ask("join_yes", folder="docs")["declined"]["what"]
+    world.desk.tick()
+    assert files[0].exists(), "the others are to hear it first"
+    deadline = world.desk.deadline()
+    assert deadline is not None
+    world.now = deadline
+    world.desk.tick()
+    assert not any(file.exists() for file in files)
+    assert (full / "file").read_bytes() == b"bytes" and list(full.iterdir()) == [full / "file"]
+    learnt = load_learnt(world.state)
+    assert learnt.folders == () and learnt.devices == ()
+    assert "docs" not in world.rosters.folders and "the share of docs is closed" in world.said
+    assert world.desk.deadline() is None
+
+
+def test_a_no_leaves_what_was_here_before_the_join(world: World, full: Path) -> None:
+    joins_docs(world, full)
+    files = made(world, full)
+    world.ask("folder_remove", folder="docs")
+    joins_docs(world, full, hold=True)
+    world.ask("join_no", folder="docs")
+    world.now += 10
+    world.desk.tick()
+    assert all(file.exists() for file in files)
+    assert [device.key for device in load_learnt(world.state).devices] == [B]
+    assert load_learnt(world.state).folders == ()
+
+
+def test_the_inviter_stays_where_it_is_in_another_folder(world: World, full: Path) -> None:
+    joins_docs(world, full, hold=True)
+    token = world.invites()
+    world.knocks(B, token)
+    world.ask("join_no", folder="docs")
+    world.now += 10
+    world.desk.tick()
+    assert [device.key for device in load_learnt(world.state).devices] == [B]
+
+
+def test_a_no_that_cannot_be_said_leaves_the_folder_held(world: World, full: Path) -> None:
+    joins_docs(world, full, hold=True)
+    world.rosters.found("docs")
+    world.keeper.fails = True
+    assert "declined" in world.ask("join_no", folder="docs")
+    assert world.desk.deadline() is None
+    world.keeper.fails = False
+    assert world.ask("join_yes", folder="docs")["folder"] == "docs"
+
+
+def test_a_no_is_said_in_the_roster(world: World, full: Path) -> None:
+    joins_docs(world, full, hold=True)
+    world.rosters.found("docs")
+    world.ask("join_no", folder="docs")
+    assert world.rosters.put_out("docs") is not None
+
+
+def test_what_cannot_be_removed_now_is_tried_again(
+    world: World, full: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joins_docs(world, full, hold=True)
+    files = made(world, full)
+    world.ask("join_no", folder="docs")
+    with monkeypatch.context() as patch:
+        patch.setattr(leaving, "remove_marker", disk_is_full)
+        world.now += 2
+        world.desk.tick()
+    assert load_learnt(world.state).folder("docs") is not None
+    world.now = world.desk.deadline() or 0.0
+    world.desk.tick()
+    assert not any(file.exists() for file in files) and load_learnt(world.state).folders == ()
+
+
+def test_a_no_that_was_cut_off_is_finished_at_the_next_start(world: World, full: Path) -> None:
+    joins_docs(world, full, hold=True)
+    files = made(world, full)
+    world.ask("join_no", folder="docs")
+    with closing(RosterStore.open(world.state.rosters_file)) as store:
+        learnt, said = leaving.finish(world.state, load_learnt(world.state), store)
+    assert not any(file.exists() for file in files) and not said
+    assert learnt.folders == () and learnt.devices == () and learnt == load_learnt(world.state)
+
+
+def test_a_no_that_cannot_be_finished_is_held_again(
+    world: World, full: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joins_docs(world, full, hold=True)
+    made(world, full)
+    world.ask("join_no", folder="docs")
+    monkeypatch.setattr(leaving, "remove_marker", disk_is_full)
+    with closing(RosterStore.open(world.state.rosters_file)) as store:
+        learnt, said = leaving.finish(world.state, load_learnt(world.state), store)
+    assert learnt.holds("docs") and "docs cannot be taken off" in said[0]

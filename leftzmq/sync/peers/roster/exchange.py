@@ -149,6 +149,14 @@ class RosterExchange:
         folder = self._rosters.folders.get(id)
         return folder is not None and bool(folder.roster.pins)
 
+    def folder_added(self, id: str) -> None:
+        """A folder is on this device, perhaps again: what follows from its roster is looked for
+        anew."""
+        if self._rosters.put_out(id) is None:
+            self._put_out.discard(id)
+        else:
+            self._put_out.add(id)
+
     # -- facts -------------------------------------------------------------------------------------
 
     def on_roster_grew(self, fact: RosterGrew, now: float) -> Outputs:

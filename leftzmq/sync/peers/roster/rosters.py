@@ -52,6 +52,9 @@ class KeepsRosters(Protocol):
     def retain(self, folder: bytes, slots: Collection[bytes]) -> None:
         """Forget all other statements of the folder."""
 
+    def forget(self, folder: bytes) -> None:
+        """Forget all of a folder, pins too."""
+
 
 @dataclass(frozen=True, slots=True)
 class FolderMember:
@@ -147,6 +150,13 @@ class Rosters:
         """The folder was taken off this device. What is kept of it stays."""
         self.folders.pop(id, None)
 
+    def forget_folder(self, id: str) -> None:
+        """The folder was taken off this device, and what is kept of it goes. Raises LeftError."""
+        folder = self.folders.get(id)
+        if folder is not None:
+            self._keeper.forget(folder.tag)
+            self.remove_folder(id)
+
     # -- questions ---------------------------------------------------------------------------------
 
     def members(self) -> list[FolderMember]:
@@ -156,6 +166,11 @@ class Rosters:
             for device in folder.roster.live():
                 found.setdefault(device, []).append(folder)
         return [_shown(device, its) for device, its in found.items() if device != self.me.device]
+
+    def is_in_another(self, device: DeviceKey, id: str) -> bool:
+        """Whether a device is in another folder of ours than this one."""
+        others = (folder for folder in self.folders.values() if folder.id != id)
+        return any(device in folder.roster.live() for folder in others)
 
     def excludes(self, id: str, device: DeviceKey) -> bool:
         """Whether a device gets nothing of this folder, whatever secret it holds."""
@@ -303,6 +318,13 @@ class Rosters:
                     self._say(folder, [removal, *self._new_epoch(folder)])
                 ids.append(folder.id)
         return ids
+
+    def leave(self, id: str) -> None:
+        """Leave a folder, if its roster says that we are in it. All whom we let in stay. Raises
+        LeftError."""
+        folder = self.folders[id]
+        if self.me.device in folder.roster.live():
+            self._say(folder, [making.leave(folder.roster, self.me, self._at())])
 
     def tell_self(self, id: str, endpoints: tuple[str, ...]) -> None:
         """Say our name and addresses, if we are a member and said otherwise before. Raises
