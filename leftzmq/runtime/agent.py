@@ -568,8 +568,9 @@ class Agent:
 
     def close_share(self, folder: str) -> None:
         """The folder is stopped for good, before its `.left` goes."""
-        self._handle(FolderStopped(folder, Stop(StopCause.REMOVED, TAKEN_OFF)))
-        self._openings.close_share(folder)
+        if folder in self._folders:
+            self._handle(FolderStopped(folder, Stop(StopCause.REMOVED, TAKEN_OFF)))
+            self._openings.close_share(folder)
 
     # -- the door, for runtime/pairing_desk --------------------------------------------------------
 

@@ -408,6 +408,29 @@ def test_a_held_folder_is_left_by_folders_remove(a: Machine, b: Machine) -> None
     assert not (b.home / "here/.left").exists() and b.has("here/of beta", b"of beta")
 
 
+@pytest.mark.long
+def test_who_left_a_folder_that_it_had_before_can_be_invited_again(a: Machine, b: Machine) -> None:
+    a.write("notes/f", b"bytes")
+    b.write("here/g", b"bytes")
+    b.joins(a.shares(), "here", "--yes")
+    (folder,) = b.json("folders", "list")["folders"]
+    b.does("folders", "remove", folder["id"])
+    joining = Terminal(b, "join", a.shares(), "here")
+    joining.asks()
+    assert "2 files, 10 B, are the same" in joining.read
+    joining.types("n\n")
+    assert joining.ends() == 2 and (b.home / "here/.left").exists()
+    soon(lambda: "by its own user" in a.log())
+    joining = Terminal(b, "join", a.shares(), "here")
+    joining.asks()
+    a.write("notes/later", b"bytes")
+    joining.types("y\n")
+    assert joining.ends() == 0, joining.read
+    soon(lambda: b.has("here/later", b"bytes"))
+    b.write("here/back", b"bytes")
+    soon(lambda: a.has("notes/back", b"bytes"))
+
+
 def test_a_no_that_is_cut_off_is_done_at_the_next_start(a: Machine, b: Machine) -> None:
     joining = plan_of(a, b)
     joining.types("n\n")
