@@ -11,7 +11,7 @@ import pytest
 
 from leftzmq.disk.fs import linux
 from leftzmq.disk.fs.real import RealDirectory, RealFile
-from leftzmq.disk.share import TOKEN_BYTES, Marker, Share
+from leftzmq.disk.share import TOKEN_BYTES, Marker, Share, folder_in, remove_marker
 from leftzmq.errors import ShareError
 
 
@@ -245,3 +245,48 @@ def test_refusing_leaves_no_descriptor_open(tmp_path: Path) -> None:
         again(tmp_path, None, "photos")
     Share.adopt(tmp_path, "share").close()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_marker_goes_again_and_what_the_user_has_stays(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"bytes")
+    first(tmp_path).close()
+    remove_marker(tmp_path, "another folder")
+    assert folder_in(tmp_path) == "share"
+    remove_marker(tmp_path, "share")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    for place in (tmp_path, tmp_path / "missing"):
+        remove_marker(place, "share")
+
+
+def test_old_versions_in_the_trash_stay_when_the_marker_goes(tmp_path: Path) -> None:
+    first(tmp_path).close()
+    old = tmp_path / ".left" / "trash" / "batch"
+    old.mkdir()
+    remove_marker(tmp_path, "share")
+    assert old.is_dir() and folder_in(tmp_path) is None
+
+
+def test_a_marker_that_was_half_removed_is_removed_again(tmp_path: Path) -> None:
+    first(tmp_path).close()
+    (tmp_path / ".left" / "marker").unlink()
+    remove_marker(tmp_path, "share")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_marker_that_cannot_be_removed_or_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first(tmp_path).close()
+    marker = tmp_path / ".left" / "marker"
+    text = marker.read_bytes()
+    marker.write_bytes(b"no marker")
+    with pytest.raises(ShareError, match="marker"):
+        remove_marker(tmp_path, "share")
+    marker.write_bytes(text)
+
+    def fails(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(RealDirectory, "unlink", fails)
+    with pytest.raises(ShareError, match="Input/output"):
+        remove_marker(tmp_path, "share")

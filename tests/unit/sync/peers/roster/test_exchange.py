@@ -12,6 +12,8 @@ import pytest
 
 from leftzmq.errors import LeftError, RosterError, StopCause
 from leftzmq.sync.facts import (
+    FolderAdded,
+    FolderStopped,
     LinkClosed,
     LinkOpened,
     OurAddressesFound,
@@ -220,3 +222,47 @@ def test_chunks_that_were_read_for_a_removed_device_are_not_sent(three: Members)
     three.settle()
     assert three["B"].tree() == three["A"].tree()
     assert "large" not in three["C"].tree()
+
+
+def test_who_leaves_is_out_everywhere_and_those_whom_it_let_in_stay(tmp_path: Path) -> None:
+    mesh = Members(tmp_path)
+    mesh.start("AB")
+    mesh.invites("A", "B")
+    mesh["C"].start()
+    mesh.invites("B", "C")
+    mesh["B"].rosters.leave(FOLDER)
+    mesh["B"].take(RosterGrew(FOLDER))
+    mesh.settle()
+    assert [mesh.live(name) for name in "AC"] == ["AC", "AC"]
+    stopped = mesh["B"].folder.stopped
+    assert stopped is not None and stopped.why.startswith("its own user removed")
+    before = mesh.roster("B").digest()
+    mesh["B"].rosters.leave(FOLDER)
+    assert mesh.roster("B").digest() == before, "it is out already"
+
+
+def test_a_folder_that_was_left_and_is_joined_again_begins_with_nothing(three: Members) -> None:
+    c = three["C"]
+    c.rosters.leave(FOLDER)
+    c.take(RosterGrew(FOLDER))
+    three.settle()
+    c.rosters.forget_folder(FOLDER)
+    c.rosters.forget_folder(FOLDER)
+    c.rosters.add_folder(FOLDER, c.keys.tag)
+    c.exchange.folder_added(FOLDER)
+    assert not three.roster("C").pins and c.rosters.put_out(FOLDER) is None
+    out = c.exchange.on_roster_grew(RosterGrew(FOLDER), three.now)
+    assert not any(isinstance(each, FolderAdded) for each in out), "it is not opened twice"
+
+
+def test_a_folder_that_is_added_while_its_roster_has_this_device_out_waits_for_it(
+    three: Members,
+) -> None:
+    c = three["C"]
+    three.removes("A", "C")
+    c.rosters.remove_folder(FOLDER)
+    c.rosters.add_folder(FOLDER, c.keys.tag)
+    c.exchange._put_out.clear()
+    c.exchange.folder_added(FOLDER)
+    out = c.exchange.on_roster_grew(RosterGrew(FOLDER), three.now)
+    assert not any(isinstance(each, FolderStopped) for each in out), "that is known"
