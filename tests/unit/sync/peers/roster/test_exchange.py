@@ -248,7 +248,7 @@ def test_a_folder_that_was_left_and_is_joined_again_begins_with_nothing(three: M
     three.settle()
     c.rosters.forget_folder(FOLDER)
     c.rosters.forget_folder(FOLDER)
-    c.rosters.add_folder(FOLDER, c.keys.tag)
+    c.rosters.add_folder(FOLDER, c.keys)
     c.exchange.folder_added(FOLDER)
     assert not three.roster("C").pins and c.rosters.put_out(FOLDER) is None
     out = c.exchange.on_roster_grew(RosterGrew(FOLDER), three.now)
@@ -261,7 +261,7 @@ def test_a_folder_that_is_added_while_its_roster_has_this_device_out_waits_for_i
     c = three["C"]
     three.removes("A", "C")
     c.rosters.remove_folder(FOLDER)
-    c.rosters.add_folder(FOLDER, c.keys.tag)
+    c.rosters.add_folder(FOLDER, c.keys)
     c.exchange._put_out.clear()
     c.exchange.folder_added(FOLDER)
     out = c.exchange.on_roster_grew(RosterGrew(FOLDER), three.now)
