@@ -127,6 +127,6 @@ def count(
 ) -> None:
     """The rows of one path change. Rows of readers alone count as acknowledgements only."""
     peer_counts.change(before, after, silent)
-    if readers := silent & ~_OURS:
+    if silent and (readers := silent & ~_OURS):
         before, after = counting(before, readers), counting(after, readers)
     counters.change(before, after)

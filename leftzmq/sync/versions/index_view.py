@@ -75,7 +75,7 @@ class IndexView:
         self.turned: set[str] = set()
         self.touched: set[str] = set()
         self.readers_known: frozenset[bytes] = frozenset()
-        self._we_read = False
+        self._we_read = self._some_read = False
         self._memo: dict[str, list[Row]] = {}
         # The bits; the row that was swept last.
         self._sweeping: tuple[frozenset[int], int] | None = None
@@ -153,11 +153,12 @@ class IndexView:
     def change(self, before: list[Row], after: list[Row]) -> None:
         """The rows of one path change from `before` to `after`. Rows without
         holders are dropped."""
-        path, silent = (before or after)[0].entry.path, self.silent
-        if readers := silent & ~OURS:
-            before, after = self._with_acknowledged(path, before, after, readers)
-        if self._we_read:
-            self.touched.add(path)
+        path, silent = (before or after)[0].entry.path, 0
+        if self._some_read:
+            silent = self.silent
+            before, after = self._with_acknowledged(path, before, after, silent & ~OURS)
+            if self._we_read:
+                self.touched.add(path)
         count(self.counters, self.peer_counts, before, after, silent)
         if self._recount is not None:
             self._recount.change(before, after, sort_key(path), silent)
@@ -306,6 +307,7 @@ class IndexView:
         rows count now."""
         before = self.silent
         self.readers_known, self._we_read = readers, we_do
+        self._some_read = bool(readers) or we_do
         if self.silent == before:
             return False
         self.turned.update(self.kept, self.apart)

@@ -26,7 +26,7 @@ class Heard(Enum):
 def heard(index_view: IndexView, bit: int, entry: Entry) -> Heard:
     """The device of `bit` has `entry`. Within one chain of lives, only an entry of the same or a
     higher rank replaces an entry."""
-    mask, readers = 1 << bit, index_view.readers
+    mask, readers = 1 << bit, index_view.readers if index_view.readers_known else 0
     if mask & readers:
         return _acknowledged(index_view, mask, entry, readers)
     rows = index_view.rows(entry.path)
