@@ -431,6 +431,39 @@ def test_who_left_a_folder_that_it_had_before_can_be_invited_again(a: Machine, b
     soon(lambda: a.has("notes/back", b"bytes"))
 
 
+def test_who_shares_reads_that_the_other_one_left_again(a: Machine, b: Machine) -> None:
+    a.write("notes/f", b"bytes")
+    b.write("here/g", b"bytes")
+    sharing = a.start("share", "notes", "--address", "localhost")
+    assert sharing.stdout is not None
+    code = next(line for line in sharing.stdout if line.startswith("    leftzmq join "))
+    joining = Terminal(b, "join", code.split()[-1], "here")
+    joining.asks()
+    joining.types("n\n")
+    assert joining.ends() == 2
+    rest, _ = sharing.communicate(timeout=DEADLINE_S)
+    assert sharing.returncode == 3 and "Traceback" not in rest, rest
+    assert "beta has joined." in rest and "beta is not in the folder any more." in rest
+
+
+def test_a_plan_that_is_not_known_in_time_is_waited_for_by_the_same_line(
+    a: Machine, b: Machine
+) -> None:
+    joining = plan_of(a, b)
+    joining.process.kill()
+    joining.ends()
+    code = str(joining.process.args[-2])  # type: ignore[index]
+    a.down()
+    waiting = Terminal(b, "join", code, "here", "--timeout", "2")
+    assert waiting.ends() == 3 and "the same line again goes on" in waiting.read
+    a.does("up")
+    again = Terminal(b, "join", code, "here")
+    again.asks()
+    again.types("y\n")
+    assert again.ends() == 0
+    soon(lambda: merged(a, b))
+
+
 def test_a_no_that_is_cut_off_is_done_at_the_next_start(a: Machine, b: Machine) -> None:
     joining = plan_of(a, b)
     joining.types("n\n")

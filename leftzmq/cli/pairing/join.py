@@ -41,6 +41,7 @@ _TEXT: Final = (
 )
 _WAITING: Final = "waiting for a yes at the other machine"
 _ABOUT_OTHERS: Final = "others wait there for a yes, and a person is asked about them first"
+_STAYS_HELD: Final = "is held, and its plan is not known yet: the same line again goes on"
 _ASK_THERE: Final = "have a new one made there: leftzmq share DIR"
 _DO: Final = {
     NotAdmittedReason.ALREADY_A_MEMBER: "join on another device",
@@ -92,7 +93,7 @@ def join(options: argparse.Namespace) -> int:
     if joined["held"]:
         plan = _answered(joined, state, options, deadline, screen)
         if plan is None:
-            screen.say(f"{joined['folder']} is held: the same line again goes on")
+            screen.say(f"{joined['folder']} {_STAYS_HELD}")
             return NOT_IN_TIME
     sync = follow(state, joined["folder"], joined["inviter"], screen, deadline)
     if options.json:
@@ -291,7 +292,11 @@ def _answered(
     folder = {"folder": joined["folder"]}
     # Who says yes at once need not wait for the plan.
     wait_until = time.monotonic() if options.yes else deadline
-    plan = read_plan(state, joined["folder"], joined["inviter"], screen, wait_until)
+    try:
+        plan = read_plan(state, joined["folder"], joined["inviter"], screen, wait_until)
+    except KeyboardInterrupt:
+        screen.say(f"{joined['folder']} {_STAYS_HELD}")
+        raise
     if options.yes:
         ask(state, "join_yes", folder)
         return plan or {}

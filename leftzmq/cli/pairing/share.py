@@ -24,7 +24,7 @@ from leftzmq.cli.service.up import ensure_agent
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
 from leftzmq.config.places import make_config
-from leftzmq.errors import UsageError, counted
+from leftzmq.errors import Declined, UsageError, counted
 from leftzmq.transport.ipc.client import ask
 
 NOT_IN_TIME: Final = 3
@@ -215,6 +215,7 @@ def _wait(
     about those who wait for a yes."""
     print("\nWaiting for it. Ctrl-C ends the waiting and the words, nothing else.", flush=True)
     met: list[str] = []
+    gone = 0
     while True:
         look()
         listed = ask(state, "invitations")["invitations"]
@@ -223,11 +224,18 @@ def _wait(
         names = [one["name"] for one in found["came_in"]] if found else met
         for name in names[len(met) :]:
             screen.say(f"{name} has joined.")
-            sync = follow(state, opened["folder"], name, screen, None, meanwhile=look)
-            screen.say(f"{name} and this device have the same: {summary(sync)}.")
             met.append(name)
+            try:
+                sync = follow(state, opened["folder"], name, screen, None, meanwhile=look)
+            except Declined:
+                if any(peer["name"] == name for peer in ask(state, "peers")["peers"]):
+                    raise
+                screen.say(f"{name} is not in the folder any more.")
+                gone += 1
+            else:
+                screen.say(f"{name} and this device have the same: {summary(sync)}.")
         if len(met) >= uses:
-            return 0
+            return NOT_IN_TIME if gone else 0
         if found is None or found["state"] != "open":
             state_word = found["state"] if found else "over"
             screen.say(f"The invitation is {state_word}; {counted(len(met), 'device')} joined.")
