@@ -42,9 +42,9 @@ def test_every_move_from_every_state_is_in_the_table() -> None:
     assert all(MOVES[FolderRest.OVER, move] is FolderRest.OVER for move in FolderMove)
 
 
-def test_only_a_broken_index_and_a_removal_are_for_good() -> None:
+def test_only_a_broken_index_and_removals_are_for_good() -> None:
     for_good = [cause for cause in StopCause if not cause.can_pass]
-    assert for_good == [StopCause.INDEX_BROKEN, StopCause.REMOVED]
+    assert for_good == [StopCause.INDEX_BROKEN, StopCause.REMOVED, StopCause.PUT_OUT]
 
 
 @pytest.mark.parametrize("moment", ["running", "resting", "opening"])
