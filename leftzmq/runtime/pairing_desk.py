@@ -913,6 +913,8 @@ def _is_empty(path: Path) -> bool:
         return all(entry.name == LEFT_DIRECTORY for entry in path.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return True
+    except OSError:
+        return False  # who cannot tell asks
 
 
 def _must_be_no_file(path: Path) -> None:

@@ -911,6 +911,13 @@ def test_a_folder_is_held_where_something_lies_and_the_user_wants_to_be_asked(
     assert place == {"folder": "docs", "held": True, "inviter": "beta"}
 
 
+def test_a_directory_that_cannot_be_listed_is_held(
+    world: World, full: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "iterdir", disk_is_full)
+    assert joins_docs(world, full, hold=True)["held"]
+
+
 def test_a_yes_is_durable_before_the_hold_ends_and_counts_once(world: World, full: Path) -> None:
     joins_docs(world, full, hold=True)
     assert world.ask("join_yes", folder="docs") == {"folder": "docs", "path": str(full)}
