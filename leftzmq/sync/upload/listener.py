@@ -84,10 +84,6 @@ class Listener:
             if self._may_come(device, get.tag):
                 _keep_early(self._askers.setdefault(device, Asker()), link, get)
             return []
-        epochs = self._epochs_of(folder)
-        if not epochs.may_seal(get.tag):
-            wants = (ask.id for want in get.wants for ask in want.asks)
-            return [_stale(link, get.number, epochs, (*get.lists, *wants))]
         asker = self._askers.setdefault(device, Asker())
         size = len(get.lists) * MAX_LIST_BYTES
         size += sum(ask.length for want in get.wants for ask in want.asks)

@@ -276,6 +276,10 @@ class RosterExchange:
                 del self._ask_at[folder.id]
                 out += self._asked_again(folder)
                 self._note_lacking(folder, now)
+        for id in self._waits.keys() | self._ask_at.keys():
+            if id not in self._rosters.folders:  # it was taken off this device
+                self._waits.pop(id, None)
+                self._ask_at.pop(id, None)
         due = [device for device, at in self._leaving.items() if now >= at]
         for device in due:
             del self._leaving[device]
@@ -331,6 +335,7 @@ class RosterExchange:
             out.append(FolderStopped(folder.id, stop))
         elif stop is None and folder.id in self._put_out:
             self._put_out.discard(folder.id)  # it was let in again
+            folder.switched = True  # whatever was in use before
             out.append(FolderAdded(folder.id))
         readers = self._rosters.readers(folder.id)
         if readers != self._readers.get(folder.id, frozenset()):
@@ -388,7 +393,7 @@ class RosterExchange:
             return []
         folder.switched = False
         if folder.epochs.in_use is None:
-            if folder.id not in self._waits:
+            if folder.id not in self._waits and folder.id not in self._put_out:
                 self._waits[folder.id] = _LackOfEpoch(
                     now + MADE_AFTER_S, now + TOLD_AFTER_S, now + TOLD_AFTER_S
                 )
@@ -406,6 +411,9 @@ class RosterExchange:
         """No epoch of the folder may be used here, and some time has passed."""
         wait = self._waits.get(folder.id)
         if wait is None:
+            return []
+        if folder.id in self._put_out:
+            del self._waits[folder.id]
             return []
         out: Outputs = []
         if now >= wait.make_at:

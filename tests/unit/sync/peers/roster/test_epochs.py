@@ -6,8 +6,9 @@ The nodes are joined by the mesh, on real shares; their rosters are kept in memo
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from nacl.exceptions import CryptoError
 from leftzmq.content.keys import EpochKeys, derive_epoch
 from leftzmq.content.seal import MAC_BYTES, NONCE_BYTES
 from leftzmq.errors import IndexFault, LeftError, Refused, RosterNotKept
-from leftzmq.sync.facts import EpochKeyArrived, RosterGrew
-from leftzmq.sync.jobs import CutSlice, Job, Look
+from leftzmq.sync.facts import EpochKeyArrived, LinkClosed, RosterGrew
+from leftzmq.sync.jobs import CutSlice, Job, Look, ReadPage
 from leftzmq.sync.link import Link, Way
+from leftzmq.sync.peers.roster.making import Newcomer, Signatory
+from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.wire import epoch_key
 from leftzmq.wire.messages import (
     Chunks,
@@ -35,7 +38,8 @@ from leftzmq.wire.messages import (
     Reading,
 )
 from tests.helpers.members import Members, Sent
-from tests.helpers.mesh import Device
+from tests.helpers.mesh import Device, Held
+from tests.helpers.roster_keeper import RosterKeeper
 from tests.sim.node import FOLDER
 
 LARGE = bytes(range(256)) * 40_000
@@ -74,16 +78,16 @@ def opens(keys: EpochKeys, nonce: bytes, box: bytes) -> bytes | None:
     return None
 
 
-def check_secrecy(mesh: Members, gone: str) -> None:
+def check_secrecy(mesh: Members, gone: str, since: str = "") -> None:
     """P2: nothing that a device made after it heard of a removal opens with what the removed one
-    has; and P3: no key and nonce for two plaintexts."""
+    has; and P3: no key and nonce for two plaintexts. since: of whose removal; "": of its own."""
     removed = mesh[gone]
     has = [removed.keys.first]
     has += [derive_epoch(each) for each in removed.roster_keeper.load(removed.keys.tag).epochs]
     sealed: dict[tuple[bytes, bytes], bytes] = {}
     seen = 0
     for sent in mesh.sent:
-        if isinstance(sent.message, EpochKey) and gone in sent.knew:
+        if isinstance(sent.message, EpochKey) and (since or gone) in sent.knew:
             assert sent.to != gone
             with pytest.raises(Refused):
                 epoch_key.open_sealed(
@@ -94,11 +98,11 @@ def check_secrecy(mesh: Members, gone: str) -> None:
                 )
         for tag, nonce, box in boxes(sent):
             assert sealed.setdefault((tag, nonce), box) == box
-            if gone in sent.knew:
+            if (since or gone) in sent.knew and sent.sender != gone:
                 seen += 1
                 assert tag not in {keys.tag for keys in has}
                 assert all(opens(keys, nonce, box) is None for keys in has), sent.message
-        named = isinstance(sent.message, Get | Have | IndexSince | Reading)
+        named = not since and isinstance(sent.message, Get | Have | IndexSince | Reading)
         if named and sent.to == gone:
             assert gone not in sent.knew
     assert seen, "nothing was looked at"
@@ -210,6 +214,100 @@ def test_news_goes_out_in_the_new_epoch_at_once_after_it_was_heard(three: Member
     three["A"].scan()
     three.settle(0.5)
     assert "soon" in three["B"].tree()
+
+
+def test_a_page_that_was_read_before_a_removal_is_sealed_again(three: Members) -> None:
+    held = Held(three["A"], ReadPage)
+    link = Link(three["A"].key, Way.DIALED)
+    three.send(three["B"], link, IndexSince(three["B"].keys.tag, bytes(12), 0), None)
+    three.settle(0.1)
+    job = held.take(ReadPage)
+    read = three["A"].runner.run(job)
+    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].take(RosterGrew(FOLDER))
+    three["A"].take(read)
+    three.settle(0.1)
+    assert not any(isinstance(sent.message, IndexPage) for sent in three.sent)
+    for again in held.jobs:
+        assert isinstance(again, ReadPage) and again.tag == three.used("A")
+        three["A"].take(three["A"].runner.run(again))
+    three.settle(0.1)
+    assert any(isinstance(sent.message, IndexPage) for sent in three.sent)
+    check_secrecy(three, "C")
+
+
+def test_the_removed_device_itself_does_not_wait_for_a_new_secret(three: Members) -> None:
+    three.removes("A", "C")
+    three.settle(100.0)
+    assert three["C"].folder.stopped is not None
+    assert "waits for" not in three.said("C")
+
+
+def test_who_hears_of_a_removal_from_the_removed_device_makes_no_epoch_of_its_own(
+    three: Members,
+) -> None:
+    """What the remover says is late; the removed device passes the removal on."""
+    three.delays = lambda to, message: to == "B" and not isinstance(message, Chunks | Get)
+    before = len(three.delayed)
+    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].take(RosterGrew(FOLDER))
+    three.settle(0.1)
+    assert len(three.delayed) > before
+    of_a, of_c = list[Callable[[], None]](), list[Callable[[], None]]()
+    for deliver in three.delayed:
+        sender = deliver.args[0]  # type: ignore[attr-defined]
+        (of_a if sender is three["A"] else of_c).append(deliver)
+    three.delayed = [*of_c]
+    three.release()
+    three.settle(1.0)
+    assert three.live("B") == "AB" and three.used("B") is None
+    three.delayed = of_a
+    three.release()
+    three.settle()
+    assert same_epoch(three, "AB") in three.roster("A").clean_epochs()
+    assert len(three.roster("A").clean_epochs()) == 1
+
+
+def test_who_joined_seals_nothing_before_it_has_heard_the_roster(tmp_path: Path) -> None:
+    mesh = Members(tmp_path, "AB")
+    mesh.start("A")
+    mesh["A"].rosters.found(FOLDER)
+    rosters = Rosters(
+        Signatory(mesh["B"].key, mesh["B"].signs), "B", RosterKeeper(), lambda: 0.0, os.urandom
+    )
+    rosters.add_folder(FOLDER, mesh["B"].keys)
+    epochs = rosters.folders[FOLDER].epochs
+    assert epochs.in_use == mesh["B"].keys.first
+    rosters.hold(FOLDER, b"e" * 32)
+    rosters.pin(FOLDER, mesh["A"].rosters.pins(FOLDER))
+    assert epochs.in_use is None
+    mesh["A"].rosters.let_in(FOLDER, Newcomer(mesh["B"].key, "B"), 0)
+    rosters.take(FOLDER, mesh.roster("A").after(), None, 0.0)
+    assert epochs.in_use == mesh["B"].keys.first
+
+
+def test_who_holds_the_folders_secret_and_is_no_member_gets_no_other_secret(
+    tmp_path: Path,
+) -> None:
+    mesh = Members(tmp_path, "ABCD")
+    mesh.begins("ABC")
+    for name in "ABC":
+        mesh[name].exchange._is_vouched = lambda device: False
+        mesh[name].exchange._may_found = lambda device: False
+    mesh["D"].start()
+    mesh.settle()
+    assert "D" in mesh.shares_with("A") and mesh.live("A") == "ABC"
+    mesh.removes("A", "C")
+    mesh.send(
+        mesh["D"],
+        Link(mesh["A"].key, Way.DIALED),
+        EpochWanted(mesh["D"].keys.tag, same_epoch(mesh, "AB")),
+        None,
+    )
+    mesh.settle()
+    assert not any(sent.to == "D" for sent in mesh.sent if isinstance(sent.message, EpochKey))
+    check_secrecy(mesh, "C")
+    check_secrecy(mesh, "D", "C")
 
 
 # ---- who was away --------------------------------------------------------------------------------
@@ -337,6 +435,57 @@ def test_a_get_that_comes_before_the_secret_of_its_tag_is_answered_when_that_com
 
 def gets(mesh: Members) -> list[Sent]:
     return [s for s in mesh.sent if s.to == "A" and isinstance(s.message, Get)]
+
+
+def test_a_secret_goes_on_from_member_to_member(tmp_path: Path) -> None:
+    """B and A are not connected."""
+    mesh = Members(tmp_path, "ABCD")
+    mesh.begins("ABCD")
+    for name, other in ("AB", "BA"):
+        mesh[name].take(LinkClosed(Link(mesh[other].key, Way.DIALED), "gone"))
+        came = Link(mesh[other].key, Way.CAME, b"\0" + mesh[other].key[:4])
+        mesh[name].take(LinkClosed(came, "gone"))
+    mesh.settle(0.1)
+    mesh["A"].rosters.remove(mesh["D"].key, False)
+    mesh["A"].take(RosterGrew(FOLDER))
+    mesh.settle(1.0)
+    assert not any(
+        isinstance(s.message, EpochKey) and (s.sender, s.to) == ("A", "B") for s in mesh.sent
+    )
+    same_epoch(mesh, "ABC")
+    assert len(mesh.roster("A").clean_epochs()) == 1
+    check_secrecy(mesh, "D")
+
+
+def test_news_that_came_before_its_secret_is_made_good_soon(three: Members) -> None:
+    three.delays = lambda to, message: to == "B" and not isinstance(message, Chunks | Get | News)
+    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].take(RosterGrew(FOLDER))
+    three["A"].write("soon", b"soon", mtime=1e9)
+    three["A"].scan()
+    three.settle(0.5)
+    assert "soon" not in three["B"].tree()
+    three.release()
+    three.settle(1.5)
+    assert "soon" in three["B"].tree()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_that_made_one_each_use_the_higher_one_at_once(three: Members, order: int) -> None:
+    """B made one as A's secret did not come."""
+    secrets = sorted((b"x" * 32, b"y" * 32), key=lambda each: derive_epoch(each).tag)[::order]
+    for name, secret in zip("AB", secrets, strict=True):
+        random = three[name].rosters._random
+        three[name].rosters._random = lambda count, secret=secret, random=random: (
+            secret if count == 32 else random(count)
+        )
+    loses_keys(three, "B")
+    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].take(RosterGrew(FOLDER))
+    three.settle(2.0)
+    three.loses = lambda to, message: False
+    three.settle(3.0)
+    assert same_epoch(three, "AB") == max(derive_epoch(each).tag for each in secrets)
 
 
 # ---- secrets that do not come --------------------------------------------------------------------
