@@ -393,7 +393,7 @@ class RosterExchange:
             return []
         folder.switched = False
         if folder.epochs.in_use is None:
-            if folder.id not in self._waits and folder.id not in self._put_out:
+            if folder.id not in self._waits:
                 self._waits[folder.id] = _LackOfEpoch(
                     now + MADE_AFTER_S, now + TOLD_AFTER_S, now + TOLD_AFTER_S
                 )

@@ -36,6 +36,7 @@ from leftzmq.wire.messages import (
     Message,
     News,
     Reading,
+    RosterPart,
 )
 from tests.helpers.members import Members, Sent
 from tests.helpers.mesh import Device, Held
@@ -468,6 +469,21 @@ def test_news_that_came_before_its_secret_is_made_good_soon(three: Members) -> N
     three.release()
     three.settle(1.5)
     assert "soon" in three["B"].tree()
+
+
+def test_a_page_that_came_before_its_secret_is_asked_for_again_at_once(three: Members) -> None:
+    three.delays = lambda to, message: to == "B" and isinstance(message, RosterPart | EpochKey)
+    three["A"].rosters.remove(three["C"].key, False)
+    three["A"].take(RosterGrew(FOLDER))
+    three.settle(0.1)
+    asks = three["B"].folder.index_client
+    for action in asks._ask(three["A"].key, three.now):
+        three["B"].do(action)  # type: ignore[arg-type]
+    three.settle(0.2)
+    assert asks.receives(three["A"].key), "the page did not open"
+    three.release()
+    three.settle(0.2)
+    assert not asks.receives(three["A"].key)
 
 
 @pytest.mark.parametrize("order", [1, -1])
