@@ -242,7 +242,7 @@ class Agent:
     def _take_up_roster(self, folder: FolderConfig) -> None:
         """Take up what is kept of a folder's members. Of a folder without a secret nothing is: it
         is new, and follows when it is open."""
-        with suppress(FileNotFoundError):
+        if folder.secret.exists():
             self._rosters.add_folder(folder.id, derive_keys(read_secret(folder.secret)))
 
     def _open_bus(self) -> None:

@@ -22,9 +22,9 @@ TOLD: Final = (
         (
             Edit(
                 "leftzmq/sync/exchange/announcer.py",
-                "        return [Work(Flush(self.folder, self._store.heads.sequence))]\n",
+                "        return [*out, Work(Flush(self.folder, self._store.heads.sequence))]\n",
                 "        flushed = Flushed(self.folder, self._store.heads.sequence)\n"
-                "        return self.was_flushed(flushed)\n",
+                "        return [*out, *self.was_flushed(flushed)]\n",
             ),
         ),
         frozenset(("I8 durable",)),
@@ -189,9 +189,9 @@ HEARD: Final = (
         (
             Edit(
                 "leftzmq/sync/exchange/announcer.py",
-                "        if self._flushing or (is_told and self._store.log_bytes"
+                "        if self._flushing or (is_durable and self._store.log_bytes"
                 " <= CHECKPOINT_BYTES):\n",
-                "        if self._flushing or is_told:\n",
+                "        if self._flushing or is_durable:\n",
             ),
         ),
         frozenset(),

@@ -14,14 +14,14 @@ from leftzmq.endpoint import Endpoint
 from leftzmq.transport.local_network import mdns
 from leftzmq.transport.local_network.mdns import NAMES_MAX, HeardNames
 from leftzmq.transport.local_network.neighbours import HeardAgent, Neighbours, _agent
+from tests.unit.transport.local_network.test_word_doors import (
+    has_multicast,  # noqa: F401  (named by `multicast`)
+    multicast,
+)
 
 A, B, C = b"a" * 32, b"b" * 32, b"c" * 32
 LOOPBACK = ("127.0.0.1",)
 DEADLINE_S = 15.0
-
-multicast = pytest.mark.skipif(
-    "not has_multicast()", reason="multicast does not work on the loopback of this machine"
-)
 
 
 class Network:

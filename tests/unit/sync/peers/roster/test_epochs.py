@@ -274,7 +274,12 @@ def test_who_joined_seals_nothing_before_it_has_heard_the_roster(tmp_path: Path)
     mesh.start("A")
     mesh["A"].rosters.found(FOLDER)
     rosters = Rosters(
-        Signatory(mesh["B"].key, mesh["B"].signs), "B", RosterKeeper(), lambda: 0.0, os.urandom
+        Signatory(mesh["B"].key, mesh["B"].signs),
+        "B",
+        lambda device: "",
+        RosterKeeper(),
+        lambda: 0.0,
+        os.urandom,
     )
     rosters.add_folder(FOLDER, mesh["B"].keys)
     epochs = rosters.folders[FOLDER].epochs
