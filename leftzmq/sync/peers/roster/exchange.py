@@ -363,10 +363,27 @@ class RosterExchange:
             if has_epoch and not folder.switched:  # else all are sent it below
                 out += self._key_in_use(folder, device)
         out += self._switched(folder, None, now)
+        if self._comes_back(folder, (*heard, *said)):
+            out += self._peers.greet_again(folder.id)
         for device in removed:
             if device != self._rosters.me.device and self.excludes(folder.id, device):
                 out += self._excluded(folder, device, now)
         return [*out, RelistMembers()]
+
+    def _comes_back(self, folder: FolderRoster, new: Iterable[Signed]) -> bool:
+        """Whether somebody was let in who is connected, and whose proof of the secret counted for
+        nothing when it came."""
+        admitted = {
+            DeviceKey(each.statement.device)
+            for each in new
+            if isinstance(each.statement, Admission)
+        }
+        return any(
+            device in admitted
+            and folder not in self._proved_by(device)
+            and not self.excludes(folder.id, device)
+            for device in self._peers.connected()
+        )
 
     def _excluded(self, folder: FolderRoster, device: DeviceKey, now: float) -> Outputs:
         if self._rosters.is_shut_out(device):

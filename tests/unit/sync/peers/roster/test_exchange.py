@@ -139,6 +139,17 @@ def test_only_a_new_invitation_brings_it_back_and_its_folder_goes_on(three: Memb
     assert three["C"].tree() == three["A"].tree()
 
 
+def test_who_stayed_connected_hears_at_once_that_it_is_let_in_again(three: Members) -> None:
+    """As a device of peer.toml does: its links do not end with its removal."""
+    three.removes("A", "C")
+    three.invites("A", "C")
+    assert three.live("C") == "ABC"
+    three["A"].write("again", b"for C, too")
+    three.scan_all()
+    three.settle()
+    assert three["C"].tree() == three["A"].tree()
+
+
 def test_the_removal_reaches_one_who_was_away_from_any_member(three: Members) -> None:
     three["B"].kill()
     three.settle()
