@@ -85,6 +85,7 @@ def turn_a_bit(disk: Path, file: Path, at: int) -> None:
         os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
+@pytest.mark.long
 def test_a_bit_that_turns_on_a_disk_is_said_and_healed(stage: Stage, tmp_path: Path) -> None:
     a, b, c = stage.actors
     disk = tmp_path / "disk"
@@ -117,6 +118,7 @@ def test_a_bit_that_turns_on_a_disk_is_said_and_healed(stage: Stage, tmp_path: P
         b.stop()
 
 
+@pytest.mark.long
 def test_what_is_saved_often_arrives_on_a_small_disk(stage: Stage) -> None:
     a, b, _ = stage.actors
     with mounted(b.share, "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs"):

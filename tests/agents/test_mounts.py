@@ -190,6 +190,7 @@ def test_a_mount_that_comes_for_the_first_time_while_the_agent_runs(
     assert "Traceback" not in a.log_tail(500)
 
 
+@pytest.mark.long
 def test_a_mount_inside_that_is_missing_at_a_start(stage: Stage, mount: Mount) -> None:
     a, b = begin(stage, mount)
     assert wait_until(lambda: folder(a)["state"] == "idle", DEADLINE_S)

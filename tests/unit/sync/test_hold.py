@@ -26,6 +26,8 @@ from leftzmq.wire.messages import Ask, Chunks, Get, Want
 from tests.helpers.mesh import Device, Mesh
 from tests.sim.node import content_id, heads_in
 
+pytestmark = pytest.mark.slow
+
 CHANGES = (Apply, Discard, MakeRoom, OpenStaging, ReadChunks, StageSmall, SweepTrash)
 """Jobs that change a share, or read it for others."""
 

@@ -43,6 +43,8 @@ from tests.helpers.mesh import Device, Held
 from tests.helpers.roster_keeper import RosterKeeper
 from tests.sim.node import FOLDER
 
+pytestmark = pytest.mark.slow
+
 LARGE = bytes(range(256)) * 40_000
 
 
