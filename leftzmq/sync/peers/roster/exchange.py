@@ -371,12 +371,13 @@ class RosterExchange:
         return [*out, RelistMembers()]
 
     def _comes_back(self, folder: FolderRoster, new: Iterable[Signed]) -> bool:
-        """Whether somebody was let in who is connected, and whose proof of the secret counted for
-        nothing when it came."""
+        """Whether somebody was let in again who is connected, and whose proof of the secret counted
+        for nothing when it came. Only then: a greeting makes what a device said of its first
+        reading count no more, and a join would be called complete too soon."""
         admitted = {
             DeviceKey(each.statement.device)
             for each in new
-            if isinstance(each.statement, Admission)
+            if isinstance(each.statement, Admission) and each.statement.over
         }
         return any(
             device in admitted
@@ -524,12 +525,10 @@ class RosterExchange:
         """Say our name and addresses if they are others now. Return whether that was so."""
         if self._endpoints is None:
             return False
-        before = len(folder.untold)
         try:
-            self._rosters.tell_self(folder.id, self._endpoints)
+            return self._rosters.tell_self(folder.id, self._endpoints)
         except LeftError:
             return False  # it is said with the next change
-        return len(folder.untold) > before
 
     def _told(
         self,
