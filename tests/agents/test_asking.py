@@ -10,39 +10,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.agents.test_pairing import DEADLINE_S, Machine, soon
+from tests.helpers.machines import DEADLINE_S, Machine, soon
 
 QUESTION = "Let it in? [y/N] "
 SHARE = ("share", "notes", "--address", "localhost", "--ask")
-
-
-@pytest.fixture
-def machines(tmp_path: Path) -> Iterator[Callable[[str], Machine]]:
-    made: list[Machine] = []
-
-    def make(name: str) -> Machine:
-        made.append(Machine(name, tmp_path))
-        return made[-1]
-
-    yield make
-    for machine in made:
-        machine.down()
-        print(f"--- log of {machine.name}\n{machine.log()}")
-
-
-@pytest.fixture
-def a(machines: Callable[[str], Machine]) -> Machine:
-    return machines("alpha")
-
-
-@pytest.fixture
-def b(machines: Callable[[str], Machine]) -> Machine:
-    return machines("beta")
 
 
 class Terminal:

@@ -11,7 +11,7 @@ import pytest
 from network import Network, missing
 
 from leftzmq.cli.demo.stage import wait_until
-from tests.helpers.homes import DEADLINE_S, SHARE, Home
+from tests.helpers.homes import DEADLINE_S, SHARE, Home, homes_in
 
 LACKS = missing()
 
@@ -20,11 +20,8 @@ pytestmark = pytest.mark.skipif(bool(LACKS), reason=f"needs {', '.join(LACKS)}")
 
 @pytest.fixture
 def moving(tmp_path: Path) -> Iterator[tuple[Network, list[Home]]]:
-    with Network(2) as network:
-        made = [Home(tmp_path / f"home{n}", network.within(n)) for n in range(2)]
+    with Network(2) as network, homes_in(tmp_path, network) as made:
         yield network, made
-        for home in made:
-            home.ends("leftzmq down")
 
 
 def test_both_are_elsewhere_and_meet_again(moving: tuple[Network, list[Home]]) -> None:

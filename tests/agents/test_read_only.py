@@ -12,7 +12,7 @@ import pytest
 from network import Network, missing
 
 from leftzmq.cli.demo.stage import wait_until
-from tests.helpers.homes import DEADLINE_S, SHARE, Home
+from tests.helpers.homes import DEADLINE_S, SHARE, Home, homes_in
 
 LACKS = missing()
 
@@ -21,11 +21,8 @@ pytestmark = pytest.mark.skipif(bool(LACKS), reason=f"needs {', '.join(LACKS)}")
 
 @pytest.fixture
 def homes(tmp_path: Path) -> Iterator[list[Home]]:
-    with Network(2) as network:
-        made = [Home(tmp_path / f"home{n}", network.within(n)) for n in range(2)]
+    with Network(2) as network, homes_in(tmp_path, network) as made:
         yield made
-        for home in made:
-            home.ends("leftzmq down")
 
 
 def test_a_reader_gets_everything_and_what_it_changes_reaches_nobody(homes: list[Home]) -> None:

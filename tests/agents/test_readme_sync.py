@@ -12,7 +12,7 @@ import pytest
 from network import Network, missing
 
 from leftzmq.cli.demo.stage import wait_until
-from tests.helpers.homes import DEADLINE_S, SHARE, Home
+from tests.helpers.homes import DEADLINE_S, SHARE, Home, homes_in
 
 README = Path(__file__).parents[2] / "README.md"
 LACKS = missing()
@@ -22,11 +22,8 @@ pytestmark = pytest.mark.skipif(bool(LACKS), reason=f"needs {', '.join(LACKS)}")
 
 @pytest.fixture
 def homes(tmp_path: Path) -> Iterator[list[Home]]:
-    with Network(3) as network:
-        made = [Home(tmp_path / f"home{n}", network.within(n)) for n in range(3)]
+    with Network(3) as network, homes_in(tmp_path, network) as made:
         yield made
-        for home in made:
-            home.ends("leftzmq down")
 
 
 def typed() -> tuple[str, str]:

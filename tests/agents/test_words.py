@@ -6,37 +6,12 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.agents.test_pairing import DEADLINE_S, Machine, soon
+from tests.helpers.machines import DEADLINE_S, Machine, soon
 
 WORDS = re.compile(r"leftzmq join (\d) ([a-z]+)-([a-z]+)-([a-z]+)@localhost:?(\d*)\n")
-
-
-@pytest.fixture
-def machines(tmp_path: Path) -> Iterator[Callable[[str], Machine]]:
-    made: list[Machine] = []
-
-    def make(name: str) -> Machine:
-        made.append(Machine(name, tmp_path))
-        return made[-1]
-
-    yield make
-    for machine in made:
-        machine.down()
-        print(f"--- log of {machine.name}\n{machine.log()}")
-
-
-@pytest.fixture
-def a(machines: Callable[[str], Machine]) -> Machine:
-    return machines("alpha")
-
-
-@pytest.fixture
-def b(machines: Callable[[str], Machine]) -> Machine:
-    return machines("beta")
 
 
 class Sharing:

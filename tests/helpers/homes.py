@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 DEADLINE_S = 60.0
 SHARE = "docs"  # as the README has it
@@ -86,3 +88,20 @@ class Home:
     @property
     def key(self) -> str:
         return self.ends("leftzmq id").split()[-1][:13]
+
+
+class Namespaces(Protocol):
+    """What is used of bench/network: one machine for each of `spaces`."""
+
+    spaces: list[str]
+
+    def within(self, number: int) -> tuple[str, ...]: ...
+
+
+@contextmanager
+def homes_in(base: Path, network: Namespaces) -> Iterator[list[Home]]:
+    """Yield a home on each machine of a network; their agents are stopped at the end."""
+    made = [Home(base / f"home{n}", network.within(n)) for n in range(len(network.spaces))]
+    yield made
+    for home in made:
+        home.ends("leftzmq down")

@@ -326,13 +326,15 @@ class Rosters:
         if self.me.device in folder.roster.live():
             self._say(folder, [making.leave(folder.roster, self.me, self._at())])
 
-    def tell_self(self, id: str, endpoints: tuple[str, ...]) -> None:
-        """Say our name and addresses, if we are a member and said otherwise before. Raises
-        LeftError."""
+    def tell_self(self, id: str, endpoints: tuple[str, ...]) -> bool:
+        """Say our name and addresses, if we are a member and said otherwise before. Return whether
+        that was so. Raises LeftError."""
         folder = self.folders[id]
         me = folder.roster.member(self.me.device)
-        if me is not None and (me.name, me.endpoints) != (self._name, endpoints):
-            self._say(folder, [making.tell_self(folder.roster, self.me, self._name, endpoints)])
+        if me is None or (me.name, me.endpoints) == (self._name, endpoints):
+            return False
+        self._say(folder, [making.tell_self(folder.roster, self.me, self._name, endpoints)])
+        return True
 
     # -- epochs ------------------------------------------------------------------------------------
 
@@ -437,11 +439,8 @@ class Rosters:
         if not new and not pins:
             return
         kept = [Kept(_slot(folder.roster, signed), signed) for signed in new]
-        try:
+        with self._undone_if_not_kept(folder):
             numbers = self._keeper.keep(folder.tag, kept, pins)
-        except LeftError:
-            self._load(folder)
-            raise
         for signed, number in zip(new, numbers, strict=True):
             _number(folder, signed, number)
         self._judge(folder)
