@@ -73,8 +73,7 @@ def test_a_share_goes_away_only_from_an_agent_that_knows_it(world: World) -> Non
     faults.do("lose state", a, chance)
     faults.do("unmount", a, chance)
     assert a.unmounted is None
-    while not a.alive:
-        world.run_until(world.now + 1.0)
+    world.run_to(lambda: a.alive)
     faults.do("unmount", a, chance)
     assert a.unmounted is not None
     faults.end()
@@ -121,8 +120,7 @@ def with_a_mount(world: World) -> tuple[Users, Faults, Ledger]:
 
 def run_until_kept(world: World, path: str) -> None:
     """Until A's index has something at `path` to stay."""
-    while not world.devices["A"].has_durably(path):
-        world.run_until(world.now + 0.001)
+    world.run_to(lambda: world.devices["A"].has_durably(path))
 
 
 def on_a_new_mount(world: World) -> tuple[Users, Faults, Ledger]:
@@ -319,8 +317,7 @@ def test_a_folder_stays_that_was_needed_by_what_its_device_had_forgotten(
     cut(world, "AB", "BC")
     faults.do("lose state", b, random.Random(1))
     users._delete(b, "d/p")
-    while not b.alive:
-        world.run_until(world.now + 1.0)
+    world.run_to(lambda: b.alive)
     settle_apart(world)
     users._delete(b, "d")
     b.touched()

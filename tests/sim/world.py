@@ -659,14 +659,26 @@ class World:
             if not self._coming or self._coming[0][0] > end:
                 self.now = end
                 return
-            self.now, _, what = heapq.heappop(self._coming)
-            try:
-                what()
-            except Crash:
-                for device in self.devices.values():
-                    if device.doom is not None:
-                        device._end_doomed()
+            self._step()
         raise AssertionError("the world does not come to rest")
+
+    def run_to(self, happened: Callable[[], object], seconds: float = 60.0) -> None:
+        """Stop right after the event with which something has happened. No moment between two
+        events is missed, and one that does not come within `seconds` is an error."""
+        end = self.now + seconds
+        while not happened():
+            if not self._coming or self._coming[0][0] > end:
+                raise AssertionError(f"it did not happen within {seconds} s")
+            self._step()
+
+    def _step(self) -> None:
+        self.now, _, what = heapq.heappop(self._coming)
+        try:
+            what()
+        except Crash:
+            for device in self.devices.values():
+                if device.doom is not None:
+                    device._end_doomed()
 
     # ---- the trace --------------------------------------------------------------------------
 

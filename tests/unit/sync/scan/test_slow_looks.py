@@ -51,13 +51,6 @@ def version_at(device: SimDevice, path: str) -> Entry:
     return row.entry
 
 
-def wait_for(world: World, done: list[str]) -> None:
-    end = world.now + 20.0
-    while not done:
-        live(world, 0.01)
-        assert world.now < end
-
-
 def slow_look(device: SimDevice, path: str, number: int, deed: Callable[[], None]) -> list[str]:
     """The answer of this look at `path` takes SLOW_S, and its user acts right after the look.
     Returns what is filled when that has happened."""
@@ -102,7 +95,7 @@ def test_a_file_that_was_gone_is_back_before_the_second_look_is_answered(world: 
     done = slow_look(a, "d/f", 2, lambda: rename(a, ".left/trash/d", "d"))
     rename(a, "d", ".left/trash/d")
     a.touched()
-    wait_for(world, done)
+    world.run_to(lambda: done, 20.0)
     a.hands.close("other/f")
     a.touched()
     assert "d/f" in settled(world) and version_at(b, "d/f") == before
@@ -122,7 +115,7 @@ def test_a_file_that_was_another_one_is_the_first_again_before_the_look_is_answe
     rename(a, "other", "d")
     done = slow_look(a, "d/f", 1, lambda: swap(True))
     a.touched()
-    wait_for(world, done)
+    world.run_to(lambda: done, 20.0)
     tree = settled(world)
     assert tree["d/f"][1] == b"of A" and tree["other/f"][1] == b"of A, too"
 
@@ -134,6 +127,6 @@ def test_a_file_that_was_renamed_has_its_first_name_again_before_the_look_is_ans
     done = slow_look(a, "e/f", 1, lambda: rename(a, "e", "d"))
     rename(a, "d", "e")
     a.touched()
-    wait_for(world, done)
+    world.run_to(lambda: done, 20.0)
     tree = settled(world)
     assert "d/f" in tree and "e" not in tree

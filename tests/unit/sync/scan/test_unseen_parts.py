@@ -179,8 +179,7 @@ def test_what_a_kill_hid_there_goes_as_its_user_deleted_it(
     a, b = world.devices["A"], world.devices["B"]
     deed(b)
     b.touched()
-    while a.hands.at("m/new") is None:
-        live(world, 0.001)
+    world.run_to(lambda: a.hands.at("m/new"))
     assert a.folder.index_view.ours("m/new") is None
     a.kill()
     back = away(a)

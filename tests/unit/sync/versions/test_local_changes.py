@@ -100,8 +100,7 @@ def test_lost_events_are_a_problem_until_the_walk_is_over(make: Make) -> None:
     a = world.devices["A"]
     a.watching.lose()
     a.touched()
-    while not a.folder.problems.all():
-        live(world, 0.01)
+    world.run_to(lambda: a.folder.problems.all())
     assert a.folder.problems.all()[0].kind is ProblemKind.WATCH_LOST
     together(world)
 
@@ -183,8 +182,7 @@ def test_a_ticket_whose_only_holder_forgot_it_is_none_any_more(make: Make) -> No
     world = make("AB")
     a, b = world.devices["A"], world.devices["B"]
     does(b, "write", "f", b"bytes")
-    while not a.folder.index_view.counters.tickets:
-        live(world, 0.001)
+    world.run_to(lambda: a.folder.index_view.counters.tickets)
     b.kill()
     does(b, "delete", "f")
     b.put_state(None)
@@ -226,8 +224,7 @@ def test_what_could_not_be_read_for_a_moment_is_read_soon(make: Make) -> None:
 
     does(a, "write", "f", b"bytes")
     a.set_trap(1, fail)
-    while not a.folder.problems.all():
-        live(world, 0.01)
+    world.run_to(lambda: a.folder.problems.all())
     assert list(together(world)) == ["f"]
 
 
@@ -308,8 +305,7 @@ def test_a_folder_that_was_found_and_is_to_go_stays_where_others_have_it_again(m
     world.delays.job = lambda: delay_s[0]  # type: ignore[method-assign]
     a.start()  # and hears of it before it looks
     active = a.folder.applier._window.active
-    while "d" not in active or active["d"].stage is not TicketStage.APPLYING:
-        live(world, 0.001)
+    world.run_to(lambda: "d" in active and active["d"].stage is TicketStage.APPLYING)
     delay_s[0] = 0.01  # of what comes now: it is still to be removed
     does(b, "make_folder", "d")
     does(b, "write", "d/f", b"")
@@ -408,8 +404,7 @@ def test_a_folder_that_was_found_waits_for_what_is_ours_in_it_and_is_to_go(make:
     does(b, "delete", "d")
     live(world, 10.0)
     _hears_before_it_looks(world, a)
-    while "d" not in a.folder.applier._window.active:
-        live(world, 0.001)
+    world.run_to(lambda: "d" in a.folder.applier._window.active)
     world.wires.cut = {frozenset("BC")}
     world.wires.refresh()
     _goes_when_it_can(world, a)
@@ -513,8 +508,7 @@ def test_bytes_that_came_another_way_leave_no_lefting_behind(make: Make) -> None
     a, b = world.devices["A"], world.devices["B"]
     world.delays.watching = lambda: 1.0  # type: ignore[method-assign]
     does(b, "write", "f", b"the same bytes")
-    while not a.folder.index_view.counters.tickets:
-        live(world, 0.001)
+    world.run_to(lambda: a.folder.index_view.counters.tickets)
     does(a, "write", "f", b"the same bytes")
     does(a, "set_mtime", "f", 1_600_000_000_000_000_000)
     together(world)
@@ -531,8 +525,7 @@ def test_what_is_held_as_gone_is_not_said_while_the_applier_works_there(make: Ma
     does(a, "delete", "f")
     live(world, 0.5)
     does(a, "delete", "g")  # while it is looked at, f is held: it may have another name now
-    while not a.folder.scheduler._pending_deletes:
-        live(world, 0.01)
+    world.run_to(lambda: a.folder.scheduler._pending_deletes)
     assert a.folder.locks.lock("f", LockOwner.APPLIER)
     live(world, 15.0)
     row = a.folder.index_view.ours("f")
@@ -633,7 +626,9 @@ def test_what_is_moved_to_and_fro_during_the_first_walk_stays(
     a.start()
     live(world, 0.5)
     does(world.devices[mover], "rename", "f", "g")
+    end = world.now + 30.0
     while "g" not in tree_of(c) or "f" in tree_of(c):
+        assert world.now < end
         a.disk.write(log, len(log.data), b"more ")
         a.touched()
         live(world, 0.02)
@@ -654,8 +649,7 @@ def test_what_was_put_there_before_a_kill_and_is_gone_may_come_back(make: Make) 
     world = make("AB")
     a, b = world.devices["A"], world.devices["B"]
     does(b, "make_link", "x", b"of B")
-    while a.hands.at("x") is None:
-        live(world, 0.001)
+    world.run_to(lambda: a.hands.at("x"))
     assert a.folder.index_view.ours("x") is None
     a.kill()
     a.disk.flush_all()
@@ -663,8 +657,7 @@ def test_what_was_put_there_before_a_kill_and_is_gone_may_come_back(make: Make) 
     live(world, 5.0)
     world.delays.job = lambda: 0.5  # type: ignore[method-assign]
     a.start()
-    while "x" not in a.folder.index_view.begun:
-        live(world, 0.001)
+    world.run_to(lambda: "x" in a.folder.index_view.begun)
     assert not a.folder.index_view.walked
     a.kill()
     a.hands.delete("x")
