@@ -137,7 +137,7 @@ class Folder:
             hold=hold,
         )
         self.first_reading = FirstReading(
-            epochs,
+            epochs.first.tag,
             read_until=self._read_until,
             heard_until=lambda device: store.heads.head_of(device).head,
             link_for=partial(peers.link_for, Capability.READING),

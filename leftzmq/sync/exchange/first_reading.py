@@ -1,24 +1,35 @@
-"""Tells the members of a folder while this device reads it for the first time since its start, and
-keeps which of them say so.
+"""Tells each member of a folder whether this device has read all of it since its start, and keeps
+what each member says of itself.
 
 Until then a device says that it has what it has read so far, and who takes that for all of it would
-call a sync complete that has only begun. Knows one folder's members and sequences. Must not know
+call a sync complete that has only begun. So a device that can say it counts as reading until it has
+said that it is done: no word is no promise. Knows one folder's members and sequences. Must not know
 what is read, nor what anybody does with the answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from leftzmq.content.epochs import Epochs
+from leftzmq.content.keys import FolderTag
 from leftzmq.sync.actions import Outputs, Send
 from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.wire.messages import Reading
 
 
+@dataclass(slots=True)
+class _Said:
+    """What a member says of itself. until: None: nothing yet; else Reading.until."""
+
+    life: bytes
+    until: int | None = None
+
+
 class FirstReading:
     """One per folder.
 
+    tag: the identity tag of the folder, which every member knows in whatever epoch it is
     read_until: returns our next sequence when the folder has been read and all of it is announced;
         0: not yet. It is not asked again after that
     heard_until: returns up to which sequence of a device we hold its index
@@ -27,49 +38,56 @@ class FirstReading:
 
     def __init__(
         self,
-        epochs: Epochs,
+        tag: FolderTag,
         read_until: Callable[[], int],
         heard_until: Callable[[DeviceKey], int],
         link_for: Callable[[DeviceKey], Link | None],
     ) -> None:
-        self._epochs, self._link_for = epochs, link_for
+        self._tag, self._link_for = tag, link_for
         self._read_until, self._heard_until = read_until, heard_until
         self._until = 0
-        self._told: dict[DeviceKey, None] = {}
-        self._of_others: dict[DeviceKey, int] = {}  # Reading.until
+        self._waiting: dict[DeviceKey, None] = {}  # they hear it when all has been read
+        self._members: dict[DeviceKey, _Said] = {}
 
     def is_reading(self, device: DeviceKey) -> bool:
-        """Whether the device said that it reads, or has said more since than we have heard."""
-        until = self._of_others.get(device)
-        return until is not None and (until == 0 or self._heard_until(device) + 1 < until)
+        """Whether the device can say that it has read all of the folder and has not said so, or has
+        said more than we have heard."""
+        said = self._members.get(device)
+        if said is None or said.until is None:
+            return self._link_for(device) is not None
+        return said.until == 0 or self._heard_until(device) + 1 < said.until
 
-    def on_peer_greeted(self, device: DeviceKey) -> Outputs:
-        """Its earlier word counts no more: it says so again."""
-        self._of_others.pop(device, None)
-        if self._is_over():
-            return []
+    def on_peer_greeted(self, device: DeviceKey, life: bytes) -> Outputs:
+        """Tell the device how far this device is. What it said of the same life counts on: its word
+        may have overtaken its greeting, and a folder that begins anew here greets for it."""
+        said = self._members.get(device)
+        if said is None or said.life != life:
+            self._members[device] = _Said(life)
         link = self._link_for(device)
         if link is None:
             return []
-        self._told[device] = None
-        return [Send(link, Reading(self._epochs.tag, 0))]
+        if not self._is_over():
+            self._waiting[device] = None
+        return [Send(link, Reading(self._tag, self._until))]
 
     def on_reading(self, device: DeviceKey, reading: Reading) -> Outputs:
-        self._of_others[device] = reading.until
+        said = self._members.get(device)
+        if said is not None:
+            said.until = reading.until
         return []
 
     def on_device_lost(self, device: DeviceKey) -> None:
-        self._told.pop(device, None)
-        self._of_others.pop(device, None)
+        self._waiting.pop(device, None)
+        self._members.pop(device, None)
 
     def look(self) -> Outputs:
         """Tell those who wait for it that all has been read. Called when all that follows from a
         fact is done."""
-        if not self._told or not self._is_over():
+        if not self._waiting or not self._is_over():
             return []
-        told, self._told = list(self._told), {}
-        links = [link for device in told if (link := self._link_for(device)) is not None]
-        return [Send(link, Reading(self._epochs.tag, self._until)) for link in links]
+        waiting, self._waiting = list(self._waiting), {}
+        links = [link for device in waiting if (link := self._link_for(device)) is not None]
+        return [Send(link, Reading(self._tag, self._until)) for link in links]
 
     def _is_over(self) -> bool:
         if not self._until:

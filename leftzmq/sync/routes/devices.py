@@ -148,7 +148,7 @@ class DeviceRoutes:
                 out += folder.within(
                     partial(folder.index_client.on_peer_greeted, fact, now, standing)
                 )
-                out += folder.first_reading.on_peer_greeted(fact.link.device)
+                out += folder.first_reading.on_peer_greeted(fact.link.device, standing.life)
         return out
 
     def _on_peer_lost(self, fact: PeerLost, now: float) -> Outputs:

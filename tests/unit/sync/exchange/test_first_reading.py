@@ -6,18 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from leftzmq.content.epochs import Epochs
 from leftzmq.content.keys import derive_keys
 from leftzmq.sync.actions import Send
 from leftzmq.sync.exchange.first_reading import FirstReading
 from leftzmq.sync.facts import Fact
 from leftzmq.sync.jobs import Job, Walked
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.wire.messages import Capability, Reading
+from leftzmq.wire.messages import Capability, Message, Reading
 from tests.helpers.mesh import Device, Mesh
+from tests.sim import node
 
-EPOCHS = Epochs(derive_keys(bytes(32)).first)
-TAG, B, C = EPOCHS.tag, DeviceKey(b"b" * 32), DeviceKey(b"c" * 32)
+TAG, B, C = derive_keys(bytes(32)).first.tag, DeviceKey(b"b" * 32), DeviceKey(b"c" * 32)
 
 
 class World:
@@ -27,7 +26,7 @@ class World:
         self.until, self.heard = 0, {B: 0, C: 0}
         self.understood = {B, C}
         self.reading = FirstReading(
-            EPOCHS,
+            TAG,
             lambda: self.until,
             self.heard.__getitem__,
             lambda device: link(device) if device in self.understood else None,
@@ -38,28 +37,37 @@ def link(device: DeviceKey) -> Link:
     return Link(device, Way.DIALED)
 
 
+LIFE, LATER = bytes(12), b"another life"
+
+
 def test_a_device_that_greets_meanwhile_is_told_so_and_once_more_when_it_is_over() -> None:
     world = World()
-    assert world.reading.on_peer_greeted(B) == [Send(link(B), Reading(TAG, 0))]
+    assert world.reading.on_peer_greeted(B, LIFE) == [Send(link(B), Reading(TAG, 0))]
     assert world.reading.look() == []
     world.until = 8
     assert world.reading.look() == [Send(link(B), Reading(TAG, 8))]
     world.until = 0  # something is touched: the folder has been read all the same
-    assert world.reading.look() == [] and world.reading.on_peer_greeted(C) == []
+    assert world.reading.look() == []
+    assert world.reading.on_peer_greeted(C, LIFE) == [Send(link(C), Reading(TAG, 8))]
+    assert world.reading.look() == []
 
 
-def test_who_does_not_understand_it_is_told_nothing() -> None:
+def test_who_does_not_understand_it_is_told_nothing_and_is_taken_as_done() -> None:
     world = World()
     world.understood = set()
-    assert world.reading.on_peer_greeted(B) == []
+    assert world.reading.on_peer_greeted(B, LIFE) == []
+    assert not world.reading.is_reading(B)
     world.until = 8
     assert world.reading.look() == []
 
 
 def test_a_device_is_reading_until_all_that_it_said_has_been_heard() -> None:
     world = World()
-    assert not world.reading.is_reading(B)
+    for device in (B, C):
+        world.reading.on_peer_greeted(device, LIFE)
+        assert world.reading.is_reading(device), "it has said nothing yet"
     world.reading.on_reading(B, Reading(TAG, 0))
+    world.reading.on_reading(C, Reading(TAG, 1))
     assert world.reading.is_reading(B) and not world.reading.is_reading(C)
     world.reading.on_reading(B, Reading(TAG, 8))
     world.heard[B] = 6
@@ -70,21 +78,38 @@ def test_a_device_is_reading_until_all_that_it_said_has_been_heard() -> None:
 
 def test_an_empty_folder_has_been_read_too() -> None:
     world = World()
+    world.reading.on_peer_greeted(B, LIFE)
     world.reading.on_reading(B, Reading(TAG, 0))
     world.reading.on_reading(B, Reading(TAG, 1))
     assert not world.reading.is_reading(B)
 
 
-@pytest.mark.parametrize("how", ["lost", "greets"])
-def test_an_earlier_word_does_not_count(how: str) -> None:
+@pytest.mark.parametrize("until", [0, 1])
+def test_what_a_device_said_counts_on_when_it_greets_again(until: int) -> None:
+    """Over its other link; or a folder that begins anew here greets in its name."""
     world = World()
-    world.until = 8
-    world.reading.on_reading(B, Reading(TAG, 0))
-    if how == "lost":
-        world.reading.on_device_lost(B)
-    else:
-        world.reading.on_peer_greeted(B)
-    assert not world.reading.is_reading(B)
+    world.reading.on_peer_greeted(B, LIFE)
+    world.reading.on_reading(B, Reading(TAG, until))
+    world.reading.on_peer_greeted(B, LIFE)
+    assert world.reading.is_reading(B) is (until == 0)
+
+
+def test_in_another_life_a_device_has_said_nothing_yet() -> None:
+    world = World()
+    world.reading.on_peer_greeted(B, LIFE)
+    world.reading.on_reading(B, Reading(TAG, 1))
+    world.reading.on_peer_greeted(B, LATER)
+    assert world.reading.is_reading(B)
+
+
+def test_a_device_that_was_away_has_said_nothing_yet() -> None:
+    world = World()
+    world.reading.on_peer_greeted(B, LIFE)
+    world.reading.on_reading(B, Reading(TAG, 1))
+    world.reading.on_device_lost(B)
+    world.reading.on_reading(B, Reading(TAG, 1))  # from the link that was cut
+    world.reading.on_peer_greeted(B, LIFE)
+    assert world.reading.is_reading(B)
 
 
 # -- with its neighbours --------------------------------------------------------------------------
@@ -153,3 +178,30 @@ def test_a_device_that_does_not_name_it_is_met_as_before(
     mesh.settle()
     assert a.tree() == b.tree() and member(mesh, b) == "in sync"
     assert not [one for one in (*a.sent, *b.sent) if isinstance(one, Reading)]
+
+
+def test_who_has_said_no_word_yet_is_not_taken_for_one_that_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its word is on its way when its index is here already."""
+    mesh = Mesh(tmp_path, "AB")
+    a, b = mesh.devices.values()
+    late: list[tuple[Device, Link, Message, object]] = []
+    send = mesh.send
+
+    def slow(device: node.Device, link: Link, message: Message, body: object) -> None:
+        if isinstance(message, Reading):
+            late.append((device, link, message, body))
+        else:
+            send(device, link, message, body)
+
+    monkeypatch.setattr(mesh, "send", slow)
+    a.write("f", b"bytes")
+    a.start()
+    b.start()
+    mesh.settle()
+    assert a.tree() == b.tree() and member(mesh, b) == "reading"
+    for each in late:
+        send(*each)
+    mesh.settle()
+    assert member(mesh, b) == "in sync"
