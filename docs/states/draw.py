@@ -17,7 +17,7 @@ from leftzmq.sync.apply import active_ticket
 from leftzmq.sync.download import transfer
 from leftzmq.sync.guard import states as guard
 from leftzmq.sync.peers import peer_state
-from leftzmq.transport import client_sockets
+from leftzmq.transport.dialing import line
 from leftzmq.transport.door import word_door
 
 PAGE: Final = Path(__file__).parent / "README.md"
@@ -70,9 +70,9 @@ MACHINES: Final = (
     ),
     Machine(
         "A link that we dialed",
-        "leftzmq/transport/client_sockets.py",
-        client_sockets.LineState.CLOSED,
-        client_sockets.MOVES,
+        "leftzmq/transport/dialing/line.py",
+        line.LineState.CLOSED,
+        line.MOVES,
     ),
     Machine(
         "A connection to a word door",

@@ -85,7 +85,7 @@ class FolderConfig:
 class PeerConfig:
     """One [[peer]], or a device that was learnt.
 
-    address: None = it dials us; more: other addresses, tried in turn while it is not at the first
+    address: None = it dials us; more: other addresses, dialed beside the first while it is not met
     key: 32 bytes; None = shown, never connected
     """
 
@@ -93,6 +93,11 @@ class PeerConfig:
     address: Endpoint | None = None
     key: bytes | None = None
     more: tuple[Endpoint, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[Endpoint, ...]:
+        """Where it is dialed, best first."""
+        return () if self.address is None else (self.address, *self.more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,6 @@ from leftzmq.pairing.learnt import (
 )
 from leftzmq.pairing.roster_store import RosterStore
 from leftzmq.runtime import leaving
-from leftzmq.runtime.addresses import Addresses
 from leftzmq.runtime.config_changes import changes
 from leftzmq.runtime.event_log import EventLog
 from leftzmq.runtime.flight_recorder import FlightRecorder
@@ -65,7 +64,6 @@ from leftzmq.sync import actions
 from leftzmq.sync.facts import (
     Asked,
     DeviceDropped,
-    DialFailed,
     EpochKeyArrived,
     Fact,
     FolderAdded,
@@ -160,7 +158,6 @@ class Agent:
         self._stopping = False
         self._opened = ExitStack()
         self._hub: Node | None = None
-        self._addresses = Addresses()
         self._event_log = EventLog(time.time())
         self._flight_recorder = FlightRecorder()
         self._wake = Wake()  # a signal may arrive before everything else
@@ -181,7 +178,7 @@ class Agent:
     def open(self) -> None:
         """Do everything up to `ready`: test the gate, bind the sockets, open and watch the
         shares."""
-        platform.require(len(self.written.peers))
+        platform.require(len(peer.addresses) for peer in self.written.peers)
         require_compiled()
         tune_malloc()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -414,25 +411,9 @@ class Agent:
     # -- devices and folders that come and go ------------------------------------------------------
 
     def _dial(self, peer: PeerConfig) -> None:
-        if peer.key and peer.address:
-            first = self._addresses.begin(DeviceKey(peer.key), (peer.address, *peer.more))
-            assert first is not None
-            self.bus.dial(DeviceKey(peer.key), first.host, first.port)
-
-    def _dial_elsewhere(self, device: DeviceKey) -> None:
-        """The device could not be reached: the next one of its addresses is tried."""
-        there = self._addresses.failed(device, time.monotonic())
-        if there is not None:
-            self.bus.dial(device, there.host, there.port)
-
-    def _dial_new(self, device: DeviceKey, addresses: tuple[Endpoint, ...]) -> None:
-        """The device may be reached at other addresses, too. If it is not connected, a new one is
-        tried at once."""
-        new = self._addresses.more(device, addresses)
-        if new is not None and device not in self.node.peers.connected():
-            there = self._addresses.begin(device, (new, *addresses))
-            assert there is not None
-            self.bus.dial(device, there.host, there.port)
+        """The peer is dialed wherever it may be, from now on."""
+        if peer.key and peer.addresses:
+            self.bus.dial(DeviceKey(peer.key), *peer.addresses)
 
     def _read_peers(self) -> None:
         """Takes over what changed in peer.toml. A file that is wrong changes nothing."""
@@ -477,8 +458,8 @@ class Agent:
                 self.bus.undial(key)
                 dialed = Link(key, Way.DIALED)
                 self._handle(LinkClosed(dialed, "it has another address now"))
-            elif peer.address:
-                self._dial_new(key, (peer.address, *peer.more))
+            else:
+                self._dial(peer)
         self.written = written
         self._keyless[:] = [peer.name for peer in config.peers if not peer.key]
         stay = (folder for folder in self.config.folders if folder.id not in gone)
@@ -506,7 +487,7 @@ class Agent:
         others = self._from_rosters()
         config = merged(written, learnt, self._state.secret_file, others, self._heard_of)
         nobody_has_our_key(config, self.device)
-        platform.require(len(config.peers))
+        platform.require(len(peer.addresses) for peer in config.peers)
         return config
 
     def _from_rosters(self) -> FromRosters:
@@ -544,7 +525,7 @@ class Agent:
             self._handle(FolderAdded(config.id))
 
     def _list(self, peer: PeerConfig) -> None:
-        """The peer may connect, and is dialed, from now on; or it is dialed elsewhere."""
+        """The peer may connect, and is dialed, from now on."""
         key = _key_of(peer)
         self._listed.add(bytes(key))
         text = device_key.public_text(key)
@@ -554,7 +535,6 @@ class Agent:
     def _unlist(self, device: DeviceKey) -> None:
         """The gate refuses the device, and all its connections end."""
         self._listed.discard(bytes(device))
-        self._addresses.forget(device)
         self.bus.end(device)
         self._loop.drop_device(device)
         self._handle(PeerUnlisted(device))
@@ -632,9 +612,6 @@ class Agent:
             case SocketTrouble(text):
                 self._say("", text)
                 return None
-            case DialFailed(device):
-                self._dial_elsewhere(device)
-                return fact
             case Knocked():
                 self._pairing.on_knocked(fact)
                 return None

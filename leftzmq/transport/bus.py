@@ -19,12 +19,12 @@ from leftzmq.errors import Refusal
 from leftzmq.statedir import Ports
 from leftzmq.sync.facts import LinkClosed
 from leftzmq.sync.link import DeviceKey, Link, Way
-from leftzmq.transport.address_watch import AddressWatch
-from leftzmq.transport.client_sockets import ClientSockets
 from leftzmq.transport.connections.activity import Activity
 from leftzmq.transport.connections.limits import ConnectionLimits, PeerConnection
 from leftzmq.transport.context import Context
 from leftzmq.transport.device_key import DeviceKeyPair
+from leftzmq.transport.dialing.address_watch import AddressWatch
+from leftzmq.transport.dialing.sockets import ClientSockets
 from leftzmq.transport.door.door import Door
 from leftzmq.transport.frames import Raw
 from leftzmq.transport.ipc.server import IpcServer
@@ -148,21 +148,24 @@ class Bus:
         bound = self._bound.endpoints
         return Ports(bulk=bound[Socket.BULK].port, news=bound[Socket.NEWS].port)
 
-    def dial(self, device: DeviceKey, host: str, port: int) -> None:
-        """Connect control to `device`, and keep trying. LinkOpened or DialFailed follows."""
+    def dial(self, device: DeviceKey, *endpoints: Endpoint) -> None:
+        """Connect control to `device`, which may be at any of these addresses (best first, at least
+        one), and keep trying. LinkOpened or DialFailed follows. A device that is dialed already
+        keeps its connection."""
         known = self._dialed.get(device)
-        if known is None or known.control.endpoint != Endpoint(host, port):
-            self.undial(device)
-            self._dialed[device] = ClientSockets(self._context, device, Endpoint(host, port))
+        if known is None:
+            self._dialed[device] = ClientSockets(self._context, device, endpoints)
+        else:
+            known.also_at(endpoints)
 
     def redial(self, device: DeviceKey) -> None:
         """Connect anew to a device that we dialed, even if the old connection hangs. A new
         connection begins with a new hello. A device that is shut out is not dialed."""
         dialed = self._dialed.get(device)
         if dialed is not None and not self.is_shut_out(device):
-            endpoint = dialed.control.endpoint
+            endpoints = dialed.endpoints
             self.undial(device)
-            self.dial(device, endpoint.host, endpoint.port)
+            self.dial(device, *endpoints)
 
     def subscribe(self, device: DeviceKey, bulk_port: int, news_port: int) -> None:
         """Connect bulk and news of a dialed device, on the ports that its welcome named."""

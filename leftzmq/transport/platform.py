@@ -8,11 +8,13 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Iterable
 from typing import Final
 
 import zmq
 
 from leftzmq.errors import PlatformError
+from leftzmq.transport.dialing.race import MOST_AT_ONCE
 
 MIN_LIBZMQ: Final = (4, 3, 5)
 """Older versions can be attacked before the handshake (CVE-2019-13132, CVE-2020-15166)."""
@@ -29,15 +31,21 @@ NEEDED_FOR_A_PEER: Final = 24
 """For each peer: three sockets, each with a connection, two eventfds and its monitor's one; and
 four connections of the peer to each of our three sockets."""
 
+NEEDED_FOR_A_RIVAL: Final = 4
+"""For each further address of a peer that is raced: a socket, as above."""
 
-def require(peers: int) -> None:
-    """Check this machine and set up the process; to be called once, before the first ROUTER.
+
+def require(addresses: Iterable[int]) -> None:
+    """Check this machine and set up the process; to be called before the first ROUTER, and again
+    when there are more peers. addresses: how many each peer has; 0: it dials us.
 
     Raises PlatformError with what to do.
     """
     _check(sys.platform, zmq.has("curve"), zmq.zmq_version_info(), zmq.zmq_version())
     _seed_routing_ids()
-    _limit_descriptors(NEEDED_DESCRIPTORS + peers * NEEDED_FOR_A_PEER)
+    rivals = [max(0, min(count, MOST_AT_ONCE) - 1) for count in addresses]
+    needed = len(rivals) * NEEDED_FOR_A_PEER + sum(rivals) * NEEDED_FOR_A_RIVAL
+    _limit_descriptors(NEEDED_DESCRIPTORS + needed)
 
 
 def descriptors() -> int:

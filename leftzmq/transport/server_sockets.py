@@ -24,10 +24,10 @@ from leftzmq.sync.facts import Subscribed
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.transport import socket_options
 from leftzmq.transport.bounded_read import BoundedReader
-from leftzmq.transport.client_sockets import FRAMES, MESSAGES_A_TURN
 from leftzmq.transport.connections.limits import ConnectionLimits, PeerConnection
 from leftzmq.transport.context import Context
 from leftzmq.transport.device_key import public_text
+from leftzmq.transport.dialing.line import FRAMES, MESSAGES_A_TURN
 from leftzmq.transport.frames import Raw, RawFrame
 from leftzmq.transport.socket_monitor import SocketMonitor
 from leftzmq.transport.zap_gate import key_of_user

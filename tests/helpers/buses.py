@@ -50,7 +50,7 @@ class Side:
 
     def dials(self, other: Side) -> None:
         endpoint = Endpoint.parse(other.bus.control_endpoint, "test")
-        self.bus.dial(other.device, endpoint.host, endpoint.port)
+        self.bus.dial(other.device, endpoint)
 
     def subscribes(self, other: Side) -> None:
         self.bus.subscribe(other.device, other.bus.ports.bulk, other.bus.ports.news)

@@ -65,7 +65,7 @@ def _mistakes_around(config: Config) -> list[LeftError]:
     found: list[LeftError] = []
     state = config.device.state
     with _noted(found):
-        platform.require(len(config.peers))
+        platform.require(len(peer.addresses) for peer in config.peers)
     with _noted(found):
         check_state_dir(state)
         _check_key(config, device_key_file(state))

@@ -158,7 +158,7 @@ def test_dialing_before_the_other_one_is_up(tmp_path):
         late = Side(tmp_path / "late")
         listening = Listening(Endpoint.parse(late.bus.control_endpoint, "test"))
         late.close()
-        a.bus.dial(late.device, "127.0.0.1", listening.control.port)
+        a.bus.dial(late.device, Endpoint("127.0.0.1", listening.control.port))
         until(lambda: a.of(DialFailed), a)
         where = f"tcp://127.0.0.1:{listening.control.port}"
         assert a.of(DialFailed)[0].why == f"nobody answers at {where}"
@@ -191,7 +191,7 @@ def test_dialing_anew_opens_another_link_but_not_to_a_device_that_was_dropped(tm
 def test_another_key_than_the_pinned_one_is_no_link(tmp_path):
     with sides(tmp_path, 3) as (a, b, c):
         endpoint = Endpoint.parse(b.bus.control_endpoint, "test")
-        a.bus.dial(c.device, endpoint.host, endpoint.port)
+        a.bus.dial(c.device, endpoint)
         until(lambda: a.of(DialFailed), a, b)
         (failed,) = a.of(DialFailed)
         assert failed.device == c.device
@@ -216,7 +216,7 @@ def test_something_that_is_no_agent_is_named_so(tmp_path):
     try:
         port = null.bind_to_random_port("tcp://127.0.0.1")
         with sides(tmp_path, 2) as (a, b):
-            a.bus.dial(b.device, "127.0.0.1", port)
+            a.bus.dial(b.device, Endpoint("127.0.0.1", port))
             until(lambda: a.of(DialFailed), a)
             why = a.of(DialFailed)[0].why
             assert f"tcp://127.0.0.1:{port}" in why and "is no leftzmq agent" in why

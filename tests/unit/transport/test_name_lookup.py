@@ -88,7 +88,7 @@ def test_a_slow_resolver_is_asked_once_at_a_time_and_never_waited_for(monkeypatc
 
 def dials_by_name(a, b) -> None:
     port = Endpoint.parse(b.bus.control_endpoint, "test").port
-    a.bus.dial(b.device, "localhost", port)
+    a.bus.dial(b.device, Endpoint("localhost", port))
 
 
 def test_what_was_dialed_by_a_name_that_leads_elsewhere_is_dialed_anew(

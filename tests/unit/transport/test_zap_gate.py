@@ -11,6 +11,7 @@ import pytest
 import zmq
 from zmq.utils import z85
 
+from leftzmq.endpoint import Endpoint
 from leftzmq.errors import GateError, Refusal
 from leftzmq.sync.facts import LinkOpened, StrangerRefused, Subscribed
 from leftzmq.sync.link import DeviceKey, Link, Way
@@ -175,7 +176,7 @@ def test_a_server_that_sends_too_many_frames_is_named(tmp_path):
         port = evil.bind_to_random_port("tcp://127.0.0.1")
         with sides(tmp_path, 1) as (a,):
             device = DeviceKey(keys.public)
-            a.bus.dial(device, "127.0.0.1", port)
+            a.bus.dial(device, Endpoint("127.0.0.1", port))
             until(lambda: a.of(LinkOpened), a)
             a.bus.send(Link(device, Way.DIALED), Bye("hello"))
             until(lambda: evil.poll(0), a)
@@ -197,7 +198,7 @@ def test_a_frame_over_the_limit_from_a_server_ends_the_link_which_comes_back(tmp
         port = evil.bind_to_random_port("tcp://127.0.0.1")
         with sides(tmp_path, 1) as (a,):
             device = DeviceKey(keys.public)
-            a.bus.dial(device, "127.0.0.1", port)
+            a.bus.dial(device, Endpoint("127.0.0.1", port))
             until(lambda: a.of(LinkOpened), a)
             a.bus.send(Link(device, Way.DIALED), Bye("hello"))
             until(lambda: evil.poll(0), a)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from leftzmq.sync.link import DeviceKey
-from leftzmq.transport.client_sockets import ClientSockets
 from leftzmq.transport.connections.ends import ConnectionEnds, left
 from leftzmq.transport.connections.name_lookup import LookedUpName, NameLookup
+from leftzmq.transport.dialing.sockets import ClientSockets
 
 LOOK_S: Final = 2.0
 LOOKS_A_NAME: Final = 3

@@ -1,15 +1,15 @@
-"""The sockets that we dialed to one device: control, and after its welcome bulk and news.
+"""One dialed socket with its monitor: connecting, and how libzmq reports it.
 
-Knows connecting, and how libzmq reports it. Must not know what is said over a connection. A frame
-on a dialed socket has no User-Id (measured). The pinned server key names the sender, so each socket
-belongs to one device.
+Must not know what is said over a connection, nor which address is dialed next. A frame on a dialed
+socket has no User-Id (measured). The pinned server key names the sender, so each socket belongs to
+one device.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from typing import Final
 
@@ -104,15 +104,25 @@ class ClientLine:
     libzmq itself keeps trying while nobody answers. After a failed handshake it either never tries
     again (refused key, foreign protocol) or tries five times a second (wrong server key); both were
     measured. So we close the socket and wait, longer each time.
+
+    is_told: asked when control came up or failed: whether that is said of the device
     """
 
     def __init__(
-        self, context: Context, device: DeviceKey, kind: Socket, endpoint: Endpoint
+        self,
+        context: Context,
+        device: DeviceKey,
+        kind: Socket,
+        endpoint: Endpoint,
+        is_told: Callable[[ClientLine], bool] = lambda line: False,
     ) -> None:
         self._context, self._device, self.kind, self.endpoint = context, device, kind, endpoint
+        self._is_told = is_told
         self.link = Link(device, Way.DIALED)
         self.socket: zmq.Socket[bytes] | None = None
         self.refused = False  # whether the last event was that our key was refused
+        self.away: Away | None = None  # why the last attempt failed; None: none has
+        self.opened_at = context.clock()
         self.connection: PeerConnection | None = None  # while connected, if it could be learnt
         self._monitor: SocketMonitor | None = None
         self._state = LineState.CLOSED
@@ -147,6 +157,11 @@ class ClientLine:
         except zmq.ZMQError:
             return False
         return True
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the handshake succeeded and the connection is not known to be lost."""
+        return self._state is LineState.UP
 
     def say_open(self) -> None:
         """Send open over a connection that is up, so the ROUTER at the other end learns the route
@@ -245,7 +260,7 @@ class ClientLine:
     def _event(self, event: int) -> Iterator[Raw]:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self._move(LineMove.SUCCEED)
-            self.refused, self._again_at = False, None
+            self.refused, self.away, self._again_at = False, None, None
             self._rest_s, self.up_at = _FIRST_REST_S, self._context.clock()
             if self.kind is Socket.BULK:
                 self.say_open()  # the route is a new one
@@ -255,7 +270,7 @@ class ClientLine:
                     yield BulkRestored(self._device)
                 while self._early:
                     self.send(*self._early.popleft())
-            elif self.kind is Socket.CONTROL:
+            elif self._is_told(self):
                 yield LinkOpened(self.link)
         elif event == zmq.EVENT_CONNECT_RETRIED:
             # After a loss the first of these events only says that libzmq is going to try.
@@ -279,84 +294,13 @@ class ClientLine:
             yield from self._failed(_REASONS.get(event, Away.NO_AGENT))
 
     def _failed(self, away: Away) -> Iterator[DialFailed]:
-        """Report a failed dial, of control only: its address is the one that a user wrote in the
-        config."""
+        """Report a failed dial, of control only: its address is the one that a user wrote or this
+        device learnt."""
         self._early.clear()
-        self._swallowed = True
-        if self.kind is Socket.CONTROL:
+        self._swallowed, self.away = True, away
+        if self.kind is Socket.CONTROL and self._is_told(self):
             yield DialFailed(self._device, _WHY_FAILED[away].format(self.endpoint), away)
 
     def _rest(self, rest_s: float) -> None:
         self._again_at = self._context.clock() + rest_s
         self._rest_s = min(2 * self._rest_s, _LONGEST_REST_S)
-
-
-class ClientSockets:
-    """The sockets to one device that we dial."""
-
-    def __init__(self, context: Context, device: DeviceKey, control: Endpoint) -> None:
-        self._context, self._device = context, device
-        self.control = ClientLine(context, device, Socket.CONTROL, control)
-        self._more: dict[Socket, ClientLine] = {}
-
-    def subscribe(self, bulk_port: int, news_port: int) -> None:
-        """Connect bulk and news, on the host of control. A socket is made anew if the port has
-        changed.
-
-        It is also made anew if control was lost meanwhile and this socket was not. Such a socket
-        leads to the old place. This would be noticed only 8 s after something is sent over it and
-        not acknowledged.
-        """
-        for kind, port in ((Socket.BULK, bulk_port), (Socket.NEWS, news_port)):
-            endpoint = Endpoint(self.control.endpoint.host, port)
-            line = self._more.get(kind)
-            if line is None or line.endpoint != endpoint or line.outlived(self.control):
-                if line is not None:
-                    line.close()
-                self._more[kind] = ClientLine(self._context, self._device, kind, endpoint)
-
-    def open_again(self) -> None:
-        """Send open over bulk if it is connected, because a device that was greeted anew may have
-        forgotten its route to us. If bulk is not connected, the line sends open as soon as it
-        is."""
-        if (line := self._more.get(Socket.BULK)) is not None:
-            line.say_open()
-
-    def line(self, kind: Socket) -> ClientLine | None:
-        return self.control if kind is Socket.CONTROL else self._more.get(kind)
-
-    def lines(self) -> list[ClientLine]:
-        return [self.control, *self._more.values()]
-
-    @property
-    def ends(self) -> ConnectionEnds | None:
-        """The ends of one of its connections: all of them have the same two addresses."""
-        return next((connection.ends for connection in self.connections()), None)
-
-    def connections(self) -> list[PeerConnection]:
-        return [line.connection for line in self.lines() if line.connection is not None]
-
-    def tick(self, now: float) -> float | None:
-        """Reopen sockets whose waiting time is over. Return when to call this next; None: none
-        waits."""
-        if self.control.refused:
-            self._close_more()  # they would be refused as well, again and again
-        for line in self.lines():
-            line.tick(now)
-        due = [line.again_at for line in self.lines() if line.again_at is not None]
-        return min(due, default=None)
-
-    def close_for(self, rest_s: float) -> None:
-        """Close everything, and dial again after `rest_s`."""
-        self._close_more()
-        self.control.close_for(rest_s)
-
-    def close(self, linger_ms: int = 0) -> None:
-        self._close_more()
-        self.control.close(linger_ms)
-
-    def _close_more(self) -> None:
-        # The next welcome opens them again.
-        for line in self._more.values():
-            line.close()
-        self._more.clear()
