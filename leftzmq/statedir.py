@@ -282,6 +282,15 @@ def _is_locked(descriptor: Path, lock: os.stat_result) -> bool:
     return any(line.startswith("lock:") and "FLOCK" in line for line in said.splitlines())
 
 
+def is_there(endpoint: str, state: Path) -> bool:
+    """Return whether something lies where an agent with this state directory listens. Raises
+    ConfigError if this user may not know."""
+    try:
+        return Path(endpoint.removeprefix("ipc://")).exists()
+    except OSError as error:
+        raise _unusable(state, error) from None
+
+
 def ipc_endpoints(state: Path) -> tuple[str, str]:
     """Return (events, admin) of an agent with this state directory, running or not.
 
@@ -490,5 +499,8 @@ def _port(value: object) -> int:
 
 
 def _unusable(path: Path, error: OSError) -> ConfigError:
+    if isinstance(error, PermissionError):
+        with suppress(OSError):
+            _must_be_ours(path, path.stat())  # the reason that helps
     do = "name a state that this user may write to, in [device]"
     return ConfigError(f"cannot be used: {error.strerror}", str(path), do)

@@ -25,6 +25,7 @@ from leftzmq.statedir import (
     StateDir,
     forget_short_ways,
     ipc_endpoints,
+    is_there,
     lock_holder,
     make_private,
     make_secret,
@@ -501,3 +502,20 @@ def test_the_loser_leaves_what_is_there_alone(tmp_path: Path) -> None:
     assert make_private(tmp_path / "key", b"first")
     assert not make_private(tmp_path / "key", b"second")
     assert read_private(tmp_path / "key") == b"first"
+
+
+def test_sockets_that_this_user_may_not_look_for_are_another_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    _, admin = ipc_endpoints(tmp_path)
+    assert not is_there(admin, tmp_path)
+    monkeypatch.setattr(Path, "exists", denied)
+    with pytest.raises(ConfigError, match="cannot be used: Permission denied"):
+        is_there(admin, tmp_path)
+    uid = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: uid + 1)
+    with pytest.raises(ConfigError, match=rf"belongs to another user \(uid {uid}\) \(run as"):
+        is_there(admin, tmp_path)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import zmq
 
 from leftzmq.errors import AgentAway, Declined, Refused
-from leftzmq.statedir import ipc_endpoints
+from leftzmq.statedir import ipc_endpoints, is_there
 from leftzmq.wire.local import (
     MAX_EVENT_BYTES,
     MAX_REPLY_BYTES,
@@ -35,8 +35,8 @@ _START: Final = "start it: leftzmq up"
 def ask(
     state: Path, verb: str, fields: Mapping[str, Scalar] | None = None, timeout_s: float = ANSWER_S
 ) -> dict[str, Any]:
-    """Return the reply of the agent of a state directory to one question. Raises AgentAway or
-    Declined."""
+    """Return the reply of the agent of a state directory to one question. Raises AgentAway,
+    Declined, and ConfigError if it is another user's agent."""
     _, admin = ipc_endpoints(state)
     _must_exist(admin, state)
     with closing(_context().socket(zmq.DEALER)) as socket:
@@ -79,9 +79,10 @@ def listen(state: Path, topics: tuple[str, ...] = ()) -> Iterator[Event | None]:
     are none.
 
     A restarted agent is found again without a new call. topics: kinds of events to receive; none:
-    all.
+    all. Raises ConfigError if the agent is another user's.
     """
     events, _ = ipc_endpoints(state)
+    is_there(events, state)
     with closing(_context().socket(zmq.SUB)) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.RCVHWM, EVENTS_HWM)
@@ -107,5 +108,5 @@ def _context() -> zmq.Context[zmq.Socket[bytes]]:
 
 
 def _must_exist(endpoint: str, state: Path) -> None:
-    if not Path(endpoint.removeprefix("ipc://")).exists():
+    if not is_there(endpoint, state):
         raise AgentAway("no agent runs on this state directory", str(state), _START)
