@@ -19,6 +19,7 @@ from leftzmq.transport.ipc.client import ask
 STEP_S: Final = 0.5
 """Of one question `wait`: how soon the screen changes."""
 ANSWER_S: Final = 15.0
+MOST_TROUBLES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,26 @@ class Screen:
         print(file=sys.stderr, flush=True)
 
 
+class Troubles:
+    """What keeps a folder from being complete here, each thing said once on a line that stays."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._said: set[tuple[str, str]] = set()
+
+    def look(self, here: dict[str, Any]) -> None:
+        """here: the folder in the answer to `status`."""
+        found = [(one["path"], one["problem"], one["text"]) for one in here["problem_list"]]
+        if here["state"] == "stopped":
+            found.insert(0, ("", "stopped", f"{here['id']}: {here['why']}"))
+        for path, kind, text in found:
+            if (path, kind) in self._said or len(self._said) > MOST_TROUBLES:
+                continue
+            is_last = len(self._said) == MOST_TROUBLES
+            self._said.add((path, kind))
+            self._screen.say("and more: see `leftzmq problems`" if is_last else text)
+
+
 def follow(
     state: Path,
     folder: str,
@@ -75,7 +96,7 @@ def follow(
     """Wait until this device and `peer` have the same in the folder, and `peer` has read all of
     it. deadline: monotonic seconds; None: no end. meanwhile: called every STEP_S.
     Raises AgentAway and Declined."""
-    began = clock()
+    began, troubles = clock(), Troubles(screen)
     while True:
         rest_s = STEP_S if deadline is None else max(0.0, min(STEP_S, deadline - clock()))
         fields: dict[str, str | float] = {"timeout": rest_s, "folder": folder, "peers": peer}
@@ -86,6 +107,7 @@ def follow(
         # Since that answer the other device may have told of more.
         if waited["in_sync"] and _state_of(here, peer) == "in sync":
             return FirstSync(here["files"], here["bytes"], seconds)
+        troubles.look(here)
         if deadline is not None and clock() >= deadline:
             return FirstSync(here["files"], here["bytes"], seconds, str(waited["why"]))
         screen.show(_line(status, here, peer))
