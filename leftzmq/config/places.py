@@ -32,9 +32,9 @@ name = {name}
 # Keys, index and lock, for this user alone. Whoever can read it can be this device.
 state = {state}
 
-# Where the others find this device. 0.0.0.0 is every address of this machine, 127.0.0.1 none that
-# others can reach. Two more sockets take free ports: name them here as bulk and news where a
-# firewall must know them.
+# Where the others find this device. [::] is every address of this machine, 0.0.0.0 every IPv4
+# address, 127.0.0.1 none that others can reach. Two more sockets take free ports: name them here as
+# bulk and news where a firewall must know them.
 listen = {listen}
 """
 

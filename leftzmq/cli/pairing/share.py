@@ -24,6 +24,7 @@ from leftzmq.cli.service.up import ensure_agent
 from leftzmq.cli.shell import json_text
 from leftzmq.config import load_device
 from leftzmq.config.places import make_config
+from leftzmq.endpoint import Endpoint
 from leftzmq.errors import Declined, UsageError, counted
 from leftzmq.transport.ipc.client import ask
 
@@ -109,7 +110,7 @@ def state_of(options: argparse.Namespace, screen: Screen) -> Path:
     file: Path = options.config
     name = options.name or socket.gethostname().partition(".")[0] or "device"
     if not file.exists():
-        make_config(file, name, f"tcp://0.0.0.0:{_free_port()}")
+        make_config(file, name, _listen_everywhere())
         screen.say(f"{file} is made: this device is {name}")
     device = load_device(file)
     if options.name and device.name != options.name:
@@ -122,13 +123,18 @@ def state_of(options: argparse.Namespace, screen: Screen) -> Path:
     return device.state
 
 
-def _free_port() -> int:
-    """Return the first port from FIRST_PORT on that no program of this machine has; another user
-    may run an agent here."""
+def _listen_everywhere() -> str:
+    """Return an endpoint at every address of this machine, IPv6 too where its system has it: at the
+    first port from FIRST_PORT on that no program has. Another user may run an agent here."""
+    both = socket.has_dualstack_ipv6()
+    host, family = ("::", socket.AF_INET6) if both else ("0.0.0.0", socket.AF_INET)
     for port in range(FIRST_PORT, FIRST_PORT + PORTS_TRIED):
-        with suppress(OSError), socket.create_server(("0.0.0.0", port)):
-            return port
-    return FIRST_PORT
+        with (
+            suppress(OSError),
+            socket.create_server((host, port), family=family, dualstack_ipv6=both),
+        ):
+            return str(Endpoint(host, port))
+    return str(Endpoint(host, FIRST_PORT))
 
 
 def share(options: argparse.Namespace) -> int:
