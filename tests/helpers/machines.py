@@ -32,7 +32,7 @@ class Machine:
         self.config.write_text(
             f'[device]\nname = "{name}"\nstate = "state"\nlisten = "tcp://127.0.0.1:{self.port}"\n'
         )
-        self._env = os.environ | {
+        self.env = os.environ | {
             "LEFTZMQ_CONFIG": str(self.config),
             "HOME": str(self.home),
             "PATH": f"{programs}:{os.environ['PATH']}",
@@ -48,7 +48,7 @@ class Machine:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=self.home,
-            env=self._env,
+            env=self.env,
         )
 
     def run(self, *words: str, typed: str | None = None) -> tuple[int, str]:
