@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from network import Network, missing, run
 
+from leftzmq.cli.demo.stage import wait_until
 from leftzmq.pairing.code import read_code
 from leftzmq.statedir import read_secret
 from tests.helpers.homes import SHARE, homes_in
@@ -191,3 +193,32 @@ def test_who_records_a_join_and_gets_the_code_afterwards_has_nothing(
     assert recorder.seen, "the join did not come by"
     assert not [what for what in told if what in recorder.seen]
     assert "used" in machines("gamma").refused("join", code, "here")
+
+
+# ---- kills --------------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("moment_s", [0.15, 0.4, 0.55, 0.7, 0.85, 1.0, 1.2, 1.5])
+@pytest.mark.parametrize("who", ["command", "joiner", "inviter", "all"])
+def test_whoever_is_killed_whenever_the_same_line_goes_on(
+    a: Machine, b: Machine, who: str, moment_s: float
+) -> None:
+    a.write("notes/f", os.urandom(3_000_000))
+    code = a.shares()
+    joining = b.start("join", code, "here")
+    end = time.monotonic() + moment_s
+    wait_until(lambda: time.monotonic() > end, DEADLINE_S)
+    killed = {"command": "j", "joiner": "b", "inviter": "a", "all": "jba"}[who]
+    with suppress(OSError, ValueError):  # perhaps its agent has not begun yet
+        if "j" in killed:
+            joining.kill()
+        if "b" in killed:
+            os.kill(b.pid(), signal.SIGKILL)
+    if "a" in killed:
+        os.kill(a.pid(), signal.SIGKILL)
+        a.does("up")
+    joining.communicate(timeout=DEADLINE_S)
+    b.joins(code, "here", "--yes")
+    assert b.has("here/f", (a.home / "notes/f").read_bytes())
+    assert len(a.json("peers")["peers"]) == len(b.json("peers")["peers"]) == 1

@@ -20,6 +20,8 @@ STEP_S: Final = 0.5
 """Of one question `wait`: how soon the screen changes."""
 ANSWER_S: Final = 15.0
 MOST_TROUBLES: Final = 5
+AWAY_S: Final = 5.0
+"""Two devices that were just let in meet within a second or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +67,38 @@ class Screen:
 
 
 class Troubles:
-    """What keeps a folder from being complete here, each thing said once on a line that stays."""
+    """What keeps a folder from being complete here, each thing said once on a line that stays.
+    peer: the other device"""
 
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
+    def __init__(self, screen: Screen, peer: str) -> None:
+        self._screen, self._peer = screen, peer
         self._said: set[tuple[str, str]] = set()
+        self._away_since: float | None = None
 
-    def look(self, here: dict[str, Any]) -> None:
-        """here: the folder in the answer to `status`."""
+    def look(self, status: dict[str, Any], here: dict[str, Any], now: float) -> None:
+        """here: the folder in `status`; now: monotonic seconds."""
         found = [(one["path"], one["problem"], one["text"]) for one in here["problem_list"]]
         if here["state"] == "stopped":
             found.insert(0, ("", "stopped", f"{here['id']}: {here['why']}"))
+        elif note := self._away_long(status, now):
+            text = f"{self._peer} cannot be reached: {note}. This goes on when it can."
+            found.insert(0, ("", note, text))
         for path, kind, text in found:
             if (path, kind) in self._said or len(self._said) > MOST_TROUBLES:
                 continue
             is_last = len(self._said) == MOST_TROUBLES
             self._said.add((path, kind))
             self._screen.say("and more: see `leftzmq problems`" if is_last else text)
+
+    def _away_long(self, status: dict[str, Any], now: float) -> str:
+        """Return why the other device has not been connected for AWAY_S; "": it has."""
+        other = _peer_in(status, self._peer)
+        if other is not None and other["connected"]:
+            self._away_since = None
+            return ""
+        if self._away_since is None:
+            self._away_since = now
+        return _note(other) if now >= self._away_since + AWAY_S else ""
 
 
 def follow(
@@ -96,7 +113,7 @@ def follow(
     """Wait until this device and `peer` have the same in the folder, and `peer` has read all of
     it. deadline: monotonic seconds; None: no end. meanwhile: called every STEP_S.
     Raises AgentAway and Declined."""
-    began, troubles = clock(), Troubles(screen)
+    began, troubles = clock(), Troubles(screen, peer)
     while True:
         rest_s = STEP_S if deadline is None else max(0.0, min(STEP_S, deadline - clock()))
         fields: dict[str, str | float] = {"timeout": rest_s, "folder": folder, "peers": peer}
@@ -107,7 +124,7 @@ def follow(
         # Since that answer the other device may have told of more.
         if waited["in_sync"] and _state_of(here, peer) == "in sync":
             return FirstSync(here["files"], here["bytes"], seconds)
-        troubles.look(here)
+        troubles.look(status, here, clock())
         if deadline is not None and clock() >= deadline:
             return FirstSync(here["files"], here["bytes"], seconds, str(waited["why"]))
         screen.show(_line(status, here, peer))
@@ -116,12 +133,11 @@ def follow(
 
 def _line(status: dict[str, Any], here: dict[str, Any], peer: str) -> str:
     """Return how far the sync is."""
-    other = next((one for one in status["peers"] if one["name"] == peer), None)
+    other = _peer_in(status, peer)
     if here["state"] == "stopped":
         return f"{here['id']}: {here['why']}"
     if other is None or not other["connected"]:
-        note = (other or {}).get("note") or "it was not met yet"
-        return f"connecting to {peer}: {note}"
+        return f"connecting to {peer}: {_note(other)}"
     if here["state"] == "scanning":
         return f"reading what is here: {counted(here['files'], 'file')}"
     parts = [f"{counted(here['files'], 'file')}, {size_text(here['bytes'])} here"]
@@ -136,6 +152,15 @@ def _line(status: dict[str, Any], here: dict[str, Any], peer: str) -> str:
         lacks = f"{counted(member['behind_paths'], 'path')}, {size_text(member['behind_bytes'])}"
         parts.append(f"{peer} lacks {lacks}")
     return "; ".join(parts)
+
+
+def _peer_in(status: dict[str, Any], peer: str) -> dict[str, Any] | None:
+    return next((one for one in status["peers"] if one["name"] == peer), None)
+
+
+def _note(other: dict[str, Any] | None) -> str:
+    """Return why a device is not connected."""
+    return str((other or {}).get("note") or "it was not met yet")
 
 
 def _state_of(here: dict[str, Any], peer: str) -> str:

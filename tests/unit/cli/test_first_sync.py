@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from leftzmq.cli.pairing.first_sync import MOST_TROUBLES, Screen, Troubles
+from leftzmq.cli.pairing.first_sync import AWAY_S, MOST_TROUBLES, Screen, Troubles
 
 
 def folder(*texts: str, state: str = "syncing", why: str = "") -> dict[str, Any]:
@@ -14,26 +14,51 @@ def folder(*texts: str, state: str = "syncing", why: str = "") -> dict[str, Any]
     return {"id": "docs", "state": state, "why": why, "problem_list": found}
 
 
+def peers(connected: bool, note: str = "") -> dict[str, Any]:
+    return {"peers": [{"name": "alpha", "connected": connected, "note": note}]}
+
+
 def test_a_problem_is_said_once_however_its_figures_change(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    troubles = Troubles(Screen())
+    troubles = Troubles(Screen(), "alpha")
     for text in ("big: 19 MiB more are needed", "big: 12 MiB more are needed"):
-        troubles.look(folder(text))
+        troubles.look(peers(True), folder(text), 0.0)
     assert capsys.readouterr().err == "big: 19 MiB more are needed\n"
 
 
 def test_of_many_problems_a_few_are_said_and_where_the_others_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    troubles = Troubles(Screen())
+    troubles = Troubles(Screen(), "alpha")
     for _ in range(2):
-        troubles.look(folder(*(f"f{number}: no room" for number in range(9))))
+        troubles.look(peers(True), folder(*(f"f{number}: no room" for number in range(9))), 0.0)
     lines = capsys.readouterr().err.splitlines()
     assert lines[:-1] == [f"f{number}: no room" for number in range(MOST_TROUBLES)]
     assert "leftzmq problems" in lines[-1]
 
 
 def test_a_stopped_folder_is_said_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
-    Troubles(Screen()).look(folder(state="stopped", why="its disk is away"))
+    Troubles(Screen(), "alpha").look(
+        peers(True), folder(state="stopped", why="its disk is away"), 0.0
+    )
     assert capsys.readouterr().err == "docs: its disk is away\n"
+
+
+def test_a_device_that_stays_away_is_said_once_with_each_reason(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    troubles = Troubles(Screen(), "alpha")
+    for now, connected, note in [
+        (0.0, False, "nobody answers"),
+        (AWAY_S - 1, False, "nobody answers"),
+        (AWAY_S, True, ""),
+        (AWAY_S + 1, False, "nobody answers"),
+    ]:
+        troubles.look(peers(connected, note), folder(), now)
+    assert capsys.readouterr().err == ""
+    for now in (2 * AWAY_S + 1, 2 * AWAY_S + 2):
+        troubles.look(peers(False, "nobody answers"), folder(), now)
+    assert capsys.readouterr().err.count("alpha cannot be reached: nobody answers.") == 1
+    troubles.look(peers(False, "it refused our key"), folder(), 3 * AWAY_S)
+    assert "it refused our key" in capsys.readouterr().err
