@@ -103,6 +103,7 @@ DOOR_ABOVE: Final = 10
 """The door's port is so far above that of control, if it is free: 7710 for 7700."""
 MOST_PORT: Final = 65_535
 _NOT_KEPT: Final = "the other device cannot keep it: see its log"
+_SAME_VERSION: Final = "use the leftzmq of the same version"
 _SEE_WHO: Final = "see who does: leftzmq invite list"
 TTL_S: Final = 600.0
 LEAVE_S: Final = 1.0
@@ -216,7 +217,7 @@ class PairingDesk:
         return DeclinedReply(declined=why).fields()
 
     def _share(self, fields: Fields) -> SharedFolder:
-        path, id = Path(_text(fields, "path")), str(fields.get("id") or "")
+        path, id = Path(_text(fields, "path")), _optional(fields, "id")
         config = self._host.config
         for folder in config.folders:
             if folder.path == path:
@@ -271,10 +272,10 @@ class PairingDesk:
         id = _text(fields, "folder")
         uses = int(_number("uses", fields.get("uses"), 1, MOST_USES, 1))
         ttl_s = _number("ttl_s", fields.get("ttl_s"), 1, MOST_TTL_S, TTL_S)
-        mode: Mode = "read" if fields.get("read_only") is True else "full"
+        mode: Mode = "read" if _flag(fields, "read_only") else "full"
         folder = self._folder(id)
         read_secret(folder.secret)
-        named = str(fields.get("address") or "")
+        named, asks = _optional(fields, "address"), _flag(fields, "asks")
         reachable = self._host.reachable()
         if not reachable.addresses and not named:
             what = (
@@ -293,7 +294,6 @@ class PairingDesk:
         wall, now = self._wall(), self._clock()
         host = address.host if address else ""
         known = self._rosters.folders[id].last_number
-        asks = bool(fields.get("asks"))
         invitation = self._invitations.add(
             id, token, uses, ttl_s, host, known, wall, now, asks=asks, mode=mode
         )
@@ -367,10 +367,7 @@ class PairingDesk:
     def _answer_for(self, fields: Fields) -> InvitationAnswered:
         """A person says whether a device comes in. It hears of it when it knocks next; the answer
         is durable before."""
-        mark, key, is_yes = _text(fields, "mark"), _text(fields, "key"), fields.get("yes")
-        if not isinstance(is_yes, bool):
-            do = "use the leftzmq of the same version"
-            raise UsageError("is neither true nor false", "yes", do)
+        mark, key, is_yes = _text(fields, "mark"), _text(fields, "key"), _yes_or_no(fields, "yes")
         now = self._clock()
         self._invitations.pass_time(now)
         one = next((one for one in self._invitations.kept if one.mark.hex() == mark), None)
@@ -404,7 +401,7 @@ class PairingDesk:
         )
 
     def _cancel(self, fields: Fields) -> InvitationsCancelled:
-        folder = str(fields.get("folder") or "") or None
+        folder = _optional(fields, "folder") or None
         count = self._invitations.cancel(folder, self._clock())
         self._keep()
         return InvitationsCancelled(cancelled=count)
@@ -412,18 +409,18 @@ class PairingDesk:
     def _joined(self, fields: Fields) -> Joined:
         """The door of another device has let us in: keep what it said, then act on it."""
         id, path = _text(fields, "folder"), Path(_text(fields, "path"))
-        secret, pins = _secret(_text(fields, "secret")), _pins(str(fields.get("pins") or ""))
-        epoch = _epoch(fields)
+        secret, pins = _secret(_text(fields, "secret")), _pins(_optional(fields, "pins"))
+        epoch, wants_hold = _epoch(fields), _flag(fields, "hold")
         device = parse_public(_text(fields, "device"))
         where = "the answer of the door"
         if device == self._device:
             raise UsageError("comes from this very device", where, "join on another one")
-        lines = str(fields.get("addresses") or "").split("\n")
+        lines = _optional(fields, "addresses").split("\n")
         addresses = tuple(Endpoint.parse(text, where) for text in lines if text)
         config = self._host.config
         here = next((one for one in config.folders if one.id == id), None)
         folder = LearntFolder(id, path, Origin.JOINED, self._wall())
-        if here is None and fields.get("hold") is True and not _is_empty(path):
+        if here is None and wants_hold and not _is_empty(path):
             folder = self._to_be_held(folder, device)
         if here is None:
             check_share(config, path, "the share")
@@ -559,14 +556,11 @@ class PairingDesk:
 
     def _remove_peer(self, fields: Fields) -> PeerRemovedReply:
         """Remove a device from all folders here, on every member. A [[peer]] may still connect."""
+        keep_invited = _flag(fields, "keep_invited")
         peer = self._peer_named(_text(fields, "name"))
         learnt = self.learnt.device(peer.key) if peer.key else None
         is_written = any(one.key == peer.key for one in self._host.written.peers)
-        ids = (
-            self._rosters.remove(DeviceKey(peer.key), fields.get("keep_invited") is True)
-            if peer.key
-            else []
-        )
+        ids = self._rosters.remove(DeviceKey(peer.key), keep_invited) if peer.key else []
         for id in ids:
             self._host.tell_roster(id)
         if learnt is not None:
@@ -840,7 +834,30 @@ def _more(reason: NotAdmittedReason, device: bytes, invitation: Invitation | Non
 def _text(fields: Fields, key: str) -> str:
     value = fields.get(key)
     if not isinstance(value, str) or not value:
-        raise UsageError(f"{key} is missing", "the question", "use the leftzmq of the same version")
+        raise UsageError(f"{key} is missing", "the question", _SAME_VERSION)
+    return value
+
+
+def _optional(fields: Fields, key: str) -> str:
+    """Return a text; "": it was left out. A value of another kind is declined: taken for one that
+    was left out, it could mean more than the user did."""
+    value = fields.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise UsageError("is no text", key, _SAME_VERSION)
+    return value
+
+
+def _flag(fields: Fields, key: str) -> bool:
+    """Return true or false; False: it was left out."""
+    return fields.get(key) is not None and _yes_or_no(fields, key)
+
+
+def _yes_or_no(fields: Fields, key: str) -> bool:
+    value = fields.get(key)
+    if not isinstance(value, bool):
+        raise UsageError("is neither true nor false", key, _SAME_VERSION)
     return value
 
 
@@ -848,15 +865,14 @@ def _number(key: str, value: Scalar, low: float, high: float, default: float) ->
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        do = "use the leftzmq of the same version"
-        raise UsageError(f"is no number from {low:g} to {high:g}", key, do)
+        raise UsageError(f"is no number from {low:g} to {high:g}", key, _SAME_VERSION)
     return float(value)
 
 
 def _epoch(fields: Fields) -> bytes | None:
     """Return the secret of the epoch that is in use where somebody joined; None: nothing was said
     of it."""
-    tag, text = str(fields.get("epoch_tag") or ""), str(fields.get("epoch_secret") or "")
+    tag, text = _optional(fields, "epoch_tag"), _optional(fields, "epoch_secret")
     if not tag and not text:
         return None
     secret = _secret(text)
