@@ -215,6 +215,10 @@ class Invitations:
         self._all[one.mark], self._ends[one.mark] = one, now + ttl_s
         return one
 
+    def never_opened(self, invitation: Invitation) -> None:
+        """An invitation that was added could not be kept: nobody has its token."""
+        del self._all[invitation.mark], self._ends[invitation.mark]
+
     @property
     def is_full(self) -> bool:
         return len(self.open) >= MOST_OPEN

@@ -290,16 +290,20 @@ class PairingDesk:
         self._begin_roster(id)
         door = self._open_door()
         address = _named_address(named, door.port)
+        addresses = reachable.for_code(door.port, address)
         token = self._random(TOKEN_BYTES)
         wall, now = self._wall(), self._clock()
         host = address.host if address else ""
         known = self._rosters.folders[id].last_number
-        invitation = self._invitations.add(
-            id, token, uses, ttl_s, host, known, wall, now, asks=asks, mode=mode
-        )
-        self._keep()
-        addresses = reachable.for_code(door.port, address)
-        code = code_text(Code(addresses, door.port, door.public, token))
+        try:
+            code = code_text(Code(addresses, door.port, door.public, token))
+            invitation = self._invitations.add(
+                id, token, uses, ttl_s, host, known, wall, now, asks=asks, mode=mode
+            )
+            self._keep_new(invitation)
+        except (LeftError, OSError):
+            self._close_unused_door()
+            raise
         left_out = len(
             [one for one in reachable.addresses if Endpoint(one, door.port) not in addresses]
         )
@@ -313,6 +317,14 @@ class PairingDesk:
             until=wall + ttl_s,
             mode=mode,
         )
+
+    def _keep_new(self, invitation: Invitation) -> None:
+        """Write an invitation that was added. Raises OSError; then it was never opened."""
+        try:
+            self._keep()
+        except OSError:
+            self._invitations.never_opened(invitation)
+            raise
 
     def _begin_roster(self, id: str) -> None:
         """Who is let in is written in the folder's roster. It begins with the first invitation.
@@ -794,11 +806,15 @@ class PairingDesk:
     def _keep(self) -> None:
         """Write the invitations as they are now. The door closes with the last of them."""
         kept: tuple[Invitation, ...] = self._invitations.kept
-        door = self.learnt.door if kept else None
-        self.learnt = replace(self.learnt, invitations=kept, door=door)
-        if not kept:
-            self._host.close_door()
+        self.learnt = replace(self.learnt, invitations=kept)
+        self._close_unused_door()
         self._state.save_pairing(files.text_of(self.learnt))
+
+    def _close_unused_door(self) -> None:
+        """Close the door if no invitation leads to it. The next one has another key."""
+        if not self._invitations.kept:
+            self.learnt = replace(self.learnt, door=None)
+            self._host.close_door()
 
     def _save(self, learnt: Learnt) -> None:
         """Write what was learnt; when it is durable, act on it. Raises OSError and LeftError; then

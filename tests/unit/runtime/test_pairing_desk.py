@@ -19,6 +19,7 @@ from leftzmq.content.signing import sign
 from leftzmq.disk.share import Share
 from leftzmq.errors import NotAdmittedReason, PlatformError, PortTaken
 from leftzmq.pairing.code import read_code
+from leftzmq.pairing.invitations import MOST_OPEN
 from leftzmq.pairing.learnt import DoorKept, FromRosters, Learnt, ListedMember, merged
 from leftzmq.pairing.roster_store import RosterStore
 from leftzmq.runtime import leaving
@@ -371,8 +372,31 @@ def test_a_full_disk_opens_no_invitation_that_a_start_would_forget(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(StateDir, "save_pairing", disk_is_full)
-    declined = world.ask("invite", folder="share")["declined"]
-    assert "No space left" in declined["what"]
+    for _ in range(MOST_OPEN):
+        declined = world.ask("invite", folder="share")["declined"]
+        assert "No space left" in declined["what"]
+    assert world.door is None and world.desk.deadline() is None
+    assert world.ask("invitations")["invitations"] == []
+    monkeypatch.undo()
+    assert isinstance(world.knocks(B, world.invites()), Admitted)
+
+
+def test_an_address_that_nobody_can_call_opens_no_invitation(world: World) -> None:
+    declined = world.ask("invite", folder="share", address="127.0.0.1")["declined"]
+    assert "127.0.0.1" in declined["what"]
+    assert world.door is None and world.ask("invitations")["invitations"] == []
+    assert load_learnt(world.state).invitations == ()
+
+
+def test_an_invitation_that_cannot_be_kept_closes_no_door_of_another_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = world.invites()
+    with monkeypatch.context() as patch:
+        patch.setattr(StateDir, "save_pairing", disk_is_full)
+        assert "declined" in world.ask("invite", folder="share")
+    assert world.door is not None and len(world.ask("invitations")["invitations"]) == 1
+    assert isinstance(world.knocks(B, token), Admitted)
 
 
 def test_an_end_that_cannot_be_written_ends_nothing_else(
