@@ -423,13 +423,16 @@ class PairingDesk:
         id, path = _text(fields, "folder"), Path(_text(fields, "path"))
         secret, pins = _secret(_text(fields, "secret")), _pins(_optional(fields, "pins"))
         epoch, wants_hold = _epoch(fields), _flag(fields, "hold")
-        device = parse_public(_text(fields, "device"))
+        device, name = parse_public(_text(fields, "device")), _text(fields, "name")
         where = "the answer of the door"
         if device == self._device:
             raise UsageError("comes from this very device", where, "join on another one")
         lines = _optional(fields, "addresses").split("\n")
         addresses = tuple(Endpoint.parse(text, where) for text in lines if text)
         config = self._host.config
+        is_listed = any(peer.key == device for peer in config.peers)
+        if not is_listed and len(config.peers) >= MAX_PEERS:
+            raise _too_many_peers()
         here = next((one for one in config.folders if one.id == id), None)
         folder = LearntFolder(id, path, Origin.JOINED, self._wall())
         if here is None and wants_hold and not _is_empty(path):
@@ -447,10 +450,7 @@ class PairingDesk:
             what = f"is the name of another folder of this device, at {here.path}"
             raise UsageError(what, id, "share it there under another name: --folder")
         learnt, now = self.learnt, self._wall()
-        name = _text(fields, "name")
-        if all(peer.key != device for peer in config.peers):
-            if len(config.peers) >= MAX_PEERS:
-                raise _too_many_peers()
+        if not is_listed:
             name = self._free_name(name)
         learnt = learnt.with_device(LearntDevice(name, device, addresses, Origin.JOINED, now))
         if here is None:

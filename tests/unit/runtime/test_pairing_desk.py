@@ -724,6 +724,18 @@ def test_an_answer_that_cannot_be_used_changes_nothing(
     answer = joins(world, tmp_path / "music", **more)
     assert word in " ".join(answer["declined"].values())
     assert load_learnt(world.state) == Learnt() and "used" not in world.said
+    assert not (tmp_path / "music").exists()
+    assert not world.state.secret_file("music-k3x9").exists()
+
+
+def test_a_join_that_finds_no_place_for_its_inviter_makes_nothing(
+    world: World, tmp_path: Path
+) -> None:
+    many = tuple(PeerConfig(f"p{n}", None, bytes([n] * 32)) for n in range(MAX_PEERS))
+    world.written = world.config = replace(world.written, peers=many)
+    assert f"{MAX_PEERS} peers" in joins(world, tmp_path / "music")["declined"]["what"]
+    assert not (tmp_path / "music").exists()
+    assert not world.state.secret_file("music-k3x9").exists()
 
 
 @pytest.mark.parametrize("place", ["share", "share/in", "state/in", "."])
