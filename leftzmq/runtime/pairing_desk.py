@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from leftzmq import crockford
 from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig, PeerConfig
 from leftzmq.config.checks import check_share
 from leftzmq.config.values import MAX_FOLDERS, MAX_NAME_CHARS
@@ -97,7 +98,6 @@ from leftzmq.wire.replies import (
 )
 from leftzmq.wire.statements import encode
 
-LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # as in codes
 RANDOM_LETTERS: Final = 4
 DOOR_ABOVE: Final = 10
 """The door's port is so far above that of control, if it is free: 7710 for 7700."""
@@ -265,8 +265,9 @@ class PairingDesk:
     def _fresh_id(self, path: Path) -> str:
         """Two people's "docs" are not one folder."""
         name = "".join(c for c in path.name if c.isprintable()).strip()[:32] or "folder"
-        draw = self._random(RANDOM_LETTERS)
-        return f"{name}-{''.join(LETTERS[byte % len(LETTERS)] for byte in draw)}"
+        draw = int.from_bytes(self._random(RANDOM_LETTERS))
+        part = draw % (1 << crockford.BITS_A_LETTER * RANDOM_LETTERS)
+        return f"{name}-{crockford.encode(part, RANDOM_LETTERS)}"
 
     def _invite(self, fields: Fields) -> InvitationOpened:
         id = _text(fields, "folder")
