@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from leftzmq.config.values import MAX_NAME_CHARS, MAX_PLACE_BYTES
+from leftzmq.config.values import MAX_NAME_CHARS, MAX_PLACE_BYTES, is_name
 from leftzmq.endpoint import Endpoint
 from leftzmq.errors import ConfigError
 
@@ -76,7 +76,7 @@ class Table:
 
     def name(self, key: str) -> str:
         value = self.required(key)
-        if len(value) > MAX_NAME_CHARS or not value.isprintable() or value != value.strip():
+        if not is_name(value):
             raise ConfigError(
                 f"is {value[:MAX_NAME_CHARS]!r} ({len(value)} characters)",
                 self.where(key),

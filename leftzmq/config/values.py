@@ -1,4 +1,4 @@
-"""The values of peer.toml, frozen, and the limits of its numbers.
+"""The values of peer.toml, frozen, and the limits of its numbers and names.
 
 Knows that a value of these types is usable: nobody need check it again. Must not know how the file
 is written.
@@ -27,6 +27,11 @@ PATIENCE_S: Final = 10.0
 MIN_PATIENCE_S: Final = 2  # with less, a file could not be seen to stay unchanged for a second
 MAX_PATIENCE_S: Final = 86_400
 MAX_TRASH_DAYS: Final = 36_500  # a hundred years; the date in a batch's name allows more
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text can be a device's name or a folder's id."""
+    return 0 < len(text) <= MAX_NAME_CHARS and text.isprintable() and text == text.strip()
 
 
 @dataclass(frozen=True, slots=True)

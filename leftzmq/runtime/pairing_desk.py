@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 from leftzmq import crockford
 from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig, PeerConfig
 from leftzmq.config.checks import check_share
-from leftzmq.config.values import MAX_FOLDERS, MAX_NAME_CHARS
+from leftzmq.config.values import MAX_FOLDERS, MAX_NAME_CHARS, is_name
 from leftzmq.content.ids import STATEMENT_ID_BYTES, StatementId
 from leftzmq.content.keys import derive_epoch
 from leftzmq.disk.share import folder_in
@@ -258,7 +258,7 @@ class PairingDesk:
         if id and any(folder.id == id for folder in folders):
             what = "is the name of another folder of this device"
             raise UsageError(what, id, "name it otherwise with --folder, or leave that out")
-        if len(id) > MAX_NAME_CHARS or not id.isprintable() or id != id.strip():
+        if id and not is_name(id):
             what = f"is no name of a folder: 1 to {MAX_NAME_CHARS} printable characters are wanted"
             raise UsageError(what, id[:MAX_NAME_CHARS], "name it otherwise with --folder")
 
@@ -587,7 +587,7 @@ class PairingDesk:
     def _rename_peer(self, fields: Fields) -> PeerNamed:
         device, new = self._learnt_device(_text(fields, "name")), _text(fields, "new")
         config = self._host.config
-        if len(new) > MAX_NAME_CHARS or not new.isprintable() or new != new.strip():
+        if not is_name(new):
             what = f"is no name: 1 to {MAX_NAME_CHARS} printable characters are wanted"
             raise UsageError(what, new[:MAX_NAME_CHARS], "name it otherwise")
         if new in (config.device.name, *(peer.name for peer in config.peers)):
