@@ -203,6 +203,11 @@ def free_name(name: str, taken: set[str]) -> str:
     return free
 
 
+def name_for_new_peer(name: str, config: Config) -> str:
+    """Return the name, made unique among this device and its peers."""
+    return free_name(name, {config.device.name, *(peer.name for peer in config.peers)})
+
+
 def merged(
     config: Config,
     learnt: Learnt,

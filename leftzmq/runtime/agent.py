@@ -50,13 +50,14 @@ from leftzmq.pairing.learnt import (
     merged,
 )
 from leftzmq.pairing.roster_store import RosterStore
-from leftzmq.runtime import leaving
 from leftzmq.runtime.config_changes import changes
 from leftzmq.runtime.event_log import EventLog
 from leftzmq.runtime.flight_recorder import FlightRecorder
 from leftzmq.runtime.loop import Loop
 from leftzmq.runtime.opening import Opened, Opening, Openings
-from leftzmq.runtime.pairing_desk import PairingDesk, load_learnt
+from leftzmq.runtime.pairing import leaving
+from leftzmq.runtime.pairing.desk import PairingDesk
+from leftzmq.runtime.pairing.learnt_file import load_learnt
 from leftzmq.runtime.wake import Wake
 from leftzmq.runtime.watch_inbox import WatchInbox
 from leftzmq.statedir import StateDir, ipc_endpoints, read_secret
@@ -552,7 +553,7 @@ class Agent:
             self._handle(FolderStopped(folder, Stop(StopCause.REMOVED, TAKEN_OFF)))
             self._openings.close_share(folder)
 
-    # -- the door, for runtime/pairing_desk --------------------------------------------------------
+    # -- the door, for runtime/pairing -------------------------------------------------------------
 
     def _open_door_again(self) -> None:
         """Open the door for invitations from before. Its port may be held a moment longer by the

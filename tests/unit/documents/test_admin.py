@@ -16,9 +16,11 @@ import msgspec
 import pytest
 
 from leftzmq.errors import Away, Problem, ProblemKind, Refusal
+from leftzmq.pairing.learnt import Learnt
 from leftzmq.runtime.agent import Agent
 from leftzmq.runtime.event_log import EventLog
-from leftzmq.runtime.pairing_desk import PairingDesk
+from leftzmq.runtime.pairing.asked_fields import AskedFields
+from leftzmq.runtime.pairing.desk import PairingDesk
 from leftzmq.sync.admin.peer_progress import MemberState, PeerState
 from leftzmq.sync.download.transfer import TransferPhase
 from leftzmq.sync.facts import Asked, CookieSeen, Stranger, StrangerRefused, TimePassed
@@ -34,8 +36,8 @@ ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs" / "admin.md"
 CODE = [*(ROOT / "leftzmq/sync/admin").glob("*.py"), ROOT / "leftzmq/sync/node.py"]
 AGENT = ROOT / "leftzmq/runtime/agent.py"
-DESK = ROOT / "leftzmq/runtime/pairing_desk.py"
-DESK_READERS = ("_text", "_optional", "_flag", "_yes_or_no", "fields.get")
+DESK = list((ROOT / "leftzmq/runtime/pairing").glob("*.py"))
+DESK_READERS = [f"asked.{name}" for name in vars(AskedFields) if not name.startswith("_")]
 EVERY = "Every answer"
 
 _ITEMS = {dict: "maps", list: "lists", str: "text"}
@@ -154,24 +156,15 @@ def asked_of(tree: ast.AST, *readers: str) -> Iterator[str]:
     """Fields of a question that the code reads, by calls of these functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in readers:
-            yield from (str(a.value) for a in node.args if isinstance(a, ast.Constant))
+            said = (each.value for each in node.args if isinstance(each, ast.Constant))
+            yield from (each for each in said if isinstance(each, str))
 
 
 def desk_verbs() -> dict[str, type[Reply]]:
     """Each verb of the pairing desk, with its answer."""
-    tree = ast.parse(DESK.read_text())
-    table = next(
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "self._verbs"
-    )
-    assert isinstance(table, ast.Dict)
-    found: dict[str, type[Reply]] = {}
-    for key, method in zip(table.keys, table.values, strict=True):
-        assert isinstance(key, ast.Constant) and isinstance(method, ast.Attribute)
-        answer = get_type_hints(getattr(PairingDesk, method.attr))["return"]
-        found[str(key.value)] = answer
-    return found
+    nobody: Any = SimpleNamespace()
+    desk = PairingDesk(nobody, nobody, b"", Learnt(), nobody, lambda: 0.0, lambda: 0.0)
+    return {verb: get_type_hints(method)["return"] for verb, method in desk._verbs.items()}
 
 
 def fields_of(answer: type[Reply], before: str = "") -> Iterator[tuple[str, str]]:
@@ -202,7 +195,8 @@ def test_every_field_that_a_question_may_have_is_there() -> None:
     found = set(asked_of(ast.parse(AGENT.read_text()), "fields.get"))
     for file in CODE:
         found |= set(asked_of(ast.parse(file.read_text()), "_text", "fact.fields.get"))
-    found |= set(asked_of(ast.parse(DESK.read_text()), *DESK_READERS))
+    for file in DESK:
+        found |= set(asked_of(ast.parse(file.read_text()), *DESK_READERS))
     assert found == {name for section in sections().values() for name in section.asked}
 
 

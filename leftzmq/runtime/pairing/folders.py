@@ -1,0 +1,115 @@
+"""Questions about the folders of this device: share one more, list them, take one off.
+
+Knows what is learnt of a folder that is shared here. Must not know how a folder is opened, nor how
+one is joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from leftzmq.config.checks import check_share
+from leftzmq.disk.share import folder_in
+from leftzmq.errors import UsageError
+from leftzmq.pairing.invitations import Invitations
+from leftzmq.pairing.learnt import LearntFolder, Origin
+from leftzmq.runtime.pairing.asked_fields import AskedFields
+from leftzmq.runtime.pairing.host import KnowsConfig
+from leftzmq.runtime.pairing.learnt_file import LearntFile
+from leftzmq.runtime.pairing.leaving import Leaving, held_folder
+from leftzmq.runtime.pairing.local_folders import (
+    check_id,
+    check_marker,
+    check_no_file,
+    folder_named,
+    fresh_id,
+    make_share,
+)
+from leftzmq.statedir import StateDir, make_secret
+from leftzmq.wire.replies import FolderList, FolderRemoved, ListedFolder, PlaceShown, SharedFolder
+
+
+class FolderHost(KnowsConfig, Protocol):
+    def folder_state(self, id: str) -> str: ...
+
+
+class FolderVerbs:
+    """Each method answers one verb. wall: returns unix seconds; random: returns random bytes"""
+
+    def __init__(
+        self,
+        host: FolderHost,
+        state: StateDir,
+        file: LearntFile,
+        invitations: Invitations,
+        leaving: Leaving,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._host, self._state, self._file = host, state, file
+        self._invitations, self._leaving = invitations, leaving
+        self._clock, self._wall, self._random = clock, wall, random
+
+    def share(self, asked: AskedFields) -> SharedFolder:
+        path, id = Path(asked.text("path")), asked.optional("id")
+        config = self._host.config
+        for folder in config.folders:
+            if folder.path == path:
+                if id and id != folder.id:
+                    what = f"is shared already, as {folder.id}"
+                    raise UsageError(what, str(path), "leave out --folder")
+                return SharedFolder(folder=folder.id, path=str(path), is_new=False)
+        check_share(config, path, "the share")
+        check_no_file(path)
+        id = id or folder_in(path) or ""
+        check_id(config, id)
+        id = id or fresh_id(path, self._random)
+        check_marker(path, id)
+        make_share(path)
+        make_secret(self._state.secret_file(id), self._random)
+        shared = LearntFolder(id, path, Origin.SHARED, self._wall())
+        self._file.save(self._file.learnt.with_folder(shared))
+        return SharedFolder(folder=id, path=str(path), is_new=True)
+
+    def place(self, asked: AskedFields) -> PlaceShown:
+        """Say whether a share can lie at a path. Declines if not."""
+        path, config = Path(asked.text("path")), self._host.config
+        here = next((one.id for one in config.folders if one.path == path), "")
+        if not here:
+            check_share(config, path, "the share")
+        held = self._file.learnt.folder(here)
+        if held is None or not held.held:
+            return PlaceShown(folder=here, held=False, inviter="")
+        inviter = next((peer.name for peer in config.peers if peer.key == held.inviter), "")
+        return PlaceShown(folder=here, held=True, inviter=inviter)
+
+    def list_all(self, asked: AskedFields) -> FolderList:
+        learnt = {one.id: one for one in self._file.learnt.folders}
+        return FolderList(
+            folders=[
+                ListedFolder(
+                    id=folder.id,
+                    path=str(folder.path),
+                    state=self._host.folder_state(folder.id),
+                    origin=(learnt[folder.id].origin if folder.id in learnt else Origin.FILE).value,
+                )
+                for folder in self._host.config.folders
+            ]
+        )
+
+    def remove(self, asked: AskedFields) -> FolderRemoved:
+        """Its files, its secret and its index stay: who joins it here again goes on."""
+        config, learnt = self._host.config, self._file.learnt
+        folder = folder_named(config, asked.text("folder"))
+        if learnt.folder(folder.id) is None:
+            do = "take its [[folder]] out there, and send the agent SIGHUP"
+            raise UsageError(f"is written in {config.file}", folder.id, do)
+        self._invitations.cancel(folder.id, self._clock())
+        if learnt.holds(folder.id):
+            self._leaving.leave(held_folder(learnt, folder.id))
+        else:
+            self._file.save(learnt.without_folder(folder.id))
+        return FolderRemoved(folder=folder.id, path=str(folder.path))
