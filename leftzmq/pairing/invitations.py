@@ -292,15 +292,14 @@ class Invitations:
         if let_in.is_new:
             self._put(let_in.invitation.used_by_one_more(let_in.use), now)
 
-    def pass_time(self, now: float) -> bool:
-        """End what is due, and forget what ended long ago. Return whether something changed."""
+    def pass_time(self, now: float) -> None:
+        """End what is due, and forget what ended long ago."""
         over = [one for one in self.open if now >= self._ends[one.mark]]
         for one in over:
             self._put(one.moved(InvitationMove.TIME_OVER), now)
         gone = [mark for mark, at in self._forgotten.items() if now >= at]
         for mark in gone:
             del self._forgotten[mark], self._ends[mark], self._all[mark]
-        return bool(over or gone)
 
     def _put(self, one: Invitation, now: float) -> None:
         self._all[one.mark] = one

@@ -206,7 +206,9 @@ class InvitationVerbs:
     def tick(self) -> None:
         """End what is due; close the door when nobody may come any more. If that cannot be written,
         the wall clock ends it after the next start."""
-        if self._invitations.pass_time(self._clock()):
+        self._invitations.pass_time(self._clock())
+        # Not only what was due just now: a knock or a question may have come before this tick.
+        if self._invitations.kept != self._file.learnt.invitations:
             with suppress(OSError):
                 self._keep()
 

@@ -7,6 +7,7 @@ import pytest
 from leftzmq.errors import NotAdmittedReason, PortTaken
 from leftzmq.pairing.learnt import DoorKept, Learnt
 from leftzmq.runtime.pairing.learnt_file import load_learnt
+from leftzmq.transport.device_key import public_text
 from leftzmq.wire.door import Admitted
 from tests.helpers.pairing_world import B, C, World, reason
 
@@ -36,6 +37,24 @@ def test_the_door_is_open_as_long_as_somebody_may_read_why(world: World) -> None
     world.desk.tick()
     assert world.door is None and world.desk.deadline() is None
     assert load_learnt(world.state) == Learnt()
+
+
+@pytest.mark.parametrize("by", ["question", "answer", "knock"])
+def test_an_end_that_is_noticed_before_the_next_tick_closes_the_door_too(
+    world: World, by: str
+) -> None:
+    token = world.invites()
+    world.ask("invite_cancel")
+    world.now = world.desk.deadline() or 0.0
+    match by:
+        case "question":
+            assert world.ask("invitations")["invitations"] == []
+        case "answer":
+            world.ask("invite_answer", mark="00" * 32, key=public_text(B), yes=True)
+        case "knock":
+            world.knocks(B, token)
+    world.desk.tick()
+    assert world.door is None and load_learnt(world.state) == Learnt()
 
 
 def test_a_new_door_has_another_key_and_an_old_code_leads_nowhere(world: World) -> None:
