@@ -60,12 +60,13 @@ class Leaving:
 
     def leave(self, folder: LearntFolder) -> None:
         """Say that this device is out, then let the members hear it before the folder goes. Raises
-        OSError and LeftError."""
+        OSError and LeftError: then the folder stays, or if that cannot be written either, it goes
+        without a word to the members."""
         self._file.save(self._file.learnt.with_folder(replace(folder, leaves=True)))
         try:
             self._rosters.leave(folder.id)
         except LeftError:
-            self._file.save(self._file.learnt.with_folder(folder))
+            self._stay(folder)
             raise
         self._due[folder.id] = self._clock() + LEAVE_S
         self._host.tell_roster(folder.id)
@@ -79,6 +80,13 @@ class Leaving:
     def deadline(self) -> float | None:
         """Return when `tick` has something to do (monotonic seconds)."""
         return min(self._due.values(), default=None)
+
+    def _stay(self, folder: LearntFolder) -> None:
+        """Take back that the folder is about to go. If that cannot be written, it goes."""
+        try:
+            self._file.save(self._file.learnt.with_folder(folder))
+        except (LeftError, OSError):
+            self._due[folder.id] = self._clock() + LEAVE_AGAIN_S
 
     def _go(self, id: str) -> None:
         """Take off this device what the join of a folder made. What cannot be removed now is tried

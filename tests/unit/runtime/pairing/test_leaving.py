@@ -11,6 +11,7 @@ from leftzmq.disk.share import Share
 from leftzmq.pairing.roster_store import RosterStore
 from leftzmq.runtime.pairing import leaving
 from leftzmq.runtime.pairing.learnt_file import load_learnt
+from leftzmq.statedir import StateDir
 from tests.helpers.pairing_world import B, World, disk_is_full, joins_docs
 
 
@@ -78,6 +79,30 @@ def test_a_no_that_cannot_be_said_leaves_the_folder_held(world: World, full: Pat
     assert world.desk.deadline() is None
     world.keeper.fails = False
     assert world.ask("join_yes", folder="docs")["folder"] == "docs"
+
+
+def test_a_no_that_can_be_neither_said_nor_taken_back_stands(
+    world: World, full: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that fills up in between: the folder is being left, and may not stay so."""
+    joins_docs(world, full, hold=True)
+    world.rosters.found("docs")
+    files = made(world, full)
+    save = StateDir.save_pairing
+
+    def last_one(state: StateDir, text: str) -> None:
+        save(state, text)
+        monkeypatch.setattr(StateDir, "save_pairing", disk_is_full)
+
+    monkeypatch.setattr(StateDir, "save_pairing", last_one)
+    world.keeper.fails = True
+    assert "declined" in world.ask("join_no", folder="docs")
+    assert load_learnt(world.state).folders[0].leaves
+    monkeypatch.undo()
+    world.keeper.fails = False
+    world.now = world.desk.deadline() or 0.0
+    world.desk.tick()
+    assert load_learnt(world.state).folders == () and not any(file.exists() for file in files)
 
 
 def test_a_no_is_said_in_the_roster(world: World, full: Path) -> None:
