@@ -7,6 +7,7 @@ Must not know how the file is written.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,33 +56,54 @@ def nobody_has_our_key(config: Config, key: bytes) -> None:
             raise ConfigError("is this device's own key", where, _PEER_DO)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A path, and what identifies it and each directory above it: their paths, and if they exist
+    their inodes (folded case, bind mounts)."""
+
+    path: Path
+    itself: frozenset[str | tuple[int, int]]
+    lineage: frozenset[str | tuple[int, int]]
+
+    @classmethod
+    def at(cls, path: Path) -> _Place:
+        itself = _identities(path)
+        return cls(path, itself, itself.union(*map(_identities, path.parents)))
+
+    def holds(self, other: _Place) -> bool:
+        """Whether the other place is this one, or is inside it."""
+        return not self.itself.isdisjoint(other.lineage)
+
+
 def check_places(top: Table, config: Config) -> None:
     """Check that no share contains another share, a secret, the state or this file, and that no
     share lies in the state directory.
 
     top: the file itself. Raises ConfigError, which says which path lies in which.
     """
-    shares = [(f"[[folder]] no. {n}", one) for n, one in enumerate(config.folders, start=1)]
-    above = {one.path: _lineage(one.path) for _, one in shares}
-    state = config.device.state
+    shares = [
+        (f"[[folder]] no. {n}", _Place.at(one.path), _Place.at(one.secret))
+        for n, one in enumerate(config.folders, start=1)
+    ]
+    state, file = _Place.at(config.device.state), _Place.at(config.file.resolve())
 
     def refuse(place: str, key: str, why: str) -> ConfigError:
         do = "what is in a share goes to every device: put them side by side"
         return ConfigError(why, top.where(f"{place} {key}"), do)
 
-    for title, share in shares:
-        itself = _identities(share.path)
-        if itself & _lineage(state):
-            raise refuse("[device]", "state", f"{state} is inside the share {share.path}")
-        if _identities(state) & above[share.path]:
-            raise refuse(title, "path", f"{share.path} is inside the state directory {state}")
-        if itself & _lineage(config.file.resolve()):
+    for title, share, _ in shares:
+        if share.holds(state):
+            raise refuse("[device]", "state", f"{state.path} is inside the share {share.path}")
+        if state.holds(share):
+            why = f"{share.path} is inside the state directory {state.path}"
+            raise refuse(title, "path", why)
+        if share.holds(file):
             raise refuse(title, "path", f"{share.path} holds this very file")
-        for other_title, other in shares:
-            if itself & _lineage(other.secret):
-                why = f"{other.secret} is inside the share {share.path}"
+        for other_title, other, secret in shares:
+            if share.holds(secret):
+                why = f"{secret.path} is inside the share {share.path}"
                 raise refuse(other_title, "secret", why)
-            if other is not share and itself & above[other.path]:
+            if other is not share and share.holds(other):
                 why = f"{other.path} is inside {share.path}, the share of {title}"
                 raise refuse(other_title, "path", why)
 
@@ -90,34 +112,29 @@ def check_share(config: Config, path: Path, who: str) -> None:
     """Check that one more share may lie at `path`: not in another share, in the state directory or
     around one of them, around a secret or this file. who: begins the sentence. Raises
     ConfigError."""
-    itself, above = _identities(path), _lineage(path)
+    share = _Place.at(path)
+    state, file = _Place.at(config.device.state), _Place.at(config.file.resolve())
     do = "name another place: what is in a share goes to every device"
-    state = config.device.state
-    for other in config.folders:
-        if _identities(other.path) & above:
-            where = f"inside {other.path}, the share of the folder {other.id}"
+    for folder in config.folders:
+        other = _Place.at(folder.path)
+        if other.holds(share):
+            where = f"inside {other.path}, the share of the folder {folder.id}"
             raise ConfigError(f"lies {where}", f"{who} {path}", do)
-        if itself & _lineage(other.path):
-            where = f"{other.path}, the share of the folder {other.id}"
+        if share.holds(other):
+            where = f"{other.path}, the share of the folder {folder.id}"
             raise ConfigError(f"would hold {where}", f"{who} {path}", do)
-        if itself & _lineage(other.secret):
-            raise ConfigError(f"would hold {other.secret}, a secret", f"{who} {path}", do)
-    if _identities(state) & above:
-        raise ConfigError(f"lies inside the state directory {state}", f"{who} {path}", do)
-    for held in (state, config.file.resolve()):
-        if itself & _lineage(held):
-            raise ConfigError(f"would hold {held}", f"{who} {path}", do)
+        if share.holds(_Place.at(folder.secret)):
+            raise ConfigError(f"would hold {folder.secret}, a secret", f"{who} {path}", do)
+    if state.holds(share):
+        raise ConfigError(f"lies inside the state directory {state.path}", f"{who} {path}", do)
+    for held in (state, file):
+        if share.holds(held):
+            raise ConfigError(f"would hold {held.path}", f"{who} {path}", do)
 
 
-def _identities(place: Path) -> set[str | tuple[int, int]]:
-    """Return what identifies `place`: its path and, if it exists, its inode (folded case, bind
-    mounts)."""
+def _identities(place: Path) -> frozenset[str | tuple[int, int]]:
     try:
         stat = place.stat()
     except OSError:
-        return {str(place)}
-    return {str(place), (stat.st_dev, stat.st_ino)}
-
-
-def _lineage(place: Path) -> set[str | tuple[int, int]]:
-    return set[str | tuple[int, int]]().union(*map(_identities, (place, *place.parents)))
+        return frozenset({str(place)})
+    return frozenset({str(place), (stat.st_dev, stat.st_ino)})
