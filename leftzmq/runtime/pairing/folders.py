@@ -69,9 +69,10 @@ class FolderVerbs:
         id = id or fresh_id(path, self._random)
         check_marker(path, id)
         make_share(path)
-        make_secret(self._state.secret_file(id), self._random)
         shared = LearntFolder(id, path, Origin.SHARED, self._wall())
-        self._file.save(self._file.learnt.with_folder(shared))
+        with self._file.new_secret(id) as secret:
+            make_secret(secret, self._random)
+            self._file.save(self._file.learnt.with_folder(shared))
         return SharedFolder(folder=id, path=str(path), is_new=True)
 
     def place(self, asked: AskedFields) -> PlaceShown:

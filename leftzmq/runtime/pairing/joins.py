@@ -86,7 +86,6 @@ class JoinVerbs:
             check_no_file(path)
             check_marker(path, id)
             make_share(path)
-            self._keep_secret(id, secret)
         elif (known := self._file.learnt.folder(id)) is not None and known.leaves:
             raise UsageError("is being left, as its user said no", id, "join again in a moment")
         elif read_secret(here.secret) != secret:
@@ -98,7 +97,10 @@ class JoinVerbs:
         learnt = learnt.with_device(LearntDevice(name, device, addresses, Origin.JOINED, now))
         if here is None:
             learnt = learnt.with_folder(replace(folder, since=now))
-        self._file.save(learnt)
+        with self._file.new_secret(id) as file:
+            if here is None:
+                self._keep_secret(file, secret)
+            self._file.save(learnt)
         if epoch is not None:
             self._rosters.hold(id, epoch)
         if pins and not self._rosters.folders[id].roster.pins:
@@ -134,8 +136,7 @@ class JoinVerbs:
             made = (*made, JoinMade.DEVICE)
         return replace(folder, held=True, made=made, inviter=device)
 
-    def _keep_secret(self, id: str, secret: bytes) -> None:
-        file = self._state.secret_file(id)
+    def _keep_secret(self, file: Path, secret: bytes) -> None:
         make_private(file, secret.hex().encode() + b"\n", self._random)
         if read_secret(file) != secret:
             what = "is the secret of another folder of that name, which was here before"

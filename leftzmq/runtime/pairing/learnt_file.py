@@ -6,9 +6,14 @@ the file. Must not know why something changes, nor what the agent does about it.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
+from leftzmq.errors import LeftError
 from leftzmq.pairing import learnt as files
 from leftzmq.pairing.invitations import Invitations
 from leftzmq.pairing.learnt import DoorKept, Learnt
@@ -47,6 +52,20 @@ class LearntFile:
         write_learnt(self._state, learnt)
         self._learnt = learnt
         self._user.use_learnt(learnt)
+
+    @contextmanager
+    def new_secret(self, id: str) -> Iterator[Path]:
+        """Return the file in which the secret of a new folder is to be made, before the folder is
+        saved. If the folder is not kept, a secret that was made there goes again."""
+        file = self._state.secret_file(id)
+        was_there = os.path.lexists(file)
+        try:
+            yield file
+        except (LeftError, OSError):
+            if not was_there and self._learnt.folder(id) is None:
+                with suppress(OSError):
+                    file.unlink()
+            raise
 
     def save_invitations(self) -> None:
         """Write the invitations as they are now. Raises OSError: then they are not durable."""

@@ -41,10 +41,8 @@ class PeerVerbs:
         self._host, self._file, self._rosters, self._wall = host, file, rosters, wall
 
     def list_all(self, asked: AskedFields) -> PeerList:
-        shown, learnt = (
-            self._host.peers_shown(),
-            {one.key: one for one in self._file.learnt.devices},
-        )
+        shown = self._host.peers_shown()
+        learnt = {one.key: one for one in self._file.learnt.devices}
         written = {peer.key for peer in self._host.written.peers}
         members = {one.device: one for one in self._rosters.members()}
         found: list[ListedPeer] = []

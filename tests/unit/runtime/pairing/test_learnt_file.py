@@ -11,7 +11,7 @@ from leftzmq.errors import PlatformError
 from leftzmq.pairing.invitations import Invitations
 from leftzmq.pairing.learnt import DoorKept, Learnt, LearntFolder, Origin
 from leftzmq.runtime.pairing.learnt_file import LearntFile, load_learnt
-from leftzmq.statedir import StateDir
+from leftzmq.statedir import StateDir, make_secret
 from tests.helpers.pairing_world import WALL, disk_is_full
 
 MUSIC = LearntFolder("music-k3x9", Path("/music"), Origin.SHARED, WALL)
@@ -22,7 +22,7 @@ class Agent:
     """said: what it was asked and told, with what was durable then."""
 
     def __init__(self, state: StateDir) -> None:
-        self.state, self.refuses = state, False
+        self.state, self.refuses, self.breaks = state, False, False
         self.said: list[tuple[str, bool]] = []
         self.invitations = Invitations((), WALL, 0.0)
         self.file = LearntFile(self, state, Learnt(), self.invitations)
@@ -33,6 +33,8 @@ class Agent:
             raise PlatformError("too few descriptors")
 
     def use_learnt(self, learnt: Learnt) -> None:
+        if self.breaks:
+            raise PlatformError("too few descriptors")
         is_known = self.file.learnt == learnt
         self.said.append(("used", is_known and load_learnt(self.state) == learnt))
 
@@ -60,6 +62,14 @@ def test_what_cannot_be_written_is_not_used(agent: Agent, monkeypatch: pytest.Mo
     with pytest.raises(OSError):
         agent.file.save(Learnt().with_folder(MUSIC))
     assert agent.said == [("checked", False)] and agent.file.learnt == Learnt()
+
+
+def test_a_secret_stays_where_the_folder_was_kept_and_could_not_be_used(agent: Agent) -> None:
+    agent.breaks = True
+    with pytest.raises(PlatformError), agent.file.new_secret(MUSIC.id) as file:
+        make_secret(file)
+        agent.file.save(Learnt().with_folder(MUSIC))
+    assert load_learnt(agent.state).folders == (MUSIC,) and file.exists()
 
 
 def test_invitations_and_the_door_are_written_with_all_else(agent: Agent) -> None:
