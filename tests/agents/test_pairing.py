@@ -419,7 +419,7 @@ def test_a_share_that_only_this_machine_reaches_is_refused_with_the_line_to_chan
     a: Machine,
 ) -> None:
     said = a.refused("share", "notes")
-    assert "127.0.0.1" in said and 'listen = "tcp://0.0.0.0:7700"' in said
+    assert "127.0.0.1" in said and f'listen = "tcp://[::]:{a.port}"' in said
 
 
 def test_a_door_that_nobody_opens_any_more_is_named_with_all_that_can_be(

@@ -100,13 +100,12 @@ class Admissions:
         if refusal is not None:
             return refusal
         config = self._host.config
-        is_listed = any(peer.key == device for peer in config.peers)
         try:
             secret = read_secret(folder_named(config, found.invitation.folder).secret)
         except LeftError:
             return _no(NotAdmittedReason.UNKNOWN, "the folder is not there any more")
         folder = found.invitation.folder
-        if found.is_new and not self._let_in(found, device, knocked.address, is_listed):
+        if found.is_new and not self._let_in(found, device, knocked.address):
             return _no(NotAdmittedReason.UNKNOWN, _NOT_KEPT)
         try:
             said = found.invitation.answer_to(device)
@@ -156,14 +155,16 @@ class Admissions:
         self._host.tell_roster(invitation.folder)
         return encode(signed)
 
-    def _let_in(self, let_in: LetIn, device: bytes, address: str, is_listed: bool) -> bool:
-        """Keep the use and the device; then it may connect. Return False if that cannot be."""
-        now, learnt = self._clock(), self._file.learnt
-        if not is_listed:
-            name = name_for_new_peer(let_in.use.name, self._host.config)
-            let_in = replace(let_in, use=replace(let_in.use, name=name))
+    def _let_in(self, let_in: LetIn, device: bytes, address: str) -> bool:
+        """Keep the use and the device; then it may connect. Return False if that cannot be. A
+        device that is a peer already is called as here, whatever it calls itself."""
+        now, learnt, config = self._clock(), self._file.learnt, self._host.config
+        name = next((peer.name for peer in config.peers if peer.key == device), "")
+        if not name:
+            name = name_for_new_peer(let_in.use.name, config)
             came = LearntDevice(name, device, (), Origin.INVITED, self._wall())
             learnt = learnt.with_device(came)
+        let_in = replace(let_in, use=replace(let_in.use, name=name))
         self._invitations.use(let_in, now)
         try:
             self._file.save(learnt)

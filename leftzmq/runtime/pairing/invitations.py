@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
-from leftzmq.config import Endpoint
+from leftzmq.config import Config, Endpoint
 from leftzmq.errors import LeftError, UsageError
 from leftzmq.pairing.code import TOKEN_BYTES, Code, code_text
 from leftzmq.pairing.invitations import (
@@ -85,9 +85,7 @@ class InvitationVerbs:
         named, asks = asked.optional("address"), asked.flag("asks")
         reachable = self._host.reachable()
         if not reachable.addresses and not named:
-            what = f"listens at {config.device.listen} alone, where no other device comes"
-            do = 'write listen = "tcp://0.0.0.0:7700" there, and start the agent again'
-            raise UsageError(what, f"{config.file}: [device] listen", do)
+            raise _nowhere(config)
         if self._invitations.is_full:
             what = f"{MOST_OPEN} invitations are open, more cannot be"
             raise UsageError(what, "", "take some back: leftzmq invite cancel")
@@ -241,3 +239,19 @@ class InvitationVerbs:
         OSError."""
         self._door.close_if_unused()
         self._file.save_invitations()
+
+
+def _nowhere(config: Config) -> UsageError:
+    """Why no other device reaches this one."""
+    listen = config.device.listen
+    where = f"{config.file}: [device] listen"
+    if listen.host == "::":
+        what = "this machine has no address where another one comes"
+        return UsageError(what, "", "connect it to a network, or name the address: --address HOST")
+    if listen.host == "0.0.0.0":
+        what = f"listens at {listen}, and this machine has no IPv4 address where another one comes"
+        do = f'connect it to a network, or write listen = "tcp://[::]:{listen.port}" there for IPv6'
+        return UsageError(what, where, f"{do}, and start the agent again")
+    what = f"listens at {listen} alone, where no other device comes"
+    do = f'write listen = "tcp://[::]:{listen.port}" there, and start the agent again'
+    return UsageError(what, where, do)

@@ -57,6 +57,8 @@ def test_a_device_of_peer_toml_is_let_into_a_folder_and_keeps_its_name(world: Wo
     assert isinstance(world.knocks(B, world.invites()), Admitted)
     assert [peer.name for peer in world.config.peers] == ["my laptop"]
     assert load_learnt(world.state).devices == ()
+    (shown,) = world.ask("invitations")["invitations"]
+    assert shown["came_in"][0]["name"] == "my laptop", "whatever it calls itself"
 
 
 def test_who_is_invited_to_read_is_let_in_to_read(world: World) -> None:

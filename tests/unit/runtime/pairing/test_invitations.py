@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from leftzmq.content.signing import sign
+from leftzmq.endpoint import Endpoint
 from leftzmq.pairing.invitations import MOST_OPEN
 from leftzmq.runtime.pairing.learnt_file import load_learnt
 from leftzmq.statedir import StateDir
@@ -62,7 +64,14 @@ def test_what_cannot_be_invited_is_declined(world: World) -> None:
     assert "no such folder" in world.ask("invite", folder="nope")["declined"]["what"]
     assert "--address" in world.ask("invite", folder="share", address="a b:1")["declined"]["where"]
     world.addresses = ()
-    assert "listens at" in world.ask("invite", folder="share")["declined"]["what"]
+    for host, what in (
+        ("127.0.0.1", "listens at tcp://127.0.0.1:7700 alone"),
+        ("0.0.0.0", "no IPv4 address where another one comes"),
+        ("::", "no address where another one comes"),
+    ):
+        device = replace(world.config.device, listen=Endpoint(host, 7700))
+        world.config = replace(world.config, device=device)
+        assert what in world.ask("invite", folder="share")["declined"]["what"]
     assert world.door is None, "nothing was opened for it"
     assert "code" in world.ask("invite", folder="share", address="example.org")
     for _ in range(7):
