@@ -69,11 +69,11 @@ def screen(said: str) -> list[str]:
     return lines
 
 
-def draw(lines: list[str]) -> str:
-    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
+def draw(lines: list[str], title: str, columns: int = COLUMNS) -> str:
+    console = Console(record=True, width=columns, file=io.StringIO(), force_terminal=True)
     for line in lines:
         console.print(Text.from_ansi(line), soft_wrap=True)
-    return console.export_svg(title="leftzmq demo", code_format=FORMAT)
+    return console.export_svg(title=title, code_format=FORMAT)
 
 
 if __name__ == "__main__":
@@ -82,5 +82,6 @@ if __name__ == "__main__":
     parser.add_argument("--to", type=Path, default=Path("docs/demo.svg"))
     options = parser.parse_args()
     shown = screen(recorded(options.size))
-    options.to.write_text(draw([f"$ leftzmq demo --size {options.size}", *shown]))
+    lines = [f"$ leftzmq demo --size {options.size}", *shown]
+    options.to.write_text(draw(lines, "leftzmq demo"))
     print("\n".join(shown))

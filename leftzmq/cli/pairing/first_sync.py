@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -41,29 +42,39 @@ class Screen:
         self._is_terminal = sys.stderr is not None and sys.stderr.isatty()
         self._width = 0
 
-    def show(self, text: str) -> None:
+    @contextmanager
+    def changing(self) -> Iterator[Callable[[str], None]]:
+        """Yield what sets the line that changes. At the end, whatever comes, the line is empty, and
+        the next output of any kind begins at its beginning."""
+        try:
+            yield self._show
+        finally:
+            self._clear()
+
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
+        self._clear()
+        print(printable(text), file=sys.stderr, flush=True)
+
+    def question(self, text: str) -> None:
+        """Print a question; the answer is typed behind it."""
+        self._clear()
+        print(f"{printable(text)} ", end="", file=sys.stderr, flush=True)
+
+    def question_over(self) -> None:
+        """Nothing was typed behind the question, not even the end of the line."""
+        print(file=sys.stderr, flush=True)
+
+    def _show(self, text: str) -> None:
         if self._is_terminal:
             text = printable(text)[:100]
             print(f"\r{text:<{self._width}}", end="", file=sys.stderr, flush=True)
             self._width = len(text)
 
-    def say(self, text: str) -> None:
-        """Print a line that stays."""
-        self.show("")
-        if self._is_terminal:
-            print("\r", end="", file=sys.stderr)
-        print(printable(text), file=sys.stderr, flush=True)
-        self._width = 0
-
-    def question(self, text: str) -> None:
-        """Print a question; the answer is typed behind it."""
-        self.show("")
-        print(f"\r{printable(text)} ", end="", file=sys.stderr, flush=True)
-        self._width = 0
-
-    def question_over(self) -> None:
-        """Nothing was typed behind the question, not even the end of the line."""
-        print(file=sys.stderr, flush=True)
+    def _clear(self) -> None:
+        if self._width:
+            print(f"\r{'':<{self._width}}\r", end="", file=sys.stderr, flush=True)
+            self._width = 0
 
 
 class Troubles:
@@ -113,7 +124,23 @@ def follow(
     """Wait until this device and `peer` have the same in the folder, and `peer` has read all of
     it. deadline: monotonic seconds; None: no end. meanwhile: called every STEP_S.
     Raises AgentAway and Declined."""
-    began, troubles = clock(), Troubles(screen, peer)
+    with screen.changing() as show:
+        return _followed(
+            state, folder, peer, show, Troubles(screen, peer), deadline, clock, meanwhile
+        )
+
+
+def _followed(
+    state: Path,
+    folder: str,
+    peer: str,
+    show: Callable[[str], None],
+    troubles: Troubles,
+    deadline: float | None,
+    clock: Callable[[], float],
+    meanwhile: Callable[[], None],
+) -> FirstSync:
+    began = clock()
     while True:
         rest_s = STEP_S if deadline is None else max(0.0, min(STEP_S, deadline - clock()))
         fields: dict[str, str | float] = {"timeout": rest_s, "folder": folder, "peers": peer}
@@ -127,7 +154,7 @@ def follow(
         troubles.look(status, here, clock())
         if deadline is not None and clock() >= deadline:
             return FirstSync(here["files"], here["bytes"], seconds, str(waited["why"]))
-        screen.show(_line(status, here, peer))
+        show(_line(status, here, peer))
         meanwhile()
 
 

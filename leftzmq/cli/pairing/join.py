@@ -293,7 +293,8 @@ def _answered(
     # Who says yes at once need not wait for the plan.
     wait_until = time.monotonic() if options.yes else deadline
     try:
-        plan = read_plan(state, joined["folder"], joined["inviter"], screen, wait_until)
+        with screen.changing() as show:
+            plan = read_plan(state, joined["folder"], joined["inviter"], show, wait_until)
     except KeyboardInterrupt:
         screen.say(f"{joined['folder']} {_STAYS_HELD}")
         raise
@@ -306,8 +307,9 @@ def _answered(
         screen.say(line)
     if not _says_yes(screen):
         ask(state, "join_no", folder)
-        screen.show("leaving again")
-        wait_until_gone(state, joined["folder"])
+        with screen.changing() as show:
+            show("leaving again")
+            wait_until_gone(state, joined["folder"])
         screen.say("nothing was changed there, and this device has left the folder")
         raise UsageError("was not joined", joined["path"], "name another directory")
     ask(state, "join_yes", folder)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.cli.format.event_lines import size_text
-from leftzmq.cli.pairing.first_sync import Screen
 from leftzmq.errors import UsageError, counted
 from leftzmq.transport.ipc.client import ask
 
@@ -42,13 +41,14 @@ def read_plan(
     state: Path,
     folder: str,
     peer: str,
-    screen: Screen,
+    show: Callable[[str], None],
     deadline: float | None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, Any] | None:
     """Return the plan when both sides are read; None: that took longer than the deadline (monotonic
-    seconds). Raises UsageError if the folder is not here any more; AgentAway and Declined."""
+    seconds). show: says meanwhile what is waited for. Raises UsageError if the folder is not here
+    any more; AgentAway and Declined."""
     while True:
         status = ask(state, "status")
         here = next((one for one in status["folders"] if one["id"] == folder), None)
@@ -66,7 +66,7 @@ def read_plan(
             return None
         other = next((one for one in status["peers"] if one["name"] == peer), None)
         note = "" if other is None or other["connected"] else str(other["note"])
-        screen.show(f"{why}: {note}" if note else why)
+        show(f"{why}: {note}" if note else why)
         sleep(LOOK_S)
 
 

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
 
 from leftzmq.cli.pairing.first_sync import AWAY_S, MOST_TROUBLES, Screen, Troubles
+
+
+def test_what_is_printed_after_the_changing_line_begins_at_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    with pytest.raises(KeyError), Screen().changing() as show:
+        show("3 files here")
+        show("4 files")
+        raise KeyError
+    shown = terminal.getvalue()
+    assert shown == "\r3 files here\r4 files     \r" + " " * len("4 files") + "\r"
 
 
 def folder(*texts: str, state: str = "syncing", why: str = "") -> dict[str, Any]:
