@@ -1,60 +1,53 @@
-"""Builds all parts of the agent and executes actions.
+"""One agent: all parts are built here, and the machines' actions are carried out.
 
-Knows config, state, shares, machines, workers and sockets; no other module knows them all. Must not
-decide anything: events become facts for the node, and the node's actions go to the bus, the workers
-or the log.
+Knows state, machines, workers and sockets; no other module knows them all. Decides nothing: what
+happens becomes a fact for the node, and the node's actions go to the part that can do them.
 """
 
 from __future__ import annotations
 
 import gc
-import math
 import os
 import sys
 import time
 import traceback
-from collections import deque
-from collections.abc import Iterable
-from contextlib import ExitStack, suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from leftzmq.config import Config, Endpoint, FolderConfig, PeerConfig, load, nobody_has_our_key
+from leftzmq.config import Config, FolderConfig
 from leftzmq.content.cut import require_compiled
 from leftzmq.content.keys import derive_keys
-from leftzmq.content.memory import resident_bytes, trim, tune_malloc
+from leftzmq.content.memory import tune_malloc
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.content.signing import sign
+from leftzmq.disk.fs.interface import Buffer
 from leftzmq.disk.fs.real import missing_calls
 from leftzmq.errors import (
     BEGIN_ONE,
     NO_FOLDER,
-    ConfigError,
     LeftError,
     OurMistake,
-    PortTaken,
     Refusal,
-    Refused,
-    Stop,
-    StopCause,
     flight_kept,
     flight_lost,
 )
-from leftzmq.pairing.learnt import (
-    DoorKept,
-    FromRosters,
-    Learnt,
-    ListedMember,
-    Origin,
-    merged,
-)
+from leftzmq.pairing.learnt import Learnt, merged
 from leftzmq.pairing.roster_store import RosterStore
-from leftzmq.runtime.config_changes import changes
-from leftzmq.runtime.event_log import EventLog
+from leftzmq.runtime.border.inbound import Inbound
+from leftzmq.runtime.border.seals import Seals
+from leftzmq.runtime.deadlines import AddressLook, DoorAgain, MemoryCheck, SignalsHeard
+from leftzmq.runtime.desk_host import DeskHost
+from leftzmq.runtime.event_log import AgentLog, EventLog, Teller
 from leftzmq.runtime.flight_recorder import FlightRecorder
+from leftzmq.runtime.folders import Folders
+from leftzmq.runtime.listing.config_follower import ConfigFollower
+from leftzmq.runtime.listing.config_in_use import ConfigInUse
+from leftzmq.runtime.listing.nearby import Nearby
+from leftzmq.runtime.listing.vouching import Vouching
 from leftzmq.runtime.loop import Loop
-from leftzmq.runtime.opening import Opened, Opening, Openings
+from leftzmq.runtime.opening import Opening, Openings
 from leftzmq.runtime.pairing import leaving
 from leftzmq.runtime.pairing.desk import PairingDesk
 from leftzmq.runtime.pairing.learnt_file import load_learnt
@@ -63,25 +56,13 @@ from leftzmq.runtime.watch_inbox import WatchInbox
 from leftzmq.statedir import StateDir, ipc_endpoints, read_secret
 from leftzmq.sync import actions
 from leftzmq.sync.facts import (
-    Asked,
     DeviceDropped,
-    EpochKeyArrived,
     Fact,
-    FolderAdded,
-    FolderBegun,
-    FolderStopped,
-    HoldEnded,
-    LinkClosed,
     OurAddressesFound,
-    PeerListed,
-    PeerUnlisted,
-    RosterArrived,
-    RosterGrew,
     Started,
-    StrangerRefused,
 )
-from leftzmq.sync.folder import Folder, FolderState
-from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.sync.folder import Folder
+from leftzmq.sync.link import DeviceKey, Link
 from leftzmq.sync.node import Node
 from leftzmq.sync.peers.greeting import OurSide, Peers
 from leftzmq.sync.peers.membership import Membership
@@ -91,20 +72,11 @@ from leftzmq.sync.peers.roster.making import Signatory
 from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.transport import device_key, platform
 from leftzmq.transport.bus import SHUT_OUT_S, Bus
-from leftzmq.transport.decode import AdminAsk, EpochKeySealed, RosterSealed, SealedArrived, read
-from leftzmq.transport.device_key import DeviceKeyPair
-from leftzmq.transport.door.own_addresses import Reachable, at_interfaces, reachable
-from leftzmq.transport.frames import Knocked, Raw, RawFrame
+from leftzmq.transport.door.own_addresses import at_interfaces, reachable
 from leftzmq.transport.local_network.neighbours import HeardAgent, Neighbours
 from leftzmq.transport.server_sockets import Listening
-from leftzmq.transport.socket_errors import SocketTrouble
-from leftzmq.wire import epoch_key, roster_part
-from leftzmq.wire import page as pages
-from leftzmq.wire.codec import Socket
-from leftzmq.wire.door import Admitted, NotAdmitted
-from leftzmq.wire.local import Event, EventKind, encode_event, encode_reply
-from leftzmq.wire.messages import VERSION, Bye, EpochKey, News, Refusing, RosterPart
-from leftzmq.wire.roster_part import RosterSaid
+from leftzmq.wire.local import EventKind, encode_reply
+from leftzmq.wire.messages import Bye, Message
 from leftzmq.work.runner import JobRunner
 from leftzmq.work.threads import Workers, broke_at
 
@@ -112,15 +84,6 @@ STOP_S: Final = 1.2
 """For running jobs to end after SIGTERM; the whole stop takes less than 2 s."""
 WORKERS_SMALL: Final = 2
 WORKERS_BULK: Final = 2
-MEMORY_CEILING_BYTES: Final = 1 << 30
-"""A paired device can make libzmq hold more memory than any option limits (docs/design.md, "Who may
-talk, and what a stranger can do"). Above this the server sockets are bound anew, which frees that
-memory."""
-MEMORY_CHECK_S: Final = 10.0
-LOOK_PERIOD_S: Final = 2.0
-"""How often our addresses are looked at; a device that moves is met again within 5 s."""
-MOST_AROUND: Final = 64
-MOST_HEARD: Final = 4
 SWITCH_INTERVAL_S: Final = 0.0005
 """A worker that returns from a system call waits so long until the loop hands over the GIL. With
 Python's 5 ms, staging 10,000 small files is mostly waiting."""
@@ -129,103 +92,60 @@ GC_THRESHOLDS: Final = (10_000, 20, 50)
 """Almost nothing here is part of a cycle, and rows and entries are not tracked at all. With
 Python's default (700, 10, 10) a full collection took 27 ms while 10,000 small files were synced."""
 
-NOTICED_S: Final = 1.0
-DOOR_S: Final = 10.0
-DOOR_AGAIN_S: Final = 0.5
-TAKEN_OFF: Final = (
-    "it was taken off this device: nothing of it is sent, received or changed here any more; its "
-    "files stay where they are"
-)
-MAX_DETAIL_LETTERS: Final = 256  # of messages.ShortText
-
-
-class AgentLog(Protocol):
-    """The agent's log of events. now: monotonic seconds."""
-
-    def __call__(self, event: Event, now: float) -> None: ...
-
-    def deadline(self) -> float | None:
-        """Return when to call `tick` next (monotonic seconds)."""
-
-    def tick(self, now: float) -> None: ...
-
 
 class Agent:
-    """One agent: open() makes it ready, run() serves until stop() is called, from any thread."""
+    """One agent: open() makes it ready, run() serves until stop() is called, from any thread.
+
+    config: peer.toml; what it says of this device itself is in use until the agent ends
+    """
 
     def __init__(self, config: Config, log: AgentLog, adopt: frozenset[str] = frozenset()) -> None:
-        self.written, self._log, self._adopt = config, log, adopt  # peer.toml
-        self.config = config  # peer.toml, and what was learnt
-        self._stopping = False
+        self._config, self._log, self._adopt = config, log, adopt
         self._opened = ExitStack()
         self._hub: Node | None = None
         self._event_log = EventLog(time.time())
         self._flight_recorder = FlightRecorder()
         self._wake = Wake()  # a signal may arrive before everything else
-        self._noticed: set[str] = set()
-        self._peers_are_due = False
-        self._next_read = 0.0
-        self._door_until = self._door_again_at = math.inf
-        self._next_look = 0.0
-        self._our_addresses: tuple[str, ...] | None = None
-        self._next_memory_check = 0.0
-        self._neighbours: Neighbours | None = None
-        self._heard: deque[HeardAgent] = deque()
-        self._around: dict[str, HeardAgent] = {}  # in the local network, by its random name
-        self._silent_until: dict[str, float] = {}
+        self._signals = SignalsHeard(self._wake.signal)
+        self._nearby = Nearby(self._announced, self._wake.signal)
 
     # -- building ----------------------------------------------------------------------------------
 
     def open(self) -> None:
         """Do everything up to `ready`: test the gate, bind the sockets, open and watch the
         shares."""
-        platform.require(len(peer.addresses) for peer in self.written.peers)
+        platform.require(len(peer.addresses) for peer in self._config.peers)
         require_compiled()
         tune_malloc()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._opened.callback(self._wake.close)
-        self._watch_inbox = WatchInbox(self._wake.signal)
-        self._state = StateDir.open(self.config.device.state)
-        self._opened.callback(self._state.close)
-        self._keys = device_key.load_or_make(self._state.device_key_file)
-        self.device = self._keys.public
-        store = RosterStore.open(self._state.rosters_file)
-        self._opened.callback(store.close)
-        learnt, not_left = leaving.finish(self._state, load_learnt(self._state), store)
-        us, name = (
-            Signatory(self.device, partial(sign, self._keys.secret)),
-            self.written.device.name,
-        )
-        self._rosters = Rosters(us, name, self._label, store, time.time, os.urandom)
-        for folder in merged(self.written, learnt, self._state.secret_file).folders:
-            self._take_up_roster(folder)
-        self._pairing = PairingDesk(
-            self, self._state, self.device, learnt, self._rosters, time.monotonic, time.time
-        )
-        self.config = self._merged(self.written, learnt)
-        self._peers = [
-            Peer(DeviceKey(key), peer.name, peer.address is not None, device_key.public_text(key))
-            for peer in self.config.peers
-            if (key := peer.key)
-        ]
-        self._listed = {bytes(peer.key) for peer in self._peers}  # the gate asks it
-        self._keyless = [peer.name for peer in self.config.peers if not peer.key]
-        self._runner = JobRunner(open_anew=lambda id: self._openings.open_anew(id))
-        self._folders: dict[str, Folder] = {}
+        learnt, not_left = self._open_state()
         self._open_bus()
-        self._say("", *not_left)
-        self._open_folders()
-        self._open_door_again()
+        self._teller.say("", *not_left)
+        self._build_machines(learnt)
+        self._begin_folders()
+        self._door_again = DoorAgain(self._pairing.start)
+        self._address_look = AddressLook(lambda: self._pairing.endpoints(""))
+        self._memory_check = MemoryCheck(self.bus.rebind)
+        self._teller.say("", *self._door_again.tick(time.monotonic()))
         self._workers = Workers(
             self._runner.run, self._wake.signal, small=WORKERS_SMALL, bulk=WORKERS_BULK
         )
         self._opened.callback(self._workers.stop, STOP_S)
+        inbound = Inbound(
+            self.node.admit,
+            self._seals,
+            self._pairing,
+            self._event_log,
+            self.bus,
+            self._teller,
+        )
         self._loop = Loop(
             self.bus,
             self._workers,
             self._watch_inbox,
             self._wake,
-            self._fact_of,
+            inbound.fact_of,
             self._handle,
             self._deadline,
         )
@@ -234,8 +154,31 @@ class Agent:
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
 
-    def _label(self, device: DeviceKey) -> str:
-        return next((peer.name for peer in self.config.peers if peer.key == device), "")
+    def _open_state(self) -> tuple[Learnt, list[str]]:
+        """Open what is kept between two runs. Return what was learnt, and a sentence for each
+        folder that could not go."""
+        self._watch_inbox = WatchInbox(self._wake.signal)
+        self._state = StateDir.open(self._config.device.state)
+        self._opened.callback(self._state.close)
+        self._keys = device_key.load_or_make(self._state.device_key_file)
+        self.device = self._keys.public
+        store = RosterStore.open(self._state.rosters_file)
+        self._opened.callback(store.close)
+        learnt, not_left = leaving.finish(self._state, load_learnt(self._state), store)
+        self._in_use = ConfigInUse(
+            self._config,
+            self.device,
+            self._state.secret_file,
+            lambda: self._rosters if self._hub is None else self._exchange,
+            self._nearby.places_of,
+        )
+        us = Signatory(self.device, partial(sign, self._keys.secret))
+        name, label = self._config.device.name, self._in_use.label
+        self._rosters = Rosters(us, name, label, store, time.time, os.urandom)
+        for folder in merged(self._config, learnt, self._state.secret_file).folders:
+            self._take_up_roster(folder)
+        self._in_use.begin(learnt)
+        return learnt, not_left
 
     def _take_up_roster(self, folder: FolderConfig) -> None:
         """Take up what is kept of a folder's members. Of a folder without a secret nothing is: it
@@ -244,71 +187,102 @@ class Agent:
             self._rosters.add_folder(folder.id, derive_keys(read_secret(folder.secret)))
 
     def _open_bus(self) -> None:
-        device = self.config.device
+        device = self._config.device
         listening = Listening(device.listen, device.bulk, device.news, self._state.load_ports())
         ipc = ipc_endpoints(device.state)
-        self.bus = Bus(self._keys, self._listed.__contains__, listening, ipc, self._wake.fd)
+        self.bus = Bus(self._keys, self._in_use.listed.__contains__, listening, ipc, self._wake.fd)
         self._opened.callback(self.bus.close)
+        self._teller = Teller(self._event_log, self._log, self.bus)
         unsaved = self._state.save_ports(self.bus.ports)
         if unsaved:
-            self._say("", unsaved)
+            self._teller.say("", unsaved)
 
-    def _open_folders(self) -> None:
-        us = OurSide(self.config.device.name, self.bus.ports.bulk, self.bus.ports.news)
-        membership = Membership(self.device, self._folders, fresh_nonce, self._rosters.excludes)
-        peers = Peers(us, self._peers, membership)
+    def _build_machines(self, learnt: Learnt) -> None:
+        """Build what knows peers and folders, before any folder is open."""
+        self._runner = JobRunner(open_anew=lambda id: self._openings.open_anew(id))
+        self._by_id: dict[str, Folder] = {}
+        self._peers = self._known_peers()
+        vouching = Vouching(self._in_use, lambda: self._pairing.learnt)
+        self._exchange = RosterExchange(
+            self._rosters, self._peers, vouching.is_vouched, vouching.may_found
+        )
         opening = Opening(
             self._state,
             self.device,
-            self._listed,
-            peers,
+            self._in_use.listed,
+            self._peers,
             self._rosters.epochs,
             self._watch_inbox.reporter,
             lambda id: self._pairing.learnt.holds(id),
         )
-        self._openings = Openings(opening, self.config.folders)
+        self._openings = Openings(opening, self._in_use.config.folders)
         self._opened.callback(self._openings.close)
-        self._say("", *missing_calls())
-        if not self.config.folders:
-            self._say("", f"{NO_FOLDER}: {BEGIN_ONE}")
-        for config in self.config.folders:
-            opened = self._opened_at_start(config)
-            self._folders[config.id] = opened.folder
-            if config.id not in self._rosters.folders:
-                self._rosters.add_folder(config.id, opened.folder.keys)
-            if opened.context is not None:
-                self._runner.add(opened.context)
-                self._say(config.id, *opened.context.lacks)
-            else:
-                self._tell(opened.folder.tell_stop())
+        self._folders = Folders(
+            self._by_id,
+            self._openings,
+            self._rosters,
+            self._exchange,
+            self._runner.add,
+            self._handle,
+            self._teller,
+        )
+        self._follower = ConfigFollower(
+            self._in_use,
+            lambda: self._pairing.learnt,
+            self.bus,
+            self._folders,
+            self._cut_off,
+            self._handle,
+            self._teller,
+        )
+        self._seals = Seals(self._keys, self._by_id)
+        host = DeskHost(
+            self._in_use,
+            self._follower,
+            self._folders,
+            self.bus,
+            self._handle,
+            lambda: self.node.status(),
+            self._teller,
+        )
+        clock, wall = time.monotonic, time.time
+        self._pairing = PairingDesk(
+            host, self._state, self.device, learnt, self._rosters, clock, wall
+        )
+
+    def _known_peers(self) -> Peers:
+        us = OurSide(self._config.device.name, self.bus.ports.bulk, self.bus.ports.news)
+        membership = Membership(self.device, self._by_id, fresh_nonce, self._rosters.excludes)
+        known = [
+            Peer(DeviceKey(key), peer.name, peer.address is not None, device_key.public_text(key))
+            for peer in self._in_use.config.peers
+            if (key := peer.key)
+        ]
+        return Peers(us, known, membership)
+
+    def _begin_folders(self) -> None:
+        """Open the folders, and build the hub over all machines."""
+        self._teller.say("", *missing_calls())
+        configs = self._in_use.config.folders
+        if not configs:
+            self._teller.say("", f"{NO_FOLDER}: {BEGIN_ONE}")
+        self._folders.start(configs, self._adopt)
         about = {
-            "name": self.config.device.name,
+            "name": self._config.device.name,
             "key": device_key.public_text(self.device),
-            "keyless": self._keyless,
+            "keyless": self._in_use.keyless,
         }
-        self._exchange = RosterExchange(self._rosters, peers, self._is_vouched, self._may_found)
-        self._hub = Node(self._folders, peers, self._exchange, about)
+        self._hub = Node(self._by_id, self._peers, self._exchange, about)
 
-    def _opened_at_start(self, config: FolderConfig) -> Opened:
-        stop = self._rosters.put_out(config.id) if config.id in self._rosters.folders else None
-        if stop is None:
-            return self._openings.start(config.id, adopting=config.id in self._adopt)
-        opened = self._openings.add(config)
-        opened.folder.stopped = stop
-        return opened
-
-    def _is_vouched(self, device: DeviceKey) -> bool:
-        """Whether a person here wrote this device into peer.toml, let it in by an invitation, or
-        joined by one of its."""
-        learnt = self._pairing.learnt.device(device)
-        let_in = learnt is not None and learnt.origin is not Origin.MEMBER
-        return let_in or self._may_found(device)
-
-    def _may_found(self, device: DeviceKey) -> bool:
-        """The same, but for those who were let in here: perhaps they may only read."""
-        learnt = self._pairing.learnt.device(device)
-        joined = learnt is not None and learnt.origin is Origin.JOINED
-        return joined or any(peer.key == device for peer in self.written.peers)
+    def _announced(self, heard: Callable[[HeardAgent], None]) -> Neighbours | None:
+        """Announce this agent in the local network, where that is wanted and possible."""
+        listen = self._config.device.listen
+        interfaces = at_interfaces(listen)
+        if not interfaces or not self._config.discovery.local:
+            return None
+        addresses = reachable(listen).addresses
+        port = self.bus.control.port
+        return Neighbours(self.device, port, addresses, interfaces, heard, os.urandom)
 
     @property
     def node(self) -> Node:
@@ -331,27 +305,35 @@ class Agent:
             raise self._with_flight(what, traceback.format_exc()) from error
 
     def _serve(self) -> None:
-        for peer in self.config.peers:
-            self._dial(peer)
+        self._follower.begin()
         self._handle(Started())
-        while not self._stopping:
+        while not self._signals.stopping:
             self._loop.turn()
-            self._tell_noticed()
-            if self._peers_are_due and time.monotonic() >= self._next_read:
-                self._read_peers()
-            self._pairing.tick()
-            if time.monotonic() >= self._door_again_at:
-                self._open_door_again()
-            self._log.tick(time.monotonic())
-            self._look_around()
-            self._look_at_neighbours()
+            self._look_around(time.monotonic())
+
+    def _look_around(self, now: float) -> None:
+        """Between two turns: do what no fact says, each thing when its time has come."""
+        for name in self._signals.take_ignored(now):
+            self._teller.say("", f"{name} came and is ignored: the agent goes on as it is")
+        if self._signals.take_read_peers(now):
+            self._follower.read_again()
+        self._pairing.tick()
+        self._teller.say("", *self._door_again.tick(now))
+        self._log.tick(now)
+        addresses = self._address_look.tick(now)
+        if addresses is not None:
+            self._handle(OurAddressesFound(addresses))
+            self._nearby.meet()
+        self._teller.say("", *self._memory_check.tick(now))
+        if self._nearby.take():
+            self._follower.look_again()
 
     def _with_flight(self, what: str, trace: str) -> OurMistake:
         """Write what happened last to the state directory. Return the mistake with what the user is
         to do now."""
         now_ns = time.time_ns()
         try:
-            text = self._flight_recorder.text(what, trace, now_ns, self.node.peers.name)
+            text = self._flight_recorder.text(what, trace, now_ns, self._peers.name)
             do = flight_kept(str(self._state.save_flight(text, now_ns / 1e9)))
         except OSError as error:
             do = flight_lost(str(self._state.path), error.strerror or str(error))
@@ -361,46 +343,34 @@ class Agent:
 
     def stop(self) -> None:
         """End run() soon. May be called from a signal handler or another thread."""
-        self._stopping = True
-        self._wake.signal()
+        self._signals.stop()
 
     def read_peers(self) -> None:
         """Read the [[peer]] entries of peer.toml again, soon. May be called from a signal's
         handler."""
-        self._peers_are_due = True
-        self._wake.signal()
+        self._signals.read_peers()
 
     def noticed(self, name: str) -> None:
-        """A signal arrived that the agent ignores; called from the signal's handler. The loop
-        reports each kind at most once in NOTICED_S."""
-        self._noticed.add(name)
-        self._wake.signal()
+        """A signal arrived that the agent ignores; called from the signal's handler."""
+        self._signals.ignored(name)
 
     def close(self) -> None:
         """Say goodbye, let running jobs end, and release everything that was opened."""
-        if self._neighbours is not None:
-            self._neighbours.close()
+        self._nearby.close()
         if self._hub is not None:
             for held in self.node.event_batching.rest():
-                self._tell(held)
-            self._tell(actions.Tell(EventKind.STOPPED, {}))
-            for peer in self.node.peers.by_key.values():
-                for link in {self.node.peers.control_link(peer.key), peer.came}:
+                self._teller.tell(held)
+            self._teller.tell(actions.Tell(EventKind.STOPPED, {}))
+            for peer in self._peers.by_key.values():
+                for link in {self._peers.control_link(peer.key), peer.came}:
                     if link is not None:
                         self.bus.send(link, Bye("it was stopped"))
         self._opened.close()
 
-    def _tell_noticed(self) -> None:
-        while self._noticed:
-            name, now = self._noticed.pop(), time.monotonic()
-            if now >= self._silent_until.get(name, 0.0):
-                self._silent_until[name] = now + NOTICED_S
-                self._say("", f"{name} came and is ignored: the agent goes on as it is")
-
     def _deadline(self, now: float) -> float:
         due = [self.node.deadline(now), self._log.deadline(), self._pairing.deadline()]
-        due += [self._door_again_at, self._next_look]
-        due += [self._next_read] if self._peers_are_due else []
+        due += [self._signals.deadline(), self._door_again.deadline()]
+        due += [self._address_look.deadline()]
         return min(at for at in due if at is not None)
 
     def _handle(self, fact: Fact) -> None:
@@ -409,280 +379,6 @@ class Agent:
         for action in self.node.handle(fact, now, wall_ns):
             self._do(action)
 
-    # -- devices and folders that come and go ------------------------------------------------------
-
-    def _dial(self, peer: PeerConfig) -> None:
-        """The peer is dialed wherever it may be, from now on."""
-        if peer.key and peer.addresses:
-            self.bus.dial(DeviceKey(peer.key), *peer.addresses)
-
-    def _read_peers(self) -> None:
-        """Takes over what changed in peer.toml. A file that is wrong changes nothing."""
-        self._peers_are_due, self._next_read = False, time.monotonic() + NOTICED_S
-        try:
-            before, written = self.config, load(self.config.file)
-            if self.written.folders and not written.folders:
-                # It may be half of a file that is being written.
-                do = "start the agent again if that is meant"
-                raise ConfigError("has no [[folder]] any more", str(written.file), do)
-            self._use(written, self._pairing.learnt)
-            if self.config == before:
-                nothing = {"added": "", "removed": "", "moved": ""}
-                self._tell(actions.Tell(EventKind.PEER_LIST, dict(nothing)))
-        except LeftError as error:
-            self._say("", f"the peers stay as they are: {error}")
-
-    def check_learnt(self, learnt: Learnt) -> None:
-        self._merged(self.written, learnt)
-
-    def use_learnt(self, learnt: Learnt) -> None:
-        self._use(self.written, learnt)
-
-    def _use(self, written: Config, learnt: Learnt) -> None:
-        """List, dial and open what is new in peer.toml or was learnt. Raises LeftError; then all is
-        as before."""
-        config = self._merged(written, learnt)
-        found = changes(self.config, config)
-        # What a person wrote may be an edit that is not finished: such a folder runs on until then,
-        # and none comes that may have its share or its secret.
-        held = tuple(id for id in found.gone if any(id == one.id for one in self.written.folders))
-        gone = tuple(id for id in found.gone if id not in held)
-        come = () if held else found.folders
-        late = tuple(one.id for one in found.folders if one not in come)
-        for peer in found.removed:
-            self._unlist(_key_of(peer))
-        first = {peer.key: peer.address for peer in self.config.peers}
-        moved = tuple(peer for peer in found.moved if peer.address != first[peer.key])
-        for peer in found.moved:
-            key = _key_of(peer)
-            if peer in moved:
-                self.bus.undial(key)
-                dialed = Link(key, Way.DIALED)
-                self._handle(LinkClosed(dialed, "it has another address now"))
-            else:
-                self._dial(peer)
-        self.written = written
-        self._keyless[:] = [peer.name for peer in config.peers if not peer.key]
-        stay = (folder for folder in self.config.folders if folder.id not in gone)
-        folders = (*stay, *come)
-        self.config = replace(self.config, peers=config.peers, folders=folders)
-        for peer in (*moved, *found.added):
-            self._list(peer)
-        names = {
-            "added": ", ".join(peer.name for peer in found.added),
-            "removed": ", ".join(peer.name for peer in found.removed),
-            "moved": ", ".join(peer.name for peer in moved),
-        }
-        if any(names.values()):
-            self._tell(actions.Tell(EventKind.PEER_LIST, dict(names)))
-        for id in gone:
-            self._rosters.remove_folder(id)
-            self._handle(FolderStopped(id, Stop(StopCause.REMOVED, TAKEN_OFF)))
-        for folder in come:
-            self._add_folder(folder)
-        for what in (*found.need_a_start, *(f"[[folder]] {id}" for id in (*held, *late))):
-            self._say("", f"{what} changed in peer.toml: start the agent again to use that")
-
-    def _merged(self, written: Config, learnt: Learnt) -> Config:
-        """Return peer.toml with what was learnt. Raises LeftError."""
-        others = self._from_rosters()
-        config = merged(written, learnt, self._state.secret_file, others, self._heard_of)
-        nobody_has_our_key(config, self.device)
-        platform.require(len(peer.addresses) for peer in config.peers)
-        return config
-
-    def _from_rosters(self) -> FromRosters:
-        """What the rosters say of other devices. Before the agent is open, none is leaving."""
-        who: RosterExchange | Rosters = self._rosters if self._hub is None else self._exchange
-        return FromRosters(
-            tuple(
-                ListedMember(
-                    one.device,
-                    one.name,
-                    tuple(Endpoint.parse(text, "a roster") for text in one.endpoints),
-                )
-                for one in who.members()
-            ),
-            who.shut_out(),
-            {peer.key: peer.name for peer in self.config.peers if peer.key},
-        )
-
-    def _add_folder(self, config: FolderConfig) -> None:
-        """The folder is opened soon, by a worker."""
-        try:
-            opened = self._openings.add(config)
-        except LeftError as error:
-            self._say(config.id, f"it cannot be opened before the next start: {error}")
-            return
-        self._folders[config.id] = opened.folder
-        self._rosters.add_folder(config.id, opened.folder.keys)
-        self._exchange.folder_added(config.id)
-        fields = {"folder": config.id, "path": str(config.path)}
-        self._tell(actions.Tell(EventKind.FOLDER_ADDED, dict(fields)))
-        stop = self._rosters.put_out(config.id)
-        if stop is not None:  # until the roster says otherwise (RosterExchange)
-            opened.folder.stopped = stop
-        else:
-            self._handle(FolderAdded(config.id))
-
-    def _list(self, peer: PeerConfig) -> None:
-        """The peer may connect, and is dialed, from now on."""
-        key = _key_of(peer)
-        self._listed.add(bytes(key))
-        text = device_key.public_text(key)
-        self._handle(PeerListed(key, peer.name, peer.address is not None, text))
-        self._dial(peer)
-
-    def _unlist(self, device: DeviceKey) -> None:
-        """The gate refuses the device, and all its connections end."""
-        self._listed.discard(bytes(device))
-        self.bus.end(device)
-        self._loop.drop_device(device)
-        self._handle(PeerUnlisted(device))
-
-    def tell_roster(self, folder: str) -> None:
-        """The desk said something in the roster of a folder."""
-        self._handle(RosterGrew(folder))
-
-    def end_hold(self, folder: str) -> None:
-        self._handle(HoldEnded(folder))
-
-    def close_share(self, folder: str) -> None:
-        """The folder is stopped for good, before its `.left` goes."""
-        if folder in self._folders:
-            self._handle(FolderStopped(folder, Stop(StopCause.REMOVED, TAKEN_OFF)))
-            self._openings.close_share(folder)
-
-    # -- the door, for runtime/pairing -------------------------------------------------------------
-
-    def _open_door_again(self) -> None:
-        """Open the door for invitations from before. Its port may be held a moment longer by the
-        agent that was here before."""
-        now = time.monotonic()
-        self._door_until = min(self._door_until, now + DOOR_S)
-        try:
-            self._pairing.start()
-            self._door_again_at = math.inf
-        except LeftError as error:
-            self._door_again_at = now + DOOR_AGAIN_S if now < self._door_until else math.inf
-            if self._door_again_at == math.inf:
-                self._say("", f"the invitations that are open cannot be used: {error}")
-
-    @property
-    def control_port(self) -> int:
-        return self.bus.control.port
-
-    def reachable(self) -> Reachable:
-        return reachable(self.config.device.listen)
-
-    def open_door(self, keys: DeviceKeyPair | None, port: int) -> DoorKept:
-        """A new door takes any port if another program has `port`."""
-        pair = keys or device_key.fresh_pair()
-        try:
-            port = self.bus.open_door(pair, port)
-        except PortTaken:
-            if keys is not None:
-                raise
-            port = self.bus.open_door(pair, 0)
-        return DoorKept(bytes(pair.public), pair.secret, port)
-
-    def close_door(self) -> None:
-        self.bus.close_door()
-
-    def answer_at_door(self, caller: bytes, message: Admitted | NotAdmitted) -> None:
-        self.bus.answer_at_door(caller, message)
-
-    def tell_joined(self, name: str, folder: str, address: str) -> None:
-        fields = {"device": name, "folder": folder, "address": address}
-        self._tell(actions.Tell(EventKind.JOINED, dict(fields)))
-
-    def peers_shown(self) -> dict[str, tuple[bool, float | None]]:
-        return {
-            peer["name"]: (peer["connected"], peer["since"]) for peer in self.node.status()["peers"]
-        }
-
-    def folder_state(self, id: str) -> str:
-        folder = self._folders.get(id)
-        return FolderState.STOPPED.value if folder is None else folder.state.value
-
-    # -- facts from outside ---------------------------------------------------------------------
-
-    def _fact_of(self, raw: Raw) -> Fact | None:
-        fact = self._too_fast(raw) or read(raw)
-        match fact:
-            case SocketTrouble(text):
-                self._say("", text)
-                return None
-            case Knocked():
-                self._pairing.on_knocked(fact)
-                return None
-            case SealedArrived():
-                return self._open_page(fact)
-            case RosterSealed():
-                return self._open_roster(fact)
-            case EpochKeySealed():
-                return self._open_epoch_key(fact)
-            case AdminAsk(asker, "events", fields):
-                after = fields.get("after")
-                reply = self._event_log.reply(after if type(after) is int else 0)
-                self.bus.answer(asker, encode_reply(reply))
-                return None
-            case AdminAsk(asker, verb, fields) if self._pairing.knows(verb):
-                self.bus.answer(asker, encode_reply(self._pairing.answer(verb, fields)))
-                return None
-            case AdminAsk(asker, verb, fields):
-                return Asked(asker, verb, dict(fields))
-            case StrangerRefused() if isinstance(raw, RawFrame):
-                self._refuse(raw, fact)
-        return fact
-
-    def _too_fast(self, raw: Raw) -> Fact | None:
-        """Check the rate limits before anything is decoded. Return the refusal, if there is one."""
-        if not isinstance(raw, RawFrame):
-            return None
-        return self.node.admit(raw.link.device, raw.frames[0].buffer, time.monotonic())
-
-    def _refuse(self, raw: RawFrame, refused: StrangerRefused) -> None:
-        """Answer a hello in another version: otherwise its sender could not know the reason."""
-        link = raw.link
-        asks = raw.socket is Socket.CONTROL and link.way is Way.CAME
-        if asks and refused.refusal is Refusal.OTHER_VERSION:
-            detail = refused.detail[:MAX_DETAIL_LETTERS]
-            self.bus.send(link, Refusing(VERSION, refused.refusal.name, detail))
-
-    def _open_page(self, arrived: SealedArrived) -> Fact | None:
-        """Open a sealed page. None for a folder that is not ours: PUB reaches all paired devices,
-        and only the secret decides which of them are members."""
-        for folder in self._folders.values():
-            if folder.epochs.keys(arrived.tag) is not None:
-                return folder.opened(arrived.link, arrived.tag, arrived.sealed, arrived.answer)
-        return None
-
-    def _folder_of(self, tag: bytes) -> Folder | None:
-        """Return the folder with this identity tag."""
-        return next((one for one in self._folders.values() if one.keys.tag == tag), None)
-
-    def _open_epoch_key(self, arrived: EpochKeySealed) -> Fact | None:
-        folder, device = self._folder_of(arrived.tag), arrived.link.device
-        if folder is None:
-            return None
-        try:
-            secret = epoch_key.open_sealed(arrived.sealed, arrived.epoch, self._keys.secret, device)
-        except Refused as refused:
-            return StrangerRefused(device, refused.refusal, refused.detail)
-        return EpochKeyArrived(arrived.link, folder.id, arrived.epoch, secret)
-
-    def _open_roster(self, arrived: RosterSealed) -> Fact | None:
-        folder = self._folder_of(arrived.tag)
-        if folder is None:
-            return None
-        device = arrived.link.device
-        try:
-            said = roster_part.open_sealed(arrived.sealed, folder.keys, device)
-        except Refused as refused:
-            return StrangerRefused(device, refused.refusal, refused.detail)
-        return RosterArrived(arrived.link, folder.id, said)
-
     # -- actions --------------------------------------------------------------------------------
 
     def _do(self, action: actions.Action) -> None:
@@ -690,20 +386,19 @@ class Agent:
             case actions.Work(job):
                 self._workers.submit(job)
             case actions.Send(link, message, body):
-                if not self.bus.send(link, message, body):
-                    self._loop.send_failed(link)
+                self._send(link, [message], body)
             case actions.Publish():
                 self._publish(action)
-            case actions.SendRoster():
-                self._send_roster(action)
-            case actions.SendEpochKey():
-                self._send_epoch_key(action)
+            case actions.SendRoster(link):
+                self._send(link, self._seals.roster(action))
+            case actions.SendEpochKey(link):
+                self._send(link, self._seals.epoch_key(action))
             case actions.RelistMembers():
-                self._relist()
+                self._follower.look_again()
             case actions.Tell():
-                self._tell(action)
+                self._teller.tell(action)
             case actions.TakeOver(folder):
-                self._take_over(folder)
+                self._folders.take_over(folder)
             case actions.Subscribe(device, bulk_port, news_port):
                 self.bus.subscribe(device, bulk_port, news_port)
             case actions.Drop(device, refusal, detail):
@@ -711,52 +406,20 @@ class Agent:
             case actions.Answer(asker, fields):
                 self.bus.answer(asker, encode_reply(dict(fields) | self._figures()))
 
-    def _take_over(self, id: str) -> None:
-        """A stopped folder is open again: use its new machines."""
-        opened = self._openings.take_over(id)
-        assert opened.context is not None
-        self._folders[id] = opened.folder
-        self._runner.add(opened.context)
-        self._say(id, *opened.context.lacks)
-        self._handle(FolderBegun(id))
+    def _send(self, link: Link, messages: Iterable[Message], body: Buffer | None = None) -> None:
+        """Send messages over a link until it takes no more."""
+        for message in messages:
+            if not self.bus.send(link, message, body):
+                self._loop.send_failed(link)
+                break
 
     def _publish(self, action: actions.Publish) -> None:
-        folder = self._folders[action.folder]
-        epoch = folder.epochs.in_use
-        if epoch is None:
+        news = self._seals.news(action)
+        if news is None:
             return
-        news = News(epoch.tag, pages.seal(action.page, epoch, fresh_nonce()))
         self.bus.publish(news)
         for link in action.links:
             self.bus.send(link, news)
-
-    def _send_roster(self, action: actions.SendRoster) -> None:
-        folder = self._folders[action.folder]
-        said: Iterable[RosterSaid] = [RosterSaid(action.digest, ())]
-        if action.statements is not None:
-            said = roster_part.parts(action.digest, action.statements)
-        for part in said:
-            sealed = roster_part.seal(part, folder.keys, self.device, fresh_nonce())
-            if not self.bus.send(action.link, RosterPart(folder.keys.tag, sealed)):
-                self._loop.send_failed(action.link)
-                break
-
-    def _send_epoch_key(self, action: actions.SendEpochKey) -> None:
-        folder, device = self._folders[action.folder], action.link.device
-        secret = folder.epochs.secret(action.epoch)
-        if secret is None:
-            return  # it was one of far too many, and is forgotten
-        with suppress(Refused):  # a key that is none; nobody connects with such a key
-            sealed = epoch_key.seal(secret, self._keys.secret, device, fresh_nonce())
-            key = EpochKey(folder.keys.tag, action.epoch, sealed)
-            if not self.bus.send(action.link, key):
-                self._loop.send_failed(action.link)
-
-    def _relist(self) -> None:
-        try:
-            self._use(self.written, self._pairing.learnt)
-        except LeftError as error:
-            self._say("", f"the members of the folders are not all listed: {error}")
 
     def _drop(self, device: DeviceKey, refusal: Refusal, detail: str) -> None:
         """Report the device once, and shut it out for a while: its messages are not handled, and we
@@ -764,99 +427,19 @@ class Agent:
         if self.bus.is_shut_out(device):
             return
         fields = {
-            "device": self.node.peers.name(device),
+            "device": self._peers.name(device),
             "why": f"dropped for {SHUT_OUT_S:.0f} s: {refusal.value}",
             "detail": detail,
         }
-        self._tell(actions.Tell(EventKind.REFUSED, fields))
+        self._teller.tell(actions.Tell(EventKind.REFUSED, fields))
         self.bus.drop(device)
         self._loop.drop_device(device)
         self._handle(DeviceDropped(device, refusal.value))
 
-    def _say(self, folder: str, *sentences: str) -> None:
-        """Report what is wrong or impossible with a folder, or (folder "") with this machine."""
-        for text in sentences:
-            self._tell(actions.Tell(EventKind.PROBLEM, {"folder": folder, "text": text}))
-
-    def _tell(self, action: actions.Tell) -> None:
-        event = self._event_log.note(action.kind, action.fields, time.time())
-        self._log(event, time.monotonic())
-        if self.bus.has_listeners:
-            self.bus.tell(encode_event(event))
+    def _cut_off(self, device: DeviceKey) -> None:
+        """End all connections of a device that is no peer any more."""
+        self.bus.end(device)
+        self._loop.drop_device(device)
 
     def _figures(self) -> dict[str, Any]:
         return {"longest_turn_ms": round(self._loop.longest_turn_s * 1000, 1)}
-
-    def _look_around(self) -> None:
-        """Look now and then at what nobody reports: our addresses, and how much memory is used."""
-        now = time.monotonic()
-        if now < self._next_look:
-            return
-        self._next_look = now + LOOK_PERIOD_S
-        addresses = self._pairing.endpoints("")
-        if addresses != self._our_addresses:
-            self._our_addresses = addresses
-            self._handle(OurAddressesFound(addresses))
-            self._meet_neighbours()
-        if now >= self._next_memory_check:
-            self._next_memory_check = now + MEMORY_CHECK_S
-            self._check_memory()
-
-    def _meet_neighbours(self) -> None:
-        """Announce this agent in the network in which it is now, under another random name."""
-        if self._neighbours is not None:
-            self._neighbours.close()
-            self._neighbours = None
-        interfaces = at_interfaces(self.config.device.listen)
-        if interfaces and self.config.discovery.local:
-            self._neighbours = Neighbours(
-                self.device,
-                self.control_port,
-                self.reachable().addresses,
-                interfaces,
-                self._on_heard,
-                os.urandom,
-            )
-
-    def _on_heard(self, agent: HeardAgent) -> None:
-        """Called in the thread of the neighbours."""
-        self._heard.append(agent)
-        self._wake.signal()
-
-    def _look_at_neighbours(self) -> None:
-        """Devices of ours that announce themselves are called there, too."""
-        if not self._heard:
-            return
-        while self._heard:
-            agent = self._heard.popleft()
-            self._around.pop(agent.name, None)
-            self._around[agent.name] = agent
-            if len(self._around) > MOST_AROUND:
-                del self._around[next(iter(self._around))]
-        self._relist()
-
-    def _heard_of(self, device: bytes) -> tuple[Endpoint, ...]:
-        """Return where a device was heard of, latest last: the last MOST_HEARD places. So what is
-        known of it does not change when it announces itself once more."""
-        found = [
-            endpoint
-            for agent in self._around.values()
-            if agent.is_of(device)
-            for endpoint in agent.endpoints
-        ]
-        return tuple(dict.fromkeys(found))[-MOST_HEARD:]
-
-    def _check_memory(self) -> None:
-        used = resident_bytes()
-        if used > MEMORY_CEILING_BYTES:
-            trim()
-            used = resident_bytes()
-        if used > MEMORY_CEILING_BYTES:
-            self.bus.rebind()
-            text = f"{used >> 20} MiB in memory: the sockets were bound anew"
-            self._say("", text)
-
-
-def _key_of(peer: PeerConfig) -> DeviceKey:
-    assert peer.key is not None, "peers without a key are not listed"
-    return DeviceKey(peer.key)

@@ -1,15 +1,18 @@
-"""The last events of this run of the agent, numbered, for monitors that start late or lose some.
+"""Tells events: numbers them, keeps the last ones, and hands each to the log and to monitors.
 
-Knows events as values. Must not know what happened, nor who listens.
+Monitors that start late or lose some are given the last events of this run. Knows events as values.
+Must not know what happened, nor which monitor reads what.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
 
-from leftzmq.wire.local import Event, EventKind, Scalar, bounded, fields_bytes
+from leftzmq.sync.actions import Tell
+from leftzmq.wire.local import Event, EventKind, Scalar, bounded, encode_event, fields_bytes
 from leftzmq.wire.replies import EventsReply
 
 KEPT_EVENTS: Final = 1000
@@ -46,3 +49,49 @@ class EventLog:
             if event.number > after
         ]
         return EventsReply(began=self._began, events=events).fields()
+
+
+class AgentLog(Protocol):
+    """The agent's log of events. now: monotonic seconds."""
+
+    def __call__(self, event: Event, now: float) -> None: ...
+
+    def deadline(self) -> float | None:
+        """Return when to call `tick` next (monotonic seconds)."""
+
+    def tick(self, now: float) -> None: ...
+
+
+class Monitors(Protocol):
+    """Who listens to events at this machine."""
+
+    @property
+    def has_listeners(self) -> bool: ...
+
+    def tell(self, frames: list[bytes]) -> None: ...
+
+
+class Teller:
+    """Tells what happens. One per agent. clock, wall: return monotonic and unix seconds."""
+
+    def __init__(
+        self,
+        event_log: EventLog,
+        log: AgentLog,
+        monitors: Monitors,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._event_log, self._log, self._monitors = event_log, log, monitors
+        self._clock, self._wall = clock, wall
+
+    def tell(self, action: Tell) -> None:
+        event = self._event_log.note(action.kind, action.fields, self._wall())
+        self._log(event, self._clock())
+        if self._monitors.has_listeners:
+            self._monitors.tell(encode_event(event))
+
+    def say(self, folder: str, *sentences: str) -> None:
+        """Report what is wrong or impossible with a folder, or (folder "") with this machine."""
+        for text in sentences:
+            self.tell(Tell(EventKind.PROBLEM, {"folder": folder, "text": text}))

@@ -1,7 +1,7 @@
 """Turns frames into facts: whatever the bytes are, the result is a fact.
 
 Knows the codec and which message may have a body. Must not know sockets, nor folders' keys: sealed
-parts stay sealed (agent.py opens them).
+parts stay sealed (runtime/border opens them).
 """
 
 from __future__ import annotations

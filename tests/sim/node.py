@@ -182,7 +182,7 @@ class Device:
             self.began()
 
     def add_folder(self) -> None:
-        """Does what Agent.add_folder of runtime/agent does."""
+        """Does what Folders.add of runtime/folders does."""
         self.waits = False
         self.folders[FOLDER] = self.folder
         self.handle(FolderAdded(FOLDER))

@@ -182,7 +182,7 @@ class Siege(World):
             raise Broken("member", f"{device.name} has a member that cannot be asked")
 
     def _fact_of(self, device: SimDevice, raw: RawFrame) -> Fact | None:
-        """Does what Agent._fact_of and Agent._open_page of runtime/agent do."""
+        """Does what runtime/border (Inbound.fact_of and Seals.open_page) does."""
         first = raw.frames[0].buffer
         fact = device.node.admit(raw.link.device, first, self.now) or read(raw)
         if isinstance(fact, SealedArrived):

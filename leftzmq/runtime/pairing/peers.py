@@ -48,7 +48,7 @@ class PeerVerbs:
         found: list[ListedPeer] = []
         for peer in self._host.config.peers:
             device = learnt.get(peer.key) if peer.key else None
-            addresses = [str(one) for one in (peer.address, *peer.more) if one is not None]
+            addresses = [str(one) for one in peer.addresses]
             origin = Origin.MEMBER if device is None else device.origin
             key = DeviceKey(peer.key) if peer.key else None
             connected, since = shown.get(peer.name, (False, None))

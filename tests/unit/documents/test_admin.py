@@ -35,7 +35,7 @@ from tests.sim.node import FOLDER
 ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs" / "admin.md"
 CODE = [*(ROOT / "leftzmq/sync/admin").glob("*.py"), ROOT / "leftzmq/sync/node.py"]
-AGENT = ROOT / "leftzmq/runtime/agent.py"
+INBOUND = ROOT / "leftzmq/runtime/border/inbound.py"
 DESK = list((ROOT / "leftzmq/runtime/pairing").glob("*.py"))
 DESK_READERS = [f"asked.{name}" for name in vars(AskedFields) if not name.startswith("_")]
 EVERY = "Every answer"
@@ -185,14 +185,14 @@ def fields_of(answer: type[Reply], before: str = "") -> Iterator[tuple[str, str]
 
 
 def test_every_verb_has_a_section() -> None:
-    trees = (ast.parse(file.read_text()) for file in (*CODE, AGENT))
+    trees = (ast.parse(file.read_text()) for file in (*CODE, INBOUND))
     found = {verb for tree in trees for verb in verbs_of(tree)}
     assert len(found) > 10 and len(desk_verbs()) > 5
     assert sections().keys() == found | desk_verbs().keys() | {EVERY}
 
 
 def test_every_field_that_a_question_may_have_is_there() -> None:
-    found = set(asked_of(ast.parse(AGENT.read_text()), "fields.get"))
+    found = set(asked_of(ast.parse(INBOUND.read_text()), "fields.get"))
     for file in CODE:
         found |= set(asked_of(ast.parse(file.read_text()), "_text", "fact.fields.get"))
     for file in DESK:

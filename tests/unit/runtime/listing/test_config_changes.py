@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.config import Config, DeviceConfig, Endpoint, FolderConfig, PeerConfig
-from leftzmq.runtime.config_changes import ConfigChanges, changes
+from leftzmq.runtime.listing.config_changes import ConfigChanges, changes
 
 HERE = Endpoint("127.0.0.1", 7700)
 B = PeerConfig("b", Endpoint("192.168.1.2", 7700), b"k" * 32)

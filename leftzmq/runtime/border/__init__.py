@@ -1,0 +1,2 @@
+"""What comes into the agent and what leaves it: frames become facts, sealed things are opened or
+made."""

@@ -1,0 +1,119 @@
+"""The folders of the agent: which there are, and how each begins, is replaced and goes.
+
+Knows what belongs to a folder (its machines, its share, its roster, what its jobs work on), and the
+order in which these come and go. Must not know why a folder comes or goes, nor sockets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Final
+
+from leftzmq.config import FolderConfig
+from leftzmq.errors import LeftError, Stop, StopCause
+from leftzmq.runtime.event_log import Teller
+from leftzmq.runtime.opening import Opened, Openings
+from leftzmq.sync.actions import Tell
+from leftzmq.sync.facts import Fact, FolderAdded, FolderBegun, FolderStopped
+from leftzmq.sync.folder import Folder, FolderState
+from leftzmq.sync.peers.roster.exchange import RosterExchange
+from leftzmq.sync.peers.roster.rosters import Rosters
+from leftzmq.wire.local import EventKind
+from leftzmq.work.folder_context import FolderContext
+
+TAKEN_OFF: Final = (
+    "it was taken off this device: nothing of it is sent, received or changed here any more; its "
+    "files stay where they are"
+)
+
+
+class Folders:
+    """One per agent.
+
+    by_id: where the machines find the folders; nobody else changes it
+    run: takes what the jobs of a folder work on, whenever it begins
+    handle: hands a fact to the machines; what follows from it is done when it returns
+    """
+
+    def __init__(
+        self,
+        by_id: dict[str, Folder],
+        openings: Openings,
+        rosters: Rosters,
+        exchange: RosterExchange,
+        run: Callable[[FolderContext], None],
+        handle: Callable[[Fact], None],
+        teller: Teller,
+    ) -> None:
+        self._by_id, self._openings = by_id, openings
+        self._rosters, self._exchange = rosters, exchange
+        self._run, self._handle, self._teller = run, handle, teller
+
+    def start(self, configs: Iterable[FolderConfig], adopt: Collection[str]) -> None:
+        """Open all folders, at a start of the agent. adopt: the ids of those whose share is as it
+        should be, whatever the index says. Raises LeftError, as `Openings.start`."""
+        for config in configs:
+            opened = self._opened_at_start(config, adopting=config.id in adopt)
+            self._by_id[config.id] = opened.folder
+            if config.id not in self._rosters.folders:
+                self._rosters.add_folder(config.id, opened.folder.keys)
+            if opened.context is not None:
+                self._works_on(opened.context)
+            else:
+                self._teller.tell(opened.folder.tell_stop())
+
+    def _opened_at_start(self, config: FolderConfig, *, adopting: bool) -> Opened:
+        stop = self._rosters.put_out(config.id) if config.id in self._rosters.folders else None
+        if stop is None:
+            return self._openings.start(config.id, adopting=adopting)
+        opened = self._openings.add(config)
+        opened.folder.stopped = stop
+        return opened
+
+    def add(self, config: FolderConfig) -> None:
+        """A folder is new while the agent runs: it is opened soon, by a worker."""
+        id = config.id
+        try:
+            opened = self._openings.add(config)
+        except LeftError as error:
+            self._teller.say(id, f"it cannot be opened before the next start: {error}")
+            return
+        self._by_id[id] = opened.folder
+        self._rosters.add_folder(id, opened.folder.keys)
+        self._exchange.folder_added(id)
+        self._teller.tell(Tell(EventKind.FOLDER_ADDED, {"folder": id, "path": str(config.path)}))
+        stop = self._rosters.put_out(id)
+        if stop is not None:  # until the roster says otherwise (RosterExchange)
+            opened.folder.stopped = stop
+        else:
+            self._handle(FolderAdded(id))
+
+    def take_over(self, id: str) -> None:
+        """A stopped folder is open again: use its new machines."""
+        opened = self._openings.take_over(id)
+        assert opened.context is not None
+        self._by_id[id] = opened.folder
+        self._works_on(opened.context)
+        self._handle(FolderBegun(id))
+
+    def remove(self, id: str) -> None:
+        """The folder was taken off this device. What is kept of it stays."""
+        self._rosters.remove_folder(id)
+        self._stop(id)
+
+    def close_share(self, id: str) -> None:
+        """The folder is stopped for good, and nothing of its share is open any more."""
+        if id in self._by_id:
+            self._stop(id)
+            self._openings.close_share(id)
+
+    def state(self, id: str) -> FolderState:
+        folder = self._by_id.get(id)
+        return FolderState.STOPPED if folder is None else folder.state
+
+    def _stop(self, id: str) -> None:
+        self._handle(FolderStopped(id, Stop(StopCause.REMOVED, TAKEN_OFF)))
+
+    def _works_on(self, context: FolderContext) -> None:
+        self._run(context)
+        self._teller.say(context.id, *context.lacks)

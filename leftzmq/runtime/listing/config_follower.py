@@ -1,0 +1,170 @@
+"""Takes over what changed in peer.toml, in what was learnt, or in who is a member or near.
+
+Devices are listed, dialed, cut off; folders come and go. Knows the order of these steps, and what
+waits for a new start of the agent. Must not know sockets, nor how a folder is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from leftzmq.config import Config, Endpoint, FolderConfig, PeerConfig, load
+from leftzmq.content.key_text import key_text
+from leftzmq.errors import ConfigError, LeftError
+from leftzmq.pairing.learnt import Learnt
+from leftzmq.runtime.event_log import Teller
+from leftzmq.runtime.listing.config_changes import changes
+from leftzmq.runtime.listing.config_in_use import ConfigInUse
+from leftzmq.sync.actions import Tell
+from leftzmq.sync.facts import Fact, LinkClosed, PeerListed, PeerUnlisted
+from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.wire.local import EventKind
+
+
+class ChangesFolders(Protocol):
+    """What opens and stops folders."""
+
+    def add(self, config: FolderConfig) -> None: ...
+
+    def remove(self, id: str) -> None:
+        """The folder was taken off this device."""
+
+
+class Lines(Protocol):
+    """What is used of the bus."""
+
+    def dial(self, device: DeviceKey, *endpoints: Endpoint) -> None:
+        """Dial the device at these addresses from now on, best first. A connection stays."""
+
+    def undial(self, device: DeviceKey) -> None:
+        """End the connections that were dialed, and dial the device no more."""
+
+
+class ConfigFollower:
+    """One per agent.
+
+    learnt: returns what was learnt, as it is now
+    cut_off: ends all connections of a device, and drops what it sent
+    handle: hands a fact to the machines; what follows from it is done when it returns
+    """
+
+    def __init__(
+        self,
+        in_use: ConfigInUse,
+        learnt: Callable[[], Learnt],
+        lines: Lines,
+        folders: ChangesFolders,
+        cut_off: Callable[[DeviceKey], None],
+        handle: Callable[[Fact], None],
+        teller: Teller,
+    ) -> None:
+        self._in_use, self._learnt, self._lines = in_use, learnt, lines
+        self._folders, self._cut_off = folders, cut_off
+        self._handle, self._teller = handle, teller
+
+    def begin(self) -> None:
+        """Dial all peers, at a start of the agent."""
+        for peer in self._in_use.config.peers:
+            self._dial(peer)
+
+    def read_again(self) -> None:
+        """Take over what changed in peer.toml. A file that is wrong changes nothing."""
+        before, in_use = self._in_use.config, self._in_use
+        try:
+            written = load(before.file)
+            if in_use.written.folders and not written.folders:
+                # It may be half of a file that is being written.
+                do = "start the agent again if that is meant"
+                raise ConfigError("has no [[folder]] any more", str(written.file), do)
+            self._use(written, self._learnt())
+            if in_use.config == before:
+                nothing = {"added": "", "removed": "", "moved": ""}
+                self._teller.tell(Tell(EventKind.PEER_LIST, dict(nothing)))
+        except LeftError as error:
+            self._teller.say("", f"the peers stay as they are: {error}")
+
+    def look_again(self) -> None:
+        """Who is a member or near has changed."""
+        try:
+            self._use(self._in_use.written, self._learnt())
+        except LeftError as error:
+            self._teller.say("", f"the members of the folders are not all listed: {error}")
+
+    def check_learnt(self, learnt: Learnt) -> None:
+        """Raise LeftError if `use_learnt` could not use this."""
+        self._in_use.merged(self._in_use.written, learnt)
+
+    def use_learnt(self, learnt: Learnt) -> None:
+        self._use(self._in_use.written, learnt)
+
+    def _use(self, written: Config, learnt: Learnt) -> None:
+        """List, dial and open what is new in peer.toml or was learnt. Raises LeftError; then all is
+        as before."""
+        in_use = self._in_use
+        config = in_use.merged(written, learnt)
+        found = changes(in_use.config, config)
+        # What a person wrote may be an edit that is not finished: such a folder runs on until then,
+        # and none comes that may have its share or its secret.
+        ours = {one.id for one in in_use.written.folders}
+        held = tuple(id for id in found.gone if id in ours)
+        gone = tuple(id for id in found.gone if id not in held)
+        come = () if held else found.folders
+        late = tuple(one.id for one in found.folders if one not in come)
+        for peer in found.removed:
+            self._unlist(_key_of(peer))
+        first = {peer.key: peer.address for peer in in_use.config.peers}
+        moved = tuple(peer for peer in found.moved if peer.address != first[peer.key])
+        for peer in found.moved:
+            self._move(peer, is_elsewhere=peer in moved)
+        stay = (folder for folder in in_use.config.folders if folder.id not in gone)
+        in_use.take_over(written, config, (*stay, *come))
+        for peer in (*moved, *found.added):
+            self._list(peer)
+        names = {
+            "added": ", ".join(peer.name for peer in found.added),
+            "removed": ", ".join(peer.name for peer in found.removed),
+            "moved": ", ".join(peer.name for peer in moved),
+        }
+        if any(names.values()):
+            self._teller.tell(Tell(EventKind.PEER_LIST, dict(names)))
+        for id in gone:
+            self._folders.remove(id)
+        for folder in come:
+            self._folders.add(folder)
+        for what in (*found.need_a_start, *(f"[[folder]] {id}" for id in (*held, *late))):
+            text = f"{what} changed in peer.toml: start the agent again to use that"
+            self._teller.say("", text)
+
+    def _move(self, peer: PeerConfig, is_elsewhere: bool) -> None:
+        """A peer has other addresses. is_elsewhere: its first one is another, so it is to be listed
+        anew."""
+        key = _key_of(peer)
+        if is_elsewhere:
+            self._lines.undial(key)
+            self._handle(LinkClosed(Link(key, Way.DIALED), "it has another address now"))
+        else:
+            self._dial(peer)
+
+    def _dial(self, peer: PeerConfig) -> None:
+        """Dial a peer wherever it may be. One without a key or an address is not dialed."""
+        if peer.key and peer.addresses:
+            self._lines.dial(_key_of(peer), *peer.addresses)
+
+    def _list(self, peer: PeerConfig) -> None:
+        """The peer may connect, and is dialed, from now on."""
+        key = _key_of(peer)
+        self._in_use.list_device(key)
+        self._handle(PeerListed(key, peer.name, peer.address is not None, key_text(key)))
+        self._dial(peer)
+
+    def _unlist(self, device: DeviceKey) -> None:
+        """The gate refuses the device, and all its connections end."""
+        self._in_use.unlist_device(device)
+        self._cut_off(device)
+        self._handle(PeerUnlisted(device))
+
+
+def _key_of(peer: PeerConfig) -> DeviceKey:
+    assert peer.key is not None, "peers without a key are not listed"
+    return DeviceKey(peer.key)

@@ -1,0 +1,275 @@
+"""What follows when peer.toml, what was learnt or who is a member changes while the agent runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leftzmq.config import Endpoint, load
+from leftzmq.content.key_text import key_beginning, key_text
+from leftzmq.errors import ConfigError, LeftError, PlatformError
+from leftzmq.pairing.learnt import Learnt, LearntDevice, LearntFolder, Origin
+from leftzmq.runtime.event_log import EventLog, Teller
+from leftzmq.runtime.listing.config_follower import ConfigFollower
+from leftzmq.runtime.listing.config_in_use import ConfigInUse
+from leftzmq.sync.facts import Fact, LinkClosed, PeerListed, PeerUnlisted
+from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.peers.roster.rosters import FolderMember
+from leftzmq.wire.local import Event, EventKind
+
+US, B, C = b"a" * 32, DeviceKey(b"b" * 32), DeviceKey(b"c" * 32)
+HEAD = """
+[device]
+name = "alpha"
+state = "state"
+listen = "tcp://127.0.0.1:7700"
+"""
+SHARE = '[[folder]]\nid = "share"\npath = "share"\nsecret = "share.secret"\n'
+
+
+def peer(name: str, key: bytes, address: str = "") -> str:
+    at = f'address = "tcp://{address}:7700"\n' if address else ""
+    return f'[[peer]]\nname = "{name}"\nkey = "{key_text(key)}"\n{at}'
+
+
+class Around:
+    """The agent around the follower. did: what it was told to do, in order."""
+
+    def __init__(self, base: Path, text: str, learnt: Learnt | None = None) -> None:
+        self.base, self.learnt = base, learnt or Learnt()
+        self.did: list[object] = []
+        self.events: list[Event] = []
+        self.is_in: list[FolderMember] = []
+        self.near: dict[bytes, tuple[Endpoint, ...]] = {}
+        self.most = 62
+        self.write(text)
+        self.in_use = ConfigInUse(
+            load(base / "peer.toml"),
+            US,
+            lambda id: base / f"{id}.secret",
+            lambda: self,
+            lambda key: self.near.get(key, ()),
+            self._require,
+        )
+        self.in_use.begin(self.learnt)
+        teller = Teller(EventLog(0.0), self, self, lambda: 1.0, lambda: 2.0)
+        self.follower = ConfigFollower(
+            self.in_use,
+            lambda: self.learnt,
+            self,
+            self,
+            lambda device: self.did.append(("cut off", device)),
+            self._handle,
+            teller,
+        )
+
+    def write(self, *texts: str) -> None:
+        (self.base / "peer.toml").write_text("".join((HEAD, *texts)))
+
+    def reads(self, *texts: str) -> None:
+        self.write(*texts)
+        self.follower.read_again()
+
+    def learns(self, learnt: Learnt) -> None:
+        self.learnt = learnt
+        self.follower.use_learnt(learnt)
+
+    def takes(self) -> list[object]:
+        """Return what was done since the last time."""
+        did, self.did = self.did, []
+        return did
+
+    def told(self) -> list[dict[str, Any]]:
+        events, self.events = self.events, []
+        return [dict(event.fields) for event in events]
+
+    def said(self) -> list[str]:
+        """Return the sentences alone."""
+        return [fields["text"] for fields in self.told() if "text" in fields]
+
+    def listed(self) -> set[bytes]:
+        return set(self.in_use.listed)
+
+    def _require(self, addresses: Iterable[int]) -> None:
+        if len(list(addresses)) > self.most:
+            raise PlatformError("has too few descriptors")
+
+    def _handle(self, fact: Fact) -> None:
+        self.did.append(fact)
+
+    # -- the bus, the folders, the rosters and the log
+
+    has_listeners = False
+
+    def dial(self, device: DeviceKey, *endpoints: Endpoint) -> None:
+        self.did.append(("dial", device, *(one.host for one in endpoints)))
+
+    def undial(self, device: DeviceKey) -> None:
+        self.did.append(("undial", device))
+
+    def add(self, config: Any) -> None:
+        assert any(one.id == config.id for one in self.in_use.config.folders)
+        self.did.append(("add", config.id))
+
+    def remove(self, id: str) -> None:
+        assert all(one.id != id for one in self.in_use.config.folders)
+        self.did.append(("remove", id))
+
+    def members(self) -> list[FolderMember]:
+        return self.is_in
+
+    def shut_out(self) -> frozenset[DeviceKey]:
+        return frozenset()
+
+    def __call__(self, event: Event, now: float) -> None:
+        self.events.append(event)
+
+    def deadline(self) -> float | None:
+        return None
+
+    def tick(self, now: float) -> None: ...
+
+    def tell(self, frames: Iterable[bytes]) -> None: ...
+
+
+def listed(name: str, key: DeviceKey, *, dials: bool) -> PeerListed:
+    return PeerListed(key, name, dials, key_text(key))
+
+
+def test_at_a_start_all_are_listed_and_dialed(tmp_path: Path) -> None:
+    learnt = Learnt((LearntDevice("gamma", C, (Endpoint("1.2.3.4", 7700),), Origin.JOINED, 0.0),))
+    around = Around(tmp_path, SHARE + peer("beta", B), learnt)
+    around.follower.begin()
+    assert around.takes() == [("dial", C, "1.2.3.4")] and around.listed() == {B, C}
+    assert around.in_use.label(B) == "beta" and around.in_use.label(C) == "gamma"
+    assert around.in_use.is_written(B) and not around.in_use.is_written(C)
+
+
+def test_who_is_added_is_listed_before_it_is_dialed(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE)
+    around.reads(SHARE, peer("beta", B, "1.2.3.4"))
+    assert around.takes() == [listed("beta", B, dials=True), ("dial", B, "1.2.3.4")]
+    assert around.told() == [{"added": "beta", "removed": "", "moved": ""}]
+    assert around.listed() == {B}
+
+
+def test_who_is_removed_may_not_connect_when_its_connections_end(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE + peer("beta", B))
+    end = around.did.append
+    around.follower._cut_off = lambda device: end((device, around.listed()))
+    around.reads(SHARE)
+    assert around.takes() == [(B, set()), PeerUnlisted(B)]
+    assert around.told() == [{"added": "", "removed": "beta", "moved": ""}]
+
+
+def test_who_moved_is_cut_from_its_old_place_and_dialed_at_the_new_one(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE + peer("beta", B, "1.2.3.4"))
+    around.reads(SHARE, peer("beta", B, "5.6.7.8"))
+    undialed, closed, again, dialed = around.takes()
+    assert undialed == ("undial", B) and isinstance(closed, LinkClosed)
+    assert again == listed("beta", B, dials=True) and dialed == ("dial", B, "5.6.7.8")
+
+
+def test_who_is_heard_of_elsewhere_keeps_its_place_and_its_connection(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE + peer("beta", B, "1.2.3.4"))
+    around.follower.begin()
+    around.near[B] = (Endpoint("5.6.7.8", 7700),)
+    around.follower.look_again()
+    assert around.takes() == [("dial", B, "1.2.3.4"), ("dial", B, "1.2.3.4", "5.6.7.8")]
+    assert around.told() == [], "nobody moved"
+
+
+def test_a_member_that_the_rosters_name_is_listed(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE)
+    around.is_in = [FolderMember(C, "", ("tcp://1.2.3.4:7700",), ("share",))]
+    around.follower.look_again()
+    named, dialed = around.takes()
+    assert named == listed(key_beginning(C), C, dials=True) and dialed == ("dial", C, "1.2.3.4")
+
+
+def test_a_file_that_changes_nothing_is_told_to_whoever_sent_the_signal(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE)
+    around.reads(SHARE)
+    assert around.told() == [{"added": "", "removed": "", "moved": ""}]
+    around.follower.look_again()
+    assert around.told() == [] and around.takes() == []
+
+
+@pytest.mark.parametrize("text", ["[[peer", peer("me", US), ""])
+def test_a_file_that_is_wrong_changes_nothing(tmp_path: Path, text: str) -> None:
+    around = Around(tmp_path, SHARE + peer("beta", B))
+    around.reads(*([SHARE, text] if text else []))
+    (said,) = around.said()
+    assert said.startswith("the peers stay as they are: ")
+    assert around.takes() == [] and around.listed() == {B} and around.in_use.written.folders
+
+
+def test_more_than_this_machine_can_take_changes_nothing(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE + peer("beta", B))
+    around.most = 1
+    learnt = Learnt((LearntDevice("gamma", C, (), Origin.INVITED, 0.0),))
+    with pytest.raises(PlatformError):
+        around.follower.check_learnt(learnt)
+    with pytest.raises(LeftError):
+        around.learns(learnt)
+    assert around.takes() == [] and around.listed() == {B}
+    around.follower.look_again()
+    (said,) = around.said()
+    assert said.startswith("the members of the folders are not all listed: ")
+
+
+def test_a_peer_without_a_key_is_named_and_neither_listed_nor_dialed(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE + '[[peer]]\nname = "beta"\n')
+    names = around.in_use.keyless
+    assert list(names) == ["beta"] and around.listed() == set()
+    around.reads(SHARE, '[[peer]]\nname = "gamma"\n')
+    assert list(names) == ["gamma"] and around.takes() == [], "whoever holds the list sees that"
+
+
+# -- folders --------------------------------------------------------------------------------------
+
+
+def learnt_folder(base: Path, id: str = "more") -> Learnt:
+    (base / id).mkdir(exist_ok=True)
+    return Learnt((), (LearntFolder(id, base / id, Origin.SHARED, 0.0),))
+
+
+def test_a_folder_that_was_learnt_comes_and_goes(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE)
+    around.learns(learnt_folder(tmp_path))
+    around.learns(Learnt())
+    assert around.takes() == [("add", "more"), ("remove", "more")] and around.told() == []
+
+
+def test_a_folder_that_a_person_took_out_runs_on_and_none_comes_in_its_place(
+    tmp_path: Path,
+) -> None:
+    other = SHARE.replace('"share"', '"other"', 1)
+    around = Around(tmp_path, SHARE)
+    around.reads(other)
+    assert around.takes() == []
+    of_share, of_other = around.said()
+    assert of_share.startswith("[[folder]] share changed in peer.toml: start the agent again")
+    assert of_other.startswith("[[folder]] other changed")
+    assert [one.id for one in around.in_use.config.folders] == ["share"]
+
+
+def test_what_this_device_is_stays_until_the_next_start(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE)
+    (tmp_path / "peer.toml").write_text(HEAD.replace("alpha", "omega") + SHARE)
+    around.follower.read_again()
+    (said,) = around.said()
+    assert said == "[device] changed in peer.toml: start the agent again to use that"
+    assert around.in_use.config.device.name == "alpha"
+    assert around.in_use.written.device.name == "omega"
+
+
+def test_a_share_that_was_learnt_may_not_lie_in_another_one(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE)
+    (tmp_path / "share").mkdir()
+    with pytest.raises(ConfigError):
+        around.follower.check_learnt(learnt_folder(tmp_path, "share/inside"))
+    assert EventKind.PEER_LIST not in [event.kind for event in around.events]

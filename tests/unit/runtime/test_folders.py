@@ -1,0 +1,165 @@
+"""The folders of the agent come, are replaced and go: real shares, and no machine runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from leftzmq.config import FolderConfig
+from leftzmq.disk.watcher import Report
+from leftzmq.errors import StopCause
+from leftzmq.runtime.event_log import EventLog, Teller
+from leftzmq.runtime.folders import TAKEN_OFF, Folders
+from leftzmq.runtime.opening import Opening, Openings
+from leftzmq.statedir import StateDir, make_secret
+from leftzmq.sync.facts import Fact, FolderAdded, FolderBegun, FolderStopped
+from leftzmq.sync.folder import Folder, FolderState
+from leftzmq.sync.link import DeviceKey
+from leftzmq.sync.peers.greeting import OurSide, Peers
+from leftzmq.sync.peers.membership import Membership
+from leftzmq.sync.peers.roster.exchange import RosterExchange
+from leftzmq.sync.peers.roster.making import Signatory
+from leftzmq.sync.peers.roster.rosters import Rosters
+from leftzmq.wire.local import Event, EventKind
+from leftzmq.work.folder_context import FolderContext
+from tests.helpers.roster_keeper import RosterKeeper
+
+US = DeviceKey(b"a" * 32)
+NONCE = b"n" * 24
+
+
+class Here:
+    """An agent's folders. facts: what the machines were told; runs: what jobs work on, by
+    folder."""
+
+    def __init__(self, base: Path, state: StateDir, *ids: str) -> None:
+        self.base, self.state = base, state
+        self.by_id: dict[str, Folder] = {}
+        self.facts: list[Fact] = []
+        self.runs: dict[str, FolderContext] = {}
+        self.events: list[Event] = []
+        self.rosters = Rosters(
+            Signatory(US, lambda data: bytes(64)), "alpha", str, RosterKeeper(), lambda: 0.0, bytes
+        )
+        membership = Membership(US, self.by_id, lambda: NONCE, self.rosters.excludes)
+        peers = Peers(OurSide("alpha", 1, 2), [], membership)
+        opening = Opening(
+            state, US, set(), peers, self.rosters.epochs, lambda id: self._hear, lambda id: False
+        )
+        configs = [self.config(id) for id in ids]
+        self.openings = Openings(opening, configs)
+        exchange = RosterExchange(self.rosters, peers, lambda device: False, lambda device: False)
+        self.folders = Folders(
+            self.by_id,
+            self.openings,
+            self.rosters,
+            exchange,
+            lambda context: self.runs.update({context.id: context}),
+            self.facts.append,
+            Teller(EventLog(0.0), self, self, lambda: 1.0, lambda: 2.0),
+        )
+        self.folders.start(configs, ())
+
+    def config(self, id: str) -> FolderConfig:
+        return FolderConfig(id, self.base / id, self.state.secret_file(id))
+
+    def close(self) -> None:
+        self.openings.close()
+
+    def told(self) -> list[tuple[EventKind, object]]:
+        return [(event.kind, event.fields.get("folder")) for event in self.events]
+
+    def _hear(self, report: Report) -> None: ...
+
+    # -- the log and the monitors
+
+    has_listeners = False
+
+    def __call__(self, event: Event, now: float) -> None:
+        self.events.append(event)
+
+    def deadline(self) -> float | None:
+        return None
+
+    def tick(self, now: float) -> None: ...
+
+    def tell(self, frames: Iterable[bytes]) -> None: ...
+
+
+def open_below(path: Path) -> list[str]:
+    """Return what this process has open at this path or below it."""
+    found = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):
+            found.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return [name for name in found if Path(name).is_relative_to(path)]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[StateDir]:
+    with closing(StateDir.open(tmp_path / "state")) as state:
+        yield state
+
+
+@pytest.fixture
+def here(tmp_path: Path, state: StateDir) -> Iterator[Here]:
+    with closing(Here(tmp_path, state, "one")) as here:
+        yield here
+
+
+def test_at_a_start_a_folder_is_open_and_its_roster_known(here: Here) -> None:
+    assert here.by_id["one"].stopped is None and here.runs["one"].id == "one"
+    assert "one" in here.rosters.folders and here.told() == []
+    assert here.folders.state("one") is FolderState.SCANNING
+
+
+def test_a_folder_that_cannot_be_opened_at_a_start_is_stopped_and_told(
+    tmp_path: Path, state: StateDir
+) -> None:
+    (tmp_path / "one").write_bytes(b"a file")
+    with closing(Here(tmp_path, state, "one")) as here:
+        assert here.folders.state("one") is FolderState.STOPPED
+        assert here.runs == {} and here.told() == [(EventKind.PROBLEM, "one")]
+
+
+def test_a_new_folder_is_there_at_once_and_opened_later(here: Here) -> None:
+    config = here.config("two")
+    make_secret(config.secret)
+    config.path.mkdir()
+    here.folders.add(config)
+    folder = here.by_id["two"]
+    assert folder.stopped is not None and folder.stopped.cause is StopCause.OPENING
+    assert here.facts == [FolderAdded("two")] and "two" in here.rosters.folders
+    assert here.told() == [(EventKind.FOLDER_ADDED, "two")] and "two" not in here.runs
+    here.openings.open_anew("two")
+    here.folders.take_over("two")
+    assert here.by_id["two"] is not folder and here.by_id["two"].stopped is None
+    assert here.facts[1:] == [FolderBegun("two")] and here.runs["two"].id == "two"
+
+
+def test_a_new_folder_without_its_secret_is_none(here: Here) -> None:
+    here.folders.add(here.config("two"))
+    assert list(here.by_id) == ["one"] and here.facts == []
+    assert here.told() == [(EventKind.PROBLEM, "two")]
+    assert here.folders.state("two") is FolderState.STOPPED
+
+
+def test_a_folder_that_is_taken_off_is_stopped_for_good(here: Here) -> None:
+    here.folders.remove("one")
+    (stopped,) = here.facts
+    assert isinstance(stopped, FolderStopped) and stopped.folder == "one"
+    assert stopped.stop.cause is StopCause.REMOVED and stopped.stop.why == TAKEN_OFF
+    assert "one" not in here.rosters.folders
+
+
+def test_the_share_of_a_folder_that_goes_is_closed_when_it_is_stopped(here: Here) -> None:
+    assert open_below(here.base / "one")
+    here.folders.close_share("one")
+    here.folders.close_share("unknown")
+    (stopped,) = here.facts
+    assert isinstance(stopped, FolderStopped) and "one" in here.rosters.folders
+    assert open_below(here.base / "one") == []
