@@ -478,18 +478,21 @@ class Peers:
                 out.append(self._our_hello(peer))
         return [*out, PeerGreeted(link, shared)]
 
-    def _halted(self, peer: Peer, said: Iterable[Standing | Halted]) -> Outputs:
+    def _halted(self, peer: Peer, said: tuple[Standing | Halted, ...]) -> Outputs:
         """Note which folders are stopped on the device. Changes are told, but for a folder that was
-        added there a moment ago."""
-        before = peer.halted
-        said = [at for at in said if not _is_opening(at)]
-        peer.halted = {at.folder: at.cause for at in said if isinstance(at, Halted)}
+        added there a moment ago, and for one that is not there any more: it does not go on."""
+        before, there = peer.halted, {at.folder for at in said}
+        peer.halted = {
+            at.folder: at.cause
+            for at in said
+            if isinstance(at, Halted) and at.cause is not StopCause.OPENING
+        }
         out: Outputs = []
         for folder, cause in peer.halted.items():
             if before.get(folder, folder) != cause:
                 text = f"{peer.name}: {halted_there(cause)}"
                 out.append(self._tell_folder(peer, folder, "STOPPED_THERE", text))
-        for folder in before.keys() - peer.halted.keys():
+        for folder in (before.keys() & there) - peer.halted.keys():
             text = f"{peer.name}: the folder goes on there"
             out.append(self._tell_folder(peer, folder, "SOLVED", text))
         return out
@@ -512,10 +515,6 @@ def _to_be_met(peer: Peer) -> None:
     peer.away, peer.away_why, peer.told = None, "", None
     if not peer.dials:
         peer.away, peer.away_why = Away.NO_ADDRESS, _NO_ADDRESS
-
-
-def _is_opening(at: Standing | Halted) -> bool:
-    return isinstance(at, Halted) and at.cause is StopCause.OPENING
 
 
 def halted_there(cause: StopCause | None) -> str:

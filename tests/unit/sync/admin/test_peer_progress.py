@@ -29,7 +29,7 @@ from leftzmq.sync.peers.refused_keys import LATELY_S, MAX_KEPT, RefusedKeys
 from leftzmq.sync.versions.peer_counts import Lack, PeerCounts
 from leftzmq.tree.entry import ContentId, Entry, Kind
 from leftzmq.tree.version import Life, Vector
-from leftzmq.wire.folder_rows import Standing, row
+from leftzmq.wire.folder_rows import Halted, Standing, row
 from leftzmq.wire.messages import VERSION, Bye, FolderHello, Hello, Refusing
 from tests.helpers.mesh import Device, Mesh
 
@@ -281,6 +281,16 @@ def test_a_folder_that_stops_elsewhere_is_not_waited_for_and_said_to_be_stopped(
     assert of(a)[2]["state"] == of(b)[2]["state"] == "in sync"
     words = [event.fields.get("problem") for event in a.events if event.kind.value == "problem"]
     assert words == ["STOPPED_THERE", "SOLVED"]
+
+
+def test_a_folder_that_is_not_there_any_more_is_not_said_to_go_on(mesh: Mesh) -> None:
+    a, key = alone_with(mesh)
+    hello_of(mesh, a, [row(a.keys, key, a.key, Halted("share", StopCause.REMOVED), fresh_nonce())])
+    assert of(a)[2]["state"] == "stopped there"
+    hello_of(mesh, a, [])
+    assert of(a)[2]["state"] == "not there"
+    words = [event.fields.get("problem") for event in a.events if event.kind.value == "problem"]
+    assert words == ["STOPPED_THERE"]
 
 
 def test_who_says_nothing_of_a_folder_is_not_in_sync(mesh: Mesh) -> None:
