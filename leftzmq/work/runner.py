@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from leftzmq.content.cut import Cutter
-from leftzmq.content.keys import EpochKeys
+from leftzmq.content.keys import EpochKeys, FolderKeys
 from leftzmq.content.seal import fresh_nonce
 from leftzmq.disk.scan import scanner
 from leftzmq.disk.scan.walk import TreeWalk
@@ -98,10 +98,12 @@ class JobRunner:
         return found[1]
 
     def _cutter(self, context: FolderContext) -> Cutter:
-        cutters: dict[str, Cutter] = self._own.__dict__.setdefault("cutters", {})
-        if context.id not in cutters:
-            cutters[context.id] = Cutter(context.keys)
-        return cutters[context.id]
+        """This thread's cutter for this context. A folder of the same id may have other keys."""
+        cutters: dict[str, tuple[FolderKeys, Cutter]] = self._own.__dict__.setdefault("cutters", {})
+        found = cutters.get(context.id)
+        if found is None or found[0] != context.keys:
+            found = cutters[context.id] = (context.keys, Cutter(context.keys))
+        return found[1]
 
     # -- scanning ---------------------------------------------------------------------------------
 
