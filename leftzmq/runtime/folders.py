@@ -98,6 +98,8 @@ class Folders:
 
     def remove(self, id: str) -> None:
         """The folder was taken off this device. What is kept of it stays."""
+        if id not in self._by_id:
+            return  # it could not be opened
         self._rosters.remove_folder(id)
         self._stop(id)
 

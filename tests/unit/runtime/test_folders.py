@@ -156,6 +156,12 @@ def test_a_folder_that_is_taken_off_is_stopped_for_good(here: Here) -> None:
     assert "one" not in here.rosters.folders
 
 
+def test_a_folder_that_never_could_be_opened_is_removed_without_a_word(here: Here) -> None:
+    here.folders.add(here.config("two"))
+    here.folders.remove("two")
+    assert here.facts == [] and list(here.by_id) == ["one"]
+
+
 def test_the_share_of_a_folder_that_goes_is_closed_when_it_is_stopped(here: Here) -> None:
     assert open_below(here.base / "one")
     here.folders.close_share("one")
