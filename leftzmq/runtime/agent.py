@@ -222,7 +222,7 @@ class Agent:
             self._openings,
             self._rosters,
             self._exchange,
-            self._runner.add,
+            self._runner,
             self._handle,
             self._teller,
         )
@@ -399,6 +399,8 @@ class Agent:
                 self._teller.tell(action)
             case actions.TakeOver(folder):
                 self._folders.take_over(folder)
+            case actions.ForgetFolder(folder):
+                self._folders.forget(folder)
             case actions.Subscribe(device, bulk_port, news_port):
                 self.bus.subscribe(device, bulk_port, news_port)
             case actions.Drop(device, refusal, detail):

@@ -7,14 +7,14 @@ order in which these come and go. Must not know why a folder comes or goes, nor 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Final
+from typing import Final, Protocol
 
 from leftzmq.config import FolderConfig
 from leftzmq.errors import LeftError, Stop, StopCause
 from leftzmq.runtime.event_log import Teller
 from leftzmq.runtime.opening import Opened, Openings
 from leftzmq.sync.actions import Tell
-from leftzmq.sync.facts import Fact, FolderAdded, FolderBegun, FolderStopped
+from leftzmq.sync.facts import Fact, FolderAdded, FolderBegun, FolderStopped, FolderTakenOff
 from leftzmq.sync.folder import Folder, FolderState
 from leftzmq.sync.peers.roster.exchange import RosterExchange
 from leftzmq.sync.peers.roster.rosters import Rosters
@@ -27,11 +27,19 @@ TAKEN_OFF: Final = (
 )
 
 
+class RunsJobs(Protocol):
+    """What runs the jobs of the folders."""
+
+    def add(self, context: FolderContext) -> None:
+        """A folder begins: this is what its jobs work on."""
+
+    def remove(self, folder: str) -> None: ...
+
+
 class Folders:
     """One per agent.
 
     by_id: where the machines find the folders; nobody else changes it
-    run: takes what the jobs of a folder work on, whenever it begins
     handle: hands a fact to the machines; what follows from it is done when it returns
     """
 
@@ -41,13 +49,14 @@ class Folders:
         openings: Openings,
         rosters: Rosters,
         exchange: RosterExchange,
-        run: Callable[[FolderContext], None],
+        runner: RunsJobs,
         handle: Callable[[Fact], None],
         teller: Teller,
     ) -> None:
         self._by_id, self._openings = by_id, openings
         self._rosters, self._exchange = rosters, exchange
-        self._run, self._handle, self._teller = run, handle, teller
+        self._removed: set[str] = set()
+        self._runner, self._handle, self._teller = runner, handle, teller
 
     def start(self, configs: Iterable[FolderConfig], adopt: Collection[str]) -> None:
         """Open all folders, at a start of the agent. adopt: the ids of those whose share is as it
@@ -78,6 +87,7 @@ class Folders:
         except LeftError as error:
             self._teller.say(id, f"it cannot be opened before the next start: {error}")
             return
+        self._removed.discard(id)
         self._by_id[id] = opened.folder
         self._rosters.add_folder(id, opened.folder.keys)
         self._exchange.folder_added(id)
@@ -102,6 +112,18 @@ class Folders:
             return  # it could not be opened
         self._rosters.remove_folder(id)
         self._stop(id)
+        self._removed.add(id)
+        self._handle(FolderTakenOff(id))
+
+    def forget(self, id: str) -> None:
+        """Nothing is left to be done for a folder that was taken off: it is gone, unless it is back
+        already."""
+        if id not in self._removed:
+            return
+        self._removed.discard(id)
+        del self._by_id[id]
+        self._runner.remove(id)
+        self._openings.forget(id)
 
     def close_share(self, id: str) -> None:
         """The folder is stopped for good, and nothing of its share is open any more."""
@@ -117,5 +139,5 @@ class Folders:
         self._handle(FolderStopped(id, Stop(StopCause.REMOVED, TAKEN_OFF)))
 
     def _works_on(self, context: FolderContext) -> None:
-        self._run(context)
+        self._runner.add(context)
         self._teller.say(context.id, *context.lacks)

@@ -212,6 +212,14 @@ class Openings:
         """Release the share of a folder that is stopped for good."""
         self._open[id].close_share()
 
+    def forget(self, id: str) -> None:
+        """Close all of a folder that is no more. None of its jobs may be running."""
+        self._configs.pop(id, None)
+        self._holds.pop(id, None)
+        for opened in (self._anew.pop(id, None), self._open.pop(id, None)):
+            if opened is not None:
+                opened.close()
+
     def close(self) -> None:
         for opened in (*self._anew.values(), *self._open.values()):
             opened.close()

@@ -79,6 +79,14 @@ class TakeOver:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetFolder:
+    """Nothing is left to be done for a folder that was taken off this device: close what is open of
+    it. No fact names it any more."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class Subscribe:
     """Connect news (SUB) and bulk of a dialed device, on the ports that its welcome named."""
 
@@ -140,6 +148,7 @@ Action = (
     | RelistMembers
     | Work
     | TakeOver
+    | ForgetFolder
     | Subscribe
     | Drop
     | Tell

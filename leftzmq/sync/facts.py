@@ -436,6 +436,14 @@ class FolderAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderTakenOff:
+    """The user took a folder off this device. It is stopped, and goes when its last job has ended
+    and its members have been told."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class HoldEnded:
     """The user said yes to the plan of a folder that was held, and that is durable."""
 
@@ -556,6 +564,7 @@ Inner = (
     | PeerRemoved
     | FolderStopped
     | FolderAdded
+    | FolderTakenOff
     | FolderBegun
     | HoldEnded
 )

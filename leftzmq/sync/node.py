@@ -12,7 +12,17 @@ from functools import partial
 from typing import Any, Final
 
 from leftzmq.errors import IndexFailed, OurMistake, Stop, StopCause
-from leftzmq.sync.actions import Action, Answer, Outputs, Publish, Send, Tell, Work, declined
+from leftzmq.sync.actions import (
+    Action,
+    Answer,
+    ForgetFolder,
+    Outputs,
+    Publish,
+    Send,
+    Tell,
+    Work,
+    declined,
+)
 from leftzmq.sync.admin.commands import Commands, bad_path
 from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.event_batching import EventBatching
@@ -184,12 +194,27 @@ class Node:
         # Not in between: what a look found is on its way from one machine to the next one.
         for folder in self._running():
             _sort(folder.first_reading.look(), actions, facts)
+        actions += self._forgotten()
         out: list[Action] = []
         for action in actions:
             if self._stands(action):
                 out += self._passed(action, now)
         if isinstance(fact, TimePassed):
             out += self.event_batching.due(now)
+        return out
+
+    def _forgotten(self) -> list[Action]:
+        """Let folders go that were taken off this device, as soon as nothing is left to be done for
+        them."""
+        if not self.peers.has_told_stops:
+            return []
+        out: list[Action] = []
+        for id in self.reopening.take_gone():
+            if id not in self.folders:
+                continue
+            self.peers.on_folder_gone(id)
+            out += self.wait_questions.on_folder_gone(id)
+            out.append(ForgetFolder(id))
         return out
 
     def _passed(self, action: Action, now: float) -> list[Action]:

@@ -1,4 +1,4 @@
-"""Decides when each stopped folder is checked again, and when it is opened anew.
+"""Decides when each stopped folder is checked again, when it is opened anew, and when one goes.
 
 A folder that goes on does so as after a restart of the agent: from its durable index, with machines
 of a new life. The old machines receive and do nothing any more. None of their jobs is running when
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from leftzmq.sync.actions import TakeOver, Work
-from leftzmq.sync.facts import FolderAdded, FolderStopped
+from leftzmq.sync.actions import Outputs, TakeOver, Work
+from leftzmq.sync.facts import FolderAdded, FolderStopped, FolderTakenOff
 from leftzmq.sync.jobs import FolderOpened, OpenFolder
 
 LOOK_PERIOD_S: Final = 3.0
@@ -86,6 +86,7 @@ class Reopening:
     def __init__(self) -> None:
         self._rests: dict[str, _Rest] = {}
         self._out: Counter[str] = Counter()
+        self._removed: set[str] = set()
 
     # -- jobs --------------------------------------------------------------------------------------
 
@@ -116,7 +117,12 @@ class Reopening:
 
     def on_folder_added(self, fact: FolderAdded, now: float) -> None:
         """The folder is opened at once, by the same steps as one that was stopped."""
+        self._removed.discard(fact.folder)
         self._rests[fact.folder] = _Rest(FolderRest.RESTING, due=now)
+
+    def on_folder_taken_off(self, fact: FolderTakenOff, now: float) -> Outputs:
+        self._removed.add(fact.folder)
+        return []
 
     def on_time_passed(self, now: float) -> list[Work]:
         out: list[Work] = []
@@ -138,6 +144,16 @@ class Reopening:
         rest.due = now + rest.rest_s
         rest.move(FolderMove.STOPPED if fact.stop.cause.can_pass else FolderMove.ENDED)
         return []
+
+    def take_gone(self) -> list[str]:
+        """Return the folders that were taken off this device and have no job any more, each
+        once."""
+        gone = sorted(folder for folder in self._removed if not self._out[folder])
+        for folder in gone:
+            self._removed.discard(folder)
+            self._rests.pop(folder, None)
+            del self._out[folder]
+        return gone
 
     def _ready(self) -> list[tuple[str, _Rest]]:
         """Return the folders that wait only for time."""

@@ -59,6 +59,10 @@ class JobRunner:
         """Use `context` for its folder's jobs from now on. No job may use the one before now."""
         self._contexts[context.id] = context
 
+    def remove(self, folder: str) -> None:
+        """A folder is gone, and none of its jobs runs."""
+        self._contexts.pop(folder, None)
+
     def run(self, job: Job) -> JobDone | JobStopped:
         """Run `job`. Returns the fact that answers it."""
         if isinstance(job, jobs.OpenFolder):

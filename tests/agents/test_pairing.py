@@ -217,6 +217,7 @@ def test_a_no_leaves_again_and_the_directory_is_as_it_was(a: Machine, b: Machine
     left = {file.name for file in b.state.iterdir()}
     assert not [name for name in left if name.endswith((".sqlite", ".secret"))], left
     assert json.loads((b.state / "pairing.json").read_text())["folders"] == []
+    soon(lambda: ask(b.state, "status")["folders"] == [])
     soon(lambda: "was removed from the folder by its own user" in a.log())
     assert names(a.home / "notes") == ["both", "of alpha", "same"]
     code = json.loads(json_of(a.does("invite", "--json")))
@@ -489,7 +490,9 @@ def test_a_folder_that_is_removed_stays_as_it_is_and_can_be_added_again(
     assert b.json("folders")["folders"] == []
     a.write("notes/later", b"written meanwhile")
     soon(lambda: "taken off" in json.dumps(ask(a.state, "status")))
+    soon(lambda: ask(b.state, "status")["folders"] == [])
     assert not b.has("here/later", b"written meanwhile")
+    assert "goes on there" not in a.log()
     added = b.json("folders", "add", "here")
     assert added["folder"] == folder["id"], "its marker says which folder it is"
     soon(lambda: b.has("here/later", b"written meanwhile"))

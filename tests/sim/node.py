@@ -275,6 +275,9 @@ class Device:
                     self.around.publish(self, action)
             case actions.TakeOver():
                 self.take_over()
+            case actions.ForgetFolder(folder):
+                del self.folders[folder]
+                self.runner.remove(folder)
             case actions.Subscribe(device):
                 self.around.subscribe(self, device)
             case actions.Drop():

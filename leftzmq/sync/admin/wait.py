@@ -21,7 +21,7 @@ from typing import Any, Final
 from msgspec import UNSET, UnsetType
 
 from leftzmq.errors import BEGIN_ONE, NO_FOLDER, Problem, ProblemKind, counted
-from leftzmq.sync.actions import Answer, Outputs, Work, declined
+from leftzmq.sync.actions import Action, Answer, Outputs, Work, declined
 from leftzmq.sync.admin.peer_progress import Member, MemberState, member
 from leftzmq.sync.facts import Asked, CookieSeen, WalkEnded
 from leftzmq.sync.folder import Folder
@@ -86,6 +86,10 @@ class Waiter:
     cookies: dict[str, str] = field(default_factory=dict)
     again_at: float = 0.0  # when its part of a folder may be counted again
     clear: set[str] = field(default_factory=set)  # folders where no device lacks anything at `path`
+
+    def without(self, folder: str) -> None:
+        """That folder is in question no more."""
+        self.folders = tuple(id for id in self.folders if id != folder)
 
 
 @dataclass(slots=True)
@@ -223,6 +227,19 @@ class WaitQuestions:
         self._counting = {n: each for n, each in self._counting.items() if each[1] != folder}
         for ending in self._endings.values():
             ending.open.discard(folder)
+
+    def on_folder_gone(self, folder: str) -> list[Action]:
+        """The folder was taken off this device: nobody waits for it. Answer who waits for it
+        alone."""
+        out: list[Action] = []
+        for ending in self._endings.values():
+            ending.waiter.without(folder)
+        for waiter in list(self._waiters):
+            waiter.without(folder)
+            if not waiter.folders:
+                self._waiters.remove(waiter)
+                out.append(self._no(waiter, f"folder {folder} was taken off this device", {}))
+        return out
 
     def on_lacking_found(self, fact: LackingFound, now: float) -> Outputs:
         ending = self._endings.get(fact.number)

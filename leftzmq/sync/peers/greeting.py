@@ -140,6 +140,11 @@ class Peers:
         """Return when `on_time_passed` has something to do (monotonic seconds)."""
         return self._tell_stops_at
 
+    @property
+    def has_told_stops(self) -> bool:
+        """Whether the connected members of every folder that is stopped have been told so."""
+        return self._tell_stops_at is None
+
     # -- facts ---------------------------------------------------------------------------------
 
     def start(self, now: float) -> None:
@@ -354,6 +359,10 @@ class Peers:
         together are told in one greeting."""
         if self._tell_stops_at is None:
             self._tell_stops_at = now + TELL_STOPS_S
+
+    def on_folder_gone(self, folder: str) -> None:
+        """A folder that was taken off this device is about to go."""
+        self._membership.on_folder_gone(folder)
 
     def on_time_passed(self, now: float) -> Outputs:
         """Greet over both links, because an older greeting may be on its way over the other one."""

@@ -7,6 +7,7 @@ Knows secrets and proofs. Must not know links (greeting does), what follows from
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from leftzmq.content.keys import FolderKeys
@@ -14,7 +15,7 @@ from leftzmq.errors import Stop
 from leftzmq.sync.link import DeviceKey
 from leftzmq.wire import folder_rows
 from leftzmq.wire.folder_rows import Halted, Standing
-from leftzmq.wire.messages import FolderHello
+from leftzmq.wire.messages import MAX_FOLDERS, FolderHello
 
 
 class Shared(Protocol):
@@ -28,6 +29,14 @@ class Shared(Protocol):
     def stopped(self) -> Stop | None: ...
 
     def standing_for(self, device: DeviceKey) -> Standing: ...
+
+
+@dataclass(frozen=True, slots=True)
+class GoneFolder:
+    """A folder that was taken off this device while the agent ran."""
+
+    keys: FolderKeys
+    stop: Stop
 
 
 class Membership:
@@ -48,6 +57,22 @@ class Membership:
     ) -> None:
         self._us, self._folders, self._nonce = us, folders, nonce
         self._excludes = excludes
+        self._gone: dict[str, GoneFolder] = {}
+
+    def on_folder_gone(self, id: str) -> None:
+        """A folder that was taken off this device is about to go from `folders`. Its members are
+        told so as long as this agent runs."""
+        folder = self._folders[id]
+        assert folder.stopped is not None
+        self._gone.pop(id, None)
+        self._gone[id] = GoneFolder(folder.keys, folder.stopped)
+
+    def _named(self) -> dict[str, Shared | GoneFolder]:
+        """Return the folders that are named to others; of those that are gone the last ones, as
+        many as a greeting has room for."""
+        gone = [id for id in self._gone if id not in self._folders]
+        room = max(0, MAX_FOLDERS - len(self._folders))
+        return {**self._folders, **{id: self._gone[id] for id in gone[max(0, len(gone) - room) :]}}
 
     @property
     def any(self) -> bool:
@@ -57,7 +82,7 @@ class Membership:
     def said_to(self, device: DeviceKey) -> list[FolderHello]:
         """Return the rows of our hello: of all folders, because only a holder of a secret can
         recognize its row."""
-        return self.answered_to(device, self._folders)
+        return self.answered_to(device, self._named())
 
     def answered_to(self, device: DeviceKey, proved: Collection[str]) -> list[FolderHello]:
         """Return the rows of our welcome: of the folders that the device's hello proved."""
@@ -65,7 +90,7 @@ class Membership:
             folder_rows.row(
                 folder.keys, self._us, device, _said_of(id, folder, device), self._nonce()
             )
-            for id, folder in self._folders.items()
+            for id, folder in self._named().items()
             if id in proved and not self._excludes(id, device)
         ]
 
@@ -80,7 +105,7 @@ class Membership:
         """
         expected = {
             folder_rows.proof_of(folder.keys, device, self._us): (id, folder)
-            for id, folder in self._folders.items()
+            for id, folder in self._named().items()
             if not self._excludes(id, device)
         }
         found: list[Standing | Halted] = []
@@ -92,7 +117,9 @@ class Membership:
         return tuple(found)
 
 
-def _said_of(id: str, folder: Shared, device: DeviceKey) -> Standing | Halted:
+def _said_of(id: str, folder: Shared | GoneFolder, device: DeviceKey) -> Standing | Halted:
+    if isinstance(folder, GoneFolder):
+        return Halted(id, folder.stop.cause)
     if folder.stopped is not None:
         return Halted(id, folder.stopped.cause)
     return folder.standing_for(device)

@@ -143,8 +143,8 @@ class DeviceRoutes:
     def _on_peer_greeted(self, fact: PeerGreeted, now: float) -> Outputs:
         out = self.rosters.on_peer_greeted(fact, now)
         for standing in fact.folders:
-            folder = self.folders[standing.folder]
-            if folder.stopped is None:
+            folder = self.folders.get(standing.folder)
+            if folder is not None and folder.stopped is None:
                 out += folder.within(
                     partial(folder.index_client.on_peer_greeted, fact, now, standing)
                 )
@@ -169,8 +169,8 @@ class DeviceRoutes:
     def _on_peer_left(self, fact: PeerLeft, now: float) -> Outputs:
         out: Outputs = []
         for id in fact.folders:
-            folder = self.folders[id]
-            if folder.stopped is None:
+            folder = self.folders.get(id)
+            if folder is not None and folder.stopped is None:
                 folder.announcer.on_device_lost(fact.device)
                 folder.first_reading.on_device_lost(fact.device)
                 out += folder.within(partial(folder.index_client.on_device_lost, fact.device))

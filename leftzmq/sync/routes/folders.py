@@ -15,7 +15,7 @@ from leftzmq.sync.admin.conflicts import Conflicts
 from leftzmq.sync.admin.join_plans import JoinPlans
 from leftzmq.sync.admin.wait import WaitQuestions
 from leftzmq.sync.download.downloader import Downloader
-from leftzmq.sync.facts import FolderAdded, FolderBegun, FolderStopped, HoldEnded
+from leftzmq.sync.facts import FolderAdded, FolderBegun, FolderStopped, FolderTakenOff, HoldEnded
 from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import (
     FolderOpened,
@@ -53,6 +53,7 @@ class FolderRoutes:
         to(JobStopped, self._on_job_stopped)
         to(FolderOpened, self._on_folder_opened)
         to(FolderAdded, self._on_folder_added)
+        to(FolderTakenOff, self.reopening.on_folder_taken_off)
         to(HoldEnded, self._on_hold_ended)
         to(FolderBegun, lambda fact, now: self.begin(self.folders[fact.folder], now))
 

@@ -56,22 +56,27 @@ class Routes:
 
     def to_folder(self, kind: type[G], handler: Callable[[Folder], Handler[G]]) -> None:
         """Route facts of this type to a handler of the folder that the fact names. Facts of a
-        stopped folder are dropped, because its jobs are no longer of use."""
+        stopped folder are dropped, because its jobs are no longer of use; so are those of one that
+        is gone, whose watcher may have reported something a moment before."""
 
         def handle(fact: G, now: float) -> Outputs:
-            folder = self._folders[fact.folder]
-            if folder.stopped is not None:
+            folder = self._running(fact.folder)
+            if folder is None:
                 return []
             return folder.within(lambda: handler(folder)(fact, now))
 
         self.to(kind, handle)
+
+    def _running(self, id: str) -> Folder | None:
+        folder = self._folders.get(id)
+        return None if folder is None or folder.stopped is not None else folder
 
     def to_shared(self, kind: type[G], handler: Handler[G]) -> None:
         """The same for a machine that all folders share. If an index fails within the handler, the
         hub handles the failure."""
 
         def handle(fact: G, now: float) -> Outputs:
-            return handler(fact, now) if self._folders[fact.folder].stopped is None else []
+            return [] if self._running(fact.folder) is None else handler(fact, now)
 
         self.to(kind, handle)
 

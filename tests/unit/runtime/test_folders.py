@@ -16,7 +16,7 @@ from leftzmq.runtime.event_log import EventLog, Teller
 from leftzmq.runtime.folders import TAKEN_OFF, Folders
 from leftzmq.runtime.opening import Opening, Openings
 from leftzmq.statedir import StateDir, make_secret
-from leftzmq.sync.facts import Fact, FolderAdded, FolderBegun, FolderStopped
+from leftzmq.sync.facts import Fact, FolderAdded, FolderBegun, FolderStopped, FolderTakenOff
 from leftzmq.sync.folder import Folder, FolderState
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.greeting import OurSide, Peers
@@ -58,11 +58,17 @@ class Here:
             self.openings,
             self.rosters,
             exchange,
-            lambda context: self.runs.update({context.id: context}),
+            self,
             self.facts.append,
             Teller(EventLog(0.0), self, self, lambda: 1.0, lambda: 2.0),
         )
         self.folders.start(configs, ())
+
+    def add(self, context: FolderContext) -> None:
+        self.runs[context.id] = context
+
+    def remove(self, folder: str) -> None:
+        self.runs.pop(folder, None)
 
     def config(self, id: str) -> FolderConfig:
         return FolderConfig(id, self.base / id, self.state.secret_file(id))
@@ -150,10 +156,28 @@ def test_a_new_folder_without_its_secret_is_none(here: Here) -> None:
 
 def test_a_folder_that_is_taken_off_is_stopped_for_good(here: Here) -> None:
     here.folders.remove("one")
-    (stopped,) = here.facts
+    stopped, removed = here.facts
     assert isinstance(stopped, FolderStopped) and stopped.folder == "one"
     assert stopped.stop.cause is StopCause.REMOVED and stopped.stop.why == TAKEN_OFF
-    assert "one" not in here.rosters.folders
+    assert removed == FolderTakenOff("one") and "one" not in here.rosters.folders
+
+
+def test_of_a_folder_that_is_gone_nothing_is_open(here: Here) -> None:
+    here.folders.remove("one")
+    assert "one" in here.by_id and open_below(here.base / "one"), "its jobs may still run"
+    here.folders.forget("one")
+    assert here.by_id == {} and here.runs == {}
+    assert open_below(here.base / "one") == open_below(here.state.index_file("one")) == []
+
+
+def test_a_folder_that_is_back_before_it_was_gone_stays(here: Here) -> None:
+    here.folders.remove("one")
+    here.folders.add(here.config("one"))
+    here.openings.open_anew("one")
+    here.folders.take_over("one")
+    here.folders.forget("one")
+    assert here.by_id["one"].stopped is None and here.runs["one"].id == "one"
+    assert open_below(here.base / "one")
 
 
 def test_a_folder_that_never_could_be_opened_is_removed_without_a_word(here: Here) -> None:
