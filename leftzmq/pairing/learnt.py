@@ -222,6 +222,26 @@ def merged(
     heard: returns where a device was heard of in the local network: the last places to try
     Raises ConfigError if a share that was learnt lies in a place that is none for it now.
     """
+    peers = all_peers(config, learnt, rosters, heard)
+    ids = {folder.id for folder in config.folders}
+    found = replace(config, peers=peers[:MAX_PEERS])
+    for folder in learnt.folders:
+        if folder.id in ids or len(found.folders) >= MAX_FOLDERS:
+            continue
+        check_share(found, folder.path, f"the folder {folder.id}, which was shared or joined,")
+        more = FolderConfig(folder.id, folder.path, secret_file(folder.id))
+        found = replace(found, folders=(*found.folders, more))
+    return found
+
+
+def all_peers(
+    config: Config,
+    learnt: Learnt,
+    rosters: FromRosters,
+    heard: Callable[[bytes], tuple[Endpoint, ...]],
+) -> tuple[PeerConfig, ...]:
+    """Return all devices that should be peers: those of peer.toml first, then those that were
+    learnt, then those that only rosters name. They may be more than MAX_PEERS."""
     peers = [_heard_too(peer, heard) for peer in config.peers]
     known = {peer.key for peer in peers}
     taken = {peer.name for peer in peers} | {config.device.name}
@@ -244,15 +264,7 @@ def merged(
         taken.add(name)
         addresses = tuple(dict.fromkeys((*device.addresses, *heard(device.key))))
         peers.append(PeerConfig(name, next(iter(addresses), None), device.key, addresses[1:]))
-    ids = {folder.id for folder in config.folders}
-    found = replace(config, peers=tuple(peers[:MAX_PEERS]))
-    for folder in learnt.folders:
-        if folder.id in ids or len(found.folders) >= MAX_FOLDERS:
-            continue
-        check_share(found, folder.path, f"the folder {folder.id}, which was shared or joined,")
-        more = FolderConfig(folder.id, folder.path, secret_file(folder.id))
-        found = replace(found, folders=(*found.folders, more))
-    return found
+    return tuple(peers)
 
 
 def _heard_too(peer: PeerConfig, heard: Callable[[bytes], tuple[Endpoint, ...]]) -> PeerConfig:

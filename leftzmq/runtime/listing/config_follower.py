@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from leftzmq.config import Config, Endpoint, FolderConfig, PeerConfig, load
+from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig, PeerConfig, load
 from leftzmq.content.key_text import key_text
 from leftzmq.errors import ConfigError, LeftError
 from leftzmq.pairing.learnt import Learnt
@@ -62,11 +62,13 @@ class ConfigFollower:
         self._in_use, self._learnt, self._lines = in_use, learnt, lines
         self._folders, self._cut_off = folders, cut_off
         self._handle, self._teller = handle, teller
+        self._left_out = frozenset[bytes | None]()  # as it was told last
 
     def begin(self) -> None:
         """Dial all peers, at a start of the agent."""
         for peer in self._in_use.config.peers:
             self._dial(peer)
+        self._tell_left_out(self._learnt())
 
     def read_again(self) -> None:
         """Take over what changed in peer.toml. A file that is wrong changes nothing."""
@@ -135,6 +137,18 @@ class ConfigFollower:
         for what in (*found.need_a_start, *(f"[[folder]] {id}" for id in (*held, *late))):
             text = f"{what} changed in peer.toml: start the agent again to use that"
             self._teller.say("", text)
+        self._tell_left_out(learnt)
+
+    def _tell_left_out(self, learnt: Learnt) -> None:
+        """Say which devices are not listed, whenever these are others than before."""
+        left_out = self._in_use.left_out(learnt)
+        keys = frozenset(peer.key for peer in left_out)
+        if left_out and keys != self._left_out:
+            names = ", ".join(peer.name for peer in left_out)
+            what = f"this device has {MAX_PEERS} peers, and can have no more"
+            do = "leftzmq peers remove makes room"
+            self._teller.say("", f"{what}: {names} may not connect; {do}")
+        self._left_out = keys
 
     def _move(self, peer: PeerConfig, is_elsewhere: bool) -> None:
         """A peer has other addresses. is_elsewhere: its first one is another, so it is to be listed

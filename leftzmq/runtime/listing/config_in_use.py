@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from leftzmq.config import Config, Endpoint, FolderConfig, nobody_has_our_key
-from leftzmq.pairing.learnt import FromRosters, Learnt, ListedMember, merged
+from leftzmq.config import MAX_PEERS, Config, Endpoint, FolderConfig, PeerConfig, nobody_has_our_key
+from leftzmq.pairing.learnt import FromRosters, Learnt, ListedMember, all_peers, merged
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.roster.rosters import FolderMember
 from leftzmq.transport import platform
@@ -88,6 +88,11 @@ class ConfigInUse:
         nobody_has_our_key(config, self._device)
         self._require(len(peer.addresses) for peer in config.peers)
         return config
+
+    def left_out(self, learnt: Learnt) -> tuple[PeerConfig, ...]:
+        """Return the devices that should be peers, and are not, as there are MAX_PEERS already."""
+        said = self._said_by_rosters()
+        return all_peers(self._written, learnt, said, self._heard)[MAX_PEERS:]
 
     def _said_by_rosters(self) -> FromRosters:
         who = self._rosters()

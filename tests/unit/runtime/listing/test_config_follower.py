@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from leftzmq.config import Endpoint, load
+from leftzmq.config import MAX_PEERS, Endpoint, load
 from leftzmq.content.key_text import key_beginning, key_text
 from leftzmq.errors import ConfigError, LeftError, PlatformError
 from leftzmq.pairing.learnt import Learnt, LearntDevice, LearntFolder, Origin
@@ -227,6 +227,45 @@ def test_a_peer_without_a_key_is_named_and_neither_listed_nor_dialed(tmp_path: P
     assert list(names) == ["beta"] and around.listed() == set()
     around.reads(SHARE, '[[peer]]\nname = "gamma"\n')
     assert list(names) == ["gamma"] and around.takes() == [], "whoever holds the list sees that"
+
+
+def members(numbers: Iterable[int]) -> list[FolderMember]:
+    return [FolderMember(DeviceKey(bytes([n]) * 32), f"m{n}", (), ("share",)) for n in numbers]
+
+
+def test_who_is_one_too_many_is_named_once_and_again_when_it_is_another(tmp_path: Path) -> None:
+    around = Around(tmp_path, SHARE + peer("beta", B))
+    around.is_in = members(range(1, MAX_PEERS + 2))
+    around.follower.look_again()
+    (said,) = around.said()
+    assert said == (
+        "this device has 62 peers, and can have no more: m62, m63 may not connect; "
+        "leftzmq peers remove makes room"
+    )
+    assert len(around.listed()) == MAX_PEERS and B in around.listed()
+    around.follower.look_again()
+    around.near[B] = (Endpoint("5.6.7.8", 7700),)
+    around.follower.look_again()
+    assert around.said() == []
+    around.is_in = members(range(2, MAX_PEERS + 2))
+    around.follower.look_again()
+    assert "m63 may not connect" in around.said()[0] and bytes([62]) * 32 in around.listed()
+    around.is_in = members(range(3, MAX_PEERS + 2))
+    around.follower.look_again()
+    assert around.said() == []
+    around.is_in = members(range(1, MAX_PEERS + 2))
+    around.follower.look_again()
+    assert len(around.said()) == 1, "they were in, and are out again"
+
+
+def test_who_is_one_too_many_at_a_start_is_named(tmp_path: Path) -> None:
+    many = members(range(1, MAX_PEERS + 2))
+    learnt = Learnt(tuple(LearntDevice(m.name, m.device, (), Origin.INVITED, 0.0) for m in many))
+    around = Around(tmp_path, SHARE, learnt)
+    around.follower.begin()
+    assert "m63 may not connect" in around.said()[0]
+    around.follower.look_again()
+    assert around.said() == []
 
 
 # -- folders --------------------------------------------------------------------------------------
