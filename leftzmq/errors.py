@@ -315,7 +315,12 @@ class NotAdmittedReason(Enum):
     DECLINED = "a person there said no"
     FOLDER_FULL = "the folder has as many members as it can have"
     ALREADY_A_MEMBER = "this device is a member of the folder already"
-    OTHER_VERSION = "the other device speaks another version: install the same one on both"
+    OTHER_VERSION = "the other device speaks another version of the protocol"
+
+
+def versions_differ(theirs: int, ours: int) -> str:
+    """Return what the device that speaks `ours` says of another one, which speaks `theirs`."""
+    return f"it speaks {theirs}, this device speaks {ours}"
 
 
 class Refused(Exception):

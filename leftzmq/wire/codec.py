@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Final
 
 from leftzmq.content.seal import MAC_BYTES
-from leftzmq.errors import Refusal, Refused
+from leftzmq.errors import Refusal, Refused, versions_differ
 from leftzmq.wire.messages import (
     MAX_ASKS,
     MAX_BODY_BYTES,
@@ -173,9 +173,7 @@ def _check_head(head: Sequence[object], socket: Socket) -> type[Message] | None:
     if kind in _GREETINGS and len(head) > 1:
         version = head[1]
         if type(version) is int and version != VERSION:
-            raise Refused(
-                Refusal.OTHER_VERSION, f"it speaks {version}, this device speaks {VERSION}"
-            )
+            raise Refused(Refusal.OTHER_VERSION, versions_differ(version, VERSION))
     return kind
 
 

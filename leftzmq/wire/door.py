@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, TypeVar
 from msgspec import Meta, Struct
 
 from leftzmq.config.values import MAX_NAME_CHARS
-from leftzmq.errors import NotAdmittedReason, Refusal, Refused
+from leftzmq.errors import NotAdmittedReason, Refusal, Refused, versions_differ
 from leftzmq.wire.messages import Bytes16, Bytes32
 from leftzmq.wire.shown import check_endpoint, check_shown
 from leftzmq.wire.strict import Frame, SizeLimits, head_of, pack, shaped, unpack
@@ -177,8 +177,7 @@ def _kind_of(head: Sequence[object], kinds: dict[int, type[_Kind]]) -> type[_Kin
         return kind
     version = head[1]
     if type(version) is int and version != DOOR_VERSION:
-        detail = f"it speaks {version} at the door, this device speaks {DOOR_VERSION}"
-        raise Refused(Refusal.OTHER_VERSION, detail)
+        raise Refused(Refusal.OTHER_VERSION, versions_differ(version, DOOR_VERSION))
     return kind
 
 

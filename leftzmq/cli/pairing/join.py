@@ -23,7 +23,13 @@ from leftzmq.cli.pairing.words import fetch_code
 from leftzmq.cli.shell import json_text
 from leftzmq.config import Endpoint, load_device
 from leftzmq.content.key_text import key_beginning
-from leftzmq.errors import DoorAway, InvitationError, NotAdmittedReason, UsageError
+from leftzmq.errors import (
+    DoorAway,
+    InvitationError,
+    NotAdmittedReason,
+    UsageError,
+    versions_differ,
+)
 from leftzmq.pairing.code import Code, read_code
 from leftzmq.pairing.words import TypedWords, is_code, read_words, words_among
 from leftzmq.statedir import device_key_file
@@ -222,6 +228,8 @@ def _refusal(answer: NotAdmitted) -> InvitationError:
     reason = NotAdmittedReason.__members__.get(answer.reason)
     what = reason.value if reason else f"is not let in there ({answer.reason})"
     detail = f" {answer.detail}" if answer.detail else ""
+    if reason is NotAdmittedReason.OTHER_VERSION:
+        detail = f": {versions_differ(answer.version, DOOR_VERSION)}"
     do = _DO.get(reason, _ASK_THERE) if reason else _ASK_THERE
     return InvitationError(f"{what}{detail}", "", do)
 

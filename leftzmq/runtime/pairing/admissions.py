@@ -87,9 +87,6 @@ class Admissions:
 
     def _judged(self, knocked: Knocked) -> Admitted | NotAdmitted:
         knock, device = knocked.knock, bytes(knocked.device)
-        if knock.version != DOOR_VERSION:
-            detail = f"it speaks {DOOR_VERSION}, this device speaks {knock.version}"
-            return _no(NotAdmittedReason.OTHER_VERSION, detail)
         found = self._invitations.knocked(device, knock.token, knock.name, self._clock())
         if not isinstance(found, LetIn):
             reason, invitation = found

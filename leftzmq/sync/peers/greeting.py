@@ -14,7 +14,7 @@ from typing import Final
 
 from leftzmq.content.key_text import key_beginning
 from leftzmq.content.keys import device_mark
-from leftzmq.errors import Away, Refusal, Refused, StopCause
+from leftzmq.errors import Away, Refusal, Refused, StopCause, versions_differ
 from leftzmq.sync.actions import Drop, Outputs, Send, Subscribe, Tell
 from leftzmq.sync.facts import (
     DeviceDropped,
@@ -544,6 +544,6 @@ def _takes_ports(peer: Peer, ports: tuple[int, int], now: float) -> bool:
 def _why(refusing: Refusing) -> str:
     """Return the text of a refusal. For OTHER_VERSION it is the same on both sides."""
     if refusing.reason == Refusal.OTHER_VERSION.name:
-        said = f"it speaks {refusing.version}, this device speaks {VERSION}"
+        said = versions_differ(refusing.version, VERSION)
         return f"{Refusal.OTHER_VERSION.value} ({said})"
     return f"{refusing.reason}: {refusing.detail}"

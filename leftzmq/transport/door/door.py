@@ -251,10 +251,10 @@ class Door:
             if refused.refusal is not Refusal.OTHER_VERSION:
                 self._visits.refuse(visit, refused.refusal, refused.detail, self._clock())
                 return None
-            # Otherwise its sender could not know the reason.
+            # Otherwise its sender could not know the reason. It knows its own version.
             visit.has_knocked = True
             reason = NotAdmittedReason.OTHER_VERSION.name
-            self.answer(route.bytes, NotAdmitted(DOOR_VERSION, reason, refused.detail))
+            self.answer(route.bytes, NotAdmitted(DOOR_VERSION, reason, ""))
             return None
         visit.has_knocked = True
         return Knocked(route.bytes, device, _shown(str(visit.ends.there[0])), knock)

@@ -13,7 +13,7 @@ from leftzmq.errors import NotAdmittedReason, PlatformError
 from leftzmq.runtime.pairing.learnt_file import load_learnt
 from leftzmq.statedir import StateDir, read_secret
 from leftzmq.sync.link import DeviceKey
-from leftzmq.wire.door import DOOR_VERSION, Admitted, NotAdmitted
+from leftzmq.wire.door import Admitted, NotAdmitted
 from leftzmq.wire.statements import decode
 from tests.helpers.pairing_world import US, B, C, World, disk_is_full, reason
 
@@ -100,11 +100,9 @@ def test_who_comes_too_late_or_with_another_token(
     assert world.config.peers == () and load_learnt(world.state).devices == ()
 
 
-def test_our_own_device_and_another_version_use_nothing(world: World) -> None:
+def test_our_own_device_uses_nothing(world: World) -> None:
     token = world.invites()
     assert reason(world.knocks(US, token)) is NotAdmittedReason.ALREADY_A_MEMBER
-    other = world.knocks(B, token, version=DOOR_VERSION + 1)
-    assert reason(other) is NotAdmittedReason.OTHER_VERSION
     assert isinstance(world.knocks(B, token), Admitted)
 
 
