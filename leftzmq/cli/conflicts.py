@@ -26,7 +26,7 @@ _CHOICES: Final = {
     "theirs": "the version that another device wrote wins",
     "file": "what has the file's name wins",
     "copy": "what has the copy's name wins",
-    "both": "the copy becomes a file of its own: name (DEVICE DATE).ext",
+    "both": "the copy becomes a file of its own: name (DEVICE DATE TIME).ext",
 }
 _COLOURS: Final = {"+": "32", "-": "31", "@": "36"}
 

@@ -80,7 +80,7 @@ def copies_between(path: str) -> tuple[str, str]:
 
 
 def kept_path(copy: CopyName, device: str, *, again: bool = False) -> str:
-    """`name (DEVICE DATE).ext`: the name of a copy that a user keeps as a file of its own.
+    """`name (DEVICE DATE TIME).ext`: the name of a copy that a user keeps as a file of its own.
 
     device: what a person calls the device
     again: adds the digits, where that name is taken
