@@ -389,6 +389,8 @@ class Faults:
         state, tree = self._snapshots.get(device.name, (None, None))
         if tree is None or self._is_unmounted(device) or self._proofs(device, device.snapshot()):
             return
+        if device.hands.at(ANCHOR) is not None and not _has_anchor(tree):
+            return  # it would delete, on a device that has a disk there, what no user deletes
         device.kill()
         fresh = chance.random() < 0.5
         before = self._contents(device)
@@ -793,6 +795,14 @@ def _copies(job: Job | None) -> list[str]:
 
 
 Fault = Callable[[Faults, SimDevice, random.Random], None]
+
+
+def _has_anchor(tree: Inode) -> bool:
+    """Whether the copy of a share has the file that proves a mount."""
+    inode: Inode | None = tree
+    for name in ANCHOR.encode().split(b"/"):
+        inode = inode.children.get(name) if inode is not None else None
+    return inode is not None
 
 
 def _was_told(device: SimDevice, path: str) -> bool:

@@ -320,6 +320,9 @@ PLANS = {
         "10009999/ABCD/1000,0,1,2,3,4,5,8,10,11,12,13,16,17/0/slow,news_lost,news_twice,"
         "watch_lag_s,watch_lost,careful,skews_s"
     ),
+    "a backup from before another device's mount came is restored": (
+        "11108925/AB/1000,7,11/0/lag_s,slow,news_lost,news_twice,watch_lost,careful,skews_s"
+    ),
 }
 DISKS = {
     920064: "what another disk holds, put in the place of a mount, is told as ours",
