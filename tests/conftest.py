@@ -13,6 +13,7 @@ import pytest
 from tests.helpers.mesh import Mesh
 
 SLOW = {"agents", "planted", "scenes", "sim"}
+QUICK_WORKERS, WORKERS = 3, 5
 BEFORE = pytest.StashKey[str | None]()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -32,6 +33,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(os.environ.pop("XDG_RUNTIME_DIR"), ignore_errors=True)
     if (before := config.stash[BEFORE]) is not None:
         os.environ["XDG_RUNTIME_DIR"] = before
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """`-n auto`. Quick tests compute, and each worker reads all of them anew; real agents mostly
+    wait."""
+    return QUICK_WORKERS if "not slow" in config.option.markexpr else WORKERS
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
