@@ -38,6 +38,7 @@ from leftzmq.sync.facts import (
     BulkRestored,
     Fact,
     FolderStopped,
+    MemberExcluded,
     ModesChanged,
     PeerConnected,
     PeerForgot,
@@ -310,7 +311,15 @@ class Node:
     def _begun(self, folder: Folder, now: float) -> Outputs:
         """A folder begins, and knows whose versions count."""
         modes = ModesChanged(folder.id, self.rosters.readers(folder.id))
-        return [*folder.on_modes_changed(modes, now), *folder.begin(now)]
+        out: Outputs = [*folder.on_modes_changed(modes, now)]
+        # A kill may have come between the roster and the index.
+        for head in folder.store.heads.known():
+            device = DeviceKey(head.key)
+            if self.rosters.excludes(folder.id, device):
+                out += folder.index_client.on_member_excluded(
+                    MemberExcluded(folder.id, device), now
+                )
+        return [*out, *folder.begin(now)]
 
     def _on_time_passed(self, now: float) -> Outputs:
         out: Outputs = []

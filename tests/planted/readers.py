@@ -87,8 +87,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     _bug(
         "who may only read is learnt after the start",
         "node.py",
-        "        return [*folder.on_modes_changed(modes, now), *folder.begin(now)]\n",
-        "        return folder.begin(now)\n",
+        "        out: Outputs = [*folder.on_modes_changed(modes, now)]\n",
+        "        out: Outputs = []\n",
     ),
     _bug(
         "who may write now is not asked anew",

@@ -22,7 +22,14 @@ from leftzmq.sync.actions import Drop, Outputs, Send, Tell
 from leftzmq.sync.exchange.index_quota import IndexQuota
 from leftzmq.sync.exchange.index_server import PAGES_AN_ASK
 from leftzmq.sync.exchange.index_waits import IndexWaits
-from leftzmq.sync.facts import EpochBegan, PageArrived, PathsReconsidered, PeerGreeted, PeerRemoved
+from leftzmq.sync.facts import (
+    EpochBegan,
+    MemberExcluded,
+    PageArrived,
+    PathsReconsidered,
+    PeerGreeted,
+    PeerRemoved,
+)
 from leftzmq.sync.jobs import IndexRoomSeen
 from leftzmq.sync.link import DeviceKey
 from leftzmq.sync.peers.cloned_device import ClonedDevices
@@ -158,8 +165,16 @@ class IndexClient:
 
     def on_peer_removed(self, fact: PeerRemoved, now: float) -> Outputs:
         """The device is no peer any more: what it said counts for nothing."""
-        self._paged_at.pop(fact.device, None)
-        self._index_view.give_up(fact.device)
+        return self._without(fact.device)
+
+    def on_member_excluded(self, fact: MemberExcluded, now: float) -> Outputs:
+        """The device was removed from the folder: what it said of it counts for nothing, also where
+        a person wrote it into peer.toml."""
+        return self._without(fact.device)
+
+    def _without(self, device: DeviceKey) -> Outputs:
+        self._paged_at.pop(device, None)
+        self._index_view.give_up(device)
         return [PathsReconsidered(self._folder, ())]
 
     def on_modes_changed(self, readers: frozenset[DeviceKey], we_read: bool, now: float) -> Outputs:

@@ -129,7 +129,11 @@ class DeviceRoutes:
 
     def _on_member_excluded(self, fact: MemberExcluded, now: float) -> Outputs:
         self.listener.on_member_excluded(fact.device, fact.folder)
-        return self.peers.on_member_excluded(fact, now)
+        out = self.peers.on_member_excluded(fact, now)
+        folder = self.folders[fact.folder]
+        if folder.stopped is None:
+            out += folder.within(partial(folder.index_client.on_member_excluded, fact, now))
+        return out
 
     def _on_epoch_began(self, fact: EpochBegan, now: float) -> Outputs:
         out = self.listener.on_epoch_began(fact, now)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from leftzmq.errors import LeftError, RosterError, StopCause
+from leftzmq.pairing.roster_store import Kept
 from leftzmq.sync.facts import (
     FolderAdded,
     FolderStopped,
@@ -233,6 +234,34 @@ def test_chunks_that_were_read_for_a_removed_device_are_not_sent(three: Members)
     three.settle()
     assert three["B"].tree() == three["A"].tree()
     assert "large" not in three["C"].tree()
+
+
+@pytest.mark.parametrize("is_up", [True, False], ids=["while it runs", "at its next start"])
+def test_what_only_a_removed_device_has_is_wanted_no_more(three: Members, is_up: bool) -> None:
+    """Though it stands in everybody's peer.toml, and stays connected."""
+    three.loses = lambda to, message: isinstance(message, Chunks)
+    three["C"].write("only of C", b"c")
+    three["C"].scan()
+    three.settle()
+    assert three["A"].folder.index_view.counters.tickets == 1
+    if not is_up:
+        three["A"].kill()
+        three.settle()
+    three.removes("B", "C")
+    if not is_up:  # A heard it, and was killed before its index knew
+        kept = three["B"].roster_keeper.load(three["B"].keys.tag).statements
+        removal = [Kept(each.id, each) for _, each in kept]
+        three["A"].roster_keeper.keep(three["A"].keys.tag, removal)
+        three["A"].start()
+    three.settle()
+    assert three.live("A") == "AB"
+    assert three["A"].folder.index_view.counters.tickets == 0
+    assert three["A"].store.heads.head_of(three["C"].key).mask == 0
+    assert three["A"].folder.state.value == "idle"
+    three.loses = lambda to, message: False
+    three.invites("B", "C")
+    three.settle()
+    assert "only of C" in three["A"].tree()
 
 
 def test_who_leaves_is_out_everywhere_and_those_whom_it_let_in_stay(tmp_path: Path) -> None:
