@@ -396,9 +396,8 @@ class Peers:
             return []
         peer.proved -= {fact.folder}
         peer.halted.pop(fact.folder, None)
-        had = any(at.folder == fact.folder for at in peer.folders)
         peer.folders = tuple(at for at in peer.folders if at.folder != fact.folder)
-        return [PeerLeft(peer.key, (fact.folder,))] if had else []
+        return []
 
     def _tell_folder(self, peer: Peer, folder: str, word: str, text: str) -> Tell:
         fields: dict[str, Scalar] = {"folder": folder, "path": "", "device": peer.name}

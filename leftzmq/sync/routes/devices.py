@@ -130,6 +130,8 @@ class DeviceRoutes:
     def _on_member_excluded(self, fact: MemberExcluded, now: float) -> Outputs:
         self.listener.on_member_excluded(fact.device, fact.folder)
         out = self.peers.on_member_excluded(fact, now)
+        # At once, not by a fact: an epoch begins with the removal, and then all are asked again.
+        out += self._on_peer_left(PeerLeft(fact.device, (fact.folder,)), now)
         folder = self.folders[fact.folder]
         if folder.stopped is None:
             out += folder.within(partial(folder.index_client.on_member_excluded, fact, now))

@@ -362,12 +362,12 @@ class RosterExchange:
             # Also to the one that made this epoch: it does not have the one in use, perhaps.
             if has_epoch and not folder.switched:  # else all are sent it below
                 out += self._key_in_use(folder, device)
-        out += self._switched(folder, None, now)
-        if self._comes_back(folder, (*heard, *said)):
-            out += self._peers.greet_again(folder.id)
         for device in removed:
             if device != self._rosters.me.device and self.excludes(folder.id, device):
                 out += self._excluded(folder, device, now)
+        out += self._switched(folder, None, now)
+        if self._comes_back(folder, (*heard, *said)):
+            out += self._peers.greet_again(folder.id)
         return [*out, RelistMembers()]
 
     def _comes_back(self, folder: FolderRoster, new: Iterable[Signed]) -> bool:

@@ -22,7 +22,7 @@ from leftzmq.sync.facts import (
 )
 from leftzmq.sync.link import Link, Way
 from leftzmq.sync.peers.roster.making import Newcomer
-from leftzmq.wire.messages import Chunks, RosterPart
+from leftzmq.wire.messages import Chunks, IndexPage, IndexSince, RosterPart
 from tests.helpers.members import Members
 from tests.sim.node import FOLDER
 
@@ -262,6 +262,17 @@ def test_what_only_a_removed_device_has_is_wanted_no_more(three: Members, is_up:
     three.invites("B", "C")
     three.settle()
     assert "only of C" in three["A"].tree()
+
+
+def test_who_is_removed_is_asked_for_nothing(three: Members) -> None:
+    """Not even what it was asked for a moment ago, and is not answered in the new epoch."""
+    three.loses = lambda to, message: to == "A" and isinstance(message, IndexPage)
+    three.joins_again("A", "C")
+    three.settle(0.5)
+    three.removes("A", "C")
+    said = [one for one in three.sent if one.sender == "A" and one.to == "C"]
+    assert any(isinstance(one.message, IndexSince) for one in said), "its answer is under way"
+    assert not [one for one in said if one.knew and isinstance(one.message, IndexSince)]
 
 
 def test_who_leaves_is_out_everywhere_and_those_whom_it_let_in_stay(tmp_path: Path) -> None:
