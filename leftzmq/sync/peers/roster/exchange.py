@@ -58,7 +58,8 @@ from leftzmq.wire.statements import (
 CUT_AFTER_S: Final = 0.5
 """A removed device hears of it before its connections end: by then it is on its way."""
 OFFER_AGAIN_S: Final = 61.0
-"""After statements that came too fast: what one link may bring is counted by the minute."""
+"""After statements that came too fast, or could not be kept: what one link may bring is counted by
+the minute."""
 MADE_AFTER_S: Final = 3.0
 """Without an epoch to use, a member that may write makes one when none comes for so long: what
 follows a removal is on its way, or is withheld."""
@@ -198,6 +199,8 @@ class RosterExchange:
                 folder.id, fact.said.statements, None if is_new_here else device, now
             )
         except LeftError as error:
+            # A removal may be among it. Whoever hears then what is known here tells it once more.
+            self._offer_again_at = now + OFFER_AGAIN_S
             return [_problem(folder.id, f"the word of {self._peers.name(device)} is lost: {error}")]
         out = self._pinned(folder, new)
         if new:

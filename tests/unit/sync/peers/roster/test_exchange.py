@@ -225,6 +225,17 @@ def test_who_cannot_keep_what_it_hears_says_so_and_hears_it_later(three: Members
     assert three.live("B") == "AB"
 
 
+def test_what_could_not_be_kept_is_asked_for_though_no_link_breaks(three: Members) -> None:
+    """A removal that is lost would leave the removed device a member here for ever."""
+    three["B"].roster_keeper.fails = True
+    three.removes("A", "C")
+    assert three.live("B") == "ABC"
+    three["B"].roster_keeper.fails = False
+    three.settle(70.0)
+    assert three.live("B") == "AB"
+    assert three.used("B") == three.used("A")
+
+
 def test_chunks_that_were_read_for_a_removed_device_are_not_sent(three: Members) -> None:
     three["A"].write("large", bytes(range(256)) * 40_000)
     three["A"].scan()
