@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from blake3 import blake3
-from nacl.public import PrivateKey
-
-from leftzmq.content.signing import sign
 from leftzmq.sync import actions
 from leftzmq.sync.facts import LinkClosed, LinkOpened, RosterGrew, TimePassed
-from leftzmq.sync.link import DeviceKey, Link, Way
+from leftzmq.sync.link import Link, Way
 from leftzmq.sync.peers.roster.making import Newcomer
 from leftzmq.sync.peers.roster.roster import Mode, Roster
 from leftzmq.wire.messages import Message
@@ -39,10 +35,7 @@ class Members(Mesh):
     def __init__(self, base: Path, names: str = "ABC") -> None:
         super().__init__(base, names)
         for device in self.devices.values():
-            pair = PrivateKey(blake3(device.name.encode()).digest())
-            device.key = DeviceKey(bytes(pair.public_key))
-            device.secret = bytes(pair)
-            device.signs = partial(sign, device.secret)
+            device.gets_keys()
         self.sent: list[Sent] = []
         self.loses: Callable[[str, Message], bool] = lambda to, message: False
         self.delays: Callable[[str, Message], bool] = lambda to, message: False

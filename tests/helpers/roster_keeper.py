@@ -12,12 +12,13 @@ from leftzmq.wire.statements import Signed
 
 class RosterKeeper:
     """fails: the disk takes nothing. writes: how many writes it took; before: is called before each
-    of them."""
+    of them. after: is called when a write is durable."""
 
     def __init__(self) -> None:
         self.fails = False
         self.writes = 0
         self.before: Callable[[], None] = lambda: None
+        self.after: Callable[[], None] = lambda: None
         self._last = 0
         self._pins: dict[bytes, set[StatementId]] = {}
         self._rows: dict[bytes, dict[bytes, tuple[int, Signed]]] = {}
@@ -38,12 +39,27 @@ class RosterKeeper:
         self._rows.setdefault(folder, {}).update(
             (one.slot, (number, one.signed)) for number, one in zip(numbers, kept, strict=True)
         )
+        self.after()
         return tuple(numbers)
 
     def keep_epoch(self, folder: bytes, secret: bytes, forgotten: Collection[bytes] = ()) -> None:
         self._write()
         kept = [each for each in self._epochs.get(folder, ()) if each not in (secret, *forgotten)]
         self._epochs[folder] = [*kept, secret]
+        self.after()
+
+    def copy(self) -> RosterKeeper:
+        """A backup of it."""
+        copy = RosterKeeper()
+        copy.put_back(self)
+        return copy
+
+    def put_back(self, other: RosterKeeper) -> None:
+        """Keep from now on what the other one keeps."""
+        self._last = other._last
+        self._pins = {folder: set(pins) for folder, pins in other._pins.items()}
+        self._rows = {folder: dict(rows) for folder, rows in other._rows.items()}
+        self._epochs = {folder: list(secrets) for folder, secrets in other._epochs.items()}
 
     def retain(self, folder: bytes, slots: Collection[bytes]) -> None:
         rows = self._rows.get(folder, {})
@@ -60,3 +76,4 @@ class RosterKeeper:
         self._pins.pop(folder, None)
         self._rows.pop(folder, None)
         self._epochs.pop(folder, None)
+        self.after()

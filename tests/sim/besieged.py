@@ -201,7 +201,7 @@ def _bearable(world: Siege, ledger: Ledger) -> None:
         own = device.hands.at(LEFT_DIRECTORY)
         if own is None or not own.children.keys() <= OWN:
             raise laws.Broken("I9", f"{device.name}: {sorted(own.children) if own else None}")
-    stays_quiet(world, ledger, tree)
+    stays_quiet(world, ledger)
 
 
 # ---- single stories ---

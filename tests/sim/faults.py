@@ -95,7 +95,7 @@ class Faults:
             self._folder_comes(device)
         self._world.wires.cut.clear()
         for device in self._world.devices.values():
-            for name in sorted(device.unlisted):
+            for name in sorted(device.unlisted) if device.acquaintance is None else ():
                 device.list_peer(self._world.devices[name])
         self._world.wires.refresh()
 
@@ -116,7 +116,7 @@ class Faults:
         device.stop()
         self._back(device, chance)
 
-    def _crash(self, device: SimDevice, chance: random.Random) -> Callable[[], None]:
+    def crash(self, device: SimDevice, chance: random.Random) -> Callable[[], None]:
         """Returns a function that raises a crash in the middle of a job."""
         ends = device.cut_power if chance.random() < 0.6 else device.kill
 
@@ -133,7 +133,7 @@ class Faults:
 
     def crash_in_a_job(self, device: SimDevice, chance: random.Random) -> None:
         device.set_trap(chance.randint(1, IN_A_JOB), lambda call, path: crash())
-        crash = self._crash(device, chance)
+        crash = self.crash(device, chance)
 
     def crash_in_a_download(self, device: SimDevice, chance: random.Random) -> None:
         """The crash happens while chunks of a large file are written."""
@@ -146,10 +146,10 @@ class Faults:
                 device.set_trap(calls, lambda call, path: crash())
 
         device.set_trap(1, spring)
-        crash = self._crash(device, chance)
+        crash = self.crash(device, chance)
 
     def crash_after_a_commit(self, device: SimDevice, chance: random.Random) -> None:
-        device.after_commits(chance.randint(1, 20), self._crash(device, chance))
+        device.after_commits(chance.randint(1, 20), self.crash(device, chance))
 
     # ---- errors of SQLite -------------------------------------------------------------------
 
@@ -331,7 +331,7 @@ class Faults:
         would disappear with it."""
         if not device.has_begun or device.name in self._mounts or device in self._clones:
             return
-        if device.token is None or self._is_unmounted(device):
+        if device.token is None or device.acquaintance is not None or self._is_unmounted(device):
             return
         clone = self._world.clone(device, fresh=chance.random() < 0.5)
         self._clones[device] = clone
@@ -347,7 +347,7 @@ class Faults:
 
     def unlist_peer(self, device: SimDevice, chance: random.Random) -> None:
         """A user takes a peer out of peer.toml, and puts it back later."""
-        if not device.alive:
+        if not device.alive or device.acquaintance is not None:
             return
         others = [d for d in self._world.devices.values() if d.key in device.agents.by_key]
         if not others:

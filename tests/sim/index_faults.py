@@ -82,7 +82,7 @@ def _live(world: World, fault: IndexFault, number: int) -> bool:
     for device in world.devices.values():
         laws.index_is_the_disk(device, exact=False)
         laws.nothing_is_left(device, ledger)
-    stays_quiet(world, ledger, tree)
+    stays_quiet(world, ledger)
     return bool(came)
 
 

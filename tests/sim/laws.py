@@ -5,6 +5,8 @@ Knows devices from outside: their disks, their indexes, what they sent. Must not
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from leftzmq.errors import Problem, ProblemKind
 from leftzmq.tree.conflict import is_conflict_name
 from leftzmq.tree.entry import Kind
@@ -116,21 +118,31 @@ class Witness:
 
 def is_quiet(world: World) -> bool:
     """Every device has what all have, and nothing is under way."""
-    alive = [d for d in world.devices.values() if d.alive]
-    if world.wires.flying or any(d.working or len(d.watching) for d in alive):
+    if world.wires.flying or any(d.working or len(d.watching) for d in world.alive):
         return False
-    for device in alive:
-        folder = device.folder
-        tickets = folder.index_view.counters.tickets
-        if folder.state.value != "idle" or (tickets and not device.disk.folds):
+    return all(_is_at_rest(world, group) for group in world.sharing.groups())
+
+
+def _is_at_rest(world: World, group: list[SimDevice]) -> bool:
+    if not world.sharing.agree(group):
+        return False
+    for device in group if not world.sharing.misses_others(group) else ():
+        tickets = device.folder.index_view.counters.tickets
+        if not _is_idle(device, group) or (tickets and not device.disk.folds):
             return False
-    first = _whole_tree(alive)
-    return not any(_missing(device, first) for device in alive)
+    first = _whole_tree(group)
+    return not any(_missing(device, first) for device in group)
 
 
-def converged(world: World, ledger: Ledger) -> Tree:
-    """I1."""
-    alive = [d for d in world.devices.values() if d.alive]
+def _is_idle(device: SimDevice, group: list[SimDevice]) -> bool:
+    """Whether it has nothing to do. A member that is left over has nobody to do it with."""
+    is_left_over = device.acquaintance is not None and len(group) == 1
+    return device.folder.state.value == ("alone" if is_left_over else "idle")
+
+
+def converged(world: World, ledger: Ledger, group: list[SimDevice] | None = None) -> Tree:
+    """I1. group: those that share with one another; None: all."""
+    alive = world.alive if group is None else group
     for device in alive:
         if device.folder.stopped_why:
             raise Broken("I11", f"{device.name} stopped: {device.folder.stopped_why}")
@@ -141,14 +153,19 @@ def converged(world: World, ledger: Ledger) -> Tree:
             raise Broken("I1", f"{said}; {sorted(_apart(other))} cannot be there")
     for device in alive:
         folder = device.folder
-        if problems := [p for p in folder.problems.all() if not _is_known(p, device, ledger)]:
+        problems = [p for p in folder.problems.all() if not _is_known(p, device, ledger)]
+        if world.sharing.misses_others(alive):  # they are not told that nobody gives it
+            problems = [p for p in problems if p.kind is not ProblemKind.NOT_GIVEN]
+        if problems:
             raise Broken("I1", f"{device.name} has problems: {[str(p) for p in problems]}")
         here = tree_of(device)
         if apart := [path for path in _apart(device) if not _folds_with(path, first, here)]:
             raise Broken("I1", f"{device.name} does not take {apart}")
+        if world.sharing.misses_others(alive):
+            continue
         if (tickets := folder.index_view.counters.tickets) != len(first) - len(here):
             raise Broken("I1", f"{device.name} has {tickets} tickets")
-        if folder.state.value != "idle":
+        if not _is_idle(device, alive):
             raise Broken("I5", f"{device.name} is {folder.state.value}")
     return first
 
@@ -203,18 +220,22 @@ def _has_strays(device: SimDevice, ledger: Ledger) -> bool:
     return device.name in ledger.stray_leftings or device.forgot_leftings
 
 
-def nothing_lost(world: World, ledger: Ledger, tree: Tree) -> None:
-    """I2, and more: a value that no user replaced anywhere is in the tree, not only in a trash."""
+def nothing_lost(
+    world: World, ledger: Ledger, tree: Tree, among: Collection[str] | None = None
+) -> None:
+    """I2, and more: a value that no user replaced anywhere is in the tree, not only in a trash.
+    among: the devices whose users' values are judged; None: all."""
     in_tree = {_content(what) for what in tree.values()}
     kept = set(in_tree)
     for device in world.devices.values():
         for path, inode in device.disk.everything():
-            if not is_final(path) and path.startswith(".left/trash/"):
+            is_elsewhere = among is not None and is_final(path)  # on who does not share with them
+            if is_elsewhere or path.startswith(".left/trash/"):
                 kept.add(content_of(inode))
     adrift = _adrift(world, ledger)
     kept |= adrift
     for content, value in ledger.values.items():
-        if value.ended:
+        if value.ended or (among is not None and value.device not in among):
             continue
         who = f"{_short(content)} by {value.device} at {value.path} ({value.when:.3f})"
         if content not in kept and value.replaced and ledger.gives_way:
@@ -259,9 +280,13 @@ def _adrift(world: World, ledger: Ledger) -> set[Content | None]:
     }
 
 
-def nothing_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
-    """I3."""
+def nothing_came_back(
+    world: World, ledger: Ledger, tree: Tree, among: Collection[str] | None = None
+) -> None:
+    """I3. among: the devices whose users' deletes are judged; None: all."""
     for delete in ledger.deletes:
+        if among is not None and delete.device not in among:
+            continue
         what = tree.get(delete.path)
         if what is None or _content(what) != delete.content or delete.excused:
             continue
@@ -321,9 +346,12 @@ def _another_delete(
     ) or any(other == path and by != device for by, other in ledger.tombs)
 
 
-def no_folder_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
+def no_folder_came_back(
+    world: World, ledger: Ledger, tree: Tree, among: Collection[str] | None = None
+) -> None:
     """I3 for folders: a folder that a user deleted is there only if something needs it, even if
-    that is a `.lefting` whose row a power cut took."""
+    that is a `.lefting` whose row a power cut took. among: the devices whose users' deletes are
+    judged; None: all."""
     strays = [
         path
         for device in world.devices.values()
@@ -332,6 +360,8 @@ def no_folder_came_back(world: World, ledger: Ledger, tree: Tree) -> None:
     ]
     for when, device, path in ledger.folders:
         if tree.get(path) != ("folder",) or ledger.restored:
+            continue
+        if among is not None and device not in among:
             continue
         if any(other.startswith(path + "/") for other in (*tree, *strays)):
             continue
@@ -364,7 +394,9 @@ def _was_needed(ledger: Ledger, path: str, device: str, when: float) -> bool:
     )
 
 
-def no_folder_lost(world: World, ledger: Ledger, tree: Tree) -> None:
+def no_folder_lost(
+    world: World, ledger: Ledger, tree: Tree, among: Collection[str] | None = None
+) -> None:
     """I2 for folders: a folder that a user made, and nobody deleted, is there. It may also have
     been renamed along with a folder above it, which a disk that folds names respelled as others had
     done (and then deleted under the new spelling). Or a user renamed a folder above it while the
@@ -373,12 +405,14 @@ def no_folder_lost(world: World, ledger: Ledger, tree: Tree) -> None:
     in it, and nothing was in it. Or he put it at the name of a conflict copy between the rename
     that makes the copy and the look there: no one call renames a file only if it is the one that is
     meant, so what lies there may as well be what he wrote at the old name just before. It is at the
-    old name then."""
+    old name then. among: the devices whose users' folders are judged; None: all."""
     folds = any(device.disk.folds for device in world.devices.values())
     there = {folded(path) for path, what in tree.items() if what == ("folder",)} if folds else set()
     there |= {folded(path) for path in ledger.gone_folders} if folds else set()
-    for path in sorted(ledger.made_folders - ledger.gone_folders - ledger.going_folders):
+    for path in sorted(ledger.made_folders.keys() - ledger.gone_folders - ledger.going_folders):
         if folded(path) in there:
+            continue
+        if among is not None and not ledger.made_folders[path] & set(among):
             continue
         if any(
             is_within(path, old) and tree.get(new + path[len(old) :]) == ("folder",)

@@ -59,7 +59,7 @@ class Ledger:
     hands_on: dict[tuple[str, Content], list[tuple[float, str]]] = field(default_factory=dict)
     made: list[tuple[float, str, str]] = field(default_factory=list)  # when, device, path
     folders: list[tuple[float, str, str]] = field(default_factory=list)  # deleted ones
-    made_folders: set[str] = field(default_factory=set)
+    made_folders: dict[str, set[str]] = field(default_factory=dict)  # by which devices' users
     gone_folders: set[str] = field(default_factory=set)  # a user deleted or moved one from there
     turned: dict[Content, Content] = field(default_factory=dict)  # with a turned bit -> before
     going_folders: set[str] = field(default_factory=set)  # to there, while a job removed them
@@ -91,6 +91,9 @@ class Ledger:
     def made_at(self, path: str, device: str, now: float) -> None:
         """A user made or wrote something there: the folders above it have to be there, too."""
         self.made.append((now, device, path))
+
+    def made_folder(self, path: str, device: str) -> None:
+        self.made_folders.setdefault(path, set()).add(device)
 
     def put_hands_on(self, path: str, content: Content, device: str, now: float) -> None:
         """The value was touched, moved there, or restored after it was first written."""

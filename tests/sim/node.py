@@ -10,8 +10,12 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
+
+from blake3 import blake3
+from nacl.public import PrivateKey
 
 from leftzmq.content.cut import ONE_CHUNK_MAX_BYTES, Cutter
 from leftzmq.content.epochs import Epochs
@@ -19,6 +23,7 @@ from leftzmq.content.ids import chunk_id
 from leftzmq.content.keys import FolderKeys, derive_keys, device_mark
 from leftzmq.content.lists import build, pack_row
 from leftzmq.content.seal import fresh_nonce
+from leftzmq.content.signing import sign
 from leftzmq.disk.share import Share
 from leftzmq.errors import ShareError, Stop, StopCause
 from leftzmq.index.flush import flush
@@ -104,6 +109,7 @@ class Device:
         self.signs: Callable[[bytes], bytes] = _signs_nothing
         self.secret = b""  # the secret half of its key, where that is one
         self.roster_keeper = RosterKeeper()
+        self.random_bytes: Callable[[int], bytes] = os.urandom  # of rosters
         self.keys = derive_keys(SECRET)
         self.events: list[actions.Tell] = []
         self.answers: list[dict[str, Any]] = []
@@ -134,12 +140,7 @@ class Device:
         self.alive = True
         self.folders: dict[str, Folder] = {}
         self.hold = Hold(self.held)
-        us = Signatory(self.key, self.signs)
-        wall_s = lambda: self.around.wall_ns(self) / 1e9  # noqa: E731
-        self.rosters = Rosters(
-            us, self.name, lambda device: "", self.roster_keeper, wall_s, os.urandom
-        )
-        self.rosters.add_folder(FOLDER, self.keys)
+        self.rosters = self.rosters_kept()
         membership = Membership(self.key, self.folders, fresh_nonce, self.rosters.excludes)
         self.agents = Peers(OurSide(self.name, 1, 2), peers, membership)
         self.opened_share: Share | None = None
@@ -150,10 +151,31 @@ class Device:
             self.folders[FOLDER] = self.folder
             self._begin_at_start()
         about = {"name": self.name, "key": self.name, "keyless": []}
-        self.exchange = RosterExchange(
-            self.rosters, self.agents, self._listed.__contains__, self._listed.__contains__
-        )
+        self.exchange = RosterExchange(self.rosters, self.agents, self.is_vouched, self.may_found)
         self.node = Node(self.folders, self.agents, self.exchange, about)
+
+    def gets_keys(self) -> None:
+        """From now on it has a key of its own, which depends on its name alone."""
+        pair = PrivateKey(blake3(self.name.encode()).digest())
+        self.key, self.secret = DeviceKey(bytes(pair.public_key)), bytes(pair)
+        self.signs = partial(sign, self.secret)
+
+    def rosters_kept(self) -> Rosters:
+        """The rosters as a start of the agent finds them."""
+        us = Signatory(self.key, self.signs)
+        wall_s = lambda: self.around.wall_ns(self) / 1e9  # noqa: E731
+        no_label = lambda device: ""  # noqa: E731
+        rosters = Rosters(us, self.name, no_label, self.roster_keeper, wall_s, self.random_bytes)
+        rosters.add_folder(FOLDER, self.keys)
+        return rosters
+
+    def is_vouched(self, device: DeviceKey) -> bool:
+        """Whether a person here wrote this device, or let it in."""
+        return device in self._listed
+
+    def may_found(self, device: DeviceKey) -> bool:
+        """Whether a person here wrote this device, or joined by its invitation."""
+        return device in self._listed
 
     @property
     def epochs(self) -> Epochs:
@@ -185,7 +207,12 @@ class Device:
         """Does what Folders.add of runtime/folders does."""
         self.waits = False
         self.folders[FOLDER] = self.folder
-        self.handle(FolderAdded(FOLDER))
+        self.exchange.folder_added(FOLDER)
+        stop = self.rosters.put_out(FOLDER)
+        if stop is not None:
+            self.folder.stopped = stop
+        else:
+            self.handle(FolderAdded(FOLDER))
 
     def _made(self) -> Folder:
         """The folder over its index."""

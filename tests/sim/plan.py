@@ -18,9 +18,10 @@ from typing import Any, Final, TypeVar
 from leftzmq.sync.heartbeat import HEARTBEAT_PERIOD_S
 from leftzmq.sync.peers.cloned_device import RECENT_S
 
-from . import laws
+from . import laws, member_laws
 from .faults import FAULT_WEIGHTS, FAULTS, Faults
 from .ledger import Ledger
+from .people import DECIDED, DECISIONS, HAS_ROSTER, People
 from .users import DEEDS, SOME_DEEDS, WEIGHTS, Users
 from .world import Knobs, World
 
@@ -29,6 +30,7 @@ LOOKED_S: Final = 30.0
 NOTICED_S: Final = RECENT_S + 2 * HEARTBEAT_PERIOD_S
 """After so many seconds every device knows that a clone is gone."""
 PATIENCE_S: Final = 600.0
+ROSTER_EACH: Final = 10
 MEMORY: Final = Path("/dev/shm")
 W = TypeVar("W", bound=World)
 """MEMORY: a directory where a flush of an index costs nothing, if it exists."""
@@ -73,6 +75,8 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     """Returns the plan of this seed. devices: how many; 0: the seed decides."""
     chance = random.Random(f"{seed}/plan")
     count = devices or chance.choice((2, 2, 2, 3, 3, 4))
+    if has_roster(seed) and not devices:
+        count = max(count, 3)
     names = "ABCD"[:count]
     rough = chance.random() < 0.6
     knobs = Knobs(
@@ -93,10 +97,13 @@ def plan_of(seed: int, devices: int = 0) -> Plan:
     more += [*_turned_bits(seed, names, span), *_small_disks(seed, names)]
     more += [*_clones(seed, names, span), *_unlisted_peers(seed, names, span)]
     more += [*_no_exchange(seed, names), *_late_folders(seed, names)]
+    decisions = _decisions(seed, names, span)
+    more += decisions
     steps = tuple(sorted((*steps, *more), key=lambda step: step.at))
     dials = dials_of(chance, names)
-    if any(step.what == "fold names" for step in more):
+    if decisions or any(step.what == "fold names" for step in more):
         # A device cannot pass on a file that it cannot hold: no device may depend on this one.
+        # Members of a roster know where the others are, and nobody depends on one who is removed.
         dials |= {(a, b) for a in names for b in names if a < b}
     return Plan(seed, names, dials, knobs, large, steps)
 
@@ -192,6 +199,30 @@ def _unlisted_peers(seed: int, names: str, span: float) -> list[Step]:
     return _now_and_then(seed, names, span, "unlisted", 0.1, (1, 2, 4), what)
 
 
+def has_roster(seed: int) -> bool:
+    """Whether people decide in this seed who is in the folder."""
+    return seed % ROSTER_EACH == ROSTER_EACH - 1
+
+
+def _decisions(seed: int, names: str, span: float) -> list[Step]:
+    """In every tenth seed the folder has a roster from some moment on."""
+    if not has_roster(seed) or len(names) < 2:
+        return []
+    chance = random.Random(f"{seed}/roster")
+    found = [Step(11_000, -4.0, names[0], HAS_ROSTER)]
+    founder = chance.choice(names)
+    founded_at = chance.choice((0.1, 0.5, 0.5)) * span * chance.random()
+    found.append(Step(11_001, founded_at, founder, "found"))
+    kinds, weights = list(DECIDED), list(DECIDED.values())
+    for number in range(chance.choice((1, 2, 4, 7))):
+        at = chance.uniform(founded_at, span)
+        if number and chance.random() < 0.4:  # soon after another one
+            at = found[-1].at + chance.choice((0.005, 0.1, 1.0))
+        what = chance.choices(kinds, weights)[0]
+        found.append(Step(11_002 + number, at, chance.choice(names), what))
+    return found
+
+
 def dials_of(chance: random.Random, names: str) -> frozenset[tuple[str, str]]:
     """Returns which device dials which: both ways, one way, a ring, or all to one."""
     shape = chance.choice(("both", "both", "one way", "ring", "star"))
@@ -262,12 +293,19 @@ def _live(plan: Plan, world: World) -> None:
     faults = Faults(world, ledger, users)
     witness = laws.Witness(ledger)
     world.look_after = witness.look_after
+    people: People | None = None
+    if any(step.what == HAS_ROSTER for step in plan.steps):
+        people = People(world, faults)
+        member_laws.Witness(world).begin(witness.look_after)
 
     def act(step: Step) -> None:
         chance = random.Random(f"{plan.seed}/{step.number}")
         device = world.devices[step.device]
         if step.what in DEEDS or step.what in SOME_DEEDS:
             users.do(step.what, device, chance)
+        elif step.what in DECISIONS:
+            if people is not None:
+                people.do(step.what, device, chance)
         else:
             faults.do(step.what, device, chance)
 
@@ -280,6 +318,8 @@ def _live(plan: Plan, world: World) -> None:
         world.after(world.random.choice((0.0, 0.0, 2.0)), device.start)
     last = max((step.at for step in plan.steps), default=0.0)
     world.run_until(world.now + last + 1.5)
+    if people is not None:
+        people.end()
     faults.end()
     if faults.bits_turned:
         world.run_until(world.now + LOOKED_S)  # looks under way are told before
@@ -287,15 +327,18 @@ def _live(plan: Plan, world: World) -> None:
     if world.clones:
         world.run_until(world.now + NOTICED_S)
     settle(world)
-    tree = laws.converged(world, ledger)
-    laws.nothing_lost(world, ledger, tree)
-    laws.nothing_came_back(world, ledger, tree)
-    laws.no_folder_came_back(world, ledger, tree)
-    laws.no_folder_lost(world, ledger, tree)
-    for device in world.devices.values():
+    if people is not None:
+        member_laws.judge(world, ledger)
+    else:
+        tree = laws.converged(world, ledger)
+        laws.nothing_lost(world, ledger, tree)
+        laws.nothing_came_back(world, ledger, tree)
+        laws.no_folder_came_back(world, ledger, tree)
+        laws.no_folder_lost(world, ledger, tree)
+    for device in (device for group in world.sharing.groups() for device in group):
         laws.index_is_the_disk(device, exact=False)
         laws.nothing_is_left(device, ledger)
-    stays_quiet(world, ledger, tree)
+    stays_quiet(world, ledger)
 
 
 def settle(world: World) -> None:
@@ -309,23 +352,27 @@ def settle(world: World) -> None:
             return
 
 
-def stays_quiet(world: World, ledger: Ledger, tree: laws.Tree) -> None:
+def stays_quiet(world: World, ledger: Ledger) -> None:
     """I5: nothing but heartbeats. I6: neither another walk nor another start changes anything."""
-    heads = {d.name: d.store.heads.sequence for d in world.devices.values()}
+    sharing = [device for group in world.sharing.groups() for device in group]
+    heads = {device.name: device.store.heads.sequence for device in sharing}
+    trees = {device.name: laws.tree_of(device) for device in sharing}
     messages = world.messages
     world.run_until(world.now + QUIET_S)
     if world.messages != messages:
         raise laws.Broken("I5", f"{world.messages - messages} messages in {QUIET_S:.0f} quiet s")
-    for device in world.devices.values():
+    for device in sharing:
         device.scan()
     world.run_until(world.now + 5.0)
-    for device in world.devices.values():
+    for device in sharing:
         laws.index_is_the_disk(device, exact=True)
         device.stop()
         device.start()
     world.run_until(world.now + 25.0)
-    if (now := laws.converged(world, ledger)) != tree:
-        raise laws.Broken("I6", laws.differences("before", tree, "after", now))
-    for device in world.devices.values():
+    for group in world.sharing.groups():
+        laws.converged(world, ledger, group)
+    for device in sharing:
+        if (now := laws.tree_of(device)) != (before := trees[device.name]):
+            raise laws.Broken("I6", laws.differences("before", before, "after", now))
         if device.store.heads.sequence != heads[device.name]:
             raise laws.Broken("I6", f"{device.name} made new versions of nothing")

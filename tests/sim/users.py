@@ -160,7 +160,7 @@ class Users:
         self._ledger.made_at(path, device.name, self._world.now)
         made = device.hands.make_folder(path)
         if made:
-            self._ledger.made_folders.add(path)
+            self._ledger.made_folder(path, device.name)
             self._ledger.at_copies.update(_taken_for_old(device, path))
         return made
 
@@ -312,7 +312,7 @@ class Users:
             self._ledger.renamed.append((path, to))
         for folder in folders:
             self._ledger.made_at(to + folder[len(path) :], device.name, self._world.now)
-            self._ledger.made_folders.add(to + folder[len(path) :])
+            self._ledger.made_folder(to + folder[len(path) :], device.name)
             self._ledger.at_copies.update(_taken_for_old(device, to + folder[len(path) :]))
         for each, content in moved:
             self._removed(device, each, content, "moved")

@@ -232,6 +232,7 @@ class Wires:
     def publish(self, device: SimDevice, publish: actions.Publish) -> None:
         """Deliver to every subscriber: late, twice, in another order, or not at all."""
         news = device.sealed(publish)
+        self._world.sent(device, None, news)
         for link in publish.links:
             self.send(device, link, news, None)
         for wire in self._by.values():

@@ -35,10 +35,14 @@ from leftzmq.sync.folder import Folder
 from leftzmq.sync.jobs import Flushed, Job, Lane, lane_of
 from leftzmq.sync.link import DeviceKey, Link, Way
 from leftzmq.sync.peers.peer_state import Peer
+from leftzmq.sync.peers.roster.exchange import RosterExchange
+from leftzmq.sync.peers.roster.rosters import Rosters
 from leftzmq.tree.entry import Entry, Kind
 from leftzmq.tree.path import path_of_key, sort_key
 from leftzmq.wire.messages import Bye, Message
+from leftzmq.wire.statements import Signed
 
+from .acquaintance import Acquaintance
 from .disk import Disk, Inode
 from .fs import Calls, Crash, SimRoot
 from .hands import Hands
@@ -144,7 +148,10 @@ class SimDevice(Device):
         self.commits_left = 0
         self.doom: Callable[[], None] | None = None
         self.unmounted: Inode | None = None
-        self.unlisted: set[str] = set()  # devices that are taken out of its peer.toml now
+        self.unlisted: set[str] = set()  # devices that are not in its list of peers now
+        self.acquaintance: Acquaintance | None = (
+            None  # None: it lists whom it dials, or is dialed by
+        )
         self.away: Inode | None = None  # mounted in the share at other times
         self.job: Job | None = None  # running now
         self._blind = False
@@ -161,6 +168,9 @@ class SimDevice(Device):
         self.durable_salt = b""
         self.durable_head = 0  # the last sequence in them
         self.told: Callable[[int], None] = lambda head: None
+        self.relisted: Callable[[], None] = lambda: None
+        self.said: Callable[[DeviceKey, tuple[Signed, ...]], None] = lambda to, statements: None
+        self.gave_epoch: Callable[[DeviceKey, bytes], None] = lambda to, epoch: None
 
     @property
     def has_begun(self) -> bool:
@@ -189,6 +199,8 @@ class SimDevice(Device):
         self._tick_at = -1.0
         self.trap = None
         wires = self.world.wires
+        if self.acquaintance is not None:
+            self.unlisted = self._not_listed(self.acquaintance, self.rosters_kept())
         peers = [
             Peer(other.key, other.name, dials=wires.dials(self.name, other.name))
             for other in self.world.devices.values()
@@ -220,6 +232,43 @@ class SimDevice(Device):
         if self.alive:
             self._listed.discard(other.key)
             self.take(PeerUnlisted(other.key))
+
+    # ---- a folder with a roster ---------------------------------------------------------------
+
+    def is_vouched(self, device: DeviceKey) -> bool:
+        if self.acquaintance is None:
+            return super().is_vouched(device)
+        return self.acquaintance.is_vouched(self.world.by_key[device].name)
+
+    def may_found(self, device: DeviceKey) -> bool:
+        if self.acquaintance is None:
+            return super().may_found(device)
+        return self.acquaintance.may_found(self.world.by_key[device].name)
+
+    def _not_listed(self, known: Acquaintance, rosters: Rosters | RosterExchange) -> set[str]:
+        names = {key: device.name for key, device in self.world.by_key.items()}
+        members = {names[each.device] for each in rosters.members()}
+        shut_out = {names[device] for device in rosters.shut_out()}
+        return set(names.values()) - {self.name} - known.listed(members, shut_out)
+
+    def relist(self) -> None:
+        if self.acquaintance is None:
+            return
+        before = self.unlisted
+        after = self._not_listed(self.acquaintance, self.exchange)
+        for name in sorted(after - before):
+            self.unlist_peer(self.world.devices[name])
+        for name in sorted(before - after):
+            self.list_peer(self.world.devices[name])
+        self.relisted()
+
+    def send_roster(self, link: Link, digest: bytes, statements: tuple[Signed, ...] | None) -> None:
+        self.said(link.device, statements or ())
+        super().send_roster(link, digest, statements)
+
+    def send_epoch_key(self, link: Link, epoch: bytes) -> None:
+        self.gave_epoch(link.device, epoch)
+        super().send_epoch_key(link, epoch)
 
     def began(self) -> None:
         self.make_durable(self.index)
@@ -555,6 +604,25 @@ class SimDevice(Device):
         self._note_watched()
 
 
+class Sharing:
+    """Who shares the folder with whom: all that run."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def groups(self) -> list[list[SimDevice]]:
+        """The devices that share it, in groups that share it with one another."""
+        return [self.world.alive]
+
+    def misses_others(self, group: list[SimDevice]) -> bool:
+        """Whether some of the group wait for what others have that do not share with them."""
+        return False
+
+    def agree(self, group: list[SimDevice]) -> bool:
+        """Whether they agree on who they are."""
+        return True
+
+
 class World:
     """The devices and all future events."""
 
@@ -580,8 +648,12 @@ class World:
         self.was_cut: Callable[[SimDevice], None] = lambda device: None
         self.more_peers: Callable[[SimDevice], list[Peer]] = lambda device: []
         self.cut_off: Callable[[SimDevice, actions.Drop], bool] = lambda device, drop: False
+        self.sent: Callable[[SimDevice, DeviceKey | None, Message], None] = lambda by, to, what: (
+            None
+        )
         skews = [*knobs.skews_s, *([0.0] * len(names))]
-        self._base = base
+        self.sharing = Sharing(self)
+        self._seed, self._base, self._dials = seed, base, dials
         self.clones: list[SimDevice] = []
         self.devices = {
             name: SimDevice(self, name, base, skews[at]) for at, name in enumerate(names)
@@ -591,6 +663,19 @@ class World:
         self.by_key: dict[DeviceKey, SimDevice] = {d.key: d for d in self.devices.values()}
         self.wires = Wires(self, dials)
         self.index_trap = IndexTrap()
+
+    @property
+    def alive(self) -> list[SimDevice]:
+        return [device for device in self.devices.values() if device.alive]
+
+    def give_keys(self) -> None:
+        """Before anything begins: each device has a key of its own, with which it signs."""
+        for name, device in self.devices.items():
+            device.gets_keys()
+            device.random_bytes = random.Random(f"{self._seed}/{name}/rosters").randbytes
+            device.acquaintance = Acquaintance()
+        self.by_key = {device.key: device for device in self.devices.values()}
+        self.wires = Wires(self, self._dials)
 
     def clone(self, device: SimDevice, *, fresh: bool) -> SimDevice:
         """Another machine starts with a copy of its state and of its disk. fresh: its files were
@@ -628,6 +713,7 @@ class World:
         self.say(device, f"sends {type(message).__name__} to {self.by_key[link.device].name}")
         for head in heads_in(device, link.device, message):
             device.told(head)
+        self.sent(device, link.device, message)
         if not self.wires.send(device, link, message, body):
             closed = LinkClosed(link, "the connection does not take any more")
             device.later(0.0, lambda: device.take(closed))
