@@ -101,7 +101,7 @@ class RosterExchange:
         self._endpoints: tuple[str, ...] | None = None
         self._leaving: dict[DeviceKey, float] = {}  # removed: when its connections end
         self._put_out = {id for id in rosters.folders if rosters.put_out(id) is not None}
-        self._offer_again_at: float | None = None
+        self._offer_again_at: dict[str, float] = {}  # by folder
         self._readers: dict[str, frozenset[DeviceKey]] = {}  # by folder, as they were told last
         self._waits: dict[str, _LackOfEpoch] = {}  # by folder
         self._ask_at: dict[str, float] = {}  # by folder: for secrets that others may have
@@ -143,7 +143,7 @@ class RosterExchange:
             times += [wait.make_at, wait.ask_at]
             times += [] if wait.told else [wait.tell_at]
         times += self._ask_at.values()
-        times += [] if self._offer_again_at is None else [self._offer_again_at]
+        times += self._offer_again_at.values()
         return min(times, default=None)
 
     def has_roster(self, id: str) -> bool:
@@ -200,7 +200,7 @@ class RosterExchange:
             )
         except LeftError as error:
             # A removal may be among it. Whoever hears then what is known here tells it once more.
-            self._offer_again_at = now + OFFER_AGAIN_S
+            self._offer_again_at[folder.id] = now + OFFER_AGAIN_S
             return [_problem(folder.id, f"the word of {self._peers.name(device)} is lost: {error}")]
         out = self._pinned(folder, new)
         if new:
@@ -213,7 +213,7 @@ class RosterExchange:
             self._note_lacking(folder, now)
         match refused:
             case (Refusal.TOO_FAST, _):
-                self._offer_again_at = now + OFFER_AGAIN_S
+                self._offer_again_at[folder.id] = now + OFFER_AGAIN_S
             case (Refusal.NOT_SIGNED | Refusal.NOT_ITS_RIGHT as refusal, detail):
                 out.append(Drop(device, refusal, detail))
         return out
@@ -279,19 +279,21 @@ class RosterExchange:
                 del self._ask_at[folder.id]
                 out += self._asked_again(folder)
                 self._note_lacking(folder, now)
-        for id in self._waits.keys() | self._ask_at.keys():
+        for id in self._waits.keys() | self._ask_at.keys() | self._offer_again_at.keys():
             if id not in self._rosters.folders:  # it was taken off this device
                 self._waits.pop(id, None)
                 self._ask_at.pop(id, None)
+                self._offer_again_at.pop(id, None)
         due = [device for device, at in self._leaving.items() if now >= at]
         for device in due:
             del self._leaving[device]
         if due:
             out.append(RelistMembers())
-        if self._offer_again_at is not None and now >= self._offer_again_at:
-            self._offer_again_at = None
+        for id in [id for id, at in self._offer_again_at.items() if now >= at]:
+            del self._offer_again_at[id]
+            folder = self._rosters.folders[id]
             for device in self._peers.connected():
-                for folder in self._shared_with(device):
+                if folder in self._shared_with(device):
                     out += self._told(folder, device, None)
         return out
 
@@ -305,6 +307,7 @@ class RosterExchange:
         try:
             self._rosters.found(folder.id)
         except LeftError as error:
+            self._offer_again_at[folder.id] = now + OFFER_AGAIN_S
             return [_problem(folder.id, f"its roster cannot be begun: {error}")]
         self._vouch(folder)
         return [*self._spread(folder, [], None, now), *self._told(folder, device, None)]

@@ -236,6 +236,18 @@ def test_what_could_not_be_kept_is_asked_for_though_no_link_breaks(three: Member
     assert three.used("B") == three.used("A")
 
 
+def test_who_cannot_begin_its_roster_begins_it_later(mesh: Members) -> None:
+    mesh.start("ABC")
+    mesh["B"].roster_keeper.fails = True
+    mesh["A"].rosters.found(FOLDER)
+    mesh["A"].take(RosterGrew(FOLDER))
+    mesh.settle()
+    assert not mesh.roster("B").pins
+    mesh["B"].roster_keeper.fails = False
+    mesh.settle(70.0)
+    assert mesh.live("B") == mesh.live("A") == "ABC"
+
+
 def test_chunks_that_were_read_for_a_removed_device_are_not_sent(three: Members) -> None:
     three["A"].write("large", bytes(range(256)) * 40_000)
     three["A"].scan()
