@@ -263,6 +263,10 @@ def nothing_lost(
         # the delete of the file's present name, with exactly these bytes.
         forgotten = any(each == content for *_, each in ledger.forgotten)
         is_forgotten = content in ledger.moved and forgotten
+        # And a file that a user renamed on a device that is out now: the removal came between the
+        # half that took it away and the half that brought it.
+        out = set() if among is None else ledger.moved.get(content, set()) - set(among)
+        to_and_fro = to_and_fro or bool(out)
         excused = to_and_fro or is_taken or is_back or is_forgotten or content in adrift
         if not value.replaced and content not in in_tree and not excused:
             raise Broken("I2 tree", f"{who} is only in a trash, and nobody replaced it")

@@ -83,7 +83,12 @@ class Members(Sharing):
         return any(not roster_of(device).live() <= names for device in group)
 
     def agree(self, group: list[SimDevice]) -> bool:
-        return len({_view(device) for device in group}) == 1
+        asks = any(device.exchange.deadline() is not None for device in group)
+        return agree(group) and (not asks or self.misses_others(group))
+
+
+def agree(group: list[SimDevice]) -> bool:
+    return len({_view(device) for device in group}) == 1
 
 
 def _view(device: SimDevice) -> tuple[bytes, frozenset[DeviceKey], bytes | None]:
@@ -95,7 +100,7 @@ def members_agree(world: World) -> None:
     """All that share with one another have the same roster, the same members in it, and the same
     epoch in use."""
     for group in world.sharing.groups():
-        if not world.sharing.agree(group):
+        if not agree(group):
             said = {device.name: _shown(world, device) for device in group}
             raise Broken("roster", f"{said}")
         # Who joined, and was removed before it heard the roster, knows of no member and no epoch.

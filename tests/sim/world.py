@@ -619,7 +619,7 @@ class Sharing:
         return False
 
     def agree(self, group: list[SimDevice]) -> bool:
-        """Whether they agree on who they are."""
+        """Whether they agree on who they are, and ask no more."""
         return True
 
 
