@@ -186,14 +186,28 @@ class RosterExchange:
         device, folder = fact.link.device, self._rosters.folders.get(fact.folder)
         if folder is None or folder not in self._shared_with(device):
             return []
+        # Who hears the roster for the first time is told all of it at once.
+        is_new_here = self._rosters.me.device not in folder.roster.live()
         if not folder.roster.pins:
-            return self._begin(folder, device, now)
+            out = self._begin(folder, device, now)
+            # Who is removed at this moment is told that, and nothing else any more.
+            if not folder.roster.pins or not fact.said.statements:
+                return out
+            return [*out, *self._taken(fact, folder, device, is_new_here, now)]
         if not fact.said.statements:
             if fact.said.digest != folder.roster.digest():
                 return self._told_all(folder, device)
             return self._wanted(folder, device)
-        # Who hears the roster for the first time is told all of it at once.
-        is_new_here = self._rosters.me.device not in folder.roster.live()
+        return self._taken(fact, folder, device, is_new_here, now)
+
+    def _taken(
+        self,
+        fact: RosterArrived,
+        folder: FolderRoster,
+        device: DeviceKey,
+        is_new_here: bool,
+        now: float,
+    ) -> Outputs:
         try:
             new, refused = self._rosters.take(
                 folder.id, fact.said.statements, None if is_new_here else device, now
@@ -361,8 +375,7 @@ class RosterExchange:
                 continue
             told = [*(heard if device != came_from else []), *said]
             if self.excludes(folder.id, device):
-                told = [each for each in told if not isinstance(each.statement, EpochStatement)]
-                out += self._told(folder, device, told) if device in removed else []
+                out += self._told(folder, device, _removals(folder, device, told))
                 continue
             out += self._told(folder, device, told)
             # Also to the one that made this epoch: it does not have the one in use, perhaps.
@@ -564,6 +577,18 @@ class RosterExchange:
         peer = self._peers.by_key.get(device)
         proved = frozenset[str]() if peer is None else peer.proved
         return [one for id, one in self._rosters.folders.items() if id in proved]
+
+
+def _removals(folder: FolderRoster, device: DeviceKey, told: Iterable[Signed]) -> list[Signed]:
+    """Return those of the statements that remove a device, each behind what it hangs on: it may not
+    know yet by whose word the remover is in."""
+    found = {
+        each.id: each
+        for one in told
+        if isinstance(one.statement, Removal) and one.statement.device == device
+        for each in folder.roster.with_grounds(one)
+    }
+    return [*found.values()]
 
 
 def _problem(folder: str, text: str) -> Tell:

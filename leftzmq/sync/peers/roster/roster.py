@@ -386,6 +386,12 @@ class Roster:
             ordered |= {id: each for id, each in kept.items() if isinstance(each.statement, wanted)}
         return list(ordered.values())
 
+    def with_grounds(self, signed: Signed) -> list[Signed]:
+        """Return a statement behind the admissions on which it hangs: whoever begins at their root
+        understands it."""
+        above = [self._signed[id] for id in self._line_of(signed.statement.parent)]
+        return [*reversed(above), signed]
+
     def _line_of(self, id: bytes) -> Iterator[StatementId]:
         """Yield this admission, and those above it up to its root."""
         while id:

@@ -107,6 +107,21 @@ def test_the_removed_device_reads_who_did_it_and_its_folder_stops(three: Members
     assert three["C"].folder.stopped.why.startswith("B removed this device from the folder")
 
 
+@pytest.mark.parametrize("begun", ["B", "AB"], ids=["no roster", "a roster of its own"])
+def test_who_never_heard_the_roster_reads_that_it_is_out(mesh: Members, begun: str) -> None:
+    """It does not know by whose word its remover is in."""
+    mesh.start("AB")
+    mesh.loses = lambda to, message: isinstance(message, RosterPart)
+    for name in begun:
+        mesh[name].rosters.found(FOLDER)
+        mesh[name].take(RosterGrew(FOLDER))
+    mesh.settle()
+    mesh.loses = lambda to, message: False
+    mesh.removes("B", "A")
+    stopped = mesh["A"].folder.stopped
+    assert stopped is not None and stopped.cause is StopCause.PUT_OUT
+
+
 def test_it_greets_again_and_is_still_out(three: Members) -> None:
     three.removes("A", "C")
     for name in "AB":
